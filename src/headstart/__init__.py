@@ -1,0 +1,41 @@
+"""headstart: adapt a pre-trained model to your own images or texts, with an honest score.
+
+Names are resolved on first use, so that `import headstart` loads nothing heavy.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "fit": "fit",
+    "load": "model",
+    "Model": "model",
+    "Prediction": "model",
+    "check": "data",
+    "models": "pretrained",
+    "UserError": "errors",
+    "HeadstartClassifier": "estimator",
+}
+__all__ = ["HeadstartClassifier", "Model", "Prediction", "UserError", "__version__", "check", "fit", "load", "models"]
+
+if TYPE_CHECKING:
+    from headstart.data import check as check
+    from headstart.errors import UserError as UserError
+    from headstart.estimator import HeadstartClassifier as HeadstartClassifier
+    from headstart.fit import fit as fit
+    from headstart.model import Model as Model
+    from headstart.model import Prediction as Prediction
+    from headstart.model import load as load
+    from headstart.pretrained import models as models
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'headstart' has no attribute {name!r}")
+    value = getattr(import_module(f"headstart.{_HOME[name]}"), name)
+    globals()[name] = value
+    return value

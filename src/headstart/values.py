@@ -1,0 +1,189 @@
+"""The nouns: plain frozen values that travel from one step of `fit` to the next.
+
+Nothing here imports anything of ours, so that every room may import it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from torch import nn
+
+Kind = Literal["image", "text"]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something the user should know about one example (or about the data as a whole)."""
+
+    kind: str  # "unreadable", "blank-text", "duplicate", "near-duplicate", "conflicting-labels", "leak", ...
+    where: str  # file path, or "table.csv row 12" (1-based, the header not counted)
+    reason: str
+    rejected: bool = False  # True: the example was left out and is listed in rejected.csv
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Labelled examples as columns. Row i of every column is about the same example."""
+
+    kind: Kind
+    name: str  # what the user would call it: "flowers"
+    inputs: Sequence[Any]  # image: a path (str), a PIL image or an (h, w[, c]) uint8 array; text: a str
+    labels: Sequence[str | None]  # class names; None where the user gave none
+    where: Sequence[str]  # how to point the user at the example
+    parts: Sequence[str] | None = None  # official part of each row: "train", "val" or "test"; None: no official split
+    groups: np.ndarray | None = None  # (n,) int64; equal numbers are (near-)duplicates; set by check
+    digests: np.ndarray | None = None  # (n, 32) uint8; sha256 of the example's own bytes; set by check
+    findings: tuple[Finding, ...] = ()
+    notes: tuple[str, ...] = ()  # what was assumed while reading: "no header: columns taken as label, text"
+
+    def __len__(self) -> int:
+        return len(self.inputs)
+
+    @cached_property
+    def classes(self) -> tuple[str, ...]:
+        """Class names, sorted by name."""
+        return tuple(sorted({label for label in self.labels if label is not None}))
+
+    @cached_property
+    def y(self) -> np.ndarray:
+        """(n,) int64 index of each label in `classes`; -1 where there is none."""
+        index = {name: i for i, name in enumerate(self.classes)}
+        return np.array([-1 if label is None else index[label] for label in self.labels], dtype=np.int64)
+
+    @property
+    def rejected(self) -> tuple[Finding, ...]:
+        return tuple(f for f in self.findings if f.rejected)
+
+
+@dataclass(frozen=True)
+class Split:
+    """Row numbers of the training and the test part."""
+
+    train: np.ndarray  # (n_train,) int64, ascending
+    test: np.ndarray  # (n_test,) int64, ascending
+    official: bool  # True: the parts the user gave; False: made here
+    findings: tuple[Finding, ...] = ()  # leaks in a given split
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class ImagePreparation:
+    """How the backbone wants its images; taken from its own configuration."""
+
+    size: tuple[int, int]  # (height, width) in pixels
+    crop: float  # share of the shorter side that the centre crop keeps
+    interpolation: str  # "bilinear", "bicubic", "lanczos" or "nearest"
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+
+
+@dataclass(frozen=True)
+class TextPreparation:
+    """How the backbone wants its texts; `tokenizer` is the text of a tokenizer.json."""
+
+    tokenizer: str = field(repr=False)
+    max_length: int  # tokens, special ones included
+    pad_id: int
+    inputs: tuple[str, ...]  # names of the forward's arguments, in order: input_ids, attention_mask, ...
+
+
+@dataclass(frozen=True)
+class Backbone:
+    """A pre-trained model without its head: a pure function from a prepared example to `width` numbers."""
+
+    name: str
+    source: str  # which room of `pretrained` made it: "timm", "transformers"
+    architecture: str  # the source's own name of the architecture
+    kind: Kind
+    width: int
+    preparation: ImagePreparation | TextPreparation
+    weights_hash: str  # sha256 over names, shapes, types and bytes of the tensors, the head left out
+    weights: Path  # safetensors file with the tensors under the source's own names, no head
+    config: dict[str, Any]  # what the source needs to build the module again
+    licence: str
+    module: Callable[[], nn.Module] = field(repr=False, compare=False)  # builds it, in eval mode; loads torch
+
+
+@dataclass(frozen=True)
+class Features:
+    """Encoded examples. `key` names the function that made them, so that a head can refuse others."""
+
+    array: np.ndarray  # (n, width) float32 or float16
+    key: str
+    cached: int  # how many rows the store already knew
+
+
+@dataclass(frozen=True)
+class Head:
+    """A linear classifier on raw features: logits = features @ weight.T + bias. Scaling and temperature are folded in."""
+
+    classes: tuple[str, ...]
+    weight: np.ndarray  # (n_classes, width) float32
+    bias: np.ndarray  # (n_classes,) float32
+    features_key: str
+    penalty: float
+    temperature: float
+    cross_validation: tuple[dict[str, float], ...] = ()  # a row a penalty: penalty, log_loss, accuracy
+    class_weights: dict[str, float] | None = None  # None: all classes counted alike
+
+    def logits(self, features: np.ndarray) -> np.ndarray:
+        """(n, width) -> (n, n_classes) float32."""
+        return features.astype(np.float32) @ self.weight.T + self.bias
+
+
+@dataclass(frozen=True)
+class Interval:
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class ClassScore:
+    name: str
+    precision: float
+    recall: float
+    f1: float
+    count: int  # test examples of this class
+
+
+@dataclass(frozen=True)
+class Scores:
+    """How good a model was on examples it did not see."""
+
+    classes: tuple[str, ...]
+    n: int
+    accuracy: float
+    accuracy_interval: Interval  # 95 %
+    macro_f1: float
+    log_loss: float  # nats
+    ece: float  # expected calibration error, 15 equal-width bins
+    majority_class: str
+    majority_accuracy: float  # of always answering the most common training class
+    per_class: tuple[ClassScore, ...]
+    confusion: np.ndarray  # (n_classes, n_classes) int64, rows: true class, columns: predicted
+    mistakes: tuple[Mistake, ...] = ()
+
+
+@dataclass(frozen=True)
+class Mistake:
+    where: str
+    true: str
+    predicted: str
+    probability: float
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Which pre-trained model, and how to adapt it."""
+
+    model: str
+    how: Literal["probe"]
+    why: str
