@@ -1,0 +1,206 @@
+"""What is wrong with the examples, before anything is learned from them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Callable, MutableMapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from headstart.data.duplicates import HASH_WORDS, equal_pairs, group, near_pairs, perceptual_hash
+from headstart.data.images import open_image, read_bytes
+from headstart.data.texts import normalised_hash
+from headstart.errors import DataError
+from headstart.values import Dataset, Finding
+
+_HASH_SIDE = 32  # pixels; enough for a 16 x 16 hash, and lets the JPEG decoder stop at 1/8
+_CHUNK = 256
+
+Known = MutableMapping[bytes, np.ndarray]  # sha256 of an image's bytes -> its perceptual hash
+
+
+def check(
+    dataset: Dataset,
+    *,
+    known: Known | None = None,
+    need_labels: bool = True,
+    workers: int = 2,
+    advance: Callable[[int], None] = lambda _: None,
+) -> Dataset:
+    """Leave out what cannot be used, group what is (nearly) the same, and say so example by example.
+
+    Args:
+        dataset: as it was read.
+        known: perceptual hashes of images seen before, by content; read and added to.
+        need_labels: whether an example without a label is of no use (False for prediction).
+        workers: decoding threads.
+        advance: told how many more examples have been looked at.
+
+    Returns:
+        The usable examples with `digests`, `groups` and `findings` set. Nothing is dropped without a finding, and
+        duplicates are grouped, not dropped.
+
+    Raises:
+        DataError: nothing usable is left, or fewer than two classes.
+    """
+    known = {} if known is None else known
+    rejected = list(dataset.findings)
+    keep = _labelled(dataset, rejected) if need_labels else list(range(len(dataset)))
+    if dataset.kind == "image":
+        keep, digests, hashes = _look_at_images(dataset, keep, rejected, known, workers, advance)
+        pairs = near_pairs(hashes)
+    else:
+        keep, digests, hashes = _look_at_texts(dataset, keep, rejected)
+        pairs = equal_pairs(hashes)
+        advance(len(dataset))
+    if need_labels:
+        keep, rows = _enough_of_each(dataset, keep, rejected)
+        digests, hashes = digests[rows], hashes[rows]
+        pairs = near_pairs(hashes) if dataset.kind == "image" else equal_pairs(hashes)
+    same = equal_pairs(digests)
+    groups = group(len(keep), np.concatenate([same, pairs]))
+    usable = replace(_take(dataset, keep), digests=digests, groups=groups)
+    if need_labels:
+        _refuse_hopeless(usable, rejected)
+    findings = (*rejected, *_duplicates(usable, same), *(_conflicts(usable) if need_labels else ()))
+    return replace(usable, findings=findings)
+
+
+def _labelled(dataset: Dataset, rejected: list[Finding]) -> list[int]:
+    keep = []
+    for row, label in enumerate(dataset.labels):
+        if label is None or not label.strip():
+            rejected.append(Finding("missing-label", dataset.where[row], "no label", rejected=True))
+        else:
+            keep.append(row)
+    return keep
+
+
+def _look_at_images(
+    dataset: Dataset,
+    rows: list[int],
+    rejected: list[Finding],
+    known: Known,
+    workers: int,
+    advance: Callable[[int], None],
+) -> tuple[list[int], np.ndarray, np.ndarray]:
+    """Read every file once, decode those whose content is new, in chunks so that memory stays bounded."""
+
+    def look(row: int) -> tuple[bytes, np.ndarray] | Finding:
+        source = dataset.inputs[row]
+        try:
+            content = read_bytes(source)
+            digest = hashlib.sha256(content).digest()
+            found = known.get(digest)
+            if found is None:
+                found = perceptual_hash(open_image(source, content=content, near=_HASH_SIDE))
+            return digest, found
+        except DataError as error:
+            return Finding("unreadable", dataset.where[row], error.what, rejected=True)
+        except OSError as error:
+            return Finding("unreadable", dataset.where[row], error.strerror or str(error), rejected=True)
+
+    keep: list[int] = []
+    digests = np.empty((len(rows), 32), dtype=np.uint8)
+    hashes = np.empty((len(rows), HASH_WORDS), dtype=np.uint64)
+    with ThreadPoolExecutor(workers) as pool:
+        for start in range(0, len(rows), _CHUNK):
+            chunk = rows[start : start + _CHUNK]
+            for row, seen in zip(chunk, pool.map(look, chunk), strict=True):
+                if isinstance(seen, Finding):
+                    rejected.append(seen)
+                    continue
+                digest, hashes[len(keep)] = seen
+                known[digest] = seen[1]
+                digests[len(keep)] = np.frombuffer(digest, np.uint8)
+                keep.append(row)
+            advance(len(chunk))
+    return keep, digests[: len(keep)], hashes[: len(keep)]
+
+
+def _look_at_texts(
+    dataset: Dataset, rows: list[int], rejected: list[Finding]
+) -> tuple[list[int], np.ndarray, np.ndarray]:
+    keep: list[int] = []
+    digests, hashes = bytearray(), bytearray()
+    for row in rows:
+        text: Any = dataset.inputs[row]
+        if text is None or not str(text).strip():
+            rejected.append(Finding("blank-text", dataset.where[row], "no text", rejected=True))
+            continue
+        digests += hashlib.sha256(str(text).encode("utf-8", "surrogatepass")).digest()
+        hashes += normalised_hash(str(text))
+        keep.append(row)
+    as_rows = np.frombuffer(bytes(digests), np.uint8).reshape(-1, 32), np.frombuffer(bytes(hashes), np.uint8)
+    return keep, as_rows[0], as_rows[1].reshape(-1, 16)
+
+
+def _enough_of_each(dataset: Dataset, keep: list[int], rejected: list[Finding]) -> tuple[list[int], list[int]]:
+    """Drop classes with one example: it cannot be both learned from and tested on."""
+    count = Counter(dataset.labels[row] for row in keep)
+    enough, rows = [], []
+    for position, row in enumerate(keep):
+        label = dataset.labels[row]
+        if count[label] < 2:
+            reason = f"the only usable example of class {label!r}; a class needs at least two"
+            rejected.append(Finding("tiny-class", dataset.where[row], reason, rejected=True))
+        else:
+            enough.append(row)
+            rows.append(position)
+    return enough, rows
+
+
+def _refuse_hopeless(dataset: Dataset, rejected: list[Finding]) -> None:
+    reasons = "; ".join(f"{f.where}: {f.reason}" for f in rejected[:3] if f.rejected)
+    seen = f" Left out: {reasons}." if reasons else ""
+    if len(dataset) == 0:
+        raise DataError(f"no usable example.{seen}", where=dataset.name, fix="look at the files or rows named above")
+    if len(dataset.classes) < 2:
+        raise DataError(
+            f"one class {dataset.classes[0]!r}, and a classifier needs at least two.{seen}",
+            where=dataset.name,
+            fix="add examples of another class (a folder or a label of its own)",
+        )
+
+
+def _duplicates(dataset: Dataset, same: np.ndarray) -> list[Finding]:
+    if dataset.groups is None:
+        return []
+    identical = set(same[:, 1].tolist())
+    found = []
+    for row, first in enumerate(dataset.groups.tolist()):
+        if row == first:
+            continue
+        kind, words = ("duplicate", "identical to") if row in identical else ("near-duplicate", "nearly the same as")
+        found.append(Finding(kind, dataset.where[row], f"{words} {dataset.where[first]}; kept on one side of the split"))
+    return found
+
+
+def _conflicts(dataset: Dataset) -> list[Finding]:
+    if dataset.groups is None:
+        return []
+    found = []
+    for row, first in enumerate(dataset.groups.tolist()):
+        mine, other = dataset.labels[row], dataset.labels[first]
+        if mine != other:
+            reason = f"labelled {mine!r}, but {dataset.where[first]} is (nearly) the same and labelled {other!r}"
+            found.append(Finding("conflicting-labels", dataset.where[row], reason))
+    return found
+
+
+def _take(dataset: Dataset, rows: list[int]) -> Dataset:
+    if len(rows) == len(dataset):
+        return dataset
+    pick = [*rows]
+    parts = None if dataset.parts is None else [dataset.parts[row] for row in pick]
+    return replace(
+        dataset,
+        inputs=[dataset.inputs[row] for row in pick],
+        labels=[dataset.labels[row] for row in pick],
+        where=[dataset.where[row] for row in pick],
+        parts=parts,
+    )

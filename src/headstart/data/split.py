@@ -1,0 +1,123 @@
+"""Training part, test part and folds: stratified by class, grouped by duplicate, the same on every machine.
+
+The order in which groups are dealt out comes from a hash of the seed and the examples' own bytes, not from a random
+number generator or the file order. So renaming files, another operating system or another numpy change nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+
+import numpy as np
+
+from headstart.errors import DataError
+from headstart.values import Dataset, Finding, Split
+
+
+def split(dataset: Dataset, *, test: float = 0.2, seed: int = 0) -> Split:
+    """Honour the official parts where there are any, otherwise deal out `test` of each class.
+
+    Raises:
+        DataError: `test` is not between 0 and 1, or no class has two distinct examples.
+    """
+    if dataset.parts is not None:
+        return _official(dataset)
+    if not 0 < test < 1:
+        raise DataError(f"{test} is not a share between 0 and 1", where="--test", fix="0.2 keeps a fifth for the test")
+    in_test = np.zeros(len(dataset), dtype=bool)
+    notes = []
+    for label, members in _groups_by_class(dataset.y, _groups(dataset), _digests(dataset), seed).items():
+        total = sum(len(rows) for rows in members)
+        wanted, taken = max(1, round(test * total)), 0
+        for rows in members[:-1]:  # the last group stays in training, whatever happens
+            if taken < wanted and taken + len(rows) / 2 <= wanted:
+                in_test[rows] = True
+                taken += len(rows)
+        if taken == 0:
+            notes.append(f"class {dataset.classes[label]!r} has no example that could be spared for the test")
+    if not in_test.any():
+        raise DataError("no class has two distinct examples, so nothing can be tested", where=dataset.name)
+    return Split(np.flatnonzero(~in_test), np.flatnonzero(in_test), official=False, notes=tuple(notes))
+
+
+def folds(y: np.ndarray, groups: np.ndarray, digests: np.ndarray, *, k: int = 5, seed: int = 0) -> np.ndarray:
+    """(n,) int64 fold of each row, 0 to k - 1: classes spread evenly, a group never in two folds.
+
+    Args:
+        y: (n,) class indices. groups: (n,) group numbers. digests: (n, 32) uint8.
+    """
+    fold = np.zeros(len(y), dtype=np.int64)
+    sizes = np.zeros(k, dtype=np.int64)
+    for members in _groups_by_class(y, groups, digests, seed).values():
+        here = np.zeros(k, dtype=np.int64)
+        for rows in sorted(members, key=len, reverse=True):
+            target = int(np.lexsort((sizes, here))[0])  # fewest of this class, then fewest of all
+            fold[rows] = target
+            here[target] += len(rows)
+            sizes[target] += len(rows)
+    return fold
+
+
+def _groups(dataset: Dataset) -> np.ndarray:
+    return np.arange(len(dataset)) if dataset.groups is None else dataset.groups
+
+
+def _digests(dataset: Dataset) -> np.ndarray:
+    if dataset.digests is None:
+        raise ValueError("split needs a checked dataset: call check first")
+    return dataset.digests
+
+
+def _groups_by_class(
+    y: np.ndarray, groups: np.ndarray, digests: np.ndarray, seed: int
+) -> dict[int, list[list[int]]]:
+    """Rows of each group, listed under the group's most common class, in the order of the seeded hash."""
+    members: dict[int, list[int]] = defaultdict(list)
+    for row, number in enumerate(groups.tolist()):
+        members[number].append(row)
+    salt = seed.to_bytes(16, "little", signed=True)
+    by_class: dict[int, list[tuple[bytes, list[int]]]] = defaultdict(list)
+    for rows in members.values():
+        name = min(digests[row].tobytes() for row in rows)
+        votes = Counter(int(y[row]) for row in rows)
+        label = min(votes, key=lambda c: (-votes[c], c))
+        by_class[label].append((hashlib.sha256(salt + name).digest(), rows))
+    return {label: [rows for _, rows in sorted(found)] for label, found in sorted(by_class.items())}
+
+
+def _official(dataset: Dataset) -> Split:
+    parts: Sequence[str] = dataset.parts or ()
+    has_test, has_val = "test" in parts, "val" in parts
+    if "train" not in parts or not (has_test or has_val):
+        raise DataError(
+            f"parts {sorted(set(parts))}, but a training part and a test (or val) part are needed",
+            where=dataset.name,
+            fix="name the folders, files or split column train and test",
+        )
+    name = np.array(parts)
+    test = name == ("test" if has_test else "val")
+    notes = []
+    if has_test and has_val:
+        notes.append("the val part is used for training (the penalty is chosen by cross-validation); test is the score")
+    elif has_val:
+        notes.append("the val part is the test part: nothing is chosen on it")
+    missing = sorted(set(dataset.classes) - {dataset.labels[row] for row in np.flatnonzero(~test)})
+    if missing:
+        raise DataError(f"class {missing[0]!r} is in the test part only", where=dataset.name, fix="add it to train")
+    return Split(
+        np.flatnonzero(~test), np.flatnonzero(test), official=True, findings=tuple(_leaks(dataset, test)), notes=tuple(notes)
+    )
+
+
+def _leaks(dataset: Dataset, test: np.ndarray) -> list[Finding]:
+    groups = _groups(dataset)
+    first_in_train = {int(groups[row]): int(row) for row in np.flatnonzero(~test)[::-1]}
+    found = []
+    for row in np.flatnonzero(test):
+        twin = first_in_train.get(int(groups[row]))
+        if twin is not None:
+            reason = f"in the test part, and (nearly) the same as {dataset.where[twin]} in the training part"
+            found.append(Finding("leak", dataset.where[row], reason))
+    return found

@@ -1,0 +1,57 @@
+"""Temperature scaling: one number that makes probabilities honest and leaves every prediction as it was."""
+
+from __future__ import annotations
+
+from math import exp, log
+
+import numpy as np
+
+from headstart.evaluate.metrics import softmax
+
+LOWEST, HIGHEST = 0.05, 20.0
+
+
+def temperature(logits: np.ndarray, y: np.ndarray, weights: np.ndarray | None = None) -> float:
+    """The T in [0.05, 20] for which softmax(logits / T) has the least log loss; 1 where T makes no difference.
+
+    Args:
+        logits: (n, n_classes), of examples that the classifier was not fitted on.
+        y: (n,) class indices.
+        weights: (n,) at least 0, how much each example counts; None: all alike.
+
+    Raises:
+        ValueError: no example, or no weight above 0.
+
+    Source: Guo, Pleiss, Sun and Weinberger, On Calibration of Modern Neural Networks, ICML 2017, section 4.2.
+    """
+    z = np.asarray(logits, dtype=np.float64)
+    w = np.ones(len(z)) if weights is None else np.asarray(weights, dtype=np.float64)
+    if len(z) == 0 or not w.sum() > 0:
+        raise ValueError("temperature needs at least one example with a weight above 0")
+    w = w / w.sum()
+    z = z - z[np.arange(len(z)), np.asarray(y)][:, None]  # now the true class has logit 0
+
+    # In b = 1/T the loss is convex: its slope is E_p[z] - z_true, which only grows, for its own slope is Var_p[z].
+    # So find the one root of the slope by Newton in log b, and halve the bracket wherever a step would leave it.
+    low, high = log(1 / HIGHEST), log(1 / LOWEST)
+    at_low, at_high = _slope(z, w, exp(low))[0], _slope(z, w, exp(high))[0]
+    if at_low >= 0 or at_high <= 0:
+        return 1.0 if at_low >= 0 >= at_high else (HIGHEST if at_low >= 0 else LOWEST)
+    u = 0.0
+    for _ in range(100):
+        slope, curvature = _slope(z, w, exp(u))
+        low, high = (u, high) if slope < 0 else (low, u)
+        change = exp(u) * curvature
+        step = u - slope / change if change > 0 else low
+        following = step if low < step < high else (low + high) / 2
+        if abs(following - u) < 1e-9:
+            break
+        u = following
+    return exp(-u)
+
+
+def _slope(z: np.ndarray, w: np.ndarray, b: float) -> tuple[float, float]:
+    """First and second derivative of the weighted log loss by b, where the true class has logit 0."""
+    p = softmax(z * b)
+    mean = (p * z).sum(axis=1)
+    return float(w @ mean), float(w @ (p * (z - mean[:, None]) ** 2).sum(axis=1))

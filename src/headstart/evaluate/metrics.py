@@ -1,0 +1,77 @@
+"""Metrics: arrays in, numbers out. `y` and `predicted` are (n,) class indices; every function needs n > 0."""
+
+from __future__ import annotations
+
+import numpy as np
+
+Floats = np.ndarray[tuple[int, ...], np.dtype[np.float64]]
+_TINY = float(np.finfo(np.float64).eps)
+
+
+def softmax(logits: np.ndarray) -> Floats:
+    """Probabilities from logits, computed in float64.
+
+    Args:
+        logits: (n, n_classes).
+
+    Returns:
+        (n, n_classes) float64; each row sums to 1.
+    """
+    z = np.asarray(logits, dtype=np.float64)
+    e = np.exp(z - z.max(axis=1, keepdims=True))  # the largest exponent is 0: nothing overflows
+    return np.asarray(e / e.sum(axis=1, keepdims=True))
+
+
+def accuracy(y: np.ndarray, predicted: np.ndarray) -> float:
+    """Share of examples whose class was predicted."""
+    return float(np.mean(np.asarray(y) == np.asarray(predicted)))
+
+
+def confusion(y: np.ndarray, predicted: np.ndarray, n_classes: int) -> np.ndarray:
+    """(n_classes, n_classes) int64 counts; rows: true class, columns: predicted."""
+    cells = np.asarray(y, dtype=np.int64) * n_classes + np.asarray(predicted, dtype=np.int64)
+    return np.bincount(cells, minlength=n_classes**2).reshape(n_classes, n_classes).astype(np.int64)
+
+
+def per_class(y: np.ndarray, predicted: np.ndarray, n_classes: int) -> tuple[Floats, Floats, Floats, np.ndarray]:
+    """Precision, recall, F1 and count of each class.
+
+    Returns:
+        Three (n_classes,) float64, 0 where undefined, and an (n_classes,) int64.
+    """
+    table = confusion(y, predicted, n_classes)
+    hits, called, count = np.diag(table), table.sum(axis=0), table.sum(axis=1)
+    # f1 = 2 p r / (p + r) = 2 hits / (called + count): one division, and 0/0 only for a class that never occurs
+    return _ratio(hits, called), _ratio(hits, count), _ratio(2 * hits, called + count), count
+
+
+def macro_f1(y: np.ndarray, predicted: np.ndarray, n_classes: int) -> float:
+    """Mean F1 over the classes that occur in `y` or in `predicted`, each counting alike."""
+    f1 = per_class(y, predicted, n_classes)[2]
+    occurs = np.zeros(n_classes, dtype=bool)
+    occurs[np.asarray(y)] = occurs[np.asarray(predicted)] = True
+    return float(f1[occurs].mean())
+
+
+def log_loss(y: np.ndarray, probabilities: np.ndarray) -> float:
+    """Mean of -log(probability of the true class), in nats; probabilities are clipped to float64's resolution."""
+    p = np.asarray(probabilities, dtype=np.float64)[np.arange(len(y)), np.asarray(y)]
+    return float(-np.log(np.clip(p, _TINY, 1.0 - _TINY)).mean())
+
+
+def expected_calibration_error(y: np.ndarray, probabilities: np.ndarray, bins: int = 15) -> float:
+    """Mean gap between confidence and accuracy over equal-width bins (low, high] of confidence, weighted by their size.
+
+    Source: Guo, Pleiss, Sun and Weinberger, On Calibration of Modern Neural Networks, ICML 2017, equation 3.
+    """
+    p = np.asarray(probabilities, dtype=np.float64)
+    confidence = p.max(axis=1)
+    right = (p.argmax(axis=1) == np.asarray(y)).astype(np.float64)
+    which = np.clip(np.ceil(confidence * bins).astype(np.int64) - 1, 0, bins - 1)
+    # (size / n) * |mean right - mean confidence| = |sum of (right - confidence)| / n in each bin
+    gaps = np.bincount(which, weights=right - confidence, minlength=bins)
+    return float(np.abs(gaps).sum() / len(p))
+
+
+def _ratio(part: np.ndarray, whole: np.ndarray) -> Floats:
+    return np.asarray(part / np.maximum(whole, 1), dtype=np.float64)  # where the whole is 0, so is the part

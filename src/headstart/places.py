@@ -1,0 +1,55 @@
+"""Where headstart keeps its cache, and how it writes: whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+from pathlib import Path
+from typing import Any
+
+from headstart.errors import OutputError
+
+
+def cache_folder() -> Path:
+    """`HEADSTART_CACHE`, or the platform's user cache."""
+    named = os.environ.get("HEADSTART_CACHE")
+    if named:
+        return Path(named).expanduser()
+    import platformdirs
+
+    return Path(platformdirs.user_cache_dir("headstart", appauthor=False))
+
+
+def temporary_beside(path: Path) -> Path:
+    """A name of its own in the same folder, so that the final rename stays on one file system."""
+    return path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
+
+
+def write_whole(path: Path, content: bytes | str) -> None:
+    """Write a file that is either complete or not there, also when the process is killed.
+
+    Raises:
+        OutputError: no space, no permission.
+    """
+    data = content.encode() if isinstance(content, str) else content
+    temporary = temporary_beside(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with temporary.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise cannot_write(path, error) from error
+
+
+def cannot_write(path: Path, error: OSError) -> OutputError:
+    fix = "free some space, or choose another place" if error.errno == 28 else "choose a folder that can be written"
+    return OutputError(f"cannot write: {error.strerror or error}", where=str(path), fix=fix)
+
+
+def as_json(value: Any) -> str:
+    return json.dumps(value, indent=2, ensure_ascii=False) + "\n"

@@ -1,0 +1,91 @@
+"""Text encoders of transformers, with the pooling that they were trained with."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+from transformers import AutoConfig, AutoModel
+
+from headstart.errors import ModelError
+from headstart.values import TextPreparation
+
+
+class PooledEncoder(nn.Module):
+    """Token states to one vector a text: mean over the text's own tokens, or the first token; then to unit length."""
+
+    def __init__(self, encoder: nn.Module, *, pooling: str, normalise: bool) -> None:
+        super().__init__()
+        self.encoder, self.pooling, self.normalise = encoder, pooling, normalise
+
+    def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
+        """(n, t) int64 ids and mask -> (n, width) float32."""
+        states = self.encoder(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
+        if self.pooling == "cls":
+            pooled = states[:, 0]
+        else:
+            mask = attention_mask.unsqueeze(-1).to(states.dtype)  # (n, t, 1)
+            pooled = (states * mask).sum(1) / mask.sum(1).clamp(min=1e-9)
+        return nn.functional.normalize(pooled, dim=-1) if self.normalise else pooled
+
+
+def describe(folder: Path) -> dict[str, Any]:
+    """How the encoder in a hub-style folder is built and fed.
+
+    Raises:
+        ModelError: no tokenizer.json, or a tokenizer with more words than the model has vectors for.
+    """
+    config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    tokenizer_file = folder / "tokenizer.json"
+    if not tokenizer_file.exists():
+        raise ModelError("no tokenizer.json", where=str(folder), fix="save the tokenizer with the model (fast tokenizer)")
+    tokenizer = tokenizer_file.read_text(encoding="utf-8")
+    settings = _json(folder / "tokenizer_config.json")
+    vocabulary = _vocabulary_size(tokenizer)
+    if vocabulary > config.vocab_size:
+        raise ModelError(
+            f"the tokenizer has {vocabulary} words, the model vectors for {config.vocab_size}",
+            where=str(folder),
+            fix="put the model's own tokenizer into the folder",
+        )
+    lengths = [settings.get("model_max_length"), _json(folder / "sentence_bert_config.json").get("max_seq_length")]
+    longest = min([n for n in lengths if isinstance(n, int) and n > 0] + [getattr(config, "max_position_embeddings", 512)])
+    preparation = TextPreparation(
+        tokenizer=tokenizer, max_length=longest, pad_id=config.pad_token_id or 0, inputs=("input_ids", "attention_mask")
+    )
+    pooling, normalise = _pooling(folder)
+    return {
+        "width": int(config.hidden_size),
+        "preparation": asdict(preparation),
+        "config": {"transformers": config.to_dict(), "tokenizer": settings, "pooling": pooling, "normalise": normalise},
+    }
+
+
+def module(folder: Path, config: dict[str, Any]) -> nn.Module:
+    """The encoder with its pooling, in eval mode."""
+    encoder = AutoModel.from_pretrained(
+        folder, local_files_only=True, trust_remote_code=False, use_safetensors=True, attn_implementation="sdpa"
+    )
+    return PooledEncoder(encoder, pooling=config["pooling"], normalise=config["normalise"]).eval()
+
+
+def _pooling(folder: Path) -> tuple[str, bool]:
+    """As sentence-transformers wrote it down beside the weights; mean without length where nothing is written."""
+    steps = [step.get("type", "") for step in _json(folder / "modules.json", default=[])]
+    settings = _json(folder / "1_Pooling" / "config.json")
+    cls = settings.get("pooling_mode_cls_token") is True or settings.get("pooling_mode") == "cls"
+    return ("cls" if cls else "mean"), any(step.endswith("Normalize") for step in steps)
+
+
+def _vocabulary_size(tokenizer: str) -> int:
+    from tokenizers import Tokenizer
+
+    return int(Tokenizer.from_str(tokenizer).get_vocab_size(with_added_tokens=True))
+
+
+def _json(path: Path, *, default: Any = None) -> Any:
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else ({} if default is None else default)
