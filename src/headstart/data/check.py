@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from headstart.data.duplicates import HASH_WORDS, equal_pairs, group, near_pairs, perceptual_hash
 from headstart.data.images import open_image, read_bytes
+from headstart.data.known import KnownImages
 from headstart.data.texts import normalised_hash
 from headstart.errors import DataError
 from headstart.values import Dataset, Finding
@@ -20,14 +21,12 @@ from headstart.values import Dataset, Finding
 _HASH_SIDE = 32  # pixels; enough for a 16 x 16 hash, and lets the JPEG decoder stop at 1/8
 _CHUNK = 256
 
-Known = MutableMapping[bytes, np.ndarray]  # sha256 of an image's bytes -> its perceptual hash
-
 
 def check(
     dataset: Dataset,
     *,
-    known: Known | None = None,
-    need_labels: bool = True,
+    known: KnownImages | None = None,
+    purpose: Literal["fit", "evaluate", "predict"] = "fit",
     workers: int = 2,
     advance: Callable[[int], None] = lambda _: None,
 ) -> Dataset:
@@ -36,7 +35,8 @@ def check(
     Args:
         dataset: as it was read.
         known: perceptual hashes of images seen before, by content; read and added to.
-        need_labels: whether an example without a label is of no use (False for prediction).
+        purpose: an example without a label is of no use to "fit" and "evaluate"; a class of one example or a single
+            class are of no use to "fit".
         workers: decoding threads.
         advance: told how many more examples have been looked at.
 
@@ -47,9 +47,9 @@ def check(
     Raises:
         DataError: nothing usable is left, or fewer than two classes.
     """
-    known = {} if known is None else known
+    known = KnownImages() if known is None else known
     rejected = list(dataset.findings)
-    keep = _labelled(dataset, rejected) if need_labels else list(range(len(dataset)))
+    keep = _labelled(dataset, rejected) if purpose != "predict" else list(range(len(dataset)))
     if dataset.kind == "image":
         keep, digests, hashes = _look_at_images(dataset, keep, rejected, known, workers, advance)
         pairs = near_pairs(hashes)
@@ -57,16 +57,16 @@ def check(
         keep, digests, hashes = _look_at_texts(dataset, keep, rejected)
         pairs = equal_pairs(hashes)
         advance(len(dataset))
-    if need_labels:
+    if purpose == "fit":
         keep, rows = _enough_of_each(dataset, keep, rejected)
         digests, hashes = digests[rows], hashes[rows]
         pairs = near_pairs(hashes) if dataset.kind == "image" else equal_pairs(hashes)
     same = equal_pairs(digests)
     groups = group(len(keep), np.concatenate([same, pairs]))
     usable = replace(_take(dataset, keep), digests=digests, groups=groups)
-    if need_labels:
+    if purpose == "fit":
         _refuse_hopeless(usable, rejected)
-    findings = (*rejected, *_duplicates(usable, same), *(_conflicts(usable) if need_labels else ()))
+    findings = (*rejected, *_duplicates(usable, same), *(_conflicts(usable) if purpose != "predict" else ()))
     return replace(usable, findings=findings)
 
 
@@ -84,7 +84,7 @@ def _look_at_images(
     dataset: Dataset,
     rows: list[int],
     rejected: list[Finding],
-    known: Known,
+    known: KnownImages,
     workers: int,
     advance: Callable[[int], None],
 ) -> tuple[list[int], np.ndarray, np.ndarray]:
@@ -98,6 +98,7 @@ def _look_at_images(
             found = known.get(digest)
             if found is None:
                 found = perceptual_hash(open_image(source, content=content, near=_HASH_SIDE))
+                known.put(digest, found)
             return digest, found
         except DataError as error:
             return Finding("unreadable", dataset.where[row], error.what, rejected=True)
@@ -115,10 +116,10 @@ def _look_at_images(
                     rejected.append(seen)
                     continue
                 digest, hashes[len(keep)] = seen
-                known[digest] = seen[1]
                 digests[len(keep)] = np.frombuffer(digest, np.uint8)
                 keep.append(row)
             advance(len(chunk))
+    known.keep()
     return keep, digests[: len(keep)], hashes[: len(keep)]
 
 

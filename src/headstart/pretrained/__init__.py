@@ -1,6 +1,6 @@
 """Somebody else's models. The only room that names timm and transformers."""
 
 from headstart.pretrained.catalog import DEFAULT, Card, models
-from headstart.pretrained.load import load, load_folder
+from headstart.pretrained.load import describe_saved, load, reopen
 
-__all__ = ["DEFAULT", "Card", "load", "load_folder", "models"]
+__all__ = ["DEFAULT", "Card", "describe_saved", "load", "models", "reopen"]

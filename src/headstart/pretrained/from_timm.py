@@ -62,9 +62,10 @@ def describe(
 
 
 def module(architecture: str, weights: Path) -> nn.Module:
-    """The headless model, in eval mode: (n, 3, h, w) float32 -> (n, width)."""
+    """The headless model, in eval mode: (n, 3, h, w) float32 -> (n, width). A head in the file is left out."""
     model = timm.create_model(architecture, pretrained=False, num_classes=0)
-    model.load_state_dict(load_file(weights))
+    wanted, state = model.state_dict(), load_file(weights)
+    model.load_state_dict({name: state[name] for name in wanted})
     return model.eval()
 
 

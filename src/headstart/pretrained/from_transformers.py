@@ -9,10 +9,13 @@ from typing import Any
 
 import torch
 from torch import nn
-from transformers import AutoConfig, AutoModel
 
 from headstart.errors import ModelError
+from headstart.pretrained.torchvision_operators import declare_missing
 from headstart.values import TextPreparation
+
+declare_missing()
+from transformers import AutoConfig, AutoModel  # noqa: E402  (imports torchvision, which needs the operators first)
 
 
 class PooledEncoder(nn.Module):

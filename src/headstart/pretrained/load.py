@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+from dataclasses import asdict
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -18,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from headstart.errors import ModelError
 from headstart.places import as_json, cache_folder, temporary_beside, write_whole
 from headstart.pretrained import catalog
-from headstart.pretrained.weights import file_sha256, open_torch_file, tensors_hash, verify
+from headstart.pretrained.weights import RawTensor, file_sha256, open_torch_file, raw_tensors, tensors_hash, verify
 from headstart.values import Backbone, ImagePreparation, Kind, TextPreparation
 
 if TYPE_CHECKING:
@@ -88,7 +89,6 @@ def _timm(
         describe = partial(from_timm.describe, architecture, state, pretrained_cfg=pretrained_cfg)
         _keep(home, lambda folder: describe(target=folder / "model.safetensors"))
     told = json.loads((home / "backbone.json").read_text(encoding="utf-8"))
-    preparation = ImagePreparation(**{k: tuple(v) if isinstance(v, list) else v for k, v in told["preparation"].items()})
 
     def module() -> nn.Module:
         from headstart.pretrained import from_timm
@@ -101,7 +101,7 @@ def _timm(
         architecture=architecture,
         kind="image",
         width=told["width"],
-        preparation=preparation,
+        preparation=_image_preparation(told["preparation"]),
         weights_hash=told["weights_hash"],
         weights=home / "model.safetensors",
         config=told["config"],
@@ -142,6 +142,59 @@ def _transformers(name: str, folder: Path, *, licence: str) -> Backbone:
     )
 
 
+def backbone_hash(tensors: dict[str, RawTensor], config: dict[str, Any]) -> str:
+    """The weights and, for texts, the pooling over them: what `Backbone.weights_hash` holds."""
+    pooling = as_json({k: config[k] for k in ("pooling", "normalise")}) if "pooling" in config else ""
+    return hashlib.sha256((tensors_hash(tensors) + pooling).encode()).hexdigest()
+
+
+def reopen(folder: Path, told: dict[str, Any]) -> Backbone:
+    """The backbone inside a folder that headstart saved; the tensors are hashed again, no other library is loaded.
+
+    Args:
+        folder: with model.safetensors, which may hold the head too.
+        told: what `describe_saved` wrote.
+
+    Raises:
+        ModelError: the tensors are not those that were saved.
+    """
+    weights = folder / "model.safetensors"
+    head = told["config"].get("classifier", "")
+    tensors = {k: t for k, t in raw_tensors(weights).items() if not head or not k.startswith(head + ".")}
+    if backbone_hash(tensors, told["config"]) != told["weights_hash"]:
+        raise ModelError("the weights are not those that were saved", where=str(weights), fix="save or copy it again")
+    preparation: ImagePreparation | TextPreparation
+    if told["kind"] == "image":
+        preparation = _image_preparation(told["preparation"])
+    else:
+        tokenizer = (folder / "tokenizer.json").read_text(encoding="utf-8")
+        rest = {**told["preparation"], "inputs": tuple(told["preparation"]["inputs"])}
+        preparation = TextPreparation(tokenizer=tokenizer, **rest)
+
+    def module() -> nn.Module:
+        if told["source"] == "timm":
+            from headstart.pretrained import from_timm
+
+            return from_timm.module(told["architecture"], weights)
+        from headstart.pretrained import from_transformers
+
+        return from_transformers.module(folder, told["config"])
+
+    plain = {k: told[k] for k in ("name", "source", "architecture", "kind", "width", "weights_hash", "config", "licence")}
+    return Backbone(**plain, preparation=preparation, weights=weights, module=module)
+
+
+def describe_saved(backbone: Backbone) -> dict[str, Any]:
+    """What `reopen` needs; the tokenizer is in its own file."""
+    plain = ("name", "source", "architecture", "kind", "width", "weights_hash", "config", "licence")
+    preparation = {k: v for k, v in asdict(backbone.preparation).items() if k != "tokenizer"}
+    return {**{k: getattr(backbone, k) for k in plain}, "preparation": preparation}
+
+
+def _image_preparation(told: dict[str, Any]) -> ImagePreparation:
+    return ImagePreparation(**{k: tuple(v) if isinstance(v, list) else v for k, v in told.items()})
+
+
 def _home(asked: str) -> Path:
     key = hashlib.sha256(f"{_DESCRIPTION} {asked}".encode()).hexdigest()[:24]
     return cache_folder() / "backbones" / key
@@ -154,9 +207,8 @@ def _keep(home: Path, describe: Any, *, weights: Path | None = None) -> None:
     temporary.mkdir()
     try:
         told = describe(temporary)
-        pooling = as_json({k: told["config"].get(k) for k in ("pooling", "normalise")}) if weights else ""
-        tensors = tensors_hash(weights or temporary / "model.safetensors")
-        told["weights_hash"] = hashlib.sha256((tensors + pooling).encode()).hexdigest()
+        tensors = raw_tensors(weights or temporary / "model.safetensors")
+        told["weights_hash"] = backbone_hash(tensors, told["config"])
         write_whole(temporary / "backbone.json", as_json(told))
         try:
             temporary.rename(home)

@@ -3,16 +3,32 @@
 from __future__ import annotations
 
 import hashlib
+import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from safetensors import safe_open
+from safetensors import serialize_file
 
 from headstart.errors import ModelError
 
 if TYPE_CHECKING:
     import torch
+
+# the names that safetensors' writer takes for the types its files hold
+_LONG = {
+    "F64": "float64",
+    "F32": "float32",
+    "F16": "float16",
+    "BF16": "bfloat16",
+    "I64": "int64",
+    "I32": "int32",
+    "I16": "int16",
+    "I8": "int8",
+    "U8": "uint8",
+    "BOOL": "bool",
+}
 
 
 def file_sha256(path: Path) -> str:
@@ -31,21 +47,62 @@ def verify(path: Path, expected: str) -> None:
         )
 
 
-def tensors_hash(path: Path, *, prefix_left_out: str | None = None) -> str:
-    """sha256 over name, type, shape and bytes of every tensor of a safetensors file, in the order of their names.
+@dataclass(frozen=True)
+class RawTensor:
+    """One tensor of a safetensors file as it stands there, whatever its type."""
 
-    The same tensors give the same hash in whichever file they are, with whichever metadata; `prefix_left_out` leaves
-    out the head, so that a saved model's backbone is known for the one it was made from.
+    dtype: str  # safetensors' own: "F32", "BF16", ...
+    shape: list[int]
+    data: bytes
+
+
+def raw_tensors(path: Path) -> dict[str, RawTensor]:
+    """Every tensor of a safetensors file by name, in the order of names; no torch, no conversion.
+
+    Raises:
+        ModelError: not a safetensors file, or cut short.
+    """
+    try:
+        content = path.read_bytes()
+        length = int.from_bytes(content[:8], "little")
+        header = json.loads(content[8 : 8 + length])
+        body = memoryview(content)[8 + length :]
+        found = {}
+        for name in sorted(k for k in header if k != "__metadata__"):
+            start, stop = header[name]["data_offsets"]
+            if stop > len(body):
+                raise ValueError("cut short")
+            found[name] = RawTensor(header[name]["dtype"], header[name]["shape"], bytes(body[start:stop]))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ModelError(f"not a whole safetensors file: {error}", where=str(path)) from None
+    return found
+
+
+def tensors_hash(tensors: dict[str, RawTensor]) -> str:
+    """sha256 over name, type, shape and bytes of every tensor, in the order of their names.
+
+    The same tensors give the same hash in whichever file they are, with whichever metadata.
     """
     seen = hashlib.sha256()
-    with safe_open(path, framework="numpy") as file:
-        for name in sorted(file.keys()):
-            if prefix_left_out and name.startswith(prefix_left_out + "."):
-                continue
-            tensor: np.ndarray = file.get_tensor(name)
-            seen.update(f"{name} {tensor.dtype} {tensor.shape}".encode())
-            seen.update(np.ascontiguousarray(tensor).data)
+    for name in sorted(tensors):
+        tensor = tensors[name]
+        seen.update(f"{name} {tensor.dtype} {tensor.shape}".encode())
+        seen.update(tensor.data)
     return seen.hexdigest()
+
+
+def write_tensors(path: Path, tensors: dict[str, RawTensor]) -> None:
+    """A safetensors file that transformers and timm open (they look for the `format` note)."""
+    serialize_file(
+        {name: {"dtype": _LONG[t.dtype], "shape": t.shape, "data": t.data} for name, t in tensors.items()},
+        str(path),
+        {"format": "pt"},
+    )
+
+
+def raw(array: np.ndarray) -> RawTensor:
+    """A float32 array as a RawTensor."""
+    return RawTensor("F32", list(array.shape), np.ascontiguousarray(array, dtype="<f4").tobytes())
 
 
 def open_torch_file(path: Path) -> dict[str, torch.Tensor]:

@@ -1,0 +1,5 @@
+"""From features to trained weights."""
+
+from headstart.adapt.probe import probe
+
+__all__ = ["probe"]

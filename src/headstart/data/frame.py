@@ -1,0 +1,119 @@
+"""Data that are in memory already: DataFrames, Arrow tables, `datasets.Dataset`, and (X, y)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, overload
+
+import numpy as np
+import pyarrow as pa
+
+from headstart.data.columns import IMAGES, LABELS, PART_NAMES, SUFFIXES, Columns
+from headstart.data.table import as_text, read_batches
+from headstart.errors import DataError
+from headstart.values import Dataset, Kind
+
+
+def read_frame(frame: Any, columns: Columns | None) -> Dataset:
+    """A pandas DataFrame or a pyarrow Table."""
+    table = frame if isinstance(frame, pa.Table) else _from_pandas(frame)
+    return read_batches(table.to_batches(), columns or Columns(), name="table", where="table")
+
+
+def read_pairs(inputs: Sequence[Any], labels: Sequence[Any] | None, kind: Kind | None) -> Dataset:
+    """Inputs and their labels, row by row."""
+    inputs = [str(x) if isinstance(x, Path | np.str_) else x for x in inputs]
+    if labels is not None and len(labels) != len(inputs):
+        raise DataError(f"{len(inputs)} inputs and {len(labels)} labels", where="labels", fix="one label an input")
+    if not inputs:
+        raise DataError("no inputs", where="data")
+    known = kind or kind_of(inputs)
+    names = [None] * len(inputs) if labels is None else [as_text(_plain(label)) for label in labels]
+    return Dataset(known, "data", inputs, names, [_where(x, i, known) for i, x in enumerate(inputs)])
+
+
+def read_hub(data: Any, columns: Columns | None) -> Dataset:
+    """A `datasets.Dataset`, or a DatasetDict whose names are the official parts."""
+    if isinstance(data, Mapping):
+        named = {PART_NAMES[name.lower()]: part for name, part in data.items() if name.lower() in PART_NAMES}
+        if not named:
+            raise DataError(f"parts {sorted(data)}", where="data", fix="name them train and test")
+        return join({name: read_hub(part, columns) for name, part in named.items()})
+    asked = columns or Columns()
+    label = asked.label or next((n for n in data.column_names if n.lower() in LABELS), None)
+    names = getattr(data.features.get(label), "names", None) if label else None
+    pictures = [n for n in data.column_names if type(data.features[n]).__name__ == "Image"]
+    image = asked.image or next((n for n in IMAGES if n in pictures), pictures[0] if pictures else None)
+    if image in pictures:
+        values = data[label] if label else [None] * len(data)
+        labels = [as_text(names[v] if names and v is not None else v) for v in values]
+        where = [f"row {i + 1}" for i in range(len(data))]
+        return Dataset("image", "dataset", _Column(data, str(image)), labels, where)
+    dataset = read_batches(data.data.table.to_batches(), asked, name="dataset", where="dataset")
+    if not names:
+        return dataset
+    return Dataset(dataset.kind, dataset.name, dataset.inputs,
+                   [names[int(v)] if v is not None and int(v) >= 0 else None for v in dataset.labels], dataset.where,
+                   notes=dataset.notes)  # fmt: skip
+
+
+def join(parts: Mapping[str, Dataset]) -> Dataset:
+    """Data sets as the official parts of one."""
+    kinds = {part.kind for part in parts.values()}
+    if len(kinds) > 1:
+        raise DataError("one part holds images, another texts", where="data")
+    return Dataset(
+        kind=kinds.pop(),
+        name=next(iter(parts.values())).name,
+        inputs=[x for part in parts.values() for x in part.inputs],
+        labels=[label for part in parts.values() for label in part.labels],
+        where=[w for part in parts.values() for w in part.where],
+        parts=[name for name, part in parts.items() for _ in range(len(part))],
+        findings=tuple(f for part in parts.values() for f in part.findings),
+        notes=tuple(dict.fromkeys(note for part in parts.values() for note in part.notes)),
+    )
+
+
+def kind_of(inputs: Sequence[Any]) -> Kind:
+    """Image where the inputs are pictures, arrays or paths of images; text otherwise."""
+    first = inputs[0]
+    if not isinstance(first, str):
+        return "image"
+    paths = sum(Path(x).suffix.lower() in SUFFIXES for x in inputs[:100] if isinstance(x, str) and len(x) < 1000)
+    return "image" if paths > min(len(inputs), 100) / 2 else "text"
+
+
+class _Column(Sequence[Any]):
+    """A column of a `datasets.Dataset`, decoded where it is asked for."""
+
+    def __init__(self, data: Any, name: str) -> None:
+        self._data, self._name = data, name
+
+    def __len__(self) -> int:
+        return len(self._data)
+
+    @overload
+    def __getitem__(self, index: int) -> Any: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Any]: ...
+
+    def __getitem__(self, index: int | slice) -> Any:
+        return self._data[index][self._name]
+
+    def __iter__(self) -> Iterator[Any]:
+        return (self._data[i][self._name] for i in range(len(self)))
+
+
+def _from_pandas(frame: Any) -> pa.Table:
+    """Column by column as text: a column of mixed numbers and words is a column of labels, not an error."""
+    return pa.table({str(n): pa.array([as_text(_plain(v)) for v in frame[n].tolist()], pa.string()) for n in frame.columns})
+
+
+def _plain(value: Any) -> Any:
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _where(value: Any, row: int, kind: Kind) -> str:
+    return value if kind == "image" and isinstance(value, str) else f"row {row + 1}"

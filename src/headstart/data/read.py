@@ -1,0 +1,99 @@
+"""Look at what was given and call the source that reads it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from headstart.data.columns import PART_NAMES, Columns
+from headstart.data.folder import files_in, read_folder
+from headstart.data.frame import join, read_frame, read_hub, read_pairs
+from headstart.data.table import SUFFIXES, read_table
+from headstart.errors import DataError
+from headstart.values import Dataset, Kind
+
+_URL = re.compile(r"^[a-z][a-z0-9+.-]*://", re.IGNORECASE)
+
+
+def read(data: Any, *, labels: Any = None, kind: Kind | None = None, columns: Columns | None = None) -> Dataset:
+    """A Dataset from a folder, a table file, a frame, a hub data set, or inputs with labels.
+
+    Raises:
+        DataError: not there, not readable, or of a kind that is not known.
+    """
+    if isinstance(data, tuple) and len(data) == 2 and labels is None:
+        data, labels = data
+    if labels is not None:
+        return read_pairs(data, labels, kind)
+    if isinstance(data, str | Path):
+        return _path(data, columns)
+    module = type(data).__module__.split(".")[0]
+    if module in ("pandas", "pyarrow"):
+        return read_frame(data, columns)
+    if module == "datasets":
+        return read_hub(data, columns)
+    raise DataError(
+        f"cannot read a {type(data).__name__}",
+        where="data",
+        fix="a path, a DataFrame, an Arrow table, a datasets.Dataset, or inputs with labels",
+    )
+
+
+def read_with_test(data: Any, test: str | Path, *, kind: Kind | None = None, columns: Columns | None = None) -> Dataset:
+    """`data` as the training part and what is at the path `test` as the test part."""
+    train, tested = read(data, kind=kind, columns=columns), read(test, kind=kind, columns=columns)
+    return join({"train": train, "test": tested})
+
+
+def read_inputs(inputs: Sequence[Any], *, kind: Kind) -> tuple[list[Any], list[str]]:
+    """Inputs without labels, folders opened up; and what to call each.
+
+    Raises:
+        DataError: an address, a path that is not there, an empty folder.
+    """
+    items: list[Any] = []
+    names: list[str] = []
+    for number, value in enumerate(inputs):
+        if kind == "text" or not isinstance(value, str | Path):
+            items.append(value)
+            names.append(str(value) if kind == "text" else f"input {number + 1}")
+            continue
+        path = _local(value)
+        files = files_in(path) if path.is_dir() else [path]
+        if not files:
+            raise DataError("no files", where=str(path))
+        items += [str(file) for file in files]
+        names += [str(file) for file in files]
+    return items, names
+
+
+def _path(given: str | Path, columns: Columns | None) -> Dataset:
+    path = _local(given)
+    if not path.exists():
+        raise DataError("no such file or folder", where=str(given), fix="check the path")
+    if path.is_dir():
+        tables = _tables(path)
+        return join({part: read_table(file, columns=columns) for part, file in tables.items()}) if tables else read_folder(path)
+    if path.suffix.lower() not in SUFFIXES:
+        raise DataError(f"not a kind of table that is known: {path.suffix!r}", where=str(path), fix="csv, tsv, jsonl, parquet")
+    return read_table(path, columns=columns)
+
+
+def _local(given: str | Path) -> Path:
+    if _URL.match(str(given)):
+        raise DataError("an address, and headstart reads files only", where=str(given), fix="download it first")
+    return Path(given).expanduser()
+
+
+def _tables(folder: Path) -> dict[str, Path]:
+    """train.csv and test.csv (or .tsv, ...), where a folder holds them and no class folders."""
+    if any(path.is_dir() and not path.name.startswith(".") for path in folder.iterdir()):
+        return {}
+    files = sorted(p for p in folder.iterdir() if p.is_file() and p.suffix.lower() in SUFFIXES)
+    named = {PART_NAMES[p.stem.lower()]: p for p in files if p.stem.lower() in PART_NAMES}
+    if "train" in named and len(named) > 1:
+        return {part: named[part] for part in ("train", "val", "test") if part in named}
+    return {}
+

@@ -1,0 +1,215 @@
+"""CSV, TSV, JSON lines and Parquet, batch by batch; only the columns that are needed stay in memory."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.json
+import pyarrow.parquet
+
+from headstart.data.columns import PART_NAMES, Columns, Found, find_columns
+from headstart.errors import DataError
+from headstart.values import Dataset, Finding
+
+SUFFIXES = (".csv", ".tsv", ".txt", ".jsonl", ".ndjson", ".json", ".parquet", ".label", ".train", ".test")
+_SAMPLE = 2000  # rows to find columns in
+
+
+def read_table(path: Path, *, columns: Columns | None = None, need_label: bool = True) -> Dataset:
+    """Read a table file.
+
+    Raises:
+        DataError: empty, damaged, or without a column that fits.
+    """
+    asked, notes = columns or Columns(), []
+    ragged: list[Finding] = []
+    try:
+        if path.suffix.lower() == ".parquet":
+            batches: Iterable[pa.RecordBatch] = pyarrow.parquet.ParquetFile(path).iter_batches()
+        elif path.suffix.lower() in (".jsonl", ".ndjson", ".json"):
+            batches = pyarrow.json.read_json(path).to_batches()
+        else:
+            batches, notes = _delimited(path, ragged)
+        return read_batches(batches, asked, name=path.stem, where=path.name, base=path.parent, need_label=need_label,
+                            notes=notes, findings=ragged)  # fmt: skip
+    except (pa.ArrowInvalid, pa.ArrowTypeError, csv.Error) as error:
+        reason = str(error).splitlines()[0]
+        raise DataError(f"cannot be read as a table: {reason}", where=str(path)) from None
+
+
+def read_batches(  # noqa: PLR0913 - one call from each kind of table
+    batches: Iterable[pa.RecordBatch],
+    asked: Columns,
+    *,
+    name: str,
+    where: str,
+    base: Path | None = None,
+    need_label: bool = True,
+    notes: Iterable[str] = (),
+    findings: list[Finding] | None = None,
+) -> Dataset:
+    """Columns of record batches as a Dataset; `base` is what relative image paths start from."""
+    found: Found | None = None
+    inputs: list[str | None] = []
+    labels: list[str | None] = []
+    parts: list[str] = []
+    for batch in batches:
+        if batch.num_rows == 0:
+            continue
+        if found is None:
+            sample = {n: [as_text(v) for v in batch.column(n)[:_SAMPLE].to_pylist()] for n in batch.schema.names}
+            found = find_columns(sample, asked, where=where, need_label=need_label)
+        inputs += [as_text(value) for value in batch.column(found.value).to_pylist()]
+        labels += _column(batch, found.label)
+        parts += [PART_NAMES.get(str(v).lower(), "train") for v in _column(batch, found.part)] if found.part else []
+    if found is None:
+        raise DataError("no rows", where=where, fix="a table has one row an example")
+    if found.kind == "image" and base is not None:
+        inputs = [None if path is None else str(base / path) for path in inputs]
+    rows = _row_names(where, len(inputs), [int(f.where.rsplit(" ", 1)[1]) for f in findings or ()])
+    return Dataset(
+        kind=found.kind,
+        name=name,
+        inputs=[value if value is not None else "" for value in inputs],
+        labels=[label.strip() or None if label is not None else None for label in labels],
+        where=rows,
+        parts=parts or None,
+        findings=tuple(findings or ()),
+        notes=(*notes, *found.notes),
+    )
+
+
+def as_text(value: object) -> str | None:
+    """Labels and texts as written: 1 and 1.0 are "1", true is "true", missing stays None."""
+    if value is None or value != value:  # noqa: PLR0124 - NaN is the value that is not itself
+        return None
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return str(value)
+
+
+def _column(batch: pa.RecordBatch, name: str | None) -> list[str | None]:
+    return [None] * batch.num_rows if name is None else [as_text(v) for v in batch.column(name).to_pylist()]
+
+
+def _row_names(where: str, n: int, ragged: list[int]) -> list[str]:
+    """Row numbers as in the file: rows that were left out count."""
+    left_out, names, number = set(ragged), [], 0
+    while len(names) < n:
+        number += 1
+        if number not in left_out:
+            names.append(f"{where} row {number}")
+    return names
+
+
+def _delimited(path: Path, ragged: list[Finding]) -> tuple[Iterator[pa.RecordBatch], list[str]]:
+    """CSV or TSV, with what was assumed about it."""
+    notes: list[str] = []
+    head = path.open("rb").read(1 << 20)
+    if not head.strip():
+        raise DataError("the file is empty", where=str(path), fix="a table has a header and one row an example")
+    encoding = _encoding(path)
+    if encoding == "latin-1":
+        notes.append(f"{path.name}: not UTF-8, read as latin-1")
+    lines = head.decode(encoding, errors="replace").lstrip("\ufeff").splitlines()[:200]
+    if _label_colon_text(lines):
+        notes.append(f"{path.name}: no header; each line taken as LABEL:text (what follows the first colon, up to a space, is left out)")
+        return _colon_lines(path, encoding), notes
+    delimiter = _delimiter(lines, path)
+    quoted = delimiter != "\t" or all(line.count('"') % 2 == 0 for line in lines) and any(
+        field.startswith('"') for line in lines[1:] for field in line.split("\t")
+    )
+    header = _has_header(next(csv.reader(lines[:1], delimiter=delimiter)))
+    if not header:
+        notes.append(f"{path.name}: no header; columns named 1, 2, ...")
+    return _stream(path, encoding, delimiter, quoted, header, ragged), notes
+
+
+def _stream(
+    path: Path, encoding: str, delimiter: str, quoted: bool, header: bool, ragged: list[Finding]
+) -> Iterator[pa.RecordBatch]:
+    """The csv module row by row: it reads quoted newlines and says which row is ragged; blocks go on as batches."""
+    csv.field_size_limit(1 << 30)
+    quoting = csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE
+    with path.open(encoding="utf-8-sig" if encoding == "utf-8" else encoding, newline="") as file:
+        reader = csv.reader((line.replace("\0", "") for line in file), delimiter=delimiter, quoting=quoting)
+        first = next(reader)
+        names = _unique(first) if header else [str(i + 1) for i in range(len(first))]
+        block, number = ([], 0) if header else ([first], 1)
+        for row in reader:
+            if not row:
+                continue
+            number += 1
+            if len(row) != len(names):
+                reason = f"{len(row)} fields where the table has {len(names)}"
+                ragged.append(Finding("ragged-row", f"{path.name} row {number}", reason, rejected=True))
+                continue
+            block.append(row)
+            if len(block) == 10_000:
+                yield _batch(names, block)
+                block = []
+        if block:
+            yield _batch(names, block)
+
+
+def _batch(names: list[str], block: list[list[str]]) -> pa.RecordBatch:
+    columns = [pa.array(column, pa.string()) for column in zip(*block, strict=True)]
+    return pa.RecordBatch.from_arrays(columns, names=names)
+
+
+def _unique(names: list[str]) -> list[str]:
+    seen: dict[str, int] = {}
+    out = []
+    for i, name in enumerate(names):
+        name = name.strip() or str(i + 1)
+        seen[name] = seen.get(name, 0) + 1
+        out.append(name if seen[name] == 1 else f"{name}.{seen[name]}")
+    return out
+
+
+def _encoding(path: Path) -> str:
+    with path.open("rb") as file:
+        try:
+            for line in file:
+                line.decode("utf-8")
+        except UnicodeDecodeError:
+            return "latin-1"
+    return "utf-8"
+
+
+def _delimiter(lines: list[str], path: Path) -> str:
+    if path.suffix.lower() == ".tsv":
+        return "\t"
+    first = lines[0]
+    if "\t" in first and all("\t" in line for line in lines[:50] if line):
+        return "\t"
+    return ";" if first.count(";") > first.count(",") else ","
+
+
+def _has_header(first: list[str]) -> bool:
+    """A header is short words that name columns; a first row that holds a sentence or a known label is data."""
+    from headstart.data.columns import IMAGES, LABELS, PARTS, TEXTS
+
+    known = {*LABELS, *TEXTS, *IMAGES, *PARTS, "id", "idx", "index"}
+    cells = [cell.strip().lower() for cell in first]
+    if any(cell in known or cell.startswith("label") for cell in cells):
+        return True
+    return all(0 < len(cell) <= 30 and len(cell.split()) <= 3 and not cell.replace(".", "").isdigit() for cell in cells)
+
+
+def _label_colon_text(lines: list[str]) -> bool:
+    """TREC's form: LABEL:detail text, in capitals, on every line."""
+    full = [line for line in lines if line.strip()]
+    return bool(full) and all(":" in line.split(" ")[0] and line.split(":")[0].isupper() for line in full)
+
+
+def _colon_lines(path: Path, encoding: str) -> Iterator[pa.RecordBatch]:
+    with path.open(encoding=encoding) as file:
+        rows = [(line.split(":", 1)[0], line.split(" ", 1)[-1].strip()) for line in file if line.strip()]
+    yield _batch(["label", "text"], [list(row) for row in rows])

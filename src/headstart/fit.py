@@ -1,0 +1,233 @@
+"""The main path: read, check, split, choose, encode, adapt, evaluate, save."""
+
+from __future__ import annotations
+
+import datetime
+import platform
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from headstart import __version__
+from headstart.adapt import probe
+from headstart.choose import plan
+from headstart.data import Columns, check, folds, known_images, read, read_with_test, split
+from headstart.encode import encode, table
+from headstart.evaluate import as_json, evaluate
+from headstart.evaluate.calibrate import temperature
+from headstart.evaluate.report import Provenance
+from headstart.model import Model
+from headstart.pretrained import load
+from headstart.progress import Progress, Silent
+from headstart.save import refuse_taken, save
+from headstart.values import Dataset, Features, Head, Kind, Plan, Scores, Split
+
+_MANY = 200_000  # examples x classes from which three folds are as good as five
+
+
+def fit(  # noqa: PLR0913 - the one public door: every option of the command line is a keyword here
+    data: Any,
+    labels: Any = None,
+    *,
+    kind: Kind | None = None,
+    model: str = "auto",
+    how: str = "auto",
+    test: float | str | Path = 0.2,
+    seed: int = 0,
+    out: str | Path | None = None,
+    force: bool = False,
+    columns: Columns | None = None,
+    progress: Progress | None = None,
+) -> Model:
+    """Adapt a pre-trained model to labelled images or texts, and say how good it is on examples held out.
+
+    Args:
+        data: a folder of class folders, a table file, a DataFrame, an Arrow table, a `datasets.Dataset`, or inputs
+            (image paths, PIL images, uint8 arrays, texts) with `labels`.
+        labels: one a row, where `data` are inputs.
+        kind: "image" or "text", where it cannot be seen.
+        model: a catalog name, a hub name or a folder; "auto" takes the starter.
+        how: "probe": a linear head on frozen features. "auto" is the same so far.
+        test: share of each class that is kept for the test, or a path with the test examples. Official parts in the
+            data come first.
+        seed: another seed, another split.
+        out: folder to save to; without it, data from a path are saved as NAME.headstart here, others are not saved.
+        force: replace a folder that headstart saved before.
+        columns: which columns of a table hold what.
+        progress: told what goes on.
+
+    Raises:
+        UserError: the data, the model or the place to save cannot be used.
+    """
+    progress, clock = progress or Silent(), _Clock()
+    folder = _folder(data, out)
+    if folder is not None:
+        refuse_taken(folder, force=force)
+
+    with clock("read"), progress.step("read"):
+        dataset = _read(data, labels, kind, test, columns)
+    with clock("check"), progress.step("check", len(dataset)) as advance:
+        dataset = check(dataset, known=known_images(_image_hashes(dataset)), advance=advance)
+    with clock("split"):
+        parts = split(dataset, test=test if isinstance(test, float) else 0.2, seed=seed)
+    with clock("choose"), progress.step("choose"):
+        chosen = plan(dataset.kind, model=model, how=how)
+        backbone = load(chosen.model, kind=dataset.kind)
+    for note in (*dataset.notes, *parts.notes):
+        progress.note(f"note: {note}")
+    with clock("encode"), progress.step("encode", len(dataset)) as advance:
+        features = encode(dataset.inputs, _digests(dataset), backbone, advance=advance)
+    with clock("adapt"), progress.step("adapt") as advance:
+        head = _adapt(dataset, parts, features, seed, advance)
+    with clock("evaluate"):
+        scores = _evaluate(dataset, parts, features, head)
+
+    fitted = Model(backbone, head, scores)
+    if folder is None:
+        return replace(fitted, summary=_summary(dataset, parts, chosen, fitted, features, clock, None))
+    with clock("save"), progress.step("save"):
+        fitted = replace(fitted, summary=_summary(dataset, parts, chosen, fitted, features, clock, folder))
+        provenance = _provenance(dataset, parts, chosen, fitted, clock)
+        fitted = save(
+            fitted, folder, dataset=dataset, split=parts, features=_rows(features, parts.test), provenance=provenance
+        )
+    return replace(fitted, summary={**fitted.summary, "seconds": clock.seconds()})
+
+
+@dataclass
+class _Clock:
+    """Wall seconds of each step."""
+
+    steps: dict[str, float] = field(default_factory=dict)
+    start: float = field(default_factory=time.perf_counter)
+
+    @contextmanager
+    def __call__(self, step: str) -> Iterator[None]:
+        begun = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.steps[step] = time.perf_counter() - begun
+
+    def seconds(self) -> dict[str, float]:
+        total = time.perf_counter() - self.start
+        return {name: round(value, 3) for name, value in {**self.steps, "total": total}.items()}
+
+
+def _folder(data: Any, out: str | Path | None) -> Path | None:
+    if out is not None:
+        return Path(out)
+    if isinstance(data, str | Path):
+        path = Path(data).resolve()
+        return Path(f"{path.stem if path.is_file() else path.name}.headstart")
+    return None
+
+
+def _read(data: Any, labels: Any, kind: Kind | None, test: float | str | Path, columns: Columns | None) -> Dataset:
+    if isinstance(test, str | Path):
+        return read_with_test(data, test, kind=kind, columns=columns)
+    return read(data, labels=labels, kind=kind, columns=columns)
+
+
+def _image_hashes(dataset: Dataset) -> Any:
+    if dataset.kind != "image":
+        return None
+    return table("perceptual hash 1", width=4, about="perceptual hashes of images", dtype=np.uint64)
+
+
+def _adapt(dataset: Dataset, parts: Split, features: Features, seed: int, advance: Callable[[int], None]) -> Head:
+    train, digests = parts.train, _digests(dataset)
+    groups = dataset.groups if dataset.groups is not None else np.arange(len(dataset))
+    k = 3 if len(train) * len(dataset.classes) > _MANY else 5
+    fold = folds(dataset.y[train], groups[train], digests[train], k=k, seed=seed)
+    return probe(
+        _rows(features, train),
+        dataset.y[train],
+        classes=dataset.classes,
+        fold=fold,
+        temperature=temperature,
+        advance=advance,
+    )
+
+
+def _evaluate(dataset: Dataset, parts: Split, features: Features, head: Head) -> Scores:
+    majority = Counter(dataset.labels[row] for row in parts.train.tolist())
+    most = min(majority, key=lambda label: (-majority[label], str(label)))
+    return evaluate(
+        head.logits(features.array[parts.test]),
+        dataset.y[parts.test],
+        classes=dataset.classes,
+        majority_class=str(most),
+        where=[dataset.where[row] for row in parts.test],
+    )
+
+
+def _rows(features: Features, rows: np.ndarray) -> Features:
+    return replace(features, array=features.array[rows])
+
+
+def _digests(dataset: Dataset) -> np.ndarray:
+    if dataset.digests is None:
+        raise ValueError("this step needs a checked dataset")
+    return dataset.digests
+
+
+def _summary(
+    dataset: Dataset, parts: Split, chosen: Plan, model: Model, features: Features, clock: _Clock, folder: Path | None
+) -> dict[str, Any]:
+    """What `fit --json` prints and metrics.json holds."""
+    scores, head = model.scores, model.head
+    if scores is None:
+        raise ValueError("a fitted model has scores")
+    findings = (*dataset.findings, *parts.findings)
+    return {
+        "task": f"{dataset.kind}-classification",
+        "model": model.backbone.name,
+        "how": chosen.how,
+        "classes": list(dataset.classes),
+        "n_train": len(parts.train),
+        "n_test": len(parts.test),
+        "n_rejected": len(dataset.rejected),
+        **as_json(scores),
+        "split": "official" if parts.official else "made",
+        "penalty": head.penalty,
+        "temperature": round(head.temperature, 6),
+        "class_weights": head.class_weights,
+        "cross_validation": list(head.cross_validation),
+        "findings": [asdict(finding) for finding in findings],
+        "notes": [*dataset.notes, *parts.notes],
+        "versions": _versions(),
+        "cached": round(features.cached / max(1, len(dataset)), 6),
+        "seconds": clock.seconds(),
+        "out": None if folder is None else str(folder),
+    }
+
+
+def _versions() -> dict[str, str]:
+    others = {name: version(name) for name in ("torch", "timm", "transformers", "openvino", "numpy")}
+    return {"headstart": __version__, "python": platform.python_version(), **others}
+
+
+def _provenance(dataset: Dataset, parts: Split, chosen: Plan, model: Model, clock: _Clock) -> Provenance:
+    return Provenance(
+        title=dataset.name,
+        model=model.backbone.name,
+        how=chosen.how,
+        date=datetime.datetime.now(datetime.UTC).date().isoformat(),
+        n_train=len(parts.train),
+        n_test=len(parts.test),
+        n_rejected=len(dataset.rejected),
+        seconds=clock.seconds(),
+        notes=(*dataset.notes, *parts.notes),
+        findings=(*dataset.findings, *parts.findings),
+        cross_validation=model.head.cross_validation,
+        temperature=model.head.temperature,
+        class_weights=model.head.class_weights,
+    )

@@ -1,0 +1,65 @@
+"""What happens while the user waits: bars on a terminal's stderr, nothing elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Protocol
+
+
+class Progress(Protocol):
+    """What `fit` tells. A step is a context that gives a function to call with the number of examples done."""
+
+    def step(self, name: str, total: int | None = None) -> AbstractContextManager[Callable[[int], None]]: ...
+
+    def note(self, text: str) -> None: ...
+
+
+class Silent:
+    """Says nothing."""
+
+    @contextmanager
+    def step(self, name: str, total: int | None = None) -> Iterator[Callable[[int], None]]:
+        yield lambda _: None
+
+    def note(self, text: str) -> None:
+        pass
+
+
+class Bars:
+    """Rich bars with rate and time left on a terminal; on a pipe or in a log file one line a finished step."""
+
+    def __init__(self) -> None:
+        from rich.console import Console
+
+        self._console = Console(stderr=True)
+
+    @contextmanager
+    def step(self, name: str, total: int | None = None) -> Iterator[Callable[[int], None]]:
+        if not self._console.is_terminal:
+            start = time.perf_counter()
+            yield lambda _: None
+            sys.stderr.write(f"{name:10} {time.perf_counter() - start:6.1f} s\n")
+            return
+        from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
+        from rich.progress import Progress as RichProgress
+        from rich.progress import TimeRemainingColumn
+
+        columns = [SpinnerColumn(finished_text="[green]✓"), TextColumn("{task.description:10}"), BarColumn()]
+        counted = [MofNCompleteColumn(), TextColumn("{task.fields[rate]}"), TimeRemainingColumn()] if total else []
+        with RichProgress(*columns, *counted, TimeElapsedColumn(), console=self._console) as bar:
+            task = bar.add_task(name, total=total, rate="")
+            start = time.perf_counter()
+
+            def advance(n: int) -> None:
+                bar.advance(task, n)
+                done = bar.tasks[0].completed
+                bar.update(task, rate=f"{done / max(1e-9, time.perf_counter() - start):.0f}/s")
+
+            yield advance
+            bar.update(task, total=total or 1, completed=total or 1)
+
+    def note(self, text: str) -> None:
+        self._console.print(text, highlight=False, markup=False)
