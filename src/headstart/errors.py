@@ -1,9 +1,9 @@
 """The one error a user meets, in three parts: what is wrong, where, what to do.
 
-    UserError            exit code 2; the input, a name or an option is wrong
-    ├── DataError        the user's examples or labels
-    ├── ModelError       a backbone or a saved folder that cannot be used
-    └── OutputError      the place to write to
+UserError            exit code 2; the input, a name or an option is wrong
+├── DataError        the user's examples or labels
+├── ModelError       a backbone or a saved folder that cannot be used
+└── OutputError      the place to write to
 """
 
 from __future__ import annotations

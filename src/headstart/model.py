@@ -103,7 +103,9 @@ class Model:
                 fix=f"the model knows {', '.join(self.classes[:5])}",
             )
         left_out = [
-            Finding("unknown-class", dataset.where[i], f"class {dataset.labels[i]!r} is unknown to the model", rejected=True)
+            Finding(
+                "unknown-class", dataset.where[i], f"class {dataset.labels[i]!r} is unknown to the model", rejected=True
+            )
             for i in range(len(dataset))
             if dataset.labels[i] not in self.classes
         ]
@@ -156,7 +158,9 @@ def load(folder: str | Path) -> Model:
     folder = Path(folder)
     told_file = folder / "headstart.json"
     if not told_file.exists():
-        raise ModelError("not a saved headstart model (no headstart.json)", where=str(folder), fix="headstart fit makes one")
+        raise ModelError(
+            "not a saved headstart model (no headstart.json)", where=str(folder), fix="headstart fit makes one"
+        )
     try:
         told = json.loads(told_file.read_text(encoding="utf-8"))
         classes = tuple(told["classes"])

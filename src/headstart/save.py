@@ -83,7 +83,11 @@ def _write(model: Model, folder: Path, dataset: Dataset, split: Split, provenanc
     backbone, head, scores = model.backbone, model.head, model.scores
     if scores is None:
         raise ValueError("a model is saved with its scores")
-    where = _write_text_model(backbone, head, folder) if backbone.kind == "text" else _write_image_model(backbone, head, folder)
+    where = (
+        _write_text_model(backbone, head, folder)
+        if backbone.kind == "text"
+        else _write_image_model(backbone, head, folder)
+    )
     told = {
         "headstart": model.summary["versions"]["headstart"],
         "classes": list(head.classes),

@@ -70,7 +70,9 @@ def probe(
         penalty=best.penalty,
         temperature=t,
         cross_validation=best.rows,
-        class_weights=None if weights is None else {c: round(float(w), 4) for c, w in zip(classes, weights, strict=True)},
+        class_weights=None
+        if weights is None
+        else {c: round(float(w), 4) for c, w in zip(classes, weights, strict=True)},
     )
 
 

@@ -177,7 +177,9 @@ def _duplicates(dataset: Dataset, same: np.ndarray) -> list[Finding]:
         if row == first:
             continue
         kind, words = ("duplicate", "identical to") if row in identical else ("near-duplicate", "nearly the same as")
-        found.append(Finding(kind, dataset.where[row], f"{words} {dataset.where[first]}; kept on one side of the split"))
+        found.append(
+            Finding(kind, dataset.where[row], f"{words} {dataset.where[first]}; kept on one side of the split")
+        )
     return found
 
 

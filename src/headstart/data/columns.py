@@ -62,7 +62,9 @@ def find_columns(sample: dict[str, list[str | None]], asked: Columns, *, where: 
             notes.append(f"{where}: column {text!r} taken as the text")
     value = image or text
     if value is None:
-        raise DataError(f"no column of texts or image paths among: {', '.join(sample)}", where=where, fix="--text or --image")
+        raise DataError(
+            f"no column of texts or image paths among: {', '.join(sample)}", where=where, fix="--text or --image"
+        )
     if label is None:
         label = _few_values(sample, {value, *taken})
         if label is not None:

@@ -108,7 +108,9 @@ class _Column(Sequence[Any]):
 
 def _from_pandas(frame: Any) -> pa.Table:
     """Column by column as text: a column of mixed numbers and words is a column of labels, not an error."""
-    return pa.table({str(n): pa.array([as_text(_plain(v)) for v in frame[n].tolist()], pa.string()) for n in frame.columns})
+    return pa.table(
+        {str(n): pa.array([as_text(_plain(v)) for v in frame[n].tolist()], pa.string()) for n in frame.columns}
+    )
 
 
 def _plain(value: Any) -> Any:

@@ -62,12 +62,15 @@ def open_image(source: Any, *, content: bytes | None = None, near: int | None = 
             warnings.simplefilter("ignore")  # Pillow's own bomb warning: the limit below is ours and an error
             image = Image.open(io.BytesIO(content))
             if getattr(image, "is_animated", False):
-                raise DataError(f"an animation of {getattr(image, 'n_frames', 2)} frames, not a photo", where=str(source))
+                raise DataError(
+                    f"an animation of {getattr(image, 'n_frames', 2)} frames, not a photo", where=str(source)
+                )
             if near is not None and image.format == "JPEG":
                 image.draft("RGB", _draft_size(image.size, near))
             if math.prod(image.size) > MAX_PIXELS:
                 raise DataError(
-                    f"{image.size[0]} x {image.size[1]} pixels, more than {MAX_PIXELS // 10**6} million", where=str(source)
+                    f"{image.size[0]} x {image.size[1]} pixels, more than {MAX_PIXELS // 10**6} million",
+                    where=str(source),
                 )
             image.load()
             return _to_rgb(image)

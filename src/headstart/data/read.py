@@ -75,9 +75,15 @@ def _path(given: str | Path, columns: Columns | None) -> Dataset:
         raise DataError("no such file or folder", where=str(given), fix="check the path")
     if path.is_dir():
         tables = _tables(path)
-        return join({part: read_table(file, columns=columns) for part, file in tables.items()}) if tables else read_folder(path)
-    if path.suffix.lower() not in SUFFIXES:
-        raise DataError(f"not a kind of table that is known: {path.suffix!r}", where=str(path), fix="csv, tsv, jsonl, parquet")
+        return (
+            join({part: read_table(file, columns=columns) for part, file in tables.items()})
+            if tables
+            else read_folder(path)
+        )
+    if path.suffix.lower() not in (*SUFFIXES, ""):
+        raise DataError(
+            f"not a kind of table that is known: {path.suffix!r}", where=str(path), fix="csv, tsv, jsonl, parquet"
+        )
     return read_table(path, columns=columns)
 
 
@@ -96,4 +102,3 @@ def _tables(folder: Path) -> dict[str, Path]:
     if "train" in named and len(named) > 1:
         return {part: named[part] for part in ("train", "val", "test") if part in named}
     return {}
-

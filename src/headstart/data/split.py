@@ -70,9 +70,7 @@ def _digests(dataset: Dataset) -> np.ndarray:
     return dataset.digests
 
 
-def _groups_by_class(
-    y: np.ndarray, groups: np.ndarray, digests: np.ndarray, seed: int
-) -> dict[int, list[list[int]]]:
+def _groups_by_class(y: np.ndarray, groups: np.ndarray, digests: np.ndarray, seed: int) -> dict[int, list[list[int]]]:
     """Rows of each group, listed under the group's most common class, in the order of the seeded hash."""
     members: dict[int, list[int]] = defaultdict(list)
     for row, number in enumerate(groups.tolist()):
@@ -107,7 +105,11 @@ def _official(dataset: Dataset) -> Split:
     if missing:
         raise DataError(f"class {missing[0]!r} is in the test part only", where=dataset.name, fix="add it to train")
     return Split(
-        np.flatnonzero(~test), np.flatnonzero(test), official=True, findings=tuple(_leaks(dataset, test)), notes=tuple(notes)
+        np.flatnonzero(~test),
+        np.flatnonzero(test),
+        official=True,
+        findings=tuple(_leaks(dataset, test)),
+        notes=tuple(notes),
     )
 
 

@@ -119,11 +119,15 @@ def _delimited(path: Path, ragged: list[Finding]) -> tuple[Iterator[pa.RecordBat
         notes.append(f"{path.name}: not UTF-8, read as latin-1")
     lines = head.decode(encoding, errors="replace").lstrip("\ufeff").splitlines()[:200]
     if _label_colon_text(lines):
-        notes.append(f"{path.name}: no header; each line taken as LABEL:text (what follows the first colon, up to a space, is left out)")
+        notes.append(
+            f"{path.name}: no header; each line taken as LABEL:text (what follows the first colon, up to a space, is left out)"
+        )
         return _colon_lines(path, encoding), notes
     delimiter = _delimiter(lines, path)
-    quoted = delimiter != "\t" or all(line.count('"') % 2 == 0 for line in lines) and any(
-        field.startswith('"') for line in lines[1:] for field in line.split("\t")
+    quoted = (
+        delimiter != "\t"
+        or all(line.count('"') % 2 == 0 for line in lines)
+        and any(field.startswith('"') for line in lines[1:] for field in line.split("\t"))
     )
     header = _has_header(next(csv.reader(lines[:1], delimiter=delimiter)))
     if not header:

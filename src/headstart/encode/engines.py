@@ -36,7 +36,7 @@ def cpu_has_bf16() -> bool:
 
 
 def choose_precision(backbone: Backbone, sample: Batch) -> str:
-    """"bf16" where the processor has it and the features of `sample` stay within cosine 0.9995 of float32, else "f32".
+    """ "bf16" where the processor has it and the features of `sample` stay within cosine 0.9995 of float32, else "f32".
 
     Decided once for each backbone on this machine and kept in the cache, since the store's keys contain it.
     """
@@ -69,7 +69,7 @@ def open_engine(backbone: Backbone, precision: str) -> Forward:
 
 
 def _gpu() -> str | None:
-    """"cuda" or "mps" where asked for by HEADSTART_DEVICE, or where a CUDA driver is present. Loads torch only then."""
+    """ "cuda" or "mps" where asked for by HEADSTART_DEVICE, or where a CUDA driver is present. Loads torch only then."""
     asked = os.environ.get("HEADSTART_DEVICE")
     if asked == "cpu" or (asked is None and not Path("/proc/driver/nvidia/version").exists()):
         return None

@@ -45,7 +45,9 @@ def describe(folder: Path) -> dict[str, Any]:
     config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     tokenizer_file = folder / "tokenizer.json"
     if not tokenizer_file.exists():
-        raise ModelError("no tokenizer.json", where=str(folder), fix="save the tokenizer with the model (fast tokenizer)")
+        raise ModelError(
+            "no tokenizer.json", where=str(folder), fix="save the tokenizer with the model (fast tokenizer)"
+        )
     tokenizer = tokenizer_file.read_text(encoding="utf-8")
     settings = _json(folder / "tokenizer_config.json")
     vocabulary = _vocabulary_size(tokenizer)
@@ -56,7 +58,9 @@ def describe(folder: Path) -> dict[str, Any]:
             fix="put the model's own tokenizer into the folder",
         )
     lengths = [settings.get("model_max_length"), _json(folder / "sentence_bert_config.json").get("max_seq_length")]
-    longest = min([n for n in lengths if isinstance(n, int) and n > 0] + [getattr(config, "max_position_embeddings", 512)])
+    longest = min(
+        [n for n in lengths if isinstance(n, int) and n > 0] + [getattr(config, "max_position_embeddings", 512)]
+    )
     preparation = TextPreparation(
         tokenizer=tokenizer, max_length=longest, pad_id=config.pad_token_id or 0, inputs=("input_ids", "attention_mask")
     )

@@ -180,7 +180,9 @@ def reopen(folder: Path, told: dict[str, Any]) -> Backbone:
 
         return from_transformers.module(folder, told["config"])
 
-    plain = {k: told[k] for k in ("name", "source", "architecture", "kind", "width", "weights_hash", "config", "licence")}
+    plain = {
+        k: told[k] for k in ("name", "source", "architecture", "kind", "width", "weights_hash", "config", "licence")
+    }
     return Backbone(**plain, preparation=preparation, weights=weights, module=module)
 
 

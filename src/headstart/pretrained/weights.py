@@ -9,26 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from safetensors import serialize_file
 
 from headstart.errors import ModelError
 
 if TYPE_CHECKING:
     import torch
-
-# the names that safetensors' writer takes for the types its files hold
-_LONG = {
-    "F64": "float64",
-    "F32": "float32",
-    "F16": "float16",
-    "BF16": "bfloat16",
-    "I64": "int64",
-    "I32": "int32",
-    "I16": "int16",
-    "I8": "int8",
-    "U8": "uint8",
-    "BOOL": "bool",
-}
 
 
 def file_sha256(path: Path) -> str:
@@ -92,12 +77,22 @@ def tensors_hash(tensors: dict[str, RawTensor]) -> str:
 
 
 def write_tensors(path: Path, tensors: dict[str, RawTensor]) -> None:
-    """A safetensors file that transformers and timm open (they look for the `format` note)."""
-    serialize_file(
-        {name: {"dtype": _LONG[t.dtype], "shape": t.shape, "data": t.data} for name, t in tensors.items()},
-        str(path),
-        {"format": "pt"},
-    )
+    """A safetensors file that transformers and timm open (they look for the `format` note).
+
+    Written here rather than through the library, whose writer of raw bytes has changed its form between releases and
+    whose array writers know no bfloat16 without torch. The form is fixed: header length, JSON header, bytes.
+    """
+    header: dict[str, object] = {"__metadata__": {"format": "pt"}}
+    offset = 0
+    for name, tensor in tensors.items():
+        stop = offset + len(tensor.data)
+        header[name] = {"dtype": tensor.dtype, "shape": tensor.shape, "data_offsets": [offset, stop]}
+        offset = stop
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)  # tensors start at a multiple of 8
+    with path.open("wb") as file:
+        file.write(len(text).to_bytes(8, "little") + text)
+        file.writelines(tensor.data for tensor in tensors.values())
 
 
 def raw(array: np.ndarray) -> RawTensor:

@@ -1,0 +1,276 @@
+"""The command line: one thin function a command. Each imports what it calls, so that --help loads nothing heavy."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from headstart.errors import UserError
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="Adapt a pre-trained model to your own images or texts, with an honest score.",
+)
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
+
+
+def main() -> None:
+    """Exit codes: 0 done, 2 the input is wrong (one or two lines), 130 interrupted, 1 anything else."""
+    try:
+        app()
+    except UserError as error:
+        sys.stderr.write(f"error: {error}\n")
+        raise SystemExit(2) from None
+    except KeyboardInterrupt:
+        sys.stderr.write("interrupted; what was encoded is kept, the same command goes on from there\n")
+        raise SystemExit(130) from None
+
+
+@app.command()
+def fit(
+    data: Annotated[str, typer.Argument(help="Folder of class folders, or a table (csv, tsv, jsonl, parquet).")],
+    task: Annotated[str, typer.Option(help="auto, image-classification or text-classification.")] = "auto",
+    model: Annotated[str, typer.Option(help="auto, a catalog or hub name, or a folder.")] = "auto",
+    how: Annotated[str, typer.Option(help="auto or probe.")] = "auto",
+    test: Annotated[str, typer.Option(help="Share kept for the test, or a path with test examples.")] = "0.2",
+    out: Annotated[Path | None, typer.Option(help="Folder to save to. Default: the data's name + .headstart.")] = None,
+    seed: Annotated[int, typer.Option(help="Another seed, another split.")] = 0,
+    force: Annotated[bool, typer.Option("--force", help="Replace a saved folder.")] = False,
+    text: Annotated[str | None, typer.Option(help="Column of texts.")] = None,
+    image: Annotated[str | None, typer.Option(help="Column of image paths.")] = None,
+    label: Annotated[str | None, typer.Option(help="Column of labels.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Adapt a pre-trained model to labelled data and save it with its score."""
+    from headstart.data.columns import Columns
+
+    kind = _kind(task)
+    columns = Columns(text=text, image=image, label=label)
+    from headstart.fit import fit as run
+
+    fitted = run(
+        data,
+        kind=kind,
+        model=model,
+        how=how,
+        test=_share(test),
+        seed=seed,
+        out=out,
+        force=force,
+        columns=columns,
+        progress=_progress(as_json),
+    )
+    _print(fitted.summary, as_json, _tell_fit)
+
+
+@app.command()
+def predict(
+    model: Annotated[str, typer.Argument(help="A saved folder.")],
+    inputs: Annotated[list[str], typer.Argument(help="Image files or folders; or texts, with - for standard input.")],
+    top: Annotated[int, typer.Option(min=1, help="Classes listed for each input.")] = 5,
+    as_json: Json = False,
+) -> None:
+    """Classify images or texts with a saved model."""
+    from headstart.model import load
+
+    loaded = load(model)
+    wanted: list[str] = []
+    for value in inputs:
+        wanted += [line.rstrip("\r\n") for line in sys.stdin] if value == "-" else [value]
+    predictions = loaded.predict(wanted, top=top)
+    rows: list[dict[str, Any]] = []
+    for p in predictions:
+        if p.error:
+            rows.append({"input": p.input, "error": p.error})
+            continue
+        classes = [{"label": name, "probability": round(value, 6)} for name, value in p.top]
+        rows.append({"input": p.input, "label": p.label, "probability": round(p.probability, 6), "top": classes})
+    _print({"model": model, "predictions": rows}, as_json, _tell_predictions)
+    if any("error" in row for row in rows):
+        raise SystemExit(2)
+
+
+@app.command()
+def evaluate(
+    model: Annotated[str, typer.Argument(help="A saved folder.")],
+    data: Annotated[str, typer.Argument(help="Labelled data.")],
+    as_json: Json = False,
+) -> None:
+    """Score a saved model on other labelled data; classes are matched by name."""
+    from dataclasses import asdict
+
+    from headstart.evaluate import as_json as metrics
+    from headstart.model import load
+
+    found = load(model).evaluate(data, progress=_progress(as_json))
+    summary = {
+        "model": model,
+        **metrics(found.scores),
+        "missing_classes": list(found.missing),
+        "extra_classes": list(found.extra),
+        "n_rejected": sum(f.rejected for f in found.findings),
+        "findings": [asdict(f) for f in found.findings],
+        "notes": list(found.notes),
+    }
+    _print(summary, as_json, _tell_scores)
+
+
+@app.command()
+def models(
+    words: Annotated[list[str] | None, typer.Argument(help="Show only names that contain these.")] = None,
+    as_json: Json = False,
+) -> None:
+    """List the known pre-trained models, and which are on this machine."""
+    from dataclasses import asdict
+
+    from headstart.pretrained.catalog import models as known
+
+    cards = [c for c in known() if all(w.lower() in f"{c.name} {c.kind} {c.source}".lower() for w in words or [])]
+    rows = [{**asdict(card), "at_hand": card.path is not None, "install": card.install} for card in cards]
+    _print({"models": rows}, as_json, _tell_models)
+
+
+@app.command()
+def cache(
+    prune: Annotated[
+        str | None, typer.Option(help="Remove least recently used features down to this size: 0, 500MB, 2GB.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Show what is kept, and remove what is not needed."""
+    from dataclasses import asdict
+
+    from headstart.encode import store
+    from headstart.places import cache_folder
+
+    gone = [] if prune is None else store.prune(most_bytes=_bytes(prune))
+    tables = list(store.tables())
+    told = {
+        "folder": str(cache_folder()),
+        "bytes": sum(t.bytes for t in tables),
+        "tables": [asdict(t) for t in tables],
+        "removed": [asdict(t) for t in gone],
+    }
+    _print(told, as_json, _tell_cache)
+
+
+@app.command()
+def doctor(as_json: Json = False) -> None:
+    """Say what this machine has and what can run on it."""
+    from headstart.doctor import examine
+
+    _print(examine(), as_json, _tell_pairs)
+
+
+def _kind(task: str) -> Any:
+    kinds = {"auto": None, "image-classification": "image", "text-classification": "text"}
+    if task not in kinds:
+        raise UserError(f"unknown task {task!r}", where="--task", fix=f"one of: {', '.join(kinds)}")
+    return kinds[task]
+
+
+def _share(value: str) -> float | str:
+    try:
+        return float(value)
+    except ValueError:
+        return value
+
+
+def _bytes(size: str) -> int:
+    units = {"KB": 10**3, "MB": 10**6, "GB": 10**9, "B": 1}
+    plain = size.strip().upper()
+    unit = next((u for u in units if plain.endswith(u)), "")
+    try:
+        number = float(plain.removesuffix(unit))
+    except ValueError:
+        raise UserError(f"not a size: {size!r}", where="--prune", fix="for example 0, 500MB or 2GB") from None
+    return int(number * units.get(unit, 1))
+
+
+def _progress(as_json: bool) -> Any:
+    from headstart.progress import Bars
+
+    return Bars()
+
+
+def _print(value: dict[str, Any], as_json: bool, tell: Callable[[dict[str, Any]], str]) -> None:
+    text = json.dumps(value, ensure_ascii=False) if as_json else tell(value)
+    sys.stdout.buffer.write((text + "\n").encode("utf-8", "surrogateescape"))
+    sys.stdout.flush()
+
+
+def _tell_fit(told: dict[str, Any]) -> str:
+    seconds = told["seconds"]["total"]
+    made = f"{told['model']} ({told['how']}), {told['n_train']} examples to learn from, {told['n_test']} held out"
+    lines = [made]
+    if told["n_rejected"]:
+        lines.append(f"left out   {told['n_rejected']} examples; see rejected.csv")
+    if told["class_weights"]:
+        lines.append("weights    rare classes count more (inverse square root of their share)")
+    warnings: dict[str, int] = {}
+    for finding in told["findings"]:
+        if not finding["rejected"]:
+            warnings[finding["kind"]] = warnings.get(finding["kind"], 0) + 1
+    lines += [f"found      {n} x {kind}" for kind, n in sorted(warnings.items())]
+    lines.append(_tell_scores(told))
+    cached = f", {told['cached']:.0%} of the features known" if told["cached"] else ""
+    lines.append(f"took       {seconds:.1f} s{cached}")
+    if told["out"]:
+        lines.append(f"saved      {told['out']} (open report.html)")
+    return "\n".join(lines)
+
+
+def _tell_scores(told: dict[str, Any]) -> str:
+    low, high = told["accuracy_interval"]
+    lines = [
+        f"accuracy   {told['accuracy']:.3f}  (95 % interval {low:.3f} to {high:.3f}, {told['n_test']} examples)",
+        f"majority   {told['majority_accuracy']:.3f}  (always answering {told['majority_class']!r})",
+        f"macro F1   {told['macro_f1']:.3f}   log loss {told['log_loss']:.3f}   calibration error {told['ece']:.3f}",
+    ]
+    if told.get("missing_classes"):
+        lines.append(f"missing    classes without an example: {', '.join(told['missing_classes'])}")
+    if told.get("extra_classes"):
+        lines.append(f"extra      classes that the model does not know, left out: {', '.join(told['extra_classes'])}")
+    return "\n".join(lines)
+
+
+def _tell_predictions(told: dict[str, Any]) -> str:
+    lines = []
+    for row in told["predictions"]:
+        name = row["input"] if len(row["input"]) <= 60 else row["input"][:57] + "..."
+        if "error" in row:
+            lines.append(f"{name}: error: {row['error']}")
+        else:
+            lines.append(f"{name}: " + ", ".join(f"{c['label']} {c['probability']:.2f}" for c in row["top"]))
+    return "\n".join(lines)
+
+
+def _tell_models(told: dict[str, Any]) -> str:
+    rows = told["models"]
+    if not rows:
+        return "no model of that name"
+    wide = max(len(row["name"]) for row in rows)
+    return "\n".join(
+        f"{row['name']:{wide}}  {row['kind']:5}  {row['parameters'] / 1e6:5.1f} M  {row['width']:5} features  "
+        + ("at hand" if row["at_hand"] else row["install"])
+        for row in rows
+    )
+
+
+def _tell_cache(told: dict[str, Any]) -> str:
+    lines = [f"{told['folder']}: {told['bytes'] / 1e6:.1f} MB of features"]
+    lines += [f"  {t['about']:40} {t['rows']:8} rows {t['bytes'] / 1e6:9.1f} MB" for t in told["tables"]]
+    lines += [f"  removed: {t['about']} ({t['bytes'] / 1e6:.1f} MB)" for t in told["removed"]]
+    return "\n".join(lines)
+
+
+def _tell_pairs(told: dict[str, Any]) -> str:
+    return "\n".join(f"{key.replace('_', ' '):18} {value}" for key, value in told.items())
