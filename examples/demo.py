@@ -16,7 +16,9 @@ out = Path(tempfile.mkdtemp()) / "textile.headstart"
 model = hs.fit(photos, out=out, progress=Bars())
 
 low, high = model.summary["accuracy_interval"]
-print(f"\n{model.summary['n_train']} photos to learn from, {model.summary['n_test']} held out: {', '.join(model.classes)}")
+print(
+    f"\n{model.summary['n_train']} photos to learn from, {model.summary['n_test']} held out: {', '.join(model.classes)}"
+)
 print(f"accuracy {model.summary['accuracy']:.3f} (95 % interval {low:.3f} to {high:.3f}), ", end="")
 print(f"always answering {model.summary['majority_class']!r}: {model.summary['majority_accuracy']:.3f}")
 print(f"{model.summary['seconds']['total']:.1f} s in all\n")

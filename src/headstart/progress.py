@@ -43,9 +43,15 @@ class Bars:
             yield lambda _: None
             sys.stderr.write(f"{name:10} {time.perf_counter() - start:6.1f} s\n")
             return
-        from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
+        from rich.progress import (
+            BarColumn,
+            MofNCompleteColumn,
+            SpinnerColumn,
+            TextColumn,
+            TimeElapsedColumn,
+            TimeRemainingColumn,
+        )
         from rich.progress import Progress as RichProgress
-        from rich.progress import TimeRemainingColumn
 
         columns = [SpinnerColumn(finished_text="[green]✓"), TextColumn("{task.description:10}"), BarColumn()]
         counted = [MofNCompleteColumn(), TextColumn("{task.fields[rate]}"), TimeRemainingColumn()] if total else []

@@ -15,7 +15,9 @@ IMAGES = ("image", "image_path", "path", "file", "filename", "file_name", "filep
 PARTS = ("split", "part", "fold", "subset")
 PART_NAMES = {"train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val", "dev": "val",
               "test": "test", "testing": "test", "eval": "test"}  # fmt: skip
-SUFFIXES = frozenset(".jpg .jpeg .png .gif .bmp .webp .tif .tiff .jfif .ppm .pgm .avif".split())
+SUFFIXES = frozenset(
+    [".jpg", ".jpeg", ".png", ".gif", ".bmp", ".webp", ".tif", ".tiff", ".jfif", ".ppm", ".pgm", ".avif"]
+)
 
 
 @dataclass(frozen=True)

@@ -41,7 +41,7 @@ def read_table(path: Path, *, columns: Columns | None = None, need_label: bool =
         raise DataError(f"cannot be read as a table: {reason}", where=str(path)) from None
 
 
-def read_batches(  # noqa: PLR0913 - one call from each kind of table
+def read_batches(
     batches: Iterable[pa.RecordBatch],
     asked: Columns,
     *,
@@ -85,7 +85,7 @@ def read_batches(  # noqa: PLR0913 - one call from each kind of table
 
 def as_text(value: object) -> str | None:
     """Labels and texts as written: 1 and 1.0 are "1", true is "true", missing stays None."""
-    if value is None or value != value:  # noqa: PLR0124 - NaN is the value that is not itself
+    if value is None or value != value:
         return None
     if isinstance(value, bool):
         return str(value).lower()
@@ -124,9 +124,8 @@ def _delimited(path: Path, ragged: list[Finding]) -> tuple[Iterator[pa.RecordBat
         )
         return _colon_lines(path, encoding), notes
     delimiter = _delimiter(lines, path)
-    quoted = (
-        delimiter != "\t"
-        or all(line.count('"') % 2 == 0 for line in lines)
+    quoted = delimiter != "\t" or (
+        all(line.count('"') % 2 == 0 for line in lines)
         and any(field.startswith('"') for line in lines[1:] for field in line.split("\t"))
     )
     header = _has_header(next(csv.reader(lines[:1], delimiter=delimiter)))

@@ -1,0 +1,86 @@
+"""Real files for the tests, and one cache for the whole run (so that each backbone is prepared once)."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _cache(tmp_path_factory):
+    os.environ["HEADSTART_CACHE"] = str(tmp_path_factory.mktemp("cache"))
+
+
+@pytest.fixture(scope="session")
+def textile() -> Path:
+    spec = importlib.util.find_spec("conformal_clip_data")
+    assert spec is not None
+    assert spec.origin is not None
+    return Path(spec.origin).parent / "data" / "textile_images" / "simulated"
+
+
+@pytest.fixture
+def photos(tmp_path, textile) -> Path:
+    """Two classes of 20 real photos each."""
+    folder = tmp_path / "photos"
+    for name in ("global", "nominal"):
+        (folder / name).mkdir(parents=True)
+        for photo in sorted((textile / name).glob("*.jpg"))[:20]:
+            shutil.copy(photo, folder / name)
+    return folder
+
+
+QUESTIONS = {
+    "card": "Where is my new card? My card has not arrived yet. When will the card be delivered? I am waiting for a card. "
+    "Has my bank card been posted? The card is late. Track the delivery of my card. My debit card never came.",
+    "exchange": "What is the exchange rate today? How do you set the exchange rate? Is the rate for euros good? "
+    "Why is the exchange rate so bad? Convert dollars to pounds. Which rate do I get? The currency rate is wrong. "
+    "Do you use the interbank rate?",
+    "pin": "I forgot my PIN. How can I change my PIN? My passcode is blocked. Unblock the PIN please. "
+    "The pin number does not work. Set a new PIN. Reset the passcode. I entered the wrong pin three times.",
+}
+
+
+@pytest.fixture
+def questions() -> list[tuple[str, str]]:
+    """24 (text, label) pairs of three intents."""
+    return [
+        (s.strip() + ".", label) for label, t in QUESTIONS.items() for s in t.replace("?", ".").split(".") if s.strip()
+    ]
+
+
+@pytest.fixture
+def command(tmp_path):
+    """Run the installed command in a process of its own; gives (exit code, stdout, stderr)."""
+
+    def run(*args: object, stdin: str = "", **env: str) -> tuple[int, str, str]:
+        done = subprocess.run(
+            [sys.executable, "-m", "headstart", *map(str, args)],
+            capture_output=True,
+            text=True,
+            input=stdin,
+            cwd=tmp_path,
+            env={**os.environ, **env},
+            timeout=240,
+            check=False,
+        )
+        return done.returncode, done.stdout, done.stderr
+
+    return run
+
+
+@pytest.fixture
+def fit_json(command):
+    def run(*args: object) -> dict:
+        code, out, err = command("fit", *args, "--json")
+        assert code == 0, err
+        return json.loads(out)
+
+    return run

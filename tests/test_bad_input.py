@@ -1,0 +1,216 @@
+"""Strange input gets one or two lines: what is wrong, where, what to do. Never a traceback, nothing dropped unsaid."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import struct
+import zlib
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import headstart as hs
+from headstart.data import check, read
+from headstart.data.images import open_image
+from headstart.errors import UserError
+
+
+def refused(command, *args: object) -> str:
+    code, out, err = command(*args)
+    lines = [line for line in err.strip().splitlines() if not line.rstrip().endswith(" s")]
+    assert code == 2, err
+    assert out == ""
+    assert "Traceback" not in err
+    assert 1 <= len(lines) <= 2, err
+    return err
+
+
+def test_hopeless_folders_and_tables(command, tmp_path):
+    (tmp_path / "empty").mkdir()
+    assert "no class folders" in refused(command, "fit", tmp_path / "empty")
+    (tmp_path / "one" / "roses").mkdir(parents=True)
+    for i in range(3):
+        Image.fromarray(np.random.default_rng(i).integers(0, 255, (40, 40, 3), dtype=np.uint8)).save(
+            tmp_path / "one" / "roses" / f"{i}.png"
+        )
+    assert "one class 'roses'" in refused(command, "fit", tmp_path / "one")
+    (tmp_path / "words.csv").write_text("text,more\nhello there,one two three\nbye now,four five six\n")
+    assert "--label" in refused(command, "fit", tmp_path / "words.csv")
+    assert "no such file" in refused(command, "fit", tmp_path / "nothing")
+    assert "download it first" in refused(command, "fit", "https://example.org/photos")
+    assert "no column 'lable'" in refused(command, "fit", tmp_path / "words.csv", "--label", "lable")
+
+
+def test_unusable_files_are_listed_and_counted(photos, fit_json, tmp_path):
+    good = min((photos / "global").glob("*.jpg")).read_bytes()
+    broken = {"paper.jpg": b"%PDF-1.7 not an image", "cut.jpg": good[: len(good) // 2], "nothing.jpg": b""}
+    for name, content in broken.items():
+        (photos / "global" / name).write_bytes(content)
+    frames = [Image.new("L", (20, 20), c) for c in (0, 100, 255)]
+    frames[0].save(photos / "global" / "moving.gif", save_all=True, append_images=frames[1:])
+    bomb(photos / "global" / "bomb.png")
+    told = fit_json(photos)
+    assert told["n_rejected"] == 5
+    with (tmp_path / "photos.headstart" / "rejected.csv").open() as file:
+        reasons = {row["example"].split("/")[1]: row["reason"] for row in csv.DictReader(file)}
+    assert "not an image" in reasons["paper.jpg"]
+    assert "truncated" in reasons["cut.jpg"]
+    assert "0 bytes" in reasons["nothing.jpg"]
+    assert "3 frames" in reasons["moving.gif"]
+    assert "million pixels" in reasons["bomb.png"]
+
+
+def bomb(path) -> None:
+    """A PNG that says it is 30,000 x 30,000."""
+
+    def chunk(kind: bytes, body: bytes) -> bytes:
+        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+    header = struct.pack(">IIBBBBB", 30_000, 30_000, 8, 2, 0, 0, 0)
+    content = (
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", header)
+        + chunk(b"IDAT", zlib.compress(b"\0" * 1000))
+        + chunk(b"IEND", b"")
+    )
+    path.write_bytes(content)
+
+
+def test_every_kind_of_image_opens_as_a_person_sees_it(tmp_path):
+    base = np.zeros((30, 60, 3), np.uint8)
+    base[:, 30:] = (200, 100, 50)
+    rgb = Image.fromarray(base)
+    rgb.convert("CMYK").save(tmp_path / "cmyk.jpg", quality=95)
+    rgb.quantize(4).save(tmp_path / "palette.png")
+    rgb.convert("L").save(tmp_path / "grey.png")
+    Image.fromarray(np.asarray(rgb.convert("L")).astype(np.uint16) * 257).save(tmp_path / "sixteen.png")
+    alpha = rgb.convert("RGBA")
+    alpha.putalpha(0)
+    alpha.save(tmp_path / "clear.png")
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    rgb.save(tmp_path / "turned.jpg", exif=exif, quality=95)
+    for name in ("cmyk.jpg", "palette.png"):
+        np.testing.assert_allclose(np.asarray(open_image(tmp_path / name))[15, 50], (200, 100, 50), atol=12)
+    grey = np.asarray(rgb.convert("L"))[15, 50]
+    for name in ("grey.png", "sixteen.png"):
+        np.testing.assert_allclose(np.asarray(open_image(tmp_path / name))[15, 50], (grey,) * 3, atol=1)
+    assert np.asarray(open_image(tmp_path / "clear.png")).min() == 255
+    assert open_image(tmp_path / "turned.jpg").size == (30, 60)
+
+
+def test_strange_tables(tmp_path):
+    table = tmp_path / "t.csv"
+    long = "word " * 20_000
+    rows = [
+        ("great 🎉", 1),
+        ("مرحبا بالعالم", "x"),
+        (long, 1),
+        ("fine", "x"),
+        ("", "x"),
+        ("no label", ""),
+        ("alone", "rare"),
+    ]
+    with table.open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows([("text", "label"), *rows])
+    checked = check(read(table))
+    assert checked.classes == ("1", "x")
+    assert {(f.kind, f.where) for f in checked.rejected} == {
+        ("blank-text", "t.csv row 5"),
+        ("missing-label", "t.csv row 6"),
+        ("tiny-class", "t.csv row 7"),
+    }
+    model = hs.fit(table, out=tmp_path / "m")
+    assert len(model.predict([long, "مرحبا", "🎉"])) == 3
+    assert model.predict("   ")[0].error
+
+
+def test_latin1_without_header(tmp_path):
+    file = tmp_path / "q.txt"
+    file.write_bytes("ham\tcaf\u00e9 at noon then\nspam\twin money now friend\n".encode("latin-1") * 3)
+    dataset = read(file)
+    assert dataset.classes == ("ham", "spam")
+    assert dataset.inputs[0] == "café at noon then"
+    assert any("latin-1" in note for note in dataset.notes)
+    assert any("no header" in note for note in dataset.notes)
+
+
+def test_ragged_rows_are_findings_and_quoted_newlines_are_not(tmp_path):
+    file = tmp_path / "r.csv"
+    file.write_text('text,label\n"two\nlines",a\nextra,field,a\nplain,b\n')
+    dataset = read(file)
+    assert list(dataset.inputs) == ["two\nlines", "plain"]
+    assert dataset.where[1] == "r.csv row 3"
+    assert dataset.findings[0].where == "r.csv row 2"
+
+
+def test_duplicates_are_grouped_leaks_and_conflicts_are_said(tmp_path, photos):
+    first, second = sorted((photos / "global").glob("*.jpg"))[:2]
+    (photos / "global" / "same.jpg").write_bytes(first.read_bytes())
+    Image.open(second).save(photos / "nominal" / "resaved.jpg", quality=80)
+    checked = check(read(photos))
+    kinds = {(f.kind, f.where) for f in checked.findings}
+    assert ("duplicate", "global/same.jpg") in kinds or ("duplicate", f"global/{first.name}") in kinds
+    assert ("conflicting-labels", "nominal/resaved.jpg") in kinds
+    assert len(checked) == 42
+    parted = tmp_path / "parted"
+    for part in ("train", "test"):
+        for name in ("global", "nominal"):
+            (parted / part / name).mkdir(parents=True)
+            for photo in sorted((photos / name).glob("*.jpg"))[:6]:
+                (parted / part / name / photo.name).write_bytes(photo.read_bytes())
+    summary = hs.fit(parted, out=tmp_path / "leaky").summary
+    assert summary["split"] == "official"
+    assert sum(f["kind"] == "leak" for f in summary["findings"]) == 12
+
+
+def test_places_that_cannot_be_written(photos, command, tmp_path):
+    blocked = tmp_path / "file"
+    blocked.write_text("")
+    assert "cannot write" in refused(command, "fit", photos, "--out", blocked / "model")
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
+def test_full_disk(tmp_path):
+    from headstart.places import write_whole
+
+    if os.geteuid() == 0 and os.system(f"mount -t tmpfs -o size=64k tmpfs {tmp_path} 2>/dev/null") == 0:
+        try:
+            with pytest.raises(UserError, match="free some space"):
+                write_whole(tmp_path / "big", b"x" * 200_000)
+            assert list(tmp_path.iterdir()) == []
+        finally:
+            os.system(f"umount {tmp_path}")
+    else:
+        pytest.skip("cannot mount a small disk here")
+
+
+def test_predict_says_which_input_failed(photos, fit_json, command, tmp_path):
+    fit_json(photos)
+    bad = tmp_path / "bad.jpg"
+    bad.write_bytes(b"nonsense")
+    good = min((photos / "global").glob("*.jpg"))
+    code, out, _ = command("predict", tmp_path / "photos.headstart", bad, good, "--json")
+    rows = json.loads(out)["predictions"]
+    assert code == 2
+    assert "not an image" in rows[0]["error"]
+    assert rows[1]["label"] in ("global", "nominal")
+    assert "download it first" in refused(
+        command, "predict", tmp_path / "photos.headstart", "https://example.org/a.jpg"
+    )
+
+
+def test_models_that_are_not_there(photos, command, tmp_path):
+    err = refused(command, "fit", photos, "--model", "efficientnet_lite9")
+    assert "efficientnet_lite" in err
+    assert "is a model for texts" in refused(command, "fit", photos, "--model", "all-MiniLM-L6-v2")
+    assert "no config.json" in refused(command, "fit", photos, "--model", photos)
+    saved = tmp_path / "m"
+    hs.fit(photos, out=saved)
+    weights = bytearray((saved / "model.safetensors").read_bytes())
+    weights[len(weights) // 2] ^= 1
+    (saved / "model.safetensors").write_bytes(weights)
+    assert "not those that were saved" in refused(command, "predict", saved, photos)

@@ -1,0 +1,207 @@
+"""The main path through the command line, on real photos and texts."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import headstart as hs
+
+
+def test_photos_from_folder_to_saved_model(photos, fit_json, command, tmp_path):
+    told = fit_json(photos)
+    assert told["classes"] == ["global", "nominal"]
+    assert told["n_train"] + told["n_test"] == 40
+    assert told["accuracy"] >= 0.75
+    low, high = told["accuracy_interval"]
+    assert low <= told["accuracy"] <= high
+    for key in ("task", "model", "how", "n_rejected", "macro_f1", "ece", "seconds", "cached", "out"):
+        assert key in told
+    saved = tmp_path / "photos.headstart"
+    names = {"config.json", "model.safetensors", "headstart.json", "metrics.json", "split.csv", "rejected.csv"}
+    assert names | {"README.md", "report.html"} <= {f.name for f in saved.iterdir()}
+    code, out, _ = command("predict", saved, photos / "global", "--json")
+    predictions = json.loads(out)["predictions"]
+    assert code == 0
+    assert len(predictions) == 20
+    assert sum(p["label"] == "global" for p in predictions) >= 16
+    assert all(abs(sum(c["probability"] for c in p["top"]) - 1) < 1e-3 for p in predictions)
+
+
+def test_second_fit_computes_no_feature_and_loads_no_torch(photos, fit_json, tmp_path):
+    fit_json(photos)
+    assert fit_json(photos, "--seed", 1, "--out", tmp_path / "again.headstart")["cached"] == 1.0
+    code = (
+        f"import sys, headstart as hs; hs.fit({str(photos)!r}, seed=2, out={str(tmp_path / 'third')!r});"
+        "loaded = {'torch', 'timm', 'transformers'} & set(sys.modules); sys.exit(str(loaded) if loaded else 0)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, env=os.environ)
+
+
+def test_renaming_keeps_features_and_changing_a_file_does_not(photos, fit_json, tmp_path):
+    fit_json(photos)
+    moved = tmp_path / "moved"
+    shutil.copytree(photos, moved)
+    for i, file in enumerate(sorted(moved.glob("*/*.jpg"))):
+        file.rename(file.with_name(f"other_{i}.jpg"))
+    assert fit_json(moved)["cached"] == 1.0
+    first = min(moved.glob("*/*.jpg"))
+    first.write_bytes(first.read_bytes() + b"\0")
+    assert fit_json(moved, "--out", tmp_path / "changed")["cached"] == pytest.approx(39 / 40)
+
+
+def test_split_is_the_same_whatever_the_files_are_called(photos, fit_json, tmp_path):
+    fit_json(photos)
+    moved = tmp_path / "moved"
+    shutil.copytree(photos, moved)
+    names = list(range(40))
+    random.Random(0).shuffle(names)
+    by_new = {}
+    for number, file in zip(names, sorted(moved.glob("*/*.jpg")), strict=True):
+        new = file.with_name(f"{number:03}.jpg")
+        by_new[f"{file.parent.name}/{new.name}"] = f"{file.parent.name}/{file.name}"
+        file.rename(new)
+    fit_json(moved)
+
+    def test_part(folder):
+        with (folder / "split.csv").open() as file:
+            return {row["example"] for row in csv.DictReader(file) if row["part"] == "test"}
+
+    assert {by_new[name] for name in test_part(tmp_path / "moved.headstart")} == test_part(
+        tmp_path / "photos.headstart"
+    )
+
+
+def test_texts_from_a_table(questions, fit_json, command, tmp_path):
+    table = tmp_path / "questions.csv"
+    with table.open("w", newline="") as file:
+        csv.writer(file).writerows([("text", "intent"), *questions])
+    told = fit_json(table, "--test", "0.3")
+    assert told["task"] == "text-classification"
+    assert told["classes"] == ["card", "exchange", "pin"]
+    assert told["accuracy"] >= 0.6
+    saved = tmp_path / "questions.headstart"
+    code, out, _ = command("predict", saved, "-", "--json", stdin="my card is still not here\nreset my pin\n")
+    assert code == 0
+    assert [p["label"] for p in json.loads(out)["predictions"]] == ["card", "pin"]
+    code, out, _ = command("evaluate", saved, table, "--json")
+    assert code == 0
+    assert json.loads(out)["accuracy"] > 0.8
+
+
+def test_evaluate_matches_classes_by_name(photos, textile, fit_json, command, tmp_path):
+    fit_json(photos)
+    other = tmp_path / "other"
+    for name, label in (("nominal", "nominal"), ("local", "local")):
+        (other / label).mkdir(parents=True)
+        for photo in sorted((textile / name).glob("*.jpg"))[30:34]:
+            shutil.copy(photo, other / label)
+    code, out, _ = command("evaluate", tmp_path / "photos.headstart", other, "--json")
+    told = json.loads(out)
+    assert code == 0
+    assert told["n_test"] == 4
+    assert told["missing_classes"] == ["global"]
+    assert told["extra_classes"] == ["local"]
+
+
+def test_saved_images_open_in_timm(photos, tmp_path):
+    import torch
+
+    from headstart.pretrained import from_timm  # declares torchvision's operators, as any user beside a CPU build must
+
+    model = hs.fit(photos, out=tmp_path / "m")
+    opened = from_timm.timm.create_model(f"local-dir:{tmp_path / 'm'}", pretrained=True).eval()
+    transform = from_timm.timm.data.create_transform(**from_timm.timm.data.resolve_data_config({}, model=opened))
+    files = sorted(photos.glob("*/*.jpg"))[::5]
+    with torch.inference_mode():
+        theirs = torch.stack([opened(transform(Image.open(f).convert("RGB"))[None])[0].softmax(0) for f in files])
+    ours = hs.load(tmp_path / "m").predict_proba([str(f) for f in files])
+    np.testing.assert_allclose(ours, theirs.numpy(), atol=0.02)
+
+
+def test_api_takes_arrays_frames_and_hub_data(textile, questions, tmp_path):
+    import datasets
+    import pandas as pd
+
+    files = [(f, n) for n in ("global", "nominal") for f in sorted((textile / n).glob("*.jpg"))[:8]]
+    arrays, labels = [np.asarray(Image.open(f)) for f, _ in files], [n for _, n in files]
+    assert hs.fit((arrays, labels)).classes == ("global", "nominal")
+    frame = pd.DataFrame(questions, columns=["text", "label"])
+    model = hs.fit(frame, test=0.3)
+    assert model.predict("where is my card")[0].label == "card"
+    hub = datasets.Dataset.from_pandas(frame).class_encode_column("label")
+    assert hs.fit(hub, test=0.3).classes == ("card", "exchange", "pin")
+
+
+def test_never_overwrites_without_force(photos, fit_json, command, tmp_path):
+    fit_json(photos)
+    before = (tmp_path / "photos.headstart" / "headstart.json").read_bytes()
+    code, _, err = command("fit", photos, "--seed", "5")
+    assert code == 2
+    assert "--force" in err
+    assert (tmp_path / "photos.headstart" / "headstart.json").read_bytes() == before
+    assert command("fit", photos, "--seed", "5", "--force")[0] == 0
+    other = tmp_path / "holiday"
+    other.mkdir()
+    (other / "mine.txt").write_text("mine")
+    assert command("fit", photos, "--out", other, "--force")[0] == 2
+    assert (other / "mine.txt").read_text() == "mine"
+
+
+@pytest.mark.parametrize("delay", [0.6, 1.5, 3.0])
+def test_killed_and_run_again(photos, fit_json, tmp_path, delay, monkeypatch):
+    monkeypatch.setenv("HEADSTART_CACHE", str(tmp_path / "own_cache"))
+    out = tmp_path / "killed"
+    arguments = [sys.executable, "-m", "headstart", "fit", str(photos), "--out", str(out)]
+    process = subprocess.Popen(arguments, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    time.sleep(delay)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    if out.exists():  # it was faster than the kill
+        return
+    again = fit_json(photos, "--out", out)
+    undisturbed = fit_json(photos, "--out", tmp_path / "calm")
+    assert (out / "model.safetensors").read_bytes() == (tmp_path / "calm" / "model.safetensors").read_bytes()
+    assert again["accuracy"] == undisturbed["accuracy"]
+    assert not list(tmp_path.glob(".killed*"))
+
+
+def test_two_fits_at_once_on_one_cache(photos, tmp_path, monkeypatch):
+    monkeypatch.setenv("HEADSTART_CACHE", str(tmp_path / "own_cache"))
+    started = [
+        subprocess.Popen([sys.executable, "-m", "headstart", "fit", str(photos), "--out", str(tmp_path / name)])
+        for name in ("a", "b")
+    ]
+    assert [process.wait() for process in started] == [0, 0]
+    assert (tmp_path / "a" / "model.safetensors").read_bytes() == (tmp_path / "b" / "model.safetensors").read_bytes()
+
+
+def test_help_and_import_load_nothing_heavy():
+    heavy = {"torch", "timm", "transformers", "openvino", "pyarrow", "numpy", "pandas"}
+    for code in ("import headstart", "import headstart.cli"):
+        run = f"{code}; import sys; found = {heavy!r} & set(sys.modules); sys.exit(str(found) if found else 0)"
+        subprocess.run([sys.executable, "-c", run], check=True)
+    assert set(hs.__all__) <= set(hs._HOME) | {"__version__"}
+
+
+def test_models_cache_and_doctor(photos, fit_json, command, tmp_path, monkeypatch):
+    monkeypatch.setenv("HEADSTART_CACHE", str(tmp_path / "own_cache"))
+    fit_json(photos)
+    told = json.loads(command("cache", "--json")[1])
+    assert any(t["rows"] == 40 and "efficientnet_lite0" in t["about"] for t in told["tables"])
+    assert json.loads(command("cache", "--prune", "0", "--json")[1])["bytes"] == 0
+    names = {m["name"]: m["at_hand"] for m in json.loads(command("models", "--json")[1])["models"]}
+    assert names["efficientnet_lite0"]
+    assert names["all-MiniLM-L6-v2"]
+    assert json.loads(command("doctor", "--json")[1])["cores"] >= 1
