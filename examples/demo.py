@@ -1,4 +1,4 @@
-"""The main job on real photos that a package ships: textile surfaces, without a defect, with a local or a global one."""
+"""The main job on real photos that a package ships: textile without a defect, with a local, with a global one."""
 
 import importlib.util
 import tempfile

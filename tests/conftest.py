@@ -38,7 +38,7 @@ def photos(tmp_path, textile) -> Path:
 
 
 QUESTIONS = {
-    "card": "Where is my new card? My card has not arrived yet. When will the card be delivered? I am waiting for a card. "
+    "card": "Where is my new card? My card has not arrived yet. When will the card be delivered? I am waiting for it. "
     "Has my bank card been posted? The card is late. Track the delivery of my card. My debit card never came.",
     "exchange": "What is the exchange rate today? How do you set the exchange rate? Is the rate for euros good? "
     "Why is the exchange rate so bad? Convert dollars to pounds. Which rate do I get? The currency rate is wrong. "

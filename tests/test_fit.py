@@ -120,7 +120,7 @@ def test_saved_images_open_in_timm(photos, tmp_path):
 
     from headstart.pretrained import from_timm  # declares torchvision's operators, as any user beside a CPU build must
 
-    model = hs.fit(photos, out=tmp_path / "m")
+    hs.fit(photos, out=tmp_path / "m")
     opened = from_timm.timm.create_model(f"local-dir:{tmp_path / 'm'}", pretrained=True).eval()
     transform = from_timm.timm.data.create_transform(**from_timm.timm.data.resolve_data_config({}, model=opened))
     files = sorted(photos.glob("*/*.jpg"))[::5]

@@ -35,7 +35,7 @@ def main() -> None:
 
 
 @app.command()
-def fit(
+def fit(  # noqa: PLR0913 - one argument an option
     data: Annotated[str, typer.Argument(help="Folder of class folders, or a table (csv, tsv, jsonl, parquet).")],
     task: Annotated[str, typer.Option(help="auto, image-classification or text-classification.")] = "auto",
     model: Annotated[str, typer.Option(help="auto, a catalog or hub name, or a folder.")] = "auto",

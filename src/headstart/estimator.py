@@ -51,7 +51,7 @@ class HeadstartClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         if len(self.classes_) < 2:
             raise DataError(f"one class {self.classes_[0]!r}", where="y", fix="a classifier needs at least two")
         kind = self.kind or kind_of(inputs)
-        self.backbone_ = load(DEFAULT[kind] if self.model == "auto" else self.model, kind=kind)  # type: ignore[index]
+        self.backbone_ = load(DEFAULT[kind] if self.model == "auto" else self.model, kind=kind)  # type: ignore
         checked, features = self._features(inputs)
         fold = folds(index, checked.groups, checked.digests, k=5, seed=self.seed)  # type: ignore[arg-type]
         names = tuple(str(i) for i in range(len(self.classes_)))
@@ -65,7 +65,8 @@ class HeadstartClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def predict(self, X: Any) -> np.ndarray:
         """(n,) labels."""
-        return self.classes_[self.predict_proba(X).argmax(axis=1)]  # type: ignore[no-any-return]
+        best = self.predict_proba(X).argmax(axis=1)
+        return np.asarray(self.classes_[best])
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -95,8 +95,8 @@ class Model:
             dataset = check(dataset, purpose="evaluate", advance=advance)
         extra = tuple(sorted(set(dataset.classes) - set(self.classes)))
         missing = tuple(sorted(set(self.classes) - set(dataset.classes)))
-        known = np.flatnonzero([label in self.classes for label in dataset.labels])
-        if not len(known):
+        known = [i for i, label in enumerate(dataset.labels) if label in self.classes]
+        if not known:
             raise DataError(
                 f"none of its classes ({', '.join(extra[:5]) or 'none'}) is known to the model",
                 where=dataset.name,

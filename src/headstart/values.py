@@ -123,7 +123,7 @@ class Features:
 
 @dataclass(frozen=True)
 class Head:
-    """A linear classifier on raw features: logits = features @ weight.T + bias. Scaling and temperature are folded in."""
+    """A linear classifier on raw features: features @ weight.T + bias. Scaling and temperature are folded in."""
 
     classes: tuple[str, ...]
     weight: np.ndarray  # (n_classes, width) float32

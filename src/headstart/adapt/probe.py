@@ -1,4 +1,4 @@
-"""A linear head on frozen features: penalty by cross-validation, temperature from the held-out logits, all folded in."""
+"""A linear head on frozen features: penalty by cross-validation, temperature from held-out logits, all folded in."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from headstart.values import Features, Head
 PENALTIES = (1.0, 0.3, 0.1, 0.03, 0.01, 0.003, 0.001, 0.0003, 0.0001)  # strong to weak, on standardised features
 UNBALANCED = 3.0  # largest class over smallest from which class weights are tried
 _SEARCH_TOLERANCE = 1e-3  # enough to rank penalties; the head itself is solved to the tolerance below
-_FINAL_TOLERANCE = 1e-5
+_FINAL_TOLERANCE = 2e-6
 
 
 @dataclass(frozen=True)

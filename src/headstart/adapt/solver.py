@@ -77,7 +77,7 @@ def solve_path(
     variance: np.ndarray,
     n_classes: int,
     penalties: Sequence[float],
-    tolerance: float = 1e-5,
+    tolerance: float = 2e-6,
     most_passes: int = 200,
 ) -> Iterator[Solution]:
     """Minimise mean_i w_i log loss_i + penalty / 2 |W|^2 (bias free), for each row of weights, penalty by penalty.

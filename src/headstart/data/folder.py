@@ -23,9 +23,11 @@ def read_folder(folder: Path) -> Dataset:
     inner = [path for path in _visible(folder) if path.is_dir()]
     parts = {path: PART_NAMES[path.name.lower()] for path in inner if _is_part(path)}
     if parts and len(parts) == len(inner):
-        found = [(file, label, part) for path, part in parts.items() for file, label in _classes(path)]
+        found: list[tuple[Path, str, str | None]] = [
+            (file, label, part) for path, part in parts.items() for file, label in _classes(path)
+        ]
     else:
-        found = [(file, label, None) for file, label in _classes(folder)]  # type: ignore[misc]
+        found = [(file, label, None) for file, label in _classes(folder)]
     if not found:
         loose = sum(1 for path in _visible(folder) if path.suffix.lower() in SUFFIXES)
         what = f"{loose} images, but no class folders" if loose else "no class folders with files in them"

@@ -101,7 +101,7 @@ def _official(dataset: Dataset) -> Split:
         notes.append("the val part is used for training (the penalty is chosen by cross-validation); test is the score")
     elif has_val:
         notes.append("the val part is the test part: nothing is chosen on it")
-    missing = sorted(set(dataset.classes) - {dataset.labels[row] for row in np.flatnonzero(~test)})
+    missing = sorted(set(dataset.classes) - {dataset.labels[row] for row in np.flatnonzero(~test).tolist()})
     if missing:
         raise DataError(f"class {missing[0]!r} is in the test part only", where=dataset.name, fix="add it to train")
     return Split(
@@ -117,7 +117,7 @@ def _leaks(dataset: Dataset, test: np.ndarray) -> list[Finding]:
     groups = _groups(dataset)
     first_in_train = {int(groups[row]): int(row) for row in np.flatnonzero(~test)[::-1]}
     found = []
-    for row in np.flatnonzero(test):
+    for row in np.flatnonzero(test).tolist():
         twin = first_in_train.get(int(groups[row]))
         if twin is not None:
             reason = f"in the test part, and (nearly) the same as {dataset.where[twin]} in the training part"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Literal
 
 import pyarrow as pa
 import pyarrow.csv
@@ -25,7 +26,8 @@ def read_table(path: Path, *, columns: Columns | None = None, need_label: bool =
     Raises:
         DataError: empty, damaged, or without a column that fits.
     """
-    asked, notes = columns or Columns(), []
+    asked = columns or Columns()
+    notes: list[str] = []
     ragged: list[Finding] = []
     try:
         if path.suffix.lower() == ".parquet":
@@ -100,7 +102,9 @@ def _column(batch: pa.RecordBatch, name: str | None) -> list[str | None]:
 
 def _row_names(where: str, n: int, ragged: list[int]) -> list[str]:
     """Row numbers as in the file: rows that were left out count."""
-    left_out, names, number = set(ragged), [], 0
+    left_out = set(ragged)
+    names: list[str] = []
+    number = 0
     while len(names) < n:
         number += 1
         if number not in left_out:
@@ -119,9 +123,7 @@ def _delimited(path: Path, ragged: list[Finding]) -> tuple[Iterator[pa.RecordBat
         notes.append(f"{path.name}: not UTF-8, read as latin-1")
     lines = head.decode(encoding, errors="replace").lstrip("\ufeff").splitlines()[:200]
     if _label_colon_text(lines):
-        notes.append(
-            f"{path.name}: no header; each line taken as LABEL:text (what follows the first colon, up to a space, is left out)"
-        )
+        notes.append(f"{path.name}: no header; each line taken as LABEL:detail text, the detail left out")
         return _colon_lines(path, encoding), notes
     delimiter = _delimiter(lines, path)
     quoted = delimiter != "\t" or (
@@ -139,7 +141,7 @@ def _stream(
 ) -> Iterator[pa.RecordBatch]:
     """The csv module row by row: it reads quoted newlines and says which row is ragged; blocks go on as batches."""
     csv.field_size_limit(1 << 30)
-    quoting = csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE
+    quoting: Literal[0, 3] = csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE
     with path.open(encoding="utf-8-sig" if encoding == "utf-8" else encoding, newline="") as file:
         reader = csv.reader((line.replace("\0", "") for line in file), delimiter=delimiter, quoting=quoting)
         first = next(reader)

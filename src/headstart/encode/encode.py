@@ -69,11 +69,10 @@ def _compute(
     advance: Callable[[int], None],
 ) -> None:
     forward = open_engine(backbone, precision)
-    batches = _images if isinstance(backbone.preparation, ImagePreparation) else _texts
     done: list[np.ndarray] = []
     made: list[np.ndarray] = []
     try:
-        for which, batch in batches(inputs, rows, backbone.preparation, workers):  # type: ignore[operator]
+        for which, batch in _batches(inputs, rows, backbone, workers):
             made.append(forward(batch))
             done.append(which)
             advance(len(which))
@@ -81,6 +80,15 @@ def _compute(
                 _flush(store, digests, done, made)
     finally:  # also on Ctrl-C: what was computed is kept
         _flush(store, digests, done, made)
+
+
+def _batches(
+    inputs: Sequence[Any], rows: np.ndarray, backbone: Backbone, workers: int
+) -> Iterator[tuple[np.ndarray, Batch]]:
+    preparation = backbone.preparation
+    if isinstance(preparation, ImagePreparation):
+        return _images(inputs, rows, preparation, workers)
+    return _texts(inputs, rows, preparation)
 
 
 def _flush(store: Table, digests: np.ndarray, done: list[np.ndarray], made: list[np.ndarray]) -> None:
@@ -116,10 +124,8 @@ def _images(
             pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _texts(
-    inputs: Sequence[str], rows: np.ndarray, preparation: TextPreparation, workers: int
-) -> Iterator[tuple[np.ndarray, Batch]]:
-    """Batches of similar length, each padded to its own longest text; `workers` is the tokenizer's own affair."""
+def _texts(inputs: Sequence[str], rows: np.ndarray, preparation: TextPreparation) -> Iterator[tuple[np.ndarray, Batch]]:
+    """Batches of similar length, each padded to its own longest text; the tokenizer has threads of its own."""
     from tokenizers import Tokenizer
 
     tokenizer = Tokenizer.from_str(preparation.tokenizer)
@@ -143,10 +149,7 @@ def _texts(
 def _sample(inputs: Sequence[Any], backbone: Backbone) -> Batch:
     """A batch spread over the examples, to measure precision on."""
     rows = np.unique(np.linspace(0, len(inputs) - 1, min(BATCH, len(inputs))).astype(np.int64))
-    preparation = backbone.preparation
-    if isinstance(preparation, ImagePreparation):
-        return next(_images(inputs, rows, preparation, 2))[1]
-    return next(_texts(inputs, rows, preparation, 1))[1]
+    return next(_batches(inputs, rows, backbone, 2))[1]
 
 
 def _first_of_each(digests: np.ndarray, rows: np.ndarray) -> np.ndarray:

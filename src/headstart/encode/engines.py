@@ -36,7 +36,7 @@ def cpu_has_bf16() -> bool:
 
 
 def choose_precision(backbone: Backbone, sample: Batch) -> str:
-    """ "bf16" where the processor has it and the features of `sample` stay within cosine 0.9995 of float32, else "f32".
+    """Take "bf16" where the processor has it and `sample` keeps its features (cosine 0.9995 to float32), else "f32".
 
     Decided once for each backbone on this machine and kept in the cache, since the store's keys contain it.
     """
@@ -69,7 +69,7 @@ def open_engine(backbone: Backbone, precision: str) -> Forward:
 
 
 def _gpu() -> str | None:
-    """ "cuda" or "mps" where asked for by HEADSTART_DEVICE, or where a CUDA driver is present. Loads torch only then."""
+    """The GPU that HEADSTART_DEVICE asks for, or CUDA where a driver is present. Loads torch only then."""
     asked = os.environ.get("HEADSTART_DEVICE")
     if asked == "cpu" or (asked is None and not Path("/proc/driver/nvidia/version").exists()):
         return None
@@ -152,12 +152,18 @@ def _wrapped(backbone: Backbone) -> Any:
     if not isinstance(preparation, ImagePreparation):
         return module
 
+    mean = 255 * torch.tensor(preparation.mean).view(1, 3, 1, 1)
+    std = 255 * torch.tensor(preparation.std).view(1, 3, 1, 1)
+
     class FromBytes(nn.Module):
+        mean: torch.Tensor
+        std: torch.Tensor
+
         def __init__(self) -> None:
             super().__init__()
             self.model = module
-            self.register_buffer("mean", 255 * torch.tensor(preparation.mean).view(1, 3, 1, 1))
-            self.register_buffer("std", 255 * torch.tensor(preparation.std).view(1, 3, 1, 1))
+            self.register_buffer("mean", mean)
+            self.register_buffer("std", std)
 
         def forward(self, pixels: torch.Tensor) -> torch.Tensor:  # (n, h, w, 3) uint8
             return self.model((pixels.permute(0, 3, 1, 2).float() - self.mean) / self.std)

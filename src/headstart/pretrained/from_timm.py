@@ -36,7 +36,7 @@ def describe(
     """
     if not timm.is_model(architecture):
         raise ModelError(f"timm has no architecture {architecture!r}", fix="see timm.list_models()")
-    model = timm.create_model(architecture, pretrained=False)
+    model: Any = timm.create_model(architecture, pretrained=False)
     if pretrained_cfg:
         model.pretrained_cfg = {**model.pretrained_cfg, **pretrained_cfg}
     classifier = model.pretrained_cfg["classifier"]
@@ -45,13 +45,13 @@ def describe(
     state = _by_name_or_order(architecture, state, {k: tuple(v.shape) for k, v in names.items()})
     model.load_state_dict(state)
     save_file({k: v.contiguous() for k, v in state.items()}, target)
-    data = timm.data.resolve_data_config({}, model=model)
+    data = timm.data.config.resolve_data_config({}, model=model)
     preparation = ImagePreparation(
         size=tuple(data["input_size"][1:]),
         crop=float(data["crop_pct"]),
         interpolation=data["interpolation"],
-        mean=tuple(map(float, data["mean"])),
-        std=tuple(map(float, data["std"])),
+        mean=_three(data["mean"]),
+        std=_three(data["std"]),
     )
     width = int(getattr(model, "head_hidden_size", None) or model.num_features)
     return {
@@ -83,6 +83,11 @@ def _by_name_or_order(
             fix="name the architecture that they were trained with",
         )
     return found
+
+
+def _three(values: Any) -> tuple[float, float, float]:
+    red, green, blue = map(float, values)
+    return red, green, blue
 
 
 def _plain(config: dict[str, Any]) -> dict[str, Any]:

@@ -194,7 +194,8 @@ def describe_saved(backbone: Backbone) -> dict[str, Any]:
 
 
 def _image_preparation(told: dict[str, Any]) -> ImagePreparation:
-    return ImagePreparation(**{k: tuple(v) if isinstance(v, list) else v for k, v in told.items()})
+    fields: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in told.items()}
+    return ImagePreparation(**fields)
 
 
 def _home(asked: str) -> Path:
