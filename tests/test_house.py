@@ -1,0 +1,69 @@
+"""The layout: imports go one way, files stay small, the public names exist."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+import headstart as hs
+
+PACKAGE = Path(hs.__file__).parent
+FILES = sorted(PACKAGE.rglob("*.py"))
+GROUND = {"values", "errors", "progress", "places"}
+MAY_IMPORT = {
+    "values": set(),
+    "errors": set(),
+    "progress": set(),
+    "places": {"errors"},
+    "data": GROUND | {"data"},
+    "pretrained": GROUND | {"pretrained"},
+    "evaluate": GROUND | {"evaluate"},
+    "encode": GROUND | {"encode", "data.images", "data.texts"},
+    "adapt": GROUND | {"adapt"},
+    "choose": GROUND | {"choose", "pretrained.catalog"},
+}
+
+
+def imports(file: Path) -> set[str]:
+    """Dotted names inside the package that a file imports, wherever in it."""
+    found = set()
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("headstart."):
+            found.add(node.module.removeprefix("headstart."))
+    return found
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda f: str(f.relative_to(PACKAGE)))
+def test_imports_go_one_way(file):
+    room = file.relative_to(PACKAGE).parts[0].removesuffix(".py")
+    if room in MAY_IMPORT:
+        allowed = MAY_IMPORT[room]
+        wrong = {name for name in imports(file) if name not in allowed and name.split(".")[0] not in allowed}
+        assert not wrong
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda f: str(f.relative_to(PACKAGE)))
+def test_files_and_functions_fit(file):
+    text = file.read_text()
+    assert text.count("\n") <= 400
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.FunctionDef) and file.name not in ("cli.py", "fit.py"):
+            assert node.end_lineno - node.lineno < 70, node.name
+
+
+def test_public_names_exist_and_versions_agree():
+    for name in hs.__all__:
+        assert getattr(hs, name) is not None
+    changelog = (PACKAGE.parents[1] / "CHANGELOG.md").read_text()
+    assert f"## {hs.__version__}" in changelog
+
+
+def test_only_pretrained_names_the_sources_of_models():
+    for file in FILES:
+        for node in ast.walk(ast.parse(file.read_text())):
+            names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            if {n.split(".")[0] for n in names} & {"timm", "transformers"}:
+                assert file.parent.name == "pretrained"
