@@ -12,8 +12,10 @@ from headstart.values import Features, Head
 
 PENALTIES = (1.0, 0.3, 0.1, 0.03, 0.01, 0.003, 0.001, 0.0003, 0.0001)  # strong to weak, on standardised features
 UNBALANCED = 3.0  # largest class over smallest from which class weights are tried
+_MANY = 2000  # examples from which the strongest penalties never win and are not tried
+_STRONGEST_FOR_MANY = 0.1
 _SEARCH_TOLERANCE = 1e-3  # enough to rank penalties; the head itself is solved to the tolerance below
-_FINAL_TOLERANCE = 2e-6
+_FINAL_TOLERANCE = 1e-5
 
 
 @dataclass(frozen=True)
@@ -52,10 +54,13 @@ def probe(
     x = x_basis.transform(features.array)
     counts = np.bincount(y, minlength=len(classes))
     even = np.ones(len(y), dtype=np.float32)
-    best, weights = _search(x, y, fold, even, x_basis, len(classes), advance), None
+    path = PENALTIES if len(y) < _MANY else tuple(p for p in PENALTIES if p <= _STRONGEST_FOR_MANY)
+    best, weights = _search(x, y, fold, even, x_basis, path, advance), None
     if counts.max() > UNBALANCED * counts[counts > 0].min():
         per_class = np.sqrt(len(y) / (len(classes) * np.maximum(counts, 1))).astype(np.float32)
-        other = _search(x, y, fold, per_class[y], x_basis, len(classes), advance)
+        near = PENALTIES.index(best.penalty)  # weighting moves the best penalty little: look beside it only
+        beside = PENALTIES[max(0, near - 1) : near + 2]
+        other = _search(x, y, fold, per_class[y], x_basis, beside, advance)
         if other.macro_recall - best.macro_recall > max(0.0, best.accuracy - other.accuracy):
             best, weights = other, per_class
     example_weights = even if weights is None else weights[y]
@@ -82,10 +87,11 @@ def _search(
     fold: np.ndarray,
     example_weights: np.ndarray,
     x_basis: Basis,
-    n_classes: int,
+    penalties: tuple[float, ...],
     advance: Callable[[int], None],
 ) -> _Search:
     """Go down the penalties until the held-out log loss has risen twice."""
+    n_classes = int(y.max()) + 1
     held_out = np.stack([fold != k for k in np.unique(fold)]).astype(np.float32) * example_weights
     number = np.searchsorted(np.unique(fold), fold)
     rows: list[dict[str, float]] = []
@@ -96,7 +102,7 @@ def _search(
         example_weights=held_out,
         variance=x_basis.variance,
         n_classes=n_classes,
-        penalties=PENALTIES,
+        penalties=penalties,
         tolerance=_SEARCH_TOLERANCE,
     )
     for solution in path:

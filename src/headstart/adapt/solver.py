@@ -192,6 +192,10 @@ def _two_loops(
         q -= alpha[:, None, None].astype(np.float32) * t
         kept.append((s, t, rho, alpha))
     q /= diagonal
+    if steps:  # the diagonal has the right shape; the newest pair says how large it is (Shanno and Phua 1978)
+        newest, change = steps[-1], changes[-1]
+        along, size = _dot(newest, change), _dot(change, change / diagonal)
+        q *= np.where((along > 0) & (size > 0), along / np.maximum(size, 1e-30), 1)[:, None, None].astype(np.float32)
     for s, t, rho, alpha in reversed(kept):
         q += (alpha - rho * _dot(t, q))[:, None, None].astype(np.float32) * s
     return q
