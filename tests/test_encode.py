@@ -43,8 +43,8 @@ def test_images_equal_timm(textile, own_cache):
     pictures = [f if isinstance(f, Image.Image) else Image.open(f) for f in files]
     with torch.inference_mode():
         theirs = model(torch.stack([transform(p.convert("RGB")) for p in pictures])).numpy()
-    assert ours.array.shape == (len(files), 1280)
-    assert cosines(ours.array, theirs).min() > 0.9995
+    assert ours.matrix.shape == (len(files), 1280)
+    assert cosines(ours.matrix, theirs).min() > 0.9995
 
 
 def _bundled_photos():
@@ -64,7 +64,7 @@ def test_texts_equal_transformers_alone_and_padded(own_cache):
     texts = ["Short.", "A somewhat longer question about the weather in spring, and more?", "word " * 400, "日本語 🎉"]
     texts += [f"number {i} " * (i + 1) for i in range(20)]
     backbone = load("all-MiniLM-L6-v2", kind="text")
-    ours = encode(texts, digests([t.encode() for t in texts]), backbone).array
+    ours = encode(texts, digests([t.encode() for t in texts]), backbone).matrix
     tokenizer, model = AutoTokenizer.from_pretrained(folder), AutoModel.from_pretrained(folder).eval()
     theirs = []
     with torch.inference_mode():

@@ -8,21 +8,24 @@ from hypothesis import strategies as st
 from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression
 
-from headstart.adapt.solver import basis, solve_path
+from headstart.adapt.basis import fit_basis
+from headstart.adapt.solver import solve_path
 from headstart.data import folds
 
 
 def test_objective_matches_scikit_learn():
     x, y = load_digits(return_X_y=True)
     x = x.astype(np.float32)
-    made = basis(x)
+    made = fit_basis(x)
     z = made.transform(x)
     penalties = [1e-1, 1e-2, 1e-3]
     everything = np.ones((1, len(y)), np.float32)
-    path = solve_path(z, y, example_weights=everything, variance=made.variance, n_classes=10, penalties=penalties)
+    path = solve_path(z, y, example_weights=everything, basis=made, n_classes=10, penalties=penalties)
     for solution in path:
-        theirs = LogisticRegression(C=1 / (solution.penalty * len(y)), tol=1e-8, max_iter=5000).fit(z.astype(float), y)
-        p = theirs.predict_proba(z.astype(float))
+        theirs = LogisticRegression(C=1 / (solution.penalty * len(y)), tol=1e-8, max_iter=5000).fit(
+            z[:, :-1].astype(float), y
+        )
+        p = theirs.predict_proba(z[:, :-1])
         best = -np.log(p[np.arange(len(y)), y]).mean() + 0.5 * solution.penalty * (theirs.coef_**2).sum()
         assert abs(solution.objective[0] - best) / best < 1e-4
 
@@ -31,34 +34,32 @@ def test_folds_at_once_equal_folds_one_by_one_and_fold_in_is_exact():
     x, y = load_digits(return_X_y=True)
     x = x[:600].astype(np.float32)
     y = y[:600]
-    made = basis(x)
+    made = fit_basis(x)
     z = made.transform(x)
     held = np.stack([np.arange(600) % 3 != k for k in range(3)]).astype(np.float32)
-    options = {"variance": made.variance, "n_classes": 10, "penalties": [0.01], "tolerance": 1e-6}
+    options = {"basis": made, "n_classes": 10, "penalties": [0.01], "tolerance": 1e-7}
     together = next(solve_path(z, y, example_weights=held, **options))
     for k in range(3):
         alone = next(solve_path(z, y, example_weights=held[k : k + 1], **options))
         assert abs(alone.objective[0] - together.objective[k]) / alone.objective[0] < 1e-4
-    weight, bias = made.fold_in(together.weight[0].astype(float), together.bias[0].astype(float))
-    np.testing.assert_allclose(x @ weight.T + bias, z @ together.weight[0] + together.bias[0], atol=1e-3)
+    weight, bias = made.fold_in(together.at[0])
+    np.testing.assert_allclose(x @ weight.T + bias, z @ together.at[0].T, atol=1e-3)
 
 
 def test_more_features_than_examples():
     rng = np.random.default_rng(0)
     x = rng.normal(size=(30, 200)).astype(np.float32)
     y = rng.integers(0, 3, 30)
-    made = basis(x)
+    made = fit_basis(x)
     assert made.rotation.shape[1] <= 30
     z = made.transform(x)
     np.testing.assert_allclose(
-        z @ z.T, ((x - x.mean(0)) / x.std(0)) @ ((x - x.mean(0)) / x.std(0)).T, rtol=1e-3, atol=0.1
+        z[:, :-1] @ z[:, :-1].T, ((x - x.mean(0)) / x.std(0)) @ ((x - x.mean(0)) / x.std(0)).T, rtol=1e-3, atol=0.1
     )
     solution = next(
-        solve_path(
-            z, y, example_weights=np.ones((1, 30), np.float32), variance=made.variance, n_classes=3, penalties=[0.01]
-        )
+        solve_path(z, y, example_weights=np.ones((1, 30), np.float32), basis=made, n_classes=3, penalties=[0.01])
     )
-    assert ((z @ solution.weight[0] + solution.bias[0]).argmax(1) == y).all()
+    assert ((z @ solution.at[0].T).argmax(1) == y).all()
 
 
 @settings(max_examples=50, deadline=None)

@@ -61,7 +61,7 @@ class HeadstartClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def predict_proba(self, X: Any) -> np.ndarray:
         """(n, n_classes) probabilities, columns in the order of `classes_`."""
         check_is_fitted(self)
-        return softmax(self.head_.logits(self._features(_inputs(X))[1].array))
+        return softmax(self.head_.logits(self._features(_inputs(X))[1].matrix))
 
     def predict(self, X: Any) -> np.ndarray:
         """(n,) labels."""

@@ -23,6 +23,7 @@ from headstart.encode import encode, table
 from headstart.evaluate import as_json, evaluate
 from headstart.evaluate.calibrate import temperature
 from headstart.evaluate.report import Provenance
+from headstart.matrix import take
 from headstart.model import Model
 from headstart.pretrained import load
 from headstart.progress import Progress, Silent
@@ -161,7 +162,7 @@ def _evaluate(dataset: Dataset, parts: Split, features: Features, head: Head) ->
     majority = Counter(dataset.labels[row] for row in parts.train.tolist())
     most = min(majority, key=lambda label: (-majority[label], str(label)))
     return evaluate(
-        head.logits(features.array[parts.test]),
+        head.logits(_rows(features, parts.test).matrix),
         dataset.y[parts.test],
         classes=dataset.classes,
         majority_class=str(most),
@@ -170,7 +171,7 @@ def _evaluate(dataset: Dataset, parts: Split, features: Features, head: Head) ->
 
 
 def _rows(features: Features, rows: np.ndarray) -> Features:
-    return replace(features, array=features.array[rows])
+    return replace(features, matrix=take(features.matrix, rows))
 
 
 def _digests(dataset: Dataset) -> np.ndarray:

@@ -116,7 +116,7 @@ class Model:
         index = {name: i for i, name in enumerate(self.classes)}
         y = np.array([index[str(dataset.labels[i])] for i in known])
         scores = evaluate(
-            self.head.logits(features.array),
+            self.head.logits(features.matrix),
             y,
             classes=self.classes,
             majority_class=self.scores.majority_class if self.scores else self.classes[int(np.bincount(y).argmax())],
@@ -135,7 +135,7 @@ class Model:
         if rows:
             features = encode(usable.inputs, _digests(usable), self.backbone)
             self._refuse_other(features.key)
-            out[rows] = softmax(self.head.logits(features.array))
+            out[rows] = softmax(self.head.logits(features.matrix))
         return out, errors
 
     def _prediction(self, probabilities: np.ndarray, name: str, top: int) -> Prediction:

@@ -71,7 +71,7 @@ def save(
 
 
 def _prove(model: Model, loaded: Model, features: Features) -> None:
-    rows = features.array[:_REPLAYED]
+    rows = features.matrix[:_REPLAYED]
     same = loaded.head.features_key == features.key and loaded.classes == model.classes
     if not same or loaded.backbone.weights_hash != model.backbone.weights_hash:
         raise OutputError("the saved model is not the one that was fitted", fix="please report this")

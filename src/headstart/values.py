@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 
@@ -17,6 +17,20 @@ if TYPE_CHECKING:
     from torch import nn
 
 Kind = Literal["image", "text"]
+_ROWS = 4096  # of a matrix that are in memory at a time
+
+
+class Matrix(Protocol):
+    """(n, d) float32, gone through by slices of rows: an array, or rows on disk."""
+
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, rows: slice, /) -> np.ndarray: ...
+
+    def __setitem__(self, rows: slice, values: np.ndarray, /) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -116,7 +130,7 @@ class Backbone:
 class Features:
     """Encoded examples. `key` names the function that made them, so that a head can refuse others."""
 
-    array: np.ndarray  # (n, width) float32 or float16
+    matrix: Matrix  # (n, width) float32
     key: str
     cached: int  # how many rows the store already knew
 
@@ -134,9 +148,12 @@ class Head:
     cross_validation: tuple[dict[str, float], ...] = ()  # a row a penalty: penalty, log_loss, accuracy
     class_weights: dict[str, float] | None = None  # None: all classes counted alike
 
-    def logits(self, features: np.ndarray) -> np.ndarray:
+    def logits(self, features: Matrix) -> np.ndarray:
         """(n, width) -> (n, n_classes) float32."""
-        return features.astype(np.float32) @ self.weight.T + self.bias
+        out = np.empty((len(features), len(self.classes)), dtype=np.float32)
+        for start in range(0, len(features), _ROWS):
+            out[start : start + _ROWS] = features[start : start + _ROWS] @ self.weight.T + self.bias
+        return out
 
 
 @dataclass(frozen=True)

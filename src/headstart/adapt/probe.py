@@ -2,29 +2,80 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from headstart.adapt.solver import Basis, Solution, basis, solve_path
-from headstart.values import Features, Head
+from headstart.adapt.basis import Basis, fit_basis
+from headstart.adapt.solver import Solution, solve_path
+from headstart.matrix import blocks
+from headstart.values import Features, Head, Matrix
 
 PENALTIES = (1.0, 0.3, 0.1, 0.03, 0.01, 0.003, 0.001, 0.0003, 0.0001)  # strong to weak, on standardised features
 UNBALANCED = 3.0  # largest class over smallest from which class weights are tried
 _MANY = 2000  # examples from which the strongest penalties never win and are not tried
 _STRONGEST_FOR_MANY = 0.1
-_SEARCH_TOLERANCE = 1e-3  # enough to rank penalties; the head itself is solved to the tolerance below
-_FINAL_TOLERANCE = 1e-5
+_CLEAR_RISE = 1.01  # held-out log loss over the best so far that ends the search at once
+_SEARCH_TOLERANCE = 1e-2  # enough to rank penalties; the head itself is solved to the solver's own
+
+
+@dataclass(frozen=True)
+class _Trial:
+    """One penalty, held out."""
+
+    solution: Solution
+    logits: np.ndarray  # (n, c) of each example from the fold that did not see it
+    log_loss: float
+    accuracy: float
+    macro_recall: float
+
+    def row(self) -> dict[str, float]:
+        told = {"log_loss": round(self.log_loss, 6), "accuracy": round(self.accuracy, 6)}
+        return {"penalty": self.solution.penalty, **told}
 
 
 @dataclass(frozen=True)
 class _Search:
-    penalty: float
-    logits: np.ndarray  # (n, c) held-out
-    rows: tuple[dict[str, float], ...]
-    macro_recall: float
-    accuracy: float
+    """The training part, cut into folds, in the basis that the solver works in."""
+
+    x: Matrix
+    y: np.ndarray
+    fold: np.ndarray
+    basis: Basis
+    n_classes: int
+    advance: Callable[[int], None]
+
+    def path(self, penalties: Sequence[float], weights: np.ndarray, start: Solution | None = None) -> Iterator[_Trial]:
+        """Try penalty after penalty with these example weights."""
+        numbers = np.unique(self.fold)
+        held_out = np.stack([self.fold != k for k in numbers]).astype(np.float32) * weights
+        for solution in solve_path(
+            self.x,
+            self.y,
+            example_weights=held_out,
+            basis=self.basis,
+            n_classes=self.n_classes,
+            penalties=penalties,
+            tolerance=_SEARCH_TOLERANCE,
+            start=start,
+        ):
+            logits = _held_out_logits(self.x, np.searchsorted(numbers, self.fold), solution)
+            self.advance(1)
+            yield _Trial(solution, logits, *_scores(logits, self.y))
+
+    def solve(self, weights: np.ndarray, penalty: float, start: Solution) -> Solution:
+        """All examples, to the end."""
+        path = solve_path(
+            self.x,
+            self.y,
+            example_weights=weights[None],
+            basis=self.basis,
+            n_classes=self.n_classes,
+            penalties=[penalty],
+            start=start,
+        )
+        return next(path)
 
 
 def probe(
@@ -50,97 +101,63 @@ def probe(
         temperature: held-out logits and y to a scalar; handed in, so that this room needs no other.
         advance: told 1 for each penalty tried.
     """
-    x_basis = basis(features.array)
-    x = x_basis.transform(features.array)
+    basis = fit_basis(features.matrix)
+    search = _Search(basis.transform(features.matrix), y, fold, basis, len(classes), advance)
+    weights, per_class = np.ones(len(y), dtype=np.float32), None
+    best, rows = _best_penalty(search, weights)
     counts = np.bincount(y, minlength=len(classes))
-    even = np.ones(len(y), dtype=np.float32)
-    path = PENALTIES if len(y) < _MANY else tuple(p for p in PENALTIES if p <= _STRONGEST_FOR_MANY)
-    best, weights = _search(x, y, fold, even, x_basis, path, advance), None
     if counts.max() > UNBALANCED * counts[counts > 0].min():
-        per_class = np.sqrt(len(y) / (len(classes) * np.maximum(counts, 1))).astype(np.float32)
-        near = PENALTIES.index(best.penalty)  # weighting moves the best penalty little: look beside it only
-        beside = PENALTIES[max(0, near - 1) : near + 2]
-        other = _search(x, y, fold, per_class[y], x_basis, beside, advance)
+        tried = np.sqrt(len(y) / (len(classes) * np.maximum(counts, 1))).astype(np.float32)
+        other = next(search.path([best.solution.penalty], tried[y], best.solution))
         if other.macro_recall - best.macro_recall > max(0.0, best.accuracy - other.accuracy):
-            best, weights = other, per_class
-    example_weights = even if weights is None else weights[y]
-    solution = _solve(x, y, example_weights, x_basis, len(classes), best.penalty)
-    weight, bias = x_basis.fold_in(solution.weight[0].astype(np.float64), solution.bias[0].astype(np.float64))
+            best, weights, per_class = other, tried[y], tried
+    solution = search.solve(weights, best.solution.penalty, best.solution.mean())
+    weight, bias = basis.fold_in(solution.at[0])
     t = temperature(best.logits, y)
+    named = None if per_class is None else dict(zip(classes, np.round(per_class, 4).tolist(), strict=True))
     return Head(
         classes=classes,
         weight=(weight / t).astype(np.float32),
         bias=(bias / t).astype(np.float32),
         features_key=features.key,
-        penalty=best.penalty,
+        penalty=solution.penalty,
         temperature=t,
-        cross_validation=best.rows,
-        class_weights=None
-        if weights is None
-        else {c: round(float(w), 4) for c, w in zip(classes, weights, strict=True)},
+        cross_validation=tuple(rows),
+        class_weights=named,
     )
 
 
-def _search(
-    x: np.ndarray,
-    y: np.ndarray,
-    fold: np.ndarray,
-    example_weights: np.ndarray,
-    x_basis: Basis,
-    penalties: tuple[float, ...],
-    advance: Callable[[int], None],
-) -> _Search:
-    """Go down the penalties until the held-out log loss has risen twice."""
-    n_classes = int(y.max()) + 1
-    held_out = np.stack([fold != k for k in np.unique(fold)]).astype(np.float32) * example_weights
-    number = np.searchsorted(np.unique(fold), fold)
-    rows: list[dict[str, float]] = []
-    best: _Search | None = None
-    path = solve_path(
-        x,
-        y,
-        example_weights=held_out,
-        variance=x_basis.variance,
-        n_classes=n_classes,
-        penalties=penalties,
-        tolerance=_SEARCH_TOLERANCE,
-    )
-    for solution in path:
-        logits = np.empty((len(y), n_classes), dtype=np.float32)
-        for k in range(len(held_out)):
-            mine = number == k
-            logits[mine] = x[mine] @ solution.weight[k] + solution.bias[k]
-        loss, accuracy, recall = _held_out_scores(logits, y, n_classes)
-        rows.append({"penalty": solution.penalty, "log_loss": round(loss, 6), "accuracy": round(accuracy, 6)})
-        advance(1)
-        if best is None or loss < min(row["log_loss"] for row in rows[:-1]):
-            best = _Search(solution.penalty, logits, (), recall, accuracy)
-        elif len(rows) > 2 and rows[-1]["log_loss"] > rows[-2]["log_loss"] > rows[-3]["log_loss"]:
+def _best_penalty(search: _Search, weights: np.ndarray) -> tuple[_Trial, list[dict[str, float]]]:
+    """Go from strong to weak until the held-out log loss has clearly risen, or risen twice."""
+    path = PENALTIES if len(search.y) < _MANY else [p for p in PENALTIES if p <= _STRONGEST_FOR_MANY]
+    trials = search.path(path, weights)
+    best = last = next(trials)
+    rows, rises = [best.row()], 0
+    for trial in trials:
+        rows.append(trial.row())
+        rises = rises + 1 if trial.log_loss > last.log_loss else 0
+        if trial.log_loss > _CLEAR_RISE * best.log_loss or rises == 2:
             break
-    if best is None:
-        raise ValueError("no penalty was tried")
-    return _Search(best.penalty, best.logits, tuple(rows), best.macro_recall, best.accuracy)
+        best, last = min(best, trial, key=lambda t: t.log_loss), trial
+    return best, rows
 
 
-def _held_out_scores(logits: np.ndarray, y: np.ndarray, n_classes: int) -> tuple[float, float, float]:
+def _held_out_logits(x: Matrix, number: np.ndarray, solution: Solution) -> np.ndarray:
+    """(n, c): each example's logits from the problem that left it out."""
+    k, c, _ = solution.at.shape
+    logits = np.empty((len(number), c), dtype=np.float32)
+    for rows, block in blocks(x):
+        for fold in range(k):
+            mine = number[rows] == fold
+            logits[rows][mine] = block[mine] @ solution.at[fold].T
+    return logits
+
+
+def _scores(logits: np.ndarray, y: np.ndarray) -> tuple[float, float, float]:
+    """Log loss, accuracy and mean recall."""
     shifted = logits - logits.max(axis=1, keepdims=True)
     loss = np.log(np.exp(shifted).sum(axis=1)) - shifted[np.arange(len(y)), y]
     right = logits.argmax(axis=1) == y
-    counts = np.bincount(y, minlength=n_classes)
-    recall = np.bincount(y, weights=right, minlength=n_classes)[counts > 0] / counts[counts > 0]
+    counts = np.bincount(y, minlength=logits.shape[1])
+    recall = np.bincount(y, weights=right, minlength=logits.shape[1])[counts > 0] / counts[counts > 0]
     return float(loss.mean()), float(right.mean()), float(recall.mean())
-
-
-def _solve(
-    x: np.ndarray, y: np.ndarray, example_weights: np.ndarray, x_basis: Basis, n_classes: int, penalty: float
-) -> Solution:
-    path = solve_path(
-        x,
-        y,
-        example_weights=example_weights[None],
-        variance=x_basis.variance,
-        n_classes=n_classes,
-        penalties=[penalty],
-        tolerance=_FINAL_TOLERANCE,
-    )
-    return next(iter(path))

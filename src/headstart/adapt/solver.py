@@ -1,61 +1,36 @@
 """Multinomial logistic regression with an L2 penalty, many problems on one matrix at a time. Arrays in, weights out.
 
-Cross-validation fits the same features again and again, with other rows left out. Here the folds are columns of one
+Cross-validation fits the same features again and again, with other rows left out. Here the folds are rows of one
 problem: a fold is a row of example weights (0 for what is held out), the logits of all folds are one matrix product,
-and the held-out logits fall out of it. Along the penalties each problem starts from its last solution.
+and the held-out logits fall out of it. The features are gone through in slices, so they may lie on disk.
 
-The method is L-BFGS (Liu and Nocedal 1989) in the eigenbasis of the features' covariance, where the Hessian is nearly
-diagonal, with that diagonal as its first approximation.
+The method is L-BFGS (Liu and Nocedal 1989). Its first approximation of the Hessian is one Kronecker product, the mean
+covariance of the class probabilities and that of the features (as K-FAC approximates a layer: Martens and Grosse 2015),
+which is cheap to invert in the eigenbasis of the two. Along the penalties, which differ by a constant factor, each
+problem starts where a straight line through its last two solutions points, and it keeps what L-BFGS learned about the
+Hessian: another penalty changes it by a known multiple of the identity.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-_HISTORY = 8
+from headstart.adapt.basis import Basis
+from headstart.values import Matrix
+
+_MOST_PAIRS, _FEWEST_PAIRS = 12, 5
+_PAIR_CELLS = 2**26  # float32 in all pairs together: 256 MB
+_LOGITS = 400_000  # computed at a time: they stay in the processor's cache
 _ARMIJO = 1e-4
+_LOOK_BACK = 5  # passes over which progress is judged; the gap to the optimum is about three times that progress
+_LEAST_CURVATURE = 1e-3  # of the largest between classes
+_TINY = 1e-30
 
-
-@dataclass(frozen=True)
-class Basis:
-    """Standardised features in the eigenbasis of their covariance; directions without variance are dropped."""
-
-    mean: np.ndarray  # (d,) float32
-    scale: np.ndarray  # (d,) float32, 1 where a feature is constant
-    rotation: np.ndarray  # (d, r) float32, orthonormal columns
-    variance: np.ndarray  # (r,) float32, descending
-
-    def transform(self, features: np.ndarray) -> np.ndarray:
-        """(n, d) -> (n, r) float32."""
-        return ((features - self.mean) / self.scale).astype(np.float32) @ self.rotation
-
-    def fold_in(self, weight: np.ndarray, bias: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Weights (r, c) and bias (c,) on transformed features -> (c, d) and (c,) on the raw ones."""
-        raw = (self.rotation.astype(np.float64) @ weight).T / self.scale
-        return raw, bias - raw @ self.mean
-
-
-def basis(features: np.ndarray) -> Basis:
-    """Made from (n, d) features; exact also where d > n, at the cost of the smaller of the two sides."""
-    mean = features.mean(axis=0, dtype=np.float64).astype(np.float32)
-    centred = features.astype(np.float32) - mean
-    scale = np.sqrt(np.einsum("ij,ij->j", centred, centred) / len(centred))
-    scale = np.where(scale > 1e-6 * max(1e-12, float(scale.max(initial=0.0))), scale, 1.0).astype(np.float32)
-    centred /= scale
-    n, d = centred.shape
-    if d <= n:
-        values, vectors = np.linalg.eigh(centred.T @ centred / n)
-        kept = values > values[-1] * 1e-6
-        values, rotation = values[kept][::-1], vectors[:, kept][:, ::-1]
-    else:
-        values, vectors = np.linalg.eigh(centred @ centred.T / n)
-        kept = values > values[-1] * 1e-6
-        values = values[kept][::-1]
-        rotation = centred.T @ (vectors[:, kept][:, ::-1] / np.sqrt(n * values))
-    return Basis(mean, scale, np.ascontiguousarray(rotation, dtype=np.float32), values.astype(np.float32))
+Pairs = list[tuple[np.ndarray, np.ndarray]]  # (step, change of gradient), oldest first
 
 
 @dataclass(frozen=True)
@@ -63,143 +38,210 @@ class Solution:
     """All problems at one penalty."""
 
     penalty: float
-    weight: np.ndarray  # (k, r, c) float32
-    bias: np.ndarray  # (k, c) float32
-    objective: np.ndarray  # (k,) mean weighted log loss + penalty / 2 * |weight|^2
+    at: np.ndarray  # (k, c, r + 1) float32: weights on the transformed features, the bias last
+    objective: np.ndarray  # (k,) mean weighted log loss + penalty / 2 * |weights|^2
     passes: int  # times the features were gone through
+    pairs: Pairs
+
+    def mean(self) -> Solution:
+        """One problem in the middle of all: where to start when the folds become the whole."""
+        first = [(step[:1], change[:1]) for step, change in self.pairs]
+        return Solution(self.penalty, self.at.mean(axis=0, keepdims=True), self.objective[:1], 0, first)
 
 
 def solve_path(
-    x: np.ndarray,
+    x: Matrix,
     y: np.ndarray,
     *,
     example_weights: np.ndarray,
-    variance: np.ndarray,
+    basis: Basis,
     n_classes: int,
     penalties: Sequence[float],
-    tolerance: float = 2e-6,
-    most_passes: int = 200,
+    tolerance: float = 2e-5,
+    most_passes: int = 400,
+    start: Solution | None = None,
 ) -> Iterator[Solution]:
     """Minimise mean_i w_i log loss_i + penalty / 2 |W|^2 (bias free), for each row of weights, penalty by penalty.
 
     Args:
-        x: (n, r) float32, from `Basis.transform`.
+        x: (n, r + 1), from `basis.transform`.
         y: (n,) class indices.
         example_weights: (k, n) float32; a row a problem, 0 for examples that are held out.
-        variance: (r,) of the columns of x.
+        basis: that x was transformed into.
         n_classes: c.
         penalties: strong to weak, so that each solution is a good start for the next.
-        tolerance: stop a problem at an estimated distance of this share of the objective from its optimum.
+        tolerance: stop when five passes lower every objective by less than this share of it.
         most_passes: bound on the passes over x, for each penalty.
+        start: a solution of the same or similar problems.
 
     Yields:
         One Solution a penalty, when it is found: the caller may stop where weaker penalties stop helping.
     """
-    problem = _Problem(x, y, example_weights, variance, n_classes)
-    at = np.zeros((len(example_weights), x.shape[1] + 1, n_classes), dtype=np.float32)
-    at[:, -1] = problem.start_bias()
+    problem = _Problem(x, y, example_weights, basis.variance, n_classes)
+    last, before = start, None
     for penalty in penalties:
-        at, objective, passes = _lbfgs(problem, at, penalty, tolerance, most_passes)
-        yield Solution(penalty, at[:, :-1].copy(), at[:, -1].copy(), objective, passes)
+        at = problem.start() if last is None else last.at
+        if last is not None and before is not None:
+            at = 2 * at - before.at
+        pairs = [] if last is None else _for_other_penalty(last.pairs, penalty - last.penalty, problem.ridge)
+        solution = _lbfgs(problem, at, pairs, penalty, tolerance, most_passes)
+        before = last if last is not start else None
+        last = solution
+        yield solution
 
 
 class _Problem:
     """Objective and gradient of all problems in one pass over the features."""
 
-    def __init__(self, x: np.ndarray, y: np.ndarray, weights: np.ndarray, variance: np.ndarray, n_classes: int) -> None:
-        self.x, self.y, self.variance, self.c = x, y, variance, n_classes
+    def __init__(self, x: Matrix, y: np.ndarray, weights: np.ndarray, variance: np.ndarray, n_classes: int) -> None:
+        self.x, self.y, self.c = x, y, n_classes
         self.w = (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)  # (k, n), rows sum to 1
-        self.rows = np.arange(len(y))
+        self.shares = np.stack([np.bincount(y, weights=w, minlength=n_classes) for w in self.w]).astype(np.float32)
+        self.variance = np.append(variance, 1).astype(np.float32)  # of the column of ones: its mean square
+        self.ridge = np.append(np.ones_like(variance), 0).astype(np.float32)  # which columns are penalised
+        self.slice = max(256, _LOGITS // (len(weights) * n_classes))
+        self.most_pairs = int(np.clip(_PAIR_CELLS // (2 * self.shares.size * x.shape[1]), _FEWEST_PAIRS, _MOST_PAIRS))
 
-    def start_bias(self) -> np.ndarray:
-        """(k, c) log of the class shares: the optimum without features."""
-        shares = np.stack([np.bincount(self.y, weights=w, minlength=self.c) for w in self.w])
-        return np.log(np.maximum(shares, 1e-4)).astype(np.float32)
+    def start(self) -> np.ndarray:
+        """(k, c, r + 1): no weights, and the bias that is best without features: the log of the class shares."""
+        at = np.zeros((*self.shares.shape, self.x.shape[1]), dtype=np.float32)
+        at[:, :, -1] = np.log(np.maximum(self.shares, 1e-4))
+        return at
 
-    def value(self, at: np.ndarray, penalty: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """(k, r + 1, c) -> objective (k,), gradient like `at`, and curvature h (k, c): mean of p (1 - p)."""
-        k, r = len(at), at.shape[1] - 1
-        stacked = np.ascontiguousarray(at[:, :-1].transpose(1, 0, 2)).reshape(r, k * self.c)
-        logits = (self.x @ stacked).reshape(len(self.y), k, self.c)
-        logits += at[:, -1]
-        logits -= logits.max(axis=2, keepdims=True)
-        own = logits[self.rows, :, self.y]  # (n, k)
-        p = np.exp(logits, out=logits)
-        total = p.sum(axis=2)
-        loss = np.einsum("kn,nk->k", self.w, np.log(total) - own, dtype=np.float64)
-        p *= (self.w.T / total)[:, :, None]  # now w p
-        mean_p = p.sum(axis=0)
-        p[self.rows, :, self.y] -= self.w.T
-        flat = p.reshape(len(self.y), k * self.c)
-        gradient = np.empty_like(at)
-        gradient[:, :-1] = (self.x.T @ flat).reshape(r, k, self.c).transpose(1, 0, 2) + penalty * at[:, :-1]
-        gradient[:, -1] = flat.sum(axis=0).reshape(k, self.c)
-        ridge = np.einsum("krc,krc->k", at[:, :-1], at[:, :-1], dtype=np.float64)
-        return loss + 0.5 * penalty * ridge, gradient, mean_p * (1 - np.minimum(mean_p, 0.9))
+    def value(self, at: np.ndarray, penalty: float) -> tuple[np.ndarray, np.ndarray]:
+        """(k, c, r + 1) -> objective (k,) and gradient like `at`."""
+        k, c, r = at.shape
+        flat, gradient, loss = at.reshape(k * c, r), np.zeros((k * c, r), dtype=np.float32), np.zeros(k)
+        part = np.empty_like(gradient)
+        for rows in self._slices():
+            x, w = self.x[rows], self.w[:, rows]
+            own = (slice(None), self.y[rows], np.arange(len(x)))
+            p, total, own_logit = _exponentials(flat, x, own, (k, c))
+            loss += np.einsum("kn,kn->k", w, np.log(total) - own_logit)
+            p *= (w / total)[:, None]  # now weight times probability
+            p[own] -= w
+            gradient += np.matmul(p.reshape(k * c, len(x)), x, out=part)
+        ridge = penalty * self.ridge * at
+        return loss + 0.5 * _dot(ridge, at), gradient.reshape(k, c, r) + ridge
 
-    def curvature(self, h: np.ndarray, penalty: float) -> np.ndarray:
-        """(k, r + 1, c) diagonal of an approximate Hessian: h_c variance_j + penalty."""
-        weights = h[:, None, :] * self.variance[None, :, None] + penalty
-        return np.concatenate([weights, np.maximum(h, 1e-4)[:, None, :]], axis=1).astype(np.float32)
+    def curvature(self, at: np.ndarray, penalty: float) -> _Curvature:
+        """The Hessian at `at` as one Kronecker product: between classes, and between features (diagonal here)."""
+        k, c, r = at.shape
+        between = np.zeros((k, c, c), dtype=np.float32)
+        mean = np.zeros((k, c), dtype=np.float32)
+        for rows in self._slices():
+            x, w = self.x[rows], self.w[:, None, rows]
+            own = (slice(None), self.y[rows], np.arange(len(x)))
+            p, total, _ = _exponentials(at.reshape(k * c, r), x, own, (k, c))
+            p /= total[:, None]
+            weighted = p * w
+            mean += weighted.sum(axis=2)
+            between -= weighted @ p.transpose(0, 2, 1)
+        between[:, np.arange(c), np.arange(c)] += mean
+        size, rotation = np.linalg.eigh(between)
+        size = np.maximum(size, _LEAST_CURVATURE * size[:, -1:])  # one direction is flat: adding to every class
+        diagonal = size[:, :, None] * self.variance + penalty * self.ridge
+        return _Curvature(rotation, np.maximum(diagonal, 1e-8))
+
+    def _slices(self) -> Iterator[slice]:
+        for begin in range(0, len(self.y), self.slice):
+            yield slice(begin, min(begin + self.slice, len(self.y)))
+
+
+@dataclass(frozen=True)
+class _Curvature:
+    """An approximate Hessian, in its eigenbasis."""
+
+    rotation: np.ndarray  # (k, c, c) between classes
+    diagonal: np.ndarray  # (k, c, r + 1) float32
+
+    def solve(self, gradient: np.ndarray) -> np.ndarray:
+        """Its inverse times `gradient`, (k, c, r + 1)."""
+        return self.rotation @ ((self.rotation.transpose(0, 2, 1) @ gradient) / self.diagonal)
+
+
+def _exponentials(
+    weights: np.ndarray, x: np.ndarray, own: tuple[slice, np.ndarray, np.ndarray], shape: tuple[int, int]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """exp(logits) (k, c, m), their sums (k, m) and the logits of the true classes (k, m).
+
+    Taking each column's maximum off first is safe and costs as much as all the rest, so it is done only where a sum
+    leaves float32. It hardly ever does: weights sum to zero over the classes, so logits do not drift away from 0.
+    """
+    z = (weights @ x.T).reshape(*shape, len(x))
+    own_logit = z[own]
+    with np.errstate(over="ignore"):
+        p = np.exp(z, out=z)
+        total = p.sum(axis=1)
+    if not (total.max() < 1 / _TINY and total.min() > _TINY):
+        z = (weights @ x.T).reshape(*shape, len(x))
+        z -= z.max(axis=1, keepdims=True)
+        own_logit = z[own]
+        p = np.exp(z, out=z)
+        total = p.sum(axis=1)
+    return p, total, own_logit
 
 
 def _lbfgs(
-    problem: _Problem, at: np.ndarray, penalty: float, tolerance: float, most_passes: int
-) -> tuple[np.ndarray, np.ndarray, int]:
+    problem: _Problem, at: np.ndarray, pairs: Pairs, penalty: float, tolerance: float, most_passes: int
+) -> Solution:
     """All problems step together; each has its own step length, and stands still once it is done."""
-    value, gradient, h = problem.value(at, penalty)
-    diagonal = problem.curvature(h, penalty)
-    steps: list[np.ndarray] = []
-    changes: list[np.ndarray] = []
-    passes, length = 1, np.ones(len(at), dtype=np.float32)
-    direction = -gradient / diagonal
-    slope = _dot(gradient, direction)
-    active = -slope / 2 > tolerance * value
+    value, gradient = problem.value(at, penalty)
+    curvature = problem.curvature(at, penalty)
+    memory = deque(pairs, maxlen=problem.most_pairs)
+    values = deque([value], maxlen=_LOOK_BACK + 1)
+    passes, length = 2, np.ones(len(at), dtype=np.float32)
+    direction = -_two_loops(gradient, memory, curvature)
+    active = np.ones(len(at), dtype=bool)
     while active.any() and passes < most_passes:
-        trial = at + (length * active)[:, None, None] * direction
-        new_value, new_gradient, h = problem.value(trial, penalty)
+        trial = at + _wide(length * active) * direction
+        new_value, new_gradient = problem.value(trial, penalty)
         passes += 1
-        accepted = new_value <= value + _ARMIJO * length * slope + 1e-7 * np.abs(value)
+        accepted = new_value <= value + _ARMIJO * length * _dot(gradient, direction) + 1e-7 * np.abs(value)
         if not accepted[active].all() and length[active & ~accepted].min(initial=1) > 1e-4:
-            length = np.where(accepted, length, 0.4 * length)
+            length = np.where(accepted, length, 0.4 * length).astype(np.float32)
             continue
-        moved = (active & accepted)[:, None, None]
-        steps.append(np.where(moved, trial - at, 0))
-        changes.append(np.where(moved, new_gradient - gradient, 0))
-        del steps[:-_HISTORY], changes[:-_HISTORY]
+        active &= accepted
+        moved = active[:, None, None]
+        memory.append((np.where(moved, trial - at, 0), np.where(moved, new_gradient - gradient, 0)))
         at, gradient = np.where(moved, trial, at), np.where(moved, new_gradient, gradient)
-        better = value - new_value
-        value = np.where(active & accepted, new_value, value)
-        diagonal = problem.curvature(h, penalty)
-        direction = -_two_loops(gradient, steps, changes, diagonal)
-        slope = _dot(gradient, direction)
-        stalled = ~accepted | (better < 1e-7 * np.abs(value))
-        active &= (-slope / 2 > tolerance * value) & ~stalled
-        length = np.ones_like(length)
-    return at, value, passes
+        value = np.where(active, new_value, value)
+        values.append(value)
+        if len(values) > _LOOK_BACK:
+            active &= values[0] - value > tolerance * value
+        direction, length = -_two_loops(gradient, memory, curvature), np.ones_like(length)
+    return Solution(penalty, at, value, passes, list(memory))
 
 
-def _two_loops(
-    gradient: np.ndarray, steps: list[np.ndarray], changes: list[np.ndarray], diagonal: np.ndarray
-) -> np.ndarray:
+def _two_loops(gradient: np.ndarray, pairs: deque[tuple[np.ndarray, np.ndarray]], curvature: _Curvature) -> np.ndarray:
     """The L-BFGS product of inverse Hessian and gradient, problem by problem (Nocedal and Wright, algorithm 7.4)."""
     q = gradient.copy()
     kept = []
-    for s, t in zip(reversed(steps), reversed(changes), strict=True):
-        curvature = _dot(s, t)
-        rho = np.where(curvature > 1e-12, 1 / np.maximum(curvature, 1e-12), 0)
-        alpha = rho * _dot(s, q)
-        q -= alpha[:, None, None].astype(np.float32) * t
-        kept.append((s, t, rho, alpha))
-    q /= diagonal
-    if steps:  # the diagonal has the right shape; the newest pair says how large it is (Shanno and Phua 1978)
-        newest, change = steps[-1], changes[-1]
-        along, size = _dot(newest, change), _dot(change, change / diagonal)
-        q *= np.where((along > 0) & (size > 0), along / np.maximum(size, 1e-30), 1)[:, None, None].astype(np.float32)
-    for s, t, rho, alpha in reversed(kept):
-        q += (alpha - rho * _dot(t, q))[:, None, None].astype(np.float32) * s
+    for step, change in reversed(pairs):
+        along = _dot(step, change)
+        rho = np.where(along > 1e-12, 1 / np.maximum(along, 1e-12), 0)
+        alpha = rho * _dot(step, q)
+        q -= _wide(alpha) * change
+        kept.append((step, change, rho, alpha))
+    q = curvature.solve(q)
+    if pairs:  # the curvature has the right shape; the newest pair says how large it is (Shanno and Phua 1978)
+        step, change = pairs[-1]
+        along, size = _dot(step, change), _dot(change, curvature.solve(change))
+        q *= _wide(np.where((along > 0) & (size > 0), along / np.maximum(size, _TINY), 1))
+    for step, change, rho, alpha in reversed(kept):
+        q += _wide(alpha - rho * _dot(change, q)) * step
     return q
 
 
+def _for_other_penalty(pairs: Pairs, difference: float, ridge: np.ndarray) -> Pairs:
+    """The same steps under a Hessian that has `difference` more on its penalised diagonal."""
+    return [(step, change + difference * ridge * step) for step, change in pairs]
+
+
 def _dot(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    return np.einsum("krc,krc->k", a, b, dtype=np.float64)
+    """(k,) float64 inner products, problem by problem."""
+    return np.vecdot(a.reshape(len(a), -1), b.reshape(len(b), -1)).astype(np.float64)
+
+
+def _wide(values: np.ndarray) -> np.ndarray:
+    return values[:, None, None].astype(np.float32)

@@ -49,7 +49,7 @@ def encode(
     if len(missing):
         _compute(inputs, digests, missing, backbone, precision, store, workers, advance)
         store = table(key, width=backbone.width, about=f"{backbone.name}, {precision}")
-    return Features(store.rows(store.find(digests)), key, cached)
+    return Features(store.matrix(store.find(digests)), key, cached)
 
 
 def features_key(backbone: Backbone, precision: str) -> str:

@@ -19,8 +19,11 @@ from pathlib import Path
 
 import numpy as np
 
+from headstart.matrix import room_for
 from headstart.places import cache_folder, write_whole
+from headstart.values import Matrix
 
+_GATHERED = 8192  # rows read at a time
 _HALF_MAX = 6.0e4  # float16 ends at 65,504; rows with larger values are kept in float32
 
 
@@ -63,6 +66,13 @@ class Table:
             stored = np.memmap(path, dtype=dtype, mode="r", offset=offset)
             count = stored.size // self._width
             out[here] = stored[: count * self._width].reshape(count, self._width)[home[here, 1]]
+        return out
+
+    def matrix(self, handles: np.ndarray) -> Matrix:
+        """(n,) handles -> (n, width) float32, on disk where they are many."""
+        out = room_for(len(handles), self._width)
+        for start in range(0, len(handles), _GATHERED):
+            out[start : start + _GATHERED] = self.rows(handles[start : start + _GATHERED])
         return out
 
     def add(self, digests: np.ndarray, rows: np.ndarray) -> None:
