@@ -171,7 +171,7 @@ def load(folder: str | Path) -> Model:
     if class_hash(classes) != told["classes_hash"]:
         raise ModelError("the class names were changed after saving", where=str(told_file), fix="restore the file")
     tensors = raw_tensors(folder / head["file"])
-    weight, bias = (np.frombuffer(tensors[f"{head['prefix']}.{part}"].data, "<f4") for part in ("weight", "bias"))
+    weight, bias = (np.frombuffer(tensors[head["prefix"] + part].data, "<f4") for part in ("weight", "bias"))
     return Model(
         backbone=backbone,
         head=Head(

@@ -125,15 +125,15 @@ def _write_image_model(backbone: Backbone, head: Head, folder: Path) -> dict[str
         "pretrained_cfg": settings,
     }
     _text(folder / "config.json", as_json(config))
-    return {"file": "model.safetensors", "prefix": prefix}
+    return {"file": "model.safetensors", "prefix": f"{prefix}."}
 
 
 def _write_text_model(backbone: Backbone, head: Head, folder: Path) -> dict[str, str]:
-    """As sentence-transformers' folders: encoder, pooling, (length,) and the head as its Dense step.
+    """The encoder as transformers keeps it, its pooling as sentence-transformers does, and the head beside them.
 
-    transformers' own classifiers put a tanh layer on the first token, so no config of theirs says "mean of the tokens,
-    then a linear layer". A Dense step does: `SentenceTransformer(FOLDER).encode(texts)` gives the logits, and
-    `AutoModel.from_pretrained(FOLDER)` opens the encoder.
+    transformers' own classifiers put a tanh layer on the first token, so no config of theirs says "means of two layers,
+    then a linear one". `AutoModel.from_pretrained(FOLDER)` opens the encoder; the model card shows the ten lines of
+    plain transformers that give the same probabilities.
     """
     if not isinstance(backbone.preparation, TextPreparation):
         raise TypeError("a text model has a TextPreparation")
@@ -145,7 +145,6 @@ def _write_text_model(backbone: Backbone, head: Head, folder: Path) -> dict[str,
     _text(folder / "sentence_bert_config.json", as_json({"max_seq_length": backbone.preparation.max_length}))
     steps = [("", "Transformer"), ("1_Pooling", "Pooling")]
     steps += [("2_Normalize", "Normalize")] if config["normalise"] else []
-    steps += [("3_Dense", "Dense")]
     kinds = [
         {"idx": i, "name": str(i), "path": path, "type": f"sentence_transformers.models.{kind}"}
         for i, (path, kind) in enumerate(steps)
@@ -157,16 +156,9 @@ def _write_text_model(backbone: Backbone, head: Head, folder: Path) -> dict[str,
         "pooling_mode_mean_tokens": config["pooling"] == "mean",
     }
     _text(folder / "1_Pooling" / "config.json", as_json(pooling))
-    dense = {
-        "in_features": backbone.width,
-        "out_features": len(head.classes),
-        "bias": True,
-        "activation_function": "torch.nn.modules.linear.Identity",
-    }
-    _text(folder / "3_Dense" / "config.json", as_json(dense))
-    tensors = {"linear.weight": raw(head.weight), "linear.bias": raw(head.bias)}
-    write_tensors(folder / "3_Dense" / "model.safetensors", tensors)
-    return {"file": "3_Dense/model.safetensors", "prefix": "linear"}
+    tensors = {"weight": raw(head.weight), "bias": raw(head.bias)}
+    write_tensors(folder / "head.safetensors", tensors)
+    return {"file": "head.safetensors", "prefix": ""}
 
 
 def _split_table(dataset: Dataset, split: Split) -> str:

@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -99,8 +100,15 @@ class _Problem:
         self.shares = np.stack([np.bincount(y, weights=w, minlength=n_classes) for w in self.w]).astype(np.float32)
         self.variance = np.append(variance, 1).astype(np.float32)  # of the column of ones: its mean square
         self.ridge = np.append(np.ones_like(variance), 0).astype(np.float32)  # which columns are penalised
-        self.slice = max(256, _LOGITS // (len(weights) * n_classes))
+        self.edges = self._edges(max(256, _LOGITS // (len(weights) * n_classes)))
         self.most_pairs = int(np.clip(_PAIR_CELLS // (2 * self.shares.size * x.shape[1]), _FEWEST_PAIRS, _MOST_PAIRS))
+
+    def _edges(self, longest: int) -> list[int]:
+        """Where slices begin and end: at most `longest` rows, and none across a fold's end where folds lie together."""
+        counted = self.w > 0
+        changes = 1 + np.flatnonzero((counted[:, 1:] != counted[:, :-1]).any(axis=0))
+        fixed = [0, *(changes.tolist() if len(changes) < len(self.w) + 1 else ()), len(self.y)]
+        return [*(b for first, last in pairwise(fixed) for b in range(first, last, longest)), len(self.y)]
 
     def start(self) -> np.ndarray:
         """(k, c, r + 1): no weights, and the bias that is best without features: the log of the class shares."""
@@ -110,42 +118,40 @@ class _Problem:
 
     def value(self, at: np.ndarray, penalty: float) -> tuple[np.ndarray, np.ndarray]:
         """(k, c, r + 1) -> objective (k,) and gradient like `at`."""
-        k, c, r = at.shape
-        flat, gradient, loss = at.reshape(k * c, r), np.zeros((k * c, r), dtype=np.float32), np.zeros(k)
-        part = np.empty_like(gradient)
-        for rows in self._slices():
-            x, w = self.x[rows], self.w[:, rows]
-            own = (slice(None), self.y[rows], np.arange(len(x)))
-            p, total, own_logit = _exponentials(flat, x, own, (k, c))
-            loss += np.einsum("kn,kn->k", w, np.log(total) - own_logit)
+        gradient, loss = np.zeros_like(at), np.zeros(len(at))
+        for rows, live in self._parts():
+            x, y, w = self.x[rows], self.y[rows], self.w[live, rows]
+            own = (slice(None), y, np.arange(len(y)))
+            p, total, own_logit = _exponentials(at[live], x, own)
+            loss[live] += np.einsum("kn,kn->k", w, np.log(total) - own_logit)
             p *= (w / total)[:, None]  # now weight times probability
             p[own] -= w
-            gradient += np.matmul(p.reshape(k * c, len(x)), x, out=part)
+            gradient[live] += (p.reshape(-1, len(y)) @ x).reshape(len(w), *at.shape[1:])
         ridge = penalty * self.ridge * at
-        return loss + 0.5 * _dot(ridge, at), gradient.reshape(k, c, r) + ridge
+        return loss + 0.5 * _dot(ridge, at), gradient + ridge
 
     def curvature(self, at: np.ndarray, penalty: float) -> _Curvature:
         """The Hessian at `at` as one Kronecker product: between classes, and between features (diagonal here)."""
-        k, c, r = at.shape
-        between = np.zeros((k, c, c), dtype=np.float32)
-        mean = np.zeros((k, c), dtype=np.float32)
-        for rows in self._slices():
-            x, w = self.x[rows], self.w[:, None, rows]
-            own = (slice(None), self.y[rows], np.arange(len(x)))
-            p, total, _ = _exponentials(at.reshape(k * c, r), x, own, (k, c))
+        k, c, _ = at.shape
+        between, mean = np.zeros((k, c, c), dtype=np.float32), np.zeros((k, c), dtype=np.float32)
+        for rows, live in self._parts():
+            x, y = self.x[rows], self.y[rows]
+            p, total, _ = _exponentials(at[live], x, (slice(None), y, np.arange(len(y))))
             p /= total[:, None]
-            weighted = p * w
-            mean += weighted.sum(axis=2)
-            between -= weighted @ p.transpose(0, 2, 1)
+            weighted = p * self.w[live, None, rows]
+            mean[live] += weighted.sum(axis=2)
+            between[live] -= weighted @ p.transpose(0, 2, 1)
         between[:, np.arange(c), np.arange(c)] += mean
         size, rotation = np.linalg.eigh(between)
         size = np.maximum(size, _LEAST_CURVATURE * size[:, -1:])  # one direction is flat: adding to every class
         diagonal = size[:, :, None] * self.variance + penalty * self.ridge
         return _Curvature(rotation, np.maximum(diagonal, 1e-8))
 
-    def _slices(self) -> Iterator[slice]:
-        for begin in range(0, len(self.y), self.slice):
-            yield slice(begin, min(begin + self.slice, len(self.y)))
+    def _parts(self) -> Iterator[tuple[slice, slice | np.ndarray]]:
+        """Slices of rows, and the problems that any of these rows counts in."""
+        for begin, end in pairwise(self.edges):
+            live = np.flatnonzero(self.w[:, begin:end].any(axis=1))
+            yield slice(begin, end), slice(None) if len(live) == len(self.w) else live
 
 
 @dataclass(frozen=True)
@@ -161,25 +167,29 @@ class _Curvature:
 
 
 def _exponentials(
-    weights: np.ndarray, x: np.ndarray, own: tuple[slice, np.ndarray, np.ndarray], shape: tuple[int, int]
+    at: np.ndarray, x: np.ndarray, own: tuple[slice, np.ndarray, np.ndarray]
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """exp(logits) (k, c, m), their sums (k, m) and the logits of the true classes (k, m).
 
     Taking each column's maximum off first is safe and costs as much as all the rest, so it is done only where a sum
     leaves float32. It hardly ever does: weights sum to zero over the classes, so logits do not drift away from 0.
     """
-    z = (weights @ x.T).reshape(*shape, len(x))
+    z = _logits(at, x)
     own_logit = z[own]
     with np.errstate(over="ignore"):
         p = np.exp(z, out=z)
         total = p.sum(axis=1)
     if not (total.max() < 1 / _TINY and total.min() > _TINY):
-        z = (weights @ x.T).reshape(*shape, len(x))
+        z = _logits(at, x)
         z -= z.max(axis=1, keepdims=True)
         own_logit = z[own]
         p = np.exp(z, out=z)
         total = p.sum(axis=1)
     return p, total, own_logit
+
+
+def _logits(at: np.ndarray, x: np.ndarray) -> np.ndarray:
+    return (at.reshape(-1, at.shape[2]) @ x.T).reshape(*at.shape[:2], len(x))
 
 
 def _lbfgs(

@@ -10,15 +10,20 @@ import numpy as np
 import pyarrow as pa
 
 from headstart.data.columns import IMAGES, LABELS, PART_NAMES, SUFFIXES, Columns
-from headstart.data.table import as_text, read_batches
+from headstart.data.table import arrow_blocks, as_text, read_blocks
 from headstart.errors import DataError
 from headstart.values import Dataset, Kind
+
+_BLOCK = 10_000  # rows
 
 
 def read_frame(frame: Any, columns: Columns | None) -> Dataset:
     """A pandas DataFrame or a pyarrow Table."""
-    table = frame if isinstance(frame, pa.Table) else _from_pandas(frame)
-    return read_batches(table.to_batches(), columns or Columns(), name="table", where="table")
+    if isinstance(frame, pa.Table):
+        blocks = arrow_blocks(frame.to_batches())
+    else:  # a column of mixed numbers and words is a column of labels, not an error
+        blocks = iter([{str(name): [_plain(v) for v in frame[name].tolist()] for name in frame.columns}])
+    return read_blocks(blocks, columns or Columns(), name="table", where="table")
 
 
 def read_pairs(inputs: Sequence[Any], labels: Sequence[Any] | None, kind: Kind | None) -> Dataset:
@@ -50,7 +55,7 @@ def read_hub(data: Any, columns: Columns | None) -> Dataset:
         labels = [as_text(names[v] if names and v is not None else v) for v in values]
         where = [f"row {i + 1}" for i in range(len(data))]
         return Dataset("image", "dataset", _Column(data, str(image)), labels, where)
-    dataset = read_batches(data.data.table.to_batches(), asked, name="dataset", where="dataset")
+    dataset = read_blocks(data.iter(batch_size=_BLOCK), asked, name="dataset", where="dataset")
     if not names:
         return dataset
     return Dataset(dataset.kind, dataset.name, dataset.inputs,
@@ -104,13 +109,6 @@ class _Column(Sequence[Any]):
 
     def __iter__(self) -> Iterator[Any]:
         return (self._data[i][self._name] for i in range(len(self)))
-
-
-def _from_pandas(frame: Any) -> pa.Table:
-    """Column by column as text: a column of mixed numbers and words is a column of labels, not an error."""
-    return pa.table(
-        {str(n): pa.array([as_text(_plain(v)) for v in frame[n].tolist()], pa.string()) for n in frame.columns}
-    )
 
 
 def _plain(value: Any) -> Any:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Iterator
+import json
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import pyarrow as pa
-import pyarrow.csv
-import pyarrow.json
 import pyarrow.parquet
 
 from headstart.data.columns import PART_NAMES, Columns, Found, find_columns
@@ -18,6 +17,9 @@ from headstart.values import Dataset, Finding
 
 SUFFIXES = (".csv", ".tsv", ".txt", ".jsonl", ".ndjson", ".json", ".parquet", ".label", ".train", ".test")
 _SAMPLE = 2000  # rows to find columns in
+_BLOCK = 10_000  # rows
+
+Block = Mapping[str, Any]  # column name -> list of plain values, or an Arrow array that is made one where it is needed
 
 
 def read_table(path: Path, *, columns: Columns | None = None, need_label: bool = True) -> Dataset:
@@ -31,20 +33,27 @@ def read_table(path: Path, *, columns: Columns | None = None, need_label: bool =
     ragged: list[Finding] = []
     try:
         if path.suffix.lower() == ".parquet":
-            batches: Iterable[pa.RecordBatch] = pyarrow.parquet.ParquetFile(path).iter_batches()
+            blocks: Iterable[Block] = arrow_blocks(pyarrow.parquet.ParquetFile(path).iter_batches())
         elif path.suffix.lower() in (".jsonl", ".ndjson", ".json"):
-            batches = pyarrow.json.read_json(path).to_batches()
+            blocks = _json_lines(path, ragged)
         else:
-            batches, notes = _delimited(path, ragged)
-        return read_batches(batches, asked, name=path.stem, where=path.name, base=path.parent, need_label=need_label,
+            blocks, notes = _delimited(path, ragged)
+        return read_blocks(blocks, asked, name=path.stem, where=path.name, base=path.parent, need_label=need_label,
                             notes=notes, findings=ragged)  # fmt: skip
     except (pa.ArrowInvalid, pa.ArrowTypeError, csv.Error) as error:
         reason = str(error).splitlines()[0]
         raise DataError(f"cannot be read as a table: {reason}", where=str(path)) from None
 
 
-def read_batches(
-    batches: Iterable[pa.RecordBatch],
+def arrow_blocks(batches: Iterable[pa.RecordBatch]) -> Iterator[Block]:
+    """Record batches as blocks."""
+    for batch in batches:
+        if batch.num_rows:
+            yield {name: batch.column(name) for name in batch.schema.names}
+
+
+def read_blocks(
+    blocks: Iterable[Block],
     asked: Columns,
     *,
     name: str,
@@ -54,20 +63,19 @@ def read_batches(
     notes: Iterable[str] = (),
     findings: list[Finding] | None = None,
 ) -> Dataset:
-    """Columns of record batches as a Dataset; `base` is what relative image paths start from."""
+    """Blocks of rows as a Dataset; `base` is what relative image paths start from."""
     found: Found | None = None
     inputs: list[str | None] = []
     labels: list[str | None] = []
     parts: list[str] = []
-    for batch in batches:
-        if batch.num_rows == 0:
-            continue
+    for block in blocks:
         if found is None:
-            sample = {n: [as_text(v) for v in batch.column(n)[:_SAMPLE].to_pylist()] for n in batch.schema.names}
+            sample = {name: _texts(column[:_SAMPLE]) for name, column in block.items()}
             found = find_columns(sample, asked, where=where, need_label=need_label)
-        inputs += [as_text(value) for value in batch.column(found.value).to_pylist()]
-        labels += _column(batch, found.label)
-        parts += [PART_NAMES.get(str(v).lower(), "train") for v in _column(batch, found.part)] if found.part else []
+        values = _texts(block[found.value])
+        inputs += values
+        labels += _texts(block[found.label]) if found.label else [None] * len(values)
+        parts += [PART_NAMES.get(str(v).lower(), "train") for v in _texts(block[found.part])] if found.part else []
     if found is None:
         raise DataError("no rows", where=where, fix="a table has one row an example")
     if found.kind == "image" and base is not None:
@@ -96,8 +104,8 @@ def as_text(value: object) -> str | None:
     return str(value)
 
 
-def _column(batch: pa.RecordBatch, name: str | None) -> list[str | None]:
-    return [None] * batch.num_rows if name is None else [as_text(v) for v in batch.column(name).to_pylist()]
+def _texts(column: Any) -> list[str | None]:
+    return [as_text(value) for value in (column if isinstance(column, list) else column.to_pylist())]
 
 
 def _row_names(where: str, n: int, ragged: list[int]) -> list[str]:
@@ -112,7 +120,7 @@ def _row_names(where: str, n: int, ragged: list[int]) -> list[str]:
     return names
 
 
-def _delimited(path: Path, ragged: list[Finding]) -> tuple[Iterator[pa.RecordBatch], list[str]]:
+def _delimited(path: Path, ragged: list[Finding]) -> tuple[Iterator[Block], list[str]]:
     """CSV or TSV, with what was assumed about it."""
     notes: list[str] = []
     head = path.open("rb").read(1 << 20)
@@ -138,8 +146,8 @@ def _delimited(path: Path, ragged: list[Finding]) -> tuple[Iterator[pa.RecordBat
 
 def _stream(
     path: Path, encoding: str, delimiter: str, quoted: bool, header: bool, ragged: list[Finding]
-) -> Iterator[pa.RecordBatch]:
-    """The csv module row by row: it reads quoted newlines and says which row is ragged; blocks go on as batches."""
+) -> Iterator[Block]:
+    """The csv module row by row: it reads quoted newlines and says which row is ragged."""
     csv.field_size_limit(1 << 30)
     quoting: Literal[0, 3] = csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE
     with path.open(encoding="utf-8-sig" if encoding == "utf-8" else encoding, newline="") as file:
@@ -156,16 +164,48 @@ def _stream(
                 ragged.append(Finding("ragged-row", f"{path.name} row {number}", reason, rejected=True))
                 continue
             block.append(row)
-            if len(block) == 10_000:
-                yield _batch(names, block)
+            if len(block) == _BLOCK:
+                yield dict(zip(names, map(list, zip(*block, strict=True)), strict=True))
                 block = []
         if block:
-            yield _batch(names, block)
+            yield dict(zip(names, map(list, zip(*block, strict=True)), strict=True))
 
 
-def _batch(names: list[str], block: list[list[str]]) -> pa.RecordBatch:
-    columns = [pa.array(column, pa.string()) for column in zip(*block, strict=True)]
-    return pa.RecordBatch.from_arrays(columns, names=names)
+def _json_lines(path: Path, ragged: list[Finding]) -> Iterator[Block]:
+    """One JSON object a line; a line that is none is left out and listed. A file with one JSON list is read whole."""
+    with path.open(encoding="utf-8-sig", errors="replace") as file:
+        first = file.read(1 << 16).lstrip()[:1]
+        file.seek(0)
+        rows: Iterable[Any] = _json_list(file.read(), path) if first == "[" else (line for line in file if line.strip())
+        names: dict[str, None] = {}
+        block: list[dict[str, Any]] = []
+        for number, row in enumerate(rows, start=1):
+            found = _json_object(row)
+            if found is None:
+                ragged.append(Finding("damaged-row", f"{path.name} row {number}", "not a JSON object", rejected=True))
+                continue
+            names |= dict.fromkeys(found)
+            block.append(found)
+            if len(block) == _BLOCK:
+                yield {name: [row.get(name) for row in block] for name in names}
+                block = []
+        if block:
+            yield {name: [row.get(name) for row in block] for name in names}
+
+
+def _json_list(content: str, path: Path) -> list[Any]:
+    try:
+        return list(json.loads(content))
+    except ValueError as error:
+        raise DataError(f"not JSON: {error}", where=str(path), fix="one JSON object a line, or one list") from None
+
+
+def _json_object(row: Any) -> dict[str, Any] | None:
+    try:
+        found = json.loads(row) if isinstance(row, str) else row
+    except ValueError:
+        return None
+    return found if isinstance(found, dict) else None
 
 
 def _unique(names: list[str]) -> list[str]:
@@ -214,7 +254,7 @@ def _label_colon_text(lines: list[str]) -> bool:
     return bool(full) and all(":" in line.split(" ")[0] and line.split(":")[0].isupper() for line in full)
 
 
-def _colon_lines(path: Path, encoding: str) -> Iterator[pa.RecordBatch]:
+def _colon_lines(path: Path, encoding: str) -> Iterator[Block]:
     with path.open(encoding=encoding) as file:
         rows = [(line.split(":", 1)[0], line.split(" ", 1)[-1].strip()) for line in file if line.strip()]
-    yield _batch(["label", "text"], [list(row) for row in rows])
+    yield {"label": [label for label, _ in rows], "text": [text for _, text in rows]}

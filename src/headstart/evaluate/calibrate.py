@@ -6,9 +6,8 @@ from math import exp, log
 
 import numpy as np
 
-from headstart.evaluate.metrics import softmax
-
 LOWEST, HIGHEST = 0.05, 20.0
+_ROWS = 2048  # gone through at a time: they stay in the processor's cache
 
 
 def temperature(logits: np.ndarray, y: np.ndarray, weights: np.ndarray | None = None) -> float:
@@ -24,7 +23,7 @@ def temperature(logits: np.ndarray, y: np.ndarray, weights: np.ndarray | None = 
 
     Source: Guo, Pleiss, Sun and Weinberger, On Calibration of Modern Neural Networks, ICML 2017, section 4.2.
     """
-    z = np.asarray(logits, dtype=np.float64)
+    z = np.asarray(logits, dtype=np.float32)
     w = np.ones(len(z)) if weights is None else np.asarray(weights, dtype=np.float64)
     if len(z) == 0 or not w.sum() > 0:
         raise ValueError("temperature needs at least one example with a weight above 0")
@@ -44,7 +43,7 @@ def temperature(logits: np.ndarray, y: np.ndarray, weights: np.ndarray | None = 
         change = exp(u) * curvature
         step = u - slope / change if change > 0 else low
         following = step if low < step < high else (low + high) / 2
-        if abs(following - u) < 1e-9:
+        if abs(following - u) < 1e-6:
             break
         u = following
     return exp(-u)
@@ -52,6 +51,16 @@ def temperature(logits: np.ndarray, y: np.ndarray, weights: np.ndarray | None = 
 
 def _slope(z: np.ndarray, w: np.ndarray, b: float) -> tuple[float, float]:
     """First and second derivative of the weighted log loss by b, where the true class has logit 0."""
-    p = softmax(z * b)
-    mean = (p * z).sum(axis=1)
-    return float(w @ mean), float(w @ (p * (z - mean[:, None]) ** 2).sum(axis=1))
+    first = second = 0.0
+    for start in range(0, len(z), _ROWS):
+        part = z[start : start + _ROWS]
+        p = part * np.float32(b)
+        p -= p.max(axis=1, keepdims=True)
+        np.exp(p, out=p)
+        total = p.sum(axis=1)
+        p *= part
+        mean = p.sum(axis=1) / total
+        square = np.einsum("nc,nc->n", p, part) / total
+        first += float(w[start : start + _ROWS] @ mean)
+        second += float(w[start : start + _ROWS] @ (square - mean**2))
+    return first, second

@@ -19,21 +19,29 @@ from transformers import AutoConfig, AutoModel  # noqa: E402  (imports torchvisi
 
 
 class PooledEncoder(nn.Module):
-    """Token states to one vector a text: mean over the text's own tokens, or the first token; then to unit length."""
+    """Token states to one vector a text: the last layer, pooled as the model was trained, and a middle layer's mean.
 
-    def __init__(self, encoder: nn.Module, *, pooling: str, normalise: bool) -> None:
+    The last layer of a sentence encoder says what a text is about; word order and form are clearer two thirds of the
+    way up (Liu et al. 2019, Linguistic Knowledge and Transferability of Contextual Representations). Both are there
+    after one forward pass, and a linear head takes what it needs (docs/accuracy.md has what that brings).
+    """
+
+    def __init__(self, encoder: nn.Module, *, pooling: str, normalise: bool, layers: list[int]) -> None:
         super().__init__()
-        self.encoder, self.pooling, self.normalise = encoder, pooling, normalise
+        self.encoder, self.pooling, self.normalise, self.layers = encoder, pooling, normalise, layers
 
     def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
-        """(n, t) int64 ids and mask -> (n, width) float32."""
-        states = self.encoder(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
-        if self.pooling == "cls":
-            pooled = states[:, 0]
-        else:
-            mask = attention_mask.unsqueeze(-1).to(states.dtype)  # (n, t, 1)
-            pooled = (states * mask).sum(1) / mask.sum(1).clamp(min=1e-9)
-        return nn.functional.normalize(pooled, dim=-1) if self.normalise else pooled
+        """(n, t) int64 ids and mask -> (n, width) float32, the layers' vectors side by side."""
+        out = self.encoder(input_ids=input_ids, attention_mask=attention_mask, output_hidden_states=True)
+        mask = attention_mask.unsqueeze(-1).to(out.last_hidden_state.dtype)  # (n, t, 1)
+
+        def mean(states: torch.Tensor) -> torch.Tensor:
+            return (states * mask).sum(1) / mask.sum(1).clamp(min=1e-9)
+
+        last = out.last_hidden_state
+        pooled = [last[:, 0] if self.pooling == "cls" else mean(last)]
+        pooled += [mean(out.hidden_states[layer]) for layer in self.layers[1:]]
+        return torch.cat([nn.functional.normalize(p, dim=-1) if self.normalise else p for p in pooled], dim=-1)
 
 
 def describe(folder: Path) -> dict[str, Any]:
@@ -65,10 +73,12 @@ def describe(folder: Path) -> dict[str, Any]:
         tokenizer=tokenizer, max_length=longest, pad_id=config.pad_token_id or 0, inputs=("input_ids", "attention_mask")
     )
     pooling, normalise = _pooling(folder)
+    layers = _layers(int(config.num_hidden_layers))
+    pooled = {"pooling": pooling, "normalise": normalise, "layers": layers}
     return {
-        "width": int(config.hidden_size),
+        "width": int(config.hidden_size) * len(layers),
         "preparation": asdict(preparation),
-        "config": {"transformers": config.to_dict(), "tokenizer": settings, "pooling": pooling, "normalise": normalise},
+        "config": {"transformers": config.to_dict(), "tokenizer": settings, **pooled},
     }
 
 
@@ -77,7 +87,14 @@ def module(folder: Path, config: dict[str, Any]) -> nn.Module:
     encoder = AutoModel.from_pretrained(
         folder, local_files_only=True, trust_remote_code=False, use_safetensors=True, attn_implementation="sdpa"
     )
-    return PooledEncoder(encoder, pooling=config["pooling"], normalise=config["normalise"]).eval()
+    pooled = {name: config[name] for name in ("pooling", "normalise", "layers")}
+    return PooledEncoder(encoder, **pooled).eval()
+
+
+def _layers(depth: int) -> list[int]:
+    """The last layer, and the one two thirds of the way up."""
+    middle = round(2 * depth / 3)
+    return [depth, middle] if 0 < middle < depth else [depth]
 
 
 def _pooling(folder: Path) -> tuple[str, bool]:

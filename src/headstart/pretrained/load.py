@@ -25,7 +25,7 @@ from headstart.values import Backbone, ImagePreparation, Kind, TextPreparation
 if TYPE_CHECKING:
     from torch import nn
 
-_DESCRIPTION = 1  # raise when the description's form changes
+_DESCRIPTION = 2  # raise when the description's form changes
 
 
 def load(name: str, *, kind: Kind) -> Backbone:
@@ -144,7 +144,7 @@ def _transformers(name: str, folder: Path, *, licence: str) -> Backbone:
 
 def backbone_hash(tensors: dict[str, RawTensor], config: dict[str, Any]) -> str:
     """The weights and, for texts, the pooling over them: what `Backbone.weights_hash` holds."""
-    pooling = as_json({k: config[k] for k in ("pooling", "normalise")}) if "pooling" in config else ""
+    pooling = as_json({k: config[k] for k in ("pooling", "normalise", "layers")}) if "pooling" in config else ""
     return hashlib.sha256((tensors_hash(tensors) + pooling).encode()).hexdigest()
 
 

@@ -38,7 +38,7 @@ class RawTensor:
 
     dtype: str  # safetensors' own: "F32", "BF16", ...
     shape: list[int]
-    data: bytes
+    data: bytes | memoryview
 
 
 def raw_tensors(path: Path) -> dict[str, RawTensor]:
@@ -57,7 +57,7 @@ def raw_tensors(path: Path) -> dict[str, RawTensor]:
             start, stop = header[name]["data_offsets"]
             if stop > len(body):
                 raise ValueError("cut short")
-            found[name] = RawTensor(header[name]["dtype"], header[name]["shape"], bytes(body[start:stop]))
+            found[name] = RawTensor(header[name]["dtype"], header[name]["shape"], body[start:stop])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ModelError(f"not a whole safetensors file: {error}", where=str(path)) from None
     return found
