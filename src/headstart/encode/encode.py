@@ -11,12 +11,14 @@ import numpy as np
 
 from headstart.data.images import open_image, prepare, wanted_side
 from headstart.data.texts import length_buckets
-from headstart.encode.engines import BATCH, Batch, choose_precision, known_precision, open_engine
+from headstart.encode.engines import Batch, choose_precision, images_a_batch, known_precision, open_engine
 from headstart.encode.store import Table, table
 from headstart.values import Backbone, Features, ImagePreparation, TextPreparation
 
 _FLUSH = 2048  # examples between two writes to the store: what a kill may cost
 _TOKENS = 4096  # padded tokens in a text batch
+_SAMPLE = 32  # examples that precision is measured on
+_AHEAD = 64  # images that are decoded ahead of the forward pass
 _TEXT_CHARACTERS = 16  # characters a token, at most looked at: a 100,000-character text is cut before it is tokenised
 
 
@@ -68,12 +70,12 @@ def _compute(
     workers: int,
     advance: Callable[[int], None],
 ) -> None:
-    forward = open_engine(backbone, precision)
+    engine = open_engine(backbone, precision)
     done: list[np.ndarray] = []
     made: list[np.ndarray] = []
     try:
-        for which, batch in _batches(inputs, rows, backbone, workers):
-            made.append(forward(batch))
+        for which, rows_made in engine(_batches(inputs, rows, backbone, workers)):
+            made.append(rows_made)
             done.append(which)
             advance(len(which))
             if sum(map(len, done)) >= _FLUSH:
@@ -102,7 +104,7 @@ def _images(
     inputs: Sequence[Any], rows: np.ndarray, preparation: ImagePreparation, workers: int
 ) -> Iterator[tuple[np.ndarray, Batch]]:
     """Batches in order; threads decode a few batches ahead of the forward pass, never more, so memory is bounded."""
-    near = wanted_side(preparation)
+    near, size = wanted_side(preparation), images_a_batch()
 
     def pixels(row: int) -> np.ndarray:
         return prepare(open_image(inputs[row], near=near), preparation)
@@ -110,12 +112,12 @@ def _images(
     def batch(which: np.ndarray) -> list[Future[np.ndarray]]:
         return [pool.submit(pixels, int(row)) for row in which]
 
-    chunks = deque(rows[start : start + BATCH] for start in range(0, len(rows), BATCH))
+    chunks = deque(rows[start : start + size] for start in range(0, len(rows), size))
     with ThreadPoolExecutor(workers) as pool:
         ahead: deque[tuple[np.ndarray, list[Future[np.ndarray]]]] = deque()
         try:
             while chunks or ahead:
-                while chunks and len(ahead) < 3:
+                while chunks and len(ahead) * size < _AHEAD + size:
                     which = chunks.popleft()
                     ahead.append((which, batch(which)))
                 which, futures = ahead.popleft()
@@ -146,10 +148,10 @@ def _texts(inputs: Sequence[str], rows: np.ndarray, preparation: TextPreparation
             yield part[bucket], (ids, mask)
 
 
-def _sample(inputs: Sequence[Any], backbone: Backbone) -> Batch:
-    """A batch spread over the examples, to measure precision on."""
-    rows = np.unique(np.linspace(0, len(inputs) - 1, min(BATCH, len(inputs))).astype(np.int64))
-    return next(_batches(inputs, rows, backbone, 2))[1]
+def _sample(inputs: Sequence[Any], backbone: Backbone) -> list[tuple[np.ndarray, Batch]]:
+    """Batches of examples spread over the data, to measure precision on."""
+    rows = np.unique(np.linspace(0, len(inputs) - 1, min(_SAMPLE, len(inputs))).astype(np.int64))
+    return list(_batches(inputs, rows, backbone, 2))
 
 
 def _first_of_each(digests: np.ndarray, rows: np.ndarray) -> np.ndarray:
