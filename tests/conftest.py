@@ -18,6 +18,15 @@ def _cache(tmp_path_factory):
     os.environ["HEADSTART_CACHE"] = str(tmp_path_factory.mktemp("cache"))
 
 
+@pytest.fixture
+def own_cache(tmp_path, monkeypatch) -> Path:
+    """A cache that is empty, as on a fresh machine."""
+    folder = tmp_path / "own_cache"
+    folder.mkdir()
+    monkeypatch.setenv("HEADSTART_CACHE", str(folder))
+    return folder
+
+
 @pytest.fixture(scope="session")
 def textile() -> Path:
     spec = importlib.util.find_spec("conformal_clip_data")

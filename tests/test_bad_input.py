@@ -6,6 +6,8 @@ import csv
 import json
 import os
 import struct
+import subprocess
+import sys
 import zlib
 
 import numpy as np
@@ -186,6 +188,27 @@ def test_full_disk(tmp_path):
             os.system(f"umount {tmp_path}")
     else:
         pytest.skip("cannot mount a small disk here")
+
+
+def test_no_room_for_the_model(photos, fit_json, tmp_path):
+    """A whole fit where a file may not grow beyond 2 MB, as on a disk that is nearly full."""
+    import resource
+
+    fit_json(photos, "--out", tmp_path / "first")
+    done = subprocess.run(
+        [sys.executable, "-m", "headstart", "fit", photos, "--out", tmp_path / "second"],
+        capture_output=True,
+        text=True,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (2_000_000, 2_000_000)),
+        check=False,
+    )
+    assert done.returncode == 2
+    assert done.stderr.count("\n") <= 12
+    assert "cannot write" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "second").exists()
+    assert not list(tmp_path.glob(".second*"))
+    assert fit_json(photos, "--out", tmp_path / "second")["cached"] == 1.0
 
 
 def test_predict_says_which_input_failed(photos, fit_json, command, tmp_path):

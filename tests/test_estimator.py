@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import pickle
+
 import numpy as np
 import pytest
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import Pipeline
+from sklearn.utils import estimator_checks
 
 import headstart as hs
 
@@ -30,6 +33,41 @@ def test_photos_as_paths_and_as_arrays(textile):
     np.testing.assert_allclose(model.predict_proba(files).sum(axis=1), 1, atol=1e-5)
     arrays = np.stack([np.asarray(Image.open(f)) for f in files])
     assert hs.HeadstartClassifier().fit(arrays, y).classes_.tolist() == [0, 1]
+
+
+def test_scikit_learns_own_checks():
+    """Those that need no table of numbers; `check_estimator` leaves the others out for an estimator of texts itself."""
+    estimator_checks.check_estimator(hs.HeadstartClassifier(), on_skip=None)
+    for name in (
+        "check_estimator_cloneable",
+        "check_estimator_repr",
+        "check_valid_tag_types",
+        "check_no_attributes_set_in_init",
+        "check_get_params_invariance",
+        "check_set_params",
+        "check_parameters_default_constructible",
+        "check_do_not_raise_errors_in_init_or_set_params",
+        "check_mixin_order",
+    ):
+        getattr(estimator_checks, name)("HeadstartClassifier", hs.HeadstartClassifier())
+
+
+def test_what_scikit_learn_asks_of_tables_holds_for_texts(questions):
+    x, y = np.array([t for t, _ in questions], dtype=object), np.array([label for _, label in questions])
+    model = hs.HeadstartClassifier()
+    before = dict(vars(model))
+    assert model.fit(x, y) is model
+    assert {name: vars(model)[name] for name in before} == before
+    probabilities = model.predict_proba(x)
+    turned = np.arange(len(x))[::-1]
+    np.testing.assert_allclose(model.predict_proba(x[turned]), probabilities[turned], atol=1e-5)
+    np.testing.assert_allclose(
+        np.vstack([model.predict_proba(x[i : i + 1]) for i in range(4)]), probabilities[:4], atol=0.01
+    )
+    np.testing.assert_array_equal(model.fit(x, y).predict_proba(x), probabilities)
+    np.testing.assert_array_equal(model.classes_[probabilities.argmax(axis=1)], model.predict(x))
+    again = pickle.loads(pickle.dumps(model))  # joblib and GridSearchCV move estimators between processes this way
+    np.testing.assert_array_equal(again.predict_proba(x), probabilities)
 
 
 def test_refusals():

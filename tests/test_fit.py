@@ -115,19 +115,27 @@ def test_evaluate_matches_classes_by_name(photos, textile, fit_json, command, tm
     assert told["extra_classes"] == ["local"]
 
 
-def test_saved_images_open_in_timm(photos, tmp_path):
-    import torch
+def printed_by_the_card(folder, here):
+    """What the model card's own "Without headstart" code prints, run in the folder above."""
+    code = (folder / "README.md").read_text().split("```python")[-1].split("```")[0]
+    declared = "from headstart.pretrained.torchvision_operators import declare_missing; declare_missing()\n"
+    done = subprocess.run([sys.executable, "-c", declared + code], cwd=here, capture_output=True, text=True, check=True)
+    label, probability = done.stdout.rsplit(" ", 1)
+    return label, float(probability)
 
-    from headstart.pretrained import from_timm  # declares torchvision's operators, as any user beside a CPU build must
 
-    hs.fit(photos, out=tmp_path / "m")
-    opened = from_timm.timm.create_model(f"local-dir:{tmp_path / 'm'}", pretrained=True).eval()
-    transform = from_timm.timm.data.create_transform(**from_timm.timm.data.resolve_data_config({}, model=opened))
-    files = sorted(photos.glob("*/*.jpg"))[::5]
-    with torch.inference_mode():
-        theirs = torch.stack([opened(transform(Image.open(f).convert("RGB"))[None])[0].softmax(0) for f in files])
-    ours = hs.load(tmp_path / "m").predict_proba([str(f) for f in files])
-    np.testing.assert_allclose(ours, theirs.numpy(), atol=0.02)
+def test_saved_folders_open_without_headstart(photos, questions, tmp_path):
+    """By the code in the model card, in timm and in transformers. `declare_missing` is for torch's CPU builds only."""
+    model = hs.fit(photos, out=tmp_path / "images")
+    for photo in sorted(photos.glob("*/*.jpg"))[::19]:
+        shutil.copy(photo, tmp_path / "photo.jpg")
+        ours = model.predict(photo)[0]
+        label, probability = printed_by_the_card(tmp_path / "images", tmp_path)
+        assert (label, probability) == (ours.label, pytest.approx(ours.probability, abs=0.02))
+    texts = hs.fit([text for text, _ in questions], [name for _, name in questions], out=tmp_path / "texts", test=0.3)
+    ours = texts.predict("a text")[0]
+    label, probability = printed_by_the_card(tmp_path / "texts", tmp_path)
+    assert (label, probability) == (ours.label, pytest.approx(ours.probability, abs=0.02))
 
 
 def test_api_takes_arrays_frames_and_hub_data(textile, questions, tmp_path):
@@ -142,6 +150,8 @@ def test_api_takes_arrays_frames_and_hub_data(textile, questions, tmp_path):
     assert model.predict("where is my card")[0].label == "card"
     hub = datasets.Dataset.from_pandas(frame).class_encode_column("label")
     assert hs.fit(hub, test=0.3).classes == ("card", "exchange", "pin")
+    some = hub.filter(lambda row: "PIN" in row["text"] or "rate" in row["text"])
+    assert hs.fit(some, test=0.3).classes == ("exchange", "pin")
 
 
 def test_never_overwrites_without_force(photos, fit_json, command, tmp_path):
@@ -160,8 +170,7 @@ def test_never_overwrites_without_force(photos, fit_json, command, tmp_path):
 
 
 @pytest.mark.parametrize("delay", [0.6, 1.5, 3.0])
-def test_killed_and_run_again(photos, fit_json, tmp_path, delay, monkeypatch):
-    monkeypatch.setenv("HEADSTART_CACHE", str(tmp_path / "own_cache"))
+def test_killed_and_run_again(photos, fit_json, tmp_path, delay, own_cache):
     out = tmp_path / "killed"
     arguments = [sys.executable, "-m", "headstart", "fit", str(photos), "--out", str(out)]
     process = subprocess.Popen(arguments, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
@@ -177,14 +186,45 @@ def test_killed_and_run_again(photos, fit_json, tmp_path, delay, monkeypatch):
     assert not list(tmp_path.glob(".killed*"))
 
 
-def test_two_fits_at_once_on_one_cache(photos, tmp_path, monkeypatch):
-    monkeypatch.setenv("HEADSTART_CACHE", str(tmp_path / "own_cache"))
+def test_killed_while_saving(photos, fit_json, tmp_path):
+    """SIGKILL as soon as the folder is being written: it appears whole after the next run, and nothing is left over."""
+    calm = fit_json(photos, "--out", tmp_path / "calm")  # features are known from here on
+    out = tmp_path / "killed"
+    arguments = [sys.executable, "-m", "headstart", "fit", str(photos), "--out", str(out)]
+    for _ in range(5):
+        process = subprocess.Popen(arguments, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+        while process.poll() is None and not any(f.is_dir() for f in tmp_path.glob(".killed.*/*.safetensors")):
+            if any(tmp_path.glob(".killed.*/config.json")):
+                break
+            time.sleep(0.0005)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        if not out.exists():
+            break
+        shutil.rmtree(out)  # it was faster than the kill
+    else:
+        pytest.skip("never caught while saving")
+    assert list(tmp_path.glob(".killed.*"))
+    assert fit_json(photos, "--out", out)["accuracy"] == calm["accuracy"]
+    assert (out / "model.safetensors").read_bytes() == (tmp_path / "calm" / "model.safetensors").read_bytes()
+    assert not list(tmp_path.glob(".killed.*"))
+
+
+def test_two_fits_at_once_on_one_cache(photos, tmp_path, own_cache):
     started = [
         subprocess.Popen([sys.executable, "-m", "headstart", "fit", str(photos), "--out", str(tmp_path / name)])
         for name in ("a", "b")
     ]
     assert [process.wait() for process in started] == [0, 0]
     assert (tmp_path / "a" / "model.safetensors").read_bytes() == (tmp_path / "b" / "model.safetensors").read_bytes()
+
+
+def test_nothing_is_reported_to_anyone(photos, fit_json, tmp_path, own_cache, monkeypatch):
+    """OpenVINO's converter would keep files for its statistics in the home folder."""
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    (tmp_path / "home").mkdir()
+    fit_json(photos)
+    assert list((tmp_path / "home").iterdir()) == []
 
 
 def test_help_and_import_load_nothing_heavy():
@@ -195,8 +235,7 @@ def test_help_and_import_load_nothing_heavy():
     assert set(hs.__all__) <= set(hs._HOME) | {"__version__"}
 
 
-def test_models_cache_and_doctor(photos, fit_json, command, tmp_path, monkeypatch):
-    monkeypatch.setenv("HEADSTART_CACHE", str(tmp_path / "own_cache"))
+def test_models_cache_and_doctor(photos, fit_json, command, own_cache):
     fit_json(photos)
     told = json.loads(command("cache", "--json")[1])
     assert any(t["rows"] == 40 and "efficientnet_lite0" in t["about"] for t in told["tables"])

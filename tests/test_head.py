@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression
 
+from headstart import matrix
+from headstart.adapt import probe
 from headstart.adapt.basis import fit_basis
 from headstart.adapt.solver import solve_path
 from headstart.data import folds
+from headstart.evaluate.calibrate import temperature
+from headstart.evaluate.metrics import softmax
+from headstart.matrix import Rows, take
+from headstart.values import Features
 
 
 def test_objective_matches_scikit_learn():
@@ -49,17 +57,36 @@ def test_folds_at_once_equal_folds_one_by_one_and_fold_in_is_exact():
 def test_more_features_than_examples():
     rng = np.random.default_rng(0)
     x = rng.normal(size=(30, 200)).astype(np.float32)
+    x[:, 7] = 3.0  # a constant column
     y = rng.integers(0, 3, 30)
     made = fit_basis(x)
     assert made.rotation.shape[1] <= 30
     z = made.transform(x)
-    np.testing.assert_allclose(
-        z[:, :-1] @ z[:, :-1].T, ((x - x.mean(0)) / x.std(0)) @ ((x - x.mean(0)) / x.std(0)).T, rtol=1e-3, atol=0.1
-    )
-    solution = next(
-        solve_path(z, y, example_weights=np.ones((1, 30), np.float32), basis=made, n_classes=3, penalties=[0.01])
-    )
+    half = (x - x.mean(0)) / np.sqrt(np.where(x.std(0) > 0, x.std(0), 1))
+    half /= np.sqrt((half[:, half.std(0) > 0] ** 2).mean())
+    wrong = z[:, :-1] @ z[:, :-1].T - half @ half.T
+    assert np.linalg.norm(wrong) < 0.03 * np.linalg.norm(half @ half.T)  # all but 1 % of the variance is there
+    everything = np.ones((1, 30), np.float32)
+    solution = next(solve_path(z, y, example_weights=everything, basis=made, n_classes=3, penalties=[0.01]))
     assert ((z @ solution.at[0].T).argmax(1) == y).all()
+
+
+def test_features_on_disk_give_the_same_head(own_cache, monkeypatch):
+    x, y = load_digits(return_X_y=True)
+    features = Features(x.astype(np.float32), "digits", 0)
+    fold = np.arange(len(y)) % 5
+    names = tuple(str(i) for i in range(10))
+    in_memory = probe(features, y, classes=names, fold=fold, temperature=temperature)
+    on_disk = Rows(*features.matrix.shape)
+    on_disk[:] = features.matrix
+    monkeypatch.setattr(matrix, "MOST_IN_MEMORY", 0)
+    from_disk = probe(replace(features, matrix=on_disk), y, classes=names, fold=fold, temperature=temperature)
+    ours, theirs = softmax(from_disk.logits(on_disk)), softmax(in_memory.logits(features.matrix))
+    np.testing.assert_allclose(ours, theirs, atol=0.005)
+    assert from_disk.penalty == in_memory.penalty
+    part = take(on_disk, np.arange(3, 1000, 7))
+    np.testing.assert_array_equal(part[2:5], features.matrix[[17, 24, 31]])
+    assert list(own_cache.iterdir()) == []  # the files have no name
 
 
 @settings(max_examples=50, deadline=None)

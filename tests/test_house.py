@@ -11,12 +11,13 @@ import headstart as hs
 
 PACKAGE = Path(hs.__file__).parent
 FILES = sorted(PACKAGE.rglob("*.py"))
-GROUND = {"values", "errors", "progress", "places"}
+GROUND = {"values", "errors", "progress", "places", "matrix"}
 MAY_IMPORT = {
     "values": set(),
     "errors": set(),
     "progress": set(),
     "places": {"errors"},
+    "matrix": {"values", "places"},
     "data": GROUND | {"data"},
     "pretrained": GROUND | {"pretrained"},
     "evaluate": GROUND | {"evaluate"},

@@ -13,11 +13,11 @@ from headstart.adapt import probe
 from headstart.data import check, folds
 from headstart.data.frame import kind_of, read_pairs
 from headstart.encode import encode
-from headstart.errors import DataError
+from headstart.errors import DataError, ModelError
 from headstart.evaluate.calibrate import temperature
 from headstart.evaluate.metrics import softmax
 from headstart.pretrained import DEFAULT, load
-from headstart.values import Dataset
+from headstart.values import Backbone, Dataset, Kind
 
 
 class HeadstartClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
@@ -32,7 +32,7 @@ class HeadstartClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         classes_: (n_classes,) the labels, sorted.
     """
 
-    def __init__(self, model: str = "auto", *, kind: str | None = None, seed: int = 0) -> None:
+    def __init__(self, model: str = "auto", *, kind: Kind | None = None, seed: int = 0) -> None:
         self.model = model
         self.kind = kind
         self.seed = seed
@@ -50,8 +50,8 @@ class HeadstartClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.classes_, index = np.unique(y, return_inverse=True)
         if len(self.classes_) < 2:
             raise DataError(f"one class {self.classes_[0]!r}", where="y", fix="a classifier needs at least two")
-        kind = self.kind or kind_of(inputs)
-        self.backbone_ = load(DEFAULT[kind] if self.model == "auto" else self.model, kind=kind)  # type: ignore
+        self.kind_ = self.kind or kind_of(inputs)
+        self.backbone_ = self._load()
         checked, features = self._features(inputs)
         fold = folds(index, checked.groups, checked.digests, k=5, seed=self.seed)  # type: ignore[arg-type]
         names = tuple(str(i) for i in range(len(self.classes_)))
@@ -67,6 +67,23 @@ class HeadstartClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """(n,) labels."""
         best = self.predict_proba(X).argmax(axis=1)
         return np.asarray(self.classes_[best])
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Pickles hold the head and the backbone's name and hash, not its weights."""
+        state = dict(super().__getstate__())
+        backbone = state.pop("backbone_", None)
+        return state if backbone is None else {**state, "weights_hash_": backbone.weights_hash}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Raises ModelError where the backbone is not at hand, or another one has its name."""
+        super().__setstate__(state)
+        if "weights_hash_" in state:
+            self.backbone_ = self._load()
+            if self.backbone_.weights_hash != state["weights_hash_"]:
+                raise ModelError(f"{self.backbone_.name} has other weights than when this was fitted", where="pickle")
+
+    def _load(self) -> Backbone:
+        return load(DEFAULT[self.kind_] if self.model == "auto" else self.model, kind=self.kind_)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

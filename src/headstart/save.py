@@ -19,6 +19,7 @@ from headstart.evaluate.report import Provenance, report
 from headstart.model import Model, class_hash, load
 from headstart.places import as_json, cannot_write, temporary_beside
 from headstart.pretrained import describe_saved
+from headstart.pretrained.plain_code import plain_code
 from headstart.pretrained.weights import raw, raw_tensors, write_tensors
 from headstart.values import Backbone, Dataset, Features, Finding, Head, Scores, Split, TextPreparation
 
@@ -54,7 +55,7 @@ def save(
     temporary = temporary_beside(folder)
     try:
         temporary.mkdir(parents=True)
-        _write(model, temporary, dataset, split, provenance)
+        _write(model, temporary, dataset, split, provenance, name=folder.name)
         _prove(model, load(temporary), features)
         if folder.exists():  # --force: the old one keeps its bytes until the new one has its name
             old = temporary_beside(folder)
@@ -79,7 +80,7 @@ def _prove(model: Model, loaded: Model, features: Features) -> None:
         raise OutputError("the saved model gives other outputs", fix="please report this")
 
 
-def _write(model: Model, folder: Path, dataset: Dataset, split: Split, provenance: Provenance) -> None:
+def _write(model: Model, folder: Path, dataset: Dataset, split: Split, provenance: Provenance, *, name: str) -> None:
     backbone, head, scores = model.backbone, model.head, model.scores
     if scores is None:
         raise ValueError("a model is saved with its scores")
@@ -101,12 +102,19 @@ def _write(model: Model, folder: Path, dataset: Dataset, split: Split, provenanc
     _text(folder / "split.csv", _split_table(dataset, split))
     _text(folder / "rejected.csv", _rejected_table(dataset.rejected))
     _text(folder / "report.html", report(scores, provenance))
-    _text(folder / "README.md", _card(scores, provenance, backbone, folder))
+    _text(folder / "README.md", _card(scores, provenance, backbone, name))
 
 
-def _card(scores: Scores, provenance: Provenance, backbone: Backbone, folder: Path) -> str:
-    name = folder.name.lstrip(".").split(".headstart")[0] + ".headstart"
-    return card(scores, provenance, kind=backbone.kind, licence=backbone.licence, folder=name, base_model=backbone.name)
+def _card(scores: Scores, provenance: Provenance, backbone: Backbone, name: str) -> str:
+    return card(
+        scores,
+        provenance,
+        kind=backbone.kind,
+        licence=backbone.licence,
+        folder=name,
+        base_model=backbone.name,
+        plain_code=plain_code(backbone, name),
+    )
 
 
 def _write_image_model(backbone: Backbone, head: Head, folder: Path) -> dict[str, str]:

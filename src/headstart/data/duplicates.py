@@ -33,11 +33,13 @@ def near_pairs(hashes: np.ndarray) -> np.ndarray:
         hashes: (n, 4) uint64.
 
     Returns:
-        (m, 2) int64.
+        (m, 2) int64; of rows with equal hashes each is paired with the first, so that m does not grow with the square.
     """
-    rows = np.flatnonzero(hashes.any(axis=1))
+    some = np.flatnonzero(hashes.any(axis=1))
+    _, first, of = np.unique(hashes[some], axis=0, return_index=True, return_inverse=True)
+    rows, equal = some[np.sort(first)], np.column_stack([some[first[of.ravel()]], some])
     bands = np.ascontiguousarray(hashes).view(np.uint32)
-    found = [np.empty((0, 2), dtype=np.int64)]
+    found = [equal[equal[:, 0] != equal[:, 1]]]
     for band in range(_BANDS):
         order = rows[np.lexsort((*hashes[rows].T, bands[rows, band]))]
         key = bands[order, band]

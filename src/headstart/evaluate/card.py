@@ -20,7 +20,14 @@ _SAMPLE = {"image": "photo.jpg", "text": "a sentence to classify"}
 
 
 def card(
-    scores: Scores, provenance: Provenance, *, kind: Kind, licence: str, folder: str, base_model: str | None = None
+    scores: Scores,
+    provenance: Provenance,
+    *,
+    kind: Kind,
+    licence: str,
+    folder: str,
+    base_model: str | None = None,
+    plain_code: str | None = None,
 ) -> str:
     """The card as text, to be written as UTF-8. No example and no file name of the user's is in it, only counts.
 
@@ -31,6 +38,7 @@ def card(
         licence: of the pre-trained weights, for the adapted model inherits it.
         folder: name of the saved folder, for the snippet.
         base_model: the pre-trained model's name on the Hub; None: provenance.model, where that could be one.
+        plain_code: Python that gives the same probabilities without headstart.
     """
     parts = [
         _front(provenance, kind, licence, base_model or provenance.model),
@@ -42,6 +50,8 @@ def card(
         _data(scores, provenance),
         _load(kind, folder),
     ]
+    if plain_code:
+        parts.append(f"Without headstart:\n\n```python\n{plain_code.strip()}\n```")
     return "\n\n".join(parts) + "\n"
 
 
