@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import shutil
 import struct
 import subprocess
 import sys
@@ -237,3 +238,26 @@ def test_models_that_are_not_there(photos, command, tmp_path):
     weights[len(weights) // 2] ^= 1
     (saved / "model.safetensors").write_bytes(weights)
     assert "not those that were saved" in refused(command, "predict", saved, photos)
+
+
+def test_crops_of_training_photos_in_the_test_part_are_said(tmp_path):
+    """Their bytes and perceptual hashes differ; their features give them away."""
+    from sklearn.datasets import load_sample_images
+
+    for name, array in zip(("temple", "flower"), load_sample_images().images, strict=True):
+        photo = Image.fromarray(array)
+        for part in ("train", "test"):
+            (tmp_path / "parted" / part / name).mkdir(parents=True)
+        for number in range(20):  # views of one photo that do not overlap, each a photo of its own here
+            x, y = 128 * (number % 5), 106 * (number // 5)
+            view = photo.crop((x, y, x + 128, y + 106))
+            if number < 16:
+                view.save(tmp_path / "parted" / "train" / name / f"{number}.png")
+            if number >= 12:
+                view.crop((4, 6, 121, 101)).save(tmp_path / "parted" / "test" / name / f"{number}.jpg", quality=92)
+    summary = hs.fit(tmp_path / "parted", out=tmp_path / "m").summary
+    alike = {f["where"] for f in summary["findings"] if f["kind"] in ("look-alike", "leak")}
+    cut = {f"test/{name}/{number}.jpg" for name in ("temple", "flower") for number in range(12, 16)}
+    assert len(cut & alike) >= 6
+    assert len(alike - cut) <= 1
+    assert any("look like a crop" in note for note in summary["notes"])

@@ -76,11 +76,14 @@ def test_features_on_disk_give_the_same_head(own_cache, monkeypatch):
     features = Features(x.astype(np.float32), "digits", 0)
     fold = np.arange(len(y)) % 5
     names = tuple(str(i) for i in range(10))
-    in_memory = probe(features, y, classes=names, fold=fold, temperature=temperature)
+    basis = fit_basis(features.matrix)
+    in_memory = probe(features, y, basis=basis, classes=names, fold=fold, temperature=temperature)
     on_disk = Rows(*features.matrix.shape)
     on_disk[:] = features.matrix
     monkeypatch.setattr(matrix, "MOST_IN_MEMORY", 0)
-    from_disk = probe(replace(features, matrix=on_disk), y, classes=names, fold=fold, temperature=temperature)
+    basis = fit_basis(on_disk)
+    on_disk_too = replace(features, matrix=on_disk)
+    from_disk = probe(on_disk_too, y, basis=basis, classes=names, fold=fold, temperature=temperature)
     ours, theirs = softmax(from_disk.logits(on_disk)), softmax(in_memory.logits(features.matrix))
     np.testing.assert_allclose(ours, theirs, atol=0.005)
     assert from_disk.penalty == in_memory.penalty

@@ -9,13 +9,13 @@ import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
-from headstart.adapt import probe
-from headstart.data import check, folds
+from headstart.adapt import fit_basis
+from headstart.data import check
 from headstart.data.frame import kind_of, read_pairs
 from headstart.encode import encode
 from headstart.errors import DataError, ModelError
-from headstart.evaluate.calibrate import temperature
 from headstart.evaluate.metrics import softmax
+from headstart.fit import fit_head
 from headstart.pretrained import DEFAULT, load
 from headstart.values import Backbone, Dataset, Kind
 
@@ -53,9 +53,17 @@ class HeadstartClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.kind_ = self.kind or kind_of(inputs)
         self.backbone_ = self._load()
         checked, features = self._features(inputs)
-        fold = folds(index, checked.groups, checked.digests, k=5, seed=self.seed)  # type: ignore[arg-type]
         names = tuple(str(i) for i in range(len(self.classes_)))
-        self.head_ = probe(features, index, classes=names, fold=fold, temperature=temperature)
+        self.head_ = fit_head(
+            features,
+            index,
+            basis=fit_basis(features.matrix),
+            classes=names,
+            kind=checked.kind,
+            groups=checked.groups,  # type: ignore[arg-type]
+            digests=checked.digests,  # type: ignore[arg-type]
+            seed=self.seed,
+        )
         return self
 
     def predict_proba(self, X: Any) -> np.ndarray:

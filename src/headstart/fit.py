@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 
 from headstart import __version__
-from headstart.adapt import probe
+from headstart.adapt import fit_basis, lookalikes, probe
+from headstart.adapt.basis import Basis
 from headstart.choose import plan
 from headstart.data import Columns, check, folds, known_images, read, read_with_test, split
 from headstart.encode import encode, table
@@ -28,7 +29,7 @@ from headstart.model import Model
 from headstart.pretrained import load
 from headstart.progress import Progress, Silent
 from headstart.save import refuse_taken, save
-from headstart.values import Dataset, Features, Head, Kind, Plan, Scores, Split
+from headstart.values import Dataset, Features, Finding, Head, Kind, Plan, Scores, Split
 
 _MANY = 200_000  # examples x classes from which three folds are as good as five
 
@@ -81,12 +82,14 @@ def fit(  # noqa: PLR0913 - the one public door: every option of the command lin
     with clock("choose"), progress.step("choose"):
         chosen = plan(dataset.kind, model=model, how=how)
         backbone = load(chosen.model, kind=dataset.kind)
-    for note in (*dataset.notes, *parts.notes):
-        progress.note(f"note: {note}")
     with clock("encode"), progress.step("encode", len(dataset)) as advance:
         features = encode(dataset.inputs, _digests(dataset), backbone, advance=advance)
     with clock("adapt"), progress.step("adapt") as advance:
-        head = _adapt(dataset, parts, features, seed, advance)
+        basis = fit_basis(_rows(features, parts.train).matrix)
+        parts = _with_lookalikes(dataset, parts, features, basis)
+        head = _adapt(dataset, parts, features, basis, seed, advance)
+    for note in (*dataset.notes, *parts.notes):
+        progress.note(f"note: {note}")
     with clock("evaluate"):
         scores = _evaluate(dataset, parts, features, head)
 
@@ -143,19 +146,69 @@ def _image_hashes(dataset: Dataset) -> Any:
     return table("perceptual hash 1", width=4, about="perceptual hashes of images", dtype=np.uint64)
 
 
-def _adapt(dataset: Dataset, parts: Split, features: Features, seed: int, advance: Callable[[int], None]) -> Head:
-    train, digests = parts.train, _digests(dataset)
-    groups = dataset.groups if dataset.groups is not None else np.arange(len(dataset))
-    k = 3 if len(train) * len(dataset.classes) > _MANY else 5
-    fold = folds(dataset.y[train], groups[train], digests[train], k=k, seed=seed)
-    return probe(
-        _rows(features, train),
-        dataset.y[train],
+def fit_head(
+    features: Features,
+    y: np.ndarray,
+    *,
+    basis: Basis,
+    classes: tuple[str, ...],
+    kind: Kind,
+    groups: np.ndarray,
+    digests: np.ndarray,
+    seed: int = 0,
+    advance: Callable[[int], None] = lambda _: None,
+) -> Head:
+    """The head for these (n, d) features and (n,) class indices; penalty and temperature from folds of them.
+
+    Duplicates, and photos that look alike, are held out together.
+
+    Args:
+        basis: of these features.
+        groups: (n,) int64, equal for duplicates. digests: (n, 32) uint8.
+    """
+    k = 3 if len(y) * len(classes) > _MANY else 5
+    if kind == "image":
+        groups = lookalikes.join(lookalikes.directions(basis, features.matrix), y, groups, at_least=k)
+    fold = folds(y, groups, digests, k=k, seed=seed)
+    return probe(features, y, basis=basis, classes=classes, fold=fold, temperature=temperature, advance=advance)
+
+
+def _adapt(
+    dataset: Dataset, parts: Split, features: Features, basis: Basis, seed: int, advance: Callable[[int], None]
+) -> Head:
+    return fit_head(
+        _rows(features, parts.train),
+        dataset.y[parts.train],
+        basis=basis,
         classes=dataset.classes,
-        fold=fold,
-        temperature=temperature,
+        kind=dataset.kind,
+        groups=dataset.groups[parts.train] if dataset.groups is not None else np.arange(len(parts.train)),
+        digests=_digests(dataset)[parts.train],
+        seed=seed,
         advance=advance,
     )
+
+
+def _with_lookalikes(dataset: Dataset, parts: Split, features: Features, basis: Basis) -> Split:
+    """Report test photos that show the same as a training photo. They stay: a split must not depend on a model."""
+    if dataset.kind != "image":
+        return parts
+    z, y = lookalikes.directions(basis, features.matrix), dataset.y
+    found = lookalikes.same_as(z[parts.test], y[parts.test], z[parts.train], y[parts.train])
+    known = {finding.where for finding in parts.findings}
+    rows = {dataset.where[parts.test[a]]: dataset.where[parts.train[b]] for a, b in found.items()}
+    findings = [
+        Finding("look-alike", where, f"in the test part, and may show the same as {other} in the training part")
+        for where, other in rows.items()
+        if where not in known
+    ]
+    if not findings:
+        return parts
+    note = (
+        f"{len(findings)} of {len(parts.test)} test photos look like a crop, an edit or a neighbouring frame of a "
+        "training photo, which makes the score too good; they are listed as look-alike in the findings"
+    )
+    return replace(parts, findings=(*parts.findings, *findings), notes=(*parts.notes, note))
 
 
 def _evaluate(dataset: Dataset, parts: Split, features: Features, head: Head) -> Scores:

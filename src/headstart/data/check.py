@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
@@ -88,36 +89,37 @@ def _look_at_images(
     workers: int,
     advance: Callable[[int], None],
 ) -> tuple[list[int], np.ndarray, np.ndarray]:
-    """Read every file once, decode those whose content is new, in chunks so that memory stays bounded."""
+    """Hash every file, decode those whose content is new; in chunks, so that memory stays bounded."""
 
-    def look(row: int) -> tuple[bytes, np.ndarray] | Finding:
-        source = dataset.inputs[row]
+    def attempt(work: Callable[[Any], Any], row: int) -> Any:
         try:
-            content = read_bytes(source)
-            digest = hashlib.sha256(content).digest()
-            found = known.get(digest)
-            if found is None:
-                found = perceptual_hash(open_image(source, content=content, near=_HASH_SIDE))
-                known.put(digest, found)
-            return digest, found
+            return work(dataset.inputs[row])
         except DataError as error:
-            return Finding("unreadable", dataset.where[row], error.what, rejected=True)
+            reason = error.what
         except OSError as error:
-            return Finding("unreadable", dataset.where[row], error.strerror or str(error), rejected=True)
+            reason = error.strerror or str(error)
+        return Finding("unreadable", dataset.where[row], reason, rejected=True)
 
+    name = partial(attempt, lambda source: hashlib.sha256(read_bytes(source)).digest())
+    look = partial(attempt, lambda source: perceptual_hash(open_image(source, near=_HASH_SIDE)))
     keep: list[int] = []
     digests = np.empty((len(rows), 32), dtype=np.uint8)
     hashes = np.empty((len(rows), HASH_WORDS), dtype=np.uint64)
     with ThreadPoolExecutor(workers) as pool:
         for start in range(0, len(rows), _CHUNK):
             chunk = rows[start : start + _CHUNK]
-            for row, seen in zip(chunk, pool.map(look, chunk), strict=True):
+            named = dict(zip(chunk, pool.map(name, chunk), strict=True))
+            found = known.find({row: d for row, d in named.items() if isinstance(d, bytes)})
+            new = [row for row, d in named.items() if isinstance(d, bytes) and row not in found]
+            found |= dict(zip(new, pool.map(look, new), strict=True))
+            for row in chunk:
+                seen = found.get(row, named[row])
                 if isinstance(seen, Finding):
                     rejected.append(seen)
                     continue
-                digest, hashes[len(keep)] = seen
-                digests[len(keep)] = np.frombuffer(digest, np.uint8)
+                digests[len(keep)], hashes[len(keep)] = np.frombuffer(named[row], np.uint8), seen
                 keep.append(row)
+            known.put({named[row]: found[row] for row in new if not isinstance(found[row], Finding)})
             advance(len(chunk))
     known.keep()
     return keep, digests[: len(keep)], hashes[: len(keep)]

@@ -24,15 +24,18 @@ class KnownImages:
         self._stored = stored
         self._new: dict[bytes, np.ndarray] = {}
 
-    def get(self, digest: bytes) -> np.ndarray | None:
-        found = self._new.get(digest)
-        if found is not None or self._stored is None:
+    def find(self, digests: dict[int, bytes]) -> dict[int, np.ndarray]:
+        """Row -> hash for the rows whose content is known; the table is asked once for all of them."""
+        found = {row: self._new[digest] for row, digest in digests.items() if digest in self._new}
+        rows = [row for row in digests if row not in found]
+        if self._stored is None or not rows:
             return found
-        handle = self._stored.find(np.frombuffer(digest, np.uint8)[None])
-        return self._stored.rows(handle)[0] if handle[0] >= 0 else None
+        handles = self._stored.find(np.frombuffer(b"".join(digests[row] for row in rows), np.uint8).reshape(-1, 32))
+        known = np.flatnonzero(handles >= 0)
+        return found | dict(zip([rows[i] for i in known], self._stored.rows(handles[known]), strict=True))
 
-    def put(self, digest: bytes, value: np.ndarray) -> None:
-        self._new[digest] = value
+    def put(self, values: dict[bytes, np.ndarray]) -> None:
+        self._new |= values
 
     def keep(self) -> None:
         """Write what is new to the table."""
