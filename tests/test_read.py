@@ -70,3 +70,15 @@ def test_columns_by_name(tmp_path):
     assert (list(dataset.inputs), list(dataset.labels)) == (["Great", "Bad"], ["5", "1"])
     with pytest.raises(DataError, match="did you mean 'stars'"):
         read(path, columns=Columns(label="star"))
+
+
+def test_a_folder_of_tables(tmp_path):
+    rows = "text,label\nhello there,a\nbye now,b\n"
+    (tmp_path / "questions.csv").write_text(rows)
+    assert len(read(tmp_path)) == 2
+    (tmp_path / "more.csv").write_text(rows)
+    with pytest.raises(DataError, match=r"2 tables: more\.csv, questions\.csv"):
+        read(tmp_path)
+    (tmp_path / "train.csv").write_text(rows)
+    (tmp_path / "test.csv").write_text(rows)
+    assert list(read(tmp_path).parts) == ["train", "train", "test", "test"]

@@ -75,11 +75,11 @@ def _path(given: str | Path, columns: Columns | None) -> Dataset:
         raise DataError("no such file or folder", where=str(given), fix="check the path")
     if path.is_dir():
         tables = _tables(path)
-        return (
-            join({part: read_table(file, columns=columns) for part, file in tables.items()})
-            if tables
-            else read_folder(path)
-        )
+        if len(tables) == 1:
+            return read_table(*tables.values(), columns=columns)
+        if tables:
+            return join({part: read_table(file, columns=columns) for part, file in tables.items()})
+        return read_folder(path)
     if path.suffix.lower() not in (*SUFFIXES, ""):
         raise DataError(
             f"not a kind of table that is known: {path.suffix!r}", where=str(path), fix="csv, tsv, jsonl, parquet"
@@ -94,11 +94,21 @@ def _local(given: str | Path) -> Path:
 
 
 def _tables(folder: Path) -> dict[str, Path]:
-    """train.csv and test.csv (or .tsv, ...), where a folder holds them and no class folders."""
+    """The only table of a folder, or train.csv and test.csv (or .tsv, ...), where it has no class folders.
+
+    Raises:
+        DataError: several tables, and none is named train.
+    """
     if any(path.is_dir() and not path.name.startswith(".") for path in folder.iterdir()):
         return {}
     files = sorted(p for p in folder.iterdir() if p.is_file() and p.suffix.lower() in SUFFIXES)
     named = {PART_NAMES[p.stem.lower()]: p for p in files if p.stem.lower() in PART_NAMES}
     if "train" in named and len(named) > 1:
         return {part: named[part] for part in ("train", "val", "test") if part in named}
-    return {}
+    if len(files) > 1:
+        raise DataError(
+            f"no class folders, and {len(files)} tables: {', '.join(p.name for p in files[:5])}",
+            where=str(folder),
+            fix=f"name one, and another for the test: {files[0]} --test {files[1]}",
+        )
+    return {"all": files[0]} if files else {}
