@@ -173,6 +173,10 @@ def test_places_that_cannot_be_written(photos, command, tmp_path):
     blocked = tmp_path / "file"
     blocked.write_text("")
     assert "cannot write" in refused(command, "fit", photos, "--out", blocked / "model")
+    for arguments in (("fit", photos), ("cache",), ("doctor",)):
+        code, _, err = command(*arguments, HEADSTART_CACHE=str(blocked / "cache"))
+        assert code == 2
+        assert "set HEADSTART_CACHE" in err
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")

@@ -210,6 +210,33 @@ def test_killed_while_saving(photos, fit_json, tmp_path):
     assert not list(tmp_path.glob(".killed.*"))
 
 
+def test_interrupted_keeps_what_was_encoded(textile, fit_json, tmp_path, own_cache):
+    """Ctrl-C while photos are encoded."""
+    out = tmp_path / "stopped"
+    arguments = [sys.executable, "-m", "headstart", "fit", str(textile), "--out", str(out)]
+    process = subprocess.Popen(arguments, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+    while process.poll() is None and not list(own_cache.glob("engines/*.precision.json")):
+        time.sleep(0.01)
+    time.sleep(1)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate()
+    assert process.returncode == 130
+    assert "the same command goes on" in err
+    assert "Traceback" not in err
+    assert not out.exists()
+    assert 0 < fit_json(textile, "--out", out)["cached"] < 1
+
+
+def test_first_fit_on_a_pipe_says_only_what_is_ours(questions, tmp_path, command, own_cache):
+    table = tmp_path / "questions.csv"
+    with table.open("w", newline="") as file:
+        csv.writer(file).writerows([("text", "intent"), *questions])
+    code, _, err = command("fit", table, "--test", "0.3")
+    assert code == 0
+    steps = ("read", "check", "choose", "encode", "adapt", "save")
+    assert [line.split()[0] for line in err.splitlines()] == list(steps)
+
+
 def test_two_fits_at_once_on_one_cache(photos, tmp_path, own_cache):
     started = [
         subprocess.Popen([sys.executable, "-m", "headstart", "fit", str(photos), "--out", str(tmp_path / name)])

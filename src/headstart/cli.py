@@ -21,6 +21,8 @@ app = typer.Typer(
     help="Adapt a pre-trained model to your own images or texts, with an honest score.",
 )
 
+_INTERRUPTED = 130
+
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
 
 
@@ -35,9 +37,10 @@ def main() -> None:
     except UserError as error:
         sys.stderr.write(f"error: {error}\n")
         raise SystemExit(2) from None
-    except KeyboardInterrupt:
-        sys.stderr.write("interrupted; what was encoded is kept, the same command goes on from there\n")
-        raise SystemExit(130) from None
+    except SystemExit as end:
+        if end.code == _INTERRUPTED:  # typer makes Ctrl-C an exit and says nothing
+            sys.stderr.write("interrupted; what was encoded is kept, the same command goes on from there\n")
+        raise
 
 
 @app.command()

@@ -21,7 +21,6 @@ def examine() -> dict[str, Any]:
     from headstart.encode.engines import cpu_has_bf16
 
     folder = cache_folder()
-    nearest = next(p for p in (folder, *folder.parents) if p.exists())
     return {
         "headstart": __version__,
         "python": platform.python_version(),
@@ -30,7 +29,7 @@ def examine() -> dict[str, Any]:
         "instructions": " ".join(i for i in _INSTRUCTIONS if i in _flags()) or "unknown",
         "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
         "memory": _memory(),
-        "cache": f"{folder} ({shutil.disk_usage(nearest).free / 1e9:.0f} GB free)",
+        "cache": f"{folder} ({shutil.disk_usage(folder).free / 1e9:.0f} GB free)",
         "models_at_hand": ", ".join(card.name for card in models() if card.path)
         or "none; pip install headstart[starter]",
     }

@@ -26,7 +26,6 @@ class Rows:
         self.shape = (n, d)
         folder = cache_folder()
         try:
-            folder.mkdir(parents=True, exist_ok=True)
             self._file = tempfile.TemporaryFile(dir=folder, buffering=0)  # noqa: SIM115 - closed with the object
             self._file.truncate(4 * n * d)
         except OSError as error:

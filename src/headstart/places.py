@@ -12,13 +12,27 @@ from headstart.errors import OutputError
 
 
 def cache_folder() -> Path:
-    """`HEADSTART_CACHE`, or the platform's user cache."""
+    """`HEADSTART_CACHE`, or the platform's user cache; made where it is not there.
+
+    Raises:
+        OutputError: it cannot be made.
+    """
     named = os.environ.get("HEADSTART_CACHE")
     if named:
-        return Path(named).expanduser()
-    import platformdirs
+        folder = Path(named).expanduser()
+    else:
+        import platformdirs
 
-    return Path(platformdirs.user_cache_dir("headstart", appauthor=False))
+        folder = Path(platformdirs.user_cache_dir("headstart", appauthor=False))
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(
+            f"the cache folder cannot be made: {error.strerror}",
+            where=str(folder),
+            fix="set HEADSTART_CACHE to a folder that can be written",
+        ) from error
+    return folder
 
 
 def temporary_beside(path: Path) -> Path:

@@ -11,9 +11,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import os
+import warnings
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -170,7 +173,7 @@ def _convert(backbone: Backbone, graph: Path) -> None:
     else:
         ids = torch.ones((2, 8), dtype=torch.int64)
         example, shapes = (ids, ids), [[-1, -1], [-1, -1]]
-    with torch.inference_mode():
+    with torch.inference_mode(), _quiet():
         traced = torch.jit.freeze(torch.jit.trace(model, example, check_trace=False))
         converted = ov.convert_model(traced, example_input=example, input=shapes)
     graph.parent.mkdir(parents=True, exist_ok=True)
@@ -178,6 +181,20 @@ def _convert(backbone: Backbone, graph: Path) -> None:
     ov.save_model(converted, temporary, compress_to_fp16=False)
     temporary.with_suffix(".bin").replace(graph.with_suffix(".bin"))
     temporary.replace(graph)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """While tracing, which warns of each Python value that becomes a constant (the parity tests judge that) and reads
+    every property of the modules, deprecated ones too."""
+    disabled = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(disabled)
 
 
 def _wrapped(backbone: Backbone) -> Any:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -16,6 +19,7 @@ from headstart.values import TextPreparation
 
 declare_missing()
 from transformers import AutoConfig, AutoModel  # noqa: E402  (imports torchvision, which needs the operators first)
+from transformers.utils import logging  # noqa: E402
 
 
 class PooledEncoder(nn.Module):
@@ -84,11 +88,27 @@ def describe(folder: Path) -> dict[str, Any]:
 
 def module(folder: Path, config: dict[str, Any]) -> nn.Module:
     """The encoder with its pooling, in eval mode."""
-    encoder = AutoModel.from_pretrained(
-        folder, local_files_only=True, trust_remote_code=False, use_safetensors=True, attn_implementation="sdpa"
-    )
+    with _quiet():
+        encoder = AutoModel.from_pretrained(
+            folder, local_files_only=True, trust_remote_code=False, use_safetensors=True, attn_implementation="sdpa"
+        )
     pooled = {name: config[name] for name in ("pooling", "normalise", "layers")}
     return PooledEncoder(encoder, **pooled).eval()
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without transformers' progress bar and notes to developers, which headstart's users can do nothing about."""
+    level = logging.get_verbosity()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)
+            yield
+    finally:
+        logging.set_verbosity(level)
+        logging.enable_progress_bar()
 
 
 def _layers(depth: int) -> list[int]:
