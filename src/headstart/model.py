@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 
 from headstart.data import check, read, read_inputs
-from headstart.encode import encode
+from headstart.encode import encode, features_key
 from headstart.errors import DataError, ModelError
 from headstart.evaluate import evaluate
 from headstart.evaluate.metrics import softmax
-from headstart.pretrained import reopen
+from headstart.pretrained import load_classifier, reopen
 from headstart.pretrained.weights import raw_tensors
 from headstart.progress import Progress, Silent
 from headstart.values import Backbone, Dataset, Finding, Head, Scores
@@ -149,18 +149,21 @@ class Model:
             raise ModelError("the head was fitted on features of another backbone", where=str(self.folder or ""))
 
 
-def load(folder: str | Path) -> Model:
-    """Open a saved model. The weights are hashed and compared with what was saved; nothing in it is executed.
+def load(model: str | Path) -> Model:
+    """Open a saved model, or a pre-trained one as it is, with the classes that it was trained on.
+
+    The weights are hashed and compared with what was saved; nothing in a folder is executed.
+
+    Args:
+        model: a folder that `fit` saved; or what `fit` takes as its model: a catalog or hub name, a folder, a file.
 
     Raises:
-        ModelError: not a folder that headstart saved, or changed since.
+        ModelError: not there, changed since it was saved, or a pre-trained model without classes.
     """
-    folder = Path(folder)
+    folder = Path(model)
     told_file = folder / "headstart.json"
     if not told_file.exists():
-        raise ModelError(
-            "not a saved headstart model (no headstart.json)", where=str(folder), fix="headstart fit makes one"
-        )
+        return as_it_is(str(model))
     try:
         told = json.loads(told_file.read_text(encoding="utf-8"))
         classes = tuple(told["classes"])
@@ -185,6 +188,13 @@ def load(folder: str | Path) -> Model:
         summary=told["summary"],
         folder=folder,
     )
+
+
+def as_it_is(name: str) -> Model:
+    """A pre-trained model with its own classes, before anybody adapts it (ImageNet's 1000, say)."""
+    backbone, own = load_classifier(name)
+    head = Head(own.classes, own.weight, own.bias, features_key(backbone, "f32"), penalty=0.0, temperature=1.0)
+    return Model(backbone, head, summary={"model": backbone.name, "how": "as it is", "classes": list(own.classes)})
 
 
 def class_hash(classes: Sequence[str]) -> str:

@@ -107,6 +107,7 @@ class TextPreparation:
     max_length: int  # tokens, special ones included
     pad_id: int
     inputs: tuple[str, ...]  # names of the forward's arguments, in order: input_ids, attention_mask, ...
+    most_padding: int | None = None  # tokens of padding that a text may have behind it in a batch; None: any number
 
 
 @dataclass(frozen=True)
@@ -124,6 +125,15 @@ class Backbone:
     config: dict[str, Any]  # what the source needs to build the module again
     licence: str
     module: Callable[[], nn.Module] = field(repr=False, compare=False)  # builds it, in eval mode; loads torch
+
+
+@dataclass(frozen=True)
+class Classifier:
+    """The linear layer that weights came with: what the model answered before anybody adapted it."""
+
+    classes: tuple[str, ...]
+    weight: np.ndarray  # (n_classes, width) float32
+    bias: np.ndarray  # (n_classes,) float32
 
 
 @dataclass(frozen=True)

@@ -21,18 +21,24 @@ def normalised_hash(text: str) -> bytes:
     return hashlib.blake2b((plain or text).encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 
-def length_buckets(lengths: np.ndarray, *, tokens: int, most: int = 256) -> Iterator[np.ndarray]:
+def length_buckets(
+    lengths: np.ndarray, *, tokens: int, most: int = 256, most_padding: int | None = None
+) -> Iterator[np.ndarray]:
     """Row numbers in batches of similar length, long ones first (so that memory peaks at the start, not the end).
 
     Args:
         lengths: (n,) tokens of each text.
         tokens: padded tokens of a batch, at most (one text of any length is always let through).
         most: texts in a batch, at most.
+        most_padding: tokens between the longest and the shortest text of a batch, at most; None: any number.
     """
     order = np.argsort(-lengths, kind="stable")
+    falling = -lengths[order]
     start = 0
     while start < len(order):
         longest = max(1, int(lengths[order[start]]))
         stop = start + max(1, min(most, tokens // longest))
+        if most_padding is not None:
+            stop = min(stop, int(np.searchsorted(falling, most_padding - longest, side="right")))
         yield order[start:stop]
         start = stop

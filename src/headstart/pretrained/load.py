@@ -1,8 +1,8 @@
-"""From a name or a folder to a Backbone.
+"""From weights that were found to a Backbone.
 
-The first time, the source library (timm or transformers) says how the model is built and fed; this description is
-kept in the cache beside the headless weights, under the sha256 of the weights file and the library's version. After
-that a Backbone is opened without loading torch: its `module` is built only where an engine has to be compiled.
+The first time, the library that the weights come from says how the model is built and fed; this description is kept in
+the cache beside the headless weights, under the sha256 of the file and the library's version. After that a Backbone is
+opened without loading torch: its `module` is built only where an engine has to be compiled.
 """
 
 from __future__ import annotations
@@ -10,208 +10,194 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+from collections.abc import Callable
 from dataclasses import asdict
-from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import numpy as np
 
 from headstart.errors import ModelError
 from headstart.places import as_json, cache_folder, temporary_beside, write_whole
-from headstart.pretrained import catalog
-from headstart.pretrained.weights import RawTensor, file_sha256, open_torch_file, raw_tensors, tensors_hash, verify
-from headstart.values import Backbone, ImagePreparation, Kind, TextPreparation
+from headstart.pretrained.find import Found, find
+from headstart.pretrained.weights import RawTensor, file_sha256, raw_tensors, tensors_hash
+from headstart.values import Backbone, Classifier, ImagePreparation, Kind, TextPreparation
 
-if TYPE_CHECKING:
-    from torch import nn
-
-_DESCRIPTION = 2  # raise when the description's form changes
+_DESCRIPTION = 3  # raise when the description's form changes
+_LIBRARY = {"timm": "timm", "torchvision": "timm", "keras": "timm", "onnx": "openvino", "transformers": "transformers"}
 
 
 def load(name: str, *, kind: Kind) -> Backbone:
-    """Open a backbone by catalog name, hub name or folder.
+    """Open a backbone by catalog name, hub name, folder, file or ARCHITECTURE=FILE.
 
     Raises:
         ModelError: unknown, not on this machine, damaged, or made for another kind of data.
     """
-    card = catalog.find(name)
-    if card is not None:
-        backbone = _from_card(card)
-    elif Path(name).is_dir():
-        backbone = load_folder(Path(name))
-    else:
-        backbone = load_folder(_from_hub(name), name=name)
+    backbone, _ = _open(find(name))
     if backbone.kind != kind:
         raise ModelError(f"{name} is a model for {backbone.kind}s, the data are {kind}s", where="--model")
     return backbone
 
 
-def load_folder(folder: Path, *, name: str | None = None) -> Backbone:
-    """Open a hub-style folder: timm's (config.json with `architecture`) or transformers' (with `model_type`)."""
-    config_file, weights = folder / "config.json", folder / "model.safetensors"
-    if not config_file.exists() or not weights.exists():
-        missing = "config.json" if not config_file.exists() else "model.safetensors"
-        raise ModelError(f"no {missing}", where=str(folder), fix="a model folder has both (no pickled weights)")
-    config = json.loads(config_file.read_text(encoding="utf-8"))
-    name = name or folder.name
-    if "architecture" in config:
-        return _timm(name, config["architecture"], weights, pretrained_cfg=config.get("pretrained_cfg"), licence="")
-    if "model_type" in config:
-        return _transformers(name, folder, licence="")
-    raise ModelError("neither timm's nor transformers' config.json", where=str(config_file))
-
-
-def _from_card(card: catalog.Card) -> Backbone:
-    path = card.path
-    if path is None:
-        raise ModelError(
-            f"{card.name} is not on this machine; it comes with the package {card.package.replace('_', '-')}",
-            fix=card.install,
-        )
-    if card.source == "transformers":
-        verify(path / "model.safetensors", card.sha256)
-        return _transformers(card.name, path, licence=card.licence)
-    verify(path, card.sha256)
-    return _timm(card.name, card.architecture, path, pretrained_cfg=None, licence=card.licence)
-
-
-def _timm(
-    name: str, architecture: str, weights: Path, *, pretrained_cfg: dict[str, Any] | None, licence: str
-) -> Backbone:
-    asked = f"timm {version('timm')} {architecture} {file_sha256(weights)} {as_json(pretrained_cfg)}"
-    home = _home(asked)
-    if not (home / "backbone.json").exists():
-        from safetensors.torch import load_file
-
-        from headstart.pretrained import from_timm
-
-        state = load_file(weights) if weights.suffix == ".safetensors" else open_torch_file(weights)
-        describe = partial(from_timm.describe, architecture, state, pretrained_cfg=pretrained_cfg)
-        _keep(home, lambda folder: describe(target=folder / "model.safetensors"))
-    told = json.loads((home / "backbone.json").read_text(encoding="utf-8"))
-
-    def module() -> nn.Module:
-        from headstart.pretrained import from_timm
-
-        return from_timm.module(architecture, home / "model.safetensors")
-
-    return Backbone(
-        name=name,
-        source="timm",
-        architecture=architecture,
-        kind="image",
-        width=told["width"],
-        preparation=_image_preparation(told["preparation"]),
-        weights_hash=told["weights_hash"],
-        weights=home / "model.safetensors",
-        config=told["config"],
-        licence=licence,
-        module=module,
-    )
-
-
-def _transformers(name: str, folder: Path, *, licence: str) -> Backbone:
-    weights = folder / "model.safetensors"
-    beside = [folder / f for f in ("config.json", "tokenizer.json", "tokenizer_config.json", "modules.json")]
-    texts = [file_sha256(f) if f.exists() else "" for f in (*beside, folder / "1_Pooling" / "config.json")]
-    home = _home(f"transformers {version('transformers')} {file_sha256(weights)} {texts}")
-    if not (home / "backbone.json").exists():
-        from headstart.pretrained import from_transformers
-
-        _keep(home, lambda _: from_transformers.describe(folder), weights=weights)
-    told = json.loads((home / "backbone.json").read_text(encoding="utf-8"))
-    config = told["config"]
-
-    def module() -> nn.Module:
-        from headstart.pretrained import from_transformers
-
-        return from_transformers.module(folder, config)
-
-    return Backbone(
-        name=name,
-        source="transformers",
-        architecture=(config["transformers"].get("architectures") or ["AutoModel"])[0],
-        kind="text",
-        width=told["width"],
-        preparation=TextPreparation(**{**told["preparation"], "inputs": tuple(told["preparation"]["inputs"])}),
-        weights_hash=told["weights_hash"],
-        weights=weights,
-        config=config,
-        licence=licence,
-        module=module,
-    )
-
-
-def backbone_hash(tensors: dict[str, RawTensor], config: dict[str, Any]) -> str:
-    """The weights and, for texts, the pooling over them: what `Backbone.weights_hash` holds."""
-    pooling = as_json({k: config[k] for k in ("pooling", "normalise", "layers")}) if "pooling" in config else ""
-    return hashlib.sha256((tensors_hash(tensors) + pooling).encode()).hexdigest()
-
-
-def reopen(folder: Path, told: dict[str, Any]) -> Backbone:
-    """The backbone inside a folder that headstart saved; the tensors are hashed again, no other library is loaded.
-
-    Args:
-        folder: with model.safetensors, which may hold the head too.
-        told: what `describe_saved` wrote.
+def load_classifier(name: str) -> tuple[Backbone, Classifier]:
+    """A pre-trained model with the classes that it was trained on, by the same names as `load`.
 
     Raises:
-        ModelError: the tensors are not those that were saved.
+        ModelError: as `load`; or the weights have no classifier.
     """
-    weights = folder / "model.safetensors"
-    head = told["config"].get("classifier", "")
-    tensors = {k: t for k, t in raw_tensors(weights).items() if not head or not k.startswith(head + ".")}
-    if backbone_hash(tensors, told["config"]) != told["weights_hash"]:
-        raise ModelError("the weights are not those that were saved", where=str(weights), fix="save or copy it again")
+    found = find(name)
+    backbone, classifier = _open(found, with_head=True)
+    if classifier is None:
+        raise ModelError(
+            f"{found.name} has no classes of its own: its weights have no classifier",
+            where=name,
+            fix=f"adapt it to yours: headstart fit DATA --model {name}",
+        )
+    return backbone, classifier
+
+
+def _open(found: Found, *, with_head: bool = False) -> tuple[Backbone, Classifier | None]:
+    home = _home(found, with_head=with_head and found.form == "transformers")
+    if not (home / "backbone.json").exists():
+        _keep(home, found, with_head=with_head and found.form == "transformers")
+    told = json.loads((home / "backbone.json").read_text(encoding="utf-8"))
+    weights = found.path / "model.safetensors" if found.form == "transformers" else home / told["weights"]
+    backbone = _backbone({**told, "name": found.name, "licence": found.licence}, weights)
+    if not with_head or told["classes"] is None:
+        return backbone, None
+    tensors = raw_tensors(home / "head.safetensors")
+    weight, bias = (np.frombuffer(tensors[part].data, "<f4") for part in ("weight", "bias"))
+    return backbone, Classifier(tuple(told["classes"]), weight.reshape(len(bias), -1), bias)
+
+
+def _backbone(told: dict[str, Any], weights: Path, *, tokenizer: str | None = None) -> Backbone:
+    """From a description. Texts: the tokenizer is in it, or handed in."""
     preparation: ImagePreparation | TextPreparation
     if told["kind"] == "image":
-        preparation = _image_preparation(told["preparation"])
+        fields: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in told["preparation"].items()}
+        preparation = ImagePreparation(**fields)
     else:
-        tokenizer = (folder / "tokenizer.json").read_text(encoding="utf-8")
-        rest = {**told["preparation"], "inputs": tuple(told["preparation"]["inputs"])}
-        preparation = TextPreparation(tokenizer=tokenizer, **rest)
+        fields = {**told["preparation"], "inputs": tuple(told["preparation"]["inputs"])}
+        preparation = TextPreparation(**(fields if tokenizer is None else {**fields, "tokenizer": tokenizer}))
+    plain = {k: told[k] for k in _PLAIN}
+    return Backbone(**plain, preparation=preparation, weights=weights, module=_builder(told, weights))
 
-    def module() -> nn.Module:
+
+_PLAIN = ("name", "source", "architecture", "kind", "width", "weights_hash", "config", "licence")
+
+
+def _builder(told: dict[str, Any], weights: Path) -> Callable[[], Any]:
+    """What builds the module: it loads the library, so it is called only where an engine is compiled."""
+
+    def module() -> Any:
         if told["source"] == "timm":
             from headstart.pretrained import from_timm
 
-            return from_timm.module(told["architecture"], weights)
+            return from_timm.module(told["architecture"], weights, told["config"])
+        if told["source"] == "onnx":
+            from headstart.pretrained import from_onnx
+
+            return from_onnx.module(weights)
         from headstart.pretrained import from_transformers
 
-        return from_transformers.module(folder, told["config"])
+        return from_transformers.module(weights.parent, told["config"])
 
-    plain = {
-        k: told[k] for k in ("name", "source", "architecture", "kind", "width", "weights_hash", "config", "licence")
-    }
-    return Backbone(**plain, preparation=preparation, weights=weights, module=module)
+    return module
+
+
+def _describe(found: Found, folder: Path, *, with_head: bool) -> dict[str, Any]:
+    """Ask the library; headless weights (and the head) are written into `folder`."""
+    if found.form == "transformers":
+        from headstart.pretrained import from_transformers
+
+        return from_transformers.describe(found.path, target=folder, with_head=with_head)
+    if found.form == "onnx":
+        from headstart.pretrained import from_onnx
+
+        return from_onnx.describe(found.path, target=folder)
+    from headstart.pretrained import from_timm
+
+    return from_timm.describe(_translated(found), target=folder)
+
+
+def _translated(found: Found) -> Any:
+    """The weights under timm's names."""
+    from headstart.pretrained import from_timm
+
+    if found.form == "timm":
+        return from_timm.read(found.path, architecture=found.architecture, config=found.config)
+    if found.form == "torchvision":
+        from headstart.pretrained import from_torchvision
+
+        return from_torchvision.translate(found.path, architecture=found.architecture or None)
+    from headstart.pretrained import from_keras
+
+    return from_keras.translate(found.path, architecture=found.architecture or None)
+
+
+def backbone_hash(weights: Path, tensors: dict[str, RawTensor], config: dict[str, Any]) -> str:
+    """The weights and all that changes what they compute: what `Backbone.weights_hash` holds."""
+    hashed = file_sha256(weights) if weights.suffix == ".onnx" else tensors_hash(tensors)
+    computed = {k: config[k] for k in ("pooling", "normalise", "layers", "with_head", "changes") if config.get(k)}
+    return hashlib.sha256((hashed + (as_json(computed) if computed else "")).encode()).hexdigest()
+
+
+def reopen(folder: Path, told: dict[str, Any]) -> Backbone:
+    """The backbone inside a folder that headstart saved; the weights are hashed again, no other library is loaded.
+
+    Args:
+        folder: with model.safetensors (which may hold the head too) or model.onnx.
+        told: what `describe_saved` wrote.
+
+    Raises:
+        ModelError: the weights are not those that were saved.
+    """
+    weights = folder / ("model.onnx" if told["source"] == "onnx" else "model.safetensors")
+    tensors = {} if told["source"] == "onnx" else without_head(raw_tensors(weights), told["config"])
+    if not weights.exists() or backbone_hash(weights, tensors, told["config"]) != told["weights_hash"]:
+        raise ModelError("the weights are not those that were saved", where=str(weights), fix="save or copy it again")
+    tokenizer = (folder / "tokenizer.json").read_text(encoding="utf-8") if told["kind"] == "text" else None
+    return _backbone(told, weights, tokenizer=tokenizer)
+
+
+def without_head(tensors: dict[str, RawTensor], config: dict[str, Any]) -> dict[str, RawTensor]:
+    """The tensors that are not of the classifier (or classifiers) that `config` names."""
+    named = config.get("classifier") or ()
+    heads = tuple(f"{name}." for name in ([named] if isinstance(named, str) else named))
+    return {k: t for k, t in tensors.items() if not heads or not k.startswith(heads)}
 
 
 def describe_saved(backbone: Backbone) -> dict[str, Any]:
     """What `reopen` needs; the tokenizer is in its own file."""
-    plain = ("name", "source", "architecture", "kind", "width", "weights_hash", "config", "licence")
     preparation = {k: v for k, v in asdict(backbone.preparation).items() if k != "tokenizer"}
-    return {**{k: getattr(backbone, k) for k in plain}, "preparation": preparation}
+    return {**{k: getattr(backbone, k) for k in _PLAIN}, "preparation": preparation}
 
 
-def _image_preparation(told: dict[str, Any]) -> ImagePreparation:
-    fields: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in told.items()}
-    return ImagePreparation(**fields)
-
-
-def _home(asked: str) -> Path:
-    key = hashlib.sha256(f"{_DESCRIPTION} {asked}".encode()).hexdigest()[:24]
+def _home(found: Found, *, with_head: bool) -> Path:
+    """The folder of the description, named after all that it depends on."""
+    library = _LIBRARY[found.form]
+    if found.path.is_dir():
+        names = ("config.json", "tokenizer.json", "tokenizer_config.json", "modules.json", "1_Pooling/config.json")
+        files = [found.path / name for name in ("model.safetensors", *names)]
+    else:
+        beside = [found.path.parent / name for name in ("config.json", "preprocessor_config.json")]
+        files = [found.path, *(beside if found.form == "onnx" else ())]
+    hashes = [file_sha256(file) if file.exists() else "" for file in files]
+    asked = f"{_DESCRIPTION} {found.form} {library} {version(library)} {found.architecture} {with_head} {hashes}"
+    key = hashlib.sha256(f"{asked} {as_json(found.config)}".encode()).hexdigest()[:24]
     return cache_folder() / "backbones" / key
 
 
-def _keep(home: Path, describe: Any, *, weights: Path | None = None) -> None:
+def _keep(home: Path, found: Found, *, with_head: bool) -> None:
     """Describe into a folder of its own, then rename: two runs at once, or a kill, leave nothing half done."""
-    home.parent.mkdir(parents=True, exist_ok=True)
     temporary = temporary_beside(home)
-    temporary.mkdir()
+    temporary.mkdir(parents=True)
     try:
-        told = describe(temporary)
-        tensors = raw_tensors(weights or temporary / "model.safetensors")
-        told["weights_hash"] = backbone_hash(tensors, told["config"])
+        told = _describe(found, temporary, with_head=with_head)
+        weights = found.path / "model.safetensors" if found.form == "transformers" else temporary / told["weights"]
+        tensors = {} if weights.suffix == ".onnx" else raw_tensors(weights)
+        told["weights_hash"] = backbone_hash(weights, tensors, told["config"])
         write_whole(temporary / "backbone.json", as_json(told))
         try:
             temporary.rename(home)
@@ -220,29 +206,3 @@ def _keep(home: Path, describe: Any, *, weights: Path | None = None) -> None:
                 raise
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
-
-
-def _from_hub(name: str) -> Path:
-    """The hub's copy on this machine, or a download where there is a network."""
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
-
-    repo = name if "/" in name else f"timm/{name}"
-    wanted = ["config.json", "model.safetensors", "tokenizer*.json", "modules.json", "*_config.json", "1_Pooling/*"]
-    near = catalog.nearest(name)
-    fix = f"did you mean {near}?" if near else "headstart models lists what is at hand"
-    try:
-        return Path(snapshot_download(repo, allow_patterns=wanted, local_files_only=True))
-    except HFValidationError:
-        raise ModelError(f"no such folder, and no valid hub name: {name!r}", where="--model", fix=fix) from None
-    except LocalEntryNotFoundError:
-        pass
-    try:
-        return Path(snapshot_download(repo, allow_patterns=wanted, etag_timeout=5, max_workers=2))
-    except Exception as error:  # the client raises its own, httpx's and OS errors, by cause; all mean: not to be had
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise ModelError(
-            f"{name!r} is not on this machine, and huggingface.co/{repo} cannot be reached: {reason[:160]}",
-            where="--model",
-            fix=fix,
-        ) from error

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import mmap
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +19,13 @@ if TYPE_CHECKING:
 
 
 def file_sha256(path: Path) -> str:
+    """Hashed once in a process, as long as the file's size and time stay the same."""
+    stat = path.stat()
+    return _sha256(path.resolve(), stat.st_size, stat.st_mtime_ns)
+
+
+@cache
+def _sha256(path: Path, size: int, changed: int) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
@@ -48,10 +57,11 @@ def raw_tensors(path: Path) -> dict[str, RawTensor]:
         ModelError: not a safetensors file, or cut short.
     """
     try:
-        content = path.read_bytes()
+        with path.open("rb") as file:  # mapped, not read: a large model is not in memory twice
+            content = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
         length = int.from_bytes(content[:8], "little")
-        header = json.loads(content[8 : 8 + length])
-        body = memoryview(content)[8 + length :]
+        header = json.loads(bytes(content[8 : 8 + length]))
+        body = content[8 + length :]
         found = {}
         for name in sorted(k for k in header if k != "__metadata__"):
             start, stop = header[name]["data_offsets"]

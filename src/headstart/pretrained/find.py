@@ -1,0 +1,107 @@
+"""Where the weights that a name means lie on this machine, and in which form; no library of models is loaded."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from headstart.errors import ModelError
+from headstart.pretrained import catalog, hub
+from headstart.pretrained.weights import file_sha256, verify
+
+Form = Literal["timm", "torchvision", "keras", "onnx", "transformers"]
+
+_FORMS: dict[str, Form] = {
+    ".safetensors": "timm",
+    ".bin": "timm",
+    ".pth": "torchvision",
+    ".pt": "torchvision",
+    ".h5": "keras",
+    ".onnx": "onnx",
+}
+_TORCHVISION = re.compile(r"-([0-9a-f]{8})\.pth$")  # its file names end in the first digits of their sha256
+
+
+_HUB_NAME = re.compile(r"(?:[\w-][\w.-]*/)?[\w-][\w.-]*")
+
+
+@dataclass(frozen=True)
+class Found:
+    """Weights, and what is known of them before they are opened."""
+
+    name: str
+    form: Form
+    path: Path  # the file; transformers: the folder
+    architecture: str = ""  # timm's name; empty: the file says, or its name does
+    config: dict[str, Any] = field(default_factory=dict)  # what a hub-style config.json beside the weights says
+    licence: str = ""
+
+
+def find(name: str) -> Found:
+    """Weights by catalog name, folder, file, ARCHITECTURE=FILE, or hub name.
+
+    Raises:
+        ModelError: nothing of that name, not on this machine and not to be fetched, or not the pinned file.
+    """
+    card = catalog.find(name)
+    if card is not None:
+        return _packaged(card) if card.package else _in_folder(hub.fetch(card.repo, sha256=card.sha256), card=card)
+    architecture, _, file = name.rpartition("=")
+    path = Path(file).expanduser()
+    if path.is_dir():
+        return _in_folder(path)
+    if path.is_file():
+        return _in_file(path, architecture)
+    if architecture or path.suffix.lower() in (*_FORMS, ".headstart") or not _HUB_NAME.fullmatch(name):
+        raise ModelError(
+            "no such file or folder", where=file, fix="headstart fit saves a model, headstart models lists more"
+        )
+    return _in_folder(hub.fetch(name if "/" in name else f"timm/{name}"), name=name)
+
+
+def _packaged(card: catalog.Card) -> Found:
+    path = card.path
+    if path is None:
+        package = card.package.replace("_", "-")
+        raise ModelError(f"{card.name} is not on this machine; it comes with the package {package}", fix=card.install)
+    verify(path / "model.safetensors" if card.source == "transformers" else path, card.sha256)
+    form: Form = "transformers" if card.source == "transformers" else "timm"
+    return Found(card.name, form, path, card.architecture, licence=card.licence)
+
+
+def _in_folder(folder: Path, *, name: str = "", card: catalog.Card | None = None) -> Found:
+    """A hub-style folder: timm's (config.json with `architecture`) or transformers' (with `model_type`)."""
+    config_file, weights = folder / "config.json", folder / "model.safetensors"
+    for file in (config_file, weights):
+        if not file.exists():
+            raise ModelError(f"no {file.name}", where=str(folder), fix="a model folder has both (no pickled weights)")
+    try:
+        config = json.loads(config_file.read_text(encoding="utf-8"))
+        timms, transformers = "architecture" in config, "model_type" in config
+    except (ValueError, TypeError) as error:
+        raise ModelError(f"not JSON: {error}", where=str(config_file)) from None
+    name, licence = (card.name, card.licence) if card else (name or folder.name, "")
+    if timms:
+        return Found(name, "timm", weights, config["architecture"], config, licence)
+    if transformers:
+        return Found(name, "transformers", folder, config=config, licence=licence)
+    raise ModelError("neither timm's nor transformers' config.json", where=str(config_file))
+
+
+def _in_file(path: Path, architecture: str) -> Found:
+    form = _FORMS.get(path.suffix.lower())
+    if form is None:
+        raise ModelError(
+            f"weights are not known as {path.suffix!r}", where=str(path), fix=f"one of {', '.join(_FORMS)}"
+        )
+    pinned = _TORCHVISION.search(path.name)
+    if pinned and not file_sha256(path).startswith(pinned[1]):
+        raise ModelError(
+            f"the name says that its sha256 starts with {pinned[1]}, it starts with {file_sha256(path)[:8]}",
+            where=str(path),
+            fix="the file is damaged or cut short: fetch it again",
+        )
+    return Found(path.stem, form, path, architecture)

@@ -1,0 +1,119 @@
+"""Models of the catalog in their smallest faithful form: the same code, random weights, fewer and narrower layers."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import save_file
+
+from headstart.pretrained.from_timm import timm
+
+VIT = {"depth": 2, "embed_dim": 48, "num_heads": 3}
+SMALL_IMAGES: list[tuple[str, dict[str, Any], int]] = [  # architecture, timm's arguments, pixels a side
+    (r"vgg", {"mlp_ratio": 0.02}, 64),
+    (r"(wide_)?resne(x)?t\d+", {"layers": [1, 1, 1, 1]}, 64),
+    (r"(legacy_)?xception|.*inception", {}, 96),
+    (r"convnext", {"depths": [1, 1, 1, 1], "dims": [16, 32, 64, 128]}, 64),
+    (r"swin", {"depths": [1, 1, 1, 1], "embed_dim": 12, "num_heads": [1, 2, 4, 8], "img_size": 64}, 64),
+    (r"vit.*patch14", {**VIT, "img_size": 56}, 56),
+    (r"vit.*patch32", {**VIT, "img_size": 96}, 96),
+    (r"vit|deit", {**VIT, "img_size": 64}, 64),
+    (r".*", {}, 64),  # convolutions of 1 to 70 million weights, as they are
+]
+TINY: dict[str, Any] = {
+    "hidden_size": 32,
+    "num_hidden_layers": 3,
+    "num_attention_heads": 4,
+    "intermediate_size": 64,
+    "max_position_embeddings": 66,
+}
+SMALL_TEXTS: dict[str, dict[str, Any]] = {
+    "distilbert": {"dim": 32, "n_layers": 3, "n_heads": 4, "hidden_dim": 64, "max_position_embeddings": 66},
+    "albert": {**TINY, "embedding_size": 16},
+    "electra": {**TINY, "embedding_size": 16},
+    "modernbert": {**TINY, "global_attn_every_n_layers": 2, "local_attention": 8},
+}
+WORDS = [
+    "where",
+    "is",
+    "my",
+    "card",
+    "the",
+    "rate",
+    "pin",
+    "new",
+    "a",
+    "of",
+    "##s",
+    "##ing",
+    "?",
+    ".",
+    "i",
+    "lost",
+    "it",
+]
+
+
+def small_image_model(architecture: str, folder: Path) -> torch.nn.Module:
+    """Write a hub-style folder of timm's with a classifier of seven classes; gives the model itself."""
+    arguments, size = next((a, s) for pattern, a, s in SMALL_IMAGES if re.match(pattern, architecture))
+    torch.manual_seed(0)
+    model = timm.create_model(architecture, pretrained=False, num_classes=7, **arguments).eval()
+    for module in model.modules():  # statistics as after training, so that a test can see them move or missing
+        if getattr(module, "running_mean", None) is not None:
+            module.running_mean.uniform_(-0.2, 0.2)
+            module.running_var.uniform_(0.6, 1.6)
+    for name, scale in model.named_parameters():  # layer scales start at 0.00001, where every picture looks the same
+        if name.endswith("gamma"):
+            torch.nn.init.constant_(scale, 0.5)
+    folder.mkdir()
+    save_file({k: v.contiguous() for k, v in model.state_dict().items()}, folder / "model.safetensors")
+    settings = {**model.pretrained_cfg, "input_size": [3, size, size], "label_names": [f"kind {i}" for i in range(7)]}
+    config = {"architecture": architecture, "model_args": arguments, "pretrained_cfg": settings}
+    (folder / "config.json").write_text(json.dumps(config, default=str))
+    return model
+
+
+def small_text_model(model_type: str, folder: Path) -> torch.nn.Module:
+    """Write a hub-style folder of transformers' with a classifier of three classes; gives the model itself."""
+    from transformers import AutoConfig, AutoModelForSequenceClassification
+
+    tokenizer = _tokenizer(roberta=model_type in ("roberta", "xlm-roberta", "mpnet"))
+    ids = {name: tokenizer.token_to_id(name) for name in ("[PAD]", "[CLS]", "[SEP]")}
+    config = AutoConfig.for_model(
+        model_type,
+        **SMALL_TEXTS.get(model_type, TINY),
+        vocab_size=tokenizer.get_vocab_size(),
+        pad_token_id=ids["[PAD]"],
+        cls_token_id=ids["[CLS]"],
+        bos_token_id=ids["[CLS]"],
+        sep_token_id=ids["[SEP]"],
+        eos_token_id=ids["[SEP]"],
+        num_labels=3,
+        id2label={0: "bad", 1: "fair", 2: "good"},
+    )
+    torch.manual_seed(0)
+    model = AutoModelForSequenceClassification.from_config(config).eval()
+    for name, weight in model.named_parameters():  # the default deviation of 0.02 makes every text look the same
+        if weight.ndim == 2 and "embedding" in name:
+            torch.nn.init.normal_(weight, std=0.5)
+    model.save_pretrained(folder)
+    tokenizer.save(str(folder / "tokenizer.json"))
+    (folder / "tokenizer_config.json").write_text(json.dumps({"model_max_length": 64}))
+    return model
+
+
+def _tokenizer(*, roberta: bool) -> Any:
+    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
+
+    special = ["[CLS]", "[PAD]", "[SEP]", "[UNK]"] if roberta else ["[PAD]", "[UNK]", "[CLS]", "[SEP]"]
+    tokenizer = Tokenizer(models.WordPiece({w: i for i, w in enumerate([*special, *WORDS])}, unk_token="[UNK]"))
+    tokenizer.normalizer = normalizers.BertNormalizer()
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    pair = [(name, tokenizer.token_to_id(name)) for name in ("[SEP]", "[CLS]")]
+    tokenizer.post_processor = processors.BertProcessing(*pair)
+    return tokenizer

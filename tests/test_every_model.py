@@ -1,0 +1,127 @@
+"""One set of checks that every model of the catalog goes through, against the library that it comes from."""
+
+from __future__ import annotations
+
+import hashlib
+from functools import partial
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import headstart as hs
+from headstart.data.images import open_image, prepare
+from headstart.encode import encode, engines
+from headstart.pretrained import catalog, load, load_classifier
+from small_models import small_image_model, small_text_model
+
+IMAGES = sorted({card.architecture for card in catalog.cards() if card.kind == "image"})
+TEXTS = sorted({card.architecture for card in catalog.cards() if card.kind == "text"})
+QUESTIONS = ["Where is my new card?", "the rate", "I lost it. I lost my card, the new card of it.", "pin"]
+
+
+def close(ours: np.ndarray, theirs: np.ndarray, tolerance: float) -> None:
+    """Absolute error, relative to the largest value where that is over 1."""
+    assert ours.shape == theirs.shape
+    error = float(np.abs(ours - theirs).max()) / max(1.0, float(np.abs(theirs).max()))
+    assert error <= tolerance
+
+
+def cosines(ours: np.ndarray, theirs: np.ndarray) -> np.ndarray:
+    return (ours * theirs).sum(1) / np.linalg.norm(ours, axis=1) / np.linalg.norm(theirs, axis=1)
+
+
+def state_of(module: torch.nn.Module) -> str:
+    """Hash over every parameter and buffer, BatchNorm's statistics among them."""
+    seen = hashlib.sha256()
+    for name, value in module.state_dict().items():
+        seen.update(name.encode() + value.numpy().tobytes())
+    return seen.hexdigest()
+
+
+def engine_checks(backbone, inputs: list, theirs: np.ndarray) -> None:
+    """Through OpenVINO: right, the same again, the same alone as in a batch, and close in bfloat16."""
+    from headstart.encode.encode import _batches
+
+    def run(precision: str, rows: list[int]) -> np.ndarray:
+        out = np.empty((len(rows), backbone.width), np.float32)
+        mine = [inputs[row] for row in rows]
+        for which, made in engines.open_engine(backbone, precision)(_batches(mine, np.arange(len(rows)), backbone, 2)):
+            out[which] = made
+        return out
+
+    everything = list(range(len(inputs)))
+    ours = run("f32", everything)
+    close(ours, theirs, 1e-4)
+    np.testing.assert_array_equal(run("f32", everything), ours)
+    close(run("f32", [2]), ours[[2]], 1e-5)
+    if engines.cpu_has_bf16():
+        assert cosines(run("bf16", everything), theirs).min() > 0.999
+
+
+@pytest.mark.parametrize("architecture", IMAGES)
+def test_image_model(architecture, tmp_path, own_cache):
+    reference = small_image_model(architecture, tmp_path / "model")
+    backbone = load(str(tmp_path / "model"), kind="image")
+    rng = np.random.default_rng(0)
+    pictures = [Image.fromarray(rng.integers(0, 255, (9, 9, 3), np.uint8)).resize((80, 70), 2) for _ in range(5)]
+    prepared = np.stack([prepare(open_image(p), backbone.preparation) for p in pictures])
+    mean, std = (torch.tensor(v).view(3, 1, 1) for v in (backbone.preparation.mean, backbone.preparation.std))
+    pixels = (torch.from_numpy(prepared).permute(0, 3, 1, 2).float() / 255 - mean) / std
+    with torch.inference_mode():
+        theirs = reference.forward_head(reference.forward_features(pixels), pre_logits=True).numpy()
+        module = backbone.module()
+        before = state_of(module)
+        ours = module(pixels).numpy()
+    assert backbone.width == theirs.shape[1]
+    close(ours, theirs, 1e-5)
+    assert not any(m.training for m in module.modules())
+    assert state_of(module) == before
+    assert len(np.unique(np.round(theirs, 3), axis=0)) == len(pictures)  # pictures can be told apart: no empty check
+    engine_checks(backbone, pictures, theirs)
+    _, own = load_classifier(str(tmp_path / "model"))
+    with torch.inference_mode():
+        logits = reference(pixels).numpy()
+    close(theirs @ own.weight.T + own.bias, logits, 1e-4)
+    assert hs.load(tmp_path / "model").predict(pictures[0])[0].label == f"kind {logits[0].argmax()}"
+
+
+@pytest.mark.parametrize("model_type", TEXTS)
+def test_text_model(model_type, tmp_path, own_cache):
+    from transformers import PreTrainedTokenizerFast
+
+    reference = small_text_model(model_type, tmp_path / "model")
+    backbone = load(str(tmp_path / "model"), kind="text")
+    tokenizer = PreTrainedTokenizerFast(tokenizer_file=str(tmp_path / "model" / "tokenizer.json"), pad_token="[PAD]")
+    tokenize = partial(tokenizer, return_tensors="pt", return_token_type_ids=False)
+    theirs, logits = [], []
+    with torch.inference_mode():
+        for text in QUESTIONS:  # one at a time: no padding at all
+            tokens = tokenize(text)
+            states = reference.base_model(**tokens, output_hidden_states=True).hidden_states
+            theirs.append(torch.cat([states[layer].mean(1)[0] for layer in (3, 2)]).numpy())
+            logits.append(reference(**tokens).logits[0].numpy())
+        batch = tokenize(QUESTIONS, padding=True)
+        module = backbone.module()
+        before = state_of(module)
+        ours = module(batch["input_ids"], batch["attention_mask"]).numpy()
+    close(ours, np.stack(theirs), 1e-5)
+    assert backbone.width == 64
+    assert not any(m.training for m in module.modules())
+    assert state_of(module) == before
+    engine_checks(backbone, QUESTIONS, np.stack(theirs))
+    model = hs.load(tmp_path / "model")
+    assert model.classes == ("bad", "fair", "good")
+    probabilities = torch.tensor(np.stack(logits)).softmax(-1).numpy()
+    np.testing.assert_allclose(model.predict_proba(QUESTIONS), probabilities, atol=0.01)
+
+
+def test_encoding_twice_computes_once(tmp_path, own_cache):
+    small_image_model("resnet18", tmp_path / "model")
+    backbone = load(str(tmp_path / "model"), kind="image")
+    pictures = [Image.new("RGB", (80, 70), (40 * i, 90, 255 - 40 * i)) for i in range(3)]
+    names = np.stack([np.frombuffer(hashlib.sha256(p.tobytes()).digest(), np.uint8) for p in pictures])
+    first, second = encode(pictures, names, backbone), encode(pictures, names, backbone)
+    assert (first.cached, second.cached) == (0, 3)
+    np.testing.assert_allclose(second.matrix, first.matrix)
