@@ -14,6 +14,7 @@ import headstart as hs
 from headstart.data.images import open_image, prepare
 from headstart.encode import encode, engines
 from headstart.pretrained import catalog, load, load_classifier
+from headstart.pretrained.from_timm import timm
 from small_models import small_image_model, small_text_model
 
 IMAGES = sorted({card.architecture for card in catalog.cards() if card.kind == "image"})
@@ -125,3 +126,19 @@ def test_encoding_twice_computes_once(tmp_path, own_cache):
     first, second = encode(pictures, names, backbone), encode(pictures, names, backbone)
     assert (first.cached, second.cached) == (0, 3)
     np.testing.assert_allclose(second.matrix, first.matrix)
+
+
+@pytest.mark.parametrize("architecture", ["deit_tiny_distilled_patch16_224", "vit_small_patch14_dinov2", "vgg11"])
+def test_saved_in_timms_own_form_whatever_the_classifier_is_called(architecture, photos, tmp_path, own_cache):
+    """Two classifiers, none at all, one behind other layers: the folder opens in timm with our probabilities."""
+    small_image_model(architecture, tmp_path / "model")
+    ours = hs.fit(photos, model=str(tmp_path / "model"), out=tmp_path / "saved")
+    theirs = timm.create_model(f"local-dir:{tmp_path / 'saved'}", pretrained=True).eval()
+    transform = timm.data.create_transform(**timm.data.resolve_data_config({}, model=theirs))
+    photo = min(photos.glob("*/*.jpg"))
+    with torch.inference_mode():
+        probabilities = theirs(transform(Image.open(photo).convert("RGB"))[None]).softmax(-1)[0].numpy()
+    np.testing.assert_allclose(ours.predict_proba([str(photo)])[0], probabilities, atol=0.02)
+    np.testing.assert_array_equal(
+        hs.load(tmp_path / "saved").predict_proba([str(photo)]), ours.predict_proba([str(photo)])
+    )

@@ -19,6 +19,7 @@ from headstart.evaluate.report import Provenance, report
 from headstart.model import Model, class_hash, load
 from headstart.places import as_json, cannot_write, temporary_beside
 from headstart.pretrained import describe_saved
+from headstart.pretrained.load import without_head
 from headstart.pretrained.plain_code import plain_code
 from headstart.pretrained.weights import raw, raw_tensors, write_tensors
 from headstart.values import Backbone, Dataset, Features, Finding, Head, Scores, Split, TextPreparation
@@ -118,10 +119,15 @@ def _card(scores: Scores, provenance: Provenance, backbone: Backbone, name: str)
 
 
 def _write_image_model(backbone: Backbone, head: Head, folder: Path) -> dict[str, str]:
-    """As timm's own hub folders: `timm.create_model("local-dir:FOLDER", pretrained=True)` opens it."""
-    prefix = str(backbone.config["classifier"])
-    tensors = {k: t for k, t in raw_tensors(backbone.weights).items() if not k.startswith(prefix + ".")}
-    tensors |= {f"{prefix}.weight": raw(head.weight), f"{prefix}.bias": raw(head.bias)}
+    """As timm's own hub folders: `timm.create_model("local-dir:FOLDER", pretrained=True)` opens it.
+
+    A distilled model has two classifiers and answers with the mean of them: both are the same one then.
+    """
+    named = backbone.config["classifier"]
+    prefixes = [named] if isinstance(named, str) else list(named)
+    tensors = without_head(raw_tensors(backbone.weights), backbone.config)
+    for prefix in prefixes:
+        tensors |= {f"{prefix}.weight": raw(head.weight), f"{prefix}.bias": raw(head.bias)}
     write_tensors(folder / "model.safetensors", tensors)
     drop = ("url", "hf_hub_id", "file", "custom_load", "source", "origin_url", "paper_ids")
     settings = {k: v for k, v in backbone.config["pretrained_cfg"].items() if k not in drop}
@@ -130,10 +136,11 @@ def _write_image_model(backbone: Backbone, head: Head, folder: Path) -> dict[str
         "architecture": backbone.architecture,
         "num_classes": len(head.classes),
         "num_features": backbone.width,
+        "model_args": backbone.config.get("model_args") or {},
         "pretrained_cfg": settings,
     }
     _text(folder / "config.json", as_json(config))
-    return {"file": "model.safetensors", "prefix": f"{prefix}."}
+    return {"file": "model.safetensors", "prefix": f"{prefixes[0]}."}
 
 
 def _write_text_model(backbone: Backbone, head: Head, folder: Path) -> dict[str, str]:
