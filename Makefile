@@ -30,4 +30,7 @@ fix: .venv/.ready   ## repair style
 bench: .venv/.ready ## figures of docs/performance.md that need nothing but the packaged data
 	$(PY) bench/second_fit.py
 
-.PHONY: help demo test lint fix bench
+docs: .venv/.ready  ## write the pages that are made from the code
+	$(PY) docs/make_models.py
+
+.PHONY: help docs demo test lint fix bench

@@ -63,13 +63,15 @@ def small_image_model(architecture: str, folder: Path) -> torch.nn.Module:
     arguments, size = next((a, s) for pattern, a, s in SMALL_IMAGES if re.match(pattern, architecture))
     torch.manual_seed(0)
     model = timm.create_model(architecture, pretrained=False, num_classes=7, **arguments).eval()
-    for module in model.modules():  # statistics as after training, so that a test can see them move or missing
-        if getattr(module, "running_mean", None) is not None:
-            module.running_mean.uniform_(-0.2, 0.2)
-            module.running_var.uniform_(0.6, 1.6)
     for name, scale in model.named_parameters():  # layer scales start at 0.00001, where every picture looks the same
         if name.endswith("gamma"):
             torch.nn.init.constant_(scale, 0.5)
+    for module in model.modules():  # statistics as after training, so that a test can see them move or missing
+        if getattr(module, "running_mean", None) is not None:
+            module.running_mean.uniform_(-0.1, 0.1)
+            module.running_var.uniform_(0.8, 1.25)
+            if "efficientnetv2" in architecture:  # so many random blocks in a row amplify rounding without end
+                torch.nn.init.constant_(module.weight, 0.9)
     folder.mkdir()
     save_file({k: v.contiguous() for k, v in model.state_dict().items()}, folder / "model.safetensors")
     settings = {**model.pretrained_cfg, "input_size": [3, size, size], "label_names": [f"kind {i}" for i in range(7)]}

@@ -12,6 +12,7 @@ from typing import Annotated, Any
 
 import typer
 
+from headstart import show
 from headstart.errors import UserError
 
 app = typer.Typer(
@@ -77,7 +78,7 @@ def fit(  # noqa: PLR0913 - one argument an option
         columns=columns,
         progress=_progress(as_json),
     )
-    _print(fitted.summary, as_json, _tell_fit)
+    _print(fitted.summary, as_json, show.fit)
 
 
 @app.command()
@@ -102,7 +103,7 @@ def predict(
             continue
         classes = [{"label": name, "probability": round(value, 6)} for name, value in p.top]
         rows.append({"input": p.input, "label": p.label, "probability": round(p.probability, 6), "top": classes})
-    _print({"model": model, "predictions": rows}, as_json, _tell_predictions)
+    _print({"model": model, "predictions": rows}, as_json, show.predictions)
     if any("error" in row for row in rows):
         raise SystemExit(2)
 
@@ -129,22 +130,45 @@ def evaluate(
         "findings": [asdict(f) for f in found.findings],
         "notes": list(found.notes),
     }
-    _print(summary, as_json, _tell_scores)
+    _print(summary, as_json, show.scores)
 
 
 @app.command()
 def models(
-    words: Annotated[list[str] | None, typer.Argument(help="Show only names that contain these.")] = None,
+    words: Annotated[list[str] | None, typer.Argument(help="A name, shown in full; or words to search for.")] = None,
+    pull: Annotated[bool, typer.Option("--pull", help="Fetch the weights of the named model and verify them.")] = False,
     as_json: Json = False,
 ) -> None:
-    """List the known pre-trained models, and which are on this machine."""
+    """List the known pre-trained models, show one, or fetch it."""
+    from headstart.pretrained import catalog
+
+    name = " ".join(words or ())
+    card = catalog.find(name)
+    if pull:
+        _pull(name, card)
+    if card is not None:
+        _print(_card_row(card), as_json, show.model)
+        return
+    near = catalog.nearest(name)
+    hint = f"; did you mean {near}?" if near else ""
+    rows = [_card_row(card) for card in catalog.models(words or ())]
+    _print({"models": rows, "hint": hint}, as_json, show.models)
+
+
+def _card_row(card: Any) -> dict[str, Any]:
     from dataclasses import asdict
 
-    from headstart.pretrained.catalog import models as known
+    path = card.path
+    return {**asdict(card), "at_hand": path is not None, "path": path and str(path), "install": card.install}
 
-    cards = [c for c in known() if all(w.lower() in f"{c.name} {c.kind} {c.source}".lower() for w in words or [])]
-    rows = [{**asdict(card), "at_hand": card.path is not None, "install": card.install} for card in cards]
-    _print({"models": rows}, as_json, _tell_models)
+
+def _pull(name: str, card: Any) -> None:
+    if card is None:
+        raise UserError(f"no model of the catalog: {name!r}", where="--pull", fix="headstart models lists them")
+    from headstart.pretrained.hub import pull
+
+    with _progress(False).step("fetch"):
+        pull(card)
 
 
 @app.command()
@@ -168,7 +192,7 @@ def cache(
         "tables": [asdict(t) for t in tables],
         "removed": [asdict(t) for t in gone],
     }
-    _print(told, as_json, _tell_cache)
+    _print(told, as_json, show.cache)
 
 
 @app.command()
@@ -176,7 +200,7 @@ def doctor(as_json: Json = False) -> None:
     """Say what this machine has and what can run on it."""
     from headstart.doctor import examine
 
-    _print(examine(), as_json, _tell_pairs)
+    _print(examine(), as_json, show.pairs)
 
 
 def _kind(task: str) -> Any:
@@ -214,72 +238,3 @@ def _print(value: dict[str, Any], as_json: bool, tell: Callable[[dict[str, Any]]
     text = json.dumps(value, ensure_ascii=False) if as_json else tell(value)
     sys.stdout.buffer.write((text + "\n").encode("utf-8", "surrogateescape"))
     sys.stdout.flush()
-
-
-def _tell_fit(told: dict[str, Any]) -> str:
-    seconds = told["seconds"]["total"]
-    made = f"{told['model']} ({told['how']}), {told['n_train']} examples to learn from, {told['n_test']} held out"
-    lines = [made]
-    if told["n_rejected"]:
-        lines.append(f"left out   {told['n_rejected']} examples; see rejected.csv")
-    if told["class_weights"]:
-        lines.append("weights    rare classes count more (inverse square root of their share)")
-    warnings: dict[str, int] = {}
-    for finding in told["findings"]:
-        if not finding["rejected"]:
-            warnings[finding["kind"]] = warnings.get(finding["kind"], 0) + 1
-    lines += [f"found      {n} x {kind}" for kind, n in sorted(warnings.items())]
-    lines.append(_tell_scores(told))
-    cached = f", {told['cached']:.0%} of the features known" if told["cached"] else ""
-    lines.append(f"took       {seconds:.1f} s{cached}")
-    if told["out"]:
-        lines.append(f"saved      {told['out']} (open report.html)")
-    return "\n".join(lines)
-
-
-def _tell_scores(told: dict[str, Any]) -> str:
-    low, high = told["accuracy_interval"]
-    lines = [
-        f"accuracy   {told['accuracy']:.3f}  (95 % interval {low:.3f} to {high:.3f}, {told['n_test']} examples)",
-        f"majority   {told['majority_accuracy']:.3f}  (always answering {told['majority_class']!r})",
-        f"macro F1   {told['macro_f1']:.3f}   log loss {told['log_loss']:.3f}   calibration error {told['ece']:.3f}",
-    ]
-    if told.get("missing_classes"):
-        lines.append(f"missing    classes without an example: {', '.join(told['missing_classes'])}")
-    if told.get("extra_classes"):
-        lines.append(f"extra      classes that the model does not know, left out: {', '.join(told['extra_classes'])}")
-    return "\n".join(lines)
-
-
-def _tell_predictions(told: dict[str, Any]) -> str:
-    lines = []
-    for row in told["predictions"]:
-        name = row["input"] if len(row["input"]) <= 60 else row["input"][:57] + "..."
-        if "error" in row:
-            lines.append(f"{name}: error: {row['error']}")
-        else:
-            lines.append(f"{name}: " + ", ".join(f"{c['label']} {c['probability']:.2f}" for c in row["top"]))
-    return "\n".join(lines)
-
-
-def _tell_models(told: dict[str, Any]) -> str:
-    rows = told["models"]
-    if not rows:
-        return "no model of that name"
-    wide = max(len(row["name"]) for row in rows)
-    return "\n".join(
-        f"{row['name']:{wide}}  {row['kind']:5}  {row['parameters'] / 1e6:5.1f} M  {row['width']:5} features  "
-        + ("at hand" if row["at_hand"] else row["install"])
-        for row in rows
-    )
-
-
-def _tell_cache(told: dict[str, Any]) -> str:
-    lines = [f"{told['folder']}: {told['bytes'] / 1e6:.1f} MB of features"]
-    lines += [f"  {t['about']:40} {t['rows']:8} rows {t['bytes'] / 1e6:9.1f} MB" for t in told["tables"]]
-    lines += [f"  removed: {t['about']} ({t['bytes'] / 1e6:.1f} MB)" for t in told["removed"]]
-    return "\n".join(lines)
-
-
-def _tell_pairs(told: dict[str, Any]) -> str:
-    return "\n".join(f"{key.replace('_', ' '):18} {value}" for key, value in told.items())

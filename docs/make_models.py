@@ -1,0 +1,51 @@
+"""Write docs/models.md from the catalog: `make docs`. A test compares the page with what this makes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from headstart.pretrained.catalog import Card, cards
+
+HEAD = """# Models
+
+Made from `src/headstart/pretrained/catalog.csv` by `make docs`; adding a model is one line there. Beside these,
+`--model` takes any timm or transformers name of the hub, a hub-style folder, and a file of weights
+([weights](weights.md)).
+
+- *width*: features of an image; of one layer, for texts. *input*: pixels a side, or tokens at most. *GMACs*: billions
+  of multiply-adds of one image, or of a text of 128 tokens (counted by torch's own flop counter).
+- *score*: as published, in percent, with the source it was read in; empty where none was read.
+- Weights are fetched by `headstart models NAME --pull`, or come with the package named.
+"""
+COLUMNS = ("model", "parameters", "GMACs", "input", "width", "trained on", "score", "licence", "weights")
+
+
+def row(card: Card) -> str:
+    score = f"{card.score} {card.score_on} ({card.score_source})" if card.score else ""
+    cells = (
+        card.name,
+        f"{card.parameters / 1e6:.1f} M",
+        f"{card.gmacs:g}",
+        str(card.size),
+        f"{card.width:,}",
+        card.trained_on,
+        score,
+        card.licence,
+        f"`{card.weights}`",
+    )
+    return "| " + " | ".join(cells) + " |"
+
+
+def page() -> str:
+    parts = [HEAD]
+    for kind, title in (("image", "Images"), ("text", "Texts")):
+        some = [card for card in cards() if card.kind == kind]
+        parts.append(f"\n## {title} ({len(some)})\n")
+        parts.append("| " + " | ".join(COLUMNS) + " |")
+        parts.append("|" + "---|" * len(COLUMNS))
+        parts += [row(card) for card in some]
+    return "\n".join(parts) + "\n"
+
+
+if __name__ == "__main__":
+    (Path(__file__).parent / "models.md").write_text(page(), encoding="utf-8")

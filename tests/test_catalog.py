@@ -1,0 +1,107 @@
+"""The table of models: what it says is what the libraries say, and the command that shows it."""
+
+from __future__ import annotations
+
+import json
+import re
+import runpy
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from headstart.pretrained import catalog
+from headstart.pretrained.from_timm import timm
+
+ROOT = Path(__file__).parents[1]
+IMAGES = [card for card in catalog.cards() if card.kind == "image"]
+NAMED = """
+vgg16 vgg19 resnet18 resnet34 resnet50 resnet101 resnet152 resnext wide_resnet inception_v3 inception_resnet_v2 xception
+mobilenetv1 mobilenetv2 mobilenetv3 densenet121 densenet169 densenet201 efficientnet_b0 efficientnet_b7 efficientnetv2
+efficientnet_lite0 efficientnet_lite2 mnasnet regnet convnext vit_ deit swin dinov2 clip siglip bert-base bert-large
+bert-tiny bert-mini bert-small distilbert roberta albert electra deberta-v3 minilm mpnet modernbert xlm-roberta
+multilingual
+""".split()  # noqa: SIM905 - a list a word a line would be longer than the test
+
+
+def test_everybody_is_there_under_a_name_of_its_own():
+    names = [card.name.lower() for card in catalog.cards()]
+    assert len(set(names)) == len(names) >= 60
+    assert [wanted for wanted in NAMED if not any(wanted in name for name in names)] == []
+    for card in catalog.cards():
+        assert re.fullmatch(r"(package:\w+/\S+|hub:[\w.-]+/[\w.-]+)", card.weights)
+        assert card.licence
+        assert card.trained_on
+        assert bool(card.score) == bool(card.score_on) == bool(card.score_source)
+        assert card.repo or card.sha256  # what no hub vouches for is pinned
+
+
+@pytest.mark.parametrize("card", IMAGES, ids=lambda card: card.name)
+def test_image_rows_say_what_timm_says(card):
+    tag = card.repo.removeprefix("timm/") if card.repo else card.architecture
+    config = timm.get_pretrained_cfg(tag)
+    assert tag.split(".")[0] == card.architecture
+    if card.repo:
+        assert config.hf_hub_id == card.repo
+        assert config.license == card.licence.lower()
+    classes = {} if config.num_classes == 1000 else {"num_classes": config.num_classes}
+    with torch.device("meta"):
+        model = timm.create_model(card.architecture, pretrained=False, **classes).eval()
+        parameters = sum(weight.numel() for weight in model.parameters())
+        model.reset_classifier(0)
+        features = model(torch.zeros(1, 3, card.size, card.size))
+    assert (parameters, tuple(features.shape)) == (card.parameters, (1, card.width))
+    assert config.input_size[-1] == card.size
+
+
+def test_text_rows_name_what_transformers_has():
+    from transformers.models.auto.configuration_auto import CONFIG_MAPPING_NAMES
+
+    texts = [card for card in catalog.cards() if card.kind == "text"]
+    assert {card.architecture for card in texts} <= set(CONFIG_MAPPING_NAMES)
+
+
+def test_packaged_weights_are_the_pinned_ones():
+    from headstart.pretrained.weights import file_sha256
+
+    packaged = [card for card in catalog.cards() if card.package]
+    assert len(packaged) == 4
+    for card in packaged:
+        assert card.path is not None
+        assert file_sha256(card.path / "model.safetensors" if card.path.is_dir() else card.path) == card.sha256
+
+
+def test_the_command_lists_searches_and_shows(command, tmp_path):
+    code, out, _ = command("models")
+    assert code == 0
+    assert max(map(len, out.splitlines())) <= 80
+    assert out.splitlines()[0] == "images, on this machine"
+    assert [m["name"] for m in json.loads(command("models", "swin", "22k", "--json")[1])["models"]] == [
+        "swin_small",
+        "swin_base",
+    ]
+    one = command("models", "ResNet50")[1]
+    assert "25,557,032" in one
+    assert "hub timm/resnet50.a1_in1k" in one
+    assert json.loads(command("models", "resnet50", "--json")[1])["width"] == 2048
+    assert "did you mean resnet50" in command("models", "rezn50")[1]
+    code, _, err = command("models", "rezn50", "--pull")
+    assert code == 2
+    assert "no model of the catalog" in err
+
+
+def test_the_list_loads_nothing_heavy():
+    code = (
+        "import sys, headstart.cli as c; sys.argv = ['headstart', 'models']\n"
+        "try:\n    c.main()\nexcept SystemExit:\n    pass\n"
+        "found = {'torch', 'timm', 'transformers', 'openvino', 'pyarrow', 'huggingface_hub'} & set(sys.modules)\n"
+        "sys.exit(str(found) if found else 0)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.DEVNULL)
+
+
+def test_the_page_is_made_from_the_table():
+    made = runpy.run_path(str(ROOT / "docs" / "make_models.py"))["page"]()
+    assert (ROOT / "docs" / "models.md").read_text(encoding="utf-8") == made
