@@ -146,33 +146,6 @@ def _image_hashes(dataset: Dataset) -> Any:
     return table("perceptual hash 1", width=4, about="perceptual hashes of images", dtype=np.uint64)
 
 
-def fit_head(
-    features: Features,
-    y: np.ndarray,
-    *,
-    basis: Basis,
-    classes: tuple[str, ...],
-    kind: Kind,
-    groups: np.ndarray,
-    digests: np.ndarray,
-    seed: int = 0,
-    advance: Callable[[int], None] = lambda _: None,
-) -> Head:
-    """The head for these (n, d) features and (n,) class indices; penalty and temperature from folds of them.
-
-    Duplicates, and photos that look alike, are held out together.
-
-    Args:
-        basis: of these features.
-        groups: (n,) int64, equal for duplicates. digests: (n, 32) uint8.
-    """
-    k = 3 if len(y) * len(classes) > _MANY else 5
-    if kind == "image":
-        groups = lookalikes.join(lookalikes.directions(basis, features.matrix), y, groups, at_least=k)
-    fold = folds(y, groups, digests, k=k, seed=seed)
-    return probe(features, y, basis=basis, classes=classes, fold=fold, temperature=temperature, advance=advance)
-
-
 def _adapt(
     dataset: Dataset, parts: Split, features: Features, basis: Basis, seed: int, advance: Callable[[int], None]
 ) -> Head:
