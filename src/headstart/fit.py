@@ -22,7 +22,7 @@ from headstart.adapt.basis import Basis
 from headstart.choose import Budget, plan, seconds_of
 from headstart.choose import as_json as ranking_as_json
 from headstart.data import Columns, check, known_images, read, read_with_test, sample, split
-from headstart.encode import encode, table
+from headstart.encode import encode, image_hashes
 from headstart.evaluate import as_json, evaluate
 from headstart.evaluate.report import Provenance
 from headstart.matrix import take
@@ -81,7 +81,7 @@ def fit(  # noqa: PLR0913 - the one public door: every option of the command lin
     with clock("read"), progress.step("read"):
         dataset = _read(data, labels, kind, test, columns)
     with clock("check"), progress.step("check", len(dataset)) as advance:
-        dataset = check(dataset, known=known_images(image_hashes(dataset)), advance=advance)
+        dataset = check(dataset, known=known_images(image_hashes(dataset.kind)), advance=advance)
     with clock("split"):
         parts = split(dataset, test=test if isinstance(test, float) else 0.2, seed=seed)
     with clock("choose"), progress.step("choose") as advance:
@@ -144,13 +144,6 @@ def _read(data: Any, labels: Any, kind: Kind | None, test: float | str | Path, c
     if isinstance(test, str | Path):
         return read_with_test(data, test, kind=kind, columns=columns)
     return read(data, labels=labels, kind=kind, columns=columns)
-
-
-def image_hashes(dataset: Dataset) -> Any:
-    """The store's table of perceptual hashes, for `check`; None for texts."""
-    if dataset.kind != "image":
-        return None
-    return table("perceptual hash 1", width=4, about="perceptual hashes of images", dtype=np.uint64)
 
 
 def _adapt(

@@ -9,8 +9,8 @@ from typing import Any
 from headstart.choose import Budget, rank_models, seconds_of
 from headstart.choose.candidates import at_hand, named
 from headstart.data import Columns, check, known_images, read, sample, split
+from headstart.encode import image_hashes
 from headstart.errors import ModelError
-from headstart.fit import image_hashes
 from headstart.pretrained import load
 from headstart.progress import Progress, Silent
 from headstart.values import Kind, Ranking
@@ -48,7 +48,7 @@ def rank(
     with progress.step("read"):
         dataset = read(data, labels=labels, kind=kind, columns=columns)
     with progress.step("check", len(dataset)) as advance:
-        dataset = check(dataset, known=known_images(image_hashes(dataset)), advance=advance)
+        dataset = check(dataset, known=known_images(image_hashes(dataset.kind)), advance=advance)
     some = sample(dataset, split(dataset, seed=seed).train)
     opened = partial(load, kind=dataset.kind)
     candidates = at_hand(dataset.kind, opened) if models is None else named(models, opened)

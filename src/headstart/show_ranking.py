@@ -24,7 +24,7 @@ def tell_ranking(told: dict[str, Any]) -> str:
         f"{told['n']:,} training examples, {told['classes']} classes; always answering the most common one: "
         f"{told['majority_accuracy']:.3f}"
     )
-    lines.append(_say("best", _verdict(told)))
+    lines.append(_say("take", _verdict(told)))
     lines += [_say("not tried", f"{u['model']}: {u['why']}") for u in told["untried"]]
     lines += [_say("warning", warning) for warning in told["warnings"]]
     return "\n".join(lines)

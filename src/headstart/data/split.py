@@ -17,6 +17,7 @@ from headstart.errors import DataError
 from headstart.values import Dataset, Finding, Split
 
 _FEWEST_OF_A_CLASS = 5  # examples in a sample: one a fold
+_SAMPLING = 2**64  # a seed that no split has, or what the split left would decide what is sampled
 
 
 def split(dataset: Dataset, *, test: float = 0.2, seed: int = 0) -> Split:
@@ -78,7 +79,7 @@ def sample(dataset: Dataset, rows: np.ndarray, *, most: int = 600) -> Dataset:
         return dataset.take(rows)
     share, counts = most / len(rows), np.bincount(y)
     taken: list[int] = []
-    for label, members in _groups_by_class(y, _groups(dataset)[rows], digests, seed=0).items():
+    for label, members in _groups_by_class(y, _groups(dataset)[rows], digests, _SAMPLING).items():
         room = max(_FEWEST_OF_A_CLASS, round(share * int(counts[label])))
         taken += list(chain.from_iterable(members))[:room]
     return dataset.take(rows[np.sort(taken)])
