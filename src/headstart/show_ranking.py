@@ -25,7 +25,9 @@ def tell_ranking(told: dict[str, Any]) -> str:
         f"{told['majority_accuracy']:.3f}"
     )
     lines.append(_say("take", _verdict(told)))
-    lines += [_say("not tried", f"{u['model']}: {u['why']}") for u in told["untried"]]
+    for why in dict.fromkeys(untried["why"] for untried in told["untried"]):
+        names = ", ".join(untried["model"] for untried in told["untried"] if untried["why"] == why)
+        lines.append(_say("not tried", f"{names}: {why}"))
     lines += [_say("warning", warning) for warning in told["warnings"]]
     return "\n".join(lines)
 
