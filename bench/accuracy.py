@@ -13,13 +13,12 @@ from unittest import mock
 
 import numpy as np
 
-from headstart.adapt import lookalikes
+from headstart.adapt import fit_head, lookalikes
 from headstart.adapt.basis import Basis, fit_basis
 from headstart.data import check, read, read_with_test, split
 from headstart.encode import encode
 from headstart.evaluate import evaluate
 from headstart.evaluate.intervals import wilson
-from headstart.fit import fit_head
 from headstart.matrix import take
 from headstart.pretrained import DEFAULT, load
 from headstart.values import Dataset, Features, Scores

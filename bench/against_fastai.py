@@ -73,7 +73,18 @@ with tempfile.TemporaryDirectory() as work:
     lay_out(options.folder, data, options.crops)
     start = time.perf_counter()
     ours = subprocess.run(
-        [sys.executable, "-m", "headstart", "fit", str(data), "--out", f"{work}/model", "--json"],
+        [
+            sys.executable,
+            "-m",
+            "headstart",
+            "fit",
+            str(data),
+            "--model",
+            "efficientnet_lite0",
+            "--out",
+            f"{work}/model",
+            "--json",
+        ],
         env={**os.environ, "HEADSTART_CACHE": f"{work}/cache"},
         stdout=subprocess.PIPE,
         check=True,

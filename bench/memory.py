@@ -49,7 +49,18 @@ for size in options.sizes:
         before = peak
         start = time.perf_counter()
         done = subprocess.run(
-            [sys.executable, "-m", "headstart", "fit", folder / "data", "--out", folder / "model", "--json"],
+            [
+                sys.executable,
+                "-m",
+                "headstart",
+                "fit",
+                folder / "data",
+                "--model",
+                "efficientnet_lite0",
+                "--out",
+                folder / "model",
+                "--json",
+            ],
             env={**os.environ, "HEADSTART_CACHE": str(folder / "cache")},
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

@@ -17,6 +17,7 @@ import pytest
 from PIL import Image
 
 import headstart as hs
+from conftest import STARTER
 
 
 def test_photos_from_folder_to_saved_model(photos, fit_json, command, tmp_path):
@@ -43,7 +44,8 @@ def test_second_fit_computes_no_feature_and_loads_no_torch(photos, fit_json, tmp
     fit_json(photos)
     assert fit_json(photos, "--seed", 1, "--out", tmp_path / "again.headstart")["cached"] == 1.0
     code = (
-        f"import sys, headstart as hs; hs.fit({str(photos)!r}, seed=2, out={str(tmp_path / 'third')!r});"
+        "import sys, headstart as hs;"
+        f"hs.fit({str(photos)!r}, model='efficientnet_lite0', seed=2, out={str(tmp_path / 'third')!r});"
         "loaded = {'torch', 'timm', 'transformers'} & set(sys.modules); sys.exit(str(loaded) if loaded else 0)"
     )
     subprocess.run([sys.executable, "-c", code], check=True, env=os.environ)
@@ -126,7 +128,7 @@ def printed_by_the_card(folder, here):
 
 def test_saved_folders_open_without_headstart(photos, questions, tmp_path):
     """By the code in the model card, in timm and in transformers. `declare_missing` is for torch's CPU builds only."""
-    model = hs.fit(photos, out=tmp_path / "images")
+    model = hs.fit(photos, model="efficientnet_lite0", out=tmp_path / "images")
     for photo in sorted(photos.glob("*/*.jpg"))[::19]:
         shutil.copy(photo, tmp_path / "photo.jpg")
         ours = model.predict(photo)[0]
@@ -144,7 +146,7 @@ def test_api_takes_arrays_frames_and_hub_data(textile, questions, tmp_path):
 
     files = [(f, n) for n in ("global", "nominal") for f in sorted((textile / n).glob("*.jpg"))[:8]]
     arrays, labels = [np.asarray(Image.open(f)) for f, _ in files], [n for _, n in files]
-    assert hs.fit((arrays, labels)).classes == ("global", "nominal")
+    assert hs.fit((arrays, labels), model="efficientnet_lite0").classes == ("global", "nominal")
     frame = pd.DataFrame(questions, columns=["text", "label"])
     model = hs.fit(frame, test=0.3)
     assert model.predict("where is my card")[0].label == "card"
@@ -161,7 +163,7 @@ def test_never_overwrites_without_force(photos, fit_json, command, tmp_path):
     assert code == 2
     assert "--force" in err
     assert (tmp_path / "photos.headstart" / "headstart.json").read_bytes() == before
-    assert command("fit", photos, "--seed", "5", "--force")[0] == 0
+    assert command("fit", photos, "--seed", "5", "--force", *STARTER)[0] == 0
     other = tmp_path / "holiday"
     other.mkdir()
     (other / "mine.txt").write_text("mine")
@@ -172,7 +174,7 @@ def test_never_overwrites_without_force(photos, fit_json, command, tmp_path):
 @pytest.mark.parametrize("delay", [0.6, 1.5, 3.0])
 def test_killed_and_run_again(photos, fit_json, tmp_path, delay, own_cache):
     out = tmp_path / "killed"
-    arguments = [sys.executable, "-m", "headstart", "fit", str(photos), "--out", str(out)]
+    arguments = [sys.executable, "-m", "headstart", "fit", str(photos), *STARTER, "--out", str(out)]
     process = subprocess.Popen(arguments, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
     time.sleep(delay)
     process.send_signal(signal.SIGKILL)
@@ -190,7 +192,7 @@ def test_killed_while_saving(photos, fit_json, tmp_path):
     """SIGKILL as soon as the folder is being written: it appears whole after the next run, and nothing is left over."""
     calm = fit_json(photos, "--out", tmp_path / "calm")  # features are known from here on
     out = tmp_path / "killed"
-    arguments = [sys.executable, "-m", "headstart", "fit", str(photos), "--out", str(out)]
+    arguments = [sys.executable, "-m", "headstart", "fit", str(photos), *STARTER, "--out", str(out)]
     for _ in range(5):
         process = subprocess.Popen(arguments, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
         while process.poll() is None and not any(f.is_dir() for f in tmp_path.glob(".killed.*/*.safetensors")):
@@ -213,7 +215,7 @@ def test_killed_while_saving(photos, fit_json, tmp_path):
 def test_interrupted_keeps_what_was_encoded(textile, fit_json, tmp_path, own_cache):
     """Ctrl-C while photos are encoded."""
     out = tmp_path / "stopped"
-    arguments = [sys.executable, "-m", "headstart", "fit", str(textile), "--out", str(out)]
+    arguments = [sys.executable, "-m", "headstart", "fit", str(textile), *STARTER, "--out", str(out)]
     process = subprocess.Popen(arguments, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
     while process.poll() is None and not list(own_cache.glob("engines/*.precision.json")):
         time.sleep(0.01)
@@ -239,7 +241,7 @@ def test_first_fit_on_a_pipe_says_only_what_is_ours(questions, tmp_path, command
 
 def test_two_fits_at_once_on_one_cache(photos, tmp_path, own_cache):
     started = [
-        subprocess.Popen([sys.executable, "-m", "headstart", "fit", str(photos), "--out", str(tmp_path / name)])
+        subprocess.Popen([sys.executable, "-m", "headstart", "fit", photos, *STARTER, "--out", tmp_path / name])
         for name in ("a", "b")
     ]
     assert [process.wait() for process in started] == [0, 0]

@@ -22,8 +22,8 @@ MAY_IMPORT = {
     "pretrained": GROUND | {"pretrained"},
     "evaluate": GROUND | {"evaluate"},
     "encode": GROUND | {"encode", "data.images", "data.texts"},
-    "adapt": GROUND | {"adapt"},
-    "choose": GROUND | {"choose", "pretrained.catalog"},
+    "adapt": GROUND | {"adapt", "data.split", "evaluate.calibrate"},
+    "choose": GROUND | {"choose", "pretrained.catalog", "encode", "adapt", "evaluate"},
 }
 
 

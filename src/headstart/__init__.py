@@ -17,10 +17,22 @@ _HOME = {
     "Prediction": "model",
     "check": "data",
     "models": "pretrained",
+    "rank": "ranking",
     "UserError": "errors",
     "HeadstartClassifier": "estimator",
 }
-__all__ = ["HeadstartClassifier", "Model", "Prediction", "UserError", "__version__", "check", "fit", "load", "models"]
+__all__ = [
+    "HeadstartClassifier",
+    "Model",
+    "Prediction",
+    "UserError",
+    "__version__",
+    "check",
+    "fit",
+    "load",
+    "models",
+    "rank",
+]
 
 if TYPE_CHECKING:
     from headstart.data import check as check
@@ -31,6 +43,7 @@ if TYPE_CHECKING:
     from headstart.model import Prediction as Prediction
     from headstart.model import load as load
     from headstart.pretrained import models as models
+    from headstart.ranking import rank as rank
 
 
 def __getattr__(name: str) -> Any:

@@ -50,6 +50,7 @@ def fit(  # noqa: PLR0913 - one argument an option
     task: Annotated[str, typer.Option(help="auto, image-classification or text-classification.")] = "auto",
     model: Annotated[str, typer.Option(help="auto, a catalog or hub name, or a folder.")] = "auto",
     how: Annotated[str, typer.Option(help="auto or probe.")] = "auto",
+    budget: Annotated[str, typer.Option(help="Time, for example 90s, 2m, 1h; choosing takes up to a quarter.")] = "2m",
     test: Annotated[str, typer.Option(help="Share kept for the test, or a path with test examples.")] = "0.2",
     out: Annotated[Path | None, typer.Option(help="Folder to save to. Default: the data's name + .headstart.")] = None,
     seed: Annotated[int, typer.Option(help="Another seed, another split.")] = 0,
@@ -71,6 +72,7 @@ def fit(  # noqa: PLR0913 - one argument an option
         kind=kind,
         model=model,
         how=how,
+        budget=budget,
         test=_share(test),
         seed=seed,
         out=out,
@@ -79,6 +81,31 @@ def fit(  # noqa: PLR0913 - one argument an option
         progress=_progress(as_json),
     )
     _print(fitted.summary, as_json, show.fit)
+
+
+@app.command()
+def rank(
+    data: Annotated[str, typer.Argument(help="Folder of class folders, or a table (csv, tsv, jsonl, parquet).")],
+    models: Annotated[str | None, typer.Option(help="Names or folders, with commas. Default: those at hand.")] = None,
+    budget: Annotated[str, typer.Option(help="Time for all models together, for example 90s, 2m, 1h.")] = "2m",
+    task: Annotated[str, typer.Option(help="auto, image-classification or text-classification.")] = "auto",
+    seed: Annotated[int, typer.Option(help="As for the fit that follows: its test part is not looked at.")] = 0,
+    text: Annotated[str | None, typer.Option(help="Column of texts.")] = None,
+    image: Annotated[str | None, typer.Option(help="Column of image paths.")] = None,
+    label: Annotated[str | None, typer.Option(help="Column of labels.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Say which pre-trained model suits the data, from one pass of each over a sample."""
+    from headstart.data.columns import Columns
+
+    kind = _kind(task)
+    columns = Columns(text=text, image=image, label=label)
+    names = None if models is None else [name.strip() for name in models.split(",") if name.strip()]
+    from headstart.choose import as_json as plain
+    from headstart.ranking import rank as run
+
+    found = run(data, models=names, kind=kind, budget=budget, seed=seed, columns=columns, progress=_progress(as_json))
+    _print(plain(found), as_json, show.ranking)
 
 
 @app.command()

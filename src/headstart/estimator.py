@@ -9,13 +9,12 @@ import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
-from headstart.adapt import fit_basis
+from headstart.adapt import fit_basis, fit_head
 from headstart.data import check
 from headstart.data.frame import kind_of, read_pairs
 from headstart.encode import encode
 from headstart.errors import DataError, ModelError
 from headstart.evaluate.metrics import softmax
-from headstart.fit import fit_head
 from headstart.pretrained import DEFAULT, load
 from headstart.values import Backbone, Dataset, Kind
 

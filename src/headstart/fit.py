@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -16,13 +17,13 @@ from typing import Any
 import numpy as np
 
 from headstart import __version__
-from headstart.adapt import fit_basis, lookalikes, probe
+from headstart.adapt import fit_basis, fit_head, lookalikes
 from headstart.adapt.basis import Basis
-from headstart.choose import plan
-from headstart.data import Columns, check, folds, known_images, read, read_with_test, split
-from headstart.encode import encode, table
+from headstart.choose import Budget, plan, seconds_of
+from headstart.choose import as_json as ranking_as_json
+from headstart.data import Columns, check, known_images, read, read_with_test, sample, split
+from headstart.encode import encode, image_hashes
 from headstart.evaluate import as_json, evaluate
-from headstart.evaluate.calibrate import temperature
 from headstart.evaluate.report import Provenance
 from headstart.matrix import take
 from headstart.model import Model
@@ -31,7 +32,7 @@ from headstart.progress import Progress, Silent
 from headstart.save import refuse_taken, save
 from headstart.values import Dataset, Features, Finding, Head, Kind, Plan, Scores, Split
 
-_MANY = 200_000  # examples x classes from which three folds are as good as five
+_CHOOSING = 0.25  # of the budget
 
 
 def fit(  # noqa: PLR0913 - the one public door: every option of the command line is a keyword here
@@ -41,6 +42,7 @@ def fit(  # noqa: PLR0913 - the one public door: every option of the command lin
     kind: Kind | None = None,
     model: str = "auto",
     how: str = "auto",
+    budget: float | str | None = None,
     test: float | str | Path = 0.2,
     seed: int = 0,
     out: str | Path | None = None,
@@ -55,8 +57,11 @@ def fit(  # noqa: PLR0913 - the one public door: every option of the command lin
             (image paths, PIL images, uint8 arrays, texts) with `labels`.
         labels: one a row, where `data` are inputs.
         kind: "image" or "text", where it cannot be seen.
-        model: a catalog name, a hub name or a folder; "auto" takes the starter.
+        model: a catalog name, a hub name or a folder; "auto" ranks the models at hand on a sample of the training part
+            and takes the cheapest of those that are as good as the best.
         how: "probe": a linear head on frozen features. "auto" is the same so far.
+        budget: wall time, "90s", "2m", "1h" or seconds; None: two minutes. Ranking takes at most a quarter of it, or
+            what the first model needs; nothing else is cut short so far.
         test: share of each class that is kept for the test, or a path with the test examples. Official parts in the
             data come first.
         seed: another seed, another split.
@@ -68,7 +73,7 @@ def fit(  # noqa: PLR0913 - the one public door: every option of the command lin
     Raises:
         UserError: the data, the model or the place to save cannot be used.
     """
-    progress, clock = progress or Silent(), _Clock()
+    progress, clock, time_left = progress or Silent(), _Clock(), Budget(seconds_of(budget))
     folder = _folder(data, out)
     if folder is not None:
         refuse_taken(folder, force=force)
@@ -76,12 +81,13 @@ def fit(  # noqa: PLR0913 - the one public door: every option of the command lin
     with clock("read"), progress.step("read"):
         dataset = _read(data, labels, kind, test, columns)
     with clock("check"), progress.step("check", len(dataset)) as advance:
-        dataset = check(dataset, known=known_images(_image_hashes(dataset)), advance=advance)
+        dataset = check(dataset, known=known_images(image_hashes(dataset.kind)), advance=advance)
     with clock("split"):
         parts = split(dataset, test=test if isinstance(test, float) else 0.2, seed=seed)
-    with clock("choose"), progress.step("choose"):
-        chosen = plan(dataset.kind, model=model, how=how)
-        backbone = load(chosen.model, kind=dataset.kind)
+    with clock("choose"), progress.step("choose") as advance:
+        opened, some = partial(load, kind=dataset.kind), sample(dataset, parts.train)
+        chosen = plan(some, model=model, how=how, load=opened, budget=time_left.share(_CHOOSING), advance=advance)
+        backbone = opened(chosen.model)
     with clock("encode"), progress.step("encode", len(dataset)) as advance:
         features = encode(dataset.inputs, _digests(dataset), backbone, advance=advance)
     with clock("adapt"), progress.step("adapt") as advance:
@@ -138,39 +144,6 @@ def _read(data: Any, labels: Any, kind: Kind | None, test: float | str | Path, c
     if isinstance(test, str | Path):
         return read_with_test(data, test, kind=kind, columns=columns)
     return read(data, labels=labels, kind=kind, columns=columns)
-
-
-def _image_hashes(dataset: Dataset) -> Any:
-    if dataset.kind != "image":
-        return None
-    return table("perceptual hash 1", width=4, about="perceptual hashes of images", dtype=np.uint64)
-
-
-def fit_head(
-    features: Features,
-    y: np.ndarray,
-    *,
-    basis: Basis,
-    classes: tuple[str, ...],
-    kind: Kind,
-    groups: np.ndarray,
-    digests: np.ndarray,
-    seed: int = 0,
-    advance: Callable[[int], None] = lambda _: None,
-) -> Head:
-    """The head for these (n, d) features and (n,) class indices; penalty and temperature from folds of them.
-
-    Duplicates, and photos that look alike, are held out together.
-
-    Args:
-        basis: of these features.
-        groups: (n,) int64, equal for duplicates. digests: (n, 32) uint8.
-    """
-    k = 3 if len(y) * len(classes) > _MANY else 5
-    if kind == "image":
-        groups = lookalikes.join(lookalikes.directions(basis, features.matrix), y, groups, at_least=k)
-    fold = folds(y, groups, digests, k=k, seed=seed)
-    return probe(features, y, basis=basis, classes=classes, fold=fold, temperature=temperature, advance=advance)
 
 
 def _adapt(
@@ -245,6 +218,8 @@ def _summary(
         "task": f"{dataset.kind}-classification",
         "model": model.backbone.name,
         "how": chosen.how,
+        "why": chosen.why,
+        "ranking": None if chosen.ranking is None else ranking_as_json(chosen.ranking),
         "classes": list(dataset.classes),
         "n_train": len(parts.train),
         "n_test": len(parts.test),
@@ -258,10 +233,18 @@ def _summary(
         "findings": [asdict(finding) for finding in findings],
         "notes": [*dataset.notes, *parts.notes],
         "versions": _versions(),
-        "cached": round(features.cached / max(1, len(dataset)), 6),
+        "cached": round(_known_before(features, chosen) / max(1, len(dataset)), 6),
         "seconds": clock.seconds(),
         "out": None if folder is None else str(folder),
     }
+
+
+def _known_before(features: Features, chosen: Plan) -> int:
+    """Rows that the store had when the fit began: without those that ranking added."""
+    if chosen.ranking is None:
+        return features.cached
+    row = next(row for row in chosen.ranking.rows if row.model == chosen.model)
+    return features.cached - (chosen.ranking.n - row.cached)
 
 
 def _versions() -> dict[str, str]:
@@ -284,4 +267,5 @@ def _provenance(dataset: Dataset, parts: Split, chosen: Plan, model: Model, cloc
         cross_validation=model.head.cross_validation,
         temperature=model.head.temperature,
         class_weights=model.head.class_weights,
+        ranking=chosen.ranking,
     )

@@ -6,7 +6,7 @@ Nothing here imports anything of ours, so that every room may import it.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
@@ -71,6 +71,21 @@ class Dataset:
         """(n,) int64 index of each label in `classes`; -1 where there is none."""
         index = {name: i for i, name in enumerate(self.classes)}
         return np.array([-1 if label is None else index[label] for label in self.labels], dtype=np.int64)
+
+    def take(self, rows: np.ndarray) -> Dataset:
+        """The examples in these rows; findings and notes stay with the whole."""
+        which = rows.tolist()
+        return replace(
+            self,
+            inputs=[self.inputs[row] for row in which],
+            labels=[self.labels[row] for row in which],
+            where=[self.where[row] for row in which],
+            parts=None if self.parts is None else [self.parts[row] for row in which],
+            groups=None if self.groups is None else self.groups[rows],
+            digests=None if self.digests is None else self.digests[rows],
+            findings=(),
+            notes=(),
+        )
 
     @property
     def rejected(self) -> tuple[Finding, ...]:
@@ -208,9 +223,56 @@ class Mistake:
 
 
 @dataclass(frozen=True)
+class Ranked:
+    """How well one pre-trained model suits a sample of the training part, each example judged unseen."""
+
+    model: str  # as `fit --model` takes it
+    log_loss: float  # nats, of a probe in cross-validation: what the order is by
+    behind: float  # log loss above the best model's
+    behind_error: float  # standard error of that, over the examples
+    accuracy: float  # of the same probe
+    accuracy_interval: Interval  # 95 %
+    logme: float  # evidence of a linear model, nats an example and class; higher is better
+    neighbours: float  # accuracy of the five nearest other examples
+    separation: float  # of the class means, where 1 is the most that shuffled labels gave; nan: too few examples
+    per_second: float | None  # examples encoded; None: too few were new to tell
+    cached: int  # examples of the sample that the store already knew
+    parameters: int | None
+    width: int
+
+    @property
+    def tied(self) -> bool:
+        """As good as the best, as far as this sample can tell."""
+        return self.behind <= self.behind_error
+
+
+@dataclass(frozen=True)
+class Untried:
+    """A model that was not ranked."""
+
+    model: str
+    why: str
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """Pre-trained models at the user's own data, best first."""
+
+    rows: tuple[Ranked, ...]
+    choice: str  # the cheapest of those that are as good as the best
+    untried: tuple[Untried, ...]
+    warnings: tuple[str, ...]
+    n: int  # training examples in the sample
+    classes: int
+    majority_accuracy: float  # of always answering the sample's most common class
+    seconds: float
+
+
+@dataclass(frozen=True)
 class Plan:
     """Which pre-trained model, and how to adapt it."""
 
     model: str
     how: Literal["probe"]
     why: str
+    ranking: Ranking | None = None  # None: there was nothing to choose from

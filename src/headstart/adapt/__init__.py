@@ -1,6 +1,7 @@
 """From features to trained weights."""
 
 from headstart.adapt.basis import fit_basis
+from headstart.adapt.head import fit_head, judge
 from headstart.adapt.probe import probe
 
-__all__ = ["fit_basis", "probe"]
+__all__ = ["fit_basis", "fit_head", "judge", "probe"]

@@ -37,13 +37,29 @@ class _Trial:
 
     solution: Solution
     temperature: float
-    log_loss: float  # at that temperature, since that is what the user gets
-    accuracy: float
+    losses: np.ndarray  # (n,) log loss of each example, at that temperature, since that is what the user gets
+    right: np.ndarray  # (n,) bool
     macro_recall: float
+
+    @property
+    def log_loss(self) -> float:
+        return float(self.losses.mean())
+
+    @property
+    def accuracy(self) -> float:
+        return float(self.right.mean())
 
     def row(self) -> dict[str, float]:
         told = {"log_loss": round(self.log_loss, 6), "accuracy": round(self.accuracy, 6)}
         return {"penalty": self.solution.penalty, **told}
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """How each example fared at the best penalty, by a head that did not learn from its fold."""
+
+    losses: np.ndarray  # (n,) log loss, nats
+    right: np.ndarray  # (n,) bool
 
 
 @dataclass(frozen=True)
@@ -117,11 +133,8 @@ def probe(
         temperature: held-out logits and y to a scalar; handed in, so that this room needs no other.
         advance: told 1 for each penalty tried.
     """
-    x = basis.transform(features.matrix)
-    if isinstance(x, np.ndarray):  # rows of a fold lie together, so that a problem skips the slices that it leaves out
-        order = np.argsort(fold, kind="stable")
-        x, y, fold = x[order], y[order], fold[order]
-    search = _Search(x, y, fold, basis, len(classes), temperature, advance)
+    search, order = _search(basis.transform(features.matrix), y, fold, basis, len(classes), temperature, advance)
+    y = y[order]
     weights, per_class = np.ones(len(y), dtype=np.float32), None
     best, rows = _best_penalty(search, weights)
     counts = np.bincount(y, minlength=len(classes))
@@ -143,6 +156,39 @@ def probe(
         cross_validation=tuple(rows),
         class_weights=named,
     )
+
+
+def cross_validate(
+    features: Features,
+    y: np.ndarray,
+    *,
+    basis: Basis,
+    n_classes: int,
+    fold: np.ndarray,
+    temperature: Callable[[np.ndarray, np.ndarray], float],
+) -> HeldOut:
+    """Only the search of `probe`, for its verdict on the features: no head is made. Arguments as there."""
+    search, order = _search(basis.transform(features.matrix), y, fold, basis, n_classes, temperature, lambda _: None)
+    best, _ = _best_penalty(search, np.ones(len(y), dtype=np.float32))
+    back = np.argsort(order)
+    return HeldOut(best.losses[back], best.right[back])
+
+
+def _search(
+    x: Matrix,
+    y: np.ndarray,
+    fold: np.ndarray,
+    basis: Basis,
+    n_classes: int,
+    temperature: Callable[[np.ndarray, np.ndarray], float],
+    advance: Callable[[int], None],
+) -> tuple[_Search, np.ndarray]:
+    """The search, and the order in which it has the rows."""
+    order = np.arange(len(y))
+    if isinstance(x, np.ndarray):  # rows of a fold lie together, so that a problem skips the slices that it leaves out
+        order = np.argsort(fold, kind="stable")
+        x = x[order]
+    return _Search(x, y[order], fold[order], basis, n_classes, temperature, advance), order
 
 
 def _best_penalty(search: _Search, weights: np.ndarray) -> tuple[_Trial, list[dict[str, float]]]:
@@ -171,11 +217,11 @@ def _held_out_logits(x: Matrix, number: np.ndarray, solution: Solution) -> np.nd
     return logits
 
 
-def _scores(logits: np.ndarray, y: np.ndarray) -> tuple[float, float, float]:
-    """Log loss, accuracy and mean recall."""
+def _scores(logits: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
+    """Each example's log loss, which are right, and mean recall."""
     shifted = logits - logits.max(axis=1, keepdims=True)
     loss = np.log(np.exp(shifted).sum(axis=1)) - shifted[np.arange(len(y)), y]
     right = logits.argmax(axis=1) == y
     counts = np.bincount(y, minlength=logits.shape[1])
     recall = np.bincount(y, weights=right, minlength=logits.shape[1])[counts > 0] / counts[counts > 0]
-    return float(loss.mean()), float(right.mean()), float(recall.mean())
+    return loss, right, float(recall.mean())

@@ -1,18 +1,55 @@
-"""The choice of model and way. So far: the starter of the kind of data, and the probe."""
+"""The choice of model and way."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+from headstart.choose.budget import Budget
+from headstart.choose.candidates import Load, at_hand
+from headstart.choose.rank import rank_models
 from headstart.errors import UserError
 from headstart.pretrained.catalog import DEFAULT
-from headstart.values import Kind, Plan
+from headstart.values import Dataset, Plan, Ranking
 
 _WAYS = ("auto", "probe")
 
 
-def plan(kind: Kind, *, model: str = "auto", how: str = "auto") -> Plan:
-    """Raises UserError for a way that does not exist (yet)."""
+def plan(
+    sample: Dataset,
+    *,
+    model: str = "auto",
+    how: str = "auto",
+    load: Load,
+    budget: Budget,
+    advance: Callable[[int], None] = lambda _: None,
+) -> Plan:
+    """The model that was asked for; or, for "auto", the one of those at hand that suits the sample best.
+
+    Args:
+        sample: checked examples of the training part. Nothing else of the data is seen here.
+        load: opens a model by name.
+        budget: for ranking; where only one model is at hand, nothing is ranked.
+
+    Raises:
+        UserError: a way that does not exist (yet).
+        ModelError: none of the models at hand can be used.
+    """
     if how not in _WAYS:
         raise UserError(f"unknown way {how!r}", where="--how", fix=f"one of: {', '.join(_WAYS)}")
-    if model == "auto":
-        return Plan(DEFAULT[kind], "probe", f"the packaged starter for {kind}s")
-    return Plan(model, "probe", "asked for")
+    if model != "auto":
+        return Plan(model, "probe", "asked for")
+    candidates = at_hand(sample.kind, load)
+    if len(candidates) < 2:
+        name = candidates[0].name if candidates else DEFAULT[sample.kind]  # loading it says what to install
+        return Plan(name, "probe", f"the only model for {sample.kind}s at hand")
+    ranking = rank_models(sample, candidates, budget=budget, advance=advance)
+    return Plan(ranking.choice, "probe", _why(ranking), ranking)
+
+
+def _why(ranking: Ranking) -> str:
+    best, tried = ranking.rows[0].model, len(ranking.rows)
+    if tried == 1:
+        return "the only model that there was time for"
+    if ranking.choice == best:
+        return f"the best of {tried} models on a sample of the training part"
+    return f"as good as {best}, the best of {tried} models on a sample of the training part, and cheaper"

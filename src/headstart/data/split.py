@@ -9,11 +9,15 @@ from __future__ import annotations
 import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Sequence
+from itertools import chain
 
 import numpy as np
 
 from headstart.errors import DataError
 from headstart.values import Dataset, Finding, Split
+
+_FEWEST_OF_A_CLASS = 5  # examples in a sample: one a fold
+_SAMPLING = 2**64  # a seed that no split has, or what the split left would decide what is sampled
 
 
 def split(dataset: Dataset, *, test: float = 0.2, seed: int = 0) -> Split:
@@ -58,6 +62,27 @@ def folds(y: np.ndarray, groups: np.ndarray, digests: np.ndarray, *, k: int = 5,
             here[target] += len(rows)
             sizes[target] += len(rows)
     return fold
+
+
+def sample(dataset: Dataset, rows: np.ndarray, *, most: int = 600) -> Dataset:
+    """About `most` of the examples in `rows`, all of them where they are few: each class by its share, at least five.
+
+    Groups come whole, as far as a class has room. Which ones, a hash of their bytes says that is the same whatever the
+    seed of the split: so another split samples mostly what was encoded before.
+
+    Args:
+        dataset: checked.
+        rows: (n,) of the training part.
+    """
+    y, digests = dataset.y[rows], _digests(dataset)[rows]
+    if len(rows) <= most:
+        return dataset.take(rows)
+    share, counts = most / len(rows), np.bincount(y)
+    taken: list[int] = []
+    for label, members in _groups_by_class(y, _groups(dataset)[rows], digests, _SAMPLING).items():
+        room = max(_FEWEST_OF_A_CLASS, round(share * int(counts[label])))
+        taken += list(chain.from_iterable(members))[:room]
+    return dataset.take(rows[np.sort(taken)])
 
 
 def _groups(dataset: Dataset) -> np.ndarray:

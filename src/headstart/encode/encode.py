@@ -45,13 +45,22 @@ def encode(
     precision = known_precision(backbone) or choose_precision(backbone, _sample(inputs, backbone))
     key = features_key(backbone, precision)
     store = table(key, width=backbone.width, about=f"{backbone.name}, {precision}")
-    missing = _first_of_each(digests, np.flatnonzero(store.find(digests) < 0))
-    cached = len(inputs) - len(missing)
+    new = _first_of_each(digests, np.flatnonzero(store.find(digests) < 0))
+    cached = len(inputs) - len(new)
     advance(cached)
-    if len(missing):
-        _compute(inputs, digests, missing, backbone, precision, store, workers, advance)
+    if len(new):
+        _compute(inputs, digests, new, backbone, precision, store, workers, advance)
         store = table(key, width=backbone.width, about=f"{backbone.name}, {precision}")
     return Features(store.matrix(store.find(digests)), key, cached)
+
+
+def missing(digests: np.ndarray, backbone: Backbone) -> int:
+    """How many of these (n, 32) keys `encode` would have to compute."""
+    precision = known_precision(backbone)
+    if precision is None:  # never run on this machine
+        return len(digests)
+    store = table(features_key(backbone, precision), width=backbone.width, about=f"{backbone.name}, {precision}")
+    return len(_first_of_each(digests, np.flatnonzero(store.find(digests) < 0)))
 
 
 def features_key(backbone: Backbone, precision: str) -> str:

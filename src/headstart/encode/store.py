@@ -21,7 +21,7 @@ import numpy as np
 
 from headstart.matrix import room_for
 from headstart.places import cache_folder, write_whole
-from headstart.values import Matrix
+from headstart.values import Kind, Matrix
 
 _GATHERED = 8192  # rows read at a time
 _HALF_MAX = 6.0e4  # float16 ends at 65,504; rows with larger values are kept in float32
@@ -110,6 +110,13 @@ def table(key: str, *, width: int, about: str, dtype: type[np.generic] | None = 
     if not (folder / "about.json").exists():
         write_whole(folder / "about.json", json.dumps({"about": about, "key": key, "width": width}))
     return Table(folder, width, dtype=dtype)
+
+
+def image_hashes(kind: Kind) -> Table | None:
+    """The table of perceptual hashes, for `check`; None for texts, which have none."""
+    if kind != "image":
+        return None
+    return table("perceptual hash 1", width=4, about="perceptual hashes of images", dtype=np.uint64)
 
 
 def tables() -> Iterator[TableInfo]:

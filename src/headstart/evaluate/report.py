@@ -10,7 +10,7 @@ from html import escape
 import numpy as np
 
 from headstart.evaluate.style import CSS
-from headstart.values import ClassScore, Finding, Mistake, Scores
+from headstart.values import ClassScore, Finding, Mistake, Ranking, Scores
 
 MATRIX_CLASSES = 25  # above this a confusion matrix is too wide to read
 PAIRS = 25
@@ -35,6 +35,7 @@ class Provenance:
     cross_validation: tuple[dict[str, float], ...] = ()  # a row a penalty
     temperature: float = 1.0
     class_weights: dict[str, float] | None = None
+    ranking: Ranking | None = None  # that the model was chosen from
 
 
 def report(scores: Scores, provenance: Provenance) -> str:
@@ -253,6 +254,8 @@ def _made(p: Provenance) -> str:
     body = '<dl class="facts">' + "".join(f"<div><dt>{a}</dt><dd>{b}</dd></div>" for a, b in facts) + "</dl>"
     if p.notes:
         body += "<h3>Notes</h3><ul>" + "".join(f"<li>{_text(note)}</li>" for note in p.notes) + "</ul>"
+    if p.ranking:
+        body += _chosen_from(p.ranking)
     if p.cross_validation:
         names = list(p.cross_validation[0])
         rows = (
@@ -266,6 +269,23 @@ def _made(p: Provenance) -> str:
         rows = (f'<td>{_text(k)}</td><td class="n">{w:.3g}</td>' for k, w in p.class_weights.items())
         body += "<h3>Class weights</h3>" + _table(("Class", "Weight"), rows, label="Class weights", numbers=(1,))
     return _section("How it was made", "The test part took no part in any choice below.", body)
+
+
+def _chosen_from(ranking: Ranking) -> str:
+    rows = (
+        f"<td>{_text(r.model)}{' (taken)' if r.model == ranking.choice else ''}</td><td>{_bar(r.accuracy)}</td>"
+        f'<td class="n">{r.log_loss:.3f}</td><td class="n">{r.logme:.3f}</td><td>{_bar(r.neighbours)}</td>'
+        for r in ranking.rows
+    )
+    head = ("Pre-trained model", "Accuracy", "Log loss", "LogME", "Nearest neighbours")
+    note = (
+        f"Cross-validated on {ranking.n:,} training examples. The cheapest was taken of those whose log loss is within "
+        "one standard error of the lowest."
+    )
+    others = [f"not tried: {_text(u.model)} ({_text(u.why)})" for u in ranking.untried]
+    said = "".join(f"<li>{line}</li>" for line in (*map(_text, ranking.warnings), *others))
+    table = _table(head, rows, label="Pre-trained models", numbers=(2, 3))
+    return f'<h3>Chosen from</h3><p class="small">{note}</p>{table}' + (f"<ul>{said}</ul>" if said else "")
 
 
 def _section(title: str, note: str, body: str) -> str:

@@ -1,0 +1,72 @@
+"""The head for a user's features, with everything that must be decided from them: folds, penalty, temperature."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from headstart.adapt import lookalikes
+from headstart.adapt.basis import Basis
+from headstart.adapt.probe import HeldOut, cross_validate, probe
+from headstart.data.split import folds
+from headstart.evaluate.calibrate import temperature
+from headstart.values import Features, Head, Kind
+
+_MANY = 200_000  # examples x classes from which three folds are as good as five
+
+
+def fit_head(
+    features: Features,
+    y: np.ndarray,
+    *,
+    basis: Basis,
+    classes: tuple[str, ...],
+    kind: Kind,
+    groups: np.ndarray,
+    digests: np.ndarray,
+    seed: int = 0,
+    advance: Callable[[int], None] = lambda _: None,
+) -> Head:
+    """The head for these (n, d) features and (n,) class indices; penalty and temperature from folds of them.
+
+    Duplicates, and photos that look alike, are held out together.
+
+    Args:
+        basis: of these features.
+        groups: (n,) int64, equal for duplicates. digests: (n, 32) uint8.
+    """
+    fold = _folds(features, y, basis, len(classes), kind, groups, digests, seed)
+    return probe(features, y, basis=basis, classes=classes, fold=fold, temperature=temperature, advance=advance)
+
+
+def judge(
+    features: Features,
+    y: np.ndarray,
+    *,
+    basis: Basis,
+    n_classes: int,
+    kind: Kind,
+    groups: np.ndarray,
+    digests: np.ndarray,
+    seed: int = 0,
+) -> HeldOut:
+    """How such a head does on each example while it is held out. Arguments as in `fit_head`."""
+    fold = _folds(features, y, basis, n_classes, kind, groups, digests, seed)
+    return cross_validate(features, y, basis=basis, n_classes=n_classes, fold=fold, temperature=temperature)
+
+
+def _folds(
+    features: Features,
+    y: np.ndarray,
+    basis: Basis,
+    n_classes: int,
+    kind: Kind,
+    groups: np.ndarray,
+    digests: np.ndarray,
+    seed: int,
+) -> np.ndarray:
+    k = 3 if len(y) * n_classes > _MANY else 5
+    if kind == "image":
+        groups = lookalikes.join(lookalikes.directions(basis, features.matrix), y, groups, at_least=k)
+    return folds(y, groups, digests, k=k, seed=seed)

@@ -1,0 +1,47 @@
+"""How long something may take."""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass, field
+
+from headstart.errors import UserError
+
+DEFAULT_SECONDS = 120.0
+_UNITS = {"s": 1, "m": 60, "h": 3600}
+
+
+@dataclass(frozen=True)
+class Budget:
+    """Wall seconds, counted from when it was made."""
+
+    seconds: float
+    begun: float = field(default_factory=time.perf_counter)
+
+    @property
+    def left(self) -> float:
+        return self.seconds - (time.perf_counter() - self.begun)
+
+    def share(self, part: float) -> Budget:
+        """A budget that begins now, with this part of the whole, or what is left of it."""
+        return Budget(max(0.0, min(part * self.seconds, self.left)))
+
+
+def seconds_of(budget: float | str | None) -> float:
+    """Seconds of "90s", "2m", "1h", "90" or a number; None: two minutes.
+
+    Raises:
+        UserError: anything else, or not above 0.
+    """
+    if budget is None:
+        return DEFAULT_SECONDS
+    text = str(budget).strip().lower()
+    unit = text[-1:] if text[-1:] in _UNITS else ""
+    try:
+        seconds = float(text.removesuffix(unit)) * _UNITS.get(unit, 1)
+    except ValueError:
+        seconds = math.nan
+    if not 0 < seconds < math.inf:
+        raise UserError(f"not a time: {budget!r}", where="--budget", fix="for example 90s, 2m or 1h; more than 0")
+    return seconds

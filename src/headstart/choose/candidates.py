@@ -1,0 +1,40 @@
+"""The models that come into question, in the order in which they are tried."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from functools import partial
+
+from headstart.choose.rank import Candidate
+from headstart.pretrained.catalog import DEFAULT, Card, find, models
+from headstart.values import Backbone, Kind
+
+Load = Callable[[str], Backbone]
+
+
+def at_hand(kind: Kind, load: Load) -> list[Candidate]:
+    """The catalog's models for this kind of data that are on this machine: the starter first, then cheaper ones."""
+    cards = sorted((c for c in models() if c.kind == kind and c.path is not None), key=lambda c: (_cost(c), c.name))
+    cards.sort(key=lambda card: card.name != DEFAULT[kind])
+    return [Candidate(card.name, _cost(card), card.parameters, partial(load, card.name)) for card in cards]
+
+
+def named(names: Sequence[str], load: Load) -> list[Candidate]:
+    """These models, cheaper ones first. All are opened here, so that a wrong name is known before work begins.
+
+    Raises:
+        ModelError: unknown, not on this machine, or made for another kind of data.
+    """
+    return sorted((_opened(name, load) for name in dict.fromkeys(names)), key=lambda candidate: candidate.cost)
+
+
+def _opened(name: str, load: Load) -> Candidate:
+    backbone, card = load(name), find(name)
+    cost, parameters = (math.inf, None) if card is None else (_cost(card), card.parameters)
+    return Candidate(name, cost, parameters, lambda: backbone)
+
+
+def _cost(card: Card) -> float:
+    """Of one example, roughly: weights are used once for each place in an image, and places grow with its area."""
+    return card.parameters * (card.size**2 if card.kind == "image" else 1)

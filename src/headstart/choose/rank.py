@@ -1,0 +1,255 @@
+"""Which pre-trained model suits the user's data, from one pass of each over a sample of the training part.
+
+The order is by the log loss of a probe in cross-validation: what `fit` would do with the model, in small. Log loss says
+of every example how sure the model is, accuracy only on which side it fell; against full fits, log loss agrees best
+with what came out (docs/choosing.md, bench/rank.py).
+
+How many models are tried depends on the time there is. The sample does not: whatever is tried is ranked alike on every
+machine.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from headstart.adapt import fit_basis, judge
+from headstart.choose import evidence
+from headstart.choose.budget import Budget
+from headstart.encode import encode, missing
+from headstart.errors import ModelError
+from headstart.evaluate.intervals import wilson
+from headstart.values import Backbone, Dataset, Features, Ranked, Ranking, Untried
+
+_ENOUGH_TO_TIME = 32  # newly encoded examples, after the first batches
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A model that may be tried."""
+
+    name: str
+    cost: float  # of one example, in any unit that all candidates share; inf: unknown
+    parameters: int | None
+    load: Callable[[], Backbone]
+
+
+@dataclass(frozen=True)
+class _Trial:
+    candidate: Candidate
+    told: Ranked
+    losses: np.ndarray  # (n,) of each example while held out
+    speed: _Speed | None  # None: nothing was new
+
+
+@dataclass(frozen=True)
+class _Speed:
+    """Of an encoding that did something."""
+
+    start_up: float  # seconds until the first batch was done: loading, converting, compiling
+    a_cost: float  # seconds after that, by example and cost
+
+
+class _OutOfTimeError(Exception):
+    """Ends an encoding from within; what it has done is kept."""
+
+
+@dataclass
+class _Watch:
+    """Hears of each batch that is done, passes it on, and ends the encoding when its time is up."""
+
+    total: int
+    budget: Budget | None  # None: as long as it takes
+    advance: Callable[[int], None]
+    begun: float = field(default_factory=time.perf_counter)
+    done: int = 0
+    batches: list[tuple[float, int]] = field(default_factory=list)  # when, how many
+
+    def __call__(self, count: int) -> None:
+        self.done += count
+        self.batches.append((time.perf_counter(), count))
+        self.advance(count)
+        if self.budget is not None and self.budget.left < 0 and self.done < self.total:
+            raise _OutOfTimeError
+
+    def speed(self, cost: float) -> _Speed | None:
+        """The first call told what was known, the second waited for the engine."""
+        if len(self.batches) < 2:
+            return None
+        running = self.batches[-1][0] - self.batches[1][0]
+        count = sum(count for _, count in self.batches[2:])
+        return _Speed(self.batches[1][0] - self.begun, running / (max(1, count) * cost))
+
+    def per_second(self) -> float | None:
+        """Examples a second once it runs."""
+        count = sum(count for _, count in self.batches[2:])
+        if count < _ENOUGH_TO_TIME:
+            return None
+        return count / max(1e-9, self.batches[-1][0] - self.batches[1][0])
+
+
+def rank_models(
+    sample: Dataset,
+    candidates: Sequence[Candidate],
+    *,
+    budget: Budget,
+    advance: Callable[[int], None] = lambda _: None,
+) -> Ranking:
+    """Try one candidate after the other while time lasts; the first is tried whatever it takes.
+
+    Args:
+        sample: checked examples of the training part.
+        candidates: in the order in which they are tried.
+        advance: told how many more examples a candidate has encoded.
+
+    Raises:
+        ModelError: none of the candidates can be used.
+    """
+    begun = time.perf_counter()
+    trials: list[_Trial] = []
+    untried: list[Untried] = []
+    for candidate in candidates:
+        speeds = [trial.speed for trial in trials if trial.speed is not None]
+        found = _try(candidate, sample, budget if trials else None, speeds, advance)
+        if isinstance(found, _Trial):
+            trials.append(found)
+        else:
+            untried.append(found)
+    if not trials:
+        raise ModelError(untried[0].why, where=untried[0].model, fix="name another --model")
+    rows, choice = _ordered(trials)
+    counts = np.bincount(sample.y, minlength=len(sample.classes))
+    majority = float(counts.max() / len(sample))
+    return Ranking(
+        rows=rows,
+        choice=choice,
+        untried=tuple(untried),
+        warnings=tuple(_warnings(rows, majority)),
+        n=len(sample),
+        classes=len(sample.classes),
+        majority_accuracy=majority,
+        seconds=time.perf_counter() - begun,
+    )
+
+
+def as_json(ranking: Ranking) -> dict[str, Any]:
+    """Plain Python values, figures rounded to 6 digits, nan as None."""
+    rows = []
+    for row in ranking.rows:
+        interval = row.accuracy_interval
+        plain = {name: _plain(value) for name, value in asdict(row).items()}
+        rows.append({**plain, "accuracy_interval": [_plain(interval.low), _plain(interval.high)], "tied": row.tied})
+    told = {name: _plain(value) for name, value in asdict(ranking).items()}
+    return {**told, "rows": rows, "untried": [asdict(u) for u in ranking.untried], "warnings": list(ranking.warnings)}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, float):
+        return round(value, 6) if math.isfinite(value) else None
+    return value
+
+
+def _try(
+    candidate: Candidate,
+    sample: Dataset,
+    budget: Budget | None,
+    speeds: Sequence[_Speed],
+    advance: Callable[[int], None],
+) -> _Trial | Untried:
+    if budget is not None and budget.left <= 0:
+        return Untried(candidate.name, f"no time left of {budget.seconds:.0f} s")
+    try:
+        backbone = candidate.load()
+    except ModelError as error:
+        return Untried(candidate.name, error.what)
+    digests = _required(sample.digests)
+    needed = _needed(missing(digests, backbone), candidate.cost, speeds)
+    if budget is not None and needed > budget.left:
+        return Untried(
+            candidate.name, f"would take about {needed:.0f} s, {budget.left:.0f} of {budget.seconds:.0f} left"
+        )
+    watch = _Watch(len(sample), budget, advance)
+    try:
+        features = encode(sample.inputs, digests, backbone, advance=watch)
+    except _OutOfTimeError:
+        seconds = 0.0 if budget is None else budget.seconds
+        why = f"stopped after {watch.done} of {len(sample)} examples, when its {seconds:.0f} s were over"
+        return Untried(candidate.name, why)
+    return _judged(candidate, sample, features, watch)
+
+
+def _needed(new: int, cost: float, speeds: Sequence[_Speed]) -> float:
+    """Seconds that so many new examples will take; 0 where nothing is known, for a watch ends what takes too long."""
+    if not new or not speeds or not math.isfinite(cost):
+        return 0.0
+    return speeds[-1].start_up + new * cost * max(speed.a_cost for speed in speeds)
+
+
+def _judged(candidate: Candidate, sample: Dataset, features: Features, watch: _Watch) -> _Trial:
+    matrix, y, groups = features.matrix[:], sample.y, _required(sample.groups)
+    held_out = judge(
+        features,
+        y,
+        basis=fit_basis(matrix),
+        n_classes=len(sample.classes),
+        kind=sample.kind,
+        groups=groups,
+        digests=_required(sample.digests),
+    )
+    told = Ranked(
+        model=candidate.name,
+        log_loss=float(held_out.losses.mean()),
+        behind=0.0,
+        behind_error=0.0,
+        accuracy=float(held_out.right.mean()),
+        accuracy_interval=wilson(int(held_out.right.sum()), len(sample)),
+        logme=evidence.logme(matrix, y, n_classes=len(sample.classes)),
+        neighbours=evidence.neighbours(matrix, y, groups, n_classes=len(sample.classes)),
+        separation=evidence.separation(matrix, y, groups),
+        per_second=watch.per_second(),
+        cached=features.cached,
+        parameters=candidate.parameters,
+        width=matrix.shape[1],
+    )
+    return _Trial(candidate, told, held_out.losses, watch.speed(candidate.cost))
+
+
+def _ordered(trials: Sequence[_Trial]) -> tuple[tuple[Ranked, ...], str]:
+    """Best first, each with how far it is behind the best; and the cheapest of those that are not clearly behind.
+
+    Both models judged the same examples, so what counts is the spread of the differences, not of the losses. Taking the
+    simplest within one standard error is Breiman's rule (Classification and Regression Trees, 1984, section 3.4.3).
+    """
+    ordered = sorted(trials, key=lambda trial: (trial.told.log_loss, trial.candidate.cost))
+    rows = []
+    for trial in ordered:
+        behind = trial.losses.astype(np.float64) - ordered[0].losses
+        error = float(behind.std() / math.sqrt(len(behind)))
+        rows.append(replace(trial.told, behind=float(behind.mean()), behind_error=error))
+    tied = [trial.candidate for trial, row in zip(ordered, rows, strict=True) if row.tied]
+    return tuple(rows), min(tied, key=lambda candidate: candidate.cost).name
+
+
+def _warnings(rows: Sequence[Ranked], majority: float) -> Iterator[str]:
+    best = rows[0]
+    if best.accuracy_interval.low <= majority:
+        yield (
+            f"hardly better than chance: the best model is right in {best.accuracy:.1%} of the examples, always "
+            f"answering the most common class in {majority:.1%}"
+        )
+    if all(row.separation < 1 for row in rows):  # nan: too few examples to tell
+        yield (
+            "the pre-training looks unrelated to these data: to every model tried, examples of a class are no more "
+            "alike than with shuffled labels"
+        )
+
+
+def _required(column: np.ndarray | None) -> np.ndarray:
+    if column is None:
+        raise ValueError("ranking needs a checked dataset")
+    return column
