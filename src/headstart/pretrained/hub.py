@@ -8,12 +8,10 @@ with what the hub announces before they are given a name in the cache.
 
 from __future__ import annotations
 
-import errno
-import io
-import json
 import logging
 import re
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,6 +19,7 @@ from typing import Any
 
 from headstart.errors import ModelError
 from headstart.pretrained import catalog
+from headstart.pretrained.hub_errors import folder_name, nearest, no_room, other_weights, plain_errors
 from headstart.pretrained.weights import file_sha256
 
 Told = Callable[[int, int], None]  # bytes there, bytes in all
@@ -37,6 +36,8 @@ _WANTED = (  # by full name, so nothing else comes: no code, no pickles, no othe
 )
 _MOST_BYTES = 20 * 10**9
 _PATIENCE = 10.0  # seconds for the hub to answer
+_PAUSE = 1.0  # seconds, after a cut
+_PARTIAL_CONTENT = 206
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -55,12 +56,12 @@ def fetch(repo: str, *, sha256: str = "", progress: Told | None = None) -> Path:
     if folder is None:
         from huggingface_hub import snapshot_download
 
-        with _plain_errors(repo), _quiet():
+        with plain_errors(repo), _quiet():
             commit, files = _announced(repo)
             weights = files["model.safetensors"]
             announced = weights.lfs.sha256 if weights.lfs else ""
             if sha256 and announced and announced != sha256:
-                raise _other_weights(repo, found=announced, expected=sha256)
+                raise other_weights(repo, found=announced, expected=sha256)
             if _SHA256.fullmatch(announced):
                 _download_weights(repo, commit, announced, weights.size, progress)
             folder = Path(snapshot_download(repo, allow_patterns=list(_WANTED), max_workers=2))
@@ -87,7 +88,7 @@ def _on_this_machine(repo: str) -> Path | None:
     try:
         folder = Path(snapshot_download(repo, allow_patterns=list(_WANTED), local_files_only=True))
     except HFValidationError:
-        fix = _nearest(repo) or "headstart models lists what is at hand"
+        fix = nearest(repo) or "headstart models lists what is at hand"
         raise ModelError(f"no such folder, and no valid hub name: {repo!r}", where="--model", fix=fix) from None
     except LocalEntryNotFoundError:
         return None
@@ -126,7 +127,7 @@ def _announced(repo: str) -> tuple[str, dict[str, Any]]:
     there = next(folder for folder in (cache, *cache.absolute().parents) if folder.exists())
     free = shutil.disk_usage(there).free
     if size > free:
-        raise _no_room(repo, f"it needs {size / 1e9:.1f} GB, {free / 1e9:.1f} GB are free")
+        raise no_room(repo, f"it needs {size / 1e9:.1f} GB, {free / 1e9:.1f} GB are free")
     return str(info.sha), files
 
 
@@ -137,10 +138,9 @@ def _download_weights(repo: str, commit: str, sha256: str, size: int, progress: 
         ModelError: their bytes are not those that the hub announces; they are removed.
     """
     from huggingface_hub import constants, hf_hub_url
-    from huggingface_hub.file_download import http_get, repo_folder_name
-    from huggingface_hub.utils import WeakFileLock, build_hf_headers
+    from huggingface_hub.utils import WeakFileLock
 
-    cache, name = Path(constants.HF_HUB_CACHE), repo_folder_name(repo_id=repo, repo_type="model")
+    cache, name = Path(constants.HF_HUB_CACHE), folder_name(repo)
     blob = cache / name / "blobs" / sha256
     partial = blob.with_name(f"{sha256}.incomplete")
     lock = cache / ".locks" / name / f"{sha256}.lock"  # the client's own: two runs do not write one file
@@ -151,34 +151,49 @@ def _download_weights(repo: str, commit: str, sha256: str, size: int, progress: 
             return
         if partial.exists() and partial.stat().st_size > size:
             partial.unlink()
-        with _Counted(partial, size, progress) as file, _bars(shown=progress is None):
-            http_get(
-                hf_hub_url(repo, "model.safetensors", revision=commit),
-                file,  # type: ignore[arg-type]
-                resume_size=file.tell(),
-                headers=build_hf_headers(),
-                expected_size=size,
-                displayed_filename=f"{repo} model.safetensors",
-            )
+        with _bar(repo, size, progress) as told:
+            _go_on(hf_hub_url(repo, "model.safetensors", revision=commit), partial, size, told)
         found = file_sha256(partial)
         if found != sha256:
             partial.unlink()
-            raise _other_weights(repo, found=found, expected=sha256)
+            raise other_weights(repo, found=found, expected=sha256)
         partial.replace(blob)
 
 
-class _Counted(io.BufferedWriter):
-    """A file that is appended to and says how long it is."""
+def _go_on(url: str, partial: Path, size: int, told: Told) -> None:
+    """Ask for what is missing, again and again as long as each answer brings something."""
+    from huggingface_hub.errors import HfHubHTTPError, HTTPError
 
-    def __init__(self, path: Path, total: int, progress: Told | None) -> None:
-        super().__init__(io.FileIO(path, "ab"))
-        self._total, self._progress = total, progress
+    there = partial.stat().st_size if partial.exists() else 0
+    while there < size:
+        try:
+            _append(url, partial, there, size, told)
+        except HfHubHTTPError:
+            raise
+        except HTTPError:  # the line was cut
+            if not partial.exists() or partial.stat().st_size <= there:
+                raise
+            time.sleep(_PAUSE)
+        before, there = there, partial.stat().st_size
+        if there <= before:
+            return  # a whole answer, and nothing in it: the hash will say so
 
-    def write(self, data: Any) -> int:
-        written = super().write(data)
-        if self._progress is not None:
-            self._progress(self.tell(), self._total)
-        return written
+
+def _append(url: str, partial: Path, start: int, size: int, told: Told) -> None:
+    from huggingface_hub import get_session
+    from huggingface_hub.utils import build_hf_headers, hf_raise_for_status
+
+    headers = {**build_hf_headers(), "Accept-Encoding": "identity"}
+    if start:
+        headers["Range"] = f"bytes={start}-"
+    with get_session().stream("GET", url, headers=headers, timeout=_PATIENCE) as answer:
+        hf_raise_for_status(answer)
+        with partial.open("ab" if answer.status_code == _PARTIAL_CONTENT else "wb") as file:
+            for chunk in answer.iter_bytes():
+                file.write(chunk)
+                told(file.tell(), size)
+                if file.tell() > size:
+                    return  # not the file that was announced: the hash will say so
 
 
 def _verify(weights: Path, repo: str, sha256: str) -> None:
@@ -191,126 +206,44 @@ def _verify(weights: Path, repo: str, sha256: str) -> None:
     if _SHA256.fullmatch(blob.name) and blob.name != found:
         weights.unlink()
         blob.unlink(missing_ok=True)
-        raise _other_weights(repo, found=found, expected=blob.name)
+        raise other_weights(repo, found=found, expected=blob.name)
     if sha256 and found != sha256:
-        raise _other_weights(repo, found=found, expected=sha256)
-
-
-@contextmanager
-def _plain_errors(repo: str) -> Iterator[None]:
-    """The client raises its own errors, its HTTP library's and the system's: each becomes one or two lines."""
-    from huggingface_hub import constants
-    from huggingface_hub.errors import (  # HTTPError: of the HTTP library that this version of the client has
-        FileMetadataError,
-        GatedRepoError,
-        HfHubHTTPError,
-        HTTPError,
-        LocalEntryNotFoundError,
-        OfflineModeIsEnabled,
-        RepositoryNotFoundError,
-    )
-
-    page = f"{constants.ENDPOINT}/{repo}"
-    try:
-        yield
-    except OfflineModeIsEnabled:
-        raise ModelError(
-            f"{repo} is not on this machine; it comes from the hub, and HF_HUB_OFFLINE is set",
-            where="--model",
-            fix=_nearest(repo) or "unset it once, with a network: the model is kept",
-        ) from None
-    except GatedRepoError:
-        raise ModelError("its licence has to be accepted first", where=page, fix=f"{_LOGIN}, after that") from None
-    except RepositoryNotFoundError:
-        raise ModelError(
-            f"the hub has no model {repo} (or it is private)", where="--model", fix=_nearest(repo) or _LOGIN
-        ) from None
-    except HfHubHTTPError as error:
-        code = error.response.status_code
-        if code in (401, 403):
-            raise ModelError(f"the hub refuses access ({code})", where=page, fix=_LOGIN) from None
-        raise ModelError(f"the hub answers {code}", where=page, fix="try again later") from None
-    except (HTTPError, FileMetadataError, LocalEntryNotFoundError, json.JSONDecodeError) as error:
-        raise _unreachable(repo, error) from error
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise _no_room(repo, str(error.strerror)) from None
-        if error.errno in (errno.EACCES, errno.EROFS, errno.EPERM):
-            raise ModelError(
-                f"the hub's cache cannot be written: {error.strerror}", where=constants.HF_HUB_CACHE, fix=_OTHER_CACHE
-            ) from None
-        raise _unreachable(repo, error) from error
-
-
-_LOGIN = "log in: hf auth login"
-_OTHER_CACHE = "set HF_HOME to a folder with room that can be written"
-
-
-def _unreachable(repo: str, error: Exception) -> ModelError:
-    from huggingface_hub import constants
-
-    name = f"models--{repo.replace('/', '--')}"
-    partial = max(
-        (file.stat().st_size for file in (Path(constants.HF_HUB_CACHE) / name / "blobs").glob("*.incomplete")),
-        default=0,
-    )
-    reason = next(iter(str(error).strip().splitlines()), type(error).__name__)[:120]
-    if partial:
-        return ModelError(
-            f"the download of {repo} was cut after {partial / 1e6:.1f} MB: {reason}",
-            where=constants.ENDPOINT,
-            fix="run the same command again: it goes on from there",
-        )
-    return ModelError(
-        f"{repo} is not on this machine; it comes from the hub, and {constants.ENDPOINT} cannot be reached: {reason}",
-        where="--model",
-        fix=_nearest(repo) or "run it once with a network: the model is kept",
-    )
-
-
-def _no_room(repo: str, what: str) -> ModelError:
-    from huggingface_hub import constants
-
-    return ModelError(f"no room for {repo}: {what}", where=constants.HF_HUB_CACHE, fix=f"free some, or {_OTHER_CACHE}")
-
-
-def _other_weights(repo: str, *, found: str, expected: str) -> ModelError:
-    return ModelError(
-        f"wrong weights: sha256 {found[:12]}..., expected {expected[:12]}...",
-        where=f"{repo}/model.safetensors",
-        fix="damaged on the way, or another version: run it again; if it stays, do not use them",
-    )
-
-
-def _nearest(repo: str) -> str:
-    near = catalog.nearest(repo.removeprefix("timm/"))
-    return f"did you mean {near}?" if near else ""
+        raise other_weights(repo, found=found, expected=sha256)
 
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """The client warns of each try again; what matters is told once, at the end."""
-    logger = logging.getLogger("huggingface_hub")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        with _bars(shown=False):
-            yield
-    finally:
-        logger.setLevel(level)
-
-
-@contextmanager
-def _bars(*, shown: bool) -> Iterator[None]:
+    """No bars of the client's for files of a few bytes, and no warning of each try: the end is told, once."""
     from huggingface_hub import constants
     from huggingface_hub.utils import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars
 
-    if constants.HF_HUB_DISABLE_PROGRESS_BARS is not None:  # the user's own setting, which the client does not change
-        yield
-        return
-    before = are_progress_bars_disabled()
-    (enable_progress_bars if shown else disable_progress_bars)()
+    logger = logging.getLogger("huggingface_hub")
+    level, hidden = logger.level, are_progress_bars_disabled()
+    logger.setLevel(logging.ERROR)
+    ours = constants.HF_HUB_DISABLE_PROGRESS_BARS is None and not hidden  # the user's own setting stands
+    if ours:
+        disable_progress_bars()
     try:
         yield
     finally:
-        (disable_progress_bars if before else enable_progress_bars)()
+        logger.setLevel(level)
+        if ours:
+            enable_progress_bars()
+
+
+@contextmanager
+def _bar(repo: str, size: int, progress: Told | None) -> Iterator[Told]:
+    """Who is told of the weights' bytes: the caller, else a bar on a terminal."""
+    if progress is not None:
+        yield progress
+        return
+    from huggingface_hub import constants
+    from tqdm.auto import tqdm
+
+    hidden = constants.HF_HUB_DISABLE_PROGRESS_BARS or None  # None: only on a terminal
+    with tqdm(desc=repo, total=size, unit="B", unit_scale=True, disable=hidden) as bar:
+
+        def told(done: int, _: int) -> None:
+            bar.update(done - bar.n)
+
+        yield told
