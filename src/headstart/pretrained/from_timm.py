@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from torch import nn
 
 from headstart.errors import ModelError
 from headstart.pretrained.torchvision_operators import declare_missing
-from headstart.pretrained.translated import Translated
+from headstart.pretrained.translated import AVERAGED, FIRST_STRIDE, Translated
 from headstart.pretrained.weights import open_torch_file
 from headstart.values import ImagePreparation
 
@@ -62,6 +63,7 @@ def describe(weights: Translated, *, target: Path) -> dict[str, Any]:
     classifier = model.pretrained_cfg["classifier"]
     full = list(model.state_dict())
     model.reset_classifier(0)
+    apply_changes(model, weights.changes)
     wanted = {k: tuple(v.shape) for k, v in model.state_dict().items()}
     state = weights.state
     if not set(wanted) <= set(state) and len(state) == len(full):
@@ -98,9 +100,23 @@ def describe(weights: Translated, *, target: Path) -> dict[str, Any]:
 def module(architecture: str, weights: Path, config: dict[str, Any]) -> nn.Module:
     """The headless model, in eval mode: (n, 3, h, w) float32 -> (n, width). A head in the file is left out."""
     model = timm.create_model(architecture, pretrained=False, num_classes=0, **(config.get("model_args") or {}))
+    apply_changes(model, config.get("changes") or ())
     wanted, state = model.state_dict(), load_file(weights)
     model.load_state_dict({name: state[name] for name in wanted})
     return model.eval()
+
+
+def apply_changes(model: Any, changes: Sequence[str]) -> None:
+    """Change a headless model in place, where timm's builder has no argument for what was trained."""
+    for change in changes:
+        if change == FIRST_STRIDE:
+            for stage in (model.layer2, model.layer3, model.layer4):
+                stage[0].conv1.stride, stage[0].conv2.stride = stage[0].conv2.stride, stage[0].conv1.stride
+        elif change == AVERAGED:
+            model.pre_logits = nn.Identity()
+            model.head_hidden_size = model.num_features
+        else:
+            raise ModelError(f"no such change of a model is known: {change!r}", fix="use a newer headstart")
 
 
 def _keep_head(

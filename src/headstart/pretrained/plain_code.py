@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from headstart.pretrained.translated import AVERAGED, FIRST_STRIDE
 from headstart.values import Backbone, TextPreparation
 
 _IMAGE = """
@@ -15,6 +16,34 @@ with torch.inference_mode():
     probabilities = model(transform(Image.open("photo.jpg").convert("RGB"))[None]).softmax(-1)[0]
 print(model.pretrained_cfg["label_names"][probabilities.argmax()], float(probabilities.max()))
 """
+
+_CHANGED = """
+import json
+import timm
+import torch
+from PIL import Image
+from safetensors.torch import load_file
+
+config = json.load(open("{folder}/config.json", encoding="utf-8"))
+model = timm.create_model(config["architecture"], num_classes=config["num_classes"], **config["model_args"])
+{change}
+model.load_state_dict(load_file("{folder}/model.safetensors"))
+transform = timm.data.create_transform(**timm.data.resolve_data_config(config["pretrained_cfg"]))
+with torch.inference_mode():
+    probabilities = model.eval()(transform(Image.open("photo.jpg").convert("RGB"))[None]).softmax(-1)[0]
+print(config["pretrained_cfg"]["label_names"][probabilities.argmax()], float(probabilities.max()))
+"""
+
+_CHANGES = {
+    FIRST_STRIDE: """
+for stage in (model.layer2, model.layer3, model.layer4):
+    stage[0].conv1.stride, stage[0].conv2.stride = (2, 2), (1, 1)
+""",
+    AVERAGED: """
+model.pre_logits = torch.nn.Identity()
+model.head.fc = torch.nn.Linear(config["num_features"], config["num_classes"])
+""",
+}
 
 _TEXT = """
 import json
@@ -40,7 +69,8 @@ def plain_code(backbone: Backbone, folder: str) -> str:
     """A script for timm (images) or transformers (texts); `folder` is the saved folder's name."""
     name = folder.replace("\\", "/").replace('"', "")
     if not isinstance(backbone.preparation, TextPreparation):
-        return _IMAGE.format(folder=name).strip()
+        changes = [_CHANGES[change].strip() for change in backbone.config.get("changes") or ()]
+        return (_CHANGED if changes else _IMAGE).format(folder=name, change="\n".join(changes)).strip()
     config = backbone.config
     last, *middle = config["layers"]
     mean = f"(states[{last}] * mask).sum(1) / mask.sum(1)"
