@@ -20,7 +20,7 @@ from headstart.pretrained import from_keras, from_torchvision, load, load_classi
 torchvision = from_torchvision.torchvision
 
 TORCHVISION = [
-    *("vgg11", "vgg13_bn", "resnet18", "resnet50", "resnext50_32x4d", "wide_resnet50_2"),
+    *("vgg11_bn", "resnet18", "resnet50", "resnext50_32x4d", "wide_resnet50_2"),
     *("densenet121", "densenet169", "mobilenet_v2", "inception_v3"),
 ]
 
@@ -45,7 +45,9 @@ def of_torchvision(name: str, **arguments) -> torch.nn.Module:
 
 def forward(model: torch.nn.Module, pixels: torch.Tensor) -> tuple[np.ndarray, np.ndarray]:
     """torchvision's own: what goes into its last linear layer, and what comes out."""
-    last = [module for name, module in model.named_modules() if isinstance(module, torch.nn.Linear) and "Aux" not in name]
+    last = [
+        module for name, module in model.named_modules() if isinstance(module, torch.nn.Linear) and "Aux" not in name
+    ]
     seen = []
     hook = last[-1].register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
     with torch.inference_mode():
@@ -62,7 +64,7 @@ def close(ours: np.ndarray, theirs: np.ndarray) -> None:
 
 def photo(side: int) -> np.ndarray:
     coarse = np.random.default_rng(1).integers(0, 255, (8, 8, 3), np.uint8)
-    return prepare(open_image(coarse), _plain(side))
+    return np.array(prepare(open_image(coarse), _plain(side)))
 
 
 def _plain(side: int):
@@ -71,20 +73,22 @@ def _plain(side: int):
     return ImagePreparation((side, side), 1.0, "bilinear", (0, 0, 0), (1, 1, 1))
 
 
-def ours_on(file, image: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+def ours_on(file, image: np.ndarray, *, classified: bool = True) -> tuple[np.ndarray, np.ndarray | None]:
     """Features and logits of the file, opened as a user would; the image is normalised as the backbone says."""
     backbone = load(str(file), kind="image")
-    assert len(backbone.preparation.size) == 2
-    mean, std = (torch.tensor(v, dtype=torch.float32).view(3, 1, 1) for v in (backbone.preparation.mean, backbone.preparation.std))
+    mean, std = (
+        torch.tensor(v, dtype=torch.float32).view(3, 1, 1)
+        for v in (backbone.preparation.mean, backbone.preparation.std)
+    )
     pixels = ((torch.from_numpy(image).permute(2, 0, 1).float() - 255 * mean) / (255 * std))[None]
     with torch.inference_mode():
         features = backbone.module()(pixels).numpy()
     assert features.shape == (1, backbone.width)
-    try:
-        _, classifier = load_classifier(str(file))
-    except ModelError as error:
-        assert "no classes of its own" in str(error)
+    if not classified:
+        with pytest.raises(ModelError, match="no classes of its own"):
+            load_classifier(str(file))
         return features, None
+    _, classifier = load_classifier(str(file))
     return features, features @ classifier.weight.T + classifier.bias
 
 
@@ -136,7 +140,7 @@ def test_torchvision_old_file(tmp_path, own_cache):
 
 
 def test_torchvision_architectures_are_told_apart(tmp_path):
-    for name in ("resnet34", "resnet101", "resnet152", "wide_resnet101_2", "densenet161", "densenet201", "vgg11_bn"):
+    for name in ("resnet34", "resnet101", "resnet152", "wide_resnet101_2", "densenet161", "densenet201", "vgg13"):
         with torch.device("meta"):
             shapes = {k: v.shape for k, v in torchvision.models.get_model(name, weights=None).state_dict().items()}
         state = {k: torch.zeros(()).expand(shape) for k, shape in shapes.items()}  # one number each, on disk too
@@ -191,7 +195,7 @@ def test_damaged_torch_files(resnet18, tmp_path, zipped):
         file.write_bytes(content[:length])
         refused(file, "damaged")
     file.write_bytes(b"<html>not found</html>" * 20)
-    refused(file, "damaged")
+    refused(file, "not a plain file of weights: an object, or another format")
 
 
 class Payload:
@@ -207,7 +211,7 @@ class Payload:
 @pytest.mark.parametrize("zipped", [True, False])
 def test_malicious_pickle_is_refused_and_not_run(tmp_path, zipped, own_cache):
     trace, file = tmp_path / "ran", tmp_path / "model.pth"
-    command = f'"{sys.executable}" -c "open(r\'{trace}\', \'w\')"'
+    command = f"\"{sys.executable}\" -c \"open(r'{trace}', 'w')\""
     torch.save({"conv1.weight": Payload(command)}, file, _use_new_zipfile_serialization=zipped)
     torch.load(file, weights_only=False)  # it is a real one
     assert trace.exists()
@@ -228,14 +232,19 @@ def of_keras(name: str, *, top: bool, side: int):
     import keras
 
     keras.utils.set_random_seed(0)
-    model = getattr(keras.applications, name)(weights=None, include_top=top, input_shape=(side, side, 3), **(
-        {"classifier_activation": None} if top else {"pooling": "avg"}
-    ))
+    model = getattr(keras.applications, name)(
+        weights=None,
+        include_top=top,
+        input_shape=(side, side, 3),
+        **({"classifier_activation": None} if top else {"pooling": "avg"}),
+    )
     rng = np.random.default_rng(0)
     for layer in model.layers:
         if isinstance(layer, keras.layers.BatchNormalization):
-            low_high = ((0.8, 1.2), (-0.1, 0.1), (-0.1, 0.1), (1e-3 if layer.name == "conv1_bn" else 0.7, 1.3))
-            layer.set_weights([rng.uniform(*ends, w.shape) for ends, w in zip(low_high, layer.get_weights(), strict=True)])
+            low_high = ((0.8, 1.2), (-0.1, 0.1), (-0.1, 0.1), (2e-6, 2e-5) if layer.name == "conv1_bn" else (0.7, 1.3))
+            layer.set_weights(
+                [rng.uniform(*ends, w.shape) for ends, w in zip(low_high, layer.get_weights(), strict=True)]
+            )
         elif layer.weights and layer.use_bias:
             kernel, bias = layer.get_weights()
             layer.set_weights([kernel, rng.uniform(-0.1, 0.1, bias.shape)])
@@ -296,7 +305,7 @@ def test_keras(name, top, side, layout, tmp_path, own_cache):
     file, image = write(model, tmp_path, layout), photo(side)
     caffe = keras.applications.vgg16 if name.startswith("VGG") else keras.applications.resnet
     features, logits = keras_features(model, image, caffe=caffe, top=top)
-    ours, ours_logits = ours_on(file, image)
+    ours, ours_logits = ours_on(file, image, classified=top)
     close(ours, features)
     assert (ours_logits is None) == (logits is None)
     if logits is not None:

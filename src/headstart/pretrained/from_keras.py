@@ -1,6 +1,6 @@
 """Weights files of Keras applications (.h5), VGG and ResNet: read with h5py, Keras itself is not needed.
 
-Three layouts hold the same layers: the applications' own files (a group a layer, in order, `weight_names` with it), what
+Three layouts hold the same layers: the applications' own files (a group a layer, its `weight_names` in order), what
 `model.save("x.h5")` writes (the same under `model_weights`), and `save_weights("x.weights.h5")` of Keras 3. Weights are
 taken by the layer's name and their order in it, since the published files call them otherwise than Keras does today.
 """
@@ -53,7 +53,9 @@ def translate(path: Path, *, architecture: str | None = None) -> Translated:
     try:
         state = _vgg(layers, _VGG[name]) if name in _VGG else _resnet(layers, _RESNET[name])
     except ValueError as error:
-        raise ModelError(f"the weights do not fit {name}: {error}", where=str(path), fix="fetch the file again") from None
+        raise ModelError(
+            f"the weights do not fit {name}: {error}", where=str(path), fix="fetch the file again"
+        ) from None
     if name in _RESNET:
         changes: tuple[str, ...] = (FIRST_STRIDE,)
     else:
@@ -71,7 +73,7 @@ def _layers(path: Path) -> Layers:
         raise ModelError("reading .h5 files needs h5py", where=str(path), fix="pip install headstart[keras]") from None
     try:
         with h5py.File(path, "r") as file:
-            legacy = file["model_weights"] if "model_weights" in file else file
+            legacy = file.get("model_weights", file)
             if "layer_names" in legacy.attrs:
                 found = {_text(name): _legacy(legacy[_text(name)]) for name in legacy.attrs["layer_names"]}
             elif "layers" in file:
