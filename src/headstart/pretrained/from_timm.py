@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from torch import nn
 
 from headstart.errors import ModelError
 from headstart.pretrained.torchvision_operators import declare_missing
-from headstart.pretrained.translated import Translated
+from headstart.pretrained.translated import FIRST_STRIDE, NO_FULLY_CONNECTED, Translated
 from headstart.pretrained.weights import open_torch_file
 from headstart.values import ImagePreparation
 
@@ -62,6 +63,7 @@ def describe(weights: Translated, *, target: Path) -> dict[str, Any]:
     classifier = model.pretrained_cfg["classifier"]
     full = list(model.state_dict())
     model.reset_classifier(0)
+    _apply(model, weights.changes)
     wanted = {k: tuple(v.shape) for k, v in model.state_dict().items()}
     state = weights.state
     if not set(wanted) <= set(state) and len(state) == len(full):
@@ -77,7 +79,8 @@ def describe(weights: Translated, *, target: Path) -> dict[str, Any]:
         mean=_three(data["mean"]),
         std=_three(data["std"]),
     )
-    width = int(getattr(model, "head_hidden_size", None) or model.num_features)
+    hidden = None if NO_FULLY_CONNECTED in weights.changes else getattr(model, "head_hidden_size", None)
+    width = int(hidden or model.num_features)
     return {
         "source": "timm",
         "architecture": architecture,
@@ -98,9 +101,19 @@ def describe(weights: Translated, *, target: Path) -> dict[str, Any]:
 def module(architecture: str, weights: Path, config: dict[str, Any]) -> nn.Module:
     """The headless model, in eval mode: (n, 3, h, w) float32 -> (n, width). A head in the file is left out."""
     model = timm.create_model(architecture, pretrained=False, num_classes=0, **(config.get("model_args") or {}))
+    _apply(model, config.get("changes") or ())
     wanted, state = model.state_dict(), load_file(weights)
     model.load_state_dict({name: state[name] for name in wanted})
     return model.eval()
+
+
+def _apply(model: Any, changes: Sequence[str]) -> None:
+    """What the weights need and timm's builder has no word for."""
+    if FIRST_STRIDE in changes:
+        for block in (block for layer in (model.layer2, model.layer3, model.layer4) for block in layer):
+            block.conv1.stride, block.conv2.stride = block.conv2.stride, block.conv1.stride
+    if NO_FULLY_CONNECTED in changes:
+        model.pre_logits = nn.Identity()
 
 
 def _keep_head(

@@ -9,6 +9,10 @@ if TYPE_CHECKING:
     import torch
 
 
+FIRST_STRIDE = "stride in the first convolution"  # of a bottleneck, where timm has it in the second
+NO_FULLY_CONNECTED = "no fully connected layers"  # VGG's convolutions alone
+
+
 @dataclass(frozen=True)
 class Translated:
     """What timm needs to build a model as it was trained."""
