@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -117,6 +118,13 @@ def test_a_short_cut_is_healed_in_the_same_run(hub, client, models):
     first, second = hub.sent
     assert (first.range, second.range) == (None, f"bytes={size // 3}-")
     assert out.splitlines()[1] == f"({size}, {size})"
+
+
+def test_two_runs_at_once_fetch_once(hub, client):
+    with ThreadPoolExecutor(2) as pool:
+        both = list(pool.map(lambda _: client(hub.url, "-c", FETCH, "org/tiny"), range(2)))
+    assert [code for code, _, _ in both] == [0, 0], both
+    assert len(hub.sent) == 1
 
 
 def test_after_a_long_cut_the_next_run_goes_on(hub, client, models, tmp_path):
