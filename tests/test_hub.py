@@ -59,7 +59,6 @@ def client(tmp_path):
             "HF_HOME": str(tmp_path / "hf"),
             "HEADSTART_CACHE": str(tmp_path / "cache"),
             "HF_HUB_DISABLE_XET": "1",
-            "HF_HUB_DISABLE_TELEMETRY": "1",
         }
         inherited = {k: v for k, v in os.environ.items() if not k.startswith(("HF_", "TRANSFORMERS_"))}
         done = subprocess.run(
@@ -87,6 +86,7 @@ def test_fit_with_a_model_of_the_hub_then_without_a_network(hub, client, photos,
     assert json.loads(out)["model"] == "org/tiny"
     assert len(hub.seen) < 12
     assert len(hub.sent) == 1
+    assert {r.path.split("/")[1] for r in hub.seen if r.path.startswith("api/")} == {"models"}  # nobody is counted
     asked = {r.path.split("/")[-1] for r in hub.seen if "resolve" in r.path}
     assert asked == {"config.json", "model.safetensors"}  # neither code nor pickles
     hub.seen.clear()
