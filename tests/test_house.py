@@ -11,11 +11,12 @@ import headstart as hs
 
 PACKAGE = Path(hs.__file__).parent
 FILES = sorted(PACKAGE.rglob("*.py"))
-GROUND = {"values", "errors", "progress", "places", "matrix"}
+GROUND = {"values", "errors", "progress", "places", "matrix", "no_telemetry"}
 MAY_IMPORT = {
     "values": set(),
     "errors": set(),
     "progress": set(),
+    "no_telemetry": set(),
     "places": {"errors"},
     "matrix": {"values", "places"},
     "data": GROUND | {"data"},

@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -58,7 +59,6 @@ def client(tmp_path):
             "HF_HOME": str(tmp_path / "hf"),
             "HEADSTART_CACHE": str(tmp_path / "cache"),
             "HF_HUB_DISABLE_XET": "1",
-            "HF_HUB_DISABLE_TELEMETRY": "1",
         }
         inherited = {k: v for k, v in os.environ.items() if not k.startswith(("HF_", "TRANSFORMERS_"))}
         done = subprocess.run(
@@ -85,7 +85,8 @@ def test_fit_with_a_model_of_the_hub_then_without_a_network(hub, client, photos,
     assert code == 0, err
     assert json.loads(out)["model"] == "org/tiny"
     assert len(hub.seen) < 12
-    assert len(hub.gets("model.safetensors")) == 1
+    assert len(hub.sent) == 1
+    assert {r.path.split("/")[1] for r in hub.seen if r.path.startswith("api/")} == {"models"}  # nobody is counted
     asked = {r.path.split("/")[-1] for r in hub.seen if "resolve" in r.path}
     assert asked == {"config.json", "model.safetensors"}  # neither code nor pickles
     hub.seen.clear()
@@ -102,14 +103,28 @@ def test_a_text_classifier_of_the_hub_as_it_is(hub, client):
     assert {"tokenizer.json", "tokenizer_config.json"} <= {r.path.split("/")[-1] for r in hub.seen}
 
 
+def test_the_token_goes_to_the_hub_and_to_no_other_host(hub, client):
+    code, _, err = client(hub.url, "-c", FETCH, "org/tiny", HF_TOKEN="hf_secret")
+    assert code == 0, err
+    tokens = {r.path.split("/")[0]: r.token for r in hub.seen}
+    assert tokens == {"api": "Bearer hf_secret", "org": "Bearer hf_secret", "store": None}
+
+
 def test_a_short_cut_is_healed_in_the_same_run(hub, client, models):
     size = (models / "image" / "model.safetensors").stat().st_size
     hub.cuts = [size // 3]
     code, out, err = client(hub.url, "-c", FETCH, "org/tiny")
     assert code == 0, err
-    first, second = hub.gets("model.safetensors")
+    first, second = hub.sent
     assert (first.range, second.range) == (None, f"bytes={size // 3}-")
     assert out.splitlines()[1] == f"({size}, {size})"
+
+
+def test_two_runs_at_once_fetch_once(hub, client):
+    with ThreadPoolExecutor(2) as pool:
+        both = list(pool.map(lambda _: client(hub.url, "-c", FETCH, "org/tiny"), range(2)))
+    assert [code for code, _, _ in both] == [0, 0], both
+    assert len(hub.sent) == 1
 
 
 def test_after_a_long_cut_the_next_run_goes_on(hub, client, models, tmp_path):
@@ -125,7 +140,7 @@ def test_after_a_long_cut_the_next_run_goes_on(hub, client, models, tmp_path):
     hub.seen.clear()
     code, out, err = client(hub.url, "-c", FETCH, "org/tiny")
     assert code == 0, err
-    assert [r.range for r in hub.gets("model.safetensors")] == [f"bytes={size // 2}-"]
+    assert [r.range for r in hub.sent] == [f"bytes={size // 2}-"]
     folder = Path(out.splitlines()[0])
     assert (folder / "model.safetensors").read_bytes() == (models / "image" / "model.safetensors").read_bytes()
     assert not [path for path in blobs(tmp_path) if path.suffix == ".incomplete"]
@@ -146,7 +161,7 @@ def test_other_weights_than_the_pinned_are_refused_before_they_are_fetched(hub, 
     code, _, err = client(hub.url, "-c", FETCH, "org/tiny", "0" * 64)
     assert code == 1
     assert "expected 000000000000..." in err
-    assert hub.gets("model.safetensors") == []
+    assert hub.sent == []
     assert blobs(tmp_path) == []
     assert client(hub.url, "-c", FETCH, "org/tiny")[0] == 0  # without a pin
     code, _, err = client(hub.url, "-c", FETCH, "org/tiny", "0" * 64)  # and here it is on this machine
@@ -257,4 +272,4 @@ def test_what_another_tool_fetched_in_part_is_completed(hub, client):
     code, out, err = client(hub.url, "-c", FETCH, "org/words")
     assert code == 0, err
     assert (Path(out.splitlines()[0]) / "tokenizer.json").exists()
-    assert len(hub.gets("model.safetensors")) == 1  # the weights were here
+    assert len(hub.sent) == 1  # the weights were here

@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import headstart.no_telemetry  # noqa: F401 - before huggingface_hub
 from headstart.errors import ModelError
 from headstart.pretrained import catalog
 from headstart.pretrained.hub_errors import folder_name, nearest, no_room, other_weights, plain_errors

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from headstart.values import Backbone, TextPreparation
+import math
+
+from headstart.values import Backbone, ImagePreparation, TextPreparation
 
 _IMAGE = """
 import timm
@@ -35,10 +37,35 @@ with torch.inference_mode():
 print(classes[probabilities.argmax()], float(probabilities.max()))
 """
 
+_ONNX = """
+import json
+import numpy as np
+import openvino as ov
+from PIL import Image
+from safetensors.numpy import load_file
+
+graph = ov.Core().read_model("{folder}/model.onnx")
+features = next(out for op in graph.get_ops() for out in op.outputs() if "{features}" in out.names)
+encoder = ov.Core().compile_model(ov.Model([features], graph.get_parameters()), "CPU")
+head = load_file("{folder}/head.safetensors")
+classes = json.load(open("{folder}/headstart.json", encoding="utf-8"))["classes"]
+photo = Image.open("photo.jpg").convert("RGB")
+scale, height, width = {side} / min(photo.size), {height}, {width}
+photo = photo.resize((int(photo.width * scale), int(photo.height * scale)), Image.Resampling.{filter})
+left, top = round((photo.width - width) / 2), round((photo.height - height) / 2)
+photo = photo.crop((left, top, left + width, top + height))
+pixels = (np.asarray(photo, np.float32) / 255 - {mean}) / {std}
+logits = encoder(pixels.transpose(2, 0, 1)[None].astype(np.float32))[0][0] @ head["weight"].T + head["bias"]
+probabilities = np.exp(logits - logits.max()) / np.exp(logits - logits.max()).sum()
+print(classes[probabilities.argmax()], float(probabilities.max()))
+"""
+
 
 def plain_code(backbone: Backbone, folder: str) -> str:
-    """A script for timm (images) or transformers (texts); `folder` is the saved folder's name."""
+    """A script for timm (images), transformers (texts) or OpenVINO (ONNX); `folder` is the saved folder's name."""
     name = folder.replace("\\", "/").replace('"', "")
+    if backbone.source == "onnx" and isinstance(backbone.preparation, ImagePreparation):
+        return _onnx(backbone, backbone.preparation, name)
     if not isinstance(backbone.preparation, TextPreparation):
         return _IMAGE.format(folder=name).strip()
     config = backbone.config
@@ -51,4 +78,18 @@ def plain_code(backbone: Backbone, folder: str) -> str:
         last=f"states[{last}][:, 0]" if config["pooling"] == "cls" else mean,
         middle=middle,
         normalise=normalise if config["normalise"] else "",
+    ).strip()
+
+
+def _onnx(backbone: Backbone, preparation: ImagePreparation, name: str) -> str:
+    height, width = preparation.size
+    return _ONNX.format(
+        folder=name,
+        features=backbone.config["features"],
+        side=math.floor(min(height, width) / preparation.crop),
+        height=height,
+        width=width,
+        filter=preparation.interpolation.upper(),
+        mean=list(preparation.mean),
+        std=list(preparation.std),
     ).strip()
