@@ -23,14 +23,15 @@ import torchvision  # noqa: E402  (needs the operators first)
 THEIRS = {
     "resnet18": "resnet18",
     "resnet50": "resnet50",
-    "resnext50_32x4d": "resnext50_32x4d",
-    "wide_resnet50_2": "wide_resnet50_2",
     "densenet121": "densenet121",
     "mobilenet_v2": "mobilenetv2_100",
-    "vgg11_bn": "vgg11_bn",
     "vgg16": "vgg16",
     "inception_v3": "inception_v3",
 }
+RECOGNISED = """
+vgg11 vgg11_bn vgg13 vgg13_bn vgg16_bn vgg19 vgg19_bn resnet34 resnet101 resnet152 resnext50_32x4d resnext101_32x8d
+resnext101_64x4d wide_resnet50_2 wide_resnet101_2 densenet161 densenet169 densenet201
+""".split()  # noqa: SIM905
 
 
 def close(ours: np.ndarray, theirs: np.ndarray, tolerance: float = 1e-5) -> None:
@@ -65,6 +66,17 @@ def test_torchvision_file(name, tmp_path, own_cache):
     assert size == (299 if name == "inception_v3" else 224)
     assert backbone.preparation.interpolation == "bilinear"
     assert backbone.preparation.mean[0] == (0.5 if name == "inception_v3" else 0.485)
+
+
+@pytest.mark.parametrize("name", RECOGNISED)
+def test_torchvision_architecture_is_recognised_and_its_names_are_timms(name):
+    from headstart.pretrained.from_timm import timm
+    from headstart.pretrained.from_torchvision import _renamed, recognise
+
+    with torch.device("meta"):
+        state, ours = getattr(torchvision.models, name)().state_dict(), timm.create_model(name).state_dict()
+    assert recognise(state) == name
+    assert {k: v.shape for k, v in _renamed(name, state).items()} == {k: v.shape for k, v in ours.items()}
 
 
 def test_a_published_torchvision_file_brings_its_own_preprocessing_and_its_hash(tmp_path, own_cache):
@@ -137,16 +149,15 @@ def test_keras_file(name, top, tmp_path, own_cache):
     close(ours, theirs, 2e-5)
 
 
-def test_keras_resnet_adapts_saves_and_opens_by_its_card(photos, tmp_path, own_cache):
+@pytest.mark.parametrize("name", ["ResNet50", "VGG16"])
+def test_keras_model_adapts_saves_and_opens_by_its_card(name, photos, tmp_path, own_cache):
     import keras
-
     from test_fit import printed_by_the_card
 
     keras.utils.set_random_seed(0)
-    keras_file(
-        randomised(keras.applications.resnet.ResNet50(weights=None, include_top=False)), tmp_path / "resnet50.h5"
-    )
-    model = hs.fit(photos, model=f"resnet50={tmp_path / 'resnet50.h5'}", out=tmp_path / "saved")
+    family = keras.applications.vgg16 if name == "VGG16" else keras.applications.resnet
+    keras_file(randomised(getattr(family, name)(weights=None, include_top=False)), tmp_path / "weights.h5")
+    model = hs.fit(photos, model=f"{name.lower()}={tmp_path / 'weights.h5'}", out=tmp_path / "saved")
     photo = min(photos.glob("*/*.jpg"))
     (tmp_path / "photo.jpg").write_bytes(photo.read_bytes())
     label, probability = printed_by_the_card(tmp_path / "saved", tmp_path)

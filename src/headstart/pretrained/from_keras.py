@@ -21,7 +21,7 @@ Layers = dict[str, dict[str, np.ndarray]]  # layer -> kernel, bias, gamma, ... -
 
 _MEAN = (123.68, 116.779, 103.939)  # red, green, blue; of ImageNet's bytes
 _EPSILON, _TIMM_EPSILON = 1.001e-5, 1e-5
-_BLOCKS = {(3, 4, 6, 3): "resnet50", (3, 4, 23, 3): "resnet101", (3, 8, 36, 3): "resnet152"}
+_BLOCKS: dict[tuple[int, ...], str] = {(3, 4, 6, 3): "resnet50", (3, 4, 23, 3): "resnet101", (3, 8, 36, 3): "resnet152"}
 _RESNET_LAYER = re.compile(r"conv([2-5])_block(\d+)_([0-3])_(conv|bn)")
 
 
@@ -103,7 +103,7 @@ def _resnet(layers: Layers, path: Path) -> Translated:
         len({m[2] for name in layers if (m := _RESNET_LAYER.fullmatch(name)) and m[1] == str(stage)})
         for stage in range(2, 6)
     )
-    architecture = _BLOCKS.get(depth)  # type: ignore[arg-type]
+    architecture = _BLOCKS.get(depth)
     if architecture is None:
         raise ModelError(f"no ResNet of keras.applications has {depth} blocks", where=str(path))
     state: dict[str, torch.Tensor] = {}
@@ -119,7 +119,7 @@ def _resnet(layers: Layers, path: Path) -> Translated:
         _convolution_and_norm(state, f"{block}.{names[0]}", f"{block}.{names[1]}", layers[name], norm)
     if "predictions" in layers:
         _put(state, "fc", layers["predictions"]["kernel"].T, layers["predictions"]["bias"])
-    return Translated(str(architecture), state, _preprocessing(), (FIRST_STRIDE,))
+    return Translated(architecture, state, _preprocessing(), (FIRST_STRIDE,))
 
 
 def _convolution_and_norm(

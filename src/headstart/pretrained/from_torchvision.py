@@ -25,7 +25,10 @@ State = Mapping[str, torch.Tensor]
 
 _VGG = {8: "vgg11", 10: "vgg13", 13: "vgg16", 16: "vgg19"}  # by the number of convolutions
 _DENSENET = {24: "densenet121", 32: "densenet169", 48: "densenet201", 36: "densenet161"}  # layers of the third block
-_RESNET = {  # blocks, width of the first convolution and inputs a group of the second
+_BASIC: dict[tuple[int, ...], str] = {(2, 2, 2, 2): "resnet18", (3, 4, 6, 3): "resnet34"}  # blocks of two convolutions
+_RESNET: dict[
+    tuple[tuple[int, ...], int, int], str
+] = {  # blocks, width of the first convolution and inputs a group of the second
     ((2, 2, 2, 2), 64, 64): "resnet18",
     ((3, 4, 6, 3), 64, 64): "resnet50",
     ((3, 4, 6, 3), 128, 4): "resnext50_32x4d",
@@ -90,9 +93,9 @@ def recognise(state: State) -> str | None:
 def _resnet(state: State) -> str | None:
     blocks = tuple(len({name.split(".")[1] for name in state if name.startswith(f"layer{i}.")}) for i in range(1, 5))
     if "layer1.0.conv3.weight" not in state:
-        return {(2, 2, 2, 2): "resnet18", (3, 4, 6, 3): "resnet34"}.get(blocks)  # type: ignore[call-overload, no-any-return]
+        return _BASIC.get(blocks)
     width, a_group = state["layer1.0.conv1.weight"].shape[0], state["layer1.0.conv2.weight"].shape[1]
-    return _RESNET.get((blocks, width, a_group))  # type: ignore[arg-type]
+    return _RESNET.get((blocks, width, a_group))
 
 
 def _renamed(architecture: str, state: State) -> dict[str, torch.Tensor]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from headstart.pretrained.translated import FIRST_STRIDE, NO_FULLY_CONNECTED
 from headstart.values import Backbone, ImagePreparation, TextPreparation
 
 _IMAGE = """
@@ -17,6 +18,31 @@ with torch.inference_mode():
     probabilities = model(transform(Image.open("photo.jpg").convert("RGB"))[None]).softmax(-1)[0]
 print(model.pretrained_cfg["label_names"][probabilities.argmax()], float(probabilities.max()))
 """
+
+_CHANGED_IMAGE = """
+import json
+import timm
+import torch
+from PIL import Image
+from safetensors.torch import load_file
+
+config = json.load(open("{folder}/config.json", encoding="utf-8"))
+model = timm.create_model(config["architecture"], num_classes=config["num_classes"])
+{changes}
+model.load_state_dict(load_file("{folder}/model.safetensors"))
+transform = timm.data.create_transform(**timm.data.resolve_data_config(config["pretrained_cfg"]))
+with torch.inference_mode():
+    probabilities = model.eval()(transform(Image.open("photo.jpg").convert("RGB"))[None]).softmax(-1)[0]
+print(config["pretrained_cfg"]["label_names"][probabilities.argmax()], float(probabilities.max()))
+"""
+
+_CHANGES = {
+    FIRST_STRIDE: """for layer in (model.layer2, model.layer3, model.layer4):
+    for block in layer:
+        block.conv1.stride, block.conv2.stride = block.conv2.stride, block.conv1.stride""",
+    NO_FULLY_CONNECTED: """model.pre_logits = torch.nn.Identity()
+model.head.fc = torch.nn.Linear(model.num_features, config["num_classes"])""",
+}
 
 _TEXT = """
 import json
@@ -66,6 +92,9 @@ def plain_code(backbone: Backbone, folder: str) -> str:
     name = folder.replace("\\", "/").replace('"', "")
     if backbone.source == "onnx" and isinstance(backbone.preparation, ImagePreparation):
         return _onnx(backbone, backbone.preparation, name)
+    changes = backbone.config.get("changes")
+    if changes:
+        return _CHANGED_IMAGE.format(folder=name, changes="\n".join(_CHANGES[change] for change in changes)).strip()
     if not isinstance(backbone.preparation, TextPreparation):
         return _IMAGE.format(folder=name).strip()
     config = backbone.config
