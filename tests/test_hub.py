@@ -38,7 +38,7 @@ def models(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("hub")
     small_image_model("resnet18", folder / "image")
     small_text_model("bert", folder / "text")
-    for name in ("modeling_tiny.py", "pytorch_model.bin", "README.md"):
+    for name in ("modeling_tiny.py", "pytorch_model.bin", "tf_model.h5", "README.md"):
         (folder / "image" / name).write_text("raise SystemExit('this must never be read')")
     return folder
 
@@ -183,17 +183,17 @@ def test_a_damaged_copy_in_the_cache_is_refused_removed_and_fetched_again(hub, c
 @pytest.mark.parametrize(
     ("repo", "said", "fix"),
     [
-        ("org/resnet5", "the hub has no model org/resnet5", "log in: hf auth login"),
+        ("org/mine", "the hub has no model org/mine", "log in: hf auth login"),
         ("timm/efficientnet_lite9", "the hub has no model timm/efficientnet_lite9", "did you mean efficientnet_lite"),
         ("private/tiny", "the hub has no model private/tiny (or it is private)", "log in: hf auth login"),
         ("org/closed", "its licence has to be accepted first", "hf auth login"),
-        ("org/pickled", "has no model.safetensors; weights in another form: pytorch_model.bin", "choose a model"),
+        ("org/foreign", "has no model.safetensors; weights in another form: tf_model.h5", "choose a model"),
         ("org/empty", "has no config.json and no model.safetensors", "choose a model"),
         ("org//tiny", "no valid hub name", "headstart models"),
     ],
 )
 def test_what_cannot_be_had_is_said_in_two_lines(repo, said, fix, hub, client, models, tmp_path):
-    for name, files in (("pickled", ("config.json", "pytorch_model.bin")), ("empty", ("README.md",))):
+    for name, files in (("foreign", ("config.json", "tf_model.h5")), ("empty", ("README.md",))):
         (tmp_path / name).mkdir()
         for file in files:
             (tmp_path / name / file).write_bytes((models / "image" / file).read_bytes())
@@ -273,3 +273,28 @@ def test_what_another_tool_fetched_in_part_is_completed(hub, client):
     assert code == 0, err
     assert (Path(out.splitlines()[0]) / "tokenizer.json").exists()
     assert len(hub.sent) == 1  # the weights were here
+
+
+def test_an_old_model_with_a_torch_file_and_a_vocabulary(hub, models, client, tmp_path):
+    """As most encoders from before 2023 lie on the hub; the file is opened as plain tensors and kept as safetensors."""
+    import torch
+    from safetensors.torch import load_file
+
+    folder = tmp_path / "old"
+    folder.mkdir()
+    state = load_file(models / "text" / "model.safetensors")
+    torch.save(state, folder / "pytorch_model.bin")
+    (folder / "config.json").write_bytes((models / "text" / "config.json").read_bytes())
+    words = json.loads((models / "text" / "tokenizer.json").read_text())["model"]["vocab"]
+    (folder / "vocab.txt").write_text("".join(f"{word}\n" for word in sorted(words, key=words.get)))
+    (folder / "tokenizer_config.json").write_text(
+        json.dumps({"tokenizer_class": "BertTokenizer", "do_lower_case": True})
+    )
+    hub.repos["org/old"] = folder
+    hub.repos["org/new"] = models / "text"
+    answers = []
+    for name in ("org/old", "org/new"):
+        code, out, err = client(hub.url, "-m", "headstart", "predict", name, "where is my card", "the rate", "--json")
+        assert code == 0, err
+        answers.append([p["top"] for p in json.loads(out)["predictions"]])
+    assert answers[0] == answers[1]

@@ -116,6 +116,18 @@ def test_fit_save_load_predict_and_plain_code(exported, photos, tmp_path, own_ca
         hs.load(tmp_path / "saved")
 
 
+def test_a_softmax_at_the_end_is_passed_and_transformers_names_are_read(exported, tmp_path, own_cache):
+    _, models = exported
+    whole = models["resnet18"]
+    export(torch.nn.Sequential(whole, torch.nn.Softmax(-1)), tmp_path / "model.onnx", old=True)
+    (tmp_path / "preprocessor_config.json").write_text(json.dumps(SIDECAR))
+    (tmp_path / "config.json").write_text(json.dumps({"id2label": {str(i): f"bird {i}" for i in range(7)}}))
+    backbone, own = load_classifier(str(tmp_path / "model.onnx"))
+    assert (backbone.width, own.classes[6]) == (512, "bird 6")
+    np.testing.assert_allclose(own.weight, whole.fc.weight.detach().numpy(), atol=1e-6)
+    np.testing.assert_allclose(own.bias, whole.fc.bias.detach().numpy(), atol=1e-6)
+
+
 def test_a_model_without_a_linear_layer_at_its_end_gives_its_output(exported, tmp_path, own_cache):
     _, models = exported
     whole = models["resnet18"]

@@ -152,6 +152,7 @@ def test_keras_file(name, top, tmp_path, own_cache):
 @pytest.mark.parametrize("name", ["ResNet50", "VGG16"])
 def test_keras_model_adapts_saves_and_opens_by_its_card(name, photos, tmp_path, own_cache):
     import keras
+
     from test_fit import printed_by_the_card
 
     keras.utils.set_random_seed(0)

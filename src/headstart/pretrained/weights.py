@@ -18,6 +18,14 @@ if TYPE_CHECKING:
     import torch
 
 
+NAMES = ("model.safetensors", "pytorch_model.bin")  # in a hub-style folder, the better one first
+
+
+def weights_in(folder: Path) -> Path | None:
+    """The weights of a hub-style folder."""
+    return next((folder / name for name in NAMES if (folder / name).exists()), None)
+
+
 def file_sha256(path: Path) -> str:
     """Hashed once in a process, as long as the file's size and time stay the same."""
     stat = path.stat()
