@@ -21,14 +21,13 @@ import headstart.no_telemetry  # noqa: F401 - before huggingface_hub
 from headstart.errors import ModelError
 from headstart.pretrained import catalog
 from headstart.pretrained.hub_errors import folder_name, nearest, no_room, other_weights, plain_errors
-from headstart.pretrained.weights import NAMES, file_sha256, weights_in
+from headstart.pretrained.weights import NAMES, TOKENIZERS, file_sha256, is_whole, weights_in
 
 Told = Callable[[int, int], None]  # bytes there, bytes in all
 
-_TOKENIZERS = ("tokenizer.json", "vocab.txt", "vocab.json", "merges.txt", "spm.model", "sentencepiece.bpe.model")
 _BESIDE = (  # by full name, so nothing else comes: no code, no other folder
     "config.json",
-    *_TOKENIZERS,
+    *TOKENIZERS,
     "tokenizer_config.json",
     "special_tokens_map.json",
     "modules.json",
@@ -98,11 +97,8 @@ def _on_this_machine(repo: str) -> Path | None:
             raise ModelError(f"no such folder, and no valid hub name: {repo!r}", where="--model", fix=fix) from None
         except LocalEntryNotFoundError:
             continue
-        if (folder / weights).exists() and (folder / "config.json").exists():
-            # Another tool may have fetched only some of the files, and then the client cannot tell that there are more.
-            texts = b'"model_type"' in (folder / "config.json").read_bytes()
-            whole = not texts or any((folder / name).exists() for name in _TOKENIZERS)
-            return folder if whole else None
+        if is_whole(folder):
+            return folder
     return None
 
 
