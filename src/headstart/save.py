@@ -85,11 +85,8 @@ def _write(model: Model, folder: Path, dataset: Dataset, split: Split, provenanc
     backbone, head, scores = model.backbone, model.head, model.scores
     if scores is None:
         raise ValueError("a model is saved with its scores")
-    where = (
-        _write_text_model(backbone, head, folder)
-        if backbone.kind == "text"
-        else _write_image_model(backbone, head, folder)
-    )
+    write = {"transformers": _write_text_model, "onnx": _write_onnx_model}.get(backbone.source, _write_image_model)
+    where = write(backbone, head, folder)
     told = {
         "headstart": model.summary["versions"]["headstart"],
         "classes": list(head.classes),
@@ -173,6 +170,15 @@ def _write_text_model(backbone: Backbone, head: Head, folder: Path) -> dict[str,
     _text(folder / "1_Pooling" / "config.json", as_json(pooling))
     tensors = {"weight": raw(head.weight), "bias": raw(head.bias)}
     write_tensors(folder / "head.safetensors", tensors)
+    return {"file": "head.safetensors", "prefix": ""}
+
+
+def _write_onnx_model(backbone: Backbone, head: Head, folder: Path) -> dict[str, str]:
+    """The file as it came, with what says how its images are prepared, and the new head beside it."""
+    shutil.copyfile(backbone.weights, folder / "model.onnx")
+    sidecar = backbone.config["sidecar"]
+    _text(folder / sidecar["name"], as_json(sidecar["content"]))
+    write_tensors(folder / "head.safetensors", {"weight": raw(head.weight), "bias": raw(head.bias)})
     return {"file": "head.safetensors", "prefix": ""}
 
 

@@ -130,13 +130,13 @@ class Backbone:
     """A pre-trained model without its head: a pure function from a prepared example to `width` numbers."""
 
     name: str
-    source: str  # which room of `pretrained` made it: "timm", "transformers"
+    source: str  # which room of `pretrained` made it: "timm", "transformers", "onnx"
     architecture: str  # the source's own name of the architecture
     kind: Kind
     width: int
     preparation: ImagePreparation | TextPreparation
     weights_hash: str  # sha256 over names, shapes, types and bytes of the tensors, the head left out
-    weights: Path  # safetensors file with the tensors under the source's own names, no head
+    weights: Path  # safetensors file with the tensors under the source's own names, no head; or an ONNX file
     config: dict[str, Any]  # what the source needs to build the module again
     licence: str
     module: Callable[[], nn.Module] = field(repr=False, compare=False)  # builds it, in eval mode; loads torch

@@ -24,7 +24,7 @@ from typing import Any
 
 import numpy as np
 
-import headstart.encode.no_telemetry  # noqa: F401 - before OpenVINO
+import headstart.no_telemetry  # noqa: F401 - before OpenVINO
 
 import openvino as ov  # isort: skip
 
@@ -138,9 +138,11 @@ def _filled(batch: Batch) -> Batch:
 
 
 def _torch(backbone: Backbone, device: str) -> Engine:
+    if backbone.source == "onnx":
+        raise ModelError(f"{backbone.name} is an ONNX model: headstart runs it on the CPU", fix="HEADSTART_DEVICE=cpu")
     import torch
 
-    model = _wrapped(backbone).to(device)
+    model = _wrapped(backbone, backbone.module()).to(device)
 
     def run(batches: Batches) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         with torch.inference_mode():
@@ -155,18 +157,30 @@ def _features(engine: Engine, batches: list[tuple[np.ndarray, Batch]]) -> np.nda
 
 
 def _graph_file(backbone: Backbone) -> Path:
+    library = "openvino" if backbone.source == "onnx" else backbone.source
     made_of = (
         f"{backbone.weights_hash} {backbone.architecture} {backbone.preparation} openvino {version('openvino')} "
-        f"{backbone.source} {version(backbone.source)} torch {version('torch')} {BATCH}"
+        f"{backbone.source} {version(library)} torch {version('torch')} {BATCH}"
     )
     return cache_folder() / "engines" / f"{hashlib.sha256(made_of.encode()).hexdigest()[:24]}.xml"
 
 
 def _convert(backbone: Backbone, graph: Path) -> None:
-    """Trace the torch module and keep OpenVINO's graph; the weights file is in place before the graph names it."""
+    """Keep OpenVINO's graph of the backbone; the weights file is in place before the graph names it."""
+    module = backbone.module()
+    converted = _fed_bytes(backbone, module) if isinstance(module, ov.Model) else _traced(backbone, module)
+    graph.parent.mkdir(parents=True, exist_ok=True)
+    temporary = temporary_beside(graph).with_suffix(".xml")
+    ov.save_model(converted, temporary, compress_to_fp16=False)
+    temporary.with_suffix(".bin").replace(graph.with_suffix(".bin"))
+    temporary.replace(graph)
+
+
+def _traced(backbone: Backbone, module: Any) -> ov.Model:
+    """A torch module, traced."""
     import torch
 
-    model = _wrapped(backbone)
+    model = _wrapped(backbone, module)
     if isinstance(backbone.preparation, ImagePreparation):
         example: Any = (torch.zeros((1, *backbone.preparation.size, 3), dtype=torch.uint8),)
         shapes: Any = [[BATCH, *backbone.preparation.size, 3]]
@@ -175,12 +189,29 @@ def _convert(backbone: Backbone, graph: Path) -> None:
         example, shapes = (ids, ids), [[-1, -1], [-1, -1]]
     with torch.inference_mode(), _quiet():
         traced = torch.jit.freeze(torch.jit.trace(model, example, check_trace=False))
-        converted = ov.convert_model(traced, example_input=example, input=shapes)
-    graph.parent.mkdir(parents=True, exist_ok=True)
-    temporary = temporary_beside(graph).with_suffix(".xml")
-    ov.save_model(converted, temporary, compress_to_fp16=False)
-    temporary.with_suffix(".bin").replace(graph.with_suffix(".bin"))
-    temporary.replace(graph)
+        return ov.convert_model(traced, example_input=example, input=shapes)
+
+
+def _fed_bytes(backbone: Backbone, graph: ov.Model) -> ov.Model:
+    """An image graph that took (n, 3, h, w) float32, with the normalisation inside and the static batch."""
+    preparation = backbone.preparation
+    if not isinstance(preparation, ImagePreparation):
+        raise TypeError("a graph takes images")
+    try:
+        graph.reshape([BATCH, 3, *preparation.size])
+    except RuntimeError as error:
+        reason = str(error).strip().splitlines()[-1][:160]
+        raise ModelError(
+            f"it does not take {BATCH} images at once: {reason}",
+            where=backbone.name,
+            fix="export it with a dynamic first dimension",
+        ) from None
+    steps = ov.preprocess.PrePostProcessor(graph)
+    steps.input().tensor().set_element_type(ov.Type.u8).set_layout(ov.Layout("NHWC"))
+    steps.input().model().set_layout(ov.Layout("NCHW"))
+    mean, std = ([255 * value for value in values] for values in (preparation.mean, preparation.std))
+    steps.input().preprocess().convert_element_type(ov.Type.f32).mean(mean).scale(std)
+    return steps.build()
 
 
 @contextmanager
@@ -197,12 +228,11 @@ def _quiet() -> Iterator[None]:
         logging.disable(disabled)
 
 
-def _wrapped(backbone: Backbone) -> Any:
+def _wrapped(backbone: Backbone, module: Any) -> Any:
     """The module with the normalisation inside, so that bytes go in."""
     import torch
     from torch import nn
 
-    module = backbone.module()
     preparation = backbone.preparation
     if not isinstance(preparation, ImagePreparation):
         return module

@@ -12,6 +12,7 @@ from functools import cache
 from importlib import resources
 from pathlib import Path
 
+from headstart.pretrained.weights import is_whole
 from headstart.values import Kind
 
 DEFAULT: dict[Kind, str] = {"image": "efficientnet_lite0", "text": "all-MiniLM-L6-v2"}
@@ -102,12 +103,21 @@ def _searched(card: Card) -> str:
 
 
 def _hub_folder(repo: str) -> Path | None:
-    """The snapshot in the hub client's cache, by its layout: the client itself takes half a second to load."""
-    home = os.environ.get("HF_HOME") or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "huggingface"
-    folder = Path(os.environ.get("HF_HUB_CACHE") or Path(home) / "hub") / f"models--{repo.replace('/', '--')}"
+    """The snapshot in the hub client's cache, by its layout: the client itself takes half a second to load.
+
+    Whole by the same measure as in `hub`, so that what is called at hand opens without a network.
+    """
+    folder = _hub_cache() / f"models--{repo.replace('/', '--')}"
     reference = folder / "refs" / "main"
     if not reference.exists():
         return None
-    snapshot = folder / "snapshots" / reference.read_text().strip()
-    whole = any((snapshot / name).exists() for name in ("model.safetensors", "pytorch_model.bin"))
-    return snapshot if whole and (snapshot / "config.json").exists() else None
+    snapshot = folder / "snapshots" / reference.read_text(encoding="utf-8").strip()
+    return snapshot if is_whole(snapshot) else None
+
+
+def _hub_cache() -> Path:
+    """Where the client keeps models, by the variables it reads in its order; ~ and $NAME in them are resolved."""
+    environment = os.environ
+    home = environment.get("HF_HOME", os.path.join(environment.get("XDG_CACHE_HOME", "~/.cache"), "huggingface"))
+    named = environment.get("HF_HUB_CACHE", environment.get("HUGGINGFACE_HUB_CACHE", os.path.join(home, "hub")))
+    return Path(os.path.expandvars(os.path.expanduser(named)))

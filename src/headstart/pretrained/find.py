@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from headstart.errors import ModelError
 from headstart.pretrained import catalog, hub
-from headstart.pretrained.weights import file_sha256, verify
+from headstart.pretrained.weights import NAMES, file_sha256, verify, weights_in
 
 Form = Literal["timm", "torchvision", "keras", "onnx", "transformers"]
 
@@ -74,10 +74,10 @@ def _packaged(card: catalog.Card) -> Found:
 
 def _in_folder(folder: Path, *, name: str = "", card: catalog.Card | None = None) -> Found:
     """A hub-style folder: timm's (config.json with `architecture`) or transformers' (with `model_type`)."""
-    config_file, weights = folder / "config.json", folder / "model.safetensors"
-    for file in (config_file, weights):
-        if not file.exists():
-            raise ModelError(f"no {file.name}", where=str(folder), fix="a model folder has both (no pickled weights)")
+    config_file, weights = folder / "config.json", weights_in(folder)
+    if weights is None or not config_file.exists():
+        missing = f"no {NAMES[0]}" if config_file.exists() else "no config.json"
+        raise ModelError(missing, where=str(folder), fix="a model folder has both")
     try:
         config = json.loads(config_file.read_text(encoding="utf-8"))
         timms, transformers = "architecture" in config, "model_type" in config

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from headstart.errors import ModelError
-from headstart.pretrained.translated import AVERAGED, FIRST_STRIDE, Translated
+from headstart.pretrained.translated import FIRST_STRIDE, NO_FULLY_CONNECTED, Translated
 
 Layers = dict[str, list[np.ndarray]]
 
@@ -27,8 +27,7 @@ _PREPARATION: dict[str, Any] = {  # values 0 to 255 less the mean of each colour
     "std": [1 / 255] * 3,
     "input_size": [3, 224, 224],
     "interpolation": "bilinear",
-    "crop_pct": 0.875,
-    "crop_mode": "center",
+    "crop_pct": 1.0,  # Keras squashes an image to 224 x 224; here its longer side is cut, as for other models
 }
 
 
@@ -59,7 +58,7 @@ def translate(path: Path, *, architecture: str | None = None) -> Translated:
     if name in _RESNET:
         changes: tuple[str, ...] = (FIRST_STRIDE,)
     else:
-        changes = () if with_top else (AVERAGED,)
+        changes = () if with_top else (NO_FULLY_CONNECTED,)
     tensors = {key: torch.from_numpy(np.array(value, np.float32, order="C")) for key, value in state.items()}
     counters = {key.replace("running_mean", "num_batches_tracked") for key in tensors if key.endswith("running_mean")}
     return Translated(name, {**tensors, **{key: torch.tensor(0) for key in counters}}, _PREPARATION, changes)
@@ -83,7 +82,7 @@ def _layers(path: Path) -> Layers:
     except (OSError, KeyError, RuntimeError, AttributeError, TypeError, ValueError) as error:
         reason = str(error).strip("'\"").splitlines()
         raise ModelError(
-            f"not a whole .h5 file of weights: {reason[0] if reason else type(error).__name__}",
+            f"not a whole HDF5 file of weights: {reason[0] if reason else type(error).__name__}",
             where=str(path),
             fix="fetch it again",
         ) from None

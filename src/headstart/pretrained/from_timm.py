@@ -16,7 +16,7 @@ from torch import nn
 
 from headstart.errors import ModelError
 from headstart.pretrained.torchvision_operators import declare_missing
-from headstart.pretrained.translated import AVERAGED, FIRST_STRIDE, Translated
+from headstart.pretrained.translated import FIRST_STRIDE, NO_FULLY_CONNECTED, Translated
 from headstart.pretrained.weights import open_torch_file
 from headstart.values import ImagePreparation
 
@@ -63,7 +63,7 @@ def describe(weights: Translated, *, target: Path) -> dict[str, Any]:
     classifier = model.pretrained_cfg["classifier"]
     full = list(model.state_dict())
     model.reset_classifier(0)
-    apply_changes(model, weights.changes)
+    _apply(model, weights.changes)
     wanted = {k: tuple(v.shape) for k, v in model.state_dict().items()}
     state = weights.state
     if not set(wanted) <= set(state) and len(state) == len(full):
@@ -79,7 +79,8 @@ def describe(weights: Translated, *, target: Path) -> dict[str, Any]:
         mean=_three(data["mean"]),
         std=_three(data["std"]),
     )
-    width = int(getattr(model, "head_hidden_size", None) or model.num_features)
+    hidden = None if NO_FULLY_CONNECTED in weights.changes else getattr(model, "head_hidden_size", None)
+    width = int(hidden or model.num_features)
     return {
         "source": "timm",
         "architecture": architecture,
@@ -100,23 +101,19 @@ def describe(weights: Translated, *, target: Path) -> dict[str, Any]:
 def module(architecture: str, weights: Path, config: dict[str, Any]) -> nn.Module:
     """The headless model, in eval mode: (n, 3, h, w) float32 -> (n, width). A head in the file is left out."""
     model = timm.create_model(architecture, pretrained=False, num_classes=0, **(config.get("model_args") or {}))
-    apply_changes(model, config.get("changes") or ())
+    _apply(model, config.get("changes") or ())
     wanted, state = model.state_dict(), load_file(weights)
     model.load_state_dict({name: state[name] for name in wanted})
     return model.eval()
 
 
-def apply_changes(model: Any, changes: Sequence[str]) -> None:
-    """Change a headless model in place, where timm's builder has no argument for what was trained."""
-    for change in changes:
-        if change == FIRST_STRIDE:
-            for stage in (model.layer2, model.layer3, model.layer4):
-                stage[0].conv1.stride, stage[0].conv2.stride = stage[0].conv2.stride, stage[0].conv1.stride
-        elif change == AVERAGED:
-            model.pre_logits = nn.Identity()
-            model.head_hidden_size = model.num_features
-        else:
-            raise ModelError(f"no such change of a model is known: {change!r}", fix="use a newer headstart")
+def _apply(model: Any, changes: Sequence[str]) -> None:
+    """What the weights need and timm's builder has no word for."""
+    if FIRST_STRIDE in changes:
+        for block in (block for layer in (model.layer2, model.layer3, model.layer4) for block in layer):
+            block.conv1.stride, block.conv2.stride = block.conv2.stride, block.conv1.stride
+    if NO_FULLY_CONNECTED in changes:
+        model.pre_logits = nn.Identity()
 
 
 def _keep_head(

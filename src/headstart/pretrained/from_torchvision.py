@@ -32,6 +32,7 @@ _FAMILIES: dict[str, tuple[str, ...]] = {  # a tensor that only this family has:
     ),
     "features.0.weight": tuple(f"vgg{depth}{norm}" for depth in (11, 13, 16, 19) for norm in ("", "_bn")),
 }
+_KNOWN = [model for models in _FAMILIES.values() for model in models]
 _TIMM = {"mobilenet_v2": "mobilenetv2_100"}  # the others have the same name
 _VGG = {"classifier.0": "pre_logits.fc1", "classifier.3": "pre_logits.fc2", "classifier.6": "head.fc"}
 _OLD = re.compile(r"(denselayer\d+\.(?:norm|relu|conv))\.(\d)\.")
@@ -43,13 +44,26 @@ def translate(path: Path, *, architecture: str | None = None) -> Translated:
 
     Args:
         path: the .pth file.
-        architecture: timm's or torchvision's name; without it, the tensors say.
+        architecture: timm's or torchvision's name: it must be the one that the tensors say, or one of timm's whose
+            names they have.
 
     Raises:
         ModelError: damaged, not plain tensors, or tensors of no model that is known here.
     """
     state = {_OLD.sub(r"\1\2.", name): tensor for name, tensor in open_torch_file(path).items()}
-    name, wanted = _recognise(path, state, _candidates(path, state, architecture))
+    family = next((models for key, models in _FAMILIES.items() if key in state), None)
+    if architecture and (family is None or not any(architecture in (n, _TIMM.get(n)) for n in _KNOWN)):
+        return _timms_own(path, architecture, state)
+    if family is None:
+        raise ModelError(
+            "no model of torchvision's that is known (VGG, ResNet, ResNeXt, Wide ResNet, DenseNet, MobileNetV2, "
+            f"InceptionV3): {len(state)} tensors, first {next(iter(state), 'none')!r}",
+            where=str(path),
+            fix=f"if they have timm's names, say which: --model ARCHITECTURE={path.name}",
+        )
+    name, wanted = _recognise(path, state, family)
+    if architecture not in (None, "", name, _TIMM.get(name)):
+        raise ModelError(f"the tensors are those of {name}, not of {architecture}", where=str(path))
     broken = [key for key in wanted if key in state and not bool(torch.isfinite(state[key]).all())]
     if broken:
         raise ModelError(f"{len(broken)} tensors have values that are no numbers, first {broken[0]!r}", where=str(path))
@@ -61,25 +75,11 @@ def _counts(name: str) -> bool:
     return name.endswith(_COUNTER)
 
 
-def _candidates(path: Path, state: dict[str, torch.Tensor], architecture: str | None) -> tuple[str, ...]:
-    if not architecture:
-        found = next((models for key, models in _FAMILIES.items() if key in state), None)
-        if found is None:
-            first = ", ".join(list(state)[:3]) or "none"
-            raise ModelError(
-                f"no model of torchvision's that is known here has these {len(state)} tensors: {first}, ...",
-                where=str(path),
-                fix="VGG, ResNet, ResNeXt, Wide ResNet, DenseNet, MobileNetV2 and InceptionV3 are known; "
-                "timm's own weights come as .safetensors",
-            )
-        return found
-    known = [model for models in _FAMILIES.values() for model in models]
-    asked = tuple(model for model in known if architecture in (model, _TIMM.get(model)))
-    if not asked:
-        raise ModelError(
-            f"{architecture!r} is not read from torchvision's files", where=str(path), fix=f"one of {', '.join(known)}"
-        )
-    return asked
+def _timms_own(path: Path, architecture: str, state: dict[str, torch.Tensor]) -> Translated:
+    """A torch file under timm's names; how its images are prepared is timm's own for the architecture."""
+    if not timm.is_model(architecture):
+        raise ModelError(f"timm has no architecture {architecture!r}", where=str(path), fix="see timm.list_models()")
+    return Translated(architecture, state, {})
 
 
 def _shapes(name: str) -> Shapes:
@@ -149,19 +149,21 @@ def _renamed(name: str, wanted: Shapes, state: dict[str, torch.Tensor]) -> dict[
 
 
 def _preparation(name: str, path: Path) -> dict[str, Any]:
-    """torchvision's own for this very file (its file names carry the sha256), else for its first weights of the model.
+    """torchvision's own for this very file (its names carry the sha256's first digits), else for its first weights of the model.
 
     InceptionV3's models, when they are pre-trained, shift their input from ImageNet's mean and deviation to 0.5 and
     0.5 (`transform_input`): said here as what it comes to, (x - 0.5) / 0.5.
     """
     published, digest = torchvision.models.get_model_weights(name), file_sha256(path)
-    own = next((w for w in published if digest.startswith(w.url.rsplit("-", 1)[1].removesuffix(".pth"))), None)
+    files = {weights.url.rsplit("/", 1)[1]: weights for weights in published}
+    named = [w for file, w in files.items() if file == path.name or digest.startswith(file[-12:-4])]
+    own = named[0] if named else None
     told = (own or published["IMAGENET1K_V1"]).transforms()
     (crop,), (resize,) = told.crop_size, told.resize_size
     inception = name == "inception_v3"
     return {
         "input_size": [3, crop, crop],
-        "crop_pct": crop / (resize + 1e-6),  # so that rounding down crop / crop_pct gives `resize`
+        "crop_pct": crop / resize,
         "crop_mode": "center",
         "interpolation": told.interpolation.value,
         "mean": [0.5] * 3 if inception else list(told.mean),

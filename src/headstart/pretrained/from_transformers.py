@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,10 +17,16 @@ from torch import nn
 
 from headstart.errors import ModelError
 from headstart.pretrained.torchvision_operators import declare_missing
+from headstart.pretrained.weights import open_torch_file
 from headstart.values import TextPreparation
 
 declare_missing()
-from transformers import AutoConfig, AutoModel, AutoModelForSequenceClassification  # noqa: E402  (imports torchvision)
+from transformers import (  # noqa: E402  (imports torchvision)
+    AutoConfig,
+    AutoModel,
+    AutoModelForSequenceClassification,
+    AutoTokenizer,
+)
 from transformers.utils import logging  # noqa: E402
 
 
@@ -65,8 +72,9 @@ def describe(folder: Path, *, target: Path, with_head: bool) -> dict[str, Any]:
     """How the model in a hub-style folder is built and fed.
 
     Args:
-        folder: config.json, model.safetensors, tokenizer.json.
-        target: where head.safetensors is written, if a head is wanted and there.
+        folder: config.json, weights and tokenizer.
+        target: where head.safetensors is written, if a head is wanted and there; and the model itself, where its
+            weights are a torch file.
         with_head: keep the sequence classifier that the weights came with; features are then its logits.
 
     Raises:
@@ -74,6 +82,8 @@ def describe(folder: Path, *, target: Path, with_head: bool) -> dict[str, Any]:
     """
     config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     preparation, settings = _preparation(folder, config)
+    if not (folder / "model.safetensors").exists():
+        _convert(folder, target)
     told = {"source": "transformers", "architecture": (config.architectures or ["AutoModel"])[0], "kind": "text"}
     told |= {"weights": "model.safetensors", "preparation": asdict(preparation)}
     kept = {"transformers": config.to_dict(), "tokenizer": settings}
@@ -95,6 +105,14 @@ def describe(folder: Path, *, target: Path, with_head: bool) -> dict[str, Any]:
     }
 
 
+def _convert(folder: Path, target: Path) -> None:
+    """A torch file as safetensors, beside a copy of its config. Tied tensors are written once for each name."""
+    state = open_torch_file(folder / "pytorch_model.bin")
+    tensors = {name: tensor.clone().contiguous() for name, tensor in state.items()}
+    save_file(tensors, target / "model.safetensors", metadata={"format": "pt"})
+    shutil.copyfile(folder / "config.json", target / "config.json")
+
+
 def module(folder: Path, config: dict[str, Any]) -> nn.Module:
     """The encoder with its pooling, or the whole classifier; in eval mode."""
     source = AutoModelForSequenceClassification if config.get("with_head") else AutoModel
@@ -114,12 +132,7 @@ def _preparation(folder: Path, config: Any) -> tuple[TextPreparation, dict[str, 
             where=str(folder),
             fix="for images, take timm's version of it: headstart models",
         )
-    tokenizer_file = folder / "tokenizer.json"
-    if not tokenizer_file.exists():
-        raise ModelError(
-            "no tokenizer.json", where=str(folder), fix="save the tokenizer with the model (fast tokenizer)"
-        )
-    tokenizer = tokenizer_file.read_text(encoding="utf-8")
+    tokenizer = _tokenizer(folder)
     settings = _json(folder / "tokenizer_config.json")
     vocabulary = _vocabulary_size(tokenizer)
     if vocabulary > config.vocab_size:
@@ -140,6 +153,24 @@ def _preparation(folder: Path, config: Any) -> tuple[TextPreparation, dict[str, 
         most_padding=getattr(config, "sliding_window", None),
     )
     return preparation, settings
+
+
+def _tokenizer(folder: Path) -> str:
+    """tokenizer.json, or what transformers makes of an older form (a vocabulary, a SentencePiece model)."""
+    if (folder / "tokenizer.json").exists():
+        return (folder / "tokenizer.json").read_text(encoding="utf-8")
+    try:
+        with _quiet():
+            made = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+        return str(made.backend_tokenizer.to_str())
+    except (OSError, ValueError, ImportError, AttributeError, KeyError, TypeError) as error:
+        # transformers raises one or another, by what is missing
+        reason = str(error).strip().splitlines()[0][:120] if str(error).strip() else type(error).__name__
+        raise ModelError(
+            f"no tokenizer.json, and none could be made: {reason}",
+            where=str(folder),
+            fix="save the tokenizer with the model; older SentencePiece files need: pip install sentencepiece protobuf",
+        ) from None
 
 
 def _positions(config: Any) -> int:

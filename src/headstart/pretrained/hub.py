@@ -17,18 +17,19 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import headstart.no_telemetry  # noqa: F401 - before huggingface_hub
 from headstart.errors import ModelError
 from headstart.pretrained import catalog
 from headstart.pretrained.hub_errors import folder_name, nearest, no_room, other_weights, plain_errors
-from headstart.pretrained.weights import file_sha256
+from headstart.pretrained.weights import NAMES, TOKENIZERS, file_sha256, is_whole, weights_in
 
 Told = Callable[[int, int], None]  # bytes there, bytes in all
 
-_NEEDED = ("config.json", "model.safetensors")
-_WANTED = (  # by full name, so nothing else comes: no code, no pickles, no other folder
-    *_NEEDED,
-    "tokenizer.json",
+_BESIDE = (  # by full name, so nothing else comes: no code, no other folder
+    "config.json",
+    *TOKENIZERS,
     "tokenizer_config.json",
+    "special_tokens_map.json",
     "modules.json",
     "sentence_bert_config.json",
     "preprocessor_config.json",
@@ -58,14 +59,17 @@ def fetch(repo: str, *, sha256: str = "", progress: Told | None = None) -> Path:
 
         with plain_errors(repo), _quiet():
             commit, files = _announced(repo)
-            weights = files["model.safetensors"]
+            weights = next(files[name] for name in NAMES if name in files)
             announced = weights.lfs.sha256 if weights.lfs else ""
             if sha256 and announced and announced != sha256:
                 raise other_weights(repo, found=announced, expected=sha256)
             if _SHA256.fullmatch(announced):
-                _download_weights(repo, commit, announced, weights.size, progress)
-            folder = Path(snapshot_download(repo, allow_patterns=list(_WANTED), max_workers=2))
-    _verify(folder / "model.safetensors", repo, sha256)
+                _download_weights(repo, commit, weights.rfilename, announced, weights.size, progress)
+            folder = Path(snapshot_download(repo, allow_patterns=[*_BESIDE, weights.rfilename], max_workers=2))
+    found = weights_in(folder)
+    if found is None:
+        raise ModelError(f"no {NAMES[0]}", where=str(folder), fix="run it again with a network")
+    _verify(found, repo, sha256)
     return folder
 
 
@@ -85,18 +89,17 @@ def _on_this_machine(repo: str) -> Path | None:
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
 
-    try:
-        folder = Path(snapshot_download(repo, allow_patterns=list(_WANTED), local_files_only=True))
-    except HFValidationError:
-        fix = nearest(repo) or "headstart models lists what is at hand"
-        raise ModelError(f"no such folder, and no valid hub name: {repo!r}", where="--model", fix=fix) from None
-    except LocalEntryNotFoundError:
-        return None
-    if not all((folder / name).exists() for name in _NEEDED):
-        return None
-    # Another tool may have fetched only some of the files, and then the client cannot tell that there are more.
-    texts = b'"model_type"' in (folder / "config.json").read_bytes()
-    return folder if not texts or (folder / "tokenizer.json").exists() else None
+    for weights in NAMES:
+        try:
+            folder = Path(snapshot_download(repo, allow_patterns=[*_BESIDE, weights], local_files_only=True))
+        except HFValidationError:
+            fix = nearest(repo) or "headstart models lists what is at hand"
+            raise ModelError(f"no such folder, and no valid hub name: {repo!r}", where="--model", fix=fix) from None
+        except LocalEntryNotFoundError:
+            continue
+        if is_whole(folder):
+            return folder
+    return None
 
 
 def _announced(repo: str) -> tuple[str, dict[str, Any]]:
@@ -109,15 +112,16 @@ def _announced(repo: str) -> tuple[str, dict[str, Any]]:
 
     info = HfApi().model_info(repo, files_metadata=True, timeout=_PATIENCE)
     everything = {file.rfilename: file for file in info.siblings or ()}
-    missing = [name for name in _NEEDED if name not in everything]
-    if missing:
+    weights = next((name for name in NAMES if name in everything), None)
+    missing = [*(() if "config.json" in everything else ("config.json",)), *(() if weights else NAMES[:1])]
+    if weights is None or missing:
         other = [n for n in everything if n.endswith((".bin", ".pt", ".pth", ".ckpt", ".h5", ".index.json", ".onnx"))]
         raise ModelError(
             f"has no {' and no '.join(missing)}" + (f"; weights in another form: {other[0]}" if other else ""),
             where=f"{constants.ENDPOINT}/{repo}",
-            fix="headstart reads one safetensors file with its config.json: choose a model that has both",
+            fix="headstart reads one file of weights with its config.json: choose a model that has both",
         )
-    files = {name: everything[name] for name in _WANTED if name in everything}
+    files = {name: everything[name] for name in (*_BESIDE, weights) if name in everything}
     size = sum(file.size or 0 for file in files.values())
     if size > _MOST_BYTES:
         raise ModelError(
@@ -131,7 +135,7 @@ def _announced(repo: str) -> tuple[str, dict[str, Any]]:
     return str(info.sha), files
 
 
-def _download_weights(repo: str, commit: str, sha256: str, size: int, progress: Told | None) -> None:
+def _download_weights(repo: str, commit: str, file: str, sha256: str, size: int, progress: Told | None) -> None:
     """Put the weights where the client looks for them, going on with what an earlier run left.
 
     Raises:
@@ -152,7 +156,7 @@ def _download_weights(repo: str, commit: str, sha256: str, size: int, progress: 
         if partial.exists() and partial.stat().st_size > size:
             partial.unlink()
         with _bar(repo, size, progress) as told:
-            _go_on(hf_hub_url(repo, "model.safetensors", revision=commit), partial, size, told)
+            _go_on(hf_hub_url(repo, file, revision=commit), partial, size, told)
         found = file_sha256(partial)
         if found != sha256:
             partial.unlink()

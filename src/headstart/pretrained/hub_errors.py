@@ -39,7 +39,9 @@ def plain_errors(repo: str) -> Iterator[None]:
             fix=nearest(repo) or "unset it once, with a network: the model is kept",
         ) from None
     except GatedRepoError:
-        raise ModelError("its licence has to be accepted first", where=page, fix=f"{_LOGIN}, after that") from None
+        raise ModelError(
+            "its licence has to be accepted first", where=page, fix="open that page, accept it, then: hf auth login"
+        ) from None
     except RepositoryNotFoundError:
         raise ModelError(
             f"the hub has no model {repo} (or it is private)", where="--model", fix=nearest(repo) or _LOGIN

@@ -21,7 +21,7 @@ import numpy as np
 from headstart.errors import ModelError
 from headstart.places import as_json, cache_folder, temporary_beside, write_whole
 from headstart.pretrained.find import Found, find
-from headstart.pretrained.weights import RawTensor, file_sha256, raw_tensors, tensors_hash
+from headstart.pretrained.weights import NAMES, RawTensor, file_sha256, raw_tensors, tensors_hash
 from headstart.values import Backbone, Classifier, ImagePreparation, Kind, TextPreparation
 
 _DESCRIPTION = 3  # raise when the description's form changes
@@ -62,7 +62,7 @@ def _open(found: Found, *, with_head: bool = False) -> tuple[Backbone, Classifie
     if not (home / "backbone.json").exists():
         _keep(home, found, with_head=with_head and found.form == "transformers")
     told = json.loads((home / "backbone.json").read_text(encoding="utf-8"))
-    weights = found.path / "model.safetensors" if found.form == "transformers" else home / told["weights"]
+    weights = _weights(found, home, told)
     backbone = _backbone({**told, "name": found.name, "licence": found.licence}, weights)
     if not with_head or told["classes"] is None:
         return backbone, None
@@ -82,6 +82,12 @@ def _backbone(told: dict[str, Any], weights: Path, *, tokenizer: str | None = No
         preparation = TextPreparation(**(fields if tokenizer is None else {**fields, "tokenizer": tokenizer}))
     plain = {k: told[k] for k in _PLAIN}
     return Backbone(**plain, preparation=preparation, weights=weights, module=_builder(told, weights))
+
+
+def _weights(found: Found, home: Path, told: dict[str, Any]) -> Path:
+    """In the description's folder; an encoder that has a safetensors file of its own is left where it is."""
+    own = found.path / told["weights"]
+    return own if found.form == "transformers" and own.exists() else home / str(told["weights"])
 
 
 _PLAIN = ("name", "source", "architecture", "kind", "width", "weights_hash", "config", "licence")
@@ -179,7 +185,7 @@ def _home(found: Found, *, with_head: bool) -> Path:
     library = _LIBRARY[found.form]
     if found.path.is_dir():
         names = ("config.json", "tokenizer.json", "tokenizer_config.json", "modules.json", "1_Pooling/config.json")
-        files = [found.path / name for name in ("model.safetensors", *names)]
+        files = [found.path / name for name in (*NAMES, *names)]
     else:
         beside = [found.path.parent / name for name in ("config.json", "preprocessor_config.json")]
         files = [found.path, *(beside if found.form == "onnx" else ())]
@@ -195,7 +201,7 @@ def _keep(home: Path, found: Found, *, with_head: bool) -> None:
     temporary.mkdir(parents=True)
     try:
         told = _describe(found, temporary, with_head=with_head)
-        weights = found.path / "model.safetensors" if found.form == "transformers" else temporary / told["weights"]
+        weights = _weights(found, temporary, told)
         tensors = {} if weights.suffix == ".onnx" else raw_tensors(weights)
         told["weights_hash"] = backbone_hash(weights, tensors, told["config"])
         write_whole(temporary / "backbone.json", as_json(told))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from headstart.pretrained.translated import AVERAGED, FIRST_STRIDE
-from headstart.values import Backbone, TextPreparation
+import math
+
+from headstart.pretrained.translated import FIRST_STRIDE, NO_FULLY_CONNECTED
+from headstart.values import Backbone, ImagePreparation, TextPreparation
 
 _IMAGE = """
 import timm
@@ -17,7 +19,7 @@ with torch.inference_mode():
 print(model.pretrained_cfg["label_names"][probabilities.argmax()], float(probabilities.max()))
 """
 
-_CHANGED = """
+_CHANGED_IMAGE = """
 import json
 import timm
 import torch
@@ -25,8 +27,8 @@ from PIL import Image
 from safetensors.torch import load_file
 
 config = json.load(open("{folder}/config.json", encoding="utf-8"))
-model = timm.create_model(config["architecture"], num_classes=config["num_classes"], **config["model_args"])
-{change}
+model = timm.create_model(config["architecture"], num_classes=config["num_classes"])
+{changes}
 model.load_state_dict(load_file("{folder}/model.safetensors"))
 transform = timm.data.create_transform(**timm.data.resolve_data_config(config["pretrained_cfg"]))
 with torch.inference_mode():
@@ -35,14 +37,11 @@ print(config["pretrained_cfg"]["label_names"][probabilities.argmax()], float(pro
 """
 
 _CHANGES = {
-    FIRST_STRIDE: """
-for stage in (model.layer2, model.layer3, model.layer4):
-    stage[0].conv1.stride, stage[0].conv2.stride = (2, 2), (1, 1)
-""",
-    AVERAGED: """
-model.pre_logits = torch.nn.Identity()
-model.head.fc = torch.nn.Linear(config["num_features"], config["num_classes"])
-""",
+    FIRST_STRIDE: """for layer in (model.layer2, model.layer3, model.layer4):
+    for block in layer:
+        block.conv1.stride, block.conv2.stride = block.conv2.stride, block.conv1.stride""",
+    NO_FULLY_CONNECTED: """model.pre_logits = torch.nn.Identity()
+model.head.fc = torch.nn.Linear(model.num_features, config["num_classes"])""",
 }
 
 _TEXT = """
@@ -64,13 +63,40 @@ with torch.inference_mode():
 print(classes[probabilities.argmax()], float(probabilities.max()))
 """
 
+_ONNX = """
+import json
+import numpy as np
+import openvino as ov
+from PIL import Image
+from safetensors.numpy import load_file
+
+graph = ov.Core().read_model("{folder}/model.onnx")
+features = next(out for op in graph.get_ops() for out in op.outputs() if "{features}" in out.names)
+encoder = ov.Core().compile_model(ov.Model([features], graph.get_parameters()), "CPU")
+head = load_file("{folder}/head.safetensors")
+classes = json.load(open("{folder}/headstart.json", encoding="utf-8"))["classes"]
+photo = Image.open("photo.jpg").convert("RGB")
+scale, height, width = {side} / min(photo.size), {height}, {width}
+photo = photo.resize((int(photo.width * scale), int(photo.height * scale)), Image.Resampling.{filter})
+left, top = round((photo.width - width) / 2), round((photo.height - height) / 2)
+photo = photo.crop((left, top, left + width, top + height))
+pixels = (np.asarray(photo, np.float32) / 255 - {mean}) / {std}
+logits = encoder(pixels.transpose(2, 0, 1)[None].astype(np.float32))[0][0] @ head["weight"].T + head["bias"]
+probabilities = np.exp(logits - logits.max()) / np.exp(logits - logits.max()).sum()
+print(classes[probabilities.argmax()], float(probabilities.max()))
+"""
+
 
 def plain_code(backbone: Backbone, folder: str) -> str:
-    """A script for timm (images) or transformers (texts); `folder` is the saved folder's name."""
+    """A script for timm (images), transformers (texts) or OpenVINO (ONNX); `folder` is the saved folder's name."""
     name = folder.replace("\\", "/").replace('"', "")
+    if backbone.source == "onnx" and isinstance(backbone.preparation, ImagePreparation):
+        return _onnx(backbone, backbone.preparation, name)
+    changes = backbone.config.get("changes")
+    if changes:
+        return _CHANGED_IMAGE.format(folder=name, changes="\n".join(_CHANGES[change] for change in changes)).strip()
     if not isinstance(backbone.preparation, TextPreparation):
-        changes = [_CHANGES[change].strip() for change in backbone.config.get("changes") or ()]
-        return (_CHANGED if changes else _IMAGE).format(folder=name, change="\n".join(changes)).strip()
+        return _IMAGE.format(folder=name).strip()
     config = backbone.config
     last, *middle = config["layers"]
     mean = f"(states[{last}] * mask).sum(1) / mask.sum(1)"
@@ -81,4 +107,18 @@ def plain_code(backbone: Backbone, folder: str) -> str:
         last=f"states[{last}][:, 0]" if config["pooling"] == "cls" else mean,
         middle=middle,
         normalise=normalise if config["normalise"] else "",
+    ).strip()
+
+
+def _onnx(backbone: Backbone, preparation: ImagePreparation, name: str) -> str:
+    height, width = preparation.size
+    return _ONNX.format(
+        folder=name,
+        features=backbone.config["features"],
+        side=math.floor(min(height, width) / preparation.crop),
+        height=height,
+        width=width,
+        filter=preparation.interpolation.upper(),
+        mean=list(preparation.mean),
+        std=list(preparation.std),
     ).strip()

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import torch
 
-FIRST_STRIDE = "stride in the first convolution"  # of a ResNet's bottleneck, where timm has it in the second
-AVERAGED = "average of the last feature map"  # in place of VGG's fully connected layers
+
+FIRST_STRIDE = "stride in the first convolution"  # of a bottleneck, where timm has it in the second
+NO_FULLY_CONNECTED = "no fully connected layers"  # VGG's convolutions alone
 
 
 @dataclass(frozen=True)

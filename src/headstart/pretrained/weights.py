@@ -19,6 +19,23 @@ if TYPE_CHECKING:
     import torch
 
 
+NAMES = ("model.safetensors", "pytorch_model.bin")  # in a hub-style folder, the better one first
+TOKENIZERS = ("tokenizer.json", "vocab.txt", "vocab.json", "merges.txt", "spm.model", "sentencepiece.bpe.model")
+
+
+def weights_in(folder: Path) -> Path | None:
+    """The weights of a hub-style folder."""
+    return next((folder / name for name in NAMES if (folder / name).exists()), None)
+
+
+def is_whole(folder: Path) -> bool:
+    """Whether a hub-style folder has all that it is opened with. Other tools fetch only some of a model's files."""
+    config = folder / "config.json"
+    if weights_in(folder) is None or not config.exists():
+        return False
+    return b'"model_type"' not in config.read_bytes() or any((folder / name).exists() for name in TOKENIZERS)
+
+
 def file_sha256(path: Path) -> str:
     """Hashed once in a process, as long as the file's size and time stay the same."""
     stat = path.stat()

@@ -1,0 +1,19 @@
+"""OpenVINO and the hub's client without their telemetry. Import this before them.
+
+OpenVINO's converter reports each use to a statistics server unless the user has opted out, keeps two files in the home
+folder for that, and offline its threads hold up the end of the process by a second. headstart reports nothing to
+anyone. Where the telemetry package cannot be imported, OpenVINO falls back to a stub of its own; so it cannot
+be imported.
+
+The hub's client names the libraries and the program that use it in each request, and fetches a list of programs for
+that, unless HF_HUB_DISABLE_TELEMETRY is set. A program that imported either before headstart, or set the variable, has
+made that choice itself.
+"""
+
+import os
+import sys
+
+os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+
+if "openvino" not in sys.modules:
+    sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]
