@@ -149,7 +149,7 @@ def _renamed(name: str, wanted: Shapes, state: dict[str, torch.Tensor]) -> dict[
 
 
 def _preparation(name: str, path: Path) -> dict[str, Any]:
-    """torchvision's own for this very file (its names carry the sha256's first digits), else for its first weights of the model.
+    """torchvision's own for this very file, else for its first weights of the model. Its names end in sha256's digits.
 
     InceptionV3's models, when they are pre-trained, shift their input from ImageNet's mean and deviation to 0.5 and
     0.5 (`transform_input`): said here as what it comes to, (x - 0.5) / 0.5.
