@@ -20,19 +20,6 @@ declare_missing()
 os.environ.setdefault("KERAS_BACKEND", "torch")
 import torchvision  # noqa: E402  (needs the operators first)
 
-THEIRS = {
-    "resnet18": "resnet18",
-    "resnet50": "resnet50",
-    "densenet121": "densenet121",
-    "mobilenet_v2": "mobilenetv2_100",
-    "vgg16": "vgg16",
-    "inception_v3": "inception_v3",
-}
-RECOGNISED = """
-vgg11 vgg11_bn vgg13 vgg13_bn vgg16_bn vgg19 vgg19_bn resnet34 resnet101 resnet152 resnext50_32x4d resnext101_32x8d
-resnext101_64x4d wide_resnet50_2 wide_resnet101_2 densenet161 densenet169 densenet201
-""".split()  # noqa: SIM905
-
 
 def close(ours: np.ndarray, theirs: np.ndarray, tolerance: float = 1e-5) -> None:
     assert ours.shape == theirs.shape
@@ -46,37 +33,6 @@ def trained(model: torch.nn.Module) -> torch.nn.Module:
             module.running_mean.uniform_(-0.1, 0.1)
             module.running_var.uniform_(0.8, 1.25)
     return model.eval()
-
-
-@pytest.mark.parametrize("name", THEIRS)
-def test_torchvision_file(name, tmp_path, own_cache):
-    torch.manual_seed(0)
-    options = {"aux_logits": True, "init_weights": False} if name == "inception_v3" else {}
-    reference = trained(getattr(torchvision.models, name)(weights=None, **options))
-    path = tmp_path / f"{name}.pth"
-    torch.save(reference.state_dict(), path)
-    backbone, own = load_classifier(str(path))
-    assert backbone.architecture == THEIRS[name]
-    assert len(own.classes) == 1000
-    size = backbone.preparation.size[0]
-    x = torch.rand(2, 3, size, size) * 2 - 1
-    with torch.inference_mode():
-        features = backbone.module()(x).numpy()
-        close(features @ own.weight.T + own.bias, reference(x).numpy())
-    assert size == (299 if name == "inception_v3" else 224)
-    assert backbone.preparation.interpolation == "bilinear"
-    assert backbone.preparation.mean[0] == (0.5 if name == "inception_v3" else 0.485)
-
-
-@pytest.mark.parametrize("name", RECOGNISED)
-def test_torchvision_architecture_is_recognised_and_its_names_are_timms(name):
-    from headstart.pretrained.from_timm import timm
-    from headstart.pretrained.from_torchvision import _renamed, recognise
-
-    with torch.device("meta"):
-        state, ours = getattr(torchvision.models, name)().state_dict(), timm.create_model(name).state_dict()
-    assert recognise(state) == name
-    assert {k: v.shape for k, v in _renamed(name, state).items()} == {k: v.shape for k, v in ours.items()}
 
 
 def test_a_published_torchvision_file_brings_its_own_preprocessing_and_its_hash(tmp_path, own_cache):
@@ -122,31 +78,6 @@ def randomised(model):
             values = [values[0], rng.normal(0, 0.05, values[1].shape)]
         layer.set_weights(values)
     return model
-
-
-@pytest.mark.parametrize(("name", "top"), [("VGG16", True), ("VGG16", False), ("ResNet50", True), ("ResNet50", False)])
-def test_keras_file(name, top, tmp_path, own_cache):
-    import keras
-
-    keras.utils.set_random_seed(0)
-    size = 224 if top else 64
-    family = keras.applications.vgg16 if name == "VGG16" else keras.applications.resnet
-    options = {} if top else {"input_shape": (size, size, 3), "pooling": "avg"}
-    extra = {"classifier_activation": None} if top else {}
-    reference = randomised(getattr(family, name)(weights=None, include_top=top, **options, **extra))
-    path = tmp_path / f"{name.lower()}.h5"
-    keras_file(reference, path)
-    pixels = np.random.default_rng(1).integers(0, 255, (2, size, size, 3)).astype(np.uint8)
-    theirs = np.asarray(reference.predict(family.preprocess_input(pixels.astype(np.float32)), verbose=0))
-    backbone = load(str(path), kind="image")
-    mean, std = (np.array(v, np.float32) for v in (backbone.preparation.mean, backbone.preparation.std))
-    x = torch.from_numpy(((pixels / np.float32(255) - mean) / std).transpose(0, 3, 1, 2).astype(np.float32))
-    with torch.inference_mode():
-        ours = backbone.module()(x).numpy()
-    if top:
-        own = load_classifier(str(path))[1]
-        ours = ours @ own.weight.T + own.bias
-    close(ours, theirs, 2e-5)
 
 
 @pytest.mark.parametrize("name", ["ResNet50", "VGG16"])

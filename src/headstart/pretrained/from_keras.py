@@ -1,13 +1,12 @@
-"""Keras's VGG and ResNet weights (`keras.applications`, `.h5`), turned into what timm builds, exactly.
+"""Weights files of Keras applications (.h5), VGG and ResNet: read with h5py, Keras itself is not needed.
 
-Keras keeps kernels as (height, width, in, out). These models were trained on blue-green-red bytes less their mean
-(Caffe's way): the first kernel is turned round, so that red-green-blue goes in. ResNet's convolutions have a bias and
-its BatchNorm another epsilon: both are moved into the running statistics, which leaves every output as it was.
+Three layouts hold the same layers: the applications' own files (a group a layer, its `weight_names` in order), what
+`model.save("x.h5")` writes (the same under `model_weights`), and `save_weights("x.weights.h5")` of Keras 3. Weights are
+taken by the layer's name and their order in it, since the published files call them otherwise than Keras does today.
 """
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Any
 
@@ -17,145 +16,180 @@ import torch
 from headstart.errors import ModelError
 from headstart.pretrained.translated import FIRST_STRIDE, NO_FULLY_CONNECTED, Translated
 
-Layers = dict[str, dict[str, np.ndarray]]  # layer -> kernel, bias, gamma, ... -> values
+Layers = dict[str, list[np.ndarray]]
 
-_MEAN = (123.68, 116.779, 103.939)  # red, green, blue; of ImageNet's bytes
-_EPSILON, _TIMM_EPSILON = 1.001e-5, 1e-5
-_BLOCKS: dict[tuple[int, ...], str] = {(3, 4, 6, 3): "resnet50", (3, 4, 23, 3): "resnet101", (3, 8, 36, 3): "resnet152"}
-_RESNET_LAYER = re.compile(r"conv([2-5])_block(\d+)_([0-3])_(conv|bn)")
+_VGG = {"vgg16": (2, 2, 3, 3, 3), "vgg19": (2, 2, 4, 4, 4)}  # convolutions a block
+_RESNET = {"resnet50": (3, 4, 6, 3), "resnet101": (3, 4, 23, 3), "resnet152": (3, 8, 36, 3)}  # blocks a stage
+_TOP = {"vgg": ("fc1", "fc2", "predictions"), "res": ("predictions",)}
+_EPSILON, _TIMMS_EPSILON = 1.001e-5, 1e-5  # of BatchNorm
+_PREPARATION: dict[str, Any] = {  # values 0 to 255 less the mean of each colour, as Caffe's models have it
+    "mean": [123.68 / 255, 116.779 / 255, 103.939 / 255],
+    "std": [1 / 255] * 3,
+    "input_size": [3, 224, 224],
+    "interpolation": "bilinear",
+    "crop_pct": 1.0,  # Keras squashes an image to 224 x 224; here its longer side is cut, as for other models
+}
 
 
 def translate(path: Path, *, architecture: str | None = None) -> Translated:
-    """A `.h5` file of `keras.applications`, with or without the top.
+    """VGG16, VGG19, ResNet50, ResNet101 or ResNet152, with or without the top.
+
+    The first convolution's input channels are turned round, so that RGB goes in where Keras turns images into BGR.
+    A VGG without its top gives the average of its last feature map.
 
     Args:
-        path: the file, in the layout with a group a layer.
-        architecture: timm's name; it must be the one that the layers say.
+        path: the .h5 file.
+        architecture: refused where the file is of another one.
 
     Raises:
-        ModelError: h5py is not installed, not such a file, not a model that is known, or another than named.
+        ModelError: h5py is missing; damaged; or layers of another model.
     """
-    layers = _read(path)
-    if {"block1_conv1", "block5_conv3"} <= set(layers):
-        found = _vgg(layers)
-    elif {"conv1_conv", "conv5_block3_3_conv"} <= set(layers):
-        found = _resnet(layers, path)
-    else:
+    layers = _layers(path)
+    name = _recognise(path, layers)
+    if architecture and architecture != name:
+        raise ModelError(f"the file is of {name}, not of {architecture}", where=str(path))
+    with_top = "predictions" in layers
+    try:
+        state = _vgg(layers, _VGG[name]) if name in _VGG else _resnet(layers, _RESNET[name])
+    except ValueError as error:
         raise ModelError(
-            f"neither VGG nor ResNet of keras.applications: layers {', '.join(list(layers)[:3])}, ...", where=str(path)
-        )
-    if architecture not in (None, found.architecture):
-        raise ModelError(f"the layers are those of {found.architecture}, not of {architecture}", where=str(path))
-    return found
+            f"the weights do not fit {name}: {error}", where=str(path), fix="fetch the file again"
+        ) from None
+    if name in _RESNET:
+        changes: tuple[str, ...] = (FIRST_STRIDE,)
+    else:
+        changes = () if with_top else (NO_FULLY_CONNECTED,)
+    tensors = {key: torch.from_numpy(np.array(value, np.float32, order="C")) for key, value in state.items()}
+    counters = {key.replace("running_mean", "num_batches_tracked") for key in tensors if key.endswith("running_mean")}
+    return Translated(name, {**tensors, **{key: torch.tensor(0) for key in counters}}, _PREPARATION, changes)
 
 
-def _read(path: Path) -> Layers:
+def _layers(path: Path) -> Layers:
+    """The arrays of each layer that has any, in the layer's order."""
     try:
         import h5py
     except ImportError:
-        raise ModelError("Keras's files need h5py", where=str(path), fix="pip install headstart[keras]") from None
+        raise ModelError("reading .h5 files needs h5py", where=str(path), fix="pip install headstart[keras]") from None
     try:
-        with h5py.File(path) as file:
-            group = file.get("model_weights", file)
-            names = [_text(name) for name in group.attrs.get("layer_names", ())]
-            if not names:
-                raise ModelError(
-                    "not in the layout of keras.applications (no layer_names)",
-                    where=str(path),
-                    fix="the published .h5 files have it; model.save_weights of Keras 3 does not write it",
-                )
-            return {name: _tensors(group[name]) for name in names if len(group[name].attrs.get("weight_names", ()))}
-    except (OSError, KeyError) as error:
-        raise ModelError(f"not a whole HDF5 file: {str(error).splitlines()[0]}", where=str(path)) from None
+        with h5py.File(path, "r") as file:
+            legacy = file.get("model_weights", file)
+            if "layer_names" in legacy.attrs:
+                found = {_text(name): _legacy(legacy[_text(name)]) for name in legacy.attrs["layer_names"]}
+            elif "layers" in file:
+                found = dict(_named(group["vars"]) for group in file["layers"].values() if "vars" in group)
+            else:
+                found = {}
+    except (OSError, KeyError, RuntimeError, AttributeError, TypeError, ValueError) as error:
+        reason = str(error).strip("'\"").splitlines()
+        raise ModelError(
+            f"not a whole HDF5 file of weights: {reason[0] if reason else type(error).__name__}",
+            where=str(path),
+            fix="fetch it again",
+        ) from None
+    if not found:
+        raise ModelError("no layers in this .h5 file", where=str(path), fix="save it with model.save_weights")
+    return {name: arrays for name, arrays in found.items() if arrays}
 
 
-def _tensors(group: Any) -> dict[str, np.ndarray]:
-    names = [_text(name) for name in group.attrs["weight_names"]]
-    return {name.rsplit("/", 1)[-1].removesuffix(":0"): np.asarray(group[name], np.float32) for name in names}
-
-
-def _text(name: Any) -> str:
+def _text(name: bytes | str) -> str:
     return name.decode() if isinstance(name, bytes) else str(name)
 
 
-def _vgg(layers: Layers) -> Translated:
-    convolutions = [name for name in layers if re.fullmatch(r"block\d_conv\d", name)]
-    state: dict[str, torch.Tensor] = {}
-    place = 0  # in timm's list of layers: a convolution and a ReLU each, a pooling after each block
-    for name, following in zip(convolutions, [*convolutions[1:], "end"], strict=True):
-        kernel = layers[name]["kernel"]
-        _put(
-            state, f"features.{place}", _convolution(_red_first(kernel) if place == 0 else kernel), layers[name]["bias"]
-        )
-        place += 2 if following.startswith(name[:7]) else 3
-    if "fc1" in layers:
-        first, second, last = layers["fc1"], layers["fc2"], layers["predictions"]
-        flat = first["kernel"].reshape(7, 7, -1, first["kernel"].shape[1])  # flattened from (height, width, channel)
-        _put(state, "pre_logits.fc1", _convolution(flat), first["bias"])
-        _put(state, "pre_logits.fc2", _convolution(second["kernel"][None, None]), second["bias"])
-        _put(state, "head.fc", last["kernel"].T, last["bias"])
-    changes = () if "fc1" in layers else (NO_FULLY_CONNECTED,)
-    return Translated("vgg19" if "block3_conv4" in layers else "vgg16", state, _preprocessing(), changes)
+def _legacy(group: Any) -> list[np.ndarray]:
+    return [np.asarray(group[_text(name)]) for name in group.attrs["weight_names"]]
 
 
-def _resnet(layers: Layers, path: Path) -> Translated:
-    depth = tuple(
-        len({m[2] for name in layers if (m := _RESNET_LAYER.fullmatch(name)) and m[1] == str(stage)})
-        for stage in range(2, 6)
+def _named(group: Any) -> tuple[str, list[np.ndarray]]:
+    """A layer of Keras 3, which notes the layer's name beside its numbered weights."""
+    return _text(group.attrs.get("name", group.parent.name)), [np.asarray(group[i]) for i in sorted(group, key=int)]
+
+
+def _recognise(path: Path, layers: Layers) -> str:
+    closest: tuple[int, str, str] | None = None
+    for name in (*_VGG, *_RESNET):
+        top = _TOP[name[:3]]
+        wanted = {*(_vgg_names(_VGG[name]) if name in _VGG else _resnet_names(_RESNET[name]))}
+        wanted |= {*top} if layers.keys() & {*top} else set()
+        missing, unknown = sorted(wanted - layers.keys()), sorted(layers.keys() - wanted)
+        if not missing and not unknown:
+            return name
+        told = [f"{len(missing)} of {len(wanted)} layers are missing, first {missing[0]!r}"] if missing else []
+        told += [f"{len(unknown)} belong to another model, first {unknown[0]!r}"] if unknown else []
+        found = (len(missing) + len(unknown), name, "; ".join(told))
+        closest = min(closest, found) if closest else found
+    raise ModelError(
+        f"not the layers of a Keras application that is known here; closest is {closest[1]}: {closest[2]}"
+        if closest
+        else "no known application",
+        where=str(path),
+        fix=f"known are {', '.join((*_VGG, *_RESNET))} of keras.applications",
     )
-    architecture = _BLOCKS.get(depth)
-    if architecture is None:
-        raise ModelError(f"no ResNet of keras.applications has {depth} blocks", where=str(path))
-    state: dict[str, torch.Tensor] = {}
-    first = {**layers["conv1_conv"], "kernel": _red_first(layers["conv1_conv"]["kernel"])}
-    _convolution_and_norm(state, "conv1", "bn1", first, layers["conv1_bn"])
-    for name in layers:
-        match = _RESNET_LAYER.fullmatch(name)
-        if match is None or match[4] == "bn":
-            continue
-        block, k = f"layer{int(match[1]) - 1}.{int(match[2]) - 1}", match[3]
-        names = ("downsample.0", "downsample.1") if k == "0" else (f"conv{k}", f"bn{k}")
-        norm = layers[name.removesuffix("conv") + "bn"]
-        _convolution_and_norm(state, f"{block}.{names[0]}", f"{block}.{names[1]}", layers[name], norm)
+
+
+def _vgg_names(convolutions: tuple[int, ...]) -> list[str]:
+    return [f"block{b}_conv{c}" for b, n in enumerate(convolutions, start=1) for c in range(1, n + 1)]
+
+
+def _vgg(layers: Layers, convolutions: tuple[int, ...]) -> dict[str, np.ndarray]:
+    state, place = {}, 0
+    for block, count in enumerate(convolutions, start=1):
+        for number in range(1, count + 1):
+            kernel, bias = _arrays(layers, f"block{block}_conv{number}", 4, 1)
+            state[f"features.{place}.weight"] = _convolution(kernel, turned=place == 0)
+            state[f"features.{place}.bias"] = bias
+            place += 2  # a ReLU between
+        place += 1  # a pool behind
+    if "predictions" not in layers:
+        return state
+    for layer, side, ours in (("fc1", 7, "pre_logits.fc1"), ("fc2", 1, "pre_logits.fc2")):
+        kernel, bias = _arrays(layers, layer, 2, 1)
+        deep = kernel.reshape(side, side, -1, len(bias))  # Keras flattens (height, width, channels)
+        state |= {f"{ours}.weight": _convolution(deep), f"{ours}.bias": bias}
+    kernel, bias = _arrays(layers, "predictions", 2, 1)
+    return {**state, "head.fc.weight": kernel.T, "head.fc.bias": bias}
+
+
+def _resnet_names(blocks: tuple[int, ...]) -> list[str]:
+    return [f"{keras}_{part}" for keras, _, _ in _resnet_pairs(blocks) for part in ("conv", "bn")]
+
+
+def _resnet_pairs(blocks: tuple[int, ...]) -> list[tuple[str, str, str]]:
+    """Keras' name of a convolution with its BatchNorm, and timm's names of the two."""
+    pairs = [("conv1", "conv1", "bn1")]
+    for stage, count in enumerate(blocks, start=1):
+        for block in range(count):
+            keras, ours = f"conv{stage + 1}_block{block + 1}", f"layer{stage}.{block}"
+            pairs += [(f"{keras}_{i}", f"{ours}.conv{i}", f"{ours}.bn{i}") for i in (1, 2, 3)]
+            if block == 0:
+                pairs.append((f"{keras}_0", f"{ours}.downsample.0", f"{ours}.downsample.1"))
+    return pairs
+
+
+def _resnet(layers: Layers, blocks: tuple[int, ...]) -> dict[str, np.ndarray]:
+    """BatchNorm computes (x + b - mean) / sqrt(var + e): timm's convolutions have no bias b, and e is another."""
+    state = {}
+    for keras, conv, norm in _resnet_pairs(blocks):
+        kernel, bias = _arrays(layers, f"{keras}_conv", 4, 1)
+        gamma, beta, mean, variance = _arrays(layers, f"{keras}_bn", 1, 1, 1, 1)
+        state[f"{conv}.weight"] = _convolution(kernel, turned=conv == "conv1")
+        state[f"{norm}.weight"], state[f"{norm}.bias"] = gamma, beta
+        state[f"{norm}.running_mean"] = mean.astype(np.float64) - bias
+        state[f"{norm}.running_var"] = variance.astype(np.float64) + (_EPSILON - _TIMMS_EPSILON)
     if "predictions" in layers:
-        _put(state, "fc", layers["predictions"]["kernel"].T, layers["predictions"]["bias"])
-    return Translated(architecture, state, _preprocessing(), (FIRST_STRIDE,))
+        kernel, bias = _arrays(layers, "predictions", 2, 1)
+        state |= {"fc.weight": kernel.T, "fc.bias": bias}
+    return state
 
 
-def _convolution_and_norm(
-    state: dict[str, torch.Tensor], conv: str, norm: str, kernel: dict[str, np.ndarray], bn: dict[str, np.ndarray]
-) -> None:
-    """(x + b - m) / sqrt(v + e) = (x - (m - b)) / sqrt((v + e - e') + e')."""
-    state[f"{conv}.weight"] = _torch(_convolution(kernel["kernel"]))
-    state[f"{norm}.weight"], state[f"{norm}.bias"] = _torch(bn["gamma"]), _torch(bn["beta"])
-    state[f"{norm}.running_mean"] = _torch(bn["moving_mean"] - kernel["bias"])
-    state[f"{norm}.running_var"] = _torch(bn["moving_variance"] + np.float32(_EPSILON - _TIMM_EPSILON))
-    state[f"{norm}.num_batches_tracked"] = torch.tensor(0)
+def _arrays(layers: Layers, name: str, *dimensions: int) -> list[np.ndarray]:
+    """A layer's arrays, checked for their number and dimensions."""
+    found = layers[name]
+    if [array.ndim for array in found] != list(dimensions):
+        shapes = " and ".join(str(array.shape) for array in found)
+        raise ValueError(f"layer {name!r} has arrays of shape {shapes}")
+    return found
 
 
-def _convolution(kernel: np.ndarray) -> np.ndarray:
-    """(height, width, in, out) -> (out, in, height, width)."""
-    return kernel.transpose(3, 2, 0, 1)
-
-
-def _red_first(kernel: np.ndarray) -> np.ndarray:
-    return kernel[:, :, ::-1]
-
-
-def _put(state: dict[str, torch.Tensor], name: str, weight: np.ndarray, bias: np.ndarray) -> None:
-    state[f"{name}.weight"], state[f"{name}.bias"] = _torch(weight), _torch(bias)
-
-
-def _torch(values: np.ndarray) -> torch.Tensor:
-    return torch.from_numpy(np.ascontiguousarray(values, dtype=np.float32))
-
-
-def _preprocessing() -> dict[str, Any]:
-    """Bytes less their mean. Keras squashes an image to 224 x 224; here its longer side is cut, as for other models."""
-    return {
-        "input_size": [3, 224, 224],
-        "crop_pct": 1.0,
-        "interpolation": "bilinear",
-        "mean": [value / 255 for value in _MEAN],
-        "std": [1 / 255] * 3,
-    }
+def _convolution(kernel: np.ndarray, *, turned: bool = False) -> np.ndarray:
+    """(h, w, in, out) -> (out, in, h, w)."""
+    return (kernel[:, :, ::-1] if turned else kernel).transpose(3, 2, 0, 1)

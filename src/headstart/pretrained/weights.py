@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import mmap
+import struct
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -127,6 +128,19 @@ def raw(array: np.ndarray) -> RawTensor:
     return RawTensor("F32", list(array.shape), np.ascontiguousarray(array, dtype="<f4").tobytes())
 
 
+# torch's own unpickler meets cut and foreign bytes with all of these
+_TRIPS: tuple[type[Exception], ...] = (
+    OSError,
+    EOFError,
+    RuntimeError,
+    ValueError,
+    LookupError,
+    TypeError,
+    AttributeError,
+)
+_TRIPS += (AssertionError, struct.error)
+
+
 def open_torch_file(path: Path) -> dict[str, torch.Tensor]:
     """A state dict from a torch file; nothing in it is executed.
 
@@ -139,14 +153,17 @@ def open_torch_file(path: Path) -> dict[str, torch.Tensor]:
 
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError:
+    except pickle.UnpicklingError as error:
+        runs = "GLOBAL" in str(error)  # torch's word for a name to import and call
         raise ModelError(
-            "not a plain file of weights: opening it would run code",
+            f"not a plain file of weights: {'opening it would run code' if runs else 'an object, or another format'}",
             where=str(path),
             fix="ask for a .safetensors file",
         ) from None
-    except (RuntimeError, EOFError, OSError, ValueError) as error:
-        raise ModelError(f"damaged weights file: {str(error).splitlines()[0]}", where=str(path)) from None
+    except _TRIPS as error:
+        reason = [line.strip() for line in str(error).splitlines() if line.strip()]
+        told = reason[0][:160] if reason else "cut short"
+        raise ModelError(f"damaged weights file: {told}", where=str(path), fix="fetch it again") from None
     if not isinstance(state, dict) or not all(isinstance(v, torch.Tensor) for v in state.values()):
         raise ModelError("not a state dict (names to tensors)", where=str(path), fix="save model.state_dict()")
     return state
