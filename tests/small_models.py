@@ -7,10 +7,14 @@ import re
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from PIL import Image
 from safetensors.torch import save_file
 
+from headstart.data.images import open_image, prepare
 from headstart.pretrained.from_timm import timm
+from headstart.values import ImagePreparation
 
 VIT = {"depth": 2, "embed_dim": 48, "num_heads": 3}
 SMALL_IMAGES: list[tuple[str, dict[str, Any], int]] = [  # architecture, timm's arguments, pixels a side
@@ -120,3 +124,16 @@ def _tokenizer(*, roberta: bool) -> Any:
     pair = [(name, tokenizer.token_to_id(name)) for name in ("[SEP]", "[CLS]")]
     tokenizer.post_processor = processors.BertProcessing(*pair)
     return tokenizer
+
+
+def pictures() -> list[Image.Image]:
+    """Five that can be told apart."""
+    rng = np.random.default_rng(0)
+    return [Image.fromarray(rng.integers(0, 255, (9, 9, 3), np.uint8)).resize((80, 70), 2) for _ in range(5)]
+
+
+def prepared_pixels(images: list[Image.Image], preparation: ImagePreparation) -> tuple[np.ndarray, torch.Tensor]:
+    """What goes into our engines, (n, h, w, 3) uint8, and into the reference, (n, 3, h, w) float32."""
+    prepared = np.stack([prepare(open_image(image), preparation) for image in images])
+    mean, std = (torch.tensor(v).view(3, 1, 1) for v in (preparation.mean, preparation.std))
+    return prepared, (torch.from_numpy(prepared).permute(0, 3, 1, 2).float() / 255 - mean) / std

@@ -11,11 +11,10 @@ import torch
 from PIL import Image
 
 import headstart as hs
-from headstart.data.images import open_image, prepare
 from headstart.encode import encode, engines
 from headstart.pretrained import catalog, load, load_classifier
 from headstart.pretrained.from_timm import timm
-from small_models import small_image_model, small_text_model
+from small_models import pictures, prepared_pixels, small_image_model, small_text_model
 
 IMAGES = sorted({card.architecture for card in catalog.cards() if card.kind == "image"})
 TEXTS = sorted({card.architecture for card in catalog.cards() if card.kind == "text"})
@@ -65,11 +64,8 @@ def engine_checks(backbone, inputs: list, theirs: np.ndarray) -> None:
 def test_image_model(architecture, tmp_path, own_cache):
     reference = small_image_model(architecture, tmp_path / "model")
     backbone = load(str(tmp_path / "model"), kind="image")
-    rng = np.random.default_rng(0)
-    pictures = [Image.fromarray(rng.integers(0, 255, (9, 9, 3), np.uint8)).resize((80, 70), 2) for _ in range(5)]
-    prepared = np.stack([prepare(open_image(p), backbone.preparation) for p in pictures])
-    mean, std = (torch.tensor(v).view(3, 1, 1) for v in (backbone.preparation.mean, backbone.preparation.std))
-    pixels = (torch.from_numpy(prepared).permute(0, 3, 1, 2).float() / 255 - mean) / std
+    images = pictures()
+    _, pixels = prepared_pixels(images, backbone.preparation)
     with torch.inference_mode():
         theirs = reference.forward_head(reference.forward_features(pixels), pre_logits=True).numpy()
         module = backbone.module()
@@ -79,8 +75,8 @@ def test_image_model(architecture, tmp_path, own_cache):
     close(ours, theirs, 1e-5)
     assert not any(m.training for m in module.modules())
     assert state_of(module) == before
-    assert len(np.unique(np.round(theirs, 3), axis=0)) == len(pictures)  # pictures can be told apart: no empty check
-    engine_checks(backbone, pictures, theirs)
+    assert len(np.unique(np.round(theirs, 3), axis=0)) == len(images)  # pictures can be told apart: no empty check
+    engine_checks(backbone, images, theirs)
     own = load_classifier(str(tmp_path / "model"))[1]
     with torch.inference_mode():
         logits = reference(pixels).numpy()

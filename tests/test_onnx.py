@@ -16,12 +16,11 @@ import torch
 from PIL import Image
 
 import headstart as hs
-from headstart.data.images import open_image, prepare
 from headstart.encode import encode
 from headstart.encode.engines import open_engine
 from headstart.errors import ModelError
 from headstart.pretrained import load, load_classifier
-from small_models import small_image_model
+from small_models import pictures, prepared_pixels, small_image_model
 
 SIDECAR = {
     "do_resize": True,
@@ -68,11 +67,8 @@ def test_features_and_head_are_those_of_the_exported_model(name, exported, own_c
     folder, models = exported
     file = folder / name / "model.onnx"
     backbone, own = load_classifier(str(file))
-    rng = np.random.default_rng(0)
-    pictures = [Image.fromarray(rng.integers(0, 255, (9, 9, 3), np.uint8)).resize((80, 70), 2) for _ in range(5)]
-    prepared = np.stack([prepare(open_image(p), backbone.preparation) for p in pictures])
-    mean, std = (torch.tensor(v).view(3, 1, 1) for v in (backbone.preparation.mean, backbone.preparation.std))
-    pixels = (torch.from_numpy(prepared).permute(0, 3, 1, 2).float() / 255 - mean) / std
+    images = pictures()
+    prepared, pixels = prepared_pixels(images, backbone.preparation)
     with torch.inference_mode():
         theirs = models[name].forward_head(models[name].forward_features(pixels), pre_logits=True).numpy()
         logits = models[name](pixels).numpy()
@@ -83,7 +79,7 @@ def test_features_and_head_are_those_of_the_exported_model(name, exported, own_c
     np.testing.assert_allclose(theirs @ own.weight.T + own.bias, logits, atol=1e-4 * scale)
     expected = "kind" if "vit" in name else "class"  # timm's file beside it names the classes
     assert own.classes == tuple(f"{expected} {i}" for i in range(7))
-    assert hs.load(file).predict(pictures[0])[0].label == f"{expected} {logits[0].argmax()}"
+    assert hs.load(file).predict(images[0])[0].label == f"{expected} {logits[0].argmax()}"
 
 
 def test_preparation_is_what_the_sidecar_says(exported, own_cache):

@@ -53,15 +53,13 @@ def check(
     keep = _labelled(dataset, rejected) if purpose != "predict" else list(range(len(dataset)))
     if dataset.kind == "image":
         keep, digests, hashes = _look_at_images(dataset, keep, rejected, known, workers, advance)
-        pairs = near_pairs(hashes)
     else:
         keep, digests, hashes = _look_at_texts(dataset, keep, rejected)
-        pairs = equal_pairs(hashes)
         advance(len(dataset))
     if purpose == "fit":
         keep, rows = _enough_of_each(dataset, keep, rejected)
         digests, hashes = digests[rows], hashes[rows]
-        pairs = near_pairs(hashes) if dataset.kind == "image" else equal_pairs(hashes)
+    pairs = near_pairs(hashes) if dataset.kind == "image" else equal_pairs(hashes)
     same = equal_pairs(digests)
     groups = group(len(keep), np.concatenate([same, pairs]))
     usable = replace(_take(dataset, keep), digests=digests, groups=groups)

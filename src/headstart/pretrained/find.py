@@ -23,8 +23,6 @@ _FORMS: dict[str, Form] = {
     ".onnx": "onnx",
 }
 _TORCHVISION = re.compile(r"-([0-9a-f]{8})\.pth$")  # its file names end in the first digits of their sha256
-
-
 _HUB_NAME = re.compile(r"(?:[\w-][\w.-]*/)?[\w-][\w.-]*")
 
 

@@ -96,7 +96,7 @@ def _on_this_machine(repo: str) -> Path | None:
             fix = nearest(repo) or "headstart models lists what is at hand"
             raise ModelError(f"no such folder, and no valid hub name: {repo!r}", where="--model", fix=fix) from None
         except LocalEntryNotFoundError:
-            continue
+            continue  # not in this form, or not all of it
         if is_whole(folder):
             return folder
     return None

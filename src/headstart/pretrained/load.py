@@ -58,9 +58,10 @@ def load_classifier(name: str) -> tuple[Backbone, Classifier]:
 
 
 def _open(found: Found, *, with_head: bool = False) -> tuple[Backbone, Classifier | None]:
-    home = _home(found, with_head=with_head and found.form == "transformers")
+    another = with_head and found.form == "transformers"  # there a classifier is a module of its own
+    home = _home(found, with_head=another)
     if not (home / "backbone.json").exists():
-        _keep(home, found, with_head=with_head and found.form == "transformers")
+        _keep(home, found, with_head=another)
     told = json.loads((home / "backbone.json").read_text(encoding="utf-8"))
     weights = _weights(found, home, told)
     backbone = _backbone({**told, "name": found.name, "licence": found.licence}, weights)
