@@ -22,8 +22,8 @@ MAY_IMPORT = {
     "data": GROUND | {"data"},
     "pretrained": GROUND | {"pretrained"},
     "evaluate": GROUND | {"evaluate"},
-    "encode": GROUND | {"encode", "data.images", "data.texts"},
-    "adapt": GROUND | {"adapt", "data.split", "evaluate.calibrate"},
+    "encode": GROUND | {"encode", "data.images", "data.texts", "data.views"},
+    "adapt": GROUND | {"adapt", "data.images", "data.split", "data.views", "encode", "evaluate.calibrate"},
     "choose": GROUND | {"choose", "pretrained.catalog", "encode", "adapt", "evaluate"},
 }
 

@@ -14,6 +14,10 @@ class Progress(Protocol):
 
     def step(self, name: str, total: int | None = None) -> AbstractContextManager[Callable[[int], None]]: ...
 
+    def tell(self, text: str) -> None:
+        """Beside the bar of the step in progress."""
+        ...
+
     def note(self, text: str) -> None: ...
 
 
@@ -23,6 +27,9 @@ class Silent:
     @contextmanager
     def step(self, name: str, total: int | None = None) -> Iterator[Callable[[int], None]]:
         yield lambda _: None
+
+    def tell(self, text: str) -> None:
+        pass
 
     def note(self, text: str) -> None:
         pass
@@ -35,6 +42,7 @@ class Bars:
         from rich.console import Console
 
         self._console = Console(stderr=True)
+        self._tell: Callable[[str], None] = lambda _: None
 
     @contextmanager
     def step(self, name: str, total: int | None = None) -> Iterator[Callable[[int], None]]:
@@ -55,8 +63,9 @@ class Bars:
 
         columns = [SpinnerColumn(finished_text="[green]✓"), TextColumn("{task.description:10}"), BarColumn()]
         counted = [MofNCompleteColumn(), TextColumn("{task.fields[rate]}"), TimeRemainingColumn()] if total else []
-        with RichProgress(*columns, *counted, TimeElapsedColumn(), console=self._console) as bar:
-            task = bar.add_task(name, total=total, rate="")
+        columns += [*counted, TimeElapsedColumn(), TextColumn("{task.fields[told]}", markup=False)]
+        with RichProgress(*columns, console=self._console) as bar:
+            task = bar.add_task(name, total=total, rate="", told="")
             start = time.perf_counter()
 
             def advance(n: int) -> None:
@@ -64,8 +73,15 @@ class Bars:
                 done = bar.tasks[0].completed
                 bar.update(task, rate=f"{done / max(1e-9, time.perf_counter() - start):.0f}/s")
 
-            yield advance
-            bar.update(task, total=total or 1, completed=total or 1)
+            self._tell = lambda text: bar.update(task, told=text)
+            try:
+                yield advance
+            finally:
+                self._tell = lambda _: None
+            bar.update(task, total=total or 1, completed=total or 1, told="")
+
+    def tell(self, text: str) -> None:
+        self._tell(text)
 
     def note(self, text: str) -> None:
         self._console.print(text, highlight=False, markup=False)

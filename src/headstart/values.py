@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from torch import nn
 
 Kind = Literal["image", "text"]
+Way = Literal["auto", "probe", "tune", "full", "lora"]
 _ROWS = 4096  # of a matrix that are in memory at a time
 
 
@@ -140,6 +141,14 @@ class Backbone:
     config: dict[str, Any]  # what the source needs to build the module again
     licence: str
     module: Callable[[], nn.Module] = field(repr=False, compare=False)  # builds it, in eval mode; loads torch
+
+
+@dataclass(frozen=True)
+class Trainable:
+    """A backbone's module, opened to be trained further."""
+
+    module: nn.Module  # as Backbone.module builds it, in eval mode
+    groups: tuple[tuple[str, ...], ...]  # names of its parameters, from the input up: stem, stages; embeddings, layers
 
 
 @dataclass(frozen=True)
@@ -273,6 +282,6 @@ class Plan:
     """Which pre-trained model, and how to adapt it."""
 
     model: str
-    how: Literal["probe"]
+    how: Way
     why: str
     ranking: Ranking | None = None  # None: there was nothing to choose from

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import get_args
 
 from headstart.choose.budget import Budget
 from headstart.choose.candidates import Load, at_hand
 from headstart.choose.rank import rank_models
 from headstart.errors import UserError
 from headstart.pretrained.catalog import DEFAULT
-from headstart.values import Dataset, Plan, Ranking
+from headstart.values import Dataset, Plan, Ranking, Way
 
-_WAYS = ("auto", "probe")
+_WAYS: tuple[Way, ...] = get_args(Way)
 
 
 def plan(
@@ -31,19 +32,20 @@ def plan(
         budget: for ranking; where only one model is at hand, nothing is ranked.
 
     Raises:
-        UserError: a way that does not exist (yet).
+        UserError: a way that does not exist.
         ModelError: none of the models at hand can be used.
     """
-    if how not in _WAYS:
+    way = next((way for way in _WAYS if way == how), None)
+    if way is None:
         raise UserError(f"unknown way {how!r}", where="--how", fix=f"one of: {', '.join(_WAYS)}")
     if model != "auto":
-        return Plan(model, "probe", "asked for")
+        return Plan(model, way, "asked for")
     candidates = at_hand(sample.kind, load)
     if len(candidates) < 2:
         name = candidates[0].name if candidates else DEFAULT[sample.kind]  # loading it says what to install
-        return Plan(name, "probe", f"the only model for {sample.kind}s at hand")
+        return Plan(name, way, f"the only model for {sample.kind}s at hand")
     ranking = rank_models(sample, candidates, budget=budget, advance=advance)
-    return Plan(ranking.choice, "probe", _why(ranking), ranking)
+    return Plan(ranking.choice, way, _why(ranking), ranking)
 
 
 def _why(ranking: Ranking) -> str:

@@ -64,7 +64,7 @@ def _open(found: Found, *, with_head: bool = False) -> tuple[Backbone, Classifie
         _keep(home, found, with_head=another)
     told = json.loads((home / "backbone.json").read_text(encoding="utf-8"))
     weights = _weights(found, home, told)
-    backbone = _backbone({**told, "name": found.name, "licence": found.licence}, weights)
+    backbone = rebuilt({**told, "name": found.name, "licence": found.licence}, weights)
     if not with_head or told["classes"] is None:
         return backbone, None
     tensors = raw_tensors(home / "head.safetensors")
@@ -72,7 +72,7 @@ def _open(found: Found, *, with_head: bool = False) -> tuple[Backbone, Classifie
     return backbone, Classifier(tuple(told["classes"]), weight.reshape(len(bias), -1), bias)
 
 
-def _backbone(told: dict[str, Any], weights: Path, *, tokenizer: str | None = None) -> Backbone:
+def rebuilt(told: dict[str, Any], weights: Path, *, tokenizer: str | None = None) -> Backbone:
     """From a description. Texts: the tokenizer is in it, or handed in."""
     preparation: ImagePreparation | TextPreparation
     if told["kind"] == "image":
@@ -165,7 +165,7 @@ def reopen(folder: Path, told: dict[str, Any]) -> Backbone:
     if not weights.exists() or backbone_hash(weights, tensors, told["config"]) != told["weights_hash"]:
         raise ModelError("the weights are not those that were saved", where=str(weights), fix="save or copy it again")
     tokenizer = (folder / "tokenizer.json").read_text(encoding="utf-8") if told["kind"] == "text" else None
-    return _backbone(told, weights, tokenizer=tokenizer)
+    return rebuilt(told, weights, tokenizer=tokenizer)
 
 
 def without_head(tensors: dict[str, RawTensor], config: dict[str, Any]) -> dict[str, RawTensor]:
