@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from torch import nn
 
 Kind = Literal["image", "text"]
+CropMode = Literal["center", "squash", "border"]
 _ROWS = 4096  # of a matrix that are in memory at a time
 
 
@@ -108,10 +109,13 @@ class ImagePreparation:
     """How the backbone wants its images; taken from its own configuration."""
 
     size: tuple[int, int]  # (height, width) in pixels
-    crop: float  # share of the shorter side that the centre crop keeps
+    crop: float  # share of each side that is kept when the centre is cut
     interpolation: str  # "bilinear", "bicubic", "lanczos" or "nearest"
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
+    # What comes before the cut, in timm's words. "center": the shorter side is resized; "squash": both sides, whatever
+    # that does to the shape; "border": the longer side, with a border of the mean colour along the other.
+    crop_mode: CropMode = field(default="center", repr=False)  # repr is in keys: encode.features_key adds it
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ from headstart.pretrained.find import Found, find
 from headstart.pretrained.weights import NAMES, RawTensor, file_sha256, raw_tensors, tensors_hash
 from headstart.values import Backbone, Classifier, ImagePreparation, Kind, TextPreparation
 
-_DESCRIPTION = 3  # raise when the description's form changes
+_DESCRIPTION = 4  # raise when the description's form changes
 _LIBRARY = {"timm": "timm", "torchvision": "timm", "keras": "timm", "onnx": "openvino", "transformers": "transformers"}
 
 
