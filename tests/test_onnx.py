@@ -22,6 +22,7 @@ from headstart.errors import ModelError
 from headstart.pretrained import load, load_classifier
 from small_models import pictures, prepared_pixels, small_image_model
 from test_fit import printed_by_the_card
+from test_saved_as_model import refitted
 
 SIDECAR = {
     "do_resize": True,
@@ -107,6 +108,7 @@ def test_fit_save_load_predict_and_plain_code(exported, photos, tmp_path, own_ca
     best = again.predict(some[0])[0]
     assert label == best.label
     assert float(probability) == pytest.approx(best.probability, abs=0.02)
+    np.testing.assert_array_equal(refitted(fitted, photos).predict_proba(some), fitted.predict_proba(some))
     with (tmp_path / "saved" / "model.onnx").open("ab") as onnx:
         onnx.write(b"\0")
     with pytest.raises(ModelError, match="not those that were saved"):

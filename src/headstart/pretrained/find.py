@@ -12,7 +12,7 @@ from headstart.errors import ModelError
 from headstart.pretrained import catalog, hub
 from headstart.pretrained.weights import NAMES, file_sha256, verify, weights_in
 
-Form = Literal["timm", "torchvision", "keras", "onnx", "transformers"]
+Form = Literal["timm", "torchvision", "keras", "onnx", "transformers", "headstart"]
 
 _FORMS: dict[str, Form] = {
     ".safetensors": "timm",
@@ -32,9 +32,9 @@ class Found:
 
     name: str
     form: Form
-    path: Path  # the file; transformers: the folder
+    path: Path  # the file; transformers and headstart: the folder
     architecture: str = ""  # timm's name; empty: the file says, or its name does
-    config: dict[str, Any] = field(default_factory=dict)  # what a hub-style config.json beside the weights says
+    config: dict[str, Any] = field(default_factory=dict)  # what config.json (or headstart.json) beside the weights says
     licence: str = ""
 
 
@@ -71,22 +71,30 @@ def _packaged(card: catalog.Card) -> Found:
 
 
 def _in_folder(folder: Path, *, name: str = "", card: catalog.Card | None = None) -> Found:
-    """A hub-style folder: timm's (config.json with `architecture`) or transformers' (with `model_type`)."""
+    """One that `fit` saved, or hub-style: timm's (config.json with `architecture`), transformers' (`model_type`)."""
+    if (folder / "headstart.json").exists():
+        return Found(folder.resolve().name, "headstart", folder, config=_json(folder / "headstart.json"))
     config_file, weights = folder / "config.json", weights_in(folder)
     if weights is None or not config_file.exists():
         missing = f"no {NAMES[0]}" if config_file.exists() else "no config.json"
         raise ModelError(missing, where=str(folder), fix="a model folder has both")
-    try:
-        config = json.loads(config_file.read_text(encoding="utf-8"))
-        timms, transformers = "architecture" in config, "model_type" in config
-    except (ValueError, TypeError) as error:
-        raise ModelError(f"not JSON: {error}", where=str(config_file)) from None
+    config = _json(config_file)
     name, licence = (card.name, card.licence) if card else (name or folder.name, "")
-    if timms:
+    if "architecture" in config:
         return Found(name, "timm", weights, config["architecture"], config, licence)
-    if transformers:
+    if "model_type" in config:
         return Found(name, "transformers", folder, config=config, licence=licence)
     raise ModelError("neither timm's nor transformers' config.json", where=str(config_file))
+
+
+def _json(file: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ModelError(f"not JSON: {error}", where=str(file)) from None
+    if not isinstance(content, dict):
+        raise ModelError(f"not a JSON object but {type(content).__name__}", where=str(file))
+    return content
 
 
 def _in_file(path: Path, architecture: str) -> Found:

@@ -10,8 +10,8 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Callable
-from dataclasses import asdict
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -58,6 +58,8 @@ def load_classifier(name: str) -> tuple[Backbone, Classifier]:
 
 
 def _open(found: Found, *, with_head: bool = False) -> tuple[Backbone, Classifier | None]:
+    if found.form == "headstart":
+        return _saved(found)
     another = with_head and found.form == "transformers"  # there a classifier is a module of its own
     home = _home(found, with_head=another)
     if not (home / "backbone.json").exists():
@@ -67,9 +69,27 @@ def _open(found: Found, *, with_head: bool = False) -> tuple[Backbone, Classifie
     backbone = _backbone({**told, "name": found.name, "licence": found.licence}, weights)
     if not with_head or told["classes"] is None:
         return backbone, None
-    tensors = raw_tensors(home / "head.safetensors")
-    weight, bias = (np.frombuffer(tensors[part].data, "<f4") for part in ("weight", "bias"))
-    return backbone, Classifier(tuple(told["classes"]), weight.reshape(len(bias), -1), bias)
+    return backbone, _classifier(home / "head.safetensors", told["classes"])
+
+
+def _saved(found: Found) -> tuple[Backbone, Classifier]:
+    """The backbone of a folder that `fit` saved, just as it was used there, and its head."""
+    try:
+        backbone, head = reopen(found.path, found.config["backbone"]), found.config["head"]
+        classifier = _classifier(found.path / head["file"], found.config["classes"], prefix=head["prefix"])
+    except (ValueError, KeyError, TypeError, OSError) as error:
+        raise ModelError(
+            f"damaged, or saved by another version of headstart: {type(error).__name__} {error}",
+            where=str(found.path),
+            fix="save or copy it again",
+        ) from None
+    return replace(backbone, name=found.name), classifier
+
+
+def _classifier(file: Path, classes: Sequence[str], *, prefix: str = "") -> Classifier:
+    tensors = raw_tensors(file)
+    weight, bias = (np.frombuffer(tensors[prefix + part].data, "<f4") for part in ("weight", "bias"))
+    return Classifier(tuple(classes), weight.reshape(len(bias), -1), bias)
 
 
 def _backbone(told: dict[str, Any], weights: Path, *, tokenizer: str | None = None) -> Backbone:
