@@ -1,6 +1,7 @@
 """The nouns: plain frozen values that travel from one step of `fit` to the next.
 
-Nothing here imports anything of ours, so that every room may import it.
+Nothing here imports anything of ours, so that every room may import it; numpy comes with the first array, so that the
+list of models does not wait for it.
 """
 
 from __future__ import annotations
@@ -11,9 +12,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-import numpy as np
-
 if TYPE_CHECKING:
+    import numpy as np
     from torch import nn
 
 Kind = Literal["image", "text"]
@@ -70,6 +70,8 @@ class Dataset:
     @cached_property
     def y(self) -> np.ndarray:
         """(n,) int64 index of each label in `classes`; -1 where there is none."""
+        import numpy as np
+
         index = {name: i for i, name in enumerate(self.classes)}
         return np.array([-1 if label is None else index[label] for label in self.labels], dtype=np.int64)
 
@@ -179,6 +181,8 @@ class Head:
 
     def logits(self, features: Matrix) -> np.ndarray:
         """(n, width) -> (n, n_classes) float32."""
+        import numpy as np
+
         out = np.empty((len(features), len(self.classes)), dtype=np.float32)
         for start in range(0, len(features), _ROWS):
             out[start : start + _ROWS] = features[start : start + _ROWS] @ self.weight.T + self.bias

@@ -16,8 +16,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from headstart.errors import ModelError
 from headstart.places import as_json, cache_folder, temporary_beside, write_whole
 from headstart.pretrained.find import Found, find
@@ -87,6 +85,8 @@ def _saved(found: Found) -> tuple[Backbone, Classifier]:
 
 
 def _classifier(file: Path, classes: Sequence[str], *, prefix: str = "") -> Classifier:
+    import numpy as np  # not with the list of models
+
     tensors = raw_tensors(file)
     weight, bias = (np.frombuffer(tensors[prefix + part].data, "<f4") for part in ("weight", "bias"))
     return Classifier(tuple(classes), weight.reshape(len(bias), -1), bias)
