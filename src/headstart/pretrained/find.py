@@ -11,6 +11,7 @@ from typing import Any, Literal
 from headstart.errors import ModelError
 from headstart.pretrained import catalog, hub
 from headstart.pretrained.weights import NAMES, file_sha256, verify, weights_in
+from headstart.progress import Progress
 
 Form = Literal["timm", "torchvision", "keras", "onnx", "transformers", "headstart"]
 
@@ -38,15 +39,15 @@ class Found:
     licence: str = ""
 
 
-def find(name: str) -> Found:
-    """Weights by catalog name, folder, file, ARCHITECTURE=FILE, or hub name.
+def find(name: str, *, progress: Progress | None = None) -> Found:
+    """Weights by catalog name, folder, file, ARCHITECTURE=FILE, or hub name; `progress` is told of a download.
 
     Raises:
         ModelError: nothing of that name, not on this machine and not to be fetched, or not the pinned file.
     """
     card = catalog.find(name)
     if card is not None:
-        return _packaged(card) if card.package else _in_folder(hub.fetch(card.repo, sha256=card.sha256), card=card)
+        return _packaged(card) if card.package else _in_folder(hub.pull(card, progress=progress), card=card)
     architecture, _, file = name.rpartition("=")
     path = Path(file).expanduser()
     if path.is_dir():
@@ -57,7 +58,7 @@ def find(name: str) -> Found:
         raise ModelError(
             "no such file or folder", where=file, fix="headstart fit saves a model, headstart models lists more"
         )
-    return _in_folder(hub.fetch(name if "/" in name else f"timm/{name}"), name=name)
+    return _in_folder(hub.fetch(name if "/" in name else f"timm/{name}", progress=progress), name=name)
 
 
 def _packaged(card: catalog.Card) -> Found:

@@ -20,19 +20,28 @@ from headstart.errors import ModelError
 from headstart.places import as_json, cache_folder, temporary_beside, write_whole
 from headstart.pretrained.find import Found, find
 from headstart.pretrained.weights import NAMES, RawTensor, file_sha256, raw_tensors, tensors_hash
+from headstart.progress import Progress, Silent
 from headstart.values import Backbone, Classifier, ImagePreparation, Kind, TextPreparation
 
 _DESCRIPTION = 4  # raise when the description's form changes
 _LIBRARY = {"timm": "timm", "torchvision": "timm", "keras": "timm", "onnx": "openvino", "transformers": "transformers"}
 
 
-def load(name: str, *, kind: Kind) -> Backbone:
+def load(name: str, *, kind: Kind, progress: Progress | None = None) -> Backbone:
     """Open a backbone by catalog name, hub name, folder, file or ARCHITECTURE=FILE.
+
+    Args:
+        name: which.
+        kind: of the data that it is for.
+        progress: told of a step "fetch", where the hub is asked for the weights, and then of one "open". Without it,
+            the first shows on a terminal all the same.
 
     Raises:
         ModelError: unknown, not on this machine, damaged, or made for another kind of data.
     """
-    backbone, _ = _open(find(name))
+    found = find(name, progress=progress)
+    with (progress or Silent()).step("open"):
+        backbone, _ = _open(found)
     if backbone.kind != kind:
         raise ModelError(f"{name} is a model for {backbone.kind}s, the data are {kind}s", where="--model")
     return backbone
