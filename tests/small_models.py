@@ -20,7 +20,9 @@ VIT = {"depth": 2, "embed_dim": 48, "num_heads": 3}
 SMALL_IMAGES: list[tuple[str, dict[str, Any], int]] = [  # architecture, timm's arguments, pixels a side
     (r"vgg", {"mlp_ratio": 0.02}, 64),
     (r"(wide_)?resne(x)?t\d+", {"layers": [1, 1, 1, 1]}, 64),
-    (r"(legacy_)?xception|.*inception", {}, 96),
+    (r"xception", {}, 96),
+    (r"inception", {}, 75),
+    (r"densenet", {"block_config": [3, 2, 2, 2]}, 64),
     (r"convnext", {"depths": [1, 1, 1, 1], "dims": [16, 32, 64, 128]}, 64),
     (r"swin", {"depths": [1, 1, 1, 1], "embed_dim": 12, "num_heads": [1, 2, 4, 8], "img_size": 64}, 64),
     (r"vit.*patch14", {**VIT, "img_size": 56}, 56),
