@@ -85,7 +85,8 @@ def test_image_model(architecture, tmp_path, own_cache):
     close(ours, theirs, 1e-5)
     assert not any(m.training for m in module.modules())
     assert state_of(module) == before
-    assert len(np.unique(np.round(theirs, 3), axis=0)) == len(images)  # pictures can be told apart: no empty check
+    apart = np.abs(theirs[:, None] - theirs).max(-1)[~np.eye(len(images), dtype=bool)]
+    assert apart.min() > 5e-3 * np.abs(theirs).max()  # no empty check: fifty times what an engine may be off
     engine_checks(backbone, images, theirs)
     own = load_classifier(str(tmp_path / "model"))[1]
     close(theirs @ own.weight.T + own.bias, logits, 1e-4)
