@@ -198,7 +198,7 @@ def _pull(name: str, card: Any) -> None:
         raise UserError(f"no model of the catalog: {name!r}", where="--pull", fix="headstart models lists them")
     from headstart.pretrained.hub import pull
 
-    pull(card)  # with a bar of its own, on a terminal
+    pull(card)  # with a bar on a terminal
 
 
 @app.command()

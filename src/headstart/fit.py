@@ -77,7 +77,8 @@ def fit(  # noqa: PLR0913 - the one public door: every option of the command lin
     Raises:
         UserError: the data, the model or the place to save cannot be used.
     """
-    progress, clock, time_left = progress or Silent(), _Clock(), Budget(seconds_of(budget))
+    open_, progress = partial(load, progress=progress), progress or Silent()  # a download shows, whoever asked for none
+    clock, time_left = _Clock(), Budget(seconds_of(budget))
     folder = _folder(data, out)
     if folder is not None:
         refuse_taken(folder, force=force)
@@ -88,10 +89,10 @@ def fit(  # noqa: PLR0913 - the one public door: every option of the command lin
         dataset = check(dataset, known=known_images(image_hashes(dataset.kind)), advance=advance)
     with clock("split"):
         parts = split(dataset, test=test if isinstance(test, float) else 0.2, seed=seed)
-    with clock("choose"), progress.step("choose") as advance:
+    with clock("choose"):
         opened, some = partial(load, kind=dataset.kind), sample(dataset, parts.train)
-        chosen = plan(some, model=model, how=how, load=opened, budget=time_left.share(_CHOOSING), advance=advance)
-        backbone = opened(chosen.model)
+        chosen = plan(some, model=model, how=how, load=opened, budget=time_left.share(_CHOOSING), progress=progress)
+        backbone = open_(chosen.model, kind=dataset.kind)
     with clock("encode"), progress.step("encode", len(dataset)) as advance:
         features = encode(dataset.inputs, _digests(dataset), backbone, advance=advance)
     with clock("adapt"), progress.step("adapt") as advance:

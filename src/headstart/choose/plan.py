@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import get_args
 
 from headstart.choose.budget import Budget
@@ -10,6 +9,7 @@ from headstart.choose.candidates import Load, at_hand
 from headstart.choose.rank import rank_models
 from headstart.errors import UserError
 from headstart.pretrained.catalog import DEFAULT
+from headstart.progress import Progress, Silent
 from headstart.values import Dataset, Plan, Ranking, Way
 
 _WAYS: tuple[Way, ...] = get_args(Way)
@@ -22,7 +22,7 @@ def plan(
     how: str = "auto",
     load: Load,
     budget: Budget,
-    advance: Callable[[int], None] = lambda _: None,
+    progress: Progress | None = None,
 ) -> Plan:
     """The model that was asked for; or, for "auto", the one of those at hand that suits the sample best.
 
@@ -30,6 +30,7 @@ def plan(
         sample: checked examples of the training part. Nothing else of the data is seen here.
         load: opens a model by name.
         budget: for ranking; where only one model is at hand, nothing is ranked.
+        progress: told of a step "choose", where models are ranked.
 
     Raises:
         UserError: a way that does not exist.
@@ -44,7 +45,8 @@ def plan(
     if len(candidates) < 2:
         name = candidates[0].name if candidates else DEFAULT[sample.kind]  # loading it says what to install
         return Plan(name, way, f"the only model for {sample.kind}s at hand")
-    ranking = rank_models(sample, candidates, budget=budget, advance=advance)
+    with (progress or Silent()).step("choose", len(candidates) * len(sample)) as advance:
+        ranking = rank_models(sample, candidates, budget=budget, advance=advance)
     return Plan(ranking.choice, way, _why(ranking), ranking)
 
 

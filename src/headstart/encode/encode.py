@@ -133,7 +133,14 @@ def missing(digests: np.ndarray, backbone: Backbone) -> int:
 def features_key(backbone: Backbone, precision: str) -> str:
     """Names the function from bytes to features: preparation, weights, precision. Not the model's name or place."""
     preparation = backbone.preparation
-    return f"1 {preparation!r} {getattr(preparation, 'tokenizer', '')} {backbone.weights_hash} {precision}"
+    text = preparation.tokenizer if isinstance(preparation, TextPreparation) else _crop_mode(preparation)
+    return f"1 {preparation!r} {text} {backbone.weights_hash} {precision}"
+
+
+def _crop_mode(preparation: ImagePreparation) -> str:
+    """Empty for the centre of a square, the only way that there was once: features of then are still known."""
+    height, width = preparation.size
+    return "" if preparation.crop_mode == "center" and height == width else preparation.crop_mode
 
 
 def _compute(

@@ -10,31 +10,38 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Callable
-from dataclasses import asdict
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from headstart.errors import ModelError
 from headstart.places import as_json, cache_folder, temporary_beside, write_whole
 from headstart.pretrained.find import Found, find
 from headstart.pretrained.weights import NAMES, RawTensor, file_sha256, raw_tensors, tensors_hash
+from headstart.progress import Progress, Silent
 from headstart.values import Backbone, Classifier, ImagePreparation, Kind, TextPreparation
 
-_DESCRIPTION = 3  # raise when the description's form changes
+_DESCRIPTION = 4  # raise when the description's form changes
 _LIBRARY = {"timm": "timm", "torchvision": "timm", "keras": "timm", "onnx": "openvino", "transformers": "transformers"}
 
 
-def load(name: str, *, kind: Kind) -> Backbone:
+def load(name: str, *, kind: Kind, progress: Progress | None = None) -> Backbone:
     """Open a backbone by catalog name, hub name, folder, file or ARCHITECTURE=FILE.
+
+    Args:
+        name: which.
+        kind: of the data that it is for.
+        progress: told of a step "fetch", where the hub is asked for the weights, and then of one "open". Without it,
+            the first shows on a terminal all the same.
 
     Raises:
         ModelError: unknown, not on this machine, damaged, or made for another kind of data.
     """
-    backbone, _ = _open(find(name))
+    found = find(name, progress=progress)
+    with (progress or Silent()).step("open"):
+        backbone, _ = _open(found)
     if backbone.kind != kind:
         raise ModelError(f"{name} is a model for {backbone.kind}s, the data are {kind}s", where="--model")
     return backbone
@@ -58,6 +65,8 @@ def load_classifier(name: str) -> tuple[Backbone, Classifier]:
 
 
 def _open(found: Found, *, with_head: bool = False) -> tuple[Backbone, Classifier | None]:
+    if found.form == "headstart":
+        return _saved(found)
     another = with_head and found.form == "transformers"  # there a classifier is a module of its own
     home = _home(found, with_head=another)
     if not (home / "backbone.json").exists():
@@ -67,9 +76,29 @@ def _open(found: Found, *, with_head: bool = False) -> tuple[Backbone, Classifie
     backbone = rebuilt({**told, "name": found.name, "licence": found.licence}, weights)
     if not with_head or told["classes"] is None:
         return backbone, None
-    tensors = raw_tensors(home / "head.safetensors")
-    weight, bias = (np.frombuffer(tensors[part].data, "<f4") for part in ("weight", "bias"))
-    return backbone, Classifier(tuple(told["classes"]), weight.reshape(len(bias), -1), bias)
+    return backbone, _classifier(home / "head.safetensors", told["classes"])
+
+
+def _saved(found: Found) -> tuple[Backbone, Classifier]:
+    """The backbone of a folder that `fit` saved, just as it was used there, and its head."""
+    try:
+        backbone, head = reopen(found.path, found.config["backbone"]), found.config["head"]
+        classifier = _classifier(found.path / head["file"], found.config["classes"], prefix=head["prefix"])
+    except (ValueError, KeyError, TypeError, OSError) as error:
+        raise ModelError(
+            f"damaged, or saved by another version of headstart: {type(error).__name__} {error}",
+            where=str(found.path),
+            fix="save or copy it again",
+        ) from None
+    return replace(backbone, name=found.name), classifier
+
+
+def _classifier(file: Path, classes: Sequence[str], *, prefix: str = "") -> Classifier:
+    import numpy as np  # not with the list of models
+
+    tensors = raw_tensors(file)
+    weight, bias = (np.frombuffer(tensors[prefix + part].data, "<f4") for part in ("weight", "bias"))
+    return Classifier(tuple(classes), weight.reshape(len(bias), -1), bias)
 
 
 def rebuilt(told: dict[str, Any], weights: Path, *, tokenizer: str | None = None) -> Backbone:
