@@ -35,6 +35,7 @@ from headstart.values import Backbone, Dataset, Features, Head, TextPreparation,
 FEWEST = 200  # training examples from which tuning is tried unasked: below, nothing could be proved
 _TEXT_RATE, _TEXT_WIDTH = 2e-4, 384  # MiniLM's
 _IMAGE_RATE = 3e-4
+_FORM = 1  # of journals: raise when what is written down changes
 _STARTING = 6.0  # seconds kept for evaluating and saving: converting the tuned model takes most of it
 
 
@@ -91,7 +92,9 @@ def _outcome(part: TrainingPart, module: Any, tuned: Tuned, how: str, journal: J
         f"probe, log loss {v.tuned_log_loss:.3f} against {v.probe_log_loss:.3f}"
     )
     if tuned.network is None:
-        return Outcome(f"the probe is kept: tuning was not better beyond noise ({said})", "probe", None, None, told)
+        return Outcome(
+            f"the probe is kept: tuning was not better beyond noise ({said})", "probe", None, None, told, journal
+        )
     way: Way = "full" if how == "full" else "tune"
     better = "better" if v.tuned_is_better else "asked for, though not better beyond noise"
     head = tuned.network.head(part.head, features_key="", temperature=tuned.temperature)
@@ -222,7 +225,7 @@ def _class_weights(head: Head) -> np.ndarray | None:
 def _key(part: TrainingPart, how: str, budget: Budget) -> str:
     """Names the run: the same command on the same data finds what it had done before it was killed."""
     seen = hashlib.sha256(_digests(part.dataset).tobytes() + part.dataset.y.tobytes())
-    told = [part.head.classes, part.features.key, how, budget.seconds, part.seed, __version__, version("torch")]
+    told = [_FORM, part.head.classes, part.features.key, how, budget.seconds, part.seed, __version__, version("torch")]
     seen.update(repr(told).encode())
     return seen.hexdigest()[:24]
 

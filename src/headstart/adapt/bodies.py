@@ -35,6 +35,7 @@ class Body:
     plain: Feed  # all examples, as the model will be asked about them
     varied: Callable[[], Feed] | None  # another view of each example in each epoch; None: there are no views of texts
     stored: bool  # the trunk was run once; else the whole model runs in each step
+    dropout: bool = False  # the module drops out what it was trained to drop; not where batch norms would move with it
 
 
 class Bodies(Protocol):
@@ -79,7 +80,7 @@ class TextBodies:
     def at(self, depth: int) -> Body:
         self._weights.reset()
         groups = self._weights.trained(self._trainable.groups[-depth:])
-        return Body(self._trainable.module, groups, self._texts, None, stored=False)
+        return Body(self._trainable.module, groups, self._texts, None, stored=False, dropout=True)
 
 
 class ImageBodies:

@@ -131,7 +131,17 @@ class Runs:
         network = Classified(body.module, head, self.basis)
         groups = [*body.groups, [network.weight, network.bias]]
         feed = (body.varied() if recipe.varied and body.varied is not None else body.plain).take(learn)
-        tuning = Tuning(network, groups, feed, self._loss(learn), recipe, self.seed, self.bf16, self.device)
+        tuning = Tuning(
+            network,
+            groups,
+            feed,
+            self._loss(learn),
+            recipe,
+            seed=self.seed,
+            bf16=self.bf16,
+            device=self.device,
+            dropout=body.dropout,
+        )
         return body, network, tuning
 
     def _loss(self, learn: np.ndarray) -> Callable[[torch.Tensor, torch.Tensor, float], torch.Tensor]:

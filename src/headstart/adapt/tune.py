@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -62,6 +63,7 @@ class Tuning:
     seed: int = 0
     bf16: bool = False
     device: str = "cpu"
+    dropout: bool = False
     done: int = 0  # steps
     _parameters: list[nn.Parameter] = field(init=False)
     _average: list[torch.Tensor] = field(init=False)
@@ -102,8 +104,9 @@ class Tuning:
         self._optimizer.zero_grad(set_to_none=True)
         count, total = sum(len(rows) for rows, _ in parts), 0.0
         for rows, inputs in parts:
-            loss = self._loss(rows, inputs) / count
-            loss.backward()
+            with self._dropping(int(rows[0])):
+                loss = self._loss(rows, inputs) / count
+                loss.backward()
             total += float(loss.detach())
         nn.utils.clip_grad_norm_(self._parameters, _CLIP)
         self._optimizer.step()
@@ -111,6 +114,18 @@ class Tuning:
         if self.done % _EVERY == 0 or self.done == self.recipe.steps:
             self._update_average()
         return Step(self.done, total, self.recipe.rate * factor, count)
+
+    @contextmanager
+    def _dropping(self, first: int) -> Iterator[None]:
+        """With dropout, where it is wanted, of numbers that this part of this step has for itself."""
+        if not self.dropout:
+            yield
+            return
+        self.network.train()
+        with torch.random.fork_rng():
+            torch.manual_seed(int(np.random.default_rng([self.seed, self.done, first]).integers(2**62)))
+            yield
+        self.network.eval()
 
     def _loss(self, rows: np.ndarray, inputs: tuple[torch.Tensor, ...]) -> torch.Tensor:
         """Summed over the examples."""

@@ -109,5 +109,5 @@ def _tuning(told: dict[str, Any]) -> Iterator[str]:
     yield (
         f'<p class="small">On {v["n"]:,} held-out training examples, pairwise: the log loss fell by '
         f"{v['gain_errors']:.1f} standard errors, the accuracy rose by {v['right_errors']:.1f}. "
-        "Above 1.6 is beyond noise.</p>"
+        "Above 1 counts as beyond noise.</p>"
     )
