@@ -81,6 +81,8 @@ with tempfile.TemporaryDirectory() as work:
             str(data),
             "--model",
             "efficientnet_lite0",
+            "--how",
+            "probe",
             "--out",
             f"{work}/model",
             "--json",

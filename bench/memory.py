@@ -57,6 +57,8 @@ for size in options.sizes:
                 folder / "data",
                 "--model",
                 "efficientnet_lite0",
+                "--how",
+                "probe",
                 "--out",
                 folder / "model",
                 "--json",

@@ -18,7 +18,7 @@ from pathlib import Path
 def timed(data: str, model: str, seed: int, cache: str) -> tuple[float, dict]:
     with tempfile.TemporaryDirectory() as folder:
         start = time.perf_counter()
-        out = ["--model", model, "--out", f"{folder}/model", "--seed", str(seed), "--json"]
+        out = ["--model", model, "--how", "probe", "--out", f"{folder}/model", "--seed", str(seed), "--json"]
         done = subprocess.run(
             [sys.executable, "-m", "headstart", "fit", data, *out],
             env={**os.environ, "HEADSTART_CACHE": cache},

@@ -13,7 +13,7 @@ if spec is None or spec.origin is None:
 photos = Path(spec.origin).parent / "data" / "textile_images" / "simulated"
 
 out = Path(tempfile.mkdtemp()) / "textile.headstart"
-model = hs.fit(photos, model="efficientnet_lite0", out=out, progress=Bars())
+model = hs.fit(photos, model="efficientnet_lite0", how="probe", out=out, progress=Bars())
 
 low, high = model.summary["accuracy_interval"]
 print(

@@ -88,6 +88,7 @@ def command(tmp_path):
 
 
 STARTER = ("--model", "efficientnet_lite0")  # where the choice of a model is not what is tested
+PROBE = ("--how", "probe")  # where data are many enough to be tuned on, and that is not what is tested
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ import pytest
 from PIL import Image
 
 import headstart as hs
-from conftest import STARTER
+from conftest import PROBE, STARTER
 
 
 def test_photos_from_folder_to_saved_model(photos, fit_json, command, tmp_path):
@@ -218,7 +218,7 @@ def test_killed_while_saving(photos, fit_json, tmp_path):
 def test_interrupted_keeps_what_was_encoded(textile, fit_json, tmp_path, own_cache):
     """Ctrl-C while photos are encoded."""
     out = tmp_path / "stopped"
-    arguments = [sys.executable, "-m", "headstart", "fit", str(textile), *STARTER, "--out", str(out)]
+    arguments = [sys.executable, "-m", "headstart", "fit", str(textile), *STARTER, *PROBE, "--out", str(out)]
     process = subprocess.Popen(arguments, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
     while process.poll() is None and not list(own_cache.glob("engines/*.precision.json")):
         time.sleep(0.01)
@@ -229,7 +229,7 @@ def test_interrupted_keeps_what_was_encoded(textile, fit_json, tmp_path, own_cac
     assert "the same command goes on" in err
     assert "Traceback" not in err
     assert not out.exists()
-    assert 0 < fit_json(textile, "--out", out)["cached"] < 1
+    assert 0 < fit_json(textile, *PROBE, "--out", out)["cached"] < 1
 
 
 def test_first_fit_on_a_pipe_says_only_what_is_ours(questions, tmp_path, command, own_cache):

@@ -25,7 +25,7 @@ from headstart.adapt.resume import Journal, open_journal
 from headstart.adapt.run import Runs, Watch, until_interrupted
 from headstart.adapt.tune import Recipe, Step
 from headstart.choose import Budget
-from headstart.encode.engines import cpu_has_bf16
+from headstart.encode.engines import cpu_has_bf16, device
 from headstart.matrix import take
 from headstart.places import cache_folder, temporary_beside
 from headstart.pretrained.training import keep_tuned, open_for_training
@@ -34,7 +34,7 @@ from headstart.values import Backbone, Dataset, Features, Head, TextPreparation,
 
 FEWEST = 200  # training examples from which tuning is tried unasked: below, nothing could be proved
 _TEXT_RATE, _TEXT_WIDTH = 2e-4, 384  # MiniLM's
-_IMAGE_RATE = 3e-4
+_IMAGE_RATE = 1e-4
 _FORM = 1  # of journals: raise when what is written down changes
 _STARTING = 6.0  # seconds kept for evaluating and saving: converting the tuned model takes most of it
 
@@ -66,7 +66,8 @@ def tune(part: TrainingPart, *, how: str, budget: Budget, reserve: float, progre
         watch,
         class_weights=_class_weights(part.head),
         seed=part.seed,
-        bf16=cpu_has_bf16(),
+        may_bf16=device() == "cuda" or cpu_has_bf16(),
+        device=device(),
     )
     with until_interrupted(watch):
         tuned = finetune(
@@ -191,11 +192,12 @@ def _bodies(
 
 
 def _depths(how: str, groups: int, kind: str) -> list[int]:
-    """Deepest first. Of texts all layers but the embeddings are worth training, of images the upper half."""
+    """Texts gain from all layers but the embeddings, or half of them; images from the last stage, or the upper half."""
     if how == "full":
         return [groups]
-    deep = groups - 1 if kind == "text" else groups // 2
-    return sorted({max(1, deep), max(1, deep // 2)}, reverse=True)
+    deep = max(1, groups - 1 if kind == "text" else groups // 2)
+    shallow = max(1, deep // 2 if kind == "text" else 1)
+    return list(dict.fromkeys([deep, shallow] if kind == "text" else [shallow, deep]))
 
 
 def _rate(backbone: Backbone) -> float:

@@ -24,6 +24,7 @@ from headstart.values import Head
 _VALIDATION = (500, 2000)  # examples, at least (or a quarter) and at most; in between a tenth
 _FOLDS = 4  # at least; the validation part is one of them
 _FOLDED = 1000  # examples up to which the other folds are run too, for the verdict
+_OTHER_DEPTH = 0.2  # of the time, at most, for a trial of another depth
 _TESTED = 40  # steps of a range test
 
 
@@ -65,7 +66,7 @@ def finetune(
         runs: on the training part.
         probes: heads to start from and to compare with.
         folds: (n,) from `validation_folds`; fold 0 is the validation part.
-        depths: groups that may be trained, from the top; deepest first.
+        depths: groups that may be trained, from the top; the one that is taken where there is no time to search, first.
         rate: where the search begins.
         images: whether there are other views of the inputs, and they can be mixed.
         insist: take the tuned model whatever the verdict says.
@@ -78,8 +79,8 @@ def finetune(
         return None
     search = _Search(runs, head, learn, judge, (1 + again) * scheme.main * scheme.seconds)
     best = None
-    if scheme.search:
-        best = climb([d for d in depths if d <= scheme.start.depth], start=scheme.start, attempt=search.attempt)
+    if scheme.searched:
+        best = climb(scheme.searched, start=scheme.start, attempt=search.attempt)
         best = best and spice(best, images=images, attempt=search.attempt)
     recipe = _main(runs, scheme, best, head, learn, again)
     if best is not None and recipe == best.recipe:
@@ -153,7 +154,7 @@ class _Scheme:
     """Where the search begins and how long runs are."""
 
     start: Recipe  # of a trial; without a search, of the main run
-    search: bool  # there is time for one; else a range test has found the rate
+    searched: tuple[int, ...]  # depths that are tried; none: there is no time for a search
     main: int  # steps of the main run, as far as can be foreseen
     seconds: float  # a step
 
@@ -164,19 +165,29 @@ def _scheme(
     """Decided once, since a machine is never twice as fast."""
 
     def decide() -> dict[str, Any] | None:
+        last = None
         for depth in depths:
-            recipe = replace(first, depth=depth)
-            seconds = runs.seconds_a_step(recipe, head, learn)
+            recipe, seconds = runs.timed(replace(first, depth=depth), head, learn)
             left = runs.watch.left()
             found = pace(len(learn), batch=first.batch, seconds_a_step=seconds, left=left, again=again)
-            if found is not None and found.trial:
-                return asdict(_Scheme(replace(recipe, steps=found.trial), True, found.main, seconds))
-            if found is not None and found.main >= len(learn) / first.batch / 2:  # half an epoch, or try less depth
-                return asdict(_Scheme(replace(recipe, steps=found.main), False, found.main, seconds))
-        return None if found is None else asdict(_Scheme(replace(recipe, steps=found.main), False, found.main, seconds))
+            if found is None:
+                continue
+            last = _Scheme(replace(recipe, steps=found.trial or found.main), (), found.main, seconds)
+            if found.trial:
+                others = [d for d in depths if d != depth and _quick(d, recipe, found.trial, left)]
+                return asdict(replace(last, searched=(depth, *others)))
+            if found.main >= len(learn) / first.batch / 2:  # half an epoch; with less, train less of the model
+                break
+        return None if last is None else asdict(last)
+
+    def _quick(depth: int, recipe: Recipe, trial: int, left: float) -> bool:
+        seconds = runs.seconds_a_step(replace(recipe, depth=depth), head, learn)
+        return trial * seconds <= _OTHER_DEPTH * left
 
     told = runs.journal.once("scheme", decide)
-    return None if told is None else _Scheme(**{**told, "start": Recipe(**told["start"])})
+    if told is None:
+        return None
+    return _Scheme(Recipe(**told["start"]), tuple(told["searched"]), told["main"], told["seconds"])
 
 
 def _main(runs: Runs, scheme: _Scheme, best: Trial | None, head: Head, learn: np.ndarray, again: float) -> Recipe:

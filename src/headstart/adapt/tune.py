@@ -35,6 +35,7 @@ class Recipe:
     rate: float  # highest learning rate of the top group
     steps: int
     batch: int = 32
+    bf16: bool = False  # matrix products in bfloat16, where that is faster
     varied: bool = False  # another view of each example in each epoch
     smoothing: float = 0.0  # label smoothing
     mixup: float = 0.0  # alpha of the mixing share's Beta distribution; 0: not mixed
@@ -61,7 +62,6 @@ class Tuning:
     loss: Loss
     recipe: Recipe
     seed: int = 0
-    bf16: bool = False
     device: str = "cpu"
     dropout: bool = False
     done: int = 0  # steps
@@ -141,7 +141,7 @@ class Tuning:
         return (share * mine + (1 - share) * self.loss(outputs, numbers[other], self.recipe.smoothing)).sum()
 
     def _outputs(self, inputs: tuple[torch.Tensor, ...]) -> torch.Tensor:
-        with torch.autocast(self.device, torch.bfloat16, enabled=self.bf16):
+        with torch.autocast(self.device, torch.bfloat16, enabled=self.recipe.bf16):
             outputs: torch.Tensor = self.network(*inputs)
         return outputs.float()
 

@@ -80,6 +80,11 @@ def open_engine(backbone: Backbone, precision: str) -> Engine:
     return _openvino(backbone, precision) if device is None else _torch(backbone, device)
 
 
+def device() -> str:
+    """What torch runs on here: "cpu", "cuda" or "mps"."""
+    return _gpu() or "cpu"
+
+
 def images_a_batch() -> int:
     return BATCH if _gpu() is None else _GPU_BATCH
 

@@ -1,0 +1,127 @@
+"""Claim: `auto` is never much worse than the better of probe and tuned model, whatever the data and however few.
+
+    python bench/never_worse.py RESULTS.csv DATA... [--sizes 5 25 0] [--seeds 0 1 2] [--budget 2m] [--table]
+
+DATA is a folder or a table, or TRAIN:TEST. For each of them, each number of examples a class (0: all) and each seed:
+the probe, the tuned model (`--how tune`), and what `auto` takes by the verdict of the same run; accuracy on the same
+test part. A line of RESULTS.csv a cell; cells that are there already are not run again. `--table` only prints.
+"""
+
+import argparse
+import csv
+import tempfile
+from collections import defaultdict
+from pathlib import Path
+
+import numpy as np
+
+import headstart as hs
+from headstart.data import read, read_with_test
+from headstart.tuning import FEWEST
+from headstart.values import Dataset
+
+parser = argparse.ArgumentParser()
+parser.add_argument("results", type=Path)
+parser.add_argument("data", nargs="*")
+parser.add_argument("--sizes", nargs="+", type=int, default=[5, 25, 0])
+parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
+parser.add_argument("--budget", default="2m")
+parser.add_argument("--table", action="store_true")
+options = parser.parse_args()
+FIELDS = ("data", "size", "seed", "n_train", "n_test", "probe", "tune", "auto", "took", "gain_errors", "right_errors")
+
+
+def opened(data: str) -> Dataset:
+    train, _, test = data.partition(":")
+    return read_with_test(train, test) if test else read(train)
+
+
+def some(dataset: Dataset, size: int, seed: int) -> Dataset:
+    """`size` examples of each class to learn from; the test part is what the whole data set has."""
+    if dataset.parts is None:
+        parts = np.array(["train"] * len(dataset), dtype=object)
+        rng = np.random.default_rng(1000 + seed)
+        for c in range(len(dataset.classes)):
+            mine = rng.permutation(np.flatnonzero(dataset.y == c))
+            parts[mine[: max(1, len(mine) // 5)]] = "test"
+    else:
+        parts = np.array(["test" if part == "test" else "train" for part in dataset.parts], dtype=object)
+        if "test" not in dataset.parts:
+            parts = np.array(["test" if part == "val" else "train" for part in dataset.parts], dtype=object)
+    rng = np.random.default_rng(seed)
+    kept = np.flatnonzero(parts == "test")
+    for c in range(len(dataset.classes)):
+        mine = rng.permutation(np.flatnonzero((dataset.y == c) & (parts == "train")))
+        kept = np.concatenate([kept, mine[: size or len(mine)]])
+    kept = np.sort(kept)
+    made = dataset.take(kept)
+    return Dataset(made.kind, made.name, made.inputs, made.labels, made.where, parts=[str(p) for p in parts[kept]])
+
+
+def frame(dataset: Dataset):
+    import pandas
+
+    column = "image" if dataset.kind == "image" else "text"
+    return pandas.DataFrame({column: list(dataset.inputs), "label": list(dataset.labels), "split": dataset.parts})
+
+
+def cell(name: str, dataset: Dataset, size: int, seed: int) -> dict[str, object]:
+    table = frame(some(dataset, size, seed))
+    model = "efficientnet_lite0" if dataset.kind == "image" else "all-MiniLM-L6-v2"
+    with tempfile.TemporaryDirectory() as work:
+        probe = hs.fit(table, model=model, how="probe", seed=seed, out=f"{work}/probe").summary
+        tuned = hs.fit(table, model=model, how="tune", budget=options.budget, seed=seed, out=f"{work}/tune").summary
+    verdict = (tuned["tuning"] or {}).get("verdict") or {}
+    better = bool(verdict.get("tuned_is_better")) and probe["n_train"] >= FEWEST
+    return {
+        "data": name,
+        "size": size or "all",
+        "seed": seed,
+        "n_train": probe["n_train"],
+        "n_test": probe["n_test"],
+        "probe": probe["accuracy"],
+        "tune": tuned["accuracy"],
+        "auto": tuned["accuracy"] if better else probe["accuracy"],
+        "took": "tune" if better else "probe",
+        "gain_errors": round(verdict.get("gain_errors", 0.0), 2),
+        "right_errors": round(verdict.get("right_errors", 0.0), 2),
+    }
+
+
+def known() -> list[dict[str, str]]:
+    if not options.results.exists():
+        return []
+    with options.results.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+for data in [] if options.table else options.data:
+    dataset, name = opened(data), Path(data.partition(":")[0]).name
+    for size in options.sizes:
+        for seed in options.seeds:
+            if any((r["data"], r["size"], r["seed"]) == (name, str(size or "all"), str(seed)) for r in known()):
+                continue
+            row = cell(name, dataset, size, seed)
+            new = not options.results.exists()
+            with options.results.open("a", newline="", encoding="utf-8") as file:
+                writer = csv.DictWriter(file, FIELDS)
+                if new:
+                    writer.writeheader()
+                writer.writerow(row)
+            print(row, flush=True)
+
+cells = defaultdict(list)
+for row in known():
+    cells[row["data"], row["size"]].append(row)
+print("\n| data | examples a class | test | probe | tune | auto | taken | behind the better |")
+print("|---|---|---|---|---|---|---|---|")
+behind = []
+for (name, size), rows in cells.items():
+    probe, tune, auto = (float(np.mean([float(r[k]) for r in rows])) for k in ("probe", "tune", "auto"))
+    behind += [max(float(r["probe"]), float(r["tune"])) - float(r["auto"]) for r in rows]
+    taken = ", ".join(r["took"] for r in rows)
+    gap = 100 * (max(probe, tune) - auto)
+    print(f"| {name} | {size} | {rows[0]['n_test']} | {probe:.3f} | {tune:.3f} | {auto:.3f} | {taken} | {gap:.1f} |")
+if behind:
+    mean, most = 100 * np.mean(behind), 100 * max(behind)
+    print(f"\nbehind the better one: {mean:.2f} points in the mean, {most:.1f} at most in one run")
