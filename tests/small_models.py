@@ -41,6 +41,7 @@ SMALL_TEXTS: dict[str, dict[str, Any]] = {
     "electra": {**TINY, "embedding_size": 16},
     "modernbert": {**TINY, "global_attn_every_n_layers": 2, "local_attention": 8},
 }
+ROBERTAS = ("roberta", "xlm-roberta", "mpnet")
 WORDS = [
     "where",
     "is",
@@ -88,7 +89,7 @@ def small_text_model(model_type: str, folder: Path) -> torch.nn.Module:
     """Write a hub-style folder of transformers' with a classifier of three classes; gives the model itself."""
     from transformers import AutoConfig, AutoModelForSequenceClassification
 
-    tokenizer = _tokenizer(roberta=model_type in ("roberta", "xlm-roberta", "mpnet"))
+    tokenizer = _tokenizer(roberta=model_type in ROBERTAS)
     ids = {name: tokenizer.token_to_id(name) for name in ("[PAD]", "[CLS]", "[SEP]")}
     config = AutoConfig.for_model(
         model_type,
@@ -137,3 +138,39 @@ def prepared_pixels(images: list[Image.Image], preparation: ImagePreparation) ->
     prepared = np.stack([prepare(open_image(image), preparation) for image in images])
     mean, std = (torch.tensor(v).view(3, 1, 1) for v in (preparation.mean, preparation.std))
     return prepared, (torch.from_numpy(prepared).permute(0, 3, 1, 2).float() / 255 - mean) / std
+
+
+def small_reading_model(
+    model_type: str, folder: Path, *, tokenizer: str | None = None, seed: int = 0
+) -> torch.nn.Module:
+    """Write a hub-style folder of transformers' that answers questions, with random weights; gives the model itself.
+
+    Args:
+        tokenizer: a tokenizer.json; without it, a small one of WordPiece.
+    """
+    from tokenizers import Tokenizer
+    from transformers import AutoConfig, AutoModelForQuestionAnswering
+
+    made = Tokenizer.from_file(tokenizer) if tokenizer else _tokenizer(roberta=model_type in ROBERTAS)
+    ids = {name: made.token_to_id(name) for name in ("[PAD]", "[CLS]", "[SEP]")}
+    sizes = {**SMALL_TEXTS.get(model_type, TINY), "max_position_embeddings": 514}
+    config = AutoConfig.for_model(
+        model_type,
+        **sizes,
+        vocab_size=made.get_vocab_size(),
+        pad_token_id=ids["[PAD]"],
+        cls_token_id=ids["[CLS]"],
+        bos_token_id=ids["[CLS]"],
+        sep_token_id=ids["[SEP]"],
+        eos_token_id=ids["[SEP]"],
+        num_labels=2,
+    )
+    torch.manual_seed(seed)
+    model = AutoModelForQuestionAnswering.from_config(config).eval()
+    for name, weight in model.named_parameters():  # spans that can be told apart, as after training
+        if weight.ndim == 2 and ("embedding" in name or "qa_outputs" in name or "classifier" in name):
+            torch.nn.init.normal_(weight, std=0.5)
+    model.save_pretrained(folder)
+    made.save(str(folder / "tokenizer.json"))
+    (folder / "tokenizer_config.json").write_text(json.dumps({"model_max_length": 512}))
+    return model

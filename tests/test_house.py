@@ -22,7 +22,7 @@ MAY_IMPORT = {
     "data": GROUND | {"data"},
     "pretrained": GROUND | {"pretrained"},
     "evaluate": GROUND | {"evaluate"},
-    "encode": GROUND | {"encode", "data.images", "data.texts"},
+    "encode": GROUND | {"encode", "data.images", "data.texts", "data.windows"},
     "adapt": GROUND | {"adapt", "data.split", "evaluate.calibrate"},
     "choose": GROUND | {"choose", "pretrained.catalog", "encode", "adapt", "evaluate"},
 }

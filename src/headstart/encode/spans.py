@@ -1,0 +1,76 @@
+"""A reading model over windows: what it finds for each question."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+import numpy as np
+
+from headstart.data.windows import Batch, Slicer, Window, batches
+from headstart.encode.decode import LONGEST, Best, Found, window_spans
+from headstart.encode.engines import Engine, choose_precision, known_precision, open_engine
+from headstart.values import Backbone
+
+_SAMPLE = 32  # windows that precision is measured on
+_AS_PROBABLE = 0.95  # what lower precision answers must be this probable, next to float32's own answer
+
+
+def open_reading_engine(backbone: Backbone, slicer: Slicer, windows: Sequence[Window]) -> Engine:
+    """The fastest engine of this machine; in bfloat16 where that answers as float32 does, measured on `windows`."""
+    precision = known_precision(backbone) or _measured(backbone, slicer, windows)
+    return open_engine(backbone, precision)
+
+
+def find_spans(
+    windows: Iterable[Window],
+    texts: Sequence[str],
+    slicer: Slicer,
+    engine: Engine,
+    *,
+    longest: int = LONGEST,
+    advance: Callable[[int], None] = lambda _: None,
+) -> dict[int, Found]:
+    """What is found for each question, by the row that its windows name; memory does not grow with the texts.
+
+    Args:
+        windows: from `data.windows.cut`. texts: what the windows' `text` points at.
+        longest: tokens of an answer, at most. advance: told how many more windows are done.
+    """
+    best: dict[int, Best] = defaultdict(lambda: Best(longest=longest))
+    under_way: dict[int, Window] = {}
+
+    def numbered() -> Iterator[tuple[np.ndarray, Batch]]:
+        number = 0
+        for some, batch in batches(windows, slicer):
+            which = np.arange(number, number + len(some))
+            under_way.update(zip(which.tolist(), some, strict=True))
+            number += len(some)
+            yield which, batch
+
+    for which, logits in engine(numbered()):
+        for number, scores in zip(which.tolist(), logits, strict=True):
+            window = under_way.pop(number)
+            best[window.row].add(window, scores, texts[window.text])
+        advance(len(which))
+    return {row: gathered.found() for row, gathered in best.items()}
+
+
+def _measured(backbone: Backbone, slicer: Slicer, windows: Sequence[Window]) -> str:
+    spread = np.unique(np.linspace(0, len(windows) - 1, min(_SAMPLE, len(windows))).astype(np.int64))
+    sample = list(batches([windows[i] for i in spread.tolist()], slicer))
+
+    def alike(reference: list[np.ndarray], low: list[np.ndarray]) -> float:
+        """How probable float32 finds the answers of lower precision, next to its own; of the worst window."""
+        ratios = []
+        for (some, _), exact, rough in zip(sample, reference, low, strict=True):
+            for window, one, other in zip(some, exact, rough, strict=True):
+                where = {"lead": window.lead, "count": window.stop - window.first}
+                first, last, scores, _ = window_spans(one, **where)
+                taken = tuple(int(part[0]) for part in window_spans(other, **where)[:2])
+                at = np.flatnonzero((first == taken[0]) & (last == taken[1]))
+                ratios.append(float(np.exp(scores[at[0]] - scores[0])) if len(at) else 0.0)
+        return min(ratios)
+
+    numbered = [(np.arange(len(some)), batch) for some, batch in sample]
+    return choose_precision(backbone, numbered, alike=alike, least=_AS_PROBABLE)
