@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import random
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
@@ -344,6 +345,51 @@ def test_a_long_text_is_tokenised_in_pieces_as_if_it_were_whole(preparation):
     words = np.array(whole.word_ids)
     np.testing.assert_array_equal(np.diff(tokens.words) == 0, np.diff(words) == 0)
     assert len(Slicer(preparation).tokens(["x" * 120_000])[0]) == 3  # no white space: cut all the same
+
+
+@pytest.mark.parametrize("kind", ["bytes", "metaspace"])
+def test_tokenizers_that_keep_spaces(kind, preparation):
+    """Those of RoBERTa's and XLM-R's kind: a token may start with a space, a word may end with a comma."""
+    tokenizer = spaced_tokenizer(kind)
+    slicer = Slicer(replace(preparation, tokenizer=tokenizer.to_str()))
+    rng = random.Random(0)
+    text = "".join(rng.choice([*FILLING, "北海", "towers,"]) + rng.choice([" ", "\r\n"]) for _ in range(15_000))
+    whole, tokens = tokenizer.encode(text, add_special_tokens=False), slicer.tokens([text])[0]
+    assert len(text) > 60_000
+    assert tokens.ids.tolist() == whole.ids
+    assert list(zip(tokens.starts.tolist(), tokens.stops.tolist(), strict=True)) == whole.offsets
+    for number in range(200):
+        start, stop = place(tokens, number, number, text)
+        assert text[start:stop].strip(" \r\n,") in ("", *FILLING, "北", "海", "北海", "towers")
+    window = next(slicer.windows(0, slicer.tokens(["when was it built?"])[0], 0, tokens))
+    first, last = window.target(text.index("towers"), text.index("towers") + 6)
+    ids = slicer.batch([window])[0][0]
+    assert tokenizer.decode(ids[first : last + 1].tolist()).strip() in ("towers", "towers,")
+
+
+def spaced_tokenizer(kind: str):
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
+
+    special = ["<s>", "<pad>", "</s>", "<unk>"]
+    if kind == "bytes":
+        made = Tokenizer(models.BPE())
+        made.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+        made.decoder = decoders.ByteLevel()
+        alphabet = pre_tokenizers.ByteLevel.alphabet()
+        trainer = trainers.BpeTrainer(
+            vocab_size=400, special_tokens=special, initial_alphabet=alphabet, show_progress=False
+        )
+    else:
+        made = Tokenizer(models.Unigram())
+        made.pre_tokenizer = pre_tokenizers.Metaspace()
+        made.decoder = decoders.Metaspace()
+        trainer = trainers.UnigramTrainer(
+            vocab_size=120, special_tokens=special, unk_token="<unk>", show_progress=False
+        )
+    made.train_from_iterator([" ".join([*FILLING, "towers, 北海 when built?"])] * 20, trainer)
+    ends = [(token, made.token_to_id(token)) for token in ("</s>", "<s>")]
+    made.post_processor = processors.RobertaProcessing(*ends, trim_offsets=True, add_prefix_space=False)
+    return made
 
 
 def test_a_million_characters_for_many_questions_are_cut_when_they_are_asked_for(preparation):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any
@@ -14,17 +14,19 @@ import numpy as np
 from headstart.data import read_questions
 from headstart.data.windows import Slicer, cut
 from headstart.encode.decode import LONGEST, Found, Span
-from headstart.encode.engines import Engine
-from headstart.encode.spans import find_spans, open_reading_engine
+from headstart.encode.engines import Engine, open_engine
+from headstart.encode.spans import find_spans, reading_precision
 from headstart.errors import DataError, ModelError
+from headstart.evaluate.calibrate import answer_temperature
 from headstart.evaluate.metrics import softmax
 from headstart.evaluate.sentences import sentence
-from headstart.evaluate.spans import Predicted, SpanScores, score
+from headstart.evaluate.spans import Predicted, SpanScores, best_threshold, exact_match, f1, score
 from headstart.pretrained import load_reader as load_backbone
 from headstart.progress import Progress, Silent
 from headstart.values import Backbone, Finding, Questions, TextPreparation
 
 _LOOKED_AT = 512  # windows, among which some are taken to measure precision on
+_WORTH = 0.01  # confidence below which a second answer is not worth reading
 _NOTHING = Found((), 0.0)
 
 
@@ -65,14 +67,14 @@ class Settings:
 
 
 class Reader:
-    """A reading model with the settings of its answers. The engine is opened once and kept."""
+    """A reading model with the settings of its answers. Its engine is opened once and kept."""
 
     def __init__(self, backbone: Backbone, *, settings: Settings | None = None, folder: Path | None = None) -> None:
         if not isinstance(backbone.preparation, TextPreparation):
             raise TypeError("a reader reads texts")
         self.backbone, self.settings, self.folder = backbone, settings or Settings(), folder
         self.slicer = Slicer(backbone.preparation)
-        self._engine: Engine | None = None
+        self._engines: dict[str, Engine] = {}  # by precision
 
     def answer(self, question: str, context: str | Sequence[str], *, top: int = 1) -> list[Answer]:
         """The best answers, best first; no two of them overlap.
@@ -82,7 +84,7 @@ class Reader:
         Args:
             question: in plain words.
             context: a text of any length, or several.
-            top: answers, at most.
+            top: answers, at most; at least 1.
 
         Raises:
             DataError: the question or every text is empty, or the question is too long.
@@ -91,7 +93,7 @@ class Reader:
         self._refuse(question, texts)
         pairs = np.array([(0, i) for i in range(len(texts))], dtype=np.int64)
         found = self.find([question], texts, pairs).get(0, _NOTHING)
-        return self._answers(found, texts, top=max(1, top))
+        return self._answers(found, texts, top=top)
 
     def answer_all(self, questions: Questions, *, advance: Callable[[int], None] = lambda _: None) -> list[Answer]:
         """The best answer to each question, from its own context.
@@ -117,16 +119,17 @@ class Reader:
             pairs: (n, 2) int64, rows of `questions` and of `texts`: what is looked for where.
         """
         windows = cut(questions, texts, pairs, self.slicer)
-        if self._engine is None:
-            first = list(islice(windows, _LOOKED_AT))
-            if not first:
-                return {}
-            self._engine = open_reading_engine(self.backbone, self.slicer, first)
-            windows = chain(first, windows)
+        some = list(islice(windows, _LOOKED_AT))
+        if not some:
+            return {}
+        precision = reading_precision(self.backbone, self.slicer, some)
+        if precision not in self._engines:
+            self._engines[precision] = open_engine(self.backbone, precision)
+        engine, longest = self._engines[precision], self.settings.longest
         try:
-            return find_spans(windows, texts, self.slicer, self._engine, longest=self.settings.longest, advance=advance)
-        except BaseException:  # what is under way in it is lost, so the next question needs another
-            self._engine = None
+            return find_spans(chain(some, windows), texts, self.slicer, engine, longest=longest, advance=advance)
+        except BaseException:  # what was under way in it is lost: the next question needs another
+            del self._engines[precision]
             raise
 
     def evaluate(self, data: Any, *, progress: Progress | None = None) -> ReaderEvaluation:
@@ -146,13 +149,12 @@ class Reader:
         return ReaderEvaluation(scores, findings, (*questions.notes, *notes))
 
     def _answers(self, found: Found, texts: Sequence[str], *, top: int = 1) -> list[Answer]:
-        shares = confidences(found, self.settings)
-        nothing = shares[-1]
-        spans = _apart(list(zip(found.spans, shares.tolist(), strict=False)), top)
-        answers = [_answer(span, share, texts[span.text]) for span, share in spans]
-        if not spans or nothing >= shares[0]:
-            answers = [Answer("", float(nothing)), *answers][: max(1, top)]
-        return answers
+        shares = confidences(found, self.settings).tolist()
+        ranked = list(zip(found.spans, shares, strict=False))
+        none = [Answer("", shares[-1])] if not ranked or shares[-1] >= shares[0] else []
+        worth = [pair for pair in ranked if pair[1] >= _WORTH or (not none and pair is ranked[0])]
+        answers = [_answer(span, share, texts[span.text]) for span, share in _apart(worth, top)]
+        return [*none, *answers][:top]
 
     def _refuse(self, question: str, texts: Sequence[str]) -> None:
         if not question.strip():
@@ -196,6 +198,33 @@ def load_reader(model: str | Path) -> Reader:
     except (ValueError, TypeError, AttributeError, OSError) as error:
         raise ModelError(f"damaged: {error}", where=str(told)) from None
     return Reader(load_backbone(str(model)), settings=settings, folder=folder)
+
+
+def fit_settings(reader: Reader, questions: Questions, *, advance: Callable[[int], None] = lambda _: None) -> Settings:
+    """The threshold of no answer and the temperature of the confidence, from questions the model was not fitted on.
+
+    The threshold is the one with the best F1; where every question has an answer, "no answer" is never given.
+    """
+    pairs = np.column_stack([np.arange(len(questions)), questions.context])
+    found = reader.find(questions.questions, questions.contexts, pairs, advance=advance)
+    rows = [row for row in range(len(questions)) if found.get(row, _NOTHING).spans]
+    if not rows:
+        return reader.settings
+    true = [[text for text, _ in questions.answers[row]] for row in rows]
+    best = [found[row].spans[0] for row in rows]
+    said = [questions.contexts[span.text][span.start : span.stop] for span in best]
+    lead = np.array([found[row].nothing - span.score for row, span in zip(rows, best, strict=True)])
+    overlap = np.array([f1(text, answers) for text, answers in zip(said, true, strict=True)])
+    threshold = best_threshold(lead, overlap, np.array([f1("", answers) for answers in true]))
+    settings = replace(reader.settings, threshold=threshold, temperature=1.0)
+    shares = [confidences(found[row], settings) for row in rows]
+    scores = np.full((len(rows), max(map(len, shares))), -np.inf)
+    right = np.zeros(len(rows), dtype=bool)
+    for i, (share, text, answers) in enumerate(zip(shares, said, true, strict=True)):
+        with np.errstate(divide="ignore"):
+            scores[i, : len(share)] = np.sort(np.log(share))[::-1]
+        right[i] = exact_match("" if share[-1] >= share[0] else text, answers) == 1
+    return replace(settings, temperature=answer_temperature(scores, right))
 
 
 def confidences(found: Found, settings: Settings) -> np.ndarray:

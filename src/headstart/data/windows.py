@@ -26,7 +26,7 @@ _GROUP = 250_000  # characters of several pieces, which the tokenizer takes side
 _BLOCK = 2048  # windows that are sorted by length together
 _BATCH_TOKENS = 4096  # padded tokens of a batch
 _SURROGATE = re.compile("[\ud800-\udfff]")
-_LAST_SPACE = re.compile(r"(?<=\S)(?=\s)")
+_SPACES = (re.compile(r"(?<=\S) "), re.compile(r"(?<=\S)\s"))  # the better place to cut first
 
 Batch = tuple[np.ndarray, ...]
 
@@ -208,18 +208,26 @@ def _template(tokenizer: Any) -> _Template:
 
 
 def _pieces(text: str) -> Iterator[tuple[int, str]]:
-    """A text in pieces that are tokenised alone, cut in front of white space: there no tokenizer joins anything.
+    """A text in pieces that are tokenised alone, cut in front of a space: there no tokenizer joins anything.
 
     A lone surrogate, which no tokenizer takes, becomes one replacement character: places stay as they are.
     """
     plain = text if text.isascii() else _SURROGATE.sub("\ufffd", text)
     at = 0
     while len(plain) - at > _PIECE:
-        spaces = [m.start() for m in _LAST_SPACE.finditer(plain, at + _PIECE // 2, at + _PIECE)]
-        stop = spaces[-1] if spaces else at + _PIECE
+        half, end = at + _PIECE // 2, at + _PIECE
+        stop = _last(_SPACES[0], plain, half, end) or _last(_SPACES[1], plain, half, end) or end
         yield at, plain[at:stop]
         at = stop
     yield at, plain[at:]
+
+
+def _last(pattern: re.Pattern[str], text: str, start: int, stop: int) -> int:
+    """Where the last match between two places begins; 0: there is none."""
+    found = 0
+    for match in pattern.finditer(text, start, stop):
+        found = match.start()
+    return found
 
 
 def _by_size(pieces: Sequence[tuple[int, int, str]]) -> Iterator[list[tuple[int, int, str]]]:

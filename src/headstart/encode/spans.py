@@ -9,17 +9,20 @@ import numpy as np
 
 from headstart.data.windows import Batch, Slicer, Window, batches
 from headstart.encode.decode import LONGEST, Best, Found, window_spans
-from headstart.encode.engines import Engine, choose_precision, known_precision, open_engine
+from headstart.encode.engines import Engine, choose_precision, known_precision
+from headstart.errors import ModelError
 from headstart.values import Backbone
 
 _SAMPLE = 32  # windows that precision is measured on
 _AS_PROBABLE = 0.95  # what lower precision answers must be this probable, next to float32's own answer
 
 
-def open_reading_engine(backbone: Backbone, slicer: Slicer, windows: Sequence[Window]) -> Engine:
-    """The fastest engine of this machine; in bfloat16 where that answers as float32 does, measured on `windows`."""
-    precision = known_precision(backbone) or _measured(backbone, slicer, windows)
-    return open_engine(backbone, precision)
+def reading_precision(backbone: Backbone, slicer: Slicer, windows: Sequence[Window]) -> str:
+    """ "bf16" where that answers as float32 does, measured once on `windows`; "f32" where these are too few to tell."""
+    known = known_precision(backbone)
+    if known is not None:
+        return known
+    return "f32" if len(windows) < _SAMPLE else _measured(backbone, slicer, windows)
 
 
 def find_spans(
@@ -51,13 +54,17 @@ def find_spans(
     for which, logits in engine(numbered()):
         for number, scores in zip(which.tolist(), logits, strict=True):
             window = under_way.pop(number)
+            if not np.isfinite(scores[: slicer.length(window)]).all():
+                raise ModelError(
+                    "it gave a score that is not a number", where="the model", fix="its weights are damaged"
+                )
             best[window.row].add(window, scores, texts[window.text])
         advance(len(which))
     return {row: gathered.found() for row, gathered in best.items()}
 
 
 def _measured(backbone: Backbone, slicer: Slicer, windows: Sequence[Window]) -> str:
-    spread = np.unique(np.linspace(0, len(windows) - 1, min(_SAMPLE, len(windows))).astype(np.int64))
+    spread = np.unique(np.linspace(0, len(windows) - 1, _SAMPLE).astype(np.int64))
     sample = list(batches([windows[i] for i in spread.tolist()], slicer))
 
     def alike(reference: list[np.ndarray], low: list[np.ndarray]) -> float:

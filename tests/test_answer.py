@@ -1,0 +1,289 @@
+"""Ask a model: transformers' own answers, places in the user's own string, scores, and what is said of bad input."""
+
+from __future__ import annotations
+
+import json
+import random
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import headstart as hs
+from headstart.data import read_questions
+from headstart.data.windows import batches, cut
+from headstart.encode import engines
+from headstart.errors import DataError, ModelError
+from headstart.pretrained import load_reader as load_backbone
+from headstart.reader import Reader, Settings, fit_settings
+from small_models import FILLING, YEARS, model_that_finds_years, small_reading_model, small_text_model, text_with_a_year
+
+QUESTION = "when was it built?"
+TYPES = ["bert", "distilbert", "albert", "roberta", "mpnet", "deberta-v2", "modernbert"]
+
+
+@pytest.fixture(scope="session")
+def years(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("years") / "model"
+    folder.mkdir()
+    model_that_finds_years(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def reader(years) -> Reader:
+    return hs.load_reader(years)
+
+
+def reference_answer(model: torch.nn.Module, tokenizer: object, question: str, text: str) -> str:
+    """As transformers' question-answering pipeline decoded (it left with transformers 5.3): one window, spans of at
+    most 15 tokens out to the words' ends, probabilities of those that read alike added up."""
+    encoding = tokenizer.encode(question, text)
+    takes = {"input_ids": encoding.ids, "attention_mask": encoding.attention_mask}
+    if getattr(model.config, "type_vocab_size", 0) > 1:
+        takes["token_type_ids"] = encoding.type_ids
+    with torch.inference_mode():
+        out = model(**{name: torch.tensor([ids]) for name, ids in takes.items()})
+    allowed = torch.tensor([s == 1 for s in encoding.sequence_ids])
+    allowed[0] = True
+    ends = [logits[0].masked_fill(~allowed, -torch.inf).softmax(-1) for logits in (out.start_logits, out.end_logits)]
+    shares: dict[str, float] = {}
+    places = [i for i, s in enumerate(encoding.sequence_ids) if s == 1]
+    for a in places:
+        for b in places:
+            if a <= b < a + 15:
+                start = encoding.word_to_chars(encoding.token_to_word(a), 1)[0]
+                stop = encoding.word_to_chars(encoding.token_to_word(b), 1)[1]
+                key = text[start:stop].lower()
+                shares[key] = shares.get(key, 0.0) + float(ends[0][a] * ends[1][b])
+    return max(shares, key=lambda key: shares[key])
+
+
+@pytest.mark.parametrize("model_type", TYPES)
+def test_answers_are_transformers_own(model_type, tmp_path, own_cache):
+    from tokenizers import Tokenizer
+
+    (tmp_path / "model").mkdir()
+    reference = small_reading_model(model_type, tmp_path / "model", words=[*FILLING, *YEARS, "when", "##s", "?", ","])
+    tokenizer = Tokenizer.from_file(str(tmp_path / "model" / "tokenizer.json"))
+    reader = Reader(load_backbone(str(tmp_path / "model")), settings=Settings(threshold=None))
+    rng = random.Random(0)
+    texts = [text_with_a_year(rng, rng.randint(1, 60))[0].replace("house", "houses,") for _ in range(15)]
+    asked = ["when was it built?", "who built the tower?"]
+    same = [
+        reader.answer(question, text)[0].text.lower() == reference_answer(reference, tokenizer, question, text)
+        for text in texts
+        for question in asked
+    ]
+    assert np.mean(same) >= 0.99
+
+    module, pairs = reader.backbone.module(), np.array([(0, i) for i in range(8)])
+    run = engines.open_engine(reader.backbone, "f32")
+    for windows, batch in batches(cut(asked, texts[:8], pairs, reader.slicer), reader.slicer):
+        with torch.inference_mode():
+            theirs = module(*map(torch.from_numpy, batch)).numpy()
+        ((_, ours),) = run([(np.arange(len(windows)), batch)])
+        assert theirs.shape == ours.shape == (*batch[0].shape, 2)
+        real = batch[1].astype(bool)
+        np.testing.assert_allclose(ours[real], theirs[real], rtol=1e-3, atol=1e-3)
+
+
+def test_a_year_in_a_million_characters(reader):
+    text, ((year, start),) = text_with_a_year(random.Random(5), 200_000)
+    (found,) = reader.answer(QUESTION, text, top=3)
+    assert len(text) > 900_000
+    assert (found.text, found.start, found.end) == (year, start, start + 4)
+    assert text[found.start : found.end] == year
+    assert found.sentence[found.offset : found.offset + 4] == year
+    assert f" [[{year}]] " in f" {found.marked()} "
+    assert found.confidence > 0.9
+
+
+def test_the_best_document_comes_first_and_places_are_of_its_own_string(reader):
+    texts = [
+        "",
+        "the old tower",
+        "北海 e\u0301 👩‍👩‍👧\r\nthe tower was built in 1954, by a king",
+        "no year here",
+        "1931",
+    ]
+    first, second = reader.answer(QUESTION, texts, top=2)
+    assert {first.context, second.context} == {2, 4}
+    for answer in (first, second):
+        assert texts[answer.context][answer.start : answer.end] == answer.text
+        assert answer.text in ("1954", "1931")
+
+
+@pytest.mark.parametrize("text", ["the", "the tower was old " * 300, "👩‍👩‍👧", "1"])
+def test_no_answer_where_there_is_none(reader, text):
+    found = reader.answer(QUESTION, text, top=3)[0]
+    assert found.text == ""
+    assert found.marked() == "[[]]"
+    assert found.confidence > 0.8
+
+
+def test_the_threshold_decides_when_nothing_is_said(years):
+    always, never = (Reader(load_backbone(str(years)), settings=Settings(threshold=t)) for t in (-1000.0, None))
+    assert always.answer(QUESTION, "the tower was built in 1954")[0].text == ""
+    assert never.answer(QUESTION, "the tower was old")[0].text != ""
+
+
+def test_a_temperature_moves_the_confidence_and_no_answer(years):
+    sure, unsure = (Reader(load_backbone(str(years)), settings=Settings(temperature=t)) for t in (1.0, 5.0))
+    one, other = (r.answer(QUESTION, "the tower was built in 1954")[0] for r in (sure, unsure))
+    assert one.text == other.text == "1954"
+    assert one.confidence > other.confidence > 0
+
+
+def test_after_an_interruption_the_reader_goes_on(reader):
+    class Gone(Exception):
+        pass
+
+    def stop(n: int) -> None:
+        raise Gone
+
+    with pytest.raises(Gone):
+        reader.find([QUESTION], ["the 1954 " * 9000], np.array([[0, 0]]), advance=stop)
+    assert reader.answer(QUESTION, "the tower was built in 1954")[0].text == "1954"
+
+
+@pytest.mark.parametrize(
+    ("question", "text", "words"),
+    [
+        ("", "the tower", ["question", "empty question"]),
+        (" \n", "the tower", ["question", "empty question"]),
+        (QUESTION, "", ["context", "empty context"]),
+        (QUESTION, ["", " \t"], ["context", "empty context"]),
+        (QUESTION, [], ["context", "empty context"]),
+        ("when " * 400, "the tower", ["question has 400 tokens", "fewer words"]),
+    ],
+)
+def test_questions_that_cannot_be_asked(reader, question, text, words):
+    with pytest.raises(DataError) as error:
+        reader.answer(question, text)
+    for word in words:
+        assert word in str(error.value)
+    assert str(error.value).count("\n") == 1
+
+
+def questions_file(folder: Path, n: int = 60) -> Path:
+    """Every third question has no answer; one answer is not in its context."""
+    rng, articles = random.Random(1), []
+    for i in range(n):
+        text, answers = text_with_a_year(rng, rng.randint(5, 50), year=i % 3 > 0)
+        given = [{"text": t, "answer_start": s} for t, s in answers]
+        qas = [{"id": str(i), "question": QUESTION, "answers": given}]
+        articles.append({"title": f"article {i // 2}", "paragraphs": [{"context": text, "qas": qas}]})
+    articles[1]["paragraphs"][0]["qas"][0]["answers"] = [{"text": "2077", "answer_start": 0}]
+    path = folder / "questions.json"
+    path.write_text(json.dumps({"version": "v2.0", "data": articles}))
+    return path
+
+
+def test_evaluate(reader, tmp_path):
+    found = reader.evaluate(questions_file(tmp_path))
+    assert (found.scores.exact_match, found.scores.f1, found.scores.n, found.scores.documents) == (1.0, 1.0, 59, 30)
+    assert found.scores.answerable.n + found.scores.unanswerable.n == 59
+    assert [f.kind for f in found.findings] == ["answer-outside"]
+
+
+def test_evaluate_by_command_on_a_reader_that_never_says_nothing(years, tmp_path, command):
+    folder = tmp_path / "saved"
+    shutil.copytree(years, folder)
+    (folder / "headstart.json").write_text(json.dumps({"reader": {"threshold": None, "temperature": 2.0}}))
+    data = questions_file(tmp_path)
+    code, out, err = command("evaluate", folder, data, "--json")
+    assert code == 0, err
+    told = json.loads(out)
+    assert told["answerable"] == {"n": 39, "exact_match": 1.0, "f1": 1.0}
+    assert told["unanswerable"]["n"] == 20
+    assert told["unanswerable"]["exact_match"] < 0.2  # but for an answer "a" or "the", which SQuAD reads as none
+    assert set(told["errors"]) == {"answered without one"}
+    assert told["exact_match"] == pytest.approx(1 - told["errors"]["answered without one"] / 59, abs=1e-6)
+    assert told["mistakes"][0]["true"] == ""
+    assert (told["n_rejected"], told["findings"][0]["kind"]) == (1, "answer-outside")
+    low, high = told["exact_match_interval"]
+    assert low < told["exact_match"] < high
+    code, out, err = command("evaluate", folder, data)
+    assert code == 0, err
+    for words in ("exact match  0.6", "30 documents", "with answer  39: exact match 1.000", "1 questions"):
+        assert words in out
+
+
+def test_settings_are_fitted_on_questions_held_out(years, tmp_path):
+    questions = read_questions(questions_file(tmp_path, 200))
+    shy = Reader(load_backbone(str(years)), settings=Settings(threshold=-30.0))
+    assert shy.evaluate(questions).scores.exact_match < 0.5
+    shy.settings = fit_settings(shy, questions)
+    assert shy.evaluate(questions).scores.exact_match == 1.0
+    answers = shy.answer_all(questions)
+    assert np.mean([a.confidence for a in answers]) > 0.95  # always right, so it may be sure
+    answered = questions.take(np.array([row for row, true in enumerate(questions.answers) if true]))
+    assert fit_settings(shy, answered).threshold is None
+
+
+def test_answer_by_command(years, tmp_path, command):
+    (tmp_path / "a.txt").write_bytes(b"\xef\xbb\xbfthe old city\r\nA house was built in 1954. the river is old.\r\n")
+    (tmp_path / "b.txt").write_text("the bridge came from north")
+    code, out, err = command("answer", years, QUESTION, "--context", "b.txt", "a.txt", "--json")
+    assert code == 0, err
+    told = json.loads(out)
+    assert set(told) == {"model", "question", "answers"}
+    (best,) = told["answers"]
+    text = (tmp_path / "a.txt").read_bytes().decode("utf-8-sig")
+    assert (best["answer"], best["context"]) == ("1954", "a.txt")
+    assert text[best["start"] : best["end"]] == "1954"
+    assert best["sentence"][best["offset"] :].startswith("1954")
+    assert 0.5 < best["confidence"] <= 1
+    code, out, err = command("answer", years, QUESTION, "--context", "a.txt")
+    assert code == 0, err
+    assert "1954  1.00" in out
+    assert "[[1954]]" in out
+    assert f"characters {best['start']}-{best['end']}" in out
+    code, out, err = command("answer", years, QUESTION, "--context", "-", stdin="the river is old")
+    assert (code, out.split("  ")[0]) == (0, "no answer"), err
+
+
+def test_commands_that_cannot_work(years, tmp_path, command):
+    small_text_model("bert", tmp_path / "classifier")
+    shutil.copytree(years, tmp_path / "mute")
+    (tmp_path / "mute" / "tokenizer.json").unlink()
+    shutil.copytree(years, tmp_path / "edited")
+    (tmp_path / "edited" / "headstart.json").write_text('{"reader": {"heat": 2}}')
+    (tmp_path / "text.txt").write_text("the tower was built in 1954")
+    (tmp_path / "empty.txt").write_text("\n")
+    (tmp_path / "binary.txt").write_bytes(b"PK\0\0")
+    (tmp_path / "table.csv").write_text("text,label\nfine,good\n")
+    here = ("--context", "text.txt")
+    for arguments, words in (
+        (("answer", years, QUESTION), ["no text to look in", "--context"]),
+        (("answer", years, QUESTION, "--context", "missing.txt"), ["No such file", "missing.txt"]),
+        (("answer", years, QUESTION, "--context", "binary.txt"), ["not a text file", "binary.txt"]),
+        (("answer", years, QUESTION, "--context", "empty.txt"), ["empty context"]),
+        (("answer", years, " ", *here), ["empty question"]),
+        (("answer", "classifier", QUESTION, *here), ["does not find answers", "ForQuestionAnswering"]),
+        (("answer", "efficientnet_lite0", QUESTION, *here), ["does not find answers"]),
+        (("answer", "mute", QUESTION, *here), ["no tokenizer.json", "mute"]),
+        (("answer", "edited", QUESTION, *here), ["damaged", "headstart.json"]),
+        (("answer", "nowhere/", QUESTION, *here), ["no such file or folder"]),
+        (("predict", years, "some text"), ["finds answers in texts", f"headstart answer {years}"]),
+        (("evaluate", years, "table.csv"), ["no column 'context'"]),
+    ):
+        code, out, err = command(*arguments)
+        assert (code, out) == (2, ""), (arguments, err)
+        error = err[err.index("error: ") :].strip()
+        assert error.count("\n") <= 1, err
+        for word in words:
+            assert word in error, (arguments, err)
+
+
+def test_a_head_that_is_not_in_the_weights_is_not_made_up(years, tmp_path, own_cache):
+    from safetensors.torch import load_file, save_file
+
+    shutil.copytree(years, tmp_path / "headless")
+    tensors = {k: t for k, t in load_file(years / "model.safetensors").items() if "qa_outputs" not in k}
+    save_file(tensors, tmp_path / "headless" / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(ModelError, match=r"not in its weights: qa_outputs"):
+        hs.load_reader(tmp_path / "headless").answer(QUESTION, "the tower was built in 1954")
