@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
+import pty
 import random
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +22,7 @@ from headstart.encode import engines
 from headstart.errors import DataError, ModelError
 from headstart.pretrained import load_reader as load_backbone
 from headstart.reader import Reader, Settings, fit_settings
+from small_hub import SmallHub
 from small_models import FILLING, YEARS, model_that_finds_years, small_reading_model, small_text_model, text_with_a_year
 
 QUESTION = "when was it built?"
@@ -244,6 +249,29 @@ def test_answer_by_command(years, tmp_path, command):
     assert f"characters {best['start']}-{best['end']}" in out
     code, out, err = command("answer", years, QUESTION, "--context", "-", stdin="the river is old")
     assert (code, out.split("  ")[0]) == (0, "no answer"), err
+
+
+def test_on_a_terminal_the_answer_is_bold(years, tmp_path):
+    (tmp_path / "text.txt").write_text("the tower was built in 1954 \x1b[31mby a king")
+    ours, theirs = pty.openpty()
+    arguments = [sys.executable, "-m", "headstart", "answer", years, QUESTION, "--context", tmp_path / "text.txt"]
+    subprocess.run(list(map(str, arguments)), stdout=theirs, stderr=subprocess.DEVNULL, check=True, timeout=120)
+    shown = os.read(ours, 10_000).decode()
+    os.close(ours)
+    os.close(theirs)
+    assert "\x1b[1m1954\x1b[0m" in shown
+    assert "\x1b[31m" not in shown  # what a text says is not obeyed by the terminal
+
+
+def test_a_model_of_the_hub_as_it_is(years, tmp_path, command):
+    (tmp_path / "text.txt").write_text("the tower was built in 1954")
+    with SmallHub({"org/reader": years}) as hub:
+        env = {"HF_ENDPOINT": hub.url, "HF_HOME": str(tmp_path / "hf"), "HF_HUB_DISABLE_XET": "1", "HF_HUB_OFFLINE": ""}
+        code, out, err = command("answer", "org/reader", QUESTION, "--context", "text.txt", "--json", **env)
+        assert code == 0, err
+        assert json.loads(out)["answers"][0]["answer"] == "1954"
+        code, out, err = command("predict", "org/reader", "some text", **env)
+        assert (code, "headstart answer org/reader" in err) == (2, True)
 
 
 def test_commands_that_cannot_work(years, tmp_path, command):

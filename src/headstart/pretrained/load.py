@@ -53,7 +53,7 @@ def load_classifier(name: str) -> tuple[Backbone, Classifier]:
         raise ModelError(
             f"{found.name} finds answers in texts; it has no classes",
             where=name,
-            fix=f"headstart answer {name} QUESTION --context FILE",
+            fix=f"headstart answer {name} QUESTION --context FILE, or headstart.load_reader",
         )
     if classifier is None:
         raise ModelError(
