@@ -17,7 +17,7 @@ import torch
 
 import headstart as hs
 from headstart.data import read_questions
-from headstart.data.windows import batches, cut
+from headstart.data.windows import LEFT_OUT, Slicer, batches, cut, targets
 from headstart.encode import engines
 from headstart.errors import DataError, ModelError
 from headstart.pretrained import load_reader as load_backbone
@@ -305,6 +305,56 @@ def test_commands_that_cannot_work(years, tmp_path, command):
         assert error.count("\n") <= 1, err
         for word in words:
             assert word in error, (arguments, err)
+
+
+def test_a_new_head_learns_from_windows_and_targets_and_opens_again(years, tmp_path, own_cache):
+    """What training needs, step by step: the module, the windows of some rows, their targets, and a folder to answer
+    from."""
+    untrained, saved = tmp_path / "untrained", tmp_path / "saved"
+    untrained.mkdir()
+    small_reading_model("bert", untrained, words=[*FILLING, *YEARS, "when", "it", "?", "."])
+    headless(untrained)
+    with pytest.raises(ModelError, match="does not find answers"):
+        load_backbone(str(untrained))
+    questions = read_questions(questions_file(tmp_path, 120))
+    torch.manual_seed(0)
+    backbone = load_backbone(str(untrained), new_head=True)
+    slicer, module = Slicer(backbone.preparation), backbone.module().train()
+    assert slicer.most_tokens == 384
+    optimiser = torch.optim.AdamW(module.parameters(), lr=3e-3)
+    rows, losses = np.arange(len(questions)), []
+    pairs = np.column_stack([rows, questions.context[rows]])
+    for _ in range(12):
+        for some, batch in batches(cut(questions.questions, questions.contexts, pairs, slicer), slicer, tokens=600):
+            true = torch.from_numpy(targets(some, questions.answers))
+            logits = module(*map(torch.from_numpy, batch))
+            loss = torch.nn.functional.cross_entropy(logits, true, ignore_index=LEFT_OUT)
+            loss.backward()
+            optimiser.step()
+            optimiser.zero_grad()
+            losses.append(float(loss))
+    assert np.mean(losses[-5:]) < 0.5 * np.mean(losses[:5])
+    module.eval().model.save_pretrained(saved)
+    (saved / "tokenizer.json").write_text(backbone.preparation.tokenizer)
+    reader = hs.load_reader(saved)
+    assert reader.evaluate(questions).scores.f1 > 0.6
+    with torch.inference_mode():
+        mine = [
+            (np.arange(len(some)), batch)
+            for some, batch in batches(cut([QUESTION], ["the 1954"], pairs[:1], slicer), slicer)
+        ]
+        theirs = module(*map(torch.from_numpy, mine[0][1])).numpy()
+    ((_, ours),) = engines.open_engine(reader.backbone, "f32")(mine)
+    np.testing.assert_allclose(ours, theirs, atol=1e-3)
+
+
+def headless(folder: Path) -> None:
+    from safetensors.torch import load_file, save_file
+
+    tensors = {k: t for k, t in load_file(folder / "model.safetensors").items() if "qa_outputs" not in k}
+    save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**config, "architectures": ["BertModel"]}))
 
 
 def test_a_head_that_is_not_in_the_weights_is_not_made_up(years, tmp_path, own_cache):

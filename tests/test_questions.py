@@ -132,9 +132,12 @@ def tables(folder: Path) -> dict[str, object]:
     pyarrow.parquet.write_table(pa.Table.from_pylist(flat), parquet)
     pairs = [[{"text": t, "answer_start": s} for t, s in zip(*r["answers"].values(), strict=True)] for r in nested]
     (folder / "list.json").write_text(json.dumps([{**r, "answers": p} for r, p in zip(nested, pairs, strict=True)]))
+    data = folder / "data.json"
+    data.write_text(json.dumps({"version": "1", "data": nested}))
     return {
         "jsonl": jsonl,
         "parquet": parquet,
+        "json data": data,
         "json list": folder / "list.json",
         "dataset": datasets.Dataset.from_list(nested),
         "arrow": pa.Table.from_pylist(nested),

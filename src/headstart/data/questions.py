@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from headstart.data.answers import Asked, Given, checked
 from headstart.data.columns import PART_NAMES
-from headstart.data.squad import is_squad, squad_questions
+from headstart.data.squad import is_squad, squad_articles, squad_questions
 from headstart.data.table import SUFFIXES, Block, arrow_blocks, as_text, damaged_as_user_error, open_blocks, row_names
 from headstart.errors import DataError
 from headstart.values import Finding, Questions
@@ -84,7 +84,12 @@ def _file(path: Path) -> Questions:
             f"not a kind of file that is known: {path.suffix!r}", where=str(path), fix="json, csv, tsv, jsonl, parquet"
         )
     if is_squad(path):
-        return checked(squad_questions(path), name=path.stem)
+        articles = squad_articles(path)
+        if not all(isinstance(row, dict) and "question" in row for row in articles):
+            return checked(squad_questions(articles, path), name=path.stem)
+        names = dict.fromkeys(name for row in articles for name in row)
+        block = {name: [row.get(name) for row in articles] for name in names}
+        return checked(_table([block], path.name, []), name=path.stem)
     ragged: list[Finding] = []
     with damaged_as_user_error(path):
         blocks, notes = open_blocks(path, ragged)

@@ -27,8 +27,8 @@ def is_squad(path: Path) -> bool:
     return head.startswith("{") and _ARTICLES.search(head) is not None
 
 
-def squad_questions(path: Path) -> Iterator[Asked]:
-    """Every question in the order of the file.
+def squad_articles(path: Path) -> list[Any]:
+    """What stands under "data": articles; or rows of a table, as transformers' examples want their files.
 
     Raises:
         DataError: not JSON, or not of this form.
@@ -37,7 +37,16 @@ def squad_questions(path: Path) -> Iterator[Asked]:
         articles = json.loads(path.read_text(encoding="utf-8-sig"))["data"]
     except (ValueError, KeyError, TypeError) as error:
         raise DataError(f"not SQuAD's JSON: {error}", where=str(path), fix='an object with a list "data"') from None
-    for a, article in enumerate(_list(articles, path, "data")):
+    return _list(articles, path, "data")
+
+
+def squad_questions(articles: list[Any], path: Path) -> Iterator[Asked]:
+    """Every question in the order of the file.
+
+    Raises:
+        DataError: not of this form.
+    """
+    for a, article in enumerate(articles):
         place = f"data[{a}]"
         title = _text(article, "title")
         for p, paragraph in enumerate(_list(_field(article, "paragraphs"), path, f"{place}.paragraphs")):

@@ -92,7 +92,8 @@ def describe(folder: Path, *, target: Path, head: str) -> dict[str, Any]:
         target: where head.safetensors is written, if a head is wanted and there; and the model itself, where its
             weights are a torch file.
         head: "classes": keep the sequence classifier that the weights came with; features are then its logits.
-            "spans": keep its reader; features are then (n, t, 2) scores of first and last tokens.
+            "spans": keep its reader; features are then (n, t, 2) scores of first and last tokens. "new spans": the
+            same with a head that has yet to be trained.
 
     Raises:
         ModelError: no encoder of texts, no tokenizer.json, or a tokenizer with more words than the model has vectors.
@@ -104,9 +105,11 @@ def describe(folder: Path, *, target: Path, head: str) -> dict[str, Any]:
     told = {"source": "transformers", "architecture": (config.architectures or ["AutoModel"])[0], "kind": "text"}
     told |= {"weights": "model.safetensors", "preparation": asdict(preparation)}
     kept = {"transformers": config.to_dict(), "tokenizer": settings}
-    if head == "spans":
-        inputs = _reading_inputs(config, folder)
+    if head.endswith("spans"):
+        inputs = _reading_inputs(config, folder, new=head != "spans")
         preparation = replace(preparation, inputs=inputs)
+        if head != "spans":  # what a sentence encoder was cut to says nothing about reading
+            preparation = replace(preparation, max_length=_positions(config))
         told |= {"preparation": asdict(preparation), "classes": None, "width": 2}
         return {**told, "config": {**kept, "head": head, "inputs": list(inputs)}}
     if head == "classes":
@@ -142,29 +145,42 @@ def module(folder: Path, config: dict[str, Any]) -> nn.Module:
         ModelError: the weights of a reader's head are missing.
     """
     head = config.get("head")
-    source = {"classes": AutoModelForSequenceClassification, "spans": AutoModelForQuestionAnswering}.get(
-        str(head), AutoModel
-    )
+    source = {
+        "classes": AutoModelForSequenceClassification,
+        "spans": AutoModelForQuestionAnswering,
+        "new spans": AutoModelForQuestionAnswering,
+    }.get(str(head), AutoModel)
+    told = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    if head == "new spans":
+        told.num_labels = 2  # first token, last token
     with _quiet():
         model, found = source.from_pretrained(
-            folder, local_files_only=True, trust_remote_code=False, use_safetensors=True, output_loading_info=True
+            folder,
+            config=told,
+            local_files_only=True,
+            trust_remote_code=False,
+            use_safetensors=True,
+            output_loading_info=True,
         )
     if head == "classes":
         return Logits(model).eval()
-    if head == "spans":
-        if found["missing_keys"]:  # they would be random numbers
-            missing = ", ".join(sorted(found["missing_keys"])[:3])
-            raise ModelError(f"not in its weights: {missing}", where=str(folder), fix="take a model trained on SQuAD")
+    if head in ("spans", "new spans"):
+        inner = f"{model.base_model_prefix}."
+        missing = sorted(k for k in found["missing_keys"] if head == "spans" or k.startswith(inner))
+        if missing:  # they would be random numbers
+            raise ModelError(
+                f"not in its weights: {', '.join(missing[:3])}", where=str(folder), fix="take a model trained on SQuAD"
+            )
         return Spans(model, inputs=config["inputs"]).eval()
     pooled = {name: config[name] for name in ("pooling", "normalise", "layers")}
     return PooledEncoder(model, **pooled).eval()
 
 
-def _reading_inputs(config: Any, folder: Path) -> tuple[str, ...]:
+def _reading_inputs(config: Any, folder: Path, *, new: bool) -> tuple[str, ...]:
     """What a reader takes; types of tokens only where it tells two of them apart (RoBERTa's kin do not)."""
     source: Any = MODEL_FOR_QUESTION_ANSWERING_MAPPING.get(type(config), None)
     takes = inspect.signature(source.forward).parameters if source else {}
-    if not {"input_ids", "attention_mask"} <= set(takes) or "bbox" in takes or config.num_labels != 2:
+    if not {"input_ids", "attention_mask"} <= set(takes) or "bbox" in takes or not (new or config.num_labels == 2):
         raise ModelError(
             f"a {config.model_type!r} model of transformers, which headstart cannot ask",
             where=str(folder),

@@ -25,7 +25,7 @@ from headstart.pretrained.weights import NAMES, RawTensor, file_sha256, raw_tens
 from headstart.values import Backbone, Classifier, ImagePreparation, Kind, TextPreparation
 
 _DESCRIPTION = 4  # raise when the description's form changes
-Head = Literal["", "classes", "spans"]  # what of the weights' own head is kept: none, a classifier, or a reader
+Head = Literal["", "classes", "spans", "new spans"]  # which head the module has: none, a classifier, a reader's
 _LIBRARY = {"timm": "timm", "torchvision": "timm", "keras": "timm", "onnx": "openvino", "transformers": "transformers"}
 
 
@@ -64,15 +64,20 @@ def load_classifier(name: str) -> tuple[Backbone, Classifier]:
     return backbone, classifier
 
 
-def load_reader(name: str) -> Backbone:
+def load_reader(name: str, *, new_head: bool = False) -> Backbone:
     """A model that finds answers in texts, by the same names as `load`; its features are (n, t, 2) scores.
 
     For each token of a question and a text: is it the first of the answer, is it the last.
+
+    Args:
+        new_head: of any text encoder, with a head of random numbers that has yet to be trained.
 
     Raises:
         ModelError: as `load`; or it is no such model.
     """
     found = find(name)
+    if new_head and found.form == "transformers":
+        return _described(found, head="new spans")[0]
     if not _reads(found):
         raise ModelError(
             f"{found.name} does not find answers in texts: it has no head for that",
