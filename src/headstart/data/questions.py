@@ -85,7 +85,7 @@ def _file(path: Path) -> Questions:
         )
     if is_squad(path):
         articles = squad_articles(path)
-        if not all(isinstance(row, dict) and "question" in row for row in articles):
+        if not articles or not all(isinstance(row, dict) and "question" in row for row in articles):
             return checked(squad_questions(articles, path), name=path.stem)
         names = dict.fromkeys(name for row in articles for name in row)
         block = {name: [row.get(name) for row in articles] for name in names}

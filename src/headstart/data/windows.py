@@ -101,11 +101,13 @@ class Slicer:
         """The tokens of each text."""
         pieces = [(number, at, piece) for number, text in enumerate(texts) for at, piece in _pieces(text)]
         parts: list[list[Tokens]] = [[] for _ in texts]
+        words = [0] * len(texts)  # so far
         for group in _by_size(pieces):
             made = self._tokenizer.encode_batch([piece for _, _, piece in group], add_special_tokens=False)
             for (number, at, _), encoding in zip(group, made, strict=True):
-                words = parts[number][-1].words[-1] + 1 if parts[number] and len(parts[number][-1]) else 0
-                parts[number].append(_as_tokens(encoding, at, int(words)))
+                part = _as_tokens(encoding, at, words[number])
+                words[number] = int(part.words[-1]) + 1 if len(part) else words[number]
+                parts[number].append(part)
         return [_joined(some) for some in parts]
 
     def windows(self, row: int, question: Tokens, text: int, tokens: Tokens) -> Iterator[Window]:

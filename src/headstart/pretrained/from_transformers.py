@@ -18,7 +18,7 @@ from torch import nn
 
 from headstart.errors import ModelError
 from headstart.pretrained.torchvision_operators import declare_missing
-from headstart.pretrained.weights import TOKENIZERS, open_torch_file
+from headstart.pretrained.weights import open_torch_file
 from headstart.values import TextPreparation
 
 declare_missing()
@@ -225,15 +225,11 @@ def _tokenizer(folder: Path) -> str:
     """tokenizer.json, or what transformers makes of an older form (a vocabulary, a SentencePiece model)."""
     if (folder / "tokenizer.json").exists():
         return (folder / "tokenizer.json").read_text(encoding="utf-8")
-    if not any((folder / name).exists() for name in TOKENIZERS):  # transformers would make one that knows no word
-        raise ModelError(
-            "no tokenizer.json, and no vocabulary to make one from",
-            where=str(folder),
-            fix="save the tokenizer with the model",
-        )
     try:
         with _quiet():
             made = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+        if set(made.get_vocab()) <= set(made.all_special_tokens):  # made of nothing, and of no use
+            raise ValueError("there is no vocabulary")
         return str(made.backend_tokenizer.to_str())
     except (OSError, ValueError, ImportError, AttributeError, KeyError, TypeError) as error:
         # transformers raises one or another, by what is missing
