@@ -357,6 +357,16 @@ def headless(folder: Path) -> None:
     (folder / "config.json").write_text(json.dumps({**config, "architectures": ["BertModel"]}))
 
 
+def test_damaged_weights_give_no_answer(years, tmp_path, own_cache):
+    from safetensors.torch import load_file, save_file
+
+    shutil.copytree(years, tmp_path / "damaged")
+    tensors = {k: t * torch.nan for k, t in load_file(years / "model.safetensors").items()}
+    save_file(tensors, tmp_path / "damaged" / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(ModelError, match="not a number"):
+        hs.load_reader(tmp_path / "damaged").answer(QUESTION, "the tower was built in 1954")
+
+
 def test_a_head_that_is_not_in_the_weights_is_not_made_up(years, tmp_path, own_cache):
     from safetensors.torch import load_file, save_file
 

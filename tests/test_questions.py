@@ -571,3 +571,6 @@ def test_a_temperature_makes_confidence_honest():
     scores[:, 5] = -np.inf  # rows are filled up
     assert answer_temperature(3 * scores, right) == pytest.approx(3, rel=0.2)
     assert answer_temperature(scores / 2, right) == pytest.approx(0.5, rel=0.2)
+    few = answer_temperature(scores[:6], np.ones(6, dtype=bool))  # six right ones are not yet certainty
+    shares = np.exp(scores[:6] / few)
+    assert 0.7 < np.mean(shares[:, 0] / shares.sum(axis=1)) < 0.95

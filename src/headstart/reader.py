@@ -159,7 +159,7 @@ class Reader:
     def _refuse(self, question: str, texts: Sequence[str]) -> None:
         if not question.strip():
             raise DataError("an empty question", where="question", fix="ask in words: 'Who wrote it?'")
-        if not any(text.strip() for text in texts):
+        if all(not text or text.isspace() for text in texts):
             raise DataError("an empty context", where="context", fix="give the text that the answer is looked for in")
         tokens, most = len(self.slicer.tokens([question])[0]), self.slicer.most_question
         if tokens > most:

@@ -56,7 +56,9 @@ def find_spans(
             window = under_way.pop(number)
             if not np.isfinite(scores[: slicer.length(window)]).all():
                 raise ModelError(
-                    "it gave a score that is not a number", where="the model", fix="its weights are damaged"
+                    "it gave a score that is not a number",
+                    where="the model",
+                    fix="its weights may be damaged: fetch or save them again",
                 )
             best[window.row].add(window, scores, texts[window.text])
         advance(len(which))
