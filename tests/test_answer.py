@@ -316,7 +316,7 @@ def test_a_new_head_learns_from_windows_and_targets_and_opens_again(years, tmp_p
     headless(untrained)
     with pytest.raises(ModelError, match="does not find answers"):
         load_backbone(str(untrained))
-    questions = read_questions(questions_file(tmp_path, 120))
+    questions = read_questions(questions_file(tmp_path, 90))
     torch.manual_seed(0)
     backbone = load_backbone(str(untrained), new_head=True)
     slicer, module = Slicer(backbone.preparation), backbone.module().train()
@@ -324,7 +324,7 @@ def test_a_new_head_learns_from_windows_and_targets_and_opens_again(years, tmp_p
     optimiser = torch.optim.AdamW(module.parameters(), lr=3e-3)
     rows, losses = np.arange(len(questions)), []
     pairs = np.column_stack([rows, questions.context[rows]])
-    for _ in range(12):
+    for _ in range(10):
         for some, batch in batches(cut(questions.questions, questions.contexts, pairs, slicer), slicer, tokens=600):
             true = torch.from_numpy(targets(some, questions.answers))
             logits = module(*map(torch.from_numpy, batch))

@@ -139,7 +139,7 @@ def predict(
 def answer(
     model: Annotated[str, typer.Argument(help="A folder or a hub name of a model that answers questions.")],
     question: Annotated[str, typer.Argument(help="In plain words.")],
-    more: Annotated[list[Path] | None, typer.Argument(metavar="[FILE]...", help="More texts.")] = None,
+    more: Annotated[list[Path] | None, typer.Argument(metavar="FILE", help="More texts.")] = None,
     context: Annotated[
         list[Path] | None, typer.Option(help="Text file that the answer is looked for in; - for standard input.")
     ] = None,
