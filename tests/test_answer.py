@@ -332,7 +332,7 @@ def test_a_new_head_learns_from_windows_and_targets_and_opens_again(years, tmp_p
             loss.backward()
             optimiser.step()
             optimiser.zero_grad()
-            losses.append(float(loss))
+            losses.append(loss.item())
     assert np.mean(losses[-5:]) < 0.5 * np.mean(losses[:5])
     module.eval().model.save_pretrained(saved)
     (saved / "tokenizer.json").write_text(backbone.preparation.tokenizer)

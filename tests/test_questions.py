@@ -543,7 +543,8 @@ def test_an_interval_is_over_documents():
     alone, together = by_group(values, np.arange(1000)), by_group(values, np.repeat(np.arange(20), 50))
     assert alone.high - alone.low < 0.08
     assert together.high - together.low > 0.3
-    assert by_group(np.ones(9), np.zeros(9, int)) == by_group(np.ones(5), np.arange(5))
+    assert by_group(values[45:55], np.zeros(10, int)) == by_group(values[45:55], np.arange(10))
+    assert 0.7 < by_group(np.ones(60), np.repeat(np.arange(20), 3)).low < 0.9  # all right, but only 20 documents
 
 
 @settings(max_examples=100, deadline=None)

@@ -56,6 +56,8 @@ def by_group(values: np.ndarray, groups: np.ndarray, *, seed: int = 0, times: in
     of = of if of.max() > 0 else np.arange(len(values))  # one group alone: its examples are drawn
     sums, counts = np.bincount(of, weights=values), np.bincount(of)
     k = len(sums)
+    if np.all(values == values[0]) and values[0] in (0, 1):  # draws of equal values say nothing of what was not seen
+        return wilson(int(values[0]) * k, k)
     draws = np.random.default_rng(seed).multinomial(k, np.full(k, 1 / k), size=times)  # (times, k)
     low, high = np.quantile((draws @ sums) / (draws @ counts), [0.025, 0.975])
     return Interval(float(low), float(high))
