@@ -96,7 +96,7 @@ def test_what_is_wrong_with_a_question_is_said_row_by_row(tmp_path):
         article("three", " \n", asked("nowhere", "Where?", ("Paris", 3))),
     )
     found = read_questions(path)
-    assert list(found.ids) == ["moved", "manuals.json data[0].paragraphs[0].qas[3]", "right"]
+    assert list(found.ids) == ["moved", "data[0].paragraphs[0].qas[3]", "right"]
     assert found.answers[0] == (("1889", 30),)
     told = {f.where.rsplit(" ", 1)[1]: (f.kind, f.rejected) for f in found.findings}
     assert told == {

@@ -122,11 +122,17 @@ def _table(blocks: Iterable[Block], where: str, ragged: list[Finding], *, part: 
     left_out = [int(f.where.rsplit(" ", 1)[1]) for f in ragged]
     for number, (place, row) in enumerate(zip(row_names(where, len(rows), left_out), rows, strict=True), start=1):
         answers, complaint = _answers(row.get("answers"), row.get("start"))
-        named = part or PART_NAMES.get(str(row.get("part")).lower())
         texts = {name: as_text(row.get(name)) for name in ("context", "question", "id", "title")}
-        name = texts["id"] or (f"{part} {number}" if part else str(number))
-        shown = f"{part} {place}" if part else place
-        yield Asked(shown, texts["context"], texts["question"], answers, name, texts["title"], named, complaint)
+        yield Asked(
+            where=f"{part} {place}" if part else place,
+            context=texts["context"],
+            question=texts["question"],
+            answers=answers,
+            id=texts["id"] or (f"{part} {number}" if part else str(number)),
+            title=texts["title"],
+            part=part or PART_NAMES.get(str(row.get("part")).lower()),
+            complaint=complaint,
+        )
 
 
 def _columns(names: list[str], where: str) -> dict[str, str]:

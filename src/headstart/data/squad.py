@@ -53,14 +53,21 @@ def squad_questions(articles: list[Any], path: Path) -> Iterator[Asked]:
             here = f"{place}.paragraphs[{p}]"
             context = _text(paragraph, "context")
             for q, asked in enumerate(_list(_field(paragraph, "qas"), path, f"{here}.qas")):
-                yield _question(asked, f"{path.name} {here}.qas[{q}]", title, context)
+                yield _question(asked, path.name, f"{here}.qas[{q}]", title, context)
 
 
-def _question(asked: Any, place: str, title: str | None, context: str | None) -> Asked:
+def _question(asked: Any, file: str, place: str, title: str | None, context: str | None) -> Asked:
     name = _text(asked, "id")
-    where = place if name is None else f"{place.split(' ')[0]} question {name}"
     answers, complaint = _answers(asked)
-    return Asked(where, context, _text(asked, "question"), answers, name or place, title, complaint=complaint)
+    return Asked(
+        where=f"{file} {place}" if name is None else f"{file} question {name}",
+        context=context,
+        question=_text(asked, "question"),
+        answers=answers,
+        id=name or place,
+        title=title,
+        complaint=complaint,
+    )
 
 
 def _answers(asked: Any) -> tuple[list[Given] | None, str]:
