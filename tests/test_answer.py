@@ -9,6 +9,7 @@ import random
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,8 @@ import headstart as hs
 from headstart.data import read_questions
 from headstart.data.windows import LEFT_OUT, Slicer, batches, cut, targets
 from headstart.encode import engines
+from headstart.encode.decode import Best
+from headstart.encode.spans import find_spans
 from headstart.errors import DataError, ModelError
 from headstart.pretrained import load_reader as load_backbone
 from headstart.reader import Reader, Settings, fit_settings
@@ -140,6 +143,44 @@ def test_a_temperature_moves_the_confidence_and_no_answer(years):
     one, other = (r.answer(QUESTION, "the tower was built in 1954")[0] for r in (sure, unsure))
     assert one.text == other.text == "1954"
     assert one.confidence > other.confidence > 0
+
+
+def test_windows_are_compared_by_how_much_more_probable_than_nothing(reader):
+    """Not by the probability itself: the first window is less sure of its best span, and surer that there is one."""
+    text = "the old tower the new 1954 was built 1931"
+    tokens, question = reader.slicer.tokens([text])[0], reader.slicer.tokens([QUESTION])[0]
+    (window,) = reader.slicer.windows(0, question, 0, tokens)
+    halves = [replace(window, stop=6), replace(window, first=6)]
+    best = Best()
+    for half, span, other, nothing in zip(halves, (3.0, 3.0), (1.0, 0.0), (-4.0, 2.0), strict=True):
+        logits = np.full((half.lead + half.stop - half.first + 1, 2), -9.0, np.float32)
+        logits[0], logits[-2], logits[half.lead] = nothing, span, other
+        best.add(half, logits, text)
+    first, *others = best.spans()
+    assert text[first.start : first.stop] == "1954"
+    assert first.score == pytest.approx(2 * (3 + 4), abs=0.01)
+    assert [text[s.start : s.stop] for s in others].index("1931") >= 0
+    assert best.doubtful(0.1) == []
+    assert best.doubtful(3.0)[0] is halves[0]
+
+
+@pytest.mark.skipif(not engines.cpu_has_bf16(), reason="this processor has no bfloat16")
+def test_close_calls_are_read_again_in_float32(tmp_path, own_cache):
+    (tmp_path / "model").mkdir()
+    small_reading_model("bert", tmp_path / "model", words=[*FILLING, *YEARS, "when", "?"])
+    reader = Reader(load_backbone(str(tmp_path / "model")), settings=Settings(threshold=None))
+    rng = random.Random(0)
+    texts = [text_with_a_year(rng, rng.randint(1, 60))[0] for _ in range(300)]
+    pairs = np.array([(0, i) for i in range(300)])
+    pairs[:, 0] = pairs[:, 1]
+    windows = list(cut([QUESTION] * 300, texts, pairs, reader.slicer))
+    exact, low = (engines.open_engine(reader.backbone, precision) for precision in ("f32", "bf16"))
+    wanted, rough, again = (
+        find_spans(windows, texts, reader.slicer, engine, exact=more)
+        for engine, more in ((exact, None), (low, None), (low, lambda: exact))
+    )
+    differs = [[found[row][0].start != wanted[row][0].start for row in range(300)] for found in (rough, again)]
+    assert sum(differs[1]) <= min(2, sum(differs[0]))
 
 
 def test_after_an_interruption_the_reader_goes_on(reader):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ import numpy as np
 
 from headstart.data import read_questions
 from headstart.data.windows import Slicer, cut
-from headstart.encode.decode import LONGEST, Found, Span
+from headstart.encode.decode import LONGEST, Span
 from headstart.encode.engines import Engine, open_engine
 from headstart.encode.spans import find_spans, reading_precision
 from headstart.errors import DataError, ModelError
@@ -27,7 +28,6 @@ from headstart.values import Backbone, Finding, Questions, TextPreparation
 
 _LOOKED_AT = 512  # windows, among which some are taken to measure precision on
 _WORTH = 0.01  # confidence below which a second answer is not worth reading
-_NOTHING = Found((), 0.0)
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ class Reader:
         texts = [context] if isinstance(context, str) else list(context)
         self._refuse(question, texts)
         pairs = np.array([(0, i) for i in range(len(texts))], dtype=np.int64)
-        found = self.find([question], texts, pairs).get(0, _NOTHING)
+        found = self.find([question], texts, pairs).get(0, ())
         return self._answers(found, texts, top=top)
 
     def answer_all(self, questions: Questions, *, advance: Callable[[int], None] = lambda _: None) -> list[Answer]:
@@ -103,7 +103,7 @@ class Reader:
         """
         pairs = np.column_stack([np.arange(len(questions)), questions.context])
         found = self.find(questions.questions, questions.contexts, pairs, advance=advance)
-        return [self._answers(found.get(row, _NOTHING), questions.contexts)[0] for row in range(len(questions))]
+        return [self._answers(found.get(row, ()), questions.contexts)[0] for row in range(len(questions))]
 
     def find(
         self,
@@ -112,7 +112,7 @@ class Reader:
         pairs: np.ndarray,
         *,
         advance: Callable[[int], None] = lambda _: None,
-    ) -> dict[int, Found]:
+    ) -> dict[int, tuple[Span, ...]]:
         """What the model finds, before anything is decided: the best spans of each question, over all its texts.
 
         Args:
@@ -123,13 +123,18 @@ class Reader:
         if not some:
             return {}
         precision = reading_precision(self.backbone, self.slicer, some)
-        if precision not in self._engines:
-            self._engines[precision] = open_engine(self.backbone, precision)
-        engine, longest = self._engines[precision], self.settings.longest
         try:
-            return find_spans(chain(some, windows), texts, self.slicer, engine, longest=longest, advance=advance)
-        except BaseException:  # what was under way in it is lost: the next question needs another
-            del self._engines[precision]
+            return find_spans(
+                chain(some, windows),
+                texts,
+                self.slicer,
+                self._engine(precision),
+                exact=None if precision == "f32" else partial(self._engine, "f32"),
+                longest=self.settings.longest,
+                advance=advance,
+            )
+        except BaseException:  # what was under way in an engine is lost: the next question needs another
+            self._engines.clear()
             raise
 
     def evaluate(self, data: Any, *, progress: Progress | None = None) -> ReaderEvaluation:
@@ -148,9 +153,14 @@ class Reader:
         scores = score(_predicted(answers, tested), tested.answers)
         return ReaderEvaluation(scores, findings, (*questions.notes, *notes))
 
-    def _answers(self, found: Found, texts: Sequence[str], *, top: int = 1) -> list[Answer]:
+    def _engine(self, precision: str) -> Engine:
+        if precision not in self._engines:
+            self._engines[precision] = open_engine(self.backbone, precision)
+        return self._engines[precision]
+
+    def _answers(self, found: Sequence[Span], texts: Sequence[str], *, top: int = 1) -> list[Answer]:
         shares = confidences(found, self.settings).tolist()
-        ranked = list(zip(found.spans, shares, strict=False))
+        ranked = list(zip(found, shares, strict=False))
         none = [Answer("", shares[-1])] if not ranked or shares[-1] >= shares[0] else []
         worth = [pair for pair in ranked if pair[1] >= _WORTH or (not none and pair is ranked[0])]
         answers = [_answer(span, share, texts[span.text]) for span, share in _apart(worth, top)]
@@ -207,13 +217,13 @@ def fit_settings(reader: Reader, questions: Questions, *, advance: Callable[[int
     """
     pairs = np.column_stack([np.arange(len(questions)), questions.context])
     found = reader.find(questions.questions, questions.contexts, pairs, advance=advance)
-    rows = [row for row in range(len(questions)) if found.get(row, _NOTHING).spans]
+    rows = [row for row in range(len(questions)) if found.get(row)]
     if not rows:
         return reader.settings
     true = [[text for text, _ in questions.answers[row]] for row in rows]
-    best = [found[row].spans[0] for row in rows]
+    best = [found[row][0] for row in rows]
     said = [questions.contexts[span.text][span.start : span.stop] for span in best]
-    lead = np.array([found[row].nothing - span.score for row, span in zip(rows, best, strict=True)])
+    lead = np.array([-span.score for span in best])
     overlap = np.array([f1(text, answers) for text, answers in zip(said, true, strict=True)])
     threshold = best_threshold(lead, overlap, np.array([f1("", answers) for answers in true]))
     settings = replace(reader.settings, threshold=threshold, temperature=1.0)
@@ -227,11 +237,10 @@ def fit_settings(reader: Reader, questions: Questions, *, advance: Callable[[int
     return replace(settings, temperature=answer_temperature(scores, right))
 
 
-def confidences(found: Found, settings: Settings) -> np.ndarray:
+def confidences(spans: Sequence[Span], settings: Settings) -> np.ndarray:
     """(k + 1,) how sure each span is, and no answer at the end; they sum to 1."""
-    spans = [span.score for span in found.spans]
-    nothing = -np.inf if settings.threshold is None and spans else found.nothing - (settings.threshold or 0.0)
-    return softmax(np.array([[*spans, nothing]]) / settings.temperature)[0]
+    nothing = -np.inf if settings.threshold is None and spans else -(settings.threshold or 0.0)
+    return softmax(np.array([[*(span.score for span in spans), nothing]]) / settings.temperature)[0]
 
 
 def _apart(spans: list[tuple[Span, float]], most: int) -> list[tuple[Span, float]]:

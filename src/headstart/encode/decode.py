@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -30,15 +30,7 @@ class Span:
     text: int  # which text
     start: int  # characters
     stop: int
-    score: float  # log of its probability in the window that is most sure of it
-
-
-@dataclass(frozen=True)
-class Found:
-    """What was found for one question."""
-
-    spans: tuple[Span, ...]  # best first; no two of one text read alike
-    nothing: float  # log of the probability of no answer, in the window that is most sure of one
+    score: float  # log of how much more probable it is than nothing, in the window that is most sure of it
 
 
 def window_spans(
@@ -46,8 +38,8 @@ def window_spans(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, float]:
     """The most probable spans of one window, where first and last token are drawn on their own.
 
-    Each is drawn among the text's tokens and the first special one, which stands for "not in this window" (Devlin et
-    al. 2019, BERT, section 4.3). So windows of one text, and texts, can be compared by these probabilities.
+    Each is drawn among the text's tokens and the first special one, which stands for nothing, that is for "not in this
+    window" (Devlin et al. 2019, BERT, section 4.3).
 
     Args:
         logits: (t, 2) of first and last token. lead: tokens in front of the text's. count: tokens of the text.
@@ -74,12 +66,17 @@ def window_spans(
 
 
 class Best:
-    """The best spans of one question, gathered window by window; what is kept does not grow with the text."""
+    """The best spans of one question, gathered window by window; what is kept does not grow with the text.
+
+    Windows, and texts, are compared by how much more probable a span is than nothing in its own window: a window
+    without the answer has to put its probability somewhere, and a trained model puts it on nothing (Clark and Gardner,
+    Simple and Effective Multi-Paragraph Reading Comprehension, ACL 2018, section 3). Within one window that changes no
+    order.
+    """
 
     def __init__(self, *, longest: int = LONGEST) -> None:
         self._longest = longest
-        self._spans: dict[tuple[int, str], Span] = {}
-        self._nothing = 0.0
+        self._kept: dict[tuple[int, str], tuple[Span, Window]] = {}
 
     def add(self, window: Window, logits: np.ndarray, text: str) -> None:
         """Take the spans of one window.
@@ -90,7 +87,7 @@ class Best:
         count = window.stop - window.first
         firsts, lasts, scores, nothing = window_spans(logits, lead=window.lead, count=count, longest=self._longest)
         here: dict[tuple[int, str], Span] = {}
-        for first, last, score in zip(firsts.tolist(), lasts.tolist(), scores.tolist(), strict=True):
+        for first, last, score in zip(firsts.tolist(), lasts.tolist(), (scores - nothing).tolist(), strict=True):
             start, stop = place(window.tokens, window.first + first, window.first + last, text)
             if start >= stop:
                 continue
@@ -99,20 +96,36 @@ class Best:
             if known is None:
                 here[key] = Span(window.text, start, stop, score)
             else:
-                here[key] = Span(window.text, known.start, known.stop, float(np.logaddexp(known.score, score)))
+                here[key] = replace(known, score=float(np.logaddexp(known.score, score)))
         for key, span in here.items():
-            known = self._spans.get(key)
-            if known is None or (-span.score, span.start) < (-known.score, known.start):
-                self._spans[key] = span
-        self._nothing = min(self._nothing, nothing)
-        if len(self._spans) > 16 * _SPANS:
-            self._spans = dict(self._ranked()[:_SPANS])
+            if key not in self._kept or _order(span) < _order(self._kept[key][0]):
+                self._kept[key] = span, window
+        if len(self._kept) > 16 * _SPANS:
+            self._kept = dict(self._ranked())
 
-    def found(self) -> Found:
-        return Found(tuple(span for _, span in self._ranked()[:_SPANS]), self._nothing)
+    def spans(self) -> tuple[Span, ...]:
+        """Best first; no two of one text read alike."""
+        return tuple(span for _, (span, _) in self._ranked())
 
-    def _ranked(self) -> list[tuple[tuple[int, str], Span]]:
-        return sorted(self._spans.items(), key=lambda item: (-item[1].score, item[1].text, item[1].start))
+    def doubtful(self, margin: float) -> list[Window]:
+        """The windows that decide where the best span, another and nothing are within `margin`; they are forgotten."""
+        ranked = self._ranked()
+        if not ranked:
+            return []
+        best = ranked[0][1][0].score
+        close = [window for _, (span, window) in ranked if span.score >= best - margin]
+        if len(close) == 1 and abs(best) > margin:
+            return []
+        again = {id(window): window for window in close}
+        self._kept = {key: kept for key, kept in self._kept.items() if id(kept[1]) not in again}
+        return list(again.values())
+
+    def _ranked(self) -> list[tuple[tuple[int, str], tuple[Span, Window]]]:
+        return sorted(self._kept.items(), key=lambda item: _order(item[1][0]))[:_SPANS]
+
+
+def _order(span: Span) -> tuple[float, int, int]:
+    return -span.score, span.text, span.start
 
 
 def place(tokens: Tokens, first: int, last: int, text: str) -> tuple[int, int]:

@@ -8,12 +8,13 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 import numpy as np
 
 from headstart.data.windows import Batch, Slicer, Window, batches
-from headstart.encode.decode import LONGEST, Best, Found, window_spans
+from headstart.encode.decode import LONGEST, Best, Span, window_spans
 from headstart.encode.engines import Engine, choose_precision, known_precision
 from headstart.errors import ModelError
 from headstart.values import Backbone
 
 _SAMPLE = 32  # windows that precision is measured on
+_CLOSE_CALL = 0.1  # nats between two answers; bfloat16 moves that by 0.03 (standard deviation, MiniLM on SQuAD)
 _AS_PROBABLE = 0.95  # what lower precision answers must be this probable, next to float32's own answer
 
 
@@ -31,16 +32,35 @@ def find_spans(
     slicer: Slicer,
     engine: Engine,
     *,
+    exact: Callable[[], Engine] | None = None,
     longest: int = LONGEST,
     advance: Callable[[int], None] = lambda _: None,
-) -> dict[int, Found]:
-    """What is found for each question, by the row that its windows name; memory does not grow with the texts.
+) -> dict[int, tuple[Span, ...]]:
+    """The best spans for each question, by the row that its windows name; memory does not grow with the texts.
 
     Args:
         windows: from `data.windows.cut`. texts: what the windows' `text` points at.
+        engine: what reads the windows.
+        exact: opens a more exact engine; it reads those windows again whose answers are too close to call.
         longest: tokens of an answer, at most. advance: told how many more windows are done.
     """
     best: dict[int, Best] = defaultdict(lambda: Best(longest=longest))
+    for window, scores in _read(windows, slicer, engine):
+        best[window.row].add(window, scores, texts[window.text])
+        advance(1)
+    if exact is not None:
+        again = [window for gathered in best.values() for window in gathered.doubtful(_CLOSE_CALL)]
+        for window, scores in _read(again, slicer, exact()) if again else ():
+            best[window.row].add(window, scores, texts[window.text])
+    return {row: gathered.spans() for row, gathered in best.items()}
+
+
+def _read(windows: Iterable[Window], slicer: Slicer, engine: Engine) -> Iterator[tuple[Window, np.ndarray]]:
+    """Each window with its (t, 2) scores, in the order of the batches.
+
+    Raises:
+        ModelError: a score is not a number.
+    """
     under_way: dict[int, Window] = {}
 
     def numbered() -> Iterator[tuple[np.ndarray, Batch]]:
@@ -60,9 +80,7 @@ def find_spans(
                     where="the model",
                     fix="its weights may be damaged: fetch or save them again",
                 )
-            best[window.row].add(window, scores, texts[window.text])
-        advance(len(which))
-    return {row: gathered.found() for row, gathered in best.items()}
+            yield window, scores
 
 
 def _measured(backbone: Backbone, slicer: Slicer, windows: Sequence[Window]) -> str:
