@@ -44,7 +44,7 @@ class Tokens:
         return len(self.ids)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Window:
     """A question with the tokens `first` to `stop` of a text."""
 

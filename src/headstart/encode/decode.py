@@ -23,7 +23,7 @@ _NO_SPACES = (
 _JOINERS = "\u200d\ufe0e\ufe0f"  # inside an emoji of several characters
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Span:
     """A piece of a text that may be the answer."""
 
