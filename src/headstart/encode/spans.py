@@ -36,7 +36,7 @@ def find_spans(
     longest: int = LONGEST,
     advance: Callable[[int], None] = lambda _: None,
 ) -> dict[int, tuple[Span, ...]]:
-    """The best spans for each question, by the row that its windows name. Memory grows with the questions, not the texts.
+    """The best spans for each question, by the row that its windows name. Memory grows with questions, not with texts.
 
     Args:
         windows: from `data.windows.cut`. texts: what the windows' `text` points at.
