@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+os.environ.setdefault("GOMP_SPINCOUNT", "0")  # as the command line does; two processes of tests share two cores
+
 
 @pytest.fixture(scope="session", autouse=True)
 def _cache(tmp_path_factory):

@@ -321,6 +321,8 @@ def test_commands_that_cannot_work(years, tmp_path, command):
     (tmp_path / "mute" / "tokenizer.json").unlink()
     shutil.copytree(years, tmp_path / "edited")
     (tmp_path / "edited" / "headstart.json").write_text('{"reader": {"heat": 2}}')
+    shutil.copytree(years, tmp_path / "sure")
+    (tmp_path / "sure" / "headstart.json").write_text('{"reader": {"temperature": 2}}')
     (tmp_path / "text.txt").write_text("the tower was built in 1954")
     (tmp_path / "empty.txt").write_text("\n")
     (tmp_path / "binary.txt").write_bytes(b"PK\0\0")
@@ -337,6 +339,7 @@ def test_commands_that_cannot_work(years, tmp_path, command):
         (("answer", "mute", QUESTION, *here), ["no tokenizer.json", "mute"]),
         (("answer", "edited", QUESTION, *here), ["damaged", "headstart.json"]),
         (("answer", "nowhere/", QUESTION, *here), ["no such file or folder"]),
+        (("predict", "sure", "some text"), ["finds answers in texts", "headstart answer sure"]),
         (("predict", years, "some text"), ["finds answers in texts", f"headstart answer {years}"]),
         (("evaluate", years, "table.csv"), ["no column 'context'"]),
     ):

@@ -17,7 +17,8 @@ from headstart.evaluate import as_json, evaluate, metrics
 from headstart.evaluate.calibrate import temperature
 from headstart.evaluate.card import card
 from headstart.evaluate.intervals import wilson
-from headstart.evaluate.report import Provenance, report
+from headstart.evaluate.made import Provenance
+from headstart.evaluate.report import report
 from headstart.values import Finding, Scores
 
 EVIL = "<script>alert(1)</script>"

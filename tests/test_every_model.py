@@ -21,6 +21,15 @@ TEXTS = sorted({card.architecture for card in catalog.cards() if card.kind == "t
 QUESTIONS = ["Where is my new card?", "the rate", "I lost it. I lost my card, the new card of it.", "pin"]
 
 
+@pytest.fixture(autouse=True, scope="module")
+def _one_thread():
+    """Of torch's: on models this small, a second one burns as much again in waiting."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
 def close(ours: np.ndarray, theirs: np.ndarray, tolerance: float) -> None:
     """Absolute error, relative to the largest value where that is over 1."""
     assert ours.shape == theirs.shape
@@ -67,7 +76,8 @@ def test_image_model(architecture, tmp_path, own_cache):
     images = pictures()
     _, pixels = prepared_pixels(images, backbone.preparation)
     with torch.inference_mode():
-        theirs = reference.forward_head(reference.forward_features(pixels), pre_logits=True).numpy()
+        maps = reference.forward_features(pixels)  # timm's forward is forward_head on these
+        theirs, logits = reference.forward_head(maps, pre_logits=True).numpy(), reference.forward_head(maps).numpy()
         module = backbone.module()
         before = state_of(module)
         ours = module(pixels).numpy()
@@ -75,11 +85,10 @@ def test_image_model(architecture, tmp_path, own_cache):
     close(ours, theirs, 1e-5)
     assert not any(m.training for m in module.modules())
     assert state_of(module) == before
-    assert len(np.unique(np.round(theirs, 3), axis=0)) == len(images)  # pictures can be told apart: no empty check
+    apart = np.abs(theirs[:, None] - theirs).max(-1)[~np.eye(len(images), dtype=bool)]
+    assert apart.min() > 5e-3 * np.abs(theirs).max()  # no empty check: fifty times what an engine may be off
     engine_checks(backbone, images, theirs)
     own = load_classifier(str(tmp_path / "model"))[1]
-    with torch.inference_mode():
-        logits = reference(pixels).numpy()
     close(theirs @ own.weight.T + own.bias, logits, 1e-4)
     assert own.classes == tuple(f"kind {i}" for i in range(7))
 

@@ -21,6 +21,8 @@ from headstart.encode.engines import open_engine
 from headstart.errors import ModelError
 from headstart.pretrained import load, load_classifier
 from small_models import pictures, prepared_pixels, small_image_model
+from test_fit import printed_by_the_card
+from test_saved_as_model import refitted
 
 SIDECAR = {
     "do_resize": True,
@@ -106,10 +108,36 @@ def test_fit_save_load_predict_and_plain_code(exported, photos, tmp_path, own_ca
     best = again.predict(some[0])[0]
     assert label == best.label
     assert float(probability) == pytest.approx(best.probability, abs=0.02)
+    np.testing.assert_array_equal(refitted(fitted, photos).predict_proba(some), fitted.predict_proba(some))
     with (tmp_path / "saved" / "model.onnx").open("ab") as onnx:
         onnx.write(b"\0")
     with pytest.raises(ModelError, match="not those that were saved"):
         hs.load(tmp_path / "saved")
+
+
+@pytest.mark.parametrize("mode", ["squash", "border"])
+def test_a_model_that_sees_all_of_an_image_and_its_plain_code(mode, exported, photos, tmp_path, own_cache):
+    folder, _ = exported
+    shutil.copy(folder / "resnet18" / "model.onnx", tmp_path)
+    if mode == "squash":
+        told = SIDECAR | {"size": {"height": 64, "width": 64}, "do_center_crop": False}
+        (tmp_path / "preprocessor_config.json").write_text(json.dumps(told))
+    else:
+        cut = {"input_size": [3, 64, 64], "crop_pct": 1.0, "crop_mode": mode, "interpolation": "bicubic"}
+        told = {"pretrained_cfg": cut | {"mean": [0.48, 0.45, 0.4], "std": [0.26, 0.25, 0.27]}}
+        (tmp_path / "config.json").write_text(json.dumps(told))
+    for file in photos.glob("*/*.jpg"):
+        photo = Image.open(file)
+        photo.crop((0, 0, photo.width // 2, photo.height)).save(file)
+    fitted = hs.fit(photos, model=str(tmp_path / "model.onnx"), out=tmp_path / "saved")
+    assert fitted.backbone.preparation.crop_mode == mode
+    some = max(photos.glob("*/*.jpg"))
+    shutil.copy(some, tmp_path / "photo.jpg")
+    best = hs.load(tmp_path / "saved").predict(some)[0]
+    assert printed_by_the_card(tmp_path / "saved", tmp_path) == (
+        best.label,
+        pytest.approx(best.probability, abs=0.02),
+    )
 
 
 def test_a_softmax_at_the_end_is_passed_and_transformers_names_are_read(exported, tmp_path, own_cache):
@@ -139,7 +167,7 @@ def test_a_model_without_a_linear_layer_at_its_end_gives_its_output(exported, tm
     ("change", "said"),
     [
         ({}, "nothing says how its images are prepared"),
-        ({"size": {"height": 64, "width": 64}}, "squeezes images"),
+        ({"size": {"height": 72, "width": 64}}, "another share of each side"),
         ({"do_center_crop": False}, "no centre crop"),
         ({"rescale_factor": 1.0}, "not 1/255"),
         ({"image_mean": None}, "not clear"),

@@ -16,12 +16,14 @@ from sklearn.neighbors import KNeighborsClassifier
 
 import headstart as hs
 from headstart.choose import Budget, rank_models, seconds_of
+from headstart.choose.candidates import at_hand
 from headstart.choose.evidence import logme, neighbours, separation
 from headstart.choose.rank import Candidate
 from headstart.data import check, read, sample, split
 from headstart.encode import missing
 from headstart.errors import UserError
-from headstart.pretrained import load
+from headstart.pretrained import catalog, load
+from test_catalog import in_the_hub_cache
 
 LITE0, LITE1 = "efficientnet_lite0", "efficientnet_lite1"
 
@@ -74,6 +76,18 @@ def test_the_choice_is_the_cheapest_of_those_that_are_as_good(photos, untrained)
     ranking = hs.rank(photos, models=[LITE1, LITE0, untrained])
     tied = [row for row in ranking.rows if row.tied]
     assert ranking.choice == min(tied, key=lambda row: row.parameters).model
+
+
+def test_cheap_is_what_computes_little(tmp_path, monkeypatch):
+    """A small transformer has about as many weights as EfficientNet-Lite1, and uses each of them more often."""
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
+    for name in ("vit_tiny_patch16_224", "mobilenetv3_large_100"):
+        in_the_hub_cache(tmp_path, catalog.find(name).repo, "config.json", "model.safetensors", "tokenizer.json")
+    candidates = at_hand("image", lambda name: load(name, kind="image"))
+    cheap = ["mobilenetv3_large_100", LITE1, "efficientnet_lite2", "vit_tiny_patch16_224"]
+    assert [candidate.name for candidate in candidates] == [LITE0, *cheap]  # the starter first
+    costs = [candidate.cost for candidate in candidates[1:]]
+    assert costs == sorted(costs)
 
 
 def test_noise_and_shuffled_labels_are_said(textile):

@@ -9,12 +9,15 @@ import pickle
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 import headstart as hs
+from headstart.data.images import open_image, prepare
 from headstart.errors import ModelError
 from headstart.pretrained import load, load_classifier
 from headstart.pretrained.torchvision_operators import declare_missing
 from small_models import small_image_model
+from test_saved_as_model import refitted
 
 declare_missing()
 os.environ.setdefault("KERAS_BACKEND", "torch")
@@ -96,6 +99,11 @@ def test_keras_model_adapts_saves_and_opens_by_its_card(name, photos, tmp_path, 
     ours = hs.load(tmp_path / "saved").predict(str(photo))[0]
     assert (label, probability) == (ours.label, pytest.approx(ours.probability, abs=0.02))
     assert ours == model.predict(str(photo))[0]
+    refitted(model, photos)  # with its changed layers, which timm's own files beside it say nothing of
+    image = Image.open(photo).resize((300, 170))
+    image.save(tmp_path / "wide.png")
+    theirs = keras.utils.load_img(tmp_path / "wide.png", target_size=(224, 224), interpolation="bilinear")
+    np.testing.assert_array_equal(prepare(open_image(image), model.backbone.preparation), np.asarray(theirs))
 
 
 class Harmful:

@@ -5,7 +5,9 @@ Names are resolved on first use, so that `import headstart` loads nothing heavy.
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
@@ -53,6 +55,21 @@ if TYPE_CHECKING:
     from headstart.reader import Answer as Answer
     from headstart.reader import Reader as Reader
     from headstart.reader import load_reader as load_reader
+
+
+class _Package(ModuleType):
+    """This module, in which `fit` is the function however it was imported.
+
+    Importing the module `headstart.fit` sets it as an attribute of its package, over the function of the same name.
+    A class of a module's own is how Python lets one say otherwise ("Customizing module attribute access").
+    """
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if not (name in _HOME and isinstance(value, ModuleType)):
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package
 
 
 def __getattr__(name: str) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import gc
 import json
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -32,6 +33,9 @@ def main() -> None:
     # Importing torch makes a million objects that stay. Looking through them for garbage costs half a second while they
     # are made and one at the end, where the process gives everything back anyway.
     gc.set_threshold(200_000)
+    # Threads that wait for each other sleep instead of spinning. On a machine that does something else beside, spinning
+    # made training five times slower (docs/performance.md); torch reads this when it is loaded.
+    os.environ.setdefault("GOMP_SPINCOUNT", "0")
     atexit.register(gc.freeze)
     try:
         app()
@@ -49,8 +53,8 @@ def fit(  # noqa: PLR0913 - one argument an option
     data: Annotated[str, typer.Argument(help="Folder of class folders, or a table (csv, tsv, jsonl, parquet).")],
     task: Annotated[str, typer.Option(help="auto, image-classification or text-classification.")] = "auto",
     model: Annotated[str, typer.Option(help="auto, a catalog or hub name, or a folder.")] = "auto",
-    how: Annotated[str, typer.Option(help="auto or probe.")] = "auto",
-    budget: Annotated[str, typer.Option(help="Time, for example 90s, 2m, 1h; choosing takes up to a quarter.")] = "2m",
+    how: Annotated[str, typer.Option(help="auto, probe, tune or full.")] = "auto",
+    budget: Annotated[str, typer.Option(help="Time from reading to saving, for example 90s, 2m, 1h.")] = "2m",
     test: Annotated[str, typer.Option(help="Share kept for the test, or a path with test examples.")] = "0.2",
     out: Annotated[Path | None, typer.Option(help="Folder to save to. Default: the data's name + .headstart.")] = None,
     seed: Annotated[int, typer.Option(help="Another seed, another split.")] = 0,
@@ -242,7 +246,7 @@ def _pull(name: str, card: Any) -> None:
         raise UserError(f"no model of the catalog: {name!r}", where="--pull", fix="headstart models lists them")
     from headstart.pretrained.hub import pull
 
-    pull(card)  # with a bar of its own, on a terminal
+    pull(card)  # with a bar on a terminal
 
 
 @app.command()

@@ -19,12 +19,13 @@ import numpy as np
 from headstart import __version__
 from headstart.adapt import fit_basis, fit_head, lookalikes
 from headstart.adapt.basis import Basis
+from headstart.adapt.outcome import Outcome, TrainingPart
 from headstart.choose import Budget, plan, seconds_of
 from headstart.choose import as_json as ranking_as_json
 from headstart.data import Columns, check, known_images, read, read_with_test, sample, split
 from headstart.encode import encode, image_hashes
 from headstart.evaluate import as_json, evaluate
-from headstart.evaluate.report import Provenance
+from headstart.evaluate.made import Provenance
 from headstart.matrix import take
 from headstart.model import Model
 from headstart.pretrained import load
@@ -33,6 +34,7 @@ from headstart.save import refuse_taken, save
 from headstart.values import Dataset, Features, Finding, Head, Kind, Plan, Scores, Split
 
 _CHOOSING = 0.25  # of the budget
+_PER_SECOND = {"image": 100.0, "text": 500.0}  # encoded, where nothing was measured
 
 
 def fit(  # noqa: PLR0913 - the one public door: every option of the command line is a keyword here
@@ -59,9 +61,11 @@ def fit(  # noqa: PLR0913 - the one public door: every option of the command lin
         kind: "image" or "text", where it cannot be seen.
         model: a catalog name, a hub name or a folder; "auto" ranks the models at hand on a sample of the training part
             and takes the cheapest of those that are as good as the best.
-        how: "probe": a linear head on frozen features. "auto" is the same so far.
-        budget: wall time, "90s", "2m", "1h" or seconds; None: two minutes. Ranking takes at most a quarter of it, or
-            what the first model needs; nothing else is cut short so far.
+        how: "probe": a linear head on frozen features, in seconds. "tune": go on from there and train the upper layers
+            too; "full": all layers. "auto": tune if there is time, and keep the tuned model only if it is better than
+            the probe on held-out training examples, beyond noise.
+        budget: wall time from reading to saving, "90s", "2m", "1h" or seconds; None: two minutes. Ranking takes at most
+            a quarter of it, or what the first model needs; tuning what is left. The probe is made in any case.
         test: share of each class that is kept for the test, or a path with the test examples. Official parts in the
             data come first.
         seed: another seed, another split.
@@ -73,7 +77,8 @@ def fit(  # noqa: PLR0913 - the one public door: every option of the command lin
     Raises:
         UserError: the data, the model or the place to save cannot be used.
     """
-    progress, clock, time_left = progress or Silent(), _Clock(), Budget(seconds_of(budget))
+    open_, progress = partial(load, progress=progress), progress or Silent()  # a download shows, whoever asked for none
+    clock, time_left = _Clock(), Budget(seconds_of(budget))
     folder = _folder(data, out)
     if folder is not None:
         refuse_taken(folder, force=force)
@@ -84,30 +89,43 @@ def fit(  # noqa: PLR0913 - the one public door: every option of the command lin
         dataset = check(dataset, known=known_images(image_hashes(dataset.kind)), advance=advance)
     with clock("split"):
         parts = split(dataset, test=test if isinstance(test, float) else 0.2, seed=seed)
-    with clock("choose"), progress.step("choose") as advance:
+    with clock("choose"):
         opened, some = partial(load, kind=dataset.kind), sample(dataset, parts.train)
-        chosen = plan(some, model=model, how=how, load=opened, budget=time_left.share(_CHOOSING), advance=advance)
-        backbone = opened(chosen.model)
+        chosen = plan(some, model=model, how=how, load=opened, budget=time_left.share(_CHOOSING), progress=progress)
+        backbone = open_(chosen.model, kind=dataset.kind)
     with clock("encode"), progress.step("encode", len(dataset)) as advance:
         features = encode(dataset.inputs, _digests(dataset), backbone, advance=advance)
     with clock("adapt"), progress.step("adapt") as advance:
         basis = fit_basis(_rows(features, parts.train).matrix)
         parts = _with_lookalikes(dataset, parts, features, basis)
         head = _adapt(dataset, parts, features, basis, seed, advance)
+    outcome = None
+    if chosen.how != "probe":
+        with clock("tune"), progress.step("tune"):
+            train = _rows(features, parts.train)
+            part = TrainingPart(dataset.take(parts.train), train, basis, head, backbone, seed)
+            reserve = _seconds_to_test(dataset, parts, features, clock)
+            outcome = _tuned(part, chosen, time_left, reserve, progress)
+    tested = _rows(features, parts.test)
+    if outcome is not None and outcome.backbone is not None and outcome.head is not None:
+        with clock("encode tuned"), progress.step("encode", len(parts.test)) as advance:
+            held_out, backbone = dataset.take(parts.test), outcome.backbone
+            tested = encode(held_out.inputs, _digests(held_out), backbone, advance=advance)
+            head = replace(outcome.head, features_key=tested.key)
     for note in (*dataset.notes, *parts.notes):
         progress.note(f"note: {note}")
     with clock("evaluate"):
-        scores = _evaluate(dataset, parts, features, head)
+        scores = _evaluate(dataset, parts, tested, head)
 
     fitted = Model(backbone, head, scores)
     if folder is None:
-        return replace(fitted, summary=_summary(dataset, parts, chosen, fitted, features, clock, None))
+        _forget(outcome)
+        return replace(fitted, summary=_summary(dataset, parts, chosen, outcome, fitted, features, clock, None))
     with clock("save"), progress.step("save"):
-        fitted = replace(fitted, summary=_summary(dataset, parts, chosen, fitted, features, clock, folder))
-        provenance = _provenance(dataset, parts, chosen, fitted, clock)
-        fitted = save(
-            fitted, folder, dataset=dataset, split=parts, features=_rows(features, parts.test), provenance=provenance
-        )
+        fitted = replace(fitted, summary=_summary(dataset, parts, chosen, outcome, fitted, features, clock, folder))
+        provenance = _provenance(dataset, parts, fitted, chosen, clock)
+        fitted = save(fitted, folder, dataset=dataset, split=parts, features=tested, provenance=provenance)
+        _forget(outcome)
     return replace(fitted, summary={**fitted.summary, "seconds": clock.seconds()})
 
 
@@ -184,11 +202,30 @@ def _with_lookalikes(dataset: Dataset, parts: Split, features: Features, basis: 
     return replace(parts, findings=(*parts.findings, *findings), notes=(*parts.notes, note))
 
 
-def _evaluate(dataset: Dataset, parts: Split, features: Features, head: Head) -> Scores:
+def _tuned(part: TrainingPart, plan: Plan, budget: Budget, reserve: float, progress: Progress) -> Outcome:
+    from headstart.tuning import tune  # loads torch, which the probe on known features does without
+
+    return tune(part, how=plan.how, budget=budget, reserve=reserve, progress=progress)
+
+
+def _seconds_to_test(dataset: Dataset, parts: Split, features: Features, clock: _Clock) -> float:
+    """What encoding the test part with a tuned model will take, from what encoding took."""
+    new = len(dataset) - features.cached
+    a_second = new / clock.steps["encode"] if new > 100 else _PER_SECOND[dataset.kind]
+    return len(parts.test) / a_second
+
+
+def _forget(outcome: Outcome | None) -> None:
+    """The model is made: what a killed run would have gone on from is not needed."""
+    if outcome is not None and outcome.journal is not None:
+        outcome.journal.remove()
+
+
+def _evaluate(dataset: Dataset, parts: Split, tested: Features, head: Head) -> Scores:
     majority = Counter(dataset.labels[row] for row in parts.train.tolist())
     most = min(majority, key=lambda label: (-majority[label], str(label)))
     return evaluate(
-        head.logits(_rows(features, parts.test).matrix),
+        head.logits(tested.matrix),
         dataset.y[parts.test],
         classes=dataset.classes,
         majority_class=str(most),
@@ -207,7 +244,14 @@ def _digests(dataset: Dataset) -> np.ndarray:
 
 
 def _summary(
-    dataset: Dataset, parts: Split, chosen: Plan, model: Model, features: Features, clock: _Clock, folder: Path | None
+    dataset: Dataset,
+    parts: Split,
+    chosen: Plan,
+    outcome: Outcome | None,
+    model: Model,
+    features: Features,
+    clock: _Clock,
+    folder: Path | None,
 ) -> dict[str, Any]:
     """What `fit --json` prints and metrics.json holds."""
     scores, head = model.scores, model.head
@@ -217,8 +261,10 @@ def _summary(
     return {
         "task": f"{dataset.kind}-classification",
         "model": model.backbone.name,
-        "how": chosen.how,
+        "how": "probe" if outcome is None else outcome.how,
         "why": chosen.why,
+        "why_how": "asked for" if outcome is None else outcome.why,
+        "tuning": None if outcome is None else outcome.told or None,
         "ranking": None if chosen.ranking is None else ranking_as_json(chosen.ranking),
         "classes": list(dataset.classes),
         "n_train": len(parts.train),
@@ -252,11 +298,11 @@ def _versions() -> dict[str, str]:
     return {"headstart": __version__, "python": platform.python_version(), **others}
 
 
-def _provenance(dataset: Dataset, parts: Split, chosen: Plan, model: Model, clock: _Clock) -> Provenance:
+def _provenance(dataset: Dataset, parts: Split, model: Model, chosen: Plan, clock: _Clock) -> Provenance:
     return Provenance(
         title=dataset.name,
         model=model.backbone.name,
-        how=chosen.how,
+        how=model.summary["how"],
         date=datetime.datetime.now(datetime.UTC).date().isoformat(),
         n_train=len(parts.train),
         n_test=len(parts.test),
@@ -268,4 +314,6 @@ def _provenance(dataset: Dataset, parts: Split, chosen: Plan, model: Model, cloc
         temperature=model.head.temperature,
         class_weights=model.head.class_weights,
         ranking=chosen.ranking,
+        why_how=model.summary["why_how"],
+        tuning=model.summary["tuning"],
     )

@@ -6,13 +6,28 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from typing import Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
+
+if TYPE_CHECKING:
+    from rich.progress import ProgressColumn
+
+Unit = Literal["examples", "bytes"]
+Advance = Callable[[int], None]
 
 
 class Progress(Protocol):
-    """What `fit` tells. A step is a context that gives a function to call with the number of examples done."""
+    """What `fit` tells. A step is a context that gives a function to call with how many more of its units are done.
 
-    def step(self, name: str, total: int | None = None) -> AbstractContextManager[Callable[[int], None]]: ...
+    Steps come one after the other, never one within another: a terminal has one place for a bar.
+    """
+
+    def step(
+        self, name: str, total: int | None = None, *, unit: Unit = "examples"
+    ) -> AbstractContextManager[Advance]: ...
+
+    def tell(self, text: str) -> None:
+        """Beside the bar of the step in progress."""
+        ...
 
     def note(self, text: str) -> None: ...
 
@@ -21,8 +36,11 @@ class Silent:
     """Says nothing."""
 
     @contextmanager
-    def step(self, name: str, total: int | None = None) -> Iterator[Callable[[int], None]]:
+    def step(self, name: str, total: int | None = None, *, unit: Unit = "examples") -> Iterator[Advance]:
         yield lambda _: None
+
+    def tell(self, text: str) -> None:
+        pass
 
     def note(self, text: str) -> None:
         pass
@@ -35,28 +53,23 @@ class Bars:
         from rich.console import Console
 
         self._console = Console(stderr=True)
+        self._tell: Callable[[str], None] = lambda _: None
 
     @contextmanager
-    def step(self, name: str, total: int | None = None) -> Iterator[Callable[[int], None]]:
+    def step(self, name: str, total: int | None = None, *, unit: Unit = "examples") -> Iterator[Advance]:
         if not self._console.is_terminal:
             start = time.perf_counter()
             yield lambda _: None
             sys.stderr.write(f"{name:10} {time.perf_counter() - start:6.1f} s\n")
             return
-        from rich.progress import (
-            BarColumn,
-            MofNCompleteColumn,
-            SpinnerColumn,
-            TextColumn,
-            TimeElapsedColumn,
-            TimeRemainingColumn,
-        )
+        from rich.progress import BarColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
         from rich.progress import Progress as RichProgress
 
         columns = [SpinnerColumn(finished_text="[green]✓"), TextColumn("{task.description:10}"), BarColumn()]
-        counted = [MofNCompleteColumn(), TextColumn("{task.fields[rate]}"), TimeRemainingColumn()] if total else []
-        with RichProgress(*columns, *counted, TimeElapsedColumn(), console=self._console) as bar:
-            task = bar.add_task(name, total=total, rate="")
+        counted = _counted(unit) if total else []
+        columns += [*counted, TimeElapsedColumn(), TextColumn("{task.fields[told]}", markup=False)]
+        with RichProgress(*columns, console=self._console) as bar:
+            task = bar.add_task(name, total=total, rate="", told="")
             start = time.perf_counter()
 
             def advance(n: int) -> None:
@@ -64,8 +77,24 @@ class Bars:
                 done = bar.tasks[0].completed
                 bar.update(task, rate=f"{done / max(1e-9, time.perf_counter() - start):.0f}/s")
 
-            yield advance
-            bar.update(task, total=total or 1, completed=total or 1)
+            self._tell = lambda text: bar.update(task, told=text)
+            try:
+                yield advance
+            finally:
+                self._tell = lambda _: None
+            bar.update(task, total=total or 1, completed=total or 1, told="")
+
+    def tell(self, text: str) -> None:
+        self._tell(text)
 
     def note(self, text: str) -> None:
         self._console.print(text, highlight=False, markup=False)
+
+
+def _counted(unit: Unit) -> list[ProgressColumn]:
+    """How many of how many, how fast, and the time left."""
+    from rich.progress import DownloadColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+
+    if unit == "bytes":
+        return [DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn()]
+    return [MofNCompleteColumn(), TextColumn("{task.fields[rate]}"), TimeRemainingColumn()]

@@ -44,14 +44,16 @@ def rank(
     Raises:
         UserError: the data or a model cannot be used, or the budget is not a time.
     """
-    progress, seconds = progress or Silent(), seconds_of(budget)
+    open_, progress, seconds = partial(load, progress=progress), progress or Silent(), seconds_of(budget)
     with progress.step("read"):
         dataset = read(data, labels=labels, kind=kind, columns=columns)
     with progress.step("check", len(dataset)) as advance:
         dataset = check(dataset, known=known_images(image_hashes(dataset.kind)), advance=advance)
     some = sample(dataset, split(dataset, seed=seed).train)
-    opened = partial(load, kind=dataset.kind)
-    candidates = at_hand(dataset.kind, opened) if models is None else named(models, opened)
+    if models is None:
+        candidates = at_hand(dataset.kind, partial(load, kind=dataset.kind))
+    else:
+        candidates = named(models, partial(open_, kind=dataset.kind))
     if not candidates:
         raise ModelError(f"no model for {dataset.kind}s to rank", where="--models", fix="headstart models lists them")
     with progress.step("rank", len(candidates) * len(some)) as advance:

@@ -15,7 +15,8 @@ import numpy as np
 
 from headstart.errors import OutputError
 from headstart.evaluate.card import card
-from headstart.evaluate.report import Provenance, report
+from headstart.evaluate.made import Provenance
+from headstart.evaluate.report import report
 from headstart.model import Model, class_hash, load
 from headstart.places import as_json, cannot_write, temporary_beside
 from headstart.pretrained import describe_saved

@@ -17,6 +17,8 @@ def fit(told: dict[str, Any]) -> str:
     chosen_from = [] if told.get("ranking") is None else [ranking(told["ranking"]), ""]
     made = f"{told['model']} ({told['how']}), {told['n_train']} examples to learn from, {told['n_test']} held out"
     lines = [*chosen_from, made]
+    if told["why_how"] != "asked for":
+        lines += textwrap.wrap(told["why_how"], _WIDE, initial_indent="why        ", subsequent_indent=" " * 11)
     if told["n_rejected"]:
         lines.append(f"left out   {told['n_rejected']} examples; see rejected.csv")
     if told["class_weights"]:

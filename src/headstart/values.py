@@ -1,6 +1,7 @@
 """The nouns: plain frozen values that travel from one step of `fit` to the next.
 
-Nothing here imports anything of ours, so that every room may import it.
+Nothing here imports anything of ours, so that every room may import it; numpy comes with the first array, so that the
+list of models does not wait for it.
 """
 
 from __future__ import annotations
@@ -11,12 +12,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-import numpy as np
-
 if TYPE_CHECKING:
+    import numpy as np
     from torch import nn
 
 Kind = Literal["image", "text"]
+Way = Literal["auto", "probe", "tune", "full", "lora"]
+CropMode = Literal["center", "squash", "border"]
 _ROWS = 4096  # of a matrix that are in memory at a time
 
 
@@ -69,6 +71,8 @@ class Dataset:
     @cached_property
     def y(self) -> np.ndarray:
         """(n,) int64 index of each label in `classes`; -1 where there is none."""
+        import numpy as np
+
         index = {name: i for i, name in enumerate(self.classes)}
         return np.array([-1 if label is None else index[label] for label in self.labels], dtype=np.int64)
 
@@ -149,10 +153,13 @@ class ImagePreparation:
     """How the backbone wants its images; taken from its own configuration."""
 
     size: tuple[int, int]  # (height, width) in pixels
-    crop: float  # share of the shorter side that the centre crop keeps
+    crop: float  # share of each side that is kept when the centre is cut
     interpolation: str  # "bilinear", "bicubic", "lanczos" or "nearest"
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
+    # What comes before the cut, in timm's words. "center": the shorter side is resized; "squash": both sides, whatever
+    # that does to the shape; "border": the longer side, with a border of the mean colour along the other.
+    crop_mode: CropMode = field(default="center", repr=False)  # repr is in keys: encode.features_key adds it
 
 
 @dataclass(frozen=True)
@@ -181,6 +188,14 @@ class Backbone:
     config: dict[str, Any]  # what the source needs to build the module again
     licence: str
     module: Callable[[], nn.Module] = field(repr=False, compare=False)  # builds it, in eval mode; loads torch
+
+
+@dataclass(frozen=True)
+class Trainable:
+    """A backbone's module, opened to be trained further."""
+
+    module: nn.Module  # as Backbone.module builds it, in eval mode
+    groups: tuple[tuple[str, ...], ...]  # names of its parameters, from the input up: stem, stages; embeddings, layers
 
 
 @dataclass(frozen=True)
@@ -216,6 +231,8 @@ class Head:
 
     def logits(self, features: Matrix) -> np.ndarray:
         """(n, width) -> (n, n_classes) float32."""
+        import numpy as np
+
         out = np.empty((len(features), len(self.classes)), dtype=np.float32)
         for start in range(0, len(features), _ROWS):
             out[start : start + _ROWS] = features[start : start + _ROWS] @ self.weight.T + self.bias
@@ -314,6 +331,6 @@ class Plan:
     """Which pre-trained model, and how to adapt it."""
 
     model: str
-    how: Literal["probe"]
+    how: Way
     why: str
     ranking: Ranking | None = None  # None: there was nothing to choose from

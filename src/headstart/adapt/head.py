@@ -36,7 +36,8 @@ def fit_head(
         basis: of these features.
         groups: (n,) int64, equal for duplicates. digests: (n, 32) uint8.
     """
-    fold = _folds(features, y, basis, len(classes), kind, groups, digests, seed)
+    k = _how_many(len(y), len(classes))
+    fold = grouped_folds(features, y, basis=basis, kind=kind, groups=groups, digests=digests, k=k, seed=seed)
     return probe(features, y, basis=basis, classes=classes, fold=fold, temperature=temperature, advance=advance)
 
 
@@ -52,21 +53,27 @@ def judge(
     seed: int = 0,
 ) -> HeldOut:
     """How such a head does on each example while it is held out. Arguments as in `fit_head`."""
-    fold = _folds(features, y, basis, n_classes, kind, groups, digests, seed)
+    k = _how_many(len(y), n_classes)
+    fold = grouped_folds(features, y, basis=basis, kind=kind, groups=groups, digests=digests, k=k, seed=seed)
     return cross_validate(features, y, basis=basis, n_classes=n_classes, fold=fold, temperature=temperature)
 
 
-def _folds(
+def grouped_folds(
     features: Features,
     y: np.ndarray,
+    *,
     basis: Basis,
-    n_classes: int,
     kind: Kind,
     groups: np.ndarray,
     digests: np.ndarray,
+    k: int,
     seed: int,
 ) -> np.ndarray:
-    k = 3 if len(y) * n_classes > _MANY else 5
+    """(n,) fold of each row, 0 to k - 1; duplicates and photos that look alike are in one fold. Arguments as above."""
     if kind == "image":
         groups = lookalikes.join(lookalikes.directions(basis, features.matrix), y, groups, at_least=k)
     return folds(y, groups, digests, k=k, seed=seed)
+
+
+def _how_many(n: int, n_classes: int) -> int:
+    return 3 if n * n_classes > _MANY else 5

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 from headstart.choose.rank import Candidate
-from headstart.pretrained.catalog import DEFAULT, Card, find, models
+from headstart.pretrained.catalog import DEFAULT, find, models
 from headstart.values import Backbone, Kind
 
 Load = Callable[[str], Backbone]
@@ -15,9 +15,9 @@ Load = Callable[[str], Backbone]
 
 def at_hand(kind: Kind, load: Load) -> list[Candidate]:
     """The catalog's models for this kind of data that are on this machine: the starter first, then cheaper ones."""
-    cards = sorted((c for c in models() if c.kind == kind and c.path is not None), key=lambda c: (_cost(c), c.name))
+    cards = sorted((c for c in models() if c.kind == kind and c.path is not None), key=lambda c: (c.gmacs, c.name))
     cards.sort(key=lambda card: card.name != DEFAULT[kind])
-    return [Candidate(card.name, _cost(card), card.parameters, partial(load, card.name)) for card in cards]
+    return [Candidate(card.name, card.gmacs, card.parameters, partial(load, card.name)) for card in cards]
 
 
 def named(names: Sequence[str], load: Load) -> list[Candidate]:
@@ -31,10 +31,5 @@ def named(names: Sequence[str], load: Load) -> list[Candidate]:
 
 def _opened(name: str, load: Load) -> Candidate:
     backbone, card = load(name), find(name)
-    cost, parameters = (math.inf, None) if card is None else (_cost(card), card.parameters)
+    cost, parameters = (math.inf, None) if card is None else (card.gmacs, card.parameters)
     return Candidate(name, cost, parameters, lambda: backbone)
-
-
-def _cost(card: Card) -> float:
-    """Of one example, roughly: weights are used once for each place in an image, and places grow with its area."""
-    return card.parameters * (card.size**2 if card.kind == "image" else 1)

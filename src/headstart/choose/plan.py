@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from typing import get_args
 
 from headstart.choose.budget import Budget
 from headstart.choose.candidates import Load, at_hand
 from headstart.choose.rank import rank_models
 from headstart.errors import UserError
 from headstart.pretrained.catalog import DEFAULT
-from headstart.values import Dataset, Plan, Ranking
+from headstart.progress import Progress, Silent
+from headstart.values import Dataset, Plan, Ranking, Way
 
-_WAYS = ("auto", "probe")
+_WAYS: tuple[Way, ...] = get_args(Way)
 
 
 def plan(
@@ -21,7 +22,7 @@ def plan(
     how: str = "auto",
     load: Load,
     budget: Budget,
-    advance: Callable[[int], None] = lambda _: None,
+    progress: Progress | None = None,
 ) -> Plan:
     """The model that was asked for; or, for "auto", the one of those at hand that suits the sample best.
 
@@ -29,21 +30,24 @@ def plan(
         sample: checked examples of the training part. Nothing else of the data is seen here.
         load: opens a model by name.
         budget: for ranking; where only one model is at hand, nothing is ranked.
+        progress: told of a step "choose", where models are ranked.
 
     Raises:
-        UserError: a way that does not exist (yet).
+        UserError: a way that does not exist.
         ModelError: none of the models at hand can be used.
     """
-    if how not in _WAYS:
+    way = next((way for way in _WAYS if way == how), None)
+    if way is None:
         raise UserError(f"unknown way {how!r}", where="--how", fix=f"one of: {', '.join(_WAYS)}")
     if model != "auto":
-        return Plan(model, "probe", "asked for")
+        return Plan(model, way, "asked for")
     candidates = at_hand(sample.kind, load)
     if len(candidates) < 2:
         name = candidates[0].name if candidates else DEFAULT[sample.kind]  # loading it says what to install
-        return Plan(name, "probe", f"the only model for {sample.kind}s at hand")
-    ranking = rank_models(sample, candidates, budget=budget, advance=advance)
-    return Plan(ranking.choice, "probe", _why(ranking), ranking)
+        return Plan(name, way, f"the only model for {sample.kind}s at hand")
+    with (progress or Silent()).step("choose", len(candidates) * len(sample)) as advance:
+        ranking = rank_models(sample, candidates, budget=budget, advance=advance)
+    return Plan(ranking.choice, way, _why(ranking), ranking)
 
 
 def _why(ranking: Ranking) -> str:

@@ -93,6 +93,22 @@ class _Watch:
         return count / max(1e-9, self.batches[-1][0] - self.batches[1][0])
 
 
+@dataclass
+class _Share:
+    """One candidate's part of what there is to do, however much of it is done."""
+
+    left: int
+    tell: Callable[[int], None]
+
+    def advance(self, count: int) -> None:
+        self.left -= count
+        self.tell(count)
+
+    def finish(self) -> None:
+        if self.left:
+            self.advance(self.left)
+
+
 def rank_models(
     sample: Dataset,
     candidates: Sequence[Candidate],
@@ -105,7 +121,7 @@ def rank_models(
     Args:
         sample: checked examples of the training part.
         candidates: in the order in which they are tried.
-        advance: told how many more examples a candidate has encoded.
+        advance: told how many more examples a candidate has encoded; of one that is left out or stopped, all of them.
 
     Raises:
         ModelError: none of the candidates can be used.
@@ -115,7 +131,9 @@ def rank_models(
     untried: list[Untried] = []
     for candidate in candidates:
         speeds = [trial.speed for trial in trials if trial.speed is not None]
-        found = _try(candidate, sample, budget if trials else None, speeds, advance)
+        share = _Share(len(sample), advance)
+        found = _try(candidate, sample, budget if trials else None, speeds, share.advance)
+        share.finish()
         if isinstance(found, _Trial):
             trials.append(found)
         else:

@@ -86,31 +86,44 @@ def open_image(source: Any, *, content: bytes | None = None, near: int | None = 
 
 
 def prepare(image: Image.Image, preparation: ImagePreparation) -> np.ndarray:
-    """Resize the shorter side to size / crop and cut the centre, in one pass: (height, width, 3) uint8.
+    """Resize to size / crop in the way of `crop_mode` and cut the centre, in one pass: (height, width, 3) uint8.
 
     Gives the same pixels as resizing the whole image and cropping after (as timm's evaluation transform does), but
     computes only those that are kept: the crop is handed to the resampler as a box in source coordinates.
     """
     height, width = preparation.size
     resized_w, resized_h = _resized(image.size, preparation)
-    left, top = round((resized_w - width) / 2), round((resized_h - height) / 2)
+    cut_w, cut_h = min(width, resized_w), min(height, resized_h)
+    left, top = round((resized_w - cut_w) / 2), round((resized_h - cut_h) / 2)
     scale_x, scale_y = image.width / resized_w, image.height / resized_h
-    if left < 0 or top < 0:  # crop share of 1 and rounding, or a size that is not square
-        image, left, top, scale_x, scale_y = image.resize((width, height)), 0, 0, 1.0, 1.0
-    box = (left * scale_x, top * scale_y, (left + width) * scale_x, (top + height) * scale_y)
+    box = (left * scale_x, top * scale_y, (left + cut_w) * scale_x, (top + cut_h) * scale_y)
     filter_ = _FILTERS.get(preparation.interpolation, Image.Resampling.BICUBIC)
-    return np.asarray(image.resize((width, height), filter_, box=box))
+    cut = image.resize((cut_w, cut_h), filter_, box=box)
+    if (cut_w, cut_h) == (width, height):
+        return np.asarray(cut)
+    red, green, blue = (round(255 * value) for value in preparation.mean)
+    whole = Image.new("RGB", (width, height), (red, green, blue))
+    whole.paste(cut, ((width - cut_w) // 2, (height - cut_h) // 2))
+    return np.asarray(whole)
 
 
 def wanted_side(preparation: ImagePreparation) -> int:
-    """Shorter side in pixels after the resize."""
-    return math.floor(min(preparation.size) / preparation.crop)
+    """Pixels that a shorter side of this length has enough of, for every shape of image."""
+    return math.floor(max(preparation.size) / preparation.crop)
 
 
 def _resized(size: tuple[int, int], preparation: ImagePreparation) -> tuple[int, int]:
-    """(width, height) after the resize of the shorter side, rounded down as torchvision does."""
-    side, (width, height) = wanted_side(preparation), size
-    return (side, int(side * height / width)) if width <= height else (int(side * width / height), side)
+    """(width, height) after the resize, rounded as timm does (and torchvision, where the shorter side is resized)."""
+    width, height = size
+    wanted_h, wanted_w = (math.floor(side / preparation.crop) for side in preparation.size)
+    if preparation.crop_mode == "squash":
+        return wanted_w, wanted_h
+    if preparation.crop_mode == "center" and wanted_w == wanted_h:
+        side = wanted_w
+        return (side, int(side * height / width)) if width <= height else (int(side * width / height), side)
+    ratios = (width / wanted_w, height / wanted_h)
+    ratio = max(ratios) if preparation.crop_mode == "border" else min(ratios)
+    return max(1, round(width / ratio)), max(1, round(height / ratio))
 
 
 def _draft_size(size: tuple[int, int], near: int) -> tuple[int, int]:

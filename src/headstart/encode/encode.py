@@ -5,17 +5,20 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from headstart.data.images import open_image, prepare, wanted_side
 from headstart.data.texts import length_buckets
-from headstart.encode.engines import Batch, choose_precision, images_a_batch, known_precision, open_engine
+from headstart.data.views import DETAIL, Views, view_of, views_digests
+from headstart.encode.engines import Batch, Batches, choose_precision, images_a_batch, known_precision, open_engine
 from headstart.encode.store import Table, table
 from headstart.values import Backbone, Features, ImagePreparation, TextPreparation
 
 _FLUSH = 2048  # examples between two writes to the store: what a kill may cost
+_FLUSH_BYTES = 256 * 2**20  # of float32 rows, at most, before they are written
 _TOKENS = 4096  # padded tokens in a text batch
 _SAMPLE = 32  # examples that precision is measured on
 _AHEAD = 64  # images that are decoded ahead of the forward pass
@@ -44,14 +47,78 @@ def encode(
     """
     precision = known_precision(backbone) or choose_precision(backbone, _sample(inputs, backbone))
     key = features_key(backbone, precision)
-    store = table(key, width=backbone.width, about=f"{backbone.name}, {precision}")
+    store, cached = _known(inputs, digests, backbone, key, precision, _plain(inputs, backbone), workers, advance)
+    return Features(store.matrix(store.find(digests)), key, cached)
+
+
+def encode_views(
+    inputs: Sequence[Any],
+    digests: np.ndarray,
+    trunk: Backbone,
+    *,
+    views: Views,
+    precision: str | None = None,
+    half: bool = True,
+    workers: int = 2,
+    advance: Callable[[int], None] = lambda _: None,
+) -> Activations:
+    """What a frozen trunk makes of several views of each image, kept in the store in half precision.
+
+    Args:
+        inputs: as for `encode`, images only; digests: (n, 32) uint8.
+        trunk: the part of a backbone below what is trained, as a backbone of its own.
+        views: how many of each image, and how they differ.
+        precision: "f32" or "bf16"; None: as `encode` would choose.
+        half: keep them in half the bytes; else as they were computed.
+        advance: told how many more views are done, known ones included.
+    """
+    precision = precision or known_precision(trunk) or choose_precision(trunk, _sample(inputs, trunk))
+    key = f"{features_key(trunk, precision)} {views.key}{'' if half else ' in float32'}"
+    dtype = None if half else np.float32
+    keys = [views_digests(digests, number) for number in range(views.count)]
+    for number, mine in enumerate(keys):
+        prepared = _viewed(inputs, digests, trunk, views, number)
+        store, _ = _known(inputs, mine, trunk, key, precision, prepared, workers, advance, dtype)
+    return Activations(store, np.stack([store.find(mine) for mine in keys], axis=1))
+
+
+@dataclass(frozen=True)
+class Activations:
+    """Rows of a table, on disk: a trunk's output for each view of each example."""
+
+    store: Table
+    handles: np.ndarray  # (n, views) int64
+
+    def rows(self, rows: np.ndarray, views: np.ndarray) -> np.ndarray:
+        """(b,) example numbers and (b,) view numbers -> (b, width) as stored."""
+        return self.store.rows(self.handles[rows, views])
+
+
+Prepared = Callable[[int], np.ndarray]  # row number -> (h, w, 3) uint8
+
+
+def _known(
+    inputs: Sequence[Any],
+    digests: np.ndarray,
+    backbone: Backbone,
+    key: str,
+    precision: str,
+    prepared: Prepared | None,
+    workers: int,
+    advance: Callable[[int], None],
+    dtype: type[np.generic] | None = None,
+) -> tuple[Table, int]:
+    """The table of this function with a row for each of `digests`, and how many it had before."""
+    about = f"{backbone.name}, {precision}"
+    store = table(key, width=backbone.width, about=about, dtype=dtype)
     new = _first_of_each(digests, np.flatnonzero(store.find(digests) < 0))
     cached = len(inputs) - len(new)
     advance(cached)
     if len(new):
-        _compute(inputs, digests, new, backbone, precision, store, workers, advance)
-        store = table(key, width=backbone.width, about=f"{backbone.name}, {precision}")
-    return Features(store.matrix(store.find(digests)), key, cached)
+        batches = _batches(inputs, new, backbone, prepared, workers)
+        _compute(batches, digests, backbone, precision, store, advance)
+        store = table(key, width=backbone.width, about=about, dtype=dtype)
+    return store, cached
 
 
 def missing(digests: np.ndarray, backbone: Backbone) -> int:
@@ -66,39 +133,69 @@ def missing(digests: np.ndarray, backbone: Backbone) -> int:
 def features_key(backbone: Backbone, precision: str) -> str:
     """Names the function from bytes to features: preparation, weights, precision. Not the model's name or place."""
     preparation = backbone.preparation
-    return f"1 {preparation!r} {getattr(preparation, 'tokenizer', '')} {backbone.weights_hash} {precision}"
+    text = preparation.tokenizer if isinstance(preparation, TextPreparation) else _crop_mode(preparation)
+    return f"1 {preparation!r} {text} {backbone.weights_hash} {precision}"
+
+
+def _crop_mode(preparation: ImagePreparation) -> str:
+    """Empty for the centre of a square, the only way that there was once: features of then are still known."""
+    height, width = preparation.size
+    return "" if preparation.crop_mode == "center" and height == width else preparation.crop_mode
 
 
 def _compute(
-    inputs: Sequence[Any],
+    batches: Batches,
     digests: np.ndarray,
-    rows: np.ndarray,
     backbone: Backbone,
     precision: str,
     store: Table,
-    workers: int,
     advance: Callable[[int], None],
 ) -> None:
     engine = open_engine(backbone, precision)
+    flush = max(1, min(_FLUSH, _FLUSH_BYTES // (4 * backbone.width)))
     done: list[np.ndarray] = []
     made: list[np.ndarray] = []
     try:
-        for which, rows_made in engine(_batches(inputs, rows, backbone, workers)):
-            made.append(rows_made)
+        for which, rows_made in engine(batches):
+            made.append(rows_made.reshape(len(which), -1))
             done.append(which)
             advance(len(which))
-            if sum(map(len, done)) >= _FLUSH:
+            if sum(map(len, done)) >= flush:
                 _flush(store, digests, done, made)
     finally:  # also on Ctrl-C: what was computed is kept
         _flush(store, digests, done, made)
 
 
-def _batches(
-    inputs: Sequence[Any], rows: np.ndarray, backbone: Backbone, workers: int
-) -> Iterator[tuple[np.ndarray, Batch]]:
+def _plain(inputs: Sequence[Any], backbone: Backbone) -> Prepared | None:
+    """How the backbone itself wants its images; None for texts."""
     preparation = backbone.preparation
-    if isinstance(preparation, ImagePreparation):
-        return _images(inputs, rows, preparation, workers)
+    if not isinstance(preparation, ImagePreparation):
+        return None
+    near = wanted_side(preparation)
+    return lambda row: prepare(open_image(inputs[row], near=near), preparation)
+
+
+def _viewed(
+    inputs: Sequence[Any], digests: np.ndarray, backbone: Backbone, views: Views, number: int
+) -> Prepared | None:
+    """One of the views: the first is the plain one."""
+    preparation = backbone.preparation
+    if number == 0 or not isinstance(preparation, ImagePreparation):
+        return _plain(inputs, backbone)
+    near = round(DETAIL * wanted_side(preparation))
+    return lambda row: view_of(
+        open_image(inputs[row], near=near), preparation, views, digest=digests[row], number=number
+    )
+
+
+def _batches(
+    inputs: Sequence[Any], rows: np.ndarray, backbone: Backbone, prepared: Prepared | None, workers: int
+) -> Iterator[tuple[np.ndarray, Batch]]:
+    if prepared is not None:
+        return _images(rows, prepared, workers)
+    preparation = backbone.preparation
+    if not isinstance(preparation, TextPreparation):
+        raise TypeError("images are prepared")
     return _texts(inputs, rows, preparation)
 
 
@@ -109,17 +206,12 @@ def _flush(store: Table, digests: np.ndarray, done: list[np.ndarray], made: list
     made.clear()
 
 
-def _images(
-    inputs: Sequence[Any], rows: np.ndarray, preparation: ImagePreparation, workers: int
-) -> Iterator[tuple[np.ndarray, Batch]]:
+def _images(rows: np.ndarray, prepared: Prepared, workers: int) -> Iterator[tuple[np.ndarray, Batch]]:
     """Batches in order; threads decode a few batches ahead of the forward pass, never more, so memory is bounded."""
-    near, size = wanted_side(preparation), images_a_batch()
-
-    def pixels(row: int) -> np.ndarray:
-        return prepare(open_image(inputs[row], near=near), preparation)
+    size = images_a_batch()
 
     def batch(which: np.ndarray) -> list[Future[np.ndarray]]:
-        return [pool.submit(pixels, int(row)) for row in which]
+        return [pool.submit(prepared, int(row)) for row in which]
 
     chunks = deque(rows[start : start + size] for start in range(0, len(rows), size))
     with ThreadPoolExecutor(workers) as pool:
@@ -160,7 +252,7 @@ def _texts(inputs: Sequence[str], rows: np.ndarray, preparation: TextPreparation
 def _sample(inputs: Sequence[Any], backbone: Backbone) -> list[tuple[np.ndarray, Batch]]:
     """Batches of examples spread over the data, to measure precision on."""
     rows = np.unique(np.linspace(0, len(inputs) - 1, min(_SAMPLE, len(inputs))).astype(np.int64))
-    return list(_batches(inputs, rows, backbone, 2))
+    return list(_batches(inputs, rows, backbone, _plain(inputs, backbone), 2))
 
 
 def _first_of_each(digests: np.ndarray, rows: np.ndarray) -> np.ndarray:

@@ -199,7 +199,8 @@ def _traced(backbone: Backbone, module: Any) -> ov.Model:
         ids, inputs = torch.ones((2, 8), dtype=torch.int64), backbone.preparation.inputs
         example, shapes = tuple(ids for _ in inputs), [[-1, -1] for _ in inputs]
     with torch.inference_mode(), _quiet():
-        traced = torch.jit.freeze(torch.jit.trace(model, example, check_trace=False))
+        # Not frozen before: OpenVINO folds the same constants as well, and torch takes up to ten seconds for it.
+        traced = torch.jit.trace(model, example, check_trace=False)
         return ov.convert_model(traced, example_input=example, input=shapes)
 
 

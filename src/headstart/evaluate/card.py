@@ -6,7 +6,9 @@ import json
 import re
 from collections import Counter
 
-from headstart.evaluate.report import Provenance, percent, verdict
+from headstart.evaluate.made import Provenance
+from headstart.evaluate.pieces import percent
+from headstart.evaluate.report import verdict
 from headstart.values import Kind, Scores
 
 # the Hub's own identifiers; any other licence is "other" with its name beside it

@@ -3,39 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
-from html import escape
+from collections.abc import Sequence
 
 import numpy as np
 
+from headstart.evaluate.made import Provenance, made
+from headstart.evaluate.pieces import bar, calm, percent, section, table, text
 from headstart.evaluate.style import CSS
-from headstart.values import ClassScore, Finding, Mistake, Ranking, Scores
+from headstart.values import ClassScore, Mistake, Scores
 
 MATRIX_CLASSES = 25  # above this a confusion matrix is too wide to read
 PAIRS = 25
 FIRST_MISTAKES = 20
 FIRST_FINDINGS = 50
-
-
-@dataclass(frozen=True)
-class Provenance:
-    """How a model came about: what the page and the model card say besides the scores."""
-
-    title: str
-    model: str
-    how: str
-    date: str
-    n_train: int
-    n_test: int
-    n_rejected: int = 0
-    seconds: dict[str, float] = field(default_factory=dict)  # a key a step, and maybe "total"
-    notes: tuple[str, ...] = ()
-    findings: tuple[Finding, ...] = ()
-    cross_validation: tuple[dict[str, float], ...] = ()  # a row a penalty
-    temperature: float = 1.0
-    class_weights: dict[str, float] | None = None
-    ranking: Ranking | None = None  # that the model was chosen from
 
 
 def report(scores: Scores, provenance: Provenance) -> str:
@@ -46,7 +26,7 @@ def report(scores: Scores, provenance: Provenance) -> str:
         _matrix(scores) if len(scores.classes) <= MATRIX_CLASSES else _pairs(scores),
         _mistakes(scores),
         _found(provenance),
-        _made(provenance),
+        made(provenance),
     ]
     return f"""<!DOCTYPE html>
 <html lang="en">
@@ -55,23 +35,17 @@ def report(scores: Scores, provenance: Provenance) -> str:
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
-<title>{_text(provenance.title)} · headstart report</title>
+<title>{text(provenance.title)} · headstart report</title>
 <style>{CSS}</style>
 </head>
 <body>
 <main>
 {"".join(parts)}
-<footer>Made by headstart on {_text(provenance.date)}. This page needs no network and sends nothing.</footer>
+<footer>Made by headstart on {text(provenance.date)}. This page needs no network and sends nothing.</footer>
 </main>
 </body>
 </html>
 """
-
-
-def percent(share: float) -> str:
-    """A share as "93.4 %"; less than everything never reads as 100.0 %."""
-    shown = round(100 * share, 1)
-    return f"{min(shown, 99.9) if share < 1 else shown:.1f}\u00a0%"
 
 
 def verdict(scores: Scores) -> str:
@@ -81,11 +55,6 @@ def verdict(scores: Scores) -> str:
     if scores.accuracy_interval.high < scores.majority_accuracy:
         return f"Worse than always answering “{scores.majority_class}”: do not use this model."
     return f"Not clearly better than always answering “{scores.majority_class}”: more examples would tell."
-
-
-def _text(value: str) -> str:
-    # file names that are not UTF-8 reach us with lone surrogates, which no UTF-8 file can hold
-    return escape(value.encode("utf-8", "replace").decode("utf-8"), quote=True)
 
 
 def _headline(scores: Scores, provenance: Provenance) -> str:
@@ -101,13 +70,13 @@ def _headline(scores: Scores, provenance: Provenance) -> str:
         ("Log loss", f"{scores.log_loss:.3f}", "nats; 0 is ideal"),
     ]
     boxes = (
-        f'<div><p class="label">{name}</p><p class="figure">{figure}</p><p class="small">{_text(meaning)}</p></div>'
+        f'<div><p class="label">{name}</p><p class="figure">{figure}</p><p class="small">{text(meaning)}</p></div>'
         for name, figure, meaning in tiles
     )
     return f"""<header>
 <p class="eyebrow">headstart report</p>
-<h1>{_text(provenance.title)}</h1>
-<p class="sub">{_text(provenance.model)} · {_text(provenance.how)} · {_text(provenance.date)}</p>
+<h1>{text(provenance.title)}</h1>
+<p class="sub">{text(provenance.model)} · {text(provenance.how)} · {text(provenance.date)}</p>
 </header>
 <section class="hero" aria-label="Result">
 <div><p class="label">Accuracy</p><p class="big">{percent(scores.accuracy)}</p></div>
@@ -119,7 +88,7 @@ width:{100 * (high - low):.2f}%"></span><span class="tick" style="left:{100 * sc
 <span class="dot" style="left:{100 * scores.accuracy:.2f}%"></span></div>
 <p class="scale"><span>0 %</span><span class="key"><i class="k-dot"></i>accuracy <i class="k-band"></i>interval \
 <i class="k-tick"></i>most common class</span><span>100 %</span></p>
-<p class="verdict">{_text(verdict(scores))}</p>
+<p class="verdict">{text(verdict(scores))}</p>
 </div>
 </section>
 <section class="tiles" aria-label="More figures">
@@ -131,40 +100,33 @@ width:{100 * (high - low):.2f}%"></span><span class="tick" style="left:{100 * sc
 def _classes(scores: Scores) -> str:
     rows = (_class_row(c) for c in sorted(scores.per_class, key=lambda c: (c.count == 0, c.f1, c.name)))
     head = ("Class", "Test examples", "Precision", "Recall", "F1")
-    return _section(
+    return section(
         "Class by class",
         "Weakest first. Precision: of the times this class was answered, how often it was right. "
         "Recall: of the examples of this class, how many were found.",
-        _table(head, rows, label="Scores of each class", numbers=(1,)),
+        table(head, rows, label="Scores of each class", numbers=(1,)),
     )
 
 
 def _class_row(c: ClassScore) -> str:
-    bars = (_bar(c.precision), _bar(c.recall), _bar(c.f1)) if c.count else ("–", "–", "–")
+    bars = (bar(c.precision), bar(c.recall), bar(c.f1)) if c.count else ("–", "–", "–")
     cells = "".join(f"<td>{b}</td>" for b in bars)
-    return f'<th scope="row">{_text(c.name)}</th><td class="n">{c.count:,}</td>{cells}'
-
-
-def _bar(share: float) -> str:
-    return (
-        f'<span class="value">{percent(share)}</span>'
-        f'<span class="bar" aria-hidden="true"><span style="width:{100 * share:.1f}%"></span></span>'
-    )
+    return f'<th scope="row">{text(c.name)}</th><td class="n">{c.count:,}</td>{cells}'
 
 
 def _matrix(scores: Scores) -> str:
-    head = "".join(f'<th scope="col"><span>{_text(name)}</span></th>' for name in scores.classes)
+    head = "".join(f'<th scope="col"><span>{text(name)}</span></th>' for name in scores.classes)
     totals = np.maximum(scores.confusion.sum(axis=1), 1)
     rows = []
     for i, name in enumerate(scores.classes):
         cells = "".join(_cell(int(n), int(n) / int(totals[i]), i == j) for j, n in enumerate(scores.confusion[i]))
-        rows.append(f'<tr><th scope="row">{_text(name)}</th>{cells}</tr>')
+        rows.append(f'<tr><th scope="row">{text(name)}</th>{cells}</tr>')
     table = (
         '<div class="scroll" role="region" tabindex="0" aria-label="Confusion matrix"><table class="matrix">'
         f'<thead><tr><td class="corner">true ↓ &nbsp; predicted →</td>{head}</tr></thead>'
         f"<tbody>{''.join(rows)}</tbody></table></div>"
     )
-    return _section(
+    return section(
         "What is taken for what",
         "Each row is a true class, each column an answer. Blue cells are right, orange ones wrong; "
         "the deeper, the larger the share of the row.",
@@ -187,121 +149,54 @@ def _pairs(scores: Scores) -> str:
         (-int(wrong[i, j]), scores.classes[i], scores.classes[j], int(counts[i])) for i, j in np.argwhere(wrong > 0)
     )[:PAIRS]
     rows = (
-        f"<td>{_text(true)}</td><td>{_text(other)}</td>"
-        f'<td class="n">{-n:,} of {total:,}</td><td>{_bar(-n / total)}</td>'
+        f'<td>{text(true)}</td><td>{text(other)}</td><td class="n">{-n:,} of {total:,}</td><td>{bar(-n / total)}</td>'
         for n, true, other, total in found
     )
     head = ("True class", "Taken for", "Examples", "Share of the true class")
-    body = _table(head, rows, label="Most confused pairs", numbers=(2,)) if found else _calm("No example was mistaken.")
+    body = table(head, rows, label="Most confused pairs", numbers=(2,)) if found else calm("No example was mistaken.")
     note = f"The {len(found)} most frequent confusions among {len(scores.classes)} classes." if found else ""
-    return _section("What is taken for what", note, body)
+    return section("What is taken for what", note, body)
 
 
 def _mistakes(scores: Scores) -> str:
     total = scores.n - int(np.diag(scores.confusion).sum())
     if not scores.mistakes:
-        return _section("Most confident mistakes", "", _calm("There are none on this test part."))
+        return section("Most confident mistakes", "", calm("There are none on this test part."))
     first, rest = scores.mistakes[:FIRST_MISTAKES], scores.mistakes[FIRST_MISTAKES:]
     body = _mistake_table(first)
     if rest:
         body += f"<details><summary>Show {len(rest)} more</summary>{_mistake_table(rest)}</details>"
     wrong = "1 example was" if total == 1 else f"{total:,} examples were"
     note = f"{wrong} answered wrongly. The most confident ones are worth a look: some may carry a wrong label."
-    return _section("Most confident mistakes", note, body)
+    return section("Most confident mistakes", note, body)
 
 
 def _mistake_table(mistakes: Sequence[Mistake]) -> str:
     rows = (
-        f'<td class="where">{_text(m.where)}</td><td>{_text(m.true)}</td><td>{_text(m.predicted)}</td>'
-        f"<td>{_bar(m.probability)}</td>"
+        f'<td class="where">{text(m.where)}</td><td>{text(m.true)}</td><td>{text(m.predicted)}</td>'
+        f"<td>{bar(m.probability)}</td>"
         for m in mistakes
     )
-    return _table(("Example", "Label", "Model's answer", "Its probability"), rows, label="Mistakes")
+    return table(("Example", "Label", "Model's answer", "Its probability"), rows, label="Mistakes")
 
 
 def _found(provenance: Provenance) -> str:
     findings = provenance.findings
     if not findings:
-        return _section("Found in the data", "", _calm("Nothing to report."))
+        return section("Found in the data", "", calm("Nothing to report."))
     counts = Counter(f.kind for f in findings)
     chips = "".join(
-        f"<li><strong>{n:,}</strong> {_text(kind)}</li>"
+        f"<li><strong>{n:,}</strong> {text(kind)}</li>"
         for kind, n in sorted(counts.items(), key=lambda c: (-c[1], c[0]))
     )
     rows = (
-        f'<td class="nowrap">{_text(f.kind)}</td><td class="where">{_text(f.where)}</td><td>{_text(f.reason)}</td>'
+        f'<td class="nowrap">{text(f.kind)}</td><td class="where">{text(f.where)}</td><td>{text(f.reason)}</td>'
         f"<td>{'left out' if f.rejected else 'kept'}</td>"
         for f in findings[:FIRST_FINDINGS]
     )
     more = len(findings) - FIRST_FINDINGS
     left_out = f"{provenance.n_rejected:,} left out and listed in rejected.csv." if provenance.n_rejected else ""
-    body = f'<ul class="chips">{chips}</ul>' + _table(("Kind", "Where", "Why", "Example"), rows, label="Findings")
+    body = f'<ul class="chips">{chips}</ul>' + table(("Kind", "Where", "Why", "Example"), rows, label="Findings")
     if more > 0:
         body += f'<p class="small">and {more:,} more</p>'
-    return _section("Found in the data", left_out, body)
-
-
-def _made(p: Provenance) -> str:
-    facts = [
-        ("Pre-trained model", _text(p.model)),
-        ("Adapted by", _text(p.how)),
-        ("Training examples", f"{p.n_train:,}"),
-        ("Test examples", f"{p.n_test:,}"),
-        ("Left out", f"{p.n_rejected:,}"),
-        ("Temperature", f"{p.temperature:.3f}"),
-    ]
-    facts += [(f"Seconds, {_text(step)}", f"{seconds:,.2f}") for step, seconds in p.seconds.items()]
-    body = '<dl class="facts">' + "".join(f"<div><dt>{a}</dt><dd>{b}</dd></div>" for a, b in facts) + "</dl>"
-    if p.notes:
-        body += "<h3>Notes</h3><ul>" + "".join(f"<li>{_text(note)}</li>" for note in p.notes) + "</ul>"
-    if p.ranking:
-        body += _chosen_from(p.ranking)
-    if p.cross_validation:
-        names = list(p.cross_validation[0])
-        rows = (
-            "".join(f'<td class="n">{row[k]:.4g}</td>' if k in row else "<td></td>" for k in names)
-            for row in p.cross_validation
-        )
-        titles = [_text(name.replace("_", " ").capitalize()) for name in names]
-        numbers = tuple(range(len(names)))
-        body += "<h3>Cross-validation</h3>" + _table(titles, rows, label="Cross-validation", numbers=numbers)
-    if p.class_weights:
-        rows = (f'<td>{_text(k)}</td><td class="n">{w:.3g}</td>' for k, w in p.class_weights.items())
-        body += "<h3>Class weights</h3>" + _table(("Class", "Weight"), rows, label="Class weights", numbers=(1,))
-    return _section("How it was made", "The test part took no part in any choice below.", body)
-
-
-def _chosen_from(ranking: Ranking) -> str:
-    rows = (
-        f"<td>{_text(r.model)}{' (taken)' if r.model == ranking.choice else ''}</td><td>{_bar(r.accuracy)}</td>"
-        f'<td class="n">{r.log_loss:.3f}</td><td class="n">{r.logme:.3f}</td><td>{_bar(r.neighbours)}</td>'
-        for r in ranking.rows
-    )
-    head = ("Pre-trained model", "Accuracy", "Log loss", "LogME", "Nearest neighbours")
-    note = (
-        f"Cross-validated on {ranking.n:,} training examples. The cheapest was taken of those whose log loss is within "
-        "one standard error of the lowest."
-    )
-    others = [f"not tried: {_text(u.model)} ({_text(u.why)})" for u in ranking.untried]
-    said = "".join(f"<li>{line}</li>" for line in (*map(_text, ranking.warnings), *others))
-    table = _table(head, rows, label="Pre-trained models", numbers=(2, 3))
-    return f'<h3>Chosen from</h3><p class="small">{note}</p>{table}' + (f"<ul>{said}</ul>" if said else "")
-
-
-def _section(title: str, note: str, body: str) -> str:
-    first = f'<p class="note">{note}</p>' if note else ""
-    return f"<section><h2>{title}</h2>{first}{body}</section>\n"
-
-
-def _calm(words: str) -> str:
-    return f'<p class="calm">{words}</p>'
-
-
-def _table(head: Sequence[str], rows: Iterable[str], *, label: str, numbers: tuple[int, ...] = ()) -> str:
-    """A table in a box of its own that scrolls; `head` and each row are HTML already."""
-    top = "".join(f'<th scope="col"{" class=n" if i in numbers else ""}>{name}</th>' for i, name in enumerate(head))
-    body = "".join(f"<tr>{row}</tr>" for row in rows)
-    return (
-        f'<div class="scroll" role="region" tabindex="0" aria-label="{label}"><table>'
-        f"<thead><tr>{top}</tr></thead><tbody>{body}</tbody></table></div>"
-    )
+    return section("Found in the data", left_out, body)

@@ -11,8 +11,9 @@ from typing import Any, Literal
 from headstart.errors import ModelError
 from headstart.pretrained import catalog, hub
 from headstart.pretrained.weights import NAMES, file_sha256, verify, weights_in
+from headstart.progress import Progress
 
-Form = Literal["timm", "torchvision", "keras", "onnx", "transformers"]
+Form = Literal["timm", "torchvision", "keras", "onnx", "transformers", "headstart"]
 
 _FORMS: dict[str, Form] = {
     ".safetensors": "timm",
@@ -32,21 +33,21 @@ class Found:
 
     name: str
     form: Form
-    path: Path  # the file; transformers: the folder
+    path: Path  # the file; transformers and headstart: the folder
     architecture: str = ""  # timm's name; empty: the file says, or its name does
-    config: dict[str, Any] = field(default_factory=dict)  # what a hub-style config.json beside the weights says
+    config: dict[str, Any] = field(default_factory=dict)  # what config.json (or headstart.json) beside the weights says
     licence: str = ""
 
 
-def find(name: str) -> Found:
-    """Weights by catalog name, folder, file, ARCHITECTURE=FILE, or hub name.
+def find(name: str, *, progress: Progress | None = None) -> Found:
+    """Weights by catalog name, folder, file, ARCHITECTURE=FILE, or hub name; `progress` is told of a download.
 
     Raises:
         ModelError: nothing of that name, not on this machine and not to be fetched, or not the pinned file.
     """
     card = catalog.find(name)
     if card is not None:
-        return _packaged(card) if card.package else _in_folder(hub.fetch(card.repo, sha256=card.sha256), card=card)
+        return _packaged(card) if card.package else _in_folder(hub.pull(card, progress=progress), card=card)
     architecture, _, file = name.rpartition("=")
     path = Path(file).expanduser()
     if path.is_dir():
@@ -57,7 +58,7 @@ def find(name: str) -> Found:
         raise ModelError(
             "no such file or folder", where=file, fix="headstart fit saves a model, headstart models lists more"
         )
-    return _in_folder(hub.fetch(name if "/" in name else f"timm/{name}"), name=name)
+    return _in_folder(hub.fetch(name if "/" in name else f"timm/{name}", progress=progress), name=name)
 
 
 def _packaged(card: catalog.Card) -> Found:
@@ -71,22 +72,30 @@ def _packaged(card: catalog.Card) -> Found:
 
 
 def _in_folder(folder: Path, *, name: str = "", card: catalog.Card | None = None) -> Found:
-    """A hub-style folder: timm's (config.json with `architecture`) or transformers' (with `model_type`)."""
+    """One that `fit` saved, or hub-style: timm's (config.json with `architecture`), transformers' (`model_type`)."""
+    if (folder / "headstart.json").exists():
+        return Found(folder.resolve().name, "headstart", folder, config=_json(folder / "headstart.json"))
     config_file, weights = folder / "config.json", weights_in(folder)
     if weights is None or not config_file.exists():
         missing = f"no {NAMES[0]}" if config_file.exists() else "no config.json"
         raise ModelError(missing, where=str(folder), fix="a model folder has both")
-    try:
-        config = json.loads(config_file.read_text(encoding="utf-8"))
-        timms, transformers = "architecture" in config, "model_type" in config
-    except (ValueError, TypeError) as error:
-        raise ModelError(f"not JSON: {error}", where=str(config_file)) from None
+    config = _json(config_file)
     name, licence = (card.name, card.licence) if card else (name or folder.name, "")
-    if timms:
+    if "architecture" in config:
         return Found(name, "timm", weights, config["architecture"], config, licence)
-    if transformers:
+    if "model_type" in config:
         return Found(name, "transformers", folder, config=config, licence=licence)
     raise ModelError("neither timm's nor transformers' config.json", where=str(config_file))
+
+
+def _json(file: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ModelError(f"not JSON: {error}", where=str(file)) from None
+    if not isinstance(content, dict):
+        raise ModelError(f"not a JSON object but {type(content).__name__}", where=str(file))
+    return content
 
 
 def _in_file(path: Path, architecture: str) -> Found:

@@ -27,7 +27,8 @@ _PREPARATION: dict[str, Any] = {  # values 0 to 255 less the mean of each colour
     "std": [1 / 255] * 3,
     "input_size": [3, 224, 224],
     "interpolation": "bilinear",
-    "crop_pct": 1.0,  # Keras squashes an image to 224 x 224; here its longer side is cut, as for other models
+    "crop_pct": 1.0,
+    "crop_mode": "squash",  # Keras's load_img(..., target_size=(224, 224)) does not keep an image's shape
 }
 
 

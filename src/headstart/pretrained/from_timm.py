@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import torch
 from safetensors import SafetensorError
@@ -18,7 +18,7 @@ from headstart.errors import ModelError
 from headstart.pretrained.torchvision_operators import declare_missing
 from headstart.pretrained.translated import FIRST_STRIDE, NO_FULLY_CONNECTED, Translated
 from headstart.pretrained.weights import open_torch_file
-from headstart.values import ImagePreparation
+from headstart.values import CropMode, ImagePreparation
 
 declare_missing()
 import timm  # noqa: E402  (needs the operators first)
@@ -72,12 +72,17 @@ def describe(weights: Translated, *, target: Path) -> dict[str, Any]:
     model.load_state_dict(headless)
     save_file({k: v.contiguous() for k, v in headless.items()}, target / "model.safetensors")
     data = timm.data.config.resolve_data_config({}, model=model)
+    if data["crop_mode"] not in get_args(CropMode):
+        raise ModelError(
+            f"images are cut in a way that is not known: crop_mode {data['crop_mode']!r}", where=architecture
+        )
     preparation = ImagePreparation(
         size=tuple(data["input_size"][1:]),
         crop=float(data["crop_pct"]),
         interpolation=data["interpolation"],
         mean=_three(data["mean"]),
         std=_three(data["std"]),
+        crop_mode=data["crop_mode"],
     )
     hidden = None if NO_FULLY_CONNECTED in weights.changes else getattr(model, "head_hidden_size", None)
     width = int(hidden or model.num_features)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 import re
 import shutil
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -22,8 +23,9 @@ from headstart.errors import ModelError
 from headstart.pretrained import catalog
 from headstart.pretrained.hub_errors import folder_name, nearest, no_room, other_weights, plain_errors
 from headstart.pretrained.weights import NAMES, TOKENIZERS, file_sha256, is_whole, weights_in
+from headstart.progress import Bars, Progress, Silent
 
-Told = Callable[[int, int], None]  # bytes there, bytes in all
+Told = Callable[[int], None]  # how many bytes are there
 
 _BESIDE = (  # by full name, so nothing else comes: no code, no other folder
     "config.json",
@@ -42,13 +44,13 @@ _PARTIAL_CONTENT = 206
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
-def fetch(repo: str, *, sha256: str = "", progress: Told | None = None) -> Path:
+def fetch(repo: str, *, sha256: str = "", progress: Progress | None = None) -> Path:
     """The folder of a model of the hub. No network where the whole model is on this machine.
 
     Args:
         repo: organisation/name.
         sha256: the only weights that are accepted; without it, those that the hub announces.
-        progress: told of the weights' bytes; without it, the client's bar shows on a terminal.
+        progress: told of the weights' bytes in a step "fetch"; without it, a bar shows on a terminal.
 
     Raises:
         ModelError: not here and not to be had (offline, missing, gated, too large, cut short), or not those weights.
@@ -73,7 +75,7 @@ def fetch(repo: str, *, sha256: str = "", progress: Told | None = None) -> Path:
     return folder
 
 
-def pull(card: catalog.Card, *, progress: Told | None = None) -> Path:
+def pull(card: catalog.Card, *, progress: Progress | None = None) -> Path:
     """Fetch a model of the catalog, so that it can be used without a network later.
 
     Raises:
@@ -135,7 +137,7 @@ def _announced(repo: str) -> tuple[str, dict[str, Any]]:
     return str(info.sha), files
 
 
-def _download_weights(repo: str, commit: str, file: str, sha256: str, size: int, progress: Told | None) -> None:
+def _download_weights(repo: str, commit: str, file: str, sha256: str, size: int, progress: Progress | None) -> None:
     """Put the weights where the client looks for them, going on with what an earlier run left.
 
     Raises:
@@ -155,8 +157,8 @@ def _download_weights(repo: str, commit: str, file: str, sha256: str, size: int,
             return
         if partial.exists() and partial.stat().st_size > size:
             partial.unlink()
-        with _bar(repo, size, progress) as told:
-            _go_on(hf_hub_url(repo, file, revision=commit), partial, size, told)
+        with _shown(progress).step("fetch", size, unit="bytes") as advance:
+            _go_on(hf_hub_url(repo, file, revision=commit), partial, size, _absolute(advance))
         found = file_sha256(partial)
         if found != sha256:
             partial.unlink()
@@ -195,7 +197,7 @@ def _append(url: str, partial: Path, start: int, size: int, told: Told) -> None:
         with partial.open("ab" if answer.status_code == _PARTIAL_CONTENT else "wb") as file:
             for chunk in answer.iter_bytes():
                 file.write(chunk)
-                told(file.tell(), size)
+                told(file.tell())
                 if file.tell() > size:
                     return  # not the file that was announced: the hash will say so
 
@@ -235,19 +237,22 @@ def _quiet() -> Iterator[None]:
             enable_progress_bars()
 
 
-@contextmanager
-def _bar(repo: str, size: int, progress: Told | None) -> Iterator[Told]:
-    """Who is told of the weights' bytes: the caller, else a bar on a terminal."""
-    if progress is not None:
-        yield progress
-        return
+def _shown(progress: Progress | None) -> Progress:
+    """Who is told of the weights' bytes: the caller's own, else bars on a terminal; nobody by the user's setting."""
     from huggingface_hub import constants
-    from tqdm.auto import tqdm
 
-    hidden = constants.HF_HUB_DISABLE_PROGRESS_BARS or None  # None: only on a terminal
-    with tqdm(desc=repo, total=size, unit="B", unit_scale=True, disable=hidden) as bar:
+    if constants.HF_HUB_DISABLE_PROGRESS_BARS or (progress is None and not sys.stderr.isatty()):
+        return Silent()
+    return progress or Bars()
 
-        def told(done: int, _: int) -> None:
-            bar.update(done - bar.n)
 
-        yield told
+def _absolute(advance: Callable[[int], None]) -> Told:
+    """Takes how many bytes are there (fewer than before, where the hub began again), and tells how many came."""
+    there = 0
+
+    def told(now: int) -> None:
+        nonlocal there
+        advance(now - there)
+        there = now
+
+    return told

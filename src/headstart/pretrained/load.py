@@ -10,32 +10,39 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Callable
-from dataclasses import asdict
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
-
-import numpy as np
 
 from headstart.errors import ModelError
 from headstart.places import as_json, cache_folder, temporary_beside, write_whole
 from headstart.pretrained.find import Found, find
 from headstart.pretrained.weights import NAMES, RawTensor, file_sha256, raw_tensors, tensors_hash
+from headstart.progress import Progress, Silent
 from headstart.values import Backbone, Classifier, ImagePreparation, Kind, TextPreparation
 
-_DESCRIPTION = 4  # raise when the description's form changes
+_DESCRIPTION = 5  # raise when the description's form changes
 Head = Literal["", "classes", "spans", "new spans"]  # which head the module has: none, a classifier, a reader's
 _LIBRARY = {"timm": "timm", "torchvision": "timm", "keras": "timm", "onnx": "openvino", "transformers": "transformers"}
 
 
-def load(name: str, *, kind: Kind) -> Backbone:
+def load(name: str, *, kind: Kind, progress: Progress | None = None) -> Backbone:
     """Open a backbone by catalog name, hub name, folder, file or ARCHITECTURE=FILE.
+
+    Args:
+        name: which.
+        kind: of the data that it is for.
+        progress: told of a step "fetch", where the hub is asked for the weights, and then of one "open". Without it,
+            the first shows on a terminal all the same.
 
     Raises:
         ModelError: unknown, not on this machine, damaged, or made for another kind of data.
     """
-    backbone, _ = _open(find(name))
+    found = find(name, progress=progress)
+    with (progress or Silent()).step("open"):
+        backbone, _ = _open(found)
     if backbone.kind != kind:
         raise ModelError(f"{name} is a model for {backbone.kind}s, the data are {kind}s", where="--model")
     return backbone
@@ -48,13 +55,13 @@ def load_classifier(name: str) -> tuple[Backbone, Classifier]:
         ModelError: as `load`; or the weights have no classifier.
     """
     found = find(name)
-    backbone, classifier = _open(found, with_head=True)
-    if classifier is None and _reads(found):
+    if _reads(_unsaved(found)):
         raise ModelError(
             f"{found.name} finds answers in texts; it has no classes",
             where=name,
             fix=f"headstart answer {name} QUESTION --context FILE, or headstart.load_reader",
         )
+    backbone, classifier = _open(found, with_head=True)
     if classifier is None:
         raise ModelError(
             f"{found.name} has no classes of its own: its weights have no classifier",
@@ -75,7 +82,7 @@ def load_reader(name: str, *, new_head: bool = False) -> Backbone:
     Raises:
         ModelError: as `load`; or it is no such model.
     """
-    found = find(name)
+    found = _unsaved(find(name))
     if new_head and found.form == "transformers":
         return _described(found, head="new spans")[0]
     if not _reads(found):
@@ -93,11 +100,7 @@ def answers_questions(name: str) -> bool:
     Raises:
         ModelError: as `load`, where there is nothing of that name.
     """
-    folder = Path(name)
-    if not (folder / "headstart.json").exists():
-        return _reads(find(name))
-    config = folder / "config.json"  # saved here; what was made of an ONNX file has none
-    return config.exists() and "ForQuestionAnswering" in config.read_text(encoding="utf-8")
+    return _reads(_unsaved(find(name)))
 
 
 def _reads(found: Found) -> bool:
@@ -105,14 +108,23 @@ def _reads(found: Found) -> bool:
     return found.form == "transformers" and any("ForQuestionAnswering" in str(name) for name in named)
 
 
+def _unsaved(found: Found) -> Found:
+    """A reader that was saved here is a folder of transformers', with more beside it."""
+    config = found.path / "config.json"
+    if found.form != "headstart" or not config.exists():
+        return found
+    told = json.loads(config.read_text(encoding="utf-8"))
+    return replace(found, form="transformers", config=told) if "model_type" in told else found
+
+
 def _open(found: Found, *, with_head: bool = False) -> tuple[Backbone, Classifier | None]:
+    if found.form == "headstart":
+        return _saved(found)
     another = with_head and found.form == "transformers"  # there a classifier is a module of its own
     backbone, told, home = _described(found, head="classes" if another else "")
     if not with_head or told["classes"] is None:
         return backbone, None
-    tensors = raw_tensors(home / "head.safetensors")
-    weight, bias = (np.frombuffer(tensors[part].data, "<f4") for part in ("weight", "bias"))
-    return backbone, Classifier(tuple(told["classes"]), weight.reshape(len(bias), -1), bias)
+    return backbone, _classifier(home / "head.safetensors", told["classes"])
 
 
 def _described(found: Found, *, head: Head) -> tuple[Backbone, dict[str, Any], Path]:
@@ -122,10 +134,32 @@ def _described(found: Found, *, head: Head) -> tuple[Backbone, dict[str, Any], P
         _keep(home, found, head=head)
     told = json.loads((home / "backbone.json").read_text(encoding="utf-8"))
     weights = _weights(found, home, told)
-    return _backbone({**told, "name": found.name, "licence": found.licence}, weights), told, home
+    return rebuilt({**told, "name": found.name, "licence": found.licence}, weights), told, home
 
 
-def _backbone(told: dict[str, Any], weights: Path, *, tokenizer: str | None = None) -> Backbone:
+def _saved(found: Found) -> tuple[Backbone, Classifier]:
+    """The backbone of a folder that `fit` saved, just as it was used there, and its head."""
+    try:
+        backbone, head = reopen(found.path, found.config["backbone"]), found.config["head"]
+        classifier = _classifier(found.path / head["file"], found.config["classes"], prefix=head["prefix"])
+    except (ValueError, KeyError, TypeError, OSError) as error:
+        raise ModelError(
+            f"damaged, or saved by another version of headstart: {type(error).__name__} {error}",
+            where=str(found.path),
+            fix="save or copy it again",
+        ) from None
+    return replace(backbone, name=found.name), classifier
+
+
+def _classifier(file: Path, classes: Sequence[str], *, prefix: str = "") -> Classifier:
+    import numpy as np  # not with the list of models
+
+    tensors = raw_tensors(file)
+    weight, bias = (np.frombuffer(tensors[prefix + part].data, "<f4") for part in ("weight", "bias"))
+    return Classifier(tuple(classes), weight.reshape(len(bias), -1), bias)
+
+
+def rebuilt(told: dict[str, Any], weights: Path, *, tokenizer: str | None = None) -> Backbone:
     """From a description. Texts: the tokenizer is in it, or handed in."""
     preparation: ImagePreparation | TextPreparation
     if told["kind"] == "image":
@@ -218,7 +252,7 @@ def reopen(folder: Path, told: dict[str, Any]) -> Backbone:
     if not weights.exists() or backbone_hash(weights, tensors, told["config"]) != told["weights_hash"]:
         raise ModelError("the weights are not those that were saved", where=str(weights), fix="save or copy it again")
     tokenizer = (folder / "tokenizer.json").read_text(encoding="utf-8") if told["kind"] == "text" else None
-    return _backbone(told, weights, tokenizer=tokenizer)
+    return rebuilt(told, weights, tokenizer=tokenizer)
 
 
 def without_head(tensors: dict[str, RawTensor], config: dict[str, Any]) -> dict[str, RawTensor]:

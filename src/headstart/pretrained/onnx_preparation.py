@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
-from typing import Any
+from typing import Any, cast, get_args
 
 from headstart.errors import ModelError
-from headstart.values import ImagePreparation
+from headstart.values import CropMode, ImagePreparation
 
 _FILTERS = {0: "nearest", 1: "lanczos", 2: "bilinear", 3: "bicubic"}  # Pillow's numbers, which transformers writes
+_CONVNEXT_SQUASHES = 384  # pixels, from where transformers' ConvNeXt keeps the whole image
 
 
 def read_preparation(folder: Path) -> tuple[ImagePreparation, dict[str, Any]]:
@@ -59,40 +61,77 @@ def _json(path: Path) -> dict[str, Any]:
 
 def _timm(content: dict[str, Any]) -> ImagePreparation:
     settings = content["pretrained_cfg"]
-    if settings.get("crop_mode", "center") != "center":
-        raise ValueError(f"crop_mode {settings['crop_mode']!r}; headstart cuts the centre")
     channels, height, width = settings["input_size"]
     if channels != 3:
         raise ValueError(f"{channels} channels, not 3")
-    return _made((height, width), settings["crop_pct"], settings["interpolation"], settings["mean"], settings["std"])
+    colours = (settings["mean"], settings["std"])
+    mode = settings.get("crop_mode") or "center"
+    return _made((height, width), settings["crop_pct"], mode, settings["interpolation"], colours)
 
 
 def _transformers(content: dict[str, Any]) -> ImagePreparation:
-    if not content.get("do_resize", True) or not content.get("do_rescale", True):
-        raise ValueError("do_resize or do_rescale is off")
+    off = [name for name in ("do_resize", "do_rescale") if not content.get(name, True)]
+    on = [name for name in ("do_pad", "do_flip_channel_order", "rescale_offset") if content.get(name)]
+    if off or on:
+        raise ValueError(f"{(off or on)[0]} is {'off' if off else 'on'}")
     if abs(float(content.get("rescale_factor", 1 / 255)) * 255 - 1) > 1e-3:
         raise ValueError(f"rescale_factor {content['rescale_factor']}, not 1/255")
-    size = content["size"]
-    shortest = size.get("shortest_edge") if isinstance(size, dict) else None
-    if shortest is None:
-        raise ValueError(f"size {size} squeezes images; headstart keeps their shape (size with shortest_edge)")
-    if content.get("do_center_crop"):
-        side = content["crop_size"]
-        cut = (side["height"], side["width"]) if isinstance(side, dict) else (side, side)
-        crop = min(cut) / shortest
-    elif "crop_pct" in content:  # ConvNeXt's: the size is that of the cut
-        cut, crop = (shortest, shortest), content["crop_pct"]
-    else:
-        raise ValueError("no centre crop, so images of any shape")
+    mode, resized, cut = _resized_and_cut(content)
     plain = not content.get("do_normalize", True)
-    mean, std = ([0, 0, 0], [1, 1, 1]) if plain else (content["image_mean"], content["image_std"])
-    return _made(cut, crop, _FILTERS[content["resample"]], mean, std)
+    colours = ([0, 0, 0], [1, 1, 1]) if plain else (content["image_mean"], content["image_std"])
+    return _made(cut, _share(cut, resized), mode, _FILTERS[content["resample"]], colours)
 
 
-def _made(size: tuple[int, int], crop: float, interpolation: str, mean: Any, std: Any) -> ImagePreparation:
+def _resized_and_cut(content: dict[str, Any]) -> tuple[str, tuple[int, int], tuple[int, int]]:
+    """The crop mode, and (height, width) before and after the cut (mode "center": of the shorter side before it)."""
+    size, share = content["size"], content.get("crop_pct")
+    cut = _sides(content["crop_size"]) if content.get("do_center_crop") else None
+    if not isinstance(size, dict):
+        raise ValueError(f"size {size}: of both sides or of the shorter one?")
+    if {"height", "width"} <= size.keys() and share is None:
+        return "squash", _sides(size), cut or _sides(size)
+    if set(size) != {"shortest_edge"} or "Levit" in _processor(content):  # Levit's resizes to more than it says
+        raise ValueError(f"size {size}")
+    side = size["shortest_edge"]
+    if share is not None and cut is None:  # ConvNeXt's: large images are squashed
+        if side >= _CONVNEXT_SQUASHES:
+            return "squash", (side, side), (side, side)
+        cut = (side, side)
+    if cut is None or cut[0] != cut[1]:
+        raise ValueError("no centre crop to a square, so images of any shape")
+    side = int(side / (share or 1))
+    return "center", (side, side), cut
+
+
+def _processor(content: dict[str, Any]) -> str:
+    return str(content.get("image_processor_type") or content.get("feature_extractor_type"))
+
+
+def _sides(size: Any) -> tuple[int, int]:
+    """(height, width) of {"height", "width"} or of one number for both."""
+    return (int(size["height"]), int(size["width"])) if isinstance(size, dict) else (int(size), int(size))
+
+
+def _share(cut: tuple[int, int], resized: tuple[int, int]) -> float:
+    """What a side of the cut is divided by, and rounded down, to give the size before it."""
+    share = cut[0] / resized[0]
+    for crop in (share, math.nextafter(share, 0)):  # 224 / (224 / 354) is a little less than 354
+        if all(math.floor(small / crop) == large for small, large in zip(cut, resized, strict=True)):
+            return crop
+    raise ValueError(f"{cut} cut out of {resized}, another share of each side")
+
+
+def _made(
+    size: tuple[int, int], crop: float, mode: str, interpolation: str, colours: tuple[Any, Any]
+) -> ImagePreparation:
+    if mode not in get_args(CropMode):
+        raise ValueError(f"crop_mode {mode!r}")
     if interpolation not in _FILTERS.values():
         raise ValueError(f"interpolation {interpolation!r}")
     if not 0 < crop <= 1:
         raise ValueError(f"a crop of {crop:g} of the side")
-    (r, g, b), (x, y, z) = map(float, mean), map(float, std)
-    return ImagePreparation((int(size[0]), int(size[1])), float(crop), interpolation, (r, g, b), (x, y, z))
+    (r, g, b), (x, y, z) = (map(float, values) for values in colours)
+    height, width = size
+    return ImagePreparation(
+        (int(height), int(width)), float(crop), interpolation, (r, g, b), (x, y, z), cast("CropMode", mode)
+    )

@@ -76,15 +76,23 @@ encoder = ov.Core().compile_model(ov.Model([features], graph.get_parameters()), 
 head = load_file("{folder}/head.safetensors")
 classes = json.load(open("{folder}/headstart.json", encoding="utf-8"))["classes"]
 photo = Image.open("photo.jpg").convert("RGB")
-scale, height, width = {side} / min(photo.size), {height}, {width}
-photo = photo.resize((int(photo.width * scale), int(photo.height * scale)), Image.Resampling.{filter})
-left, top = round((photo.width - width) / 2), round((photo.height - height) / 2)
-photo = photo.crop((left, top, left + width, top + height))
+{prepare}
 pixels = (np.asarray(photo, np.float32) / 255 - {mean}) / {std}
 logits = encoder(pixels.transpose(2, 0, 1)[None].astype(np.float32))[0][0] @ head["weight"].T + head["bias"]
 probabilities = np.exp(logits - logits.max()) / np.exp(logits - logits.max()).sum()
 print(classes[probabilities.argmax()], float(probabilities.max()))
 """
+
+_SHORT_SIDE = """short = min(photo.size)
+photo = photo.resize(({side} * photo.width // short, {side} * photo.height // short), Image.Resampling.{filter})"""
+_SCALED = """scale = {which}({width} / photo.width, {height} / photo.height)
+photo = photo.resize((round(photo.width * scale), round(photo.height * scale)), Image.Resampling.{filter})"""
+_SQUASHED = """photo = photo.resize(({width}, {height}), Image.Resampling.{filter})"""
+_CUT = """left, top = round((photo.width - {width}) / 2), round((photo.height - {height}) / 2)
+photo = photo.crop((left, top, left + {width}, top + {height}))"""
+_FRAMED = """frame = Image.new("RGB", ({width}, {height}), {colour})
+frame.paste(photo, (({width} - photo.width) // 2, ({height} - photo.height) // 2))
+photo = frame"""
 
 
 def plain_code(backbone: Backbone, folder: str) -> str:
@@ -111,14 +119,26 @@ def plain_code(backbone: Backbone, folder: str) -> str:
 
 
 def _onnx(backbone: Backbone, preparation: ImagePreparation, name: str) -> str:
-    height, width = preparation.size
     return _ONNX.format(
         folder=name,
         features=backbone.config["features"],
-        side=math.floor(min(height, width) / preparation.crop),
-        height=height,
-        width=width,
-        filter=preparation.interpolation.upper(),
+        prepare=_prepare(preparation),
         mean=list(preparation.mean),
         std=list(preparation.std),
     ).strip()
+
+
+def _prepare(preparation: ImagePreparation) -> str:
+    """What `data.images.prepare` does, in Pillow's words."""
+    size, mode, filter_ = preparation.size, preparation.crop_mode, preparation.interpolation.upper()
+    height, width = (math.floor(side / preparation.crop) for side in size)
+    if mode == "squash":
+        resize = _SQUASHED.format(width=width, height=height, filter=filter_)
+    elif mode == "center" and height == width:
+        resize = _SHORT_SIDE.format(side=width, filter=filter_)
+    else:
+        which = "min" if mode == "border" else "max"
+        resize = _SCALED.format(which=which, width=width, height=height, filter=filter_)
+    colour = tuple(round(255 * value) for value in preparation.mean)
+    cut = (_FRAMED if mode == "border" else _CUT).format(height=size[0], width=size[1], colour=colour)
+    return resize if mode == "squash" and preparation.crop == 1 else f"{resize}\n{cut}"

@@ -11,11 +11,10 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from headstart.errors import ModelError
 
 if TYPE_CHECKING:
+    import numpy as np
     import torch
 
 
@@ -125,6 +124,8 @@ def write_tensors(path: Path, tensors: dict[str, RawTensor]) -> None:
 
 def raw(array: np.ndarray) -> RawTensor:
     """A float32 array as a RawTensor."""
+    import numpy as np
+
     return RawTensor("F32", list(array.shape), np.ascontiguousarray(array, dtype="<f4").tobytes())
 
 

@@ -1,0 +1,164 @@
+"""The part of a backbone that is trained, for each depth that may be tried, always starting from its own weights."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from torch import nn
+
+from headstart.adapt.cut import cut
+from headstart.adapt.feeds import Feed, Pixels, Stored, Texts
+from headstart.data.views import Views
+from headstart.encode import encode_views
+from headstart.places import cache_folder
+from headstart.values import Backbone, ImagePreparation, Trainable
+
+VIEWS = 4  # of each image, the plain one among them
+_DISK = 2 * 2**30  # bytes of stored activations, at most
+_DISK_SHARE = 0.25  # of what is free
+
+
+@dataclass(frozen=True)
+class Body:
+    """What is trained at one depth, and how it is fed."""
+
+    module: nn.Module  # inputs of the feeds -> features
+    groups: list[list[nn.Parameter]]  # trained, from the input up
+    plain: Feed  # all examples, as the model will be asked about them
+    varied: Callable[[], Feed] | None  # another view of each example in each epoch; None: there are no views of texts
+    stored: bool  # the trunk was run once; else the whole model runs in each step
+    dropout: bool = False  # the module drops out what it was trained to drop; not where batch norms would move with it
+
+
+class Bodies(Protocol):
+    """Bodies of one backbone over one set of examples."""
+
+    @property
+    def depths(self) -> int:
+        """Groups of parameters that there are."""
+        ...
+
+    def at(self, depth: int) -> Body:
+        """With `depth` groups trained, counted from the top; weights as they were at the start."""
+        ...
+
+
+class _Weights:
+    """The module's weights as they were, to start from again."""
+
+    def __init__(self, trainable: Trainable) -> None:
+        self._module: nn.Module = trainable.module
+        self._first = {name: tensor.detach().clone() for name, tensor in self._module.state_dict().items()}
+
+    def reset(self) -> None:
+        with torch.no_grad():
+            for name, tensor in self._module.state_dict().items():
+                tensor.copy_(self._first[name])
+
+    def trained(self, groups: Sequence[Sequence[str]]) -> list[list[nn.Parameter]]:
+        return [[self._module.get_parameter(name) for name in group] for group in groups]
+
+
+class TextBodies:
+    """Texts go through the whole model in each step: what is frozen below costs no backward pass."""
+
+    def __init__(self, trainable: Trainable, texts: Texts) -> None:
+        self._trainable, self._texts, self._weights = trainable, texts, _Weights(trainable)
+
+    @property
+    def depths(self) -> int:
+        return len(self._trainable.groups)
+
+    def at(self, depth: int) -> Body:
+        self._weights.reset()
+        groups = self._weights.trained(self._trainable.groups[-depth:])
+        return Body(self._trainable.module, groups, self._texts, None, stored=False, dropout=True)
+
+
+class ImageBodies:
+    """Below what is trained, a frozen trunk runs once for each view; its activations are kept in the store."""
+
+    def __init__(
+        self,
+        trainable: Trainable,
+        backbone: Backbone,
+        inputs: Sequence[Any],
+        digests: np.ndarray,
+        *,
+        mirror: Callable[[], bool],
+        precision: str | None = None,
+        half: bool = True,
+        advance: Callable[[int], None] = lambda _: None,
+    ) -> None:
+        if not isinstance(backbone.preparation, ImagePreparation):
+            raise TypeError("an image model has an ImagePreparation")
+        self._trainable, self._backbone, self._preparation = trainable, backbone, backbone.preparation
+        self._inputs, self._digests, self._weights = inputs, digests, _Weights(trainable)
+        self._mirror, self._precision, self._half, self._advance = mirror, precision, half, advance
+        self._made: dict[int, Body] = {}
+
+    @property
+    def depths(self) -> int:
+        return len(self._trainable.groups)
+
+    def at(self, depth: int) -> Body:
+        self._weights.reset()
+        if depth not in self._made:
+            self._made[depth] = self._body(depth)
+        return self._made[depth]
+
+    def _body(self, depth: int) -> Body:
+        groups = self._trainable.groups[-depth:]
+        trained = self._weights.trained(groups)
+        example = torch.zeros((2, 3, *self._preparation.size))
+        whole = depth >= self.depths
+        parts = None if whole else cut(self._trainable.module, example, {name for group in groups for name in group})
+        room = 0 if parts is None else affordable_views(len(self._inputs), math.prod(parts.shape))
+        if parts is None or room == 0:
+            pixels = Pixels(self._inputs, self._digests, self._preparation, Views(1))
+            return Body(self._trainable.module, trained, pixels, partial(self._pixels, pixels), stored=False)
+        trunk = _as_backbone(self._backbone, parts.trunk, math.prod(parts.shape), depth)
+        varied = partial(self._stored, trunk, parts.shape, room) if room > 1 else None
+        return Body(parts.suffix, trained, self._stored(trunk, parts.shape, 1), varied, stored=True)
+
+    def _pixels(self, plain: Pixels) -> Feed:
+        return replace(plain, views=Views(VIEWS, self._mirror()))
+
+    def _stored(self, trunk: Backbone, shape: tuple[int, ...], count: int) -> Feed:
+        activations = encode_views(
+            self._inputs,
+            self._digests,
+            trunk,
+            views=Views(count, self._mirror() if count > 1 else False),
+            precision=self._precision,
+            half=self._half,
+            advance=self._advance,
+        )
+        return Stored(activations, shape, np.arange(len(self._inputs)), count)
+
+
+def affordable_views(n: int, values: int) -> int:
+    """How many views of n examples the disk has room for, in half precision; 0: not even one."""
+    free = shutil.disk_usage(cache_folder()).free
+    room = min(_DISK, _DISK_SHARE * free)
+    return min(VIEWS, int(room // (2 * n * values)))
+
+
+def _as_backbone(backbone: Backbone, trunk: nn.Module, width: int, depth: int) -> Backbone:
+    """The trunk as a frozen backbone of its own, whose features are its activations."""
+    name = f"{backbone.weights_hash} below {depth} groups"
+    return replace(
+        backbone,
+        name=f"{backbone.name} below its top {depth}",
+        width=width,
+        weights_hash=hashlib.sha256(name.encode()).hexdigest(),
+        module=lambda: trunk,
+    )

@@ -1,0 +1,200 @@
+"""What training is fed with: batches of texts, of stored activations or of pixels, in an order that the seed says.
+
+An epoch's order is a function of the seed and the epoch's number, so a run that was killed goes on with the very batch
+that it would have had.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+
+from headstart.data.images import open_image, prepare, wanted_side
+from headstart.data.views import DETAIL, Views, view_of
+from headstart.encode import Activations
+from headstart.values import ImagePreparation, TextPreparation
+
+_POOL = 64  # batches that are sorted by length together
+_TOKENS = 8192  # padded tokens that go through the model at once; a longer batch goes in parts
+_CHARACTERS = 16  # characters a token, at most looked at
+_TOKENISED = 16_384  # texts at a time
+_DECODERS = 2
+
+Inputs = tuple[torch.Tensor, ...]
+Part = tuple[np.ndarray, Inputs]  # example numbers, and what goes into the model for them
+
+
+class Feed(Protocol):
+    """Examples that a model can be trained on or asked about."""
+
+    def __len__(self) -> int: ...
+
+    def take(self, rows: np.ndarray) -> Feed:
+        """Only these examples, numbered anew."""
+        ...
+
+    def batches(self, size: int, *, epoch: int, seed: int) -> list[np.ndarray]:
+        """Example numbers of each batch of an epoch."""
+        ...
+
+    def parts(self, batch: np.ndarray, *, epoch: int) -> Iterator[Part]:
+        """The batch as the model takes it, in as many parts as memory asks for."""
+        ...
+
+
+@dataclass(frozen=True)
+class Texts:
+    """Tokenised texts; each batch is padded to its own longest."""
+
+    ids: np.ndarray  # (tokens of all texts,) int32
+    starts: np.ndarray  # (n + 1,) int64
+    pad_id: int
+
+    def __len__(self) -> int:
+        return len(self.starts) - 1
+
+    @property
+    def lengths(self) -> np.ndarray:
+        return np.diff(self.starts)
+
+    def take(self, rows: np.ndarray) -> Texts:
+        kept = [self.ids[self.starts[row] : self.starts[row + 1]] for row in rows.tolist()]
+        starts = np.concatenate([[0], np.cumsum(self.lengths[rows])])
+        return Texts(np.concatenate(kept) if kept else self.ids[:0], starts.astype(np.int64), self.pad_id)
+
+    def batches(self, size: int, *, epoch: int, seed: int) -> list[np.ndarray]:
+        """Batches of texts of similar length: shuffled, then sorted within pools of 64 batches."""
+        rng = np.random.default_rng([seed, epoch])
+        order, lengths, made = rng.permutation(len(self)), self.lengths, []
+        for start in range(0, len(order), _POOL * size):
+            pool = order[start : start + _POOL * size]
+            pool = pool[np.argsort(lengths[pool], kind="stable")]
+            made += [pool[at : at + size] for at in range(0, len(pool), size)]
+        return [made[i] for i in rng.permutation(len(made))]
+
+    def parts(self, batch: np.ndarray, *, epoch: int) -> Iterator[Part]:
+        batch = batch[np.argsort(self.lengths[batch], kind="stable")]
+        while len(batch):
+            longest = int(self.lengths[batch[-1]])
+            size = max(1, _TOKENS // max(1, longest))
+            here, batch = batch[-size:], batch[:-size]
+            ids = np.full((len(here), longest), self.pad_id, dtype=np.int64)
+            mask = np.zeros((len(here), longest), dtype=np.int64)
+            for i, row in enumerate(here.tolist()):
+                tokens = self.ids[self.starts[row] : self.starts[row + 1]]
+                ids[i, : len(tokens)] = tokens
+                mask[i, : len(tokens)] = 1
+            yield here, (torch.from_numpy(ids), torch.from_numpy(mask))
+
+
+def tokenised(texts: Sequence[str], preparation: TextPreparation) -> Texts:
+    """Tokenise once; four bytes a token are kept."""
+    from tokenizers import Tokenizer
+
+    tokenizer = Tokenizer.from_str(preparation.tokenizer)
+    tokenizer.no_padding()
+    tokenizer.enable_truncation(preparation.max_length)
+    longest = preparation.max_length * _CHARACTERS
+    ids: list[np.ndarray] = []
+    for start in range(0, len(texts), _TOKENISED):
+        some = [str(text)[:longest] for text in texts[start : start + _TOKENISED]]
+        ids += [np.array(encoding.ids, dtype=np.int32) for encoding in tokenizer.encode_batch_fast(some)]
+    starts = np.concatenate([[0], np.cumsum([len(i) for i in ids])]).astype(np.int64)
+    return Texts(np.concatenate(ids) if ids else np.empty(0, np.int32), starts, preparation.pad_id)
+
+
+@dataclass(frozen=True)
+class Stored:
+    """Activations of a frozen trunk, from the store; another view of each image in each epoch."""
+
+    activations: Activations
+    shape: tuple[int, ...]
+    rows: np.ndarray  # (n,) which of the activations' examples these are
+    views: int  # 1: only the plain one
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def take(self, rows: np.ndarray) -> Stored:
+        return Stored(self.activations, self.shape, self.rows[rows], self.views)
+
+    def batches(self, size: int, *, epoch: int, seed: int) -> list[np.ndarray]:
+        return _shuffled(len(self), size, epoch, seed)
+
+    def parts(self, batch: np.ndarray, *, epoch: int) -> Iterator[Part]:
+        found = self.activations.rows(self.rows[batch], (self.rows[batch] + epoch) % self.views)
+        yield batch, (torch.from_numpy(found.astype(np.float32)).reshape(len(batch), *self.shape),)
+
+
+@dataclass(frozen=True)
+class Pixels:
+    """Images, opened anew in each epoch: for a model that is trained from its first layer on."""
+
+    inputs: Sequence[Any]
+    digests: np.ndarray
+    preparation: ImagePreparation
+    views: Views  # its count says how many different ones there are; 1: only the plain one
+
+    def __len__(self) -> int:
+        return len(self.inputs)
+
+    def take(self, rows: np.ndarray) -> Pixels:
+        return Pixels([self.inputs[row] for row in rows.tolist()], self.digests[rows], self.preparation, self.views)
+
+    def batches(self, size: int, *, epoch: int, seed: int) -> list[np.ndarray]:
+        return _shuffled(len(self), size, epoch, seed)
+
+    def parts(self, batch: np.ndarray, *, epoch: int) -> Iterator[Part]:
+        with ThreadPoolExecutor(_DECODERS) as pool:
+            pixels = np.stack(list(pool.map(lambda row: self._pixels(row, epoch), batch.tolist())))
+        yield batch, (normalised(pixels, self.preparation),)
+
+    def _pixels(self, row: int, epoch: int) -> np.ndarray:
+        side, number = wanted_side(self.preparation), (row + epoch) % self.views.count
+        if number == 0:
+            return prepare(open_image(self.inputs[row], near=side), self.preparation)
+        image = open_image(self.inputs[row], near=round(DETAIL * side))
+        return view_of(image, self.preparation, self.views, digest=self.digests[row], number=number)
+
+
+def normalised(pixels: np.ndarray, preparation: ImagePreparation) -> torch.Tensor:
+    """(n, h, w, 3) uint8 -> (n, 3, h, w) float32, channels last in memory."""
+    mean, std = (255 * torch.tensor(values).view(1, 3, 1, 1) for values in (preparation.mean, preparation.std))
+    return (torch.from_numpy(pixels).permute(0, 3, 1, 2).float() - mean) / std
+
+
+def ahead(feed: Feed, batches: Sequence[np.ndarray], *, epoch: int) -> Iterator[list[Part]]:
+    """The parts of each batch; the next batch is made while the model has this one."""
+
+    def made(batch: np.ndarray) -> list[Part]:
+        return list(feed.parts(batch, epoch=epoch))
+
+    with ThreadPoolExecutor(1) as pool:
+        waiting: deque[Future[list[Part]]] = deque()
+        try:
+            for batch in batches:
+                waiting.append(pool.submit(made, batch))
+                if len(waiting) > 1:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+def in_order(feed: Feed, size: int) -> Iterator[list[Part]]:
+    """Every example once, for a model that is asked; texts by length."""
+    lengths = getattr(feed, "lengths", None)
+    order = np.arange(len(feed)) if lengths is None else np.argsort(-lengths, kind="stable")
+    return ahead(feed, [order[at : at + size] for at in range(0, len(order), size)], epoch=0)
+
+
+def _shuffled(n: int, size: int, epoch: int, seed: int) -> list[np.ndarray]:
+    order = np.random.default_rng([seed, epoch]).permutation(n)
+    return [order[at : at + size] for at in range(0, n, size)]

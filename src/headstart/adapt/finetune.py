@@ -1,0 +1,225 @@
+"""Fine-tuning that earns its place: how deep and how fast, by measurement, and whether the probe is better left alone.
+
+All of it happens on the training part. A validation part of it is held out; short runs find depth and learning rate, a
+main run uses them, and only if it does better on the validation part than the probe, beyond noise, is it taken. Where
+the validation part is a good share of the examples, a last run learns from all of them by the same recipe.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from headstart.adapt.network import Classified
+from headstart.adapt.pace import full_run, learns_from_all, main_steps, pace
+from headstart.adapt.run import Runs
+from headstart.adapt.search import Trial, climb, spice
+from headstart.adapt.tune import Recipe
+from headstart.adapt.verdict import Judged, Verdict, judged, verdict
+from headstart.values import Head
+
+_VALIDATION = (500, 2000)  # examples, at least (or a quarter) and at most; in between a tenth
+_FOLDS = 4  # at least; the validation part is one of them
+_FOLDED = 1000  # examples up to which the other folds are run too, for the verdict
+_TESTED = 40  # steps of a range test
+
+
+@dataclass(frozen=True)
+class Probes:
+    """The probe, and what it would be without some of the examples."""
+
+    without: Callable[[np.ndarray], Head]  # rows to learn from -> the head
+    logits: Callable[[Head, np.ndarray], np.ndarray]  # head and rows -> (n, c)
+    on_all: Head
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """What came of it."""
+
+    verdict: Verdict
+    trials: tuple[Trial, ...]
+    recipe: Recipe
+    temperature: float
+    network: Classified | None  # trained, its weights in the backbone's module; None: the probe is kept
+    learned_from: int  # examples
+
+
+def finetune(
+    runs: Runs,
+    probes: Probes,
+    *,
+    folds: np.ndarray,
+    depths: Sequence[int],
+    rate: float,
+    images: bool,
+    insist: bool,
+    batch: int = 32,
+) -> Tuned | None:
+    """Search, train, judge; None where there is no time to try.
+
+    Args:
+        runs: on the training part.
+        probes: heads to start from and to compare with.
+        folds: (n,) from `validation_folds`; fold 0 is the validation part.
+        depths: groups that may be trained, from the top; deepest first.
+        rate: where the search begins.
+        images: whether there are other views of the inputs, and they can be mixed.
+        insist: take the tuned model whatever the verdict says.
+    """
+    learn, judge = np.flatnonzero(folds != 0), np.flatnonzero(folds == 0)
+    head = probes.without(learn)
+    again = len(folds) / len(learn) if learns_from_all(len(learn), len(judge)) else 0.0
+    scheme = _scheme(runs, head, learn, depths, again, Recipe(depths[0], rate, 1, batch))
+    if scheme is None:
+        return None
+    search = _Search(runs, head, learn, judge, (1 + again) * scheme.main * scheme.seconds)
+    best = None
+    if scheme.search:
+        best = climb([d for d in depths if d <= scheme.start.depth], start=scheme.start, attempt=search.attempt)
+        best = best and spice(best, images=images, attempt=search.attempt)
+    recipe = _main(runs, scheme, best, head, learn, again)
+    if best is not None and recipe == best.recipe:
+        results = search.results(best)
+    else:
+        results = runs.run("main", recipe, head=head, learn=learn, judge=judge)
+    compared = [_compare(runs, probes, head, results["logits"], judge)]
+    compared += _other_folds(runs, probes, scheme, recipe, folds, again)
+    found = verdict([probe for probe, _ in compared], [tuned for _, tuned in compared])
+    told = Tuned(found, tuple(search.trials), recipe, compared[0][1].temperature, None, 0)
+    if not (found.tuned_is_better or insist):
+        return told
+    if again and not runs.watch.over:
+        whole = replace(recipe, steps=round(again * recipe.steps))
+        everything, nothing = np.arange(len(folds)), np.arange(0)
+        results = runs.run("last", whole, head=probes.on_all, learn=everything, judge=nothing)
+        learn = everything
+    return replace(told, network=runs.network(recipe, head, results), learned_from=len(learn))
+
+
+@dataclass
+class _Search:
+    """Short runs from one head, judged on the validation part; the best one's weights are kept."""
+
+    runs: Runs
+    head: Head
+    learn: np.ndarray
+    judge: np.ndarray
+    reserve: float  # seconds that what follows will take
+    trials: list[Trial] = field(default_factory=list)
+
+    def attempt(self, recipe: Recipe) -> Trial | None:
+        watch, name = self.runs.watch, _name(recipe)
+        if not self.runs.journal.once(
+            f"{name}-in-time", lambda: not watch.stopped and (not self.trials or watch.left() > self.reserve)
+        ):
+            return None
+        results = self._run(recipe)
+        if int(results["steps"]) < recipe.steps:  # cut short: not to be compared
+            return None
+        found = judged(results["logits"], self.runs.y[self.judge])
+        trial = Trial(recipe, found.log_loss, found.accuracy)
+        self.trials.append(trial)
+        for beaten in sorted(self.trials, key=lambda t: t.log_loss)[1:]:
+            self.runs.journal.forget_weights(_name(beaten.recipe))
+        return trial
+
+    def results(self, trial: Trial) -> dict[str, np.ndarray]:
+        return self._run(trial.recipe)
+
+    def _run(self, recipe: Recipe) -> dict[str, np.ndarray]:
+        return self.runs.run(_name(recipe), recipe, head=self.head, learn=self.learn, judge=self.judge)
+
+
+def _name(recipe: Recipe) -> str:
+    return f"trial-{recipe.depth}-{recipe.rate:.2e}-{recipe.varied:d}-{recipe.mixup}-{recipe.smoothing}"
+
+
+def validation_folds(fold_of: Callable[[int], np.ndarray], n: int) -> np.ndarray:
+    """Folds of which one is the validation part.
+
+    Args:
+        fold_of: k to (n,) fold numbers below k.
+    """
+    fewest, most = _VALIDATION
+    return fold_of(max(_FOLDS, round(n / min(most, max(fewest, n / 10)))))
+
+
+@dataclass(frozen=True)
+class _Scheme:
+    """Where the search begins and how long runs are."""
+
+    start: Recipe  # of a trial; without a search, of the main run
+    search: bool  # there is time for one; else a range test has found the rate
+    main: int  # steps of the main run, as far as can be foreseen
+    seconds: float  # a step
+
+
+def _scheme(
+    runs: Runs, head: Head, learn: np.ndarray, depths: Sequence[int], again: float, first: Recipe
+) -> _Scheme | None:
+    """Decided once, since a machine is never twice as fast."""
+
+    def decide() -> dict[str, Any] | None:
+        for depth in depths:
+            recipe = replace(first, depth=depth)
+            seconds = runs.seconds_a_step(recipe, head, learn)
+            left = runs.watch.left()
+            found = pace(len(learn), batch=first.batch, seconds_a_step=seconds, left=left, again=again)
+            if found is not None and found.trial:
+                return asdict(_Scheme(replace(recipe, steps=found.trial), True, found.main, seconds))
+            if found is not None and found.main >= len(learn) / first.batch / 2:  # half an epoch, or try less depth
+                return asdict(_Scheme(replace(recipe, steps=found.main), False, found.main, seconds))
+        return None if found is None else asdict(_Scheme(replace(recipe, steps=found.main), False, found.main, seconds))
+
+    told = runs.journal.once("scheme", decide)
+    return None if told is None else _Scheme(**{**told, "start": Recipe(**told["start"])})
+
+
+def _main(runs: Runs, scheme: _Scheme, best: Trial | None, head: Head, learn: np.ndarray, again: float) -> Recipe:
+    """The recipe of the main run: that of the best trial, with as many steps as there is time for."""
+    recipe, full = scheme.start if best is None else best.recipe, full_run(len(learn), scheme.start.batch)
+
+    def decide() -> dict[str, Any]:
+        if best is None and recipe.steps > 4 * _TESTED and not runs.watch.over:
+            tested = replace(recipe, rate=recipe.rate, steps=_TESTED)
+            steepest = runs.range_tested(tested, head, learn)
+            rate = min(recipe.rate, steepest)
+        else:
+            rate = recipe.rate
+        if best is not None and (full <= recipe.steps or runs.watch.over):
+            return {"rate": rate, "steps": recipe.steps}
+        seconds = runs.seconds_a_step(recipe, head, learn)
+        steps = main_steps(full, seconds_a_step=seconds, left=runs.watch.left(), again=again)
+        return {"rate": rate, "steps": steps if best is None else max(recipe.steps, steps)}
+
+    return replace(recipe, **runs.journal.once("main", decide))
+
+
+def _compare(runs: Runs, probes: Probes, head: Head, logits: np.ndarray, judge: np.ndarray) -> tuple[Judged, Judged]:
+    y = runs.y[judge]
+    return judged(probes.logits(head, judge), y, temperature=1.0), judged(logits, y)
+
+
+def _other_folds(
+    runs: Runs, probes: Probes, scheme: _Scheme, recipe: Recipe, folds: np.ndarray, again: float
+) -> list[tuple[Judged, Judged]]:
+    """Where examples are few, the verdict is from all of them: each fold judged by a run that did not see it."""
+    made: list[tuple[Judged, Judged]] = []
+    if len(folds) > _FOLDED:
+        return made
+    needed = (1 + again) * recipe.steps * scheme.seconds
+    for k in range(1, int(folds.max()) + 1):
+        learn, judge = np.flatnonzero(folds != k), np.flatnonzero(folds == k)
+        in_time = runs.journal.once(f"fold-{k}-in-time", lambda: not runs.watch.stopped and runs.watch.left() > needed)
+        if not in_time or not len(judge):
+            break
+        head = probes.without(learn)
+        results = runs.run(f"fold-{k}", recipe, head=head, learn=learn, judge=judge)
+        if int(results["steps"]) < recipe.steps:
+            break
+        made.append(_compare(runs, probes, head, results["logits"], judge))
+    return made

@@ -1,0 +1,34 @@
+"""What fine-tuning is given, and what comes of it. Nothing here loads torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from headstart.adapt.basis import Basis
+from headstart.adapt.resume import Journal
+from headstart.values import Backbone, Dataset, Features, Head, Way
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A tuned model or, where `backbone` is None, why the probe is kept."""
+
+    why: str
+    how: Way  # "tune", "full", "lora", or "probe"
+    backbone: Backbone | None = None
+    head: Head | None = None  # its features_key is still the probe's
+    told: dict[str, Any] = field(default_factory=dict)  # for the report and --json
+    journal: Journal | None = None  # to be removed once the model is saved
+
+
+@dataclass(frozen=True)
+class TrainingPart:
+    """What `fit` knows when the probe is done."""
+
+    dataset: Dataset  # the training rows
+    features: Features  # of them
+    basis: Basis
+    head: Head
+    backbone: Backbone
+    seed: int

@@ -1,0 +1,55 @@
+"""How many steps there is time for, from what one step takes on this machine."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+_EXAMPLES = 30_000  # that a full run sees, about; between the fewest and the most epochs
+_FEWEST_EPOCHS, _MOST_EPOCHS = 3, 15
+_TRIALS = 4  # that a search does, about
+_TRIAL = 1 / 3  # steps of a trial, over those of the main run: shorter ones favour rates that are too low
+_LEAST_TRIAL = 60  # steps of one, unless a full run is shorter
+_LEAST_SEARCHED = 150  # steps of a main run from which searching for its recipe is worth the time
+_LEAST = 30  # steps of a main run: with fewer nothing is learned
+_MARGIN = 1.08  # what a step takes later, over what it took when it was measured
+_SMALL_VALIDATION = 0.12  # share of the training part from which a last run learns from all of it
+
+
+@dataclass(frozen=True)
+class Pace:
+    """Steps of each kind of run."""
+
+    trial: int  # 0: there is no time for a search
+    main: int
+
+
+def pace(n: int, *, batch: int, seconds_a_step: float, left: float, again: float) -> Pace | None:
+    """For n examples to learn from and `left` seconds; None where there is no time to learn anything.
+
+    Args:
+        again: steps of a last run on all examples, over those of the main run.
+    """
+    full, epoch = full_run(n, batch), math.ceil(n / batch)
+    affordable = left / (_MARGIN * max(1e-6, seconds_a_step))
+    main = min(full, int(affordable / (1 + again + _TRIALS * _TRIAL)))
+    if main >= min(full, max(_LEAST_SEARCHED, epoch)):
+        return Pace(min(main, max(_LEAST_TRIAL, round(_TRIAL * main))), main)
+    main = min(full, int(affordable / (1 + again)))
+    return Pace(0, main) if main >= min(full, _LEAST) else None
+
+
+def full_run(n: int, batch: int) -> int:
+    """Steps of a run that nothing cuts short."""
+    return min(_MOST_EPOCHS, max(_FEWEST_EPOCHS, round(_EXAMPLES / n))) * math.ceil(n / batch)
+
+
+def main_steps(full: int, *, seconds_a_step: float, left: float, again: float) -> int:
+    """Steps of the main run, once the search is done."""
+    affordable = int(left / (_MARGIN * max(1e-6, seconds_a_step) * (1 + again)))
+    return max(1, min(full, affordable))
+
+
+def learns_from_all(n_learn: int, n_judge: int) -> bool:
+    """Whether so many examples were held out that the model should learn from them too, once it is chosen."""
+    return n_judge > _SMALL_VALIDATION * (n_learn + n_judge)

@@ -1,0 +1,167 @@
+"""One run of training on some examples, judged on others: from the probe's head, watched by the clock, resumable."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from headstart.adapt.basis import Basis
+from headstart.adapt.bodies import Bodies, Body
+from headstart.adapt.feeds import Feed
+from headstart.adapt.network import Classified
+from headstart.adapt.resume import Journal
+from headstart.adapt.tune import Recipe, Step, Tuning, outputs_of
+from headstart.values import Head
+
+SECONDS_LOST = 15.0  # at most, by a kill: so often is the state kept
+_PACED = 4  # steps that are timed
+
+
+@dataclass
+class Watch:
+    """Says when to stop: the time is over, or the user asked. What was reached by then counts."""
+
+    left: Callable[[], float]  # seconds
+    listen: Callable[[str, Step, Recipe], None] = lambda name, step, recipe: None
+    stopped: bool = False
+
+    @property
+    def over(self) -> bool:
+        return self.stopped or self.left() <= 0
+
+
+@contextmanager
+def until_interrupted(watch: Watch) -> Iterator[None]:
+    """The first Ctrl-C ends training after the step in progress, the second one ends the program."""
+    import signal
+    import threading
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.getsignal(signal.SIGINT)
+
+    def stop(number: int, frame: Any) -> None:
+        watch.stopped = True
+        signal.signal(signal.SIGINT, before)
+
+    signal.signal(signal.SIGINT, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+@dataclass(frozen=True)
+class Runs:
+    """What all runs on a user's training part share."""
+
+    bodies: Bodies
+    y: np.ndarray  # (n,) class indices
+    basis: Basis
+    journal: Journal
+    watch: Watch
+    class_weights: np.ndarray | None = None  # (c,)
+    seed: int = 0
+    bf16: bool = False
+    device: str = "cpu"
+
+    def run(
+        self, name: str, recipe: Recipe, *, head: Head, learn: np.ndarray, judge: np.ndarray
+    ) -> dict[str, np.ndarray]:
+        """Train on the rows `learn`, from `head`; the averaged weights' outputs for the rows `judge`.
+
+        Args:
+            name: of the run, in the journal: what was finished under it before is not done again.
+
+        Returns:
+            "logits": (n_judge, n_classes) float32; "steps": how many were done; "weight NAME": what was trained.
+        """
+        if self.journal.has(name):
+            return self.journal.results(name)
+        body, network, tuning = self._begin(recipe, head, learn)
+        state = self.journal.last(name)
+        if state is not None:
+            tuning.restore(state)
+        kept = time.perf_counter()
+        for step in tuning:
+            self.watch.listen(name, step, recipe)
+            if self.watch.over:
+                break
+            if time.perf_counter() - kept > SECONDS_LOST and step.number < recipe.steps:
+                self.journal.keep(name, step.number, tuning.state())
+                kept = time.perf_counter()
+        tuning.take_average()
+        results = {"logits": self._asked(network, body.plain, judge), "steps": np.array(tuning.done)}
+        weights = {f"weight {k}": v.detach().cpu().numpy().copy() for k, v in trained(network).items()}
+        self.journal.finish(name, results, weights)
+        return results | weights
+
+    def network(self, recipe: Recipe, head: Head, results: dict[str, np.ndarray]) -> Classified:
+        """The network that a finished run left, with its weights in place in the backbone's module too."""
+        _, network, _ = self._begin(recipe, head, np.arange(1))
+        with torch.no_grad():
+            for name, parameter in trained(network).items():
+                parameter.copy_(torch.from_numpy(results[f"weight {name}"]))
+        return network
+
+    def seconds_a_step(self, recipe: Recipe, head: Head, learn: np.ndarray) -> float:
+        """Measured on a few steps, whose outcome is thrown away."""
+        few = Recipe(recipe.depth, recipe.rate, 1 + _PACED, recipe.batch)
+        _, _, tuning = self._begin(few, head, learn)
+        times = [time.perf_counter() for _ in tuning]
+        return (times[-1] - times[0]) / _PACED if len(times) > 1 else 0.0
+
+    def range_tested(self, recipe: Recipe, head: Head, learn: np.ndarray) -> float:
+        """A learning rate for when there is time for one short run only."""
+        from headstart.adapt.search import range_test
+
+        _, _, tuning = self._begin(recipe, head, learn)
+        return range_test(tuning)
+
+    def _begin(self, recipe: Recipe, head: Head, learn: np.ndarray) -> tuple[Body, Classified, Tuning]:
+        body = self.bodies.at(recipe.depth)
+        network = Classified(body.module, head, self.basis)
+        groups = [*body.groups, [network.weight, network.bias]]
+        feed = (body.varied() if recipe.varied and body.varied is not None else body.plain).take(learn)
+        tuning = Tuning(
+            network,
+            groups,
+            feed,
+            self._loss(learn),
+            recipe,
+            seed=self.seed,
+            bf16=self.bf16,
+            device=self.device,
+            dropout=body.dropout,
+        )
+        return body, network, tuning
+
+    def _loss(self, learn: np.ndarray) -> Callable[[torch.Tensor, torch.Tensor, float], torch.Tensor]:
+        y = torch.from_numpy(self.y[learn])
+        weights = None if self.class_weights is None else torch.from_numpy(self.class_weights).to(self.device)
+
+        def loss(logits: torch.Tensor, rows: torch.Tensor, smoothing: float) -> torch.Tensor:
+            wanted = y[rows].to(logits.device)
+            return torch.nn.functional.cross_entropy(
+                logits, wanted, weights, reduction="none", label_smoothing=smoothing
+            )
+
+        return loss
+
+    def _asked(self, network: Classified, feed: Feed, rows: np.ndarray) -> np.ndarray:
+        if not len(rows):
+            return np.empty((0, len(network.bias)), dtype=np.float32)
+        return outputs_of(network, feed.take(rows), bf16=self.bf16, device=self.device)
+
+
+def trained(network: Classified) -> dict[str, nn.Parameter]:
+    """The parameters that a run changes, by name."""
+    return {name: parameter for name, parameter in network.named_parameters() if parameter.requires_grad}

@@ -1,0 +1,108 @@
+"""Learning rate and depth, by short runs that are judged on examples which they did not learn from."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from headstart.adapt.tune import Recipe, Tuning
+
+_APART = 3.0  # factor between one rate and the next
+_HIGHEST, _LOWEST = 1e-2, 1e-6
+_ENOUGH = 1e-3  # nats by which the next rate must be better to go on in its direction
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A short run, as it is told in the report."""
+
+    recipe: Recipe
+    log_loss: float  # on the validation part, at its best temperature
+    accuracy: float
+
+    def row(self) -> dict[str, Any]:
+        """For tables and JSON."""
+        scores = {"log_loss": round(self.log_loss, 6), "accuracy": round(self.accuracy, 6)}
+        return {**asdict(self.recipe), **scores}
+
+
+Try = Callable[[Recipe], Trial | None]  # None: no time
+
+
+def climb(depths: Sequence[int], *, start: Recipe, attempt: Try) -> Trial | None:
+    """Try the depths at one rate, then walk from rate to rate at the better depth while that helps.
+
+    A walk finds the rate wherever it is: a small model may want a hundred times what a large one does, and no list of
+    three rates holds both.
+
+    Args:
+        depths: in the order in which they are tried.
+        start: where the walk begins.
+        attempt: one short run.
+
+    Returns:
+        The best trial; None where there was no time for one.
+    """
+    trials = [attempt(replace(start, depth=depth)) for depth in depths]
+    best = min((trial for trial in trials if trial is not None), key=_loss, default=None)
+    if best is None:
+        return None
+    for factor in (_APART, 1 / _APART):
+        further = _walk(best, factor, attempt)
+        if further is not best:
+            return further
+    return best
+
+
+def spice(best: Trial, *, images: bool, attempt: Try) -> Trial:
+    """What may help against learning by heart: other views, mixing of images, label smoothing. Only what helps stays.
+
+    A crop can lose the very defect that makes the class, so not even other views are taken for granted.
+    """
+    for change in _SPICES if images else _SPICES[-1:]:
+        trial = attempt(change(best.recipe))
+        if trial is not None and trial.log_loss < best.log_loss - _ENOUGH:
+            best = trial
+    return best
+
+
+_SPICES: tuple[Callable[[Recipe], Recipe], ...] = (
+    lambda recipe: replace(recipe, varied=True),
+    lambda recipe: replace(recipe, mixup=0.2),
+    lambda recipe: replace(recipe, smoothing=0.1),
+)
+
+
+def _walk(best: Trial, factor: float, attempt: Try) -> Trial:
+    while _LOWEST <= best.recipe.rate * factor <= _HIGHEST:
+        trial = attempt(replace(best.recipe, rate=best.recipe.rate * factor))
+        if trial is None or trial.log_loss > best.log_loss - _ENOUGH:
+            return best
+        best = trial
+    return best
+
+
+def _loss(trial: Trial) -> float:
+    return trial.log_loss
+
+
+def range_test(tuning: Tuning, *, lowest: float = 1e-6, highest: float = 1e-1) -> float:
+    """A rate from one run whose rate rises from step to step: a third of the one where the loss was lowest.
+
+    For when there is no time for several runs. The run's own schedule is not used.
+
+    Source: Smith, Cyclical Learning Rates for Training Neural Networks, 2017; taking a fraction of the best is custom.
+    """
+    steps = tuning.recipe.steps
+    smooth, best, at = math.nan, math.inf, lowest
+    for step in tuning.rising(lowest, highest):
+        smooth = step.loss if math.isnan(smooth) else 0.7 * smooth + 0.3 * step.loss
+        if smooth < best and step.number > steps // 5:
+            best, at = smooth, step.rate
+        if smooth > 4 * best:
+            break
+    return float(np.clip(at / _APART, _LOWEST, _HIGHEST))

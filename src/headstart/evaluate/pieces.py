@@ -1,0 +1,43 @@
+"""Pieces of HTML that the report's sections are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from html import escape
+
+
+def percent(share: float) -> str:
+    """A share as "93.4 %"; less than everything never reads as 100.0 %."""
+    shown = round(100 * share, 1)
+    return f"{min(shown, 99.9) if share < 1 else shown:.1f}\u00a0%"
+
+
+def text(value: str) -> str:
+    # file names that are not UTF-8 reach us with lone surrogates, which no UTF-8 file can hold
+    return escape(value.encode("utf-8", "replace").decode("utf-8"), quote=True)
+
+
+def bar(share: float) -> str:
+    return (
+        f'<span class="value">{percent(share)}</span>'
+        f'<span class="bar" aria-hidden="true"><span style="width:{100 * share:.1f}%"></span></span>'
+    )
+
+
+def section(title: str, note: str, body: str) -> str:
+    first = f'<p class="note">{note}</p>' if note else ""
+    return f"<section><h2>{title}</h2>{first}{body}</section>\n"
+
+
+def calm(words: str) -> str:
+    return f'<p class="calm">{words}</p>'
+
+
+def table(head: Sequence[str], rows: Iterable[str], *, label: str, numbers: tuple[int, ...] = ()) -> str:
+    """A table in a box of its own that scrolls; `head` and each row are HTML already."""
+    top = "".join(f'<th scope="col"{" class=n" if i in numbers else ""}>{name}</th>' for i, name in enumerate(head))
+    body = "".join(f"<tr>{row}</tr>" for row in rows)
+    return (
+        f'<div class="scroll" role="region" tabindex="0" aria-label="{label}"><table>'
+        f"<thead><tr>{top}</tr></thead><tbody>{body}</tbody></table></div>"
+    )

@@ -1,0 +1,84 @@
+"""A backbone opened to be trained further, and kept again under its source's own names."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+from safetensors.torch import save_file
+from torch import nn
+
+from headstart.errors import ModelError
+from headstart.places import as_json
+from headstart.pretrained.load import backbone_hash, describe_saved, rebuilt
+from headstart.pretrained.weights import raw_tensors
+from headstart.values import Backbone, TextPreparation, Trainable
+
+_NUMBERED = re.compile(r"(?:^|[._])(?:layers?|layer_groups|blocks)\.(\d+)\.")
+
+
+def open_for_training(backbone: Backbone) -> Trainable:
+    """The module with its parameters in groups, from the input up: stem and stages, or embeddings and layers.
+
+    Raises:
+        ModelError: a graph whose weights cannot be changed (ONNX).
+    """
+    if backbone.source == "onnx":
+        raise ModelError(
+            "an ONNX model can be used frozen only",
+            where=backbone.name,
+            fix="--how probe, or name the model that it was exported from",
+        )
+    module = backbone.module()
+    groups = _stages(module) if backbone.source == "timm" else _layers(module)
+    return Trainable(module, tuple(tuple(group) for group in groups if group))
+
+
+def keep_tuned(backbone: Backbone, module: nn.Module, folder: Path) -> Backbone:
+    """Write the trained weights into `folder`, as the source names them; the backbone that they make.
+
+    Args:
+        backbone: what `module` was before it was trained.
+        module: as `open_for_training` gave it.
+        folder: there already; gets model.safetensors, and what the source needs beside it.
+    """
+    state = module.state_dict()
+    if backbone.source == "transformers":
+        encoder: Any = module.encoder
+        state = encoder.state_dict()
+        (folder / "config.json").write_text(as_json(backbone.config["transformers"]), encoding="utf-8")
+    weights = folder / "model.safetensors"
+    tensors = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in state.items()}
+    save_file(tensors, weights, metadata={"format": "pt"})
+    told = describe_saved(backbone)
+    told["weights_hash"] = backbone_hash(weights, raw_tensors(weights), backbone.config)
+    preparation = backbone.preparation
+    tokenizer = preparation.tokenizer if isinstance(preparation, TextPreparation) else None
+    return rebuilt(told, weights, tokenizer=tokenizer)
+
+
+def _stages(module: Any) -> list[list[str]]:
+    """timm says of every architecture which parameters are its stem, its stages or blocks, and what follows."""
+    from timm.models import group_parameters
+
+    found = group_parameters(module, module.group_matcher(coarse=True))
+    groups: list[list[str]] = []
+    for number in sorted(found):
+        only_a_norm = all(module.get_parameter(name).ndim < 2 for name in found[number])
+        if groups and only_a_norm:
+            groups[-1] += found[number]
+        else:
+            groups.append(list(found[number]))
+    return groups
+
+
+def _layers(module: nn.Module) -> list[list[str]]:
+    """What comes before the numbered layers, and each layer; what follows the last one is of its group."""
+    groups: dict[int, list[str]] = {}
+    number = 0
+    for name, _ in module.named_parameters():
+        numbered = _NUMBERED.search(name)
+        number = 1 + int(numbered[1]) if numbered else number
+        groups.setdefault(number, []).append(name)
+    return [groups[number] for number in sorted(groups)]

@@ -1,0 +1,122 @@
+"""What a person at a terminal sees while they wait."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import pty
+import re
+import struct
+import subprocess
+import sys
+import termios
+from pathlib import Path
+
+import pytest
+
+from small_hub import SmallHub
+from small_models import small_image_model
+
+CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+
+
+def lines_at_the_end(shown: str) -> list[str]:
+    """What stands on the screen: a line is wiped and written again, also where the cursor goes up to it."""
+    screen, row = [""], 0
+    for piece in re.findall(r"\x1b\[[0-9;?]*[A-Za-z]|\r|\n|[^\x1b\r\n]+", shown):
+        if up := re.fullmatch(r"\x1b\[(\d*)A", piece):
+            row -= int(up[1] or 1)
+        elif piece == "\n":
+            row += 1
+            screen += [""] * (row + 1 - len(screen))
+        elif piece == "\x1b[2K":
+            screen[row] = ""
+        elif piece != "\r" and not CONTROL.fullmatch(piece):
+            screen[row] += piece
+    return [line.rstrip() for line in screen if line.strip()]
+
+
+@pytest.fixture
+def terminal(tmp_path):
+    """Run the command on a terminal of 100 columns; gives the exit code and all that was shown."""
+
+    def run(*arguments: object, **env: str) -> tuple[int, str]:
+        ours, theirs = pty.openpty()
+        fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 100, 0, 0))
+        clean = {k: v for k, v in os.environ.items() if k not in ("NO_COLOR", "COLUMNS", "CI")}
+        process = subprocess.Popen(
+            [sys.executable, "-m", "headstart", *map(str, arguments)],
+            stdin=theirs,
+            stdout=theirs,
+            stderr=theirs,
+            cwd=tmp_path,
+            env={**clean, "TERM": "xterm-256color", **env},
+        )
+        os.close(theirs)
+        shown = b""
+        while True:
+            try:
+                some = os.read(ours, 1 << 16)
+            except OSError:  # the other end is closed
+                break
+            if not some:
+                break
+            shown += some
+        os.close(ours)
+        return process.wait(), shown.decode()
+
+    return run
+
+
+def steps(screen: list[str]) -> list[str]:
+    return [line.split()[1] for line in screen if line.startswith("✓")]
+
+
+def test_a_download_within_fit_shows_its_rate_and_its_size(terminal, photos, tmp_path):
+    small_image_model("resnet18", tmp_path / "model")
+    size = (tmp_path / "model" / "model.safetensors").stat().st_size / 1e6
+    with SmallHub({"org/tiny": tmp_path / "model"}) as hub:
+        env = {"HF_ENDPOINT": hub.url, "HF_HOME": str(tmp_path / "hf"), "HF_HUB_DISABLE_XET": "1"}
+        code, shown = terminal("fit", photos, "--model", "org/tiny", **env)
+        assert code == 0, shown
+        screen = lines_at_the_end(shown)
+        assert steps(screen) == ["read", "check", "fetch", "open", "encode", "adapt", "save"]
+        fetch = next(line for line in screen if "fetch" in line)
+        assert f"{size:.1f}/{size:.1f} MB" in fetch
+        assert re.search(r"\d MB/s +0:00:00 0:00:\d\d$", fetch)
+        assert "%|" not in shown  # no second kind of bar
+        code, shown = terminal("fit", photos, "--model", "org/tiny", "--force", **env)
+        assert steps(lines_at_the_end(shown)) == ["read", "check", "open", "encode", "adapt", "save"]
+
+
+def test_pull_shows_the_same_bar_and_a_setting_hides_it(terminal, tmp_path):
+    small_image_model("resnet18", tmp_path / "model")
+    with SmallHub({"timm/resnet18.a1_in1k": tmp_path / "model"}) as hub:
+        env = {"HF_ENDPOINT": hub.url, "HF_HUB_DISABLE_XET": "1"}
+        code, shown = terminal("models", "resnet18", "--pull", HF_HOME=str(tmp_path / "a"), **env)
+        assert code == 0, shown
+        assert steps(lines_at_the_end(shown)) == ["fetch"]
+        hidden = {"HF_HUB_DISABLE_PROGRESS_BARS": "1", "HF_HOME": str(tmp_path / "b")}
+        code, shown = terminal("models", "resnet18", "--pull", **hidden, **env)
+        assert (code, steps(lines_at_the_end(shown))) == (0, [])
+        assert "resnet18" in shown
+
+
+@pytest.mark.parametrize(("command", "step"), [("fit", "choose"), ("rank", "rank")])
+def test_choosing_says_how_far_it_is(command, step, terminal, photos):
+    """Of three models with 32 training photos each; two are left out, for lack of time, and count as done."""
+    code, shown = terminal(command, photos, "--budget", "0.001s")
+    assert code == 0, shown
+    bar = next(line for line in lines_at_the_end(shown) if line.startswith(f"✓ {step}"))
+    assert "96/96" in bar
+    counts = [int(n) for n in re.findall(r"(\d+)/96", shown)]
+    assert counts == sorted(counts)
+    assert len(set(counts)) > 2
+
+
+def test_each_step_has_a_line_of_its_own(terminal, photos, tmp_path):
+    code, shown = terminal("fit", photos, "--model", "efficientnet_lite0")
+    assert code == 0, shown
+    screen = lines_at_the_end(shown)
+    assert steps(screen) == ["read", "check", "open", "encode", "adapt", "save"]
+    assert Path(tmp_path / "photos.headstart").is_dir()

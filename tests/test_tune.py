@@ -1,0 +1,320 @@
+"""Fine-tuning: it starts at the probe, frozen stays frozen, it equals a plain loop, and it survives kills."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from safetensors.torch import load_file
+
+from headstart.adapt import fit_basis, fit_head
+from headstart.adapt.bodies import ImageBodies
+from headstart.adapt.cut import cut
+from headstart.adapt.network import Classified
+from headstart.adapt.pace import full_run, pace
+from headstart.adapt.search import Trial, climb, range_test
+from headstart.adapt.tune import Recipe, Tuning, outputs_of, rates, schedule
+from headstart.adapt.verdict import Judged, verdict
+from headstart.data import check, read
+from headstart.encode import encode
+from headstart.pretrained import load
+from headstart.pretrained.training import open_for_training
+from small_models import small_image_model, small_text_model
+from test_onnx import SIDECAR, export
+
+FAMILIES = ["resnet18", "vgg11", "densenet121", "inception_v3", "mobilenetv3_small_050", "convnext_tiny"]
+FAMILIES += ["vit_tiny_patch16_224", "swin_tiny_patch4_window7_224", "tf_efficientnet_lite0"]
+
+
+@pytest.mark.parametrize("architecture", FAMILIES)
+def test_trunk_and_suffix_are_the_model(architecture, tmp_path):
+    """Cut between two groups of layers, the two parts give what the whole gives, to the bit."""
+    small_image_model(architecture, tmp_path / "model")
+    backbone = load(str(tmp_path / "model"), kind="image")
+    opened = open_for_training(backbone)
+    images = torch.randn(3, 3, *backbone.preparation.size)
+    names = [name for group in opened.groups for name in group]
+    assert sorted(names) == sorted(name for name, _ in opened.module.named_parameters())
+    with torch.inference_mode():
+        whole = opened.module(images)
+    for depth in {1, len(opened.groups) // 2, len(opened.groups) - 1} if architecture == "resnet18" else {1}:
+        trained = {name for group in opened.groups[-depth:] for name in group}
+        parts = cut(opened.module, images[:2], trained)
+        assert parts is not None
+        with torch.inference_mode():
+            activation = parts.trunk(images)
+            assert activation.shape == (3, *parts.shape)
+            torch.testing.assert_close(parts.suffix(activation), whole, rtol=0, atol=0)
+        below = {name for name, _ in parts.trunk.named_parameters()}
+        assert not below & trained
+        mine = dict(parts.suffix.named_parameters())
+        assert all(mine[name] is opened.module.get_parameter(name) for name in trained)
+
+
+@pytest.fixture
+def pictures(photos, tmp_path):
+    """A small random ResNet, its features of 40 photos, and the probe on them."""
+    small_image_model("resnet18", tmp_path / "model")
+    backbone = load(str(tmp_path / "model"), kind="image")
+    dataset = check(read(photos))
+    features = encode(dataset.inputs, dataset.digests, backbone)
+    basis = fit_basis(features.matrix)
+    head = fit_head(
+        features,
+        dataset.y,
+        basis=basis,
+        classes=dataset.classes,
+        kind="image",
+        groups=dataset.groups,
+        digests=dataset.digests,
+    )
+    return backbone, dataset, features, basis, head
+
+
+def plain_losses(module, head, basis, groups, bodies, y, recipe):
+    """What anybody would write: the whole model in each step, frozen layers too, on the same views and batches."""
+    feed = bodies.at(len(groups)).varied()
+    trained = [[module.get_parameter(name) for name in group] for group in groups[-recipe.depth :]]
+    for parameter in module.parameters():
+        parameter.requires_grad_(any(parameter is p for group in trained for p in group))
+    network = Classified(module.eval(), head, basis)
+    optimizer = torch.optim.AdamW(rates([*trained, [network.weight, network.bias]], recipe.rate))
+    losses = []
+    while len(losses) < recipe.steps:
+        epoch = len(losses) // 3
+        for rows in feed.batches(recipe.batch, epoch=epoch, seed=0)[: recipe.steps - len(losses)]:
+            for group in optimizer.param_groups:
+                group["lr"] = group["highest"] * schedule(len(losses), recipe.steps)
+            ((_, (images,)),) = feed.parts(rows, epoch=epoch)
+            loss = torch.nn.functional.cross_entropy(network(images), y[torch.from_numpy(rows)])
+            optimizer.zero_grad()
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_([p for group in optimizer.param_groups for p in group["params"]], 1.0)
+            optimizer.step()
+            losses.append(float(loss))
+    return losses
+
+
+def test_a_stored_trunk_trains_as_the_whole_model_does(pictures):
+    """50 steps in float32: the losses agree with a plain loop within 0.0001."""
+    backbone, dataset, _, basis, head = pictures
+    y, recipe = torch.from_numpy(dataset.y), Recipe(depth=1, rate=1e-3, steps=50, batch=16)
+
+    def bodies():
+        return ImageBodies(
+            open_for_training(backbone),
+            backbone,
+            dataset.inputs,
+            dataset.digests,
+            mirror=lambda: True,
+            precision="f32",
+            half=False,
+        )
+
+    body = bodies().at(1)
+    assert body.stored
+    network = Classified(body.module, head, basis)
+    groups = [*body.groups, [network.weight, network.bias]]
+    tuning = Tuning(
+        network,
+        groups,
+        body.varied(),
+        lambda logits, rows, _: torch.nn.functional.cross_entropy(logits, y[rows], reduction="none"),
+        recipe,
+    )
+    ours = [step.loss for step in tuning]
+    opened = open_for_training(backbone)
+    plain = plain_losses(opened.module, head, basis, opened.groups, bodies(), y, recipe)
+    assert np.ptp(ours) > 0.2  # something moved
+    np.testing.assert_allclose(ours, plain, atol=1e-4)
+
+
+def test_the_first_step_starts_at_the_probe(pictures):
+    backbone, dataset, features, basis, head = pictures
+    bodies = ImageBodies(open_for_training(backbone), backbone, dataset.inputs, dataset.digests, mirror=lambda: False)
+    for depth in (1, 2, bodies.depths):
+        body = bodies.at(depth)
+        network = Classified(body.module, head, basis)
+        np.testing.assert_allclose(outputs_of(network, body.plain), head.logits(features.matrix), atol=2e-2)
+
+
+def tuned(data, model, out, *more, how="tune"):
+    """A fit in a process of its own that keeps its state after every step."""
+    script = (
+        "import sys; from headstart.adapt import run; run.SECONDS_LOST = 0; from headstart.cli import main; "
+        "sys.argv[1:1] = ['fit']; main()"
+    )
+    arguments = [sys.executable, "-c", script, data, "--model", model, "--how", how, "--out", out, "--json", *more]
+    return subprocess.Popen(list(map(str, arguments)), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def finished(process) -> dict:
+    out, err = process.communicate(timeout=200)
+    assert process.returncode == 0, err
+    return json.loads(out)
+
+
+@pytest.fixture
+def few_texts(questions, tmp_path):
+    """A small random BERT and 24 questions."""
+    small_text_model("bert", tmp_path / "bert")
+    table = tmp_path / "questions.csv"
+    table.write_text("text,label\n" + "".join(f'"{text}",{label}\n' for text, label in questions))
+    return table, tmp_path / "bert"
+
+
+def test_frozen_layers_keep_their_bytes(photos, tmp_path):
+    small_image_model("resnet18", tmp_path / "model")
+    told = finished(tuned(photos, tmp_path / "model", tmp_path / "out"))
+    assert told["how"] == "tune"
+    before, after = load_file(tmp_path / "model/model.safetensors"), load_file(tmp_path / "out/model.safetensors")
+    trained = {1: ("layer4.",), 2: ("layer3.", "layer4.")}[told["tuning"]["recipe"]["depth"]]
+    for name in before.keys() - {"fc.weight", "fc.bias"}:
+        moves = name.startswith(trained) and "running_" not in name and "num_batches" not in name
+        assert torch.equal(before[name], after[name]) != moves, name
+    from headstart.pretrained.from_timm import timm
+
+    model = timm.create_model(f"local-dir:{tmp_path / 'out'}", pretrained=True).eval()
+    assert model.num_classes == 2
+
+
+@pytest.mark.parametrize("moment", ["trial-*@*", "fold-2@*", "last@*"])
+def test_killed_and_run_again_ends_in_the_same_bytes(few_texts, tmp_path, own_cache, monkeypatch, moment):
+    data, model = few_texts
+    process = tuned(data, model, tmp_path / "killed", "--budget", "10m")
+    while process.poll() is None and not list(own_cache.glob(f"runs/*/{moment}")):
+        time.sleep(0.001)
+    assert process.poll() is None, "it was faster than the kill"
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    assert not (tmp_path / "killed").exists()
+    again = finished(tuned(data, model, tmp_path / "killed", "--budget", "10m"))
+    assert not list(own_cache.glob("runs/*"))
+    monkeypatch.setenv("HEADSTART_CACHE", str(tmp_path / "another_cache"))
+    calm = finished(tuned(data, model, tmp_path / "calm", "--budget", "10m"))
+    assert again["how"] == calm["how"] == "tune"
+    assert again["tuning"] == calm["tuning"]
+    for name in ("model.safetensors", "head.safetensors"):
+        assert (tmp_path / "killed" / name).read_bytes() == (tmp_path / "calm" / name).read_bytes()
+
+
+def test_ctrl_c_keeps_the_best_so_far(few_texts, tmp_path, own_cache):
+    data, model = few_texts
+    process = tuned(data, model, tmp_path / "out", "--budget", "10m")
+    while process.poll() is None and not list(own_cache.glob("runs/*/trial-*.weights.safetensors")):
+        time.sleep(0.001)
+    process.send_signal(signal.SIGINT)
+    told = finished(process)
+    assert told["how"] == "tune"
+    assert len(told["tuning"]["trials"]) == 1
+    assert told["seconds"]["total"] < 600
+    assert (tmp_path / "out" / "report.html").exists()
+
+
+def test_few_examples_keep_the_probe_and_say_why(few_texts, tmp_path, command):
+    data, model = few_texts
+    code, out, err = command("fit", data, "--model", model, "--out", "out")
+    assert code == 0, err
+    assert "(probe)" in out
+    assert "too few to prove that tuning is better" in out
+
+
+def test_every_layer(few_texts, tmp_path):
+    data, model = few_texts
+    told = finished(tuned(data, model, tmp_path / "out", how="full"))
+    assert told["how"] == "full"
+    before, after = load_file(model / "model.safetensors"), load_file(tmp_path / "out/model.safetensors")
+    words = "embeddings.word_embeddings.weight"
+    assert not torch.equal(before[f"bert.{words}"], after[words])
+
+
+def test_a_tuned_folder_answers_as_the_fit_did(few_texts, tmp_path, command):
+    data, model = few_texts
+    told = finished(tuned(data, model, tmp_path / "out"))
+    code, out, err = command("evaluate", tmp_path / "out", data, "--json")
+    assert code == 0, err
+    report = (tmp_path / "out" / "report.html").read_text()
+    assert "Fine-tuning" in report
+    assert told["why_how"] in report
+    assert json.loads(out)["accuracy"] >= 0
+
+
+def test_an_onnx_model_cannot_be_tuned(photos, tmp_path, command):
+    class Small(torch.nn.Module):
+        def forward(self, images):
+            return images.mean(dim=(2, 3))
+
+    file = tmp_path / "model.onnx"
+    export(Small(), file, old=True)
+    (tmp_path / "preprocessor_config.json").write_text(json.dumps(SIDECAR))
+    code, _, err = command("fit", photos, "--model", file, "--how", "tune", "--out", "out")
+    assert code == 2
+    assert "frozen only" in err
+
+
+def judged_at(losses, right):
+    return Judged(np.array(losses), np.array(right, dtype=bool), 1.0)
+
+
+def test_the_verdict_needs_more_than_noise():
+    rng = np.random.default_rng(0)
+    probe = rng.gamma(1, 0.4, 400)
+    right = probe < 0.7
+    same = verdict([judged_at(probe, right)], [judged_at(probe + rng.normal(0, 0.3, 400), right)])
+    assert not same.tuned_is_better
+    better = verdict([judged_at(probe, right)], [judged_at(probe * 0.7, right)])
+    assert better.tuned_is_better
+    surer_but_wrong = right.copy()
+    surer_but_wrong[np.flatnonzero(right)[:10]] = False
+    assert not verdict([judged_at(probe, right)], [judged_at(probe * 0.7, surer_but_wrong)]).tuned_is_better
+
+
+@given(
+    n=st.integers(10, 200_000),
+    batch=st.sampled_from([8, 32, 64]),
+    seconds=st.floats(1e-3, 10),
+    left=st.floats(1, 7200),
+    again=st.sampled_from([0.0, 4 / 3]),
+)
+def test_what_is_planned_fits_into_the_time(n, batch, seconds, left, again):
+    found = pace(n, batch=batch, seconds_a_step=seconds, left=left, again=again)
+    if found is None:
+        assert left / seconds < 100 * (1 + again)
+        return
+    assert found.main * (1 + again) * seconds <= left
+    assert found.main <= full_run(n, batch)
+    assert found.trial <= found.main
+
+
+@given(best=st.floats(-13, -5), start=st.sampled_from([1e-5, 2e-4, 1e-3]))
+def test_the_walk_finds_a_rate_wherever_it_is(best, start):
+    """On any valley over the logarithm of the rate, to within one step of a factor of three."""
+
+    def attempt(recipe):
+        loss = 0.1 * (np.log(recipe.rate) - best) ** 2 + (0.5 if recipe.depth == 1 else 0)
+        return Trial(recipe, loss, 0.5)
+
+    found = climb([3, 1], start=Recipe(3, start, 60), attempt=attempt)
+    assert found.recipe.depth == 3
+    assert abs(np.log(found.recipe.rate) - best) < np.log(3)
+
+
+def test_a_range_test_stays_below_where_training_breaks(pictures):
+    backbone, dataset, _, basis, head = pictures
+    body = ImageBodies(open_for_training(backbone), backbone, dataset.inputs, dataset.digests, mirror=lambda: False).at(
+        1
+    )
+    y = torch.from_numpy(dataset.y)
+    network = Classified(body.module, head, basis)
+    groups = [*body.groups, [network.weight, network.bias]]
+    loss = lambda logits, rows, _: torch.nn.functional.cross_entropy(logits, y[rows], reduction="none")  # noqa: E731
+    rate = range_test(Tuning(network, groups, body.plain, loss, Recipe(1, 1e-4, 60, 16)))
+    assert 1e-6 <= rate < 0.03
