@@ -16,8 +16,8 @@ from pathlib import Path
 import numpy as np
 
 import headstart as hs
+from headstart.adapt.outcome import FEWEST
 from headstart.data import read, read_with_test
-from headstart.tuning import FEWEST
 from headstart.values import Dataset
 
 parser = argparse.ArgumentParser()

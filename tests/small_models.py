@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import random
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +45,7 @@ SMALL_TEXTS: dict[str, dict[str, Any]] = {
     "electra": {**TINY, "embedding_size": 16},
     "modernbert": {**TINY, "global_attn_every_n_layers": 2, "local_attention": 8},
 }
+ROBERTAS = ("roberta", "xlm-roberta", "mpnet")
 WORDS = [
     "where",
     "is",
@@ -107,7 +110,7 @@ def small_text_model(model_type: str, folder: Path) -> torch.nn.Module:
     """Write a hub-style folder of transformers' with a classifier of three classes; gives the model itself."""
     from transformers import AutoConfig, AutoModelForSequenceClassification
 
-    tokenizer = _tokenizer(roberta=model_type in ("roberta", "xlm-roberta", "mpnet"))
+    tokenizer = _tokenizer(roberta=model_type in ROBERTAS)
     ids = {name: tokenizer.token_to_id(name) for name in ("[PAD]", "[CLS]", "[SEP]")}
     config = AutoConfig.for_model(
         model_type,
@@ -132,12 +135,12 @@ def small_text_model(model_type: str, folder: Path) -> torch.nn.Module:
     return model
 
 
-def _tokenizer(*, roberta: bool) -> Any:
+def _tokenizer(*, roberta: bool, words: Sequence[str] = WORDS) -> Any:
     from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 
     special = ["[CLS]", "[PAD]", "[SEP]", "[UNK]"] if roberta else ["[PAD]", "[UNK]", "[CLS]", "[SEP]"]
     special.append("[MASK]")
-    tokenizer = Tokenizer(models.WordPiece({w: i for i, w in enumerate([*special, *WORDS])}, unk_token="[UNK]"))
+    tokenizer = Tokenizer(models.WordPiece({w: i for i, w in enumerate([*special, *words])}, unk_token="[UNK]"))
     tokenizer.normalizer = normalizers.BertNormalizer()
     tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     pair = [(name, tokenizer.token_to_id(name)) for name in ("[SEP]", "[CLS]")]
@@ -156,3 +159,69 @@ def prepared_pixels(images: list[Image.Image], preparation: ImagePreparation) ->
     prepared = np.stack([prepare(open_image(image), preparation) for image in images])
     mean, std = (torch.tensor(v).view(3, 1, 1) for v in (preparation.mean, preparation.std))
     return prepared, (torch.from_numpy(prepared).permute(0, 3, 1, 2).float() / 255 - mean) / std
+
+
+def small_reading_model(model_type: str, folder: Path, *, words: Sequence[str] = WORDS) -> torch.nn.Module:
+    """Write a hub-style folder of transformers' that answers questions, with random weights; gives the model itself."""
+    from transformers import AutoConfig, AutoModelForQuestionAnswering
+
+    tokenizer = _tokenizer(roberta=model_type in ROBERTAS, words=words)
+    ids = {name: tokenizer.token_to_id(name) for name in ("[PAD]", "[CLS]", "[SEP]")}
+    config = AutoConfig.for_model(
+        model_type,
+        **{**SMALL_TEXTS.get(model_type, TINY), "max_position_embeddings": 514},
+        vocab_size=tokenizer.get_vocab_size(),
+        pad_token_id=ids["[PAD]"],
+        cls_token_id=ids["[CLS]"],
+        bos_token_id=ids["[CLS]"],
+        sep_token_id=ids["[SEP]"],
+        eos_token_id=ids["[SEP]"],
+        num_labels=2,
+    )
+    torch.manual_seed(0)
+    model = AutoModelForQuestionAnswering.from_config(config).eval()
+    for name, weight in model.named_parameters():  # few spans are likely, as after training
+        if weight.ndim == 2 and ("embedding" in name or "qa_outputs" in name or "classifier" in name):
+            torch.nn.init.normal_(weight, std=3.0 if "embedding" not in name else 0.5)
+    model.save_pretrained(folder)
+    tokenizer.save(str(folder / "tokenizer.json"))
+    (folder / "tokenizer_config.json").write_text(json.dumps({"model_max_length": 512}))
+    return model
+
+
+FILLING = [
+    *("the", "tower", "house", "bridge", "was", "built", "by", "a", "king", "in"),
+    *("and", "old", "river", "city", "of", "people", "who", "came", "from", "north"),
+]
+YEARS = [str(year) for year in range(1900, 2000)]
+
+
+def text_with_a_year(rng: random.Random, words: int, *, year: bool = True) -> tuple[str, tuple[tuple[str, int], ...]]:
+    """Random words with a year among them, and the answer to the question when something was built."""
+    some = [rng.choice(FILLING) for _ in range(words)]
+    if not year:
+        return " ".join(some), ()
+    at = rng.randrange(words)
+    some[at] = rng.choice(YEARS)
+    return " ".join(some), ((some[at], len(" ".join(some[:at])) + (at > 0)),)
+
+
+def model_that_finds_years(folder: Path) -> None:
+    """Write a reading model whose weights are set by hand: a year is the answer, and without one there is none.
+
+    Nothing is added to the residual stream, so each token's state is its normalised vector: one for years, one for the
+    first special token, one for the rest.
+    """
+    model = small_reading_model("bert", folder, words=[*FILLING, *YEARS, "when", "it", "?", "."])
+    ids = json.loads((folder / "tokenizer.json").read_text())["model"]["vocab"]
+    with torch.no_grad():
+        for name, weight in model.named_parameters():
+            if not name.endswith("LayerNorm.weight"):
+                weight.zero_()
+        words = model.bert.embeddings.word_embeddings.weight
+        words[:, 0] = 1
+        for number, tokens in ((1, YEARS), (2, ["[CLS]"])):
+            for token in tokens:
+                words[ids[token]] = torch.eye(words.shape[1])[number]
+        model.qa_outputs.weight[:, 1], model.qa_outputs.weight[:, 2] = 2.0, 1.2
+    model.save_pretrained(folder)

@@ -51,12 +51,12 @@ def state_of(module: torch.nn.Module) -> str:
 
 def engine_checks(backbone, inputs: list, theirs: np.ndarray) -> None:
     """Through OpenVINO: right, the same again, the same alone as in a batch, and close in bfloat16."""
-    from headstart.encode.encode import _batches
+    from headstart.encode.encode import _batches, _plain
 
     def run(engine, rows: list[int]) -> np.ndarray:
         out = np.empty((len(rows), backbone.width), np.float32)
         mine = [inputs[row] for row in rows]
-        for which, made in engine(_batches(mine, np.arange(len(rows)), backbone, 2)):
+        for which, made in engine(_batches(mine, np.arange(len(rows)), backbone, _plain(mine, backbone), 2)):
             out[which] = made
         return out
 

@@ -22,8 +22,9 @@ MAY_IMPORT = {
     "data": GROUND | {"data"},
     "pretrained": GROUND | {"pretrained"},
     "evaluate": GROUND | {"evaluate"},
-    "encode": GROUND | {"encode", "data.images", "data.texts", "data.views"},
-    "adapt": GROUND | {"adapt", "data.images", "data.split", "data.views", "encode", "evaluate.calibrate"},
+    "encode": GROUND | {"encode", "data.images", "data.texts", "data.views", "data.windows"},
+    "adapt": GROUND
+    | {"adapt", "data.images", "data.split", "data.views", "data.windows", "encode", "evaluate.calibrate"},
     "choose": GROUND | {"choose", "pretrained.catalog", "encode", "adapt", "evaluate"},
 }
 

@@ -17,6 +17,9 @@ _HOME = {
     "load": "model",
     "Model": "model",
     "Prediction": "model",
+    "Answer": "reader",
+    "Reader": "reader",
+    "load_reader": "reader",
     "check": "data",
     "models": "pretrained",
     "rank": "ranking",
@@ -24,14 +27,17 @@ _HOME = {
     "HeadstartClassifier": "estimator",
 }
 __all__ = [
+    "Answer",
     "HeadstartClassifier",
     "Model",
     "Prediction",
+    "Reader",
     "UserError",
     "__version__",
     "check",
     "fit",
     "load",
+    "load_reader",
     "models",
     "rank",
 ]
@@ -46,6 +52,9 @@ if TYPE_CHECKING:
     from headstart.model import load as load
     from headstart.pretrained import models as models
     from headstart.ranking import rank as rank
+    from headstart.reader import Answer as Answer
+    from headstart.reader import Reader as Reader
+    from headstart.reader import load_reader as load_reader
 
 
 class _Package(ModuleType):

@@ -140,14 +140,62 @@ def predict(
 
 
 @app.command()
+def answer(
+    model: Annotated[str, typer.Argument(help="A folder or a hub name of a model that answers questions.")],
+    question: Annotated[str, typer.Argument(help="In plain words.")],
+    more: Annotated[list[Path] | None, typer.Argument(metavar="FILE", help="More texts.")] = None,
+    context: Annotated[
+        list[Path] | None, typer.Option(help="Text file that the answer is looked for in; - for standard input.")
+    ] = None,
+    top: Annotated[int, typer.Option(min=1, help="Answers, at most.")] = 3,
+    as_json: Json = False,
+) -> None:
+    """Find the answer to a question in texts, with its place and how sure it is."""
+    from headstart.data.texts import read_text
+    from headstart.reader import load_reader
+
+    files = [*(context or ()), *(more or ())]
+    if not files:
+        raise UserError("no text to look in", where="--context", fix="name a file: --context manual.txt")
+    texts = [sys.stdin.read() if str(file) == "-" else read_text(file) for file in files]
+    reader = load_reader(model)
+    with _progress(as_json).step("read"):
+        found = reader.answer(question, texts, top=top)
+    rows: list[dict[str, Any]] = []
+    for a in found:
+        row: dict[str, Any] = {"answer": a.text, "confidence": round(a.confidence, 6)}
+        if a.text:
+            row |= {"context": str(files[a.context]), "start": a.start, "end": a.end}
+            row |= {"sentence": a.sentence, "offset": a.offset}
+        rows.append(row)
+    _print({"model": model, "question": question, "answers": rows}, as_json, show.answers)
+
+
+@app.command()
 def evaluate(
     model: Annotated[str, typer.Argument(help="A saved folder.")],
-    data: Annotated[str, typer.Argument(help="Labelled data.")],
+    data: Annotated[str, typer.Argument(help="Labelled data; questions with contexts and answers for a reader.")],
     as_json: Json = False,
 ) -> None:
     """Score a saved model on other labelled data; classes are matched by name."""
     from dataclasses import asdict
 
+    from headstart.pretrained import answers_questions
+
+    if answers_questions(model):
+        from headstart.evaluate.spans import as_json as span_metrics
+        from headstart.reader import load_reader
+
+        read = load_reader(model).evaluate(data, progress=_progress(as_json))
+        told = {
+            "model": model,
+            **span_metrics(read.scores),
+            "n_rejected": sum(f.rejected for f in read.findings),
+            "findings": [asdict(f) for f in read.findings],
+            "notes": list(read.notes),
+        }
+        _print(told, as_json, show.answer_scores)
+        return
     from headstart.evaluate import as_json as metrics
     from headstart.model import load
 

@@ -19,7 +19,7 @@ import numpy as np
 from headstart import __version__
 from headstart.adapt import fit_basis, fit_head, lookalikes
 from headstart.adapt.basis import Basis
-from headstart.adapt.outcome import Outcome, TrainingPart
+from headstart.adapt.outcome import Outcome, TrainingPart, declined
 from headstart.choose import Budget, plan, seconds_of
 from headstart.choose import as_json as ranking_as_json
 from headstart.data import Columns, check, known_images, read, read_with_test, sample, split
@@ -99,15 +99,15 @@ def fit(  # noqa: PLR0913 - the one public door: every option of the command lin
         basis = fit_basis(_rows(features, parts.train).matrix)
         parts = _with_lookalikes(dataset, parts, features, basis)
         head = _adapt(dataset, parts, features, basis, seed, advance)
-    outcome = None
-    if chosen.how != "probe":
+    outcome = declined(chosen.how, len(parts.train), time_left.left)
+    if outcome is None:
         with clock("tune"), progress.step("tune"):
             train = _rows(features, parts.train)
             part = TrainingPart(dataset.take(parts.train), train, basis, head, backbone, seed)
             reserve = _seconds_to_test(dataset, parts, features, clock)
             outcome = _tuned(part, chosen, time_left, reserve, progress)
     tested = _rows(features, parts.test)
-    if outcome is not None and outcome.backbone is not None and outcome.head is not None:
+    if outcome.backbone is not None and outcome.head is not None:
         with clock("encode tuned"), progress.step("encode", len(parts.test)) as advance:
             held_out, backbone = dataset.take(parts.test), outcome.backbone
             tested = encode(held_out.inputs, _digests(held_out), backbone, advance=advance)
@@ -119,13 +119,13 @@ def fit(  # noqa: PLR0913 - the one public door: every option of the command lin
 
     fitted = Model(backbone, head, scores)
     if folder is None:
-        _forget(outcome)
+        fitted = _settled(fitted, outcome)
         return replace(fitted, summary=_summary(dataset, parts, chosen, outcome, fitted, features, clock, None))
     with clock("save"), progress.step("save"):
         fitted = replace(fitted, summary=_summary(dataset, parts, chosen, outcome, fitted, features, clock, folder))
         provenance = _provenance(dataset, parts, fitted, chosen, clock)
         fitted = save(fitted, folder, dataset=dataset, split=parts, features=tested, provenance=provenance)
-        _forget(outcome)
+        fitted = _settled(fitted, outcome)
     return replace(fitted, summary={**fitted.summary, "seconds": clock.seconds()})
 
 
@@ -215,10 +215,15 @@ def _seconds_to_test(dataset: Dataset, parts: Split, features: Features, clock: 
     return len(parts.test) / a_second
 
 
-def _forget(outcome: Outcome | None) -> None:
-    """The model is made: what a killed run would have gone on from is not needed."""
-    if outcome is not None and outcome.journal is not None:
+def _settled(model: Model, outcome: Outcome) -> Model:
+    """The model is made: what a killed run would have gone on from is not needed, nor a second copy of the weights."""
+    if outcome.journal is not None:
         outcome.journal.remove()
+    if outcome.backbone is None or model.folder is None:
+        return model
+    from headstart.tuning import settle
+
+    return replace(model, backbone=settle(model.backbone, model.folder))
 
 
 def _evaluate(dataset: Dataset, parts: Split, tested: Features, head: Head) -> Scores:
@@ -247,7 +252,7 @@ def _summary(
     dataset: Dataset,
     parts: Split,
     chosen: Plan,
-    outcome: Outcome | None,
+    outcome: Outcome,
     model: Model,
     features: Features,
     clock: _Clock,
@@ -261,10 +266,10 @@ def _summary(
     return {
         "task": f"{dataset.kind}-classification",
         "model": model.backbone.name,
-        "how": "probe" if outcome is None else outcome.how,
+        "how": outcome.how,
         "why": chosen.why,
-        "why_how": "asked for" if outcome is None else outcome.why,
-        "tuning": None if outcome is None else outcome.told or None,
+        "why_how": outcome.why,
+        "tuning": outcome.told or None,
         "ranking": None if chosen.ranking is None else ranking_as_json(chosen.ranking),
         "classes": list(dataset.classes),
         "n_train": len(parts.train),

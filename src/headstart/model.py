@@ -16,7 +16,7 @@ from headstart.encode import encode, features_key
 from headstart.errors import DataError, ModelError
 from headstart.evaluate import evaluate
 from headstart.evaluate.metrics import softmax
-from headstart.pretrained import load_classifier, reopen
+from headstart.pretrained import answers_questions, load_classifier, reopen
 from headstart.pretrained.weights import raw_tensors
 from headstart.progress import Progress, Silent
 from headstart.values import Backbone, Dataset, Finding, Head, Scores
@@ -162,7 +162,7 @@ def load(model: str | Path) -> Model:
     """
     folder = Path(model)
     told_file = folder / "headstart.json"
-    if not told_file.exists():
+    if not told_file.exists() or answers_questions(str(model)):  # the latter is said there
         return as_it_is(str(model))
     try:
         told = json.loads(told_file.read_text(encoding="utf-8"))

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import re
+import sys
 import textwrap
 from typing import Any
 
@@ -44,6 +47,54 @@ def scores(told: dict[str, Any]) -> str:
         lines.append(f"missing    classes without an example: {', '.join(told['missing_classes'])}")
     if told.get("extra_classes"):
         lines.append(f"extra      classes that the model does not know, left out: {', '.join(told['extra_classes'])}")
+    return "\n".join(lines)
+
+
+def answers(told: dict[str, Any]) -> str:
+    """Each answer in its sentence: in bold on a terminal, in double brackets elsewhere."""
+    bold = sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
+    before, after = ("\x1b[1m", "\x1b[0m") if bold else ("[[", "]]")
+    several = len({row["context"] for row in told["answers"] if row["answer"]}) > 1
+    lines = []
+    for row in told["answers"]:
+        if not row["answer"]:
+            lines.append(f"no answer  {row['confidence']:.2f}")
+            continue
+        place = f"{row['context']}, " if several or told["answers"][0] is row else ""
+        lines.append(
+            f"{_line(row['answer'])}  {row['confidence']:.2f}  ({place}characters {row['start']}-{row['end']})"
+        )
+        sentence, at = row["sentence"], row["offset"]
+        stop = at + len(row["answer"])
+        marked = f"{_line(sentence[:at])}{before}{_line(sentence[at:stop])}{after}{_line(sentence[stop:])}"
+        lines.append(textwrap.indent(textwrap.fill(marked, _WIDE - 2, break_on_hyphens=False), "  "))
+    return "\n".join(lines)
+
+
+def _line(text: str) -> str:
+    """On one line, and without what a terminal would obey."""
+    return re.sub(" +", " ", "".join(c if c.isprintable() else " " for c in text))
+
+
+def answer_scores(told: dict[str, Any]) -> str:
+    def figure(name: str, key: str) -> str:
+        low, high = told[f"{key}_interval"]
+        return f"{name:12} {told[key]:.3f}  (95 % interval {low:.3f} to {high:.3f})"
+
+    lines = [
+        figure("exact match", "exact_match"),
+        figure("F1", "f1"),
+        f"{'questions':12} {told['n_test']:,} about {told['documents']:,} documents (the intervals are over these)",
+    ]
+    for key, words in (("answerable", "with answer"), ("unanswerable", "without")):
+        part = told[key]
+        if part is not None and told["answerable"] is not None and told["unanswerable"] is not None:
+            lines.append(f"{words:12} {part['n']:,}: exact match {part['exact_match']:.3f}, F1 {part['f1']:.3f}")
+    if told["errors"]:
+        kinds = ", ".join(f"{n:,} {kind}" for kind, n in told["errors"].items())
+        lines.append(f"{'not exact':12} {kinds}")
+    if told["n_rejected"]:
+        lines.append(f"{'left out':12} {told['n_rejected']:,} questions; --json lists them")
     return "\n".join(lines)
 
 

@@ -28,11 +28,11 @@ from headstart.choose import Budget
 from headstart.encode.engines import cpu_has_bf16, device
 from headstart.matrix import take
 from headstart.places import cache_folder, temporary_beside
+from headstart.pretrained.load import describe_saved, rebuilt
 from headstart.pretrained.training import keep_tuned, open_for_training
 from headstart.progress import Progress
 from headstart.values import Backbone, Dataset, Features, Head, TextPreparation, Way
 
-FEWEST = 200  # training examples from which tuning is tried unasked: below, nothing could be proved
 _TEXT_RATE, _TEXT_WIDTH = 2e-4, 384  # MiniLM's
 _IMAGE_RATE = 1e-4
 _FORM = 1  # of journals: raise when what is written down changes
@@ -47,11 +47,7 @@ def tune(part: TrainingPart, *, how: str, budget: Budget, reserve: float, progre
         budget: of the whole fit.
         reserve: seconds that are needed for encoding the test part.
     """
-    n, insist = len(part.dataset), how != "auto"
-    if not insist and n < FEWEST:
-        return Outcome(f"{n} training examples: too few to prove that tuning is better ({FEWEST})", "probe")
-    if not insist and budget.left - reserve - _STARTING <= 0:
-        return Outcome(f"no time left to tune of {budget.seconds:.0f} s", "probe")
+    insist = how != "auto"
     journal = open_journal(_key(part, how, budget))
     watch = Watch(left=lambda: budget.left - reserve - _STARTING, listen=_listener(progress, budget))
     probes, folds = _probes(part), _folds(part)
@@ -121,11 +117,15 @@ def _keep(backbone: Backbone, module: Any) -> Backbone:
 
 def moved(backbone: Backbone, folder: Path) -> Backbone:
     """The same backbone, its weights in another folder."""
-    from headstart.pretrained.load import describe_saved, rebuilt
-
     preparation = backbone.preparation
     tokenizer = preparation.tokenizer if isinstance(preparation, TextPreparation) else None
     return rebuilt(describe_saved(backbone), folder / backbone.weights.name, tokenizer=tokenizer)
+
+
+def settle(backbone: Backbone, folder: Path) -> Backbone:
+    """The tuned backbone in the folder that it was saved to; the copy in the cache is removed."""
+    shutil.rmtree(backbone.weights.parent, ignore_errors=True)
+    return moved(backbone, folder)
 
 
 def _probes(part: TrainingPart) -> Probes:

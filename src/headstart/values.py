@@ -97,6 +97,47 @@ class Dataset:
 
 
 @dataclass(frozen=True)
+class Questions:
+    """Questions about texts, as columns. Row i of every column is about the same question, but for the texts' own."""
+
+    name: str
+    ids: Sequence[str]
+    questions: Sequence[str]
+    context: np.ndarray  # (n,) int64, which of `contexts` each question is about
+    contexts: Sequence[str]  # each text once
+    documents: Sequence[str]  # of each context: the title that it stands under, or the context itself
+    answers: Sequence[tuple[tuple[str, int], ...]]  # (text, first character of it in the context); (): it has none
+    unsure: np.ndarray  # (n,) bool: the answer's text stands there more than once, and the data do not say where
+    where: Sequence[str]  # how to point the user at the question
+    parts: Sequence[str] | None = None  # official part of each row: "train", "val" or "test"
+    findings: tuple[Finding, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def take(self, rows: np.ndarray) -> Questions:
+        """The questions in these rows; the contexts, findings and notes stay with the whole."""
+        which = rows.tolist()
+        return replace(
+            self,
+            ids=[self.ids[row] for row in which],
+            questions=[self.questions[row] for row in which],
+            context=self.context[rows],
+            answers=[self.answers[row] for row in which],
+            unsure=self.unsure[rows],
+            where=[self.where[row] for row in which],
+            parts=None if self.parts is None else [self.parts[row] for row in which],
+            findings=(),
+            notes=(),
+        )
+
+    @property
+    def rejected(self) -> tuple[Finding, ...]:
+        return tuple(f for f in self.findings if f.rejected)
+
+
+@dataclass(frozen=True)
 class Split:
     """Row numbers of the training and the test part."""
 

@@ -9,6 +9,8 @@ from headstart.adapt.basis import Basis
 from headstart.adapt.resume import Journal
 from headstart.values import Backbone, Dataset, Features, Head, Way
 
+FEWEST = 200  # training examples from which tuning is tried unasked: below, nothing could be proved
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -32,3 +34,18 @@ class TrainingPart:
     head: Head
     backbone: Backbone
     seed: int
+
+
+def declined(how: Way, n: int, left: float) -> Outcome | None:
+    """Why nothing is tuned, where that is known beforehand; None: it is tried.
+
+    Args:
+        n: training examples. left: seconds of the budget.
+    """
+    if how == "probe":
+        return Outcome("asked for", "probe")
+    if how == "auto" and n < FEWEST:
+        return Outcome(f"{n} training examples: too few to prove that tuning is better ({FEWEST})", "probe")
+    if how == "auto" and left <= 0:
+        return Outcome("no time was left to tune: give it more with --budget", "probe")
+    return None

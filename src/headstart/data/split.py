@@ -13,8 +13,10 @@ from itertools import chain
 
 import numpy as np
 
+from headstart.data.duplicates import equal_pairs, group
+from headstart.data.texts import normalised_hash
 from headstart.errors import DataError
-from headstart.values import Dataset, Finding, Split
+from headstart.values import Dataset, Finding, Questions, Split
 
 _FEWEST_OF_A_CLASS = 5  # examples in a sample: one a fold
 _SAMPLING = 2**64  # a seed that no split has, or what the split left would decide what is sampled
@@ -44,6 +46,37 @@ def split(dataset: Dataset, *, test: float = 0.2, seed: int = 0) -> Split:
     if not in_test.any():
         raise DataError("no class has two distinct examples, so nothing can be tested", where=dataset.name)
     return Split(np.flatnonzero(~in_test), np.flatnonzero(in_test), official=False, notes=tuple(notes))
+
+
+def split_questions(questions: Questions, *, test: float = 0.2, seed: int = 0) -> Split:
+    """As `split`, by document: all questions about one document, or about the same text, are on one side.
+
+    Raises:
+        DataError: `test` is not between 0 and 1, or all questions are about one document.
+    """
+    texts = [normalised_hash(text) for text in questions.contexts]
+    names = [hashlib.blake2b(d.encode("utf-8", "surrogatepass"), digest_size=16).digest() for d in questions.documents]
+    pairs = [equal_pairs(np.frombuffer(b"".join(keys), np.uint8).reshape(-1, 16)) for keys in (texts, names)]
+    groups = group(len(texts), np.concatenate(pairs))[questions.context]
+    if len(np.unique(groups)) < 2:
+        raise DataError(
+            "all questions are about one document, so nothing can be tested on another",
+            where=questions.name,
+            fix="add questions about another document, or a column title that tells documents apart",
+        )
+    whole = [f"{questions.contexts[c]}\0{q}" for c, q in zip(questions.context, questions.questions, strict=True)]
+    digests = b"".join(hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest() for text in whole)
+    as_texts = Dataset(
+        kind="text",
+        name=questions.name,
+        inputs=questions.questions,
+        labels=["question"] * len(questions),
+        where=questions.where,
+        parts=questions.parts,
+        groups=groups,
+        digests=np.frombuffer(digests, np.uint8).reshape(-1, 32),
+    )
+    return split(as_texts, test=test, seed=seed)
 
 
 def folds(y: np.ndarray, groups: np.ndarray, digests: np.ndarray, *, k: int = 5, seed: int = 0) -> np.ndarray:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
@@ -29,17 +30,27 @@ def read_table(path: Path, *, columns: Columns | None = None, need_label: bool =
         DataError: empty, damaged, or without a column that fits.
     """
     asked = columns or Columns()
-    notes: list[str] = []
     ragged: list[Finding] = []
-    try:
-        if path.suffix.lower() == ".parquet":
-            blocks: Iterable[Block] = arrow_blocks(pyarrow.parquet.ParquetFile(path).iter_batches())
-        elif path.suffix.lower() in (".jsonl", ".ndjson", ".json"):
-            blocks = _json_lines(path, ragged)
-        else:
-            blocks, notes = _delimited(path, ragged)
+    with damaged_as_user_error(path):
+        blocks, notes = open_blocks(path, ragged)
         return read_blocks(blocks, asked, name=path.stem, where=path.name, base=path.parent, need_label=need_label,
                             notes=notes, findings=ragged)  # fmt: skip
+
+
+def open_blocks(path: Path, ragged: list[Finding]) -> tuple[Iterable[Block], list[str]]:
+    """Blocks of rows by the file's ending, with notes on what was assumed; rows that cannot be read go to `ragged`."""
+    if path.suffix.lower() == ".parquet":
+        return arrow_blocks(pyarrow.parquet.ParquetFile(path).iter_batches()), []
+    if path.suffix.lower() in (".jsonl", ".ndjson", ".json"):
+        return _json_lines(path, ragged), []
+    return _delimited(path, ragged)
+
+
+@contextmanager
+def damaged_as_user_error(path: Path) -> Iterator[None]:
+    """A table that turns out to be damaged, while its blocks are gone through too."""
+    try:
+        yield
     except (pa.ArrowInvalid, pa.ArrowTypeError, csv.Error) as error:
         reason = str(error).splitlines()[0]
         raise DataError(f"cannot be read as a table: {reason}", where=str(path)) from None
@@ -80,7 +91,7 @@ def read_blocks(
         raise DataError("no rows", where=where, fix="a table has one row an example")
     if found.kind == "image" and base is not None:
         inputs = [None if path is None else str(base / path) for path in inputs]
-    rows = _row_names(where, len(inputs), [int(f.where.rsplit(" ", 1)[1]) for f in findings or ()])
+    rows = row_names(where, len(inputs), [int(f.where.rsplit(" ", 1)[1]) for f in findings or ()])
     return Dataset(
         kind=found.kind,
         name=name,
@@ -108,7 +119,7 @@ def _texts(column: Any) -> list[str | None]:
     return [as_text(value) for value in (column if isinstance(column, list) else column.to_pylist())]
 
 
-def _row_names(where: str, n: int, ragged: list[int]) -> list[str]:
+def row_names(where: str, n: int, ragged: list[int]) -> list[str]:
     """Row numbers as in the file: rows that were left out count."""
     left_out = set(ragged)
     names: list[str] = []

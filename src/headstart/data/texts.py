@@ -6,10 +6,31 @@ import hashlib
 import re
 import unicodedata
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 
+from headstart.errors import DataError
+
 _NOT_WORDS = re.compile(r"[\W_]+")
+
+
+def read_text(path: Path) -> str:
+    """A text file as it stands: places in it stay what they are, line ends too. A byte order mark is no character.
+
+    Raises:
+        DataError: not there, not readable, or no text.
+    """
+    try:
+        content = path.expanduser().read_bytes()
+    except OSError as error:
+        raise DataError(error.strerror or str(error), where=str(path), fix="name a text file") from None
+    if b"\0" in content[:4096]:
+        raise DataError("not a text file", where=str(path), fix="save it as plain text (UTF-8)")
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return content.decode("latin-1")
 
 
 def normalised_hash(text: str) -> bytes:

@@ -36,7 +36,7 @@ BATCH = 4  # images, a static shape; 2 to 8 are alike, 32 is slower by a fifth
 _GPU_BATCH = 128
 _CLOSE = 0.9995  # cosine to float32 that lower precision must keep on real examples, each of them
 
-Batch = tuple[np.ndarray, ...]  # images: ((n, h, w, 3) uint8,); texts: (ids, mask), both (n, t) int64
+Batch = tuple[np.ndarray, ...]  # images: ((n, h, w, 3) uint8,); texts: what preparation.inputs names, (n, t) int64 each
 Batches = Iterable[tuple[np.ndarray, Batch]]  # which rows, and what goes in
 Engine = Callable[[Batches], Iterator[tuple[np.ndarray, np.ndarray]]]  # which rows, and their features
 
@@ -47,22 +47,37 @@ def cpu_has_bf16() -> bool:
     return "BF16" in ov.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
 
 
-def choose_precision(backbone: Backbone, sample: list[tuple[np.ndarray, Batch]]) -> str:
-    """Take "bf16" where the processor has it and `sample` keeps its features (cosine 0.9995 to float32), else "f32".
+def lowest_cosine(reference: list[np.ndarray], low: list[np.ndarray]) -> float:
+    """Between the features of each example, (n, width) a batch: the worst of them."""
+    a, b = np.concatenate(reference), np.concatenate(low)
+    norms = np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1)
+    return float(((a * b).sum(axis=1) / np.maximum(norms, 1e-12)).min())
+
+
+def choose_precision(
+    backbone: Backbone,
+    sample: list[tuple[np.ndarray, Batch]],
+    *,
+    alike: Callable[[list[np.ndarray], list[np.ndarray]], float] = lowest_cosine,
+    least: float = _CLOSE,
+) -> str:
+    """Take "bf16" where the processor has it and `sample` comes out as in float32, else "f32".
 
     Decided once for each backbone on this machine and kept in the cache, since the store's keys contain it.
+
+    Args:
+        alike: what the engine made of each batch in float32 and in bfloat16 -> how alike they are.
+        least: of that, for "bf16".
     """
     if _gpu() is not None or not cpu_has_bf16():
         return "f32"
     note = _graph_file(backbone).with_suffix(".precision.json")
     if note.exists():
         return str(json.loads(note.read_text())["precision"])
-    reference = _features(_openvino(backbone, "f32"), sample)
-    low = _features(_openvino(backbone, "bf16"), sample)
-    norms = np.linalg.norm(reference, axis=1) * np.linalg.norm(low, axis=1)
-    cosine = float(((reference * low).sum(axis=1) / np.maximum(norms, 1e-12)).min())
-    precision = "bf16" if cosine >= _CLOSE else "f32"
-    write_whole(note, json.dumps({"precision": precision, "lowest_cosine": round(cosine, 6)}))
+    reference, low = ([made for _, made in _openvino(backbone, p)(sample)] for p in ("f32", "bf16"))
+    agreement = alike(reference, low)
+    precision = "bf16" if agreement >= least else "f32"
+    write_whole(note, json.dumps({"precision": precision, "agreement": round(agreement, 6)}))
     return precision
 
 
@@ -157,10 +172,6 @@ def _torch(backbone: Backbone, device: str) -> Engine:
     return run
 
 
-def _features(engine: Engine, batches: list[tuple[np.ndarray, Batch]]) -> np.ndarray:
-    return np.concatenate([made for _, made in engine(batches)])
-
-
 def _graph_file(backbone: Backbone) -> Path:
     library = "openvino" if backbone.source == "onnx" else backbone.source
     made_of = (
@@ -190,8 +201,8 @@ def _traced(backbone: Backbone, module: Any) -> ov.Model:
         example: Any = (torch.zeros((1, *backbone.preparation.size, 3), dtype=torch.uint8),)
         shapes: Any = [[BATCH, *backbone.preparation.size, 3]]
     else:
-        ids = torch.ones((2, 8), dtype=torch.int64)
-        example, shapes = (ids, ids), [[-1, -1], [-1, -1]]
+        ids, inputs = torch.ones((2, 8), dtype=torch.int64), backbone.preparation.inputs
+        example, shapes = tuple(ids for _ in inputs), [[-1, -1] for _ in inputs]
     with torch.inference_mode(), _quiet():
         # Not frozen before: OpenVINO folds the same constants as well, and torch takes up to ten seconds for it.
         traced = torch.jit.trace(model, example, check_trace=False)

@@ -64,3 +64,34 @@ def _slope(z: np.ndarray, w: np.ndarray, b: float) -> tuple[float, float]:
         first += float(w[start : start + _ROWS] @ mean)
         second += float(w[start : start + _ROWS] @ (square - mean**2))
     return first, second
+
+
+def answer_temperature(scores: np.ndarray, right: np.ndarray) -> float:
+    """The T in [0.05, 20] for which the best answer's share of softmax(scores / T) best tells whether it is right.
+
+    Unlike in `temperature`, the true answer need not be among those that are scored. So what is minimised is the log
+    loss of right and wrong, in one unknown; it need not be convex, and is looked at on a grid. Right and wrong are
+    taken for a little less than certain (Platt, Probabilistic Outputs for Support Vector Machines, 1999), or a few
+    questions that are all answered rightly would make every answer certain.
+
+    Args:
+        scores: (n, k) log probabilities of answers to questions that the model was not fitted on, the best one first;
+            -inf fills up rows with fewer.
+        right: (n,) bool, whether the first one is right.
+
+    Raises:
+        ValueError: no question.
+    """
+    z = np.asarray(scores, dtype=np.float64)
+    if len(z) == 0:
+        raise ValueError("a temperature needs at least one question")
+    z = z - z[:, :1]
+    hits = int(np.sum(right))
+    wanted = np.where(right, (hits + 1) / (hits + 2), 1 / (len(z) - hits + 2))
+    grid = np.exp(np.linspace(log(LOWEST), log(HIGHEST), 241))
+
+    def loss(t: float) -> float:
+        confidence = np.clip(1.0 / np.exp(z / t).sum(axis=1), 1e-12, 1 - 1e-12)
+        return float(-(wanted * np.log(confidence) + (1 - wanted) * np.log(1 - confidence)).mean())
+
+    return float(min(grid, key=lambda t: (loss(t), abs(log(t)))))

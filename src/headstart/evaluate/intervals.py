@@ -5,6 +5,8 @@ from __future__ import annotations
 from math import sqrt
 from statistics import NormalDist
 
+import numpy as np
+
 from headstart.values import Interval
 
 
@@ -33,3 +35,29 @@ def wilson(successes: int, n: int, level: float = 0.95) -> Interval:
     low = 0.0 if successes == 0 else max(0.0, middle - half)
     high = 1.0 if successes == n else min(1.0, middle + half)
     return Interval(low, high)
+
+
+def by_group(values: np.ndarray, groups: np.ndarray, *, seed: int = 0, times: int = 2000) -> Interval:
+    """95 % interval of a mean over examples that come in groups (questions about one document): the groups are drawn.
+
+    Args:
+        values: (n,), one an example. groups: (n,) int, equal numbers belong together.
+        seed: of the draws. times: how many.
+
+    Raises:
+        ValueError: no example.
+
+    Source: Efron and Tibshirani, An Introduction to the Bootstrap, 1993, chapter 13 (percentiles); with a group as the
+    unit that is drawn, since the questions about one document are not independent.
+    """
+    if len(values) == 0:
+        raise ValueError("an interval needs at least one example")
+    _, of = np.unique(groups, return_inverse=True)
+    of = of if of.max() > 0 else np.arange(len(values))  # one group alone: its examples are drawn
+    sums, counts = np.bincount(of, weights=values), np.bincount(of)
+    k = len(sums)
+    if np.all(values == values[0]) and values[0] in (0, 1):  # draws of equal values say nothing of what was not seen
+        return wilson(int(values[0]) * k, k)
+    draws = np.random.default_rng(seed).multinomial(k, np.full(k, 1 / k), size=times)  # (times, k)
+    low, high = np.quantile((draws @ sums) / (draws @ counts), [0.025, 0.975])
+    return Interval(float(low), float(high))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import shutil
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +23,10 @@ from headstart.values import TextPreparation
 
 declare_missing()
 from transformers import (  # noqa: E402  (imports torchvision)
+    MODEL_FOR_QUESTION_ANSWERING_MAPPING,
     AutoConfig,
     AutoModel,
+    AutoModelForQuestionAnswering,
     AutoModelForSequenceClassification,
     AutoTokenizer,
 )
@@ -68,14 +71,29 @@ class Logits(nn.Module):
         return self.model(input_ids=input_ids, attention_mask=attention_mask).logits
 
 
-def describe(folder: Path, *, target: Path, with_head: bool) -> dict[str, Any]:
+class Spans(nn.Module):
+    """A reading model: for each token, is it the first of the answer, is it the last."""
+
+    def __init__(self, model: nn.Module, *, inputs: Sequence[str]) -> None:
+        super().__init__()
+        self.model, self.inputs = model, tuple(inputs)
+
+    def forward(self, *tensors: torch.Tensor) -> torch.Tensor:
+        """(n, t) int64 each, in the order of `inputs` -> (n, t, 2) float32."""
+        out = self.model(**dict(zip(self.inputs, tensors, strict=True)))
+        return torch.stack([out.start_logits, out.end_logits], dim=-1)
+
+
+def describe(folder: Path, *, target: Path, head: str) -> dict[str, Any]:
     """How the model in a hub-style folder is built and fed.
 
     Args:
         folder: config.json, weights and tokenizer.
         target: where head.safetensors is written, if a head is wanted and there; and the model itself, where its
             weights are a torch file.
-        with_head: keep the sequence classifier that the weights came with; features are then its logits.
+        head: "classes": keep the sequence classifier that the weights came with; features are then its logits.
+            "spans": keep its reader; features are then (n, t, 2) scores of first and last tokens. "new spans": the
+            same with a head that has yet to be trained.
 
     Raises:
         ModelError: no encoder of texts, no tokenizer.json, or a tokenizer with more words than the model has vectors.
@@ -87,13 +105,20 @@ def describe(folder: Path, *, target: Path, with_head: bool) -> dict[str, Any]:
     told = {"source": "transformers", "architecture": (config.architectures or ["AutoModel"])[0], "kind": "text"}
     told |= {"weights": "model.safetensors", "preparation": asdict(preparation)}
     kept = {"transformers": config.to_dict(), "tokenizer": settings}
-    if with_head:
+    if head.endswith("spans"):
+        inputs = _reading_inputs(config, folder, new=head != "spans")
+        preparation = replace(preparation, inputs=inputs)
+        if head != "spans":  # what a sentence encoder was cut to says nothing about reading
+            preparation = replace(preparation, max_length=_positions(config))
+        told |= {"preparation": asdict(preparation), "classes": None, "width": 2}
+        return {**told, "config": {**kept, "head": head, "inputs": list(inputs)}}
+    if head == "classes":
         classes = _classes(config)
         if classes:
             save_file(
                 {"weight": torch.eye(len(classes)), "bias": torch.zeros(len(classes))}, target / "head.safetensors"
             )
-        return {**told, "classes": classes, "width": len(classes or ()), "config": {**kept, "with_head": True}}
+        return {**told, "classes": classes, "width": len(classes or ()), "config": {**kept, "head": head}}
     pooling, normalise = _pooling(folder)
     layers = _layers(int(config.num_hidden_layers))
     pooled = {"pooling": pooling, "normalise": normalise, "layers": layers}
@@ -114,14 +139,55 @@ def _convert(folder: Path, target: Path) -> None:
 
 
 def module(folder: Path, config: dict[str, Any]) -> nn.Module:
-    """The encoder with its pooling, or the whole classifier; in eval mode."""
-    source = AutoModelForSequenceClassification if config.get("with_head") else AutoModel
+    """The encoder with its pooling, or the whole classifier or reader; in eval mode.
+
+    Raises:
+        ModelError: the weights of a reader's head are missing.
+    """
+    head = config.get("head")
+    source = {
+        "classes": AutoModelForSequenceClassification,
+        "spans": AutoModelForQuestionAnswering,
+        "new spans": AutoModelForQuestionAnswering,
+    }.get(str(head), AutoModel)
+    told = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    if head == "new spans":
+        told.num_labels = 2  # first token, last token
     with _quiet():
-        model = source.from_pretrained(folder, local_files_only=True, trust_remote_code=False, use_safetensors=True)
-    if config.get("with_head"):
+        model, found = source.from_pretrained(
+            folder,
+            config=told,
+            local_files_only=True,
+            trust_remote_code=False,
+            use_safetensors=True,
+            output_loading_info=True,
+        )
+    if head == "classes":
         return Logits(model).eval()
+    if head in ("spans", "new spans"):
+        inner = f"{model.base_model_prefix}."
+        missing = sorted(k for k in found["missing_keys"] if head == "spans" or k.startswith(inner))
+        if missing:  # they would be random numbers
+            raise ModelError(
+                f"not in its weights: {', '.join(missing[:3])}", where=str(folder), fix="take a model trained on SQuAD"
+            )
+        return Spans(model, inputs=config["inputs"]).eval()
     pooled = {name: config[name] for name in ("pooling", "normalise", "layers")}
     return PooledEncoder(model, **pooled).eval()
+
+
+def _reading_inputs(config: Any, folder: Path, *, new: bool) -> tuple[str, ...]:
+    """What a reader takes; types of tokens only where it tells two of them apart (RoBERTa's kin do not)."""
+    source: Any = MODEL_FOR_QUESTION_ANSWERING_MAPPING.get(type(config), None)
+    takes = inspect.signature(source.forward).parameters if source else {}
+    if not {"input_ids", "attention_mask"} <= set(takes) or "bbox" in takes or not (new or config.num_labels == 2):
+        raise ModelError(
+            f"a {config.model_type!r} model of transformers, which headstart cannot ask",
+            where=str(folder),
+            fix="take one of BERT's kind: bert, roberta, distilbert, electra, albert, deberta-v2, mpnet, modernbert",
+        )
+    types = "token_type_ids" in takes and getattr(config, "type_vocab_size", 0) > 1
+    return ("input_ids", "attention_mask", *(("token_type_ids",) if types else ()))
 
 
 def _preparation(folder: Path, config: Any) -> tuple[TextPreparation, dict[str, Any]]:
@@ -162,6 +228,8 @@ def _tokenizer(folder: Path) -> str:
     try:
         with _quiet():
             made = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+        if set(made.get_vocab()) <= set(made.all_special_tokens):  # made of nothing, and of no use
+            raise ValueError("there is no vocabulary")
         return str(made.backend_tokenizer.to_str())
     except (OSError, ValueError, ImportError, AttributeError, KeyError, TypeError) as error:
         # transformers raises one or another, by what is missing

@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from headstart.errors import ModelError
 from headstart.places import as_json, cache_folder, temporary_beside, write_whole
@@ -23,7 +23,8 @@ from headstart.pretrained.weights import NAMES, RawTensor, file_sha256, raw_tens
 from headstart.progress import Progress, Silent
 from headstart.values import Backbone, Classifier, ImagePreparation, Kind, TextPreparation
 
-_DESCRIPTION = 4  # raise when the description's form changes
+_DESCRIPTION = 5  # raise when the description's form changes
+Head = Literal["", "classes", "spans", "new spans"]  # which head the module has: none, a classifier, a reader's
 _LIBRARY = {"timm": "timm", "torchvision": "timm", "keras": "timm", "onnx": "openvino", "transformers": "transformers"}
 
 
@@ -54,6 +55,12 @@ def load_classifier(name: str) -> tuple[Backbone, Classifier]:
         ModelError: as `load`; or the weights have no classifier.
     """
     found = find(name)
+    if _reads(_unsaved(found)):
+        raise ModelError(
+            f"{found.name} finds answers in texts; it has no classes",
+            where=name,
+            fix=f"headstart answer {name} QUESTION --context FILE, or headstart.load_reader",
+        )
     backbone, classifier = _open(found, with_head=True)
     if classifier is None:
         raise ModelError(
@@ -64,19 +71,70 @@ def load_classifier(name: str) -> tuple[Backbone, Classifier]:
     return backbone, classifier
 
 
+def load_reader(name: str, *, new_head: bool = False) -> Backbone:
+    """A model that finds answers in texts, by the same names as `load`; its features are (n, t, 2) scores.
+
+    For each token of a question and a text: is it the first of the answer, is it the last.
+
+    Args:
+        new_head: of any text encoder, with a head of random numbers that has yet to be trained.
+
+    Raises:
+        ModelError: as `load`; or it is no such model.
+    """
+    found = _unsaved(find(name))
+    if new_head and found.form == "transformers":
+        return _described(found, head="new spans")[0]
+    if not _reads(found):
+        raise ModelError(
+            f"{found.name} does not find answers in texts: it has no head for that",
+            where=name,
+            fix="take a model whose config.json says ForQuestionAnswering (trained on SQuAD, say)",
+        )
+    return _described(found, head="spans")[0]
+
+
+def answers_questions(name: str) -> bool:
+    """Whether a model is one for `load_reader`, as its config.json says.
+
+    Raises:
+        ModelError: as `load`, where there is nothing of that name.
+    """
+    return _reads(_unsaved(find(name)))
+
+
+def _reads(found: Found) -> bool:
+    named = found.config.get("architectures") or ()
+    return found.form == "transformers" and any("ForQuestionAnswering" in str(name) for name in named)
+
+
+def _unsaved(found: Found) -> Found:
+    """A reader that was saved here is a folder of transformers', with more beside it."""
+    config = found.path / "config.json"
+    if found.form != "headstart" or not config.exists():
+        return found
+    told = json.loads(config.read_text(encoding="utf-8"))
+    return replace(found, form="transformers", config=told) if "model_type" in told else found
+
+
 def _open(found: Found, *, with_head: bool = False) -> tuple[Backbone, Classifier | None]:
     if found.form == "headstart":
         return _saved(found)
     another = with_head and found.form == "transformers"  # there a classifier is a module of its own
-    home = _home(found, with_head=another)
-    if not (home / "backbone.json").exists():
-        _keep(home, found, with_head=another)
-    told = json.loads((home / "backbone.json").read_text(encoding="utf-8"))
-    weights = _weights(found, home, told)
-    backbone = rebuilt({**told, "name": found.name, "licence": found.licence}, weights)
+    backbone, told, home = _described(found, head="classes" if another else "")
     if not with_head or told["classes"] is None:
         return backbone, None
     return backbone, _classifier(home / "head.safetensors", told["classes"])
+
+
+def _described(found: Found, *, head: Head) -> tuple[Backbone, dict[str, Any], Path]:
+    """The backbone, what was written down of it, and the folder where that is."""
+    home = _home(found, head=head)
+    if not (home / "backbone.json").exists():
+        _keep(home, found, head=head)
+    told = json.loads((home / "backbone.json").read_text(encoding="utf-8"))
+    weights = _weights(found, home, told)
+    return rebuilt({**told, "name": found.name, "licence": found.licence}, weights), told, home
 
 
 def _saved(found: Found) -> tuple[Backbone, Classifier]:
@@ -142,12 +200,12 @@ def _builder(told: dict[str, Any], weights: Path) -> Callable[[], Any]:
     return module
 
 
-def _describe(found: Found, folder: Path, *, with_head: bool) -> dict[str, Any]:
+def _describe(found: Found, folder: Path, *, head: Head) -> dict[str, Any]:
     """Ask the library; headless weights (and the head) are written into `folder`."""
     if found.form == "transformers":
         from headstart.pretrained import from_transformers
 
-        return from_transformers.describe(found.path, target=folder, with_head=with_head)
+        return from_transformers.describe(found.path, target=folder, head=head)
     if found.form == "onnx":
         from headstart.pretrained import from_onnx
 
@@ -175,7 +233,7 @@ def _translated(found: Found) -> Any:
 def backbone_hash(weights: Path, tensors: dict[str, RawTensor], config: dict[str, Any]) -> str:
     """The weights and all that changes what they compute: what `Backbone.weights_hash` holds."""
     hashed = file_sha256(weights) if weights.suffix == ".onnx" else tensors_hash(tensors)
-    computed = {k: config[k] for k in ("pooling", "normalise", "layers", "with_head", "changes") if config.get(k)}
+    computed = {k: config[k] for k in ("pooling", "normalise", "layers", "head", "changes") if config.get(k)}
     return hashlib.sha256((hashed + (as_json(computed) if computed else "")).encode()).hexdigest()
 
 
@@ -210,7 +268,7 @@ def describe_saved(backbone: Backbone) -> dict[str, Any]:
     return {**{k: getattr(backbone, k) for k in _PLAIN}, "preparation": preparation}
 
 
-def _home(found: Found, *, with_head: bool) -> Path:
+def _home(found: Found, *, head: Head) -> Path:
     """The folder of the description, named after all that it depends on."""
     library = _LIBRARY[found.form]
     if found.path.is_dir():
@@ -220,17 +278,17 @@ def _home(found: Found, *, with_head: bool) -> Path:
         beside = [found.path.parent / name for name in ("config.json", "preprocessor_config.json")]
         files = [found.path, *(beside if found.form == "onnx" else ())]
     hashes = [file_sha256(file) if file.exists() else "" for file in files]
-    asked = f"{_DESCRIPTION} {found.form} {library} {version(library)} {found.architecture} {with_head} {hashes}"
+    asked = f"{_DESCRIPTION} {found.form} {library} {version(library)} {found.architecture} {head} {hashes}"
     key = hashlib.sha256(f"{asked} {as_json(found.config)}".encode()).hexdigest()[:24]
     return cache_folder() / "backbones" / key
 
 
-def _keep(home: Path, found: Found, *, with_head: bool) -> None:
+def _keep(home: Path, found: Found, *, head: Head) -> None:
     """Describe into a folder of its own, then rename: two runs at once, or a kill, leave nothing half done."""
     temporary = temporary_beside(home)
     temporary.mkdir(parents=True)
     try:
-        told = _describe(found, temporary, with_head=with_head)
+        told = _describe(found, temporary, head=head)
         weights = _weights(found, temporary, told)
         tensors = {} if weights.suffix == ".onnx" else raw_tensors(weights)
         told["weights_hash"] = backbone_hash(weights, tensors, told["config"])

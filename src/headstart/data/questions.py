@@ -1,0 +1,180 @@
+"""Read questions with their contexts and answers, from whatever holds them."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from headstart.data.answers import Asked, Given, checked
+from headstart.data.columns import PART_NAMES
+from headstart.data.squad import is_squad, squad_articles, squad_questions
+from headstart.data.table import SUFFIXES, Block, arrow_blocks, as_text, damaged_as_user_error, open_blocks, row_names
+from headstart.errors import DataError
+from headstart.values import Finding, Questions
+
+_NAMES = {
+    "context": ("context", "passage", "paragraph"),
+    "question": ("question", "query"),
+    "answers": ("answers", "answers.text", "answer", "answer_text"),
+    "start": ("answers.answer_start", "answer_start", "start"),
+    "id": ("id", "question_id", "qid"),
+    "title": ("title", "document"),
+    "part": ("split", "part"),
+}
+_NEEDED = ("context", "question", "answers")
+_BLOCK = 10_000  # rows
+
+
+def read_questions(data: Any) -> Questions:
+    """Questions from SQuAD's JSON, or a table of the columns context, question and answers.
+
+    Args:
+        data: a .json file in the form of SQuAD 1.1 or 2.0; a table (CSV, TSV, JSON lines, Parquet) or a DataFrame, an
+            Arrow table, a `datasets.Dataset` or DatasetDict. `answers` is as SQuAD's tables have it (texts and
+            answer_start); or `answer` is a text that is looked for in the context, empty for a question without answer.
+
+    Raises:
+        DataError: not there, not readable, without these columns, or without a usable question.
+    """
+    if isinstance(data, Questions):
+        return data
+    if isinstance(data, str | Path):
+        return _file(Path(data).expanduser())
+    if isinstance(data, Mapping):  # a DatasetDict: its names are the parts
+        named = [(PART_NAMES.get(str(name).lower()), part) for name, part in data.items()]
+        rows = (row for part, some in named if part for row in _table(_blocks(some), "dataset", [], part=part))
+        return checked(rows, name="dataset")
+    findings: list[Finding] = []
+    return checked(_table(_blocks(data), "table", findings), name="table", findings=findings)
+
+
+def has_questions(data: Any) -> bool:
+    """Whether data look like questions with contexts, by form and column names; nothing is checked."""
+    if isinstance(data, Questions):
+        return True
+    if isinstance(data, Mapping):
+        return any(has_questions(part) for part in data.values())
+    if not isinstance(data, str | Path):
+        names = getattr(data, "column_names", getattr(data, "columns", None))
+        return names is not None and _has_columns([str(name) for name in names])
+    path = Path(data).expanduser()
+    if not path.is_file() or path.suffix.lower() not in SUFFIXES:
+        return False
+    if is_squad(path):
+        return True
+    with damaged_as_user_error(path):
+        blocks, _ = open_blocks(path, [])
+        return _has_columns(next(iter(blocks), {}))
+
+
+def _has_columns(names: Iterable[str]) -> bool:
+    lower = {name.strip().lower() for name in names}
+    return all(lower.intersection(_NAMES[needed]) for needed in _NEEDED)
+
+
+def _file(path: Path) -> Questions:
+    if not path.is_file():
+        raise DataError("no such file", where=str(path), fix="check the path")
+    if path.suffix.lower() not in SUFFIXES:
+        raise DataError(
+            f"not a kind of file that is known: {path.suffix!r}", where=str(path), fix="json, csv, tsv, jsonl, parquet"
+        )
+    if is_squad(path):
+        articles = squad_articles(path)
+        if not articles or not all(isinstance(row, dict) and "question" in row for row in articles):
+            return checked(squad_questions(articles, path), name=path.stem)
+        names = dict.fromkeys(name for row in articles for name in row)
+        block = {name: [row.get(name) for row in articles] for name in names}
+        return checked(_table([block], path.name, []), name=path.stem)
+    ragged: list[Finding] = []
+    with damaged_as_user_error(path):
+        blocks, notes = open_blocks(path, ragged)
+        return checked(_table(blocks, path.name, ragged), name=path.stem, notes=notes, findings=ragged)
+
+
+def _blocks(data: Any) -> Iterable[Block]:
+    if isinstance(data, pa.Table):
+        return arrow_blocks(data.to_batches())
+    if hasattr(data, "column_names") and hasattr(data, "iter"):  # a datasets.Dataset
+        return iter(data.iter(batch_size=_BLOCK))
+    if hasattr(data, "columns") and hasattr(data, "to_dict"):  # a DataFrame
+        return iter([{str(name): data[name].tolist() for name in data.columns}])
+    raise DataError(
+        f"cannot read a {type(data).__name__}",
+        where="data",
+        fix="a path, a DataFrame, an Arrow table or a datasets.Dataset",
+    )
+
+
+def _table(blocks: Iterable[Block], where: str, ragged: list[Finding], *, part: str | None = None) -> Iterator[Asked]:
+    """Rows of a table; their numbers are known when all are read, for rows that were left out count too."""
+    columns: dict[str, str] | None = None
+    rows: list[dict[str, Any]] = []
+    for block in blocks:
+        if columns is None:
+            columns = _columns(list(block), where)
+        wanted = {name: _plain(block[column]) for name, column in columns.items() if column in block}
+        rows += [dict(zip(wanted, values, strict=True)) for values in zip(*wanted.values(), strict=True)]
+    left_out = [int(f.where.rsplit(" ", 1)[1]) for f in ragged]
+    for number, (place, row) in enumerate(zip(row_names(where, len(rows), left_out), rows, strict=True), start=1):
+        answers, complaint = _answers(row.get("answers"), row.get("start"))
+        texts = {name: as_text(row.get(name)) for name in ("context", "question", "id", "title")}
+        yield Asked(
+            where=f"{part} {place}" if part else place,
+            context=texts["context"],
+            question=texts["question"],
+            answers=answers,
+            id=texts["id"] or (f"{part} {number}" if part else str(number)),
+            title=texts["title"],
+            part=part or PART_NAMES.get(str(row.get("part")).lower()),
+            complaint=complaint,
+        )
+
+
+def _columns(names: list[str], where: str) -> dict[str, str]:
+    lower = {name.strip().lower(): name for name in reversed(names)}
+    found = {what: next((lower[n] for n in known if n in lower), None) for what, known in _NAMES.items()}
+    for what in _NEEDED:
+        if found[what] is None:
+            near = difflib.get_close_matches(what, list(lower), n=1)
+            hint = f"rename {lower[near[0]]!r}" if near else f"columns: {', '.join(names)}"
+            raise DataError(f"no column {_NAMES[what][0]!r}", where=where, fix=hint)
+    return {what: name for what, name in found.items() if name is not None}
+
+
+def _plain(column: Any) -> list[Any]:
+    return list(column) if isinstance(column, list) else list(column.to_pylist())
+
+
+def _answers(value: Any, start: Any) -> tuple[list[Given] | None, str]:
+    """Answers in one of the forms of tables, or why they cannot be used."""
+    if hasattr(value, "tolist"):  # a numpy array in a DataFrame's cell
+        value = value.tolist()
+    if hasattr(start, "tolist"):
+        start = start.tolist()
+    if isinstance(value, dict):
+        return _answers(value.get("text"), value.get("answer_start"))
+    if isinstance(value, list):
+        if value and all(isinstance(item, dict) for item in value):
+            return _paired([item.get("text") for item in value], [item.get("answer_start") for item in value])
+        return _paired(value, start if isinstance(start, list) else None)
+    text = as_text(value)
+    if text is None or not text.strip():
+        return [], ""
+    return _paired([text], None if start is None or start == "" else [start])
+
+
+def _paired(texts: list[Any], starts: list[Any] | None) -> tuple[list[Given] | None, str]:
+    if starts is not None and len(starts) != len(texts):
+        return None, f"{len(texts)} answers and {len(starts)} answer_start"
+    try:
+        return [
+            (str(text), None if start is None or start != start else int(start))
+            for text, start in zip(texts, starts or [None] * len(texts), strict=True)
+        ], ""
+    except (TypeError, ValueError):
+        return None, "an answer_start that is no number"

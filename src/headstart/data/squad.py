@@ -1,0 +1,98 @@
+"""The JSON of SQuAD 1.1 and 2.0: articles of paragraphs, each with its questions.
+
+Source: Rajpurkar, Zhang, Lopyrev and Liang, SQuAD, EMNLP 2016; Rajpurkar, Jia and Liang, Know What You Don't Know,
+ACL 2018.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from headstart.data.answers import Asked, Given
+from headstart.errors import DataError
+
+_ARTICLES = re.compile(r'"data"\s*:\s*\[')
+
+
+def is_squad(path: Path) -> bool:
+    """Whether a .json file is one object with the articles under "data". A list, or JSON lines, is a table."""
+    if path.suffix.lower() != ".json":
+        return False
+    with path.open(encoding="utf-8-sig", errors="replace") as file:
+        head = file.read(1 << 16).lstrip()
+    return head.startswith("{") and _ARTICLES.search(head) is not None
+
+
+def squad_articles(path: Path) -> list[Any]:
+    """What stands under "data": articles; or rows of a table, as transformers' examples want their files.
+
+    Raises:
+        DataError: not JSON, or not of this form.
+    """
+    try:
+        articles = json.loads(path.read_text(encoding="utf-8-sig"))["data"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise DataError(f"not SQuAD's JSON: {error}", where=str(path), fix='an object with a list "data"') from None
+    return _list(articles, path, "data")
+
+
+def squad_questions(articles: list[Any], path: Path) -> Iterator[Asked]:
+    """Every question in the order of the file.
+
+    Raises:
+        DataError: not of this form.
+    """
+    for a, article in enumerate(articles):
+        place = f"data[{a}]"
+        title = _text(article, "title")
+        for p, paragraph in enumerate(_list(_field(article, "paragraphs"), path, f"{place}.paragraphs")):
+            here = f"{place}.paragraphs[{p}]"
+            context = _text(paragraph, "context")
+            for q, asked in enumerate(_list(_field(paragraph, "qas"), path, f"{here}.qas")):
+                yield _question(asked, path.name, f"{here}.qas[{q}]", title, context)
+
+
+def _question(asked: Any, file: str, place: str, title: str | None, context: str | None) -> Asked:
+    name = _text(asked, "id")
+    answers, complaint = _answers(asked)
+    return Asked(
+        where=f"{file} {place}" if name is None else f"{file} question {name}",
+        context=context,
+        question=_text(asked, "question"),
+        answers=answers,
+        id=name or place,
+        title=title,
+        complaint=complaint,
+    )
+
+
+def _answers(asked: Any) -> tuple[list[Given] | None, str]:
+    """The answers, or why there are none that can be used."""
+    given, impossible = _field(asked, "answers"), _field(asked, "is_impossible") is True
+    if given is None:
+        return ([], "") if impossible else (None, "")
+    if impossible and given:
+        return None, "said to be impossible, and has answers"
+    try:
+        return [(str(answer["text"]), int(answer["answer_start"])) for answer in given], ""
+    except (TypeError, KeyError, ValueError):
+        return None, "an answer without text and answer_start"
+
+
+def _field(value: Any, name: str) -> Any:
+    return value.get(name) if isinstance(value, dict) else None
+
+
+def _text(value: Any, name: str) -> str | None:
+    found = _field(value, name)
+    return None if found is None else str(found)
+
+
+def _list(value: Any, path: Path, place: str) -> list[Any]:
+    if not isinstance(value, list):
+        raise DataError("not SQuAD's JSON: no list here", where=f"{path} {place}", fix="see docs/answering.md")
+    return value

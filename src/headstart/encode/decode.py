@@ -1,0 +1,165 @@
+"""From a reading model's scores to answers: the best spans of each window, and of all windows together."""
+
+from __future__ import annotations
+
+import unicodedata
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from headstart.data.windows import Tokens, Window
+
+LONGEST = 15  # tokens of an answer
+_SPANS = 20  # of a window, and of a question
+_NO_SPACES = (
+    (0x0E00, 0x0EFF),
+    (0x1000, 0x109F),
+    (0x1780, 0x17FF),
+    (0x3040, 0x30FF),
+    (0x3400, 0x9FFF),
+    (0xF900, 0xFAFF),
+    (0x20000, 0x3FFFF),
+)  # fmt: skip - Thai to Lao, Burmese, Khmer, kana, ideographs
+_JOINERS = "\u200d\ufe0e\ufe0f"  # inside an emoji of several characters
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A piece of a text that may be the answer."""
+
+    text: int  # which text
+    start: int  # characters
+    stop: int
+    score: float  # log of how much more probable it is than nothing, in the window that is most sure of it
+
+
+def window_spans(
+    logits: np.ndarray, *, lead: int, count: int, longest: int = LONGEST, most: int = _SPANS
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, float]:
+    """The most probable spans of one window, where first and last token are drawn on their own.
+
+    Each is drawn among the text's tokens and the first special one, which stands for nothing, that is for "not in this
+    window" (Devlin et al. 2019, BERT, section 4.3).
+
+    Args:
+        logits: (t, 2) of first and last token. lead: tokens in front of the text's. count: tokens of the text.
+        longest: tokens of a span, at most. most: spans, at most.
+
+    Returns:
+        (k,) first and (k,) last token, counted in the window's part of the text; (k,) log probabilities, best first;
+        and the log probability of nothing.
+    """
+    text = np.asarray(logits[lead : lead + count], dtype=np.float64)  # (c, 2)
+    nothing = np.asarray(logits[0], dtype=np.float64)  # (2,)
+    highest = np.maximum(text.max(axis=0), nothing)
+    total = highest + np.log(np.exp(text - highest).sum(axis=0) + np.exp(nothing - highest))
+    first, last = (text - total).T
+    width = min(longest, count)
+    behind = np.concatenate([last, np.full(width - 1, -np.inf)])
+    scores = first[:, None] + np.lib.stride_tricks.sliding_window_view(behind, width)  # (c, width): by span's length
+    flat = scores.ravel()
+    some = np.argpartition(-flat, most)[:most] if len(flat) > most else np.arange(len(flat))
+    some = some[np.isfinite(flat[some])]
+    best = some[np.lexsort((some, -flat[some]))]
+    start, longer = np.divmod(best, width)
+    return start, start + longer, flat[best], float((nothing - total).sum())
+
+
+class Best:
+    """The best spans of one question, gathered window by window; what is kept does not grow with the text.
+
+    Windows, and texts, are compared by how much more probable a span is than nothing in its own window: a window
+    without the answer has to put its probability somewhere, and a trained model puts it on nothing (Clark and Gardner,
+    Simple and Effective Multi-Paragraph Reading Comprehension, ACL 2018, section 3). Within one window that changes no
+    order.
+    """
+
+    def __init__(self, *, longest: int = LONGEST) -> None:
+        self._longest = longest
+        self._kept: dict[tuple[int, str], tuple[Span, Window]] = {}
+
+    def add(self, window: Window, logits: np.ndarray, text: str) -> None:
+        """Take the spans of one window.
+
+        Spans that read alike are one answer: within a window their probabilities add up (a word is often cut into
+        several tokens, and each may start it); of several windows the most sure one counts, for they overlap.
+        """
+        count = window.stop - window.first
+        firsts, lasts, scores, nothing = window_spans(logits, lead=window.lead, count=count, longest=self._longest)
+        here: dict[tuple[int, str], Span] = {}
+        for first, last, score in zip(firsts.tolist(), lasts.tolist(), (scores - nothing).tolist(), strict=True):
+            start, stop = place(window.tokens, window.first + first, window.first + last, text)
+            if start >= stop:
+                continue
+            key = (window.text, text[start:stop].casefold())
+            known = here.get(key)
+            if known is None:
+                here[key] = Span(window.text, start, stop, score)
+            else:
+                here[key] = replace(known, score=float(np.logaddexp(known.score, score)))
+        for key, span in here.items():
+            if key not in self._kept or _order(span) < _order(self._kept[key][0]):
+                self._kept[key] = span, window
+        if len(self._kept) > 16 * _SPANS:
+            self._kept = dict(self._ranked())
+
+    def spans(self) -> tuple[Span, ...]:
+        """Best first; no two of one text read alike."""
+        return tuple(span for _, (span, _) in self._ranked())
+
+    def doubtful(self, margin: float) -> list[Window]:
+        """The windows that decide where the best span, another and nothing are within `margin`; they are forgotten."""
+        ranked = self._ranked()
+        if not ranked:
+            return []
+        best = ranked[0][1][0].score
+        close = [window for _, (span, window) in ranked if span.score >= best - margin]
+        if len(close) == 1 and abs(best) > margin:
+            return []
+        again = {id(window): window for window in close}
+        self._kept = {key: kept for key, kept in self._kept.items() if id(kept[1]) not in again}
+        return list(again.values())
+
+    def _ranked(self) -> list[tuple[tuple[int, str], tuple[Span, Window]]]:
+        return sorted(self._kept.items(), key=lambda item: _order(item[1][0]))[:_SPANS]
+
+
+def _order(span: Span) -> tuple[float, int, int]:
+    return -span.score, span.text, span.start
+
+
+def place(tokens: Tokens, first: int, last: int, text: str) -> tuple[int, int]:
+    """Characters of a span of tokens, out to the ends of its words: half a word is no answer.
+
+    A word ends where the tokenizer's does, and no later than at punctuation, or in a script that is written without
+    spaces: some tokenizers call everything between two spaces a word.
+    """
+    start, stop = int(tokens.starts[first]), int(tokens.stops[last])
+    while start < stop and text[start].isspace():
+        start += 1
+    while stop > start and text[stop - 1].isspace():
+        stop -= 1
+    if start >= stop:
+        return start, start
+    low, high = first, last
+    while low > 0 and tokens.words[low - 1] == tokens.words[first]:
+        low -= 1
+    while high + 1 < len(tokens) and tokens.words[high + 1] == tokens.words[last]:
+        high += 1
+    earliest, latest = int(tokens.starts[low]), int(tokens.stops[high])
+    while start > earliest and _glued(text[start - 1]) and _glued(text[start]):
+        start -= 1
+    while stop < latest and _glued(text[stop - 1]) and _glued(text[stop]):
+        stop += 1
+    while stop < len(text) and (unicodedata.combining(text[stop]) or text[stop] in _JOINERS):
+        stop += 1
+    return start, stop
+
+
+def _glued(character: str) -> bool:
+    """Whether a character belongs to the word beside it."""
+    if character.isascii():
+        return character.isalnum()
+    if character.isspace() or unicodedata.category(character).startswith("P"):
+        return False
+    return not any(low <= ord(character) <= high for low, high in _NO_SPACES)
