@@ -13,6 +13,7 @@ from headstart.adapt.tune import Recipe, Tuning
 
 _APART = 3.0  # factor between one rate and the next
 _HIGHEST, _LOWEST = 1e-2, 1e-6
+_BROKEN, _BROKEN_BY = 2.0, 0.1  # a loss that is so many times the lowest, and so many nats above that, is out of hand
 _ENOUGH = 1e-3  # nats by which the next rate must be better to go on in its direction
 
 
@@ -91,18 +92,17 @@ def _loss(trial: Trial) -> float:
 
 
 def range_test(tuning: Tuning, *, lowest: float = 1e-6, highest: float = 1e-1) -> float:
-    """A rate from one run whose rate rises from step to step: a third of the one where the loss was lowest.
+    """A rate from one run whose rate rises from step to step: a tenth of the one at which the loss breaks out.
 
-    For when there is no time for several runs. The run's own schedule is not used.
+    For when there is no time for several runs. The run's own schedule is not used. Where the loss was lowest says
+    little here: a head that starts at its optimum has nowhere to fall at first.
 
-    Source: Smith, Cyclical Learning Rates for Training Neural Networks, 2017; taking a fraction of the best is custom.
+    Source: Smith, Cyclical Learning Rates for Training Neural Networks, 2017; a tenth is custom.
     """
-    steps = tuning.recipe.steps
-    smooth, best, at = math.nan, math.inf, lowest
+    smooth = lowest_loss = math.nan
     for step in tuning.rising(lowest, highest):
         smooth = step.loss if math.isnan(smooth) else 0.7 * smooth + 0.3 * step.loss
-        if smooth < best and step.number > steps // 5:
-            best, at = smooth, step.rate
-        if smooth > 4 * best:
-            break
-    return float(np.clip(at / _APART, _LOWEST, _HIGHEST))
+        lowest_loss = smooth if math.isnan(lowest_loss) else min(lowest_loss, smooth)
+        if smooth > _BROKEN * lowest_loss + _BROKEN_BY:
+            return float(np.clip(step.rate / 10, _LOWEST, _HIGHEST))
+    return float(min(highest / 10, _HIGHEST))
