@@ -53,7 +53,7 @@ def fit(  # noqa: PLR0913 - one argument an option
     data: Annotated[str, typer.Argument(help="Folder of class folders, or a table (csv, tsv, jsonl, parquet).")],
     task: Annotated[str, typer.Option(help="auto, image-classification or text-classification.")] = "auto",
     model: Annotated[str, typer.Option(help="auto, a catalog or hub name, or a folder.")] = "auto",
-    how: Annotated[str, typer.Option(help="auto, probe, tune or full.")] = "auto",
+    how: Annotated[str, typer.Option(help="auto, probe, tune, lora or full.")] = "auto",
     budget: Annotated[str, typer.Option(help="Time from reading to saving, for example 90s, 2m, 1h.")] = "2m",
     test: Annotated[str, typer.Option(help="Share kept for the test, or a path with test examples.")] = "0.2",
     out: Annotated[Path | None, typer.Option(help="Folder to save to. Default: the data's name + .headstart.")] = None,

@@ -62,8 +62,9 @@ def fit(  # noqa: PLR0913 - the one public door: every option of the command lin
         model: a catalog name, a hub name or a folder; "auto" ranks the models at hand on a sample of the training part
             and takes the cheapest of those that are as good as the best.
         how: "probe": a linear head on frozen features, in seconds. "tune": go on from there and train the upper layers
-            too; "full": all layers. "auto": tune if there is time, and keep the tuned model only if it is better than
-            the probe on held-out training examples, beyond noise.
+            too; "full": all layers; "lora": small adapters of frozen layers, for large models (needs peft). "auto":
+            tune if there is time, and keep the tuned model only if it is better than the probe on held-out training
+            examples, beyond noise.
         budget: wall time from reading to saving, "90s", "2m", "1h" or seconds; None: two minutes. Ranking takes at most
             a quarter of it, or what the first model needs; tuning what is left. The probe is made in any case.
         test: share of each class that is kept for the test, or a path with the test examples. Official parts in the

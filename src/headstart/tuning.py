@@ -19,6 +19,7 @@ from headstart.adapt.bodies import Bodies, ImageBodies, TextBodies
 from headstart.adapt.feeds import tokenised
 from headstart.adapt.finetune import Probes, Tuned, finetune, validation_folds
 from headstart.adapt.head import grouped_folds
+from headstart.adapt.lora import adapted
 from headstart.adapt.mirrors import mirrors_keep_class
 from headstart.adapt.outcome import Outcome, TrainingPart
 from headstart.adapt.resume import Journal, open_journal
@@ -31,10 +32,12 @@ from headstart.places import cache_folder, temporary_beside
 from headstart.pretrained.load import describe_saved, rebuilt
 from headstart.pretrained.training import keep_tuned, open_for_training
 from headstart.progress import Progress
-from headstart.values import Backbone, Dataset, Features, Head, TextPreparation, Way
+from headstart.values import Backbone, Dataset, Features, Head, TextPreparation, Trainable, Way
 
 _TEXT_RATE, _TEXT_WIDTH = 2e-4, 384  # MiniLM's
 _IMAGE_RATE = 1e-4
+_LORA = 10.0  # times the rate of the weights themselves: Schulman et al., LoRA Without Regret, 2025; docs/lora.md
+_WAYS: dict[str, Way] = {"auto": "tune", "tune": "tune", "full": "full", "lora": "lora"}
 _FORM = 1  # of journals: raise when what is written down changes
 _STARTING = 6.0  # seconds kept for evaluating and saving: converting the tuned model takes most of it
 
@@ -43,7 +46,8 @@ def tune(part: TrainingPart, *, how: str, budget: Budget, reserve: float, progre
     """Fine-tune on the training part, if that is worth it.
 
     Args:
-        how: "auto": where it is better than the probe; "tune" and "full" (every layer): in any case.
+        how: "auto": where it is better than the probe; "tune", "full" (every layer) and "lora" (adapters, merged into
+            the weights at the end): in any case.
         budget: of the whole fit.
         reserve: seconds that are needed for encoding the test part.
     """
@@ -52,7 +56,7 @@ def tune(part: TrainingPart, *, how: str, budget: Budget, reserve: float, progre
     watch = Watch(left=lambda: budget.left - reserve - _STARTING, listen=_listener(progress, budget))
     probes, folds = _probes(part), _folds(part)
     progress.tell("opening the model")
-    trainable = open_for_training(part.backbone)
+    trainable, merge = _opened(part, how)
     bodies = _bodies(part, trainable, probes, folds, journal, progress)
     runs = Runs(
         bodies,
@@ -71,17 +75,25 @@ def tune(part: TrainingPart, *, how: str, budget: Budget, reserve: float, progre
             probes,
             folds=folds,
             depths=_depths(how, bodies.depths, part.dataset.kind),
-            rate=_rate(part.backbone),
+            rate=_rate(part.backbone) * (_LORA if how == "lora" else 1),
             images=part.dataset.kind == "image",
             insist=insist,
         )
     if tuned is None:
         journal.remove()
         return Outcome(f"no time to tune within {budget.seconds:.0f} s: give it more with --budget", "probe")
-    return _outcome(part, trainable.module, tuned, how, journal)
+    return _outcome(part, merge, tuned, how, journal)
 
 
-def _outcome(part: TrainingPart, module: Any, tuned: Tuned, how: str, journal: Journal) -> Outcome:
+def _opened(part: TrainingPart, how: str) -> tuple[Trainable, Callable[[], Any]]:
+    """What is trained, and what gives the module with its own layers, once it is."""
+    trainable = open_for_training(part.backbone)
+    if how == "lora":
+        return adapted(trainable, seed=part.seed)
+    return trainable, lambda: trainable.module
+
+
+def _outcome(part: TrainingPart, merge: Callable[[], Any], tuned: Tuned, how: str, journal: Journal) -> Outcome:
     v = tuned.verdict
     told = {"verdict": asdict(v), "trials": [t.row() for t in tuned.trials], "recipe": asdict(tuned.recipe)}
     said = (
@@ -92,11 +104,10 @@ def _outcome(part: TrainingPart, module: Any, tuned: Tuned, how: str, journal: J
         return Outcome(
             f"the probe is kept: tuning was not better beyond noise ({said})", "probe", None, None, told, journal
         )
-    way: Way = "full" if how == "full" else "tune"
     better = "better" if v.tuned_is_better else "asked for, though not better beyond noise"
     head = tuned.network.head(part.head, features_key="", temperature=tuned.temperature)
-    backbone = _keep(part.backbone, module)
-    return Outcome(f"tuned, {better}: {said}", way, backbone, head, told, journal)
+    backbone = _keep(part.backbone, merge())
+    return Outcome(f"tuned, {better}: {said}", _WAYS[how], backbone, head, told, journal)
 
 
 def _keep(backbone: Backbone, module: Any) -> Backbone:
@@ -195,7 +206,7 @@ def _depths(how: str, groups: int, kind: str) -> list[int]:
     """Texts gain from all layers but the embeddings, or half of them; images from the last stage, or the upper half."""
     if how == "full":
         return [groups]
-    deep = max(1, groups - 1 if kind == "text" else groups // 2)
+    deep = max(1, groups - (how != "lora") if kind == "text" else groups // 2)  # adapters have no embeddings
     shallow = max(1, deep // 2 if kind == "text" else 1)
     return list(dict.fromkeys([deep, shallow] if kind == "text" else [shallow, deep]))
 

@@ -125,7 +125,7 @@ class ImageBodies:
         if parts is None or room == 0:
             pixels = Pixels(self._inputs, self._digests, self._preparation, Views(1))
             return Body(self._trainable.module, trained, pixels, partial(self._pixels, pixels), stored=False)
-        trunk = _as_backbone(self._backbone, parts.trunk, math.prod(parts.shape), depth)
+        trunk = _as_backbone(self._backbone, parts.trunk, math.prod(parts.shape), lowest=groups[0][0])
         varied = partial(self._stored, trunk, parts.shape, room) if room > 1 else None
         return Body(parts.suffix, trained, self._stored(trunk, parts.shape, 1), varied, stored=True)
 
@@ -152,12 +152,16 @@ def affordable_views(n: int, values: int) -> int:
     return min(VIEWS, int(room // (2 * n * values)))
 
 
-def _as_backbone(backbone: Backbone, trunk: nn.Module, width: int, depth: int) -> Backbone:
-    """The trunk as a frozen backbone of its own, whose features are its activations."""
-    name = f"{backbone.weights_hash} below {depth} groups"
+def _as_backbone(backbone: Backbone, trunk: nn.Module, width: int, *, lowest: str) -> Backbone:
+    """The trunk as a frozen backbone of its own, whose features are its activations.
+
+    Args:
+        lowest: the first parameter that is trained; it tells the trunks of one backbone apart, adapters' from others.
+    """
+    name = f"{backbone.weights_hash} below {lowest}"
     return replace(
         backbone,
-        name=f"{backbone.name} below its top {depth}",
+        name=f"{backbone.name} below {lowest}",
         width=width,
         weights_hash=hashlib.sha256(name.encode()).hexdigest(),
         module=lambda: trunk,

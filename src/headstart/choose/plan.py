@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import get_args
 
+from headstart.adapt.lora import require_peft
 from headstart.choose.budget import Budget
 from headstart.choose.candidates import Load, at_hand
 from headstart.choose.rank import rank_models
@@ -33,12 +34,14 @@ def plan(
         progress: told of a step "choose", where models are ranked.
 
     Raises:
-        UserError: a way that does not exist.
+        UserError: a way that does not exist, or needs something that is not installed.
         ModelError: none of the models at hand can be used.
     """
     way = next((way for way in _WAYS if way == how), None)
     if way is None:
         raise UserError(f"unknown way {how!r}", where="--how", fix=f"one of: {', '.join(_WAYS)}")
+    if way == "lora":
+        require_peft()
     if model != "auto":
         return Plan(model, way, "asked for")
     candidates = at_hand(sample.kind, load)

@@ -198,8 +198,8 @@ def _traced(backbone: Backbone, module: Any) -> ov.Model:
 
     model = _wrapped(backbone, module)
     if isinstance(backbone.preparation, ImagePreparation):
-        example: Any = (torch.zeros((1, *backbone.preparation.size, 3), dtype=torch.uint8),)
         shapes: Any = [[BATCH, *backbone.preparation.size, 3]]
+        example: Any = (torch.zeros(shapes[0], dtype=torch.uint8),)  # a graph of operators keeps its sizes as numbers
     else:
         ids, inputs = torch.ones((2, 8), dtype=torch.int64), backbone.preparation.inputs
         example, shapes = tuple(ids for _ in inputs), [[-1, -1] for _ in inputs]
