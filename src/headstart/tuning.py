@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from collections.abc import Callable
 from dataclasses import asdict
 from functools import partial
 from importlib.metadata import version
@@ -23,13 +22,14 @@ from headstart.adapt.mirrors import mirrors_keep_class
 from headstart.adapt.outcome import Outcome, TrainingPart
 from headstart.adapt.resume import Journal, open_journal
 from headstart.adapt.run import Runs, Watch, until_interrupted
-from headstart.adapt.tune import Recipe, Step
 from headstart.choose import Budget
 from headstart.encode.engines import cpu_has_bf16
+from headstart.live import Live
 from headstart.matrix import take
 from headstart.places import cache_folder, temporary_beside
 from headstart.pretrained.training import keep_tuned, open_for_training
 from headstart.progress import Progress
+from headstart.track import Record
 from headstart.values import Backbone, Dataset, Features, Head, TextPreparation, Way
 
 FEWEST = 200  # training examples from which tuning is tried unasked: below, nothing could be proved
@@ -39,13 +39,16 @@ _FORM = 1  # of journals: raise when what is written down changes
 _STARTING = 6.0  # seconds kept for evaluating and saving: converting the tuned model takes most of it
 
 
-def tune(part: TrainingPart, *, how: str, budget: Budget, reserve: float, progress: Progress) -> Outcome:
+def tune(
+    part: TrainingPart, *, how: str, budget: Budget, reserve: float, progress: Progress, record: Record
+) -> Outcome:
     """Fine-tune on the training part, if that is worth it.
 
     Args:
         how: "auto": where it is better than the probe; "tune" and "full" (every layer): in any case.
         budget: of the whole fit.
         reserve: seconds that are needed for encoding the test part.
+        record: gets the curves.
     """
     n, insist = len(part.dataset), how != "auto"
     if not insist and n < FEWEST:
@@ -53,7 +56,8 @@ def tune(part: TrainingPart, *, how: str, budget: Budget, reserve: float, progre
     if not insist and budget.left - reserve - _STARTING <= 0:
         return Outcome(f"no time left to tune of {budget.seconds:.0f} s", "probe")
     journal = open_journal(_key(part, how, budget))
-    watch = Watch(left=lambda: budget.left - reserve - _STARTING, listen=_listener(progress, budget))
+    live = Live(progress, record, lambda: budget.left)
+    watch = Watch(left=lambda: budget.left - reserve - _STARTING, listen=live.step, judged=live.judged)
     probes, folds = _probes(part), _folds(part)
     progress.tell("opening the model")
     trainable = open_for_training(part.backbone)
@@ -204,16 +208,6 @@ def _rate(backbone: Backbone) -> float:
         return _IMAGE_RATE
     hidden = backbone.width / len(backbone.config.get("layers") or [0])
     return float(_TEXT_RATE * (_TEXT_WIDTH / hidden) ** 1.5)
-
-
-def _listener(progress: Progress, budget: Budget) -> Callable[[str, Step, Recipe], None]:
-    def listen(name: str, step: Step, recipe: Recipe) -> None:
-        progress.tell(
-            f"{name}: step {step.number} of {recipe.steps}, loss {step.loss:.3f}, rate {step.rate:.1e}, "
-            f"{max(0.0, budget.left):.0f} s left"
-        )
-
-    return listen
 
 
 def _class_weights(head: Head) -> np.ndarray | None:
