@@ -10,6 +10,7 @@ import struct
 import subprocess
 import sys
 import termios
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -36,36 +37,37 @@ def lines_at_the_end(shown: str) -> list[str]:
     return [line.rstrip() for line in screen if line.strip()]
 
 
+def on_terminal(folder: Path, *arguments: object, columns: int = 100, **env: str) -> tuple[int, str]:
+    """Run the command in a folder on a terminal; gives the exit code and all that was shown."""
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
+    clean = {k: v for k, v in os.environ.items() if k not in ("NO_COLOR", "COLUMNS", "CI")}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "headstart", *map(str, arguments)],
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        cwd=folder,
+        env={**clean, "TERM": "xterm-256color", **env},
+    )
+    os.close(theirs)
+    shown = b""
+    while True:
+        try:
+            some = os.read(ours, 1 << 16)
+        except OSError:  # the other end is closed
+            break
+        if not some:
+            break
+        shown += some
+    os.close(ours)
+    return process.wait(), shown.decode()
+
+
 @pytest.fixture
 def terminal(tmp_path):
-    """Run the command on a terminal of 100 columns; gives the exit code and all that was shown."""
-
-    def run(*arguments: object, **env: str) -> tuple[int, str]:
-        ours, theirs = pty.openpty()
-        fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 100, 0, 0))
-        clean = {k: v for k, v in os.environ.items() if k not in ("NO_COLOR", "COLUMNS", "CI")}
-        process = subprocess.Popen(
-            [sys.executable, "-m", "headstart", *map(str, arguments)],
-            stdin=theirs,
-            stdout=theirs,
-            stderr=theirs,
-            cwd=tmp_path,
-            env={**clean, "TERM": "xterm-256color", **env},
-        )
-        os.close(theirs)
-        shown = b""
-        while True:
-            try:
-                some = os.read(ours, 1 << 16)
-            except OSError:  # the other end is closed
-                break
-            if not some:
-                break
-            shown += some
-        os.close(ours)
-        return process.wait(), shown.decode()
-
-    return run
+    """`on_terminal` in the test's own folder."""
+    return partial(on_terminal, tmp_path)
 
 
 def steps(screen: list[str]) -> list[str]:

@@ -320,7 +320,8 @@ def _tracked(record: Record, fitted: Model, clock: _Clock) -> Model:
         record.parameters(parameters | {"recipe": tuning.get("recipe", {})})
         names = ("accuracy", "macro_f1", "log_loss", "ece", "temperature", "n_train", "n_test", "n_rejected")
         seconds = {f"seconds.{step}": value for step, value in told["seconds"].items()}
-        record.scalars({name: told[name] for name in names} | seconds)
+        verdict = {f"verdict.{name}": float(value) for name, value in tuning.get("verdict", {}).items()}
+        record.scalars({name: told[name] for name in names} | verdict | seconds)
         record.close("finished", fitted.folder)
     return fitted
 

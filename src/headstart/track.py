@@ -8,6 +8,7 @@ later, training goes on and a note says what is missing there.
 from __future__ import annotations
 
 import re
+import sqlite3
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -171,9 +172,17 @@ def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def one_line(error: BaseException) -> str:
-    """The first line of what an error says, without passwords, cut where it gets long."""
-    lines = str(error).strip().splitlines() or [""]
-    said = without_password(lines[0]) or type(error).__name__
+    """The first line of what an error says, without passwords, cut where it gets long.
+
+    Libraries wrap "Connection refused" four times; where the system or SQLite said something at first, that is taken.
+    """
+    said, cause = str(error), error
+    while (next_cause := cause.__cause__ or cause.__context__) is not None:
+        cause = next_cause
+        if type(cause).__module__ in ("builtins", "socket", "sqlite3") and isinstance(cause, OSError | sqlite3.Error):
+            said = getattr(cause, "strerror", None) or str(cause)
+    lines = said.strip().splitlines()
+    said = without_password(lines[0]) if lines else type(error).__name__
     return said if len(said) <= 200 else said[:197] + "..."
 
 

@@ -23,7 +23,11 @@ _PORTS = {"postgresql": 5432, "mysql": 3306, "mssql": 1433}
 _AT_ONCE = 1000  # metrics, and 100 parameters: what MLflow takes in one message
 _REACHED = 5.0  # seconds within which a database answers
 _LENGTH = 500  # of a parameter's value, the least that stores take
-_PATIENCE = {"MLFLOW_HTTP_REQUEST_TIMEOUT": "10", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1"}  # MLflow's own: 120 and 7
+_PATIENCE = {
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "5",  # seconds; MLflow's own: 120
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",  # MLflow's own: 7, further and further apart
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",  # which belongs to --json
+}
 
 
 @dataclass
@@ -45,7 +49,6 @@ class MLflow:
         """
         from mlflow.tracking import MlflowClient  # mlflow-skinny has it
 
-        logging.getLogger("mlflow.store.db.utils").setLevel(logging.WARNING)  # a new database is nothing to tell
         uri = uri or os.environ.get("MLFLOW_TRACKING_URI") or _DEFAULT
         experiment = os.environ.get("MLFLOW_EXPERIMENT_NAME") or "headstart"
         try:
@@ -115,11 +118,18 @@ def _reach(uri: str) -> None:
 
 @contextmanager
 def _patience() -> Iterator[None]:
-    """Give a server that is gone up after seconds, not minutes; what the user has set stays."""
+    """Give a server that is gone up after seconds, not minutes; what the user has set stays.
+
+    And what goes wrong is told by us, in one line, not by MLflow with all that led to it.
+    """
     mine = {name: value for name, value in _PATIENCE.items() if name not in os.environ}
     os.environ.update(mine)
+    logger = logging.getLogger("mlflow.store.db.utils")
+    level = logger.level
+    logger.setLevel(logging.CRITICAL)
     try:
         yield
     finally:
+        logger.setLevel(level)
         for name in mine:
             del os.environ[name]
