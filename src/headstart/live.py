@@ -44,7 +44,7 @@ class Live:
         self.record.scalars(scores, run=run, step=trial.recipe.steps)
 
     def _line(self, run: str, step: Step, recipe: Recipe) -> str:
-        """At most 57 characters, what 80 columns leave beside the name of the step and its bar."""
+        """At most 64 characters up to an hour, which 80 columns hold beside the name of the step."""
         name = f"trial {self._trials + 1}" if run.startswith("trial") else run
         judged = "" if self._judged is None else f" val {self._judged:.3f}"
         minutes, seconds = divmod(round(max(0.0, self.left())), 60)
