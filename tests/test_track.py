@@ -19,6 +19,7 @@ from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 import headstart as hs
 import headstart.no_telemetry  # before mlflow
 from conftest import QUESTIONS
+from headstart import track
 from headstart.errors import UserError
 from headstart.progress import Silent
 from small_models import small_text_model
@@ -141,14 +142,15 @@ def test_a_probe_is_tracked_too(home, tuned, client):
 
 
 class Stops(Silent):
-    """Something happens when the probe is about to be fitted."""
+    """Something happens when a step is about to begin for the first time."""
 
-    def __init__(self, happens):
-        self.happens, self.notes = happens, []
+    def __init__(self, happens, when):
+        self.happens, self.when, self.notes = happens, when, []
 
     @contextmanager
     def step(self, name, total=None, *, unit="examples"):
-        if name == "adapt":
+        if name == self.when:
+            self.when = None
             self.happens()
         yield lambda _: None
 
@@ -156,19 +158,20 @@ class Stops(Silent):
         self.notes.append(text)
 
 
-def fit(home, out, happens, track):
-    progress = Stops(happens)
+def fit(home, out, happens, where, *, when="adapt"):
+    progress = Stops(happens, when)
     data, model = str(home / "questions.csv"), str(home / "bert")
-    return hs.fit(data, model=model, how="probe", out=out, track=track, progress=progress), progress.notes
+    return hs.fit(data, model=model, how="probe", out=out, track=where, progress=progress), progress.notes
 
 
 @pytest.mark.parametrize(("error", "status"), [(KeyboardInterrupt, "KILLED"), (MemoryError, "FAILED")])
-def test_a_fit_that_ends_early_says_so(home, tuned, client, tmp_path, error, status):
+@pytest.mark.parametrize("when", ["adapt", "save", "log"])
+def test_a_fit_that_ends_early_says_so(home, tuned, client, tmp_path, error, status, when):
     def happens():
         raise error
 
     with pytest.raises(error):
-        fit(home, tmp_path / "out", happens, f"mlflow:sqlite:///{home / 'mlflow.db'}")
+        fit(home, tmp_path / "out", happens, f"mlflow:sqlite:///{home / 'mlflow.db'}", when=when)
     run = runs(client)[0]
     assert run.info.status == status
     assert run.data.params["data"] == "questions"
@@ -189,6 +192,26 @@ def test_a_tracker_lost_on_the_way_does_not_take_the_model_with_it(home, tuned, 
     assert "the folder out" in note
     assert "no such table: metrics" in note
     assert "\n" not in note
+
+
+def test_what_a_place_missed_is_sent_when_it_is_back(home, tuned, tmp_path, monkeypatch):
+    """Also where half of a message had arrived; and then nothing is there twice."""
+    monkeypatch.setattr(track, "EVERY", 0)
+    monkeypatch.setattr(track, "PAUSE", 0)
+    database = tmp_path / "copy.db"
+    database.write_bytes((home / "mlflow.db").read_bytes())
+    record = track.open_tracker(f"mlflow:sqlite:///{database}", name="x", progress=Silent())
+    for step, refused_from in enumerate([1, 2, 9], start=1):
+        with sqlite3.connect(database) as connection:
+            connection.executescript(
+                "DROP TRIGGER IF EXISTS full; CREATE TRIGGER full BEFORE INSERT ON metrics WHEN NEW.key = 'here' "
+                f"AND NEW.step >= {refused_from} BEGIN SELECT RAISE(FAIL, 'full'); END"
+            )
+        record.scalars({"here": 0.5}, run=f"run {step}", step=step)
+        with sqlite3.connect(database) as connection:
+            arrived = connection.execute("SELECT step FROM metrics WHERE key = 'here' ORDER BY step").fetchall()
+        assert arrived == [(n,) for n in range(1, min(refused_from, step + 1))]
+    record.close("finished")
 
 
 def test_a_fit_on_a_terminal_with_tensorboard(home, tuned):
@@ -235,26 +258,26 @@ def test_a_fit_on_a_terminal_with_tensorboard(home, tuned):
     assert parameters["seed"].number_value == 0
 
 
-@pytest.mark.parametrize("track", ["wandb", "mlflow:", "tensorboard:", ""])
-def test_a_wrong_word(track):
+@pytest.mark.parametrize("word", ["wandb", "mlflow:", "tensorboard:", ""])
+def test_a_wrong_word(word):
     with pytest.raises(UserError, match="unknown tracker") as error:
-        hs.fit("nowhere", track=track)
+        hs.fit("nowhere", track=word)
     assert str(error.value).splitlines()[-1] == "one of: mlflow, mlflow:URI, tensorboard, tensorboard:FOLDER"
 
 
-@pytest.mark.parametrize(("track", "package"), [("mlflow", "mlflow"), ("tensorboard", "tensorboard")])
-def test_a_missing_package_is_named(home, track, package):
+@pytest.mark.parametrize("package", ["mlflow", "tensorboard"])
+def test_a_missing_package_is_named(home, package):
     code = f"import sys; sys.modules[{package!r}] = None; from headstart.cli import main; main()"
     done = subprocess.run(
-        [sys.executable, "-c", code, "fit", "questions.csv", "--out", "none", "--track", track],
+        [sys.executable, "-c", code, "fit", "questions.csv", "--out", "none", "--track", package],
         cwd=home,
         capture_output=True,
         text=True,
         check=False,
     )
     assert done.returncode == 2
-    assert f"error: --track: {track} is not installed here" in done.stderr
-    assert f"pip install 'headstart[{track}]'" in done.stderr
+    assert f"error: --track {package}: it needs {package}, which is not installed\n" in done.stderr
+    assert f"pip install 'headstart[{package}]'" in done.stderr
     assert "Traceback" not in done.stderr
 
 
@@ -271,9 +294,30 @@ def test_a_server_that_is_not_there_is_known_before_work_begins(home, tmp_path, 
     assert len(str(error.value).splitlines()) == 2
 
 
-@pytest.mark.parametrize("track", ["mlflow:sqlite:///{}/file/x.db", "tensorboard:{}/file", "mlflow:sqlite:///{}/file"])
-def test_a_place_that_cannot_be_written(home, tmp_path, track):
+@pytest.mark.parametrize("place", ["mlflow:sqlite:///{}/file/x.db", "tensorboard:{}/file", "mlflow:sqlite:///{}/file"])
+def test_a_place_that_cannot_be_written(home, tmp_path, place):
     (tmp_path / "file").write_text("not a database, and not a folder either" * 9)
     with pytest.raises(UserError) as error:
-        fit(home, tmp_path / "out", lambda: pytest.fail("work has begun"), track.format(tmp_path))
+        fit(home, tmp_path / "out", lambda: pytest.fail("work has begun"), place.format(tmp_path))
     assert len(str(error.value).splitlines()) == 2
+
+
+def test_a_deleted_experiment_is_known_before_work_begins(home, tuned, tmp_path):
+    database = tmp_path / "copy.db"
+    database.write_bytes((home / "mlflow.db").read_bytes())
+    with sqlite3.connect(database) as connection:
+        connection.execute("UPDATE experiments SET lifecycle_stage = 'deleted'")
+    with pytest.raises(UserError, match="headstart was deleted"):
+        fit(home, tmp_path / "out", lambda: pytest.fail("work has begun"), f"mlflow:sqlite:///{database}")
+
+
+@pytest.mark.parametrize("where", ["mlflow:sqlite:///{}/new.db", "tensorboard:{}/runs"])
+def test_data_that_cannot_be_read_leave_no_run(home, tuned, tmp_path, where):
+    (tmp_path / "new.db").write_bytes((home / "mlflow.db").read_bytes())
+    with sqlite3.connect(tmp_path / "new.db") as connection:
+        before = connection.execute("SELECT count(*) FROM runs").fetchone()
+    with pytest.raises(UserError, match="nowhere"):
+        hs.fit(str(tmp_path / "nowhere"), out=tmp_path / "out", track=where.format(tmp_path))
+    with sqlite3.connect(tmp_path / "new.db") as connection:
+        assert connection.execute("SELECT count(*) FROM runs").fetchone() == before
+    assert not list(tmp_path.glob("runs/*"))

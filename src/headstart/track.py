@@ -20,8 +20,9 @@ from headstart.progress import Progress, Silent
 
 Ended = Literal["finished", "failed", "killed"]
 
-_EVERY = 3.0  # seconds between two messages, at least
-_PAUSE = 20  # and so many times what the last one took, so that a slow place takes a twentieth of the time at most
+EVERY = 3.0  # seconds between two messages, at least
+PAUSE = 20  # and so many times what the last one took, so that a slow place takes a twentieth of the time at most
+_OURS = ("mlflow", "sqlalchemy", "alembic", "tensorboard")  # what the extras bring; others are drivers of databases
 _SPELLED = "mlflow, mlflow:URI, tensorboard, tensorboard:FOLDER"
 
 
@@ -39,7 +40,7 @@ class Entry:
 class Tracker(Protocol):
     """A place to write a fit down. May raise anything: `Record` stands between it and the fit.
 
-    Nothing is made there before the first entry. Runs of training come one after the other.
+    Nothing is left there before the first entry. Runs of training come one after the other.
     """
 
     where: str  # for people
@@ -78,12 +79,13 @@ class Record:
         self.close("killed" if isinstance(error, KeyboardInterrupt) else "failed")
 
     def close(self, ended: Ended, folder: Path | None = None) -> None:
-        """Send what is left and the saved folder. Done once; further calls do nothing."""
-        tracker, self.tracker = self.tracker, None
-        if tracker is None:
+        """Send what is left and the saved folder. Done once; further calls do nothing, but after Ctrl-C in this one."""
+        if self.tracker is None:
             return
+        tracker = self.tracker
         with self.progress.step("log"):
             lost = self._lost(tracker, ended, folder)
+        self.tracker = None
         if lost:
             self.progress.note(f"note: not logged to {tracker.where}: {lost} ({self._trouble})")
         elif ended == "finished":
@@ -109,7 +111,7 @@ class Record:
             return
         self._send(self.tracker)
         now = time.perf_counter()
-        self._next = now + max(_EVERY, _PAUSE * (now - begun))
+        self._next = now + max(EVERY, PAUSE * (now - begun))
 
     def _send(self, tracker: Tracker) -> bool:
         if not self._waiting:
@@ -148,10 +150,9 @@ def open_tracker(asked: str | None, *, name: str, progress: Progress) -> Record:
         with progress.step("reach"):
             return Record(_opened(kind, place, name), progress)
     except ImportError as error:
-        missing = f" ({error.name} is missing)" if error.name else ""
-        raise UserError(
-            f"{kind} is not installed here{missing}", where="--track", fix=f"pip install 'headstart[{kind}]'"
-        ) from error
+        package = (error.name or kind).split(".")[0]
+        fix = f"pip install 'headstart[{kind}]'" if package in _OURS else f"pip install {package}"
+        raise UserError(f"it needs {package}, which is not installed", where=f"--track {kind}", fix=fix) from error
 
 
 def _opened(kind: str, place: str, name: str) -> Tracker:

@@ -50,6 +50,7 @@ class MLflow:
         from mlflow.tracking import MlflowClient  # mlflow-skinny has it
 
         uri = uri or os.environ.get("MLFLOW_TRACKING_URI") or _DEFAULT
+        where = f"--track mlflow:{without_password(uri)}"
         experiment = os.environ.get("MLFLOW_EXPERIMENT_NAME") or "headstart"
         try:
             _reach(uri)
@@ -60,8 +61,10 @@ class MLflow:
         except ImportError:
             raise
         except Exception as error:  # of MLflow, SQLAlchemy, a driver or the system
-            where = f"--track mlflow:{without_password(uri)}"
             raise UserError(one_line(error), where=where, fix="start the server, or name another URI") from error
+        if found is not None and found.lifecycle_stage == "deleted":
+            fix = "restore it, or name another one in MLFLOW_EXPERIMENT_NAME"
+            raise UserError(f"the experiment {experiment} was deleted", where=where, fix=fix)
         return cls(f"MLflow, {without_password(uri)}, experiment {experiment}", client, known, name)
 
     def log(self, entries: Sequence[Entry]) -> None:
@@ -94,12 +97,11 @@ class MLflow:
     def _run(self, name: str) -> str:
         """MLflow's number of a run; begun where it is new, which ends the one before it."""
         if name not in self.runs:
-            tags = {"mlflow.source.name": "headstart"} | ({"mlflow.parentRunId": self.runs[""]} if name else {})
-            made = self.client.create_run(self.experiment, run_name=name or self.name, tags=tags)
-            self.runs[name] = made.info.run_id
             if self._current:
                 self.client.set_terminated(self.runs[self._current], _STATUS["finished"])
-            self._current = name
+            tags = {"mlflow.source.name": "headstart"} | ({"mlflow.parentRunId": self.runs[""]} if name else {})
+            made = self.client.create_run(self.experiment, run_name=name or self.name, tags=tags)
+            self.runs[name], self._current = made.info.run_id, name
         return self.runs[name]
 
 

@@ -63,6 +63,8 @@ class TensorBoard:
 
     def close(self, ended: Ended) -> None:
         """Parameters and metrics together make the fit a row of the table that compares fits."""
+        if not self._writers:
+            self.home.rmdir()
         if self._metrics:
             parameters = {k: v if isinstance(v, int | float) else str(v) for k, v in self._parameters.items()}
             self._writer("").add_hparams(parameters, self._metrics, run_name=".")
