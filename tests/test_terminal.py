@@ -10,6 +10,7 @@ import struct
 import subprocess
 import sys
 import termios
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -36,36 +37,37 @@ def lines_at_the_end(shown: str) -> list[str]:
     return [line.rstrip() for line in screen if line.strip()]
 
 
+def on_terminal(folder: Path, *arguments: object, columns: int = 100, **env: str) -> tuple[int, str]:
+    """Run the command in a folder on a terminal; gives the exit code and all that was shown."""
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
+    clean = {k: v for k, v in os.environ.items() if k not in ("NO_COLOR", "COLUMNS", "CI")}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "headstart", *map(str, arguments)],
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        cwd=folder,
+        env={**clean, "TERM": "xterm-256color", **env},
+    )
+    os.close(theirs)
+    shown = b""
+    while True:
+        try:
+            some = os.read(ours, 1 << 16)
+        except OSError:  # the other end is closed
+            break
+        if not some:
+            break
+        shown += some
+    os.close(ours)
+    return process.wait(), shown.decode()
+
+
 @pytest.fixture
 def terminal(tmp_path):
-    """Run the command on a terminal of 100 columns; gives the exit code and all that was shown."""
-
-    def run(*arguments: object, **env: str) -> tuple[int, str]:
-        ours, theirs = pty.openpty()
-        fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 100, 0, 0))
-        clean = {k: v for k, v in os.environ.items() if k not in ("NO_COLOR", "COLUMNS", "CI")}
-        process = subprocess.Popen(
-            [sys.executable, "-m", "headstart", *map(str, arguments)],
-            stdin=theirs,
-            stdout=theirs,
-            stderr=theirs,
-            cwd=tmp_path,
-            env={**clean, "TERM": "xterm-256color", **env},
-        )
-        os.close(theirs)
-        shown = b""
-        while True:
-            try:
-                some = os.read(ours, 1 << 16)
-            except OSError:  # the other end is closed
-                break
-            if not some:
-                break
-            shown += some
-        os.close(ours)
-        return process.wait(), shown.decode()
-
-    return run
+    """`on_terminal` in the test's own folder."""
+    return partial(on_terminal, tmp_path)
 
 
 def steps(screen: list[str]) -> list[str]:
@@ -80,13 +82,13 @@ def test_a_download_within_fit_shows_its_rate_and_its_size(terminal, photos, tmp
         code, shown = terminal("fit", photos, "--model", "org/tiny", **env)
         assert code == 0, shown
         screen = lines_at_the_end(shown)
-        assert steps(screen) == ["read", "check", "fetch", "open", "encode", "adapt", "save"]
+        assert steps(screen) == ["read", "check", "fetch", "open", "encode", "adapt", "tune", "save"]
         fetch = next(line for line in screen if "fetch" in line)
         assert f"{size:.1f}/{size:.1f} MB" in fetch
         assert re.search(r"\d MB/s +0:00:00 0:00:\d\d$", fetch)
         assert "%|" not in shown  # no second kind of bar
         code, shown = terminal("fit", photos, "--model", "org/tiny", "--force", **env)
-        assert steps(lines_at_the_end(shown)) == ["read", "check", "open", "encode", "adapt", "save"]
+        assert steps(lines_at_the_end(shown)) == ["read", "check", "open", "encode", "adapt", "tune", "save"]
 
 
 def test_pull_shows_the_same_bar_and_a_setting_hides_it(terminal, tmp_path):
@@ -118,5 +120,5 @@ def test_each_step_has_a_line_of_its_own(terminal, photos, tmp_path):
     code, shown = terminal("fit", photos, "--model", "efficientnet_lite0")
     assert code == 0, shown
     screen = lines_at_the_end(shown)
-    assert steps(screen) == ["read", "check", "open", "encode", "adapt", "save"]
+    assert steps(screen) == ["read", "check", "open", "encode", "adapt", "tune", "save"]
     assert Path(tmp_path / "photos.headstart").is_dir()

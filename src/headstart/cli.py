@@ -62,6 +62,9 @@ def fit(  # noqa: PLR0913 - one argument an option
     text: Annotated[str | None, typer.Option(help="Column of texts.")] = None,
     image: Annotated[str | None, typer.Option(help="Column of image paths.")] = None,
     label: Annotated[str | None, typer.Option(help="Column of labels.")] = None,
+    track: Annotated[
+        str | None, typer.Option(help="Log to mlflow, mlflow:URI, tensorboard or tensorboard:FOLDER.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Adapt a pre-trained model to labelled data and save it with its score."""
@@ -82,6 +85,7 @@ def fit(  # noqa: PLR0913 - one argument an option
         out=out,
         force=force,
         columns=columns,
+        track=track,
         progress=_progress(as_json),
     )
     _print(fitted.summary, as_json, show.fit)

@@ -31,6 +31,7 @@ from headstart.model import Model
 from headstart.pretrained import load
 from headstart.progress import Progress, Silent
 from headstart.save import refuse_taken, save
+from headstart.track import Record, open_tracker
 from headstart.values import Dataset, Features, Finding, Head, Kind, Plan, Scores, Split
 
 _CHOOSING = 0.25  # of the budget
@@ -50,6 +51,7 @@ def fit(  # noqa: PLR0913 - the one public door: every option of the command lin
     out: str | Path | None = None,
     force: bool = False,
     columns: Columns | None = None,
+    track: str | None = None,
     progress: Progress | None = None,
 ) -> Model:
     """Adapt a pre-trained model to labelled images or texts, and say how good it is on examples held out.
@@ -73,16 +75,18 @@ def fit(  # noqa: PLR0913 - the one public door: every option of the command lin
         out: folder to save to; without it, data from a path are saved as NAME.headstart here, others are not saved.
         force: replace a folder that headstart saved before.
         columns: which columns of a table hold what.
+        track: where the fit is written down too: "mlflow", "mlflow:URI", "tensorboard" or "tensorboard:FOLDER".
         progress: told what goes on.
 
     Raises:
-        UserError: the data, the model or the place to save cannot be used.
+        UserError: the data, the model, the place to save or to track cannot be used.
     """
     open_, progress = partial(load, progress=progress), progress or Silent()  # a download shows, whoever asked for none
-    clock, time_left = _Clock(), Budget(seconds_of(budget))
-    folder = _folder(data, out)
+    folder, allowed = _folder(data, out), seconds_of(budget)
     if folder is not None:
         refuse_taken(folder, force=force)
+    record = open_tracker(track, name="headstart" if folder is None else folder.name, progress=progress)
+    clock, time_left = _Clock(record.failed), Budget(allowed)
 
     with clock("read"), progress.step("read"):
         dataset = _read(data, labels, kind, test, columns)
@@ -94,6 +98,7 @@ def fit(  # noqa: PLR0913 - the one public door: every option of the command lin
         opened, some = partial(load, kind=dataset.kind), sample(dataset, parts.train)
         chosen = plan(some, model=model, how=how, load=opened, budget=time_left.share(_CHOOSING), progress=progress)
         backbone = open_(chosen.model, kind=dataset.kind)
+    record.parameters(_asked(dataset, backbone.name, how, allowed, seed))
     with clock("encode"), progress.step("encode", len(dataset)) as advance:
         features = encode(dataset.inputs, _digests(dataset), backbone, advance=advance)
     with clock("adapt"), progress.step("adapt") as advance:
@@ -106,7 +111,7 @@ def fit(  # noqa: PLR0913 - the one public door: every option of the command lin
             train = _rows(features, parts.train)
             part = TrainingPart(dataset.take(parts.train), train, basis, head, backbone, seed)
             reserve = _seconds_to_test(dataset, parts, features, clock)
-            outcome = _tuned(part, chosen, time_left, reserve, progress)
+            outcome = _tuned(part, chosen, time_left, reserve, progress, record)
     tested = _rows(features, parts.test)
     if outcome.backbone is not None and outcome.head is not None:
         with clock("encode tuned"), progress.step("encode", len(parts.test)) as advance:
@@ -121,19 +126,21 @@ def fit(  # noqa: PLR0913 - the one public door: every option of the command lin
     fitted = Model(backbone, head, scores)
     if folder is None:
         fitted = _settled(fitted, outcome)
-        return replace(fitted, summary=_summary(dataset, parts, chosen, outcome, fitted, features, clock, None))
+        summary = _summary(dataset, parts, chosen, outcome, fitted, features, clock, None)
+        return _tracked(record, replace(fitted, summary=summary), clock)
     with clock("save"), progress.step("save"):
         fitted = replace(fitted, summary=_summary(dataset, parts, chosen, outcome, fitted, features, clock, folder))
         provenance = _provenance(dataset, parts, fitted, chosen, clock)
         fitted = save(fitted, folder, dataset=dataset, split=parts, features=tested, provenance=provenance)
         fitted = _settled(fitted, outcome)
-    return replace(fitted, summary={**fitted.summary, "seconds": clock.seconds()})
+    return _tracked(record, replace(fitted, summary={**fitted.summary, "seconds": clock.seconds()}), clock)
 
 
 @dataclass
 class _Clock:
-    """Wall seconds of each step."""
+    """Wall seconds of each step; `failed` is told of an error, or of Ctrl-C, in one."""
 
+    failed: Callable[[BaseException], None]
     steps: dict[str, float] = field(default_factory=dict)
     start: float = field(default_factory=time.perf_counter)
 
@@ -142,6 +149,9 @@ class _Clock:
         begun = time.perf_counter()
         try:
             yield
+        except BaseException as error:
+            self.failed(error)
+            raise
         finally:
             self.steps[step] = time.perf_counter() - begun
 
@@ -203,10 +213,12 @@ def _with_lookalikes(dataset: Dataset, parts: Split, features: Features, basis: 
     return replace(parts, findings=(*parts.findings, *findings), notes=(*parts.notes, note))
 
 
-def _tuned(part: TrainingPart, plan: Plan, budget: Budget, reserve: float, progress: Progress) -> Outcome:
+def _tuned(
+    part: TrainingPart, plan: Plan, budget: Budget, reserve: float, progress: Progress, record: Record
+) -> Outcome:
     from headstart.tuning import tune  # loads torch, which the probe on known features does without
 
-    return tune(part, how=plan.how, budget=budget, reserve=reserve, progress=progress)
+    return tune(part, how=plan.how, budget=budget, reserve=reserve, progress=progress, record=record)
 
 
 def _seconds_to_test(dataset: Dataset, parts: Split, features: Features, clock: _Clock) -> float:
@@ -297,6 +309,27 @@ def _known_before(features: Features, chosen: Plan) -> int:
         return features.cached
     row = next(row for row in chosen.ranking.rows if row.model == chosen.model)
     return features.cached - (chosen.ranking.n - row.cached)
+
+
+def _asked(dataset: Dataset, model: str, how: str, seconds: float, seed: int) -> dict[str, Any]:
+    """What a tracker is told at the beginning; `_tracked` tells it the rest."""
+    asked = {"data": dataset.name, "task": f"{dataset.kind}-classification", "model": model, "how_asked": how}
+    return {**asked, "budget": seconds, "seed": seed, "classes": len(dataset.classes), "versions": _versions()}
+
+
+def _tracked(record: Record, fitted: Model, clock: _Clock) -> Model:
+    """Tell the tracker how the fit ended."""
+    told = fitted.summary
+    with clock("track"):
+        tuning = told["tuning"] or {}
+        parameters = {name: told[name] for name in ("how", "why", "why_how", "penalty")}
+        record.parameters(parameters | {"recipe": tuning.get("recipe", {})})
+        names = ("accuracy", "macro_f1", "log_loss", "ece", "temperature", "n_train", "n_test", "n_rejected")
+        seconds = {f"seconds.{step}": value for step, value in told["seconds"].items()}
+        verdict = {f"verdict.{name}": float(value) for name, value in tuning.get("verdict", {}).items()}
+        record.scalars({name: told[name] for name in names} | verdict | seconds)
+        record.close("finished", fitted.folder)
+    return fitted
 
 
 def _versions() -> dict[str, str]:

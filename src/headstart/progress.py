@@ -26,7 +26,7 @@ class Progress(Protocol):
     ) -> AbstractContextManager[Advance]: ...
 
     def tell(self, text: str) -> None:
-        """Beside the bar of the step in progress."""
+        """In the place of the bar of the step in progress, until it ends."""
         ...
 
     def note(self, text: str) -> None: ...
@@ -65,9 +65,9 @@ class Bars:
         from rich.progress import BarColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
         from rich.progress import Progress as RichProgress
 
-        columns = [SpinnerColumn(finished_text="[green]✓"), TextColumn("{task.description:10}"), BarColumn()]
-        counted = _counted(unit) if total else []
-        columns += [*counted, TimeElapsedColumn(), TextColumn("{task.fields[told]}", markup=False)]
+        columns = [SpinnerColumn(finished_text="[green]✓"), TextColumn("{task.description:10}")]
+        shown = [BarColumn(), *(_counted(unit) if total else []), TimeElapsedColumn()]
+        columns += [*map(_unless_told, shown), TextColumn("{task.fields[told]}", markup=False)]
         with RichProgress(*columns, console=self._console) as bar:
             task = bar.add_task(name, total=total, rate="", told="")
             start = time.perf_counter()
@@ -89,6 +89,18 @@ class Bars:
 
     def note(self, text: str) -> None:
         self._console.print(text, highlight=False, markup=False)
+
+
+def _unless_told(column: ProgressColumn) -> ProgressColumn:
+    """The column, out of the way while something is told: 80 characters do not hold both."""
+    from rich.console import RenderableType
+    from rich.progress import ProgressColumn, Task
+
+    class UnlessTold(ProgressColumn):
+        def render(self, task: Task) -> RenderableType:
+            return "" if task.fields["told"] else column(task)
+
+    return UnlessTold(table_column=column.get_table_column())
 
 
 def _counted(unit: Unit) -> list[ProgressColumn]:

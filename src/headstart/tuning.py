@@ -24,14 +24,15 @@ from headstart.adapt.mirrors import mirrors_keep_class
 from headstart.adapt.outcome import Outcome, TrainingPart
 from headstart.adapt.resume import Journal, open_journal
 from headstart.adapt.run import Runs, Watch, until_interrupted
-from headstart.adapt.tune import Recipe, Step
 from headstart.choose import Budget
 from headstart.encode.engines import cpu_has_bf16, device
+from headstart.live import Live
 from headstart.matrix import take
 from headstart.places import cache_folder, temporary_beside
 from headstart.pretrained.load import describe_saved, rebuilt
 from headstart.pretrained.training import keep_tuned, open_for_training
 from headstart.progress import Progress
+from headstart.track import Record
 from headstart.values import Backbone, Dataset, Features, Head, TextPreparation, Trainable, Way
 
 _TEXT_RATE, _TEXT_WIDTH = 2e-4, 384  # MiniLM's
@@ -42,7 +43,9 @@ _FORM = 1  # of journals: raise when what is written down changes
 _STARTING = 6.0  # seconds kept for evaluating and saving: converting the tuned model takes most of it
 
 
-def tune(part: TrainingPart, *, how: str, budget: Budget, reserve: float, progress: Progress) -> Outcome:
+def tune(
+    part: TrainingPart, *, how: str, budget: Budget, reserve: float, progress: Progress, record: Record
+) -> Outcome:
     """Fine-tune on the training part, if that is worth it.
 
     Args:
@@ -50,10 +53,12 @@ def tune(part: TrainingPart, *, how: str, budget: Budget, reserve: float, progre
             the weights at the end): in any case.
         budget: of the whole fit.
         reserve: seconds that are needed for encoding the test part.
+        record: gets the curves.
     """
     insist = how != "auto"
     journal = open_journal(_key(part, how, budget))
-    watch = Watch(left=lambda: budget.left - reserve - _STARTING, listen=_listener(progress, budget))
+    live = Live(progress, record, lambda: budget.left)
+    watch = Watch(left=lambda: budget.left - reserve - _STARTING, listen=live.step, judged=live.judged)
     probes, folds = _probes(part), _folds(part)
     progress.tell("opening the model")
     trainable, merge = _opened(part, how)
@@ -217,16 +222,6 @@ def _rate(backbone: Backbone) -> float:
         return _IMAGE_RATE
     hidden = backbone.width / len(backbone.config.get("layers") or [0])
     return float(_TEXT_RATE * (_TEXT_WIDTH / hidden) ** 1.5)
-
-
-def _listener(progress: Progress, budget: Budget) -> Callable[[str, Step, Recipe], None]:
-    def listen(name: str, step: Step, recipe: Recipe) -> None:
-        progress.tell(
-            f"{name}: step {step.number} of {recipe.steps}, loss {step.loss:.3f}, rate {step.rate:.1e}, "
-            f"{max(0.0, budget.left):.0f} s left"
-        )
-
-    return listen
 
 
 def _class_weights(head: Head) -> np.ndarray | None:

@@ -124,6 +124,7 @@ class _Search:
         found = judged(results["logits"], self.runs.y[self.judge])
         trial = Trial(recipe, found.log_loss, found.accuracy)
         self.trials.append(trial)
+        watch.judged(name, trial)
         for beaten in sorted(self.trials, key=lambda t: t.log_loss)[1:]:
             self.runs.journal.forget_weights(_name(beaten.recipe))
         return trial

@@ -17,6 +17,7 @@ from headstart.adapt.bodies import Bodies, Body
 from headstart.adapt.feeds import Feed
 from headstart.adapt.network import Classified
 from headstart.adapt.resume import Journal
+from headstart.adapt.search import Trial, range_test
 from headstart.adapt.tune import Recipe, Step, Tuning, outputs_of
 from headstart.values import Head
 
@@ -29,7 +30,8 @@ class Watch:
     """Says when to stop: the time is over, or the user asked. What was reached by then counts."""
 
     left: Callable[[], float]  # seconds
-    listen: Callable[[str, Step, Recipe], None] = lambda name, step, recipe: None
+    listen: Callable[[str, Step, Recipe], None] = lambda name, step, recipe: None  # after each step of a run
+    judged: Callable[[str, Trial], None] = lambda name, trial: None  # after each trial
     stopped: bool = False
 
     @property
@@ -129,8 +131,6 @@ class Runs:
 
     def range_tested(self, recipe: Recipe, head: Head, learn: np.ndarray) -> float:
         """A learning rate for when there is time for one short run only."""
-        from headstart.adapt.search import range_test
-
         _, _, tuning = self._begin(recipe, head, learn)
         return range_test(tuning)
 
