@@ -11,7 +11,7 @@ import argparse
 import os
 import time
 
-os.environ.setdefault("GOMP_SPINCOUNT", "0")
+os.environ.setdefault("GOMP_SPINCOUNT", "30000")
 
 import numpy as np
 import torch

@@ -16,7 +16,7 @@ import tempfile
 import time
 from dataclasses import replace
 
-os.environ.setdefault("GOMP_SPINCOUNT", "0")  # as the command line does; for both
+os.environ.setdefault("GOMP_SPINCOUNT", "30000")  # as the command line does; for both
 
 import numpy as np
 import torch

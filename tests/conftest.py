@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-os.environ.setdefault("GOMP_SPINCOUNT", "0")  # as the command line does; two processes of tests share two cores
+os.environ.setdefault("GOMP_SPINCOUNT", "30000")  # as the command line does; two processes of tests share two cores
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -33,9 +33,9 @@ def main() -> None:
     # Importing torch makes a million objects that stay. Looking through them for garbage costs half a second while they
     # are made and one at the end, where the process gives everything back anyway.
     gc.set_threshold(200_000)
-    # Threads that wait for each other sleep instead of spinning. On a machine that does something else beside, spinning
-    # made training five times slower (docs/performance.md); torch reads this when it is loaded.
-    os.environ.setdefault("GOMP_SPINCOUNT", "0")
+    # Threads that wait for each other spin for a moment, then sleep. libgomp's own long spinning made training eleven
+    # times slower on a machine that did something else beside (docs/performance.md); torch reads this when it is loaded.
+    os.environ.setdefault("GOMP_SPINCOUNT", "30000")
     atexit.register(gc.freeze)
     try:
         app()
