@@ -26,6 +26,7 @@ from headstart.adapt.feeds import tokenised
 from headstart.adapt.tune import Recipe, Tuning
 from headstart.encode.engines import cpu_has_bf16
 from headstart.pretrained import load
+from headstart.pretrained.torchvision_operators import declare_missing
 from headstart.pretrained.training import open_for_training
 
 BATCH, WARM_UP = 32, 3
@@ -75,6 +76,7 @@ def ours(depth: int, *, bf16: bool, padded: bool = False) -> float:
 
 
 def theirs() -> float:
+    declare_missing()  # or a CPU build of torch beside another torchvision has no Trainer
     from transformers import (
         AutoModelForSequenceClassification,
         AutoTokenizer,

@@ -24,6 +24,7 @@ from headstart.values import Head
 _VALIDATION = (500, 2000)  # examples, at least (or a quarter) and at most; in between a tenth
 _FOLDS = 4  # at least; the validation part is one of them
 _FOLDED = 1000  # examples up to which the other folds are run too, for the verdict
+_ENOUGH = 300  # steps (or half an epoch) of a main run that there was no time to search for
 _OTHER_DEPTH = 0.2  # of the time, at most, for a trial of another depth
 _TESTED = 40  # steps of a range test
 
@@ -177,7 +178,7 @@ def _scheme(
             if found.trial:
                 others = [d for d in depths if d != depth and _quick(d, recipe, found.trial, left)]
                 return asdict(replace(last, searched=(depth, *others)))
-            if found.main >= len(learn) / first.batch / 2:  # half an epoch; with less, train less of the model
+            if found.main >= min(_ENOUGH, len(learn) / first.batch / 2):  # with less, train less of the model
                 break
         return None if last is None else asdict(last)
 

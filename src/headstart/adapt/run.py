@@ -22,7 +22,9 @@ from headstart.adapt.tune import Recipe, Step, Tuning, outputs_of
 from headstart.values import Head
 
 SECONDS_LOST = 15.0  # at most, by a kill: so often is the state kept
-_PACED = 3  # steps that are timed
+_WARMING = 2  # steps before any is timed
+_PACED = (3, 24)  # steps that are timed, at least and at most
+_PACING = 2.0  # seconds that timing takes, once there are enough steps
 
 
 @dataclass
@@ -124,10 +126,17 @@ class Runs:
         return replace(recipe, bf16=fastest), seconds
 
     def seconds_a_step(self, recipe: Recipe, head: Head, learn: np.ndarray) -> float:
-        """Measured on a few steps, whose outcome is thrown away; the first one, which warms up, is not counted."""
-        _, _, tuning = self._begin(replace(recipe, steps=1 + _PACED), head, learn)
-        times = [time.perf_counter() for _ in tuning]
-        return (times[-1] - times[0]) / _PACED
+        """Measured on a few steps, whose outcome is thrown away; the first ones, which warm up, are not counted.
+
+        Batches of texts are of many lengths, so a few of them say little: as many as two seconds hold, or all.
+        """
+        _, _, tuning = self._begin(replace(recipe, steps=_WARMING + _PACED[1]), head, learn)
+        times: list[float] = []
+        for _ in tuning:
+            times.append(time.perf_counter())
+            if len(times) >= _WARMING + _PACED[0] and times[-1] - times[_WARMING - 1] > _PACING:
+                break
+        return (times[-1] - times[_WARMING - 1]) / (len(times) - _WARMING)
 
     def range_tested(self, recipe: Recipe, head: Head, learn: np.ndarray) -> float:
         """A learning rate for when there is time for one short run only."""
