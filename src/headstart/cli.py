@@ -33,8 +33,8 @@ def main() -> None:
     # Importing torch makes a million objects that stay. Looking through them for garbage costs half a second while they
     # are made and one at the end, where the process gives everything back anyway.
     gc.set_threshold(200_000)
-    # Threads that wait for each other spin for a moment, then sleep. With libgomp's own long spinning, training is eleven
-    # times slower beside another busy process (docs/tuning.md); torch reads this when it is loaded.
+    # Threads that wait for each other spin for a moment, then sleep. With libgomp's own long spinning, training is
+    # eleven times slower beside another busy process (docs/tuning.md); torch reads this when it is loaded.
     os.environ.setdefault("GOMP_SPINCOUNT", "30000")
     atexit.register(gc.freeze)
     try:
