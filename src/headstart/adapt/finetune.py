@@ -95,10 +95,11 @@ def finetune(
     if not (found.tuned_is_better or insist):
         return told
     if again and not runs.watch.over:
-        whole = replace(recipe, steps=round(again * recipe.steps))
-        everything, nothing = np.arange(len(folds)), np.arange(0)
-        results = runs.run("last", whole, head=probes.on_all, learn=everything, judge=nothing)
-        learn = everything
+        whole, everything = replace(recipe, steps=round(again * recipe.steps)), np.arange(len(folds))
+        last = runs.run("last", whole, head=probes.on_all, learn=everything, judge=judge)
+        # It has learned from these examples, the main run has not: if it does worse on them, it went astray.
+        if judged(last["logits"], runs.y[judge]).log_loss <= compared[0][1].log_loss:
+            results, learn = last, everything
     return replace(told, network=runs.network(recipe, head, results), learned_from=len(learn))
 
 
