@@ -50,7 +50,7 @@ def home(tmp_path_factory):
 @pytest.fixture(scope="module")
 def tuned(home):
     """A tuned fit with `--track mlflow` in a fresh folder: its JSON and what it said beside."""
-    arguments = ["fit", "questions.csv", "--model", "bert", "--how", "tune", "--budget", "20s", "--json"]
+    arguments = ["fit", "questions.csv", "--model", "bert", "--how", "tune", "--budget", "10m", "--json"]
     env = {k: v for k, v in os.environ.items() if k not in HINTS and not k.startswith("MLFLOW_")}
     done = subprocess.run(
         [sys.executable, "-c", LISTEN, *arguments, "--track", "mlflow"],
@@ -87,7 +87,7 @@ def test_a_tuned_fit_is_an_mlflow_run_with_its_trials_within(home, tuned, client
     for name in ("accuracy", "macro_f1", "log_loss", "ece", "n_train", "n_test"):
         assert run.data.metrics[name] == told[name]
     assert run.data.metrics["seconds.tune"] == told["seconds"]["tune"]
-    asked = {"data": "questions", "how_asked": "tune", "how": "tune", "seed": "0", "budget": "20.0"}
+    asked = {"data": "questions", "how_asked": "tune", "how": "tune", "seed": "0", "budget": "600.0"}
     assert run.data.params.items() >= asked.items()
     assert run.data.params["model"] == told["model"]
     assert run.data.params["versions.torch"] == told["versions"]["torch"]
@@ -224,7 +224,7 @@ def test_a_fit_on_a_terminal_with_tensorboard(home, tuned):
         "--how",
         "tune",
         "--budget",
-        "20s",
+        "2m",
         "--out",
         "board",
         "--json",
