@@ -29,8 +29,7 @@ from headstart.encode.engines import cpu_has_bf16, device
 from headstart.live import Live
 from headstart.matrix import take
 from headstart.places import cache_folder, temporary_beside
-from headstart.pretrained.load import describe_saved, rebuilt
-from headstart.pretrained.training import keep_tuned, open_for_training
+from headstart.pretrained.training import keep_tuned, open_for_training, with_weights
 from headstart.progress import Progress
 from headstart.track import Record
 from headstart.values import Backbone, Dataset, Features, Head, TextPreparation, Trainable, Way
@@ -133,9 +132,7 @@ def _keep(backbone: Backbone, module: Any) -> Backbone:
 
 def moved(backbone: Backbone, folder: Path) -> Backbone:
     """The same backbone, its weights in another folder."""
-    preparation = backbone.preparation
-    tokenizer = preparation.tokenizer if isinstance(preparation, TextPreparation) else None
-    return rebuilt(describe_saved(backbone), folder / backbone.weights.name, tokenizer=tokenizer)
+    return with_weights(backbone, folder / backbone.weights.name, backbone.weights_hash)
 
 
 def settle(backbone: Backbone, folder: Path) -> Backbone:

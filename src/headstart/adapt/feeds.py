@@ -15,14 +15,13 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 
-from headstart.data.images import open_image, prepare, wanted_side
-from headstart.data.views import DETAIL, Views, view_of
+from headstart.data.views import Views, pixels_of
 from headstart.encode import Activations
+from headstart.encode.tokens import shortened, truncating
 from headstart.values import ImagePreparation, TextPreparation
 
 _POOL = 64  # batches that are sorted by length together
 _TOKENS = 8192  # padded tokens that go through the model at once; a longer batch goes in parts
-_CHARACTERS = 16  # characters a token, at most looked at
 _TOKENISED = 16_384  # texts at a time
 _DECODERS = 2
 
@@ -95,15 +94,10 @@ class Texts:
 
 def tokenised(texts: Sequence[str], preparation: TextPreparation) -> Texts:
     """Tokenise once; four bytes a token are kept."""
-    from tokenizers import Tokenizer
-
-    tokenizer = Tokenizer.from_str(preparation.tokenizer)
-    tokenizer.no_padding()
-    tokenizer.enable_truncation(preparation.max_length)
-    longest = preparation.max_length * _CHARACTERS
+    tokenizer = truncating(preparation)
     ids: list[np.ndarray] = []
     for start in range(0, len(texts), _TOKENISED):
-        some = [str(text)[:longest] for text in texts[start : start + _TOKENISED]]
+        some = [shortened(text, preparation) for text in texts[start : start + _TOKENISED]]
         ids += [np.array(encoding.ids, dtype=np.int32) for encoding in tokenizer.encode_batch_fast(some)]
     starts = np.concatenate([[0], np.cumsum([len(i) for i in ids])]).astype(np.int64)
     return Texts(np.concatenate(ids) if ids else np.empty(0, np.int32), starts, preparation.pad_id)
@@ -156,11 +150,8 @@ class Pixels:
         yield batch, (normalised(pixels, self.preparation),)
 
     def _pixels(self, row: int, epoch: int) -> np.ndarray:
-        side, number = wanted_side(self.preparation), (row + epoch) % self.views.count
-        if number == 0:
-            return prepare(open_image(self.inputs[row], near=side), self.preparation)
-        image = open_image(self.inputs[row], near=round(DETAIL * side))
-        return view_of(image, self.preparation, self.views, digest=self.digests[row], number=number)
+        number = (row + epoch) % self.views.count
+        return pixels_of(self.inputs[row], self.preparation, self.views, digest=self.digests[row], number=number)
 
 
 def normalised(pixels: np.ndarray, preparation: ImagePreparation) -> torch.Tensor:

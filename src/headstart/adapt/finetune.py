@@ -47,7 +47,6 @@ class Tuned:
     recipe: Recipe
     temperature: float
     network: Classified | None  # trained, its weights in the backbone's module; None: the probe is kept
-    learned_from: int  # examples
 
 
 def finetune(
@@ -91,7 +90,7 @@ def finetune(
     compared = [_compare(runs, probes, head, results["logits"], judge)]
     compared += _other_folds(runs, probes, scheme, recipe, folds, again)
     found = verdict([probe for probe, _ in compared], [tuned for _, tuned in compared])
-    told = Tuned(found, tuple(search.trials), recipe, compared[0][1].temperature, None, 0)
+    told = Tuned(found, tuple(search.trials), recipe, compared[0][1].temperature, None)
     if not (found.tuned_is_better or insist):
         return told
     if again and not runs.watch.over:
@@ -99,8 +98,8 @@ def finetune(
         last = runs.run("last", whole, head=probes.on_all, learn=everything, judge=judge)
         # It has learned from these examples, the main run has not: if it does worse on them, it went astray.
         if judged(last["logits"], runs.y[judge]).log_loss <= compared[0][1].log_loss:
-            results, learn = last, everything
-    return replace(told, network=runs.network(recipe, head, results), learned_from=len(learn))
+            results = last
+    return replace(told, network=runs.network(recipe, head, results))
 
 
 @dataclass
@@ -199,9 +198,7 @@ def _main(runs: Runs, scheme: _Scheme, best: Trial | None, head: Head, learn: np
 
     def decide() -> dict[str, Any]:
         if best is None and recipe.steps > 4 * _TESTED and not runs.watch.over:
-            tested = replace(recipe, rate=recipe.rate, steps=_TESTED)
-            steepest = runs.range_tested(tested, head, learn)
-            rate = min(recipe.rate, steepest)
+            rate = min(recipe.rate, runs.range_tested(replace(recipe, steps=_TESTED), head, learn))
         else:
             rate = recipe.rate
         if best is not None and (full <= recipe.steps or runs.watch.over):

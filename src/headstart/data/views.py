@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from PIL import Image, ImageEnhance, ImageOps
 
-from headstart.data.images import prepare
+from headstart.data.images import open_image, prepare, wanted_side
 from headstart.values import ImagePreparation
 
 DETAIL = 1.5  # pixels that a view is decoded at, over those that the whole image needs
@@ -52,6 +53,16 @@ def view_of(
         image = enhance(image).enhance(1 + rng.uniform(-_LIGHT, _LIGHT))
     height, width = preparation.size
     return np.asarray(image.resize((width, height), Image.Resampling.BICUBIC))
+
+
+def pixels_of(
+    source: Any, preparation: ImagePreparation, views: Views, *, digest: np.ndarray, number: int
+) -> np.ndarray:
+    """(h, w, 3) uint8: the view with this number of a path, a PIL image or an array; the first is the plain one."""
+    side = wanted_side(preparation)
+    if number == 0:
+        return prepare(open_image(source, near=side), preparation)
+    return view_of(open_image(source, near=round(DETAIL * side)), preparation, views, digest=digest, number=number)
 
 
 def mirrored(image: Image.Image, preparation: ImagePreparation) -> np.ndarray:

@@ -12,9 +12,10 @@ import numpy as np
 
 from headstart.data.images import open_image, prepare, wanted_side
 from headstart.data.texts import length_buckets
-from headstart.data.views import DETAIL, Views, view_of, views_digests
+from headstart.data.views import Views, pixels_of, views_digests
 from headstart.encode.engines import Batch, Batches, choose_precision, images_a_batch, known_precision, open_engine
 from headstart.encode.store import Table, table
+from headstart.encode.tokens import shortened, truncating
 from headstart.values import Backbone, Features, ImagePreparation, TextPreparation
 
 _FLUSH = 2048  # examples between two writes to the store: what a kill may cost
@@ -22,7 +23,6 @@ _FLUSH_BYTES = 256 * 2**20  # of float32 rows, at most, before they are written
 _TOKENS = 4096  # padded tokens in a text batch
 _SAMPLE = 32  # examples that precision is measured on
 _AHEAD = 64  # images that are decoded ahead of the forward pass
-_TEXT_CHARACTERS = 16  # characters a token, at most looked at: a 100,000-character text is cut before it is tokenised
 
 
 def encode(
@@ -75,11 +75,10 @@ def encode_views(
     precision = precision or known_precision(trunk) or choose_precision(trunk, _sample(inputs, trunk))
     key = f"{features_key(trunk, precision)} {views.key}{'' if half else ' in float32'}"
     dtype = None if half else np.float32
-    keys = [views_digests(digests, number) for number in range(views.count)]
-    for number, mine in enumerate(keys):
-        prepared = _viewed(inputs, digests, trunk, views, number)
-        store, _ = _known(inputs, mine, trunk, key, precision, prepared, workers, advance, dtype)
-    return Activations(store, np.stack([store.find(mine) for mine in keys], axis=1))
+    n, everything = len(inputs), np.concatenate([views_digests(digests, number) for number in range(views.count)])
+    prepared = _viewed(inputs, digests, trunk, views)
+    store, _ = _known(inputs, everything, trunk, key, precision, prepared, workers, advance, dtype)
+    return Activations(store, store.find(everything).reshape(views.count, n).T)
 
 
 @dataclass(frozen=True)
@@ -112,7 +111,7 @@ def _known(
     about = f"{backbone.name}, {precision}"
     store = table(key, width=backbone.width, about=about, dtype=dtype)
     new = _first_of_each(digests, np.flatnonzero(store.find(digests) < 0))
-    cached = len(inputs) - len(new)
+    cached = len(digests) - len(new)
     advance(cached)
     if len(new):
         batches = _batches(inputs, new, backbone, prepared, workers)
@@ -175,17 +174,17 @@ def _plain(inputs: Sequence[Any], backbone: Backbone) -> Prepared | None:
     return lambda row: prepare(open_image(inputs[row], near=near), preparation)
 
 
-def _viewed(
-    inputs: Sequence[Any], digests: np.ndarray, backbone: Backbone, views: Views, number: int
-) -> Prepared | None:
-    """One of the views: the first is the plain one."""
-    preparation = backbone.preparation
-    if number == 0 or not isinstance(preparation, ImagePreparation):
-        return _plain(inputs, backbone)
-    near = round(DETAIL * wanted_side(preparation))
-    return lambda row: view_of(
-        open_image(inputs[row], near=near), preparation, views, digest=digests[row], number=number
-    )
+def _viewed(inputs: Sequence[Any], digests: np.ndarray, trunk: Backbone, views: Views) -> Prepared:
+    """All views of all images as rows: the first view of each, then the second of each, and so on."""
+    preparation = trunk.preparation
+    if not isinstance(preparation, ImagePreparation):
+        raise TypeError("only images have views")
+
+    def pixels(row: int) -> np.ndarray:
+        number, i = divmod(row, len(inputs))
+        return pixels_of(inputs[i], preparation, views, digest=digests[i], number=number)
+
+    return pixels
 
 
 def _batches(
@@ -229,15 +228,10 @@ def _images(rows: np.ndarray, prepared: Prepared, workers: int) -> Iterator[tupl
 
 def _texts(inputs: Sequence[str], rows: np.ndarray, preparation: TextPreparation) -> Iterator[tuple[np.ndarray, Batch]]:
     """Batches of similar length, each padded to its own longest text; the tokenizer has threads of its own."""
-    from tokenizers import Tokenizer
-
-    tokenizer = Tokenizer.from_str(preparation.tokenizer)
-    tokenizer.no_padding()
-    tokenizer.enable_truncation(preparation.max_length)
-    longest = preparation.max_length * _TEXT_CHARACTERS
+    tokenizer = truncating(preparation)
     for start in range(0, len(rows), 8 * _FLUSH):
         part = rows[start : start + 8 * _FLUSH]
-        encodings = tokenizer.encode_batch_fast([str(inputs[row])[:longest] for row in part])
+        encodings = tokenizer.encode_batch_fast([shortened(inputs[row], preparation) for row in part])
         lengths = np.array([len(encoding.ids) for encoding in encodings])
         for bucket in length_buckets(lengths, tokens=_TOKENS, most_padding=preparation.most_padding):
             width = int(lengths[bucket].max())

@@ -51,11 +51,14 @@ def keep_tuned(backbone: Backbone, module: nn.Module, folder: Path) -> Backbone:
     weights = folder / "model.safetensors"
     tensors = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in state.items()}
     save_file(tensors, weights, metadata={"format": "pt"})
-    told = describe_saved(backbone)
-    told["weights_hash"] = backbone_hash(weights, raw_tensors(weights), backbone.config)
+    return with_weights(backbone, weights, backbone_hash(weights, raw_tensors(weights), backbone.config))
+
+
+def with_weights(backbone: Backbone, weights: Path, weights_hash: str) -> Backbone:
+    """The same architecture and preparation with the weights of another file, or of the same one elsewhere."""
     preparation = backbone.preparation
     tokenizer = preparation.tokenizer if isinstance(preparation, TextPreparation) else None
-    return rebuilt(told, weights, tokenizer=tokenizer)
+    return rebuilt({**describe_saved(backbone), "weights_hash": weights_hash}, weights, tokenizer=tokenizer)
 
 
 def _stages(module: Any) -> list[list[str]]:
