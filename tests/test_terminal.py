@@ -10,11 +10,14 @@ import struct
 import subprocess
 import sys
 import termios
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
 import pytest
 
+import headstart as hs
+from headstart.progress import Silent
 from small_hub import SmallHub
 from small_models import small_image_model
 
@@ -113,7 +116,26 @@ def test_choosing_says_how_far_it_is(command, step, terminal, photos):
     assert "96/96" in bar
     counts = [int(n) for n in re.findall(r"(\d+)/96", shown)]
     assert counts == sorted(counts)
-    assert len(set(counts)) > 2
+
+
+class Told(Silent):
+    """How far each step was, whenever it said so."""
+
+    def __init__(self) -> None:
+        self.steps: dict[str, list[int]] = {}
+
+    @contextmanager
+    def step(self, name, total=None, *, unit="examples"):
+        done = self.steps.setdefault(name, [0])
+        yield lambda n: done.append(done[-1] + n)
+
+
+def test_ranking_tells_of_each_model_while_it_goes_on(photos, own_cache):
+    """A bar may be too slow to be drawn between two of them."""
+    told = Told()
+    hs.rank(photos, budget="0.001s", progress=told)
+    assert told.steps["rank"][-1] == 96
+    assert {32, 64} <= set(told.steps["rank"])
 
 
 def test_each_step_has_a_line_of_its_own(terminal, photos, tmp_path):
