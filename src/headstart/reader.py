@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain, islice
@@ -217,16 +217,21 @@ def fit_settings(reader: Reader, questions: Questions, *, advance: Callable[[int
     """
     pairs = np.column_stack([np.arange(len(questions)), questions.context])
     found = reader.find(questions.questions, questions.contexts, pairs, advance=advance)
+    return settings_from(found, questions, reader.settings)
+
+
+def settings_from(found: Mapping[int, Sequence[Span]], questions: Questions, settings: Settings) -> Settings:
+    """As `fit_settings`, from what the model found for each row of the questions."""
     rows = [row for row in range(len(questions)) if found.get(row)]
     if not rows:
-        return reader.settings
+        return settings
     true = [[text for text, _ in questions.answers[row]] for row in rows]
     best = [found[row][0] for row in rows]
     said = [questions.contexts[span.text][span.start : span.stop] for span in best]
     lead = np.array([-span.score for span in best])
     overlap = np.array([f1(text, answers) for text, answers in zip(said, true, strict=True)])
     threshold = best_threshold(lead, overlap, np.array([f1("", answers) for answers in true]))
-    settings = replace(reader.settings, threshold=threshold, temperature=1.0)
+    settings = replace(settings, threshold=threshold, temperature=1.0)
     shares = [confidences(found[row], settings) for row in rows]
     scores = np.full((len(rows), max(map(len, shares))), -np.inf)
     right = np.zeros(len(rows), dtype=bool)
