@@ -6,6 +6,7 @@ import os
 import re
 import sys
 import textwrap
+from collections import Counter
 from typing import Any
 
 _WIDE = 80
@@ -13,27 +14,43 @@ _NAME = 19
 
 
 def fit(told: dict[str, Any]) -> str:
-    seconds = told["seconds"]["total"]
     chosen_from = [] if told.get("ranking") is None else [ranking(told["ranking"]), ""]
     made = f"{told['model']} ({told['how']}), {told['n_train']} examples to learn from, {told['n_test']} held out"
-    lines = [*chosen_from, made]
-    if told["why_how"] != "asked for":
-        lines += textwrap.wrap(told["why_how"], _WIDE, initial_indent="why        ", subsequent_indent=" " * 11)
+    lines = [*chosen_from, made, *_why(told, 10)]
     if told["n_rejected"]:
         lines.append(f"left out   {told['n_rejected']} examples; see rejected.csv")
     if told["class_weights"]:
         lines.append("weights    rare classes count more (inverse square root of their share)")
-    warnings: dict[str, int] = {}
-    for finding in told["findings"]:
-        if not finding["rejected"]:
-            warnings[finding["kind"]] = warnings.get(finding["kind"], 0) + 1
-    lines += [f"found      {n} x {kind}" for kind, n in sorted(warnings.items())]
+    lines += _found(told, 10)
     lines.append(scores(told))
-    cached = f", {told['cached']:.0%} of the features known" if told["cached"] else ""
-    lines.append(f"took       {seconds:.1f} s{cached}")
-    if told["out"]:
-        lines.append(f"saved      {told['out']} (open report.html)")
-    return "\n".join(lines)
+    return "\n".join([*lines, *_ended(told, 10)])
+
+
+def fit_reader(told: dict[str, Any]) -> str:
+    made = (
+        f"{told['model']} ({told['how']}), {told['n_train']:,} questions about {told['documents_train']:,} documents to "
+        f"learn from, {told['n_test']:,} held out"
+    )
+    lines = [textwrap.fill(made, _WIDE, break_on_hyphens=False), *_why(told, 12)]
+    if told["n_rejected"]:
+        lines.append(f"{'left out':12} {told['n_rejected']:,} questions; see rejected.csv")
+    return "\n".join([*lines, *_found(told, 12), *_answer_figures(told), *_ended(told, 12)])
+
+
+def _why(told: dict[str, Any], width: int) -> list[str]:
+    return [] if told["why_how"] == "asked for" else [_say("why", told["why_how"], width)]
+
+
+def _found(told: dict[str, Any], width: int) -> list[str]:
+    """What was found in the data that was not left out, by kind."""
+    kinds = Counter(finding["kind"] for finding in told["findings"] if not finding["rejected"])
+    return [f"{'found':{width}} {n:,} x {kind}" for kind, n in sorted(kinds.items())]
+
+
+def _ended(told: dict[str, Any], width: int) -> list[str]:
+    known = f", {told['cached']:.0%} of the features known" if told.get("cached") else ""
+    took = f"{'took':{width}} {told['seconds']['total']:.1f} s{known}"
+    return [took, f"{'saved':{width}} {told['out']} (open report.html)"] if told["out"] else [took]
 
 
 def scores(told: dict[str, Any]) -> str:
@@ -77,15 +94,26 @@ def _line(text: str) -> str:
 
 
 def answer_scores(told: dict[str, Any]) -> str:
+    lines = _answer_figures(told)
+    if told["n_rejected"]:
+        lines.append(f"{'left out':12} {told['n_rejected']:,} questions; --json lists them")
+    return "\n".join(lines)
+
+
+def _answer_figures(told: dict[str, Any]) -> list[str]:
     def figure(name: str, key: str) -> str:
         low, high = told[f"{key}_interval"]
         return f"{name:12} {told[key]:.3f}  (95 % interval {low:.3f} to {high:.3f})"
 
-    lines = [
-        figure("exact match", "exact_match"),
-        figure("F1", "f1"),
-        f"{'questions':12} {told['n_test']:,} about {told['documents']:,} documents (the intervals are over these)",
-    ]
+    lines = [figure("exact match", "exact_match"), figure("F1", "f1")]
+    if "baseline" in told:
+        lines.append(f"{'baseline F1':12} {told['baseline']['f1']:.3f}  (taking the sentence most like the question)")
+        if told["unanswerable"] is not None:
+            share = told["unanswerable"]["n"] / told["n_test"]
+            lines.append(f"{'':12} {share:.3f}  (always saying that there is no answer)")
+    lines.append(
+        f"{'questions':12} {told['n_test']:,} about {told['documents']:,} documents (the intervals are over these)"
+    )
     for key, words in (("answerable", "with answer"), ("unanswerable", "without")):
         part = told[key]
         if part is not None and told["answerable"] is not None and told["unanswerable"] is not None:
@@ -93,9 +121,7 @@ def answer_scores(told: dict[str, Any]) -> str:
     if told["errors"]:
         kinds = ", ".join(f"{n:,} {kind}" for kind, n in told["errors"].items())
         lines.append(f"{'not exact':12} {kinds}")
-    if told["n_rejected"]:
-        lines.append(f"{'left out':12} {told['n_rejected']:,} questions; --json lists them")
-    return "\n".join(lines)
+    return lines
 
 
 def predictions(told: dict[str, Any]) -> str:
@@ -200,8 +226,8 @@ def _verdict(told: dict[str, Any]) -> str:
     )
 
 
-def _say(word: str, text: str) -> str:
-    return textwrap.fill(f"{word:10} {text}", _WIDE, subsequent_indent=" " * 11, break_on_hyphens=False)
+def _say(word: str, text: str, width: int = 10) -> str:
+    return textwrap.fill(f"{word:{width}} {text}", _WIDE, subsequent_indent=" " * (width + 1), break_on_hyphens=False)
 
 
 def _count(per_second: float | None) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -30,6 +30,9 @@ class Provenance:
     ranking: Ranking | None = None  # that the model was chosen from
     why_how: str = ""  # why it was adapted this way
     tuning: dict[str, Any] | None = None  # what was tried: verdict, recipe, and a row a trial
+    untuned: str = "Probe (frozen layers)"  # what tuning is compared with
+    right: str = "Accuracy"  # the share that tuning counts
+    facts: tuple[tuple[str, str], ...] = ()  # more of them, name and value
 
 
 def made(p: Provenance) -> str:
@@ -41,13 +44,14 @@ def made(p: Provenance) -> str:
         ("Test examples", f"{p.n_test:,}"),
         ("Left out", f"{p.n_rejected:,}"),
         ("Temperature", f"{p.temperature:.3f}"),
+        *((text(name), text(value)) for name, value in p.facts),
     ]
     facts += [(f"Seconds, {text(step)}", f"{seconds:,.2f}") for step, seconds in p.seconds.items()]
     body = '<dl class="facts">' + "".join(f"<div><dt>{a}</dt><dd>{b}</dd></div>" for a, b in facts) + "</dl>"
     if p.notes:
         body += "<h3>Notes</h3><ul>" + "".join(f"<li>{text(note)}</li>" for note in p.notes) + "</ul>"
     if p.tuning:
-        body += "".join(_tuning(p.tuning))
+        body += "".join(_tuning(p, p.tuning))
     if p.ranking:
         body += _chosen_from(p.ranking)
     if p.cross_validation:
@@ -82,32 +86,46 @@ def _chosen_from(ranking: Ranking) -> str:
     return f'<h3>Chosen from</h3><p class="small">{note}</p>{body}' + (f"<ul>{said}</ul>" if said else "")
 
 
-def _tuning(told: dict[str, Any]) -> Iterator[str]:
+def _tuning(p: Provenance, told: dict[str, Any]) -> Iterator[str]:
     """What was tried on a validation part of the training part, and the verdict."""
     v, recipe = told["verdict"], told["recipe"]
     yield "<h3>Fine-tuning</h3>"
-    rows = (
-        f'<td class="n">{t["depth"]}</td><td class="n">{t["rate"]:.1e}</td><td class="n">{t["steps"]}</td>'
-        f"<td>{'yes' if t['varied'] else 'no'}</td>"
-        f'<td class="n">{t["mixup"]:g}</td><td class="n">{t["smoothing"]:g}</td>'
-        f'<td class="n">{t["log_loss"]:.3f}</td><td>{bar(t["accuracy"])}</td>'
-        for t in told["trials"]
-    )
-    head = ("Groups trained", "Learning rate", "Steps", "Other views", "Mixup", "Smoothing", "Log loss", "Accuracy")
     if told["trials"]:
         yield '<p class="small">Short runs, judged on training examples that they did not learn from.</p>'
-        yield table(head, rows, label="Recipes tried", numbers=(0, 1, 2, 4, 5, 6))
+        yield _trials(told["trials"], p.right)
     yield (
         f'<p class="small">Taken: {recipe["depth"]} groups of layers, learning rate {recipe["rate"]:.1e}, '
         f"{recipe['steps']:,} steps of {recipe['batch']} examples.</p>"
     )
     compared = (
-        f'<td>{name}</td><td>{bar(v[f"{key}_accuracy"])}</td><td class="n">{v[f"{key}_log_loss"]:.3f}</td>'
-        for name, key in (("Probe (frozen layers)", "probe"), ("Tuned", "tuned"))
+        f'<td>{text(name)}</td><td>{bar(v[f"{key}_accuracy"])}</td><td class="n">{v[f"{key}_log_loss"]:.3f}</td>'
+        for name, key in ((p.untuned, "untuned"), ("Tuned", "tuned"))
     )
-    yield table(("Way", "Accuracy", "Log loss"), compared, label="Probe against tuned", numbers=(2,))
+    yield table(("Way", text(p.right), "Log loss"), compared, label="Before tuning and after", numbers=(2,))
     yield (
         f'<p class="small">On {v["n"]:,} held-out training examples, pairwise: the log loss fell by '
-        f"{v['gain_errors']:.1f} standard errors, the accuracy rose by {v['right_errors']:.1f}. "
+        f"{v['gain_errors']:.1f} standard errors, the {text(p.right.lower())} rose by {v['right_errors']:.1f}. "
         "Above 1 counts as beyond noise.</p>"
     )
+
+
+def _trials(trials: Sequence[dict[str, Any]], right: str) -> str:
+    """A row a trial. Ways of varying the examples have a column where one of them was tried."""
+    columns: list[tuple[str, Callable[[dict[str, Any]], str]]] = [
+        ("Groups trained", lambda t: f"{t['depth']}"),
+        ("Learning rate", lambda t: f"{t['rate']:.1e}"),
+        ("Steps", lambda t: f"{t['steps']}"),
+    ]
+    varied = {
+        "varied": ("Other views", lambda t: "yes" if t["varied"] else "no"),
+        "mixup": ("Mixup", lambda t: f"{t['mixup']:g}"),
+        "smoothing": ("Smoothing", lambda t: f"{t['smoothing']:g}"),
+    }
+    columns += [column for key, column in varied.items() if any(t.get(key) for t in trials)]
+    columns.append(("Log loss", lambda t: f"{t['log_loss']:.3f}"))
+    rows = (
+        "".join(f'<td class="n">{shown(trial)}</td>' for _, shown in columns) + f"<td>{bar(trial['accuracy'])}</td>"
+        for trial in trials
+    )
+    head = [*(name for name, _ in columns), text(right)]
+    return table(head, rows, label="Recipes tried", numbers=tuple(range(len(columns))))

@@ -1,51 +1,24 @@
-"""The page: one self-contained HTML file, from Scores and how they came about. No scripts, nothing fetched."""
+"""The page of a classifier: one self-contained HTML file, from Scores and how they came about."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from headstart.evaluate.made import Provenance, made
+from headstart.evaluate.made import Provenance
+from headstart.evaluate.page import hero, page, strip, tiles
 from headstart.evaluate.pieces import bar, calm, percent, section, table, text
-from headstart.evaluate.style import CSS
 from headstart.values import ClassScore, Mistake, Scores
 
 MATRIX_CLASSES = 25  # above this a confusion matrix is too wide to read
 PAIRS = 25
 FIRST_MISTAKES = 20
-FIRST_FINDINGS = 50
 
 
 def report(scores: Scores, provenance: Provenance) -> str:
     """The whole page as text, to be written as UTF-8."""
-    parts = [
-        _headline(scores, provenance),
-        _classes(scores),
-        _matrix(scores) if len(scores.classes) <= MATRIX_CLASSES else _pairs(scores),
-        _mistakes(scores),
-        _found(provenance),
-        made(provenance),
-    ]
-    return f"""<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
-<title>{text(provenance.title)} · headstart report</title>
-<style>{CSS}</style>
-</head>
-<body>
-<main>
-{"".join(parts)}
-<footer>Made by headstart on {text(provenance.date)}. This page needs no network and sends nothing.</footer>
-</main>
-</body>
-</html>
-"""
+    return page(provenance, _parts(scores))
 
 
 def verdict(scores: Scores) -> str:
@@ -57,44 +30,31 @@ def verdict(scores: Scores) -> str:
     return f"Not clearly better than always answering “{scores.majority_class}”: more examples would tell."
 
 
-def _headline(scores: Scores, provenance: Provenance) -> str:
-    low, high = scores.accuracy_interval.low, scores.accuracy_interval.high
-    label = (
-        f"Accuracy {percent(scores.accuracy)}, interval {percent(low)} to {percent(high)}, "
-        f"always the most common class {percent(scores.majority_accuracy)}"
+def _parts(scores: Scores) -> Iterator[str]:
+    yield _headline(scores)
+    yield tiles(
+        [
+            ("Always the most common class", percent(scores.majority_accuracy), f"answering “{scores.majority_class}”"),
+            ("Macro F1", percent(scores.macro_f1), "every class counts alike"),
+            ("Calibration error", percent(scores.ece), "confidence against accuracy; 0 is ideal"),
+            ("Log loss", f"{scores.log_loss:.3f}", "nats; 0 is ideal"),
+        ]
     )
-    tiles = [
-        ("Always the most common class", percent(scores.majority_accuracy), f"answering “{scores.majority_class}”"),
-        ("Macro F1", percent(scores.macro_f1), "every class counts alike"),
-        ("Calibration error", percent(scores.ece), "confidence against accuracy; 0 is ideal"),
-        ("Log loss", f"{scores.log_loss:.3f}", "nats; 0 is ideal"),
-    ]
-    boxes = (
-        f'<div><p class="label">{name}</p><p class="figure">{figure}</p><p class="small">{text(meaning)}</p></div>'
-        for name, figure, meaning in tiles
+    yield _classes(scores)
+    yield _matrix(scores) if len(scores.classes) <= MATRIX_CLASSES else _pairs(scores)
+    yield _mistakes(scores)
+
+
+def _headline(scores: Scores) -> str:
+    interval = scores.accuracy_interval
+    measured = (
+        f"95 % interval <strong>{percent(interval.low)}</strong> to <strong>{percent(interval.high)}</strong>,\n"
+        f"measured on {scores.n:,} examples the model did not see."
     )
-    return f"""<header>
-<p class="eyebrow">headstart report</p>
-<h1>{text(provenance.title)}</h1>
-<p class="sub">{text(provenance.model)} · {text(provenance.how)} · {text(provenance.date)}</p>
-</header>
-<section class="hero" aria-label="Result">
-<div><p class="label">Accuracy</p><p class="big">{percent(scores.accuracy)}</p></div>
-<div class="herotext">
-<p>95 % interval <strong>{percent(low)}</strong> to <strong>{percent(high)}</strong>,
-measured on {scores.n:,} examples the model did not see.</p>
-<div class="strip" role="img" aria-label="{label}"><span class="band" style="left:{100 * low:.2f}%;\
-width:{100 * (high - low):.2f}%"></span><span class="tick" style="left:{100 * scores.majority_accuracy:.2f}%"></span>\
-<span class="dot" style="left:{100 * scores.accuracy:.2f}%"></span></div>
-<p class="scale"><span>0 %</span><span class="key"><i class="k-dot"></i>accuracy <i class="k-band"></i>interval \
-<i class="k-tick"></i>most common class</span><span>100 %</span></p>
-<p class="verdict">{text(verdict(scores))}</p>
-</div>
-</section>
-<section class="tiles" aria-label="More figures">
-{"".join(boxes)}
-</section>
-"""
+    against = strip(
+        "accuracy", scores.accuracy, interval, than="most common class", than_share=scores.majority_accuracy
+    )
+    return hero([("Accuracy", scores.accuracy, measured, against)], verdict(scores))
 
 
 def _classes(scores: Scores) -> str:
@@ -178,25 +138,3 @@ def _mistake_table(mistakes: Sequence[Mistake]) -> str:
         for m in mistakes
     )
     return table(("Example", "Label", "Model's answer", "Its probability"), rows, label="Mistakes")
-
-
-def _found(provenance: Provenance) -> str:
-    findings = provenance.findings
-    if not findings:
-        return section("Found in the data", "", calm("Nothing to report."))
-    counts = Counter(f.kind for f in findings)
-    chips = "".join(
-        f"<li><strong>{n:,}</strong> {text(kind)}</li>"
-        for kind, n in sorted(counts.items(), key=lambda c: (-c[1], c[0]))
-    )
-    rows = (
-        f'<td class="nowrap">{text(f.kind)}</td><td class="where">{text(f.where)}</td><td>{text(f.reason)}</td>'
-        f"<td>{'left out' if f.rejected else 'kept'}</td>"
-        for f in findings[:FIRST_FINDINGS]
-    )
-    more = len(findings) - FIRST_FINDINGS
-    left_out = f"{provenance.n_rejected:,} left out and listed in rejected.csv." if provenance.n_rejected else ""
-    body = f'<ul class="chips">{chips}</ul>' + table(("Kind", "Where", "Why", "Example"), rows, label="Findings")
-    if more > 0:
-        body += f'<p class="small">and {more:,} more</p>'
-    return section("Found in the data", left_out, body)

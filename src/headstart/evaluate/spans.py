@@ -17,7 +17,7 @@ import numpy as np
 
 from headstart.evaluate.intervals import by_group
 from headstart.evaluate.sentences import sentence
-from headstart.values import Interval
+from headstart.values import Interval, Questions
 
 MOST_MISTAKES = 50
 _ARTICLES = re.compile(r"\b(a|an|the)\b")
@@ -72,6 +72,25 @@ class SpanScores:
     unanswerable: Part | None
     errors: dict[str, int]  # of answers that do not match exactly
     mistakes: tuple[WrongAnswer, ...]  # most confident first
+
+
+def asked(questions: Questions) -> list[Predicted]:
+    """The questions as they are scored, row by row; nothing is answered yet."""
+    numbers = {name: i for i, name in enumerate(dict.fromkeys(questions.documents))}
+    return [
+        Predicted(
+            text="",
+            start=0,
+            confidence=0.0,
+            context=questions.contexts[context],
+            question=question,
+            where=where,
+            group=numbers[questions.documents[context]],
+        )
+        for question, where, context in zip(
+            questions.questions, questions.where, questions.context.tolist(), strict=True
+        )
+    ]
 
 
 def plain(text: str) -> str:

@@ -18,7 +18,10 @@ p{margin:0}
 .eyebrow,.label{font-size:.8125rem;color:var(--soft);font-weight:600}
 .sub{color:var(--soft);margin-top:6px;overflow-wrap:anywhere}
 section{background:var(--card);border:1px solid var(--line);border-radius:12px;padding:24px;margin-top:20px}
-.hero{display:flex;gap:40px;align-items:center;flex-wrap:wrap;margin-top:28px}
+.hero{margin-top:28px}
+.score{display:flex;gap:12px 40px;align-items:center;flex-wrap:wrap}
+.score+.score{margin-top:20px}
+.score>div:first-child{min-width:10rem}
 .big{font-size:3.5rem;line-height:1.1;font-weight:650;letter-spacing:-.03em;white-space:nowrap}
 .herotext{flex:1 1 320px;min-width:0}
 .strip{position:relative;height:10px;border-radius:5px;background:var(--track);margin:16px 0 6px}
@@ -32,7 +35,7 @@ border:2px solid var(--card)}
 .k-dot{width:10px;height:10px;border-radius:50%;background:var(--accent)}
 .k-band{width:18px;height:8px;border-radius:4px;background:rgb(var(--hit)/.45)}
 .k-tick{width:2px;height:14px;background:var(--tick)}
-.verdict{margin-top:10px;font-weight:600;overflow-wrap:anywhere}
+.verdict{margin-top:16px;font-weight:600;overflow-wrap:anywhere}
 .tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(190px,1fr));gap:1px;padding:0;overflow:hidden;
 background:var(--line)}
 .tiles>div{background:var(--card);padding:18px 24px;min-width:0;overflow-wrap:anywhere}
@@ -72,14 +75,23 @@ overflow:hidden;text-overflow:ellipsis}
 .facts{display:grid;grid-template-columns:repeat(auto-fit,minmax(190px,1fr));gap:16px 24px;margin:16px 0 0}
 .facts dt{font-size:.8125rem;color:var(--soft)}
 .facts dd{margin:0;font-variant-numeric:tabular-nums;overflow-wrap:anywhere}
+.wrong{list-style:none;margin:0;padding:0}
+.wrong li{padding:14px 0;border-top:1px solid var(--line);overflow-wrap:anywhere;unicode-bidi:isolate}
+.wrong li:first-child{border-top:0;padding-top:0}
+.wrong dl{display:grid;grid-template-columns:5.5em 1fr;gap:2px 12px;margin:6px 0;font-size:.9375rem}
+.wrong dt{color:var(--soft)}
+.wrong dd{margin:0;unicode-bidi:isolate}
+.wrong i{color:var(--soft)}
+.asked{font-weight:600}
+.place{font-family:ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;font-size:.8125rem}
 details{margin-top:14px}
 summary{cursor:pointer;color:var(--accent);font-size:.9rem}
 footer{margin-top:28px}
-@media (max-width:600px){main{padding:28px 14px 40px}section{padding:18px}.hero{gap:16px}
+@media (max-width:600px){main{padding:28px 14px 40px}section{padding:18px}
 .scroll{margin:10px -18px 0;padding:0 18px}.key{display:none}}
 @media print{:root{--bg:#fff;--card:#fff;--ink:#111;--soft:#444;--line:#ccc;--accent:#2157c9;--track:#e6eaf1;
 --hit:37 99 235;--miss:217 105 20;--tick:#444}
 *{print-color-adjust:exact;-webkit-print-color-adjust:exact}body{font-size:11pt}main{max-width:none;padding:0}
-section{padding:12pt;border-radius:0}.hero,.tiles,tr{break-inside:avoid}h2,h3{break-after:avoid}
+section{padding:12pt;border-radius:0}.hero,.tiles,tr,.wrong li{break-inside:avoid}h2,h3{break-after:avoid}
 .scroll{overflow:visible;margin:6pt 0 0;padding:0}}
 """

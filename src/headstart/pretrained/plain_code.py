@@ -63,6 +63,31 @@ with torch.inference_mode():
 print(classes[probabilities.argmax()], float(probabilities.max()))
 """
 
+# What it leaves to headstart: several windows, and words that are found at several places.
+_READER = """
+import torch
+from transformers import AutoModelForQuestionAnswering, AutoTokenizer
+
+question, context = "a question", "a text that may answer it"
+tokenizer = AutoTokenizer.from_pretrained("{folder}")
+model = AutoModelForQuestionAnswering.from_pretrained("{folder}").eval()
+tokens = tokenizer(question, context, truncation="only_second", max_length={max_length}, return_tensors="pt")
+with torch.inference_mode():
+    scores = model(**tokens)
+start, end = scores.start_logits[0], scores.end_logits[0]
+inside = torch.tensor([part == 1 for part in tokens.sequence_ids()])
+allowed = (inside[:, None] & inside).triu().tril({longest} - 1)
+spans = (start[:, None] + end).masked_fill(~allowed, -torch.inf)
+first, last = divmod(int(spans.argmax()), len(end))
+words = [tokens.word_to_chars(tokens.token_to_word(token), sequence_index=1) for token in (first, last)]
+answer = context[words[0].start : words[1].end].strip()
+{nothing}print(answer)
+"""
+
+_NOTHING = """if start[0] + end[0] > spans.max() + {threshold!r}:
+    answer = "no answer"
+"""
+
 _ONNX = """
 import json
 import numpy as np
@@ -97,7 +122,7 @@ photo = frame"""
 
 def plain_code(backbone: Backbone, folder: str) -> str:
     """A script for timm (images), transformers (texts) or OpenVINO (ONNX); `folder` is the saved folder's name."""
-    name = folder.replace("\\", "/").replace('"', "")
+    name = _quotable(folder)
     if backbone.source == "onnx" and isinstance(backbone.preparation, ImagePreparation):
         return _onnx(backbone, backbone.preparation, name)
     changes = backbone.config.get("changes")
@@ -116,6 +141,26 @@ def plain_code(backbone: Backbone, folder: str) -> str:
         middle=middle,
         normalise=normalise if config["normalise"] else "",
     ).strip()
+
+
+def plain_reader_code(backbone: Backbone, folder: str, *, longest: int, threshold: float | None) -> str:
+    """A script for transformers that answers a question from a text of one window.
+
+    Args:
+        longest: tokens of an answer, at most. threshold: log probability by which no answer lies ahead; None: never.
+    """
+    if not isinstance(backbone.preparation, TextPreparation):
+        raise TypeError("a reader reads texts")
+    return _READER.format(
+        folder=_quotable(folder),
+        max_length=backbone.preparation.max_length,
+        longest=longest,
+        nothing="" if threshold is None else _NOTHING.format(threshold=threshold),
+    ).strip()
+
+
+def _quotable(folder: str) -> str:
+    return folder.replace("\\", "/").replace('"', "")
 
 
 def _onnx(backbone: Backbone, preparation: ImagePreparation, name: str) -> str:
