@@ -21,7 +21,7 @@ from headstart.data import Columns, check, known_images, read, read_with_test, s
 from headstart.encode import encode, image_hashes
 from headstart.evaluate import as_json, evaluate
 from headstart.evaluate.made import Provenance
-from headstart.fitting import Clock, folder_for, versions
+from headstart.fitting import Clock, folder_for, tracked, versions
 from headstart.matrix import take
 from headstart.model import Model
 from headstart.pretrained import load
@@ -283,17 +283,9 @@ def _asked(dataset: Dataset, model: str, how: str, seconds: float, seed: int) ->
 
 
 def _tracked(record: Record, fitted: Model, clock: Clock) -> Model:
-    """Tell the tracker how the fit ended."""
-    told = fitted.summary
+    names = ("accuracy", "macro_f1", "log_loss", "ece", "temperature", "n_train", "n_test", "n_rejected", "penalty")
     with clock("track"):
-        tuning = told["tuning"] or {}
-        parameters = {name: told[name] for name in ("how", "why", "why_how", "penalty")}
-        record.parameters(parameters | {"recipe": tuning.get("recipe", {})})
-        names = ("accuracy", "macro_f1", "log_loss", "ece", "temperature", "n_train", "n_test", "n_rejected")
-        seconds = {f"seconds.{step}": value for step, value in told["seconds"].items()}
-        verdict = {f"verdict.{name}": float(value) for name, value in tuning.get("verdict", {}).items()}
-        record.scalars({name: told[name] for name in names} | verdict | seconds)
-        record.close("finished", fitted.folder)
+        tracked(record, fitted.summary, fitted.folder, names)
     return fitted
 
 

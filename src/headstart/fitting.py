@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.metadata import version
@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from headstart import __version__
+from headstart.track import Record
 
 
 @dataclass
@@ -52,3 +53,17 @@ def versions() -> dict[str, str]:
     """Of headstart, Python and what computes."""
     others = {name: version(name) for name in ("torch", "timm", "transformers", "openvino", "numpy")}
     return {"headstart": __version__, "python": platform.python_version(), **others}
+
+
+def tracked(record: Record, told: dict[str, Any], folder: Path | None, scores: Sequence[str]) -> None:
+    """Tell the tracker how the fit ended.
+
+    Args:
+        told: what `fit --json` prints. scores: names of the figures in it.
+    """
+    tuning = told["tuning"] or {}
+    record.parameters({name: told[name] for name in ("how", "why", "why_how")} | {"recipe": tuning.get("recipe", {})})
+    seconds = {f"seconds.{step}": value for step, value in told["seconds"].items()}
+    verdict = {f"verdict.{name}": float(value) for name, value in tuning.get("verdict", {}).items()}
+    record.scalars({name: told[name] for name in scores} | verdict | seconds)
+    record.close("finished", folder)

@@ -28,8 +28,8 @@ def fit(told: dict[str, Any]) -> str:
 
 def fit_reader(told: dict[str, Any]) -> str:
     made = (
-        f"{told['model']} ({told['how']}), {told['n_train']:,} questions about {told['documents_train']:,} documents to "
-        f"learn from, {told['n_test']:,} held out"
+        f"{told['model']} ({told['how']}), {told['n_train']:,} questions about {told['documents_train']:,} documents "
+        f"to learn from, {told['n_test']:,} held out"
     )
     lines = [textwrap.fill(made, _WIDE, break_on_hyphens=False), *_why(told, 12)]
     if told["n_rejected"]:
