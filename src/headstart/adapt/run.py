@@ -149,7 +149,7 @@ class Runs:
             recipe,
             seed=self.seed,
             device=self.device,
-            dropout=body.dropout,
+            dropout=body.dropout and recipe.dropout,
         )
         return body, network, tuning
 

@@ -36,6 +36,7 @@ class Recipe:
     steps: int
     batch: int = 32
     bf16: bool = False  # matrix products in bfloat16, where that is faster
+    dropout: bool = True  # where the module has any
     varied: bool = False  # another view of each example in each epoch
     smoothing: float = 0.0  # label smoothing
     mixup: float = 0.0  # alpha of the mixing share's Beta distribution; 0: not mixed

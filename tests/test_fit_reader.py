@@ -1,0 +1,321 @@
+"""Questions of the user's own: a reader is trained, judged on other documents, saved, opened elsewhere, and resumed."""
+
+from __future__ import annotations
+
+import csv
+import json
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+import headstart as hs
+from headstart.adapt.reading import Reading, as_texts, examples, text_ends
+from headstart.data import read_questions
+from headstart.data.windows import Slicer, cut
+from headstart.errors import DataError, ModelError, UserError
+from headstart.pretrained import load_reader as load_backbone
+from small_models import (
+    FILLING,
+    YEARS,
+    model_that_finds_years,
+    small_image_model,
+    small_reading_model,
+    text_with_a_year,
+)
+from test_answer import reference_answer
+
+QUESTION = "when was it built?"
+WORDS = [*FILLING, *YEARS, "when", "it", "?", "."]
+
+
+def squad(*, documents: int, each: int, without: bool = False, seed: int = 0) -> dict:
+    """In the form of SQuAD: texts of random words with a year in each, and the question when something was built."""
+    rng, articles = random.Random(seed), []
+    for document in range(documents):
+        paragraphs = []
+        for number in range(each):
+            text, answers = text_with_a_year(rng, rng.randint(8, 40), year=not (without and number % 3 == 0))
+            asked = {"id": f"{document}-{number}", "question": QUESTION}
+            asked["answers"] = [{"text": words, "answer_start": start} for words, start in answers]
+            if without:
+                asked["is_impossible"] = not answers
+            paragraphs.append({"context": text, "qas": [asked]})
+        articles.append({"title": f"document {document}", "paragraphs": paragraphs})
+    return {"version": "v2.0" if without else "1.1", "data": articles}
+
+
+@pytest.fixture(scope="session")
+def encoder(tmp_path_factory) -> Path:
+    """A small BERT without a head, whose states tell years from other words."""
+    from transformers import AutoModel
+
+    folder = tmp_path_factory.mktemp("encoder") / "small-bert"
+    folder.mkdir()
+    model_that_finds_years(folder)
+    AutoModel.from_pretrained(folder).save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def fitted(tmp_path_factory, encoder):
+    """Through the command line: the folder, what was printed, the data."""
+    home = tmp_path_factory.mktemp("fitted")
+    data = home / "towers.json"
+    data.write_text(json.dumps(squad(documents=24, each=9, without=True)))
+    return home / "out", finished(fitting(data, encoder, home / "out")), data
+
+
+def fitting(data: Path, model: Path, out: Path, *more: str, how: str = "auto") -> subprocess.Popen:
+    command = ["fit", data, "--model", model, "--out", out, "--how", how, "--budget", "10m", "--json", *more]
+    return subprocess.Popen(
+        [sys.executable, "-m", "headstart", *map(str, command)], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+
+
+def finished(process: subprocess.Popen) -> dict:
+    out, err = process.communicate(timeout=240)
+    assert process.returncode == 0, err.decode()
+    return json.loads(out)
+
+
+def test_a_reader_learns_from_questions(fitted, command):
+    out, told, _ = fitted
+    assert (told["task"], told["how"], told["n_train"] + told["n_test"]) == ("question-answering", "tune", 216)
+    assert told["exact_match"] > 0.9
+    assert told["baseline"]["f1"] < 0.5 < told["f1"]
+    assert told["f1_interval"][0] <= told["f1"] <= told["f1_interval"][1]
+    assert told["answerable"]["exact_match"] > 0.9
+    assert told["unanswerable"]["exact_match"] > 0.9
+    assert told["tuning"]["verdict"]["tuned_is_better"]
+    for name in ("report.html", "README.md", "metrics.json", "rejected.csv", "tokenizer_config.json"):
+        assert (out / name).stat().st_size > 0
+    code, said, err = command("answer", out, QUESTION, "--context", "-", "--json", stdin="the king 1923 by a river")
+    assert code == 0, err
+    (best, *_) = json.loads(said)["answers"]
+    assert (best["answer"], best["start"]) == ("1923", 9)
+    code, said, err = command("answer", out, QUESTION, "--context", "-", stdin="the king built a bridge by a river")
+    assert (code, "no answer" in said) == (0, True), err
+
+
+def test_no_document_is_on_both_sides(fitted):
+    out, told, _ = fitted
+    with (out / "split.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    parts = {row["document"]: set() for row in rows}
+    for row in rows:
+        parts[row["document"]].add(row["part"])
+    assert all(len(part) == 1 for part in parts.values())
+    assert sum(row["part"] == "test" for row in rows) == told["n_test"]
+    assert told["documents"] + told["documents_train"] == 24
+
+
+def test_the_folder_scores_as_the_fit_did(fitted, tmp_path, command):
+    out, told, data = fitted
+    with (out / "split.csv").open(newline="") as file:
+        tested = {row["id"] for row in csv.DictReader(file) if row["part"] == "test"}
+    content = json.loads(data.read_text())
+    for article in content["data"]:
+        article["paragraphs"] = [p for p in article["paragraphs"] if p["qas"][0]["id"] in tested]
+    content["data"] = [article for article in content["data"] if article["paragraphs"]]
+    (tmp_path / "test.json").write_text(json.dumps(content))
+    code, said, err = command("evaluate", out, "test.json", "--json")
+    assert code == 0, err
+    again = json.loads(said)
+    for figure in ("exact_match", "f1", "n_test", "errors"):
+        assert again[figure] == told[figure]
+
+
+def test_transformers_opens_the_folder_and_gives_the_same_answers(fitted):
+    from tokenizers import Tokenizer
+    from transformers import AutoModelForQuestionAnswering, AutoTokenizer
+
+    out, _, _ = fitted
+    model = AutoModelForQuestionAnswering.from_pretrained(out).eval()
+    assert AutoTokenizer.from_pretrained(out)(QUESTION)["input_ids"]
+    tokenizer = Tokenizer.from_file(str(out / "tokenizer.json"))
+    reader, rng = hs.load_reader(out), random.Random(1)
+    texts = [text_with_a_year(rng, rng.randint(3, 60))[0] for _ in range(200)]
+    ours = [reader.answer(QUESTION, text)[0].text for text in texts]
+    same = [mine == reference_answer(model, tokenizer, QUESTION, text) for mine, text in zip(ours, texts, strict=True)]
+    assert np.mean(same) >= 0.995
+
+
+@pytest.mark.parametrize("model_type", ["bert", "roberta", "distilbert", "modernbert"])
+def test_what_is_learned_is_where_the_answer_begins_and_ends(model_type, tmp_path, own_cache):
+    """The loss against one computed from transformers' own logits and the tokenizer's own places."""
+    from tokenizers import Tokenizer
+
+    (tmp_path / "model").mkdir()
+    model = small_reading_model(model_type, tmp_path / "model", words=WORDS)
+    tokenizer = Tokenizer.from_file(str(tmp_path / "model" / "tokenizer.json"))
+    (tmp_path / "data.json").write_text(json.dumps(squad(documents=4, each=6, without=True)))
+    questions, backbone = read_questions(tmp_path / "data.json"), load_backbone(str(tmp_path / "model"))
+    slicer = Slicer(backbone.preparation)
+    pairs = np.column_stack([np.arange(len(questions)), questions.context])
+    windows, wanted = examples(cut(questions.questions, questions.contexts, pairs, slicer), questions.answers, seed=0)
+    assert len(windows) == len(questions)
+    task = Reading(None, text_ends(windows), wanted, new=False)
+    feed = as_texts(windows, slicer)
+    rows = np.arange(len(windows))
+    module = backbone.module()
+    for which, inputs in feed.parts(rows, epoch=0):
+        with torch.inference_mode():
+            found = task.loss(rows, "cpu")(module(*inputs), torch.from_numpy(which), 0.0)
+        for loss, row in zip(found.tolist(), which.tolist(), strict=True):
+            window = windows[row]
+            text, given = questions.contexts[window.text], questions.answers[window.row]
+            encoding = tokenizer.encode(QUESTION, text)
+            takes = {"input_ids": encoding.ids, "attention_mask": encoding.attention_mask}
+            if getattr(model.config, "type_vocab_size", 0) > 1:
+                takes["token_type_ids"] = encoding.type_ids
+            with torch.inference_mode():
+                out = model(**{name: torch.tensor([ids]) for name, ids in takes.items()})
+            begin = encoding.char_to_token(given[0][1], 1) if given else 0
+            end = encoding.char_to_token(given[0][1] + len(given[0][0]) - 1, 1) if given else 0
+            inside = torch.tensor([i == 0 or part == 1 for i, part in enumerate(encoding.sequence_ids)])
+            expected = sum(
+                -logits[0].masked_fill(~inside, -torch.inf).log_softmax(0)[place]
+                for logits, place in ((out.start_logits, begin), (out.end_logits, end))
+            )
+            assert loss == pytest.approx(float(expected), abs=1e-3)
+
+
+def test_a_long_text_is_learned_from_where_the_answer_is_and_in_a_few_other_places(encoder):
+    rng = random.Random(0)
+    text, answers = text_with_a_year(rng, 20_000)
+    slicer = Slicer(load_backbone(str(encoder), new_head=True).preparation)
+    every = list(cut([QUESTION], [text], np.array([(0, 0)]), slicer))
+    windows, wanted = examples(every, [answers], seed=0)
+    assert len(every) > 70
+    assert 1 <= (wanted[:, 0] > 0).sum() <= 2  # windows overlap
+    assert (wanted[:, 0] == 0).sum() == 4
+    again, _ = examples(every, [answers], seed=0)
+    assert [w.first for w in windows] == [w.first for w in again]
+
+
+MOMENTS = ["trial-*.weights.safetensors", "scheme.json"]
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_killed_and_run_again_ends_in_the_same_bytes(encoder, tmp_path, own_cache, monkeypatch, moment):
+    data = tmp_path / "towers.json"
+    data.write_text(json.dumps(squad(documents=8, each=8)))
+    process = fitting(data, encoder, tmp_path / "killed")
+    while process.poll() is None and not list(own_cache.glob(f"runs/*/{moment}")):
+        time.sleep(0.001)
+    assert process.poll() is None, "it was faster than the kill"
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    assert not (tmp_path / "killed").exists()
+    (plan,) = own_cache.glob("runs/*/scheme.json")  # made from what a step took: another run may time it otherwise
+    other = tmp_path / "another_cache" / plan.relative_to(own_cache)
+    other.parent.mkdir(parents=True)
+    other.write_bytes(plan.read_bytes())
+    again = finished(fitting(data, encoder, tmp_path / "killed"))
+    assert not list(own_cache.glob("runs/*"))
+    monkeypatch.setenv("HEADSTART_CACHE", str(tmp_path / "another_cache"))
+    calm = finished(fitting(data, encoder, tmp_path / "calm"))
+    assert again["tuning"] == calm["tuning"]
+    name = "model.safetensors"
+    assert (tmp_path / "killed" / name).read_bytes() == (tmp_path / "calm" / name).read_bytes()
+
+
+@pytest.fixture(scope="session")
+def years(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("years") / "finds-years"
+    folder.mkdir()
+    model_that_finds_years(folder)
+    return folder
+
+
+@pytest.mark.parametrize("how", ["auto", "probe"])
+def test_a_model_that_finds_answers_already_is_not_replaced_by_a_worse_one(years, tmp_path, how):
+    (tmp_path / "data.json").write_text(json.dumps(squad(documents=8, each=8, without=True)))
+    reader = hs.fit_reader(tmp_path / "data.json", model=str(years), how=how, out=tmp_path / "out")
+    assert reader.summary["how"] == "probe"
+    assert reader.summary["exact_match"] == 1.0
+    before, after = load_file(years / "model.safetensors"), load_file(tmp_path / "out" / "model.safetensors")
+    assert all(torch.equal(before[name], after[name]) for name in before)
+    assert hs.load_reader(tmp_path / "out").answer(QUESTION, "a bridge 1931 of the king")[0].text == "1931"
+
+
+def test_adapters_are_merged(encoder, tmp_path):
+    (tmp_path / "data.json").write_text(json.dumps(squad(documents=8, each=8)))
+    reader = hs.fit_reader(tmp_path / "data.json", model=str(encoder), how="lora", budget="5m", out=tmp_path / "out")
+    assert reader.summary["how"] == "lora"
+    names = set(load_file(tmp_path / "out" / "model.safetensors"))
+    assert "qa_outputs.weight" in names
+    assert not any("lora" in name for name in names)
+    assert names - {"qa_outputs.weight", "qa_outputs.bias"} == {
+        f"bert.{name}" for name in load_file(encoder / "model.safetensors") if "pooler" not in name
+    }
+
+
+def test_a_table_with_test_questions_of_its_own(encoder, tmp_path):
+    rng = random.Random(0)
+    for name, rows in (("train", 60), ("test", 12)):
+        with (tmp_path / f"{name}.csv").open("w", newline="") as file:
+            writer = csv.writer(file)
+            writer.writerow(["context", "question", "answer"])
+            for number in range(rows):
+                text, ((year, _),) = text_with_a_year(rng, 12)
+                writer.writerow([f"{text} {year}" if number == 0 else text, QUESTION, year])
+    reader = hs.fit_reader(
+        tmp_path / "train.csv", model=str(encoder), test=tmp_path / "test.csv", budget="5m", out=tmp_path / "out"
+    )
+    told = reader.summary
+    assert (told["n_train"], told["n_test"], told["split"]) == (59, 12, "official")
+    assert any("1 training questions are not learned from" in note for note in told["notes"])
+    assert told["threshold"] is None
+    assert {f["kind"] for f in told["findings"]} == {"unsure-offset"}
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "words"),
+    [
+        ({"documents": 1}, DataError, "all questions are about one document"),
+        ({"how": "probe"}, UserError, "no head that finds answers"),
+        ({"budget": "0.5s"}, UserError, "no time to tune within 0 s"),
+        ({"model": "images"}, ModelError, "does not read texts"),
+        ({"how": "best"}, UserError, "unknown way 'best'"),
+    ],
+)
+def test_what_cannot_be_done_is_said(change, error, words, encoder, tmp_path):
+    documents = change.pop("documents", 4)
+    if change.get("model"):
+        small_image_model("resnet18", tmp_path / "images")
+        change["model"] = str(tmp_path / "images")
+    (tmp_path / "data.json").write_text(json.dumps(squad(documents=documents, each=6)))
+    with pytest.raises(error, match=words):
+        hs.fit_reader(tmp_path / "data.json", **{"model": str(encoder), "out": tmp_path / "out", **change})
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_saved_reader_that_was_changed_is_refused(fitted, tmp_path):
+    import shutil
+
+    out, _, _ = fitted
+    shutil.copytree(out, tmp_path / "copy")
+    weights = bytearray((tmp_path / "copy" / "model.safetensors").read_bytes())
+    weights[-1] ^= 1
+    (tmp_path / "copy" / "model.safetensors").write_bytes(weights)
+    with pytest.raises(ModelError, match="not those that were saved"):
+        hs.load_reader(tmp_path / "copy")
+
+
+def test_a_saved_reader_is_a_model_for_the_next_fit(fitted, tmp_path, questions):
+    out, _, _ = fitted
+    (tmp_path / "more.json").write_text(json.dumps(squad(documents=4, each=6, without=True, seed=9)))
+    reader = hs.fit_reader(tmp_path / "more.json", model=str(out), out=tmp_path / "second")
+    assert reader.summary["why_how"].endswith("too few to prove that training is better (200)")
+    texts, labels = zip(*questions, strict=True)
+    model = hs.fit(texts, labels, model=str(out), how="probe")
+    assert set(model.classes) == set(labels)
