@@ -27,10 +27,8 @@ def fit(told: dict[str, Any]) -> str:
 
 
 def fit_reader(told: dict[str, Any]) -> str:
-    made = (
-        f"{told['model']} ({told['how']}), {told['n_train']:,} questions about {told['documents_train']:,} documents to "
-        f"learn from, {told['n_test']:,} held out"
-    )
+    learnt = f"{told['n_train']:,} questions about {told['documents_train']:,} documents to learn from"
+    made = f"{told['model']} ({told['how']}), {learnt}, {told['n_test']:,} held out"
     lines = [textwrap.fill(made, _WIDE, break_on_hyphens=False), *_why(told, 12)]
     if told["n_rejected"]:
         lines.append(f"{'left out':12} {told['n_rejected']:,} questions; see rejected.csv")
@@ -120,7 +118,7 @@ def _answer_figures(told: dict[str, Any]) -> list[str]:
             lines.append(f"{words:12} {part['n']:,}: exact match {part['exact_match']:.3f}, F1 {part['f1']:.3f}")
     if told["errors"]:
         kinds = ", ".join(f"{n:,} {kind}" for kind, n in told["errors"].items())
-        lines.append(f"{'not exact':12} {kinds}")
+        lines.append(_say("not exact", kinds, 12))
     return lines
 
 

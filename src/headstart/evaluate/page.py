@@ -95,7 +95,8 @@ def _found(provenance: Provenance) -> str:
         for kind, n in sorted(counts.items(), key=lambda c: (-c[1], c[0]))
     )
     rows = (
-        f'<td class="nowrap">{text(f.kind)}</td><td class="where">{text(f.where)}</td><td>{text(f.reason)}</td>'
+        f'<td class="nowrap">{text(f.kind)}</td><td class="where">{text(f.where)}</td>'
+        f'<td class="why">{text(f.reason)}</td>'
         f"<td>{'left out' if f.rejected else 'kept'}</td>"
         for f in findings[:FIRST_FINDINGS]
     )

@@ -70,7 +70,7 @@ def _parts(scores: SpanScores, baseline: SpanScores) -> Iterator[str]:
 
 def _headline(scores: SpanScores, baseline: SpanScores) -> str:
     name, exact_match, f1 = to_beat(scores, baseline)
-    than = "no answer" if "no answer" in name else "most similar sentence"
+    than = "always “no answer”" if "no answer" in name else "most similar sentence"
 
     def figure(title: str, share: float, interval: Interval, beat: float, meaning: str) -> tuple[str, float, str, str]:
         ends = f"<strong>{percent(interval.low)}</strong> to <strong>{percent(interval.high)}</strong>"
@@ -84,9 +84,9 @@ def _headline(scores: SpanScores, baseline: SpanScores) -> str:
                 scores.exact_match,
                 scores.exact_match_interval,
                 exact_match,
-                f"Of {scores.n:,} questions the model did not see, answered like a true answer, word by word.",
+                f"Answers that read like a true one, on {scores.n:,} questions that the model did not see.",
             ),
-            figure("F1", scores.f1, scores.f1_interval, f1, "Words in common with a true answer."),
+            figure("F1", scores.f1, scores.f1_interval, f1, "Words that the answer and a true one have in common."),
         ],
         verdict(scores, baseline),
     )
@@ -120,14 +120,15 @@ def _errors(scores: SpanScores) -> str:
     if not scores.errors:
         return section("Kinds of mistakes", "", calm("Every answer matches exactly."))
     rows = (
-        f'<th scope="row" class="nowrap">{text(kind.capitalize())}</th><td>{text(MEANING[kind])}</td>'
-        f'<td class="n">{n:,}</td><td>{bar(n / scores.n)}</td>'
+        f'<th scope="row" class="kind">{text(kind.capitalize())}<p class="small">{text(MEANING[kind])}</p></th>'
+        f'<td class="n">{n:,}</td><td class="nowrap">{bar(n / scores.n)}</td>'
         for kind, n in scores.errors.items()
     )
     return section(
         "Kinds of mistakes",
-        "Answers that do not match a true one exactly; capitals, punctuation and articles do not count.",
-        table(("Kind", "The answer", "Number", "Of all questions"), rows, label="Kinds of mistakes", numbers=(2,)),
+        "Answers that do not match a true one exactly (capitals, punctuation and articles do not count), with their "
+        "share of all questions.",
+        table(("Kind", "Number", "Share"), rows, label="Kinds of mistakes", numbers=(1,)),
     )
 
 
