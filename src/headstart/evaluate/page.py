@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
+from typing import TypeVar
 
 from headstart.evaluate.made import Provenance, made
 from headstart.evaluate.pieces import calm, percent, section, table, text
 from headstart.evaluate.style import CSS
 from headstart.values import Interval
 
+FIRST_MISTAKES = 20
 FIRST_FINDINGS = 50
+
+Wrong = TypeVar("Wrong")
 
 
 def page(provenance: Provenance, parts: Iterable[str]) -> str:
@@ -83,6 +87,17 @@ def tiles(figures: Iterable[tuple[str, str, str]]) -> str:
 {"".join(boxes)}
 </section>
 """
+
+
+def mistakes(found: Sequence[Wrong], listed: Callable[[Sequence[Wrong]], str], *, note: str) -> str:
+    """The section of mistakes, most confident first; those behind the first are folded away. listed: gives HTML."""
+    if not found:
+        return section("Most confident mistakes", "", calm("There are none on this test part."))
+    first, rest = found[:FIRST_MISTAKES], found[FIRST_MISTAKES:]
+    body = listed(first)
+    if rest:
+        body += f"<details><summary>Show {len(rest)} more</summary>{listed(rest)}</details>"
+    return section("Most confident mistakes", note, body)
 
 
 def _found(provenance: Provenance) -> str:

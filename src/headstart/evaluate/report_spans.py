@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from headstart.evaluate.made import Provenance
-from headstart.evaluate.page import hero, page, strip, tiles
+from headstart.evaluate.page import hero, mistakes, page, strip, tiles
 from headstart.evaluate.pieces import bar, calm, percent, section, table, text
 from headstart.evaluate.spans import Part, SpanScores, WrongAnswer
 from headstart.values import Interval
 
-FIRST_MISTAKES = 20
 _LONGEST = 300  # characters of a question or an answer that are shown
 MEANING = {
     "boundary": "It overlaps a true answer, but begins or ends elsewhere; often still of use.",
@@ -65,7 +64,8 @@ def _parts(scores: SpanScores, baseline: SpanScores) -> Iterator[str]:
     if scores.answerable and scores.unanswerable:
         yield _with_and_without(scores.answerable, scores.unanswerable)
     yield _errors(scores)
-    yield _mistakes(scores)
+    note = "Worth a look: some may be right in other words, and some true answers may be wrong."
+    yield mistakes(scores.mistakes, _list, note=note)
 
 
 def _headline(scores: SpanScores, baseline: SpanScores) -> str:
@@ -132,25 +132,14 @@ def _errors(scores: SpanScores) -> str:
     )
 
 
-def _mistakes(scores: SpanScores) -> str:
-    if not scores.mistakes:
-        return section("Most confident mistakes", "", calm("There are none on this test part."))
-    first, rest = scores.mistakes[:FIRST_MISTAKES], scores.mistakes[FIRST_MISTAKES:]
-    body = _list(first)
-    if rest:
-        body += f"<details><summary>Show {len(rest)} more</summary>{_list(rest)}</details>"
-    note = "Worth a look: some may be right in other words, and some true answers may be wrong."
-    return section("Most confident mistakes", note, body)
-
-
-def _list(mistakes: Sequence[WrongAnswer]) -> str:
+def _list(some: Sequence[WrongAnswer]) -> str:
     items = (
         f'<li><p class="asked">{_shown(m.question)}</p><dl>'
         f"<dt>Answered</dt><dd>{_shown(m.answered) or '<i>no answer</i>'}</dd>"
         f"<dt>True</dt><dd>{_shown(m.true) or '<i>no answer in the text</i>'}</dd></dl>"
         f'<p class="small">{text(m.kind.capitalize())} · confidence {percent(m.confidence)} · '
         f'<span class="place">{text(m.where)}</span></p></li>'
-        for m in mistakes
+        for m in some
     )
     return f'<ol class="wrong">{"".join(items)}</ol>'
 
