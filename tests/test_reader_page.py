@@ -219,7 +219,7 @@ def test_the_page_of_tuning_names_what_it_is_compared_with(both):
     scores, baseline = both
     text = shown(report(scores, provenance(tuning=tuning()), baseline=baseline))
     assert "Before training 12.5 % 3.500 Tuned 62.5 % 1.250" in text
-    assert "the exact match rose by 7.0" in text
+    assert "“Exact match” rose by 7.0" in text
     assert "Probe" not in text
     assert "Mixup" not in text  # was tried nowhere
     text = shown(report(scores, provenance(tuning=tuning(mixup=0.25), untuned="Probe"), baseline=baseline))

@@ -19,6 +19,7 @@ _HOME = {
     "Prediction": "model",
     "Answer": "reader",
     "Reader": "reader",
+    "fit_reader": "fit_reader",
     "load_reader": "reader",
     "check": "data",
     "models": "pretrained",
@@ -36,6 +37,7 @@ __all__ = [
     "__version__",
     "check",
     "fit",
+    "fit_reader",
     "load",
     "load_reader",
     "models",
@@ -47,6 +49,7 @@ if TYPE_CHECKING:
     from headstart.errors import UserError as UserError
     from headstart.estimator import HeadstartClassifier as HeadstartClassifier
     from headstart.fit import fit as fit
+    from headstart.fit_reader import fit_reader as fit_reader
     from headstart.model import Model as Model
     from headstart.model import Prediction as Prediction
     from headstart.model import load as load

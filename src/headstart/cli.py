@@ -24,6 +24,7 @@ app = typer.Typer(
 )
 
 _INTERRUPTED = 130
+_TASKS = ("image-classification", "text-classification", "question-answering")
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
 
@@ -50,8 +51,8 @@ def main() -> None:
 
 @app.command()
 def fit(  # noqa: PLR0913 - one argument an option
-    data: Annotated[str, typer.Argument(help="Folder of class folders, or a table (csv, tsv, jsonl, parquet).")],
-    task: Annotated[str, typer.Option(help="auto, image-classification or text-classification.")] = "auto",
+    data: Annotated[str, typer.Argument(help="Folder of class folders; table; or questions (a table, SQuAD's JSON).")],
+    task: Annotated[str, typer.Option(help=f"auto, {', '.join(_TASKS)}.")] = "auto",
     model: Annotated[str, typer.Option(help="auto, a catalog or hub name, or a folder.")] = "auto",
     how: Annotated[str, typer.Option(help="auto, probe, tune, lora or full.")] = "auto",
     budget: Annotated[str, typer.Option(help="Time from reading to saving, for example 90s, 2m, 1h.")] = "2m",
@@ -68,8 +69,25 @@ def fit(  # noqa: PLR0913 - one argument an option
     as_json: Json = False,
 ) -> None:
     """Adapt a pre-trained model to labelled data and save it with its score."""
-    from headstart.data.columns import Columns
+    from headstart.data import Columns, has_questions
 
+    if task == "question-answering" or (task == "auto" and not (text or image or label) and has_questions(data)):
+        from headstart.fit_reader import fit_reader
+
+        reader = fit_reader(
+            data,
+            model=model,
+            how=how,
+            budget=budget,
+            test=_share(test),
+            seed=seed,
+            out=out,
+            force=force,
+            track=track,
+            progress=_progress(as_json),
+        )
+        _print(reader.summary, as_json, show.fit_reader)
+        return
     kind = _kind(task)
     columns = Columns(text=text, image=image, label=label)
     from headstart.fit import fit as run
@@ -288,7 +306,8 @@ def doctor(as_json: Json = False) -> None:
 def _kind(task: str) -> Any:
     kinds = {"auto": None, "image-classification": "image", "text-classification": "text"}
     if task not in kinds:
-        raise UserError(f"unknown task {task!r}", where="--task", fix=f"one of: {', '.join(kinds)}")
+        what = "not for" if task in _TASKS else "unknown"
+        raise UserError(f"{what} task {task!r}", where="--task", fix=f"one of: {', '.join(kinds)}")
     return kinds[task]
 
 

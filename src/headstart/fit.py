@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import datetime
-import platform
-import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import asdict, replace
 from functools import partial
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from headstart import __version__
 from headstart.adapt import fit_basis, fit_head, lookalikes
 from headstart.adapt.basis import Basis
 from headstart.adapt.outcome import Outcome, TrainingPart, declined
@@ -26,11 +21,13 @@ from headstart.data import Columns, check, known_images, read, read_with_test, s
 from headstart.encode import encode, image_hashes
 from headstart.evaluate import as_json, evaluate
 from headstart.evaluate.made import Provenance
+from headstart.fitting import Clock, folder_for, tracked, versions
 from headstart.matrix import take
 from headstart.model import Model
 from headstart.pretrained import load
 from headstart.progress import Progress, Silent
-from headstart.save import refuse_taken, save
+from headstart.save import save
+from headstart.saved import refuse_taken
 from headstart.track import Record, open_tracker
 from headstart.values import Dataset, Features, Finding, Head, Kind, Plan, Scores, Split
 
@@ -82,11 +79,11 @@ def fit(  # noqa: PLR0913 - the one public door: every option of the command lin
         UserError: the data, the model, the place to save or to track cannot be used.
     """
     open_, progress = partial(load, progress=progress), progress or Silent()  # a download shows, whoever asked for none
-    folder, allowed = _folder(data, out), seconds_of(budget)
+    folder, allowed = folder_for(data, out), seconds_of(budget)
     if folder is not None:
         refuse_taken(folder, force=force)
     record = open_tracker(track, name="headstart" if folder is None else folder.name, progress=progress)
-    clock, time_left = _Clock(record.failed), Budget(allowed)
+    clock, time_left = Clock(record.failed), Budget(allowed)
 
     with clock("read"), progress.step("read"):
         dataset = _read(data, labels, kind, test, columns)
@@ -136,39 +133,6 @@ def fit(  # noqa: PLR0913 - the one public door: every option of the command lin
     return _tracked(record, replace(fitted, summary={**fitted.summary, "seconds": clock.seconds()}), clock)
 
 
-@dataclass
-class _Clock:
-    """Wall seconds of each step; `failed` is told of an error, or of Ctrl-C, in one."""
-
-    failed: Callable[[BaseException], None]
-    steps: dict[str, float] = field(default_factory=dict)
-    start: float = field(default_factory=time.perf_counter)
-
-    @contextmanager
-    def __call__(self, step: str) -> Iterator[None]:
-        begun = time.perf_counter()
-        try:
-            yield
-        except BaseException as error:
-            self.failed(error)
-            raise
-        finally:
-            self.steps[step] = time.perf_counter() - begun
-
-    def seconds(self) -> dict[str, float]:
-        total = time.perf_counter() - self.start
-        return {name: round(value, 3) for name, value in {**self.steps, "total": total}.items()}
-
-
-def _folder(data: Any, out: str | Path | None) -> Path | None:
-    if out is not None:
-        return Path(out)
-    if isinstance(data, str | Path):
-        path = Path(data).resolve()
-        return Path(f"{path.stem if path.is_file() else path.name}.headstart")
-    return None
-
-
 def _read(data: Any, labels: Any, kind: Kind | None, test: float | str | Path, columns: Columns | None) -> Dataset:
     if isinstance(test, str | Path):
         return read_with_test(data, test, kind=kind, columns=columns)
@@ -216,12 +180,13 @@ def _with_lookalikes(dataset: Dataset, parts: Split, features: Features, basis: 
 def _tuned(
     part: TrainingPart, plan: Plan, budget: Budget, reserve: float, progress: Progress, record: Record
 ) -> Outcome:
-    from headstart.tuning import tune  # loads torch, which the probe on known features does without
+    from headstart.tuning import Terms  # loads torch, which the probe on known features does without
+    from headstart.tuning_classes import tune
 
-    return tune(part, how=plan.how, budget=budget, reserve=reserve, progress=progress, record=record)
+    return tune(part, Terms(plan.how, budget, reserve, part.seed, progress, record))
 
 
-def _seconds_to_test(dataset: Dataset, parts: Split, features: Features, clock: _Clock) -> float:
+def _seconds_to_test(dataset: Dataset, parts: Split, features: Features, clock: Clock) -> float:
     """What encoding the test part with a tuned model will take, from what encoding took."""
     new = len(dataset) - features.cached
     a_second = new / clock.steps["encode"] if new > 100 else _PER_SECOND[dataset.kind]
@@ -268,7 +233,7 @@ def _summary(
     outcome: Outcome,
     model: Model,
     features: Features,
-    clock: _Clock,
+    clock: Clock,
     folder: Path | None,
 ) -> dict[str, Any]:
     """What `fit --json` prints and metrics.json holds."""
@@ -296,7 +261,7 @@ def _summary(
         "cross_validation": list(head.cross_validation),
         "findings": [asdict(finding) for finding in findings],
         "notes": [*dataset.notes, *parts.notes],
-        "versions": _versions(),
+        "versions": versions(),
         "cached": round(_known_before(features, chosen) / max(1, len(dataset)), 6),
         "seconds": clock.seconds(),
         "out": None if folder is None else str(folder),
@@ -314,30 +279,17 @@ def _known_before(features: Features, chosen: Plan) -> int:
 def _asked(dataset: Dataset, model: str, how: str, seconds: float, seed: int) -> dict[str, Any]:
     """What a tracker is told at the beginning; `_tracked` tells it the rest."""
     asked = {"data": dataset.name, "task": f"{dataset.kind}-classification", "model": model, "how_asked": how}
-    return {**asked, "budget": seconds, "seed": seed, "classes": len(dataset.classes), "versions": _versions()}
+    return {**asked, "budget": seconds, "seed": seed, "classes": len(dataset.classes), "versions": versions()}
 
 
-def _tracked(record: Record, fitted: Model, clock: _Clock) -> Model:
-    """Tell the tracker how the fit ended."""
-    told = fitted.summary
+def _tracked(record: Record, fitted: Model, clock: Clock) -> Model:
+    names = ("accuracy", "macro_f1", "log_loss", "ece", "temperature", "n_train", "n_test", "n_rejected", "penalty")
     with clock("track"):
-        tuning = told["tuning"] or {}
-        parameters = {name: told[name] for name in ("how", "why", "why_how", "penalty")}
-        record.parameters(parameters | {"recipe": tuning.get("recipe", {})})
-        names = ("accuracy", "macro_f1", "log_loss", "ece", "temperature", "n_train", "n_test", "n_rejected")
-        seconds = {f"seconds.{step}": value for step, value in told["seconds"].items()}
-        verdict = {f"verdict.{name}": float(value) for name, value in tuning.get("verdict", {}).items()}
-        record.scalars({name: told[name] for name in names} | verdict | seconds)
-        record.close("finished", fitted.folder)
+        tracked(record, fitted.summary, fitted.folder, names)
     return fitted
 
 
-def _versions() -> dict[str, str]:
-    others = {name: version(name) for name in ("torch", "timm", "transformers", "openvino", "numpy")}
-    return {"headstart": __version__, "python": platform.python_version(), **others}
-
-
-def _provenance(dataset: Dataset, parts: Split, model: Model, chosen: Plan, clock: _Clock) -> Provenance:
+def _provenance(dataset: Dataset, parts: Split, model: Model, chosen: Plan, clock: Clock) -> Provenance:
     return Provenance(
         title=dataset.name,
         model=model.backbone.name,

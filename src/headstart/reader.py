@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain, islice
@@ -21,8 +21,9 @@ from headstart.errors import DataError, ModelError
 from headstart.evaluate.calibrate import answer_temperature
 from headstart.evaluate.metrics import softmax
 from headstart.evaluate.sentences import sentence
-from headstart.evaluate.spans import Predicted, SpanScores, best_threshold, exact_match, f1, score
+from headstart.evaluate.spans import Predicted, SpanScores, asked, best_threshold, exact_match, f1, score
 from headstart.pretrained import load_reader as load_backbone
+from headstart.pretrained import reopen
 from headstart.progress import Progress, Silent
 from headstart.values import Backbone, Finding, Questions, TextPreparation
 
@@ -73,6 +74,7 @@ class Reader:
         if not isinstance(backbone.preparation, TextPreparation):
             raise TypeError("a reader reads texts")
         self.backbone, self.settings, self.folder = backbone, settings or Settings(), folder
+        self.summary: dict[str, Any] = {}  # what `fit --json` prints
         self.slicer = Slicer(backbone.preparation)
         self._engines: dict[str, Engine] = {}  # by precision
 
@@ -146,11 +148,11 @@ class Reader:
         progress = progress or Silent()
         with progress.step("read"):
             questions = read_questions(data)
-        findings = (*questions.findings, *self._too_long(questions))
+        findings = (*questions.findings, *self.too_long(questions))
         tested, notes = _test_part(questions)
         with progress.step("answer") as advance:
             answers = self.answer_all(tested, advance=advance)
-        scores = score(_predicted(answers, tested), tested.answers)
+        scores = score(predicted(answers, tested), tested.answers)
         return ReaderEvaluation(scores, findings, (*questions.notes, *notes))
 
     def _engine(self, precision: str) -> Engine:
@@ -179,7 +181,8 @@ class Reader:
                 fix="ask in fewer words",
             )
 
-    def _too_long(self, questions: Questions) -> list[Finding]:
+    def too_long(self, questions: Questions) -> list[Finding]:
+        """Questions that are cut off."""
         most = self.slicer.most_question
         tokens = self.slicer.tokens([q if len(q) > most else "" for q in questions.questions])
         return [
@@ -199,15 +202,19 @@ def load_reader(model: str | Path) -> Reader:
         ModelError: not there, damaged, without a tokenizer, or no such model.
     """
     folder = Path(model)
-    told = folder / "headstart.json"
-    if not told.exists():
+    file = folder / "headstart.json"
+    if not file.exists():
         return Reader(load_backbone(str(model)))
     try:
-        kept = json.loads(told.read_text(encoding="utf-8")).get("reader", {})
-        settings = Settings(**kept)
-    except (ValueError, TypeError, AttributeError, OSError) as error:
-        raise ModelError(f"damaged: {error}", where=str(told)) from None
-    return Reader(load_backbone(str(model)), settings=settings, folder=folder)
+        told = json.loads(file.read_text(encoding="utf-8"))
+        settings = Settings(**told.get("reader", {}))
+        saved = "reader" in told and "backbone" in told
+        backbone = reopen(folder, told["backbone"]) if saved else load_backbone(str(model))
+    except (ValueError, TypeError, KeyError, AttributeError, OSError) as error:
+        raise ModelError(f"damaged: {error}", where=str(file)) from None
+    reader = Reader(backbone, settings=settings, folder=folder)
+    reader.summary = told.get("summary", {})
+    return reader
 
 
 def fit_settings(reader: Reader, questions: Questions, *, advance: Callable[[int], None] = lambda _: None) -> Settings:
@@ -217,16 +224,21 @@ def fit_settings(reader: Reader, questions: Questions, *, advance: Callable[[int
     """
     pairs = np.column_stack([np.arange(len(questions)), questions.context])
     found = reader.find(questions.questions, questions.contexts, pairs, advance=advance)
+    return settings_from(found, questions, reader.settings)
+
+
+def settings_from(found: Mapping[int, Sequence[Span]], questions: Questions, settings: Settings) -> Settings:
+    """As `fit_settings`, from what the model found for each row of the questions."""
     rows = [row for row in range(len(questions)) if found.get(row)]
     if not rows:
-        return reader.settings
+        return settings
     true = [[text for text, _ in questions.answers[row]] for row in rows]
     best = [found[row][0] for row in rows]
     said = [questions.contexts[span.text][span.start : span.stop] for span in best]
     lead = np.array([-span.score for span in best])
     overlap = np.array([f1(text, answers) for text, answers in zip(said, true, strict=True)])
     threshold = best_threshold(lead, overlap, np.array([f1("", answers) for answers in true]))
-    settings = replace(reader.settings, threshold=threshold, temperature=1.0)
+    settings = replace(settings, threshold=threshold, temperature=1.0)
     shares = [confidences(found[row], settings) for row in rows]
     scores = np.full((len(rows), max(map(len, shares))), -np.inf)
     right = np.zeros(len(rows), dtype=bool)
@@ -267,19 +279,11 @@ def _answer(span: Span, confidence: float, text: str) -> Answer:
     )
 
 
-def _predicted(answers: Sequence[Answer], questions: Questions) -> list[Predicted]:
-    numbers = {name: i for i, name in enumerate(dict.fromkeys(questions.documents))}
+def predicted(answers: Sequence[Answer], questions: Questions) -> list[Predicted]:
+    """Answers as they are scored, row by row with the questions."""
     return [
-        Predicted(
-            text=answer.text,
-            start=answer.start,
-            confidence=answer.confidence,
-            context=questions.contexts[context],
-            question=questions.questions[row],
-            where=questions.where[row],
-            group=numbers[questions.documents[context]],
-        )
-        for row, (answer, context) in enumerate(zip(answers, questions.context.tolist(), strict=True))
+        replace(one, text=answer.text, start=answer.start, confidence=answer.confidence)
+        for one, answer in zip(asked(questions), answers, strict=True)
     ]
 
 

@@ -1,15 +1,10 @@
-"""The saved folder: written whole or not at all, and proved by loading it again before it gets its name."""
+"""The folder of a fitted classifier."""
 
 from __future__ import annotations
 
-import csv
-import io
-import os
 import shutil
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -18,30 +13,15 @@ from headstart.evaluate.card import card
 from headstart.evaluate.made import Provenance
 from headstart.evaluate.report import report
 from headstart.model import Model, class_hash, load
-from headstart.places import as_json, cannot_write, temporary_beside
+from headstart.places import as_json
 from headstart.pretrained import describe_saved
 from headstart.pretrained.load import without_head
 from headstart.pretrained.plain_code import plain_code
 from headstart.pretrained.weights import raw, raw_tensors, write_tensors
-from headstart.values import Backbone, Dataset, Features, Finding, Head, Scores, Split, TextPreparation
+from headstart.saved import rejected_table, table, write_folder, write_text
+from headstart.values import Backbone, Dataset, Features, Head, Scores, Split, TextPreparation
 
 _REPLAYED = 64  # test examples whose logits the loaded folder must give again
-
-
-def refuse_taken(folder: Path, *, force: bool) -> None:
-    """Raises OutputError where something is already there, or nothing can be written there: before any work is done."""
-    if folder.exists() and not force:
-        raise OutputError("already there", where=str(folder), fix="choose another --out, or replace it with --force")
-    if folder.exists() and not (folder / "headstart.json").exists():
-        raise OutputError("not a folder that headstart saved; it is left alone", where=str(folder), fix="another --out")
-    parent = folder.resolve().parent
-    try:
-        parent.mkdir(parents=True, exist_ok=True)
-        probe = temporary_beside(folder.resolve())
-        probe.mkdir()
-        probe.rmdir()
-    except OSError as error:
-        raise cannot_write(parent, error) from error
 
 
 def save(
@@ -53,23 +33,11 @@ def save(
         OutputError: no space, no permission, or the loaded folder gives other outputs (nothing is left behind).
     """
     folder = folder.resolve()
-    _sweep(folder)
-    temporary = temporary_beside(folder)
-    try:
-        temporary.mkdir(parents=True)
-        _write(model, temporary, dataset, split, provenance, name=folder.name)
-        _prove(model, load(temporary), features)
-        if folder.exists():  # --force: the old one keeps its bytes until the new one has its name
-            old = temporary_beside(folder)
-            folder.rename(old)
-            temporary.rename(folder)
-            shutil.rmtree(old, ignore_errors=True)
-        else:
-            temporary.rename(folder)
-    except OSError as error:
-        raise cannot_write(folder, error) from error
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+    write_folder(
+        folder,
+        write=lambda new: _write(model, new, dataset, split, provenance, name=folder.name),
+        prove=lambda new: _prove(model, load(new), features),
+    )
     return replace(model, folder=folder)
 
 
@@ -96,12 +64,12 @@ def _write(model: Model, folder: Path, dataset: Dataset, split: Split, provenanc
         "head": {**where, "features_key": head.features_key, "penalty": head.penalty, "temperature": head.temperature},
         "summary": model.summary,
     }
-    _text(folder / "headstart.json", as_json(told))
-    _text(folder / "metrics.json", as_json(model.summary))
-    _text(folder / "split.csv", _split_table(dataset, split))
-    _text(folder / "rejected.csv", _rejected_table(dataset.rejected))
-    _text(folder / "report.html", report(scores, provenance))
-    _text(folder / "README.md", _card(scores, provenance, backbone, name))
+    write_text(folder / "headstart.json", as_json(told))
+    write_text(folder / "metrics.json", as_json(model.summary))
+    write_text(folder / "split.csv", _split_table(dataset, split))
+    write_text(folder / "rejected.csv", rejected_table(dataset.rejected))
+    write_text(folder / "report.html", report(scores, provenance))
+    write_text(folder / "README.md", _card(scores, provenance, backbone, name))
 
 
 def _card(scores: Scores, provenance: Provenance, backbone: Backbone, name: str) -> str:
@@ -137,7 +105,7 @@ def _write_image_model(backbone: Backbone, head: Head, folder: Path) -> dict[str
         "model_args": backbone.config.get("model_args") or {},
         "pretrained_cfg": settings,
     }
-    _text(folder / "config.json", as_json(config))
+    write_text(folder / "config.json", as_json(config))
     return {"file": "model.safetensors", "prefix": f"{prefixes[0]}."}
 
 
@@ -152,23 +120,23 @@ def _write_text_model(backbone: Backbone, head: Head, folder: Path) -> dict[str,
         raise TypeError("a text model has a TextPreparation")
     shutil.copyfile(backbone.weights, folder / "model.safetensors")
     config = backbone.config
-    _text(folder / "config.json", as_json(config["transformers"]))
-    _text(folder / "tokenizer.json", backbone.preparation.tokenizer)
-    _text(folder / "tokenizer_config.json", as_json(config["tokenizer"]))
-    _text(folder / "sentence_bert_config.json", as_json({"max_seq_length": backbone.preparation.max_length}))
+    write_text(folder / "config.json", as_json(config["transformers"]))
+    write_text(folder / "tokenizer.json", backbone.preparation.tokenizer)
+    write_text(folder / "tokenizer_config.json", as_json(config["tokenizer"]))
+    write_text(folder / "sentence_bert_config.json", as_json({"max_seq_length": backbone.preparation.max_length}))
     steps = [("", "Transformer"), ("1_Pooling", "Pooling")]
     steps += [("2_Normalize", "Normalize")] if config["normalise"] else []
     kinds = [
         {"idx": i, "name": str(i), "path": path, "type": f"sentence_transformers.models.{kind}"}
         for i, (path, kind) in enumerate(steps)
     ]
-    _text(folder / "modules.json", as_json(kinds))
+    write_text(folder / "modules.json", as_json(kinds))
     pooling = {
         "word_embedding_dimension": backbone.width,
         "pooling_mode_cls_token": config["pooling"] == "cls",
         "pooling_mode_mean_tokens": config["pooling"] == "mean",
     }
-    _text(folder / "1_Pooling" / "config.json", as_json(pooling))
+    write_text(folder / "1_Pooling" / "config.json", as_json(pooling))
     tensors = {"weight": raw(head.weight), "bias": raw(head.bias)}
     write_tensors(folder / "head.safetensors", tensors)
     return {"file": "head.safetensors", "prefix": ""}
@@ -178,7 +146,7 @@ def _write_onnx_model(backbone: Backbone, head: Head, folder: Path) -> dict[str,
     """The file as it came, with what says how its images are prepared, and the new head beside it."""
     shutil.copyfile(backbone.weights, folder / "model.onnx")
     sidecar = backbone.config["sidecar"]
-    _text(folder / sidecar["name"], as_json(sidecar["content"]))
+    write_text(folder / sidecar["name"], as_json(sidecar["content"]))
     write_tensors(folder / "head.safetensors", {"weight": raw(head.weight), "bias": raw(head.bias)})
     return {"file": "head.safetensors", "prefix": ""}
 
@@ -188,39 +156,4 @@ def _split_table(dataset: Dataset, split: Split) -> str:
     part[split.test] = "test"
     groups = dataset.groups if dataset.groups is not None else np.arange(len(dataset))
     rows = zip(dataset.where, dataset.labels, part, groups.tolist(), strict=True)
-    return _table(("example", "label", "part", "group"), rows)
-
-
-def _rejected_table(rejected: Sequence[Finding]) -> str:
-    return _table(("example", "kind", "reason"), ((f.where, f.kind, f.reason) for f in rejected))
-
-
-def _table(header: Sequence[str], rows: Any) -> str:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(header)
-    writer.writerows(rows)
-    return text.getvalue()
-
-
-def _text(path: Path, content: str) -> None:
-    path.parent.mkdir(exist_ok=True)
-    path.write_text(content, encoding="utf-8", errors="surrogateescape")
-
-
-def _sweep(folder: Path) -> None:
-    """Remove what a killed run left beside the folder; runs that are alive are left alone."""
-    for left in folder.parent.glob(f".{folder.name}.*-*.tmp"):
-        pid = left.name.removeprefix(f".{folder.name}.").split("-")[0]
-        if pid.isdigit() and not _alive(int(pid)):
-            shutil.rmtree(left, ignore_errors=True)
-
-
-def _alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        return True
-    return True
+    return table(("example", "label", "part", "group"), rows)

@@ -27,8 +27,10 @@ def fit(told: dict[str, Any]) -> str:
 
 
 def fit_reader(told: dict[str, Any]) -> str:
-    learnt = f"{told['n_train']:,} questions about {told['documents_train']:,} documents to learn from"
-    made = f"{told['model']} ({told['how']}), {learnt}, {told['n_test']:,} held out"
+    made = (
+        f"{told['model']} ({told['how']}), {told['n_train']:,} questions about {told['documents_train']:,} documents "
+        f"to learn from, {told['n_test']:,} held out"
+    )
     lines = [textwrap.fill(made, _WIDE, break_on_hyphens=False), *_why(told, 12)]
     if told["n_rejected"]:
         lines.append(f"{'left out':12} {told['n_rejected']:,} questions; see rejected.csv")

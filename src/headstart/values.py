@@ -196,6 +196,7 @@ class Trainable:
 
     module: nn.Module  # as Backbone.module builds it, in eval mode
     groups: tuple[tuple[str, ...], ...]  # names of its parameters, from the input up: stem, stages; embeddings, layers
+    head: tuple[str, ...] = ()  # names of the parameters of a head that is part of the module: a reader's
 
 
 @dataclass(frozen=True)

@@ -35,6 +35,7 @@ class Body:
     plain: Feed  # all examples, as the model will be asked about them
     varied: Callable[[], Feed] | None  # another view of each example in each epoch; None: there are no views of texts
     stored: bool  # the trunk was run once; else the whole model runs in each step
+    head: Sequence[nn.Parameter] = ()  # of a head that is part of the module
     dropout: bool = False  # the module drops out what it was trained to drop; not where batch norms would move with it
 
 
@@ -80,7 +81,8 @@ class TextBodies:
     def at(self, depth: int) -> Body:
         self._weights.reset()
         groups = self._weights.trained(self._trainable.groups[-depth:])
-        return Body(self._trainable.module, groups, self._texts, None, stored=False, dropout=True)
+        (head,) = self._weights.trained([self._trainable.head])
+        return Body(self._trainable.module, groups, self._texts, None, stored=False, head=head, dropout=True)
 
 
 class ImageBodies:

@@ -54,6 +54,7 @@ class Texts:
     ids: np.ndarray  # (tokens of all texts,) int32
     starts: np.ndarray  # (n + 1,) int64
     pad_id: int
+    types: np.ndarray | None = None  # (tokens of all texts,) int8: of a question or of its text; None: not asked for
 
     def __len__(self) -> int:
         return len(self.starts) - 1
@@ -63,9 +64,10 @@ class Texts:
         return np.diff(self.starts)
 
     def take(self, rows: np.ndarray) -> Texts:
-        kept = [self.ids[self.starts[row] : self.starts[row + 1]] for row in rows.tolist()]
-        starts = np.concatenate([[0], np.cumsum(self.lengths[rows])])
-        return Texts(np.concatenate(kept) if kept else self.ids[:0], starts.astype(np.int64), self.pad_id)
+        starts = np.concatenate([[0], np.cumsum(self.lengths[rows])]).astype(np.int64)
+        which = np.repeat(self.starts[rows] - starts[:-1], np.diff(starts)) + np.arange(starts[-1])
+        types = None if self.types is None else self.types[which]
+        return Texts(self.ids[which], starts, self.pad_id, types)
 
     def batches(self, size: int, *, epoch: int, seed: int) -> list[np.ndarray]:
         """Batches of texts of similar length: shuffled, then sorted within pools of 64 batches."""
@@ -83,13 +85,15 @@ class Texts:
             longest = int(self.lengths[batch[-1]])
             size = max(1, _TOKENS // max(1, longest))
             here, batch = batch[-size:], batch[:-size]
-            ids = np.full((len(here), longest), self.pad_id, dtype=np.int64)
-            mask = np.zeros((len(here), longest), dtype=np.int64)
-            for i, row in enumerate(here.tolist()):
-                tokens = self.ids[self.starts[row] : self.starts[row + 1]]
-                ids[i, : len(tokens)] = tokens
-                mask[i, : len(tokens)] = 1
-            yield here, (torch.from_numpy(ids), torch.from_numpy(mask))
+            mask = np.arange(longest) < self.lengths[here][:, None]
+            ids, types = self._padded(self.ids, here, mask, self.pad_id), self.types
+            more = () if types is None else (self._padded(types, here, mask, 0),)
+            yield here, (ids, torch.from_numpy(mask.astype(np.int64)), *more)
+
+    def _padded(self, column: np.ndarray, rows: np.ndarray, mask: np.ndarray, filling: int) -> torch.Tensor:
+        made = np.full(mask.shape, filling, dtype=np.int64)
+        made[mask] = np.concatenate([column[self.starts[row] : self.starts[row + 1]] for row in rows.tolist()])
+        return torch.from_numpy(made)
 
 
 def tokenised(texts: Sequence[str], preparation: TextPreparation) -> Texts:

@@ -12,14 +12,13 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
+from torch import nn
 
-from headstart.adapt.network import Classified
 from headstart.adapt.pace import full_run, learns_from_all, main_steps, pace
 from headstart.adapt.run import Runs
-from headstart.adapt.search import Trial, climb, spice
+from headstart.adapt.search import Spice, Trial, climb, spiced
 from headstart.adapt.tune import Recipe
-from headstart.adapt.verdict import Judged, Verdict, judged, verdict
-from headstart.values import Head
+from headstart.adapt.verdict import Judged, Verdict, verdict
 
 _VALIDATION = (500, 2000)  # examples, at least (or a quarter) and at most; in between a tenth
 _FOLDS = 4  # at least; the validation part is one of them
@@ -30,33 +29,24 @@ _TESTED = 40  # steps of a range test
 
 
 @dataclass(frozen=True)
-class Probes:
-    """The probe, and what it would be without some of the examples."""
-
-    without: Callable[[np.ndarray], Head]  # rows to learn from -> the head
-    logits: Callable[[Head, np.ndarray], np.ndarray]  # head and rows -> (n, c)
-    on_all: Head
-
-
-@dataclass(frozen=True)
 class Tuned:
     """What came of it."""
 
     verdict: Verdict
     trials: tuple[Trial, ...]
     recipe: Recipe
+    kept: np.ndarray  # of the judged run's outputs for the validation part, by the task
     temperature: float
-    network: Classified | None  # trained, its weights in the backbone's module; None: the probe is kept
+    network: nn.Module | None  # trained, its weights in the backbone's module; None: what it started from is kept
 
 
 def finetune(
     runs: Runs,
-    probes: Probes,
     *,
     folds: np.ndarray,
     depths: Sequence[int],
     rate: float,
-    images: bool,
+    spices: Sequence[Spice],
     insist: bool,
     batch: int = 32,
 ) -> Tuned | None:
@@ -64,50 +54,48 @@ def finetune(
 
     Args:
         runs: on the training part.
-        probes: heads to start from and to compare with.
         folds: (n,) from `validation_folds`; fold 0 is the validation part.
         depths: groups that may be trained, from the top; the one that is taken where there is no time to search, first.
         rate: where the search begins.
-        images: whether there are other views of the inputs, and they can be mixed.
+        spices: changes of the recipe that may help against learning by heart.
         insist: take the tuned model whatever the verdict says.
     """
     learn, judge = np.flatnonzero(folds != 0), np.flatnonzero(folds == 0)
-    head = probes.without(learn)
+    start = runs.task.start(learn)
     again = len(folds) / len(learn) if learns_from_all(len(learn), len(judge)) else 0.0
-    scheme = _scheme(runs, head, learn, depths, again, Recipe(depths[0], rate, 1, batch))
+    scheme = _scheme(runs, start, learn, depths, again, Recipe(depths[0], rate, 1, batch))
     if scheme is None:
         return None
-    search = _Search(runs, head, learn, judge, (1 + again) * scheme.main * scheme.seconds)
+    search = _Search(runs, start, learn, judge, (1 + again) * scheme.main * scheme.seconds)
     best = None
     if scheme.searched:
         best = climb(scheme.searched, start=scheme.start, attempt=search.attempt)
-        best = best and spice(best, images=images, attempt=search.attempt)
-    recipe = _main(runs, scheme, best, head, learn, again)
+        best = best and spiced(best, spices, attempt=search.attempt)
+    recipe = _main(runs, scheme, best, start, learn, again)
     if best is not None and recipe == best.recipe:
         results = search.results(best)
     else:
-        results = runs.run("main", recipe, head=head, learn=learn, judge=judge)
-    compared = [_compare(runs, probes, head, results["logits"], judge)]
-    compared += _other_folds(runs, probes, scheme, recipe, folds, again)
-    found = verdict([probe for probe, _ in compared], [tuned for _, tuned in compared])
-    told = Tuned(found, tuple(search.trials), recipe, compared[0][1].temperature, None)
+        results = runs.run("main", recipe, start=start, learn=learn, judge=judge)
+    compared = [_compare(runs, start, results, judge), *_other_folds(runs, scheme, recipe, folds, again)]
+    found = verdict([untuned for untuned, _ in compared], [tuned for _, tuned in compared])
+    told = Tuned(found, tuple(search.trials), recipe, results["kept"], compared[0][1].temperature, None)
     if not (found.tuned_is_better or insist):
         return told
     if again and not runs.watch.over:
         whole, everything = replace(recipe, steps=round(again * recipe.steps)), np.arange(len(folds))
-        last = runs.run("last", whole, head=probes.on_all, learn=everything, judge=judge)
+        last = runs.run("last", whole, start=runs.task.start(everything), learn=everything, judge=judge)
         # It has learned from these examples, the main run has not: if it does worse on them, it went astray.
-        if judged(last["logits"], runs.y[judge]).log_loss <= compared[0][1].log_loss:
+        if runs.task.judged(last["kept"], judge).log_loss <= compared[0][1].log_loss:
             results = last
-    return replace(told, network=runs.network(recipe, head, results))
+    return replace(told, network=runs.network(recipe, start, results))
 
 
 @dataclass
 class _Search:
-    """Short runs from one head, judged on the validation part; the best one's weights are kept."""
+    """Short runs from one start, judged on the validation part; the best one's weights are kept."""
 
     runs: Runs
-    head: Head
+    start: Any
     learn: np.ndarray
     judge: np.ndarray
     reserve: float  # seconds that what follows will take
@@ -122,7 +110,7 @@ class _Search:
         results = self._run(recipe)
         if int(results["steps"]) < recipe.steps:  # cut short: not to be compared
             return None
-        found = judged(results["logits"], self.runs.y[self.judge])
+        found = self.runs.task.judged(results["kept"], self.judge)
         trial = Trial(recipe, found.log_loss, found.accuracy)
         self.trials.append(trial)
         watch.judged(name, trial)
@@ -134,7 +122,7 @@ class _Search:
         return self._run(trial.recipe)
 
     def _run(self, recipe: Recipe) -> dict[str, np.ndarray]:
-        return self.runs.run(_name(recipe), recipe, head=self.head, learn=self.learn, judge=self.judge)
+        return self.runs.run(_name(recipe), recipe, start=self.start, learn=self.learn, judge=self.judge)
 
 
 def _name(recipe: Recipe) -> str:
@@ -162,14 +150,14 @@ class _Scheme:
 
 
 def _scheme(
-    runs: Runs, head: Head, learn: np.ndarray, depths: Sequence[int], again: float, first: Recipe
+    runs: Runs, begin: Any, learn: np.ndarray, depths: Sequence[int], again: float, first: Recipe
 ) -> _Scheme | None:
     """Decided once, since a machine is never twice as fast."""
 
     def decide() -> dict[str, Any] | None:
         last = None
         for depth in depths:
-            recipe, seconds = runs.timed(replace(first, depth=depth), head, learn)
+            recipe, seconds = runs.timed(replace(first, depth=depth), begin, learn)
             left = runs.watch.left()
             found = pace(len(learn), batch=first.batch, seconds_a_step=seconds, left=left, again=again)
             if found is None:
@@ -183,7 +171,7 @@ def _scheme(
         return None if last is None else asdict(last)
 
     def _quick(depth: int, recipe: Recipe, trial: int, left: float) -> bool:
-        seconds = runs.seconds_a_step(replace(recipe, depth=depth), head, learn)
+        seconds = runs.seconds_a_step(replace(recipe, depth=depth), begin, learn)
         return trial * seconds <= _OTHER_DEPTH * left
 
     told = runs.journal.once("scheme", decide)
@@ -192,31 +180,30 @@ def _scheme(
     return _Scheme(Recipe(**told["start"]), tuple(told["searched"]), told["main"], told["seconds"])
 
 
-def _main(runs: Runs, scheme: _Scheme, best: Trial | None, head: Head, learn: np.ndarray, again: float) -> Recipe:
+def _main(runs: Runs, scheme: _Scheme, best: Trial | None, start: Any, learn: np.ndarray, again: float) -> Recipe:
     """The recipe of the main run: that of the best trial, with as many steps as there is time for."""
     recipe, full = scheme.start if best is None else best.recipe, full_run(len(learn), scheme.start.batch)
 
     def decide() -> dict[str, Any]:
         if best is None and recipe.steps > 4 * _TESTED and not runs.watch.over:
-            rate = min(recipe.rate, runs.range_tested(replace(recipe, steps=_TESTED), head, learn))
+            rate = min(recipe.rate, runs.range_tested(replace(recipe, steps=_TESTED), start, learn))
         else:
             rate = recipe.rate
         if best is not None and (full <= recipe.steps or runs.watch.over):
             return {"rate": rate, "steps": recipe.steps}
-        seconds = runs.seconds_a_step(recipe, head, learn)
+        seconds = runs.seconds_a_step(recipe, start, learn)
         steps = main_steps(full, seconds_a_step=seconds, left=runs.watch.left(), again=again)
         return {"rate": rate, "steps": steps if best is None else max(recipe.steps, steps)}
 
     return replace(recipe, **runs.journal.once("main", decide))
 
 
-def _compare(runs: Runs, probes: Probes, head: Head, logits: np.ndarray, judge: np.ndarray) -> tuple[Judged, Judged]:
-    y = runs.y[judge]
-    return judged(probes.logits(head, judge), y, temperature=1.0), judged(logits, y)
+def _compare(runs: Runs, start: Any, results: dict[str, np.ndarray], judge: np.ndarray) -> tuple[Judged, Judged]:
+    return runs.task.untuned(start, judge), runs.task.judged(results["kept"], judge)
 
 
 def _other_folds(
-    runs: Runs, probes: Probes, scheme: _Scheme, recipe: Recipe, folds: np.ndarray, again: float
+    runs: Runs, scheme: _Scheme, recipe: Recipe, folds: np.ndarray, again: float
 ) -> list[tuple[Judged, Judged]]:
     """Where examples are few, the verdict is from all of them: each fold judged by a run that did not see it."""
     made: list[tuple[Judged, Judged]] = []
@@ -228,9 +215,9 @@ def _other_folds(
         in_time = runs.journal.once(f"fold-{k}-in-time", lambda: not runs.watch.stopped and runs.watch.left() > needed)
         if not in_time or not len(judge):
             break
-        head = probes.without(learn)
-        results = runs.run(f"fold-{k}", recipe, head=head, learn=learn, judge=judge)
+        start = runs.task.start(learn)
+        results = runs.run(f"fold-{k}", recipe, start=start, learn=learn, judge=judge)
         if int(results["steps"]) < recipe.steps:
             break
-        made.append(_compare(runs, probes, head, results["logits"], judge))
+        made.append(_compare(runs, start, results, judge))
     return made

@@ -70,7 +70,7 @@ def adapted(trainable: Trainable, *, seed: int) -> tuple[Trainable, Callable[[],
         torch.manual_seed(seed)
         tuner = LoraModel(trainable.module, config, _NAME)
     groups = [tuple(f"{name}.lora_{part}.{_NAME}.weight" for name in group for part in "AB") for group in layers]
-    return Trainable(trainable.module.eval(), tuple(groups)), tuner.merge_and_unload
+    return Trainable(trainable.module.eval(), tuple(groups), trainable.head), tuner.merge_and_unload
 
 
 def _matrices(module: nn.Module, group: tuple[str, ...]) -> list[str]:

@@ -12,14 +12,11 @@ import numpy as np
 import torch
 from torch import nn
 
-from headstart.adapt.basis import Basis
-from headstart.adapt.bodies import Bodies, Body
-from headstart.adapt.feeds import Feed
-from headstart.adapt.network import Classified
+from headstart.adapt.bodies import Body
 from headstart.adapt.resume import Journal
 from headstart.adapt.search import Trial, range_test
+from headstart.adapt.task import Task
 from headstart.adapt.tune import Recipe, Step, Tuning, outputs_of
-from headstart.values import Head
 
 SECONDS_LOST = 15.0  # at most, by a kill: so often is the state kept
 _WARMING = 2  # steps before any is timed
@@ -67,30 +64,28 @@ def until_interrupted(watch: Watch) -> Iterator[None]:
 class Runs:
     """What all runs on a user's training part share."""
 
-    bodies: Bodies
-    y: np.ndarray  # (n,) class indices
-    basis: Basis
+    task: Task
     journal: Journal
     watch: Watch
-    class_weights: np.ndarray | None = None  # (c,)
     seed: int = 0
     may_bf16: bool = False  # the processor has it
     device: str = "cpu"
 
     def run(
-        self, name: str, recipe: Recipe, *, head: Head, learn: np.ndarray, judge: np.ndarray
+        self, name: str, recipe: Recipe, *, start: Any, learn: np.ndarray, judge: np.ndarray
     ) -> dict[str, np.ndarray]:
-        """Train on the rows `learn`, from `head`; the averaged weights' outputs for the rows `judge`.
+        """Train on the rows `learn`, from the task's `start`; the averaged weights' outputs for the rows `judge`.
 
         Args:
             name: of the run, in the journal: what was finished under it before is not done again.
 
         Returns:
-            "logits": (n_judge, n_classes) float32; "steps": how many were done; "weight NAME": what was trained.
+            "kept": (n_judge, k) float32, what the task keeps of them; "steps": how many were done; "weight NAME": what
+            was trained.
         """
         if self.journal.has(name):
             return self.journal.results(name)
-        body, network, tuning = self._begin(recipe, head, learn)
+        body, network, tuning = self._begin(recipe, start, learn)
         state = self.journal.last(name)
         if state is not None:
             tuning.restore(state)
@@ -103,34 +98,34 @@ class Runs:
                 self.journal.keep(name, step.number, tuning.state())
                 kept = time.perf_counter()
         tuning.take_average()
-        results = {"logits": self._asked(network, body.plain, judge, recipe), "steps": np.array(tuning.done)}
+        results = {"kept": self._asked(network, body, judge, recipe), "steps": np.array(tuning.done)}
         weights = {f"weight {k}": v.detach().cpu().numpy().copy() for k, v in trained(network).items()}
         self.journal.finish(name, results, weights)
         return results | weights
 
-    def network(self, recipe: Recipe, head: Head, results: dict[str, np.ndarray]) -> Classified:
+    def network(self, recipe: Recipe, start: Any, results: dict[str, np.ndarray]) -> nn.Module:
         """The network that a finished run left, with its weights in place in the backbone's module too."""
-        _, network, _ = self._begin(recipe, head, np.arange(1))
+        _, network, _ = self._begin(recipe, start, np.arange(1))
         with torch.no_grad():
             for name, parameter in trained(network).items():
                 parameter.copy_(torch.from_numpy(results[f"weight {name}"]))
         return network
 
-    def timed(self, recipe: Recipe, head: Head, learn: np.ndarray) -> tuple[Recipe, float]:
+    def timed(self, recipe: Recipe, start: Any, learn: np.ndarray) -> tuple[Recipe, float]:
         """The recipe in the precision that is faster here, and what a step then takes, in seconds.
 
         bfloat16 halves the time of a transformer's steps and triples that of depthwise convolutions (torch 2.13, AMX).
         """
         ways = [replace(recipe, bf16=way) for way in ((True, False) if self.may_bf16 else (False,))]
-        seconds, fastest = min(((self.seconds_a_step(way, head, learn), way.bf16) for way in ways), key=lambda t: t[0])
+        seconds, fastest = min(((self.seconds_a_step(way, start, learn), way.bf16) for way in ways), key=lambda t: t[0])
         return replace(recipe, bf16=fastest), seconds
 
-    def seconds_a_step(self, recipe: Recipe, head: Head, learn: np.ndarray) -> float:
+    def seconds_a_step(self, recipe: Recipe, start: Any, learn: np.ndarray) -> float:
         """Measured on a few steps, whose outcome is thrown away; the first ones, which warm up, are not counted.
 
         Batches of texts are of many lengths, so a few of them say little: as many as two seconds hold, or all.
         """
-        _, _, tuning = self._begin(replace(recipe, steps=_WARMING + _PACED[1]), head, learn)
+        _, _, tuning = self._begin(replace(recipe, steps=_WARMING + _PACED[1]), start, learn)
         times: list[float] = []
         for _ in tuning:
             times.append(time.perf_counter())
@@ -138,21 +133,19 @@ class Runs:
                 break
         return (times[-1] - times[_WARMING - 1]) / (len(times) - _WARMING)
 
-    def range_tested(self, recipe: Recipe, head: Head, learn: np.ndarray) -> float:
+    def range_tested(self, recipe: Recipe, start: Any, learn: np.ndarray) -> float:
         """A learning rate for when there is time for one short run only."""
-        _, _, tuning = self._begin(recipe, head, learn)
+        _, _, tuning = self._begin(recipe, start, learn)
         return range_test(tuning)
 
-    def _begin(self, recipe: Recipe, head: Head, learn: np.ndarray) -> tuple[Body, Classified, Tuning]:
-        body = self.bodies.at(recipe.depth)
-        network = Classified(body.module, head, self.basis)
-        groups = [*body.groups, [network.weight, network.bias]]
-        feed = (body.varied() if recipe.varied and body.varied is not None else body.plain).take(learn)
+    def _begin(self, recipe: Recipe, start: Any, learn: np.ndarray) -> tuple[Body, nn.Module, Tuning]:
+        body = self.task.bodies.at(recipe.depth)
+        network, head = self.task.network(body, start)
         tuning = Tuning(
             network,
-            groups,
-            feed,
-            self._loss(learn),
+            [*body.groups, head],
+            (body.varied() if recipe.varied and body.varied is not None else body.plain).take(learn),
+            self.task.loss(learn, self.device),
             recipe,
             seed=self.seed,
             device=self.device,
@@ -160,24 +153,16 @@ class Runs:
         )
         return body, network, tuning
 
-    def _loss(self, learn: np.ndarray) -> Callable[[torch.Tensor, torch.Tensor, float], torch.Tensor]:
-        y = torch.from_numpy(self.y[learn])
-        weights = None if self.class_weights is None else torch.from_numpy(self.class_weights).to(self.device)
-
-        def loss(logits: torch.Tensor, rows: torch.Tensor, smoothing: float) -> torch.Tensor:
-            wanted = y[rows].to(logits.device)
-            return torch.nn.functional.cross_entropy(
-                logits, wanted, weights, reduction="none", label_smoothing=smoothing
-            )
-
-        return loss
-
-    def _asked(self, network: Classified, feed: Feed, rows: np.ndarray, recipe: Recipe) -> np.ndarray:
+    def _asked(self, network: nn.Module, body: Body, rows: np.ndarray, recipe: Recipe) -> np.ndarray:
         if not len(rows):
-            return np.empty((0, len(network.bias)), dtype=np.float32)
-        return outputs_of(network, feed.take(rows), bf16=recipe.bf16, device=self.device)
+            return np.empty((0, 1), dtype=np.float32)
+
+        def keep(outputs: torch.Tensor, some: np.ndarray) -> np.ndarray:
+            return self.task.kept(outputs, rows[some])
+
+        return outputs_of(network, body.plain.take(rows), keep=keep, bf16=recipe.bf16, device=self.device)
 
 
-def trained(network: Classified) -> dict[str, nn.Parameter]:
+def trained(network: nn.Module) -> dict[str, nn.Parameter]:
     """The parameters that a run changes, by name."""
     return {name: parameter for name, parameter in network.named_parameters() if parameter.requires_grad}

@@ -59,23 +59,31 @@ def climb(depths: Sequence[int], *, start: Recipe, attempt: Try) -> Trial | None
     return best
 
 
-def spice(best: Trial, *, images: bool, attempt: Try) -> Trial:
-    """What may help against learning by heart: other views, mixing of images, label smoothing. Only what helps stays.
+def spiced(best: Trial, spices: Sequence[Spice], *, attempt: Try) -> Trial:
+    """What may help against learning by heart, one after the other. Only what helps stays.
 
     A crop can lose the very defect that makes the class, so not even other views are taken for granted.
     """
-    for change in _SPICES if images else _SPICES[-1:]:
+    for change in spices:
         trial = attempt(change(best.recipe))
         if trial is not None and trial.log_loss < best.log_loss - _ENOUGH:
             best = trial
     return best
 
 
-_SPICES: tuple[Callable[[Recipe], Recipe], ...] = (
-    lambda recipe: replace(recipe, varied=True),
-    lambda recipe: replace(recipe, mixup=0.2),
-    lambda recipe: replace(recipe, smoothing=0.1),
-)
+Spice = Callable[[Recipe], Recipe]
+
+
+def other_views(recipe: Recipe) -> Recipe:
+    return replace(recipe, varied=True)
+
+
+def mixup(recipe: Recipe) -> Recipe:
+    return replace(recipe, mixup=0.2)
+
+
+def label_smoothing(recipe: Recipe) -> Recipe:
+    return replace(recipe, smoothing=0.1)
 
 
 def _walk(best: Trial, factor: float, attempt: Try) -> Trial:

@@ -176,14 +176,25 @@ class Tuning:
                     self._optimizer.state[parameter] = moments
 
 
-def outputs_of(network: nn.Module, feed: Feed, *, bf16: bool = False, device: str = "cpu") -> np.ndarray:
-    """(n, ...) float32: what the network gives for each example."""
+Keep = Callable[[torch.Tensor, np.ndarray], np.ndarray]  # outputs of some examples, which ones -> (n, k)
+
+
+def outputs_of(
+    network: nn.Module,
+    feed: Feed,
+    *,
+    keep: Keep = lambda outputs, rows: outputs.numpy(),
+    bf16: bool = False,
+    device: str = "cpu",
+) -> np.ndarray:
+    """(n, k) float32: what the network gives for each example, or what `keep` makes of that."""
     made: list[np.ndarray] = []
     rows: list[np.ndarray] = []
     with torch.inference_mode(), torch.autocast(device, torch.bfloat16, enabled=bf16):
         for parts in in_order(feed, _ASKED):
             for which, inputs in parts:
-                made.append(network(*(part.to(device) for part in inputs)).float().cpu().numpy())
+                outputs = network(*(part.to(device) for part in inputs)).float().cpu()
+                made.append(keep(outputs, which))
                 rows.append(which)
     return np.concatenate(made)[np.argsort(np.concatenate(rows))]
 

@@ -1,4 +1,4 @@
-"""Whether a tuned model is better than the probe, on the same examples that neither has learned from."""
+"""Whether a tuned model is better than it was before (a probe), on the same examples that neither has learned from."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ class Judged:
 
 @dataclass(frozen=True)
 class Verdict:
-    """Probe against tuned model, pairwise by example."""
+    """The model before tuning (a probe) against the tuned one, pairwise by example."""
 
     n: int
-    probe_log_loss: float
+    untuned_log_loss: float
     tuned_log_loss: float
-    probe_accuracy: float
+    untuned_accuracy: float
     tuned_accuracy: float
     gain_errors: float  # standard errors by which the mean log loss fell
     right_errors: float  # standard errors by which the accuracy rose
@@ -53,14 +53,14 @@ def judged(logits: np.ndarray, y: np.ndarray, *, temperature: float | None = Non
     return Judged(losses, scaled.argmax(axis=1) == y, t)
 
 
-def verdict(probe: Sequence[Judged], tuned: Sequence[Judged]) -> Verdict:
+def verdict(untuned: Sequence[Judged], tuned: Sequence[Judged]) -> Verdict:
     """Over the folds together. Better means: the log loss is lower beyond noise and no more is wrong than before; or
     more is right beyond noise.
 
     Noise is that of the differences by example (a paired test): both models find the same examples hard.
     """
-    p, t = (np.concatenate([fold.losses for fold in side]) for side in (probe, tuned))
-    pr, tr = (np.concatenate([fold.right for fold in side]).astype(np.float64) for side in (probe, tuned))
+    p, t = (np.concatenate([fold.losses for fold in side]) for side in (untuned, tuned))
+    pr, tr = (np.concatenate([fold.right for fold in side]).astype(np.float64) for side in (untuned, tuned))
     gain, right = _errors(p - t), _errors(tr - pr)
     better = (gain > _NOISE and tr.sum() >= pr.sum()) or right > _NOISE
     return Verdict(

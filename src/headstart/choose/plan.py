@@ -37,11 +37,7 @@ def plan(
         UserError: a way that does not exist, or needs something that is not installed.
         ModelError: none of the models at hand can be used.
     """
-    way = next((way for way in _WAYS if way == how), None)
-    if way is None:
-        raise UserError(f"unknown way {how!r}", where="--how", fix=f"one of: {', '.join(_WAYS)}")
-    if way == "lora":
-        require_peft()
+    way = way_of(how)
     if model != "auto":
         return Plan(model, way, "asked for")
     candidates = at_hand(sample.kind, load)
@@ -51,6 +47,16 @@ def plan(
     with (progress or Silent()).step("choose", len(candidates) * len(sample)) as advance:
         ranking = rank_models(sample, candidates, budget=budget, advance=advance)
     return Plan(ranking.choice, way, _why(ranking), ranking)
+
+
+def way_of(how: str) -> Way:
+    """Raises UserError for a way that does not exist, or needs something that is not installed."""
+    way = next((way for way in _WAYS if way == how), None)
+    if way is None:
+        raise UserError(f"unknown way {how!r}", where="--how", fix=f"one of: {', '.join(_WAYS)}")
+    if way == "lora":
+        require_peft()
+    return way
 
 
 def _why(ranking: Ranking) -> str:

@@ -3,7 +3,7 @@
 from headstart.data.check import check
 from headstart.data.columns import Columns
 from headstart.data.known import known_images
-from headstart.data.questions import has_questions, read_questions
+from headstart.data.questions import has_questions, read_questions, read_questions_with_test
 from headstart.data.read import read, read_inputs, read_with_test
 from headstart.data.split import folds, sample, split, split_questions
 
@@ -16,6 +16,7 @@ __all__ = [
     "read",
     "read_inputs",
     "read_questions",
+    "read_questions_with_test",
     "read_with_test",
     "sample",
     "split",

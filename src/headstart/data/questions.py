@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from headstart.data.answers import Asked, Given, checked
@@ -50,6 +52,30 @@ def read_questions(data: Any) -> Questions:
         return checked(rows, name="dataset")
     findings: list[Finding] = []
     return checked(_table(_blocks(data), "table", findings), name="table", findings=findings)
+
+
+def read_questions_with_test(data: Any, test: str | Path) -> Questions:
+    """Questions to learn from, and those of another file as the test part; parts that either names do not count.
+
+    Raises:
+        DataError: as `read_questions`.
+    """
+    train, tested = read_questions(data), read_questions(test)
+    both = (train, tested)
+    return Questions(
+        name=train.name,
+        ids=[*train.ids, *tested.ids],
+        questions=[*train.questions, *tested.questions],
+        context=np.concatenate([train.context, tested.context + len(train.contexts)]),
+        contexts=[*train.contexts, *tested.contexts],
+        documents=[*train.documents, *tested.documents],
+        answers=[*train.answers, *tested.answers],
+        unsure=np.concatenate([train.unsure, tested.unsure]),
+        where=[*train.where, *tested.where],
+        parts=["train"] * len(train) + ["test"] * len(tested),
+        findings=tuple(chain.from_iterable(some.findings for some in both)),
+        notes=tuple(dict.fromkeys(chain.from_iterable(some.notes for some in both))),
+    )
 
 
 def has_questions(data: Any) -> bool:

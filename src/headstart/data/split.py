@@ -54,29 +54,42 @@ def split_questions(questions: Questions, *, test: float = 0.2, seed: int = 0) -
     Raises:
         DataError: `test` is not between 0 and 1, or all questions are about one document.
     """
-    texts = [normalised_hash(text) for text in questions.contexts]
-    names = [hashlib.blake2b(d.encode("utf-8", "surrogatepass"), digest_size=16).digest() for d in questions.documents]
-    pairs = [equal_pairs(np.frombuffer(b"".join(keys), np.uint8).reshape(-1, 16)) for keys in (texts, names)]
-    groups = group(len(texts), np.concatenate(pairs))[questions.context]
-    if len(np.unique(groups)) < 2:
+    asked = _as_dataset(questions)
+    if len(np.unique(_groups(asked))) < 2:
         raise DataError(
             "all questions are about one document, so nothing can be tested on another",
             where=questions.name,
             fix="add questions about another document, or a column title that tells documents apart",
         )
+    return split(asked, test=test, seed=seed)
+
+
+def question_folds(questions: Questions, *, k: int, seed: int = 0) -> np.ndarray:
+    """(n,) int64 fold of each question, 0 to k - 1, by document; by text, or by question, where there are too few."""
+    asked = _as_dataset(questions)
+    for groups in (_groups(asked), questions.context):
+        if len(np.unique(groups)) >= k:
+            return folds(asked.y, groups, _digests(asked), k=k, seed=seed)
+    return folds(asked.y, np.arange(len(questions)), _digests(asked), k=k, seed=seed)
+
+
+def _as_dataset(questions: Questions) -> Dataset:
+    """Questions as examples of one class: those about one document, or about the same text, are one group."""
+    texts = [normalised_hash(text) for text in questions.contexts]
+    names = [hashlib.blake2b(d.encode("utf-8", "surrogatepass"), digest_size=16).digest() for d in questions.documents]
+    pairs = [equal_pairs(np.frombuffer(b"".join(keys), np.uint8).reshape(-1, 16)) for keys in (texts, names)]
     whole = [f"{questions.contexts[c]}\0{q}" for c, q in zip(questions.context, questions.questions, strict=True)]
     digests = b"".join(hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest() for text in whole)
-    as_texts = Dataset(
+    return Dataset(
         kind="text",
         name=questions.name,
         inputs=questions.questions,
         labels=["question"] * len(questions),
         where=questions.where,
         parts=questions.parts,
-        groups=groups,
+        groups=group(len(texts), np.concatenate(pairs))[questions.context],
         digests=np.frombuffer(digests, np.uint8).reshape(-1, 32),
     )
-    return split(as_texts, test=test, seed=seed)
 
 
 def folds(y: np.ndarray, groups: np.ndarray, digests: np.ndarray, *, k: int = 5, seed: int = 0) -> np.ndarray:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import unicodedata
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 
 from headstart.data.windows import Tokens, Window
 
 LONGEST = 15  # tokens of an answer
-_SPANS = 20  # of a window, and of a question
+MOST_SPANS = 20  # of a window, and of a question
 _NO_SPACES = (
     (0x0E00, 0x0EFF),
     (0x1000, 0x109F),
@@ -33,9 +34,18 @@ class Span:
     score: float  # log of how much more probable it is than nothing, in the window that is most sure of it
 
 
+class WindowSpans(NamedTuple):
+    """The most probable spans of one window, best first."""
+
+    first: np.ndarray  # (k,) tokens, counted in the window's part of the text
+    last: np.ndarray  # (k,)
+    scores: np.ndarray  # (k,) log probabilities
+    nothing: float  # log probability of "not in this window"
+
+
 def window_spans(
-    logits: np.ndarray, *, lead: int, count: int, longest: int = LONGEST, most: int = _SPANS
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, float]:
+    logits: np.ndarray, *, lead: int, count: int, longest: int = LONGEST, most: int = MOST_SPANS
+) -> WindowSpans:
     """The most probable spans of one window, where first and last token are drawn on their own.
 
     Each is drawn among the text's tokens and the first special one, which stands for nothing, that is for "not in this
@@ -44,10 +54,6 @@ def window_spans(
     Args:
         logits: (t, 2) of first and last token. lead: tokens in front of the text's. count: tokens of the text.
         longest: tokens of a span, at most. most: spans, at most.
-
-    Returns:
-        (k,) first and (k,) last token, counted in the window's part of the text; (k,) log probabilities, best first;
-        and the log probability of nothing.
     """
     text = np.asarray(logits[lead : lead + count], dtype=np.float64)  # (c, 2)
     nothing = np.asarray(logits[0], dtype=np.float64)  # (2,)
@@ -62,7 +68,7 @@ def window_spans(
     some = some[np.isfinite(flat[some])]
     best = some[np.lexsort((some, -flat[some]))]
     start, longer = np.divmod(best, width)
-    return start, start + longer, flat[best], float((nothing - total).sum())
+    return WindowSpans(start, start + longer, flat[best], float((nothing - total).sum()))
 
 
 class Best:
@@ -79,15 +85,19 @@ class Best:
         self._kept: dict[tuple[int, str], tuple[Span, Window]] = {}
 
     def add(self, window: Window, logits: np.ndarray, text: str) -> None:
-        """Take the spans of one window.
+        """Take the spans of one window, from its scores."""
+        count = window.stop - window.first
+        self.take(window, window_spans(logits, lead=window.lead, count=count, longest=self._longest), text)
+
+    def take(self, window: Window, found: WindowSpans, text: str) -> None:
+        """Take spans of one window.
 
         Spans that read alike are one answer: within a window their probabilities add up (a word is often cut into
         several tokens, and each may start it); of several windows the most sure one counts, for they overlap.
         """
-        count = window.stop - window.first
-        firsts, lasts, scores, nothing = window_spans(logits, lead=window.lead, count=count, longest=self._longest)
         here: dict[tuple[int, str], Span] = {}
-        for first, last, score in zip(firsts.tolist(), lasts.tolist(), (scores - nothing).tolist(), strict=True):
+        leads = (found.scores - found.nothing).tolist()
+        for first, last, score in zip(found.first.tolist(), found.last.tolist(), leads, strict=True):
             start, stop = place(window.tokens, window.first + first, window.first + last, text)
             if start >= stop:
                 continue
@@ -100,7 +110,7 @@ class Best:
         for key, span in here.items():
             if key not in self._kept or _order(span) < _order(self._kept[key][0]):
                 self._kept[key] = span, window
-        if len(self._kept) > 16 * _SPANS:
+        if len(self._kept) > 16 * MOST_SPANS:
             self._kept = dict(self._ranked())
 
     def spans(self) -> tuple[Span, ...]:
@@ -121,7 +131,7 @@ class Best:
         return list(again.values())
 
     def _ranked(self) -> list[tuple[tuple[int, str], tuple[Span, Window]]]:
-        return sorted(self._kept.items(), key=lambda item: _order(item[1][0]))[:_SPANS]
+        return sorted(self._kept.items(), key=lambda item: _order(item[1][0]))[:MOST_SPANS]
 
 
 def _order(span: Span) -> tuple[float, int, int]:

@@ -93,10 +93,9 @@ def _measured(backbone: Backbone, slicer: Slicer, windows: Sequence[Window]) -> 
         for (some, _), exact, rough in zip(sample, reference, low, strict=True):
             for window, one, other in zip(some, exact, rough, strict=True):
                 where = {"lead": window.lead, "count": window.stop - window.first}
-                first, last, scores, _ = window_spans(one, **where)
-                taken = tuple(int(part[0]) for part in window_spans(other, **where)[:2])
-                at = np.flatnonzero((first == taken[0]) & (last == taken[1]))
-                ratios.append(float(np.exp(scores[at[0]] - scores[0])) if len(at) else 0.0)
+                right, taken = window_spans(one, **where), window_spans(other, **where)
+                at = np.flatnonzero((right.first == taken.first[0]) & (right.last == taken.last[0]))
+                ratios.append(float(np.exp(right.scores[at[0]] - right.scores[0])) if len(at) else 0.0)
         return min(ratios)
 
     numbered = [(np.arange(len(some)), batch) for some, batch in sample]

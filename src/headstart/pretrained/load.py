@@ -71,27 +71,35 @@ def load_classifier(name: str) -> tuple[Backbone, Classifier]:
     return backbone, classifier
 
 
-def load_reader(name: str, *, new_head: bool = False) -> Backbone:
+def load_reader(name: str, *, new_head: bool = False, progress: Progress | None = None) -> Backbone:
     """A model that finds answers in texts, by the same names as `load`; its features are (n, t, 2) scores.
 
     For each token of a question and a text: is it the first of the answer, is it the last.
 
     Args:
-        new_head: of any text encoder, with a head of random numbers that has yet to be trained.
+        new_head: any text encoder will do; where it has no such head it gets one of random numbers, which has yet to be
+            trained, and the backbone's config says "new spans" for its head.
+        progress: as for `load`.
 
     Raises:
         ModelError: as `load`; or it is no such model.
     """
-    found = _unsaved(find(name))
-    if new_head and found.form == "transformers":
-        return _described(found, head="new spans")[0]
-    if not _reads(found):
+    found = _unsaved(find(name, progress=progress))
+    head: Head = "spans" if _reads(found) else "new spans"
+    if new_head and found.form != "transformers":
+        raise ModelError(
+            f"{found.name} does not read texts",
+            where=name,
+            fix="take a text encoder of BERT's kind: headstart models lists some",
+        )
+    if not new_head and head != "spans":
         raise ModelError(
             f"{found.name} does not find answers in texts: it has no head for that",
             where=name,
             fix="take a model whose config.json says ForQuestionAnswering (trained on SQuAD, say)",
         )
-    return _described(found, head="spans")[0]
+    with (progress or Silent()).step("open"):
+        return _described(found, head=head)[0]
 
 
 def answers_questions(name: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,10 @@ def open_for_training(backbone: Backbone) -> Trainable:
         )
     module = backbone.module()
     groups = _stages(module) if backbone.source == "timm" else _layers(module)
-    return Trainable(module, tuple(tuple(group) for group in groups if group))
+    heads = _heads(module) if _reads(backbone) else ()
+    head = tuple(name for name, _ in module.named_parameters() if name.startswith(heads))
+    groups = [[name for name in group if name not in head] for group in groups]
+    return Trainable(module, tuple(tuple(group) for group in groups if group), head)
 
 
 def keep_tuned(backbone: Backbone, module: nn.Module, folder: Path) -> Backbone:
@@ -45,8 +49,10 @@ def keep_tuned(backbone: Backbone, module: nn.Module, folder: Path) -> Backbone:
     """
     state = module.state_dict()
     if backbone.source == "transformers":
-        encoder: Any = module.encoder
-        state = encoder.state_dict()
+        whole: Any = module.model if _reads(backbone) else module.encoder
+        state = whole.state_dict()
+        if _reads(backbone):
+            backbone = _as_reader(backbone, whole)
         (folder / "config.json").write_text(as_json(backbone.config["transformers"]), encoding="utf-8")
     weights = folder / "model.safetensors"
     tensors = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in state.items()}
@@ -59,6 +65,24 @@ def with_weights(backbone: Backbone, weights: Path, weights_hash: str) -> Backbo
     preparation = backbone.preparation
     tokenizer = preparation.tokenizer if isinstance(preparation, TextPreparation) else None
     return rebuilt({**describe_saved(backbone), "weights_hash": weights_hash}, weights, tokenizer=tokenizer)
+
+
+def _reads(backbone: Backbone) -> bool:
+    return backbone.config.get("head") in ("spans", "new spans")
+
+
+def _as_reader(backbone: Backbone, model: Any) -> Backbone:
+    """Described as what it is once it was trained: a reader, whatever it was made of."""
+    told = {**model.config.to_dict(), "architectures": [type(model).__name__]}
+    config = {**backbone.config, "head": "spans", "transformers": told}
+    return replace(backbone, architecture=type(model).__name__, config=config)
+
+
+def _heads(module: Any) -> tuple[str, ...]:
+    """Beginnings of the names of a reader's head: all that is not of the model within it."""
+    body = f"model.{module.model.base_model_prefix}."
+    children = (f"model.{name}." for name, _ in module.model.named_children())
+    return tuple(name for name in children if name != body)
 
 
 def _stages(module: Any) -> list[list[str]]:

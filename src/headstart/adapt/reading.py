@@ -1,0 +1,143 @@
+"""Finding answers as training sees it: where in a window the answer begins and ends, each by cross-entropy.
+
+Each end is drawn among the tokens of the text and the first special one, which stands for "not in this window" (Devlin
+et al. 2019, BERT, section 4.3). So what is trained is what answers are decoded from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+import numpy as np
+import torch
+from torch import nn
+
+from headstart.adapt.bodies import Bodies, Body
+from headstart.adapt.feeds import Texts
+from headstart.adapt.tune import Loss, outputs_of
+from headstart.adapt.verdict import Judged
+from headstart.data.windows import Slicer, Window, targets
+from headstart.encode.decode import MOST_SPANS, WindowSpans, window_spans
+
+_WITHOUT = 4  # windows without the answer that a question is learned from, at most: a book has hundreds of them
+_LOSS, _RIGHT, _NOTHING, _SPANS_FROM = 0, 1, 2, 3  # columns of what is kept: and then first, last and score of spans
+
+
+@dataclass(frozen=True)
+class Reading:
+    """Windows of questions and texts, with the tokens that the answer begins and ends with. There is nothing to start
+    from but the weights themselves."""
+
+    bodies: Bodies
+    ends: np.ndarray  # (n, 2) int64 where a window's text begins in the input, and behind its last token
+    targets: np.ndarray  # (n, 2) int64 first and last token of the answer in the input; 0: not in this window
+    new: bool  # the head has yet to be trained: as it comes, it knows nothing
+    bf16: bool = False  # the processor has it
+
+    def __len__(self) -> int:
+        return len(self.targets)
+
+    def start(self, learn: np.ndarray) -> None:
+        return None
+
+    def network(self, body: Body, start: None) -> tuple[nn.Module, list[nn.Parameter]]:
+        return body.module, list(body.head)
+
+    def loss(self, learn: np.ndarray, device: str) -> Loss:
+        wanted, ends = torch.from_numpy(self.targets[learn]), torch.from_numpy(self.ends[learn])
+
+        def loss(scores: torch.Tensor, rows: torch.Tensor, smoothing: float) -> torch.Tensor:
+            """(n, t, 2) scores -> (n,) nats, of both ends together."""
+            place, (first, stop) = torch.arange(scores.shape[1]), ends[rows].T[:, :, None]
+            possible = (place == 0) | ((place >= first) & (place < stop))
+            masked = scores.masked_fill(~possible[:, :, None].to(scores.device), -torch.inf)
+            return nn.functional.cross_entropy(masked, wanted[rows].to(scores.device), reduction="none").sum(dim=1)
+
+        return loss
+
+    def kept(self, outputs: torch.Tensor, rows: np.ndarray) -> np.ndarray:
+        """(n, 3 + 3 x 20): loss, whether the best span is the right one, log probability of nothing; and the best
+        spans' first token, last token and log probability, for `spans_of`."""
+        made = np.full((len(rows), _SPANS_FROM + 3 * MOST_SPANS), np.nan, dtype=np.float32)
+        numbers = torch.arange(len(rows))
+        made[:, _LOSS] = self.loss(rows, "cpu")(outputs, numbers, 0.0).numpy()
+        for i, row in enumerate(rows.tolist()):
+            lead, stop = self.ends[row].tolist()
+            found = window_spans(outputs[i].numpy(), lead=lead, count=stop - lead)
+            first, last = (self.targets[row] - lead).tolist()
+            best = found.scores[0] > found.nothing
+            right = (found.first[0], found.last[0]) == (first, last) if best else self.targets[row, 0] == 0
+            made[i, _RIGHT], made[i, _NOTHING] = right, found.nothing
+            columns = np.stack([found.first, found.last, found.scores], axis=1)
+            made[i, _SPANS_FROM : _SPANS_FROM + columns.size] = columns.ravel()
+        return made
+
+    def judged(self, kept: np.ndarray, rows: np.ndarray) -> Judged:
+        """Window by window; right is the span with the very same tokens."""
+        return Judged(kept[:, _LOSS].astype(np.float64), kept[:, _RIGHT] > 0, temperature=1.0)
+
+    def untuned(self, start: None, rows: np.ndarray) -> Judged:
+        """As the weights came; a new head finds all tokens alike."""
+        if self.new:
+            tokens = 1 + np.diff(self.ends[rows], axis=1)[:, 0]
+            return Judged(2 * np.log(tokens), np.zeros(len(rows), dtype=bool), temperature=1.0)
+        body = self.bodies.at(1)
+        kept = outputs_of(
+            body.module, body.plain.take(rows), keep=lambda out, some: self.kept(out, rows[some]), bf16=self.bf16
+        )
+        return self.judged(kept, rows)
+
+
+def spans_of(kept: np.ndarray) -> list[WindowSpans]:
+    """What was found in each window, from what `Reading.kept` made of it."""
+    found = []
+    for row in kept:
+        columns = row[_SPANS_FROM:].reshape(-1, 3)
+        first, last, scores = columns[~np.isnan(columns[:, 0])].astype(np.float64).T
+        found.append(WindowSpans(first.astype(np.int64), last.astype(np.int64), scores, float(row[_NOTHING])))
+    return found
+
+
+def text_ends(windows: Sequence[Window]) -> np.ndarray:
+    """(n, 2) int64, for `Reading.ends`."""
+    ends = [(window.lead, window.lead + window.stop - window.first) for window in windows]
+    return np.array(ends, dtype=np.int64).reshape(-1, 2)
+
+
+def examples(
+    windows: Iterable[Window], answers: Sequence[tuple[tuple[str, int], ...]], *, seed: int
+) -> tuple[list[Window], np.ndarray]:
+    """The windows that are learned from and (n, 2) their targets.
+
+    All that hold the answer, and of each question some that do not. Windows in which no token covers the answer are
+    left out.
+
+    Args:
+        windows: question by question.
+        answers: of every question, by the row that its windows name.
+    """
+    made: list[Window] = []
+    for _, group in groupby(windows, key=lambda window: (window.row, window.text)):
+        some = list(group)
+        found = targets(some, answers)
+        without = np.flatnonzero(found[:, 0] == 0)
+        rng = np.random.default_rng([seed, some[0].row])
+        few = without if len(without) <= _WITHOUT else rng.choice(without, _WITHOUT, replace=False)
+        kept = np.sort(np.concatenate([np.flatnonzero(found[:, 0] > 0), few]))
+        made += [some[i] for i in kept.tolist()]
+    return made, targets(made, answers)
+
+
+def as_texts(windows: Sequence[Window], slicer: Slicer) -> Texts:
+    """Windows as a feed; five bytes a token are kept."""
+    lengths = np.array([slicer.length(window) for window in windows], dtype=np.int64)
+    starts = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+    columns = {"input_ids": np.int32, "token_type_ids": np.int8}
+    made = {k: np.empty(starts[-1], kind) for k, kind in columns.items() if k in slicer.preparation.inputs}
+    for window, at, stop in zip(windows, starts, starts[1:], strict=False):
+        batch = dict(zip(slicer.preparation.inputs, slicer.batch([window]), strict=True))
+        for name, column in made.items():
+            column[at:stop] = batch[name][0]
+    return Texts(made["input_ids"], starts, slicer.preparation.pad_id, made.get("token_type_ids"))

@@ -1,0 +1,51 @@
+"""What training has to know of a task: what a run starts from, what is wrong with an output, how good the end is.
+
+One object a fit. The loop, the search, the clock and the journal know no task besides it.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from torch import nn
+
+from headstart.adapt.bodies import Bodies, Body
+from headstart.adapt.tune import Loss
+from headstart.adapt.verdict import Judged
+
+
+class Task(Protocol):
+    """Over n examples; `rows` are numbers of them. A `start` is the task's own affair: a probe, or nothing."""
+
+    @property
+    def bodies(self) -> Bodies:
+        """The backbone over the examples."""
+        ...
+
+    def __len__(self) -> int: ...
+
+    def start(self, learn: np.ndarray) -> Any:
+        """What a run that learns from these rows starts from, made without looking at any other."""
+        ...
+
+    def network(self, body: Body, start: Any) -> tuple[nn.Module, list[nn.Parameter]]:
+        """The body with a head on it, and the head's parameters, which are trained too."""
+        ...
+
+    def loss(self, learn: np.ndarray, device: str) -> Loss:
+        """Of these rows, numbered anew."""
+        ...
+
+    def kept(self, outputs: torch.Tensor, rows: np.ndarray) -> np.ndarray:
+        """(n, k) float32: what is kept of the network's outputs for these rows, until they are judged."""
+        ...
+
+    def judged(self, kept: np.ndarray, rows: np.ndarray) -> Judged:
+        """How the network fared, from all that was kept for these rows."""
+        ...
+
+    def untuned(self, start: Any, rows: np.ndarray) -> Judged:
+        """How the start fares on rows that it has not seen."""
+        ...

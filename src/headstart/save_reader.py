@@ -1,0 +1,101 @@
+"""The folder of a fitted reader: as transformers keeps such a model, with headstart's own files beside it."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+
+from headstart.errors import OutputError
+from headstart.evaluate.card_spans import card
+from headstart.evaluate.made import Provenance
+from headstart.evaluate.report_spans import report
+from headstart.evaluate.spans import SpanScores
+from headstart.places import as_json
+from headstart.pretrained import describe_saved
+from headstart.pretrained.plain_code import plain_reader_code
+from headstart.reader import Reader, load_reader
+from headstart.saved import rejected_table, table, write_folder, write_text
+from headstart.values import Questions, Split, TextPreparation
+
+_REPLAYED = 16  # test questions that the loaded folder must answer in the same way
+
+
+def save_reader(
+    reader: Reader,
+    folder: Path,
+    questions: Questions,
+    split: Split,
+    *,
+    scores: SpanScores,
+    baseline: SpanScores,
+    provenance: Provenance,
+) -> Reader:
+    """Write, load again, ask again, rename. Returns the reader as it is in its final place.
+
+    Raises:
+        OutputError: no space, no permission, or the loaded folder gives other answers (nothing is left behind).
+    """
+    folder = folder.resolve()
+    some = questions.take(split.test[:_REPLAYED])
+
+    def write(new: Path) -> None:
+        _write_model(reader, new)
+        _write_facts(reader, new, questions, split)
+        write_text(new / "report.html", report(scores, provenance, baseline=baseline))
+        write_text(new / "README.md", _card(reader, folder.name, scores, baseline, provenance))
+
+    def prove(new: Path) -> None:
+        loaded = load_reader(new)
+        if loaded.backbone.weights_hash != reader.backbone.weights_hash or loaded.settings != reader.settings:
+            raise OutputError("the saved reader is not the one that was fitted", fix="please report this")
+        if loaded.answer_all(some) != reader.answer_all(some):
+            raise OutputError("the saved reader gives other answers", fix="please report this")
+
+    write_folder(folder, write=write, prove=prove)
+    saved = load_reader(folder)
+    saved.summary = reader.summary
+    return saved
+
+
+def _write_model(reader: Reader, folder: Path) -> None:
+    backbone = reader.backbone
+    if not isinstance(backbone.preparation, TextPreparation):
+        raise TypeError("a reader reads texts")
+    shutil.copyfile(backbone.weights, folder / "model.safetensors")
+    write_text(folder / "config.json", as_json(backbone.config["transformers"]))
+    write_text(folder / "tokenizer.json", backbone.preparation.tokenizer)
+    write_text(folder / "tokenizer_config.json", as_json(backbone.config["tokenizer"]))
+
+
+def _write_facts(reader: Reader, folder: Path, questions: Questions, split: Split) -> None:
+    told = {
+        "headstart": reader.summary["versions"]["headstart"],
+        "task": reader.summary["task"],
+        "reader": asdict(reader.settings),
+        "backbone": describe_saved(reader.backbone),
+        "summary": reader.summary,
+    }
+    write_text(folder / "headstart.json", as_json(told))
+    write_text(folder / "metrics.json", as_json(reader.summary))
+    part = np.full(len(questions), "train", dtype=object)
+    part[split.test] = "test"
+    documents = (questions.documents[context] for context in questions.context.tolist())
+    rows = zip(questions.where, questions.ids, part, documents, strict=True)
+    write_text(folder / "split.csv", table(("question", "id", "part", "document"), rows))
+    write_text(folder / "rejected.csv", rejected_table(questions.rejected))
+
+
+def _card(reader: Reader, name: str, scores: SpanScores, baseline: SpanScores, provenance: Provenance) -> str:
+    longest, threshold = reader.settings.longest, reader.settings.threshold
+    return card(
+        scores,
+        provenance,
+        baseline=baseline,
+        licence=reader.backbone.licence,
+        folder=name,
+        base_model=reader.summary["model"],
+        plain_code=plain_reader_code(reader.backbone, name, longest=longest, threshold=threshold),
+    )

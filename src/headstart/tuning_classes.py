@@ -1,0 +1,191 @@
+"""The long way of `fit`: fine-tuning that starts at the probe, and what comes of it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from functools import partial
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+
+from headstart import __version__
+from headstart.adapt import fit_head
+from headstart.adapt.bodies import Bodies, ImageBodies, TextBodies
+from headstart.adapt.classify import Classifying
+from headstart.adapt.feeds import tokenised
+from headstart.adapt.finetune import Tuned, validation_folds
+from headstart.adapt.head import grouped_folds
+from headstart.adapt.lora import adapted
+from headstart.adapt.mirrors import mirrors_keep_class
+from headstart.adapt.network import Classified
+from headstart.adapt.outcome import Outcome, TrainingPart
+from headstart.adapt.resume import Journal, open_journal
+from headstart.adapt.search import label_smoothing, mixup, other_views
+from headstart.choose import Budget
+from headstart.matrix import take
+from headstart.pretrained.training import open_for_training
+from headstart.progress import Progress
+from headstart.tuning import FORM, TUNED_AS, Terms, keep, no_time, rate, told, tuned_on
+from headstart.values import Dataset, Features, Head, TextPreparation, Trainable
+
+Probe = Callable[[np.ndarray], Head]  # rows to learn from -> the head
+_SPICES = {"image": (other_views, mixup, label_smoothing), "text": (label_smoothing,)}
+
+
+def tune(part: TrainingPart, terms: Terms) -> Outcome:
+    """Fine-tune on the training part, if that is worth it.
+
+    Args:
+        terms: by "auto", tuning is taken where it is better than the probe; by "tune", "full" (every layer) and "lora"
+            (adapters, merged into the weights at the end) in any case.
+    """
+    kind, how = part.dataset.kind, terms.how
+    journal = open_journal(_key(part, how, terms.budget))
+    probe, folds = _probe(part), _folds(part)
+    terms.progress.tell("opening the model")
+    trainable, merge = _opened(part, how)
+    bodies = _bodies(part, trainable, probe, folds, journal, terms.progress)
+    task = Classifying(
+        bodies,
+        part.dataset.y,
+        part.basis,
+        probe,
+        lambda head, rows: head.logits(take(part.features.matrix, rows)),
+        class_weights=_class_weights(part.head),
+    )
+    tuned = tuned_on(
+        task,
+        terms,
+        journal,
+        folds=folds,
+        depths=_depths(how, bodies.depths, kind),
+        rate=rate(part.backbone, how=how),
+        spices=_SPICES[kind],
+        insist=how != "auto",
+    )
+    if tuned is None:
+        journal.remove()
+        return Outcome(no_time(terms.budget), "probe")
+    return _outcome(part, merge, tuned, how, journal)
+
+
+def _opened(part: TrainingPart, how: str) -> tuple[Trainable, Callable[[], Any]]:
+    """What is trained, and what gives the module with its own layers, once it is."""
+    trainable = open_for_training(part.backbone)
+    if how == "lora":
+        return adapted(trainable, seed=part.seed)
+    return trainable, lambda: trainable.module
+
+
+def _outcome(part: TrainingPart, merge: Callable[[], Any], tuned: Tuned, how: str, journal: Journal) -> Outcome:
+    v = tuned.verdict
+    said = (
+        f"on {v.n} held-out training examples accuracy {v.tuned_accuracy:.3f} against {v.untuned_accuracy:.3f} of the "
+        f"probe, log loss {v.tuned_log_loss:.3f} against {v.untuned_log_loss:.3f}"
+    )
+    if not isinstance(tuned.network, Classified):
+        why = f"the probe is kept: tuning was not better beyond noise ({said})"
+        return Outcome(why, "probe", None, None, told(tuned), journal)
+    better = "better" if v.tuned_is_better else "asked for, though not better beyond noise"
+    head = tuned.network.head(part.head, features_key="", temperature=tuned.temperature)
+    backbone = keep(part.backbone, merge())
+    return Outcome(f"tuned, {better}: {said}", TUNED_AS[how], backbone, head, told(tuned), journal)
+
+
+def _probe(part: TrainingPart) -> Probe:
+    """The probe as it is without some of the examples; each one is made once."""
+    dataset = part.dataset
+    known: dict[bytes, Head] = {np.arange(len(dataset)).tobytes(): part.head}
+
+    def fitted(rows: np.ndarray) -> Head:
+        key = rows.tobytes()
+        if key not in known:
+            known[key] = fit_head(
+                Features(take(part.features.matrix, rows), part.features.key, 0),
+                dataset.y[rows],
+                basis=part.basis,
+                classes=part.head.classes,
+                kind=dataset.kind,
+                groups=_groups(dataset)[rows],
+                digests=_digests(dataset)[rows],
+                seed=part.seed,
+            )
+        return known[key]
+
+    return fitted
+
+
+def _folds(part: TrainingPart) -> np.ndarray:
+    dataset = part.dataset
+
+    def fold_of(k: int) -> np.ndarray:
+        return grouped_folds(
+            part.features,
+            dataset.y,
+            basis=part.basis,
+            kind=dataset.kind,
+            groups=_groups(dataset),
+            digests=_digests(dataset),
+            k=k,
+            seed=part.seed,
+        )
+
+    return validation_folds(fold_of, len(dataset))
+
+
+def _bodies(
+    part: TrainingPart, trainable: Any, probe: Probe, folds: np.ndarray, journal: Journal, progress: Progress
+) -> Bodies:
+    dataset, preparation = part.dataset, part.backbone.preparation
+    if isinstance(preparation, TextPreparation):
+        return TextBodies(trainable, tokenised(dataset.inputs, preparation))
+    judge = np.flatnonzero(folds == 0)
+
+    def mirror() -> bool:
+        return mirrors_keep_class(
+            [dataset.inputs[row] for row in judge.tolist()],
+            _digests(dataset)[judge],
+            dataset.y[judge],
+            features=take(part.features.matrix, judge),
+            backbone=part.backbone,
+            head=probe(np.flatnonzero(folds != 0)),
+        )
+
+    progress.tell("running the frozen layers once")
+    allowed = partial(journal.once, "mirror", mirror)
+    return ImageBodies(trainable, part.backbone, dataset.inputs, _digests(dataset), mirror=allowed)
+
+
+def _depths(how: str, groups: int, kind: str) -> list[int]:
+    """Texts gain from all layers but the embeddings, or half of them; images from the last stage, or the upper half."""
+    if how == "full":
+        return [groups]
+    deep = max(1, groups - (how != "lora") if kind == "text" else groups // 2)  # adapters have no embeddings
+    shallow = max(1, deep // 2 if kind == "text" else 1)
+    return list(dict.fromkeys([deep, shallow] if kind == "text" else [shallow, deep]))
+
+
+def _class_weights(head: Head) -> np.ndarray | None:
+    if head.class_weights is None:
+        return None
+    return np.array([head.class_weights[name] for name in head.classes], dtype=np.float32)
+
+
+def _key(part: TrainingPart, how: str, budget: Budget) -> str:
+    """Names the run: the same command on the same data finds what it had done before it was killed."""
+    seen = hashlib.sha256(_digests(part.dataset).tobytes() + part.dataset.y.tobytes())
+    asked = [FORM, part.head.classes, part.features.key, how, budget.seconds, part.seed, __version__, version("torch")]
+    seen.update(repr(asked).encode())
+    return seen.hexdigest()[:24]
+
+
+def _groups(dataset: Dataset) -> np.ndarray:
+    return np.arange(len(dataset)) if dataset.groups is None else dataset.groups
+
+
+def _digests(dataset: Dataset) -> np.ndarray:
+    if dataset.digests is None:
+        raise ValueError("tuning needs a checked dataset")
+    return dataset.digests

@@ -1,0 +1,183 @@
+"""The long way of `fit_reader`: an encoder learns to find answers, and when it says that there is none."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+import torch
+
+from headstart import __version__
+from headstart.adapt.bodies import TextBodies
+from headstart.adapt.finetune import Tuned, validation_folds
+from headstart.adapt.lora import adapted
+from headstart.adapt.outcome import FEWEST
+from headstart.adapt.reading import Reading, as_texts, examples, spans_of, text_ends
+from headstart.adapt.resume import Journal, open_journal
+from headstart.data.split import question_folds
+from headstart.data.windows import Slicer, Window, cut
+from headstart.encode.decode import Best
+from headstart.encode.engines import cpu_has_bf16
+from headstart.errors import UserError
+from headstart.pretrained.training import open_for_training
+from headstart.reader import Reader, Settings, fit_settings, settings_from
+from headstart.tuning import FORM, TUNED_AS, Terms, keep, no_time, rate, told, tuned_on
+from headstart.values import Backbone, Questions, TextPreparation, Trainable, Way
+
+_SAMPLE = 32  # windows that are read to see how long the test part will take
+_MOST_SETTING = 500  # questions that the settings of a model as it is are fitted on
+
+
+@dataclass(frozen=True)
+class Learned:
+    """A reader and how it came about."""
+
+    backbone: Backbone
+    settings: Settings
+    how: Way  # "probe": the weights are as they came
+    why: str
+    told: dict[str, Any] = field(default_factory=dict)  # for the report and --json
+    journal: Journal | None = None  # to be removed once the model is saved
+
+
+def learn(questions: Questions, backbone: Backbone, terms: Terms, *, tested: Questions) -> Learned:
+    """Train on the questions; a model that finds answers already is only replaced by a better one.
+
+    Args:
+        questions: of the training part.
+        backbone: from `pretrained.load_reader`.
+        terms: by "probe" a model is left as it is and only its settings are fitted; by "auto" it is trained unless
+            questions are few.
+        tested: the test part, which is only counted.
+
+    Raises:
+        UserError: a new head, and no time to train it.
+    """
+    new = backbone.config["head"] == "new spans"
+    if new and terms.how == "probe":
+        raise UserError(
+            f"{backbone.name} has no head that finds answers, so it must be trained",
+            where="--how probe",
+            fix="--how tune, or a model that was trained on SQuAD",
+        )
+    if terms.how == "probe":
+        return _as_it_is(questions, backbone, "asked for")
+    if not new and terms.how == "auto" and len(questions) < FEWEST:
+        why = f"{len(questions)} training questions: too few to prove that training is better ({FEWEST})"
+        return _as_it_is(questions, backbone, why)
+    return _trained(questions, backbone, terms, tested=tested, insist=new or terms.how != "auto")
+
+
+def _trained(questions: Questions, backbone: Backbone, terms: Terms, *, tested: Questions, insist: bool) -> Learned:
+    terms.progress.tell("cutting the texts into windows")
+    slicer = Slicer(_preparation(backbone))
+    windows, wanted = examples(_windows(questions, slicer), questions.answers, seed=terms.seed)
+    if not len(wanted):
+        raise UserError("no answer lies within a window of the model", where=questions.name, fix="use shorter answers")
+    folds = _folds(questions, windows, terms.seed)
+    terms.progress.tell("opening the model")
+    trainable, merge = _opened(backbone, terms)
+    bodies = TextBodies(trainable, as_texts(windows, slicer))
+    new = backbone.config["head"] == "new spans"
+    task = Reading(bodies, text_ends(windows), wanted, new=new, bf16=cpu_has_bf16())
+    journal = open_journal(_key(questions, backbone, terms))
+    tuned = tuned_on(
+        task,
+        replace(terms, reserve=terms.reserve + _seconds_to_read(trainable, slicer, windows, tested)),
+        journal,
+        folds=folds,
+        depths=[len(trainable.groups) if terms.how in ("full", "lora") else max(1, len(trainable.groups) - 1)],
+        rate=rate(backbone, how=terms.how),
+        spices=(),
+        insist=insist,
+    )
+    if tuned is None:
+        journal.remove()
+        if insist:
+            raise UserError(no_time(terms.budget), where=questions.name)
+        return _as_it_is(questions, backbone, no_time(terms.budget))
+    return _learned(questions, backbone, merge, tuned, [windows[i] for i in np.flatnonzero(folds == 0)], terms, journal)
+
+
+def _opened(backbone: Backbone, terms: Terms) -> tuple[Trainable, Callable[[], Any]]:
+    """What is trained, and what gives the module with its own layers; a new head is the same at every start."""
+    with torch.random.fork_rng():
+        torch.manual_seed(terms.seed)
+        trainable = open_for_training(backbone)
+    if terms.how == "lora":
+        return adapted(trainable, seed=terms.seed)
+    return trainable, lambda: trainable.module
+
+
+def _learned(
+    questions: Questions,
+    backbone: Backbone,
+    merge: Callable[[], Any],
+    tuned: Tuned,
+    judged: Sequence[Window],
+    terms: Terms,
+    journal: Journal,
+) -> Learned:
+    v = tuned.verdict
+    new = backbone.config["head"] == "new spans"
+    said = f"on {v.n} windows of held-out training questions {v.tuned_accuracy:.3f} of the spans are exactly right"
+    said += "" if new else f", {v.untuned_accuracy:.3f} before"
+    if tuned.network is None:
+        kept = _as_it_is(questions, backbone, f"training was not better beyond noise ({said})")
+        return replace(kept, told=told(tuned), journal=journal)
+    found: dict[int, Best] = {}
+    for window, spans in zip(judged, spans_of(tuned.kept), strict=True):
+        found.setdefault(window.row, Best()).take(window, spans, questions.contexts[window.text])
+    settings = settings_from({row: best.spans() for row, best in found.items()}, questions, Settings())
+    better = "" if v.tuned_is_better else "though not better beyond noise: "
+    made = keep(backbone, merge())
+    return Learned(made, settings, TUNED_AS[terms.how], f"trained, {better}{said}", told(tuned), journal)
+
+
+def _as_it_is(questions: Questions, backbone: Backbone, why: str) -> Learned:
+    """Its weights untouched; when it says that there is no answer, and how sure it is, fits the user's questions."""
+    some = questions.take(np.arange(min(len(questions), _MOST_SETTING)))
+    return Learned(backbone, fit_settings(Reader(backbone), some), "probe", why)
+
+
+def _windows(questions: Questions, slicer: Slicer) -> Any:
+    pairs = np.column_stack([np.arange(len(questions)), questions.context])
+    return cut(questions.questions, questions.contexts, pairs, slicer)
+
+
+def _folds(questions: Questions, windows: Sequence[Window], seed: int) -> np.ndarray:
+    """(n,) fold of each window: all windows of a document are in one."""
+    rows = np.array([window.row for window in windows])
+    return validation_folds(lambda k: question_folds(questions, k=k, seed=seed)[rows], len(windows))
+
+
+def _seconds_to_read(trainable: Trainable, slicer: Slicer, windows: Sequence[Window], tested: Questions) -> float:
+    """What reading the test part will take, from a sample of the training part read in float32; an upper bound."""
+    some = [windows[i] for i in np.linspace(0, len(windows) - 1, _SAMPLE).astype(int).tolist()]
+    batch = [torch.from_numpy(column) for column in slicer.batch(some)]
+    with torch.inference_mode():
+        begun = time.perf_counter()
+        trainable.module(*batch)
+        took = time.perf_counter() - begun
+    return took / len(some) * sum(1 for _ in _windows(tested, slicer))
+
+
+def _preparation(backbone: Backbone) -> TextPreparation:
+    if not isinstance(backbone.preparation, TextPreparation):
+        raise TypeError("a reader reads texts")
+    return backbone.preparation
+
+
+def _key(questions: Questions, backbone: Backbone, terms: Terms) -> str:
+    """Names the run: the same command on the same data finds what it had done before it was killed."""
+    asked = [FORM, "spans", backbone.weights_hash, asdict(_preparation(backbone)), terms.how, terms.budget.seconds]
+    told = [*asked, terms.seed, __version__, version("torch"), questions.questions, questions.context.tolist()]
+    seen = hashlib.sha256(repr([*told, questions.answers]).encode("utf-8", "surrogatepass"))
+    for text in questions.contexts:
+        seen.update(text.encode("utf-8", "surrogatepass"))
+    return seen.hexdigest()[:24]
