@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from html.parser import HTMLParser
 
 import numpy as np
 import pytest
@@ -20,9 +19,7 @@ from headstart.evaluate.intervals import wilson
 from headstart.evaluate.made import Provenance
 from headstart.evaluate.report import report
 from headstart.values import Finding, Scores
-
-EVIL = "<script>alert(1)</script>"
-VOID = {"meta", "br", "hr", "img", "link", "input"}
+from pages import EVIL, Page
 
 
 @st.composite
@@ -63,28 +60,6 @@ def provenance(**changes) -> Provenance:
         "class_weights": {"roses": 1.5},
     }
     return Provenance(**(facts | changes))
-
-
-class Page(HTMLParser):
-    """Counts tags and complains where they do not nest."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.open: list[str] = []
-        self.tags: list[str] = []
-        self.links: list[str] = []
-        self.feed(text)
-        self.close()
-
-    def handle_starttag(self, tag, attrs):
-        self.tags.append(tag)
-        self.links += [str(v) for k, v in attrs if k in ("src", "href")]
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_endtag(self, tag):
-        assert self.open
-        assert self.open.pop() == tag
 
 
 @given(problems())

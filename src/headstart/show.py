@@ -120,7 +120,7 @@ def _answer_figures(told: dict[str, Any]) -> list[str]:
             lines.append(f"{words:12} {part['n']:,}: exact match {part['exact_match']:.3f}, F1 {part['f1']:.3f}")
     if told["errors"]:
         kinds = ", ".join(f"{n:,} {kind}" for kind, n in told["errors"].items())
-        lines.append(f"{'not exact':12} {kinds}")
+        lines.append(_say("not exact", kinds, 12))
     return lines
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from headstart.evaluate.made import Provenance
 from headstart.evaluate.markdown import data, front, plain, quoted, whole
 from headstart.evaluate.pieces import percent
-from headstart.evaluate.report_spans import MEANING, never_answering, over, verdict
+from headstart.evaluate.report_spans import MEANING, never_answering, verdict
 from headstart.evaluate.spans import SpanScores
 from headstart.values import Interval
 
@@ -67,9 +67,9 @@ def _results(scores: SpanScores, baseline: SpanScores) -> str:
         "## Results",
         "",
         f"Measured on {scores.n:,} questions about {scores.documents:,} documents that took no part in training or in "
-        f"any choice, by the rules of SQuAD; 95 % intervals over {over(scores)}. {verdict(scores, baseline)}",
+        f"any choice, by the rules of SQuAD. {verdict(scores, baseline)}",
         "",
-        "| answers | exact match | F1 |",
+        "| answers | exact match (95 % interval) | F1 (95 % interval) |",
         "|---|---|---|",
         *rows,
     ]
@@ -89,7 +89,7 @@ def _row(name: str, scores: SpanScores) -> str:
 
 def _use(scores: SpanScores) -> str:
     nothing = (
-        "It says so where the text does not answer, as far as the table above shows."
+        "Where the text does not answer it says so; how often it is right in that, the table above shows."
         if scores.unanswerable
         else "Each question that it was measured on has an answer in its text: to others it may answer all the same."
     )

@@ -104,7 +104,7 @@ def _tuning(p: Provenance, told: dict[str, Any]) -> Iterator[str]:
     yield table(("Way", text(p.right), "Log loss"), compared, label="Before tuning and after", numbers=(2,))
     yield (
         f'<p class="small">On {v["n"]:,} held-out training examples, pairwise: the log loss fell by '
-        f"{v['gain_errors']:.1f} standard errors, the {text(p.right.lower())} rose by {v['right_errors']:.1f}. "
+        f"{v['gain_errors']:.1f} standard errors, “{text(p.right)}” rose by {v['right_errors']:.1f}. "
         "Above 1 counts as beyond noise.</p>"
     )
 

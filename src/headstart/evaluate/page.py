@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
+from typing import TypeVar
 
 from headstart.evaluate.made import Provenance, made
 from headstart.evaluate.pieces import calm, percent, section, table, text
 from headstart.evaluate.style import CSS
 from headstart.values import Interval
 
+FIRST_MISTAKES = 20
 FIRST_FINDINGS = 50
+
+Wrong = TypeVar("Wrong")
 
 
 def page(provenance: Provenance, parts: Iterable[str]) -> str:
@@ -85,6 +89,17 @@ def tiles(figures: Iterable[tuple[str, str, str]]) -> str:
 """
 
 
+def mistakes(found: Sequence[Wrong], listed: Callable[[Sequence[Wrong]], str], *, note: str) -> str:
+    """The section of mistakes, most confident first; those behind the first are folded away. listed: gives HTML."""
+    if not found:
+        return section("Most confident mistakes", "", calm("There are none on this test part."))
+    first, rest = found[:FIRST_MISTAKES], found[FIRST_MISTAKES:]
+    body = listed(first)
+    if rest:
+        body += f"<details><summary>Show {len(rest)} more</summary>{listed(rest)}</details>"
+    return section("Most confident mistakes", note, body)
+
+
 def _found(provenance: Provenance) -> str:
     findings = provenance.findings
     if not findings:
@@ -95,7 +110,8 @@ def _found(provenance: Provenance) -> str:
         for kind, n in sorted(counts.items(), key=lambda c: (-c[1], c[0]))
     )
     rows = (
-        f'<td class="nowrap">{text(f.kind)}</td><td class="where">{text(f.where)}</td><td>{text(f.reason)}</td>'
+        f'<td class="nowrap">{text(f.kind)}</td><td class="where">{text(f.where)}</td>'
+        f'<td class="why">{text(f.reason)}</td>'
         f"<td>{'left out' if f.rejected else 'kept'}</td>"
         for f in findings[:FIRST_FINDINGS]
     )

@@ -7,13 +7,12 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from headstart.evaluate.made import Provenance
-from headstart.evaluate.page import hero, page, strip, tiles
+from headstart.evaluate.page import hero, mistakes, page, strip, tiles
 from headstart.evaluate.pieces import bar, calm, percent, section, table, text
 from headstart.values import ClassScore, Mistake, Scores
 
 MATRIX_CLASSES = 25  # above this a confusion matrix is too wide to read
 PAIRS = 25
-FIRST_MISTAKES = 20
 
 
 def report(scores: Scores, provenance: Provenance) -> str:
@@ -120,21 +119,15 @@ def _pairs(scores: Scores) -> str:
 
 def _mistakes(scores: Scores) -> str:
     total = scores.n - int(np.diag(scores.confusion).sum())
-    if not scores.mistakes:
-        return section("Most confident mistakes", "", calm("There are none on this test part."))
-    first, rest = scores.mistakes[:FIRST_MISTAKES], scores.mistakes[FIRST_MISTAKES:]
-    body = _mistake_table(first)
-    if rest:
-        body += f"<details><summary>Show {len(rest)} more</summary>{_mistake_table(rest)}</details>"
     wrong = "1 example was" if total == 1 else f"{total:,} examples were"
     note = f"{wrong} answered wrongly. The most confident ones are worth a look: some may carry a wrong label."
-    return section("Most confident mistakes", note, body)
+    return mistakes(scores.mistakes, _mistake_table, note=note)
 
 
-def _mistake_table(mistakes: Sequence[Mistake]) -> str:
+def _mistake_table(some: Sequence[Mistake]) -> str:
     rows = (
         f'<td class="where">{text(m.where)}</td><td>{text(m.true)}</td><td>{text(m.predicted)}</td>'
         f"<td>{bar(m.probability)}</td>"
-        for m in mistakes
+        for m in some
     )
     return table(("Example", "Label", "Model's answer", "Its probability"), rows, label="Mistakes")

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from headstart.evaluate.made import Provenance
-from headstart.evaluate.page import hero, page, strip, tiles
+from headstart.evaluate.page import hero, mistakes, page, strip, tiles
 from headstart.evaluate.pieces import bar, calm, percent, section, table, text
 from headstart.evaluate.spans import Part, SpanScores, WrongAnswer
 from headstart.values import Interval
 
-FIRST_MISTAKES = 20
 _LONGEST = 300  # characters of a question or an answer that are shown
 MEANING = {
     "boundary": "It overlaps a true answer, but begins or ends elsewhere; often still of use.",
@@ -65,12 +64,13 @@ def _parts(scores: SpanScores, baseline: SpanScores) -> Iterator[str]:
     if scores.answerable and scores.unanswerable:
         yield _with_and_without(scores.answerable, scores.unanswerable)
     yield _errors(scores)
-    yield _mistakes(scores)
+    note = "Worth a look: some may be right in other words, and some true answers may be wrong."
+    yield mistakes(scores.mistakes, _list, note=note)
 
 
 def _headline(scores: SpanScores, baseline: SpanScores) -> str:
     name, exact_match, f1 = to_beat(scores, baseline)
-    than = "no answer" if "no answer" in name else "most similar sentence"
+    than = "always “no answer”" if "no answer" in name else "most similar sentence"
 
     def figure(title: str, share: float, interval: Interval, beat: float, meaning: str) -> tuple[str, float, str, str]:
         ends = f"<strong>{percent(interval.low)}</strong> to <strong>{percent(interval.high)}</strong>"
@@ -84,9 +84,9 @@ def _headline(scores: SpanScores, baseline: SpanScores) -> str:
                 scores.exact_match,
                 scores.exact_match_interval,
                 exact_match,
-                f"Of {scores.n:,} questions the model did not see, answered like a true answer, word by word.",
+                f"Answers that read like a true one, on {scores.n:,} questions that the model did not see.",
             ),
-            figure("F1", scores.f1, scores.f1_interval, f1, "Words in common with a true answer."),
+            figure("F1", scores.f1, scores.f1_interval, f1, "Words that the answer and a true one have in common."),
         ],
         verdict(scores, baseline),
     )
@@ -120,36 +120,26 @@ def _errors(scores: SpanScores) -> str:
     if not scores.errors:
         return section("Kinds of mistakes", "", calm("Every answer matches exactly."))
     rows = (
-        f'<th scope="row" class="nowrap">{text(kind.capitalize())}</th><td>{text(MEANING[kind])}</td>'
-        f'<td class="n">{n:,}</td><td>{bar(n / scores.n)}</td>'
+        f'<th scope="row" class="kind">{text(kind.capitalize())}<p class="small">{text(MEANING[kind])}</p></th>'
+        f'<td class="n">{n:,}</td><td class="nowrap">{bar(n / scores.n)}</td>'
         for kind, n in scores.errors.items()
     )
     return section(
         "Kinds of mistakes",
-        "Answers that do not match a true one exactly; capitals, punctuation and articles do not count.",
-        table(("Kind", "The answer", "Number", "Of all questions"), rows, label="Kinds of mistakes", numbers=(2,)),
+        "Answers that do not match a true one exactly (capitals, punctuation and articles do not count), with their "
+        "share of all questions.",
+        table(("Kind", "Number", "Share"), rows, label="Kinds of mistakes", numbers=(1,)),
     )
 
 
-def _mistakes(scores: SpanScores) -> str:
-    if not scores.mistakes:
-        return section("Most confident mistakes", "", calm("There are none on this test part."))
-    first, rest = scores.mistakes[:FIRST_MISTAKES], scores.mistakes[FIRST_MISTAKES:]
-    body = _list(first)
-    if rest:
-        body += f"<details><summary>Show {len(rest)} more</summary>{_list(rest)}</details>"
-    note = "Worth a look: some may be right in other words, and some true answers may be wrong."
-    return section("Most confident mistakes", note, body)
-
-
-def _list(mistakes: Sequence[WrongAnswer]) -> str:
+def _list(some: Sequence[WrongAnswer]) -> str:
     items = (
         f'<li><p class="asked">{_shown(m.question)}</p><dl>'
         f"<dt>Answered</dt><dd>{_shown(m.answered) or '<i>no answer</i>'}</dd>"
         f"<dt>True</dt><dd>{_shown(m.true) or '<i>no answer in the text</i>'}</dd></dl>"
         f'<p class="small">{text(m.kind.capitalize())} · confidence {percent(m.confidence)} · '
         f'<span class="place">{text(m.where)}</span></p></li>'
-        for m in mistakes
+        for m in some
     )
     return f'<ol class="wrong">{"".join(items)}</ol>'
 

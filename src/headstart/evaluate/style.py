@@ -44,6 +44,7 @@ background:var(--line)}
 .note{max-width:68ch;margin-bottom:14px}
 .calm{padding-top:4px}
 .scroll{overflow-x:auto;margin:10px -24px 0;padding:0 24px}
+.scroll+.small{margin-top:12px}
 .scroll:focus-visible,summary:focus-visible{outline:2px solid var(--accent);outline-offset:2px}
 table{border-collapse:collapse;width:100%;font-size:.9rem;font-variant-numeric:tabular-nums}
 th,td{padding:8px 16px 8px 0;text-align:left;border-bottom:1px solid var(--line);vertical-align:middle;
@@ -51,6 +52,9 @@ unicode-bidi:isolate}
 tbody tr:last-child>*{border-bottom:0}
 thead th{font-size:.8125rem;color:var(--soft);font-weight:600;white-space:nowrap}
 tbody th{font-weight:500;max-width:22em;overflow-wrap:anywhere}
+tbody th.kind{max-width:none;min-width:10em}
+th .small{font-weight:400}
+.why{min-width:14em}
 td.n,th.n{text-align:right;padding-right:28px;white-space:nowrap}
 .nowrap{white-space:nowrap}
 .where{font-family:ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;font-size:.8125rem;overflow-wrap:anywhere;
@@ -88,7 +92,8 @@ details{margin-top:14px}
 summary{cursor:pointer;color:var(--accent);font-size:.9rem}
 footer{margin-top:28px}
 @media (max-width:600px){main{padding:28px 14px 40px}section{padding:18px}
-.scroll{margin:10px -18px 0;padding:0 18px}.key{display:none}}
+.scroll{margin:10px -18px 0;padding:0 18px}.key{display:none}
+.bar{width:44px}td.n,th.n{padding-right:16px}}
 @media print{:root{--bg:#fff;--card:#fff;--ink:#111;--soft:#444;--line:#ccc;--accent:#2157c9;--track:#e6eaf1;
 --hit:37 99 235;--miss:217 105 20;--tick:#444}
 *{print-color-adjust:exact;-webkit-print-color-adjust:exact}body{font-size:11pt}main{max-width:none;padding:0}
