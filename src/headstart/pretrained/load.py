@@ -126,6 +126,8 @@ def _unsaved(found: Found) -> Found:
 
 
 def _open(found: Found, *, with_head: bool = False) -> tuple[Backbone, Classifier | None]:
+    if "reader" in found.config:  # as what it is apart from that: an encoder
+        found = _unsaved(found)
     if found.form == "headstart":
         return _saved(found)
     another = with_head and found.form == "transformers"  # there a classifier is a module of its own
