@@ -319,3 +319,9 @@ def test_a_saved_reader_is_a_model_for_the_next_fit(fitted, tmp_path, questions)
     texts, labels = zip(*questions, strict=True)
     model = hs.fit(texts, labels, model=str(out), how="probe")
     assert set(model.classes) == set(labels)
+
+
+def test_the_fit_of_classes_says_where_questions_go(tmp_path):
+    (tmp_path / "data.json").write_text(json.dumps(squad(documents=2, each=2)))
+    with pytest.raises(DataError, match=r"these are questions about texts[\s\S]*fit_reader"):
+        hs.fit(tmp_path / "data.json", out=tmp_path / "out")

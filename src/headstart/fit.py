@@ -17,8 +17,9 @@ from headstart.adapt.basis import Basis
 from headstart.adapt.outcome import Outcome, TrainingPart, declined
 from headstart.choose import Budget, plan, seconds_of
 from headstart.choose import as_json as ranking_as_json
-from headstart.data import Columns, check, known_images, read, read_with_test, sample, split
+from headstart.data import Columns, check, has_questions, known_images, read, read_with_test, sample, split
 from headstart.encode import encode, image_hashes
+from headstart.errors import DataError
 from headstart.evaluate import as_json, evaluate
 from headstart.evaluate.made import Provenance
 from headstart.fitting import Clock, folder_for, tracked, versions
@@ -134,6 +135,8 @@ def fit(  # noqa: PLR0913 - the one public door: every option of the command lin
 
 
 def _read(data: Any, labels: Any, kind: Kind | None, test: float | str | Path, columns: Columns | None) -> Dataset:
+    if labels is None and kind is None and columns is None and has_questions(data):
+        raise DataError("these are questions about texts, not examples of classes", where="data", fix="hs.fit_reader")
     if isinstance(test, str | Path):
         return read_with_test(data, test, kind=kind, columns=columns)
     return read(data, labels=labels, kind=kind, columns=columns)
