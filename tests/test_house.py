@@ -27,7 +27,8 @@ MAY_IMPORT = {
     "evaluate": GROUND | {"evaluate"},
     "encode": GROUND | {"encode", "data.images", "data.texts", "data.views", "data.windows"},
     "adapt": GROUND
-    | {"adapt", "data.images", "data.split", "data.views", "data.windows", "encode", "evaluate.calibrate"},
+    | {"adapt", "data.images", "data.split", "data.views", "data.windows"}
+    | {"encode", "evaluate.calibrate", "evaluate.metrics"},
     "choose": GROUND | {"choose", "pretrained.catalog", "encode", "adapt", "evaluate"},
 }
 

@@ -14,6 +14,7 @@ from headstart.adapt.bodies import Bodies, Body
 from headstart.adapt.network import Classified
 from headstart.adapt.tune import Loss
 from headstart.adapt.verdict import Judged, judged
+from headstart.evaluate.metrics import softmax
 from headstart.values import Head
 
 
@@ -33,6 +34,10 @@ class Classifying:
 
     def start(self, learn: np.ndarray) -> Head:
         return self.probe(learn)
+
+    def doubt(self, start: Head, rows: np.ndarray) -> np.ndarray:
+        """How little probability the probe gives to its own answer."""
+        return np.asarray(-softmax(self.logits(start, rows)).max(axis=1))
 
     def network(self, body: Body, start: Head) -> tuple[Classified, list[nn.Parameter]]:
         network = Classified(body.module, start, self.basis)

@@ -21,7 +21,9 @@ from headstart.encode.tokens import shortened, truncating
 from headstart.values import ImagePreparation, TextPreparation
 
 _POOL = 64  # batches that are sorted by length together
-_TOKENS = 8192  # padded tokens that go through the model at once; a longer batch goes in parts
+# What goes through the model at once; a longer batch goes in parts. In texts x tokens x (tokens + 512), because memory
+# grows with tokens and, in attention, with their square.
+_MOST, _LINEAR = 2_500_000, 512
 _TOKENISED = 16_384  # texts at a time
 _DECODERS = 2
 
@@ -83,7 +85,7 @@ class Texts:
         batch = batch[np.argsort(self.lengths[batch], kind="stable")]
         while len(batch):
             longest = int(self.lengths[batch[-1]])
-            size = max(1, _TOKENS // max(1, longest))
+            size = max(1, _MOST // max(1, longest * (longest + _LINEAR)))
             here, batch = batch[-size:], batch[:-size]
             mask = np.arange(longest) < self.lengths[here][:, None]
             ids, types = self._padded(self.ids, here, mask, self.pad_id), self.types

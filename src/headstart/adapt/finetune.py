@@ -67,6 +67,7 @@ def finetune(
     scheme = _scheme(runs, start, learn, depths, again, Recipe(depths[0], rate, 1, batch))
     if scheme is None:
         return None
+    learn = _worth_most(runs, start, learn, scheme.main * batch)
     search = _Search(runs, start, learn, judge, (1 + again) * scheme.main * scheme.seconds)
     best = None
     if scheme.searched:
@@ -180,6 +181,15 @@ def _scheme(
     if told is None:
         return None
     return _Scheme(Recipe(**told["start"]), tuple(told["searched"]), told["main"], told["seconds"])
+
+
+def _worth_most(runs: Runs, start: Any, learn: np.ndarray, examples: int) -> np.ndarray:
+    """Where there is no time to see each example once: those that the start is least sure of.
+
+    Source: Coleman et al., Selection via Proxy, ICLR 2020 (least confidence of a cheaper model, which is the probe).
+    """
+    doubt = runs.task.doubt(start, learn) if examples < len(learn) else None
+    return learn if doubt is None else np.sort(learn[np.argsort(-doubt, kind="stable")[:examples]])
 
 
 def _for_a_glance(recipe: Recipe) -> Recipe:

@@ -42,6 +42,9 @@ class Reading:
     def start(self, learn: np.ndarray) -> None:
         return None
 
+    def doubt(self, start: None, rows: np.ndarray) -> None:
+        return None
+
     def network(self, body: Body, start: None) -> tuple[nn.Module, list[nn.Parameter]]:
         return body.module, list(body.head)
 

@@ -30,6 +30,10 @@ class Task(Protocol):
         """What a run that learns from these rows starts from, made without looking at any other."""
         ...
 
+    def doubt(self, start: Any, rows: np.ndarray) -> np.ndarray | None:
+        """(n,) how unsure the start is of each of these rows, whatever is right; None: it cannot tell."""
+        ...
+
     def network(self, body: Body, start: Any) -> tuple[nn.Module, list[nn.Parameter]]:
         """The body with a head on it, and the head's parameters, which are trained too."""
         ...

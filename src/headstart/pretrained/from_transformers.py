@@ -84,6 +84,9 @@ class Spans(nn.Module):
         return torch.stack([out.start_logits, out.end_logits], dim=-1)
 
 
+_ATTENTION_DROPOUT = ("attention_probs_dropout_prob", "attention_dropout")  # as configs call it
+
+
 def describe(folder: Path, *, target: Path, head: str) -> dict[str, Any]:
     """How the model in a hub-style folder is built and fed.
 
@@ -153,6 +156,10 @@ def module(folder: Path, config: dict[str, Any]) -> nn.Module:
     told = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     if head == "new spans":
         told.num_labels = 2  # first token, last token
+    if head in ("spans", "new spans"):
+        for name in _ATTENTION_DROPOUT:  # with it, training holds all weights of attention: gigabytes for long windows
+            if hasattr(told, name):
+                setattr(told, name, 0.0)
     with _quiet():
         model, found = source.from_pretrained(
             folder,

@@ -73,7 +73,8 @@ def _reads(backbone: Backbone) -> bool:
 
 def _as_reader(backbone: Backbone, model: Any) -> Backbone:
     """Described as what it is once it was trained: a reader, whatever it was made of."""
-    told = {**model.config.to_dict(), "architectures": [type(model).__name__]}
+    dropout = {name: share for name, share in backbone.config["transformers"].items() if "dropout" in name}
+    told = {**model.config.to_dict(), **dropout, "architectures": [type(model).__name__]}
     config = {**backbone.config, "head": "spans", "transformers": told}
     return replace(backbone, architecture=type(model).__name__, config=config)
 
