@@ -75,7 +75,7 @@ def scored(found: dict[int, Best]) -> SpanScores:
     return score(said, tested.answers)
 
 
-def ours() -> tuple[float, SpanScores]:
+def ours() -> tuple[float, SpanScores | None]:
     mine, wanted = examples(windows(train), train.answers, seed=options.seed)
     others = list(windows(tested))
     with torch.random.fork_rng():
@@ -93,6 +93,8 @@ def ours() -> tuple[float, SpanScores]:
     ends = [time.perf_counter() for _ in tuning]
     tuning.take_average()
     speed = (len(ends) - WARM_UP) * BATCH / (ends[-1] - ends[WARM_UP - 1])
+    if options.epochs < 1:
+        return speed * len(train) / len(mine), None
     kept = outputs_of(
         network, body.plain.take(judge), keep=lambda outputs, rows: task.kept(outputs, judge[rows]), bf16=half
     )
@@ -102,7 +104,7 @@ def ours() -> tuple[float, SpanScores]:
     return speed * len(train) / len(mine), scored(found)
 
 
-def theirs() -> tuple[float, SpanScores]:
+def theirs() -> tuple[float, SpanScores | None]:
     declare_missing()  # or a CPU build of torch beside another torchvision has no Trainer
     from transformers import AutoModelForQuestionAnswering, Trainer, TrainerCallback, TrainingArguments
 
@@ -143,6 +145,8 @@ def theirs() -> tuple[float, SpanScores]:
         )
         Trainer(model, arguments, train_dataset=examples_of_theirs, callbacks=[Watch()]).train()
     speed = (len(ends) - WARM_UP) * BATCH / (ends[-1] - ends[WARM_UP - 1])
+    if options.theirs < 1:
+        return speed * len(train) / len(examples_of_theirs), None
     found: dict[int, Best] = {}
     model.eval()
     for window in windows(tested):
@@ -167,7 +171,9 @@ speeds = {}
 for name, run, epochs in (("ours", ours, options.epochs), ("theirs", theirs, options.theirs)):
     if options.only in (None, name) and epochs > 0:
         speeds[name], scores = run()
-        print(line(f"{name}, {epochs:g} epochs", scores), f" {speeds[name]:.1f} questions/s", flush=True)
+        print(f"{name}, {epochs:g} epochs: {speeds[name]:.1f} questions/s", flush=True)
+        if scores is not None:
+            print(line("", scores), flush=True)
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
         print(f"{'':34} most memory so far {peak:.2f} GB")
 if len(speeds) == 2:

@@ -6,6 +6,7 @@ that it would have had.
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -26,6 +27,7 @@ _POOL = 64  # batches that are sorted by length together
 _MOST, _LINEAR = 2_500_000, 512
 _TOKENISED = 16_384  # texts at a time
 _DECODERS = 2
+_SHORT, _STEP = 64, 32  # tokens up to which a text's length is free, and what longer ones are multiples of
 
 Inputs = tuple[torch.Tensor, ...]
 Part = tuple[np.ndarray, Inputs]  # example numbers, and what goes into the model for them
@@ -84,8 +86,9 @@ class Texts:
     def parts(self, batch: np.ndarray, *, epoch: int) -> Iterator[Part]:
         batch = batch[np.argsort(self.lengths[batch], kind="stable")]
         while len(batch):
-            longest = int(self.lengths[batch[-1]])
-            size = max(1, _MOST // max(1, longest * (longest + _LINEAR)))
+            longest = padded_length(int(self.lengths[batch[-1]]))
+            most = max(1, _MOST // (longest * (longest + _LINEAR)))
+            size = math.ceil(len(batch) / math.ceil(len(batch) / most))  # parts of about the same size
             here, batch = batch[-size:], batch[:-size]
             mask = np.arange(longest) < self.lengths[here][:, None]
             ids, types = self._padded(self.ids, here, mask, self.pad_id), self.types
@@ -96,6 +99,13 @@ class Texts:
         made = np.full(mask.shape, filling, dtype=np.int64)
         made[mask] = np.concatenate([column[self.starts[row] : self.starts[row + 1]] for row in rows.tolist()])
         return torch.from_numpy(made)
+
+
+def padded_length(tokens: int) -> int:
+    """Long texts are padded to one of a few lengths: for each new shape oneDNN makes, and keeps, programs of its own,
+    which takes time and gigabytes where lengths are free."""
+    step = 1 if tokens <= _SHORT else _STEP
+    return max(1, math.ceil(tokens / step) * step)
 
 
 def tokenised(texts: Sequence[str], preparation: TextPreparation) -> Texts:
