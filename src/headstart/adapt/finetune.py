@@ -17,6 +17,7 @@ from torch import nn
 from headstart.adapt.pace import full_run, learns_from_all, main_steps, pace
 from headstart.adapt.run import Runs
 from headstart.adapt.search import Spice, Trial, climb, spiced
+from headstart.adapt.task import Task
 from headstart.adapt.tune import Recipe
 from headstart.adapt.verdict import Judged, Verdict, verdict
 
@@ -67,7 +68,7 @@ def finetune(
     scheme = _scheme(runs, start, learn, depths, again, Recipe(depths[0], rate, 1, batch))
     if scheme is None:
         return None
-    learn = _worth_most(runs, start, learn, scheme.main * batch)
+    learn = worth_most(runs.task, start, learn, scheme.main * batch)
     search = _Search(runs, start, learn, judge, (1 + again) * scheme.main * scheme.seconds)
     best = None
     if scheme.searched:
@@ -183,12 +184,12 @@ def _scheme(
     return _Scheme(Recipe(**told["start"]), tuple(told["searched"]), told["main"], told["seconds"])
 
 
-def _worth_most(runs: Runs, start: Any, learn: np.ndarray, examples: int) -> np.ndarray:
+def worth_most(task: Task, start: Any, learn: np.ndarray, examples: int) -> np.ndarray:
     """Where there is no time to see each example once: those that the start is least sure of.
 
     Source: Coleman et al., Selection via Proxy, ICLR 2020 (least confidence of a cheaper model, which is the probe).
     """
-    doubt = runs.task.doubt(start, learn) if examples < len(learn) else None
+    doubt = task.doubt(start, learn) if examples < len(learn) else None
     return learn if doubt is None else np.sort(learn[np.argsort(-doubt, kind="stable")[:examples]])
 
 
