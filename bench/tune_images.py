@@ -1,20 +1,27 @@
 """Claim: training the last stage on stored activations takes a third of the time of a plain loop, at the same losses.
 
-    python bench/tune_images.py FOLDER [MODEL ...] [--epochs 3]      (default: efficientnet_lite0)
+    python bench/tune_images.py FOLDER [MODEL ...] [--epochs 3] [--random]      (default: efficientnet_lite0)
 
 The plain loop is what guides show: each step opens the photos, makes the views and runs the whole model, the frozen
 layers without gradient. Both have the same four views of each photo, batches, optimiser and schedule. Seconds an epoch,
 and what storing the activations cost before; the last column is what is left if the plain loop had its pixels ready.
+
+With --random, MODEL is an architecture of timm's (resnet50) that gets random weights: it takes the time that a trained
+one takes, and its losses can be compared, but accuracy would mean nothing.
 """
 
 import argparse
+import json
 import os
+import tempfile
 import time
+from pathlib import Path
 
 os.environ.setdefault("GOMP_SPINCOUNT", "30000")
 
 import numpy as np
 import torch
+from safetensors.torch import save_file
 
 from headstart.adapt import fit_basis, fit_head
 from headstart.adapt.bodies import VIEWS, ImageBodies
@@ -25,6 +32,7 @@ from headstart.data import check, read
 from headstart.data.views import Views
 from headstart.encode import encode
 from headstart.pretrained import load
+from headstart.pretrained.from_timm import timm
 from headstart.pretrained.training import open_for_training
 
 BATCH = 32
@@ -33,9 +41,22 @@ parser = argparse.ArgumentParser()
 parser.add_argument("folder")
 parser.add_argument("models", nargs="*", default=["efficientnet_lite0"])
 parser.add_argument("--epochs", type=int, default=3)
+parser.add_argument("--random", action="store_true", help="random weights in timm's architectures of these names")
 options = parser.parse_args()
 dataset = check(read(options.folder))
 y = torch.from_numpy(dataset.y)
+
+
+def untrained(architecture: str, home: Path) -> Path:
+    """A folder with timm's architecture as it is before any training."""
+    torch.manual_seed(0)
+    model = timm.create_model(architecture, pretrained=False)
+    folder = home / architecture
+    folder.mkdir()
+    save_file(model.state_dict(), folder / "model.safetensors")
+    config = {"architecture": architecture, "pretrained_cfg": model.pretrained_cfg}
+    (folder / "config.json").write_text(json.dumps(config, default=str))
+    return folder
 
 
 def bench(name: str) -> None:
@@ -94,13 +115,15 @@ def bench(name: str) -> None:
     plain = (time.perf_counter() - start) / options.epochs
     apart = float(np.abs(np.array(ours) - np.array(losses)).max())
     ready = plain - opening / options.epochs
+    told = f"{backbone.architecture} with random weights" if options.random else name
     print(
-        f"{name}: plain loop {plain:.2f} s an epoch, stored activations {seconds:.2f} s = {plain / seconds:.1f} times "
+        f"{told}: plain loop {plain:.2f} s an epoch, stored activations {seconds:.2f} s = {plain / seconds:.1f} times "
         f"(storing {VIEWS} views once: {stored:.1f} s; losses apart by at most {apart:.4f}; pixels ready: "
         f"{ready / seconds:.1f} times)",
         flush=True,
     )
 
 
-for model in options.models:
-    bench(model)
+with tempfile.TemporaryDirectory() as temporary:
+    for model in options.models:
+        bench(str(untrained(model, Path(temporary))) if options.random else model)

@@ -68,6 +68,17 @@ def questions() -> list[tuple[str, str]]:
 
 
 @pytest.fixture
+def few_texts(questions, tmp_path) -> tuple[Path, Path]:
+    """A table of the 24 questions and a small random BERT."""
+    from small_models import small_text_model
+
+    small_text_model("bert", tmp_path / "bert")
+    table = tmp_path / "questions.csv"
+    table.write_text("text,label\n" + "".join(f'"{text}",{label}\n' for text, label in questions))
+    return table, tmp_path / "bert"
+
+
+@pytest.fixture
 def command(tmp_path):
     """Run the installed command in a process of its own; gives (exit code, stdout, stderr)."""
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -13,13 +11,13 @@ import torch
 from safetensors.torch import load_file
 from torch import nn
 
+from fits import cache_with_the_plan_of, finished, fitting, killed
 from headstart.adapt.lora import adapted
 from headstart.errors import ModelError
 from headstart.pretrained import load
 from headstart.pretrained.training import open_for_training
 from headstart.values import Trainable
 from small_models import small_image_model, small_text_model
-from test_tune import finished, tuned
 
 RANK = 8
 FAMILIES = ["bert", "albert", "vit_tiny_patch16_224", "resnet18", "swin_tiny_patch4_window7_224"]
@@ -56,15 +54,6 @@ def test_unmerged_it_starts_as_the_model_and_merged_it_equals_unmerged(family, t
     assert list(merged.state_dict()) == names
 
 
-@pytest.fixture
-def few_texts(questions, tmp_path):
-    """A small random BERT and 24 questions."""
-    small_text_model("bert", tmp_path / "bert")
-    table = tmp_path / "questions.csv"
-    table.write_text("text,label\n" + "".join(f'"{text}",{label}\n' for text, label in questions))
-    return table, tmp_path / "bert"
-
-
 def low_rank_only(before, after, adapted_layers: tuple[str, ...]) -> None:
     """Matrices of these layers moved, each by a matrix of the adapters' rank; all else has its bytes."""
     for name, was in before.items():
@@ -75,15 +64,12 @@ def low_rank_only(before, after, adapted_layers: tuple[str, ...]) -> None:
             assert torch.equal(after[name], was), name
 
 
-def test_killed_and_run_again_ends_in_the_same_plain_model(few_texts, tmp_path, own_cache, fit_json):
+def test_killed_and_run_again_ends_in_the_same_plain_model(few_texts, tmp_path, own_cache, monkeypatch, fit_json):
     data, model = few_texts
-    process = tuned(data, model, tmp_path / "killed", "--budget", "10m", how="lora")
-    while process.poll() is None and not list(own_cache.glob("runs/*/trial-*@*")):
-        time.sleep(0.001)
-    assert process.poll() is None, "it was faster than the kill"
-    process.send_signal(signal.SIGKILL)
-    process.communicate()
-    again = finished(tuned(data, model, tmp_path / "killed", "--budget", "10m", how="lora"))
+    killed(fitting(data, model, tmp_path / "killed", "--budget", "10m", how="lora"), own_cache, "trial-*@*")
+    another_cache = cache_with_the_plan_of(own_cache, tmp_path / "another_cache")
+    again = finished(fitting(data, model, tmp_path / "killed", "--budget", "10m", how="lora"))
+    monkeypatch.setenv("HEADSTART_CACHE", another_cache)
     calm = fit_json(data, "--model", model, "--how", "lora", "--budget", "10m", "--out", tmp_path / "calm")
     assert again["how"] == calm["how"] == "lora"
     assert again["tuning"] == calm["tuning"]

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import shutil
 import signal
-import subprocess
-import sys
 import time
 
 import numpy as np
@@ -16,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.torch import load_file
 
+from fits import cache_with_the_plan_of, finished, fitting, killed
 from headstart.adapt import fit_basis, fit_head
 from headstart.adapt.bodies import ImageBodies
 from headstart.adapt.cut import cut
@@ -26,9 +24,10 @@ from headstart.adapt.tune import Recipe, Tuning, outputs_of, rates, schedule
 from headstart.adapt.verdict import Judged, verdict
 from headstart.data import check, read
 from headstart.encode import encode
+from headstart.encode.store import tables
 from headstart.pretrained import load
 from headstart.pretrained.training import open_for_training
-from small_models import small_image_model, small_text_model
+from small_models import small_image_model
 from test_onnx import SIDECAR, export
 
 FAMILIES = ["resnet18", "vgg11", "densenet121", "inception_v3", "mobilenetv3_small_050", "convnext_tiny"]
@@ -60,10 +59,30 @@ def test_trunk_and_suffix_are_the_model(architecture, tmp_path):
         assert all(mine[name] is opened.module.get_parameter(name) for name in trained)
 
 
+@pytest.mark.parametrize("architecture", FAMILIES)
+def test_with_channels_last_it_gives_the_same(architecture, tmp_path):
+    """As on a GPU: the whole model, and the two parts that it is cut into so."""
+    small_image_model(architecture, tmp_path / "model")
+    backbone = load(str(tmp_path / "model"), kind="image")
+    opened = open_for_training(backbone)
+    images = torch.randn(3, 3, *backbone.preparation.size)
+    with torch.inference_mode():
+        expected = opened.module(images)
+    opened.module.to(memory_format=torch.channels_last)
+    images = images.contiguous(memory_format=torch.channels_last)
+    parts = cut(opened.module, images[:2], set(opened.groups[-1]))
+    scale = expected.abs().max()
+    with torch.inference_mode():
+        activation = parts.trunk(images)
+        assert parts.channels_last == (activation.ndim == 4 and not activation.is_contiguous())
+        for made in (opened.module(images), parts.suffix(activation)):
+            torch.testing.assert_close(made / scale, expected / scale, rtol=0, atol=1e-5)
+
+
 @pytest.fixture
-def pictures(photos, tmp_path):
-    """A small random ResNet, its features of 40 photos, and the probe on them."""
-    small_image_model("resnet18", tmp_path / "model")
+def pictures(photos, tmp_path, request):
+    """A small random ResNet or what the test names, its features of 40 photos, and the probe on them."""
+    small_image_model(getattr(request, "param", "resnet18"), tmp_path / "model")
     backbone = load(str(tmp_path / "model"), kind="image")
     dataset = check(read(photos))
     features = encode(dataset.inputs, dataset.digests, backbone)
@@ -104,12 +123,17 @@ def plain_losses(module, head, basis, groups, bodies, y, recipe):
     return losses
 
 
-def test_a_stored_trunk_trains_as_the_whole_model_does(pictures):
-    """50 steps in float32: the losses agree with a plain loop within 0.0001."""
+@pytest.mark.parametrize(
+    ("pictures", "rate", "channels_last"),
+    [("resnet18", 1e-4, False), ("resnet18", 1e-4, True), ("vit_tiny_patch16_224", 1e-3, False)],
+    indirect=["pictures"],
+)
+def test_a_stored_trunk_trains_as_the_whole_model_does(pictures, rate, channels_last):
+    """50 steps in float32: the losses agree with a plain loop within 0.0001, also laid out as for a GPU."""
     backbone, dataset, _, basis, head = pictures
-    y, recipe = torch.from_numpy(dataset.y), Recipe(depth=1, rate=1e-4, steps=50, batch=16)
+    y, recipe = torch.from_numpy(dataset.y), Recipe(depth=1, rate=rate, steps=50, batch=16)
 
-    def bodies():
+    def bodies(channels_last=False):
         return ImageBodies(
             open_for_training(backbone),
             backbone,
@@ -118,10 +142,13 @@ def test_a_stored_trunk_trains_as_the_whole_model_does(pictures):
             mirror=lambda: True,
             precision="f32",
             half=False,
+            channels_last=channels_last,
         )
 
-    body = bodies().at(1)
+    body = bodies(channels_last).at(1)
     assert body.stored
+    ((_, (activation,)),) = body.varied().parts(np.arange(2), epoch=0)
+    assert channels_last == (activation.ndim == 4 and not activation.is_contiguous())
     network = Classified(body.module, head, basis)
     groups = [*body.groups, [network.weight, network.bias]]
     tuning = Tuning(
@@ -147,38 +174,18 @@ def test_the_first_step_starts_at_the_probe(pictures):
         np.testing.assert_allclose(outputs_of(network, body.plain), head.logits(features.matrix), atol=2e-2)
 
 
-def tuned(data, model, out, *more, how="tune"):
-    """A fit in a process of its own that keeps its state after every step."""
-    script = (
-        "import sys; from headstart.adapt import run; run.SECONDS_LOST = 0; from headstart.cli import main; "
-        "sys.argv[1:1] = ['fit']; main()"
-    )
-    arguments = [sys.executable, "-c", script, data, "--model", model, "--how", how, "--out", out, "--json", *more]
-    return subprocess.Popen(list(map(str, arguments)), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+STAGES = {"resnet18": [("layer4.",), ("layer3.", "layer4.")], "vit_tiny_patch16_224": [("blocks.1.", "norm.")]}
 
 
-def finished(process) -> dict:
-    out, err = process.communicate(timeout=200)
-    assert process.returncode == 0, err
-    return json.loads(out)
-
-
-@pytest.fixture
-def few_texts(questions, tmp_path):
-    """A small random BERT and 24 questions."""
-    small_text_model("bert", tmp_path / "bert")
-    table = tmp_path / "questions.csv"
-    table.write_text("text,label\n" + "".join(f'"{text}",{label}\n' for text, label in questions))
-    return table, tmp_path / "bert"
-
-
-def test_frozen_layers_keep_their_bytes(photos, tmp_path):
-    small_image_model("resnet18", tmp_path / "model")
-    told = finished(tuned(photos, tmp_path / "model", tmp_path / "out"))
+@pytest.mark.parametrize("architecture", STAGES)
+def test_frozen_layers_keep_their_bytes(architecture, photos, tmp_path, own_cache):
+    small_image_model(architecture, tmp_path / "model")
+    told = finished(fitting(photos, tmp_path / "model", tmp_path / "out"))
     assert told["how"] == "tune"
+    assert any(" below " in table.about for table in tables())  # the trunk's activations were stored
     before, after = load_file(tmp_path / "model/model.safetensors"), load_file(tmp_path / "out/model.safetensors")
-    trained = {1: ("layer4.",), 2: ("layer3.", "layer4.")}[told["tuning"]["recipe"]["depth"]]
-    for name in before.keys() - {"fc.weight", "fc.bias"}:
+    trained = STAGES[architecture][told["tuning"]["recipe"]["depth"] - 1]
+    for name in before.keys() - {"fc.weight", "fc.bias", "head.weight", "head.bias"}:
         moves = name.startswith(trained) and "running_" not in name and "num_batches" not in name
         assert torch.equal(before[name], after[name]) != moves, name
     from headstart.pretrained.from_timm import timm
@@ -190,21 +197,13 @@ def test_frozen_layers_keep_their_bytes(photos, tmp_path):
 @pytest.mark.parametrize("moment", ["trial-*@*", "fold-2@*", "last@*"])
 def test_killed_and_run_again_ends_in_the_same_bytes(few_texts, tmp_path, own_cache, monkeypatch, moment):
     data, model = few_texts
-    process = tuned(data, model, tmp_path / "killed", "--budget", "10m")
-    while process.poll() is None and not list(own_cache.glob(f"runs/*/{moment}")):
-        time.sleep(0.001)
-    assert process.poll() is None, "it was faster than the kill"
-    process.send_signal(signal.SIGKILL)
-    process.communicate()
+    killed(fitting(data, model, tmp_path / "killed", "--budget", "10m"), own_cache, moment)
     assert not (tmp_path / "killed").exists()
-    (plan,) = own_cache.glob("runs/*/scheme.json")  # made from what a step took: another run may time it otherwise
-    other = tmp_path / "another_cache" / plan.relative_to(own_cache)
-    other.parent.mkdir(parents=True)
-    shutil.copy(plan, other)
-    again = finished(tuned(data, model, tmp_path / "killed", "--budget", "10m"))
+    another_cache = cache_with_the_plan_of(own_cache, tmp_path / "another_cache")
+    again = finished(fitting(data, model, tmp_path / "killed", "--budget", "10m"))
     assert not list(own_cache.glob("runs/*"))
-    monkeypatch.setenv("HEADSTART_CACHE", str(tmp_path / "another_cache"))
-    calm = finished(tuned(data, model, tmp_path / "calm", "--budget", "10m"))
+    monkeypatch.setenv("HEADSTART_CACHE", another_cache)
+    calm = finished(fitting(data, model, tmp_path / "calm", "--budget", "10m"))
     assert again["how"] == calm["how"] == "tune"
     assert again["tuning"] == calm["tuning"]
     for name in ("model.safetensors", "head.safetensors"):
@@ -213,7 +212,7 @@ def test_killed_and_run_again_ends_in_the_same_bytes(few_texts, tmp_path, own_ca
 
 def test_ctrl_c_keeps_the_best_so_far(few_texts, tmp_path, own_cache):
     data, model = few_texts
-    process = tuned(data, model, tmp_path / "out", "--budget", "10m")
+    process = fitting(data, model, tmp_path / "out", "--budget", "10m")
     while process.poll() is None and not list(own_cache.glob("runs/*/trial-*.weights.safetensors")):
         time.sleep(0.001)
     process.send_signal(signal.SIGINT)
@@ -234,7 +233,7 @@ def test_few_examples_keep_the_probe_and_say_why(few_texts, tmp_path, command):
 
 def test_every_layer(few_texts, tmp_path):
     data, model = few_texts
-    told = finished(tuned(data, model, tmp_path / "out", how="full"))
+    told = finished(fitting(data, model, tmp_path / "out", how="full"))
     assert told["how"] == "full"
     before, after = load_file(model / "model.safetensors"), load_file(tmp_path / "out/model.safetensors")
     words = "embeddings.word_embeddings.weight"
@@ -243,7 +242,7 @@ def test_every_layer(few_texts, tmp_path):
 
 def test_a_tuned_folder_answers_as_the_fit_did(few_texts, tmp_path, command):
     data, model = few_texts
-    told = finished(tuned(data, model, tmp_path / "out"))
+    told = finished(fitting(data, model, tmp_path / "out"))
     code, out, err = command("evaluate", tmp_path / "out", data, "--json")
     assert code == 0, err
     report = (tmp_path / "out" / "report.html").read_text()

@@ -14,6 +14,7 @@ from headstart import __version__
 from headstart.adapt import fit_head
 from headstart.adapt.bodies import Bodies, ImageBodies, TextBodies
 from headstart.adapt.classify import Classifying
+from headstart.adapt.devices import channels_last
 from headstart.adapt.feeds import tokenised
 from headstart.adapt.finetune import Tuned, validation_folds
 from headstart.adapt.head import grouped_folds
@@ -24,6 +25,7 @@ from headstart.adapt.outcome import Outcome, TrainingPart
 from headstart.adapt.resume import Journal, open_journal
 from headstart.adapt.search import label_smoothing, mixup, other_views
 from headstart.choose import Budget
+from headstart.encode.engines import device
 from headstart.matrix import take
 from headstart.pretrained.training import open_for_training
 from headstart.progress import Progress
@@ -74,6 +76,7 @@ def tune(part: TrainingPart, terms: Terms) -> Outcome:
 def _opened(part: TrainingPart, how: str) -> tuple[Trainable, Callable[[], Any]]:
     """What is trained, and what gives the module with its own layers, once it is."""
     trainable = open_for_training(part.backbone)
+    trainable.module.to(device())
     if how == "lora":
         return adapted(trainable, seed=part.seed)
     return trainable, lambda: trainable.module
@@ -155,7 +158,8 @@ def _bodies(
 
     progress.tell("running the frozen layers once")
     allowed = partial(journal.once, "mirror", mirror)
-    return ImageBodies(trainable, part.backbone, dataset.inputs, _digests(dataset), mirror=allowed)
+    last = channels_last(device())
+    return ImageBodies(trainable, part.backbone, dataset.inputs, _digests(dataset), mirror=allowed, channels_last=last)
 
 
 def _depths(how: str, groups: int, kind: str) -> list[int]:

@@ -22,7 +22,7 @@ from headstart.adapt.resume import Journal, open_journal
 from headstart.data.split import question_folds
 from headstart.data.windows import Slicer, Window, cut
 from headstart.encode.decode import Best
-from headstart.encode.engines import cpu_has_bf16
+from headstart.encode.engines import cpu_has_bf16, device
 from headstart.errors import UserError
 from headstart.pretrained.training import open_for_training
 from headstart.reader import Reader, Settings, fit_settings, settings_from
@@ -84,7 +84,7 @@ def _trained(questions: Questions, backbone: Backbone, terms: Terms, *, tested: 
     trainable, merge = _opened(backbone, terms)
     bodies = TextBodies(trainable, as_texts(windows, slicer))
     new = backbone.config["head"] == "new spans"
-    task = Reading(bodies, text_ends(windows), wanted, new=new, bf16=cpu_has_bf16())
+    task = Reading(bodies, text_ends(windows), wanted, new=new, bf16=cpu_has_bf16(), device=device())
     journal = open_journal(_key(questions, backbone, terms))
     tuned = tuned_on(
         task,
@@ -109,6 +109,7 @@ def _opened(backbone: Backbone, terms: Terms) -> tuple[Trainable, Callable[[], A
     with torch.random.fork_rng():
         torch.manual_seed(terms.seed)
         trainable = open_for_training(backbone)
+    trainable.module.to(device())
     if terms.how == "lora":
         return adapted(trainable, seed=terms.seed)
     return trainable, lambda: trainable.module
@@ -159,7 +160,7 @@ def _folds(questions: Questions, windows: Sequence[Window], seed: int) -> np.nda
 def _seconds_to_read(trainable: Trainable, slicer: Slicer, windows: Sequence[Window], tested: Questions) -> float:
     """What reading the test part will take, from a sample of the training part read in float32; an upper bound."""
     some = [windows[i] for i in np.linspace(0, len(windows) - 1, _SAMPLE).astype(int).tolist()]
-    batch = [torch.from_numpy(column) for column in slicer.batch(some)]
+    batch = [torch.from_numpy(column).to(device()) for column in slicer.batch(some)]
     with torch.inference_mode():
         begun = time.perf_counter()
         trainable.module(*batch)

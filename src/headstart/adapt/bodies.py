@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from headstart.adapt.cut import cut
+from headstart.adapt.cut import Cut, cut
 from headstart.adapt.feeds import Feed, Pixels, Stored, Texts
 from headstart.data.views import Views
 from headstart.encode import encode_views
@@ -98,10 +98,15 @@ class ImageBodies:
         mirror: Callable[[], bool],
         precision: str | None = None,
         half: bool = True,
+        channels_last: bool = False,
         advance: Callable[[int], None] = lambda _: None,
     ) -> None:
         if not isinstance(backbone.preparation, ImagePreparation):
             raise TypeError("an image model has an ImagePreparation")
+        module: Any = trainable.module
+        if channels_last:
+            module.to(memory_format=torch.channels_last)
+        self._channels_last = channels_last
         self._trainable, self._backbone, self._preparation = trainable, backbone, backbone.preparation
         self._inputs, self._digests, self._weights = inputs, digests, _Weights(trainable)
         self._mirror, self._precision, self._half, self._advance = mirror, precision, half, advance
@@ -120,7 +125,9 @@ class ImageBodies:
     def _body(self, depth: int) -> Body:
         groups = self._trainable.groups[-depth:]
         trained = self._weights.trained(groups)
-        example = torch.zeros((2, 3, *self._preparation.size))
+        example = torch.zeros((2, 3, *self._preparation.size), device=trained[0][0].device)
+        if self._channels_last:
+            example = example.contiguous(memory_format=torch.channels_last)
         whole = depth >= self.depths
         parts = None if whole else cut(self._trainable.module, example, {name for group in groups for name in group})
         room = 0 if parts is None else affordable_views(len(self._inputs), math.prod(parts.shape))
@@ -128,13 +135,13 @@ class ImageBodies:
             pixels = Pixels(self._inputs, self._digests, self._preparation, Views(1))
             return Body(self._trainable.module, trained, pixels, partial(self._pixels, pixels), stored=False)
         trunk = _as_backbone(self._backbone, parts.trunk, math.prod(parts.shape), lowest=groups[0][0])
-        varied = partial(self._stored, trunk, parts.shape, room) if room > 1 else None
-        return Body(parts.suffix, trained, self._stored(trunk, parts.shape, 1), varied, stored=True)
+        varied = partial(self._stored, trunk, parts, room) if room > 1 else None
+        return Body(parts.suffix, trained, self._stored(trunk, parts, 1), varied, stored=True)
 
     def _pixels(self, plain: Pixels) -> Feed:
         return replace(plain, views=Views(VIEWS, self._mirror()))
 
-    def _stored(self, trunk: Backbone, shape: tuple[int, ...], count: int) -> Feed:
+    def _stored(self, trunk: Backbone, parts: Cut, count: int) -> Feed:
         activations = encode_views(
             self._inputs,
             self._digests,
@@ -144,7 +151,8 @@ class ImageBodies:
             half=self._half,
             advance=self._advance,
         )
-        return Stored(activations, shape, np.arange(len(self._inputs)), count)
+        last = self._channels_last and parts.channels_last
+        return Stored(activations, parts.shape, np.arange(len(self._inputs)), count, last)
 
 
 def affordable_views(n: int, values: int) -> int:

@@ -25,6 +25,7 @@ class Cut:
     trunk: nn.Module  # inputs -> (n, ...) float32 activation
     suffix: nn.Module  # activation -> (n, width) features; its parameters are the module's own
     shape: tuple[int, ...]  # of one example's activation
+    channels_last: bool  # how the activation lies in memory; operators on it may count on that
 
 
 def cut(module: nn.Module, example: torch.Tensor, trained: Collection[str]) -> Cut | None:
@@ -32,7 +33,7 @@ def cut(module: nn.Module, example: torch.Tensor, trained: Collection[str]) -> C
 
     Args:
         module: takes images, (n, 3, h, w), in eval mode.
-        example: two images.
+        example: two images, where the module is and as it will get them.
         trained: names of the parameters that are trained.
     """
     try:
@@ -48,9 +49,15 @@ def cut(module: nn.Module, example: torch.Tensor, trained: Collection[str]) -> C
     changing = _reaches(graph, lambda node: node.op == "get_attr" and str(node.target) in trained)
     for at in reversed(list(graph.graph.nodes)):
         if at in fed and at not in changing and at.op != "placeholder" and _all_comes_through(at, features):
-            shape = tuple(int(side) for side in at.meta["val"].shape[1:])
-            return Cut(_part(graph, None, at), _part(graph, at, features), shape)
+            value = at.meta["val"]
+            shape = tuple(int(side) for side in value.shape[1:])
+            return Cut(_part(graph, None, at), _part(graph, at, features), shape, _channels_last(value))
     return None
+
+
+def _channels_last(value: torch.Tensor) -> bool:
+    last = value.ndim == 4 and value.is_contiguous(memory_format=torch.channels_last)
+    return last and not value.is_contiguous()
 
 
 def _reaches(graph: Any, starts: Callable[[fx.Node], bool]) -> set[fx.Node]:

@@ -10,12 +10,13 @@ import math
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
 import torch
 
+from headstart.adapt.devices import ready
 from headstart.data.views import Views, pixels_of
 from headstart.encode import Activations
 from headstart.encode.tokens import shortened, truncating
@@ -127,19 +128,21 @@ class Stored:
     shape: tuple[int, ...]
     rows: np.ndarray  # (n,) which of the activations' examples these are
     views: int  # 1: only the plain one
+    channels_last: bool = False  # in memory, as the suffix was cut for
 
     def __len__(self) -> int:
         return len(self.rows)
 
     def take(self, rows: np.ndarray) -> Stored:
-        return Stored(self.activations, self.shape, self.rows[rows], self.views)
+        return replace(self, rows=self.rows[rows])
 
     def batches(self, size: int, *, epoch: int, seed: int) -> list[np.ndarray]:
         return _shuffled(len(self), size, epoch, seed)
 
     def parts(self, batch: np.ndarray, *, epoch: int) -> Iterator[Part]:
         found = self.activations.rows(self.rows[batch], (self.rows[batch] + epoch) % self.views)
-        yield batch, (torch.from_numpy(found.astype(np.float32)).reshape(len(batch), *self.shape),)
+        activation = torch.from_numpy(found.astype(np.float32)).reshape(len(batch), *self.shape)
+        yield batch, (activation.contiguous(memory_format=torch.channels_last) if self.channels_last else activation,)
 
 
 @dataclass(frozen=True)
@@ -176,11 +179,11 @@ def normalised(pixels: np.ndarray, preparation: ImagePreparation) -> torch.Tenso
     return (torch.from_numpy(pixels).permute(0, 3, 1, 2).float() - mean) / std
 
 
-def ahead(feed: Feed, batches: Sequence[np.ndarray], *, epoch: int) -> Iterator[list[Part]]:
-    """The parts of each batch; the next batch is made while the model has this one."""
+def ahead(feed: Feed, batches: Sequence[np.ndarray], *, epoch: int, device: str = "cpu") -> Iterator[list[Part]]:
+    """The parts of each batch; the next batch is made, ready for the device, while the model has this one."""
 
     def made(batch: np.ndarray) -> list[Part]:
-        return list(feed.parts(batch, epoch=epoch))
+        return [(rows, ready(inputs, device)) for rows, inputs in feed.parts(batch, epoch=epoch)]
 
     with ThreadPoolExecutor(1) as pool:
         waiting: deque[Future[list[Part]]] = deque()
@@ -195,11 +198,11 @@ def ahead(feed: Feed, batches: Sequence[np.ndarray], *, epoch: int) -> Iterator[
             pool.shutdown(wait=True, cancel_futures=True)
 
 
-def in_order(feed: Feed, size: int) -> Iterator[list[Part]]:
+def in_order(feed: Feed, size: int, *, device: str = "cpu") -> Iterator[list[Part]]:
     """Every example once, for a model that is asked; texts by length."""
     lengths = getattr(feed, "lengths", None)
     order = np.arange(len(feed)) if lengths is None else np.argsort(-lengths, kind="stable")
-    return ahead(feed, [order[at : at + size] for at in range(0, len(order), size)], epoch=0)
+    return ahead(feed, [order[at : at + size] for at in range(0, len(order), size)], epoch=0, device=device)
 
 
 def _shuffled(n: int, size: int, epoch: int, seed: int) -> list[np.ndarray]:

@@ -35,6 +35,7 @@ class Reading:
     targets: np.ndarray  # (n, 2) int64 first and last token of the answer in the input; 0: not in this window
     new: bool  # the head has yet to be trained: as it comes, it knows nothing
     bf16: bool = False  # the processor has it
+    device: str = "cpu"
 
     def __len__(self) -> int:
         return len(self.targets)
@@ -88,7 +89,11 @@ class Reading:
             return Judged(2 * np.log(tokens), np.zeros(len(rows), dtype=bool), temperature=1.0)
         body = self.bodies.at(1)
         kept = outputs_of(
-            body.module, body.plain.take(rows), keep=lambda out, some: self.kept(out, rows[some]), bf16=self.bf16
+            body.module.to(self.device),
+            body.plain.take(rows),
+            keep=lambda out, some: self.kept(out, rows[some]),
+            bf16=self.bf16,
+            device=self.device,
         )
         return self.judged(kept, rows)
 

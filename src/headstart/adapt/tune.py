@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from headstart.adapt.devices import moved
 from headstart.adapt.feeds import Feed, Part, ahead, in_order
 
 _WARM_UP = 0.1  # share of the steps over which the rate rises
@@ -91,7 +92,8 @@ class Tuning:
         while self.done < self.recipe.steps:
             epoch, first = self._place()
             batches = self.feed.batches(self.recipe.batch, epoch=epoch, seed=self.seed)[first:]
-            for parts in ahead(self.feed, batches[: self.recipe.steps - self.done], epoch=epoch):
+            these = batches[: self.recipe.steps - self.done]
+            for parts in ahead(self.feed, these, epoch=epoch, device=self.device):
                 yield self._step(parts, factor(self.done))
 
     def _place(self) -> tuple[int, int]:
@@ -131,7 +133,7 @@ class Tuning:
     def _loss(self, rows: np.ndarray, inputs: tuple[torch.Tensor, ...]) -> torch.Tensor:
         """Summed over the examples."""
         numbers = torch.from_numpy(rows)
-        inputs = tuple(part.to(self.device) for part in inputs)
+        inputs = moved(inputs, self.device)
         rng = np.random.default_rng([self.seed, self.done, 1])
         if not self.recipe.mixup or len(rows) < 2:
             return self.loss(self._outputs(inputs), numbers, self.recipe.smoothing).sum()
@@ -174,7 +176,12 @@ class Tuning:
                 mine = {k.split(".", 1)[1]: v for k, v in state.items() if k.startswith(f"{i}.")}
                 moments = {k: v.to(self.device) for k, v in mine.items() if k not in ("weight", "average")}
                 if moments:
-                    self._optimizer.state[parameter] = moments
+                    self._optimizer.state[parameter] = {k: _as_laid_out(parameter, v) for k, v in moments.items()}
+
+
+def _as_laid_out(parameter: torch.Tensor, moment: torch.Tensor) -> torch.Tensor:
+    """The moment in the memory format of its parameter, as the optimiser makes it; the count of steps as it is."""
+    return torch.empty_like(parameter).copy_(moment) if moment.shape == parameter.shape else moment
 
 
 Keep = Callable[[torch.Tensor, np.ndarray], np.ndarray]  # outputs of some examples, which ones -> (n, k)
@@ -192,9 +199,9 @@ def outputs_of(
     made: list[np.ndarray] = []
     rows: list[np.ndarray] = []
     with torch.inference_mode(), torch.autocast(device, torch.bfloat16, enabled=bf16):
-        for parts in in_order(feed, _ASKED):
+        for parts in in_order(feed, _ASKED, device=device):
             for which, inputs in parts:
-                outputs = network(*(part.to(device) for part in inputs)).float().cpu()
+                outputs = network(*moved(inputs, device)).float().cpu()
                 made.append(keep(outputs, which))
                 rows.append(which)
     return np.concatenate(made)[np.argsort(np.concatenate(rows))]
