@@ -29,7 +29,8 @@ from headstart.reader import Reader, Settings, fit_settings, settings_from
 from headstart.tuning import FORM, TUNED_AS, Terms, keep, no_time, rate, told, tuned_on
 from headstart.values import Backbone, Questions, TextPreparation, Trainable, Way
 
-_SAMPLE = 32  # windows that are read to see how long the test part will take
+_SAMPLE = 32  # windows that are read to see how long reading will take
+_JUDGED = 2  # times that the validation part is read once training is over: after the main run, and after the last one
 _MOST_SETTING = 500  # questions that the settings of a model as it is are fitted on
 
 
@@ -86,9 +87,10 @@ def _trained(questions: Questions, backbone: Backbone, terms: Terms, *, tested: 
     new = backbone.config["head"] == "new spans"
     task = Reading(bodies, text_ends(windows), wanted, new=new, bf16=cpu_has_bf16(), device=device())
     journal = open_journal(_key(questions, backbone, terms))
+    read_later = sum(1 for _ in _windows(tested, slicer)) + _JUDGED * int((folds == 0).sum())
     tuned = tuned_on(
         task,
-        replace(terms, reserve=terms.reserve + _seconds_to_read(trainable, slicer, windows, tested)),
+        replace(terms, reserve=terms.reserve + read_later * _seconds_a_window(trainable, slicer, windows)),
         journal,
         folds=folds,
         depths=[len(trainable.groups) if terms.how in ("full", "lora") else max(1, len(trainable.groups) - 1)],
@@ -157,15 +159,15 @@ def _folds(questions: Questions, windows: Sequence[Window], seed: int) -> np.nda
     return validation_folds(lambda k: question_folds(questions, k=k, seed=seed)[rows], len(windows))
 
 
-def _seconds_to_read(trainable: Trainable, slicer: Slicer, windows: Sequence[Window], tested: Questions) -> float:
-    """What reading the test part will take, from a sample of the training part read in float32; an upper bound."""
+def _seconds_a_window(trainable: Trainable, slicer: Slicer, windows: Sequence[Window]) -> float:
+    """What reading one takes, from a sample read in float32; an upper bound."""
     some = [windows[i] for i in np.linspace(0, len(windows) - 1, _SAMPLE).astype(int).tolist()]
     batch = [torch.from_numpy(column).to(device()) for column in slicer.batch(some)]
     with torch.inference_mode():
         begun = time.perf_counter()
         trainable.module(*batch)
         took = time.perf_counter() - begun
-    return took / len(some) * sum(1 for _ in _windows(tested, slicer))
+    return took / len(some)
 
 
 def _preparation(backbone: Backbone) -> TextPreparation:
