@@ -11,12 +11,14 @@ from typing import Annotated, Any
 
 import uvicorn
 from fastapi import FastAPI, HTTPException, Query
+from fastapi.middleware.trustedhost import TrustedHostMiddleware
 from fastapi.responses import HTMLResponse
 
 import headstart as hs
 from headstart.data.texts import read_text
 
 LONGEST = 300  # characters of a question
+POLICY = "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'"  # no script, nothing from elsewhere
 PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Answer box</title>
 <meta name="viewport" content="width=device-width, initial-scale=1"><style>
 :root {{ color-scheme: light dark; --dim: #666; --line: #ccc; --mark: #ffe58a }}
@@ -34,7 +36,9 @@ form + * {{ margin-top: 1.5rem }} small {{ color: var(--dim) }}
 
 def answer_box(reader: hs.Reader, texts: dict[str, str]) -> FastAPI:
     """The app. `texts` are by the names that are shown."""
-    names, lock, app = list(texts), threading.Lock(), FastAPI(title="Answer box")
+    names, lock, app = list(texts), threading.Lock(), FastAPI(docs_url=None, redoc_url=None)
+    # A page elsewhere must not read these texts by giving its own name to this machine's address.
+    app.add_middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost"])
 
     def ask(question: str) -> list[dict[str, Any]]:
         with lock:  # an engine reads for one question at a time
@@ -58,7 +62,7 @@ def answer_box(reader: hs.Reader, texts: dict[str, str]) -> FastAPI:
             except hs.UserError as error:
                 body, status = f"<p>{escape(str(error))}</p>", 422
         told = {"count": len(texts), "question": escape(question), "longest": LONGEST, "body": body}
-        return HTMLResponse(PAGE.format(**told), status, {"Content-Security-Policy": "script-src 'none'"})
+        return HTMLResponse(PAGE.format(**told), status, {"Content-Security-Policy": POLICY})
 
     return app
 
