@@ -26,10 +26,12 @@ _HOME = {
     "rank": "ranking",
     "UserError": "errors",
     "HeadstartClassifier": "estimator",
+    "HeadstartReader": "reader_estimator",
 }
 __all__ = [
     "Answer",
     "HeadstartClassifier",
+    "HeadstartReader",
     "Model",
     "Prediction",
     "Reader",
@@ -58,6 +60,7 @@ if TYPE_CHECKING:
     from headstart.reader import Answer as Answer
     from headstart.reader import Reader as Reader
     from headstart.reader import load_reader as load_reader
+    from headstart.reader_estimator import HeadstartReader as HeadstartReader
 
 
 class _Package(ModuleType):

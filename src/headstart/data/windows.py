@@ -151,6 +151,8 @@ def cut(questions: Sequence[str], texts: Sequence[str], pairs: np.ndarray, slice
     Args:
         pairs: (n, 2) int64, rows of `questions` and of `texts`.
     """
+    if not len(pairs):
+        return
     order = pairs[np.lexsort((pairs[:, 0], pairs[:, 1]))]
     which, first = np.unique(order[:, 1], return_index=True)
     asking = dict(zip(which.tolist(), np.split(order[:, 0], first[1:]), strict=True))

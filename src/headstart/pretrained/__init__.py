@@ -1,7 +1,15 @@
 """Somebody else's models. The only room that names timm, transformers, torchvision and Keras."""
 
 from headstart.pretrained.catalog import DEFAULT, Card, models
-from headstart.pretrained.load import answers_questions, describe_saved, load, load_classifier, load_reader, reopen
+from headstart.pretrained.load import (
+    answers_questions,
+    describe_saved,
+    load,
+    load_classifier,
+    load_reader,
+    reopen,
+    verified,
+)
 
 __all__ = [
     "DEFAULT",
@@ -13,4 +21,5 @@ __all__ = [
     "load_reader",
     "models",
     "reopen",
+    "verified",
 ]

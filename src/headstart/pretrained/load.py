@@ -258,10 +258,21 @@ def reopen(folder: Path, told: dict[str, Any]) -> Backbone:
         ModelError: the weights are not those that were saved.
     """
     weights = folder / ("model.onnx" if told["source"] == "onnx" else "model.safetensors")
-    tensors = {} if told["source"] == "onnx" else without_head(raw_tensors(weights), told["config"])
-    if not weights.exists() or backbone_hash(weights, tensors, told["config"]) != told["weights_hash"]:
-        raise ModelError("the weights are not those that were saved", where=str(weights), fix="save or copy it again")
     tokenizer = (folder / "tokenizer.json").read_text(encoding="utf-8") if told["kind"] == "text" else None
+    return verified(told, weights, tokenizer=tokenizer)
+
+
+def verified(told: dict[str, Any], weights: Path, *, tokenizer: str | None) -> Backbone:
+    """The backbone that `describe_saved` described, its weights hashed again.
+
+    Raises:
+        ModelError: the weights are gone, or not those that were described.
+    """
+    if not weights.exists():
+        raise ModelError("the weights are gone", where=str(weights), fix="fit it again, or copy them there")
+    tensors = {} if told["source"] == "onnx" else without_head(raw_tensors(weights), told["config"])
+    if backbone_hash(weights, tensors, told["config"]) != told["weights_hash"]:
+        raise ModelError("the weights are not those that were saved", where=str(weights), fix="save or copy it again")
     return rebuilt(told, weights, tokenizer=tokenizer)
 
 
