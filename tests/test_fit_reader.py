@@ -226,6 +226,7 @@ def test_killed_and_run_again_ends_in_the_same_bytes(encoder, tmp_path, own_cach
     another_cache = cache_with_the_plan_of(own_cache, tmp_path / "another_cache")
     again = finished(learning(data, encoder, tmp_path / "killed"))
     assert not list(own_cache.glob("runs/*"))
+    assert not list(own_cache.glob("tuned/*"))
     monkeypatch.setenv("HEADSTART_CACHE", another_cache)
     calm = finished(learning(data, encoder, tmp_path / "calm"))
     assert again["tuning"] == calm["tuning"]

@@ -107,12 +107,21 @@ def fit_reader(  # noqa: PLR0913 - a public door: every option of the command li
             reader = save_reader(
                 reader, folder, questions, parts, scores=scores, baseline=baseline, provenance=provenance
             )
-    if learned.journal is not None:
-        learned.journal.remove()
+    _settle(learned, folder)
     reader.summary = {**reader.summary, "seconds": clock.seconds()}
     with clock("track"):
         tracked(record, reader.summary, folder, ("exact_match", "f1", "temperature", "n_train", "n_test", "n_rejected"))
     return reader
+
+
+def _settle(learned: Learned, folder: Path | None) -> None:
+    """The reader is made: what a killed run would have gone on from is not needed, nor a second copy of the weights."""
+    if learned.journal is not None:
+        learned.journal.remove()
+    if folder is not None and learned.how != "probe":
+        from headstart.tuning import settle
+
+        settle(learned.backbone, folder)
 
 
 def _sure(questions: Questions, parts: Split) -> tuple[Any, tuple[str, ...]]:
