@@ -98,7 +98,7 @@ def fit(  # noqa: PLR0913 - the one public door: every option of the command lin
         backbone = open_(chosen.model, kind=dataset.kind)
     record.parameters(_asked(dataset, backbone.name, how, allowed, seed))
     with clock("encode"), progress.step("encode", len(dataset)) as advance:
-        features = encode(dataset.inputs, _digests(dataset), backbone, advance=advance)
+        features = encode(dataset.inputs, dataset.checked_digests, backbone, advance=advance)
     with clock("adapt"), progress.step("adapt") as advance:
         basis = fit_basis(_rows(features, parts.train).matrix)
         parts = _with_lookalikes(dataset, parts, features, basis)
@@ -114,7 +114,7 @@ def fit(  # noqa: PLR0913 - the one public door: every option of the command lin
     if outcome.backbone is not None and outcome.head is not None:
         with clock("encode tuned"), progress.step("encode", len(parts.test)) as advance:
             held_out, backbone = dataset.take(parts.test), outcome.backbone
-            tested = encode(held_out.inputs, _digests(held_out), backbone, advance=advance)
+            tested = encode(held_out.inputs, held_out.checked_digests, backbone, advance=advance)
             head = replace(outcome.head, features_key=tested.key)
     for note in (*dataset.notes, *parts.notes):
         progress.note(f"note: {note}")
@@ -151,8 +151,8 @@ def _adapt(
         basis=basis,
         classes=dataset.classes,
         kind=dataset.kind,
-        groups=dataset.groups[parts.train] if dataset.groups is not None else np.arange(len(parts.train)),
-        digests=_digests(dataset)[parts.train],
+        groups=dataset.checked_groups[parts.train],
+        digests=dataset.checked_digests[parts.train],
         seed=seed,
         advance=advance,
     )
@@ -221,12 +221,6 @@ def _evaluate(dataset: Dataset, parts: Split, tested: Features, head: Head) -> S
 
 def _rows(features: Features, rows: np.ndarray) -> Features:
     return replace(features, matrix=take(features.matrix, rows))
-
-
-def _digests(dataset: Dataset) -> np.ndarray:
-    if dataset.digests is None:
-        raise ValueError("this step needs a checked dataset")
-    return dataset.digests
 
 
 def _summary(

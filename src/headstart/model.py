@@ -111,7 +111,7 @@ class Model:
         ]
         inputs = [dataset.inputs[i] for i in known]
         with progress.step("encode", len(inputs)) as advance:
-            features = encode(inputs, _digests(dataset)[known], self.backbone, advance=advance)
+            features = encode(inputs, dataset.checked_digests[known], self.backbone, advance=advance)
         self._refuse_other(features.key)
         index = {name: i for i, name in enumerate(self.classes)}
         y = np.array([index[str(dataset.labels[i])] for i in known])
@@ -133,7 +133,7 @@ class Model:
         out = np.zeros((n, len(self.classes)), dtype=np.float32)
         rows = [int(where) for where in usable.where]
         if rows:
-            features = encode(usable.inputs, _digests(usable), self.backbone)
+            features = encode(usable.inputs, usable.checked_digests, self.backbone)
             self._refuse_other(features.key)
             out[rows] = softmax(self.head.logits(features.matrix))
         return out, errors
@@ -217,9 +217,3 @@ def _test_part(dataset: Dataset) -> tuple[Dataset, tuple[str, ...]]:
         parts=None,
     )
     return picked, (f"scored on the {wanted} part",)
-
-
-def _digests(dataset: Dataset) -> np.ndarray:
-    if dataset.digests is None:
-        raise ValueError("encode needs a checked dataset")
-    return dataset.digests

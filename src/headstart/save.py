@@ -154,6 +154,6 @@ def _write_onnx_model(backbone: Backbone, head: Head, folder: Path) -> dict[str,
 def _split_table(dataset: Dataset, split: Split) -> str:
     part = np.full(len(dataset), "train", dtype=object)
     part[split.test] = "test"
-    groups = dataset.groups if dataset.groups is not None else np.arange(len(dataset))
+    groups = dataset.checked_groups
     rows = zip(dataset.where, dataset.labels, part, groups.tolist(), strict=True)
     return table(("example", "label", "part", "group"), rows)

@@ -30,7 +30,7 @@ from headstart.matrix import take
 from headstart.pretrained.training import open_for_training
 from headstart.progress import Progress
 from headstart.tuning import FORM, TUNED_AS, Terms, keep, no_time, rate, told, tuned_on
-from headstart.values import Dataset, Features, Head, TextPreparation, Trainable
+from headstart.values import Features, Head, TextPreparation, Trainable
 
 Probe = Callable[[np.ndarray], Head]  # rows to learn from -> the head
 _SPICES = {"image": (other_views, mixup, label_smoothing), "text": (label_smoothing,)}
@@ -111,8 +111,8 @@ def _probe(part: TrainingPart) -> Probe:
                 basis=part.basis,
                 classes=part.head.classes,
                 kind=dataset.kind,
-                groups=_groups(dataset)[rows],
-                digests=_digests(dataset)[rows],
+                groups=dataset.checked_groups[rows],
+                digests=dataset.checked_digests[rows],
                 seed=part.seed,
             )
         return known[key]
@@ -129,8 +129,8 @@ def _folds(part: TrainingPart) -> np.ndarray:
             dataset.y,
             basis=part.basis,
             kind=dataset.kind,
-            groups=_groups(dataset),
-            digests=_digests(dataset),
+            groups=dataset.checked_groups,
+            digests=dataset.checked_digests,
             k=k,
             seed=part.seed,
         )
@@ -149,7 +149,7 @@ def _bodies(
     def mirror() -> bool:
         return mirrors_keep_class(
             [dataset.inputs[row] for row in judge.tolist()],
-            _digests(dataset)[judge],
+            dataset.checked_digests[judge],
             dataset.y[judge],
             features=take(part.features.matrix, judge),
             backbone=part.backbone,
@@ -159,7 +159,9 @@ def _bodies(
     progress.tell("running the frozen layers once")
     allowed = partial(journal.once, "mirror", mirror)
     last = channels_last(device())
-    return ImageBodies(trainable, part.backbone, dataset.inputs, _digests(dataset), mirror=allowed, channels_last=last)
+    return ImageBodies(
+        trainable, part.backbone, dataset.inputs, dataset.checked_digests, mirror=allowed, channels_last=last
+    )
 
 
 def _depths(how: str, groups: int, kind: str) -> list[int]:
@@ -179,17 +181,7 @@ def _class_weights(head: Head) -> np.ndarray | None:
 
 def _key(part: TrainingPart, how: str, budget: Budget) -> str:
     """Names the run: the same command on the same data finds what it had done before it was killed."""
-    seen = hashlib.sha256(_digests(part.dataset).tobytes() + part.dataset.y.tobytes())
+    seen = hashlib.sha256(part.dataset.checked_digests.tobytes() + part.dataset.y.tobytes())
     asked = [FORM, part.head.classes, part.features.key, how, budget.seconds, part.seed, __version__, version("torch")]
     seen.update(repr(asked).encode())
     return seen.hexdigest()[:24]
-
-
-def _groups(dataset: Dataset) -> np.ndarray:
-    return np.arange(len(dataset)) if dataset.groups is None else dataset.groups
-
-
-def _digests(dataset: Dataset) -> np.ndarray:
-    if dataset.digests is None:
-        raise ValueError("tuning needs a checked dataset")
-    return dataset.digests

@@ -76,6 +76,20 @@ class Dataset:
         index = {name: i for i, name in enumerate(self.classes)}
         return np.array([-1 if label is None else index[label] for label in self.labels], dtype=np.int64)
 
+    @property
+    def checked_digests(self) -> np.ndarray:
+        """The digests; raises ValueError where nobody has checked the data."""
+        if self.digests is None:
+            raise ValueError("this step needs a checked dataset: call check first")
+        return self.digests
+
+    @property
+    def checked_groups(self) -> np.ndarray:
+        """The groups; before the check, each example is one of its own."""
+        import numpy as np
+
+        return np.arange(len(self)) if self.groups is None else self.groups
+
     def take(self, rows: np.ndarray) -> Dataset:
         """The examples in these rows; findings and notes stay with the whole."""
         which = rows.tolist()

@@ -34,7 +34,7 @@ def split(dataset: Dataset, *, test: float = 0.2, seed: int = 0) -> Split:
         raise DataError(f"{test} is not a share between 0 and 1", where="--test", fix="0.2 keeps a fifth for the test")
     in_test = np.zeros(len(dataset), dtype=bool)
     notes = []
-    for label, members in _groups_by_class(dataset.y, _groups(dataset), _digests(dataset), seed).items():
+    for label, members in _groups_by_class(dataset.y, dataset.checked_groups, dataset.checked_digests, seed).items():
         total = sum(len(rows) for rows in members)
         wanted, taken = max(1, round(test * total)), 0
         for rows in members[:-1]:  # the last group stays in training, whatever happens
@@ -55,7 +55,7 @@ def split_questions(questions: Questions, *, test: float = 0.2, seed: int = 0) -
         DataError: `test` is not between 0 and 1, or all questions are about one document.
     """
     asked = _as_dataset(questions)
-    if len(np.unique(_groups(asked))) < 2:
+    if len(np.unique(asked.checked_groups)) < 2:
         raise DataError(
             "all questions are about one document, so nothing can be tested on another",
             where=questions.name,
@@ -67,10 +67,10 @@ def split_questions(questions: Questions, *, test: float = 0.2, seed: int = 0) -
 def question_folds(questions: Questions, *, k: int, seed: int = 0) -> np.ndarray:
     """(n,) int64 fold of each question, 0 to k - 1, by document; by text, or by question, where there are too few."""
     asked = _as_dataset(questions)
-    for groups in (_groups(asked), questions.context):
+    for groups in (asked.checked_groups, questions.context):
         if len(np.unique(groups)) >= k:
-            return folds(asked.y, groups, _digests(asked), k=k, seed=seed)
-    return folds(asked.y, np.arange(len(questions)), _digests(asked), k=k, seed=seed)
+            return folds(asked.y, groups, asked.checked_digests, k=k, seed=seed)
+    return folds(asked.y, np.arange(len(questions)), asked.checked_digests, k=k, seed=seed)
 
 
 def _as_dataset(questions: Questions) -> Dataset:
@@ -120,25 +120,15 @@ def sample(dataset: Dataset, rows: np.ndarray, *, most: int = 600) -> Dataset:
         dataset: checked.
         rows: (n,) of the training part.
     """
-    y, digests = dataset.y[rows], _digests(dataset)[rows]
+    y, digests = dataset.y[rows], dataset.checked_digests[rows]
     if len(rows) <= most:
         return dataset.take(rows)
     share, counts = most / len(rows), np.bincount(y)
     taken: list[int] = []
-    for label, members in _groups_by_class(y, _groups(dataset)[rows], digests, _SAMPLING).items():
+    for label, members in _groups_by_class(y, dataset.checked_groups[rows], digests, _SAMPLING).items():
         room = max(_FEWEST_OF_A_CLASS, round(share * int(counts[label])))
         taken += list(chain.from_iterable(members))[:room]
     return dataset.take(rows[np.sort(taken)])
-
-
-def _groups(dataset: Dataset) -> np.ndarray:
-    return np.arange(len(dataset)) if dataset.groups is None else dataset.groups
-
-
-def _digests(dataset: Dataset) -> np.ndarray:
-    if dataset.digests is None:
-        raise ValueError("split needs a checked dataset: call check first")
-    return dataset.digests
 
 
 def _groups_by_class(y: np.ndarray, groups: np.ndarray, digests: np.ndarray, seed: int) -> dict[int, list[list[int]]]:
@@ -185,7 +175,7 @@ def _official(dataset: Dataset) -> Split:
 
 
 def _leaks(dataset: Dataset, test: np.ndarray) -> list[Finding]:
-    groups = _groups(dataset)
+    groups = dataset.checked_groups
     first_in_train = {int(groups[row]): int(row) for row in np.flatnonzero(~test)[::-1]}
     found = []
     for row in np.flatnonzero(test).tolist():
