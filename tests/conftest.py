@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-# As the command line does; and one thread a process, since two of them share two cores: threads that wait for each other
-# beside another busy process make training four times slower.
+# As the command line does; and one thread a process, since two of them share two cores: threads that wait for each
+# other beside another busy process make training four times slower.
 os.environ.setdefault("GOMP_SPINCOUNT", "30000")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
