@@ -215,25 +215,23 @@ def test_killed_while_saving(photos, fit_json, tmp_path):
     assert not list(tmp_path.glob(".killed.*"))
 
 
-def interrupted(process: subprocess.Popen) -> str:
-    """Ctrl-C, and again as a person would: Python loses one that arrives while it runs a destructor."""
-    while True:
-        process.send_signal(signal.SIGINT)
-        try:
-            return process.communicate(timeout=2)[1]
-        except subprocess.TimeoutExpired:
-            continue
+def heeds_ctrl_c() -> None:
+    """Also where the tests run in the background of a shell, which makes all that it starts ignore SIGINT."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def test_interrupted_keeps_what_was_encoded(textile, fit_json, tmp_path, own_cache):
     """Ctrl-C while photos are encoded."""
     out = tmp_path / "stopped"
     arguments = [sys.executable, "-m", "headstart", "fit", str(textile), *STARTER, *PROBE, "--out", str(out)]
-    process = subprocess.Popen(arguments, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+    process = subprocess.Popen(
+        arguments, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True, preexec_fn=heeds_ctrl_c
+    )
     while process.poll() is None and not list(own_cache.glob("engines/*.precision.json")):
         time.sleep(0.01)
     time.sleep(1)
-    err = interrupted(process)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate()
     assert process.returncode == 130
     assert "the same command goes on" in err
     assert "Traceback" not in err
