@@ -63,7 +63,7 @@ slicer = Slicer(backbone.preparation)
 
 
 def windows(some: Questions):
-    return cut(some.questions, some.contexts, np.column_stack([np.arange(len(some)), some.context]), slicer)
+    return cut(some.questions, some.contexts, some.pairs, slicer)
 
 
 def scored(found: dict[int, Best]) -> SpanScores:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import asdict, replace
@@ -22,7 +21,7 @@ from headstart.encode import encode, image_hashes
 from headstart.errors import DataError
 from headstart.evaluate import as_json, evaluate
 from headstart.evaluate.made import Provenance
-from headstart.fitting import Clock, folder_for, tracked, versions
+from headstart.fitting import Clock, folder_for, today, tracked, versions
 from headstart.matrix import take
 from headstart.model import Model
 from headstart.pretrained import load
@@ -291,7 +290,7 @@ def _provenance(dataset: Dataset, parts: Split, model: Model, chosen: Plan, cloc
         title=dataset.name,
         model=model.backbone.name,
         how=model.summary["how"],
-        date=datetime.datetime.now(datetime.UTC).date().isoformat(),
+        date=today(),
         n_train=len(parts.train),
         n_test=len(parts.test),
         n_rejected=len(dataset.rejected),

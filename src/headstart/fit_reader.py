@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -13,7 +12,7 @@ from headstart.data import read_questions, read_questions_with_test, split_quest
 from headstart.evaluate.made import Provenance
 from headstart.evaluate.sentence_baseline import by_sentence
 from headstart.evaluate.spans import SpanScores, as_json, score
-from headstart.fitting import Clock, folder_for, tracked, versions
+from headstart.fitting import Clock, folder_for, today, tracked, versions
 from headstart.pretrained import DEFAULT
 from headstart.pretrained import load_reader as load_backbone
 from headstart.progress import Progress, Silent
@@ -151,6 +150,7 @@ def _summary(
     notes: Sequence[str],
 ) -> dict[str, Any]:
     """What `fit --json` prints and metrics.json holds, but for what the whole fit says."""
+    to_beat = as_json(baseline)
     return {
         "task": TASK,
         "how": learned.how,
@@ -160,7 +160,7 @@ def _summary(
         "documents_train": len({questions.documents[context] for context in train.context.tolist()}),
         "n_rejected": len(questions.rejected),
         **as_json(scores),
-        "baseline": {name: as_json(baseline)[name] for name in ("exact_match", "f1", "f1_interval")},
+        "baseline": {name: to_beat[name] for name in ("exact_match", "f1", "f1_interval")},
         "split": "official" if parts.official else "made",
         **asdict(learned.settings),
         "findings": [asdict(finding) for finding in findings],
@@ -176,7 +176,7 @@ def _provenance(questions: Questions, told: dict[str, Any], findings: tuple[Find
         title=questions.name,
         model=told["model"],
         how=told["how"],
-        date=datetime.datetime.now(datetime.UTC).date().isoformat(),
+        date=today(),
         n_train=told["n_train"],
         n_test=told["n_test"],
         n_rejected=told["n_rejected"],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import platform
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -47,6 +48,11 @@ def folder_for(data: Any, out: str | Path | None) -> Path | None:
         path = Path(data).resolve()
         return Path(f"{path.stem if path.is_file() else path.name}.headstart")
     return None
+
+
+def today() -> str:
+    """In UTC, as 2026-01-31."""
+    return datetime.datetime.now(datetime.UTC).date().isoformat()
 
 
 def versions() -> dict[str, str]:

@@ -103,8 +103,7 @@ class Reader:
         Args:
             advance: told how many more windows were read.
         """
-        pairs = np.column_stack([np.arange(len(questions)), questions.context])
-        found = self.find(questions.questions, questions.contexts, pairs, advance=advance)
+        found = self.find(questions.questions, questions.contexts, questions.pairs, advance=advance)
         return [self._answers(found.get(row, ()), questions.contexts)[0] for row in range(len(questions))]
 
     def find(
@@ -222,8 +221,7 @@ def fit_settings(reader: Reader, questions: Questions, *, advance: Callable[[int
 
     The threshold is the one with the best F1; where every question has an answer, "no answer" is never given.
     """
-    pairs = np.column_stack([np.arange(len(questions)), questions.context])
-    found = reader.find(questions.questions, questions.contexts, pairs, advance=advance)
+    found = reader.find(questions.questions, questions.contexts, questions.pairs, advance=advance)
     return settings_from(found, questions, reader.settings)
 
 

@@ -60,7 +60,7 @@ def learn(questions: Questions, backbone: Backbone, terms: Terms, *, tested: Que
     Raises:
         UserError: a new head, and no time to train it.
     """
-    new = backbone.config["head"] == "new spans"
+    new = _has_new_head(backbone)
     if new and terms.how == "probe":
         raise UserError(
             f"{backbone.name} has no head that finds answers, so it must be trained",
@@ -85,7 +85,7 @@ def _trained(questions: Questions, backbone: Backbone, terms: Terms, *, tested: 
     terms.progress.tell("opening the model")
     trainable, merge = _opened(backbone, terms)
     bodies = TextBodies(trainable, as_texts(windows, slicer))
-    new = backbone.config["head"] == "new spans"
+    new = _has_new_head(backbone)
     task = Reading(bodies, text_ends(windows), wanted, new=new, bf16=cpu_has_bf16(), device=device())
     journal = open_journal(_key(questions, backbone, terms))
     read_later = sum(1 for _ in _windows(tested, slicer)) + _JUDGED * int((folds == 0).sum())
@@ -128,7 +128,7 @@ def _learned(
     journal: Journal,
 ) -> Learned:
     v = tuned.verdict
-    new = backbone.config["head"] == "new spans"
+    new = _has_new_head(backbone)
     said = f"on {v.n} windows of held-out training questions {v.tuned_accuracy:.3f} of the spans are exactly right"
     said += "" if new else f", {v.untuned_accuracy:.3f} before"
     if tuned.network is None:
@@ -149,9 +149,13 @@ def _as_it_is(questions: Questions, backbone: Backbone, why: str) -> Learned:
     return Learned(backbone, fit_settings(Reader(backbone), some), "probe", why)
 
 
+def _has_new_head(backbone: Backbone) -> bool:
+    """Whether its head has yet to be trained."""
+    return bool(backbone.config["head"] == "new spans")
+
+
 def _windows(questions: Questions, slicer: Slicer) -> Any:
-    pairs = np.column_stack([np.arange(len(questions)), questions.context])
-    return cut(questions.questions, questions.contexts, pairs, slicer)
+    return cut(questions.questions, questions.contexts, questions.pairs, slicer)
 
 
 def _folds(questions: Questions, windows: Sequence[Window], seed: int) -> np.ndarray:

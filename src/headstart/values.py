@@ -130,6 +130,13 @@ class Questions:
     def __len__(self) -> int:
         return len(self.ids)
 
+    @property
+    def pairs(self) -> np.ndarray:
+        """(n, 2) int64, each question with the context that it is about: what a model is asked."""
+        import numpy as np
+
+        return np.column_stack([np.arange(len(self)), self.context])
+
     def take(self, rows: np.ndarray) -> Questions:
         """The questions in these rows; the contexts, findings and notes stay with the whole."""
         which = rows.tolist()

@@ -29,9 +29,6 @@ class Classifying:
     logits: Callable[[Head, np.ndarray], np.ndarray]  # a probe's, for these rows: (n, c)
     class_weights: np.ndarray | None = None  # (c,)
 
-    def __len__(self) -> int:
-        return len(self.y)
-
     def start(self, learn: np.ndarray) -> Head:
         return self.probe(learn)
 

@@ -37,9 +37,6 @@ class Reading:
     bf16: bool = False  # the processor has it
     device: str = "cpu"
 
-    def __len__(self) -> int:
-        return len(self.targets)
-
     def start(self, learn: np.ndarray) -> None:
         return None
 
