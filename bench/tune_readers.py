@@ -82,7 +82,7 @@ def ours() -> tuple[float, SpanScores | None]:
         torch.manual_seed(options.seed)
         trainable = open_for_training(backbone)
     body = TextBodies(trainable, as_texts([*mine, *others], slicer)).at(len(trainable.groups) - 1)
-    fake = np.zeros((len(others), 2), dtype=np.int64)
+    fake = np.zeros((len(others), *wanted.shape[1:]), dtype=np.int64)
     task = Reading(None, text_ends([*mine, *others]), np.concatenate([wanted, fake]), new=True)
     network, head = task.network(body, None)
     learn, judge = np.arange(len(mine)), np.arange(len(mine), len(mine) + len(others))

@@ -321,7 +321,7 @@ def test_targets_of_a_window(preparation):
     found = list(cut(["when ?"], [text], np.array([[0, 0]]), slicer))
     given = (("1954", text.index("1954")),)
     places = targets(found, [given])
-    for window, (first, last) in zip(found, places.tolist(), strict=True):
+    for window, ((first, last),) in zip(found, places.tolist(), strict=True):
         ids = slicer.batch([window])[0][0]
         has = window.first <= 20 < window.stop
         assert (first > 0) == has
@@ -333,6 +333,25 @@ def test_targets_of_a_window(preparation):
     spaces = Slicer(preparation).tokens(["a   b"])[0]
     window = next(Slicer(preparation).windows(0, slicer.tokens(["when ?"])[0], 0, spaces))
     assert window.target(2, 3) == (-100, -100)  # characters that no token covers
+
+
+def test_every_answer_that_lies_in_a_window_is_a_target(preparation):
+    """Annotators differ; where they do, a window may hold the answer of one and not the other's."""
+    slicer = Slicer(preparation, most_tokens=16, overlap=4)
+    text = " ".join(["the"] * 4 + ["1954"] + ["the"] * 20 + ["2004"])
+    given = (("1954", text.index("1954")), ("the 1954", text.index("the 1954")), ("2004", text.index("2004")))
+    found = list(cut(["when ?"], [text], np.array([[0, 0]]), slicer))
+    places = targets(found, [given])
+    nothing = [-100, -100]
+    for window, place in zip(found, places.tolist(), strict=True):
+        at = {word: window.lead + word - window.first for word in range(window.first, window.stop)}
+        if window.first == 0:
+            assert place == [[at[4], at[4]], [at[3], at[4]]]
+        elif 25 in at:
+            assert place == [[at[25], at[25]], nothing]
+        else:
+            assert place == [[0, 0], nothing]
+    assert len(found) > 2
 
 
 def test_a_long_text_is_tokenised_in_pieces_as_if_it_were_whole(preparation):

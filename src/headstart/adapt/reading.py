@@ -1,7 +1,8 @@
 """Finding answers as training sees it: where in a window the answer begins and ends, each by cross-entropy.
 
 Each end is drawn among the tokens of the text and the first special one, which stands for "not in this window" (Devlin
-et al. 2019, BERT, section 4.3). So what is trained is what answers are decoded from.
+et al. 2019, BERT, section 4.3). So what is trained is what answers are decoded from. Where several people answered a question, all of
+their answers are wanted, each as much as it was given: where an answer ends is a matter of taste, and they show how much.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from headstart.adapt.bodies import Bodies, Body
 from headstart.adapt.feeds import Texts
 from headstart.adapt.tune import Loss, outputs_of
 from headstart.adapt.verdict import Judged
-from headstart.data.windows import Slicer, Window, targets
+from headstart.data.windows import LEFT_OUT, Slicer, Window, targets
 from headstart.encode.decode import MOST_SPANS, WindowSpans, window_spans
 
 _WITHOUT = 4  # windows without the answer that a question is learned from, at most: a book has hundreds of them
@@ -32,7 +33,7 @@ class Reading:
 
     bodies: Bodies
     ends: np.ndarray  # (n, 2) int64 where a window's text begins in the input, and behind its last token
-    targets: np.ndarray  # (n, 2) int64 first and last token of the answer in the input; 0: not in this window
+    targets: np.ndarray  # (n, k, 2) int64 first and last token of each answer in the input, as `data.windows.targets`
     new: bool  # the head has yet to be trained: as it comes, it knows nothing
     bf16: bool = False  # the processor has it
     device: str = "cpu"
@@ -50,11 +51,14 @@ class Reading:
         wanted, ends = torch.from_numpy(self.targets[learn]), torch.from_numpy(self.ends[learn])
 
         def loss(scores: torch.Tensor, rows: torch.Tensor, smoothing: float) -> torch.Tensor:
-            """(n, t, 2) scores -> (n,) nats, of both ends together."""
+            """(n, t, 2) scores -> (n,) nats, of both ends together, the mean over the answers."""
             place, (first, stop) = torch.arange(scores.shape[1]), ends[rows].T[:, :, None]
             possible = (place == 0) | ((place >= first) & (place < stop))
             masked = scores.masked_fill(~possible[:, :, None].to(scores.device), -torch.inf)
-            return nn.functional.cross_entropy(masked, wanted[rows].to(scores.device), reduction="none").sum(dim=1)
+            found, true = masked.log_softmax(dim=1), wanted[rows].to(scores.device)
+            given = true != LEFT_OUT
+            each = found.gather(1, true.clamp(min=0)).masked_fill(~given, 0.0)
+            return -(each.sum(dim=1) / given.sum(dim=1)).sum(dim=1)
 
         return loss
 
@@ -67,16 +71,16 @@ class Reading:
         for i, row in enumerate(rows.tolist()):
             lead, stop = self.ends[row].tolist()
             found = window_spans(outputs[i].numpy(), lead=lead, count=stop - lead)
-            first, last = (self.targets[row] - lead).tolist()
             best = found.scores[0] > found.nothing
-            right = (found.first[0], found.last[0]) == (first, last) if best else self.targets[row, 0] == 0
+            said = (lead + found.first[0], lead + found.last[0]) if best else (0, 0)
+            right = (self.targets[row] == said).all(axis=1).any()
             made[i, _RIGHT], made[i, _NOTHING] = right, found.nothing
             columns = np.stack([found.first, found.last, found.scores], axis=1)
             made[i, _SPANS_FROM : _SPANS_FROM + columns.size] = columns.ravel()
         return made
 
     def judged(self, kept: np.ndarray, rows: np.ndarray) -> Judged:
-        """Window by window; right is the span with the very same tokens."""
+        """Window by window; right is the span with the very same tokens as an answer."""
         return Judged(kept[:, _LOSS].astype(np.float64), kept[:, _RIGHT] > 0, temperature=1.0)
 
     def untuned(self, start: None, rows: np.ndarray) -> Judged:
@@ -114,9 +118,9 @@ def text_ends(windows: Sequence[Window]) -> np.ndarray:
 def examples(
     windows: Iterable[Window], answers: Sequence[tuple[tuple[str, int], ...]], *, seed: int
 ) -> tuple[list[Window], np.ndarray]:
-    """The windows that are learned from and (n, 2) their targets.
+    """The windows that are learned from and (n, k, 2) their targets.
 
-    All that hold the answer, and of each question some that do not. Windows in which no token covers the answer are
+    All that hold an answer, and of each question some that do not. Windows in which no token covers the answers are
     left out.
 
     Args:
@@ -126,11 +130,11 @@ def examples(
     made: list[Window] = []
     for _, group in groupby(windows, key=lambda window: (window.row, window.text)):
         some = list(group)
-        found = targets(some, answers)
-        without = np.flatnonzero(found[:, 0] == 0)
+        first = targets(some, answers)[:, 0, 0]
+        without = np.flatnonzero(first == 0)
         rng = np.random.default_rng([seed, some[0].row])
         few = without if len(without) <= _WITHOUT else rng.choice(without, _WITHOUT, replace=False)
-        kept = np.sort(np.concatenate([np.flatnonzero(found[:, 0] > 0), few]))
+        kept = np.sort(np.concatenate([np.flatnonzero(first > 0), few]))
         made += [some[i] for i in kept.tolist()]
     return made, targets(made, answers)
 

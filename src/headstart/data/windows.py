@@ -20,7 +20,8 @@ from headstart.values import TextPreparation
 
 MOST_TOKENS = 384  # of a window; longer ones cost more than they bring (attention grows with the square)
 OVERLAP = 128  # tokens that two neighbouring windows share
-LEFT_OUT = -100  # the target of a window that is of no use in training; torch's cross-entropy passes over it
+LEFT_OUT = -100  # no target; torch's cross-entropy passes over it
+_ANSWERS = 5  # of a question that are learned from, at most
 _PIECE = 50_000  # characters tokenised at once
 _GROUP = 250_000  # characters of several pieces, which the tokenizer takes side by side
 _BLOCK = 2048  # windows that are sorted by length together
@@ -178,16 +179,24 @@ def batches(
 
 
 def targets(windows: Sequence[Window], answers: Sequence[tuple[tuple[str, int], ...]]) -> np.ndarray:
-    """(n, 2) int64 first and last token of the first answer to each window's question, as `Window.target` gives them.
+    """(n, k, 2) int64 first and last token of every answer to each window's question that lies in the window.
+
+    As `Window.target` gives them. Where none lies in it, the first special token alone; LEFT_OUT fills the rest up, and
+    the whole row where no token covers an answer.
 
     Args:
-        answers: of every question, by the row that its windows name.
+        answers: of every question, by the row that its windows name; an answer that several people gave counts as often.
     """
     found = []
     for window in windows:
-        given = answers[window.row]
-        found.append(window.target(given[0][1], given[0][1] + len(given[0][0])) if given else (0, 0))
-    return np.array(found, dtype=np.int64).reshape(-1, 2)
+        places = [window.target(start, start + len(text)) for text, start in answers[window.row][:_ANSWERS]]
+        inside = [place for place in places if place[0] > 0]
+        covered = not places or any(place[0] == 0 for place in places)
+        found.append(inside or ([(0, 0)] if covered else []))
+    made = np.full((len(found), max([1, *map(len, found)]), 2), LEFT_OUT, dtype=np.int64)
+    for row, places in zip(made, found, strict=True):
+        row[: len(places)] = np.array(places, dtype=np.int64).reshape(-1, 2)
+    return made
 
 
 def _template(tokenizer: Any) -> _Template:
