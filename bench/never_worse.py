@@ -96,7 +96,7 @@ def known() -> list[dict[str, str]]:
 
 
 for data in [] if options.table else options.data:
-    dataset, name = opened(data), Path(data.partition(":")[0]).name
+    dataset, name = opened(data), Path(data.partition(":")[0]).stem
     for size in options.sizes:
         for seed in options.seeds:
             if any((r["data"], r["size"], r["seed"]) == (name, str(size or "all"), str(seed)) for r in known()):

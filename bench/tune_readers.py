@@ -25,6 +25,7 @@ import numpy as np
 import torch
 
 from headstart.adapt.bodies import TextBodies
+from headstart.adapt.finetune import GLANCE
 from headstart.adapt.reading import Reading, as_texts, examples, spans_of, text_ends
 from headstart.adapt.tune import Recipe, Tuning, outputs_of
 from headstart.data import read_questions
@@ -89,7 +90,8 @@ def ours() -> tuple[float, SpanScores | None]:
     half = cpu_has_bf16()
     recipe = Recipe(1, options.rate, round(options.epochs * len(mine) / BATCH), BATCH, bf16=half)
     groups, loss = [*body.groups, head], task.loss(learn, "cpu")
-    tuning = Tuning(network, groups, body.plain.take(learn), loss, recipe, seed=options.seed, dropout=body.dropout)
+    dropout = body.dropout and options.epochs >= GLANCE
+    tuning = Tuning(network, groups, body.plain.take(learn), loss, recipe, seed=options.seed, dropout=dropout)
     ends = [time.perf_counter() for _ in tuning]
     tuning.take_average()
     speed = (len(ends) - WARM_UP) * BATCH / (ends[-1] - ends[WARM_UP - 1])

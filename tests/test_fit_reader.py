@@ -182,6 +182,23 @@ def test_what_is_learned_is_where_the_answer_begins_and_ends(model_type, tmp_pat
             assert loss == pytest.approx(float(expected), abs=1e-3)
 
 
+def test_each_of_several_answers_counts_as_much_as_it_was_given(encoder):
+    """The loss of a question that two people answered one way and one another is the mean of the three."""
+    text = "it was built in 1954 or so"
+    wide, short = ("in 1954 or so", 13), ("1954", 16)
+    slicer = Slicer(load_backbone(str(encoder), new_head=True).preparation)
+
+    def loss(*answers: tuple[str, int]) -> float:
+        windows, wanted = examples(cut([QUESTION], [text], np.array([(0, 0)]), slicer), [answers], seed=0)
+        task = Reading(None, text_ends(windows), wanted, new=True)
+        tokens = slicer.length(windows[0])
+        scores = torch.arange(2.0 * tokens).reshape(1, tokens, 2).sin()
+        return float(task.loss(np.arange(1), "cpu")(scores, torch.arange(1), 0.0))
+
+    assert loss(wide) != pytest.approx(loss(short), abs=0.1)
+    assert loss(short, wide, short) == pytest.approx((2 * loss(short) + loss(wide)) / 3, abs=1e-5)
+
+
 def test_a_long_text_is_learned_from_where_the_answer_is_and_in_a_few_other_places(encoder):
     rng = random.Random(0)
     text, answers = text_with_a_year(rng, 20_000)

@@ -343,14 +343,14 @@ def test_every_answer_that_lies_in_a_window_is_a_target(preparation):
     found = list(cut(["when ?"], [text], np.array([[0, 0]]), slicer))
     places = targets(found, [given])
     nothing = [-100, -100]
-    for window, place in zip(found, places.tolist(), strict=True):
+    for window, given_here in zip(found, places.tolist(), strict=True):
         at = {word: window.lead + word - window.first for word in range(window.first, window.stop)}
         if window.first == 0:
-            assert place == [[at[4], at[4]], [at[3], at[4]]]
+            assert given_here == [[at[4], at[4]], [at[3], at[4]]]
         elif 25 in at:
-            assert place == [[at[25], at[25]], nothing]
+            assert given_here == [[at[25], at[25]], nothing]
         else:
-            assert place == [[0, 0], nothing]
+            assert given_here == [[0, 0], nothing]
     assert len(found) > 2
 
 

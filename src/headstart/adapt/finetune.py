@@ -27,7 +27,7 @@ _FOLDED = 1000  # examples up to which the other folds are run too, for the verd
 _ENOUGH = 300  # steps (or half an epoch) of a main run that there was no time to search for
 _OTHER_DEPTH = 0.2  # of the time, at most, for a trial of another depth
 _TESTED = 40  # steps of a range test
-_GLANCE = 2  # times that an example is seen, below which it is not learned by heart
+GLANCE = 2  # times that an example is seen, below which it is not learned by heart
 
 
 @dataclass(frozen=True)
@@ -165,7 +165,7 @@ def _scheme(
             found = pace(len(learn), batch=first.batch, seconds_a_step=seconds, left=left, again=again)
             if found is None:
                 continue
-            recipe = _for_a_glance(recipe) if found.main * first.batch < _GLANCE * len(learn) else recipe
+            recipe = _for_a_glance(recipe) if found.main * first.batch < GLANCE * len(learn) else recipe
             last = _Scheme(replace(recipe, steps=found.trial or found.main), (), found.main, seconds)
             if found.trial:
                 others = [d for d in depths if d != depth and _quick(d, recipe, found.trial, left)]

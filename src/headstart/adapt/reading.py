@@ -1,8 +1,8 @@
 """Finding answers as training sees it: where in a window the answer begins and ends, each by cross-entropy.
 
 Each end is drawn among the tokens of the text and the first special one, which stands for "not in this window" (Devlin
-et al. 2019, BERT, section 4.3). So what is trained is what answers are decoded from. Where several people answered a question, all of
-their answers are wanted, each as much as it was given: where an answer ends is a matter of taste, and they show how much.
+et al. 2019, BERT, section 4.3). So what is trained is what answers are decoded from. Where several people answered a
+question, all of their answers are wanted, each as much as it was given: where an answer ends is a matter of taste.
 """
 
 from __future__ import annotations

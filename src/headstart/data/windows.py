@@ -185,7 +185,7 @@ def targets(windows: Sequence[Window], answers: Sequence[tuple[tuple[str, int], 
     the whole row where no token covers an answer.
 
     Args:
-        answers: of every question, by the row that its windows name; an answer that several people gave counts as often.
+        answers: of every question, by the row that its windows name; one that several people gave is there as often.
     """
     found = []
     for window in windows:
