@@ -27,7 +27,5 @@ said = [
     for name, one in zip(questions.ids, asked(questions), strict=True)
 ]
 scores = score(said, questions.answers)
-print(
-    f"{len(questions):,} questions, {len(missing):,} without an answer in the file, {len(questions.rejected):,} rejected"
-)
+print(f"{len(questions):,} questions, {len(missing):,} not answered, {len(questions.rejected):,} rejected")
 print(f"exact match {100 * scores.exact_match:.3f}, F1 {100 * scores.f1:.3f}")
