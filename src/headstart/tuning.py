@@ -25,7 +25,7 @@ from headstart.progress import Progress
 from headstart.track import Record
 from headstart.values import Backbone, Way
 
-FORM = 2  # of journals: raise when what is written down changes
+FORM = 3  # of journals: raise when what is written down changes
 TUNED_AS: dict[str, Way] = {"auto": "tune", "tune": "tune", "full": "full", "lora": "lora"}
 _TEXT_RATE, _TEXT_WIDTH = 2e-4, 384  # MiniLM's
 _IMAGE_RATE = 1e-4
@@ -59,7 +59,12 @@ def tuned_on(
     """Train, watched by the clock and the user; None where there is no time to try. Arguments as `finetune`."""
     budget = terms.budget
     live = Live(terms.progress, terms.record, lambda: budget.left)
-    watch = Watch(left=lambda: budget.left - terms.reserve - _STARTING, listen=live.step, judged=live.judged)
+    watch = Watch(
+        left=lambda: budget.left - terms.reserve - _STARTING,
+        listen=live.step,
+        judged=live.judged,
+        planned=lambda what: terms.progress.note(f"plan: {what}, of {max(0.0, budget.left):.0f} s that are left"),
+    )
     runs = Runs(
         task,
         journal,

@@ -59,4 +59,4 @@ class Classifying:
         return judged(kept, self.y[rows])
 
     def untuned(self, start: Head, rows: np.ndarray) -> Judged:
-        return judged(self.logits(start, rows), self.y[rows], temperature=1.0)
+        return judged(self.logits(start, rows), self.y[rows])

@@ -7,6 +7,7 @@ the validation part is a good share of the examples, a last run learns from all 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
@@ -14,9 +15,9 @@ from typing import Any
 import numpy as np
 from torch import nn
 
-from headstart.adapt.pace import full_run, learns_from_all, main_steps, pace
+from headstart.adapt.pace import TRIALS, full_run, judging_seconds, learns_from_all, main_steps, pace
 from headstart.adapt.run import Runs
-from headstart.adapt.search import Spice, Trial, climb, spiced
+from headstart.adapt.search import APART, Spice, Trial, beaten, climb, spiced
 from headstart.adapt.task import Task
 from headstart.adapt.tune import Recipe
 from headstart.adapt.verdict import Judged, Verdict, verdict
@@ -27,6 +28,8 @@ _FOLDED = 1000  # examples up to which the other folds are run too, for the verd
 _ENOUGH = 300  # steps (or half an epoch) of a main run that there was no time to search for
 _OTHER_DEPTH = 0.2  # of the time, at most, for a trial of another depth
 _TESTED = 40  # steps of a range test
+_TAMED = 4  # tries of a main run that goes out of all bounds, each at a lower rate
+_DONE = 0.95  # of its steps
 GLANCE = 2  # times that an example is seen, below which it is not learned by heart
 
 
@@ -65,20 +68,20 @@ def finetune(
     learn, judge = np.flatnonzero(folds != 0), np.flatnonzero(folds == 0)
     start = runs.task.start(learn)
     again = len(folds) / len(learn) if learns_from_all(len(learn), len(judge)) else 0.0
-    scheme = _scheme(runs, start, learn, depths, again, Recipe(depths[0], rate, 1, batch))
+    scheme = _scheme(runs, start, learn, len(judge), depths, again, Recipe(depths[0], rate, 1, batch))
     if scheme is None:
         return None
+    runs.watch.planned(_said(scheme, again))
     learn = worth_most(runs.task, start, learn, scheme.main * batch)
     search = _Search(runs, start, learn, judge, (1 + again) * scheme.main * scheme.seconds)
     best = None
     if scheme.searched:
         best = climb(scheme.searched, start=scheme.start, attempt=search.attempt)
         best = best and spiced(best, spices, attempt=search.attempt)
-    recipe = _main(runs, scheme, best, start, learn, again)
-    if best is not None and recipe == best.recipe:
-        results = search.results(best)
-    else:
-        results = runs.run("main", recipe, start=start, learn=learn, judge=judge)
+    taken = _best_run(runs, scheme, search, best, again)
+    if taken is None:
+        return None
+    recipe, results = taken
     compared = [_compare(runs, start, results, judge), *_other_folds(runs, scheme, recipe, folds, again)]
     found = verdict([untuned for untuned, _ in compared], [tuned for _, tuned in compared])
     told = Tuned(found, tuple(search.trials), recipe, results["kept"], compared[0][1].temperature, None)
@@ -87,10 +90,42 @@ def finetune(
     if again and not runs.watch.over:
         whole, everything = replace(recipe, steps=round(again * recipe.steps)), np.arange(len(folds))
         last = runs.run("last", whole, start=runs.task.start(everything), learn=everything, judge=judge)
-        # It has learned from these examples, the main run has not: if it does worse on them, it went astray.
-        if runs.task.judged(last["kept"], judge).log_loss <= compared[0][1].log_loss:
+        # It has learned from these examples, the other one has not: if it does worse on them, it went astray.
+        if _is_done(last, whole) and runs.task.judged(last["kept"], judge).log_loss <= compared[0][1].log_loss:
             results = last
     return replace(told, network=runs.network(recipe, start, results))
+
+
+Run = tuple[Recipe, dict[str, np.ndarray]]  # and its results
+
+
+def _best_run(runs: Runs, scheme: _Scheme, search: _Search, best: Trial | None, again: float) -> Run | None:
+    """The main run; or the best trial, or a trial that was cut short, where the main run did worse or had no time.
+
+    None where each of them went out of all bounds.
+    """
+    found: list[Run] = []
+    if best is not None and math.isfinite(best.log_loss):
+        found = [(best.recipe, search.results(best))]
+    elif search.cut is not None:
+        found = [search.cut]
+    if not found or not runs.watch.over:
+        recipe = _main(runs, scheme, best, search, again)
+        for number in range(_TAMED):
+            if found and recipe == found[0][0]:
+                break
+            name = f"main-{number}" if number else "main"
+            results = runs.run(name, recipe, start=search.start, learn=search.learn, judge=search.judge)
+            if not results["diverged"]:
+                found.append((recipe, results))
+                break
+            recipe = replace(recipe, rate=recipe.rate / APART)
+    return min(found, key=lambda run: runs.task.judged(run[1]["kept"], search.judge).log_loss, default=None)
+
+
+def _is_done(results: dict[str, np.ndarray], recipe: Recipe) -> bool:
+    """Or as good as done: over the last twentieth the rate is next to nothing."""
+    return not results["diverged"] and int(results["steps"]) >= _DONE * recipe.steps
 
 
 @dataclass
@@ -103,22 +138,27 @@ class _Search:
     judge: np.ndarray
     reserve: float  # seconds that what follows will take
     trials: list[Trial] = field(default_factory=list)
+    cut: Run | None = None  # short by the clock or the user: not to be compared, but better than nothing
 
     def attempt(self, recipe: Recipe) -> Trial | None:
         watch, name = self.runs.watch, _name(recipe)
-        if not self.runs.journal.once(
+        if not self.runs.once(
             f"{name}-in-time", lambda: not watch.stopped and (not self.trials or watch.left() > self.reserve)
         ):
             return None
         results = self._run(recipe)
-        if int(results["steps"]) < recipe.steps:  # cut short: not to be compared
+        if results["diverged"]:
+            trial = Trial(recipe, math.inf, 0.0)
+        elif int(results["steps"]) < recipe.steps:
+            self.cut = recipe, results
             return None
-        found = self.runs.task.judged(results["kept"], self.judge)
-        trial = Trial(recipe, found.log_loss, found.accuracy)
+        else:
+            found = self.runs.task.judged(results["kept"], self.judge)
+            trial = Trial(recipe, found.log_loss, found.accuracy)
         self.trials.append(trial)
         watch.judged(name, trial)
-        for beaten in sorted(self.trials, key=lambda t: t.log_loss)[1:]:
-            self.runs.journal.forget_weights(_name(beaten.recipe))
+        for other in beaten(self.trials):
+            self.runs.journal.forget_weights(_name(other.recipe))
         return trial
 
     def results(self, trial: Trial) -> dict[str, np.ndarray]:
@@ -153,16 +193,17 @@ class _Scheme:
 
 
 def _scheme(
-    runs: Runs, begin: Any, learn: np.ndarray, depths: Sequence[int], again: float, first: Recipe
+    runs: Runs, begin: Any, learn: np.ndarray, judged: int, depths: Sequence[int], again: float, first: Recipe
 ) -> _Scheme | None:
-    """Decided once, since a machine is never twice as fast."""
+    """Decided once, since a machine is never twice as fast. `judged` examples are in the validation part."""
 
     def decide() -> dict[str, Any] | None:
         last = None
         for depth in depths:
             recipe, seconds = runs.timed(replace(first, depth=depth), begin, learn)
             left = runs.watch.left()
-            found = pace(len(learn), batch=first.batch, seconds_a_step=seconds, left=left, again=again)
+            judging = judging_seconds(judged, batch=first.batch, seconds_a_step=seconds)
+            found = pace(len(learn), batch=first.batch, seconds_a_step=seconds, left=left, again=again, judging=judging)
             if found is None:
                 continue
             recipe = _for_a_glance(recipe) if found.main * first.batch < GLANCE * len(learn) else recipe
@@ -178,10 +219,19 @@ def _scheme(
         seconds = runs.seconds_a_step(replace(recipe, depth=depth), begin, learn)
         return trial * seconds <= _OTHER_DEPTH * left
 
-    told = runs.journal.once("scheme", decide)
+    told = runs.once("scheme", decide)
     if told is None:
         return None
     return _Scheme(Recipe(**told["start"]), tuple(told["searched"]), told["main"], told["seconds"])
+
+
+def _said(scheme: _Scheme, again: float) -> str:
+    trials = TRIALS if scheme.searched else 0
+    seconds = (trials * scheme.start.steps + (1 + again) * scheme.main) * scheme.seconds
+    search = (
+        f"a search by about {trials} trials of {scheme.start.steps} steps, then " if trials else "no time to search, "
+    )
+    return f"{search}{scheme.main} steps{' and once more on all examples' if again else ''}: about {seconds:.0f} s"
 
 
 def worth_most(task: Task, start: Any, learn: np.ndarray, examples: int) -> np.ndarray:
@@ -199,22 +249,26 @@ def _for_a_glance(recipe: Recipe) -> Recipe:
     return replace(recipe, dropout=False, rate=2 * recipe.rate)
 
 
-def _main(runs: Runs, scheme: _Scheme, best: Trial | None, start: Any, learn: np.ndarray, again: float) -> Recipe:
+def _main(runs: Runs, scheme: _Scheme, best: Trial | None, search: _Search, again: float) -> Recipe:
     """The recipe of the main run: that of the best trial, with as many steps as there is time for."""
+    start, learn = search.start, search.learn
     recipe, full = scheme.start if best is None else best.recipe, full_run(len(learn), scheme.start.batch)
 
     def decide() -> dict[str, Any]:
-        if best is None and recipe.steps > 4 * _TESTED and not runs.watch.over:
+        if runs.watch.over:
+            return {"rate": recipe.rate, "steps": recipe.steps}
+        if best is None and recipe.steps > 4 * _TESTED:
             rate = min(recipe.rate, runs.range_tested(replace(recipe, steps=_TESTED), start, learn))
         else:
             rate = recipe.rate
-        if best is not None and (full <= recipe.steps or runs.watch.over):
+        if best is not None and full <= recipe.steps:
             return {"rate": rate, "steps": recipe.steps}
         seconds = runs.seconds_a_step(recipe, start, learn)
-        steps = main_steps(full, seconds_a_step=seconds, left=runs.watch.left(), again=again)
+        judging = judging_seconds(len(search.judge), batch=recipe.batch, seconds_a_step=seconds)
+        steps = main_steps(full, seconds_a_step=seconds, left=runs.watch.left(), again=again, judging=judging)
         return {"rate": rate, "steps": steps if best is None else max(recipe.steps, steps)}
 
-    return replace(recipe, **runs.journal.once("main", decide))
+    return replace(recipe, **runs.once("main", decide))
 
 
 def _compare(runs: Runs, start: Any, results: dict[str, np.ndarray], judge: np.ndarray) -> tuple[Judged, Judged]:
@@ -231,12 +285,12 @@ def _other_folds(
     needed = (1 + again) * recipe.steps * scheme.seconds
     for k in range(1, int(folds.max()) + 1):
         learn, judge = np.flatnonzero(folds != k), np.flatnonzero(folds == k)
-        in_time = runs.journal.once(f"fold-{k}-in-time", lambda: not runs.watch.stopped and runs.watch.left() > needed)
+        in_time = runs.once(f"fold-{k}-in-time", lambda: not runs.watch.stopped and runs.watch.left() > needed)
         if not in_time or not len(judge):
             break
         start = runs.task.start(learn)
         results = runs.run(f"fold-{k}", recipe, start=start, learn=learn, judge=judge)
-        if int(results["steps"]) < recipe.steps:
+        if results["diverged"] or int(results["steps"]) < recipe.steps:
             break
         made.append(_compare(runs, start, results, judge))
     return made

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 _EXAMPLES = 30_000  # that a full run sees, about; between the fewest and the most epochs
 _FEWEST_EPOCHS, _MOST_EPOCHS = 3, 15
-_TRIALS = 4  # that a search does, about
+TRIALS = 4  # that a search does, about
 _TRIAL = 1 / 3  # steps of a trial, over those of the main run: shorter ones favour rates that are too low
 _LEAST_TRIAL = 60  # steps of one, unless a full run is shorter
 _LEAST_SEARCHED = 150  # steps of a main run from which searching for its recipe is worth the time
@@ -15,6 +15,7 @@ _LEAST = 30  # steps of a main run: with fewer nothing is learned
 # What a step takes later, over what it took when it was measured. Little is lost where it takes longer than that: the
 # rate falls along a cosine, so the last twentieth of a run moves next to nothing.
 _MARGIN = 1.02
+_FORWARD = 1 / 3  # of what training on an example takes, asking about it does
 _SMALL_VALIDATION = 0.12  # share of the training part from which a last run learns from all of it
 
 
@@ -26,18 +27,19 @@ class Pace:
     main: int
 
 
-def pace(n: int, *, batch: int, seconds_a_step: float, left: float, again: float) -> Pace | None:
+def pace(n: int, *, batch: int, seconds_a_step: float, left: float, again: float, judging: float = 0.0) -> Pace | None:
     """For n examples to learn from and `left` seconds; None where there is no time to learn anything.
 
     Args:
         again: steps of a last run on all examples, over those of the main run.
+        judging: seconds that it takes to ask a model about the validation part, once a run.
     """
-    full, epoch = full_run(n, batch), math.ceil(n / batch)
-    affordable = left / (_MARGIN * max(1e-6, seconds_a_step))
-    main = min(full, int(affordable / (1 + again + _TRIALS * _TRIAL)))
+    full, epoch, step = full_run(n, batch), math.ceil(n / batch), _MARGIN * max(1e-6, seconds_a_step)
+    judged = 1 + (again > 0)  # runs that end in a judgement, besides trials
+    main = min(full, int((left - (judged + TRIALS) * judging) / step / (1 + again + TRIALS * _TRIAL)))
     if main >= min(full, max(_LEAST_SEARCHED, epoch)):
         return Pace(min(main, max(_LEAST_TRIAL, round(_TRIAL * main))), main)
-    main = min(full, int(affordable / (1 + again)))
+    main = min(full, int((left - judged * judging) / step / (1 + again)))
     return Pace(0, main) if main >= min(full, _LEAST) else None
 
 
@@ -46,10 +48,16 @@ def full_run(n: int, batch: int) -> int:
     return min(_MOST_EPOCHS, max(_FEWEST_EPOCHS, round(_EXAMPLES / n))) * math.ceil(n / batch)
 
 
-def main_steps(full: int, *, seconds_a_step: float, left: float, again: float) -> int:
+def main_steps(full: int, *, seconds_a_step: float, left: float, again: float, judging: float = 0.0) -> int:
     """Steps of the main run, once the search is done."""
-    affordable = int(left / (_MARGIN * max(1e-6, seconds_a_step) * (1 + again)))
+    training = left - (1 + (again > 0)) * judging
+    affordable = int(training / (_MARGIN * max(1e-6, seconds_a_step) * (1 + again)))
     return max(1, min(full, affordable))
+
+
+def judging_seconds(n: int, *, batch: int, seconds_a_step: float) -> float:
+    """What asking a model about n examples takes."""
+    return _FORWARD * seconds_a_step * n / batch
 
 
 def learns_from_all(n_learn: int, n_judge: int) -> bool:

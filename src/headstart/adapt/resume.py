@@ -29,13 +29,18 @@ class Journal:
 
     folder: Path
 
-    def once(self, name: str, decide: Callable[[], Any]) -> Any:
-        """What was decided under this name before; else decide now. A decision is plain JSON."""
+    def once(self, name: str, decide: Callable[[], Any], *, stands: Callable[[], bool] = lambda: True) -> Any:
+        """What was decided under this name before; else decide now. A decision is plain JSON.
+
+        Args:
+            stands: asked after it was made, whether it binds the next start too.
+        """
         file = self.folder / f"{name}.json"
         if file.exists():
             return json.loads(file.read_text(encoding="utf-8"))
         decided = json.loads(json.dumps(decide()))  # as the next start will read it
-        write_whole(file, as_json(decided))
+        if stands():
+            write_whole(file, as_json(decided))
         return decided
 
     def has(self, name: str) -> bool:

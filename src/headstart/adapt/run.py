@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -22,6 +23,7 @@ SECONDS_LOST = 15.0  # at most, by a kill: so often is the state kept
 _WARMING = 2  # steps before any is timed
 _PACED = (3, 24)  # steps that are timed, at least and at most
 _PACING = 2.0  # seconds that timing takes, once there are enough steps
+_PACING_SHARE = 0.05  # of the time that is left, after which one step must do
 
 
 @dataclass
@@ -31,6 +33,7 @@ class Watch:
     left: Callable[[], float]  # seconds
     listen: Callable[[str, Step, Recipe], None] = lambda name, step, recipe: None  # after each step of a run
     judged: Callable[[str, Trial], None] = lambda name, trial: None  # after each trial
+    planned: Callable[[str], None] = lambda what: None  # what will be done, and about how long it takes
     stopped: bool = False
 
     @property
@@ -70,6 +73,7 @@ class Runs:
     seed: int = 0
     may_bf16: bool = False  # the processor has it
     device: str = "cpu"
+    clock: Callable[[], float] = time.perf_counter
 
     def run(
         self, name: str, recipe: Recipe, *, start: Any, learn: np.ndarray, judge: np.ndarray
@@ -79,9 +83,11 @@ class Runs:
         Args:
             name: of the run, in the journal: what was finished under it before is not done again.
 
+        Where the user stops it, its state is kept, so that a later start goes on; at the end of the time it is done.
+
         Returns:
-            "kept": (n_judge, k) float32, what the task keeps of them; "steps": how many were done; "weight NAME": what
-            was trained.
+            "kept": (n_judge, k) float32, what the task keeps of them; "steps": how many were done; "diverged": whether
+            the loss was no number any more, and then nothing is kept; "weight NAME": what was trained.
         """
         if self.journal.has(name):
             return self.journal.results(name)
@@ -89,19 +95,29 @@ class Runs:
         state = self.journal.last(name)
         if state is not None:
             tuning.restore(state)
-        kept = time.perf_counter()
+        kept, diverged = self.clock(), False
         for step in tuning:
             self.watch.listen(name, step, recipe)
-            if self.watch.over:
+            diverged = not math.isfinite(step.loss)
+            if self.watch.over or diverged:
                 break
-            if time.perf_counter() - kept > SECONDS_LOST and step.number < recipe.steps:
+            if self.clock() - kept > SECONDS_LOST and step.number < recipe.steps:
                 self.journal.keep(name, step.number, tuning.state())
-                kept = time.perf_counter()
+                kept = self.clock()
+        unfinished = self.watch.stopped and tuning.done < recipe.steps
+        if unfinished:
+            self.journal.keep(name, tuning.done, tuning.state())
         tuning.take_average()
-        results = {"kept": self._asked(network, body, judge, recipe), "steps": np.array(tuning.done)}
+        outputs = self._asked(network, body, judge[:0] if diverged else judge, recipe)
+        results = {"kept": outputs, "steps": np.array(tuning.done), "diverged": np.array(diverged)}
         weights = {f"weight {k}": v.detach().cpu().numpy().copy() for k, v in trained(network).items()}
-        self.journal.finish(name, results, weights)
+        if not unfinished:
+            self.journal.finish(name, results, weights)
         return results | weights
+
+    def once(self, name: str, decide: Callable[[], Any]) -> Any:
+        """What was decided before; what is decided because the user stopped the run does not bind a later start."""
+        return self.journal.once(name, decide, stands=lambda: not self.watch.stopped)
 
     def network(self, recipe: Recipe, start: Any, results: dict[str, np.ndarray]) -> nn.Module:
         """The network that a finished run left, with its weights in place in the backbone's module too."""
@@ -123,14 +139,19 @@ class Runs:
     def seconds_a_step(self, recipe: Recipe, start: Any, learn: np.ndarray) -> float:
         """Measured on a few steps, whose outcome is thrown away; the first ones, which warm up, are not counted.
 
-        Batches of texts are of many lengths, so a few of them say little: as many as two seconds hold, or all.
+        Batches of texts are of many lengths, so a few of them say little: as many as two seconds hold, or all. Infinite
+        where the time was over before there was anything to say.
         """
         _, _, tuning = self._begin(replace(recipe, steps=_WARMING + _PACED[1]), start, learn)
-        times: list[float] = []
+        times, begun, left = [], self.clock(), self.watch.left()
         for _ in tuning:
-            times.append(time.perf_counter())
-            if len(times) >= _WARMING + _PACED[0] and times[-1] - times[_WARMING - 1] > _PACING:
+            times.append(self.clock())
+            enough = len(times) >= _WARMING + _PACED[0] and times[-1] - times[_WARMING - 1] > _PACING
+            slow = len(times) > _WARMING and times[-1] - begun > _PACING_SHARE * left
+            if enough or slow or self.watch.over:
                 break
+        if len(times) <= _WARMING:
+            return math.inf
         return (times[-1] - times[_WARMING - 1]) / (len(times) - _WARMING)
 
     def range_tested(self, recipe: Recipe, start: Any, learn: np.ndarray) -> float:

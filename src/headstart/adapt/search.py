@@ -11,7 +11,7 @@ import numpy as np
 
 from headstart.adapt.tune import Recipe, Tuning
 
-_APART = 3.0  # factor between one rate and the next
+APART = 3.0  # factor between one rate and the next
 _HIGHEST, _LOWEST = 1e-2, 1e-6
 _BROKEN, _BROKEN_BY = 2.0, 0.1  # a loss that is so many times the lowest, and so many nats above that, is out of hand
 _ENOUGH = 1e-3  # nats by which the next rate must be better to go on in its direction
@@ -22,16 +22,23 @@ class Trial:
     """A short run, as it is told in the report."""
 
     recipe: Recipe
-    log_loss: float  # on the validation part, at its best temperature
+    log_loss: float  # on the validation part, temperature scaled; infinite: the weights went out of all bounds
     accuracy: float
 
     def row(self) -> dict[str, Any]:
-        """For tables and JSON."""
-        scores = {"log_loss": round(self.log_loss, 6), "accuracy": round(self.accuracy, 6)}
-        return {**asdict(self.recipe), **scores}
+        """For tables and JSON, which has no infinity: None."""
+        log_loss = round(self.log_loss, 6) if math.isfinite(self.log_loss) else None
+        return {**asdict(self.recipe), "log_loss": log_loss, "accuracy": round(self.accuracy, 6)}
 
 
 Try = Callable[[Recipe], Trial | None]  # None: no time
+
+
+def beaten(trials: Sequence[Trial]) -> list[Trial]:
+    """Those that no search can take any more: it passes over a trial that is hardly better than the one it holds, so
+    the one it holds is nearly as good as the best."""
+    lowest = min(map(_loss, trials))
+    return [trial for trial in trials if trial.log_loss >= lowest + _ENOUGH]
 
 
 def climb(depths: Sequence[int], *, start: Recipe, attempt: Try) -> Trial | None:
@@ -52,7 +59,7 @@ def climb(depths: Sequence[int], *, start: Recipe, attempt: Try) -> Trial | None
     best = min((trial for trial in trials if trial is not None), key=_loss, default=None)
     if best is None:
         return None
-    for factor in (_APART, 1 / _APART):
+    for factor in (APART, 1 / APART):
         further = _walk(best, factor, attempt)
         if further is not best:
             return further
@@ -89,7 +96,7 @@ def label_smoothing(recipe: Recipe) -> Recipe:
 def _walk(best: Trial, factor: float, attempt: Try) -> Trial:
     while _LOWEST <= best.recipe.rate * factor <= _HIGHEST:
         trial = attempt(replace(best.recipe, rate=best.recipe.rate * factor))
-        if trial is None or trial.log_loss > best.log_loss - _ENOUGH:
+        if trial is None or not trial.log_loss < best.log_loss - _ENOUGH:
             return best
         best = trial
     return best

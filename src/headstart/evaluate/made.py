@@ -122,7 +122,7 @@ def _trials(trials: Sequence[dict[str, Any]], right: str) -> str:
         "smoothing": ("Smoothing", lambda t: f"{t['smoothing']:g}"),
     }
     columns += [column for key, column in varied.items() if any(t.get(key) for t in trials)]
-    columns.append(("Log loss", lambda t: f"{t['log_loss']:.3f}"))
+    columns.append(("Log loss", lambda t: "diverged" if t["log_loss"] is None else f"{t['log_loss']:.3f}"))
     rows = (
         "".join(f'<td class="n">{shown(trial)}</td>' for _, shown in columns) + f"<td>{bar(trial['accuracy'])}</td>"
         for trial in trials

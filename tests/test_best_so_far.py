@@ -1,0 +1,129 @@
+"""Whatever ends a fit's training, the clock, the user or a loss out of bounds, the best model so far comes out."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from headstart.adapt.finetune import Tuned, finetune
+from headstart.adapt.resume import Journal
+from headstart.adapt.run import Runs, Watch
+from headstart.adapt.search import label_smoothing, mixup
+from toy_task import Clock, Toy
+
+
+class Fit:
+    """One fit of a toy task, which may be stopped at a step of a run, and is seen."""
+
+    def __init__(self, home, *, n=400, budget=1e9, stop=None, breaks=float("inf"), rate=1e-3, spices=(), insist=True):
+        self.toy = Toy(n, Clock(), breaks=breaks)
+        self.steps: dict[str, int] = {}
+        self.plans: list[str] = []
+        left = lambda: budget - self.toy.clock()  # noqa: E731
+        self.watch = Watch(left=left, listen=self._listen, planned=self.plans.append)
+        self.stop = stop
+        runs = Runs(self.toy, Journal(home), self.watch, clock=self.toy.clock)
+        folds = np.arange(n) % (4 if n <= 2000 else 10)
+        self.tuned: Tuned | None = finetune(runs, folds=folds, depths=[1], rate=rate, spices=spices, insist=insist)
+
+    def _listen(self, name, step, recipe):
+        self.steps[name] = step.number
+        run, at = self.stop or ("", 0)
+        if run and name.startswith(run) and step.number == at:
+            self.watch.stopped = True
+
+    @property
+    def logits(self):
+        return self.toy.asked(self.tuned.network)
+
+
+def apart(a, b) -> float:
+    return float(np.abs(a - b).max())
+
+
+@pytest.fixture
+def calm(tmp_path) -> Fit:
+    return Fit(tmp_path / "calm")
+
+
+def test_a_last_run_that_was_hardly_begun_is_not_taken(tmp_path, calm):
+    """It starts as a probe of all examples, so it knows those that it is judged on: that proves nothing."""
+    stopped = Fit(tmp_path / "stopped", stop=("last", 1))
+    assert stopped.steps["last"] == 1
+    probe = stopped.toy.start(np.arange(400))
+    network, _ = stopped.toy.network(stopped.toy.at(1), probe)
+    at_start = stopped.toy.asked(network)
+    stopped_again = Fit(tmp_path / "stopped", stop=("last", 1))
+    assert apart(stopped_again.logits, at_start) > 0.1
+    assert stopped.tuned.verdict == calm.tuned.verdict
+
+
+@pytest.mark.parametrize("n", [400, 6000])
+def test_stopped_early_in_the_main_run_the_best_trial_is_taken(tmp_path, n):
+    stopped = Fit(tmp_path / "stopped", n=n, stop=("main", 2))
+    best = min(trial.log_loss for trial in stopped.tuned.trials)
+    assert stopped.steps["main"] == 2
+    assert stopped.tuned.recipe in [trial.recipe for trial in stopped.tuned.trials]
+    assert stopped.tuned.verdict.n == n / (4 if n <= 2000 else 10)
+    assert stopped.tuned.verdict.tuned_log_loss == pytest.approx(best, abs=1e-3)
+
+
+@pytest.mark.parametrize("moment", [("trial", 20), ("main", 3), ("last", 5)])
+def test_what_the_user_stopped_goes_on_at_the_next_start(tmp_path, calm, moment):
+    """If the model of a stopped fit could not be saved, the same command ends where an undisturbed one does."""
+    stopped = Fit(tmp_path / "stopped", stop=moment)
+    assert stopped.tuned is not None
+    again = Fit(tmp_path / "stopped")
+    assert apart(again.logits, calm.logits) == 0
+    assert again.tuned.trials == calm.tuned.trials
+    assert again.tuned.verdict == calm.tuned.verdict
+    assert apart(stopped.logits, calm.logits) > 0
+
+
+def test_stopped_in_the_first_trial_its_weights_are_taken(tmp_path):
+    stopped = Fit(tmp_path / "stopped", stop=("trial", 40))
+    assert list(stopped.steps.values()) == [40]
+    assert not stopped.tuned.trials
+    assert stopped.tuned.verdict.tuned_log_loss < stopped.tuned.verdict.untuned_log_loss
+
+
+def test_a_rate_at_which_the_loss_is_no_number_is_left(tmp_path):
+    found = Fit(tmp_path / "fit", rate=1e-3, breaks=0.02)
+    diverged = [trial for trial in found.tuned.trials if not np.isfinite(trial.log_loss)]
+    assert diverged
+    assert all(trial.row()["log_loss"] is None for trial in diverged)
+    assert found.tuned.recipe.rate < min(trial.recipe.rate for trial in diverged)
+    assert np.isfinite(found.logits).all()
+
+
+def test_a_main_run_out_of_bounds_is_tried_more_slowly(tmp_path):
+    """Without time for a search, nothing but the main run meets a rate that is too high."""
+    found = Fit(tmp_path / "fit", n=6000, budget=6.0, rate=9e-3, breaks=0.05)
+    assert not found.tuned.trials
+    assert "main-1" in found.steps
+    assert np.isfinite(found.logits).all()
+
+
+def test_a_change_that_helps_next_to_nothing_does_not_lose_the_weights_before_it(tmp_path, monkeypatch):
+    """A trial lower by less than what counts is passed over: the one that is held must still have its weights."""
+    monkeypatch.setattr("headstart.adapt.search._ENOUGH", 0.5)
+    found = Fit(tmp_path / "fit", n=120, spices=(mixup, label_smoothing))
+    assert (found.tuned.recipe.rate, found.tuned.recipe.mixup) == (1e-3, 0.0)
+    assert min(trial.log_loss for trial in found.tuned.trials[1:]) < found.tuned.trials[0].log_loss
+    assert np.isfinite(found.logits).all()
+
+
+@pytest.mark.parametrize("budget", [4.0, 15.0, 60.0, 200.0])
+@pytest.mark.parametrize("n", [900, 20_000])
+def test_the_budget_is_kept_and_used(tmp_path, n, budget):
+    """By a clock on which each step takes 0.05 seconds, asking a third of that, and nothing else takes any."""
+    found = Fit(tmp_path / "fit", n=n, budget=budget)
+    if found.tuned is None:
+        assert found.toy.clock() < 0.4 * budget
+        return
+    assert found.toy.clock() <= budget + 2 * found.toy.clock.a_step
+    (plan,) = found.plans
+    foreseen = float(plan.split()[-2])
+    assert 0.6 * foreseen <= found.toy.clock() <= 1.8 * foreseen
+    full = 15 * 24 if n == 900 else 3 * 563
+    assert found.toy.clock() >= min(0.8 * budget, full * found.toy.clock.a_step)
