@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import signal
 import time
@@ -243,12 +244,19 @@ def test_every_layer(few_texts, tmp_path):
 def test_a_tuned_folder_answers_as_the_fit_did(few_texts, tmp_path, command):
     data, model = few_texts
     told = finished(fitting(data, model, tmp_path / "out"))
-    code, out, err = command("evaluate", tmp_path / "out", data, "--json")
+    lines = data.read_text().splitlines()
+    with (tmp_path / "out" / "split.csv").open(newline="") as file:
+        held_out = [int(row["example"].split()[-1]) for row in csv.DictReader(file) if row["part"] == "test"]
+    (tmp_path / "held_out.csv").write_text("\n".join([lines[0], *(lines[row] for row in held_out)]) + "\n")
+    code, out, err = command("evaluate", tmp_path / "out", tmp_path / "held_out.csv", "--json")
     assert code == 0, err
     report = (tmp_path / "out" / "report.html").read_text()
     assert "Fine-tuning" in report
     assert told["why_how"] in report
-    assert json.loads(out)["accuracy"] >= 0
+    scores = json.loads(out)
+    assert scores["n_test"] == told["n_test"] == len(held_out)
+    assert scores["accuracy"] == told["accuracy"]
+    assert scores["log_loss"] == pytest.approx(told["log_loss"], abs=1e-3)
 
 
 def test_an_onnx_model_cannot_be_tuned(photos, tmp_path, command):
