@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import atexit
 import gc
-import json
 import os
 import sys
 from collections.abc import Callable
@@ -13,7 +12,7 @@ from typing import Annotated, Any
 
 import typer
 
-from headstart import show
+from headstart import places, show
 from headstart.errors import UserError
 
 app = typer.Typer(
@@ -336,6 +335,6 @@ def _progress(as_json: bool) -> Any:
 
 
 def _print(value: dict[str, Any], as_json: bool, tell: Callable[[dict[str, Any]], str]) -> None:
-    text = json.dumps(value, ensure_ascii=False) if as_json else tell(value)
-    sys.stdout.buffer.write((text + "\n").encode("utf-8", "surrogateescape"))
+    text = places.as_json(value, indent=None) if as_json else tell(value) + "\n"
+    sys.stdout.buffer.write(places.as_utf8(text))
     sys.stdout.flush()
