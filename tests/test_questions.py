@@ -186,6 +186,67 @@ def test_a_plain_table_of_contexts_questions_and_answers(tmp_path):
     }
 
 
+NAMED = {"context": TOWER, "question": "When?"}
+FINE = {**NAMED, "answers": {"text": ["1889"], "answer_start": [30]}}
+
+
+@pytest.mark.parametrize(
+    ("row", "kind", "words"),
+    [
+        ({**NAMED, "answer": "1889"}, "no-answer", "nothing is said about its answer"),
+        ({**NAMED, "answers": {"texts": ["1889"], "answer_start": [30]}}, "damaged-row", "without text: texts"),
+        ({**NAMED, "answers": {"text": None, "answer_start": [30]}}, "damaged-row", "without text"),
+        ({**NAMED, "answers": {"text": [None], "answer_start": [30]}}, "damaged-row", "without text"),
+        ({**NAMED, "answers": [{"text": None, "answer_start": 30}]}, "damaged-row", "without text"),
+        ({**NAMED, "answers": ["1889", None]}, "damaged-row", "without text"),
+        ({**NAMED, "answers": {"text": ["1889"], "answer_start": ["3.5"]}}, "damaged-row", "'3.5' is no place"),
+        ({**NAMED, "answers": {"text": ["1889"], "answer_start": ["x"]}}, "damaged-row", "'x' is no place"),
+        ({**FINE, "is_impossible": True}, "damaged-row", "said to be impossible, and has answers"),
+    ],
+)
+def test_an_answer_that_is_not_there_is_not_no_answer(row, kind, words, tmp_path):
+    for name, content in (
+        ("rows.jsonl", json.dumps(FINE) + "\n" + json.dumps(row)),
+        ("rows.json", json.dumps({"data": [FINE, row]})),
+    ):
+        (tmp_path / name).write_text(content)
+        found = read_questions(tmp_path / name)
+        assert list(found.answers) == [(("1889", 30),)]
+        (said,) = found.findings
+        assert (said.kind, said.where, said.rejected) == (kind, f"{name} row 2", True)
+        assert words in said.reason
+
+
+def test_an_answer_without_text_in_squads_own_form(tmp_path):
+    rows = [asked("a", "When?", ("1889", 30)), asked("b", "When?", (None, 30)), asked("c", "When?", ("1889", "30.0"))]
+    found = read_questions(squad(tmp_path, article("Tower", TOWER, *rows)))
+    assert list(found.ids) == ["a", "c"]
+    assert [(f.kind, f.reason) for f in found.findings] == [("damaged-row", "an answer without text")]
+
+
+def test_said_to_have_no_answer(tmp_path):
+    """An empty cell, an empty list, nothing in both columns; or impossible, as SQuAD 2.0 puts it."""
+    nothing = [{"answers": None}, {"answers": {"text": [], "answer_start": []}}, {"answers": []}, {"answers": ""}]
+    nothing += [{"answers": {"text": None, "answer_start": None}}, {"is_impossible": True}]
+    rows = [FINE, *({**NAMED, **none} for none in nothing)]
+    (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    found = read_questions(tmp_path / "rows.jsonl")
+    assert list(found.answers[1:]) == [()] * 6
+    assert found.findings == ()
+
+
+def test_a_column_of_places_with_empty_cells_as_pandas_writes_it(tmp_path):
+    frame = pd.DataFrame(
+        {"context": [TOWER] * 3, "question": "Q?", "answer": ["1889", None, "in 1889"], "answer_start": [30, None, 27]}
+    )
+    frame.to_csv(tmp_path / "rows.csv", index=False)
+    assert "30.0" in (tmp_path / "rows.csv").read_text()
+    for data in (tmp_path / "rows.csv", frame, pa.Table.from_pandas(frame)):
+        found = read_questions(data)
+        assert list(found.answers) == [(("1889", 30),), (), (("in 1889", 27),)]
+        assert found.findings == ()
+
+
 @pytest.mark.parametrize(
     ("name", "content", "words"),
     [

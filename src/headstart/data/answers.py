@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
+from headstart.data.table import as_text
 from headstart.errors import DataError
 from headstart.values import Finding, Questions
 
@@ -25,6 +27,26 @@ class Asked:
     title: str | None = None
     part: str | None = None
     complaint: str = ""  # why it cannot be used, where reading it showed that
+
+
+def given(text: Any, start: Any) -> Given:
+    """An answer as data have it. A place may be a number with nothing behind the point, as pandas writes it.
+
+    Raises:
+        ValueError: what is wrong with it.
+    """
+    written = as_text(text)
+    if written is None:
+        raise ValueError("an answer without text")
+    if start is None or start != start:
+        return written, None
+    try:
+        place = float(start)
+    except (TypeError, ValueError):
+        place = 0.5
+    if not place.is_integer():
+        raise ValueError(f"answer_start {start!r} is no place")
+    return written, int(place)
 
 
 @dataclass

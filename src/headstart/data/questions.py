@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from headstart.data.answers import Asked, Given, checked
+from headstart.data.answers import Asked, Given, checked, given
 from headstart.data.columns import PART_NAMES
 from headstart.data.squad import is_squad, squad_articles, squad_questions
 from headstart.data.table import SUFFIXES, Block, arrow_blocks, as_text, damaged_as_user_error, open_blocks, row_names
@@ -26,9 +26,11 @@ _NAMES = {
     "id": ("id", "question_id", "qid"),
     "title": ("title", "document"),
     "part": ("split", "part"),
+    "impossible": ("is_impossible",),
 }
 _NEEDED = ("context", "question", "answers")
 _BLOCK = 10_000  # rows
+_ABSENT = object()  # a row of JSON has no such name: nothing is said, where null says that there is none
 
 
 def read_questions(data: Any) -> Questions:
@@ -114,11 +116,11 @@ def _file(path: Path) -> Questions:
         if not articles or not all(isinstance(row, dict) and "question" in row for row in articles):
             return checked(squad_questions(articles, path), name=path.stem)
         names = dict.fromkeys(name for row in articles for name in row)
-        block = {name: [row.get(name) for row in articles] for name in names}
+        block = {name: [row.get(name, _ABSENT) for row in articles] for name in names}
         return checked(_table([block], path.name, []), name=path.stem)
     ragged: list[Finding] = []
     with damaged_as_user_error(path):
-        blocks, notes = open_blocks(path, ragged)
+        blocks, notes = open_blocks(path, ragged, absent=_ABSENT)
         return checked(_table(blocks, path.name, ragged), name=path.stem, notes=notes, findings=ragged)
 
 
@@ -147,7 +149,8 @@ def _table(blocks: Iterable[Block], where: str, ragged: list[Finding], *, part: 
         rows += [dict(zip(wanted, values, strict=True)) for values in zip(*wanted.values(), strict=True)]
     left_out = [int(f.where.rsplit(" ", 1)[1]) for f in ragged]
     for number, (place, row) in enumerate(zip(row_names(where, len(rows), left_out), rows, strict=True), start=1):
-        answers, complaint = _answers(row.get("answers"), row.get("start"))
+        row = {name: value for name, value in row.items() if value is not _ABSENT}
+        answers, complaint = _answers(row)
         texts = {name: as_text(row.get(name)) for name in ("context", "question", "id", "title")}
         yield Asked(
             where=f"{part} {place}" if part else place,
@@ -176,31 +179,40 @@ def _plain(column: Any) -> list[Any]:
     return list(column) if isinstance(column, list) else list(column.to_pylist())
 
 
-def _answers(value: Any, start: Any) -> tuple[list[Given] | None, str]:
-    """Answers in one of the forms of tables, or why they cannot be used."""
+def _answers(row: dict[str, Any]) -> tuple[list[Given] | None, str]:
+    """The answers, or why there are none that can be used."""
+    impossible = str(row.get("impossible")).lower() == "true"
+    if "answers" not in row:
+        return ([], "") if impossible else (None, "")
+    found, complaint = _given(row["answers"], row.get("start"))
+    return (None, "said to be impossible, and has answers") if impossible and found else (found, complaint)
+
+
+def _given(value: Any, start: Any) -> tuple[list[Given] | None, str]:
+    """Answers in one of the forms of tables."""
     if hasattr(value, "tolist"):  # a numpy array in a DataFrame's cell
         value = value.tolist()
     if hasattr(start, "tolist"):
         start = start.tolist()
     if isinstance(value, dict):
-        return _answers(value.get("text"), value.get("answer_start"))
+        if "text" not in value:
+            return None, f"answers without text: {', '.join(map(str, value))}"
+        return _given(value["text"], value.get("answer_start"))
+    starts = None if start is None or start == "" or start != start else start if isinstance(start, list) else [start]
     if isinstance(value, list):
         if value and all(isinstance(item, dict) for item in value):
             return _paired([item.get("text") for item in value], [item.get("answer_start") for item in value])
-        return _paired(value, start if isinstance(start, list) else None)
+        return _paired(value, starts)
     text = as_text(value)
-    if text is None or not text.strip():
-        return [], ""
-    return _paired([text], None if start is None or start == "" else [start])
+    if text is None and isinstance(start, list) and start:
+        return None, "an answer_start, and answers without text"
+    return ([], "") if text is None or not text.strip() else _paired([text], starts)
 
 
 def _paired(texts: list[Any], starts: list[Any] | None) -> tuple[list[Given] | None, str]:
     if starts is not None and len(starts) != len(texts):
         return None, f"{len(texts)} answers and {len(starts)} answer_start"
     try:
-        return [
-            (str(text), None if start is None or start != start else int(start))
-            for text, start in zip(texts, starts or [None] * len(texts), strict=True)
-        ], ""
-    except (TypeError, ValueError):
-        return None, "an answer_start that is no number"
+        return [given(text, start) for text, start in zip(texts, starts or [None] * len(texts), strict=True)], ""
+    except ValueError as error:
+        return None, str(error)

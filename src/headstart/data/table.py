@@ -37,12 +37,16 @@ def read_table(path: Path, *, columns: Columns | None = None, need_label: bool =
                             notes=notes, findings=ragged)  # fmt: skip
 
 
-def open_blocks(path: Path, ragged: list[Finding]) -> tuple[Iterable[Block], list[str]]:
-    """Blocks of rows by the file's ending, with notes on what was assumed; rows that cannot be read go to `ragged`."""
+def open_blocks(path: Path, ragged: list[Finding], *, absent: Any = None) -> tuple[Iterable[Block], list[str]]:
+    """Blocks of rows by the file's ending, with notes on what was assumed; rows that cannot be read go to `ragged`.
+
+    Args:
+        absent: what a row of JSON has under a name that other rows have and it has not.
+    """
     if path.suffix.lower() == ".parquet":
         return arrow_blocks(pyarrow.parquet.ParquetFile(path).iter_batches()), []
     if path.suffix.lower() in (".jsonl", ".ndjson", ".json"):
-        return _json_lines(path, ragged), []
+        return _json_lines(path, ragged, absent), []
     return _delimited(path, ragged)
 
 
@@ -182,7 +186,7 @@ def _stream(
             yield dict(zip(names, map(list, zip(*block, strict=True)), strict=True))
 
 
-def _json_lines(path: Path, ragged: list[Finding]) -> Iterator[Block]:
+def _json_lines(path: Path, ragged: list[Finding], absent: Any) -> Iterator[Block]:
     """One JSON object a line; a line that is none is left out and listed. A file with one JSON list is read whole."""
     with path.open(encoding="utf-8-sig", errors="replace") as file:
         first = file.read(1 << 16).lstrip()[:1]
@@ -198,10 +202,10 @@ def _json_lines(path: Path, ragged: list[Finding]) -> Iterator[Block]:
             names |= dict.fromkeys(found)
             block.append(found)
             if len(block) == _BLOCK:
-                yield {name: [row.get(name) for row in block] for name in names}
+                yield {name: [row.get(name, absent) for row in block] for name in names}
                 block = []
         if block:
-            yield {name: [row.get(name) for row in block] for name in names}
+            yield {name: [row.get(name, absent) for row in block] for name in names}
 
 
 def _json_list(content: str, path: Path) -> list[Any]:
