@@ -17,7 +17,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from headstart.data import has_questions, read_questions, split_questions
+from headstart.data import has_questions, read_questions, read_questions_with_test, split_questions
 from headstart.data.windows import Slicer, batches, cut, targets
 from headstart.encode.decode import place, window_spans
 from headstart.errors import DataError
@@ -96,7 +96,7 @@ def test_what_is_wrong_with_a_question_is_said_row_by_row(tmp_path):
         article("three", " \n", asked("nowhere", "Where?", ("Paris", 3))),
     )
     found = read_questions(path)
-    assert list(found.ids) == ["moved", "data[0].paragraphs[0].qas[3]", "right"]
+    assert list(found.ids) == ["moved", "manuals.json data[0].paragraphs[0].qas[3]", "right"]
     assert found.answers[0] == (("1889", 30),)
     told = {f.where.rsplit(" ", 1)[1]: (f.kind, f.rejected) for f in found.findings}
     assert told == {
@@ -160,14 +160,72 @@ def test_flattened_forms_say_the_same(tmp_path):
         assert list(found.contexts) == [TOWER, RHINE], form
 
 
-def test_parts_of_a_dataset_dict(tmp_path):
+def test_parts_of_a_dataset_dict_have_ids_of_their_own(tmp_path):
     import datasets
 
     rows = tables(tmp_path)["dataset"]
-    found = read_questions(datasets.DatasetDict(train=rows, validation=rows.select([0])))
-    assert found.parts == ["train", "train", "train"]  # the id of the validation's only row is taken already
-    assert found.findings[0].kind == "duplicate-id"
-    assert found.findings[0].where == "val dataset row 1"
+    twice = datasets.concatenate_datasets([rows.select([1]), rows.select([1])])
+    found = read_questions(datasets.DatasetDict({"train": rows, " Validation": twice}))
+    assert found.parts == ["train", "train", "train", "val"]
+    assert list(found.ids) == ["a", "b", "c", "b"]
+    assert [(f.kind, f.where) for f in found.findings] == [("duplicate-id", "val dataset row 2")]
+    parts = split_questions(found)
+    assert (parts.test.tolist(), parts.official) == ([3], True)
+    assert [f.kind for f in parts.findings] == ["leak"]  # the same question about the same text on both sides
+
+
+@pytest.mark.parametrize("name", ["holdout", "all"])
+def test_an_unknown_part_of_a_dataset_dict_is_not_dropped(name, tmp_path):
+    import datasets
+
+    rows = tables(tmp_path)["dataset"]
+    with pytest.raises(DataError, match=rf"unknown part '{name}'\n.*train.*validation.*test"):
+        read_questions(datasets.DatasetDict({"train": rows, name: rows} if name == "holdout" else {name: rows}))
+
+
+def test_rows_of_an_unknown_part_are_left_out(tmp_path):
+    """Taken as training, they would teach what they were to test."""
+    parts = ["train", "test ", "Test", "holdout", "", "eval", " DEV"]
+    frame = pd.DataFrame(
+        {"context": [TOWER, RHINE, RHINE, RHINE, RHINE, RHINE, TOWER], "question": "Q?", "answer": "", "split": parts}
+    )
+    frame.to_csv(tmp_path / "rows.csv", index=False)
+    for data in (frame, tmp_path / "rows.csv"):
+        found = read_questions(data)
+        assert found.parts == ["train", "test", "test", "test", "val"]
+        assert [(f.kind, f.where.rsplit(" ", 1)[1], f.rejected) for f in found.findings] == [
+            ("unknown-part", "4", True),
+            ("unknown-part", "5", True),
+        ]
+        assert "'holdout'" in found.findings[0].reason
+        assert "train" in found.findings[0].reason
+        assert split_questions(found).test.tolist() == [1, 2, 3]
+
+
+def test_a_column_that_names_no_part_at_all_is_not_taken_for_parts(tmp_path):
+    frame = pd.DataFrame({"context": [TOWER, RHINE], "question": "Q?", "answer": "", "part": ["I", "II"]})
+    found = read_questions(frame)
+    assert (found.parts, len(found), found.findings) == (None, 2, ())
+    assert "'I', 'II'" in found.notes[0]
+
+
+def test_an_id_that_was_made_up_is_nobody_elses(tmp_path):
+    rows = [{**FINE, "id": name} for name in (None, "1", "rows.jsonl row 4", "")]
+    (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    found = read_questions(tmp_path / "rows.jsonl")
+    assert len(found) == len(set(found.ids)) == 4
+    assert list(found.ids[1:3]) == ["1", "rows.jsonl row 4"]
+    assert found.ids[0] == "rows.jsonl row 1"
+
+
+def test_a_text_on_both_sides_of_the_users_own_split_is_said(tmp_path):
+    rows = [{**FINE, "question": "When, then?"}, {**FINE, "context": f"{TOWER} It rusts.", "id": "2"}]
+    (tmp_path / "train.jsonl").write_text("".join(json.dumps({"id": "1", **row}) + "\n" for row in rows))
+    (tmp_path / "other.jsonl").write_text(json.dumps({**FINE, "id": "1"}))
+    found = read_questions_with_test(tmp_path / "train.jsonl", tmp_path / "other.jsonl")
+    assert found.parts == ["train", "train", "test"]
+    (leak,) = split_questions(found).findings
+    assert (leak.kind, leak.where, "train.jsonl row 1" in leak.reason) == ("leak", "other.jsonl row 1", True)
 
 
 def test_a_plain_table_of_contexts_questions_and_answers(tmp_path):

@@ -1,4 +1,4 @@
-"""What a fit on questions writes down: who is on which side, by names that a table can hold; texts that UTF-8 cannot."""
+"""What a fit on questions writes down: who is on which side, by names that a table can hold; texts UTF-8 cannot."""
 
 from __future__ import annotations
 

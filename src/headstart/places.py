@@ -79,6 +79,6 @@ def as_utf8(text: str) -> bytes:
 
 
 def as_json(value: Any, *, indent: int | None = 2) -> str:
-    """JSON that is UTF-8 whatever it holds: what stands for a file name's bytes is escaped, and read again as it was."""
+    """JSON that is UTF-8 whatever it holds: what stands for a file name's bytes is escaped, and read as it was."""
     text = _NO_BYTE.sub("\ufffd", json.dumps(value, indent=indent, ensure_ascii=False))
     return _HALF.sub(lambda half: f"\\u{ord(half[0]):04x}", text) + "\n"

@@ -11,8 +11,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from headstart.data.answers import Asked, Given, checked, given
-from headstart.data.columns import PART_NAMES
+from headstart.data.answers import Asked, Given, checked, given, part_named
 from headstart.data.squad import is_squad, squad_articles, squad_questions
 from headstart.data.table import SUFFIXES, Block, arrow_blocks, as_text, damaged_as_user_error, open_blocks, row_names
 from headstart.errors import DataError
@@ -49,9 +48,7 @@ def read_questions(data: Any) -> Questions:
     if isinstance(data, str | Path):
         return _file(Path(data).expanduser())
     if isinstance(data, Mapping):  # a DatasetDict: its names are the parts
-        named = [(PART_NAMES.get(str(name).lower()), part) for name, part in data.items()]
-        rows = (row for part, some in named if part for row in _table(_blocks(some), "dataset", [], part=part))
-        return checked(rows, name="dataset")
+        return checked(_parts(data), name="dataset")
     findings: list[Finding] = []
     return checked(_table(_blocks(data), "table", findings), name="table", findings=findings)
 
@@ -124,6 +121,15 @@ def _file(path: Path) -> Questions:
         return checked(_table(blocks, path.name, ragged), name=path.stem, notes=notes, findings=ragged)
 
 
+def _parts(data: Mapping[str, Any]) -> Iterator[Asked]:
+    for name in data:
+        if part_named(name) is None:
+            fix = f"name the parts train, validation and test, or give one of them: data[{name!r}]"
+            raise DataError(f"unknown part {name!r}", where="dataset", fix=fix)
+    for name, some in data.items():
+        yield from _table(_blocks(some), "dataset", [], part=part_named(name))
+
+
 def _blocks(data: Any) -> Iterable[Block]:
     if isinstance(data, pa.Table):
         return arrow_blocks(data.to_batches())
@@ -148,18 +154,18 @@ def _table(blocks: Iterable[Block], where: str, ragged: list[Finding], *, part: 
         wanted = {name: _plain(block[column]) for name, column in columns.items() if column in block}
         rows += [dict(zip(wanted, values, strict=True)) for values in zip(*wanted.values(), strict=True)]
     left_out = [int(f.where.rsplit(" ", 1)[1]) for f in ragged]
-    for number, (place, row) in enumerate(zip(row_names(where, len(rows), left_out), rows, strict=True), start=1):
+    for place, row in zip(row_names(where, len(rows), left_out), rows, strict=True):
         row = {name: value for name, value in row.items() if value is not _ABSENT}
         answers, complaint = _answers(row)
-        texts = {name: as_text(row.get(name)) for name in ("context", "question", "id", "title")}
+        texts = {name: as_text(row.get(name)) for name in ("context", "question", "id", "title", "part")}
         yield Asked(
             where=f"{part} {place}" if part else place,
             context=texts["context"],
             question=texts["question"],
             answers=answers,
-            id=texts["id"] or (f"{part} {number}" if part else str(number)),
+            id=texts["id"],
             title=texts["title"],
-            part=part or PART_NAMES.get(str(row.get("part")).lower()),
+            part=part or texts["part"],
             complaint=complaint,
         )
 

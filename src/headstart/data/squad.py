@@ -57,14 +57,14 @@ def squad_questions(articles: list[Any], path: Path) -> Iterator[Asked]:
 
 
 def _question(asked: Any, file: str, place: str, title: str | None, context: str | None) -> Asked:
-    name = _text(asked, "id")
+    name = _text(asked, "id") or None
     answers, complaint = _answers(asked)
     return Asked(
         where=f"{file} {place}" if name is None else f"{file} question {name}",
         context=context,
         question=_text(asked, "question"),
         answers=answers,
-        id=name or place,
+        id=name,
         title=title,
         complaint=complaint,
     )
