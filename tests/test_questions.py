@@ -209,6 +209,31 @@ def test_a_column_that_names_no_part_at_all_is_not_taken_for_parts(tmp_path):
     assert "'I', 'II'" in found.notes[0]
 
 
+@pytest.mark.parametrize("form", ["csv", "jsonl", "parquet"])
+def test_many_rows_about_a_long_text_take_the_memory_of_one(form, tmp_path):
+    import tracemalloc
+
+    text = TOWER + " and so on" * 3_000
+    frame = pd.DataFrame({"context": [text] * 1_500, "question": "When?", "answer": "1889"})
+    path = tmp_path / f"rows.{form}"
+    if form == "csv":
+        frame.to_csv(path, index=False)
+        with path.open("a") as file:
+            file.write("ragged\n")
+            frame[:1].to_csv(file, index=False, header=False)
+    elif form == "jsonl":
+        frame.to_json(path, orient="records", lines=True)
+    else:
+        frame.to_parquet(path)
+    tracemalloc.start()
+    found = read_questions(path)
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert len(found.contexts) == 1
+    assert most < 0.4 * 1_500 * len(text)
+    assert found.where[-1] == ("rows.csv row 1502" if form == "csv" else f"rows.{form} row 1500")
+
+
 def test_an_id_that_was_made_up_is_nobody_elses(tmp_path):
     rows = [{**FINE, "id": name} for name in (None, "1", "rows.jsonl row 4", "")]
     (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Iterator, Mapping
-from itertools import chain
+from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from headstart.data.answers import Asked, Given, checked, given, part_named
 from headstart.data.squad import is_squad, squad_articles, squad_questions
-from headstart.data.table import SUFFIXES, Block, arrow_blocks, as_text, damaged_as_user_error, open_blocks, row_names
+from headstart.data.table import SUFFIXES, Block, arrow_blocks, as_text, damaged_as_user_error, open_blocks
 from headstart.errors import DataError
 from headstart.values import Finding, Questions
 
@@ -28,7 +28,7 @@ _NAMES = {
     "impossible": ("is_impossible",),
 }
 _NEEDED = ("context", "question", "answers")
-_BLOCK = 10_000  # rows
+_BLOCK = 100  # rows, each with the whole of its text
 _ABSENT = object()  # a row of JSON has no such name: nothing is said, where null says that there is none
 
 
@@ -117,7 +117,7 @@ def _file(path: Path) -> Questions:
         return checked(_table([block], path.name, []), name=path.stem)
     ragged: list[Finding] = []
     with damaged_as_user_error(path):
-        blocks, notes = open_blocks(path, ragged, absent=_ABSENT)
+        blocks, notes = open_blocks(path, ragged, absent=_ABSENT, rows=_BLOCK)
         return checked(_table(blocks, path.name, ragged), name=path.stem, notes=notes, findings=ragged)
 
 
@@ -132,11 +132,12 @@ def _parts(data: Mapping[str, Any]) -> Iterator[Asked]:
 
 def _blocks(data: Any) -> Iterable[Block]:
     if isinstance(data, pa.Table):
-        return arrow_blocks(data.to_batches())
+        return arrow_blocks(data.to_batches(max_chunksize=_BLOCK))
     if hasattr(data, "column_names") and hasattr(data, "iter"):  # a datasets.Dataset
         return iter(data.iter(batch_size=_BLOCK))
     if hasattr(data, "columns") and hasattr(data, "to_dict"):  # a DataFrame
-        return iter([{str(name): data[name].tolist() for name in data.columns}])
+        starts = range(0, len(data), _BLOCK)
+        return ({str(name): data[name].iloc[at : at + _BLOCK].tolist() for name in data.columns} for at in starts)
     raise DataError(
         f"cannot read a {type(data).__name__}",
         where="data",
@@ -145,29 +146,33 @@ def _blocks(data: Any) -> Iterable[Block]:
 
 
 def _table(blocks: Iterable[Block], where: str, ragged: list[Finding], *, part: str | None = None) -> Iterator[Asked]:
-    """Rows of a table; their numbers are known when all are read, for rows that were left out count too."""
+    """Rows of a table, with their numbers: rows that were left out count."""
     columns: dict[str, str] | None = None
-    rows: list[dict[str, Any]] = []
+    numbers, left_out = count(1), set[int]()
     for block in blocks:
         if columns is None:
             columns = _columns(list(block), where)
+        left_out.update(int(finding.where.rsplit(" ", 1)[1]) for finding in ragged[len(left_out) :])
         wanted = {name: _plain(block[column]) for name, column in columns.items() if column in block}
-        rows += [dict(zip(wanted, values, strict=True)) for values in zip(*wanted.values(), strict=True)]
-    left_out = [int(f.where.rsplit(" ", 1)[1]) for f in ragged]
-    for place, row in zip(row_names(where, len(rows), left_out), rows, strict=True):
-        row = {name: value for name, value in row.items() if value is not _ABSENT}
-        answers, complaint = _answers(row)
-        texts = {name: as_text(row.get(name)) for name in ("context", "question", "id", "title", "part")}
-        yield Asked(
-            where=f"{part} {place}" if part else place,
-            context=texts["context"],
-            question=texts["question"],
-            answers=answers,
-            id=texts["id"],
-            title=texts["title"],
-            part=part or texts["part"],
-            complaint=complaint,
-        )
+        for values in zip(*wanted.values(), strict=True):
+            number = next(number for number in numbers if number not in left_out)
+            yield _asked(dict(zip(wanted, values, strict=True)), f"{where} row {number}", part)
+
+
+def _asked(row: dict[str, Any], place: str, part: str | None) -> Asked:
+    row = {name: value for name, value in row.items() if value is not _ABSENT}
+    answers, complaint = _answers(row)
+    texts = {name: as_text(row.get(name)) for name in ("context", "question", "id", "title", "part")}
+    return Asked(
+        where=f"{part} {place}" if part else place,
+        context=texts["context"],
+        question=texts["question"],
+        answers=answers,
+        id=texts["id"],
+        title=texts["title"],
+        part=part or texts["part"],
+        complaint=complaint,
+    )
 
 
 def _columns(names: list[str], where: str) -> dict[str, str]:
