@@ -318,6 +318,21 @@ def test_said_to_have_no_answer(tmp_path):
     assert found.findings == ()
 
 
+def test_names_that_come_late_in_a_file_count(tmp_path):
+    """JSON lines say in each row what they have: those without an answer may come first, and say nothing of answers."""
+    first = [{**NAMED, "question": f"Who, {n}?", "is_impossible": True} for n in range(300)]
+    last = [{**FINE, "id": "last", "title": "Tower", "split": "test", "answers": answers(["1889"], [10**400])}]
+    last += [{**FINE, "id": "last", "title": "Tower", "split": "test"}]
+    rows = [{**row, "split": "train"} for row in first[:1]] + first[1:] + last
+    (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    found = read_questions(tmp_path / "rows.jsonl")
+    assert list(found.answers) == [(), (("1889", 30),)]
+    assert (found.ids[-1], found.documents[-1], found.parts) == ("last", "Tower", ["train", "test"])
+    kinds = {f.kind: f.where for f in found.findings}
+    assert set(kinds) == {"unknown-part", "damaged-row"}
+    assert kinds["damaged-row"] == "rows.jsonl row 301"
+
+
 def test_a_column_of_places_with_empty_cells_as_pandas_writes_it(tmp_path):
     frame = pd.DataFrame(
         {"context": [TOWER] * 3, "question": "Q?", "answer": ["1889", None, "in 1889"], "answer_start": [30, None, 27]}
@@ -336,6 +351,7 @@ def test_a_column_of_places_with_empty_cells_as_pandas_writes_it(tmp_path):
         ("a.json", '{"data": [{"title": "x"}]}', ["no list", "paragraphs"]),
         ("a.json", '{"data": [{"title": ', ["not SQuAD"]),
         ("a.csv", "context,answer\na,b\n", ["no column 'question'", "columns: context, answer"]),
+        ("a.csv", "context,question,anwsers,is_impossible\na,b,,true\n", ["no column 'answers'", "rename 'anwsers'"]),
         ("a.csv", "contex,question,answer\na,b,c\n", ["no column 'context'", "rename 'contex'"]),
         ("a.csv", "context,question,answer\na,b,c\n", ["no usable question", "row 1", "'c' is not in its context"]),
         ("a.pdf", "x", ["not a kind of file", ".pdf"]),

@@ -43,7 +43,7 @@ def given(text: Any, start: Any) -> Given:
         return written, None
     try:
         place = float(start)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         place = 0.5
     if not place.is_integer():
         raise ValueError(f"answer_start {start!r} is no place")

@@ -147,16 +147,20 @@ def _blocks(data: Any) -> Iterable[Block]:
 
 def _table(blocks: Iterable[Block], where: str, ragged: list[Finding], *, part: str | None = None) -> Iterator[Asked]:
     """Rows of a table, with their numbers: rows that were left out count."""
-    columns: dict[str, str] | None = None
+    columns: dict[str, str] = {}
+    names: list[str] = []
     numbers, left_out = count(1), set[int]()
     for block in blocks:
-        if columns is None:
-            columns = _columns(list(block), where)
+        names = list(block)
+        columns = {**_columns(names), **columns}  # rows of JSON may come with names that none had before
+        _refuse_without([name for name in _NEEDED if name != "answers" or "impossible" not in columns], names, where)
         left_out.update(int(finding.where.rsplit(" ", 1)[1]) for finding in ragged[len(left_out) :])
         wanted = {name: _plain(block[column]) for name, column in columns.items() if column in block}
         for values in zip(*wanted.values(), strict=True):
             number = next(number for number in numbers if number not in left_out)
             yield _asked(dict(zip(wanted, values, strict=True)), f"{where} row {number}", part)
+    if columns:
+        _refuse_without(_NEEDED, names, where)
 
 
 def _asked(row: dict[str, Any], place: str, part: str | None) -> Asked:
@@ -175,15 +179,19 @@ def _asked(row: dict[str, Any], place: str, part: str | None) -> Asked:
     )
 
 
-def _columns(names: list[str], where: str) -> dict[str, str]:
+def _columns(names: list[str]) -> dict[str, str]:
     lower = {name.strip().lower(): name for name in reversed(names)}
     found = {what: next((lower[n] for n in known if n in lower), None) for what, known in _NAMES.items()}
-    for what in _NEEDED:
-        if found[what] is None:
-            near = difflib.get_close_matches(what, list(lower), n=1)
-            hint = f"rename {lower[near[0]]!r}" if near else f"columns: {', '.join(names)}"
-            raise DataError(f"no column {_NAMES[what][0]!r}", where=where, fix=hint)
     return {what: name for what, name in found.items() if name is not None}
+
+
+def _refuse_without(needed: Iterable[str], names: list[str], where: str) -> None:
+    columns, lower = _columns(names), [name.strip().lower() for name in names]
+    for what in needed:
+        if what not in columns:
+            near = difflib.get_close_matches(what, lower, n=1)
+            hint = f"rename {near[0]!r}" if near else f"columns: {', '.join(names)}"
+            raise DataError(f"no column {_NAMES[what][0]!r}", where=where, fix=hint)
 
 
 def _plain(column: Any) -> list[Any]:
