@@ -11,8 +11,8 @@ from typing import Any
 
 from headstart.errors import OutputError
 
-_HALF = re.compile("[\ud800-\udfff]")
-_NO_BYTE = re.compile("[\ud800-\udc7f\udd00-\udfff]")
+_BYTE = re.compile("[\udc80-\udcff]")  # what Python makes of a file name's byte that is no UTF-8
+_HALF = re.compile("[\ud800-\udc7f\udd00-\udfff]")
 
 
 def cache_folder() -> Path:
@@ -72,13 +72,13 @@ def cannot_write(path: Path, error: OSError) -> OutputError:
 def as_utf8(text: str) -> bytes:
     """What is written or printed. UTF-8 has no halves of characters, and JSON may hold them.
 
-    Those that Python makes of a file name's bytes (U+DC80 to U+DCFF) are these bytes again, or the name would not be
-    that of the file; any other is U+FFFD, the replacement character.
+    Those that stand for a file name's bytes are these bytes again, or the name would not be that of the file; any other
+    is U+FFFD, the replacement character.
     """
-    return _NO_BYTE.sub("\ufffd", text).encode("utf-8", "surrogateescape")
+    return _HALF.sub("\ufffd", text).encode("utf-8", "surrogateescape")
 
 
 def as_json(value: Any, *, indent: int | None = 2) -> str:
     """JSON that is UTF-8 whatever it holds: what stands for a file name's bytes is escaped, and read as it was."""
-    text = _NO_BYTE.sub("\ufffd", json.dumps(value, indent=indent, ensure_ascii=False))
-    return _HALF.sub(lambda half: f"\\u{ord(half[0]):04x}", text) + "\n"
+    text = _HALF.sub("\ufffd", json.dumps(value, indent=indent, ensure_ascii=False))
+    return _BYTE.sub(lambda byte: f"\\u{ord(byte[0]):04x}", text) + "\n"

@@ -125,7 +125,7 @@ def checked(
 
 
 def part_named(name: object) -> str | None:
-    """ "train", "val" or "test" by any of their names; None: a name of none of them."""
+    """An official part ("train", "val", "test") by any of its names; None: a name of none of them."""
     return PART_NAMES.get(str(name).strip().lower())
 
 
