@@ -84,10 +84,10 @@ def main() -> None:
     parser.add_argument("texts", type=Path, help="a folder of .txt files")
     parser.add_argument("--port", type=int, default=8000)
     told = parser.parse_args()
-    texts = {str(file.relative_to(told.texts)): read_text(file) for file in sorted(told.texts.rglob("*.txt"))}
-    if not any(map(str.strip, texts.values())):
-        parser.error(f"no text in {told.texts}: it needs .txt files")
     try:
+        texts = {str(file.relative_to(told.texts)): read_text(file) for file in sorted(told.texts.rglob("*.txt"))}
+        if not any(map(str.strip, texts.values())):
+            parser.error(f"no text in {told.texts}: it needs .txt files")
         reader = hs.load_reader(told.reader)
     except hs.UserError as error:
         parser.error(str(error))

@@ -17,7 +17,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from headstart.data import has_questions, read_questions, split_questions
+from headstart.data import has_questions, read_questions, read_questions_with_test, split_questions
 from headstart.data.windows import Slicer, batches, cut, targets
 from headstart.encode.decode import place, window_spans
 from headstart.errors import DataError
@@ -96,7 +96,7 @@ def test_what_is_wrong_with_a_question_is_said_row_by_row(tmp_path):
         article("three", " \n", asked("nowhere", "Where?", ("Paris", 3))),
     )
     found = read_questions(path)
-    assert list(found.ids) == ["moved", "data[0].paragraphs[0].qas[3]", "right"]
+    assert list(found.ids) == ["moved", "manuals.json data[0].paragraphs[0].qas[3]", "right"]
     assert found.answers[0] == (("1889", 30),)
     told = {f.where.rsplit(" ", 1)[1]: (f.kind, f.rejected) for f in found.findings}
     assert told == {
@@ -160,14 +160,97 @@ def test_flattened_forms_say_the_same(tmp_path):
         assert list(found.contexts) == [TOWER, RHINE], form
 
 
-def test_parts_of_a_dataset_dict(tmp_path):
+def test_parts_of_a_dataset_dict_have_ids_of_their_own(tmp_path):
     import datasets
 
     rows = tables(tmp_path)["dataset"]
-    found = read_questions(datasets.DatasetDict(train=rows, validation=rows.select([0])))
-    assert found.parts == ["train", "train", "train"]  # the id of the validation's only row is taken already
-    assert found.findings[0].kind == "duplicate-id"
-    assert found.findings[0].where == "val dataset row 1"
+    twice = datasets.concatenate_datasets([rows.select([1]), rows.select([1])])
+    found = read_questions(datasets.DatasetDict({"train": rows, " Validation": twice}))
+    assert found.parts == ["train", "train", "train", "val"]
+    assert list(found.ids) == ["a", "b", "c", "b"]
+    assert [(f.kind, f.where) for f in found.findings] == [("duplicate-id", "val dataset row 2")]
+    parts = split_questions(found)
+    assert (parts.test.tolist(), parts.official) == ([3], True)
+    assert [f.kind for f in parts.findings] == ["leak"]  # the same question about the same text on both sides
+
+
+@pytest.mark.parametrize("name", ["holdout", "all"])
+def test_an_unknown_part_of_a_dataset_dict_is_not_dropped(name, tmp_path):
+    import datasets
+
+    rows = tables(tmp_path)["dataset"]
+    with pytest.raises(DataError, match=rf"unknown part '{name}'\n.*train.*validation.*test"):
+        read_questions(datasets.DatasetDict({"train": rows, name: rows} if name == "holdout" else {name: rows}))
+
+
+def test_rows_of_an_unknown_part_are_left_out(tmp_path):
+    """Taken as training, they would teach what they were to test."""
+    parts = ["train", "test ", "Test", "holdout", "", "eval", " DEV"]
+    frame = pd.DataFrame(
+        {"context": [TOWER, RHINE, RHINE, RHINE, RHINE, RHINE, TOWER], "question": "Q?", "answer": "", "split": parts}
+    )
+    frame.to_csv(tmp_path / "rows.csv", index=False)
+    for data in (frame, tmp_path / "rows.csv"):
+        found = read_questions(data)
+        assert found.parts == ["train", "test", "test", "test", "val"]
+        assert [(f.kind, f.where.rsplit(" ", 1)[1], f.rejected) for f in found.findings] == [
+            ("unknown-part", "4", True),
+            ("unknown-part", "5", True),
+        ]
+        assert "'holdout'" in found.findings[0].reason
+        assert "train" in found.findings[0].reason
+        assert split_questions(found).test.tolist() == [1, 2, 3]
+
+
+def test_a_column_that_names_no_part_at_all_is_not_taken_for_parts(tmp_path):
+    frame = pd.DataFrame({"context": [TOWER, RHINE], "question": "Q?", "answer": "", "part": ["I", "II"]})
+    found = read_questions(frame)
+    assert (found.parts, len(found), found.findings) == (None, 2, ())
+    assert "'I', 'II'" in found.notes[0]
+
+
+@pytest.mark.parametrize("form", ["csv", "jsonl", "parquet"])
+def test_many_rows_about_a_long_text_take_the_memory_of_one(form, tmp_path):
+    import tracemalloc
+
+    text = TOWER + " and so on" * 3_000
+    frame = pd.DataFrame({"context": [text] * 1_500, "question": "When?", "answer": "1889"})
+    path = tmp_path / f"rows.{form}"
+    if form == "csv":
+        frame.to_csv(path, index=False)
+        with path.open("a") as file:
+            file.write("ragged\n")
+            frame[:1].to_csv(file, index=False, header=False)
+    elif form == "jsonl":
+        frame.to_json(path, orient="records", lines=True)
+    else:
+        frame.to_parquet(path)
+    tracemalloc.start()
+    found = read_questions(path)
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert len(found.contexts) == 1
+    assert most < 0.4 * 1_500 * len(text)
+    assert found.where[-1] == ("rows.csv row 1502" if form == "csv" else f"rows.{form} row 1500")
+
+
+def test_an_id_that_was_made_up_is_nobody_elses(tmp_path):
+    rows = [{**FINE, "id": name} for name in (None, "1", "rows.jsonl row 4", "")]
+    (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    found = read_questions(tmp_path / "rows.jsonl")
+    assert len(found) == len(set(found.ids)) == 4
+    assert list(found.ids[1:3]) == ["1", "rows.jsonl row 4"]
+    assert found.ids[0] == "rows.jsonl row 1"
+
+
+def test_a_text_on_both_sides_of_the_users_own_split_is_said(tmp_path):
+    rows = [{**FINE, "question": "When, then?"}, {**FINE, "context": f"{TOWER} It rusts.", "id": "2"}]
+    (tmp_path / "train.jsonl").write_text("".join(json.dumps({"id": "1", **row}) + "\n" for row in rows))
+    (tmp_path / "other.jsonl").write_text(json.dumps({**FINE, "id": "1"}))
+    found = read_questions_with_test(tmp_path / "train.jsonl", tmp_path / "other.jsonl")
+    assert found.parts == ["train", "train", "test"]
+    (leak,) = split_questions(found).findings
+    assert (leak.kind, leak.where, "train.jsonl row 1" in leak.reason) == ("leak", "other.jsonl row 1", True)
 
 
 def test_a_plain_table_of_contexts_questions_and_answers(tmp_path):
@@ -186,12 +269,89 @@ def test_a_plain_table_of_contexts_questions_and_answers(tmp_path):
     }
 
 
+NAMED = {"context": TOWER, "question": "When?"}
+FINE = {**NAMED, "answers": {"text": ["1889"], "answer_start": [30]}}
+
+
+@pytest.mark.parametrize(
+    ("row", "kind", "words"),
+    [
+        ({**NAMED, "answer": "1889"}, "no-answer", "nothing is said about its answer"),
+        ({**NAMED, "answers": {"texts": ["1889"], "answer_start": [30]}}, "damaged-row", "without text: texts"),
+        ({**NAMED, "answers": {"text": None, "answer_start": [30]}}, "damaged-row", "without text"),
+        ({**NAMED, "answers": {"text": [None], "answer_start": [30]}}, "damaged-row", "without text"),
+        ({**NAMED, "answers": [{"text": None, "answer_start": 30}]}, "damaged-row", "without text"),
+        ({**NAMED, "answers": ["1889", None]}, "damaged-row", "without text"),
+        ({**NAMED, "answers": {"text": ["1889"], "answer_start": ["3.5"]}}, "damaged-row", "'3.5' is no place"),
+        ({**NAMED, "answers": {"text": ["1889"], "answer_start": ["x"]}}, "damaged-row", "'x' is no place"),
+        ({**FINE, "is_impossible": True}, "damaged-row", "said to be impossible, and has answers"),
+    ],
+)
+def test_an_answer_that_is_not_there_is_not_no_answer(row, kind, words, tmp_path):
+    for name, content in (
+        ("rows.jsonl", json.dumps(FINE) + "\n" + json.dumps(row)),
+        ("rows.json", json.dumps({"data": [FINE, row]})),
+    ):
+        (tmp_path / name).write_text(content)
+        found = read_questions(tmp_path / name)
+        assert list(found.answers) == [(("1889", 30),)]
+        (said,) = found.findings
+        assert (said.kind, said.where, said.rejected) == (kind, f"{name} row 2", True)
+        assert words in said.reason
+
+
+def test_an_answer_without_text_in_squads_own_form(tmp_path):
+    rows = [asked("a", "When?", ("1889", 30)), asked("b", "When?", (None, 30)), asked("c", "When?", ("1889", "30.0"))]
+    found = read_questions(squad(tmp_path, article("Tower", TOWER, *rows)))
+    assert list(found.ids) == ["a", "c"]
+    assert [(f.kind, f.reason) for f in found.findings] == [("damaged-row", "an answer without text")]
+
+
+def test_said_to_have_no_answer(tmp_path):
+    """An empty cell, an empty list, nothing in both columns; or impossible, as SQuAD 2.0 puts it."""
+    nothing = [{"answers": None}, {"answers": {"text": [], "answer_start": []}}, {"answers": []}, {"answers": ""}]
+    nothing += [{"answers": {"text": None, "answer_start": None}}, {"is_impossible": True}]
+    rows = [FINE, *({**NAMED, **none} for none in nothing)]
+    (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    found = read_questions(tmp_path / "rows.jsonl")
+    assert list(found.answers[1:]) == [()] * 6
+    assert found.findings == ()
+
+
+def test_names_that_come_late_in_a_file_count(tmp_path):
+    """JSON lines say in each row what they have: those without an answer may come first, and say nothing of answers."""
+    first = [{**NAMED, "question": f"Who, {n}?", "is_impossible": True} for n in range(300)]
+    last = [{**FINE, "id": "last", "title": "Tower", "split": "test", "answers": answers(["1889"], [10**400])}]
+    last += [{**FINE, "id": "last", "title": "Tower", "split": "test"}]
+    rows = [{**row, "split": "train"} for row in first[:1]] + first[1:] + last
+    (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    found = read_questions(tmp_path / "rows.jsonl")
+    assert list(found.answers) == [(), (("1889", 30),)]
+    assert (found.ids[-1], found.documents[-1], found.parts) == ("last", "Tower", ["train", "test"])
+    kinds = {f.kind: f.where for f in found.findings}
+    assert set(kinds) == {"unknown-part", "damaged-row"}
+    assert kinds["damaged-row"] == "rows.jsonl row 301"
+
+
+def test_a_column_of_places_with_empty_cells_as_pandas_writes_it(tmp_path):
+    frame = pd.DataFrame(
+        {"context": [TOWER] * 3, "question": "Q?", "answer": ["1889", None, "in 1889"], "answer_start": [30, None, 27]}
+    )
+    frame.to_csv(tmp_path / "rows.csv", index=False)
+    assert "30.0" in (tmp_path / "rows.csv").read_text()
+    for data in (tmp_path / "rows.csv", frame, pa.Table.from_pandas(frame)):
+        found = read_questions(data)
+        assert list(found.answers) == [(("1889", 30),), (), (("in 1889", 27),)]
+        assert found.findings == ()
+
+
 @pytest.mark.parametrize(
     ("name", "content", "words"),
     [
         ("a.json", '{"data": [{"title": "x"}]}', ["no list", "paragraphs"]),
         ("a.json", '{"data": [{"title": ', ["not SQuAD"]),
         ("a.csv", "context,answer\na,b\n", ["no column 'question'", "columns: context, answer"]),
+        ("a.csv", "context,question,anwsers,is_impossible\na,b,,true\n", ["no column 'answers'", "rename 'anwsers'"]),
         ("a.csv", "contex,question,answer\na,b,c\n", ["no column 'context'", "rename 'contex'"]),
         ("a.csv", "context,question,answer\na,b,c\n", ["no usable question", "row 1", "'c' is not in its context"]),
         ("a.pdf", "x", ["not a kind of file", ".pdf"]),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import atexit
 import gc
-import json
 import os
 import sys
 from collections.abc import Callable
@@ -13,7 +12,7 @@ from typing import Annotated, Any
 
 import typer
 
-from headstart import show
+from headstart import places, show
 from headstart.errors import UserError
 
 app = typer.Typer(
@@ -72,6 +71,10 @@ def fit(  # noqa: PLR0913 - one argument an option
     from headstart.data import Columns, has_questions
 
     if task == "question-answering" or (task == "auto" and not (text or image or label) and has_questions(data)):
+        for option, column in (("--text", text), ("--image", image), ("--label", label)):
+            if column is not None:
+                fix = "leave it out: context, question and answer are found by name"
+                raise UserError(f"not for questions: {column!r}", where=option, fix=fix)
         from headstart.fit_reader import fit_reader
 
         reader = fit_reader(
@@ -173,13 +176,14 @@ def answer(
     as_json: Json = False,
 ) -> None:
     """Find the answer to a question in texts, with its place and how sure it is."""
-    from headstart.data.texts import read_text
+    from headstart.data.texts import decoded, read_text
     from headstart.reader import load_reader
 
     files = [*(context or ()), *(more or ())]
     if not files:
         raise UserError("no text to look in", where="--context", fix="name a file: --context manual.txt")
-    texts = [sys.stdin.read() if str(file) == "-" else read_text(file) for file in files]
+    given = sys.stdin.buffer
+    texts = [decoded(given.read(), where="standard input") if str(f) == "-" else read_text(f) for f in files]
     reader = load_reader(model)
     with _progress(as_json).step("read"):
         found = reader.answer(question, texts, top=top)
@@ -336,6 +340,6 @@ def _progress(as_json: bool) -> Any:
 
 
 def _print(value: dict[str, Any], as_json: bool, tell: Callable[[dict[str, Any]], str]) -> None:
-    text = json.dumps(value, ensure_ascii=False) if as_json else tell(value)
-    sys.stdout.buffer.write((text + "\n").encode("utf-8", "surrogateescape"))
+    text = places.as_json(value, indent=None) if as_json else tell(value) + "\n"
+    sys.stdout.buffer.write(places.as_utf8(text))
     sys.stdout.flush()

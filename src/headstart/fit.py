@@ -90,7 +90,7 @@ def fit(  # noqa: PLR0913 - the one public door: every option of the command lin
     with clock("check"), progress.step("check", len(dataset)) as advance:
         dataset = check(dataset, known=known_images(image_hashes(dataset.kind)), advance=advance)
     with clock("split"):
-        parts = split(dataset, test=test if isinstance(test, float) else 0.2, seed=seed)
+        parts = split(dataset, test=0.2 if isinstance(test, str | Path) else test, seed=seed)
     with clock("choose"):
         opened, some = partial(load, kind=dataset.kind), sample(dataset, parts.train)
         chosen = plan(some, model=model, how=how, load=opened, budget=time_left.share(_CHOOSING), progress=progress)

@@ -75,7 +75,7 @@ def fit_reader(  # noqa: PLR0913 - a public door: every option of the command li
     with clock("read"), progress.step("read"):
         questions = read_questions_with_test(data, test) if isinstance(test, str | Path) else read_questions(data)
     with clock("split"):
-        parts = split_questions(questions, test=test if isinstance(test, float) else 0.2, seed=seed)
+        parts = split_questions(questions, test=0.2 if isinstance(test, str | Path) else test, seed=seed)
         learned_from, notes = _sure(questions, parts)
         train, tested = questions.take(learned_from), questions.take(parts.test)
     with clock("open"):

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import secrets
 from pathlib import Path
 from typing import Any
 
 from headstart.errors import OutputError
+
+_BYTE = re.compile("[\udc80-\udcff]")  # what Python makes of a file name's byte that is no UTF-8
+_HALF = re.compile("[\ud800-\udc7f\udd00-\udfff]")
 
 
 def cache_folder() -> Path:
@@ -46,7 +50,7 @@ def write_whole(path: Path, content: bytes | str) -> None:
     Raises:
         OutputError: no space, no permission.
     """
-    data = content.encode() if isinstance(content, str) else content
+    data = as_utf8(content) if isinstance(content, str) else content
     temporary = temporary_beside(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -65,5 +69,16 @@ def cannot_write(path: Path, error: OSError) -> OutputError:
     return OutputError(f"cannot write: {error.strerror or error}", where=str(path), fix=fix)
 
 
-def as_json(value: Any) -> str:
-    return json.dumps(value, indent=2, ensure_ascii=False) + "\n"
+def as_utf8(text: str) -> bytes:
+    """What is written or printed. UTF-8 has no halves of characters, and JSON may hold them.
+
+    Those that stand for a file name's bytes are these bytes again, or the name would not be that of the file; any other
+    is U+FFFD, the replacement character.
+    """
+    return _HALF.sub("\ufffd", text).encode("utf-8", "surrogateescape")
+
+
+def as_json(value: Any, *, indent: int | None = 2) -> str:
+    """JSON that is UTF-8 whatever it holds: what stands for a file name's bytes is escaped, and read as it was."""
+    text = _HALF.sub("\ufffd", json.dumps(value, indent=indent, ensure_ascii=False))
+    return _BYTE.sub(lambda byte: f"\\u{ord(byte[0]):04x}", text) + "\n"

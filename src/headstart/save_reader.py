@@ -21,6 +21,7 @@ from headstart.saved import rejected_table, table, write_folder, write_text
 from headstart.values import Questions, Split, TextPreparation
 
 _REPLAYED = 16  # test questions that the loaded folder must answer in the same way
+_SHOWN = 60  # characters of a text that has no title
 
 
 def save_reader(
@@ -82,10 +83,20 @@ def _write_facts(reader: Reader, folder: Path, questions: Questions, split: Spli
     write_text(folder / "metrics.json", as_json(reader.summary))
     part = np.full(len(questions), "train", dtype=object)
     part[split.test] = "test"
-    documents = (questions.documents[context] for context in questions.context.tolist())
+    names = _document_names(questions)
+    documents = (names[context] for context in questions.context.tolist())
     rows = zip(questions.where, questions.ids, part, documents, strict=True)
     write_text(folder / "split.csv", table(("question", "id", "part", "document"), rows))
     write_text(folder / "rejected.csv", rejected_table(questions.rejected))
+
+
+def _document_names(questions: Questions) -> list[str]:
+    """Of each context. One without a title would stand whole beside each of its questions: it gets a short name."""
+    pairs = zip(questions.contexts, questions.documents, strict=True)
+    return [
+        f"text {number}: {' '.join(text[:_SHOWN].split())}" if document == text else document
+        for number, (text, document) in enumerate(pairs, start=1)
+    ]
 
 
 def _card(reader: Reader, name: str, scores: SpanScores, baseline: SpanScores, provenance: Provenance) -> str:

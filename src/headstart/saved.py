@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from headstart.errors import OutputError
-from headstart.places import cannot_write, temporary_beside
+from headstart.places import as_utf8, cannot_write, temporary_beside
 from headstart.values import Finding
 
 
@@ -63,7 +63,7 @@ def write_folder(folder: Path, *, write: Callable[[Path], None], prove: Callable
 
 def write_text(path: Path, content: str) -> None:
     path.parent.mkdir(exist_ok=True)
-    path.write_text(content, encoding="utf-8", errors="surrogateescape")
+    path.write_bytes(as_utf8(content))
 
 
 def rejected_table(rejected: Sequence[Finding]) -> str:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
+from headstart.data.columns import PART_NAMES
+from headstart.data.table import as_text
 from headstart.errors import DataError
 from headstart.values import Finding, Questions
 
@@ -21,17 +24,37 @@ class Asked:
     context: str | None
     question: str | None
     answers: Sequence[Given] | None  # (): said to have none
-    id: str | None = None
+    id: str | None = None  # each part has ids of its own
     title: str | None = None
-    part: str | None = None
+    part: str | None = None  # as the data name it
     complaint: str = ""  # why it cannot be used, where reading it showed that
+
+
+def given(text: Any, start: Any) -> Given:
+    """An answer as data have it. A place may be a number with nothing behind the point, as pandas writes it.
+
+    Raises:
+        ValueError: what is wrong with it.
+    """
+    written = as_text(text)
+    if written is None:
+        raise ValueError("an answer without text")
+    if start is None or start != start:
+        return written, None
+    try:
+        place = float(start)
+    except (TypeError, ValueError, OverflowError):
+        place = 0.5
+    if not place.is_integer():
+        raise ValueError(f"answer_start {start!r} is no place")
+    return written, int(place)
 
 
 @dataclass
 class _Columns:
     """What is gathered row by row."""
 
-    ids: list[str] = field(default_factory=list)
+    ids: list[str | None] = field(default_factory=list)
     questions: list[str] = field(default_factory=list)
     context: list[int] = field(default_factory=list)
     answers: list[tuple[tuple[str, int], ...]] = field(default_factory=list)
@@ -47,7 +70,7 @@ def checked(
     """The questions that can be used, each context once; every other row is listed with its reason.
 
     An answer that is not where its offset says is moved where the text has it once. Without offsets, of several places
-    the first is taken and the question is marked as unsure.
+    the first is taken and the question is marked as unsure. Where any row names an official part, each has to.
 
     Args:
         rows: in the order of the data.
@@ -58,7 +81,7 @@ def checked(
     """
     columns = _Columns()
     contexts: dict[tuple[str, str | None], int] = {}
-    seen: dict[str, str] = {}
+    seen: dict[tuple[str | None, str], str] = {}
     for row in rows:
         complaint = _complaint(row, seen)
         if complaint is not None:
@@ -68,8 +91,9 @@ def checked(
         placed = _placed(row, context, columns.findings)
         if placed is None:
             continue
-        seen[str(row.id)] = row.where
-        columns.ids.append(str(row.id))
+        if row.id:
+            seen[part_named(row.part), row.id] = row.where
+        columns.ids.append(row.id)
         columns.questions.append(str(row.question))
         columns.context.append(contexts.setdefault((context, title), len(contexts)))
         columns.answers.append(placed[0])
@@ -84,9 +108,9 @@ def checked(
             where=name,
             fix="each row needs a context, a question and an answer that stands in the context",
         )
-    return Questions(
+    whole = Questions(
         name=name,
-        ids=columns.ids,
+        ids=_ids(columns),
         questions=columns.questions,
         context=np.array(columns.context, dtype=np.int64),
         contexts=[context for context, _ in contexts],
@@ -94,20 +118,55 @@ def checked(
         answers=columns.answers,
         unsure=np.array(columns.unsure, dtype=bool),
         where=columns.where,
-        parts=[str(part) for part in columns.parts] if any(columns.parts) else None,
         findings=found,
         notes=tuple(notes),
     )
+    return _in_parts(whole, columns.parts)
 
 
-def _complaint(row: Asked, seen: dict[str, str]) -> Finding | None:
+def part_named(name: object) -> str | None:
+    """An official part ("train", "val", "test") by any of its names; None: a name of none of them."""
+    return PART_NAMES.get(str(name).strip().lower())
+
+
+def _ids(columns: _Columns) -> list[str]:
+    """Those that were given; a row without one is called by its place, and by nothing that another row is called."""
+    given_ids, made = set(columns.ids), []
+    for name, where in zip(columns.ids, columns.where, strict=True):
+        own = name or where
+        while not name and own in given_ids:
+            own += "'"
+        made.append(own)
+    return made
+
+
+def _in_parts(whole: Questions, named: Sequence[str | None]) -> Questions:
+    """The official parts, where a row names one: taken as training, a row of an unknown part would teach a test."""
+    parts = [part_named(name) for name in named]
+    if not any(parts):
+        others = ", ".join(repr(name) for name in sorted({name for name in named if name})[:3])
+        note = f"not taken for parts, since none is train, val or test: {others}"
+        return replace(whole, notes=(*whole.notes, note)) if others else whole
+    known = f"known: {', '.join(PART_NAMES)}"
+    unknown = [
+        Finding("unknown-part", where, f"part {name!r}, {known}" if name else f"no part; {known}", rejected=True)
+        for where, name, part in zip(whole.where, named, parts, strict=True)
+        if part is None
+    ]
+    rows = np.array([row for row, part in enumerate(parts) if part is not None])
+    findings = (*whole.findings, *unknown)
+    return replace(whole.take(rows), parts=[part for part in parts if part], findings=findings, notes=whole.notes)
+
+
+def _complaint(row: Asked, seen: dict[tuple[str | None, str], str]) -> Finding | None:
     """Why the row is of no use, whatever its answer."""
+    first = seen.get((part_named(row.part), row.id)) if row.id else None
     found = {
         "damaged-row": row.complaint,
         "blank-context": "" if row.context and row.context.strip() else "no context",
         "blank-question": "" if row.question and row.question.strip() else "no question",
         "no-answer": "nothing is said about its answer" if row.answers is None else "",
-        "duplicate-id": f"id {row.id!r} is {seen[str(row.id)]}'s already" if str(row.id) in seen else "",
+        "duplicate-id": f"id {row.id!r} is {first}'s already" if first else "",
     }
     kind = next((kind for kind, reason in found.items() if reason), None)
     return None if kind is None else Finding(kind, row.where, found[kind], rejected=True)

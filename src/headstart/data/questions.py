@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Iterator, Mapping
-from itertools import chain
+from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
-from headstart.data.answers import Asked, Given, checked
-from headstart.data.columns import PART_NAMES
+from headstart.data.answers import Asked, Given, checked, given, part_named
 from headstart.data.squad import is_squad, squad_articles, squad_questions
-from headstart.data.table import SUFFIXES, Block, arrow_blocks, as_text, damaged_as_user_error, open_blocks, row_names
+from headstart.data.table import SUFFIXES, Block, arrow_blocks, as_text, damaged_as_user_error, open_blocks
 from headstart.errors import DataError
 from headstart.values import Finding, Questions
 
@@ -26,9 +25,11 @@ _NAMES = {
     "id": ("id", "question_id", "qid"),
     "title": ("title", "document"),
     "part": ("split", "part"),
+    "impossible": ("is_impossible",),
 }
 _NEEDED = ("context", "question", "answers")
-_BLOCK = 10_000  # rows
+_BLOCK = 100  # rows, each with the whole of its text
+_ABSENT = object()  # a row of JSON has no such name: nothing is said, where null says that there is none
 
 
 def read_questions(data: Any) -> Questions:
@@ -47,9 +48,7 @@ def read_questions(data: Any) -> Questions:
     if isinstance(data, str | Path):
         return _file(Path(data).expanduser())
     if isinstance(data, Mapping):  # a DatasetDict: its names are the parts
-        named = [(PART_NAMES.get(str(name).lower()), part) for name, part in data.items()]
-        rows = (row for part, some in named if part for row in _table(_blocks(some), "dataset", [], part=part))
-        return checked(rows, name="dataset")
+        return checked(_parts(data), name="dataset")
     findings: list[Finding] = []
     return checked(_table(_blocks(data), "table", findings), name="table", findings=findings)
 
@@ -114,21 +113,31 @@ def _file(path: Path) -> Questions:
         if not articles or not all(isinstance(row, dict) and "question" in row for row in articles):
             return checked(squad_questions(articles, path), name=path.stem)
         names = dict.fromkeys(name for row in articles for name in row)
-        block = {name: [row.get(name) for row in articles] for name in names}
+        block = {name: [row.get(name, _ABSENT) for row in articles] for name in names}
         return checked(_table([block], path.name, []), name=path.stem)
     ragged: list[Finding] = []
     with damaged_as_user_error(path):
-        blocks, notes = open_blocks(path, ragged)
+        blocks, notes = open_blocks(path, ragged, absent=_ABSENT, rows=_BLOCK)
         return checked(_table(blocks, path.name, ragged), name=path.stem, notes=notes, findings=ragged)
+
+
+def _parts(data: Mapping[str, Any]) -> Iterator[Asked]:
+    for name in data:
+        if part_named(name) is None:
+            fix = f"name the parts train, validation and test, or give one of them: data[{name!r}]"
+            raise DataError(f"unknown part {name!r}", where="dataset", fix=fix)
+    for name, some in data.items():
+        yield from _table(_blocks(some), "dataset", [], part=part_named(name))
 
 
 def _blocks(data: Any) -> Iterable[Block]:
     if isinstance(data, pa.Table):
-        return arrow_blocks(data.to_batches())
+        return arrow_blocks(data.to_batches(max_chunksize=_BLOCK))
     if hasattr(data, "column_names") and hasattr(data, "iter"):  # a datasets.Dataset
         return iter(data.iter(batch_size=_BLOCK))
     if hasattr(data, "columns") and hasattr(data, "to_dict"):  # a DataFrame
-        return iter([{str(name): data[name].tolist() for name in data.columns}])
+        starts = range(0, len(data), _BLOCK)
+        return ({str(name): data[name].iloc[at : at + _BLOCK].tolist() for name in data.columns} for at in starts)
     raise DataError(
         f"cannot read a {type(data).__name__}",
         where="data",
@@ -137,70 +146,92 @@ def _blocks(data: Any) -> Iterable[Block]:
 
 
 def _table(blocks: Iterable[Block], where: str, ragged: list[Finding], *, part: str | None = None) -> Iterator[Asked]:
-    """Rows of a table; their numbers are known when all are read, for rows that were left out count too."""
-    columns: dict[str, str] | None = None
-    rows: list[dict[str, Any]] = []
+    """Rows of a table, with their numbers: rows that were left out count."""
+    columns: dict[str, str] = {}
+    names: list[str] = []
+    numbers, left_out = count(1), set[int]()
     for block in blocks:
-        if columns is None:
-            columns = _columns(list(block), where)
+        names = list(block)
+        columns = {**_columns(names), **columns}  # rows of JSON may come with names that none had before
+        _refuse_without([name for name in _NEEDED if name != "answers" or "impossible" not in columns], names, where)
+        left_out.update(int(finding.where.rsplit(" ", 1)[1]) for finding in ragged[len(left_out) :])
         wanted = {name: _plain(block[column]) for name, column in columns.items() if column in block}
-        rows += [dict(zip(wanted, values, strict=True)) for values in zip(*wanted.values(), strict=True)]
-    left_out = [int(f.where.rsplit(" ", 1)[1]) for f in ragged]
-    for number, (place, row) in enumerate(zip(row_names(where, len(rows), left_out), rows, strict=True), start=1):
-        answers, complaint = _answers(row.get("answers"), row.get("start"))
-        texts = {name: as_text(row.get(name)) for name in ("context", "question", "id", "title")}
-        yield Asked(
-            where=f"{part} {place}" if part else place,
-            context=texts["context"],
-            question=texts["question"],
-            answers=answers,
-            id=texts["id"] or (f"{part} {number}" if part else str(number)),
-            title=texts["title"],
-            part=part or PART_NAMES.get(str(row.get("part")).lower()),
-            complaint=complaint,
-        )
+        for values in zip(*wanted.values(), strict=True):
+            number = next(number for number in numbers if number not in left_out)
+            yield _asked(dict(zip(wanted, values, strict=True)), f"{where} row {number}", part)
+    if columns:
+        _refuse_without(_NEEDED, names, where)
 
 
-def _columns(names: list[str], where: str) -> dict[str, str]:
+def _asked(row: dict[str, Any], place: str, part: str | None) -> Asked:
+    row = {name: value for name, value in row.items() if value is not _ABSENT}
+    answers, complaint = _answers(row)
+    texts = {name: as_text(row.get(name)) for name in ("context", "question", "id", "title", "part")}
+    return Asked(
+        where=f"{part} {place}" if part else place,
+        context=texts["context"],
+        question=texts["question"],
+        answers=answers,
+        id=texts["id"],
+        title=texts["title"],
+        part=part or texts["part"],
+        complaint=complaint,
+    )
+
+
+def _columns(names: list[str]) -> dict[str, str]:
     lower = {name.strip().lower(): name for name in reversed(names)}
     found = {what: next((lower[n] for n in known if n in lower), None) for what, known in _NAMES.items()}
-    for what in _NEEDED:
-        if found[what] is None:
-            near = difflib.get_close_matches(what, list(lower), n=1)
-            hint = f"rename {lower[near[0]]!r}" if near else f"columns: {', '.join(names)}"
-            raise DataError(f"no column {_NAMES[what][0]!r}", where=where, fix=hint)
     return {what: name for what, name in found.items() if name is not None}
+
+
+def _refuse_without(needed: Iterable[str], names: list[str], where: str) -> None:
+    columns, lower = _columns(names), [name.strip().lower() for name in names]
+    for what in needed:
+        if what not in columns:
+            near = difflib.get_close_matches(what, lower, n=1)
+            hint = f"rename {near[0]!r}" if near else f"columns: {', '.join(names)}"
+            raise DataError(f"no column {_NAMES[what][0]!r}", where=where, fix=hint)
 
 
 def _plain(column: Any) -> list[Any]:
     return list(column) if isinstance(column, list) else list(column.to_pylist())
 
 
-def _answers(value: Any, start: Any) -> tuple[list[Given] | None, str]:
-    """Answers in one of the forms of tables, or why they cannot be used."""
+def _answers(row: dict[str, Any]) -> tuple[list[Given] | None, str]:
+    """The answers, or why there are none that can be used."""
+    impossible = str(row.get("impossible")).lower() == "true"
+    if "answers" not in row:
+        return ([], "") if impossible else (None, "")
+    found, complaint = _given(row["answers"], row.get("start"))
+    return (None, "said to be impossible, and has answers") if impossible and found else (found, complaint)
+
+
+def _given(value: Any, start: Any) -> tuple[list[Given] | None, str]:
+    """Answers in one of the forms of tables."""
     if hasattr(value, "tolist"):  # a numpy array in a DataFrame's cell
         value = value.tolist()
     if hasattr(start, "tolist"):
         start = start.tolist()
     if isinstance(value, dict):
-        return _answers(value.get("text"), value.get("answer_start"))
+        if "text" not in value:
+            return None, f"answers without text: {', '.join(map(str, value))}"
+        return _given(value["text"], value.get("answer_start"))
+    starts = None if start is None or start == "" or start != start else start if isinstance(start, list) else [start]
     if isinstance(value, list):
         if value and all(isinstance(item, dict) for item in value):
             return _paired([item.get("text") for item in value], [item.get("answer_start") for item in value])
-        return _paired(value, start if isinstance(start, list) else None)
+        return _paired(value, starts)
     text = as_text(value)
-    if text is None or not text.strip():
-        return [], ""
-    return _paired([text], None if start is None or start == "" else [start])
+    if text is None and isinstance(start, list) and start:
+        return None, "an answer_start, and answers without text"
+    return ([], "") if text is None or not text.strip() else _paired([text], starts)
 
 
 def _paired(texts: list[Any], starts: list[Any] | None) -> tuple[list[Given] | None, str]:
     if starts is not None and len(starts) != len(texts):
         return None, f"{len(texts)} answers and {len(starts)} answer_start"
     try:
-        return [
-            (str(text), None if start is None or start != start else int(start))
-            for text, start in zip(texts, starts or [None] * len(texts), strict=True)
-        ], ""
-    except (TypeError, ValueError):
-        return None, "an answer_start that is no number"
+        return [given(text, start) for text, start in zip(texts, starts or [None] * len(texts), strict=True)], ""
+    except ValueError as error:
+        return None, str(error)

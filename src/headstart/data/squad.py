@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from headstart.data.answers import Asked, Given
+from headstart.data.answers import Asked, Given, given
 from headstart.errors import DataError
 
 _ARTICLES = re.compile(r'"data"\s*:\s*\[')
@@ -57,14 +57,14 @@ def squad_questions(articles: list[Any], path: Path) -> Iterator[Asked]:
 
 
 def _question(asked: Any, file: str, place: str, title: str | None, context: str | None) -> Asked:
-    name = _text(asked, "id")
+    name = _text(asked, "id") or None
     answers, complaint = _answers(asked)
     return Asked(
         where=f"{file} {place}" if name is None else f"{file} question {name}",
         context=context,
         question=_text(asked, "question"),
         answers=answers,
-        id=name or place,
+        id=name,
         title=title,
         complaint=complaint,
     )
@@ -72,15 +72,17 @@ def _question(asked: Any, file: str, place: str, title: str | None, context: str
 
 def _answers(asked: Any) -> tuple[list[Given] | None, str]:
     """The answers, or why there are none that can be used."""
-    given, impossible = _field(asked, "answers"), _field(asked, "is_impossible") is True
-    if given is None:
+    answers, impossible = _field(asked, "answers"), _field(asked, "is_impossible") is True
+    if answers is None:
         return ([], "") if impossible else (None, "")
-    if impossible and given:
+    if impossible and answers:
         return None, "said to be impossible, and has answers"
-    try:
-        return [(str(answer["text"]), int(answer["answer_start"])) for answer in given], ""
-    except (TypeError, KeyError, ValueError):
+    if not isinstance(answers, list) or any(_field(answer, "answer_start") is None for answer in answers):
         return None, "an answer without text and answer_start"
+    try:
+        return [given(answer.get("text"), answer["answer_start"]) for answer in answers], ""
+    except ValueError as error:
+        return None, str(error)
 
 
 def _field(value: Any, name: str) -> Any:

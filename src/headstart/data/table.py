@@ -37,13 +37,20 @@ def read_table(path: Path, *, columns: Columns | None = None, need_label: bool =
                             notes=notes, findings=ragged)  # fmt: skip
 
 
-def open_blocks(path: Path, ragged: list[Finding]) -> tuple[Iterable[Block], list[str]]:
-    """Blocks of rows by the file's ending, with notes on what was assumed; rows that cannot be read go to `ragged`."""
+def open_blocks(
+    path: Path, ragged: list[Finding], *, absent: Any = None, rows: int = _BLOCK
+) -> tuple[Iterable[Block], list[str]]:
+    """Blocks of rows by the file's ending, with notes on what was assumed; rows that cannot be read go to `ragged`.
+
+    Args:
+        absent: what a row of JSON has under a name that other rows have and it has not.
+        rows: of a block, at most. When it is given out, `ragged` has all rows before its last one.
+    """
     if path.suffix.lower() == ".parquet":
-        return arrow_blocks(pyarrow.parquet.ParquetFile(path).iter_batches()), []
+        return arrow_blocks(pyarrow.parquet.ParquetFile(path).iter_batches(batch_size=rows)), []
     if path.suffix.lower() in (".jsonl", ".ndjson", ".json"):
-        return _json_lines(path, ragged), []
-    return _delimited(path, ragged)
+        return _json_lines(path, ragged, absent, rows), []
+    return _delimited(path, ragged, rows)
 
 
 @contextmanager
@@ -131,7 +138,7 @@ def row_names(where: str, n: int, ragged: list[int]) -> list[str]:
     return names
 
 
-def _delimited(path: Path, ragged: list[Finding]) -> tuple[Iterator[Block], list[str]]:
+def _delimited(path: Path, ragged: list[Finding], rows: int) -> tuple[Iterator[Block], list[str]]:
     """CSV or TSV, with what was assumed about it."""
     notes: list[str] = []
     head = path.open("rb").read(1 << 20)
@@ -152,11 +159,11 @@ def _delimited(path: Path, ragged: list[Finding]) -> tuple[Iterator[Block], list
     header = _has_header(next(csv.reader(lines[:1], delimiter=delimiter)))
     if not header:
         notes.append(f"{path.name}: no header; columns named 1, 2, ...")
-    return _stream(path, encoding, delimiter, quoted, header, ragged), notes
+    return _stream(path, encoding, delimiter, quoted, header, ragged, rows), notes
 
 
 def _stream(
-    path: Path, encoding: str, delimiter: str, quoted: bool, header: bool, ragged: list[Finding]
+    path: Path, encoding: str, delimiter: str, quoted: bool, header: bool, ragged: list[Finding], rows: int
 ) -> Iterator[Block]:
     """The csv module row by row: it reads quoted newlines and says which row is ragged."""
     csv.field_size_limit(1 << 30)
@@ -175,14 +182,14 @@ def _stream(
                 ragged.append(Finding("ragged-row", f"{path.name} row {number}", reason, rejected=True))
                 continue
             block.append(row)
-            if len(block) == _BLOCK:
+            if len(block) == rows:
                 yield dict(zip(names, map(list, zip(*block, strict=True)), strict=True))
                 block = []
         if block:
             yield dict(zip(names, map(list, zip(*block, strict=True)), strict=True))
 
 
-def _json_lines(path: Path, ragged: list[Finding]) -> Iterator[Block]:
+def _json_lines(path: Path, ragged: list[Finding], absent: Any, most: int) -> Iterator[Block]:
     """One JSON object a line; a line that is none is left out and listed. A file with one JSON list is read whole."""
     with path.open(encoding="utf-8-sig", errors="replace") as file:
         first = file.read(1 << 16).lstrip()[:1]
@@ -197,11 +204,11 @@ def _json_lines(path: Path, ragged: list[Finding]) -> Iterator[Block]:
                 continue
             names |= dict.fromkeys(found)
             block.append(found)
-            if len(block) == _BLOCK:
-                yield {name: [row.get(name) for row in block] for name in names}
+            if len(block) == most:
+                yield {name: [row.get(name, absent) for row in block] for name in names}
                 block = []
         if block:
-            yield {name: [row.get(name) for row in block] for name in names}
+            yield {name: [row.get(name, absent) for row in block] for name in names}
 
 
 def _json_list(content: str, path: Path) -> list[Any]:

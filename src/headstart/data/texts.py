@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import hashlib
 import re
 import unicodedata
@@ -19,18 +20,30 @@ def read_text(path: Path) -> str:
     """A text file as it stands: places in it stay what they are, line ends too. A byte order mark is no character.
 
     Raises:
-        DataError: not there, not readable, or no text.
+        DataError: not there, not readable, no text, or not UTF-8.
     """
     try:
         content = path.expanduser().read_bytes()
     except OSError as error:
         raise DataError(error.strerror or str(error), where=str(path), fix="name a text file") from None
+    return decoded(content, where=str(path))
+
+
+def decoded(content: bytes, *, where: str) -> str:
+    """The text in a file's bytes, as `read_text`. Another encoding is not guessed: a wrong guess looks like a text.
+
+    Raises:
+        DataError: no text, or not UTF-8.
+    """
     if b"\0" in content[:4096]:
-        raise DataError("not a text file", where=str(path), fix="save it as plain text (UTF-8)")
+        raise DataError("not a text file", where=where, fix="save it as plain text (UTF-8)")
+    text = content.removeprefix(codecs.BOM_UTF8)
     try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        return content.decode("latin-1")
+        return text.decode("utf-8")
+    except UnicodeDecodeError as error:
+        place = f"byte 0x{text[error.start]:02x} at {len(content) - len(text) + error.start}"
+        line = text.count(b"\n", 0, error.start) + 1
+        raise DataError(f"not UTF-8: {place}, line {line}", where=where, fix="save it as UTF-8") from None
 
 
 def normalised_hash(text: str) -> bytes:
