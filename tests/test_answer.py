@@ -15,6 +15,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import headstart as hs
 from headstart.data import read_questions
@@ -27,6 +29,7 @@ from headstart.pretrained import load_reader as load_backbone
 from headstart.reader import Reader, Settings, fit_settings
 from small_hub import SmallHub
 from small_models import FILLING, YEARS, model_that_finds_years, small_reading_model, small_text_model, text_with_a_year
+from test_questions import JUNK
 
 QUESTION = "when was it built?"
 TYPES = ["bert", "distilbert", "albert", "roberta", "mpnet", "deberta-v2", "modernbert"]
@@ -122,6 +125,18 @@ def test_the_best_document_comes_first_and_places_are_of_its_own_string(reader):
     for answer in (first, second):
         assert texts[answer.context][answer.start : answer.end] == answer.text
         assert answer.text in ("1954", "1931")
+
+
+@settings(max_examples=100, deadline=None)
+@given(before=JUNK, after=JUNK, times=st.integers(1, 12))
+def test_a_year_among_anything_is_found_at_its_own_place(reader, before, after, times):
+    """Scripts without spaces, emoji of several characters, marks that combine, line ends, lone surrogates."""
+    before = " ".join([before] * times)  # so that it is in the first window, or far behind
+    text, at = f"{before} 1954 {after}", len(before) + 1
+    best = reader.answer(QUESTION, text)[0]
+    assert (best.start, best.end, best.text) == (at, at + 4, "1954")
+    assert text[best.start : best.end] == "1954"
+    assert best.sentence[best.offset : best.offset + 4] == "1954"
 
 
 @pytest.mark.parametrize("text", ["the", "the tower was old " * 300, "👩‍👩‍👧", "1"])

@@ -265,28 +265,36 @@ def preparation(tmp_path_factory) -> TextPreparation:
 
 
 ODD = ["towers", "北海", "e\u0301tage", "👩‍👩‍👧", "\r\n", " ", "\t", ".", "\ufeff", "\ud800", "ﬁ", "İ", "a\u0300\u0301"]
+NO_DIGITS = st.text(st.characters(exclude_categories=["Cs", "Nd"]), max_size=8)
+JUNK = st.lists(st.one_of(st.sampled_from([*FILLING, *ODD]), NO_DIGITS), max_size=60).map(" ".join)  # and no year in it
 PIECES = st.sampled_from([*FILLING, *YEARS[:3], *ODD])
 TEXTS = st.lists(st.one_of(PIECES, st.text(max_size=8)), max_size=60).map(" ".join)
 
 
 @settings(max_examples=150, deadline=None)
-@given(text=TEXTS, start=st.integers(0, 200), length=st.integers(1, 30))
-def test_places_are_characters_of_the_users_own_string(preparation, text, start, length):
+@given(before=TEXTS, after=TEXTS, start=st.integers(0, 200), length=st.integers(1, 30))
+def test_places_are_characters_of_the_users_own_string(preparation, before, after, start, length):
+    text, at = f"{before} 1954 {after}", len(before) + 1
     slicer = Slicer(preparation, most_tokens=24, overlap=6)
-    question, tokens = slicer.tokens(["when was it built?", text])
+    question, tokens, year = slicer.tokens(["when was it built?", text, "1954"])
     assert ((tokens.starts >= 0) & (tokens.starts <= tokens.stops) & (tokens.stops <= len(text))).all()
     windows = list(slicer.windows(0, question, 0, tokens))
-    seen = {at for window in windows for at in range(window.first, window.stop)}
-    assert seen == set(range(len(tokens)))
+    assert {t for window in windows for t in range(window.first, window.stop)} == set(range(len(tokens)))
+    inside_of = [window.target(at, at + 4) for window in windows]
+    assert any(first > 0 for first, _ in inside_of)
     stop = min(start + length, len(text))
-    for window in windows:
+    for window, (first, last) in zip(windows, inside_of, strict=True):
+        if first > 0:
+            assert slicer.batch([window])[0][0, first : last + 1].tolist() == year.ids.tolist()
+            token = window.first + first - window.lead
+            assert place(tokens, token, token, text) == (at, at + 4)
         first, last = window.target(start, stop)
         if first > 0:  # the tokens that are the target reach over the characters that were asked for
-            low, high = (window.first + at - window.lead for at in (first, last))
+            low, high = (window.first + t - window.lead for t in (first, last))
             inside = [t for t in range(len(tokens)) if tokens.starts[t] < stop and tokens.stops[t] > start]
             assert inside[0] == low
             assert inside[-1] == high
-        if len(tokens) and start < stop:
+        if start < stop:
             begin, end = place(tokens, window.first, min(window.first + 2, window.stop - 1), text)
             assert 0 <= begin <= end <= len(text)
             assert text[begin:end] == text[begin:end].strip() or begin == end
