@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import random
+from collections import Counter
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -510,25 +511,57 @@ def test_a_sentence_without_end_is_cut_between_words():
 # ---- scores
 
 
-WORDS = ["the", "a", "Denver", "broncos", "1889", "in", "U.S.", "—", "of", "The", "(AFC)", "an", "Éire"]
+SILENT = ["the", "a", "The", "an", ".", "(", '"']  # which the rules do not compare
+WORDS = [*SILENT, "Denver", "broncos", "1889", "in", "U.S.", "—", "of", "(AFC)", "Éire"]
+
+
+def says_something(text: str) -> bool:
+    return any(word not in SILENT for word in text.split())
 
 
 def test_scores_are_torchmetrics_own_on_a_thousand_random_cases():
+    """Its rules are SQuAD 1.1's. SQuAD 2.0's say what it does not: a true answer that says nothing does not count; if
+    none is left, nothing is right, and only nothing is."""
     from headstart.pretrained.torchvision_operators import declare_missing
 
     declare_missing()
     from torchmetrics.functional.text import squad as reference
 
-    rng = random.Random(0)
+    rng, seen = random.Random(0), Counter()
     for case in range(1000):
-        true = [" ".join(["Broncos", *rng.choices(WORDS, k=rng.randint(0, 5))]) for _ in range(rng.randint(1, 4))]
-        said = rng.choice([rng.choice(true), " ".join(rng.choices(WORDS, k=rng.randint(0, 6)))])
-        wanted = reference(
-            [{"prediction_text": said, "id": "x"}],
-            [{"answers": {"text": true, "answer_start": [0] * len(true)}, "id": "x"}],
-        )
-        assert 100 * exact_match(said, true) == float(wanted["exact_match"]), case
-        assert 100 * f1(said, true) == pytest.approx(float(wanted["f1"]), abs=1e-4), case
+        true = [" ".join(rng.choices(WORDS, k=rng.randint(1, 4))) for _ in range(rng.randint(0, 3))]
+        said = rng.choice([*true, " ".join(rng.choices(WORDS, k=rng.randint(0, 4)))])
+        counted = [text for text in true if says_something(text)]
+        seen[len(counted) < len(true), bool(counted), says_something(said)] += 1
+        if counted:
+            given = {"answers": {"text": counted, "answer_start": [0] * len(counted)}, "id": "x"}
+            scores = reference([{"prediction_text": said, "id": "x"}], [given])
+            wanted = [float(scores[name]) for name in ("exact_match", "f1")]
+        else:
+            wanted = [0.0, 0.0] if says_something(said) else [100.0, 100.0]
+        assert [100 * exact_match(said, true), 100 * f1(said, true)] == pytest.approx(wanted, abs=1e-4), (case, said)
+    assert len(seen) == 8
+    assert min(seen.values()) > 10
+
+
+@pytest.mark.parametrize(
+    ("said", "true", "right"),
+    [
+        ("", [], 1),
+        ("the", [], 1),
+        ("Paris", [], 0),
+        ("", ["Paris"], 0),
+        ("a.", ["Paris"], 0),
+        ("", ["the"], 1),
+        ("an", ["the", "."], 1),
+        ("Paris", ["the"], 0),
+        ("the", ["the", "Paris"], 0),
+        ("", ["", "Paris"], 0),
+        ("the Paris!", ["the", "Paris"], 1),
+    ],
+)
+def test_what_is_right_where_nothing_is_said(said, true, right):
+    assert (exact_match(said, true), f1(said, true)) == (right, right)
 
 
 def predicted(text: str, start: int = 0, *, group: int = 0, confidence: float = 0.5) -> Predicted:
