@@ -14,6 +14,7 @@ import random
 import re
 import string
 import textwrap
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -186,9 +187,12 @@ def test_the_sentences_of_a_text(text, expected):
     assert [text[start:stop] for start, stop in sentences(text)] == expected
 
 
-@pytest.mark.parametrize("piece", [".", '"', ". ", '."', "\n", " "])
-def test_a_long_text_of_marks_takes_no_time(piece):
-    assert sum(1 for _ in sentences(piece * 300_000)) <= 1
+@pytest.mark.parametrize("piece", [".", '"', ". ", '."', "!  ", "\n", " ", "\n\r", ". ("])
+def test_a_long_text_of_marks_takes_little_time(piece):
+    """Hundredths of a second; a pattern that tries every mark from every other takes 17 s for 40,000 full stops."""
+    began = time.process_time()
+    assert sum(1 for _ in sentences(piece * 40_000)) <= 1
+    assert time.process_time() - began < 2
 
 
 # ---- the page
