@@ -18,7 +18,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from headstart.data import has_questions, read_questions, split_questions
+from headstart.data import has_questions, read_questions, read_questions_with_test, split_questions
 from headstart.data.windows import Slicer, batches, cut, targets
 from headstart.encode.decode import place, window_spans
 from headstart.errors import DataError
@@ -250,6 +250,48 @@ def test_no_document_is_on_both_sides(tmp_path):
 def test_one_document_cannot_be_split(tmp_path):
     with pytest.raises(DataError, match="one document"):
         split_questions(read_questions(squad(tmp_path, article("t", TOWER, asked("a", "When?", ("1889", 30))))))
+
+
+def documents(path: Path, *rows: tuple[str, str, str]) -> Path:
+    """A table of questions: part, title and context; "" is no title, and without any part there is no such column."""
+    made = [
+        {"id": f"{path.stem} {number}", "split": part, "title": title, "context": text, "question": "When?"}
+        for number, (part, title, text) in enumerate(rows)
+    ]
+    columns = [name for name in made[0] if any(row[name] for row in made)]
+    with path.open("w", newline="", encoding="utf-8") as file:
+        table = csv.DictWriter(file, [*columns, "answer"], extrasaction="ignore")
+        table.writeheader()
+        table.writerows({**row, "answer": row["context"].split()[-1]} for row in made)
+    return path
+
+
+LEAKING = [  # a question to learn from, and one of the test: the text or the document is the same
+    (("", "The old tower was built in 1889"), ("", "the  OLD tower\twas built in 1889 ")),
+    (("Tower", "It was built in 1889"), ("Of towers", "It was built in 1889")),
+    (("Tower", "It was built in 1889"), ("Tower", "It stands in Paris")),
+]
+
+
+@pytest.mark.parametrize(("learned", "asked_again"), LEAKING)
+def test_a_test_question_about_what_was_learned_from_is_a_leak(tmp_path, learned, asked_again):
+    other = ("Rhine" if learned[0] else "", "The Rhine is long")
+    learn, tested = [other, learned], [asked_again, ("Bread" if learned[0] else "", "The bread is hot")]
+    both = [("train", *row) for row in learn] + [("test", *row) for row in tested]
+    official = read_questions(documents(tmp_path / "all.csv", *both))
+    files = [
+        documents(tmp_path / f"{name}.csv", *[("", *row) for row in rows])
+        for name, rows in (("learn", learn), ("more", tested))
+    ]
+    for data, places in (
+        (official, ("all.csv row 3", "all.csv row 2")),
+        (read_questions_with_test(*files), ("more.csv row 1", "learn.csv row 2")),
+    ):
+        parts = split_questions(data)
+        assert (parts.train.tolist(), parts.test.tolist(), parts.official) == ([0, 1], [2, 3], True)
+        (leak,) = parts.findings
+        assert (leak.kind, leak.where, leak.rejected) == ("leak", places[0], False)
+        assert places[1] in leak.reason
 
 
 # ---- windows
