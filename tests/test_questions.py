@@ -5,7 +5,10 @@ from __future__ import annotations
 import csv
 import json
 import random
+import tracemalloc
 from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -465,18 +468,24 @@ def spaced_tokenizer(kind: str):
     return made
 
 
-def test_a_million_characters_for_many_questions_are_cut_when_they_are_asked_for(preparation):
-    import tracemalloc
+@contextmanager
+def most_memory() -> Iterator[Callable[[], int]]:
+    """Bytes that Python and numpy took at most inside, beyond what they had."""
+    tracemalloc.start()
+    try:
+        yield lambda: tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
 
+
+def test_a_million_characters_for_many_questions_are_cut_when_they_are_asked_for(preparation):
     text, slicer = "the old tower was built " * 42_000, Slicer(preparation)
     pairs = np.array([(row, 0) for row in range(1000)])
     next(cut(["when ?"], ["the tower"], np.array([[0, 0]]), slicer))
-    tracemalloc.start()
-    some = list(islice(batches(cut(["when ?"] * 1000, [text], pairs, slicer), slicer), 400))
-    peak = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
+    with most_memory() as peak:
+        some = list(islice(batches(cut(["when ?"] * 1000, [text], pairs, slicer), slicer), 400))
+        assert peak() < 150e6  # all windows of all questions would be more than a gigabyte
     assert len(some) == 400
-    assert peak < 150e6  # all windows of all questions would be more than a gigabyte
 
 
 def test_a_batch_is_padded_and_of_similar_length(preparation):
@@ -647,6 +656,18 @@ def test_an_interval_is_over_documents():
     assert together.high - together.low > 0.3
     assert by_group(values[45:55], np.zeros(10, int)) == by_group(values[45:55], np.arange(10))
     assert 0.7 < by_group(np.ones(60), np.repeat(np.arange(20), 3)).low < 0.9  # all right, but only 20 documents
+
+
+def test_an_interval_over_many_documents_takes_little_memory():
+    rng = np.random.default_rng(1)
+    values, groups = rng.random(12_000), rng.integers(0, 6000, 12_000)
+    with most_memory() as peak:
+        found = by_group(values, groups)
+        assert peak() < 20e6
+    of = np.unique(groups, return_inverse=True)[1]
+    drawn = np.random.default_rng(0).multinomial(of.max() + 1, np.full(of.max() + 1, 1 / (of.max() + 1)), size=2000)
+    means = (drawn @ np.bincount(of, weights=values)) / (drawn @ np.bincount(of))
+    assert (found.low, found.high) == pytest.approx(tuple(np.quantile(means, [0.025, 0.975])), abs=1e-12)
 
 
 @settings(max_examples=100, deadline=None)
