@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
+from weakref import ref
+from zlib import crc32
 
 import numpy as np
 import pandas as pd
@@ -22,8 +24,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from headstart.data import has_questions, read_questions, read_questions_with_test, split_questions
-from headstart.data.windows import Slicer, batches, cut, targets
-from headstart.encode.decode import place, window_spans
+from headstart.data.windows import Slicer, Window, batches, cut, targets
+from headstart.encode.decode import Best, place, window_spans
 from headstart.errors import DataError
 from headstart.evaluate.calibrate import answer_temperature
 from headstart.evaluate.intervals import by_group
@@ -516,6 +518,61 @@ def test_spans_are_the_best_of_all(count, lead, longest, seed):
     assert [(a, b) for _, a, b in everything] == list(zip(first.tolist(), last.tolist(), strict=True))
     np.testing.assert_allclose(scores, [-s for s, _, _ in everything], atol=1e-6)
     assert nothing == pytest.approx(log[0][0] + log[1][0])
+
+
+def scores_of(window: Window, slicer: Slicer) -> np.ndarray:
+    """(t, 2) random ones, always the same for the same input."""
+    ids = slicer.batch([window])[0]
+    return np.random.default_rng(crc32(ids.tobytes())).normal(0, 4, (ids.shape[1], 2)).astype(np.float32)
+
+
+@pytest.mark.parametrize("kind", ["bytes", "metaspace", "words"])
+@settings(max_examples=60, deadline=None)
+@given(texts=st.lists(TEXTS, min_size=1, max_size=3), margin=st.sampled_from([0.5, 5.0, 100.0]))
+def test_windows_that_are_read_again_give_the_same_spans(preparation, kind, texts, margin):
+    """Also where a word goes on beyond a window's end."""
+    tokenizer = preparation.tokenizer if kind == "words" else spaced_tokenizer(kind).to_str()
+    slicer = Slicer(replace(preparation, tokenizer=tokenizer), most_tokens=24, overlap=6)
+    best = Best(margin=margin)
+    for window in cut(["when was it built?"], texts, np.array([(0, i) for i in range(len(texts))]), slicer):
+        best.add(window, scores_of(window, slicer), texts[window.text])
+    before = best.spans()
+    again = best.doubtful()
+    assert not again or best.spans() != before
+    for window in again:
+        best.add(window, scores_of(window, slicer), texts[window.text])
+    assert best.spans() == before
+
+
+@pytest.mark.parametrize("margin", [None, 1000.0])
+def test_nothing_keeps_a_whole_text(preparation, margin):
+    slicer, best, rng = Slicer(preparation), Best(margin=margin), random.Random(0)
+    question, held = slicer.tokens(["when was it built?"])[0], []
+    for number in range(24):
+        text = " ".join(rng.choices([*FILLING, *YEARS], k=3000))
+        tokens = slicer.tokens([text])[0]
+        held.append(ref(tokens.ids))
+        for window in slicer.windows(0, question, number, tokens):
+            best.add(window, scores_of(window, slicer), text)
+    del tokens, window
+    assert len(best.spans()) == 20
+    assert [ids for ids in held if ids() is not None] == []
+    assert bool(best.doubtful()) == (margin is not None)
+
+
+def test_a_window_that_others_surpass_is_let_go(preparation):
+    slicer, best, rng = Slicer(preparation), Best(margin=5.0), random.Random(0)
+    text = " ".join(rng.choices([*FILLING, *YEARS], k=150_000))
+    windows = list(cut(["when was it built?"], [text], np.array([[0, 0]]), slicer))
+    assert len(windows) > 500
+    with most_memory() as peak:
+        for number, window in enumerate(windows):
+            scores = scores_of(window, slicer)
+            scores[0] -= 10 * number  # each is surer than all before that something is there
+            best.add(window, scores, text)
+        assert peak() < 1e6  # of all together, the tokens alone would be 3.6 MB
+    (last,) = best.doubtful()
+    np.testing.assert_array_equal(slicer.batch([last]), slicer.batch(windows[-1:]))
 
 
 @pytest.mark.parametrize(
