@@ -15,6 +15,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import headstart as hs
 from headstart.data import read_questions
@@ -27,6 +29,7 @@ from headstart.pretrained import load_reader as load_backbone
 from headstart.reader import Reader, Settings, fit_settings
 from small_hub import SmallHub
 from small_models import FILLING, YEARS, model_that_finds_years, small_reading_model, small_text_model, text_with_a_year
+from test_questions import JUNK
 
 QUESTION = "when was it built?"
 TYPES = ["bert", "distilbert", "albert", "roberta", "mpnet", "deberta-v2", "modernbert"]
@@ -124,6 +127,18 @@ def test_the_best_document_comes_first_and_places_are_of_its_own_string(reader):
         assert answer.text in ("1954", "1931")
 
 
+@settings(max_examples=100, deadline=None)
+@given(before=JUNK, after=JUNK, times=st.integers(1, 12))
+def test_a_year_among_anything_is_found_at_its_own_place(reader, before, after, times):
+    """Scripts without spaces, emoji of several characters, marks that combine, line ends, lone surrogates."""
+    before = " ".join([before] * times)  # so that it is in the first window, or far behind
+    text, at = f"{before} 1954 {after}", len(before) + 1
+    best = reader.answer(QUESTION, text)[0]
+    assert (best.start, best.end, best.text) == (at, at + 4, "1954")
+    assert text[best.start : best.end] == "1954"
+    assert best.sentence[best.offset : best.offset + 4] == "1954"
+
+
 @pytest.mark.parametrize("text", ["the", "the tower was old " * 300, "👩‍👩‍👧", "1"])
 def test_no_answer_where_there_is_none(reader, text):
     found = reader.answer(QUESTION, text, top=3)[0]
@@ -151,17 +166,20 @@ def test_windows_are_compared_by_how_much_more_probable_than_nothing(reader):
     tokens, question = reader.slicer.tokens([text])[0], reader.slicer.tokens([QUESTION])[0]
     (window,) = reader.slicer.windows(0, question, 0, tokens)
     halves = [replace(window, stop=6), replace(window, first=6)]
-    best = Best()
+    best, doubting = Best(margin=0.1), Best(margin=3.0)
     for half, span, other, nothing in zip(halves, (3.0, 3.0), (1.0, 0.0), (-4.0, 2.0), strict=True):
         logits = np.full((half.lead + half.stop - half.first + 1, 2), -9.0, np.float32)
         logits[0], logits[-2], logits[half.lead] = nothing, span, other
         best.add(half, logits, text)
+        doubting.add(half, logits, text)
     first, *others = best.spans()
     assert text[first.start : first.stop] == "1954"
     assert first.score == pytest.approx(2 * (3 + 4), abs=0.01)
     assert [text[s.start : s.stop] for s in others].index("1931") >= 0
-    assert best.doubtful(0.1) == []
-    assert best.doubtful(3.0)[0] is halves[0]
+    assert best.doubtful() == []
+    again = doubting.doubtful()[0]
+    for mine, theirs in zip(reader.slicer.batch([again]), reader.slicer.batch([halves[0]]), strict=True):
+        np.testing.assert_array_equal(mine, theirs)
 
 
 @pytest.mark.skipif(not engines.cpu_has_bf16(), reason="this processor has no bfloat16")

@@ -80,9 +80,17 @@ class Best:
     order.
     """
 
-    def __init__(self, *, longest: int = LONGEST) -> None:
-        self._longest = longest
-        self._kept: dict[tuple[int, str], tuple[Span, Window]] = {}
+    def __init__(self, *, longest: int = LONGEST, margin: float | None = None) -> None:
+        """
+        Args:
+            longest: tokens of a span, at most.
+            margin: spans that are this close to the best one may have to be read again, so their windows are kept (of
+                their text no more than they hold). None: no window is kept.
+        """
+        self._longest, self._margin = longest, margin
+        self._kept: dict[tuple[int, str], tuple[Span, int]] = {}  # with the number of the window
+        self._close: dict[int, Window] = {}  # by their numbers
+        self._taken = 0
 
     def add(self, window: Window, logits: np.ndarray, text: str) -> None:
         """Take the spans of one window, from its scores."""
@@ -107,35 +115,68 @@ class Best:
                 here[key] = Span(window.text, start, stop, score)
             else:
                 here[key] = replace(known, score=float(np.logaddexp(known.score, score)))
-        for key, span in here.items():
-            if key not in self._kept or _order(span) < _order(self._kept[key][0]):
-                self._kept[key] = span, window
+        number, self._taken = self._taken, self._taken + 1
+        better = {
+            key: (span, number)
+            for key, span in here.items()
+            if key not in self._kept or _order(span) < _order(self._kept[key][0])
+        }
+        self._kept.update(better)
         if len(self._kept) > 16 * MOST_SPANS:
             self._kept = dict(self._ranked())
+        if better and self._margin is not None:
+            close = self._within(self._margin)
+            self._close = {other: kept for other, kept in self._close.items() if other in close}
+            if number in close:
+                self._close[number] = _alone(window, text)
 
     def spans(self) -> tuple[Span, ...]:
         """Best first; no two of one text read alike."""
         return tuple(span for _, (span, _) in self._ranked())
 
-    def doubtful(self, margin: float) -> list[Window]:
-        """The windows that decide where the best span, another and nothing are within `margin`; they are forgotten."""
-        ranked = self._ranked()
-        if not ranked:
+    def doubtful(self) -> list[Window]:
+        """The windows that decide where the best span, another and nothing are within the margin; they are forgotten.
+
+        What they are read again with is taken as before.
+        """
+        if self._margin is None or not self._kept:
             return []
-        best = ranked[0][1][0].score
-        close = [window for _, (span, window) in ranked if span.score >= best - margin]
-        if len(close) == 1 and abs(best) > margin:
+        close = self._within(self._margin)
+        if len(close) == 1 and abs(self.spans()[0].score) > self._margin:
             return []
-        again = {id(window): window for window in close}
-        self._kept = {key: kept for key, kept in self._kept.items() if id(kept[1]) not in again}
+        again = {number: self._close.pop(number) for number in dict.fromkeys(close) if number in self._close}
+        self._kept = {key: kept for key, kept in self._kept.items() if kept[1] not in again}
         return list(again.values())
 
-    def _ranked(self) -> list[tuple[tuple[int, str], tuple[Span, Window]]]:
+    def _within(self, margin: float) -> list[int]:
+        """Of each span that is so close to the best one, the number of its window; best first."""
+        ranked = [kept for _, kept in self._ranked()]
+        return [number for span, number in ranked if span.score >= ranked[0][0].score - margin]
+
+    def _ranked(self) -> list[tuple[tuple[int, str], tuple[Span, int]]]:
         return sorted(self._kept.items(), key=lambda item: _order(item[1][0]))[:MOST_SPANS]
 
 
 def _order(span: Span) -> tuple[float, int, int]:
     return -span.score, span.text, span.start
+
+
+def _alone(window: Window, text: str) -> Window:
+    """The same window without the rest of its text's tokens, but for those of a word that goes on beyond its ends.
+
+    So `place` gives the same for it.
+    """
+    tokens, first, stop = window.tokens, window.first, window.stop
+    begin, end = place(tokens, first, stop - 1, text)
+    while first > 0 and tokens.words[first - 1] == tokens.words[first] and tokens.starts[first] > begin:
+        first -= 1
+    while stop < len(tokens) and tokens.words[stop] == tokens.words[stop - 1] and tokens.stops[stop - 1] < end:
+        stop += 1
+    if stop - first == len(tokens):  # all of a short text, which several questions may share
+        return window
+    columns = (tokens.ids, tokens.starts, tokens.stops, tokens.words)
+    own = Tokens(*(column[first:stop].copy() for column in columns))
+    return replace(window, tokens=own, first=window.first - first, stop=window.stop - first)
 
 
 def place(tokens: Tokens, first: int, last: int, text: str) -> tuple[int, int]:

@@ -44,12 +44,13 @@ def find_spans(
         exact: opens a more exact engine; it reads those windows again whose answers are too close to call.
         longest: tokens of an answer, at most. advance: told how many more windows are done.
     """
-    best: dict[int, Best] = defaultdict(lambda: Best(longest=longest))
+    margin = None if exact is None else _CLOSE_CALL
+    best: dict[int, Best] = defaultdict(lambda: Best(longest=longest, margin=margin))
     for window, scores in _read(windows, slicer, engine):
         best[window.row].add(window, scores, texts[window.text])
         advance(1)
     if exact is not None:
-        again = [window for gathered in best.values() for window in gathered.doubtful(_CLOSE_CALL)]
+        again = [window for gathered in best.values() for window in gathered.doubtful()]
         for window, scores in _read(again, slicer, exact()) if again else ():
             best[window.row].add(window, scores, texts[window.text])
     return {row: gathered.spans() for row, gathered in best.items()}

@@ -9,6 +9,8 @@ import numpy as np
 
 from headstart.values import Interval
 
+_DRAWN = 500_000  # numbers at once (4 MB): all draws of 100,000 groups would be gigabytes
+
 
 def wilson(successes: int, n: int, level: float = 0.95) -> Interval:
     """Score interval of a share; keeps inside [0, 1] and holds for small n and for shares near 0 and 1.
@@ -58,6 +60,11 @@ def by_group(values: np.ndarray, groups: np.ndarray, *, seed: int = 0, times: in
     k = len(sums)
     if np.all(values == values[0]) and values[0] in (0, 1):  # draws of equal values say nothing of what was not seen
         return wilson(int(values[0]) * k, k)
-    draws = np.random.default_rng(seed).multinomial(k, np.full(k, 1 / k), size=times)  # (times, k)
-    low, high = np.quantile((draws @ sums) / (draws @ counts), [0.025, 0.975])
+    rng, share, block = np.random.default_rng(seed), np.full(k, 1 / k), max(1, _DRAWN // k)
+    means = np.empty(times)
+    for first in range(0, times, block):
+        some = means[first : first + block]
+        draws = rng.multinomial(k, share, size=len(some))  # (block, k) how often each group was drawn
+        some[:] = (draws @ sums) / (draws @ counts)
+    low, high = np.quantile(means, [0.025, 0.975])
     return Interval(float(low), float(high))

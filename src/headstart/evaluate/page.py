@@ -11,6 +11,7 @@ from headstart.evaluate.pieces import calm, percent, section, table, text
 from headstart.evaluate.style import CSS
 from headstart.values import Interval
 
+MISTAKES = "Most confident mistakes"
 FIRST_MISTAKES = 20
 FIRST_FINDINGS = 50
 
@@ -91,13 +92,19 @@ def tiles(figures: Iterable[tuple[str, str, str]]) -> str:
 
 def mistakes(found: Sequence[Wrong], listed: Callable[[Sequence[Wrong]], str], *, note: str) -> str:
     """The section of mistakes, most confident first; those behind the first are folded away. listed: gives HTML."""
-    if not found:
-        return section("Most confident mistakes", "", calm("There are none on this test part."))
-    first, rest = found[:FIRST_MISTAKES], found[FIRST_MISTAKES:]
-    body = listed(first)
-    if rest:
-        body += f"<details><summary>Show {len(rest)} more</summary>{listed(rest)}</details>"
-    return section("Most confident mistakes", note, body)
+    body = folded(found, listed, first=FIRST_MISTAKES)
+    return section(MISTAKES, note, body) if found else no_mistakes()
+
+
+def no_mistakes() -> str:
+    return section(MISTAKES, "", calm("There are none on this test part."))
+
+
+def folded(found: Sequence[Wrong], listed: Callable[[Sequence[Wrong]], str], *, first: int) -> str:
+    """A list whose first ones are in sight, the others behind a line to click on."""
+    rest = found[first:]
+    more = f"<details><summary>Show {len(rest)} more</summary>{listed(rest)}</details>" if rest else ""
+    return listed(found[:first]) + more
 
 
 def _found(provenance: Provenance) -> str:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from headstart.evaluate.made import Provenance
-from headstart.evaluate.page import hero, mistakes, page, strip, tiles
+from headstart.evaluate.page import MISTAKES, folded, hero, no_mistakes, page, strip, tiles
 from headstart.evaluate.pieces import bar, calm, percent, section, table, text
 from headstart.evaluate.spans import Part, SpanScores, WrongAnswer
 from headstart.values import Interval
 
 _LONGEST = 300  # characters of a question or an answer that are shown
+_FIRST = 4  # mistakes of a kind that are in sight
 MEANING = {
     "boundary": "It overlaps a true answer, but begins or ends elsewhere; often still of use.",
     "right sentence": "Another piece of the sentence that the true answer is in.",
@@ -64,8 +65,7 @@ def _parts(scores: SpanScores, baseline: SpanScores) -> Iterator[str]:
     if scores.answerable and scores.unanswerable:
         yield _with_and_without(scores.answerable, scores.unanswerable)
     yield _errors(scores)
-    note = "Worth a look: some may be right in other words, and some true answers may be wrong."
-    yield mistakes(scores.mistakes, _list, note=note)
+    yield _mistakes(scores)
 
 
 def _headline(scores: SpanScores, baseline: SpanScores) -> str:
@@ -132,13 +132,32 @@ def _errors(scores: SpanScores) -> str:
     )
 
 
+def _mistakes(scores: SpanScores) -> str:
+    """By kind, the most frequent one first."""
+    if not scores.mistakes:
+        return no_mistakes()
+    note = "Worth a look: some may be right in other words, and some true answers may be wrong."
+    kinds = (
+        (kind, n, [mistake for mistake in scores.mistakes if mistake.kind == kind]) for kind, n in scores.errors.items()
+    )
+    body = "".join(
+        f'<h3>{text(kind.capitalize())} <span class="small">{_of(len(some), n)}</span></h3>'
+        f"{folded(some, _list, first=_FIRST)}"
+        for kind, n, some in kinds
+    )
+    return section(MISTAKES, note, body)
+
+
+def _of(shown: int, n: int) -> str:
+    return f"the {shown} most confident of {n:,}" if shown < n else f"all {n:,}" if n > 1 else "the only one"
+
+
 def _list(some: Sequence[WrongAnswer]) -> str:
     items = (
         f'<li><p class="asked">{_shown(m.question)}</p><dl>'
         f"<dt>Answered</dt><dd>{_shown(m.answered) or '<i>no answer</i>'}</dd>"
         f"<dt>True</dt><dd>{_shown(m.true) or '<i>no answer in the text</i>'}</dd></dl>"
-        f'<p class="small">{text(m.kind.capitalize())} · confidence {percent(m.confidence)} · '
-        f'<span class="place">{text(m.where)}</span></p></li>'
+        f'<p class="small">confidence {percent(m.confidence)} · <span class="place">{text(m.where)}</span></p></li>'
         for m in some
     )
     return f'<ol class="wrong">{"".join(items)}</ol>'

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import string
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +19,7 @@ from headstart.evaluate.intervals import by_group
 from headstart.evaluate.sentences import sentence
 from headstart.values import Interval, Questions
 
-MOST_MISTAKES = 50
+MOST_OF_A_KIND = 10  # mistakes that are kept
 _ARTICLES = re.compile(r"\b(a|an|the)\b")
 _NO_PUNCTUATION = str.maketrans("", "", string.punctuation)
 
@@ -71,7 +71,7 @@ class SpanScores:
     answerable: Part | None  # None: there is no such question
     unanswerable: Part | None
     errors: dict[str, int]  # of answers that do not match exactly
-    mistakes: tuple[WrongAnswer, ...]  # most confident first
+    mistakes: tuple[WrongAnswer, ...]  # the most confident of each kind; most confident first
 
 
 def asked(questions: Questions) -> list[Predicted]:
@@ -136,7 +136,7 @@ def score(predicted: Sequence[Predicted], answers: Sequence[Answers]) -> SpanSco
         answerable=_part(exact, overlap, has),
         unanswerable=_part(exact, overlap, ~has),
         errors=dict(Counter(w.kind for w in wrong).most_common()),
-        mistakes=tuple(sorted(wrong, key=lambda w: (-w.confidence, w.where))[:MOST_MISTAKES]),
+        mistakes=tuple(_most_confident(wrong)),
     )
 
 
@@ -212,6 +212,15 @@ def _kind(predicted: Predicted, answers: Answers) -> str:
     if any(first <= at and at + len(text) <= last for text, at in answers):
         return "right sentence"
     return "wrong sentence"
+
+
+def _most_confident(wrong: Sequence[WrongAnswer]) -> Iterator[WrongAnswer]:
+    """The first of each kind: where one kind is frequent and sure of itself, the others are still to be seen."""
+    kept: Counter[str] = Counter()
+    for mistake in sorted(wrong, key=lambda w: (-w.confidence, w.where)):
+        kept[mistake.kind] += 1
+        if kept[mistake.kind] <= MOST_OF_A_KIND:
+            yield mistake
 
 
 def _part(exact: np.ndarray, overlap: np.ndarray, which: np.ndarray) -> Part | None:

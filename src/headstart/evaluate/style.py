@@ -53,7 +53,7 @@ tbody tr:last-child>*{border-bottom:0}
 thead th{font-size:.8125rem;color:var(--soft);font-weight:600;white-space:nowrap}
 tbody th{font-weight:500;max-width:22em;overflow-wrap:anywhere}
 tbody th.kind{max-width:none;min-width:10em}
-th .small{font-weight:400}
+th .small,h3 .small{font-weight:400}
 .why{min-width:14em}
 td.n,th.n{text-align:right;padding-right:28px;white-space:nowrap}
 .nowrap{white-space:nowrap}
