@@ -318,6 +318,22 @@ def test_what_cannot_be_done_is_said(change, error, words, encoder, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize(("title", "answerable"), [("one", "1954"), ("two", "\u200b")])
+def test_one_question_is_not_enough_to_train_on(title, answerable, encoder, tmp_path):
+    """Neither one in windows of a long text, nor one beside another whose answer the model has no token for."""
+    long, _ = text_with_a_year(random.Random(0), 900, year=False)
+    rows = [("train", "one", f"{long} 1931", "1931"), ("test", "test", "a tower 1960", "1960")]
+    if title == "two":
+        rows.append(("train", title, f"a house {answerable} was built", answerable))
+    with (tmp_path / "data.csv").open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["split", "title", "context", "question", "answer"])
+        writer.writerows([part, title, text, QUESTION, answer] for part, title, text, answer in rows)
+    with pytest.raises(UserError, match=r"one question to learn from[\s\S]*another is needed") as error:
+        hs.fit_reader(tmp_path / "data.csv", model=str(encoder), out=tmp_path / "out")
+    assert str(error.value).count("\n") <= 1
+
+
 def test_a_saved_reader_that_was_changed_is_refused(fitted, tmp_path):
     import shutil
 

@@ -58,7 +58,7 @@ def learn(questions: Questions, backbone: Backbone, terms: Terms, *, tested: Que
         tested: the test part, which is only counted.
 
     Raises:
-        UserError: a new head, and no time to train it.
+        UserError: a new head, and no time to train it; or one question, which is too few to train on.
     """
     new = _has_new_head(backbone)
     if new and terms.how == "probe":
@@ -159,9 +159,18 @@ def _windows(questions: Questions, slicer: Slicer) -> Any:
 
 
 def _folds(questions: Questions, windows: Sequence[Window], seed: int) -> np.ndarray:
-    """(n,) fold of each window: all windows of a document are in one."""
-    rows = np.array([window.row for window in windows])
-    return validation_folds(lambda k: question_folds(questions, k=k, seed=seed)[rows], len(windows))
+    """(n,) fold of each window: all windows of a document are in one.
+
+    Raises:
+        UserError: only one question has windows, and it cannot be learned from and judge what was learned.
+    """
+    rows, of = np.unique([window.row for window in windows], return_inverse=True)
+    if len(rows) < 2:
+        raise UserError(
+            "one question to learn from, and another is needed to judge by", where=questions.name, fix="add questions"
+        )
+    asked = questions.take(rows)
+    return validation_folds(lambda k: question_folds(asked, k=k, seed=seed)[of], len(windows))
 
 
 def _seconds_a_window(trainable: Trainable, slicer: Slicer, windows: Sequence[Window]) -> float:
