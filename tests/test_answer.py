@@ -214,6 +214,30 @@ def test_questions_that_cannot_be_asked(reader, question, text, words):
     assert str(error.value).count("\n") == 1
 
 
+def byte_tokens(tokenizer: Path) -> None:
+    """Write a tokenizer to which each byte is a token, in the special tokens of the one that was there."""
+    from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, processors
+
+    special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]"]
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    made = Tokenizer(models.BPE({token: i for i, token in enumerate([*special, *alphabet])}, []))
+    made.add_special_tokens([AddedToken(token, special=True) for token in special])
+    made.pre_tokenizer, made.decoder = pre_tokenizers.ByteLevel(add_prefix_space=False), decoders.ByteLevel()
+    made.post_processor = processors.BertProcessing(("[SEP]", 3), ("[CLS]", 2))
+    made.save(str(tokenizer))
+
+
+def test_a_question_of_few_characters_may_be_many_tokens(tmp_path, own_cache):
+    (tmp_path / "model").mkdir()
+    small_reading_model("bert", tmp_path / "model", words=[f"word{i}" for i in range(300)])
+    byte_tokens(tmp_path / "model" / "tokenizer.json")
+    reader = hs.load_reader(tmp_path / "model")
+    japanese = "\u5854" * 104  # three bytes each
+    (tmp_path / "data.csv").write_text(f"context,question,answer\na tower 1931,{japanese},1931\n", encoding="utf-8")
+    (found,) = reader.evaluate(tmp_path / "data.csv").findings
+    assert (found.kind, found.reason) == ("long-question", "312 tokens, of which the first 190 are read")
+
+
 def questions_file(folder: Path, n: int = 60) -> Path:
     """Every third question has no answer; one answer is not in its context."""
     rng, articles = random.Random(1), []

@@ -182,8 +182,10 @@ class Reader:
 
     def too_long(self, questions: Questions) -> list[Finding]:
         """Questions that are cut off."""
-        most = self.slicer.most_question
-        tokens = self.slicer.tokens([q if len(q) > most else "" for q in questions.questions])
+        most = self.slicer.most_question  # a token has a byte or more of its own, but not always a character
+        longer = (len(q.encode("utf-8", "surrogatepass")) > most for q in questions.questions)
+        asked = [q if long else "" for q, long in zip(questions.questions, longer, strict=True)]
+        tokens = self.slicer.tokens(asked)
         return [
             Finding("long-question", where, f"{len(some)} tokens, of which the first {most} are read")
             for where, some in zip(questions.where, tokens, strict=True)
