@@ -102,7 +102,7 @@ def fit_reader(  # noqa: PLR0913 - a public door: every option of the command li
     reader.summary = {**told, "seconds": clock.seconds(), "out": None if folder is None else str(folder)}
     if folder is not None:
         with clock("save"), progress.step("save"):
-            provenance = _provenance(questions, reader.summary, findings)
+            provenance = _provenance(questions, train, reader.summary, findings)
             reader = save_reader(
                 reader, folder, questions, parts, scores=scores, baseline=baseline, provenance=provenance
             )
@@ -169,9 +169,12 @@ def _summary(
     }
 
 
-def _provenance(questions: Questions, told: dict[str, Any], findings: tuple[Finding, ...]) -> Provenance:
+def _provenance(
+    questions: Questions, train: Questions, told: dict[str, Any], findings: tuple[Finding, ...]
+) -> Provenance:
     threshold = told["threshold"]
-    never = "never: every training question has an answer"
+    every = "every training question has an answer"
+    never = f"never: {every if all(train.answers) else 'on training questions that made no answer better'}"
     return Provenance(
         title=questions.name,
         model=told["model"],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain, islice
@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from headstart.data import read_questions
-from headstart.data.windows import Slicer, cut
+from headstart.data.windows import Slicer, Window, cut
 from headstart.encode.decode import LONGEST, Span
 from headstart.encode.engines import Engine, open_engine
 from headstart.encode.spans import find_spans, reading_precision
@@ -119,7 +119,13 @@ class Reader:
         Args:
             pairs: (n, 2) int64, rows of `questions` and of `texts`: what is looked for where.
         """
-        windows = cut(questions, texts, pairs, self.slicer)
+        return self.read(cut(questions, texts, pairs, self.slicer), texts, advance=advance)
+
+    def read(
+        self, windows: Iterable[Window], texts: Sequence[str], *, advance: Callable[[int], None] = lambda _: None
+    ) -> dict[int, tuple[Span, ...]]:
+        """As `find`, of windows that are cut already."""
+        windows = iter(windows)
         some = list(islice(windows, _LOOKED_AT))
         if not some:
             return {}

@@ -11,21 +11,23 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import nn
 
 from headstart import __version__
 from headstart.adapt.bodies import TextBodies
 from headstart.adapt.finetune import Tuned, validation_folds
 from headstart.adapt.lora import adapted
 from headstart.adapt.outcome import FEWEST
-from headstart.adapt.reading import Reading, as_texts, examples, spans_of, text_ends
+from headstart.adapt.reading import Reading, as_asked, as_texts, examples, spans_of, text_ends
 from headstart.adapt.resume import Journal, open_journal
+from headstart.adapt.tune import Recipe, outputs_of
 from headstart.data.split import question_folds
-from headstart.data.windows import Slicer, Window, batches, cut
-from headstart.encode.decode import Best
+from headstart.data.windows import Slicer, Window, batches, cut, targets
+from headstart.encode.decode import Best, WindowSpans
 from headstart.encode.engines import cpu_has_bf16, device
 from headstart.errors import UserError
 from headstart.pretrained.training import open_for_training
-from headstart.reader import Reader, Settings, fit_settings, settings_from
+from headstart.reader import Reader, Settings, settings_from
 from headstart.tuning import FORM, TUNED_AS, Terms, keep, no_time, rate, told, tuned_on
 from headstart.values import Backbone, Questions, TextPreparation, Trainable, Way
 
@@ -33,6 +35,8 @@ _AT_ONCE = 2048  # tokens
 _SAMPLE = 32  # windows that are read to see how long reading will take
 _JUDGED = 2  # times that the validation part is read once training is over: after the main run, and after the last one
 _MOST_SETTING = 500  # questions that the settings of a model as it is are fitted on
+_MOST_READ = 2000  # windows that are read only for the settings
+_READING = 0.1  # of the time that is left when training begins, at most, for that
 
 
 @dataclass(frozen=True)
@@ -68,10 +72,10 @@ def learn(questions: Questions, backbone: Backbone, terms: Terms, *, tested: Que
             fix="--how tune, or a model that was trained on SQuAD",
         )
     if terms.how == "probe":
-        return _as_it_is(questions, backbone, "asked for")
+        return _as_it_is(questions, backbone, "asked for", seed=terms.seed)
     if not new and terms.how == "auto" and len(questions) < FEWEST:
         why = f"{len(questions)} training questions: too few to prove that training is better ({FEWEST})"
-        return _as_it_is(questions, backbone, why)
+        return _as_it_is(questions, backbone, why, seed=terms.seed)
     return _trained(questions, backbone, terms, tested=tested, insist=new or terms.how != "auto")
 
 
@@ -88,23 +92,87 @@ def _trained(questions: Questions, backbone: Backbone, terms: Terms, *, tested: 
     new = _has_new_head(backbone)
     task = Reading(bodies, text_ends(windows), wanted, new=new, bf16=cpu_has_bf16(), device=device())
     journal = open_journal(_key(questions, backbone, terms))
-    read_later = sum(1 for _ in _windows(tested, slicer)) + _JUDGED * int((folds == 0).sum())
+    seconds = _seconds_a_window(trainable, slicer, windows)
+    most = journal.once("reading", lambda: min(_MOST_READ, max(0, int(_READING * terms.budget.left / seconds))))
+    judged = [windows[i] for i in np.flatnonzero(folds == 0).tolist()]
+    exam = _exam(questions, judged, slicer, task, most=most, seed=terms.seed)
+    read_later = sum(1 for _ in _windows(tested, slicer)) + _JUDGED * len(judged)
+    read_later += len(exam.more) if insist else most
     tuned = tuned_on(
         task,
-        replace(terms, reserve=terms.reserve + read_later * _seconds_a_window(trainable, slicer, windows)),
+        replace(terms, reserve=terms.reserve + read_later * seconds),
         journal,
         folds=folds,
         depths=[len(trainable.groups) if terms.how in ("full", "lora") else max(1, len(trainable.groups) - 1)],
         rate=rate(backbone, how=terms.how),
         spices=(),
         insist=insist,
+        look=exam.read,
     )
     if tuned is None:
         journal.remove()
         if insist:
             raise UserError(no_time(terms.budget), where=questions.name)
-        return _as_it_is(questions, backbone, no_time(terms.budget))
-    return _learned(questions, backbone, merge, tuned, [windows[i] for i in np.flatnonzero(folds == 0)], terms, journal)
+        return _as_it_is(questions, backbone, no_time(terms.budget), seed=terms.seed, most=most)
+    if tuned.network is None:
+        why = f"training was not better beyond noise ({_said(tuned, new=new)})"
+        kept = _as_it_is(questions, backbone, why, seed=terms.seed, most=most)
+        return replace(kept, told=told(tuned), journal=journal)
+    better = "" if tuned.verdict.tuned_is_better else "though not better beyond noise: "
+    why = f"trained, {better}{_said(tuned, new=new)}"
+    made = keep(backbone, merge())
+    tried = told(tuned) | {"settings_from": exam.size}
+    return Learned(made, exam.settings(questions, tuned), TUNED_AS[terms.how], why, tried, journal)
+
+
+def _said(tuned: Tuned, *, new: bool) -> str:
+    v = tuned.verdict
+    said = f"on {v.n} windows of held-out training questions {v.tuned_accuracy:.3f} of the spans are exactly right"
+    return said if new else f"{said}, {v.untuned_accuracy:.3f} before"
+
+
+@dataclass(frozen=True)
+class _Exam:
+    """Held-out questions that the settings are fitted on, with all that answering them would read."""
+
+    windows: list[Window]
+    judged: list[Window]  # read when the run is judged
+    more: list[Window]  # those of `windows` that are not
+    slicer: Slicer
+    task: Reading  # over `more`
+
+    @property
+    def size(self) -> dict[str, int]:
+        return {"questions": len({window.row for window in self.windows}), "windows": len(self.windows)}
+
+    def read(self, network: nn.Module, recipe: Recipe) -> list[WindowSpans]:
+        """What the network of the judged run finds in the windows that it was not judged on."""
+        if not self.more:
+            return []
+        feed = as_texts(self.more, self.slicer)
+        return spans_of(outputs_of(network, feed, keep=self.task.kept, bf16=recipe.bf16, device=self.task.device))
+
+    def settings(self, questions: Questions, tuned: Tuned) -> Settings:
+        found: dict[int, Best] = {}
+        spans = dict(zip(map(_place, self.judged), spans_of(tuned.kept), strict=True))
+        spans |= zip(map(_place, self.more), tuned.seen, strict=True)
+        for window in self.windows:
+            found.setdefault(window.row, Best()).take(window, spans[_place(window)], questions.contexts[window.text])
+        return settings_from({row: best.spans() for row, best in found.items()}, questions, Settings())
+
+
+def _exam(questions: Questions, judged: list[Window], slicer: Slicer, task: Reading, *, most: int, seed: int) -> _Exam:
+    known = set(map(_place, judged))
+    rows = np.unique([window.row for window in judged])
+    windows = as_asked(questions, rows, slicer, most=most, seed=seed, known=known)
+    more = [window for window in windows if _place(window) not in known]
+    return _Exam(
+        windows, judged, more, slicer, replace(task, ends=text_ends(more), targets=targets(more, questions.answers))
+    )
+
+
+def _place(window: Window) -> tuple[int, int]:
+    return window.row, window.first
 
 
 def _opened(backbone: Backbone, terms: Terms) -> tuple[Trainable, Callable[[], Any]]:
@@ -118,35 +186,13 @@ def _opened(backbone: Backbone, terms: Terms) -> tuple[Trainable, Callable[[], A
     return trainable, lambda: trainable.module
 
 
-def _learned(
-    questions: Questions,
-    backbone: Backbone,
-    merge: Callable[[], Any],
-    tuned: Tuned,
-    judged: Sequence[Window],
-    terms: Terms,
-    journal: Journal,
-) -> Learned:
-    v = tuned.verdict
-    new = _has_new_head(backbone)
-    said = f"on {v.n} windows of held-out training questions {v.tuned_accuracy:.3f} of the spans are exactly right"
-    said += "" if new else f", {v.untuned_accuracy:.3f} before"
-    if tuned.network is None:
-        kept = _as_it_is(questions, backbone, f"training was not better beyond noise ({said})")
-        return replace(kept, told=told(tuned), journal=journal)
-    found: dict[int, Best] = {}
-    for window, spans in zip(judged, spans_of(tuned.kept), strict=True):
-        found.setdefault(window.row, Best()).take(window, spans, questions.contexts[window.text])
-    settings = settings_from({row: best.spans() for row, best in found.items()}, questions, Settings())
-    better = "" if v.tuned_is_better else "though not better beyond noise: "
-    made = keep(backbone, merge())
-    return Learned(made, settings, TUNED_AS[terms.how], f"trained, {better}{said}", told(tuned), journal)
-
-
-def _as_it_is(questions: Questions, backbone: Backbone, why: str) -> Learned:
+def _as_it_is(questions: Questions, backbone: Backbone, why: str, *, seed: int, most: int = _MOST_READ) -> Learned:
     """Its weights untouched; when it says that there is no answer, and how sure it is, fits the user's questions."""
-    some = questions.take(np.arange(min(len(questions), _MOST_SETTING)))
-    return Learned(backbone, fit_settings(Reader(backbone), some), "probe", why)
+    reader = Reader(backbone)
+    rows = np.random.default_rng(seed).permutation(len(questions))[:_MOST_SETTING]
+    windows = as_asked(questions, rows, reader.slicer, most=most, seed=seed)
+    found = reader.read(windows, questions.contexts)
+    return Learned(backbone, settings_from(found, questions, reader.settings), "probe", why)
 
 
 def _has_new_head(backbone: Backbone) -> bool:
