@@ -363,6 +363,44 @@ def place(questions: Questions, row: int) -> tuple[int, int]:
     return start, start + len(text)
 
 
+def long_answers(*lengths: int) -> list[tuple[str, str, str]]:
+    """Rows for `table`: texts of 60 words, each with a year from which the answer goes on for so many words in all."""
+    rng, rows = random.Random(0), []
+    for number, length in enumerate(lengths):
+        words = text_with_a_year(rng, 60, year=False)[0].split()
+        words[10], words[10 + length : 10 + length] = rng.choice(YEARS), [str(number)]
+        rows.append(("test" if number % 4 == 3 else "train", " ".join(words), " ".join(words[10 : 10 + length])))
+    return rows
+
+
+def test_how_long_answers_are_is_learned_and_too_long_ones_are_left_out(encoder, tmp_path):
+    """Of windows of 40 tokens 32 are the text's."""
+    data = table(tmp_path, long_answers(*[20] * 17, 36, 18, 20))
+    model = of_short_windows(encoder, tmp_path / "short", tokens=40)
+    told = hs.fit_reader(data, model=str(model), budget="60s", out=tmp_path / "out").summary
+    assert (told["longest"], told["n_train"], told["n_test"]) == (20, 14, 5)
+    (finding,) = [finding for finding in told["findings"] if finding["kind"] == "long-answer"]
+    assert finding["where"].endswith("row 18")
+    assert "its answer has 36 tokens" in finding["reason"]
+    assert any("1 training questions are not learned from: no window" in note for note in told["notes"])
+    assert hs.load_reader(tmp_path / "out").settings.longest == 20
+    card = (tmp_path / "out" / "README.md").read_text()
+    assert "max_answer_len=20" in card
+    assert "tril(20 - 1)" in card
+    assert "20 tokens" in card
+
+
+def test_what_no_window_holds_is_nothing_to_learn_from(encoder, tmp_path):
+    model = of_short_windows(encoder, tmp_path / "short", tokens=40)
+    with pytest.raises(UserError, match="no answer lies within a window"):
+        hs.fit_reader(table(tmp_path, long_answers(*[36] * 8)), model=str(model), out=tmp_path / "out")
+
+
+def test_a_model_as_it_is_learns_how_long_answers_are(years, tmp_path):
+    reader = hs.fit_reader(table(tmp_path, long_answers(*[30] * 8)), model=str(years), how="probe", out=tmp_path / "out")
+    assert reader.settings.longest == 30
+
+
 def test_adapters_are_merged(encoder, tmp_path):
     (tmp_path / "data.json").write_text(json.dumps(squad(documents=8, each=8)))
     reader = hs.fit_reader(tmp_path / "data.json", model=str(encoder), how="lora", budget="5m", out=tmp_path / "out")
@@ -447,7 +485,7 @@ def test_a_saved_reader_is_a_model_for_the_next_fit(fitted, tmp_path, questions)
     reader = hs.fit_reader(tmp_path / "more.json", model=str(out), out=tmp_path / "second")
     assert reader.summary["why_how"].endswith("too few to prove that training is better (200)")
     texts, labels = zip(*questions, strict=True)
-    model = hs.fit(texts, labels, model=str(out), how="probe")
+    model = hs.fit(texts, labels, model=str(out), how="probe", out=tmp_path / "out")
     assert set(model.classes) == set(labels)
 
 

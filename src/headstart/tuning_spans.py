@@ -18,18 +18,18 @@ from headstart.adapt.bodies import TextBodies
 from headstart.adapt.finetune import Tuned, validation_folds
 from headstart.adapt.lora import adapted
 from headstart.adapt.outcome import FEWEST
-from headstart.adapt.reading import Reading, as_asked, as_texts, examples, spans_of, text_ends
+from headstart.adapt.reading import Reading, as_asked, as_texts, examples, longest_answer, spans_of, text_ends
 from headstart.adapt.resume import Journal, open_journal
 from headstart.adapt.tune import Recipe, outputs_of
 from headstart.data.split import question_folds
 from headstart.data.windows import Slicer, Window, batches, cut, targets
 from headstart.encode.decode import Best, WindowSpans
 from headstart.encode.engines import cpu_has_bf16, device
-from headstart.errors import UserError
+from headstart.errors import DataError, UserError
 from headstart.pretrained.training import open_for_training
 from headstart.reader import Reader, Settings, settings_from
 from headstart.tuning import FORM, TUNED_AS, Terms, keep, no_time, rate, told, tuned_on
-from headstart.values import Backbone, Questions, TextPreparation, Trainable, Way
+from headstart.values import Backbone, Finding, Questions, TextPreparation, Trainable, Way
 
 _AT_ONCE = 2048  # tokens
 _SAMPLE = 32  # windows that are read to see how long reading will take
@@ -49,9 +49,13 @@ class Learned:
     why: str
     told: dict[str, Any] = field(default_factory=dict)  # for the report and --json
     journal: Journal | None = None  # to be removed once the model is saved
+    left_out: tuple[int, ...] = ()  # questions that could not be learned from
+    findings: tuple[Finding, ...] = ()  # about these
 
 
-def learn(questions: Questions, backbone: Backbone, terms: Terms, *, tested: Questions) -> Learned:
+def learn(
+    questions: Questions, backbone: Backbone, terms: Terms, *, tested: Questions, strict: bool = False
+) -> Learned:
     """Train on the questions; a model that finds answers already is only replaced by a better one.
 
     Args:
@@ -60,8 +64,10 @@ def learn(questions: Questions, backbone: Backbone, terms: Terms, *, tested: Que
         terms: by "probe" a model is left as it is and only its settings are fitted; by "auto" it is trained unless
             questions are few.
         tested: the test part, which is only counted.
+        strict: refuse questions that cannot be learned from, rather than leave them out.
 
     Raises:
+        DataError: such a question, where it is refused.
         UserError: a new head, and no time to train it; or one question, which is too few to train on.
     """
     new = _has_new_head(backbone)
@@ -76,21 +82,36 @@ def learn(questions: Questions, backbone: Backbone, terms: Terms, *, tested: Que
     if not new and terms.how == "auto" and len(questions) < FEWEST:
         why = f"{len(questions)} training questions: too few to prove that training is better ({FEWEST})"
         return _as_it_is(questions, backbone, why, seed=terms.seed)
-    return _trained(questions, backbone, terms, tested=tested, insist=new or terms.how != "auto")
+    insist = new or terms.how != "auto"
+    return _trained(questions, backbone, terms, tested=tested, insist=insist, strict=strict)
 
 
-def _trained(questions: Questions, backbone: Backbone, terms: Terms, *, tested: Questions, insist: bool) -> Learned:
+def _trained(
+    questions: Questions, backbone: Backbone, terms: Terms, *, tested: Questions, insist: bool, strict: bool
+) -> Learned:
     terms.progress.tell("cutting the texts into windows")
     slicer = Slicer(_preparation(backbone))
     windows, wanted = examples(_windows(questions, slicer), questions.answers, seed=terms.seed)
-    if not len(wanted):
+    left_out = sorted(set(range(len(questions))) - {window.row for window in windows})
+    findings = _unlearnable(questions, left_out, slicer)
+    for finding in findings if strict else ():
+        raise DataError(finding.reason, where=finding.where, fix="leave it out, or give a shorter answer")
+    if not len(wanted) or (any(questions.answers) and not (wanted[:, 0, 0] > 0).any()):
         raise UserError("no answer lies within a window of the model", where=questions.name, fix="use shorter answers")
     folds = _folds(questions, windows, terms.seed)
     terms.progress.tell("opening the model")
     trainable, merge = _opened(backbone, terms)
     bodies = TextBodies(trainable, as_texts(windows, slicer))
     new = _has_new_head(backbone)
-    task = Reading(bodies, text_ends(windows), wanted, new=new, bf16=cpu_has_bf16(), device=device())
+    task = Reading(
+        bodies,
+        text_ends(windows),
+        wanted,
+        new=new,
+        bf16=cpu_has_bf16(),
+        device=device(),
+        longest=longest_answer(wanted),
+    )
     journal = open_journal(_key(questions, backbone, terms))
     seconds = _seconds_a_window(trainable, slicer, windows)
     most = journal.once("reading", lambda: min(_MOST_READ, max(0, int(_READING * terms.budget.left / seconds))))
@@ -122,7 +143,8 @@ def _trained(questions: Questions, backbone: Backbone, terms: Terms, *, tested: 
     why = f"trained, {better}{_said(tuned, new=new)}"
     made = keep(backbone, merge())
     tried = told(tuned) | {"settings_from": exam.size}
-    return Learned(made, exam.settings(questions, tuned), TUNED_AS[terms.how], why, tried, journal)
+    settings = exam.settings(questions, tuned)
+    return Learned(made, settings, TUNED_AS[terms.how], why, tried, journal, tuple(left_out), findings)
 
 
 def _said(tuned: Tuned, *, new: bool) -> str:
@@ -158,7 +180,8 @@ class _Exam:
         spans |= zip(map(_place, self.more), tuned.seen, strict=True)
         for window in self.windows:
             found.setdefault(window.row, Best()).take(window, spans[_place(window)], questions.contexts[window.text])
-        return settings_from({row: best.spans() for row, best in found.items()}, questions, Settings())
+        settings = Settings(longest=self.task.longest)
+        return settings_from({row: best.spans() for row, best in found.items()}, questions, settings)
 
 
 def _exam(questions: Questions, judged: list[Window], slicer: Slicer, task: Reading, *, most: int, seed: int) -> _Exam:
@@ -191,8 +214,22 @@ def _as_it_is(questions: Questions, backbone: Backbone, why: str, *, seed: int, 
     reader = Reader(backbone)
     rows = np.random.default_rng(seed).permutation(len(questions))[:_MOST_SETTING]
     windows = as_asked(questions, rows, reader.slicer, most=most, seed=seed)
+    reader.settings = Settings(longest=longest_answer(targets(windows, questions.answers)))
     found = reader.read(windows, questions.contexts)
     return Learned(backbone, settings_from(found, questions, reader.settings), "probe", why)
+
+
+def _unlearnable(questions: Questions, rows: Sequence[int], slicer: Slicer) -> tuple[Finding, ...]:
+    """Why no window of these questions is learned from."""
+    found = []
+    for row in rows:
+        shortest = min((len(t) for t in slicer.tokens([text for text, _ in questions.answers[row]])), default=0)
+        reason = f"its answer has {shortest} tokens, and none of the model's windows holds it whole"
+        if not shortest:
+            reason = "the model has no token for its answer, or none for its text"
+        kind = "long-answer" if shortest else "unread-answer"
+        found.append(Finding(kind, questions.where[row], f"{reason}: not learned from"))
+    return tuple(found)
 
 
 def _has_new_head(backbone: Backbone) -> bool:

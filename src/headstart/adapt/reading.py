@@ -21,7 +21,7 @@ from headstart.adapt.feeds import Texts
 from headstart.adapt.tune import Loss, outputs_of
 from headstart.adapt.verdict import Judged
 from headstart.data.windows import LEFT_OUT, Slicer, Window, cut, targets
-from headstart.encode.decode import MOST_SPANS, WindowSpans, window_spans
+from headstart.encode.decode import LONGEST, MOST_SPANS, WindowSpans, window_spans
 from headstart.values import Questions
 
 _WITHOUT = 4  # windows without the answer that a question is learned from, at most: a book has hundreds of them
@@ -40,6 +40,7 @@ class Reading:
     new: bool  # the head has yet to be trained: as it comes, it knows nothing
     bf16: bool = False  # the processor has it
     device: str = "cpu"
+    longest: int = LONGEST  # tokens of an answer
 
     def start(self, learn: np.ndarray) -> None:
         return None
@@ -73,7 +74,7 @@ class Reading:
         made[:, _LOSS] = self.loss(rows, "cpu")(outputs, numbers, 0.0).numpy()
         for i, row in enumerate(rows.tolist()):
             lead, stop = self.ends[row].tolist()
-            found = window_spans(outputs[i].numpy(), lead=lead, count=stop - lead)
+            found = window_spans(outputs[i].numpy(), lead=lead, count=stop - lead, longest=self.longest)
             best = found.scores[0] > found.nothing
             said = (lead + found.first[0], lead + found.last[0]) if best else (0, 0)
             right = (self.targets[row] == said).all(axis=1).any()
@@ -123,8 +124,8 @@ def examples(
 ) -> tuple[list[Window], np.ndarray]:
     """The windows that are learned from and (n, k, 2) their targets.
 
-    All that hold an answer, and of each question some that do not. Windows in which no token covers the answers are
-    left out.
+    All that hold an answer, and of each question some that do not. A question none of whose answers lies whole in a
+    window, or is covered by tokens, has none: its windows would teach that there is no answer.
 
     Args:
         windows: question by question.
@@ -134,12 +135,26 @@ def examples(
     for _, group in groupby(windows, key=lambda window: (window.row, window.text)):
         some = list(group)
         first = targets(some, answers)[:, 0, 0]
+        if answers[some[0].row] and not (first > 0).any():
+            continue
         without = np.flatnonzero(first == 0)
         rng = np.random.default_rng([seed, some[0].row])
         few = without if len(without) <= _WITHOUT else rng.choice(without, _WITHOUT, replace=False)
         kept = np.sort(np.concatenate([np.flatnonzero(first > 0), few]))
         made += [some[i] for i in kept.tolist()]
     return made, targets(made, answers)
+
+
+def longest_answer(wanted: np.ndarray) -> int:
+    """Tokens that all but a hundredth of the answers have at most, or what is usual where they are short.
+
+    Args:
+        wanted: (n, k, 2) targets of windows.
+    """
+    given = wanted[wanted[..., 0] > 0]
+    if not len(given):
+        return LONGEST
+    return max(LONGEST, int(np.percentile(1 + given[:, 1] - given[:, 0], 99, method="higher")))
 
 
 def as_asked(
