@@ -29,6 +29,7 @@ from headstart.data.windows import Slicer, cut
 from headstart.errors import DataError, ModelError, UserError
 from headstart.pretrained import load_reader as load_backbone
 from headstart.pretrained.training import open_for_training
+from headstart.progress import Silent
 from headstart.values import Questions
 from small_models import (
     FILLING,
@@ -252,6 +253,29 @@ def test_killed_and_run_again_ends_in_the_same_bytes(encoder, tmp_path, own_cach
     assert (tmp_path / "killed" / name).read_bytes() == (tmp_path / "calm" / name).read_bytes()
 
 
+def test_what_was_done_before_is_for_the_same_documents_only(encoder, tmp_path, own_cache):
+    """Folds go by document, so with other titles a run that was killed must begin anew."""
+
+    class Killed(Exception):
+        pass
+
+    class UntilTraining(Silent):
+        def tell(self, text: str) -> None:
+            if " loss " in text:
+                raise Killed
+
+    for titles, journals in (("document", 1), ("document", 1), ("part", 2)):
+        content = squad(documents=8, each=4)
+        for number, article in enumerate(content["data"]):
+            article["title"] = f"{titles} {number // 2}"
+        (tmp_path / "data.json").write_text(json.dumps(content))
+        with pytest.raises(Killed):
+            hs.fit_reader(
+                tmp_path / "data.json", model=str(encoder), budget="5m", out=tmp_path / "out", progress=UntilTraining()
+            )
+        assert len(list(own_cache.glob("runs/*"))) == journals
+
+
 @pytest.fixture(scope="session")
 def years(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("years") / "finds-years"
@@ -397,8 +421,17 @@ def test_what_no_window_holds_is_nothing_to_learn_from(encoder, tmp_path):
 
 
 def test_a_model_as_it_is_learns_how_long_answers_are(years, tmp_path):
-    reader = hs.fit_reader(table(tmp_path, long_answers(*[30] * 8)), model=str(years), how="probe", out=tmp_path / "out")
+    reader = hs.fit_reader(
+        table(tmp_path, long_answers(*[30] * 8)), model=str(years), how="probe", out=tmp_path / "out"
+    )
     assert reader.settings.longest == 30
+
+
+def test_it_is_said_where_every_place_is_a_guess(years, tmp_path):
+    rows = [("test" if i > 5 else "train", f"the tower {i} was built 1931 or 1931", "1931") for i in range(8)]
+    told = hs.fit_reader(table(tmp_path, rows), model=str(years), how="probe", out=tmp_path / "out").summary
+    assert told["n_train"] == 6
+    assert any("each training answer is in its text more than once" in note for note in told["notes"])
 
 
 def test_adapters_are_merged(encoder, tmp_path):
@@ -485,7 +518,7 @@ def test_a_saved_reader_is_a_model_for_the_next_fit(fitted, tmp_path, questions)
     reader = hs.fit_reader(tmp_path / "more.json", model=str(out), out=tmp_path / "second")
     assert reader.summary["why_how"].endswith("too few to prove that training is better (200)")
     texts, labels = zip(*questions, strict=True)
-    model = hs.fit(texts, labels, model=str(out), how="probe", out=tmp_path / "out")
+    model = hs.fit(texts, labels, model=str(out), how="probe")
     assert set(model.classes) == set(labels)
 
 

@@ -131,8 +131,11 @@ def _sure(questions: Questions, parts: Split) -> tuple[Any, tuple[str, ...]]:
     """The training rows that are learned from, and what is to be said: a guessed place teaches the wrong one."""
     notes = (*questions.notes, *parts.notes)
     sure = parts.train[~questions.unsure[parts.train]]
-    if len(sure) in (0, len(parts.train)):
+    if len(sure) == len(parts.train):
         return parts.train, notes
+    if not len(sure):
+        said = "each training answer is in its text more than once: the first place is learned, right or wrong"
+        return parts.train, (*notes, said)
     left = len(parts.train) - len(sure)
     said = f"{left} training questions are not learned from: their answer is in the text more than once"
     return sure, (*notes, said)

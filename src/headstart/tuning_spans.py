@@ -280,6 +280,6 @@ def _key(questions: Questions, backbone: Backbone, terms: Terms) -> str:
     asked = [FORM, "spans", backbone.weights_hash, asdict(_preparation(backbone)), terms.how, terms.budget.seconds]
     told = [*asked, terms.seed, __version__, version("torch"), questions.questions, questions.context.tolist()]
     seen = hashlib.sha256(repr([*told, questions.answers]).encode("utf-8", "surrogatepass"))
-    for text in questions.contexts:
+    for text in (*questions.contexts, *questions.documents):  # folds go by document
         seen.update(text.encode("utf-8", "surrogatepass"))
     return seen.hexdigest()[:24]
