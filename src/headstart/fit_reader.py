@@ -100,7 +100,7 @@ def fit_reader(  # noqa: PLR0913 - a public door: every option of the command li
         scores = score(predicted(answers, tested), tested.answers)
         baseline = score(by_sentence(tested), tested.answers)
 
-    findings = (*questions.findings, *parts.findings, *reader.too_long(questions), *learned.findings)
+    findings = (*questions.findings, *parts.findings, *reader.too_long(questions), *learned.left_out.values())
     told = _summary(questions, train, parts, learned, scores, baseline, findings, notes)
     told |= {"model": backbone.name, "why": "asked for" if model != "auto" else "the starter for texts"}
     reader.summary = {**told, "seconds": clock.seconds(), "out": None if folder is None else str(folder)}
@@ -146,7 +146,7 @@ def _learned_from(train: Questions, learned: Learned) -> tuple[Questions, tuple[
     if not learned.left_out:
         return train, ()
     said = f"{len(learned.left_out)} training questions are not learned from: no window of the model holds their answer"
-    return train.take(np.delete(np.arange(len(train)), learned.left_out)), (said,)
+    return train.take(np.delete(np.arange(len(train)), list(learned.left_out))), (said,)
 
 
 def _asked(questions: Questions, backbone: Backbone, how: str, seconds: float, seed: int) -> dict[str, Any]:

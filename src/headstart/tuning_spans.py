@@ -49,8 +49,7 @@ class Learned:
     why: str
     told: dict[str, Any] = field(default_factory=dict)  # for the report and --json
     journal: Journal | None = None  # to be removed once the model is saved
-    left_out: tuple[int, ...] = ()  # questions that could not be learned from
-    findings: tuple[Finding, ...] = ()  # about these
+    left_out: dict[int, Finding] = field(default_factory=dict)  # rows that could not be learned from, and why
 
 
 def learn(
@@ -91,27 +90,14 @@ def _trained(
 ) -> Learned:
     terms.progress.tell("cutting the texts into windows")
     slicer = Slicer(_preparation(backbone))
-    windows, wanted = examples(_windows(questions, slicer), questions.answers, seed=terms.seed)
-    left_out = sorted(set(range(len(questions))) - {window.row for window in windows})
-    findings = _unlearnable(questions, left_out, slicer)
-    for finding in findings if strict else ():
-        raise DataError(finding.reason, where=finding.where, fix="leave it out, or give a shorter answer")
-    if not len(wanted) or (any(questions.answers) and not (wanted[:, 0, 0] > 0).any()):
-        raise UserError("no answer lies within a window of the model", where=questions.name, fix="use shorter answers")
+    windows, wanted, left_out = _lessons(questions, slicer, seed=terms.seed, strict=strict)
     folds = _folds(questions, windows, terms.seed)
     terms.progress.tell("opening the model")
     trainable, merge = _opened(backbone, terms)
     bodies = TextBodies(trainable, as_texts(windows, slicer))
     new = _has_new_head(backbone)
-    task = Reading(
-        bodies,
-        text_ends(windows),
-        wanted,
-        new=new,
-        bf16=cpu_has_bf16(),
-        device=device(),
-        longest=longest_answer(wanted),
-    )
+    task = Reading(bodies, text_ends(windows), wanted, new=new, bf16=cpu_has_bf16(), device=device())
+    task = replace(task, longest=longest_answer(wanted))
     journal = open_journal(_key(questions, backbone, terms))
     seconds = _seconds_a_window(trainable, slicer, windows)
     most = journal.once("reading", lambda: min(_MOST_READ, max(0, int(_READING * terms.budget.left / seconds))))
@@ -144,7 +130,35 @@ def _trained(
     made = keep(backbone, merge())
     tried = told(tuned) | {"settings_from": exam.size}
     settings = exam.settings(questions, tuned)
-    return Learned(made, settings, TUNED_AS[terms.how], why, tried, journal, tuple(left_out), findings)
+    return Learned(made, settings, TUNED_AS[terms.how], why, tried, journal, left_out)
+
+
+def _lessons(
+    questions: Questions, slicer: Slicer, *, seed: int, strict: bool
+) -> tuple[list[Window], np.ndarray, dict[int, Finding]]:
+    """Windows that are learned from, their targets, and rows of the questions that have none, with the reason.
+
+    Raises:
+        DataError: there are such rows, and they are to be refused.
+        UserError: there is nothing else.
+    """
+    windows, wanted = examples(_windows(questions, slicer), questions.answers, seed=seed)
+    rows = sorted(set(range(len(questions))) - {window.row for window in windows})
+    left_out = {row: _unlearnable(questions, row, slicer) for row in rows}
+    for finding in left_out.values() if strict else ():
+        raise DataError(finding.reason, where=finding.where, fix="leave it out, or give a shorter answer")
+    if not len(wanted) or (any(questions.answers) and not (wanted[:, 0, 0] > 0).any()):
+        raise UserError("no answer lies within a window of the model", where=questions.name, fix="use shorter answers")
+    return windows, wanted, left_out
+
+
+def _unlearnable(questions: Questions, row: int, slicer: Slicer) -> Finding:
+    """Why no window of this question is learned from."""
+    tokens = min((len(t) for t in slicer.tokens([text for text, _ in questions.answers[row]])), default=0)
+    kind, reason = "unread-answer", "the model has no token for its answer, or none for its text"
+    if tokens:
+        kind, reason = "long-answer", f"its answer has {tokens} tokens, and none of the model's windows holds it whole"
+    return Finding(kind, questions.where[row], f"{reason}: not learned from")
 
 
 def _said(tuned: Tuned, *, new: bool) -> str:
@@ -217,19 +231,6 @@ def _as_it_is(questions: Questions, backbone: Backbone, why: str, *, seed: int, 
     reader.settings = Settings(longest=longest_answer(targets(windows, questions.answers)))
     found = reader.read(windows, questions.contexts)
     return Learned(backbone, settings_from(found, questions, reader.settings), "probe", why)
-
-
-def _unlearnable(questions: Questions, rows: Sequence[int], slicer: Slicer) -> tuple[Finding, ...]:
-    """Why no window of these questions is learned from."""
-    found = []
-    for row in rows:
-        shortest = min((len(t) for t in slicer.tokens([text for text, _ in questions.answers[row]])), default=0)
-        reason = f"its answer has {shortest} tokens, and none of the model's windows holds it whole"
-        if not shortest:
-            reason = "the model has no token for its answer, or none for its text"
-        kind = "long-answer" if shortest else "unread-answer"
-        found.append(Finding(kind, questions.where[row], f"{reason}: not learned from"))
-    return tuple(found)
 
 
 def _has_new_head(backbone: Backbone) -> bool:
