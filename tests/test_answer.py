@@ -138,6 +138,20 @@ def test_the_threshold_decides_when_nothing_is_said(years):
     assert never.answer(QUESTION, "the tower was old")[0].text != ""
 
 
+def test_how_long_an_answer_may_be_is_a_setting(tmp_path, own_cache):
+    (tmp_path / "model").mkdir()
+    small_reading_model("bert", tmp_path / "model", words=[*FILLING, *YEARS, "when", "it", "?", "."])
+    backbone, rng = load_backbone(str(tmp_path / "model")), random.Random(0)
+    texts = [text_with_a_year(rng, 60)[0] for _ in range(20)]
+
+    def longest(most: int) -> int:
+        reader = Reader(backbone, settings=Settings(threshold=None, longest=most))
+        return max(len(reader.answer(QUESTION, text)[0].text.split()) for text in texts)
+
+    assert longest(5) <= 5
+    assert 15 < longest(40) <= 40
+
+
 def test_a_temperature_moves_the_confidence_and_no_answer(years):
     sure, unsure = (Reader(load_backbone(str(years)), settings=Settings(temperature=t)) for t in (1.0, 5.0))
     one, other = (r.answer(QUESTION, "the tower was built in 1954")[0] for r in (sure, unsure))
