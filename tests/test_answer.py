@@ -153,6 +153,20 @@ def test_the_threshold_decides_when_nothing_is_said(years):
     assert never.answer(QUESTION, "the tower was old")[0].text != ""
 
 
+def test_how_long_an_answer_may_be_is_a_setting(tmp_path, own_cache):
+    (tmp_path / "model").mkdir()
+    small_reading_model("bert", tmp_path / "model", words=[*FILLING, *YEARS, "when", "it", "?", "."])
+    backbone, rng = load_backbone(str(tmp_path / "model")), random.Random(0)
+    texts = [text_with_a_year(rng, 60)[0] for _ in range(20)]
+
+    def longest(most: int) -> int:
+        reader = Reader(backbone, settings=Settings(threshold=None, longest=most))
+        return max(len(reader.answer(QUESTION, text)[0].text.split()) for text in texts)
+
+    assert longest(5) <= 5
+    assert 15 < longest(40) <= 40
+
+
 def test_a_temperature_moves_the_confidence_and_no_answer(years):
     sure, unsure = (Reader(load_backbone(str(years)), settings=Settings(temperature=t)) for t in (1.0, 5.0))
     one, other = (r.answer(QUESTION, "the tower was built in 1954")[0] for r in (sure, unsure))
@@ -230,6 +244,30 @@ def test_questions_that_cannot_be_asked(reader, question, text, words):
     for word in words:
         assert word in str(error.value)
     assert str(error.value).count("\n") == 1
+
+
+def byte_tokens(tokenizer: Path) -> None:
+    """Write a tokenizer to which each byte is a token, in the special tokens of the one that was there."""
+    from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, processors
+
+    special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]"]
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    made = Tokenizer(models.BPE({token: i for i, token in enumerate([*special, *alphabet])}, []))
+    made.add_special_tokens([AddedToken(token, special=True) for token in special])
+    made.pre_tokenizer, made.decoder = pre_tokenizers.ByteLevel(add_prefix_space=False), decoders.ByteLevel()
+    made.post_processor = processors.BertProcessing(("[SEP]", 3), ("[CLS]", 2))
+    made.save(str(tokenizer))
+
+
+def test_a_question_of_few_characters_may_be_many_tokens(tmp_path, own_cache):
+    (tmp_path / "model").mkdir()
+    small_reading_model("bert", tmp_path / "model", words=[f"word{i}" for i in range(300)])
+    byte_tokens(tmp_path / "model" / "tokenizer.json")
+    reader = hs.load_reader(tmp_path / "model")
+    japanese = "\u5854" * 104  # three bytes each
+    (tmp_path / "data.csv").write_text(f"context,question,answer\na tower 1931,{japanese},1931\n", encoding="utf-8")
+    (found,) = reader.evaluate(tmp_path / "data.csv").findings
+    assert (found.kind, found.reason) == ("long-question", "312 tokens, of which the first 190 are read")
 
 
 def questions_file(folder: Path, n: int = 60) -> Path:

@@ -5,19 +5,23 @@ from __future__ import annotations
 import csv
 import json
 import random
+import shutil
 import subprocess
+from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 import headstart as hs
 from fits import cache_with_the_plan_of, finished, fitting, killed
 from headstart.adapt.bodies import TextBodies
 from headstart.adapt.finetune import finetune
-from headstart.adapt.reading import Reading, as_texts, examples, text_ends
+from headstart.adapt.reading import Reading, as_asked, as_texts, examples, text_ends
 from headstart.adapt.resume import Journal
 from headstart.adapt.run import Runs, Watch
 from headstart.data import read_questions
@@ -25,6 +29,8 @@ from headstart.data.windows import Slicer, cut
 from headstart.errors import DataError, ModelError, UserError
 from headstart.pretrained import load_reader as load_backbone
 from headstart.pretrained.training import open_for_training
+from headstart.progress import Silent
+from headstart.values import Questions
 from small_models import (
     FILLING,
     YEARS,
@@ -248,6 +254,29 @@ def test_killed_and_run_again_ends_in_the_same_bytes(encoder, tmp_path, own_cach
     assert (tmp_path / "killed" / name).read_bytes() == (tmp_path / "calm" / name).read_bytes()
 
 
+def test_what_was_done_before_is_for_the_same_documents_only(encoder, tmp_path, own_cache):
+    """Folds go by document, so with other titles a run that was killed must begin anew."""
+
+    class Killed(Exception):
+        pass
+
+    class UntilTraining(Silent):
+        def tell(self, text: str) -> None:
+            if " loss " in text:
+                raise Killed
+
+    for titles, journals in (("document", 1), ("document", 1), ("part", 2)):
+        content = squad(documents=8, each=4)
+        for number, article in enumerate(content["data"]):
+            article["title"] = f"{titles} {number // 2}"
+        (tmp_path / "data.json").write_text(json.dumps(content))
+        with pytest.raises(Killed):
+            hs.fit_reader(
+                tmp_path / "data.json", model=str(encoder), budget="5m", out=tmp_path / "out", progress=UntilTraining()
+            )
+        assert len(list(own_cache.glob("runs/*"))) == journals
+
+
 @pytest.fixture(scope="session")
 def years(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("years") / "finds-years"
@@ -265,6 +294,145 @@ def test_a_model_that_finds_answers_already_is_not_replaced_by_a_worse_one(years
     before, after = load_file(years / "model.safetensors"), load_file(tmp_path / "out" / "model.safetensors")
     assert all(torch.equal(before[name], after[name]) for name in before)
     assert hs.load_reader(tmp_path / "out").answer(QUESTION, "a bridge 1931 of the king")[0].text == "1931"
+
+
+def table(folder: Path, rows: list[tuple[str, str, str]]) -> Path:
+    """A file of (part, context, answer), each a document of its own."""
+    with (folder / "data.csv").open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["split", "context", "question", "answer"])
+        writer.writerows([part, text, QUESTION, answer] for part, text, answer in rows)
+    return folder / "data.csv"
+
+
+def test_the_threshold_is_fitted_on_questions_from_all_over_the_file(years, tmp_path):
+    """More questions than are read for it, those without an answer last."""
+    rows = [("train", f"the tower {number} 1931", "1931") for number in range(600)]
+    rows += [("train", f"old tower {number}", "") for number in range(60)]
+    data = table(tmp_path, [*rows, ("test", "a bridge 1940", "1940"), ("test", "bridge", "")])
+    reader = hs.fit_reader(data, model=str(years), how="probe", out=tmp_path / "out")
+    assert reader.summary["threshold"] is not None
+    assert reader.summary["exact_match"] == 1.0
+
+
+@pytest.mark.parametrize("without", [0, 3])
+def test_why_no_answer_is_never_given_is_true(without, years, tmp_path):
+    """Where there is a year in texts without an answer, this model cannot tell that it is not asked for."""
+    rows = [("train", f"the tower {number} 1931", "1931") for number in range(30)]
+    rows += [("train", f"the tower {number} 1932", "") for number in range(without)]
+    data = table(tmp_path, [*rows, ("test", "a bridge 1940", "1940")])
+    reader = hs.fit_reader(data, model=str(years), how="probe", out=tmp_path / "out")
+    assert reader.summary["threshold"] is None
+    for page in ("README.md", "report.html"):
+        assert ("every training question has an answer" in (tmp_path / "out" / page).read_text()) == (not without)
+
+
+def of_short_windows(encoder: Path, folder: Path, *, tokens: int) -> Path:
+    """The same encoder with fewer positions."""
+    shutil.copytree(encoder, folder)
+    tensors, name = load_file(encoder / "model.safetensors"), "embeddings.position_embeddings.weight"
+    save_file(
+        {**tensors, name: tensors[name][:tokens].clone()}, folder / "model.safetensors", metadata={"format": "pt"}
+    )
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**config, "max_position_embeddings": tokens}))
+    return folder
+
+
+def test_settings_are_for_texts_that_are_read_whole(encoder, tmp_path):
+    """Not only in the few windows that are learned from: the more is read, the likelier something looks like an
+    answer."""
+    rng = random.Random(0)
+    texts = [text_with_a_year(rng, 80) for _ in range(20)]
+    rows = [("test" if i >= 16 else "train", text, year) for i, (text, ((year, _),)) in enumerate(texts)]
+    model = of_short_windows(encoder, tmp_path / "short", tokens=24)
+    reader = hs.fit_reader(table(tmp_path, rows), model=str(model), budget="90s", out=tmp_path / "out")
+    each = len(list(cut([QUESTION], [texts[0][0]], np.array([(0, 0)]), reader.slicer)))
+    fitted_on = reader.summary["tuning"]["settings_from"]
+    assert each > 6
+    assert fitted_on["windows"] == each * fitted_on["questions"] > 0
+
+
+def test_a_text_is_read_in_part_where_all_of_it_is_too_much(encoder):
+    """For the settings: texts whole as long as they fit, and else what holds the answers and some of the rest."""
+    rng = random.Random(0)
+    rows = [text_with_a_year(rng, 2000, year=bool(number % 2)) for number in range(8)]
+    questions = replace(
+        read_questions(pd.DataFrame({"context": [text for text, _ in rows], "question": QUESTION, "answer": ""})),
+        answers=[answers for _, answers in rows],
+    )
+    slicer = Slicer(load_backbone(str(encoder), new_head=True).preparation)
+    every = list(cut(questions.questions, questions.contexts, questions.pairs, slicer))
+    each = len(every) // 8
+
+    def asked(most: int, known: set[tuple[int, int]] = frozenset()) -> list[tuple[int, int]]:
+        found = as_asked(questions, np.arange(8), slicer, most=most, seed=0, known=known)
+        return [(window.row, window.first) for window in found]
+
+    assert set(asked(10_000)) == {(window.row, window.first) for window in every}
+    part = asked(24)
+    assert len(part) == len(set(part)) <= 24 + 8  # a window more where two hold the answer
+    assert Counter(row for row, _ in part).keys() == set(range(8))
+    holding = [
+        (w.row, w.first) for w in every if questions.answers[w.row] and w.target(*place(questions, w.row))[0] > 0
+    ]
+    assert len(holding) >= 4
+    assert set(holding) <= set(part)
+    assert asked(24) == part
+    known = {(window.row, window.first) for window in every if window.row < 6}
+    assert set(asked(2 * each, known)) == set(asked(10_000))
+
+
+def place(questions: Questions, row: int) -> tuple[int, int]:
+    ((text, start),) = questions.answers[row]
+    return start, start + len(text)
+
+
+def long_answers(*lengths: int) -> list[tuple[str, str, str]]:
+    """Rows for `table`: texts of 60 words, each with a year from which the answer goes on for so many words in all."""
+    rng, rows = random.Random(0), []
+    for number, length in enumerate(lengths):
+        words = text_with_a_year(rng, 60, year=False)[0].split()
+        words[10], words[10 + length : 10 + length] = rng.choice(YEARS), [str(number)]
+        rows.append(("test" if number % 4 == 3 else "train", " ".join(words), " ".join(words[10 : 10 + length])))
+    return rows
+
+
+def test_how_long_answers_are_is_learned_and_too_long_ones_are_left_out(encoder, tmp_path):
+    """Of windows of 40 tokens 32 are the text's."""
+    data = table(tmp_path, long_answers(*[20] * 17, 36, 18, 20))
+    model = of_short_windows(encoder, tmp_path / "short", tokens=40)
+    told = hs.fit_reader(data, model=str(model), budget="60s", out=tmp_path / "out").summary
+    assert (told["longest"], told["n_train"], told["n_test"]) == (20, 14, 5)
+    (finding,) = [finding for finding in told["findings"] if finding["kind"] == "long-answer"]
+    assert finding["where"].endswith("row 18")
+    assert "its answer has 36 tokens" in finding["reason"]
+    assert any("1 training questions are not learned from: no window" in note for note in told["notes"])
+    assert hs.load_reader(tmp_path / "out").settings.longest == 20
+    card = (tmp_path / "out" / "README.md").read_text()
+    assert "max_answer_len=20" in card
+    assert "tril(20 - 1)" in card
+    assert "20 tokens" in card
+
+
+def test_what_no_window_holds_is_nothing_to_learn_from(encoder, tmp_path):
+    model = of_short_windows(encoder, tmp_path / "short", tokens=40)
+    with pytest.raises(UserError, match="no answer lies within a window"):
+        hs.fit_reader(table(tmp_path, long_answers(*[36] * 8)), model=str(model), out=tmp_path / "out")
+
+
+def test_a_model_as_it_is_learns_how_long_answers_are(years, tmp_path):
+    reader = hs.fit_reader(
+        table(tmp_path, long_answers(*[30] * 8)), model=str(years), how="probe", out=tmp_path / "out"
+    )
+    assert reader.settings.longest == 30
+
+
+def test_it_is_said_where_every_place_is_a_guess(years, tmp_path):
+    rows = [("test" if i > 5 else "train", f"the tower {i} was built 1931 or 1931", "1931") for i in range(8)]
+    told = hs.fit_reader(table(tmp_path, rows), model=str(years), how="probe", out=tmp_path / "out").summary
+    assert told["n_train"] == 6
+    assert any("each training answer is in its text more than once" in note for note in told["notes"])
 
 
 def test_adapters_are_merged(tmp_path):
@@ -323,9 +491,23 @@ def test_what_cannot_be_done_is_said(change, error, words, encoder, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
-def test_a_saved_reader_that_was_changed_is_refused(fitted, tmp_path):
-    import shutil
+@pytest.mark.parametrize(("title", "answerable"), [("one", "1954"), ("two", "\u200b")])
+def test_one_question_is_not_enough_to_train_on(title, answerable, encoder, tmp_path):
+    """Neither one in windows of a long text, nor one beside another whose answer the model has no token for."""
+    long, _ = text_with_a_year(random.Random(0), 900, year=False)
+    rows = [("train", "one", f"{long} 1931", "1931"), ("test", "test", "a tower 1960", "1960")]
+    if title == "two":
+        rows.append(("train", title, f"a house {answerable} was built", answerable))
+    with (tmp_path / "data.csv").open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["split", "title", "context", "question", "answer"])
+        writer.writerows([part, title, text, QUESTION, answer] for part, title, text, answer in rows)
+    with pytest.raises(UserError, match=r"one question to learn from[\s\S]*another is needed") as error:
+        hs.fit_reader(tmp_path / "data.csv", model=str(encoder), out=tmp_path / "out")
+    assert str(error.value).count("\n") <= 1
 
+
+def test_a_saved_reader_that_was_changed_is_refused(fitted, tmp_path):
     out, _, _ = fitted
     shutil.copytree(out, tmp_path / "copy")
     weights = bytearray((tmp_path / "copy" / "model.safetensors").read_bytes())

@@ -143,6 +143,12 @@ def test_no_row_is_dropped(years, x, y, words):
         hs.HeadstartReader(str(years), how="probe").fit(x, y)
 
 
+def test_an_answer_that_no_window_holds_is_refused(years):
+    long = " ".join(["tower"] * 400)
+    with pytest.raises(DataError, match="row 2: its answer has 400 tokens"):
+        hs.HeadstartReader(str(years), how="tune").fit([GOOD, (QUESTION, f"{long} was built")], ["1931", long])
+
+
 def test_what_cannot_be_done_is_said(years):
     model = hs.HeadstartReader(str(years), how="probe").fit([GOOD], ["1931"])
     with pytest.raises(DataError, match="row 1: the question is too long"):

@@ -7,6 +7,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from headstart.choose import Budget, seconds_of, way_of
 from headstart.data import read_questions, read_questions_with_test, split_questions
 from headstart.evaluate.made import Provenance
@@ -87,6 +89,8 @@ def fit_reader(  # noqa: PLR0913 - a public door: every option of the command li
         from headstart.tuning_spans import learn
 
         learned = learn(train, backbone, Terms(way, time_left, 0.0, seed, progress, record), tested=tested)
+    train, more = _learned_from(train, learned)
+    notes = (*notes, *more)
     for note in notes:
         progress.note(f"note: {note}")
     reader = Reader(learned.backbone, settings=learned.settings)
@@ -96,13 +100,13 @@ def fit_reader(  # noqa: PLR0913 - a public door: every option of the command li
         scores = score(predicted(answers, tested), tested.answers)
         baseline = score(by_sentence(tested), tested.answers)
 
-    findings = (*questions.findings, *parts.findings, *reader.too_long(questions))
+    findings = (*questions.findings, *parts.findings, *reader.too_long(questions), *learned.left_out.values())
     told = _summary(questions, train, parts, learned, scores, baseline, findings, notes)
     told |= {"model": backbone.name, "why": "asked for" if model != "auto" else "the starter for texts"}
     reader.summary = {**told, "seconds": clock.seconds(), "out": None if folder is None else str(folder)}
     if folder is not None:
         with clock("save"), progress.step("save"):
-            provenance = _provenance(questions, reader.summary, findings)
+            provenance = _provenance(questions, train, reader.summary, findings)
             reader = save_reader(
                 reader, folder, questions, parts, scores=scores, baseline=baseline, provenance=provenance
             )
@@ -127,11 +131,22 @@ def _sure(questions: Questions, parts: Split) -> tuple[Any, tuple[str, ...]]:
     """The training rows that are learned from, and what is to be said: a guessed place teaches the wrong one."""
     notes = (*questions.notes, *parts.notes)
     sure = parts.train[~questions.unsure[parts.train]]
-    if len(sure) in (0, len(parts.train)):
+    if len(sure) == len(parts.train):
         return parts.train, notes
+    if not len(sure):
+        said = "each training answer is in its text more than once: the first place is learned, right or wrong"
+        return parts.train, (*notes, said)
     left = len(parts.train) - len(sure)
     said = f"{left} training questions are not learned from: their answer is in the text more than once"
     return sure, (*notes, said)
+
+
+def _learned_from(train: Questions, learned: Learned) -> tuple[Questions, tuple[str, ...]]:
+    """Without what could not be learned from, and what is to be said of that."""
+    if not learned.left_out:
+        return train, ()
+    said = f"{len(learned.left_out)} training questions are not learned from: no window of the model holds their answer"
+    return train.take(np.delete(np.arange(len(train)), list(learned.left_out))), (said,)
 
 
 def _asked(questions: Questions, backbone: Backbone, how: str, seconds: float, seed: int) -> dict[str, Any]:
@@ -169,9 +184,12 @@ def _summary(
     }
 
 
-def _provenance(questions: Questions, told: dict[str, Any], findings: tuple[Finding, ...]) -> Provenance:
+def _provenance(
+    questions: Questions, train: Questions, told: dict[str, Any], findings: tuple[Finding, ...]
+) -> Provenance:
     threshold = told["threshold"]
-    never = "never: every training question has an answer"
+    every = "every training question has an answer"
+    never = f"never: {every if all(train.answers) else 'on training questions that made no answer better'}"
     return Provenance(
         title=questions.name,
         model=told["model"],
@@ -190,6 +208,7 @@ def _provenance(questions: Questions, told: dict[str, Any], findings: tuple[Find
         right="Exactly right",
         facts=(
             ("Training documents", f"{told['documents_train']:,}"),
+            ("Longest answer", f"{told['longest']} tokens"),
             ("No answer is given", never if threshold is None else f"when it is ahead by {threshold:.2f} nats"),
         ),
     )

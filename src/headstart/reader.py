@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain, islice
@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from headstart.data import read_questions
-from headstart.data.windows import Slicer, cut
+from headstart.data.windows import Slicer, Window, cut
 from headstart.encode.decode import LONGEST, Span
 from headstart.encode.engines import Engine, open_engine
 from headstart.encode.spans import find_spans, reading_precision
@@ -119,7 +119,13 @@ class Reader:
         Args:
             pairs: (n, 2) int64, rows of `questions` and of `texts`: what is looked for where.
         """
-        windows = cut(questions, texts, pairs, self.slicer)
+        return self.read(cut(questions, texts, pairs, self.slicer), texts, advance=advance)
+
+    def read(
+        self, windows: Iterable[Window], texts: Sequence[str], *, advance: Callable[[int], None] = lambda _: None
+    ) -> dict[int, tuple[Span, ...]]:
+        """As `find`, of windows that are cut already."""
+        windows = iter(windows)
         some = list(islice(windows, _LOOKED_AT))
         if not some:
             return {}
@@ -182,8 +188,10 @@ class Reader:
 
     def too_long(self, questions: Questions) -> list[Finding]:
         """Questions that are cut off."""
-        most = self.slicer.most_question
-        tokens = self.slicer.tokens([q if len(q) > most else "" for q in questions.questions])
+        most = self.slicer.most_question  # a token has a byte or more of its own, but not always a character
+        longer = (len(q.encode("utf-8", "surrogatepass")) > most for q in questions.questions)
+        asked = [q if long else "" for q, long in zip(questions.questions, longer, strict=True)]
+        tokens = self.slicer.tokens(asked)
         return [
             Finding("long-question", where, f"{len(some)} tokens, of which the first {most} are read")
             for where, some in zip(questions.where, tokens, strict=True)

@@ -72,7 +72,7 @@ class HeadstartReader(BaseEstimator):  # type: ignore[misc]
 
         terms = Terms(way, time_left, 0.0, self.seed, Silent(), Record())
         nothing = questions.take(np.empty(0, dtype=np.int64))
-        learned = learn(questions, backbone, terms, tested=nothing)
+        learned = learn(questions, backbone, terms, tested=nothing, strict=True)
         if learned.journal is not None:
             learned.journal.remove()
         self.reader_ = Reader(learned.backbone, settings=learned.settings)

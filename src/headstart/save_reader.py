@@ -109,4 +109,5 @@ def _card(reader: Reader, name: str, scores: SpanScores, baseline: SpanScores, p
         folder=name,
         base_model=reader.summary["model"],
         plain_code=plain_reader_code(reader.backbone, name, longest=longest, threshold=threshold),
+        longest=longest,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from headstart.adapt.resume import Journal
 from headstart.adapt.run import Runs, Watch, until_interrupted
 from headstart.adapt.search import Spice
 from headstart.adapt.task import Task
+from headstart.adapt.tune import Recipe
 from headstart.choose import Budget
 from headstart.encode.engines import cpu_has_bf16, device
 from headstart.live import Live
@@ -55,6 +56,7 @@ def tuned_on(
     rate: float,
     spices: Sequence[Spice],
     insist: bool,
+    look: Callable[[nn.Module, Recipe], Any] | None = None,
 ) -> Tuned | None:
     """Train, watched by the clock and the user; None where there is no time to try. Arguments as `finetune`."""
     budget = terms.budget
@@ -74,7 +76,7 @@ def tuned_on(
         device=device(),
     )
     with until_interrupted(watch):
-        return finetune(runs, folds=folds, depths=depths, rate=rate, spices=spices, insist=insist)
+        return finetune(runs, folds=folds, depths=depths, rate=rate, spices=spices, insist=insist, look=look)
 
 
 def told(tuned: Tuned) -> dict[str, Any]:

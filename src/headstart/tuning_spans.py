@@ -11,28 +11,32 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import nn
 
 from headstart import __version__
 from headstart.adapt.bodies import TextBodies
 from headstart.adapt.finetune import Tuned, validation_folds
 from headstart.adapt.lora import adapted
 from headstart.adapt.outcome import FEWEST
-from headstart.adapt.reading import Reading, as_texts, examples, spans_of, text_ends
+from headstart.adapt.reading import Reading, as_asked, as_texts, examples, longest_answer, spans_of, text_ends
 from headstart.adapt.resume import Journal, open_journal
+from headstart.adapt.tune import Recipe, outputs_of
 from headstart.data.split import question_folds
-from headstart.data.windows import Slicer, Window, batches, cut
-from headstart.encode.decode import Best
+from headstart.data.windows import Slicer, Window, batches, cut, targets
+from headstart.encode.decode import Best, WindowSpans
 from headstart.encode.engines import cpu_has_bf16, device
-from headstart.errors import UserError
+from headstart.errors import DataError, UserError
 from headstart.pretrained.training import open_for_training
-from headstart.reader import Reader, Settings, fit_settings, settings_from
+from headstart.reader import Reader, Settings, settings_from
 from headstart.tuning import FORM, TUNED_AS, Terms, keep, no_time, rate, told, tuned_on
-from headstart.values import Backbone, Questions, TextPreparation, Trainable, Way
+from headstart.values import Backbone, Finding, Questions, TextPreparation, Trainable, Way
 
 _AT_ONCE = 2048  # tokens
 _SAMPLE = 32  # windows that are read to see how long reading will take
 _JUDGED = 2  # times that the validation part is read once training is over: after the main run, and after the last one
 _MOST_SETTING = 500  # questions that the settings of a model as it is are fitted on
+_MOST_READ = 2000  # windows that are read only for the settings
+_READING = 0.1  # of the time that is left when training begins, at most, for that
 
 
 @dataclass(frozen=True)
@@ -45,9 +49,12 @@ class Learned:
     why: str
     told: dict[str, Any] = field(default_factory=dict)  # for the report and --json
     journal: Journal | None = None  # to be removed once the model is saved
+    left_out: dict[int, Finding] = field(default_factory=dict)  # rows that could not be learned from, and why
 
 
-def learn(questions: Questions, backbone: Backbone, terms: Terms, *, tested: Questions) -> Learned:
+def learn(
+    questions: Questions, backbone: Backbone, terms: Terms, *, tested: Questions, strict: bool = False
+) -> Learned:
     """Train on the questions; a model that finds answers already is only replaced by a better one.
 
     Args:
@@ -56,9 +63,11 @@ def learn(questions: Questions, backbone: Backbone, terms: Terms, *, tested: Que
         terms: by "probe" a model is left as it is and only its settings are fitted; by "auto" it is trained unless
             questions are few.
         tested: the test part, which is only counted.
+        strict: refuse questions that cannot be learned from, rather than leave them out.
 
     Raises:
-        UserError: a new head, and no time to train it.
+        DataError: such a question, where it is refused.
+        UserError: a new head, and no time to train it; or one question, which is too few to train on.
     """
     new = _has_new_head(backbone)
     if new and terms.how == "probe":
@@ -68,43 +77,139 @@ def learn(questions: Questions, backbone: Backbone, terms: Terms, *, tested: Que
             fix="--how tune, or a model that was trained on SQuAD",
         )
     if terms.how == "probe":
-        return _as_it_is(questions, backbone, "asked for")
+        return _as_it_is(questions, backbone, "asked for", seed=terms.seed)
     if not new and terms.how == "auto" and len(questions) < FEWEST:
         why = f"{len(questions)} training questions: too few to prove that training is better ({FEWEST})"
-        return _as_it_is(questions, backbone, why)
-    return _trained(questions, backbone, terms, tested=tested, insist=new or terms.how != "auto")
+        return _as_it_is(questions, backbone, why, seed=terms.seed)
+    insist = new or terms.how != "auto"
+    return _trained(questions, backbone, terms, tested=tested, insist=insist, strict=strict)
 
 
-def _trained(questions: Questions, backbone: Backbone, terms: Terms, *, tested: Questions, insist: bool) -> Learned:
+def _trained(
+    questions: Questions, backbone: Backbone, terms: Terms, *, tested: Questions, insist: bool, strict: bool
+) -> Learned:
     terms.progress.tell("cutting the texts into windows")
     slicer = Slicer(_preparation(backbone))
-    windows, wanted = examples(_windows(questions, slicer), questions.answers, seed=terms.seed)
-    if not len(wanted):
-        raise UserError("no answer lies within a window of the model", where=questions.name, fix="use shorter answers")
+    windows, wanted, left_out = _lessons(questions, slicer, seed=terms.seed, strict=strict)
     folds = _folds(questions, windows, terms.seed)
     terms.progress.tell("opening the model")
     trainable, merge = _opened(backbone, terms)
     bodies = TextBodies(trainable, as_texts(windows, slicer))
     new = _has_new_head(backbone)
     task = Reading(bodies, text_ends(windows), wanted, new=new, bf16=cpu_has_bf16(), device=device())
+    task = replace(task, longest=longest_answer(wanted))
     journal = open_journal(_key(questions, backbone, terms))
-    read_later = sum(1 for _ in _windows(tested, slicer)) + _JUDGED * int((folds == 0).sum())
+    seconds = _seconds_a_window(trainable, slicer, windows)
+    most = journal.once("reading", lambda: min(_MOST_READ, max(0, int(_READING * terms.budget.left / seconds))))
+    judged = [windows[i] for i in np.flatnonzero(folds == 0).tolist()]
+    exam = _exam(questions, judged, slicer, task, most=most, seed=terms.seed)
+    read_later = sum(1 for _ in _windows(tested, slicer)) + _JUDGED * len(judged)
+    read_later += len(exam.more) if insist else most
     tuned = tuned_on(
         task,
-        replace(terms, reserve=terms.reserve + read_later * _seconds_a_window(trainable, slicer, windows)),
+        replace(terms, reserve=terms.reserve + read_later * seconds),
         journal,
         folds=folds,
         depths=[len(trainable.groups) if terms.how in ("full", "lora") else max(1, len(trainable.groups) - 1)],
         rate=rate(backbone, how=terms.how),
         spices=(),
         insist=insist,
+        look=exam.read,
     )
     if tuned is None:
         journal.remove()
         if insist:
             raise UserError(no_time(terms.budget), where=questions.name)
-        return _as_it_is(questions, backbone, no_time(terms.budget))
-    return _learned(questions, backbone, merge, tuned, [windows[i] for i in np.flatnonzero(folds == 0)], terms, journal)
+        return _as_it_is(questions, backbone, no_time(terms.budget), seed=terms.seed, most=most)
+    if tuned.network is None:
+        why = f"training was not better beyond noise ({_said(tuned, new=new)})"
+        kept = _as_it_is(questions, backbone, why, seed=terms.seed, most=most)
+        return replace(kept, told=told(tuned), journal=journal)
+    better = "" if tuned.verdict.tuned_is_better else "though not better beyond noise: "
+    why = f"trained, {better}{_said(tuned, new=new)}"
+    made = keep(backbone, merge())
+    tried = told(tuned) | {"settings_from": exam.size}
+    settings = exam.settings(questions, tuned)
+    return Learned(made, settings, TUNED_AS[terms.how], why, tried, journal, left_out)
+
+
+def _lessons(
+    questions: Questions, slicer: Slicer, *, seed: int, strict: bool
+) -> tuple[list[Window], np.ndarray, dict[int, Finding]]:
+    """Windows that are learned from, their targets, and rows of the questions that have none, with the reason.
+
+    Raises:
+        DataError: there are such rows, and they are to be refused.
+        UserError: there is nothing else.
+    """
+    windows, wanted = examples(_windows(questions, slicer), questions.answers, seed=seed)
+    rows = sorted(set(range(len(questions))) - {window.row for window in windows})
+    left_out = {row: _unlearnable(questions, row, slicer) for row in rows}
+    for finding in left_out.values() if strict else ():
+        raise DataError(finding.reason, where=finding.where, fix="leave it out, or give a shorter answer")
+    if not len(wanted) or (any(questions.answers) and not (wanted[:, 0, 0] > 0).any()):
+        raise UserError("no answer lies within a window of the model", where=questions.name, fix="use shorter answers")
+    return windows, wanted, left_out
+
+
+def _unlearnable(questions: Questions, row: int, slicer: Slicer) -> Finding:
+    """Why no window of this question is learned from."""
+    tokens = min((len(t) for t in slicer.tokens([text for text, _ in questions.answers[row]])), default=0)
+    kind, reason = "unread-answer", "the model has no token for its answer, or none for its text"
+    if tokens:
+        kind, reason = "long-answer", f"its answer has {tokens} tokens, and none of the model's windows holds it whole"
+    return Finding(kind, questions.where[row], f"{reason}: not learned from")
+
+
+def _said(tuned: Tuned, *, new: bool) -> str:
+    v = tuned.verdict
+    said = f"on {v.n} windows of held-out training questions {v.tuned_accuracy:.3f} of the spans are exactly right"
+    return said if new else f"{said}, {v.untuned_accuracy:.3f} before"
+
+
+@dataclass(frozen=True)
+class _Exam:
+    """Held-out questions that the settings are fitted on, with all that answering them would read."""
+
+    windows: list[Window]
+    judged: list[Window]  # read when the run is judged
+    more: list[Window]  # those of `windows` that are not
+    slicer: Slicer
+    task: Reading  # over `more`
+
+    @property
+    def size(self) -> dict[str, int]:
+        return {"questions": len({window.row for window in self.windows}), "windows": len(self.windows)}
+
+    def read(self, network: nn.Module, recipe: Recipe) -> list[WindowSpans]:
+        """What the network of the judged run finds in the windows that it was not judged on."""
+        if not self.more:
+            return []
+        feed = as_texts(self.more, self.slicer)
+        return spans_of(outputs_of(network, feed, keep=self.task.kept, bf16=recipe.bf16, device=self.task.device))
+
+    def settings(self, questions: Questions, tuned: Tuned) -> Settings:
+        found: dict[int, Best] = {}
+        spans = dict(zip(map(_place, self.judged), spans_of(tuned.kept), strict=True))
+        spans |= zip(map(_place, self.more), tuned.seen, strict=True)
+        for window in self.windows:
+            found.setdefault(window.row, Best()).take(window, spans[_place(window)], questions.contexts[window.text])
+        settings = Settings(longest=self.task.longest)
+        return settings_from({row: best.spans() for row, best in found.items()}, questions, settings)
+
+
+def _exam(questions: Questions, judged: list[Window], slicer: Slicer, task: Reading, *, most: int, seed: int) -> _Exam:
+    known = set(map(_place, judged))
+    rows = np.unique([window.row for window in judged])
+    windows = as_asked(questions, rows, slicer, most=most, seed=seed, known=known)
+    more = [window for window in windows if _place(window) not in known]
+    return _Exam(
+        windows, judged, more, slicer, replace(task, ends=text_ends(more), targets=targets(more, questions.answers))
+    )
+
+
+def _place(window: Window) -> tuple[int, int]:
+    return window.row, window.first
 
 
 def _opened(backbone: Backbone, terms: Terms) -> tuple[Trainable, Callable[[], Any]]:
@@ -118,35 +223,14 @@ def _opened(backbone: Backbone, terms: Terms) -> tuple[Trainable, Callable[[], A
     return trainable, lambda: trainable.module
 
 
-def _learned(
-    questions: Questions,
-    backbone: Backbone,
-    merge: Callable[[], Any],
-    tuned: Tuned,
-    judged: Sequence[Window],
-    terms: Terms,
-    journal: Journal,
-) -> Learned:
-    v = tuned.verdict
-    new = _has_new_head(backbone)
-    said = f"on {v.n} windows of held-out training questions {v.tuned_accuracy:.3f} of the spans are exactly right"
-    said += "" if new else f", {v.untuned_accuracy:.3f} before"
-    if tuned.network is None:
-        kept = _as_it_is(questions, backbone, f"training was not better beyond noise ({said})")
-        return replace(kept, told=told(tuned), journal=journal)
-    found: dict[int, Best] = {}
-    for window, spans in zip(judged, spans_of(tuned.kept), strict=True):
-        found.setdefault(window.row, Best()).take(window, spans, questions.contexts[window.text])
-    settings = settings_from({row: best.spans() for row, best in found.items()}, questions, Settings())
-    better = "" if v.tuned_is_better else "though not better beyond noise: "
-    made = keep(backbone, merge())
-    return Learned(made, settings, TUNED_AS[terms.how], f"trained, {better}{said}", told(tuned), journal)
-
-
-def _as_it_is(questions: Questions, backbone: Backbone, why: str) -> Learned:
+def _as_it_is(questions: Questions, backbone: Backbone, why: str, *, seed: int, most: int = _MOST_READ) -> Learned:
     """Its weights untouched; when it says that there is no answer, and how sure it is, fits the user's questions."""
-    some = questions.take(np.arange(min(len(questions), _MOST_SETTING)))
-    return Learned(backbone, fit_settings(Reader(backbone), some), "probe", why)
+    reader = Reader(backbone)
+    rows = np.random.default_rng(seed).permutation(len(questions))[:_MOST_SETTING]
+    windows = as_asked(questions, rows, reader.slicer, most=most, seed=seed)
+    reader.settings = Settings(longest=longest_answer(targets(windows, questions.answers)))
+    found = reader.read(windows, questions.contexts)
+    return Learned(backbone, settings_from(found, questions, reader.settings), "probe", why)
 
 
 def _has_new_head(backbone: Backbone) -> bool:
@@ -159,9 +243,18 @@ def _windows(questions: Questions, slicer: Slicer) -> Any:
 
 
 def _folds(questions: Questions, windows: Sequence[Window], seed: int) -> np.ndarray:
-    """(n,) fold of each window: all windows of a document are in one."""
-    rows = np.array([window.row for window in windows])
-    return validation_folds(lambda k: question_folds(questions, k=k, seed=seed)[rows], len(windows))
+    """(n,) fold of each window: all windows of a document are in one.
+
+    Raises:
+        UserError: only one question has windows, and it cannot be learned from and judge what was learned.
+    """
+    rows, of = np.unique([window.row for window in windows], return_inverse=True)
+    if len(rows) < 2:
+        raise UserError(
+            "one question to learn from, and another is needed to judge by", where=questions.name, fix="add questions"
+        )
+    asked = questions.take(rows)
+    return validation_folds(lambda k: question_folds(asked, k=k, seed=seed)[of], len(windows))
 
 
 def _seconds_a_window(trainable: Trainable, slicer: Slicer, windows: Sequence[Window]) -> float:
@@ -188,6 +281,6 @@ def _key(questions: Questions, backbone: Backbone, terms: Terms) -> str:
     asked = [FORM, "spans", backbone.weights_hash, asdict(_preparation(backbone)), terms.how, terms.budget.seconds]
     told = [*asked, terms.seed, __version__, version("torch"), questions.questions, questions.context.tolist()]
     seen = hashlib.sha256(repr([*told, questions.answers]).encode("utf-8", "surrogatepass"))
-    for text in questions.contexts:
+    for text in (*questions.contexts, *questions.documents):  # folds go by document
         seen.update(text.encode("utf-8", "surrogatepass"))
     return seen.hexdigest()[:24]

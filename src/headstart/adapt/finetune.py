@@ -43,6 +43,7 @@ class Tuned:
     kept: np.ndarray  # of the judged run's outputs for the validation part, by the task
     temperature: float
     network: nn.Module | None  # trained, its weights in the backbone's module; None: what it started from is kept
+    seen: Any = None  # what `look` made of the network of the judged run
 
 
 def finetune(
@@ -54,6 +55,7 @@ def finetune(
     spices: Sequence[Spice],
     insist: bool,
     batch: int = 32,
+    look: Callable[[nn.Module, Recipe], Any] | None = None,
 ) -> Tuned | None:
     """Search, train, judge; None where there is no time to try.
 
@@ -64,6 +66,7 @@ def finetune(
         rate: where the search begins.
         spices: changes of the recipe that may help against learning by heart.
         insist: take the tuned model whatever the verdict says.
+        look: given the network that was judged, which knows nothing of the validation part; if it is taken.
     """
     learn, judge = np.flatnonzero(folds != 0), np.flatnonzero(folds == 0)
     start = runs.task.start(learn)
@@ -87,13 +90,15 @@ def finetune(
     told = Tuned(found, tuple(search.trials), recipe, results["kept"], compared[0][1].temperature, None)
     if not (found.tuned_is_better or insist):
         return told
+    judged = results
     if again and not runs.watch.over:
         whole, everything = replace(recipe, steps=round(again * recipe.steps)), np.arange(len(folds))
         last = runs.run("last", whole, start=runs.task.start(everything), learn=everything, judge=judge)
         # It has learned from these examples, the other one has not: if it does worse on them, it went astray.
         if _is_done(last, whole) and runs.task.judged(last["kept"], judge).log_loss <= compared[0][1].log_loss:
             results = last
-    return replace(told, network=runs.network(recipe, start, results))
+    seen = None if look is None else look(runs.network(recipe, start, judged), recipe)
+    return replace(told, network=runs.network(recipe, start, results), seen=seen)
 
 
 Run = tuple[Recipe, dict[str, np.ndarray]]  # and its results

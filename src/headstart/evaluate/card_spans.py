@@ -19,6 +19,7 @@ def card(
     folder: str,
     base_model: str | None = None,
     plain_code: str | None = None,
+    longest: int = 15,
 ) -> str:
     """The card as text, to be written as UTF-8. No question and no file name of the user's is in it, only counts.
 
@@ -29,6 +30,7 @@ def card(
         folder: name of the saved folder, for the snippets.
         base_model: the pre-trained model's name on the Hub; None: provenance.model, where that could be one.
         plain_code: Python that finds an answer without headstart.
+        longest: tokens of an answer, at most.
     """
     more = [f"{plain(name)}: {plain(value)}" for name, value in provenance.facts]
     parts = [
@@ -47,7 +49,7 @@ def card(
         data(
             provenance, things="questions", more=[*more, f"temperature of the confidence {provenance.temperature:.3f}"]
         ),
-        _load(folder),
+        _load(folder, longest),
     ]
     return whole(parts, plain_code)
 
@@ -102,7 +104,7 @@ own, show the sentence around an answer, and do not let it decide alone where a 
 What the pre-trained model learned, biases too, is still in it."""
 
 
-def _load(folder: str) -> str:
+def _load(folder: str, longest: int) -> str:
     return f"""## How to load it
 
 ```python
@@ -118,5 +120,5 @@ With transformers before 5.3 its own pipeline opens it too:
 from transformers import pipeline
 
 reader = pipeline("question-answering", model={quoted(folder)})
-print(reader(question="a question", context="a text that may answer it"))
+print(reader(question="a question", context="a text that may answer it", max_answer_len={longest}))
 ```"""
