@@ -28,6 +28,7 @@ from headstart.values import Backbone, Way
 FORM = 2  # of journals: raise when what is written down changes
 TUNED_AS: dict[str, Way] = {"auto": "tune", "tune": "tune", "full": "full", "lora": "lora"}
 _TEXT_RATE, _TEXT_WIDTH = 2e-4, 384  # MiniLM's
+_WIDTHS = ("hidden_size", "dim", "d_model", "emb_dim", "n_embd")
 _IMAGE_RATE = 1e-4
 _LORA = 10.0  # times the rate of the weights themselves: Schulman et al., LoRA Without Regret, 2025; docs/lora.md
 _STARTING = 6.0  # seconds kept for evaluating and saving: converting the tuned model takes most of it
@@ -89,8 +90,9 @@ def rate(backbone: Backbone, *, how: str) -> float:
 
 
 def _hidden(backbone: Backbone) -> int:
+    """The width of its layers, which every family of models has another name for."""
     told = backbone.config["transformers"]
-    return int(next(told[name] for name in ("hidden_size", "dim", "d_model") if told.get(name)))
+    return int(next((told[name] for name in _WIDTHS if told.get(name)), _TEXT_WIDTH))
 
 
 def keep(backbone: Backbone, module: nn.Module) -> Backbone:

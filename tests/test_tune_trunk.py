@@ -1,0 +1,101 @@
+"""What fine-tuning stands on: models that can be trained and those that cannot, the frozen trunk and its views."""
+
+from __future__ import annotations
+
+import json
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import headstart as hs
+from headstart.errors import ModelError
+from headstart.pretrained import load
+from headstart.pretrained.training import open_for_training
+from headstart.progress import Silent
+from headstart.tuning import rate
+from small_models import small_text_model
+from test_onnx import SIDECAR, export
+
+
+class Steps(Silent):
+    """Which steps a fit came to."""
+
+    def __init__(self) -> None:
+        self.names: list[str] = []
+
+    @contextmanager
+    def step(self, name, total=None, *, unit="examples"):
+        self.names.append(name)
+        yield lambda _: None
+
+
+@pytest.fixture
+def graph(tmp_path) -> str:
+    """An ONNX file whose features are an image's mean colours, in squares."""
+    file = tmp_path / "model.onnx"
+    export(torch.nn.Sequential(torch.nn.AvgPool2d(16), torch.nn.Flatten()), file, old=True)
+    (tmp_path / "preprocessor_config.json").write_text(json.dumps(SIDECAR))
+    return str(file)
+
+
+def pieces(textile: Path, n: int) -> tuple[list[Any], list[str]]:
+    """n square pieces of real photos of each of two classes."""
+    rng, inputs, labels = np.random.default_rng(0), [], []
+    for name in ("global", "nominal"):
+        photos = [Image.open(photo).convert("RGB") for photo in sorted((textile / name).glob("*.jpg"))[:20]]
+        for i in range(n):
+            photo = photos[i % len(photos)]
+            left, top = (int(rng.integers(0, side - 96)) for side in photo.size)
+            inputs.append(np.asarray(photo.crop((left, top, left + 96, top + 96))))
+            labels.append(name)
+    return inputs, labels
+
+
+def test_a_graph_keeps_its_probe_where_others_would_be_tuned(graph, textile):
+    """The default command, with as many examples as tuning is tried from."""
+    inputs, labels = pieces(textile, 140)
+    fitted = hs.fit(inputs, labels, model=graph, test=0.2)
+    assert fitted.summary["n_train"] >= 200
+    assert fitted.summary["how"] == "probe"
+    assert "ONNX model can be used frozen only: the probe is kept" in fitted.summary["why_how"]
+
+
+@pytest.mark.parametrize("how", ["tune", "full", "lora"])
+def test_a_graph_that_is_to_be_tuned_is_refused_before_anything_is_encoded(graph, photos, how):
+    told = Steps()
+    with pytest.raises(ModelError, match="frozen only"):
+        hs.fit(photos, model=graph, how=how, progress=told)
+    assert "encode" not in told.names
+
+
+def test_layers_and_width_of_a_family_with_other_names(tmp_path):
+    """XLM has its width under a name of its own, and no layer of its own: attentions, norms and products apart."""
+    small_text_model("xlm", tmp_path / "xlm")
+    small_text_model("bert", tmp_path / "bert")
+    xlm, bert = (load(str(tmp_path / name), kind="text") for name in ("xlm", "bert"))
+    assert rate(xlm, how="tune") == rate(bert, how="tune")
+    groups = open_for_training(xlm).groups
+    assert len(groups) == 4
+    for number, group in enumerate(groups[1:]):
+        assert {name.split(".")[1] for name in group} == {"attentions", "layer_norm1", "ffns", "layer_norm2"}
+        assert all(f".{number}." in name for name in group)
+
+
+def test_layers_within_blocks(tmp_path):
+    """T5 numbers the two halves of each block too."""
+    from headstart.pretrained.from_transformers import AutoConfig, AutoModel
+
+    small_text_model("bert", tmp_path / "bert")
+    config = AutoConfig.for_model("t5", d_model=32, d_kv=8, d_ff=64, num_layers=3, num_heads=4, vocab_size=20)
+    encoder = AutoModel.from_config(config).encoder
+    backbone = replace(
+        load(str(tmp_path / "bert"), kind="text"), module=lambda: torch.nn.ModuleDict({"encoder": encoder})
+    )
+    groups = open_for_training(backbone).groups
+    assert [{name.split(".")[2] for name in group if "block" in name} for group in groups[1:]] == [{"0"}, {"1"}, {"2"}]
