@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+from collections import namedtuple
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -14,12 +16,16 @@ import torch
 from PIL import Image
 
 import headstart as hs
+from headstart.adapt.bodies import VIEWS, Body, ImageBodies
+from headstart.adapt.resume import open_journal
+from headstart.data import check, read
+from headstart.encode.store import tables
 from headstart.errors import ModelError
 from headstart.pretrained import load
 from headstart.pretrained.training import open_for_training
 from headstart.progress import Silent
 from headstart.tuning import rate
-from small_models import small_text_model
+from small_models import small_image_model, small_text_model
 from test_onnx import SIDECAR, export
 
 
@@ -99,3 +105,78 @@ def test_layers_within_blocks(tmp_path):
     )
     groups = open_for_training(backbone).groups
     assert [{name.split(".")[2] for name in group if "block" in name} for group in groups[1:]] == [{"0"}, {"1"}, {"2"}]
+
+
+@pytest.fixture
+def opened(photos, tmp_path, own_cache):
+    """Makes the bodies of a small random ResNet over 40 photos, as each start of a run does."""
+    small_image_model("resnet18", tmp_path / "resnet")
+    backbone = load(str(tmp_path / "resnet"), kind="image")
+    dataset = check(read(photos))
+
+    def bodies() -> ImageBodies:
+        journal = open_journal("run")
+        return ImageBodies(
+            open_for_training(backbone),
+            backbone,
+            dataset.inputs,
+            dataset.checked_digests,
+            mirror=lambda: True,
+            journal=journal,
+            precision="f32",
+        )
+
+    return bodies
+
+
+@pytest.fixture
+def disk(monkeypatch):
+    """Says how many bytes are free, whatever there are."""
+    usage = namedtuple("usage", ("total", "used", "free"))
+
+    def free(number: int) -> None:
+        monkeypatch.setattr(shutil, "disk_usage", lambda path: usage(2 * number, number, number))
+
+    return free
+
+
+VIEW = 2 * 40 * 256 * 4 * 4  # bytes of a view of all photos below the last stage; below the one before, twice that
+
+
+def views_of(body: Body) -> int:
+    """That are stored; 0: none, and the whole model is trained."""
+    if not body.stored:
+        return 0
+    return body.plain.views if body.varied is None else body.varied().views
+
+
+def test_as_many_views_as_the_disk_has_room_for(opened, disk):
+    """A quarter of what is free is for all depths together, and each view of a photo is there once."""
+    disk(4 * 7 * VIEW)
+    bodies = opened()
+    assert [views_of(bodies.at(depth)) for depth in (1, 2, 3)] == [VIEWS, 1, 0]
+    kept = {(table.about, table.rows) for table in tables() if " below " in table.about}
+    assert sorted(rows for _, rows in kept) == [40, 40 * VIEWS]
+    shown = bodies.at(1).varied().take(np.arange(40))
+    plain = bodies.at(1).plain
+    for row in range(4):  # in the epoch in which its plain view is due
+        ((_, (as_is,)),) = plain.parts(np.array([row]), epoch=0)
+        ((_, (varied,)),) = shown.parts(np.array([row]), epoch=VIEWS - row)
+        ((_, (other,)),) = shown.parts(np.array([row]), epoch=VIEWS - row + 1)
+        assert torch.equal(as_is, varied)
+        assert not torch.equal(as_is, other)
+
+
+def test_a_run_that_is_taken_up_again_has_the_views_that_it_had(opened, disk):
+    """What it stored itself leaves less room than there was."""
+    disk(4 * 7 * VIEW)
+    views = [views_of(opened().at(depth)) for depth in (1, 2, 3)]
+    disk(4 * VIEW)
+    assert [views_of(opened().at(depth)) for depth in (3, 2, 1)] == views[::-1]
+
+
+def test_no_more_than_the_bound_where_the_disk_is_large(opened, disk, monkeypatch):
+    monkeypatch.setattr("headstart.adapt.bodies._DISK", 6 * VIEW)
+    disk(10**13)
+    bodies = opened()
+    assert [views_of(bodies.at(depth)) for depth in (2, 1)] == [3, 0]

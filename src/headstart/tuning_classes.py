@@ -160,7 +160,13 @@ def _bodies(
     allowed = partial(journal.once, "mirror", mirror)
     last = channels_last(device())
     return ImageBodies(
-        trainable, part.backbone, dataset.inputs, dataset.checked_digests, mirror=allowed, channels_last=last
+        trainable,
+        part.backbone,
+        dataset.inputs,
+        dataset.checked_digests,
+        mirror=allowed,
+        journal=journal,
+        channels_last=last,
     )
 
 

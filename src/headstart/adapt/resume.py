@@ -38,6 +38,10 @@ class Journal:
         write_whole(file, as_json(decided))
         return decided
 
+    def decided(self, pattern: str) -> list[Any]:
+        """All decisions so far under names like `stored-*`."""
+        return [json.loads(file.read_text(encoding="utf-8")) for file in sorted(self.folder.glob(f"{pattern}.json"))]
+
     def has(self, name: str) -> bool:
         """Whether a part is finished."""
         return (self.folder / f"{name}.safetensors").exists()
