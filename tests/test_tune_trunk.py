@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import signal
+import time
 from collections import namedtuple
 from contextlib import contextmanager
 from dataclasses import replace
@@ -16,6 +18,7 @@ import torch
 from PIL import Image
 
 import headstart as hs
+from fits import finished, fitting, killed
 from headstart.adapt.bodies import VIEWS, Body, ImageBodies
 from headstart.adapt.resume import open_journal
 from headstart.data import check, read
@@ -24,7 +27,7 @@ from headstart.errors import ModelError
 from headstart.pretrained import load
 from headstart.pretrained.training import open_for_training
 from headstart.progress import Silent
-from headstart.tuning import rate
+from headstart.tuning import keep, rate, settle
 from small_models import small_image_model, small_text_model
 from test_onnx import SIDECAR, export
 
@@ -180,3 +183,73 @@ def test_no_more_than_the_bound_where_the_disk_is_large(opened, disk, monkeypatc
     disk(10**13)
     bodies = opened()
     assert [views_of(bodies.at(depth)) for depth in (2, 1)] == [3, 0]
+
+
+def test_two_equal_fits_at_once_do_not_disturb_each_other(few_texts, tmp_path, own_cache):
+    """The second one comes while the first is in the middle of training, and is done before it goes on."""
+    data, model = few_texts
+    first = fitting(data, model, tmp_path / "a", seconds_lost=9)
+    while first.poll() is None and not list(own_cache.glob("runs/*/trial-*.safetensors")):
+        time.sleep(0.001)
+    first.send_signal(signal.SIGSTOP)
+    try:
+        begun = {file: file.read_bytes() for file in own_cache.glob("runs/*/*.safetensors")}
+        second = finished(fitting(data, model, tmp_path / "b", seconds_lost=9))
+        assert all(file.read_bytes() == content for file, content in begun.items())
+    finally:
+        first.send_signal(signal.SIGCONT)
+    assert finished(first)["how"] == second["how"] == "tune"
+    assert not list(own_cache.glob("runs/*"))
+    assert not list(own_cache.glob("tuned/*"))
+    for name in ("a", "b"):
+        assert hs.load(tmp_path / name).predict(["Where is my card?"])[0].label
+
+
+def test_equal_tuned_weights_are_kept_apart(few_texts, own_cache, tmp_path):
+    """Equal fits end in equal bytes; one that is saved takes no weights from another that is not yet."""
+    backbone = load(str(few_texts[1]), kind="text")
+    first, second = (keep(backbone, backbone.module()) for _ in range(2))
+    assert first.weights_hash == second.weights_hash
+    settle(first, tmp_path)
+    assert not first.weights.exists()
+    assert second.weights.exists()
+    second.module()
+
+
+def test_the_cache_shows_what_killed_fits_left_and_makes_room(few_texts, tmp_path, own_cache, command):
+    data, model = few_texts
+    killed(fitting(data, model, tmp_path / "out", "--budget", "10m"), own_cache, "trial-*@*")
+    backbone = load(str(model), kind="text")
+    kept = keep(backbone, backbone.module())
+    journal = open_journal("another")
+    journal.once("scheme", lambda: {"steps": 3})
+    told = json.loads(command("cache", "--json")[1])
+    in_use = {fit["key"].split("/")[0]: [] for fit in told["fits"]}
+    for fit in told["fits"]:
+        assert fit["bytes"] > 0
+        in_use[fit["key"].split("/")[0]].append(fit["in_use"])
+    assert {room: sorted(those) for room, those in in_use.items()} == {"runs": [False, True], "tuned": [True]}
+    told = json.loads(command("cache", "--prune", "0", "--json")[1])
+    assert any("not finished" in gone["about"] for gone in told["removed"])
+    assert kept.weights.exists()
+    assert [path.name for path in own_cache.glob("runs/*") if path.is_dir()] == ["another"]
+    assert not told["tables"]
+    assert "a fit that goes on" in command("cache")[1]
+    journal.release()
+    told = json.loads(command("cache", "--prune", "0", "--json")[1])
+    assert [gone["key"] for gone in told["removed"]] == ["runs/another"]
+
+
+def test_a_journal_is_taken_up_again_where_it_was_left(own_cache):
+    """The second of two equal runs too, when the first is done."""
+    first, second = open_journal("run"), open_journal("run")
+    assert first.folder != second.folder
+    first.once("scheme", lambda: 1)
+    second.once("scheme", lambda: 2)
+    first.remove()
+    second.release()
+    again = open_journal("run")
+    assert again.once("scheme", lambda: 3) == 2
+    again.remove()
+    again.remove()
+    assert not list(own_cache.glob("runs/*"))
