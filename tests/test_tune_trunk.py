@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 import signal
@@ -15,13 +16,17 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
 
 import headstart as hs
 from fits import finished, fitting, killed
+from headstart.adapt import fit_basis, fit_head
 from headstart.adapt.bodies import VIEWS, Body, ImageBodies
+from headstart.adapt.cut import cut
+from headstart.adapt.mirrors import mirrors_keep_class
 from headstart.adapt.resume import open_journal
 from headstart.data import check, read
+from headstart.encode import encode
 from headstart.encode.store import tables
 from headstart.errors import ModelError
 from headstart.pretrained import load
@@ -253,3 +258,96 @@ def test_a_journal_is_taken_up_again_where_it_was_left(own_cache):
     again.remove()
     again.remove()
     assert not list(own_cache.glob("runs/*"))
+
+
+def test_a_fit_says_when_the_whole_model_ran_in_each_step(photos, tmp_path, own_cache, monkeypatch):
+    small_image_model("resnet18", tmp_path / "resnet")
+    monkeypatch.setattr("headstart.adapt.bodies._DISK", 1)
+    fitted = hs.fit(photos, model=str(tmp_path / "resnet"), how="tune", budget="22s", out=tmp_path / "out")
+    assert fitted.summary["how"] == "tune"
+    assert "trained whole: the disk has no room" in fitted.summary["why_how"]
+    assert "trained whole" in (tmp_path / "out" / "report.html").read_text()
+
+
+class Wilful(torch.nn.Module):
+    """Python that depends on values; or one that has no memory."""
+
+    def __init__(self, module: torch.nn.Module, error: Exception | None = None) -> None:
+        super().__init__()
+        self.inner, self._error = module, error
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        if self._error is not None:
+            raise self._error
+        return self.inner(images if float(images.sum()) > -1e9 else -images)
+
+
+def test_a_model_that_cannot_be_cut_is_trained_whole_and_says_so(photos, tmp_path, own_cache):
+    small_image_model("resnet18", tmp_path / "resnet")
+    backbone = load(str(tmp_path / "resnet"), kind="image")
+    dataset = check(read(photos))
+    opened = open_for_training(backbone)
+    groups = tuple(tuple(f"inner.{name}" for name in group) for group in opened.groups)
+    trainable = replace(opened, module=Wilful(opened.module).eval(), groups=groups)
+    bodies = ImageBodies(trainable, backbone, dataset.inputs, dataset.checked_digests, mirror=lambda: True)
+    assert not bodies.at(1).stored
+    assert bodies.note(1) == "trained whole: it could not be cut"
+    bodies.at(bodies.depths)
+    assert not bodies.note(bodies.depths)  # as it was asked for
+
+
+@pytest.mark.parametrize(
+    "error", [torch.OutOfMemoryError("CUDA out of memory"), RuntimeError("DefaultCPUAllocator: can't allocate memory")]
+)
+def test_no_memory_is_no_reason_to_train_the_whole_model(error):
+    """Which takes more of it."""
+    with pytest.raises(RuntimeError, match="memory"):
+        cut(Wilful(torch.nn.Linear(4, 2), error), torch.zeros(2, 4), {"inner.weight"})
+
+
+def letters(textile: Path, text: str, n: int, *, seed: int) -> list[Image.Image]:
+    """n photos of cloth, each with one of these letters on it: large, at another place, a little turned."""
+    rng = np.random.default_rng(seed)
+    cloths = [Image.open(photo).convert("RGB") for photo in sorted((textile / "global").glob("*.jpg"))[:10]]
+    made = []
+    for i in range(n):
+        cloth = cloths[int(rng.integers(len(cloths)))].resize((160, 160))
+        ink = Image.new("L", cloth.size)
+        place = tuple(int(side) for side in rng.integers(66, 95, 2))
+        font = ImageFont.load_default(size=int(rng.integers(90, 120)))
+        ImageDraw.Draw(ink).text(place, text[i % len(text)], fill=255, font=font, anchor="mm")
+        cloth.paste((200, 20, 20), mask=ink.rotate(float(rng.uniform(-8, 8))))
+        made.append(cloth)
+    return made
+
+
+def mirrors_allowed(textile: Path, classes: tuple[str, str], judged: tuple[int, int], *, on: str = "") -> bool:
+    """As a fit decides it: a probe on 60 letters of each class, judged on so many others, of the first class `on`."""
+    backbone = load("efficientnet_lite0", kind="image")
+
+    def part(
+        shown: tuple[str, str], counts: tuple[int, int], seed: int
+    ) -> tuple[list[Image.Image], np.ndarray, np.ndarray]:
+        inputs = [i for k in (0, 1) for i in letters(textile, shown[k], counts[k], seed=seed + k)]
+        digests = np.stack([np.frombuffer(hashlib.sha256(i.tobytes()).digest(), np.uint8) for i in inputs])
+        return inputs, digests, np.repeat([0, 1], counts)
+
+    inputs, digests, y = part(classes, (60, 60), 0)
+    features = encode(inputs, digests, backbone)
+    told = {"groups": np.arange(len(y)), "digests": digests, "kind": "image", "classes": classes}
+    head = fit_head(features, y, basis=fit_basis(features.matrix), **told)
+    inputs, digests, y = part((on or classes[0], classes[1]), judged, 10)
+    known = encode(inputs, digests, backbone).matrix
+    assert (head.logits(known).argmax(axis=1) == y).mean() > 0.9
+    return mirrors_keep_class(inputs, digests, y, features=known, backbone=backbone, head=head)
+
+
+def test_letters_are_not_mirrored_and_symmetric_shapes_are(textile):
+    assert not mirrors_allowed(textile, ("b", "d"), (30, 30))
+    assert mirrors_allowed(textile, ("o", "X"), (30, 30))
+
+
+def test_mirrors_need_evidence(textile):
+    """Two of 40 letters that show another class then are enough to forbid it; ten that do not prove nothing."""
+    assert not mirrors_allowed(textile, ("ob", "d"), (38, 2), on="o")
+    assert not mirrors_allowed(textile, ("o", "X"), (5, 5))

@@ -52,6 +52,10 @@ class Bodies(Protocol):
         """With `depth` groups trained, counted from the top; weights as they were at the start."""
         ...
 
+    def note(self, depth: int) -> str:
+        """What the user should know of how it is trained at this depth, once it was; empty: nothing."""
+        ...
+
 
 class _Weights:
     """The module's weights as they were, to start from again."""
@@ -85,6 +89,9 @@ class TextBodies:
         (head,) = self._weights.trained([self._trainable.head])
         return Body(self._trainable.module, groups, self._texts, None, stored=False, head=head, dropout=True)
 
+    def note(self, depth: int) -> str:
+        return ""
+
 
 class ImageBodies:
     """Below what is trained, a frozen trunk runs once for each view; its activations are kept in the store."""
@@ -113,6 +120,7 @@ class ImageBodies:
         self._inputs, self._digests, self._weights = inputs, digests, _Weights(trainable)
         self._journal, self._mirror, self._precision, self._half = journal, mirror, precision, half
         self._made: dict[int, Body] = {}
+        self._notes: dict[int, str] = {}
 
     @property
     def depths(self) -> int:
@@ -124,6 +132,9 @@ class ImageBodies:
             self._made[depth] = self._body(depth)
         return self._made[depth]
 
+    def note(self, depth: int) -> str:
+        return self._notes.get(depth, "")
+
     def _body(self, depth: int) -> Body:
         groups = self._trainable.groups[-depth:]
         trained = self._weights.trained(groups)
@@ -134,6 +145,9 @@ class ImageBodies:
         parts = None if whole else cut(self._trainable.module, example, {name for group in groups for name in group})
         views = 0 if parts is None else self._views(depth, 2 * len(self._inputs) * math.prod(parts.shape))
         if parts is None or views == 0:
+            if not whole:
+                why = "it could not be cut" if parts is None else "the disk has no room for what its frozen layers make"
+                self._notes[depth] = f"trained whole: {why}"
             pixels = Pixels(self._inputs, self._digests, self._preparation, Views(1))
             return Body(self._trainable.module, trained, pixels, partial(self._pixels, pixels), stored=False)
         trunk = _as_backbone(self._backbone, parts.trunk, math.prod(parts.shape), lowest=groups[0][0])
