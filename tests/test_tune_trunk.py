@@ -24,7 +24,7 @@ from headstart.adapt import fit_basis, fit_head
 from headstart.adapt.bodies import VIEWS, Body, ImageBodies
 from headstart.adapt.cut import cut
 from headstart.adapt.mirrors import mirrors_keep_class
-from headstart.adapt.resume import open_journal
+from headstart.adapt.resume import Journal, open_journal
 from headstart.data import check, read
 from headstart.encode import encode
 from headstart.encode.store import tables
@@ -122,8 +122,13 @@ def opened(photos, tmp_path, own_cache):
     backbone = load(str(tmp_path / "resnet"), kind="image")
     dataset = check(read(photos))
 
+    starts: list[Journal] = []
+
     def bodies() -> ImageBodies:
+        for before in starts:  # as the end of its process does
+            before.release()
         journal = open_journal("run")
+        starts.append(journal)
         return ImageBodies(
             open_for_training(backbone),
             backbone,
