@@ -44,6 +44,7 @@ SMALL_TEXTS: dict[str, dict[str, Any]] = {
     "albert": {**TINY, "embedding_size": 16},
     "electra": {**TINY, "embedding_size": 16},
     "modernbert": {**TINY, "global_attn_every_n_layers": 2, "local_attention": 8},
+    "xlm": {"emb_dim": 32, "n_layers": 3, "n_heads": 4, "max_position_embeddings": 66},
 }
 ROBERTAS = ("roberta", "xlm-roberta", "mpnet")
 WORDS = [

@@ -127,3 +127,9 @@ def test_the_budget_is_kept_and_used(tmp_path, n, budget):
     assert 0.6 * foreseen <= found.toy.clock() <= 1.8 * foreseen
     full = 15 * 24 if n == 900 else 3 * 563
     assert found.toy.clock() >= min(0.8 * budget, full * found.toy.clock.a_step)
+
+
+def test_where_the_time_is_over_at_once_there_is_no_model(tmp_path):
+    found = Fit(tmp_path / "fit", budget=0.01)
+    assert found.tuned is None
+    assert found.toy.clock() <= 3 * found.toy.clock.a_step

@@ -11,13 +11,14 @@ import headstart as hs
 
 PACKAGE = Path(hs.__file__).parent
 FILES = sorted(PACKAGE.rglob("*.py"))
-GROUND = {"values", "errors", "progress", "places", "matrix", "no_telemetry"}
+GROUND = {"values", "errors", "progress", "places", "matrix", "no_telemetry", "locks"}
 MAY_IMPORT = {
     "values": set(),
     "errors": set(),
     "progress": set(),
     "no_telemetry": set(),
     "places": {"errors"},
+    "locks": {"places"},
     "matrix": {"values", "places"},
     "track": {"errors", "progress", "track_mlflow", "track_tensorboard"},
     "track_mlflow": {"errors", "no_telemetry", "track"},

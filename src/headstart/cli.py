@@ -278,22 +278,24 @@ def _pull(name: str, card: Any) -> None:
 @app.command()
 def cache(
     prune: Annotated[
-        str | None, typer.Option(help="Remove least recently used features down to this size: 0, 500MB, 2GB.")
+        str | None, typer.Option(help="Remove what was not used for longest, down to this size: 0, 500MB, 2GB.")
     ] = None,
     as_json: Json = False,
 ) -> None:
     """Show what is kept, and remove what is not needed."""
     from dataclasses import asdict
 
+    from headstart import cache as kept
     from headstart.encode import store
     from headstart.places import cache_folder
 
-    gone = [] if prune is None else store.prune(most_bytes=_bytes(prune))
-    tables = list(store.tables())
+    gone = [] if prune is None else kept.prune(most_bytes=_bytes(prune))
+    tables, left = list(store.tables()), list(kept.left())
     told = {
         "folder": str(cache_folder()),
-        "bytes": sum(t.bytes for t in tables),
+        "bytes": sum(t.bytes for t in tables) + sum(f.bytes for f in left),
         "tables": [asdict(t) for t in tables],
+        "fits": [asdict(f) for f in left],
         "removed": [asdict(t) for t in gone],
     }
     _print(told, as_json, show.cache)

@@ -14,7 +14,7 @@ import numpy as np
 from headstart.adapt import fit_basis, fit_head, lookalikes
 from headstart.adapt.basis import Basis
 from headstart.adapt.outcome import Outcome, TrainingPart, declined
-from headstart.choose import Budget, plan, seconds_of
+from headstart.choose import Budget, plan, require_trainable, seconds_of
 from headstart.choose import as_json as ranking_as_json
 from headstart.data import Columns, check, has_questions, known_images, read, read_with_test, sample, split
 from headstart.encode import encode, image_hashes
@@ -95,6 +95,7 @@ def fit(  # noqa: PLR0913 - the one public door: every option of the command lin
         opened, some = partial(load, kind=dataset.kind), sample(dataset, parts.train)
         chosen = plan(some, model=model, how=how, load=opened, budget=time_left.share(_CHOOSING), progress=progress)
         backbone = open_(chosen.model, kind=dataset.kind)
+        require_trainable(backbone, chosen.how)
     record.parameters(_asked(dataset, backbone.name, how, allowed, seed))
     with clock("encode"), progress.step("encode", len(dataset)) as advance:
         features = encode(dataset.inputs, dataset.checked_digests, backbone, advance=advance)
@@ -102,7 +103,7 @@ def fit(  # noqa: PLR0913 - the one public door: every option of the command lin
         basis = fit_basis(_rows(features, parts.train).matrix)
         parts = _with_lookalikes(dataset, parts, features, basis)
         head = _adapt(dataset, parts, features, basis, seed, advance)
-    outcome = declined(chosen.how, len(parts.train), time_left.left)
+    outcome = declined(chosen.how, len(parts.train), time_left.left, frozen_only=backbone.frozen_only)
     if outcome is None:
         with clock("tune"), progress.step("tune"):
             train = _rows(features, parts.train)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -20,7 +21,8 @@ from headstart.adapt.tune import Recipe
 from headstart.choose import Budget
 from headstart.encode.engines import cpu_has_bf16, device
 from headstart.live import Live
-from headstart.places import cache_folder, temporary_beside
+from headstart.locks import Lock, take_lock
+from headstart.places import cache_folder, cannot_write
 from headstart.pretrained.training import keep_tuned, with_weights
 from headstart.progress import Progress
 from headstart.track import Record
@@ -29,8 +31,10 @@ from headstart.values import Backbone, Way
 FORM = 3  # of journals: raise when what is written down changes
 TUNED_AS: dict[str, Way] = {"auto": "tune", "tune": "tune", "full": "full", "lora": "lora"}
 _TEXT_RATE, _TEXT_WIDTH = 2e-4, 384  # MiniLM's
+_WIDTHS = ("hidden_size", "dim", "d_model", "emb_dim", "n_embd")
 _IMAGE_RATE = 1e-4
 _LORA = 10.0  # times the rate of the weights themselves: Schulman et al., LoRA Without Regret, 2025; docs/lora.md
+_in_use: dict[Path, Lock] = {}  # folders of tuned weights that models of this process may read
 _STARTING = 6.0  # seconds kept for evaluating and saving: converting the tuned model takes most of it
 
 
@@ -75,8 +79,12 @@ def tuned_on(
         may_bf16=device() == "cuda" or cpu_has_bf16(),
         device=device(),
     )
-    with until_interrupted(watch):
-        return finetune(runs, folds=folds, depths=depths, rate=rate, spices=spices, insist=insist, look=look)
+    try:
+        with until_interrupted(watch):
+            return finetune(runs, folds=folds, depths=depths, rate=rate, spices=spices, insist=insist, look=look)
+    except BaseException:
+        journal.release()  # the error may be kept, and all that it came through: a notebook does that
+        raise
 
 
 def told(tuned: Tuned) -> dict[str, Any]:
@@ -96,24 +104,25 @@ def rate(backbone: Backbone, *, how: str) -> float:
 
 
 def _hidden(backbone: Backbone) -> int:
+    """The width of its layers, which every family of models has another name for."""
     told = backbone.config["transformers"]
-    return int(next(told[name] for name in ("hidden_size", "dim", "d_model") if told.get(name)))
+    return int(next((told[name] for name in _WIDTHS if told.get(name)), _TEXT_WIDTH))
 
 
 def keep(backbone: Backbone, module: nn.Module) -> Backbone:
-    """Write the tuned weights into the cache, whole or not at all."""
-    home = cache_folder() / "tuned"
-    temporary = temporary_beside(home / "new")
-    temporary.mkdir(parents=True)
+    """Write the tuned weights into the cache, into a folder of their own: equal fits end in equal weights."""
+    folder = cache_folder() / "tuned" / secrets.token_hex(12)
+    lock = take_lock(folder)
+    if lock is not None:
+        _in_use[folder] = lock
     try:
-        made = keep_tuned(backbone, module, temporary)
-        final = home / made.weights_hash[:24]
-        if final.exists():
-            shutil.rmtree(final)
-        temporary.rename(final)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
-    return moved(made, final)
+        folder.mkdir(parents=True)
+        return keep_tuned(backbone, module, folder)
+    except BaseException as error:
+        _remove(folder)
+        if isinstance(error, OSError):
+            raise cannot_write(folder, error) from error
+        raise
 
 
 def moved(backbone: Backbone, folder: Path) -> Backbone:
@@ -123,5 +132,11 @@ def moved(backbone: Backbone, folder: Path) -> Backbone:
 
 def settle(backbone: Backbone, folder: Path) -> Backbone:
     """The tuned backbone in the folder that it was saved to; the copy in the cache is removed."""
-    shutil.rmtree(backbone.weights.parent, ignore_errors=True)
+    _remove(backbone.weights.parent)
     return moved(backbone, folder)
+
+
+def _remove(copy: Path) -> None:
+    shutil.rmtree(copy, ignore_errors=True)
+    if copy in _in_use:
+        _in_use.pop(copy).release()

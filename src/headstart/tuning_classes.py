@@ -70,7 +70,7 @@ def tune(part: TrainingPart, terms: Terms) -> Outcome:
     if tuned is None:
         journal.remove()
         return Outcome(no_time(terms.budget), "probe")
-    return _outcome(part, merge, tuned, how, journal)
+    return _outcome(part, merge, tuned, how, journal, note=bodies.note(tuned.recipe.depth))
 
 
 def _opened(part: TrainingPart, how: str) -> tuple[Trainable, Callable[[], Any]]:
@@ -82,12 +82,15 @@ def _opened(part: TrainingPart, how: str) -> tuple[Trainable, Callable[[], Any]]
     return trainable, lambda: trainable.module
 
 
-def _outcome(part: TrainingPart, merge: Callable[[], Any], tuned: Tuned, how: str, journal: Journal) -> Outcome:
+def _outcome(
+    part: TrainingPart, merge: Callable[[], Any], tuned: Tuned, how: str, journal: Journal, *, note: str
+) -> Outcome:
     v = tuned.verdict
     said = (
         f"on {v.n} held-out training examples accuracy {v.tuned_accuracy:.3f} against {v.untuned_accuracy:.3f} of the "
         f"probe, log loss {v.tuned_log_loss:.3f} against {v.untuned_log_loss:.3f}"
     )
+    said += f"; {note}" if note else ""
     if not isinstance(tuned.network, Classified):
         why = f"the probe is kept: tuning was not better beyond noise ({said})"
         return Outcome(why, "probe", None, None, told(tuned), journal)
@@ -160,7 +163,13 @@ def _bodies(
     allowed = partial(journal.once, "mirror", mirror)
     last = channels_last(device())
     return ImageBodies(
-        trainable, part.backbone, dataset.inputs, dataset.checked_digests, mirror=allowed, channels_last=last
+        trainable,
+        part.backbone,
+        dataset.inputs,
+        dataset.checked_digests,
+        mirror=allowed,
+        journal=journal,
+        channels_last=last,
     )
 
 

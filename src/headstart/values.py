@@ -210,6 +210,11 @@ class Backbone:
     licence: str
     module: Callable[[], nn.Module] = field(repr=False, compare=False)  # builds it, in eval mode; loads torch
 
+    @property
+    def frozen_only(self) -> bool:
+        """Whether it is a graph, whose weights cannot be trained."""
+        return self.source == "onnx"
+
 
 @dataclass(frozen=True)
 class Trainable:

@@ -16,13 +16,14 @@ from torch import nn
 
 from headstart.adapt.cut import Cut, cut
 from headstart.adapt.feeds import Feed, Pixels, Stored, Texts
+from headstart.adapt.resume import Journal
 from headstart.data.views import Views
 from headstart.encode import encode_views
 from headstart.places import cache_folder
 from headstart.values import Backbone, ImagePreparation, Trainable
 
 VIEWS = 4  # of each image, the plain one among them
-_DISK = 2 * 2**30  # bytes of stored activations, at most
+_DISK = 2 * 2**30  # bytes of stored activations of a run, at most
 _DISK_SHARE = 0.25  # of what is free
 
 
@@ -49,6 +50,10 @@ class Bodies(Protocol):
 
     def at(self, depth: int) -> Body:
         """With `depth` groups trained, counted from the top; weights as they were at the start."""
+        ...
+
+    def note(self, depth: int) -> str:
+        """What the user should know of how it is trained at this depth, once it was; empty: nothing."""
         ...
 
 
@@ -84,6 +89,9 @@ class TextBodies:
         (head,) = self._weights.trained([self._trainable.head])
         return Body(self._trainable.module, groups, self._texts, None, stored=False, head=head, dropout=True)
 
+    def note(self, depth: int) -> str:
+        return ""
+
 
 class ImageBodies:
     """Below what is trained, a frozen trunk runs once for each view; its activations are kept in the store."""
@@ -96,11 +104,12 @@ class ImageBodies:
         digests: np.ndarray,
         *,
         mirror: Callable[[], bool],
+        journal: Journal | None = None,
         precision: str | None = None,
         half: bool = True,
         channels_last: bool = False,
-        advance: Callable[[int], None] = lambda _: None,
     ) -> None:
+        """As `encode_views`; mirror: whether mirror images are among the views, asked for when there are any."""
         if not isinstance(backbone.preparation, ImagePreparation):
             raise TypeError("an image model has an ImagePreparation")
         module: Any = trainable.module
@@ -109,8 +118,9 @@ class ImageBodies:
         self._channels_last = channels_last
         self._trainable, self._backbone, self._preparation = trainable, backbone, backbone.preparation
         self._inputs, self._digests, self._weights = inputs, digests, _Weights(trainable)
-        self._mirror, self._precision, self._half, self._advance = mirror, precision, half, advance
+        self._journal, self._mirror, self._precision, self._half = journal, mirror, precision, half
         self._made: dict[int, Body] = {}
+        self._notes: dict[int, str] = {}
 
     @property
     def depths(self) -> int:
@@ -122,6 +132,9 @@ class ImageBodies:
             self._made[depth] = self._body(depth)
         return self._made[depth]
 
+    def note(self, depth: int) -> str:
+        return self._notes.get(depth, "")
+
     def _body(self, depth: int) -> Body:
         groups = self._trainable.groups[-depth:]
         trained = self._weights.trained(groups)
@@ -130,13 +143,32 @@ class ImageBodies:
             example = example.contiguous(memory_format=torch.channels_last)
         whole = depth >= self.depths
         parts = None if whole else cut(self._trainable.module, example, {name for group in groups for name in group})
-        room = 0 if parts is None else affordable_views(len(self._inputs), math.prod(parts.shape))
-        if parts is None or room == 0:
+        views = 0 if parts is None else self._views(depth, 2 * len(self._inputs) * math.prod(parts.shape))
+        if parts is None or views == 0:
+            if not whole:
+                why = "it could not be cut" if parts is None else "the disk has no room for what its frozen layers make"
+                self._notes[depth] = f"trained whole: {why}"
             pixels = Pixels(self._inputs, self._digests, self._preparation, Views(1))
             return Body(self._trainable.module, trained, pixels, partial(self._pixels, pixels), stored=False)
         trunk = _as_backbone(self._backbone, parts.trunk, math.prod(parts.shape), lowest=groups[0][0])
-        varied = partial(self._stored, trunk, parts, room) if room > 1 else None
+        varied = partial(self._stored, trunk, parts, views) if views > 1 else None
         return Body(parts.suffix, trained, self._stored(trunk, parts, 1), varied, stored=True)
+
+    def _views(self, depth: int, each: int) -> int:
+        """How many views can be stored at a depth, of `each` bytes; 0: not even the plain one.
+
+        What other depths take is counted. Decided once a run, since storing them leaves less room to decide by.
+        """
+        journal = self._journal
+        if journal is None:  # nobody will take it up again
+            return min(VIEWS, _room() // each)
+
+        def decide() -> dict[str, int]:
+            room = journal.once("room", _room) - sum(other["bytes"] for other in journal.decided("stored-*"))
+            views = min(VIEWS, room // each)
+            return {"views": views, "bytes": views * each}
+
+        return int(journal.once(f"stored-{depth}", decide)["views"])
 
     def _pixels(self, plain: Pixels) -> Feed:
         return replace(plain, views=Views(VIEWS, self._mirror()))
@@ -149,17 +181,14 @@ class ImageBodies:
             views=Views(count, self._mirror() if count > 1 else False),
             precision=self._precision,
             half=self._half,
-            advance=self._advance,
         )
         last = self._channels_last and parts.channels_last
         return Stored(activations, parts.shape, np.arange(len(self._inputs)), count, last)
 
 
-def affordable_views(n: int, values: int) -> int:
-    """How many views of n examples the disk has room for, in half precision; 0: not even one."""
-    free = shutil.disk_usage(cache_folder()).free
-    room = min(_DISK, _DISK_SHARE * free)
-    return min(VIEWS, int(room // (2 * n * values)))
+def _room() -> int:
+    """Bytes that the disk has for stored activations."""
+    return int(min(_DISK, _DISK_SHARE * shutil.disk_usage(cache_folder()).free))
 
 
 def _as_backbone(backbone: Backbone, trunk: nn.Module, width: int, *, lowest: str) -> Backbone:

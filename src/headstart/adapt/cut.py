@@ -35,10 +35,15 @@ def cut(module: nn.Module, example: torch.Tensor, trained: Collection[str]) -> C
         module: takes images, (n, 3, h, w), in eval mode.
         example: two images, where the module is and as it will get them.
         trained: names of the parameters that are trained.
+
+    Raises:
+        RuntimeError: memory ran out.
     """
     try:
         exported = torch.export.export(module, (example,), dynamic_shapes=({0: torch.export.Dim.AUTO},), strict=False)
-    except (torch._dynamo.exc.TorchDynamoException, RuntimeError, ValueError, TypeError, NotImplementedError):
+    except (torch._dynamo.exc.TorchDynamoException, RuntimeError, ValueError, TypeError, NotImplementedError) as error:
+        if _out_of_memory(error):
+            raise
         return None  # Python that depends on values: such a module is trained whole, as it is
     graph: Any = exported.module()
     for node in list(graph.graph.nodes):
@@ -53,6 +58,12 @@ def cut(module: nn.Module, example: torch.Tensor, trained: Collection[str]) -> C
             shape = tuple(int(side) for side in value.shape[1:])
             return Cut(_part(graph, None, at), _part(graph, at, features), shape, _channels_last(value))
     return None
+
+
+def _out_of_memory(error: Exception) -> bool:
+    """The processor's allocator has no class of errors of its own; its text differs by system."""
+    text = str(error)
+    return isinstance(error, torch.OutOfMemoryError) or "allocate memory" in text or "not enough memory" in text
 
 
 def _channels_last(value: torch.Tensor) -> bool:

@@ -36,14 +36,16 @@ class TrainingPart:
     seed: int
 
 
-def declined(how: Way, n: int, left: float) -> Outcome | None:
+def declined(how: Way, n: int, left: float, *, frozen_only: bool = False) -> Outcome | None:
     """Why nothing is tuned, where that is known beforehand; None: it is tried.
 
     Args:
-        n: training examples. left: seconds of the budget.
+        n: training examples. left: seconds of the budget. frozen_only: the model cannot be trained.
     """
     if how == "probe":
         return Outcome("asked for", "probe")
+    if how == "auto" and frozen_only:
+        return Outcome("an ONNX model can be used frozen only: the probe is kept", "probe")
     if how == "auto" and n < FEWEST:
         return Outcome(f"{n} training examples: too few to prove that tuning is better ({FEWEST})", "probe")
     if how == "auto" and left <= 0:

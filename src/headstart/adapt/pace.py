@@ -34,6 +34,8 @@ def pace(n: int, *, batch: int, seconds_a_step: float, left: float, again: float
         again: steps of a last run on all examples, over those of the main run.
         judging: seconds that it takes to ask a model about the validation part, once a run.
     """
+    if math.isinf(seconds_a_step):
+        return None
     full, epoch, step = full_run(n, batch), math.ceil(n / batch), _MARGIN * max(1e-6, seconds_a_step)
     judged = 1 + (again > 0)  # runs that end in a judgement, besides trials
     main = min(full, int((left - (judged + TRIALS) * judging) / step / (1 + again + TRIALS * _TRIAL)))
@@ -50,6 +52,8 @@ def full_run(n: int, batch: int) -> int:
 
 def main_steps(full: int, *, seconds_a_step: float, left: float, again: float, judging: float = 0.0) -> int:
     """Steps of the main run, once the search is done."""
+    if math.isinf(seconds_a_step):
+        return 1
     training = left - (1 + (again > 0)) * judging
     affordable = int(training / (_MARGIN * max(1e-6, seconds_a_step) * (1 + again)))
     return max(1, min(full, affordable))

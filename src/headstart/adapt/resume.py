@@ -9,18 +9,20 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from headstart.places import as_json, cache_folder, cannot_write, write_whole
+from headstart.locks import Lock, take_lock
+from headstart.places import as_json, cache_folder, cannot_write, temporary_beside, write_whole
 
 if TYPE_CHECKING:
     import torch
 
 _KEPT = 2  # states of a part
+_AT_ONCE = 8  # equal runs that can be taken up again
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,7 @@ class Journal:
     """A folder of one run's decisions and states."""
 
     folder: Path
+    lock: Lock | None = field(default=None, compare=False)  # None: nobody else knows of the folder
 
     def once(self, name: str, decide: Callable[[], Any], *, stands: Callable[[], bool] = lambda: True) -> Any:
         """What was decided under this name before; else decide now. A decision is plain JSON.
@@ -42,6 +45,10 @@ class Journal:
         if stands():
             write_whole(file, as_json(decided))
         return decided
+
+    def decided(self, pattern: str) -> list[Any]:
+        """All decisions so far under names like `stored-*`."""
+        return [json.loads(file.read_text(encoding="utf-8")) for file in sorted(self.folder.glob(f"{pattern}.json"))]
 
     def has(self, name: str) -> bool:
         """Whether a part is finished."""
@@ -90,16 +97,34 @@ class Journal:
     def remove(self) -> None:
         """At success."""
         shutil.rmtree(self.folder, ignore_errors=True)
+        self.release()
+
+    def release(self) -> None:
+        """For another start of the run to take it up."""
+        if self.lock is not None:
+            self.lock.release()
 
     def _states(self, name: str) -> list[Path]:
         return sorted(self.folder.glob(f"{name}@*.safetensors"))
 
 
 def open_journal(key: str) -> Journal:
-    """The journal of the run that `key` names, made if it is new."""
-    folder = cache_folder() / "runs" / key
+    """The journal of the run that `key` names, made if it is new; no other process has it until it is released.
+
+    Of equal runs at once each has one of its own. One that was begun and left comes first.
+    """
+    home = cache_folder() / "runs"
+    folders = [home / (key if number == 1 else f"{key}-{number}") for number in range(1, _AT_ONCE + 1)]
+    for folder in sorted(folders, key=lambda folder: not folder.exists()):
+        lock = take_lock(folder)
+        if lock is not None:
+            return Journal(_made(folder), lock)
+    return Journal(_made(temporary_beside(home / key)))
+
+
+def _made(folder: Path) -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise cannot_write(folder, error) from error
-    return Journal(folder)
+    return folder

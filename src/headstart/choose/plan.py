@@ -8,10 +8,10 @@ from headstart.adapt.lora import require_peft
 from headstart.choose.budget import Budget
 from headstart.choose.candidates import Load, at_hand
 from headstart.choose.rank import rank_models
-from headstart.errors import UserError
+from headstart.errors import ModelError, UserError
 from headstart.pretrained.catalog import DEFAULT
 from headstart.progress import Progress, Silent
-from headstart.values import Dataset, Plan, Ranking, Way
+from headstart.values import Backbone, Dataset, Plan, Ranking, Way
 
 _WAYS: tuple[Way, ...] = get_args(Way)
 
@@ -57,6 +57,20 @@ def way_of(how: str) -> Way:
     if way == "lora":
         require_peft()
     return way
+
+
+def require_trainable(backbone: Backbone, way: Way) -> None:
+    """So that nobody waits for features first.
+
+    Raises:
+        ModelError: a graph whose weights cannot be changed (ONNX) is to be tuned, whatever comes of it.
+    """
+    if backbone.frozen_only and way not in ("auto", "probe"):
+        raise ModelError(
+            "an ONNX model can be used frozen only",
+            where=backbone.name,
+            fix="--how probe, or name the model that it was exported from",
+        )
 
 
 def _why(ranking: Ranking) -> str:

@@ -28,9 +28,14 @@ class Views:
     count: int
     mirror: bool = False  # half of them are mirrored: only where mirror images keep their class
 
-    @property
-    def key(self) -> str:
-        return f"views 1 {self.mirror}" if self.count > 1 else "plain"
+    def digests(self, digests: np.ndarray) -> np.ndarray:
+        """(n, 32) uint8 of the examples -> (count * n, 32): keys of the first view of each, of the second, and so on.
+
+        The first view has its example's own key, whatever the others are: it need not be kept once for each kind.
+        """
+        return np.concatenate(
+            [views_digests(digests, 2 * number + self.mirror if number else 0) for number in range(self.count)]
+        )
 
 
 def view_of(
@@ -71,7 +76,7 @@ def mirrored(image: Image.Image, preparation: ImagePreparation) -> np.ndarray:
 
 
 def views_digests(digests: np.ndarray, number: int) -> np.ndarray:
-    """(n, 32) uint8 keys of a view; those of the first one are the examples' own."""
+    """(n, 32) uint8 keys of what is made of the examples in the way that has this number; 0: their own."""
     keys = digests.copy()
     keys[:, :4] ^= np.frombuffer(np.uint32(number).tobytes(), np.uint8)
     return keys

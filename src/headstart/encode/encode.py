@@ -12,7 +12,7 @@ import numpy as np
 
 from headstart.data.images import open_image, prepare, wanted_side
 from headstart.data.texts import length_buckets
-from headstart.data.views import Views, pixels_of, views_digests
+from headstart.data.views import Views, pixels_of
 from headstart.encode.engines import Batch, Batches, choose_precision, images_a_batch, known_precision, open_engine
 from headstart.encode.store import Table, table
 from headstart.encode.tokens import shortened, truncating
@@ -73,9 +73,9 @@ def encode_views(
         advance: told how many more views are done, known ones included.
     """
     precision = precision or known_precision(trunk) or choose_precision(trunk, _sample(inputs, trunk))
-    key = f"{features_key(trunk, precision)} {views.key}{'' if half else ' in float32'}"
+    key = f"{features_key(trunk, precision)} views 2{'' if half else ' in float32'}"
     dtype = None if half else np.float32
-    n, everything = len(inputs), np.concatenate([views_digests(digests, number) for number in range(views.count)])
+    n, everything = len(inputs), views.digests(digests)
     prepared = _viewed(inputs, digests, trunk, views)
     store, _ = _known(inputs, everything, trunk, key, precision, prepared, workers, advance, dtype)
     return Activations(store, store.find(everything).reshape(views.count, n).T)

@@ -11,7 +11,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import shutil
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -130,19 +129,6 @@ def tables() -> Iterator[TableInfo]:
         rows = sum(_header(s).get("rows", 0) for s in segments)
         size = sum(s.stat().st_size for s in segments)
         yield TableInfo(folder.name, told["about"], rows, size, folder.stat().st_mtime)
-
-
-def prune(*, most_bytes: int) -> list[TableInfo]:
-    """Remove least recently used tables until at most `most_bytes` are left; says which."""
-    everything = list(tables())
-    total, gone = sum(t.bytes for t in everything), []
-    for info in everything:
-        if total <= most_bytes:
-            break
-        shutil.rmtree(cache_folder() / "features" / info.key, ignore_errors=True)
-        total -= info.bytes
-        gone.append(info)
-    return gone
 
 
 def _header(path: Path) -> dict[str, int]:

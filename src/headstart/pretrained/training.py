@@ -10,27 +10,20 @@ from typing import Any
 from safetensors.torch import save_file
 from torch import nn
 
-from headstart.errors import ModelError
 from headstart.places import as_json
 from headstart.pretrained.load import backbone_hash, describe_saved, rebuilt
 from headstart.pretrained.weights import raw_tensors
 from headstart.values import Backbone, TextPreparation, Trainable
 
-_NUMBERED = re.compile(r"(?:^|[._])(?:layers?|layer_groups|blocks)\.(\d+)\.")
+_NUMBERED = re.compile(r"\.(\d+)\.")  # the first: layer.3, h.3, attentions.3; of block.5.layer.0 the block
 
 
 def open_for_training(backbone: Backbone) -> Trainable:
     """The module with its parameters in groups, from the input up: stem and stages, or embeddings and layers.
 
-    Raises:
-        ModelError: a graph whose weights cannot be changed (ONNX).
+    Args:
+        backbone: not one that is `frozen_only`.
     """
-    if backbone.source == "onnx":
-        raise ModelError(
-            "an ONNX model can be used frozen only",
-            where=backbone.name,
-            fix="--how probe, or name the model that it was exported from",
-        )
     module = backbone.module()
     groups = _stages(module) if backbone.source == "timm" else _layers(module)
     heads = _heads(module) if _reads(backbone) else ()

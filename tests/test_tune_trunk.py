@@ -1,0 +1,358 @@
+"""What fine-tuning stands on: models that can be trained and those that cannot, the frozen trunk and its views."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import signal
+import time
+from collections import namedtuple
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image, ImageDraw, ImageFont
+
+import headstart as hs
+from fits import finished, fitting, killed
+from headstart.adapt import fit_basis, fit_head
+from headstart.adapt.bodies import VIEWS, Body, ImageBodies
+from headstart.adapt.cut import cut
+from headstart.adapt.mirrors import mirrors_keep_class
+from headstart.adapt.resume import Journal, open_journal
+from headstart.data import check, read
+from headstart.encode import encode
+from headstart.encode.store import tables
+from headstart.errors import ModelError
+from headstart.pretrained import load
+from headstart.pretrained.training import open_for_training
+from headstart.progress import Silent
+from headstart.tuning import keep, rate, settle
+from small_models import small_image_model, small_text_model
+from test_onnx import SIDECAR, export
+
+
+class Steps(Silent):
+    """Which steps a fit came to."""
+
+    def __init__(self) -> None:
+        self.names: list[str] = []
+
+    @contextmanager
+    def step(self, name, total=None, *, unit="examples"):
+        self.names.append(name)
+        yield lambda _: None
+
+
+@pytest.fixture
+def graph(tmp_path) -> str:
+    """An ONNX file whose features are an image's mean colours, in squares."""
+    file = tmp_path / "model.onnx"
+    export(torch.nn.Sequential(torch.nn.AvgPool2d(16), torch.nn.Flatten()), file, old=True)
+    (tmp_path / "preprocessor_config.json").write_text(json.dumps(SIDECAR))
+    return str(file)
+
+
+def pieces(textile: Path, n: int) -> tuple[list[Any], list[str]]:
+    """n square pieces of real photos of each of two classes."""
+    rng, inputs, labels = np.random.default_rng(0), [], []
+    for name in ("global", "nominal"):
+        photos = [Image.open(photo).convert("RGB") for photo in sorted((textile / name).glob("*.jpg"))[:20]]
+        for i in range(n):
+            photo = photos[i % len(photos)]
+            left, top = (int(rng.integers(0, side - 96)) for side in photo.size)
+            inputs.append(np.asarray(photo.crop((left, top, left + 96, top + 96))))
+            labels.append(name)
+    return inputs, labels
+
+
+def test_a_graph_keeps_its_probe_where_others_would_be_tuned(graph, textile):
+    """The default command, with as many examples as tuning is tried from."""
+    inputs, labels = pieces(textile, 140)
+    fitted = hs.fit(inputs, labels, model=graph, test=0.2)
+    assert fitted.summary["n_train"] >= 200
+    assert fitted.summary["how"] == "probe"
+    assert "ONNX model can be used frozen only: the probe is kept" in fitted.summary["why_how"]
+
+
+@pytest.mark.parametrize("how", ["tune", "full", "lora"])
+def test_a_graph_that_is_to_be_tuned_is_refused_before_anything_is_encoded(graph, photos, how):
+    told = Steps()
+    with pytest.raises(ModelError, match="frozen only"):
+        hs.fit(photos, model=graph, how=how, progress=told)
+    assert "encode" not in told.names
+
+
+def test_layers_and_width_of_a_family_with_other_names(tmp_path):
+    """XLM has its width under a name of its own, and no layer of its own: attentions, norms and products apart."""
+    small_text_model("xlm", tmp_path / "xlm")
+    small_text_model("bert", tmp_path / "bert")
+    xlm, bert = (load(str(tmp_path / name), kind="text") for name in ("xlm", "bert"))
+    assert rate(xlm, how="tune") == rate(bert, how="tune")
+    groups = open_for_training(xlm).groups
+    assert len(groups) == 4
+    for number, group in enumerate(groups[1:]):
+        assert {name.split(".")[1] for name in group} == {"attentions", "layer_norm1", "ffns", "layer_norm2"}
+        assert all(f".{number}." in name for name in group)
+
+
+def test_layers_within_blocks(tmp_path):
+    """T5 numbers the two halves of each block too."""
+    from headstart.pretrained.from_transformers import AutoConfig, AutoModel
+
+    small_text_model("bert", tmp_path / "bert")
+    config = AutoConfig.for_model("t5", d_model=32, d_kv=8, d_ff=64, num_layers=3, num_heads=4, vocab_size=20)
+    encoder = AutoModel.from_config(config).encoder
+    backbone = replace(
+        load(str(tmp_path / "bert"), kind="text"), module=lambda: torch.nn.ModuleDict({"encoder": encoder})
+    )
+    groups = open_for_training(backbone).groups
+    assert [{name.split(".")[2] for name in group if "block" in name} for group in groups[1:]] == [{"0"}, {"1"}, {"2"}]
+
+
+@pytest.fixture
+def opened(photos, tmp_path, own_cache):
+    """Makes the bodies of a small random ResNet over 40 photos, as each start of a run does."""
+    small_image_model("resnet18", tmp_path / "resnet")
+    backbone = load(str(tmp_path / "resnet"), kind="image")
+    dataset = check(read(photos))
+
+    starts: list[Journal] = []
+
+    def bodies() -> ImageBodies:
+        for before in starts:  # as the end of its process does
+            before.release()
+        journal = open_journal("run")
+        starts.append(journal)
+        return ImageBodies(
+            open_for_training(backbone),
+            backbone,
+            dataset.inputs,
+            dataset.checked_digests,
+            mirror=lambda: True,
+            journal=journal,
+            precision="f32",
+        )
+
+    return bodies
+
+
+@pytest.fixture
+def disk(monkeypatch):
+    """Says how many bytes are free, whatever there are."""
+    usage = namedtuple("usage", ("total", "used", "free"))
+
+    def free(number: int) -> None:
+        monkeypatch.setattr(shutil, "disk_usage", lambda path: usage(2 * number, number, number))
+
+    return free
+
+
+VIEW = 2 * 40 * 256 * 4 * 4  # bytes of a view of all photos below the last stage; below the one before, twice that
+
+
+def views_of(body: Body) -> int:
+    """That are stored; 0: none, and the whole model is trained."""
+    if not body.stored:
+        return 0
+    return body.plain.views if body.varied is None else body.varied().views
+
+
+def test_as_many_views_as_the_disk_has_room_for(opened, disk):
+    """A quarter of what is free is for all depths together, and each view of a photo is there once."""
+    disk(4 * 7 * VIEW)
+    bodies = opened()
+    assert [views_of(bodies.at(depth)) for depth in (1, 2, 3)] == [VIEWS, 1, 0]
+    kept = {(table.about, table.rows) for table in tables() if " below " in table.about}
+    assert sorted(rows for _, rows in kept) == [40, 40 * VIEWS]
+    shown = bodies.at(1).varied().take(np.arange(40))
+    plain = bodies.at(1).plain
+    for row in range(4):  # in the epoch in which its plain view is due
+        ((_, (as_is,)),) = plain.parts(np.array([row]), epoch=0)
+        ((_, (varied,)),) = shown.parts(np.array([row]), epoch=VIEWS - row)
+        ((_, (other,)),) = shown.parts(np.array([row]), epoch=VIEWS - row + 1)
+        assert torch.equal(as_is, varied)
+        assert not torch.equal(as_is, other)
+
+
+def test_a_run_that_is_taken_up_again_has_the_views_that_it_had(opened, disk):
+    """What it stored itself leaves less room than there was."""
+    disk(4 * 7 * VIEW)
+    views = [views_of(opened().at(depth)) for depth in (1, 2, 3)]
+    disk(4 * VIEW)
+    assert [views_of(opened().at(depth)) for depth in (3, 2, 1)] == views[::-1]
+
+
+def test_no_more_than_the_bound_where_the_disk_is_large(opened, disk, monkeypatch):
+    monkeypatch.setattr("headstart.adapt.bodies._DISK", 6 * VIEW)
+    disk(10**13)
+    bodies = opened()
+    assert [views_of(bodies.at(depth)) for depth in (2, 1)] == [3, 0]
+
+
+def test_two_equal_fits_at_once_do_not_disturb_each_other(few_texts, tmp_path, own_cache):
+    """The second one comes while the first is in the middle of training, and is done before it goes on."""
+    data, model = few_texts
+    first = fitting(data, model, tmp_path / "a", seconds_lost=9)
+    while first.poll() is None and not list(own_cache.glob("runs/*/trial-*.safetensors")):
+        time.sleep(0.001)
+    first.send_signal(signal.SIGSTOP)
+    try:
+        begun = {file: file.read_bytes() for file in own_cache.glob("runs/*/*.safetensors")}
+        second = finished(fitting(data, model, tmp_path / "b", seconds_lost=9))
+        assert all(file.read_bytes() == content for file, content in begun.items())
+    finally:
+        first.send_signal(signal.SIGCONT)
+    assert finished(first)["how"] == second["how"] == "tune"
+    assert not list(own_cache.glob("runs/*"))
+    assert not list(own_cache.glob("tuned/*"))
+    for name in ("a", "b"):
+        assert hs.load(tmp_path / name).predict(["Where is my card?"])[0].label
+
+
+def test_equal_tuned_weights_are_kept_apart(few_texts, own_cache, tmp_path):
+    """Equal fits end in equal bytes; one that is saved takes no weights from another that is not yet."""
+    backbone = load(str(few_texts[1]), kind="text")
+    first, second = (keep(backbone, backbone.module()) for _ in range(2))
+    assert first.weights_hash == second.weights_hash
+    settle(first, tmp_path)
+    assert not first.weights.exists()
+    assert second.weights.exists()
+    second.module()
+
+
+def test_the_cache_shows_what_killed_fits_left_and_makes_room(few_texts, tmp_path, own_cache, command):
+    data, model = few_texts
+    killed(fitting(data, model, tmp_path / "out", "--budget", "10m"), own_cache, "trial-*@*")
+    backbone = load(str(model), kind="text")
+    kept = keep(backbone, backbone.module())
+    journal = open_journal("another")
+    journal.once("scheme", lambda: {"steps": 3})
+    told = json.loads(command("cache", "--json")[1])
+    in_use = {fit["key"].split("/")[0]: [] for fit in told["fits"]}
+    for fit in told["fits"]:
+        assert fit["bytes"] > 0
+        in_use[fit["key"].split("/")[0]].append(fit["in_use"])
+    assert {room: sorted(those) for room, those in in_use.items()} == {"runs": [False, True], "tuned": [True]}
+    told = json.loads(command("cache", "--prune", "0", "--json")[1])
+    assert any("not finished" in gone["about"] for gone in told["removed"])
+    assert kept.weights.exists()
+    assert [path.name for path in own_cache.glob("runs/*") if path.is_dir()] == ["another"]
+    assert not told["tables"]
+    assert "a fit that goes on" in command("cache")[1]
+    journal.release()
+    told = json.loads(command("cache", "--prune", "0", "--json")[1])
+    assert [gone["key"] for gone in told["removed"]] == ["runs/another"]
+
+
+def test_a_journal_is_taken_up_again_where_it_was_left(own_cache):
+    """The second of two equal runs too, when the first is done."""
+    first, second = open_journal("run"), open_journal("run")
+    assert first.folder != second.folder
+    first.once("scheme", lambda: 1)
+    second.once("scheme", lambda: 2)
+    first.remove()
+    second.release()
+    again = open_journal("run")
+    assert again.once("scheme", lambda: 3) == 2
+    again.remove()
+    again.remove()
+    assert not list(own_cache.glob("runs/*"))
+
+
+def test_a_fit_says_when_the_whole_model_ran_in_each_step(photos, tmp_path, own_cache, monkeypatch):
+    small_image_model("resnet18", tmp_path / "resnet")
+    monkeypatch.setattr("headstart.adapt.bodies._DISK", 1)
+    fitted = hs.fit(photos, model=str(tmp_path / "resnet"), how="tune", budget="22s", out=tmp_path / "out")
+    assert fitted.summary["how"] == "tune"
+    assert "trained whole: the disk has no room" in fitted.summary["why_how"]
+    assert "trained whole" in (tmp_path / "out" / "report.html").read_text()
+
+
+class Wilful(torch.nn.Module):
+    """Python that depends on values; or one that has no memory."""
+
+    def __init__(self, module: torch.nn.Module, error: Exception | None = None) -> None:
+        super().__init__()
+        self.inner, self._error = module, error
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        if self._error is not None:
+            raise self._error
+        return self.inner(images if float(images.sum()) > -1e9 else -images)
+
+
+def test_a_model_that_cannot_be_cut_is_trained_whole_and_says_so(photos, tmp_path, own_cache):
+    small_image_model("resnet18", tmp_path / "resnet")
+    backbone = load(str(tmp_path / "resnet"), kind="image")
+    dataset = check(read(photos))
+    opened = open_for_training(backbone)
+    groups = tuple(tuple(f"inner.{name}" for name in group) for group in opened.groups)
+    trainable = replace(opened, module=Wilful(opened.module).eval(), groups=groups)
+    bodies = ImageBodies(trainable, backbone, dataset.inputs, dataset.checked_digests, mirror=lambda: True)
+    assert not bodies.at(1).stored
+    assert bodies.note(1) == "trained whole: it could not be cut"
+    bodies.at(bodies.depths)
+    assert not bodies.note(bodies.depths)  # as it was asked for
+
+
+@pytest.mark.parametrize(
+    "error", [torch.OutOfMemoryError("CUDA out of memory"), RuntimeError("DefaultCPUAllocator: can't allocate memory")]
+)
+def test_no_memory_is_no_reason_to_train_the_whole_model(error):
+    """Which takes more of it."""
+    with pytest.raises(RuntimeError, match="memory"):
+        cut(Wilful(torch.nn.Linear(4, 2), error), torch.zeros(2, 4), {"inner.weight"})
+
+
+def letters(textile: Path, text: str, n: int, *, seed: int) -> list[Image.Image]:
+    """n photos of cloth, each with one of these letters on it: large, at another place, a little turned."""
+    rng = np.random.default_rng(seed)
+    cloths = [Image.open(photo).convert("RGB") for photo in sorted((textile / "global").glob("*.jpg"))[:10]]
+    made = []
+    for i in range(n):
+        cloth = cloths[int(rng.integers(len(cloths)))].resize((160, 160))
+        ink = Image.new("L", cloth.size)
+        place = tuple(int(side) for side in rng.integers(66, 95, 2))
+        font = ImageFont.load_default(size=int(rng.integers(90, 120)))
+        ImageDraw.Draw(ink).text(place, text[i % len(text)], fill=255, font=font, anchor="mm")
+        cloth.paste((200, 20, 20), mask=ink.rotate(float(rng.uniform(-8, 8))))
+        made.append(cloth)
+    return made
+
+
+def mirrors_allowed(textile: Path, classes: tuple[str, str], judged: tuple[int, int], *, on: str = "") -> bool:
+    """As a fit decides it: a probe on 60 letters of each class, judged on so many others, of the first class `on`."""
+    backbone = load("efficientnet_lite0", kind="image")
+
+    def part(
+        shown: tuple[str, str], counts: tuple[int, int], seed: int
+    ) -> tuple[list[Image.Image], np.ndarray, np.ndarray]:
+        inputs = [i for k in (0, 1) for i in letters(textile, shown[k], counts[k], seed=seed + k)]
+        digests = np.stack([np.frombuffer(hashlib.sha256(i.tobytes()).digest(), np.uint8) for i in inputs])
+        return inputs, digests, np.repeat([0, 1], counts)
+
+    inputs, digests, y = part(classes, (60, 60), 0)
+    features = encode(inputs, digests, backbone)
+    told = {"groups": np.arange(len(y)), "digests": digests, "kind": "image", "classes": classes}
+    head = fit_head(features, y, basis=fit_basis(features.matrix), **told)
+    inputs, digests, y = part((on or classes[0], classes[1]), judged, 10)
+    known = encode(inputs, digests, backbone).matrix
+    assert (head.logits(known).argmax(axis=1) == y).mean() > 0.9
+    return mirrors_keep_class(inputs, digests, y, features=known, backbone=backbone, head=head)
+
+
+def test_letters_are_not_mirrored_and_symmetric_shapes_are(textile):
+    assert not mirrors_allowed(textile, ("b", "d"), (30, 30))
+    assert mirrors_allowed(textile, ("o", "X"), (30, 30))
+
+
+def test_mirrors_need_evidence(textile):
+    """Two of 40 letters that show another class then are enough to forbid it; ten that do not prove nothing."""
+    assert not mirrors_allowed(textile, ("ob", "d"), (38, 2), on="o")
+    assert not mirrors_allowed(textile, ("o", "X"), (5, 5))
