@@ -4,8 +4,8 @@
     python bench/answer.py READER SQUAD.json theirs/bin/python [--questions 1000]
 
 READER is a folder that `fit` saved. Each side runs in a process of its own, one after the other, and is timed from the
-first question to the last answer, its model loaded; the pipeline at its defaults but for being told that every question
-has an answer where the reader thinks so too (handle_impossible_answer).
+first question to the last answer, its model loaded; the pipeline at its defaults but for the two settings that
+the fit made: whether a question may have no answer, and how many tokens an answer has at most.
 """
 
 import argparse
@@ -39,8 +39,8 @@ def ours() -> None:
     answers = reader.answer_all(some)
     seconds = time.perf_counter() - begun
     asked = [(q, some.contexts[c]) for q, c in zip(some.questions, some.context.tolist(), strict=True)]
-    told = {"threshold": reader.settings.threshold, "asked": asked, "answers": [a.text for a in answers]}
-    print(json.dumps({"seconds": seconds, **told}))
+    settings = {"threshold": reader.settings.threshold, "longest": reader.settings.longest}
+    print(json.dumps({"seconds": seconds, **settings, "asked": asked, "answers": [a.text for a in answers]}))
 
 
 def theirs() -> None:
@@ -48,10 +48,10 @@ def theirs() -> None:
 
     told = json.loads(Path(options.squad).read_text())
     reader = pipeline("question-answering", model=options.reader)
-    none = {} if told["threshold"] is None else {"handle_impossible_answer": True}
+    as_saved = {"max_answer_len": told["longest"], "handle_impossible_answer": told["threshold"] is not None}
     reader(question=told["asked"][0][0], context=told["asked"][0][1])
     begun = time.perf_counter()
-    answers = [reader(question=question, context=context, **none)["answer"] for question, context in told["asked"]]
+    answers = [reader(question=question, context=context, **as_saved)["answer"] for question, context in told["asked"]]
     print(json.dumps({"seconds": time.perf_counter() - begun, "answers": answers}))
 
 
