@@ -81,6 +81,17 @@ def few_texts(questions, tmp_path) -> tuple[Path, Path]:
     return table, tmp_path / "bert"
 
 
+@pytest.fixture(scope="session")
+def years(tmp_path_factory) -> Path:
+    """A reading model that finds years."""
+    from small_models import model_that_finds_years
+
+    folder = tmp_path_factory.mktemp("years") / "finds-years"
+    folder.mkdir()
+    model_that_finds_years(folder)
+    return folder
+
+
 @pytest.fixture
 def command(tmp_path):
     """Run the installed command in a process of its own; gives (exit code, stdout, stderr)."""

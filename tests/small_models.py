@@ -195,6 +195,7 @@ FILLING = [
     *("and", "old", "river", "city", "of", "people", "who", "came", "from", "north"),
 ]
 YEARS = [str(year) for year in range(1900, 2000)]
+QUESTION = "when was it built?"  # what a text with a year in it is asked
 
 
 def text_with_a_year(rng: random.Random, words: int, *, year: bool = True) -> tuple[str, tuple[tuple[str, int], ...]]:

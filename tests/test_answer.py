@@ -28,19 +28,10 @@ from headstart.errors import DataError, ModelError
 from headstart.pretrained import load_reader as load_backbone
 from headstart.reader import Reader, Settings, fit_settings
 from small_hub import SmallHub
-from small_models import FILLING, YEARS, model_that_finds_years, small_reading_model, small_text_model, text_with_a_year
+from small_models import FILLING, QUESTION, YEARS, small_reading_model, small_text_model, text_with_a_year
 from test_questions import JUNK
 
-QUESTION = "when was it built?"
 TYPES = ["bert", "distilbert", "albert", "roberta", "mpnet", "deberta-v2", "modernbert"]
-
-
-@pytest.fixture(scope="session")
-def years(tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp("years") / "model"
-    folder.mkdir()
-    model_that_finds_years(folder)
-    return folder
 
 
 @pytest.fixture(scope="session")

@@ -33,6 +33,7 @@ from headstart.progress import Silent
 from headstart.values import Questions
 from small_models import (
     FILLING,
+    QUESTION,
     YEARS,
     model_that_finds_years,
     small_image_model,
@@ -42,7 +43,6 @@ from small_models import (
 from test_answer import headless, reference_answer
 from test_lora import low_rank_only
 
-QUESTION = "when was it built?"
 WORDS = [*FILLING, *YEARS, "when", "it", "?", "."]
 
 
@@ -275,14 +275,6 @@ def test_what_was_done_before_is_for_the_same_documents_only(encoder, tmp_path, 
                 tmp_path / "data.json", model=str(encoder), budget="5m", out=tmp_path / "out", progress=UntilTraining()
             )
         assert len(list(own_cache.glob("runs/*"))) == journals
-
-
-@pytest.fixture(scope="session")
-def years(tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp("years") / "finds-years"
-    folder.mkdir()
-    model_that_finds_years(folder)
-    return folder
 
 
 @pytest.mark.parametrize("how", ["auto", "probe"])

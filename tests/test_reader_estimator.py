@@ -5,7 +5,6 @@ from __future__ import annotations
 import pickle
 import random
 import shutil
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -17,9 +16,7 @@ from sklearn.utils import estimator_checks
 
 import headstart as hs
 from headstart.errors import DataError, ModelError, UserError
-from small_models import model_that_finds_years, text_with_a_year
-
-QUESTION = "when was it built?"
+from small_models import QUESTION, text_with_a_year
 
 
 def towers(n: int, *, seed: int = 0) -> tuple[list[tuple[str, str]], list[tuple[str, int] | None]]:
@@ -27,14 +24,6 @@ def towers(n: int, *, seed: int = 0) -> tuple[list[tuple[str, str]], list[tuple[
     rng = random.Random(seed)
     found = [text_with_a_year(rng, rng.randint(6, 14), year=bool(number % 5)) for number in range(n)]
     return [(QUESTION, text) for text, _ in found], [answers[0] if answers else None for _, answers in found]
-
-
-@pytest.fixture(scope="module")
-def years(tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp("years") / "finds-years"
-    folder.mkdir()
-    model_that_finds_years(folder)
-    return folder
 
 
 @pytest.fixture(scope="module")

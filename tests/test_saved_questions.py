@@ -10,17 +10,7 @@ from pathlib import Path
 import pytest
 
 import headstart as hs
-from small_models import model_that_finds_years, text_with_a_year
-
-QUESTION = "when was it built?"
-
-
-@pytest.fixture(scope="session")
-def years(tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp("years") / "finds-years"
-    folder.mkdir()
-    model_that_finds_years(folder)
-    return folder
+from small_models import QUESTION, text_with_a_year
 
 
 def rows_about(contexts: list[tuple[str, str]], *, each: int = 1) -> list[dict[str, str]]:

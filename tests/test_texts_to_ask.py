@@ -14,17 +14,7 @@ import pytest
 import headstart as hs
 from headstart.data.texts import read_text
 from headstart.errors import DataError
-from small_models import model_that_finds_years, text_with_a_year
-
-QUESTION = "when was it built?"
-
-
-@pytest.fixture(scope="session")
-def years(tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp("years") / "finds-years"
-    folder.mkdir()
-    model_that_finds_years(folder)
-    return folder
+from small_models import QUESTION, text_with_a_year
 
 
 def answered(model: Path, content: bytes) -> tuple[int, str, str]:
