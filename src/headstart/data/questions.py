@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Iterator, Mapping
-from itertools import chain, count
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,16 @@ import pyarrow as pa
 
 from headstart.data.answers import Asked, Given, checked, given, part_named
 from headstart.data.squad import is_squad, squad_articles, squad_questions
-from headstart.data.table import SUFFIXES, Block, arrow_blocks, as_text, damaged_as_user_error, open_blocks
+from headstart.data.table import (
+    SUFFIXES,
+    Block,
+    arrow_blocks,
+    as_text,
+    damaged_as_user_error,
+    open_blocks,
+    row_names,
+    row_numbers,
+)
 from headstart.errors import DataError
 from headstart.values import Finding, Questions
 
@@ -149,16 +158,16 @@ def _table(blocks: Iterable[Block], where: str, ragged: list[Finding], *, part: 
     """Rows of a table, with their numbers: rows that were left out count."""
     columns: dict[str, str] = {}
     names: list[str] = []
-    numbers, left_out = count(1), set[int]()
+    left_out = set[int]()
+    places = row_names(where, left_out)
     for block in blocks:
         names = list(block)
         columns = {**_columns(names), **columns}  # rows of JSON may come with names that none had before
         _refuse_without([name for name in _NEEDED if name != "answers" or "impossible" not in columns], names, where)
-        left_out.update(int(finding.where.rsplit(" ", 1)[1]) for finding in ragged[len(left_out) :])
+        left_out |= row_numbers(ragged[len(left_out) :])
         wanted = {name: _plain(block[column]) for name, column in columns.items() if column in block}
         for values in zip(*wanted.values(), strict=True):
-            number = next(number for number in numbers if number not in left_out)
-            yield _asked(dict(zip(wanted, values, strict=True)), f"{where} row {number}", part)
+            yield _asked(dict(zip(wanted, values, strict=True)), next(places), part)
     if columns:
         _refuse_without(_NEEDED, names, where)
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from itertools import count, islice
 from pathlib import Path
 from typing import Any, Literal
 
@@ -98,7 +99,7 @@ def read_blocks(
         raise DataError("no rows", where=where, fix="a table has one row an example")
     if found.kind == "image" and base is not None:
         inputs = [None if path is None else str(base / path) for path in inputs]
-    rows = row_names(where, len(inputs), [int(f.where.rsplit(" ", 1)[1]) for f in findings or ()])
+    rows = list(islice(row_names(where, row_numbers(findings or ())), len(inputs)))
     return Dataset(
         kind=found.kind,
         name=name,
@@ -126,16 +127,18 @@ def _texts(column: Any) -> list[str | None]:
     return [as_text(value) for value in (column if isinstance(column, list) else column.to_pylist())]
 
 
-def row_names(where: str, n: int, ragged: list[int]) -> list[str]:
-    """Row numbers as in the file: rows that were left out count."""
-    left_out = set(ragged)
-    names: list[str] = []
-    number = 0
-    while len(names) < n:
-        number += 1
-        if number not in left_out:
-            names.append(f"{where} row {number}")
-    return names
+def row_names(where: str, left_out: Collection[int]) -> Iterator[str]:
+    """Names of one row after the other, numbered as in the file: rows that were left out count.
+
+    Args:
+        left_out: numbers of such rows; it may grow while rows are named, as long as it is ahead of them.
+    """
+    return (f"{where} row {number}" for number in count(1) if number not in left_out)
+
+
+def row_numbers(findings: Iterable[Finding]) -> set[int]:
+    """Of the rows that these findings, made while a table was read, are about."""
+    return {int(finding.where.rsplit(" ", 1)[1]) for finding in findings}
 
 
 def _delimited(path: Path, ragged: list[Finding], rows: int) -> tuple[Iterator[Block], list[str]]:
