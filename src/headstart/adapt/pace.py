@@ -34,14 +34,11 @@ def pace(n: int, *, batch: int, seconds_a_step: float, left: float, again: float
         again: steps of a last run on all examples, over those of the main run.
         judging: seconds that it takes to ask a model about the validation part, once a run.
     """
-    if math.isinf(seconds_a_step):
-        return None
-    full, epoch, step = full_run(n, batch), math.ceil(n / batch), _MARGIN * max(1e-6, seconds_a_step)
-    judged = 1 + (again > 0)  # runs that end in a judgement, besides trials
-    main = min(full, int((left - (judged + TRIALS) * judging) / step / (1 + again + TRIALS * _TRIAL)))
+    full, epoch = full_run(n, batch), math.ceil(n / batch)
+    main = min(full, _affordable(seconds_a_step, left, again, judging, trials=TRIALS))
     if main >= min(full, max(_LEAST_SEARCHED, epoch)):
         return Pace(min(main, max(_LEAST_TRIAL, round(_TRIAL * main))), main)
-    main = min(full, int((left - judged * judging) / step / (1 + again)))
+    main = min(full, _affordable(seconds_a_step, left, again, judging))
     return Pace(0, main) if main >= min(full, _LEAST) else None
 
 
@@ -52,11 +49,15 @@ def full_run(n: int, batch: int) -> int:
 
 def main_steps(full: int, *, seconds_a_step: float, left: float, again: float, judging: float = 0.0) -> int:
     """Steps of the main run, once the search is done."""
-    if math.isinf(seconds_a_step):
-        return 1
-    training = left - (1 + (again > 0)) * judging
-    affordable = int(training / (_MARGIN * max(1e-6, seconds_a_step) * (1 + again)))
-    return max(1, min(full, affordable))
+    return max(1, min(full, _affordable(seconds_a_step, left, again, judging)))
+
+
+def _affordable(seconds_a_step: float, left: float, again: float, judging: float, *, trials: int = 0) -> int:
+    """Steps of a main run that there is time for, with so many trials before it and perhaps a last run behind it."""
+    if math.isinf(seconds_a_step):  # the time was over before a step could be timed
+        return 0
+    training = left - (1 + (again > 0) + trials) * judging
+    return int(training / (_MARGIN * max(1e-6, seconds_a_step) * (1 + again + trials * _TRIAL)))
 
 
 def judging_seconds(n: int, *, batch: int, seconds_a_step: float) -> float:
