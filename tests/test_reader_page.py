@@ -321,7 +321,9 @@ def test_every_kind_of_mistake_is_shown_however_sure_another_is(tmp_path):
 
 def test_the_card(both):
     scores, baseline = both
-    text = card(scores, provenance(), baseline=baseline, licence="MIT", folder='my "x"', plain_code="print(1)")
+    text = card(
+        scores, provenance(), baseline=baseline, licence="MIT", folder='my "x"', longest=15, plain_code="print(1)"
+    )
     _, front, body = text.split("---\n", 2)
     head = yaml.safe_load(front)
     assert head["pipeline_tag"] == "question-answering"
@@ -344,7 +346,12 @@ def test_the_card(both):
 def test_the_card_of_a_reader_that_always_answers(answerable):
     scores, baseline = answerable
     text = card(
-        scores, provenance(model="./mine", title=f"a|b {EVIL}"), baseline=baseline, licence="My own", folder="x"
+        scores,
+        provenance(model="./mine", title=f"a|b {EVIL}"),
+        baseline=baseline,
+        licence="My own",
+        folder="x",
+        longest=15,
     )
     assert "no answer" not in text.split("## Data")[0]
     assert "to others it may answer all the same" in text

@@ -107,7 +107,7 @@ def _card(reader: Reader, name: str, scores: SpanScores, baseline: SpanScores, p
         baseline=baseline,
         licence=reader.backbone.licence,
         folder=name,
+        longest=longest,
         base_model=reader.summary["model"],
         plain_code=plain_reader_code(reader.backbone, name, longest=longest, threshold=threshold),
-        longest=longest,
     )

@@ -96,8 +96,15 @@ def _trained(
     trainable, merge = _opened(backbone, terms)
     bodies = TextBodies(trainable, as_texts(windows, slicer))
     new = _has_new_head(backbone)
-    task = Reading(bodies, text_ends(windows), wanted, new=new, bf16=cpu_has_bf16(), device=device())
-    task = replace(task, longest=longest_answer(wanted))
+    task = Reading(
+        bodies,
+        text_ends(windows),
+        wanted,
+        new=new,
+        bf16=cpu_has_bf16(),
+        device=device(),
+        longest=longest_answer(wanted),
+    )
     journal = open_journal(_key(questions, backbone, terms))
     seconds = _seconds_a_window(trainable, slicer, windows)
     most = journal.once("reading", lambda: min(_MOST_READ, max(0, int(_READING * terms.budget.left / seconds))))

@@ -29,7 +29,7 @@ _ENOUGH = 300  # steps (or half an epoch) of a main run that there was no time t
 _OTHER_DEPTH = 0.2  # of the time, at most, for a trial of another depth
 _TESTED = 40  # steps of a range test
 _TAMED = 4  # tries of a main run that goes out of all bounds, each at a lower rate
-_DONE = 0.95  # of its steps
+_DONE = 0.95  # of the steps of a last run, which is as good as all
 GLANCE = 2  # times that an example is seen, below which it is not learned by heart
 
 
@@ -90,15 +90,9 @@ def finetune(
     told = Tuned(found, tuple(search.trials), recipe, results["kept"], compared[0][1].temperature, None)
     if not (found.tuned_is_better or insist):
         return told
-    judged = results
-    if again and not runs.watch.over:
-        whole, everything = replace(recipe, steps=round(again * recipe.steps)), np.arange(len(folds))
-        last = runs.run("last", whole, start=runs.task.start(everything), learn=everything, judge=judge)
-        # It has learned from these examples, the other one has not: if it does worse on them, it went astray.
-        if _is_done(last, whole) and runs.task.judged(last["kept"], judge).log_loss <= compared[0][1].log_loss:
-            results = last
-    seen = None if look is None else look(runs.network(recipe, start, judged), recipe)
-    return replace(told, network=runs.network(recipe, start, results), seen=seen)
+    last = _last_run(runs, recipe, folds, again, compared[0][1].log_loss) if again and not runs.watch.over else None
+    seen = None if look is None else look(runs.network(recipe, start, results), recipe)
+    return replace(told, network=runs.network(recipe, start, results if last is None else last), seen=seen)
 
 
 Run = tuple[Recipe, dict[str, np.ndarray]]  # and its results
@@ -128,9 +122,19 @@ def _best_run(runs: Runs, scheme: _Scheme, search: _Search, best: Trial | None, 
     return min(found, key=lambda run: runs.task.judged(run[1]["kept"], search.judge).log_loss, default=None)
 
 
-def _is_done(results: dict[str, np.ndarray], recipe: Recipe) -> bool:
-    """Or as good as done: over the last twentieth the rate is next to nothing."""
-    return not results["diverged"] and int(results["steps"]) >= _DONE * recipe.steps
+def _last_run(
+    runs: Runs, recipe: Recipe, folds: np.ndarray, again: float, log_loss: float
+) -> dict[str, np.ndarray] | None:
+    """By the same recipe on all examples; None where it is not to be taken.
+
+    That is where it was cut short, for over no more than its last twentieth the rate is next to nothing; and where it
+    went astray: it does worse on the validation part, which it has learned from, than the run that has not.
+    """
+    whole, everything = replace(recipe, steps=round(again * recipe.steps)), np.arange(len(folds))
+    judge = np.flatnonzero(folds == 0)
+    last = runs.run("last", whole, start=runs.task.start(everything), learn=everything, judge=judge)
+    is_done = not last["diverged"] and int(last["steps"]) >= _DONE * whole.steps
+    return last if is_done and runs.task.judged(last["kept"], judge).log_loss <= log_loss else None
 
 
 @dataclass

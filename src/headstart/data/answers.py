@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -44,7 +45,7 @@ def given(text: Any, start: Any) -> Given:
     try:
         place = float(start)
     except (TypeError, ValueError, OverflowError):
-        place = 0.5
+        place = math.nan
     if not place.is_integer():
         raise ValueError(f"answer_start {start!r} is no place")
     return written, int(place)

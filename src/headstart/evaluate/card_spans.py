@@ -17,9 +17,9 @@ def card(
     baseline: SpanScores,
     licence: str,
     folder: str,
+    longest: int,
     base_model: str | None = None,
     plain_code: str | None = None,
-    longest: int = 15,
 ) -> str:
     """The card as text, to be written as UTF-8. No question and no file name of the user's is in it, only counts.
 
@@ -28,9 +28,9 @@ def card(
         provenance: how the model came about.
         licence: of the pre-trained weights, for the adapted model inherits it.
         folder: name of the saved folder, for the snippets.
+        longest: tokens of an answer, at most.
         base_model: the pre-trained model's name on the Hub; None: provenance.model, where that could be one.
         plain_code: Python that finds an answer without headstart.
-        longest: tokens of an answer, at most.
     """
     more = [f"{plain(name)}: {plain(value)}" for name, value in provenance.facts]
     parts = [
