@@ -8,15 +8,28 @@ import pytest
 from headstart.adapt.finetune import Tuned, finetune
 from headstart.adapt.resume import Journal
 from headstart.adapt.run import Runs, Watch
-from headstart.adapt.search import label_smoothing, mixup
+from headstart.adapt.search import label_smoothing, mixup, other_views
 from toy_task import Clock, Toy
 
 
 class Fit:
     """One fit of a toy task, which may be stopped at a step of a run, and is seen."""
 
-    def __init__(self, home, *, n=400, budget=1e9, stop=None, breaks=float("inf"), rate=1e-3, spices=(), insist=True):
-        self.toy = Toy(n, Clock(), breaks=breaks)
+    def __init__(
+        self,
+        home,
+        *,
+        n=400,
+        budget=1e9,
+        stop=None,
+        breaks=float("inf"),
+        rate=1e-3,
+        spices=(),
+        insist=True,
+        depths=(1,),
+        preparing=None,
+    ):
+        self.toy = Toy(n, Clock(), breaks=breaks, preparing=preparing or {})
         self.steps: dict[str, int] = {}
         self.plans: list[str] = []
         left = lambda: budget - self.toy.clock()  # noqa: E731
@@ -24,7 +37,7 @@ class Fit:
         self.stop = stop
         runs = Runs(self.toy, Journal(home), self.watch, clock=self.toy.clock)
         folds = np.arange(n) % (4 if n <= 2000 else 10)
-        self.tuned: Tuned | None = finetune(runs, folds=folds, depths=[1], rate=rate, spices=spices, insist=insist)
+        self.tuned: Tuned | None = finetune(runs, folds=folds, depths=depths, rate=rate, spices=spices, insist=insist)
 
     def _listen(self, name, step, recipe):
         self.steps[name] = step.number
@@ -133,3 +146,28 @@ def test_where_the_time_is_over_at_once_there_is_no_model(tmp_path):
     found = Fit(tmp_path / "fit", budget=0.01)
     assert found.tuned is None
     assert found.toy.clock() <= 3 * found.toy.clock.a_step
+
+
+def test_a_depth_that_takes_too_long_to_prepare_is_left(tmp_path):
+    found = Fit(tmp_path / "fit", depths=(1, 2), budget=100.0, preparing={(1, False): 60.0, (2, False): 10.0})
+    assert {trial.recipe.depth for trial in found.tuned.trials} == {2}
+    assert found.toy.clock() <= 100.0
+
+
+def test_another_depth_gets_less_time_to_be_prepared(tmp_path):
+    found = Fit(tmp_path / "fit", depths=(1, 2), budget=100.0, preparing={(1, False): 10.0, (2, False): 40.0})
+    assert {trial.recipe.depth for trial in found.tuned.trials} == {1}
+
+
+def test_where_nothing_can_be_prepared_in_time_nothing_is_tuned(tmp_path):
+    found = Fit(tmp_path / "fit", depths=(1, 2), budget=100.0, preparing={(1, False): 60.0, (2, False): 60.0})
+    assert found.tuned is None
+    assert found.toy.clock() == 0
+
+
+@pytest.mark.parametrize(("seconds", "tried"), [(1.0, True), (1e6, False)])
+def test_other_views_are_made_where_that_leaves_time_for_the_main_run(tmp_path, seconds, tried):
+    found = Fit(tmp_path / "fit", budget=300.0, spices=(other_views, mixup), preparing={(1, True): seconds})
+    assert any(trial.recipe.varied for trial in found.tuned.trials) == tried
+    assert any(trial.recipe.mixup for trial in found.tuned.trials)
+    assert found.toy.clock() <= 300.0

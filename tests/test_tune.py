@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import random
 import signal
 import time
 
@@ -28,7 +29,7 @@ from headstart.encode import encode
 from headstart.encode.store import tables
 from headstart.pretrained import load
 from headstart.pretrained.training import open_for_training
-from small_models import small_image_model
+from small_models import small_image_model, small_text_model
 from test_onnx import SIDECAR, export
 
 FAMILIES = ["resnet18", "vgg11", "densenet121", "inception_v3", "mobilenetv3_small_050", "convnext_tiny"]
@@ -211,6 +212,26 @@ def test_killed_and_run_again_ends_in_the_same_bytes(few_texts, tmp_path, own_ca
         assert (tmp_path / "killed" / name).read_bytes() == (tmp_path / "calm" / name).read_bytes()
 
 
+@pytest.mark.parametrize("moment", ["trial-*-1-0.0-0.0@*", "trial-*-0.2-*@*"])
+def test_killed_among_other_views_and_run_again_ends_in_the_same_bytes(
+    photos, tmp_path, own_cache, monkeypatch, moment
+):
+    """Training on stored activations, of the plain views and of others, mixed and not."""
+    model = tmp_path / "model"
+    small_image_model("vit_tiny_patch16_224", model)
+    killed(fitting(photos, model, tmp_path / "killed", "--budget", "10m"), own_cache, moment)
+    another_cache = cache_with_the_plan_of(own_cache, tmp_path / "another_cache")
+    again = finished(fitting(photos, model, tmp_path / "killed", "--budget", "10m"))
+    monkeypatch.setenv("HEADSTART_CACHE", another_cache)
+    calm = finished(fitting(photos, model, tmp_path / "calm", "--budget", "10m"))
+    trials = calm["tuning"]["trials"]
+    assert any(trial["varied"] for trial in trials)
+    assert any(trial["mixup"] for trial in trials)
+    assert again["tuning"] == calm["tuning"]
+    weights = [(tmp_path / out / "model.safetensors").read_bytes() for out in ("killed", "calm")]
+    assert weights[0] == weights[1]
+
+
 def test_ctrl_c_keeps_the_best_so_far(few_texts, tmp_path, own_cache):
     data, model = few_texts
     process = fitting(data, model, tmp_path / "out", "--budget", "10m")
@@ -230,6 +251,37 @@ def test_few_examples_keep_the_probe_and_say_why(few_texts, tmp_path, command):
     assert code == 0, err
     assert "(probe)" in out
     assert "too few to prove that tuning is better" in out
+
+
+LEARNED_BY_TUNING = ("tune", "tuned, better: on 240 held-out training examples")
+KEPT = ("probe", "the probe is kept: tuning was not better beyond noise (on 240 held-out training examples")
+
+
+@pytest.mark.parametrize(("shuffled", "expected"), [(False, LEARNED_BY_TUNING), (True, KEPT)])
+def test_auto_takes_the_tuned_model_where_it_is_better_and_says_so(tmp_path, command, shuffled, expected):
+    """Which of two words comes first: a probe of a random model cannot tell, and of chance nobody can."""
+    small_text_model("bert", tmp_path / "bert")
+    rng = random.Random(0)
+    texts, labels = [], [("card", "pin")[i % 2] for i in range(300)]
+    for first in labels:
+        words = rng.choices(["where", "is", "my", "the", "rate", "new", "it", "?"], k=6)
+        a, b = sorted(rng.sample(range(6), 2))
+        words[a], words[b] = first, "pin" if first == "card" else "card"
+        texts.append(" ".join(words))
+    if shuffled:
+        rng.shuffle(labels)
+    rows = [f"{text},{label}" for text, label in zip(texts, labels, strict=True)]
+    (tmp_path / "data.csv").write_text("\n".join(["text,label", *rows]) + "\n")
+    code, out, err = command("fit", tmp_path / "data.csv", "--model", tmp_path / "bert", "--out", "out", "--json")
+    assert code == 0, err
+    told = json.loads(out)
+    how, why = expected
+    assert told["how"] == how
+    assert told["why_how"].startswith(why)
+    verdict = told["tuning"]["verdict"]
+    assert verdict["tuned_is_better"] == (how == "tune")
+    assert (told["accuracy"] > 0.8) == (how == "tune")
+    assert why in (tmp_path / "out" / "report.html").read_text()
 
 
 def test_every_layer(few_texts, tmp_path):
@@ -320,13 +372,19 @@ def test_the_walk_finds_a_rate_wherever_it_is(best, start):
 
 
 def test_a_range_test_stays_below_where_training_breaks(pictures):
+    """It learns at the rate that was found; at a few times that the loss is out of hand on the way."""
     backbone, dataset, _, basis, head = pictures
-    body = ImageBodies(open_for_training(backbone), backbone, dataset.inputs, dataset.digests, mirror=lambda: False).at(
-        1
-    )
     y = torch.from_numpy(dataset.y)
-    network = Classified(body.module, head, basis)
-    groups = [*body.groups, [network.weight, network.bias]]
-    loss = lambda logits, rows, _: torch.nn.functional.cross_entropy(logits, y[rows], reduction="none")  # noqa: E731
-    rate = range_test(Tuning(network, groups, body.plain, loss, Recipe(1, 1e-4, 60, 16)))
-    assert 1e-6 <= rate < 0.03
+
+    def tuning(rate: float) -> Tuning:
+        opened = open_for_training(backbone)
+        body = ImageBodies(opened, backbone, dataset.inputs, dataset.digests, mirror=lambda: False).at(1)
+        network = Classified(body.module, head, basis)
+        loss = lambda logits, rows, _: torch.nn.functional.cross_entropy(logits, y[rows], reduction="none")  # noqa: E731
+        groups = [*body.groups, [network.weight, network.bias]]
+        return Tuning(network, groups, body.plain, loss, Recipe(1, rate, 60, 16))
+
+    found = range_test(tuning(1e-4))
+    here, far_above = ([step.loss for step in tuning(rate)] for rate in (found, 8 * found))
+    assert here[-1] < 0.1 * here[0]
+    assert max(here) < 10 * here[0] < 0.5 * max(far_above)

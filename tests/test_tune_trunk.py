@@ -21,7 +21,7 @@ from PIL import Image, ImageDraw, ImageFont
 import headstart as hs
 from fits import finished, fitting, killed
 from headstart.adapt import fit_basis, fit_head
-from headstart.adapt.bodies import VIEWS, Body, ImageBodies
+from headstart.adapt.bodies import VIEWS, Body, Foresight, ImageBodies
 from headstart.adapt.cut import cut
 from headstart.adapt.mirrors import mirrors_keep_class
 from headstart.adapt.resume import Journal, open_journal
@@ -186,6 +186,39 @@ def test_a_run_that_is_taken_up_again_has_the_views_that_it_had(opened, disk):
     views = [views_of(opened().at(depth)) for depth in (1, 2, 3)]
     disk(4 * VIEW)
     assert [views_of(opened().at(depth)) for depth in (3, 2, 1)] == views[::-1]
+
+
+def stored() -> int:
+    return sum(table.rows for table in tables() if " below " in table.about)
+
+
+def test_running_the_frozen_layers_can_be_ended_and_goes_on(opened):
+    asked: list[float] = []
+
+    def twice(rest: float) -> bool:
+        asked.append(rest)
+        return len(asked) <= 2
+
+    assert not opened().prepare(1, varied=False, go_on=twice)
+    begun = stored()
+    assert 0 < begun < 40
+    assert opened().prepare(1, varied=False, go_on=lambda rest: True)
+    assert stored() == 40
+    assert opened().prepare(1, varied=True, go_on=lambda rest: True)
+    assert stored() == 40 * VIEWS
+    refused = lambda rest: False  # noqa: E731
+    assert opened().prepare(1, varied=True, go_on=refused)  # nothing is left to be done
+    assert not opened().prepare(2, varied=False, go_on=refused)
+
+
+def test_what_the_rest_takes_is_foreseen():
+    """From the second batch on: the first one prepares the engine."""
+    now, rests = [0.0], []
+    foresight = Foresight(200, lambda rest: rests.append(rest) is None, clock=lambda: now[0])
+    for second, more in [(0, 20), (30, 16), (31, 16), (32, 16), (33, 16), (34, 116)]:
+        now[0] = second
+        foresight(more)
+    assert rests == [0, 0, 0, (200 - 68) * 2 / 32, (200 - 84) * 3 / 48]
 
 
 def test_no_more_than_the_bound_where_the_disk_is_large(opened, disk, monkeypatch):

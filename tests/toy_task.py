@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from headstart.adapt.bodies import Body
+from headstart.adapt.bodies import Body, GoOn
 from headstart.adapt.tune import Loss
 from headstart.adapt.verdict import Judged, judged
 
@@ -68,6 +68,7 @@ class Toy:
     clock: Clock = field(default_factory=Clock)
     breaks: float = float("inf")  # outputs are no numbers once weights moved by so much
     depths: int = 1
+    preparing: dict[tuple[int, bool], float] = field(default_factory=dict)  # seconds, by depth and for other views
 
     def __post_init__(self) -> None:
         rng = np.random.default_rng(0)
@@ -86,6 +87,15 @@ class Toy:
     def at(self, depth: int) -> Body:
         self.body.load_state_dict(self.first)
         return Body(self.body, [list(self.body.parameters())], Rows(self.x), None, stored=False)
+
+    def prepare(self, depth: int, *, varied: bool, go_on: GoOn) -> bool:
+        if not go_on(self.preparing.get((depth, varied), 0.0)):
+            return False
+        self.clock.now += self.preparing.pop((depth, varied), 0.0)
+        return True
+
+    def note(self, depth: int) -> str:
+        return ""
 
     def start(self, learn: np.ndarray) -> nn.Linear:
         head, features = nn.Linear(_HIDDEN, 2), self._features(learn)

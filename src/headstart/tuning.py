@@ -61,8 +61,8 @@ def tuned_on(
     spices: Sequence[Spice],
     insist: bool,
     look: Callable[[nn.Module, Recipe], Any] | None = None,
-) -> Tuned | None:
-    """Train, watched by the clock and the user; None where there is no time to try. Arguments as `finetune`."""
+) -> Tuned | str:
+    """Train, watched by the clock and the user; where nothing could be tried, why. Arguments as `finetune`."""
     budget = terms.budget
     live = Live(terms.progress, terms.record, lambda: budget.left)
     watch = Watch(
@@ -81,20 +81,21 @@ def tuned_on(
     )
     try:
         with until_interrupted(watch):
-            return finetune(runs, folds=folds, depths=depths, rate=rate, spices=spices, insist=insist, look=look)
+            tuned = finetune(runs, folds=folds, depths=depths, rate=rate, spices=spices, insist=insist, look=look)
     except BaseException:
         journal.release()  # the error may be kept, and all that it came through: a notebook does that
         raise
+    if tuned is not None:
+        return tuned
+    if watch.stopped:
+        return "stopped before anything was tuned"
+    return f"no time to tune within {budget.seconds:.0f} s: give it more with --budget"
 
 
 def told(tuned: Tuned) -> dict[str, Any]:
     """What was tried and why it was taken or not, for the report and --json."""
     recipe, trials = asdict(tuned.recipe), [trial.row() for trial in tuned.trials]
     return {"verdict": asdict(tuned.verdict), "trials": trials, "recipe": recipe}
-
-
-def no_time(budget: Budget) -> str:
-    return f"no time to tune within {budget.seconds:.0f} s: give it more with --budget"
 
 
 def rate(backbone: Backbone, *, how: str) -> float:

@@ -29,7 +29,7 @@ from headstart.encode.engines import device
 from headstart.matrix import take
 from headstart.pretrained.training import open_for_training
 from headstart.progress import Progress
-from headstart.tuning import FORM, TUNED_AS, Terms, keep, no_time, rate, told, tuned_on
+from headstart.tuning import FORM, TUNED_AS, Terms, keep, rate, told, tuned_on
 from headstart.values import Features, Head, TextPreparation, Trainable
 
 Probe = Callable[[np.ndarray], Head]  # rows to learn from -> the head
@@ -67,9 +67,9 @@ def tune(part: TrainingPart, terms: Terms) -> Outcome:
         spices=_SPICES[kind],
         insist=how != "auto",
     )
-    if tuned is None:
+    if isinstance(tuned, str):
         journal.remove()
-        return Outcome(no_time(terms.budget), "probe")
+        return Outcome(tuned, "probe")
     return _outcome(part, merge, tuned, how, journal, note=bodies.note(tuned.recipe.depth))
 
 

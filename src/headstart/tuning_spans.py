@@ -28,7 +28,7 @@ from headstart.encode.engines import cpu_has_bf16, device
 from headstart.errors import DataError, UserError
 from headstart.pretrained.training import open_for_training
 from headstart.reader import Reader, Settings, settings_from
-from headstart.tuning import FORM, TUNED_AS, Terms, keep, no_time, rate, told, tuned_on
+from headstart.tuning import FORM, TUNED_AS, Terms, keep, rate, told, tuned_on
 from headstart.values import Backbone, Finding, Questions, TextPreparation, Trainable, Way
 
 _AT_ONCE = 2048  # tokens
@@ -123,11 +123,11 @@ def _trained(
         insist=insist,
         look=exam.read,
     )
-    if tuned is None:
+    if isinstance(tuned, str):
         journal.remove()
         if insist:
-            raise UserError(no_time(terms.budget), where=questions.name)
-        return _as_it_is(questions, backbone, no_time(terms.budget), seed=terms.seed, most=most)
+            raise UserError(tuned, where=questions.name)
+        return _as_it_is(questions, backbone, tuned, seed=terms.seed, most=most)
     if tuned.network is None:
         why = f"training was not better beyond noise ({_said(tuned, new=new)})"
         kept = _as_it_is(questions, backbone, why, seed=terms.seed, most=most)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import math
 import shutil
+import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Protocol
 
@@ -25,6 +26,9 @@ from headstart.values import Backbone, ImagePreparation, Trainable
 VIEWS = 4  # of each image, the plain one among them
 _DISK = 2 * 2**30  # bytes of stored activations of a run, at most
 _DISK_SHARE = 0.25  # of what is free
+_FORESEEN = 32  # views after the first batch from which the time for the rest is foreseen
+
+GoOn = Callable[[float], bool]  # the seconds that it will take still -> whether to go on
 
 
 @dataclass(frozen=True)
@@ -50,6 +54,10 @@ class Bodies(Protocol):
 
     def at(self, depth: int) -> Body:
         """With `depth` groups trained, counted from the top; weights as they were at the start."""
+        ...
+
+    def prepare(self, depth: int, *, varied: bool, go_on: GoOn) -> bool:
+        """Do beforehand what `at` and, if wanted, its other views need; False where `go_on` ended that."""
         ...
 
     def note(self, depth: int) -> str:
@@ -89,6 +97,9 @@ class TextBodies:
         (head,) = self._weights.trained([self._trainable.head])
         return Body(self._trainable.module, groups, self._texts, None, stored=False, head=head, dropout=True)
 
+    def prepare(self, depth: int, *, varied: bool, go_on: GoOn) -> bool:
+        return True
+
     def note(self, depth: int) -> str:
         return ""
 
@@ -119,6 +130,7 @@ class ImageBodies:
         self._trainable, self._backbone, self._preparation = trainable, backbone, backbone.preparation
         self._inputs, self._digests, self._weights = inputs, digests, _Weights(trainable)
         self._journal, self._mirror, self._precision, self._half = journal, mirror, precision, half
+        self._go_on: GoOn = lambda rest: True
         self._made: dict[int, Body] = {}
         self._notes: dict[int, str] = {}
 
@@ -131,6 +143,19 @@ class ImageBodies:
         if depth not in self._made:
             self._made[depth] = self._body(depth)
         return self._made[depth]
+
+    def prepare(self, depth: int, *, varied: bool, go_on: GoOn) -> bool:
+        """Run the frozen layers once; what was stored when `go_on` ended it is there for the next time."""
+        self._go_on, always = go_on, self._go_on
+        try:
+            body = self.at(depth)
+            if varied and body.varied is not None:
+                body.varied()
+        except _TakesTooLongError:
+            return False
+        finally:
+            self._go_on = always
+        return True
 
     def note(self, depth: int) -> str:
         return self._notes.get(depth, "")
@@ -181,9 +206,33 @@ class ImageBodies:
             views=Views(count, self._mirror() if count > 1 else False),
             precision=self._precision,
             half=self._half,
+            advance=Foresight(count * len(self._inputs), self._go_on),
         )
         last = self._channels_last and parts.channels_last
         return Stored(activations, parts.shape, np.arange(len(self._inputs)), count, last)
+
+
+class _TakesTooLongError(Exception):
+    """Running the frozen layers, or the user wants no more of it."""
+
+
+@dataclass
+class Foresight:
+    """Told how many more views are stored, foresees the rest; from the first batch on, which prepares the engine."""
+
+    views: int
+    go_on: GoOn
+    clock: Callable[[], float] = time.perf_counter
+    _done: list[tuple[float, int]] = field(default_factory=list)  # after each batch: when, and how many views by then
+
+    def __call__(self, more: int) -> None:
+        done = more + (self._done[-1][1] if self._done else 0)  # the first is told of what was stored before
+        self._done.append((self.clock(), done))
+        since, before = self._done[:2][-1]
+        new = done - before
+        rest = (self.clock() - since) / new * (self.views - done) if new >= _FORESEEN else 0.0
+        if done < self.views and not self.go_on(rest):
+            raise _TakesTooLongError
 
 
 def _room() -> int:

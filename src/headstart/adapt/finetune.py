@@ -26,7 +26,8 @@ _VALIDATION = (500, 2000)  # examples, at least (or a quarter) and at most; in b
 _FOLDS = 4  # at least; the validation part is one of them
 _FOLDED = 1000  # examples up to which the other folds are run too, for the verdict
 _ENOUGH = 300  # steps (or half an epoch) of a main run that there was no time to search for
-_OTHER_DEPTH = 0.2  # of the time, at most, for a trial of another depth
+_PREPARING = 0.5  # of the time, at most, for running once what is frozen
+_OTHER_DEPTH = 0.2  # of the time, at most, for a trial of another depth, and as much to prepare it
 _TESTED = 40  # steps of a range test
 _TAMED = 4  # tries of a main run that goes out of all bounds, each at a lower rate
 _DONE = 0.95  # of the steps of a last run, which is as good as all
@@ -151,9 +152,7 @@ class _Search:
 
     def attempt(self, recipe: Recipe) -> Trial | None:
         watch, name = self.runs.watch, _name(recipe)
-        if not self.runs.once(
-            f"{name}-in-time", lambda: not watch.stopped and (not self.trials or watch.left() > self.reserve)
-        ):
+        if not self.runs.once(f"{name}-in-time", lambda: self._in_time(recipe)):
             return None
         results = self._run(recipe)
         if results["diverged"]:
@@ -169,6 +168,13 @@ class _Search:
         for other in beaten(self.trials):
             self.runs.journal.forget_weights(_name(other.recipe))
         return trial
+
+    def _in_time(self, recipe: Recipe) -> bool:
+        watch = self.runs.watch
+        spare = watch.left() - (self.reserve if self.trials else 0.0)
+        if watch.stopped or (self.trials and spare <= 0):
+            return False
+        return not recipe.varied or self.runs.prepared(recipe.depth, varied=True, within=spare)
 
     def results(self, trial: Trial) -> dict[str, np.ndarray]:
         return self._run(trial.recipe)
@@ -209,6 +215,8 @@ def _scheme(
     def decide() -> dict[str, Any] | None:
         last = None
         for depth in depths:
+            if not runs.prepared(depth, within=_PREPARING * runs.watch.left()):
+                continue
             recipe, seconds = runs.timed(replace(first, depth=depth), begin, learn)
             left = runs.watch.left()
             judging = judging_seconds(judged, batch=first.batch, seconds_a_step=seconds)
@@ -225,6 +233,8 @@ def _scheme(
         return None if last is None else asdict(last)
 
     def _quick(depth: int, recipe: Recipe, trial: int, left: float) -> bool:
+        if not runs.prepared(depth, within=_OTHER_DEPTH * left):
+            return False
         seconds = runs.seconds_a_step(replace(recipe, depth=depth), begin, learn)
         return trial * seconds <= _OTHER_DEPTH * left
 

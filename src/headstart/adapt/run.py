@@ -127,6 +127,15 @@ class Runs:
                 parameter.copy_(torch.from_numpy(results[f"weight {name}"]))
         return network
 
+    def prepared(self, depth: int, *, within: float, varied: bool = False) -> bool:
+        """Run what is frozen at this depth; False where that takes longer than `within` seconds or the user ends it."""
+        watch, end = self.watch, self.watch.left() - within
+
+        def go_on(rest: float) -> bool:
+            return not watch.stopped and watch.left() - rest >= end
+
+        return self.task.bodies.prepare(depth, varied=varied, go_on=go_on)
+
     def timed(self, recipe: Recipe, start: Any, learn: np.ndarray) -> tuple[Recipe, float]:
         """The recipe in the precision that is faster here, and what a step then takes, in seconds.
 

@@ -60,6 +60,7 @@ def encode_views(
     precision: str | None = None,
     half: bool = True,
     workers: int = 2,
+    advance: Callable[[int], None] = lambda _: None,
 ) -> Activations:
     """What a frozen trunk makes of several views of each image, kept in the store in half precision.
 
@@ -69,13 +70,14 @@ def encode_views(
         views: how many of each image, and how they differ.
         precision: "f32" or "bf16"; None: as `encode` would choose.
         half: keep them in half the bytes; else as they were computed.
+        advance: told how many more views are done, known ones included. What was done stays known if it raises.
     """
     precision = precision or known_precision(trunk) or choose_precision(trunk, _sample(inputs, trunk))
     key = f"{features_key(trunk, precision)} views 2{'' if half else ' in float32'}"
     dtype = None if half else np.float32
     n, everything = len(inputs), views.digests(digests)
     prepared = _viewed(inputs, digests, trunk, views)
-    store, _ = _known(inputs, everything, trunk, key, precision, prepared, workers, lambda _: None, dtype)
+    store, _ = _known(inputs, everything, trunk, key, precision, prepared, workers, advance, dtype)
     return Activations(store, store.find(everything).reshape(views.count, n).T)
 
 
