@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 from torch import nn
 
-from headstart.adapt.pace import TRIALS, full_run, judging_seconds, learns_from_all, main_steps, pace
+from headstart.adapt.pace import full_run, judging_seconds, learns_from_all, main_steps
 from headstart.adapt.run import Runs
+from headstart.adapt.scheme import Scheme, as_sentence, lay_out
 from headstart.adapt.search import APART, Spice, Trial, beaten, climb, spiced
 from headstart.adapt.task import Task
 from headstart.adapt.tune import Recipe
@@ -25,13 +26,9 @@ from headstart.adapt.verdict import Judged, Verdict, verdict
 _VALIDATION = (500, 2000)  # examples, at least (or a quarter) and at most; in between a tenth
 _FOLDS = 4  # at least; the validation part is one of them
 _FOLDED = 1000  # examples up to which the other folds are run too, for the verdict
-_ENOUGH = 300  # steps (or half an epoch) of a main run that there was no time to search for
-_PREPARING = 0.5  # of the time, at most, for running once what is frozen
-_OTHER_DEPTH = 0.2  # of the time, at most, for a trial of another depth, and as much to prepare it
 _TESTED = 40  # steps of a range test
 _TAMED = 4  # tries of a main run that goes out of all bounds, each at a lower rate
 _DONE = 0.95  # of the steps of a last run, which is as good as all
-GLANCE = 2  # times that an example is seen, below which it is not learned by heart
 
 
 @dataclass(frozen=True)
@@ -72,10 +69,10 @@ def finetune(
     learn, judge = np.flatnonzero(folds != 0), np.flatnonzero(folds == 0)
     start = runs.task.start(learn)
     again = len(folds) / len(learn) if learns_from_all(len(learn), len(judge)) else 0.0
-    scheme = _scheme(runs, start, learn, len(judge), depths, again, Recipe(depths[0], rate, 1, batch))
+    scheme = lay_out(runs, start, learn, len(judge), depths, again, Recipe(depths[0], rate, 1, batch))
     if scheme is None:
         return None
-    runs.watch.planned(_said(scheme, again))
+    runs.watch.planned(as_sentence(scheme, again))
     learn = worth_most(runs.task, start, learn, scheme.main * batch)
     search = _Search(runs, start, learn, judge, (1 + again) * scheme.main * scheme.seconds)
     best = None
@@ -99,7 +96,7 @@ def finetune(
 Run = tuple[Recipe, dict[str, np.ndarray]]  # and its results
 
 
-def _best_run(runs: Runs, scheme: _Scheme, search: _Search, best: Trial | None, again: float) -> Run | None:
+def _best_run(runs: Runs, scheme: Scheme, search: _Search, best: Trial | None, again: float) -> Run | None:
     """The main run; or the best trial, or a trial that was cut short, where the main run did worse or had no time.
 
     None where each of them went out of all bounds.
@@ -197,62 +194,6 @@ def validation_folds(fold_of: Callable[[int], np.ndarray], n: int) -> np.ndarray
     return fold_of(max(_FOLDS, round(n / min(most, max(fewest, n / 10)))))
 
 
-@dataclass(frozen=True)
-class _Scheme:
-    """Where the search begins and how long runs are."""
-
-    start: Recipe  # of a trial; without a search, of the main run
-    searched: tuple[int, ...]  # depths that are tried; none: there is no time for a search
-    main: int  # steps of the main run, as far as can be foreseen
-    seconds: float  # a step
-
-
-def _scheme(
-    runs: Runs, begin: Any, learn: np.ndarray, judged: int, depths: Sequence[int], again: float, first: Recipe
-) -> _Scheme | None:
-    """Decided once, since a machine is never twice as fast. `judged` examples are in the validation part."""
-
-    def decide() -> dict[str, Any] | None:
-        last = None
-        for depth in depths:
-            if not runs.prepared(depth, within=_PREPARING * runs.watch.left()):
-                continue
-            recipe, seconds = runs.timed(replace(first, depth=depth), begin, learn)
-            left = runs.watch.left()
-            judging = judging_seconds(judged, batch=first.batch, seconds_a_step=seconds)
-            found = pace(len(learn), batch=first.batch, seconds_a_step=seconds, left=left, again=again, judging=judging)
-            if found is None:
-                continue
-            recipe = _for_a_glance(recipe) if found.main * first.batch < GLANCE * len(learn) else recipe
-            last = _Scheme(replace(recipe, steps=found.trial or found.main), (), found.main, seconds)
-            if found.trial:
-                others = [d for d in depths if d != depth and _quick(d, recipe, found.trial, left)]
-                return asdict(replace(last, searched=(depth, *others)))
-            if found.main >= min(_ENOUGH, len(learn) / first.batch / 2):  # with less, train less of the model
-                break
-        return None if last is None else asdict(last)
-
-    def _quick(depth: int, recipe: Recipe, trial: int, left: float) -> bool:
-        if not runs.prepared(depth, within=_OTHER_DEPTH * left):
-            return False
-        seconds = runs.seconds_a_step(replace(recipe, depth=depth), begin, learn)
-        return trial * seconds <= _OTHER_DEPTH * left
-
-    told = runs.once("scheme", decide)
-    if told is None:
-        return None
-    return _Scheme(Recipe(**told["start"]), tuple(told["searched"]), told["main"], told["seconds"])
-
-
-def _said(scheme: _Scheme, again: float) -> str:
-    trials = TRIALS if scheme.searched else 0
-    seconds = (trials * scheme.start.steps + (1 + again) * scheme.main) * scheme.seconds
-    search = (
-        f"a search by about {trials} trials of {scheme.start.steps} steps, then " if trials else "no time to search, "
-    )
-    return f"{search}{scheme.main} steps{' and once more on all examples' if again else ''}: about {seconds:.0f} s"
-
-
 def worth_most(task: Task, start: Any, learn: np.ndarray, examples: int) -> np.ndarray:
     """Where there is no time to see each example once: those that the start is least sure of.
 
@@ -262,13 +203,7 @@ def worth_most(task: Task, start: Any, learn: np.ndarray, examples: int) -> np.n
     return learn if doubt is None else np.sort(learn[np.argsort(-doubt, kind="stable")[:examples]])
 
 
-def _for_a_glance(recipe: Recipe) -> Recipe:
-    """For a run that sees each example once or twice: nothing is learned by heart then, so nothing need be dropped out,
-    and the steps may be larger (docs/tuning.md)."""
-    return replace(recipe, dropout=False, rate=2 * recipe.rate)
-
-
-def _main(runs: Runs, scheme: _Scheme, best: Trial | None, search: _Search, again: float) -> Recipe:
+def _main(runs: Runs, scheme: Scheme, best: Trial | None, search: _Search, again: float) -> Recipe:
     """The recipe of the main run: that of the best trial, with as many steps as there is time for."""
     start, learn = search.start, search.learn
     recipe, full = scheme.start if best is None else best.recipe, full_run(len(learn), scheme.start.batch)
@@ -295,7 +230,7 @@ def _compare(runs: Runs, start: Any, results: dict[str, np.ndarray], judge: np.n
 
 
 def _other_folds(
-    runs: Runs, scheme: _Scheme, recipe: Recipe, folds: np.ndarray, again: float
+    runs: Runs, scheme: Scheme, recipe: Recipe, folds: np.ndarray, again: float
 ) -> list[tuple[Judged, Judged]]:
     """Where examples are few, the verdict is from all of them: each fold judged by a run that did not see it."""
     made: list[tuple[Judged, Judged]] = []

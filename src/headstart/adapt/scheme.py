@@ -1,0 +1,91 @@
+"""Where the search begins and how long runs are, from what a step takes here and the time that is left."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from headstart.adapt.pace import TRIALS, judging_seconds, pace
+from headstart.adapt.run import Runs
+from headstart.adapt.tune import Recipe
+
+_ENOUGH = 300  # steps (or half an epoch) of a main run that there was no time to search for
+_PREPARING = 0.5  # of the time, at most, for running once what is frozen
+_OTHER_DEPTH = 0.2  # of the time, at most, for a trial of another depth, and as much to prepare it
+_GLANCE = 2  # times that an example is seen, below which it is not learned by heart
+
+
+@dataclass(frozen=True)
+class Scheme:
+    """Decided once a fit: a machine is never twice as fast."""
+
+    start: Recipe  # of a trial; without a search, of the main run
+    searched: tuple[int, ...]  # depths that are tried; none: there is no time for a search
+    main: int  # steps of the main run, as far as can be foreseen
+    seconds: float  # a step
+
+
+def lay_out(
+    runs: Runs, begin: Any, learn: np.ndarray, judged: int, depths: Sequence[int], again: float, first: Recipe
+) -> Scheme | None:
+    """Time a few steps at one depth after the other, until there is one that there is time to train.
+
+    Args:
+        begin: what runs start from. learn: rows that they learn from. judged: how many examples they are judged on.
+        depths: the one that is taken where there is no time to search, first.
+        again: steps of a last run on all examples, over those of the main run.
+        first: the recipe, but for its depth and steps.
+
+    Returns:
+        None where there is no time to learn anything.
+    """
+
+    def decide() -> dict[str, Any] | None:
+        last = None
+        for depth in depths:
+            if not runs.prepared(depth, within=_PREPARING * runs.watch.left()):
+                continue
+            recipe, seconds = runs.timed(replace(first, depth=depth), begin, learn)
+            left = runs.watch.left()
+            judging = judging_seconds(judged, batch=first.batch, seconds_a_step=seconds)
+            found = pace(len(learn), batch=first.batch, seconds_a_step=seconds, left=left, again=again, judging=judging)
+            if found is None:
+                continue
+            recipe = _for_a_glance(recipe) if found.main * first.batch < _GLANCE * len(learn) else recipe
+            last = Scheme(replace(recipe, steps=found.trial or found.main), (), found.main, seconds)
+            if found.trial:
+                others = [d for d in depths if d != depth and quick(d, recipe, found.trial, left)]
+                return asdict(replace(last, searched=(depth, *others)))
+            if found.main >= min(_ENOUGH, len(learn) / first.batch / 2):  # with less, train less of the model
+                break
+        return None if last is None else asdict(last)
+
+    def quick(depth: int, recipe: Recipe, trial: int, left: float) -> bool:
+        if not runs.prepared(depth, within=_OTHER_DEPTH * left):
+            return False
+        seconds = runs.seconds_a_step(replace(recipe, depth=depth), begin, learn)
+        return trial * seconds <= _OTHER_DEPTH * left
+
+    told = runs.once("scheme", decide)
+    if told is None:
+        return None
+    return Scheme(Recipe(**told["start"]), tuple(told["searched"]), told["main"], told["seconds"])
+
+
+def as_sentence(scheme: Scheme, again: float) -> str:
+    """What will be done, and how long it should take."""
+    trials = TRIALS if scheme.searched else 0
+    seconds = (trials * scheme.start.steps + (1 + again) * scheme.main) * scheme.seconds
+    search = (
+        f"a search by about {trials} trials of {scheme.start.steps} steps, then " if trials else "no time to search, "
+    )
+    return f"{search}{scheme.main} steps{' and once more on all examples' if again else ''}: about {seconds:.0f} s"
+
+
+def _for_a_glance(recipe: Recipe) -> Recipe:
+    """For a run that sees each example once or twice: nothing is learned by heart then, so nothing need be dropped out,
+    and the steps may be larger (docs/tuning.md)."""
+    return replace(recipe, dropout=False, rate=2 * recipe.rate)
