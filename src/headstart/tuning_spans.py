@@ -17,7 +17,6 @@ from headstart import __version__
 from headstart.adapt.bodies import TextBodies
 from headstart.adapt.finetune import Tuned, validation_folds
 from headstart.adapt.lora import adapted
-from headstart.adapt.outcome import FEWEST
 from headstart.adapt.reading import Reading, as_asked, as_texts, examples, longest_answer, spans_of, text_ends
 from headstart.adapt.resume import Journal, open_journal
 from headstart.adapt.tune import Recipe, outputs_of
@@ -32,6 +31,7 @@ from headstart.tuning import FORM, TUNED_AS, Terms, keep, rate, told, tuned_on
 from headstart.values import Backbone, Finding, Questions, TextPreparation, Trainable, Way
 
 _AT_ONCE = 2048  # tokens
+_FEWEST = 200  # questions from which a model that finds answers already is trained unasked
 _SAMPLE = 32  # windows that are read to see how long reading will take
 _JUDGED = 2  # times that the validation part is read once training is over: after the main run, and after the last one
 _MOST_SETTING = 500  # questions that the settings of a model as it is are fitted on
@@ -78,8 +78,8 @@ def learn(
         )
     if terms.how == "probe":
         return _as_it_is(questions, backbone, "asked for", seed=terms.seed)
-    if not new and terms.how == "auto" and len(questions) < FEWEST:
-        why = f"{len(questions)} training questions: too few to prove that training is better ({FEWEST})"
+    if not new and terms.how == "auto" and len(questions) < _FEWEST:
+        why = f"{len(questions)} training questions: too few to prove that training is better ({_FEWEST})"
         return _as_it_is(questions, backbone, why, seed=terms.seed)
     insist = new or terms.how != "auto"
     return _trained(questions, backbone, terms, tested=tested, insist=insist, strict=strict)

@@ -11,6 +11,7 @@ TRIALS = 4  # that a search does, about
 _TRIAL = 1 / 3  # steps of a trial, over those of the main run: shorter ones favour rates that are too low
 _LEAST_TRIAL = 60  # steps of one, unless a full run is shorter
 _LEAST_SEARCHED = 150  # steps of a main run from which searching for its recipe is worth the time
+GLANCE = 2  # times that an example is seen, below which it is not learned by heart, and seeing it again is worth more
 _LEAST = 30  # steps of a main run: with fewer nothing is learned
 # What a step takes later, over what it took when it was measured. Little is lost where it takes longer than that: the
 # rate falls along a cosine, so the last twentieth of a run moves next to nothing.
@@ -36,7 +37,7 @@ def pace(n: int, *, batch: int, seconds_a_step: float, left: float, again: float
     """
     full, epoch = full_run(n, batch), math.ceil(n / batch)
     main = min(full, _affordable(seconds_a_step, left, again, judging, trials=TRIALS))
-    if main >= min(full, max(_LEAST_SEARCHED, epoch)):
+    if main >= min(full, max(_LEAST_SEARCHED, GLANCE * epoch)):
         return Pace(min(main, max(_LEAST_TRIAL, round(_TRIAL * main))), main)
     main = min(full, _affordable(seconds_a_step, left, again, judging))
     return Pace(0, main) if main >= min(full, _LEAST) else None

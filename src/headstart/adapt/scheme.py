@@ -8,14 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from headstart.adapt.pace import TRIALS, judging_seconds, pace
+from headstart.adapt.pace import GLANCE, TRIALS, judging_seconds, pace
 from headstart.adapt.run import Runs
 from headstart.adapt.tune import Recipe
 
 _ENOUGH = 300  # steps (or half an epoch) of a main run that there was no time to search for
 _PREPARING = 0.5  # of the time, at most, for running once what is frozen
 _OTHER_DEPTH = 0.2  # of the time, at most, for a trial of another depth, and as much to prepare it
-_GLANCE = 2  # times that an example is seen, below which it is not learned by heart
 
 
 @dataclass(frozen=True)
@@ -54,7 +53,7 @@ def lay_out(
             found = pace(len(learn), batch=first.batch, seconds_a_step=seconds, left=left, again=again, judging=judging)
             if found is None:
                 continue
-            recipe = _for_a_glance(recipe) if found.main * first.batch < _GLANCE * len(learn) else recipe
+            recipe = _for_a_glance(recipe) if found.main * first.batch < GLANCE * len(learn) else recipe
             last = Scheme(replace(recipe, steps=found.trial or found.main), (), found.main, seconds)
             if found.trial:
                 others = [d for d in depths if d != depth and quick(d, recipe, found.trial, left)]
