@@ -182,7 +182,7 @@ STAGES = {"resnet18": [("layer4.",), ("layer3.", "layer4.")], "vit_tiny_patch16_
 @pytest.mark.parametrize("architecture", STAGES)
 def test_frozen_layers_keep_their_bytes(architecture, photos, tmp_path, own_cache):
     small_image_model(architecture, tmp_path / "model")
-    told = finished(fitting(photos, tmp_path / "model", tmp_path / "out"))
+    told = finished(fitting(photos, tmp_path / "model", tmp_path / "out", seconds_lost=9))
     assert told["how"] == "tune"
     assert any(" below " in table.about for table in tables())  # the trunk's activations were stored
     before, after = load_file(tmp_path / "model/model.safetensors"), load_file(tmp_path / "out/model.safetensors")
@@ -332,13 +332,24 @@ def test_the_verdict_needs_more_than_noise():
     rng = np.random.default_rng(0)
     probe = rng.gamma(1, 0.4, 400)
     right = probe < 0.7
-    same = verdict([judged_at(probe, right)], [judged_at(probe + rng.normal(0, 0.3, 400), right)])
+    same = verdict(judged_at(probe, right), judged_at(probe + rng.normal(0, 0.3, 400), right))
     assert not same.tuned_is_better
-    better = verdict([judged_at(probe, right)], [judged_at(probe * 0.7, right)])
+    better = verdict(judged_at(probe, right), judged_at(probe * 0.7, right))
     assert better.tuned_is_better
     surer_but_wrong = right.copy()
     surer_but_wrong[np.flatnonzero(right)[:10]] = False
-    assert not verdict([judged_at(probe, right)], [judged_at(probe * 0.7, surer_but_wrong)]).tuned_is_better
+    assert not verdict(judged_at(probe, right), judged_at(probe * 0.7, surer_but_wrong)).tuned_is_better
+
+
+def test_of_models_that_are_no_better_one_in_twenty_passes():
+    """Whose losses, and what is right, differ from the probe's by chance alone, together as in real models."""
+    rng, passed = np.random.default_rng(0), 0
+    for _ in range(2000):
+        logits = rng.normal(0, 1, 300)
+        y = rng.random(300) < 0.5
+        sides = [(logits + rng.normal(0, 0.5, 300)) * np.where(y, 1, -1) for _ in range(2)]
+        passed += verdict(*(judged_at(np.logaddexp(0, -side), side > 0) for side in sides)).tuned_is_better
+    assert 0.02 < passed / 2000 < 0.06
 
 
 @given(

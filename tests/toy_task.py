@@ -137,9 +137,9 @@ class Toy:
     def judged(self, kept: np.ndarray, rows: np.ndarray) -> Judged:
         return judged(kept, self.y[rows])
 
-    def untuned(self, start: nn.Linear, rows: np.ndarray) -> Judged:
+    def untuned(self, start: nn.Linear, rows: np.ndarray) -> np.ndarray:
         with torch.no_grad():
-            return judged(start(self._features(rows)).numpy(), self.y[rows])
+            return start(self._features(rows)).numpy()
 
     def asked(self, network: nn.Module) -> np.ndarray:
         """(n, 2) logits of a network for all examples."""

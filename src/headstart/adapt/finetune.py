@@ -83,12 +83,13 @@ def finetune(
     if taken is None:
         return None
     recipe, results = taken
-    compared = [_compare(runs, start, results, judge), *_other_folds(runs, scheme, recipe, folds, again)]
-    found = verdict([untuned for untuned, _ in compared], [tuned for _, tuned in compared])
-    told = Tuned(found, tuple(search.trials), recipe, results["kept"], compared[0][1].temperature, None)
+    others = _others(runs, scheme, recipe, folds, again)
+    untuned, after = _judged(runs.task, [_Compared(judge, start, results), *others])
+    found = verdict(untuned, after)
+    told = Tuned(found, tuple(search.trials), recipe, results["kept"], after.temperature, None)
     if not (found.tuned_is_better or insist):
         return told
-    last = _last_run(runs, recipe, folds, again, compared[0][1].log_loss) if again and not runs.watch.over else None
+    last = _last_run(runs, recipe, folds, again, results["kept"]) if again and not runs.watch.over else None
     seen = None if look is None else look(runs.network(recipe, start, results), recipe)
     return replace(told, network=runs.network(recipe, start, results if last is None else last), seen=seen)
 
@@ -121,18 +122,20 @@ def _best_run(runs: Runs, scheme: Scheme, search: _Search, best: Trial | None, a
 
 
 def _last_run(
-    runs: Runs, recipe: Recipe, folds: np.ndarray, again: float, log_loss: float
+    runs: Runs, recipe: Recipe, folds: np.ndarray, again: float, before: np.ndarray
 ) -> dict[str, np.ndarray] | None:
     """By the same recipe on all examples; None where it is not to be taken.
 
     That is where it was cut short, for over no more than its last twentieth the rate is next to nothing; and where it
-    went astray: it does worse on the validation part, which it has learned from, than the run that has not.
+    went astray: it does worse on the validation part, which it has learned from, than the run that has not, of which
+    `before` was kept.
     """
     whole, everything = replace(recipe, steps=round(again * recipe.steps)), np.arange(len(folds))
     judge = np.flatnonzero(folds == 0)
     last = runs.run("last", whole, start=runs.task.start(everything), learn=everything, judge=judge)
     is_done = not last["diverged"] and int(last["steps"]) >= _DONE * whole.steps
-    return last if is_done and runs.task.judged(last["kept"], judge).log_loss <= log_loss else None
+    better = runs.task.judged(last["kept"], judge).log_loss <= runs.task.judged(before, judge).log_loss
+    return last if is_done and better else None
 
 
 @dataclass
@@ -225,15 +228,27 @@ def _main(runs: Runs, scheme: Scheme, best: Trial | None, search: _Search, again
     return replace(recipe, **runs.once("main", decide))
 
 
-def _compare(runs: Runs, start: Any, results: dict[str, np.ndarray], judge: np.ndarray) -> tuple[Judged, Judged]:
-    return runs.task.untuned(start, judge), runs.task.judged(results["kept"], judge)
+@dataclass(frozen=True)
+class _Compared:
+    """A run and what it started from, on examples that neither has seen."""
+
+    judge: np.ndarray
+    start: Any
+    results: dict[str, np.ndarray]
 
 
-def _other_folds(
-    runs: Runs, scheme: Scheme, recipe: Recipe, folds: np.ndarray, again: float
-) -> list[tuple[Judged, Judged]]:
+def _judged(task: Task, compared: Sequence[_Compared]) -> tuple[Judged, Judged]:
+    """What was there before and what came of it, over the folds together: a dozen examples of one fold say nothing of a
+    temperature."""
+    rows = np.concatenate([fold.judge for fold in compared])
+    untuned = np.concatenate([task.untuned(fold.start, fold.judge) for fold in compared])
+    tuned = np.concatenate([fold.results["kept"] for fold in compared])
+    return task.judged(untuned, rows), task.judged(tuned, rows)
+
+
+def _others(runs: Runs, scheme: Scheme, recipe: Recipe, folds: np.ndarray, again: float) -> list[_Compared]:
     """Where examples are few, the verdict is from all of them: each fold judged by a run that did not see it."""
-    made: list[tuple[Judged, Judged]] = []
+    made: list[_Compared] = []
     if len(folds) > _FOLDED:
         return made
     needed = (1 + again) * recipe.steps * scheme.seconds
@@ -246,5 +261,5 @@ def _other_folds(
         results = runs.run(f"fold-{k}", recipe, start=start, learn=learn, judge=judge)
         if results["diverged"] or int(results["steps"]) < recipe.steps:
             break
-        made.append(_compare(runs, start, results, judge))
+        made.append(_Compared(judge, start, results))
     return made

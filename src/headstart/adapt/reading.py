@@ -87,20 +87,19 @@ class Reading:
         """Window by window; right is the span with the very same tokens as an answer."""
         return Judged(kept[:, _LOSS].astype(np.float64), kept[:, _RIGHT] > 0, temperature=1.0)
 
-    def untuned(self, start: None, rows: np.ndarray) -> Judged:
+    def untuned(self, start: None, rows: np.ndarray) -> np.ndarray:
         """As the weights came; a new head finds all tokens alike."""
         if self.new:
             tokens = 1 + np.diff(self.ends[rows], axis=1)[:, 0]
-            return Judged(2 * np.log(tokens), np.zeros(len(rows), dtype=bool), temperature=1.0)
+            return np.stack([2 * np.log(tokens), np.zeros(len(rows))], axis=1).astype(np.float32)
         body = self.bodies.at(1)
-        kept = outputs_of(
+        return outputs_of(
             body.module.to(self.device),
             body.plain.take(rows),
             keep=lambda out, some: self.kept(out, rows[some]),
             bf16=self.bf16,
             device=self.device,
         )
-        return self.judged(kept, rows)
 
 
 def spans_of(kept: np.ndarray) -> list[WindowSpans]:

@@ -48,6 +48,6 @@ class Task(Protocol):
         """How the network fared, from all that was kept for these rows."""
         ...
 
-    def untuned(self, start: Any, rows: np.ndarray) -> Judged:
-        """How the start fares on rows that it has not seen."""
+    def untuned(self, start: Any, rows: np.ndarray) -> np.ndarray:
+        """(n, k) float32: what would be kept of the start itself for these rows."""
         ...

@@ -104,8 +104,8 @@ def _tuning(p: Provenance, told: dict[str, Any]) -> Iterator[str]:
     yield table(("Way", text(p.right), "Log loss"), compared, label="Before tuning and after", numbers=(2,))
     yield (
         f'<p class="small">On {v["n"]:,} held-out training examples, pairwise: the log loss fell by '
-        f"{v['gain_errors']:.1f} standard errors, “{text(p.right)}” rose by {v['right_errors']:.1f}. "
-        "Above 1 counts as beyond noise.</p>"
+        f"{v['gain_errors']:.1f} standard errors, “{text(p.right)}” rose by {v['right_errors']:.1f}, both together by "
+        f"{v['both_errors']:.1f}. Above {v['noise']} is beyond noise.</p>"
     )
 
 
