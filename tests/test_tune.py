@@ -7,6 +7,7 @@ import json
 import random
 import signal
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -196,37 +197,36 @@ def test_frozen_layers_keep_their_bytes(architecture, photos, tmp_path, own_cach
     assert model.num_classes == 2
 
 
-@pytest.mark.parametrize("moment", ["trial-*@*", "fold-2@*", "last@*"])
-def test_killed_and_run_again_ends_in_the_same_bytes(few_texts, tmp_path, own_cache, monkeypatch, moment):
-    data, model = few_texts
-    killed(fitting(data, model, tmp_path / "killed", "--budget", "10m"), own_cache, moment)
-    assert not (tmp_path / "killed").exists()
-    another_cache = cache_with_the_plan_of(own_cache, tmp_path / "another_cache")
-    again = finished(fitting(data, model, tmp_path / "killed", "--budget", "10m"))
-    assert not list(own_cache.glob("runs/*"))
-    monkeypatch.setenv("HEADSTART_CACHE", another_cache)
-    calm = finished(fitting(data, model, tmp_path / "calm", "--budget", "10m"))
+def killed_then_calm(fit, moments, cache: Path, calm: pytest.MonkeyPatch) -> tuple[dict, dict]:
+    """What a fit tells that is killed at one moment after the other, and one that nothing disturbs."""
+    killed(fit("killed"), cache, moments[0])
+    another_cache = cache_with_the_plan_of(cache, cache.with_name("another_cache"))
+    for moment in moments[1:]:
+        killed(fit("killed"), cache, moment)
+    disturbed = finished(fit("killed"))
+    assert not list(cache.glob("runs/*"))
+    calm.setenv("HEADSTART_CACHE", another_cache)
+    return disturbed, finished(fit("calm"))
+
+
+def test_killed_three_times_it_ends_in_the_same_bytes(few_texts, tmp_path, own_cache, monkeypatch):
+    """In a trial, in a run of another fold, and in the last run."""
+    fit = lambda out: fitting(*few_texts, tmp_path / out, "--budget", "10m")  # noqa: E731
+    again, calm = killed_then_calm(fit, ["trial-*@*", "fold-2@*", "last@*"], own_cache, monkeypatch)
     assert again["how"] == calm["how"] == "tune"
     assert again["tuning"] == calm["tuning"]
     for name in ("model.safetensors", "head.safetensors"):
         assert (tmp_path / "killed" / name).read_bytes() == (tmp_path / "calm" / name).read_bytes()
 
 
-@pytest.mark.parametrize("moment", ["trial-*-1-0.0-0.0@*", "trial-*-0.2-*@*"])
-def test_killed_among_other_views_and_run_again_ends_in_the_same_bytes(
-    photos, tmp_path, own_cache, monkeypatch, moment
-):
-    """Training on stored activations, of the plain views and of others, mixed and not."""
-    model = tmp_path / "model"
-    small_image_model("vit_tiny_patch16_224", model)
-    killed(fitting(photos, model, tmp_path / "killed", "--budget", "10m"), own_cache, moment)
-    another_cache = cache_with_the_plan_of(own_cache, tmp_path / "another_cache")
-    again = finished(fitting(photos, model, tmp_path / "killed", "--budget", "10m"))
-    monkeypatch.setenv("HEADSTART_CACHE", another_cache)
-    calm = finished(fitting(photos, model, tmp_path / "calm", "--budget", "10m"))
-    trials = calm["tuning"]["trials"]
-    assert any(trial["varied"] for trial in trials)
-    assert any(trial["mixup"] for trial in trials)
+def test_killed_among_other_views_it_goes_on_exactly(photos, tmp_path, own_cache, monkeypatch):
+    """Training on stored activations: of other views, and mixed."""
+    small_image_model("vit_tiny_patch16_224", tmp_path / "model")
+    fit = lambda out: fitting(photos, tmp_path / "model", tmp_path / out, "--budget", "10m")  # noqa: E731
+    moments = ["trial-*-1-0.0-0.0@*", "trial-*-0.2-*@*"]
+    again, calm = killed_then_calm(fit, moments, own_cache, monkeypatch)
+    assert any(trial["varied"] for trial in calm["tuning"]["trials"])
+    assert any(trial["mixup"] for trial in calm["tuning"]["trials"])
     assert again["tuning"] == calm["tuning"]
     weights = [(tmp_path / out / "model.safetensors").read_bytes() for out in ("killed", "calm")]
     assert weights[0] == weights[1]
