@@ -34,7 +34,6 @@ with tempfile.TemporaryDirectory() as work:
             labels = ["this", "that"] * (n // 2)
             rng.shuffle(labels)
             texts = [" ".join(rng.choices(WORDS, k=rng.randint(6, 9))) for _ in labels]
-            taken += (
-                hs.fit(texts, labels, model=f"{work}/bert", how="auto", seed=seed, budget=60).summary["how"] == "tune"
-            )
+            fitted = hs.fit(texts, labels, model=f"{work}/bert", how="auto", seed=seed, budget=60)
+            taken += fitted.summary["how"] == "tune"
         print(f"| {n} | {options.fits} | {taken} |", flush=True)

@@ -28,19 +28,8 @@ parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
 parser.add_argument("--budget", default="2m")
 parser.add_argument("--table", action="store_true")
 options = parser.parse_args()
-FIELDS = (
-    "data",
-    "size",
-    "seed",
-    "n_train",
-    "n_test",
-    "probe",
-    "tune",
-    "better",
-    "gain_errors",
-    "right_errors",
-    "both_errors",
-)
+ERRORS = ("gain_errors", "right_errors", "both_errors")  # of the verdict
+FIELDS = ("data", "size", "seed", "n_train", "n_test", "probe", "tune", "better", *ERRORS)
 
 
 def opened(data: str) -> Dataset:
@@ -93,7 +82,7 @@ def cell(name: str, dataset: Dataset, size: int, seed: int) -> dict[str, object]
         "probe": probe["accuracy"],
         "tune": tuned["accuracy"],
         "better": bool(verdict.get("tuned_is_better")),
-        **{name: round(verdict.get(name, 0.0), 2) for name in FIELDS if name.endswith("_errors")},
+        **{key: round(verdict.get(key, 0.0), 2) for key in ERRORS},
     }
 
 

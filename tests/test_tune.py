@@ -203,6 +203,7 @@ def killed_then_calm(fit, moments, cache: Path, calm: pytest.MonkeyPatch) -> tup
     another_cache = cache_with_the_plan_of(cache, cache.with_name("another_cache"))
     for moment in moments[1:]:
         killed(fit("killed"), cache, moment)
+    assert not cache.with_name("killed").exists()
     disturbed = finished(fit("killed"))
     assert not list(cache.glob("runs/*"))
     calm.setenv("HEADSTART_CACHE", another_cache)
@@ -397,5 +398,6 @@ def test_a_range_test_stays_below_where_training_breaks(pictures):
 
     found = range_test(tuning(1e-4))
     here, far_above = ([step.loss for step in tuning(rate)] for rate in (found, 8 * found))
+    assert 1e-6 <= found < 0.01
     assert here[-1] < 0.1 * here[0]
     assert max(here) < 10 * here[0] < 0.5 * max(far_above)

@@ -67,15 +67,16 @@ def verdict(untuned: Judged, tuned: Judged) -> Verdict:
     """
     p, t = untuned.losses, tuned.losses
     pr, tr = untuned.right.astype(np.float64), tuned.right.astype(np.float64)
-    both = _errors(_scaled(p - t) + _scaled(tr - pr))
+    gains, rises = p - t, tr - pr
+    both = _errors(_scaled(gains) + _scaled(rises))
     return Verdict(
         n=len(p),
         untuned_log_loss=float(p.mean()),
         tuned_log_loss=float(t.mean()),
         untuned_accuracy=float(pr.mean()),
         tuned_accuracy=float(tr.mean()),
-        gain_errors=_errors(p - t),
-        right_errors=_errors(tr - pr),
+        gain_errors=_errors(gains),
+        right_errors=_errors(rises),
         both_errors=both,
         noise=_NOISE,
         tuned_is_better=bool(both > _NOISE and tr.sum() >= pr.sum()),
