@@ -17,6 +17,7 @@ import torch
 from torch import nn
 
 from headstart.adapt.devices import moved
+from headstart.adapt.dropout import Dropping
 from headstart.adapt.feeds import Feed, Part, ahead, in_order
 
 _WARM_UP = 0.1  # share of the steps over which the rate rises
@@ -125,8 +126,7 @@ class Tuning:
             yield
             return
         self.network.train()
-        with torch.random.fork_rng():
-            torch.manual_seed(int(np.random.default_rng([self.seed, self.done, first]).integers(2**62)))
+        with Dropping([self.seed, self.done, first]):
             yield
         self.network.eval()
 

@@ -25,6 +25,10 @@ def open_for_training(backbone: Backbone) -> Trainable:
         backbone: not one that is `frozen_only`.
     """
     module = backbone.module()
+    if backbone.source == "transformers":
+        from headstart.pretrained.attention import train_by_products
+
+        train_by_products(_whole(module))
     groups = _stages(module) if backbone.source == "timm" else _layers(module)
     heads = _heads(module) if _reads(backbone) else ()
     head = tuple(name for name, _ in module.named_parameters() if name.startswith(heads))
@@ -42,7 +46,7 @@ def keep_tuned(backbone: Backbone, module: nn.Module, folder: Path) -> Backbone:
     """
     state = module.state_dict()
     if backbone.source == "transformers":
-        whole: Any = module.model if _reads(backbone) else module.encoder
+        whole = _whole(module)
         state = whole.state_dict()
         if _reads(backbone):
             backbone = _as_reader(backbone, whole)
@@ -58,6 +62,11 @@ def with_weights(backbone: Backbone, weights: Path, weights_hash: str) -> Backbo
     preparation = backbone.preparation
     tokenizer = preparation.tokenizer if isinstance(preparation, TextPreparation) else None
     return rebuilt({**describe_saved(backbone), "weights_hash": weights_hash}, weights, tokenizer=tokenizer)
+
+
+def _whole(module: Any) -> Any:
+    """The model of transformers within the module."""
+    return module.encoder if hasattr(module, "encoder") else module.model
 
 
 def _reads(backbone: Backbone) -> bool:
