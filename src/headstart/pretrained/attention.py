@@ -1,9 +1,8 @@
 """Attention for training on a CPU: by plain matrix products, where torch's fused kernel takes longer.
 
-The fused kernel saves memory, which only long texts need. Its backward pass multiplies small matrices one head at a
-time: on Zen 4 cores in bfloat16 it takes three to nine times as long as plain products for texts of 8 to 128 tokens,
-and half as long for 256 (`bench/attention.py`). It drops nothing out either; with dropout torch falls back to slower
-code of its own.
+The fused kernel saves memory, which only long texts need, and is the faster one in float32. In half precision its
+backward pass takes two to five times as long as plain products do for texts of 16 to 128 tokens (`bench/attention.py`).
+It drops nothing out either; with dropout torch falls back to slower code of its own.
 """
 
 from __future__ import annotations
@@ -47,7 +46,7 @@ def attend(
     """(n, heads, t, width) each, mask (n, 1, t, t), true where there is attention -> (n, t, heads, width)."""
     causal = attention_mask is None and (getattr(module, "is_causal", True) if is_causal is None else is_causal)
     special = causal or query.shape[1] != key.shape[1] or any(further.get(name) is not None for name in _FURTHER)
-    fused = not dropout and key.shape[2] > _SHORT
+    fused = not dropout and (query.dtype is torch.float32 or key.shape[2] > _SHORT)
     if special or fused or query.device.type != "cpu":
         return sdpa_attention_forward(
             module, query, key, value, attention_mask, dropout, scaling=scaling, is_causal=is_causal, **further
