@@ -15,18 +15,16 @@ from functools import partial
 os.environ.setdefault("GOMP_SPINCOUNT", "30000")  # as the command line does
 
 import torch
-from torch import nn
 from torch.nn.functional import scaled_dot_product_attention
 
 from headstart.adapt.dropout import Dropping
-from headstart.pretrained import attention
+from headstart.pretrained.attention import products
 
 parser = argparse.ArgumentParser()
 parser.add_argument("--heads", type=int, default=12)
 parser.add_argument("--width", type=int, default=32)
 parser.add_argument("--batch", type=int, default=32)
 options = parser.parse_args()
-attention._SHORT = 10**6  # both ways at every length
 
 
 def milliseconds(step: Callable[[], torch.Tensor], gradient: torch.Tensor) -> float:
@@ -39,9 +37,6 @@ def milliseconds(step: Callable[[], torch.Tensor], gradient: torch.Tensor) -> fl
     return min(passed() for _ in range(5))
 
 
-module = nn.Identity().train()
-
-
 def row(tokens: int, precision: torch.dtype) -> list[str]:
     shape = (options.batch, tokens, options.heads, options.width)
     query, key, value = (torch.randn(shape, dtype=precision).transpose(1, 2).requires_grad_() for _ in range(3))
@@ -51,13 +46,13 @@ def row(tokens: int, precision: torch.dtype) -> list[str]:
     def fused(share: float) -> torch.Tensor:
         return scaled_dot_product_attention(query, key, value, attn_mask=mask, dropout_p=share).transpose(1, 2)
 
-    def products(share: float) -> torch.Tensor:
+    def plain(share: float) -> torch.Tensor:
         with Dropping([0]):
-            return attention.attend(module, query, key, value, mask, dropout=share, is_causal=False)[0]
+            return products(query, key, value, mask, dropout=share)
 
     cells = [str(tokens), str(precision).removeprefix("torch.")]
     for share in (0.0, 0.1):
-        theirs, ours = (milliseconds(partial(way, share), gradient) for way in (fused, products))
+        theirs, ours = (milliseconds(partial(way, share), gradient) for way in (fused, plain))
         cells += [f"{theirs:.2f}", f"{ours:.2f}", f"{theirs / ours:.1f}"]
     return cells
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from headstart.adapt.dropout import Dropping
+from headstart.adapt.dropout import Dropping, dropping
 from headstart.pretrained import load
 from headstart.pretrained.attention import NAME, attend
 from headstart.pretrained.training import open_for_training
@@ -49,7 +49,7 @@ def test_texts_of_any_length(tokens, precision, masked):
 
 
 def test_a_model_that_looks_back_only_stays_one():
-    query, key, value = torch.randn(3, 2, 4, 9, 8).unbind()
+    query, key, value = torch.randn(3, 2, 4, 9, 8, dtype=torch.float64).unbind()  # not left to the kernel
     made, _ = attend(nn.Identity(), query, key, value, None, is_causal=True)
     wanted = nn.functional.scaled_dot_product_attention(query, key, value, is_causal=True)
     torch.testing.assert_close(made.transpose(1, 2), wanted)
@@ -65,12 +65,13 @@ def test_dropout_drops_its_share_and_keeps_the_mean(share):
     assert made.unique().tolist() == pytest.approx([0, 1 / (1 - share)], rel=1e-4)
 
 
-def test_what_is_dropped_is_said_by_the_seed_and_by_nothing_else():
+@pytest.mark.parametrize("device", ["cpu", "cuda"])  # how the numbers are drawn for it; all tensors are the CPU's
+def test_what_is_dropped_is_said_by_the_seed_and_by_nothing_else(device):
     layer, x = nn.Dropout(0.5).train(), torch.ones(4, 50, requires_grad=True)
     before = torch.random.get_rng_state()
 
     def dropped(*seed: int) -> list[torch.Tensor]:
-        with Dropping(seed):
+        with dropping(seed, device):
             return [layer(x), layer(x)]
 
     first, again, other = dropped(3, 0), dropped(3, 0), dropped(3, 1)
@@ -80,5 +81,5 @@ def test_what_is_dropped_is_said_by_the_seed_and_by_nothing_else():
     assert torch.equal(torch.random.get_rng_state(), before)
     first[0].sum().backward()
     assert torch.equal(x.grad, first[0])  # what was dropped learns nothing, what was kept learns as much more
-    with Dropping([3, 0]):
+    with dropping([3, 0], device):
         assert torch.equal(layer.eval()(x), x)

@@ -1,8 +1,9 @@
-"""Dropout by numbers of its own, drawn several times as fast as torch draws them on a CPU."""
+"""Dropout by a seed of its own, on a CPU by numbers that are drawn several times as fast as torch draws them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,18 @@ import torch
 from torch.overrides import TorchFunctionMode
 
 _LEVELS = 2**16  # of a random number; a share is met to within 1 / 131,072
+
+
+@contextmanager
+def dropping(seed: Sequence[int], device: str) -> Iterator[None]:
+    """What is dropped out meanwhile is said by the seed; other devices than the CPU draw their numbers themselves."""
+    if device == "cpu":
+        with Dropping(seed):
+            yield
+        return
+    with torch.random.fork_rng():
+        torch.manual_seed(int(np.random.default_rng(seed).integers(2**62)))
+        yield
 
 
 class Dropping(TorchFunctionMode):
@@ -37,5 +50,5 @@ class Dropping(TorchFunctionMode):
         if not training or not dropped:
             return input
         drawn = np.frombuffer(self._rng.bytes(2 * input.numel()), dtype=np.uint16)
-        kept = torch.from_numpy(drawn >= dropped).view(input.shape).to(input.device, input.dtype)
+        kept = torch.from_numpy(drawn >= dropped).view(input.shape).to(input.dtype)
         return input * kept.mul_(_LEVELS / max(1, _LEVELS - dropped))

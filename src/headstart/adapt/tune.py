@@ -17,7 +17,7 @@ import torch
 from torch import nn
 
 from headstart.adapt.devices import moved
-from headstart.adapt.dropout import Dropping
+from headstart.adapt.dropout import dropping
 from headstart.adapt.feeds import Feed, Part, ahead, in_order
 
 _WARM_UP = 0.1  # share of the steps over which the rate rises
@@ -126,7 +126,7 @@ class Tuning:
             yield
             return
         self.network.train()
-        with Dropping([self.seed, self.done, first]):
+        with dropping([self.seed, self.done, first], self.device):
             yield
         self.network.eval()
 

@@ -51,8 +51,21 @@ def attend(
         return sdpa_attention_forward(
             module, query, key, value, attention_mask, dropout, scaling=scaling, is_causal=is_causal, **further
         )
+    return products(query, key, value, attention_mask, dropout=dropout, scaling=scaling), None
+
+
+def products(
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    mask: torch.Tensor | None,
+    *,
+    dropout: float = 0.0,
+    scaling: float | None = None,
+) -> torch.Tensor:
+    """The attention of `attend`, at any length and in any precision."""
     scores = query * (query.shape[-1] ** -0.5 if scaling is None else scaling) @ key.transpose(2, 3)
-    if attention_mask is not None:
-        scores = scores.masked_fill(~attention_mask, torch.finfo(scores.dtype).min)
-    shares = nn.functional.dropout(scores.softmax(-1), dropout, training=module.training)
-    return (shares.to(value.dtype) @ value).transpose(1, 2).contiguous(), None
+    if mask is not None:
+        scores = scores.masked_fill(~mask, torch.finfo(scores.dtype).min)
+    shares = nn.functional.dropout(scores.softmax(-1), dropout)
+    return (shares.to(value.dtype) @ value).transpose(1, 2).contiguous()
