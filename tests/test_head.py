@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.datasets import load_digits
@@ -90,6 +91,18 @@ def test_features_on_disk_give_the_same_head(own_cache, monkeypatch):
     part = take(on_disk, np.arange(3, 1000, 7))
     np.testing.assert_array_equal(part[2:5], features.matrix[[17, 24, 31]])
     assert list(own_cache.iterdir()) == []  # the files have no name
+
+
+@pytest.mark.parametrize("rows", [[0, 1, 2], [97, 98, 99], [2, 3, 60, 61], []], ids=str)
+def test_rows_on_disk_are_taken_also_where_a_block_has_none_of_them(rows, own_cache, monkeypatch):
+    """As in a large table whose official test part stands at its end."""
+    monkeypatch.setattr(matrix, "MOST_IN_MEMORY", 0)
+    monkeypatch.setattr(matrix, "_BLOCK", 10 * 4 * 3)  # ten rows of three columns
+    values = np.arange(300, dtype=np.float32).reshape(100, 3)
+    on_disk = Rows(100, 3)
+    on_disk[:] = values
+    part = take(on_disk, np.array(rows, dtype=np.int64))
+    np.testing.assert_array_equal(part[:], values[rows] if rows else np.empty((0, 3)))
 
 
 @settings(max_examples=50, deadline=None)

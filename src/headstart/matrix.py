@@ -38,7 +38,7 @@ class Rows:
         start, stop, _ = rows.indices(len(self))
         out = np.empty((max(0, stop - start), self.shape[1]), dtype=np.float32)
         self._file.seek(4 * start * self.shape[1])
-        view = out.data.cast("B")
+        view = _bytes_of(out)
         while view:
             view = view[self._file.readinto(view) or _ended() :]
         return out
@@ -50,7 +50,7 @@ class Rows:
             raise ValueError(f"{block.shape} does not fit into rows {start} to {stop} of {self.shape}")
         try:
             self._file.seek(4 * start * self.shape[1])
-            view = block.data.cast("B")
+            view = _bytes_of(block)
             while view:
                 view = view[self._file.write(view) or _ended() :]
         except OSError as error:
@@ -80,6 +80,11 @@ def take(matrix: Matrix, rows: np.ndarray) -> Matrix:
         out[done : done + len(mine)] = block[mine - here.start]
         done += len(mine)
     return out
+
+
+def _bytes_of(block: np.ndarray) -> memoryview:
+    """Not by `memoryview.cast`, which refuses a block without rows."""
+    return block.reshape(-1).view(np.uint8).data
 
 
 def _ended() -> int:
