@@ -215,6 +215,31 @@ def test_killed_while_saving(photos, fit_json, tmp_path):
     assert not list(tmp_path.glob(".killed.*"))
 
 
+def test_killed_between_the_old_folder_and_the_new_one(photos, fit_json, tmp_path, command):
+    """Of the two renames that replace a folder the second never comes; what the user had is there again."""
+    out = tmp_path / "mine"
+    fit_json(photos, "--out", out)
+    before = {file.name: file.read_bytes() for file in out.iterdir() if file.is_file()}
+    dies = (
+        "import os, pathlib, signal, sys; from headstart.cli import main; rename = pathlib.Path.rename\n"
+        "def once(self, target):\n"
+        "    made = rename(self, target)\n"
+        "    if self.name == 'mine': os.kill(os.getpid(), signal.SIGKILL)\n"
+        "    return made\n"
+        "pathlib.Path.rename = once; main()"
+    )
+    again = ["fit", str(photos), *STARTER, "--out", str(out), "--seed", "5", "--force"]
+    assert subprocess.run([sys.executable, "-c", dies, *again], capture_output=True).returncode == -signal.SIGKILL
+    assert not out.exists()
+    code, _, err = command("fit", photos, "--out", out, *STARTER)
+    assert (code, "--force" in err) == (2, True)
+    assert {file.name: file.read_bytes() for file in out.iterdir() if file.is_file()} == before
+    assert command(*again)[0] == 0
+    assert (out / "headstart.json").read_bytes() != before["headstart.json"]
+    assert os.listdir(tmp_path).count("mine") == 1
+    assert not list(tmp_path.glob(".mine*"))
+
+
 def heeds_ctrl_c() -> None:
     """Also where the tests run in the background of a shell, which makes all that it starts ignore SIGINT."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import csv
+import glob
 import io
 import os
 import shutil
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,9 +16,18 @@ from headstart.errors import OutputError
 from headstart.places import as_utf8, cannot_write, temporary_beside
 from headstart.values import Finding
 
+_ASIDE = ".old"  # of a folder that another is about to replace
+
 
 def refuse_taken(folder: Path, *, force: bool) -> None:
-    """Raises OutputError where something is already there, or nothing can be written there: before any work is done."""
+    """Raises OutputError where something is already there, or nothing can be written there: before any work is done.
+
+    What a killed run had moved aside is there again.
+    """
+    try:
+        _sweep(folder.resolve())
+    except OSError as error:
+        raise cannot_write(folder.resolve().parent, error) from error
     if folder.exists() and not force:
         raise OutputError("already there", where=str(folder), fix="choose another --out, or replace it with --force")
     if folder.exists() and not (folder / "headstart.json").exists():
@@ -48,17 +59,27 @@ def write_folder(folder: Path, *, write: Callable[[Path], None], prove: Callable
         temporary.mkdir(parents=True)
         write(temporary)
         prove(temporary)
-        if folder.exists():
-            old = temporary_beside(folder)
-            folder.rename(old)
-            temporary.rename(folder)
-            shutil.rmtree(old, ignore_errors=True)
-        else:
-            temporary.rename(folder)
+        _put(temporary, folder)
     except OSError as error:
         raise cannot_write(folder, error) from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _put(new: Path, folder: Path) -> None:
+    """Give it the name, in the place of what has it. Between the two renames the old folder has another name, of which
+    a failure here, or after a kill the next run, makes the first again."""
+    if not folder.exists():
+        new.rename(folder)
+        return
+    old = temporary_beside(folder).with_suffix(_ASIDE)
+    folder.rename(old)
+    try:
+        new.rename(folder)
+    except BaseException:
+        old.rename(folder)
+        raise
+    shutil.rmtree(old, ignore_errors=True)
 
 
 def write_text(path: Path, content: str) -> None:
@@ -79,14 +100,21 @@ def table(header: Sequence[str], rows: Any) -> str:
 
 
 def _sweep(folder: Path) -> None:
-    """Remove what a killed run left beside the folder; runs that are alive are left alone."""
-    for left in folder.parent.glob(f".{folder.name}.*-*.tmp"):
+    """Remove what killed runs left beside the folder, and put back what one had moved aside; runs that are alive are
+    left alone."""
+    for left in folder.parent.glob(f".{glob.escape(folder.name)}.*-*.*"):
         pid = left.name.removeprefix(f".{folder.name}.").split("-")[0]
-        if pid.isdigit() and not _alive(int(pid)):
+        if not pid.isdigit() or _alive(int(pid)):
+            continue
+        if left.suffix == _ASIDE and not folder.exists():
+            left.rename(folder)
+        elif left.suffix in (_ASIDE, ".tmp"):
             shutil.rmtree(left, ignore_errors=True)
 
 
 def _alive(pid: int) -> bool:
+    if sys.platform == "win32":
+        return True  # there `os.kill` would end it, whatever the signal
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
