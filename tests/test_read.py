@@ -7,6 +7,7 @@ import json
 import tempfile
 from pathlib import Path
 
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet
 import pytest
@@ -81,4 +82,43 @@ def test_a_folder_of_tables(tmp_path):
         read(tmp_path)
     (tmp_path / "train.csv").write_text(rows)
     (tmp_path / "test.csv").write_text(rows)
-    assert list(read(tmp_path).parts) == ["train", "train", "test", "test"]
+    found = read(tmp_path)
+    assert list(found.parts) == ["train", "train", "test", "test"]
+    assert "more.csv, questions.csv" in found.notes[-1]  # which nothing was read from
+    (tmp_path / "training.jsonl").write_text('{"text": "hello", "label": "a"}')
+    with pytest.raises(DataError, match=r"several tables of part 'train': train\.csv, training\.jsonl"):
+        read(tmp_path)
+
+
+@pytest.mark.parametrize("rows", [1, 3000], ids=["at once", "after the sample"])
+def test_rows_of_an_unknown_part_are_left_out_and_listed(rows, tmp_path):
+    """Taken as training, they would teach what they were to test."""
+    parts = ["train", "Test ", *["train"] * rows, "holdout", "", " DEV"]
+    frame = pd.DataFrame({"text": [f"text {i}" for i in range(len(parts))], "label": "a", "split": parts})
+    frame.to_csv(tmp_path / "rows.csv", index=False)
+    for data in (frame, tmp_path / "rows.csv"):
+        found = read(data)
+        assert list(found.parts) == ["train", "test", *["train"] * rows, "val"]
+        assert list(found.inputs) == [*frame.text[: rows + 2], frame.text.iloc[-1]]
+        listed = [(f.kind, f.where.rsplit(" ", 1)[1], f.rejected) for f in found.findings]
+        assert listed == [("unknown-part", str(rows + 3), True), ("unknown-part", str(rows + 4), True)]
+        assert "'holdout'" in found.findings[0].reason
+
+
+def test_a_column_of_such_a_name_that_holds_no_parts_is_said_to_be_none():
+    found = read(pd.DataFrame({"text": ["a b", "c d", "e f"], "label": "x", "part": ["lid", "test", "rim"]}))
+    assert (found.parts, len(found), found.findings) == (None, 3, ())
+    assert "'lid', 'rim', 'test'" in found.notes[-1]
+
+
+def test_parts_of_a_dataset_dict():
+    """As IMDB has them: a part without labels beside train and test."""
+    import datasets
+
+    names = datasets.Features({"text": datasets.Value("string"), "label": datasets.ClassLabel(names=["bad", "good"])})
+    some = datasets.Dataset.from_dict({"text": ["one", "two"], "label": [0, 1]}, features=names)
+    none = datasets.Dataset.from_dict({"text": ["three"], "label": [-1]}, features=names)
+    found = read(datasets.DatasetDict({"train": some, "valid": some, "dev": some, "test": some, "unsupervised": none}))
+    assert list(found.parts) == ["train"] * 2 + ["val"] * 4 + ["test"] * 2
+    assert list(found.labels) == ["bad", "good"] * 4
+    assert "'unsupervised' (1 rows)" in found.notes[-1]

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from headstart.data.columns import PART_NAMES
+from headstart.data.columns import are_parts, not_parts, part_named, unknown_parts
 from headstart.data.table import as_text
 from headstart.errors import DataError
 from headstart.values import Finding, Questions
@@ -125,11 +125,6 @@ def checked(
     return _in_parts(whole, columns.parts)
 
 
-def part_named(name: object) -> str | None:
-    """An official part ("train", "val", "test") by any of its names; None: a name of none of them."""
-    return PART_NAMES.get(str(name).strip().lower())
-
-
 def _ids(columns: _Columns) -> list[str]:
     """Those that were given; a row without one is called by its place, and by nothing that another row is called."""
     given_ids, made = set(columns.ids), []
@@ -143,17 +138,10 @@ def _ids(columns: _Columns) -> list[str]:
 
 def _in_parts(whole: Questions, named: Sequence[str | None]) -> Questions:
     """The official parts, where a row names one: taken as training, a row of an unknown part would teach a test."""
+    if not are_parts(named):
+        return replace(whole, notes=(*whole.notes, *not_parts(named)))
     parts = [part_named(name) for name in named]
-    if not any(parts):
-        others = ", ".join(repr(name) for name in sorted({name for name in named if name})[:3])
-        note = f"not taken for parts, since none is train, val or test: {others}"
-        return replace(whole, notes=(*whole.notes, note)) if others else whole
-    known = f"known: {', '.join(PART_NAMES)}"
-    unknown = [
-        Finding("unknown-part", where, f"part {name!r}, {known}" if name else f"no part; {known}", rejected=True)
-        for where, name, part in zip(whole.where, named, parts, strict=True)
-        if part is None
-    ]
+    unknown = unknown_parts(whole.where, named)
     rows = np.array([row for row, part in enumerate(parts) if part is not None])
     findings = (*whole.findings, *unknown)
     return replace(whole.take(rows), parts=[part for part in parts if part], findings=findings, notes=whole.notes)

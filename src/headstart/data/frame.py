@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, overload
 
 import numpy as np
 import pyarrow as pa
 
-from headstart.data.columns import IMAGES, LABELS, PART_NAMES, SUFFIXES, Columns
+from headstart.data.columns import IMAGES, LABELS, SUFFIXES, Columns, part_named
 from headstart.data.table import arrow_blocks, as_text, read_blocks
 from headstart.errors import DataError
 from headstart.values import Dataset, Kind
@@ -41,10 +42,13 @@ def read_pairs(inputs: Sequence[Any], labels: Sequence[Any] | None, kind: Kind |
 def read_hub(data: Any, columns: Columns | None) -> Dataset:
     """A `datasets.Dataset`, or a DatasetDict whose names are the official parts."""
     if isinstance(data, Mapping):
-        named = {PART_NAMES[name.lower()]: part for name, part in data.items() if name.lower() in PART_NAMES}
+        named = [(official, read_hub(part, columns)) for name, part in data.items() if (official := part_named(name))]
         if not named:
             raise DataError(f"parts {sorted(data)}", where="data", fix="name them train and test")
-        return join({name: read_hub(part, columns) for name, part in named.items()})
+        others = [f"{name!r} ({len(part)} rows)" for name, part in data.items() if part_named(name) is None]
+        note = f"left out, since their names are not train, val or test: parts {', '.join(others)}"
+        joined = join(named)
+        return replace(joined, notes=(*joined.notes, note)) if others else joined
     asked = columns or Columns()
     label = asked.label or next((n for n in data.column_names if n.lower() in LABELS), None)
     names = getattr(data.features.get(label), "names", None) if label else None
@@ -58,25 +62,25 @@ def read_hub(data: Any, columns: Columns | None) -> Dataset:
     dataset = read_blocks(data.iter(batch_size=_BLOCK), asked, name="dataset", where="dataset")
     if not names:
         return dataset
-    return Dataset(dataset.kind, dataset.name, dataset.inputs,
-                   [names[int(v)] if v is not None and int(v) >= 0 else None for v in dataset.labels], dataset.where,
-                   notes=dataset.notes)  # fmt: skip
+    labels = [names[int(v)] if v is not None and int(v) >= 0 else None for v in dataset.labels]
+    return replace(dataset, labels=labels)
 
 
-def join(parts: Mapping[str, Dataset]) -> Dataset:
-    """Data sets as the official parts of one."""
-    kinds = {part.kind for part in parts.values()}
+def join(named: Sequence[tuple[str, Dataset]]) -> Dataset:
+    """Data sets as the official parts of one; several may be of the same part."""
+    parts = [part for _, part in named]
+    kinds = {part.kind for part in parts}
     if len(kinds) > 1:
         raise DataError("one part holds images, another texts", where="data")
     return Dataset(
         kind=kinds.pop(),
-        name=next(iter(parts.values())).name,
-        inputs=[x for part in parts.values() for x in part.inputs],
-        labels=[label for part in parts.values() for label in part.labels],
-        where=[w for part in parts.values() for w in part.where],
-        parts=[name for name, part in parts.items() for _ in range(len(part))],
-        findings=tuple(f for part in parts.values() for f in part.findings),
-        notes=tuple(dict.fromkeys(note for part in parts.values() for note in part.notes)),
+        name=parts[0].name,
+        inputs=[x for part in parts for x in part.inputs],
+        labels=[label for part in parts for label in part.labels],
+        where=[w for part in parts for w in part.where],
+        parts=[name for name, part in named for _ in range(len(part))],
+        findings=tuple(f for part in parts for f in part.findings),
+        notes=tuple(dict.fromkeys(note for part in parts for note in part.notes)),
     )
 
 

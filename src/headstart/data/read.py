@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from headstart.data.columns import PART_NAMES, Columns
+from headstart.data.columns import OFFICIAL, Columns, part_named
 from headstart.data.folder import files_in, read_folder
 from headstart.data.frame import join, read_frame, read_hub, read_pairs
 from headstart.data.table import SUFFIXES, read_table
@@ -44,7 +46,7 @@ def read(data: Any, *, labels: Any = None, kind: Kind | None = None, columns: Co
 def read_with_test(data: Any, test: str | Path, *, kind: Kind | None = None, columns: Columns | None = None) -> Dataset:
     """`data` as the training part and what is at the path `test` as the test part."""
     train, tested = read(data, kind=kind, columns=columns), read(test, kind=kind, columns=columns)
-    return join({"train": train, "test": tested})
+    return join([("train", train), ("test", tested)])
 
 
 def read_inputs(inputs: Sequence[Any], *, kind: Kind) -> tuple[list[Any], list[str]]:
@@ -74,12 +76,7 @@ def _path(given: str | Path, columns: Columns | None) -> Dataset:
     if not path.exists():
         raise DataError("no such file or folder", where=str(given), fix="check the path")
     if path.is_dir():
-        tables = _tables(path)
-        if len(tables) == 1:
-            return read_table(*tables.values(), columns=columns)
-        if tables:
-            return join({part: read_table(file, columns=columns) for part, file in tables.items()})
-        return read_folder(path)
+        return _tables(path, columns) or read_folder(path)
     if path.suffix.lower() not in (*SUFFIXES, ""):
         raise DataError(
             f"not a kind of table that is known: {path.suffix!r}", where=str(path), fix="csv, tsv, jsonl, parquet"
@@ -93,22 +90,30 @@ def _local(given: str | Path) -> Path:
     return Path(given).expanduser()
 
 
-def _tables(folder: Path) -> dict[str, Path]:
+def _tables(folder: Path, columns: Columns | None) -> Dataset | None:
     """The only table of a folder, or train.csv and test.csv (or .tsv, ...), where it has no class folders.
 
     Raises:
-        DataError: several tables, and none is named train.
+        DataError: several tables, and none is named train, or two are named so.
     """
     if any(path.is_dir() and not path.name.startswith(".") for path in folder.iterdir()):
-        return {}
+        return None
     files = sorted(p for p in folder.iterdir() if p.is_file() and p.suffix.lower() in SUFFIXES)
-    named = {PART_NAMES[p.stem.lower()]: p for p in files if p.stem.lower() in PART_NAMES}
-    if "train" in named and len(named) > 1:
-        return {part: named[part] for part in ("train", "val", "test") if part in named}
-    if len(files) > 1:
+    if len(files) < 2:
+        return read_table(files[0], columns=columns) if files else None
+    named = [(part, file) for part in OFFICIAL for file in files if part_named(file.stem) == part]
+    parts = Counter(part for part, _ in named)
+    if "train" not in parts or len(parts) == 1:
         raise DataError(
             f"no class folders, and {len(files)} tables: {', '.join(p.name for p in files[:5])}",
             where=str(folder),
             fix=f"name one, and another for the test: {files[0]} --test {files[1]}",
         )
-    return {"all": files[0]} if files else {}
+    for part, times in parts.items():
+        if times > 1:
+            twice = ", ".join(file.name for other, file in named if other == part)
+            raise DataError(f"several tables of part {part!r}: {twice}", where=str(folder), fix="leave one there")
+    joined = join([(part, read_table(file, columns=columns)) for part, file in named])
+    others = ", ".join(file.name for file in files if part_named(file.stem) is None)
+    note = f"{folder.name}: not read, since their names are not train, val or test: {others}"
+    return replace(joined, notes=(*joined.notes, note)) if others else joined

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from itertools import count, islice
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet
 
-from headstart.data.columns import PART_NAMES, Columns, Found, find_columns
+from headstart.data.columns import Columns, Found, are_parts, find_columns, not_parts, part_named, unknown_parts
 from headstart.errors import DataError
 from headstart.values import Dataset, Finding
 
@@ -86,7 +88,7 @@ def read_blocks(
     found: Found | None = None
     inputs: list[str | None] = []
     labels: list[str | None] = []
-    parts: list[str] = []
+    named: list[str | None] = []
     for block in blocks:
         if found is None:
             sample = {name: _texts(column[:_SAMPLE]) for name, column in block.items()}
@@ -94,22 +96,34 @@ def read_blocks(
         values = _texts(block[found.value])
         inputs += values
         labels += _texts(block[found.label]) if found.label else [None] * len(values)
-        parts += [PART_NAMES.get(str(v).lower(), "train") for v in _texts(block[found.part])] if found.part else []
+        named += _texts(block[found.part]) if found.part else []
     if found is None:
         raise DataError("no rows", where=where, fix="a table has one row an example")
     if found.kind == "image" and base is not None:
         inputs = [None if path is None else str(base / path) for path in inputs]
     rows = list(islice(row_names(where, row_numbers(findings or ())), len(inputs)))
-    return Dataset(
+    whole = Dataset(
         kind=found.kind,
         name=name,
         inputs=[value if value is not None else "" for value in inputs],
         labels=[label.strip() or None if label is not None else None for label in labels],
         where=rows,
-        parts=parts or None,
         findings=tuple(findings or ()),
         notes=(*notes, *found.notes),
     )
+    return _in_parts(whole, named)
+
+
+def _in_parts(whole: Dataset, named: Sequence[str | None]) -> Dataset:
+    """The official parts, where a column names them."""
+    if not are_parts(named):
+        return replace(whole, notes=(*whole.notes, *not_parts(named)))
+    parts = [part_named(name) for name in named]
+    unknown = unknown_parts(whole.where, named)
+    if unknown:
+        rows = np.array([row for row, part in enumerate(parts) if part is not None])
+        whole = replace(whole.take(rows), findings=(*whole.findings, *unknown), notes=whole.notes)
+    return replace(whole, parts=[part for part in parts if part])
 
 
 def as_text(value: object) -> str | None:
