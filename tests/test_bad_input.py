@@ -139,6 +139,11 @@ def test_latin1_without_header(tmp_path):
     assert dataset.inputs[0] == "café at noon then"
     assert any("latin-1" in note for note in dataset.notes)
     assert any("no header" in note for note in dataset.notes)
+    lines = tmp_path / "q.jsonl"
+    lines.write_bytes('{"text": "caf\u00e9 at noon then", "label": "ham"}\n'.encode("latin-1") * 3)
+    dataset = read(lines)
+    assert dataset.inputs[0] == "café at noon then"
+    assert any("latin-1" in note for note in dataset.notes)
 
 
 def test_ragged_rows_are_findings_and_quoted_newlines_are_not(tmp_path):

@@ -97,6 +97,12 @@ def test_texts_from_a_table(questions, fit_json, command, tmp_path):
     code, out, _ = command("predict", saved, "-", "--json", stdin="my card is still not here\nreset my pin\n")
     assert code == 0
     assert [p["label"] for p in json.loads(out)["predictions"]] == ["card", "pin"]
+    arguments = [sys.executable, "-m", "headstart", "predict", saved, "-", "--json"]
+    other = {**os.environ, "PYTHONIOENCODING": "latin-1"}  # as where the system's own is not UTF-8
+    done = subprocess.run(arguments, input="my café card\r\n".encode(), capture_output=True, env=other)
+    assert [p["input"] for p in json.loads(done.stdout)["predictions"]] == ["my café card"], done.stderr
+    done = subprocess.run(arguments, input=b"caf\xe9", capture_output=True, env=other)
+    assert (done.returncode, b"standard input: not UTF-8" in done.stderr) == (2, True)
     code, out, _ = command("evaluate", saved, table, "--json")
     assert code == 0
     assert json.loads(out)["accuracy"] > 0.8

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import gc
+import io
 import os
 import sys
 from collections.abc import Callable
@@ -145,12 +146,13 @@ def predict(
     as_json: Json = False,
 ) -> None:
     """Classify images or texts with a saved model."""
+    from headstart.data.texts import decoded
     from headstart.model import load
 
-    loaded = load(model)
     wanted: list[str] = []
     for value in inputs:
-        wanted += [line.rstrip("\r\n") for line in sys.stdin] if value == "-" else [value]
+        wanted += _lines(decoded(sys.stdin.buffer.read(), where="standard input")) if value == "-" else [value]
+    loaded = load(model)
     predictions = loaded.predict(wanted, top=top)
     rows: list[dict[str, Any]] = []
     for p in predictions:
@@ -339,6 +341,11 @@ def _progress(as_json: bool) -> Any:
     from headstart.progress import Bars
 
     return Bars()
+
+
+def _lines(text: str) -> list[str]:
+    """Not `splitlines`, which takes a dozen other characters for line ends too."""
+    return [line.rstrip("\n") for line in io.StringIO(text, newline=None)]
 
 
 def _print(value: dict[str, Any], as_json: bool, tell: Callable[[dict[str, Any]], str]) -> None:

@@ -52,7 +52,8 @@ def open_blocks(
     if path.suffix.lower() == ".parquet":
         return arrow_blocks(pyarrow.parquet.ParquetFile(path).iter_batches(batch_size=rows)), []
     if path.suffix.lower() in (".jsonl", ".ndjson", ".json"):
-        return _json_lines(path, ragged, absent, rows), []
+        encoding, notes = _encoding(path)
+        return _json_lines(path, encoding, ragged, absent, rows), notes
     return _delimited(path, ragged, rows)
 
 
@@ -157,13 +158,10 @@ def row_numbers(findings: Iterable[Finding]) -> set[int]:
 
 def _delimited(path: Path, ragged: list[Finding], rows: int) -> tuple[Iterator[Block], list[str]]:
     """CSV or TSV, with what was assumed about it."""
-    notes: list[str] = []
     head = path.open("rb").read(1 << 20)
     if not head.strip():
         raise DataError("the file is empty", where=str(path), fix="a table has a header and one row an example")
-    encoding = _encoding(path)
-    if encoding == "latin-1":
-        notes.append(f"{path.name}: not UTF-8, read as latin-1")
+    encoding, notes = _encoding(path)
     lines = head.decode(encoding, errors="replace").lstrip("\ufeff").splitlines()[:200]
     if _label_colon_text(lines):
         notes.append(f"{path.name}: no header; each line taken as LABEL:detail text, the detail left out")
@@ -185,7 +183,7 @@ def _stream(
     """The csv module row by row: it reads quoted newlines and says which row is ragged."""
     csv.field_size_limit(1 << 30)
     quoting: Literal[0, 3] = csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE
-    with path.open(encoding="utf-8-sig" if encoding == "utf-8" else encoding, newline="") as file:
+    with path.open(encoding=encoding, newline="") as file:
         reader = csv.reader((line.replace("\0", "") for line in file), delimiter=delimiter, quoting=quoting)
         first = next(reader)
         names = _unique(first) if header else [str(i + 1) for i in range(len(first))]
@@ -206,9 +204,9 @@ def _stream(
             yield dict(zip(names, map(list, zip(*block, strict=True)), strict=True))
 
 
-def _json_lines(path: Path, ragged: list[Finding], absent: Any, most: int) -> Iterator[Block]:
+def _json_lines(path: Path, encoding: str, ragged: list[Finding], absent: Any, most: int) -> Iterator[Block]:
     """One JSON object a line; a line that is none is left out and listed. A file with one JSON list is read whole."""
-    with path.open(encoding="utf-8-sig", errors="replace") as file:
+    with path.open(encoding=encoding) as file:
         first = file.read(1 << 16).lstrip()[:1]
         file.seek(0)
         rows: Iterable[Any] = _json_list(file.read(), path) if first == "[" else (line for line in file if line.strip())
@@ -253,14 +251,15 @@ def _unique(names: list[str]) -> list[str]:
     return out
 
 
-def _encoding(path: Path) -> str:
+def _encoding(path: Path) -> tuple[str, list[str]]:
+    """Of the whole file, with a note where it had to be assumed."""
     with path.open("rb") as file:
         try:
             for line in file:
                 line.decode("utf-8")
         except UnicodeDecodeError:
-            return "latin-1"
-    return "utf-8"
+            return "latin-1", [f"{path.name}: not UTF-8, read as latin-1"]
+    return "utf-8-sig", []
 
 
 def _delimiter(lines: list[str], path: Path) -> str:
