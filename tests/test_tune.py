@@ -21,7 +21,7 @@ from headstart.adapt import fit_basis, fit_head
 from headstart.adapt.bodies import ImageBodies
 from headstart.adapt.cut import cut
 from headstart.adapt.network import Classified
-from headstart.adapt.pace import full_run, pace
+from headstart.adapt.pace import TRIALS, full_run, pace
 from headstart.adapt.search import Trial, climb, range_test
 from headstart.adapt.tune import Recipe, Tuning, outputs_of, rates, schedule
 from headstart.adapt.verdict import Judged, verdict
@@ -365,9 +365,19 @@ def test_what_is_planned_fits_into_the_time(n, batch, seconds, left, again):
     if found is None:
         assert left / seconds < 100 * (1 + again)
         return
-    assert found.main * (1 + again) * seconds <= left
+    steps = found.main * (1 + again)
+    if found.trial > 60:  # the shortest trials may cost more than their share
+        steps += TRIALS * (found.trial - 1)  # which is rounded
+    assert steps * seconds <= left
     assert found.main <= full_run(n, batch)
     assert found.trial <= found.main
+
+
+def test_a_long_run_does_not_pay_for_long_trials():
+    """67,000 examples and forty minutes: most of them go into the run itself."""
+    found = pace(65_000, batch=32, seconds_a_step=0.18, left=2400, again=0.0)
+    assert 60 < found.trial < 600
+    assert found.main * 0.18 > 0.8 * 2400
 
 
 @given(best=st.floats(-13, -5), start=st.sampled_from([1e-5, 2e-4, 1e-3]))

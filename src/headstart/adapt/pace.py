@@ -6,10 +6,11 @@ import math
 from dataclasses import dataclass
 
 _EXAMPLES = 30_000  # that a full run sees, about; between the fewest and the most epochs
-_FEWEST_EPOCHS, _MOST_EPOCHS = 3, 15
+_FEWEST_EPOCHS, _MOST_EPOCHS = 6, 15
 TRIALS = 4  # that a search does, about
 _TRIAL = 1 / 3  # steps of a trial, over those of the main run: shorter ones favour rates that are too low
 _LEAST_TRIAL = 60  # steps of one, unless a full run is shorter
+_MOST_TRIAL = 500  # steps that say as much as more of them (docs/tuning.md): a long run need not pay for long trials
 _LEAST_SEARCHED = 150  # steps of a main run from which searching for its recipe is worth the time
 GLANCE = 2  # times that an example is seen, below which it is not learned by heart, and seeing it again is worth more
 _LEAST = 30  # steps of a main run: with fewer nothing is learned
@@ -38,7 +39,7 @@ def pace(n: int, *, batch: int, seconds_a_step: float, left: float, again: float
     full, epoch = full_run(n, batch), math.ceil(n / batch)
     main = min(full, _affordable(seconds_a_step, left, again, judging, trials=TRIALS))
     if main >= min(full, max(_LEAST_SEARCHED, GLANCE * epoch)):
-        return Pace(min(main, max(_LEAST_TRIAL, round(_TRIAL * main))), main)
+        return Pace(min(main, max(_LEAST_TRIAL, min(_MOST_TRIAL, round(_TRIAL * main)))), main)
     main = min(full, _affordable(seconds_a_step, left, again, judging))
     return Pace(0, main) if main >= min(full, _LEAST) else None
 
@@ -58,7 +59,9 @@ def _affordable(seconds_a_step: float, left: float, again: float, judging: float
     if math.isinf(seconds_a_step):  # the time was over before a step could be timed
         return 0
     training = left - (1 + (again > 0) + trials) * judging
-    return int(training / (_MARGIN * max(1e-6, seconds_a_step) * (1 + again + trials * _TRIAL)))
+    steps = training / (_MARGIN * max(1e-6, seconds_a_step))
+    # Trials are a share of the main run or, where that is less, as long as one may be.
+    return int(max(steps / (1 + again + trials * _TRIAL), (steps - trials * _MOST_TRIAL) / (1 + again)))
 
 
 def judging_seconds(n: int, *, batch: int, seconds_a_step: float) -> float:
