@@ -134,12 +134,24 @@ def test_temperature_is_the_best(problem):
     found = temperature(logits, y)
     assert 0.05 <= found <= 20
 
+    unknown = 1 / (len(y) + 1)  # share of the one example of any class
+    wanted = (1 - unknown) * np.eye(logits.shape[1])[y] + unknown / logits.shape[1]
+
     def loss(t):
         z = logits.astype(np.float64) / t
         z = z - z.max(axis=1, keepdims=True)
-        return float((np.log(np.exp(z).sum(axis=1)) - z[np.arange(len(y)), y]).mean())
+        return float((np.log(np.exp(z).sum(axis=1)) - (wanted * z).sum(axis=1)).mean())
 
     assert loss(found) <= min(loss(t) for t in np.geomspace(0.05, 20, 101)) + 1e-9
+
+
+@pytest.mark.parametrize("n", [10, 40, 1000])
+def test_examples_that_are_all_right_do_not_make_answers_certain(n):
+    """With one more whose class nobody knows, the true class has half of that one's share less than all."""
+    y = np.arange(n) % 2
+    z = np.eye(2)[y] * 3.0
+    sure = 1 / (1 + np.exp(-3.0 / temperature(z, y)))
+    assert sure == pytest.approx(1 - 0.5 / (n + 1), abs=1e-5)
 
 
 def test_temperature_edges():
@@ -147,7 +159,8 @@ def test_temperature_edges():
     w = np.repeat([1.0, 0.0], 25)
     assert temperature(z, y, w) == pytest.approx(temperature(z[:25], y[:25]))
     assert temperature(np.zeros((4, 3)), np.zeros(4, dtype=np.int64)) == 1.0
-    assert temperature(np.eye(3) * 5, np.arange(3)) == 0.05  # always right: as sure as allowed
+    many = np.tile(np.eye(3) * 5, (10_000, 1))
+    assert temperature(many, np.tile(np.arange(3), 10_000)) < 0.5  # always right, and often: surer
     assert temperature(np.eye(3) * 5, np.array([1, 2, 0])) == 20.0  # always wrong: as unsure as allowed
     with pytest.raises(ValueError, match="at least one"):
         temperature(np.zeros((0, 3)), np.zeros(0, dtype=np.int64))

@@ -1,0 +1,89 @@
+"""Question: does a probe of few photos gain from other views of them (mirrored, cropped) beside the photos themselves?
+
+    python bench/few_photos.py DATA... [--sizes 5 25] [--draws 8]
+
+Accuracy and log loss on the test part, means over draws of so many photos a class: from the photos alone, with their
+mirror images, with two crops of 85 %, with all four. A photo's views are in one fold with it.
+"""
+
+import argparse
+import hashlib
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from headstart.adapt import fit_basis, fit_head
+from headstart.data import check, read, split
+from headstart.encode import encode
+from headstart.evaluate import evaluate
+from headstart.pretrained import DEFAULT, load
+from headstart.values import Dataset, Features
+
+parser = argparse.ArgumentParser()
+parser.add_argument("data", nargs="+")
+parser.add_argument("--sizes", nargs="+", type=int, default=[5, 25])
+parser.add_argument("--draws", type=int, default=8)
+options = parser.parse_args()
+CROP = 0.85  # of each side
+WAYS = {"photos alone": (), "mirrored": (0,), "two crops": (1, 2), "mirrored, two crops, a mirrored crop": (0, 1, 2, 3)}
+backbone = load(DEFAULT["image"], kind="image")
+
+
+def views(path: str) -> list[Image.Image]:
+    photo = ImageOps.exif_transpose(Image.open(path)).convert("RGB")
+    width, height = photo.size
+
+    def crop(right: float, down: float) -> Image.Image:
+        left, top = right * (1 - CROP) * width, down * (1 - CROP) * height
+        return photo.crop((int(left), int(top), int(left + CROP * width), int(top + CROP * height)))
+
+    return [ImageOps.mirror(photo), crop(0.5, 0.5), crop(1, 0), ImageOps.mirror(crop(0, 1))]
+
+
+def encoded(photos: list[Image.Image]) -> np.ndarray:
+    digests = [hashlib.sha256(np.asarray(photo).tobytes()).digest() for photo in photos]
+    return encode(photos, np.stack([np.frombuffer(digest, dtype=np.uint8) for digest in digests]), backbone).matrix[:]
+
+
+def scored(dataset: Dataset, known: Features, of_views: dict[int, np.ndarray], way: tuple[int, ...], rows, test):
+    every = np.concatenate([known.matrix[:][rows], *(np.stack([of_views[row][view] for row in rows]) for view in way)])
+    again = np.tile(rows, 1 + len(way))
+    features = Features(every, known.key, 0)
+    basis = fit_basis(every)
+    head = fit_head(
+        features,
+        dataset.y[again],
+        basis=basis,
+        classes=dataset.classes,
+        kind="image",
+        groups=dataset.checked_groups[again],
+        digests=dataset.checked_digests[again],
+    )
+    found = evaluate(
+        head.logits(known.matrix[:][test]),
+        dataset.y[test],
+        classes=dataset.classes,
+        majority_class=dataset.classes[0],
+    )
+    return found.accuracy, found.log_loss
+
+
+for data in options.data:
+    dataset = check(read(data))
+    known = encode(dataset.inputs, dataset.checked_digests, backbone)
+    parts, of_views = split(dataset, seed=0), {}
+    for size in options.sizes:
+        found: dict[str, list[tuple[float, float]]] = {way: [] for way in WAYS}
+        for draw in range(options.draws):
+            rng = np.random.default_rng(draw)
+            mine = [parts.train[dataset.y[parts.train] == c] for c in range(len(dataset.classes))]
+            rows = np.sort(np.concatenate([rng.permutation(of_class)[:size] for of_class in mine]))
+            new = [row for row in rows.tolist() if row not in of_views]
+            if new:
+                made = encoded([view for row in new for view in views(dataset.inputs[row])])
+                of_views |= dict(zip(new, made.reshape(len(new), 4, -1), strict=True))
+            for way, which in WAYS.items():
+                found[way].append(scored(dataset, known, of_views, which, rows, parts.test))
+        for way, scores in found.items():
+            accuracy, log_loss = np.mean(scores, axis=0)
+            print(f"{dataset.name:15} {size:4} a class  {way:40} accuracy {accuracy:.3f}  log loss {log_loss:.3f}")
