@@ -90,6 +90,22 @@ def test_a_folder_of_tables(tmp_path):
         read(tmp_path)
 
 
+def test_folders_beside_the_parts_are_no_classes(tmp_path):
+    """As competitions have it: photos to predict beside train and val. A class may be called "train" all the same."""
+    for name in ("train/cat/1.jpg", "train/dog/2.jpg", "val/cat/3.jpg", "test/4.jpg", "test/5.jpg", "models/best.bin"):
+        (tmp_path / "set" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "set" / name).write_bytes(b"photo")
+    found = read(tmp_path / "set")
+    assert found.classes == ("cat", "dog")
+    assert list(found.parts) == ["train", "train", "val"]
+    assert "models (1 files), test (2 files)" in found.notes[0]
+    for name in ("bus/1.jpg", "train/steam/2.jpg", "train/3.jpg"):
+        (tmp_path / "vehicles" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "vehicles" / name).write_bytes(b"photo")
+    found = read(tmp_path / "vehicles")
+    assert (found.classes, found.parts) == (("bus", "train"), None)
+
+
 @pytest.mark.parametrize("rows", [1, 3000], ids=["at once", "after the sample"])
 def test_rows_of_an_unknown_part_are_left_out_and_listed(rows, tmp_path):
     """Taken as training, they would teach what they were to test."""

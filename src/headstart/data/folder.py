@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from headstart.data.columns import PART_NAMES, SUFFIXES
+from headstart.data.columns import SUFFIXES, part_named
 from headstart.errors import DataError
 from headstart.values import Dataset, Kind
 
@@ -21,8 +21,8 @@ def read_folder(folder: Path) -> Dataset:
         DataError: no class folders, or no files in them.
     """
     inner = [path for path in _visible(folder) if path.is_dir()]
-    parts = {path: PART_NAMES[path.name.lower()] for path in inner if _is_part(path)}
-    if parts and len(parts) == len(inner):
+    parts, others = _parts(inner)
+    if parts:
         found: list[tuple[Path, str, str | None]] = [
             (file, label, part) for path, part in parts.items() for file, label in _classes(path)
         ]
@@ -42,7 +42,7 @@ def read_folder(folder: Path) -> Dataset:
         labels=[label for _, label, _ in found],
         where=[str(file.relative_to(folder)) for file, _, _ in found],
         parts=[str(part) for _, _, part in found] if found[0][2] else None,
-        notes=(*notes, *text_notes),
+        notes=(*others, *notes, *text_notes),
     )
 
 
@@ -51,8 +51,19 @@ def files_in(folder: Path) -> list[Path]:
     return sorted(_files(folder))
 
 
-def _is_part(path: Path) -> bool:
-    return path.name.lower() in PART_NAMES and any(inner.is_dir() for inner in _visible(path))
+def _parts(inner: list[Path]) -> tuple[dict[Path, str], tuple[str, ...]]:
+    """Folders of official parts, with class folders in them, and a note on what is beside them; none: all are classes.
+
+    A class may be called "train", and have folders in it: two names of parts are needed where others are there too.
+    """
+    named = {path: part for path in inner if (part := part_named(path.name))}
+    parts = {path: part for path, part in named.items() if any(deeper.is_dir() for deeper in _visible(path))}
+    if len(parts) == len(inner):
+        return parts, ()
+    if "train" not in parts.values() or len(named) < 2:
+        return {}, ()
+    others = ", ".join(f"{path.name} ({sum(1 for _ in _files(path))} files)" for path in inner if path not in parts)
+    return parts, (f"not read, since it is no train, val or test with class folders in it: {others}",)
 
 
 def _classes(folder: Path) -> Iterator[tuple[Path, str]]:
