@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from headstart.data.columns import are_parts, not_parts, part_named, unknown_parts
+from headstart.data.parts import in_parts, part_named
 from headstart.data.table import as_text
 from headstart.errors import DataError
 from headstart.values import Finding, Questions
@@ -122,7 +122,7 @@ def checked(
         findings=found,
         notes=tuple(notes),
     )
-    return _in_parts(whole, columns.parts)
+    return in_parts(whole, columns.parts)
 
 
 def _ids(columns: _Columns) -> list[str]:
@@ -134,17 +134,6 @@ def _ids(columns: _Columns) -> list[str]:
             own += "'"
         made.append(own)
     return made
-
-
-def _in_parts(whole: Questions, named: Sequence[str | None]) -> Questions:
-    """The official parts, where a row names one: taken as training, a row of an unknown part would teach a test."""
-    if not are_parts(named):
-        return replace(whole, notes=(*whole.notes, *not_parts(named)))
-    parts = [part_named(name) for name in named]
-    unknown = unknown_parts(whole.where, named)
-    rows = np.array([row for row, part in enumerate(parts) if part is not None])
-    findings = (*whole.findings, *unknown)
-    return replace(whole.take(rows), parts=[part for part in parts if part], findings=findings, notes=whole.notes)
 
 
 def _complaint(row: Asked, seen: dict[tuple[str | None, str], str]) -> Finding | None:

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
 
 from headstart.errors import DataError
-from headstart.values import Finding, Kind
+from headstart.values import Kind
 
 LABELS = ("label", "labels", "class", "category", "target", "intent", "sentiment", "y", "tag", "topic")
 TEXTS = ("text", "sentence", "question", "review", "message", "content", "query", "utterance", "comment", "x")
 IMAGES = ("image", "image_path", "path", "file", "filename", "file_name", "filepath", "img", "photo")
-OFFICIAL = ("train", "val", "test")
 PARTS = ("split", "part", "fold", "subset")
-PART_NAMES = {"train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val", "dev": "val",
-              "test": "test", "testing": "test", "eval": "test"}  # fmt: skip
 SUFFIXES = frozenset(
     (".jpg", ".jpeg", ".png", ".gif", ".bmp", ".webp", ".tif", ".tiff", ".jfif", ".ppm", ".pgm", ".avif")
 )
@@ -40,33 +36,6 @@ class Found:
     label: str | None
     part: str | None
     notes: tuple[str, ...]
-
-
-def part_named(name: object) -> str | None:
-    """An official part ("train", "val", "test") by any of its names; None: a name of none of them."""
-    return PART_NAMES.get(str(name).strip().lower())
-
-
-def are_parts(named: Sequence[str | None]) -> bool:
-    """Whether a column says of which part each row is: most of what it holds are names of one."""
-    given = [name for name in named if name]
-    return 2 * sum(part_named(name) is not None for name in given) > len(given)
-
-
-def not_parts(named: Sequence[str | None]) -> tuple[str, ...]:
-    """A note on a column of such a name that says something else; none where it says nothing."""
-    others = sorted({name for name in named if name})[:3]
-    return (f"not taken for parts, since few are train, val or test: {', '.join(map(repr, others))}",) if others else ()
-
-
-def unknown_parts(where: Sequence[str], named: Sequence[str | None]) -> list[Finding]:
-    """Rows whose part is none that is known: taken as training, they might teach what they were to test."""
-    known = f"known: {', '.join(PART_NAMES)}"
-    return [
-        Finding("unknown-part", row, f"part {name!r}, {known}" if name else f"no part; {known}", rejected=True)
-        for row, name in zip(where, named, strict=True)
-        if part_named(name) is None
-    ]
 
 
 def find_columns(sample: dict[str, list[str | None]], asked: Columns, *, where: str, need_label: bool = True) -> Found:

@@ -6,7 +6,8 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from headstart.data.columns import SUFFIXES, part_named
+from headstart.data.columns import SUFFIXES
+from headstart.data.parts import part_named
 from headstart.errors import DataError
 from headstart.values import Dataset, Kind
 

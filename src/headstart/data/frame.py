@@ -10,7 +10,8 @@ from typing import Any, overload
 import numpy as np
 import pyarrow as pa
 
-from headstart.data.columns import IMAGES, LABELS, SUFFIXES, Columns, part_named
+from headstart.data.columns import IMAGES, LABELS, SUFFIXES, Columns
+from headstart.data.parts import part_named
 from headstart.data.table import arrow_blocks, as_text, read_blocks
 from headstart.errors import DataError
 from headstart.values import Dataset, Kind

@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from headstart.data.answers import Asked, Given, checked, given
-from headstart.data.columns import part_named
+from headstart.data.parts import part_named
 from headstart.data.squad import is_squad, squad_articles, squad_questions
 from headstart.data.table import (
     SUFFIXES,

@@ -9,9 +9,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from headstart.data.columns import OFFICIAL, Columns, part_named
+from headstart.data.columns import Columns
 from headstart.data.folder import files_in, read_folder
 from headstart.data.frame import join, read_frame, read_hub, read_pairs
+from headstart.data.parts import OFFICIAL, part_named
 from headstart.data.table import SUFFIXES, read_table
 from headstart.errors import DataError
 from headstart.values import Dataset, Kind

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
 from itertools import count, islice
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet
 
-from headstart.data.columns import Columns, Found, are_parts, find_columns, not_parts, part_named, unknown_parts
+from headstart.data.columns import Columns, Found, find_columns
+from headstart.data.parts import in_parts
 from headstart.errors import DataError
 from headstart.values import Dataset, Finding
 
@@ -112,19 +111,7 @@ def read_blocks(
         findings=tuple(findings or ()),
         notes=(*notes, *found.notes),
     )
-    return _in_parts(whole, named)
-
-
-def _in_parts(whole: Dataset, named: Sequence[str | None]) -> Dataset:
-    """The official parts, where a column names them."""
-    if not are_parts(named):
-        return replace(whole, notes=(*whole.notes, *not_parts(named)))
-    parts = [part_named(name) for name in named]
-    unknown = unknown_parts(whole.where, named)
-    if unknown:
-        rows = np.array([row for row, part in enumerate(parts) if part is not None])
-        whole = replace(whole.take(rows), findings=(*whole.findings, *unknown), notes=whole.notes)
-    return replace(whole, parts=[part for part in parts if part])
+    return in_parts(whole, named)
 
 
 def as_text(value: object) -> str | None:

@@ -1,0 +1,48 @@
+"""Official parts: which names say that an example is to learn from, and which that it is to test."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TypeVar
+
+import numpy as np
+
+from headstart.values import Dataset, Finding, Questions
+
+_NAMES = {"train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val", "dev": "val",
+          "test": "test", "testing": "test", "eval": "test"}  # fmt: skip
+OFFICIAL = tuple(dict.fromkeys(_NAMES.values()))  # in their order
+
+Examples = TypeVar("Examples", Dataset, Questions)
+
+
+def part_named(name: object) -> str | None:
+    """An official part ("train", "val", "test") by any of its names; None: a name of none of them."""
+    return _NAMES.get(str(name).strip().lower())
+
+
+def in_parts(whole: Examples, named: Sequence[str | None]) -> Examples:
+    """With the official parts, where a column names them: most of what it holds are names of one.
+
+    A row of another part, or of none, is left out: taken as training, it might teach what it was to test.
+
+    Args:
+        named: what the column holds, row by row; empty: there is none.
+    """
+    parts = [part_named(name) if name else None for name in named]
+    given = [name for name in named if name]
+    if 2 * sum(part is not None for part in parts) <= len(given):
+        others = ", ".join(map(repr, sorted(set(given))[:3]))
+        note = f"not taken for parts, since few are train, val or test: {others}"
+        return replace(whole, notes=(*whole.notes, note)) if others else whole
+    known = f"known: {', '.join(_NAMES)}"
+    unknown: list[Finding] = [
+        Finding("unknown-part", where, f"part {name!r}, {known}" if name else f"no part; {known}", rejected=True)
+        for where, name, part in zip(whole.where, named, parts, strict=True)
+        if part is None
+    ]
+    if unknown:
+        rows = np.array([row for row, part in enumerate(parts) if part is not None])
+        whole = replace(whole.take(rows), findings=(*whole.findings, *unknown), notes=whole.notes)
+    return replace(whole, parts=[part for part in parts if part is not None])
