@@ -33,19 +33,18 @@ def temperature(logits: np.ndarray, y: np.ndarray, weights: np.ndarray | None = 
         raise ValueError("temperature needs at least one example with a weight above 0")
     w = w / w.sum()
     z = z - z[np.arange(len(z)), np.asarray(y)][:, None]  # now the true class has logit 0
-    share = 1 / (1 + 1 / float(np.square(w).sum()))  # of the example of any class: so many do the weighted ones count
-    wanted = share * float(w @ z.mean(axis=1))
+    counted = 1 / float(w @ w)  # examples: as many as there are, where all weigh alike
+    z = z - z.mean(axis=1, keepdims=True) / (1 + counted)  # now what is wanted of each has: a share of it is any class
 
-    # In b = 1/T the loss is convex: its slope is E_p[z] - wanted, which only grows, for its own slope is Var_p[z].
+    # In b = 1/T the loss is convex: its slope is E_p[z], which only grows, for its own slope is Var_p[z].
     # So find the one root of the slope by Newton in log b, and halve the bracket wherever a step would leave it.
     low, high = log(1 / HIGHEST), log(1 / LOWEST)
-    at_low, at_high = _slope(z, w, exp(low))[0] - wanted, _slope(z, w, exp(high))[0] - wanted
+    at_low, at_high = _slope(z, w, exp(low))[0], _slope(z, w, exp(high))[0]
     if at_low >= 0 or at_high <= 0:
         return 1.0 if at_low >= 0 >= at_high else (HIGHEST if at_low >= 0 else LOWEST)
     u = 0.0
     for _ in range(100):
-        mean, curvature = _slope(z, w, exp(u))
-        slope = mean - wanted
+        slope, curvature = _slope(z, w, exp(u))
         low, high = (u, high) if slope < 0 else (low, u)
         change = exp(u) * curvature
         step = u - slope / change if change > 0 else low
