@@ -146,12 +146,11 @@ def predict(
     as_json: Json = False,
 ) -> None:
     """Classify images or texts with a saved model."""
-    from headstart.data.texts import decoded
     from headstart.model import load
 
     wanted: list[str] = []
     for value in inputs:
-        wanted += _lines(decoded(sys.stdin.buffer.read(), where="standard input")) if value == "-" else [value]
+        wanted += _lines(_standard_input()) if value == "-" else [value]
     loaded = load(model)
     predictions = loaded.predict(wanted, top=top)
     rows: list[dict[str, Any]] = []
@@ -178,14 +177,13 @@ def answer(
     as_json: Json = False,
 ) -> None:
     """Find the answer to a question in texts, with its place and how sure it is."""
-    from headstart.data.texts import decoded, read_text
+    from headstart.data.texts import read_text
     from headstart.reader import load_reader
 
     files = [*(context or ()), *(more or ())]
     if not files:
         raise UserError("no text to look in", where="--context", fix="name a file: --context manual.txt")
-    given = sys.stdin.buffer
-    texts = [decoded(given.read(), where="standard input") if str(f) == "-" else read_text(f) for f in files]
+    texts = [_standard_input() if str(f) == "-" else read_text(f) for f in files]
     reader = load_reader(model)
     with _progress(as_json).step("read"):
         found = reader.answer(question, texts, top=top)
@@ -341,6 +339,12 @@ def _progress(as_json: bool) -> Any:
     from headstart.progress import Bars
 
     return Bars()
+
+
+def _standard_input() -> str:
+    from headstart.data.texts import decoded
+
+    return decoded(sys.stdin.buffer.read(), where="standard input")
 
 
 def _lines(text: str) -> list[str]:
