@@ -43,7 +43,8 @@ def refuse_taken(folder: Path, *, force: bool) -> None:
 
 
 def write_folder(folder: Path, *, write: Callable[[Path], None], prove: Callable[[Path], None]) -> None:
-    """Write, prove, rename. A folder that is there already is replaced; it keeps its bytes until then.
+    """Write, prove, rename. A folder that is there already is replaced; it keeps its bytes until then. What killed runs
+    left was swept by `refuse_taken`.
 
     Args:
         folder: resolved.
@@ -53,7 +54,6 @@ def write_folder(folder: Path, *, write: Callable[[Path], None], prove: Callable
     Raises:
         OutputError: no space, no permission, or no proof (nothing is left behind).
     """
-    _sweep(folder)
     temporary = temporary_beside(folder)
     try:
         temporary.mkdir(parents=True)
