@@ -8,24 +8,22 @@ are held out.
 """
 
 import argparse
-import sys
+from unittest import mock
 
 import numpy as np
+from few import drawn, scored
 
-from headstart.adapt import fit_basis, fit_head
 from headstart.data import check, read, read_with_test, split
 from headstart.encode import encode
-from headstart.evaluate import evaluate
 from headstart.evaluate.calibrate import HIGHEST, LOWEST, temperature
 from headstart.pretrained import DEFAULT, load
-from headstart.values import Dataset, Features
+from headstart.values import Features
 
 parser = argparse.ArgumentParser()
 parser.add_argument("data", nargs="+")
 parser.add_argument("--sizes", nargs="+", type=int, default=[5, 25, 100])
 parser.add_argument("--draws", type=int, default=20)
 options = parser.parse_args()
-head_room = sys.modules["headstart.adapt.head"]  # where `fit_head` has its temperature from
 GRID = np.geomspace(LOWEST, HIGHEST, 241)
 
 
@@ -38,37 +36,19 @@ def least(logits: np.ndarray, y: np.ndarray) -> float:
     return float(min(GRID, key=loss))
 
 
-def scored(dataset: Dataset, known: Features, rows: np.ndarray, test: np.ndarray) -> tuple[float, float]:
-    matrix = known.matrix[:]
-    head = fit_head(
-        Features(matrix[rows], known.key, 0),
-        dataset.y[rows],
-        basis=fit_basis(matrix[rows]),
-        classes=dataset.classes,
-        kind=dataset.kind,
-        groups=dataset.checked_groups[rows],
-        digests=dataset.checked_digests[rows],
-    )
-    found = evaluate(
-        head.logits(matrix[test]), dataset.y[test], classes=dataset.classes, majority_class=dataset.classes[0]
-    )
-    return found.accuracy, found.log_loss
-
-
 for data in options.data:
     train, _, test = data.partition(":")
     dataset = check(read_with_test(train, test) if test else read(train))
     known = encode(dataset.inputs, dataset.checked_digests, load(DEFAULT[dataset.kind], kind=dataset.kind))
-    parts = split(dataset, seed=0)
+    parts, matrix = split(dataset, seed=0), known.matrix[:]
     for size in options.sizes:
         for name, way in (("one of unknown class counted", temperature), ("least log loss", least)):
-            head_room.temperature = way
-            found = []
-            for draw in range(options.draws):
-                rng = np.random.default_rng(draw)
-                mine = [parts.train[dataset.y[parts.train] == c] for c in range(len(dataset.classes))]
-                rows = np.sort(np.concatenate([rng.permutation(of_class)[:size] for of_class in mine]))
-                found.append(scored(dataset, known, rows, parts.test))
+            with mock.patch("headstart.adapt.head.temperature", way):
+                found = []
+                for draw in range(options.draws):
+                    rows = drawn(dataset, parts.train, size, draw)
+                    features = Features(matrix[rows], known.key, 0)
+                    found.append(scored(dataset, features, rows, matrix[parts.test], parts.test))
             (accuracy, log_loss), worst = np.mean(found, axis=0), np.max(found, axis=0)[1]
             print(f"{dataset.name:12} {size:4} a class  {name:28} accuracy {accuracy:.3f}  ", end="")
             print(f"log loss {log_loss:.3f}, worst {worst:.2f}", flush=True)

@@ -10,14 +10,13 @@ import argparse
 import hashlib
 
 import numpy as np
+from few import drawn, scored
 from PIL import Image, ImageOps
 
-from headstart.adapt import fit_basis, fit_head
 from headstart.data import check, read, split
 from headstart.encode import encode
-from headstart.evaluate import evaluate
 from headstart.pretrained import DEFAULT, load
-from headstart.values import Dataset, Features
+from headstart.values import Features
 
 parser = argparse.ArgumentParser()
 parser.add_argument("data", nargs="+")
@@ -45,45 +44,23 @@ def encoded(photos: list[Image.Image]) -> np.ndarray:
     return encode(photos, np.stack([np.frombuffer(digest, dtype=np.uint8) for digest in digests]), backbone).matrix[:]
 
 
-def scored(dataset: Dataset, known: Features, of_views: dict[int, np.ndarray], way: tuple[int, ...], rows, test):
-    every = np.concatenate([known.matrix[:][rows], *(np.stack([of_views[row][view] for row in rows]) for view in way)])
-    again = np.tile(rows, 1 + len(way))
-    features = Features(every, known.key, 0)
-    basis = fit_basis(every)
-    head = fit_head(
-        features,
-        dataset.y[again],
-        basis=basis,
-        classes=dataset.classes,
-        kind="image",
-        groups=dataset.checked_groups[again],
-        digests=dataset.checked_digests[again],
-    )
-    found = evaluate(
-        head.logits(known.matrix[:][test]),
-        dataset.y[test],
-        classes=dataset.classes,
-        majority_class=dataset.classes[0],
-    )
-    return found.accuracy, found.log_loss
-
-
 for data in options.data:
     dataset = check(read(data))
     known = encode(dataset.inputs, dataset.checked_digests, backbone)
-    parts, of_views = split(dataset, seed=0), {}
+    parts, matrix, of_views = split(dataset, seed=0), known.matrix[:], {}
     for size in options.sizes:
         found: dict[str, list[tuple[float, float]]] = {way: [] for way in WAYS}
         for draw in range(options.draws):
-            rng = np.random.default_rng(draw)
-            mine = [parts.train[dataset.y[parts.train] == c] for c in range(len(dataset.classes))]
-            rows = np.sort(np.concatenate([rng.permutation(of_class)[:size] for of_class in mine]))
+            rows = drawn(dataset, parts.train, size, draw)
             new = [row for row in rows.tolist() if row not in of_views]
             if new:
                 made = encoded([view for row in new for view in views(dataset.inputs[row])])
                 of_views |= dict(zip(new, made.reshape(len(new), 4, -1), strict=True))
             for way, which in WAYS.items():
-                found[way].append(scored(dataset, known, of_views, which, rows, parts.test))
+                more = [np.stack([of_views[row][view] for row in rows]) for view in which]
+                features = Features(np.concatenate([matrix[rows], *more]), known.key, 0)
+                again = np.tile(rows, 1 + len(which))
+                found[way].append(scored(dataset, features, again, matrix[parts.test], parts.test))
         for way, scores in found.items():
             accuracy, log_loss = np.mean(scores, axis=0)
             print(f"{dataset.name:15} {size:4} a class  {way:40} accuracy {accuracy:.3f}  log loss {log_loss:.3f}")

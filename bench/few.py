@@ -1,0 +1,31 @@
+"""Few examples of a data set, and how a probe of them does: for the benches beside this file."""
+
+import numpy as np
+
+from headstart.adapt import fit_basis, fit_head
+from headstart.evaluate import evaluate
+from headstart.values import Dataset, Features
+
+
+def drawn(dataset: Dataset, train: np.ndarray, size: int, draw: int) -> np.ndarray:
+    """So many of each class of the rows `train`, ascending."""
+    rng = np.random.default_rng(draw)
+    mine = [train[dataset.y[train] == c] for c in range(len(dataset.classes))]
+    return np.sort(np.concatenate([rng.permutation(of_class)[:size] for of_class in mine]))
+
+
+def scored(
+    dataset: Dataset, features: Features, rows: np.ndarray, tested: np.ndarray, test: np.ndarray
+) -> tuple[float, float]:
+    """Accuracy and log loss on the rows `test`, whose features are `tested`, of a probe of `features` of the `rows`."""
+    head = fit_head(
+        features,
+        dataset.y[rows],
+        basis=fit_basis(features.matrix),
+        classes=dataset.classes,
+        kind=dataset.kind,
+        groups=dataset.checked_groups[rows],
+        digests=dataset.checked_digests[rows],
+    )
+    found = evaluate(head.logits(tested), dataset.y[test], classes=dataset.classes, majority_class=dataset.classes[0])
+    return found.accuracy, found.log_loss
