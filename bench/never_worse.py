@@ -28,8 +28,8 @@ parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
 parser.add_argument("--budget", default="2m")
 parser.add_argument("--table", action="store_true")
 options = parser.parse_args()
-ERRORS = ("gain_errors", "right_errors", "both_errors")  # of the verdict
-FIELDS = ("data", "size", "seed", "n_train", "n_test", "probe", "tune", "better", *ERRORS)
+ERRORS = ("gain_errors", "right_errors")  # of the verdict
+FIELDS = ("data", "size", "seed", "n_train", "n_test", "probe", "tune", "share", "better", *ERRORS)
 
 
 def opened(data: str) -> Dataset:
@@ -81,6 +81,7 @@ def cell(name: str, dataset: Dataset, size: int, seed: int) -> dict[str, object]
         "n_test": probe["n_test"],
         "probe": probe["accuracy"],
         "tune": tuned["accuracy"],
+        "share": (tuned["tuning"] or {}).get("share"),
         "better": bool(verdict.get("tuned_is_better")),
         **{key: round(verdict.get(key, 0.0), 2) for key in ERRORS},
     }

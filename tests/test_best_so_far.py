@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 
 from headstart.adapt.finetune import Tuned, finetune
 from headstart.adapt.resume import Journal
 from headstart.adapt.run import Runs, Watch
-from headstart.adapt.search import label_smoothing, mixup, other_views
+from headstart.adapt.search import Choices, label_smoothing, mixup, other_views
 from toy_task import Clock, Toy
 
 
@@ -25,6 +26,7 @@ class Fit:
         breaks=float("inf"),
         rate=1e-3,
         spices=(),
+        shares=(1.0,),
         insist=True,
         depths=(1,),
         preparing=None,
@@ -37,7 +39,7 @@ class Fit:
         self.stop = stop
         runs = Runs(self.toy, Journal(home), self.watch, clock=self.toy.clock)
         folds = np.arange(n) % (4 if n <= 2000 else 10)
-        self.tuned: Tuned | None = finetune(runs, folds=folds, depths=depths, rate=rate, spices=spices, insist=insist)
+        self.tuned: Tuned | None = finetune(runs, Choices(depths, rate, spices, shares), folds=folds, insist=insist)
 
     def _listen(self, name, step, recipe):
         self.steps[name] = step.number
@@ -115,6 +117,25 @@ def test_a_main_run_out_of_bounds_is_tried_more_slowly(tmp_path):
     assert not found.tuned.trials
     assert "main-1" in found.steps
     assert np.isfinite(found.logits).all()
+
+
+@pytest.mark.parametrize(("n", "share"), [(40, 0.5), (60, 1.0)])
+def test_few_examples_go_half_the_way_where_that_does_better(tmp_path, n, share):
+    """By log loss on what was held out; the weights are then those midway between the start and the trained ones."""
+    half, whole, found = (Fit(tmp_path / f"{shares}", n=n, shares=shares) for shares in [(0.5,), (1.0,), (0.5, 1.0)])
+    better = min(half, whole, key=lambda fit: fit.tuned.verdict.tuned_log_loss)
+    assert found.tuned.share == better.tuned.share == share
+    assert found.tuned.verdict == better.tuned.verdict
+    assert apart(found.logits, better.logits) == 0
+    toy = half.toy
+    midway = {name: tensor.clone() for name, tensor in half.tuned.network.state_dict().items()}
+    start, _ = toy.network(toy.at(1), toy.start(np.arange(n)))
+    for name, tensor in start.state_dict().items():
+        torch.testing.assert_close(midway[name], (tensor + whole.tuned.network.state_dict()[name]) / 2)
+
+
+def test_many_examples_go_all_the_way(tmp_path):
+    assert Fit(tmp_path / "fit", n=1200, shares=(0.5, 1.0)).tuned.share == 1
 
 
 def test_a_change_that_helps_next_to_nothing_does_not_lose_the_weights_before_it(tmp_path, monkeypatch):

@@ -24,6 +24,7 @@ from headstart.adapt.finetune import finetune
 from headstart.adapt.reading import Reading, as_asked, as_texts, examples, text_ends
 from headstart.adapt.resume import Journal
 from headstart.adapt.run import Runs, Watch
+from headstart.adapt.search import Choices
 from headstart.data import read_questions
 from headstart.data.windows import Slicer, cut
 from headstart.errors import DataError, ModelError, UserError
@@ -230,7 +231,7 @@ def test_the_search_leaves_a_rate_that_teaches_nothing(encoder, tmp_path):
     bodies = TextBodies(open_for_training(backbone), as_texts(windows, slicer))
     runs = Runs(Reading(bodies, text_ends(windows), wanted, new=True), Journal(tmp_path), Watch(left=lambda: 600.0))
     folds, low = np.arange(len(windows)) % 4, 2e-5
-    tuned = finetune(runs, folds=folds, depths=[bodies.depths - 1], rate=low, spices=(), insist=False)
+    tuned = finetune(runs, Choices([bodies.depths - 1], low), folds=folds, insist=False)
     first = tuned.trials[0]
     assert (first.recipe.rate, first.recipe.steps) == (low, tuned.recipe.steps)
     assert first.accuracy < 0.2

@@ -120,9 +120,10 @@ def tuning(**varied: object) -> dict[str, object]:
         "verdict": {
             **{"n": 40, "untuned_log_loss": 3.5, "tuned_log_loss": 1.25, "untuned_accuracy": 0.125},
             **{"tuned_accuracy": 0.625, "gain_errors": 9.0, "right_errors": 7.0, "tuned_is_better": True},
-            **{"both_errors": 9.5, "noise": 1.64},
+            "noise": 1.64,
         },
         "recipe": {"depth": 3, "rate": 3e-5, "steps": 400, "batch": 32},
+        "share": 1.0,
         "trials": [trial | {"log_loss": 1.5, "accuracy": 0.5}],
     }
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from torch import nn
 from headstart.adapt.finetune import Tuned, finetune
 from headstart.adapt.resume import Journal
 from headstart.adapt.run import Runs, Watch, until_interrupted
-from headstart.adapt.search import Spice
+from headstart.adapt.search import Choices
 from headstart.adapt.task import Task
 from headstart.adapt.tune import Recipe
 from headstart.choose import Budget
@@ -54,11 +54,9 @@ def tuned_on(
     task: Task,
     terms: Terms,
     journal: Journal,
+    choices: Choices,
     *,
     folds: np.ndarray,
-    depths: Sequence[int],
-    rate: float,
-    spices: Sequence[Spice],
     insist: bool,
     look: Callable[[nn.Module, Recipe], Any] | None = None,
 ) -> Tuned | str:
@@ -81,7 +79,7 @@ def tuned_on(
     )
     try:
         with until_interrupted(watch):
-            tuned = finetune(runs, folds=folds, depths=depths, rate=rate, spices=spices, insist=insist, look=look)
+            tuned = finetune(runs, choices, folds=folds, insist=insist, look=look)
     except BaseException:
         journal.release()  # the error may be kept, and all that it came through: a notebook does that
         raise
@@ -95,7 +93,7 @@ def tuned_on(
 def told(tuned: Tuned) -> dict[str, Any]:
     """What was tried and why it was taken or not, for the report and --json."""
     recipe, trials = asdict(tuned.recipe), [trial.row() for trial in tuned.trials]
-    return {"verdict": asdict(tuned.verdict), "trials": trials, "recipe": recipe}
+    return {"verdict": asdict(tuned.verdict), "trials": trials, "recipe": recipe, "share": tuned.share}
 
 
 def rate(backbone: Backbone, *, how: str) -> float:

@@ -23,7 +23,7 @@ from headstart.adapt.mirrors import mirrors_keep_class
 from headstart.adapt.network import Classified
 from headstart.adapt.outcome import Outcome, TrainingPart
 from headstart.adapt.resume import Journal, open_journal
-from headstart.adapt.search import label_smoothing, mixup, other_views
+from headstart.adapt.search import Choices, label_smoothing, mixup, other_views
 from headstart.choose import Budget
 from headstart.encode.engines import device
 from headstart.matrix import take
@@ -33,6 +33,7 @@ from headstart.tuning import FORM, TUNED_AS, Terms, keep, rate, told, tuned_on
 from headstart.values import Features, Head, TextPreparation, Trainable
 
 Probe = Callable[[np.ndarray], Head]  # rows to learn from -> the head
+_SHARES = (0.5, 1.0)  # half the way from the probe is the better end where examples are few (docs/accuracy.md)
 _SPICES = {"image": (other_views, mixup, label_smoothing), "text": (label_smoothing,)}
 
 
@@ -61,10 +62,8 @@ def tune(part: TrainingPart, terms: Terms) -> Outcome:
         task,
         terms,
         journal,
+        Choices(_depths(how, bodies.depths, kind), rate(part.backbone, how=how), _SPICES[kind], _SHARES),
         folds=folds,
-        depths=_depths(how, bodies.depths, kind),
-        rate=rate(part.backbone, how=how),
-        spices=_SPICES[kind],
         insist=how != "auto",
     )
     if isinstance(tuned, str):

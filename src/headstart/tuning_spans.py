@@ -19,6 +19,7 @@ from headstart.adapt.finetune import Tuned, validation_folds
 from headstart.adapt.lora import adapted
 from headstart.adapt.reading import Reading, as_asked, as_texts, examples, longest_answer, spans_of, text_ends
 from headstart.adapt.resume import Journal, open_journal
+from headstart.adapt.search import Choices
 from headstart.adapt.tune import Recipe, outputs_of
 from headstart.data.split import question_folds
 from headstart.data.windows import Slicer, Window, batches, cut, targets
@@ -112,14 +113,13 @@ def _trained(
     exam = _exam(questions, judged, slicer, task, most=most, seed=terms.seed)
     read_later = sum(1 for _ in _windows(tested, slicer)) + _JUDGED * len(judged)
     read_later += len(exam.more) if insist else most
+    depth = len(trainable.groups) if terms.how in ("full", "lora") else max(1, len(trainable.groups) - 1)
     tuned = tuned_on(
         task,
         replace(terms, reserve=terms.reserve + read_later * seconds),
         journal,
+        Choices([depth], rate(backbone, how=terms.how)),
         folds=folds,
-        depths=[len(trainable.groups) if terms.how in ("full", "lora") else max(1, len(trainable.groups) - 1)],
-        rate=rate(backbone, how=terms.how),
-        spices=(),
         insist=insist,
         look=exam.read,
     )

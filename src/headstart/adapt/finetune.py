@@ -18,14 +18,14 @@ from torch import nn
 from headstart.adapt.pace import full_run, judging_seconds, learns_from_all, main_steps
 from headstart.adapt.run import Runs
 from headstart.adapt.scheme import Scheme, as_sentence, lay_out
-from headstart.adapt.search import APART, Spice, Trial, beaten, climb, spiced
+from headstart.adapt.search import APART, Choices, Trial, beaten, climb, spiced
 from headstart.adapt.task import Task
 from headstart.adapt.tune import Recipe
 from headstart.adapt.verdict import Judged, Verdict, verdict
 
 _VALIDATION = (500, 2000)  # examples, at least (or a quarter) and at most; in between a tenth
 _FOLDS = 4  # at least; the validation part is one of them
-_FOLDED = 1000  # examples up to which the other folds are run too, for the verdict
+_FOLDED = 1000  # examples up to which the other folds are run too, for the verdict, and how far to go is asked
 _TESTED = 40  # steps of a range test
 _TAMED = 4  # tries of a main run that goes out of all bounds, each at a lower rate
 _DONE = 0.95  # of the steps of a last run, which is as good as all
@@ -40,17 +40,16 @@ class Tuned:
     recipe: Recipe
     kept: np.ndarray  # of the judged run's outputs for the validation part, by the task
     temperature: float
+    share: float  # of the way from the start to the weights that were trained, which is where the network stands
     network: nn.Module | None  # trained, its weights in the backbone's module; None: what it started from is kept
     seen: Any = None  # what `look` made of the network of the judged run
 
 
 def finetune(
     runs: Runs,
+    choices: Choices,
     *,
     folds: np.ndarray,
-    depths: Sequence[int],
-    rate: float,
-    spices: Sequence[Spice],
     insist: bool,
     batch: int = 32,
     look: Callable[[nn.Module, Recipe], Any] | None = None,
@@ -59,17 +58,16 @@ def finetune(
 
     Args:
         runs: on the training part.
+        choices: how far to go from the start to the trained weights is chosen where examples are few; else all the way.
         folds: (n,) from `validation_folds`; fold 0 is the validation part.
-        depths: groups that may be trained, from the top; the one that is taken where there is no time to search, first.
-        rate: where the search begins.
-        spices: changes of the recipe that may help against learning by heart.
         insist: take the tuned model whatever the verdict says.
         look: given the network that was judged, which knows nothing of the validation part; if it is taken.
     """
     learn, judge = np.flatnonzero(folds != 0), np.flatnonzero(folds == 0)
     start = runs.task.start(learn)
     again = len(folds) / len(learn) if learns_from_all(len(learn), len(judge)) else 0.0
-    scheme = lay_out(runs, start, learn, len(judge), depths, again, Recipe(depths[0], rate, 1, batch))
+    first = Recipe(choices.depths[0], choices.rate, 1, batch)
+    scheme = lay_out(runs, start, learn, len(judge), choices.depths, again, first)
     if scheme is None:
         return None
     runs.watch.planned(as_sentence(scheme, again))
@@ -78,20 +76,24 @@ def finetune(
     best = None
     if scheme.searched:
         best = climb(scheme.searched, start=scheme.start, attempt=search.attempt)
-        best = best and spiced(best, spices, attempt=search.attempt)
+        best = best and spiced(best, choices.spices, attempt=search.attempt)
     taken = _best_run(runs, scheme, search, best, again)
     if taken is None:
         return None
     recipe, results = taken
     others = _others(runs, scheme, recipe, folds, again)
-    untuned, after = _judged(runs.task, [_Compared(judge, start, results), *others])
+    compared = [_Compared(judge, start, results), *others]
+    shares = choices.shares if len(folds) <= _FOLDED else choices.shares[-1:]
+    share, untuned, after = _weighed(runs, recipe, compared, shares)
     found = verdict(untuned, after)
-    told = Tuned(found, tuple(search.trials), recipe, results["kept"], after.temperature, None)
+    told = Tuned(found, tuple(search.trials), recipe, results["kept"], after.temperature, share, None)
     if not (found.tuned_is_better or insist):
         return told
     last = _last_run(runs, recipe, folds, again, results["kept"]) if again and not runs.watch.over else None
-    seen = None if look is None else look(runs.network(recipe, start, results), recipe)
-    return replace(told, network=runs.network(recipe, start, results if last is None else last), seen=seen)
+    seen = None if look is None else look(runs.network(recipe, start, results, share=share), recipe)
+    if last is not None:
+        start, results = runs.task.start(np.arange(len(folds))), last
+    return replace(told, network=runs.network(recipe, start, results, share=share), seen=seen)
 
 
 Run = tuple[Recipe, dict[str, np.ndarray]]  # and its results
@@ -237,13 +239,30 @@ class _Compared:
     results: dict[str, np.ndarray]
 
 
-def _judged(task: Task, compared: Sequence[_Compared]) -> tuple[Judged, Judged]:
-    """What was there before and what came of it, over the folds together: a dozen examples of one fold say nothing of a
-    temperature."""
-    rows = np.concatenate([fold.judge for fold in compared])
+def _weighed(
+    runs: Runs, recipe: Recipe, compared: Sequence[_Compared], shares: Sequence[float]
+) -> tuple[float, Judged, Judged]:
+    """How far to go, what was there before and what came of it.
+
+    Over the folds together: a dozen examples of one fold say nothing of a temperature.
+
+    Source: Wortsman et al., Robust Fine-Tuning of Zero-Shot Models, CVPR 2022 (weights between the two).
+    """
+    task, rows = runs.task, np.concatenate([fold.judge for fold in compared])
+
+    def gone(share: float) -> Judged:
+        return task.judged(np.concatenate([_outputs(runs, recipe, fold, share) for fold in compared]), rows)
+
+    tuned = {share: gone(share) for share in shares}
+    best = min(tuned, key=lambda share: tuned[share].log_loss)
     untuned = np.concatenate([task.untuned(fold.start, fold.judge) for fold in compared])
-    tuned = np.concatenate([fold.results["kept"] for fold in compared])
-    return task.judged(untuned, rows), task.judged(tuned, rows)
+    return best, task.judged(untuned, rows), tuned[best]
+
+
+def _outputs(runs: Runs, recipe: Recipe, fold: _Compared, share: float) -> np.ndarray:
+    if share == 1:
+        return fold.results["kept"]
+    return runs.asked(recipe, fold.start, fold.results, fold.judge, share=share)
 
 
 def _others(runs: Runs, scheme: Scheme, recipe: Recipe, folds: np.ndarray, again: float) -> list[_Compared]:

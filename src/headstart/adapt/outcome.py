@@ -9,7 +9,7 @@ from headstart.adapt.basis import Basis
 from headstart.adapt.resume import Journal
 from headstart.values import Backbone, Dataset, Features, Head, Way
 
-FEWEST = 60  # training examples from which tuning is tried unasked: below, nothing is proved (docs/accuracy.md)
+FEWEST = 20  # training examples from which tuning is tried unasked: below, nothing is proved (docs/accuracy.md)
 
 
 @dataclass(frozen=True)

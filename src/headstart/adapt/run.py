@@ -119,13 +119,19 @@ class Runs:
         """What was decided before; what is decided because the user stopped the run does not bind a later start."""
         return self.journal.once(name, decide, stands=lambda: not self.watch.stopped)
 
-    def network(self, recipe: Recipe, start: Any, results: dict[str, np.ndarray]) -> nn.Module:
-        """The network that a finished run left, with its weights in place in the backbone's module too."""
-        _, network, _ = self._begin(recipe, start, np.arange(1))
-        with torch.no_grad():
-            for name, parameter in trained(network).items():
-                parameter.copy_(torch.from_numpy(results[f"weight {name}"]))
-        return network
+    def network(self, recipe: Recipe, start: Any, results: dict[str, np.ndarray], *, share: float = 1.0) -> nn.Module:
+        """The network that a finished run left, or `share` of the way to it from its start.
+
+        Its weights are in place in the backbone's module too.
+        """
+        return self._left(recipe, start, results, share)[1]
+
+    def asked(
+        self, recipe: Recipe, start: Any, results: dict[str, np.ndarray], judge: np.ndarray, *, share: float
+    ) -> np.ndarray:
+        """(n_judge, k) float32: what the task keeps of that network's outputs for the rows `judge`."""
+        body, network = self._left(recipe, start, results, share)
+        return self._asked(network, body, judge, recipe)
 
     def prepared(self, depth: int, *, within: float, varied: bool = False) -> bool:
         """Run what is frozen at this depth; False where that takes longer than `within` seconds or the user ends it."""
@@ -182,6 +188,13 @@ class Runs:
             dropout=body.dropout and recipe.dropout,
         )
         return body, network, tuning
+
+    def _left(self, recipe: Recipe, start: Any, results: dict[str, np.ndarray], share: float) -> tuple[Body, nn.Module]:
+        body, network, _ = self._begin(recipe, start, np.arange(1))
+        with torch.no_grad():
+            for name, parameter in trained(network).items():
+                parameter.lerp_(torch.from_numpy(results[f"weight {name}"]).to(parameter.device), share)
+        return body, network
 
     def _asked(self, network: nn.Module, body: Body, rows: np.ndarray, recipe: Recipe) -> np.ndarray:
         if not len(rows):

@@ -31,6 +31,16 @@ class Trial:
         return {**asdict(self.recipe), "log_loss": log_loss, "accuracy": round(self.accuracy, 6)}
 
 
+@dataclass(frozen=True)
+class Choices:
+    """What a fit may choose from."""
+
+    depths: Sequence[int]  # groups to train, from the top; first the one for which there need be no search
+    rate: float  # where the search begins
+    spices: Sequence[Spice] = ()  # changes of the recipe that may help against learning by heart
+    shares: Sequence[float] = (1.0,)  # of the way from the start to the trained weights; the whole way last
+
+
 Try = Callable[[Recipe], Trial | None]  # None: no time
 
 

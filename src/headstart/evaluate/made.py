@@ -95,7 +95,7 @@ def _tuning(p: Provenance, told: dict[str, Any]) -> Iterator[str]:
         yield _trials(told["trials"], p.right)
     yield (
         f'<p class="small">Taken: {recipe["depth"]} groups of layers, learning rate {recipe["rate"]:.1e}, '
-        f"{recipe['steps']:,} steps of {recipe['batch']} examples.</p>"
+        f"{recipe['steps']:,} steps of {recipe['batch']} examples{_way(told['share'])}.</p>"
     )
     compared = (
         f'<td>{text(name)}</td><td>{bar(v[f"{key}_accuracy"])}</td><td class="n">{v[f"{key}_log_loss"]:.3f}</td>'
@@ -104,9 +104,13 @@ def _tuning(p: Provenance, told: dict[str, Any]) -> Iterator[str]:
     yield table(("Way", text(p.right), "Log loss"), compared, label="Before tuning and after", numbers=(2,))
     yield (
         f'<p class="small">On {v["n"]:,} held-out training examples, pairwise: the log loss fell by '
-        f"{v['gain_errors']:.1f} standard errors, “{text(p.right)}” rose by {v['right_errors']:.1f}, both together by "
-        f"{v['both_errors']:.1f}. Above {v['noise']} is beyond noise.</p>"
+        f"{v['gain_errors']:.1f} standard errors, “{text(p.right)}” rose by {v['right_errors']:.1f}. Above "
+        f"{v['noise']} is beyond noise.</p>"
     )
+
+
+def _way(share: float) -> str:
+    return "" if share == 1 else f", and {share:.0%} of the way from the untuned weights to those"
 
 
 def _trials(trials: Sequence[dict[str, Any]], right: str) -> str:
