@@ -83,8 +83,10 @@ def finetune(
     recipe, results = taken
     others = _others(runs, scheme, recipe, folds, again)
     compared = [_Compared(judge, start, results), *others]
-    shares = choices.shares if len(folds) <= _FOLDED else choices.shares[-1:]
-    share, untuned, after = _weighed(runs, recipe, compared, shares)
+    asking = judging_seconds(len(folds), batch=batch, seconds_a_step=scheme.seconds)
+    to_come = again * recipe.steps * scheme.seconds
+    choosing = len(folds) <= _FOLDED and _in_time(runs, "shares", to_come + asking)
+    share, untuned, after = _weighed(runs, recipe, compared, choices.shares if choosing else choices.shares[-1:])
     found = verdict(untuned, after)
     told = Tuned(found, tuple(search.trials), recipe, results["kept"], after.temperature, share, None)
     if not (found.tuned_is_better or insist):
@@ -262,7 +264,7 @@ def _weighed(
 def _outputs(runs: Runs, recipe: Recipe, fold: _Compared, share: float) -> np.ndarray:
     if share == 1:
         return fold.results["kept"]
-    return runs.asked(recipe, fold.start, fold.results, fold.judge, share=share)
+    return runs.outputs(recipe, fold.start, fold.results, fold.judge, share=share)
 
 
 def _others(runs: Runs, scheme: Scheme, recipe: Recipe, folds: np.ndarray, again: float) -> list[_Compared]:
@@ -273,8 +275,7 @@ def _others(runs: Runs, scheme: Scheme, recipe: Recipe, folds: np.ndarray, again
     needed = (1 + again) * recipe.steps * scheme.seconds
     for k in range(1, int(folds.max()) + 1):
         learn, judge = np.flatnonzero(folds != k), np.flatnonzero(folds == k)
-        in_time = runs.once(f"fold-{k}-in-time", lambda: not runs.watch.stopped and runs.watch.left() > needed)
-        if not in_time or not len(judge):
+        if not _in_time(runs, f"fold-{k}", needed) or not len(judge):
             break
         start = runs.task.start(learn)
         results = runs.run(f"fold-{k}", recipe, start=start, learn=learn, judge=judge)
@@ -282,3 +283,8 @@ def _others(runs: Runs, scheme: Scheme, recipe: Recipe, folds: np.ndarray, again
             break
         made.append(_Compared(judge, start, results))
     return made
+
+
+def _in_time(runs: Runs, what: str, needed: float) -> bool:
+    """Whether so many seconds are left; a later start of the same run keeps to what was found."""
+    return bool(runs.once(f"{what}-in-time", lambda: not runs.watch.stopped and runs.watch.left() > needed))

@@ -126,7 +126,7 @@ class Runs:
         """
         return self._left(recipe, start, results, share)[1]
 
-    def asked(
+    def outputs(
         self, recipe: Recipe, start: Any, results: dict[str, np.ndarray], judge: np.ndarray, *, share: float
     ) -> np.ndarray:
         """(n_judge, k) float32: what the task keeps of that network's outputs for the rows `judge`."""
