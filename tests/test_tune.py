@@ -342,6 +342,12 @@ def test_the_verdict_needs_more_than_noise():
     assert not verdict(judged_at(probe, right), judged_at(probe * 0.7, surer_but_wrong)).tuned_is_better
 
 
+@pytest.mark.parametrize("n", [19, 20])
+def test_nothing_is_proved_on_fewer_than_twenty_examples(n):
+    probe, right = np.linspace(1, 2, n), [True] * n
+    assert verdict(judged_at(probe, right), judged_at(probe / 2, right)).tuned_is_better == (n >= 20)
+
+
 def test_of_models_that_are_no_better_one_in_twenty_passes():
     """Whose losses, and what is right, differ from the probe's by chance alone, together as in real models."""
     rng, passed = np.random.default_rng(0), 0

@@ -24,6 +24,7 @@ from headstart.adapt.network import Classified
 from headstart.adapt.outcome import Outcome, TrainingPart
 from headstart.adapt.resume import Journal, open_journal
 from headstart.adapt.search import Choices, label_smoothing, mixup, other_views
+from headstart.adapt.verdict import FEWEST
 from headstart.choose import Budget
 from headstart.encode.engines import device
 from headstart.matrix import take
@@ -91,7 +92,8 @@ def _outcome(
     )
     said += f"; {note}" if note else ""
     if not isinstance(tuned.network, Classified):
-        why = f"the probe is kept: tuning was not better beyond noise ({said})"
+        not_proved = "too few were held out to prove more" if v.n < FEWEST else "tuning was not better beyond noise"
+        why = f"the probe is kept: {not_proved} ({said})"
         return Outcome(why, "probe", None, None, told(tuned), journal)
     better = "better" if v.tuned_is_better else "asked for, though not better beyond noise"
     head = tuned.network.head(part.head, features_key="", temperature=tuned.temperature)

@@ -7,9 +7,8 @@ from typing import Any
 
 from headstart.adapt.basis import Basis
 from headstart.adapt.resume import Journal
+from headstart.adapt.verdict import FEWEST
 from headstart.values import Backbone, Dataset, Features, Head, Way
-
-FEWEST = 20  # training examples from which tuning is tried unasked: below, nothing is proved (docs/accuracy.md)
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ import numpy as np
 
 from headstart.evaluate.calibrate import temperature as best_temperature
 
+FEWEST = 20  # examples to judge on: on fewer nothing is proved (docs/accuracy.md)
 _NOISE = 1.64  # standard errors of the paired differences: one model in twenty that is no better passes for it
 
 
@@ -57,7 +58,7 @@ def judged(logits: np.ndarray, y: np.ndarray) -> Judged:
 
 
 def verdict(untuned: Judged, tuned: Judged) -> Verdict:
-    """On the same examples. Better means: the log loss fell beyond noise, and the accuracy did not.
+    """On the same examples. Better means: of twenty or more, the log loss fell beyond noise, and the accuracy did not.
 
     Noise is that of the differences by example (a paired test): both models find the same examples hard. It is the log
     loss that has to fall, since few examples change sides: thirty of them show what they would not in accuracy
@@ -75,7 +76,7 @@ def verdict(untuned: Judged, tuned: Judged) -> Verdict:
         gain_errors=gain,
         right_errors=rise,
         noise=_NOISE,
-        tuned_is_better=gain > _NOISE and rise >= -_NOISE,
+        tuned_is_better=len(p) >= FEWEST and gain > _NOISE and rise >= -_NOISE,
     )
 
 
