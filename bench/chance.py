@@ -1,6 +1,6 @@
 """Claim: where there is nothing to learn, `auto` keeps the probe, but for about one fit in twenty.
 
-    python bench/chance.py [--examples 300 1500] [--fits 25]
+    python bench/chance.py [--examples 30 60 300] [--fits 25]
 
 Labels of chance on texts of chance, a BERT of three narrow layers with random weights: whatever a tuned model seems to
 gain there is noise, and choosing the recipe on the examples that it is judged on.
@@ -20,7 +20,7 @@ from small_models import small_text_model
 WORDS = ["where", "is", "my", "the", "rate", "new", "it", "?", "card", "pin"]
 
 parser = argparse.ArgumentParser()
-parser.add_argument("--examples", nargs="+", type=int, default=[300, 1500])
+parser.add_argument("--examples", nargs="+", type=int, default=[30, 60, 300])
 parser.add_argument("--fits", type=int, default=25)
 options = parser.parse_args()
 
