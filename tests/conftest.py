@@ -112,8 +112,8 @@ def command(tmp_path):
     return run
 
 
-STARTER = ("--model", "efficientnet_lite0")  # where the choice of a model is not what is tested
 PROBE = ("--how", "probe")  # where data are many enough to be tuned on, and that is not what is tested
+STARTER = ("--model", "efficientnet_lite0", *PROBE)  # where the choice of a model is not what is tested either
 
 
 @pytest.fixture

@@ -170,7 +170,7 @@ def test_duplicates_are_grouped_leaks_and_conflicts_are_said(tmp_path, photos):
             (parted / part / name).mkdir(parents=True)
             for photo in sorted((photos / name).glob("*.jpg"))[:6]:
                 (parted / part / name / photo.name).write_bytes(photo.read_bytes())
-    summary = hs.fit(parted, model="efficientnet_lite0", out=tmp_path / "leaky").summary
+    summary = hs.fit(parted, model="efficientnet_lite0", out=tmp_path / "leaky", how="probe").summary
     assert summary["split"] == "official"
     assert sum(f["kind"] == "leak" for f in summary["findings"]) == 12
 
@@ -242,7 +242,7 @@ def test_models_that_are_not_there(photos, command, tmp_path):
     assert "is a model for texts" in refused(command, "fit", photos, "--model", "all-MiniLM-L6-v2")
     assert "no config.json" in refused(command, "fit", photos, "--model", photos)
     saved = tmp_path / "m"
-    hs.fit(photos, model="efficientnet_lite0", out=saved)
+    hs.fit(photos, model="efficientnet_lite0", out=saved, how="probe")
     weights = bytearray((saved / "model.safetensors").read_bytes())
     weights[len(weights) // 2] ^= 1
     (saved / "model.safetensors").write_bytes(weights)
@@ -264,7 +264,7 @@ def test_crops_of_training_photos_in_the_test_part_are_said(tmp_path):
                 view.save(tmp_path / "parted" / "train" / name / f"{number}.png")
             if number >= 12:
                 view.crop((4, 6, 121, 101)).save(tmp_path / "parted" / "test" / name / f"{number}.jpg", quality=92)
-    summary = hs.fit(tmp_path / "parted", model="efficientnet_lite0", out=tmp_path / "m").summary
+    summary = hs.fit(tmp_path / "parted", model="efficientnet_lite0", out=tmp_path / "m", how="probe").summary
     alike = {f["where"] for f in summary["findings"] if f["kind"] in ("look-alike", "leak")}
     cut = {f"test/{name}/{number}.jpg" for name in ("temple", "flower") for number in range(12, 16)}
     assert len(cut & alike) >= 6

@@ -83,7 +83,7 @@ def wide(photos: Path) -> Path:
 
 def test_timms_squash_is_followed_and_goes_into_the_saved_folder(photos, tmp_path, own_cache):
     folder = squashed(tmp_path / "model")
-    model = hs.fit(wide(photos), model=str(folder), out=tmp_path / "saved")
+    model = hs.fit(wide(photos), model=str(folder), out=tmp_path / "saved", how="probe")
     assert model.backbone.preparation.crop_mode == "squash"
     assert json.loads((tmp_path / "saved" / "config.json").read_text())["pretrained_cfg"]["crop_mode"] == "squash"
     theirs = timm.create_model(f"local-dir:{tmp_path / 'saved'}", pretrained=True).eval()
@@ -99,7 +99,7 @@ def test_timms_squash_is_followed_and_goes_into_the_saved_folder(photos, tmp_pat
 
 def test_a_folder_saved_before_there_was_a_choice_opens_and_gives_its_answers(photos, tmp_path, own_cache):
     small_image_model("resnet18", tmp_path / "model")
-    model = hs.fit(photos, model=str(tmp_path / "model"), out=tmp_path / "saved")
+    model = hs.fit(photos, model=str(tmp_path / "model"), out=tmp_path / "saved", how="probe")
     told = json.loads((tmp_path / "saved" / "headstart.json").read_text())
     del told["backbone"]["preparation"]["crop_mode"]
     (tmp_path / "saved" / "headstart.json").write_text(json.dumps(told))

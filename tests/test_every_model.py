@@ -137,7 +137,7 @@ def test_encoding_twice_computes_once(tmp_path, own_cache):
 def test_saved_in_timms_own_form_whatever_the_classifier_is_called(architecture, photos, tmp_path, own_cache):
     """Two classifiers, none at all, one behind other layers: the folder opens in timm with our probabilities."""
     small_image_model(architecture, tmp_path / "model")
-    ours = hs.fit(photos, model=str(tmp_path / "model"), out=tmp_path / "saved")
+    ours = hs.fit(photos, model=str(tmp_path / "model"), out=tmp_path / "saved", how="probe")
     theirs = timm.create_model(f"local-dir:{tmp_path / 'saved'}", pretrained=True).eval()
     transform = timm.data.create_transform(**timm.data.resolve_data_config({}, model=theirs))
     photo = min(photos.glob("*/*.jpg"))

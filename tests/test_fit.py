@@ -45,7 +45,7 @@ def test_second_fit_computes_no_feature_and_loads_no_torch(photos, fit_json, tmp
     assert fit_json(photos, "--seed", 1, "--out", tmp_path / "again.headstart")["cached"] == 1.0
     code = (
         "import sys, headstart as hs;"
-        f"hs.fit({str(photos)!r}, model='efficientnet_lite0', seed=2, out={str(tmp_path / 'third')!r});"
+        f"hs.fit({str(photos)!r}, model='efficientnet_lite0', seed=2, out={str(tmp_path / 'third')!r}, how='probe');"
         "loaded = {'torch', 'timm', 'transformers'} & set(sys.modules); sys.exit(str(loaded) if loaded else 0)"
     )
     subprocess.run([sys.executable, "-c", code], check=True, env=os.environ)
@@ -134,7 +134,7 @@ def printed_by_the_card(folder, here):
 
 def test_saved_folders_open_without_headstart(photos, questions, tmp_path):
     """By the code in the model card, in timm and in transformers. `declare_missing` is for torch's CPU builds only."""
-    model = hs.fit(photos, model="efficientnet_lite0", out=tmp_path / "images")
+    model = hs.fit(photos, model="efficientnet_lite0", out=tmp_path / "images", how="probe")
     for photo in sorted(photos.glob("*/*.jpg"))[::19]:
         shutil.copy(photo, tmp_path / "photo.jpg")
         ours = model.predict(photo)[0]
@@ -152,7 +152,7 @@ def test_api_takes_arrays_frames_and_hub_data(textile, questions, tmp_path):
 
     files = [(f, n) for n in ("global", "nominal") for f in sorted((textile / n).glob("*.jpg"))[:8]]
     arrays, labels = [np.asarray(Image.open(f)) for f, _ in files], [n for _, n in files]
-    assert hs.fit((arrays, labels), model="efficientnet_lite0").classes == ("global", "nominal")
+    assert hs.fit((arrays, labels), model="efficientnet_lite0", how="probe").classes == ("global", "nominal")
     frame = pd.DataFrame(questions, columns=["text", "label"])
     model = hs.fit(frame, test=0.3)
     assert model.predict("where is my card")[0].label == "card"

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from conftest import PROBE
 from small_hub import SmallHub
 from small_models import small_image_model, small_text_model
 
@@ -86,7 +87,7 @@ def blobs(tmp_path: Path) -> list[Path]:
 
 
 def test_fit_with_a_model_of_the_hub_then_without_a_network(hub, client, photos, tmp_path):
-    command = ("-m", "headstart", "fit", photos, "--model", "org/tiny", "--json", "--force")
+    command = ("-m", "headstart", "fit", photos, "--model", "org/tiny", *PROBE, "--json", "--force")
     code, out, err = client(hub.url, *command)
     assert code == 0, err
     assert json.loads(out)["model"] == "org/tiny"

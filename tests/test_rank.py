@@ -15,6 +15,7 @@ from scipy.optimize import minimize
 from sklearn.neighbors import KNeighborsClassifier
 
 import headstart as hs
+from conftest import PROBE
 from headstart.choose import Budget, rank_models, seconds_of
 from headstart.choose.candidates import at_hand
 from headstart.choose.evidence import logme, neighbours, separation
@@ -112,7 +113,7 @@ def test_a_fit_reuses_the_sample_and_ranking_never_saw_the_test_part(photos, fit
 
 
 def test_fit_ranks_what_is_at_hand(photos, command, tmp_path):
-    code, out, err = command("fit", photos, "--json")
+    code, out, err = command("fit", photos, *PROBE, "--json")
     assert code == 0, err
     told = json.loads(out)
     ranking = told["ranking"]
@@ -121,13 +122,13 @@ def test_fit_ranks_what_is_at_hand(photos, command, tmp_path):
     assert told["model"] in [row["model"] for row in ranking["rows"] if row["tied"]]
     assert ranking["n"] == told["n_train"]
     assert "Chosen from" in (tmp_path / "photos.headstart" / "report.html").read_text()
-    code, out, _ = command("fit", photos, "--force")  # all is known by now
+    code, out, _ = command("fit", photos, *PROBE, "--force")  # all is known by now
     assert code == 0
     for row in ranking["rows"]:
         assert row["model"] in out
     assert max(map(len, out.splitlines())) <= 80 + len(str(tmp_path))
     run = (
-        f"import sys, headstart as hs; hs.fit({str(photos)!r}, out={str(tmp_path / 'third')!r});"
+        f"import sys, headstart as hs; hs.fit({str(photos)!r}, out={str(tmp_path / 'third')!r}, how='probe');"
         "loaded = {'torch', 'timm', 'transformers'} & set(sys.modules); sys.exit(str(loaded) if loaded else 0)"
     )
     subprocess.run([sys.executable, "-c", run], check=True)

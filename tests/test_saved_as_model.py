@@ -15,7 +15,7 @@ from small_models import small_image_model
 
 def refitted(model: hs.Model, data, labels=None, *, test: float = 0.2) -> hs.Model:
     """From the saved folder: the same features, so nothing is encoded, and the same answer to the same question."""
-    again = hs.fit(data, labels, model=str(model.folder), test=test, out=model.folder.with_name("again"))
+    again = hs.fit(data, labels, model=str(model.folder), how="probe", test=test, out=model.folder.with_name("again"))
     assert again.backbone.name == model.folder.name
     assert again.backbone.weights_hash == model.backbone.weights_hash
     assert again.backbone.licence == model.backbone.licence
@@ -25,7 +25,7 @@ def refitted(model: hs.Model, data, labels=None, *, test: float = 0.2) -> hs.Mod
 
 
 def test_images(photos, tmp_path):
-    model = hs.fit(photos, model="efficientnet_lite0", out=tmp_path / "saved")
+    model = hs.fit(photos, model="efficientnet_lite0", out=tmp_path / "saved", how="probe")
     again = refitted(model, photos)
     some = sorted(photos.glob("*/*.jpg"))[::9]
     np.testing.assert_array_equal(again.predict_proba(some), model.predict_proba(some))
@@ -45,7 +45,7 @@ def test_texts(questions, tmp_path):
 
 def test_what_cannot_be_used_says_why(photos, questions, tmp_path, own_cache):
     small_image_model("resnet18", tmp_path / "model")
-    hs.fit(photos, model=str(tmp_path / "model"), out=tmp_path / "saved")
+    hs.fit(photos, model=str(tmp_path / "model"), out=tmp_path / "saved", how="probe")
     texts, labels = [text for text, _ in questions], [label for _, label in questions]
     with pytest.raises(ModelError, match="a model for images, the data are texts"):
         hs.fit(texts, labels, model=str(tmp_path / "saved"))
@@ -55,5 +55,5 @@ def test_what_cannot_be_used_says_why(photos, questions, tmp_path, own_cache):
     for content, said in ((json.dumps(told), "damaged.*width"), ("{", "not JSON"), ("[]", "not a JSON object")):
         told_file.write_text(content)
         with pytest.raises(ModelError, match=said) as error:
-            hs.fit(photos, model=str(tmp_path / "saved"))
+            hs.fit(photos, model=str(tmp_path / "saved"), how="probe")
         assert str(error.value).count("\n") <= 1

@@ -92,7 +92,7 @@ def test_keras_model_adapts_saves_and_opens_by_its_card(name, photos, tmp_path, 
     keras.utils.set_random_seed(0)
     family = keras.applications.vgg16 if name == "VGG16" else keras.applications.resnet
     keras_file(randomised(getattr(family, name)(weights=None, include_top=False)), tmp_path / "weights.h5")
-    model = hs.fit(photos, model=f"{name.lower()}={tmp_path / 'weights.h5'}", out=tmp_path / "saved")
+    model = hs.fit(photos, model=f"{name.lower()}={tmp_path / 'weights.h5'}", out=tmp_path / "saved", how="probe")
     photo = min(photos.glob("*/*.jpg"))
     (tmp_path / "photo.jpg").write_bytes(photo.read_bytes())
     label, probability = printed_by_the_card(tmp_path / "saved", tmp_path)

@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 import headstart as hs
+from conftest import PROBE, STARTER
 from headstart.progress import Silent
 from small_hub import SmallHub
 from small_models import small_image_model
@@ -82,7 +83,7 @@ def test_a_download_within_fit_shows_its_rate_and_its_size(terminal, photos, tmp
     size = (tmp_path / "model" / "model.safetensors").stat().st_size / 1e6
     with SmallHub({"org/tiny": tmp_path / "model"}) as hub:
         env = {"HF_ENDPOINT": hub.url, "HF_HOME": str(tmp_path / "hf"), "HF_HUB_DISABLE_XET": "1"}
-        code, shown = terminal("fit", photos, "--model", "org/tiny", **env)
+        code, shown = terminal("fit", photos, "--model", "org/tiny", *PROBE, **env)
         assert code == 0, shown
         screen = lines_at_the_end(shown)
         assert steps(screen) == ["read", "check", "fetch", "open", "encode", "adapt", "save"]
@@ -90,7 +91,7 @@ def test_a_download_within_fit_shows_its_rate_and_its_size(terminal, photos, tmp
         assert f"{size:.1f}/{size:.1f} MB" in fetch
         assert re.search(r"\d MB/s +0:00:00 0:00:\d\d$", fetch)
         assert "%|" not in shown  # no second kind of bar
-        code, shown = terminal("fit", photos, "--model", "org/tiny", "--force", **env)
+        code, shown = terminal("fit", photos, "--model", "org/tiny", *PROBE, "--force", **env)
         assert steps(lines_at_the_end(shown)) == ["read", "check", "open", "encode", "adapt", "save"]
 
 
@@ -139,7 +140,7 @@ def test_ranking_tells_of_each_model_while_it_goes_on(photos, own_cache):
 
 
 def test_each_step_has_a_line_of_its_own(terminal, photos, tmp_path):
-    code, shown = terminal("fit", photos, "--model", "efficientnet_lite0")
+    code, shown = terminal("fit", photos, *STARTER)
     assert code == 0, shown
     screen = lines_at_the_end(shown)
     assert steps(screen) == ["read", "check", "open", "encode", "adapt", "save"]
