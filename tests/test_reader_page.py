@@ -230,6 +230,9 @@ def test_the_page_of_tuning_names_what_it_is_compared_with(both):
     assert "Mixup" not in text  # was tried nowhere
     text = shown(report(scores, provenance(tuning=tuning(mixup=0.25), untuned="Probe"), baseline=baseline))
     assert "Groups trained Learning rate Steps Mixup Log loss Exact match 3 3.0e-05 50 0.25 1.500 50.0 %" in text
+    assert "400 steps of 32 examples." in text
+    text = shown(report(scores, provenance(tuning=tuning() | {"share": 0.5}), baseline=baseline))
+    assert "400 steps of 32 examples; kept are the weights 50% of the way there." in text
 
 
 def test_the_page_of_questions_that_all_have_answers(answerable):

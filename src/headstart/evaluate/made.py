@@ -110,7 +110,7 @@ def _tuning(p: Provenance, told: dict[str, Any]) -> Iterator[str]:
 
 
 def _way(share: float) -> str:
-    return "" if share == 1 else f", and {share:.0%} of the way from the untuned weights to those"
+    return "" if share == 1 else f"; kept are the weights {share:.0%} of the way there"
 
 
 def _trials(trials: Sequence[dict[str, Any]], right: str) -> str:
