@@ -16,6 +16,7 @@ from few import drawn, scored
 from headstart.data import check, read, read_with_test, split
 from headstart.encode import encode
 from headstart.evaluate.calibrate import HIGHEST, LOWEST, temperature
+from headstart.evaluate.metrics import log_losses
 from headstart.pretrained import DEFAULT, load
 from headstart.values import Features
 
@@ -28,12 +29,7 @@ GRID = np.geomspace(LOWEST, HIGHEST, 241)
 
 
 def least(logits: np.ndarray, y: np.ndarray) -> float:
-    def loss(t: float) -> float:
-        z = logits.astype(np.float64) / t
-        z = z - z.max(axis=1, keepdims=True)
-        return float((np.log(np.exp(z).sum(axis=1)) - z[np.arange(len(y)), y]).mean())
-
-    return float(min(GRID, key=loss))
+    return float(min(GRID, key=lambda t: float(log_losses(logits.astype(np.float64) / t, y).mean())))
 
 
 for data in options.data:

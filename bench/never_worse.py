@@ -16,7 +16,6 @@ from pathlib import Path
 import numpy as np
 
 import headstart as hs
-from headstart.adapt.verdict import FEWEST
 from headstart.data import read, read_with_test
 from headstart.values import Dataset
 
@@ -112,7 +111,7 @@ for data in [] if options.table else options.data:
 
 def taken(row: dict[str, str]) -> str:
     """By `--how auto`."""
-    return "tune" if row["better"] == "True" and int(row["n_train"]) >= FEWEST else "probe"
+    return "tune" if row["better"] == "True" else "probe"
 
 
 cells = defaultdict(list)

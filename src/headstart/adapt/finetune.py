@@ -83,10 +83,7 @@ def finetune(
     recipe, results = taken
     others = _others(runs, scheme, recipe, folds, again)
     compared = [_Compared(judge, start, results), *others]
-    asking = judging_seconds(len(folds), batch=batch, seconds_a_step=scheme.seconds)
-    to_come = again * recipe.steps * scheme.seconds
-    choosing = len(folds) <= _FOLDED and _in_time(runs, "shares", to_come + asking)
-    share, untuned, after = _weighed(runs, recipe, compared, choices.shares if choosing else choices.shares[-1:])
+    share, untuned, after = _weighed(runs, recipe, compared, _shares(runs, scheme, recipe, choices, len(folds), again))
     found = verdict(untuned, after)
     told = Tuned(found, tuple(search.trials), recipe, results["kept"], after.temperature, share, None)
     if not (found.tuned_is_better or insist):
@@ -239,6 +236,14 @@ class _Compared:
     judge: np.ndarray
     start: Any
     results: dict[str, np.ndarray]
+
+
+def _shares(runs: Runs, scheme: Scheme, recipe: Recipe, choices: Choices, n: int, again: float) -> Sequence[float]:
+    """How far to go: all the way, unless examples are few and there is time, before a last run, to ask about them."""
+    asking = judging_seconds(n, batch=recipe.batch, seconds_a_step=scheme.seconds)
+    few = len(choices.shares) > 1 and n <= _FOLDED
+    asked = few and _in_time(runs, "shares", again * recipe.steps * scheme.seconds + asking)
+    return choices.shares if asked else choices.shares[-1:]
 
 
 def _weighed(

@@ -9,6 +9,7 @@ import numpy as np
 
 from headstart.adapt.basis import Basis
 from headstart.adapt.solver import Solution, solve_path
+from headstart.evaluate.metrics import log_losses
 from headstart.matrix import blocks
 from headstart.values import Features, Head, Matrix
 
@@ -219,9 +220,7 @@ def _held_out_logits(x: Matrix, number: np.ndarray, solution: Solution) -> np.nd
 
 def _scores(logits: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
     """Each example's log loss, which are right, and mean recall."""
-    shifted = logits - logits.max(axis=1, keepdims=True)
-    loss = np.log(np.exp(shifted).sum(axis=1)) - shifted[np.arange(len(y)), y]
     right = logits.argmax(axis=1) == y
     counts = np.bincount(y, minlength=logits.shape[1])
     recall = np.bincount(y, weights=right, minlength=logits.shape[1])[counts > 0] / counts[counts > 0]
-    return loss, right, float(recall.mean())
+    return log_losses(logits, y), right, float(recall.mean())

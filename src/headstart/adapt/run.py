@@ -190,6 +190,7 @@ class Runs:
         return body, network, tuning
 
     def _left(self, recipe: Recipe, start: Any, results: dict[str, np.ndarray], share: float) -> tuple[Body, nn.Module]:
+        """The body and the network on it, `share` of the way from its start to what a finished run left."""
         body, network, _ = self._begin(recipe, start, np.arange(1))
         with torch.no_grad():
             for name, parameter in trained(network).items():

@@ -35,7 +35,7 @@ class Trial:
 class Choices:
     """What a fit may choose from."""
 
-    depths: Sequence[int]  # groups to train, from the top; first the one for which there need be no search
+    depths: Sequence[int]  # groups to train, from the top; without time to search, the first
     rate: float  # where the search begins
     spices: Sequence[Spice] = ()  # changes of the recipe that may help against learning by heart
     shares: Sequence[float] = (1.0,)  # of the way from the start to the trained weights; the whole way last

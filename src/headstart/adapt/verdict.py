@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from headstart.evaluate.calibrate import temperature as best_temperature
+from headstart.evaluate.metrics import log_losses
 
 FEWEST = 20  # examples to judge on: on fewer nothing is proved (docs/accuracy.md)
 _NOISE = 1.64  # standard errors of the paired differences: one model in twenty that is no better passes for it
@@ -52,9 +53,7 @@ def judged(logits: np.ndarray, y: np.ndarray) -> Judged:
     """
     t = best_temperature(logits, y)
     scaled = logits.astype(np.float64) / t
-    shifted = scaled - scaled.max(axis=1, keepdims=True)
-    losses = np.log(np.exp(shifted).sum(axis=1)) - shifted[np.arange(len(y)), y]
-    return Judged(losses, scaled.argmax(axis=1) == y, t)
+    return Judged(log_losses(scaled, y), scaled.argmax(axis=1) == y, t)
 
 
 def verdict(untuned: Judged, tuned: Judged) -> Verdict:

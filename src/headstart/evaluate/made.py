@@ -95,7 +95,7 @@ def _tuning(p: Provenance, told: dict[str, Any]) -> Iterator[str]:
         yield _trials(told["trials"], p.right)
     yield (
         f'<p class="small">Taken: {recipe["depth"]} groups of layers, learning rate {recipe["rate"]:.1e}, '
-        f"{recipe['steps']:,} steps of {recipe['batch']} examples{_way(told['share'])}.</p>"
+        f"{recipe['steps']:,} steps of {recipe['batch']} examples{_kept(told['share'])}.</p>"
     )
     compared = (
         f'<td>{text(name)}</td><td>{bar(v[f"{key}_accuracy"])}</td><td class="n">{v[f"{key}_log_loss"]:.3f}</td>'
@@ -109,7 +109,7 @@ def _tuning(p: Provenance, told: dict[str, Any]) -> Iterator[str]:
     )
 
 
-def _way(share: float) -> str:
+def _kept(share: float) -> str:
     return "" if share == 1 else f"; kept are the weights {share:.0%} of the way there"
 
 

@@ -22,6 +22,16 @@ def softmax(logits: np.ndarray) -> Floats:
     return np.asarray(e / e.sum(axis=1, keepdims=True))
 
 
+def log_losses(logits: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """(n,) log loss of each example, nats, in the logits' own precision and without a bound.
+
+    Args:
+        logits: (n, n_classes).
+    """
+    shifted = logits - logits.max(axis=1, keepdims=True)
+    return np.asarray(np.log(np.exp(shifted).sum(axis=1)) - shifted[np.arange(len(y)), y])
+
+
 def accuracy(y: np.ndarray, predicted: np.ndarray) -> float:
     """Share of examples whose class was predicted."""
     return float(np.mean(np.asarray(y) == np.asarray(predicted)))
