@@ -30,7 +30,7 @@ MAY_IMPORT = {
     "adapt": GROUND
     | {"adapt", "data.images", "data.split", "data.views", "data.windows"}
     | {"encode", "evaluate.calibrate", "evaluate.metrics"},
-    "choose": GROUND | {"choose", "pretrained.catalog", "encode", "adapt", "evaluate"},
+    "choose": GROUND | {"choose", "data.split", "pretrained.catalog", "encode", "adapt", "evaluate"},
 }
 
 

@@ -21,7 +21,7 @@ from headstart.choose.candidates import at_hand
 from headstart.choose.evidence import logme, neighbours, separation
 from headstart.choose.rank import Candidate
 from headstart.data import check, read, sample, split
-from headstart.encode import missing
+from headstart.encode import unknown
 from headstart.errors import UserError
 from headstart.pretrained import catalog, load
 from test_catalog import in_the_hub_cache
@@ -206,7 +206,7 @@ def test_what_takes_too_long_is_stopped_and_kept(textile, untrained):
     (skipped,) = ranking.untried
     assert skipped.model == "slow"
     assert "stopped after" in skipped.why
-    assert 0 < missing(some.digests, slow) < len(some)
+    assert 0 < unknown(some.digests, slow).sum() < len(some)
     assert len(rank_models(some, candidates, budget=Budget(100)).rows) == 2
 
 
@@ -220,7 +220,7 @@ def test_what_would_take_too_long_is_not_begun(textile, untrained, own_cache):
     ]
     ranking = rank_models(some, candidates, budget=Budget(60))
     assert "would take about" in ranking.untried[0].why
-    assert missing(some.digests, slow) == len(some)
+    assert unknown(some.digests, slow).sum() == len(some)
 
 
 def test_a_damaged_model_is_left_out_and_said(photos, tmp_path):

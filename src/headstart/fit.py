@@ -14,7 +14,7 @@ import numpy as np
 from headstart.adapt import fit_basis, fit_head, lookalikes
 from headstart.adapt.basis import Basis
 from headstart.adapt.outcome import Outcome, TrainingPart, declined
-from headstart.choose import Budget, plan, require_trainable, seconds_of
+from headstart.choose import Amount, Budget, affordable, plan, require_trainable, seconds_of
 from headstart.choose import as_json as ranking_as_json
 from headstart.data import Columns, check, has_questions, known_images, read, read_with_test, sample, split
 from headstart.encode import encode, image_hashes
@@ -65,7 +65,8 @@ def fit(  # noqa: PLR0913 - the one public door: every option of the command lin
             tune if there is time, and keep the tuned model only if it is better than the probe on held-out training
             examples, beyond noise.
         budget: wall time from reading to saving, "90s", "2m", "1h" or seconds; None: two minutes. Ranking takes at most
-            a quarter of it, or what the first model needs; tuning what is left. The probe is made in any case.
+            a quarter of it, or what the first model needs, and encoding a quarter, but for a probe: of more training
+            examples a sample is used, at least 10,000. Tuning takes what is left. The probe is made in any case.
         test: share of each class that is kept for the test, or a path with the test examples. Official parts in the
             data come first.
         seed: another seed, another split.
@@ -97,6 +98,9 @@ def fit(  # noqa: PLR0913 - the one public door: every option of the command lin
         backbone = open_(chosen.model, kind=dataset.kind)
         require_trainable(backbone, chosen.how)
     record.parameters(_asked(dataset, backbone.name, how, allowed, seed))
+    with clock("amount"):
+        amount = affordable(dataset, parts, backbone, how=chosen.how, budget=time_left, seed=seed, progress=progress)
+        dataset, parts = _only(dataset, parts, amount.train)
     with clock("encode"), progress.step("encode", len(dataset)) as advance:
         features = encode(dataset.inputs, dataset.checked_digests, backbone, advance=advance)
     with clock("adapt"), progress.step("adapt") as advance:
@@ -123,14 +127,14 @@ def fit(  # noqa: PLR0913 - the one public door: every option of the command lin
 
     fitted = Model(backbone, head, scores)
     if folder is None:
-        fitted = _settled(fitted, outcome)
+        fitted = _settled(fitted, outcome, amount)
         summary = _summary(dataset, parts, chosen, outcome, fitted, features, clock, None)
         return _tracked(record, replace(fitted, summary=summary), clock)
     with clock("save"), progress.step("save"):
         fitted = replace(fitted, summary=_summary(dataset, parts, chosen, outcome, fitted, features, clock, folder))
         provenance = _provenance(dataset, parts, fitted, chosen, clock)
         fitted = save(fitted, folder, dataset=dataset, split=parts, features=tested, provenance=provenance)
-        fitted = _settled(fitted, outcome)
+        fitted = _settled(fitted, outcome, amount)
     return _tracked(record, replace(fitted, summary={**fitted.summary, "seconds": clock.seconds()}), clock)
 
 
@@ -140,6 +144,20 @@ def _read(data: Any, labels: Any, kind: Kind | None, test: float | str | Path, c
     if isinstance(test, str | Path):
         return read_with_test(data, test, kind=kind, columns=columns)
     return read(data, labels=labels, kind=kind, columns=columns)
+
+
+def _only(dataset: Dataset, parts: Split, train: np.ndarray) -> tuple[Dataset, Split]:
+    """Without the training examples that there is no time for."""
+    if len(train) == len(parts.train):
+        return dataset, parts
+    note = (
+        f"{len(train)} of {len(parts.train)} training examples are used, each class by its share: encoding all would "
+        "have taken over a quarter of the budget"
+    )
+    rows = np.union1d(train, parts.test)
+    kept = replace(dataset.take(rows), findings=dataset.findings, notes=dataset.notes)
+    train, test = (np.searchsorted(rows, part) for part in (train, parts.test))
+    return kept, replace(parts, train=train, test=test, notes=(*parts.notes, note))
 
 
 def _adapt(
@@ -196,10 +214,11 @@ def _seconds_to_test(dataset: Dataset, parts: Split, features: Features, clock: 
     return len(parts.test) / a_second
 
 
-def _settled(model: Model, outcome: Outcome) -> Model:
+def _settled(model: Model, outcome: Outcome, amount: Amount) -> Model:
     """The model is made: what a killed run would have gone on from is not needed, nor a second copy of the weights."""
-    if outcome.journal is not None:
-        outcome.journal.remove()
+    for journal in (outcome.journal, amount.journal):
+        if journal is not None:
+            journal.remove()
     if outcome.backbone is None or model.folder is None:
         return model
     from headstart.tuning import settle

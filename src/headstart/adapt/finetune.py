@@ -215,13 +215,14 @@ def _main(runs: Runs, scheme: Scheme, best: Trial | None, search: _Search, again
     def decide() -> dict[str, Any]:
         if runs.watch.over:
             return {"rate": recipe.rate, "steps": recipe.steps}
-        if best is None and recipe.steps > 4 * _TESTED:
-            rate = min(recipe.rate, runs.range_tested(replace(recipe, steps=_TESTED), start, learn))
-        else:
-            rate = recipe.rate
         if best is not None and full <= recipe.steps:
-            return {"rate": rate, "steps": recipe.steps}
-        seconds = runs.seconds_a_step(recipe, start, learn)
+            return {"rate": recipe.rate, "steps": recipe.steps}
+        rate, seconds = recipe.rate, math.inf
+        if best is None and recipe.steps > 4 * _TESTED:
+            tested, seconds = runs.range_tested(replace(recipe, steps=_TESTED), start, learn)
+            rate = min(rate, tested)
+        if math.isinf(seconds):
+            seconds = runs.seconds_a_step(recipe, start, learn)
         judging = judging_seconds(len(search.judge), batch=recipe.batch, seconds_a_step=seconds)
         steps = main_steps(full, seconds_a_step=seconds, left=runs.watch.left(), again=again, judging=judging)
         return {"rate": rate, "steps": steps if best is None else max(recipe.steps, steps)}

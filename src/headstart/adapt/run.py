@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
@@ -165,14 +165,14 @@ class Runs:
             slow = len(times) > _WARMING and times[-1] - begun > _PACING_SHARE * left
             if enough or slow or self.watch.over:
                 break
-        if len(times) <= _WARMING:
-            return math.inf
-        return (times[-1] - times[_WARMING - 1]) / (len(times) - _WARMING)
+        return _a_step(times)
 
-    def range_tested(self, recipe: Recipe, start: Any, learn: np.ndarray) -> float:
-        """A learning rate for when there is time for one short run only."""
+    def range_tested(self, recipe: Recipe, start: Any, learn: np.ndarray) -> tuple[float, float]:
+        """A learning rate for when there is time for one short run only; and what its steps take, in seconds."""
         _, _, tuning = self._begin(recipe, start, learn)
-        return range_test(tuning)
+        times: list[float] = []
+        rate = range_test(tuning, listen=lambda: times.append(self.clock()))
+        return rate, _a_step(times)
 
     def _begin(self, recipe: Recipe, start: Any, learn: np.ndarray) -> tuple[Body, nn.Module, Tuning]:
         body = self.task.bodies.at(recipe.depth)
@@ -205,6 +205,13 @@ class Runs:
             return self.task.kept(outputs, rows[some])
 
         return outputs_of(network, body.plain.take(rows), keep=keep, bf16=recipe.bf16, device=self.device)
+
+
+def _a_step(times: Sequence[float]) -> float:
+    """Seconds between the ends of steps, the first ones not counted."""
+    if len(times) <= _WARMING:
+        return math.inf
+    return (times[-1] - times[_WARMING - 1]) / (len(times) - _WARMING)
 
 
 def trained(network: nn.Module) -> dict[str, nn.Parameter]:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -21,12 +21,11 @@ import numpy as np
 from headstart.adapt import fit_basis, judge
 from headstart.choose import evidence
 from headstart.choose.budget import Budget
-from headstart.encode import encode, missing
+from headstart.choose.watch import OutOfTimeError, Speed, Watch
+from headstart.encode import encode, unknown
 from headstart.errors import ModelError
 from headstart.evaluate.intervals import wilson
 from headstart.values import Backbone, Dataset, Features, Ranked, Ranking, Untried
-
-_ENOUGH_TO_TIME = 32  # newly encoded examples, after the first batches
 
 
 @dataclass(frozen=True)
@@ -44,53 +43,7 @@ class _Trial:
     candidate: Candidate
     told: Ranked
     losses: np.ndarray  # (n,) of each example while held out
-    speed: _Speed | None  # None: nothing was new
-
-
-@dataclass(frozen=True)
-class _Speed:
-    """Of an encoding that did something."""
-
-    start_up: float  # seconds until the first batch was done: loading, converting, compiling
-    a_cost: float  # seconds after that, by example and cost
-
-
-class _OutOfTimeError(Exception):
-    """Ends an encoding from within; what it has done is kept."""
-
-
-@dataclass
-class _Watch:
-    """Hears of each batch that is done, passes it on, and ends the encoding when its time is up."""
-
-    total: int
-    budget: Budget | None  # None: as long as it takes
-    advance: Callable[[int], None]
-    begun: float = field(default_factory=time.perf_counter)
-    done: int = 0
-    batches: list[tuple[float, int]] = field(default_factory=list)  # when, how many
-
-    def __call__(self, count: int) -> None:
-        self.done += count
-        self.batches.append((time.perf_counter(), count))
-        self.advance(count)
-        if self.budget is not None and self.budget.left < 0 and self.done < self.total:
-            raise _OutOfTimeError
-
-    def speed(self, cost: float) -> _Speed | None:
-        """The first call told what was known, the second waited for the engine."""
-        if len(self.batches) < 2:
-            return None
-        running = self.batches[-1][0] - self.batches[1][0]
-        count = sum(count for _, count in self.batches[2:])
-        return _Speed(self.batches[1][0] - self.begun, running / (max(1, count) * cost))
-
-    def per_second(self) -> float | None:
-        """Examples a second once it runs."""
-        count = sum(count for _, count in self.batches[2:])
-        if count < _ENOUGH_TO_TIME:
-            return None
-        return count / max(1e-9, self.batches[-1][0] - self.batches[1][0])
+    speed: Speed | None  # None: nothing was new
 
 
 @dataclass
@@ -176,7 +129,7 @@ def _try(
     candidate: Candidate,
     sample: Dataset,
     budget: Budget | None,
-    speeds: Sequence[_Speed],
+    speeds: Sequence[Speed],
     advance: Callable[[int], None],
 ) -> _Trial | Untried:
     if budget is not None and budget.left <= 0:
@@ -186,29 +139,29 @@ def _try(
     except ModelError as error:
         return Untried(candidate.name, error.what)
     digests = _required(sample.digests)
-    needed = _needed(missing(digests, backbone), candidate.cost, speeds)
+    needed = _needed(int(unknown(digests, backbone).sum()), candidate.cost, speeds)
     if budget is not None and needed > budget.left:
         return Untried(
             candidate.name, f"would take about {needed:.0f} s, {budget.left:.0f} of {budget.seconds:.0f} left"
         )
-    watch = _Watch(len(sample), budget, advance)
+    watch = Watch(len(sample), budget, advance)
     try:
         features = encode(sample.inputs, digests, backbone, advance=watch)
-    except _OutOfTimeError:
+    except OutOfTimeError:
         seconds = 0.0 if budget is None else budget.seconds
         why = f"stopped after {watch.done} of {len(sample)} examples, when its {seconds:.0f} s were over"
         return Untried(candidate.name, why)
     return _judged(candidate, sample, features, watch)
 
 
-def _needed(new: int, cost: float, speeds: Sequence[_Speed]) -> float:
+def _needed(new: int, cost: float, speeds: Sequence[Speed]) -> float:
     """Seconds that so many new examples will take; 0 where nothing is known, for a watch ends what takes too long."""
     if not new or not speeds or not math.isfinite(cost):
         return 0.0
     return speeds[-1].start_up + new * cost * max(speed.a_cost for speed in speeds)
 
 
-def _judged(candidate: Candidate, sample: Dataset, features: Features, watch: _Watch) -> _Trial:
+def _judged(candidate: Candidate, sample: Dataset, features: Features, watch: Watch) -> _Trial:
     matrix, y, groups = features.matrix[:], sample.y, _required(sample.groups)
     held_out = judge(
         features,

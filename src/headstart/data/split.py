@@ -131,6 +131,23 @@ def sample(dataset: Dataset, rows: np.ndarray, *, most: int = 600) -> Dataset:
     return dataset.take(rows[np.sort(taken)])
 
 
+def drawn(dataset: Dataset, rows: np.ndarray) -> np.ndarray:
+    """`rows` in an order of which every beginning is a sample: each class by its share, but five of each come first.
+
+    A group comes at once, and which one first, says the hash that `sample` goes by.
+
+    Args:
+        dataset: checked.
+        rows: (n,) of the training part.
+    """
+    place = np.zeros(len(rows))
+    y, digests = dataset.y[rows], dataset.checked_digests[rows]
+    for members in _groups_by_class(y, dataset.checked_groups[rows], digests, _SAMPLING).values():
+        these = np.array(list(chain.from_iterable(members)))
+        place[these[_FEWEST_OF_A_CLASS:]] = np.arange(_FEWEST_OF_A_CLASS, len(these)) / len(these)
+    return rows[np.argsort(place, kind="stable")]
+
+
 def _groups_by_class(y: np.ndarray, groups: np.ndarray, digests: np.ndarray, seed: int) -> dict[int, list[list[int]]]:
     """Rows of each group, listed under the group's most common class, in the order of the seeded hash."""
     members: dict[int, list[int]] = defaultdict(list)

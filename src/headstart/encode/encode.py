@@ -120,13 +120,15 @@ def _known(
     return store, cached
 
 
-def missing(digests: np.ndarray, backbone: Backbone) -> int:
-    """How many of these (n, 32) keys `encode` would have to compute."""
-    precision = known_precision(backbone)
-    if precision is None:  # never run on this machine
-        return len(digests)
-    store = table(features_key(backbone, precision), width=backbone.width, about=f"{backbone.name}, {precision}")
-    return len(_first_of_each(digests, np.flatnonzero(store.find(digests) < 0)))
+def unknown(digests: np.ndarray, backbone: Backbone) -> np.ndarray:
+    """(n,) bool: which of these (n, 32) keys `encode` would have to compute; of equal ones, the first."""
+    which, precision = np.arange(len(digests)), known_precision(backbone)
+    if precision is not None:  # else it has never run on this machine
+        store = table(features_key(backbone, precision), width=backbone.width, about=f"{backbone.name}, {precision}")
+        which = np.flatnonzero(store.find(digests) < 0)
+    new = np.zeros(len(digests), dtype=bool)
+    new[_first_of_each(digests, which)] = True
+    return new
 
 
 def features_key(backbone: Backbone, precision: str) -> str:

@@ -1,0 +1,91 @@
+"""How many examples to learn from, where the budget is too short to encode all of them and train as well."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from importlib.metadata import version
+
+import numpy as np
+
+from headstart import __version__
+from headstart.adapt.resume import Journal, open_journal
+from headstart.choose.budget import Budget
+from headstart.choose.watch import Watch
+from headstart.data.split import drawn
+from headstart.encode import encode, unknown
+from headstart.progress import Progress
+from headstart.values import Backbone, Dataset, Split, Way
+
+_SHARE = 0.25  # of the budget, for encoding: then about twice as many are encoded as there is time to train on
+_FEWEST, _FEWEST_OF_A_CLASS = 10_000, 100  # examples that a probe wants: more make it hardly better (docs/tuning.md)
+_TIMED = 2048  # examples whose encoding says how fast it is
+_NEARLY_ALL = 0.9  # of them: no use in leaving out the rest
+
+
+@dataclass(frozen=True)
+class Amount:
+    """Rows of the training part that there is time for."""
+
+    train: np.ndarray  # (n,) int64, ascending
+    journal: Journal | None = None  # where that is written down, until the model is saved; None: it is all of them
+
+
+def affordable(
+    dataset: Dataset,
+    split: Split,
+    backbone: Backbone,
+    *,
+    how: Way,
+    budget: Budget,
+    seed: int,
+    progress: Progress,
+) -> Amount:
+    """The training examples that there is time to encode in a quarter of the budget, but 10,000 in any case, and 100 a
+    class; all of them for a probe.
+
+    Some are encoded here, to see how long that takes; what the store knows takes no time. The same command goes by the
+    same number after a kill.
+
+    Args:
+        dataset: checked.
+        budget: of the whole fit.
+        seed: of the fit; which examples are taken does not depend on it.
+    """
+    fewest = max(_FEWEST, _FEWEST_OF_A_CLASS * len(dataset.classes))
+    if how == "probe" or len(split.train) <= fewest:
+        return Amount(split.train)
+    order, encoding = drawn(dataset, split.train), budget.share(_SHARE)
+
+    def decide() -> int:
+        count = max(fewest, _room(dataset, order, split.test, backbone, encoding, progress))
+        return count if count < _NEARLY_ALL * len(order) else len(order)
+
+    journal = open_journal(_key(dataset, split, backbone, how, budget, seed))
+    try:
+        return Amount(np.sort(order[: journal.once("examples", decide)]), journal)
+    finally:
+        journal.release()  # the number stays; an equal fit from now on may as well go by it
+
+
+def _room(
+    dataset: Dataset, order: np.ndarray, tested: np.ndarray, backbone: Backbone, encoding: Budget, progress: Progress
+) -> int:
+    """How many of the rows in `order`, from the first on, can be encoded in that time beside those that are tested."""
+    digests = dataset.checked_digests
+    new = np.cumsum(unknown(digests[order], backbone))
+    if new[-1] <= _TIMED:
+        return len(order)
+    timed = order[: int(np.searchsorted(new, _TIMED)) + 1]
+    with progress.step("time", len(timed)) as advance:
+        watch = Watch(len(timed), None, advance)
+        encode([dataset.inputs[row] for row in timed.tolist()], digests[timed], backbone, advance=watch)
+    room = _TIMED + (watch.per_second() or 0.0) * encoding.left - unknown(digests[tested], backbone).sum()
+    return int(np.searchsorted(new, room, side="right"))
+
+
+def _key(dataset: Dataset, split: Split, backbone: Backbone, how: Way, budget: Budget, seed: int) -> str:
+    seen = hashlib.sha256(dataset.checked_digests[split.train].tobytes() + dataset.y[split.train].tobytes())
+    asked = [backbone.weights_hash, backbone.preparation, how, budget.seconds, seed, __version__, version("torch")]
+    seen.update(repr(asked).encode())
+    return f"amount-{seen.hexdigest()[:24]}"

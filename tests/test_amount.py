@@ -1,0 +1,94 @@
+"""A table too large for the budget: how many of its examples a fit learns from, and that it says so."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from headstart.choose import Budget, affordable
+from headstart.data import check, read, split
+from headstart.data.split import drawn
+from headstart.pretrained import load
+from headstart.progress import Silent
+
+ROWS, FEWEST = 12_000, 10_000
+NO_TIME = 0.01  # seconds
+
+
+@pytest.fixture
+def many(few_texts, tmp_path):
+    """12,000 different texts of three intents and 24 to test on; a small random BERT."""
+    few, model = few_texts
+    _, *rows = few.read_text().splitlines()
+    table = tmp_path / "many.csv"
+    train = [f'"{number} {row[1:]},train' for number, row in zip(range(ROWS), rows * (ROWS // len(rows)), strict=True)]
+    table.write_text("\n".join(["text,label,split", *train, *(f"{row},test" for row in rows)]) + "\n")
+    return table, model
+
+
+@pytest.fixture
+def asked(many):
+    """What `affordable` is asked, and the backbone: nothing was encoded by it yet."""
+    table, model = many
+    dataset = check(read(table))
+    return dataset, split(dataset), load(str(model), kind="text")
+
+
+def amount(asked, *, budget=NO_TIME, how="tune", seed=0):
+    dataset, parts, backbone = asked
+    return affordable(dataset, parts, backbone, how=how, budget=Budget(budget), seed=seed, progress=Silent())
+
+
+def test_a_short_budget_takes_a_sample_and_says_so(many, tmp_path, command):
+    table, model = many
+    code, out, err = command("fit", table, "--model", model, "--budget", f"{NO_TIME}s", "--out", "small", "--json")
+    assert code == 0, err
+    told = json.loads(out)
+    assert (told["n_train"], told["n_test"], told["n_rejected"]) == (FEWEST, 24, 0)
+    (note,) = (note for note in told["notes"] if "training examples are used" in note)
+    assert note.startswith(f"{FEWEST} of {ROWS} training examples")
+    assert f"note: {note}" in " ".join(err.split())
+    assert "10000 of 12000 training examples" in (tmp_path / "small" / "report.html").read_text()
+    listed = (tmp_path / "small" / "split.csv").read_text().splitlines()[1:]
+    assert len(listed) == FEWEST + 24
+
+
+def test_with_time_enough_or_for_a_probe_it_is_all_of_them(asked, own_cache):
+    assert len(amount(asked, budget=3600).train) == ROWS
+    assert len(amount(asked, how="probe").train) == ROWS
+
+
+def test_after_a_kill_it_is_the_same_number(asked, own_cache):
+    """Although by then the store knows some of them, so that there would be time for more."""
+    first = amount(asked)
+    assert len(first.train) == FEWEST
+    again = amount(asked)
+    assert np.array_equal(first.train, again.train)
+    again.journal.remove()
+    assert not list(own_cache.glob("runs/*"))
+
+
+def test_what_is_known_takes_no_time(asked, own_cache):
+    from headstart.encode import encode
+
+    dataset, _, backbone = asked
+    encode(dataset.inputs, dataset.digests, backbone)
+    assert len(amount(asked).train) == ROWS
+
+
+def test_every_beginning_is_a_sample():
+    """Each class by its share, five of each before any other, whatever the order of the rows."""
+    names = ["common"] * 3000 + ["seldom"] * 1000 + ["rare"] * 7
+    dataset = check(read(([f"{name} {number}" for number, name in enumerate(names)], names)))
+    order = drawn(dataset, np.arange(len(dataset)))
+    assert sorted(order) == list(range(len(dataset)))
+    labels = np.array(dataset.labels)
+    assert sorted(labels[order[:15]]) == ["common"] * 5 + ["rare"] * 5 + ["seldom"] * 5
+    for count in (400, 2000):
+        shares = [(labels[order[:count]] == name).mean() for name in ("common", "seldom")]
+        assert shares == pytest.approx([0.75, 0.25], abs=0.02)
+    shuffled = dataset.take(np.random.default_rng(0).permutation(len(dataset)))
+    found = drawn(shuffled, np.arange(len(dataset)))
+    assert {shuffled.inputs[row] for row in found[:400]} == {dataset.inputs[row] for row in order[:400]}
