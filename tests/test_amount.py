@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import json
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -41,18 +43,23 @@ def amount(asked, *, budget=NO_TIME, how="tune", seed=0):
     return affordable(dataset, parts, backbone, how=how, budget=Budget(budget), seed=seed, progress=Silent())
 
 
-def test_a_short_budget_takes_a_sample_and_says_so(many, tmp_path, command):
+def test_a_short_budget_takes_a_sample_and_says_so(many, tmp_path, own_cache, command):
     table, model = many
     code, out, err = command("fit", table, "--model", model, "--budget", f"{NO_TIME}s", "--out", "small", "--json")
     assert code == 0, err
     told = json.loads(out)
     assert (told["n_train"], told["n_test"], told["n_rejected"]) == (FEWEST, 24, 0)
+    assert told["cached"] == 0
     (note,) = (note for note in told["notes"] if "training examples are used" in note)
     assert note.startswith(f"{FEWEST} of {ROWS} training examples")
     assert f"note: {note}" in " ".join(err.split())
     assert "10000 of 12000 training examples" in (tmp_path / "small" / "report.html").read_text()
-    listed = (tmp_path / "small" / "split.csv").read_text().splitlines()[1:]
-    assert len(listed) == FEWEST + 24
+    with (tmp_path / "small" / "split.csv").open(newline="") as file:
+        assert Counter(row["part"] for row in csv.DictReader(file)) == {
+            "train": FEWEST,
+            "test": 24,
+            "unused": ROWS - FEWEST,
+        }
 
 
 def test_with_time_enough_or_for_a_probe_it_is_all_of_them(asked, own_cache):

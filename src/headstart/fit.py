@@ -100,7 +100,8 @@ def fit(  # noqa: PLR0913 - the one public door: every option of the command lin
     record.parameters(_asked(dataset, backbone.name, how, allowed, seed))
     with clock("amount"):
         amount = affordable(dataset, parts, backbone, how=chosen.how, budget=time_left, seed=seed, progress=progress)
-        dataset, parts = _only(dataset, parts, amount.train)
+        whole, used = dataset, replace(parts, train=amount.train)
+        dataset, parts = _only(whole, used, len(parts.train))
     with clock("encode"), progress.step("encode", len(dataset)) as advance:
         features = encode(dataset.inputs, dataset.checked_digests, backbone, advance=advance)
     with clock("adapt"), progress.step("adapt") as advance:
@@ -125,15 +126,15 @@ def fit(  # noqa: PLR0913 - the one public door: every option of the command lin
     with clock("evaluate"):
         scores = _evaluate(dataset, parts, tested, head)
 
-    fitted = Model(backbone, head, scores)
+    fitted, cached = Model(backbone, head, scores), _cached(features, chosen, amount)
     if folder is None:
         fitted = _settled(fitted, outcome, amount)
-        summary = _summary(dataset, parts, chosen, outcome, fitted, features, clock, None)
+        summary = _summary(dataset, parts, chosen, outcome, fitted, cached, clock, None)
         return _tracked(record, replace(fitted, summary=summary), clock)
     with clock("save"), progress.step("save"):
-        fitted = replace(fitted, summary=_summary(dataset, parts, chosen, outcome, fitted, features, clock, folder))
+        fitted = replace(fitted, summary=_summary(dataset, parts, chosen, outcome, fitted, cached, clock, folder))
         provenance = _provenance(dataset, parts, fitted, chosen, clock)
-        fitted = save(fitted, folder, dataset=dataset, split=parts, features=tested, provenance=provenance)
+        fitted = save(fitted, folder, dataset=whole, split=used, features=tested, provenance=provenance)
         fitted = _settled(fitted, outcome, amount)
     return _tracked(record, replace(fitted, summary={**fitted.summary, "seconds": clock.seconds()}), clock)
 
@@ -146,18 +147,18 @@ def _read(data: Any, labels: Any, kind: Kind | None, test: float | str | Path, c
     return read(data, labels=labels, kind=kind, columns=columns)
 
 
-def _only(dataset: Dataset, parts: Split, train: np.ndarray) -> tuple[Dataset, Split]:
-    """Without the training examples that there is no time for."""
-    if len(train) == len(parts.train):
-        return dataset, parts
+def _only(dataset: Dataset, used: Split, n_train: int) -> tuple[Dataset, Split]:
+    """The examples that are used, and the same parts of them; `n_train` there were to train on."""
+    if len(used.train) == n_train:
+        return dataset, used
     note = (
-        f"{len(train)} of {len(parts.train)} training examples are used, each class by its share: encoding all would "
-        "have taken over a quarter of the budget"
+        f"{len(used.train)} of {n_train} training examples are used, each class by its share: encoding all would have "
+        "taken over a quarter of the budget; the others are listed in split.csv as unused"
     )
-    rows = np.union1d(train, parts.test)
+    rows = np.union1d(used.train, used.test)
     kept = replace(dataset.take(rows), findings=dataset.findings, notes=dataset.notes)
-    train, test = (np.searchsorted(rows, part) for part in (train, parts.test))
-    return kept, replace(parts, train=train, test=test, notes=(*parts.notes, note))
+    train, test = (np.searchsorted(rows, part) for part in (used.train, used.test))
+    return kept, replace(used, train=train, test=test, notes=(*used.notes, note))
 
 
 def _adapt(
@@ -248,7 +249,7 @@ def _summary(
     chosen: Plan,
     outcome: Outcome,
     model: Model,
-    features: Features,
+    cached: float,
     clock: Clock,
     folder: Path | None,
 ) -> dict[str, Any]:
@@ -278,18 +279,19 @@ def _summary(
         "findings": [asdict(finding) for finding in findings],
         "notes": [*dataset.notes, *parts.notes],
         "versions": versions(),
-        "cached": round(_known_before(features, chosen) / max(1, len(dataset)), 6),
+        "cached": round(cached, 6),
         "seconds": clock.seconds(),
         "out": None if folder is None else str(folder),
     }
 
 
-def _known_before(features: Features, chosen: Plan) -> int:
-    """Rows that the store had when the fit began: without those that ranking added."""
-    if chosen.ranking is None:
-        return features.cached
-    row = next(row for row in chosen.ranking.rows if row.model == chosen.model)
-    return features.cached - (chosen.ranking.n - row.cached)
+def _cached(features: Features, chosen: Plan, amount: Amount) -> float:
+    """Share of the rows that the store had when the fit began: without those that ranking and timing added."""
+    known = features.cached - amount.timed
+    if chosen.ranking is not None:
+        row = next(row for row in chosen.ranking.rows if row.model == chosen.model)
+        known -= chosen.ranking.n - row.cached
+    return known / max(1, len(features.matrix))
 
 
 def _asked(dataset: Dataset, model: str, how: str, seconds: float, seed: int) -> dict[str, Any]:

@@ -152,8 +152,8 @@ def _write_onnx_model(backbone: Backbone, head: Head, folder: Path) -> dict[str,
 
 
 def _split_table(dataset: Dataset, split: Split) -> str:
-    part = np.full(len(dataset), "train", dtype=object)
-    part[split.test] = "test"
+    part = np.full(len(dataset), "unused", dtype=object)
+    part[split.train], part[split.test] = "train", "test"
     groups = dataset.checked_groups
     rows = zip(dataset.where, dataset.labels, part, groups.tolist(), strict=True)
     return table(("example", "label", "part", "group"), rows)

@@ -29,6 +29,7 @@ class Amount:
 
     train: np.ndarray  # (n,) int64, ascending
     journal: Journal | None = None  # where that is written down, until the model is saved; None: it is all of them
+    timed: int = 0  # how many were encoded to see how fast that is
 
 
 def affordable(
@@ -57,31 +58,34 @@ def affordable(
         return Amount(split.train)
     order, encoding = drawn(dataset, split.train), budget.share(_SHARE)
 
-    def decide() -> int:
-        count = max(fewest, _room(dataset, order, split.test, backbone, encoding, progress))
-        return count if count < _NEARLY_ALL * len(order) else len(order)
+    def decide() -> list[int]:
+        room, timed = _room(dataset, order, split.test, backbone, encoding, progress)
+        count = max(fewest, room)
+        return [count if count < _NEARLY_ALL * len(order) else len(order), timed]
 
     journal = open_journal(_key(dataset, split, backbone, how, budget, seed))
     try:
-        return Amount(np.sort(order[: journal.once("examples", decide)]), journal)
+        count, timed = journal.once("examples", decide)
+        return Amount(np.sort(order[:count]), journal, timed)
     finally:
         journal.release()  # the number stays; an equal fit from now on may as well go by it
 
 
 def _room(
     dataset: Dataset, order: np.ndarray, tested: np.ndarray, backbone: Backbone, encoding: Budget, progress: Progress
-) -> int:
-    """How many of the rows in `order`, from the first on, can be encoded in that time beside those that are tested."""
+) -> tuple[int, int]:
+    """How many of the rows in `order`, from the first on, can be encoded in that time beside those that are tested; and
+    how many were encoded to know that."""
     digests = dataset.checked_digests
     new = np.cumsum(unknown(digests[order], backbone))
     if new[-1] <= _TIMED:
-        return len(order)
+        return len(order), 0
     timed = order[: int(np.searchsorted(new, _TIMED)) + 1]
     with progress.step("time", len(timed)) as advance:
         watch = Watch(len(timed), None, advance)
         encode([dataset.inputs[row] for row in timed.tolist()], digests[timed], backbone, advance=watch)
     room = _TIMED + (watch.per_second() or 0.0) * encoding.left - unknown(digests[tested], backbone).sum()
-    return int(np.searchsorted(new, room, side="right"))
+    return int(np.searchsorted(new, room, side="right")), _TIMED
 
 
 def _key(dataset: Dataset, split: Split, backbone: Backbone, how: Way, budget: Budget, seed: int) -> str:
