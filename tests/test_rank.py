@@ -9,7 +9,7 @@ import sys
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy.optimize import minimize
 from sklearn.neighbors import KNeighborsClassifier
@@ -270,6 +270,7 @@ def dense_evidence(x, y, alpha, beta):
 
 @settings(max_examples=15, deadline=None)
 @given(st.integers(0, 10_000), st.integers(8, 40), st.integers(2, 30), st.integers(2, 3))
+@example(865, 8, 8, 2)  # two maxima, the greater one far out
 def test_logme_is_the_greatest_evidence(seed, n, d, n_classes):
     rng = np.random.default_rng(seed)
     y = rng.permutation(np.arange(n) % n_classes)
@@ -281,9 +282,10 @@ def test_logme_is_the_greatest_evidence(seed, n, d, n_classes):
         def badness(p, target=target):
             return -dense_evidence(x, target, *np.exp(np.clip(p, -16, 16)))
 
-        grid = [(a, b) for a in range(-14, 15) for b in range(-2, 15)]
-        found = minimize(badness, min(grid, key=badness), method="Nelder-Mead", options={"xatol": 1e-5, "fatol": 1e-8})
-        best.append(-found.fun / n)
+        starts = [min(((a, b) for a in range(-14, 15)), key=badness) for b in range(-2, 15)]  # for several maxima
+        options = {"xatol": 1e-5, "fatol": 1e-8}
+        found = [minimize(badness, start, method="Nelder-Mead", options=options).fun for start in starts]
+        best.append(-min(found) / n)
     assert logme(x, y, n_classes=n_classes) == pytest.approx(np.mean(best), abs=1e-3)
 
 

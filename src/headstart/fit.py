@@ -153,7 +153,7 @@ def _only(dataset: Dataset, used: Split, n_train: int) -> tuple[Dataset, Split]:
         return dataset, used
     note = (
         f"{len(used.train)} of {n_train} training examples are used, each class by its share: encoding all would have "
-        "taken over a quarter of the budget; the others are listed in split.csv as unused"
+        "taken over a quarter of the budget"
     )
     rows = np.union1d(used.train, used.test)
     kept = replace(dataset.take(rows), findings=dataset.findings, notes=dataset.notes)
