@@ -101,7 +101,7 @@ def fit(  # noqa: PLR0913 - the one public door: every option of the command lin
     with clock("amount"):
         amount = affordable(dataset, parts, backbone, how=chosen.how, budget=time_left, seed=seed, progress=progress)
         whole, used = dataset, replace(parts, train=amount.train)
-        dataset, parts = _only(whole, used, len(parts.train))
+        dataset, parts = _only(whole, used)
     with clock("encode"), progress.step("encode", len(dataset)) as advance:
         features = encode(dataset.inputs, dataset.checked_digests, backbone, advance=advance)
     with clock("adapt"), progress.step("adapt") as advance:
@@ -147,8 +147,9 @@ def _read(data: Any, labels: Any, kind: Kind | None, test: float | str | Path, c
     return read(data, labels=labels, kind=kind, columns=columns)
 
 
-def _only(dataset: Dataset, used: Split, n_train: int) -> tuple[Dataset, Split]:
-    """The examples that are used, and the same parts of them; `n_train` there were to train on."""
+def _only(dataset: Dataset, used: Split) -> tuple[Dataset, Split]:
+    """The examples that are used, and the same parts of them."""
+    n_train = len(dataset) - len(used.test)
     if len(used.train) == n_train:
         return dataset, used
     note = (

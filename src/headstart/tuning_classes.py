@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from functools import partial
-from importlib.metadata import version
 from typing import Any
 
 import numpy as np
 
-from headstart import __version__
 from headstart.adapt import fit_head
 from headstart.adapt.bodies import Bodies, ImageBodies, TextBodies
 from headstart.adapt.classify import Classifying
@@ -22,10 +19,9 @@ from headstart.adapt.lora import adapted
 from headstart.adapt.mirrors import mirrors_keep_class
 from headstart.adapt.network import Classified
 from headstart.adapt.outcome import Outcome, TrainingPart
-from headstart.adapt.resume import Journal, open_journal
+from headstart.adapt.resume import Journal, key_of, open_journal
 from headstart.adapt.search import Choices, label_smoothing, mixup, other_views
 from headstart.adapt.verdict import FEWEST
-from headstart.choose import Budget
 from headstart.encode.engines import device
 from headstart.matrix import take
 from headstart.pretrained.training import open_for_training
@@ -46,7 +42,8 @@ def tune(part: TrainingPart, terms: Terms) -> Outcome:
             (adapters, merged into the weights at the end) in any case.
     """
     kind, how = part.dataset.kind, terms.how
-    journal = open_journal(_key(part, how, terms.budget))
+    asked = [FORM, part.head.classes, part.features.key, how, terms.budget.seconds, part.seed]
+    journal = open_journal(key_of(part.dataset.checked_digests, part.dataset.y, asked))
     probe, folds = _probe(part), _folds(part)
     terms.progress.tell("opening the model")
     trainable, merge = _opened(part, how)
@@ -187,11 +184,3 @@ def _class_weights(head: Head) -> np.ndarray | None:
     if head.class_weights is None:
         return None
     return np.array([head.class_weights[name] for name in head.classes], dtype=np.float32)
-
-
-def _key(part: TrainingPart, how: str, budget: Budget) -> str:
-    """Names the run: the same command on the same data finds what it had done before it was killed."""
-    seen = hashlib.sha256(part.dataset.checked_digests.tobytes() + part.dataset.y.tobytes())
-    asked = [FORM, part.head.classes, part.features.key, how, budget.seconds, part.seed, __version__, version("torch")]
-    seen.update(repr(asked).encode())
-    return seen.hexdigest()[:24]

@@ -6,15 +6,18 @@ part that was finished is not repeated. So the run ends in the same bytes, howev
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from headstart import __version__
 from headstart.locks import Lock, take_lock
 from headstart.places import as_json, cache_folder, cannot_write, temporary_beside, write_whole
 
@@ -106,6 +109,17 @@ class Journal:
 
     def _states(self, name: str) -> list[Path]:
         return sorted(self.folder.glob(f"{name}@*.safetensors"))
+
+
+def key_of(digests: np.ndarray, y: np.ndarray, asked: Sequence[object]) -> str:
+    """Names a run: the same command on the same data finds what it had done before it was killed.
+
+    Args:
+        digests: (n, 32) uint8 and y: (n,) class indices of the examples. asked: all else that the run depends on.
+    """
+    seen = hashlib.sha256(digests.tobytes() + y.tobytes())
+    seen.update(repr([*asked, __version__, version("torch")]).encode())
+    return seen.hexdigest()[:24]
 
 
 def open_journal(key: str) -> Journal:

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
-from importlib.metadata import version
 
 import numpy as np
 
-from headstart import __version__
-from headstart.adapt.resume import Journal, open_journal
+from headstart.adapt.resume import Journal, key_of, open_journal
 from headstart.choose.budget import Budget
 from headstart.choose.watch import Watch
 from headstart.data.split import drawn
@@ -29,7 +26,7 @@ class Amount:
 
     train: np.ndarray  # (n,) int64, ascending
     journal: Journal | None = None  # where that is written down, until the model is saved; None: it is all of them
-    timed: int = 0  # how many were encoded to see how fast that is
+    timed: int = 0  # how many this fit encoded to see how fast that is
 
 
 def affordable(
@@ -58,14 +55,18 @@ def affordable(
         return Amount(split.train)
     order, encoding = drawn(dataset, split.train), budget.share(_SHARE)
 
-    def decide() -> list[int]:
+    timed = 0  # also where the number was decided before: then this fit times nothing
+
+    def decide() -> int:
+        nonlocal timed
         room, timed = _room(dataset, order, split.test, backbone, encoding, progress)
         count = max(fewest, room)
-        return [count if count < _NEARLY_ALL * len(order) else len(order), timed]
+        return count if count < _NEARLY_ALL * len(order) else len(order)
 
-    journal = open_journal(_key(dataset, split, backbone, how, budget, seed))
+    asked = ["amount", backbone.weights_hash, backbone.preparation, how, budget.seconds, seed]
+    journal = open_journal(key_of(dataset.checked_digests[split.train], dataset.y[split.train], asked))
     try:
-        count, timed = journal.once("examples", decide)
+        count = journal.once("examples", decide)
         return Amount(np.sort(order[:count]), journal, timed)
     finally:
         journal.release()  # the number stays; an equal fit from now on may as well go by it
@@ -86,10 +87,3 @@ def _room(
         encode([dataset.inputs[row] for row in timed.tolist()], digests[timed], backbone, advance=watch)
     room = _TIMED + (watch.per_second() or 0.0) * encoding.left - unknown(digests[tested], backbone).sum()
     return int(np.searchsorted(new, room, side="right")), _TIMED
-
-
-def _key(dataset: Dataset, split: Split, backbone: Backbone, how: Way, budget: Budget, seed: int) -> str:
-    seen = hashlib.sha256(dataset.checked_digests[split.train].tobytes() + dataset.y[split.train].tobytes())
-    asked = [backbone.weights_hash, backbone.preparation, how, budget.seconds, seed, __version__, version("torch")]
-    seen.update(repr(asked).encode())
-    return f"amount-{seen.hexdigest()[:24]}"

@@ -120,14 +120,12 @@ def sample(dataset: Dataset, rows: np.ndarray, *, most: int = 600) -> Dataset:
         dataset: checked.
         rows: (n,) of the training part.
     """
-    y, digests = dataset.y[rows], dataset.checked_digests[rows]
     if len(rows) <= most:
         return dataset.take(rows)
-    share, counts = most / len(rows), np.bincount(y)
+    share, counts = most / len(rows), np.bincount(dataset.y[rows])
     taken: list[int] = []
-    for label, members in _groups_by_class(y, dataset.checked_groups[rows], digests, _SAMPLING).items():
-        room = max(_FEWEST_OF_A_CLASS, round(share * int(counts[label])))
-        taken += list(chain.from_iterable(members))[:room]
+    for label, places in _places_by_class(dataset, rows).items():
+        taken += places[: max(_FEWEST_OF_A_CLASS, round(share * int(counts[label])))]
     return dataset.take(rows[np.sort(taken)])
 
 
@@ -140,12 +138,17 @@ def drawn(dataset: Dataset, rows: np.ndarray) -> np.ndarray:
         dataset: checked.
         rows: (n,) of the training part.
     """
-    place = np.zeros(len(rows))
+    through = np.zeros(len(rows))  # how far through its class each row comes
+    for places in _places_by_class(dataset, rows).values():
+        through[places[_FEWEST_OF_A_CLASS:]] = np.arange(_FEWEST_OF_A_CLASS, len(places)) / len(places)
+    return rows[np.argsort(through, kind="stable")]
+
+
+def _places_by_class(dataset: Dataset, rows: np.ndarray) -> dict[int, list[int]]:
+    """Where in `rows` the examples of each class are, in the order in which a sample takes them: group after group."""
     y, digests = dataset.y[rows], dataset.checked_digests[rows]
-    for members in _groups_by_class(y, dataset.checked_groups[rows], digests, _SAMPLING).values():
-        these = np.array(list(chain.from_iterable(members)))
-        place[these[_FEWEST_OF_A_CLASS:]] = np.arange(_FEWEST_OF_A_CLASS, len(these)) / len(these)
-    return rows[np.argsort(place, kind="stable")]
+    found = _groups_by_class(y, dataset.checked_groups[rows], digests, _SAMPLING)
+    return {label: list(chain.from_iterable(members)) for label, members in found.items()}
 
 
 def _groups_by_class(y: np.ndarray, groups: np.ndarray, digests: np.ndarray, seed: int) -> dict[int, list[list[int]]]:
