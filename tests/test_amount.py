@@ -5,15 +5,20 @@ from __future__ import annotations
 import csv
 import json
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
+import headstart as hs
+from headstart.adapt.outcome import TrainingPart
 from headstart.choose import Budget, affordable
+from headstart.choose import amount as amounts
 from headstart.data import check, read, split
 from headstart.data.split import drawn
 from headstart.pretrained import load
 from headstart.progress import Silent
+from headstart.values import Features
 
 ROWS, FEWEST = 12_000, 10_000
 NO_TIME = 0.01  # seconds
@@ -65,6 +70,34 @@ def test_a_short_budget_takes_a_sample_and_says_so(many, tmp_path, own_cache, co
 def test_with_time_enough_or_for_a_probe_it_is_all_of_them(asked, own_cache):
     assert len(amount(asked, budget=3600).train) == ROWS
     assert len(amount(asked, how="probe").train) == ROWS
+
+
+def test_texts_that_were_not_encoded_are_learned_from_too(many, tmp_path, own_cache, monkeypatch):
+    monkeypatch.setitem(amounts.SHARES, "text", 0.0)
+    table, model = many
+    fitted = hs.fit(table, model=str(model), how="tune", budget="20s", out=tmp_path / "tuned")
+    assert (fitted.summary["how"], fitted.summary["n_train"]) == ("tune", ROWS)
+    assert fitted.summary["tuning"]["verdict"]["n"] == FEWEST / 10
+    (note,) = (note for note in fitted.summary["notes"] if "training examples are" in note)
+    assert note.startswith(f"{FEWEST} of {ROWS} training examples are encoded")
+    assert note.endswith("tuning chose from all of them")
+    with (tmp_path / "tuned" / "split.csv").open(newline="") as file:
+        assert Counter(row["part"] for row in csv.DictReader(file)) == {"train": ROWS, "test": 24}
+
+
+def test_duplicates_of_what_is_held_out_are_not_learned_from(asked):
+    from headstart.tuning_classes import _apart
+
+    dataset, _, backbone = asked
+    groups = np.arange(len(dataset))
+    groups[100:110] = groups[:10]
+    part = TrainingPart(replace(dataset, groups=groups), Features(np.zeros((100, 3)), "", 0), None, None, backbone, 0)
+    folds = np.arange(100) % 4
+    known, all_folds = _apart(part, folds)
+    held_out = known.dataset.checked_groups[all_folds == 0]
+    assert len(held_out) == 25
+    assert len(known.dataset) == len(all_folds) == len(dataset) - 3  # of rows 0, 4 and 8
+    assert not set(held_out) & set(known.dataset.checked_groups[all_folds != 0])
 
 
 def test_after_a_kill_it_is_the_same_number(asked, own_cache):

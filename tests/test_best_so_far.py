@@ -192,3 +192,14 @@ def test_other_views_are_made_where_that_leaves_time_for_the_main_run(tmp_path, 
     assert any(trial.recipe.varied for trial in found.tuned.trials) == tried
     assert any(trial.recipe.mixup for trial in found.tuned.trials)
     assert found.toy.clock() <= 300.0
+
+
+@pytest.mark.parametrize(("budget", "batch"), [(20, 32), (50, 64)])
+def test_a_long_glance_takes_larger_batches(tmp_path, budget, batch):
+    """Where each example is seen less than twice; 400 steps of 32 are too few to halve their number."""
+    found = Fit(tmp_path / "fit", n=40_000, budget=budget)
+    recipe = found.tuned.recipe
+    assert (recipe.batch, recipe.dropout) == (batch, False)
+    assert recipe.rate == pytest.approx(1e-3 * 2 * (batch / 32) ** 0.5)
+    assert recipe.steps * batch < 2 * 36_000
+    assert 0.9 * budget < found.toy.clock() <= budget

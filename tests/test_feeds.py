@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from headstart.adapt.classify import Classifying
 from headstart.adapt.feeds import Texts, padded_length
 from headstart.adapt.finetune import worth_most
+from headstart.adapt.words import doubt_by_words
 from headstart.values import Head
 
 lengths = st.lists(st.integers(1, 512), min_size=1, max_size=60)
@@ -58,12 +59,50 @@ def test_texts_that_are_taken_are_those(lengths, data):
         np.testing.assert_array_equal(taken.types[taken.starts[i] : taken.starts[i + 1]], texts.types[expected])
 
 
-def test_where_time_is_short_the_least_sure_examples_are_learned_from():
-    logits = np.array([[4.0, 0], [0, 0.1], [0, 5], [0.3, 0], [1, 0], [0, 9]], dtype=np.float32)
+class Unsure:
+    """A task that is asked for nothing but its doubt, which grows with the row's number."""
+
+    def doubt(self, start: None, rows: np.ndarray) -> np.ndarray:
+        return rows / 1000
+
+
+@given(st.integers(1, 200), st.integers(1, 220), st.integers(0, 3))
+def test_where_time_is_short_the_less_sure_half_of_some_is_learned_from(n, examples, seed):
+    """Of twice as many as there is time for: the least sure of very many would be too hard to begin with."""
+    learn = np.arange(n) * 3
+    found = worth_most(Unsure(), None, learn, examples, seed=seed)
+    assert len(found) == min(n, examples)
+    assert set(found) <= set(learn)
+    assert list(found) == sorted(found)
+    if examples < n <= 2 * examples:
+        assert list(found) == list(learn[-examples:])
+    if n > 4 * examples > 40:
+        assert found.mean() < learn[-examples:].mean()
+        assert found.mean() > learn.mean()
+
+
+def test_the_probe_doubts_where_its_classes_are_near_each_other():
+    logits = np.array([[4.0, 0], [0, 0.1], [0, 5], [0.3, 0]], dtype=np.float32)
     head = Head(("a", "b"), np.zeros((2, 1), np.float32), np.zeros(2, np.float32), "", 1.0, 1.0)
-    task = Classifying(None, np.zeros(6, int), None, lambda rows: head, lambda head, rows: logits[rows])
-    learn = np.array([0, 1, 2, 3, 5])
-    assert worth_most(task, head, learn, 2).tolist() == [1, 3]
-    assert worth_most(task, head, learn, 3).tolist() == [0, 1, 3]
-    for enough in (5, 6):
-        assert worth_most(task, head, learn, enough) is learn
+    task = Classifying(None, np.zeros(4, int), None, lambda rows: head, lambda head, rows: logits[rows])
+    assert list(np.argsort(task.doubt(head, np.array([0, 1, 2, 3])))) == [2, 0, 3, 1]
+
+
+@given(lengths)
+def test_a_text_is_as_doubtful_as_its_words(lengths):
+    """Of texts of words of one class, of the other, and of both, those of both are doubted most."""
+    rng = np.random.default_rng(len(lengths))
+    table = torch.from_numpy(rng.normal(size=(30, 8)).astype(np.float32))
+    table[:10, 0] += 4
+    table[10:20, 0] -= 4
+    kind = np.arange(3 * max(20, len(lengths))) % 3
+    sizes = np.resize(lengths, len(kind)) + 1
+    words = {0: (0, 10), 1: (10, 20)}
+    ids = [
+        np.concatenate([rng.integers(*words[side], n) for side in ((0, 1) if k == 2 else (k,))])
+        for k, n in zip(kind.tolist(), sizes.tolist(), strict=True)
+    ]
+    starts = np.concatenate([[0], np.cumsum([len(some) for some in ids])]).astype(np.int64)
+    texts = Texts(np.concatenate(ids).astype(np.int32), starts, 0)
+    doubt = doubt_by_words(texts, table, np.where(kind == 2, rng.integers(0, 2, len(kind)), kind), n_classes=2, seed=0)
+    assert doubt[kind == 2].mean() > doubt[kind != 2].max()

@@ -14,6 +14,7 @@ from sklearn.linear_model import LogisticRegression
 from headstart import matrix
 from headstart.adapt import probe
 from headstart.adapt.basis import fit_basis
+from headstart.adapt.probe import refit
 from headstart.adapt.solver import solve_path
 from headstart.data import folds
 from headstart.evaluate.calibrate import temperature
@@ -119,3 +120,22 @@ def test_folds_keep_groups_together_and_do_not_depend_on_order(labels, group_of,
         assert len(set(fold[groups == number].tolist())) == 1
     turned = np.arange(len(y))[::-1]
     np.testing.assert_array_equal(folds(y[turned], groups[turned], digests[turned], k=5, seed=seed), fold[turned])
+
+
+def test_a_head_made_again_from_the_same_rows_is_the_same():
+    """Its penalty, temperature and class weights are taken over, the weights found anew."""
+    rng, y = np.random.default_rng(0), np.repeat([0, 1, 2], [600, 60, 300])
+    x = (rng.normal(size=(960, 8)) + 1.2 * np.eye(8)[y]).astype(np.float32)
+    features, basis = Features(x, "key", 0), fit_basis(x)
+    classes = ("common", "rare", "other")
+    head = probe(features, y, basis=basis, classes=classes, fold=np.arange(len(y)) % 5, temperature=temperature)
+    assert head.class_weights
+    again = refit(features, y, basis=basis, like=head)
+    assert (again.penalty, again.temperature, again.class_weights) == (
+        head.penalty,
+        head.temperature,
+        head.class_weights,
+    )
+    np.testing.assert_allclose(softmax(again.logits(x)), softmax(head.logits(x)), atol=2e-3)
+    less = refit(replace(features, matrix=x[::2]), y[::2], basis=basis, like=head)
+    assert np.abs(less.weight - head.weight).max() > 1e-4

@@ -65,8 +65,9 @@ def fit(  # noqa: PLR0913 - the one public door: every option of the command lin
             tune if there is time, and keep the tuned model only if it is better than the probe on held-out training
             examples, beyond noise.
         budget: wall time from reading to saving, "90s", "2m", "1h" or seconds; None: two minutes. Ranking takes at most
-            a quarter of it, or what the first model needs, and encoding a quarter, but for a probe: of more training
-            examples a sample is used, at least 10,000. Tuning takes what is left. The probe is made in any case.
+            a quarter of it, or what the first model needs, and encoding a quarter, of texts a tenth, but for a probe:
+            of more training examples a sample is encoded, at least 10,000. Tuning takes what is left, and learns from
+            texts that were not encoded too. The probe is made in any case.
         test: share of each class that is kept for the test, or a path with the test examples. Official parts in the
             data come first.
         seed: another seed, another split.
@@ -100,8 +101,8 @@ def fit(  # noqa: PLR0913 - the one public door: every option of the command lin
     record.parameters(_asked(dataset, backbone.name, how, allowed, seed))
     with clock("amount"):
         amount = affordable(dataset, parts, backbone, how=chosen.how, budget=time_left, seed=seed, progress=progress)
-        whole, used = dataset, replace(parts, train=amount.train)
-        dataset, parts = _only(whole, used)
+        whole, everything = dataset, parts
+        dataset, parts = _only(whole, replace(parts, train=amount.train))
     with clock("encode"), progress.step("encode", len(dataset)) as advance:
         features = encode(dataset.inputs, dataset.checked_digests, backbone, advance=advance)
     with clock("adapt"), progress.step("adapt") as advance:
@@ -112,15 +113,18 @@ def fit(  # noqa: PLR0913 - the one public door: every option of the command lin
     if outcome is None:
         with clock("tune"), progress.step("tune"):
             train = _rows(features, parts.train)
-            part = TrainingPart(dataset.take(parts.train), train, basis, head, backbone, seed)
+            part = TrainingPart(_learned_from(whole, everything, amount), train, basis, head, backbone, seed)
             reserve = _seconds_to_test(dataset, parts, features, clock)
             outcome = _tuned(part, chosen, time_left, reserve, progress, record)
-    tested = _rows(features, parts.test)
+    tested, used = _rows(features, parts.test), replace(everything, train=amount.train)
     if outcome.backbone is not None and outcome.head is not None:
         with clock("encode tuned"), progress.step("encode", len(parts.test)) as advance:
             held_out, backbone = dataset.take(parts.test), outcome.backbone
             tested = encode(held_out.inputs, held_out.checked_digests, backbone, advance=advance)
             head = replace(outcome.head, features_key=tested.key)
+    if outcome.beyond:
+        dataset, parts, used = whole, everything, everything
+    parts = replace(parts, notes=(*parts.notes, *_sampled(amount, everything, outcome)))
     for note in (*dataset.notes, *parts.notes):
         progress.note(f"note: {note}")
     with clock("evaluate"):
@@ -149,17 +153,28 @@ def _read(data: Any, labels: Any, kind: Kind | None, test: float | str | Path, c
 
 def _only(dataset: Dataset, used: Split) -> tuple[Dataset, Split]:
     """The examples that are used, and the same parts of them."""
-    n_train = len(dataset) - len(used.test)
-    if len(used.train) == n_train:
-        return dataset, used
-    note = (
-        f"{len(used.train)} of {n_train} training examples are used, each class by its share: encoding all would have "
-        "taken over a quarter of the budget"
-    )
     rows = np.union1d(used.train, used.test)
+    if len(rows) == len(dataset):
+        return dataset, used
     kept = replace(dataset.take(rows), findings=dataset.findings, notes=dataset.notes)
     train, test = (np.searchsorted(rows, part) for part in (used.train, used.test))
-    return kept, replace(used, train=train, test=test, notes=(*used.notes, note))
+    return kept, replace(used, train=train, test=test)
+
+
+def _learned_from(whole: Dataset, everything: Split, amount: Amount) -> Dataset:
+    """What tuning may learn from: of texts also those that there was no time to encode, behind the others."""
+    rest = np.setdiff1d(everything.train, amount.train) if whole.kind == "text" else amount.train[:0]
+    return whole.take(np.concatenate([amount.train, rest]))
+
+
+def _sampled(amount: Amount, everything: Split, outcome: Outcome) -> tuple[str, ...]:
+    """A note, where not all training examples are encoded."""
+    n, n_train = len(amount.train), len(everything.train)
+    if n == n_train:
+        return ()
+    how, then = ("encoded", "; tuning chose from all of them") if outcome.beyond else ("used", "")
+    why = "each class by its share: encoding all would have taken too much of the budget"
+    return (f"{n} of {n_train} training examples are {how}, {why}{then}",)
 
 
 def _adapt(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -12,25 +13,28 @@ from headstart.adapt import fit_head
 from headstart.adapt.bodies import Bodies, ImageBodies, TextBodies
 from headstart.adapt.classify import Classifying
 from headstart.adapt.devices import channels_last
-from headstart.adapt.feeds import tokenised
+from headstart.adapt.feeds import Texts, tokenised
 from headstart.adapt.finetune import Tuned, validation_folds
 from headstart.adapt.head import grouped_folds
 from headstart.adapt.lora import adapted
 from headstart.adapt.mirrors import mirrors_keep_class
 from headstart.adapt.network import Classified
 from headstart.adapt.outcome import Outcome, TrainingPart
+from headstart.adapt.probe import refit
 from headstart.adapt.resume import Journal, key_of, open_journal
 from headstart.adapt.search import Choices, label_smoothing, mixup, other_views
 from headstart.adapt.verdict import FEWEST
+from headstart.adapt.words import doubt_by_words
 from headstart.encode.engines import device
 from headstart.matrix import take
-from headstart.pretrained.training import open_for_training
+from headstart.pretrained.training import open_for_training, word_embeddings
 from headstart.progress import Progress
 from headstart.tuning import FORM, TUNED_AS, Terms, keep, rate, told, tuned_on
 from headstart.values import Features, Head, TextPreparation, Trainable
 
 Probe = Callable[[np.ndarray], Head]  # rows to learn from -> the head
 _SHARES = (0.5, 1.0)  # half the way from the probe is the better end where examples are few (docs/accuracy.md)
+_MANY = 2000  # examples from which the penalty is not searched for again
 _SPICES = {"image": (other_views, mixup, label_smoothing), "text": (label_smoothing,)}
 
 
@@ -45,6 +49,7 @@ def tune(part: TrainingPart, terms: Terms) -> Outcome:
     asked = [FORM, part.head.classes, part.features.key, how, terms.budget.seconds, part.seed]
     journal = open_journal(key_of(part.dataset.checked_digests, part.dataset.y, asked))
     probe, folds = _probe(part), _folds(part)
+    part, folds = _apart(part, folds)
     terms.progress.tell("opening the model")
     trainable, merge = _opened(part, how)
     bodies = _bodies(part, trainable, probe, folds, journal, terms.progress)
@@ -55,6 +60,7 @@ def tune(part: TrainingPart, terms: Terms) -> Outcome:
         probe,
         lambda head, rows: head.logits(take(part.features.matrix, rows)),
         class_weights=_class_weights(part.head),
+        guess=_guess(part, trainable, bodies) if len(part.dataset) > part.encoded else None,
     )
     tuned = tuned_on(
         task,
@@ -95,19 +101,30 @@ def _outcome(
     better = "better" if v.tuned_is_better else "asked for, though not better beyond noise"
     head = tuned.network.head(part.head, features_key="", temperature=tuned.temperature)
     backbone = keep(part.backbone, merge())
-    return Outcome(f"tuned, {better}: {said}", TUNED_AS[how], backbone, head, told(tuned), journal)
+    beyond = len(part.dataset) > part.encoded
+    return Outcome(f"tuned, {better}: {said}", TUNED_AS[how], backbone, head, told(tuned), journal, beyond)
 
 
 def _probe(part: TrainingPart) -> Probe:
-    """The probe as it is without some of the examples; each one is made once."""
-    dataset = part.dataset
-    known: dict[bytes, Head] = {np.arange(len(dataset)).tobytes(): part.head}
+    """The probe as it is without some of the examples; each one is made once.
+
+    Of many, a penalty found with the others is one number that learned next to nothing from them; and it favours what
+    the tuned model is held against.
+    """
+    dataset, n = part.dataset, part.encoded
+    known: dict[bytes, Head] = {np.arange(n).tobytes(): part.head}
 
     def fitted(rows: np.ndarray) -> Head:
+        rows = rows[rows < n]
         key = rows.tobytes()
-        if key not in known:
+        if key in known:
+            return known[key]
+        features = Features(take(part.features.matrix, rows), part.features.key, 0)
+        if len(rows) > _MANY:
+            known[key] = refit(features, dataset.y[rows], basis=part.basis, like=part.head)
+        else:
             known[key] = fit_head(
-                Features(take(part.features.matrix, rows), part.features.key, 0),
+                features,
                 dataset.y[rows],
                 basis=part.basis,
                 classes=part.head.classes,
@@ -122,21 +139,49 @@ def _probe(part: TrainingPart) -> Probe:
 
 
 def _folds(part: TrainingPart) -> np.ndarray:
-    dataset = part.dataset
+    """Of the examples that were encoded: what is held out is held against the probe."""
+    dataset, n = part.dataset, part.encoded
 
     def fold_of(k: int) -> np.ndarray:
         return grouped_folds(
             part.features,
-            dataset.y,
+            dataset.y[:n],
             basis=part.basis,
             kind=dataset.kind,
-            groups=dataset.checked_groups,
-            digests=dataset.checked_digests,
+            groups=dataset.checked_groups[:n],
+            digests=dataset.checked_digests[:n],
             k=k,
             seed=part.seed,
         )
 
-    return validation_folds(fold_of, len(dataset))
+    return validation_folds(fold_of, n)
+
+
+def _apart(part: TrainingPart, folds: np.ndarray) -> tuple[TrainingPart, np.ndarray]:
+    """With the folds of all examples: those that were not encoded are learned from, but for duplicates of what is held
+    out."""
+    dataset, n = part.dataset, part.encoded
+    if n == len(dataset):
+        return part, folds
+    groups = dataset.checked_groups
+    others = n + np.flatnonzero(~np.isin(groups[n:], groups[:n][folds == 0]))
+    kept = dataset.take(np.concatenate([np.arange(n), others]))
+    return replace(part, dataset=kept), np.concatenate([folds, np.ones(len(others), dtype=folds.dtype)])
+
+
+def _guess(part: TrainingPart, trainable: Trainable, bodies: Bodies) -> Callable[[np.ndarray], np.ndarray | None]:
+    """Doubt about any of the texts, encoded or not, by their words."""
+    texts, table = bodies.at(1).plain, word_embeddings(trainable)
+    if not isinstance(texts, Texts):
+        raise TypeError("only texts are learned from without being encoded")
+
+    def guess(rows: np.ndarray) -> np.ndarray | None:
+        if table is None:
+            return None
+        y, n_classes = part.dataset.y[rows], len(part.head.classes)
+        return doubt_by_words(texts.take(rows), table, y, n_classes=n_classes, seed=part.seed)
+
+    return guess
 
 
 def _bodies(

@@ -28,12 +28,15 @@ class Classifying:
     probe: Callable[[np.ndarray], Head]  # fitted on these rows alone
     logits: Callable[[Head, np.ndarray], np.ndarray]  # a probe's, for these rows: (n, c)
     class_weights: np.ndarray | None = None  # (c,)
+    guess: Callable[[np.ndarray], np.ndarray | None] | None = None  # doubt, where not all rows have a probe's logits
 
     def start(self, learn: np.ndarray) -> Head:
         return self.probe(learn)
 
-    def doubt(self, start: Head, rows: np.ndarray) -> np.ndarray:
+    def doubt(self, start: Head, rows: np.ndarray) -> np.ndarray | None:
         """How little probability the probe gives to its own answer."""
+        if self.guess is not None:
+            return self.guess(rows)
         return np.asarray(-softmax(self.logits(start, rows)).max(axis=1))
 
     def network(self, body: Body, start: Head) -> tuple[Classified, list[nn.Parameter]]:

@@ -26,7 +26,8 @@ from headstart.adapt.verdict import Judged, Verdict, verdict
 _VALIDATION = (500, 2000)  # examples, at least (or a quarter) and at most; in between a tenth
 _FOLDS = 4  # at least; the validation part is one of them
 _FOLDED = 1000  # examples up to which the other folds are run too, for the verdict, and how far to go is asked
-_TESTED = 40  # steps of a range test
+_TESTED = 16  # steps of a range test
+_DRAWN = 2  # times the examples that there is time for: of so many, the least sure ones are learned from
 _TAMED = 4  # tries of a main run that goes out of all bounds, each at a lower rate
 _DONE = 0.95  # of the steps of a last run, which is as good as all
 
@@ -71,7 +72,7 @@ def finetune(
     if scheme is None:
         return None
     runs.watch.planned(as_sentence(scheme, again))
-    learn = worth_most(runs.task, start, learn, scheme.main * batch)
+    learn = worth_most(runs.task, start, learn, scheme.main * scheme.start.batch, seed=runs.seed)
     search = _Search(runs, start, learn, judge, (1 + again) * scheme.main * scheme.seconds)
     best = None
     if scheme.searched:
@@ -198,13 +199,18 @@ def validation_folds(fold_of: Callable[[int], np.ndarray], n: int) -> np.ndarray
     return fold_of(max(_FOLDS, round(n / min(most, max(fewest, n / 10)))))
 
 
-def worth_most(task: Task, start: Any, learn: np.ndarray, examples: int) -> np.ndarray:
-    """Where there is no time to see each example once: those that the start is least sure of.
+def worth_most(task: Task, start: Any, learn: np.ndarray, examples: int, *, seed: int) -> np.ndarray:
+    """Where there is no time to see each example once: of twice as many as there is time for, drawn, those that the
+    start is least sure of. Of more than that they would be too hard to begin with (docs/tuning.md).
 
-    Source: Coleman et al., Selection via Proxy, ICLR 2020 (least confidence of a cheaper model, which is the probe).
+    Sources: Coleman et al., Selection via Proxy, ICLR 2020 (least confidence of a cheaper model, which is the probe);
+    Sorscher et al., Beyond Neural Scaling Laws, NeurIPS 2022 (the fewer examples are kept, the easier they should be).
     """
-    doubt = task.doubt(start, learn) if examples < len(learn) else None
-    return learn if doubt is None else np.sort(learn[np.argsort(-doubt, kind="stable")[:examples]])
+    if examples >= len(learn):
+        return learn
+    some = np.sort(np.random.default_rng(seed).permutation(learn)[: _DRAWN * examples])
+    doubt = task.doubt(start, some)
+    return learn if doubt is None else np.sort(some[np.argsort(-doubt, kind="stable")[:examples]])
 
 
 def _main(runs: Runs, scheme: Scheme, best: Trial | None, search: _Search, again: float) -> Recipe:
@@ -218,9 +224,8 @@ def _main(runs: Runs, scheme: Scheme, best: Trial | None, search: _Search, again
         if best is not None and full <= recipe.steps:
             return {"rate": recipe.rate, "steps": recipe.steps}
         rate, seconds = recipe.rate, math.inf
-        if best is None and recipe.steps > 4 * _TESTED:
-            tested, seconds = runs.range_tested(replace(recipe, steps=_TESTED), start, learn)
-            rate = min(rate, tested)
+        if best is None and recipe.steps > 8 * _TESTED:
+            rate, seconds = runs.range_tested(replace(recipe, steps=_TESTED), start, learn)
         if math.isinf(seconds):
             seconds = runs.seconds_a_step(recipe, start, learn)
         judging = judging_seconds(len(search.judge), batch=recipe.batch, seconds_a_step=seconds)

@@ -21,18 +21,24 @@ class Outcome:
     head: Head | None = None  # its features_key is still the probe's
     told: dict[str, Any] = field(default_factory=dict)  # for the report and --json
     journal: Journal | None = None  # to be removed once the model is saved
+    beyond: bool = False  # examples that were not encoded were learned from too
 
 
 @dataclass(frozen=True)
 class TrainingPart:
     """What `fit` knows when the probe is done."""
 
-    dataset: Dataset  # the training rows
-    features: Features  # of them
+    dataset: Dataset  # the training rows, those first that were encoded: of texts there may be more
+    features: Features  # of those
     basis: Basis
     head: Head
     backbone: Backbone
     seed: int
+
+    @property
+    def encoded(self) -> int:
+        """How many rows have features."""
+        return len(self.features.matrix)
 
 
 def declined(how: Way, n: int, left: float, *, frozen_only: bool = False) -> Outcome | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -156,6 +156,31 @@ def probe(
         temperature=best.temperature,
         cross_validation=tuple(rows),
         class_weights=named,
+    )
+
+
+def refit(features: Features, y: np.ndarray, *, basis: Basis, like: Head) -> Head:
+    """A head learned from these rows by what `like`, learned from more of them, was found to need: its penalty, class
+    weights and temperature. Arguments as in `probe`."""
+    per_class = np.ones(len(like.classes), dtype=np.float32)
+    if like.class_weights is not None:
+        per_class = np.array([like.class_weights[name] for name in like.classes], dtype=np.float32)
+    path = solve_path(
+        basis.transform(features.matrix),
+        y,
+        example_weights=per_class[y][None],
+        basis=basis,
+        n_classes=len(like.classes),
+        penalties=[like.penalty],
+        tolerance=_TOLERANCE,
+    )
+    weight, bias = basis.fold_in(next(path).at[0])
+    return replace(
+        like,
+        weight=(weight / like.temperature).astype(np.float32),
+        bias=(bias / like.temperature).astype(np.float32),
+        features_key=features.key,
+        cross_validation=(),
     )
 
 

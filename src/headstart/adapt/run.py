@@ -24,6 +24,8 @@ _WARMING = 2  # steps before any is timed
 _PACED = (3, 24)  # steps that are timed, at least and at most
 _PACING = 2.0  # seconds that timing takes, once there are enough steps
 _PACING_SHARE = 0.05  # of the time that is left, after which one step must do
+_SLOWER = 1.25  # times as long for the same steps: no need to time more of them
+_RANGE = 100.0, 2.0  # how far below its rate a range test begins, and above it ends
 
 
 @dataclass
@@ -147,31 +149,50 @@ class Runs:
 
         bfloat16 halves the time of a transformer's steps and triples that of depthwise convolutions (torch 2.13, AMX).
         """
-        ways = [replace(recipe, bf16=way) for way in ((True, False) if self.may_bf16 else (False,))]
-        seconds, fastest = min(((self.seconds_a_step(way, start, learn), way.bf16) for way in ways), key=lambda t: t[0])
-        return replace(recipe, bf16=fastest), seconds
+        fastest = replace(recipe, bf16=self.may_bf16)
+        ends = self._timed(fastest, start, learn)
+        if self.may_bf16:
+            plain = self._timed(recipe, start, learn, against=ends)
+            same = min(len(plain), len(ends))  # steps: others have batches of other lengths
+            if _a_step(plain[:same]) < _a_step(ends[:same]):
+                fastest, ends = recipe, plain
+        return fastest, _a_step(ends)
 
     def seconds_a_step(self, recipe: Recipe, start: Any, learn: np.ndarray) -> float:
-        """Measured on a few steps, whose outcome is thrown away; the first ones, which warm up, are not counted.
+        """Infinite where the time was over before there was anything to say."""
+        return _a_step(self._timed(recipe, start, learn))
 
-        Batches of texts are of many lengths, so a few of them say little: as many as two seconds hold, or all. Infinite
-        where the time was over before there was anything to say.
+    def _timed(self, recipe: Recipe, start: Any, learn: np.ndarray, *, against: Sequence[float] = ()) -> list[float]:
+        """When each of a few steps ended, whose outcome is thrown away; the first ones, which warm up, do not count.
+
+        Batches of texts are of many lengths, so a few of them say little: as many as two seconds hold, or all.
+
+        Args:
+            against: when the same steps of another recipe ended. Where they are clearly slower now, no more are done.
         """
         _, _, tuning = self._begin(replace(recipe, steps=_WARMING + _PACED[1]), start, learn)
-        times, begun, left = [], self.clock(), self.watch.left()
+        times, begun, left = list[float](), self.clock(), self.watch.left()
         for _ in tuning:
             times.append(self.clock())
             enough = len(times) >= _WARMING + _PACED[0] and times[-1] - times[_WARMING - 1] > _PACING
             slow = len(times) > _WARMING and times[-1] - begun > _PACING_SHARE * left
-            if enough or slow or self.watch.over:
+            slower = len(times) >= _WARMING + _PACED[0] and _a_step(times) > _SLOWER * _a_step(against[: len(times)])
+            if enough or slow or slower or self.watch.over:
                 break
-        return _a_step(times)
+        return times
 
     def range_tested(self, recipe: Recipe, start: Any, learn: np.ndarray) -> tuple[float, float]:
-        """A learning rate for when there is time for one short run only; and what its steps take, in seconds."""
+        """The recipe's learning rate, or a lower one that does not break out, for when there is time for one short run
+        only; and what its steps take, in seconds."""
         _, _, tuning = self._begin(recipe, start, learn)
         times: list[float] = []
-        rate = range_test(tuning, listen=lambda: times.append(self.clock()))
+        below, above = _RANGE
+        rate = range_test(
+            tuning,
+            lowest=recipe.rate / below,
+            highest=recipe.rate * above,
+            listen=lambda: times.append(self.clock()),
+        )
         return rate, _a_step(times)
 
     def _begin(self, recipe: Recipe, start: Any, learn: np.ndarray) -> tuple[Body, nn.Module, Tuning]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -13,6 +14,8 @@ from headstart.adapt.run import Runs
 from headstart.adapt.tune import Recipe
 
 _ENOUGH = 300  # steps (or half an epoch) of a main run that there was no time to search for
+_DOUBLED = 600  # steps of a glance from which half as many of twice the examples learn as well (docs/tuning.md)
+_CHEAPER = 1.1  # and by so much an example is cheaper then, about: measured again before the run
 _PREPARING = 0.5  # of the time, at most, for running once what is frozen
 _OTHER_DEPTH = 0.2  # of the time, at most, for a trial of another depth, and as much to prepare it
 
@@ -53,8 +56,9 @@ def lay_out(
             found = pace(len(learn), batch=first.batch, seconds_a_step=seconds, left=left, again=again, judging=judging)
             if found is None:
                 continue
-            recipe = _for_a_glance(recipe) if found.main * first.batch < GLANCE * len(learn) else recipe
             last = Scheme(replace(recipe, steps=found.trial or found.main), (), found.main, seconds)
+            if found.main * first.batch < GLANCE * len(learn):
+                last = _for_a_glance(last)
             if found.trial:
                 others = [d for d in depths if d != depth and quick(d, recipe, found.trial, left)]
                 return asdict(replace(last, searched=(depth, *others)))
@@ -84,7 +88,12 @@ def as_sentence(scheme: Scheme, again: float) -> str:
     return f"{search}{scheme.main} steps{' and once more on all examples' if again else ''}: about {seconds:.0f} s"
 
 
-def _for_a_glance(recipe: Recipe) -> Recipe:
+def _for_a_glance(scheme: Scheme) -> Scheme:
     """For a run that sees each example once or twice: nothing is learned by heart then, so nothing need be dropped out,
-    and the steps may be larger (docs/tuning.md)."""
-    return replace(recipe, dropout=False, rate=2 * recipe.rate)
+    and the steps may be larger; where they are many, batches too, which go through faster (docs/tuning.md)."""
+    recipe = replace(scheme.start, dropout=False, rate=2 * scheme.start.rate)
+    if scheme.main < _DOUBLED:
+        return replace(scheme, start=recipe)
+    main, seconds = round(scheme.main / 2 * _CHEAPER), 2 * scheme.seconds / _CHEAPER
+    larger = replace(recipe, batch=2 * recipe.batch, rate=math.sqrt(2) * recipe.rate, steps=main)
+    return replace(scheme, start=larger, main=main, seconds=seconds)

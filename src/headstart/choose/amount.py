@@ -12,10 +12,13 @@ from headstart.choose.watch import Watch
 from headstart.data.split import drawn
 from headstart.encode import encode, unknown
 from headstart.progress import Progress
-from headstart.values import Backbone, Dataset, Split, Way
+from headstart.values import Backbone, Dataset, Kind, Split, Way
 
-_SHARE = 0.25  # of the budget, for encoding: then about twice as many are encoded as there is time to train on
-_FEWEST, _FEWEST_OF_A_CLASS = 10_000, 100  # examples that a probe wants: more make it hardly better (docs/tuning.md)
+# Of the budget, for encoding. Texts need not be encoded to be tuned on: what takes longer costs training more than it
+# gives the probe. Of images, then about twice as many are encoded as there is time to train on.
+SHARES: dict[Kind, float] = {"image": 0.25, "text": 0.1}
+_ALONE = 0.75  # of a model that cannot be trained: nothing else takes long
+_FEWEST, _FEWEST_OF_A_CLASS = 10_000, 200  # examples that a probe wants: more make it hardly better (docs/tuning.md)
 _TIMED = 2048  # examples whose encoding says how fast it is
 _NEARLY_ALL = 0.9  # of them: no use in leaving out the rest
 
@@ -39,7 +42,7 @@ def affordable(
     seed: int,
     progress: Progress,
 ) -> Amount:
-    """The training examples that there is time to encode in a quarter of the budget, but 10,000 in any case, and 100 a
+    """The training examples that there is time to encode in a share of the budget, but 10,000 in any case, and 200 a
     class; all of them for a probe.
 
     Some are encoded here, to see how long that takes; what the store knows takes no time. The same command goes by the
@@ -53,7 +56,8 @@ def affordable(
     fewest = max(_FEWEST, _FEWEST_OF_A_CLASS * len(dataset.classes))
     if how == "probe" or len(split.train) <= fewest:
         return Amount(split.train)
-    order, encoding = drawn(dataset, split.train), budget.share(_SHARE)
+    order = drawn(dataset, split.train)
+    encoding = budget.share(_ALONE if backbone.frozen_only else SHARES[dataset.kind])
 
     timed = 0  # also where the number was decided before: then this fit times nothing
 

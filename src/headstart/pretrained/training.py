@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from safetensors.torch import save_file
-from torch import nn
+from torch import Tensor, nn
 
 from headstart.places import as_json
 from headstart.pretrained.load import backbone_hash, describe_saved, rebuilt
@@ -34,6 +34,16 @@ def open_for_training(backbone: Backbone) -> Trainable:
     head = tuple(name for name, _ in module.named_parameters() if name.startswith(heads))
     groups = [[name for name in group if name not in head] for group in groups]
     return Trainable(module, tuple(tuple(group) for group in groups if group), head)
+
+
+def word_embeddings(trainable: Trainable) -> Tensor | None:
+    """(vocabulary, d): what a text model looks its tokens up in; None where it has no such table (CANINE)."""
+    try:
+        table = _whole(trainable.module).get_input_embeddings()
+    except NotImplementedError:
+        return None
+    weight: Tensor | None = getattr(table, "weight", None)
+    return weight
 
 
 def keep_tuned(backbone: Backbone, module: nn.Module, folder: Path) -> Backbone:
