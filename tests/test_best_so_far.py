@@ -30,19 +30,21 @@ class Fit:
         insist=True,
         depths=(1,),
         preparing=None,
+        paces=None,
     ):
         self.toy = Toy(n, Clock(), breaks=breaks, preparing=preparing or {})
         self.steps: dict[str, int] = {}
         self.plans: list[str] = []
         left = lambda: budget - self.toy.clock()  # noqa: E731
         self.watch = Watch(left=left, listen=self._listen, planned=self.plans.append)
-        self.stop = stop
+        self.stop, self.paces = stop, paces or {}
         runs = Runs(self.toy, Journal(home), self.watch, clock=self.toy.clock)
         folds = np.arange(n) % (4 if n <= 2000 else 10)
         self.tuned: Tuned | None = finetune(runs, Choices(depths, rate, spices, shares), folds=folds, insist=insist)
 
     def _listen(self, name, step, recipe):
         self.steps[name] = step.number
+        self.toy.clock.a_step *= self.paces.get((name, step.number), 1.0)
         run, at = self.stop or ("", 0)
         if run and name.startswith(run) and step.number == at:
             self.watch.stopped = True
@@ -203,3 +205,18 @@ def test_a_long_glance_takes_larger_batches(tmp_path, budget, batch):
     assert recipe.rate == pytest.approx(1e-3 * 2 * (batch / 32) ** 0.5)
     assert recipe.steps * batch < 2 * 36_000
     assert 0.9 * budget < found.toy.clock() <= budget
+
+
+@pytest.mark.parametrize("later", [0.6, 1.5])
+def test_a_long_glance_is_as_long_as_there_is_time_for_whatever_its_first_steps_took(tmp_path, later):
+    """A machine becomes faster, or slower, once the run is on its way; what was cut short goes on as it would have."""
+    slower = {("main", 20): later}  # or faster
+    found = Fit(tmp_path / "fit", n=40_000, budget=50, paces=slower)
+    assert 0.9 * 50 < found.toy.clock() <= 50.5
+    assert found.tuned.recipe.steps == found.steps["main"]
+    stop = ("main", round(0.6 * found.steps["main"]))
+    stopped = Fit(tmp_path / "stopped", n=40_000, budget=50, paces=slower, stop=stop)
+    assert stopped.steps["main"] == stop[1]
+    again = Fit(tmp_path / "stopped", n=40_000, budget=50, paces=slower)
+    assert again.tuned.recipe == found.tuned.recipe
+    assert apart(again.logits, found.logits) == 0

@@ -115,9 +115,13 @@ def _best_run(runs: Runs, scheme: Scheme, search: _Search, best: Trial | None, a
             if found and recipe == found[0][0]:
                 break
             name = f"main-{number}" if number else "main"
-            results = runs.run(name, recipe, start=search.start, learn=search.learn, judge=search.judge)
+            in_time = _more_steps(runs, search, recipe) if best is None and not again else None
+            results = runs.run(
+                name, recipe, start=search.start, learn=search.learn, judge=search.judge, in_time=in_time
+            )
             if not results["diverged"]:
-                found.append((recipe, results))
+                done = recipe if in_time is None else replace(recipe, steps=int(results["steps"]))
+                found.append((done, results))
                 break
             recipe = replace(recipe, rate=recipe.rate / APART)
     return min(found, key=lambda run: runs.task.judged(run[1]["kept"], search.judge).log_loss, default=None)
@@ -233,6 +237,17 @@ def _main(runs: Runs, scheme: Scheme, best: Trial | None, search: _Search, again
         return {"rate": rate, "steps": steps if best is None else max(recipe.steps, steps)}
 
     return replace(recipe, **runs.once("main", decide))
+
+
+def _more_steps(runs: Runs, search: _Search, recipe: Recipe) -> Callable[[float], int]:
+    """How many more steps of the main run there is time for, given the seconds that one takes."""
+    full = full_run(len(search.learn), recipe.batch)
+
+    def more(seconds: float) -> int:
+        judging = judging_seconds(len(search.judge), batch=recipe.batch, seconds_a_step=seconds)
+        return main_steps(full, seconds_a_step=seconds, left=runs.watch.left(), again=0.0, judging=judging)
+
+    return more
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,7 @@ _PACED = (3, 24)  # steps that are timed, at least and at most
 _PACING = 2.0  # seconds that timing takes, once there are enough steps
 _PACING_SHARE = 0.05  # of the time that is left, after which one step must do
 _SLOWER = 1.25  # times as long for the same steps: no need to time more of them
+_ASKED_AFTER, _LATE = 0.2, 8  # of a run's steps, how many more there is time for is asked; steps timed by then
 _RANGE = 100.0, 2.0  # how far below its rate a range test begins, and above it ends
 
 
@@ -78,12 +79,21 @@ class Runs:
     clock: Callable[[], float] = time.perf_counter
 
     def run(
-        self, name: str, recipe: Recipe, *, start: Any, learn: np.ndarray, judge: np.ndarray
+        self,
+        name: str,
+        recipe: Recipe,
+        *,
+        start: Any,
+        learn: np.ndarray,
+        judge: np.ndarray,
+        in_time: Callable[[float], int] | None = None,
     ) -> dict[str, np.ndarray]:
         """Train on the rows `learn`, from the task's `start`; the averaged weights' outputs for the rows `judge`.
 
         Args:
             name: of the run, in the journal: what was finished under it before is not done again.
+            in_time: how many more steps there is time for, if one takes so many seconds. Asked once, on the way, for
+                the first steps say little: each length of text is slow when it comes for the first time.
 
         Where the user stops it, its state is kept, so that a later start goes on; at the end of the time it is done.
 
@@ -97,16 +107,22 @@ class Runs:
         state = self.journal.last(name)
         if state is not None:
             tuning.restore(state)
-        kept, diverged = self.clock(), False
+        kept, diverged, ends = self.clock(), False, list[float]()
+        asked = None if in_time is None else round(_ASKED_AFTER * recipe.steps)
+        if asked is not None and tuning.done >= asked:
+            tuning.recipe = self._in_time(name, recipe, asked, ends, in_time)
         for step in tuning:
-            self.watch.listen(name, step, recipe)
+            ends.append(self.clock())
+            self.watch.listen(name, step, tuning.recipe)
             diverged = not math.isfinite(step.loss)
             if self.watch.over or diverged:
                 break
-            if self.clock() - kept > SECONDS_LOST and step.number < recipe.steps:
+            if asked == step.number:
+                tuning.recipe = self._in_time(name, recipe, asked, ends, in_time)
+            if self.clock() - kept > SECONDS_LOST and step.number < tuning.recipe.steps:
                 self.journal.keep(name, step.number, tuning.state())
                 kept = self.clock()
-        unfinished = self.watch.stopped and tuning.done < recipe.steps
+        unfinished = self.watch.stopped and tuning.done < tuning.recipe.steps
         if unfinished:
             self.journal.keep(name, tuning.done, tuning.state())
         tuning.take_average()
@@ -120,6 +136,23 @@ class Runs:
     def once(self, name: str, decide: Callable[[], Any]) -> Any:
         """What was decided before; what is decided because the user stopped the run does not bind a later start."""
         return self.journal.once(name, decide, stands=lambda: not self.watch.stopped)
+
+    def _in_time(
+        self, name: str, recipe: Recipe, done: int, ends: Sequence[float], in_time: Callable[[float], int] | None
+    ) -> Recipe:
+        """The recipe with as many more steps as there is time for; as it is, where nothing can be said of that.
+
+        Args:
+            ends: when each step so far ended, in this process.
+        """
+        late = ends[len(ends) // 2 :]
+
+        def decide() -> int:
+            if in_time is None or len(late) < _LATE:
+                return recipe.steps - done
+            return in_time((late[-1] - late[0]) / (len(late) - 1))
+
+        return replace(recipe, steps=done + self.once(f"{name}-more", decide))
 
     def network(self, recipe: Recipe, start: Any, results: dict[str, np.ndarray], *, share: float = 1.0) -> nn.Module:
         """The network that a finished run left, or `share` of the way to it from its start.

@@ -63,7 +63,7 @@ class Tuning:
     groups: Sequence[Sequence[nn.Parameter]]  # trained, from the input up; the head last
     feed: Feed
     loss: Loss
-    recipe: Recipe
+    recipe: Recipe  # its steps may become more or fewer on the way
     seed: int = 0
     device: str = "cpu"
     dropout: bool = False
@@ -96,6 +96,8 @@ class Tuning:
             these = batches[: self.recipe.steps - self.done]
             for parts in ahead(self.feed, these, epoch=epoch, device=self.device):
                 yield self._step(parts, factor(self.done))
+                if self.done >= self.recipe.steps:  # fewer than they were to be
+                    return
 
     def _place(self) -> tuple[int, int]:
         """The epoch that the next step is in, and how many of its batches are over."""
