@@ -25,7 +25,7 @@ _PACED = (3, 24)  # steps that are timed, at least and at most
 _PACING = 2.0  # seconds that timing takes, once there are enough steps
 _PACING_SHARE = 0.05  # of the time that is left, after which one step must do
 _SLOWER = 1.25  # times as long for the same steps: no need to time more of them
-_ASKED_AFTER, _LATE = 0.2, 8  # of a run's steps, how many more there is time for is asked; steps timed by then
+_ASKED_AFTER = 0.2  # of a run's steps it is asked how many more there is time for
 _RANGE = 100.0, 2.0  # how far below its rate a range test begins, and above it ends
 
 
@@ -93,7 +93,7 @@ class Runs:
         Args:
             name: of the run, in the journal: what was finished under it before is not done again.
             in_time: how many more steps there is time for, if one takes so many seconds. Asked once, on the way, for
-                the first steps say little: each length of text is slow when it comes for the first time.
+                a few steps say little: what one takes depends on how long its texts are.
 
         Where the user stops it, its state is kept, so that a later start goes on; at the end of the time it is done.
 
@@ -145,12 +145,10 @@ class Runs:
         Args:
             ends: when each step so far ended, in this process.
         """
-        late = ends[len(ends) // 2 :]
+        seconds = _a_step(ends)
 
         def decide() -> int:
-            if in_time is None or len(late) < _LATE:
-                return recipe.steps - done
-            return in_time((late[-1] - late[0]) / (len(late) - 1))
+            return recipe.steps - done if in_time is None or math.isinf(seconds) else in_time(seconds)
 
         return replace(recipe, steps=done + self.once(f"{name}-more", decide))
 
