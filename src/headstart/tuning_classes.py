@@ -20,7 +20,7 @@ from headstart.adapt.lora import adapted
 from headstart.adapt.mirrors import mirrors_keep_class
 from headstart.adapt.network import Classified
 from headstart.adapt.outcome import Outcome, TrainingPart
-from headstart.adapt.probe import refit
+from headstart.adapt.probe import class_weights, refit
 from headstart.adapt.resume import Journal, key_of, open_journal
 from headstart.adapt.search import Choices, label_smoothing, mixup, other_views
 from headstart.adapt.verdict import FEWEST
@@ -59,7 +59,7 @@ def tune(part: TrainingPart, terms: Terms) -> Outcome:
         part.basis,
         probe,
         lambda head, rows: head.logits(take(part.features.matrix, rows)),
-        class_weights=_class_weights(part.head),
+        class_weights=class_weights(part.head),
         guess=_guess(part, trainable, bodies) if len(part.dataset) > part.encoded else None,
     )
     tuned = tuned_on(
@@ -223,9 +223,3 @@ def _depths(how: str, groups: int, kind: str) -> list[int]:
     deep = max(1, groups - (how != "lora") if kind == "text" else groups // 2)  # adapters have no embeddings
     shallow = max(1, deep // 2 if kind == "text" else 1)
     return list(dict.fromkeys([deep, shallow] if kind == "text" else [shallow, deep]))
-
-
-def _class_weights(head: Head) -> np.ndarray | None:
-    if head.class_weights is None:
-        return None
-    return np.array([head.class_weights[name] for name in head.classes], dtype=np.float32)

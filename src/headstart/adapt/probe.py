@@ -162,13 +162,12 @@ def probe(
 def refit(features: Features, y: np.ndarray, *, basis: Basis, like: Head) -> Head:
     """A head learned from these rows by what `like`, learned from more of them, was found to need: its penalty, class
     weights and temperature. Arguments as in `probe`."""
-    per_class = np.ones(len(like.classes), dtype=np.float32)
-    if like.class_weights is not None:
-        per_class = np.array([like.class_weights[name] for name in like.classes], dtype=np.float32)
+    per_class = class_weights(like)
+    weights = np.ones(len(y), dtype=np.float32) if per_class is None else per_class[y]
     path = solve_path(
         basis.transform(features.matrix),
         y,
-        example_weights=per_class[y][None],
+        example_weights=weights[None],
         basis=basis,
         n_classes=len(like.classes),
         penalties=[like.penalty],
@@ -182,6 +181,13 @@ def refit(features: Features, y: np.ndarray, *, basis: Basis, like: Head) -> Hea
         features_key=features.key,
         cross_validation=(),
     )
+
+
+def class_weights(head: Head) -> np.ndarray | None:
+    """(c,) float32, in the order of its classes; None where they are not weighted."""
+    if head.class_weights is None:
+        return None
+    return np.array([head.class_weights[name] for name in head.classes], dtype=np.float32)
 
 
 def cross_validate(
