@@ -25,12 +25,14 @@ from safetensors.torch import save_file
 
 from headstart.adapt import fit_basis, fit_head
 from headstart.adapt.bodies import VIEWS, ImageBodies
+from headstart.adapt.devices import channels_last
 from headstart.adapt.feeds import Pixels
 from headstart.adapt.network import Classified
 from headstart.adapt.tune import Recipe, Tuning, rates, schedule
 from headstart.data import check, read
 from headstart.data.views import Views
 from headstart.encode import encode
+from headstart.encode.engines import device
 from headstart.pretrained import load
 from headstart.pretrained.from_timm import timm
 from headstart.pretrained.training import open_for_training
@@ -76,7 +78,16 @@ def bench(name: str) -> None:
     recipe = Recipe(1, 1e-4, options.epochs * each, BATCH)
 
     start = time.perf_counter()
-    bodies = ImageBodies(open_for_training(backbone), backbone, dataset.inputs, dataset.digests, mirror=lambda: True)
+    trainable = open_for_training(backbone)
+    trainable.module.to(device())
+    bodies = ImageBodies(
+        trainable,
+        backbone,
+        dataset.inputs,
+        dataset.digests,
+        mirror=lambda: True,
+        channels_last=channels_last(device()),
+    )
     body = bodies.at(1)
     feed = body.varied()
     stored = time.perf_counter() - start
@@ -84,10 +95,10 @@ def bench(name: str) -> None:
     groups = [*body.groups, [network.weight, network.bias]]
 
     def loss(logits: torch.Tensor, rows: torch.Tensor, smoothing: float) -> torch.Tensor:
-        return torch.nn.functional.cross_entropy(logits, y[rows], reduction="none")
+        return torch.nn.functional.cross_entropy(logits, y[rows].to(logits.device), reduction="none")
 
     start = time.perf_counter()
-    ours = [step.loss for step in Tuning(network, groups, feed, loss, recipe)]
+    ours = [step.loss for step in Tuning(network, groups, feed, loss, recipe, device=device())]
     seconds = (time.perf_counter() - start) / options.epochs
 
     opened = open_for_training(backbone)
@@ -95,7 +106,7 @@ def bench(name: str) -> None:
     trained = [[opened.module.get_parameter(n) for n in opened.groups[-1]]]
     for parameter in opened.module.parameters():
         parameter.requires_grad_(any(parameter is p for p in trained[0]))
-    network = Classified(opened.module, head, basis)
+    network = Classified(opened.module, head, basis).to(device())
     optimizer = torch.optim.AdamW(rates([*trained, [network.weight, network.bias]], recipe.rate), fused=True)
     losses, opening = [], 0.0
     start = time.perf_counter()
@@ -106,7 +117,7 @@ def bench(name: str) -> None:
             begun = time.perf_counter()
             ((_, (images,)),) = plain_feed.parts(rows, epoch=epoch)
             opening += time.perf_counter() - begun
-            value = loss(network(images), torch.from_numpy(rows), 0.0).mean()
+            value = loss(network(images.to(device())), torch.from_numpy(rows), 0.0).mean()
             optimizer.zero_grad()
             value.backward()
             torch.nn.utils.clip_grad_norm_([p for g in optimizer.param_groups for p in g["params"]], 1.0)

@@ -31,6 +31,7 @@ class Fit:
         depths=(1,),
         preparing=None,
         paces=None,
+        glance=None,
     ):
         self.toy = Toy(n, Clock(), breaks=breaks, preparing=preparing or {})
         self.steps: dict[str, int] = {}
@@ -40,7 +41,8 @@ class Fit:
         self.stop, self.paces = stop, paces or {}
         runs = Runs(self.toy, Journal(home), self.watch, clock=self.toy.clock)
         folds = np.arange(n) % (4 if n <= 2000 else 10)
-        self.tuned: Tuned | None = finetune(runs, Choices(depths, rate, spices, shares), folds=folds, insist=insist)
+        choices = Choices(depths, rate, spices, shares, glance)
+        self.tuned: Tuned | None = finetune(runs, choices, folds=folds, insist=insist)
 
     def _listen(self, name, step, recipe):
         self.steps[name] = step.number
@@ -199,9 +201,9 @@ def test_other_views_are_made_where_that_leaves_time_for_the_main_run(tmp_path, 
 @pytest.mark.parametrize(("budget", "batch"), [(20, 32), (50, 64)])
 def test_a_long_glance_takes_larger_batches(tmp_path, budget, batch):
     """Where each example is seen less than twice; 400 steps of 32 are too few to halve their number."""
-    found = Fit(tmp_path / "fit", n=40_000, budget=budget)
+    found = Fit(tmp_path / "fit", n=40_000, budget=budget, glance=3)
     recipe = found.tuned.recipe
-    assert (recipe.batch, recipe.dropout) == (batch, False)
+    assert (recipe.depth, recipe.batch, recipe.dropout) == (3, batch, False)
     assert recipe.rate == pytest.approx(1e-3 * 2 * (batch / 32) ** 0.5)
     assert recipe.steps * batch < 2 * 36_000
     assert 0.9 * budget < found.toy.clock() <= budget
@@ -214,9 +216,16 @@ def test_a_long_glance_is_as_long_as_there_is_time_for_whatever_its_first_steps_
     found = Fit(tmp_path / "fit", n=40_000, budget=50, paces=slower)
     assert 0.9 * 50 < found.toy.clock() <= 50.5
     assert found.tuned.recipe.steps == found.steps["main"]
-    stop = ("main", round(0.6 * found.steps["main"]))
+    stop = ("main", round(0.9 * found.steps["main"]))
     stopped = Fit(tmp_path / "stopped", n=40_000, budget=50, paces=slower, stop=stop)
     assert stopped.steps["main"] == stop[1]
     again = Fit(tmp_path / "stopped", n=40_000, budget=50, paces=slower)
     assert again.tuned.recipe == found.tuned.recipe
     assert apart(again.logits, found.logits) == 0
+
+
+def test_what_was_cut_short_goes_on_by_its_plan_though_it_has_all_the_time_again(tmp_path):
+    early = {"n": 40_000, "budget": 50}
+    planned = Fit(tmp_path / "fit", **early).steps["main"]
+    Fit(tmp_path / "stopped", **early, stop=("main", round(0.6 * planned)))
+    assert Fit(tmp_path / "stopped", **early).steps["main"] == pytest.approx(planned, rel=0.02)

@@ -83,8 +83,9 @@ def test_with_channels_last_it_gives_the_same(architecture, tmp_path):
 
 
 @pytest.fixture
-def pictures(photos, tmp_path, request):
-    """A small random ResNet or what the test names, its features of 40 photos, and the probe on them."""
+def pictures(photos, tmp_path, request, monkeypatch):
+    """A small random ResNet or what the test names, its features of 40 photos, and the probe on them; on a CPU."""
+    monkeypatch.setenv("HEADSTART_DEVICE", "cpu")
     small_image_model(getattr(request, "param", "resnet18"), tmp_path / "model")
     backbone = load(str(tmp_path / "model"), kind="image")
     dataset = check(read(photos))

@@ -28,7 +28,7 @@ from headstart.progress import Progress
 from headstart.track import Record
 from headstart.values import Backbone, Way
 
-FORM = 4  # of journals: raise when what is written down changes
+FORM = 5  # of journals: raise when what is written down changes
 TUNED_AS: dict[str, Way] = {"auto": "tune", "tune": "tune", "full": "full", "lora": "lora"}
 _TEXT_RATE, _TEXT_WIDTH = 2e-4, 384  # MiniLM's
 _WIDTHS = ("hidden_size", "dim", "d_model", "emb_dim", "n_embd")

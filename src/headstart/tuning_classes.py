@@ -22,6 +22,7 @@ from headstart.adapt.network import Classified
 from headstart.adapt.outcome import Outcome, TrainingPart
 from headstart.adapt.probe import class_weights, refit
 from headstart.adapt.resume import Journal, key_of, open_journal
+from headstart.adapt.rows import only_rows
 from headstart.adapt.search import Choices, label_smoothing, mixup, other_views
 from headstart.adapt.verdict import FEWEST
 from headstart.adapt.words import doubt_by_words
@@ -51,8 +52,14 @@ def tune(part: TrainingPart, terms: Terms) -> Outcome:
     probe, folds = _probe(part), _folds(part)
     part, folds = _apart(part, folds)
     terms.progress.tell("opening the model")
-    trainable, merge = _opened(part, how)
-    bodies = _bodies(part, trainable, probe, folds, journal, terms.progress)
+    preparation = part.backbone.preparation
+    texts = tokenised(part.dataset.inputs, preparation) if isinstance(preparation, TextPreparation) else None
+    trainable, merge = _opened(part, how, texts)
+    bodies = (
+        TextBodies(trainable, texts)
+        if texts is not None
+        else _image_bodies(part, trainable, probe, folds, journal, terms.progress)
+    )
     task = Classifying(
         bodies,
         part.dataset.y,
@@ -60,13 +67,19 @@ def tune(part: TrainingPart, terms: Terms) -> Outcome:
         probe,
         lambda head, rows: head.logits(take(part.features.matrix, rows)),
         class_weights=class_weights(part.head),
-        guess=_guess(part, trainable, bodies) if len(part.dataset) > part.encoded else None,
+        guess=_guess(part, trainable, texts) if texts is not None and len(texts) > part.encoded else None,
     )
     tuned = tuned_on(
         task,
         terms,
         journal,
-        Choices(_depths(how, bodies.depths, kind), rate(part.backbone, how=how), _SPICES[kind], _SHARES),
+        Choices(
+            _depths(how, bodies.depths, kind),
+            rate(part.backbone, how=how),
+            _SPICES[kind],
+            _SHARES,
+            glance=bodies.depths if texts is not None else None,
+        ),
         folds=folds,
         insist=how != "auto",
     )
@@ -76,13 +89,21 @@ def tune(part: TrainingPart, terms: Terms) -> Outcome:
     return _outcome(part, merge, tuned, how, journal, note=bodies.note(tuned.recipe.depth))
 
 
-def _opened(part: TrainingPart, how: str) -> tuple[Trainable, Callable[[], Any]]:
+def _opened(part: TrainingPart, how: str, texts: Texts | None) -> tuple[Trainable, Callable[[], Any]]:
     """What is trained, and what gives the module with its own layers, once it is."""
     trainable = open_for_training(part.backbone)
     trainable.module.to(device())
     if how == "lora":
         return adapted(trainable, seed=part.seed)
-    return trainable, lambda: trainable.module
+    if texts is None:
+        return trainable, lambda: trainable.module
+    rows, put_back = only_rows(trainable, word_embeddings(trainable), np.union1d(texts.ids, [texts.pad_id]))
+
+    def whole() -> Any:
+        put_back()
+        return trainable.module
+
+    return rows, whole
 
 
 def _outcome(
@@ -169,28 +190,23 @@ def _apart(part: TrainingPart, folds: np.ndarray) -> tuple[TrainingPart, np.ndar
     return replace(part, dataset=kept), np.concatenate([folds, np.ones(len(others), dtype=folds.dtype)])
 
 
-def _guess(part: TrainingPart, trainable: Trainable, bodies: Bodies) -> Callable[[np.ndarray], np.ndarray | None]:
+def _guess(part: TrainingPart, trainable: Trainable, texts: Texts) -> Callable[[np.ndarray], np.ndarray | None]:
     """Doubt about any of the texts, encoded or not, by their words."""
-    texts, table = bodies.at(1).plain, word_embeddings(trainable)
-    if not isinstance(texts, Texts):
-        raise TypeError("only texts are learned from without being encoded")
+    table: Any = word_embeddings(trainable)
 
     def guess(rows: np.ndarray) -> np.ndarray | None:
         if table is None:
             return None
         y, n_classes = part.dataset.y[rows], len(part.head.classes)
-        return doubt_by_words(texts.take(rows), table, y, n_classes=n_classes, seed=part.seed)
+        return doubt_by_words(texts.take(rows), table.weight, y, n_classes=n_classes, seed=part.seed)
 
     return guess
 
 
-def _bodies(
+def _image_bodies(
     part: TrainingPart, trainable: Any, probe: Probe, folds: np.ndarray, journal: Journal, progress: Progress
 ) -> Bodies:
-    dataset, preparation = part.dataset, part.backbone.preparation
-    if isinstance(preparation, TextPreparation):
-        return TextBodies(trainable, tokenised(dataset.inputs, preparation))
-    judge = np.flatnonzero(folds == 0)
+    dataset, judge = part.dataset, np.flatnonzero(folds == 0)
 
     def mirror() -> bool:
         return mirrors_keep_class(

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from torch import nn
 
-from headstart.adapt.pace import full_run, judging_seconds, learns_from_all, main_steps
+from headstart.adapt.pace import GLANCE, full_run, judging_seconds, learns_from_all, main_steps
 from headstart.adapt.run import Runs
 from headstart.adapt.scheme import Scheme, as_sentence, lay_out
 from headstart.adapt.search import APART, Choices, Trial, beaten, climb, spiced
@@ -68,7 +68,7 @@ def finetune(
     start = runs.task.start(learn)
     again = len(folds) / len(learn) if learns_from_all(len(learn), len(judge)) else 0.0
     first = Recipe(choices.depths[0], choices.rate, 1, batch)
-    scheme = lay_out(runs, start, learn, len(judge), choices.depths, again, first)
+    scheme = lay_out(runs, start, learn, len(judge), choices, again, first)
     if scheme is None:
         return None
     runs.watch.planned(as_sentence(scheme, again))
@@ -240,8 +240,13 @@ def _main(runs: Runs, scheme: Scheme, best: Trial | None, search: _Search, again
 
 
 def _more_steps(runs: Runs, search: _Search, recipe: Recipe) -> Callable[[float], int]:
-    """How many more steps of the main run there is time for, given the seconds that one takes."""
+    """How many more steps of the main run there is time for, given the seconds that one takes.
+
+    What was to be a glance stays one: nothing is dropped out of it, so more of it would be learned by heart.
+    """
     full = full_run(len(search.learn), recipe.batch)
+    if not recipe.dropout:
+        full = min(full, GLANCE * math.ceil(len(search.learn) / recipe.batch))
 
     def more(seconds: float) -> int:
         judging = judging_seconds(len(search.judge), batch=recipe.batch, seconds_a_step=seconds)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 _EXAMPLES = 30_000  # that a full run sees, about; between the fewest and the most epochs
 _FEWEST_EPOCHS, _MOST_EPOCHS = 6, 15
@@ -18,6 +20,7 @@ _LEAST = 30  # steps of a main run: with fewer nothing is learned
 # rate falls along a cosine, so the last twentieth of a run moves next to nothing.
 _MARGIN = 1.02
 _FORWARD = 1 / 3  # of what training on an example takes, asking about it does
+_ASKED_AFTER = (0.2, 0.5, 0.8)  # of a run's steps, as far as is known then, it is counted again how many there can be
 _SMALL_VALIDATION = 0.12  # share of the training part from which a last run learns from all of it
 
 
@@ -62,6 +65,31 @@ def _affordable(seconds_a_step: float, left: float, again: float, judging: float
     steps = training / (_MARGIN * max(1e-6, seconds_a_step))
     # Trials are a share of the main run or, where that is less, as long as one may be.
     return int(max(steps / (1 + again + trials * _TRIAL), (steps - trials * _MOST_TRIAL) / (1 + again)))
+
+
+@dataclass
+class Recount:
+    """How many steps of a run there is time for after all, asked on its way.
+
+    A later start goes by what was said, and asks nothing itself: its time is another one.
+    """
+
+    in_time: Callable[[float], int] | None  # seconds a step -> how many more; None: nobody asks
+    once: Callable[[str, Callable[[], int]], int]  # writes an answer down
+    resumed: bool
+    asked: int = 0
+
+    def steps(self, done: int, steps: int, seconds: float) -> int:
+        """Of the run as a whole, when so many are done and one takes so many seconds; infinite: nobody knows."""
+        while self.in_time is not None and self.asked < len(_ASKED_AFTER):
+            due = round(_ASKED_AFTER[self.asked] * steps)
+            if done < due:
+                break
+            as_before = self.resumed or math.isinf(seconds)
+            decide = partial(int, steps - due) if as_before else partial(self.in_time, seconds)
+            steps = due + self.once(f"more-{self.asked}", decide)
+            self.asked += 1
+        return steps
 
 
 def judging_seconds(n: int, *, batch: int, seconds_a_step: float) -> float:

@@ -14,6 +14,7 @@ import torch
 from torch import nn
 
 from headstart.adapt.bodies import Body
+from headstart.adapt.pace import Recount, full_run
 from headstart.adapt.resume import Journal
 from headstart.adapt.search import Trial, range_test
 from headstart.adapt.task import Task
@@ -25,7 +26,7 @@ _PACED = (3, 24)  # steps that are timed, at least and at most
 _PACING = 2.0  # seconds that timing takes, once there are enough steps
 _PACING_SHARE = 0.05  # of the time that is left, after which one step must do
 _SLOWER = 1.25  # times as long for the same steps: no need to time more of them
-_ASKED_AFTER = 0.2  # of a run's steps it is asked how many more there is time for
+_COMPILED = 1200.0  # seconds of training from which trying to compile, 30 to 70 of them, is little
 _RANGE = 100.0, 2.0  # how far below its rate a range test begins, and above it ends
 
 
@@ -92,8 +93,8 @@ class Runs:
 
         Args:
             name: of the run, in the journal: what was finished under it before is not done again.
-            in_time: how many more steps there is time for, if one takes so many seconds. Asked once, on the way, for
-                a few steps say little: what one takes depends on how long its texts are.
+            in_time: how many more steps there is time for, if one takes so many seconds. Asked on the way, for a few
+                steps say little: what one takes depends on how long its texts are.
 
         Where the user stops it, its state is kept, so that a later start goes on; at the end of the time it is done.
 
@@ -108,17 +109,20 @@ class Runs:
         if state is not None:
             tuning.restore(state)
         kept, diverged, ends = self.clock(), False, list[float]()
-        asked = None if in_time is None else round(_ASKED_AFTER * recipe.steps)
-        if asked is not None and tuning.done >= asked:
-            tuning.recipe = self._in_time(name, recipe, asked, ends, in_time)
+        recount = Recount(in_time, lambda part, decide: self.once(f"{name}-{part}", decide), resumed=tuning.done > 0)
+
+        def count_again() -> None:
+            steps = recount.steps(tuning.done, tuning.recipe.steps, _a_step(ends))
+            tuning.recipe = replace(tuning.recipe, steps=steps)
+
+        count_again()
         for step in tuning:
             ends.append(self.clock())
             self.watch.listen(name, step, tuning.recipe)
             diverged = not math.isfinite(step.loss)
             if self.watch.over or diverged:
                 break
-            if asked == step.number:
-                tuning.recipe = self._in_time(name, recipe, asked, ends, in_time)
+            count_again()
             if self.clock() - kept > SECONDS_LOST and step.number < tuning.recipe.steps:
                 self.journal.keep(name, step.number, tuning.state())
                 kept = self.clock()
@@ -136,21 +140,6 @@ class Runs:
     def once(self, name: str, decide: Callable[[], Any]) -> Any:
         """What was decided before; what is decided because the user stopped the run does not bind a later start."""
         return self.journal.once(name, decide, stands=lambda: not self.watch.stopped)
-
-    def _in_time(
-        self, name: str, recipe: Recipe, done: int, ends: Sequence[float], in_time: Callable[[float], int] | None
-    ) -> Recipe:
-        """The recipe with as many more steps as there is time for; as it is, where nothing can be said of that.
-
-        Args:
-            ends: when each step so far ended, in this process.
-        """
-        seconds = _a_step(ends)
-
-        def decide() -> int:
-            return recipe.steps - done if in_time is None or math.isinf(seconds) else in_time(seconds)
-
-        return replace(recipe, steps=done + self.once(f"{name}-more", decide))
 
     def network(self, recipe: Recipe, start: Any, results: dict[str, np.ndarray], *, share: float = 1.0) -> nn.Module:
         """The network that a finished run left, or `share` of the way to it from its start.
@@ -179,6 +168,7 @@ class Runs:
         """The recipe in the precision that is faster here, and what a step then takes, in seconds.
 
         bfloat16 halves the time of a transformer's steps and triples that of depthwise convolutions (torch 2.13, AMX).
+        On a GPU, long training is compiled too, where that is faster.
         """
         fastest = replace(recipe, bf16=self.may_bf16)
         ends = self._timed(fastest, start, learn)
@@ -187,7 +177,21 @@ class Runs:
             same = min(len(plain), len(ends))  # steps: others have batches of other lengths
             if _a_step(plain[:same]) < _a_step(ends[:same]):
                 fastest, ends = recipe, plain
-        return fastest, _a_step(ends)
+        seconds = _a_step(ends)
+        training = min(self.watch.left(), full_run(len(learn), recipe.batch) * seconds)
+        if self.device != "cuda" or training < _COMPILED:
+            return fastest, seconds
+        return self._compiled(fastest, seconds, start, learn)
+
+    def _compiled(self, recipe: Recipe, seconds: float, start: Any, learn: np.ndarray) -> tuple[Recipe, float]:
+        """The recipe compiled, and what a step then takes, if that is less; what compiling took is spent by then."""
+        tried = replace(recipe, compiled=True)
+        try:
+            found = self.seconds_a_step(tried, start, learn)
+        except torch._dynamo.exc.TorchDynamoException as error:  # no compiler here, or code that it cannot read
+            self.watch.planned(f"not compiled, for {str(error).strip().splitlines()[0]}")
+            return recipe, seconds
+        return (tried, found) if found < seconds else (recipe, seconds)
 
     def seconds_a_step(self, recipe: Recipe, start: Any, learn: np.ndarray) -> float:
         """Infinite where the time was over before there was anything to say."""

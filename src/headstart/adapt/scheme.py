@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -11,6 +10,7 @@ import numpy as np
 
 from headstart.adapt.pace import GLANCE, TRIALS, judging_seconds, pace
 from headstart.adapt.run import Runs
+from headstart.adapt.search import Choices
 from headstart.adapt.tune import Recipe
 
 _ENOUGH = 300  # steps (or half an epoch) of a main run that there was no time to search for
@@ -31,13 +31,13 @@ class Scheme:
 
 
 def lay_out(
-    runs: Runs, begin: Any, learn: np.ndarray, judged: int, depths: Sequence[int], again: float, first: Recipe
+    runs: Runs, begin: Any, learn: np.ndarray, judged: int, choices: Choices, again: float, first: Recipe
 ) -> Scheme | None:
     """Time a few steps at one depth after the other, until there is one that there is time to train.
 
     Args:
         begin: what runs start from. learn: rows that they learn from. judged: how many examples they are judged on.
-        depths: the one that is taken where there is no time to search, first.
+        choices: of its depths the one that is taken where there is no time to search, first.
         again: steps of a last run on all examples, over those of the main run.
         first: the recipe, but for its depth and steps.
 
@@ -47,7 +47,7 @@ def lay_out(
 
     def decide() -> dict[str, Any] | None:
         last = None
-        for depth in depths:
+        for depth in choices.depths:
             if not runs.prepared(depth, within=_PREPARING * runs.watch.left()):
                 continue
             recipe, seconds = runs.timed(replace(first, depth=depth), begin, learn)
@@ -58,9 +58,9 @@ def lay_out(
                 continue
             last = Scheme(replace(recipe, steps=found.trial or found.main), (), found.main, seconds)
             if found.main * first.batch < GLANCE * len(learn):
-                last = _for_a_glance(last)
+                last = _for_a_glance(last, depth if choices.glance is None else choices.glance)
             if found.trial:
-                others = [d for d in depths if d != depth and quick(d, recipe, found.trial, left)]
+                others = [d for d in choices.depths if d != depth and quick(d, recipe, found.trial, left)]
                 return asdict(replace(last, searched=(depth, *others)))
             if found.main >= min(_ENOUGH, len(learn) / first.batch / 2):  # with less, train less of the model
                 break
@@ -88,10 +88,10 @@ def as_sentence(scheme: Scheme, again: float) -> str:
     return f"{search}{scheme.main} steps{' and once more on all examples' if again else ''}: about {seconds:.0f} s"
 
 
-def _for_a_glance(scheme: Scheme) -> Scheme:
+def _for_a_glance(scheme: Scheme, depth: int) -> Scheme:
     """For a run that sees each example once or twice: nothing is learned by heart then, so nothing need be dropped out,
     and the steps may be larger; where they are many, batches too, which go through faster (docs/tuning.md)."""
-    recipe = replace(scheme.start, dropout=False, rate=2 * scheme.start.rate)
+    recipe = replace(scheme.start, depth=depth, dropout=False, rate=2 * scheme.start.rate)
     if scheme.main < _DOUBLED:
         return replace(scheme, start=recipe)
     main, seconds = round(scheme.main / 2 * _CHEAPER), 2 * scheme.seconds / _CHEAPER

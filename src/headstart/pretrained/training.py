@@ -36,14 +36,13 @@ def open_for_training(backbone: Backbone) -> Trainable:
     return Trainable(module, tuple(tuple(group) for group in groups if group), head)
 
 
-def word_embeddings(trainable: Trainable) -> Tensor | None:
-    """(vocabulary, d): what a text model looks its tokens up in; None where it has no such table (CANINE)."""
+def word_embeddings(trainable: Trainable) -> nn.Module | None:
+    """Where a text model looks its tokens up: `weight` is (vocabulary, d). None where it has no such table (CANINE)."""
     try:
-        table = _whole(trainable.module).get_input_embeddings()
+        table: nn.Module = _whole(trainable.module).get_input_embeddings()
     except NotImplementedError:
         return None
-    weight: Tensor | None = getattr(table, "weight", None)
-    return weight
+    return table if isinstance(getattr(table, "weight", None), Tensor) else None
 
 
 def keep_tuned(backbone: Backbone, module: nn.Module, folder: Path) -> Backbone:

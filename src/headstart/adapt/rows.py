@@ -1,0 +1,80 @@
+"""Word embeddings of which only the rows are trained that the texts at hand look up.
+
+A step reads a few hundred rows of a table that has tens of thousands (of many languages, a quarter of a million). Its
+gradient, the optimiser's moments and the average of the weights are as large as the whole table all the same, and
+updating them took a fifth of a step (docs/tuning.md). A row that no text looks up has no gradient: leaving it alone is
+the same training, but for the weight decay that shrank it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from headstart.values import Trainable
+
+
+class Rows(nn.Module):
+    """Looks up as the whole table does, for the ids that it was made for.
+
+    Args:
+        table: what it stands for; its weight is kept, frozen.
+        ids: (m,) that will be looked up, each once.
+    """
+
+    where: torch.Tensor
+
+    def __init__(self, table: nn.Embedding, ids: np.ndarray) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(table.weight.detach(), requires_grad=False)
+        device = table.weight.device
+        self._ids = torch.from_numpy(ids.astype(np.int64)).to(device)
+        self.rows = nn.Parameter(table.weight.detach()[self._ids].clone())
+        where = torch.full((table.num_embeddings,), -1, dtype=torch.int64, device=device)
+        where[self._ids] = torch.arange(len(ids), device=device)
+        self.register_buffer("where", where, persistent=False)
+        padding = -1 if table.padding_idx is None else int(where[table.padding_idx])
+        self._padding = None if padding < 0 else padding  # of the rows
+
+    def forward(self, ids: torch.Tensor) -> torch.Tensor:
+        return nn.functional.embedding(self.where[ids], self.rows, padding_idx=self._padding)
+
+    @torch.no_grad()
+    def put_back(self, table: nn.Embedding) -> None:
+        """What was trained, into the table."""
+        table.weight[self._ids] = self.rows
+
+
+def only_rows(trainable: Trainable, table: Any, ids: np.ndarray) -> tuple[Trainable, Callable[[], None]]:
+    """The same module with these rows of its word embeddings in the place of all; and what puts them back at the end.
+
+    Args:
+        table: the module's word embeddings. Where it is none that can stand for another (scaled, shared with another
+            layer, or none at all), everything stays as it was.
+        ids: (m,) of every token that will go in, each once.
+    """
+    held = [
+        (parent, attribute, f"{prefix}.{attribute}" if prefix else attribute)
+        for prefix, parent in trainable.module.named_modules()
+        for attribute, child in parent.named_children()
+        if child is table
+    ]
+    uses = [n for n, p in trainable.module.named_parameters(remove_duplicate=False) if p is getattr(table, "weight", 0)]
+    if type(table) is not nn.Embedding or table.max_norm is not None or len(held) != 1 or len(uses) != 1:
+        return trainable, lambda: None
+    ((parent, attribute, name),) = held
+    rows = Rows(table, ids)
+    setattr(parent, attribute, rows)
+    renamed = {f"{name}.weight": f"{name}.rows"}
+    groups = tuple(tuple(renamed.get(known, known) for known in group) for group in trainable.groups)
+
+    def put_back() -> None:
+        rows.put_back(table)
+        setattr(parent, attribute, table)
+
+    return replace(trainable, groups=groups), put_back
