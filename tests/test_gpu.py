@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -35,7 +36,7 @@ def test_compiled_it_learns_the_same(tmp_path):
             [list(module.parameters()), list(head.parameters())],
             Rows(images),
             lambda logits, rows, _: torch.nn.functional.cross_entropy(logits, y[rows].cuda(), reduction="none"),
-            Recipe(depth=1, rate=1e-4, steps=20, batch=16, compiled=compiled),
+            Recipe(depth=1, rate=1e-3, steps=20, batch=16, compiled=compiled),
             device="cuda",
         )
         return [step.loss for step in tuning]
@@ -58,23 +59,31 @@ def questions_of(few_texts, tmp_path):
 
 
 def test_long_training_is_compiled_if_that_is_faster(few_texts, tmp_path, monkeypatch, own_cache):
+    """It is tried once; every run is compiled, or none is: that is the machine's affair."""
     table, model = questions_of(few_texts, tmp_path)
+    tried, compiler = [], torch.compile
+
+    def counted(network: torch.nn.Module) -> Callable[..., torch.Tensor]:
+        tried.append(network)
+        return compiler(network)
+
     monkeypatch.setattr(run, "_COMPILED", 0.0)
+    monkeypatch.setattr(torch, "compile", counted)
     told = hs.fit(table, model=str(model), how="tune", budget="4m", out=tmp_path / "out").summary["tuning"]
-    assert told["recipe"]["compiled"] in (True, False)  # which is faster is the machine's affair
+    assert tried
+    assert told["recipe"]["compiled"] == (len(tried) > 1)
 
 
-def test_where_nothing_can_be_compiled_it_trains_as_it_is(few_texts, tmp_path, monkeypatch, own_cache, capfd):
+def test_where_nothing_can_be_compiled_it_trains_as_it_is(few_texts, tmp_path, monkeypatch, own_cache):
     table, model = questions_of(few_texts, tmp_path)
 
-    def broken(network: torch.nn.Module) -> None:
-        def call(*inputs: torch.Tensor) -> None:
-            raise torch._dynamo.exc.BackendCompilerFailed(lambda: None, RuntimeError("no compiler here"))
+    def broken(network: torch.nn.Module) -> Callable[..., torch.Tensor]:
+        def call(*inputs: torch.Tensor) -> torch.Tensor:
+            raise torch._dynamo.exc.TorchDynamoException("no compiler here")
 
         return call
 
     monkeypatch.setattr(run, "_COMPILED", 0.0)
     monkeypatch.setattr(torch, "compile", broken)
     told = hs.fit(table, model=str(model), how="tune", budget="60s", out=tmp_path / "out").summary["tuning"]
-    assert not told["recipe"]["compiled"]
-    assert "not compiled" in capfd.readouterr().err
+    assert told["recipe"]["compiled"] is False

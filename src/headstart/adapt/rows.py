@@ -1,8 +1,8 @@
 """Word embeddings of which only the rows are trained that the texts at hand look up.
 
 A step reads a few hundred rows of a table that has tens of thousands (of many languages, a quarter of a million). Its
-gradient, the optimiser's moments and the average of the weights are as large as the whole table all the same, and
-updating them took a fifth of a step (docs/tuning.md). A row that no text looks up has no gradient: leaving it alone is
+gradient, the optimiser's moments and the average of the weights are as large as the whole table all the same, and each
+step updates all of them (figures: docs/tuning.md). A row that no text looks up has no gradient: leaving it alone is
 the same training, but for the weight decay that shrank it.
 """
 
