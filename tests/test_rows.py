@@ -25,7 +25,7 @@ class Headed(torch.nn.Module):
         return self.head(self.body(*inputs))
 
 
-@pytest.mark.parametrize("family", ["bert", "distilbert", "albert", "electra", "roberta", "modernbert", "mpnet", "xlm"])
+@pytest.mark.parametrize("family", ["bert", "albert", "roberta", "modernbert", "xlm"])
 def test_rows_are_trained_as_the_whole_table_is(family, questions, tmp_path):
     """The losses of 20 steps and what comes of them; rows that no text looks up stay as they were."""
     small_text_model(family, tmp_path / "model")
