@@ -10,24 +10,28 @@ TEST, and its log loss at the temperature that suits it best.
 import argparse
 import math
 import os
+import tempfile
+from pathlib import Path
 from unittest import mock
 
 os.environ.setdefault("GOMP_SPINCOUNT", "30000")
 
 import numpy as np
-import torch
 
 from headstart.adapt import fit_basis, fit_head
 from headstart.adapt import tune as training
 from headstart.adapt.bodies import TextBodies
+from headstart.adapt.classify import Classifying
 from headstart.adapt.feeds import tokenised
-from headstart.adapt.network import Classified
-from headstart.adapt.tune import Recipe, Tuning, outputs_of
-from headstart.adapt.verdict import judged
+from headstart.adapt.finetune import worth_most
+from headstart.adapt.resume import Journal
+from headstart.adapt.run import Runs, Watch
+from headstart.adapt.tune import Recipe
+from headstart.adapt.verdict import Judged
 from headstart.adapt.words import doubt_by_words
 from headstart.data import check, read_with_test
 from headstart.encode import encode
-from headstart.encode.engines import cpu_has_bf16, device
+from headstart.encode.engines import device, may_train_in_bf16
 from headstart.pretrained import load
 from headstart.pretrained.training import open_for_training, word_embeddings
 
@@ -56,10 +60,17 @@ head = fit_head(
 )
 trainable = open_for_training(backbone)
 trainable.module.to(device())
-texts, y = tokenised(dataset.inputs, backbone.preparation), torch.from_numpy(dataset.y)
-bodies = TextBodies(trainable, texts)
+texts = tokenised(dataset.inputs, backbone.preparation)
 table = word_embeddings(trainable).weight
-bf16 = device() == "cuda" or cpu_has_bf16()
+bodies = TextBodies(trainable, texts)
+depth = bodies.depths - 1
+
+
+def doubt(rows: np.ndarray) -> np.ndarray:
+    return doubt_by_words(texts.take(rows), table, dataset.y[rows], n_classes=len(dataset.classes), seed=0)
+
+
+task = Classifying(bodies, dataset.y, basis, lambda rows: head, lambda head, rows: np.empty(0), guess=doubt)
 
 
 def cosine(done: int, steps: int) -> float:
@@ -67,30 +78,17 @@ def cosine(done: int, steps: int) -> float:
     return (done + 1) / warm if done < warm else 0.5 * (1 + math.cos(math.pi * (done - warm) / max(1, steps - warm)))
 
 
-def learned(way: object, seed: int) -> tuple[float, float]:
-    """Accuracy and log loss on the test part."""
-    drawn = np.sort(np.random.default_rng(seed).permutation(learn)[: 2 * options.examples])
-    doubt = doubt_by_words(texts.take(drawn), table, dataset.y[drawn], n_classes=len(dataset.classes), seed=seed)
-    rows = np.sort(drawn[np.argsort(-doubt, kind="stable")[: options.examples]])
-    body = bodies.at(bodies.depths - 1)
-    network = Classified(body.module, head, basis)
-
-    def loss(logits: torch.Tensor, numbers: torch.Tensor, smoothing: float) -> torch.Tensor:
-        wanted = y[torch.from_numpy(rows)[numbers]].to(logits.device)
-        return torch.nn.functional.cross_entropy(logits, wanted, reduction="none")
-
-    recipe = Recipe(bodies.depths - 1, RATE, math.ceil(len(rows) / BATCH), BATCH, bf16=bf16, dropout=False)
-    groups = [*body.groups, [network.weight, network.bias]]
-    tuning = Tuning(network, groups, body.plain.take(rows), loss, recipe, seed=seed, device=device())
-    with mock.patch.object(training, "schedule", way):
-        for _ in tuning:
-            pass
-    tuning.take_average()
-    found = judged(outputs_of(network, body.plain.take(test), bf16=bf16, device=device()), dataset.y[test])
-    return found.accuracy, found.log_loss
+def learned(way: object, seed: int) -> Judged:
+    """On the test part."""
+    rows = worth_most(task, head, learn, options.examples, seed=seed)
+    recipe = Recipe(depth, RATE, math.ceil(len(rows) / BATCH), BATCH, bf16=may_train_in_bf16(), dropout=False)
+    with tempfile.TemporaryDirectory() as home, mock.patch.object(training, "schedule", way):
+        runs = Runs(task, Journal(Path(home)), Watch(left=lambda: math.inf), seed=seed, device=device())
+        return task.judged(runs.run("run", recipe, start=head, learn=rows, judge=test)["kept"], test)
 
 
 for name, way in (("half a cosine", cosine), ("straight", training.schedule)):
-    runs = np.array([learned(way, seed) for seed in range(options.seeds)])
+    found = [learned(way, seed) for seed in range(options.seeds)]
+    runs = np.array([(one.accuracy, one.log_loss) for one in found])
     print(f"{name:14} accuracy {runs[:, 0].mean():.4f}  log loss {runs[:, 1].mean():.4f}", end="  ")
     print(f"(seeds: {', '.join(f'{accuracy:.4f}' for accuracy in runs[:, 0])})", flush=True)

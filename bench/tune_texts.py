@@ -26,7 +26,7 @@ from headstart.adapt.bodies import TextBodies
 from headstart.adapt.feeds import tokenised
 from headstart.adapt.rows import only_rows
 from headstart.adapt.tune import Recipe, Tuning
-from headstart.encode.engines import cpu_has_bf16, device
+from headstart.encode.engines import device, may_train_in_bf16
 from headstart.pretrained import load
 from headstart.pretrained.torchvision_operators import declare_missing
 from headstart.pretrained.training import open_for_training, word_embeddings
@@ -67,7 +67,8 @@ def ours(depth: int, *, bf16: bool, padded: bool = False, by_rows: bool = False)
     trainable = open_for_training(backbone)
     trainable.module.to(device())
     if by_rows:
-        trainable, _ = only_rows(trainable, word_embeddings(trainable), looked_up())
+        ids = tokenised(everything, backbone.preparation).vocabulary  # of the whole table, as in a fit of it
+        trainable, _ = only_rows(trainable, word_embeddings(trainable), ids)
     body = TextBodies(trainable, fed).at(depth)
     network = Classifier(body.module, backbone.width)
     wanted = torch.from_numpy(labels)
@@ -81,12 +82,6 @@ def ours(depth: int, *, bf16: bool, padded: bool = False, by_rows: bool = False)
     tuning = Tuning(network, groups, body.plain, loss, recipe, device=device(), dropout=True)
     ends = [time.perf_counter() for _ in tuning]
     return (len(ends) - WARM_UP) * BATCH / (ends[-1] - ends[WARM_UP - 1])
-
-
-def looked_up() -> np.ndarray:
-    """Every token of the whole table, as in a fit of it."""
-    fed = tokenised(everything, backbone.preparation)
-    return np.union1d(fed.ids, [fed.pad_id])
 
 
 def padding() -> float:
@@ -136,7 +131,7 @@ def theirs() -> float:
     return (len(ends) - WARM_UP) * BATCH / (ends[-1] - ends[WARM_UP - 1])
 
 
-half = device() == "cuda" or cpu_has_bf16()
+half = may_train_in_bf16()
 trainer, tuned = theirs(), ours(6, bf16=half)
 kind = "bfloat16" if half else "float32"
 print(f"Trainer, padded to 128, float32     {trainer:7.1f} examples/s")

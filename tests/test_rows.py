@@ -33,7 +33,7 @@ def test_rows_are_trained_as_the_whole_table_is(family, questions, tmp_path):
     texts = tokenised([text for text, _ in questions], backbone.preparation)
     names = sorted({label for _, label in questions})
     y = torch.tensor([names.index(label) for _, label in questions])
-    used = np.union1d(texts.ids, [texts.pad_id])
+    used = texts.vocabulary
 
     def trained(*, by_rows: bool) -> tuple[list[float], np.ndarray, torch.nn.Module]:
         trainable, put_back = open_for_training(backbone), lambda: None

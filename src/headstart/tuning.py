@@ -19,7 +19,7 @@ from headstart.adapt.search import Choices
 from headstart.adapt.task import Task
 from headstart.adapt.tune import Recipe
 from headstart.choose import Budget
-from headstart.encode.engines import cpu_has_bf16, device
+from headstart.encode.engines import device, may_train_in_bf16
 from headstart.live import Live
 from headstart.locks import Lock, take_lock
 from headstart.places import cache_folder, cannot_write
@@ -28,7 +28,7 @@ from headstart.progress import Progress
 from headstart.track import Record
 from headstart.values import Backbone, Way
 
-FORM = 5  # of journals: raise when what is written down changes
+FORM = 6  # of journals: raise when what is written down changes
 TUNED_AS: dict[str, Way] = {"auto": "tune", "tune": "tune", "full": "full", "lora": "lora"}
 _TEXT_RATE, _TEXT_WIDTH = 2e-4, 384  # MiniLM's
 _WIDTHS = ("hidden_size", "dim", "d_model", "emb_dim", "n_embd")
@@ -74,7 +74,7 @@ def tuned_on(
         journal,
         watch,
         seed=terms.seed,
-        may_bf16=device() == "cuda" or cpu_has_bf16(),
+        may_bf16=may_train_in_bf16(),
         device=device(),
     )
     try:

@@ -97,7 +97,7 @@ def _opened(part: TrainingPart, how: str, texts: Texts | None) -> tuple[Trainabl
         return adapted(trainable, seed=part.seed)
     if texts is None:
         return trainable, lambda: trainable.module
-    rows, put_back = only_rows(trainable, word_embeddings(trainable), np.union1d(texts.ids, [texts.pad_id]))
+    rows, put_back = only_rows(trainable, word_embeddings(trainable), texts.vocabulary)
 
     def whole() -> Any:
         put_back()

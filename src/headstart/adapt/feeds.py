@@ -68,6 +68,11 @@ class Texts:
     def lengths(self) -> np.ndarray:
         return np.diff(self.starts)
 
+    @property
+    def vocabulary(self) -> np.ndarray:
+        """(m,) every id that goes into a model, padding too, each once."""
+        return np.union1d(self.ids, [self.pad_id])
+
     def take(self, rows: np.ndarray) -> Texts:
         starts = np.concatenate([[0], np.cumsum(self.lengths[rows])]).astype(np.int64)
         which = np.repeat(self.starts[rows] - starts[:-1], np.diff(starts)) + np.arange(starts[-1])

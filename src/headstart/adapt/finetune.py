@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -115,7 +116,7 @@ def _best_run(runs: Runs, scheme: Scheme, search: _Search, best: Trial | None, a
             if found and recipe == found[0][0]:
                 break
             name = f"main-{number}" if number else "main"
-            in_time = _more_steps(runs, search, recipe) if best is None and not again else None
+            in_time = partial(_steps_in_time, runs, search, recipe, again) if best is None and not again else None
             results = runs.run(
                 name, recipe, start=search.start, learn=search.learn, judge=search.judge, in_time=in_time
             )
@@ -220,39 +221,36 @@ def worth_most(task: Task, start: Any, learn: np.ndarray, examples: int, *, seed
 def _main(runs: Runs, scheme: Scheme, best: Trial | None, search: _Search, again: float) -> Recipe:
     """The recipe of the main run: that of the best trial, with as many steps as there is time for."""
     start, learn = search.start, search.learn
-    recipe, full = scheme.start if best is None else best.recipe, full_run(len(learn), scheme.start.batch)
+    recipe = scheme.start if best is None else best.recipe
 
     def decide() -> dict[str, Any]:
         if runs.watch.over:
             return {"rate": recipe.rate, "steps": recipe.steps}
-        if best is not None and full <= recipe.steps:
+        if best is not None and _longest(recipe, len(learn)) <= recipe.steps:
             return {"rate": recipe.rate, "steps": recipe.steps}
         rate, seconds = recipe.rate, math.inf
         if best is None and recipe.steps > 8 * _TESTED:
             rate, seconds = runs.range_tested(replace(recipe, steps=_TESTED), start, learn)
         if math.isinf(seconds):
             seconds = runs.seconds_a_step(recipe, start, learn)
-        judging = judging_seconds(len(search.judge), batch=recipe.batch, seconds_a_step=seconds)
-        steps = main_steps(full, seconds_a_step=seconds, left=runs.watch.left(), again=again, judging=judging)
+        steps = _steps_in_time(runs, search, recipe, again, 0, seconds)
         return {"rate": rate, "steps": steps if best is None else max(recipe.steps, steps)}
 
     return replace(recipe, **runs.once("main", decide))
 
 
-def _more_steps(runs: Runs, search: _Search, recipe: Recipe) -> Callable[[float], int]:
-    """How many more steps of the main run there is time for, given the seconds that one takes.
+def _steps_in_time(runs: Runs, search: _Search, recipe: Recipe, again: float, done: int, seconds_a_step: float) -> int:
+    """Of the main run in all, when so many of them are done."""
+    judging = judging_seconds(len(search.judge), batch=recipe.batch, seconds_a_step=seconds_a_step)
+    rest, left = _longest(recipe, len(search.learn)) - done, runs.watch.left()
+    return done + main_steps(rest, seconds_a_step=seconds_a_step, left=left, again=again, judging=judging)
 
-    What was to be a glance stays one: nothing is dropped out of it, so more of it would be learned by heart.
-    """
-    full = full_run(len(search.learn), recipe.batch)
-    if not recipe.dropout:
-        full = min(full, GLANCE * math.ceil(len(search.learn) / recipe.batch))
 
-    def more(seconds: float) -> int:
-        judging = judging_seconds(len(search.judge), batch=recipe.batch, seconds_a_step=seconds)
-        return main_steps(full, seconds_a_step=seconds, left=runs.watch.left(), again=0.0, judging=judging)
-
-    return more
+def _longest(recipe: Recipe, n: int) -> int:
+    """Steps of a main run that nothing cuts short. What was to be a glance stays one: nothing is dropped out of it, so
+    what it saw more often would be learned by heart."""
+    full = full_run(n, recipe.batch)
+    return full if recipe.dropout else min(full, GLANCE * math.ceil(n / recipe.batch))
 
 
 @dataclass(frozen=True)

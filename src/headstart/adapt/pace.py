@@ -17,7 +17,7 @@ _LEAST_SEARCHED = 150  # steps of a main run from which searching for its recipe
 GLANCE = 2  # times that an example is seen, below which it is not learned by heart, and seeing it again is worth more
 _LEAST = 30  # steps of a main run: with fewer nothing is learned
 # What a step takes later, over what it took when it was measured. Little is lost where it takes longer than that: the
-# rate falls along a cosine, so the last twentieth of a run moves next to nothing.
+# rate falls to zero, so the last twentieth of a run moves next to nothing.
 _MARGIN = 1.02
 _FORWARD = 1 / 3  # of what training on an example takes, asking about it does
 _ASKED_AFTER = (0.2, 0.5, 0.8)  # of a run's steps, as far as is known then, it is counted again how many there can be
@@ -74,7 +74,7 @@ class Recount:
     A later start goes by what was said, and asks nothing itself: its time is another one.
     """
 
-    in_time: Callable[[float], int] | None  # seconds a step -> how many more; None: nobody asks
+    in_time: Callable[[int, float], int] | None  # steps that are done, seconds a step -> in all; None: nobody asks
     once: Callable[[str, Callable[[], int]], int]  # writes an answer down
     resumed: bool
     asked: int = 0
@@ -86,8 +86,9 @@ class Recount:
             if done < due:
                 break
             as_before = self.resumed or math.isinf(seconds)
-            decide = partial(int, steps - due) if as_before else partial(self.in_time, seconds)
-            steps = due + self.once(f"more-{self.asked}", decide)
+            steps = self.once(
+                f"steps-{self.asked}", partial(int, steps) if as_before else partial(self.in_time, due, seconds)
+            )
             self.asked += 1
         return steps
 

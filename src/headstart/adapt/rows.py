@@ -58,23 +58,19 @@ def only_rows(trainable: Trainable, table: Any, ids: np.ndarray) -> tuple[Traina
             layer, or none at all), everything stays as it was.
         ids: (m,) of every token that will go in, each once.
     """
-    held = [
-        (parent, attribute, f"{prefix}.{attribute}" if prefix else attribute)
-        for prefix, parent in trainable.module.named_modules()
-        for attribute, child in parent.named_children()
-        if child is table
-    ]
-    uses = [n for n, p in trainable.module.named_parameters(remove_duplicate=False) if p is getattr(table, "weight", 0)]
-    if type(table) is not nn.Embedding or table.max_norm is not None or len(held) != 1 or len(uses) != 1:
+    module = trainable.module
+    plain = type(table) is nn.Embedding and table.max_norm is None
+    uses = [name for name, p in module.named_parameters(remove_duplicate=False) if plain and p is table.weight]
+    if len(uses) != 1:
         return trainable, lambda: None
-    ((parent, attribute, name),) = held
+    (weight,) = uses
+    name = weight.removesuffix(".weight")
     rows = Rows(table, ids)
-    setattr(parent, attribute, rows)
-    renamed = {f"{name}.weight": f"{name}.rows"}
-    groups = tuple(tuple(renamed.get(known, known) for known in group) for group in trainable.groups)
+    module.set_submodule(name, rows)
+    groups = tuple(tuple(f"{name}.rows" if known == weight else known for known in group) for group in trainable.groups)
 
     def put_back() -> None:
         rows.put_back(table)
-        setattr(parent, attribute, table)
+        module.set_submodule(name, table)
 
     return replace(trainable, groups=groups), put_back

@@ -87,14 +87,14 @@ class Runs:
         start: Any,
         learn: np.ndarray,
         judge: np.ndarray,
-        in_time: Callable[[float], int] | None = None,
+        in_time: Callable[[int, float], int] | None = None,
     ) -> dict[str, np.ndarray]:
         """Train on the rows `learn`, from the task's `start`; the averaged weights' outputs for the rows `judge`.
 
         Args:
             name: of the run, in the journal: what was finished under it before is not done again.
-            in_time: how many more steps there is time for, if one takes so many seconds. Asked on the way, for a few
-                steps say little: what one takes depends on how long its texts are.
+            in_time: how many steps there is time for in all, if so many are done and one takes so many seconds. Asked
+                on the way, for a few steps say little: what one takes depends on how long its texts are.
 
         Where the user stops it, its state is kept, so that a later start goes on; at the end of the time it is done.
 

@@ -100,6 +100,11 @@ def device() -> str:
     return _gpu() or "cpu"
 
 
+def may_train_in_bf16() -> bool:
+    """Whether torch has bfloat16 of the hardware's here: on CUDA, or on a processor with it."""
+    return device() == "cuda" or cpu_has_bf16()
+
+
 def images_a_batch() -> int:
     return BATCH if _gpu() is None else _GPU_BATCH
 
