@@ -16,7 +16,7 @@ demo: .venv/.ready  ## install, then adapt a model to real textile photos and sh
 	$(PY) examples/demo.py
 
 test: .venv/.ready  ## the whole suite
-	$(BIN)/pytest -n 2
+	$(BIN)/pytest -n 2 --dist worksteal
 
 lint: .venv/.ready  ## style and types
 	$(BIN)/ruff check .

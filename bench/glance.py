@@ -22,8 +22,8 @@ from headstart.adapt import fit_basis, fit_head
 from headstart.adapt import tune as training
 from headstart.adapt.bodies import TextBodies
 from headstart.adapt.classify import Classifying
+from headstart.adapt.examples import worth_most
 from headstart.adapt.feeds import tokenised
-from headstart.adapt.finetune import worth_most
 from headstart.adapt.resume import Journal
 from headstart.adapt.run import Runs, Watch
 from headstart.adapt.tune import Recipe

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from headstart.adapt.classify import Classifying
+from headstart.adapt.examples import worth_most
 from headstart.adapt.feeds import Texts, padded_length
-from headstart.adapt.finetune import worth_most
 from headstart.adapt.words import doubt_by_words
 from headstart.values import Head
 

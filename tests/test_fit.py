@@ -252,9 +252,13 @@ def heeds_ctrl_c() -> None:
 
 
 def test_interrupted_keeps_what_was_encoded(textile, fit_json, tmp_path, own_cache):
-    """Ctrl-C while photos are encoded."""
-    out = tmp_path / "stopped"
-    arguments = [sys.executable, "-m", "headstart", "fit", str(textile), *STARTER, *PROBE, "--out", str(out)]
+    """Ctrl-C while a thousand photos are encoded."""
+    data, out = tmp_path / "many", tmp_path / "stopped"
+    for name in ("global", "nominal"):
+        (data / name).mkdir(parents=True)
+        for photo in sorted((textile / name).glob("*.jpg"))[:500]:
+            shutil.copy(photo, data / name)
+    arguments = [sys.executable, "-m", "headstart", "fit", str(data), *STARTER, *PROBE, "--out", str(out)]
     process = subprocess.Popen(
         arguments, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True, preexec_fn=heeds_ctrl_c
     )
@@ -267,7 +271,7 @@ def test_interrupted_keeps_what_was_encoded(textile, fit_json, tmp_path, own_cac
     assert "the same command goes on" in err
     assert "Traceback" not in err
     assert not out.exists()
-    assert 0 < fit_json(textile, *PROBE, "--out", out)["cached"] < 1
+    assert 0 < fit_json(data, *PROBE, "--out", out)["cached"] < 1
 
 
 def test_first_fit_on_a_pipe_says_only_what_is_ours(questions, tmp_path, command, own_cache):

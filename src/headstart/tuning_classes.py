@@ -13,8 +13,9 @@ from headstart.adapt import fit_head
 from headstart.adapt.bodies import Bodies, ImageBodies, TextBodies
 from headstart.adapt.classify import Classifying
 from headstart.adapt.devices import channels_last
+from headstart.adapt.examples import validation_folds
 from headstart.adapt.feeds import Texts, tokenised
-from headstart.adapt.finetune import Tuned, validation_folds
+from headstart.adapt.finetune import Tuned
 from headstart.adapt.head import grouped_folds
 from headstart.adapt.lora import adapted
 from headstart.adapt.mirrors import mirrors_keep_class

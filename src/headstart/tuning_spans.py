@@ -15,7 +15,8 @@ from torch import nn
 
 from headstart import __version__
 from headstart.adapt.bodies import TextBodies
-from headstart.adapt.finetune import Tuned, validation_folds
+from headstart.adapt.examples import validation_folds
+from headstart.adapt.finetune import Tuned
 from headstart.adapt.lora import adapted
 from headstart.adapt.reading import Reading, as_asked, as_texts, examples, longest_answer, spans_of, text_ends
 from headstart.adapt.resume import Journal, open_journal
@@ -24,7 +25,7 @@ from headstart.adapt.tune import Recipe, outputs_of
 from headstart.data.split import question_folds
 from headstart.data.windows import Slicer, Window, batches, cut, targets
 from headstart.encode.decode import Best, WindowSpans
-from headstart.encode.engines import cpu_has_bf16, device
+from headstart.encode.engines import device, may_train_in_bf16
 from headstart.errors import DataError, UserError
 from headstart.pretrained.training import open_for_training
 from headstart.reader import Reader, Settings, settings_from
@@ -102,7 +103,7 @@ def _trained(
         text_ends(windows),
         wanted,
         new=new,
-        bf16=cpu_has_bf16(),
+        bf16=may_train_in_bf16(),
         device=device(),
         longest=longest_answer(wanted),
     )
@@ -271,7 +272,7 @@ def _seconds_a_window(trainable: Trainable, slicer: Slicer, windows: Sequence[Wi
     for _ in range(2):
         begun = time.perf_counter()
         for _, batch in batches(some, slicer, tokens=_AT_ONCE):
-            with torch.inference_mode(), torch.autocast(device(), torch.bfloat16, enabled=cpu_has_bf16()):
+            with torch.inference_mode(), torch.autocast(device(), torch.bfloat16, enabled=may_train_in_bf16()):
                 trainable.module(*(torch.from_numpy(column).to(device()) for column in batch))
         took = time.perf_counter() - begun
     return took / len(some)

@@ -16,19 +16,16 @@ from typing import Any
 import numpy as np
 from torch import nn
 
+from headstart.adapt.examples import worth_most
 from headstart.adapt.pace import GLANCE, full_run, judging_seconds, learns_from_all, main_steps
 from headstart.adapt.run import Runs
 from headstart.adapt.scheme import Scheme, as_sentence, lay_out
 from headstart.adapt.search import APART, Choices, Trial, beaten, climb, spiced
-from headstart.adapt.task import Task
 from headstart.adapt.tune import Recipe
 from headstart.adapt.verdict import Judged, Verdict, verdict
 
-_VALIDATION = (500, 2000)  # examples, at least (or a quarter) and at most; in between a tenth
-_FOLDS = 4  # at least; the validation part is one of them
 _FOLDED = 1000  # examples up to which the other folds are run too, for the verdict, and how far to go is asked
 _TESTED = 16  # steps of a range test
-_DRAWN = 2  # times the examples that there is time for: of so many, the least sure ones are learned from
 _TAMED = 4  # tries of a main run that goes out of all bounds, each at a lower rate
 _DONE = 0.95  # of the steps of a last run, which is as good as all
 
@@ -192,30 +189,6 @@ class _Search:
 
 def _name(recipe: Recipe) -> str:
     return f"trial-{recipe.depth}-{recipe.rate:.2e}-{recipe.varied:d}-{recipe.mixup}-{recipe.smoothing}"
-
-
-def validation_folds(fold_of: Callable[[int], np.ndarray], n: int) -> np.ndarray:
-    """Folds of which one is the validation part.
-
-    Args:
-        fold_of: k to (n,) fold numbers below k.
-    """
-    fewest, most = _VALIDATION
-    return fold_of(max(_FOLDS, round(n / min(most, max(fewest, n / 10)))))
-
-
-def worth_most(task: Task, start: Any, learn: np.ndarray, examples: int, *, seed: int) -> np.ndarray:
-    """Where there is no time to see each example once: of twice as many as there is time for, drawn, those that the
-    start is least sure of. Of more than that they would be too hard to begin with (docs/tuning.md).
-
-    Sources: Coleman et al., Selection via Proxy, ICLR 2020 (least confidence of a cheaper model, which is the probe);
-    Sorscher et al., Beyond Neural Scaling Laws, NeurIPS 2022 (the fewer examples are kept, the easier they should be).
-    """
-    if examples >= len(learn):
-        return learn
-    some = np.sort(np.random.default_rng(seed).permutation(learn)[: _DRAWN * examples])
-    doubt = task.doubt(start, some)
-    return learn if doubt is None else np.sort(some[np.argsort(-doubt, kind="stable")[:examples]])
 
 
 def _main(runs: Runs, scheme: Scheme, best: Trial | None, search: _Search, again: float) -> Recipe:

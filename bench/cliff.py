@@ -1,0 +1,129 @@
+"""Claim: on a small model no learning rate has to be guessed, where a usual one loses many points.
+
+    pip install accelerate
+    python bench/cliff.py TRAIN.csv TEST.csv [--layers 2] [--budget 2m] [--seeds 0 1 2]
+
+TRAIN.csv and TEST.csv have columns text and label. The model is the lower layers of MiniLM, as small as BERT-tiny but
+for its width. transformers' Trainer trains all of it with the recipes of two model cards of BERT-tiny, which are 17 F1
+apart on SQuAD, and with its own defaults; `fit --how tune` searches. Accuracy on TEST.csv, seconds, and the rates that
+the search tried.
+"""
+
+import argparse
+import os
+import tempfile
+import time
+from pathlib import Path
+
+os.environ.setdefault("GOMP_SPINCOUNT", "30000")  # as the command line does; for both
+
+import numpy as np
+import pandas
+import torch
+
+import headstart as hs
+from headstart.pretrained.find import find
+from headstart.pretrained.torchvision_operators import declare_missing
+
+RECIPES = {  # rate, batch, epochs
+    "anas-awadalla/bert-tiny-finetuned-squad": (2e-5, 32, 2),
+    "srcocotero/tiny-bert-qa": (3e-5, 5, 3),
+    "the Trainer's defaults": (5e-5, 8, 3),
+}
+
+parser = argparse.ArgumentParser()
+parser.add_argument("train", type=Path)
+parser.add_argument("test", type=Path)
+parser.add_argument("--layers", type=int, default=2)
+parser.add_argument("--budget", default="2m")
+parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
+options = parser.parse_args()
+
+
+def small(folder: Path) -> Path:
+    """The lower layers of MiniLM, in a folder."""
+    from transformers import AutoModel, AutoTokenizer
+
+    source = find("all-MiniLM-L6-v2").path
+    model = AutoModel.from_pretrained(source)
+    model.encoder.layer = model.encoder.layer[: options.layers]
+    model.config.num_hidden_layers = options.layers
+    model.save_pretrained(folder)
+    AutoTokenizer.from_pretrained(source).save_pretrained(folder)
+    return folder
+
+
+def theirs(folder: Path, train: pandas.DataFrame, test: pandas.DataFrame, recipe: tuple[float, int, int], seed: int):
+    from transformers import (
+        AutoModelForSequenceClassification,
+        AutoTokenizer,
+        DataCollatorWithPadding,
+        Trainer,
+        TrainingArguments,
+        logging,
+    )
+
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    rate, batch, epochs = recipe
+    torch.manual_seed(seed)
+    classes = sorted(train["label"].unique())
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+
+    def examples(frame: pandas.DataFrame) -> list[dict[str, object]]:
+        ids = tokenizer(list(frame["text"]), truncation=True, max_length=128)
+        y = [classes.index(label) for label in frame["label"]]
+        return [{"input_ids": i, "labels": label} for i, label in zip(ids["input_ids"], y, strict=True)]
+
+    with tempfile.TemporaryDirectory() as out:
+        arguments = TrainingArguments(
+            out,
+            learning_rate=rate,
+            per_device_train_batch_size=batch,
+            num_train_epochs=epochs,
+            seed=seed,
+            report_to=[],
+            save_strategy="no",
+            use_cpu=True,
+            disable_tqdm=True,
+            logging_strategy="no",
+        )
+        model = AutoModelForSequenceClassification.from_pretrained(folder, num_labels=len(classes))
+        trainer = Trainer(
+            model, arguments, train_dataset=examples(train), data_collator=DataCollatorWithPadding(tokenizer)
+        )
+        trainer.train()
+        found = trainer.predict(examples(test))
+    return float((found.predictions.argmax(1) == found.label_ids).mean())
+
+
+def told(name: str, accuracies: list[float], seconds: float, more: str = "") -> None:
+    each = ", ".join(f"{accuracy:.3f}" for accuracy in accuracies)
+    print(f"{name:42} {np.mean(accuracies):.3f} ({each})  {seconds / len(accuracies):5.0f} s each  {more}", flush=True)
+
+
+declare_missing()  # or a CPU build of torch beside another torchvision has no Trainer
+train, test = pandas.read_csv(options.train), pandas.read_csv(options.test)
+with tempfile.TemporaryDirectory() as work:
+    folder = small(Path(work) / "small")
+    for name, recipe in RECIPES.items():
+        begun = time.perf_counter()
+        found = [theirs(folder, train, test, recipe, seed) for seed in options.seeds]
+        told(f"{name}, {recipe[0]:.0e}", found, time.perf_counter() - begun)
+    for how in ("probe", "tune"):
+        begun, found, tried = time.perf_counter(), [], set()
+        for seed in options.seeds:
+            fitted = hs.fit(
+                options.train,
+                test=options.test,
+                model=str(folder),
+                how=how,
+                budget=options.budget,
+                seed=seed,
+                out=f"{work}/{how}-{seed}",
+            )
+            found.append(fitted.summary["accuracy"])
+            tried |= {trial["rate"] for trial in (fitted.summary["tuning"] or {}).get("trials", [])}
+        told(
+            f"headstart, --how {how}", found, time.perf_counter() - begun, ", ".join(f"{r:.0e}" for r in sorted(tried))
+        )
