@@ -35,6 +35,7 @@ class Fit:
     ):
         self.toy = Toy(n, Clock(), breaks=breaks, preparing=preparing or {})
         self.steps: dict[str, int] = {}
+        self.rates: dict[str, float] = {}  # at the last step
         self.plans: list[str] = []
         left = lambda: budget - self.toy.clock()  # noqa: E731
         self.watch = Watch(left=left, listen=self._listen, planned=self.plans.append)
@@ -45,7 +46,7 @@ class Fit:
         self.tuned: Tuned | None = finetune(runs, choices, folds=folds, insist=insist)
 
     def _listen(self, name, step, recipe):
-        self.steps[name] = step.number
+        self.steps[name], self.rates[name] = step.number, step.rate
         self.toy.clock.a_step *= self.paces.get((name, step.number), 1.0)
         run, at = self.stop or ("", 0)
         if run and name.startswith(run) and step.number == at:
@@ -222,6 +223,24 @@ def test_a_long_glance_is_as_long_as_there_is_time_for_whatever_its_first_steps_
     again = Fit(tmp_path / "stopped", n=40_000, budget=50, paces=slower)
     assert again.tuned.recipe == found.tuned.recipe
     assert apart(again.logits, found.logits) == 0
+
+
+@pytest.mark.parametrize("later", [0.6, 1.5])
+def test_so_is_a_run_after_a_search(tmp_path, later):
+    found = Fit(tmp_path / "fit", n=6000, budget=70, paces={("main", 2): later})
+    assert found.tuned.trials
+    assert 0.9 * 70 < found.toy.clock() <= 70.5
+    assert found.rates["main"] < 0.01 * found.tuned.recipe.rate  # it came to its end
+
+
+def test_a_run_longer_than_any_trial_takes_less_than_the_rate_that_they_found(tmp_path):
+    found = Fit(tmp_path / "fit", n=6000)
+    best, recipe = min(found.tuned.trials, key=lambda trial: trial.log_loss).recipe, found.tuned.recipe
+    assert recipe.steps > 1000
+    assert 0.7 * best.rate < recipe.rate < 0.9 * best.rate
+    shorter = Fit(tmp_path / "shorter", n=1200)
+    assert shorter.tuned.recipe.steps < 500
+    assert shorter.tuned.recipe.rate in [trial.recipe.rate for trial in shorter.tuned.trials]
 
 
 def test_what_was_cut_short_goes_on_by_its_plan_though_it_has_all_the_time_again(tmp_path):

@@ -17,7 +17,7 @@ import numpy as np
 from torch import nn
 
 from headstart.adapt.examples import worth_most
-from headstart.adapt.pace import GLANCE, full_run, judging_seconds, learns_from_all, main_steps
+from headstart.adapt.pace import GLANCE, full_run, judging_seconds, learns_from_all, main_steps, rate_for
 from headstart.adapt.run import Runs
 from headstart.adapt.scheme import Scheme, as_sentence, lay_out
 from headstart.adapt.search import APART, Choices, Trial, beaten, climb, spiced
@@ -113,7 +113,7 @@ def _best_run(runs: Runs, scheme: Scheme, search: _Search, best: Trial | None, a
             if found and recipe == found[0][0]:
                 break
             name = f"main-{number}" if number else "main"
-            in_time = partial(_steps_in_time, runs, search, recipe, again) if best is None and not again else None
+            in_time = None if again else partial(_steps_in_time, runs, search, recipe, again)
             results = runs.run(
                 name, recipe, start=search.start, learn=search.learn, judge=search.judge, in_time=in_time
             )
@@ -207,7 +207,10 @@ def _main(runs: Runs, scheme: Scheme, best: Trial | None, search: _Search, again
         if math.isinf(seconds):
             seconds = runs.seconds_a_step(recipe, start, learn)
         steps = _steps_in_time(runs, search, recipe, again, 0, seconds)
-        return {"rate": rate, "steps": steps if best is None else max(recipe.steps, steps)}
+        if best is not None:
+            steps = max(recipe.steps, steps)
+            rate = rate_for(steps, recipe.rate)
+        return {"rate": rate, "steps": steps}
 
     return replace(recipe, **runs.once("main", decide))
 

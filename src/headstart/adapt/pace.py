@@ -21,6 +21,7 @@ _LEAST = 30  # steps of a main run: with fewer nothing is learned
 _MARGIN = 1.02
 _FORWARD = 1 / 3  # of what training on an example takes, asking about it does
 _ASKED_AFTER = (0.2, 0.5, 0.8)  # of a run's steps, as far as is known then, it is counted again how many there can be
+_LONGER = 0.32  # power of a run's length by which its best rate falls
 _SMALL_VALIDATION = 0.12  # share of the training part from which a last run learns from all of it
 
 
@@ -91,6 +92,16 @@ class Recount:
             )
             self.asked += 1
         return steps
+
+
+def rate_for(steps: int, rate: float) -> float:
+    """What a rate that trials found becomes in a run of so many steps: longer ones than a trial ever is want less.
+
+    Below that, trials favour low rates themselves.
+
+    Source: Bjorck et al., Scaling Optimal LR Across Token Horizons, ICLR 2025 (the best rate falls by the power 0.32).
+    """
+    return rate * min(1.0, _MOST_TRIAL / steps) ** _LONGER
 
 
 def judging_seconds(n: int, *, batch: int, seconds_a_step: float) -> float:
