@@ -174,8 +174,9 @@ class Runs:
         ends = self._timed(fastest, start, learn)
         if self.may_bf16:
             plain = self._timed(recipe, start, learn, against=ends)
-            same = min(len(plain), len(ends))  # steps: others have batches of other lengths
-            if _a_step(plain[:same]) < _a_step(ends[:same]):
+            if _faster(plain, ends):  # unless something else was at work for a moment
+                ends = self._timed(fastest, start, learn, against=plain)
+            if _faster(plain, ends):
                 fastest, ends = recipe, plain
         seconds = _a_step(ends)
         training = min(self.watch.left(), full_run(len(learn), recipe.batch) * seconds)
@@ -268,6 +269,12 @@ def _a_step(times: Sequence[float]) -> float:
     if len(times) <= _WARMING:
         return math.inf
     return (times[-1] - times[_WARMING - 1]) / (len(times) - _WARMING)
+
+
+def _faster(times: Sequence[float], others: Sequence[float]) -> bool:
+    """By the steps that both have done: later ones have batches of other lengths."""
+    same = min(len(times), len(others))
+    return _a_step(times[:same]) < _a_step(others[:same])
 
 
 def trained(network: nn.Module) -> dict[str, nn.Parameter]:
