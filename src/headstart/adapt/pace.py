@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 
 _EXAMPLES = 30_000  # that a full run sees, about; between the fewest and the most epochs
-_FEWEST_EPOCHS, _MOST_EPOCHS = 6, 15
+_FEWEST_EPOCHS, _MOST_EPOCHS = 3, 15
 TRIALS = 4  # that a search does, about
 _TRIAL = 1 / 3  # steps of a trial, over those of the main run: shorter ones favour rates that are too low
 _LEAST_TRIAL = 60  # steps of one, unless a full run is shorter
