@@ -268,11 +268,11 @@ def _folds(questions: Questions, windows: Sequence[Window], seed: int) -> np.nda
 def _seconds_a_window(trainable: Trainable, slicer: Slicer, windows: Sequence[Window]) -> float:
     """What reading one takes, from a sample, the second time that it is read; the engine does it faster."""
     some = [windows[i] for i in np.linspace(0, len(windows) - 1, _SAMPLE).astype(int).tolist()]
-    took = 0.0
+    took, bf16 = 0.0, may_train_in_bf16()
     for _ in range(2):
         begun = time.perf_counter()
         for _, batch in batches(some, slicer, tokens=_AT_ONCE):
-            with torch.inference_mode(), torch.autocast(device(), torch.bfloat16, enabled=may_train_in_bf16()):
+            with torch.inference_mode(), torch.autocast(device(), torch.bfloat16, enabled=bf16):
                 trainable.module(*(torch.from_numpy(column).to(device()) for column in batch))
         took = time.perf_counter() - begun
     return took / len(some)
