@@ -193,7 +193,7 @@ def _batches(
     inputs: Sequence[Any], rows: np.ndarray, backbone: Backbone, prepared: Prepared | None, workers: int
 ) -> Iterator[tuple[np.ndarray, Batch]]:
     if prepared is not None:
-        return _images(rows, prepared, workers)
+        return _images(rows, prepared, images_a_batch(backbone), workers)
     preparation = backbone.preparation
     if not isinstance(preparation, TextPreparation):
         raise TypeError("images are prepared")
@@ -207,9 +207,8 @@ def _flush(store: Table, digests: np.ndarray, done: list[np.ndarray], made: list
     made.clear()
 
 
-def _images(rows: np.ndarray, prepared: Prepared, workers: int) -> Iterator[tuple[np.ndarray, Batch]]:
-    """Batches in order; threads decode a few batches ahead of the forward pass, never more, so memory is bounded."""
-    size = images_a_batch()
+def _images(rows: np.ndarray, prepared: Prepared, size: int, workers: int) -> Iterator[tuple[np.ndarray, Batch]]:
+    """Batches in order; threads decode a few of them ahead of the forward pass, never more, so memory is bounded."""
 
     def batch(which: np.ndarray) -> list[Future[np.ndarray]]:
         return [pool.submit(prepared, int(row)) for row in which]

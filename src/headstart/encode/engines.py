@@ -69,7 +69,7 @@ def choose_precision(
         alike: what the engine made of each batch in float32 and in bfloat16 -> how alike they are.
         least: of that, for "bf16".
     """
-    if _gpu() is not None or not cpu_has_bf16():
+    if _gpu_for(backbone) is not None or not cpu_has_bf16():
         return "f32"
     note = _graph_file(backbone).with_suffix(".precision.json")
     if note.exists():
@@ -83,7 +83,7 @@ def choose_precision(
 
 def known_precision(backbone: Backbone) -> str | None:
     """What `choose_precision` decided here before; None before the first run."""
-    if _gpu() is not None or not cpu_has_bf16():
+    if _gpu_for(backbone) is not None or not cpu_has_bf16():
         return "f32"
     note = _graph_file(backbone).with_suffix(".precision.json")
     return str(json.loads(note.read_text())["precision"]) if note.exists() else None
@@ -91,7 +91,7 @@ def known_precision(backbone: Backbone) -> str | None:
 
 def open_engine(backbone: Backbone, precision: str) -> Engine:
     """The fastest engine of this machine for the backbone. Batches come back in the order in which they went in."""
-    device = _gpu()
+    device = _gpu_for(backbone)
     return _openvino(backbone, precision) if device is None else _torch(backbone, device)
 
 
@@ -105,8 +105,13 @@ def may_train_in_bf16() -> bool:
     return device() == "cuda" or cpu_has_bf16()
 
 
-def images_a_batch() -> int:
-    return BATCH if _gpu() is None else _GPU_BATCH
+def images_a_batch(backbone: Backbone) -> int:
+    return BATCH if _gpu_for(backbone) is None else _GPU_BATCH
+
+
+def _gpu_for(backbone: Backbone) -> str | None:
+    """An ONNX model has no torch module: it is run by OpenVINO, also where there is a GPU."""
+    return None if backbone.source == "onnx" else _gpu()
 
 
 def _gpu() -> str | None:
@@ -163,16 +168,18 @@ def _filled(batch: Batch) -> Batch:
 
 
 def _torch(backbone: Backbone, device: str) -> Engine:
-    if backbone.source == "onnx":
-        raise ModelError(f"{backbone.name} is an ONNX model: headstart runs it on the CPU", fix="HEADSTART_DEVICE=cpu")
     import torch
 
     model = _wrapped(backbone, backbone.module()).to(device)
 
+    def features(batch: Batch) -> np.ndarray:
+        # cuDNN rounds what convolutions multiply to ten bits if it may: features would not be those of a CPU.
+        with torch.inference_mode(), torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
+            return np.asarray(model(*(torch.from_numpy(part).to(device) for part in batch)).float().cpu())
+
     def run(batches: Batches) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        with torch.inference_mode():
-            for which, batch in batches:
-                yield which, np.asarray(model(*(torch.from_numpy(part).to(device) for part in batch)).float().cpu())
+        for which, batch in batches:
+            yield which, features(batch)
 
     return run
 
