@@ -31,7 +31,7 @@ class Fit:
         depths=(1,),
         preparing=None,
         paces=None,
-        glance=None,
+        many=None,
     ):
         self.toy = Toy(n, Clock(), breaks=breaks, preparing=preparing or {})
         self.steps: dict[str, int] = {}
@@ -42,7 +42,7 @@ class Fit:
         self.stop, self.paces = stop, paces or {}
         runs = Runs(self.toy, Journal(home), self.watch, clock=self.toy.clock)
         folds = np.arange(n) % (4 if n <= 2000 else 10)
-        choices = Choices(depths, rate, spices, shares, glance)
+        choices = Choices(depths, rate, spices, shares, many)
         self.tuned: Tuned | None = finetune(runs, choices, folds=folds, insist=insist)
 
     def _listen(self, name, step, recipe):
@@ -202,7 +202,7 @@ def test_other_views_are_made_where_that_leaves_time_for_the_main_run(tmp_path, 
 @pytest.mark.parametrize(("budget", "batch"), [(20, 32), (50, 64)])
 def test_a_long_glance_takes_larger_batches(tmp_path, budget, batch):
     """Where each example is seen less than twice; 400 steps of 32 are too few to halve their number."""
-    found = Fit(tmp_path / "fit", n=40_000, budget=budget, glance=3)
+    found = Fit(tmp_path / "fit", n=40_000, budget=budget, many=3)
     recipe = found.tuned.recipe
     assert (recipe.depth, recipe.batch, recipe.dropout) == (3, batch, False)
     assert recipe.rate == pytest.approx(1e-3 * 2 * (batch / 32) ** 0.5)
@@ -241,6 +241,20 @@ def test_a_run_longer_than_any_trial_takes_less_than_the_rate_that_they_found(tm
     shorter = Fit(tmp_path / "shorter", n=1200)
     assert shorter.tuned.recipe.steps < 500
     assert shorter.tuned.recipe.rate in [trial.recipe.rate for trial in shorter.tuned.trials]
+
+
+def test_a_very_long_run_trains_more_of_the_model_in_larger_batches(tmp_path):
+    """Three epochs, with or without time for a search before."""
+    found = Fit(tmp_path / "fit", n=40_000, many=3)
+    trials, recipe = [trial.recipe for trial in found.tuned.trials], found.tuned.recipe
+    assert {(trial.depth, trial.batch, trial.steps) for trial in trials} == {(1, 32, 500)}
+    assert (recipe.depth, recipe.batch, recipe.steps, recipe.dropout) == (3, 64, 3 * 563, True)
+    longer = (500 / (3 * 563)) ** 0.32
+    assert min(abs(recipe.rate - longer * trial.rate) for trial in trials) < 1e-9
+    hurried = Fit(tmp_path / "hurried", n=40_000, many=3, budget=185).tuned
+    assert (len(hurried.trials), hurried.recipe.batch, hurried.recipe.dropout) == (0, 64, True)
+    shorter = Fit(tmp_path / "shorter", n=20_000, many=3).tuned.recipe
+    assert (shorter.depth, shorter.batch, shorter.steps) == (1, 32, 3 * 563)
 
 
 def test_what_was_cut_short_goes_on_by_its_plan_though_it_has_all_the_time_again(tmp_path):

@@ -79,7 +79,7 @@ def tune(part: TrainingPart, terms: Terms) -> Outcome:
             rate(part.backbone, how=how),
             _SPICES[kind],
             _SHARES,
-            glance=bodies.depths if texts is not None else None,
+            many=bodies.depths if texts is not None else None,
         ),
         folds=folds,
         insist=how != "auto",

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -19,7 +19,7 @@ from torch import nn
 from headstart.adapt.examples import worth_most
 from headstart.adapt.pace import GLANCE, full_run, judging_seconds, learns_from_all, main_steps, rate_for
 from headstart.adapt.run import Runs
-from headstart.adapt.scheme import Scheme, as_sentence, lay_out
+from headstart.adapt.scheme import Scheme, as_sentence, for_a_long_run, lay_out
 from headstart.adapt.search import APART, Choices, Trial, beaten, climb, spiced
 from headstart.adapt.tune import Recipe
 from headstart.adapt.verdict import Judged, Verdict, verdict
@@ -76,7 +76,7 @@ def finetune(
     if scheme.searched:
         best = climb(scheme.searched, start=scheme.start, attempt=search.attempt)
         best = best and spiced(best, choices.spices, attempt=search.attempt)
-    taken = _best_run(runs, scheme, search, best, again)
+    taken = _best_run(runs, scheme, choices, search, best, again)
     if taken is None:
         return None
     recipe, results = taken
@@ -97,7 +97,9 @@ def finetune(
 Run = tuple[Recipe, dict[str, np.ndarray]]  # and its results
 
 
-def _best_run(runs: Runs, scheme: Scheme, search: _Search, best: Trial | None, again: float) -> Run | None:
+def _best_run(
+    runs: Runs, scheme: Scheme, choices: Choices, search: _Search, best: Trial | None, again: float
+) -> Run | None:
     """The main run; or the best trial, or a trial that was cut short, where the main run did worse or had no time.
 
     None where each of them went out of all bounds.
@@ -108,7 +110,7 @@ def _best_run(runs: Runs, scheme: Scheme, search: _Search, best: Trial | None, a
     elif search.cut is not None:
         found = [search.cut]
     if not found or not runs.watch.over:
-        recipe = _main(runs, scheme, best, search, again)
+        recipe = _main(runs, scheme, choices, best, search, again)
         for number in range(_TAMED):
             if found and recipe == found[0][0]:
                 break
@@ -191,28 +193,28 @@ def _name(recipe: Recipe) -> str:
     return f"trial-{recipe.depth}-{recipe.rate:.2e}-{recipe.varied:d}-{recipe.mixup}-{recipe.smoothing}"
 
 
-def _main(runs: Runs, scheme: Scheme, best: Trial | None, search: _Search, again: float) -> Recipe:
+def _main(runs: Runs, scheme: Scheme, choices: Choices, best: Trial | None, search: _Search, again: float) -> Recipe:
     """The recipe of the main run: that of the best trial, with as many steps as there is time for."""
     start, learn = search.start, search.learn
     recipe = scheme.start if best is None else best.recipe
 
     def decide() -> dict[str, Any]:
-        if runs.watch.over:
-            return {"rate": recipe.rate, "steps": recipe.steps}
-        if best is not None and _longest(recipe, len(learn)) <= recipe.steps:
-            return {"rate": recipe.rate, "steps": recipe.steps}
+        if runs.watch.over or (best is not None and _longest(recipe, len(learn)) <= recipe.steps):
+            return asdict(recipe)
         rate, seconds = recipe.rate, math.inf
         if best is None and recipe.steps > 8 * _TESTED:
             rate, seconds = runs.range_tested(replace(recipe, steps=_TESTED), start, learn)
         if math.isinf(seconds):
             seconds = runs.seconds_a_step(recipe, start, learn)
         steps = _steps_in_time(runs, search, recipe, again, 0, seconds)
-        if best is not None:
-            steps = max(recipe.steps, steps)
-            rate = rate_for(steps, recipe.rate)
-        return {"rate": rate, "steps": steps}
+        found = replace(recipe, rate=rate, steps=steps if best is None else max(recipe.steps, steps))
+        main = for_a_long_run(found, choices)
+        if main != found:
+            seconds = runs.seconds_a_step(main, start, learn)
+            main = replace(main, steps=_steps_in_time(runs, search, main, again, 0, seconds))
+        return asdict(main if best is None else replace(main, rate=rate_for(main.steps, rate)))
 
-    return replace(recipe, **runs.once("main", decide))
+    return Recipe(**runs.once("main", decide))
 
 
 def _steps_in_time(runs: Runs, search: _Search, recipe: Recipe, again: float, done: int, seconds_a_step: float) -> int:

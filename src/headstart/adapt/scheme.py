@@ -15,6 +15,7 @@ from headstart.adapt.tune import Recipe
 
 _ENOUGH = 300  # steps (or half an epoch) of a main run that there was no time to search for
 _DOUBLED = 600  # steps of a glance from which half as many of twice the examples learn as well (docs/tuning.md)
+_LONG = 2000  # steps of any other run from which half as many of twice the examples learn better (docs/tuning.md)
 _CHEAPER = 1.1  # and by so much an example is cheaper then, about: measured again before the run
 _PREPARING = 0.5  # of the time, at most, for running once what is frozen
 _OTHER_DEPTH = 0.2  # of the time, at most, for a trial of another depth, and as much to prepare it
@@ -58,7 +59,7 @@ def lay_out(
                 continue
             last = Scheme(replace(recipe, steps=found.trial or found.main), (), found.main, seconds)
             if found.main * first.batch < GLANCE * len(learn):
-                last = _for_a_glance(last, depth if choices.glance is None else choices.glance)
+                last = _for_a_glance(last, depth if choices.many is None else choices.many)
             if found.trial:
                 others = [d for d in choices.depths if d != depth and quick(d, recipe, found.trial, left)]
                 return asdict(replace(last, searched=(depth, *others)))
@@ -97,3 +98,11 @@ def _for_a_glance(scheme: Scheme, depth: int) -> Scheme:
     main, seconds = round(scheme.main / 2 * _CHEAPER), 2 * scheme.seconds / _CHEAPER
     larger = replace(recipe, batch=2 * recipe.batch, rate=math.sqrt(2) * recipe.rate, steps=main)
     return replace(scheme, start=larger, main=main, seconds=seconds)
+
+
+def for_a_long_run(recipe: Recipe, choices: Choices) -> Recipe:
+    """Of very many examples: in larger batches at the same rate, and with the word embeddings trained too."""
+    if choices.many is None or not recipe.dropout or recipe.steps < _LONG:
+        return recipe
+    depth = choices.many if recipe.depth == choices.depths[0] else recipe.depth  # unless trials found less to be better
+    return replace(recipe, depth=depth, batch=2 * recipe.batch, steps=math.ceil(recipe.steps / 2))

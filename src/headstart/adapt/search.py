@@ -39,7 +39,7 @@ class Choices:
     rate: float  # where the search begins
     spices: Sequence[Spice] = ()  # changes of the recipe that may help against learning by heart
     shares: Sequence[float] = (1.0,)  # of the way from the start to the trained weights; the whole way last
-    glance: int | None = None  # groups to train where examples are seen less than twice; None: those that were timed
+    many: int | None = None  # groups to train where examples are so many that they are not learned by heart
 
 
 Try = Callable[[Recipe], Trial | None]  # None: no time

@@ -1,0 +1,79 @@
+"""Fixed recipes on many texts, for bench/glance.py and bench/long_run.py: the same steps whatever one takes here."""
+
+from __future__ import annotations
+
+import math
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from headstart.adapt import fit_basis, fit_head
+from headstart.adapt.bodies import TextBodies
+from headstart.adapt.classify import Classifying
+from headstart.adapt.examples import worth_most
+from headstart.adapt.feeds import tokenised
+from headstart.adapt.resume import Journal
+from headstart.adapt.run import Runs, Watch
+from headstart.adapt.tune import Recipe
+from headstart.adapt.verdict import Judged
+from headstart.adapt.words import doubt_by_words
+from headstart.data import check, read_with_test
+from headstart.encode import encode
+from headstart.encode.engines import device
+from headstart.pretrained import load
+from headstart.pretrained.training import open_for_training, word_embeddings
+from headstart.values import Head
+
+_ENCODED = 10_000  # texts that the probe is fitted on
+
+
+@dataclass(frozen=True)
+class Texts:
+    task: Classifying
+    head: Head
+    depth: int  # of the whole model
+    learn: np.ndarray
+    test: np.ndarray
+
+    def worth_most(self, examples: int, *, seed: int) -> np.ndarray:
+        return worth_most(self.task, self.head, self.learn, examples, seed=seed)
+
+    def learned(self, recipe: Recipe, rows: np.ndarray, *, seed: int) -> Judged:
+        """On the test part, at the temperature that suits it best."""
+        with tempfile.TemporaryDirectory() as home:
+            runs = Runs(self.task, Journal(Path(home)), Watch(left=lambda: math.inf), seed=seed, device=device())
+            found = runs.run("run", recipe, start=self.head, learn=rows, judge=self.test)
+        return self.task.judged(found["kept"], self.test)
+
+
+def opened(train: str, test: str) -> Texts:
+    """MiniLM with the probe on some of the texts, ready to be trained."""
+    dataset = check(read_with_test(train, test))
+    parts = np.array(dataset.parts)
+    learn = np.flatnonzero(parts == "train")
+    backbone = load("all-MiniLM-L6-v2", kind="text")
+    some = dataset.take(np.random.default_rng(0).permutation(learn)[:_ENCODED])
+    features = encode(some.inputs, some.checked_digests, backbone)
+    basis = fit_basis(features.matrix)
+    head = fit_head(
+        features,
+        some.y,
+        basis=basis,
+        classes=dataset.classes,
+        kind="text",
+        groups=some.checked_groups,
+        digests=some.checked_digests,
+    )
+    trainable = open_for_training(backbone)
+    trainable.module.to(device())
+    texts = tokenised(dataset.inputs, backbone.preparation)
+    table = word_embeddings(trainable).weight
+    bodies = TextBodies(trainable, texts)
+
+    def doubt(rows: np.ndarray) -> np.ndarray:
+        return doubt_by_words(texts.take(rows), table, dataset.y[rows], n_classes=len(dataset.classes), seed=0)
+
+    task = Classifying(bodies, dataset.y, basis, lambda rows: head, lambda head, rows: np.empty(0), guess=doubt)
+    return Texts(task, head, bodies.depths, learn, np.flatnonzero(parts == "test"))
