@@ -245,13 +245,13 @@ def test_a_run_longer_than_any_trial_takes_less_than_the_rate_that_they_found(tm
 
 def test_a_very_long_run_trains_more_of_the_model_in_larger_batches(tmp_path):
     """Three epochs, with or without time for a search before."""
-    found = Fit(tmp_path / "fit", n=40_000, many=3)
+    found = Fit(tmp_path / "fit", n=24_000, many=3)
     trials, recipe = [trial.recipe for trial in found.tuned.trials], found.tuned.recipe
     assert {(trial.depth, trial.batch, trial.steps) for trial in trials} == {(1, 32, 500)}
-    assert (recipe.depth, recipe.batch, recipe.steps, recipe.dropout) == (3, 64, 3 * 563, True)
-    longer = (500 / (3 * 563)) ** 0.32
+    assert (recipe.depth, recipe.batch, recipe.steps, recipe.dropout) == (3, 64, 3 * 338, True)
+    longer = (500 / (3 * 338)) ** 0.32
     assert min(abs(recipe.rate - longer * trial.rate) for trial in trials) < 1e-9
-    hurried = Fit(tmp_path / "hurried", n=40_000, many=3, budget=185).tuned
+    hurried = Fit(tmp_path / "hurried", n=24_000, many=3, budget=115).tuned
     assert (len(hurried.trials), hurried.recipe.batch, hurried.recipe.dropout) == (0, 64, True)
     shorter = Fit(tmp_path / "shorter", n=20_000, many=3).tuned.recipe
     assert (shorter.depth, shorter.batch, shorter.steps) == (1, 32, 3 * 563)
