@@ -32,6 +32,12 @@ def own_cache(tmp_path, monkeypatch) -> Path:
     return folder
 
 
+@pytest.fixture
+def on_a_cpu(monkeypatch) -> None:
+    """Also where there is a GPU."""
+    monkeypatch.setenv("HEADSTART_DEVICE", "cpu")
+
+
 @pytest.fixture(scope="session")
 def textile() -> Path:
     spec = importlib.util.find_spec("conformal_clip_data")

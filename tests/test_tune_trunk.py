@@ -116,9 +116,8 @@ def test_layers_within_blocks(tmp_path):
 
 
 @pytest.fixture
-def opened(photos, tmp_path, own_cache, monkeypatch):
+def opened(photos, tmp_path, own_cache, on_a_cpu):
     """Makes the bodies of a small random ResNet over 40 photos, as each start of a run does; on a CPU."""
-    monkeypatch.setenv("HEADSTART_DEVICE", "cpu")
     small_image_model("resnet18", tmp_path / "resnet")
     backbone = load(str(tmp_path / "resnet"), kind="image")
     dataset = check(read(photos))
