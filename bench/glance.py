@@ -15,7 +15,7 @@ from unittest import mock
 os.environ.setdefault("GOMP_SPINCOUNT", "30000")
 
 import numpy as np
-from many_texts import opened
+from many_texts import half_a_cosine, opened
 
 from headstart.adapt import tune as training
 from headstart.adapt.tune import Recipe
@@ -33,11 +33,6 @@ options = parser.parse_args()
 texts = opened(options.train, options.test)
 
 
-def cosine(done: int, steps: int) -> float:
-    warm = max(1, round(0.1 * steps))
-    return (done + 1) / warm if done < warm else 0.5 * (1 + math.cos(math.pi * (done - warm) / max(1, steps - warm)))
-
-
 def learned(way: object, seed: int) -> Judged:
     rows = texts.worth_most(options.examples, seed=seed)
     steps = math.ceil(len(rows) / BATCH)
@@ -46,7 +41,7 @@ def learned(way: object, seed: int) -> Judged:
         return texts.learned(recipe, rows, seed=seed)
 
 
-for name, way in (("half a cosine", cosine), ("straight", training.schedule)):
+for name, way in (("half a cosine", half_a_cosine), ("straight", training.schedule)):
     found = [learned(way, seed) for seed in range(options.seeds)]
     runs = np.array([(one.accuracy, one.log_loss) for one in found])
     print(f"{name:14} accuracy {runs[:, 0].mean():.4f}  log loss {runs[:, 1].mean():.4f}", end="  ")

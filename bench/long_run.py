@@ -18,7 +18,7 @@ os.environ.setdefault("GOMP_SPINCOUNT", "30000")
 
 import numpy as np
 import torch
-from many_texts import opened
+from many_texts import half_a_cosine, opened
 
 from headstart.adapt import tune as training
 from headstart.adapt.tune import Recipe
@@ -51,11 +51,6 @@ texts = opened(options.train, options.test)
 rates, adamw = training.rates, torch.optim.AdamW
 
 
-def cosine(done: int, steps: int) -> float:
-    warm = max(1, round(0.1 * steps))
-    return (done + 1) / warm if done < warm else 0.5 * (1 + math.cos(math.pi * (done - warm) / max(1, steps - warm)))
-
-
 def learned(at: dict[str, float], seed: int) -> Judged:
     rows, batch = texts.learn[: options.texts], int(at["batch"])
     steps = int(at["epochs"]) * math.ceil(len(rows) / batch)
@@ -75,7 +70,7 @@ def learned(at: dict[str, float], seed: int) -> Judged:
             (training, "_LAYER_DECAY", at["layer decay"]),
             (training, "_WEIGHT_DECAY", at["weight decay"]),
             (training, "rates", rates_with_the_heads),
-            (training, "schedule", cosine if at["half a cosine"] else training.schedule),
+            (training, "schedule", half_a_cosine if at["half a cosine"] else training.schedule),
             (torch.optim, "AdamW", forgetting),
         ):
             patched.enter_context(mock.patch.object(where, name, value))

@@ -77,3 +77,9 @@ def opened(train: str, test: str) -> Texts:
 
     task = Classifying(bodies, dataset.y, basis, lambda rows: head, lambda head, rows: np.empty(0), guess=doubt)
     return Texts(task, head, bodies.depths, learn, np.flatnonzero(parts == "test"))
+
+
+def half_a_cosine(done: int, steps: int) -> float:
+    """Share of the highest rate at a step, in the place of a straight line."""
+    warm = max(1, round(0.1 * steps))
+    return (done + 1) / warm if done < warm else 0.5 * (1 + math.cos(math.pi * (done - warm) / max(1, steps - warm)))

@@ -39,7 +39,7 @@ class Choices:
     rate: float  # where the search begins
     spices: Sequence[Spice] = ()  # changes of the recipe that may help against learning by heart
     shares: Sequence[float] = (1.0,)  # of the way from the start to the trained weights; the whole way last
-    many: int | None = None  # groups to train where examples are so many that they are not learned by heart
+    many: int | None = None  # groups to train where examples are too many to be learned by heart; None: as elsewhere
 
 
 Try = Callable[[Recipe], Trial | None]  # None: no time

@@ -69,15 +69,13 @@ def choose_precision(
         alike: what the engine made of each batch in float32 and in bfloat16 -> how alike they are.
         least: of that, for "bf16".
     """
-    if _gpu_for(backbone) is not None or not cpu_has_bf16():
-        return "f32"
-    note = _graph_file(backbone).with_suffix(".precision.json")
-    if note.exists():
-        return str(json.loads(note.read_text())["precision"])
+    known = known_precision(backbone)
+    if known is not None:
+        return known
     reference, low = ([made for _, made in _openvino(backbone, p)(sample)] for p in ("f32", "bf16"))
     agreement = alike(reference, low)
     precision = "bf16" if agreement >= least else "f32"
-    write_whole(note, json.dumps({"precision": precision, "agreement": round(agreement, 6)}))
+    write_whole(_precision_file(backbone), json.dumps({"precision": precision, "agreement": round(agreement, 6)}))
     return precision
 
 
@@ -85,7 +83,7 @@ def known_precision(backbone: Backbone) -> str | None:
     """What `choose_precision` decided here before; None before the first run."""
     if _gpu_for(backbone) is not None or not cpu_has_bf16():
         return "f32"
-    note = _graph_file(backbone).with_suffix(".precision.json")
+    note = _precision_file(backbone)
     return str(json.loads(note.read_text())["precision"]) if note.exists() else None
 
 
@@ -191,6 +189,10 @@ def _graph_file(backbone: Backbone) -> Path:
         f"{backbone.source} {version(library)} torch {version('torch')} {BATCH}"
     )
     return cache_folder() / "engines" / f"{hashlib.sha256(made_of.encode()).hexdigest()[:24]}.xml"
+
+
+def _precision_file(backbone: Backbone) -> Path:
+    return _graph_file(backbone).with_suffix(".precision.json")
 
 
 def _convert(backbone: Backbone, graph: Path) -> None:
