@@ -13,7 +13,7 @@ from unittest import mock
 
 import numpy as np
 
-from headstart.adapt import fit_head, lookalikes
+from headstart.adapt import fit_probe, lookalikes
 from headstart.adapt.basis import Basis, fit_basis
 from headstart.data import check, read, read_with_test, split
 from headstart.encode import encode
@@ -39,16 +39,7 @@ def score(dataset: Dataset, features: Features, seed: int, power: float = 0.5) -
     other = replace(features, matrix=matrix / deviation ** (2 * power - 1))  # fit_basis divides by its square root
     train = replace(other, matrix=take(other.matrix, parts.train))
     basis: Basis = fit_basis(train.matrix)
-    head = fit_head(
-        train,
-        dataset.y[parts.train],
-        basis=basis,
-        classes=dataset.classes,
-        kind=dataset.kind,
-        groups=dataset.groups[parts.train],
-        digests=dataset.digests[parts.train],
-        seed=seed,
-    )
+    head = fit_probe(dataset, parts.train, train, basis=basis, seed=seed)
     logits = head.logits(take(other.matrix, parts.test))
     return evaluate(logits, dataset.y[parts.test], classes=dataset.classes, majority_class=dataset.classes[0])
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from headstart.adapt import fit_basis, fit_head
+from headstart.adapt import fit_basis, fit_probe
 from headstart.evaluate import evaluate
 from headstart.values import Dataset, Features
 
@@ -18,14 +18,6 @@ def scored(
     dataset: Dataset, features: Features, rows: np.ndarray, tested: np.ndarray, test: np.ndarray
 ) -> tuple[float, float]:
     """Accuracy and log loss on the rows `test`, whose features are `tested`, of a probe of `features` of the `rows`."""
-    head = fit_head(
-        features,
-        dataset.y[rows],
-        basis=fit_basis(features.matrix),
-        classes=dataset.classes,
-        kind=dataset.kind,
-        groups=dataset.checked_groups[rows],
-        digests=dataset.checked_digests[rows],
-    )
+    head = fit_probe(dataset, rows, features, basis=fit_basis(features.matrix))
     found = evaluate(head.logits(tested), dataset.y[test], classes=dataset.classes, majority_class=dataset.classes[0])
     return found.accuracy, found.log_loss

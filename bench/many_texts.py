@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from headstart.adapt import fit_basis, fit_head
+from headstart.adapt import fit_basis, fit_probe
 from headstart.adapt.bodies import TextBodies
 from headstart.adapt.classify import Classifying
 from headstart.adapt.examples import worth_most
@@ -54,18 +54,10 @@ def opened(train: str, test: str) -> Texts:
     parts = np.array(dataset.parts)
     learn = np.flatnonzero(parts == "train")
     backbone = load("all-MiniLM-L6-v2", kind="text")
-    some = dataset.take(np.random.default_rng(0).permutation(learn)[:_ENCODED])
-    features = encode(some.inputs, some.checked_digests, backbone)
+    some = np.random.default_rng(0).permutation(learn)[:_ENCODED]
+    features = encode([dataset.inputs[row] for row in some], dataset.checked_digests[some], backbone)
     basis = fit_basis(features.matrix)
-    head = fit_head(
-        features,
-        some.y,
-        basis=basis,
-        classes=dataset.classes,
-        kind="text",
-        groups=some.checked_groups,
-        digests=some.checked_digests,
-    )
+    head = fit_probe(dataset, some, features, basis=basis)
     trainable = open_for_training(backbone)
     trainable.module.to(device())
     texts = tokenised(dataset.inputs, backbone.preparation)

@@ -23,7 +23,7 @@ import numpy as np
 import torch
 from safetensors.torch import save_file
 
-from headstart.adapt import fit_basis, fit_head
+from headstart.adapt import fit_basis, fit_probe
 from headstart.adapt.bodies import VIEWS, ImageBodies
 from headstart.adapt.devices import channels_last
 from headstart.adapt.feeds import Pixels
@@ -65,15 +65,7 @@ def bench(name: str) -> None:
     backbone = load(name, kind="image")
     features = encode(dataset.inputs, dataset.digests, backbone)
     basis = fit_basis(features.matrix)
-    head = fit_head(
-        features,
-        dataset.y,
-        basis=basis,
-        classes=dataset.classes,
-        kind="image",
-        groups=dataset.groups,
-        digests=dataset.digests,
-    )
+    head = fit_probe(dataset, np.arange(len(dataset)), features, basis=basis)
     each = -(-len(dataset) // BATCH)
     recipe = Recipe(1, 1e-4, options.epochs * each, BATCH)
 

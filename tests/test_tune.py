@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from safetensors.torch import load_file
 
 from fits import cache_with_the_plan_of, finished, fitting, killed
-from headstart.adapt import fit_basis, fit_head
+from headstart.adapt import fit_basis, fit_probe
 from headstart.adapt.bodies import ImageBodies
 from headstart.adapt.cut import cut
 from headstart.adapt.network import Classified
@@ -90,15 +90,7 @@ def pictures(photos, tmp_path, request, on_a_cpu):
     dataset = check(read(photos))
     features = encode(dataset.inputs, dataset.digests, backbone)
     basis = fit_basis(features.matrix)
-    head = fit_head(
-        features,
-        dataset.y,
-        basis=basis,
-        classes=dataset.classes,
-        kind="image",
-        groups=dataset.groups,
-        digests=dataset.digests,
-    )
+    head = fit_probe(dataset, np.arange(len(dataset)), features, basis=basis)
     return backbone, dataset, features, basis, head
 
 

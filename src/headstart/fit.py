@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from headstart.adapt import fit_basis, fit_head, lookalikes
+from headstart.adapt import fit_basis, fit_probe, lookalikes
 from headstart.adapt.basis import Basis
 from headstart.adapt.outcome import Outcome, TrainingPart, declined
 from headstart.choose import Amount, Budget, affordable, plan, require_trainable, seconds_of
@@ -108,7 +107,7 @@ def fit(  # noqa: PLR0913 - the one public door: every option of the command lin
     with clock("adapt"), progress.step("adapt") as advance:
         basis = fit_basis(_rows(features, parts.train).matrix)
         parts = _with_lookalikes(dataset, parts, features, basis)
-        head = _adapt(dataset, parts, features, basis, seed, advance)
+        head = fit_probe(dataset, parts.train, _rows(features, parts.train), basis=basis, seed=seed, advance=advance)
     outcome = declined(chosen.how, len(parts.train), time_left.left, frozen_only=backbone.frozen_only)
     if outcome is None:
         with clock("tune"), progress.step("tune"):
@@ -175,22 +174,6 @@ def _sampled(amount: Amount, everything: Split, outcome: Outcome) -> tuple[str, 
     how, then = ("encoded", "; tuning chose from all of them") if outcome.beyond else ("used", "")
     why = "each class by its share: encoding all would have taken too much of the budget"
     return (f"{n} of {n_train} training examples are {how}, {why}{then}",)
-
-
-def _adapt(
-    dataset: Dataset, parts: Split, features: Features, basis: Basis, seed: int, advance: Callable[[int], None]
-) -> Head:
-    return fit_head(
-        _rows(features, parts.train),
-        dataset.y[parts.train],
-        basis=basis,
-        classes=dataset.classes,
-        kind=dataset.kind,
-        groups=dataset.checked_groups[parts.train],
-        digests=dataset.checked_digests[parts.train],
-        seed=seed,
-        advance=advance,
-    )
 
 
 def _with_lookalikes(dataset: Dataset, parts: Split, features: Features, basis: Basis) -> Split:

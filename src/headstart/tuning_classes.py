@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from headstart.adapt import fit_head
+from headstart.adapt import fit_probe
 from headstart.adapt.bodies import Bodies, ImageBodies, TextBodies
 from headstart.adapt.classify import Classifying
 from headstart.adapt.devices import channels_last
@@ -145,16 +145,7 @@ def _probe(part: TrainingPart) -> Probe:
         if len(rows) > _MANY:
             known[key] = refit(features, dataset.y[rows], basis=part.basis, like=part.head)
         else:
-            known[key] = fit_head(
-                features,
-                dataset.y[rows],
-                basis=part.basis,
-                classes=part.head.classes,
-                kind=dataset.kind,
-                groups=dataset.checked_groups[rows],
-                digests=dataset.checked_digests[rows],
-                seed=part.seed,
-            )
+            known[key] = fit_probe(dataset, rows, features, basis=part.basis, seed=part.seed)
         return known[key]
 
     return fitted

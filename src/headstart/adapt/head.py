@@ -11,7 +11,7 @@ from headstart.adapt.basis import Basis
 from headstart.adapt.probe import HeldOut, cross_validate, probe
 from headstart.data.split import folds
 from headstart.evaluate.calibrate import temperature
-from headstart.values import Features, Head, Kind
+from headstart.values import Dataset, Features, Head, Kind
 
 _MANY = 200_000  # examples x classes from which three folds are as good as five
 
@@ -39,6 +39,32 @@ def fit_head(
     k = _how_many(len(y), len(classes))
     fold = grouped_folds(features, y, basis=basis, kind=kind, groups=groups, digests=digests, k=k, seed=seed)
     return probe(features, y, basis=basis, classes=classes, fold=fold, temperature=temperature, advance=advance)
+
+
+def fit_probe(
+    dataset: Dataset,
+    rows: np.ndarray,
+    features: Features,
+    *,
+    basis: Basis,
+    seed: int = 0,
+    advance: Callable[[int], None] = lambda _: None,
+) -> Head:
+    """As `fit_head`, for the examples in these rows of a checked dataset, whose (n_rows, d) features are given.
+
+    The head knows all classes of the dataset, also one of which no example is among the rows.
+    """
+    return fit_head(
+        features,
+        dataset.y[rows],
+        basis=basis,
+        classes=dataset.classes,
+        kind=dataset.kind,
+        groups=dataset.checked_groups[rows],
+        digests=dataset.checked_digests[rows],
+        seed=seed,
+        advance=advance,
+    )
 
 
 def judge(
