@@ -19,16 +19,15 @@ os.environ.setdefault("GOMP_SPINCOUNT", "30000")  # as the command line does; fo
 
 import numpy as np
 import pandas
-import torch
+from by_trainer import TrainerRecipe, by_trainer
 
 import headstart as hs
 from headstart.pretrained.find import find
-from headstart.pretrained.torchvision_operators import declare_missing
 
-RECIPES = {  # rate, batch, epochs
-    "anas-awadalla/bert-tiny-finetuned-squad": (2e-5, 32, 2),
-    "srcocotero/tiny-bert-qa": (3e-5, 5, 3),
-    "the Trainer's defaults": (5e-5, 8, 3),
+RECIPES = {
+    "anas-awadalla/bert-tiny-finetuned-squad": TrainerRecipe(rate=2e-5, batch=32, epochs=2),
+    "srcocotero/tiny-bert-qa": TrainerRecipe(rate=3e-5, batch=5),
+    "the Trainer's defaults": TrainerRecipe(),
 }
 
 parser = argparse.ArgumentParser()
@@ -53,48 +52,11 @@ def small(folder: Path) -> Path:
     return folder
 
 
-def theirs(folder: Path, train: pandas.DataFrame, test: pandas.DataFrame, recipe: tuple[float, int, int], seed: int):
-    from transformers import (
-        AutoModelForSequenceClassification,
-        AutoTokenizer,
-        DataCollatorWithPadding,
-        Trainer,
-        TrainingArguments,
-        logging,
-    )
-
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
-    rate, batch, epochs = recipe
-    torch.manual_seed(seed)
+def theirs(folder: Path, train: pandas.DataFrame, test: pandas.DataFrame, recipe: TrainerRecipe, seed: int) -> float:
     classes = sorted(train["label"].unique())
-    tokenizer = AutoTokenizer.from_pretrained(folder)
-
-    def examples(frame: pandas.DataFrame) -> list[dict[str, object]]:
-        ids = tokenizer(list(frame["text"]), truncation=True, max_length=128)
-        y = [classes.index(label) for label in frame["label"]]
-        return [{"input_ids": i, "labels": label} for i, label in zip(ids["input_ids"], y, strict=True)]
-
-    with tempfile.TemporaryDirectory() as out:
-        arguments = TrainingArguments(
-            out,
-            learning_rate=rate,
-            per_device_train_batch_size=batch,
-            num_train_epochs=epochs,
-            seed=seed,
-            report_to=[],
-            save_strategy="no",
-            use_cpu=True,
-            disable_tqdm=True,
-            logging_strategy="no",
-        )
-        model = AutoModelForSequenceClassification.from_pretrained(folder, num_labels=len(classes))
-        trainer = Trainer(
-            model, arguments, train_dataset=examples(train), data_collator=DataCollatorWithPadding(tokenizer)
-        )
-        trainer.train()
-        found = trainer.predict(examples(test))
-    return float((found.predictions.argmax(1) == found.label_ids).mean())
+    y, wanted = (np.array([classes.index(label) for label in frame["label"]]) for frame in (train, test))
+    logits = by_trainer(folder, list(train["text"]), y, list(test["text"]), recipe=recipe, seed=seed)
+    return float((logits.argmax(1) == wanted).mean())
 
 
 def told(name: str, accuracies: list[float], seconds: float, more: str = "") -> None:
@@ -102,14 +64,13 @@ def told(name: str, accuracies: list[float], seconds: float, more: str = "") -> 
     print(f"{name:42} {np.mean(accuracies):.3f} ({each})  {seconds / len(accuracies):5.0f} s each  {more}", flush=True)
 
 
-declare_missing()  # or a CPU build of torch beside another torchvision has no Trainer
 train, test = pandas.read_csv(options.train), pandas.read_csv(options.test)
 with tempfile.TemporaryDirectory() as work:
     folder = small(Path(work) / "small")
     for name, recipe in RECIPES.items():
         begun = time.perf_counter()
         found = [theirs(folder, train, test, recipe, seed) for seed in options.seeds]
-        told(f"{name}, {recipe[0]:.0e}", found, time.perf_counter() - begun)
+        told(f"{name}, {recipe.rate:.0e}", found, time.perf_counter() - begun)
     for how in ("probe", "tune"):
         begun, found, tried = time.perf_counter(), [], set()
         for seed in options.seeds:

@@ -13,7 +13,6 @@ in a glance) and as a whole table; and with the Trainer's padding and type.
 import argparse
 import csv
 import os
-import tempfile
 import time
 from dataclasses import replace
 
@@ -21,6 +20,7 @@ os.environ.setdefault("GOMP_SPINCOUNT", "30000")  # as the command line does; fo
 
 import numpy as np
 import torch
+from by_trainer import TrainerRecipe, by_trainer
 
 from headstart.adapt.bodies import TextBodies
 from headstart.adapt.feeds import tokenised
@@ -28,7 +28,7 @@ from headstart.adapt.rows import only_rows
 from headstart.adapt.tune import Recipe, Tuning
 from headstart.encode.engines import device, may_train_in_bf16
 from headstart.pretrained import load
-from headstart.pretrained.torchvision_operators import declare_missing
+from headstart.pretrained.find import find
 from headstart.pretrained.training import open_for_training, word_embeddings
 
 BATCH, WARM_UP = 32, 3
@@ -92,42 +92,10 @@ def padding() -> float:
 
 
 def theirs() -> float:
-    declare_missing()  # or a CPU build of torch beside another torchvision has no Trainer
-    from transformers import (
-        AutoModelForSequenceClassification,
-        AutoTokenizer,
-        Trainer,
-        TrainerCallback,
-        TrainingArguments,
-    )
-
-    from headstart.pretrained.find import find
-
-    folder = find("all-MiniLM-L6-v2").path
-    tokenizer = AutoTokenizer.from_pretrained(folder)
-    encoded = tokenizer(texts, padding="max_length", max_length=128, truncation=True)
-    examples = [
-        {**{k: torch.tensor(v[i]) for k, v in encoded.items()}, "labels": torch.tensor(int(labels[i]))}
-        for i in range(len(texts))
-    ]
-    model = AutoModelForSequenceClassification.from_pretrained(folder, num_labels=2)
     ends: list[float] = []
-
-    class Watch(TrainerCallback):
-        def on_step_end(self, *_: object, **__: object) -> None:
-            ends.append(time.perf_counter())
-
-    with tempfile.TemporaryDirectory() as out:
-        arguments = TrainingArguments(
-            out,
-            per_device_train_batch_size=BATCH,
-            max_steps=WARM_UP + options.theirs // BATCH,
-            report_to=[],
-            use_cpu=device() == "cpu",
-            save_strategy="no",
-            disable_tqdm=True,
-        )
-        Trainer(model, arguments, train_dataset=examples, callbacks=[Watch()]).train()
+    recipe = TrainerRecipe(batch=BATCH, steps=WARM_UP + options.theirs // BATCH, padded=True)
+    folder = find("all-MiniLM-L6-v2").path
+    by_trainer(folder, texts, labels, [], recipe=recipe, on_step=lambda: ends.append(time.perf_counter()))
     return (len(ends) - WARM_UP) * BATCH / (ends[-1] - ends[WARM_UP - 1])
 
 
