@@ -1,25 +1,26 @@
 """Claim: of many texts, a fit learns no less than three epochs of the Hugging Face Trainer do.
 
     pip install accelerate
-    python bench/against_trainer.py TRAIN.csv TEST.csv [--rate 1e-4] [--budget 42m] [--seeds 0]
+    python bench/against_trainer.py TRAIN TEST [--rate 1e-4] [--budget 42m] [--seeds 0]
 
-TRAIN.csv and TEST.csv have columns text and label. Both train the same MiniLM. The Trainer has what it has for speed:
+TRAIN and TEST are tables of texts and labels. Both train the same MiniLM. The Trainer has what it has for speed:
 texts of similar length together, and bfloat16 where the processor has it; what is not said here is its default. A fit
-holds some of TRAIN out, searches if there is time, and decides by itself. Accuracy and log loss on TEST.csv, seconds;
+holds some of TRAIN out, searches if there is time, and decides by itself. Accuracy and log loss on TEST, seconds;
 the Trainer's log loss is told at the temperature that suits TEST best, which a fit may not know.
 """
 
 import argparse
 import os
+import tempfile
 import time
 
 os.environ.setdefault("GOMP_SPINCOUNT", "30000")  # as the command line does; for both
 
 import numpy as np
-import pandas
 from by_trainer import TrainerRecipe, by_trainer
 
 import headstart as hs
+from headstart.data import read_with_test
 from headstart.encode.engines import may_train_in_bf16
 from headstart.evaluate import evaluate
 from headstart.evaluate.calibrate import temperature
@@ -36,9 +37,9 @@ parser.add_argument("--budget", default="42m")
 parser.add_argument("--seeds", nargs="+", type=int, default=[0])
 options = parser.parse_args()
 
-train, test = (pandas.read_csv(path, dtype=str, keep_default_na=False) for path in (options.train, options.test))
-classes = tuple(sorted(set(train["label"])))
-y, wanted = (np.array([classes.index(label) for label in frame["label"]]) for frame in (train, test))
+dataset = read_with_test(options.train, options.test)
+train, test = (np.flatnonzero(np.array(dataset.parts) == part) for part in ("train", "test"))
+texts, asked, wanted = dataset.take(train).inputs, dataset.take(test).inputs, dataset.y[test]
 
 
 def told(name: str, scores: Scores, seconds: float) -> None:
@@ -48,10 +49,19 @@ def told(name: str, scores: Scores, seconds: float) -> None:
 recipe = TrainerRecipe(options.rate, batch=32, bf16=may_train_in_bf16(), by_length=True)
 for seed in options.seeds:
     begun = time.perf_counter()
-    logits = by_trainer(find(MODEL).path, list(train["text"]), y, list(test["text"]), recipe=recipe, seed=seed)
+    logits = by_trainer(find(MODEL).path, texts, dataset.y[train], asked, recipe=recipe, seed=seed)
     logits = (logits / temperature(logits, wanted)).astype(np.float32)
-    theirs = evaluate(logits, wanted, classes=classes, majority_class=classes[0])
+    theirs = evaluate(logits, wanted, classes=dataset.classes, majority_class=dataset.classes[0])
     told(f"Trainer, seed {seed}", theirs, time.perf_counter() - begun)
     begun = time.perf_counter()
-    fitted = hs.fit(options.train, test=options.test, model=MODEL, how="tune", budget=options.budget, seed=seed)
+    with tempfile.TemporaryDirectory() as home:
+        fitted = hs.fit(
+            options.train,
+            test=options.test,
+            model=MODEL,
+            how="tune",
+            budget=options.budget,
+            seed=seed,
+            out=f"{home}/fit",
+        )
     told(f"headstart, seed {seed}", fitted.scores, time.perf_counter() - begun)

@@ -55,7 +55,7 @@ def by_trainer(
     logging.set_verbosity_error()
     logging.disable_progress_bar()
     torch.manual_seed(seed)
-    tokenizer = AutoTokenizer.from_pretrained(folder)
+    tokenizer, n_classes = AutoTokenizer.from_pretrained(folder), int(y.max()) + 1
 
     def examples(some: Sequence[str], labels: np.ndarray) -> list[dict[str, object]]:
         ids = tokenizer(list(some), truncation=True, max_length=128, padding="max_length" if recipe.padded else False)
@@ -82,7 +82,7 @@ def by_trainer(
             disable_tqdm=True,
         )
         trainer = Trainer(
-            AutoModelForSequenceClassification.from_pretrained(folder, num_labels=int(y.max()) + 1),
+            AutoModelForSequenceClassification.from_pretrained(folder, num_labels=n_classes),
             arguments,
             train_dataset=examples(texts, y),
             data_collator=DataCollatorWithPadding(tokenizer),
@@ -90,6 +90,6 @@ def by_trainer(
         )
         trainer.train()
         if not len(asked):
-            return np.empty((0, int(y.max()) + 1), dtype=np.float32)
+            return np.empty((0, n_classes), dtype=np.float32)
         trainer.args.train_sampling_strategy = "sequential"  # it sorts what it is asked by length too
         return trainer.predict(examples(asked, np.zeros(len(asked), dtype=int))).predictions

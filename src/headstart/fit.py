@@ -105,13 +105,13 @@ def fit(  # noqa: PLR0913 - the one public door: every option of the command lin
     with clock("encode"), progress.step("encode", len(dataset)) as advance:
         features = encode(dataset.inputs, dataset.checked_digests, backbone, advance=advance)
     with clock("adapt"), progress.step("adapt") as advance:
-        basis = fit_basis(_rows(features, parts.train).matrix)
+        train = _rows(features, parts.train)
+        basis = fit_basis(train.matrix)
         parts = _with_lookalikes(dataset, parts, features, basis)
-        head = fit_probe(dataset, parts.train, _rows(features, parts.train), basis=basis, seed=seed, advance=advance)
+        head = fit_probe(dataset, parts.train, train, basis=basis, seed=seed, advance=advance)
     outcome = declined(chosen.how, len(parts.train), time_left.left, frozen_only=backbone.frozen_only)
     if outcome is None:
         with clock("tune"), progress.step("tune"):
-            train = _rows(features, parts.train)
             part = TrainingPart(_learned_from(whole, everything, amount), train, basis, head, backbone, seed)
             reserve = _seconds_to_test(dataset, parts, features, clock)
             outcome = _tuned(part, chosen, time_left, reserve, progress, record)
