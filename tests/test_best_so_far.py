@@ -244,17 +244,28 @@ def test_a_run_longer_than_any_trial_takes_less_than_the_rate_that_they_found(tm
 
 
 def test_a_very_long_run_trains_more_of_the_model_in_larger_batches(tmp_path):
-    """Three epochs, with or without time for a search before."""
+    """Three epochs from the worst point near by, with or without time for a search before."""
     found = Fit(tmp_path / "fit", n=24_000, many=3)
     trials, recipe = [trial.recipe for trial in found.tuned.trials], found.tuned.recipe
     assert {(trial.depth, trial.batch, trial.steps) for trial in trials} == {(1, 32, 500)}
     assert (recipe.depth, recipe.batch, recipe.steps, recipe.dropout) == (3, 64, 3 * 338, True)
+    assert (recipe.sharpness, recipe.averaged) == (0.1, 0.25)
     longer = (500 / (3 * 338)) ** 0.32
     assert min(abs(recipe.rate - longer * trial.rate) for trial in trials) < 1e-9
     hurried = Fit(tmp_path / "hurried", n=24_000, many=3, budget=115).tuned
-    assert (len(hurried.trials), hurried.recipe.batch, hurried.recipe.dropout) == (0, 64, True)
+    assert (len(hurried.trials), hurried.recipe.batch, hurried.recipe.sharpness) == (0, 64, 0.1)
     shorter = Fit(tmp_path / "shorter", n=20_000, many=3).tuned.recipe
     assert (shorter.depth, shorter.batch, shorter.steps) == (1, 32, 3 * 563)
+    assert (shorter.sharpness, shorter.averaged) == (0.0, 0.05)
+
+
+def test_a_very_long_run_goes_on_where_it_was_stopped(tmp_path):
+    """With weights that are uphill for a part of each step, and an average over much of the run."""
+    found = Fit(tmp_path / "fit", n=24_000, many=3)
+    stopped = Fit(tmp_path / "stopped", n=24_000, many=3, stop=("main", 500))
+    assert stopped.steps["main"] == 500
+    assert apart(stopped.logits, found.logits) > 0
+    assert apart(Fit(tmp_path / "stopped", n=24_000, many=3).logits, found.logits) == 0
 
 
 def test_what_was_cut_short_goes_on_by_its_plan_though_it_has_all_the_time_again(tmp_path):
