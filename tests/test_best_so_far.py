@@ -10,6 +10,7 @@ from headstart.adapt.finetune import Tuned, finetune
 from headstart.adapt.resume import Journal
 from headstart.adapt.run import Runs, Watch
 from headstart.adapt.search import Choices, label_smoothing, mixup, other_views
+from headstart.adapt.tune import Recipe, Tuning
 from toy_task import Clock, Toy
 
 
@@ -244,28 +245,19 @@ def test_a_run_longer_than_any_trial_takes_less_than_the_rate_that_they_found(tm
 
 
 def test_a_very_long_run_trains_more_of_the_model_in_larger_batches(tmp_path):
-    """Three epochs from the worst point near by, with or without time for a search before."""
+    """Three epochs, averaged over more of them, with or without time for a search before."""
     found = Fit(tmp_path / "fit", n=24_000, many=3)
     trials, recipe = [trial.recipe for trial in found.tuned.trials], found.tuned.recipe
     assert {(trial.depth, trial.batch, trial.steps) for trial in trials} == {(1, 32, 500)}
     assert (recipe.depth, recipe.batch, recipe.steps, recipe.dropout) == (3, 64, 3 * 338, True)
-    assert (recipe.sharpness, recipe.averaged) == (0.1, 0.25)
+    assert recipe.averaged == 0.25
     longer = (500 / (3 * 338)) ** 0.32
     assert min(abs(recipe.rate - longer * trial.rate) for trial in trials) < 1e-9
     hurried = Fit(tmp_path / "hurried", n=24_000, many=3, budget=115).tuned
-    assert (len(hurried.trials), hurried.recipe.batch, hurried.recipe.sharpness) == (0, 64, 0.1)
+    assert (len(hurried.trials), hurried.recipe.batch, hurried.recipe.averaged) == (0, 64, 0.25)
     shorter = Fit(tmp_path / "shorter", n=20_000, many=3).tuned.recipe
     assert (shorter.depth, shorter.batch, shorter.steps) == (1, 32, 3 * 563)
-    assert (shorter.sharpness, shorter.averaged) == (0.0, 0.05)
-
-
-def test_a_very_long_run_goes_on_where_it_was_stopped(tmp_path):
-    """With weights that are uphill for a part of each step, and an average over much of the run."""
-    found = Fit(tmp_path / "fit", n=24_000, many=3)
-    stopped = Fit(tmp_path / "stopped", n=24_000, many=3, stop=("main", 500))
-    assert stopped.steps["main"] == 500
-    assert apart(stopped.logits, found.logits) > 0
-    assert apart(Fit(tmp_path / "stopped", n=24_000, many=3).logits, found.logits) == 0
+    assert shorter.averaged == 0.05
 
 
 def test_what_was_cut_short_goes_on_by_its_plan_though_it_has_all_the_time_again(tmp_path):
@@ -273,3 +265,19 @@ def test_what_was_cut_short_goes_on_by_its_plan_though_it_has_all_the_time_again
     planned = Fit(tmp_path / "fit", **early).steps["main"]
     Fit(tmp_path / "stopped", **early, stop=("main", round(0.6 * planned)))
     assert Fit(tmp_path / "stopped", **early).steps["main"] == pytest.approx(planned, rel=0.02)
+
+
+def test_the_average_of_a_run_that_is_cut_short_has_left_the_start():
+    """Though it was to be over a quarter of ten times as many steps."""
+    toy = Toy(400)
+    body, rows = toy.at(1), np.arange(400)
+    network, head = toy.network(body, toy.start(rows))
+    weights = lambda: torch.cat([p.detach().flatten() for p in network.parameters()]).clone()  # noqa: E731
+    start, recipe = weights(), Recipe(1, 1e-2, steps=400, averaged=0.25)
+    tuning = Tuning(network, [*body.groups, head], body.plain, toy.loss(rows, "cpu"), recipe)
+    for step in tuning:
+        if step.number == 40:
+            break
+    last = weights()
+    tuning.take_average()
+    assert 0 < (weights() - last).norm() < 0.5 * (start - last).norm()

@@ -16,7 +16,7 @@ from headstart.adapt.tune import Recipe
 _ENOUGH = 300  # steps (or half an epoch) of a main run that there was no time to search for
 _DOUBLED = 600  # steps of a glance from which half as many of twice the examples learn as well (docs/tuning.md)
 _LONG = 2000  # steps of any other run from which half as many of twice the examples learn better (docs/tuning.md)
-_SHARPNESS, _AVERAGED = 0.1, 0.25  # of such a run (docs/tuning.md)
+_AVERAGED = 0.25  # share of such a run that the weights are averaged over (docs/tuning.md)
 _CHEAPER = 1.1  # and by so much an example is cheaper then, about: measured again before the run
 _PREPARING = 0.5  # of the time, at most, for running once what is frozen
 _OTHER_DEPTH = 0.2  # of the time, at most, for a trial of another depth, and as much to prepare it
@@ -102,10 +102,10 @@ def _for_a_glance(scheme: Scheme, depth: int) -> Scheme:
 
 
 def for_a_long_run(recipe: Recipe, choices: Choices) -> Recipe:
-    """Of very many examples: in larger batches at the same rate, the word embeddings trained too, each step's gradient
-    taken at the worst point near by, the weights averaged over more of the run."""
+    """Of very many examples: in larger batches at the same rate, with the word embeddings trained too, and the weights
+    averaged over more of the run."""
     if choices.many is None or not recipe.dropout or recipe.steps < _LONG:
         return recipe
     depth = choices.many if recipe.depth == choices.depths[0] else recipe.depth  # unless trials found less to be better
     batch, steps = 2 * recipe.batch, math.ceil(recipe.steps / 2)
-    return replace(recipe, depth=depth, batch=batch, steps=steps, averaged=_AVERAGED, sharpness=_SHARPNESS)
+    return replace(recipe, depth=depth, batch=batch, steps=steps, averaged=_AVERAGED)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -25,8 +25,6 @@ _LAYER_DECAY = 0.8  # of the rate, from a group to the one below
 _WEIGHT_DECAY = 0.01  # of matrices; not of norms and biases
 _CLIP = 1.0  # largest norm of the gradient
 _EVERY = 4  # steps between two updates of the weights' average
-_FEELING = 4  # one in so many examples of a batch tells which way is up
-_NEVER_ZERO = 1e-12
 _ASKED = 64  # examples at once where nothing is trained
 
 
@@ -43,8 +41,7 @@ class Recipe:
     varied: bool = False  # another view of each example in each epoch
     smoothing: float = 0.0  # label smoothing
     mixup: float = 0.0  # alpha of the mixing share's Beta distribution; 0: not mixed
-    averaged: float = 0.05  # share of the steps that the weights are averaged over
-    sharpness: float = 0.0  # how far from the weights, at the worst point near by, a step's gradient is taken
+    averaged: float = 0.05  # share of the steps, up to any one, that the weights are averaged over
     compiled: bool = False  # by torch.compile, for a GPU
 
 
@@ -113,17 +110,6 @@ class Tuning:
     def _step(self, parts: list[Part], factor: float) -> Step:
         for group in self._optimizer.param_groups:
             group["lr"] = group["highest"] * factor
-        with self._uphill(parts) if self.recipe.sharpness else nullcontext():
-            total = self._backward(parts)
-        nn.utils.clip_grad_norm_(self._parameters, _CLIP)
-        self._optimizer.step()
-        self.done += 1
-        if self.done % _EVERY == 0 or self.done == self.recipe.steps:
-            self._update_average()
-        return Step(self.done, total, self.recipe.rate * factor, sum(len(rows) for rows, _ in parts))
-
-    def _backward(self, parts: list[Part]) -> float:
-        """The gradient of the mean loss over the parts, in the parameters; and that loss."""
         self._optimizer.zero_grad(set_to_none=True)
         count, total = sum(len(rows) for rows, _ in parts), 0.0
         for rows, inputs in parts:
@@ -131,24 +117,12 @@ class Tuning:
                 loss = self._loss(rows, inputs) / count
                 loss.backward()
             total += float(loss.detach())
-        return total
-
-    @contextmanager
-    def _uphill(self, parts: list[Part]) -> Iterator[None]:
-        """Meanwhile the weights are where the loss is highest near by, as far as some of the examples tell.
-
-        A step whose gradient is taken there leads to weights around which the loss stays low.
-
-        Source: Foret et al., Sharpness-Aware Minimization for Efficiently Improving Generalization, ICLR 2021.
-        """
-        self._backward([(rows[::_FEELING], tuple(part[::_FEELING] for part in inputs)) for rows, inputs in parts])
-        felt = [parameter for parameter in self._parameters if parameter.grad is not None]
-        weights, up = [p.detach() for p in felt], [p.grad for p in felt if p.grad is not None]
-        before = [weight.clone() for weight in weights]
-        torch._foreach_mul_(up, self.recipe.sharpness / (nn.utils.get_total_norm(up) + _NEVER_ZERO))
-        torch._foreach_add_(weights, up)
-        yield
-        torch._foreach_copy_(weights, before)
+        nn.utils.clip_grad_norm_(self._parameters, _CLIP)
+        self._optimizer.step()
+        self.done += 1
+        if self.done % _EVERY == 0 or self.done == self.recipe.steps:
+            self._update_average()
+        return Step(self.done, total, self.recipe.rate * factor, count)
 
     @contextmanager
     def _dropping(self, first: int) -> Iterator[None]:
@@ -179,7 +153,12 @@ class Tuning:
             return self._forward(*inputs).float()
 
     def _update_average(self) -> None:
-        horizon = max(1.0, self.recipe.averaged * self.recipe.steps / _EVERY)
+        """By the steps that are done, so that a run which is cut short is not halfway back at its start.
+
+        Source: polynomial-decay averaging, Shamir and Zhang, Stochastic Gradient Descent for Non-smooth Optimization,
+        ICML 2013.
+        """
+        horizon = max(1.0, self.recipe.averaged * self.done / _EVERY)
         torch._foreach_lerp_(self._average, [p.detach() for p in self._parameters], 1 / horizon)
 
     def take_average(self) -> None:
