@@ -7,6 +7,7 @@ import json
 import random
 import signal
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +23,7 @@ from headstart.adapt.bodies import ImageBodies
 from headstart.adapt.cut import cut
 from headstart.adapt.network import Classified
 from headstart.adapt.pace import TRIALS, full_run, pace
-from headstart.adapt.search import Trial, climb, range_test
+from headstart.adapt.search import Trial, climb, range_test, rate_between
 from headstart.adapt.tune import Recipe, Tuning, outputs_of, rates, schedule
 from headstart.adapt.verdict import Judged, verdict
 from headstart.data import check, read
@@ -380,15 +381,23 @@ def test_a_long_run_does_not_pay_for_long_trials():
 
 @given(best=st.floats(-13, -5), start=st.sampled_from([1e-5, 2e-4, 1e-3]))
 def test_the_walk_finds_a_rate_wherever_it_is(best, start):
-    """On any valley over the logarithm of the rate, to within one step of a factor of three."""
+    """On any valley over the logarithm of the rate, to within one step of a factor of three; and what lies between."""
+    trials = []
 
     def attempt(recipe):
         loss = 0.1 * (np.log(recipe.rate) - best) ** 2 + (0.5 if recipe.depth == 1 else 0)
-        return Trial(recipe, loss, 0.5)
+        trials.append(Trial(recipe, loss, 0.5))
+        return trials[-1]
 
     found = climb([3, 1], start=Recipe(3, start, 60), attempt=attempt)
     assert found.recipe.depth == 3
     assert abs(np.log(found.recipe.rate) - best) < np.log(3)
+    between = rate_between(trials, found)
+    if found.recipe.rate / 3 >= 1e-6 and found.recipe.rate * 3 <= 1e-2:
+        assert abs(np.log(between) - best) < 0.01
+    smoother = Trial(replace(found.recipe, smoothing=0.1), found.log_loss - 0.01, 0.5)
+    assert rate_between([*trials, smoother], smoother) == between
+    assert rate_between([found], found) == found.recipe.rate
 
 
 def test_a_range_test_stays_below_where_training_breaks(pictures):

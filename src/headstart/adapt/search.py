@@ -113,6 +113,25 @@ def _walk(best: Trial, factor: float, attempt: Try) -> Trial:
     return best
 
 
+def rate_between(trials: Sequence[Trial], best: Trial) -> float:
+    """Where a parabola through the log losses at the best trial's rate and at those next to it has its lowest point.
+
+    Two rates that are as good as each other say that one between them is better; which of them came out ahead is
+    chance. Without a trial on either side it is the best trial's own rate.
+    """
+    plain = replace(best.recipe, varied=False, mixup=0.0, smoothing=0.0)  # as rates were tried
+
+    def loss(rate: float) -> float:
+        near = (t for t in trials if math.isclose(t.recipe.rate, rate) and replace(t.recipe, rate=plain.rate) == plain)
+        return min(map(_loss, near), default=math.inf)
+
+    below, here, above = (loss(plain.rate * factor) for factor in (1 / APART, 1.0, APART))
+    bend = below - 2 * here + above
+    if not math.isfinite(bend) or bend <= 0:
+        return plain.rate
+    return plain.rate * APART ** float(np.clip((below - above) / (2 * bend), -0.5, 0.5))
+
+
 def _loss(trial: Trial) -> float:
     return trial.log_loss
 
