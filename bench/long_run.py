@@ -12,7 +12,6 @@ import argparse
 import math
 import os
 from contextlib import ExitStack
-from dataclasses import replace
 from unittest import mock
 
 os.environ.setdefault("GOMP_SPINCOUNT", "30000")
@@ -56,8 +55,15 @@ def learned(at: dict[str, float], seed: int) -> Judged:
     rows, batch = texts.learn[: options.texts], int(at["batch"])
     steps = int(at["epochs"]) * math.ceil(len(rows) / batch)
     depth = texts.depth - (not at["embeddings trained"])
-    recipe = Recipe(depth, at["rate"], steps, batch, bf16=may_train_in_bf16())
-    recipe = replace(recipe, smoothing=at["label smoothing"], averaged=at["averaged share"])
+    recipe = Recipe(
+        depth,
+        at["rate"],
+        steps,
+        batch,
+        bf16=may_train_in_bf16(),
+        smoothing=at["label smoothing"],
+        averaged=at["averaged share"],
+    )
 
     def rates_with_the_heads(groups: list, rate: float) -> list:
         *below, head = rates(groups, rate)
