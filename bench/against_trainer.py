@@ -17,10 +17,9 @@ import time
 os.environ.setdefault("GOMP_SPINCOUNT", "30000")  # as the command line does; for both
 
 import numpy as np
-from by_trainer import TrainerRecipe, by_trainer
+from by_trainer import TrainerRecipe, both_read, by_trainer
 
 import headstart as hs
-from headstart.data import read_with_test
 from headstart.encode.engines import may_train_in_bf16
 from headstart.evaluate import evaluate
 from headstart.evaluate.calibrate import temperature
@@ -37,8 +36,7 @@ parser.add_argument("--budget", default="42m")
 parser.add_argument("--seeds", nargs="+", type=int, default=[0])
 options = parser.parse_args()
 
-dataset = read_with_test(options.train, options.test)
-train, test = (np.flatnonzero(np.array(dataset.parts) == part) for part in ("train", "test"))
+dataset, train, test = both_read(options.train, options.test)
 texts, asked, wanted = dataset.take(train).inputs, dataset.take(test).inputs, dataset.y[test]
 
 

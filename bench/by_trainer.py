@@ -8,8 +8,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from headstart.data import read_with_test
 from headstart.encode.engines import device
 from headstart.pretrained.torchvision_operators import declare_missing
+from headstart.values import Dataset
 
 declare_missing()  # or a CPU build of torch beside another torchvision has no Trainer
 
@@ -25,6 +27,13 @@ class TrainerRecipe:
     bf16: bool = False
     padded: bool = False  # to 128 tokens, as transformers' text-classification example does; else to a batch's longest
     by_length: bool = False  # texts of similar length come together
+
+
+def both_read(train: str, test: str) -> tuple[Dataset, np.ndarray, np.ndarray]:
+    """Two tables as a fit reads them, and the rows of each."""
+    dataset = read_with_test(train, test)
+    parts = np.array(dataset.parts)
+    return dataset, np.flatnonzero(parts == "train"), np.flatnonzero(parts == "test")
 
 
 def by_trainer(

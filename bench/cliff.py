@@ -1,11 +1,11 @@
 """Claim: on a small model no learning rate has to be guessed, where a usual one loses many points.
 
     pip install accelerate
-    python bench/cliff.py TRAIN.csv TEST.csv [--layers 2] [--budget 2m] [--seeds 0 1 2]
+    python bench/cliff.py TRAIN TEST [--layers 2] [--budget 2m] [--seeds 0 1 2]
 
-TRAIN.csv and TEST.csv have columns text and label. The model is the lower layers of MiniLM, as small as BERT-tiny but
+TRAIN and TEST are tables of texts and labels. The model is the lower layers of MiniLM, as small as BERT-tiny but
 for its width. transformers' Trainer trains all of it with the recipes of two model cards of BERT-tiny, which are 17 F1
-apart on SQuAD, and with its own defaults; `fit --how tune` searches. Accuracy on TEST.csv, seconds, and the rates that
+apart on SQuAD, and with its own defaults; `fit --how tune` searches. Accuracy on TEST, seconds, and the rates that
 the search tried.
 """
 
@@ -18,8 +18,7 @@ from pathlib import Path
 os.environ.setdefault("GOMP_SPINCOUNT", "30000")  # as the command line does; for both
 
 import numpy as np
-import pandas
-from by_trainer import TrainerRecipe, by_trainer
+from by_trainer import TrainerRecipe, both_read, by_trainer
 
 import headstart as hs
 from headstart.pretrained.find import find
@@ -31,8 +30,8 @@ RECIPES = {
 }
 
 parser = argparse.ArgumentParser()
-parser.add_argument("train", type=Path)
-parser.add_argument("test", type=Path)
+parser.add_argument("train")
+parser.add_argument("test")
 parser.add_argument("--layers", type=int, default=2)
 parser.add_argument("--budget", default="2m")
 parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
@@ -52,11 +51,10 @@ def small(folder: Path) -> Path:
     return folder
 
 
-def theirs(folder: Path, train: pandas.DataFrame, test: pandas.DataFrame, recipe: TrainerRecipe, seed: int) -> float:
-    classes = sorted(train["label"].unique())
-    y, wanted = (np.array([classes.index(label) for label in frame["label"]]) for frame in (train, test))
-    logits = by_trainer(folder, list(train["text"]), y, list(test["text"]), recipe=recipe, seed=seed)
-    return float((logits.argmax(1) == wanted).mean())
+def theirs(folder: Path, recipe: TrainerRecipe, seed: int) -> float:
+    texts, asked = dataset.take(train).inputs, dataset.take(test).inputs
+    logits = by_trainer(folder, texts, dataset.y[train], asked, recipe=recipe, seed=seed)
+    return float((logits.argmax(1) == dataset.y[test]).mean())
 
 
 def told(name: str, accuracies: list[float], seconds: float, more: str = "") -> None:
@@ -64,12 +62,12 @@ def told(name: str, accuracies: list[float], seconds: float, more: str = "") -> 
     print(f"{name:42} {np.mean(accuracies):.3f} ({each})  {seconds / len(accuracies):5.0f} s each  {more}", flush=True)
 
 
-train, test = pandas.read_csv(options.train), pandas.read_csv(options.test)
+dataset, train, test = both_read(options.train, options.test)
 with tempfile.TemporaryDirectory() as work:
     folder = small(Path(work) / "small")
     for name, recipe in RECIPES.items():
         begun = time.perf_counter()
-        found = [theirs(folder, train, test, recipe, seed) for seed in options.seeds]
+        found = [theirs(folder, recipe, seed) for seed in options.seeds]
         told(f"{name}, {recipe.rate:.0e}", found, time.perf_counter() - begun)
     for how in ("probe", "tune"):
         begun, found, tried = time.perf_counter(), [], set()
