@@ -261,6 +261,33 @@ def test_a_very_long_run_trains_more_of_the_model_in_larger_batches(tmp_path):
     assert shorter.averaged == 0.05
 
 
+@pytest.fixture(scope="module")
+def long(tmp_path_factory) -> Fit:
+    return Fit(tmp_path_factory.mktemp("long"), n=24_000)
+
+
+def test_a_long_run_is_averaged_with_others_in_another_order(tmp_path, long):
+    """As long as there is time, and each of them makes the answers to what none of them has seen better."""
+    alone = Fit(tmp_path / "alone", n=24_000, budget=0.65 * long.toy.clock())
+    assert [name for name in alone.steps if not name.startswith("trial")] == ["main"]
+    assert [name for name in long.steps if not name.startswith("trial")] == ["main", "again-1", "again-2"]
+    assert long.tuned.recipe == alone.tuned.recipe
+    assert (alone.tuned.averaged, long.tuned.averaged) == (1, 3)
+    assert long.tuned.verdict.tuned_log_loss < alone.tuned.verdict.tuned_log_loss
+    assert 0 < apart(long.logits, alone.logits) < 1
+    assert [plan.split(",")[0] for plan in long.plans[1:]] == [f"the same {3 * 675} steps in another order"] * 2
+
+
+@pytest.mark.parametrize(("moment", "left"), [(("again-1", 900), 1), (("again-2", 900), 2)])
+def test_what_is_stopped_in_another_run_keeps_those_before_it(tmp_path, long, moment, left):
+    stopped = Fit(tmp_path / "stopped", n=24_000, stop=moment)
+    assert stopped.tuned.averaged >= left
+    assert stopped.tuned.verdict.tuned_log_loss < 1.02 * long.tuned.verdict.tuned_log_loss
+    again = Fit(tmp_path / "stopped", n=24_000)
+    assert apart(again.logits, long.logits) == 0
+    assert again.tuned.verdict == long.tuned.verdict
+
+
 def test_what_was_cut_short_goes_on_by_its_plan_though_it_has_all_the_time_again(tmp_path):
     early = {"n": 40_000, "budget": 50}
     planned = Fit(tmp_path / "fit", **early).steps["main"]

@@ -124,6 +124,7 @@ def tuning(**varied: object) -> dict[str, object]:
         },
         "recipe": {"depth": 3, "rate": 3e-5, "steps": 400, "batch": 32},
         "share": 1.0,
+        "averaged_runs": 1,
         "trials": [trial | {"log_loss": 1.5, "accuracy": 0.5}],
     }
 

@@ -28,7 +28,7 @@ from headstart.progress import Progress
 from headstart.track import Record
 from headstart.values import Backbone, Way
 
-FORM = 6  # of journals: raise when what is written down changes
+FORM = 7  # of journals: raise when what is written down changes
 TUNED_AS: dict[str, Way] = {"auto": "tune", "tune": "tune", "full": "full", "lora": "lora"}
 _TEXT_RATE, _TEXT_WIDTH = 2e-4, 384  # MiniLM's
 _WIDTHS = ("hidden_size", "dim", "d_model", "emb_dim", "n_embd")
@@ -93,7 +93,8 @@ def tuned_on(
 def told(tuned: Tuned) -> dict[str, Any]:
     """What was tried and why it was taken or not, for the report and --json."""
     recipe, trials = asdict(tuned.recipe), [trial.row() for trial in tuned.trials]
-    return {"verdict": asdict(tuned.verdict), "trials": trials, "recipe": recipe, "share": tuned.share}
+    told = {"verdict": asdict(tuned.verdict), "trials": trials, "recipe": recipe}
+    return told | {"share": tuned.share, "averaged_runs": tuned.averaged}
 
 
 def rate(backbone: Backbone, *, how: str) -> float:

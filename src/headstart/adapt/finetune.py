@@ -2,7 +2,8 @@
 
 All of it happens on the training part. A validation part of it is held out; short runs find depth and learning rate, a
 main run uses them, and only if it does better on the validation part than the probe, beyond noise, is it taken. Where
-the validation part is a good share of the examples, a last run learns from all of them by the same recipe.
+the validation part is a good share of the examples, a last run learns from all of them by the same recipe; where it is
+a small one of very many, further runs are averaged with the main run.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from torch import nn
 
 from headstart.adapt.examples import worth_most
 from headstart.adapt.pace import GLANCE, full_run, judging_seconds, learns_from_all, main_steps, rate_for
+from headstart.adapt.rerun import last_run, souped
 from headstart.adapt.run import Runs
 from headstart.adapt.scheme import Scheme, as_sentence, for_a_long_run, lay_out
 from headstart.adapt.search import APART, Choices, Trial, beaten, climb, rate_between, spiced
@@ -27,7 +29,6 @@ from headstart.adapt.verdict import Judged, Verdict, verdict
 _FOLDED = 1000  # examples up to which the other folds are run too, for the verdict, and how far to go is asked
 _TESTED = 16  # steps of a range test
 _TAMED = 4  # tries of a main run that goes out of all bounds, each at a lower rate
-_DONE = 0.95  # of the steps of a last run, which is as good as all
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,7 @@ class Tuned:
     kept: np.ndarray  # of the judged run's outputs for the validation part, by the task
     temperature: float
     share: float  # of the way from the start to the weights that were trained, which is where the network stands
+    averaged: int  # runs, one but in a long run
     network: nn.Module | None  # trained, its weights in the backbone's module; None: what it started from is kept
     seen: Any = None  # what `look` made of the network of the judged run
 
@@ -80,14 +82,16 @@ def finetune(
     if taken is None:
         return None
     recipe, results = taken
+    in_time = partial(_steps_in_time, runs, search, recipe, again)
+    results, averaged = souped(runs, recipe, results, start=start, learn=learn, judge=judge, in_time=in_time)
     others = _others(runs, scheme, recipe, folds, again)
     compared = [_Compared(judge, start, results), *others]
     share, untuned, after = _weighed(runs, recipe, compared, _shares(runs, scheme, recipe, choices, len(folds), again))
     found = verdict(untuned, after)
-    told = Tuned(found, tuple(search.trials), recipe, results["kept"], after.temperature, share, None)
+    told = Tuned(found, tuple(search.trials), recipe, results["kept"], after.temperature, share, averaged, None)
     if not (found.tuned_is_better or insist):
         return told
-    last = _last_run(runs, recipe, folds, again, results["kept"]) if again and not runs.watch.over else None
+    last = last_run(runs, recipe, folds, again, results["kept"]) if again and not runs.watch.over else None
     seen = None if look is None else look(runs.network(recipe, start, results, share=share), recipe)
     if last is not None:
         start, results = runs.task.start(np.arange(len(folds))), last
@@ -125,23 +129,6 @@ def _best_run(
                 break
             recipe = replace(recipe, rate=recipe.rate / APART)
     return min(found, key=lambda run: runs.task.judged(run[1]["kept"], search.judge).log_loss, default=None)
-
-
-def _last_run(
-    runs: Runs, recipe: Recipe, folds: np.ndarray, again: float, before: np.ndarray
-) -> dict[str, np.ndarray] | None:
-    """By the same recipe on all examples; None where it is not to be taken.
-
-    That is where it was cut short, for over no more than its last twentieth the rate is next to nothing; and where it
-    went astray: it does worse on the validation part, which it has learned from, than the run that has not, of which
-    `before` was kept.
-    """
-    whole, everything = replace(recipe, steps=round(again * recipe.steps)), np.arange(len(folds))
-    judge = np.flatnonzero(folds == 0)
-    last = runs.run("last", whole, start=runs.task.start(everything), learn=everything, judge=judge)
-    is_done = not last["diverged"] and int(last["steps"]) >= _DONE * whole.steps
-    better = runs.task.judged(last["kept"], judge).log_loss <= runs.task.judged(before, judge).log_loss
-    return last if is_done and better else None
 
 
 @dataclass

@@ -95,7 +95,7 @@ def _tuning(p: Provenance, told: dict[str, Any]) -> Iterator[str]:
         yield _trials(told["trials"], p.right)
     yield (
         f'<p class="small">Taken: {recipe["depth"]} groups of layers, learning rate {recipe["rate"]:.1e}, '
-        f"{recipe['steps']:,} steps of {recipe['batch']} examples{_kept(told['share'])}.</p>"
+        f"{recipe['steps']:,} steps of {recipe['batch']} examples{_kept(told)}.</p>"
     )
     compared = (
         f'<td>{text(name)}</td><td>{bar(v[f"{key}_accuracy"])}</td><td class="n">{v[f"{key}_log_loss"]:.3f}</td>'
@@ -109,8 +109,10 @@ def _tuning(p: Provenance, told: dict[str, Any]) -> Iterator[str]:
     )
 
 
-def _kept(share: float) -> str:
-    return "" if share == 1 else f"; kept are the weights {share:.0%} of the way there"
+def _kept(told: dict[str, Any]) -> str:
+    if told["averaged_runs"] > 1:
+        return f"; kept are the mean weights of {told['averaged_runs']} such runs"
+    return "" if told["share"] == 1 else f"; kept are the weights {told['share']:.0%} of the way there"
 
 
 def _trials(trials: Sequence[dict[str, Any]], right: str) -> str:
