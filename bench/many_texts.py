@@ -1,9 +1,11 @@
-"""Fixed recipes on many texts, for bench/glance.py and bench/long_run.py: the same steps whatever one takes here."""
+"""Fixed recipes on many texts, for the benches that compare what is learned: the same steps whatever one takes here."""
 
 from __future__ import annotations
 
 import math
 import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,10 +44,23 @@ class Texts:
 
     def learned(self, recipe: Recipe, rows: np.ndarray, *, seed: int) -> Judged:
         """On the test part, at the temperature that suits it best."""
+        return self.task.judged(self.trained(recipe, rows, seed=seed)["kept"], self.test)
+
+    def trained(self, recipe: Recipe, rows: np.ndarray, *, seed: int) -> dict[str, np.ndarray]:
+        """What the run keeps: its weights, and "kept", its outputs for the test part."""
+        with self._runs(seed) as runs:
+            return runs.run("run", recipe, start=self.head, learn=rows, judge=self.test)
+
+    def averaged(self, recipe: Recipe, runs: Sequence[dict[str, np.ndarray]]) -> Judged:
+        """The mean of the runs' weights, on the test part."""
+        mean = {name: np.mean([run[name] for run in runs], axis=0) for name in runs[0] if name.startswith("weight ")}
+        with self._runs(0) as asked:
+            return self.task.judged(asked.outputs(recipe, self.head, mean, self.test, share=1.0), self.test)
+
+    @contextmanager
+    def _runs(self, seed: int) -> Iterator[Runs]:
         with tempfile.TemporaryDirectory() as home:
-            runs = Runs(self.task, Journal(Path(home)), Watch(left=lambda: math.inf), seed=seed, device=device())
-            found = runs.run("run", recipe, start=self.head, learn=rows, judge=self.test)
-        return self.task.judged(found["kept"], self.test)
+            yield Runs(self.task, Journal(Path(home)), Watch(left=lambda: math.inf), seed=seed, device=device())
 
 
 def opened(train: str, test: str) -> Texts:

@@ -249,13 +249,13 @@ def test_a_very_long_run_trains_more_of_the_model_in_larger_batches(tmp_path):
     found = Fit(tmp_path / "fit", n=24_000, many=3)
     trials, recipe = [trial.recipe for trial in found.tuned.trials], found.tuned.recipe
     assert {(trial.depth, trial.batch, trial.steps) for trial in trials} == {(1, 32, 500)}
-    assert (recipe.depth, recipe.batch, recipe.steps, recipe.dropout) == (3, 64, 3 * 338, True)
+    assert (recipe.depth, recipe.batch, recipe.steps, recipe.dropout) == (3, 128, 3 * 169, True)
     assert recipe.averaged == 0.25
     between = rate_between(found.tuned.trials, found.tuned.trials[0])  # hardly any other is better than the first rate
     assert 1e-3 / 3 < between < 1e-3
-    assert recipe.rate == pytest.approx((500 / (3 * 338)) ** 0.32 * between)
+    assert recipe.rate == pytest.approx(2 * (500 / (3 * 169)) ** 0.32 * between)
     hurried = Fit(tmp_path / "hurried", n=24_000, many=3, budget=115).tuned
-    assert (len(hurried.trials), hurried.recipe.batch, hurried.recipe.averaged) == (0, 64, 0.25)
+    assert (len(hurried.trials), hurried.recipe.batch, hurried.recipe.averaged) == (0, 128, 0.25)
     shorter = Fit(tmp_path / "shorter", n=20_000, many=3).tuned.recipe
     assert (shorter.depth, shorter.batch, shorter.steps) == (1, 32, 3 * 563)
     assert shorter.averaged == 0.05

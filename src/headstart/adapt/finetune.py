@@ -21,7 +21,7 @@ from headstart.adapt.examples import worth_most
 from headstart.adapt.pace import GLANCE, full_run, judging_seconds, learns_from_all, main_steps, rate_for
 from headstart.adapt.rerun import last_run, souped
 from headstart.adapt.run import Runs
-from headstart.adapt.scheme import Scheme, as_sentence, for_a_long_run, lay_out
+from headstart.adapt.scheme import Scheme, as_sentence, for_a_long_run, is_long, lay_out
 from headstart.adapt.search import APART, Choices, Trial, beaten, climb, rate_between, spiced
 from headstart.adapt.tune import Recipe
 from headstart.adapt.verdict import Judged, Verdict, verdict
@@ -194,13 +194,13 @@ def _main(runs: Runs, scheme: Scheme, choices: Choices, best: Trial | None, sear
         if math.isinf(seconds):
             seconds = runs.seconds_a_step(recipe, start, learn)
         steps = _steps_in_time(runs, search, recipe, again, 0, seconds)
-        found = replace(recipe, rate=rate, steps=steps if best is None else max(recipe.steps, steps))
-        main = for_a_long_run(found, choices)
-        if main != found:
+        main = replace(recipe, rate=rate, steps=steps if best is None else max(recipe.steps, steps))
+        if is_long(main, choices):
             rate = rate if best is None else rate_between(search.trials, best)
+            main = for_a_long_run(replace(main, rate=rate), choices)
             seconds = runs.seconds_a_step(main, start, learn)
             main = replace(main, steps=_steps_in_time(runs, search, main, again, 0, seconds))
-        return asdict(main if best is None else replace(main, rate=rate_for(main.steps, rate)))
+        return asdict(main if best is None else replace(main, rate=rate_for(main.steps, main.rate)))
 
     return Recipe(**runs.once("main", decide))
 

@@ -15,7 +15,8 @@ from headstart.adapt.tune import Recipe
 
 _ENOUGH = 300  # steps (or half an epoch) of a main run that there was no time to search for
 _DOUBLED = 600  # steps of a glance from which half as many of twice the examples learn as well (docs/tuning.md)
-_LONG = 2000  # steps of any other run from which half as many of twice the examples learn better (docs/tuning.md)
+_LONG = 2000  # steps of any other run from which fewer of more examples learn better (docs/tuning.md)
+_LARGER = 4  # times the batch of such a run
 _AVERAGED = 0.25  # share of such a run that the weights are averaged over (docs/tuning.md)
 _CHEAPER = 1.1  # and by so much an example is cheaper then, about: measured again before the run
 _PREPARING = 0.5  # of the time, at most, for running once what is frozen
@@ -101,11 +102,20 @@ def _for_a_glance(scheme: Scheme, depth: int) -> Scheme:
     return replace(scheme, start=larger, main=main, seconds=seconds)
 
 
+def is_long(recipe: Recipe, choices: Choices) -> bool:
+    """Whether a run learns from so many texts that it had better be done in larger batches."""
+    return choices.many is not None and recipe.dropout and recipe.steps >= _LONG
+
+
 def for_a_long_run(recipe: Recipe, choices: Choices) -> Recipe:
-    """Of very many examples: in larger batches at the same rate, with the word embeddings trained too, and the weights
-    averaged over more of the run."""
-    if choices.many is None or not recipe.dropout or recipe.steps < _LONG:
-        return recipe
+    """In larger batches, at a rate that grows with their square root, with the word embeddings trained too, and the
+    weights averaged over more of the run."""
     depth = choices.many if recipe.depth == choices.depths[0] else recipe.depth  # unless trials found less to be better
-    batch, steps = 2 * recipe.batch, math.ceil(recipe.steps / 2)
-    return replace(recipe, depth=depth, batch=batch, steps=steps, averaged=_AVERAGED)
+    return replace(
+        recipe,
+        depth=depth or recipe.depth,
+        batch=_LARGER * recipe.batch,
+        steps=math.ceil(recipe.steps / _LARGER),
+        rate=math.sqrt(_LARGER) * recipe.rate,
+        averaged=_AVERAGED,
+    )
