@@ -234,6 +234,8 @@ def test_the_page_of_tuning_names_what_it_is_compared_with(both):
     assert "400 steps of 32 examples." in text
     text = shown(report(scores, provenance(tuning=tuning() | {"share": 0.5}), baseline=baseline))
     assert "400 steps of 32 examples; kept are the weights 50% of the way there." in text
+    text = shown(report(scores, provenance(tuning=tuning() | {"averaged_runs": 3}), baseline=baseline))
+    assert "400 steps of 32 examples; kept are the mean weights of 3 such runs." in text
 
 
 def test_the_page_of_questions_that_all_have_answers(answerable):
