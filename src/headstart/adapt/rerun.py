@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -40,8 +41,11 @@ def souped(
     soup, taken = results, 1
     if recipe.steps * recipe.batch < _MANY:
         return soup, taken
+    seconds = float(results["seconds"])  # of a whole run: a few steps say little, for batches are of many lengths
+    if math.isinf(seconds):
+        seconds = runs.seconds_a_step(recipe, start, learn)
     for number in range(1, _MOST):
-        if not _time_for_another(runs, f"again-{number}", recipe, start, learn, in_time):
+        if not _time_for_another(runs, f"again-{number}", recipe, seconds, in_time):
             break
         other = replace(runs, seed=runs.seed + number)
         more = other.run(
@@ -79,13 +83,10 @@ def last_run(
 
 
 def _time_for_another(
-    runs: Runs, name: str, recipe: Recipe, start: Any, learn: np.ndarray, in_time: Callable[[int, float], int]
+    runs: Runs, name: str, recipe: Recipe, seconds: float, in_time: Callable[[int, float], int]
 ) -> bool:
     def decide() -> bool:
-        if runs.watch.over:
-            return False
-        seconds = runs.seconds_a_step(recipe, start, learn)
-        enough = in_time(0, seconds) >= recipe.steps
+        enough = not runs.watch.over and in_time(0, seconds) >= recipe.steps
         if enough:
             runs.watch.planned(f"the same {recipe.steps} steps in another order, about {recipe.steps * seconds:.0f} s")
         return enough

@@ -99,8 +99,9 @@ class Runs:
         Where the user stops it, its state is kept, so that a later start goes on; at the end of the time it is done.
 
         Returns:
-            "kept": (n_judge, k) float32, what the task keeps of them; "steps": how many were done; "diverged": whether
-            the loss was no number any more, and then nothing is kept; "weight NAME": what was trained.
+            "kept": (n_judge, k) float32, what the task keeps of them; "steps": how many were done; "seconds": one took
+            of those that this start did, infinite where they were too few to say; "diverged": whether the loss was no
+            number any more, and then nothing is kept; "weight NAME": what was trained.
         """
         if self.journal.has(name):
             return self.journal.results(name)
@@ -132,6 +133,7 @@ class Runs:
         tuning.take_average()
         outputs = self._asked(network, body, judge[:0] if diverged else judge, recipe)
         results = {"kept": outputs, "steps": np.array(tuning.done), "diverged": np.array(diverged)}
+        results["seconds"] = np.array(_a_step(ends))
         weights = {f"weight {k}": v.detach().cpu().numpy().copy() for k, v in trained(network).items()}
         if not unfinished:
             self.journal.finish(name, results, weights)
