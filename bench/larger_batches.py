@@ -40,6 +40,6 @@ for batch, rate in zip(options.batches, options.rates, strict=True):
     runs = []
     for seed in range(options.seeds):
         runs.append(texts.trained(recipe, texts.learn, seed=seed))
-        tell(f"batches of {batch}, rate {rate:g}, seed {seed}", texts.task.judged(runs[-1]["kept"], texts.test))
+        tell(f"batches of {batch}, rate {rate:g}, seed {seed}", texts.judged(runs[-1]))
         if seed:
             tell(f"the mean of {seed + 1} runs' weights", texts.averaged(recipe, runs))

@@ -43,8 +43,12 @@ class Texts:
         return worth_most(self.task, self.head, self.learn, examples, seed=seed)
 
     def learned(self, recipe: Recipe, rows: np.ndarray, *, seed: int) -> Judged:
-        """On the test part, at the temperature that suits it best."""
-        return self.task.judged(self.trained(recipe, rows, seed=seed)["kept"], self.test)
+        """On the test part, after such a run."""
+        return self.judged(self.trained(recipe, rows, seed=seed))
+
+    def judged(self, run: dict[str, np.ndarray]) -> Judged:
+        """What a run kept, on the test part, at the temperature that suits it best."""
+        return self.task.judged(run["kept"], self.test)
 
     def trained(self, recipe: Recipe, rows: np.ndarray, *, seed: int) -> dict[str, np.ndarray]:
         """What the run keeps: its weights, and "kept", its outputs for the test part."""

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from headstart.adapt.run import Runs
+from headstart.adapt.scheme import LONG
 from headstart.adapt.tune import Recipe
 
-_MANY = 64_000  # examples seen from which a run is a long one
 _MOST = 3  # runs: each one more brings less
 _DONE = 0.95  # of the steps of a last run, which is as good as all
 
@@ -39,7 +39,7 @@ def souped(
     Source: Wortsman et al., Model soups, ICML 2022 (the greedy one).
     """
     soup, taken = results, 1
-    if recipe.steps * recipe.batch < _MANY:
+    if recipe.steps * recipe.batch < LONG:
         return soup, taken
     seconds = float(results["seconds"])  # of a whole run: a few steps say little, for batches are of many lengths
     if math.isinf(seconds):

@@ -132,8 +132,8 @@ class Runs:
             self.journal.keep(name, tuning.done, tuning.state())
         tuning.take_average()
         outputs = self._asked(network, body, judge[:0] if diverged else judge, recipe)
-        results = {"kept": outputs, "steps": np.array(tuning.done), "diverged": np.array(diverged)}
-        results["seconds"] = np.array(_a_step(ends))
+        told = {"steps": tuning.done, "seconds": _a_step(ends), "diverged": diverged}
+        results = {"kept": outputs, **{name: np.array(value) for name, value in told.items()}}
         weights = {f"weight {k}": v.detach().cpu().numpy().copy() for k, v in trained(network).items()}
         if not unfinished:
             self.journal.finish(name, results, weights)

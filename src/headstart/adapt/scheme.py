@@ -15,7 +15,7 @@ from headstart.adapt.tune import Recipe
 
 _ENOUGH = 300  # steps (or half an epoch) of a main run that there was no time to search for
 _DOUBLED = 600  # steps of a glance from which half as many of twice the examples learn as well (docs/tuning.md)
-_LONG = 2000  # steps of any other run from which fewer of more examples learn better (docs/tuning.md)
+LONG = 64_000  # examples that a run sees, all times counted, from which it is a long one (docs/tuning.md)
 _LARGER = 4  # times the batch of such a run
 _AVERAGED = 0.25  # share of such a run that the weights are averaged over (docs/tuning.md)
 _CHEAPER = 1.1  # and by so much an example is cheaper then, about: measured again before the run
@@ -104,7 +104,7 @@ def _for_a_glance(scheme: Scheme, depth: int) -> Scheme:
 
 def is_long(recipe: Recipe, choices: Choices) -> bool:
     """Whether a run learns from so many texts that it had better be done in larger batches."""
-    return choices.many is not None and recipe.dropout and recipe.steps >= _LONG
+    return choices.many is not None and recipe.dropout and recipe.steps * recipe.batch >= LONG
 
 
 def for_a_long_run(recipe: Recipe, choices: Choices) -> Recipe:
