@@ -213,8 +213,8 @@ def _steps_in_time(runs: Runs, search: _Search, recipe: Recipe, again: float, do
 
 
 def _longest(recipe: Recipe, n: int) -> int:
-    """Steps of a main run that nothing cuts short. What was to be a glance stays one: nothing is dropped out of it, so
-    what it saw more often would be learned by heart."""
+    """Steps of a main run that nothing cuts short. Where nothing is dropped out, what was seen more often than in a
+    glance would be learned by heart."""
     full = full_run(n, recipe.batch)
     return full if recipe.dropout else min(full, GLANCE * math.ceil(n / recipe.batch))
 

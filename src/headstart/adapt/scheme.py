@@ -109,7 +109,7 @@ def is_long(recipe: Recipe, choices: Choices) -> bool:
 
 def for_a_long_run(recipe: Recipe, choices: Choices) -> Recipe:
     """In larger batches, at a rate that grows with their square root, with the word embeddings trained too, and the
-    weights averaged over more of the run."""
+    weights averaged over more of the run. Each example is seen twice, so nothing need be dropped out."""
     depth = choices.many if recipe.depth == choices.depths[0] else recipe.depth  # unless trials found less to be better
     return replace(
         recipe,
@@ -118,4 +118,5 @@ def for_a_long_run(recipe: Recipe, choices: Choices) -> Recipe:
         steps=math.ceil(recipe.steps / _LARGER),
         rate=math.sqrt(_LARGER) * recipe.rate,
         averaged=_AVERAGED,
+        dropout=False,
     )
