@@ -1,6 +1,8 @@
-"""Claim: a long run learns more from batches of 128 than of 64, and more yet as the mean of several runs.
+"""Claim: a long run learns more from batches of 128 than of 64, with dropout or without, and more yet as the mean of
+several runs.
 
-    python bench/larger_batches.py TRAIN TEST [--batches 64,128] [--rates 0.0003,0.0004] [--seeds 3] [--epochs 3]
+    python bench/larger_batches.py TRAIN TEST [--batches 64,128] [--rates 0.0003,0.00045] [--seeds 3] [--epochs 2]
+        [--dropout]
 
 TRAIN and TEST are tables of texts and labels, as SST-2's are. Every layer is trained, as in a fit's long run, each
 batch at its rate. Printed are the accuracy on TEST and its log loss at the temperature that suits it best, of each run,
@@ -23,9 +25,10 @@ parser = argparse.ArgumentParser()
 parser.add_argument("train")
 parser.add_argument("test")
 parser.add_argument("--batches", default="64,128", type=lambda told: [int(n) for n in told.split(",")])
-parser.add_argument("--rates", default="0.0003,0.0004", type=lambda told: [float(rate) for rate in told.split(",")])
+parser.add_argument("--rates", default="0.0003,0.00045", type=lambda told: [float(rate) for rate in told.split(",")])
 parser.add_argument("--seeds", type=int, default=3)
-parser.add_argument("--epochs", type=int, default=3)
+parser.add_argument("--epochs", type=int, default=2)
+parser.add_argument("--dropout", action="store_true")
 options = parser.parse_args()
 texts = opened(options.train, options.test)
 
@@ -36,7 +39,8 @@ def tell(name: str, found: Judged) -> None:
 
 for batch, rate in zip(options.batches, options.rates, strict=True):
     steps = options.epochs * math.ceil(len(texts.learn) / batch)
-    recipe = Recipe(texts.depth, rate, steps, batch, bf16=may_train_in_bf16(), averaged=0.25)
+    bf16, dropout = may_train_in_bf16(), options.dropout
+    recipe = Recipe(texts.depth, rate, steps, batch, bf16=bf16, averaged=0.25, dropout=dropout)
     runs = []
     for seed in range(options.seeds):
         runs.append(texts.trained(recipe, texts.learn, seed=seed))
