@@ -55,7 +55,7 @@ class Dataset:
     labels: Sequence[str | None]  # class names; None where the user gave none
     where: Sequence[str]  # how to point the user at the example
     parts: Sequence[str] | None = None  # official part of each row: "train", "val" or "test"; None: no official split
-    groups: np.ndarray | None = None  # (n,) int64; equal numbers are (near-)duplicates; set by check
+    groups: np.ndarray | None = None  # (n,) int64; equal numbers: kept on one side of a split; set by check
     digests: np.ndarray | None = None  # (n, 32) uint8; sha256 of the example's own bytes; set by check
     findings: tuple[Finding, ...] = ()
     notes: tuple[str, ...] = ()  # what was assumed while reading: "no header: columns taken as label, text"

@@ -13,6 +13,7 @@ from typing import Any, Literal
 import numpy as np
 
 from headstart.data.duplicates import HASH_WORDS, equal_pairs, group, near_pairs, perceptual_hash
+from headstart.data.excerpts import excerpts
 from headstart.data.images import open_image, read_bytes
 from headstart.data.known import KnownImages
 from headstart.data.texts import normalised_hash
@@ -42,8 +43,8 @@ def check(
         advance: told how many more examples have been looked at.
 
     Returns:
-        The usable examples with `digests`, `groups` and `findings` set. Nothing is dropped without a finding, and
-        duplicates are grouped, not dropped.
+        The usable examples with `digests`, `groups` and `findings` set. Nothing is dropped without a finding;
+        duplicates, and texts that are cut from another, are grouped, not dropped.
 
     Raises:
         DataError: nothing usable is left, or fewer than two classes.
@@ -59,14 +60,20 @@ def check(
     if purpose == "fit":
         keep, rows = _enough_of_each(dataset, keep, rejected)
         digests, hashes = digests[rows], hashes[rows]
-    pairs = near_pairs(hashes) if dataset.kind == "image" else equal_pairs(hashes)
-    same = equal_pairs(digests)
-    groups = group(len(keep), np.concatenate([same, pairs]))
-    usable = replace(_take(dataset, keep), digests=digests, groups=groups)
+    usable = replace(_take(dataset, keep), digests=digests)
     if purpose == "fit":
         _refuse_hopeless(usable, rejected)
-    findings = (*rejected, *_duplicates(usable, same), *(_conflicts(usable) if purpose != "predict" else ()))
-    return replace(usable, findings=findings)
+    same = equal_pairs(digests)
+    near = near_pairs(hashes) if dataset.kind == "image" else equal_pairs(hashes)
+    twins = group(len(keep), np.concatenate([same, near]))
+    cut = excerpts(usable.inputs, hashes) if dataset.kind == "text" and purpose == "fit" else near[:0]
+    findings = (
+        *rejected,
+        *_duplicates(usable, twins, same),
+        *_excerpts(usable, cut),
+        *(_conflicts(usable, twins) if purpose != "predict" else ()),
+    )
+    return replace(usable, groups=group(len(keep), np.concatenate([same, near, cut])), findings=findings)
 
 
 def _labelled(dataset: Dataset, rejected: list[Finding]) -> list[int]:
@@ -168,12 +175,10 @@ def _refuse_hopeless(dataset: Dataset, rejected: list[Finding]) -> None:
         )
 
 
-def _duplicates(dataset: Dataset, same: np.ndarray) -> list[Finding]:
-    if dataset.groups is None:
-        return []
+def _duplicates(dataset: Dataset, twins: np.ndarray, same: np.ndarray) -> list[Finding]:
     identical = set(same[:, 1].tolist())
     found = []
-    for row, first in enumerate(dataset.groups.tolist()):
+    for row, first in enumerate(twins.tolist()):
         if row == first:
             continue
         kind, words = ("duplicate", "identical to") if row in identical else ("near-duplicate", "nearly the same as")
@@ -183,11 +188,16 @@ def _duplicates(dataset: Dataset, same: np.ndarray) -> list[Finding]:
     return found
 
 
-def _conflicts(dataset: Dataset) -> list[Finding]:
-    if dataset.groups is None:
-        return []
+def _excerpts(dataset: Dataset, cut: np.ndarray) -> list[Finding]:
+    return [
+        Finding("excerpt", dataset.where[row], f"a piece of {dataset.where[source]}; kept on one side of the split")
+        for row, source in cut.tolist()
+    ]
+
+
+def _conflicts(dataset: Dataset, twins: np.ndarray) -> list[Finding]:
     found = []
-    for row, first in enumerate(dataset.groups.tolist()):
+    for row, first in enumerate(twins.tolist()):
         mine, other = dataset.labels[row], dataset.labels[first]
         if mine != other:
             reason = f"labelled {mine!r}, but {dataset.where[first]} is (nearly) the same and labelled {other!r}"

@@ -1,4 +1,4 @@
-"""Training part, test part and folds: stratified by class, grouped by duplicate, the same on every machine.
+"""Training part, test part and folds: stratified by class, in groups that stay together, the same on every machine.
 
 The order in which groups are dealt out comes from a hash of the seed and the examples' own bytes, not from a random
 number generator or the file order. So renaming files, another operating system or another numpy change nothing.
@@ -201,6 +201,6 @@ def _leaks(dataset: Dataset, test: np.ndarray) -> list[Finding]:
     for row in np.flatnonzero(test).tolist():
         twin = first_in_train.get(int(groups[row]))
         if twin is not None:
-            reason = f"in the test part, and (nearly) the same as {dataset.where[twin]} in the training part"
+            reason = f"in the test part, and (nearly) the same as or of one text with {dataset.where[twin]} in training"
             found.append(Finding("leak", dataset.where[row], reason))
     return found

@@ -51,8 +51,12 @@ def normalised_hash(text: str) -> bytes:
 
     A text without a single letter or digit (":-)", an emoji) is compared as it stands.
     """
-    plain = _NOT_WORDS.sub(" ", unicodedata.normalize("NFKC", text).casefold()).strip()
-    return hashlib.blake2b((plain or text).encode("utf-8", "surrogatepass"), digest_size=16).digest()
+    return hashlib.blake2b((plain_words(text) or text).encode("utf-8", "surrogatepass"), digest_size=16).digest()
+
+
+def plain_words(text: str) -> str:
+    """Its letters and digits without regard to case and Unicode compatibility form, a space between words."""
+    return _NOT_WORDS.sub(" ", unicodedata.normalize("NFKC", text).casefold()).strip()
 
 
 def length_buckets(

@@ -1,0 +1,115 @@
+"""Texts that are cut from others: what was learned from the whole must not be asked of the piece."""
+
+from __future__ import annotations
+
+import csv
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from headstart.data import check, read, split
+from headstart.data.excerpts import excerpts
+from headstart.data.read import read_with_test
+from headstart.data.split import folds
+from headstart.data.texts import normalised_hash, plain_words
+
+FEWEST = 4  # words of an excerpt
+PIECES = slice(0, 3), slice(3, None), slice(1, 7)  # of the words of a review
+FIRST = ["wine", "shop", "film", "night", "train", "house", "story", "river"]
+
+
+def sources(texts):
+    hashes = np.frombuffer(b"".join(map(normalised_hash, texts)), np.uint8).reshape(-1, 16)
+    return {int(row): int(source) for row, source in excerpts(texts, hashes)}
+
+
+def slow(texts):
+    """As `sources`, by comparing each text with each."""
+    words = [plain_words(text).split() for text in texts]
+    first = [row for row, mine in enumerate(words) if mine not in words[:row]]
+    found = {}
+    for row in first:
+        mine = words[row]
+        holds = [
+            (len(words[other]), other)
+            for other in first
+            if len(words[other]) > len(mine) >= FEWEST
+            and any(words[other][at : at + len(mine)] == mine for at in range(len(words[other])))
+        ]
+        if holds:
+            found[row] = min(holds)[1]
+    return found
+
+
+@given(st.lists(st.lists(st.sampled_from("ab"), max_size=10).map(" ".join), max_size=7))
+def test_it_finds_what_comparing_each_with_each_finds(texts):
+    assert sources(texts) == slow(texts)
+
+
+def test_case_spacing_and_punctuation_make_no_difference():
+    assert sources(["A film, that\nloves its CHARACTERS!", "that loves  its characters", "quite another film"]) == {
+        1: 0
+    }
+
+
+def test_a_turn_of_phrase_joins_nothing():
+    """A phrase that everybody uses is a piece of one of them, so that two that use it stay apart; or of none."""
+    said = "i would recommend this to anyone"
+    few = [said, f"{said} {FIRST[0]}", f"{said} {FIRST[1]} and more"]
+    assert sources(few) == {0: 1}
+    assert sources([said, *(f"{number} {said}" for number in range(100))]) == {}
+
+
+def test_few_words_or_no_words_are_no_piece():
+    assert sources(["a good film", "it is a good film indeed", "", ":-)", "..."]) == {}
+    assert sources([]) == {}
+
+
+@pytest.fixture
+def reviews(tmp_path):
+    """40 reviews of eight words, and three pieces of each, of which two are long enough to give it away."""
+    lines = []
+    for number in range(40):
+        words = [f"{word}{number}" for word in FIRST]
+        lines.append((" ".join(words), "good" if number % 2 else "bad"))
+        for piece in PIECES:
+            lines.append((" ".join(words[piece]), "good" if number % 3 else "bad"))
+    table = tmp_path / "reviews.csv"
+    with table.open("w", newline="") as file:
+        csv.writer(file).writerows([("text", "label"), *lines])
+    return table
+
+
+def test_pieces_stay_with_their_source(reviews):
+    dataset = check(read(reviews))
+    parts = split(dataset)
+    number = np.array([text.split()[0].lstrip("abcdefghijklmnopqrstuvwxyz") for text in dataset.inputs], dtype=int)
+    long = np.array([len(text.split()) >= FEWEST for text in dataset.inputs])
+    train, test = (set(number[rows[long[rows]]].tolist()) for rows in (parts.train, parts.test))
+    assert test
+    assert not train & test
+    fold = folds(dataset.y, dataset.checked_groups, dataset.checked_digests)
+    assert all(len(set(fold[long & (number == n)].tolist())) == 1 for n in range(40))
+
+
+def test_they_are_told_of_and_their_labels_are_their_own(reviews):
+    found = check(read(reviews)).findings
+    assert {finding.kind for finding in found} == {"excerpt"}
+    assert len(found) == 80
+    assert (found[0].where, found[0].rejected) == ("reviews.csv row 3", False)
+    assert found[0].reason == "a piece of reviews.csv row 1; kept on one side of the split"
+
+
+def test_a_piece_in_a_given_test_part_is_a_leak(reviews, tmp_path):
+    with reviews.open(newline="") as file:
+        head, *rows = csv.reader(file)
+    for name, some in {"train": rows[0::4], "test": rows[2::4]}.items():
+        with (tmp_path / f"{name}.csv").open("w", newline="") as file:
+            csv.writer(file).writerows([head, *some])
+    dataset = check(read_with_test(tmp_path / "train.csv", tmp_path / "test.csv"))
+    found = split(dataset).findings
+    assert {finding.kind for finding in found} == {"leak"}
+    assert {finding.where for finding in found} == {f"test.csv row {row}" for row in range(1, 41)}
+    assert "of one text with" in found[0].reason
