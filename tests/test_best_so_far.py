@@ -250,6 +250,7 @@ def test_a_very_long_run_trains_more_of_the_model_in_larger_batches(tmp_path):
     trials, recipe = [trial.recipe for trial in found.tuned.trials], found.tuned.recipe
     assert {(trial.depth, trial.batch, trial.steps) for trial in trials} == {(1, 32, 500)}
     assert (recipe.depth, recipe.batch, recipe.steps, recipe.dropout) == (3, 128, 2 * 282, False)
+    assert f"then {recipe.steps} steps of 128: about" in found.plans[0]
     assert recipe.averaged == 0.25
     between = rate_between(found.tuned.trials, found.tuned.trials[0])  # hardly any other is better than the first rate
     assert 1e-3 / 3 < between < 1e-3

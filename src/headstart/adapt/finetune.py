@@ -18,10 +18,10 @@ import numpy as np
 from torch import nn
 
 from headstart.adapt.examples import worth_most
-from headstart.adapt.pace import GLANCE, full_run, judging_seconds, learns_from_all, main_steps, rate_for
+from headstart.adapt.pace import judging_seconds, learns_from_all, main_steps, rate_for
 from headstart.adapt.rerun import last_run, souped
 from headstart.adapt.run import Runs
-from headstart.adapt.scheme import Scheme, as_sentence, for_a_long_run, is_long, lay_out
+from headstart.adapt.scheme import Scheme, as_sentence, for_a_long_run, is_long, lay_out, longest
 from headstart.adapt.search import APART, Choices, Trial, beaten, climb, rate_between, spiced
 from headstart.adapt.tune import Recipe
 from headstart.adapt.verdict import Judged, Verdict, verdict
@@ -72,8 +72,8 @@ def finetune(
     if scheme is None:
         return None
     runs.watch.planned(as_sentence(scheme, again))
-    learn = worth_most(runs.task, start, learn, scheme.main * scheme.start.batch, seed=runs.seed)
-    search = _Search(runs, start, learn, judge, (1 + again) * scheme.main * scheme.seconds)
+    learn = worth_most(runs.task, start, learn, scheme.main * scheme.batch, seed=runs.seed)
+    search = _Search(runs, start, learn, judge, (1 + again) * scheme.ahead)
     best = None
     if scheme.searched:
         best = climb(scheme.searched, start=scheme.start, attempt=search.attempt)
@@ -186,7 +186,7 @@ def _main(runs: Runs, scheme: Scheme, choices: Choices, best: Trial | None, sear
     recipe = scheme.start if best is None else best.recipe
 
     def decide() -> dict[str, Any]:
-        if runs.watch.over or (best is not None and _longest(recipe, len(learn)) <= recipe.steps):
+        if runs.watch.over or (best is not None and longest(recipe, len(learn)) <= recipe.steps):
             return asdict(recipe)
         rate, seconds = recipe.rate, math.inf
         if best is None and recipe.steps > 8 * _TESTED:
@@ -208,15 +208,8 @@ def _main(runs: Runs, scheme: Scheme, choices: Choices, best: Trial | None, sear
 def _steps_in_time(runs: Runs, search: _Search, recipe: Recipe, again: float, done: int, seconds_a_step: float) -> int:
     """Of the main run in all, when so many of them are done."""
     judging = judging_seconds(len(search.judge), batch=recipe.batch, seconds_a_step=seconds_a_step)
-    rest, left = _longest(recipe, len(search.learn)) - done, runs.watch.left()
+    rest, left = longest(recipe, len(search.learn)) - done, runs.watch.left()
     return done + main_steps(rest, seconds_a_step=seconds_a_step, left=left, again=again, judging=judging)
-
-
-def _longest(recipe: Recipe, n: int) -> int:
-    """Steps of a main run that nothing cuts short. Where nothing is dropped out, what was seen more often than in a
-    glance would be learned by heart."""
-    full = full_run(n, recipe.batch)
-    return full if recipe.dropout else min(full, GLANCE * math.ceil(n / recipe.batch))
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from headstart.adapt.pace import GLANCE, TRIALS, judging_seconds, pace
+from headstart.adapt.pace import GLANCE, TRIALS, full_run, judging_seconds, main_steps, pace
 from headstart.adapt.run import Runs
 from headstart.adapt.search import Choices
 from headstart.adapt.tune import Recipe
@@ -30,7 +30,9 @@ class Scheme:
     start: Recipe  # of a trial; without a search, of the main run
     searched: tuple[int, ...]  # depths that are tried; none: there is no time for a search
     main: int  # steps of the main run, as far as can be foreseen
-    seconds: float  # a step
+    batch: int  # examples of each of them
+    seconds: float  # a step of a trial
+    ahead: float  # seconds of the main run
 
 
 def lay_out(
@@ -59,9 +61,11 @@ def lay_out(
             found = pace(len(learn), batch=first.batch, seconds_a_step=seconds, left=left, again=again, judging=judging)
             if found is None:
                 continue
-            last = Scheme(replace(recipe, steps=found.trial or found.main), (), found.main, seconds)
-            if found.main * first.batch < GLANCE * len(learn):
+            main, ahead = found.main, found.main * seconds
+            last = Scheme(replace(recipe, steps=found.trial or main), (), main, first.batch, seconds, ahead)
+            if main * first.batch < GLANCE * len(learn):
                 last = _for_a_glance(last, depth if choices.many is None else choices.many)
+            last = _foreseen(last, runs, begin, learn, judged, choices, left - TRIALS * found.trial * seconds)
             if found.trial:
                 others = [d for d in choices.depths if d != depth and quick(d, recipe, found.trial, left)]
                 return asdict(replace(last, searched=(depth, *others)))
@@ -78,17 +82,33 @@ def lay_out(
     told = runs.once("scheme", decide)
     if told is None:
         return None
-    return Scheme(Recipe(**told["start"]), tuple(told["searched"]), told["main"], told["seconds"])
+    return Scheme(**told | {"start": Recipe(**told["start"]), "searched": tuple(told["searched"])})
 
 
 def as_sentence(scheme: Scheme, again: float) -> str:
     """What will be done, and how long it should take."""
     trials = TRIALS if scheme.searched else 0
-    seconds = (trials * scheme.start.steps + (1 + again) * scheme.main) * scheme.seconds
+    seconds = trials * scheme.start.steps * scheme.seconds + (1 + again) * scheme.ahead
     search = (
         f"a search by about {trials} trials of {scheme.start.steps} steps, then " if trials else "no time to search, "
     )
-    return f"{search}{scheme.main} steps{' and once more on all examples' if again else ''}: about {seconds:.0f} s"
+    steps = f"{scheme.main} steps of {scheme.batch}{' and once more on all examples' if again else ''}"
+    return f"{search}{steps}: about {seconds:.0f} s"
+
+
+def _foreseen(
+    scheme: Scheme, runs: Runs, begin: Any, learn: np.ndarray, judged: int, choices: Choices, left: float
+) -> Scheme:
+    """With the main run as it will be if it is a long one. Arguments as above; left: seconds for that run."""
+    recipe = replace(scheme.start, steps=scheme.main)
+    if not is_long(recipe, choices):
+        return scheme
+    recipe = for_a_long_run(recipe, choices)
+    seconds = runs.seconds_a_step(recipe, begin, learn)
+    judging = judging_seconds(judged, batch=recipe.batch, seconds_a_step=seconds)
+    full = longest(recipe, len(learn))
+    steps = main_steps(full, seconds_a_step=seconds, left=left, again=0.0, judging=judging)
+    return replace(scheme, main=steps, batch=recipe.batch, ahead=steps * seconds)
 
 
 def _for_a_glance(scheme: Scheme, depth: int) -> Scheme:
@@ -99,7 +119,14 @@ def _for_a_glance(scheme: Scheme, depth: int) -> Scheme:
         return replace(scheme, start=recipe)
     main, seconds = round(scheme.main / 2 * _CHEAPER), 2 * scheme.seconds / _CHEAPER
     larger = replace(recipe, batch=2 * recipe.batch, rate=math.sqrt(2) * recipe.rate, steps=main)
-    return replace(scheme, start=larger, main=main, seconds=seconds)
+    return replace(scheme, start=larger, main=main, batch=larger.batch, seconds=seconds, ahead=main * seconds)
+
+
+def longest(recipe: Recipe, n: int) -> int:
+    """Steps of a main run that nothing cuts short. Where nothing is dropped out, what was seen more often than in a
+    glance would be learned by heart."""
+    full = full_run(n, recipe.batch)
+    return full if recipe.dropout else min(full, GLANCE * math.ceil(n / recipe.batch))
 
 
 def is_long(recipe: Recipe, choices: Choices) -> bool:
