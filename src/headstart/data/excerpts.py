@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_right
+from collections import defaultdict
 from collections.abc import Sequence
+from itertools import count
 
 import numpy as np
 
@@ -45,10 +47,10 @@ def excerpts(texts: Sequence[str], hashes: np.ndarray) -> np.ndarray:
 
 def _numbered(texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
     """(w,) int32 number of each word of all texts, and (n + 1,) where each text starts."""
-    known: dict[str, int] = {}
+    number: defaultdict[str, int] = defaultdict(count().__next__)
     words, starts = array("i"), array("q", [0])
     for text in texts:
-        words.extend([known.setdefault(word, len(known)) for word in plain_words(text).split()])
+        words.extend(map(number.__getitem__, plain_words(text).split()))
         starts.append(len(words))
     return np.frombuffer(words, np.int32), np.frombuffer(starts, np.int64)
 
