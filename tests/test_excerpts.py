@@ -102,6 +102,15 @@ def test_they_are_told_of_and_their_labels_are_their_own(reviews):
     assert found[0].reason == "a piece of reviews.csv row 1; kept on one side of the split"
 
 
+def test_the_sentences_of_one_document_are_told_of_and_dealt_out_all_the_same():
+    sentences = [" ".join(f"{word}{number}" for word in FIRST) for number in range(20)]
+    labels = ["good", "bad"] * 10
+    dataset = check(read(([". ".join(sentences), *sentences], ["good", *labels])))
+    assert [finding.kind for finding in dataset.findings] == ["excerpt"] * 20
+    assert "is of too few texts to keep both on one side of the split" in dataset.findings[0].reason
+    assert len(split(dataset).test) == 4
+
+
 def test_a_piece_in_a_given_test_part_is_a_leak(reviews, tmp_path):
     with reviews.open(newline="") as file:
         head, *rows = csv.reader(file)

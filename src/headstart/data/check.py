@@ -22,6 +22,7 @@ from headstart.values import Dataset, Finding
 
 _HASH_SIDE = 32  # pixels; enough for a 16 x 16 hash, and lets the JPEG decoder stop at 1/8
 _CHUNK = 256
+_TEXTS_OF_A_CLASS = 3  # at least, that are no piece of one another
 
 
 def check(
@@ -49,10 +50,10 @@ def check(
     Raises:
         DataError: nothing usable is left, or fewer than two classes.
     """
-    known = KnownImages() if known is None else known
+    known, kind = KnownImages() if known is None else known, dataset.kind
     rejected = list(dataset.findings)
     keep = _labelled(dataset, rejected) if purpose != "predict" else list(range(len(dataset)))
-    if dataset.kind == "image":
+    if kind == "image":
         keep, digests, hashes = _look_at_images(dataset, keep, rejected, known, workers, advance)
     else:
         keep, digests, hashes = _look_at_texts(dataset, keep, rejected)
@@ -64,16 +65,11 @@ def check(
     if purpose == "fit":
         _refuse_hopeless(usable, rejected)
     same = equal_pairs(digests)
-    near = near_pairs(hashes) if dataset.kind == "image" else equal_pairs(hashes)
+    near = near_pairs(hashes) if kind == "image" else equal_pairs(hashes)
     twins = group(len(keep), np.concatenate([same, near]))
-    cut = excerpts(usable.inputs, hashes) if dataset.kind == "text" and purpose == "fit" else near[:0]
-    findings = (
-        *rejected,
-        *_duplicates(usable, twins, same),
-        *_excerpts(usable, cut),
-        *(_conflicts(usable, twins) if purpose != "predict" else ()),
-    )
-    return replace(usable, groups=group(len(keep), np.concatenate([same, near, cut])), findings=findings)
+    groups, pieces = _with_excerpts(usable, twins, hashes) if (kind, purpose) == ("text", "fit") else (twins, [])
+    conflicts = _conflicts(usable, twins) if purpose != "predict" else []
+    return replace(usable, groups=groups, findings=(*rejected, *_duplicates(usable, twins, same), *pieces, *conflicts))
 
 
 def _labelled(dataset: Dataset, rejected: list[Finding]) -> list[int]:
@@ -188,11 +184,24 @@ def _duplicates(dataset: Dataset, twins: np.ndarray, same: np.ndarray) -> list[F
     return found
 
 
-def _excerpts(dataset: Dataset, cut: np.ndarray) -> list[Finding]:
-    return [
-        Finding("excerpt", dataset.where[row], f"a piece of {dataset.where[source]}; kept on one side of the split")
-        for row, source in cut.tolist()
-    ]
+def _with_excerpts(dataset: Dataset, twins: np.ndarray, hashes: np.ndarray) -> tuple[np.ndarray, list[Finding]]:
+    """The groups with texts that are cut from others in them, but for those of a class that is of too few texts then
+    (sentences of one document, say): both sides of a split have to be made of something."""
+    y, cut = dataset.y, excerpts(dataset.inputs, hashes)
+    same = np.column_stack([np.arange(len(y)), twins])
+    before, after = (_texts_of_each(y, groups) for groups in (twins, group(len(y), np.concatenate([same, cut]))))
+    apart = (after < np.minimum(before, _TEXTS_OF_A_CLASS))[y[cut[:, 0]]]
+    found = []
+    for (row, source), alone in zip(cut.tolist(), apart.tolist(), strict=True):
+        why = f"class {dataset.labels[row]!r} is of too few texts to keep both" if alone else "kept"
+        reason = f"a piece of {dataset.where[source]}; {why} on one side of the split"
+        found.append(Finding("excerpt", dataset.where[row], reason))
+    return group(len(y), np.concatenate([same, cut[~apart]])), found
+
+
+def _texts_of_each(y: np.ndarray, groups: np.ndarray) -> np.ndarray:
+    """(n_classes,) in how many groups each class is."""
+    return np.bincount(np.unique(np.column_stack([y, groups]), axis=0)[:, 0])
 
 
 def _conflicts(dataset: Dataset, twins: np.ndarray) -> list[Finding]:
