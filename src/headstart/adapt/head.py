@@ -34,7 +34,7 @@ def fit_head(
 
     Args:
         basis: of these features.
-        groups: (n,) int64, equal for duplicates. digests: (n, 32) uint8.
+        groups: (n,) int64, equal for what is held out together. digests: (n, 32) uint8.
     """
     k = _how_many(len(y), len(classes))
     fold = grouped_folds(features, y, basis=basis, kind=kind, groups=groups, digests=digests, k=k, seed=seed)
