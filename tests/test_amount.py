@@ -75,7 +75,7 @@ def test_with_time_enough_or_for_a_probe_it_is_all_of_them(asked, own_cache):
 def test_texts_that_were_not_encoded_are_learned_from_too(many, tmp_path, own_cache, monkeypatch):
     monkeypatch.setitem(amounts.SHARES, "text", 0.0)
     table, model = many
-    fitted = hs.fit(table, model=str(model), how="tune", budget="12s", out=tmp_path / "tuned")
+    fitted = hs.fit(table, model=str(model), how="tune", budget="30s", out=tmp_path / "tuned")
     assert (fitted.summary["how"], fitted.summary["n_train"]) == ("tune", ROWS)
     assert fitted.summary["tuning"]["verdict"]["n"] == FEWEST / 10
     (note,) = (note for note in fitted.summary["notes"] if "training examples are" in note)
