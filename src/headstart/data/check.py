@@ -187,7 +187,7 @@ def _duplicates(dataset: Dataset, twins: np.ndarray, same: np.ndarray) -> list[F
 def _with_excerpts(dataset: Dataset, twins: np.ndarray, hashes: np.ndarray) -> tuple[np.ndarray, list[Finding]]:
     """The groups with texts that are cut from others in them, but for those of a class that is of too few texts then
     (sentences of one document, say): both sides of a split have to be made of something."""
-    y, cut = dataset.y, excerpts(dataset.inputs, hashes)
+    y, cut = dataset.y, excerpts([str(text) for text in dataset.inputs], hashes)
     same = np.column_stack([np.arange(len(y)), twins])
     before, after = (_texts_of_each(y, groups) for groups in (twins, group(len(y), np.concatenate([same, cut]))))
     apart = (after < np.minimum(before, _TEXTS_OF_A_CLASS))[y[cut[:, 0]]]
