@@ -258,7 +258,7 @@ def test_auto_takes_the_tuned_model_where_it_is_better_and_says_so(tmp_path, com
     rng = random.Random(0)
     texts, labels = [], [("card", "pin")[i % 2] for i in range(300)]
     for first in labels:
-        words = rng.choices(["where", "is", "my", "the", "rate", "new", "it", "?"], k=6)
+        words = rng.choices(["where", "is", "my", "the", "rate", "new", "it", "lost"], k=6)
         a, b = sorted(rng.sample(range(6), 2))
         words[a], words[b] = first, "pin" if first == "card" else "card"
         texts.append(" ".join(words))
