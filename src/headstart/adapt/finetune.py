@@ -18,10 +18,10 @@ import numpy as np
 from torch import nn
 
 from headstart.adapt.examples import worth_most
-from headstart.adapt.pace import judging_seconds, learns_from_all, main_steps, rate_for
+from headstart.adapt.pace import judging_seconds, learns_from_all, rate_for
 from headstart.adapt.rerun import last_run, souped
 from headstart.adapt.run import Runs
-from headstart.adapt.scheme import Scheme, as_sentence, for_a_long_run, is_long, lay_out, longest
+from headstart.adapt.scheme import Scheme, as_sentence, for_a_long_run, is_long, lay_out, longest, steps_in_time
 from headstart.adapt.search import APART, Choices, Trial, beaten, climb, rate_between, spiced
 from headstart.adapt.tune import Recipe
 from headstart.adapt.verdict import Judged, Verdict, verdict
@@ -207,9 +207,8 @@ def _main(runs: Runs, scheme: Scheme, choices: Choices, best: Trial | None, sear
 
 def _steps_in_time(runs: Runs, search: _Search, recipe: Recipe, again: float, done: int, seconds_a_step: float) -> int:
     """Of the main run in all, when so many of them are done."""
-    judging = judging_seconds(len(search.judge), batch=recipe.batch, seconds_a_step=seconds_a_step)
-    rest, left = longest(recipe, len(search.learn)) - done, runs.watch.left()
-    return done + main_steps(rest, seconds_a_step=seconds_a_step, left=left, again=again, judging=judging)
+    n, judged, left = len(search.learn), len(search.judge), runs.watch.left()
+    return steps_in_time(recipe, n, judged, seconds_a_step=seconds_a_step, left=left, again=again, done=done)
 
 
 @dataclass(frozen=True)

@@ -105,9 +105,7 @@ def _foreseen(
         return scheme
     recipe = for_a_long_run(recipe, choices)
     seconds = runs.seconds_a_step(recipe, begin, learn)
-    judging = judging_seconds(judged, batch=recipe.batch, seconds_a_step=seconds)
-    full = longest(recipe, len(learn))
-    steps = main_steps(full, seconds_a_step=seconds, left=left, again=0.0, judging=judging)
+    steps = steps_in_time(recipe, len(learn), judged, seconds_a_step=seconds, left=left, again=0.0)
     return replace(scheme, main=steps, batch=recipe.batch, ahead=steps * seconds)
 
 
@@ -127,6 +125,15 @@ def longest(recipe: Recipe, n: int) -> int:
     glance would be learned by heart."""
     full = full_run(n, recipe.batch)
     return full if recipe.dropout else min(full, GLANCE * math.ceil(n / recipe.batch))
+
+
+def steps_in_time(
+    recipe: Recipe, n: int, judged: int, *, seconds_a_step: float, left: float, again: float, done: int = 0
+) -> int:
+    """Of a main run on n examples in all, when so many of them are done; it is judged on `judged` others."""
+    judging = judging_seconds(judged, batch=recipe.batch, seconds_a_step=seconds_a_step)
+    rest = longest(recipe, n) - done
+    return done + main_steps(rest, seconds_a_step=seconds_a_step, left=left, again=again, judging=judging)
 
 
 def is_long(recipe: Recipe, choices: Choices) -> bool:

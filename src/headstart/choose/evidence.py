@@ -47,7 +47,7 @@ def neighbours(features: np.ndarray, y: np.ndarray, groups: np.ndarray, *, n_cla
     """Accuracy of the vote of the five nearest others by cosine; those of the same group do not vote.
 
     Args:
-        features: (n, d). y: (n,) class indices. groups: (n,) equal for duplicates.
+        features: (n, d). y: (n,) class indices. groups: (n,) equal for duplicates and pieces of one text.
     """
     z = np.asarray(features, dtype=np.float32)
     z = z / np.maximum(np.linalg.norm(z, axis=1, keepdims=True), 1e-12)
@@ -68,7 +68,8 @@ def separation(features: np.ndarray, y: np.ndarray, groups: np.ndarray) -> float
     class. Below 1 the model sees nothing that these labels have in common, such as in noise. nan below 30 examples.
 
     Args:
-        features: (n, d). y: (n,) class indices. groups: (n,) equal for duplicates, of which the first counts.
+        features: (n, d). y: (n,) class indices.
+        groups: (n,) equal for duplicates and pieces of one text, of which the first counts.
 
     Source: Anderson, A new method for non-parametric multivariate analysis of variance, Austral Ecology 26, 2001.
     """

@@ -50,7 +50,8 @@ def check(
     Raises:
         DataError: nothing usable is left, or fewer than two classes.
     """
-    known, kind = KnownImages() if known is None else known, dataset.kind
+    known = KnownImages() if known is None else known
+    kind = dataset.kind
     rejected = list(dataset.findings)
     keep = _labelled(dataset, rejected) if purpose != "predict" else list(range(len(dataset)))
     if kind == "image":
@@ -67,7 +68,7 @@ def check(
     same = equal_pairs(digests)
     near = near_pairs(hashes) if kind == "image" else equal_pairs(hashes)
     twins = group(len(keep), np.concatenate([same, near]))
-    groups, pieces = _with_excerpts(usable, twins, hashes) if (kind, purpose) == ("text", "fit") else (twins, [])
+    groups, pieces = _with_excerpts(usable, twins) if (kind, purpose) == ("text", "fit") else (twins, [])
     conflicts = _conflicts(usable, twins) if purpose != "predict" else []
     return replace(usable, groups=groups, findings=(*rejected, *_duplicates(usable, twins, same), *pieces, *conflicts))
 
@@ -184,10 +185,10 @@ def _duplicates(dataset: Dataset, twins: np.ndarray, same: np.ndarray) -> list[F
     return found
 
 
-def _with_excerpts(dataset: Dataset, twins: np.ndarray, hashes: np.ndarray) -> tuple[np.ndarray, list[Finding]]:
+def _with_excerpts(dataset: Dataset, twins: np.ndarray) -> tuple[np.ndarray, list[Finding]]:
     """The groups with texts that are cut from others in them, but for those of a class that is of too few texts then
     (sentences of one document, say): both sides of a split have to be made of something."""
-    y, cut = dataset.y, excerpts([str(text) for text in dataset.inputs], hashes)
+    y, cut = dataset.y, excerpts([str(text) for text in dataset.inputs], twins)
     same = np.column_stack([np.arange(len(y)), twins])
     before, after = (_texts_of_each(y, groups) for groups in (twins, group(len(y), np.concatenate([same, cut]))))
     apart = (after < np.minimum(before, _TEXTS_OF_A_CLASS))[y[cut[:, 0]]]

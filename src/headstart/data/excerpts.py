@@ -23,7 +23,7 @@ _SIEVE = 22  # bits of a hash that tell most of what is not wanted apart
 _CHUNK = 1 << 20  # words hashed at once
 
 
-def excerpts(texts: Sequence[str], hashes: np.ndarray) -> np.ndarray:
+def excerpts(texts: Sequence[str], twins: np.ndarray) -> np.ndarray:
     """Which texts are some words in a row of another: (m, 2) int64, the row of each and that of its source.
 
     The source is the shortest text that holds it. That may be an excerpt in its turn, but two texts are never joined by
@@ -31,10 +31,9 @@ def excerpts(texts: Sequence[str], hashes: np.ndarray) -> np.ndarray:
     is looked for where the words around its rarest one occur, so that time and memory grow with the number of words.
 
     Args:
-        hashes: (n, 16) uint8, the `normalised_hash` of each text.
+        twins: (n,) int64, from `group`: the row of the first of the texts that are equal to each.
     """
-    _, first = np.unique(hashes, axis=0, return_index=True)
-    rows = np.sort(first)
+    rows = np.flatnonzero(twins == np.arange(len(twins)))
     words, starts = _numbered([texts[row] for row in rows.tolist()])
     asking = np.flatnonzero(np.diff(starts) >= _FEWEST)
     if len(asking) < 2:
