@@ -34,6 +34,11 @@ class Scheme:
     seconds: float  # a step of a trial
     ahead: float  # seconds of the main run
 
+    @property
+    def long(self) -> bool:
+        """Whether the main run will be one of larger batches than those of trials."""
+        return self.batch > self.start.batch
+
 
 def lay_out(
     runs: Runs, begin: Any, learn: np.ndarray, judged: int, choices: Choices, again: float, first: Recipe
@@ -143,7 +148,7 @@ def is_long(recipe: Recipe, choices: Choices) -> bool:
 
 def for_a_long_run(recipe: Recipe, choices: Choices) -> Recipe:
     """In larger batches, at a rate that grows with their square root, with the word embeddings trained too, and the
-    weights averaged over more of the run. Each example is seen twice, so nothing need be dropped out."""
+    weights averaged over more of the run. Each example is seen twice, so nothing need be dropped out or smoothed."""
     depth = choices.many if recipe.depth == choices.depths[0] else recipe.depth  # unless trials found less to be better
     return replace(
         recipe,
@@ -153,4 +158,5 @@ def for_a_long_run(recipe: Recipe, choices: Choices) -> Recipe:
         rate=math.sqrt(_LARGER) * recipe.rate,
         averaged=_AVERAGED,
         dropout=False,
+        smoothing=0.0,
     )
