@@ -9,6 +9,7 @@ import torch
 from headstart.adapt.finetune import Tuned, finetune
 from headstart.adapt.resume import Journal
 from headstart.adapt.run import Runs, Watch
+from headstart.adapt.scheme import for_a_long_run
 from headstart.adapt.search import Choices, label_smoothing, mixup, other_views, rate_between
 from headstart.adapt.tune import Recipe, Tuning
 from toy_task import Clock, Toy
@@ -264,6 +265,14 @@ def test_a_very_long_run_trains_more_of_the_model_in_larger_batches(tmp_path):
     assert (shorter.depth, shorter.batch, shorter.steps) == (1, 32, 3 * 563)
     assert shorter.averaged == 0.05
     assert 0.1 in [trial.recipe.smoothing for trial in tried.trials]
+
+
+def test_a_run_that_turns_out_to_be_long_after_the_search_is_not_smoothed():
+    """A machine that got faster meanwhile has time for one, where label smoothing was tried because none was foreseen."""
+    short = label_smoothing(Recipe(2, 1e-3, 3000, 32))
+    recipe = for_a_long_run(short, Choices((2,), 1e-3, many=3))
+    assert (short.smoothing, recipe.smoothing) == (0.1, 0.0)
+    assert (recipe.depth, recipe.batch, recipe.steps, recipe.dropout) == (3, 128, 750, False)
 
 
 @pytest.fixture(scope="module")

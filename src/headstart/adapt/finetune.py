@@ -77,7 +77,7 @@ def finetune(
     best = None
     if scheme.searched:
         best = climb(scheme.searched, start=scheme.start, attempt=search.attempt)
-        if best is not None and not scheme.long:  # which learns nothing by heart
+        if best is not None and not scheme.long:  # a long run learns nothing by heart
             best = spiced(best, choices.spices, attempt=search.attempt)
     taken = _best_run(runs, scheme, choices, search, best, again)
     if taken is None:
