@@ -268,7 +268,7 @@ def test_a_very_long_run_trains_more_of_the_model_in_larger_batches(tmp_path):
 
 
 def test_a_run_that_turns_out_to_be_long_after_the_search_is_not_smoothed():
-    """A machine that got faster meanwhile has time for one, where label smoothing was tried because none was foreseen."""
+    """A machine that got faster has time for one, where label smoothing was tried because none was foreseen."""
     short = label_smoothing(Recipe(2, 1e-3, 3000, 32))
     recipe = for_a_long_run(short, Choices((2,), 1e-3, many=3))
     assert (short.smoothing, recipe.smoothing) == (0.1, 0.0)
