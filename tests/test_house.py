@@ -11,10 +11,11 @@ import headstart as hs
 
 PACKAGE = Path(hs.__file__).parent
 FILES = sorted(PACKAGE.rglob("*.py"))
-GROUND = {"values", "errors", "progress", "places", "matrix", "no_telemetry", "locks"}
+GROUND = {"values", "errors", "files", "progress", "places", "matrix", "no_telemetry", "locks"}
 MAY_IMPORT = {
     "values": set(),
     "errors": set(),
+    "files": set(),
     "progress": set(),
     "no_telemetry": set(),
     "places": {"errors"},

@@ -1,0 +1,107 @@
+"""Files that somebody else made, opened only where they are regular files of a bounded size.
+
+A name in a data folder, a table or a saved folder may be a named pipe, which waits for ever, a device without an end or
+a sparse file of 200 GB. Whatever is wrong is an OSError whose `strerror` a person can read, so that one `except OSError`
+covers it together with what the system has to say.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import stat
+from pathlib import Path
+from typing import Any, BinaryIO
+
+MOST_JSON = 256 * 2**20  # bytes: a tokenizer.json has 35 MB, the facts of a fit with 100,000 findings 20
+_KINDS = {
+    stat.S_IFDIR: "a folder",
+    stat.S_IFIFO: "a named pipe",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+}
+
+
+def user_path(typed: str | Path) -> Path:
+    """The path that was typed or read from a table, with ~ resolved.
+
+    Raises:
+        OSError: no path: a NUL or half a character in it, or the home of somebody who is not known here.
+    """
+    text = os.fspath(typed)
+    try:
+        if b"\0" in os.fsencode(text):
+            raise OSError(errno.EINVAL, "a path with a NUL character in it", text)
+        return Path(text).expanduser()
+    except UnicodeEncodeError:
+        raise OSError(errno.EINVAL, "a path with half a character in it", text) from None
+    except RuntimeError:
+        raise OSError(errno.ENOENT, "nobody of this name has a home folder here", text) from None
+
+
+def is_there(typed: str | Path) -> bool:
+    """Whether something lies at the path: nothing does where it is too long, goes in circles or is no path at all."""
+    try:
+        user_path(typed).stat()
+    except OSError:
+        return False
+    return True
+
+
+def open_file(path: str | Path, *, most: int) -> BinaryIO:
+    """Open a regular file of at most `most` bytes for reading; never waits for a writer.
+
+    Raises:
+        OSError: not there, not to be read, no regular file, or too large.
+    """
+    place = user_path(path)
+    wait_for_nobody = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
+    descriptor = os.open(place, os.O_RDONLY | wait_for_nobody)
+    try:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            kind = _KINDS.get(stat.S_IFMT(status.st_mode), "something else")
+            raise OSError(errno.EINVAL, f"{kind}, not a file", str(place))
+        if status.st_size > most:
+            raise OSError(errno.EFBIG, f"{status.st_size:,} bytes, more than {most:,}", str(place))
+        return os.fdopen(descriptor, "rb")
+    except BaseException:
+        os.close(descriptor)
+        raise
+
+
+def read_file(path: str | Path, *, most: int) -> bytes:
+    """The content of a regular file, which may not grow above `most` bytes meanwhile.
+
+    Raises:
+        OSError: as `open_file`.
+    """
+    with open_file(path, most=most) as file:
+        content = file.read(most + 1)
+    if len(content) > most:
+        raise OSError(errno.EFBIG, f"more than {most:,} bytes", str(path))
+    return content
+
+
+def read_json(path: str | Path, *, most: int = MOST_JSON) -> Any:
+    """What a file of JSON holds; a byte order mark is let through.
+
+    Raises:
+        OSError: as `open_file`. ValueError: not UTF-8, not JSON, or nested too deep.
+    """
+    return parse_json(read_file(path, most=most))
+
+
+def parse_json(content: bytes | str) -> Any:
+    """What JSON holds.
+
+    Raises:
+        ValueError: not UTF-8, not JSON, or nested too deep.
+    """
+    text = content.decode("utf-8-sig") if isinstance(content, bytes) else content
+    try:
+        return json.loads(text)
+    except RecursionError:
+        raise ValueError("nested too deep") from None
