@@ -1,8 +1,8 @@
 """Files that somebody else made, opened only where they are regular files of a bounded size.
 
-A name in a data folder, a table or a saved folder may be a named pipe, which waits for ever, a device without an end or
-a sparse file of 200 GB. Whatever is wrong is an OSError whose `strerror` a person can read, so that one `except OSError`
-covers it together with what the system has to say.
+A name in a data folder, a table or a saved folder may be a named pipe, which waits for ever, a device without an end
+or a sparse file of 200 GB. Whatever is wrong is an OSError whose `strerror` a person can read, so that one `except
+OSError` covers it together with what the system has to say.
 """
 
 from __future__ import annotations
