@@ -8,6 +8,9 @@ UserError            exit code 2; the input, a name or an option is wrong
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 
 class UserError(Exception):
     """What is wrong (with the value seen), where (file and row, or the argument as typed), what to do."""
@@ -28,3 +31,31 @@ class ModelError(UserError):
 
 class OutputError(UserError):
     """The result cannot be written where it should go."""
+
+
+_OURS_TO_STOP = (KeyboardInterrupt, SystemExit, GeneratorExit, UserError)
+_MOST_SHOWN = 160  # characters of what a library says
+
+
+@contextmanager
+def somebody_elses(library: str, *, where: str = "", fix: str = "") -> Iterator[None]:
+    """Where a library works on a stranger's bytes: whatever it raises becomes a ModelError with its first line.
+
+    Such libraries raise what their authors did not foresee, Rust's panics among it, which are no Exception; so all but
+    a request to stop is taken. Nothing of ours belongs inside.
+    """
+    try:
+        yield
+    except _OURS_TO_STOP:
+        raise
+    except MemoryError:
+        raise ModelError(f"{library} needs more memory for it than there is", where=where, fix=fix) from None
+    except BaseException as error:
+        raise ModelError(f"{library} cannot use it: {first_line(error)}", where=where, fix=fix) from error
+
+
+def first_line(error: BaseException) -> str:
+    """What an error of a library says, short; its class where it says nothing."""
+    said = next((line.strip() for line in str(error).splitlines() if line.strip()), "")
+    said = said if isinstance(error, OSError | RuntimeError | ValueError) else f"{type(error).__name__} {said}".strip()
+    return said[:_MOST_SHOWN] or type(error).__name__
