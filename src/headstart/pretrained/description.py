@@ -196,7 +196,7 @@ def saved_classifier(told: dict[str, Any], folder: Path) -> dict[str, Any]:
     Raises:
         ModelError: a field is missing, of another type or out of its range.
     """
-    found: dict[str, Any] = checked(told, _CLASSIFIER, str(folder / FILE))
+    found: dict[str, Any] = checked(told, _CLASSIFIER, str(folder / FILE), ours=True)
     if found["backbone"]["config"].get("head"):
         raise ModelError("damaged: backbone.config has a head of its own", where=str(folder / FILE))
     if class_hash(found["classes"]) != found["classes_hash"]:
@@ -210,7 +210,7 @@ def saved_reader(told: dict[str, Any], folder: Path) -> dict[str, Any]:
     Raises:
         ModelError: as `saved_classifier`.
     """
-    found: dict[str, Any] = checked(told, _READER, str(folder / FILE))
+    found: dict[str, Any] = checked(told, _READER, str(folder / FILE), ours=True)
     return found
 
 
@@ -220,7 +220,7 @@ def description(told: Any, where: Path) -> dict[str, Any]:
     Raises:
         ModelError: as `saved_classifier`.
     """
-    found: dict[str, Any] = checked(told, _description, str(where))
+    found: dict[str, Any] = checked(told, _description, str(where), ours=True)
     return found
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from headstart.errors import ModelError
-from headstart.files import is_there, read_json, user_path
+from headstart.files import MOST_JSON, is_there, read_json, user_path
 from headstart.places import as_json, cache_folder, cannot_write, temporary_beside, write_whole
 from headstart.pretrained.description import description, saved_classifier, told_by
 from headstart.pretrained.find import Found, find
@@ -235,14 +235,14 @@ def _translated(found: Found) -> Any:
 def _home(found: Found, *, head: Head) -> Path:
     """The folder of the description, named after all that it depends on."""
     library = _LIBRARY[found.form]
-    name = ""
     if found.path.is_dir():
-        files = [found.path / name for name in (*NAMES, *TEXT_FILES)]
+        name, weights, beside = "", [found.path / name for name in NAMES], [found.path / name for name in TEXT_FILES]
     else:
-        name = found.path.name  # which may say what the file is of
-        beside = [found.path.parent / name for name in ("config.json", "preprocessor_config.json")]
-        files = [found.path, *(beside if found.form == "onnx" else ())]
-    hashes = [file_sha256(file) if is_there(file) else "" for file in files]
+        name, weights = found.path.name, [found.path]  # the name may say what the file is of
+        names = ("config.json", "preprocessor_config.json") if found.form == "onnx" else ()
+        beside = [found.path.parent / name for name in names]
+    hashes = [file_sha256(file) if is_there(file) else "" for file in weights]
+    hashes += [file_sha256(file, most=MOST_JSON) if is_there(file) else "" for file in beside]
     asked = f"{_DESCRIPTION} {found.form} {library} {version(library)} {found.architecture} {name} {head} {hashes}"
     key = hashlib.sha256(f"{asked} {as_json(found.config)}".encode()).hexdigest()[:24]
     return cache_folder() / "backbones" / key
