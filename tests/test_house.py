@@ -15,6 +15,9 @@ GROUND = {"values", "errors", "files", "progress", "places", "matrix", "no_telem
 MAY_IMPORT = {
     "values": set(),
     "errors": set(),
+    "renames": set(),
+    "manifest": {"files", "places"},
+    "saved": {"errors", "files", "locks", "manifest", "places", "renames", "values"},
     "files": set(),
     "progress": set(),
     "no_telemetry": set(),

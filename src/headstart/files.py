@@ -11,8 +11,9 @@ import errno
 import json
 import os
 import stat
+from io import BufferedReader
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 MOST_JSON = 256 * 2**20  # bytes: a tokenizer.json has 35 MB, the facts of a fit with 100,000 findings 20
 _KINDS = {
@@ -50,7 +51,7 @@ def is_there(typed: str | Path) -> bool:
     return True
 
 
-def open_file(path: str | Path, *, most: int) -> BinaryIO:
+def open_file(path: str | Path, *, most: int) -> BufferedReader:
     """Open a regular file of at most `most` bytes for reading; never waits for a writer.
 
     Raises:
