@@ -21,7 +21,7 @@ MAY_IMPORT = {
     "files": set(),
     "progress": set(),
     "no_telemetry": set(),
-    "places": {"errors"},
+    "places": {"errors", "files"},
     "locks": {"places"},
     "matrix": {"values", "places"},
     "track": {"errors", "progress", "track_mlflow", "track_tensorboard"},

@@ -42,6 +42,18 @@ def user_path(typed: str | Path) -> Path:
         raise OSError(errno.ENOENT, "nobody of this name has a home folder here", text) from None
 
 
+def resolved(typed: str | Path) -> Path:
+    """The absolute path that was typed, without links; whether or not anything lies there.
+
+    Raises:
+        OSError: as `user_path`; or links in a circle, or no working folder to start from.
+    """
+    try:
+        return user_path(typed).resolve()
+    except RuntimeError:
+        raise OSError(errno.ELOOP, "links that lead in a circle", str(typed)) from None
+
+
 def is_there(typed: str | Path) -> bool:
     """Whether something lies at the path: nothing does where it is too long, goes in circles or is no path at all."""
     try:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from headstart.errors import OutputError
+from headstart.files import user_path
 
 _BYTE = re.compile("[\udc80-\udcff]")  # what Python makes of a file name's byte that is no UTF-8
 _HALF = re.compile("[\ud800-\udc7f\udd00-\udfff]")
@@ -24,13 +25,13 @@ def cache_folder() -> Path:
         OutputError: it cannot be made.
     """
     named = os.environ.get("HEADSTART_CACHE")
-    if named:
-        folder = Path(named).expanduser()
-    else:
+    if not named:
         import platformdirs
 
-        folder = Path(platformdirs.user_cache_dir("headstart", appauthor=False))
+        named = platformdirs.user_cache_dir("headstart", appauthor=False)
+    folder = Path(named)
     try:
+        folder = user_path(named)
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OutputError(

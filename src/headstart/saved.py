@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from headstart.errors import OutputError
-from headstart.files import user_path
+from headstart.files import resolved
 from headstart.locks import take_lock
 from headstart.manifest import remove_written, stranger_in, write_manifest
 from headstart.places import as_utf8, cannot_write
@@ -120,10 +120,12 @@ def reserve_place(folder: Path | None, *, force: bool) -> Iterator[Place | None]
         yield None
         return
     try:
-        place = Place(user_path(folder).resolve(), folder, force)
+        place = Place(resolved(folder), folder, force)
         place.folder.parent.mkdir(parents=True, exist_ok=True)
-    except (OSError, RuntimeError) as error:  # the latter: links in a circle
+    except OSError as error:
         raise cannot_write(folder, error) from error
+    if not place.folder.name:
+        raise OutputError("already there", where=str(folder), fix="choose another --out")
     lock = take_lock(place.folder.with_name(f".{place.folder.name}"), without_locks=True)
     if lock is None:
         fix = "wait for it, or choose another --out"
