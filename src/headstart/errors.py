@@ -12,6 +12,8 @@ import re
 
 _LONGEST = 1000  # characters of one part of a message
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")  # a file's name may hold them: line ends, terminal commands
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 
 class UserError(Exception):
@@ -43,3 +45,31 @@ def shortened(text: str) -> str:
 
 def _escaped(character: re.Match[str]) -> str:
     return ascii(character[0])[1:-1]
+
+
+_OURS_TO_STOP = (KeyboardInterrupt, SystemExit, GeneratorExit, UserError)
+_MOST_SHOWN = 160  # characters of what a library says
+
+
+@contextmanager
+def somebody_elses(library: str, *, where: str = "", fix: str = "") -> Iterator[None]:
+    """Where a library works on a stranger's bytes: whatever it raises becomes a ModelError with its first line.
+
+    Such libraries raise what their authors did not foresee, Rust's panics among it, which are no Exception; so all but
+    a request to stop is taken. Nothing of ours belongs inside.
+    """
+    try:
+        yield
+    except _OURS_TO_STOP:
+        raise
+    except MemoryError:
+        raise ModelError(f"{library} needs more memory for it than there is", where=where, fix=fix) from None
+    except BaseException as error:
+        raise ModelError(f"{library} cannot use it: {first_line(error)}", where=where, fix=fix) from error
+
+
+def first_line(error: BaseException) -> str:
+    """What an error of a library says, short; its class where it says nothing."""
+    said = next((line.strip() for line in str(error).splitlines() if line.strip()), "")
+    said = said if isinstance(error, OSError | RuntimeError | ValueError) else f"{type(error).__name__} {said}".strip()
+    return said[:_MOST_SHOWN] or type(error).__name__

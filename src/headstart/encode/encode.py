@@ -16,6 +16,7 @@ from headstart.data.views import Views, pixels_of
 from headstart.encode.engines import Batch, Batches, choose_precision, images_a_batch, known_precision, open_engine
 from headstart.encode.store import Table, table
 from headstart.encode.tokens import shortened, truncating
+from headstart.errors import somebody_elses
 from headstart.values import Backbone, Features, ImagePreparation, TextPreparation
 
 _FLUSH = 2048  # examples between two writes to the store: what a kill may cost
@@ -132,14 +133,27 @@ def unknown(digests: np.ndarray, backbone: Backbone) -> np.ndarray:
 
 
 def features_key(backbone: Backbone, precision: str) -> str:
-    """Names the function from bytes to features: preparation, weights, precision. Not the model's name or place."""
+    """Names the function from bytes to features, and the precision. Not the model's name or place."""
+    return f"2 {backbone.function} {precision}"
+
+
+def renewed_key(saved: str, backbone: Backbone) -> str:
+    """A saved head's key, in the form of today where it is one of an older form that names these features.
+
+    The older form left the architecture and its configuration out.
+    """
+    precision = saved.rsplit(" ", 1)[-1]
+    return features_key(backbone, precision) if saved == _first_form(backbone, precision) else saved
+
+
+def _first_form(backbone: Backbone, precision: str) -> str:
     preparation = backbone.preparation
     text = preparation.tokenizer if isinstance(preparation, TextPreparation) else _crop_mode(preparation)
     return f"1 {preparation!r} {text} {backbone.weights_hash} {precision}"
 
 
 def _crop_mode(preparation: ImagePreparation) -> str:
-    """Empty for the centre of a square, the only way that there was once: features of then are still known."""
+    """Empty for the centre of a square, the only way that there was once."""
     height, width = preparation.size
     return "" if preparation.crop_mode == "center" and height == width else preparation.crop_mode
 
@@ -232,7 +246,9 @@ def _texts(inputs: Sequence[str], rows: np.ndarray, preparation: TextPreparation
     tokenizer = truncating(preparation)
     for start in range(0, len(rows), 8 * _FLUSH):
         part = rows[start : start + 8 * _FLUSH]
-        encodings = tokenizer.encode_batch_fast([shortened(inputs[row], preparation) for row in part])
+        texts = [shortened(inputs[row], preparation) for row in part]
+        with somebody_elses("tokenizers"):
+            encodings = tokenizer.encode_batch_fast(texts)
         lengths = np.array([len(encoding.ids) for encoding in encodings])
         for bucket in length_buckets(lengths, tokens=_TOKENS, most_padding=preparation.most_padding):
             width = int(lengths[bucket].max())

@@ -3,8 +3,8 @@
 On a CPU every core works on a batch of its own: small batches stay in its cache, and a core that a decoding thread
 takes for a moment holds up nobody else (a fifth faster than all cores on one batch of 32, bench/encode.py).
 
-OpenVINO's graph is kept in the cache under the backbone's weights hash, so the second start needs no torch: reading and
-compiling it takes a fraction of a second, converting it from torch takes several.
+OpenVINO's graph is kept in the cache under the hash of what the backbone computes, so the second start needs no torch:
+reading and compiling it takes a fraction of a second, converting it from torch takes several.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ import headstart.no_telemetry  # noqa: F401 - before OpenVINO
 
 import openvino as ov  # isort: skip
 
-from headstart.errors import ModelError
+from headstart.errors import ModelError, somebody_elses
 from headstart.places import cache_folder, temporary_beside, write_whole
 from headstart.values import Backbone, ImagePreparation
 
@@ -185,7 +185,7 @@ def _torch(backbone: Backbone, device: str) -> Engine:
 def _graph_file(backbone: Backbone) -> Path:
     library = "openvino" if backbone.source == "onnx" else backbone.source
     made_of = (
-        f"{backbone.weights_hash} {backbone.architecture} {backbone.preparation} openvino {version('openvino')} "
+        f"2 {backbone.function} openvino {version('openvino')} "
         f"{backbone.source} {version(library)} torch {version('torch')} {BATCH}"
     )
     return cache_folder() / "engines" / f"{hashlib.sha256(made_of.encode()).hexdigest()[:24]}.xml"
@@ -198,7 +198,8 @@ def _precision_file(backbone: Backbone) -> Path:
 def _convert(backbone: Backbone, graph: Path) -> None:
     """Keep OpenVINO's graph of the backbone; the weights file is in place before the graph names it."""
     module = backbone.module()
-    converted = _fed_bytes(backbone, module) if isinstance(module, ov.Model) else _traced(backbone, module)
+    with somebody_elses("OpenVINO", where=backbone.name):
+        converted = _fed_bytes(backbone, module) if isinstance(module, ov.Model) else _traced(backbone, module)
     graph.parent.mkdir(parents=True, exist_ok=True)
     temporary = temporary_beside(graph).with_suffix(".xml")
     ov.save_model(converted, temporary, compress_to_fp16=False)

@@ -7,12 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from headstart.places import as_json
-from headstart.pretrained.load import backbone_hash, describe_saved, rebuilt
-from headstart.pretrained.weights import raw_tensors
+from headstart.pretrained.rebuild import backbone_hash, describe_saved, rebuilt
+from headstart.pretrained.weights import raw_tensors, save_tensors
 from headstart.values import Backbone, TextPreparation, Trainable
 
 _NUMBERED = re.compile(r"\.(\d+)\.")  # the first: layer.3, h.3, attentions.3; of block.5.layer.0 the block
@@ -62,7 +61,7 @@ def keep_tuned(backbone: Backbone, module: nn.Module, folder: Path) -> Backbone:
         (folder / "config.json").write_text(as_json(backbone.config["transformers"]), encoding="utf-8")
     weights = folder / "model.safetensors"
     tensors = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in state.items()}
-    save_file(tensors, weights, metadata={"format": "pt"})
+    save_tensors(tensors, weights)
     return with_weights(backbone, weights, backbone_hash(weights, raw_tensors(weights), backbone.config))
 
 
