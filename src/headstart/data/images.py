@@ -15,6 +15,7 @@ import numpy as np
 from PIL import Image, ImageFile, ImageOps
 
 from headstart.data.decoders import bounded, damaged_as_user_error, decoded
+from headstart.data.paths import as_named
 from headstart.errors import DataError
 from headstart.files import read_file
 from headstart.values import ImagePreparation
@@ -36,8 +37,7 @@ def read_bytes(source: Any) -> bytes:
         OSError: no regular file of a bounded size. DataError: not a kind of image that is known.
     """
     if isinstance(source, str | Path):
-        # A name that starts with ~ is one here, and no longer a home: what was typed was resolved before.
-        return read_file(Path.cwd() / source if str(source).startswith("~") else source, most=MOST_BYTES)
+        return read_file(as_named(source), most=MOST_BYTES)
     if isinstance(source, Image.Image):
         with damaged_as_user_error(""):
             return f"{source.mode}{source.size}".encode() + _in_memory(source).tobytes()
