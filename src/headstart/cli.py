@@ -373,9 +373,9 @@ def _progress(as_json: bool) -> Any:
 
 
 def _standard_input() -> str:
-    from headstart.data.texts import decoded
+    from headstart.data.texts import read_stream
 
-    return decoded(sys.stdin.buffer.read(), where="standard input")
+    return read_stream(sys.stdin)
 
 
 def _lines(text: str) -> list[str]:

@@ -92,7 +92,10 @@ def read_file(path: str | Path, *, most: int) -> bytes:
         OSError: as `open_file`.
     """
     with open_file(path, most=most) as file:
-        content = file.read(most + 1)
+        size = os.fstat(file.fileno()).st_size
+        content = file.read(size + 1) or b""  # not `most`: that much memory would be taken, whatever the file has
+        if len(content) > size:
+            content += file.read(most + 1 - len(content)) or b""
     if len(content) > most:
         raise OSError(errno.EFBIG, f"more than {most:,} bytes", str(path))
     return content

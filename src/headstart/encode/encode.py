@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from headstart.data.images import open_image, prepare, wanted_side
+from headstart.data.images import open_known, prepare, wanted_side
 from headstart.data.texts import length_buckets
 from headstart.data.views import Views, pixels_of
 from headstart.encode.engines import Batch, Batches, choose_precision, images_a_batch, known_precision, open_engine
@@ -46,9 +46,11 @@ def encode(
     Returns:
         (n, width) float32 features. A second call with the same content computes nothing.
     """
-    precision = known_precision(backbone) or choose_precision(backbone, _sample(inputs, backbone))
+    precision = known_precision(backbone) or choose_precision(backbone, _sample(inputs, digests, backbone))
     key = features_key(backbone, precision)
-    store, cached = _known(inputs, digests, backbone, key, precision, _plain(inputs, backbone), workers, advance)
+    store, cached = _known(
+        inputs, digests, backbone, key, precision, _plain(inputs, digests, backbone), workers, advance
+    )
     return Features(store.matrix(store.find(digests)), key, cached)
 
 
@@ -73,7 +75,7 @@ def encode_views(
         half: keep them in half the bytes; else as they were computed.
         advance: told how many more views are done, known ones included. What was done stays known if it raises.
     """
-    precision = precision or known_precision(trunk) or choose_precision(trunk, _sample(inputs, trunk))
+    precision = precision or known_precision(trunk) or choose_precision(trunk, _sample(inputs, digests, trunk))
     key = f"{features_key(trunk, precision)} views 2{'' if half else ' in float32'}"
     dtype = None if half else np.float32
     n, everything = len(inputs), views.digests(digests)
@@ -181,13 +183,13 @@ def _compute(
         _flush(store, digests, done, made)
 
 
-def _plain(inputs: Sequence[Any], backbone: Backbone) -> Prepared | None:
-    """How the backbone itself wants its images; None for texts."""
+def _plain(inputs: Sequence[Any], digests: np.ndarray, backbone: Backbone) -> Prepared | None:
+    """How the backbone itself wants its images; None for texts. A file is the one with its digest, or an error."""
     preparation = backbone.preparation
     if not isinstance(preparation, ImagePreparation):
         return None
     near = wanted_side(preparation)
-    return lambda row: prepare(open_image(inputs[row], near=near), preparation)
+    return lambda row: prepare(open_known(inputs[row], digests[row], near=near), preparation)
 
 
 def _viewed(inputs: Sequence[Any], digests: np.ndarray, trunk: Backbone, views: Views) -> Prepared:
@@ -260,10 +262,10 @@ def _texts(inputs: Sequence[str], rows: np.ndarray, preparation: TextPreparation
             yield part[bucket], (ids, mask)
 
 
-def _sample(inputs: Sequence[Any], backbone: Backbone) -> list[tuple[np.ndarray, Batch]]:
+def _sample(inputs: Sequence[Any], digests: np.ndarray, backbone: Backbone) -> list[tuple[np.ndarray, Batch]]:
     """Batches of examples spread over the data, to measure precision on."""
     rows = np.unique(np.linspace(0, len(inputs) - 1, min(_SAMPLE, len(inputs))).astype(np.int64))
-    return list(_batches(inputs, rows, backbone, _plain(inputs, backbone), 2))
+    return list(_batches(inputs, rows, backbone, _plain(inputs, digests, backbone), 2))
 
 
 def _first_of_each(digests: np.ndarray, rows: np.ndarray) -> np.ndarray:
