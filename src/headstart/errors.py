@@ -9,11 +9,11 @@ UserError            exit code 2; the input, a name or an option is wrong
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 _LONGEST = 1000  # characters of one part of a message
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")  # a file's name may hold them: line ends, terminal commands
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 
 class UserError(Exception):
