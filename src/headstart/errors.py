@@ -8,12 +8,18 @@ UserError            exit code 2; the input, a name or an option is wrong
 
 from __future__ import annotations
 
+import re
+
+_LONGEST = 1000  # characters of one part of a message
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")  # a file's name may hold them: line ends, terminal commands
+
 
 class UserError(Exception):
     """What is wrong (with the value seen), where (file and row, or the argument as typed), what to do."""
 
     def __init__(self, what: str, *, where: str = "", fix: str = "") -> None:
         self.what, self.where, self.fix = what, where, fix
+        what, where, fix = (shortened(_CONTROL.sub(_escaped, part)) for part in (what, where, fix))
         first = f"{where}: {what}" if where else what
         super().__init__(f"{first}\n{fix}" if fix else first)
 
@@ -28,3 +34,12 @@ class ModelError(UserError):
 
 class OutputError(UserError):
     """The result cannot be written where it should go."""
+
+
+def shortened(text: str) -> str:
+    """The text with its middle left out where it is too long to be read."""
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST // 2]} [...] {text[-_LONGEST // 2 :]}"
+
+
+def _escaped(character: re.Match[str]) -> str:
+    return ascii(character[0])[1:-1]
