@@ -103,8 +103,9 @@ class Runs:
             of those that this start did, infinite where they were too few to say; "diverged": whether the loss was no
             number any more, and then nothing is kept; "weight NAME": what was trained.
         """
-        if self.journal.has(name):
-            return self.journal.results(name)
+        known = self.journal.results(name)
+        if known is not None:
+            return known
         body, network, tuning = self._begin(recipe, start, learn)
         state = self.journal.last(name)
         if state is not None:

@@ -18,6 +18,7 @@ import headstart.no_telemetry  # noqa: F401 - before OpenVINO
 import openvino as ov  # isort: skip
 
 from headstart.errors import ModelError
+from headstart.kept import writing
 from headstart.pretrained.onnx_preparation import class_names, read_preparation
 from headstart.pretrained.weights import raw, write_tensors
 
@@ -29,7 +30,8 @@ def describe(path: Path, *, target: Path) -> dict[str, Any]:
         ModelError: not a whole ONNX file of an image model, or nothing beside it that says how images are prepared.
     """
     preparation, sidecar = read_preparation(path.parent)
-    shutil.copyfile(path, target / "model.onnx")
+    with writing(target):
+        shutil.copyfile(path, target / "model.onnx")
     model = _read(target / "model.onnx", name=str(path))
     _accepts(model, preparation.size, name=str(path))
     features, logits = _cut(_output(model, name=str(path)))

@@ -15,6 +15,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from headstart.errors import ModelError
+from headstart.kept import writing
 from headstart.pretrained.torchvision_operators import declare_missing
 from headstart.pretrained.translated import FIRST_STRIDE, NO_FULLY_CONNECTED, Translated
 from headstart.pretrained.weights import open_torch_file
@@ -70,7 +71,8 @@ def describe(weights: Translated, *, target: Path) -> dict[str, Any]:
         state = dict(zip(full, state.values(), strict=True))  # in the same order: shapes must agree one by one
     headless = _fitting(architecture, state, wanted)
     model.load_state_dict(headless)
-    save_file({k: v.contiguous() for k, v in headless.items()}, target / "model.safetensors")
+    with writing(target):
+        save_file({k: v.contiguous() for k, v in headless.items()}, target / "model.safetensors")
     data = timm.data.config.resolve_data_config({}, model=model)
     if data["crop_mode"] not in get_args(CropMode):
         raise ModelError(
@@ -129,7 +131,8 @@ def _keep_head(
     if weight is None or tuple(weight.shape[1:]) != (width,):
         return None
     bias = state.get(f"{classifier}.bias", torch.zeros(len(weight)))
-    save_file({"weight": weight.float().contiguous(), "bias": bias.float().contiguous()}, target)
+    with writing(target):
+        save_file({"weight": weight.float().contiguous(), "bias": bias.float().contiguous()}, target)
     return _class_names(len(weight), config)
 
 

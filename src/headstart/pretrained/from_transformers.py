@@ -17,6 +17,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from headstart.errors import ModelError
+from headstart.kept import writing
 from headstart.pretrained.torchvision_operators import declare_missing
 from headstart.pretrained.weights import open_torch_file
 from headstart.values import TextPreparation
@@ -118,9 +119,9 @@ def describe(folder: Path, *, target: Path, head: str) -> dict[str, Any]:
     if head == "classes":
         classes = _classes(config)
         if classes:
-            save_file(
-                {"weight": torch.eye(len(classes)), "bias": torch.zeros(len(classes))}, target / "head.safetensors"
-            )
+            passed_on = {"weight": torch.eye(len(classes)), "bias": torch.zeros(len(classes))}
+            with writing(target):
+                save_file(passed_on, target / "head.safetensors")
         return {**told, "classes": classes, "width": len(classes or ()), "config": {**kept, "head": head}}
     pooling, normalise = _pooling(folder)
     layers = _layers(int(config.num_hidden_layers))
@@ -137,8 +138,9 @@ def _convert(folder: Path, target: Path) -> None:
     """A torch file as safetensors, beside a copy of its config. Tied tensors are written once for each name."""
     state = open_torch_file(folder / "pytorch_model.bin")
     tensors = {name: tensor.clone().contiguous() for name, tensor in state.items()}
-    save_file(tensors, target / "model.safetensors", metadata={"format": "pt"})
-    shutil.copyfile(folder / "config.json", target / "config.json")
+    with writing(target):
+        save_file(tensors, target / "model.safetensors", metadata={"format": "pt"})
+        shutil.copyfile(folder / "config.json", target / "config.json")
 
 
 def module(folder: Path, config: dict[str, Any]) -> nn.Module:

@@ -12,12 +12,15 @@ import json
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
 
 from headstart.errors import ModelError
-from headstart.places import as_json, cache_folder, temporary_beside, write_whole
+from headstart.files import read_json
+from headstart.kept import in_a_folder, room, unfinished_folder, write_kept
+from headstart.places import as_json
 from headstart.pretrained.find import Found, find
 from headstart.pretrained.weights import NAMES, RawTensor, file_sha256, raw_tensors, tensors_hash
 from headstart.progress import Progress, Silent
@@ -140,9 +143,11 @@ def _open(found: Found, *, with_head: bool = False) -> tuple[Backbone, Classifie
 def _described(found: Found, *, head: Head) -> tuple[Backbone, dict[str, Any], Path]:
     """The backbone, what was written down of it, and the folder where that is."""
     home = _home(found, head=head)
-    if not (home / "backbone.json").exists():
-        _keep(home, found, head=head)
-    told = json.loads((home / "backbone.json").read_text(encoding="utf-8"))
+    told = _told(home)
+    if told is None:
+        write = partial(_keep, found=found, head=head)
+        home = in_a_folder(home, write, what=f"the description of {found.name}", size=_bytes(found))
+        told = read_json(home / "backbone.json")
     weights = _weights(found, home, told)
     return rebuilt({**told, "name": found.name, "licence": found.licence}, weights), told, home
 
@@ -301,23 +306,42 @@ def _home(found: Found, *, head: Head) -> Path:
     hashes = [file_sha256(file) if file.exists() else "" for file in files]
     asked = f"{_DESCRIPTION} {found.form} {library} {version(library)} {found.architecture} {head} {hashes}"
     key = hashlib.sha256(f"{asked} {as_json(found.config)}".encode()).hexdigest()[:24]
-    return cache_folder() / "backbones" / key
+    return room("backbones") / key
 
 
-def _keep(home: Path, found: Found, *, head: Head) -> None:
-    """Describe into a folder of its own, then rename: two runs at once, or a kill, leave nothing half done."""
-    temporary = temporary_beside(home)
-    temporary.mkdir(parents=True)
+def _told(home: Path) -> dict[str, Any] | None:
+    """The description in a folder; None where there is none, or a power loss left files that are not whole."""
     try:
-        told = _describe(found, temporary, head=head)
-        weights = _weights(found, temporary, told)
+        told = dict(read_json(home / "backbone.json"))
+        whole = all((home / name).stat().st_size == size for name, size in told.get("bytes", {}).items())
+    except (OSError, ValueError, TypeError, AttributeError):
+        return None
+    return told if whole else None
+
+
+def _bytes(found: Found) -> int:
+    """What a description needs, about: that of an encoder leaves safetensors where they are."""
+    if found.path.is_file():
+        return found.path.stat().st_size
+    files = [found.path / name for name in NAMES]
+    if found.form == "transformers" and files[0].exists():
+        return 0
+    return next((file.stat().st_size for file in files if file.exists()), 0)
+
+
+def _keep(home: Path, *, found: Found, head: Head) -> None:
+    """Describe into a folder of its own, then rename: two runs at once, or a kill, leave nothing half done."""
+    with unfinished_folder(home) as folder:
+        told = _describe(found, folder, head=head)
+        weights = _weights(found, folder, told)
         tensors = {} if weights.suffix == ".onnx" else raw_tensors(weights)
         told["weights_hash"] = backbone_hash(weights, tensors, told["config"])
-        write_whole(temporary / "backbone.json", as_json(told))
+        told["bytes"] = {file.name: file.stat().st_size for file in folder.iterdir() if file.is_file()}
+        write_kept(folder / "backbone.json", as_json(told))
+        if home.exists() and _told(home) is None:  # damaged
+            shutil.rmtree(home, ignore_errors=True)
         try:
-            temporary.rename(home)
+            folder.rename(home)
         except OSError:
-            if not (home / "backbone.json").exists():  # another run was not first: a real failure
+            if _told(home) is None:  # another run was not first: a real failure
                 raise
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)

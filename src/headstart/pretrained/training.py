@@ -10,6 +10,7 @@ from typing import Any
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from headstart.kept import writing
 from headstart.places import as_json
 from headstart.pretrained.load import backbone_hash, describe_saved, rebuilt
 from headstart.pretrained.weights import raw_tensors
@@ -59,10 +60,12 @@ def keep_tuned(backbone: Backbone, module: nn.Module, folder: Path) -> Backbone:
         state = whole.state_dict()
         if _reads(backbone):
             backbone = _as_reader(backbone, whole)
-        (folder / "config.json").write_text(as_json(backbone.config["transformers"]), encoding="utf-8")
+        with writing(folder):
+            (folder / "config.json").write_text(as_json(backbone.config["transformers"]), encoding="utf-8")
     weights = folder / "model.safetensors"
     tensors = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in state.items()}
-    save_file(tensors, weights, metadata={"format": "pt"})
+    with writing(folder):
+        save_file(tensors, weights, metadata={"format": "pt"})
     return with_weights(backbone, weights, backbone_hash(weights, raw_tensors(weights), backbone.config))
 
 
