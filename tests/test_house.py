@@ -11,7 +11,7 @@ import headstart as hs
 
 PACKAGE = Path(hs.__file__).parent
 FILES = sorted(PACKAGE.rglob("*.py"))
-GROUND = {"values", "errors", "files", "progress", "places", "matrix", "no_telemetry", "locks"}
+GROUND = {"values", "errors", "files", "progress", "places", "matrix", "no_telemetry", "locks", "living", "kept"}
 MAY_IMPORT = {
     "values": set(),
     "errors": set(),
@@ -23,7 +23,9 @@ MAY_IMPORT = {
     "no_telemetry": set(),
     "places": {"errors", "files"},
     "locks": {"places"},
-    "matrix": {"values", "places"},
+    "living": {"errors", "locks"},
+    "kept": {"errors", "living", "locks", "places"},
+    "matrix": {"values", "places", "kept"},
     "track": {"errors", "progress", "track_mlflow", "track_tensorboard"},
     "track_mlflow": {"errors", "no_telemetry", "track"},
     "track_tensorboard": {"places", "track"},

@@ -326,6 +326,7 @@ def cache(
         "tables": [asdict(t) for t in tables],
         "fits": [asdict(f) for f in left],
         "removed": [asdict(t) for t in gone],
+        "models_bytes": kept.models_bytes(),
     }
     _print(told, as_json, show.cache)
 

@@ -135,7 +135,7 @@ def _trained(
         return replace(kept, told=told(tuned), journal=journal)
     better = "" if tuned.verdict.tuned_is_better else "though not better beyond noise: "
     why = f"trained, {better}{_said(tuned, new=new)}"
-    made = keep(backbone, merge())
+    made = keep(backbone, merge(), journal)
     tried = told(tuned) | {"settings_from": exam.size}
     settings = exam.settings(questions, tuned)
     return Learned(made, settings, TUNED_AS[terms.how], why, tried, journal, left_out)
