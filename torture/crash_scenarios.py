@@ -96,7 +96,7 @@ SCENARIOS = (
 
 def base(folder: Path, kinds: set[str], environment: dict[str, str]) -> None:
     """Data, models and neighbours of these kinds."""
-    path = f"{environment.get('PYTHONPATH', '')}:{HERE.parent / 'tests'}"
+    path = f"{environment['PYTHONPATH']}:{HERE.parent / 'tests'}"
     made = subprocess.run(
         [sys.executable, str(HERE / "crash_data.py"), str(folder), *sorted(kinds)],
         env={**environment, "PYTHONPATH": path},

@@ -14,7 +14,7 @@ from pathlib import Path
 from threading import Lock
 
 from crash_folders import contents, copied, differences, exact, lasting, left_behind
-from crash_scenarios import OUT, Command, Scenario
+from crash_scenarios import HERE, OUT, Command, Scenario
 
 _HANGS = 180  # seconds
 _LINES = 3  # of an error, at most
@@ -270,11 +270,12 @@ def _last(err: str) -> str:
 
 
 def environment() -> dict[str, str]:
-    """Of every run: what decides on threads, languages and networks is the same everywhere.
+    """Of every run: the package beside this folder, and what decides on threads, languages and networks.
 
     Whether training is in bfloat16 is decided by what is faster at the moment. With the instructions for it hidden from
     torch, that is never bfloat16.
     """
-    kept = {name: os.environ[name] for name in ("PATH", "PYTHONPATH", "VIRTUAL_ENV") if name in os.environ}
+    kept = {name: os.environ[name] for name in ("PATH", "VIRTUAL_ENV") if name in os.environ}
+    kept["PYTHONPATH"] = str(HERE.parent / "src")
     one_thread = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "ONEDNN_MAX_CPU_ISA": "AVX512_CORE"}
     return kept | one_thread | {"HEADSTART_DEVICE": "cpu", "HF_HUB_OFFLINE": "1", "LANG": "C.UTF-8"}
