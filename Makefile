@@ -40,7 +40,11 @@ fix: .venv/.ready   ## repair style
 bench: .venv/.ready ## figures of docs/performance.md that need nothing but the packaged data
 	$(PY) bench/second_fit.py
 
+torture: .venv/.ready  ## kill and fail fits, predictions and pruning at every write, 600 times (docs/reliability.md)
+	$(PY) torture/crash.py --most 600 --jobs 2
+
 docs: .venv/.ready  ## write the pages that are made from the code
 	$(PY) docs/make_models.py
 
 .PHONY: help docs demo test test-lowest lint fix bench
+.PHONY: help docs demo test torture lint fix bench
