@@ -46,5 +46,4 @@ torture: .venv/.ready  ## kill and fail fits, predictions and pruning at every w
 docs: .venv/.ready  ## write the pages that are made from the code
 	$(PY) docs/make_models.py
 
-.PHONY: help docs demo test test-lowest lint fix bench
-.PHONY: help docs demo test torture lint fix bench
+.PHONY: help docs demo test test-lowest torture lint fix bench
