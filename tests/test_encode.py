@@ -7,6 +7,7 @@ import hashlib
 import numpy as np
 from PIL import Image
 
+from headstart.data.images import read_bytes
 from headstart.encode import encode
 from headstart.encode.store import table, tables
 from headstart.pretrained import load
@@ -29,7 +30,7 @@ def test_images_equal_timm(textile, own_cache):
     files = [*files, *_bundled_photos()]
     backbone = load("efficientnet_lite0", kind="image")
     sources = [str(f) if not isinstance(f, Image.Image) else f for f in files]
-    ours = encode(sources, digests([str(i).encode() for i in range(len(sources))]), backbone)
+    ours = encode(sources, digests([read_bytes(source) for source in sources]), backbone)
     model = backbone.module()
     data = from_timm.timm.data.resolve_data_config({}, model=from_timm.timm.create_model("tf_efficientnet_lite0"))
     transform = from_timm.timm.data.create_transform(**data)

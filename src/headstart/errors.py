@@ -8,8 +8,12 @@ UserError            exit code 2; the input, a name or an option is wrong
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+
+_LONGEST = 1000  # characters of one part of a message
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")  # a file's name may hold them: line ends, terminal commands
 
 
 class UserError(Exception):
@@ -17,6 +21,7 @@ class UserError(Exception):
 
     def __init__(self, what: str, *, where: str = "", fix: str = "") -> None:
         self.what, self.where, self.fix = what, where, fix
+        what, where, fix = (shortened(_CONTROL.sub(_escaped, part)) for part in (what, where, fix))
         first = f"{where}: {what}" if where else what
         super().__init__(f"{first}\n{fix}" if fix else first)
 
@@ -31,6 +36,15 @@ class ModelError(UserError):
 
 class OutputError(UserError):
     """The result cannot be written where it should go."""
+
+
+def shortened(text: str) -> str:
+    """The text with its middle left out where it is too long to be read."""
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST // 2]} [...] {text[-_LONGEST // 2 :]}"
+
+
+def _escaped(character: re.Match[str]) -> str:
+    return ascii(character[0])[1:-1]
 
 
 _OURS_TO_STOP = (KeyboardInterrupt, SystemExit, GeneratorExit, UserError)
@@ -57,5 +71,6 @@ def somebody_elses(library: str, *, where: str = "", fix: str = "") -> Iterator[
 def first_line(error: BaseException) -> str:
     """What an error of a library says, short; its class where it says nothing."""
     said = next((line.strip() for line in str(error).splitlines() if line.strip()), "")
-    said = said if isinstance(error, OSError | RuntimeError | ValueError) else f"{type(error).__name__} {said}".strip()
+    if not isinstance(error, OSError | RuntimeError | ValueError) and type(error) is not Exception:
+        said = f"{type(error).__name__} {said}".strip()
     return said[:_MOST_SHOWN] or type(error).__name__

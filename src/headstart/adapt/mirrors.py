@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from PIL import ImageOps
 
-from headstart.data.images import open_image, wanted_side
+from headstart.data.images import open_known, wanted_side
 from headstart.data.views import views_digests
 from headstart.encode import encode
 from headstart.values import Backbone, Head, ImagePreparation, Matrix
@@ -39,7 +39,7 @@ def mirrors_keep_class(
         return False
     rows = np.unique(np.linspace(0, len(y) - 1, min(_SAMPLE, len(y))).astype(np.int64))
     near = wanted_side(preparation)
-    mirrored = [ImageOps.mirror(open_image(inputs[row], near=near)) for row in rows.tolist()]
+    mirrored = [ImageOps.mirror(open_known(inputs[row], digests[row], near=near)) for row in rows.tolist()]
     there = encode(mirrored, views_digests(digests[rows], _NUMBER), backbone).matrix
     before = head.logits(features[:][rows]).argmax(axis=1) == y[rows]
     after = head.logits(there).argmax(axis=1) == y[rows]

@@ -8,20 +8,22 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
 from headstart.data.duplicates import HASH_WORDS, equal_pairs, group, near_pairs, perceptual_hash
 from headstart.data.excerpts import excerpts
-from headstart.data.images import open_image, read_bytes
+from headstart.data.images import open_image, open_known, read_bytes
 from headstart.data.known import KnownImages
 from headstart.data.texts import normalised_hash
 from headstart.errors import DataError
 from headstart.values import Dataset, Finding
 
 _HASH_SIDE = 32  # pixels; enough for a 16 x 16 hash, and lets the JPEG decoder stop at 1/8
-_CHUNK = 256
+_CHUNK = 32  # images whose bytes are in memory at a time, and as many again that are read meanwhile
+_KEPT = 8 * 2**20  # bytes of an image that wait until it is known whether it is new; a larger one is read again
 _TEXTS_OF_A_CLASS = 3  # at least, that are no piece of one another
 
 
@@ -91,40 +93,62 @@ def _look_at_images(
     workers: int,
     advance: Callable[[int], None],
 ) -> tuple[list[int], np.ndarray, np.ndarray]:
-    """Hash every file, decode those whose content is new; in chunks, so that memory stays bounded."""
+    """Hash every file, decode those whose content is new from the same bytes; in chunks, so that memory stays bounded.
 
-    def attempt(work: Callable[[Any], Any], row: int) -> Any:
+    The next chunk is read while this one is decoded.
+    """
+
+    def attempt(work: Callable[..., Any], row: int, *read: Any) -> Any:
         try:
-            return work(dataset.inputs[row])
+            return work(dataset.inputs[row], *read)
         except DataError as error:
             reason = error.what
         except OSError as error:
             reason = error.strerror or str(error)
+        except MemoryError:
+            reason = "not enough memory to read it"
         return Finding("unreadable", dataset.where[row], reason, rejected=True)
 
-    name = partial(attempt, lambda source: hashlib.sha256(read_bytes(source)).digest())
-    look = partial(attempt, lambda source: perceptual_hash(open_image(source, near=_HASH_SIDE)))
+    name, look = partial(attempt, _named), partial(attempt, _hash)
     keep: list[int] = []
     digests = np.empty((len(rows), 32), dtype=np.uint8)
     hashes = np.empty((len(rows), HASH_WORDS), dtype=np.uint64)
+    chunks = [rows[start : start + _CHUNK] for start in range(0, len(rows), _CHUNK)]
     with ThreadPoolExecutor(workers) as pool:
-        for start in range(0, len(rows), _CHUNK):
-            chunk = rows[start : start + _CHUNK]
-            named = dict(zip(chunk, pool.map(name, chunk), strict=True))
-            found = known.find({row: d for row, d in named.items() if isinstance(d, bytes)})
-            new = [row for row, d in named.items() if isinstance(d, bytes) and row not in found]
-            found |= dict(zip(new, pool.map(look, new), strict=True))
+        ahead = pool.map(name, chunks[0]) if chunks else iter(())
+        for number, chunk in enumerate(chunks):
+            named = dict(zip(chunk, ahead, strict=True))
+            read = {row: there for row, there in named.items() if not isinstance(there, Finding)}
+            found: dict[int, Any] = {**known.find({row: digest for row, (digest, _) in read.items()})}
+            new = [row for row in read if row not in found]
+            looked = pool.map(look, new, *zip(*(read[row] for row in new), strict=True)) if new else iter(())
+            ahead = pool.map(name, chunks[number + 1]) if number + 1 < len(chunks) else iter(())
+            found |= dict(zip(new, looked, strict=True))
             for row in chunk:
                 seen = found.get(row, named[row])
                 if isinstance(seen, Finding):
                     rejected.append(seen)
                     continue
-                digests[len(keep)], hashes[len(keep)] = np.frombuffer(named[row], np.uint8), seen
+                digests[len(keep)], hashes[len(keep)] = np.frombuffer(read[row][0], np.uint8), seen
                 keep.append(row)
-            known.put({named[row]: found[row] for row in new if not isinstance(found[row], Finding)})
+            known.put({read[row][0]: found[row] for row in new if not isinstance(found[row], Finding)})
             advance(len(chunk))
     known.keep()
     return keep, digests[: len(keep)], hashes[: len(keep)]
+
+
+def _named(source: Any) -> tuple[bytes, bytes | None]:
+    """The sha256 of an image's bytes; and these, if it is a file that need not be read twice."""
+    content = read_bytes(source)
+    return hashlib.sha256(content).digest(), content if isinstance(source, str | Path) and len(
+        content
+    ) <= _KEPT else None
+
+
+def _hash(source: Any, digest: bytes, content: bytes | None) -> np.ndarray:
+    if content is None:
+        return perceptual_hash(open_known(source, digest, near=_HASH_SIDE))
+    return perceptual_hash(open_image(source, content=content, near=_HASH_SIDE))
 
 
 def _look_at_texts(

@@ -3,102 +3,157 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 from headstart.data.columns import SUFFIXES
 from headstart.data.parts import part_named
+from headstart.data.paths import as_named
+from headstart.data.texts import MOST_BYTES, not_a_text
+from headstart.data.walk import Walk
 from headstart.errors import DataError
-from headstart.values import Dataset, Kind
+from headstart.files import read_file
+from headstart.values import Dataset, Finding, Kind
 
 _LAYOUT = "one folder a class: roses/1.jpg, tulips/2.jpg (or train/roses/1.jpg, test/tulips/2.jpg)"
-_IGNORED = frozenset({"__MACOSX", "Thumbs.db", "desktop.ini"})
+
+
+@dataclass(frozen=True)
+class _File:
+    """One file, and what the folders that it is in say of it."""
+
+    path: str
+    label: str
+    part: str | None
 
 
 def read_folder(folder: Path) -> Dataset:
     """Every file inside a class folder is an example, whatever its name: the check says which cannot be read.
 
     Raises:
-        DataError: no class folders, or no files in them.
+        DataError: no class folders, no files in them, or the folder may not be read.
     """
-    inner = [path for path in _visible(folder) if path.is_dir()]
-    parts, others = _parts(inner)
+    walk = Walk(folder)
+    inner, loose = _listing(walk, walk.top)
+    parts, others = _parts(walk, [os.path.join(walk.top, name) for name in inner])
     if parts:
-        found: list[tuple[Path, str, str | None]] = [
-            (file, label, part) for path, part in parts.items() for file, label in _classes(path)
-        ]
+        found = [_File(file, label, part) for path, part in parts.items() for file, label in _classes(walk, path)]
     else:
-        found = [(file, label, None) for file, label in _classes(folder)]
+        found = [_File(file, label, None) for file, label in _classes(walk, walk.top)]
     if not found:
-        loose = sum(1 for path in _visible(folder) if path.suffix.lower() in SUFFIXES)
-        what = f"{loose} images, but no class folders" if loose else "no class folders with files in them"
+        images = sum(1 for name in loose if os.path.splitext(name)[1].lower() in SUFFIXES)
+        what = f"{images} images, but no class folders" if images else "no class folders with files in them"
         raise DataError(what, where=str(folder), fix=_LAYOUT)
-    found.sort(key=lambda row: row[0].as_posix())
-    kind, notes = _kind([file for file, _, _ in found])
-    inputs, text_notes = _read_texts(found) if kind == "text" else ([str(file) for file, _, _ in found], ())
+    found.sort(key=lambda file: file.path.replace(os.sep, "/"))
+    found, findings = _each_once(walk, found)
+    kind, notes = _kind(found)
+    texts: list[str] = []
+    if kind == "text":
+        found, texts, unreadable, text_notes = _read_texts(walk, found)
+        findings, notes = [*findings, *unreadable], (*notes, *text_notes)
     return Dataset(
         kind=kind,
         name=folder.resolve().name,
-        inputs=inputs,
-        labels=[label for _, label, _ in found],
-        where=[str(file.relative_to(folder)) for file, _, _ in found],
-        parts=[str(part) for _, _, part in found] if found[0][2] else None,
-        notes=(*others, *notes, *text_notes),
+        inputs=texts if kind == "text" else [file.path for file in found],
+        labels=[file.label for file in found],
+        where=[walk.relative(file.path) for file in found],
+        parts=[str(file.part) for file in found] if parts else None,
+        findings=tuple(findings),
+        notes=(*others, *_not_followed(walk), *notes),
     )
 
 
 def files_in(folder: Path) -> list[Path]:
-    """Every visible file below a folder, sorted."""
-    return sorted(_files(folder))
+    """Every visible file below a folder, sorted; and what cannot be gone through there, which opening it says.
+
+    Raises:
+        DataError: too many, too deep, or the folder may not be read.
+    """
+    walk = Walk(folder)
+    _listing(walk, walk.top)
+    return sorted(map(Path, [*walk.files(walk.top), *walk.not_followed]))
 
 
-def _parts(inner: list[Path]) -> tuple[dict[Path, str], tuple[str, ...]]:
+def listing(folder: Path) -> tuple[list[str], list[str]]:
+    """Names of the visible folders and of the files right in a folder, each sorted.
+
+    Raises:
+        DataError: it may not be read.
+    """
+    walk = Walk(folder)
+    return _listing(walk, walk.top)
+
+
+def _listing(walk: Walk, folder: str) -> tuple[list[str], list[str]]:
+    try:
+        return walk.listing(folder)
+    except OSError as error:
+        raise DataError(error.strerror or str(error), where=folder or ".", fix="check who may read it") from None
+
+
+def _parts(walk: Walk, inner: list[str]) -> tuple[dict[str, str], tuple[str, ...]]:
     """Folders of official parts, with class folders in them, and a note on what is beside them; none: all are classes.
 
     A class may be called "train", and have folders in it: two names of parts are needed where others are there too.
     """
-    named = {path: part for path in inner if (part := part_named(path.name))}
-    parts = {path: part for path, part in named.items() if any(deeper.is_dir() for deeper in _visible(path))}
+    named = {path: part for path in inner if (part := part_named(os.path.basename(path)))}
+    parts = {path: part for path, part in named.items() if _listing(walk, path)[0]}
     if len(parts) == len(inner):
         return parts, ()
     if "train" not in parts.values() or len(named) < 2:
         return {}, ()
-    others = ", ".join(f"{path.name} ({sum(1 for _ in _files(path))} files)" for path in inner if path not in parts)
+    beside = [path for path in inner if path not in parts]
+    others = ", ".join(f"{os.path.basename(path)} ({len(Walk(Path(path)).files(path))} files)" for path in beside)
     return parts, (f"not read, since it is no train, val or test with class folders in it: {others}",)
 
 
-def _classes(folder: Path) -> Iterator[tuple[Path, str]]:
-    for path in _visible(folder):
-        if path.is_dir():
-            yield from ((file, path.name) for file in _files(path))
+def _classes(walk: Walk, folder: str) -> Iterable[tuple[str, str]]:
+    for name in _listing(walk, folder)[0]:
+        yield from ((file, name) for file in walk.files(os.path.join(folder, name)))
 
 
-def _files(folder: Path) -> Iterator[Path]:
-    for root, folders, files in os.walk(folder, followlinks=True):
-        folders[:] = sorted(name for name in folders if not _hidden(name))
-        yield from (Path(root, name) for name in sorted(files) if not _hidden(name))
+def _each_once(walk: Walk, found: list[_File]) -> tuple[list[_File], list[Finding]]:
+    """Files without those that are links to another of them; findings on these, and on links that lead to folders."""
+    same = walk.same([file.path for file in found])
+    findings = [
+        Finding("linked-folder", walk.relative(path), why, rejected=True)
+        for path, why in sorted(walk.not_followed.items())
+    ]
+    for number, first in same.items():
+        reason = f"the same file as {walk.relative(found[first].path)}, which is kept"
+        findings.append(Finding("linked-file", walk.relative(found[number].path), reason, rejected=True))
+    return [file for number, file in enumerate(found) if number not in same] if same else found, findings
 
 
-def _visible(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.iterdir() if not _hidden(path.name))
+def _not_followed(walk: Walk) -> tuple[str, ...]:
+    if not walk.not_followed:
+        return ()
+    names = sorted(walk.relative(path) for path in walk.not_followed)
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return (f"links to folders of the data, or around them, not followed: {', '.join(names[:3])}{more}",)
 
 
-def _hidden(name: str) -> bool:
-    return name.startswith(".") or name in _IGNORED
-
-
-def _kind(files: list[Path]) -> tuple[Kind, tuple[str, ...]]:
-    texts = sum(file.suffix.lower() == ".txt" for file in files)
+def _kind(files: list[_File]) -> tuple[Kind, tuple[str, ...]]:
+    texts = sum(file.path.lower().endswith(".txt") for file in files)
     return ("text", ("each .txt file is one text",)) if texts > len(files) / 2 else ("image", ())
 
 
-def _read_texts(found: list[tuple[Path, str, str | None]]) -> tuple[list[str], tuple[str, ...]]:
-    texts, latin = [], 0
-    for file, _, _ in found:
-        content = file.read_bytes()
+def _read_texts(walk: Walk, found: list[_File]) -> tuple[list[_File], list[str], list[Finding], tuple[str, ...]]:
+    files, texts, findings, latin = [], [], [], 0
+    for file in found:
+        try:
+            content = read_file(as_named(file.path), most=MOST_BYTES)
+            reason = not_a_text(content)
+        except OSError as error:
+            content, reason = b"", error.strerror or str(error)
+        if reason:
+            findings.append(Finding("unreadable", walk.relative(file.path), reason, rejected=True))
+            continue
+        files.append(file)
         try:
             texts.append(content.decode("utf-8-sig"))
         except UnicodeDecodeError:
             texts.append(content.decode("latin-1"))
             latin += 1
-    return texts, (f"{latin} files are not UTF-8 and were read as latin-1",) if latin else ()
+    return files, texts, findings, (f"{latin} files are not UTF-8 and were read as latin-1",) if latin else ()

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import is_dataclass, replace
 from pathlib import Path
 from typing import Any, overload
 
 import numpy as np
 import pyarrow as pa
+from PIL import ExifTags, Image, ImageOps
 
+from headstart.data.arrow import arrow_blocks, unique
 from headstart.data.columns import IMAGES, LABELS, SUFFIXES, Columns
+from headstart.data.decoders import damaged_as_user_error as damaged_image_as_user_error
+from headstart.data.decoders import decoded
+from headstart.data.images import read_bytes
 from headstart.data.parts import part_named
-from headstart.data.table import arrow_blocks, as_text, read_blocks
+from headstart.data.paths import local_path
+from headstart.data.table import as_text, damaged_as_user_error, read_blocks
 from headstart.errors import DataError
 from headstart.values import Dataset, Kind
 
@@ -24,8 +30,10 @@ def read_frame(frame: Any, columns: Columns | None) -> Dataset:
     if isinstance(frame, pa.Table):
         blocks = arrow_blocks(frame.to_batches())
     else:  # a column of mixed numbers and words is a column of labels, not an error
-        blocks = iter([{str(name): [_plain(v) for v in frame[name].tolist()] for name in frame.columns}])
-    return read_blocks(blocks, columns or Columns(), name="table", where="table")
+        names = unique(map(str, frame.columns))
+        blocks = iter([{n: [_plain(v) for v in frame.iloc[:, i].tolist()] for i, n in enumerate(names)}])
+    with damaged_as_user_error("table"):
+        return read_blocks(blocks, columns or Columns(), name="table", where="table")
 
 
 def read_pairs(inputs: Sequence[Any], labels: Sequence[Any] | None, kind: Kind | None) -> Dataset:
@@ -60,7 +68,8 @@ def read_hub(data: Any, columns: Columns | None) -> Dataset:
         labels = [as_text(names[v] if names and v is not None else v) for v in values]
         where = [f"row {i + 1}" for i in range(len(data))]
         return Dataset("image", "dataset", _Column(data, str(image)), labels, where)
-    dataset = read_blocks(data.iter(batch_size=_BLOCK), asked, name="dataset", where="dataset")
+    with damaged_as_user_error("dataset"):
+        dataset = read_blocks(data.iter(batch_size=_BLOCK), asked, name="dataset", where="dataset")
     if not names:
         return dataset
     labels = [names[int(v)] if v is not None and int(v) >= 0 else None for v in dataset.labels]
@@ -95,10 +104,14 @@ def kind_of(inputs: Sequence[Any]) -> Kind:
 
 
 class _Column(Sequence[Any]):
-    """A column of a `datasets.Dataset`, decoded where it is asked for."""
+    """A column of images of a `datasets.Dataset`, decoded where one is asked for, as the library does it, but only
+    where it is of a format that is known here."""
 
     def __init__(self, data: Any, name: str) -> None:
-        self._data, self._name = data, name
+        feature = data.features[name]
+        self._name, self._mode = name, getattr(feature, "mode", None)
+        plain = is_dataclass(feature) and data.format["type"] is None  # else the user has it made something else
+        self._data = data.cast_column(name, replace(feature, decode=False)) if plain else data
 
     def __len__(self) -> int:
         return len(self._data)
@@ -110,10 +123,28 @@ class _Column(Sequence[Any]):
     def __getitem__(self, index: slice) -> Sequence[Any]: ...
 
     def __getitem__(self, index: int | slice) -> Any:
-        return self._data[index][self._name]
+        if isinstance(index, slice):
+            return [self[i] for i in range(*index.indices(len(self)))]
+        try:
+            value = self._data[index][self._name]
+        except Exception as error:  # of the library, or of what the user has it do
+            raise DataError(f"cannot be read: {error}", where=f"row {index + 1}") from None
+        return value if not isinstance(value, dict) else _as_decoded(value, self._mode, f"row {index + 1}")
 
     def __iter__(self) -> Iterator[Any]:
-        return (self._data[i][self._name] for i in range(len(self)))
+        return (self[i] for i in range(len(self)))
+
+
+def _as_decoded(value: dict[str, Any], mode: str | None, where: str) -> Image.Image:
+    """The image that the library would give for these bytes, or for the file at this path."""
+    content, path = value.get("bytes"), value.get("path")
+    if content is None and path is None:
+        raise DataError("no image", where=where)
+    image = decoded(read_bytes(local_path(str(path))) if content is None else content, where=where, animation=True)
+    with damaged_image_as_user_error(where):
+        if image.getexif().get(ExifTags.Base.Orientation) is not None:
+            image = ImageOps.exif_transpose(image)
+        return image.convert(mode) if mode and mode != image.mode else image
 
 
 def _plain(value: Any) -> Any:

@@ -1,25 +1,26 @@
-"""Open an image the way a person sees it, and cut it the way a backbone wants it."""
+"""Open an image the way a person sees it, and cut it the way a backbone wants it.
+
+Files come from strangers. Only formats that are named here are opened, of regular files of a bounded size; what a
+decoder would need is looked at before it starts, and whatever it raises is a `DataError`.
+"""
 
 from __future__ import annotations
 
-import io
+import hashlib
 import math
-import warnings
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageFile, ImageOps
 
+from headstart.data.decoders import bounded, damaged_as_user_error, decoded
+from headstart.data.paths import as_named
 from headstart.errors import DataError
+from headstart.files import read_file
 from headstart.values import ImagePreparation
 
-# A 100-megapixel photo decodes to 300 MB. What is larger is a bomb or a scan that no backbone looks at in full.
-MAX_PIXELS = 100_000_000
-
-# The JPEG decoder may halve an image (1/2, 1/4, 1/8) as long as twice the wanted size is left: the later bicubic
-# step then still averages over pixels, and features stay within cosine 0.9995 of the full decode.
-_DRAFT_RESERVE = 2
+MOST_BYTES = 2**30  # of a file: 100 megapixels of four 16-bit channels have 800 MB as they are
 
 _FILTERS = {
     "nearest": Image.Resampling.NEAREST,
@@ -30,11 +31,18 @@ _FILTERS = {
 
 
 def read_bytes(source: Any) -> bytes:
-    """The example's own bytes: a file's content, or pixels with their shape. They name the example in the store."""
+    """The example's own bytes: a file's content, or pixels with their shape. They name the example in the store.
+
+    Raises:
+        OSError: no regular file of a bounded size. DataError: not a kind of image that is known.
+    """
     if isinstance(source, str | Path):
-        return Path(source).read_bytes()
+        return read_file(as_named(source), most=MOST_BYTES)
     if isinstance(source, Image.Image):
-        return f"{source.mode}{source.size}".encode() + source.tobytes()
+        with damaged_as_user_error(""):
+            return f"{source.mode}{source.size}".encode() + _in_memory(source).tobytes()
+    if not isinstance(source, np.ndarray):
+        raise DataError(f"cannot read a {type(source).__name__} as an image", fix="a path, a PIL image or an array")
     array = np.ascontiguousarray(source)
     return f"{array.dtype}{array.shape}".encode() + array.tobytes()
 
@@ -49,40 +57,40 @@ def open_image(source: Any, *, content: bytes | None = None, near: int | None = 
 
     Raises:
         DataError: not an image, truncated, more than one frame, or too many pixels. `what` is the reason.
+        OSError: a path, and no regular file of a bounded size.
     """
     if isinstance(source, Image.Image):
-        return _to_rgb(source)
+        with damaged_as_user_error(""):
+            return _to_rgb(_in_memory(source))
     if isinstance(source, np.ndarray):
         return _to_rgb(_from_array(source))
     content = read_bytes(source) if content is None else content
-    if not content:
-        raise DataError("the file is empty (0 bytes)", where=str(source))
+    with damaged_as_user_error(str(source)):
+        return _to_rgb(decoded(content, where=str(source), near=near))
+
+
+def open_known(source: Any, digest: np.ndarray | bytes, *, near: int | None = None) -> Image.Image:
+    """As `open_image`, from the very bytes that were checked: what is made of them is kept under their sha256.
+
+    Args:
+        digest: (32,) uint8, what the check has found; not asked for where the source is in memory.
+
+    Raises:
+        DataError: as `open_image`; or the file has changed, or is gone.
+    """
+    if not isinstance(source, str | Path):
+        return open_image(source, near=near)
+    again = "run it again, when nothing writes there"
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Pillow's own bomb warning: the limit below is ours and an error
-            image = Image.open(io.BytesIO(content))
-            if getattr(image, "is_animated", False):
-                raise DataError(
-                    f"an animation of {getattr(image, 'n_frames', 2)} frames, not a photo", where=str(source)
-                )
-            if near is not None and image.format == "JPEG":
-                image.draft("RGB", _draft_size(image.size, near))
-            if math.prod(image.size) > MAX_PIXELS:
-                raise DataError(
-                    f"{image.size[0]} x {image.size[1]} pixels, more than {MAX_PIXELS // 10**6} million",
-                    where=str(source),
-                )
-            image.load()
-            return _to_rgb(image)
-    except DataError:
-        raise
-    except Image.DecompressionBombError:
-        raise DataError(f"more than {MAX_PIXELS // 10**6} million pixels", where=str(source)) from None
-    except Image.UnidentifiedImageError:
-        raise DataError(f"not an image (it starts with {content[:8]!r})", where=str(source)) from None
-    except (OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, TypeError, ArithmeticError) as error:
-        # Pillow's decoders raise all of these on damaged files.
-        raise DataError(f"damaged image: {error}", where=str(source)) from None
+        content = read_bytes(source)
+    except FileNotFoundError:
+        raise DataError("gone since it was checked", where=str(source), fix=again) from None
+    except OSError as error:
+        reason = f"no longer to be read: {error.strerror or error}"
+        raise DataError(reason, where=str(source), fix=again) from None
+    if hashlib.sha256(content).digest() != bytes(digest):
+        raise DataError("changed while it was being read by this run", where=str(source), fix=again)
+    return open_image(source, content=content, near=near)
 
 
 def prepare(image: Image.Image, preparation: ImagePreparation) -> np.ndarray:
@@ -126,19 +134,25 @@ def _resized(size: tuple[int, int], preparation: ImagePreparation) -> tuple[int,
     return max(1, round(width / ratio)), max(1, round(height / ratio))
 
 
-def _draft_size(size: tuple[int, int], near: int) -> tuple[int, int]:
-    factor = _DRAFT_RESERVE * near / min(size)
-    return (math.ceil(size[0] * factor), math.ceil(size[1] * factor)) if factor < 1 else size
-
-
 def _from_array(array: np.ndarray) -> Image.Image:
     if array.dtype != np.uint8:
         raise DataError(f"an array of {array.dtype}; images are uint8, 0 to 255", fix="convert with .astype('uint8')")
+    if not array.size:
+        raise DataError(f"an array of shape {array.shape}: no pixels in it")
     if array.ndim == 3 and array.shape[2] == 1:
         array = array[:, :, 0]
     if array.ndim != 2 and (array.ndim != 3 or array.shape[2] not in (3, 4)):
         raise DataError(f"an array of shape {array.shape}; images are (h, w), (h, w, 3) or (h, w, 4)")
     return Image.fromarray(array)
+
+
+def _in_memory(image: Image.Image) -> Image.Image:
+    """The image itself; one that its user has opened is not decoded before its first use."""
+    if isinstance(image, ImageFile.ImageFile):
+        return bounded(image)
+    if not image.width * image.height:
+        raise DataError(f"{image.width} x {image.height} pixels")
+    return image
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:

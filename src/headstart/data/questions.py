@@ -12,12 +12,12 @@ import numpy as np
 import pyarrow as pa
 
 from headstart.data.answers import Asked, Given, checked, given
+from headstart.data.arrow import Block, arrow_blocks, plain_values, unique
 from headstart.data.parts import part_named
+from headstart.data.paths import existing, is_file, local_path
 from headstart.data.squad import is_squad, squad_articles, squad_questions
 from headstart.data.table import (
     SUFFIXES,
-    Block,
-    arrow_blocks,
     as_text,
     damaged_as_user_error,
     open_blocks,
@@ -56,11 +56,12 @@ def read_questions(data: Any) -> Questions:
     if isinstance(data, Questions):
         return data
     if isinstance(data, str | Path):
-        return _file(Path(data).expanduser())
+        return _file(local_path(data))
     if isinstance(data, Mapping):  # a DatasetDict: its names are the parts
         return checked(_parts(data), name="dataset")
     findings: list[Finding] = []
-    return checked(_table(_blocks(data), "table", findings), name="table", findings=findings)
+    with damaged_as_user_error("table"):
+        return checked(_table(_blocks(data), "table", findings), name="table", findings=findings)
 
 
 def read_questions_with_test(data: Any, test: str | Path) -> Questions:
@@ -96,12 +97,12 @@ def has_questions(data: Any) -> bool:
     if not isinstance(data, str | Path):
         names = getattr(data, "column_names", getattr(data, "columns", None))
         return names is not None and _has_columns([str(name) for name in names])
-    path = Path(data).expanduser()
-    if not path.is_file() or path.suffix.lower() not in SUFFIXES:
+    path = local_path(data)
+    if not is_file(path) or path.suffix.lower() not in SUFFIXES:
         return False
-    if is_squad(path):
-        return True
     with damaged_as_user_error(path):
+        if is_squad(path):
+            return True
         blocks, _ = open_blocks(path, [])
         return _has_columns(next(iter(blocks), {}))
 
@@ -112,13 +113,15 @@ def _has_columns(names: Iterable[str]) -> bool:
 
 
 def _file(path: Path) -> Questions:
-    if not path.is_file():
-        raise DataError("no such file", where=str(path), fix="check the path")
+    if not is_file(existing(path)):
+        raise DataError("not a file", where=str(path), fix="check the path")
     if path.suffix.lower() not in SUFFIXES:
         raise DataError(
             f"not a kind of file that is known: {path.suffix!r}", where=str(path), fix="json, csv, tsv, jsonl, parquet"
         )
-    if is_squad(path):
+    with damaged_as_user_error(path):
+        squad = is_squad(path)
+    if squad:
         articles = squad_articles(path)
         if not articles or not all(isinstance(row, dict) and "question" in row for row in articles):
             return checked(squad_questions(articles, path), name=path.stem)
@@ -146,8 +149,9 @@ def _blocks(data: Any) -> Iterable[Block]:
     if hasattr(data, "column_names") and hasattr(data, "iter"):  # a datasets.Dataset
         return iter(data.iter(batch_size=_BLOCK))
     if hasattr(data, "columns") and hasattr(data, "to_dict"):  # a DataFrame
+        named = list(enumerate(unique(map(str, data.columns))))
         starts = range(0, len(data), _BLOCK)
-        return ({str(name): data[name].iloc[at : at + _BLOCK].tolist() for name in data.columns} for at in starts)
+        return ({name: data.iloc[at : at + _BLOCK, i].tolist() for i, name in named} for at in starts)
     raise DataError(
         f"cannot read a {type(data).__name__}",
         where="data",
@@ -166,7 +170,7 @@ def _table(blocks: Iterable[Block], where: str, ragged: list[Finding], *, part: 
         columns = {**_columns(names), **columns}  # rows of JSON may come with names that none had before
         _refuse_without([name for name in _NEEDED if name != "answers" or "impossible" not in columns], names, where)
         left_out |= row_numbers(ragged[len(left_out) :])
-        wanted = {name: _plain(block[column]) for name, column in columns.items() if column in block}
+        wanted = {name: plain_values(block[column]) for name, column in columns.items() if column in block}
         for values in zip(*wanted.values(), strict=True):
             yield _asked(dict(zip(wanted, values, strict=True)), next(places), part)
     if columns:
@@ -202,10 +206,6 @@ def _refuse_without(needed: Iterable[str], names: list[str], where: str) -> None
             near = difflib.get_close_matches(what, lower, n=1)
             hint = f"rename {near[0]!r}" if near else f"columns: {', '.join(names)}"
             raise DataError(f"no column {_NAMES[what][0]!r}", where=where, fix=hint)
-
-
-def _plain(column: Any) -> list[Any]:
-    return list(column) if isinstance(column, list) else list(column.to_pylist())
 
 
 def _answers(row: dict[str, Any]) -> tuple[list[Given] | None, str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
@@ -10,14 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from headstart.data.columns import Columns
-from headstart.data.folder import files_in, read_folder
+from headstart.data.folder import files_in, listing, read_folder
 from headstart.data.frame import join, read_frame, read_hub, read_pairs
 from headstart.data.parts import OFFICIAL, part_named
+from headstart.data.paths import existing, is_file, is_folder, local_path
 from headstart.data.table import SUFFIXES, read_table
 from headstart.errors import DataError
 from headstart.values import Dataset, Kind
-
-_URL = re.compile(r"^[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 
 
 def read(data: Any, *, labels: Any = None, kind: Kind | None = None, columns: Columns | None = None) -> Dataset:
@@ -63,8 +61,8 @@ def read_inputs(inputs: Sequence[Any], *, kind: Kind) -> tuple[list[Any], list[s
             items.append(value)
             names.append(str(value) if kind == "text" else f"input {number + 1}")
             continue
-        path = _local(value)
-        files = files_in(path) if path.is_dir() else [path]
+        path = local_path(value)
+        files = files_in(path) if is_folder(path) else [path]
         if not files:
             raise DataError("no files", where=str(path))
         items += [str(file) for file in files]
@@ -73,10 +71,8 @@ def read_inputs(inputs: Sequence[Any], *, kind: Kind) -> tuple[list[Any], list[s
 
 
 def _path(given: str | Path, columns: Columns | None) -> Dataset:
-    path = _local(given)
-    if not path.exists():
-        raise DataError("no such file or folder", where=str(given), fix="check the path")
-    if path.is_dir():
+    path = existing(given)
+    if is_folder(path):
         return _tables(path, columns) or read_folder(path)
     if path.suffix.lower() not in (*SUFFIXES, ""):
         raise DataError(
@@ -85,21 +81,16 @@ def _path(given: str | Path, columns: Columns | None) -> Dataset:
     return read_table(path, columns=columns)
 
 
-def _local(given: str | Path) -> Path:
-    if _URL.match(str(given)):
-        raise DataError("an address, and headstart reads files only", where=str(given), fix="download it first")
-    return Path(given).expanduser()
-
-
 def _tables(folder: Path, columns: Columns | None) -> Dataset | None:
     """The only table of a folder, or train.csv and test.csv (or .tsv, ...), where it has no class folders.
 
     Raises:
         DataError: several tables, and none is named train, or two are named so.
     """
-    if any(path.is_dir() and not path.name.startswith(".") for path in folder.iterdir()):
+    folders, names = listing(folder)
+    if folders:
         return None
-    files = sorted(p for p in folder.iterdir() if p.is_file() and p.suffix.lower() in SUFFIXES)
+    files = [folder / name for name in names if Path(name).suffix.lower() in SUFFIXES and is_file(folder / name)]
     if len(files) < 2:
         return read_table(files[0], columns=columns) if files else None
     named = [(part, file) for part in OFFICIAL for file in files if part_named(file.stem) == part]

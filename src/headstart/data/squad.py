@@ -6,14 +6,15 @@ ACL 2018.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from headstart.data.answers import Asked, Given, given
+from headstart.data.json_rows import MOST_BYTES
 from headstart.errors import DataError
+from headstart.files import open_file, read_json
 
 _ARTICLES = re.compile(r'"data"\s*:\s*\[')
 
@@ -22,8 +23,8 @@ def is_squad(path: Path) -> bool:
     """Whether a .json file is one object with the articles under "data". A list, or JSON lines, is a table."""
     if path.suffix.lower() != ".json":
         return False
-    with path.open(encoding="utf-8-sig", errors="replace") as file:
-        head = file.read(1 << 16).lstrip()
+    with open_file(path, most=MOST_BYTES) as file:
+        head = file.read(1 << 16).decode("utf-8-sig", errors="replace").lstrip()
     return head.startswith("{") and _ARTICLES.search(head) is not None
 
 
@@ -34,8 +35,10 @@ def squad_articles(path: Path) -> list[Any]:
         DataError: not JSON, or not of this form.
     """
     try:
-        articles = json.loads(path.read_text(encoding="utf-8-sig"))["data"]
-    except (ValueError, KeyError, TypeError) as error:
+        articles = read_json(path, most=MOST_BYTES)["data"]
+    except OSError as error:
+        raise DataError(error.strerror or str(error), where=str(path), fix="check the path") from None
+    except (ValueError, KeyError, TypeError, MemoryError) as error:
         raise DataError(f"not SQuAD's JSON: {error}", where=str(path), fix='an object with a list "data"') from None
     return _list(articles, path, "data")
 

@@ -3,26 +3,37 @@
 from __future__ import annotations
 
 import csv
-import json
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from itertools import count, islice
 from pathlib import Path
 from typing import Any, Literal
 
-import pyarrow as pa
-import pyarrow.parquet
-
+from headstart.data.arrow import (
+    MOST_BYTES,
+    MOST_ROWS,
+    Block,
+    Damaged,
+    parquet_blocks,
+    plain_values,
+    too_many_rows,
+    unique,
+)
 from headstart.data.columns import Columns, Found, find_columns
+from headstart.data.json_rows import json_rows
 from headstart.data.parts import in_parts
+from headstart.data.text_file import encoding_of, leave_out, open_text
 from headstart.errors import DataError
+from headstart.files import open_file
 from headstart.values import Dataset, Finding
 
 SUFFIXES = (".csv", ".tsv", ".txt", ".jsonl", ".ndjson", ".json", ".parquet", ".label", ".train", ".test")
 _SAMPLE = 2000  # rows to find columns in
 _BLOCK = 10_000  # rows
-
-Block = Mapping[str, Any]  # column name -> list of plain values, or an Arrow array that is made one where it is needed
+MOST_CHARACTERS = 10_000_000  # of a cell
+_MOST_TOGETHER = 2**32  # characters of all texts of a table
+_MOST_COLUMNS = 10_000
+_MOST_CELLS = 5_000_000  # in a block
 
 
 def read_table(path: Path, *, columns: Columns | None = None, need_label: bool = True) -> Dataset:
@@ -49,28 +60,26 @@ def open_blocks(
         rows: of a block, at most. When it is given out, `ragged` has all rows before its last one.
     """
     if path.suffix.lower() == ".parquet":
-        return arrow_blocks(pyarrow.parquet.ParquetFile(path).iter_batches(batch_size=rows)), []
+        return parquet_blocks(path, rows), []
     if path.suffix.lower() in (".jsonl", ".ndjson", ".json"):
-        encoding, notes = _encoding(path)
-        return _json_lines(path, encoding, ragged, absent, rows), notes
+        encoding, notes = encoding_of(path)
+        return json_rows(path, encoding, ragged, absent, rows), notes
     return _delimited(path, ragged, rows)
 
 
 @contextmanager
-def damaged_as_user_error(path: Path) -> Iterator[None]:
+def damaged_as_user_error(path: Path | str) -> Iterator[None]:
     """A table that turns out to be damaged, while its blocks are gone through too."""
     try:
         yield
-    except (pa.ArrowInvalid, pa.ArrowTypeError, csv.Error) as error:
+    except (Damaged, csv.Error, UnicodeError) as error:
         reason = str(error).splitlines()[0]
         raise DataError(f"cannot be read as a table: {reason}", where=str(path)) from None
-
-
-def arrow_blocks(batches: Iterable[pa.RecordBatch]) -> Iterator[Block]:
-    """Record batches as blocks."""
-    for batch in batches:
-        if batch.num_rows:
-            yield {name: batch.column(name) for name in batch.schema.names}
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise DataError(f"cannot be read: {reason}", where=str(path), fix="name a table's file") from None
+    except MemoryError:
+        raise DataError("it does not fit into memory", where=str(path), fix="give a part of it") from None
 
 
 def read_blocks(
@@ -89,11 +98,17 @@ def read_blocks(
     inputs: list[str | None] = []
     labels: list[str | None] = []
     named: list[str | None] = []
+    together = 0
     for block in blocks:
         if found is None:
             sample = {name: _texts(column[:_SAMPLE]) for name, column in block.items()}
             found = find_columns(sample, asked, where=where, need_label=need_label)
         values = _texts(block[found.value])
+        together += _characters(values, where, findings or [], len(inputs))
+        if len(inputs) + len(values) > MOST_ROWS:
+            raise too_many_rows(where)
+        if together > _MOST_TOGETHER:
+            raise DataError(f"more than {_MOST_TOGETHER:,} characters", where=where, fix="give a part of it")
         inputs += values
         labels += _texts(block[found.label]) if found.label else [None] * len(values)
         named += _texts(block[found.part]) if found.part else []
@@ -116,17 +131,40 @@ def read_blocks(
 
 def as_text(value: object) -> str | None:
     """Labels and texts as written: 1 and 1.0 are "1", true is "true", missing stays None."""
-    if value is None or value != value:
+    if value is None or _missing(value):
         return None
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
-    return str(value)
+    try:
+        return str(value)
+    except Exception:  # of a stranger's class; or an integer of more than 4300 digits
+        return None
+
+
+def _missing(value: object) -> bool:
+    try:
+        return bool(value != value)
+    except TypeError:  # pandas.NA says neither yes nor no
+        return True
+    except ValueError:  # an array, which is a value
+        return False
 
 
 def _texts(column: Any) -> list[str | None]:
-    return [as_text(value) for value in (column if isinstance(column, list) else column.to_pylist())]
+    return [value if type(value) is str else as_text(value) for value in plain_values(column)]
+
+
+def _characters(values: list[str | None], where: str, findings: list[Finding], before: int) -> int:
+    """How many these are together; `before` rows come before them."""
+    lengths = [len(value) if value else 0 for value in values]
+    if max(lengths, default=0) > MOST_CHARACTERS:
+        row = before + next(row for row, length in enumerate(lengths) if length > MOST_CHARACTERS)
+        what = f"a text of more than {MOST_CHARACTERS // 10**6} million characters"
+        place = next(islice(row_names(where, row_numbers(findings)), row, None))
+        raise DataError(what, where=place, fix="shorten it, or leave it out")
+    return sum(lengths)
 
 
 def row_names(where: str, left_out: Collection[int]) -> Iterator[str]:
@@ -145,11 +183,12 @@ def row_numbers(findings: Iterable[Finding]) -> set[int]:
 
 def _delimited(path: Path, ragged: list[Finding], rows: int) -> tuple[Iterator[Block], list[str]]:
     """CSV or TSV, with what was assumed about it."""
-    head = path.open("rb").read(1 << 20)
-    if not head.strip():
-        raise DataError("the file is empty", where=str(path), fix="a table has a header and one row an example")
-    encoding, notes = _encoding(path)
+    with open_file(path, most=MOST_BYTES) as file:
+        head = file.read(1 << 20)
+    encoding, notes = encoding_of(path)
     lines = head.decode(encoding, errors="replace").lstrip("\ufeff").splitlines()[:200]
+    if not any(line.strip().strip("\0") for line in lines):
+        raise DataError("the file is empty", where=str(path), fix="a table has a header and one row an example")
     if _label_colon_text(lines):
         notes.append(f"{path.name}: no header; each line taken as LABEL:detail text, the detail left out")
         return _colon_lines(path, encoding), notes
@@ -158,6 +197,7 @@ def _delimited(path: Path, ragged: list[Finding], rows: int) -> tuple[Iterator[B
         all(line.count('"') % 2 == 0 for line in lines)
         and any(field.startswith('"') for line in lines[1:] for field in line.split("\t"))
     )
+    csv.field_size_limit(MOST_CHARACTERS)
     header = _has_header(next(csv.reader(lines[:1], delimiter=delimiter)))
     if not header:
         notes.append(f"{path.name}: no header; columns named 1, 2, ...")
@@ -168,85 +208,33 @@ def _stream(
     path: Path, encoding: str, delimiter: str, quoted: bool, header: bool, ragged: list[Finding], rows: int
 ) -> Iterator[Block]:
     """The csv module row by row: it reads quoted newlines and says which row is ragged."""
-    csv.field_size_limit(1 << 30)
     quoting: Literal[0, 3] = csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE
-    with path.open(encoding=encoding, newline="") as file:
+    with open_text(path, encoding, newline="") as file:
         reader = csv.reader((line.replace("\0", "") for line in file), delimiter=delimiter, quoting=quoting)
-        first = next(reader)
-        names = _unique(first) if header else [str(i + 1) for i in range(len(first))]
+        first = next(reader, [])
+        numbers = [str(number) for number in range(1, len(first) + 1)]
+        names = unique(n.strip() or number for n, number in zip(first, numbers, strict=True)) if header else numbers
+        if len(names) > _MOST_COLUMNS:
+            raise DataError(f"{len(names):,} columns, more than {_MOST_COLUMNS:,}", where=str(path))
+        rows = max(1, min(rows, _MOST_CELLS // max(1, len(names))))
         block, number = ([], 0) if header else ([first], 1)
-        for row in reader:
-            if not row:
-                continue
-            number += 1
-            if len(row) != len(names):
-                reason = f"{len(row)} fields where the table has {len(names)}"
-                ragged.append(Finding("ragged-row", f"{path.name} row {number}", reason, rejected=True))
-                continue
-            block.append(row)
-            if len(block) == rows:
-                yield dict(zip(names, map(list, zip(*block, strict=True)), strict=True))
-                block = []
+        try:
+            for row in reader:
+                if not row:
+                    continue
+                number += 1
+                if len(row) != len(names):
+                    reason = f"{len(row)} fields where the table has {len(names)}"
+                    leave_out(ragged, "ragged-row", path, number, reason)
+                    continue
+                block.append(row)
+                if len(block) == rows:
+                    yield dict(zip(names, map(list, zip(*block, strict=True)), strict=True))
+                    block = []
+        except csv.Error as error:
+            raise csv.Error(f"row {number + 1}: {error}") from None
         if block:
             yield dict(zip(names, map(list, zip(*block, strict=True)), strict=True))
-
-
-def _json_lines(path: Path, encoding: str, ragged: list[Finding], absent: Any, most: int) -> Iterator[Block]:
-    """One JSON object a line; a line that is none is left out and listed. A file with one JSON list is read whole."""
-    with path.open(encoding=encoding) as file:
-        first = file.read(1 << 16).lstrip()[:1]
-        file.seek(0)
-        rows: Iterable[Any] = _json_list(file.read(), path) if first == "[" else (line for line in file if line.strip())
-        names: dict[str, None] = {}
-        block: list[dict[str, Any]] = []
-        for number, row in enumerate(rows, start=1):
-            found = _json_object(row)
-            if found is None:
-                ragged.append(Finding("damaged-row", f"{path.name} row {number}", "not a JSON object", rejected=True))
-                continue
-            names |= dict.fromkeys(found)
-            block.append(found)
-            if len(block) == most:
-                yield {name: [row.get(name, absent) for row in block] for name in names}
-                block = []
-        if block:
-            yield {name: [row.get(name, absent) for row in block] for name in names}
-
-
-def _json_list(content: str, path: Path) -> list[Any]:
-    try:
-        return list(json.loads(content))
-    except ValueError as error:
-        raise DataError(f"not JSON: {error}", where=str(path), fix="one JSON object a line, or one list") from None
-
-
-def _json_object(row: Any) -> dict[str, Any] | None:
-    try:
-        found = json.loads(row) if isinstance(row, str) else row
-    except ValueError:
-        return None
-    return found if isinstance(found, dict) else None
-
-
-def _unique(names: list[str]) -> list[str]:
-    seen: dict[str, int] = {}
-    out = []
-    for i, name in enumerate(names):
-        name = name.strip() or str(i + 1)
-        seen[name] = seen.get(name, 0) + 1
-        out.append(name if seen[name] == 1 else f"{name}.{seen[name]}")
-    return out
-
-
-def _encoding(path: Path) -> tuple[str, list[str]]:
-    """Of the whole file, with a note where it had to be assumed."""
-    with path.open("rb") as file:
-        try:
-            for line in file:
-                line.decode("utf-8")
-        except UnicodeDecodeError:
-            return "latin-1", [f"{path.name}: not UTF-8, read as latin-1"]
-    return "utf-8-sig", []
 
 
 def _delimiter(lines: list[str], path: Path) -> str:
@@ -276,6 +264,6 @@ def _label_colon_text(lines: list[str]) -> bool:
 
 
 def _colon_lines(path: Path, encoding: str) -> Iterator[Block]:
-    with path.open(encoding=encoding) as file:
+    with open_text(path, encoding) as file:
         rows = [(line.split(":", 1)[0], line.split(" ", 1)[-1].strip()) for line in file if line.strip()]
     yield {"label": [label for label, _ in rows], "text": [text for _, text in rows]}

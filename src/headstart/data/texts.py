@@ -8,10 +8,15 @@ import re
 import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TextIO
 
 import numpy as np
 
 from headstart.errors import DataError
+from headstart.files import read_file
+
+MOST_BYTES = 40_000_000  # of a text that is one example
+MOST_CONTEXT = 256 * 2**20  # bytes of a text that an answer is looked for in: two hundred of the longest novels
 
 _NOT_WORDS = re.compile(r"[\W_]+")
 
@@ -20,13 +25,37 @@ def read_text(path: Path) -> str:
     """A text file as it stands: places in it stay what they are, line ends too. A byte order mark is no character.
 
     Raises:
-        DataError: not there, not readable, no text, or not UTF-8.
+        DataError: not there, no regular file, too large, not readable, no text, or not UTF-8.
     """
     try:
-        content = path.expanduser().read_bytes()
+        content = read_file(path, most=MOST_CONTEXT)
     except OSError as error:
-        raise DataError(error.strerror or str(error), where=str(path), fix="name a text file") from None
+        fix = "name a text file, or - for what comes through a pipe"
+        raise DataError(error.strerror or str(error), where=str(path), fix=fix) from None
     return decoded(content, where=str(path))
+
+
+def read_stream(stream: TextIO | None) -> str:
+    """Standard input as `read_text` reads a file.
+
+    Raises:
+        DataError: closed, unreadable, too large, no text, or not UTF-8.
+    """
+    where = "standard input"
+    try:
+        content = b"" if stream is None else stream.buffer.read(MOST_CONTEXT + 1)
+    except (OSError, ValueError) as error:
+        raise DataError(f"cannot be read: {error}", where=where, fix="name a file instead") from None
+    if len(content) > MOST_CONTEXT:
+        raise DataError(f"more than {MOST_CONTEXT:,} bytes", where=where, fix="give a part of it")
+    return decoded(content, where=where)
+
+
+def not_a_text(content: bytes) -> str:
+    """Why the bytes of a file are none that a text has; empty: they are."""
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "UTF-16; save it as UTF-8"
+    return "not a text file" if b"\0" in content[:4096] else ""
 
 
 def decoded(content: bytes, *, where: str) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageEnhance, ImageOps
 
-from headstart.data.images import open_image, prepare, wanted_side
+from headstart.data.images import open_known, prepare, wanted_side
 from headstart.values import ImagePreparation
 
 DETAIL = 1.5  # pixels that a view is decoded at, over those that the whole image needs
@@ -63,11 +63,16 @@ def view_of(
 def pixels_of(
     source: Any, preparation: ImagePreparation, views: Views, *, digest: np.ndarray, number: int
 ) -> np.ndarray:
-    """(h, w, 3) uint8: the view with this number of a path, a PIL image or an array; the first is the plain one."""
+    """(h, w, 3) uint8: the view with this number of a path, a PIL image or an array; the first is the plain one.
+
+    Raises:
+        DataError: a file that is not, or no longer, the one with this digest.
+    """
     side = wanted_side(preparation)
     if number == 0:
-        return prepare(open_image(source, near=side), preparation)
-    return view_of(open_image(source, near=round(DETAIL * side)), preparation, views, digest=digest, number=number)
+        return prepare(open_known(source, digest, near=side), preparation)
+    image = open_known(source, digest, near=round(DETAIL * side))
+    return view_of(image, preparation, views, digest=digest, number=number)
 
 
 def mirrored(image: Image.Image, preparation: ImagePreparation) -> np.ndarray:

@@ -10,19 +10,20 @@ from typing import Any
 
 import numpy as np
 
-from headstart.data.images import open_image, prepare, wanted_side
+from headstart.data.images import open_known, prepare, wanted_side
 from headstart.data.texts import length_buckets
 from headstart.data.views import Views, pixels_of
-from headstart.encode.engines import Batch, Batches, choose_precision, images_a_batch, known_precision, open_engine
+from headstart.encode.engines import Batch, choose_precision, images_a_batch, known_precision, open_engine
 from headstart.encode.store import Table, table
 from headstart.encode.tokens import shortened, truncating
-from headstart.errors import somebody_elses
+from headstart.errors import ModelError, OutputError, somebody_elses
 from headstart.values import Backbone, Features, ImagePreparation, TextPreparation
 
 _FLUSH = 2048  # examples between two writes to the store: what a kill may cost
 _FLUSH_BYTES = 256 * 2**20  # of float32 rows, at most, before they are written
 _TOKENS = 4096  # padded tokens in a text batch
 _SAMPLE = 32  # examples that precision is measured on
+_TRIES = 2  # to have all rows in the store: another process may empty the cache
 _AHEAD = 64  # images that are decoded ahead of the forward pass
 
 
@@ -46,10 +47,16 @@ def encode(
     Returns:
         (n, width) float32 features. A second call with the same content computes nothing.
     """
-    precision = known_precision(backbone) or choose_precision(backbone, _sample(inputs, backbone))
+    precision = known_precision(backbone) or choose_precision(backbone, _sample(inputs, digests, backbone))
     key = features_key(backbone, precision)
-    store, cached = _known(inputs, digests, backbone, key, precision, _plain(inputs, backbone), workers, advance)
-    return Features(store.matrix(store.find(digests)), key, cached)
+    everything = _Asked(inputs, digests, backbone, key, precision, _plain(inputs, digests, backbone), workers)
+    store, cached = _known(everything, advance)
+    try:
+        matrix = store.matrix(store.find(digests))
+    except OSError:  # somebody emptied the cache just now
+        store, _ = _known(everything, _nobody)
+        matrix = store.matrix(store.find(digests))
+    return Features(matrix, key, cached)
 
 
 def encode_views(
@@ -73,12 +80,12 @@ def encode_views(
         half: keep them in half the bytes; else as they were computed.
         advance: told how many more views are done, known ones included. What was done stays known if it raises.
     """
-    precision = precision or known_precision(trunk) or choose_precision(trunk, _sample(inputs, trunk))
+    precision = precision or known_precision(trunk) or choose_precision(trunk, _sample(inputs, digests, trunk))
     key = f"{features_key(trunk, precision)} views 2{'' if half else ' in float32'}"
     dtype = None if half else np.float32
     n, everything = len(inputs), views.digests(digests)
     prepared = _viewed(inputs, digests, trunk, views)
-    store, _ = _known(inputs, everything, trunk, key, precision, prepared, workers, advance, dtype)
+    store, _ = _known(_Asked(inputs, everything, trunk, key, precision, prepared, workers, dtype), advance)
     return Activations(store, store.find(everything).reshape(views.count, n).T)
 
 
@@ -97,28 +104,48 @@ class Activations:
 Prepared = Callable[[int], np.ndarray]  # row number -> (h, w, 3) uint8
 
 
-def _known(
-    inputs: Sequence[Any],
-    digests: np.ndarray,
-    backbone: Backbone,
-    key: str,
-    precision: str,
-    prepared: Prepared | None,
-    workers: int,
-    advance: Callable[[int], None],
-    dtype: type[np.generic] | None = None,
-) -> tuple[Table, int]:
-    """The table of this function with a row for each of `digests`, and how many it had before."""
-    about = f"{backbone.name}, {precision}"
-    store = table(key, width=backbone.width, about=about, dtype=dtype)
+@dataclass(frozen=True)
+class _Asked:
+    """What is to be known: a function, and what it is to be known of."""
+
+    inputs: Sequence[Any]
+    digests: np.ndarray
+    backbone: Backbone
+    key: str
+    precision: str
+    prepared: Prepared | None
+    workers: int
+    dtype: type[np.generic] | None = None
+
+
+def _known(asked: _Asked, advance: Callable[[int], None]) -> tuple[Table, int]:
+    """The table of this function with a row for each of the digests, and how many it had before.
+
+    Raises:
+        OutputError: rows that were just written are gone, twice.
+    """
+    backbone, digests = asked.backbone, asked.digests
+    about = f"{backbone.name}, {asked.precision}"
+    store = table(asked.key, width=backbone.width, about=about, dtype=asked.dtype)
     new = _first_of_each(digests, np.flatnonzero(store.find(digests) < 0))
     cached = len(digests) - len(new)
     advance(cached)
-    if len(new):
-        batches = _batches(inputs, new, backbone, prepared, workers)
-        _compute(batches, digests, backbone, precision, store, advance)
-        store = table(key, width=backbone.width, about=about, dtype=dtype)
-    return store, cached
+    for _ in range(_TRIES):
+        if not len(new):
+            return store, cached
+        _compute(asked, new, store, advance)
+        advance = _nobody
+        store.load()
+        new = _first_of_each(digests, np.flatnonzero(store.find(digests) < 0))
+    if not len(new):
+        return store, cached
+    raise OutputError(
+        "what was just written there is gone", where=str(store.folder), fix="do not empty the cache meanwhile"
+    )
+
+
+def _nobody(count: int) -> None:
+    """Was told of these already."""
 
 
 def unknown(digests: np.ndarray, backbone: Backbone) -> np.ndarray:
@@ -158,36 +185,43 @@ def _crop_mode(preparation: ImagePreparation) -> str:
     return "" if preparation.crop_mode == "center" and height == width else preparation.crop_mode
 
 
-def _compute(
-    batches: Batches,
-    digests: np.ndarray,
-    backbone: Backbone,
-    precision: str,
-    store: Table,
-    advance: Callable[[int], None],
-) -> None:
-    engine = open_engine(backbone, precision)
-    flush = max(1, min(_FLUSH, _FLUSH_BYTES // (4 * backbone.width)))
+def _compute(asked: _Asked, rows: np.ndarray, store: Table, advance: Callable[[int], None]) -> None:
+    batches = _batches(asked.inputs, rows, asked.backbone, asked.prepared, asked.workers)
+    engine = open_engine(asked.backbone, asked.precision)
+    flush = max(1, min(_FLUSH, _FLUSH_BYTES // (4 * asked.backbone.width)))
     done: list[np.ndarray] = []
     made: list[np.ndarray] = []
+
+    def write() -> None:
+        if done and len(done) == len(made):
+            store.add(asked.digests[np.concatenate(done)], np.concatenate(made), of=len(rows))
+        done.clear()
+        made.clear()
+
     try:
         for which, rows_made in engine(batches):
+            if not np.isfinite(rows_made).all():
+                raise ModelError(
+                    "it gives features that are not numbers",
+                    where=asked.backbone.name,
+                    fix="its weights may be damaged: fetch or save them again",
+                )
             made.append(rows_made.reshape(len(which), -1))
             done.append(which)
             advance(len(which))
             if sum(map(len, done)) >= flush:
-                _flush(store, digests, done, made)
+                write()
     finally:  # also on Ctrl-C: what was computed is kept
-        _flush(store, digests, done, made)
+        write()
 
 
-def _plain(inputs: Sequence[Any], backbone: Backbone) -> Prepared | None:
-    """How the backbone itself wants its images; None for texts."""
+def _plain(inputs: Sequence[Any], digests: np.ndarray, backbone: Backbone) -> Prepared | None:
+    """How the backbone itself wants its images; None for texts. A file is the one with its digest, or an error."""
     preparation = backbone.preparation
     if not isinstance(preparation, ImagePreparation):
         return None
     near = wanted_side(preparation)
-    return lambda row: prepare(open_image(inputs[row], near=near), preparation)
+    return lambda row: prepare(open_known(inputs[row], digests[row], near=near), preparation)
 
 
 def _viewed(inputs: Sequence[Any], digests: np.ndarray, trunk: Backbone, views: Views) -> Prepared:
@@ -212,13 +246,6 @@ def _batches(
     if not isinstance(preparation, TextPreparation):
         raise TypeError("images are prepared")
     return _texts(inputs, rows, preparation)
-
-
-def _flush(store: Table, digests: np.ndarray, done: list[np.ndarray], made: list[np.ndarray]) -> None:
-    if done and len(done) == len(made):
-        store.add(digests[np.concatenate(done)], np.concatenate(made))
-    done.clear()
-    made.clear()
 
 
 def _images(rows: np.ndarray, prepared: Prepared, size: int, workers: int) -> Iterator[tuple[np.ndarray, Batch]]:
@@ -260,10 +287,10 @@ def _texts(inputs: Sequence[str], rows: np.ndarray, preparation: TextPreparation
             yield part[bucket], (ids, mask)
 
 
-def _sample(inputs: Sequence[Any], backbone: Backbone) -> list[tuple[np.ndarray, Batch]]:
+def _sample(inputs: Sequence[Any], digests: np.ndarray, backbone: Backbone) -> list[tuple[np.ndarray, Batch]]:
     """Batches of examples spread over the data, to measure precision on."""
     rows = np.unique(np.linspace(0, len(inputs) - 1, min(_SAMPLE, len(inputs))).astype(np.int64))
-    return list(_batches(inputs, rows, backbone, _plain(inputs, backbone), 2))
+    return list(_batches(inputs, rows, backbone, _plain(inputs, digests, backbone), 2))
 
 
 def _first_of_each(digests: np.ndarray, rows: np.ndarray) -> np.ndarray:

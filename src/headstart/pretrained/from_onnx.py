@@ -17,6 +17,7 @@ import headstart.no_telemetry  # noqa: F401 - before OpenVINO
 import openvino as ov  # isort: skip
 
 from headstart.errors import ModelError, somebody_elses
+from headstart.kept import writing
 from headstart.pretrained.foreign_files import copy_regular
 from headstart.pretrained.onnx_file import refuse_other_files
 from headstart.pretrained.onnx_preparation import class_names, read_preparation
@@ -30,7 +31,8 @@ def describe(path: Path, *, target: Path) -> dict[str, Any]:
         ModelError: not a whole ONNX file of an image model, or nothing beside it that says how images are prepared.
     """
     preparation, sidecar = read_preparation(path.parent)
-    copy_regular(path, target / "model.onnx")
+    with writing(target):
+        copy_regular(path, target / "model.onnx")
     model = _read(target / "model.onnx", name=str(path))
     with somebody_elses("OpenVINO", where=str(path)):
         _accepts(model, preparation.size, name=str(path))

@@ -10,13 +10,15 @@ from __future__ import annotations
 import hashlib
 import shutil
 from dataclasses import replace
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
 
 from headstart.errors import ModelError
 from headstart.files import MOST_JSON, is_there, read_json, user_path
-from headstart.places import as_json, cache_folder, cannot_write, temporary_beside, write_whole
+from headstart.kept import in_a_folder, room, unfinished_folder, write_kept
+from headstart.places import as_json
 from headstart.pretrained.description import description, saved_classifier, told_by
 from headstart.pretrained.find import Found, find
 from headstart.pretrained.foreign_files import json_object, refuse_special
@@ -165,8 +167,8 @@ def _described(found: Found, *, head: Head) -> tuple[Backbone, dict[str, Any], P
     home = _home(found, head=head)
     told = _kept(home, found)
     if told is None:
-        shutil.rmtree(home, ignore_errors=True)  # cut or edited: made anew
-        _keep(home, found, head=head)
+        write = partial(_keep, found=found, head=head)
+        home = in_a_folder(home, write, what=f"the description of {found.name}", size=_bytes(found))
         told = _kept(home, found)
     if told is None:
         raise ModelError("what is kept of it in the cache cannot be read", where=str(home), fix="headstart cache")
@@ -178,14 +180,16 @@ def _kept(home: Path, found: Found) -> dict[str, Any] | None:
     if not is_there(home / "backbone.json"):
         return None
     try:
-        told = read_json(home / "backbone.json")
-        told = description({**told, "name": found.name, "licence": found.licence}, home / "backbone.json")
+        kept = read_json(home / "backbone.json")
+        if any((home / name).stat().st_size != size for name, size in kept.get("bytes", {}).items()):
+            return None  # a power loss
+        told = description({**kept, "name": found.name, "licence": found.licence}, home)
         for file in (_weights(found, home, told), *([home / "head.safetensors"] if told["classes"] else ())):
             if file.suffix == ".onnx":
                 refuse_special(file)
             else:
                 raw_tensors(file)
-    except (OSError, ValueError, TypeError, KeyError, ModelError):
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, ModelError):
         return None
     return told
 
@@ -245,25 +249,33 @@ def _home(found: Found, *, head: Head) -> Path:
     hashes += [file_sha256(file, most=MOST_JSON) if is_there(file) else "" for file in beside]
     asked = f"{_DESCRIPTION} {found.form} {library} {version(library)} {found.architecture} {name} {head} {hashes}"
     key = hashlib.sha256(f"{asked} {as_json(found.config)}".encode()).hexdigest()[:24]
-    return cache_folder() / "backbones" / key
+    return room("backbones") / key
 
 
-def _keep(home: Path, found: Found, *, head: Head) -> None:
+def _bytes(found: Found) -> int:
+    """What a description needs, about: that of an encoder leaves safetensors where they are."""
+    if found.path.is_file():
+        return found.path.stat().st_size
+    files = [found.path / name for name in NAMES]
+    if found.form == "transformers" and files[0].exists():
+        return 0
+    return next((file.stat().st_size for file in files if file.exists()), 0)
+
+
+def _keep(home: Path, *, found: Found, head: Head) -> None:
     """Describe into a folder of its own, then rename: two runs at once, or a kill, leave nothing half done."""
-    temporary = temporary_beside(home)
-    try:
-        temporary.mkdir(parents=True)
-        told = _describe(found, temporary, head=head)
-        weights = _weights(found, temporary, told)
+    with unfinished_folder(home) as folder:
+        told = _describe(found, folder, head=head)
+        weights = _weights(found, folder, told)
         tensors = {} if weights.suffix == ".onnx" else raw_tensors(weights)
         told["weights_hash"] = backbone_hash(weights, tensors, told["config"])
-        write_whole(temporary / "backbone.json", as_json(told))
+        description({**told, "name": found.name, "licence": found.licence}, found.path, ours=False)
+        told["bytes"] = {file.name: file.stat().st_size for file in folder.iterdir() if file.is_file()}
+        write_kept(folder / "backbone.json", as_json(told))
+        if home.exists() and _kept(home, found) is None:  # damaged
+            shutil.rmtree(home, ignore_errors=True)
         try:
-            temporary.rename(home)
+            folder.rename(home)
         except OSError:
-            if not is_there(home / "backbone.json"):  # another run was not first: a real failure
+            if _kept(home, found) is None:  # another run was not first: a real failure
                 raise
-    except OSError as error:
-        raise cannot_write(home, error) from error
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)

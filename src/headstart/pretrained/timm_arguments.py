@@ -43,7 +43,7 @@ zero_init_last
 """.split()  # noqa: SIM905
 
 _LOOPED = ("depth", "layer", "block", "stage")  # a module is made for each
-_MOST_LOOPED, _MOST_SIZE, _MOST_SHARE = 512, 65_536, 1e6
+_MOST_LOOPED, _MOST_SIZE, _MOST_SHARE = 256, 65_536, 1e6
 _MOST_ITEMS = 64
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from headstart.kept import writing
 from headstart.places import as_json
 from headstart.pretrained.rebuild import backbone_hash, describe_saved, rebuilt
 from headstart.pretrained.weights import raw_tensors, save_tensors
@@ -58,7 +59,8 @@ def keep_tuned(backbone: Backbone, module: nn.Module, folder: Path) -> Backbone:
         state = whole.state_dict()
         if _reads(backbone):
             backbone = _as_reader(backbone, whole)
-        (folder / "config.json").write_text(as_json(backbone.config["transformers"]), encoding="utf-8")
+        with writing(folder):
+            (folder / "config.json").write_text(as_json(backbone.config["transformers"]), encoding="utf-8")
     weights = folder / "model.safetensors"
     tensors = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in state.items()}
     save_tensors(tensors, weights)

@@ -14,8 +14,9 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from headstart.errors import ModelError, OutputError, first_line
+from headstart.errors import ModelError, first_line
 from headstart.files import MOST_JSON, is_there, open_file, parse_json, read_file
+from headstart.kept import writing
 from headstart.pretrained.foreign_files import MOST_WEIGHTS, refuse_special, unreadable
 
 if TYPE_CHECKING:
@@ -247,12 +248,7 @@ def save_tensors(tensors: Mapping[str, torch.Tensor], path: Path) -> None:
     Raises:
         OutputError: no space, no permission.
     """
-    from safetensors import SafetensorError
     from safetensors.torch import save_file
 
-    try:
+    with writing(path):
         save_file(dict(tensors), path, metadata={"format": "pt"})
-    except SafetensorError as error:
-        raise OutputError(
-            f"cannot write: {first_line(error)}", where=str(path), fix="free some space, or choose another place"
-        ) from None

@@ -1,0 +1,178 @@
+"""Pillow at work on a stranger's bytes: formats that are named, sizes that are looked at first, one kind of error."""
+
+from __future__ import annotations
+
+import io
+import math
+import re
+import struct
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from PIL import Image, ImageFile
+
+from headstart.errors import DataError
+
+# In which people have pictures, and which Pillow decodes in this process. Left out on purpose: EPS, which Pillow hands
+# to Ghostscript; WMF, EMF and other stubs, which call what the system has; PDF; and formats of games and of old
+# programs, since each decoder is one more that a stranger's bytes can reach. "JPEG" opens the MPO of phones, too.
+FORMATS = (
+    *("JPEG", "PNG", "GIF", "BMP", "PPM"),  # Pillow has these at hand, without a look at its other plugins
+    *("MPO", "WEBP", "AVIF", "TIFF", "JPEG2000", "DIB", "ICO", "ICNS", "DDS", "PCX", "PSD", "QOI", "SGI"),
+    "TGA",  # has no mark to know it by: the last to be asked
+)
+_AT_HAND = 5
+
+# A 100-megapixel photo decodes to 300 MB. What is larger is a bomb or a scan that no backbone looks at in full.
+MAX_PIXELS = 100_000_000
+_MOST_IN_PYTHON = 10_000_000  # pixels, where Pillow's decoder is in Python: up to 2 seconds a million
+_MOST_SCANNED = 2e10  # pixels times scans of a progressive JPEG: 3 seconds
+_READS = 1_000_000  # by a decoder, and one for each 100 bytes: one that goes byte by byte through a gigabyte hangs
+
+# The JPEG decoder may halve an image (1/2, 1/4, 1/8) as long as twice the wanted size is left: the later bicubic
+# step then still averages over pixels, and features stay within cosine 0.9995 of the full decode.
+_DRAFT_RESERVE = 2
+
+_OTHER_THINGS = {
+    b"%!PS": "PostScript",
+    b"\xc5\xd0\xd3\xc6": "PostScript",
+    b"%PDF": "a PDF",
+    b"\xd7\xcd\xc6\x9a": "a Windows metafile",
+    b"\xd0\xcf\x11\xe0": "an Office document",
+    b"PK\3\4": "a zip archive",
+    b"\x89HDF": "HDF5",
+}
+
+
+def decoded(content: bytes, *, where: str, near: int | None = None, animation: bool = False) -> Image.Image:
+    """A file's bytes as Pillow's image, loaded, neither upright nor RGB; what that would need is looked at before.
+
+    Args:
+        near: shorter side in pixels that is wanted; a JPEG may be decoded at a reduced scale, never below twice that.
+        animation: its first frame is taken; else it is refused.
+
+    Raises:
+        DataError: not an image, truncated, an animation, or too many pixels. `what` is the reason.
+    """
+    with damaged_as_user_error(where, content[:12]):
+        if not content:
+            raise DataError("the file is empty (0 bytes)")
+        if content.startswith((b"\0\0\1\0", b"icns")):
+            _refuse_larger(*_sizes_inside(content))  # Pillow decodes an icon when it opens it
+        file = _Content(content)
+        image = _identified(file)
+        # The first picture of an MPO is the photo; others show it smaller, or what its depth or light is.
+        if not animation and image.format != "MPO" and getattr(image, "is_animated", False):
+            raise DataError(_animated(image))
+        declared = image.size
+        if near is not None and image.format == "JPEG":
+            image.draft("RGB", _draft_size(image.size, near))
+        slow = any(str(tile[0]) in Image.DECODERS for tile in image.tile)
+        bounded(image, most=_MOST_IN_PYTHON if slow else MAX_PIXELS)
+        _refuse_greedy(image, declared, content)
+        if slow:
+            file.left += 3 * math.prod(image.size)
+        image.load()
+        return bounded(image)
+
+
+@contextmanager
+def damaged_as_user_error(where: str, start: bytes = b"") -> Iterator[None]:
+    """The one place that Pillow works in on a stranger's bytes: its decoders raise whatever there is."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Pillow's own bomb warning: the limit below is ours and an error
+            yield
+    except DataError as error:
+        raise DataError(error.what, where=error.where or where, fix=error.fix) from None
+    except Image.DecompressionBombError:
+        raise DataError(f"more than {MAX_PIXELS // 10**6} million pixels", where=where) from None
+    except Image.UnidentifiedImageError:
+        raise DataError(_not_an_image(start), where=where) from None
+    except MemoryError:
+        raise DataError("not enough memory to decode it", where=where) from None
+    except Exception as error:
+        reason = next(iter(str(error).splitlines()), "") or type(error).__name__
+        raise DataError(f"damaged image: {reason}", where=where) from None
+
+
+def bounded(image: Image.Image, *, most: int = MAX_PIXELS) -> Image.Image:
+    """The image itself, which is of some pixels and of no more than these."""
+    width, height = image.size
+    if width * height <= 0:
+        raise DataError(f"{width} x {height} pixels")
+    if width * height > most:
+        slowly = "" if most == MAX_PIXELS else f" of {image.format}"
+        raise DataError(f"{width} x {height} pixels{slowly}, more than {most // 10**6} million")
+    return image
+
+
+class _Content(io.BytesIO):
+    """A file's bytes, of which a decoder may read so many pieces only: some go through junk byte by byte."""
+
+    def __init__(self, content: bytes) -> None:
+        super().__init__(content)
+        self.left = _READS + len(content) // 100
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        self.left -= 1
+        if self.left < 0:
+            raise OSError("too many pieces in it")
+        return super().read(size)
+
+
+def _not_an_image(start: bytes) -> str:
+    what = next((what for mark, what in _OTHER_THINGS.items() if start.startswith(mark)), "")
+    if start[4:11] in (b"ftyphei", b"ftypmif", b"ftyphev"):
+        what = "a HEIC photo, which is not read"
+    return f"not an image{' but ' if what else ''}{what} (it starts with {start[:8]!r})"
+
+
+def _identified(file: _Content) -> ImageFile.ImageFile:
+    try:
+        return Image.open(file, formats=FORMATS[:_AT_HAND])
+    except Image.UnidentifiedImageError:
+        Image.init()
+        return Image.open(file, formats=[name for name in FORMATS[_AT_HAND:] if name in Image.OPEN])
+
+
+def _animated(image: Image.Image) -> str:
+    try:
+        return f"an animation of {getattr(image, 'n_frames', 2)} frames, not a photo"
+    except Exception:  # frames are gone through one by one: of damaged ones, or of more than anybody looks at
+        return "an animation, not a photo"
+
+
+def _refuse_greedy(image: Image.Image, declared: tuple[int, int], content: bytes) -> None:
+    """Raise DataError where decoding takes more than the image's size says."""
+    if image.format == "TIFF":
+        tags = getattr(image, "tag_v2", {})
+        _refuse_larger((int(tags.get(322, 0)), int(tags.get(323, 0))))  # of a tile
+    elif image.format in ("JPEG", "MPO") and image.info.get("progressive"):
+        _refuse_larger(declared)  # all of it is in memory, whatever the scale that it is wanted at
+        scans = content.count(b"\xff\xda")
+        if scans * math.prod(declared) > _MOST_SCANNED:
+            raise DataError(f"{declared[0]} x {declared[1]} pixels in {scans} scans, which is a bomb")
+
+
+def _refuse_larger(*sizes: tuple[int, int]) -> None:
+    for width, height in sizes:
+        if width * height > MAX_PIXELS:
+            raise DataError(f"{width} x {height} pixels in a part, more than {MAX_PIXELS // 10**6} million")
+
+
+def _sizes_inside(content: bytes) -> list[tuple[int, int]]:
+    """What the images in a file of icons say of their own size: PNG, JPEG 2000 and, in an ICO's list, bitmaps."""
+    found = [struct.unpack(">II", size) for size in re.findall(rb"(?s)IHDR(.{8})", content)]
+    found += [struct.unpack(">II", size) for size in re.findall(rb"(?s)\xff\x4f\xff\x51.{4}(.{8})", content)]
+    for entry in range(6, 6 + 16 * int.from_bytes(content[4:6], "little"), 16):
+        at = int.from_bytes(content[entry + 12 : entry + 16], "little")
+        if content[at : at + 4] == b"\x28\0\0\0":
+            found.append(struct.unpack("<II", content[at + 4 : at + 12].ljust(8, b"\0")))
+    return [(size[0], size[1]) for size in found]
+
+
+def _draft_size(size: tuple[int, int], near: int) -> tuple[int, int]:
+    factor = _DRAFT_RESERVE * near / min(size)
+    return (math.ceil(size[0] * factor), math.ceil(size[1] * factor)) if factor < 1 else size
