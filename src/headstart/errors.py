@@ -71,5 +71,6 @@ def somebody_elses(library: str, *, where: str = "", fix: str = "") -> Iterator[
 def first_line(error: BaseException) -> str:
     """What an error of a library says, short; its class where it says nothing."""
     said = next((line.strip() for line in str(error).splitlines() if line.strip()), "")
-    said = said if isinstance(error, OSError | RuntimeError | ValueError) else f"{type(error).__name__} {said}".strip()
+    if not isinstance(error, OSError | RuntimeError | ValueError) and type(error) is not Exception:
+        said = f"{type(error).__name__} {said}".strip()
     return said[:_MOST_SHOWN] or type(error).__name__

@@ -286,7 +286,7 @@ def _preparation(backbone: Backbone) -> TextPreparation:
 
 def _key(questions: Questions, backbone: Backbone, terms: Terms) -> str:
     """Names the run: the same command on the same data finds what it had done before it was killed."""
-    asked = [FORM, "spans", backbone.weights_hash, asdict(_preparation(backbone)), terms.how, terms.budget.seconds]
+    asked = [FORM, "spans", backbone.function, asdict(_preparation(backbone)), terms.how, terms.budget.seconds]
     told = [*asked, terms.seed, __version__, version("torch"), questions.questions, questions.context.tolist()]
     seen = hashlib.sha256(repr([*told, questions.answers]).encode("utf-8", "surrogatepass"))
     for text in (*questions.contexts, *questions.documents):  # folds go by document

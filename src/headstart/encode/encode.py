@@ -16,7 +16,7 @@ from headstart.data.views import Views, pixels_of
 from headstart.encode.engines import Batch, choose_precision, images_a_batch, known_precision, open_engine
 from headstart.encode.store import Table, table
 from headstart.encode.tokens import shortened, truncating
-from headstart.errors import OutputError, somebody_elses
+from headstart.errors import ModelError, OutputError, somebody_elses
 from headstart.values import Backbone, Features, ImagePreparation, TextPreparation
 
 _FLUSH = 2048  # examples between two writes to the store: what a kill may cost
@@ -200,6 +200,12 @@ def _compute(asked: _Asked, rows: np.ndarray, store: Table, advance: Callable[[i
 
     try:
         for which, rows_made in engine(batches):
+            if not np.isfinite(rows_made).all():
+                raise ModelError(
+                    "it gives features that are not numbers",
+                    where=asked.backbone.name,
+                    fix="its weights may be damaged: fetch or save them again",
+                )
             made.append(rows_made.reshape(len(which), -1))
             done.append(which)
             advance(len(which))

@@ -158,7 +158,8 @@ def _openvino(backbone: Backbone, precision: str) -> Engine:
 
         def oldest() -> tuple[np.ndarray, np.ndarray]:
             request, which = busy.popleft()
-            request.wait()
+            with somebody_elses("OpenVINO", where=backbone.name):
+                request.wait()
             idle.append(request)
             return which, np.array(request.get_output_tensor(0).data[: len(which)], dtype=np.float32)
 
@@ -224,10 +225,15 @@ def _compiled(backbone: Backbone, precision: str, cores: int) -> Any:
     if graph not in _unkept:
         converted = _converted(backbone)
         if _was_kept(converted, graph):
-            return core.compile_model(graph, "CPU", settings)
+            return _ready(core, graph, settings, backbone.name)
         _unkept.clear()
         _unkept[graph] = converted
-    return core.compile_model(_unkept[graph], "CPU", settings)
+    return _ready(core, _unkept[graph], settings, backbone.name)
+
+
+def _ready(core: ov.Core, graph: Path | ov.Model, settings: dict[str, Any], name: str) -> Any:
+    with somebody_elses("OpenVINO", where=name):
+        return core.compile_model(graph, "CPU", settings)
 
 
 def _is_whole(graph: Path, weights: Path) -> bool:

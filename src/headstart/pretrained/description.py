@@ -43,7 +43,7 @@ from headstart.pretrained.timm_arguments import (
 from headstart.pretrained.translated import FIRST_STRIDE, NO_FULLY_CONNECTED
 
 FILE = "headstart.json"
-MOST_LAYERS = 512
+MOST_LAYERS = 256
 _MOST_WIDTH, _MOST_TOKENS, _MOST_IDS = 1_000_000, 1_000_000, 10_000_000
 _READS = ["input_ids", "attention_mask"]
 _READS_TYPES = [*_READS, "token_type_ids"]
@@ -196,7 +196,7 @@ def saved_classifier(told: dict[str, Any], folder: Path) -> dict[str, Any]:
     Raises:
         ModelError: a field is missing, of another type or out of its range.
     """
-    found: dict[str, Any] = checked(told, _CLASSIFIER, str(folder / FILE))
+    found: dict[str, Any] = checked(told, _CLASSIFIER, str(folder / FILE), ours=True)
     if found["backbone"]["config"].get("head"):
         raise ModelError("damaged: backbone.config has a head of its own", where=str(folder / FILE))
     if class_hash(found["classes"]) != found["classes_hash"]:
@@ -210,17 +210,20 @@ def saved_reader(told: dict[str, Any], folder: Path) -> dict[str, Any]:
     Raises:
         ModelError: as `saved_classifier`.
     """
-    found: dict[str, Any] = checked(told, _READER, str(folder / FILE))
+    found: dict[str, Any] = checked(told, _READER, str(folder / FILE), ours=True)
     return found
 
 
-def description(told: Any, where: Path) -> dict[str, Any]:
-    """Of a backbone: as `load.describe_saved` made it, or as it is kept in the cache.
+def description(told: Any, where: Path, *, ours: bool = True) -> dict[str, Any]:
+    """Of a backbone: as `describe_saved` made it, or as it is kept in the cache.
+
+    Args:
+        ours: headstart wrote it; else a library has just said so.
 
     Raises:
         ModelError: as `saved_classifier`.
     """
-    found: dict[str, Any] = checked(told, _description, str(where))
+    found: dict[str, Any] = checked(told, _description, str(where), ours=ours)
     return found
 
 

@@ -16,7 +16,7 @@ from torch import nn
 
 from headstart.errors import ModelError, somebody_elses
 from headstart.files import is_there
-from headstart.pretrained.text_config import encoder_config, refuse_larger
+from headstart.pretrained.text_config import encoder_config, refuse_unlike
 from headstart.pretrained.text_folder import pooling, refuse_strange_ids, sentence_length, settings, tokenizer
 from headstart.pretrained.torchvision_operators import declare_missing
 from headstart.pretrained.weights import open_torch_file, raw_tensors, save_tensors
@@ -198,7 +198,7 @@ def _class_for(config: Any, head: str, where: str) -> Any:
 def _loaded(source: Any, config: Any, weights: Path, *, head: str) -> Any:
     """The model with every number from the file; of what is not there transformers would make random ones."""
     where = str(weights)
-    refuse_larger(source, config, raw_tensors(weights), where)
+    refuse_unlike(source, config, raw_tensors(weights), where)
     with somebody_elses("transformers", where=where, fix="fetch it again"), _quiet():
         model, found = source.from_pretrained(
             None, config=config, state_dict=load_file(weights), output_loading_info=True, ignore_mismatched_sizes=True

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from headstart.errors import ModelError
-from headstart.files import is_there, read_json, user_path
+from headstart.files import MOST_JSON, is_there, read_json, user_path
 from headstart.kept import in_a_folder, room, unfinished_folder, write_kept
 from headstart.places import as_json
 from headstart.pretrained.description import description, saved_classifier, told_by
@@ -183,7 +183,7 @@ def _kept(home: Path, found: Found) -> dict[str, Any] | None:
         kept = read_json(home / "backbone.json")
         if any((home / name).stat().st_size != size for name, size in kept.get("bytes", {}).items()):
             return None  # a power loss
-        told = description({**kept, "name": found.name, "licence": found.licence}, home / "backbone.json")
+        told = description({**kept, "name": found.name, "licence": found.licence}, home)
         for file in (_weights(found, home, told), *([home / "head.safetensors"] if told["classes"] else ())):
             if file.suffix == ".onnx":
                 refuse_special(file)
@@ -239,14 +239,14 @@ def _translated(found: Found) -> Any:
 def _home(found: Found, *, head: Head) -> Path:
     """The folder of the description, named after all that it depends on."""
     library = _LIBRARY[found.form]
-    name = ""
     if found.path.is_dir():
-        files = [found.path / name for name in (*NAMES, *TEXT_FILES)]
+        name, weights, beside = "", [found.path / name for name in NAMES], [found.path / name for name in TEXT_FILES]
     else:
-        name = found.path.name  # which may say what the file is of
-        beside = [found.path.parent / name for name in ("config.json", "preprocessor_config.json")]
-        files = [found.path, *(beside if found.form == "onnx" else ())]
-    hashes = [file_sha256(file) if is_there(file) else "" for file in files]
+        name, weights = found.path.name, [found.path]  # the name may say what the file is of
+        names = ("config.json", "preprocessor_config.json") if found.form == "onnx" else ()
+        beside = [found.path.parent / name for name in names]
+    hashes = [file_sha256(file) if is_there(file) else "" for file in weights]
+    hashes += [file_sha256(file, most=MOST_JSON) if is_there(file) else "" for file in beside]
     asked = f"{_DESCRIPTION} {found.form} {library} {version(library)} {found.architecture} {name} {head} {hashes}"
     key = hashlib.sha256(f"{asked} {as_json(found.config)}".encode()).hexdigest()[:24]
     return room("backbones") / key
@@ -269,6 +269,7 @@ def _keep(home: Path, *, found: Found, head: Head) -> None:
         weights = _weights(found, folder, told)
         tensors = {} if weights.suffix == ".onnx" else raw_tensors(weights)
         told["weights_hash"] = backbone_hash(weights, tensors, told["config"])
+        description({**told, "name": found.name, "licence": found.licence}, found.path, ours=False)
         told["bytes"] = {file.name: file.stat().st_size for file in folder.iterdir() if file.is_file()}
         write_kept(folder / "backbone.json", as_json(told))
         if home.exists() and _kept(home, found) is None:  # damaged

@@ -24,8 +24,12 @@ class Wrong(ValueError):
     """A value that is missing, of another type or out of its range; the text names it."""
 
 
-def checked(value: Any, check: Check, where: str) -> Any:
+def checked(value: Any, check: Check, where: str, *, ours: bool = False) -> Any:
     """The value as `check` gives it.
+
+    Args:
+        where: the file that it is of.
+        ours: headstart wrote it, so that it is not only unusual where something is wrong.
 
     Raises:
         ModelError: it is not as it should be; the first thing that is wrong is named.
@@ -33,7 +37,11 @@ def checked(value: Any, check: Check, where: str) -> Any:
     try:
         return check(value, "")
     except Wrong as error:
-        raise ModelError(f"damaged: {error}", where=where, fix="save or copy it again") from None
+        if ours:
+            raise ModelError(f"damaged: {error}", where=where, fix="save or copy it again") from None
+        raise ModelError(
+            str(error), where=where, fix="fetch the model again, or take another: headstart models"
+        ) from None
 
 
 def whole(low: int, high: int) -> Check:

@@ -65,6 +65,7 @@ _READS_BOTH_WAYS = ("xlnet",)  # though it is only listed as a model that writes
 _LOOPED = ("layer", "block", "group", "depth", "stage")  # a module is made for each
 _COUNTED = ("num_", "n_")
 _MOST_COUNTED, _MOST_NUMBER = 100_000, 2**40
+_FLOATS = ("F16", "BF16", "F32", "F64")
 _SPARE = 2**26  # numbers that a model may have beyond its file's: buffers, a head that is to be trained
 _WORDS = text(most=10_000)
 _FIELDS: dict[str, Check] = {
@@ -131,15 +132,15 @@ def _fields(value: Any, name: str) -> dict[str, Any]:
 
 def _bounded(value: Any, name: str) -> Any:
     """Plain JSON; whole numbers are of a size that such a field may have."""
-    most = _MOST_NUMBER
+    low, most = -_MOST_NUMBER, _MOST_NUMBER
     if any(word in name for word in _LOOPED) and not name.endswith("_id"):
-        most = MOST_LAYERS
+        low, most = -1, MOST_LAYERS
     elif name.startswith(_COUNTED):
-        most = _MOST_COUNTED
+        low, most = -1, _MOST_COUNTED
     if isinstance(value, int) and not isinstance(value, bool):
-        return whole(-most, most)(value, name)
+        return whole(low, most)(value, name)
     if isinstance(value, list) and most == MOST_LAYERS:
-        return listing(either(maybe(whole(-most, most)), _WORDS), most=MOST_LAYERS)(value, name)
+        return listing(either(maybe(whole(low, most)), _WORDS), most=MOST_LAYERS)(value, name)
     return plain(value, name)
 
 
@@ -171,8 +172,16 @@ def _takes_texts(config: Any) -> bool:
     return {"input_ids", "attention_mask"} <= set(takes) and "pixel_values" not in takes
 
 
-def refuse_larger(source: Any, config: Any, tensors: dict[str, RawTensor], where: str) -> None:
-    """Raises ModelError where a model would have far more numbers than its file, before any of them is allocated."""
+def refuse_unlike(source: Any, config: Any, tensors: dict[str, RawTensor], where: str) -> None:
+    """Raises ModelError where a file's tensors are no weights, or a model would have far more numbers than they.
+
+    Before any of them is allocated.
+    """
+    for name, tensor in tensors.items():
+        if tensor.dtype not in _FLOATS and name.endswith((".weight", ".bias", ".gamma", ".beta")):
+            raise ModelError(
+                f"these weights are not the model's: {name[:100]!r} is of type {tensor.dtype}", where=where, fix=_FIX
+            )
     with somebody_elses("transformers", where=where, fix=_FIX), torch.device("meta"):
         model: nn.Module = source(config)
         wanted = sum(weight.numel() for weight in (*model.parameters(), *model.buffers()))

@@ -43,7 +43,7 @@ zero_init_last
 """.split()  # noqa: SIM905
 
 _LOOPED = ("depth", "layer", "block", "stage")  # a module is made for each
-_MOST_LOOPED, _MOST_SIZE, _MOST_SHARE = 512, 65_536, 1e6
+_MOST_LOOPED, _MOST_SIZE, _MOST_SHARE = 256, 65_536, 1e6
 _MOST_ITEMS = 64
 
 
@@ -74,7 +74,7 @@ def model_args(value: Any, name: str) -> dict[str, Any]:
     given = {key: entry for key, entry in value.items() if entry is not None}
     for key in given:
         if key not in _ARGUMENTS:
-            raise Wrong(f"{name} has {key[:60]!r}, which is not among what headstart passes on to timm")
+            raise Wrong(f"{name} has {key[:60]!r}, which headstart does not pass on to timm")
     return {key: _ARGUMENTS[key](entry, f"{name}.{key}") for key, entry in given.items()}
 
 

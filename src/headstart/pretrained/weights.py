@@ -54,23 +54,23 @@ def is_whole(folder: Path) -> bool:
     return b'"model_type"' not in config or any(is_there(folder / name) for name in TOKENIZERS)
 
 
-def file_sha256(path: Path) -> str:
-    """Hashed once in a process, as long as the file's size and time stay the same.
+def file_sha256(path: Path, *, most: int = MOST_WEIGHTS) -> str:
+    """Hashed once in a process, as long as the file's size and time stay the same; of at most so many bytes.
 
     Raises:
         ModelError: it cannot be read, or is no regular file of a bounded size.
     """
     try:
         stat = path.stat()
-        return _sha256(path.resolve(), stat.st_size, stat.st_mtime_ns)
+        return _sha256(path.resolve(), stat.st_size, stat.st_mtime_ns, most)
     except OSError as error:
         raise unreadable(path, error) from None
 
 
 @cache
-def _sha256(path: Path, size: int, changed: int) -> str:
+def _sha256(path: Path, size: int, changed: int, most: int) -> str:
     seen = hashlib.sha256()
-    with open_file(path, most=MOST_WEIGHTS) as file:
+    with open_file(path, most=most) as file:
         while block := file.read(_BLOCK):
             seen.update(block)
     return seen.hexdigest()
