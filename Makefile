@@ -30,7 +30,12 @@ fix: .venv/.ready   ## repair style
 bench: .venv/.ready ## figures of docs/performance.md that need nothing but the packaged data
 	$(PY) bench/second_fit.py
 
+torture: fuzz       ## what is done to it so that nothing of the user's is lost, and nothing hangs
+
+fuzz: .venv/.ready  ## 10,000 mutated inputs of every kind that is taken
+	$(PY) torture/fuzz.py
+
 docs: .venv/.ready  ## write the pages that are made from the code
 	$(PY) docs/make_models.py
 
-.PHONY: help docs demo test lint fix bench
+.PHONY: help docs demo test lint fix bench torture fuzz

@@ -61,6 +61,7 @@ class Tally:
     slowest: tuple[float, int] = (0.0, 0)
     busy: float = 0.0
     seconds: float = 0.0
+    cpu: float = 0.0  # seconds of a core; without those of processes that died
     groups: dict[tuple[str, str], Group] = field(default_factory=dict)
 
     def add(self, record: dict[str, Any]) -> None:
@@ -129,9 +130,11 @@ def _memory() -> str | None:
 
 def _run(pool: Pool, name: str, asked: argparse.Namespace, seconds: float | None) -> Tally:
     tally, start = Tally(name), time.monotonic()
+    before = sum(worker.cpu for worker in pool.workers)
     for record in pool.run(_jobs(name, asked, tally, start, seconds)):
         tally.add(record)
     tally.seconds = time.monotonic() - start
+    tally.cpu = sum(worker.cpu for worker in pool.workers) - before
     return tally
 
 
@@ -152,11 +155,11 @@ def _jobs(name: str, asked: argparse.Namespace, tally: Tally, start: float, seco
 
 
 def _row(tally: Tally) -> str:
-    pace = tally.cases / max(tally.seconds, 1e-9)
+    pace = tally.cases / (tally.cpu or tally.seconds)
     slowest = f"{tally.slowest[0]:.2f} s (case {tally.slowest[1]})"
     return (
         f"{tally.target:16} {tally.cases:6} cases {tally.result:6} results {tally.refused:6} refused "
-        f"{tally.failed:5} failed   slowest {slowest:22} {tally.seconds:7.1f} s {pace:7.0f} a second"
+        f"{tally.failed:5} failed   slowest {slowest:22} {tally.seconds:6.0f} s {pace:6.0f} a second of a core"
         + (f"   given up after {tally.deaths} deaths" if tally.deaths >= 20 else "")
     )
 

@@ -53,6 +53,7 @@ class Worker:
     heard: float = 0.0
     ready: bool = False  # its seeds are made
     hung: bool = False
+    cpu: float = 0.0  # seconds of a core that its processes took
     unread: bytes = field(default=b"")
 
     def give(self, job: Job) -> None:
@@ -81,6 +82,7 @@ class Worker:
                 continue
             if "done" in told:
                 self.job = None
+                self.cpu += told["cpu"]
                 if told["leaves"]:
                     self.stop()
                 return
@@ -133,9 +135,12 @@ class Worker:
         kind = "a hang" if self.hung else f"died of {name}"
         self.process, self.unread = None, b""
         case, self.job.start = self.job.start, self.job.start + 1
-        message = trace.splitlines()[0] if trace else ""
-        return {"case": case, "end": "failed", "kind": kind, "frame": frame, "message": message, "trace": trace[:6000],
-                "seconds": self.limits.seconds if self.hung else 0.0, "told": "", "size": 0, "died": True}  # fmt: skip
+        lines = [line.strip() for line in trace.splitlines() if line.strip()]
+        message = (lines[0] if code < 0 else lines[-1]) if lines else ""
+        what = (self.room.root / "told").read_text(errors="replace") if (self.room.root / "told").exists() else ""
+        seconds = self.limits.seconds if self.hung else 0.0
+        told = {"case": case, "end": "failed", "kind": kind, "frame": frame, "message": message, "trace": trace[:6000]}
+        return {**told, "seconds": seconds, "told": what, "size": 0, "died": True}
 
 
 class Pool:

@@ -45,6 +45,7 @@ def main() -> None:
     (room.root / "input.png").write_bytes(fuzz_photos.few(1)[0])
     sys.excepthook = lambda *raised: trace.write("".join(traceback.format_exception(*raised)))
     runner = Runner(room)
+    begun = 0.0
     for line in sys.stdin:
         job = json.loads(line)
         runner.open(job["target"])
@@ -53,8 +54,10 @@ def main() -> None:
         for number in range(job["start"], job["stop"]):
             said.write(json.dumps(runner.run(job["target"], number, job["seed"])) + "\n")
             said.flush()
+        now = time.process_time()
+        cpu, begun = now - begun, now
         leaves = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss > _LEAVES_AT
-        said.write(json.dumps({"done": True, "leaves": leaves}) + "\n")
+        said.write(json.dumps({"done": True, "leaves": leaves, "cpu": cpu}) + "\n")
         said.flush()
         if leaves:
             break
@@ -65,6 +68,7 @@ class Runner:
 
     def __init__(self, room: Room) -> None:
         self.room = room
+        self.told = (room.root / "told").open("wb", buffering=0)  # what is done to the case at hand: it may be the last
         self.targets = targets()
         self.seeds: dict[str, Seeds] = {}
         room.watch()
@@ -75,6 +79,9 @@ class Runner:
         rng = random.Random(f"{name} {seed} {number}")
         case, call = target.make(rng, self.seeds[name], number, self.room.case)
         fuzz_case.write(case, self.room.case)
+        self.told.seek(0)
+        self.told.truncate()
+        self.told.write(case.told[:1500].encode("utf-8", "replace"))
         self.room.begin()
         start = time.perf_counter()
         told = _told(call, paths=target.paths)
