@@ -1,7 +1,7 @@
 """Mutated inputs of every kind that headstart takes: each must give a result or an error that a user can read.
 
     python torture/fuzz.py                                  # every target, 10,000 cases each
-    python torture/fuzz.py --target jpeg --case 4711 -v     # one case again
+    python torture/fuzz.py --target jpeg --case 4711 -v --keep here     # one case again, and its files
     python torture/fuzz.py --seconds 600 --out found.json   # as many as there is time for, of each the same time
 
 A case is made from its target, the seed and its number alone. A failure is: any exception but a UserError, a process
@@ -111,6 +111,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--target", action="append", default=[], help="may be given several times; default: all")
     parser.add_argument("--cases", type=int, default=10_000, help="of each target (10,000)")
     parser.add_argument("--case", type=int, help="only this number")
+    parser.add_argument("--keep", type=Path, help="with --case: a folder that is made, for the files of the case")
     parser.add_argument("--seed", type=int, default=0, help="another seed, other cases")
     parser.add_argument("--jobs", type=int, default=2, choices=(1, 2), help="processes (2)")
     parser.add_argument("--seconds", type=float, help="for all targets together; default: until all cases are done")
@@ -141,7 +142,7 @@ def _run(pool: Pool, name: str, asked: argparse.Namespace, seconds: float | None
 def _jobs(name: str, asked: argparse.Namespace, tally: Tally, start: float, seconds: float | None) -> Iterator[Job]:
     """Pieces of about a second, until the cases, the time or the patience with deaths is over."""
     if asked.case is not None:
-        yield Job(name, asked.seed, asked.case, asked.case + 1)
+        yield Job(name, asked.seed, asked.case, asked.case + 1, str(asked.keep.resolve()) if asked.keep else "")
         return
     at = 0
     while at < asked.cases and tally.deaths < asked.deaths:

@@ -40,6 +40,7 @@ class Job:
     seed: int
     start: int
     stop: int
+    keep: str = ""  # a folder to copy the files of the cases to
 
 
 @dataclass
@@ -63,8 +64,7 @@ class Worker:
         if self.process is None or self.process.stdin is None:
             raise RuntimeError("no worker was started")
         self.job, self.heard, self.ready, self.hung = job, time.monotonic(), False, False
-        line = {"target": job.target, "seed": job.seed, "start": job.start, "stop": job.stop}
-        self.process.stdin.write(json.dumps(line).encode() + b"\n")
+        self.process.stdin.write(json.dumps(vars(job)).encode() + b"\n")
         self.process.stdin.flush()
 
     def listen(self) -> Iterator[dict[str, Any]]:
