@@ -90,6 +90,14 @@ def few_texts(questions, tmp_path) -> tuple[Path, Path]:
 
 
 @pytest.fixture(scope="session")
+def made(tmp_path_factory, years, textile):
+    """Saved models, for an attacker to change."""
+    from hostile import make
+
+    return make(tmp_path_factory.mktemp("hostile"), years, textile)
+
+
+@pytest.fixture(scope="session")
 def years(tmp_path_factory) -> Path:
     """A reading model that finds years."""
     from small_models import model_that_finds_years

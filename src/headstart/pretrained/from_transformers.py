@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import inspect
-import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +14,7 @@ from torch import nn
 
 from headstart.errors import ModelError, somebody_elses
 from headstart.files import is_there
-from headstart.pretrained.text_config import encoder_config, refuse_unlike
+from headstart.pretrained.text_config import encoder_config, quiet, refuse_unlike
 from headstart.pretrained.text_folder import pooling, refuse_strange_ids, sentence_length, settings, tokenizer
 from headstart.pretrained.torchvision_operators import declare_missing
 from headstart.pretrained.weights import open_torch_file, raw_tensors, save_tensors
@@ -28,7 +26,6 @@ from transformers import (  # noqa: E402  (imports torchvision)
     MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING,
     MODEL_MAPPING,
 )
-from transformers.utils import logging  # noqa: E402
 
 
 class PooledEncoder(nn.Module):
@@ -199,7 +196,7 @@ def _loaded(source: Any, config: Any, weights: Path, *, head: str) -> Any:
     """The model with every number from the file; of what is not there transformers would make random ones."""
     where = str(weights)
     refuse_unlike(source, config, raw_tensors(weights), where)
-    with somebody_elses("transformers", where=where, fix="fetch it again"), _quiet():
+    with somebody_elses("transformers", where=where, fix="fetch it again"), quiet():
         model, found = source.from_pretrained(
             None, config=config, state_dict=load_file(weights), output_loading_info=True, ignore_mismatched_sizes=True
         )
@@ -269,21 +266,6 @@ def _classes(config: Any) -> list[str] | None:
     classifier = any(name.endswith("ForSequenceClassification") for name in config.architectures or ())
     one_of_many = config.problem_type in (None, "single_label_classification") and config.num_labels > 1
     return [str(config.id2label[i]) for i in range(config.num_labels)] if classifier and one_of_many else None
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Without transformers' progress bar and notes to developers, which headstart's users can do nothing about."""
-    level = logging.get_verbosity()
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", FutureWarning)
-            yield
-    finally:
-        logging.set_verbosity(level)
-        logging.enable_progress_bar()
 
 
 def _layers(depth: int) -> list[int]:

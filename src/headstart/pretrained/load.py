@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from headstart.errors import ModelError
-from headstart.files import MOST_JSON, is_there, read_json, user_path
+from headstart.files import MOST_JSON, is_there, parse_json, read_json, user_path
 from headstart.kept import in_a_folder, room, unfinished_folder, write_kept
 from headstart.places import as_json
 from headstart.pretrained.description import description, saved_classifier, told_by
@@ -269,7 +269,8 @@ def _keep(home: Path, *, found: Found, head: Head) -> None:
         weights = _weights(found, folder, told)
         tensors = {} if weights.suffix == ".onnx" else raw_tensors(weights)
         told["weights_hash"] = backbone_hash(weights, tensors, told["config"])
-        description({**told, "name": found.name, "licence": found.licence}, found.path, ours=False)
+        told |= {"name": found.name, "licence": found.licence}
+        description(parse_json(as_json(told)), found.path, ours=False)
         told["bytes"] = {file.name: file.stat().st_size for file in folder.iterdir() if file.is_file()}
         write_kept(folder / "backbone.json", as_json(told))
         if home.exists() and _kept(home, found) is None:  # damaged

@@ -8,6 +8,9 @@ has, nothing else is looked at, and what asks for any of that is refused.
 from __future__ import annotations
 
 import inspect
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -37,6 +40,7 @@ from transformers.models.auto.modeling_auto import (  # noqa: E402
     MODEL_FOR_CAUSAL_LM_MAPPING_NAMES,
     MODEL_FOR_MASKED_LM_MAPPING_NAMES,
 )
+from transformers.utils import logging  # noqa: E402
 
 _OTHERS_WORK = {  # fields that have something opened, fetched or run
     "auto_map": "code of the model's own, and headstart runs none",
@@ -92,7 +96,7 @@ def encoder_config(told: dict[str, Any], where: str) -> Any:
             where=where,
             fix="headstart models lists some that it does",
         )
-    with somebody_elses("transformers", where=where, fix=_FIX):
+    with somebody_elses("transformers", where=where, fix=_FIX), quiet():
         source = CONFIG_MAPPING[kind]
         usual = source()
         known = {*usual.to_dict(), *source.attribute_map, *inspect.signature(source).parameters, *_LEGACY} - _NOT_THEIRS
@@ -192,3 +196,18 @@ def refuse_unlike(source: Any, config: Any, tensors: dict[str, RawTensor], where
             where=where,
             fix=_FIX,
         )
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Without transformers' progress bar and notes to developers, which headstart's users can do nothing about."""
+    level = logging.get_verbosity()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)
+            yield
+    finally:
+        logging.set_verbosity(level)
+        logging.enable_progress_bar()

@@ -150,7 +150,10 @@ def _made(folder: Path, model_type: str) -> str:
 def _by_transformers(folder: Path) -> str:
     from transformers import AutoTokenizer
 
-    made = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    from headstart.pretrained.text_config import quiet
+
+    with quiet():
+        made = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     if set(made.get_vocab()) <= set(made.all_special_tokens):  # made of nothing, and of no use
         raise ValueError("there is no vocabulary")
     return str(made.backend_tokenizer.to_str())
