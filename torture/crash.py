@@ -53,9 +53,13 @@ def main() -> int:
         return 0
     wanted = [scenario for scenario in SCENARIOS if not asked.scenario or scenario.name in asked.scenario]
     home = Path(tempfile.mkdtemp(prefix="crash-")).resolve()
-    begun = time.perf_counter()
+    begun, done = time.perf_counter(), list[Done]()
     try:
-        done = [*_all(wanted, asked, home)]
+        for one in _all(wanted, asked, home):
+            done.append(one)
+            if asked.out:
+                rows = json.dumps([d.row() for d in done], indent=1)
+                Path(asked.out).write_text(rows + "\n", encoding="utf-8")
     finally:
         if not asked.keep:
             shutil.rmtree(home, ignore_errors=True)
@@ -66,8 +70,6 @@ def main() -> int:
     minutes = (time.perf_counter() - begun) / 60
     never = f"{missed} never happened; " if missed else ""  # an undisturbed run had more operations
     _say(f"{failed} of {tries} faults were not survived; {never}{minutes:.1f} minutes")
-    if asked.out:
-        Path(asked.out).write_text(json.dumps([d.row() for d in done], indent=1) + "\n", encoding="utf-8")
     return 1 if failed else 0
 
 
