@@ -91,8 +91,8 @@ def test_photos_are_tuned_on_without_a_cache(photos, shut_cache, temporary, tmp_
 
 
 @needs_sys
-@pytest.mark.parametrize(("cache", "home"), [(str(CLOSED), None), ("", str(CLOSED))])
-def test_answers_and_predictions_need_no_cache(cache, home, few_texts, years, tmp_path, command, monkeypatch):
+@pytest.mark.parametrize(("cache", "house"), [(str(CLOSED), None), ("", str(CLOSED))])
+def test_answers_and_predictions_need_no_cache(cache, house, few_texts, years, tmp_path, command, monkeypatch):
     data, model = few_texts
 
     def said() -> list:
@@ -104,7 +104,7 @@ def test_answers_and_predictions_need_no_cache(cache, home, few_texts, years, tm
     expected = said()
     monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
     monkeypatch.setenv("HEADSTART_CACHE", cache)
-    monkeypatch.setenv("HOME", home or os.environ["HOME"])
+    monkeypatch.setenv("HOME", house or os.environ["HOME"])
     assert said() == expected
     code, _, err = command("predict", tmp_path / "out", "Where is my card?")
     assert code == 0, err

@@ -104,7 +104,9 @@ def test_each_of_several_users_keeps_a_table(own_cache):
     del first
     assert cache.prune(most_bytes=0) == []
     del second
+    (own_cache / "features" / "of-a-prune-that-was-killed").mkdir()
     assert len(cache.prune(most_bytes=0)) == 1
+    assert list(own_cache.glob("features/*")) == []
 
 
 def test_what_a_killed_process_used_is_pruned(own_cache):

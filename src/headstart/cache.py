@@ -65,6 +65,9 @@ def prune(*, most_bytes: int) -> list[TableInfo | LeftInfo]:
         if _removed(cache_folder() / ("features" if is_table else "") / info.key, table=is_table):
             total -= info.bytes
             gone.append(info)
+    for folder in (cache_folder() / "features").glob("[!.]*"):
+        with suppress(OSError):  # not empty, as what another prune left that was killed
+            folder.rmdir()
     return gone
 
 

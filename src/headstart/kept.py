@@ -24,7 +24,7 @@ from headstart.living import temporary
 from headstart.locks import Lock, take_lock
 from headstart.places import as_utf8, cache_folder, cannot_write
 
-_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_FULL = {errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)}
 _CLOSED = {*_FULL, errno.EROFS, errno.EACCES, errno.EPERM}
 _ELSEWHERE = "set HEADSTART_CACHE to a folder on another disk"
 _SCRATCH = "headstart-scratch-"

@@ -69,8 +69,9 @@ def mark(cache: Path, folder: Path) -> Mark | None:
     until = time.monotonic() + _WAIT
     try:
         while True:
-            folder.mkdir(parents=True, exist_ok=True)
-            made.path.touch()
+            with suppress(FileNotFoundError):  # somebody removes it
+                folder.mkdir(parents=True, exist_ok=True)
+                made.path.touch()
             removing = not _is_free(folder)
             if made.path.exists() and (not removing or time.monotonic() > until):
                 return made
@@ -144,6 +145,8 @@ def _sweep(cache: Path) -> None:
     for path, name in _unfinished(cache):
         if name in dead or (not (cache / _ALIVE / f"{name}.lock").exists() and _is_old(path)):
             _remove(path)
+    for path in (path for room in _ROOMS for path in (cache / room).glob("*.lock")):
+        _is_free(path.with_suffix(""))  # which removes it, if so
     for lock in dead.values():
         lock.release()
 

@@ -174,4 +174,5 @@ def _remove_left(copy: Path) -> None:
 def _remove(copy: Path) -> None:
     shutil.rmtree(copy, ignore_errors=True)
     if copy in _in_use:
-        _in_use.pop(copy).release()
+        with suppress(OSError):  # a lock's file that stays does no harm
+            _in_use.pop(copy).release()

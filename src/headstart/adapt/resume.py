@@ -73,16 +73,17 @@ class Journal:
         from safetensors import SafetensorError
         from safetensors.numpy import load_file
 
-        found: dict[str, np.ndarray] = {}
-        for file in (self.folder / f"{name}.safetensors", self.folder / f"{name}.weights.safetensors"):
-            try:
-                if file.name in self._held:
-                    found |= self._held[file.name]
-                elif file.exists():
-                    found |= load_file(file)
-            except (SafetensorError, OSError):  # a disk's fault: writing is atomic
-                return None
-        return found or None
+        def arrays(file: Path) -> dict[str, np.ndarray] | None:
+            if file.name in self._held:
+                return dict(self._held[file.name])
+            return load_file(file) if file.exists() else None
+
+        try:
+            results = arrays(self.folder / f"{name}.safetensors")
+            weights = arrays(self.folder / f"{name}.weights.safetensors")
+        except (SafetensorError, OSError):  # a disk's fault: writing is atomic
+            return None
+        return None if results is None else results | (weights or {})
 
     def finish(self, name: str, results: dict[str, np.ndarray], weights: dict[str, np.ndarray]) -> None:
         """Write what a part left; its states are not needed any more."""
@@ -129,7 +130,8 @@ class Journal:
     def release(self) -> None:
         """For another start of the run to take it up."""
         if self.lock is not None:
-            self.lock.release()
+            with suppress(OSError):  # a lock's file that stays does no harm
+                self.lock.release()
 
     def _write(self, file: str, content: bytes | str, held: Any) -> bool:
         """Whether it could be written; if not, `held` is held, unless it is None."""

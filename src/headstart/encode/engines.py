@@ -258,7 +258,7 @@ def _was_kept(converted: ov.Model, graph: Path) -> bool:
                 raise cannot_write(graph, failed) from failed
             (folder / _WEIGHTS).replace(graph.with_suffix(".bin"))
             (folder / _GRAPH).replace(graph)
-    except OutputError as error:
+    except (OutputError, OSError) as error:
         say_not_kept("the model's graph", error.__cause__ or error, graph.parent, size)
         return False
     return True
