@@ -27,8 +27,9 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 
-from crash_scenarios import HERE, SCENARIOS, Command, Scenario, base, started
-from crash_trial import Fault, Found, Operation, Reference, Runner, environment, reference, tried
+from crash_runner import HERE, Fault, Operation, Runner, environment
+from crash_scenarios import SCENARIOS, Scenario, base, started
+from crash_trial import Found, Reference, reference, tried
 
 _WRITES = ("write", "copy")
 _ERRORS = {
@@ -145,12 +146,8 @@ def _all(wanted: Sequence[Scenario], asked: argparse.Namespace, home: Path) -> I
 
 
 def _one(scenario: Scenario, most: int, asked: argparse.Namespace, home: Path, runner: Runner) -> Done:
-    def run(case: Path, command: Command, killed_at: int) -> tuple[int, str]:
-        ended = runner.run(case, command, Fault("kill", killed_at) if killed_at else None)
-        return ended.code or 0, ended.err
-
     try:
-        start = started(scenario, home / "base", home / f"{scenario.name}-start", run)
+        start = started(scenario, home / "base", home / f"{scenario.name}-start", runner)
         known = reference(scenario, start, home / f"{scenario.name}-whole", runner)
     except RuntimeError as error:
         _say(f"{scenario.name}: it does not run undisturbed: {error}")

@@ -43,8 +43,25 @@ def differences(wanted: dict[str, str], found: dict[str, str]) -> list[str]:
     """What is missing, more or other, in words."""
     gone = [f"{name} is gone" for name in wanted if name not in found]
     more = [f"{name} is new" for name in found if name not in wanted]
-    other = [f"{name} is not the same" for name in wanted if name in found and wanted[name] != found[name]]
-    return [*gone, *more, *other]
+    both = [name for name in wanted if name in found and wanted[name] != found[name]]
+    other = [f"{name} is not the same{_first(wanted[name], found[name])}" for name in both]
+    return [*gone, *more, *sorted(other, key=len, reverse=True)]  # what says most comes first
+
+
+def _first(wanted: str, found: str) -> str:
+    """Where two JSON texts differ first; empty where they are none."""
+    if not (wanted.startswith("{") and found.startswith("{")):
+        return ""
+    mine, other = _leaves(json.loads(wanted)), _leaves(json.loads(found))
+    name = next((name for name in {**mine, **other} if mine.get(name) != other.get(name)), "order")
+    return f" ({name}: {str(other.get(name))[:40]}, not {str(mine.get(name))[:40]})"
+
+
+def _leaves(value: Any, name: str = "") -> dict[str, Any]:
+    if not isinstance(value, dict | list):
+        return {name: value}
+    items = value.items() if isinstance(value, dict) else enumerate(value)
+    return {where: leaf for key, item in items for where, leaf in _leaves(item, f"{name}.{key}".strip(".")).items()}
 
 
 def lasting(found: dict[str, str]) -> dict[str, str]:
@@ -81,7 +98,7 @@ def _content(path: Path) -> str:
         try:
             if path.name == "manifest.json":
                 return _listed(path, json.loads(data))
-            return hashlib.sha256(json.dumps(_steady(json.loads(data))).encode()).hexdigest()
+            return json.dumps(_steady(json.loads(data)))
         except ValueError:
             return f"no JSON: {hashlib.sha256(data).hexdigest()}"
     return hashlib.sha256(_TOLD.sub(b"", data)).hexdigest()

@@ -2,116 +2,22 @@
 
 from __future__ import annotations
 
-import errno
-import os
 import re
 import signal
-import subprocess
-import sys
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock
 
 from crash_folders import contents, copied, differences, exact, lasting, left_behind
-from crash_scenarios import HERE, OUT, Command, Scenario
+from crash_runner import HANGS, Ended, Fault, Operation, Runner
+from crash_scenarios import OUT, Scenario
 
-_HANGS = 300  # seconds; a machine may be busy
 _LINES = 3  # of an error, at most
 _OURS = ("work", "cache", "tmp")  # top folders that a command may write to
 # Temporary folders beside what is saved; a name that is not made of a process's number is the user's.
 _BESIDE = re.compile(rf"\.{OUT}\.\d+-\w+\.\w+|\.?{OUT}\.lock")
 _MORE = 4  # undisturbed runs of a scenario, at most, where a result is not that of the first one
-
-
-@dataclass(frozen=True)
-class Fault:
-    """What happens at which operation."""
-
-    mode: str = "log"  # kill, after, half, fail, from
-    at: int = 0
-    error: str = ""  # the errno's name
-
-    @property
-    def kills(self) -> bool:
-        return self.mode in ("kill", "after", "half")
-
-    def __str__(self) -> str:
-        return ":".join(filter(None, (self.mode, str(self.at), self.error)))
-
-
-@dataclass(frozen=True)
-class Operation:
-    """A line of the log."""
-
-    number: int
-    kind: str
-    path: str
-
-
-@dataclass(frozen=True)
-class Ended:
-    """How a command ended."""
-
-    code: int | None  # None: it had to be ended
-    out: str
-    err: str
-    operations: list[Operation]
-    hit: Operation | None  # at which something happened
-
-
-@dataclass(frozen=True)
-class Runner:
-    """Runs headstart in a case."""
-
-    library: Path
-    environment: dict[str, str]
-    commands: list[str] = field(default_factory=lambda: [sys.executable, "-m", "headstart"])
-
-    def run(self, case: Path, command: Command, fault: Fault | None = None) -> Ended:
-        """None: without the library that counts."""
-        places = {"HOME": case / "home", "HEADSTART_CACHE": case / "cache", "TMPDIR": case / "tmp"}
-        environment = self.environment | {name: str(path) for name, path in places.items()}
-        log = case.with_name(f"{case.name}.log")
-        log.unlink(missing_ok=True)
-        if fault is not None:
-            environment |= {
-                "LD_PRELOAD": str(self.library),
-                "FAULTS_UNDER": str(case),
-                "FAULTS_LOG": str(log),
-                "FAULTS_MODE": fault.mode,
-                "FAULTS_AT": str(fault.at),
-                "FAULTS_ERRNO": str(getattr(errno, fault.error, 0)),
-            }
-        process = subprocess.Popen(
-            [*self.commands, *command],
-            cwd=case / "work",
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-        )
-        code: int | None
-        try:
-            out, err = process.communicate(timeout=_HANGS)
-            code = process.returncode
-        except subprocess.TimeoutExpired:
-            process.kill()
-            out, err = process.communicate()
-            code = None
-        told = _logged(log)
-        log.unlink(missing_ok=True)
-        return Ended(code, out.decode(errors="replace"), err.decode(errors="replace"), *told)
-
-
-def _logged(log: Path) -> tuple[list[Operation], Operation | None]:
-    found, hit = [], None
-    for line in log.read_text(errors="replace").splitlines() if log.exists() else ():
-        number, kind, path = line.split("\t", 2)
-        found.append(Operation(int(number), kind.rstrip("!"), path))
-        if kind.endswith("!") and hit is None:
-            hit = found[-1]
-    return sorted(found, key=lambda operation: operation.number), hit
 
 
 @dataclass
@@ -209,7 +115,7 @@ def _elsewhere(case: Path, scenario: Scenario) -> dict[str, str]:
 def _end(ended: Ended, fault: Fault) -> list[str]:
     """Whether the run ended as it should."""
     if ended.code is None:
-        return [f"it hangs: more than {_HANGS} s"]
+        return [f"it hangs: more than {HANGS} s"]
     if fault.kills and ended.hit is not None:
         return [] if ended.code == -signal.SIGKILL else [f"exit code {ended.code} instead of a kill"]
     problems = []
@@ -267,15 +173,3 @@ def _last(err: str) -> str:
     lines = [line for line in err.strip().splitlines() if line.strip()]
     told = next((line for line in lines if line.startswith("error:")), lines[-1] if lines else "nothing is told")
     return told[:200]
-
-
-def environment() -> dict[str, str]:
-    """Of every run: the package beside this folder, and what decides on threads, languages and networks.
-
-    Whether training is in bfloat16 is decided by what is faster at the moment. With the instructions for it hidden from
-    torch, that is never bfloat16.
-    """
-    kept = {name: os.environ[name] for name in ("PATH", "VIRTUAL_ENV") if name in os.environ}
-    kept["PYTHONPATH"] = str(HERE.parent / "src")
-    one_thread = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "ONEDNN_MAX_CPU_ISA": "AVX512_CORE"}
-    return kept | one_thread | {"HEADSTART_DEVICE": "cpu", "HF_HUB_OFFLINE": "1", "LANG": "C.UTF-8"}
