@@ -14,7 +14,16 @@ import headstart as hs
 from small_models import QUESTION, WORDS, small_image_model, small_text_model, text_with_a_year
 
 TEXTS = ["where is my card", "the new rate is lost", "a pin of it?", "my rate is the new pin"]
-MISSING = object()
+
+
+class _Missing:
+    """A field that is not there; its name in a test's is the same in every process."""
+
+    def __repr__(self) -> str:
+        return "missing"
+
+
+MISSING = _Missing()
 
 
 def make(folder: Path, years: Path, textile: Path) -> SimpleNamespace:

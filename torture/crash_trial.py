@@ -16,7 +16,7 @@ from threading import Lock
 from crash_folders import contents, copied, differences, exact, lasting, left_behind
 from crash_scenarios import HERE, OUT, Command, Scenario
 
-_HANGS = 180  # seconds
+_HANGS = 300  # seconds; a machine may be busy
 _LINES = 3  # of an error, at most
 _OURS = ("work", "cache", "tmp")  # top folders that a command may write to
 # Temporary folders beside what is saved; a name that is not made of a process's number is the user's.

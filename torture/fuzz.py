@@ -1,7 +1,7 @@
 """Mutated inputs of every kind that headstart takes: each must give a result or an error that a user can read.
 
     python torture/fuzz.py                                  # every target, 10,000 cases each
-    python torture/fuzz.py --target jpeg --case 4711 -v     # one case again
+    python torture/fuzz.py --target jpeg --case 4711 -v --keep here     # one case again, and its files
     python torture/fuzz.py --seconds 600 --out found.json   # as many as there is time for, of each the same time
 
 A case is made from its target, the seed and its number alone. A failure is: any exception but a UserError, a process
@@ -61,6 +61,7 @@ class Tally:
     slowest: tuple[float, int] = (0.0, 0)
     busy: float = 0.0
     seconds: float = 0.0
+    cpu: float = 0.0  # seconds of a core; without those of processes that died
     groups: dict[tuple[str, str], Group] = field(default_factory=dict)
 
     def add(self, record: dict[str, Any]) -> None:
@@ -110,6 +111,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--target", action="append", default=[], help="may be given several times; default: all")
     parser.add_argument("--cases", type=int, default=10_000, help="of each target (10,000)")
     parser.add_argument("--case", type=int, help="only this number")
+    parser.add_argument("--keep", type=Path, help="with --case: a folder that is made, for the files of the case")
     parser.add_argument("--seed", type=int, default=0, help="another seed, other cases")
     parser.add_argument("--jobs", type=int, default=2, choices=(1, 2), help="processes (2)")
     parser.add_argument("--seconds", type=float, help="for all targets together; default: until all cases are done")
@@ -129,16 +131,18 @@ def _memory() -> str | None:
 
 def _run(pool: Pool, name: str, asked: argparse.Namespace, seconds: float | None) -> Tally:
     tally, start = Tally(name), time.monotonic()
+    before = sum(worker.cpu for worker in pool.workers)
     for record in pool.run(_jobs(name, asked, tally, start, seconds)):
         tally.add(record)
     tally.seconds = time.monotonic() - start
+    tally.cpu = sum(worker.cpu for worker in pool.workers) - before
     return tally
 
 
 def _jobs(name: str, asked: argparse.Namespace, tally: Tally, start: float, seconds: float | None) -> Iterator[Job]:
     """Pieces of about a second, until the cases, the time or the patience with deaths is over."""
     if asked.case is not None:
-        yield Job(name, asked.seed, asked.case, asked.case + 1)
+        yield Job(name, asked.seed, asked.case, asked.case + 1, str(asked.keep.resolve()) if asked.keep else "")
         return
     at = 0
     while at < asked.cases and tally.deaths < asked.deaths:
@@ -152,11 +156,11 @@ def _jobs(name: str, asked: argparse.Namespace, tally: Tally, start: float, seco
 
 
 def _row(tally: Tally) -> str:
-    pace = tally.cases / max(tally.seconds, 1e-9)
+    pace = tally.cases / (tally.cpu or tally.seconds)
     slowest = f"{tally.slowest[0]:.2f} s (case {tally.slowest[1]})"
     return (
         f"{tally.target:16} {tally.cases:6} cases {tally.result:6} results {tally.refused:6} refused "
-        f"{tally.failed:5} failed   slowest {slowest:22} {tally.seconds:7.1f} s {pace:7.0f} a second"
+        f"{tally.failed:5} failed   slowest {slowest:22} {tally.seconds:6.0f} s {pace:6.0f} a second of a core"
         + (f"   given up after {tally.deaths} deaths" if tally.deaths >= 20 else "")
     )
 

@@ -90,7 +90,8 @@ def content(rng: random.Random, name: str, old: bytes, others: Sequence[bytes]) 
 
 
 def write(case: Case, folder: Path) -> None:
-    """Into a folder that is there."""
+    """Into a folder, which is made where it is not there."""
+    folder.mkdir(parents=True, exist_ok=True)
     for name, body in case.files.items():
         path = folder / name
         if "/" in name:

@@ -40,6 +40,7 @@ class Job:
     seed: int
     start: int
     stop: int
+    keep: str = ""  # a folder to copy the files of the cases to
 
 
 @dataclass
@@ -53,6 +54,7 @@ class Worker:
     heard: float = 0.0
     ready: bool = False  # its seeds are made
     hung: bool = False
+    cpu: float = 0.0  # seconds of a core that its processes took
     unread: bytes = field(default=b"")
 
     def give(self, job: Job) -> None:
@@ -62,8 +64,7 @@ class Worker:
         if self.process is None or self.process.stdin is None:
             raise RuntimeError("no worker was started")
         self.job, self.heard, self.ready, self.hung = job, time.monotonic(), False, False
-        line = {"target": job.target, "seed": job.seed, "start": job.start, "stop": job.stop}
-        self.process.stdin.write(json.dumps(line).encode() + b"\n")
+        self.process.stdin.write(json.dumps(vars(job)).encode() + b"\n")
         self.process.stdin.flush()
 
     def listen(self) -> Iterator[dict[str, Any]]:
@@ -81,6 +82,7 @@ class Worker:
                 continue
             if "done" in told:
                 self.job = None
+                self.cpu += told["cpu"]
                 if told["leaves"]:
                     self.stop()
                 return
@@ -133,9 +135,12 @@ class Worker:
         kind = "a hang" if self.hung else f"died of {name}"
         self.process, self.unread = None, b""
         case, self.job.start = self.job.start, self.job.start + 1
-        message = trace.splitlines()[0] if trace else ""
-        return {"case": case, "end": "failed", "kind": kind, "frame": frame, "message": message, "trace": trace[:6000],
-                "seconds": self.limits.seconds if self.hung else 0.0, "told": "", "size": 0, "died": True}  # fmt: skip
+        lines = [line.strip() for line in trace.splitlines() if line.strip()]
+        message = (lines[0] if code < 0 else lines[-1]) if lines else ""
+        what = (self.room.root / "told").read_text(errors="replace") if (self.room.root / "told").exists() else ""
+        seconds = self.limits.seconds if self.hung else 0.0
+        told = {"case": case, "end": "failed", "kind": kind, "frame": frame, "message": message, "trace": trace[:6000]}
+        return {**told, "seconds": seconds, "told": what, "size": 0, "died": True}
 
 
 class Pool:

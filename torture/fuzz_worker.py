@@ -45,16 +45,19 @@ def main() -> None:
     (room.root / "input.png").write_bytes(fuzz_photos.few(1)[0])
     sys.excepthook = lambda *raised: trace.write("".join(traceback.format_exception(*raised)))
     runner = Runner(room)
+    begun = 0.0
     for line in sys.stdin:
         job = json.loads(line)
         runner.open(job["target"])
         said.write('{"ready": true}\n')
         said.flush()
         for number in range(job["start"], job["stop"]):
-            said.write(json.dumps(runner.run(job["target"], number, job["seed"])) + "\n")
+            said.write(json.dumps(runner.run(job["target"], number, job["seed"], keep=job["keep"])) + "\n")
             said.flush()
+        now = time.process_time()
+        cpu, begun = now - begun, now
         leaves = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss > _LEAVES_AT
-        said.write(json.dumps({"done": True, "leaves": leaves}) + "\n")
+        said.write(json.dumps({"done": True, "leaves": leaves, "cpu": cpu}) + "\n")
         said.flush()
         if leaves:
             break
@@ -65,16 +68,22 @@ class Runner:
 
     def __init__(self, room: Room) -> None:
         self.room = room
+        self.told = (room.root / "told").open("wb", buffering=0)  # what is done to the case at hand: it may be the last
         self.targets = targets()
         self.seeds: dict[str, Seeds] = {}
         room.watch()
 
-    def run(self, name: str, number: int, seed: int) -> dict[str, Any]:
+    def run(self, name: str, number: int, seed: int, *, keep: str = "") -> dict[str, Any]:
         """One case: how it ended, and what went wrong."""
         target = self.targets[name]
         rng = random.Random(f"{name} {seed} {number}")
         case, call = target.make(rng, self.seeds[name], number, self.room.case)
         fuzz_case.write(case, self.room.case)
+        if keep:
+            fuzz_case.write(case, Path(keep))
+        self.told.seek(0)
+        self.told.truncate()
+        self.told.write(case.told[:1500].encode("utf-8", "replace"))
         self.room.begin()
         start = time.perf_counter()
         told = _told(call, paths=target.paths)
@@ -125,7 +134,9 @@ def _told(call: Any, *, paths: bool) -> dict[str, Any]:
 
 
 def _raised(error: BaseException) -> dict[str, Any]:
-    kind, text = type(error).__name__, "".join(traceback.format_exception(error))[-6000:]
+    kind = type(error).__name__
+    kind = f"{type(error).__module__}.{kind}" if kind == "error" else kind  # struct's, say
+    text = "".join(traceback.format_exception(error))[-6000:]
     last = traceback.extract_tb(error.__traceback__)[-1]
     return {**_failure(kind, _where(error), str(error)), "trace": text, "last": f"{last.filename}:{last.lineno}"}
 

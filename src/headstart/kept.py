@@ -29,7 +29,7 @@ _CLOSED = {*_FULL, errno.EROFS, errno.EACCES, errno.EPERM}
 _ELSEWHERE = "set HEADSTART_CACHE to a folder on another disk"
 _SCRATCH = "headstart-scratch-"
 _ROOMIER = 1.1  # times what a model's weights take, its description may
-_EVERYTHING = "anything"
+_EVERYTHING = "what is computed"
 _said: set[str] = set()
 _elsewhere: dict[Path, Path] = {}  # what could not be written in the cache -> where it is for this process
 
@@ -117,12 +117,12 @@ def writing(path: Path) -> Iterator[None]:
         raise cannot_write(path, cause) from cause
 
 
-def in_a_folder(home: Path, write: Callable[[Path], None], *, what: str, size: int) -> Path:
+def in_a_folder(home: Path, write: Callable[[Path], None], *, what: str, size: int, say: bool = True) -> Path:
     """Where `write` wrote: `home` or, where the cache has no room, a folder of this process's own.
 
     Args:
         write: given the folder that it makes.
-        what: it is, for the user. size: bytes that it needs, about.
+        what: it is, for the user. size: bytes that it needs, about. say: that it is not kept.
 
     Raises:
         OutputError: there is no room anywhere.
@@ -134,10 +134,11 @@ def in_a_folder(home: Path, write: Callable[[Path], None], *, what: str, size: i
         return home
     except OutputError as error:
         cause = error.__cause__
-        if not (isinstance(cause, OSError) and cause.errno in _CLOSED):
+        if not isinstance(cause, OSError):
             raise
     other = scratch(size, what=what, instead_of=home.parent) / home.parent.name / home.name
-    say_not_kept(what, cause, home.parent, size)
+    if say:
+        say_not_kept(what, cause, home.parent, size)
     try:
         write(other)
     except OutputError as error:
@@ -163,6 +164,8 @@ def scratch(size: int, *, what: str, instead_of: Path) -> Path:
 
 def say_not_kept(what: str, error: BaseException, where: Path, size: int) -> None:
     """One line on standard error, once a process: the run goes on, but the next one will have to do it again."""
+    if getattr(error, "errno", None) == errno.EROFS:
+        what = _EVERYTHING
     if {what, _EVERYTHING} & _said:
         return
     _said.add(what)

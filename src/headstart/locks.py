@@ -25,12 +25,12 @@ class Lock:
     def release(self) -> None:
         if self._file.closed:
             return  # the file of this name may be somebody else's by now
-        with suppress(PermissionError):  # Windows removes no open file
+        with suppress(OSError):  # Windows removes no open file; a disk may have become read-only
             self._path.unlink()
             self._file.close()
             return
         self._file.close()
-        with suppress(PermissionError, FileNotFoundError):  # another process was quick to take it
+        with suppress(OSError):  # another process was quick to take it
             self._path.unlink()
 
 

@@ -133,6 +133,7 @@ def keep(backbone: Backbone, module: nn.Module, journal: Journal) -> Backbone:
         lambda folder: made.append(_kept(backbone, module, folder)),
         what="the tuned model",
         size=size,
+        say=False,  # it is saved elsewhere
     )
     return made[0]
 

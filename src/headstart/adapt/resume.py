@@ -94,12 +94,12 @@ class Journal:
         else:  # another start must not find it finished, and no weights
             self._held[f"{name}.safetensors"] = results
         for state in self._states(name):
-            state.unlink(missing_ok=True)
+            _remove(state)
 
     def forget_weights(self, name: str) -> None:
         """A part whose weights nobody will want."""
         self._held.pop(f"{name}.weights.safetensors", None)
-        (self.folder / f"{name}.weights.safetensors").unlink(missing_ok=True)
+        _remove(self.folder / f"{name}.weights.safetensors")
 
     def keep(self, name: str, number: int, state: dict[str, torch.Tensor]) -> None:
         """Write the state of a part after so many steps; the last two are kept."""
@@ -107,7 +107,7 @@ class Journal:
 
         self._write(f"{name}@{number:08d}.safetensors", save(state), None)
         for old in self._states(name)[:-_KEPT]:
-            old.unlink(missing_ok=True)
+            _remove(old)
 
     def last(self, name: str) -> dict[str, torch.Tensor] | None:
         """The latest state of a part; the one before it, where that was damaged."""
@@ -118,8 +118,7 @@ class Journal:
             try:
                 return dict(load_file(state))
             except (SafetensorError, OSError):  # a disk's fault: writing is atomic
-                with suppress(OSError):
-                    state.unlink()
+                _remove(state)
         return None
 
     def remove(self) -> None:
@@ -174,6 +173,11 @@ def open_journal(key: str) -> Journal:
     except (OutputError, OSError) as error:  # a lock that was taken goes with its file
         say_not_kept("states of training", error.__cause__ or error, home, 0)
         return Journal(folders[0])
+
+
+def _remove(file: Path) -> None:
+    with suppress(OSError):  # gone, or read only
+        file.unlink()
 
 
 def _made(folder: Path) -> Path:

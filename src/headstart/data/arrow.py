@@ -6,6 +6,7 @@ many rows are read at a time is found from what its parts may take at most.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Any, BinaryIO
 import pyarrow as pa
 import pyarrow.parquet
 
+from headstart.data.parquet_footer import dictionary_bytes, parts
 from headstart.errors import DataError, UserError
 from headstart.files import open_file
 
@@ -21,10 +23,9 @@ Block = Mapping[str, Any]  # column name -> list of plain values, or an Arrow ar
 
 MOST_ROWS = 20_000_000
 MOST_BYTES = 16 * 2**30  # of a table's file
-_MOST_PARTS = 1_000_000  # of a Parquet file: columns times groups of rows
 _AT_ONCE = 2**30  # bytes that a batch of rows takes, at most
+_MOST_LARGER = 100  # times the bytes of a Parquet file, and half a batch besides, that its rows take together
 _A_BLOCK = 2**28  # bytes of batches that are put together
-_STRINGS = ("BYTE_ARRAY", "FIXED_LEN_BYTE_ARRAY")
 
 
 class Damaged(ValueError):
@@ -42,8 +43,9 @@ def parquet_blocks(path: Path, rows: int) -> Iterator[Block]:
             parquet = pyarrow.parquet.ParquetFile(file)
             if parquet.metadata.num_rows > MOST_ROWS:
                 raise too_many_rows(path)
-            batches = parquet.iter_batches(batch_size=min(rows, _rows_at_once(file, parquet.metadata, path)))
-        yield from arrow_blocks(_gathered(batches, rows))
+            batches = parquet.iter_batches(batch_size=min(rows, _rows_at_once(file, path)))
+        most = _AT_ONCE // 2 + _MOST_LARGER * os.fstat(file.fileno()).st_size
+        yield from arrow_blocks(_gathered(_no_bomb(batches, most, path), rows))
 
 
 def arrow_blocks(batches: Iterable[pa.RecordBatch | pa.Table]) -> Iterator[Block]:
@@ -103,6 +105,24 @@ def _each(batches: Iterable[Any]) -> Iterator[Any]:
         yield batch
 
 
+def _no_bomb(batches: Iterable[pa.RecordBatch], most: int, path: Path) -> Iterator[pa.RecordBatch]:
+    """Batches whose texts are written out, until they take more than this: a text that is kept once may be repeated."""
+    size = 0
+    for packed in _each(batches):
+        with _pyarrow_at_work():
+            batch = _written_out(packed) if any(map(pa.types.is_dictionary, packed.schema.types)) else packed
+        size += batch.nbytes
+        if size > most:
+            what = f"its rows take more than {_MOST_LARGER} times the bytes of the file, as those of a bomb do"
+            raise DataError(what, where=str(path), fix="if it is none, save it as CSV")
+        yield batch
+
+
+def _written_out(batch: pa.RecordBatch) -> pa.RecordBatch:
+    columns = [c.dictionary_decode() if pa.types.is_dictionary(c.type) else c for c in batch.columns]
+    return pa.RecordBatch.from_arrays(columns, names=batch.schema.names)
+
+
 def _gathered(batches: Iterable[pa.RecordBatch], rows: int) -> Iterator[pa.Table]:
     """Batches put together up to so many rows, as long as they are small."""
     some: list[pa.RecordBatch] = []
@@ -117,46 +137,15 @@ def _gathered(batches: Iterable[pa.RecordBatch], rows: int) -> Iterator[pa.Table
         yield pa.Table.from_batches(some)
 
 
-def _rows_at_once(file: BinaryIO, metadata: Any, path: Path) -> int:
-    """How many rows take no more than a gigabyte, were each as large as its part of the file lets it be."""
-    if metadata.num_row_groups * metadata.num_columns > _MOST_PARTS:
-        raise DataError(f"more than {_MOST_PARTS:,} parts", where=str(path), fix="write it with larger groups of rows")
+def _rows_at_once(file: BinaryIO, path: Path) -> int:
+    """How many rows take no more than `_AT_ONCE`, were each as large as its part of the file lets it be."""
     most = 1.0
-    for group in map(metadata.row_group, range(metadata.num_row_groups)):
-        for column in map(group.column, range(metadata.num_columns)):
-            values, bytes_ = max(1, column.num_values), max(0, column.total_uncompressed_size)
-            cell = 8.0
-            if column.physical_type in _STRINGS:
-                cell = bytes_ if "DELTA_BYTE_ARRAY" in column.encodings else bytes_ / values
-                cell = max(cell, 8.0, _dictionary_bytes(file, column))
-            most = max(most, cell * values / max(1, group.num_rows))
-    if most > 2 * _AT_ONCE:
-        raise DataError(f"a row may take {most / 2**30:,.0f} GB", where=str(path), fix="shorten its texts and lists")
+    for part in parts(file):
+        cell = 8.0
+        if part.texts:
+            own = part.bytes if part.repeats else part.bytes / max(1, part.values)
+            cell = max(cell, own, dictionary_bytes(file, part))
+        most = max(most, cell * max(1, part.values) / max(1, part.rows))
+    if most > _AT_ONCE:
+        raise DataError(f"a row may take {most / 2**30:,.1f} GB", where=str(path), fix="shorten its texts and lists")
     return max(1, int(_AT_ONCE / most))
-
-
-def _dictionary_bytes(file: BinaryIO, column: Any) -> int:
-    """Bytes of the values that a column's part may repeat; 0: it has no such dictionary.
-
-    Its page begins with Thrift's compact form of: kind of page, bytes of it, each a number in field 1 and 2.
-    """
-    starts = [at for at in (column.dictionary_page_offset, column.data_page_offset) if at]
-    if not starts:
-        return 0
-    file.seek(min(starts))
-    head = file.read(32)
-    kind, size = _thrift_numbers(head)
-    return size if kind == 2 else 0
-
-
-def _thrift_numbers(head: bytes) -> tuple[int, int]:
-    found: list[int] = []
-    at = 0
-    while len(found) < 2 and head[at : at + 1] == b"\x15":  # the next field, a 32-bit number
-        number, shift, at = 0, 0, at + 1
-        while at < len(head) and head[at] >= 128:
-            number, shift, at = number | (head[at] & 127) << shift, shift + 7, at + 1
-        number |= (head[at] if at < len(head) else 0) << shift
-        found.append(number >> 1)
-        at += 1
-    return (found[0], found[1]) if len(found) == 2 else (0, 0)

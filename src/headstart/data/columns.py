@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Collection
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import PurePath
 
 from headstart.errors import DataError
@@ -48,7 +50,7 @@ def find_columns(sample: dict[str, list[str | None]], asked: Columns, *, where: 
         if name is not None and name not in sample:
             near = difflib.get_close_matches(name, list(sample), n=1)
             hint = f"did you mean {near[0]!r}? " if near else ""
-            raise DataError(f"no column {name!r}", where=f"{where}, {flag}", fix=f"{hint}columns: {', '.join(sample)}")
+            raise DataError(f"no column {name!r}", where=f"{where}, {flag}", fix=f"{hint}columns: {listed(sample)}")
     taken = {asked.text, asked.image, asked.label}
     label = asked.label or _by_name(sample, LABELS, taken)
     image = asked.image or (None if asked.text else _image_column(sample, taken | {label}))
@@ -63,16 +65,23 @@ def find_columns(sample: dict[str, list[str | None]], asked: Columns, *, where: 
     value = image or text
     if value is None:
         raise DataError(
-            f"no column of texts or image paths among: {', '.join(sample)}", where=where, fix="--text or --image"
+            f"no column of texts or image paths among: {listed(sample)}", where=where, fix="--text or --image"
         )
     if label is None:
         label = _few_values(sample, {value, *taken})
         if label is not None:
             notes.append(f"{where}: column {label!r} taken as the label")
     if label is None and need_label:
-        raise DataError(f"no label column among: {', '.join(sample)}", where=where, fix="name it with --label COLUMN")
+        raise DataError(f"no label column among: {listed(sample)}", where=where, fix="name it with --label COLUMN")
     part = _by_name(sample, PARTS, {value, label})
     return Found("image" if image else "text", value, label, part, tuple(notes))
+
+
+def listed(names: Collection[str]) -> str:
+    """The names, or as many of them as a line has room for."""
+    some = ", ".join(name if name.isprintable() else repr(name) for name in islice(names, 30))
+    more = f" and {len(names) - 30} more" if len(names) > 30 else ""
+    return (some if len(some) <= 1000 else f"{some[:1000]}...") + more
 
 
 def _by_name(sample: dict[str, list[str | None]], names: tuple[str, ...], taken: set[str | None]) -> str | None:

@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from headstart.data.answers import Asked, Given, checked, given
 from headstart.data.arrow import Block, arrow_blocks, plain_values, unique
+from headstart.data.columns import listed
 from headstart.data.parts import part_named
 from headstart.data.paths import existing, is_file, local_path
 from headstart.data.squad import is_squad, squad_articles, squad_questions
@@ -204,7 +205,7 @@ def _refuse_without(needed: Iterable[str], names: list[str], where: str) -> None
     for what in needed:
         if what not in columns:
             near = difflib.get_close_matches(what, lower, n=1)
-            hint = f"rename {near[0]!r}" if near else f"columns: {', '.join(names)}"
+            hint = f"rename {near[0]!r}" if near else f"columns: {listed(names)}"
             raise DataError(f"no column {_NAMES[what][0]!r}", where=where, fix=hint)
 
 

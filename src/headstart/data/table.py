@@ -148,7 +148,7 @@ def _missing(value: object) -> bool:
         return bool(value != value)
     except TypeError:  # pandas.NA says neither yes nor no
         return True
-    except ValueError:  # an array, which is a value
+    except Exception:  # an array, which is a value; or a stranger's class
         return False
 
 
@@ -158,13 +158,14 @@ def _texts(column: Any) -> list[str | None]:
 
 def _characters(values: list[str | None], where: str, findings: list[Finding], before: int) -> int:
     """How many these are together; `before` rows come before them."""
-    lengths = [len(value) if value else 0 for value in values]
-    if max(lengths, default=0) > MOST_CHARACTERS:
-        row = before + next(row for row, length in enumerate(lengths) if length > MOST_CHARACTERS)
-        what = f"a text of more than {MOST_CHARACTERS // 10**6} million characters"
-        place = next(islice(row_names(where, row_numbers(findings)), row, None))
-        raise DataError(what, where=place, fix="shorten it, or leave it out")
-    return sum(lengths)
+    together = sum(map(len, filter(None, values)))
+    if together > MOST_CHARACTERS:
+        for number, value in enumerate(values):
+            if value and len(value) > MOST_CHARACTERS:
+                what = f"a text of more than {MOST_CHARACTERS // 10**6} million characters"
+                place = next(islice(row_names(where, row_numbers(findings)), before + number, None))
+                raise DataError(what, where=place, fix="shorten it, or leave it out")
+    return together
 
 
 def row_names(where: str, left_out: Collection[int]) -> Iterator[str]:

@@ -34,6 +34,7 @@ import openvino as ov  # isort: skip
 from headstart.errors import ModelError, OutputError, somebody_elses
 from headstart.files import read_json
 from headstart.kept import free_bytes, room, say_not_kept, unfinished_folder, write_kept
+from headstart.places import cannot_write
 from headstart.values import Backbone, ImagePreparation
 
 BATCH = 4  # images, a static shape; 2 to 8 are alike, 32 is slower by a fifth
@@ -251,19 +252,25 @@ def _was_kept(converted: ov.Model, graph: Path) -> bool:
     size = sum(node.get_byte_size() for node in converted.get_ordered_ops() if node.get_type_name() == "Constant")
     try:
         with unfinished_folder(graph) as folder:
-            try:
-                ov.save_model(converted, folder / _GRAPH, compress_to_fp16=False)
-            except RuntimeError as error:
+            if not _is_written(converted, folder):
                 number = errno.ENOSPC if free_bytes(folder) < size else errno.EIO
-                raise OSError(number, os.strerror(number)) from error
-            if not _is_whole(folder / _GRAPH, folder / _WEIGHTS):
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+                failed = OSError(number, os.strerror(number))
+                raise cannot_write(graph, failed) from failed
             (folder / _WEIGHTS).replace(graph.with_suffix(".bin"))
             (folder / _GRAPH).replace(graph)
     except OutputError as error:
         say_not_kept("the model's graph", error.__cause__ or error, graph.parent, size)
         return False
     return True
+
+
+def _is_written(converted: ov.Model, folder: Path) -> bool:
+    """OpenVINO does not say why it could not write, nor always that it could not."""
+    try:
+        ov.save_model(converted, folder / _GRAPH, compress_to_fp16=False)
+    except RuntimeError:
+        return False
+    return _is_whole(folder / _GRAPH, folder / _WEIGHTS)
 
 
 def _converted(backbone: Backbone) -> ov.Model:
