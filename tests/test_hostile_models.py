@@ -35,7 +35,7 @@ REFUSED = [  # kind, field, value, what is said
     ("image", "backbone.weights_hash", "0" * 64, "the weights are not those that were saved"),
     ("image", "backbone.preparation.size", [64, 5000], r"preparation.size\[1\] is 5000"),
     ("image", "backbone.preparation.size", [64], "preparation.size has 1 entries, not 2"),
-    ("image", "backbone.preparation.crop", 0, "preparation.crop is 0, not a finite number above 0 to 1"),
+    ("image", "backbone.preparation.crop", 0, "preparation.crop is 0, not a finite number above 0 to 2"),
     ("image", "backbone.preparation.mean", [0, 0, math.nan], r"preparation.mean\[2\] is nan, not a number"),
     ("image", "backbone.preparation.std", [1, 1, 0], r"preparation.std\[2\] is 0"),
     ("image", "backbone.preparation.interpolation", "magic", "preparation.interpolation is 'magic'"),

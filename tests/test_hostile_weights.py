@@ -99,9 +99,8 @@ def zeros(folder: Path, change: Any) -> Path:
         (lambda n, t: (10 * t).long(), "is of type I64"),
         (lambda n, t: t > 0, "is of type BOOL"),
         (lambda n, t: t.to(torch.float8_e4m3fn), "is of type F8_E4M3"),
-        (lambda n, t: t.to(torch.complex64), "is of type C64"),
     ],
-    ids=["one missing", "another shape", "none", "whole numbers", "booleans", "quantised", "complex"],
+    ids=["one missing", "another shape", "none", "whole numbers", "booleans", "quantised"],
 )
 def test_weights_that_are_not_the_models_are_no_random_numbers(change, said, made, tmp_path, own_cache):
     folder = zeros(changed(made.folder / "bert", tmp_path / "model"), change)

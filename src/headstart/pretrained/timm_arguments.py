@@ -81,7 +81,7 @@ def model_args(value: Any, name: str) -> dict[str, Any]:
 _SIDES = listing(whole(1, 4096), least=3, most=3)
 _COLOURS = listing(number(-1000, 1000), least=3, most=3)
 _TENSOR = text(most=200, pattern=TENSORS, said="the name of a layer")
-HEADS = either(_TENSOR, listing(_TENSOR, least=1, most=4))  # the classifier, or several that answer together
+HEADS = either(_TENSOR, listing(_TENSOR, least=1, most=16))  # the classifier, or several that answer together
 FILTERS = one_of("nearest", "bilinear", "bicubic", "lanczos", "hamming", "box", "random")
 CROP_MODES = one_of("center", "squash", "border")
 LABELS = listing(text(most=10_000), most=1_000_000)
@@ -99,8 +99,8 @@ PRETRAINED = record(
         "test_input_size": maybe(_SIDES),
         "fixed_input_size": maybe(flag),
         "interpolation": maybe(FILTERS),
-        "crop_pct": maybe(number(above=0, high=1)),
-        "test_crop_pct": maybe(number(above=0, high=1)),
+        "crop_pct": maybe(number(above=0, high=2)),
+        "test_crop_pct": maybe(number(above=0, high=2)),
         "crop_mode": maybe(text(most=40)),  # of those that are not known, it is said later what is missing
         "mean": maybe(_COLOURS),
         "std": maybe(listing(number(above=0, high=1000), least=3, most=3)),
