@@ -92,7 +92,10 @@ def test_photos_are_tuned_on_without_a_cache(photos, shut_cache, temporary, tmp_
 
 @needs_sys
 @pytest.mark.parametrize(("cache", "house"), [(str(CLOSED), None), ("", str(CLOSED))])
-def test_answers_and_predictions_need_no_cache(cache, house, few_texts, years, tmp_path, command, monkeypatch):
+def test_answers_and_predictions_need_no_cache(
+    cache, house, few_texts, years, tmp_path, command, monkeypatch, own_cache
+):
+    """The first cache is empty too, so that no earlier test has measured which precision is good enough."""
     data, model = few_texts
 
     def said() -> list:

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from conftest import STARTER
+from headstart.locks import take_lock
 
 
 @pytest.fixture
@@ -120,8 +121,10 @@ def started(photos: Path, out: Path, *more: str) -> subprocess.Popen:
     return subprocess.Popen(list(map(str, arguments)), stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
 
 
-def wait_for(there: Path, process: subprocess.Popen) -> None:
-    while not there.exists():
+def wait_for_its_lock(model: Path, process: subprocess.Popen) -> None:
+    """Until the fit has the place to save to."""
+    while (lock := take_lock(model.with_name(f".{model.name}"))) is not None:
+        lock.release()
         assert process.poll() is None, "it was faster"
         time.sleep(0.001)
 
@@ -130,7 +133,7 @@ def wait_for(there: Path, process: subprocess.Popen) -> None:
 def test_a_folder_that_somebody_makes_while_the_fit_goes_on_is_left_alone(photos, tmp_path, content):
     out = tmp_path / "model"
     process = started(photos, out)
-    wait_for(tmp_path / ".model.lock", process)
+    wait_for_its_lock(tmp_path / "model", process)
     out.mkdir()
     if content:
         put(out, content)
@@ -143,7 +146,7 @@ def test_a_folder_that_somebody_makes_while_the_fit_goes_on_is_left_alone(photos
 
 def test_of_two_fits_to_one_folder_one_is_refused(photos, tmp_path, command):
     first = started(photos, tmp_path / "model")
-    wait_for(tmp_path / ".model.lock", first)
+    wait_for_its_lock(tmp_path / "model", first)
     first.send_signal(signal.SIGSTOP)
     for more in ((), ("--force",)):
         code, _, err = command("fit", photos, *STARTER, "--seed", "5", "--out", tmp_path / "model", *more)
@@ -157,7 +160,7 @@ def test_of_two_fits_to_one_folder_one_is_refused(photos, tmp_path, command):
 
 def test_a_lock_that_a_killed_run_left_is_no_lock(photos, tmp_path, fit_json):
     process = started(photos, tmp_path / "model")
-    wait_for(tmp_path / ".model.lock", process)
+    wait_for_its_lock(tmp_path / "model", process)
     process.send_signal(signal.SIGKILL)
     process.communicate()
     assert (tmp_path / ".model.lock").exists()

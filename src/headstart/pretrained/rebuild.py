@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from headstart.errors import ModelError
-from headstart.files import is_there
+from headstart.files import is_there, parse_json
 from headstart.places import as_json
 from headstart.pretrained.description import description
 from headstart.pretrained.foreign_files import text_of
@@ -104,9 +104,11 @@ def without_head(tensors: dict[str, RawTensor], config: dict[str, Any]) -> dict[
 
 
 def describe_saved(backbone: Backbone) -> dict[str, Any]:
-    """What `reopen` needs; the tokenizer is in its own file."""
+    """What `reopen` needs, as JSON has it; the tokenizer is in its own file."""
     preparation = {k: v for k, v in asdict(backbone.preparation).items() if k != "tokenizer"}
-    return {**{k: getattr(backbone, k) for k in _PLAIN}, "preparation": preparation}
+    told = {**{k: getattr(backbone, k) for k in _PLAIN}, "preparation": preparation}
+    described: dict[str, Any] = parse_json(as_json(told))
+    return described
 
 
 def head_of(folder: Path, told: dict[str, Any]) -> Classifier:

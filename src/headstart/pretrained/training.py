@@ -9,6 +9,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from headstart.files import parse_json
 from headstart.kept import writing
 from headstart.places import as_json
 from headstart.pretrained.rebuild import backbone_hash, describe_saved, rebuilt
@@ -87,6 +88,7 @@ def _as_reader(backbone: Backbone, model: Any) -> Backbone:
     """Described as what it is once it was trained: a reader, whatever it was made of."""
     dropout = {name: share for name, share in backbone.config["transformers"].items() if "dropout" in name}
     told = {**model.config.to_dict(), **dropout, "architectures": [type(model).__name__]}
+    told = parse_json(as_json(told))  # as it will be read again: names of labels stand under numbers as text
     config = {**backbone.config, "head": "spans", "transformers": told}
     return replace(backbone, architecture=type(model).__name__, config=config)
 
