@@ -8,13 +8,11 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
 from conftest import STARTER
-from headstart.locks import take_lock
 
 
 @pytest.fixture
@@ -121,19 +119,16 @@ def started(photos: Path, out: Path, *more: str) -> subprocess.Popen:
     return subprocess.Popen(list(map(str, arguments)), stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
 
 
-def wait_for_its_lock(model: Path, process: subprocess.Popen) -> None:
-    """Until the fit has the place to save to."""
-    while (lock := take_lock(model.with_name(f".{model.name}"))) is not None:
-        lock.release()
-        assert process.poll() is None, "it was faster"
-        time.sleep(0.001)
+def wait_until_it_has_read(process: subprocess.Popen) -> None:
+    """By then it has the place to save to."""
+    assert process.stderr.readline().startswith("read")
 
 
 @pytest.mark.parametrize("content", ["thesis.tex", ""], ids=["a folder", "an empty folder"])
 def test_a_folder_that_somebody_makes_while_the_fit_goes_on_is_left_alone(photos, tmp_path, content):
     out = tmp_path / "model"
     process = started(photos, out)
-    wait_for_its_lock(tmp_path / "model", process)
+    wait_until_it_has_read(process)
     out.mkdir()
     if content:
         put(out, content)
@@ -146,7 +141,7 @@ def test_a_folder_that_somebody_makes_while_the_fit_goes_on_is_left_alone(photos
 
 def test_of_two_fits_to_one_folder_one_is_refused(photos, tmp_path, command):
     first = started(photos, tmp_path / "model")
-    wait_for_its_lock(tmp_path / "model", first)
+    wait_until_it_has_read(first)
     first.send_signal(signal.SIGSTOP)
     for more in ((), ("--force",)):
         code, _, err = command("fit", photos, *STARTER, "--seed", "5", "--out", tmp_path / "model", *more)
@@ -160,7 +155,7 @@ def test_of_two_fits_to_one_folder_one_is_refused(photos, tmp_path, command):
 
 def test_a_lock_that_a_killed_run_left_is_no_lock(photos, tmp_path, fit_json):
     process = started(photos, tmp_path / "model")
-    wait_for_its_lock(tmp_path / "model", process)
+    wait_until_it_has_read(process)
     process.send_signal(signal.SIGKILL)
     process.communicate()
     assert (tmp_path / ".model.lock").exists()
