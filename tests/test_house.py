@@ -23,7 +23,7 @@ MAY_IMPORT = {
     "no_telemetry": set(),
     "places": {"errors", "files"},
     "locks": {"places"},
-    "living": {"errors", "locks"},
+    "living": {"errors", "locks", "places"},
     "kept": {"errors", "living", "locks", "places"},
     "matrix": {"values", "places", "kept"},
     "track": {"errors", "progress", "track_mlflow", "track_tensorboard"},

@@ -104,7 +104,7 @@ def test_each_of_several_users_keeps_a_table(own_cache):
     del first
     assert cache.prune(most_bytes=0) == []
     del second
-    (own_cache / "features" / "of-a-prune-that-was-killed").mkdir()
+    (own_cache / "features" / "0123456789ab" * 2).mkdir()
     assert len(cache.prune(most_bytes=0)) == 1
     assert list(own_cache.glob("features/*")) == []
 
@@ -165,3 +165,18 @@ def test_a_killed_fit_that_is_run_again_leaves_nothing(few_texts, tmp_path, own_
     for room in ("alive", "runs", "tuned"):
         assert list((own_cache / room).glob("*")) == []
     assert not [path for path in own_cache.rglob("*") if path.name.endswith((".tmp", ".use", ".lock"))]
+
+
+def test_what_else_lies_where_the_cache_is_stays(few_texts, tmp_path, own_cache, command):
+    """`HEADSTART_CACHE=.` in a project that has runs of TensorBoard, features and tuned models of its own."""
+    mine = [own_cache / name for name in ("runs/exp1/events", "runs/exp1.lock", "features/mine/a.rows", "tuned/best/m")]
+    for file in mine:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text("months of work")
+    (own_cache / "features" / "empty").mkdir()
+    data, model = few_texts
+    assert command("fit", data, "--model", model, "--how", "probe")[0] == 0
+    told = json.loads(command("cache", "--prune", "0", "--json")[1])
+    assert told["removed"]
+    assert [file.read_text() for file in mine] == ["months of work"] * 4
+    assert (own_cache / "features" / "empty").is_dir()

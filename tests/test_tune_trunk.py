@@ -263,7 +263,7 @@ def test_the_cache_shows_what_killed_fits_left_and_makes_room(few_texts, tmp_pat
     data, model = few_texts
     killed(fitting(data, model, tmp_path / "out", "--budget", "10m"), own_cache, "trial-*@*")
     backbone = load(str(model), kind="text")
-    journal = open_journal("another")
+    journal = open_journal("a" * 24)
     kept = keep(backbone, backbone.module(), journal)
     journal.once("scheme", lambda: {"steps": 3})
     told = json.loads(command("cache", "--json")[1])
@@ -275,12 +275,12 @@ def test_the_cache_shows_what_killed_fits_left_and_makes_room(few_texts, tmp_pat
     told = json.loads(command("cache", "--prune", "0", "--json")[1])
     assert any("not finished" in gone["about"] for gone in told["removed"])
     assert kept.weights.exists()
-    assert [path.name for path in own_cache.glob("runs/*") if path.is_dir()] == ["another"]
+    assert [path.name for path in own_cache.glob("runs/*") if path.is_dir()] == ["a" * 24]
     assert not told["tables"]
     assert "a fit that goes on" in command("cache")[1]
     journal.release()
     told = json.loads(command("cache", "--prune", "0", "--json")[1])
-    assert [gone["key"] for gone in told["removed"]] == ["runs/another"]
+    assert [gone["key"] for gone in told["removed"]] == [f"runs/{'a' * 24}"]
 
 
 def test_a_journal_is_taken_up_again_where_it_was_left(own_cache):

@@ -19,7 +19,7 @@ from headstart.encode.store import TableInfo
 from headstart.errors import OutputError
 from headstart.living import is_marked
 from headstart.locks import take_lock
-from headstart.places import cache_folder
+from headstart.places import cache_folder, is_key
 
 _LEFT = {"runs": "a fit that was not finished", "tuned": "tuned weights that were not saved"}
 _MODELS = "backbones", "engines"
@@ -39,7 +39,7 @@ class LeftInfo:
 def left() -> Iterator[LeftInfo]:
     """What fits wrote that are not done, or were killed."""
     for room, about in _LEFT.items():
-        for folder in sorted(path for path in (cache_folder() / room).glob("*") if path.is_dir()):
+        for folder in sorted(path for path in (cache_folder() / room).glob("*") if is_key(path.name) and path.is_dir()):
             with suppress(FileNotFoundError):  # a fit that goes on, or ends
                 files = _files(folder)
                 last = max((file.st_mtime for file in files), default=folder.stat().st_mtime)
@@ -65,7 +65,7 @@ def prune(*, most_bytes: int) -> list[TableInfo | LeftInfo]:
         if _removed(cache_folder() / ("features" if is_table else "") / info.key, table=is_table):
             total -= info.bytes
             gone.append(info)
-    for folder in (cache_folder() / "features").glob("[!.]*"):
+    for folder in (path for path in (cache_folder() / "features").glob("*") if is_key(path.name)):
         with suppress(OSError):  # not empty, as what another prune left that was killed
             folder.rmdir()
     return gone

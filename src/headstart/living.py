@@ -23,6 +23,7 @@ from pathlib import Path
 
 from headstart.errors import OutputError
 from headstart.locks import Lock, take_lock
+from headstart.places import is_key
 
 _ALIVE, _MARK = "alive", ".use"
 _TEMPORARY = re.compile(r"^\..+\.(\d+-[0-9a-f]{8})(?:-\d+)?\.tmp$")
@@ -145,7 +146,7 @@ def _sweep(cache: Path) -> None:
     for path, name in _unfinished(cache):
         if name in dead or (not (cache / _ALIVE / f"{name}.lock").exists() and _is_old(path)):
             _remove(path)
-    for path in (path for room in _ROOMS for path in (cache / room).glob("*.lock")):
+    for path in (path for room in _ROOMS for path in (cache / room).glob("*.lock") if is_key(path.stem)):
         _is_free(path.with_suffix(""))  # which removes it, if so
     for lock in dead.values():
         lock.release()

@@ -15,6 +15,7 @@ from headstart.errors import OutputError
 from headstart.files import user_path
 
 _BYTE = re.compile("[\udc80-\udcff]")  # what Python makes of a file name's byte that is no UTF-8
+_KEY = re.compile(r"[0-9a-f]{24}(-\d+)?")  # names of folders that are made in the cache
 _HALF = re.compile("[\ud800-\udc7f\udd00-\udfff]")
 
 
@@ -40,6 +41,12 @@ def cache_folder() -> Path:
             fix="set HEADSTART_CACHE to a folder that can be written",
         ) from error
     return folder
+
+
+def is_key(name: str) -> bool:
+    """Whether a folder of the cache has a name that headstart gives. `HEADSTART_CACHE` may be a place with folders
+    `runs` and `features` of the user's own: what has another name in there is nobody's to remove."""
+    return _KEY.fullmatch(name) is not None
 
 
 def temporary_beside(path: Path) -> Path:

@@ -17,7 +17,7 @@ from headstart.data.duplicates import HASH_WORDS, equal_pairs, group, near_pairs
 from headstart.data.excerpts import excerpts
 from headstart.data.images import open_image, open_known, read_bytes
 from headstart.data.known import KnownImages
-from headstart.data.texts import normalised_hash
+from headstart.data.texts import normalised_hash, whole_characters
 from headstart.errors import DataError
 from headstart.values import Dataset, Finding
 
@@ -80,6 +80,9 @@ def _labelled(dataset: Dataset, rejected: list[Finding]) -> list[int]:
     for row, label in enumerate(dataset.labels):
         if label is None or not label.strip():
             rejected.append(Finding("missing-label", dataset.where[row], "no label", rejected=True))
+        elif label != whole_characters(label):  # it could not be written down
+            reason = f"half a character in its label {label!a}"
+            rejected.append(Finding("damaged-label", dataset.where[row], reason, rejected=True))
         else:
             keep.append(row)
     return keep

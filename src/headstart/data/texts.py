@@ -18,6 +18,7 @@ from headstart.files import read_file
 MOST_BYTES = 40_000_000  # of a text that is one example
 MOST_CONTEXT = 256 * 2**20  # bytes of a text that an answer is looked for in: two hundred of the longest novels
 
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _NOT_WORDS = re.compile(r"[\W_]+")
 
 
@@ -73,6 +74,11 @@ def decoded(content: bytes, *, where: str) -> str:
         place = f"byte 0x{text[error.start]:02x} at {len(content) - len(text) + error.start}"
         line = text.count(b"\n", 0, error.start) + 1
         raise DataError(f"not UTF-8: {place}, line {line}", where=where, fix="save it as UTF-8") from None
+
+
+def whole_characters(text: str) -> str:
+    """The text, where half a character (a lone surrogate, which no tokenizer takes) is one that stands for any."""
+    return text if text.isascii() else _SURROGATE.sub("\ufffd", text)
 
 
 def normalised_hash(text: str) -> bytes:

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from headstart.data.texts import length_buckets
+from headstart.data.texts import length_buckets, whole_characters
 from headstart.errors import ModelError, somebody_elses
 from headstart.values import TextPreparation
 
@@ -27,7 +27,6 @@ _PIECE = 50_000  # characters tokenised at once
 _GROUP = 250_000  # characters of several pieces, which the tokenizer takes side by side
 _BLOCK = 2048  # windows that are sorted by length together
 _BATCH_TOKENS = 4096  # padded tokens of a batch
-_SURROGATE = re.compile("[\ud800-\udfff]")
 _SPACES = (re.compile(r"(?<=\S) "), re.compile(r"(?<=\S)\s"))  # the better place to cut first
 
 Batch = tuple[np.ndarray, ...]
@@ -229,11 +228,8 @@ def _template(tokenizer: Any) -> _Template:
 
 
 def _pieces(text: str) -> Iterator[tuple[int, str]]:
-    """A text in pieces that are tokenised alone, cut in front of a space: there no tokenizer joins anything.
-
-    A lone surrogate, which no tokenizer takes, becomes one replacement character: places stay as they are.
-    """
-    plain = text if text.isascii() else _SURROGATE.sub("\ufffd", text)
+    """A text in pieces that are tokenised alone, cut in front of a space: there no tokenizer joins anything."""
+    plain = whole_characters(text)
     at = 0
     while len(plain) - at > _PIECE:
         half, end = at + _PIECE // 2, at + _PIECE

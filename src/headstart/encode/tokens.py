@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from headstart.data.texts import whole_characters
 from headstart.errors import somebody_elses
 from headstart.values import TextPreparation
 
@@ -26,4 +27,4 @@ def truncating(preparation: TextPreparation) -> Tokenizer:
 
 def shortened(text: str, preparation: TextPreparation) -> str:
     """As much as a truncating tokenizer can want of it: 100,000 characters are cut before they are tokenised."""
-    return str(text)[: preparation.max_length * _CHARACTERS]
+    return whole_characters(str(text)[: preparation.max_length * _CHARACTERS])
