@@ -104,7 +104,7 @@ def test_each_of_several_users_keeps_a_table(own_cache):
     del first
     assert cache.prune(most_bytes=0) == []
     del second
-    (own_cache / "features" / "0123456789ab" * 2).mkdir()
+    (own_cache / "features" / ("0123456789ab" * 2)).mkdir()
     assert len(cache.prune(most_bytes=0)) == 1
     assert list(own_cache.glob("features/*")) == []
 
