@@ -33,6 +33,7 @@ def strange_entries(folder: Path) -> dict[str, str]:
     with socket.socket(socket.AF_UNIX) as server:
         server.bind(str(folder / "socket.jpg"))
     (folder / "zero.jpg").symlink_to("/dev/zero")
+    (folder / "endless.jpg").symlink_to("/proc/self/pagemap")
     (folder / "nowhere.jpg").symlink_to(folder / "gone.jpg")
     (folder / "circle.jpg").symlink_to("circle.jpg")
     with (folder / "sparse.jpg").open("wb") as file:
@@ -42,6 +43,7 @@ def strange_entries(folder: Path) -> dict[str, str]:
         "pipe.jpg": "named pipe",
         "socket.jpg": "",
         "zero.jpg": "device",
+        "endless.jpg": "bytes",
         "nowhere.jpg": "No such file",
         "circle.jpg": "",
         "sparse.jpg": "bytes",

@@ -222,16 +222,18 @@ def test_an_hdf5_file_is_read_alone(how, tmp_path):
         from_keras.translate(path)
 
 
+def varint(value: int) -> bytes:
+    made = b""
+    while value > 0x7F:
+        made, value = made + bytes([value & 0x7F | 0x80]), value >> 7
+    return made + bytes([value])
+
+
 def field(number: int, content: bytes | int) -> bytes:
     """One of a protocol buffer."""
     if isinstance(content, int):
-        return bytes([number << 3, content])
-    length, size = len(content), b""
-    while True:
-        size += bytes([length & 0x7F | (0x80 if length > 0x7F else 0)])
-        length >>= 7
-        if not length:
-            return bytes([number << 3 | 2]) + size + content
+        return bytes([number << 3]) + varint(content)
+    return bytes([number << 3 | 2]) + varint(len(content)) + content
 
 
 EXTERNAL = field(13, field(1, b"location") + field(2, b"/etc/passwd")) + field(14, 1)
@@ -252,6 +254,14 @@ EXTERNAL = field(13, field(1, b"location") + field(2, b"/etc/passwd")) + field(1
 def test_an_onnx_file_that_names_another_is_refused(graph, tmp_path):
     (tmp_path / "model.onnx").write_bytes(field(7, b"") + field(7, graph))
     with pytest.raises(ModelError, match=r"in another file|no whole ONNX file"):
+        refuse_other_files(tmp_path / "model.onnx")
+
+
+@pytest.mark.parametrize("version", [2**40, 2**64 - 1], ids=["large", "negative"])
+def test_operators_of_a_version_that_there_is_not_are_refused(version, tmp_path):
+    """OpenVINO counts up to the one, and trips over the other."""
+    (tmp_path / "model.onnx").write_bytes(field(7, b"") + field(8, field(2, version)))
+    with pytest.raises(ModelError, match="set of operators"):
         refuse_other_files(tmp_path / "model.onnx")
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 MOST_JSON = 256 * 2**20  # bytes: a tokenizer.json has 35 MB, the facts of a fit with 100,000 findings 20
+_GROWTH = 1 << 20  # bytes by which a file may be longer than the system says: those of /proc are said to have none
 _KINDS = {
     stat.S_IFDIR: "a folder",
     stat.S_IFIFO: "a named pipe",

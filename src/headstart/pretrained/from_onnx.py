@@ -37,7 +37,7 @@ def describe(path: Path, *, target: Path) -> dict[str, Any]:
     with somebody_elses("OpenVINO", where=str(path)):
         _accepts(model, preparation.size, name=str(path))
         features, logits = _cut(_output(model, name=str(path)))
-        width = features.get_partial_shape()[1]
+        name, width = features.get_any_name(), features.get_partial_shape()[1]
     if width.is_dynamic:
         raise ModelError("the number of features is left open", where=str(path), fix="export it with fixed sizes")
     classes = None
@@ -54,7 +54,7 @@ def describe(path: Path, *, target: Path) -> dict[str, Any]:
         "preparation": asdict(preparation),
         "weights": "model.onnx",
         "classes": classes,
-        "config": {"sidecar": sidecar, "features": features.get_any_name()},
+        "config": {"sidecar": sidecar, "features": name},
     }
 
 

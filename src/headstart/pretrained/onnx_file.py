@@ -16,7 +16,7 @@ from headstart.pretrained.foreign_files import MOST_WEIGHTS, unreadable
 
 _VARINT, _EIGHT_BYTES, _BYTES, _FOUR_BYTES = 0, 1, 2, 5
 _BELOW: dict[str, dict[int, str]] = {  # messages by field number, those that tensors may be in
-    "model": {7: "graph", 25: "function", 20: "training"},
+    "model": {7: "graph", 8: "opset", 25: "function", 20: "training"},
     "training": {1: "graph", 2: "graph"},
     "function": {7: "node", 11: "attribute"},
     "graph": {1: "node", 5: "tensor", 15: "sparse"},
@@ -25,6 +25,7 @@ _BELOW: dict[str, dict[int, str]] = {  # messages by field number, those that te
     "sparse": {1: "tensor", 2: "tensor"},
 }
 _EXTERNAL_DATA, _DATA_LOCATION = 13, 14  # of a tensor
+_OPSET_VERSION, _MOST_OPSET = 2, 1000  # there are some twenty; OpenVINO counts up to what is asked for
 _MOST_MESSAGES = 10_000_000
 
 
@@ -61,6 +62,8 @@ def _look_through(content: memoryview) -> None:
         for field, value in _fields(message):
             if kind == "tensor" and (field == _EXTERNAL_DATA or (field == _DATA_LOCATION and value != 0)):
                 raise _Elsewhere
+            if kind == "opset" and field == _OPSET_VERSION and not (isinstance(value, int) and value <= _MOST_OPSET):
+                raise ValueError("of a set of operators that there is not")
             below = _BELOW.get(kind, {}).get(field)
             if below and isinstance(value, memoryview):
                 waiting.append((below, value))
