@@ -57,7 +57,7 @@ def mutated(rng: random.Random, content: bytes) -> tuple[bytes, str]:
 
 def value(rng: random.Random) -> Any:
     """Something that is seldom expected."""
-    return rng.choice((rng.choice(_NUMBERS), rng.choice(_TEXTS), rng.choice(_OTHERS)))
+    return copy.deepcopy(rng.choice((rng.choice(_NUMBERS), rng.choice(_TEXTS), rng.choice(_OTHERS))))
 
 
 def shown(found: Any) -> str:

@@ -136,6 +136,7 @@ def _cell(rng: random.Random, lines: list[str]) -> str:
 
 def _column(rng: random.Random, lines: list[str]) -> str:
     put, delimiter = rng.choice(_CELLS), rng.choice((",", ";", "\t"))
+    put = put[: _MOST // (len(lines) + 1)]
     lines[:] = [line + delimiter + put for line in lines]
     return f"a column of {fuzz_json.shown(put)} more"
 

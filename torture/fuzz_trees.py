@@ -82,7 +82,7 @@ _TO: tuple[bytes, ...] = (
     b"/dev/full",
     b"nothing",
     b"1.jpg",
-    b"/proc/self",
+    b"/proc/self/pagemap",
 )
 _TO += (b"../roses", b"../train", b"/proc/self/fd", b"/dev/stdin", b"a" * 200, b"/proc/self/mem", b"/sys/kernel")
 
@@ -180,7 +180,7 @@ _PATHS += (
     "a" * 256,
     "a" * 5000,
     "a/" * 3000,
-    "/" * 5000,
+    "/" * 5000 + "nowhere",
     "a" * 300 + ".csv",
     "a" * 300 + ".json",
     "x" * 300 + ".onnx",
