@@ -81,7 +81,7 @@ def _labelled(dataset: Dataset, rejected: list[Finding]) -> list[int]:
         if label is None or not label.strip():
             rejected.append(Finding("missing-label", dataset.where[row], "no label", rejected=True))
         elif label != whole_characters(label):  # it could not be written down
-            reason = f"half a character in its label {ascii(label)}"
+            reason = f"half a character in its label {label!a}"
             rejected.append(Finding("damaged-label", dataset.where[row], reason, rejected=True))
         else:
             keep.append(row)
