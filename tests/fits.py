@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
 import time
+from contextlib import ExitStack
 from pathlib import Path
+
+from canary import nothing_else_touched
 
 
 def fitting(
@@ -18,13 +22,19 @@ def fitting(
         f"import sys; from headstart.adapt import run; run.SECONDS_LOST = {seconds_lost}; "
         "from headstart.cli import main; sys.argv[1:1] = ['fit']; main()"
     )
-    arguments = [sys.executable, "-c", script, data, "--model", model, "--how", how, "--out", out, "--json", *more]
-    return subprocess.Popen(list(map(str, arguments)), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    arguments = [data, "--model", model, "--how", how, "--out", out, "--json", *more]
+    watch = ExitStack()  # over the data and the model, until it is done
+    watch.enter_context(nothing_else_touched(["fit", *arguments], here=Path.cwd(), env=os.environ))
+    command = [sys.executable, "-c", script, *map(str, arguments)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process.watch = watch
+    return process
 
 
 def finished(process: subprocess.Popen) -> dict:
     out, err = process.communicate(timeout=240)
     assert process.returncode == 0, err
+    process.watch.close()
     return json.loads(out)
 
 
@@ -35,6 +45,7 @@ def killed(process: subprocess.Popen, cache: Path, moment: str) -> None:
     assert process.poll() is None, "it was faster than the kill"
     process.send_signal(signal.SIGKILL)
     process.communicate()
+    process.watch.close()
 
 
 def cache_with_the_plan_of(cache: Path, new: Path) -> str:

@@ -11,16 +11,21 @@ import headstart as hs
 
 PACKAGE = Path(hs.__file__).parent
 FILES = sorted(PACKAGE.rglob("*.py"))
-GROUND = {"values", "errors", "files", "progress", "places", "matrix", "no_telemetry", "locks"}
+GROUND = {"values", "errors", "files", "progress", "places", "matrix", "no_telemetry", "locks", "living", "kept"}
 MAY_IMPORT = {
     "values": set(),
     "errors": set(),
+    "renames": set(),
+    "manifest": {"files", "places"},
+    "saved": {"errors", "files", "locks", "manifest", "places", "renames", "values"},
     "files": set(),
     "progress": set(),
     "no_telemetry": set(),
-    "places": {"errors"},
+    "places": {"errors", "files"},
     "locks": {"places"},
-    "matrix": {"values", "places"},
+    "living": {"errors", "locks", "places"},
+    "kept": {"errors", "living", "locks", "places"},
+    "matrix": {"values", "places", "kept"},
     "track": {"errors", "progress", "track_mlflow", "track_tensorboard"},
     "track_mlflow": {"errors", "no_telemetry", "track"},
     "track_tensorboard": {"places", "track"},

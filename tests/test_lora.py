@@ -88,6 +88,19 @@ def test_killed_and_run_again_ends_in_the_same_plain_model(few_texts, tmp_path, 
     assert all(torch.equal(opened.state_dict()[name], tensor) for name, tensor in saved.items())
 
 
+def test_killed_before_its_plan_and_at_the_end_it_is_as_one_undisturbed(few_texts, tmp_path, own_cache, monkeypatch):
+    """The undisturbed fit makes a plan of its own: time and chance are no part of what comes out."""
+    fit = lambda out: fitting(*few_texts, tmp_path / out, "--budget", "20m", how="lora")  # noqa: E731
+    for moment in ("", "last@*"):
+        killed(fit("killed"), own_cache, moment)
+    disturbed = finished(fit("killed"))
+    monkeypatch.setenv("HEADSTART_CACHE", str(tmp_path / "another_cache"))
+    calm = finished(fit("calm"))
+    assert disturbed["tuning"] == calm["tuning"]
+    for name in ("model.safetensors", "head.safetensors"):
+        assert (tmp_path / "killed" / name).read_bytes() == (tmp_path / "calm" / name).read_bytes()
+
+
 def test_a_vit_is_saved_as_timm_opens_it(photos, tmp_path, fit_json):
     small_image_model("vit_tiny_patch16_224", tmp_path / "model")
     told = fit_json(photos, "--model", tmp_path / "model", "--how", "lora", "--out", tmp_path / "out")

@@ -10,13 +10,14 @@ import struct
 import subprocess
 import sys
 import termios
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 
 import pytest
 
 import headstart as hs
+from canary import nothing_else_touched
 from conftest import PROBE, STARTER
 from headstart.progress import Silent
 from small_hub import SmallHub
@@ -46,13 +47,16 @@ def on_terminal(folder: Path, *arguments: object, columns: int = 100, **env: str
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
     clean = {k: v for k, v in os.environ.items() if k not in ("NO_COLOR", "COLUMNS", "CI")}
+    around = {**clean, "TERM": "xterm-256color", **env}
+    watch = ExitStack()
+    watch.enter_context(nothing_else_touched(arguments, here=folder, env=around, around=(folder,)))
     process = subprocess.Popen(
         [sys.executable, "-m", "headstart", *map(str, arguments)],
         stdin=theirs,
         stdout=theirs,
         stderr=theirs,
         cwd=folder,
-        env={**clean, "TERM": "xterm-256color", **env},
+        env=around,
     )
     os.close(theirs)
     shown = b""
@@ -65,7 +69,9 @@ def on_terminal(folder: Path, *arguments: object, columns: int = 100, **env: str
             break
         shown += some
     os.close(ours)
-    return process.wait(), shown.decode()
+    code = process.wait()
+    watch.close()
+    return code, shown.decode()
 
 
 @pytest.fixture

@@ -103,7 +103,7 @@ def test_layers_and_width_of_a_family_with_other_names(tmp_path):
 
 def test_layers_within_blocks(tmp_path):
     """T5 numbers the two halves of each block too."""
-    from headstart.pretrained.from_transformers import AutoConfig, AutoModel
+    from transformers import AutoConfig, AutoModel
 
     small_text_model("bert", tmp_path / "bert")
     config = AutoConfig.for_model("t5", d_model=32, d_kv=8, d_ff=64, num_layers=3, num_heads=4, vocab_size=20)
@@ -251,7 +251,7 @@ def test_two_equal_fits_at_once_do_not_disturb_each_other(few_texts, tmp_path, o
 def test_equal_tuned_weights_are_kept_apart(few_texts, own_cache, tmp_path):
     """Equal fits end in equal bytes; one that is saved takes no weights from another that is not yet."""
     backbone = load(str(few_texts[1]), kind="text")
-    first, second = (keep(backbone, backbone.module()) for _ in range(2))
+    first, second = (keep(backbone, backbone.module(), open_journal(name)) for name in ("one", "another"))
     assert first.weights_hash == second.weights_hash
     settle(first, tmp_path)
     assert not first.weights.exists()
@@ -263,8 +263,8 @@ def test_the_cache_shows_what_killed_fits_left_and_makes_room(few_texts, tmp_pat
     data, model = few_texts
     killed(fitting(data, model, tmp_path / "out", "--budget", "10m"), own_cache, "trial-*@*")
     backbone = load(str(model), kind="text")
-    kept = keep(backbone, backbone.module())
-    journal = open_journal("another")
+    journal = open_journal("a" * 24)
+    kept = keep(backbone, backbone.module(), journal)
     journal.once("scheme", lambda: {"steps": 3})
     told = json.loads(command("cache", "--json")[1])
     in_use = {fit["key"].split("/")[0]: [] for fit in told["fits"]}
@@ -275,12 +275,12 @@ def test_the_cache_shows_what_killed_fits_left_and_makes_room(few_texts, tmp_pat
     told = json.loads(command("cache", "--prune", "0", "--json")[1])
     assert any("not finished" in gone["about"] for gone in told["removed"])
     assert kept.weights.exists()
-    assert [path.name for path in own_cache.glob("runs/*") if path.is_dir()] == ["another"]
+    assert [path.name for path in own_cache.glob("runs/*") if path.is_dir()] == ["a" * 24]
     assert not told["tables"]
     assert "a fit that goes on" in command("cache")[1]
     journal.release()
     told = json.loads(command("cache", "--prune", "0", "--json")[1])
-    assert [gone["key"] for gone in told["removed"]] == ["runs/another"]
+    assert [gone["key"] for gone in told["removed"]] == [f"runs/{'a' * 24}"]
 
 
 def test_a_journal_is_taken_up_again_where_it_was_left(own_cache):

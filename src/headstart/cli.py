@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import gc
 import io
+import math
 import os
 import sys
 from collections.abc import Callable
@@ -13,8 +14,8 @@ from typing import Annotated, Any
 
 import typer
 
-from headstart import places, show
-from headstart.errors import UserError
+from headstart import places, show, streams
+from headstart.errors import UserError, shortened
 
 app = typer.Typer(
     add_completion=False,
@@ -38,15 +39,42 @@ def main() -> None:
     # eleven times slower beside another busy process (docs/tuning.md); torch reads this when it is loaded.
     os.environ.setdefault("GOMP_SPINCOUNT", "30000")
     atexit.register(gc.freeze)
+    streams.secure()
     try:
         app()
-    except UserError as error:
-        sys.stderr.write(f"error: {error}\n")
-        raise SystemExit(2) from None
     except SystemExit as end:
         if end.code == _INTERRUPTED:  # typer makes Ctrl-C an exit and says nothing
             sys.stderr.write("interrupted; what was encoded is kept, the same command goes on from there\n")
         raise
+    except Exception as error:
+        if os.environ.get("HEADSTART_TRACEBACK"):
+            raise
+        code, said = told_as(error)
+        sys.stderr.write(f"error: {said}\n")
+        raise SystemExit(code) from None
+
+
+def told_as(error: Exception) -> tuple[int, str]:
+    """The exit code of an error, and what a person reads of it: one or two lines."""
+    if isinstance(error, UserError):
+        return 2, str(error)
+    if isinstance(error, streams.LostOutputError):
+        return 1, str(error)
+    if isinstance(error, OSError) and error.strerror:
+        where = ": ".join(str(name) for name in (error.filename, error.filename2) if name is not None)
+        return 2, f"{shortened(where)}: {error.strerror}" if where else _working_folder_gone() or error.strerror
+    if isinstance(error, MemoryError):
+        return 1, "there is not enough memory for this"
+    reason = " ".join(f"{type(error).__name__}: {error}".split())
+    return 1, f"headstart failed, please report this: {shortened(reason)}\nHEADSTART_TRACEBACK=1 shows where"
+
+
+def _working_folder_gone() -> str:
+    try:
+        os.getcwd()
+    except OSError:
+        return "the working folder is gone: change to another"
+    return ""
 
 
 @app.command()
@@ -58,7 +86,7 @@ def fit(  # noqa: PLR0913 - one argument an option
     budget: Annotated[str, typer.Option(help="Time from reading to saving, for example 90s, 2m, 1h.")] = "2m",
     test: Annotated[str, typer.Option(help="Share kept for the test, or a path with test examples.")] = "0.2",
     out: Annotated[Path | None, typer.Option(help="Folder to save to. Default: the data's name + .headstart.")] = None,
-    seed: Annotated[int, typer.Option(help="Another seed, another split.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Another seed, another split.")] = 0,
     force: Annotated[bool, typer.Option("--force", help="Replace a saved folder.")] = False,
     text: Annotated[str | None, typer.Option(help="Column of texts.")] = None,
     image: Annotated[str | None, typer.Option(help="Column of image paths.")] = None,
@@ -69,6 +97,7 @@ def fit(  # noqa: PLR0913 - one argument an option
     as_json: Json = False,
 ) -> None:
     """Adapt a pre-trained model to labelled data and save it with its score."""
+    streams.outlive_terminal()
     from headstart.data import Columns, has_questions
 
     if task == "question-answering" or (task == "auto" and not (text or image or label) and has_questions(data)):
@@ -90,7 +119,7 @@ def fit(  # noqa: PLR0913 - one argument an option
             track=track,
             progress=_progress(as_json),
         )
-        _print(reader.summary, as_json, show.fit_reader)
+        _print_saved(reader.summary, as_json, show.fit_reader)
         return
     kind = _kind(task)
     columns = Columns(text=text, image=image, label=label)
@@ -110,7 +139,7 @@ def fit(  # noqa: PLR0913 - one argument an option
         track=track,
         progress=_progress(as_json),
     )
-    _print(fitted.summary, as_json, show.fit)
+    _print_saved(fitted.summary, as_json, show.fit)
 
 
 @app.command()
@@ -119,7 +148,7 @@ def rank(
     models: Annotated[str | None, typer.Option(help="Names or folders, with commas. Default: those at hand.")] = None,
     budget: Annotated[str, typer.Option(help="Time for all models together, for example 90s, 2m, 1h.")] = "2m",
     task: Annotated[str, typer.Option(help="auto, image-classification or text-classification.")] = "auto",
-    seed: Annotated[int, typer.Option(help="As for the fit that follows: its test part is not looked at.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="As for the fit that follows: its test part is not looked at.")] = 0,
     text: Annotated[str | None, typer.Option(help="Column of texts.")] = None,
     image: Annotated[str | None, typer.Option(help="Column of image paths.")] = None,
     label: Annotated[str | None, typer.Option(help="Column of labels.")] = None,
@@ -297,6 +326,7 @@ def cache(
         "tables": [asdict(t) for t in tables],
         "fits": [asdict(f) for f in left],
         "removed": [asdict(t) for t in gone],
+        "models_bytes": kept.models_bytes(),
     }
     _print(told, as_json, show.cache)
 
@@ -329,10 +359,12 @@ def _bytes(size: str) -> int:
     plain = size.strip().upper()
     unit = next((u for u in units if plain.endswith(u)), "")
     try:
-        number = float(plain.removesuffix(unit))
+        number = float(plain.removesuffix(unit)) * units.get(unit, 1)
     except ValueError:
-        raise UserError(f"not a size: {size!r}", where="--prune", fix="for example 0, 500MB or 2GB") from None
-    return int(number * units.get(unit, 1))
+        number = math.nan
+    if not 0 <= number < math.inf:
+        raise UserError(f"not a size: {size!r}", where="--prune", fix="for example 0, 500MB or 2GB")
+    return int(number)
 
 
 def _progress(as_json: bool) -> Any:
@@ -354,5 +386,12 @@ def _lines(text: str) -> list[str]:
 
 def _print(value: dict[str, Any], as_json: bool, tell: Callable[[dict[str, Any]], str]) -> None:
     text = places.as_json(value, indent=None) if as_json else tell(value) + "\n"
-    sys.stdout.buffer.write(places.as_utf8(text))
-    sys.stdout.flush()
+    streams.write_result(places.as_utf8(text))
+
+
+def _print_saved(value: dict[str, Any], as_json: bool, tell: Callable[[dict[str, Any]], str]) -> None:
+    """As `_print`, of a model that is saved: its folder says all of it again, so losing it is no failure."""
+    try:
+        _print(value, as_json, tell)
+    except streams.LostOutputError as lost:
+        sys.stderr.write(f"note: {lost}; the model is saved\n")

@@ -8,12 +8,20 @@ UserError            exit code 2; the input, a name or an option is wrong
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+_LONGEST = 1000  # characters of one part of a message
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")  # a file's name may hold them: line ends, terminal commands
+
 
 class UserError(Exception):
     """What is wrong (with the value seen), where (file and row, or the argument as typed), what to do."""
 
     def __init__(self, what: str, *, where: str = "", fix: str = "") -> None:
         self.what, self.where, self.fix = what, where, fix
+        what, where, fix = (shortened(_CONTROL.sub(_escaped, part)) for part in (what, where, fix))
         first = f"{where}: {what}" if where else what
         super().__init__(f"{first}\n{fix}" if fix else first)
 
@@ -28,3 +36,41 @@ class ModelError(UserError):
 
 class OutputError(UserError):
     """The result cannot be written where it should go."""
+
+
+def shortened(text: str) -> str:
+    """The text with its middle left out where it is too long to be read."""
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST // 2]} [...] {text[-_LONGEST // 2 :]}"
+
+
+def _escaped(character: re.Match[str]) -> str:
+    return ascii(character[0])[1:-1]
+
+
+_OURS_TO_STOP = (KeyboardInterrupt, SystemExit, GeneratorExit, UserError)
+_MOST_SHOWN = 160  # characters of what a library says
+
+
+@contextmanager
+def somebody_elses(library: str, *, where: str = "", fix: str = "") -> Iterator[None]:
+    """Where a library works on a stranger's bytes: whatever it raises becomes a ModelError with its first line.
+
+    Such libraries raise what their authors did not foresee, Rust's panics among it, which are no Exception; so all but
+    a request to stop is taken. Nothing of ours belongs inside.
+    """
+    try:
+        yield
+    except _OURS_TO_STOP:
+        raise
+    except MemoryError:
+        raise ModelError(f"{library} needs more memory for it than there is", where=where, fix=fix) from None
+    except BaseException as error:
+        raise ModelError(f"{library} cannot use it: {first_line(error)}", where=where, fix=fix) from error
+
+
+def first_line(error: BaseException) -> str:
+    """What an error of a library says, short; its class where it says nothing."""
+    said = next((line.strip() for line in str(error).splitlines() if line.strip()), "")
+    if not isinstance(error, OSError | RuntimeError | ValueError) and type(error) is not Exception:
+        said = f"{type(error).__name__} {said}".strip()
+    return said[:_MOST_SHOWN] or type(error).__name__

@@ -11,8 +11,9 @@ import errno
 import json
 import os
 import stat
+from io import BufferedReader
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 MOST_JSON = 256 * 2**20  # bytes: a tokenizer.json has 35 MB, the facts of a fit with 100,000 findings 20
 _KINDS = {
@@ -41,6 +42,18 @@ def user_path(typed: str | Path) -> Path:
         raise OSError(errno.ENOENT, "nobody of this name has a home folder here", text) from None
 
 
+def resolved(typed: str | Path) -> Path:
+    """The absolute path that was typed, without links; whether or not anything lies there.
+
+    Raises:
+        OSError: as `user_path`; or links in a circle, or no working folder to start from.
+    """
+    try:
+        return user_path(typed).resolve()
+    except RuntimeError:
+        raise OSError(errno.ELOOP, "links that lead in a circle", str(typed)) from None
+
+
 def is_there(typed: str | Path) -> bool:
     """Whether something lies at the path: nothing does where it is too long, goes in circles or is no path at all."""
     try:
@@ -50,7 +63,7 @@ def is_there(typed: str | Path) -> bool:
     return True
 
 
-def open_file(path: str | Path, *, most: int) -> BinaryIO:
+def open_file(path: str | Path, *, most: int) -> BufferedReader:
     """Open a regular file of at most `most` bytes for reading; never waits for a writer.
 
     Raises:

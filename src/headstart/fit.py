@@ -26,7 +26,7 @@ from headstart.model import Model
 from headstart.pretrained import load
 from headstart.progress import Progress, Silent
 from headstart.save import save
-from headstart.saved import refuse_taken
+from headstart.saved import reserve_place
 from headstart.track import Record, open_tracker
 from headstart.values import Dataset, Features, Finding, Head, Kind, Plan, Scores, Split
 
@@ -81,65 +81,66 @@ def fit(  # noqa: PLR0913 - the one public door: every option of the command lin
     """
     open_, progress = partial(load, progress=progress), progress or Silent()  # a download shows, whoever asked for none
     folder, allowed = folder_for(data, out), seconds_of(budget)
-    if folder is not None:
-        refuse_taken(folder, force=force)
-    record = open_tracker(track, name="headstart" if folder is None else folder.name, progress=progress)
-    clock, time_left = Clock(record.failed), Budget(allowed)
+    with reserve_place(folder, force=force) as place:
+        record = open_tracker(track, name="headstart" if folder is None else folder.name, progress=progress)
+        clock, time_left = Clock(record.failed), Budget(allowed)
 
-    with clock("read"), progress.step("read"):
-        dataset = _read(data, labels, kind, test, columns)
-    with clock("check"), progress.step("check", len(dataset)) as advance:
-        dataset = check(dataset, known=known_images(image_hashes(dataset.kind)), advance=advance)
-    with clock("split"):
-        parts = split(dataset, test=0.2 if isinstance(test, str | Path) else test, seed=seed)
-    with clock("choose"):
-        opened, some = partial(load, kind=dataset.kind), sample(dataset, parts.train)
-        chosen = plan(some, model=model, how=how, load=opened, budget=time_left.share(_CHOOSING), progress=progress)
-        backbone = open_(chosen.model, kind=dataset.kind)
-        require_trainable(backbone, chosen.how)
-    record.parameters(_asked(dataset, backbone.name, how, allowed, seed))
-    with clock("amount"):
-        amount = affordable(dataset, parts, backbone, how=chosen.how, budget=time_left, seed=seed, progress=progress)
-        whole, everything = dataset, parts
-        dataset, parts = _only(whole, replace(parts, train=amount.train))
-    with clock("encode"), progress.step("encode", len(dataset)) as advance:
-        features = encode(dataset.inputs, dataset.checked_digests, backbone, advance=advance)
-    with clock("adapt"), progress.step("adapt") as advance:
-        train = _rows(features, parts.train)
-        basis = fit_basis(train.matrix)
-        parts = _with_lookalikes(dataset, parts, features, basis)
-        head = fit_probe(dataset, parts.train, train, basis=basis, seed=seed, advance=advance)
-    outcome = declined(chosen.how, len(parts.train), time_left.left, frozen_only=backbone.frozen_only)
-    if outcome is None:
-        with clock("tune"), progress.step("tune"):
-            part = TrainingPart(_learned_from(whole, everything, amount), train, basis, head, backbone, seed)
-            reserve = _seconds_to_test(dataset, parts, features, clock)
-            outcome = _tuned(part, chosen, time_left, reserve, progress, record)
-    tested, used = _rows(features, parts.test), replace(everything, train=amount.train)
-    if outcome.backbone is not None and outcome.head is not None:
-        with clock("encode tuned"), progress.step("encode", len(parts.test)) as advance:
-            held_out, backbone = dataset.take(parts.test), outcome.backbone
-            tested = encode(held_out.inputs, held_out.checked_digests, backbone, advance=advance)
-            head = replace(outcome.head, features_key=tested.key)
-    if outcome.beyond:
-        dataset, parts, used = whole, everything, everything
-    parts = replace(parts, notes=(*parts.notes, *_sampled(amount, everything, outcome)))
-    for note in (*dataset.notes, *parts.notes):
-        progress.note(f"note: {note}")
-    with clock("evaluate"):
-        scores = _evaluate(dataset, parts, tested, head)
+        with clock("read"), progress.step("read"):
+            dataset = _read(data, labels, kind, test, columns)
+        with clock("check"), progress.step("check", len(dataset)) as advance:
+            dataset = check(dataset, known=known_images(image_hashes(dataset.kind)), advance=advance)
+        with clock("split"):
+            parts = split(dataset, test=0.2 if isinstance(test, str | Path) else test, seed=seed)
+        with clock("choose"):
+            opened, some = partial(load, kind=dataset.kind), sample(dataset, parts.train)
+            chosen = plan(some, model=model, how=how, load=opened, budget=time_left.share(_CHOOSING), progress=progress)
+            backbone = open_(chosen.model, kind=dataset.kind)
+            require_trainable(backbone, chosen.how)
+        record.parameters(_asked(dataset, backbone.name, how, allowed, seed))
+        with clock("amount"):
+            amount = affordable(
+                dataset, parts, backbone, how=chosen.how, budget=time_left, seed=seed, progress=progress
+            )
+            whole, everything = dataset, parts
+            dataset, parts = _only(whole, replace(parts, train=amount.train))
+        with clock("encode"), progress.step("encode", len(dataset)) as advance:
+            features = encode(dataset.inputs, dataset.checked_digests, backbone, advance=advance)
+        with clock("adapt"), progress.step("adapt") as advance:
+            train = _rows(features, parts.train)
+            basis = fit_basis(train.matrix)
+            parts = _with_lookalikes(dataset, parts, features, basis)
+            head = fit_probe(dataset, parts.train, train, basis=basis, seed=seed, advance=advance)
+        outcome = declined(chosen.how, len(parts.train), time_left.left, frozen_only=backbone.frozen_only)
+        if outcome is None:
+            with clock("tune"), progress.step("tune"):
+                part = TrainingPart(_learned_from(whole, everything, amount), train, basis, head, backbone, seed)
+                reserve = _seconds_to_test(dataset, parts, features, clock)
+                outcome = _tuned(part, chosen, time_left, reserve, progress, record)
+        tested, used = _rows(features, parts.test), replace(everything, train=amount.train)
+        if outcome.backbone is not None and outcome.head is not None:
+            with clock("encode tuned"), progress.step("encode", len(parts.test)) as advance:
+                held_out, backbone = dataset.take(parts.test), outcome.backbone
+                tested = encode(held_out.inputs, held_out.checked_digests, backbone, advance=advance)
+                head = replace(outcome.head, features_key=tested.key)
+        if outcome.beyond:
+            dataset, parts, used = whole, everything, everything
+        parts = replace(parts, notes=(*parts.notes, *_sampled(amount, everything, outcome)))
+        for note in (*dataset.notes, *parts.notes):
+            progress.note(f"note: {note}")
+        with clock("evaluate"):
+            scores = _evaluate(dataset, parts, tested, head)
 
-    fitted, cached = Model(backbone, head, scores), _cached(features, chosen, amount)
-    if folder is None:
-        fitted = _settled(fitted, outcome, amount)
-        summary = _summary(dataset, parts, chosen, outcome, fitted, cached, clock, None)
-        return _tracked(record, replace(fitted, summary=summary), clock)
-    with clock("save"), progress.step("save"):
-        fitted = replace(fitted, summary=_summary(dataset, parts, chosen, outcome, fitted, cached, clock, folder))
-        provenance = _provenance(dataset, parts, fitted, chosen, clock)
-        fitted = save(fitted, folder, dataset=whole, split=used, features=tested, provenance=provenance)
-        fitted = _settled(fitted, outcome, amount)
-    return _tracked(record, replace(fitted, summary={**fitted.summary, "seconds": clock.seconds()}), clock)
+        fitted, cached = Model(backbone, head, scores), _cached(features, chosen, amount)
+        if place is None:
+            fitted = _settled(fitted, outcome, amount)
+            summary = _summary(dataset, parts, chosen, outcome, fitted, cached, clock, None)
+            return _tracked(record, replace(fitted, summary=summary), clock)
+        with clock("save"), progress.step("save"):
+            fitted = replace(fitted, summary=_summary(dataset, parts, chosen, outcome, fitted, cached, clock, folder))
+            provenance = _provenance(dataset, parts, fitted, chosen, clock)
+            fitted = save(fitted, place, dataset=whole, split=used, features=tested, provenance=provenance)
+            fitted = _settled(fitted, outcome, amount)
+        return _tracked(record, replace(fitted, summary={**fitted.summary, "seconds": clock.seconds()}), clock)
 
 
 def _read(data: Any, labels: Any, kind: Kind | None, test: float | str | Path, columns: Columns | None) -> Dataset:

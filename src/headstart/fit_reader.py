@@ -20,7 +20,7 @@ from headstart.pretrained import load_reader as load_backbone
 from headstart.progress import Progress, Silent
 from headstart.reader import Reader, predicted
 from headstart.save_reader import save_reader
-from headstart.saved import refuse_taken
+from headstart.saved import reserve_place
 from headstart.track import open_tracker
 from headstart.values import Backbone, Finding, Questions, Split
 
@@ -69,52 +69,53 @@ def fit_reader(  # noqa: PLR0913 - a public door: every option of the command li
     """
     progress, way = progress or Silent(), way_of(how)
     folder, time_left = folder_for(data, out), Budget(seconds_of(budget))
-    if folder is not None:
-        refuse_taken(folder, force=force)
-    record = open_tracker(track, name="headstart" if folder is None else folder.name, progress=progress)
-    clock = Clock(record.failed)
+    with reserve_place(folder, force=force) as place:
+        record = open_tracker(track, name="headstart" if folder is None else folder.name, progress=progress)
+        clock = Clock(record.failed)
 
-    with clock("read"), progress.step("read"):
-        questions = read_questions_with_test(data, test) if isinstance(test, str | Path) else read_questions(data)
-    with clock("split"):
-        parts = split_questions(questions, test=0.2 if isinstance(test, str | Path) else test, seed=seed)
-        learned_from, notes = _sure(questions, parts)
-        train, tested = questions.take(learned_from), questions.take(parts.test)
-    with clock("open"):
-        name = DEFAULT["text"] if model == "auto" else model
-        backbone = load_backbone(name, new_head=True, progress=progress)
-    record.parameters(_asked(questions, backbone, way, time_left.seconds, seed))
-    with clock("tune"), progress.step("tune"):
-        from headstart.tuning import Terms  # torch is loaded here, once the data are known to be good
-        from headstart.tuning_spans import learn
+        with clock("read"), progress.step("read"):
+            questions = read_questions_with_test(data, test) if isinstance(test, str | Path) else read_questions(data)
+        with clock("split"):
+            parts = split_questions(questions, test=0.2 if isinstance(test, str | Path) else test, seed=seed)
+            learned_from, notes = _sure(questions, parts)
+            train, tested = questions.take(learned_from), questions.take(parts.test)
+        with clock("open"):
+            name = DEFAULT["text"] if model == "auto" else model
+            backbone = load_backbone(name, new_head=True, progress=progress)
+        record.parameters(_asked(questions, backbone, way, time_left.seconds, seed))
+        with clock("tune"), progress.step("tune"):
+            from headstart.tuning import Terms  # torch is loaded here, once the data are known to be good
+            from headstart.tuning_spans import learn
 
-        learned = learn(train, backbone, Terms(way, time_left, 0.0, seed, progress, record), tested=tested)
-    train, more = _learned_from(train, learned)
-    notes = (*notes, *more)
-    for note in notes:
-        progress.note(f"note: {note}")
-    reader = Reader(learned.backbone, settings=learned.settings)
-    with clock("answer"), progress.step("answer") as advance:
-        answers = reader.answer_all(tested, advance=advance)
-    with clock("evaluate"):
-        scores = score(predicted(answers, tested), tested.answers)
-        baseline = score(by_sentence(tested), tested.answers)
+            learned = learn(train, backbone, Terms(way, time_left, 0.0, seed, progress, record), tested=tested)
+        train, more = _learned_from(train, learned)
+        notes = (*notes, *more)
+        for note in notes:
+            progress.note(f"note: {note}")
+        reader = Reader(learned.backbone, settings=learned.settings)
+        with clock("answer"), progress.step("answer") as advance:
+            answers = reader.answer_all(tested, advance=advance)
+        with clock("evaluate"):
+            scores = score(predicted(answers, tested), tested.answers)
+            baseline = score(by_sentence(tested), tested.answers)
 
-    findings = (*questions.findings, *parts.findings, *reader.too_long(questions), *learned.left_out.values())
-    told = _summary(questions, train, parts, learned, scores, baseline, findings, notes)
-    told |= {"model": backbone.name, "why": "asked for" if model != "auto" else "the starter for texts"}
-    reader.summary = {**told, "seconds": clock.seconds(), "out": None if folder is None else str(folder)}
-    if folder is not None:
-        with clock("save"), progress.step("save"):
-            provenance = _provenance(questions, train, reader.summary, findings)
-            reader = save_reader(
-                reader, folder, questions, parts, scores=scores, baseline=baseline, provenance=provenance
+        findings = (*questions.findings, *parts.findings, *reader.too_long(questions), *learned.left_out.values())
+        told = _summary(questions, train, parts, learned, scores, baseline, findings, notes)
+        told |= {"model": backbone.name, "why": "asked for" if model != "auto" else "the starter for texts"}
+        reader.summary = {**told, "seconds": clock.seconds(), "out": None if folder is None else str(folder)}
+        if place is not None:
+            with clock("save"), progress.step("save"):
+                provenance = _provenance(questions, train, reader.summary, findings)
+                reader = save_reader(
+                    reader, place, questions, parts, scores=scores, baseline=baseline, provenance=provenance
+                )
+        _settle(learned, folder)
+        reader.summary = {**reader.summary, "seconds": clock.seconds()}
+        with clock("track"):
+            tracked(
+                record, reader.summary, folder, ("exact_match", "f1", "temperature", "n_train", "n_test", "n_rejected")
             )
-    _settle(learned, folder)
-    reader.summary = {**reader.summary, "seconds": clock.seconds()}
-    with clock("track"):
-        tracked(record, reader.summary, folder, ("exact_match", "f1", "temperature", "n_train", "n_test", "n_rejected"))
-    return reader
+        return reader
 
 
 def _settle(learned: Learned, folder: Path | None) -> None:

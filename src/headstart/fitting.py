@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from headstart import __version__
+from headstart.files import resolved
 from headstart.track import Record
 
 
@@ -41,11 +42,15 @@ class Clock:
 
 
 def folder_for(data: Any, out: str | Path | None) -> Path | None:
-    """Where the fitted model is saved: as asked, or NAME.headstart here; None: nowhere."""
+    """Where the fitted model is saved: as asked, or NAME.headstart here; None: nowhere.
+
+    Raises:
+        OSError: no path.
+    """
     if out is not None:
         return Path(out)
     if isinstance(data, str | Path):
-        path = Path(data).resolve()
+        path = resolved(data)
         return Path(f"{path.stem if path.is_file() else path.name}.headstart")
     return None
 

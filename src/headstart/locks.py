@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from contextlib import suppress
@@ -10,6 +11,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from headstart.places import cannot_write
+
+_TAKEN = (errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES, errno.EDEADLK)  # what the systems say of a lock that is held
 
 
 @dataclass(frozen=True)
@@ -22,17 +25,21 @@ class Lock:
     def release(self) -> None:
         if self._file.closed:
             return  # the file of this name may be somebody else's by now
-        with suppress(PermissionError):  # Windows removes no open file
+        with suppress(OSError):  # Windows removes no open file; a disk may have become read-only
             self._path.unlink()
             self._file.close()
             return
         self._file.close()
-        with suppress(PermissionError, FileNotFoundError):  # another process was quick to take it
+        with suppress(OSError):  # another process was quick to take it
             self._path.unlink()
 
 
-def take_lock(folder: Path) -> Lock | None:
+def take_lock(folder: Path, *, without_locks: bool = False) -> Lock | None:
     """The lock on a folder, which need not be there; None where it is taken, by this process too.
+
+    Args:
+        without_locks: take it on a file system that has no locks, too; else nobody ever has it there, for who cannot be
+            sure must not go on.
 
     Raises:
         OutputError: the file FOLDER.lock cannot be made.
@@ -44,7 +51,7 @@ def take_lock(folder: Path) -> Lock | None:
             file = path.open("ab")
         except OSError as error:
             raise cannot_write(path, error) from error
-        if not _locked(file):
+        if not _locked(file, without_locks=without_locks):
             file.close()
             return None
         if _is_still_there(path, file):
@@ -52,8 +59,7 @@ def take_lock(folder: Path) -> Lock | None:
         file.close()  # of one who removed it just before
 
 
-def _locked(file: BinaryIO) -> bool:
-    """False also on a file system that has no locks: who cannot be sure must not go on."""
+def _locked(file: BinaryIO, *, without_locks: bool) -> bool:
     try:
         if sys.platform == "win32":
             import msvcrt
@@ -63,8 +69,8 @@ def _locked(file: BinaryIO) -> bool:
             import fcntl
 
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
+    except OSError as error:
+        return without_locks and error.errno not in _TAKEN
     return True
 
 

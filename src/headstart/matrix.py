@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 
-from headstart.places import cache_folder, cannot_write
+from headstart.kept import cache_root, free_bytes, no_room
+from headstart.places import cannot_write
 from headstart.values import Matrix
 
 MOST_IN_MEMORY = 64 * 2**20  # bytes; above that, rows go to disk
@@ -18,18 +20,20 @@ _BLOCK = 4 * 2**20  # bytes of one block
 class Rows:
     """(n, d) float32 on disk, read and written a slice at a time.
 
-    The file lies in the cache folder (a temporary folder may be memory) and has no name, so nothing is left behind
-    whatever ends the process. Slices are read, not mapped: mapped pages would count as the process's own memory.
+    The file lies in the cache folder (a temporary folder may be memory, so it comes second) and has no name, so nothing
+    is left behind whatever ends the process. Slices are read, not mapped: mapped pages would count as the process's own
+    memory.
     """
 
     def __init__(self, n: int, d: int) -> None:
         self.shape = (n, d)
-        folder = cache_folder()
+        size = 4 * n * d
+        self._folder = _with_room(size)
         try:
-            self._file = tempfile.TemporaryFile(dir=folder, buffering=0)  # noqa: SIM115 - closed with the object
-            self._file.truncate(4 * n * d)
+            self._file = tempfile.TemporaryFile(dir=self._folder, buffering=0)  # noqa: SIM115 - closed with the object
+            self._file.truncate(size)
         except OSError as error:
-            raise cannot_write(folder, error) from error
+            raise cannot_write(self._folder, error) from error
 
     def __len__(self) -> int:
         return self.shape[0]
@@ -54,7 +58,7 @@ class Rows:
             while view:
                 view = view[self._file.write(view) or _ended() :]
         except OSError as error:
-            raise cannot_write(cache_folder(), error) from error
+            raise cannot_write(self._folder, error) from error
 
 
 def room_for(n: int, d: int) -> Matrix:
@@ -80,6 +84,19 @@ def take(matrix: Matrix, rows: np.ndarray) -> Matrix:
         out[done : done + len(mine)] = block[mine - here.start]
         done += len(mine)
     return out
+
+
+def _with_room(size: int) -> Path:
+    """Where a scratch file of so many bytes has room.
+
+    Raises:
+        OutputError: nowhere.
+    """
+    folders = [cache_root(), Path(tempfile.gettempdir())]
+    found = next((folder for folder in folders if free_bytes(folder) >= size and folder.is_dir()), None)
+    if found is None:
+        raise no_room("a scratch file", size, folders[0])
+    return found
 
 
 def _bytes_of(block: np.ndarray) -> memoryview:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -12,12 +10,12 @@ from typing import Any
 import numpy as np
 
 from headstart.data import check, read, read_inputs
-from headstart.encode import encode, features_key
+from headstart.encode import encode, features_key, renewed_key
 from headstart.errors import DataError, ModelError
 from headstart.evaluate import evaluate
 from headstart.evaluate.metrics import softmax
-from headstart.pretrained import answers_questions, load_classifier, reopen
-from headstart.pretrained.weights import raw_tensors
+from headstart.pretrained import class_hash as class_hash
+from headstart.pretrained import head_of, load_classifier, reopen, saved_classifier, saved_in
 from headstart.progress import Progress, Silent
 from headstart.values import Backbone, Dataset, Finding, Head, Scores
 
@@ -160,34 +158,27 @@ def load(model: str | Path) -> Model:
     Raises:
         ModelError: not there, changed since it was saved, or a pre-trained model without classes.
     """
-    folder = Path(model)
-    told_file = folder / "headstart.json"
-    if not told_file.exists() or answers_questions(str(model)):  # the latter is said there
+    told, folder = saved_in(model)
+    if told is None or "reader" in told:  # the latter is said there
         return as_it_is(str(model))
-    try:
-        told = json.loads(told_file.read_text(encoding="utf-8"))
-        classes = tuple(told["classes"])
-        backbone = reopen(folder, told["backbone"])
-        head = told["head"]
-    except (ValueError, KeyError, OSError) as error:
-        raise ModelError(f"damaged: {error}", where=str(told_file)) from None
-    if class_hash(classes) != told["classes_hash"]:
-        raise ModelError("the class names were changed after saving", where=str(told_file), fix="restore the file")
-    tensors = raw_tensors(folder / head["file"])
-    weight, bias = (np.frombuffer(tensors[head["prefix"] + part].data, "<f4") for part in ("weight", "bias"))
-    return Model(
+    saved = saved_classifier(told, folder)
+    backbone, own = reopen(folder, saved["backbone"]), head_of(folder, saved)
+    head = saved["head"]
+    opened = Model(
         backbone=backbone,
         head=Head(
-            classes=classes,
-            weight=weight.reshape(len(classes), -1),
-            bias=bias,
-            features_key=head["features_key"],
+            classes=own.classes,
+            weight=own.weight,
+            bias=own.bias,
+            features_key=renewed_key(head["features_key"], backbone),
             penalty=head["penalty"],
             temperature=head["temperature"],
         ),
-        summary=told["summary"],
+        summary=saved["summary"],
         folder=folder,
     )
+    opened._refuse_other(features_key(backbone, "f32"))
+    return opened
 
 
 def as_it_is(name: str) -> Model:
@@ -195,11 +186,6 @@ def as_it_is(name: str) -> Model:
     backbone, own = load_classifier(name)
     head = Head(own.classes, own.weight, own.bias, features_key(backbone, "f32"), penalty=0.0, temperature=1.0)
     return Model(backbone, head, summary={"model": backbone.name, "how": "as it is", "classes": list(own.classes)})
-
-
-def class_hash(classes: Sequence[str]) -> str:
-    """sha256 over the names in order; in every saved folder, so that an edited label list is noticed."""
-    return hashlib.sha256("\x00".join(classes).encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _test_part(dataset: Dataset) -> tuple[Dataset, tuple[str, ...]]:

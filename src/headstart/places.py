@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
 import secrets
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from headstart.errors import OutputError
+from headstart.files import user_path
 
 _BYTE = re.compile("[\udc80-\udcff]")  # what Python makes of a file name's byte that is no UTF-8
+_KEY = re.compile(r"[0-9a-f]{24}(-\d+)?")  # names of folders that are made in the cache
 _HALF = re.compile("[\ud800-\udc7f\udd00-\udfff]")
 
 
@@ -22,13 +26,13 @@ def cache_folder() -> Path:
         OutputError: it cannot be made.
     """
     named = os.environ.get("HEADSTART_CACHE")
-    if named:
-        folder = Path(named).expanduser()
-    else:
+    if not named:
         import platformdirs
 
-        folder = Path(platformdirs.user_cache_dir("headstart", appauthor=False))
+        named = platformdirs.user_cache_dir("headstart", appauthor=False)
+    folder = Path(named)
     try:
+        folder = user_path(named)
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OutputError(
@@ -37,6 +41,12 @@ def cache_folder() -> Path:
             fix="set HEADSTART_CACHE to a folder that can be written",
         ) from error
     return folder
+
+
+def is_key(name: str) -> bool:
+    """Whether a folder of the cache has a name that headstart gives. `HEADSTART_CACHE` may be a place with folders
+    `runs` and `features` of the user's own: what has another name in there is nobody's to remove."""
+    return _KEY.fullmatch(name) is not None
 
 
 def temporary_beside(path: Path) -> Path:
@@ -59,14 +69,21 @@ def write_whole(path: Path, content: bytes | str) -> None:
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise cannot_write(path, error) from error
+    except BaseException as error:
+        with suppress(OSError):  # a folder that is gone
+            temporary.unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            raise cannot_write(path, error) from error
+        raise
 
 
-def cannot_write(path: Path, error: OSError) -> OutputError:
-    fix = "free some space, or choose another place" if error.errno == 28 else "choose a folder that can be written"
-    return OutputError(f"cannot write: {error.strerror or error}", where=str(path), fix=fix)
+def cannot_write(path: Path, error: Exception) -> OutputError:
+    """What a person reads of an error of the system."""
+    number, reason = getattr(error, "errno", None), getattr(error, "strerror", None)
+    fix = (
+        "free some space, or choose another place" if number == errno.ENOSPC else "choose a folder that can be written"
+    )
+    return OutputError(f"cannot write: {reason or error}", where=str(path), fix=fix)
 
 
 def as_utf8(text: str) -> bytes:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -23,7 +22,7 @@ from headstart.evaluate.metrics import softmax
 from headstart.evaluate.sentences import sentence
 from headstart.evaluate.spans import Predicted, SpanScores, asked, best_threshold, exact_match, f1, score
 from headstart.pretrained import load_reader as load_backbone
-from headstart.pretrained import reopen
+from headstart.pretrained import reopen, saved_in, saved_reader
 from headstart.progress import Progress, Silent
 from headstart.values import Backbone, Finding, Questions, TextPreparation
 
@@ -208,19 +207,16 @@ def load_reader(model: str | Path) -> Reader:
     Raises:
         ModelError: not there, damaged, without a tokenizer, or no such model.
     """
-    folder = Path(model)
-    file = folder / "headstart.json"
-    if not file.exists():
+    told, folder = saved_in(model)
+    if told is None:
         return Reader(load_backbone(str(model)))
-    try:
-        told = json.loads(file.read_text(encoding="utf-8"))
-        settings = Settings(**told.get("reader", {}))
-        saved = "reader" in told and "backbone" in told
-        backbone = reopen(folder, told["backbone"]) if saved else load_backbone(str(model))
-    except (ValueError, TypeError, KeyError, AttributeError, OSError) as error:
-        raise ModelError(f"damaged: {error}", where=str(file)) from None
-    reader = Reader(backbone, settings=settings, folder=folder)
-    reader.summary = told.get("summary", {})
+    saved = saved_reader(told, folder)
+    ours = "reader" in saved and "backbone" in saved
+    backbone = reopen(folder, saved["backbone"]) if ours else load_backbone(str(model))
+    if backbone.config.get("head") not in ("spans", "new spans"):
+        raise ModelError("damaged: its backbone finds no answers", where=str(folder / "headstart.json"))
+    reader = Reader(backbone, settings=Settings(**saved.get("reader", {})), folder=folder)
+    reader.summary = saved.get("summary", {})
     return reader
 
 

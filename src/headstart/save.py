@@ -18,27 +18,26 @@ from headstart.pretrained import describe_saved
 from headstart.pretrained.load import without_head
 from headstart.pretrained.plain_code import plain_code
 from headstart.pretrained.weights import raw, raw_tensors, write_tensors
-from headstart.saved import rejected_table, table, write_folder, write_text
+from headstart.saved import Place, rejected_table, table, write_text
 from headstart.values import Backbone, Dataset, Features, Head, Scores, Split, TextPreparation
 
 _REPLAYED = 64  # test examples whose logits the loaded folder must give again
 
 
 def save(
-    model: Model, folder: Path, *, dataset: Dataset, split: Split, features: Features, provenance: Provenance
+    model: Model, place: Place, *, dataset: Dataset, split: Split, features: Features, provenance: Provenance
 ) -> Model:
     """Write, load again, compare, rename. Returns the model as it was loaded from its final place.
 
     Raises:
-        OutputError: no space, no permission, or the loaded folder gives other outputs (nothing is left behind).
+        OutputError: no space, no permission, taken by now, or the loaded folder gives other outputs (nothing is left
+            behind).
     """
-    folder = folder.resolve()
-    write_folder(
-        folder,
-        write=lambda new: _write(model, new, dataset, split, provenance, name=folder.name),
+    place.write(
+        write=lambda new: _write(model, new, dataset, split, provenance, name=place.folder.name),
         prove=lambda new: _prove(model, load(new), features),
     )
-    return replace(model, folder=folder)
+    return replace(model, folder=place.folder)
 
 
 def _prove(model: Model, loaded: Model, features: Features) -> None:

@@ -17,7 +17,7 @@ from headstart.places import as_json
 from headstart.pretrained import describe_saved
 from headstart.pretrained.plain_code import plain_reader_code
 from headstart.reader import Reader, load_reader
-from headstart.saved import rejected_table, table, write_folder, write_text
+from headstart.saved import Place, rejected_table, table, write_text
 from headstart.values import Questions, Split, TextPreparation
 
 _REPLAYED = 16  # test questions that the loaded folder must answer in the same way
@@ -26,7 +26,7 @@ _SHOWN = 60  # characters of a text that has no title
 
 def save_reader(
     reader: Reader,
-    folder: Path,
+    place: Place,
     questions: Questions,
     split: Split,
     *,
@@ -37,16 +37,16 @@ def save_reader(
     """Write, load again, ask again, rename. Returns the reader as it is in its final place.
 
     Raises:
-        OutputError: no space, no permission, or the loaded folder gives other answers (nothing is left behind).
+        OutputError: no space, no permission, taken by now, or the loaded folder gives other answers (nothing is left
+            behind).
     """
-    folder = folder.resolve()
     some = questions.take(split.test[:_REPLAYED])
 
     def write(new: Path) -> None:
         _write_model(reader, new)
         _write_facts(reader, new, questions, split)
         write_text(new / "report.html", report(scores, provenance, baseline=baseline))
-        write_text(new / "README.md", _card(reader, folder.name, scores, baseline, provenance))
+        write_text(new / "README.md", _card(reader, place.folder.name, scores, baseline, provenance))
 
     def prove(new: Path) -> None:
         loaded = load_reader(new)
@@ -55,8 +55,8 @@ def save_reader(
         if loaded.answer_all(some) != reader.answer_all(some):
             raise OutputError("the saved reader gives other answers", fix="please report this")
 
-    write_folder(folder, write=write, prove=prove)
-    saved = load_reader(folder)
+    place.write(write=write, prove=prove)
+    saved = load_reader(place.folder)
     saved.summary = reader.summary
     return saved
 

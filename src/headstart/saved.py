@@ -1,85 +1,180 @@
-"""Saved folders: written whole or not at all, and proved by loading them again before they get their names."""
+"""Saved folders: written whole or not at all, proved by loading them again before they get their names, and never in
+the place of anything that headstart did not write."""
 
 from __future__ import annotations
 
 import csv
-import glob
+import errno
 import io
 import os
-import shutil
-import sys
-from collections.abc import Callable, Sequence
+import re
+import secrets
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from headstart.errors import OutputError
-from headstart.places import as_utf8, cannot_write, temporary_beside
+from headstart.files import resolved
+from headstart.locks import take_lock
+from headstart.manifest import remove_written, stranger_in, write_manifest
+from headstart.places import as_utf8, cannot_write
+from headstart.renames import exchange, rename_new
 from headstart.values import Finding
 
-_ASIDE = ".old"  # of a folder that another is about to replace
+_NEW, _ASIDE = ".tmp", ".old"  # endings: of a folder that is being written, and of one that another is to replace
 
 
-def refuse_taken(folder: Path, *, force: bool) -> None:
-    """Raises OutputError where something is already there, or nothing can be written there: before any work is done.
+@dataclass(frozen=True)
+class Place:
+    """A folder name that is kept for one fit: no other fit saves to it meanwhile."""
 
-    What a killed run had moved aside is there again.
-    """
-    try:
-        _sweep(folder.resolve())
-    except OSError as error:
-        raise cannot_write(folder.resolve().parent, error) from error
-    if folder.exists() and not force:
-        raise OutputError("already there", where=str(folder), fix="choose another --out, or replace it with --force")
-    if folder.exists() and not (folder / "headstart.json").exists():
-        raise OutputError("not a folder that headstart saved; it is left alone", where=str(folder), fix="another --out")
-    parent = folder.resolve().parent
-    try:
-        parent.mkdir(parents=True, exist_ok=True)
-        probe = temporary_beside(folder.resolve())
-        probe.mkdir()
-        probe.rmdir()
-    except OSError as error:
-        raise cannot_write(parent, error) from error
+    folder: Path  # absolute, without links
+    asked: Path  # as the user wrote it
+    force: bool  # whether a folder that headstart saved there may be replaced
+
+    def write(self, *, write: Callable[[Path], None], prove: Callable[[Path], None]) -> None:
+        """Write, prove, rename. A folder that is there already keeps its bytes until then.
+
+        Args:
+            write: into a folder that is there.
+            prove: that what was written is what was meant; raises OutputError.
+
+        Raises:
+            OutputError: no space, no permission, no proof, or by now there is something of that name which may not be
+                replaced. Nothing is left behind.
+        """
+        temporary = _beside(self.folder, _NEW)
+        try:
+            temporary.mkdir()
+            write(temporary)
+            write_manifest(temporary)
+            prove(temporary)
+            self._put(temporary)
+        except OSError as error:
+            raise cannot_write(self.folder, error) from error
+        finally:
+            remove_written(temporary)
+
+    def refuse(self) -> None:
+        """Raises OutputError where something is there that may not be replaced."""
+        if not os.path.lexists(self.folder):
+            return
+        if not self.force:
+            fix = "choose another --out, or replace it with --force"
+            raise OutputError("already there", where=str(self.asked), fix=fix)
+        why = stranger_in(self.folder) if self.folder.is_dir() else "it is no folder"
+        if why:
+            raise _not_replaced(self.asked, why)
+
+    def _put(self, new: Path) -> None:
+        """Give the name to what was written; what has it goes, if nothing in it is anyone's but headstart's."""
+        self.refuse()
+        if not os.path.lexists(self.folder):
+            try:
+                rename_new(new, self.folder)
+            except FileExistsError:
+                self.refuse()
+                raise
+            return
+        _to_disk(new)  # or a power cut might leave neither
+        old = self._swap(new)
+        if why := stranger_in(old):  # somebody put it there in this very moment
+            self._swap_back(new, old)
+            raise _not_replaced(self.asked, why)
+        remove_written(old)
+
+    def _swap(self, new: Path) -> Path:
+        """Put the new folder in the place of the old one; where that is now."""
+        if exchange(new, self.folder):
+            return new
+        old = _beside(self.folder, _ASIDE)
+        self.folder.rename(old)
+        try:
+            rename_new(new, self.folder)
+        except BaseException:
+            rename_new(old, self.folder)
+            raise
+        return old
+
+    def _swap_back(self, new: Path, old: Path) -> None:
+        if old != new:
+            self.folder.rename(new)
+            rename_new(old, self.folder)
+        elif not exchange(new, self.folder):
+            raise OSError(errno.EBUSY, f"the folder that was there is {old.name} now", str(self.folder))
 
 
-def write_folder(folder: Path, *, write: Callable[[Path], None], prove: Callable[[Path], None]) -> None:
-    """Write, prove, rename. A folder that is there already is replaced; it keeps its bytes until then. What killed runs
-    left was swept by `refuse_taken`.
+@contextmanager
+def reserve_place(folder: Path | None, *, force: bool) -> Iterator[Place | None]:
+    """The place to save to, looked at before any work is done and kept until the end; None: nothing will be saved.
 
-    Args:
-        folder: resolved.
-        write: into a folder that is there.
-        prove: that what was written is what was meant; raises OutputError.
+    What killed runs left beside it is swept, and what one had moved aside is there again.
 
     Raises:
-        OutputError: no space, no permission, or no proof (nothing is left behind).
+        OutputError: something is there already that may not be replaced, nothing can be written there, or another fit
+            is going to save there.
     """
-    temporary = temporary_beside(folder)
+    if folder is None:
+        yield None
+        return
     try:
-        temporary.mkdir(parents=True)
-        write(temporary)
-        prove(temporary)
-        _put(temporary, folder)
+        place = Place(resolved(folder), folder, force)
+        place.folder.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise cannot_write(folder, error) from error
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
-
-
-def _put(new: Path, folder: Path) -> None:
-    """Give it the name, in the place of what has it. Between the two renames the old folder has another name, of which
-    a failure here, or after a kill the next run, makes the first again."""
-    if not folder.exists():
-        new.rename(folder)
-        return
-    old = temporary_beside(folder).with_suffix(_ASIDE)
-    folder.rename(old)
+    if not place.folder.name:
+        raise OutputError("already there", where=str(folder), fix="choose another --out")
+    lock = take_lock(place.folder.with_name(f".{place.folder.name}"), without_locks=True)
+    if lock is None:
+        fix = "wait for it, or choose another --out"
+        raise OutputError("another fit is going to save there", where=str(folder), fix=fix)
     try:
-        new.rename(folder)
-    except BaseException:
-        old.rename(folder)
-        raise
-    shutil.rmtree(old, ignore_errors=True)
+        try:
+            _sweep(place.folder)
+            place.refuse()
+            probe = _beside(place.folder, _NEW)
+            probe.mkdir()
+            probe.rmdir()
+        except OSError as error:
+            raise cannot_write(place.folder.parent, error) from error
+        yield place
+    finally:
+        lock.release()
+
+
+def _not_replaced(asked: Path, why: str) -> OutputError:
+    return OutputError(f"not replaced: {why}", where=str(asked), fix="move that away, or choose another --out")
+
+
+def _beside(folder: Path, ending: str) -> Path:
+    """A name of its own in the same folder, so that the rename stays on one file system."""
+    return folder.with_name(f".{folder.name}.{os.getpid()}-{secrets.token_hex(4)}{ending}")
+
+
+def _to_disk(folder: Path) -> None:
+    """Have the system write all of a folder to the disk."""
+    for root, _, files in os.walk(folder):
+        for path in (*(os.path.join(root, name) for name in files), root):
+            descriptor = os.open(path, os.O_RDONLY)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what killed runs left beside the folder, and put back what one had moved aside. No other run is at it: who
+    sweeps has the lock."""
+    left = re.compile(rf"\.{re.escape(folder.name)}\.\d+-[0-9a-f]{{8}}\.(?:tmp|old)")
+    for path in sorted(folder.parent.iterdir()):
+        if not left.fullmatch(path.name) or path.is_symlink() or not path.is_dir():
+            continue
+        if path.suffix == _ASIDE and not os.path.lexists(folder):
+            rename_new(path, folder)
+        else:
+            remove_written(path)
 
 
 def write_text(path: Path, content: str) -> None:
@@ -97,28 +192,3 @@ def table(header: Sequence[str], rows: Any) -> str:
     writer.writerow(header)
     writer.writerows(rows)
     return text.getvalue()
-
-
-def _sweep(folder: Path) -> None:
-    """Remove what killed runs left beside the folder, and put back what one had moved aside; runs that are alive are
-    left alone."""
-    for left in folder.parent.glob(f".{glob.escape(folder.name)}.*-*.*"):
-        pid = left.name.removeprefix(f".{folder.name}.").split("-")[0]
-        if not pid.isdigit() or _alive(int(pid)):
-            continue
-        if left.suffix == _ASIDE and not folder.exists():
-            left.rename(folder)
-        elif left.suffix in (_ASIDE, ".tmp"):
-            shutil.rmtree(left, ignore_errors=True)
-
-
-def _alive(pid: int) -> bool:
-    if sys.platform == "win32":
-        return True  # there `os.kill` would end it, whatever the signal
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        return True
-    return True

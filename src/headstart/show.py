@@ -181,10 +181,13 @@ def model(told: dict[str, Any]) -> str:
 
 def cache(told: dict[str, Any]) -> str:
     lines = [f"{told['folder']}: {told['bytes'] / 1e6:.1f} MB"]
-    lines += [f"  {t['about']:40} {t['rows']:8} rows {t['bytes'] / 1e6:9.1f} MB" for t in told["tables"]]
+    for t in told["tables"]:
+        in_use = ", in use" if t["in_use"] else ""
+        lines.append(f"  {t['about']:40} {t['rows']:8} rows {t['bytes'] / 1e6:9.1f} MB{in_use}")
     for fit in told["fits"]:
         about = "a fit that goes on" if fit["in_use"] else fit["about"]
         lines.append(f"  {about:40} {'':13} {fit['bytes'] / 1e6:9.1f} MB")
+    lines.append(f"  {'models ready to run, not counted':40} {'':13} {told['models_bytes'] / 1e6:9.1f} MB")
     lines += [f"  removed: {t['about']} ({t['bytes'] / 1e6:.1f} MB)" for t in told["removed"]]
     return "\n".join(lines)
 

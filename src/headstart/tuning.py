@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import shutil
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -20,9 +21,10 @@ from headstart.adapt.task import Task
 from headstart.adapt.tune import Recipe
 from headstart.choose import Budget
 from headstart.encode.engines import device, may_train_in_bf16
+from headstart.errors import OutputError
+from headstart.kept import in_a_folder, room, writing
 from headstart.live import Live
 from headstart.locks import Lock, take_lock
-from headstart.places import cache_folder, cannot_write
 from headstart.pretrained.training import keep_tuned, with_weights
 from headstart.progress import Progress
 from headstart.track import Record
@@ -35,6 +37,7 @@ _WIDTHS = ("hidden_size", "dim", "d_model", "emb_dim", "n_embd")
 _IMAGE_RATE = 1e-4
 _LORA = 10.0  # times the rate of the weights themselves: Schulman et al., LoRA Without Regret, 2025; docs/lora.md
 _in_use: dict[Path, Lock] = {}  # folders of tuned weights that models of this process may read
+_COPY = "copy-"  # decisions of a journal that name a folder of tuned weights
 _STARTING = 6.0  # seconds kept for evaluating and saving: converting the tuned model takes most of it
 
 
@@ -109,19 +112,42 @@ def _hidden(backbone: Backbone) -> int:
     return int(next((told[name] for name in _WIDTHS if told.get(name)), _TEXT_WIDTH))
 
 
-def keep(backbone: Backbone, module: nn.Module) -> Backbone:
-    """Write the tuned weights into the cache, into a folder of their own: equal fits end in equal weights."""
-    folder = cache_folder() / "tuned" / secrets.token_hex(12)
+def keep(backbone: Backbone, module: nn.Module, journal: Journal) -> Backbone:
+    """Write the tuned weights into the cache, into a folder of their own: equal fits end in equal weights.
+
+    Args:
+        journal: of the fit. Copies that it left when it was killed are removed.
+
+    Raises:
+        OutputError: they have no room, neither there nor where temporary files lie.
+    """
+    home, name = room("tuned"), secrets.token_hex(12)
+    for left in map(str, journal.decided(f"{_COPY}*")):
+        if left.isalnum():
+            _remove_left(home / left)
+    journal.once(f"{_COPY}{name}", lambda: name)
+    made: list[Backbone] = []
+    size = sum(tensor.numel() * tensor.element_size() for tensor in module.state_dict().values())
+    in_a_folder(
+        home / name,
+        lambda folder: made.append(_kept(backbone, module, folder)),
+        what="the tuned model",
+        size=size,
+        say=False,  # it is saved elsewhere
+    )
+    return made[0]
+
+
+def _kept(backbone: Backbone, module: nn.Module, folder: Path) -> Backbone:
     lock = take_lock(folder)
     if lock is not None:
         _in_use[folder] = lock
     try:
-        folder.mkdir(parents=True)
+        with writing(folder):
+            folder.mkdir(parents=True)
         return keep_tuned(backbone, module, folder)
-    except BaseException as error:
+    except BaseException:
         _remove(folder)
-        if isinstance(error, OSError):
-            raise cannot_write(folder, error) from error
         raise
 
 
@@ -136,7 +162,17 @@ def settle(backbone: Backbone, folder: Path) -> Backbone:
     return moved(backbone, folder)
 
 
+def _remove_left(copy: Path) -> None:
+    """Unless a process that is alive has it."""
+    with suppress(OutputError, OSError):  # read only
+        lock = take_lock(copy)
+        if lock is not None:
+            shutil.rmtree(copy, ignore_errors=True)
+            lock.release()
+
+
 def _remove(copy: Path) -> None:
     shutil.rmtree(copy, ignore_errors=True)
     if copy in _in_use:
-        _in_use.pop(copy).release()
+        with suppress(OSError):  # a lock's file that stays does no harm
+            _in_use.pop(copy).release()

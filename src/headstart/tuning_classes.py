@@ -122,7 +122,7 @@ def _outcome(
         return Outcome(why, "probe", None, None, told(tuned), journal)
     better = "better" if v.tuned_is_better else "asked for, though not better beyond noise"
     head = tuned.network.head(part.head, features_key="", temperature=tuned.temperature)
-    backbone = keep(part.backbone, merge())
+    backbone = keep(part.backbone, merge(), journal)
     beyond = len(part.dataset) > part.encoded
     return Outcome(f"tuned, {better}: {said}", TUNED_AS[how], backbone, head, told(tuned), journal, beyond)
 

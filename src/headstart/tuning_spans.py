@@ -135,7 +135,7 @@ def _trained(
         return replace(kept, told=told(tuned), journal=journal)
     better = "" if tuned.verdict.tuned_is_better else "though not better beyond noise: "
     why = f"trained, {better}{_said(tuned, new=new)}"
-    made = keep(backbone, merge())
+    made = keep(backbone, merge(), journal)
     tried = told(tuned) | {"settings_from": exam.size}
     settings = exam.settings(questions, tuned)
     return Learned(made, settings, TUNED_AS[terms.how], why, tried, journal, left_out)
@@ -286,7 +286,7 @@ def _preparation(backbone: Backbone) -> TextPreparation:
 
 def _key(questions: Questions, backbone: Backbone, terms: Terms) -> str:
     """Names the run: the same command on the same data finds what it had done before it was killed."""
-    asked = [FORM, "spans", backbone.weights_hash, asdict(_preparation(backbone)), terms.how, terms.budget.seconds]
+    asked = [FORM, "spans", backbone.function, asdict(_preparation(backbone)), terms.how, terms.budget.seconds]
     told = [*asked, terms.seed, __version__, version("torch"), questions.questions, questions.context.tolist()]
     seen = hashlib.sha256(repr([*told, questions.answers]).encode("utf-8", "surrogatepass"))
     for text in (*questions.contexts, *questions.documents):  # folds go by document

@@ -6,8 +6,10 @@ list of models does not wait for it.
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
@@ -210,10 +212,36 @@ class Backbone:
     licence: str
     module: Callable[[], nn.Module] = field(repr=False, compare=False)  # builds it, in eval mode; loads torch
 
+    @cached_property
+    def function(self) -> str:
+        """sha256 of all that changes its features: equal for two descriptions of one model, whatever they call it."""
+        preparation = asdict(self.preparation)
+        if isinstance(self.preparation, TextPreparation):
+            preparation["tokenizer"] = _sha256(self.preparation.tokenizer)
+        told = [self.source, self.architecture, self.kind, self.width, self.weights_hash]
+        return _sha256(json.dumps([*told, preparation, _computing(self.config)], sort_keys=True))
+
     @property
     def frozen_only(self) -> bool:
         """Whether it is a graph, whose weights cannot be trained."""
         return self.source == "onnx"
+
+
+# What a backbone's configuration holds that its features do not depend on, or only through the preparation, the hash of
+# the weights or the width, which are beside it: names, and what is written into a saved folder for other libraries.
+_ONLY_SAID = {
+    *("classifier", "pretrained_cfg", "tokenizer", "sidecar", "features"),
+    *("_name_or_path", "transformers_version", "id2label", "label2id", "problem_type"),
+}
+
+
+def _computing(config: dict[str, Any]) -> dict[str, Any]:
+    kept = {name: value for name, value in config.items() if name not in _ONLY_SAID}
+    return {name: _computing(value) if name == "transformers" else value for name, value in kept.items()}
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 @dataclass(frozen=True)

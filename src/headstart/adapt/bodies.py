@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import math
-import shutil
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -20,7 +19,7 @@ from headstart.adapt.feeds import Feed, Pixels, Stored, Texts
 from headstart.adapt.resume import Journal
 from headstart.data.views import Views
 from headstart.encode import encode_views
-from headstart.places import cache_folder
+from headstart.kept import cache_root, free_bytes
 from headstart.values import Backbone, ImagePreparation, Trainable
 
 VIEWS = 4  # of each image, the plain one among them
@@ -237,7 +236,7 @@ class Foresight:
 
 def _room() -> int:
     """Bytes that the disk has for stored activations."""
-    return int(min(_DISK, _DISK_SHARE * shutil.disk_usage(cache_folder()).free))
+    return int(min(_DISK, _DISK_SHARE * free_bytes(cache_root())))
 
 
 def _as_backbone(backbone: Backbone, trunk: nn.Module, width: int, *, lowest: str) -> Backbone:

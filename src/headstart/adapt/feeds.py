@@ -178,6 +178,26 @@ class Pixels:
         return pixels_of(self.inputs[row], self.preparation, self.views, digest=self.digests[row], number=number)
 
 
+@dataclass(frozen=True)
+class Twice:
+    """Another feed's batches, each of them two times in a row: to compare two ways of doing a step."""
+
+    feed: Feed
+    size: int  # of the batches
+
+    def __len__(self) -> int:
+        return 2 * self.size * math.ceil(len(self.feed) / self.size)
+
+    def take(self, rows: np.ndarray) -> Twice:
+        return replace(self, feed=self.feed.take(rows))
+
+    def batches(self, size: int, *, epoch: int, seed: int) -> list[np.ndarray]:
+        return [batch for batch in self.feed.batches(size, epoch=epoch, seed=seed) for _ in range(2)]
+
+    def parts(self, batch: np.ndarray, *, epoch: int) -> Iterator[Part]:
+        return self.feed.parts(batch, epoch=epoch)
+
+
 def normalised(pixels: np.ndarray, preparation: ImagePreparation) -> torch.Tensor:
     """(n, h, w, 3) uint8 -> (n, 3, h, w) float32, channels last in memory."""
     mean, std = (255 * torch.tensor(values).view(1, 3, 1, 1) for values in (preparation.mean, preparation.std))

@@ -10,7 +10,9 @@ import hashlib
 import json
 import shutil
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
+from fnmatch import fnmatch
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,8 +20,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from headstart import __version__
+from headstart.errors import OutputError
+from headstart.files import read_json
+from headstart.kept import cache_root, room, say_not_kept, write_kept
+from headstart.living import is_temporary, temporary
 from headstart.locks import Lock, take_lock
-from headstart.places import as_json, cache_folder, cannot_write, temporary_beside, write_whole
+from headstart.places import as_json
 
 if TYPE_CHECKING:
     import torch
@@ -30,10 +36,12 @@ _AT_ONCE = 8  # equal runs that can be taken up again
 
 @dataclass(frozen=True)
 class Journal:
-    """A folder of one run's decisions and states."""
+    """A folder of one run's decisions and states. What cannot be written there is held in memory: the run goes on then,
+    but another start of it begins again."""
 
     folder: Path
     lock: Lock | None = field(default=None, compare=False)  # None: nobody else knows of the folder
+    _held: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)  # by the name of their file
 
     def once(self, name: str, decide: Callable[[], Any], *, stands: Callable[[], bool] = lambda: True) -> Any:
         """What was decided under this name before; else decide now. A decision is plain JSON.
@@ -42,48 +50,65 @@ class Journal:
             stands: asked after it was made, whether it binds the next start too.
         """
         file = self.folder / f"{name}.json"
-        if file.exists():
-            return json.loads(file.read_text(encoding="utf-8"))
+        if file.name in self._held:
+            return self._held[file.name]
+        with suppress(OSError, ValueError):  # not decided, or damaged
+            return read_json(file)
         decided = json.loads(json.dumps(decide()))  # as the next start will read it
         if stands():
-            write_whole(file, as_json(decided))
+            self._write(file.name, as_json(decided), decided)
         return decided
 
     def decided(self, pattern: str) -> list[Any]:
         """All decisions so far under names like `stored-*`."""
-        return [json.loads(file.read_text(encoding="utf-8")) for file in sorted(self.folder.glob(f"{pattern}.json"))]
+        found = {name: value for name, value in self._held.items() if fnmatch(name, f"{pattern}.json")}
+        for file in self.folder.glob(f"{pattern}.json"):
+            with suppress(OSError, ValueError):
+                found[file.name] = read_json(file)
+        return [found[name] for name in sorted(found)]
 
-    def has(self, name: str) -> bool:
-        """Whether a part is finished."""
-        return (self.folder / f"{name}.safetensors").exists()
-
-    def results(self, name: str) -> dict[str, np.ndarray]:
-        """Arrays that a finished part left: its results and, unless they were forgotten, its weights."""
+    def results(self, name: str) -> dict[str, np.ndarray] | None:
+        """Arrays that a finished part left: its results and, unless they were forgotten, its weights. None of one that
+        is not finished, or damaged."""
+        from safetensors import SafetensorError
         from safetensors.numpy import load_file
 
-        files = [self.folder / f"{name}.safetensors", self.folder / f"{name}.weights.safetensors"]
-        return {key: array for file in files if file.exists() for key, array in load_file(file).items()}
+        def arrays(file: Path) -> dict[str, np.ndarray] | None:
+            if file.name in self._held:
+                return dict(self._held[file.name])
+            return load_file(file) if file.exists() else None
+
+        try:
+            results = arrays(self.folder / f"{name}.safetensors")
+            weights = arrays(self.folder / f"{name}.weights.safetensors")
+        except (SafetensorError, OSError):  # a disk's fault: writing is atomic
+            return None
+        return None if results is None else results | (weights or {})
 
     def finish(self, name: str, results: dict[str, np.ndarray], weights: dict[str, np.ndarray]) -> None:
         """Write what a part left; its states are not needed any more."""
         from safetensors.numpy import save
 
-        write_whole(self.folder / f"{name}.weights.safetensors", save(weights))
-        write_whole(self.folder / f"{name}.safetensors", save(results))
+        whole = self._write(f"{name}.weights.safetensors", save(weights), weights)
+        if whole:
+            self._write(f"{name}.safetensors", save(results), results)
+        else:  # another start must not find it finished, and no weights
+            self._held[f"{name}.safetensors"] = results
         for state in self._states(name):
-            state.unlink(missing_ok=True)
+            _remove(state)
 
     def forget_weights(self, name: str) -> None:
         """A part whose weights nobody will want."""
-        (self.folder / f"{name}.weights.safetensors").unlink(missing_ok=True)
+        self._held.pop(f"{name}.weights.safetensors", None)
+        _remove(self.folder / f"{name}.weights.safetensors")
 
     def keep(self, name: str, number: int, state: dict[str, torch.Tensor]) -> None:
         """Write the state of a part after so many steps; the last two are kept."""
         from safetensors.torch import save
 
-        write_whole(self.folder / f"{name}@{number:08d}.safetensors", save(state))
+        self._write(f"{name}@{number:08d}.safetensors", save(state), None)
         for old in self._states(name)[:-_KEPT]:
-            old.unlink(missing_ok=True)
+            _remove(old)
 
     def last(self, name: str) -> dict[str, torch.Tensor] | None:
         """The latest state of a part; the one before it, where that was damaged."""
@@ -94,7 +119,7 @@ class Journal:
             try:
                 return dict(load_file(state))
             except (SafetensorError, OSError):  # a disk's fault: writing is atomic
-                state.unlink(missing_ok=True)
+                _remove(state)
         return None
 
     def remove(self) -> None:
@@ -105,7 +130,19 @@ class Journal:
     def release(self) -> None:
         """For another start of the run to take it up."""
         if self.lock is not None:
-            self.lock.release()
+            with suppress(OSError):  # a lock's file that stays does no harm
+                self.lock.release()
+
+    def _write(self, file: str, content: bytes | str, held: Any) -> bool:
+        """Whether it could be written; if not, `held` is held, unless it is None."""
+        try:
+            write_kept(self.folder / file, content)
+            return True
+        except OutputError as error:
+            say_not_kept("states of training", error.__cause__ or error, self.folder.parent, len(content))
+            if held is not None:
+                self._held[file] = held
+            return False
 
     def _states(self, name: str) -> list[Path]:
         return sorted(self.folder.glob(f"{name}@*.safetensors"))
@@ -127,18 +164,28 @@ def open_journal(key: str) -> Journal:
 
     Of equal runs at once each has one of its own. One that was begun and left comes first.
     """
-    home = cache_folder() / "runs"
+    home = room("runs")
     folders = [home / (key if number == 1 else f"{key}-{number}") for number in range(1, _AT_ONCE + 1)]
-    for folder in sorted(folders, key=lambda folder: not folder.exists()):
-        lock = take_lock(folder)
-        if lock is not None:
-            return Journal(_made(folder), lock)
-    return Journal(_made(temporary_beside(home / key)))
+    try:
+        for folder in sorted(folders, key=lambda folder: not folder.exists()):
+            lock = take_lock(folder)
+            if lock is not None:
+                return Journal(_made(folder), lock)
+        return Journal(_made(temporary(cache_root(), home / key)))
+    except (OutputError, OSError) as error:  # a lock that was taken goes with its file
+        say_not_kept("states of training", error.__cause__ or error, home, 0)
+        return Journal(folders[0])
+
+
+def _remove(file: Path) -> None:
+    with suppress(OSError):  # gone, or read only
+        file.unlink()
 
 
 def _made(folder: Path) -> Path:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise cannot_write(folder, error) from error
+    """With nothing in it that a kill left half written: only who has the folder writes there."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for file in folder.iterdir():
+        if is_temporary(file):
+            file.unlink(missing_ok=True)
     return folder

@@ -14,6 +14,7 @@ import torch
 from torch import nn
 
 from headstart.adapt.bodies import Body
+from headstart.adapt.feeds import Twice
 from headstart.adapt.pace import Recount, full_run
 from headstart.adapt.resume import Journal
 from headstart.adapt.search import Trial, range_test
@@ -22,10 +23,9 @@ from headstart.adapt.tune import Recipe, Step, Tuning, outputs_of
 
 SECONDS_LOST = 15.0  # at most, by a kill: so often is the state kept
 _WARMING = 2  # steps before any is timed
-_PACED = (3, 24)  # steps that are timed, at least and at most
+_PACED = (3, 24)  # steps (or pairs of them) that are timed, at least and at most
 _PACING = 2.0  # seconds that timing takes, once there are enough steps
 _PACING_SHARE = 0.05  # of the time that is left, after which one step must do
-_SLOWER = 1.25  # times as long for the same steps: no need to time more of them
 _COMPILED = 1200.0  # seconds of training from which trying to compile, 30 to 70 of them, is little
 _RANGE = 100.0, 2.0  # how far below its rate a range test begins, and above it ends
 
@@ -103,8 +103,9 @@ class Runs:
             of those that this start did, infinite where they were too few to say; "diverged": whether the loss was no
             number any more, and then nothing is kept; "weight NAME": what was trained.
         """
-        if self.journal.has(name):
-            return self.journal.results(name)
+        known = self.journal.results(name)
+        if known is not None:
+            return known
         body, network, tuning = self._begin(recipe, start, learn)
         state = self.journal.last(name)
         if state is not None:
@@ -172,15 +173,10 @@ class Runs:
         bfloat16 halves the time of a transformer's steps and triples that of depthwise convolutions (torch 2.13, AMX).
         On a GPU, long training is compiled too, where that is faster.
         """
-        fastest = replace(recipe, bf16=self.may_bf16)
-        ends = self._timed(fastest, start, learn)
         if self.may_bf16:
-            plain = self._timed(recipe, start, learn, against=ends)
-            if _faster(plain, ends):  # unless something else was at work for a moment
-                ends = self._timed(fastest, start, learn, against=plain)
-            if _faster(plain, ends):
-                fastest, ends = recipe, plain
-        seconds = _a_step(ends)
+            fastest, seconds = self._in_both(recipe, start, learn)
+        else:
+            fastest, seconds = recipe, self.seconds_a_step(recipe, start, learn)
         training = min(self.watch.left(), full_run(len(learn), recipe.batch) * seconds)
         if self.device != "cuda" or training < _COMPILED:
             return fastest, seconds
@@ -200,13 +196,41 @@ class Runs:
         """Infinite where the time was over before there was anything to say."""
         return _a_step(self._timed(recipe, start, learn))
 
-    def _timed(self, recipe: Recipe, start: Any, learn: np.ndarray, *, against: Sequence[float] = ()) -> list[float]:
+    def _in_both(self, recipe: Recipe, start: Any, learn: np.ndarray) -> tuple[Recipe, float]:
+        """The recipe in the faster precision, and what a step then takes.
+
+        Each batch is done in both, one after the other, and what most batches say counts: whatever else is at work
+        meets both alike. Timed one precision after the other, a busy moment decided it, and the same fit ended in one
+        of two models.
+        """
+        most = _WARMING + _PACED[1]
+        _, _, tuning = self._begin(replace(recipe, steps=2 * most), start, learn)
+        tuning.feed = Twice(tuning.feed, recipe.batch)
+        took: dict[bool, list[float]] = {False: [], True: []}
+        begun = warm = before = self.clock()
+        steps, left = iter(tuning), self.watch.left()
+        for pairs in range(1, most + 1):
+            for bf16 in (pairs % 2 > 0, pairs % 2 == 0):
+                tuning.recipe = replace(tuning.recipe, bf16=bf16)
+                next(steps)
+                now = self.clock()
+                took[bf16].append(now - before)
+                before = now
+            warm = now if pairs <= _WARMING else warm
+            enough = pairs >= _WARMING + _PACED[0] and now - warm > 2 * _PACING
+            slow = pairs > _WARMING and now - begun > 2 * _PACING_SHARE * left
+            if enough or slow or self.watch.over:
+                break
+        plain, low = (np.array(took[bf16][_WARMING:]) for bf16 in (False, True))
+        if not len(plain):
+            return replace(recipe, bf16=True), math.inf
+        bf16 = bool(np.median(plain / np.maximum(low, 1e-9)) > 1)
+        return replace(recipe, bf16=bf16), float((low if bf16 else plain).mean())
+
+    def _timed(self, recipe: Recipe, start: Any, learn: np.ndarray) -> list[float]:
         """When each of a few steps ended, whose outcome is thrown away; the first ones, which warm up, do not count.
 
         Batches of texts are of many lengths, so a few of them say little: as many as two seconds hold, or all.
-
-        Args:
-            against: when the same steps of another recipe ended. Where they are clearly slower now, no more are done.
         """
         _, _, tuning = self._begin(replace(recipe, steps=_WARMING + _PACED[1]), start, learn)
         times, begun, left = list[float](), self.clock(), self.watch.left()
@@ -214,8 +238,7 @@ class Runs:
             times.append(self.clock())
             enough = len(times) >= _WARMING + _PACED[0] and times[-1] - times[_WARMING - 1] > _PACING
             slow = len(times) > _WARMING and times[-1] - begun > _PACING_SHARE * left
-            slower = len(times) >= _WARMING + _PACED[0] and _a_step(times) > _SLOWER * _a_step(against[: len(times)])
-            if enough or slow or slower or self.watch.over:
+            if enough or slow or self.watch.over:
                 break
         return times
 
@@ -271,12 +294,6 @@ def _a_step(times: Sequence[float]) -> float:
     if len(times) <= _WARMING:
         return math.inf
     return (times[-1] - times[_WARMING - 1]) / (len(times) - _WARMING)
-
-
-def _faster(times: Sequence[float], others: Sequence[float]) -> bool:
-    """By the steps that both have done: later ones have batches of other lengths."""
-    same = min(len(times), len(others))
-    return _a_step(times[:same]) < _a_step(others[:same])
 
 
 def trained(network: nn.Module) -> dict[str, nn.Parameter]:

@@ -67,7 +67,7 @@ def affordable(
         count = max(fewest, room)
         return count if count < _NEARLY_ALL * len(order) else len(order)
 
-    asked = ["amount", backbone.weights_hash, backbone.preparation, how, budget.seconds, seed]
+    asked = ["amount", backbone.function, backbone.preparation, how, budget.seconds, seed]
     journal = open_journal(key_of(dataset.checked_digests[split.train], dataset.y[split.train], asked))
     try:
         count = journal.once("examples", decide)

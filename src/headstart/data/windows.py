@@ -15,10 +15,11 @@ from typing import Any
 import numpy as np
 
 from headstart.data.texts import length_buckets, whole_characters
-from headstart.errors import ModelError
+from headstart.errors import ModelError, somebody_elses
 from headstart.values import TextPreparation
 
 MOST_TOKENS = 384  # of a window; longer ones cost more than they bring (attention grows with the square)
+_FEWEST = 4  # tokens of a question and a text together
 OVERLAP = 128  # tokens that two neighbouring windows share
 LEFT_OUT = -100  # no target; torch's cross-entropy passes over it
 _ANSWERS = 5  # of a question that are learned from, at most
@@ -89,11 +90,17 @@ class Slicer:
 
         self.preparation = preparation
         self.most_tokens = min(preparation.max_length, most_tokens)
-        self._tokenizer = Tokenizer.from_str(preparation.tokenizer)
-        self._tokenizer.no_padding()
-        self._tokenizer.no_truncation()
+        with somebody_elses("tokenizers"):
+            self._tokenizer = Tokenizer.from_str(preparation.tokenizer)
+            self._tokenizer.no_padding()
+            self._tokenizer.no_truncation()
         self._template = _template(self._tokenizer)
         self._special = len(self._template.before + self._template.between + self._template.after)
+        if self.most_tokens < self._special + _FEWEST:
+            raise ModelError(
+                f"it reads {self.most_tokens} tokens at once, which leaves no room for a question and a text",
+                where="the model",
+            )
         self._overlap = min(overlap, self.most_tokens // 2)
         self.most_question = (self.most_tokens - self._special) // 2  # tokens; more of a question are cut off
 
@@ -103,7 +110,8 @@ class Slicer:
         parts: list[list[Tokens]] = [[] for _ in texts]
         words = [0] * len(texts)  # so far
         for group in _by_size(pieces):
-            made = self._tokenizer.encode_batch([piece for _, _, piece in group], add_special_tokens=False)
+            with somebody_elses("tokenizers"):
+                made = self._tokenizer.encode_batch([piece for _, _, piece in group], add_special_tokens=False)
             for (number, at, _), encoding in zip(group, made, strict=True):
                 part = _as_tokens(encoding, at, words[number])
                 words[number] = int(part.words[-1]) + 1 if len(part) else words[number]

@@ -13,15 +13,17 @@ import numpy as np
 from headstart.data.images import open_known, prepare, wanted_side
 from headstart.data.texts import length_buckets
 from headstart.data.views import Views, pixels_of
-from headstart.encode.engines import Batch, Batches, choose_precision, images_a_batch, known_precision, open_engine
+from headstart.encode.engines import Batch, choose_precision, images_a_batch, known_precision, open_engine
 from headstart.encode.store import Table, table
 from headstart.encode.tokens import shortened, truncating
+from headstart.errors import ModelError, OutputError, somebody_elses
 from headstart.values import Backbone, Features, ImagePreparation, TextPreparation
 
 _FLUSH = 2048  # examples between two writes to the store: what a kill may cost
 _FLUSH_BYTES = 256 * 2**20  # of float32 rows, at most, before they are written
 _TOKENS = 4096  # padded tokens in a text batch
 _SAMPLE = 32  # examples that precision is measured on
+_TRIES = 2  # to have all rows in the store: another process may empty the cache
 _AHEAD = 64  # images that are decoded ahead of the forward pass
 
 
@@ -47,10 +49,14 @@ def encode(
     """
     precision = known_precision(backbone) or choose_precision(backbone, _sample(inputs, digests, backbone))
     key = features_key(backbone, precision)
-    store, cached = _known(
-        inputs, digests, backbone, key, precision, _plain(inputs, digests, backbone), workers, advance
-    )
-    return Features(store.matrix(store.find(digests)), key, cached)
+    everything = _Asked(inputs, digests, backbone, key, precision, _plain(inputs, digests, backbone), workers)
+    store, cached = _known(everything, advance)
+    try:
+        matrix = store.matrix(store.find(digests))
+    except OSError:  # somebody emptied the cache just now
+        store, _ = _known(everything, _nobody)
+        matrix = store.matrix(store.find(digests))
+    return Features(matrix, key, cached)
 
 
 def encode_views(
@@ -79,7 +85,7 @@ def encode_views(
     dtype = None if half else np.float32
     n, everything = len(inputs), views.digests(digests)
     prepared = _viewed(inputs, digests, trunk, views)
-    store, _ = _known(inputs, everything, trunk, key, precision, prepared, workers, advance, dtype)
+    store, _ = _known(_Asked(inputs, everything, trunk, key, precision, prepared, workers, dtype), advance)
     return Activations(store, store.find(everything).reshape(views.count, n).T)
 
 
@@ -98,28 +104,48 @@ class Activations:
 Prepared = Callable[[int], np.ndarray]  # row number -> (h, w, 3) uint8
 
 
-def _known(
-    inputs: Sequence[Any],
-    digests: np.ndarray,
-    backbone: Backbone,
-    key: str,
-    precision: str,
-    prepared: Prepared | None,
-    workers: int,
-    advance: Callable[[int], None],
-    dtype: type[np.generic] | None = None,
-) -> tuple[Table, int]:
-    """The table of this function with a row for each of `digests`, and how many it had before."""
-    about = f"{backbone.name}, {precision}"
-    store = table(key, width=backbone.width, about=about, dtype=dtype)
+@dataclass(frozen=True)
+class _Asked:
+    """What is to be known: a function, and what it is to be known of."""
+
+    inputs: Sequence[Any]
+    digests: np.ndarray
+    backbone: Backbone
+    key: str
+    precision: str
+    prepared: Prepared | None
+    workers: int
+    dtype: type[np.generic] | None = None
+
+
+def _known(asked: _Asked, advance: Callable[[int], None]) -> tuple[Table, int]:
+    """The table of this function with a row for each of the digests, and how many it had before.
+
+    Raises:
+        OutputError: rows that were just written are gone, twice.
+    """
+    backbone, digests = asked.backbone, asked.digests
+    about = f"{backbone.name}, {asked.precision}"
+    store = table(asked.key, width=backbone.width, about=about, dtype=asked.dtype)
     new = _first_of_each(digests, np.flatnonzero(store.find(digests) < 0))
     cached = len(digests) - len(new)
     advance(cached)
-    if len(new):
-        batches = _batches(inputs, new, backbone, prepared, workers)
-        _compute(batches, digests, backbone, precision, store, advance)
-        store = table(key, width=backbone.width, about=about, dtype=dtype)
-    return store, cached
+    for _ in range(_TRIES):
+        if not len(new):
+            return store, cached
+        _compute(asked, new, store, advance)
+        advance = _nobody
+        store.load()
+        new = _first_of_each(digests, np.flatnonzero(store.find(digests) < 0))
+    if not len(new):
+        return store, cached
+    raise OutputError(
+        "what was just written there is gone", where=str(store.folder), fix="do not empty the cache meanwhile"
+    )
+
+
+def _nobody(count: int) -> None:
+    """Was told of these already."""
 
 
 def unknown(digests: np.ndarray, backbone: Backbone) -> np.ndarray:
@@ -134,39 +160,59 @@ def unknown(digests: np.ndarray, backbone: Backbone) -> np.ndarray:
 
 
 def features_key(backbone: Backbone, precision: str) -> str:
-    """Names the function from bytes to features: preparation, weights, precision. Not the model's name or place."""
+    """Names the function from bytes to features, and the precision. Not the model's name or place."""
+    return f"2 {backbone.function} {precision}"
+
+
+def renewed_key(saved: str, backbone: Backbone) -> str:
+    """A saved head's key, in the form of today where it is one of an older form that names these features.
+
+    The older form left the architecture and its configuration out.
+    """
+    precision = saved.rsplit(" ", 1)[-1]
+    return features_key(backbone, precision) if saved == _first_form(backbone, precision) else saved
+
+
+def _first_form(backbone: Backbone, precision: str) -> str:
     preparation = backbone.preparation
     text = preparation.tokenizer if isinstance(preparation, TextPreparation) else _crop_mode(preparation)
     return f"1 {preparation!r} {text} {backbone.weights_hash} {precision}"
 
 
 def _crop_mode(preparation: ImagePreparation) -> str:
-    """Empty for the centre of a square, the only way that there was once: features of then are still known."""
+    """Empty for the centre of a square, the only way that there was once."""
     height, width = preparation.size
     return "" if preparation.crop_mode == "center" and height == width else preparation.crop_mode
 
 
-def _compute(
-    batches: Batches,
-    digests: np.ndarray,
-    backbone: Backbone,
-    precision: str,
-    store: Table,
-    advance: Callable[[int], None],
-) -> None:
-    engine = open_engine(backbone, precision)
-    flush = max(1, min(_FLUSH, _FLUSH_BYTES // (4 * backbone.width)))
+def _compute(asked: _Asked, rows: np.ndarray, store: Table, advance: Callable[[int], None]) -> None:
+    batches = _batches(asked.inputs, rows, asked.backbone, asked.prepared, asked.workers)
+    engine = open_engine(asked.backbone, asked.precision)
+    flush = max(1, min(_FLUSH, _FLUSH_BYTES // (4 * asked.backbone.width)))
     done: list[np.ndarray] = []
     made: list[np.ndarray] = []
+
+    def write() -> None:
+        if done and len(done) == len(made):
+            store.add(asked.digests[np.concatenate(done)], np.concatenate(made), of=len(rows))
+        done.clear()
+        made.clear()
+
     try:
         for which, rows_made in engine(batches):
+            if not np.isfinite(rows_made).all():
+                raise ModelError(
+                    "it gives features that are not numbers",
+                    where=asked.backbone.name,
+                    fix="its weights may be damaged: fetch or save them again",
+                )
             made.append(rows_made.reshape(len(which), -1))
             done.append(which)
             advance(len(which))
             if sum(map(len, done)) >= flush:
-                _flush(store, digests, done, made)
+                write()
     finally:  # also on Ctrl-C: what was computed is kept
-        _flush(store, digests, done, made)
+        write()
 
 
 def _plain(inputs: Sequence[Any], digests: np.ndarray, backbone: Backbone) -> Prepared | None:
@@ -202,13 +248,6 @@ def _batches(
     return _texts(inputs, rows, preparation)
 
 
-def _flush(store: Table, digests: np.ndarray, done: list[np.ndarray], made: list[np.ndarray]) -> None:
-    if done and len(done) == len(made):
-        store.add(digests[np.concatenate(done)], np.concatenate(made))
-    done.clear()
-    made.clear()
-
-
 def _images(rows: np.ndarray, prepared: Prepared, size: int, workers: int) -> Iterator[tuple[np.ndarray, Batch]]:
     """Batches in order; threads decode a few of them ahead of the forward pass, never more, so memory is bounded."""
 
@@ -234,7 +273,9 @@ def _texts(inputs: Sequence[str], rows: np.ndarray, preparation: TextPreparation
     tokenizer = truncating(preparation)
     for start in range(0, len(rows), 8 * _FLUSH):
         part = rows[start : start + 8 * _FLUSH]
-        encodings = tokenizer.encode_batch_fast([shortened(inputs[row], preparation) for row in part])
+        texts = [shortened(inputs[row], preparation) for row in part]
+        with somebody_elses("tokenizers"):
+            encodings = tokenizer.encode_batch_fast(texts)
         lengths = np.array([len(encoding.ids) for encoding in encodings])
         for bucket in length_buckets(lengths, tokens=_TOKENS, most_padding=preparation.most_padding):
             width = int(lengths[bucket].max())

@@ -3,20 +3,23 @@
 On a CPU every core works on a batch of its own: small batches stay in its cache, and a core that a decoding thread
 takes for a moment holds up nobody else (a fifth faster than all cores on one batch of 32, bench/encode.py).
 
-OpenVINO's graph is kept in the cache under the backbone's weights hash, so the second start needs no torch: reading and
-compiling it takes a fraction of a second, converting it from torch takes several.
+OpenVINO's graph is kept in the cache under the hash of what the backbone computes, so the second start needs no torch:
+reading and compiling it takes a fraction of a second, converting it from torch takes several. Where it cannot be kept
+it is used from memory; one that a power loss damaged is made anew.
 """
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import logging
 import os
+import re
 import warnings
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -28,8 +31,10 @@ import headstart.no_telemetry  # noqa: F401 - before OpenVINO
 
 import openvino as ov  # isort: skip
 
-from headstart.errors import ModelError
-from headstart.places import cache_folder, temporary_beside, write_whole
+from headstart.errors import ModelError, OutputError, somebody_elses
+from headstart.files import read_json
+from headstart.kept import free_bytes, room, say_not_kept, unfinished_folder, write_kept
+from headstart.places import cannot_write
 from headstart.values import Backbone, ImagePreparation
 
 BATCH = 4  # images, a static shape; 2 to 8 are alike, 32 is slower by a fifth
@@ -39,6 +44,11 @@ _CLOSE = 0.9995  # cosine to float32 that lower precision must keep on real exam
 Batch = tuple[np.ndarray, ...]  # images: ((n, h, w, 3) uint8,); texts: what preparation.inputs names, (n, t) int64 each
 Batches = Iterable[tuple[np.ndarray, Batch]]  # which rows, and what goes in
 Engine = Callable[[Batches], Iterator[tuple[np.ndarray, np.ndarray]]]  # which rows, and their features
+
+_GRAPH, _WEIGHTS = "graph.xml", "graph.bin"  # as OpenVINO names them
+_IN_BIN = re.compile(rb'offset="(\d+)" size="(\d+)"')  # where a constant lies in the file of weights
+_unkept: dict[Path, ov.Model] = {}  # the last graph that could not be written
+_unwritten: dict[Path, str] = {}  # precisions that could not be
 
 
 @cache
@@ -75,7 +85,12 @@ def choose_precision(
     reference, low = ([made for _, made in _openvino(backbone, p)(sample)] for p in ("f32", "bf16"))
     agreement = alike(reference, low)
     precision = "bf16" if agreement >= least else "f32"
-    write_whole(_precision_file(backbone), json.dumps({"precision": precision, "agreement": round(agreement, 6)}))
+    note = _precision_file(backbone)
+    try:
+        write_kept(note, json.dumps({"precision": precision, "agreement": round(agreement, 6)}))
+    except OutputError as error:
+        say_not_kept("the model's graph", error.__cause__ or error, note.parent, 0)
+        _unwritten[note] = precision
     return precision
 
 
@@ -84,7 +99,13 @@ def known_precision(backbone: Backbone) -> str | None:
     if _gpu_for(backbone) is not None or not cpu_has_bf16():
         return "f32"
     note = _precision_file(backbone)
-    return str(json.loads(note.read_text())["precision"]) if note.exists() else None
+    if note in _unwritten:
+        return _unwritten[note]
+    try:
+        known = read_json(note)["precision"]
+    except (OSError, ValueError, KeyError, TypeError):  # not there, or not whole
+        return None
+    return known if known in ("f32", "bf16") else None
 
 
 def open_engine(backbone: Backbone, precision: str) -> Engine:
@@ -129,12 +150,8 @@ def _gpu() -> str | None:
 
 
 def _openvino(backbone: Backbone, precision: str) -> Engine:
-    graph = _graph_file(backbone)
-    if not graph.exists():
-        _convert(backbone, graph)
     cores = os.cpu_count() or 1
-    settings = {"NUM_STREAMS": cores, "INFERENCE_NUM_THREADS": cores, "INFERENCE_PRECISION_HINT": precision}
-    compiled = ov.Core().compile_model(graph, "CPU", settings)
+    compiled = _compiled(backbone, precision, cores)
     idle = deque(compiled.create_infer_request() for _ in range(cores))
 
     def run(batches: Batches) -> Iterator[tuple[np.ndarray, np.ndarray]]:
@@ -142,7 +159,8 @@ def _openvino(backbone: Backbone, precision: str) -> Engine:
 
         def oldest() -> tuple[np.ndarray, np.ndarray]:
             request, which = busy.popleft()
-            request.wait()
+            with somebody_elses("OpenVINO", where=backbone.name):
+                request.wait()
             idle.append(request)
             return which, np.array(request.get_output_tensor(0).data[: len(which)], dtype=np.float32)
 
@@ -185,25 +203,80 @@ def _torch(backbone: Backbone, device: str) -> Engine:
 def _graph_file(backbone: Backbone) -> Path:
     library = "openvino" if backbone.source == "onnx" else backbone.source
     made_of = (
-        f"{backbone.weights_hash} {backbone.architecture} {backbone.preparation} openvino {version('openvino')} "
+        f"2 {backbone.function} openvino {version('openvino')} "
         f"{backbone.source} {version(library)} torch {version('torch')} {BATCH}"
     )
-    return cache_folder() / "engines" / f"{hashlib.sha256(made_of.encode()).hexdigest()[:24]}.xml"
+    return room("engines") / f"{hashlib.sha256(made_of.encode()).hexdigest()[:24]}.xml"
 
 
 def _precision_file(backbone: Backbone) -> Path:
     return _graph_file(backbone).with_suffix(".precision.json")
 
 
-def _convert(backbone: Backbone, graph: Path) -> None:
-    """Keep OpenVINO's graph of the backbone; the weights file is in place before the graph names it."""
+def _compiled(backbone: Backbone, precision: str, cores: int) -> Any:
+    """The backbone's graph, ready to run: as it was kept, else converted."""
+    graph, core = _graph_file(backbone), ov.Core()
+    settings = {"NUM_STREAMS": cores, "INFERENCE_NUM_THREADS": cores, "INFERENCE_PRECISION_HINT": precision}
+    if graph not in _unkept and _is_whole(graph, graph.with_suffix(".bin")):
+        try:
+            return core.compile_model(graph, "CPU", settings)
+        except RuntimeError:  # damaged: it is made anew; if that was not the reason, it is raised again below
+            with suppress(OSError):
+                graph.unlink()
+    if graph not in _unkept:
+        converted = _converted(backbone)
+        if _was_kept(converted, graph):
+            return _ready(core, graph, settings, backbone.name)
+        _unkept.clear()
+        _unkept[graph] = converted
+    return _ready(core, _unkept[graph], settings, backbone.name)
+
+
+def _ready(core: ov.Core, graph: Path | ov.Model, settings: dict[str, Any], name: str) -> Any:
+    with somebody_elses("OpenVINO", where=name):
+        return core.compile_model(graph, "CPU", settings)
+
+
+def _is_whole(graph: Path, weights: Path) -> bool:
+    """Whether both files are there and not cut short, which OpenVINO notices of the first only, and not always."""
+    try:
+        told, size = graph.read_bytes(), weights.stat().st_size
+    except OSError:
+        return False
+    needed = max((int(offset) + int(count) for offset, count in _IN_BIN.findall(told)), default=0)
+    return told.rstrip().endswith(b"</net>") and size >= needed
+
+
+def _was_kept(converted: ov.Model, graph: Path) -> bool:
+    """Write OpenVINO's graph into the cache, the weights before what names them; False where they have no room."""
+    size = sum(node.get_byte_size() for node in converted.get_ordered_ops() if node.get_type_name() == "Constant")
+    try:
+        with unfinished_folder(graph) as folder:
+            if not _is_written(converted, folder):
+                number = errno.ENOSPC if free_bytes(folder) < size else errno.EIO
+                failed = OSError(number, os.strerror(number))
+                raise cannot_write(graph, failed) from failed
+            (folder / _WEIGHTS).replace(graph.with_suffix(".bin"))
+            (folder / _GRAPH).replace(graph)
+    except (OutputError, OSError) as error:
+        say_not_kept("the model's graph", error.__cause__ or error, graph.parent, size)
+        return False
+    return True
+
+
+def _is_written(converted: ov.Model, folder: Path) -> bool:
+    """OpenVINO does not say why it could not write, nor always that it could not."""
+    try:
+        ov.save_model(converted, folder / _GRAPH, compress_to_fp16=False)
+    except RuntimeError:
+        return False
+    return _is_whole(folder / _GRAPH, folder / _WEIGHTS)
+
+
+def _converted(backbone: Backbone) -> ov.Model:
     module = backbone.module()
-    converted = _fed_bytes(backbone, module) if isinstance(module, ov.Model) else _traced(backbone, module)
-    graph.parent.mkdir(parents=True, exist_ok=True)
-    temporary = temporary_beside(graph).with_suffix(".xml")
-    ov.save_model(converted, temporary, compress_to_fp16=False)
-    temporary.with_suffix(".bin").replace(graph.with_suffix(".bin"))
-    temporary.replace(graph)
+    with somebody_elses("OpenVINO", where=backbone.name):
+        return _fed_bytes(backbone, module) if isinstance(module, ov.Model) else _traced(backbone, module)
 
 
 def _traced(backbone: Backbone, module: Any) -> ov.Model:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from headstart.data.texts import whole_characters
+from headstart.errors import somebody_elses
 from headstart.values import TextPreparation
 
 if TYPE_CHECKING:
@@ -17,9 +18,10 @@ def truncating(preparation: TextPreparation) -> Tokenizer:
     """The tokenizer, cutting at the model's longest text and padding nothing."""
     from tokenizers import Tokenizer
 
-    tokenizer = Tokenizer.from_str(preparation.tokenizer)
-    tokenizer.no_padding()
-    tokenizer.enable_truncation(preparation.max_length)
+    with somebody_elses("tokenizers"):
+        tokenizer = Tokenizer.from_str(preparation.tokenizer)
+        tokenizer.no_padding()
+        tokenizer.enable_truncation(preparation.max_length)
     return tokenizer
 
 

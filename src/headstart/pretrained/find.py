@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 from headstart.errors import ModelError
+from headstart.files import is_there, user_path
 from headstart.pretrained import catalog, hub
-from headstart.pretrained.weights import NAMES, file_sha256, verify, weights_in
+from headstart.pretrained.description import told_by
+from headstart.pretrained.foreign_files import json_object, refuse_special
+from headstart.pretrained.schema import checked, record
+from headstart.pretrained.timm_arguments import ARCHITECTURE
+from headstart.pretrained.weights import NAMES, file_sha256, raw_tensors, verify, weights_in
 from headstart.progress import Progress
 
 Form = Literal["timm", "torchvision", "keras", "onnx", "transformers", "headstart"]
@@ -24,6 +28,8 @@ _FORMS: dict[str, Form] = {
     ".onnx": "onnx",
 }
 _TORCHVISION = re.compile(r"-([0-9a-f]{8})\.pth$")  # its file names end in the first digits of their sha256
+_ARCHITECTURE = re.compile(r"[A-Za-z][\w.-]*")  # timm's or torchvision's names
+_MOST_SHOWN = 200  # characters
 _HUB_NAME = re.compile(r"(?:[\w-][\w.-]*/)?[\w-][\w.-]*")
 
 
@@ -48,17 +54,32 @@ def find(name: str, *, progress: Progress | None = None) -> Found:
     card = catalog.find(name)
     if card is not None:
         return _packaged(card) if card.package else _in_folder(hub.pull(card, progress=progress), card=card)
-    architecture, _, file = name.rpartition("=")
-    path = Path(file).expanduser()
-    if path.is_dir():
-        return _in_folder(path)
-    if path.is_file():
-        return _in_file(path, architecture)
+    architecture, path = _split(name)
+    if is_there(path):
+        return _in_folder(path) if path.is_dir() else _in_file(path, architecture)
     if architecture or path.suffix.lower() in (*_FORMS, ".headstart") or not _HUB_NAME.fullmatch(name):
         raise ModelError(
-            "no such file or folder", where=file, fix="headstart fit saves a model, headstart models lists more"
+            "no such file or folder",
+            where=_short(str(path)),
+            fix="headstart fit saves a model, headstart models lists more",
         )
     return _in_folder(hub.fetch(name if "/" in name else f"timm/{name}", progress=progress), name=name)
+
+
+def _split(name: str) -> tuple[str, Path]:
+    """The architecture, where one is named before the first `=`, and the path. What is there is a path as it stands."""
+    try:
+        whole = user_path(name)
+        architecture, sign, file = name.partition("=")
+        if not sign or is_there(whole) or not _ARCHITECTURE.fullmatch(architecture):
+            return "", whole
+        return architecture, user_path(file)
+    except OSError as error:
+        raise ModelError(error.strerror or str(error), where=_short(name)) from None
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= _MOST_SHOWN else f"{name[:_MOST_SHOWN]}..."
 
 
 def _packaged(card: catalog.Card) -> Found:
@@ -67,35 +88,39 @@ def _packaged(card: catalog.Card) -> Found:
         package = card.package.replace("_", "-")
         raise ModelError(f"{card.name} is not on this machine; it comes with the package {package}", fix=card.install)
     verify(path / "model.safetensors" if card.source == "transformers" else path, card.sha256)
-    form: Form = "transformers" if card.source == "transformers" else "timm"
-    return Found(card.name, form, path, card.architecture, licence=card.licence)
+    if card.source == "transformers":
+        told = json_object(path / "config.json")
+        return Found(card.name, "transformers", path, card.architecture, told, card.licence)
+    return Found(card.name, "timm", path, card.architecture, licence=card.licence)
 
 
 def _in_folder(folder: Path, *, name: str = "", card: catalog.Card | None = None) -> Found:
     """One that `fit` saved, or hub-style: timm's (config.json with `architecture`), transformers' (`model_type`)."""
-    if (folder / "headstart.json").exists():
-        return Found(folder.resolve().name, "headstart", folder, config=_json(folder / "headstart.json"))
+    told = told_by(folder)
+    if told is not None:
+        return Found(folder.resolve().name, "headstart", folder, config=told)
     config_file, weights = folder / "config.json", weights_in(folder)
-    if weights is None or not config_file.exists():
-        missing = f"no {NAMES[0]}" if config_file.exists() else "no config.json"
+    if weights is None or not is_there(config_file):
+        missing = f"no {NAMES[0]}" if is_there(config_file) else "no config.json"
         raise ModelError(missing, where=str(folder), fix="a model folder has both")
-    config = _json(config_file)
+    config = json_object(config_file)
     name, licence = (card.name, card.licence) if card else (name or folder.name, "")
     if "architecture" in config:
-        return Found(name, "timm", weights, config["architecture"], config, licence)
+        _refuse_unlike(weights)
+        architecture = checked(config, record({"architecture": ARCHITECTURE}), str(config_file))["architecture"]
+        return Found(name, "timm", weights, architecture, config, licence)
     if "model_type" in config:
+        _refuse_unlike(weights)
         return Found(name, "transformers", folder, config=config, licence=licence)
     raise ModelError("neither timm's nor transformers' config.json", where=str(config_file))
 
 
-def _json(file: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(file.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ModelError(f"not JSON: {error}", where=str(file)) from None
-    if not isinstance(content, dict):
-        raise ModelError(f"not a JSON object but {type(content).__name__}", where=str(file))
-    return content
+def _refuse_unlike(weights: Path) -> None:
+    """Before gigabytes are hashed: a file that cannot be what its name says."""
+    if weights.suffix == ".safetensors":
+        raw_tensors(weights)
+    else:
+        refuse_special(weights)
 
 
 def _in_file(path: Path, architecture: str) -> Found:
@@ -104,6 +129,7 @@ def _in_file(path: Path, architecture: str) -> Found:
         raise ModelError(
             f"weights are not known as {path.suffix!r}", where=str(path), fix=f"one of {', '.join(_FORMS)}"
         )
+    _refuse_unlike(path)
     pinned = _TORCHVISION.search(path.name)
     if pinned and not file_sha256(path).startswith(pinned[1]):
         raise ModelError(

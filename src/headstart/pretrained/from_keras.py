@@ -14,6 +14,7 @@ import numpy as np
 import torch
 
 from headstart.errors import ModelError
+from headstart.pretrained.foreign_files import refuse_special
 from headstart.pretrained.translated import FIRST_STRIDE, NO_FULLY_CONNECTED, Translated
 
 Layers = dict[str, list[np.ndarray]]
@@ -21,6 +22,7 @@ Layers = dict[str, list[np.ndarray]]
 _VGG = {"vgg16": (2, 2, 3, 3, 3), "vgg19": (2, 2, 4, 4, 4)}  # convolutions a block
 _RESNET = {"resnet50": (3, 4, 6, 3), "resnet101": (3, 4, 23, 3), "resnet152": (3, 8, 36, 3)}  # blocks a stage
 _TOP = {"vgg": ("fc1", "fc2", "predictions"), "res": ("predictions",)}
+_MOST_ENTRIES, _MOST_BYTES = 100_000, 4 * 10**9  # groups may hold each other; VGG19 has 0.6 GB
 _EPSILON, _TIMMS_EPSILON = 1.001e-5, 1e-5  # of BatchNorm
 _PREPARATION: dict[str, Any] = {  # values 0 to 255 less the mean of each colour, as Caffe's models have it
     "mean": [123.68 / 255, 116.779 / 255, 103.939 / 255],
@@ -71,8 +73,10 @@ def _layers(path: Path) -> Layers:
         import h5py
     except ImportError:
         raise ModelError("reading .h5 files needs h5py", where=str(path), fix="pip install headstart[keras]") from None
+    refuse_special(path)
     try:
         with h5py.File(path, "r") as file:
+            _refuse_elsewhere(file)
             legacy = file.get("model_weights", file)
             if "layer_names" in legacy.attrs:
                 found = {_text(name): _legacy(legacy[_text(name)]) for name in legacy.attrs["layer_names"]}
@@ -80,10 +84,10 @@ def _layers(path: Path) -> Layers:
                 found = dict(_named(group["vars"]) for group in file["layers"].values() if "vars" in group)
             else:
                 found = {}
-    except (OSError, KeyError, RuntimeError, AttributeError, TypeError, ValueError) as error:
+    except Exception as error:  # h5py meets cut and foreign bytes with any of Python's
         reason = str(error).strip("'\"").splitlines()
         raise ModelError(
-            f"not a whole HDF5 file of weights: {reason[0] if reason else type(error).__name__}",
+            f"not a whole HDF5 file of weights: {reason[0][:160] if reason else type(error).__name__}",
             where=str(path),
             fix="fetch it again",
         ) from None
@@ -92,17 +96,51 @@ def _layers(path: Path) -> Layers:
     return {name: arrays for name, arrays in found.items() if arrays}
 
 
+def _refuse_elsewhere(file: Any) -> None:
+    """Raises ValueError where anything in the file lies outside of it, or is more than such a file has.
+
+    HDF5 has four ways to say that numbers are in another file: links to one, links by path (which may go through
+    those), datasets put together from others, and datasets kept as raw bytes elsewhere.
+    """
+    import h5py
+
+    waiting, count, size = [file], 0, 0
+    while waiting:
+        group = waiting.pop()
+        for name in group:
+            count += 1
+            if count > _MOST_ENTRIES:
+                raise ValueError(f"more than {_MOST_ENTRIES:,} entries")
+            if not isinstance(group.get(name, getlink=True), h5py.HardLink):
+                raise ValueError(f"{name!r} is a link to another place, which is not followed")
+            entry = group[name]
+            if isinstance(entry, h5py.Group):
+                waiting.append(entry)
+            elif isinstance(entry, h5py.Dataset):
+                if entry.is_virtual or entry.external:
+                    raise ValueError(f"the numbers of {name!r} are in another file, which is not followed")
+                size += entry.size * entry.dtype.itemsize if entry.dtype.kind in "fiu" else 0
+                if size > _MOST_BYTES:
+                    raise ValueError(f"more than {_MOST_BYTES:,} bytes of numbers")
+
+
+def _array(dataset: Any) -> np.ndarray:
+    if dataset.dtype.kind not in "fiu":
+        raise ValueError(f"values of type {dataset.dtype}, which are no weights")
+    return np.asarray(dataset)
+
+
 def _text(name: bytes | str) -> str:
     return name.decode() if isinstance(name, bytes) else str(name)
 
 
 def _legacy(group: Any) -> list[np.ndarray]:
-    return [np.asarray(group[_text(name)]) for name in group.attrs["weight_names"]]
+    return [_array(group[_text(name)]) for name in group.attrs["weight_names"]]
 
 
 def _named(group: Any) -> tuple[str, list[np.ndarray]]:
     """A layer of Keras 3, which notes the layer's name beside its numbered weights."""
-    return _text(group.attrs.get("name", group.parent.name)), [np.asarray(group[i]) for i in sorted(group, key=int)]
+    return _text(group.attrs.get("name", group.parent.name)), [_array(group[i]) for i in sorted(group, key=int)]
 
 
 def _recognise(path: Path, layers: Layers) -> str:

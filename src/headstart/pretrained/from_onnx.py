@@ -6,7 +6,6 @@ with (transformers' preprocessor_config.json, or timm's config.json), and refuse
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,10 @@ import headstart.no_telemetry  # noqa: F401 - before OpenVINO
 
 import openvino as ov  # isort: skip
 
-from headstart.errors import ModelError
+from headstart.errors import ModelError, somebody_elses
+from headstart.kept import writing
+from headstart.pretrained.foreign_files import copy_regular
+from headstart.pretrained.onnx_file import refuse_other_files
 from headstart.pretrained.onnx_preparation import class_names, read_preparation
 from headstart.pretrained.weights import raw, write_tensors
 
@@ -29,16 +31,19 @@ def describe(path: Path, *, target: Path) -> dict[str, Any]:
         ModelError: not a whole ONNX file of an image model, or nothing beside it that says how images are prepared.
     """
     preparation, sidecar = read_preparation(path.parent)
-    shutil.copyfile(path, target / "model.onnx")
+    with writing(target):
+        copy_regular(path, target / "model.onnx")
     model = _read(target / "model.onnx", name=str(path))
-    _accepts(model, preparation.size, name=str(path))
-    features, logits = _cut(_output(model, name=str(path)))
-    width = features.get_partial_shape()[1]
+    with somebody_elses("OpenVINO", where=str(path)):
+        _accepts(model, preparation.size, name=str(path))
+        features, logits = _cut(_output(model, name=str(path)))
+        width = features.get_partial_shape()[1]
     if width.is_dynamic:
         raise ModelError("the number of features is left open", where=str(path), fix="export it with fixed sizes")
     classes = None
     if logits is not None:
-        weight, bias = _linear(features, logits)
+        with somebody_elses("OpenVINO", where=str(path)):
+            weight, bias = _linear(features, logits)
         write_tensors(target / "head.safetensors", {"weight": raw(weight), "bias": raw(bias)})
         classes = class_names(path.parent, len(bias))
     return {
@@ -53,17 +58,29 @@ def describe(path: Path, *, target: Path) -> dict[str, Any]:
     }
 
 
-def module(path: Path) -> ov.Model:
-    """The graph up to its features: (n, 3, h, w) float32 -> (n, width) float32."""
+def module(path: Path, width: int) -> ov.Model:
+    """The graph up to its features: (n, 3, h, w) float32 -> (n, width) float32.
+
+    Raises:
+        ModelError: it gives another number of features, or keeps its weights in another file.
+    """
     model = _read(path, name=str(path))
-    features, _ = _cut(_output(model, name=str(path)))
-    return ov.Model([features], model.get_parameters(), "features")
+    with somebody_elses("OpenVINO", where=str(path)):
+        features, _ = _cut(_output(model, name=str(path)))
+        made = features.get_partial_shape()[1]
+        if made.is_dynamic or made.get_length() != width:
+            raise ModelError(f"damaged: width is {width}, and the model gives {made} numbers", where=str(path))
+        return ov.Model([features], model.get_parameters(), "features")
 
 
 def _read(path: Path, *, name: str) -> ov.Model:
     try:
+        refuse_other_files(path)
+    except ModelError as error:
+        raise ModelError(error.what, where=name, fix=error.fix) from None
+    try:
         return ov.Core().read_model(path)
-    except RuntimeError as error:
+    except Exception as error:
         reason = [line.strip() for line in str(error).splitlines() if line.strip()]
         raise ModelError(
             f"OpenVINO cannot read it: {reason[-1][:160] if reason else 'no reason given'}",

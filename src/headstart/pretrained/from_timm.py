@@ -10,18 +10,21 @@ from pathlib import Path
 from typing import Any, get_args
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import nn
 
-from headstart.errors import ModelError
+from headstart.errors import ModelError, somebody_elses
+from headstart.pretrained.schema import Wrong, checked, maybe, record
+from headstart.pretrained.timm_arguments import ARCHITECTURE, PRETRAINED, model_args
 from headstart.pretrained.torchvision_operators import declare_missing
 from headstart.pretrained.translated import FIRST_STRIDE, NO_FULLY_CONNECTED, Translated
-from headstart.pretrained.weights import open_torch_file
+from headstart.pretrained.weights import open_torch_file, raw_tensors, save_tensors
 from headstart.values import CropMode, ImagePreparation
 
 declare_missing()
 import timm  # noqa: E402  (needs the operators first)
+
+Shapes = dict[str, tuple[int, ...]]
 
 
 def read(path: Path, *, architecture: str = "", config: dict[str, Any] | None = None) -> Translated:
@@ -35,17 +38,17 @@ def read(path: Path, *, architecture: str = "", config: dict[str, Any] | None = 
     Raises:
         ModelError: damaged, not plain tensors, or no architecture that timm knows.
     """
-    config = config or {}
+    known = record({}, {"pretrained_cfg": maybe(PRETRAINED), "model_args": model_args})
+    told = checked(config or {}, known, str(path.with_name("config.json")))
     architecture = architecture or _named_in(path)
-    if not timm.is_model(architecture):
-        raise ModelError(f"timm has no architecture {architecture!r}", where=str(path), fix="see timm.list_models()")
-    try:
-        state = load_file(path) if path.suffix == ".safetensors" else open_torch_file(path)
-    except SafetensorError as error:
-        raise ModelError(f"not a whole safetensors file: {error}", where=str(path), fix="fetch it again") from None
-    return Translated(
-        architecture, state, config.get("pretrained_cfg") or {}, model_args=config.get("model_args") or {}
-    )
+    refuse_unknown(architecture, str(path))
+    if path.suffix == ".safetensors":
+        raw_tensors(path)
+        with somebody_elses("safetensors", where=str(path), fix="fetch it again"):
+            state = load_file(path)
+    else:
+        state = open_torch_file(path)
+    return Translated(architecture, state, told.get("pretrained_cfg") or {}, model_args=told.get("model_args") or {})
 
 
 def describe(weights: Translated, *, target: Path) -> dict[str, Any]:
@@ -58,20 +61,23 @@ def describe(weights: Translated, *, target: Path) -> dict[str, Any]:
         ModelError: tensors that do not fit the architecture.
     """
     architecture = weights.architecture
-    model: Any = timm.create_model(architecture, pretrained=False, **weights.model_args)
-    model.pretrained_cfg = {**model.pretrained_cfg, **weights.pretrained_cfg}
-    classifier = model.pretrained_cfg["classifier"]
-    full = list(model.state_dict())
-    model.reset_classifier(0)
-    _apply(model, weights.changes)
+    model, full = _plan(architecture, weights.model_args, weights.changes)
+    model.pretrained_cfg = {
+        **model.pretrained_cfg,
+        **{k: v for k, v in weights.pretrained_cfg.items() if v is not None},
+    }
+    told = checked(_plain(model.pretrained_cfg), PRETRAINED, architecture)
+    classifier = told.get("classifier")
+    if classifier is None:
+        raise ModelError("nothing says what its classifier is called", where=architecture)
     wanted = {k: tuple(v.shape) for k, v in model.state_dict().items()}
     state = weights.state
     if not set(wanted) <= set(state) and len(state) == len(full):
         state = dict(zip(full, state.values(), strict=True))  # in the same order: shapes must agree one by one
     headless = _fitting(architecture, state, wanted)
-    model.load_state_dict(headless)
-    save_file({k: v.contiguous() for k, v in headless.items()}, target / "model.safetensors")
-    data = timm.data.config.resolve_data_config({}, model=model)
+    save_tensors({k: v.contiguous() for k, v in headless.items()}, target / "model.safetensors")
+    with somebody_elses("timm", where=architecture):
+        data = timm.data.config.resolve_data_config({}, model=model)
     if data["crop_mode"] not in get_args(CropMode):
         raise ModelError(
             f"images are cut in a way that is not known: crop_mode {data['crop_mode']!r}", where=architecture
@@ -86,6 +92,8 @@ def describe(weights: Translated, *, target: Path) -> dict[str, Any]:
     )
     hidden = None if NO_FULLY_CONNECTED in weights.changes else getattr(model, "head_hidden_size", None)
     width = int(hidden or model.num_features)
+    if weights.model_args:
+        _refuse_width(model, width, preparation.size, architecture)
     return {
         "source": "timm",
         "architecture": architecture,
@@ -93,23 +101,68 @@ def describe(weights: Translated, *, target: Path) -> dict[str, Any]:
         "width": width,
         "preparation": asdict(preparation),
         "weights": "model.safetensors",
-        "classes": _keep_head(state, classifier, width, model.pretrained_cfg, target / "head.safetensors"),
+        "classes": _keep_head(state, classifier, width, told, target / "head.safetensors"),
         "config": {
             "classifier": classifier,
-            "pretrained_cfg": _plain(model.pretrained_cfg),
+            "pretrained_cfg": told,
             "model_args": weights.model_args,
             "changes": list(weights.changes),
         },
     }
 
 
-def module(architecture: str, weights: Path, config: dict[str, Any]) -> nn.Module:
-    """The headless model, in eval mode: (n, 3, h, w) float32 -> (n, width). A head in the file is left out."""
-    model = timm.create_model(architecture, pretrained=False, num_classes=0, **(config.get("model_args") or {}))
-    _apply(model, config.get("changes") or ())
-    wanted, state = model.state_dict(), load_file(weights)
-    model.load_state_dict({name: state[name] for name in wanted})
-    return model.eval()
+def module(told: dict[str, Any], weights: Path, *, proven: bool = False) -> nn.Module:
+    """The headless model, in eval mode: (n, 3, h, w) float32 -> (n, width). A head in the file is left out.
+
+    Args:
+        told: the description. weights: a safetensors file.
+        proven: the description came out of `describe`, and the weights with it.
+
+    Raises:
+        ModelError: timm does not know the architecture, or the weights are not the model's.
+    """
+    architecture, asked, where = told["architecture"], told["config"], str(weights)
+    arguments, changes = asked.get("model_args") or {}, asked.get("changes") or ()
+    if not proven:  # before anything is allocated
+        refuse_unknown(architecture, where)
+        model, _ = _plan(architecture, arguments, changes)
+        shapes = {name: tuple(tensor.shape) for name, tensor in raw_tensors(weights).items()}
+        _refuse_misfit(architecture, shapes, {k: tuple(v.shape) for k, v in model.state_dict().items()})
+        _refuse_width(model, told["width"], told["preparation"]["size"], where)
+    with somebody_elses("timm", where=where, fix="fetch it again"):
+        built = timm.create_model(architecture, pretrained=False, **{**arguments, "num_classes": 0})
+        _apply(built, changes)
+        wanted, state = built.state_dict(), load_file(weights)
+        built.load_state_dict({name: state[name] for name in wanted})
+    return built.eval()
+
+
+def _plan(architecture: str, arguments: dict[str, Any], changes: Sequence[str]) -> tuple[Any, list[str]]:
+    """The headless model without numbers, and the names of its tensors when it had its head."""
+    with somebody_elses("timm", where=architecture), torch.device("meta"):
+        model: Any = timm.create_model(architecture, pretrained=False, **arguments).eval()
+        full = list(model.state_dict())
+        model.reset_classifier(0)
+        _apply(model, changes)
+    return model, full
+
+
+def refuse_unknown(architecture: str, where: str) -> None:
+    """Names alone: timm would follow `hf-hub:NAME` and `local-dir:FOLDER`."""
+    try:
+        known = bool(ARCHITECTURE(architecture, "architecture")) and timm.is_model(architecture)
+    except Wrong:
+        known = False
+    if not known:
+        raise ModelError(f"timm has no architecture {architecture!r}", where=where, fix="see timm.list_models()")
+
+
+def _refuse_width(model: Any, width: int, size: Sequence[int], where: str) -> None:
+    """Raises ModelError where the features are not (n, width); without numbers, so it costs little."""
+    with somebody_elses("timm", where=where), torch.device("meta"), torch.inference_mode():
+        shape = tuple(model(torch.zeros(2, 3, *size)).shape)
+    if shape != (2, width):
+        raise ModelError(f"its features are {list(shape[1:])} an image, not {width} numbers", where=where)
 
 
 def _apply(model: Any, changes: Sequence[str]) -> None:
@@ -129,7 +182,9 @@ def _keep_head(
     if weight is None or tuple(weight.shape[1:]) != (width,):
         return None
     bias = state.get(f"{classifier}.bias", torch.zeros(len(weight)))
-    save_file({"weight": weight.float().contiguous(), "bias": bias.float().contiguous()}, target)
+    if tuple(bias.shape) != (len(weight),):
+        return None
+    save_tensors({"weight": weight.float().contiguous(), "bias": bias.float().contiguous()}, target)
     return _class_names(len(weight), config)
 
 
@@ -162,8 +217,13 @@ def _named_in(path: Path) -> str:
 def _fitting(
     architecture: str, state: dict[str, torch.Tensor], wanted: dict[str, tuple[int, ...]]
 ) -> dict[str, torch.Tensor]:
-    missing = [name for name in wanted if name not in state]
-    other = [name for name, shape in wanted.items() if name in state and tuple(state[name].shape) != shape]
+    _refuse_misfit(architecture, {name: tuple(tensor.shape) for name, tensor in state.items()}, wanted)
+    return {name: state[name] for name in wanted}
+
+
+def _refuse_misfit(architecture: str, there: Shapes, wanted: Shapes) -> None:
+    missing = [name for name in wanted if name not in there]
+    other = [name for name, shape in wanted.items() if name in there and there[name] != shape]
     if missing:
         raise ModelError(
             f"the weights do not fit {architecture}: {len(missing)} of {len(wanted)} tensors are missing, "
@@ -173,10 +233,9 @@ def _fitting(
     if other:
         raise ModelError(
             f"the weights do not fit {architecture}: {len(other)} of {len(wanted)} tensors have another shape, first "
-            f"{other[0]!r}: {tuple(state[other[0]].shape)} instead of {wanted[other[0]]}",
+            f"{other[0]!r}: {there[other[0]]} instead of {wanted[other[0]]}",
             fix="name the architecture that they were trained with",
         )
-    return {name: state[name] for name in wanted}
 
 
 def _three(values: Any) -> tuple[float, float, float]:

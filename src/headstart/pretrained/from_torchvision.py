@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 from headstart.errors import ModelError
-from headstart.pretrained.from_timm import timm
+from headstart.pretrained.from_timm import refuse_unknown, timm
 from headstart.pretrained.torchvision_operators import declare_missing
 from headstart.pretrained.translated import Translated
 from headstart.pretrained.weights import file_sha256, open_torch_file
@@ -77,8 +77,7 @@ def _counts(name: str) -> bool:
 
 def _timms_own(path: Path, architecture: str, state: dict[str, torch.Tensor]) -> Translated:
     """A torch file under timm's names; how its images are prepared is timm's own for the architecture."""
-    if not timm.is_model(architecture):
-        raise ModelError(f"timm has no architecture {architecture!r}", where=str(path), fix="see timm.list_models()")
+    refuse_unknown(architecture, str(path))
     return Translated(architecture, state, {})
 
 

@@ -3,34 +3,29 @@
 from __future__ import annotations
 
 import inspect
-import json
-import shutil
-import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file
 from torch import nn
 
-from headstart.errors import ModelError
+from headstart.errors import ModelError, somebody_elses
+from headstart.files import is_there
+from headstart.pretrained.text_config import encoder_config, quiet, refuse_unlike
+from headstart.pretrained.text_folder import pooling, refuse_strange_ids, sentence_length, settings, tokenizer
 from headstart.pretrained.torchvision_operators import declare_missing
-from headstart.pretrained.weights import open_torch_file
+from headstart.pretrained.weights import open_torch_file, raw_tensors, save_tensors
 from headstart.values import TextPreparation
 
 declare_missing()
 from transformers import (  # noqa: E402  (imports torchvision)
     MODEL_FOR_QUESTION_ANSWERING_MAPPING,
-    AutoConfig,
-    AutoModel,
-    AutoModelForQuestionAnswering,
-    AutoModelForSequenceClassification,
-    AutoTokenizer,
+    MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING,
+    MODEL_MAPPING,
 )
-from transformers.utils import logging  # noqa: E402
 
 
 class PooledEncoder(nn.Module):
@@ -85,13 +80,19 @@ class Spans(nn.Module):
 
 
 _ATTENTION_DROPOUT = ("attention_probs_dropout_prob", "attention_dropout")  # as configs call it
+_MAPPINGS = {
+    "classes": MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING,
+    "spans": MODEL_FOR_QUESTION_ANSWERING_MAPPING,
+    "new spans": MODEL_FOR_QUESTION_ANSWERING_MAPPING,
+}
 
 
-def describe(folder: Path, *, target: Path, head: str) -> dict[str, Any]:
+def describe(folder: Path, told: dict[str, Any], *, target: Path, head: str) -> dict[str, Any]:
     """How the model in a hub-style folder is built and fed.
 
     Args:
-        folder: config.json, weights and tokenizer.
+        folder: weights and tokenizer.
+        told: what config.json there says.
         target: where head.safetensors is written, if a head is wanted and there; and the model itself, where its
             weights are a torch file.
         head: "classes": keep the sequence classifier that the weights came with; features are then its logits.
@@ -101,13 +102,15 @@ def describe(folder: Path, *, target: Path, head: str) -> dict[str, Any]:
     Raises:
         ModelError: no encoder of texts, no tokenizer.json, or a tokenizer with more words than the model has vectors.
     """
-    config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    config = encoder_config(told, str(folder / "config.json"))
     preparation, settings = _preparation(folder, config)
-    if not (folder / "model.safetensors").exists():
+    if not is_there(folder / "model.safetensors"):
         _convert(folder, target)
+    with somebody_elses("transformers", where=str(folder / "config.json")):
+        kept = {"transformers": config.to_dict(), "tokenizer": settings}
+        width, depth = int(config.hidden_size), int(config.num_hidden_layers)
     told = {"source": "transformers", "architecture": (config.architectures or ["AutoModel"])[0], "kind": "text"}
     told |= {"weights": "model.safetensors", "preparation": asdict(preparation)}
-    kept = {"transformers": config.to_dict(), "tokenizer": settings}
     if head.endswith("spans"):
         inputs = _reading_inputs(config, folder, new=head != "spans")
         preparation = replace(preparation, inputs=inputs)
@@ -118,69 +121,105 @@ def describe(folder: Path, *, target: Path, head: str) -> dict[str, Any]:
     if head == "classes":
         classes = _classes(config)
         if classes:
-            save_file(
+            save_tensors(
                 {"weight": torch.eye(len(classes)), "bias": torch.zeros(len(classes))}, target / "head.safetensors"
             )
-        return {**told, "classes": classes, "width": len(classes or ()), "config": {**kept, "head": head}}
-    pooling, normalise = _pooling(folder)
-    layers = _layers(int(config.num_hidden_layers))
-    pooled = {"pooling": pooling, "normalise": normalise, "layers": layers}
+        return {**told, "classes": classes, "width": len(classes or ()) or 1, "config": {**kept, "head": head}}
+    how, normalise = pooling(folder)
+    layers = _layers(depth)
+    pooled = {"pooling": how, "normalise": normalise, "layers": layers}
     return {
         **told,
         "classes": None,
-        "width": int(config.hidden_size) * len(layers),
+        "width": width * len(layers),
         "config": {**kept, **pooled},
     }
 
 
 def _convert(folder: Path, target: Path) -> None:
-    """A torch file as safetensors, beside a copy of its config. Tied tensors are written once for each name."""
+    """A torch file as safetensors. Tied tensors are written once for each name."""
     state = open_torch_file(folder / "pytorch_model.bin")
-    tensors = {name: tensor.clone().contiguous() for name, tensor in state.items()}
-    save_file(tensors, target / "model.safetensors", metadata={"format": "pt"})
-    shutil.copyfile(folder / "config.json", target / "config.json")
+    save_tensors({name: tensor.clone().contiguous() for name, tensor in state.items()}, target / "model.safetensors")
 
 
-def module(folder: Path, config: dict[str, Any]) -> nn.Module:
+def module(told: dict[str, Any], weights: Path) -> nn.Module:
     """The encoder with its pooling, or the whole classifier or reader; in eval mode.
 
+    It is built from its description alone: nothing that lies beside the weights is looked at.
+
+    Args:
+        told: the description. weights: a safetensors file.
+
     Raises:
-        ModelError: the weights of a reader's head are missing.
+        ModelError: the description cannot be followed, or the weights are not the model's.
     """
-    head = config.get("head")
-    source = {
-        "classes": AutoModelForSequenceClassification,
-        "spans": AutoModelForQuestionAnswering,
-        "new spans": AutoModelForQuestionAnswering,
-    }.get(str(head), AutoModel)
-    told = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    asked, where = told["config"], str(weights)
+    head = str(asked.get("head", ""))
+    config = encoder_config(asked["transformers"], where)
     if head == "new spans":
-        told.num_labels = 2  # first token, last token
+        config.num_labels = 2  # first token, last token
     if head in ("spans", "new spans"):
         for name in _ATTENTION_DROPOUT:  # with it, training holds all weights of attention: gigabytes for long windows
-            if hasattr(told, name):
-                setattr(told, name, 0.0)
-    with _quiet():
-        model, found = source.from_pretrained(
-            folder,
-            config=told,
-            local_files_only=True,
-            trust_remote_code=False,
-            use_safetensors=True,
-            output_loading_info=True,
-        )
+            if hasattr(config, name):
+                setattr(config, name, 0.0)
+    model = _loaded(_class_for(config, head, where), config, weights, head=head)
     if head == "classes":
+        _refuse_width(told["width"], config.num_labels, where)
         return Logits(model).eval()
     if head in ("spans", "new spans"):
-        inner = f"{model.base_model_prefix}."
-        missing = sorted(k for k in found["missing_keys"] if head == "spans" or k.startswith(inner))
-        if missing:  # they would be random numbers
-            raise ModelError(
-                f"not in its weights: {', '.join(missing[:3])}", where=str(folder), fix="take a model trained on SQuAD"
-            )
-        return Spans(model, inputs=config["inputs"]).eval()
-    pooled = {name: config[name] for name in ("pooling", "normalise", "layers")}
-    return PooledEncoder(model, **pooled).eval()
+        return Spans(model, inputs=asked["inputs"]).eval()
+    layers = asked["layers"]
+    if max(layers) > config.num_hidden_layers:
+        raise ModelError(
+            f"damaged: layer {max(layers)} is asked for, of a model with {config.num_hidden_layers}", where=where
+        )
+    _refuse_width(told["width"], config.hidden_size * len(layers), where)
+    return PooledEncoder(model, pooling=asked["pooling"], normalise=asked["normalise"], layers=layers).eval()
+
+
+def _refuse_width(told: int, made: int, where: str) -> None:
+    if told != made:
+        raise ModelError(f"damaged: width is {told}, and the model gives {made} numbers", where=where)
+
+
+def _class_for(config: Any, head: str, where: str) -> Any:
+    source: Any = _MAPPINGS.get(head, MODEL_MAPPING).get(type(config), None)
+    if isinstance(source, list | tuple):  # which of them, `architectures` says
+        named = [one for one in source if one.__name__ in (config.architectures or ())]
+        source = (named or source)[0]
+    if source is None:
+        raise ModelError(f"transformers has no {config.model_type!r} model with such a head", where=where)
+    return source
+
+
+def _loaded(source: Any, config: Any, weights: Path, *, head: str) -> Any:
+    """The model with every number from the file; of what is not there transformers would make random ones."""
+    where = str(weights)
+    refuse_unlike(source, config, raw_tensors(weights), where)
+    with somebody_elses("transformers", where=where, fix="fetch it again"), quiet():
+        model, found = source.from_pretrained(
+            None, config=config, state_dict=load_file(weights), output_loading_info=True, ignore_mismatched_sizes=True
+        )
+        total = len(model.state_dict())
+        body = f"{model.base_model_prefix}."
+    other = {str(entry[0] if isinstance(entry, tuple) else entry) for entry in found["mismatched_keys"]}
+    lacking = sorted({*found["missing_keys"], *other})
+    if head == "new spans":  # yet to be trained
+        lacking = [name for name in lacking if name.startswith(body)]
+    if head != "classes":  # no features come through it
+        lacking = [name for name in lacking if not name.removeprefix(body).startswith("pooler.")]
+    if lacking and head == "spans" and not any(name.startswith(body) for name in lacking):
+        raise ModelError(
+            f"not in its weights: {', '.join(lacking[:3])}", where=where, fix="take a model trained on SQuAD"
+        )
+    if lacking:
+        how = "have another shape" if set(lacking) <= other else "are missing"
+        raise ModelError(
+            f"these weights are not the model's: {len(lacking)} of {total} tensors {how}, first {lacking[0]!r}",
+            where=where,
+            fix="fetch the model again: its config.json and its weights belong together",
+        )
+    return model
 
 
 def _reading_inputs(config: Any, folder: Path, *, new: bool) -> tuple[str, ...]:
@@ -199,25 +238,12 @@ def _reading_inputs(config: Any, folder: Path, *, new: bool) -> tuple[str, ...]:
 
 def _preparation(folder: Path, config: Any) -> tuple[TextPreparation, dict[str, Any]]:
     """How texts become ids, and the tokenizer's settings."""
-    if not hasattr(config, "vocab_size"):
-        raise ModelError(
-            f"a {config.model_type!r} model of transformers, which is no encoder of texts",
-            where=str(folder),
-            fix="for images, take timm's version of it: headstart models",
-        )
-    tokenizer = _tokenizer(folder)
-    settings = _json(folder / "tokenizer_config.json")
-    vocabulary = _vocabulary_size(tokenizer)
-    if vocabulary > config.vocab_size:
-        raise ModelError(
-            f"the tokenizer has {vocabulary} words, the model vectors for {config.vocab_size}",
-            where=str(folder),
-            fix="put the model's own tokenizer into the folder",
-        )
-    lengths = [settings.get("model_max_length"), _json(folder / "sentence_bert_config.json").get("max_seq_length")]
+    told, found = settings(folder), tokenizer(folder, config.model_type)
+    refuse_strange_ids(found, config.vocab_size, folder / "tokenizer.json")
+    lengths = [told.get("model_max_length"), sentence_length(folder)]
     longest = min([n for n in lengths if isinstance(n, int) and n > 0] + [_positions(config)])
     preparation = TextPreparation(
-        tokenizer=tokenizer,
+        tokenizer=found,
         max_length=longest,
         pad_id=config.pad_token_id or 0,
         inputs=("input_ids", "attention_mask"),
@@ -225,27 +251,7 @@ def _preparation(folder: Path, config: Any) -> tuple[TextPreparation, dict[str, 
         # NaN in OpenVINO.
         most_padding=getattr(config, "sliding_window", None),
     )
-    return preparation, settings
-
-
-def _tokenizer(folder: Path) -> str:
-    """tokenizer.json, or what transformers makes of an older form (a vocabulary, a SentencePiece model)."""
-    if (folder / "tokenizer.json").exists():
-        return (folder / "tokenizer.json").read_text(encoding="utf-8")
-    try:
-        with _quiet():
-            made = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-        if set(made.get_vocab()) <= set(made.all_special_tokens):  # made of nothing, and of no use
-            raise ValueError("there is no vocabulary")
-        return str(made.backend_tokenizer.to_str())
-    except (OSError, ValueError, ImportError, AttributeError, KeyError, TypeError) as error:
-        # transformers raises one or another, by what is missing
-        reason = str(error).strip().splitlines()[0][:120] if str(error).strip() else type(error).__name__
-        raise ModelError(
-            f"no tokenizer.json, and none could be made: {reason}",
-            where=str(folder),
-            fix="save the tokenizer with the model; older SentencePiece files need: pip install sentencepiece protobuf",
-        ) from None
+    return preparation, told
 
 
 def _positions(config: Any) -> int:
@@ -262,40 +268,7 @@ def _classes(config: Any) -> list[str] | None:
     return [str(config.id2label[i]) for i in range(config.num_labels)] if classifier and one_of_many else None
 
 
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Without transformers' progress bar and notes to developers, which headstart's users can do nothing about."""
-    level = logging.get_verbosity()
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", FutureWarning)
-            yield
-    finally:
-        logging.set_verbosity(level)
-        logging.enable_progress_bar()
-
-
 def _layers(depth: int) -> list[int]:
     """The last layer, and the one two thirds of the way up."""
     middle = round(2 * depth / 3)
     return [depth, middle] if 0 < middle < depth else [depth]
-
-
-def _pooling(folder: Path) -> tuple[str, bool]:
-    """As sentence-transformers wrote it down beside the weights; mean without length where nothing is written."""
-    steps = [step.get("type", "") for step in _json(folder / "modules.json", default=[])]
-    settings = _json(folder / "1_Pooling" / "config.json")
-    cls = settings.get("pooling_mode_cls_token") is True or settings.get("pooling_mode") == "cls"
-    return ("cls" if cls else "mean"), any(step.endswith("Normalize") for step in steps)
-
-
-def _vocabulary_size(tokenizer: str) -> int:
-    from tokenizers import Tokenizer
-
-    return int(Tokenizer.from_str(tokenizer).get_vocab_size(with_added_tokens=True))
-
-
-def _json(path: Path, *, default: Any = None) -> Any:
-    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else ({} if default is None else default)

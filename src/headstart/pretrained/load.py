@@ -8,22 +8,28 @@ opened without loading torch: its `module` is built only where an engine has to 
 from __future__ import annotations
 
 import hashlib
-import json
 import shutil
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
 
 from headstart.errors import ModelError
-from headstart.places import as_json, cache_folder, temporary_beside, write_whole
+from headstart.files import MOST_JSON, is_there, parse_json, read_json, user_path
+from headstart.kept import in_a_folder, room, unfinished_folder, write_kept
+from headstart.places import as_json
+from headstart.pretrained.description import description, saved_classifier, told_by
 from headstart.pretrained.find import Found, find
-from headstart.pretrained.weights import NAMES, RawTensor, file_sha256, raw_tensors, tensors_hash
+from headstart.pretrained.foreign_files import json_object, refuse_special
+from headstart.pretrained.rebuild import backbone_hash, classifier_in, head_of, rebuilt, reopen
+from headstart.pretrained.rebuild import without_head as without_head
+from headstart.pretrained.text_folder import TEXT_FILES
+from headstart.pretrained.weights import NAMES, file_sha256, raw_tensors
 from headstart.progress import Progress, Silent
-from headstart.values import Backbone, Classifier, ImagePreparation, Kind, TextPreparation
+from headstart.values import Backbone, Classifier, Kind
 
-_DESCRIPTION = 5  # raise when the description's form changes
+_DESCRIPTION = 6  # raise when the description's form changes
 Head = Literal["", "classes", "spans", "new spans"]  # which head the module has: none, a classifier, a reader's
 _LIBRARY = {"timm": "timm", "torchvision": "timm", "keras": "timm", "onnx": "openvino", "transformers": "transformers"}
 
@@ -55,7 +61,7 @@ def load_classifier(name: str) -> tuple[Backbone, Classifier]:
         ModelError: as `load`; or the weights have no classifier.
     """
     found = find(name)
-    if _reads(_unsaved(found)):
+    if _answers(found):
         raise ModelError(
             f"{found.name} finds answers in texts; it has no classes",
             where=name,
@@ -108,20 +114,39 @@ def answers_questions(name: str) -> bool:
     Raises:
         ModelError: as `load`, where there is nothing of that name.
     """
-    return _reads(_unsaved(find(name)))
+    return _answers(find(name))
+
+
+def saved_in(model: str | Path) -> tuple[dict[str, Any] | None, Path]:
+    """What headstart.json says in the folder of this name, unchecked, and the folder; None where there is none.
+
+    Raises:
+        ModelError: it cannot be read, or is no JSON object.
+    """
+    try:
+        folder = user_path(model)
+    except OSError:
+        return None, Path(model)
+    return told_by(folder), folder
+
+
+def _answers(found: Found) -> bool:
+    """A classifier that was saved here is one, whatever its encoder was trained for."""
+    return not (found.form == "headstart" and "head" in found.config) and _reads(_unsaved(found))
 
 
 def _reads(found: Found) -> bool:
-    named = found.config.get("architectures") or ()
+    named = found.config.get("architectures")
+    named = named if isinstance(named, list) else ()
     return found.form == "transformers" and any("ForQuestionAnswering" in str(name) for name in named)
 
 
 def _unsaved(found: Found) -> Found:
     """A reader that was saved here is a folder of transformers', with more beside it."""
     config = found.path / "config.json"
-    if found.form != "headstart" or not config.exists():
+    if found.form != "headstart" or not is_there(config):
         return found
-    told = json.loads(config.read_text(encoding="utf-8"))
+    told = json_object(config)
     return replace(found, form="transformers", config=told) if "model_type" in told else found
 
 
@@ -134,80 +159,51 @@ def _open(found: Found, *, with_head: bool = False) -> tuple[Backbone, Classifie
     backbone, told, home = _described(found, head="classes" if another else "")
     if not with_head or told["classes"] is None:
         return backbone, None
-    return backbone, _classifier(home / "head.safetensors", told["classes"])
+    return backbone, classifier_in(home / "head.safetensors", told["classes"], backbone.width)
 
 
 def _described(found: Found, *, head: Head) -> tuple[Backbone, dict[str, Any], Path]:
     """The backbone, what was written down of it, and the folder where that is."""
     home = _home(found, head=head)
-    if not (home / "backbone.json").exists():
-        _keep(home, found, head=head)
-    told = json.loads((home / "backbone.json").read_text(encoding="utf-8"))
-    weights = _weights(found, home, told)
-    return rebuilt({**told, "name": found.name, "licence": found.licence}, weights), told, home
+    told = _kept(home, found)
+    if told is None:
+        write = partial(_keep, found=found, head=head)
+        home = in_a_folder(home, write, what=f"the description of {found.name}", size=_bytes(found))
+        told = _kept(home, found)
+    if told is None:
+        raise ModelError("what is kept of it in the cache cannot be read", where=str(home), fix="headstart cache")
+    return rebuilt(told, _weights(found, home, told), proven=True), told, home
+
+
+def _kept(home: Path, found: Found) -> dict[str, Any] | None:
+    """What is kept in the cache of a model; None where nothing is, or not the whole of it."""
+    if not is_there(home / "backbone.json"):
+        return None
+    try:
+        kept = read_json(home / "backbone.json")
+        if any((home / name).stat().st_size != size for name, size in kept.get("bytes", {}).items()):
+            return None  # a power loss
+        told = description({**kept, "name": found.name, "licence": found.licence}, home)
+        for file in (_weights(found, home, told), *([home / "head.safetensors"] if told["classes"] else ())):
+            if file.suffix == ".onnx":
+                refuse_special(file)
+            else:
+                raw_tensors(file)
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, ModelError):
+        return None
+    return told
 
 
 def _saved(found: Found) -> tuple[Backbone, Classifier]:
     """The backbone of a folder that `fit` saved, just as it was used there, and its head."""
-    try:
-        backbone, head = reopen(found.path, found.config["backbone"]), found.config["head"]
-        classifier = _classifier(found.path / head["file"], found.config["classes"], prefix=head["prefix"])
-    except (ValueError, KeyError, TypeError, OSError) as error:
-        raise ModelError(
-            f"damaged, or saved by another version of headstart: {type(error).__name__} {error}",
-            where=str(found.path),
-            fix="save or copy it again",
-        ) from None
-    return replace(backbone, name=found.name), classifier
-
-
-def _classifier(file: Path, classes: Sequence[str], *, prefix: str = "") -> Classifier:
-    import numpy as np  # not with the list of models
-
-    tensors = raw_tensors(file)
-    weight, bias = (np.frombuffer(tensors[prefix + part].data, "<f4") for part in ("weight", "bias"))
-    return Classifier(tuple(classes), weight.reshape(len(bias), -1), bias)
-
-
-def rebuilt(told: dict[str, Any], weights: Path, *, tokenizer: str | None = None) -> Backbone:
-    """From a description. Texts: the tokenizer is in it, or handed in."""
-    preparation: ImagePreparation | TextPreparation
-    if told["kind"] == "image":
-        fields: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in told["preparation"].items()}
-        preparation = ImagePreparation(**fields)
-    else:
-        fields = {**told["preparation"], "inputs": tuple(told["preparation"]["inputs"])}
-        preparation = TextPreparation(**(fields if tokenizer is None else {**fields, "tokenizer": tokenizer}))
-    plain = {k: told[k] for k in _PLAIN}
-    return Backbone(**plain, preparation=preparation, weights=weights, module=_builder(told, weights))
+    told = saved_classifier(found.config, found.path)
+    return replace(reopen(found.path, told["backbone"]), name=found.name), head_of(found.path, told)
 
 
 def _weights(found: Found, home: Path, told: dict[str, Any]) -> Path:
     """In the description's folder; an encoder that has a safetensors file of its own is left where it is."""
     own = found.path / told["weights"]
-    return own if found.form == "transformers" and own.exists() else home / str(told["weights"])
-
-
-_PLAIN = ("name", "source", "architecture", "kind", "width", "weights_hash", "config", "licence")
-
-
-def _builder(told: dict[str, Any], weights: Path) -> Callable[[], Any]:
-    """What builds the module: it loads the library, so it is called only where an engine is compiled."""
-
-    def module() -> Any:
-        if told["source"] == "timm":
-            from headstart.pretrained import from_timm
-
-            return from_timm.module(told["architecture"], weights, told["config"])
-        if told["source"] == "onnx":
-            from headstart.pretrained import from_onnx
-
-            return from_onnx.module(weights)
-        from headstart.pretrained import from_transformers
-
-        return from_transformers.module(weights.parent, told["config"])
-
-    return module
+    return own if found.form == "transformers" and is_there(own) else home / str(told["weights"])
 
 
 def _describe(found: Found, folder: Path, *, head: Head) -> dict[str, Any]:
@@ -215,7 +211,7 @@ def _describe(found: Found, folder: Path, *, head: Head) -> dict[str, Any]:
     if found.form == "transformers":
         from headstart.pretrained import from_transformers
 
-        return from_transformers.describe(found.path, target=folder, head=head)
+        return from_transformers.describe(found.path, found.config, target=folder, head=head)
     if found.form == "onnx":
         from headstart.pretrained import from_onnx
 
@@ -240,84 +236,47 @@ def _translated(found: Found) -> Any:
     return from_keras.translate(found.path, architecture=found.architecture or None)
 
 
-def backbone_hash(weights: Path, tensors: dict[str, RawTensor], config: dict[str, Any]) -> str:
-    """The weights and all that changes what they compute: what `Backbone.weights_hash` holds."""
-    hashed = file_sha256(weights) if weights.suffix == ".onnx" else tensors_hash(tensors)
-    computed = {k: config[k] for k in ("pooling", "normalise", "layers", "head", "changes") if config.get(k)}
-    return hashlib.sha256((hashed + (as_json(computed) if computed else "")).encode()).hexdigest()
-
-
-def reopen(folder: Path, told: dict[str, Any]) -> Backbone:
-    """The backbone inside a folder that headstart saved; the weights are hashed again, no other library is loaded.
-
-    Args:
-        folder: with model.safetensors (which may hold the head too) or model.onnx.
-        told: what `describe_saved` wrote.
-
-    Raises:
-        ModelError: the weights are not those that were saved.
-    """
-    weights = folder / ("model.onnx" if told["source"] == "onnx" else "model.safetensors")
-    tokenizer = (folder / "tokenizer.json").read_text(encoding="utf-8") if told["kind"] == "text" else None
-    return verified(told, weights, tokenizer=tokenizer)
-
-
-def verified(told: dict[str, Any], weights: Path, *, tokenizer: str | None) -> Backbone:
-    """The backbone that `describe_saved` described, its weights hashed again.
-
-    Raises:
-        ModelError: the weights are gone, or not those that were described.
-    """
-    if not weights.exists():
-        raise ModelError("the weights are gone", where=str(weights), fix="fit it again, or copy them there")
-    tensors = {} if told["source"] == "onnx" else without_head(raw_tensors(weights), told["config"])
-    if backbone_hash(weights, tensors, told["config"]) != told["weights_hash"]:
-        raise ModelError("the weights are not those that were saved", where=str(weights), fix="save or copy it again")
-    return rebuilt(told, weights, tokenizer=tokenizer)
-
-
-def without_head(tensors: dict[str, RawTensor], config: dict[str, Any]) -> dict[str, RawTensor]:
-    """The tensors that are not of the classifier (or classifiers) that `config` names."""
-    named = config.get("classifier") or ()
-    heads = tuple(f"{name}." for name in ([named] if isinstance(named, str) else named))
-    return {k: t for k, t in tensors.items() if not heads or not k.startswith(heads)}
-
-
-def describe_saved(backbone: Backbone) -> dict[str, Any]:
-    """What `reopen` needs; the tokenizer is in its own file."""
-    preparation = {k: v for k, v in asdict(backbone.preparation).items() if k != "tokenizer"}
-    return {**{k: getattr(backbone, k) for k in _PLAIN}, "preparation": preparation}
-
-
 def _home(found: Found, *, head: Head) -> Path:
     """The folder of the description, named after all that it depends on."""
     library = _LIBRARY[found.form]
     if found.path.is_dir():
-        names = ("config.json", "tokenizer.json", "tokenizer_config.json", "modules.json", "1_Pooling/config.json")
-        files = [found.path / name for name in (*NAMES, *names)]
+        name, weights, beside = "", [found.path / name for name in NAMES], [found.path / name for name in TEXT_FILES]
     else:
-        beside = [found.path.parent / name for name in ("config.json", "preprocessor_config.json")]
-        files = [found.path, *(beside if found.form == "onnx" else ())]
-    hashes = [file_sha256(file) if file.exists() else "" for file in files]
-    asked = f"{_DESCRIPTION} {found.form} {library} {version(library)} {found.architecture} {head} {hashes}"
+        name, weights = found.path.name, [found.path]  # the name may say what the file is of
+        names = ("config.json", "preprocessor_config.json") if found.form == "onnx" else ()
+        beside = [found.path.parent / name for name in names]
+    hashes = [file_sha256(file) if is_there(file) else "" for file in weights]
+    hashes += [file_sha256(file, most=MOST_JSON) if is_there(file) else "" for file in beside]
+    asked = f"{_DESCRIPTION} {found.form} {library} {version(library)} {found.architecture} {name} {head} {hashes}"
     key = hashlib.sha256(f"{asked} {as_json(found.config)}".encode()).hexdigest()[:24]
-    return cache_folder() / "backbones" / key
+    return room("backbones") / key
 
 
-def _keep(home: Path, found: Found, *, head: Head) -> None:
+def _bytes(found: Found) -> int:
+    """What a description needs, about: that of an encoder leaves safetensors where they are."""
+    if found.path.is_file():
+        return found.path.stat().st_size
+    files = [found.path / name for name in NAMES]
+    if found.form == "transformers" and files[0].exists():
+        return 0
+    return next((file.stat().st_size for file in files if file.exists()), 0)
+
+
+def _keep(home: Path, *, found: Found, head: Head) -> None:
     """Describe into a folder of its own, then rename: two runs at once, or a kill, leave nothing half done."""
-    temporary = temporary_beside(home)
-    temporary.mkdir(parents=True)
-    try:
-        told = _describe(found, temporary, head=head)
-        weights = _weights(found, temporary, told)
+    with unfinished_folder(home) as folder:
+        told = _describe(found, folder, head=head)
+        weights = _weights(found, folder, told)
         tensors = {} if weights.suffix == ".onnx" else raw_tensors(weights)
         told["weights_hash"] = backbone_hash(weights, tensors, told["config"])
-        write_whole(temporary / "backbone.json", as_json(told))
+        told |= {"name": found.name, "licence": found.licence}
+        description(parse_json(as_json(told)), found.path, ours=False)
+        told["bytes"] = {file.name: file.stat().st_size for file in folder.iterdir() if file.is_file()}
+        write_kept(folder / "backbone.json", as_json(told))
+        if home.exists() and _kept(home, found) is None:  # damaged
+            shutil.rmtree(home, ignore_errors=True)
         try:
-            temporary.rename(home)
+            folder.rename(home)
         except OSError:
-            if not (home / "backbone.json").exists():  # another run was not first: a real failure
+            if _kept(home, found) is None:  # another run was not first: a real failure
                 raise
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)

@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
-import json
 import math
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, cast, get_args
 
 from headstart.errors import ModelError
+from headstart.files import is_there
+from headstart.pretrained.description import IMAGES
+from headstart.pretrained.foreign_files import json_object
+from headstart.pretrained.schema import an_object
+from headstart.pretrained.timm_arguments import PRETRAINED
 from headstart.values import CropMode, ImagePreparation
 
 _FILTERS = {0: "nearest", 1: "lanczos", 2: "bilinear", 3: "bicubic"}  # Pillow's numbers, which transformers writes
+_KEPT = {
+    *("do_resize", "do_rescale", "do_center_crop", "do_normalize", "do_pad", "do_flip_channel_order", "do_convert_rgb"),
+    *("size", "resample", "rescale_factor", "rescale_offset", "crop_size", "crop_pct", "image_mean", "image_std"),
+    *("image_processor_type", "feature_extractor_type", "label_names", "id2label", "label2id", "num_labels"),
+    *("pretrained_cfg", "architecture", "num_classes", "num_features", "model_type", "architectures"),
+}
 _CONVNEXT_SQUASHES = 384  # pixels, from where transformers' ConvNeXt keeps the whole image
 
 
@@ -26,8 +37,8 @@ def read_preparation(folder: Path) -> tuple[ImagePreparation, dict[str, Any]]:
             continue
         if content:
             try:
-                return reader(content), {"name": name, "content": content}
-            except (KeyError, TypeError, ValueError, ZeroDivisionError) as error:
+                return reader(content), {"name": name, "content": _known(content)}
+            except (LookupError, TypeError, ValueError, ArithmeticError, AttributeError) as error:
                 raise ModelError(f"how images are prepared is not clear: {error}", where=str(folder / name)) from None
     raise ModelError(
         "nothing says how its images are prepared",
@@ -40,23 +51,26 @@ def class_names(folder: Path, n: int) -> list[str]:
     """As the files beside the model say; else numbered."""
     for name in ("config.json", "preprocessor_config.json"):
         content = _json(folder / name)
-        names = content.get("label_names") or (content.get("pretrained_cfg") or {}).get("label_names")
-        if not names and content.get("id2label"):
-            numbered = {int(index): str(label) for index, label in content["id2label"].items()}
-            names = [numbered[i] for i in sorted(numbered)]
-        if names and len(names) == n and len(set(names)) == n:
+        settings, labels = content.get("pretrained_cfg"), content.get("id2label")
+        names = content.get("label_names") or (settings.get("label_names") if isinstance(settings, dict) else None)
+        if not names and isinstance(labels, dict) and all(index.isdecimal() for index in labels):
+            names = [labels[index] for index in sorted(labels, key=int)]
+        if isinstance(names, list) and len(names) == n and len({str(name) for name in names}) == n:
             return [str(label) for label in names]
     return [f"class {i}" for i in range(n)]
 
 
 def _json(path: Path) -> dict[str, Any]:
-    if not path.exists():
-        return {}
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ModelError(f"not JSON: {error}", where=str(path)) from None
-    return content if isinstance(content, dict) else {}
+    return json_object(path) if is_there(path) else {}
+
+
+def _known(content: dict[str, Any]) -> dict[str, Any]:
+    """What of a file goes with a saved model: all that such files say of images and classes, and nothing else."""
+    kept = {name: value for name, value in content.items() if name in _KEPT}
+    found: dict[str, Any] = an_object(kept, "")
+    if isinstance(found.get("pretrained_cfg"), dict):
+        found["pretrained_cfg"] = PRETRAINED(found["pretrained_cfg"], "pretrained_cfg")
+    return found
 
 
 def _timm(content: dict[str, Any]) -> ImagePreparation:
@@ -132,6 +146,9 @@ def _made(
         raise ValueError(f"a crop of {crop:g} of the side")
     (r, g, b), (x, y, z) = (map(float, values) for values in colours)
     height, width = size
-    return ImagePreparation(
+    found = ImagePreparation(
         (int(height), int(width)), float(crop), interpolation, (r, g, b), (x, y, z), cast("CropMode", mode)
     )
+    told = {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(found).items()}
+    IMAGES(told, "")  # sizes and colours that can be
+    return found

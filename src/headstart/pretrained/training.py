@@ -7,12 +7,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from headstart.files import parse_json
+from headstart.kept import writing
 from headstart.places import as_json
-from headstart.pretrained.load import backbone_hash, describe_saved, rebuilt
-from headstart.pretrained.weights import raw_tensors
+from headstart.pretrained.rebuild import backbone_hash, describe_saved, rebuilt
+from headstart.pretrained.weights import raw_tensors, save_tensors
 from headstart.values import Backbone, TextPreparation, Trainable
 
 _NUMBERED = re.compile(r"\.(\d+)\.")  # the first: layer.3, h.3, attentions.3; of block.5.layer.0 the block
@@ -59,10 +60,11 @@ def keep_tuned(backbone: Backbone, module: nn.Module, folder: Path) -> Backbone:
         state = whole.state_dict()
         if _reads(backbone):
             backbone = _as_reader(backbone, whole)
-        (folder / "config.json").write_text(as_json(backbone.config["transformers"]), encoding="utf-8")
+        with writing(folder):
+            (folder / "config.json").write_text(as_json(backbone.config["transformers"]), encoding="utf-8")
     weights = folder / "model.safetensors"
     tensors = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in state.items()}
-    save_file(tensors, weights, metadata={"format": "pt"})
+    save_tensors(tensors, weights)
     return with_weights(backbone, weights, backbone_hash(weights, raw_tensors(weights), backbone.config))
 
 
@@ -86,6 +88,7 @@ def _as_reader(backbone: Backbone, model: Any) -> Backbone:
     """Described as what it is once it was trained: a reader, whatever it was made of."""
     dropout = {name: share for name, share in backbone.config["transformers"].items() if "dropout" in name}
     told = {**model.config.to_dict(), **dropout, "architectures": [type(model).__name__]}
+    told = parse_json(as_json(told))  # as it will be read again: names of labels stand under numbers as text
     config = {**backbone.config, "head": "spans", "transformers": told}
     return replace(backbone, architecture=type(model).__name__, config=config)
 

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import mmap
 import struct
+import zipfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from headstart.errors import ModelError
+from headstart.errors import ModelError, first_line
+from headstart.files import MOST_JSON, is_there, open_file, parse_json, read_file
+from headstart.kept import writing
+from headstart.pretrained.foreign_files import MOST_WEIGHTS, refuse_special, unreadable
 
 if TYPE_CHECKING:
     import numpy as np
@@ -19,32 +25,55 @@ if TYPE_CHECKING:
 
 
 NAMES = ("model.safetensors", "pytorch_model.bin")  # in a hub-style folder, the better one first
+_MOST_TIED = 4  # times its size that a torch file's tensors may have: some share their numbers
+_MOST_HEADER, _MOST_SIDES = 100 * 2**20, 32
+_BLOCK = 2**20  # bytes hashed at a time
+_BITS = {  # a number, by safetensors' names of types
+    **dict.fromkeys(("BOOL", "U8", "I8", "F8_E5M2", "F8_E4M3", "F8_E8M0", "F8_E4M3FNUZ", "F8_E5M2FNUZ"), 8),
+    **dict.fromkeys(("I16", "U16", "F16", "BF16"), 16),
+    **dict.fromkeys(("I32", "U32", "F32"), 32),
+    **dict.fromkeys(("I64", "U64", "F64", "C64"), 64),
+    **{"F4": 4, "F6_E2M3": 6, "F6_E3M2": 6},
+}
 TOKENIZERS = ("tokenizer.json", "vocab.txt", "vocab.json", "merges.txt", "spm.model", "sentencepiece.bpe.model")
 
 
 def weights_in(folder: Path) -> Path | None:
     """The weights of a hub-style folder."""
-    return next((folder / name for name in NAMES if (folder / name).exists()), None)
+    return next((folder / name for name in NAMES if is_there(folder / name)), None)
 
 
 def is_whole(folder: Path) -> bool:
     """Whether a hub-style folder has all that it is opened with. Other tools fetch only some of a model's files."""
-    config = folder / "config.json"
-    if weights_in(folder) is None or not config.exists():
+    if weights_in(folder) is None:
         return False
-    return b'"model_type"' not in config.read_bytes() or any((folder / name).exists() for name in TOKENIZERS)
+    try:
+        config = read_file(folder / "config.json", most=MOST_JSON)
+    except OSError:
+        return False
+    return b'"model_type"' not in config or any(is_there(folder / name) for name in TOKENIZERS)
 
 
-def file_sha256(path: Path) -> str:
-    """Hashed once in a process, as long as the file's size and time stay the same."""
-    stat = path.stat()
-    return _sha256(path.resolve(), stat.st_size, stat.st_mtime_ns)
+def file_sha256(path: Path, *, most: int = MOST_WEIGHTS) -> str:
+    """Hashed once in a process, as long as the file's size and time stay the same; of at most so many bytes.
+
+    Raises:
+        ModelError: it cannot be read, or is no regular file of a bounded size.
+    """
+    try:
+        stat = path.stat()
+        return _sha256(path.resolve(), stat.st_size, stat.st_mtime_ns, most)
+    except OSError as error:
+        raise unreadable(path, error) from None
 
 
 @cache
-def _sha256(path: Path, size: int, changed: int) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def _sha256(path: Path, size: int, changed: int, most: int) -> str:
+    seen = hashlib.sha256()
+    with open_file(path, most=most) as file:
+        while block := file.read(_BLOCK):
+            seen.update(block)
+    return seen.hexdigest()
 
 
 def verify(path: Path, expected: str) -> None:
@@ -71,23 +100,52 @@ def raw_tensors(path: Path) -> dict[str, RawTensor]:
     """Every tensor of a safetensors file by name, in the order of names; no torch, no conversion.
 
     Raises:
-        ModelError: not a safetensors file, or cut short.
+        ModelError: no regular file, not a safetensors file, or cut short.
     """
     try:
-        with path.open("rb") as file:  # mapped, not read: a large model is not in memory twice
+        with open_file(path, most=MOST_WEIGHTS) as file:  # mapped, not read: a large model is not in memory twice
             content = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
         length = int.from_bytes(content[:8], "little")
-        header = json.loads(bytes(content[8 : 8 + length]))
-        body = content[8 + length :]
-        found = {}
-        for name in sorted(k for k in header if k != "__metadata__"):
-            start, stop = header[name]["data_offsets"]
-            if stop > len(body):
-                raise ValueError("cut short")
-            found[name] = RawTensor(header[name]["dtype"], header[name]["shape"], body[start:stop])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ModelError(f"not a whole safetensors file: {error}", where=str(path)) from None
-    return found
+        if not 2 <= length <= min(_MOST_HEADER, len(content) - 8):
+            raise ValueError("its header does not fit into it")
+        header, body = parse_json(bytes(content[8 : 8 + length])), content[8 + length :]
+        if not isinstance(header, dict):
+            raise ValueError("its header is no object")
+        header.pop("__metadata__", None)
+        found, end = {}, 0
+        for name, told in sorted(header.items(), key=_first_byte):
+            dtype, shape, start, stop = _described(told)
+            if start != end or stop > len(body):
+                raise ValueError("cut short" if start == end else "its tensors do not follow each other")
+            if (stop - start) * 8 != _BITS[dtype] * math.prod(shape):
+                raise ValueError(f"{name[:100]!r} has not the bytes that its shape needs")
+            found[name], end = RawTensor(dtype, shape, body[start:stop]), stop
+        if end != len(body):
+            raise ValueError("there is more in it than its header says")
+    except OSError as error:
+        raise ModelError(f"not a whole safetensors file: {error.strerror or error}", where=str(path)) from None
+    except (ValueError, LookupError, TypeError) as error:
+        raise ModelError(f"not a whole safetensors file: {first_line(error)}", where=str(path)) from None
+    return {name: found[name] for name in sorted(found)}
+
+
+def _first_byte(entry: tuple[str, Any]) -> tuple[int, int]:
+    """Where a tensor begins; empty ones before the one that begins at the same byte."""
+    start, stop = entry[1]["data_offsets"]
+    return _whole(start), _whole(stop)
+
+
+def _described(told: dict[str, Any]) -> tuple[str, list[int], int, int]:
+    dtype, shape, (start, stop) = told["dtype"], told["shape"], told["data_offsets"]
+    if not isinstance(dtype, str) or dtype not in _BITS or not isinstance(shape, list) or len(shape) > _MOST_SIDES:
+        raise ValueError(f"a tensor of type {str(dtype)[:20]!r}")
+    return dtype, [_whole(side) for side in shape], _whole(start), _whole(stop)
+
+
+def _whole(value: Any) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= MOST_WEIGHTS:
+        raise ValueError("a size that is none")
+    return value
 
 
 def tensors_hash(tensors: dict[str, RawTensor]) -> str:
@@ -129,19 +187,6 @@ def raw(array: np.ndarray) -> RawTensor:
     return RawTensor("F32", list(array.shape), np.ascontiguousarray(array, dtype="<f4").tobytes())
 
 
-# torch's own unpickler meets cut and foreign bytes with all of these
-_TRIPS: tuple[type[Exception], ...] = (
-    OSError,
-    EOFError,
-    RuntimeError,
-    ValueError,
-    LookupError,
-    TypeError,
-    AttributeError,
-)
-_TRIPS += (AssertionError, struct.error)
-
-
 def open_torch_file(path: Path) -> dict[str, torch.Tensor]:
     """A state dict from a torch file; nothing in it is executed.
 
@@ -152,6 +197,8 @@ def open_torch_file(path: Path) -> dict[str, torch.Tensor]:
 
     import torch
 
+    refuse_special(path)
+    _refuse_bomb(path)
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
@@ -161,10 +208,47 @@ def open_torch_file(path: Path) -> dict[str, torch.Tensor]:
             where=str(path),
             fix="ask for a .safetensors file",
         ) from None
-    except _TRIPS as error:
-        reason = [line.strip() for line in str(error).splitlines() if line.strip()]
-        told = reason[0][:160] if reason else "cut short"
-        raise ModelError(f"damaged weights file: {told}", where=str(path), fix="fetch it again") from None
-    if not isinstance(state, dict) or not all(isinstance(v, torch.Tensor) for v in state.values()):
+    except Exception as error:  # torch's own unpickler meets cut and foreign bytes with any of Python's
+        raise ModelError(
+            f"damaged weights file: {first_line(error) if str(error).strip() else 'cut short'}",
+            where=str(path),
+            fix="fetch it again",
+        ) from None
+    if not isinstance(state, dict) or not all(_is_plain(name, value) for name, value in state.items()):
         raise ModelError("not a state dict (names to tensors)", where=str(path), fix="save model.state_dict()")
+    size, there = sum(tensor.numel() * tensor.element_size() for tensor in state.values()), path.stat().st_size
+    if size > _MOST_TIED * there + 2**30:  # one number can stand for a tensor of any shape
+        raise ModelError(f"{size:,} bytes of tensors in a file of {there:,}", where=str(path), fix="fetch it again")
     return state
+
+
+def _is_plain(name: object, value: object) -> bool:
+    import torch
+
+    plain = isinstance(value, torch.Tensor) and value.layout is torch.strided and value.device.type == "cpu"
+    return isinstance(name, str) and plain and not getattr(value, "is_quantized", False)
+
+
+def _refuse_bomb(path: Path) -> None:
+    """torch writes its archives without compressing them, so one that is more than its file was made to burst."""
+    if not zipfile.is_zipfile(path):
+        return
+    try:
+        with zipfile.ZipFile(path) as archive:
+            size = sum(entry.file_size for entry in archive.infolist())
+    except (OSError, ValueError, LookupError, struct.error, zipfile.BadZipFile, NotImplementedError):
+        return  # torch says what is wrong with it
+    if size > 2 * path.stat().st_size + 2**20:
+        raise ModelError(f"{size:,} bytes packed into {path.stat().st_size:,}", where=str(path), fix="fetch it again")
+
+
+def save_tensors(tensors: Mapping[str, torch.Tensor], path: Path) -> None:
+    """A safetensors file of contiguous tensors, as transformers and timm open it.
+
+    Raises:
+        OutputError: no space, no permission.
+    """
+    from safetensors.torch import save_file
+
+    with writing(path):
+        save_file(dict(tensors), path, metadata={"format": "pt"})

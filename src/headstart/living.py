@@ -1,0 +1,182 @@
+"""Which processes are at work in a cache, and what those left there that were killed.
+
+A process that writes to a cache has a file of its own in its folder `alive`, and a lock on that; the system gives the
+lock back when the process ends, however it ends. What it writes under a temporary name bears the name of that file, and
+so does each mark that a folder is in use. Numbers of processes would not do: containers that share a volume each have
+their own, and they come again.
+"""
+
+from __future__ import annotations
+
+import atexit
+import itertools
+import os
+import re
+import secrets
+import shutil
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from headstart.errors import OutputError
+from headstart.locks import Lock, take_lock
+from headstart.places import is_key
+
+_ALIVE, _MARK = "alive", ".use"
+_TEMPORARY = re.compile(r"^\..+\.(\d+-[0-9a-f]{8})(?:-\d+)?\.tmp$")
+_ROOMS = ("backbones", "engines", "features", "runs", "tuned")
+_OLD = 24 * 3600.0  # seconds after which something unfinished is left, where nobody knows of who wrote it
+_TRIES = 3  # to get a lock of its own, which one who looks for the dead may have for a moment
+_WAIT = 60.0  # seconds, at most, for somebody who removes a folder at the moment
+
+_names: dict[Path, str] = {}  # of this process, by cache
+_locks: dict[Path, tuple[int, Lock]] = {}  # with the process that took it: a fork has no part in it
+_one_at_a_time = threading.RLock()
+_numbers = itertools.count()
+
+
+@dataclass(frozen=True)
+class Mark:
+    """Says that a folder is in use, until it is removed or this process ends."""
+
+    path: Path
+    process: int  # that made it; not a fork of that
+
+    def remove(self) -> None:
+        if self.process != os.getpid():
+            return
+        with suppress(OSError):  # with its folder
+            self.path.unlink()
+
+
+def temporary(cache: Path, path: Path) -> Path:
+    """A name beside `path`, for a file or a folder that is not finished."""
+    return path.with_name(f".{path.name}.{_name_in(cache)}-{next(_numbers)}.tmp")
+
+
+def is_temporary(path: Path) -> bool:
+    return _TEMPORARY.match(path.name) is not None
+
+
+def mark(cache: Path, folder: Path) -> Mark | None:
+    """Keep a folder of the cache, made if it is new, from being pruned; None where nothing can be written, or
+    nothing locked."""
+    made = Mark(folder / f"{_name_in(cache)}-{next(_numbers)}{_MARK}", os.getpid())
+    if cache not in _locks:
+        return None
+    until = time.monotonic() + _WAIT
+    try:
+        while True:
+            with suppress(FileNotFoundError):  # somebody removes it
+                folder.mkdir(parents=True, exist_ok=True)
+                made.path.touch()
+            removing = not _is_free(folder)
+            if made.path.exists() and (not removing or time.monotonic() > until):
+                return made
+            time.sleep(0.005)
+    except (OSError, OutputError):
+        return None
+
+
+def is_marked(cache: Path, folder: Path) -> bool:
+    """Whether a process that is alive has a mark on it. Ask with the folder's lock, so that none is added meanwhile."""
+    _name_in(cache)  # what the dead left is not asked about
+    return any(_is_alive(cache, _marked_by(path)) for path in folder.glob(f"*{_MARK}"))
+
+
+def _name_in(cache: Path) -> str:
+    """The name of this process in this cache; the first time, what the dead left there is removed."""
+    with _one_at_a_time:
+        if cache not in _names:
+            _names[cache] = _registered(cache)
+            with suppress(OSError, OutputError):  # of somebody else, or read only
+                _sweep(cache)
+        return _names[cache]
+
+
+def _registered(cache: Path) -> str:
+    for _ in range(_TRIES):
+        name = f"{os.getpid()}-{secrets.token_hex(4)}"
+        try:
+            lock = take_lock(cache / _ALIVE / name)
+        except OutputError:
+            break
+        if lock is not None:
+            _locks[cache] = os.getpid(), lock
+            break
+        with suppress(OSError):  # no locks on this file system
+            (cache / _ALIVE / f"{name}.lock").unlink()
+    return name
+
+
+@atexit.register
+def _leave() -> None:
+    for process, lock in _locks.values():
+        if process == os.getpid():
+            with suppress(OSError):
+                lock.release()
+
+
+def _is_free(folder: Path) -> bool:
+    lock = take_lock(folder)
+    if lock is not None:
+        lock.release()
+    return lock is not None
+
+
+def _is_alive(cache: Path, name: str) -> bool:
+    try:
+        return (cache / _ALIVE / f"{name}.lock").exists() and not _is_free(cache / _ALIVE / name)
+    except OutputError:  # read only: nobody can have marked anything
+        return False
+
+
+def _sweep(cache: Path) -> None:
+    """Costs next to nothing where nobody was killed."""
+    dead: dict[str, Lock] = {}
+    for path in (cache / _ALIVE).glob("*.lock"):
+        lock = take_lock(path.with_suffix(""))
+        if lock is not None:
+            dead[path.stem] = lock
+    if not dead:
+        return
+    for path, name in _unfinished(cache):
+        if name in dead or (not (cache / _ALIVE / f"{name}.lock").exists() and _is_old(path)):
+            _remove(path)
+    for path in (path for room in _ROOMS for path in (cache / room).glob("*.lock") if is_key(path.stem)):
+        _is_free(path.with_suffix(""))  # which removes it, if so
+    for lock in dead.values():
+        lock.release()
+
+
+def _unfinished(cache: Path) -> Iterator[tuple[Path, str]]:
+    """All that bears the name of a process, and that name."""
+    for room in _ROOMS:
+        for path in [*(cache / room).glob("*"), *(cache / room).glob("*/*")]:
+            found = _TEMPORARY.match(path.name)
+            if found:
+                yield path, found[1]
+            elif path.suffix == _MARK:
+                yield path, _marked_by(path)
+
+
+def _marked_by(path: Path) -> str:
+    return "-".join(path.stem.split("-")[:2])
+
+
+def _is_old(path: Path) -> bool:
+    try:
+        return time.time() - path.stat().st_mtime > _OLD
+    except OSError:
+        return False
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        with suppress(OSError):
+            path.unlink()

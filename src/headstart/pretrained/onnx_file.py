@@ -1,0 +1,100 @@
+"""An ONNX file read as the protocol buffer that it is, just far enough to see whether its numbers are all in it.
+
+Such a file may say that a tensor lies in another file, by any path; OpenVINO would open that one. What a saved folder
+computes would then not be what the hash of model.onnx stands for, so such a file is refused, wherever it points.
+"""
+
+from __future__ import annotations
+
+import mmap
+from collections.abc import Iterator
+from pathlib import Path
+
+from headstart.errors import ModelError
+from headstart.files import open_file
+from headstart.pretrained.foreign_files import MOST_WEIGHTS, unreadable
+
+_VARINT, _EIGHT_BYTES, _BYTES, _FOUR_BYTES = 0, 1, 2, 5
+_BELOW: dict[str, dict[int, str]] = {  # messages by field number, those that tensors may be in
+    "model": {7: "graph", 25: "function", 20: "training"},
+    "training": {1: "graph", 2: "graph"},
+    "function": {7: "node", 11: "attribute"},
+    "graph": {1: "node", 5: "tensor", 15: "sparse"},
+    "node": {5: "attribute"},
+    "attribute": {5: "tensor", 10: "tensor", 6: "graph", 11: "graph", 22: "sparse", 23: "sparse"},
+    "sparse": {1: "tensor", 2: "tensor"},
+}
+_EXTERNAL_DATA, _DATA_LOCATION = 13, 14  # of a tensor
+_MOST_MESSAGES = 10_000_000
+
+
+def refuse_other_files(path: Path) -> None:
+    """Raises ModelError where the file cannot be read, is damaged, or keeps numbers in another file."""
+    try:
+        with open_file(path, most=MOST_WEIGHTS) as file:
+            content = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+        _look_through(content)
+    except OSError as error:
+        raise unreadable(path, error) from None
+    except _Elsewhere:
+        raise ModelError(
+            "its weights are in another file, which headstart does not follow",
+            where=str(path),
+            fix="one whole ONNX file is needed; where the weights are in a second one: onnx.save(onnx.load(FILE), NEW)",
+        ) from None
+    except (ValueError, IndexError) as error:
+        raise ModelError(
+            f"OpenVINO cannot read it: no whole ONNX file ({error})", where=str(path), fix="fetch or export it again"
+        ) from None
+
+
+class _Elsewhere(Exception):
+    """A tensor whose numbers are not in the file."""
+
+
+def _look_through(content: memoryview) -> None:
+    waiting = [("model", content)]
+    for _ in range(_MOST_MESSAGES):
+        if not waiting:
+            return
+        kind, message = waiting.pop()
+        for field, value in _fields(message):
+            if kind == "tensor" and (field == _EXTERNAL_DATA or (field == _DATA_LOCATION and value != 0)):
+                raise _Elsewhere
+            below = _BELOW.get(kind, {}).get(field)
+            if below and isinstance(value, memoryview):
+                waiting.append((below, value))
+    raise _Elsewhere  # more than a model has: not believed
+
+
+def _fields(message: memoryview) -> Iterator[tuple[int, int | memoryview]]:
+    at, end = 0, len(message)
+    while at < end:
+        key, at = _number(message, at)
+        field, form = key >> 3, key & 7
+        if form == _VARINT:
+            value, at = _number(message, at)
+            yield field, value
+            continue
+        if form == _BYTES:
+            length, at = _number(message, at)
+        elif form in (_EIGHT_BYTES, _FOUR_BYTES):
+            length = 8 if form == _EIGHT_BYTES else 4
+        else:
+            raise ValueError("not a protocol buffer")
+        if at + length > end:
+            raise ValueError("cut short")
+        yield field, message[at : at + length]
+        at += length
+
+
+def _number(message: memoryview, at: int) -> tuple[int, int]:
+    """A number of seven bits a byte, and where the next thing begins."""
+    value = 0
+    for shift in range(0, 70, 7):
+        byte = message[at]
+        at += 1
+        value |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            return value, at
+    raise ValueError("not a protocol buffer")

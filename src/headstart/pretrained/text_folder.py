@@ -1,0 +1,163 @@
+"""What lies beside the weights of a text model: its tokenizer, that one's settings, and how its states are pooled."""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from headstart.errors import ModelError, first_line, somebody_elses
+from headstart.files import is_there, parse_json
+from headstart.places import as_json
+from headstart.pretrained.description import TOKENIZER
+from headstart.pretrained.foreign_files import copy_regular, json_list, json_object, text_of
+from headstart.pretrained.schema import checked
+from headstart.pretrained.weights import TOKENIZERS
+
+_SLOW = (*TOKENIZERS, "special_tokens_map.json", "added_tokens.json")  # what an older tokenizer is made of
+TEXT_FILES = (  # all that says how texts are fed
+    *("config.json", "tokenizer_config.json", "modules.json", "1_Pooling/config.json", "sentence_bert_config.json"),
+    *_SLOW,
+)
+_FIX = "save the tokenizer with the model; older SentencePiece files need: pip install sentencepiece protobuf"
+_proven: set[bytes] = set()  # hashes of tokenizers that were found good in this process
+
+
+def settings(folder: Path) -> dict[str, Any]:
+    """What tokenizer_config.json says, of what headstart knows.
+
+    Raises:
+        ModelError: it asks for code of its own, or is damaged.
+    """
+    file = folder / "tokenizer_config.json"
+    told = _object(file)
+    if told.get("auto_map"):
+        raise own_code(file)
+    found: dict[str, Any] = checked(told, TOKENIZER, str(file))
+    return found
+
+
+def own_code(file: Path) -> ModelError:
+    return ModelError(
+        "auto_map asks for code of the model's own, and headstart runs none",
+        where=str(file),
+        fix="take a model of an architecture that transformers itself has: headstart models",
+    )
+
+
+def sentence_length(folder: Path) -> Any:
+    """The tokens that sentence-transformers cuts a text to, where it says so."""
+    return _object(folder / "sentence_bert_config.json").get("max_seq_length")
+
+
+def pooling(folder: Path) -> tuple[str, bool]:
+    """As sentence-transformers wrote it down beside the weights; mean without length where nothing is written."""
+    modules = folder / "modules.json"
+    steps = json_list(modules) if is_there(modules) else []
+    kinds = [str(step.get("type", "")) for step in steps if isinstance(step, dict)]
+    told = _object(folder / "1_Pooling" / "config.json")
+    cls = told.get("pooling_mode_cls_token") is True or told.get("pooling_mode") == "cls"
+    return ("cls" if cls else "mean"), any(kind.endswith("Normalize") for kind in kinds)
+
+
+def tokenizer(folder: Path, model_type: str) -> str:
+    """tokenizer.json, or what transformers makes of an older form (a vocabulary, a SentencePiece model).
+
+    Raises:
+        ModelError: there is none, or it cannot be opened.
+    """
+    file = folder / "tokenizer.json"
+    found = text_of(file) if is_there(file) else _made(folder, model_type)
+    with somebody_elses("tokenizers", where=str(file), fix="save the tokenizer again"):
+        from tokenizers import Tokenizer
+
+        Tokenizer.from_str(found).encode("a text")
+    return found
+
+
+def refuse_strange_ids(tokenizer: str, vocabulary: Any, where: Path) -> None:
+    """Raises ModelError where a token's number has no vector in the model, or the text is no tokenizer's."""
+    digest = hashlib.sha256(f"{vocabulary} {tokenizer}".encode("utf-8", "surrogatepass")).digest()
+    if digest in _proven:
+        return
+    try:
+        told = parse_json(tokenizer)
+        words = told["model"]["vocab"]
+        count = len(words)
+        ids = [count - 1, *(words.values() if isinstance(words, dict) else ()), *_numbers(told)]
+        highest, lowest = max(ids), min(ids)
+        if not isinstance(vocabulary, int) or not all(type(number) is int for number in ids):
+            raise TypeError("numbers of tokens that are none")
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+        raise ModelError(f"not a tokenizer: {first_line(error)}", where=str(where), fix="save it again") from None
+    if highest >= vocabulary or lowest < 0:
+        count = len({*(words if isinstance(words, dict) else range(count)), *_added(told)})
+        raise ModelError(
+            f"the tokenizer has {max(count, highest + 1)} words, the model vectors for {vocabulary}",
+            where=str(where.parent),
+            fix="put the model's own tokenizer into the folder",
+        )
+    _proven.add(digest)
+
+
+def _numbers(told: dict[str, Any]) -> Iterator[Any]:
+    """The numbers of added tokens, and of those that are put around a text."""
+    for token in told.get("added_tokens") or ():
+        yield token["id"]
+    yield from _in_template(told.get("post_processor"))
+
+
+def _added(told: dict[str, Any]) -> set[str]:
+    return {token["content"] for token in told.get("added_tokens") or ()}
+
+
+def _in_template(told: Any) -> Iterator[Any]:
+    """Of every form of post-processor: {"ids": [...]} of a template, ["[CLS]", 101] of BERT's and RoBERTa's."""
+    if isinstance(told, list) and len(told) == 2 and isinstance(told[0], str):
+        yield told[1]
+    elif isinstance(told, list):
+        for entry in told:
+            yield from _in_template(entry)
+    elif isinstance(told, dict):
+        yield from told.get("ids") or ()
+        for key, entry in told.items():
+            if key not in ("ids", "tokens"):
+                yield from _in_template(entry)
+
+
+def _made(folder: Path, model_type: str) -> str:
+    """Of the files that are known, in a folder of their own: nothing else that lies beside them is followed."""
+    with tempfile.TemporaryDirectory() as name:
+        alone = Path(name)
+        for file in _SLOW:
+            if is_there(folder / file):
+                copy_regular(folder / file, alone / file)
+        (alone / "config.json").write_text(as_json({"model_type": model_type}), encoding="utf-8")
+        (alone / "tokenizer_config.json").write_text(as_json(settings(folder)), encoding="utf-8")
+        try:
+            with somebody_elses("transformers"):
+                return _by_transformers(alone)
+        except ModelError as error:
+            raise ModelError(
+                f"no tokenizer.json, and none could be made: {error.what.removeprefix('transformers cannot use it: ')}",
+                where=str(folder),
+                fix=_FIX,
+            ) from None
+
+
+def _by_transformers(folder: Path) -> str:
+    from transformers import AutoTokenizer
+
+    from headstart.pretrained.text_config import quiet
+
+    with quiet():
+        made = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    if set(made.get_vocab()) <= set(made.all_special_tokens):  # made of nothing, and of no use
+        raise ValueError("there is no vocabulary")
+    return str(made.backend_tokenizer.to_str())
+
+
+def _object(file: Path) -> dict[str, Any]:
+    return json_object(file) if is_there(file) else {}

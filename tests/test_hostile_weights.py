@@ -1,0 +1,280 @@
+"""Weights files of strangers: damaged, too large for what they hold, or pointing at other files."""
+
+from __future__ import annotations
+
+import json
+import struct
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from safetensors.torch import load_file, save_file
+
+import headstart as hs
+from headstart.encode import encode
+from headstart.errors import ModelError
+from headstart.pretrained import from_keras, load, load_reader
+from headstart.pretrained.onnx_file import refuse_other_files
+from headstart.pretrained.weights import open_torch_file, raw_tensors
+from hostile import TEXTS, changed
+from test_hostile_configs import digests
+
+
+def safetensors(path: Path, header: Any, body: bytes = b"") -> Path:
+    content = json.dumps(header).encode() if not isinstance(header, bytes) else header
+    path.write_bytes(len(content).to_bytes(8, "little") + content + body)
+    return path
+
+
+def entry(dtype: Any = "F32", shape: Any = (2,), offsets: Any = (0, 8)) -> dict[str, Any]:
+    return {"dtype": dtype, "shape": shape, "data_offsets": offsets}
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        b"",
+        b"[]",
+        b"{",
+        b"[" * 100_000,
+        {"a": None},
+        {"a": entry(offsets=[0, 9])},
+        {"a": entry(offsets=[8, 0])},
+        {"a": entry(offsets=[-8, 0])},
+        {"a": entry(offsets=[0, 2**70])},
+        {"a": entry(offsets=[0])},
+        {"a": entry(shape=[2**40])},
+        {"a": entry(shape=[-2])},
+        {"a": entry(shape=[True, 2])},
+        {"a": entry(shape=[1] * 1000)},
+        {"a": entry(dtype="PICKLE")},
+        {"a": entry(dtype=["F32"])},
+        {"a": entry(dtype="F64")},
+        {"a": entry(), "b": entry()},  # the same bytes twice
+        {"a": entry(shape=[1], offsets=[4, 8])},  # a hole in front
+        {},  # bytes of nobody
+    ],
+    ids=lambda header: str(header)[:50],
+)
+def test_a_header_that_does_not_fit_its_file_is_refused(header, tmp_path):
+    with pytest.raises(ModelError, match="not a whole safetensors file") as error:
+        raw_tensors(safetensors(tmp_path / "model.safetensors", header, bytes(8)))
+    assert str(error.value).count("\n") == 0
+
+
+@settings(max_examples=300, deadline=None)
+@given(data=st.data())
+def test_changed_bytes_of_a_safetensors_file_are_refused_or_harmless(data, tmp_path_factory):
+    path = tmp_path_factory.mktemp("fuzz") / "model.safetensors"
+    save_file({"a": torch.zeros(2), "b": torch.ones(1, 2, dtype=torch.bfloat16)}, path)
+    content = bytearray(path.read_bytes())
+    for _ in range(data.draw(st.integers(1, 4))):
+        content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
+    path.write_bytes(content[: data.draw(st.integers(len(content) // 2, len(content)))])
+    try:
+        found = raw_tensors(path)
+    except ModelError:
+        return
+    assert sum(len(tensor.data) for tensor in found.values()) <= len(content)
+
+
+def zeros(folder: Path, change: Any) -> Path:
+    tensors = {name: change(name, tensor) for name, tensor in load_file(folder / "model.safetensors").items()}
+    kept = {name: tensor.contiguous() for name, tensor in tensors.items() if tensor is not None}
+    save_file(kept, folder / "model.safetensors", metadata={"format": "pt"})
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda n, t: None if "layer.1.output.dense.bias" in n else t, "1 of 55 tensors are missing, first 'encoder"),
+        (lambda n, t: t[:3] if "layer.1.output.dense.bias" in n else t, "1 of 55 tensors have another shape"),
+        (lambda n, t: None, "55 of 55 tensors are missing|53 of 55 tensors are missing"),
+        (lambda n, t: (10 * t).long(), "is of type I64"),
+        (lambda n, t: t > 0, "is of type BOOL"),
+        (lambda n, t: t.to(torch.float8_e4m3fn), "is of type F8_E4M3"),
+    ],
+    ids=["one missing", "another shape", "none", "whole numbers", "booleans", "quantised"],
+)
+def test_weights_that_are_not_the_models_are_no_random_numbers(change, said, made, tmp_path, own_cache):
+    folder = zeros(changed(made.folder / "bert", tmp_path / "model"), change)
+    with pytest.raises(ModelError, match=f"these weights are not the model's: .*({said})") as error:
+        load(str(folder), kind="text").module()
+    assert str(error.value).count("\n") <= 1
+
+
+def test_image_weights_in_a_text_model_end_the_fit(made, tmp_path, own_cache, command):
+    folder = changed(made.folder / "bert", tmp_path / "model")
+    (folder / "model.safetensors").write_bytes((made.folder / "vit" / "model.safetensors").read_bytes())
+    table = tmp_path / "texts.csv"
+    table.write_text("text,label\n" + "".join(f"{TEXTS[i % 4]} number {i},{i % 2}\n" for i in range(20)))
+    code, _, err = command("fit", table, "--model", folder, "--how", "probe", "--out", tmp_path / "out")
+    assert code == 2
+    assert "these weights are not the model's: 53 of 55 tensors are missing" in err
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("part", ["head", "pooler"])
+def test_a_head_may_be_missing_only_where_nothing_comes_through_it(part, made, tmp_path, own_cache):
+    left_out = "classifier" if part == "head" else "bert.pooler"
+    folder = zeros(
+        changed(made.folder / "bert", tmp_path / "model"), lambda n, t: None if n.startswith(left_out) else t
+    )
+    load(str(folder), kind="text").module()  # means of its layers
+    load_reader(str(folder), new_head=True).module()
+    with pytest.raises(ModelError, match="these weights are not the model's: 2 of 57 tensors are missing"):
+        hs.load(folder).predict_proba(TEXTS)
+
+
+def test_numbers_that_are_none_are_no_features(made, tmp_path, own_cache):
+    folder = zeros(changed(made.folder / "bert", tmp_path / "model"), lambda n, t: t * torch.nan)
+    with pytest.raises(ModelError, match="it gives features that are not numbers"):
+        encode(TEXTS, digests(TEXTS), load(str(folder), kind="text"))
+
+
+def test_a_model_of_timms_gets_only_known_arguments(made, tmp_path, own_cache):
+    def config(**changes: Any) -> Path:
+        return changed(made.folder / "vit", tmp_path / "vit", config=changes)
+
+    given = json.loads((made.folder / "vit" / "config.json").read_text())
+    for extra, said in (
+        ({"checkpoint_path": "evil.pth"}, "model_args has 'checkpoint_path'"),
+        ({"pretrained": True}, "model_args has 'pretrained'"),
+        ({"norm_layer": "torch.nn.LayerNorm"}, "model_args.norm_layer"),
+        ({"embed_dim": 10**6}, r"model_args.embed_dim\w* is 1000000"),
+        ({"depth": 10**4}, "model_args.depth"),
+        ({"embed_dim": 49}, "timm cannot use it|do not fit"),
+        ({"embed_dim": 60_000}, "do not fit"),
+        ({"global_pool": "x"}, "timm cannot use it"),
+        ({"in_chans": 1}, "model_args.in_chans is 1, not one of 3"),
+    ):
+        with pytest.raises(ModelError, match=said):
+            load(str(config(model_args={**given["model_args"], **extra})), kind="image")
+    for changes in ({"architecture": "hf-hub:somebody/model"}, {"architecture": "local-dir:."}, {"architecture": 5}):
+        with pytest.raises(ModelError, match="not a name of an architecture"):
+            load(str(config(**changes)), kind="image")
+    with pytest.raises(ModelError, match="timm has no architecture 'resnet_9'"):
+        load(str(config(architecture="resnet_9")), kind="image")
+    theirs = {
+        **given["pretrained_cfg"],
+        "file": "evil.pth",
+        "custom_load": True,
+        "url": "http://evil",
+        "state_dict": {},
+    }
+    kept = load(str(config(pretrained_cfg=theirs)), kind="image").config["pretrained_cfg"]
+    assert not kept.keys() & {"file", "custom_load", "url", "state_dict", "hf_hub_id"}
+    for name, value in (("input_size", [3, 10**5, 64]), ("mean", ["a"] * 3), ("std", [0, 1, 1]), ("crop_pct", 0)):
+        with pytest.raises(ModelError, match=f"pretrained_cfg.{name}"):
+            load(str(config(pretrained_cfg={**given["pretrained_cfg"], name: value})), kind="image")
+
+
+def test_a_torch_file_that_bursts_is_refused(tmp_path):
+    torch.save({"a": torch.zeros(8)}, tmp_path / "small.pth")
+    with zipfile.ZipFile(tmp_path / "small.pth") as whole, zipfile.ZipFile(tmp_path / "bomb.pth", "w") as bomb:
+        for name in whole.namelist():
+            bomb.writestr(name, whole.read(name))
+        bomb.writestr("small/data/9", bytes(50_000_000), zipfile.ZIP_DEFLATED)
+    with pytest.raises(ModelError, match="bytes packed into"):
+        open_torch_file(tmp_path / "bomb.pth")
+    torch.save({"a": torch.zeros(()).expand(10**12)}, tmp_path / "wide.pth")
+    with pytest.raises(ModelError, match="4,000,000,000,000 bytes of tensors in a file of"):
+        open_torch_file(tmp_path / "wide.pth")
+    for state in ({"a": torch.zeros(2, 2).to_sparse()}, {1: torch.zeros(2)}, {"a": torch.zeros(2, device="meta")}):
+        torch.save(state, tmp_path / "odd.pth")
+        with pytest.raises(ModelError):
+            open_torch_file(tmp_path / "odd.pth")
+
+
+@pytest.mark.parametrize("how", ["external link", "soft link", "virtual", "external", "huge", "objects"])
+def test_an_hdf5_file_is_read_alone(how, tmp_path):
+    h5py = pytest.importorskip("h5py")
+    with h5py.File(tmp_path / "secret.h5", "w") as file:
+        file["x"] = np.arange(4, dtype=np.float32)
+    (tmp_path / "secret.bin").write_bytes(bytes(16))
+    path = tmp_path / "weights.h5"
+    with h5py.File(path, "w") as file:
+        file.attrs["layer_names"] = [b"fc1"]
+        group = file.create_group("fc1")
+        group.attrs["weight_names"] = [b"x"]
+        if how == "external link":
+            group["x"] = h5py.ExternalLink("secret.h5", "/x")
+        elif how == "soft link":
+            group["x"] = h5py.SoftLink("/fc1")
+        elif how == "virtual":
+            layout = h5py.VirtualLayout((4,), np.float32)
+            layout[:] = h5py.VirtualSource(str(tmp_path / "secret.h5"), "x", (4,))
+            group.create_virtual_dataset("x", layout)
+        elif how == "external":
+            group.create_dataset("x", (4,), np.float32, external=[(str(tmp_path / "secret.bin"), 0, 16)])
+        elif how == "huge":
+            group.create_dataset("x", (10**12,), np.float32, chunks=(10**6,))
+        else:
+            group.create_dataset("x", data=["a", "b"], dtype=h5py.string_dtype())
+    said = {"huge": "more than 4,000,000,000 bytes", "objects": "which are no weights"}.get(how, "not followed")
+    with pytest.raises(ModelError, match=said):
+        from_keras.translate(path)
+
+
+def field(number: int, content: bytes | int) -> bytes:
+    """One of a protocol buffer."""
+    if isinstance(content, int):
+        return bytes([number << 3, content])
+    length, size = len(content), b""
+    while True:
+        size += bytes([length & 0x7F | (0x80 if length > 0x7F else 0)])
+        length >>= 7
+        if not length:
+            return bytes([number << 3 | 2]) + size + content
+
+
+EXTERNAL = field(13, field(1, b"location") + field(2, b"/etc/passwd")) + field(14, 1)
+
+
+@pytest.mark.parametrize(
+    "graph",
+    [
+        field(5, EXTERNAL),  # an initializer
+        field(5, field(14, 1)),
+        field(1, field(5, field(5, EXTERNAL))),  # the tensor of a node's attribute
+        field(1, field(5, field(6, field(5, EXTERNAL)))),  # within a graph of its own: a loop's body
+        field(15, field(1, EXTERNAL)),  # a sparse one
+        b"\x0b\x0c" + field(5, EXTERNAL),  # behind an old-fashioned group, which readers pass over
+    ],
+    ids=["initializer", "location alone", "attribute", "subgraph", "sparse", "group"],
+)
+def test_an_onnx_file_that_names_another_is_refused(graph, tmp_path):
+    (tmp_path / "model.onnx").write_bytes(field(7, b"") + field(7, graph))
+    with pytest.raises(ModelError, match=r"in another file|no whole ONNX file"):
+        refuse_other_files(tmp_path / "model.onnx")
+
+
+@settings(max_examples=200, deadline=None)
+@given(content=st.binary(max_size=60))
+def test_any_bytes_as_an_onnx_file_are_passed_or_refused(content, tmp_path_factory):
+    path = tmp_path_factory.mktemp("onnx") / "model.onnx"
+    path.write_bytes(content)
+    try:
+        refuse_other_files(path)
+    except ModelError as error:
+        assert "\n" in str(error)  # noqa: PT017 - what to do is said
+
+
+def test_a_saved_onnx_model_whose_weights_lie_beside_it_is_refused(tmp_path, own_cache):
+    """The hash in headstart.json stands for model.onnx alone."""
+    onnx = pytest.importorskip("onnx")
+    from headstart.pretrained import from_onnx
+
+    weight = onnx.helper.make_tensor("w", onnx.TensorProto.FLOAT, [512], struct.pack("512f", *range(512)), raw=True)
+    node = onnx.helper.make_node("Mul", ["x", "w"], ["y"])
+    shapes = [onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, ["n", 512]) for name in "xy"]
+    model = onnx.helper.make_model(onnx.helper.make_graph([node], "g", shapes[:1], shapes[1:], [weight]))
+    onnx.save(model, tmp_path / "model.onnx", save_as_external_data=True, location="w.bin", size_threshold=0)
+    with pytest.raises(ModelError, match="in another file"):
+        from_onnx.module(tmp_path / "model.onnx", 512)

@@ -1,0 +1,61 @@
+"""A fit does not end because nobody reads what it says; a result that was lost is no success."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from conftest import STARTER
+
+COMMAND = f"{sys.executable} -m headstart"
+FULL = pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
+
+
+def shell(line: str, folder: Path) -> subprocess.CompletedProcess:
+    return subprocess.run(["bash", "-c", line], cwd=folder, capture_output=True, text=True, check=False, timeout=240)
+
+
+@FULL
+def test_a_fit_is_saved_whoever_listens(photos, fit_json, tmp_path):
+    fit_json(photos, "--out", tmp_path / "calm")
+    fit = f"{COMMAND} fit {photos} {' '.join(STARTER)} --json --out"
+    lost = ("2>&-", "2>/dev/full", "2> >(head -c1 >/dev/null)", ">&-", ">/dev/full", "> >(true)", "<&- >&- 2>&-")
+    for number, streams in enumerate(lost):
+        done = shell(f"{fit} {number} {streams}", tmp_path)
+        assert done.returncode == 0, (streams, done.stderr)
+        assert "Traceback" not in done.stderr
+        calm, saved = tmp_path / "calm" / "model.safetensors", tmp_path / str(number) / "model.safetensors"
+        assert saved.read_bytes() == calm.read_bytes(), streams
+
+
+@FULL
+def test_a_result_that_is_lost_is_no_success(photos, fit_json, tmp_path):
+    fit_json(photos, "--out", tmp_path / "model")
+    photo = min((photos / "global").iterdir())
+    for command in (f"predict model {photo}", f"evaluate model {photos}", "models", "cache"):
+        for streams in (">/dev/full", ">&-"):
+            done = shell(f"{COMMAND} {command} {streams}", tmp_path)
+            assert done.returncode == 1, (command, streams)
+            assert "standard output: cannot write" in done.stderr
+            assert "Traceback" not in done.stderr
+    done = shell(f"{COMMAND} predict model {photos} | head -1; echo ${{PIPESTATUS[0]}}", tmp_path)
+    assert done.stdout.splitlines()[1] == "0"
+    assert done.stderr == ""
+    assert shell(f"{COMMAND} predict model {photo} 2>&-", tmp_path).stdout.count("\n") == 1
+
+
+def test_a_fit_outlives_its_terminal(photos, tmp_path):
+    arguments = [sys.executable, "-m", "headstart", "fit", str(photos), *STARTER, "--out", str(tmp_path / "model")]
+    process = subprocess.Popen(arguments, stderr=subprocess.PIPE, stdout=subprocess.PIPE)
+    while process.poll() is None and not (tmp_path / ".model.lock").exists():
+        time.sleep(0.001)
+    process.send_signal(signal.SIGHUP)
+    process.communicate()
+    assert process.returncode == 0
+    assert (tmp_path / "model" / "headstart.json").exists()
