@@ -62,7 +62,10 @@ def _spared(words: Sequence[str], here: Path, env: Mapping[str, str]) -> tuple[s
     options = dict(pairwise(words))
     if words[:1] == ["fit"]:
         data = here / words[1]
-        name = options.get("--out") or f"{data.stem if data.is_file() else data.resolve().name}.headstart"
+        name = (
+            options.get("--out")
+            or f"{data.stem if os.path.isfile(data) else os.path.basename(os.path.realpath(data))}.headstart"
+        )
         out = (here / name).resolve()
         spared += [str(out), str(out.parent / f".{out.name}.")]  # what is written before it gets its name
     if "--track" in options:

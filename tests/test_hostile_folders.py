@@ -48,7 +48,7 @@ def test_what_hangs_or_has_no_end_is_listed(photos, fit_json, tmp_path):
         "global/circle.jpg": "Too many levels of symbolic links",
         "global/nothing.jpg": "No such file",
         "global/sparse.jpg": "214,748,364,800 bytes",
-        "nominal/up": "a link to a folder that holds the data",
+        "nominal/up": "a link to a folder of the data",
     }.items():
         assert said in reasons[name], name
     assert any("not followed: nominal/up" in note for note in told["notes"])
