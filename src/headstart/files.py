@@ -87,7 +87,7 @@ def open_file(path: str | Path, *, most: int) -> BufferedReader:
 
 
 def read_file(path: str | Path, *, most: int) -> bytes:
-    """The content of a regular file, which may not grow above `most` bytes meanwhile.
+    """The content of a regular file, which may not grow by much meanwhile, nor above `most` bytes.
 
     Raises:
         OSError: as `open_file`.
@@ -95,10 +95,11 @@ def read_file(path: str | Path, *, most: int) -> bytes:
     with open_file(path, most=most) as file:
         size = os.fstat(file.fileno()).st_size
         content = file.read(size + 1) or b""  # not `most`: that much memory would be taken, whatever the file has
+        allowed = min(most, size + _GROWTH)
         if len(content) > size:
-            content += file.read(most + 1 - len(content)) or b""
-    if len(content) > most:
-        raise OSError(errno.EFBIG, f"more than {most:,} bytes", str(path))
+            content += file.read(allowed + 1 - len(content)) or b""
+    if len(content) > allowed:
+        raise OSError(errno.EFBIG, f"more than {allowed:,} bytes, where it was said to have {size:,}", str(path))
     return content
 
 
