@@ -283,6 +283,17 @@ def test_the_cache_shows_what_killed_fits_left_and_makes_room(few_texts, tmp_pat
     assert [gone["key"] for gone in told["removed"]] == [f"runs/{'a' * 24}"]
 
 
+def test_a_journal_that_is_killed_while_it_is_removed_is_not_half_there(own_cache, monkeypatch):
+    """No file of it is gone yet, and the next start knows nothing of it."""
+    journal = open_journal("b" * 24)
+    journal.finish("main", {"kept": np.ones(2)}, {"weight a": np.ones(2)})
+    monkeypatch.setattr(shutil, "rmtree", lambda *_, **__: None)
+    journal.remove()
+    assert open_journal("b" * 24).results("main") is None
+    (left,) = own_cache.glob("runs/.*.tmp")
+    assert len(list(left.iterdir())) == 2
+
+
 def test_a_journal_is_taken_up_again_where_it_was_left(own_cache):
     """The second of two equal runs too, when the first is done."""
     first, second = open_journal("run"), open_journal("run")

@@ -123,8 +123,12 @@ class Journal:
         return None
 
     def remove(self) -> None:
-        """At success."""
-        shutil.rmtree(self.folder, ignore_errors=True)
+        """At success. It loses its name first: a kill among its files would leave a part's results without its weights,
+        and the next start would take that part for done."""
+        aside = temporary(cache_root(), self.folder)
+        with suppress(OSError):  # it is not there, or nothing can be changed: then the whole of it stays
+            self.folder.rename(aside)
+            shutil.rmtree(aside, ignore_errors=True)
         self.release()
 
     def release(self) -> None:
