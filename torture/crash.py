@@ -43,7 +43,8 @@ _ERRORS = {
 _OTHERS = ("EACCES", "EIO", "EROFS")  # of unlink, rmdir, utime
 # In messages: random names, numbers of processes, and the case's folder.
 _NAMES = re.compile(r"/\S*/crash-\w+/[\w-]+-\d+|\d{20}-\d+|\d+-[0-9a-f]{8}\b|\b[0-9a-f]{24}\b|(?<=\.tmp)\w{6}\b")
-_FROM = ("ENOSPC", "EIO", "EROFS", "EDQUOT")
+_FROM = ("EIO", "EROFS")
+_FULL = ("ENOSPC", "EDQUOT")  # nothing that frees space fails with these
 
 
 def main() -> int:
@@ -214,7 +215,7 @@ def _faults(operation: Operation, rng: random.Random) -> list[Fault]:
     fails = [Fault("fail", at, error) for error in _ERRORS.get(kind, _OTHERS)]
     rng.shuffle(kills)
     rng.shuffle(fails)
-    first = [kills[0], fails[0], Fault("from", at, rng.choice(_FROM))]
+    first = [kills[0], fails[0], Fault("from", at, rng.choice(_FROM + _FULL if kind in _ERRORS else _FROM))]
     rng.shuffle(first)
     return [*first, kills[1], *fails[1:]]
 
