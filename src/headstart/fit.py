@@ -216,15 +216,16 @@ def _seconds_to_test(dataset: Dataset, parts: Split, features: Features, clock: 
 
 
 def _settled(model: Model, outcome: Outcome, amount: Amount) -> Model:
-    """The model is made: what a killed run would have gone on from is not needed, nor a second copy of the weights."""
+    """The model is made: what a killed run would have gone on from is not needed, nor a second copy of the weights. The
+    copy goes first: it is the journal that names it."""
+    if outcome.backbone is not None and model.folder is not None:
+        from headstart.tuning import settle
+
+        model = replace(model, backbone=settle(model.backbone, model.folder))
     for journal in (outcome.journal, amount.journal):
         if journal is not None:
             journal.remove()
-    if outcome.backbone is None or model.folder is None:
-        return model
-    from headstart.tuning import settle
-
-    return replace(model, backbone=settle(model.backbone, model.folder))
+    return model
 
 
 def _evaluate(dataset: Dataset, parts: Split, tested: Features, head: Head) -> Scores:

@@ -119,13 +119,14 @@ def fit_reader(  # noqa: PLR0913 - a public door: every option of the command li
 
 
 def _settle(learned: Learned, folder: Path | None) -> None:
-    """The reader is made: what a killed run would have gone on from is not needed, nor a second copy of the weights."""
-    if learned.journal is not None:
-        learned.journal.remove()
+    """The reader is made: what a killed run would have gone on from is not needed, nor a second copy of the weights.
+    That goes first: it is the journal that names it."""
     if folder is not None and learned.how != "probe":
         from headstart.tuning import settle
 
         settle(learned.backbone, folder)
+    if learned.journal is not None:
+        learned.journal.remove()
 
 
 def _sure(questions: Questions, parts: Split) -> tuple[Any, tuple[str, ...]]:
