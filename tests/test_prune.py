@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -14,7 +15,7 @@ import numpy as np
 import pytest
 
 from fits import fitting, killed
-from headstart import cache
+from headstart import cache, living
 from headstart.data import check, read
 from headstart.encode import encode, store
 from headstart.errors import OutputError
@@ -165,6 +166,41 @@ def test_a_killed_fit_that_is_run_again_leaves_nothing(few_texts, tmp_path, own_
     for room in ("alive", "runs", "tuned"):
         assert list((own_cache / room).glob("*")) == []
     assert not [path for path in own_cache.rglob("*") if path.name.endswith((".tmp", ".use", ".lock"))]
+
+
+def test_what_cannot_be_removed_is_said_and_goes_with_the_process(own_cache, monkeypatch):
+    """The table is removed whole or not at all: its files may be deaf to it, its name is not."""
+    for key in "ab":
+        folder = own_cache / "features" / (key * 24)
+        folder.mkdir(parents=True)
+        (folder / "about.json").write_text('{"about": "a table without rows", "key": "k", "width": 4}')
+    whole = os.unlink
+
+    def unlink(path, **options):
+        if os.path.basename(path) == "about.json":
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        whole(path, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "unlink", unlink)
+        with pytest.raises(OutputError, match="cannot be removed: Permission denied"):
+            cache.prune(most_bytes=0)
+    assert len(list(own_cache.glob("features/.*.tmp"))) == len(list(own_cache.glob("features/*"))) == 2
+    living._leave()
+    assert not list(own_cache.glob("features/*"))
+
+
+def test_who_cannot_clean_up_leaves_word_for_the_next(own_cache):
+    script = (
+        "import os, shutil; from headstart import kept, living\n"
+        "path = living.temporary(kept.cache_root(), kept.room('engines') / 'file')\n"
+        "path.parent.mkdir(parents=True); path.write_text('half'); living._remove = lambda path: None"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True)
+    assert len(list(own_cache.glob("engines/.*.tmp"))) == len(list(own_cache.glob("alive/*.lock"))) == 1
+    assert cache.prune(most_bytes=0) == []
+    assert not list(own_cache.glob("engines/*"))
+    assert [path.name.split("-")[0] for path in own_cache.glob("alive/*.lock")] == [str(os.getpid())]
 
 
 def test_what_else_lies_where_the_cache_is_stays(few_texts, tmp_path, own_cache, command):

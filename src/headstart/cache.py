@@ -7,7 +7,6 @@ running fit may need any of them.
 from __future__ import annotations
 
 import os
-import shutil
 import stat
 from collections.abc import Iterator
 from contextlib import suppress
@@ -17,7 +16,7 @@ from pathlib import Path
 from headstart.encode import store
 from headstart.encode.store import TableInfo
 from headstart.errors import OutputError
-from headstart.living import is_marked
+from headstart.living import is_marked, remove_folder, sweep
 from headstart.locks import take_lock
 from headstart.places import cache_folder, is_key
 
@@ -53,21 +52,37 @@ def models_bytes() -> int:
 
 
 def prune(*, most_bytes: int) -> list[TableInfo | LeftInfo]:
-    """Remove what was not used for longest until at most `most_bytes` are left; nothing that is in use."""
+    """Remove what was not used for longest until at most `most_bytes` are left; nothing that is in use.
+
+    Raises:
+        OutputError: something cannot be removed; all else was.
+    """
+    cache = cache_folder()
+    sweep(cache)
     found: list[TableInfo | LeftInfo] = [*store.tables(), *left()]
-    everything = [info for info in found if not info.in_use]
+    unused = [info for info in found if not info.in_use]
     gone: list[TableInfo | LeftInfo] = []
-    total = sum(info.bytes for info in everything)
-    for info in sorted(everything, key=lambda info: info.last_used):
-        if total <= most_bytes:
+    failures: list[tuple[Path, OSError]] = []
+    total = sum(info.bytes for info in unused)
+    for info in sorted(unused, key=lambda info: info.last_used):
+        if total <= most_bytes > 0:
             break
         is_table = isinstance(info, TableInfo)
-        if _removed(cache_folder() / ("features" if is_table else "") / info.key, table=is_table):
-            total -= info.bytes
-            gone.append(info)
-    for folder in (path for path in (cache_folder() / "features").glob("*") if is_key(path.name)):
-        with suppress(OSError):  # not empty, as what another prune left that was killed
+        folder = cache / ("features" if is_table else "") / info.key
+        try:
+            if _removed(folder, table=is_table):
+                total -= info.bytes
+                gone.append(info)
+        except OSError as error:
+            failures.append((folder, error))
+    for folder in (path for path in (cache / "features").glob("*") if is_key(path.name)):
+        with suppress(OSError):  # not empty
             folder.rmdir()
+    if failures:
+        where, cause = failures[0]
+        raise OutputError(
+            f"cannot be removed: {cause.strerror}", where=str(where), fix="run this again as who may write there"
+        ) from cause
     return gone
 
 
@@ -93,12 +108,15 @@ def _in_use(folder: Path) -> bool:
 
 
 def _removed(folder: Path, *, table: bool) -> bool:
-    """A table has as many users as there are marks in it; no new one comes while its lock is taken."""
+    """Whether nobody uses it: of a table there are as many users as marks in it, and no new one comes while its lock is
+    taken. Raises OSError where it cannot be removed."""
     lock = take_lock(folder)
     if lock is None:
         return False
-    unused = not (table and is_marked(cache_folder(), folder))
-    if unused:
-        shutil.rmtree(folder, ignore_errors=True)
-    lock.release()
-    return unused
+    try:
+        if table and is_marked(cache_folder(), folder):
+            return False
+        remove_folder(cache_folder(), folder)
+        return True
+    finally:
+        lock.release()

@@ -25,7 +25,8 @@ from headstart.errors import OutputError
 from headstart.locks import Lock, take_lock
 from headstart.places import is_key
 
-_ALIVE, _MARK = "alive", ".use"
+MARK = ".use"  # how the names of marks end
+_ALIVE = "alive"
 _TEMPORARY = re.compile(r"^\..+\.(\d+-[0-9a-f]{8})(?:-\d+)?\.tmp$")
 _ROOMS = ("backbones", "engines", "features", "runs", "tuned")
 _OLD = 24 * 3600.0  # seconds after which something unfinished is left, where nobody knows of who wrote it
@@ -61,10 +62,31 @@ def is_temporary(path: Path) -> bool:
     return _TEMPORARY.match(path.name) is not None
 
 
+def sweep(cache: Path) -> None:
+    """Remove what processes left that were killed, if this one has not done that yet."""
+    _name_in(cache)
+
+
+def remove_folder(cache: Path, folder: Path) -> None:
+    """Remove a folder of the cache, which need not be there: the whole of it or nothing, whenever a kill may come.
+
+    It loses its name first, so nobody finds a half of it. What cannot be removed then goes at the end of this process,
+    or with the next one.
+
+    Raises:
+        OSError: it is there as before, or some of it is under a temporary name.
+    """
+    aside = temporary(cache, folder)
+    with suppress(FileNotFoundError):
+        folder.rename(aside)
+        shutil.rmtree(aside, ignore_errors=True)
+        shutil.rmtree(aside)  # says what stays
+
+
 def mark(cache: Path, folder: Path) -> Mark | None:
     """Keep a folder of the cache, made if it is new, from being pruned; None where nothing can be written, or
     nothing locked."""
-    made = Mark(folder / f"{_name_in(cache)}-{next(_numbers)}{_MARK}", os.getpid())
+    made = Mark(folder / f"{_name_in(cache)}-{next(_numbers)}{MARK}", os.getpid())
     if cache not in _locks:
         return None
     until = time.monotonic() + _WAIT
@@ -84,7 +106,7 @@ def mark(cache: Path, folder: Path) -> Mark | None:
 def is_marked(cache: Path, folder: Path) -> bool:
     """Whether a process that is alive has a mark on it. Ask with the folder's lock, so that none is added meanwhile."""
     _name_in(cache)  # what the dead left is not asked about
-    return any(_is_alive(cache, _marked_by(path)) for path in folder.glob(f"*{_MARK}"))
+    return any(_is_alive(cache, _marked_by(path)) for path in folder.glob(f"*{MARK}"))
 
 
 def _name_in(cache: Path) -> str:
@@ -114,8 +136,13 @@ def _registered(cache: Path) -> str:
 
 @atexit.register
 def _leave() -> None:
-    for process, lock in _locks.values():
-        if process == os.getpid():
+    for cache, (process, lock) in _locks.items():
+        if process != os.getpid():
+            continue
+        mine = [path for path, name in _unfinished(cache) if name == _names[cache]]
+        for path in mine:
+            _remove(path)
+        if not any(map(os.path.lexists, mine)):  # else the next process sees by the lock's file that this one is dead
             with suppress(OSError):
                 lock.release()
 
@@ -159,7 +186,7 @@ def _unfinished(cache: Path) -> Iterator[tuple[Path, str]]:
             found = _TEMPORARY.match(path.name)
             if found:
                 yield path, found[1]
-            elif path.suffix == _MARK:
+            elif path.suffix == MARK:
                 yield path, _marked_by(path)
 
 
@@ -175,7 +202,7 @@ def _is_old(path: Path) -> bool:
 
 
 def _remove(path: Path) -> None:
-    if path.is_dir():
+    if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path, ignore_errors=True)
     else:
         with suppress(OSError):

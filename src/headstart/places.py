@@ -1,4 +1,4 @@
-"""Where headstart keeps its cache, and how it writes: whole or not at all."""
+"""Where headstart keeps its cache, and what is written as text: UTF-8, whatever it holds."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ import errno
 import json
 import os
 import re
-import secrets
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -47,34 +45,6 @@ def is_key(name: str) -> bool:
     """Whether a folder of the cache has a name that headstart gives. `HEADSTART_CACHE` may be a place with folders
     `runs` and `features` of the user's own: what has another name in there is nobody's to remove."""
     return _KEY.fullmatch(name) is not None
-
-
-def temporary_beside(path: Path) -> Path:
-    """A name of its own in the same folder, so that the final rename stays on one file system."""
-    return path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
-
-
-def write_whole(path: Path, content: bytes | str) -> None:
-    """Write a file that is either complete or not there, also when the process is killed.
-
-    Raises:
-        OutputError: no space, no permission.
-    """
-    data = as_utf8(content) if isinstance(content, str) else content
-    temporary = temporary_beside(path)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except BaseException as error:
-        with suppress(OSError):  # a folder that is gone
-            temporary.unlink(missing_ok=True)
-        if isinstance(error, OSError):
-            raise cannot_write(path, error) from error
-        raise
 
 
 def cannot_write(path: Path, error: Exception) -> OutputError:

@@ -22,8 +22,9 @@ from headstart.adapt.tune import Recipe
 from headstart.choose import Budget
 from headstart.encode.engines import device, may_train_in_bf16
 from headstart.errors import OutputError
-from headstart.kept import in_a_folder, room, writing
+from headstart.kept import cache_root, in_a_folder, room, writing
 from headstart.live import Live
+from headstart.living import remove_folder
 from headstart.locks import Lock, take_lock
 from headstart.pretrained.training import keep_tuned, with_weights
 from headstart.progress import Progress
@@ -167,12 +168,19 @@ def _remove_left(copy: Path) -> None:
     with suppress(OutputError, OSError):  # read only
         lock = take_lock(copy)
         if lock is not None:
-            shutil.rmtree(copy, ignore_errors=True)
-            lock.release()
+            try:
+                remove_folder(cache_root(), copy)
+            finally:
+                lock.release()
 
 
 def _remove(copy: Path) -> None:
-    shutil.rmtree(copy, ignore_errors=True)
+    """With its lock. One in the folder of this process's own, where the cache had no room, goes as well."""
+    with suppress(OSError):  # read only
+        if copy.parent == room("tuned"):
+            remove_folder(cache_root(), copy)
+        else:
+            shutil.rmtree(copy)
     if copy in _in_use:
         with suppress(OSError):  # a lock's file that stays does no harm
             _in_use.pop(copy).release()

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -23,7 +22,7 @@ from headstart import __version__
 from headstart.errors import OutputError
 from headstart.files import read_json
 from headstart.kept import cache_root, room, say_not_kept, write_kept
-from headstart.living import is_temporary, temporary
+from headstart.living import is_temporary, remove_folder, temporary
 from headstart.locks import Lock, take_lock
 from headstart.places import as_json
 
@@ -123,12 +122,10 @@ class Journal:
         return None
 
     def remove(self) -> None:
-        """At success. It loses its name first: a kill among its files would leave a part's results without its weights,
-        and the next start would take that part for done."""
-        aside = temporary(cache_root(), self.folder)
-        with suppress(OSError):  # it is not there, or nothing can be changed: then the whole of it stays
-            self.folder.rename(aside)
-            shutil.rmtree(aside, ignore_errors=True)
+        """At success. A half of it would be a part's results without its weights, and the next start would take that
+        part for done."""
+        with suppress(OSError):  # nothing can be changed: then the whole of it stays
+            remove_folder(cache_root(), self.folder)
         self.release()
 
     def release(self) -> None:

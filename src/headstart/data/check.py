@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,15 +17,15 @@ import numpy as np
 
 from headstart.data.duplicates import HASH_WORDS, equal_pairs, group, near_pairs, perceptual_hash
 from headstart.data.excerpts import excerpts
-from headstart.data.images import open_image, open_known, read_bytes
+from headstart.data.images import open_image, read_bytes
 from headstart.data.known import KnownImages
 from headstart.data.texts import normalised_hash, whole_characters
 from headstart.errors import DataError
 from headstart.values import Dataset, Finding
 
 _HASH_SIDE = 32  # pixels; enough for a 16 x 16 hash, and lets the JPEG decoder stop at 1/8
-_CHUNK = 32  # images whose bytes are in memory at a time, and as many again that are read meanwhile
-_KEPT = 8 * 2**20  # bytes of an image that wait until it is known whether it is new; a larger one is read again
+_CHUNK = 256, 128 * 2**20  # images, and bytes of theirs, in memory at a time; as many again are read meanwhile
+_TASK = 256, 4 * 2**20  # that a thread reads at a time: handing over a small file takes longer than reading it
 _TEXTS_OF_A_CLASS = 3  # at least, that are no piece of one another
 
 
@@ -112,20 +114,25 @@ def _look_at_images(
             reason = "not enough memory to read it"
         return Finding("unreadable", dataset.where[row], reason, rejected=True)
 
-    name, look = partial(attempt, _named), partial(attempt, _hash)
+    def name(part: list[int]) -> list[Any]:
+        return [attempt(_named, row) for row in part]
+
+    sizes = {row: _size(dataset.inputs[row]) for row in rows}
+    look = partial(attempt, _hash)
     keep: list[int] = []
     digests = np.empty((len(rows), 32), dtype=np.uint8)
     hashes = np.empty((len(rows), HASH_WORDS), dtype=np.uint64)
-    chunks = [rows[start : start + _CHUNK] for start in range(0, len(rows), _CHUNK)]
+    chunks = _parts(rows, sizes, *_CHUNK)
     with ThreadPoolExecutor(workers) as pool:
-        ahead = pool.map(name, chunks[0]) if chunks else iter(())
+        ahead = pool.map(name, _parts(chunks[0], sizes, *_TASK)) if chunks else iter(())
         for number, chunk in enumerate(chunks):
-            named = dict(zip(chunk, ahead, strict=True))
+            named = dict(zip(chunk, chain.from_iterable(ahead), strict=True))
             read = {row: there for row, there in named.items() if not isinstance(there, Finding)}
             found: dict[int, Any] = {**known.find({row: digest for row, (digest, _) in read.items()})}
             new = [row for row in read if row not in found]
             looked = pool.map(look, new, *zip(*(read[row] for row in new), strict=True)) if new else iter(())
-            ahead = pool.map(name, chunks[number + 1]) if number + 1 < len(chunks) else iter(())
+            if number + 1 < len(chunks):
+                ahead = pool.map(name, _parts(chunks[number + 1], sizes, *_TASK))
             found |= dict(zip(new, looked, strict=True))
             for row in chunk:
                 seen = found.get(row, named[row])
@@ -140,17 +147,34 @@ def _look_at_images(
     return keep, digests[: len(keep)], hashes[: len(keep)]
 
 
+def _parts(rows: list[int], sizes: dict[int, int], most: int, most_bytes: int) -> list[list[int]]:
+    """The rows in their order, at most so many and so many bytes together; a larger one alone."""
+    parts: list[list[int]] = []
+    filled = 0
+    for row in rows:
+        if not parts or len(parts[-1]) == most or filled + sizes[row] > most_bytes:
+            parts.append([])
+            filled = 0
+        parts[-1].append(row)
+        filled += sizes[row]
+    return parts
+
+
+def _size(source: Any) -> int:
+    """Bytes of a file; 0 of what is in memory, and of what cannot be read, which is said when that is tried."""
+    try:
+        return os.stat(source).st_size if isinstance(source, str | Path) else 0
+    except (OSError, ValueError):
+        return 0
+
+
 def _named(source: Any) -> tuple[bytes, bytes | None]:
-    """The sha256 of an image's bytes; and these, if it is a file that need not be read twice."""
+    """The sha256 of an image's bytes; and these, if it is a file, to be decoded without reading it again."""
     content = read_bytes(source)
-    return hashlib.sha256(content).digest(), content if isinstance(source, str | Path) and len(
-        content
-    ) <= _KEPT else None
+    return hashlib.sha256(content).digest(), content if isinstance(source, str | Path) else None
 
 
-def _hash(source: Any, digest: bytes, content: bytes | None) -> np.ndarray:
-    if content is None:
-        return perceptual_hash(open_known(source, digest, near=_HASH_SIDE))
+def _hash(source: Any, _: bytes, content: bytes | None) -> np.ndarray:
     return perceptual_hash(open_image(source, content=content, near=_HASH_SIDE))
 
 

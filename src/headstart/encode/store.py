@@ -178,11 +178,11 @@ def tables() -> Iterator[TableInfo]:
     found: list[TableInfo] = []
     for folder in (path for path in (cache / "features").glob("*") if is_key(path.name)):
         with suppress(FileNotFoundError):  # somebody else prunes
-            segments = [(path, path.stat().st_size) for path in folder.glob("*.rows")]
-            about = _about(folder)
-            if not folder.is_dir() or not (segments or about):
+            files = [path for path in folder.glob("*") if path.is_file() and path.suffix != living.MARK]
+            if not files:
                 continue
-            rows, size = sum(_rows(path) for path, _ in segments), sum(size for _, size in segments)
+            size, about = sum(path.stat().st_size for path in files), _about(folder)
+            rows = sum(_rows(path) for path in files if path.suffix == ".rows")
             used, in_use = folder.stat().st_mtime, living.is_marked(cache, folder)
             found.append(TableInfo(folder.name, about or "damaged", rows, size, used, in_use))
     yield from sorted(found, key=lambda info: info.last_used)
