@@ -205,14 +205,17 @@ def test_who_cannot_clean_up_leaves_word_for_the_next(own_cache):
 
 def test_what_else_lies_where_the_cache_is_stays(few_texts, tmp_path, own_cache, command):
     """`HEADSTART_CACHE=.` in a project that has runs of TensorBoard, features and tuned models of its own."""
-    mine = [own_cache / name for name in ("runs/exp1/events", "runs/exp1.lock", "features/mine/a.rows", "tuned/best/m")]
+    names = "runs/exp1/events runs/exp1.lock runs/notes.use features/best.use/a features/mine/a.rows tuned/best/m"
+    mine = [own_cache / name for name in (*names.split(), "alive/mine.lock", "features/mine/1-0123abcd-1.use")]
     for file in mine:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text("months of work")
+        os.utime(file, (1, 1))
+    (own_cache / "alive" / "1-0123abcd.lock").write_text("")  # of a process that was killed
     (own_cache / "features" / "empty").mkdir()
     data, model = few_texts
     assert command("fit", data, "--model", model, "--how", "probe")[0] == 0
     told = json.loads(command("cache", "--prune", "0", "--json")[1])
     assert told["removed"]
-    assert [file.read_text() for file in mine] == ["months of work"] * 4
+    assert [file.read_text() for file in mine] == ["months of work"] * len(mine)
     assert (own_cache / "features" / "empty").is_dir()

@@ -99,11 +99,11 @@ def test_what_is_put_there_in_the_last_moment_is_kept(saved, photos, prelude):
     """Between the look at the folder and its replacement somebody writes into it."""
     script = prelude + (
         "import pathlib, headstart.saved as saved, headstart.cli as cli\n"
-        "to_disk = saved._to_disk\n"
+        "to_disk = saved.to_disk\n"
         "def meanwhile(folder):\n"
         f"    pathlib.Path({str(saved / 'thesis.tex')!r}).write_text('months of work')\n"
         "    to_disk(folder)\n"
-        "saved._to_disk = meanwhile; cli.main()"
+        "saved.to_disk = meanwhile; cli.main()"
     )
     before = contents(saved)
     again = ["fit", str(photos), *STARTER, "--out", str(saved), "--force", "--seed", "5"]
@@ -112,6 +112,60 @@ def test_what_is_put_there_in_the_last_moment_is_kept(saved, photos, prelude):
     assert "thesis.tex" in done.stderr
     assert contents(saved) == before | {"thesis.tex": b"months of work"}
     assert not list(saved.parent.glob(".model*"))
+
+
+def in_process(photos: Path, saved: Path, prelude: str) -> subprocess.CompletedProcess:
+    """A fit that replaces the folder, in a process where something is made to go wrong."""
+    again = ["fit", str(photos), *STARTER, "--out", str(saved), "--force", "--seed", "5"]
+    script = f"import os, pathlib, headstart.saved as saved, headstart.cli as cli\n{prelude}\ncli.main()"
+    return subprocess.run([sys.executable, "-c", script, *again], capture_output=True, text=True, check=False)
+
+
+def test_what_was_there_is_kept_where_it_cannot_be_put_back(saved, photos):
+    """Somebody edits a file in the very moment, and the second swap fails."""
+    done = in_process(
+        photos,
+        saved,
+        f"to_disk, exchange, readme = saved.to_disk, saved.exchange, pathlib.Path({str(saved / 'README.md')!r})\n"
+        "saved.to_disk = lambda folder: (readme.write_text('months of work'), to_disk(folder))\n"
+        "def once(one, other):\n"
+        "    saved.exchange = lambda one, other: os.rename('/nowhere', '/nowhere')\n"
+        "    return exchange(one, other)\n"
+        "saved.exchange = once",
+    )
+    assert done.returncode == 2, done.stderr
+    (aside,) = saved.parent.glob(".model.*")
+    assert aside.name in done.stderr
+    assert (aside / "README.md").read_text() == "months of work"
+
+
+def test_a_folder_that_cannot_be_removed_is_said_and_the_new_model_is_saved(saved, photos, fit_json):
+    before = contents(saved)
+    done = in_process(
+        photos,
+        saved,
+        "def deaf(folder):\n    raise PermissionError(13, 'Permission denied', str(folder))\n"
+        "written = saved.remove_written\n"
+        "saved.remove_written = lambda folder: (deaf if folder.suffix == '.old' else written)(folder)",
+    )
+    assert done.returncode == 0, done.stderr
+    (aside,) = saved.parent.glob(".model.*")
+    assert f"note: what was replaced cannot all be removed: {aside}: Permission denied" in done.stderr
+    assert contents(aside) == before
+    assert contents(saved) != before
+    fit_json(photos, "--out", saved, "--force")
+    assert not list(saved.parent.glob(".model*"))
+
+
+def test_what_somebody_changed_in_a_folder_that_a_kill_left_aside_stays(saved, photos, fit_json):
+    for name, content in ((".model.7-0123abcd.old", ""), (".model.8-0123abcd.old", "months of work")):
+        shutil.copytree(saved, saved.with_name(name))
+        if content:
+            put(saved.with_name(name), "README.md", content)
+    fit_json(photos, "--out", saved, "--force")
+    (left,) = saved.parent.glob(".model.*")
+    assert (left / "README.md").read_text() == "months of work"
+    assert (left / "model.safetensors").exists()
 
 
 def started(photos: Path, out: Path, *more: str) -> subprocess.Popen:
@@ -175,6 +229,6 @@ def test_only_what_headstart_writes_is_swept(photos, tmp_path, fit_json):
     os.rename(tmp_path / "other", tmp_path / "model")
     fit_json(photos, "--out", tmp_path / "model", "--force")
     assert not left.exists()
-    assert contents(with_more) == {"thesis.tex": b"months of work"}
+    assert contents(with_more) == {"thesis.tex": b"months of work", "config.json": b"{}"}
     assert lookalike.exists()
     assert contents(photos) == before

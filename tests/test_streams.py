@@ -50,6 +50,37 @@ def test_a_result_that_is_lost_is_no_success(photos, fit_json, tmp_path):
     assert shell(f"{COMMAND} predict model {photo} 2>&-", tmp_path).stdout.count("\n") == 1
 
 
+def test_a_result_that_is_lost_is_no_success_where_nobody_hears_of_errors(photos, fit_json, tmp_path):
+    """Standard output has no descriptor of its own, as in a notebook, and standard error is closed."""
+    fit_json(photos, "--out", tmp_path / "model")
+    photo = min((photos / "global").iterdir())
+    script = (
+        "import io, sys; from headstart.cli import main\n"
+        "heard = io.TextIOWrapper(io.BytesIO()); sys.stdout = heard; sys.stderr.close()\n"
+        f"sys.argv[1:] = ['predict', {str(tmp_path / 'model')!r}, {str(photo)!r}]\n"
+        "try:\n    main()\nexcept SystemExit as end:\n    assert end.code in (0, None), end.code\n"
+        "assert sys.stdout is heard; heard.flush(); assert heard.buffer.getvalue()"
+    )
+    done = subprocess.run([sys.executable, "-c", script], check=False, timeout=240)
+    assert done.returncode == 0
+
+
+def test_names_and_labels_give_a_terminal_no_commands(photos, command, tmp_path):
+    """Commands to the terminal, line ends and what turns a line around, in names of files and classes."""
+    evil = "a\x1b]0;owned\x07\u202eb\nc"
+    (photos / "global").rename(photos / evil)
+    (photos / evil / f"{evil}.jpg").write_bytes(b"no photo")
+    told = [command("fit", photos, *STARTER, "--out", tmp_path / "model")]
+    told.append(command("predict", tmp_path / "model", photos))
+    told.append(command("evaluate", tmp_path / "model", photos))
+    told.append(command("fit", photos / f"{evil}"))
+    told.append(command("predict", tmp_path / "model", photos / evil / f"{evil}2.jpg"))
+    assert [code for code, _, _ in told] == [0, 2, 0, 2, 2]
+    for _, out, err in told:
+        assert not set(out + err) & set("\x1b\x07\u202e"), out + err
+    assert "a\\x1b]0;owned" in told[1][1]
+
+
 def test_a_fit_outlives_its_terminal(photos, tmp_path):
     arguments = [sys.executable, "-m", "headstart", "fit", str(photos), *STARTER, "--out", str(tmp_path / "model")]
     process = subprocess.Popen(arguments, stderr=subprocess.PIPE, stdout=subprocess.PIPE)

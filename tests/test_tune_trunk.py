@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
+import os
 import shutil
 import signal
 import time
@@ -20,7 +22,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 import headstart as hs
 from fits import finished, fitting, killed
-from headstart.adapt import fit_basis, fit_head
+from headstart.adapt import fit_basis, fit_head, resume
 from headstart.adapt.bodies import VIEWS, Body, Foresight, ImageBodies
 from headstart.adapt.cut import cut
 from headstart.adapt.mirrors import mirrors_keep_class
@@ -29,6 +31,7 @@ from headstart.data import check, read
 from headstart.encode import encode
 from headstart.encode.store import tables
 from headstart.errors import ModelError
+from headstart.locks import take_lock
 from headstart.pretrained import load
 from headstart.pretrained.training import open_for_training
 from headstart.progress import Silent
@@ -281,6 +284,34 @@ def test_the_cache_shows_what_killed_fits_left_and_makes_room(few_texts, tmp_pat
     journal.release()
     told = json.loads(command("cache", "--prune", "0", "--json")[1])
     assert [gone["key"] for gone in told["removed"]] == [f"runs/{'a' * 24}"]
+
+
+def test_where_no_journal_can_be_made_a_live_equal_run_keeps_its_own(own_cache, monkeypatch):
+    first = open_journal("c" * 24)
+    first.once("scheme", lambda: {"steps": 3})
+    whole = Path.mkdir
+
+    def full(folder, *arguments, **options):
+        if folder.name.startswith("c"):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder))
+        whole(folder, *arguments, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "mkdir", full)
+        second = open_journal("c" * 24)
+    assert second.once("scheme", lambda: {"steps": 4}) == {"steps": 4}
+    second.remove()
+    assert first.once("scheme", lambda: {"steps": 5}) == {"steps": 3}
+    assert [path.name for path in own_cache.glob("runs/*") if path.is_dir()] == ["c" * 24]
+
+
+def test_who_only_looks_at_a_run_does_not_keep_it_from_going_on(own_cache, monkeypatch):
+    left = open_journal("d" * 24)
+    left.once("scheme", lambda: {"steps": 3})
+    left.release()
+    looking = take_lock(left.folder)
+    monkeypatch.setattr(resume.time, "sleep", lambda _: looking.release())
+    assert open_journal("d" * 24).folder == left.folder
 
 
 def test_a_journal_that_is_killed_while_it_is_removed_is_not_half_there(own_cache, monkeypatch):

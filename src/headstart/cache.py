@@ -16,7 +16,7 @@ from pathlib import Path
 from headstart.encode import store
 from headstart.encode.store import TableInfo
 from headstart.errors import OutputError
-from headstart.living import is_marked, remove_folder, sweep
+from headstart.living import is_free, is_marked, remove_folder, sweep
 from headstart.locks import take_lock
 from headstart.places import cache_folder, is_key
 
@@ -98,13 +98,9 @@ def _files(folder: Path) -> list[os.stat_result]:
 
 def _in_use(folder: Path) -> bool:
     try:
-        lock = take_lock(folder)
+        return not is_free(folder)
     except OutputError:  # read only: nobody can be at work there
         return False
-    if lock is None:
-        return True
-    lock.release()
-    return False
 
 
 def _removed(folder: Path, *, table: bool) -> bool:

@@ -15,7 +15,7 @@ from typing import Annotated, Any
 import typer
 
 from headstart import places, show, streams
-from headstart.errors import UserError, shortened
+from headstart.errors import UserError, plain, shortened
 
 app = typer.Typer(
     add_completion=False,
@@ -61,11 +61,11 @@ def told_as(error: Exception) -> tuple[int, str]:
     if isinstance(error, streams.LostOutputError):
         return 1, str(error)
     if isinstance(error, OSError) and error.strerror:
-        where = ": ".join(str(name) for name in (error.filename, error.filename2) if name is not None)
+        where = plain(": ".join(str(name) for name in (error.filename, error.filename2) if name is not None))
         return 2, f"{shortened(where)}: {error.strerror}" if where else _working_folder_gone() or error.strerror
     if isinstance(error, MemoryError):
         return 1, "there is not enough memory for this"
-    reason = " ".join(f"{type(error).__name__}: {error}".split())
+    reason = plain(" ".join(f"{type(error).__name__}: {error}".split()))
     return 1, f"headstart failed, please report this: {shortened(reason)}\nHEADSTART_TRACEBACK=1 shows where"
 
 
@@ -160,11 +160,11 @@ def rank(
     kind = _kind(task)
     columns = Columns(text=text, image=image, label=label)
     names = None if models is None else [name.strip() for name in models.split(",") if name.strip()]
-    from headstart.choose import as_json as plain
+    from headstart.choose import as_json as row_by_row
     from headstart.ranking import rank as run
 
     found = run(data, models=names, kind=kind, budget=budget, seed=seed, columns=columns, progress=_progress(as_json))
-    _print(plain(found), as_json, show.ranking)
+    _print(row_by_row(found), as_json, show.ranking)
 
 
 @app.command()
@@ -356,10 +356,10 @@ def _share(value: str) -> float | str:
 
 def _bytes(size: str) -> int:
     units = {"KB": 10**3, "MB": 10**6, "GB": 10**9, "B": 1}
-    plain = size.strip().upper()
-    unit = next((u for u in units if plain.endswith(u)), "")
+    typed = size.strip().upper()
+    unit = next((u for u in units if typed.endswith(u)), "")
     try:
-        number = float(plain.removesuffix(unit)) * units.get(unit, 1)
+        number = float(typed.removesuffix(unit)) * units.get(unit, 1)
     except ValueError:
         number = math.nan
     if not 0 <= number < math.inf:
@@ -385,7 +385,7 @@ def _lines(text: str) -> list[str]:
 
 
 def _print(value: dict[str, Any], as_json: bool, tell: Callable[[dict[str, Any]], str]) -> None:
-    text = places.as_json(value, indent=None) if as_json else tell(value) + "\n"
+    text = places.as_json(value, indent=None) if as_json else tell(show.plainly(value)) + "\n"
     streams.write_result(places.as_utf8(text))
 
 
@@ -394,4 +394,4 @@ def _print_saved(value: dict[str, Any], as_json: bool, tell: Callable[[dict[str,
     try:
         _print(value, as_json, tell)
     except streams.LostOutputError as lost:
-        sys.stderr.write(f"note: {lost}; the model is saved\n")
+        streams.note(f"{lost}; the model is saved")

@@ -13,7 +13,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 _LONGEST = 1000  # characters of one part of a message
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")  # a file's name may hold them: line ends, terminal commands
+# What the name of a file, or a label, may hold: line ends, commands to the terminal, and what turns the line around.
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 
 
 class UserError(Exception):
@@ -21,7 +22,7 @@ class UserError(Exception):
 
     def __init__(self, what: str, *, where: str = "", fix: str = "") -> None:
         self.what, self.where, self.fix = what, where, fix
-        what, where, fix = (shortened(_CONTROL.sub(_escaped, part)) for part in (what, where, fix))
+        what, where, fix = (shortened(plain(part)) for part in (what, where, fix))
         first = f"{where}: {what}" if where else what
         super().__init__(f"{first}\n{fix}" if fix else first)
 
@@ -41,6 +42,11 @@ class OutputError(UserError):
 def shortened(text: str) -> str:
     """The text with its middle left out where it is too long to be read."""
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST // 2]} [...] {text[-_LONGEST // 2 :]}"
+
+
+def plain(text: str) -> str:
+    """The text on one line, what a terminal would obey in it escaped."""
+    return _CONTROL.sub(_escaped, text)
 
 
 def _escaped(character: re.Match[str]) -> str:

@@ -11,7 +11,6 @@ import errno
 import os
 import re
 import shutil
-import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
@@ -23,11 +22,13 @@ from headstart.errors import OutputError
 from headstart.living import temporary
 from headstart.locks import Lock, take_lock
 from headstart.places import as_utf8, cache_folder, cannot_write
+from headstart.streams import note
 
 _FULL = {errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)}
 _CLOSED = {*_FULL, errno.EROFS, errno.EACCES, errno.EPERM}
 _ELSEWHERE = "set HEADSTART_CACHE to a folder on another disk"
 _SCRATCH = "headstart-scratch-"
+_TRIES = 3
 _ROOMIER = 1.1  # times what a model's weights take, its description may
 _EVERYTHING = "what is computed"
 _said: set[str] = set()
@@ -172,8 +173,7 @@ def say_not_kept(what: str, error: BaseException, where: Path, size: int) -> Non
     full = getattr(error, "errno", None) in _FULL
     needed = f" ({megabytes(size)} needed, {megabytes(free_bytes(where))} free)" if full and size else ""
     reason = getattr(error, "strerror", None) or error
-    with suppress(OSError, ValueError, AttributeError):  # nobody reads it
-        sys.stderr.write(f"note: {what} will not be kept: {where}: {reason}{needed}; {_ELSEWHERE}\n")
+    note(f"{what} will not be kept: {where}: {reason}{needed}; {_ELSEWHERE}")
 
 
 def free_bytes(folder: Path) -> int:
@@ -221,9 +221,12 @@ def _made_scratch(process: int) -> Path:
     """With a lock, by which the next process that makes one sees who is dead."""
     for left in Path(tempfile.gettempdir()).glob(f"{_SCRATCH}*/in-use.lock"):
         _remove_if_left(left)
-    folder = Path(tempfile.mkdtemp(prefix=_SCRATCH))
-    lock = take_lock(folder / "in-use")
-    atexit.register(_remove, process, folder, lock)
+    for _ in range(_TRIES):
+        folder = Path(tempfile.mkdtemp(prefix=_SCRATCH))
+        lock = take_lock(folder / "in-use")
+        atexit.register(_remove, process, folder, lock)
+        if lock is not None:  # else one that begins at this moment takes it for left, or nothing can be locked
+            break
     return folder
 
 

@@ -16,7 +16,7 @@ import secrets
 import shutil
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,7 +27,10 @@ from headstart.places import is_key
 
 MARK = ".use"  # how the names of marks end
 _ALIVE = "alive"
-_TEMPORARY = re.compile(r"^\..+\.(\d+-[0-9a-f]{8})(?:-\d+)?\.tmp$")
+_PROCESS = r"(\d+-[0-9a-f]{8})"  # its number and a random one
+_TEMPORARY = re.compile(rf"\..+\.{_PROCESS}(?:-\d+)?\.tmp", re.DOTALL)
+_MARKING = re.compile(rf"{_PROCESS}-\d+\.use")
+_LOCKING = re.compile(rf"{_PROCESS}\.lock")
 _ROOMS = ("backbones", "engines", "features", "runs", "tuned")
 _OLD = 24 * 3600.0  # seconds after which something unfinished is left, where nobody knows of who wrote it
 _TRIES = 3  # to get a lock of its own, which one who looks for the dead may have for a moment
@@ -35,6 +38,7 @@ _WAIT = 60.0  # seconds, at most, for somebody who removes a folder at the momen
 
 _names: dict[Path, str] = {}  # of this process, by cache
 _locks: dict[Path, tuple[int, Lock]] = {}  # with the process that took it: a fork has no part in it
+_written: dict[Path, set[Path]] = {}  # by cache: the folders in which this process made names
 _one_at_a_time = threading.RLock()
 _numbers = itertools.count()
 
@@ -55,11 +59,23 @@ class Mark:
 
 def temporary(cache: Path, path: Path) -> Path:
     """A name beside `path`, for a file or a folder that is not finished."""
-    return path.with_name(f".{path.name}.{_name_in(cache)}-{next(_numbers)}.tmp")
+    return _made_in(cache, path.parent, f".{path.name}.{_name_in(cache)}-{next(_numbers)}.tmp")
 
 
 def is_temporary(path: Path) -> bool:
-    return _TEMPORARY.match(path.name) is not None
+    return _TEMPORARY.fullmatch(path.name) is not None
+
+
+def is_free(folder: Path) -> bool:
+    """Whether nobody has the lock on a folder. It is taken for a moment to know that.
+
+    Raises:
+        OutputError: nothing can be written beside it.
+    """
+    lock = take_lock(folder)
+    if lock is not None:
+        lock.release()
+    return lock is not None
 
 
 def sweep(cache: Path) -> None:
@@ -86,7 +102,7 @@ def remove_folder(cache: Path, folder: Path) -> None:
 def mark(cache: Path, folder: Path) -> Mark | None:
     """Keep a folder of the cache, made if it is new, from being pruned; None where nothing can be written, or
     nothing locked."""
-    made = Mark(folder / f"{_name_in(cache)}-{next(_numbers)}{MARK}", os.getpid())
+    made = Mark(_made_in(cache, folder, f"{_name_in(cache)}-{next(_numbers)}{MARK}"), os.getpid())
     if cache not in _locks:
         return None
     until = time.monotonic() + _WAIT
@@ -95,7 +111,7 @@ def mark(cache: Path, folder: Path) -> Mark | None:
             with suppress(FileNotFoundError):  # somebody removes it
                 folder.mkdir(parents=True, exist_ok=True)
                 made.path.touch()
-            removing = not _is_free(folder)
+            removing = not is_free(folder)
             if made.path.exists() and (not removing or time.monotonic() > until):
                 return made
             time.sleep(0.005)
@@ -106,7 +122,12 @@ def mark(cache: Path, folder: Path) -> Mark | None:
 def is_marked(cache: Path, folder: Path) -> bool:
     """Whether a process that is alive has a mark on it. Ask with the folder's lock, so that none is added meanwhile."""
     _name_in(cache)  # what the dead left is not asked about
-    return any(_is_alive(cache, _marked_by(path)) for path in folder.glob(f"*{MARK}"))
+    return any(_is_alive(cache, owner) for path, owner in _owned([folder]) if path.suffix == MARK)
+
+
+def _made_in(cache: Path, folder: Path, name: str) -> Path:
+    _written.setdefault(cache, set()).add(folder)
+    return folder / name
 
 
 def _name_in(cache: Path) -> str:
@@ -139,7 +160,7 @@ def _leave() -> None:
     for cache, (process, lock) in _locks.items():
         if process != os.getpid():
             continue
-        mine = [path for path, name in _unfinished(cache) if name == _names[cache]]
+        mine = [path for path, owner in _owned(_written.get(cache, ())) if owner == _names[cache]]
         for path in mine:
             _remove(path)
         if not any(map(os.path.lexists, mine)):  # else the next process sees by the lock's file that this one is dead
@@ -147,16 +168,9 @@ def _leave() -> None:
                 lock.release()
 
 
-def _is_free(folder: Path) -> bool:
-    lock = take_lock(folder)
-    if lock is not None:
-        lock.release()
-    return lock is not None
-
-
 def _is_alive(cache: Path, name: str) -> bool:
     try:
-        return (cache / _ALIVE / f"{name}.lock").exists() and not _is_free(cache / _ALIVE / name)
+        return (cache / _ALIVE / f"{name}.lock").exists() and not is_free(cache / _ALIVE / name)
     except OutputError:  # read only: nobody can have marked anything
         return False
 
@@ -165,33 +179,28 @@ def _sweep(cache: Path) -> None:
     """Costs next to nothing where nobody was killed."""
     dead: dict[str, Lock] = {}
     for path in (cache / _ALIVE).glob("*.lock"):
-        lock = take_lock(path.with_suffix(""))
+        lock = take_lock(path.with_suffix("")) if _LOCKING.fullmatch(path.name) else None
         if lock is not None:
             dead[path.stem] = lock
     if not dead:
         return
-    for path, name in _unfinished(cache):
-        if name in dead or (not (cache / _ALIVE / f"{name}.lock").exists() and _is_old(path)):
+    rooms = [cache / room for room in _ROOMS]
+    for path, owner in list(_owned([*rooms, *(inner for room in rooms for inner in room.glob("*") if inner.is_dir())])):
+        if owner in dead or (not (cache / _ALIVE / f"{owner}.lock").exists() and _is_old(path)):
             _remove(path)
-    for path in (path for room in _ROOMS for path in (cache / room).glob("*.lock") if is_key(path.stem)):
-        _is_free(path.with_suffix(""))  # which removes it, if so
+    for path in (path for room in rooms for path in room.glob("*.lock") if is_key(path.stem)):
+        is_free(path.with_suffix(""))  # which removes it, if so
     for lock in dead.values():
         lock.release()
 
 
-def _unfinished(cache: Path) -> Iterator[tuple[Path, str]]:
-    """All that bears the name of a process, and that name."""
-    for room in _ROOMS:
-        for path in [*(cache / room).glob("*"), *(cache / room).glob("*/*")]:
-            found = _TEMPORARY.match(path.name)
-            if found:
-                yield path, found[1]
-            elif path.suffix == MARK:
-                yield path, _marked_by(path)
-
-
-def _marked_by(path: Path) -> str:
-    return "-".join(path.stem.split("-")[:2])
+def _owned(folders: Iterable[Path]) -> Iterator[tuple[Path, str]]:
+    """What in these folders bears the name of a process, and that name."""
+    for folder in folders:
+        for path in folder.glob("*"):
+            owner = _TEMPORARY.fullmatch(path.name) or (is_key(folder.name) and _MARKING.fullmatch(path.name))
+            if owner:
+                yield path, owner[1]
 
 
 def _is_old(path: Path) -> bool:

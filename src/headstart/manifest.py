@@ -51,21 +51,20 @@ def write_manifest(folder: Path) -> None:
 
 
 def stranger_in(folder: Path) -> str | None:
-    """Why a folder is not all headstart's own, naming the first thing that is not; None: nothing in it is anyone's.
-
-    Raises:
-        OSError: it cannot be read.
-    """
-    listed = _listed(folder)
-    if listed is None:
-        return f"it has no {NAME} that lists what headstart wrote there"
-    for name, is_folder in _entries(folder):
-        if name in _FOLDERS if is_folder else name == NAME:
-            continue
-        if is_folder or name not in listed:
-            return f"{name} in it is not of the model that was saved there"
-        if listed[name] != _sha256(folder / name):
-            return f"{name} in it was changed since"
+    """Why a folder is not all headstart's own, naming the first thing that is not; None: nothing in it is anyone's."""
+    try:
+        listed = _listed(folder)
+        for name, is_folder in _entries(folder):
+            if name in _FOLDERS if is_folder else name == NAME and listed is not None:
+                continue
+            if listed is None:
+                return f"it has no {NAME} that lists what headstart wrote there"
+            if is_folder or name not in listed:
+                return f"{name} in it is not of the model that was saved there"
+            if listed[name] != _sha256(folder / name):
+                return f"{name} in it was changed since"
+    except OSError as error:
+        return f"{error.filename or folder} cannot be read: {error.strerror}"
     return None
 
 
@@ -98,12 +97,16 @@ def _as_bytes(files: dict[str, str], version: str = __version__) -> bytes:
 def _entries(folder: Path) -> Iterator[tuple[str, bool]]:
     """Everything below a folder in the order of names: its path there with slashes, and whether it is a folder. A link
     is a file: nobody follows it."""
-    for root, folders, files in os.walk(folder):
+    for root, folders, files in os.walk(folder, onerror=_raise):
         folders.sort()
         inner = Path(root).relative_to(folder)
         links = [name for name in folders if os.path.islink(os.path.join(root, name))]
         found = [(name, name not in links) for name in folders] + [(name, False) for name in files]
         yield from ((str(PurePath(inner, name).as_posix()), is_folder) for name, is_folder in sorted(found))
+
+
+def _raise(error: OSError) -> None:
+    raise error
 
 
 def _sha256(path: Path) -> str:

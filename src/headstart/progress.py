@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Literal, Protocol
 
+from headstart.errors import plain
+
 if TYPE_CHECKING:
     from rich.progress import ProgressColumn
 
@@ -85,10 +87,10 @@ class Bars:
             bar.update(task, total=total or 1, completed=total or 1, told="")
 
     def tell(self, text: str) -> None:
-        self._tell(text)
+        self._tell(plain(text))
 
     def note(self, text: str) -> None:
-        self._console.print(text, highlight=False, markup=False)
+        self._console.print(plain(text), highlight=False, markup=False)
 
 
 def _unless_told(column: ProgressColumn) -> ProgressColumn:

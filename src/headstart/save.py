@@ -27,7 +27,7 @@ _REPLAYED = 64  # test examples whose logits the loaded folder must give again
 def save(
     model: Model, place: Place, *, dataset: Dataset, split: Split, features: Features, provenance: Provenance
 ) -> Model:
-    """Write, load again, compare, rename. Returns the model as it was loaded from its final place.
+    """Write, load again, compare, rename. Returns the model with its folder; its weights are still where they were.
 
     Raises:
         OutputError: no space, no permission, taken by now, or the loaded folder gives other outputs (nothing is left

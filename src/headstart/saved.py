@@ -4,13 +4,12 @@ the place of anything that headstart did not write."""
 from __future__ import annotations
 
 import csv
-import errno
 import io
 import os
 import re
 import secrets
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ from headstart.locks import take_lock
 from headstart.manifest import remove_written, stranger_in, write_manifest
 from headstart.places import as_utf8, cannot_write
 from headstart.renames import exchange, rename_new
+from headstart.streams import note
 from headstart.values import Finding
 
 _NEW, _ASIDE = ".tmp", ".old"  # endings: of a folder that is being written, and of one that another is to replace
@@ -55,7 +55,8 @@ class Place:
         except OSError as error:
             raise cannot_write(self.folder, error) from error
         finally:
-            remove_written(temporary)
+            with suppress(OSError):  # the next run sweeps it
+                remove_written(temporary)
 
     def refuse(self) -> None:
         """Raises OutputError where something is there that may not be replaced."""
@@ -78,18 +79,30 @@ class Place:
                 self.refuse()
                 raise
             return
-        _to_disk(new)  # or a power cut might leave neither
+        to_disk(new)  # or a power cut might leave neither
         old = self._swap(new)
         if why := stranger_in(old):  # somebody put it there in this very moment
             self._swap_back(new, old)
             raise _not_replaced(self.asked, why)
-        remove_written(old)
+        try:
+            remove_written(old)
+        except OSError as error:
+            note(f"what was replaced cannot all be removed: {old}: {error.strerror}")
 
     def _swap(self, new: Path) -> Path:
-        """Put the new folder in the place of the old one; where that is now."""
-        if exchange(new, self.folder):
-            return new
-        old = _beside(self.folder, _ASIDE)
+        """Put the new folder in the place of the old one; where that is now.
+
+        Whatever had the name is only ever under a name that no run sweeps without a look at each file.
+        """
+        old, swapped = new.with_suffix(_ASIDE), False
+        new.rename(old)
+        try:
+            swapped = exchange(old, self.folder)
+        finally:
+            if not swapped:
+                old.rename(new)
+        if swapped:
+            return old
         self.folder.rename(old)
         try:
             rename_new(new, self.folder)
@@ -99,11 +112,15 @@ class Place:
         return old
 
     def _swap_back(self, new: Path, old: Path) -> None:
-        if old != new:
+        try:
+            if exchange(old, self.folder):
+                old.rename(new)
+                return
             self.folder.rename(new)
             rename_new(old, self.folder)
-        elif not exchange(new, self.folder):
-            raise OSError(errno.EBUSY, f"the folder that was there is {old.name} now", str(self.folder))
+        except OSError as error:
+            where = f"what was there is {old.name} now ({error.strerror})"
+            raise OSError(error.errno, where, str(self.folder)) from error
 
 
 @contextmanager
@@ -153,15 +170,19 @@ def _beside(folder: Path, ending: str) -> Path:
     return folder.with_name(f".{folder.name}.{os.getpid()}-{secrets.token_hex(4)}{ending}")
 
 
-def _to_disk(folder: Path) -> None:
-    """Have the system write all of a folder to the disk."""
-    for root, _, files in os.walk(folder):
-        for path in (*(os.path.join(root, name) for name in files), root):
-            descriptor = os.open(path, os.O_RDONLY)
-            try:
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
+def to_disk(folder: Path) -> None:
+    """Have the system write all of a folder to the disk, and the folder's name.
+
+    Raises:
+        OSError: it cannot.
+    """
+    names = [os.path.join(root, name) for root, _, files in os.walk(folder) for name in (*files, ".")]
+    for path in (*names, str(folder.parent)):
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def _sweep(folder: Path) -> None:
@@ -173,8 +194,9 @@ def _sweep(folder: Path) -> None:
             continue
         if path.suffix == _ASIDE and not os.path.lexists(folder):
             rename_new(path, folder)
-        else:
-            remove_written(path)
+        elif path.suffix == _NEW or not stranger_in(path):
+            with suppress(OSError):  # it stays, and does no harm
+                remove_written(path)
 
 
 def write_text(path: Path, content: str) -> None:

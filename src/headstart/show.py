@@ -9,8 +9,23 @@ import textwrap
 from collections import Counter
 from typing import Any
 
+from headstart.errors import plain
+
 _WIDE = 80
 _NAME = 19
+_COUNTED = ("answer", "sentence")
+
+
+def plainly(told: Any) -> Any:
+    """The same, what a terminal would obey in its texts escaped. The sentences of answers are left: their characters
+    are counted, and `answers` puts each on one line."""
+    if isinstance(told, str):
+        return plain(told)
+    if isinstance(told, list | tuple):
+        return [plainly(entry) for entry in told]
+    if isinstance(told, dict):
+        return {key: entry if key in _COUNTED else plainly(entry) for key, entry in told.items()}
+    return told
 
 
 def fit(told: dict[str, Any]) -> str:

@@ -11,7 +11,10 @@ import io
 import os
 import signal
 import sys
+from contextlib import suppress
 from typing import Any, TextIO, cast
+
+from headstart.errors import plain
 
 
 class LostOutputError(Exception):
@@ -28,14 +31,14 @@ class _Unheard:
         try:
             return self._stream.write(text)
         except (OSError, ValueError):  # the latter: closed
-            _to_nowhere(self._stream)
+            self._stream = _to_nowhere(self._stream)
             return len(text)
 
     def flush(self) -> None:
         try:
             self._stream.flush()
         except (OSError, ValueError):
-            _to_nowhere(self._stream)
+            self._stream = _to_nowhere(self._stream)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
@@ -77,10 +80,16 @@ def write_result(content: bytes) -> None:
         sys.stdout.buffer.write(content)
         sys.stdout.flush()
     except BrokenPipeError:
-        _to_nowhere(sys.stdout)
-    except OSError as error:
-        _to_nowhere(sys.stdout)
-        raise LostOutputError(f"standard output: cannot write: {error.strerror}") from None
+        sys.stdout = _to_nowhere(sys.stdout)
+    except (OSError, ValueError) as error:  # the latter: closed
+        sys.stdout = _to_nowhere(sys.stdout)
+        raise LostOutputError(f"standard output: cannot write: {getattr(error, 'strerror', error)}") from None
+
+
+def note(text: str) -> None:
+    """Say something on standard error that ends nothing, and is lost where nobody listens."""
+    with suppress(OSError, ValueError, AttributeError):
+        sys.stderr.write(f"note: {plain(text)}\n")
 
 
 class _Closed(io.RawIOBase):
@@ -93,14 +102,14 @@ class _Closed(io.RawIOBase):
         raise OSError(errno.EBADF, os.strerror(errno.EBADF))
 
 
-def _to_nowhere(stream: TextIO) -> None:
-    """From now on its descriptor leads nowhere, so that what is still held back cannot fail at the end of the program,
-    which would change its exit code."""
+def _to_nowhere(stream: TextIO) -> TextIO:
+    """The stream to use from now on: its descriptor leads nowhere, so that what is still held back cannot fail at the
+    end of the program, which would change its exit code."""
     try:
         descriptor = stream.fileno()
-    except (OSError, ValueError):
-        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
-        return
+    except (OSError, ValueError):  # it has none
+        return open(os.devnull, "w", encoding="utf-8")
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, descriptor)
     os.close(nowhere)
+    return stream

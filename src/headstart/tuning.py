@@ -28,6 +28,7 @@ from headstart.living import remove_folder
 from headstart.locks import Lock, take_lock
 from headstart.pretrained.training import keep_tuned, with_weights
 from headstart.progress import Progress
+from headstart.saved import to_disk
 from headstart.track import Record
 from headstart.values import Backbone, Way
 
@@ -37,7 +38,7 @@ _TEXT_RATE, _TEXT_WIDTH = 2e-4, 384  # MiniLM's
 _WIDTHS = ("hidden_size", "dim", "d_model", "emb_dim", "n_embd")
 _IMAGE_RATE = 1e-4
 _LORA = 10.0  # times the rate of the weights themselves: Schulman et al., LoRA Without Regret, 2025; docs/lora.md
-_in_use: dict[Path, Lock] = {}  # folders of tuned weights that models of this process may read
+_copies: dict[Path, Lock | None] = {}  # folders of tuned weights that this process made, and may read
 _COPY = "copy-"  # decisions of a journal that name a folder of tuned weights
 _STARTING = 6.0  # seconds kept for evaluating and saving: converting the tuned model takes most of it
 
@@ -140,9 +141,7 @@ def keep(backbone: Backbone, module: nn.Module, journal: Journal) -> Backbone:
 
 
 def _kept(backbone: Backbone, module: nn.Module, folder: Path) -> Backbone:
-    lock = take_lock(folder)
-    if lock is not None:
-        _in_use[folder] = lock
+    _copies[folder] = take_lock(folder)
     try:
         with writing(folder):
             folder.mkdir(parents=True)
@@ -158,7 +157,10 @@ def moved(backbone: Backbone, folder: Path) -> Backbone:
 
 
 def settle(backbone: Backbone, folder: Path) -> Backbone:
-    """The tuned backbone in the folder that it was saved to; the copy in the cache is removed."""
+    """The tuned backbone in the folder that it was saved to; the copy in the cache is removed, once that is on the disk
+    and not only in the system's memory."""
+    with suppress(OSError):  # a file system that cannot say when
+        to_disk(folder)
     _remove(backbone.weights.parent)
     return moved(backbone, folder)
 
@@ -175,12 +177,15 @@ def _remove_left(copy: Path) -> None:
 
 
 def _remove(copy: Path) -> None:
-    """With its lock. One in the folder of this process's own, where the cache had no room, goes as well."""
+    """With its lock; nothing that `keep` did not make in this process."""
+    if copy not in _copies:
+        return
     with suppress(OSError):  # read only
         if copy.parent == room("tuned"):
             remove_folder(cache_root(), copy)
-        else:
+        else:  # in the folder of this process's own, where the cache had no room
             shutil.rmtree(copy)
-    if copy in _in_use:
+    lock = _copies.pop(copy)
+    if lock is not None:
         with suppress(OSError):  # a lock's file that stays does no harm
-            _in_use.pop(copy).release()
+            lock.release()

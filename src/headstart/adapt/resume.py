@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
 _KEPT = 2  # states of a part
 _AT_ONCE = 8  # equal runs that can be taken up again
+_LOOKS, _LOOK = 5, 0.01  # how often a lock is asked for, and seconds between
 
 
 @dataclass(frozen=True)
@@ -166,16 +168,27 @@ def open_journal(key: str) -> Journal:
     Of equal runs at once each has one of its own. One that was begun and left comes first.
     """
     home = room("runs")
+    own = temporary(cache_root(), home / key)  # nobody else comes to know of it
     folders = [home / (key if number == 1 else f"{key}-{number}") for number in range(1, _AT_ONCE + 1)]
     try:
         for folder in sorted(folders, key=lambda folder: not folder.exists()):
-            lock = take_lock(folder)
+            lock = _taken(folder)
             if lock is not None:
                 return Journal(_made(folder), lock)
-        return Journal(_made(temporary(cache_root(), home / key)))
+        return Journal(_made(own))
     except (OutputError, OSError) as error:  # a lock that was taken goes with its file
         say_not_kept("states of training", error.__cause__ or error, home, 0)
-        return Journal(folders[0])
+        return Journal(own)
+
+
+def _taken(folder: Path) -> Lock | None:
+    """The lock on a folder that nobody works in; somebody who looks whether it is in use has it for a moment, too."""
+    for _ in range(_LOOKS):
+        lock = take_lock(folder)
+        if lock is not None or not folder.exists():
+            return lock
+        time.sleep(_LOOK)
+    return None
 
 
 def _remove(file: Path) -> None:
