@@ -50,11 +50,17 @@ def test_a_result_that_is_lost_is_no_success(photos, fit_json, tmp_path):
     assert shell(f"{COMMAND} predict model {photo} 2>&-", tmp_path).stdout.count("\n") == 1
 
 
+def heeds_a_hangup() -> None:
+    """Also where the tests themselves run under nohup."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
 def test_a_fit_outlives_its_terminal(photos, tmp_path):
     arguments = [sys.executable, "-m", "headstart", "fit", str(photos), *STARTER, "--out", str(tmp_path / "model")]
-    process = subprocess.Popen(arguments, stderr=subprocess.PIPE, stdout=subprocess.PIPE)
+    process = subprocess.Popen(arguments, stderr=subprocess.PIPE, stdout=subprocess.PIPE, preexec_fn=heeds_a_hangup)
     while process.poll() is None and not (tmp_path / ".model.lock").exists():
         time.sleep(0.001)
+    assert process.poll() is None, "it was faster than the hangup"
     process.send_signal(signal.SIGHUP)
     process.communicate()
     assert process.returncode == 0
