@@ -1,18 +1,24 @@
-"""Saved models and models of strangers, and what an attacker makes of them."""
+"""Saved models, models and photos of strangers, and what an attacker makes of them."""
 
 from __future__ import annotations
 
 import copy
+import hashlib
 import json
+import os
 import random
 import shutil
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
+import pytest
+
 import headstart as hs
 from small_models import QUESTION, WORDS, small_image_model, small_text_model, text_with_a_year
 
+POSTSCRIPT = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\nshowpage\n"
 TEXTS = ["where is my card", "the new rate is lost", "a pin of it?", "my rate is the new pin"]
 
 
@@ -24,6 +30,19 @@ class _Missing:
 
 
 MISSING = _Missing()
+
+
+def digests(texts: list[str]) -> np.ndarray:
+    return np.stack([np.frombuffer(hashlib.sha256(text.encode()).digest(), np.uint8) for text in texts])
+
+
+def ghostscript(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Put a program on the path that Pillow takes for Ghostscript. Gives the file that it makes when it is started."""
+    folder.mkdir()
+    (folder / "gs").write_text(f"#!/bin/sh\ntouch {folder}/started\nsleep 1\n")
+    (folder / "gs").chmod(0o755)
+    monkeypatch.setenv("PATH", str(folder), prepend=os.pathsep)
+    return folder / "started"
 
 
 def make(folder: Path, years: Path, textile: Path) -> SimpleNamespace:

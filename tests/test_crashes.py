@@ -83,4 +83,4 @@ def test_the_library_fails_the_operation_that_it_is_told_to(library, tmp_path, m
     found = {str(p.relative_to(work)): p.stat().st_size if p.is_file() else None for p in work.rglob("*")}
     assert (done.returncode, found) == (code, left)
     kinds = [line.split("\t")[1].rstrip("!") for line in log.read_text().splitlines()]
-    assert kinds == ["mkdir", "open", "write", "write", "rename"][: len(kinds)]
+    assert kinds == ["mkdir", "open", "write", "write", "rename"][: max(len(kinds), at or 5)]

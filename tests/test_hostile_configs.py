@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 import os
@@ -15,7 +14,7 @@ import headstart as hs
 from headstart.encode import encode, features_key
 from headstart.errors import ModelError
 from headstart.pretrained import load
-from hostile import TEXTS, changed, opened
+from hostile import TEXTS, changed, digests, opened
 
 FOREIGN = [  # what config.json of a text model asks for, and what is said
     ({"auto_map": {"AutoModel": "evil.Model"}}, "auto_map asks for code of the model's own"),
@@ -118,10 +117,6 @@ def test_tokens_without_a_vector_are_refused(where, said, made, tmp_path, own_ca
         load(str(changed(made.folder / "bert", tmp_path / "model", tokenizer=change)), kind="text")
     with pytest.raises(ModelError, match=said):
         hs.load(changed(made.folder / "text", tmp_path / "text", tokenizer=change))
-
-
-def digests(texts: list[str]) -> np.ndarray:
-    return np.stack([np.frombuffer(hashlib.sha256(text.encode()).digest(), np.uint8) for text in texts])
 
 
 def test_an_edited_config_never_changes_what_the_genuine_model_computes(made, tmp_path, own_cache):

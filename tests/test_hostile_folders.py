@@ -3,28 +3,45 @@
 from __future__ import annotations
 
 import csv
+import json
 import os
 import shutil
 import socket
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
 from headstart.data import check, read, read_inputs, walk
 from headstart.errors import DataError, UserError
+from hostile import POSTSCRIPT, ghostscript
 
 
 def findings(dataset) -> dict[str, tuple[str, str]]:
     return {f.where: (f.kind, f.reason) for f in dataset.findings if f.rejected}
 
 
+HANGS = {  # photo -> what is said of it
+    "pipe.jpg": "a named pipe",
+    "socket.jpg": "No such device",
+    "zero.jpg": "a device",
+    "endless.jpg": "more than 1,048,576 bytes, where it was said to have 0",
+    "circle.jpg": "Too many levels of symbolic links",
+    "nothing.jpg": "No such file",
+    "sparse.jpg": "214,748,364,800 bytes",
+    "script.jpg": "not an image but PostScript",
+}
+
+
 def fill_with_what_hangs(folder) -> None:
     os.mkfifo(folder / "pipe.jpg")
     (folder / "zero.jpg").symlink_to("/dev/zero")
+    (folder / "endless.jpg").symlink_to("/proc/self/pagemap")
     (folder / "circle.jpg").symlink_to("circle.jpg")
     (folder / "nothing.jpg").symlink_to("not there")
     (folder / "sparse.jpg").touch()
     os.truncate(folder / "sparse.jpg", 200 << 30)
+    (folder / "script.jpg").write_bytes(POSTSCRIPT)
     here = os.getcwd()
     os.chdir(folder)  # a socket's path is short
     try:
@@ -34,24 +51,40 @@ def fill_with_what_hangs(folder) -> None:
         os.chdir(here)
 
 
-def test_what_hangs_or_has_no_end_is_listed(photos, fit_json, tmp_path):
+def test_what_hangs_or_has_no_end_is_listed(photos, fit_json, command, tmp_path, monkeypatch):
+    """By a fit, and where it is to be predicted; Ghostscript is not started for it."""
+    started = ghostscript(tmp_path / "bin", monkeypatch)
     fill_with_what_hangs(photos / "global")
     (photos / "nominal" / "up").symlink_to("..")
     told = fit_json(photos)
-    assert (told["n_train"] + told["n_test"], told["n_rejected"]) == (40, 7)
+    assert (told["n_train"] + told["n_test"], told["n_rejected"]) == (40, 9)
     with (tmp_path / "photos.headstart" / "rejected.csv").open() as file:
         reasons = {row["example"]: row["reason"] for row in csv.DictReader(file)}
-    for name, said in {
-        "global/pipe.jpg": "a named pipe",
-        "global/socket.jpg": "No such device",
-        "global/zero.jpg": "a device",
-        "global/circle.jpg": "Too many levels of symbolic links",
-        "global/nothing.jpg": "No such file",
-        "global/sparse.jpg": "214,748,364,800 bytes",
-        "nominal/up": "a link to a folder of the data",
-    }.items():
-        assert said in reasons[name], name
+    assert reasons.pop("nominal/up") == "a link to a folder of the data"
+    assert reasons.keys() == {f"global/{name}" for name in HANGS}
     assert any("not followed: nominal/up" in note for note in told["notes"])
+    code, out, _ = command("predict", tmp_path / "photos.headstart", photos / "global", "--json")
+    predicted = {Path(row["input"]).name: row.get("error") for row in json.loads(out)["predictions"]}
+    assert (code, len(predicted)) == (2, 20 + len(HANGS))
+    for name, said in HANGS.items():
+        assert said in reasons[f"global/{name}"], name
+        assert said in predicted.pop(name), name
+    assert set(predicted.values()) == {None}
+    assert not started.exists()
+
+
+def bytes_read() -> int:
+    """By this process, up to now."""
+    return int(Path("/proc/self/io").read_text().split()[1])
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/io"), reason="needs /proc")
+def test_little_is_read_of_a_file_that_has_more_than_was_said(photos):
+    """A file of /proc is said to have 0 bytes; this one has some hundred GB."""
+    (photos / "global" / "endless.jpg").symlink_to("/proc/self/pagemap")
+    before = bytes_read()
+    assert findings(check(read(photos))) == {"global/endless.jpg": ("unreadable", HANGS["endless.jpg"])}
+    assert bytes_read() - before < 8 * 2**20
 
 
 def test_texts_in_folders(tmp_path):
@@ -61,6 +94,7 @@ def test_texts_in_folders(tmp_path):
             (tmp_path / label / f"{number}.txt").write_text(f"a {label} of number {number}")
     os.mkfifo(tmp_path / "ham" / "pipe.txt")
     (tmp_path / "ham" / "zero.txt").symlink_to("/dev/zero")
+    (tmp_path / "ham" / "endless.txt").symlink_to("/proc/self/pagemap")
     (tmp_path / "ham" / "nuls.txt").write_bytes(bytes(10_000))
     (tmp_path / "spam" / "sparse.txt").touch()
     os.truncate(tmp_path / "spam" / "sparse.txt", 200 << 30)
@@ -71,6 +105,7 @@ def test_texts_in_folders(tmp_path):
     assert {where: kind for where, (kind, _) in findings(found).items()} == {
         "ham/pipe.txt": "unreadable",
         "ham/zero.txt": "unreadable",
+        "ham/endless.txt": "unreadable",
         "ham/nuls.txt": "unreadable",
         "spam/sparse.txt": "unreadable",
         "spam/mark.txt": "blank-text",
@@ -78,7 +113,15 @@ def test_texts_in_folders(tmp_path):
     }
 
 
-@pytest.mark.parametrize("links", [{"global/up": ".."}, {"global/a": ".", "global/b": "."}, {"global/n": "../nominal"}])
+@pytest.mark.parametrize(
+    "links",
+    [
+        {"global/up": ".."},
+        {"global/up": "..", "nominal/up": ".."},
+        {"global/a": ".", "global/b": "."},
+        {"global/n": "../nominal"},
+    ],
+)
 def test_links_to_folders_of_the_data_are_not_followed(photos, links):
     for place, target in links.items():
         (photos / place).symlink_to(target)
@@ -224,6 +267,7 @@ def test_the_command_line_says_it_in_a_line(command, tmp_path):
         (("fit", "pipe.csv"), "a named pipe"),
         (("answer", "any", "a question", "--context", "pipe.txt"), "a named pipe"),
         (("answer", "any", "a question", "--context", "/dev/zero"), "a device"),
+        (("answer", "any", "a question", "--context", tmp_path), "a folder"),
     ):
         code, out, err = command(*arguments)
         lines = [line for line in err.strip().splitlines() if not line.rstrip().endswith(" s")]

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import importlib
 import io
-import os
 import random
 import struct
 import subprocess
 import sys
-import time
 import zlib
 from contextlib import suppress
 from pathlib import Path
@@ -19,15 +18,15 @@ import pytest
 from PIL import Image, PngImagePlugin
 
 from headstart.data import check, images, read
-from headstart.data import check as check_
 from headstart.data.decoders import FORMATS
 from headstart.data.images import open_image, open_known
 from headstart.data.views import Views, pixels_of
 from headstart.encode import encode, encode_views
 from headstart.errors import DataError
 from headstart.pretrained import load
+from hostile import POSTSCRIPT, ghostscript
 
-POSTSCRIPT = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\nshowpage\n"
+CHECK = importlib.import_module("headstart.data.check")  # by its name, it is the function that the package has of it
 
 
 def saved(kind: str, image: Image.Image | None = None, **how: object) -> bytes:
@@ -44,12 +43,8 @@ def reason(content: bytes, **how: int) -> str:
 
 
 def test_no_program_is_started(tmp_path, monkeypatch):
-    """With Ghostscript on the path, as Pillow finds it; it leaves a file when it is started."""
-    program = tmp_path / "bin" / "gs"
-    program.parent.mkdir()
-    program.write_text(f"#!/bin/sh\ntouch {tmp_path}/started\nsleep 1\n")
-    program.chmod(0o755)
-    monkeypatch.setenv("PATH", str(program.parent), prepend=os.pathsep)
+    """With Ghostscript on the path, as Pillow finds it."""
+    started = ghostscript(tmp_path / "bin", monkeypatch)
     photo = tmp_path / "photo.jpg"
     photo.write_bytes(POSTSCRIPT)
     assert "not an image but PostScript" in reason(POSTSCRIPT)
@@ -58,7 +53,7 @@ def test_no_program_is_started(tmp_path, monkeypatch):
     rows = datasets.Dataset.from_dict({"image": [str(photo)] * 2, "label": ["a", "b"]}, features=features)
     with pytest.raises(DataError, match="PostScript"):
         check(read(rows))
-    assert not (tmp_path / "started").exists()
+    assert not started.exists()
     assert {"EPS", "WMF", "PDF", "FITS", "GRIB", "HDF5", "BUFR", "MPEG"}.isdisjoint(FORMATS)
 
 
@@ -160,7 +155,6 @@ def test_sizes_that_are_known_late_are_looked_at_first(tmp_path):
 
 
 def test_decoders_that_would_take_for_ever_are_not_begun():
-    started = time.monotonic()
     assert "too many pieces" in reason(b"\xff\xd8\xff" + bytes(100_000_000))  # gone through byte by byte
     plain = b"P3\n6000 6000\n255\n" + b"1 " * 1000  # a decoder in Python
     assert "6000 x 6000 pixels of PPM, more than 10 million" in reason(plain)
@@ -169,7 +163,6 @@ def test_decoders_that_would_take_for_ever_are_not_begun():
     scans[at + 5 : at + 9] = struct.pack(">HH", 9_000, 9_000)
     last = scans.rfind(b"\xff\xda")
     assert "scans, which is a bomb" in reason(bytes(scans[:-2] + scans[last:-2] * 10_000 + scans[-2:]), near=32)
-    assert time.monotonic() - started < 10
 
 
 def test_mutated_images():
@@ -177,6 +170,9 @@ def test_mutated_images():
     photo = Image.effect_mandelbrot((40, 30), (-2, -1, 1, 1), 50).convert("RGB")
     kinds = [kind for kind in FORMATS if kind in Image.SAVE and kind != "MPO"]
     whole = {kind: saved(kind, photo) for kind in kinds}
+    for content in whole.values():
+        with suppress(DataError):  # some decoders make do with a part
+            open_image("any", content=content[: len(content) // 3], near=32)
     for number in range(600):
         content = bytearray(whole[kinds[number % len(kinds)]])
         for _ in range(draw.choice([1, 2, 8])):
@@ -221,7 +217,7 @@ def test_a_photo_that_changes_after_the_check_is_never_kept(photos, own_cache):
 def test_the_check_looks_at_the_bytes_that_it_hashes(photos, monkeypatch, most):
     """Each file is read once, however few of them may be in memory together."""
     for name in ("_CHUNK", "_TASK"):
-        monkeypatch.setattr(sys.modules[check_.__module__], name, most)
+        monkeypatch.setattr(CHECK, name, most)
     read_bytes, seen = images.read_bytes, {}
 
     def reading(source):
@@ -230,7 +226,7 @@ def test_the_check_looks_at_the_bytes_that_it_hashes(photos, monkeypatch, most):
         return content if seen[source] == 1 else content + b" "
 
     monkeypatch.setattr(images, "read_bytes", reading)
-    monkeypatch.setattr(sys.modules[check_.__module__], "read_bytes", reading)
+    monkeypatch.setattr(CHECK, "read_bytes", reading)
     found = check(read(photos))
     assert len(found) == len(seen) == 40
     assert set(seen.values()) == {1}

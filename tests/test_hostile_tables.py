@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from contextlib import suppress
+import os
 
 import numpy as np
 import pyarrow as pa
@@ -25,14 +25,18 @@ def parquet(tmp_path):
 
 def test_damaged_parquet_is_a_line(parquet):
     content = parquet.read_bytes()
-    rng = np.random.default_rng(0)
+    rng, said = np.random.default_rng(0), []
     for number in range(300):
         changed = bytearray(content[: rng.integers(1, len(content))] if number % 5 == 0 else content)
         for at in rng.integers(0, len(changed), 8):
             changed[at] = rng.integers(0, 256)
         parquet.write_bytes(changed)
-        with suppress(UserError):
+        try:
             read(parquet)
+        except UserError as error:
+            said.append(str(error))
+    assert len(said) > 100
+    assert all(len(error.splitlines()) <= 2 for error in said)
 
 
 def test_a_small_parquet_file_of_very_many_rows_is_refused_before_they_are_read(tmp_path):
@@ -88,7 +92,7 @@ def test_a_sparse_file_of_200_gb_is_refused_at_once(name, tmp_path):
     with (tmp_path / name).open("wb") as file:
         file.write(b"text,label\n")
         file.truncate(200 * 2**30)
-    with pytest.raises(UserError):
+    with pytest.raises(UserError, match="214,748,364,800 bytes"):
         read(tmp_path / name)
 
 
@@ -97,8 +101,34 @@ def test_a_line_without_an_end_is_refused(tmp_path):
         file.write(b"text,label\n")
         for _ in range(80):
             file.write(b"word " * 200_000)
-    with pytest.raises(UserError):
+    with pytest.raises(UserError, match="line 2 has more than 64 MB"):
         check(read(tmp_path / "t.csv"))
+
+
+STRANGE_PATHS = {  # of photos in a table -> what is said of them
+    "a\0b.jpg": "a NUL character",
+    "\ud800.jpg": "half a character",
+    "x" * 5000: "File name too long",
+    "~nobody-of-this-name/x.jpg": "No such file",
+    "circle.jpg": "Too many levels of symbolic links",
+    "pipe.jpg": "a named pipe",
+    "/dev/zero": "a device",
+    "global": "a folder",
+}
+
+
+@pytest.mark.parametrize("name", ["t.jsonl", "t.json"])
+def test_paths_of_photos_that_are_none_are_listed(name, photos):
+    (photos / "circle.jpg").symlink_to("circle.jpg")
+    os.mkfifo(photos / "pipe.jpg")
+    rows = [{"image": str(file.relative_to(photos)), "label": file.parent.name} for file in photos.rglob("*0*.jpg")]
+    strange = [{"image": path, "label": "global"} for path in STRANGE_PATHS]
+    written = [json.dumps(row) for row in (*rows, *strange)]
+    (photos / name).write_text("\n".join(written) if name == "t.jsonl" else f"[{','.join(written)}]")
+    dataset = check(read(photos / name))
+    assert len(dataset) == len(rows)
+    said = [finding.reason for finding in dataset.rejected]
+    assert all(part in reason for part, reason in zip(STRANGE_PATHS.values(), said, strict=True)), said
 
 
 def test_a_folder_with_a_tables_name_is_a_folder(tmp_path):

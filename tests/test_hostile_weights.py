@@ -21,8 +21,7 @@ from headstart.errors import ModelError
 from headstart.pretrained import from_keras, load, load_reader
 from headstart.pretrained.onnx_file import refuse_other_files
 from headstart.pretrained.weights import open_torch_file, raw_tensors
-from hostile import TEXTS, changed
-from test_hostile_configs import digests
+from hostile import TEXTS, changed, digests
 
 
 def safetensors(path: Path, header: Any, body: bytes = b"") -> Path:

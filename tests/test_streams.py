@@ -81,11 +81,17 @@ def test_names_and_labels_give_a_terminal_no_commands(photos, command, tmp_path)
     assert "a\\x1b]0;owned" in told[1][1]
 
 
+def heeds_a_hangup() -> None:
+    """Also where the tests themselves run under nohup."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
 def test_a_fit_outlives_its_terminal(photos, tmp_path):
     arguments = [sys.executable, "-m", "headstart", "fit", str(photos), *STARTER, "--out", str(tmp_path / "model")]
-    process = subprocess.Popen(arguments, stderr=subprocess.PIPE, stdout=subprocess.PIPE)
+    process = subprocess.Popen(arguments, stderr=subprocess.PIPE, stdout=subprocess.PIPE, preexec_fn=heeds_a_hangup)
     while process.poll() is None and not (tmp_path / ".model.lock").exists():
         time.sleep(0.001)
+    assert process.poll() is None, "it was faster than the hangup"
     process.send_signal(signal.SIGHUP)
     process.communicate()
     assert process.returncode == 0

@@ -87,7 +87,7 @@ def verified(told: dict[str, Any], weights: Path, *, tokenizer: str | None) -> B
     Raises:
         ModelError: the weights are gone, or not those that were described.
     """
-    told = description(told, weights)
+    told = description(told, weights)  # for pickles, which come by no other door
     if not is_there(weights):
         raise ModelError("the weights are gone", where=str(weights), fix="fit it again, or copy them there")
     tensors = {} if told["source"] == "onnx" else without_head(raw_tensors(weights), told["config"])
