@@ -12,8 +12,9 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-_LONGEST = 1000  # characters of one part of a message
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")  # a file's name may hold them: line ends, terminal commands
+_LONGEST = 500  # characters of one part of a message
+# A file's name may hold them: line ends, commands to a terminal, what turns the rest around, halves of characters.
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 class UserError(Exception):
@@ -49,6 +50,7 @@ def _escaped(character: re.Match[str]) -> str:
 
 _OURS_TO_STOP = (KeyboardInterrupt, SystemExit, GeneratorExit, UserError)
 _MOST_SHOWN = 160  # characters of what a library says
+_NO_NAMES = ("Exception", "Error", "error")  # of classes: csv's, struct's and zlib's say no more
 
 
 @contextmanager
@@ -71,6 +73,6 @@ def somebody_elses(library: str, *, where: str = "", fix: str = "") -> Iterator[
 def first_line(error: BaseException) -> str:
     """What an error of a library says, short; its class where it says nothing."""
     said = next((line.strip() for line in str(error).splitlines() if line.strip()), "")
-    if not isinstance(error, OSError | RuntimeError | ValueError) and type(error) is not Exception:
+    if not isinstance(error, OSError | RuntimeError | ValueError) and type(error).__name__ not in _NO_NAMES:
         said = f"{type(error).__name__} {said}".strip()
     return said[:_MOST_SHOWN] or type(error).__name__

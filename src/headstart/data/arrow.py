@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet
 
 from headstart.data.parquet_footer import dictionary_bytes, parts
-from headstart.errors import DataError, UserError
+from headstart.errors import DataError, UserError, first_line
 from headstart.files import open_file
 
 Block = Mapping[str, Any]  # column name -> list of plain values, or an Arrow array that is made one where it is needed
@@ -91,8 +91,7 @@ def _pyarrow_at_work() -> Iterator[None]:
     except MemoryError:
         raise Damaged("it does not fit into memory") from None
     except Exception as error:  # it has a class for each of its parts, and Python's own besides
-        reason = next(iter(str(error).splitlines()), "") or type(error).__name__
-        raise Damaged(reason[:300]) from None
+        raise Damaged(first_line(error)) from None
 
 
 def _each(batches: Iterable[Any]) -> Iterator[Any]:

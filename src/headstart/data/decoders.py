@@ -12,7 +12,7 @@ from contextlib import contextmanager
 
 from PIL import Image, ImageFile
 
-from headstart.errors import DataError
+from headstart.errors import DataError, first_line
 
 # In which people have pictures, and which Pillow decodes in this process. Left out on purpose: EPS, which Pillow hands
 # to Ghostscript; WMF, EMF and other stubs, which call what the system has; PDF; and formats of games and of old
@@ -55,7 +55,7 @@ def decoded(content: bytes, *, where: str, near: int | None = None, animation: b
     Raises:
         DataError: not an image, truncated, an animation, or too many pixels. `what` is the reason.
     """
-    with damaged_as_user_error(where, content[:12]):
+    with image_errors(where, content[:12]):
         if not content:
             raise DataError("the file is empty (0 bytes)")
         if content.startswith((b"\0\0\1\0", b"icns")):
@@ -78,7 +78,7 @@ def decoded(content: bytes, *, where: str, near: int | None = None, animation: b
 
 
 @contextmanager
-def damaged_as_user_error(where: str, start: bytes = b"") -> Iterator[None]:
+def image_errors(where: str, start: bytes = b"") -> Iterator[None]:
     """The one place that Pillow works in on a stranger's bytes: its decoders raise whatever there is."""
     try:
         with warnings.catch_warnings():
@@ -93,8 +93,7 @@ def damaged_as_user_error(where: str, start: bytes = b"") -> Iterator[None]:
     except MemoryError:
         raise DataError("not enough memory to decode it", where=where) from None
     except Exception as error:
-        reason = next(iter(str(error).splitlines()), "") or type(error).__name__
-        raise DataError(f"damaged image: {reason}", where=where) from None
+        raise DataError(f"damaged image: {first_line(error)}", where=where) from None
 
 
 def bounded(image: Image.Image, *, most: int = MAX_PIXELS) -> Image.Image:

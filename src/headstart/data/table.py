@@ -23,7 +23,7 @@ from headstart.data.columns import Columns, Found, find_columns
 from headstart.data.json_rows import json_rows
 from headstart.data.parts import in_parts
 from headstart.data.text_file import encoding_of, leave_out, open_text
-from headstart.errors import DataError
+from headstart.errors import DataError, first_line
 from headstart.files import open_file
 from headstart.values import Dataset, Finding
 
@@ -44,7 +44,7 @@ def read_table(path: Path, *, columns: Columns | None = None, need_label: bool =
     """
     asked = columns or Columns()
     ragged: list[Finding] = []
-    with damaged_as_user_error(path):
+    with table_errors(path):
         blocks, notes = open_blocks(path, ragged)
         return read_blocks(blocks, asked, name=path.stem, where=path.name, base=path.parent, need_label=need_label,
                             notes=notes, findings=ragged)  # fmt: skip
@@ -68,13 +68,12 @@ def open_blocks(
 
 
 @contextmanager
-def damaged_as_user_error(path: Path | str) -> Iterator[None]:
+def table_errors(path: Path | str) -> Iterator[None]:
     """A table that turns out to be damaged, while its blocks are gone through too."""
     try:
         yield
     except (Damaged, csv.Error, UnicodeError) as error:
-        reason = str(error).splitlines()[0]
-        raise DataError(f"cannot be read as a table: {reason}", where=str(path)) from None
+        raise DataError(f"cannot be read as a table: {first_line(error)}", where=str(path)) from None
     except OSError as error:
         reason = error.strerror or str(error)
         raise DataError(f"cannot be read: {reason}", where=str(path), fix="name a table's file") from None
