@@ -14,6 +14,7 @@ import headstart as hs
 from headstart.encode import encode, features_key
 from headstart.errors import ModelError
 from headstart.pretrained import load
+from headstart.pretrained.text_folder import refuse_strange_ids
 from hostile import TEXTS, changed, digests, opened
 
 FOREIGN = [  # what config.json of a text model asks for, and what is said
@@ -40,6 +41,8 @@ FOREIGN = [  # what config.json of a text model asks for, and what is said
     ({"dtype": "nn"}, "dtype is 'nn'"),
     ({"pad_token_id": 10**6}, "transformers cannot use it"),
     ({"is_decoder": True}, "a 'bert' model of transformers, a decoder"),
+    ({"id2label": {"5": "a", "7": "b"}}, "id2label has not the numbers from 0 to 1"),
+    ({"id2label": {"0": "a", "01": "b"}}, "id2label has not the numbers from 0 to 1"),
     ({"architectures": ["../x"]}, r"architectures\[0\] is '../x'"),
 ]
 
@@ -117,6 +120,22 @@ def test_tokens_without_a_vector_are_refused(where, said, made, tmp_path, own_ca
         load(str(changed(made.folder / "bert", tmp_path / "model", tokenizer=change)), kind="text")
     with pytest.raises(ModelError, match=said):
         hs.load(changed(made.folder / "text", tmp_path / "text", tokenizer=change))
+
+
+@pytest.mark.parametrize("token", [{"id": 5}, {"id": 5, "content": []}, {"content": "a"}, None, 5], ids=str)
+def test_added_tokens_that_are_none_are_no_tokenizer(token, tmp_path):
+    told = {"model": {"vocab": {"a": 0}}, "added_tokens": [token]}
+    with pytest.raises(ModelError, match="not a tokenizer"):
+        refuse_strange_ids(json.dumps(told), 100, tmp_path / "tokenizer.json")
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/pagemap"), reason="a system without endless files")
+def test_an_endless_file_beside_the_weights_is_not_read_to_its_end(made, tmp_path, own_cache):
+    """Of no bytes, as the system says."""
+    folder = changed(made.folder / "bert", tmp_path / "model")
+    (folder / "vocab.txt").symlink_to("/proc/self/pagemap")
+    with pytest.raises(ModelError, match=r"vocab.txt: .*more than 1,048,576 bytes"):
+        load(str(folder), kind="text")
 
 
 def test_an_edited_config_never_changes_what_the_genuine_model_computes(made, tmp_path, own_cache):

@@ -188,9 +188,30 @@ def test_a_walk_has_bounds(photos, monkeypatch):
     with pytest.raises(DataError, match="more than 64 folders in one another"):
         read(photos)
     shutil.rmtree(photos / "global" / "d")
-    monkeypatch.setattr(walk, "MOST_FILES", 30)
-    with pytest.raises(DataError, match="more than 30 files"):
+    monkeypatch.setattr(walk, "MOST_ENTRIES", 30)
+    with pytest.raises(DataError, match="more than 30 files and folders"):
         read(photos)
+
+
+@pytest.mark.parametrize("place", ["", "global", "global/more"])
+def test_empty_folders_are_counted_too(place, photos, monkeypatch):
+    for number in range(150):
+        (photos / place / str(number)).mkdir(parents=True)
+    monkeypatch.setattr(walk, "MOST_ENTRIES", 100)
+    with pytest.raises(DataError, match="more than 100 files and folders"):
+        read(photos)
+
+
+def test_a_folder_that_is_not_read_ends_nothing(photos, tmp_path):
+    """Its files are counted for a note alone."""
+    data = tmp_path / "data"
+    for part in ("train", "test"):
+        shutil.copytree(photos, data / part)
+    (data / "raw").joinpath(*"d" * (walk.MOST_DEEP + 6)).mkdir(parents=True)
+    (data / "other").mkdir()
+    found = read(data)
+    assert len(found) == 80
+    assert any(note.endswith("with class folders in it: other (0 files), raw") for note in found.notes)
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")

@@ -89,7 +89,7 @@ def test_what_decoders_raise_is_a_damaged_image(monkeypatch):
         "damaged image: a": RuntimeError("a\nb"),
         "not enough memory": MemoryError(),
         "damaged image: AssertionError": AssertionError(),
-        "damaged image: r": RecursionError("r"),
+        "damaged image: r": RecursionError("\nr"),
     }
     for said, error in raised.items():
 
@@ -109,10 +109,52 @@ def test_what_decoders_raise_is_a_damaged_image(monkeypatch):
             open_image(nothing)
 
 
-def png(width: int, height: int) -> bytes:
-    def chunk(kind: bytes, body: bytes) -> bytes:
-        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+def chunk(kind: bytes, body: bytes) -> bytes:
+    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
 
+
+WITH_THREADS = """
+import contextlib, pathlib, sys, threading, warnings
+from headstart.data.images import open_image
+from headstart.errors import DataError
+heard, said = [], 0
+warnings.showwarning = lambda message, *_: heard.append(str(message))
+before = list(warnings.filters)
+def decode():
+    for content in [pathlib.Path(name).read_bytes() for name in sys.argv[1:]] * 100:
+        with contextlib.suppress(DataError):
+            open_image("photo", content=content)
+threads = [threading.Thread(target=decode) for _ in range(4)]
+for thread in threads:
+    thread.start()
+while any(thread.is_alive() for thread in threads):
+    warnings.warn("ours")
+    said += 1
+assert list(warnings.filters) == before
+assert heard == ["ours"] * said, (len(heard), said, set(heard))
+print(said)
+"""
+
+
+def test_warnings_of_other_threads_are_heard_while_images_are_decoded(tmp_path):
+    """Pillow's are not: of damaged tags, and of a size that is bounded here."""
+    exif = b"Exif\0\0II*\0\x08\0\0\0\x02\0"
+    (tmp_path / "tags.jpg").write_bytes(saved("JPEG", exif=exif))
+    header = struct.pack(">IIBBBBB", 12_000, 9_000, 8, 2, 0, 0, 0)
+    chunks = chunk(b"IHDR", header) + chunk(b"IDAT", b"") + chunk(b"IEND", b"")
+    (tmp_path / "large.png").write_bytes(b"\x89PNG\r\n\x1a\n" + chunks)
+    names = [str(tmp_path / name) for name in ("tags.jpg", "large.png")]
+    with pytest.warns(match="Corrupt EXIF data"):
+        Image.open(names[0]).getexif()
+    with pytest.warns(match="could be decompression bomb"):
+        Image.open(names[1])
+    asked = [sys.executable, "-W", "always", "-c", WITH_THREADS, *names]
+    done = subprocess.run(asked, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert int(done.stdout) > 10
+
+
+def png(width: int, height: int) -> bytes:
     packer, row = zlib.compressobj(9), bytes(1 + 3 * width)
     body = b"".join([*(packer.compress(row) for _ in range(height)), packer.flush()])
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)

@@ -7,6 +7,7 @@ import math
 import os
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import headstart as hs
+from headstart.adapt import feeds
+from headstart.encode import engines
 from headstart.errors import ModelError
 from headstart.pretrained import load, saved_classifier
 from headstart.pretrained.schema import Wrong
@@ -200,3 +203,27 @@ def test_an_equals_sign_is_part_of_a_path(made, tmp_path, command):
         load(f"vit_tiny_patch16_224={weights}", kind="image")
     with pytest.raises(ModelError, match="no architecture in the file's name"):
         load(str(weights), kind="image")
+
+
+class Panic(BaseException):
+    """As Rust's are, which libraries written in it let through."""
+
+
+def panicking(*_: object, **__: object) -> None:
+    raise Panic("\nindex out of bounds")
+
+
+def test_a_panic_in_a_tokenizer_is_a_line(made, monkeypatch):
+    preparation = hs.load(made.folder / "text").backbone.preparation
+    monkeypatch.setattr(feeds, "truncating", lambda _: SimpleNamespace(encode_batch_fast=panicking))
+    with pytest.raises(ModelError, match="tokenizers cannot use it: Panic index out of bounds"):
+        feeds.tokenised(TEXTS, preparation)
+
+
+def test_what_openvino_raises_when_it_is_started_is_a_line(made, monkeypatch, on_a_cpu):
+    request = SimpleNamespace(start_async=panicking)
+    compiled = SimpleNamespace(create_infer_request=lambda: request)
+    monkeypatch.setattr(engines, "_compiled", lambda *_: compiled)
+    engine = engines.open_engine(hs.load(made.folder / "text").backbone, "f32")
+    with pytest.raises(ModelError, match="OpenVINO cannot use it: Panic index out of bounds"):
+        list(engine([(np.arange(1), (np.ones((1, 4), np.int64),) * 2)]))

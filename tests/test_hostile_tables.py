@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import sys
+from io import BytesIO
 
 import numpy as np
 import pyarrow as pa
@@ -11,6 +13,9 @@ import pyarrow.parquet
 import pytest
 
 from headstart.data import check, read, read_questions
+from headstart.data.arrow import Damaged
+from headstart.data.parquet_footer import Part, largest_value, parts
+from headstart.data.table import open_blocks, table_errors
 from headstart.errors import DataError, UserError
 
 ROWS = [("a text of one kind", "one"), ("quite another text", "other")] * 10
@@ -46,6 +51,161 @@ def test_a_small_parquet_file_of_very_many_rows_is_refused_before_they_are_read(
     assert (tmp_path / "bomb.parquet").stat().st_size < 2_000_000
     with pytest.raises(DataError, match="rows"):
         read(tmp_path / "bomb.parquet")
+
+
+def footer_changed(path, change) -> None:
+    content = path.read_bytes()
+    start = len(content) - 8 - int.from_bytes(content[-8:-4], "little")
+    footer = change(content[start:-8])
+    path.write_bytes(content[:start] + footer + len(footer).to_bytes(4, "little") + b"PAR1")
+
+
+def batch_sizes(monkeypatch) -> list[int]:
+    """Of each Parquet file that is read from now on."""
+    sizes, batches = [], pyarrow.parquet.ParquetFile.iter_batches
+
+    def noted(self, batch_size):
+        sizes.append(batch_size)
+        return batches(self, batch_size)
+
+    monkeypatch.setattr(pyarrow.parquet.ParquetFile, "iter_batches", noted)
+    return sizes
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        (b"", "as those of a bomb do"),
+        (b"\x08\x08\x00", "field 4 is there twice"),  # the groups of rows, as a text, which Thrift passes over
+        (b"\x0c\x40\x1b\x02\x11\x01\x02\x01\x02\x00", "as those of a bomb do"),  # a map of booleans, a byte each
+    ],
+    ids=["as it is", "twice", "map"],
+)
+def test_a_field_that_readers_pass_over_hides_no_bomb(more, said, tmp_path, monkeypatch):
+    sizes = batch_sizes(monkeypatch)
+    long = pa.DictionaryArray.from_arrays(pa.array([0, 1] * 400, pa.int8()), ["a" * 2**20, "b" * 2**20])
+    pyarrow.parquet.write_table(pa.table({"text": long, "label": ["a", "b"] * 400}), tmp_path / "t.parquet")
+    footer_changed(tmp_path / "t.parquet", lambda footer: footer[:-1] + more + footer[-1:])
+    assert pyarrow.parquet.read_metadata(tmp_path / "t.parquet").num_row_groups == 1
+    with pytest.raises(DataError, match=said):
+        read(tmp_path / "t.parquet")
+    assert sizes == ([511] if "bomb" in said else [])  # which take half a gigabyte
+
+
+def test_lists_have_the_entries_that_are_read_there(parquet):
+    """Those of the encodings are said to be bytes: Thrift reads the numbers that it expects."""
+    footer_changed(parquet, lambda footer: footer.replace(b"\x19\x35", b"\x19\x33", 1))
+    assert pyarrow.parquet.read_metadata(parquet).num_rows == 20
+    with pytest.raises(DataError, match="a list of entries of kind 3"):
+        read(parquet)
+
+
+def test_groups_have_the_rows_of_the_whole(parquet):
+    footer_changed(parquet, lambda footer: footer.replace(b"\x16\x28\x19", b"\x16\x26\x19", 1))
+    assert pyarrow.parquet.read_metadata(parquet).num_rows == 19
+    with pytest.raises(DataError, match="its groups of rows have not as many as the whole"):
+        read(parquet)
+
+
+def zigzag(value: int) -> bytes:
+    value, made = 2 * value, b""
+    while value > 127:
+        made, value = made + bytes([value & 127 | 128]), value >> 7
+    return made + bytes([value])
+
+
+DICTIONARY = b"\x15" + zigzag(2) + b"\x15" + zigzag(10**6) + b"\x15\x00"  # type, bytes unpacked, and packed
+
+
+def page(values: int, encoding: int = 0) -> bytes:
+    """The header of one that is of four bytes, unpacked."""
+    return b"\x15\x00\x15\x08\x15\x00\x2c\x15" + zigzag(values) + b"\x15" + zigzag(encoding) + b"\x00\x00"
+
+
+VALUES = page(50)
+
+
+@pytest.mark.parametrize(
+    ("pages", "largest"),
+    [
+        (DICTIONARY + b"\x00" + VALUES, 10**6),
+        (page(20) + DICTIONARY + b"\x00" + VALUES, 10**6),  # behind other values
+        (b"\x15\x02\x15\x00\x15\x00\x00" + DICTIONARY + b"\x00" + VALUES, 10**6),  # behind a page that is skipped
+        (b"\x05\x02\x04\x05\x04" + zigzag(10**6) + b"\x05\x06\x00\x00" + VALUES, 10**6),  # numbers in the long form
+        (DICTIONARY + b"\x7b\x02\x11\x01\x02\x01\x02\x00" + VALUES, 10**6),  # and a map of booleans, a byte each
+        (DICTIONARY + b"\x79\x21\x01\x02\x00" + VALUES, 10**6),  # a list of them
+        (DICTIONARY + b"\x71\x00" + VALUES, 10**6),  # a field that is one
+        (VALUES, 4 / 50),
+        (page(50, 7), 4),  # in which each may begin as the one before
+    ],
+)
+def test_a_value_is_as_large_as_its_pages_let_it_be(pages, largest):
+    assert largest_value(BytesIO(b"PAR1" + pages), Part(rows=50, values=50, texts=True, start=4)) == largest
+
+
+@pytest.mark.parametrize(
+    "pages",
+    [
+        b"",
+        b"\x00",
+        b"junk",
+        DICTIONARY,  # without an end
+        DICTIONARY + b"\x00",  # without values
+        DICTIONARY + b"\x05\x02\x00\x00" + VALUES,  # its type twice
+        DICTIONARY + b"\x08\x04\x00\x00" + VALUES,  # its size twice, the second of another kind
+        b"\x15" + zigzag(2**32 + 2) + DICTIONARY[2:] + b"\x00" + VALUES,  # of 32 bits, which Thrift takes
+        b"\x15\x04\x15\x01\x15\x00\x00" + VALUES,  # below nothing
+    ],
+)
+def test_pages_that_are_none_are_refused(pages):
+    with pytest.raises(ValueError, match=r"no page at byte|field|too large"):
+        largest_value(BytesIO(b"PAR1" + pages), Part(rows=50, values=50, texts=True, start=4))
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        {},
+        {"use_dictionary": False},
+        {"use_dictionary": False, "data_page_version": "2.0"},
+        {"use_dictionary": False, "column_encoding": "DELTA_BYTE_ARRAY"},
+        {"use_dictionary": False, "column_encoding": "DELTA_LENGTH_BYTE_ARRAY"},
+    ],
+    ids=str,
+)
+def test_a_few_large_texts_are_not_hidden_by_many_small_ones(how, tmp_path):
+    texts = [str(number) for number in range(300_000)]
+    texts[200_000:200_100] = [f"{number}{'a' * 100_000}" for number in range(100)]
+    pyarrow.parquet.write_table(pa.table({"text": texts}), tmp_path / "t.parquet", compression="zstd", **how)
+    with (tmp_path / "t.parquet").open("rb") as file:
+        (part,) = parts(file, 300_000)
+        assert 5_000 < largest_value(file, part) < 20_000_000
+
+
+def test_lines_of_label_and_text_come_in_blocks(tmp_path):
+    (tmp_path / "t.label").write_text(
+        "".join(f"NUM:count how many are {n} ?\n\nLOC:city where is {n} ?\n" for n in range(60))
+    )
+    blocks, _ = open_blocks(tmp_path / "t.label", [], rows=50)
+    assert [len(block["label"]) for block in blocks] == [50, 50, 20]
+    found = read(tmp_path / "t.label")
+    assert (found.labels[:2], found.inputs[1], len(found)) == (["NUM", "LOC"], "where is 0 ?", 120)
+
+
+@pytest.mark.parametrize("column", ["label", "split"])
+def test_labels_and_parts_are_counted_as_texts_are(column, tmp_path, monkeypatch):
+    monkeypatch.setattr(sys.modules[open_blocks.__module__], "_MOST_TOGETHER", 5_000)
+    rows = [{"text": text, "label": label, "split": "train"} for text, label in ROWS]
+    lines = [json.dumps({**row, column: row[column] + " " * 300}) for row in rows]
+    (tmp_path / "t.jsonl").write_text("\n".join(lines))
+    with pytest.raises(DataError, match="more than 5,000 characters"):
+        read(tmp_path / "t.jsonl")
+
+
+@pytest.mark.parametrize("error", [Damaged(""), Damaged("\n"), UnicodeError()])
+def test_an_error_that_says_nothing_is_said_by_its_kind(error):
+    with pytest.raises(DataError, match=f"cannot be read as a table: {type(error).__name__}"), table_errors("t.csv"):
+        raise error
 
 
 DEEP = "[" * 100_000

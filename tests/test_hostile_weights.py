@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import struct
 import zipfile
 from pathlib import Path
@@ -16,11 +17,13 @@ from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
 
 import headstart as hs
+from headstart import files, manifest
 from headstart.encode import encode
 from headstart.errors import ModelError
 from headstart.pretrained import from_keras, load, load_reader
+from headstart.pretrained.foreign_files import copy_regular
 from headstart.pretrained.onnx_file import refuse_other_files
-from headstart.pretrained.weights import open_torch_file, raw_tensors
+from headstart.pretrained.weights import file_sha256, open_torch_file, raw_tensors
 from hostile import TEXTS, changed, digests
 
 
@@ -219,6 +222,38 @@ def test_an_hdf5_file_is_read_alone(how, tmp_path):
     said = {"huge": "more than 4,000,000,000 bytes", "objects": "which are no weights"}.get(how, "not followed")
     with pytest.raises(ModelError, match=said):
         from_keras.translate(path)
+
+
+@pytest.mark.parametrize(
+    "read",
+    [
+        file_sha256,
+        manifest._sha256,
+        lambda path: files.read_file(path, most=2**30),
+        lambda path: copy_regular(path, path.with_name("copy")),
+    ],
+    ids=["hash", "hash of what was saved", "content", "copy"],
+)
+def test_what_grows_behind_its_size_is_not_read_to_its_end(read, tmp_path, monkeypatch):
+    """As files of /proc do, which are said to be empty and go on for ever."""
+    path = tmp_path / "model.onnx"
+    path.touch()
+    looked_at, opened = os.fstat, []
+
+    def growing(descriptor):
+        status = looked_at(descriptor)
+        if status.st_ino == path.stat().st_ino and status.st_size == 0:
+            opened.append(os.dup(descriptor))  # which has its place in the file with the first
+            os.truncate(path, 100 * 2**20)
+            return status
+        return status if status.st_ino != path.stat().st_ino else os.stat_result((*status[:6], 0, *status[7:]))
+
+    monkeypatch.setattr(os, "fstat", growing)
+    with pytest.raises((ModelError, OSError), match=r"more than 1,048,576 bytes"):
+        read(path)
+    assert os.lseek(opened[0], 0, os.SEEK_CUR) <= 3 * 2**20
+    os.close(opened[0])
+    assert not path.with_name("copy").exists() or path.with_name("copy").stat().st_size <= 2**20
 
 
 def varint(value: int) -> bytes:

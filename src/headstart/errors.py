@@ -12,9 +12,10 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-_LONGEST = 1000  # characters of one part of a message
-# What the name of a file, or a label, may hold: line ends, commands to the terminal, and what turns the line around.
+_LONGEST = 500  # characters of one part of a message
+# What the name of a file, or a label, may hold: line ends, commands to a terminal, what turns the line around.
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
+_HALF = re.compile(r"[\ud800-\udfff]")  # of a character: a byte of a name that is no UTF-8, or damage
 
 
 class UserError(Exception):
@@ -22,7 +23,7 @@ class UserError(Exception):
 
     def __init__(self, what: str, *, where: str = "", fix: str = "") -> None:
         self.what, self.where, self.fix = what, where, fix
-        what, where, fix = (shortened(plain(part)) for part in (what, where, fix))
+        what, where, fix = (shortened(_HALF.sub(_escaped, plain(part))) for part in (what, where, fix))
         first = f"{where}: {what}" if where else what
         super().__init__(f"{first}\n{fix}" if fix else first)
 
@@ -55,6 +56,7 @@ def _escaped(character: re.Match[str]) -> str:
 
 _OURS_TO_STOP = (KeyboardInterrupt, SystemExit, GeneratorExit, UserError)
 _MOST_SHOWN = 160  # characters of what a library says
+_NO_NAMES = ("Exception", "Error", "error")  # of classes: csv's, struct's and zlib's say no more
 
 
 @contextmanager
@@ -77,6 +79,6 @@ def somebody_elses(library: str, *, where: str = "", fix: str = "") -> Iterator[
 def first_line(error: BaseException) -> str:
     """What an error of a library says, short; its class where it says nothing."""
     said = next((line.strip() for line in str(error).splitlines() if line.strip()), "")
-    if not isinstance(error, OSError | RuntimeError | ValueError) and type(error) is not Exception:
+    if not isinstance(error, OSError | RuntimeError | ValueError) and type(error).__name__ not in _NO_NAMES:
         said = f"{type(error).__name__} {said}".strip()
     return said[:_MOST_SHOWN] or type(error).__name__

@@ -11,12 +11,14 @@ import errno
 import json
 import os
 import stat
+from collections.abc import Iterator
 from io import BufferedReader
 from pathlib import Path
 from typing import Any
 
 MOST_JSON = 256 * 2**20  # bytes: a tokenizer.json has 35 MB, the facts of a fit with 100,000 findings 20
 _GROWTH = 1 << 20  # bytes by which a file may be longer than the system says: those of /proc are said to have none
+_BLOCK = 1 << 20  # bytes
 _KINDS = {
     stat.S_IFDIR: "a folder",
     stat.S_IFIFO: "a named pipe",
@@ -99,8 +101,28 @@ def read_file(path: str | Path, *, most: int) -> bytes:
         if len(content) > size:
             content += file.read(allowed + 1 - len(content)) or b""
     if len(content) > allowed:
-        raise OSError(errno.EFBIG, f"more than {allowed:,} bytes, where it was said to have {size:,}", str(path))
+        raise _longer_than_said(path, size, allowed)
     return content
+
+
+def read_blocks(path: str | Path, *, most: int) -> Iterator[bytes]:
+    """As `read_file`, for what does not fit into memory: block by block, all of them of the file that was looked at.
+
+    Raises:
+        OSError: as `open_file`.
+    """
+    with open_file(path, most=most) as file:
+        size = os.fstat(file.fileno()).st_size
+        allowed, count = min(most, size + _GROWTH), 0
+        while block := file.read(_BLOCK):
+            count += len(block)
+            if count > allowed:
+                raise _longer_than_said(path, size, allowed)
+            yield block
+
+
+def _longer_than_said(path: str | Path, size: int, allowed: int) -> OSError:
+    return OSError(errno.EFBIG, f"more than {allowed:,} bytes, where it was said to have {size:,}", str(path))
 
 
 def read_json(path: str | Path, *, most: int = MOST_JSON) -> Any:

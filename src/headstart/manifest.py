@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path, PurePath
 
 from headstart import __version__
-from headstart.files import open_file, parse_json, read_file
+from headstart.files import parse_json, read_blocks, read_file
 from headstart.places import as_json, as_utf8
 
 NAME = "manifest.json"
@@ -113,5 +113,7 @@ def _sha256(path: Path) -> str:
     """Empty for a link or what is no regular file: it is not what was written."""
     if path.is_symlink():
         return ""
-    with open_file(path, most=_MOST_FILE) as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    seen = hashlib.sha256()
+    for block in read_blocks(path, most=_MOST_FILE):
+        seen.update(block)
+    return seen.hexdigest()

@@ -20,6 +20,7 @@ from headstart.adapt.devices import ready
 from headstart.data.views import Views, pixels_of
 from headstart.encode import Activations
 from headstart.encode.tokens import shortened, truncating
+from headstart.errors import somebody_elses
 from headstart.values import ImagePreparation, TextPreparation
 
 _POOL = 64  # batches that are sorted by length together
@@ -120,7 +121,9 @@ def tokenised(texts: Sequence[str], preparation: TextPreparation) -> Texts:
     ids: list[np.ndarray] = []
     for start in range(0, len(texts), _TOKENISED):
         some = [shortened(text, preparation) for text in texts[start : start + _TOKENISED]]
-        ids += [np.array(encoding.ids, dtype=np.int32) for encoding in tokenizer.encode_batch_fast(some)]
+        with somebody_elses("tokenizers"):
+            encodings = tokenizer.encode_batch_fast(some)
+        ids += [np.array(encoding.ids, dtype=np.int32) for encoding in encodings]
     starts = np.concatenate([[0], np.cumsum([len(i) for i in ids])]).astype(np.int64)
     return Texts(np.concatenate(ids) if ids else np.empty(0, np.int32), starts, preparation.pad_id)
 

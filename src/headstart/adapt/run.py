@@ -20,6 +20,7 @@ from headstart.adapt.resume import Journal
 from headstart.adapt.search import Trial, range_test
 from headstart.adapt.task import Task
 from headstart.adapt.tune import Recipe, Step, Tuning, outputs_of
+from headstart.errors import first_line
 
 SECONDS_LOST = 15.0  # at most, by a kill: so often is the state kept
 _WARMING = 2  # steps before any is timed
@@ -188,7 +189,7 @@ class Runs:
         try:
             found = self.seconds_a_step(tried, start, learn)
         except torch._dynamo.exc.TorchDynamoException as error:  # no compiler here, or code that it cannot read
-            self.watch.planned(f"not compiled, for {str(error).strip().splitlines()[0]}")
+            self.watch.planned(f"not compiled, for {first_line(error)}")
             return recipe, seconds
         return (tried, found) if found < seconds else (recipe, seconds)
 

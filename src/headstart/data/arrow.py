@@ -15,8 +15,8 @@ from typing import Any, BinaryIO
 import pyarrow as pa
 import pyarrow.parquet
 
-from headstart.data.parquet_footer import dictionary_bytes, parts
-from headstart.errors import DataError, UserError
+from headstart.data.parquet_footer import largest_value, parts
+from headstart.errors import DataError, UserError, first_line
 from headstart.files import open_file
 
 Block = Mapping[str, Any]  # column name -> list of plain values, or an Arrow array that is made one where it is needed
@@ -43,7 +43,7 @@ def parquet_blocks(path: Path, rows: int) -> Iterator[Block]:
             parquet = pyarrow.parquet.ParquetFile(file)
             if parquet.metadata.num_rows > MOST_ROWS:
                 raise too_many_rows(path)
-            batches = parquet.iter_batches(batch_size=min(rows, _rows_at_once(file, path)))
+            batches = parquet.iter_batches(batch_size=min(rows, _rows_at_once(file, parquet.metadata.num_rows, path)))
         most = _AT_ONCE // 2 + _MOST_LARGER * os.fstat(file.fileno()).st_size
         yield from arrow_blocks(_gathered(_no_bomb(batches, most, path), rows))
 
@@ -91,8 +91,7 @@ def _pyarrow_at_work() -> Iterator[None]:
     except MemoryError:
         raise Damaged("it does not fit into memory") from None
     except Exception as error:  # it has a class for each of its parts, and Python's own besides
-        reason = next(iter(str(error).splitlines()), "") or type(error).__name__
-        raise Damaged(reason[:300]) from None
+        raise Damaged(first_line(error)) from None
 
 
 def _each(batches: Iterable[Any]) -> Iterator[Any]:
@@ -137,14 +136,11 @@ def _gathered(batches: Iterable[pa.RecordBatch], rows: int) -> Iterator[pa.Table
         yield pa.Table.from_batches(some)
 
 
-def _rows_at_once(file: BinaryIO, path: Path) -> int:
-    """How many rows take no more than `_AT_ONCE`, were each as large as its part of the file lets it be."""
+def _rows_at_once(file: BinaryIO, rows: int, path: Path) -> int:
+    """How many of its rows take no more than `_AT_ONCE`, were each as large as its part of the file lets it be."""
     most = 1.0
-    for part in parts(file):
-        cell = 8.0
-        if part.texts:
-            own = part.bytes if part.repeats else part.bytes / max(1, part.values)
-            cell = max(cell, own, dictionary_bytes(file, part))
+    for part in parts(file, rows):
+        cell = max(8.0, largest_value(file, part)) if part.texts else 8.0
         most = max(most, cell * max(1, part.values) / max(1, part.rows))
     if most > _AT_ONCE:
         raise DataError(f"a row may take {most / 2**30:,.1f} GB", where=str(path), fix="shorten its texts and lists")

@@ -6,13 +6,15 @@ import io
 import math
 import re
 import struct
+import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any, cast
 
 from PIL import Image, ImageFile
 
-from headstart.errors import DataError
+from headstart.errors import DataError, first_line
 
 # In which people have pictures, and which Pillow decodes in this process. Left out on purpose: EPS, which Pillow hands
 # to Ghostscript; WMF, EMF and other stubs, which call what the system has; PDF; and formats of games and of old
@@ -45,6 +47,31 @@ _OTHER_THINGS = {
 }
 
 
+class _Decoding(threading.local):
+    """Stands where a filter of warnings has the name of a module: all of them, while this thread is at work here."""
+
+    here = False
+
+    def match(self, _module: str) -> bool:
+        return self.here
+
+
+# Pillow warns of damaged tags, and of sizes that are bounded below anyway. Threads decode, and the filters are those of
+# the whole process: one that is put in and taken out around each image would silence its other threads, and stay there
+# for good where two overlap. So this one is put in once, here; and again where somebody has put back what was before.
+_decoding = _Decoding()
+_SILENCE = ("ignore", None, Warning, _decoding, 0)
+
+
+def _keep_silence() -> None:
+    filters = cast("list[Any]", warnings.filters)
+    if _SILENCE not in filters:
+        filters.insert(0, _SILENCE)
+
+
+_keep_silence()
+
+
 def decoded(content: bytes, *, where: str, near: int | None = None, animation: bool = False) -> Image.Image:
     """A file's bytes as Pillow's image, loaded, neither upright nor RGB; what that would need is looked at before.
 
@@ -55,7 +82,7 @@ def decoded(content: bytes, *, where: str, near: int | None = None, animation: b
     Raises:
         DataError: not an image, truncated, an animation, or too many pixels. `what` is the reason.
     """
-    with damaged_as_user_error(where, content[:12]):
+    with image_errors(where, content[:12]):
         if not content:
             raise DataError("the file is empty (0 bytes)")
         if content.startswith((b"\0\0\1\0", b"icns")):
@@ -78,12 +105,12 @@ def decoded(content: bytes, *, where: str, near: int | None = None, animation: b
 
 
 @contextmanager
-def damaged_as_user_error(where: str, start: bytes = b"") -> Iterator[None]:
+def image_errors(where: str, start: bytes = b"") -> Iterator[None]:
     """The one place that Pillow works in on a stranger's bytes: its decoders raise whatever there is."""
+    outer, _decoding.here = _decoding.here, True
+    _keep_silence()
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Pillow's own bomb warning: the limit below is ours and an error
-            yield
+        yield
     except DataError as error:
         raise DataError(error.what, where=error.where or where, fix=error.fix) from None
     except Image.DecompressionBombError:
@@ -93,8 +120,9 @@ def damaged_as_user_error(where: str, start: bytes = b"") -> Iterator[None]:
     except MemoryError:
         raise DataError("not enough memory to decode it", where=where) from None
     except Exception as error:
-        reason = next(iter(str(error).splitlines()), "") or type(error).__name__
-        raise DataError(f"damaged image: {reason}", where=where) from None
+        raise DataError(f"damaged image: {first_line(error)}", where=where) from None
+    finally:
+        _decoding.here = outer
 
 
 def bounded(image: Image.Image, *, most: int = MAX_PIXELS) -> Image.Image:

@@ -104,8 +104,16 @@ def _parts(walk: Walk, inner: list[str]) -> tuple[dict[str, str], tuple[str, ...
     if "train" not in parts.values() or len(named) < 2:
         return {}, ()
     beside = [path for path in inner if path not in parts]
-    others = ", ".join(f"{os.path.basename(path)} ({len(Walk(Path(path)).files(path))} files)" for path in beside)
+    others = ", ".join(map(_with_count, beside))
     return parts, (f"not read, since it is no train, val or test with class folders in it: {others}",)
+
+
+def _with_count(folder: str) -> str:
+    """The name of a folder that is not read, and how many files are in it, where that can be said."""
+    try:
+        return f"{os.path.basename(folder)} ({len(Walk(Path(folder)).files(folder))} files)"
+    except DataError:
+        return os.path.basename(folder)
 
 
 def _classes(walk: Walk, folder: str) -> Iterable[tuple[str, str]]:

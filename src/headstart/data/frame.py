@@ -13,12 +13,11 @@ from PIL import ExifTags, Image, ImageOps
 
 from headstart.data.arrow import arrow_blocks, unique
 from headstart.data.columns import IMAGES, LABELS, SUFFIXES, Columns
-from headstart.data.decoders import damaged_as_user_error as damaged_image_as_user_error
-from headstart.data.decoders import decoded
+from headstart.data.decoders import decoded, image_errors
 from headstart.data.images import read_bytes
 from headstart.data.parts import part_named
 from headstart.data.paths import local_path
-from headstart.data.table import as_text, damaged_as_user_error, read_blocks
+from headstart.data.table import as_text, read_blocks, table_errors
 from headstart.errors import DataError
 from headstart.values import Dataset, Kind
 
@@ -32,7 +31,7 @@ def read_frame(frame: Any, columns: Columns | None) -> Dataset:
     else:  # a column of mixed numbers and words is a column of labels, not an error
         names = unique(map(str, frame.columns))
         blocks = iter([{n: [_plain(v) for v in frame.iloc[:, i].tolist()] for i, n in enumerate(names)}])
-    with damaged_as_user_error("table"):
+    with table_errors("table"):
         return read_blocks(blocks, columns or Columns(), name="table", where="table")
 
 
@@ -68,7 +67,7 @@ def read_hub(data: Any, columns: Columns | None) -> Dataset:
         labels = [as_text(names[v] if names and v is not None else v) for v in values]
         where = [f"row {i + 1}" for i in range(len(data))]
         return Dataset("image", "dataset", _Column(data, str(image)), labels, where)
-    with damaged_as_user_error("dataset"):
+    with table_errors("dataset"):
         dataset = read_blocks(data.iter(batch_size=_BLOCK), asked, name="dataset", where="dataset")
     if not names:
         return dataset
@@ -141,7 +140,7 @@ def _as_decoded(value: dict[str, Any], mode: str | None, where: str) -> Image.Im
     if content is None and path is None:
         raise DataError("no image", where=where)
     image = decoded(read_bytes(local_path(str(path))) if content is None else content, where=where, animation=True)
-    with damaged_image_as_user_error(where):
+    with image_errors(where):
         if image.getexif().get(ExifTags.Base.Orientation) is not None:
             image = ImageOps.exif_transpose(image)
         return image.convert(mode) if mode and mode != image.mode else image

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageFile, ImageOps
 
-from headstart.data.decoders import bounded, damaged_as_user_error, decoded
+from headstart.data.decoders import bounded, decoded, image_errors
 from headstart.data.paths import as_named
 from headstart.errors import DataError
 from headstart.files import read_file
@@ -39,7 +39,7 @@ def read_bytes(source: Any) -> bytes:
     if isinstance(source, str | Path):
         return read_file(as_named(source), most=MOST_BYTES)
     if isinstance(source, Image.Image):
-        with damaged_as_user_error(""):
+        with image_errors(""):
             return f"{source.mode}{source.size}".encode() + _in_memory(source).tobytes()
     if not isinstance(source, np.ndarray):
         raise DataError(f"cannot read a {type(source).__name__} as an image", fix="a path, a PIL image or an array")
@@ -60,12 +60,12 @@ def open_image(source: Any, *, content: bytes | None = None, near: int | None = 
         OSError: a path, and no regular file of a bounded size.
     """
     if isinstance(source, Image.Image):
-        with damaged_as_user_error(""):
+        with image_errors(""):
             return _to_rgb(_in_memory(source))
     if isinstance(source, np.ndarray):
         return _to_rgb(_from_array(source))
     content = read_bytes(source) if content is None else content
-    with damaged_as_user_error(str(source)):
+    with image_errors(str(source)):
         return _to_rgb(decoded(content, where=str(source), near=near))
 
 

@@ -23,7 +23,7 @@ def local_path(given: str | Path) -> Path:
     try:
         return user_path(given)
     except OSError as error:
-        raise DataError(error.strerror or str(error), where=_shown(given), fix="check the path") from None
+        raise DataError(error.strerror or str(error), where=str(given), fix="check the path") from None
 
 
 def existing(given: str | Path) -> Path:
@@ -38,7 +38,7 @@ def existing(given: str | Path) -> Path:
     except (FileNotFoundError, NotADirectoryError):
         raise DataError("no such file or folder", where=str(given), fix="check the path") from None
     except OSError as error:
-        raise DataError(error.strerror or str(error), where=_shown(given), fix="check the path") from None
+        raise DataError(error.strerror or str(error), where=str(given), fix="check the path") from None
     return path
 
 
@@ -55,12 +55,6 @@ def is_file(path: Path) -> bool:
 def is_folder(path: Path) -> bool:
     """Whether a folder is there, or a link to one."""
     return stat.S_ISDIR(_mode(path))
-
-
-def _shown(given: str | Path) -> str:
-    """What was typed, on one line that fits a screen."""
-    text = str(given) if str(given).isprintable() else ascii(str(given))
-    return text if len(text) <= 300 else f"{text[:200]}...{text[-60:]}"
 
 
 def _mode(path: Path) -> int:

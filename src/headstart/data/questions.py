@@ -20,10 +20,10 @@ from headstart.data.squad import is_squad, squad_articles, squad_questions
 from headstart.data.table import (
     SUFFIXES,
     as_text,
-    damaged_as_user_error,
     open_blocks,
     row_names,
     row_numbers,
+    table_errors,
 )
 from headstart.errors import DataError
 from headstart.values import Finding, Questions
@@ -61,7 +61,7 @@ def read_questions(data: Any) -> Questions:
     if isinstance(data, Mapping):  # a DatasetDict: its names are the parts
         return checked(_parts(data), name="dataset")
     findings: list[Finding] = []
-    with damaged_as_user_error("table"):
+    with table_errors("table"):
         return checked(_table(_blocks(data), "table", findings), name="table", findings=findings)
 
 
@@ -101,7 +101,7 @@ def has_questions(data: Any) -> bool:
     path = local_path(data)
     if not is_file(path) or path.suffix.lower() not in SUFFIXES:
         return False
-    with damaged_as_user_error(path):
+    with table_errors(path):
         if is_squad(path):
             return True
         blocks, _ = open_blocks(path, [])
@@ -120,7 +120,7 @@ def _file(path: Path) -> Questions:
         raise DataError(
             f"not a kind of file that is known: {path.suffix!r}", where=str(path), fix="json, csv, tsv, jsonl, parquet"
         )
-    with damaged_as_user_error(path):
+    with table_errors(path):
         squad = is_squad(path)
     if squad:
         articles = squad_articles(path)
@@ -130,7 +130,7 @@ def _file(path: Path) -> Questions:
         block = {name: [row.get(name, _ABSENT) for row in articles] for name in names}
         return checked(_table([block], path.name, []), name=path.stem)
     ragged: list[Finding] = []
-    with damaged_as_user_error(path):
+    with table_errors(path):
         blocks, notes = open_blocks(path, ragged, absent=_ABSENT, rows=_BLOCK)
         return checked(_table(blocks, path.name, ragged), name=path.stem, notes=notes, findings=ragged)
 

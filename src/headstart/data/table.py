@@ -23,7 +23,7 @@ from headstart.data.columns import Columns, Found, find_columns
 from headstart.data.json_rows import json_rows
 from headstart.data.parts import in_parts
 from headstart.data.text_file import encoding_of, leave_out, open_text
-from headstart.errors import DataError
+from headstart.errors import DataError, first_line
 from headstart.files import open_file
 from headstart.values import Dataset, Finding
 
@@ -31,7 +31,7 @@ SUFFIXES = (".csv", ".tsv", ".txt", ".jsonl", ".ndjson", ".json", ".parquet", ".
 _SAMPLE = 2000  # rows to find columns in
 _BLOCK = 10_000  # rows
 MOST_CHARACTERS = 10_000_000  # of a cell
-_MOST_TOGETHER = 2**32  # characters of all texts of a table
+_MOST_TOGETHER = 2**32  # characters of all texts and labels of a table
 _MOST_COLUMNS = 10_000
 _MOST_CELLS = 5_000_000  # in a block
 
@@ -44,7 +44,7 @@ def read_table(path: Path, *, columns: Columns | None = None, need_label: bool =
     """
     asked = columns or Columns()
     ragged: list[Finding] = []
-    with damaged_as_user_error(path):
+    with table_errors(path):
         blocks, notes = open_blocks(path, ragged)
         return read_blocks(blocks, asked, name=path.stem, where=path.name, base=path.parent, need_label=need_label,
                             notes=notes, findings=ragged)  # fmt: skip
@@ -68,13 +68,12 @@ def open_blocks(
 
 
 @contextmanager
-def damaged_as_user_error(path: Path | str) -> Iterator[None]:
+def table_errors(path: Path | str) -> Iterator[None]:
     """A table that turns out to be damaged, while its blocks are gone through too."""
     try:
         yield
     except (Damaged, csv.Error, UnicodeError) as error:
-        reason = str(error).splitlines()[0]
-        raise DataError(f"cannot be read as a table: {reason}", where=str(path)) from None
+        raise DataError(f"cannot be read as a table: {first_line(error)}", where=str(path)) from None
     except OSError as error:
         reason = error.strerror or str(error)
         raise DataError(f"cannot be read: {reason}", where=str(path), fix="name a table's file") from None
@@ -104,14 +103,17 @@ def read_blocks(
             sample = {name: _texts(column[:_SAMPLE]) for name, column in block.items()}
             found = find_columns(sample, asked, where=where, need_label=need_label)
         values = _texts(block[found.value])
-        together += _characters(values, where, findings or [], len(inputs))
+        marks: list[str | None] = _texts(block[found.label]) if found.label else [None] * len(values)
+        parts = _texts(block[found.part]) if found.part else []
+        for cells in (values, marks, parts):
+            together += _characters(cells, where, findings or [], len(inputs))
         if len(inputs) + len(values) > MOST_ROWS:
             raise too_many_rows(where)
         if together > _MOST_TOGETHER:
             raise DataError(f"more than {_MOST_TOGETHER:,} characters", where=where, fix="give a part of it")
         inputs += values
-        labels += _texts(block[found.label]) if found.label else [None] * len(values)
-        named += _texts(block[found.part]) if found.part else []
+        labels += marks
+        named += parts
     if found is None:
         raise DataError("no rows", where=where, fix="a table has one row an example")
     if found.kind == "image" and base is not None:
@@ -120,8 +122,8 @@ def read_blocks(
     whole = Dataset(
         kind=found.kind,
         name=name,
-        inputs=[value if value is not None else "" for value in inputs],
-        labels=[label.strip() or None if label is not None else None for label in labels],
+        inputs=[value or "" for value in inputs],
+        labels=[(label and label.strip()) or None for label in labels],
         where=rows,
         findings=tuple(findings or ()),
         notes=(*notes, *found.notes),
@@ -192,7 +194,7 @@ def _delimited(path: Path, ragged: list[Finding], rows: int) -> tuple[Iterator[B
         raise DataError("the file is empty", where=str(path), fix="a table has a header and one row an example")
     if _label_colon_text(lines):
         notes.append(f"{path.name}: no header; each line taken as LABEL:detail text, the detail left out")
-        return _colon_lines(path, encoding), notes
+        return _colon_lines(path, encoding, rows), notes
     delimiter = _delimiter(lines, path)
     quoted = delimiter != "\t" or (
         all(line.count('"') % 2 == 0 for line in lines)
@@ -264,7 +266,9 @@ def _label_colon_text(lines: list[str]) -> bool:
     return bool(full) and all(":" in line.split(" ")[0] and line.split(":")[0].isupper() for line in full)
 
 
-def _colon_lines(path: Path, encoding: str) -> Iterator[Block]:
+def _colon_lines(path: Path, encoding: str, rows: int) -> Iterator[Block]:
     with open_text(path, encoding) as file:
-        rows = [(line.split(":", 1)[0], line.split(" ", 1)[-1].strip()) for line in file if line.strip()]
-    yield {"label": [label for label, _ in rows], "text": [text for _, text in rows]}
+        full = (line for line in file if line.strip())
+        while block := list(islice(full, rows)):
+            labels = [line.split(":", 1)[0] for line in block]
+            yield {"label": labels, "text": [line.split(" ", 1)[-1].strip() for line in block]}

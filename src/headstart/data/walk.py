@@ -13,7 +13,7 @@ from typing import Literal
 
 from headstart.errors import DataError
 
-MOST_FILES = 10_000_000
+MOST_ENTRIES = 10_000_000  # files and folders: the name of each is kept
 MOST_DEEP = 64  # folders in one another
 _IGNORED = frozenset({"__MACOSX", "Thumbs.db", "desktop.ini"})
 
@@ -47,12 +47,16 @@ class Walk:
         """Names of the folders and of the files right in a folder, each sorted.
 
         Raises:
-            OSError: it may not be read.
+            OSError: it may not be read. DataError: with it, too many files and folders.
         """
         folders: list[str] = []
         files: list[str] = []
         with os.scandir(folder or ".") as entries:
             for entry in entries:
+                self._count += 1
+                if self._count > MOST_ENTRIES:
+                    what = f"more than {MOST_ENTRIES:,} files and folders"
+                    raise DataError(what, where=self._top or ".", fix="name a smaller folder")
                 name = entry.name
                 if name.startswith(".") or name in _IGNORED:
                     continue
@@ -70,7 +74,7 @@ class Walk:
         """Every file below a folder.
 
         Raises:
-            DataError: too many files, or folders too deep in one another.
+            DataError: too many files and folders, or folders too deep in one another.
         """
         found: list[str] = []
         ahead = [(folder, 0)]
@@ -84,11 +88,8 @@ class Walk:
                 found.append(here)
                 continue
             found += [os.path.join(here, name) for name in files]
-            self._count += len(files)
             if folders and depth == MOST_DEEP:
                 raise DataError(f"more than {MOST_DEEP} folders in one another", where=here, fix="name one of them")
-            if self._count > MOST_FILES:
-                raise DataError(f"more than {MOST_FILES:,} files", where=self._top or ".", fix="name a smaller folder")
             ahead += [(os.path.join(here, name), depth + 1) for name in reversed(folders)]
         return found
 

@@ -168,7 +168,9 @@ def _openvino(backbone: Backbone, precision: str) -> Engine:
             if not idle:
                 yield oldest()
             request = idle.popleft()
-            request.start_async(list(_filled(batch) if backbone.kind == "image" else batch))
+            given = list(_filled(batch) if backbone.kind == "image" else batch)
+            with somebody_elses("OpenVINO", where=backbone.name):
+                request.start_async(given)
             busy.append((request, which))
         while busy:
             yield oldest()

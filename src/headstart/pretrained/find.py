@@ -29,7 +29,6 @@ _FORMS: dict[str, Form] = {
 }
 _TORCHVISION = re.compile(r"-([0-9a-f]{8})\.pth$")  # its file names end in the first digits of their sha256
 _ARCHITECTURE = re.compile(r"[A-Za-z][\w.-]*")  # timm's or torchvision's names
-_MOST_SHOWN = 200  # characters
 _HUB_NAME = re.compile(r"(?:[\w-][\w.-]*/)?[\w-][\w.-]*")
 
 
@@ -60,7 +59,7 @@ def find(name: str, *, progress: Progress | None = None) -> Found:
     if architecture or path.suffix.lower() in (*_FORMS, ".headstart") or not _HUB_NAME.fullmatch(name):
         raise ModelError(
             "no such file or folder",
-            where=_short(str(path)),
+            where=str(path),
             fix="headstart fit saves a model, headstart models lists more",
         )
     return _in_folder(hub.fetch(name if "/" in name else f"timm/{name}", progress=progress), name=name)
@@ -75,11 +74,7 @@ def _split(name: str) -> tuple[str, Path]:
             return "", whole
         return architecture, user_path(file)
     except OSError as error:
-        raise ModelError(error.strerror or str(error), where=_short(name)) from None
-
-
-def _short(name: str) -> str:
-    return name if len(name) <= _MOST_SHOWN else f"{name[:_MOST_SHOWN]}..."
+        raise ModelError(error.strerror or str(error), where=name) from None
 
 
 def _packaged(card: catalog.Card) -> Found:

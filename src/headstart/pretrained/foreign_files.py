@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from headstart.errors import ModelError
-from headstart.files import MOST_JSON, open_file, parse_json, read_file
+from headstart.files import MOST_JSON, open_file, parse_json, read_blocks, read_file
 
 MOST_WEIGHTS = 20 * 10**9  # bytes
 
@@ -64,12 +64,19 @@ def copy_regular(file: Path, target: Path) -> None:
     Raises:
         ModelError: as `refuse_special`. OSError: the copy cannot be written.
     """
-    refuse_special(file)
-    shutil.copyfile(file, target)
+    with target.open("wb") as copy:
+        copy.writelines(_blocks(file))
 
 
 def unreadable(file: Path, error: OSError) -> ModelError:
     return ModelError(f"cannot be read: {error.strerror or error}", where=str(file))
+
+
+def _blocks(file: Path) -> Iterator[bytes]:
+    try:
+        yield from read_blocks(file, most=MOST_WEIGHTS)
+    except OSError as error:
+        raise unreadable(file, error) from None
 
 
 def _json(file: Path, most: int) -> Any:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from headstart.errors import ModelError
+from headstart.errors import ModelError, first_line
 from headstart.pretrained.foreign_files import refuse_special
 from headstart.pretrained.translated import FIRST_STRIDE, NO_FULLY_CONNECTED, Translated
 
@@ -85,11 +85,8 @@ def _layers(path: Path) -> Layers:
             else:
                 found = {}
     except Exception as error:  # h5py meets cut and foreign bytes with any of Python's
-        reason = str(error).strip("'\"").splitlines()
         raise ModelError(
-            f"not a whole HDF5 file of weights: {reason[0][:160] if reason else type(error).__name__}",
-            where=str(path),
-            fix="fetch it again",
+            f"not a whole HDF5 file of weights: {first_line(error)}", where=str(path), fix="fetch it again"
         ) from None
     if not found:
         raise ModelError("no layers in this .h5 file", where=str(path), fix="save it with model.save_weights")

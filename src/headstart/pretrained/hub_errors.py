@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from headstart.errors import ModelError
+from headstart.errors import ModelError, first_line
 from headstart.pretrained import catalog
 
 _LOGIN = "log in: hf auth login"
@@ -68,7 +68,7 @@ def _unreachable(repo: str, error: Exception) -> ModelError:
 
     blobs = Path(constants.HF_HUB_CACHE) / folder_name(repo) / "blobs"
     partial = max((file.stat().st_size for file in blobs.glob(f"{'?' * 64}.incomplete")), default=0)
-    reason = next(iter(str(error).strip().splitlines()), type(error).__name__)[:120]
+    reason = first_line(error)
     if partial:
         return ModelError(
             f"the download of {repo} was cut after {partial / 1e6:.1f} MB: {reason}",

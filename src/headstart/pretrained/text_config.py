@@ -129,8 +129,10 @@ def _refuse_others_work(told: dict[str, Any], where: str) -> None:
 def _fields(value: Any, name: str) -> dict[str, Any]:
     found = {key: _FIELDS.get(key, _bounded)(entry, key) for key, entry in value.items()}
     labels = found.get("id2label")
-    if labels is not None and any(not key.isdecimal() or not isinstance(label, str) for key, label in labels.items()):
+    if labels is not None and not all(isinstance(label, str) for label in labels.values()):
         raise Wrong("id2label is not an object of numbers and names")
+    if labels is not None and labels.keys() != {str(number) for number in range(len(labels))}:
+        raise Wrong(f"id2label has not the numbers from 0 to {len(labels) - 1}")
     return found
 
 

@@ -87,13 +87,13 @@ def refuse_strange_ids(tokenizer: str, vocabulary: Any, where: Path) -> None:
         words = told["model"]["vocab"]
         count = len(words)
         ids = [count - 1, *(words.values() if isinstance(words, dict) else ()), *_numbers(told)]
-        highest, lowest = max(ids), min(ids)
+        highest, lowest, added = max(ids), min(ids), _added(told)
         if not isinstance(vocabulary, int) or not all(type(number) is int for number in ids):
             raise TypeError("numbers of tokens that are none")
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         raise ModelError(f"not a tokenizer: {first_line(error)}", where=str(where), fix="save it again") from None
     if highest >= vocabulary or lowest < 0:
-        count = len({*(words if isinstance(words, dict) else range(count)), *_added(told)})
+        count = len({*(words if isinstance(words, dict) else range(count)), *added})
         raise ModelError(
             f"the tokenizer has {max(count, highest + 1)} words, the model vectors for {vocabulary}",
             where=str(where.parent),

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from headstart.errors import ModelError, first_line
-from headstart.files import MOST_JSON, is_there, open_file, parse_json, read_file
+from headstart.files import MOST_JSON, is_there, open_file, parse_json, read_blocks, read_file
 from headstart.kept import writing
 from headstart.pretrained.foreign_files import MOST_WEIGHTS, refuse_special, unreadable
 
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 NAMES = ("model.safetensors", "pytorch_model.bin")  # in a hub-style folder, the better one first
 _MOST_TIED = 4  # times its size that a torch file's tensors may have: some share their numbers
 _MOST_HEADER, _MOST_SIDES = 100 * 2**20, 32
-_BLOCK = 2**20  # bytes hashed at a time
 _BITS = {  # a number, by safetensors' names of types
     **dict.fromkeys(("BOOL", "U8", "I8", "F8_E5M2", "F8_E4M3", "F8_E8M0", "F8_E4M3FNUZ", "F8_E5M2FNUZ"), 8),
     **dict.fromkeys(("I16", "U16", "F16", "BF16"), 16),
@@ -70,9 +69,8 @@ def file_sha256(path: Path, *, most: int = MOST_WEIGHTS) -> str:
 @cache
 def _sha256(path: Path, size: int, changed: int, most: int) -> str:
     seen = hashlib.sha256()
-    with open_file(path, most=most) as file:
-        while block := file.read(_BLOCK):
-            seen.update(block)
+    for block in read_blocks(path, most=most):
+        seen.update(block)
     return seen.hexdigest()
 
 
