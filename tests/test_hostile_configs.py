@@ -122,6 +122,18 @@ def test_tokens_without_a_vector_are_refused(where, said, made, tmp_path, own_ca
         hs.load(changed(made.folder / "text", tmp_path / "text", tokenizer=change))
 
 
+def test_a_tokenizer_that_makes_texts_many_times_longer_is_refused(made, tmp_path, own_cache):
+    longer = {"type": "Replace", "pattern": {"String": "w"}, "content": "w" * 9}
+
+    def change(told: dict[str, Any]) -> dict[str, Any]:
+        return {**told, "normalizer": {"type": "Sequence", "normalizers": [longer, told["normalizer"], longer]}}
+
+    with pytest.raises(ModelError, match="many times longer"):
+        load(str(changed(made.folder / "bert", tmp_path / "model", tokenizer=change)), kind="text")
+    with pytest.raises(ModelError, match="many times longer"):
+        hs.load(changed(made.folder / "text", tmp_path / "text", tokenizer=change))
+
+
 @pytest.mark.parametrize("token", [{"id": 5}, {"id": 5, "content": []}, {"content": "a"}, None, 5], ids=str)
 def test_added_tokens_that_are_none_are_no_tokenizer(token, tmp_path):
     told = {"model": {"vocab": {"a": 0}}, "added_tokens": [token]}

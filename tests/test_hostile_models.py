@@ -57,6 +57,7 @@ REFUSED = [  # kind, field, value, what is said
     ("image", "head.temperature", 0, "head.temperature is 0, not a finite number above 0"),
     ("image", "head.temperature", math.inf, "head.temperature is inf"),
     ("image", "head.penalty", "1", "head.penalty is '1', not a number"),
+    ("image", "head.hash", "0" * 64, "the head is not the one that was saved"),
     ("image", "head.features_key", "2 0 f32", "fitted on features of another backbone"),
     ("image", "summary", [], "summary is a list, not an object"),
     ("text", "backbone.preparation.max_length", 0, "max_length is 0"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import struct
@@ -23,7 +24,9 @@ from headstart.errors import ModelError
 from headstart.pretrained import from_keras, load, load_reader
 from headstart.pretrained.foreign_files import copy_regular
 from headstart.pretrained.onnx_file import refuse_other_files
+from headstart.pretrained.plain_code import plain_code
 from headstart.pretrained.weights import file_sha256, open_torch_file, raw_tensors
+from headstart.values import Backbone, ImagePreparation
 from hostile import TEXTS, changed, digests
 
 
@@ -111,6 +114,31 @@ def test_weights_that_are_not_the_models_are_no_random_numbers(change, said, mad
     assert str(error.value).count("\n") <= 1
 
 
+def test_a_head_that_was_changed_is_noticed(made, tmp_path, own_cache):
+    """One bit of it, or all of it turned round; folders that were saved before heads had a hash open as ever."""
+    for kind, file in (("image", "model.safetensors"), ("text", "head.safetensors")):
+        folder = changed(made.folder / kind, tmp_path / kind)
+        tensors = load_file(folder / file)
+        name = next(name for name in tensors if name.endswith("head.bias") or name == "bias")
+        save_file({**tensors, name: torch.nextafter(tensors[name], torch.tensor(9.0))}, folder / file)
+        with pytest.raises(ModelError, match="the head is not the one that was saved"):
+            hs.load(folder)
+        told = json.loads((folder / "headstart.json").read_text())
+        del told["head"]["hash"]
+        (folder / "headstart.json").write_text(json.dumps(told))
+        hs.load(folder)
+
+
+def test_a_name_in_a_graph_is_no_code_in_the_model_card():
+    name = 'q" in out.names or __import__("os").system("touch owned") or "features\n```\n# a title'
+    preparation = ImagePreparation((8, 8), 1.0, "bilinear", (0.5,) * 3, (0.5,) * 3)
+    backbone = Backbone("m", "onnx", "", "image", 4, preparation, "", Path("m"), {"features": name}, "MIT", dict)
+    tree = ast.parse(plain_code(backbone, 'model"\n'))
+    assert name in {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)}
+    assert "```" not in [line[:3] for line in plain_code(backbone, "model").splitlines()]
+    assert not [node for node in ast.walk(tree) if isinstance(node, ast.Name) and node.id == "__import__"]
+
+
 def test_image_weights_in_a_text_model_end_the_fit(made, tmp_path, own_cache, command):
     folder = changed(made.folder / "bert", tmp_path / "model")
     (folder / "model.safetensors").write_bytes((made.folder / "vit" / "model.safetensors").read_bytes())
@@ -194,7 +222,9 @@ def test_a_torch_file_that_bursts_is_refused(tmp_path):
             open_torch_file(tmp_path / "odd.pth")
 
 
-@pytest.mark.parametrize("how", ["external link", "soft link", "virtual", "external", "huge", "objects"])
+@pytest.mark.parametrize(
+    "how", ["external link", "soft link", "virtual", "external", "huge", "never written", "twice", "objects"]
+)
 def test_an_hdf5_file_is_read_alone(how, tmp_path):
     h5py = pytest.importorskip("h5py")
     with h5py.File(tmp_path / "secret.h5", "w") as file:
@@ -215,11 +245,17 @@ def test_an_hdf5_file_is_read_alone(how, tmp_path):
             group.create_virtual_dataset("x", layout)
         elif how == "external":
             group.create_dataset("x", (4,), np.float32, external=[(str(tmp_path / "secret.bin"), 0, 16)])
-        elif how == "huge":
-            group.create_dataset("x", (10**12,), np.float32, chunks=(10**6,))
+        elif how in ("huge", "never written"):  # 4 TB of zeros; and 4 MB
+            rows = 10**12 if how == "huge" else 10**6
+            group.create_dataset("x", (rows,), np.float32, chunks=(10**6,), fillvalue=1.0)
+        elif how == "twice":  # by another name
+            group.create_dataset("x", data=np.ones(4, np.float32))
+            group.attrs["weight_names"] = [b"x", b"./x"]
         else:
             group.create_dataset("x", data=["a", "b"], dtype=h5py.string_dtype())
-    said = {"huge": "more than 4,000,000,000 bytes", "objects": "which are no weights"}.get(how, "not followed")
+    unwritten = "the numbers of 'x' are not in the file"
+    said = {"huge": unwritten, "never written": unwritten, "objects": "which are no weights", "twice": "twice"}
+    said = said.get(how, "not followed")
     with pytest.raises(ModelError, match=said):
         from_keras.translate(path)
 
@@ -297,6 +333,44 @@ def test_operators_of_a_version_that_there_is_not_are_refused(version, tmp_path)
     (tmp_path / "model.onnx").write_bytes(field(7, b"") + field(8, field(2, version)))
     with pytest.raises(ModelError, match="set of operators"):
         refuse_other_files(tmp_path / "model.onnx")
+
+
+def nested(depth: int) -> bytes:
+    return field(1, field(4, b"If") + field(5, field(6, nested(depth - 1)))) if depth else field(1, field(4, b"Sin"))
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (field(7, field(1, field(4, b"Loop"))), "it has Loop"),
+        (field(7, field(1, field(4, b"If") + field(5, field(6, field(1, field(4, b"Scan")))))), "it has Scan"),
+        (field(7, field(1, field(4, b"RandomNormalLike"))), "it has RandomNormalLike"),
+        (field(7, nested(5)), "more steps"),
+        (field(7, field(1, field(4, b"Sin")) * 50_001), "more steps"),
+        (field(7, field(2, b"") * 2_000_001), "more in it"),
+        (bytes(1_000_000), "not a protocol buffer"),
+    ],
+    ids=["loop", "scan within", "random", "nested", "long", "fields", "zeros"],
+)
+def test_graphs_that_no_image_model_needs_are_refused(content, said, tmp_path):
+    (tmp_path / "model.onnx").write_bytes(content)
+    with pytest.raises(ModelError, match=said):
+        refuse_other_files(tmp_path / "model.onnx")
+
+
+def test_a_graph_that_makes_very_many_numbers_is_refused(tmp_path, own_cache):
+    onnx = pytest.importorskip("onnx")
+    from headstart.pretrained import from_onnx
+
+    made = onnx.helper.make_tensor("shape", onnx.TensorProto.INT64, [2], [200_000, 200_000])
+    nodes = [onnx.helper.make_node("ConstantOfShape", ["shape"], ["many"])]
+    nodes += [onnx.helper.make_node("ReduceMean", ["many"], ["one"], keepdims=0)]
+    nodes += [onnx.helper.make_node("Mul", ["x", "one"], ["y"])]
+    shapes = [onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, ["n", 4]) for name in "xy"]
+    graph = onnx.helper.make_graph(nodes, "g", shapes[:1], shapes[1:], [made])
+    onnx.save(onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 13)]), tmp_path / "model.onnx")
+    with pytest.raises(ModelError, match=r"makes \[200000,200000\] numbers"):
+        from_onnx.module(tmp_path / "model.onnx", 4)
 
 
 @settings(max_examples=200, deadline=None)

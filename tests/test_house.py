@@ -27,7 +27,7 @@ MAY_IMPORT = {
     "living": {"errors", "locks", "places"},
     "kept": {"errors", "living", "locks", "places", "streams"},
     "matrix": {"values", "places", "kept"},
-    "track": {"errors", "progress", "track_mlflow", "track_tensorboard"},
+    "track": {"errors", "files", "progress", "track_mlflow", "track_tensorboard"},
     "track_mlflow": {"errors", "no_telemetry", "track"},
     "track_tensorboard": {"places", "track"},
     "data": GROUND | {"data"},

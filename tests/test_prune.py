@@ -206,6 +206,8 @@ def test_who_cannot_clean_up_leaves_word_for_the_next(own_cache):
 def test_what_else_lies_where_the_cache_is_stays(few_texts, tmp_path, own_cache, command):
     """`HEADSTART_CACHE=.` in a project that has runs of TensorBoard, features and tuned models of its own."""
     names = "runs/exp1/events runs/exp1.lock runs/notes.use features/best.use/a features/mine/a.rows tuned/best/m"
+    key = "507f1f77bcf86cd799439011"  # as other tools name their runs
+    names += f" runs/{key}/results.csv runs/{key}.lock features/{key}/f.npy tuned/{key}/deep/weights.pt"
     mine = [own_cache / name for name in (*names.split(), "alive/mine.lock", "features/mine/1-0123abcd-1.use")]
     for file in mine:
         file.parent.mkdir(parents=True, exist_ok=True)

@@ -218,6 +218,23 @@ def test_a_lock_that_a_killed_run_left_is_no_lock(photos, tmp_path, fit_json):
     assert not list(tmp_path.glob(".model*"))
 
 
+def test_what_has_the_name_of_a_lock_is_not_taken_for_one(photos, tmp_path, command):
+    def pipe(lock: Path) -> None:
+        os.mkfifo(lock)
+
+    for number, make in enumerate((lambda lock: lock.write_text("months of work"), pipe, os.mkdir)):
+        out = tmp_path / str(number)
+        make(tmp_path / f".{number}.lock")
+        code, _, err = command("fit", photos, *STARTER, "--out", out)
+        assert code == 2, number
+        assert f".{number}.lock: cannot write" in err
+        assert not out.exists()
+    assert (tmp_path / ".0.lock").read_text() == "months of work"
+    (tmp_path / ".3.lock").symlink_to(tmp_path / "nowhere")
+    assert command("fit", photos, *STARTER, "--out", tmp_path / "3")[0] == 2
+    assert not (tmp_path / "nowhere").exists()
+
+
 def test_only_what_headstart_writes_is_swept(photos, tmp_path, fit_json):
     """Folders that a killed run left go; what somebody put into one stays, as does what only looks like one."""
     left, with_more, lookalike = (tmp_path / f".model.{name}" for name in ("7-0123abcd.tmp", "8-0123abcd.old", "7.tmp"))

@@ -38,7 +38,7 @@ def test_a_fit_is_saved_whoever_listens(photos, fit_json, tmp_path):
 def test_a_result_that_is_lost_is_no_success(photos, fit_json, tmp_path):
     fit_json(photos, "--out", tmp_path / "model")
     photo = min((photos / "global").iterdir())
-    for command in (f"predict model {photo}", f"evaluate model {photos}", "models", "cache"):
+    for command in (f"predict model {photo}", f"evaluate model {photos}", "models", "cache", "--help", "fit --help"):
         for streams in (">/dev/full", ">&-"):
             done = shell(f"{COMMAND} {command} {streams}", tmp_path)
             assert done.returncode == 1, (command, streams)
@@ -59,7 +59,7 @@ def test_a_result_that_is_lost_is_no_success_where_nobody_hears_of_errors(photos
         "heard = io.TextIOWrapper(io.BytesIO()); sys.stdout = heard; sys.stderr.close()\n"
         f"sys.argv[1:] = ['predict', {str(tmp_path / 'model')!r}, {str(photo)!r}]\n"
         "try:\n    main()\nexcept SystemExit as end:\n    assert end.code in (0, None), end.code\n"
-        "assert sys.stdout is heard; heard.flush(); assert heard.buffer.getvalue()"
+        "heard.flush(); assert heard.buffer.getvalue()"
     )
     done = subprocess.run([sys.executable, "-c", script], check=False, timeout=240)
     assert done.returncode == 0

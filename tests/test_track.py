@@ -265,6 +265,15 @@ def test_a_wrong_word(word):
     assert str(error.value).splitlines()[-1] == "one of: mlflow, mlflow:URI, tensorboard, tensorboard:FOLDER"
 
 
+@pytest.mark.parametrize(("folder", "out"), [("logs", "logs"), ("runs", "runs"), ("out/logs", "out"), ("a/../b", "b")])
+def test_logs_are_not_written_where_the_model_is_saved(folder, out, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    word = "tensorboard" if folder == "runs" else f"tensorboard:{folder}"
+    with pytest.raises(UserError, match="is where the model is saved"):
+        hs.fit("nowhere", track=word, out=out)
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize("package", ["mlflow", "tensorboard"])
 def test_a_missing_package_is_named(home, package):
     code = f"import sys; sys.modules[{package!r}] = None; from headstart.cli import main; main()"

@@ -18,7 +18,7 @@ from headstart.encode.store import TableInfo
 from headstart.errors import OutputError
 from headstart.living import is_free, is_marked, remove_folder, sweep
 from headstart.locks import take_lock
-from headstart.places import cache_folder, is_key
+from headstart.places import cache_folder, is_ours
 
 _LEFT = {"runs": "a fit that was not finished", "tuned": "tuned weights that were not saved"}
 _MODELS = "backbones", "engines"
@@ -38,7 +38,7 @@ class LeftInfo:
 def left() -> Iterator[LeftInfo]:
     """What fits wrote that are not done, or were killed."""
     for room, about in _LEFT.items():
-        for folder in sorted(path for path in (cache_folder() / room).glob("*") if is_key(path.name) and path.is_dir()):
+        for folder in sorted(path for path in (cache_folder() / room).glob("*") if is_ours(path)):
             with suppress(FileNotFoundError):  # a fit that goes on, or ends
                 files = _files(folder)
                 last = max((file.st_mtime for file in files), default=folder.stat().st_mtime)
@@ -62,7 +62,7 @@ def prune(*, most_bytes: int) -> list[TableInfo | LeftInfo]:
     found: list[TableInfo | LeftInfo] = [*store.tables(), *left()]
     unused = [info for info in found if not info.in_use]
     gone: list[TableInfo | LeftInfo] = []
-    failures: list[tuple[Path, OSError]] = []
+    failures: list[tuple[str, Path]] = []
     total = sum(info.bytes for info in unused)
     for info in sorted(unused, key=lambda info: info.last_used):
         if total <= most_bytes > 0:
@@ -73,16 +73,16 @@ def prune(*, most_bytes: int) -> list[TableInfo | LeftInfo]:
             if _removed(folder, table=is_table):
                 total -= info.bytes
                 gone.append(info)
+        except OutputError as error:
+            failures.append((error.what, folder))
         except OSError as error:
-            failures.append((folder, error))
-    for folder in (path for path in (cache / "features").glob("*") if is_key(path.name)):
+            failures.append((f"cannot be removed: {error.strerror}", folder))
+    for folder in (path for path in (cache / "features").glob("*") if is_ours(path)):
         with suppress(OSError):  # not empty
             folder.rmdir()
     if failures:
-        where, cause = failures[0]
-        raise OutputError(
-            f"cannot be removed: {cause.strerror}", where=str(where), fix="run this again as who may write there"
-        ) from cause
+        what, where = failures[0]
+        raise OutputError(what, where=str(where), fix="run this again as who may write there")
     return gone
 
 
@@ -110,7 +110,7 @@ def _removed(folder: Path, *, table: bool) -> bool:
     if lock is None:
         return False
     try:
-        if table and is_marked(cache_folder(), folder):
+        if not is_ours(folder) or (table and is_marked(cache_folder(), folder)):
             return False
         remove_folder(cache_folder(), folder)
         return True

@@ -41,7 +41,10 @@ def main() -> None:
     atexit.register(gc.freeze)
     streams.secure()
     try:
-        app()
+        try:
+            app()
+        finally:
+            streams.write_result(b"")  # what typer printed itself, as for --help, may still be held back
     except SystemExit as end:
         if end.code == _INTERRUPTED:  # typer makes Ctrl-C an exit and says nothing
             sys.stderr.write("interrupted; what was encoded is kept, the same command goes on from there\n")

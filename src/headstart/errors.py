@@ -78,7 +78,8 @@ def somebody_elses(library: str, *, where: str = "", fix: str = "") -> Iterator[
 
 def first_line(error: BaseException) -> str:
     """What an error of a library says, short; its class where it says nothing."""
-    said = next((line.strip() for line in str(error).splitlines() if line.strip()), "")
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    said = next((line for line in lines if not line.startswith("Exception from ")), lines[0] if lines else "")
     if not isinstance(error, OSError | RuntimeError | ValueError) and type(error).__name__ not in _NO_NAMES:
         said = f"{type(error).__name__} {said}".strip()
     return said[:_MOST_SHOWN] or type(error).__name__

@@ -35,6 +35,8 @@ def user_path(typed: str | Path) -> Path:
         OSError: no path: a NUL or half a character in it, or the home of somebody who is not known here.
     """
     text = os.fspath(typed)
+    if not text:  # of a variable of the shell that is not set: not the working folder
+        raise OSError(errno.EINVAL, "an empty name", text)
     try:
         if b"\0" in os.fsencode(text):
             raise OSError(errno.EINVAL, "a path with a NUL character in it", text)

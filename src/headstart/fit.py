@@ -39,7 +39,7 @@ def fit(  # noqa: PLR0913 - the one public door: every option of the command lin
     labels: Any = None,
     *,
     kind: Kind | None = None,
-    model: str = "auto",
+    model: str | Path = "auto",
     how: str = "auto",
     budget: float | str | None = None,
     test: float | str | Path = 0.2,
@@ -80,9 +80,9 @@ def fit(  # noqa: PLR0913 - the one public door: every option of the command lin
         UserError: the data, the model, the place to save or to track cannot be used.
     """
     open_, progress = partial(load, progress=progress), progress or Silent()  # a download shows, whoever asked for none
-    folder, allowed = folder_for(data, out), seconds_of(budget)
+    folder, allowed, model = folder_for(data, out), seconds_of(budget), str(model)
     with reserve_place(folder, force=force) as place:
-        record = open_tracker(track, name="headstart" if folder is None else folder.name, progress=progress)
+        record = open_tracker(track, name="headstart" if folder is None else folder.name, out=folder, progress=progress)
         clock, time_left = Clock(record.failed), Budget(allowed)
 
         with clock("read"), progress.step("read"):

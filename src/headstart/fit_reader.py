@@ -33,7 +33,7 @@ TASK = "question-answering"
 def fit_reader(  # noqa: PLR0913 - a public door: every option of the command line is a keyword here
     data: Any,
     *,
-    model: str = "auto",
+    model: str | Path = "auto",
     how: str = "auto",
     budget: float | str | None = None,
     test: float | str | Path = 0.2,
@@ -70,7 +70,7 @@ def fit_reader(  # noqa: PLR0913 - a public door: every option of the command li
     progress, way = progress or Silent(), way_of(how)
     folder, time_left = folder_for(data, out), Budget(seconds_of(budget))
     with reserve_place(folder, force=force) as place:
-        record = open_tracker(track, name="headstart" if folder is None else folder.name, progress=progress)
+        record = open_tracker(track, name="headstart" if folder is None else folder.name, out=folder, progress=progress)
         clock = Clock(record.failed)
 
         with clock("read"), progress.step("read"):
@@ -80,7 +80,7 @@ def fit_reader(  # noqa: PLR0913 - a public door: every option of the command li
             learned_from, notes = _sure(questions, parts)
             train, tested = questions.take(learned_from), questions.take(parts.test)
         with clock("open"):
-            name = DEFAULT["text"] if model == "auto" else model
+            name = DEFAULT["text"] if model == "auto" else str(model)
             backbone = load_backbone(name, new_head=True, progress=progress)
         record.parameters(_asked(questions, backbone, way, time_left.seconds, seed))
         with clock("tune"), progress.step("tune"):

@@ -179,9 +179,10 @@ def _sweep(cache: Path) -> None:
     """Costs next to nothing where nobody was killed."""
     dead: dict[str, Lock] = {}
     for path in (cache / _ALIVE).glob("*.lock"):
-        lock = take_lock(path.with_suffix("")) if _LOCKING.fullmatch(path.name) else None
-        if lock is not None:
-            dead[path.stem] = lock
+        with suppress(OutputError):  # the user's own
+            lock = take_lock(path.with_suffix("")) if _LOCKING.fullmatch(path.name) else None
+            if lock is not None:
+                dead[path.stem] = lock
     if not dead:
         return
     rooms = [cache / room for room in _ROOMS]
@@ -189,7 +190,8 @@ def _sweep(cache: Path) -> None:
         if owner in dead or (not (cache / _ALIVE / f"{owner}.lock").exists() and _is_old(path)):
             _remove(path)
     for path in (path for room in rooms for path in room.glob("*.lock") if is_key(path.stem)):
-        is_free(path.with_suffix(""))  # which removes it, if so
+        with suppress(OutputError):  # the user's own
+            is_free(path.with_suffix(""))  # which removes it, if so
     for lock in dead.values():
         lock.release()
 

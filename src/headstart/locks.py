@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 import sys
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 from headstart.places import cannot_write
 
@@ -42,13 +43,13 @@ def take_lock(folder: Path, *, without_locks: bool = False) -> Lock | None:
             sure must not go on.
 
     Raises:
-        OutputError: the file FOLDER.lock cannot be made.
+        OutputError: the file FOLDER.lock cannot be made, or something of the user's has that name.
     """
     path = folder.with_name(f"{folder.name}.lock")
     while True:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            file = path.open("ab")
+            file = _opened(path)
         except OSError as error:
             raise cannot_write(path, error) from error
         if not _locked(file, without_locks=without_locks):
@@ -57,6 +58,23 @@ def take_lock(folder: Path, *, without_locks: bool = False) -> Lock | None:
         if _is_still_there(path, file):
             return Lock(path, file)
         file.close()  # of one who removed it just before
+
+
+def _opened(path: Path) -> BinaryIO:
+    """An empty file, made if it is new: nothing else is a lock, for it is removed in the end."""
+    flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0)
+    for name in (
+        "O_NOFOLLOW",
+        "O_NONBLOCK",
+        "O_CLOEXEC",
+    ):  # what a link points to is not made; a pipe is not waited for
+        flags |= getattr(os, name, 0)
+    file = cast("BinaryIO", os.fdopen(os.open(path, flags, 0o666), "r+b", buffering=0))
+    status = os.fstat(file.fileno())
+    if not stat.S_ISREG(status.st_mode) or status.st_size:
+        file.close()
+        raise OSError(errno.EEXIST, "something else has the name of a lock", str(path))
+    return file
 
 
 def _locked(file: BinaryIO, *, without_locks: bool) -> bool:

@@ -14,6 +14,7 @@ from headstart.files import user_path
 
 _BYTE = re.compile("[\udc80-\udcff]")  # what Python makes of a file name's byte that is no UTF-8
 _KEY = re.compile(r"[0-9a-f]{24}(-\d+)?")  # names of folders that are made in the cache
+_HELD = (".json", ".safetensors", ".rows", ".use", ".tmp")  # ends of names of files in the cache's folders
 _HALF = re.compile("[\ud800-\udc7f\udd00-\udfff]")
 
 
@@ -45,6 +46,18 @@ def is_key(name: str) -> bool:
     """Whether a folder of the cache has a name that headstart gives. `HEADSTART_CACHE` may be a place with folders
     `runs` and `features` of the user's own: what has another name in there is nobody's to remove."""
     return _KEY.fullmatch(name) is not None
+
+
+def is_ours(folder: Path) -> bool:
+    """Whether a folder of the cache is headstart's, by its name and by what is in it: other tools, too, name the
+    folders of their runs by 24 hexadecimal digits."""
+    if not is_key(folder.name) or folder.is_symlink():
+        return False
+    try:
+        with os.scandir(folder) as entries:
+            return all(entry.name.endswith(_HELD) and entry.is_file(follow_symlinks=False) for entry in entries)
+    except OSError:  # a file, or gone
+        return False
 
 
 def cannot_write(path: Path, error: Exception) -> OutputError:

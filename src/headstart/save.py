@@ -14,7 +14,7 @@ from headstart.evaluate.made import Provenance
 from headstart.evaluate.report import report
 from headstart.model import Model, class_hash, load
 from headstart.places import as_json
-from headstart.pretrained import describe_saved
+from headstart.pretrained import describe_saved, head_hash
 from headstart.pretrained.load import without_head
 from headstart.pretrained.plain_code import plain_code
 from headstart.pretrained.weights import raw, raw_tensors, write_tensors
@@ -60,7 +60,13 @@ def _write(model: Model, folder: Path, dataset: Dataset, split: Split, provenanc
         "classes": list(head.classes),
         "classes_hash": class_hash(head.classes),
         "backbone": describe_saved(backbone),
-        "head": {**where, "features_key": head.features_key, "penalty": head.penalty, "temperature": head.temperature},
+        "head": {
+            **where,
+            "hash": head_hash(head.weight, head.bias),
+            "features_key": head.features_key,
+            "penalty": head.penalty,
+            "temperature": head.temperature,
+        },
         "summary": model.summary,
     }
     write_text(folder / "headstart.json", as_json(told))

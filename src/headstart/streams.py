@@ -44,6 +44,28 @@ class _Unheard:
         return getattr(self._stream, name)
 
 
+class _Result:
+    """Standard output: what does not arrive there is no success, whoever prints it."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        try:
+            return self._stream.write(text)
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            raise _lost(error) from None
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
+def _lost(error: Exception) -> LostOutputError:
+    return LostOutputError(f"standard output: cannot write: {getattr(error, 'strerror', None) or error}")
+
+
 def secure() -> None:
     """Open what is closed of standard input, output and error; and let no write to standard error fail."""
     for number in range(3):
@@ -57,6 +79,7 @@ def secure() -> None:
         sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115 - for the life of the process
     if sys.stdout is None:
         sys.stdout = io.TextIOWrapper(io.BufferedWriter(_Closed()), encoding="utf-8")
+    sys.stdout = cast("TextIO", _Result(sys.stdout))
     if sys.stderr is None:
         sys.stderr = open(2, "w", encoding="utf-8", errors="backslashreplace", closefd=False)  # noqa: SIM115
     sys.stderr = cast("TextIO", _Unheard(sys.stderr))
@@ -77,13 +100,14 @@ def write_result(content: bytes) -> None:
         LostOutputError: the disk is full, or standard output is closed.
     """
     try:
-        sys.stdout.buffer.write(content)
+        if content:
+            sys.stdout.buffer.write(content)
         sys.stdout.flush()
     except BrokenPipeError:
         sys.stdout = _to_nowhere(sys.stdout)
     except (OSError, ValueError) as error:  # the latter: closed
         sys.stdout = _to_nowhere(sys.stdout)
-        raise LostOutputError(f"standard output: cannot write: {getattr(error, 'strerror', error)}") from None
+        raise _lost(error) from None
 
 
 def note(text: str) -> None:

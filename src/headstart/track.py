@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from headstart.errors import UserError
+from headstart.files import resolved
 from headstart.progress import Progress, Silent
 
 Ended = Literal["finished", "failed", "killed"]
@@ -23,6 +24,7 @@ Ended = Literal["finished", "failed", "killed"]
 EVERY = 3.0  # seconds between two messages, at least
 PAUSE = 20  # and so many times what the last one took, so that a slow place takes a twentieth of the time at most
 _OURS = ("mlflow", "sqlalchemy", "alembic", "tensorboard")  # what the extras bring; others are drivers of databases
+RUNS = "runs"  # TensorBoard's folder, where none is named
 _SPELLED = "mlflow, mlflow:URI, tensorboard, tensorboard:FOLDER"
 
 
@@ -130,22 +132,25 @@ class Record:
         return True
 
 
-def open_tracker(asked: str | None, *, name: str, progress: Progress) -> Record:
+def open_tracker(asked: str | None, *, name: str, progress: Progress, out: Path | None = None) -> Record:
     """What `--track` asks for, reached for the first time.
 
     Args:
         asked: "mlflow", "mlflow:URI", "tensorboard" or "tensorboard:FOLDER"; None: nothing is tracked.
         name: of the fit there.
         progress: told at the end where it was logged, or what was not.
+        out: the folder that the fit saves to, which the tracker must leave free.
 
     Raises:
-        UserError: anything else, a package is missing, or the place cannot be reached.
+        UserError: anything else, a package is missing, or the place cannot be reached, or is the fit's own.
     """
     if asked is None:
         return Record()
     kind, colon, place = asked.partition(":")
     if kind not in ("mlflow", "tensorboard") or (colon and not place):
         raise UserError(f"unknown tracker {asked!r}", where="--track", fix=f"one of: {_SPELLED}")
+    if kind == "tensorboard" and out is not None and _lies_in(Path(place or RUNS), out):
+        raise UserError(f"{place or RUNS} is where the model is saved", where="--track", fix=f"{kind}:ANOTHER_FOLDER")
     try:
         with progress.step("reach"):
             return Record(_opened(kind, place, name), progress)
@@ -153,6 +158,10 @@ def open_tracker(asked: str | None, *, name: str, progress: Progress) -> Record:
         package = (error.name or kind).split(".")[0]
         fix = f"pip install 'headstart[{kind}]'" if package in _OURS else f"pip install {package}"
         raise UserError(f"it needs {package}, which is not installed", where=f"--track {kind}", fix=fix) from error
+
+
+def _lies_in(place: Path, folder: Path) -> bool:
+    return resolved(folder) in (resolved(place), *resolved(place).parents)
 
 
 def _opened(kind: str, place: str, name: str) -> Tracker:

@@ -9,9 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from headstart.places import cannot_write
-from headstart.track import Ended, Entry
-
-_DEFAULT = "runs"
+from headstart.track import RUNS, Ended, Entry
 
 
 @dataclass
@@ -32,7 +30,7 @@ class TensorBoard:
         """
         from torch.utils.tensorboard import SummaryWriter  # noqa: F401 - says now if it is missing
 
-        home = Path(folder or _DEFAULT)
+        home = Path(folder or RUNS)
         try:
             home.mkdir(parents=True, exist_ok=True)
             mine = home / f"{name}-{time.strftime('%Y%m%d-%H%M%S')}"

@@ -28,6 +28,10 @@ _AT_HAND = 5
 
 # A 100-megapixel photo decodes to 300 MB. What is larger is a bomb or a scan that no backbone looks at in full.
 MAX_PIXELS = 100_000_000
+_MOST_SIDE = 100_000  # pixels: of rows of one pixel each takes more memory than the pixel
+_MOST_IN_JPEG2000 = (
+    20_000_000  # pixels, which may be in blocks of 16: 100 bytes and 300 nanoseconds a pixel, of no data
+)
 _MOST_IN_PYTHON = 10_000_000  # pixels, where Pillow's decoder is in Python: up to 2 seconds a million
 _MOST_SCANNED = 2e10  # pixels times scans of a progressive JPEG: 3 seconds
 _READS = 1_000_000  # by a decoder, and one for each 100 bytes: one that goes byte by byte through a gigabyte hangs
@@ -86,7 +90,7 @@ def decoded(content: bytes, *, where: str, near: int | None = None, animation: b
         if not content:
             raise DataError("the file is empty (0 bytes)")
         if content.startswith((b"\0\0\1\0", b"icns")):
-            _refuse_larger(*_sizes_inside(content))  # Pillow decodes an icon when it opens it
+            _refuse_larger(*_sizes_inside(content), most=_MOST_IN_JPEG2000)  # Pillow decodes an icon when it opens it
         file = _Content(content)
         image = _identified(file)
         # The first picture of an MPO is the photo; others show it smaller, or what its depth or light is.
@@ -96,7 +100,8 @@ def decoded(content: bytes, *, where: str, near: int | None = None, animation: b
         if near is not None and image.format == "JPEG":
             image.draft("RGB", _draft_size(image.size, near))
         slow = any(str(tile[0]) in Image.DECODERS for tile in image.tile)
-        bounded(image, most=_MOST_IN_PYTHON if slow else MAX_PIXELS)
+        most = _MOST_IN_JPEG2000 if image.format == "JPEG2000" else MAX_PIXELS
+        bounded(image, most=_MOST_IN_PYTHON if slow else most)
         _refuse_greedy(image, declared, content)
         if slow:
             file.left += 3 * math.prod(image.size)
@@ -130,8 +135,10 @@ def bounded(image: Image.Image, *, most: int = MAX_PIXELS) -> Image.Image:
     width, height = image.size
     if width * height <= 0:
         raise DataError(f"{width} x {height} pixels")
+    if max(width, height) > _MOST_SIDE:
+        raise DataError(f"{width} x {height} pixels, more than {_MOST_SIDE:,} a side")
     if width * height > most:
-        slowly = "" if most == MAX_PIXELS else f" of {image.format}"
+        slowly = "" if most != _MOST_IN_PYTHON else f" of {image.format}"
         raise DataError(f"{width} x {height} pixels{slowly}, more than {most // 10**6} million")
     return image
 
@@ -184,10 +191,10 @@ def _refuse_greedy(image: Image.Image, declared: tuple[int, int], content: bytes
             raise DataError(f"{declared[0]} x {declared[1]} pixels in {scans} scans, which is a bomb")
 
 
-def _refuse_larger(*sizes: tuple[int, int]) -> None:
+def _refuse_larger(*sizes: tuple[int, int], most: int = MAX_PIXELS) -> None:
     for width, height in sizes:
-        if width * height > MAX_PIXELS:
-            raise DataError(f"{width} x {height} pixels in a part, more than {MAX_PIXELS // 10**6} million")
+        if width * height > most:
+            raise DataError(f"{width} x {height} pixels in a part, more than {most // 10**6} million")
 
 
 def _sizes_inside(content: bytes) -> list[tuple[int, int]]:

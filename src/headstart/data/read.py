@@ -24,6 +24,8 @@ def read(data: Any, *, labels: Any = None, kind: Kind | None = None, columns: Co
     Raises:
         DataError: not there, not readable, or of a kind that is not known.
     """
+    if kind not in (None, "image", "text"):
+        raise DataError(f"no kind {kind!r}", where="kind", fix="image or text")
     if isinstance(data, tuple) and len(data) == 2 and labels is None:
         data, labels = data
     if labels is not None:

@@ -26,7 +26,7 @@ from headstart.errors import OutputError
 from headstart.files import read_json
 from headstart.kept import cache_root, room, say_not_kept, write_kept
 from headstart.matrix import room_for
-from headstart.places import cache_folder, is_key
+from headstart.places import cache_folder, is_ours
 from headstart.values import Kind, Matrix
 
 _GATHERED = 8192  # rows read at a time
@@ -176,7 +176,7 @@ def tables() -> Iterator[TableInfo]:
     """Every table of the cache, least recently used first."""
     cache = cache_folder()
     found: list[TableInfo] = []
-    for folder in (path for path in (cache / "features").glob("*") if is_key(path.name)):
+    for folder in (path for path in (cache / "features").glob("*") if is_ours(path)):
         with suppress(FileNotFoundError):  # somebody else prunes
             files = [path for path in folder.glob("*") if path.is_file() and path.suffix != living.MARK]
             if not files:

@@ -3,7 +3,7 @@
 from headstart.pretrained.catalog import DEFAULT, Card, models
 from headstart.pretrained.description import class_hash, saved_classifier, saved_reader
 from headstart.pretrained.load import answers_questions, load, load_classifier, load_reader, saved_in
-from headstart.pretrained.rebuild import describe_saved, head_of, reopen, verified
+from headstart.pretrained.rebuild import describe_saved, head_hash, head_of, reopen, verified
 
 __all__ = [
     "DEFAULT",
@@ -11,6 +11,7 @@ __all__ = [
     "answers_questions",
     "class_hash",
     "describe_saved",
+    "head_hash",
     "head_of",
     "load",
     "load_classifier",

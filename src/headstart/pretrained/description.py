@@ -161,7 +161,8 @@ _HEAD = record(
         "features_key": text(most=MOST_JSON),
         "penalty": number(low=0),
         "temperature": number(above=0),
-    }
+    },
+    {"hash": _HASH},  # of folders that were saved since there is one
 )
 _CLASSES = listing(text(most=100_000), least=1, most=_MOST_WIDTH, distinct=True)
 _CLASSIFIER = record(

@@ -7,6 +7,7 @@ taken by the layer's name and their order in it, since the published files call 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ _VGG = {"vgg16": (2, 2, 3, 3, 3), "vgg19": (2, 2, 4, 4, 4)}  # convolutions a bl
 _RESNET = {"resnet50": (3, 4, 6, 3), "resnet101": (3, 4, 23, 3), "resnet152": (3, 8, 36, 3)}  # blocks a stage
 _TOP = {"vgg": ("fc1", "fc2", "predictions"), "res": ("predictions",)}
 _MOST_ENTRIES, _MOST_BYTES = 100_000, 4 * 10**9  # groups may hold each other; VGG19 has 0.6 GB
+_MOST_PACKED = 1100  # bytes for one of gzip's; what was never written takes none, and is as long as it says
 _EPSILON, _TIMMS_EPSILON = 1.001e-5, 1e-5  # of BatchNorm
 _PREPARATION: dict[str, Any] = {  # values 0 to 255 less the mean of each colour, as Caffe's models have it
     "mean": [123.68 / 255, 116.779 / 255, 103.939 / 255],
@@ -79,7 +81,7 @@ def _layers(path: Path) -> Layers:
             _refuse_elsewhere(file)
             legacy = file.get("model_weights", file)
             if "layer_names" in legacy.attrs:
-                found = {_text(name): _legacy(legacy[_text(name)]) for name in legacy.attrs["layer_names"]}
+                found = {name: _legacy(legacy[name]) for name in _once(map(_text, legacy.attrs["layer_names"]))}
             elif "layers" in file:
                 found = dict(_named(group["vars"]) for group in file["layers"].values() if "vars" in group)
             else:
@@ -116,7 +118,10 @@ def _refuse_elsewhere(file: Any) -> None:
             elif isinstance(entry, h5py.Dataset):
                 if entry.is_virtual or entry.external:
                     raise ValueError(f"the numbers of {name!r} are in another file, which is not followed")
-                size += entry.size * entry.dtype.itemsize if entry.dtype.kind in "fiu" else 0
+                unpacked = entry.size * entry.dtype.itemsize if entry.dtype.kind in "fiu" else 0
+                if unpacked > _MOST_PACKED * entry.id.get_storage_size():
+                    raise ValueError(f"the numbers of {name!r} are not in the file")
+                size += unpacked
                 if size > _MOST_BYTES:
                     raise ValueError(f"more than {_MOST_BYTES:,} bytes of numbers")
 
@@ -132,7 +137,17 @@ def _text(name: bytes | str) -> str:
 
 
 def _legacy(group: Any) -> list[np.ndarray]:
-    return [_array(group[_text(name)]) for name in group.attrs["weight_names"]]
+    found = [group[_text(name)] for name in group.attrs["weight_names"]]
+    _once(dataset.name for dataset in found)
+    return [_array(dataset) for dataset in found]
+
+
+def _once(names: Iterable[str]) -> list[str]:
+    """The names, of which none comes twice: what is read for each has been counted once."""
+    listed = list(names)
+    if len(set(listed)) < len(listed):
+        raise ValueError("a layer, or weights of one, twice")
+    return listed
 
 
 def _named(group: Any) -> tuple[str, list[np.ndarray]]:

@@ -6,6 +6,8 @@ with (transformers' preprocessor_config.json, or timm's config.json), and refuse
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -22,6 +24,8 @@ from headstart.pretrained.foreign_files import copy_regular
 from headstart.pretrained.onnx_file import refuse_other_files
 from headstart.pretrained.onnx_preparation import class_names, read_preparation
 from headstart.pretrained.weights import raw, write_tensors
+
+_MOST_NUMBERS = 2**29  # that a step of the graph makes of one image; the largest of a ViT-G's has 2**25
 
 
 def describe(path: Path, *, target: Path) -> dict[str, Any]:
@@ -79,7 +83,7 @@ def _read(path: Path, *, name: str) -> ov.Model:
     except ModelError as error:
         raise ModelError(error.what, where=name, fix=error.fix) from None
     try:
-        return ov.Core().read_model(path)
+        model = ov.Core().read_model(path)
     except Exception as error:
         reason = [line.strip() for line in str(error).splitlines() if line.strip()]
         raise ModelError(
@@ -87,6 +91,16 @@ def _read(path: Path, *, name: str) -> ov.Model:
             where=name,
             fix="one whole ONNX file is needed; where the weights are in a second one: onnx.save(onnx.load(FILE), NEW)",
         ) from None
+    for node in model.get_ops():
+        for output in node.outputs():
+            if math.prod(side.get_min_length() for side in _sides(output)) > _MOST_NUMBERS:
+                raise ModelError(f"{node.get_type_name()} in it makes {output.get_partial_shape()} numbers", where=name)
+    return model
+
+
+def _sides(output: ov.Output) -> Iterable[ov.Dimension]:
+    shape = output.get_partial_shape()
+    return () if shape.rank.is_dynamic else shape
 
 
 def _accepts(model: ov.Model, size: tuple[int, int], *, name: str) -> None:

@@ -26,7 +26,13 @@ _BELOW: dict[str, dict[int, str]] = {  # messages by field number, those that te
 }
 _EXTERNAL_DATA, _DATA_LOCATION = 13, 14  # of a tensor
 _OPSET_VERSION, _MOST_OPSET = 2, 1000  # there are some twenty; OpenVINO counts up to what is asked for
-_MOST_MESSAGES = 10_000_000
+_OPERATOR = 4  # of a node
+_REFUSED = {  # operators: rounds that nobody has counted, and features that are other ones each time
+    *(b"Loop", b"Scan", b"SequenceMap"),
+    *(b"RandomNormal", b"RandomNormalLike", b"RandomUniform", b"RandomUniformLike", b"Bernoulli", b"Multinomial"),
+}
+_MOST_NODES, _MOST_NESTED = 50_000, 4  # of an EfficientNet-L2, or a ViT-G: some 2,000; graphs in one another
+_MOST_FIELDS = 2_000_000
 
 
 def refuse_other_files(path: Path) -> None:
@@ -54,20 +60,30 @@ class _Elsewhere(Exception):
 
 
 def _look_through(content: memoryview) -> None:
-    waiting = [("model", content)]
-    for _ in range(_MOST_MESSAGES):
-        if not waiting:
-            return
-        kind, message = waiting.pop()
+    waiting, left, nodes = [("model", content, 0)], _MOST_FIELDS, 0
+    while waiting:
+        kind, message, depth = waiting.pop()
+        depth += kind == "graph"
+        nodes += kind == "node"
+        if depth > _MOST_NESTED or nodes > _MOST_NODES:
+            raise ValueError("more steps than a model has")
         for field, value in _fields(message):
-            if kind == "tensor" and (field == _EXTERNAL_DATA or (field == _DATA_LOCATION and value != 0)):
-                raise _Elsewhere
-            if kind == "opset" and field == _OPSET_VERSION and not (isinstance(value, int) and value <= _MOST_OPSET):
-                raise ValueError("of a set of operators that there is not")
+            left -= 1
+            if left < 0:
+                raise ValueError("more in it than a model has")
+            _look_at(kind, field, value)
             below = _BELOW.get(kind, {}).get(field)
             if below and isinstance(value, memoryview):
-                waiting.append((below, value))
-    raise _Elsewhere  # more than a model has: not believed
+                waiting.append((below, value, depth))
+
+
+def _look_at(kind: str, field: int, value: int | memoryview) -> None:
+    if kind == "tensor" and (field == _EXTERNAL_DATA or (field == _DATA_LOCATION and value != 0)):
+        raise _Elsewhere
+    if kind == "opset" and field == _OPSET_VERSION and not (isinstance(value, int) and value <= _MOST_OPSET):
+        raise ValueError("of a set of operators that there is not")
+    if kind == "node" and field == _OPERATOR and isinstance(value, memoryview) and bytes(value[:40]) in _REFUSED:
+        raise ValueError(f"it has {bytes(value).decode()}, which no image model needs")
 
 
 def _fields(message: memoryview) -> Iterator[tuple[int, int | memoryview]]:
@@ -75,6 +91,8 @@ def _fields(message: memoryview) -> Iterator[tuple[int, int | memoryview]]:
     while at < end:
         key, at = _number(message, at)
         field, form = key >> 3, key & 7
+        if field == 0:
+            raise ValueError("not a protocol buffer")
         if form == _VARINT:
             value, at = _number(message, at)
             yield field, value

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from headstart.errors import plain
 from headstart.pretrained.translated import FIRST_STRIDE, NO_FULLY_CONNECTED
 from headstart.values import Backbone, ImagePreparation, TextPreparation
 
@@ -96,7 +97,7 @@ from PIL import Image
 from safetensors.numpy import load_file
 
 graph = ov.Core().read_model("{folder}/model.onnx")
-features = next(out for op in graph.get_ops() for out in op.outputs() if "{features}" in out.names)
+features = next(out for op in graph.get_ops() for out in op.outputs() if {features!r} in out.names)
 encoder = ov.Core().compile_model(ov.Model([features], graph.get_parameters()), "CPU")
 head = load_file("{folder}/head.safetensors")
 classes = json.load(open("{folder}/headstart.json", encoding="utf-8"))["classes"]
@@ -160,7 +161,7 @@ def plain_reader_code(backbone: Backbone, folder: str, *, longest: int, threshol
 
 
 def _quotable(folder: str) -> str:
-    return folder.replace("\\", "/").replace('"', "")
+    return plain(folder.replace("\\", "/").replace('"', ""))
 
 
 def _onnx(backbone: Backbone, preparation: ImagePreparation, name: str) -> str:

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from headstart.errors import ModelError
 from headstart.files import is_there, parse_json
@@ -16,6 +16,9 @@ from headstart.pretrained.foreign_files import text_of
 from headstart.pretrained.text_folder import refuse_strange_ids
 from headstart.pretrained.weights import RawTensor, file_sha256, raw_tensors, tensors_hash
 from headstart.values import Backbone, Classifier, ImagePreparation, TextPreparation
+
+if TYPE_CHECKING:
+    import numpy as np
 
 _PLAIN = ("name", "source", "architecture", "kind", "width", "weights_hash", "config", "licence")
 
@@ -115,10 +118,19 @@ def head_of(folder: Path, told: dict[str, Any]) -> Classifier:
     """The head that was saved in a folder, of which `saved_classifier` gave what is told.
 
     Raises:
-        ModelError: its tensors are missing, or do not fit the classes and the features.
+        ModelError: its tensors are missing, do not fit the classes and the features, or were changed.
     """
     head = told["head"]
-    return classifier_in(folder / head["file"], told["classes"], told["backbone"]["width"], prefix=head["prefix"])
+    file = folder / head["file"]
+    found = classifier_in(file, told["classes"], told["backbone"]["width"], prefix=head["prefix"])
+    if head.get("hash", head_hash(found.weight, found.bias)) != head_hash(found.weight, found.bias):
+        raise ModelError("the head is not the one that was saved", where=str(file), fix="save or copy it again")
+    return found
+
+
+def head_hash(weight: np.ndarray, bias: np.ndarray) -> str:
+    """sha256 over a head's numbers as float32; in every saved folder, so that a changed head is noticed."""
+    return hashlib.sha256(weight.astype("<f4").tobytes() + bias.astype("<f4").tobytes()).hexdigest()
 
 
 def classifier_in(file: Path, classes: Sequence[str], width: int, *, prefix: str = "") -> Classifier:

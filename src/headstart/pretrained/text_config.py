@@ -72,7 +72,9 @@ _MOST_COUNTED, _MOST_NUMBER = 100_000, 2**40
 _FLOATS = ("F16", "BF16", "F32", "F64")
 _SPARE = 2**26  # numbers that a model may have beyond its file's: buffers, a head that is to be trained
 _WORDS = text(most=10_000)
+_WINDOW = whole(1, 2048)  # tokens: texts are filled up to a multiple of it, and memory goes with its square
 _FIELDS: dict[str, Check] = {
+    "attention_window": either(_WINDOW, listing(_WINDOW, most=MOST_LAYERS)),
     "architectures": maybe(listing(text(most=200, pattern=r"\w+", said="the name of a class"), most=16)),
     "dtype": maybe(one_of("float32", "float16", "bfloat16", "float64")),
     "torch_dtype": maybe(one_of("float32", "float16", "bfloat16", "float64")),

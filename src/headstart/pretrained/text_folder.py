@@ -22,6 +22,7 @@ TEXT_FILES = (  # all that says how texts are fed
     *_SLOW,
 )
 _FIX = "save the tokenizer with the model; older SentencePiece files need: pip install sentencepiece protobuf"
+_MOST_GROWTH = 64  # times the characters of a text; those that are known put one or two for one
 _proven: set[bytes] = set()  # hashes of tokenizers that were found good in this process
 
 
@@ -71,6 +72,7 @@ def tokenizer(folder: Path, model_type: str) -> str:
     file = folder / "tokenizer.json"
     found = text_of(file) if is_there(file) else _made(folder, model_type)
     with somebody_elses("tokenizers", where=str(file), fix="save the tokenizer again"):
+        refuse_growth(parse_json(found))
         from tokenizers import Tokenizer
 
         Tokenizer.from_str(found).encode("a text")
@@ -88,6 +90,7 @@ def refuse_strange_ids(tokenizer: str, vocabulary: Any, where: Path) -> None:
         count = len(words)
         ids = [count - 1, *(words.values() if isinstance(words, dict) else ()), *_numbers(told)]
         highest, lowest, added = max(ids), min(ids), _added(told)
+        refuse_growth(told)
         if not isinstance(vocabulary, int) or not all(type(number) is int for number in ids):
             raise TypeError("numbers of tokens that are none")
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
@@ -100,6 +103,28 @@ def refuse_strange_ids(tokenizer: str, vocabulary: Any, where: Path) -> None:
             fix="put the model's own tokenizer into the folder",
         )
     _proven.add(digest)
+
+
+def refuse_growth(told: Any) -> None:
+    """Raises ValueError where a tokenizer may make very long texts of short ones: each `Replace` puts so many
+    characters in the place of what may be one, and they come one after the other."""
+    growth = 1
+    for replaced in _replacements([told.get(name) for name in ("normalizer", "pre_tokenizer")]):
+        growth *= max(1, len(replaced))
+        if growth > _MOST_GROWTH:
+            raise ValueError("its normaliser makes texts many times longer")
+
+
+def _replacements(told: Any) -> Iterator[str]:
+    """What takes the place of something, at whatever depth."""
+    if isinstance(told, list):
+        for entry in told:
+            yield from _replacements(entry)
+    elif isinstance(told, dict):
+        if told.get("type") == "Replace":
+            yield str(told.get("content"))
+        for entry in told.values():
+            yield from _replacements(entry)
 
 
 def _numbers(told: dict[str, Any]) -> Iterator[Any]:
