@@ -23,7 +23,7 @@ MAY_IMPORT = {
     "progress": {"errors"},
     "no_telemetry": set(),
     "places": {"errors", "files"},
-    "locks": {"places"},
+    "locks": {"errors", "places"},
     "living": {"errors", "locks", "places"},
     "kept": {"errors", "living", "locks", "places", "streams"},
     "matrix": {"values", "places", "kept"},

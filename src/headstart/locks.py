@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, cast
 
+from headstart.errors import OutputError
 from headstart.places import cannot_write
 
 _TAKEN = (errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES, errno.EDEADLK)  # what the systems say of a lock that is held
@@ -73,7 +74,7 @@ def _opened(path: Path) -> BinaryIO:
     status = os.fstat(file.fileno())
     if not stat.S_ISREG(status.st_mode) or status.st_size:
         file.close()
-        raise OSError(errno.EEXIST, "something else has the name of a lock", str(path))
+        raise OutputError("no lock of headstart's", where=str(path), fix="move it away, or choose another place")
     return file
 
 
