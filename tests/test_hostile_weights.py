@@ -61,6 +61,7 @@ def entry(dtype: Any = "F32", shape: Any = (2,), offsets: Any = (0, 8)) -> dict[
         {"a": entry(dtype=["F32"])},
         {"a": entry(dtype="F64")},
         {"a": entry(), "b": entry()},  # the same bytes twice
+        {"\ud800": entry()},  # half a character
         {"a": entry(shape=[1], offsets=[4, 8])},  # a hole in front
         {},  # bytes of nobody
     ],
@@ -345,12 +346,15 @@ def nested(depth: int) -> bytes:
         (field(7, field(1, field(4, b"Loop"))), "it has Loop"),
         (field(7, field(1, field(4, b"If") + field(5, field(6, field(1, field(4, b"Scan")))))), "it has Scan"),
         (field(7, field(1, field(4, b"RandomNormalLike"))), "it has RandomNormalLike"),
+        (field(7, field(1, field(1, b"x") + field(1, b"") + field(4, b"Conv"))), "too few inputs of a Conv"),
+        (field(7, field(1, field(4, b"Relu"))), "too few inputs of a Relu"),
+        (field(7, field(1, field(1, b"x") + field(4, b"Pad"))) + field(8, field(2, 17)), "too few inputs of a Pad"),
         (field(7, nested(5)), "more steps"),
         (field(7, field(1, field(4, b"Sin")) * 50_001), "more steps"),
         (field(7, field(2, b"") * 2_000_001), "more in it"),
         (bytes(1_000_000), "not a protocol buffer"),
     ],
-    ids=["loop", "scan within", "random", "nested", "long", "fields", "zeros"],
+    ids=["loop", "scan within", "random", "convolution", "nothing", "border", "nested", "long", "fields", "zeros"],
 )
 def test_graphs_that_no_image_model_needs_are_refused(content, said, tmp_path):
     (tmp_path / "model.onnx").write_bytes(content)

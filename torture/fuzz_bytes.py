@@ -147,7 +147,7 @@ def safetensors(rng: random.Random, content: bytes) -> tuple[bytes, str]:
     length = int.from_bytes(content[:8], "little")
     header, told = fuzz_json.mutated(rng, content[8 : 8 + length])
     header += b" " * (-len(header) % 8)
-    said = len(header) if rng.random() < 0.9 else rng.choice((*_EXTREMES, len(header) + 8, len(header) - 1))
+    said = len(header) if rng.random() < 0.9 else rng.choice((*_EXTREMES, len(header) + 8, max(0, len(header) - 1)))
     return said.to_bytes(8, "little") + header + content[8 + length :], f"header: {told}, its length said as {said}"
 
 

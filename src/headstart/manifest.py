@@ -62,7 +62,7 @@ def stranger_in(folder: Path) -> str | None:
             if is_folder or name not in listed:
                 return f"{name} in it is not of the model that was saved there"
             if listed[name] != _sha256(folder / name):
-                return f"{name} in it was changed since"
+                return f"{name} in it was changed since it was saved"
     except OSError as error:
         return f"{error.filename or folder} cannot be read: {error.strerror}"
     return None

@@ -62,10 +62,10 @@ class Place:
         """Raises OutputError where something is there that may not be replaced."""
         if not os.path.lexists(self.folder):
             return
-        if not self.force:
-            fix = "choose another --out, or replace it with --force"
-            raise OutputError("already there", where=str(self.asked), fix=fix)
         why = stranger_in(self.folder) if self.folder.is_dir() else "it is no folder"
+        if not self.force:
+            fix = "choose another --out" if why else "choose another --out, or replace it with --force"
+            raise OutputError("already there", where=str(self.asked), fix=fix)
         if why:
             raise _not_replaced(self.asked, why)
 
@@ -162,7 +162,7 @@ def reserve_place(folder: Path | None, *, force: bool) -> Iterator[Place | None]
 
 
 def _not_replaced(asked: Path, why: str) -> OutputError:
-    return OutputError(f"not replaced: {why}", where=str(asked), fix="move that away, or choose another --out")
+    return OutputError(f"not replaced: {why}", where=str(asked), fix="move it out of there, or choose another --out")
 
 
 def _beside(folder: Path, ending: str) -> Path:

@@ -31,6 +31,9 @@ _REFUSED = {  # operators: rounds that nobody has counted, and features that are
     *(b"Loop", b"Scan", b"SequenceMap"),
     *(b"RandomNormal", b"RandomNormalLike", b"RandomUniform", b"RandomUniformLike", b"Bernoulli", b"Multinomial"),
 }
+_INPUT = 1  # of a node
+_LEAST_INPUTS = {b"Constant": 0, b"Conv": 2, b"Pad": 2}
+_PAD_BY_INPUTS = 11  # the opset since which the width of a border is an input
 _MOST_NODES, _MOST_NESTED = 50_000, 4  # of an EfficientNet-L2, or a ViT-G: some 2,000; graphs in one another
 _MOST_FIELDS = 2_000_000
 
@@ -60,30 +63,48 @@ class _Elsewhere(Exception):
 
 
 def _look_through(content: memoryview) -> None:
-    waiting, left, nodes = [("model", content, 0)], _MOST_FIELDS, 0
+    waiting, left, nodes, newest = [("model", content, 0)], _MOST_FIELDS, 0, 0
+    fewest: dict[bytes, int] = {}  # inputs of a node, by operator
     while waiting:
         kind, message, depth = waiting.pop()
         depth += kind == "graph"
         nodes += kind == "node"
         if depth > _MOST_NESTED or nodes > _MOST_NODES:
             raise ValueError("more steps than a model has")
+        operator, inputs = b"", 0
         for field, value in _fields(message):
             left -= 1
             if left < 0:
                 raise ValueError("more in it than a model has")
-            _look_at(kind, field, value)
             below = _BELOW.get(kind, {}).get(field)
             if below and isinstance(value, memoryview):
                 waiting.append((below, value, depth))
+            elif kind == "tensor" and (field == _EXTERNAL_DATA or (field == _DATA_LOCATION and value != 0)):
+                raise _Elsewhere
+            elif kind == "opset" and field == _OPSET_VERSION:
+                newest = max(newest, _opset(value))
+            elif kind == "node" and isinstance(value, memoryview):
+                operator = bytes(value[:40]) if field == _OPERATOR else operator
+                inputs += field == _INPUT and len(value) > 0
+        if kind == "node":
+            fewest[operator] = min(inputs, fewest.get(operator, inputs))
+    _refuse_operators(fewest, newest)
 
 
-def _look_at(kind: str, field: int, value: int | memoryview) -> None:
-    if kind == "tensor" and (field == _EXTERNAL_DATA or (field == _DATA_LOCATION and value != 0)):
-        raise _Elsewhere
-    if kind == "opset" and field == _OPSET_VERSION and not (isinstance(value, int) and value <= _MOST_OPSET):
+def _opset(value: int | memoryview) -> int:
+    if not isinstance(value, int) or value > _MOST_OPSET:
         raise ValueError("of a set of operators that there is not")
-    if kind == "node" and field == _OPERATOR and isinstance(value, memoryview) and bytes(value[:40]) in _REFUSED:
-        raise ValueError(f"it has {bytes(value).decode()}, which no image model needs")
+    return value
+
+
+def _refuse_operators(fewest: dict[bytes, int], newest: int) -> None:
+    """Those that no image model needs; and those with fewer inputs than they have to have, where OpenVINO crashes."""
+    for operator in _REFUSED & fewest.keys():
+        raise ValueError(f"it has {operator.decode()}, which no image model needs")
+    for operator, inputs in fewest.items():
+        least = 1 if operator == b"Pad" and newest < _PAD_BY_INPUTS else _LEAST_INPUTS.get(operator, 1)
+        if inputs < least:
+            raise ValueError(f"too few inputs of a {operator.decode(errors='replace')}")
 
 
 def _fields(message: memoryview) -> Iterator[tuple[int, int | memoryview]]:

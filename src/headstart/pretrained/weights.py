@@ -112,6 +112,7 @@ def raw_tensors(path: Path) -> dict[str, RawTensor]:
         header.pop("__metadata__", None)
         found, end = {}, 0
         for name, told in sorted(header.items(), key=_first_byte):
+            name.encode()  # half a character is no name
             dtype, shape, start, stop = _described(told)
             if start != end or stop > len(body):
                 raise ValueError("cut short" if start == end else "its tensors do not follow each other")
