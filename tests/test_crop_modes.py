@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from packaging.version import Version
 from PIL import Image
 
 import headstart as hs
@@ -44,6 +45,8 @@ def near(ours: np.ndarray, theirs: np.ndarray) -> None:
 @pytest.mark.parametrize("crop", [1.0, 0.875, 0.8975])
 @pytest.mark.parametrize("size", [(64, 64), (48, 80)], ids=["square", "wide"])
 def test_pixels_are_those_of_timms_own_transform(mode, crop, size):
+    if size == (48, 80) and mode == "center" and Version(timm.__version__) < Version("1.0.31"):
+        pytest.skip("timm resized such images otherwise")
     preparation = ImagePreparation(size, crop, "bicubic", **TINTED, crop_mode=mode)
     transform = timm.data.create_transform(
         (3, *size), crop_pct=crop, crop_mode=mode, interpolation="bicubic", mean=TINTED["mean"], normalize=False

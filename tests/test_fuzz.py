@@ -9,7 +9,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import PIL
 import pytest
+from packaging.version import Version
 
 TORTURE = Path(__file__).parents[1] / "torture"
 MODELS = (
@@ -37,6 +39,8 @@ def fuzzed(*targets: str, cases: int, folder: Path, torture: Path = TORTURE, han
     ("targets", "cases"), [(PHOTOS, 40), (TABLES, 40), (MODELS, 14)], ids=["photos", "tables", "models"]
 )
 def test_no_input_ends_in_a_traceback_a_hang_or_a_touched_file(targets, cases, tmp_path):
+    if targets is PHOTOS and Version(PIL.__version__) < Version("11.3"):
+        pytest.skip("the seeds are made by a Pillow that writes AVIF")
     code, found, said = fuzzed(*targets, cases=cases, folder=tmp_path)
     assert code == 0, said
     assert [(target["target"], target["cases"]) for target in found["targets"]] == [(name, cases) for name in targets]

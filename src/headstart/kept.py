@@ -203,8 +203,8 @@ def _of_the_system(error: Exception) -> OSError | None:
     """What the system said; safetensors tells that in words."""
     if isinstance(error, OSError):
         return error if error.errno in _CLOSED else None
-    found = re.search(r"os error (\d+)", str(error))
-    number = int(found[1]) if found else 0
+    found = re.search(r"\bos error (\d+)|\bOs \{ code: (\d+)", str(error))  # the latter: safetensors before 0.6
+    number = int(found[1] or found[2]) if found else 0
     return OSError(number, os.strerror(number)) if number in _CLOSED else None
 
 

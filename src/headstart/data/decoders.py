@@ -55,6 +55,7 @@ class _Decoding(threading.local):
     """Stands where a filter of warnings has the name of a module: all of them, while this thread is at work here."""
 
     here = False
+    pattern = "(?!)"  # scikit-learn copies filters into the processes that it starts, where this one means nothing
 
     def match(self, _module: str) -> bool:
         return self.here

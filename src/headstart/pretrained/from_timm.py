@@ -140,11 +140,19 @@ def module(told: dict[str, Any], weights: Path, *, proven: bool = False) -> nn.M
 def _plan(architecture: str, arguments: dict[str, Any], changes: Sequence[str]) -> tuple[Any, list[str]]:
     """The headless model without numbers, and the names of its tensors when it had its head."""
     with somebody_elses("timm", where=architecture), torch.device("meta"):
-        model: Any = timm.create_model(architecture, pretrained=False, **arguments).eval()
+        model = _without_numbers(architecture, arguments)
         full = list(model.state_dict())
         model.reset_classifier(0)
         _apply(model, changes)
     return model, full
+
+
+def _without_numbers(architecture: str, arguments: dict[str, Any]) -> Any:
+    try:
+        return timm.create_model(architecture, pretrained=False, **arguments).eval()
+    except NotImplementedError:  # before timm 1.0.30 RegNets count their widths by tensors, which then have numbers
+        with torch.device("cpu"):
+            return timm.create_model(architecture, pretrained=False, **arguments).eval().to("meta")
 
 
 def refuse_unknown(architecture: str, where: str) -> None:
