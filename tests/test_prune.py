@@ -203,6 +203,18 @@ def test_who_cannot_clean_up_leaves_word_for_the_next(own_cache):
     assert [path.name.split("-")[0] for path in own_cache.glob("alive/*.lock")] == [str(os.getpid())]
 
 
+def test_what_cannot_be_swept_now_is_swept_the_next_time(own_cache):
+    left = own_cache / "engines" / ".graph.xml.1-0123abcd-7.tmp"
+    for path in (left, own_cache / "alive" / "1-0123abcd.lock"):
+        path.parent.mkdir()
+        path.write_text("half" if path == left else "")
+    look = "from headstart.encode import store; store.image_hashes('image')"
+    deaf = "from headstart import living; living._remove = lambda path: None; "
+    for script, there in ((deaf + look, True), (look, False)):
+        subprocess.run([sys.executable, "-c", script], check=True)
+        assert left.exists() == (own_cache / "alive" / "1-0123abcd.lock").exists() == there
+
+
 def test_what_else_lies_where_the_cache_is_stays(few_texts, tmp_path, own_cache, command):
     """`HEADSTART_CACHE=.` in a project that has runs of TensorBoard, features and tuned models of its own."""
     names = "runs/exp1/events runs/exp1.lock runs/notes.use features/best.use/a features/mine/a.rows tuned/best/m"

@@ -169,10 +169,15 @@ def _leave() -> None:
 
 
 def _is_alive(cache: Path, name: str) -> bool:
+    if not (cache / _ALIVE / f"{name}.lock").exists():
+        return False
     try:
-        return (cache / _ALIVE / f"{name}.lock").exists() and not is_free(cache / _ALIVE / name)
+        lock = take_lock(cache / _ALIVE / name)
     except OutputError:  # read only: nobody can have marked anything
         return False
+    if lock is not None:
+        lock.leave()  # whoever sweeps needs its file
+    return lock is None
 
 
 def _sweep(cache: Path) -> None:
@@ -186,14 +191,19 @@ def _sweep(cache: Path) -> None:
     if not dead:
         return
     rooms = [cache / room for room in _ROOMS]
+    stays: set[str] = set()
     for path, owner in list(_owned([*rooms, *(inner for room in rooms for inner in room.glob("*") if inner.is_dir())])):
         if owner in dead or (not (cache / _ALIVE / f"{owner}.lock").exists() and _is_old(path)):
             _remove(path)
+            stays |= {owner} if os.path.lexists(path) else set()
     for path in (path for room in rooms for path in room.glob("*.lock") if is_key(path.stem)):
         with suppress(OutputError):  # the user's own
             is_free(path.with_suffix(""))  # which removes it, if so
-    for lock in dead.values():
-        lock.release()
+    for name, lock in dead.items():  # what could not be removed is for the next process, which sees it by the lock
+        if name in stays:
+            lock.leave()
+        else:
+            lock.release()
 
 
 def _owned(folders: Iterable[Path]) -> Iterator[tuple[Path, str]]:

@@ -35,6 +35,10 @@ class Lock:
         with suppress(OSError):  # another process was quick to take it
             self._path.unlink()
 
+    def leave(self) -> None:
+        """Give it back; its file stays."""
+        self._file.close()
+
 
 def take_lock(folder: Path, *, without_locks: bool = False) -> Lock | None:
     """The lock on a folder, which need not be there; None where it is taken, by this process too.
