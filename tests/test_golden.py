@@ -23,6 +23,7 @@ from safetensors.numpy import load_file
 
 from conftest import STARTER
 from fits import fitting, killed
+from headstart.encode.engines import cpu_has_bf16
 from small_models import small_image_model, small_text_model
 from test_fit_reader import squad
 from test_onnx import SIDECAR, export
@@ -41,7 +42,10 @@ def golden(own_cache, monkeypatch, request):
 
     def check(found: dict[str, Any]) -> None:
         file = GOLDEN / f"{re.sub(r'[^a-z]+', '_', request.node.name.removeprefix('test_')).strip('_')}.json"
-        versions = {**{name: version(name) for name in LIBRARIES}, "processor": "bf16" if has_bf16() else "other"}
+        versions = {
+            **{name: version(name) for name in LIBRARIES},
+            "processor": "bf16" if cpu_has_bf16() else "other",
+        }  # in keys
         found = json.loads(json.dumps(plain(found)))
         if os.environ.get("HEADSTART_GOLDEN") == "write":
             file.parent.mkdir(exist_ok=True)
@@ -52,12 +56,6 @@ def golden(own_cache, monkeypatch, request):
         assert list(differences(known, found)) == []
 
     return check
-
-
-def has_bf16() -> bool:
-    """The precision of features is part of their keys."""
-    told = Path("/proc/cpuinfo")
-    return told.exists() and "bf16" in told.read_text()
 
 
 def plain(value: Any) -> Any:

@@ -104,8 +104,8 @@ def _in_use(folder: Path) -> bool:
 
 
 def _removed(folder: Path, *, table: bool) -> bool:
-    """Whether nobody uses it: of a table there are as many users as marks in it, and no new one comes while its lock is
-    taken. Raises OSError where it cannot be removed."""
+    """Remove it, unless somebody uses it; whether it was removed. A table has as many users as marks in it, and no new
+    one comes while its lock is taken. Raises OSError where it cannot be removed."""
     lock = take_lock(folder)
     if lock is None:
         return False

@@ -8,6 +8,7 @@ OSError` covers it together with what the system has to say.
 from __future__ import annotations
 
 import errno
+import hashlib
 import json
 import os
 import stat
@@ -121,6 +122,18 @@ def read_blocks(path: str | Path, *, most: int) -> Iterator[bytes]:
             if count > allowed:
                 raise _longer_than_said(path, size, allowed)
             yield block
+
+
+def sha256_of(path: str | Path, *, most: int) -> str:
+    """The sha256 of a regular file of at most `most` bytes, in hexadecimal.
+
+    Raises:
+        OSError: as `open_file`.
+    """
+    seen = hashlib.sha256()
+    for block in read_blocks(path, most=most):
+        seen.update(block)
+    return seen.hexdigest()
 
 
 def _longer_than_said(path: str | Path, size: int, allowed: int) -> OSError:

@@ -67,12 +67,8 @@ def take_lock(folder: Path, *, without_locks: bool = False) -> Lock | None:
 
 def _opened(path: Path) -> BinaryIO:
     """An empty file, made if it is new: nothing else is a lock, for it is removed in the end."""
-    flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0)
-    for name in (
-        "O_NOFOLLOW",
-        "O_NONBLOCK",
-        "O_CLOEXEC",
-    ):  # what a link points to is not made; a pipe is not waited for
+    flags = os.O_RDWR | os.O_CREAT
+    for name in ("O_BINARY", "O_NOFOLLOW", "O_NONBLOCK", "O_CLOEXEC"):  # links are not followed, pipes not waited for
         flags |= getattr(os, name, 0)
     file = cast("BinaryIO", os.fdopen(os.open(path, flags, 0o666), "r+b", buffering=0))
     status = os.fstat(file.fileno())

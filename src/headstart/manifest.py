@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Iterator
 from pathlib import Path, PurePath
 
 from headstart import __version__
-from headstart.files import parse_json, read_blocks, read_file
+from headstart.files import parse_json, read_file, sha256_of
 from headstart.places import as_json, as_utf8
 
 NAME = "manifest.json"
@@ -111,9 +110,4 @@ def _raise(error: OSError) -> None:
 
 def _sha256(path: Path) -> str:
     """Empty for a link or what is no regular file: it is not what was written."""
-    if path.is_symlink():
-        return ""
-    seen = hashlib.sha256()
-    for block in read_blocks(path, most=_MOST_FILE):
-        seen.update(block)
-    return seen.hexdigest()
+    return "" if path.is_symlink() else sha256_of(path, most=_MOST_FILE)

@@ -149,7 +149,7 @@ def open_tracker(asked: str | None, *, name: str, progress: Progress, out: Path 
     kind, colon, place = asked.partition(":")
     if kind not in ("mlflow", "tensorboard") or (colon and not place):
         raise UserError(f"unknown tracker {asked!r}", where="--track", fix=f"one of: {_SPELLED}")
-    if kind == "tensorboard" and out is not None and _lies_in(Path(place or RUNS), out):
+    if kind == "tensorboard" and out is not None and resolved(place or RUNS).is_relative_to(resolved(out)):
         raise UserError(f"{place or RUNS} is where the model is saved", where="--track", fix=f"{kind}:ANOTHER_FOLDER")
     try:
         with progress.step("reach"):
@@ -158,10 +158,6 @@ def open_tracker(asked: str | None, *, name: str, progress: Progress, out: Path 
         package = (error.name or kind).split(".")[0]
         fix = f"pip install 'headstart[{kind}]'" if package in _OURS else f"pip install {package}"
         raise UserError(f"it needs {package}, which is not installed", where=f"--track {kind}", fix=fix) from error
-
-
-def _lies_in(place: Path, folder: Path) -> bool:
-    return resolved(folder) in (resolved(place), *resolved(place).parents)
 
 
 def _opened(kind: str, place: str, name: str) -> Tracker:

@@ -29,9 +29,7 @@ _AT_HAND = 5
 # A 100-megapixel photo decodes to 300 MB. What is larger is a bomb or a scan that no backbone looks at in full.
 MAX_PIXELS = 100_000_000
 _MOST_SIDE = 100_000  # pixels: of rows of one pixel each takes more memory than the pixel
-_MOST_IN_JPEG2000 = (
-    20_000_000  # pixels, which may be in blocks of 16: 100 bytes and 300 nanoseconds a pixel, of no data
-)
+_MOST_IN_JPEG2000 = 20_000_000  # pixels: in blocks of 16 each takes 100 bytes and 300 nanoseconds, of no data
 _MOST_IN_PYTHON = 10_000_000  # pixels, where Pillow's decoder is in Python: up to 2 seconds a million
 _MOST_SCANNED = 2e10  # pixels times scans of a progressive JPEG: 3 seconds
 _READS = 1_000_000  # by a decoder, and one for each 100 bytes: one that goes byte by byte through a gigabyte hangs

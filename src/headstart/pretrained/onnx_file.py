@@ -39,7 +39,8 @@ _MOST_FIELDS = 2_000_000
 
 
 def refuse_other_files(path: Path) -> None:
-    """Raises ModelError where the file cannot be read, is damaged, or keeps numbers in another file."""
+    """Raises ModelError where the file cannot be read, is damaged, keeps numbers in another file, or has steps that no
+    image model needs."""
     try:
         with open_file(path, most=MOST_WEIGHTS) as file:
             content = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))

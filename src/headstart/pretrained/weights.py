@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from headstart.errors import ModelError, first_line
-from headstart.files import MOST_JSON, is_there, open_file, parse_json, read_blocks, read_file
+from headstart.files import MOST_JSON, is_there, open_file, parse_json, read_file, sha256_of
 from headstart.kept import writing
 from headstart.pretrained.foreign_files import MOST_WEIGHTS, refuse_special, unreadable
 
@@ -68,10 +68,7 @@ def file_sha256(path: Path, *, most: int = MOST_WEIGHTS) -> str:
 
 @cache
 def _sha256(path: Path, size: int, changed: int, most: int) -> str:
-    seen = hashlib.sha256()
-    for block in read_blocks(path, most=most):
-        seen.update(block)
-    return seen.hexdigest()
+    return sha256_of(path, most=most)
 
 
 def verify(path: Path, expected: str) -> None:
