@@ -13,14 +13,18 @@ from unittest import mock
 
 import numpy as np
 
-from headstart.adapt import fit_probe, lookalikes
+from headstart.adapt import near_duplicates
 from headstart.adapt.basis import Basis, fit_basis
-from headstart.data import check, read, read_with_test, split
-from headstart.encode import encode
-from headstart.evaluate import evaluate
+from headstart.adapt.cross_validation import fit_probe
+from headstart.data.check import check
+from headstart.data.read import read, read_with_test
+from headstart.data.split import split
+from headstart.encode.encode import encode
 from headstart.evaluate.intervals import wilson
-from headstart.matrix import take
-from headstart.pretrained import DEFAULT, load
+from headstart.evaluate.scores import evaluate
+from headstart.pretrained.catalog import DEFAULT
+from headstart.pretrained.load import load
+from headstart.storage.matrix import take
 from headstart.values import Dataset, Features, Scores
 
 parser = argparse.ArgumentParser()
@@ -64,5 +68,5 @@ if options.choices:
         half = features.matrix.shape[1] // 2
         show("last layer only", dataset, replace(features, matrix=features.matrix[:][:, :half]))
     else:
-        with mock.patch.object(lookalikes, "join", lambda z, y, groups, at_least: groups):
+        with mock.patch.object(near_duplicates, "join", lambda z, y, groups, at_least: groups):
             show("look-alikes apart in the folds", dataset, features)

@@ -21,8 +21,8 @@ from by_trainer import TrainerRecipe, both_read, by_trainer
 
 import headstart as hs
 from headstart.encode.engines import may_train_in_bf16
-from headstart.evaluate import evaluate
-from headstart.evaluate.calibrate import temperature
+from headstart.evaluate.calibration import temperature
+from headstart.evaluate.scores import evaluate
 from headstart.pretrained.find import find
 from headstart.values import Scores
 

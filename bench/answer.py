@@ -29,7 +29,7 @@ def ours() -> None:
     import numpy as np
 
     import headstart as hs
-    from headstart.data import read_questions
+    from headstart.data.questions import read_questions
 
     questions = read_questions(options.squad)
     rows = np.sort(np.random.default_rng(0).permutation(len(questions))[: options.questions])

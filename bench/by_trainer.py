@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from headstart.data import read_with_test
+from headstart.data.read import read_with_test
 from headstart.encode.engines import device
 from headstart.pretrained.torchvision_operators import declare_missing
 from headstart.values import Dataset

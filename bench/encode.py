@@ -42,7 +42,7 @@ def fastest(work: Callable[[], object]) -> float:
 
 def photo_profile(inputs: list[str], preparation: object) -> dict[str, float]:
     """Seconds of one core for one photo, step by step."""
-    from headstart.data.images import open_image, prepare, read_bytes, wanted_side
+    from headstart.inputs.image import open_image, prepare, read_bytes, wanted_side
 
     contents = [read_bytes(path) for path in inputs]
     near = wanted_side(preparation)
@@ -57,11 +57,12 @@ def photo_profile(inputs: list[str], preparation: object) -> dict[str, float]:
 
 with tempfile.TemporaryDirectory() as cache:
     os.environ["HEADSTART_CACHE"] = cache
-    from headstart.data import check, read
-    from headstart.encode import encode
-    from headstart.encode.encode import _batches
+    from headstart.data.check import check
+    from headstart.data.read import read
+    from headstart.encode.encode import _batches, encode
     from headstart.encode.engines import choose_precision, open_engine
-    from headstart.pretrained import DEFAULT, load
+    from headstart.pretrained.catalog import DEFAULT
+    from headstart.pretrained.load import load
 
     dataset = check(read(options.data))
     picked = np.unique(np.linspace(0, len(dataset) - 1, min(options.most, len(dataset))).astype(int))

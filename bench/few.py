@@ -2,8 +2,9 @@
 
 import numpy as np
 
-from headstart.adapt import fit_basis, fit_probe
-from headstart.evaluate import evaluate
+from headstart.adapt.basis import fit_basis
+from headstart.adapt.cross_validation import fit_probe
+from headstart.evaluate.scores import evaluate
 from headstart.values import Dataset, Features
 
 

@@ -13,11 +13,14 @@ from unittest import mock
 import numpy as np
 from few import drawn, scored
 
-from headstart.data import check, read, read_with_test, split
-from headstart.encode import encode
-from headstart.evaluate.calibrate import HIGHEST, LOWEST, temperature
+from headstart.data.check import check
+from headstart.data.read import read, read_with_test
+from headstart.data.split import split
+from headstart.encode.encode import encode
+from headstart.evaluate.calibration import HIGHEST, LOWEST, temperature
 from headstart.evaluate.metrics import log_losses
-from headstart.pretrained import DEFAULT, load
+from headstart.pretrained.catalog import DEFAULT
+from headstart.pretrained.load import load
 from headstart.values import Features
 
 parser = argparse.ArgumentParser()
@@ -39,7 +42,7 @@ for data in options.data:
     parts, matrix = split(dataset, seed=0), known.matrix[:]
     for size in options.sizes:
         for name, way in (("one of unknown class counted", temperature), ("least log loss", least)):
-            with mock.patch("headstart.adapt.head.temperature", way):
+            with mock.patch("headstart.adapt.cross_validation.temperature", way):
                 found = []
                 for draw in range(options.draws):
                     rows = drawn(dataset, parts.train, size, draw)

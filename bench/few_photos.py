@@ -13,9 +13,12 @@ import numpy as np
 from few import drawn, scored
 from PIL import Image, ImageOps
 
-from headstart.data import check, read, split
-from headstart.encode import encode
-from headstart.pretrained import DEFAULT, load
+from headstart.data.check import check
+from headstart.data.read import read
+from headstart.data.split import split
+from headstart.encode.encode import encode
+from headstart.pretrained.catalog import DEFAULT
+from headstart.pretrained.load import load
 from headstart.values import Features
 
 parser = argparse.ArgumentParser()

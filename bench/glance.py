@@ -17,10 +17,10 @@ os.environ.setdefault("GOMP_SPINCOUNT", "30000")
 import numpy as np
 from many_texts import half_a_cosine, opened
 
-from headstart.adapt import tune as training
-from headstart.adapt.tune import Recipe
-from headstart.adapt.verdict import Judged
+from headstart.adapt import loop as training
+from headstart.adapt.loop import Recipe
 from headstart.encode.engines import may_train_in_bf16
+from headstart.evaluate.paired_test import Judged
 
 BATCH, RATE = 64, 4e-4 * math.sqrt(2)
 

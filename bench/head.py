@@ -16,9 +16,12 @@ from sklearn.linear_model import LogisticRegression
 
 from headstart.adapt.basis import fit_basis
 from headstart.adapt.solver import solve_path
-from headstart.data import check, folds, read
-from headstart.encode import encode
-from headstart.pretrained import DEFAULT, load
+from headstart.data.check import check
+from headstart.data.read import read
+from headstart.data.split import folds
+from headstart.encode.encode import encode
+from headstart.pretrained.catalog import DEFAULT
+from headstart.pretrained.load import load
 
 PENALTIES = (1e-2, 3e-3, 1e-3, 3e-4, 1e-4)
 DEFAULT_TOLERANCE, CLOSE_TOLERANCE = 1e-4, 3e-6  # of scikit-learn's gradient

@@ -17,9 +17,9 @@ os.environ.setdefault("GOMP_SPINCOUNT", "30000")
 
 from many_texts import opened
 
-from headstart.adapt.tune import Recipe
-from headstart.adapt.verdict import Judged
+from headstart.adapt.loop import Recipe
 from headstart.encode.engines import may_train_in_bf16
+from headstart.evaluate.paired_test import Judged
 
 parser = argparse.ArgumentParser()
 parser.add_argument("train")

@@ -20,10 +20,10 @@ import numpy as np
 import torch
 from many_texts import half_a_cosine, opened
 
-from headstart.adapt import tune as training
-from headstart.adapt.tune import Recipe
-from headstart.adapt.verdict import Judged
+from headstart.adapt import loop as training
+from headstart.adapt.loop import Recipe
 from headstart.encode.engines import may_train_in_bf16
+from headstart.evaluate.paired_test import Judged
 
 SETTINGS = {
     "embeddings trained": (False, True),

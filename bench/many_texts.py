@@ -11,20 +11,22 @@ from pathlib import Path
 
 import numpy as np
 
-from headstart.adapt import fit_basis, fit_probe
-from headstart.adapt.bodies import TextBodies
-from headstart.adapt.classify import Classifying
-from headstart.adapt.examples import worth_most
-from headstart.adapt.feeds import tokenised
-from headstart.adapt.resume import Journal
-from headstart.adapt.run import Runs, Watch
-from headstart.adapt.tune import Recipe
-from headstart.adapt.verdict import Judged
-from headstart.adapt.words import doubt_by_words
-from headstart.data import check, read_with_test
-from headstart.encode import encode
+from headstart.adapt.basis import fit_basis
+from headstart.adapt.batches import tokenised
+from headstart.adapt.checkpoint import Journal
+from headstart.adapt.classification import Classifying
+from headstart.adapt.cross_validation import fit_probe
+from headstart.adapt.loop import Recipe
+from headstart.adapt.trainable_parts import TextBodies
+from headstart.adapt.trial import Runs, Watch
+from headstart.adapt.validation import worth_most
+from headstart.adapt.word_uncertainty import doubt_by_words
+from headstart.data.check import check
+from headstart.data.read import read_with_test
+from headstart.encode.encode import encode
 from headstart.encode.engines import device
-from headstart.pretrained import load
+from headstart.evaluate.paired_test import Judged
+from headstart.pretrained.load import load
 from headstart.pretrained.training import open_for_training, word_embeddings
 from headstart.values import Head
 

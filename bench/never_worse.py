@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 import headstart as hs
-from headstart.data import read, read_with_test
+from headstart.data.read import read, read_with_test
 from headstart.values import Dataset
 
 parser = argparse.ArgumentParser()

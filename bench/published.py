@@ -11,8 +11,8 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
-from headstart.data import read_questions
-from headstart.evaluate.spans import asked, score
+from headstart.answering.metrics import asked, score
+from headstart.data.questions import read_questions
 
 parser = argparse.ArgumentParser()
 parser.add_argument("squad", type=Path)

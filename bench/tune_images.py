@@ -23,18 +23,20 @@ import numpy as np
 import torch
 from safetensors.torch import save_file
 
-from headstart.adapt import fit_basis, fit_probe
-from headstart.adapt.bodies import VIEWS, ImageBodies
+from headstart.adapt.basis import fit_basis
+from headstart.adapt.batches import Pixels
+from headstart.adapt.cross_validation import fit_probe
 from headstart.adapt.devices import channels_last
-from headstart.adapt.feeds import Pixels
-from headstart.adapt.network import Classified
-from headstart.adapt.tune import Recipe, Tuning, rates, schedule
-from headstart.data import check, read
-from headstart.data.views import Views
-from headstart.encode import encode
+from headstart.adapt.linear_network import Classified
+from headstart.adapt.loop import Recipe, Tuning, rates, schedule
+from headstart.adapt.trainable_parts import VIEWS, ImageBodies
+from headstart.data.check import check
+from headstart.data.read import read
+from headstart.encode.encode import encode
 from headstart.encode.engines import device
-from headstart.pretrained import load
+from headstart.inputs.augment import Views
 from headstart.pretrained.from_timm import timm
+from headstart.pretrained.load import load
 from headstart.pretrained.training import open_for_training
 
 BATCH = 32

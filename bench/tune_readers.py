@@ -24,17 +24,17 @@ os.environ.setdefault("GOMP_SPINCOUNT", "30000")  # as the command line does; fo
 import numpy as np
 import torch
 
-from headstart.adapt.bodies import TextBodies
-from headstart.adapt.finetune import GLANCE
-from headstart.adapt.reading import Reading, as_texts, examples, spans_of, text_ends
-from headstart.adapt.tune import Recipe, Tuning, outputs_of
-from headstart.data import read_questions
-from headstart.data.windows import Slicer, cut
-from headstart.encode.decode import Best
+from headstart.adapt.fine_tune import GLANCE
+from headstart.adapt.loop import Recipe, Tuning, outputs_of
+from headstart.adapt.trainable_parts import TextBodies
+from headstart.answering.baseline import by_sentence
+from headstart.answering.decode import Best
+from headstart.answering.metrics import Predicted, SpanScores, asked, score
+from headstart.answering.objective import Reading, as_texts, examples, spans_of, text_ends
+from headstart.data.questions import read_questions
 from headstart.encode.engines import cpu_has_bf16
-from headstart.evaluate.sentence_baseline import by_sentence
-from headstart.evaluate.spans import Predicted, SpanScores, asked, score
-from headstart.pretrained import load_reader
+from headstart.inputs.windows import Slicer, cut
+from headstart.pretrained.load import load_reader
 from headstart.pretrained.torchvision_operators import declare_missing
 from headstart.pretrained.training import open_for_training
 from headstart.values import Questions

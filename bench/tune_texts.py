@@ -22,13 +22,13 @@ import numpy as np
 import torch
 from by_trainer import TrainerRecipe, by_trainer
 
-from headstart.adapt.bodies import TextBodies
-from headstart.adapt.feeds import tokenised
-from headstart.adapt.rows import only_rows
-from headstart.adapt.tune import Recipe, Tuning
+from headstart.adapt.batches import tokenised
+from headstart.adapt.loop import Recipe, Tuning
+from headstart.adapt.sparse_embeddings import only_rows
+from headstart.adapt.trainable_parts import TextBodies
 from headstart.encode.engines import device, may_train_in_bf16
-from headstart.pretrained import load
 from headstart.pretrained.find import find
+from headstart.pretrained.load import load
 from headstart.pretrained.training import open_for_training, word_embeddings
 
 BATCH, WARM_UP = 32, 3

@@ -15,7 +15,7 @@ from fastapi.middleware.trustedhost import TrustedHostMiddleware
 from fastapi.responses import HTMLResponse
 
 import headstart as hs
-from headstart.data.texts import read_text
+from headstart.inputs.text import read_text
 
 LONGEST = 300  # characters of a question
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'"  # no script, nothing from elsewhere

@@ -20,7 +20,7 @@ def fitting(
     """A fit that keeps its state so often; after every step, unless told otherwise."""
     script = (
         f"import sys; from headstart.adapt import run; run.SECONDS_LOST = {seconds_lost}; "
-        "from headstart.cli import main; sys.argv[1:1] = ['fit']; main()"
+        "from headstart.commands.app import main; sys.argv[1:1] = ['fit']; main()"
     )
     arguments = [data, "--model", model, "--how", how, "--out", out, "--json", *more]
     watch = ExitStack()  # over the data and the model, until it is done

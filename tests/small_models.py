@@ -14,7 +14,7 @@ import torch
 from PIL import Image
 from safetensors.torch import save_file
 
-from headstart.data.images import open_image, prepare
+from headstart.inputs.image import open_image, prepare
 from headstart.pretrained.from_timm import timm
 from headstart.values import ImagePreparation
 

@@ -11,12 +11,14 @@ import numpy as np
 import pytest
 
 import headstart as hs
-from headstart.adapt.outcome import TrainingPart
-from headstart.choose import Budget, affordable
-from headstart.choose import amount as amounts
-from headstart.data import check, read, split
-from headstart.data.split import drawn
-from headstart.pretrained import load
+from headstart.adapt.adapted import TrainingPart
+from headstart.choose import subset as amounts
+from headstart.choose.subset import affordable
+from headstart.clock import Budget
+from headstart.data.check import check
+from headstart.data.read import read
+from headstart.data.split import drawn, split
+from headstart.pretrained.load import load
 from headstart.progress import Silent
 from headstart.values import Features
 
@@ -86,7 +88,7 @@ def test_texts_that_were_not_encoded_are_learned_from_too(many, tmp_path, own_ca
 
 
 def test_duplicates_of_what_is_held_out_are_not_learned_from(asked):
-    from headstart.tuning_classes import _apart
+    from headstart.adapt.tuning_classes import _apart
 
     dataset, _, backbone = asked
     groups = np.arange(len(dataset))
@@ -112,7 +114,7 @@ def test_after_a_kill_it_is_the_same_number(asked, own_cache):
 
 
 def test_what_is_known_takes_no_time(asked, own_cache):
-    from headstart.encode import encode
+    from headstart.encode.encode import encode
 
     dataset, _, backbone = asked
     encode(dataset.inputs, dataset.digests, backbone)

@@ -19,13 +19,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import headstart as hs
-from headstart.data import read_questions
-from headstart.data.windows import LEFT_OUT, Slicer, batches, cut, targets
+from headstart.answering.decode import Best
+from headstart.answering.find import find_spans
+from headstart.data.questions import read_questions
 from headstart.encode import engines
-from headstart.encode.decode import Best
-from headstart.encode.spans import find_spans
 from headstart.errors import DataError, ModelError
-from headstart.pretrained import load_reader as load_backbone
+from headstart.inputs.windows import LEFT_OUT, Slicer, batches, cut, targets
+from headstart.pretrained.load import load_reader as load_backbone
 from headstart.reader import Reader, Settings, fit_settings
 from small_hub import SmallHub
 from small_models import FILLING, QUESTION, YEARS, small_reading_model, small_text_model, text_with_a_year

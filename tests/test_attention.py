@@ -7,8 +7,8 @@ import torch
 from torch import nn
 
 from headstart.adapt.dropout import Dropping, dropping
-from headstart.pretrained import load
 from headstart.pretrained.attention import NAME, attend
+from headstart.pretrained.load import load
 from headstart.pretrained.training import open_for_training
 from small_models import small_text_model
 

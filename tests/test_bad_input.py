@@ -14,8 +14,9 @@ from PIL import Image
 
 import headstart as hs
 from conftest import STARTER
-from headstart.data import check, read
-from headstart.data.images import open_image
+from headstart.data.check import check
+from headstart.data.read import read
+from headstart.inputs.image import open_image
 
 
 def refused(command, *args: object) -> str:

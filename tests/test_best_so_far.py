@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 import torch
 
-from headstart.adapt.finetune import Tuned, finetune
-from headstart.adapt.resume import Journal
-from headstart.adapt.run import Runs, Watch
-from headstart.adapt.scheme import for_a_long_run
+from headstart.adapt.checkpoint import Journal
+from headstart.adapt.fine_tune import Tuned, finetune
+from headstart.adapt.loop import Recipe, Tuning
 from headstart.adapt.search import Choices, label_smoothing, mixup, other_views, rate_between
-from headstart.adapt.tune import Recipe, Tuning
+from headstart.adapt.training_plan import for_a_long_run
+from headstart.adapt.trial import Runs, Watch
 from toy_task import Clock, Toy
 
 

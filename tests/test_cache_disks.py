@@ -16,7 +16,7 @@ import headstart as hs
 from fits import finished, fitting
 from headstart.encode import store
 from headstart.errors import OutputError
-from headstart.matrix import Rows
+from headstart.storage.matrix import Rows
 
 ROOMS = ("alive", "backbones", "engines", "features", "runs", "tuned")
 CLOSED = Path("/sys/headstart")  # no one makes a folder there, root neither
@@ -46,7 +46,7 @@ def limited(*arguments: object, largest: int, **env: str) -> tuple[int, str, str
     """The command where no file may become larger than so many bytes: as on a disk that is full at that moment."""
     script = (
         f"import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, ({largest}, {largest})); "
-        "from headstart.cli import main; main()"
+        "from headstart.commands.app import main; main()"
     )
     done = subprocess.run(
         [sys.executable, "-c", script, *map(str, arguments)],

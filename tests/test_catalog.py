@@ -160,7 +160,7 @@ def test_what_pip_brings_is_not_pulled(command):
 
 def test_the_list_loads_nothing_heavy():
     code = (
-        "import sys, headstart.cli as c; sys.argv = ['headstart', 'models']\n"
+        "import sys, headstart.commands.app as c; sys.argv = ['headstart', 'models']\n"
         "try:\n    c.main()\nexcept SystemExit:\n    pass\n"
         "heavy = {'numpy', 'torch', 'timm', 'transformers', 'openvino', 'pyarrow', 'huggingface_hub'}\n"
         "found = heavy & set(sys.modules)\n"

@@ -7,10 +7,10 @@ import hashlib
 import numpy as np
 from PIL import Image
 
-from headstart.data.images import read_bytes
-from headstart.encode import encode
+from headstart.encode.encode import encode
 from headstart.encode.store import table, tables
-from headstart.pretrained import load
+from headstart.inputs.image import read_bytes
+from headstart.pretrained.load import load
 
 
 def digests(contents):

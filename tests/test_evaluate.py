@@ -12,12 +12,13 @@ from hypothesis import strategies as st
 from sklearn import metrics as sk
 
 from headstart.errors import DataError, ModelError
-from headstart.evaluate import as_json, evaluate, metrics
-from headstart.evaluate.calibrate import temperature
-from headstart.evaluate.card import card
+from headstart.evaluate import metrics
+from headstart.evaluate.calibration import temperature
 from headstart.evaluate.intervals import wilson
-from headstart.evaluate.made import Provenance
-from headstart.evaluate.report import report
+from headstart.evaluate.scores import as_json, evaluate
+from headstart.report.card import card
+from headstart.report.classification import report
+from headstart.report.provenance import Provenance
 from headstart.values import Finding, Scores
 from pages import EVIL, Page
 

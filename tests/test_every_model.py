@@ -11,9 +11,11 @@ import torch
 from PIL import Image
 
 import headstart as hs
-from headstart.encode import encode, engines
-from headstart.pretrained import catalog, load, load_classifier
+from headstart.encode import engines
+from headstart.encode.encode import encode
+from headstart.pretrained import catalog
 from headstart.pretrained.from_timm import timm
+from headstart.pretrained.load import load, load_classifier
 from small_models import pictures, prepared_pixels, small_image_model, small_text_model
 
 IMAGES = sorted({card.architecture for card in catalog.cards() if card.kind == "image"})

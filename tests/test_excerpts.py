@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headstart.data import check, read, split
+from headstart.data.check import check
 from headstart.data.duplicates import equal_pairs, group
 from headstart.data.excerpts import excerpts
-from headstart.data.read import read_with_test
-from headstart.data.split import folds
-from headstart.data.texts import normalised_hash, plain_words
+from headstart.data.read import read, read_with_test
+from headstart.data.split import folds, split
+from headstart.inputs.text import normalised_hash, plain_words
 
 FEWEST = 4  # words of an excerpt
 PIECES = slice(0, 3), slice(3, None), slice(1, 7)  # of the words of a review

@@ -7,10 +7,10 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headstart.adapt.classify import Classifying
-from headstart.adapt.examples import worth_most
-from headstart.adapt.feeds import Texts, padded_length
-from headstart.adapt.words import doubt_by_words
+from headstart.adapt.batches import Texts, padded_length
+from headstart.adapt.classification import Classifying
+from headstart.adapt.validation import worth_most
+from headstart.adapt.word_uncertainty import doubt_by_words
 from headstart.values import Head
 
 lengths = st.lists(st.integers(1, 512), min_size=1, max_size=60)

@@ -229,12 +229,12 @@ def test_killed_between_the_old_folder_and_the_new_one(photos, fit_json, tmp_pat
     fit_json(photos, "--out", out)
     before = {file.name: file.read_bytes() for file in out.iterdir() if file.is_file()}
     dies = (
-        "import os, pathlib, signal, sys; from headstart.cli import main; rename = pathlib.Path.rename\n"
+        "import os, pathlib, signal, sys; from headstart.commands.app import main; rename = pathlib.Path.rename\n"
         "def once(self, target):\n"
         "    made = rename(self, target)\n"
         "    if self.name == 'mine': os.kill(os.getpid(), signal.SIGKILL)\n"
         "    return made\n"
-        "from headstart import renames; renames._call = lambda: None; pathlib.Path.rename = once; main()"
+        "from headstart.storage import renames; renames._call = lambda: None; pathlib.Path.rename = once; main()"
     )
     again = ["fit", str(photos), *STARTER, "--out", str(out), "--seed", "5", "--force"]
     assert subprocess.run([sys.executable, "-c", dies, *again], capture_output=True).returncode == -signal.SIGKILL
@@ -305,7 +305,7 @@ def test_nothing_is_reported_to_anyone(photos, fit_json, tmp_path, own_cache, mo
 
 def test_help_and_import_load_nothing_heavy():
     heavy = {"torch", "timm", "transformers", "openvino", "pyarrow", "numpy", "pandas"}
-    for code in ("import headstart", "import headstart.cli"):
+    for code in ("import headstart", "import headstart.commands.app"):
         run = f"{code}; import sys; found = {heavy!r} & set(sys.modules); sys.exit(str(found) if found else 0)"
         subprocess.run([sys.executable, "-c", run], check=True)
     assert set(hs.__all__) <= set(hs._HOME) | {"__version__"}

@@ -19,16 +19,16 @@ from safetensors.torch import load_file, save_file
 
 import headstart as hs
 from fits import cache_with_the_plan_of, finished, fitting, killed
-from headstart.adapt.bodies import TextBodies
-from headstart.adapt.finetune import finetune
-from headstart.adapt.reading import Reading, as_asked, as_texts, examples, text_ends
-from headstart.adapt.resume import Journal
-from headstart.adapt.run import Runs, Watch
+from headstart.adapt.checkpoint import Journal
+from headstart.adapt.fine_tune import finetune
 from headstart.adapt.search import Choices
-from headstart.data import read_questions
-from headstart.data.windows import Slicer, cut
+from headstart.adapt.trainable_parts import TextBodies
+from headstart.adapt.trial import Runs, Watch
+from headstart.answering.objective import Reading, as_asked, as_texts, examples, text_ends
+from headstart.data.questions import read_questions
 from headstart.errors import DataError, ModelError, UserError
-from headstart.pretrained import load_reader as load_backbone
+from headstart.inputs.windows import Slicer, cut
+from headstart.pretrained.load import load_reader as load_backbone
 from headstart.pretrained.training import open_for_training
 from headstart.progress import Silent
 from headstart.values import Questions

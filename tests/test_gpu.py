@@ -10,10 +10,10 @@ import pytest
 import torch
 
 import headstart as hs
-from headstart.adapt import run
-from headstart.adapt.tune import Recipe, Tuning
+from headstart.adapt import trial
+from headstart.adapt.loop import Recipe, Tuning
 from headstart.encode.engines import device
-from headstart.pretrained import load
+from headstart.pretrained.load import load
 from headstart.pretrained.training import open_for_training
 from small_models import small_image_model
 from toy_task import Rows
@@ -67,7 +67,7 @@ def test_long_training_is_compiled_if_that_is_faster(few_texts, tmp_path, monkey
         tried.append(network)
         return compiler(network)
 
-    monkeypatch.setattr(run, "_COMPILED", 0.0)
+    monkeypatch.setattr(trial, "_COMPILED", 0.0)
     monkeypatch.setattr(torch, "compile", counted)
     told = hs.fit(table, model=str(model), how="tune", budget="4m", out=tmp_path / "out").summary["tuning"]
     assert tried
@@ -83,7 +83,7 @@ def test_where_nothing_can_be_compiled_it_trains_as_it_is(few_texts, tmp_path, m
 
         return call
 
-    monkeypatch.setattr(run, "_COMPILED", 0.0)
+    monkeypatch.setattr(trial, "_COMPILED", 0.0)
     monkeypatch.setattr(torch, "compile", broken)
     told = hs.fit(table, model=str(model), how="tune", budget="60s", out=tmp_path / "out").summary["tuning"]
     assert told["recipe"]["compiled"] is False

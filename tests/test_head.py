@@ -11,15 +11,14 @@ from hypothesis import strategies as st
 from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression
 
-from headstart import matrix
-from headstart.adapt import probe
 from headstart.adapt.basis import fit_basis
-from headstart.adapt.probe import refit
+from headstart.adapt.probe import probe, refit
 from headstart.adapt.solver import solve_path
-from headstart.data import folds
-from headstart.evaluate.calibrate import temperature
+from headstart.data.split import folds
+from headstart.evaluate.calibration import temperature
 from headstart.evaluate.metrics import softmax
-from headstart.matrix import Rows, take
+from headstart.storage import matrix
+from headstart.storage.matrix import Rows, take
 from headstart.values import Features
 
 

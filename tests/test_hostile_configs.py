@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 import headstart as hs
-from headstart.encode import encode, features_key
+from headstart.encode.encode import encode, features_key
 from headstart.errors import ModelError
-from headstart.pretrained import load
+from headstart.pretrained.load import load
 from headstart.pretrained.text_folder import refuse_strange_ids
 from hostile import TEXTS, changed, digests, opened
 

@@ -12,7 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from headstart.data import check, read, read_inputs, walk
+from headstart.data import walk
+from headstart.data.check import check
+from headstart.data.read import read, read_inputs
 from headstart.errors import DataError, UserError
 from hostile import POSTSCRIPT, ghostscript
 

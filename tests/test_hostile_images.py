@@ -17,13 +17,15 @@ import numpy as np
 import pytest
 from PIL import Image, PngImagePlugin
 
-from headstart.data import check, images, read
-from headstart.data.decoders import FORMATS
-from headstart.data.images import open_image, open_known
-from headstart.data.views import Views, pixels_of
-from headstart.encode import encode, encode_views
+from headstart.data.check import check
+from headstart.data.read import read
+from headstart.encode.encode import encode, encode_views
 from headstart.errors import DataError
-from headstart.pretrained import load
+from headstart.inputs import image
+from headstart.inputs.augment import Views, pixels_of
+from headstart.inputs.decoders import FORMATS
+from headstart.inputs.image import open_image, open_known
+from headstart.pretrained.load import load
 from hostile import POSTSCRIPT, ghostscript
 
 CHECK = importlib.import_module("headstart.data.check")  # by its name, it is the function that the package has of it
@@ -103,7 +105,7 @@ def test_what_decoders_raise_is_a_damaged_image(monkeypatch):
     with pytest.raises(DataError, match="damaged image"):
         open_image(lazy)
     with pytest.raises(DataError, match="damaged image"):
-        images.read_bytes(Image.open(io.BytesIO(saved("PNG")[:90])))
+        image.read_bytes(Image.open(io.BytesIO(saved("PNG")[:90])))
     for nothing in (np.zeros((0, 0, 3), np.uint8), Image.new("RGB", (0, 4))):
         with pytest.raises(DataError, match="pixels"):
             open_image(nothing)
@@ -115,7 +117,7 @@ def chunk(kind: bytes, body: bytes) -> bytes:
 
 WITH_THREADS = """
 import contextlib, pathlib, sys, threading, warnings
-from headstart.data.images import open_image
+from headstart.inputs.image import open_image
 from headstart.errors import DataError
 heard, said = [], 0
 warnings.showwarning = lambda message, *_: heard.append(str(message))
@@ -183,7 +185,7 @@ def test_sizes_that_are_known_late_are_looked_at_first(tmp_path):
     for name, content in bombs().items():
         (tmp_path / name).write_bytes(content)
     program = (
-        "import resource, sys\nfrom headstart.data.images import open_image\nfrom headstart.errors import DataError\n"
+        "import resource, sys\nfrom headstart.inputs.image import open_image\nfrom headstart.errors import DataError\n"
         "most = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024\nbefore = most()\n"
         "for name in sys.argv[1:]:\n    try: open_image(name, near=32)\n"
         "    except DataError as error: print(name, error.what)\nprint(most() - before)"
@@ -272,14 +274,14 @@ def test_the_check_looks_at_the_bytes_that_it_hashes(photos, monkeypatch, most):
     """Each file is read once, however few of them may be in memory together."""
     for name in ("_CHUNK", "_TASK"):
         monkeypatch.setattr(CHECK, name, most)
-    read_bytes, seen = images.read_bytes, {}
+    read_bytes, seen = image.read_bytes, {}
 
     def reading(source):
         seen[source] = seen.get(source, 0) + 1
         content = read_bytes(source)
         return content if seen[source] == 1 else content + b" "
 
-    monkeypatch.setattr(images, "read_bytes", reading)
+    monkeypatch.setattr(image, "read_bytes", reading)
     monkeypatch.setattr(CHECK, "read_bytes", reading)
     found = check(read(photos))
     assert len(found) == len(seen) == 40

@@ -16,10 +16,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import headstart as hs
-from headstart.adapt import feeds
+from headstart.adapt import batches
 from headstart.encode import engines
 from headstart.errors import ModelError
-from headstart.pretrained import load, saved_classifier
+from headstart.pretrained.description import saved_classifier
+from headstart.pretrained.load import load
 from headstart.pretrained.schema import Wrong
 from headstart.pretrained.timm_arguments import model_args
 from hostile import MISSING, TEXTS, changed, opened, put
@@ -216,9 +217,9 @@ def panicking(*_: object, **__: object) -> None:
 
 def test_a_panic_in_a_tokenizer_is_a_line(made, monkeypatch):
     preparation = hs.load(made.folder / "text").backbone.preparation
-    monkeypatch.setattr(feeds, "truncating", lambda _: SimpleNamespace(encode_batch_fast=panicking))
+    monkeypatch.setattr(batches, "truncating", lambda _: SimpleNamespace(encode_batch_fast=panicking))
     with pytest.raises(ModelError, match="tokenizers cannot use it: Panic index out of bounds"):
-        feeds.tokenised(TEXTS, preparation)
+        batches.tokenised(TEXTS, preparation)
 
 
 def test_what_openvino_raises_when_it_is_started_is_a_line(made, monkeypatch, on_a_cpu):

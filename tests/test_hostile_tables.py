@@ -12,9 +12,11 @@ import pyarrow as pa
 import pyarrow.parquet
 import pytest
 
-from headstart.data import check, read, read_questions
 from headstart.data.arrow import Damaged
+from headstart.data.check import check
 from headstart.data.parquet_footer import Part, largest_value, parts
+from headstart.data.questions import read_questions
+from headstart.data.read import read
 from headstart.data.table import open_blocks, table_errors
 from headstart.errors import DataError, UserError
 

@@ -18,14 +18,15 @@ from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
 
 import headstart as hs
-from headstart import files, manifest
-from headstart.encode import encode
+from headstart.encode.encode import encode
 from headstart.errors import ModelError
-from headstart.pretrained import from_keras, load, load_reader
+from headstart.pretrained import from_keras
 from headstart.pretrained.foreign_files import copy_regular
+from headstart.pretrained.load import load, load_reader
 from headstart.pretrained.onnx_file import refuse_other_files
 from headstart.pretrained.plain_code import plain_code
 from headstart.pretrained.weights import file_sha256, open_torch_file, raw_tensors
+from headstart.storage import files, manifest
 from headstart.values import Backbone, ImagePreparation
 from hostile import TEXTS, changed, digests
 

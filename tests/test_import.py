@@ -32,7 +32,7 @@ except headstart.UserError as error:
         "from headstart import fit; import headstart.fit",
         "import headstart; headstart.fit; from headstart.fit import Model",
         "import importlib; importlib.import_module('headstart.fit')",
-        "import headstart.cli; from headstart.ranking import rank",
+        "import headstart.commands.app; from headstart.ranking import rank",
         "from headstart import *",
     ],
 )

@@ -14,7 +14,7 @@ from torch import nn
 from fits import cache_with_the_plan_of, finished, fitting, killed
 from headstart.adapt.lora import adapted
 from headstart.errors import ModelError
-from headstart.pretrained import load
+from headstart.pretrained.load import load
 from headstart.pretrained.training import open_for_training
 from headstart.values import Trainable
 from small_models import small_image_model, small_text_model
@@ -122,7 +122,7 @@ def test_without_peft_it_says_what_to_install(few_texts, tmp_path):
         "        if name.split('.')[0] == 'peft':\n"
         "            raise ModuleNotFoundError(f'No module named {name!r}', name=name)\n"
         "sys.meta_path.insert(0, Missing)\n"
-        "from headstart.cli import main; main()"
+        "from headstart.commands.app import main; main()"
     )
     arguments = ["fit", data, "--model", model, "--how", "lora", "--out", tmp_path / "out"]
     done = subprocess.run(

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from headstart.adapt.resume import Journal
-from headstart.adapt.run import Runs, Watch
-from headstart.adapt.tune import Recipe
+from headstart.adapt.checkpoint import Journal
+from headstart.adapt.loop import Recipe
+from headstart.adapt.trial import Runs, Watch
 from toy_task import Toy
 
 

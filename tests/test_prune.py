@@ -15,11 +15,13 @@ import numpy as np
 import pytest
 
 from fits import fitting, killed
-from headstart import cache, living
-from headstart.data import check, read
-from headstart.encode import encode, store
+from headstart.data.check import check
+from headstart.data.read import read
+from headstart.encode import pruning, store
+from headstart.encode.encode import encode
 from headstart.errors import OutputError
-from headstart.pretrained import load
+from headstart.pretrained.load import load
+from headstart.storage import living
 
 TEXTS = [f"where is my card {i}" for i in range(40)]
 
@@ -58,7 +60,7 @@ def test_a_table_in_use_is_not_pruned(encoding, own_cache, expected, command):
     assert told[0]["removed"] == []
     assert [table["in_use"] for table in told[0]["tables"]] == [True]
     assert encoding().cached == len(TEXTS)
-    assert [table.rows for table in cache.prune(most_bytes=0)] == [len(TEXTS)]  # nobody uses it any more
+    assert [table.rows for table in pruning.prune(most_bytes=0)] == [len(TEXTS)]  # nobody uses it any more
     assert not list(own_cache.glob("features/*"))
 
 
@@ -101,12 +103,12 @@ def test_a_row_that_is_not_there_is_not_read(encoding, own_cache):
 def test_each_of_several_users_keeps_a_table(own_cache):
     first, second = store.image_hashes("image"), store.image_hashes("image")
     first.add(np.zeros((1, 32), np.uint8), np.ones((1, 4), np.uint64))
-    assert cache.prune(most_bytes=0) == []
+    assert pruning.prune(most_bytes=0) == []
     del first
-    assert cache.prune(most_bytes=0) == []
+    assert pruning.prune(most_bytes=0) == []
     del second
     (own_cache / "features" / ("0123456789ab" * 2)).mkdir()
-    assert len(cache.prune(most_bytes=0)) == 1
+    assert len(pruning.prune(most_bytes=0)) == 1
     assert list(own_cache.glob("features/*")) == []
 
 
@@ -117,16 +119,16 @@ def test_what_a_killed_process_used_is_pruned(own_cache):
     )
     process = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
     assert process.stdout.readline() == "ready\n"
-    assert cache.prune(most_bytes=0) == []
+    assert pruning.prune(most_bytes=0) == []
     process.send_signal(signal.SIGKILL)
     process.communicate()
-    assert len(cache.prune(most_bytes=0)) == 1
+    assert len(pruning.prune(most_bytes=0)) == 1
 
 
 def test_what_killed_processes_left_is_swept_by_the_next_and_nothing_else(own_cache):
     """A name that nobody is known to have may be of another version of headstart: it stays for a day."""
     script = (
-        "import time; from headstart import kept, living\n"
+        "import time; from headstart.storage import kept; from headstart.storage import living\n"
         "for room in ('backbones', 'engines', 'features/one', 'runs/one'):\n"
         "    path = living.temporary(kept.cache_root(), kept.room(room) / 'file')\n"
         "    path.parent.mkdir(parents=True, exist_ok=True); path.write_text('half')\n"
@@ -184,7 +186,7 @@ def test_what_cannot_be_removed_is_said_and_goes_with_the_process(own_cache, mon
     with monkeypatch.context() as patch:
         patch.setattr(os, "unlink", unlink)
         with pytest.raises(OutputError, match="cannot be removed: Permission denied"):
-            cache.prune(most_bytes=0)
+            pruning.prune(most_bytes=0)
     assert len(list(own_cache.glob("features/.*.tmp"))) == len(list(own_cache.glob("features/*"))) == 2
     living._leave()
     assert not list(own_cache.glob("features/*"))
@@ -192,13 +194,13 @@ def test_what_cannot_be_removed_is_said_and_goes_with_the_process(own_cache, mon
 
 def test_who_cannot_clean_up_leaves_word_for_the_next(own_cache):
     script = (
-        "import os, shutil; from headstart import kept, living\n"
+        "import os, shutil; from headstart.storage import kept; from headstart.storage import living\n"
         "path = living.temporary(kept.cache_root(), kept.room('engines') / 'file')\n"
         "path.parent.mkdir(parents=True); path.write_text('half'); living._remove = lambda path: None"
     )
     subprocess.run([sys.executable, "-c", script], check=True)
     assert len(list(own_cache.glob("engines/.*.tmp"))) == len(list(own_cache.glob("alive/*.lock"))) == 1
-    assert cache.prune(most_bytes=0) == []
+    assert pruning.prune(most_bytes=0) == []
     assert not list(own_cache.glob("engines/*"))
     assert [path.name.split("-")[0] for path in own_cache.glob("alive/*.lock")] == [str(os.getpid())]
 
@@ -209,7 +211,7 @@ def test_what_cannot_be_swept_now_is_swept_the_next_time(own_cache):
         path.parent.mkdir()
         path.write_text("half" if path == left else "")
     look = "from headstart.encode import store; store.image_hashes('image')"
-    deaf = "from headstart import living; living._remove = lambda path: None; "
+    deaf = "from headstart.storage import living; living._remove = lambda path: None; "
     for script, there in ((deaf + look, True), (look, False)):
         subprocess.run([sys.executable, "-c", script], check=True)
         assert left.exists() == (own_cache / "alive" / "1-0123abcd.lock").exists() == there

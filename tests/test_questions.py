@@ -23,15 +23,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from headstart.data import has_questions, read_questions, read_questions_with_test, split_questions
-from headstart.data.windows import Slicer, Window, batches, cut, targets
-from headstart.encode.decode import Best, place, window_spans
+from headstart.answering.decode import Best, place, window_spans
+from headstart.answering.metrics import Predicted, best_threshold, exact_match, f1, score
+from headstart.answering.sentences import sentence
+from headstart.data.questions import has_questions, read_questions, read_questions_with_test
+from headstart.data.split import split_questions
 from headstart.errors import DataError
-from headstart.evaluate.calibrate import answer_temperature
+from headstart.evaluate.calibration import answer_temperature
 from headstart.evaluate.intervals import by_group
-from headstart.evaluate.sentences import sentence
-from headstart.evaluate.spans import Predicted, best_threshold, exact_match, f1, score
-from headstart.pretrained import load_reader
+from headstart.inputs.windows import Slicer, Window, batches, cut, targets
+from headstart.pretrained.load import load_reader
 from headstart.values import TextPreparation
 from small_models import FILLING, YEARS, small_reading_model
 

@@ -16,14 +16,17 @@ from sklearn.neighbors import KNeighborsClassifier
 
 import headstart as hs
 from conftest import PROBE
-from headstart.choose import Budget, rank_models, seconds_of
 from headstart.choose.candidates import at_hand
-from headstart.choose.evidence import logme, neighbours, separation
-from headstart.choose.rank import Candidate
-from headstart.data import check, read, sample, split
-from headstart.encode import unknown
+from headstart.choose.rank import Candidate, rank_models
+from headstart.choose.transferability import logme, neighbours, separation
+from headstart.clock import Budget, seconds_of
+from headstart.data.check import check
+from headstart.data.read import read
+from headstart.data.split import sample, split
+from headstart.encode.encode import unknown
 from headstart.errors import UserError
-from headstart.pretrained import catalog, load
+from headstart.pretrained import catalog
+from headstart.pretrained.load import load
 from test_catalog import in_the_hub_cache
 
 LITE0, LITE1 = "efficientnet_lite0", "efficientnet_lite1"

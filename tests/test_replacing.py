@@ -91,14 +91,14 @@ def test_force_replaces_what_headstart_wrote_also_where_some_of_it_is_gone(saved
     assert not list(tmp_path.glob(".model*"))
 
 
-WITHOUT_EXCHANGE = "from headstart import renames; renames._call = lambda: None\n"
+WITHOUT_EXCHANGE = "from headstart.storage import renames; renames._call = lambda: None\n"
 
 
 @pytest.mark.parametrize("prelude", ["", WITHOUT_EXCHANGE], ids=["exchange", "two renames"])
 def test_what_is_put_there_in_the_last_moment_is_kept(saved, photos, prelude):
     """Between the look at the folder and its replacement somebody writes into it."""
     script = prelude + (
-        "import pathlib, headstart.saved as saved, headstart.cli as cli\n"
+        "import pathlib, headstart.storage.place as saved, headstart.commands.app as cli\n"
         "to_disk = saved.to_disk\n"
         "def meanwhile(folder):\n"
         f"    pathlib.Path({str(saved / 'thesis.tex')!r}).write_text('months of work')\n"
@@ -117,7 +117,8 @@ def test_what_is_put_there_in_the_last_moment_is_kept(saved, photos, prelude):
 def in_process(photos: Path, saved: Path, prelude: str) -> subprocess.CompletedProcess:
     """A fit that replaces the folder, in a process where something is made to go wrong."""
     again = ["fit", str(photos), *STARTER, "--out", str(saved), "--force", "--seed", "5"]
-    script = f"import os, pathlib, headstart.saved as saved, headstart.cli as cli\n{prelude}\ncli.main()"
+    opened = "import os, pathlib, headstart.storage.place as saved, headstart.commands.app as cli"
+    script = f"{opened}\n{prelude}\ncli.main()"
     return subprocess.run([sys.executable, "-c", script, *again], capture_output=True, text=True, check=False)
 
 

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from headstart.adapt.bodies import TextBodies
-from headstart.adapt.feeds import tokenised
-from headstart.adapt.rows import only_rows
-from headstart.adapt.tune import Recipe, Tuning
-from headstart.pretrained import load
+from headstart.adapt.batches import tokenised
+from headstart.adapt.loop import Recipe, Tuning
+from headstart.adapt.sparse_embeddings import only_rows
+from headstart.adapt.trainable_parts import TextBodies
+from headstart.pretrained.load import load
 from headstart.pretrained.training import open_for_training, word_embeddings
 from small_models import small_text_model
 

@@ -9,7 +9,7 @@ import pytest
 
 import headstart as hs
 from headstart.errors import ModelError
-from headstart.pretrained import load_classifier
+from headstart.pretrained.load import load_classifier
 from small_models import small_image_model
 
 

@@ -12,9 +12,9 @@ import torch
 from PIL import Image
 
 import headstart as hs
-from headstart.data.images import open_image, prepare
 from headstart.errors import ModelError
-from headstart.pretrained import load, load_classifier
+from headstart.inputs.image import open_image, prepare
+from headstart.pretrained.load import load, load_classifier
 from headstart.pretrained.torchvision_operators import declare_missing
 from small_models import small_image_model
 from test_saved_as_model import refitted

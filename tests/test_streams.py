@@ -55,7 +55,7 @@ def test_a_result_that_is_lost_is_no_success_where_nobody_hears_of_errors(photos
     fit_json(photos, "--out", tmp_path / "model")
     photo = min((photos / "global").iterdir())
     script = (
-        "import io, sys; from headstart.cli import main\n"
+        "import io, sys; from headstart.commands.app import main\n"
         "heard = io.TextIOWrapper(io.BytesIO()); sys.stdout = heard; sys.stderr.close()\n"
         f"sys.argv[1:] = ['predict', {str(tmp_path / 'model')!r}, {str(photo)!r}]\n"
         "try:\n    main()\nexcept SystemExit as end:\n    assert end.code in (0, None), end.code\n"

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 import headstart as hs
-from headstart.data.texts import read_text
 from headstart.errors import DataError
+from headstart.inputs.text import read_text
 from small_models import QUESTION, text_with_a_year
 
 

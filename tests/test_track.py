@@ -19,9 +19,9 @@ from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 import headstart as hs
 import headstart.no_telemetry  # before mlflow
 from conftest import QUESTIONS
-from headstart import track
 from headstart.errors import UserError
 from headstart.progress import Silent
+from headstart.tracking import track
 from small_models import small_text_model
 from test_terminal import CONTROL, lines_at_the_end, on_terminal
 
@@ -31,7 +31,7 @@ def seen(event, arguments):
     if event in ("socket.connect", "socket.getaddrinfo", "socket.gethostbyname", "socket.sendto", "socket.sendmsg"):
         sys.stderr.write(f"NETWORK {event} {arguments[1:]}\\n")
 sys.addaudithook(seen)
-from headstart.cli import main
+from headstart.commands.app import main
 main()
 """
 HINTS = ("CI", "GITHUB_ACTIONS", "PYTEST_CURRENT_TEST", "DO_NOT_TRACK", "MLFLOW_DISABLE_TELEMETRY")  # to be silent
@@ -276,7 +276,7 @@ def test_logs_are_not_written_where_the_model_is_saved(folder, out, tmp_path, mo
 
 @pytest.mark.parametrize("package", ["mlflow", "tensorboard"])
 def test_a_missing_package_is_named(home, package):
-    code = f"import sys; sys.modules[{package!r}] = None; from headstart.cli import main; main()"
+    code = f"import sys; sys.modules[{package!r}] = None; from headstart.commands.app import main; main()"
     done = subprocess.run(
         [sys.executable, "-c", code, "fit", "questions.csv", "--out", "none", "--track", package],
         cwd=home,

@@ -18,18 +18,20 @@ from hypothesis import strategies as st
 from safetensors.torch import load_file
 
 from fits import cache_with_the_plan_of, finished, fitting, killed
-from headstart.adapt import fit_basis, fit_probe
-from headstart.adapt.bodies import ImageBodies
-from headstart.adapt.cut import cut
-from headstart.adapt.network import Classified
-from headstart.adapt.pace import TRIALS, full_run, pace
+from headstart.adapt.basis import fit_basis
+from headstart.adapt.cross_validation import fit_probe
+from headstart.adapt.linear_network import Classified
+from headstart.adapt.loop import Recipe, Tuning, outputs_of, rates, schedule
+from headstart.adapt.schedule import TRIALS, full_run, pace
 from headstart.adapt.search import Trial, climb, range_test, rate_between
-from headstart.adapt.tune import Recipe, Tuning, outputs_of, rates, schedule
-from headstart.adapt.verdict import Judged, verdict
-from headstart.data import check, read
-from headstart.encode import encode
+from headstart.adapt.trainable_parts import ImageBodies
+from headstart.adapt.trunk import cut
+from headstart.data.check import check
+from headstart.data.read import read
+from headstart.encode.encode import encode
 from headstart.encode.store import tables
-from headstart.pretrained import load
+from headstart.evaluate.paired_test import Judged, verdict
+from headstart.pretrained.load import load
 from headstart.pretrained.training import open_for_training
 from small_models import small_image_model, small_text_model
 from test_onnx import SIDECAR, export

@@ -22,20 +22,23 @@ from PIL import Image, ImageDraw, ImageFont
 
 import headstart as hs
 from fits import finished, fitting, killed
-from headstart.adapt import fit_basis, fit_head, resume
-from headstart.adapt.bodies import VIEWS, Body, Foresight, ImageBodies
-from headstart.adapt.cut import cut
-from headstart.adapt.mirrors import mirrors_keep_class
-from headstart.adapt.resume import Journal, open_journal
-from headstart.data import check, read
-from headstart.encode import encode
+from headstart.adapt import checkpoint
+from headstart.adapt.basis import fit_basis
+from headstart.adapt.checkpoint import Journal, open_journal
+from headstart.adapt.cross_validation import fit_head
+from headstart.adapt.flip_check import mirrors_keep_class
+from headstart.adapt.trainable_parts import VIEWS, Body, Foresight, ImageBodies
+from headstart.adapt.trunk import cut
+from headstart.adapt.tuning import keep, rate, settle
+from headstart.data.check import check
+from headstart.data.read import read
+from headstart.encode.encode import encode
 from headstart.encode.store import tables
 from headstart.errors import ModelError
-from headstart.locks import take_lock
-from headstart.pretrained import load
+from headstart.pretrained.load import load
 from headstart.pretrained.training import open_for_training
 from headstart.progress import Silent
-from headstart.tuning import keep, rate, settle
+from headstart.storage.locks import take_lock
 from small_models import small_image_model, small_text_model
 from test_onnx import SIDECAR, export
 
@@ -225,7 +228,7 @@ def test_what_the_rest_takes_is_foreseen():
 
 
 def test_no_more_than_the_bound_where_the_disk_is_large(opened, disk, monkeypatch):
-    monkeypatch.setattr("headstart.adapt.bodies._DISK", 6 * VIEW)
+    monkeypatch.setattr("headstart.adapt.trainable_parts._DISK", 6 * VIEW)
     disk(10**13)
     bodies = opened()
     assert [views_of(bodies.at(depth)) for depth in (2, 1)] == [3, 0]
@@ -310,7 +313,7 @@ def test_who_only_looks_at_a_run_does_not_keep_it_from_going_on(own_cache, monke
     left.once("scheme", lambda: {"steps": 3})
     left.release()
     looking = take_lock(left.folder)
-    monkeypatch.setattr(resume.time, "sleep", lambda _: looking.release())
+    monkeypatch.setattr(checkpoint.time, "sleep", lambda _: looking.release())
     assert open_journal("d" * 24).folder == left.folder
 
 
@@ -342,7 +345,7 @@ def test_a_journal_is_taken_up_again_where_it_was_left(own_cache):
 
 def test_a_fit_says_when_the_whole_model_ran_in_each_step(photos, tmp_path, own_cache, monkeypatch):
     small_image_model("resnet18", tmp_path / "resnet")
-    monkeypatch.setattr("headstart.adapt.bodies._DISK", 1)
+    monkeypatch.setattr("headstart.adapt.trainable_parts._DISK", 1)
     fitted = hs.fit(photos, model=str(tmp_path / "resnet"), how="tune", budget="22s", out=tmp_path / "out")
     assert fitted.summary["how"] == "tune"
     assert "trained whole: the disk has no room" in fitted.summary["why_how"]

@@ -15,7 +15,8 @@ from PIL import Image
 os.environ["KERAS_BACKEND"] = "torch"  # before keras is imported
 
 from headstart.errors import ModelError
-from headstart.pretrained import from_keras, from_torchvision, load, load_classifier
+from headstart.pretrained import from_keras, from_torchvision
+from headstart.pretrained.load import load, load_classifier
 
 torchvision = from_torchvision.torchvision
 

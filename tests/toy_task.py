@@ -9,9 +9,9 @@ import numpy as np
 import torch
 from torch import nn
 
-from headstart.adapt.bodies import Body, GoOn
-from headstart.adapt.tune import Loss
-from headstart.adapt.verdict import Judged, judged
+from headstart.adapt.loop import Loss
+from headstart.adapt.trainable_parts import Body, GoOn
+from headstart.evaluate.paired_test import Judged, judged
 
 _WIDE, _HIDDEN = 40, 64
 

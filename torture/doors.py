@@ -25,7 +25,7 @@ def refused() -> type[Exception]:
 
 def photo(path: str, *, near: int | None) -> None:
     """Decode one photo."""
-    from headstart.data.images import open_image
+    from headstart.inputs.image import open_image
 
     image = open_image(Path(path), near=near)
     if image.mode != "RGB" or min(image.size) < 1:
@@ -34,7 +34,8 @@ def photo(path: str, *, near: int | None) -> None:
 
 def inputs(path: str) -> None:
     """Look at what `predict` is given: a photo, or a folder of them."""
-    from headstart.data import check, read_inputs
+    from headstart.data.check import check
+    from headstart.data.read import read_inputs
     from headstart.values import Dataset
 
     items, names = read_inputs([path], kind="image")
@@ -43,7 +44,9 @@ def inputs(path: str) -> None:
 
 def data(path: str) -> None:
     """Read and check a table or a folder of classes as `fit` does; questions, where they look like some."""
-    from headstart.data import check, has_questions, read, read_questions
+    from headstart.data.check import check
+    from headstart.data.questions import has_questions, read_questions
+    from headstart.data.read import read
 
     if has_questions(path):
         read_questions(path)
@@ -53,7 +56,7 @@ def data(path: str) -> None:
 
 def questions(path: str) -> None:
     """Read questions, whatever the file looks like."""
-    from headstart.data import has_questions, read_questions
+    from headstart.data.questions import has_questions, read_questions
 
     has_questions(path)
     read_questions(path)
@@ -61,7 +64,7 @@ def questions(path: str) -> None:
 
 def text(path: str) -> None:
     """Read a text that answers are looked for in."""
-    from headstart.data.texts import read_text
+    from headstart.inputs.text import read_text
 
     read_text(Path(path))
 
@@ -90,7 +93,7 @@ def saved_reader(folder: str, *, answer: bool) -> None:
 
 def weights(name: str, kind: str, *, build: bool) -> None:
     """Open a model as --model does, and build its network as the first encoding does."""
-    from headstart.pretrained import load
+    from headstart.pretrained.load import load
 
     backbone = load(name, kind="text" if kind == "text" else "image")
     if build:
@@ -106,7 +109,7 @@ def classifier(name: str) -> None:
 
 def reader_weights(name: str, *, build: bool) -> None:
     """Open a model that answers questions as --model does, and build its network."""
-    from headstart.pretrained import load_reader
+    from headstart.pretrained.load import load_reader
 
     backbone = load_reader(name)
     if build:

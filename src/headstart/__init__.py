@@ -21,8 +21,8 @@ _HOME = {
     "Reader": "reader",
     "fit_reader": "fit_reader",
     "load_reader": "reader",
-    "check": "data",
-    "models": "pretrained",
+    "check": "data.check",
+    "models": "pretrained.catalog",
     "rank": "ranking",
     "UserError": "errors",
     "HeadstartClassifier": "estimator",
@@ -47,7 +47,7 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
-    from headstart.data import check as check
+    from headstart.data.check import check as check
     from headstart.errors import UserError as UserError
     from headstart.estimator import HeadstartClassifier as HeadstartClassifier
     from headstart.fit import fit as fit
@@ -55,7 +55,7 @@ if TYPE_CHECKING:
     from headstart.model import Model as Model
     from headstart.model import Prediction as Prediction
     from headstart.model import load as load
-    from headstart.pretrained import models as models
+    from headstart.pretrained.catalog import models as models
     from headstart.ranking import rank as rank
     from headstart.reader import Answer as Answer
     from headstart.reader import Reader as Reader

@@ -1,5 +1,5 @@
 """`python -m headstart` is the `headstart` command."""
 
-from headstart.cli import main
+from headstart.commands.app import main
 
 main()

@@ -9,13 +9,15 @@ import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
-from headstart.adapt import fit_basis, fit_head
-from headstart.data import check
+from headstart.adapt.basis import fit_basis
+from headstart.adapt.cross_validation import fit_head
+from headstart.data.check import check
 from headstart.data.frame import kind_of, read_pairs
-from headstart.encode import encode
+from headstart.encode.encode import encode
 from headstart.errors import DataError, ModelError
 from headstart.evaluate.metrics import softmax
-from headstart.pretrained import DEFAULT, load
+from headstart.pretrained.catalog import DEFAULT
+from headstart.pretrained.load import load
 from headstart.values import Backbone, Dataset, Kind
 
 

@@ -10,24 +10,33 @@ from typing import Any
 
 import numpy as np
 
-from headstart.adapt import fit_basis, fit_probe, lookalikes
-from headstart.adapt.basis import Basis
-from headstart.adapt.outcome import Outcome, TrainingPart, declined
-from headstart.choose import Amount, Budget, affordable, plan, require_trainable, seconds_of
-from headstart.choose import as_json as ranking_as_json
-from headstart.data import Columns, check, has_questions, known_images, read, read_with_test, sample, split
-from headstart.encode import encode, image_hashes
+from headstart.adapt import near_duplicates
+from headstart.adapt.adapted import Outcome, TrainingPart, declined
+from headstart.adapt.basis import Basis, fit_basis
+from headstart.adapt.cross_validation import fit_probe
+from headstart.choose.choose import plan, require_trainable
+from headstart.choose.rank import as_json as ranking_as_json
+from headstart.choose.subset import Amount, affordable
+from headstart.clock import Budget, seconds_of
+from headstart.data.check import check
+from headstart.data.columns import Columns
+from headstart.data.known import known_images
+from headstart.data.questions import has_questions
+from headstart.data.read import read, read_with_test
+from headstart.data.split import sample, split
+from headstart.encode.encode import encode
+from headstart.encode.store import image_hashes
 from headstart.errors import DataError
-from headstart.evaluate import as_json, evaluate
-from headstart.evaluate.made import Provenance
+from headstart.evaluate.scores import as_json, evaluate
 from headstart.fitting import Clock, folder_for, today, tracked, versions
-from headstart.matrix import take
 from headstart.model import Model
-from headstart.pretrained import load
+from headstart.pretrained.load import load
 from headstart.progress import Progress, Silent
+from headstart.report.provenance import Provenance
 from headstart.save import save
-from headstart.saved import reserve_place
-from headstart.track import Record, open_tracker
+from headstart.storage.matrix import take
+from headstart.storage.place import reserve_place
+from headstart.tracking.track import Record, open_tracker
 from headstart.values import Dataset, Features, Finding, Head, Kind, Plan, Scores, Split
 
 _CHOOSING = 0.25  # of the budget
@@ -181,8 +190,8 @@ def _with_lookalikes(dataset: Dataset, parts: Split, features: Features, basis: 
     """Report test photos that show the same as a training photo. They stay: a split must not depend on a model."""
     if dataset.kind != "image":
         return parts
-    z, y = lookalikes.directions(basis, features.matrix), dataset.y
-    found = lookalikes.same_as(z[parts.test], y[parts.test], z[parts.train], y[parts.train])
+    z, y = near_duplicates.directions(basis, features.matrix), dataset.y
+    found = near_duplicates.same_as(z[parts.test], y[parts.test], z[parts.train], y[parts.train])
     known = {finding.where for finding in parts.findings}
     rows = {dataset.where[parts.test[a]]: dataset.where[parts.train[b]] for a, b in found.items()}
     findings = [
@@ -202,8 +211,8 @@ def _with_lookalikes(dataset: Dataset, parts: Split, features: Features, basis: 
 def _tuned(
     part: TrainingPart, plan: Plan, budget: Budget, reserve: float, progress: Progress, record: Record
 ) -> Outcome:
-    from headstart.tuning import Terms  # loads torch, which the probe on known features does without
-    from headstart.tuning_classes import tune
+    from headstart.adapt.tuning import Terms  # loads torch, which the probe on known features does without
+    from headstart.adapt.tuning_classes import tune
 
     return tune(part, Terms(plan.how, budget, reserve, part.seed, progress, record))
 
@@ -219,7 +228,7 @@ def _settled(model: Model, outcome: Outcome, amount: Amount) -> Model:
     """The model is made: what a killed run would have gone on from is not needed, nor a second copy of the weights. The
     copy goes first: it is the journal that names it."""
     if outcome.backbone is not None and model.folder is not None:
-        from headstart.tuning import settle
+        from headstart.adapt.tuning import settle
 
         model = replace(model, backbone=settle(model.backbone, model.folder))
     for journal in (outcome.journal, amount.journal):

@@ -9,23 +9,25 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from headstart.choose import Budget, seconds_of, way_of
-from headstart.data import read_questions, read_questions_with_test, split_questions
-from headstart.evaluate.made import Provenance
-from headstart.evaluate.sentence_baseline import by_sentence
-from headstart.evaluate.spans import SpanScores, as_json, score
+from headstart.answering.baseline import by_sentence
+from headstart.answering.metrics import SpanScores, as_json, score
+from headstart.choose.choose import way_of
+from headstart.clock import Budget, seconds_of
+from headstart.data.questions import read_questions, read_questions_with_test
+from headstart.data.split import split_questions
 from headstart.fitting import Clock, folder_for, today, tracked, versions
-from headstart.pretrained import DEFAULT
-from headstart.pretrained import load_reader as load_backbone
+from headstart.pretrained.catalog import DEFAULT
+from headstart.pretrained.load import load_reader as load_backbone
 from headstart.progress import Progress, Silent
 from headstart.reader import Reader, predicted
+from headstart.report.provenance import Provenance
 from headstart.save_reader import save_reader
-from headstart.saved import reserve_place
-from headstart.track import open_tracker
+from headstart.storage.place import reserve_place
+from headstart.tracking.track import open_tracker
 from headstart.values import Backbone, Finding, Questions, Split
 
 if TYPE_CHECKING:
-    from headstart.tuning_spans import Learned
+    from headstart.answering.learn import Learned
 
 TASK = "question-answering"
 
@@ -84,8 +86,8 @@ def fit_reader(  # noqa: PLR0913 - a public door: every option of the command li
             backbone = load_backbone(name, new_head=True, progress=progress)
         record.parameters(_asked(questions, backbone, way, time_left.seconds, seed))
         with clock("tune"), progress.step("tune"):
-            from headstart.tuning import Terms  # torch is loaded here, once the data are known to be good
-            from headstart.tuning_spans import learn
+            from headstart.adapt.tuning import Terms  # torch is loaded here, once the data are known to be good
+            from headstart.answering.learn import learn
 
             learned = learn(train, backbone, Terms(way, time_left, 0.0, seed, progress, record), tested=tested)
         train, more = _learned_from(train, learned)
@@ -122,7 +124,7 @@ def _settle(learned: Learned, folder: Path | None) -> None:
     """The reader is made: what a killed run would have gone on from is not needed, nor a second copy of the weights.
     That goes first: it is the journal that names it."""
     if folder is not None and learned.how != "probe":
-        from headstart.tuning import settle
+        from headstart.adapt.tuning import settle
 
         settle(learned.backbone, folder)
     if learned.journal is not None:

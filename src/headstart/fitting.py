@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from headstart import __version__
-from headstart.files import resolved
-from headstart.track import Record
+from headstart.storage.files import resolved
+from headstart.tracking.track import Record
 
 
 @dataclass

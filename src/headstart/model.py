@@ -9,13 +9,16 @@ from typing import Any
 
 import numpy as np
 
-from headstart.data import check, read, read_inputs
-from headstart.encode import encode, features_key, renewed_key
+from headstart.data.check import check
+from headstart.data.read import read, read_inputs
+from headstart.encode.encode import encode, features_key, renewed_key
 from headstart.errors import DataError, ModelError
-from headstart.evaluate import evaluate
 from headstart.evaluate.metrics import softmax
-from headstart.pretrained import class_hash as class_hash
-from headstart.pretrained import head_of, load_classifier, reopen, saved_classifier, saved_in
+from headstart.evaluate.scores import evaluate
+from headstart.pretrained.description import class_hash as class_hash
+from headstart.pretrained.description import saved_classifier
+from headstart.pretrained.load import load_classifier, saved_in
+from headstart.pretrained.rebuild import head_of, reopen
 from headstart.progress import Progress, Silent
 from headstart.values import Backbone, Dataset, Finding, Head, Scores
 

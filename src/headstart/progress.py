@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from headstart.errors import plain
@@ -15,6 +15,12 @@ if TYPE_CHECKING:
 
 Unit = Literal["examples", "bytes"]
 Advance = Callable[[int], None]
+
+
+def note(text: str) -> None:
+    """Say something on standard error that ends nothing, and is lost where nobody listens."""
+    with suppress(OSError, ValueError, AttributeError):
+        sys.stderr.write(f"note: {plain(text)}\n")
 
 
 class Progress(Protocol):

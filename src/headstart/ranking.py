@@ -6,12 +6,17 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-from headstart.choose import Budget, rank_models, seconds_of
 from headstart.choose.candidates import at_hand, named
-from headstart.data import Columns, check, known_images, read, sample, split
-from headstart.encode import image_hashes
+from headstart.choose.rank import rank_models
+from headstart.clock import Budget, seconds_of
+from headstart.data.check import check
+from headstart.data.columns import Columns
+from headstart.data.known import known_images
+from headstart.data.read import read
+from headstart.data.split import sample, split
+from headstart.encode.store import image_hashes
 from headstart.errors import ModelError
-from headstart.pretrained import load
+from headstart.pretrained.load import load
 from headstart.progress import Progress, Silent
 from headstart.values import Kind, Ranking
 

@@ -11,18 +11,20 @@ from typing import Any
 
 import numpy as np
 
-from headstart.data import read_questions
-from headstart.data.windows import Slicer, Window, cut
-from headstart.encode.decode import LONGEST, Span
+from headstart.answering.decode import LONGEST, Span
+from headstart.answering.find import find_spans, reading_precision
+from headstart.answering.metrics import Predicted, SpanScores, asked, best_threshold, exact_match, f1, score
+from headstart.answering.sentences import sentence
+from headstart.data.questions import read_questions
 from headstart.encode.engines import Engine, open_engine
-from headstart.encode.spans import find_spans, reading_precision
 from headstart.errors import DataError, ModelError
-from headstart.evaluate.calibrate import answer_temperature
+from headstart.evaluate.calibration import answer_temperature
 from headstart.evaluate.metrics import softmax
-from headstart.evaluate.sentences import sentence
-from headstart.evaluate.spans import Predicted, SpanScores, asked, best_threshold, exact_match, f1, score
-from headstart.pretrained import load_reader as load_backbone
-from headstart.pretrained import reopen, saved_in, saved_reader
+from headstart.inputs.windows import Slicer, Window, cut
+from headstart.pretrained.description import saved_reader
+from headstart.pretrained.load import load_reader as load_backbone
+from headstart.pretrained.load import saved_in
+from headstart.pretrained.rebuild import reopen
 from headstart.progress import Progress, Silent
 from headstart.values import Backbone, Finding, Questions, TextPreparation
 

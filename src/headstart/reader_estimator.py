@@ -12,16 +12,18 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
-from headstart.choose import Budget, seconds_of, way_of
+from headstart.answering.metrics import f1
+from headstart.choose.choose import way_of
+from headstart.clock import Budget, seconds_of
 from headstart.data.answers import Asked, Given, checked
 from headstart.data.table import as_text
 from headstart.errors import DataError
-from headstart.evaluate.spans import f1
-from headstart.pretrained import DEFAULT, describe_saved, verified
-from headstart.pretrained import load_reader as load_backbone
+from headstart.pretrained.catalog import DEFAULT
+from headstart.pretrained.load import load_reader as load_backbone
+from headstart.pretrained.rebuild import describe_saved, verified
 from headstart.progress import Silent
 from headstart.reader import Reader, Settings
-from headstart.track import Record
+from headstart.tracking.track import Record
 from headstart.values import Questions, TextPreparation
 
 
@@ -67,8 +69,8 @@ class HeadstartReader(BaseEstimator):  # type: ignore[misc]
         questions = _questions(X, y)
         backbone = load_backbone(DEFAULT["text"] if self.model == "auto" else self.model, new_head=True)
         _refuse_long(Reader(backbone), questions)
-        from headstart.tuning import Terms  # torch is loaded here, once the data are known to be good
-        from headstart.tuning_spans import learn
+        from headstart.adapt.tuning import Terms  # torch is loaded here, once the data are known to be good
+        from headstart.answering.learn import learn
 
         terms = Terms(way, time_left, 0.0, self.seed, Silent(), Record())
         nothing = questions.take(np.empty(0, dtype=np.int64))

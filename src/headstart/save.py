@@ -9,16 +9,16 @@ from pathlib import Path
 import numpy as np
 
 from headstart.errors import OutputError
-from headstart.evaluate.card import card
-from headstart.evaluate.made import Provenance
-from headstart.evaluate.report import report
 from headstart.model import Model, class_hash, load
-from headstart.places import as_json
-from headstart.pretrained import describe_saved, head_hash
 from headstart.pretrained.load import without_head
 from headstart.pretrained.plain_code import plain_code
+from headstart.pretrained.rebuild import describe_saved, head_hash
 from headstart.pretrained.weights import raw, raw_tensors, write_tensors
-from headstart.saved import Place, rejected_table, table, write_text
+from headstart.report.card import card
+from headstart.report.classification import report
+from headstart.report.provenance import Provenance
+from headstart.storage.place import Place, rejected_table, table, write_text
+from headstart.storage.places import as_json
 from headstart.values import Backbone, Dataset, Features, Head, Scores, Split, TextPreparation
 
 _REPLAYED = 64  # test examples whose logits the loaded folder must give again

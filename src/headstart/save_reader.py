@@ -8,16 +8,16 @@ from pathlib import Path
 
 import numpy as np
 
+from headstart.answering.metrics import SpanScores
 from headstart.errors import OutputError
-from headstart.evaluate.card_spans import card
-from headstart.evaluate.made import Provenance
-from headstart.evaluate.report_spans import report
-from headstart.evaluate.spans import SpanScores
-from headstart.places import as_json
-from headstart.pretrained import describe_saved
 from headstart.pretrained.plain_code import plain_reader_code
+from headstart.pretrained.rebuild import describe_saved
 from headstart.reader import Reader, load_reader
-from headstart.saved import Place, rejected_table, table, write_text
+from headstart.report.answering import report
+from headstart.report.card_answering import card
+from headstart.report.provenance import Provenance
+from headstart.storage.place import Place, rejected_table, table, write_text
+from headstart.storage.places import as_json
 from headstart.values import Questions, Split, TextPreparation
 
 _REPLAYED = 16  # test questions that the loaded folder must answer in the same way

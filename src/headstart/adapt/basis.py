@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from headstart.matrix import blocks, room_for
+from headstart.storage.matrix import blocks, room_for
 from headstart.values import Matrix
 
 _KEPT = 0.99  # share of the variance in the directions that are kept; the rest costs time and brings nothing

@@ -10,7 +10,7 @@ import numpy as np
 from headstart.adapt.basis import Basis
 from headstart.adapt.solver import Solution, solve_path
 from headstart.evaluate.metrics import log_losses
-from headstart.matrix import blocks
+from headstart.storage.matrix import blocks
 from headstart.values import Features, Head, Matrix
 
 PENALTIES = (

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from headstart.adapt.tune import Recipe, Tuning
+from headstart.adapt.loop import Recipe, Tuning
 
 APART = 3.0  # factor between one rate and the next
 _HIGHEST, _LOWEST = 1e-2, 1e-6

@@ -18,11 +18,12 @@ from typing import Any
 
 import numpy as np
 
-from headstart.adapt import fit_basis, judge
-from headstart.choose import evidence
-from headstart.choose.budget import Budget
-from headstart.choose.watch import OutOfTimeError, Speed, Watch
-from headstart.encode import encode, unknown
+from headstart.adapt.basis import fit_basis
+from headstart.adapt.cross_validation import judge
+from headstart.choose import transferability
+from headstart.choose.rate import OutOfTimeError, Speed, Watch
+from headstart.clock import Budget
+from headstart.encode.encode import encode, unknown
 from headstart.errors import ModelError
 from headstart.evaluate.intervals import wilson
 from headstart.values import Backbone, Dataset, Features, Ranked, Ranking, Untried
@@ -179,9 +180,9 @@ def _judged(candidate: Candidate, sample: Dataset, features: Features, watch: Wa
         behind_error=0.0,
         accuracy=float(held_out.right.mean()),
         accuracy_interval=wilson(int(held_out.right.sum()), len(sample)),
-        logme=evidence.logme(matrix, y, n_classes=len(sample.classes)),
-        neighbours=evidence.neighbours(matrix, y, groups, n_classes=len(sample.classes)),
-        separation=evidence.separation(matrix, y, groups),
+        logme=transferability.logme(matrix, y, n_classes=len(sample.classes)),
+        neighbours=transferability.neighbours(matrix, y, groups, n_classes=len(sample.classes)),
+        separation=transferability.separation(matrix, y, groups),
         per_second=watch.per_second(),
         cached=features.cached,
         parameters=candidate.parameters,

@@ -17,7 +17,7 @@ import pyarrow.parquet
 
 from headstart.data.parquet_footer import largest_value, parts
 from headstart.errors import DataError, UserError, first_line
-from headstart.files import open_file
+from headstart.storage.files import open_file
 
 Block = Mapping[str, Any]  # column name -> list of plain values, or an Arrow array that is made one where it is needed
 

@@ -17,10 +17,10 @@ import numpy as np
 
 from headstart.data.duplicates import HASH_WORDS, equal_pairs, group, near_pairs, perceptual_hash
 from headstart.data.excerpts import excerpts
-from headstart.data.images import open_image, read_bytes
 from headstart.data.known import KnownImages
-from headstart.data.texts import normalised_hash, whole_characters
 from headstart.errors import DataError
+from headstart.inputs.image import open_image, read_bytes
+from headstart.inputs.text import normalised_hash, whole_characters
 from headstart.values import Dataset, Finding
 
 _HASH_SIDE = 32  # pixels; enough for a 16 x 16 hash, and lets the JPEG decoder stop at 1/8

@@ -14,7 +14,7 @@ from itertools import count
 
 import numpy as np
 
-from headstart.data.texts import plain_words
+from headstart.inputs.text import plain_words
 
 _FEWEST = 4  # words of an excerpt; fewer in a row are common to texts that have nothing to do with each other
 _COMMON = 64  # places from which on so many words in a row are a turn of phrase

@@ -9,11 +9,11 @@ from pathlib import Path
 
 from headstart.data.columns import SUFFIXES
 from headstart.data.parts import part_named
-from headstart.data.paths import as_named
-from headstart.data.texts import MOST_BYTES, not_a_text
 from headstart.data.walk import Walk
 from headstart.errors import DataError
-from headstart.files import read_file
+from headstart.inputs.paths import as_named
+from headstart.inputs.text import MOST_BYTES, not_a_text
+from headstart.storage.files import read_file
 from headstart.values import Dataset, Finding, Kind
 
 _LAYOUT = "one folder a class: roses/1.jpg, tulips/2.jpg (or train/roses/1.jpg, test/tulips/2.jpg)"

@@ -13,12 +13,12 @@ from PIL import ExifTags, Image, ImageOps
 
 from headstart.data.arrow import arrow_blocks, unique
 from headstart.data.columns import IMAGES, LABELS, SUFFIXES, Columns
-from headstart.data.decoders import decoded, image_errors
-from headstart.data.images import read_bytes
 from headstart.data.parts import part_named
-from headstart.data.paths import local_path
 from headstart.data.table import as_text, read_blocks, table_errors
 from headstart.errors import DataError
+from headstart.inputs.decoders import decoded, image_errors
+from headstart.inputs.image import read_bytes
+from headstart.inputs.paths import local_path
 from headstart.values import Dataset, Kind
 
 _BLOCK = 10_000  # rows

@@ -10,7 +10,7 @@ from typing import Any
 from headstart.data.arrow import Block
 from headstart.data.text_file import leave_out, open_text
 from headstart.errors import DataError
-from headstart.files import parse_json, read_file
+from headstart.storage.files import parse_json, read_file
 from headstart.values import Finding
 
 MOST_BYTES = 2**30  # of a file that is read whole

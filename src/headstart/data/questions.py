@@ -15,17 +15,10 @@ from headstart.data.answers import Asked, Given, checked, given
 from headstart.data.arrow import Block, arrow_blocks, plain_values, unique
 from headstart.data.columns import listed
 from headstart.data.parts import part_named
-from headstart.data.paths import existing, is_file, local_path
 from headstart.data.squad import is_squad, squad_articles, squad_questions
-from headstart.data.table import (
-    SUFFIXES,
-    as_text,
-    open_blocks,
-    row_names,
-    row_numbers,
-    table_errors,
-)
+from headstart.data.table import SUFFIXES, as_text, open_blocks, row_names, row_numbers, table_errors
 from headstart.errors import DataError
+from headstart.inputs.paths import existing, is_file, local_path
 from headstart.values import Finding, Questions
 
 _NAMES = {

@@ -12,9 +12,9 @@ from headstart.data.columns import Columns
 from headstart.data.folder import files_in, listing, read_folder
 from headstart.data.frame import join, read_frame, read_hub, read_pairs
 from headstart.data.parts import OFFICIAL, part_named
-from headstart.data.paths import existing, is_file, is_folder, local_path
 from headstart.data.table import SUFFIXES, read_table
 from headstart.errors import DataError
+from headstart.inputs.paths import existing, is_file, is_folder, local_path
 from headstart.values import Dataset, Kind
 
 

@@ -14,8 +14,8 @@ from itertools import chain
 import numpy as np
 
 from headstart.data.duplicates import equal_pairs, group
-from headstart.data.texts import normalised_hash
 from headstart.errors import DataError
+from headstart.inputs.text import normalised_hash
 from headstart.values import Dataset, Finding, Questions, Split
 
 _FEWEST_OF_A_CLASS = 5  # examples in a sample: one a fold

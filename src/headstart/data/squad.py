@@ -14,7 +14,7 @@ from typing import Any
 from headstart.data.answers import Asked, Given, given
 from headstart.data.json_rows import MOST_BYTES
 from headstart.errors import DataError
-from headstart.files import open_file, read_json
+from headstart.storage.files import open_file, read_json
 
 _ARTICLES = re.compile(r'"data"\s*:\s*\[')
 

@@ -24,7 +24,7 @@ from headstart.data.json_rows import json_rows
 from headstart.data.parts import in_parts
 from headstart.data.text_file import encoding_of, leave_out, open_text
 from headstart.errors import DataError, first_line
-from headstart.files import open_file
+from headstart.storage.files import open_file
 from headstart.values import Dataset, Finding
 
 SUFFIXES = (".csv", ".tsv", ".txt", ".jsonl", ".ndjson", ".json", ".parquet", ".label", ".train", ".test")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from headstart.data.arrow import MOST_BYTES
 from headstart.errors import DataError
-from headstart.files import open_file
+from headstart.storage.files import open_file
 from headstart.values import Finding
 
 MOST_LINE = 2**26  # bytes

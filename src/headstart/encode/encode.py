@@ -10,13 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from headstart.data.images import open_known, prepare, wanted_side
-from headstart.data.texts import length_buckets
-from headstart.data.views import Views, pixels_of
 from headstart.encode.engines import Batch, choose_precision, images_a_batch, known_precision, open_engine
 from headstart.encode.store import Table, table
-from headstart.encode.tokens import shortened, truncating
 from headstart.errors import ModelError, OutputError, somebody_elses
+from headstart.inputs.augment import Views, pixels_of
+from headstart.inputs.image import open_known, prepare, wanted_side
+from headstart.inputs.text import length_buckets
+from headstart.inputs.tokens import shortened, truncating
 from headstart.values import Backbone, Features, ImagePreparation, TextPreparation
 
 _FLUSH = 2048  # examples between two writes to the store: what a kill may cost

@@ -32,9 +32,9 @@ import headstart.no_telemetry  # noqa: F401 - before OpenVINO
 import openvino as ov  # isort: skip
 
 from headstart.errors import ModelError, OutputError, somebody_elses
-from headstart.files import read_json
-from headstart.kept import free_bytes, room, say_not_kept, unfinished_folder, write_kept
-from headstart.places import cannot_write
+from headstart.storage.files import read_json
+from headstart.storage.kept import free_bytes, room, say_not_kept, unfinished_folder, write_kept
+from headstart.storage.places import cannot_write
 from headstart.values import Backbone, ImagePreparation
 
 BATCH = 4  # images, a static shape; 2 to 8 are alike, 32 is slower by a fifth

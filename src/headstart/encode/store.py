@@ -21,12 +21,12 @@ from pathlib import Path
 
 import numpy as np
 
-from headstart import living
 from headstart.errors import OutputError
-from headstart.files import read_json
-from headstart.kept import cache_root, room, say_not_kept, write_kept
-from headstart.matrix import room_for
-from headstart.places import cache_folder, is_ours
+from headstart.storage import living
+from headstart.storage.files import read_json
+from headstart.storage.kept import cache_root, room, say_not_kept, write_kept
+from headstart.storage.matrix import room_for
+from headstart.storage.places import cache_folder, is_ours
 from headstart.values import Kind, Matrix
 
 _GATHERED = 8192  # rows read at a time

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from headstart.errors import ModelError
-from headstart.files import MOST_JSON, is_there
 from headstart.pretrained.foreign_files import json_object
 from headstart.pretrained.schema import (
     Check,
@@ -41,6 +40,7 @@ from headstart.pretrained.timm_arguments import (
     model_args,
 )
 from headstart.pretrained.translated import FIRST_STRIDE, NO_FULLY_CONNECTED
+from headstart.storage.files import MOST_JSON, is_there
 
 FILE = "headstart.json"
 MOST_LAYERS = 256

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 from headstart.errors import ModelError
-from headstart.files import is_there, user_path
 from headstart.pretrained import catalog, hub
 from headstart.pretrained.description import told_by
 from headstart.pretrained.foreign_files import json_object, refuse_special
@@ -16,6 +15,7 @@ from headstart.pretrained.schema import checked, record
 from headstart.pretrained.timm_arguments import ARCHITECTURE
 from headstart.pretrained.weights import NAMES, file_sha256, raw_tensors, verify, weights_in
 from headstart.progress import Progress
+from headstart.storage.files import is_there, user_path
 
 Form = Literal["timm", "torchvision", "keras", "onnx", "transformers", "headstart"]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from headstart.errors import ModelError
-from headstart.files import MOST_JSON, open_file, parse_json, read_blocks, read_file
+from headstart.storage.files import MOST_JSON, open_file, parse_json, read_blocks, read_file
 
 MOST_WEIGHTS = 20 * 10**9  # bytes
 

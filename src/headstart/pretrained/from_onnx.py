@@ -19,11 +19,11 @@ import headstart.no_telemetry  # noqa: F401 - before OpenVINO
 import openvino as ov  # isort: skip
 
 from headstart.errors import ModelError, somebody_elses
-from headstart.kept import writing
 from headstart.pretrained.foreign_files import copy_regular
 from headstart.pretrained.onnx_file import refuse_other_files
 from headstart.pretrained.onnx_preparation import class_names, read_preparation
 from headstart.pretrained.weights import raw, write_tensors
+from headstart.storage.kept import writing
 
 _MOST_NUMBERS = 2**29  # that a step of the graph makes of one image; the largest of a ViT-G's has 2**25
 

@@ -13,11 +13,11 @@ from safetensors.torch import load_file
 from torch import nn
 
 from headstart.errors import ModelError, somebody_elses
-from headstart.files import is_there
 from headstart.pretrained.text_config import encoder_config, quiet, refuse_unlike
 from headstart.pretrained.text_folder import pooling, refuse_strange_ids, sentence_length, settings, tokenizer
 from headstart.pretrained.torchvision_operators import declare_missing
 from headstart.pretrained.weights import open_torch_file, raw_tensors, save_tensors
+from headstart.storage.files import is_there
 from headstart.values import TextPreparation
 
 declare_missing()

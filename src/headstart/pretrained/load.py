@@ -16,9 +16,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 from headstart.errors import ModelError
-from headstart.files import MOST_JSON, is_there, parse_json, read_json, user_path
-from headstart.kept import in_a_folder, room, unfinished_folder, write_kept
-from headstart.places import as_json
 from headstart.pretrained.description import description, saved_classifier, told_by
 from headstart.pretrained.find import Found, find
 from headstart.pretrained.foreign_files import json_object, refuse_special
@@ -27,6 +24,9 @@ from headstart.pretrained.rebuild import without_head as without_head
 from headstart.pretrained.text_folder import TEXT_FILES
 from headstart.pretrained.weights import NAMES, file_sha256, raw_tensors
 from headstart.progress import Progress, Silent
+from headstart.storage.files import MOST_JSON, is_there, parse_json, read_json, user_path
+from headstart.storage.kept import in_a_folder, room, unfinished_folder, write_kept
+from headstart.storage.places import as_json
 from headstart.values import Backbone, Classifier, Kind
 
 _DESCRIPTION = 6  # raise when the description's form changes

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from headstart.errors import ModelError
-from headstart.files import open_file
 from headstart.pretrained.foreign_files import MOST_WEIGHTS, unreadable
+from headstart.storage.files import open_file
 
 _VARINT, _EIGHT_BYTES, _BYTES, _FOUR_BYTES = 0, 1, 2, 5
 _BELOW: dict[str, dict[int, str]] = {  # messages by field number, those that tensors may be in

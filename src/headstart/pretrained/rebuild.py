@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from headstart.errors import ModelError
-from headstart.files import is_there, parse_json
-from headstart.places import as_json
 from headstart.pretrained.description import description
 from headstart.pretrained.foreign_files import text_of
 from headstart.pretrained.text_folder import refuse_strange_ids
 from headstart.pretrained.weights import RawTensor, file_sha256, raw_tensors, tensors_hash
+from headstart.storage.files import is_there, parse_json
+from headstart.storage.places import as_json
 from headstart.values import Backbone, Classifier, ImagePreparation, TextPreparation
 
 if TYPE_CHECKING:

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from headstart.errors import ModelError, first_line, somebody_elses
-from headstart.files import is_there, parse_json
-from headstart.places import as_json
 from headstart.pretrained.description import TOKENIZER
 from headstart.pretrained.foreign_files import copy_regular, json_list, json_object, text_of
 from headstart.pretrained.schema import checked
 from headstart.pretrained.weights import TOKENIZERS
+from headstart.storage.files import is_there, parse_json
+from headstart.storage.places import as_json
 
 _SLOW = (*TOKENIZERS, "special_tokens_map.json", "added_tokens.json")  # what an older tokenizer is made of
 TEXT_FILES = (  # all that says how texts are fed

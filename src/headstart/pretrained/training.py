@@ -9,11 +9,11 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from headstart.files import parse_json
-from headstart.kept import writing
-from headstart.places import as_json
 from headstart.pretrained.rebuild import backbone_hash, describe_saved, rebuilt
 from headstart.pretrained.weights import raw_tensors, save_tensors
+from headstart.storage.files import parse_json
+from headstart.storage.kept import writing
+from headstart.storage.places import as_json
 from headstart.values import Backbone, TextPreparation, Trainable
 
 _NUMBERED = re.compile(r"\.(\d+)\.")  # the first: layer.3, h.3, attentions.3; of block.5.layer.0 the block

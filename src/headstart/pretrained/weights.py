@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from headstart.errors import ModelError, first_line
-from headstart.files import MOST_JSON, is_there, open_file, parse_json, read_file, sha256_of
-from headstart.kept import writing
 from headstart.pretrained.foreign_files import MOST_WEIGHTS, refuse_special, unreadable
+from headstart.storage.files import MOST_JSON, is_there, open_file, parse_json, read_file, sha256_of
+from headstart.storage.kept import writing
 
 if TYPE_CHECKING:
     import numpy as np

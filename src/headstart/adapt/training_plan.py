@@ -1,0 +1,162 @@
+"""Where the search begins and how long runs are, from what a step takes here and the time that is left."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from headstart.adapt.loop import Recipe
+from headstart.adapt.schedule import GLANCE, TRIALS, full_run, judging_seconds, main_steps, pace
+from headstart.adapt.search import Choices
+from headstart.adapt.trial import Runs
+
+_ENOUGH = 300  # steps (or half an epoch) of a main run that there was no time to search for
+_DOUBLED = 600  # steps of a glance from which half as many of twice the examples learn as well (docs/tuning.md)
+LONG = 64_000  # examples that a run sees, all times counted, from which it is a long one (docs/tuning.md)
+_LARGER = 4  # times the batch of such a run
+_AVERAGED = 0.25  # share of such a run that the weights are averaged over (docs/tuning.md)
+_CHEAPER = 1.1  # and by so much an example is cheaper then, about: measured again before the run
+_PREPARING = 0.5  # of the time, at most, for running once what is frozen
+_OTHER_DEPTH = 0.2  # of the time, at most, for a trial of another depth, and as much to prepare it
+
+
+@dataclass(frozen=True)
+class Scheme:
+    """Decided once a fit: a machine is never twice as fast."""
+
+    start: Recipe  # of a trial; without a search, of the main run
+    searched: tuple[int, ...]  # depths that are tried; none: there is no time for a search
+    main: int  # steps of the main run, as far as can be foreseen
+    batch: int  # examples of each of them
+    seconds: float  # a step of a trial
+    ahead: float  # seconds of the main run
+
+    @property
+    def long(self) -> bool:
+        """Whether the main run will be one of larger batches than those of trials."""
+        return self.batch > self.start.batch
+
+
+def lay_out(
+    runs: Runs, begin: Any, learn: np.ndarray, judged: int, choices: Choices, again: float, first: Recipe
+) -> Scheme | None:
+    """Time a few steps at one depth after the other, until there is one that there is time to train.
+
+    Args:
+        begin: what runs start from. learn: rows that they learn from. judged: how many examples they are judged on.
+        choices: of its depths the one that is taken where there is no time to search, first.
+        again: steps of a last run on all examples, over those of the main run.
+        first: the recipe, but for its depth and steps.
+
+    Returns:
+        None where there is no time to learn anything.
+    """
+
+    def decide() -> dict[str, Any] | None:
+        last = None
+        for depth in choices.depths:
+            if not runs.prepared(depth, within=_PREPARING * runs.watch.left()):
+                continue
+            recipe, seconds = runs.timed(replace(first, depth=depth), begin, learn)
+            left = runs.watch.left()
+            judging = judging_seconds(judged, batch=first.batch, seconds_a_step=seconds)
+            found = pace(len(learn), batch=first.batch, seconds_a_step=seconds, left=left, again=again, judging=judging)
+            if found is None:
+                continue
+            main, ahead = found.main, found.main * seconds
+            last = Scheme(replace(recipe, steps=found.trial or main), (), main, first.batch, seconds, ahead)
+            if main * first.batch < GLANCE * len(learn):
+                last = _for_a_glance(last, depth if choices.many is None else choices.many)
+            last = _foreseen(last, runs, begin, learn, judged, choices, left - TRIALS * found.trial * seconds)
+            if found.trial:
+                others = [d for d in choices.depths if d != depth and quick(d, recipe, found.trial, left)]
+                return asdict(replace(last, searched=(depth, *others)))
+            if found.main >= min(_ENOUGH, len(learn) / first.batch / 2):  # with less, train less of the model
+                break
+        return None if last is None else asdict(last)
+
+    def quick(depth: int, recipe: Recipe, trial: int, left: float) -> bool:
+        if not runs.prepared(depth, within=_OTHER_DEPTH * left):
+            return False
+        seconds = runs.seconds_a_step(replace(recipe, depth=depth), begin, learn)
+        return trial * seconds <= _OTHER_DEPTH * left
+
+    told = runs.once("scheme", decide)
+    if told is None:
+        return None
+    return Scheme(**told | {"start": Recipe(**told["start"]), "searched": tuple(told["searched"])})
+
+
+def as_sentence(scheme: Scheme, again: float) -> str:
+    """What will be done, and how long it should take."""
+    trials = TRIALS if scheme.searched else 0
+    seconds = trials * scheme.start.steps * scheme.seconds + (1 + again) * scheme.ahead
+    search = (
+        f"a search by about {trials} trials of {scheme.start.steps} steps, then " if trials else "no time to search, "
+    )
+    steps = f"{scheme.main} steps of {scheme.batch}{' and once more on all examples' if again else ''}"
+    return f"{search}{steps}: about {seconds:.0f} s"
+
+
+def _foreseen(
+    scheme: Scheme, runs: Runs, begin: Any, learn: np.ndarray, judged: int, choices: Choices, left: float
+) -> Scheme:
+    """With the main run as it will be if it is a long one. Arguments as above; left: seconds for that run."""
+    recipe = replace(scheme.start, steps=scheme.main)
+    if not is_long(recipe, choices):
+        return scheme
+    recipe = for_a_long_run(recipe, choices)
+    seconds = runs.seconds_a_step(recipe, begin, learn)
+    steps = steps_in_time(recipe, len(learn), judged, seconds_a_step=seconds, left=left, again=0.0)
+    return replace(scheme, main=steps, batch=recipe.batch, ahead=steps * seconds)
+
+
+def _for_a_glance(scheme: Scheme, depth: int) -> Scheme:
+    """For a run that sees each example once or twice: nothing is learned by heart then, so nothing need be dropped out,
+    and the steps may be larger; where they are many, batches too, which go through faster (docs/tuning.md)."""
+    recipe = replace(scheme.start, depth=depth, dropout=False, rate=2 * scheme.start.rate)
+    if scheme.main < _DOUBLED:
+        return replace(scheme, start=recipe)
+    main, seconds = round(scheme.main / 2 * _CHEAPER), 2 * scheme.seconds / _CHEAPER
+    larger = replace(recipe, batch=2 * recipe.batch, rate=math.sqrt(2) * recipe.rate, steps=main)
+    return replace(scheme, start=larger, main=main, batch=larger.batch, seconds=seconds, ahead=main * seconds)
+
+
+def longest(recipe: Recipe, n: int) -> int:
+    """Steps of a main run that nothing cuts short. Where nothing is dropped out, what was seen more often than in a
+    glance would be learned by heart."""
+    full = full_run(n, recipe.batch)
+    return full if recipe.dropout else min(full, GLANCE * math.ceil(n / recipe.batch))
+
+
+def steps_in_time(
+    recipe: Recipe, n: int, judged: int, *, seconds_a_step: float, left: float, again: float, done: int = 0
+) -> int:
+    """Of a main run on n examples in all, when so many of them are done; it is judged on `judged` others."""
+    judging = judging_seconds(judged, batch=recipe.batch, seconds_a_step=seconds_a_step)
+    rest = longest(recipe, n) - done
+    return done + main_steps(rest, seconds_a_step=seconds_a_step, left=left, again=again, judging=judging)
+
+
+def is_long(recipe: Recipe, choices: Choices) -> bool:
+    """Whether a run learns from so many texts that it had better be done in larger batches."""
+    return choices.many is not None and recipe.dropout and recipe.steps * recipe.batch >= LONG
+
+
+def for_a_long_run(recipe: Recipe, choices: Choices) -> Recipe:
+    """In larger batches, at a rate that grows with their square root, with the word embeddings trained too, and the
+    weights averaged over more of the run. Each example is seen twice, so nothing need be dropped out or smoothed."""
+    depth = choices.many if recipe.depth == choices.depths[0] else recipe.depth  # unless trials found less to be better
+    return replace(
+        recipe,
+        depth=depth or recipe.depth,
+        batch=_LARGER * recipe.batch,
+        steps=math.ceil(recipe.steps / _LARGER),
+        rate=math.sqrt(_LARGER) * recipe.rate,
+        averaged=_AVERAGED,
+        dropout=False,
+        smoothing=0.0,
+    )

@@ -1,0 +1,176 @@
+"""Open an image the way a person sees it, and cut it the way a backbone wants it.
+
+Files come from strangers. Only formats that are named here are opened, of regular files of a bounded size; what a
+decoder would need is looked at before it starts, and whatever it raises is a `DataError`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image, ImageFile, ImageOps
+
+from headstart.errors import DataError
+from headstart.inputs.decoders import bounded, decoded, image_errors
+from headstart.inputs.paths import as_named
+from headstart.storage.files import read_file
+from headstart.values import ImagePreparation
+
+MOST_BYTES = 2**30  # of a file: 100 megapixels of four 16-bit channels have 800 MB as they are
+
+_FILTERS = {
+    "nearest": Image.Resampling.NEAREST,
+    "bilinear": Image.Resampling.BILINEAR,
+    "bicubic": Image.Resampling.BICUBIC,
+    "lanczos": Image.Resampling.LANCZOS,
+}
+
+
+def read_bytes(source: Any) -> bytes:
+    """The example's own bytes: a file's content, or pixels with their shape. They name the example in the store.
+
+    Raises:
+        OSError: no regular file of a bounded size. DataError: not a kind of image that is known.
+    """
+    if isinstance(source, str | Path):
+        return read_file(as_named(source), most=MOST_BYTES)
+    if isinstance(source, Image.Image):
+        with image_errors(""):
+            return f"{source.mode}{source.size}".encode() + _in_memory(source).tobytes()
+    if not isinstance(source, np.ndarray):
+        raise DataError(f"cannot read a {type(source).__name__} as an image", fix="a path, a PIL image or an array")
+    array = np.ascontiguousarray(source)
+    return f"{array.dtype}{array.shape}".encode() + array.tobytes()
+
+
+def open_image(source: Any, *, content: bytes | None = None, near: int | None = None) -> Image.Image:
+    """Decode, turn upright and convert to 8-bit RGB; transparent parts become white.
+
+    Args:
+        source: a path, a PIL image, or an (h, w), (h, w, 1), (h, w, 3) or (h, w, 4) uint8 array.
+        content: the file's bytes, where they were read already.
+        near: shorter side in pixels that is wanted; a JPEG may be decoded at a reduced scale, never below twice that.
+
+    Raises:
+        DataError: not an image, truncated, more than one frame, or too many pixels. `what` is the reason.
+        OSError: a path, and no regular file of a bounded size.
+    """
+    if isinstance(source, Image.Image):
+        with image_errors(""):
+            return _to_rgb(_in_memory(source))
+    if isinstance(source, np.ndarray):
+        return _to_rgb(_from_array(source))
+    content = read_bytes(source) if content is None else content
+    with image_errors(str(source)):
+        return _to_rgb(decoded(content, where=str(source), near=near))
+
+
+def open_known(source: Any, digest: np.ndarray | bytes, *, near: int | None = None) -> Image.Image:
+    """As `open_image`, from the very bytes that were checked: what is made of them is kept under their sha256.
+
+    Args:
+        digest: (32,) uint8, what the check has found; not asked for where the source is in memory.
+
+    Raises:
+        DataError: as `open_image`; or the file has changed, or is gone.
+    """
+    if not isinstance(source, str | Path):
+        return open_image(source, near=near)
+    again = "run it again, when nothing writes there"
+    try:
+        content = read_bytes(source)
+    except FileNotFoundError:
+        raise DataError("gone since it was checked", where=str(source), fix=again) from None
+    except OSError as error:
+        reason = f"no longer to be read: {error.strerror or error}"
+        raise DataError(reason, where=str(source), fix=again) from None
+    if hashlib.sha256(content).digest() != bytes(digest):
+        raise DataError("changed while it was being read by this run", where=str(source), fix=again)
+    return open_image(source, content=content, near=near)
+
+
+def prepare(image: Image.Image, preparation: ImagePreparation) -> np.ndarray:
+    """Resize to size / crop in the way of `crop_mode` and cut the centre, in one pass: (height, width, 3) uint8.
+
+    Gives the same pixels as resizing the whole image and cropping after (as timm's evaluation transform does), but
+    computes only those that are kept: the crop is handed to the resampler as a box in source coordinates.
+    """
+    height, width = preparation.size
+    resized_w, resized_h = _resized(image.size, preparation)
+    cut_w, cut_h = min(width, resized_w), min(height, resized_h)
+    left, top = round((resized_w - cut_w) / 2), round((resized_h - cut_h) / 2)
+    scale_x, scale_y = image.width / resized_w, image.height / resized_h
+    box = (left * scale_x, top * scale_y, (left + cut_w) * scale_x, (top + cut_h) * scale_y)
+    filter_ = _FILTERS.get(preparation.interpolation, Image.Resampling.BICUBIC)
+    cut = image.resize((cut_w, cut_h), filter_, box=box)
+    if (cut_w, cut_h) == (width, height):
+        return np.asarray(cut)
+    red, green, blue = (round(255 * value) for value in preparation.mean)
+    whole = Image.new("RGB", (width, height), (red, green, blue))
+    whole.paste(cut, ((width - cut_w) // 2, (height - cut_h) // 2))
+    return np.asarray(whole)
+
+
+def wanted_side(preparation: ImagePreparation) -> int:
+    """Pixels that a shorter side of this length has enough of, for every shape of image."""
+    return math.floor(max(preparation.size) / preparation.crop)
+
+
+def _resized(size: tuple[int, int], preparation: ImagePreparation) -> tuple[int, int]:
+    """(width, height) after the resize, rounded as timm does (and torchvision, where the shorter side is resized)."""
+    width, height = size
+    wanted_h, wanted_w = (math.floor(side / preparation.crop) for side in preparation.size)
+    if preparation.crop_mode == "squash":
+        return wanted_w, wanted_h
+    if preparation.crop_mode == "center" and wanted_w == wanted_h:
+        side = wanted_w
+        return (side, int(side * height / width)) if width <= height else (int(side * width / height), side)
+    ratios = (width / wanted_w, height / wanted_h)
+    ratio = max(ratios) if preparation.crop_mode == "border" else min(ratios)
+    return max(1, round(width / ratio)), max(1, round(height / ratio))
+
+
+def _from_array(array: np.ndarray) -> Image.Image:
+    if array.dtype != np.uint8:
+        raise DataError(f"an array of {array.dtype}; images are uint8, 0 to 255", fix="convert with .astype('uint8')")
+    if not array.size:
+        raise DataError(f"an array of shape {array.shape}: no pixels in it")
+    if array.ndim == 3 and array.shape[2] == 1:
+        array = array[:, :, 0]
+    if array.ndim != 2 and (array.ndim != 3 or array.shape[2] not in (3, 4)):
+        raise DataError(f"an array of shape {array.shape}; images are (h, w), (h, w, 3) or (h, w, 4)")
+    return Image.fromarray(array)
+
+
+def _in_memory(image: Image.Image) -> Image.Image:
+    """The image itself; one that its user has opened is not decoded before its first use."""
+    if isinstance(image, ImageFile.ImageFile):
+        return bounded(image)
+    if not image.width * image.height:
+        raise DataError(f"{image.width} x {image.height} pixels")
+    return image
+
+
+def _to_rgb(image: Image.Image) -> Image.Image:
+    image = ImageOps.exif_transpose(image)
+    if image.mode == "RGB":
+        return image
+    if image.mode in ("I", "F") or image.mode.startswith("I;16"):
+        return Image.fromarray(_to_eight_bits(np.asarray(image))).convert("RGB")
+    if image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
+        image = image.convert("RGBA")
+        white = Image.new("RGBA", image.size, "white")
+        return Image.alpha_composite(white, image).convert("RGB")
+    return image.convert("RGB")
+
+
+def _to_eight_bits(array: np.ndarray) -> np.ndarray:
+    """16-bit grey to 8: full range where the values need it, as they are where they already fit 0 to 255."""
+    values = array.astype(np.float32)
+    if values.size and values.max() > 255:
+        values = values / 257.0 if values.max() <= 65535 else 255 * values / values.max()
+    return np.clip(values, 0, 255).round().astype(np.uint8)

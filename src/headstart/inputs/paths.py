@@ -1,0 +1,64 @@
+"""What a user typed where a file or a folder is wanted."""
+
+from __future__ import annotations
+
+import re
+import stat
+from pathlib import Path
+
+from headstart.errors import DataError
+from headstart.storage.files import user_path
+
+_URL = re.compile(r"^[a-z][a-z0-9+.-]*://", re.IGNORECASE)
+
+
+def local_path(given: str | Path) -> Path:
+    """The path that was typed, with ~ resolved.
+
+    Raises:
+        DataError: an address, or no path at all.
+    """
+    if _URL.match(str(given)):
+        raise DataError("an address, and headstart reads files only", where=str(given), fix="download it first")
+    try:
+        return user_path(given)
+    except OSError as error:
+        raise DataError(error.strerror or str(error), where=str(given), fix="check the path") from None
+
+
+def existing(given: str | Path) -> Path:
+    """As `local_path`, of something that is there.
+
+    Raises:
+        DataError: nothing is; or the name is too long, goes in circles, is behind a folder that may not be read.
+    """
+    path = local_path(given)
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        raise DataError("no such file or folder", where=str(given), fix="check the path") from None
+    except OSError as error:
+        raise DataError(error.strerror or str(error), where=str(given), fix="check the path") from None
+    return path
+
+
+def as_named(path: str | Path) -> str | Path:
+    """A path that data name: ~ is no home in it."""
+    return Path.cwd() / path if str(path).startswith("~") else path
+
+
+def is_file(path: Path) -> bool:
+    """Whether a regular file is there, or a link to one."""
+    return stat.S_ISREG(_mode(path))
+
+
+def is_folder(path: Path) -> bool:
+    """Whether a folder is there, or a link to one."""
+    return stat.S_ISDIR(_mode(path))
+
+
+def _mode(path: Path) -> int:
+    try:
+        return path.stat().st_mode
+    except (OSError, ValueError):
+        return 0

@@ -1,0 +1,30 @@
+"""Texts as a backbone's tokenizer is given them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from headstart.errors import somebody_elses
+from headstart.inputs.text import whole_characters
+from headstart.values import TextPreparation
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
+_CHARACTERS = 16  # characters a token, at most looked at
+
+
+def truncating(preparation: TextPreparation) -> Tokenizer:
+    """The tokenizer, cutting at the model's longest text and padding nothing."""
+    from tokenizers import Tokenizer
+
+    with somebody_elses("tokenizers"):
+        tokenizer = Tokenizer.from_str(preparation.tokenizer)
+        tokenizer.no_padding()
+        tokenizer.enable_truncation(preparation.max_length)
+    return tokenizer
+
+
+def shortened(text: str, preparation: TextPreparation) -> str:
+    """As much as a truncating tokenizer can want of it: 100,000 characters are cut before they are tokenised."""
+    return whole_characters(str(text)[: preparation.max_length * _CHARACTERS])

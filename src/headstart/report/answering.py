@@ -1,0 +1,168 @@
+"""The page of a reader: how often its answers are right, next to what needs no model, and where they are not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from headstart.answering.metrics import Part, SpanScores, WrongAnswer
+from headstart.report.html import bar, calm, percent, section, table, text
+from headstart.report.page import MISTAKES, folded, hero, no_mistakes, page, strip, tiles
+from headstart.report.provenance import Provenance
+from headstart.values import Interval
+
+_LONGEST = 300  # characters of a question or an answer that are shown
+_FIRST = 4  # mistakes of a kind that are in sight
+MEANING = {
+    "boundary": "It overlaps a true answer, but begins or ends elsewhere; often still of use.",
+    "right sentence": "Another piece of the sentence that the true answer is in.",
+    "wrong sentence": "A piece of another sentence.",
+    "no answer given": "It said that the text has no answer; the text has one.",
+    "answered without one": "It gave a piece of the text; the text has no answer.",
+}
+_ELSEWHERE = ("wrong sentence", "no answer given", "answered without one")
+
+
+def report(scores: SpanScores, provenance: Provenance, *, baseline: SpanScores) -> str:
+    """The whole page as text, to be written as UTF-8.
+
+    Args:
+        baseline: of `sentence_baseline.by_sentence` on the same questions.
+    """
+    return page(provenance, _parts(scores, baseline))
+
+
+def verdict(scores: SpanScores, baseline: SpanScores) -> str:
+    """Whether the model beats what needs none, in one plain sentence (not escaped)."""
+    name, _, f1 = to_beat(scores, baseline)
+    if scores.f1_interval.low > f1:
+        return f"Better than {name}, beyond chance."
+    if scores.f1_interval.high < f1:
+        return f"Worse than {name}: do not use this model."
+    return f"Not clearly better than {name}: more documents with questions would tell."
+
+
+def to_beat(scores: SpanScores, baseline: SpanScores) -> tuple[str, float, float]:
+    """Which way of answering without a model has the greater F1: its name, exact match and F1."""
+    share = never_answering(scores)
+    if share is not None and share > baseline.f1:
+        return "always saying that there is no answer", share, share
+    return "always taking the sentence most like the question", baseline.exact_match, baseline.f1
+
+
+def never_answering(scores: SpanScores) -> float | None:
+    """Exact match, and F1, of always saying that there is no answer; None: every question has one."""
+    return None if scores.unanswerable is None else scores.unanswerable.n / scores.n
+
+
+def over(scores: SpanScores) -> str:
+    """What the intervals are over."""
+    return f"{scores.documents:,} documents" if scores.documents > 1 else "questions about one document"
+
+
+def _parts(scores: SpanScores, baseline: SpanScores) -> Iterator[str]:
+    yield _headline(scores, baseline)
+    yield tiles(_tiles(scores, baseline))
+    if scores.answerable and scores.unanswerable:
+        yield _with_and_without(scores.answerable, scores.unanswerable)
+    yield _errors(scores)
+    yield _mistakes(scores)
+
+
+def _headline(scores: SpanScores, baseline: SpanScores) -> str:
+    name, exact_match, f1 = to_beat(scores, baseline)
+    than = "always “no answer”" if "no answer" in name else "most similar sentence"
+
+    def figure(title: str, share: float, interval: Interval, beat: float, meaning: str) -> tuple[str, float, str, str]:
+        ends = f"<strong>{percent(interval.low)}</strong> to <strong>{percent(interval.high)}</strong>"
+        measured = f"{meaning} 95 % interval {ends} over {over(scores)}."
+        return title, share, measured, strip(title, share, interval, than=than, than_share=beat)
+
+    return hero(
+        [
+            figure(
+                "Exact match",
+                scores.exact_match,
+                scores.exact_match_interval,
+                exact_match,
+                f"Answers that read like a true one, on {scores.n:,} questions that the model did not see.",
+            ),
+            figure("F1", scores.f1, scores.f1_interval, f1, "Words that the answer and a true one have in common."),
+        ],
+        verdict(scores, baseline),
+    )
+
+
+def _tiles(scores: SpanScores, baseline: SpanScores) -> Iterator[tuple[str, str, str]]:
+    low, high = percent(baseline.f1_interval.low), percent(baseline.f1_interval.high)
+    yield "Most similar sentence", percent(baseline.f1), f"F1 of answering with it (TF-IDF); interval {low} to {high}"
+    share = never_answering(scores)
+    if share is not None:
+        yield "Never answering", percent(share), "exact match and F1 of always saying “no answer”"
+    elsewhere = sum(scores.errors.get(kind, 0) for kind in _ELSEWHERE)
+    yield "At the right place", percent(1 - elsewhere / scores.n), "exact, or in the sentence of a true answer"
+    yield "Questions", f"{scores.n:,}", f"about {scores.documents:,} document{'s' if scores.documents > 1 else ''}"
+
+
+def _with_and_without(answerable: Part, unanswerable: Part) -> str:
+    rows = (
+        f'<th scope="row">{name}</th><td class="n">{part.n:,}</td>'
+        f"<td>{bar(part.exact_match)}</td><td>{bar(part.f1)}</td>"
+        for name, part in (("With an answer", answerable), ("Without", unanswerable))
+    )
+    return section(
+        "Questions with and without an answer",
+        "Where the text has no answer, saying so is right, and any piece of the text is wrong.",
+        table(("Questions", "Number", "Exact match", "F1"), rows, label="Parts", numbers=(1,)),
+    )
+
+
+def _errors(scores: SpanScores) -> str:
+    if not scores.errors:
+        return section("Kinds of mistakes", "", calm("Every answer matches exactly."))
+    rows = (
+        f'<th scope="row" class="kind">{text(kind.capitalize())}<p class="small">{text(MEANING[kind])}</p></th>'
+        f'<td class="n">{n:,}</td><td class="nowrap">{bar(n / scores.n)}</td>'
+        for kind, n in scores.errors.items()
+    )
+    return section(
+        "Kinds of mistakes",
+        "Answers that do not match a true one exactly (capitals, punctuation and articles do not count), with their "
+        "share of all questions.",
+        table(("Kind", "Number", "Share"), rows, label="Kinds of mistakes", numbers=(1,)),
+    )
+
+
+def _mistakes(scores: SpanScores) -> str:
+    """By kind, the most frequent one first."""
+    if not scores.mistakes:
+        return no_mistakes()
+    note = "Worth a look: some may be right in other words, and some true answers may be wrong."
+    kinds = (
+        (kind, n, [mistake for mistake in scores.mistakes if mistake.kind == kind]) for kind, n in scores.errors.items()
+    )
+    body = "".join(
+        f'<h3>{text(kind.capitalize())} <span class="small">{_of(len(some), n)}</span></h3>'
+        f"{folded(some, _list, first=_FIRST)}"
+        for kind, n, some in kinds
+    )
+    return section(MISTAKES, note, body)
+
+
+def _of(shown: int, n: int) -> str:
+    return f"the {shown} most confident of {n:,}" if shown < n else f"all {n:,}" if n > 1 else "the only one"
+
+
+def _list(some: Sequence[WrongAnswer]) -> str:
+    items = (
+        f'<li><p class="asked">{_shown(m.question)}</p><dl>'
+        f"<dt>Answered</dt><dd>{_shown(m.answered) or '<i>no answer</i>'}</dd>"
+        f"<dt>True</dt><dd>{_shown(m.true) or '<i>no answer in the text</i>'}</dd></dl>"
+        f'<p class="small">confidence {percent(m.confidence)} · <span class="place">{text(m.where)}</span></p></li>'
+        for m in some
+    )
+    return f'<ol class="wrong">{"".join(items)}</ol>'
+
+
+def _shown(words: str) -> str:
+    words = words.strip()
+    return text(words if len(words) <= _LONGEST else words[: _LONGEST - 1] + "…")

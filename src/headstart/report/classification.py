@@ -1,0 +1,133 @@
+"""The page of a classifier: one self-contained HTML file, from Scores and how they came about."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from headstart.report.html import bar, calm, percent, section, table, text
+from headstart.report.page import hero, mistakes, page, strip, tiles
+from headstart.report.provenance import Provenance
+from headstart.values import ClassScore, Mistake, Scores
+
+MATRIX_CLASSES = 25  # above this a confusion matrix is too wide to read
+PAIRS = 25
+
+
+def report(scores: Scores, provenance: Provenance) -> str:
+    """The whole page as text, to be written as UTF-8."""
+    return page(provenance, _parts(scores))
+
+
+def verdict(scores: Scores) -> str:
+    """Whether the model beats always giving the same answer, in one plain sentence (not escaped)."""
+    if scores.accuracy_interval.low > scores.majority_accuracy:
+        return f"Better than always answering “{scores.majority_class}”, beyond chance."
+    if scores.accuracy_interval.high < scores.majority_accuracy:
+        return f"Worse than always answering “{scores.majority_class}”: do not use this model."
+    return f"Not clearly better than always answering “{scores.majority_class}”: more examples would tell."
+
+
+def _parts(scores: Scores) -> Iterator[str]:
+    yield _headline(scores)
+    yield tiles(
+        [
+            ("Always the most common class", percent(scores.majority_accuracy), f"answering “{scores.majority_class}”"),
+            ("Macro F1", percent(scores.macro_f1), "every class counts alike"),
+            ("Calibration error", percent(scores.ece), "confidence against accuracy; 0 is ideal"),
+            ("Log loss", f"{scores.log_loss:.3f}", "nats; 0 is ideal"),
+        ]
+    )
+    yield _classes(scores)
+    yield _matrix(scores) if len(scores.classes) <= MATRIX_CLASSES else _pairs(scores)
+    yield _mistakes(scores)
+
+
+def _headline(scores: Scores) -> str:
+    interval = scores.accuracy_interval
+    measured = (
+        f"95 % interval <strong>{percent(interval.low)}</strong> to <strong>{percent(interval.high)}</strong>,\n"
+        f"measured on {scores.n:,} examples the model did not see."
+    )
+    against = strip(
+        "accuracy", scores.accuracy, interval, than="most common class", than_share=scores.majority_accuracy
+    )
+    return hero([("Accuracy", scores.accuracy, measured, against)], verdict(scores))
+
+
+def _classes(scores: Scores) -> str:
+    rows = (_class_row(c) for c in sorted(scores.per_class, key=lambda c: (c.count == 0, c.f1, c.name)))
+    head = ("Class", "Test examples", "Precision", "Recall", "F1")
+    return section(
+        "Class by class",
+        "Weakest first. Precision: of the times this class was answered, how often it was right. "
+        "Recall: of the examples of this class, how many were found.",
+        table(head, rows, label="Scores of each class", numbers=(1,)),
+    )
+
+
+def _class_row(c: ClassScore) -> str:
+    bars = (bar(c.precision), bar(c.recall), bar(c.f1)) if c.count else ("–", "–", "–")
+    cells = "".join(f"<td>{b}</td>" for b in bars)
+    return f'<th scope="row">{text(c.name)}</th><td class="n">{c.count:,}</td>{cells}'
+
+
+def _matrix(scores: Scores) -> str:
+    head = "".join(f'<th scope="col"><span>{text(name)}</span></th>' for name in scores.classes)
+    totals = np.maximum(scores.confusion.sum(axis=1), 1)
+    rows = []
+    for i, name in enumerate(scores.classes):
+        cells = "".join(_cell(int(n), int(n) / int(totals[i]), i == j) for j, n in enumerate(scores.confusion[i]))
+        rows.append(f'<tr><th scope="row">{text(name)}</th>{cells}</tr>')
+    table = (
+        '<div class="scroll" role="region" tabindex="0" aria-label="Confusion matrix"><table class="matrix">'
+        f'<thead><tr><td class="corner">true ↓ &nbsp; predicted →</td>{head}</tr></thead>'
+        f"<tbody>{''.join(rows)}</tbody></table></div>"
+    )
+    return section(
+        "What is taken for what",
+        "Each row is a true class, each column an answer. Blue cells are right, orange ones wrong; "
+        "the deeper, the larger the share of the row.",
+        table,
+    )
+
+
+def _cell(n: int, share: float, right: bool) -> str:
+    if n == 0:
+        return '<td class="zero">·</td>'
+    kind = "hit" if right else "miss"
+    return f'<td class="{kind}" style="--s:{0.1 + 0.45 * share:.2f}" title="{percent(share)} of the row">{n:,}</td>'
+
+
+def _pairs(scores: Scores) -> str:
+    wrong = scores.confusion.copy()
+    np.fill_diagonal(wrong, 0)
+    counts = wrong.sum(axis=1) + np.diag(scores.confusion)
+    found = sorted(
+        (-int(wrong[i, j]), scores.classes[i], scores.classes[j], int(counts[i])) for i, j in np.argwhere(wrong > 0)
+    )[:PAIRS]
+    rows = (
+        f'<td>{text(true)}</td><td>{text(other)}</td><td class="n">{-n:,} of {total:,}</td><td>{bar(-n / total)}</td>'
+        for n, true, other, total in found
+    )
+    head = ("True class", "Taken for", "Examples", "Share of the true class")
+    body = table(head, rows, label="Most confused pairs", numbers=(2,)) if found else calm("No example was mistaken.")
+    note = f"The {len(found)} most frequent confusions among {len(scores.classes)} classes." if found else ""
+    return section("What is taken for what", note, body)
+
+
+def _mistakes(scores: Scores) -> str:
+    total = scores.n - int(np.diag(scores.confusion).sum())
+    wrong = "1 example was" if total == 1 else f"{total:,} examples were"
+    note = f"{wrong} answered wrongly. The most confident ones are worth a look: some may carry a wrong label."
+    return mistakes(scores.mistakes, _mistake_table, note=note)
+
+
+def _mistake_table(some: Sequence[Mistake]) -> str:
+    rows = (
+        f'<td class="where">{text(m.where)}</td><td>{text(m.true)}</td><td>{text(m.predicted)}</td>'
+        f"<td>{bar(m.probability)}</td>"
+        for m in some
+    )
+    return table(("Example", "Label", "Model's answer", "Its probability"), rows, label="Mistakes")

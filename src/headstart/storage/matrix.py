@@ -1,0 +1,108 @@
+"""Matrices that may be larger than what should be held in memory: an array, or rows in a file that has no name."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from headstart.storage.kept import cache_root, free_bytes, no_room
+from headstart.storage.places import cannot_write
+from headstart.values import Matrix
+
+MOST_IN_MEMORY = 64 * 2**20  # bytes; above that, rows go to disk
+_BLOCK = 4 * 2**20  # bytes of one block
+
+
+class Rows:
+    """(n, d) float32 on disk, read and written a slice at a time.
+
+    The file lies in the cache folder (a temporary folder may be memory, so it comes second) and has no name, so nothing
+    is left behind whatever ends the process. Slices are read, not mapped: mapped pages would count as the process's own
+    memory.
+    """
+
+    def __init__(self, n: int, d: int) -> None:
+        self.shape = (n, d)
+        size = 4 * n * d
+        self._folder = _with_room(size)
+        try:
+            self._file = tempfile.TemporaryFile(dir=self._folder, buffering=0)  # noqa: SIM115 - closed with the object
+            self._file.truncate(size)
+        except OSError as error:
+            raise cannot_write(self._folder, error) from error
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, rows: slice) -> np.ndarray:
+        start, stop, _ = rows.indices(len(self))
+        out = np.empty((max(0, stop - start), self.shape[1]), dtype=np.float32)
+        self._file.seek(4 * start * self.shape[1])
+        view = _bytes_of(out)
+        while view:
+            view = view[self._file.readinto(view) or _ended() :]
+        return out
+
+    def __setitem__(self, rows: slice, values: np.ndarray) -> None:
+        start, stop, _ = rows.indices(len(self))
+        block = np.ascontiguousarray(values, dtype=np.float32)
+        if block.shape != (stop - start, self.shape[1]):
+            raise ValueError(f"{block.shape} does not fit into rows {start} to {stop} of {self.shape}")
+        try:
+            self._file.seek(4 * start * self.shape[1])
+            view = _bytes_of(block)
+            while view:
+                view = view[self._file.write(view) or _ended() :]
+        except OSError as error:
+            raise cannot_write(self._folder, error) from error
+
+
+def room_for(n: int, d: int) -> Matrix:
+    """An empty (n, d) float32 matrix: an array while it is small."""
+    return np.empty((n, d), dtype=np.float32) if 4 * n * d <= MOST_IN_MEMORY else Rows(n, d)
+
+
+def blocks(matrix: Matrix) -> Iterator[tuple[slice, np.ndarray]]:
+    """The rows in order, a few megabytes at a time."""
+    step = max(1, _BLOCK // (4 * max(1, matrix.shape[1])))
+    for start in range(0, len(matrix), step):
+        rows = slice(start, min(start + step, len(matrix)))
+        yield rows, matrix[rows]
+
+
+def take(matrix: Matrix, rows: np.ndarray) -> Matrix:
+    """The given rows, ascending, as a matrix of their own."""
+    if isinstance(matrix, np.ndarray):
+        return matrix[rows]
+    out, done = room_for(len(rows), matrix.shape[1]), 0
+    for here, block in blocks(matrix):
+        mine = rows[np.searchsorted(rows, here.start) : np.searchsorted(rows, here.stop)]
+        out[done : done + len(mine)] = block[mine - here.start]
+        done += len(mine)
+    return out
+
+
+def _with_room(size: int) -> Path:
+    """Where a scratch file of so many bytes has room.
+
+    Raises:
+        OutputError: nowhere.
+    """
+    folders = [cache_root(), Path(tempfile.gettempdir())]
+    found = next((folder for folder in folders if free_bytes(folder) >= size and folder.is_dir()), None)
+    if found is None:
+        raise no_room("a scratch file", size, folders[0])
+    return found
+
+
+def _bytes_of(block: np.ndarray) -> memoryview:
+    """Not by `memoryview.cast`, which refuses a block without rows."""
+    return block.reshape(-1).view(np.uint8).data
+
+
+def _ended() -> int:
+    raise OSError(os.strerror(5), "a scratch file of the cache ended early")
