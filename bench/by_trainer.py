@@ -70,7 +70,7 @@ def by_trainer(
         ids = tokenizer(list(some), truncation=True, max_length=128, padding="max_length" if recipe.padded else False)
         return [{**{k: v[i] for k, v in ids.items()}, "labels": int(label)} for i, label in enumerate(labels)]
 
-    class Watch(TrainerCallback):
+    class StopSignal(TrainerCallback):
         def on_step_end(self, *_: object, **__: object) -> None:
             on_step()
 
@@ -95,7 +95,7 @@ def by_trainer(
             arguments,
             train_dataset=examples(texts, y),
             data_collator=DataCollatorWithPadding(tokenizer),
-            callbacks=[Watch()],
+            callbacks=[StopSignal()],
         )
         trainer.train()
         if not len(asked):

@@ -20,7 +20,7 @@ from many_texts import half_a_cosine, opened
 from headstart.adapt import loop as training
 from headstart.adapt.loop import Recipe
 from headstart.encode.engines import may_train_in_bf16
-from headstart.evaluate.paired_test import Judged
+from headstart.evaluate.paired_test import HeldOut
 
 BATCH, RATE = 64, 4e-4 * math.sqrt(2)
 
@@ -33,7 +33,7 @@ options = parser.parse_args()
 texts = opened(options.train, options.test)
 
 
-def learned(way: object, seed: int) -> Judged:
+def learned(way: object, seed: int) -> HeldOut:
     rows = texts.worth_most(options.examples, seed=seed)
     steps = math.ceil(len(rows) / BATCH)
     recipe = Recipe(texts.depth - 1, RATE, steps, BATCH, bf16=may_train_in_bf16(), dropout=False)

@@ -19,7 +19,7 @@ from many_texts import opened
 
 from headstart.adapt.loop import Recipe
 from headstart.encode.engines import may_train_in_bf16
-from headstart.evaluate.paired_test import Judged
+from headstart.evaluate.paired_test import HeldOut
 
 parser = argparse.ArgumentParser()
 parser.add_argument("train")
@@ -33,7 +33,7 @@ options = parser.parse_args()
 texts = opened(options.train, options.test)
 
 
-def tell(name: str, found: Judged) -> None:
+def tell(name: str, found: HeldOut) -> None:
     print(f"{name}: accuracy {found.accuracy:.4f}  log loss {found.log_loss:.4f}", flush=True)
 
 

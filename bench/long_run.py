@@ -23,7 +23,7 @@ from many_texts import half_a_cosine, opened
 from headstart.adapt import loop as training
 from headstart.adapt.loop import Recipe
 from headstart.encode.engines import may_train_in_bf16
-from headstart.evaluate.paired_test import Judged
+from headstart.evaluate.paired_test import HeldOut
 
 SETTINGS = {
     "embeddings trained": (False, True),
@@ -51,7 +51,7 @@ texts = opened(options.train, options.test)
 rates, adamw = training.rates, torch.optim.AdamW
 
 
-def learned(at: dict[str, float], seed: int) -> Judged:
+def learned(at: dict[str, float], seed: int) -> HeldOut:
     rows, batch = texts.learn[: options.texts], int(at["batch"])
     steps = int(at["epochs"]) * math.ceil(len(rows) / batch)
     depth = texts.depth - (not at["embeddings trained"])

@@ -13,19 +13,19 @@ import numpy as np
 
 from headstart.adapt.basis import fit_basis
 from headstart.adapt.batches import tokenised
-from headstart.adapt.checkpoint import Journal
+from headstart.adapt.checkpoint import Checkpoint
 from headstart.adapt.classification import Classifying
 from headstart.adapt.cross_validation import fit_probe
 from headstart.adapt.loop import Recipe
-from headstart.adapt.trainable_parts import TextBodies
-from headstart.adapt.trial import Runs, Watch
+from headstart.adapt.trainable_parts import TextParts
+from headstart.adapt.trial import Runs, StopSignal
 from headstart.adapt.validation import worth_most
 from headstart.adapt.word_uncertainty import doubt_by_words
 from headstart.data.check import check
 from headstart.data.read import read_with_test
 from headstart.encode.encode import encode
 from headstart.encode.engines import device
-from headstart.evaluate.paired_test import Judged
+from headstart.evaluate.paired_test import HeldOut
 from headstart.pretrained.load import load
 from headstart.pretrained.training import open_for_training, word_embeddings
 from headstart.values import Head
@@ -44,11 +44,11 @@ class Texts:
     def worth_most(self, examples: int, *, seed: int) -> np.ndarray:
         return worth_most(self.task, self.head, self.learn, examples, seed=seed)
 
-    def learned(self, recipe: Recipe, rows: np.ndarray, *, seed: int) -> Judged:
+    def learned(self, recipe: Recipe, rows: np.ndarray, *, seed: int) -> HeldOut:
         """On the test part, after such a run."""
         return self.judged(self.trained(recipe, rows, seed=seed))
 
-    def judged(self, run: dict[str, np.ndarray]) -> Judged:
+    def judged(self, run: dict[str, np.ndarray]) -> HeldOut:
         """What a run kept, on the test part, at the temperature that suits it best."""
         return self.task.judged(run["kept"], self.test)
 
@@ -57,7 +57,7 @@ class Texts:
         with self._runs(seed) as runs:
             return runs.run("run", recipe, start=self.head, learn=rows, judge=self.test)
 
-    def averaged(self, recipe: Recipe, runs: Sequence[dict[str, np.ndarray]]) -> Judged:
+    def averaged(self, recipe: Recipe, runs: Sequence[dict[str, np.ndarray]]) -> HeldOut:
         """The mean of the runs' weights, on the test part."""
         mean = {name: np.mean([run[name] for run in runs], axis=0) for name in runs[0] if name.startswith("weight ")}
         with self._runs(0) as asked:
@@ -66,7 +66,7 @@ class Texts:
     @contextmanager
     def _runs(self, seed: int) -> Iterator[Runs]:
         with tempfile.TemporaryDirectory() as home:
-            yield Runs(self.task, Journal(Path(home)), Watch(left=lambda: math.inf), seed=seed, device=device())
+            yield Runs(self.task, Checkpoint(Path(home)), StopSignal(left=lambda: math.inf), seed=seed, device=device())
 
 
 def opened(train: str, test: str) -> Texts:
@@ -83,7 +83,7 @@ def opened(train: str, test: str) -> Texts:
     trainable.module.to(device())
     texts = tokenised(dataset.inputs, backbone.preparation)
     table = word_embeddings(trainable).weight
-    bodies = TextBodies(trainable, texts)
+    bodies = TextParts(trainable, texts)
 
     def doubt(rows: np.ndarray) -> np.ndarray:
         return doubt_by_words(texts.take(rows), table, dataset.y[rows], n_classes=len(dataset.classes), seed=0)

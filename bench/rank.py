@@ -44,7 +44,7 @@ from headstart.data import check, read, sample, split
 dataset = check(read(data))
 some = sample(dataset, split(dataset).train) if {part} else dataset
 start = clocks()
-from headstart.encode import encode
+from headstart.encode.encode import encode
 from headstart.pretrained import load
 for name in models:
     encode(some.inputs, some.digests, load(name, kind=dataset.kind))

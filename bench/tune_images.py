@@ -29,7 +29,7 @@ from headstart.adapt.cross_validation import fit_probe
 from headstart.adapt.devices import channels_last
 from headstart.adapt.linear_network import Classified
 from headstart.adapt.loop import Recipe, Tuning, rates, schedule
-from headstart.adapt.trainable_parts import VIEWS, ImageBodies
+from headstart.adapt.trainable_parts import VIEWS, ImageParts
 from headstart.data.check import check
 from headstart.data.read import read
 from headstart.encode.encode import encode
@@ -74,7 +74,7 @@ def bench(name: str) -> None:
     start = time.perf_counter()
     trainable = open_for_training(backbone)
     trainable.module.to(device())
-    bodies = ImageBodies(
+    bodies = ImageParts(
         trainable,
         backbone,
         dataset.inputs,

@@ -26,7 +26,7 @@ import torch
 
 from headstart.adapt.fine_tune import GLANCE
 from headstart.adapt.loop import Recipe, Tuning, outputs_of
-from headstart.adapt.trainable_parts import TextBodies
+from headstart.adapt.trainable_parts import TextParts
 from headstart.answering.baseline import by_sentence
 from headstart.answering.decode import Best
 from headstart.answering.metrics import Predicted, SpanScores, asked, score
@@ -82,7 +82,7 @@ def ours() -> tuple[float, SpanScores | None]:
     with torch.random.fork_rng():
         torch.manual_seed(options.seed)
         trainable = open_for_training(backbone)
-    body = TextBodies(trainable, as_texts([*mine, *others], slicer)).at(len(trainable.groups) - 1)
+    body = TextParts(trainable, as_texts([*mine, *others], slicer)).at(len(trainable.groups) - 1)
     fake = np.zeros((len(others), *wanted.shape[1:]), dtype=np.int64)
     task = Reading(None, text_ends([*mine, *others]), np.concatenate([wanted, fake]), new=True)
     network, head = task.network(body, None)
@@ -130,7 +130,7 @@ def theirs() -> tuple[float, SpanScores | None]:
         model = AutoModelForQuestionAnswering.from_pretrained(folder)
     ends: list[float] = []
 
-    class Watch(TrainerCallback):
+    class StopSignal(TrainerCallback):
         def on_step_end(self, *_: object, **__: object) -> None:
             ends.append(time.perf_counter())
 
@@ -145,7 +145,7 @@ def theirs() -> tuple[float, SpanScores | None]:
             save_strategy="no",
             disable_tqdm=True,
         )
-        Trainer(model, arguments, train_dataset=examples_of_theirs, callbacks=[Watch()]).train()
+        Trainer(model, arguments, train_dataset=examples_of_theirs, callbacks=[StopSignal()]).train()
     speed = (len(ends) - WARM_UP) * BATCH / (ends[-1] - ends[WARM_UP - 1])
     if options.theirs < 1:
         return speed * len(train) / len(examples_of_theirs), None

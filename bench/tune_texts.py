@@ -25,7 +25,7 @@ from by_trainer import TrainerRecipe, by_trainer
 from headstart.adapt.batches import tokenised
 from headstart.adapt.loop import Recipe, Tuning
 from headstart.adapt.sparse_embeddings import only_rows
-from headstart.adapt.trainable_parts import TextBodies
+from headstart.adapt.trainable_parts import TextParts
 from headstart.encode.engines import device, may_train_in_bf16
 from headstart.pretrained.find import find
 from headstart.pretrained.load import load
@@ -69,7 +69,7 @@ def ours(depth: int, *, bf16: bool, padded: bool = False, by_rows: bool = False)
     if by_rows:
         ids = tokenised(everything, backbone.preparation).vocabulary  # of the whole table, as in a fit of it
         trainable, _ = only_rows(trainable, word_embeddings(trainable), ids)
-    body = TextBodies(trainable, fed).at(depth)
+    body = TextParts(trainable, fed).at(depth)
     network = Classifier(body.module, backbone.width)
     wanted = torch.from_numpy(labels)
 

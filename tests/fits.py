@@ -19,7 +19,7 @@ def fitting(
 ) -> subprocess.Popen:
     """A fit that keeps its state so often; after every step, unless told otherwise."""
     script = (
-        f"import sys; from headstart.adapt import run; run.SECONDS_LOST = {seconds_lost}; "
+        f"import sys; from headstart.adapt import trial; trial.SECONDS_LOST = {seconds_lost}; "
         "from headstart.commands.app import main; sys.argv[1:1] = ['fit']; main()"
     )
     arguments = [data, "--model", model, "--how", how, "--out", out, "--json", *more]

@@ -58,12 +58,12 @@ def make(folder: Path, years: Path, textile: Path) -> SimpleNamespace:
     rows = [text_with_a_year(rng, 12) for _ in range(24)]
     asked = [{"context": text, "question": QUESTION, "answer": answers[0][0]} for text, answers in rows]
     (folder / "q.jsonl").write_text("".join(json.dumps(row) + "\n" for row in asked))
-    hs.fit_reader(folder / "q.jsonl", model=str(years), how="probe", out=folder / "reader")
+    hs.fit(folder / "q.jsonl", model=str(years), how="probe", out=folder / "reader")
     return SimpleNamespace(folder=folder, photo=photos[0])
 
 
 def opened(folder: Path) -> Any:
-    return hs.load_reader(folder) if "reader" in folder.name else hs.load(folder)
+    return hs.load(folder) if "reader" in folder.name else hs.load(folder)
 
 
 def changed(source: Path, target: Path, **files: Any) -> Path:

@@ -9,18 +9,18 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from headstart.adapt.adapted import TrainingPart
 
 import headstart as hs
-from headstart.adapt.adapted import TrainingPart
 from headstart.choose import subset as amounts
 from headstart.choose.subset import affordable
 from headstart.clock import Budget
 from headstart.data.check import check
-from headstart.data.read import read
 from headstart.data.split import drawn, split
 from headstart.pretrained.load import load
 from headstart.progress import Silent
 from headstart.values import Features
+from reading import read
 
 ROWS, FEWEST = 12_000, 10_000
 NO_TIME = 0.01  # seconds
@@ -109,7 +109,7 @@ def test_after_a_kill_it_is_the_same_number(asked, own_cache):
     again = amount(asked)
     assert np.array_equal(first.train, again.train)
     assert (first.timed, again.timed) == (2048, 0)  # the second knew them when it began
-    again.journal.remove()
+    again.checkpoint.remove()
     assert not list(own_cache.glob("runs/*"))
 
 
@@ -127,7 +127,7 @@ def test_every_beginning_is_a_sample():
     dataset = check(read(([f"{name} {number}" for number, name in enumerate(names)], names)))
     order = drawn(dataset, np.arange(len(dataset)))
     assert sorted(order) == list(range(len(dataset)))
-    labels = np.array(dataset.labels)
+    labels = np.array(dataset.targets)
     assert sorted(labels[order[:15]]) == ["common"] * 5 + ["rare"] * 5 + ["seldom"] * 5
     for count in (400, 2000):
         shares = [(labels[order[:count]] == name).mean() for name in ("common", "seldom")]

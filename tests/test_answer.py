@@ -15,18 +15,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from headstart.reader import Reader, Settings, fit_settings
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import headstart as hs
 from headstart.answering.decode import Best
 from headstart.answering.find import find_spans
-from headstart.data.questions import read_questions
 from headstart.encode import engines
 from headstart.errors import DataError, ModelError
 from headstart.inputs.windows import LEFT_OUT, Slicer, batches, cut, targets
 from headstart.pretrained.load import load_reader as load_backbone
-from headstart.reader import Reader, Settings, fit_settings
+from reading import read_questions
 from small_hub import SmallHub
 from small_models import FILLING, QUESTION, YEARS, small_reading_model, small_text_model, text_with_a_year
 from test_questions import JUNK
@@ -36,7 +36,7 @@ TYPES = ["bert", "distilbert", "albert", "roberta", "mpnet", "deberta-v2", "mode
 
 @pytest.fixture(scope="session")
 def reader(years) -> Reader:
-    return hs.load_reader(years)
+    return hs.load(years)
 
 
 def reference_answer(model: torch.nn.Module, tokenizer: object, question: str, text: str) -> str:
@@ -254,7 +254,7 @@ def test_a_question_of_few_characters_may_be_many_tokens(tmp_path, own_cache):
     (tmp_path / "model").mkdir()
     small_reading_model("bert", tmp_path / "model", words=[f"word{i}" for i in range(300)])
     byte_tokens(tmp_path / "model" / "tokenizer.json")
-    reader = hs.load_reader(tmp_path / "model")
+    reader = hs.load(tmp_path / "model")
     japanese = "\u5854" * 104  # three bytes each
     (tmp_path / "data.csv").write_text(f"context,question,answer\na tower 1931,{japanese},1931\n", encoding="utf-8")
     (found,) = reader.evaluate(tmp_path / "data.csv").findings
@@ -427,7 +427,7 @@ def test_a_new_head_learns_from_windows_and_targets_and_opens_again(years, tmp_p
     assert np.mean(losses[-5:]) < 0.5 * np.mean(losses[:5])
     module.eval().model.save_pretrained(saved)
     (saved / "tokenizer.json").write_text(backbone.preparation.tokenizer)
-    reader = hs.load_reader(saved)
+    reader = hs.load(saved)
     assert reader.evaluate(questions).scores.f1 > 0.6
     with torch.inference_mode():
         mine = [
@@ -455,7 +455,7 @@ def test_damaged_weights_give_no_answer(years, tmp_path, own_cache):
     tensors = {k: t * torch.nan for k, t in load_file(years / "model.safetensors").items()}
     save_file(tensors, tmp_path / "damaged" / "model.safetensors", metadata={"format": "pt"})
     with pytest.raises(ModelError, match="not a number"):
-        hs.load_reader(tmp_path / "damaged").answer(QUESTION, "the tower was built in 1954")
+        hs.load(tmp_path / "damaged").answer(QUESTION, "the tower was built in 1954")
 
 
 def test_a_head_that_is_not_in_the_weights_is_not_made_up(years, tmp_path, own_cache):
@@ -465,4 +465,4 @@ def test_a_head_that_is_not_in_the_weights_is_not_made_up(years, tmp_path, own_c
     tensors = {k: t for k, t in load_file(years / "model.safetensors").items() if "qa_outputs" not in k}
     save_file(tensors, tmp_path / "headless" / "model.safetensors", metadata={"format": "pt"})
     with pytest.raises(ModelError, match=r"not in its weights: qa_outputs"):
-        hs.load_reader(tmp_path / "headless").answer(QUESTION, "the tower was built in 1954")
+        hs.load(tmp_path / "headless").answer(QUESTION, "the tower was built in 1954")

@@ -15,8 +15,8 @@ from PIL import Image
 import headstart as hs
 from conftest import STARTER
 from headstart.data.check import check
-from headstart.data.read import read
 from headstart.inputs.image import open_image
+from reading import read
 
 
 def refused(command, *args: object) -> str:

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 import torch
 
-from headstart.adapt.checkpoint import Journal
+from headstart.adapt.checkpoint import Checkpoint
 from headstart.adapt.fine_tune import Tuned, finetune
 from headstart.adapt.loop import Recipe, Tuning
 from headstart.adapt.search import Choices, label_smoothing, mixup, other_views, rate_between
 from headstart.adapt.training_plan import for_a_long_run
-from headstart.adapt.trial import Runs, Watch
+from headstart.adapt.trial import Runs, StopSignal
 from toy_task import Clock, Toy
 
 
@@ -40,9 +40,9 @@ class Fit:
         self.rates: dict[str, float] = {}  # at the last step
         self.plans: list[str] = []
         left = lambda: budget - self.toy.clock()  # noqa: E731
-        self.watch = Watch(left=left, listen=self._listen, planned=self.plans.append)
+        self.watch = StopSignal(left=left, listen=self._listen, planned=self.plans.append)
         self.stop, self.paces = stop, paces or {}
-        runs = Runs(self.toy, Journal(home), self.watch, clock=self.toy.clock)
+        runs = Runs(self.toy, Checkpoint(home), self.watch, clock=self.toy.clock)
         folds = np.arange(n) % (4 if n <= 2000 else 10)
         choices = Choices(depths, rate, spices, shares, many)
         self.tuned: Tuned | None = finetune(runs, choices, folds=folds, insist=insist)

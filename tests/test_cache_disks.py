@@ -99,7 +99,7 @@ def test_answers_and_predictions_need_no_cache(
     data, model = few_texts
 
     def said() -> list:
-        fitted, reader = hs.load(tmp_path / "out"), hs.load_reader(years)
+        fitted, reader = hs.load(tmp_path / "out"), hs.load(years)
         answers = reader.answer("when is it ?", ["it is of 1984 ."])
         return [fitted.predict(["Where is my card?"]), fitted.evaluate(data).scores.log_loss, answers]
 

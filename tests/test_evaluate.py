@@ -7,6 +7,8 @@ import json
 import numpy as np
 import pytest
 import yaml
+from headstart.report.card import card
+from headstart.report.provenance import Provenance
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as sk
@@ -14,11 +16,9 @@ from sklearn import metrics as sk
 from headstart.errors import DataError, ModelError
 from headstart.evaluate import metrics
 from headstart.evaluate.calibration import temperature
+from headstart.evaluate.classification import evaluate
 from headstart.evaluate.intervals import wilson
-from headstart.evaluate.scores import as_json, evaluate
-from headstart.report.card import card
 from headstart.report.classification import report
-from headstart.report.provenance import Provenance
 from headstart.values import Finding, Scores
 from pages import EVIL, Page
 

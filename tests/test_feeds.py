@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+from headstart.adapt.classification import Classifying
 from hypothesis import given
 from hypothesis import strategies as st
 
 from headstart.adapt.batches import Texts, padded_length
-from headstart.adapt.classification import Classifying
 from headstart.adapt.validation import worth_most
 from headstart.adapt.word_uncertainty import doubt_by_words
 from headstart.values import Head

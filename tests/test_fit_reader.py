@@ -19,19 +19,19 @@ from safetensors.torch import load_file, save_file
 
 import headstart as hs
 from fits import cache_with_the_plan_of, finished, fitting, killed
-from headstart.adapt.checkpoint import Journal
+from headstart.adapt.checkpoint import Checkpoint
 from headstart.adapt.fine_tune import finetune
 from headstart.adapt.search import Choices
-from headstart.adapt.trainable_parts import TextBodies
-from headstart.adapt.trial import Runs, Watch
+from headstart.adapt.trainable_parts import TextParts
+from headstart.adapt.trial import Runs, StopSignal
 from headstart.answering.objective import Reading, as_asked, as_texts, examples, text_ends
-from headstart.data.questions import read_questions
 from headstart.errors import DataError, ModelError, UserError
 from headstart.inputs.windows import Slicer, cut
 from headstart.pretrained.load import load_reader as load_backbone
 from headstart.pretrained.training import open_for_training
 from headstart.progress import Silent
 from headstart.values import Questions
+from reading import read_questions
 from small_models import (
     FILLING,
     QUESTION,
@@ -143,7 +143,7 @@ def test_transformers_opens_the_folder_and_gives_the_same_answers(fitted):
     model = AutoModelForQuestionAnswering.from_pretrained(out).eval()
     assert AutoTokenizer.from_pretrained(out)(QUESTION)["input_ids"]
     tokenizer = Tokenizer.from_file(str(out / "tokenizer.json"))
-    reader, rng = hs.load_reader(out), random.Random(1)
+    reader, rng = hs.load(out), random.Random(1)
     texts = [text_with_a_year(rng, rng.randint(3, 60))[0] for _ in range(200)]
     ours = [reader.answer(QUESTION, text)[0].text for text in texts]
     same = [mine == reference_answer(model, tokenizer, QUESTION, text) for mine, text in zip(ours, texts, strict=True)]
@@ -228,8 +228,8 @@ def test_the_search_leaves_a_rate_that_teaches_nothing(encoder, tmp_path):
     slicer = Slicer(backbone.preparation)
     pairs = np.column_stack([np.arange(len(questions)), questions.context])
     windows, wanted = examples(cut(questions.questions, questions.contexts, pairs, slicer), questions.answers, seed=0)
-    bodies = TextBodies(open_for_training(backbone), as_texts(windows, slicer))
-    runs = Runs(Reading(bodies, text_ends(windows), wanted, new=True), Journal(tmp_path), Watch(left=lambda: 600.0))
+    bodies = TextParts(open_for_training(backbone), as_texts(windows, slicer))
+    runs = Runs(Reading(bodies, text_ends(windows), wanted, new=True), Checkpoint(tmp_path), StopSignal(left=lambda: 600.0))
     folds, low = np.arange(len(windows)) % 4, 2e-5
     tuned = finetune(runs, Choices([bodies.depths - 1], low), folds=folds, insist=False)
     first = tuned.trials[0]
@@ -266,27 +266,27 @@ def test_what_was_done_before_is_for_the_same_documents_only(encoder, tmp_path, 
             if " loss " in text:
                 raise Killed
 
-    for titles, journals in (("document", 1), ("document", 1), ("part", 2)):
+    for titles, checkpoints in (("document", 1), ("document", 1), ("part", 2)):
         content = squad(documents=8, each=4)
         for number, article in enumerate(content["data"]):
             article["title"] = f"{titles} {number // 2}"
         (tmp_path / "data.json").write_text(json.dumps(content))
         with pytest.raises(Killed):
-            hs.fit_reader(
+            hs.fit(
                 tmp_path / "data.json", model=str(encoder), budget="5m", out=tmp_path / "out", progress=UntilTraining()
             )
-        assert len(list(own_cache.glob("runs/*"))) == journals
+        assert len(list(own_cache.glob("runs/*"))) == checkpoints
 
 
 @pytest.mark.parametrize("how", ["auto", "probe"])
 def test_a_model_that_finds_answers_already_is_not_replaced_by_a_worse_one(years, tmp_path, how):
     (tmp_path / "data.json").write_text(json.dumps(squad(documents=8, each=8, without=True)))
-    reader = hs.fit_reader(tmp_path / "data.json", model=str(years), how=how, out=tmp_path / "out")
+    reader = hs.fit(tmp_path / "data.json", model=str(years), how=how, out=tmp_path / "out")
     assert reader.summary["how"] == "probe"
     assert reader.summary["exact_match"] == 1.0
     before, after = load_file(years / "model.safetensors"), load_file(tmp_path / "out" / "model.safetensors")
     assert all(torch.equal(before[name], after[name]) for name in before)
-    assert hs.load_reader(tmp_path / "out").answer(QUESTION, "a bridge 1931 of the king")[0].text == "1931"
+    assert hs.load(tmp_path / "out").answer(QUESTION, "a bridge 1931 of the king")[0].text == "1931"
 
 
 def table(folder: Path, rows: list[tuple[str, str, str]]) -> Path:
@@ -303,7 +303,7 @@ def test_the_threshold_is_fitted_on_questions_from_all_over_the_file(years, tmp_
     rows = [("train", f"the tower {number} 1931", "1931") for number in range(600)]
     rows += [("train", f"old tower {number}", "") for number in range(60)]
     data = table(tmp_path, [*rows, ("test", "a bridge 1940", "1940"), ("test", "bridge", "")])
-    reader = hs.fit_reader(data, model=str(years), how="probe", out=tmp_path / "out")
+    reader = hs.fit(data, model=str(years), how="probe", out=tmp_path / "out")
     assert reader.summary["threshold"] is not None
     assert reader.summary["exact_match"] == 1.0
 
@@ -314,7 +314,7 @@ def test_why_no_answer_is_never_given_is_true(without, years, tmp_path):
     rows = [("train", f"the tower {number} 1931", "1931") for number in range(30)]
     rows += [("train", f"the tower {number} 1932", "") for number in range(without)]
     data = table(tmp_path, [*rows, ("test", "a bridge 1940", "1940")])
-    reader = hs.fit_reader(data, model=str(years), how="probe", out=tmp_path / "out")
+    reader = hs.fit(data, model=str(years), how="probe", out=tmp_path / "out")
     assert reader.summary["threshold"] is None
     for page in ("README.md", "report.html"):
         assert ("every training question has an answer" in (tmp_path / "out" / page).read_text()) == (not without)
@@ -339,7 +339,7 @@ def test_settings_are_for_texts_that_are_read_whole(encoder, tmp_path):
     texts = [text_with_a_year(rng, 80) for _ in range(20)]
     rows = [("test" if i >= 16 else "train", text, year) for i, (text, ((year, _),)) in enumerate(texts)]
     model = of_short_windows(encoder, tmp_path / "short", tokens=24)
-    reader = hs.fit_reader(table(tmp_path, rows), model=str(model), budget="90s", out=tmp_path / "out")
+    reader = hs.fit(table(tmp_path, rows), model=str(model), budget="90s", out=tmp_path / "out")
     each = len(list(cut([QUESTION], [texts[0][0]], np.array([(0, 0)]), reader.slicer)))
     fitted_on = reader.summary["tuning"]["settings_from"]
     assert each > 6
@@ -395,13 +395,13 @@ def test_how_long_answers_are_is_learned_and_too_long_ones_are_left_out(encoder,
     """Of windows of 40 tokens 32 are the text's."""
     data = table(tmp_path, long_answers(*[20] * 17, 36, 18, 20))
     model = of_short_windows(encoder, tmp_path / "short", tokens=40)
-    told = hs.fit_reader(data, model=str(model), budget="60s", out=tmp_path / "out").summary
+    told = hs.fit(data, model=str(model), budget="60s", out=tmp_path / "out").summary
     assert (told["longest"], told["n_train"], told["n_test"]) == (20, 14, 5)
     (finding,) = [finding for finding in told["findings"] if finding["kind"] == "long-answer"]
     assert finding["where"].endswith("row 18")
     assert "its answer has 36 tokens" in finding["reason"]
     assert any("1 training questions are not learned from: no window" in note for note in told["notes"])
-    assert hs.load_reader(tmp_path / "out").settings.longest == 20
+    assert hs.load(tmp_path / "out").settings.longest == 20
     card = (tmp_path / "out" / "README.md").read_text()
     assert "max_answer_len=20" in card
     assert "tril(20 - 1)" in card
@@ -411,11 +411,11 @@ def test_how_long_answers_are_is_learned_and_too_long_ones_are_left_out(encoder,
 def test_what_no_window_holds_is_nothing_to_learn_from(encoder, tmp_path):
     model = of_short_windows(encoder, tmp_path / "short", tokens=40)
     with pytest.raises(UserError, match="no answer lies within a window"):
-        hs.fit_reader(table(tmp_path, long_answers(*[36] * 8)), model=str(model), out=tmp_path / "out")
+        hs.fit(table(tmp_path, long_answers(*[36] * 8)), model=str(model), out=tmp_path / "out")
 
 
 def test_a_model_as_it_is_learns_how_long_answers_are(years, tmp_path):
-    reader = hs.fit_reader(
+    reader = hs.fit(
         table(tmp_path, long_answers(*[30] * 8)), model=str(years), how="probe", out=tmp_path / "out"
     )
     assert reader.settings.longest == 30
@@ -423,7 +423,7 @@ def test_a_model_as_it_is_learns_how_long_answers_are(years, tmp_path):
 
 def test_it_is_said_where_every_place_is_a_guess(years, tmp_path):
     rows = [("test" if i > 5 else "train", f"the tower {i} was built 1931 or 1931", "1931") for i in range(8)]
-    told = hs.fit_reader(table(tmp_path, rows), model=str(years), how="probe", out=tmp_path / "out").summary
+    told = hs.fit(table(tmp_path, rows), model=str(years), how="probe", out=tmp_path / "out").summary
     assert told["n_train"] == 6
     assert any("each training answer is in its text more than once" in note for note in told["notes"])
 
@@ -434,7 +434,7 @@ def test_adapters_are_merged(tmp_path):
     small_reading_model("bert", tmp_path / "encoder", words=WORDS)
     headless(tmp_path / "encoder")
     (tmp_path / "data.json").write_text(json.dumps(squad(documents=8, each=8)))
-    reader = hs.fit_reader(
+    reader = hs.fit(
         tmp_path / "data.json", model=str(tmp_path / "encoder"), how="lora", budget="5m", out=tmp_path / "out"
     )
     assert reader.summary["how"] == "lora"
@@ -453,7 +453,7 @@ def test_a_table_with_test_questions_of_its_own(encoder, tmp_path):
             for number in range(rows):
                 text, ((year, _),) = text_with_a_year(rng, 12)
                 writer.writerow([f"{text} {year}" if number == 0 else text, QUESTION, year])
-    reader = hs.fit_reader(
+    reader = hs.fit(
         tmp_path / "train.csv", model=str(encoder), test=tmp_path / "test.csv", budget="5m", out=tmp_path / "out"
     )
     told = reader.summary
@@ -480,7 +480,7 @@ def test_what_cannot_be_done_is_said(change, error, words, encoder, tmp_path):
         change["model"] = str(tmp_path / "images")
     (tmp_path / "data.json").write_text(json.dumps(squad(documents=documents, each=6)))
     with pytest.raises(error, match=words):
-        hs.fit_reader(tmp_path / "data.json", **{"model": str(encoder), "out": tmp_path / "out", **change})
+        hs.fit(tmp_path / "data.json", **{"model": str(encoder), "out": tmp_path / "out", **change})
     assert not (tmp_path / "out").exists()
 
 
@@ -496,7 +496,7 @@ def test_one_question_is_not_enough_to_train_on(title, answerable, encoder, tmp_
         writer.writerow(["split", "title", "context", "question", "answer"])
         writer.writerows([part, title, text, QUESTION, answer] for part, title, text, answer in rows)
     with pytest.raises(UserError, match=r"one question to learn from[\s\S]*another is needed") as error:
-        hs.fit_reader(tmp_path / "data.csv", model=str(encoder), out=tmp_path / "out")
+        hs.fit(tmp_path / "data.csv", model=str(encoder), out=tmp_path / "out")
     assert str(error.value).count("\n") <= 1
 
 
@@ -507,13 +507,13 @@ def test_a_saved_reader_that_was_changed_is_refused(fitted, tmp_path):
     weights[-1] ^= 1
     (tmp_path / "copy" / "model.safetensors").write_bytes(weights)
     with pytest.raises(ModelError, match="not those that were saved"):
-        hs.load_reader(tmp_path / "copy")
+        hs.load(tmp_path / "copy")
 
 
 def test_a_saved_reader_is_a_model_for_the_next_fit(fitted, tmp_path, questions):
     out, _, _ = fitted
     (tmp_path / "more.json").write_text(json.dumps(squad(documents=4, each=6, without=True, seed=9)))
-    reader = hs.fit_reader(tmp_path / "more.json", model=str(out), out=tmp_path / "second")
+    reader = hs.fit(tmp_path / "more.json", model=str(out), out=tmp_path / "second")
     assert reader.summary["why_how"].endswith("too few to prove that training is better (200)")
     texts, labels = zip(*questions, strict=True)
     model = hs.fit(texts, labels, model=str(out), how="probe")

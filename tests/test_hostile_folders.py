@@ -154,7 +154,7 @@ def test_data_sets_made_of_links_stay_what_they_are(photos, tmp_path):
         for photo in (photos / name).iterdir():
             (files / name / photo.name).symlink_to(photo)
     for linked in (read(folders), read(files)):
-        assert (linked.where, linked.labels, linked.findings) == (plain.where, plain.labels, ())
+        assert (linked.where, linked.targets, linked.findings) == (plain.where, plain.targets, ())
     whole = tmp_path / "whole"
     whole.symlink_to(photos)
     assert read(whole).where == plain.where

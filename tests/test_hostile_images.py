@@ -18,7 +18,6 @@ import pytest
 from PIL import Image, PngImagePlugin
 
 from headstart.data.check import check
-from headstart.data.read import read
 from headstart.encode.encode import encode, encode_views
 from headstart.errors import DataError
 from headstart.inputs import image
@@ -27,6 +26,7 @@ from headstart.inputs.decoders import FORMATS
 from headstart.inputs.image import open_image, open_known
 from headstart.pretrained.load import load
 from hostile import POSTSCRIPT, ghostscript
+from reading import read
 
 CHECK = importlib.import_module("headstart.data.check")  # by its name, it is the function that the package has of it
 

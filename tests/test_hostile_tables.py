@@ -15,10 +15,9 @@ import pytest
 from headstart.data.arrow import Damaged
 from headstart.data.check import check
 from headstart.data.parquet_footer import Part, largest_value, parts
-from headstart.data.questions import read_questions
-from headstart.data.read import read
 from headstart.data.table import open_blocks, table_errors
 from headstart.errors import DataError, UserError
+from reading import read, read_questions
 
 ROWS = [("a text of one kind", "one"), ("quite another text", "other")] * 10
 
@@ -192,7 +191,7 @@ def test_lines_of_label_and_text_come_in_blocks(tmp_path):
     blocks, _ = open_blocks(tmp_path / "t.label", [], rows=50)
     assert [len(block["label"]) for block in blocks] == [50, 50, 20]
     found = read(tmp_path / "t.label")
-    assert (found.labels[:2], found.inputs[1], len(found)) == (["NUM", "LOC"], "where is 0 ?", 120)
+    assert (found.targets[:2], found.inputs[1], len(found)) == (["NUM", "LOC"], "where is 0 ?", 120)
 
 
 @pytest.mark.parametrize("column", ["label", "split"])

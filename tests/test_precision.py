@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from headstart.adapt.checkpoint import Journal
+from headstart.adapt.checkpoint import Checkpoint
 from headstart.adapt.loop import Recipe
-from headstart.adapt.trial import Runs, Watch
+from headstart.adapt.trial import Runs, StopSignal
 from toy_task import Toy
 
 
@@ -33,6 +33,6 @@ class Uneven:
 def test_the_faster_precision_is_taken_whatever_else_was_at_work(tmp_path, bf16, busy):
     """Or a fit that is killed before its plan is written down ends in another model than one that is not."""
     toy, learn = Toy(400, Uneven(bf16, 0.08, busy)), np.arange(400)
-    runs = Runs(toy, Journal(tmp_path), Watch(left=lambda: 1e9), may_bf16=True, clock=toy.clock)
+    runs = Runs(toy, Checkpoint(tmp_path), StopSignal(left=lambda: 1e9), may_bf16=True, clock=toy.clock)
     recipe, _ = runs.timed(Recipe(1, 1e-3, 100), toy.start(learn), learn)
     assert recipe.bf16 == (bf16 < 0.08)

@@ -16,12 +16,12 @@ import pytest
 
 from fits import fitting, killed
 from headstart.data.check import check
-from headstart.data.read import read
 from headstart.encode import pruning, store
 from headstart.encode.encode import encode
 from headstart.errors import OutputError
 from headstart.pretrained.load import load
 from headstart.storage import living
+from reading import read
 
 TEXTS = [f"where is my card {i}" for i in range(40)]
 
@@ -101,7 +101,7 @@ def test_a_row_that_is_not_there_is_not_read(encoding, own_cache):
 
 
 def test_each_of_several_users_keeps_a_table(own_cache):
-    first, second = store.image_hashes("image"), store.image_hashes("image")
+    first, second = store.image_hashes(), store.image_hashes()
     first.add(np.zeros((1, 32), np.uint8), np.ones((1, 4), np.uint64))
     assert pruning.prune(most_bytes=0) == []
     del first
@@ -114,7 +114,7 @@ def test_each_of_several_users_keeps_a_table(own_cache):
 
 def test_what_a_killed_process_used_is_pruned(own_cache):
     script = (
-        "import sys, time, numpy as np; from headstart.encode import store; table = store.image_hashes('image'); "
+        "import sys, time, numpy as np; from headstart.encode import store; table = store.image_hashes(); "
         "table.add(np.zeros((1, 32), np.uint8), np.ones((1, 4), np.uint64)); print('ready', flush=True); time.sleep(99)"
     )
     process = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
@@ -143,7 +143,7 @@ def test_what_killed_processes_left_is_swept_by_the_next_and_nothing_else(own_ca
     (own_cache / "engines" / ".old.1-0123abcd.tmp").write_text("half")
     (own_cache / "engines" / ".new.1-0123abcd.tmp").write_text("half")
     os.utime(own_cache / "engines" / ".old.1-0123abcd.tmp", (time.time() - 90_000,) * 2)
-    script = "from headstart.encode import store; store.image_hashes('image')"
+    script = "from headstart.encode import store; store.image_hashes()"
     subprocess.run([sys.executable, "-c", script], check=True)
     left = {path.name for path in own_cache.rglob(".*.tmp")}
     alive.send_signal(signal.SIGKILL)
@@ -210,7 +210,7 @@ def test_what_cannot_be_swept_now_is_swept_the_next_time(own_cache):
     for path in (left, own_cache / "alive" / "1-0123abcd.lock"):
         path.parent.mkdir()
         path.write_text("half" if path == left else "")
-    look = "from headstart.encode import store; store.image_hashes('image')"
+    look = "from headstart.encode import store; store.image_hashes()"
     deaf = "from headstart.storage import living; living._remove = lambda path: None; "
     for script, there in ((deaf + look, True), (look, False)):
         subprocess.run([sys.executable, "-c", script], check=True)

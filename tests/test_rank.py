@@ -21,12 +21,12 @@ from headstart.choose.rank import Candidate, rank_models
 from headstart.choose.transferability import logme, neighbours, separation
 from headstart.clock import Budget, seconds_of
 from headstart.data.check import check
-from headstart.data.read import read
 from headstart.data.split import sample, split
 from headstart.encode.encode import unknown
 from headstart.errors import UserError
 from headstart.pretrained import catalog
 from headstart.pretrained.load import load
+from reading import read
 from test_catalog import in_the_hub_cache
 
 LITE0, LITE1 = "efficientnet_lite0", "efficientnet_lite1"
@@ -243,7 +243,7 @@ def test_samples(tmp_path):
     dataset = check(read((texts, labels)))
     everything = np.arange(len(dataset))
     some = sample(dataset, everything, most=400)
-    counts = {name: list(some.labels).count(name) for name in some.classes}
+    counts = {name: list(some.targets).count(name) for name in some.classes}
     assert counts == {"blue": 100, "rare": 5, "red": 299}
     order = np.random.default_rng(0).permutation(len(dataset))
     assert set(sample(dataset.take(order), everything, most=400).inputs) == set(some.inputs)

@@ -14,9 +14,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from headstart.data.columns import Columns
-from headstart.data.read import read
 from headstart.errors import DataError
+from headstart.values import Columns
+from reading import read
 
 TEXTS = st.text(st.characters(blacklist_categories=["Cs"], blacklist_characters="\0"), min_size=1, max_size=60)
 ROWS = st.lists(st.tuples(TEXTS, st.sampled_from(["good", "bad", "so-so", "1", "2.5"])), min_size=2, max_size=30)
@@ -42,9 +42,9 @@ def test_tables_come_back_as_they_were_written(kind, rows):
     with tempfile.TemporaryDirectory() as folder:
         dataset = read(written(Path(folder), rows, kind))
     assert list(dataset.inputs) == [text for text, _ in rows]
-    assert list(dataset.labels) == [label for _, label in rows]
+    assert list(dataset.targets) == [label for _, label in rows]
     assert dataset.where[-1] == f"table.{kind} row {len(rows)}"
-    assert dataset.kind == "text"
+    assert dataset.modality.name == "text"
 
 
 def test_json_lines_with_numbers_and_words_as_labels_and_a_damaged_line(tmp_path):
@@ -52,14 +52,14 @@ def test_json_lines_with_numbers_and_words_as_labels_and_a_damaged_line(tmp_path
     rows = [{"text": "one", "label": 1}, {"text": "two", "label": "two"}, {"text": "three", "label": None}]
     path.write_text("\n".join([*map(json.dumps, rows), '{"text": "cut', "[1, 2]"]) + "\n")
     dataset = read(path)
-    assert list(dataset.labels) == ["1", "two", None]
+    assert list(dataset.targets) == ["1", "two", None]
     assert [f.where for f in dataset.findings] == ["mixed.jsonl row 4", "mixed.jsonl row 5"]
     assert all(f.rejected for f in dataset.findings)
 
 
 def test_a_json_list_is_a_table_too(tmp_path):
     (tmp_path / "list.json").write_text(json.dumps([{"q": "where is it?", "y": "a"}, {"q": "who are you?", "y": "b"}]))
-    assert list(read(tmp_path / "list.json").labels) == ["a", "b"]
+    assert list(read(tmp_path / "list.json").targets) == ["a", "b"]
     (tmp_path / "broken.json").write_text('[{"q": "where')
     with pytest.raises(DataError, match="not JSON"):
         read(tmp_path / "broken.json")
@@ -69,7 +69,7 @@ def test_columns_by_name(tmp_path):
     path = tmp_path / "wide.csv"
     path.write_text("id,title,body,stars\n1,Great,I liked it a lot,5\n2,Bad,It broke at once,1\n")
     dataset = read(path, columns=Columns(text="title", label="stars"))
-    assert (list(dataset.inputs), list(dataset.labels)) == (["Great", "Bad"], ["5", "1"])
+    assert (list(dataset.inputs), list(dataset.targets)) == (["Great", "Bad"], ["5", "1"])
     with pytest.raises(DataError, match="did you mean 'stars'"):
         read(path, columns=Columns(label="star"))
 
@@ -137,5 +137,5 @@ def test_parts_of_a_dataset_dict():
     none = datasets.Dataset.from_dict({"text": ["three"], "label": [-1]}, features=names)
     found = read(datasets.DatasetDict({"train": some, "valid": some, "dev": some, "test": some, "unsupervised": none}))
     assert list(found.parts) == ["train"] * 2 + ["val"] * 4 + ["test"] * 2
-    assert list(found.labels) == ["bad", "good"] * 4
+    assert list(found.targets) == ["bad", "good"] * 4
     assert "'unsupervised' (1 rows)" in found.notes[-1]

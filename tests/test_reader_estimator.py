@@ -27,7 +27,7 @@ def towers(n: int, *, seed: int = 0) -> tuple[list[tuple[str, str]], list[tuple[
 
 
 @pytest.fixture(scope="module")
-def fitted(tmp_path_factory, years) -> hs.HeadstartReader:
+def fitted(tmp_path_factory, years) -> hs.HeadstartQA:
     """Trained from an encoder without a head."""
     from transformers import AutoModel
 
@@ -35,7 +35,7 @@ def fitted(tmp_path_factory, years) -> hs.HeadstartReader:
     shutil.copytree(years, folder)
     AutoModel.from_pretrained(folder).save_pretrained(folder)
     x, y = towers(200)
-    return hs.HeadstartReader(str(folder), how="tune", budget="75s").fit(x, y)
+    return hs.HeadstartQA(str(folder), how="tune", budget="75s").fit(x, y)
 
 
 def test_it_learns_and_answers(fitted):
@@ -47,14 +47,14 @@ def test_it_learns_and_answers(fitted):
     assert np.mean(right) > 0.6  # a fifth has no answer, and a text ten words
     assert fitted.score(x, y) == pytest.approx(np.mean(right))  # years share no words
     assert fitted.score(x, [None] * 40) == pytest.approx(np.mean(answers == ""))
-    (best,) = fitted.reader_.answer(QUESTION, "a bridge 1931 of the king")
+    (best,) = fitted.answerer_.answer(QUESTION, "a bridge 1931 of the king")
     assert (best.text, best.start) == ("1931", 9)
 
 
 def test_a_pickle_knows_its_weights(fitted, tmp_path):
     x, _ = towers(20, seed=2)
     content = pickle.dumps(fitted)
-    weights = fitted.reader_.backbone.weights
+    weights = fitted.answerer_.backbone.weights
     assert len(content) < weights.stat().st_size
     again = pickle.loads(content)
     np.testing.assert_array_equal(again.predict(x), fitted.predict(x))
@@ -73,7 +73,7 @@ def test_a_pickle_knows_its_weights(fitted, tmp_path):
 
 
 def test_it_is_an_estimator(years):
-    model = hs.HeadstartReader(str(years), how="probe", seed=3)
+    model = hs.HeadstartQA(str(years), how="probe", seed=3)
     assert clone(model).get_params() == {"model": str(years), "how": "probe", "budget": None, "seed": 3}
     assert pickle.loads(pickle.dumps(model)).get_params() == model.get_params()
     x, y = towers(24)
@@ -94,7 +94,7 @@ def test_it_is_an_estimator(years):
         "check_parameters_default_constructible",
         "check_do_not_raise_errors_in_init_or_set_params",
     ):
-        getattr(estimator_checks, name)("HeadstartReader", hs.HeadstartReader())
+        getattr(estimator_checks, name)("HeadstartQA", hs.HeadstartQA())
 
 
 def test_rows_may_come_as_a_table_or_an_array(years):
@@ -103,7 +103,7 @@ def test_rows_may_come_as_a_table_or_an_array(years):
         {"context": [text for _, text in x], "question": QUESTION, "title": [f"t{i}" for i in range(12)]}
     )
     texts = ["" if answer is None else answer[0] for answer in y]
-    model = hs.HeadstartReader(str(years), how="probe").fit(table, pd.Series(texts))
+    model = hs.HeadstartQA(str(years), how="probe").fit(table, pd.Series(texts))
     assert model.predict(table).tolist() == model.predict(np.array(x, dtype=object)).tolist() == texts
     assert model.score(table, pd.Series([text or None for text in texts])) == 1.0
 
@@ -129,20 +129,20 @@ GOOD = (QUESTION, "the tower was built 1931")
 )
 def test_no_row_is_dropped(years, x, y, words):
     with pytest.raises(DataError, match=words):
-        hs.HeadstartReader(str(years), how="probe").fit(x, y)
+        hs.HeadstartQA(str(years), how="probe").fit(x, y)
 
 
 def test_an_answer_that_no_window_holds_is_refused(years):
     long = " ".join(["tower"] * 400)
     with pytest.raises(DataError, match="row 2: its answer has 400 tokens"):
-        hs.HeadstartReader(str(years), how="tune").fit([GOOD, (QUESTION, f"{long} was built")], ["1931", long])
+        hs.HeadstartQA(str(years), how="tune").fit([GOOD, (QUESTION, f"{long} was built")], ["1931", long])
 
 
 def test_what_cannot_be_done_is_said(years):
-    model = hs.HeadstartReader(str(years), how="probe").fit([GOOD], ["1931"])
+    model = hs.HeadstartQA(str(years), how="probe").fit([GOOD], ["1931"])
     with pytest.raises(DataError, match="row 1: the question is too long"):
         model.predict([("when " * 600, GOOD[1])])
     with pytest.raises(DataError, match="row 2: no context"):
         model.predict([GOOD, (QUESTION, "")])
     with pytest.raises(UserError, match="unknown way 'best'"):
-        hs.HeadstartReader(str(years), how="best").fit([GOOD], ["1931"])
+        hs.HeadstartQA(str(years), how="best").fit([GOOD], ["1931"])

@@ -22,21 +22,21 @@ import numpy as np
 import pyarrow as pa
 import pytest
 import yaml
+from headstart.reader import Reader, Settings
+from headstart.report.provenance import Provenance
 from sklearn.feature_extraction.text import TfidfVectorizer
 
 from headstart.answering.baseline import by_sentence
 from headstart.answering.metrics import Predicted, SpanScores, as_json, asked, score
 from headstart.answering.sentences import sentences
-from headstart.data.questions import read_questions
 from headstart.pretrained.load import load_reader
 from headstart.pretrained.plain_code import plain_reader_code
-from headstart.reader import Reader, Settings
 from headstart.report import terminal
 from headstart.report.answering import report, verdict
 from headstart.report.card_answering import card
-from headstart.report.provenance import Provenance
 from headstart.values import Finding, Questions
 from pages import EVIL, Page
+from reading import read_questions
 from small_models import FILLING, YEARS, model_that_finds_years, small_reading_model, text_with_a_year
 
 TEXTS = {
@@ -346,7 +346,7 @@ def test_the_card(both):
     assert len(blocks) == 3
     for block in blocks:
         compile(block, "snippet", "exec")
-    assert 'hs.load_reader("my \\"x\\"")' in blocks[0]
+    assert 'hs.load("my \\"x\\"")' in blocks[0]
     assert 'pipeline("question-answering", model="my \\"x\\"")' in blocks[1]
     assert {row.count("|") for row in body.splitlines() if row.startswith("|")} == {4}
 
@@ -423,7 +423,7 @@ def told(scores: SpanScores, baseline: SpanScores, **changes: object) -> dict[st
 
 def test_what_the_command_line_says_of_a_fit(both):
     scores, baseline = both
-    text = terminal.fit_reader(told(scores, baseline))
+    text = terminal.fit_answering(told(scores, baseline))
     lines = text.splitlines()
     assert max(map(len, lines)) <= 80
     assert lines[0] == "minilm (tune), 8,000 questions about 36 documents to learn from, 8 held out"
@@ -445,7 +445,7 @@ def test_what_the_command_line_says_of_a_fit(both):
 
 
 def test_what_the_command_line_says_where_there_is_little_to_say(answerable):
-    text = terminal.fit_reader(told(*answerable, n_rejected=0, findings=[], why_how="asked for", out=None))
+    text = terminal.fit_answering(told(*answerable, n_rejected=0, findings=[], why_how="asked for", out=None))
     for word in ("why", "left out", "found", "without", "not exact", "saved", "always saying"):
         assert not any(line.strip().startswith(word) or f"({word}" in line for line in text.splitlines()), word
     assert "exact match  1.000" in text

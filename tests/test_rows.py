@@ -9,7 +9,7 @@ import torch
 from headstart.adapt.batches import tokenised
 from headstart.adapt.loop import Recipe, Tuning
 from headstart.adapt.sparse_embeddings import only_rows
-from headstart.adapt.trainable_parts import TextBodies
+from headstart.adapt.trainable_parts import TextParts
 from headstart.pretrained.load import load
 from headstart.pretrained.training import open_for_training, word_embeddings
 from small_models import small_text_model
@@ -40,7 +40,7 @@ def test_rows_are_trained_as_the_whole_table_is(family, questions, tmp_path):
         if by_rows:
             trainable, put_back = only_rows(trainable, word_embeddings(trainable), used)
             assert any(name.endswith("rows") for group in trainable.groups for name in group)
-        bodies = TextBodies(trainable, texts)
+        bodies = TextParts(trainable, texts)
         body = bodies.at(bodies.depths)
         network = Headed(body.module, backbone.width, len(names))
         tuning = Tuning(

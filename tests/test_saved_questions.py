@@ -31,7 +31,7 @@ def texts(n: int, *, words: int = 12) -> list[tuple[str, str]]:
 def test_a_long_text_without_a_title_is_named_not_repeated(years, tmp_path):
     (long,) = texts(1, words=30_000)
     data = lines(tmp_path / "data.jsonl", rows_about([long], each=6) + rows_about(texts(20)))
-    hs.fit_reader(data, model=str(years), how="probe", out=tmp_path / "out")
+    hs.fit(data, model=str(years), how="probe", out=tmp_path / "out")
     table = tmp_path / "out" / "split.csv"
     assert len(long[0]) > 130_000  # more than csv reads by itself
     assert table.stat().st_size < 10_000

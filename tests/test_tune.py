@@ -24,15 +24,15 @@ from headstart.adapt.linear_network import Classified
 from headstart.adapt.loop import Recipe, Tuning, outputs_of, rates, schedule
 from headstart.adapt.schedule import TRIALS, full_run, pace
 from headstart.adapt.search import Trial, climb, range_test, rate_between
-from headstart.adapt.trainable_parts import ImageBodies
+from headstart.adapt.trainable_parts import ImageParts
 from headstart.adapt.trunk import cut
 from headstart.data.check import check
-from headstart.data.read import read
 from headstart.encode.encode import encode
 from headstart.encode.store import tables
-from headstart.evaluate.paired_test import Judged, verdict
+from headstart.evaluate.paired_test import HeldOut, verdict
 from headstart.pretrained.load import load
 from headstart.pretrained.training import open_for_training
+from reading import read
 from small_models import small_image_model, small_text_model
 from test_onnx import SIDECAR, export
 
@@ -132,7 +132,7 @@ def test_a_stored_trunk_trains_as_the_whole_model_does(pictures, rate, channels_
     y, recipe = torch.from_numpy(dataset.y), Recipe(depth=1, rate=rate, steps=50, batch=16)
 
     def bodies(channels_last=False):
-        return ImageBodies(
+        return ImageParts(
             open_for_training(backbone),
             backbone,
             dataset.inputs,
@@ -165,7 +165,7 @@ def test_a_stored_trunk_trains_as_the_whole_model_does(pictures, rate, channels_
 
 def test_the_first_step_starts_at_the_probe(pictures):
     backbone, dataset, features, basis, head = pictures
-    bodies = ImageBodies(open_for_training(backbone), backbone, dataset.inputs, dataset.digests, mirror=lambda: False)
+    bodies = ImageParts(open_for_training(backbone), backbone, dataset.inputs, dataset.digests, mirror=lambda: False)
     for depth in (1, 2, bodies.depths):
         body = bodies.at(depth)
         network = Classified(body.module, head, basis)
@@ -321,7 +321,7 @@ def test_an_onnx_model_cannot_be_tuned(photos, tmp_path, command):
 
 
 def judged_at(losses, right):
-    return Judged(np.array(losses), np.array(right, dtype=bool), 1.0)
+    return HeldOut(np.array(losses), np.array(right, dtype=bool), 1.0)
 
 
 def test_the_verdict_needs_more_than_noise():
@@ -409,7 +409,7 @@ def test_a_range_test_stays_below_where_training_breaks(pictures):
 
     def tuning(rate: float) -> Tuning:
         opened = open_for_training(backbone)
-        body = ImageBodies(opened, backbone, dataset.inputs, dataset.digests, mirror=lambda: False).at(1)
+        body = ImageParts(opened, backbone, dataset.inputs, dataset.digests, mirror=lambda: False).at(1)
         network = Classified(body.module, head, basis)
         loss = lambda logits, rows, _: torch.nn.functional.cross_entropy(logits, y[rows], reduction="none")  # noqa: E731
         groups = [*body.groups, [network.weight, network.bias]]

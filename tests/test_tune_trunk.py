@@ -18,20 +18,19 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from headstart.adapt.tuning import keep, rate, settle
 from PIL import Image, ImageDraw, ImageFont
 
 import headstart as hs
 from fits import finished, fitting, killed
 from headstart.adapt import checkpoint
 from headstart.adapt.basis import fit_basis
-from headstart.adapt.checkpoint import Journal, open_journal
+from headstart.adapt.checkpoint import Checkpoint, open_checkpoint
 from headstart.adapt.cross_validation import fit_head
 from headstart.adapt.flip_check import mirrors_keep_class
-from headstart.adapt.trainable_parts import VIEWS, Body, Foresight, ImageBodies
+from headstart.adapt.trainable_parts import VIEWS, Foresight, ImageParts, TrainablePart
 from headstart.adapt.trunk import cut
-from headstart.adapt.tuning import keep, rate, settle
 from headstart.data.check import check
-from headstart.data.read import read
 from headstart.encode.encode import encode
 from headstart.encode.store import tables
 from headstart.errors import ModelError
@@ -39,6 +38,7 @@ from headstart.pretrained.load import load
 from headstart.pretrained.training import open_for_training
 from headstart.progress import Silent
 from headstart.storage.locks import take_lock
+from reading import read
 from small_models import small_image_model, small_text_model
 from test_onnx import SIDECAR, export
 
@@ -128,20 +128,20 @@ def opened(photos, tmp_path, own_cache, on_a_cpu):
     backbone = load(str(tmp_path / "resnet"), kind="image")
     dataset = check(read(photos))
 
-    starts: list[Journal] = []
+    starts: list[Checkpoint] = []
 
-    def bodies() -> ImageBodies:
+    def bodies() -> ImageParts:
         for before in starts:  # as the end of its process does
             before.release()
-        journal = open_journal("run")
-        starts.append(journal)
-        return ImageBodies(
+        checkpoint = open_checkpoint("run")
+        starts.append(checkpoint)
+        return ImageParts(
             open_for_training(backbone),
             backbone,
             dataset.inputs,
             dataset.checked_digests,
             mirror=lambda: True,
-            journal=journal,
+            checkpoint=checkpoint,
             precision="f32",
         )
 
@@ -162,7 +162,7 @@ def disk(monkeypatch):
 VIEW = 2 * 40 * 256 * 4 * 4  # bytes of a view of all photos below the last stage; below the one before, twice that
 
 
-def views_of(body: Body) -> int:
+def views_of(body: TrainablePart) -> int:
     """That are stored; 0: none, and the whole model is trained."""
     if not body.stored:
         return 0
@@ -257,7 +257,7 @@ def test_two_equal_fits_at_once_do_not_disturb_each_other(few_texts, tmp_path, o
 def test_equal_tuned_weights_are_kept_apart(few_texts, own_cache, tmp_path):
     """Equal fits end in equal bytes; one that is saved takes no weights from another that is not yet."""
     backbone = load(str(few_texts[1]), kind="text")
-    first, second = (keep(backbone, backbone.module(), open_journal(name)) for name in ("one", "another"))
+    first, second = (keep(backbone, backbone.module(), open_checkpoint(name)) for name in ("one", "another"))
     assert first.weights_hash == second.weights_hash
     settle(first, tmp_path)
     assert not first.weights.exists()
@@ -269,9 +269,9 @@ def test_the_cache_shows_what_killed_fits_left_and_makes_room(few_texts, tmp_pat
     data, model = few_texts
     killed(fitting(data, model, tmp_path / "out", "--budget", "10m"), own_cache, "trial-*@*")
     backbone = load(str(model), kind="text")
-    journal = open_journal("a" * 24)
-    kept = keep(backbone, backbone.module(), journal)
-    journal.once("scheme", lambda: {"steps": 3})
+    checkpoint = open_checkpoint("a" * 24)
+    kept = keep(backbone, backbone.module(), checkpoint)
+    checkpoint.decide_once("scheme", lambda: {"steps": 3})
     told = json.loads(command("cache", "--json")[1])
     in_use = {fit["key"].split("/")[0]: [] for fit in told["fits"]}
     for fit in told["fits"]:
@@ -284,13 +284,13 @@ def test_the_cache_shows_what_killed_fits_left_and_makes_room(few_texts, tmp_pat
     assert [path.name for path in own_cache.glob("runs/*") if path.is_dir()] == ["a" * 24]
     assert not told["tables"]
     assert "a fit that goes on" in command("cache")[1]
-    journal.release()
+    checkpoint.release()
     told = json.loads(command("cache", "--prune", "0", "--json")[1])
     assert [gone["key"] for gone in told["removed"]] == [f"runs/{'a' * 24}"]
 
 
 def test_where_no_journal_can_be_made_a_live_equal_run_keeps_its_own(own_cache, monkeypatch):
-    first = open_journal("c" * 24)
+    first = open_checkpoint("c" * 24)
     first.once("scheme", lambda: {"steps": 3})
     whole = Path.mkdir
 
@@ -301,7 +301,7 @@ def test_where_no_journal_can_be_made_a_live_equal_run_keeps_its_own(own_cache, 
 
     with monkeypatch.context() as patch:
         patch.setattr(Path, "mkdir", full)
-        second = open_journal("c" * 24)
+        second = open_checkpoint("c" * 24)
     assert second.once("scheme", lambda: {"steps": 4}) == {"steps": 4}
     second.remove()
     assert first.once("scheme", lambda: {"steps": 5}) == {"steps": 3}
@@ -309,34 +309,34 @@ def test_where_no_journal_can_be_made_a_live_equal_run_keeps_its_own(own_cache, 
 
 
 def test_who_only_looks_at_a_run_does_not_keep_it_from_going_on(own_cache, monkeypatch):
-    left = open_journal("d" * 24)
+    left = open_checkpoint("d" * 24)
     left.once("scheme", lambda: {"steps": 3})
     left.release()
     looking = take_lock(left.folder)
     monkeypatch.setattr(checkpoint.time, "sleep", lambda _: looking.release())
-    assert open_journal("d" * 24).folder == left.folder
+    assert open_checkpoint("d" * 24).folder == left.folder
 
 
 def test_a_journal_that_is_killed_while_it_is_removed_is_not_half_there(own_cache, monkeypatch):
     """No file of it is gone yet, and the next start knows nothing of it."""
-    journal = open_journal("b" * 24)
-    journal.finish("main", {"kept": np.ones(2)}, {"weight a": np.ones(2)})
+    checkpoint = open_checkpoint("b" * 24)
+    checkpoint.finish("main", {"kept": np.ones(2)}, {"weight a": np.ones(2)})
     monkeypatch.setattr(shutil, "rmtree", lambda *_, **__: None)
-    journal.remove()
-    assert open_journal("b" * 24).results("main") is None
+    checkpoint.remove()
+    assert open_checkpoint("b" * 24).results("main") is None
     (left,) = own_cache.glob("runs/.*.tmp")
     assert len(list(left.iterdir())) == 2
 
 
 def test_a_journal_is_taken_up_again_where_it_was_left(own_cache):
     """The second of two equal runs too, when the first is done."""
-    first, second = open_journal("run"), open_journal("run")
+    first, second = open_checkpoint("run"), open_checkpoint("run")
     assert first.folder != second.folder
     first.once("scheme", lambda: 1)
     second.once("scheme", lambda: 2)
     first.remove()
     second.release()
-    again = open_journal("run")
+    again = open_checkpoint("run")
     assert again.once("scheme", lambda: 3) == 2
     again.remove()
     again.remove()
@@ -372,7 +372,7 @@ def test_a_model_that_cannot_be_cut_is_trained_whole_and_says_so(photos, tmp_pat
     opened = open_for_training(backbone)
     groups = tuple(tuple(f"inner.{name}" for name in group) for group in opened.groups)
     trainable = replace(opened, module=Wilful(opened.module).eval(), groups=groups)
-    bodies = ImageBodies(trainable, backbone, dataset.inputs, dataset.checked_digests, mirror=lambda: True)
+    bodies = ImageParts(trainable, backbone, dataset.inputs, dataset.checked_digests, mirror=lambda: True)
     assert not bodies.at(1).stored
     assert bodies.note(1) == "trained whole: it could not be cut"
     bodies.at(bodies.depths)

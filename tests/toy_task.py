@@ -10,8 +10,8 @@ import torch
 from torch import nn
 
 from headstart.adapt.loop import Loss
-from headstart.adapt.trainable_parts import Body, GoOn
-from headstart.evaluate.paired_test import Judged, judged
+from headstart.adapt.trainable_parts import GoOn, TrainablePart
+from headstart.evaluate.paired_test import HeldOut, judged
 
 _WIDE, _HIDDEN = 40, 64
 
@@ -84,9 +84,9 @@ class Toy:
     def bodies(self) -> Toy:
         return self
 
-    def at(self, depth: int) -> Body:
+    def at(self, depth: int) -> TrainablePart:
         self.body.load_state_dict(self.first)
-        return Body(self.body, [list(self.body.parameters())], Rows(self.x), None, stored=False)
+        return TrainablePart(self.body, [list(self.body.parameters())], Rows(self.x), None, stored=False)
 
     def prepare(self, depth: int, *, varied: bool, go_on: GoOn) -> bool:
         if not go_on(self.preparing.get((depth, varied), 0.0)):
@@ -116,7 +116,7 @@ class Toy:
     def doubt(self, start: nn.Linear, rows: np.ndarray) -> None:
         return None
 
-    def network(self, body: Body, start: nn.Linear) -> tuple[nn.Module, list[nn.Parameter]]:
+    def network(self, body: TrainablePart, start: nn.Linear) -> tuple[nn.Module, list[nn.Parameter]]:
         head = nn.Linear(_HIDDEN, 2)
         head.load_state_dict(start.state_dict())
         return nn.Sequential(body.module, head), list(head.parameters())
@@ -134,7 +134,7 @@ class Toy:
     def kept(self, outputs: torch.Tensor, rows: np.ndarray) -> np.ndarray:
         return outputs.numpy()
 
-    def judged(self, kept: np.ndarray, rows: np.ndarray) -> Judged:
+    def judged(self, kept: np.ndarray, rows: np.ndarray) -> HeldOut:
         return judged(kept, self.y[rows])
 
     def untuned(self, start: nn.Linear, rows: np.ndarray) -> np.ndarray:

@@ -1,9 +1,10 @@
-"""How long something may take."""
+"""How long something may take, by a clock that a test may bring."""
 
 from __future__ import annotations
 
 import math
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from headstart.errors import UserError
@@ -11,21 +12,28 @@ from headstart.errors import UserError
 DEFAULT_SECONDS = 120.0
 _UNITS = {"s": 1, "m": 60, "h": 3600}
 
+Now = Callable[[], float]  # seconds since some moment
+
 
 @dataclass(frozen=True)
 class Budget:
     """Wall seconds, counted from when it was made."""
 
     seconds: float
-    begun: float = field(default_factory=time.perf_counter)
+    now: Now = time.perf_counter
+    begun: float = field(default=math.nan)
+
+    def __post_init__(self) -> None:
+        if math.isnan(self.begun):
+            object.__setattr__(self, "begun", self.now())
 
     @property
     def left(self) -> float:
-        return self.seconds - (time.perf_counter() - self.begun)
+        return self.seconds - (self.now() - self.begun)
 
     def share(self, part: float) -> Budget:
         """A budget that begins now, with this part of the whole, or what is left of it."""
-        return Budget(max(0.0, min(part * self.seconds, self.left)))
+        return Budget(max(0.0, min(part * self.seconds, self.left)), self.now)
 
 
 def seconds_of(budget: float | str | None) -> float:

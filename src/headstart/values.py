@@ -18,8 +18,11 @@ if TYPE_CHECKING:
     import numpy as np
     from torch import nn
 
+    from headstart.inputs.modality import Modality
+    from headstart.task import Space, Task
+
 Kind = Literal["image", "text"]
-Way = Literal["auto", "probe", "tune", "full", "lora"]
+Method = Literal["auto", "probe", "tune", "full", "lora"]
 CropMode = Literal["center", "squash", "border"]
 _ROWS = 4096  # of a matrix that are in memory at a time
 
@@ -48,35 +51,109 @@ class Finding:
 
 
 @dataclass(frozen=True)
-class Dataset:
-    """Labelled examples as columns. Row i of every column is about the same example."""
+class Request:
+    """What the user asked for, as typed: one field an option of `fit`, checked where it is used."""
 
-    kind: Kind
-    name: str  # what the user would call it: "flowers"
-    inputs: Sequence[Any]  # image: a path (str), a PIL image or an (h, w[, c]) uint8 array; text: a str
-    labels: Sequence[str | None]  # class names; None where the user gave none
+    data: Any
+    labels: Any = None  # one an example, where `data` are inputs
+    task: str = "auto"
+    kind: Kind | None = None  # where it cannot be seen
+    columns: Columns | None = None
+    model: str = "auto"
+    method: str = "auto"
+    test: float | str | Path = 0.2  # a share, or a path with the test examples
+    seed: int = 0
+    out: Path | None = None
+    force: bool = False
+
+    @property
+    def share(self) -> float:
+        """The share of the data that is kept for the test, where they have no parts of their own."""
+        return 0.2 if isinstance(self.test, str | Path) else self.test
+
+
+@dataclass(frozen=True)
+class Columns:
+    """The columns of a table that the user named; None: found by name and content."""
+
+    text: str | None = None
+    image: str | None = None
+    label: str | None = None
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Examples as they were read, before anything is known of a task. Row i of each column is about one example."""
+
+    kind: str  # the name of their modality: "image", "text", "passage"
+    name: str  # what the user would call the data: "flowers"
+    inputs: Sequence[Any]
+    targets: Sequence[Any]  # as written; None where the user gave none
     where: Sequence[str]  # how to point the user at the example
     parts: Sequence[str] | None = None  # official part of each row: "train", "val" or "test"; None: no official split
-    groups: np.ndarray | None = None  # (n,) int64; equal numbers: kept on one side of a split; set by check
-    digests: np.ndarray | None = None  # (n, 32) uint8; sha256 of the example's own bytes; set by check
+    guessed: np.ndarray | None = None  # (n,) bool: the target was guessed while reading, so it is not learned from
     findings: tuple[Finding, ...] = ()
     notes: tuple[str, ...] = ()  # what was assumed while reading: "no header: columns taken as label, text"
 
     def __len__(self) -> int:
-        return len(self.inputs)
+        return len(self.where)
+
+    def take(self, rows: np.ndarray) -> Examples:
+        """The examples in these rows; findings and notes stay with the whole."""
+        return replace(self, **_taken(self, rows, ("inputs", "targets", "where", "parts", "guessed")))
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Examples with the task that they are for, as columns. Row i of every column is about the same example."""
+
+    task: Task
+    modality: Modality
+    name: str
+    inputs: Sequence[Any]  # as the modality has them: paths or pictures, texts, questions with their texts
+    targets: Sequence[Any]  # as the task has them: names of classes, answers; None where the user gave none
+    where: Sequence[str]
+    parts: Sequence[str] | None = None
+    guessed: np.ndarray | None = None  # (n,) bool; None: no target was guessed
+    groups: np.ndarray | None = None  # (n,) int64; equal numbers: kept on one side of a split; set by check
+    digests: np.ndarray | None = None  # (n, 32) uint8; sha256 of the example's own bytes; set by check
+    findings: tuple[Finding, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.where)
 
     @cached_property
-    def classes(self) -> tuple[str, ...]:
-        """Class names, sorted by name."""
-        return tuple(sorted({label for label in self.labels if label is not None}))
+    def space(self) -> Space:
+        """What the targets are measured in: the names of their classes, say."""
+        return self.task.space(self.targets)
 
     @cached_property
     def y(self) -> np.ndarray:
-        """(n,) int64 index of each label in `classes`; -1 where there is none."""
-        import numpy as np
+        """The targets as numbers, a row an example, as the task encodes them."""
+        return self.task.encode(self.targets, self.space)
 
-        index = {name: i for i, name in enumerate(self.classes)}
-        return np.array([-1 if label is None else index[label] for label in self.labels], dtype=np.int64)
+    @cached_property
+    def strata(self) -> np.ndarray:
+        """(n,) int64: what parts, folds and samples have in equal shares."""
+        return self.task.strata(self.y)
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of classes or labels, sorted; empty for tasks without."""
+        return self.space.names
+
+    @property
+    def title(self) -> str:
+        """The task as users call it: "image-classification"."""
+        return self.task.titles[self.modality.name]
+
+    @property
+    def passages(self) -> Passages:
+        """The inputs, where they are questions with texts; raises TypeError where they are not."""
+        if not isinstance(self.inputs, Passages):
+            raise TypeError(f"{self.name} holds no questions")
+        return self.inputs
 
     @property
     def checked_digests(self) -> np.ndarray:
@@ -93,44 +170,46 @@ class Dataset:
         return np.arange(len(self)) if self.groups is None else self.groups
 
     def take(self, rows: np.ndarray) -> Dataset:
-        """The examples in these rows; findings and notes stay with the whole."""
-        which = rows.tolist()
-        return replace(
-            self,
-            inputs=[self.inputs[row] for row in which],
-            labels=[self.labels[row] for row in which],
-            where=[self.where[row] for row in which],
-            parts=None if self.parts is None else [self.parts[row] for row in which],
-            groups=None if self.groups is None else self.groups[rows],
-            digests=None if self.digests is None else self.digests[rows],
-            findings=(),
-            notes=(),
-        )
+        """The examples in these rows, measured in the space of the whole; findings and notes stay with the whole."""
+        columns = ("inputs", "targets", "where", "parts", "guessed", "groups", "digests")
+        part = replace(self, **_taken(self, rows, columns))
+        part.__dict__["space"] = self.space  # a part in which a class has no example
+        return part
 
     @property
     def rejected(self) -> tuple[Finding, ...]:
         return tuple(f for f in self.findings if f.rejected)
 
 
-@dataclass(frozen=True)
-class Questions:
-    """Questions about texts, as columns. Row i of every column is about the same question, but for the texts' own."""
+def _taken(columns: Any, rows: np.ndarray, names: Sequence[str]) -> dict[str, Any]:
+    """These rows of each column, for a copy without findings and notes."""
+    which = rows.tolist()
 
-    name: str
+    def some(column: Any) -> Any:
+        if column is None or hasattr(column, "dtype"):
+            return column if column is None else column[rows]
+        return column.take(rows) if isinstance(column, Passages) else [column[row] for row in which]
+
+    return {name: some(getattr(columns, name)) for name in names} | {"findings": (), "notes": ()}
+
+
+@dataclass(frozen=True)
+class Passages(Sequence[tuple[str, str]]):
+    """Questions with the texts that they are about, each text once. Row i of every column is about one question, but
+    for the texts' own."""
+
     ids: Sequence[str]
     questions: Sequence[str]
     context: np.ndarray  # (n,) int64, which of `contexts` each question is about
-    contexts: Sequence[str]  # each text once
+    contexts: Sequence[str]
     documents: Sequence[str]  # of each context: the title that it stands under, or the context itself
-    answers: Sequence[tuple[tuple[str, int], ...]]  # (text, first character of it in the context); (): it has none
-    unsure: np.ndarray  # (n,) bool: the answer's text stands there more than once, and the data do not say where
-    where: Sequence[str]  # how to point the user at the question
-    parts: Sequence[str] | None = None  # official part of each row: "train", "val" or "test"
-    findings: tuple[Finding, ...] = ()
-    notes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    def __getitem__(self, row: Any) -> Any:
+        """A question and its text."""
+        return self.questions[row], self.contexts[int(self.context[row])]
 
     @property
     def pairs(self) -> np.ndarray:
@@ -139,25 +218,25 @@ class Questions:
 
         return np.column_stack([np.arange(len(self)), self.context])
 
-    def take(self, rows: np.ndarray) -> Questions:
-        """The questions in these rows; the contexts, findings and notes stay with the whole."""
-        which = rows.tolist()
-        return replace(
-            self,
-            ids=[self.ids[row] for row in which],
-            questions=[self.questions[row] for row in which],
-            context=self.context[rows],
-            answers=[self.answers[row] for row in which],
-            unsure=self.unsure[rows],
-            where=[self.where[row] for row in which],
-            parts=None if self.parts is None else [self.parts[row] for row in which],
-            findings=(),
-            notes=(),
+    @staticmethod
+    def joined(parts: Sequence[Passages]) -> Passages:
+        """All of them, one after the other."""
+        import numpy as np
+
+        before = np.cumsum([0, *(len(part.contexts) for part in parts)])
+        return Passages(
+            ids=[name for part in parts for name in part.ids],
+            questions=[question for part in parts for question in part.questions],
+            context=np.concatenate([part.context + n for part, n in zip(parts, before, strict=False)]),
+            contexts=[context for part in parts for context in part.contexts],
+            documents=[document for part in parts for document in part.documents],
         )
 
-    @property
-    def rejected(self) -> tuple[Finding, ...]:
-        return tuple(f for f in self.findings if f.rejected)
+    def take(self, rows: np.ndarray) -> Passages:
+        """The questions in these rows; the contexts stay."""
+        which = rows.tolist()
+        ids, questions = [self.ids[row] for row in which], [self.questions[row] for row in which]
+        return replace(self, ids=ids, questions=questions, context=self.context[rows])
 
 
 @dataclass(frozen=True)
@@ -222,6 +301,20 @@ class Backbone:
         return _sha256(json.dumps([*told, preparation, _computing(self.config)], sort_keys=True))
 
     @property
+    def texts(self) -> TextPreparation:
+        """How it wants its texts; raises TypeError where it takes none."""
+        if not isinstance(self.preparation, TextPreparation):
+            raise TypeError(f"{self.name} does not read texts")
+        return self.preparation
+
+    @property
+    def images(self) -> ImagePreparation:
+        """How it wants its images; raises TypeError where it takes none."""
+        if not isinstance(self.preparation, ImagePreparation):
+            raise TypeError(f"{self.name} does not take images")
+        return self.preparation
+
+    @property
     def frozen_only(self) -> bool:
         """Whether it is a graph, whose weights cannot be trained."""
         return self.source == "onnx"
@@ -269,6 +362,7 @@ class Features:
     matrix: Matrix  # (n, width) float32
     key: str
     cached: int  # how many rows the store already knew
+    rows: np.ndarray | None = None  # (n,) int64, ascending: which rows of the dataset they are of; None: all
 
 
 @dataclass(frozen=True)
@@ -298,94 +392,3 @@ class Head:
 class Interval:
     low: float
     high: float
-
-
-@dataclass(frozen=True)
-class ClassScore:
-    name: str
-    precision: float
-    recall: float
-    f1: float
-    count: int  # test examples of this class
-
-
-@dataclass(frozen=True)
-class Scores:
-    """How good a model was on examples it did not see."""
-
-    classes: tuple[str, ...]
-    n: int
-    accuracy: float
-    accuracy_interval: Interval  # 95 %
-    macro_f1: float
-    log_loss: float  # nats
-    ece: float  # expected calibration error, 15 equal-width bins
-    majority_class: str
-    majority_accuracy: float  # of always answering the most common training class
-    per_class: tuple[ClassScore, ...]
-    confusion: np.ndarray  # (n_classes, n_classes) int64, rows: true class, columns: predicted
-    mistakes: tuple[Mistake, ...] = ()
-
-
-@dataclass(frozen=True)
-class Mistake:
-    where: str
-    true: str
-    predicted: str
-    probability: float
-
-
-@dataclass(frozen=True)
-class Ranked:
-    """How well one pre-trained model suits a sample of the training part, each example judged unseen."""
-
-    model: str  # as `fit --model` takes it
-    log_loss: float  # nats, of a probe in cross-validation: what the order is by
-    behind: float  # log loss above the best model's
-    behind_error: float  # standard error of that, over the examples
-    accuracy: float  # of the same probe
-    accuracy_interval: Interval  # 95 %
-    logme: float  # evidence of a linear model, nats an example and class; higher is better
-    neighbours: float  # accuracy of the five nearest other examples
-    separation: float  # of the class means, where 1 is the most that shuffled labels gave; nan: too few examples
-    per_second: float | None  # examples encoded; None: too few were new to tell
-    cached: int  # examples of the sample that the store already knew
-    parameters: int | None
-    width: int
-
-    @property
-    def tied(self) -> bool:
-        """As good as the best, as far as this sample can tell."""
-        return self.behind <= self.behind_error
-
-
-@dataclass(frozen=True)
-class Untried:
-    """A model that was not ranked."""
-
-    model: str
-    why: str
-
-
-@dataclass(frozen=True)
-class Ranking:
-    """Pre-trained models at the user's own data, best first."""
-
-    rows: tuple[Ranked, ...]
-    choice: str  # the cheapest of those that are as good as the best
-    untried: tuple[Untried, ...]
-    warnings: tuple[str, ...]
-    n: int  # training examples in the sample
-    classes: int
-    majority_accuracy: float  # of always answering the sample's most common class
-    seconds: float
-
-
-@dataclass(frozen=True)
-class Plan:
-    """Which pre-trained model, and how to adapt it."""
-
-    model: str
-    how: Way
-    why: str
-    ranking: Ranking | None = None  # None: there was nothing to choose from

@@ -91,7 +91,7 @@ def _time_for_another(
             runs.watch.planned(f"the same {recipe.steps} steps in another order, about {recipe.steps * seconds:.0f} s")
         return enough
 
-    return bool(runs.once(f"{name}-in-time", decide))
+    return bool(runs.decide_once(f"{name}-in-time", decide))
 
 
 def _with(soup: dict[str, np.ndarray], more: dict[str, np.ndarray], share: float) -> dict[str, np.ndarray]:

@@ -36,7 +36,7 @@ _LOOKS, _LOOK = 5, 0.01  # how often a lock is asked for, and seconds between
 
 
 @dataclass(frozen=True)
-class Journal:
+class Checkpoint:
     """A folder of one run's decisions and states. What cannot be written there is held in memory: the run goes on then,
     but another start of it begins again."""
 
@@ -44,7 +44,7 @@ class Journal:
     lock: Lock | None = field(default=None, compare=False)  # None: nobody else knows of the folder
     _held: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)  # by the name of their file
 
-    def once(self, name: str, decide: Callable[[], Any], *, stands: Callable[[], bool] = lambda: True) -> Any:
+    def decide_once(self, name: str, decide: Callable[[], Any], *, stands: Callable[[], bool] = lambda: True) -> Any:
         """What was decided under this name before; else decide now. A decision is plain JSON.
 
         Args:
@@ -162,8 +162,8 @@ def key_of(digests: np.ndarray, y: np.ndarray, asked: Sequence[object]) -> str:
     return seen.hexdigest()[:24]
 
 
-def open_journal(key: str) -> Journal:
-    """The journal of the run that `key` names, made if it is new; no other process has it until it is released.
+def open_checkpoint(key: str) -> Checkpoint:
+    """The checkpoint of the run that `key` names, made if it is new; no other process has it until it is released.
 
     Of equal runs at once each has one of its own. One that was begun and left comes first.
     """
@@ -174,11 +174,11 @@ def open_journal(key: str) -> Journal:
         for folder in sorted(folders, key=lambda folder: not folder.exists()):
             lock = _taken(folder)
             if lock is not None:
-                return Journal(_made(folder), lock)
-        return Journal(_made(own))
+                return Checkpoint(_made(folder), lock)
+        return Checkpoint(_made(own))
     except (OutputError, OSError) as error:  # a lock that was taken goes with its file
         say_not_kept("states of training", error.__cause__ or error, home, 0)
-        return Journal(own)
+        return Checkpoint(own)
 
 
 def _taken(folder: Path) -> Lock | None:

@@ -1,4 +1,4 @@
-"""The head for a user's features, with everything that must be decided from them: folds, penalty, temperature."""
+"""The probe on the examples of a dataset, in folds that keep apart what must not be learned from and judged by."""
 
 from __future__ import annotations
 
@@ -7,38 +7,10 @@ from collections.abc import Callable
 import numpy as np
 
 from headstart.adapt import near_duplicates
-from headstart.adapt.basis import Basis
-from headstart.adapt.probe import HeldOut, cross_validate, probe
+from headstart.adapt.basis import Basis, fit_basis
 from headstart.data.split import folds
-from headstart.evaluate.calibration import temperature
-from headstart.values import Dataset, Features, Head, Kind
-
-_MANY = 200_000  # examples x classes from which three folds are as good as five
-
-
-def fit_head(
-    features: Features,
-    y: np.ndarray,
-    *,
-    basis: Basis,
-    classes: tuple[str, ...],
-    kind: Kind,
-    groups: np.ndarray,
-    digests: np.ndarray,
-    seed: int = 0,
-    advance: Callable[[int], None] = lambda _: None,
-) -> Head:
-    """The head for these (n, d) features and (n,) class indices; penalty and temperature from folds of them.
-
-    Duplicates, and photos that look alike, are held out together.
-
-    Args:
-        basis: of these features.
-        groups: (n,) int64, equal for what is held out together. digests: (n, 32) uint8.
-    """
-    k = _how_many(len(y), len(classes))
-    fold = grouped_folds(features, y, basis=basis, kind=kind, groups=groups, digests=digests, k=k, seed=seed)
-    return probe(features, y, basis=basis, classes=classes, fold=fold, temperature=temperature, advance=advance)
+from headstart.evaluate.paired_test import HeldOut
+from headstart.values import Dataset, Features, Head
 
 
 def fit_probe(
@@ -50,56 +22,42 @@ def fit_probe(
     seed: int = 0,
     advance: Callable[[int], None] = lambda _: None,
 ) -> Head:
-    """As `fit_head`, for the examples in these rows of a checked dataset, whose (n_rows, d) features are given.
+    """The head for these rows of a checked dataset; penalty and calibration from folds of them.
 
     The head knows all classes of the dataset, also one of which no example is among the rows.
+
+    Args:
+        features: (n_rows, d), of these rows. basis: of these features, or of more.
+        advance: told 1 for each penalty tried.
     """
-    return fit_head(
-        features,
-        dataset.y[rows],
-        basis=basis,
-        classes=dataset.classes,
-        kind=dataset.kind,
-        groups=dataset.checked_groups[rows],
-        digests=dataset.checked_digests[rows],
-        seed=seed,
-        advance=advance,
-    )
+    family = dataset.task.learner.family
+    k = family.how_many_folds(len(rows), len(dataset.classes))
+    fold = grouped_folds(dataset, rows, features, basis=basis, k=k, seed=seed)
+    return family.probe(features, dataset.y[rows], basis=basis, names=dataset.classes, fold=fold, advance=advance)
 
 
-def judge(
-    features: Features,
-    y: np.ndarray,
-    *,
-    basis: Basis,
-    n_classes: int,
-    kind: Kind,
-    groups: np.ndarray,
-    digests: np.ndarray,
-    seed: int = 0,
-) -> HeldOut:
-    """How such a head does on each example while it is held out. Arguments as in `fit_head`."""
-    k = _how_many(len(y), n_classes)
-    fold = grouped_folds(features, y, basis=basis, kind=kind, groups=groups, digests=digests, k=k, seed=seed)
-    return cross_validate(features, y, basis=basis, n_classes=n_classes, fold=fold, temperature=temperature)
+def judge(dataset: Dataset, features: Features, *, seed: int = 0) -> HeldOut:
+    """How such a head does on each example of a checked dataset while it is held out.
+
+    Args:
+        features: (n, d), of all rows.
+    """
+    family, rows = dataset.task.learner.family, np.arange(len(dataset))
+    basis = fit_basis(features.matrix)
+    k = family.how_many_folds(len(rows), len(dataset.classes))
+    fold = grouped_folds(dataset, rows, features, basis=basis, k=k, seed=seed)
+    return family.held_out(features, dataset.y, basis=basis, n_outputs=len(dataset.classes), fold=fold)
 
 
 def grouped_folds(
-    features: Features,
-    y: np.ndarray,
-    *,
-    basis: Basis,
-    kind: Kind,
-    groups: np.ndarray,
-    digests: np.ndarray,
-    k: int,
-    seed: int,
+    dataset: Dataset, rows: np.ndarray, features: Features, *, basis: Basis, k: int, seed: int
 ) -> np.ndarray:
-    """(n,) fold of each row, 0 to k - 1; duplicates and photos that look alike are in one fold. Arguments as above."""
-    if kind == "image":
-        groups = near_duplicates.join(near_duplicates.directions(basis, features.matrix), y, groups, at_least=k)
-    return folds(y, groups, digests, k=k, seed=seed)
+    """(n_rows,) fold of each row, 0 to k - 1; duplicates, and photos that look alike, are in one fold.
 
-
-def _how_many(n: int, n_classes: int) -> int:
-    return 3 if n * n_classes > _MANY else 5
+    Arguments as in `fit_probe`.
+    """
+    strata, groups = dataset.strata[rows], dataset.checked_groups[rows]
+    if dataset.modality.look_alikes:
+        z = near_duplicates.directions(basis, features.matrix)
+        groups = near_duplicates.join(z, strata, groups, at_least=k)
+    return folds(strata, groups, dataset.checked_digests[rows], k=k, seed=seed)

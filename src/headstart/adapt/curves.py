@@ -9,17 +9,17 @@ from dataclasses import asdict, dataclass
 from headstart.adapt.loop import Recipe, Step
 from headstart.adapt.search import Trial
 from headstart.progress import Progress
-from headstart.tracking.track import Record
+from headstart.tracking.track import TrackedRun
 
 _POINTS = 200  # of a curve, at most: each is the mean of its steps
 
 
 @dataclass
-class Live:
+class TrainingCurves:
     """Follows runs of training, which come one after the other."""
 
     progress: Progress
-    record: Record
+    record: TrackedRun
     left: Callable[[], float]  # seconds
     _trials: int = 0  # that were judged
     _judged: float | None = None  # validation log loss of the last one

@@ -21,10 +21,18 @@ from headstart.adapt.averaging import last_run, souped
 from headstart.adapt.loop import Recipe
 from headstart.adapt.schedule import judging_seconds, learns_from_all, rate_for
 from headstart.adapt.search import APART, Choices, Trial, beaten, climb, rate_between, spiced
-from headstart.adapt.training_plan import Scheme, as_sentence, for_a_long_run, is_long, lay_out, longest, steps_in_time
+from headstart.adapt.training_plan import (
+    TrainingPlan,
+    as_sentence,
+    for_a_long_run,
+    is_long,
+    lay_out,
+    longest,
+    steps_in_time,
+)
 from headstart.adapt.trial import Runs
 from headstart.adapt.validation import worth_most
-from headstart.evaluate.paired_test import Judged, Verdict, verdict
+from headstart.evaluate.paired_test import HeldOut, PairedTest, verdict
 
 _FOLDED = 1000  # examples up to which the other folds are run too, for the verdict, and how far to go is asked
 _TESTED = 16  # steps of a range test
@@ -35,7 +43,7 @@ _TAMED = 4  # tries of a main run that goes out of all bounds, each at a lower r
 class Tuned:
     """What came of it."""
 
-    verdict: Verdict
+    verdict: PairedTest
     trials: tuple[Trial, ...]
     recipe: Recipe
     kept: np.ndarray  # of the judged run's outputs for the validation part, by the task
@@ -103,7 +111,7 @@ Run = tuple[Recipe, dict[str, np.ndarray]]  # and its results
 
 
 def _best_run(
-    runs: Runs, scheme: Scheme, choices: Choices, search: _Search, best: Trial | None, again: float
+    runs: Runs, scheme: TrainingPlan, choices: Choices, search: _Search, best: Trial | None, again: float
 ) -> Run | None:
     """The main run; or the best trial, or a trial that was cut short, where the main run did worse or had no time.
 
@@ -146,7 +154,7 @@ class _Search:
 
     def attempt(self, recipe: Recipe) -> Trial | None:
         watch, name = self.runs.watch, _name(recipe)
-        if not self.runs.once(f"{name}-in-time", lambda: self._in_time(recipe)):
+        if not self.runs.decide_once(f"{name}-in-time", lambda: self._in_time(recipe)):
             return None
         results = self._run(recipe)
         if results["diverged"]:
@@ -160,7 +168,7 @@ class _Search:
         self.trials.append(trial)
         watch.judged(name, trial)
         for other in beaten(self.trials):
-            self.runs.journal.forget_weights(_name(other.recipe))
+            self.runs.checkpoint.forget_weights(_name(other.recipe))
         return trial
 
     def _in_time(self, recipe: Recipe) -> bool:
@@ -181,7 +189,9 @@ def _name(recipe: Recipe) -> str:
     return f"trial-{recipe.depth}-{recipe.rate:.2e}-{recipe.varied:d}-{recipe.mixup}-{recipe.smoothing}"
 
 
-def _main(runs: Runs, scheme: Scheme, choices: Choices, best: Trial | None, search: _Search, again: float) -> Recipe:
+def _main(
+    runs: Runs, scheme: TrainingPlan, choices: Choices, best: Trial | None, search: _Search, again: float
+) -> Recipe:
     """The recipe of the main run: that of the best trial, with as many steps as there is time for."""
     start, learn = search.start, search.learn
     recipe = scheme.start if best is None else best.recipe
@@ -203,7 +213,7 @@ def _main(runs: Runs, scheme: Scheme, choices: Choices, best: Trial | None, sear
             main = replace(main, steps=_steps_in_time(runs, search, main, again, 0, seconds))
         return asdict(main if best is None else replace(main, rate=rate_for(main.steps, main.rate)))
 
-    return Recipe(**runs.once("main", decide))
+    return Recipe(**runs.decide_once("main", decide))
 
 
 def _steps_in_time(runs: Runs, search: _Search, recipe: Recipe, again: float, done: int, seconds_a_step: float) -> int:
@@ -221,7 +231,9 @@ class _Compared:
     results: dict[str, np.ndarray]
 
 
-def _shares(runs: Runs, scheme: Scheme, recipe: Recipe, choices: Choices, n: int, again: float) -> Sequence[float]:
+def _shares(
+    runs: Runs, scheme: TrainingPlan, recipe: Recipe, choices: Choices, n: int, again: float
+) -> Sequence[float]:
     """How far to go: all the way, unless examples are few and there is time, before a last run, to ask about them."""
     asking = judging_seconds(n, batch=recipe.batch, seconds_a_step=scheme.seconds)
     few = len(choices.shares) > 1 and n <= _FOLDED
@@ -231,7 +243,7 @@ def _shares(runs: Runs, scheme: Scheme, recipe: Recipe, choices: Choices, n: int
 
 def _weighed(
     runs: Runs, recipe: Recipe, compared: Sequence[_Compared], shares: Sequence[float]
-) -> tuple[float, Judged, Judged]:
+) -> tuple[float, HeldOut, HeldOut]:
     """How far to go, what was there before and what came of it.
 
     Over the folds together: a dozen examples of one fold say nothing of a temperature.
@@ -240,7 +252,7 @@ def _weighed(
     """
     task, rows = runs.task, np.concatenate([fold.judge for fold in compared])
 
-    def gone(share: float) -> Judged:
+    def gone(share: float) -> HeldOut:
         return task.judged(np.concatenate([_outputs(runs, recipe, fold, share) for fold in compared]), rows)
 
     tuned = {share: gone(share) for share in shares}
@@ -255,7 +267,7 @@ def _outputs(runs: Runs, recipe: Recipe, fold: _Compared, share: float) -> np.nd
     return runs.outputs(recipe, fold.start, fold.results, fold.judge, share=share)
 
 
-def _others(runs: Runs, scheme: Scheme, recipe: Recipe, folds: np.ndarray, again: float) -> list[_Compared]:
+def _others(runs: Runs, scheme: TrainingPlan, recipe: Recipe, folds: np.ndarray, again: float) -> list[_Compared]:
     """Where examples are few, the verdict is from all of them: each fold judged by a run that did not see it."""
     made: list[_Compared] = []
     if len(folds) > _FOLDED:
@@ -275,4 +287,4 @@ def _others(runs: Runs, scheme: Scheme, recipe: Recipe, folds: np.ndarray, again
 
 def _in_time(runs: Runs, what: str, needed: float) -> bool:
     """Whether so many seconds are left; a later start of the same run keeps to what was found."""
-    return bool(runs.once(f"{what}-in-time", lambda: not runs.watch.stopped and runs.watch.left() > needed))
+    return bool(runs.decide_once(f"{what}-in-time", lambda: not runs.watch.stopped and runs.watch.left() > needed))

@@ -1,6 +1,6 @@
 """What training has to know of a task: what a run starts from, what is wrong with an output, how good the end is.
 
-One object a fit. The loop, the search, the clock and the journal know no task besides it.
+One object a fit. The loop, the search, the clock and the checkpoint know no task besides it.
 """
 
 from __future__ import annotations
@@ -12,15 +12,15 @@ import torch
 from torch import nn
 
 from headstart.adapt.loop import Loss
-from headstart.adapt.trainable_parts import Bodies, Body
-from headstart.evaluate.paired_test import Judged
+from headstart.adapt.trainable_parts import TrainablePart, TrainableParts
+from headstart.evaluate.paired_test import HeldOut
 
 
-class Task(Protocol):
+class Objective(Protocol):
     """Over n examples; `rows` are numbers of them. A `start` is the task's own affair: a probe, or nothing."""
 
     @property
-    def bodies(self) -> Bodies:
+    def bodies(self) -> TrainableParts:
         """The backbone over the examples."""
         ...
 
@@ -32,7 +32,7 @@ class Task(Protocol):
         """(n,) how unsure the start is of each of these rows, whatever is right; None: it cannot tell."""
         ...
 
-    def network(self, body: Body, start: Any) -> tuple[nn.Module, list[nn.Parameter]]:
+    def network(self, body: TrainablePart, start: Any) -> tuple[nn.Module, list[nn.Parameter]]:
         """The body with a head on it, and the head's parameters, which are trained too."""
         ...
 
@@ -44,7 +44,7 @@ class Task(Protocol):
         """(n, k) float32: what is kept of the network's outputs for these rows, until they are judged."""
         ...
 
-    def judged(self, kept: np.ndarray, rows: np.ndarray) -> Judged:
+    def judged(self, kept: np.ndarray, rows: np.ndarray) -> HeldOut:
         """How the network fared, from all that was kept for these rows."""
         ...
 

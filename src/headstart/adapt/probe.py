@@ -9,7 +9,9 @@ import numpy as np
 
 from headstart.adapt.basis import Basis
 from headstart.adapt.solver import Solution, solve_path
+from headstart.evaluate.calibration import temperature
 from headstart.evaluate.metrics import log_losses
+from headstart.evaluate.paired_test import HeldOut
 from headstart.storage.matrix import blocks
 from headstart.values import Features, Head, Matrix
 
@@ -56,14 +58,6 @@ class _Trial:
 
 
 @dataclass(frozen=True)
-class HeldOut:
-    """How each example fared at the best penalty, by a head that did not learn from its fold."""
-
-    losses: np.ndarray  # (n,) log loss, nats
-    right: np.ndarray  # (n,) bool
-
-
-@dataclass(frozen=True)
 class _Search:
     """The training part, cut into folds, in the basis that the solver works in."""
 
@@ -72,7 +66,6 @@ class _Search:
     fold: np.ndarray
     basis: Basis
     n_classes: int
-    temperature: Callable[[np.ndarray, np.ndarray], float]
     advance: Callable[[int], None]
 
     def path(self, penalties: Sequence[float], weights: np.ndarray, start: Solution | None = None) -> Iterator[_Trial]:
@@ -91,7 +84,7 @@ class _Search:
         ):
             logits = _held_out_logits(self.x, np.searchsorted(numbers, self.fold), solution)
             self.advance(1)
-            t = self.temperature(logits, self.y)
+            t = temperature(logits, self.y)
             yield _Trial(solution, t, *_scores(logits / np.float32(t), self.y))
 
     def solve(self, weights: np.ndarray, penalty: float, start: Solution) -> Solution:
@@ -114,9 +107,8 @@ def probe(
     y: np.ndarray,
     *,
     basis: Basis,
-    classes: tuple[str, ...],
+    names: tuple[str, ...],
     fold: np.ndarray,
-    temperature: Callable[[np.ndarray, np.ndarray], float],
     advance: Callable[[int], None] = lambda _: None,
 ) -> Head:
     """Multinomial logistic regression, chosen on the training part only.
@@ -129,26 +121,25 @@ def probe(
         features: (n, d), of the training part.
         y: (n,) class indices.
         basis: of these features.
-        classes: names, by index.
+        names: of the classes, by index.
         fold: (n,) which fold each row is held out in.
-        temperature: held-out logits and y to a scalar; handed in, so that this room needs no other.
         advance: told 1 for each penalty tried.
     """
-    search, order = _search(basis.transform(features.matrix), y, fold, basis, len(classes), temperature, advance)
+    search, order = _search(basis.transform(features.matrix), y, fold, basis, len(names), advance)
     y = y[order]
     weights, per_class = np.ones(len(y), dtype=np.float32), None
     best, rows = _best_penalty(search, weights)
-    counts = np.bincount(y, minlength=len(classes))
+    counts = np.bincount(y, minlength=len(names))
     if counts.max() > UNBALANCED * counts[counts > 0].min():
-        tried = np.sqrt(len(y) / (len(classes) * np.maximum(counts, 1))).astype(np.float32)
+        tried = np.sqrt(len(y) / (len(names) * np.maximum(counts, 1))).astype(np.float32)
         other = next(search.path([best.solution.penalty], tried[y], best.solution))
         if other.macro_recall - best.macro_recall > max(0.0, best.accuracy - other.accuracy):
             best, weights, per_class = other, tried[y], tried
     solution = search.solve(weights, best.solution.penalty, best.solution.mean())
     weight, bias = basis.fold_in(solution.at[0])
-    named = None if per_class is None else dict(zip(classes, np.round(per_class, 4).tolist(), strict=True))
+    named = None if per_class is None else dict(zip(names, np.round(per_class, 4).tolist(), strict=True))
     return Head(
-        classes=classes,
+        classes=names,
         weight=(weight / best.temperature).astype(np.float32),
         bias=(bias / best.temperature).astype(np.float32),
         features_key=features.key,
@@ -195,12 +186,11 @@ def cross_validate(
     y: np.ndarray,
     *,
     basis: Basis,
-    n_classes: int,
+    n_outputs: int,
     fold: np.ndarray,
-    temperature: Callable[[np.ndarray, np.ndarray], float],
 ) -> HeldOut:
     """Only the search of `probe`, for its verdict on the features: no head is made. Arguments as there."""
-    search, order = _search(basis.transform(features.matrix), y, fold, basis, n_classes, temperature, lambda _: None)
+    search, order = _search(basis.transform(features.matrix), y, fold, basis, n_outputs, lambda _: None)
     best, _ = _best_penalty(search, np.ones(len(y), dtype=np.float32))
     back = np.argsort(order)
     return HeldOut(best.losses[back], best.right[back])
@@ -212,7 +202,6 @@ def _search(
     fold: np.ndarray,
     basis: Basis,
     n_classes: int,
-    temperature: Callable[[np.ndarray, np.ndarray], float],
     advance: Callable[[int], None],
 ) -> tuple[_Search, np.ndarray]:
     """The search, and the order in which it has the rows."""
@@ -220,7 +209,7 @@ def _search(
     if isinstance(x, np.ndarray):  # rows of a fold lie together, so that a problem skips the slices that it leaves out
         order = np.argsort(fold, kind="stable")
         x = x[order]
-    return _Search(x, y[order], fold[order], basis, n_classes, temperature, advance), order
+    return _Search(x, y[order], fold[order], basis, n_classes, advance), order
 
 
 def _best_penalty(search: _Search, weights: np.ndarray) -> tuple[_Trial, list[dict[str, float]]]:

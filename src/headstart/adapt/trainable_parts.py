@@ -15,7 +15,7 @@ import torch
 from torch import nn
 
 from headstart.adapt.batches import Feed, Pixels, Stored, Texts
-from headstart.adapt.checkpoint import Journal
+from headstart.adapt.checkpoint import Checkpoint
 from headstart.adapt.trunk import Cut, cut
 from headstart.encode.encode import encode_views
 from headstart.inputs.augment import Views
@@ -31,7 +31,7 @@ GoOn = Callable[[float], bool]  # the seconds that it will take still -> whether
 
 
 @dataclass(frozen=True)
-class Body:
+class TrainablePart:
     """What is trained at one depth, and how it is fed."""
 
     module: nn.Module  # inputs of the feeds -> features
@@ -43,15 +43,15 @@ class Body:
     dropout: bool = False  # the module drops out what it was trained to drop; not where batch norms would move with it
 
 
-class Bodies(Protocol):
-    """Bodies of one backbone over one set of examples."""
+class TrainableParts(Protocol):
+    """TrainableParts of one backbone over one set of examples."""
 
     @property
     def depths(self) -> int:
         """Groups of parameters that there are."""
         ...
 
-    def at(self, depth: int) -> Body:
+    def at(self, depth: int) -> TrainablePart:
         """With `depth` groups trained, counted from the top; weights as they were at the start."""
         ...
 
@@ -80,7 +80,7 @@ class _Weights:
         return [[self._module.get_parameter(name) for name in group] for group in groups]
 
 
-class TextBodies:
+class TextParts:
     """Texts go through the whole model in each step: what is frozen below costs no backward pass."""
 
     def __init__(self, trainable: Trainable, texts: Texts) -> None:
@@ -90,11 +90,11 @@ class TextBodies:
     def depths(self) -> int:
         return len(self._trainable.groups)
 
-    def at(self, depth: int) -> Body:
+    def at(self, depth: int) -> TrainablePart:
         self._weights.reset()
         groups = self._weights.trained(self._trainable.groups[-depth:])
         (head,) = self._weights.trained([self._trainable.head])
-        return Body(self._trainable.module, groups, self._texts, None, stored=False, head=head, dropout=True)
+        return TrainablePart(self._trainable.module, groups, self._texts, None, stored=False, head=head, dropout=True)
 
     def prepare(self, depth: int, *, varied: bool, go_on: GoOn) -> bool:
         return True
@@ -103,7 +103,7 @@ class TextBodies:
         return ""
 
 
-class ImageBodies:
+class ImageParts:
     """Below what is trained, a frozen trunk runs once for each view; its activations are kept in the store."""
 
     def __init__(
@@ -114,7 +114,7 @@ class ImageBodies:
         digests: np.ndarray,
         *,
         mirror: Callable[[], bool],
-        journal: Journal | None = None,
+        checkpoint: Checkpoint | None = None,
         precision: str | None = None,
         half: bool = True,
         channels_last: bool = False,
@@ -128,16 +128,16 @@ class ImageBodies:
         self._channels_last = channels_last
         self._trainable, self._backbone, self._preparation = trainable, backbone, backbone.preparation
         self._inputs, self._digests, self._weights = inputs, digests, _Weights(trainable)
-        self._journal, self._mirror, self._precision, self._half = journal, mirror, precision, half
+        self._journal, self._mirror, self._precision, self._half = checkpoint, mirror, precision, half
         self._go_on: GoOn = lambda rest: True
-        self._made: dict[int, Body] = {}
+        self._made: dict[int, TrainablePart] = {}
         self._notes: dict[int, str] = {}
 
     @property
     def depths(self) -> int:
         return len(self._trainable.groups)
 
-    def at(self, depth: int) -> Body:
+    def at(self, depth: int) -> TrainablePart:
         self._weights.reset()
         if depth not in self._made:
             self._made[depth] = self._body(depth)
@@ -159,7 +159,7 @@ class ImageBodies:
     def note(self, depth: int) -> str:
         return self._notes.get(depth, "")
 
-    def _body(self, depth: int) -> Body:
+    def _body(self, depth: int) -> TrainablePart:
         groups = self._trainable.groups[-depth:]
         trained = self._weights.trained(groups)
         example = torch.zeros((2, 3, *self._preparation.size), device=trained[0][0].device)
@@ -173,26 +173,28 @@ class ImageBodies:
                 why = "it could not be cut" if parts is None else "the disk has no room for what its frozen layers make"
                 self._notes[depth] = f"trained whole: {why}"
             pixels = Pixels(self._inputs, self._digests, self._preparation, Views(1))
-            return Body(self._trainable.module, trained, pixels, partial(self._pixels, pixels), stored=False)
+            return TrainablePart(self._trainable.module, trained, pixels, partial(self._pixels, pixels), stored=False)
         trunk = _as_backbone(self._backbone, parts.trunk, math.prod(parts.shape), lowest=groups[0][0])
         varied = partial(self._stored, trunk, parts, views) if views > 1 else None
-        return Body(parts.suffix, trained, self._stored(trunk, parts, 1), varied, stored=True)
+        return TrainablePart(parts.suffix, trained, self._stored(trunk, parts, 1), varied, stored=True)
 
     def _views(self, depth: int, each: int) -> int:
         """How many views can be stored at a depth, of `each` bytes; 0: not even the plain one.
 
         What other depths take is counted. Decided once a run, since storing them leaves less room to decide by.
         """
-        journal = self._journal
-        if journal is None:  # nobody will take it up again
+        checkpoint = self._journal
+        if checkpoint is None:  # nobody will take it up again
             return min(VIEWS, _room() // each)
 
         def decide() -> dict[str, int]:
-            room = journal.once("room", _room) - sum(other["bytes"] for other in journal.decided("stored-*"))
+            room = checkpoint.decide_once("room", _room) - sum(
+                other["bytes"] for other in checkpoint.decided("stored-*")
+            )
             views = min(VIEWS, room // each)
             return {"views": views, "bytes": views * each}
 
-        return int(journal.once(f"stored-{depth}", decide)["views"])
+        return int(checkpoint.decide_once(f"stored-{depth}", decide)["views"])
 
     def _pixels(self, plain: Pixels) -> Feed:
         return replace(plain, views=Views(VIEWS, self._mirror()))

@@ -24,7 +24,7 @@ _OTHER_DEPTH = 0.2  # of the time, at most, for a trial of another depth, and as
 
 
 @dataclass(frozen=True)
-class Scheme:
+class TrainingPlan:
     """Decided once a fit: a machine is never twice as fast."""
 
     start: Recipe  # of a trial; without a search, of the main run
@@ -42,7 +42,7 @@ class Scheme:
 
 def lay_out(
     runs: Runs, begin: Any, learn: np.ndarray, judged: int, choices: Choices, again: float, first: Recipe
-) -> Scheme | None:
+) -> TrainingPlan | None:
     """Time a few steps at one depth after the other, until there is one that there is time to train.
 
     Args:
@@ -67,7 +67,7 @@ def lay_out(
             if found is None:
                 continue
             main, ahead = found.main, found.main * seconds
-            last = Scheme(replace(recipe, steps=found.trial or main), (), main, first.batch, seconds, ahead)
+            last = TrainingPlan(replace(recipe, steps=found.trial or main), (), main, first.batch, seconds, ahead)
             if main * first.batch < GLANCE * len(learn):
                 last = _for_a_glance(last, depth if choices.many is None else choices.many)
             last = _foreseen(last, runs, begin, learn, judged, choices, left - TRIALS * found.trial * seconds)
@@ -84,13 +84,13 @@ def lay_out(
         seconds = runs.seconds_a_step(replace(recipe, depth=depth), begin, learn)
         return trial * seconds <= _OTHER_DEPTH * left
 
-    told = runs.once("scheme", decide)
+    told = runs.decide_once("scheme", decide)
     if told is None:
         return None
-    return Scheme(**told | {"start": Recipe(**told["start"]), "searched": tuple(told["searched"])})
+    return TrainingPlan(**told | {"start": Recipe(**told["start"]), "searched": tuple(told["searched"])})
 
 
-def as_sentence(scheme: Scheme, again: float) -> str:
+def as_sentence(scheme: TrainingPlan, again: float) -> str:
     """What will be done, and how long it should take."""
     trials = TRIALS if scheme.searched else 0
     seconds = trials * scheme.start.steps * scheme.seconds + (1 + again) * scheme.ahead
@@ -102,8 +102,8 @@ def as_sentence(scheme: Scheme, again: float) -> str:
 
 
 def _foreseen(
-    scheme: Scheme, runs: Runs, begin: Any, learn: np.ndarray, judged: int, choices: Choices, left: float
-) -> Scheme:
+    scheme: TrainingPlan, runs: Runs, begin: Any, learn: np.ndarray, judged: int, choices: Choices, left: float
+) -> TrainingPlan:
     """With the main run as it will be if it is a long one. Arguments as above; left: seconds for that run."""
     recipe = replace(scheme.start, steps=scheme.main)
     if not is_long(recipe, choices):
@@ -114,7 +114,7 @@ def _foreseen(
     return replace(scheme, main=steps, batch=recipe.batch, ahead=steps * seconds)
 
 
-def _for_a_glance(scheme: Scheme, depth: int) -> Scheme:
+def _for_a_glance(scheme: TrainingPlan, depth: int) -> TrainingPlan:
     """For a run that sees each example once or twice: nothing is learned by heart then, so nothing need be dropped out,
     and the steps may be larger; where they are many, batches too, which go through faster (docs/tuning.md)."""
     recipe = replace(scheme.start, depth=depth, dropout=False, rate=2 * scheme.start.rate)

@@ -14,12 +14,12 @@ import torch
 from torch import nn
 
 from headstart.adapt.batches import Twice
-from headstart.adapt.checkpoint import Journal
+from headstart.adapt.checkpoint import Checkpoint
 from headstart.adapt.loop import Recipe, Step, Tuning, outputs_of
-from headstart.adapt.objective import Task
+from headstart.adapt.objective import Objective
 from headstart.adapt.schedule import Recount, full_run
 from headstart.adapt.search import Trial, range_test
-from headstart.adapt.trainable_parts import Body
+from headstart.adapt.trainable_parts import TrainablePart
 from headstart.errors import first_line
 
 SECONDS_LOST = 15.0  # at most, by a kill: so often is the state kept
@@ -32,7 +32,7 @@ _RANGE = 100.0, 2.0  # how far below its rate a range test begins, and above it 
 
 
 @dataclass
-class Watch:
+class StopSignal:
     """Says when to stop: the time is over, or the user asked. What was reached by then counts."""
 
     left: Callable[[], float]  # seconds
@@ -47,7 +47,7 @@ class Watch:
 
 
 @contextmanager
-def until_interrupted(watch: Watch) -> Iterator[None]:
+def until_interrupted(watch: StopSignal) -> Iterator[None]:
     """The first Ctrl-C ends training after the step in progress, the second one ends the program."""
     import signal
     import threading
@@ -72,9 +72,9 @@ def until_interrupted(watch: Watch) -> Iterator[None]:
 class Runs:
     """What all runs on a user's training part share."""
 
-    task: Task
-    journal: Journal
-    watch: Watch
+    task: Objective
+    checkpoint: Checkpoint
+    watch: StopSignal
     seed: int = 0
     may_bf16: bool = False  # the processor has it
     device: str = "cpu"
@@ -93,7 +93,7 @@ class Runs:
         """Train on the rows `learn`, from the task's `start`; the averaged weights' outputs for the rows `judge`.
 
         Args:
-            name: of the run, in the journal: what was finished under it before is not done again.
+            name: of the run, in the checkpoint: what was finished under it before is not done again.
             in_time: how many steps there is time for in all, if so many are done and one takes so many seconds. Asked
                 on the way, for a few steps say little: what one takes depends on how long its texts are.
 
@@ -104,15 +104,17 @@ class Runs:
             of those that this start did, infinite where they were too few to say; "diverged": whether the loss was no
             number any more, and then nothing is kept; "weight NAME": what was trained.
         """
-        known = self.journal.results(name)
+        known = self.checkpoint.results(name)
         if known is not None:
             return known
         body, network, tuning = self._begin(recipe, start, learn)
-        state = self.journal.last(name)
+        state = self.checkpoint.last(name)
         if state is not None:
             tuning.restore(state)
         kept, diverged, ends = self.clock(), False, list[float]()
-        recount = Recount(in_time, lambda part, decide: self.once(f"{name}-{part}", decide), resumed=tuning.done > 0)
+        recount = Recount(
+            in_time, lambda part, decide: self.decide_once(f"{name}-{part}", decide), resumed=tuning.done > 0
+        )
 
         def count_again() -> None:
             steps = recount.steps(tuning.done, tuning.recipe.steps, _a_step(ends))
@@ -127,23 +129,23 @@ class Runs:
                 break
             count_again()
             if self.clock() - kept > SECONDS_LOST and step.number < tuning.recipe.steps:
-                self.journal.keep(name, step.number, tuning.state())
+                self.checkpoint.keep(name, step.number, tuning.state())
                 kept = self.clock()
         unfinished = self.watch.stopped and tuning.done < tuning.recipe.steps
         if unfinished:
-            self.journal.keep(name, tuning.done, tuning.state())
+            self.checkpoint.keep(name, tuning.done, tuning.state())
         tuning.take_average()
         outputs = self._asked(network, body, judge[:0] if diverged else judge, recipe)
         told = {"steps": tuning.done, "seconds": _a_step(ends), "diverged": diverged}
         results = {"kept": outputs, **{name: np.array(value) for name, value in told.items()}}
         weights = {f"weight {k}": v.detach().cpu().numpy().copy() for k, v in trained(network).items()}
         if not unfinished:
-            self.journal.finish(name, results, weights)
+            self.checkpoint.finish(name, results, weights)
         return results | weights
 
-    def once(self, name: str, decide: Callable[[], Any]) -> Any:
+    def decide_once(self, name: str, decide: Callable[[], Any]) -> Any:
         """What was decided before; what is decided because the user stopped the run does not bind a later start."""
-        return self.journal.once(name, decide, stands=lambda: not self.watch.stopped)
+        return self.checkpoint.decide_once(name, decide, stands=lambda: not self.watch.stopped)
 
     def network(self, recipe: Recipe, start: Any, results: dict[str, np.ndarray], *, share: float = 1.0) -> nn.Module:
         """The network that a finished run left, or `share` of the way to it from its start.
@@ -257,7 +259,7 @@ class Runs:
         )
         return rate, _a_step(times)
 
-    def _begin(self, recipe: Recipe, start: Any, learn: np.ndarray) -> tuple[Body, nn.Module, Tuning]:
+    def _begin(self, recipe: Recipe, start: Any, learn: np.ndarray) -> tuple[TrainablePart, nn.Module, Tuning]:
         body = self.task.bodies.at(recipe.depth)
         network, head = self.task.network(body, start)
         tuning = Tuning(
@@ -272,7 +274,9 @@ class Runs:
         )
         return body, network, tuning
 
-    def _left(self, recipe: Recipe, start: Any, results: dict[str, np.ndarray], share: float) -> tuple[Body, nn.Module]:
+    def _left(
+        self, recipe: Recipe, start: Any, results: dict[str, np.ndarray], share: float
+    ) -> tuple[TrainablePart, nn.Module]:
         """The body and the network on it, `share` of the way from its start to what a finished run left."""
         body, network, _ = self._begin(recipe, start, np.arange(1))
         with torch.no_grad():
@@ -280,7 +284,7 @@ class Runs:
                 parameter.lerp_(torch.from_numpy(results[f"weight {name}"]).to(parameter.device), share)
         return body, network
 
-    def _asked(self, network: nn.Module, body: Body, rows: np.ndarray, recipe: Recipe) -> np.ndarray:
+    def _asked(self, network: nn.Module, body: TrainablePart, rows: np.ndarray, recipe: Recipe) -> np.ndarray:
         if not len(rows):
             return np.empty((0, 1), dtype=np.float32)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from headstart.adapt.objective import Task
+from headstart.adapt.objective import Objective
 
 _VALIDATION = (500, 2000)  # examples, at least (or a quarter) and at most; in between a tenth
 _FOLDS = 4  # at least; the validation part is one of them
@@ -24,7 +24,7 @@ def validation_folds(fold_of: Callable[[int], np.ndarray], n: int) -> np.ndarray
     return fold_of(max(_FOLDS, round(n / min(most, max(fewest, n / 10)))))
 
 
-def worth_most(task: Task, start: Any, learn: np.ndarray, examples: int, *, seed: int) -> np.ndarray:
+def worth_most(task: Objective, start: Any, learn: np.ndarray, examples: int, *, seed: int) -> np.ndarray:
     """Where there is no time to see each example once: of twice as many as there is time for, drawn, those that the
     start is least sure of. Of more than that they would be too hard to begin with (docs/tuning.md).
 

@@ -5,18 +5,18 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from headstart.answering.metrics import Predicted, asked
 from headstart.answering.sentences import sentences
-from headstart.values import Questions
+from headstart.values import Passages
 
 _WORD = re.compile(r"\w\w+")
 Vector = dict[str, float]  # a weight a word
 
 
-def by_sentence(questions: Questions) -> list[Predicted]:
+def by_sentence(passages: Passages, where: Sequence[str]) -> list[Predicted]:
     """For each question the sentence of its context with the greatest TF-IDF cosine; of equals, the first.
 
     It never gives no answer. A context is held in memory as its words while the questions about it are answered, and of
@@ -26,17 +26,17 @@ def by_sentence(questions: Questions) -> list[Predicted]:
     length 1, over lower-cased words of two characters or more: what scikit-learn's TfidfVectorizer does by default.
     Source: Salton and Buckley, Term-Weighting Approaches in Automatic Text Retrieval, 1988 (tf-idf and cosine).
     """
-    rarity = _rarity(questions.contexts)
-    found = asked(questions)
+    rarity = _rarity(passages.contexts)
+    found = asked(passages, where)
     about = defaultdict(list)
-    for row, context in enumerate(questions.context.tolist()):
+    for row, context in enumerate(passages.context.tolist()):
         about[context].append(row)
     for context, rows in about.items():
-        text = questions.contexts[context]
+        text = passages.contexts[context]
         places = list(sentences(text))
         index = _index([_vector(text[start:stop], rarity) for start, stop in places])
         for row in rows:
-            best, cosine = _most_like(_vector(questions.questions[row], rarity), index)
+            best, cosine = _most_like(_vector(passages.questions[row], rarity), index)
             start, stop = places[best]
             found[row] = replace(found[row], text=text[start:stop], start=start, confidence=cosine)
     return found

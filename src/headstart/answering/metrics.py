@@ -17,7 +17,8 @@ import numpy as np
 
 from headstart.answering.sentences import sentence
 from headstart.evaluate.intervals import by_group
-from headstart.values import Interval, Questions
+from headstart.task import Metric, Scores
+from headstart.values import Passages
 
 MOST_OF_A_KIND = 10  # mistakes that are kept
 _ARTICLES = re.compile(r"\b(a|an|the)\b")
@@ -39,57 +40,50 @@ class Predicted:
     group: int = 0  # the document's number
 
 
-@dataclass(frozen=True)
-class Part:
-    """Scores of some of the questions."""
-
-    n: int
-    exact_match: float
-    f1: float
+DETAILS = ("documents", "answerable", "unanswerable", "errors", "mistakes", "baseline")
 
 
 @dataclass(frozen=True)
-class WrongAnswer:
-    where: str
-    kind: str  # a key of `SpanScores.errors`
-    question: str
-    answered: str
-    true: str
-    confidence: float
+class Answered:
+    """Answers beside the true ones, as shares: what the metrics are computed from."""
+
+    exact: np.ndarray  # (n,) 0 or 1
+    overlap: np.ndarray  # (n,) F1 of words
+    groups: np.ndarray  # (n,) the document's number
 
 
-@dataclass(frozen=True)
-class SpanScores:
-    """How good a reader was on questions that it did not see; shares, not percent."""
+METRICS = (
+    Metric(
+        "exact_match",
+        "Exact match",
+        "answers that read like a true one",
+        lambda a: float(a.exact.mean()),
+        lambda a: by_group(a.exact, a.groups),
+    ),
+    Metric(
+        "f1",
+        "F1",
+        "words that the answer and a true one have in common",
+        lambda a: float(a.overlap.mean()),
+        lambda a: by_group(a.overlap, a.groups),
+    ),
+)
 
-    n: int
-    documents: int
-    exact_match: float
-    exact_match_interval: Interval  # 95 %, over documents
-    f1: float
-    f1_interval: Interval
-    answerable: Part | None  # None: there is no such question
-    unanswerable: Part | None
-    errors: dict[str, int]  # of answers that do not match exactly
-    mistakes: tuple[WrongAnswer, ...]  # the most confident of each kind; most confident first
 
-
-def asked(questions: Questions) -> list[Predicted]:
+def asked(passages: Passages, where: Sequence[str]) -> list[Predicted]:
     """The questions as they are scored, row by row; nothing is answered yet."""
-    numbers = {name: i for i, name in enumerate(dict.fromkeys(questions.documents))}
+    numbers = {name: i for i, name in enumerate(dict.fromkeys(passages.documents))}
     return [
         Predicted(
             text="",
             start=0,
             confidence=0.0,
-            context=questions.contexts[context],
+            context=passages.contexts[context],
             question=question,
-            where=where,
-            group=numbers[questions.documents[context]],
+            where=place,
+            group=numbers[passages.documents[context]],
         )
-        for question, where, context in zip(
-            questions.questions, questions.where, questions.context.tolist(), strict=True
-        )
+        for question, place, context in zip(passages.questions, where, passages.context.tolist(), strict=True)
     ]
 
 
@@ -108,36 +102,66 @@ def f1(predicted: str, answers: Sequence[str]) -> float:
     return max(_overlap(plain(predicted).split(), plain(answer).split()) for answer in _counted(answers))
 
 
-def score(predicted: Sequence[Predicted], answers: Sequence[Answers]) -> SpanScores:
-    """Scores of predictions, row by row with the true answers.
+def score(
+    predicted: Sequence[Predicted], answers: Sequence[Answers], *, baseline: Sequence[Predicted] | None = None
+) -> Scores:
+    """Scores of predictions, row by row with the true answers; the intervals are over documents.
+
+    Args:
+        baseline: the same questions answered without a model.
 
     Raises:
         ValueError: no prediction, or another number of answers.
     """
     if len(predicted) == 0 or len(predicted) != len(answers):
         raise ValueError(f"{len(predicted)} predictions and {len(answers)} true answers")
-    texts = [[text for text, _ in some] for some in answers]
-    exact = np.array([exact_match(p.text, t) for p, t in zip(predicted, texts, strict=True)])
-    overlap = np.array([f1(p.text, t) for p, t in zip(predicted, texts, strict=True)])
-    groups = np.array([p.group for p in predicted])
+    answered = _answered(predicted, answers)
     has = np.array([bool(some) for some in answers])
     wrong = [
-        WrongAnswer(p.where, _kind(p, some), p.question, p.text, some[0][0] if some else "", p.confidence)
-        for p, some, right in zip(predicted, answers, exact, strict=True)
+        {
+            "where": p.where,
+            "kind": _kind(p, some),
+            "question": p.question,
+            "answered": p.text,
+            "true": some[0][0] if some else "",
+            "confidence": round(p.confidence, 6),
+        }
+        for p, some, right in zip(predicted, answers, answered.exact, strict=True)
         if not right
     ]
-    return SpanScores(
+    mistakes = list(_most_confident(wrong))
+    beside = {} if baseline is None else {"baseline": _baseline(_answered(baseline, answers))}
+    return Scores(
         n=len(predicted),
-        documents=len(np.unique(groups)),
-        exact_match=float(exact.mean()),
-        exact_match_interval=by_group(exact, groups),
-        f1=float(overlap.mean()),
-        f1_interval=by_group(overlap, groups),
-        answerable=_part(exact, overlap, has),
-        unanswerable=_part(exact, overlap, ~has),
-        errors=dict(Counter(w.kind for w in wrong).most_common()),
-        mistakes=tuple(_most_confident(wrong)),
+        values={metric.key: metric.compute(answered) for metric in METRICS},
+        intervals={metric.key: metric.interval(answered) for metric in METRICS if metric.interval},
+        details={
+            "documents": len(np.unique(answered.groups)),
+            "answerable": _part(answered, has),
+            "unanswerable": _part(answered, ~has),
+            "errors": dict(Counter(w["kind"] for w in wrong).most_common()),
+            "mistakes": mistakes,
+            **beside,
+        },
     )
+
+
+def _answered(predicted: Sequence[Predicted], answers: Sequence[Answers]) -> Answered:
+    texts = [[text for text, _ in some] for some in answers]
+    return Answered(
+        exact=np.array([exact_match(p.text, t) for p, t in zip(predicted, texts, strict=True)]),
+        overlap=np.array([f1(p.text, t) for p, t in zip(predicted, texts, strict=True)]),
+        groups=np.array([p.group for p in predicted]),
+    )
+
+
+def _baseline(answered: Answered) -> dict[str, Any]:
+    found: dict[str, Any] = {metric.key: round(metric.compute(answered), 6) for metric in METRICS}
+    for metric in METRICS:
+        if metric.interval:
+            ends = metric.interval(answered)
+            found[f"{metric.key}_interval"] = [round(ends.low, 6), round(ends.high, 6)]
+    return found
 
 
 def best_threshold(lead: np.ndarray, with_answer: np.ndarray, without: np.ndarray) -> float | None:
@@ -160,31 +184,6 @@ def best_threshold(lead: np.ndarray, with_answer: np.ndarray, without: np.ndarra
     if best == len(sure):
         return None
     return float(sure[0] - 1.0 if best == 0 else (sure[best - 1] + sure[best]) / 2)
-
-
-def as_json(scores: SpanScores) -> dict[str, Any]:
-    """Scores as plain Python values, figures rounded to 6 digits."""
-
-    def part(some: Part | None) -> dict[str, Any] | None:
-        return (
-            None if some is None else {"n": some.n, "exact_match": round(some.exact_match, 6), "f1": round(some.f1, 6)}
-        )
-
-    def ends(interval: Interval) -> list[float]:
-        return [round(interval.low, 6), round(interval.high, 6)]
-
-    return {
-        "exact_match": round(scores.exact_match, 6),
-        "exact_match_interval": ends(scores.exact_match_interval),
-        "f1": round(scores.f1, 6),
-        "f1_interval": ends(scores.f1_interval),
-        "n_test": scores.n,
-        "documents": scores.documents,
-        "answerable": part(scores.answerable),
-        "unanswerable": part(scores.unanswerable),
-        "errors": scores.errors,
-        "mistakes": [{**vars(w), "confidence": round(w.confidence, 6)} for w in scores.mistakes],
-    }
 
 
 def _counted(answers: Sequence[str]) -> Sequence[str]:
@@ -214,16 +213,18 @@ def _kind(predicted: Predicted, answers: Answers) -> str:
     return "wrong sentence"
 
 
-def _most_confident(wrong: Sequence[WrongAnswer]) -> Iterator[WrongAnswer]:
+def _most_confident(wrong: Sequence[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     """The first of each kind: where one kind is frequent and sure of itself, the others are still to be seen."""
     kept: Counter[str] = Counter()
-    for mistake in sorted(wrong, key=lambda w: (-w.confidence, w.where)):
-        kept[mistake.kind] += 1
-        if kept[mistake.kind] <= MOST_OF_A_KIND:
+    for mistake in sorted(wrong, key=lambda w: (-w["confidence"], w["where"])):
+        kept[mistake["kind"]] += 1
+        if kept[mistake["kind"]] <= MOST_OF_A_KIND:
             yield mistake
 
 
-def _part(exact: np.ndarray, overlap: np.ndarray, which: np.ndarray) -> Part | None:
+def _part(answered: Answered, which: np.ndarray) -> dict[str, Any] | None:
+    """Scores of some of the questions; None: there is no such question."""
     if not which.any():
         return None
-    return Part(int(which.sum()), float(exact[which].mean()), float(overlap[which].mean()))
+    exact, overlap = float(answered.exact[which].mean()), float(answered.overlap[which].mean())
+    return {"n": int(which.sum()), "exact_match": round(exact, 6), "f1": round(overlap, 6)}

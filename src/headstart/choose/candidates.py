@@ -7,16 +7,19 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 from headstart.choose.rank import Candidate
-from headstart.pretrained.catalog import DEFAULT, find, models
-from headstart.values import Backbone, Kind
+from headstart.inputs.modality import Modality
+from headstart.pretrained.catalog import find, models
+from headstart.values import Backbone
 
 Load = Callable[[str], Backbone]
 
 
-def at_hand(kind: Kind, load: Load) -> list[Candidate]:
+def at_hand(modality: Modality, load: Load) -> list[Candidate]:
     """The catalog's models for this kind of data that are on this machine: the starter first, then cheaper ones."""
-    cards = sorted((c for c in models() if c.kind == kind and c.path is not None), key=lambda c: (c.gmacs, c.name))
-    cards.sort(key=lambda card: card.name != DEFAULT[kind])
+    cards = sorted(
+        (c for c in models() if c.kind == modality.kind and c.path is not None), key=lambda c: (c.gmacs, c.name)
+    )
+    cards.sort(key=lambda card: card.name != modality.default_model)
     return [Candidate(card.name, card.gmacs, card.parameters, partial(load, card.name)) for card in cards]
 
 

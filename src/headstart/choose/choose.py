@@ -1,71 +1,125 @@
-"""The choice of model and way."""
+"""Which pre-trained model, how to adapt it, and how many of the examples there is time for."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import partial
 from typing import get_args
 
+import numpy as np
+
+from headstart.adapt.checkpoint import Checkpoint
 from headstart.adapt.lora import require_peft
-from headstart.choose.candidates import Load, at_hand
+from headstart.choose.candidates import at_hand, named
+from headstart.choose.policy import CHOOSING
 from headstart.choose.rank import rank_models
-from headstart.clock import Budget
+from headstart.choose.ranking import Ranking
+from headstart.choose.subset import choose_subset
+from headstart.data.split import sample
 from headstart.errors import ModelError, UserError
-from headstart.pretrained.catalog import DEFAULT
-from headstart.progress import Progress, Silent
-from headstart.values import Backbone, Dataset, Plan, Ranking, Way
+from headstart.session import Session
+from headstart.values import Backbone, Dataset, Method, Request
 
-_WAYS: tuple[Way, ...] = get_args(Way)
+_METHODS: tuple[Method, ...] = get_args(Method)
 
 
-def plan(
-    sample: Dataset,
-    *,
-    model: str = "auto",
-    how: str = "auto",
-    load: Load,
-    budget: Budget,
-    progress: Progress | None = None,
-) -> Plan:
-    """The model that was asked for; or, for "auto", the one of those at hand that suits the sample best.
+@dataclass(frozen=True)
+class Plan:
+    """The pre-trained model, the method, and the rows of the training part that there is time to encode."""
+
+    backbone: Backbone
+    method: Method
+    why: str  # this model
+    train: np.ndarray  # (n,) int64, ascending
+    encodes: bool = True  # whether anything is learned from frozen features
+    ranking: Ranking | None = None  # None: there was nothing to choose from
+    cached: int = 0  # how many of the rows that are encoded this fit has stored by now: it must not count them as known
+    checkpoint: Checkpoint | None = field(default=None, repr=False)  # where the rows are written down
+
+    def to_encode(self, test: np.ndarray) -> np.ndarray:
+        """The rows whose features are needed."""
+        return np.union1d(self.train, test) if self.encodes else self.train[:0]
+
+
+def choose(dataset: Dataset, train: np.ndarray, request: Request, session: Session) -> Plan:
+    """Choose from what the training part says.
 
     Args:
-        sample: checked examples of the training part. Nothing else of the data is seen here.
-        load: opens a model by name.
-        budget: for ranking; where only one model is at hand, nothing is ranked.
-        progress: told of a step "choose", where models are ranked.
+        train: (n,) rows of the training part; nothing else of the data is looked at.
 
     Raises:
-        UserError: a way that does not exist, or needs something that is not installed.
-        ModelError: none of the models at hand can be used.
+        UserError: a method that needs something that is not installed.
+        ModelError: the model cannot be used, or none of those at hand; or it cannot be trained, and has to be.
     """
-    way = way_of(how)
-    if model != "auto":
-        return Plan(model, way, "asked for")
-    candidates = at_hand(sample.kind, load)
+    method, learner = method_of(request.method), dataset.task.learner
+    name, why, ranking = _model(dataset, train, request.model, session)
+    backbone = learner.load(name, kind=dataset.modality.kind, progress=session.download)
+    _refuse_untrainable(backbone, method)
+    subset = choose_subset(dataset, train, backbone, method=method, seed=request.seed, session=session)
+    ranked = 0
+    if ranking is not None:
+        ranked = ranking.n - next(row.cached for row in ranking.rows if row.model == name)
+    return Plan(backbone, method, why, subset.train, learner.encodes, ranking, ranked + subset.timed, subset.checkpoint)
+
+
+def _model(dataset: Dataset, train: np.ndarray, asked: str, session: Session) -> tuple[str, str, Ranking | None]:
+    """The model that was asked for; or, for "auto", the one of those at hand that suits a sample best. And why."""
+    modality, learner = dataset.modality, dataset.task.learner
+    if asked != "auto":
+        return asked, "asked for", None
+    if learner.judge is None:
+        return modality.default_model, f"the starter for {modality.kind}s", None
+    candidates = at_hand(modality, partial(learner.load, kind=modality.kind))
     if len(candidates) < 2:
-        name = candidates[0].name if candidates else DEFAULT[sample.kind]  # loading it says what to install
-        return Plan(name, way, f"the only model for {sample.kind}s at hand")
-    with (progress or Silent()).step("choose", len(candidates) * len(sample)) as advance:
-        ranking = rank_models(sample, candidates, budget=budget, advance=advance)
-    return Plan(ranking.choice, way, _why(ranking), ranking)
+        name = candidates[0].name if candidates else modality.default_model  # loading it says what to install
+        return name, f"the only model for {modality.kind}s at hand", None
+    some = sample(dataset, train)
+    with session.progress.step("choose", len(candidates) * len(some)) as advance:
+        ranking = rank_models(some, candidates, budget=session.budget.share(CHOOSING), advance=advance)
+    return ranking.choice, _why(ranking), ranking
 
 
-def way_of(how: str) -> Way:
-    """Raises UserError for a way that does not exist, or needs something that is not installed."""
-    way = next((way for way in _WAYS if way == how), None)
-    if way is None:
-        raise UserError(f"unknown way {how!r}", where="--how", fix=f"one of: {', '.join(_WAYS)}")
-    if way == "lora":
-        require_peft()
-    return way
+def rank_sample(some: Dataset, models: Sequence[str] | None, session: Session) -> Ranking:
+    """Rank models on a sample of the training part.
 
-
-def require_trainable(backbone: Backbone, way: Way) -> None:
-    """So that nobody waits for features first.
+    Args:
+        models: catalog names, hub names or folders; None: those of the catalog that are at hand.
 
     Raises:
-        ModelError: a graph whose weights cannot be changed (ONNX) is to be tuned, whatever comes of it.
+        UserError: the task has no features that models could be ranked by.
+        ModelError: a model cannot be used, or there is none.
     """
-    if backbone.frozen_only and way not in ("auto", "probe"):
+    modality, learner = some.modality, some.task.learner
+    if learner.judge is None:
+        raise UserError(
+            f"models are not ranked for {some.title}: they have to be trained to be judged",
+            where="--task",
+            fix="name one to fit: --model NAME",
+        )
+    if models is None:
+        candidates = at_hand(modality, partial(learner.load, kind=modality.kind))
+    else:
+        candidates = named(models, partial(learner.load, kind=modality.kind, progress=session.download))
+    if not candidates:
+        raise ModelError(f"no model for {modality.kind}s to rank", where="--models", fix="headstart models lists them")
+    with session.progress.step("rank", len(candidates) * len(some)) as advance:
+        return rank_models(some, candidates, budget=session.budget, advance=advance)
+
+
+def method_of(name: str) -> Method:
+    """Raises UserError for a method that does not exist, or needs something that is not installed."""
+    method = next((method for method in _METHODS if method == name), None)
+    if method is None:
+        raise UserError(f"unknown way {name!r}", where="--how", fix=f"one of: {', '.join(_METHODS)}")
+    if method == "lora":
+        require_peft()
+    return method
+
+
+def _refuse_untrainable(backbone: Backbone, method: Method) -> None:
+    """So that nobody waits for features first: a graph's weights cannot be changed (ONNX)."""
+    if backbone.frozen_only and method not in ("auto", "probe"):
         raise ModelError(
             "an ONNX model can be used frozen only",
             where=backbone.name,

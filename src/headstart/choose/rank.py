@@ -13,20 +13,18 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
-from typing import Any
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from headstart.adapt.basis import fit_basis
-from headstart.adapt.cross_validation import judge
 from headstart.choose import transferability
-from headstart.choose.rate import OutOfTimeError, Speed, Watch
+from headstart.choose.ranking import Ranked, Ranking, Untried
+from headstart.choose.rate import OutOfTimeError, Rate, Speed
 from headstart.clock import Budget
 from headstart.encode.encode import encode, unknown
 from headstart.errors import ModelError
 from headstart.evaluate.intervals import wilson
-from headstart.values import Backbone, Dataset, Features, Ranked, Ranking, Untried
+from headstart.values import Backbone, Dataset, Features
 
 
 @dataclass(frozen=True)
@@ -109,23 +107,6 @@ def rank_models(
     )
 
 
-def as_json(ranking: Ranking) -> dict[str, Any]:
-    """Plain Python values, figures rounded to 6 digits, nan as None."""
-    rows = []
-    for row in ranking.rows:
-        interval = row.accuracy_interval
-        plain = {name: _plain(value) for name, value in asdict(row).items()}
-        rows.append({**plain, "accuracy_interval": [_plain(interval.low), _plain(interval.high)], "tied": row.tied})
-    told = {name: _plain(value) for name, value in asdict(ranking).items()}
-    return {**told, "rows": rows, "untried": [asdict(u) for u in ranking.untried], "warnings": list(ranking.warnings)}
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, float):
-        return round(value, 6) if math.isfinite(value) else None
-    return value
-
-
 def _try(
     candidate: Candidate,
     sample: Dataset,
@@ -139,40 +120,35 @@ def _try(
         backbone = candidate.load()
     except ModelError as error:
         return Untried(candidate.name, error.what)
-    digests = _required(sample.digests)
+    digests = sample.checked_digests
     needed = _needed(int(unknown(digests, backbone).sum()), candidate.cost, speeds)
     if budget is not None and needed > budget.left:
         return Untried(
             candidate.name, f"would take about {needed:.0f} s, {budget.left:.0f} of {budget.seconds:.0f} left"
         )
-    watch = Watch(len(sample), budget, advance)
+    rate = Rate(len(sample), budget, advance)
     try:
-        features = encode(sample.inputs, digests, backbone, advance=watch)
+        features = encode(sample.inputs, digests, backbone, advance=rate)
     except OutOfTimeError:
         seconds = 0.0 if budget is None else budget.seconds
-        why = f"stopped after {watch.done} of {len(sample)} examples, when its {seconds:.0f} s were over"
+        why = f"stopped after {rate.done} of {len(sample)} examples, when its {seconds:.0f} s were over"
         return Untried(candidate.name, why)
-    return _judged(candidate, sample, features, watch)
+    return _judged(candidate, sample, features, rate)
 
 
 def _needed(new: int, cost: float, speeds: Sequence[Speed]) -> float:
-    """Seconds that so many new examples will take; 0 where nothing is known, for a watch ends what takes too long."""
+    """Seconds that so many new examples will take; 0 where nothing is known, for a rate ends what takes too long."""
     if not new or not speeds or not math.isfinite(cost):
         return 0.0
     return speeds[-1].start_up + new * cost * max(speed.a_cost for speed in speeds)
 
 
-def _judged(candidate: Candidate, sample: Dataset, features: Features, watch: Watch) -> _Trial:
-    matrix, y, groups = features.matrix[:], sample.y, _required(sample.groups)
-    held_out = judge(
-        features,
-        y,
-        basis=fit_basis(matrix),
-        n_classes=len(sample.classes),
-        kind=sample.kind,
-        groups=groups,
-        digests=_required(sample.digests),
-    )
+def _judged(candidate: Candidate, sample: Dataset, features: Features, rate: Rate) -> _Trial:
+    matrix, y, groups = features.matrix[:], sample.y, sample.checked_groups
+    judge = sample.task.learner.judge
+    if judge is None:
+        raise TypeError(f"models are not ranked for {sample.task.name}")
+    held_out = judge(sample, features)
     told = Ranked(
         model=candidate.name,
         log_loss=float(held_out.losses.mean()),
@@ -183,12 +159,12 @@ def _judged(candidate: Candidate, sample: Dataset, features: Features, watch: Wa
         logme=transferability.logme(matrix, y, n_classes=len(sample.classes)),
         neighbours=transferability.neighbours(matrix, y, groups, n_classes=len(sample.classes)),
         separation=transferability.separation(matrix, y, groups),
-        per_second=watch.per_second(),
+        per_second=rate.per_second(),
         cached=features.cached,
         parameters=candidate.parameters,
         width=matrix.shape[1],
     )
-    return _Trial(candidate, told, held_out.losses, watch.speed(candidate.cost))
+    return _Trial(candidate, told, held_out.losses, rate.speed(candidate.cost))
 
 
 def _ordered(trials: Sequence[_Trial]) -> tuple[tuple[Ranked, ...], str]:
@@ -219,9 +195,3 @@ def _warnings(rows: Sequence[Ranked], majority: float) -> Iterator[str]:
             "the pre-training looks unrelated to these data: to every model tried, examples of a class are no more "
             "alike than with shuffled labels"
         )
-
-
-def _required(column: np.ndarray | None) -> np.ndarray:
-    if column is None:
-        raise ValueError("ranking needs a checked dataset")
-    return column

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from headstart.clock import Budget
+from headstart.clock import Budget, Now
 
 _ENOUGH_TO_TIME = 32  # newly encoded examples, after the first batches
 
@@ -24,19 +25,23 @@ class OutOfTimeError(Exception):
 
 
 @dataclass
-class Watch:
+class Rate:
     """Hears of each batch that is done, passes it on, and ends the encoding when its time is up."""
 
     total: int
     budget: Budget | None  # None: as long as it takes
     advance: Callable[[int], None]
-    begun: float = field(default_factory=time.perf_counter)
+    now: Now = time.perf_counter
+    begun: float = field(default=math.nan)
     done: int = 0
     batches: list[tuple[float, int]] = field(default_factory=list)  # when, how many
 
+    def __post_init__(self) -> None:
+        self.begun = self.now() if math.isnan(self.begun) else self.begun
+
     def __call__(self, count: int) -> None:
         self.done += count
-        self.batches.append((time.perf_counter(), count))
+        self.batches.append((self.now(), count))
         self.advance(count)
         if self.budget is not None and self.budget.left < 0 and self.done < self.total:
             raise OutOfTimeError

@@ -6,88 +6,74 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from headstart.adapt.checkpoint import Journal, key_of, open_journal
-from headstart.choose.rate import Watch
+from headstart.adapt.checkpoint import Checkpoint, key_of, open_checkpoint
+from headstart.choose.policy import ALONE, FEWEST, FEWEST_OF_A_CLASS, NEARLY_ALL, TIMED
+from headstart.choose.rate import Rate
 from headstart.clock import Budget
 from headstart.data.split import drawn
 from headstart.encode.encode import encode, unknown
-from headstart.progress import Progress
-from headstart.values import Backbone, Dataset, Kind, Split, Way
-
-# Of the budget, for encoding. Texts need not be encoded to be tuned on: what takes longer costs training more than it
-# gives the probe. Of images, then about twice as many are encoded as there is time to train on.
-SHARES: dict[Kind, float] = {"image": 0.25, "text": 0.1}
-_ALONE = 0.75  # of a model that cannot be trained: nothing else takes long
-_FEWEST, _FEWEST_OF_A_CLASS = 10_000, 200  # examples that a probe wants: more make it hardly better (docs/tuning.md)
-_TIMED = 2048  # examples whose encoding says how fast it is
-_NEARLY_ALL = 0.9  # of them: no use in leaving out the rest
+from headstart.session import Session
+from headstart.values import Backbone, Dataset, Method
 
 
 @dataclass(frozen=True)
-class Amount:
+class Subset:
     """Rows of the training part that there is time for."""
 
     train: np.ndarray  # (n,) int64, ascending
-    journal: Journal | None = None  # where that is written down, until the model is saved; None: it is all of them
+    checkpoint: Checkpoint | None = None  # where that is written down, until the model is saved; None: all of them
     timed: int = 0  # how many this fit encoded to see how fast that is
 
 
-def affordable(
-    dataset: Dataset,
-    split: Split,
-    backbone: Backbone,
-    *,
-    how: Way,
-    budget: Budget,
-    seed: int,
-    progress: Progress,
-) -> Amount:
+def choose_subset(
+    dataset: Dataset, train: np.ndarray, backbone: Backbone, *, method: Method, seed: int, session: Session
+) -> Subset:
     """The training examples that there is time to encode in a share of the budget, but 10,000 in any case, and 200 a
-    class; all of them for a probe.
+    class; all of them for a probe, and where nothing has to be encoded.
 
     Some are encoded here, to see how long that takes; what the store knows takes no time. The same command goes by the
     same number after a kill.
 
     Args:
-        dataset: checked.
-        budget: of the whole fit.
+        dataset: checked. train: rows of its training part.
         seed: of the fit; which examples are taken does not depend on it.
     """
-    fewest = max(_FEWEST, _FEWEST_OF_A_CLASS * len(dataset.classes))
-    if how == "probe" or len(split.train) <= fewest:
-        return Amount(split.train)
-    order = drawn(dataset, split.train)
-    encoding = budget.share(_ALONE if backbone.frozen_only else SHARES[dataset.kind])
+    fewest = max(FEWEST, FEWEST_OF_A_CLASS * len(dataset.classes))
+    if method == "probe" or not dataset.task.learner.encodes or len(train) <= fewest:
+        return Subset(train)
+    order, budget = drawn(dataset, train), session.budget
+    encoding = budget.share(ALONE if backbone.frozen_only else dataset.modality.encoding_share)
 
     timed = 0  # also where the number was decided before: then this fit times nothing
 
     def decide() -> int:
         nonlocal timed
-        room, timed = _room(dataset, order, split.test, backbone, encoding, progress)
+        room, timed = _room(dataset, order, backbone, encoding, session)
         count = max(fewest, room)
-        return count if count < _NEARLY_ALL * len(order) else len(order)
+        return count if count < NEARLY_ALL * len(order) else len(order)
 
-    asked = ["amount", backbone.function, backbone.preparation, how, budget.seconds, seed]
-    journal = open_journal(key_of(dataset.checked_digests[split.train], dataset.y[split.train], asked))
+    asked = ["amount", backbone.function, backbone.preparation, method, budget.seconds, seed]
+    checkpoint = open_checkpoint(key_of(dataset.checked_digests[train], dataset.y[train], asked))
     try:
-        count = journal.once("examples", decide)
-        return Amount(np.sort(order[:count]), journal, timed)
+        count = checkpoint.decide_once("examples", decide)
+        return Subset(np.sort(order[:count]), checkpoint, timed)
     finally:
-        journal.release()  # the number stays; an equal fit from now on may as well go by it
+        checkpoint.release()  # the number stays; an equal fit from now on may as well go by it
 
 
 def _room(
-    dataset: Dataset, order: np.ndarray, tested: np.ndarray, backbone: Backbone, encoding: Budget, progress: Progress
+    dataset: Dataset, order: np.ndarray, backbone: Backbone, encoding: Budget, session: Session
 ) -> tuple[int, int]:
-    """How many of the rows in `order`, from the first on, can be encoded in that time beside those that are tested; and
-    how many were encoded to know that."""
+    """How many of the rows in `order`, from the first on, can be encoded in that time beside those that are tested,
+    which all others are; and how many were encoded to know that."""
     digests = dataset.checked_digests
+    tested = np.setdiff1d(np.arange(len(dataset)), order)
     new = np.cumsum(unknown(digests[order], backbone))
-    if new[-1] <= _TIMED:
+    if new[-1] <= TIMED:
         return len(order), 0
-    timed = order[: int(np.searchsorted(new, _TIMED)) + 1]
-    with progress.step("time", len(timed)) as advance:
-        watch = Watch(len(timed), None, advance)
-        encode([dataset.inputs[row] for row in timed.tolist()], digests[timed], backbone, advance=watch)
-    room = _TIMED + (watch.per_second() or 0.0) * encoding.left - unknown(digests[tested], backbone).sum()
-    return int(np.searchsorted(new, room, side="right")), _TIMED
+    timed = order[: int(np.searchsorted(new, TIMED)) + 1]
+    with session.progress.step("time", len(timed)) as advance:
+        rate = Rate(len(timed), None, advance, session.now)
+        encode([dataset.inputs[row] for row in timed.tolist()], digests[timed], backbone, advance=rate)
+    room = TIMED + (rate.per_second() or 0.0) * encoding.left - unknown(digests[tested], backbone).sum()
+    return int(np.searchsorted(new, room, side="right")), TIMED

@@ -19,6 +19,7 @@ from headstart.errors import UserError, plain, shortened
 from headstart.progress import note
 from headstart.report import terminal
 from headstart.storage import places
+from headstart.values import Columns
 
 app = typer.Typer(
     add_completion=False,
@@ -28,7 +29,6 @@ app = typer.Typer(
 )
 
 _INTERRUPTED = 130
-_TASKS = ("image-classification", "text-classification", "question-answering")
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
 
@@ -86,7 +86,7 @@ def _working_folder_gone() -> str:
 @app.command()
 def fit(  # noqa: PLR0913 - one argument an option
     data: Annotated[str, typer.Argument(help="Folder of class folders; table; or questions (a table, SQuAD's JSON).")],
-    task: Annotated[str, typer.Option(help=f"auto, {', '.join(_TASKS)}.")] = "auto",
+    task: Annotated[str, typer.Option(help="auto, classification or answering.")] = "auto",
     model: Annotated[str, typer.Option(help="auto, a catalog or hub name, or a folder.")] = "auto",
     how: Annotated[str, typer.Option(help="auto, probe, tune, lora or full.")] = "auto",
     budget: Annotated[str, typer.Option(help="Time from reading to saving, for example 90s, 2m, 1h.")] = "2m",
@@ -104,37 +104,11 @@ def fit(  # noqa: PLR0913 - one argument an option
 ) -> None:
     """Adapt a pre-trained model to labelled data and save it with its score."""
     streams.outlive_terminal()
-    from headstart.data.columns import Columns
-    from headstart.data.questions import has_questions
-
-    if task == "question-answering" or (task == "auto" and not (text or image or label) and has_questions(data)):
-        for option, column in (("--text", text), ("--image", image), ("--label", label)):
-            if column is not None:
-                fix = "leave it out: context, question and answer are found by name"
-                raise UserError(f"not for questions: {column!r}", where=option, fix=fix)
-        from headstart.fit_reader import fit_reader
-
-        reader = fit_reader(
-            data,
-            model=model,
-            how=how,
-            budget=budget,
-            test=_share(test),
-            seed=seed,
-            out=out,
-            force=force,
-            track=track,
-            progress=_progress(as_json),
-        )
-        _print_saved(reader.summary, as_json, terminal.fit_reader)
-        return
-    kind = _kind(task)
-    columns = Columns(text=text, image=image, label=label)
-    from headstart.fit import fit as run
+    from headstart.api import fit as run
 
     fitted = run(
         data,
-        kind=kind,
+        task=task,
         model=model,
         how=how,
         budget=budget,
@@ -142,11 +116,11 @@ def fit(  # noqa: PLR0913 - one argument an option
         seed=seed,
         out=out,
         force=force,
-        columns=columns,
+        columns=Columns(text=text, image=image, label=label),
         track=track,
         progress=_progress(as_json),
     )
-    _print_saved(fitted.summary, as_json, terminal.fit)
+    _print_saved(fitted.summary, as_json, fitted.task.words.fitted)
 
 
 @app.command()
@@ -154,7 +128,7 @@ def rank(
     data: Annotated[str, typer.Argument(help="Folder of class folders, or a table (csv, tsv, jsonl, parquet).")],
     models: Annotated[str | None, typer.Option(help="Names or folders, with commas. Default: those at hand.")] = None,
     budget: Annotated[str, typer.Option(help="Time for all models together, for example 90s, 2m, 1h.")] = "2m",
-    task: Annotated[str, typer.Option(help="auto, image-classification or text-classification.")] = "auto",
+    task: Annotated[str, typer.Option(help="auto or classification.")] = "auto",
     seed: Annotated[int, typer.Option(min=0, help="As for the fit that follows: its test part is not looked at.")] = 0,
     text: Annotated[str | None, typer.Option(help="Column of texts.")] = None,
     image: Annotated[str | None, typer.Option(help="Column of image paths.")] = None,
@@ -162,15 +136,12 @@ def rank(
     as_json: Json = False,
 ) -> None:
     """Say which pre-trained model suits the data, from one pass of each over a sample."""
-    from headstart.data.columns import Columns
-
-    kind = _kind(task)
     columns = Columns(text=text, image=image, label=label)
     names = None if models is None else [name.strip() for name in models.split(",") if name.strip()]
-    from headstart.choose.rank import as_json as row_by_row
-    from headstart.ranking import rank as run
+    from headstart.api import rank as run
+    from headstart.choose.ranking import as_json as row_by_row
 
-    found = run(data, models=names, kind=kind, budget=budget, seed=seed, columns=columns, progress=_progress(as_json))
+    found = run(data, models=names, task=task, budget=budget, seed=seed, columns=columns, progress=_progress(as_json))
     _print(row_by_row(found), as_json, terminal.ranking)
 
 
@@ -181,22 +152,15 @@ def predict(
     top: Annotated[int, typer.Option(min=1, help="Classes listed for each input.")] = 5,
     as_json: Json = False,
 ) -> None:
-    """Classify images or texts with a saved model."""
-    from headstart.model import load
+    """Ask a saved model about images or texts."""
+    from headstart.artifact import load
 
     wanted: list[str] = []
     for value in inputs:
         wanted += _lines(_standard_input()) if value == "-" else [value]
-    loaded = load(model)
-    predictions = loaded.predict(wanted, top=top)
-    rows: list[dict[str, Any]] = []
-    for p in predictions:
-        if p.error:
-            rows.append({"input": p.input, "error": p.error})
-            continue
-        classes = [{"label": name, "probability": round(value, 6)} for name, value in p.top]
-        rows.append({"input": p.input, "label": p.label, "probability": round(p.probability, 6), "top": classes})
-    _print({"model": model, "predictions": rows}, as_json, terminal.predictions)
+    words = (loaded := load(model)).task.words
+    rows = [words.row(p) for p in loaded.predict(wanted, top=top)]
+    _print({"model": model, "predictions": rows}, as_json, lambda told: terminal.predictions(told, words.line))
     if any("error" in row for row in rows):
         raise SystemExit(2)
 
@@ -213,65 +177,44 @@ def answer(
     as_json: Json = False,
 ) -> None:
     """Find the answer to a question in texts, with its place and how sure it is."""
+    from headstart.artifact import load
     from headstart.inputs.text import read_text
-    from headstart.reader import load_reader
 
     files = [*(context or ()), *(more or ())]
     if not files:
         raise UserError("no text to look in", where="--context", fix="name a file: --context manual.txt")
     texts = [_standard_input() if str(f) == "-" else read_text(f) for f in files]
-    reader = load_reader(model)
+    opened = load(model, task="answering")
     with _progress(as_json).step("read"):
-        found = reader.answer(question, texts, top=top)
-    rows: list[dict[str, Any]] = []
-    for a in found:
-        row: dict[str, Any] = {"answer": a.text, "confidence": round(a.confidence, 6)}
-        if a.text:
-            row |= {"context": str(files[a.context]), "start": a.start, "end": a.end}
-            row |= {"sentence": a.sentence, "offset": a.offset}
-        rows.append(row)
+        found = opened.answer(question, texts, top=top)
+    rows = [opened.task.words.row(a) for a in found]
+    rows = [row | ({"context": str(files[row["context"]])} if row["answer"] else {}) for row in rows]
     _print({"model": model, "question": question, "answers": rows}, as_json, terminal.answers)
 
 
 @app.command()
 def evaluate(
     model: Annotated[str, typer.Argument(help="A saved folder.")],
-    data: Annotated[str, typer.Argument(help="Labelled data; questions with contexts and answers for a reader.")],
+    data: Annotated[str, typer.Argument(help="Data as for `fit`: labelled, or questions with contexts and answers.")],
     as_json: Json = False,
 ) -> None:
-    """Score a saved model on other labelled data; classes are matched by name."""
+    """Score a saved model on other data of its task; classes are matched by name."""
     from dataclasses import asdict
 
-    from headstart.pretrained.load import answers_questions
+    from headstart.artifact import load
 
-    if answers_questions(model):
-        from headstart.answering.metrics import as_json as span_metrics
-        from headstart.reader import load_reader
-
-        read = load_reader(model).evaluate(data, progress=_progress(as_json))
-        told = {
-            "model": model,
-            **span_metrics(read.scores),
-            "n_rejected": sum(f.rejected for f in read.findings),
-            "findings": [asdict(f) for f in read.findings],
-            "notes": list(read.notes),
-        }
-        _print(told, as_json, terminal.answer_scores)
-        return
-    from headstart.evaluate.scores import as_json as metrics
-    from headstart.model import load
-
-    found = load(model).evaluate(data, progress=_progress(as_json))
-    summary = {
+    loaded = load(model)
+    found = loaded.evaluate(data, progress=_progress(as_json))
+    matched = {"missing_classes": list(found.missing), "extra_classes": list(found.extra)} if loaded.classes else {}
+    told = {
         "model": model,
-        **metrics(found.scores),
-        "missing_classes": list(found.missing),
-        "extra_classes": list(found.extra),
+        **found.scores.to_json(),
+        **matched,
         "n_rejected": sum(f.rejected for f in found.findings),
         "findings": [asdict(f) for f in found.findings],
         "notes": list(found.notes),
     }
-    _print(summary, as_json, terminal.scores)
+    _print(told, as_json, loaded.task.words.scored)
 
 
 @app.command()
@@ -344,14 +287,6 @@ def doctor(as_json: Json = False) -> None:
     from headstart.commands.doctor import examine
 
     _print(examine(), as_json, terminal.pairs)
-
-
-def _kind(task: str) -> Any:
-    kinds = {"auto": None, "image-classification": "image", "text-classification": "text"}
-    if task not in kinds:
-        what = "not for" if task in _TASKS else "unknown"
-        raise UserError(f"{what} task {task!r}", where="--task", fix=f"one of: {', '.join(kinds)}")
-    return kinds[task]
 
 
 def _share(value: str) -> float | str:

@@ -1,4 +1,4 @@
-"""Questions as they were written down to Questions whose answers stand where they say; other rows are listed."""
+"""Questions as they were written down to examples whose answers stand where they say; other rows are listed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 from headstart.data.parts import in_parts, part_named
 from headstart.data.table import as_text
 from headstart.errors import DataError
-from headstart.values import Finding, Questions
+from headstart.values import Examples, Finding, Passages
 
 Given = tuple[str, int | None]  # an answer's text, and its first character in the context; None: not given
 
@@ -67,7 +67,7 @@ class _Columns:
 
 def checked(
     rows: Iterable[Asked], *, name: str, notes: Sequence[str] = (), findings: Sequence[Finding] = ()
-) -> Questions:
+) -> Examples:
     """The questions that can be used, each context once; every other row is listed with its reason.
 
     An answer that is not where its offset says is moved where the text has it once. Without offsets, of several places
@@ -109,16 +109,20 @@ def checked(
             where=name,
             fix="each row needs a context, a question and an answer that stands in the context",
         )
-    whole = Questions(
-        name=name,
+    passages = Passages(
         ids=_ids(columns),
         questions=columns.questions,
         context=np.array(columns.context, dtype=np.int64),
         contexts=[context for context, _ in contexts],
         documents=[context if title is None else title for context, title in contexts],
-        answers=columns.answers,
-        unsure=np.array(columns.unsure, dtype=bool),
+    )
+    whole = Examples(
+        kind="passage",
+        name=name,
+        inputs=passages,
+        targets=columns.answers,
         where=columns.where,
+        guessed=np.array(columns.unsure, dtype=bool),
         findings=found,
         notes=tuple(notes),
     )

@@ -9,7 +9,7 @@ from itertools import islice
 from pathlib import PurePath
 
 from headstart.errors import DataError
-from headstart.values import Kind
+from headstart.values import Columns, Kind
 
 LABELS = ("label", "labels", "class", "category", "target", "intent", "sentiment", "y", "tag", "topic")
 TEXTS = ("text", "sentence", "question", "review", "message", "content", "query", "utterance", "comment", "x")
@@ -18,15 +18,6 @@ PARTS = ("split", "part", "fold", "subset")
 SUFFIXES = frozenset(
     (".jpg", ".jpeg", ".png", ".gif", ".bmp", ".webp", ".tif", ".tiff", ".jfif", ".ppm", ".pgm", ".avif")
 )
-
-
-@dataclass(frozen=True)
-class Columns:
-    """The user's word on columns; None is found out."""
-
-    text: str | None = None
-    image: str | None = None
-    label: str | None = None
 
 
 @dataclass(frozen=True)

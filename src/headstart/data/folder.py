@@ -14,7 +14,7 @@ from headstart.errors import DataError
 from headstart.inputs.paths import as_named
 from headstart.inputs.text import MOST_BYTES, not_a_text
 from headstart.storage.files import read_file
-from headstart.values import Dataset, Finding, Kind
+from headstart.values import Examples, Finding, Kind
 
 _LAYOUT = "one folder a class: roses/1.jpg, tulips/2.jpg (or train/roses/1.jpg, test/tulips/2.jpg)"
 
@@ -28,7 +28,7 @@ class _File:
     part: str | None
 
 
-def read_folder(folder: Path) -> Dataset:
+def read_folder(folder: Path) -> Examples:
     """Every file inside a class folder is an example, whatever its name: the check says which cannot be read.
 
     Raises:
@@ -52,11 +52,11 @@ def read_folder(folder: Path) -> Dataset:
     if kind == "text":
         found, texts, unreadable, text_notes = _read_texts(walk, found)
         findings, notes = [*findings, *unreadable], (*notes, *text_notes)
-    return Dataset(
+    return Examples(
         kind=kind,
         name=folder.resolve().name,
         inputs=texts if kind == "text" else [file.path for file in found],
-        labels=[file.label for file in found],
+        targets=[file.label for file in found],
         where=[walk.relative(file.path) for file in found],
         parts=[str(file.part) for file in found] if parts else None,
         findings=tuple(findings),

@@ -13,18 +13,18 @@ from PIL import ExifTags, Image, ImageOps
 
 from headstart.data.arrow import arrow_blocks, unique
 from headstart.data.columns import IMAGES, LABELS, SUFFIXES, Columns
-from headstart.data.parts import part_named
+from headstart.data.parts import join, part_named
 from headstart.data.table import as_text, read_blocks, table_errors
 from headstart.errors import DataError
 from headstart.inputs.decoders import decoded, image_errors
 from headstart.inputs.image import read_bytes
 from headstart.inputs.paths import local_path
-from headstart.values import Dataset, Kind
+from headstart.values import Examples, Kind
 
 _BLOCK = 10_000  # rows
 
 
-def read_frame(frame: Any, columns: Columns | None) -> Dataset:
+def read_frame(frame: Any, columns: Columns | None) -> Examples:
     """A pandas DataFrame or a pyarrow Table."""
     if isinstance(frame, pa.Table):
         blocks = arrow_blocks(frame.to_batches())
@@ -35,7 +35,7 @@ def read_frame(frame: Any, columns: Columns | None) -> Dataset:
         return read_blocks(blocks, columns or Columns(), name="table", where="table")
 
 
-def read_pairs(inputs: Sequence[Any], labels: Sequence[Any] | None, kind: Kind | None) -> Dataset:
+def read_pairs(inputs: Sequence[Any], labels: Sequence[Any] | None, kind: Kind | None) -> Examples:
     """Inputs and their labels, row by row."""
     inputs = [str(x) if isinstance(x, Path | np.str_) else x for x in inputs]
     if labels is not None and len(labels) != len(inputs):
@@ -44,10 +44,10 @@ def read_pairs(inputs: Sequence[Any], labels: Sequence[Any] | None, kind: Kind |
         raise DataError("no inputs", where="data")
     known = kind or kind_of(inputs)
     names = [None] * len(inputs) if labels is None else [as_text(_plain(label)) for label in labels]
-    return Dataset(known, "data", inputs, names, [_where(x, i, known) for i, x in enumerate(inputs)])
+    return Examples(known, "data", inputs, names, [_where(x, i, known) for i, x in enumerate(inputs)])
 
 
-def read_hub(data: Any, columns: Columns | None) -> Dataset:
+def read_hub(data: Any, columns: Columns | None) -> Examples:
     """A `datasets.Dataset`, or a DatasetDict whose names are the official parts."""
     if isinstance(data, Mapping):
         named = [(official, read_hub(part, columns)) for name, part in data.items() if (official := part_named(name))]
@@ -66,31 +66,13 @@ def read_hub(data: Any, columns: Columns | None) -> Dataset:
         values = data[label] if label else [None] * len(data)
         labels = [as_text(names[v] if names and v is not None else v) for v in values]
         where = [f"row {i + 1}" for i in range(len(data))]
-        return Dataset("image", "dataset", _Column(data, str(image)), labels, where)
+        return Examples("image", "dataset", _Column(data, str(image)), labels, where)
     with table_errors("dataset"):
         dataset = read_blocks(data.iter(batch_size=_BLOCK), asked, name="dataset", where="dataset")
     if not names:
         return dataset
-    labels = [names[int(v)] if v is not None and int(v) >= 0 else None for v in dataset.labels]
-    return replace(dataset, labels=labels)
-
-
-def join(named: Sequence[tuple[str, Dataset]]) -> Dataset:
-    """Data sets as the official parts of one; several may be of the same part."""
-    parts = [part for _, part in named]
-    kinds = {part.kind for part in parts}
-    if len(kinds) > 1:
-        raise DataError("one part holds images, another texts", where="data")
-    return Dataset(
-        kind=kinds.pop(),
-        name=parts[0].name,
-        inputs=[x for part in parts for x in part.inputs],
-        labels=[label for part in parts for label in part.labels],
-        where=[w for part in parts for w in part.where],
-        parts=[name for name, part in named for _ in range(len(part))],
-        findings=tuple(f for part in parts for f in part.findings),
-        notes=tuple(dict.fromkeys(note for part in parts for note in part.notes)),
-    )
+    labels = [names[int(v)] if v is not None and int(v) >= 0 else None for v in dataset.targets]
+    return replace(dataset, targets=labels)
 
 
 def kind_of(inputs: Sequence[Any]) -> Kind:

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TypeVar
+from itertools import chain
 
 import numpy as np
 
-from headstart.values import Dataset, Finding, Questions
+from headstart.errors import DataError
+from headstart.values import Examples, Finding, Passages
 
 _NAMES = {"train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val", "dev": "val",
           "test": "test", "testing": "test", "eval": "test"}  # fmt: skip
 OFFICIAL = tuple(dict.fromkeys(_NAMES.values()))  # in their order
-
-Examples = TypeVar("Examples", Dataset, Questions)
 
 
 def part_named(name: object) -> str | None:
@@ -46,3 +45,29 @@ def in_parts(whole: Examples, named: Sequence[str | None]) -> Examples:
         rows = np.array([row for row, part in enumerate(parts) if part is not None])
         whole = replace(whole.take(rows), findings=(*whole.findings, *unknown), notes=whole.notes)
     return replace(whole, parts=[part for part in parts if part is not None])
+
+
+def join(named: Sequence[tuple[str, Examples]]) -> Examples:
+    """Examples as the official parts of one whole; several may be of the same part.
+
+    Raises:
+        DataError: one part holds images, another texts.
+    """
+    parts = [part for _, part in named]
+    kinds = {part.kind for part in parts}
+    if len(kinds) > 1:
+        raise DataError("one part holds images, another texts", where="data")
+    inputs = [part.inputs for part in parts]
+    passages = [column for column in inputs if isinstance(column, Passages)]
+    guessed = [part.guessed for part in parts if part.guessed is not None]
+    return Examples(
+        kind=kinds.pop(),
+        name=parts[0].name,
+        inputs=Passages.joined(passages) if passages else list(chain.from_iterable(inputs)),
+        targets=list(chain.from_iterable(part.targets for part in parts)),
+        where=list(chain.from_iterable(part.where for part in parts)),
+        parts=[name for name, part in named for _ in range(len(part))],
+        guessed=np.concatenate(guessed) if guessed else None,
+        findings=tuple(chain.from_iterable(part.findings for part in parts)),
+        notes=tuple(dict.fromkeys(chain.from_iterable(part.notes for part in parts))),
+    )

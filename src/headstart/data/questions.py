@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Iterator, Mapping
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 
 from headstart.data.answers import Asked, Given, checked, given
@@ -19,7 +17,7 @@ from headstart.data.squad import is_squad, squad_articles, squad_questions
 from headstart.data.table import SUFFIXES, as_text, open_blocks, row_names, row_numbers, table_errors
 from headstart.errors import DataError
 from headstart.inputs.paths import existing, is_file, local_path
-from headstart.values import Finding, Questions
+from headstart.values import Examples, Finding
 
 _NAMES = {
     "context": ("context", "passage", "paragraph"),
@@ -36,7 +34,7 @@ _BLOCK = 100  # rows, each with the whole of its text
 _ABSENT = object()  # a row of JSON has no such name: nothing is said, where null says that there is none
 
 
-def read_questions(data: Any) -> Questions:
+def read_questions(data: Any) -> Examples:
     """Questions from SQuAD's JSON, or a table of the columns context, question and answers.
 
     Args:
@@ -47,8 +45,6 @@ def read_questions(data: Any) -> Questions:
     Raises:
         DataError: not there, not readable, without these columns, or without a usable question.
     """
-    if isinstance(data, Questions):
-        return data
     if isinstance(data, str | Path):
         return _file(local_path(data))
     if isinstance(data, Mapping):  # a DatasetDict: its names are the parts
@@ -58,34 +54,8 @@ def read_questions(data: Any) -> Questions:
         return checked(_table(_blocks(data), "table", findings), name="table", findings=findings)
 
 
-def read_questions_with_test(data: Any, test: str | Path) -> Questions:
-    """Questions to learn from, and those of another file as the test part; parts that either names do not count.
-
-    Raises:
-        DataError: as `read_questions`.
-    """
-    train, tested = read_questions(data), read_questions(test)
-    both = (train, tested)
-    return Questions(
-        name=train.name,
-        ids=[*train.ids, *tested.ids],
-        questions=[*train.questions, *tested.questions],
-        context=np.concatenate([train.context, tested.context + len(train.contexts)]),
-        contexts=[*train.contexts, *tested.contexts],
-        documents=[*train.documents, *tested.documents],
-        answers=[*train.answers, *tested.answers],
-        unsure=np.concatenate([train.unsure, tested.unsure]),
-        where=[*train.where, *tested.where],
-        parts=["train"] * len(train) + ["test"] * len(tested),
-        findings=tuple(chain.from_iterable(some.findings for some in both)),
-        notes=tuple(dict.fromkeys(chain.from_iterable(some.notes for some in both))),
-    )
-
-
 def has_questions(data: Any) -> bool:
     """Whether data look like questions with contexts, by form and column names; nothing is checked."""
-    if isinstance(data, Questions):
-        return True
     if isinstance(data, Mapping):
         return any(has_questions(part) for part in data.values())
     if not isinstance(data, str | Path):
@@ -106,7 +76,7 @@ def _has_columns(names: Iterable[str]) -> bool:
     return all(lower.intersection(_NAMES[needed]) for needed in _NEEDED)
 
 
-def _file(path: Path) -> Questions:
+def _file(path: Path) -> Examples:
     if not is_file(existing(path)):
         raise DataError("not a file", where=str(path), fix="check the path")
     if path.suffix.lower() not in SUFFIXES:

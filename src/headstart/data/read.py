@@ -1,29 +1,108 @@
-"""Look at what was given and call the source that reads it."""
+"""Look at what was given, call the source that reads it, and find the task that it is for."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from headstart.data.columns import Columns
-from headstart.data.folder import files_in, listing, read_folder
-from headstart.data.frame import join, read_frame, read_hub, read_pairs
-from headstart.data.parts import OFFICIAL, part_named
+from headstart.data.folder import listing, read_folder
+from headstart.data.frame import read_frame, read_hub, read_pairs
+from headstart.data.parts import OFFICIAL, join, part_named
 from headstart.data.table import SUFFIXES, read_table
 from headstart.errors import DataError
-from headstart.inputs.paths import existing, is_file, is_folder, local_path
-from headstart.values import Dataset, Kind
+from headstart.inputs.paths import existing, is_file, is_folder
+from headstart.task import Form, Task
+from headstart.values import Columns, Dataset, Examples, Kind, Request
 
 
-def read(data: Any, *, labels: Any = None, kind: Kind | None = None, columns: Columns | None = None) -> Dataset:
-    """A Dataset from a folder, a table file, a frame, a hub data set, or inputs with labels.
+def read(request: Request, tasks: Sequence[Task]) -> Dataset:
+    """Read the user's data as examples of a task: the one that was asked for, or the first whose targets they hold.
+
+    Args:
+        tasks: that come into question, in their order; the last one takes what is left.
 
     Raises:
-        DataError: not there, not readable, or of a kind that is not known.
+        DataError: not there, not readable, of a kind that is not known, or not for the task.
     """
+    asked = _asked_for(request.task, tasks)
+    task = asked or next((task for task in tasks if _claims(task, request)), None)
+    if task is not None and task.form is not None:
+        _refuse_columns(request.columns, task.form)
+        examples = _with_test(request, task.form.read)
+    else:
+        examples = _with_test(request, partial(_labelled, kind=request.kind, columns=request.columns))
+    task = task or next(task for task in tasks if task.form is None and task.fits(examples))
+    if request.task not in ("auto", task.name, task.titles.get(examples.kind)):
+        what = f"these are {examples.kind}s, and the task is {request.task}"
+        raise DataError(what, where="--task", fix=f"--task {task.name}, or name the columns")
+    return as_dataset(examples, task)
+
+
+def as_dataset(examples: Examples, task: Task) -> Dataset:
+    """Examples that were read, with their cells as targets of a task.
+
+    Raises:
+        DataError: the task has no such inputs, or a cell is none of its targets.
+    """
+    if examples.kind not in task.modalities:
+        raise DataError(f"{task.name} is not for {examples.kind}s", where=examples.name, fix="choose another --task")
+    targets, notes = task.parse(examples)
+    return Dataset(
+        task=task,
+        modality=task.modalities[examples.kind],
+        name=examples.name,
+        inputs=examples.inputs,
+        targets=targets,
+        where=examples.where,
+        parts=examples.parts,
+        guessed=examples.guessed,
+        findings=examples.findings,
+        notes=(*examples.notes, *notes),
+    )
+
+
+def _asked_for(name: str, tasks: Sequence[Task]) -> Task | None:
+    """The task of this name, or of the name that users call it by; None for "auto"."""
+    if name == "auto":
+        return None
+    for task in tasks:
+        if name in (task.name, *task.titles.values()):
+            return task
+    names = [title for task in tasks for title in task.titles.values()]
+    raise DataError(f"unknown task {name!r}", where="--task", fix=f"one of: auto, {', '.join(names)}")
+
+
+def _claims(task: Task, request: Request) -> bool:
+    """Whether the data say by their form that they are for this task, and the user says nothing else."""
+    nothing_said = request.labels is None and request.kind is None and not _named(request.columns)
+    return task.form is not None and nothing_said and task.form.claims(request.data)
+
+
+def _named(columns: Columns | None) -> dict[str, str]:
+    """The options that name columns, with what they name."""
+    return {} if columns is None else {f"--{k}": v for k, v in vars(columns).items() if v is not None}
+
+
+def _refuse_columns(columns: Columns | None, form: Form) -> None:
+    for option, name in _named(columns).items():
+        raise DataError(f"{form.no_columns}: {name!r}", where=option, fix=form.instead)
+
+
+def _with_test(request: Request, read_one: Callable[..., Examples]) -> Examples:
+    """The data, with what is at the path of the test as the test part."""
+    more = {} if request.labels is None else {"labels": request.labels}
+    examples = read_one(request.data, **more)
+    if not isinstance(request.test, str | Path):
+        return examples
+    return join([("train", examples), ("test", read_one(request.test))])
+
+
+def _labelled(data: Any, labels: Any = None, *, kind: Kind | None, columns: Columns | None) -> Examples:
+    """From a folder, a table file, a frame, a hub data set, or inputs with labels."""
     if kind not in (None, "image", "text"):
         raise DataError(f"no kind {kind!r}", where="kind", fix="image or text")
     if isinstance(data, tuple) and len(data) == 2 and labels is None:
@@ -44,35 +123,7 @@ def read(data: Any, *, labels: Any = None, kind: Kind | None = None, columns: Co
     )
 
 
-def read_with_test(data: Any, test: str | Path, *, kind: Kind | None = None, columns: Columns | None = None) -> Dataset:
-    """`data` as the training part and what is at the path `test` as the test part."""
-    train, tested = read(data, kind=kind, columns=columns), read(test, kind=kind, columns=columns)
-    return join([("train", train), ("test", tested)])
-
-
-def read_inputs(inputs: Sequence[Any], *, kind: Kind) -> tuple[list[Any], list[str]]:
-    """Inputs without labels, folders opened up; and what to call each.
-
-    Raises:
-        DataError: an address, a path that is not there, an empty folder.
-    """
-    items: list[Any] = []
-    names: list[str] = []
-    for number, value in enumerate(inputs):
-        if kind == "text" or not isinstance(value, str | Path):
-            items.append(value)
-            names.append(str(value) if kind == "text" else f"input {number + 1}")
-            continue
-        path = local_path(value)
-        files = files_in(path) if is_folder(path) else [path]
-        if not files:
-            raise DataError("no files", where=str(path))
-        items += [str(file) for file in files]
-        names += [str(file) for file in files]
-    return items, names
-
-
-def _path(given: str | Path, columns: Columns | None) -> Dataset:
+def _path(given: str | Path, columns: Columns | None) -> Examples:
     path = existing(given)
     if is_folder(path):
         return _tables(path, columns) or read_folder(path)
@@ -83,7 +134,7 @@ def _path(given: str | Path, columns: Columns | None) -> Dataset:
     return read_table(path, columns=columns)
 
 
-def _tables(folder: Path, columns: Columns | None) -> Dataset | None:
+def _tables(folder: Path, columns: Columns | None) -> Examples | None:
     """The only table of a folder, or train.csv and test.csv (or .tsv, ...), where it has no class folders.
 
     Raises:

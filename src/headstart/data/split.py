@@ -13,20 +13,18 @@ from itertools import chain
 
 import numpy as np
 
-from headstart.data.duplicates import equal_pairs, group
 from headstart.errors import DataError
-from headstart.inputs.text import normalised_hash
-from headstart.values import Dataset, Finding, Questions, Split
+from headstart.values import Dataset, Finding, Split
 
 _FEWEST_OF_A_CLASS = 5  # examples in a sample: one a fold
 _SAMPLING = 2**64  # a seed that no split has, or what the split left would decide what is sampled
 
 
 def split(dataset: Dataset, *, test: float = 0.2, seed: int = 0) -> Split:
-    """Honour the official parts where there are any, otherwise deal out `test` of each class.
+    """Honour the official parts where there are any, otherwise deal out `test` of each stratum (of each class, say).
 
     Raises:
-        DataError: `test` is not between 0 and 1, or no class has two distinct examples.
+        DataError: `test` is not between 0 and 1, or nothing can be on one side without being on the other.
     """
     if dataset.parts is not None:
         return _official(dataset)
@@ -34,62 +32,20 @@ def split(dataset: Dataset, *, test: float = 0.2, seed: int = 0) -> Split:
         raise DataError(f"{test} is not a share between 0 and 1", where="--test", fix="0.2 keeps a fifth for the test")
     in_test = np.zeros(len(dataset), dtype=bool)
     notes = []
-    for label, members in _groups_by_class(dataset.y, dataset.checked_groups, dataset.checked_digests, seed).items():
+    dealt = _groups_by_class(dataset.strata, dataset.checked_groups, dataset.checked_digests, seed)
+    for label, members in dealt.items():
         total = sum(len(rows) for rows in members)
         wanted, taken = max(1, round(test * total)), 0
         for rows in members[:-1]:  # the last group stays in training, whatever happens
             if taken < wanted and taken + len(rows) / 2 <= wanted:
                 in_test[rows] = True
                 taken += len(rows)
-        if taken == 0:
+        if taken == 0 and dataset.classes:
             notes.append(f"class {dataset.classes[label]!r} has no example that could be spared for the test")
     if not in_test.any():
-        raise DataError("no class has two distinct examples, so nothing can be tested", where=dataset.name)
+        what, fix = dataset.task.unsplit
+        raise DataError(what, where=dataset.name, fix=fix)
     return Split(np.flatnonzero(~in_test), np.flatnonzero(in_test), official=False, notes=tuple(notes))
-
-
-def split_questions(questions: Questions, *, test: float = 0.2, seed: int = 0) -> Split:
-    """As `split`, by document: all questions about one document, or about the same text, are on one side.
-
-    Raises:
-        DataError: `test` is not between 0 and 1, or all questions are about one document.
-    """
-    asked = _as_dataset(questions)
-    if len(np.unique(asked.checked_groups)) < 2:
-        raise DataError(
-            "all questions are about one document, so nothing can be tested on another",
-            where=questions.name,
-            fix="add questions about another document, or a column title that tells documents apart",
-        )
-    return split(asked, test=test, seed=seed)
-
-
-def question_folds(questions: Questions, *, k: int, seed: int = 0) -> np.ndarray:
-    """(n,) int64 fold of each question, 0 to k - 1, by document; by text, or by question, where there are too few."""
-    asked = _as_dataset(questions)
-    for groups in (asked.checked_groups, questions.context):
-        if len(np.unique(groups)) >= k:
-            return folds(asked.y, groups, asked.checked_digests, k=k, seed=seed)
-    return folds(asked.y, np.arange(len(questions)), asked.checked_digests, k=k, seed=seed)
-
-
-def _as_dataset(questions: Questions) -> Dataset:
-    """Questions as examples of one class: those about one document, or about the same text, are one group."""
-    texts = [normalised_hash(text) for text in questions.contexts]
-    names = [hashlib.blake2b(d.encode("utf-8", "surrogatepass"), digest_size=16).digest() for d in questions.documents]
-    pairs = [equal_pairs(np.frombuffer(b"".join(keys), np.uint8).reshape(-1, 16)) for keys in (texts, names)]
-    whole = [f"{questions.contexts[c]}\0{q}" for c, q in zip(questions.context, questions.questions, strict=True)]
-    digests = b"".join(hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest() for text in whole)
-    return Dataset(
-        kind="text",
-        name=questions.name,
-        inputs=questions.questions,
-        labels=["question"] * len(questions),
-        where=questions.where,
-        parts=questions.parts,
-        groups=group(len(texts), np.concatenate(pairs))[questions.context],
-        digests=np.frombuffer(digests, np.uint8).reshape(-1, 32),
-    )
 
 
 def folds(y: np.ndarray, groups: np.ndarray, digests: np.ndarray, *, k: int = 5, seed: int = 0) -> np.ndarray:
@@ -122,7 +78,7 @@ def sample(dataset: Dataset, rows: np.ndarray, *, most: int = 600) -> Dataset:
     """
     if len(rows) <= most:
         return dataset.take(rows)
-    share, counts = most / len(rows), np.bincount(dataset.y[rows])
+    share, counts = most / len(rows), np.bincount(dataset.strata[rows])
     taken: list[int] = []
     for label, places in _places_by_class(dataset, rows).items():
         taken += places[: max(_FEWEST_OF_A_CLASS, round(share * int(counts[label])))]
@@ -146,7 +102,7 @@ def drawn(dataset: Dataset, rows: np.ndarray) -> np.ndarray:
 
 def _places_by_class(dataset: Dataset, rows: np.ndarray) -> dict[int, list[int]]:
     """Where in `rows` the examples of each class are, in the order in which a sample takes them: group after group."""
-    y, digests = dataset.y[rows], dataset.checked_digests[rows]
+    y, digests = dataset.strata[rows], dataset.checked_digests[rows]
     found = _groups_by_class(y, dataset.checked_groups[rows], digests, _SAMPLING)
     return {label: list(chain.from_iterable(members)) for label, members in found.items()}
 
@@ -182,9 +138,7 @@ def _official(dataset: Dataset) -> Split:
         notes.append("the val part is used for training (the penalty is chosen by cross-validation); test is the score")
     elif has_val:
         notes.append("the val part is the test part: nothing is chosen on it")
-    missing = sorted(set(dataset.classes) - {dataset.labels[row] for row in np.flatnonzero(~test).tolist()})
-    if missing:
-        raise DataError(f"class {missing[0]!r} is in the test part only", where=dataset.name, fix="add it to train")
+    dataset.task.refuse_parts(dataset, ~test, test)
     return Split(
         np.flatnonzero(~test),
         np.flatnonzero(test),

@@ -25,7 +25,7 @@ from headstart.data.parts import in_parts
 from headstart.data.text_file import encoding_of, leave_out, open_text
 from headstart.errors import DataError, first_line
 from headstart.storage.files import open_file
-from headstart.values import Dataset, Finding
+from headstart.values import Examples, Finding
 
 SUFFIXES = (".csv", ".tsv", ".txt", ".jsonl", ".ndjson", ".json", ".parquet", ".label", ".train", ".test")
 _SAMPLE = 2000  # rows to find columns in
@@ -36,7 +36,7 @@ _MOST_COLUMNS = 10_000
 _MOST_CELLS = 5_000_000  # in a block
 
 
-def read_table(path: Path, *, columns: Columns | None = None, need_label: bool = True) -> Dataset:
+def read_table(path: Path, *, columns: Columns | None = None, need_label: bool = True) -> Examples:
     """Read a table file.
 
     Raises:
@@ -91,8 +91,8 @@ def read_blocks(
     need_label: bool = True,
     notes: Iterable[str] = (),
     findings: list[Finding] | None = None,
-) -> Dataset:
-    """Blocks of rows as a Dataset; `base` is what relative image paths start from."""
+) -> Examples:
+    """Blocks of rows as Examples; `base` is what relative image paths start from."""
     found: Found | None = None
     inputs: list[str | None] = []
     labels: list[str | None] = []
@@ -119,11 +119,11 @@ def read_blocks(
     if found.kind == "image" and base is not None:
         inputs = [None if path is None else str(base / path) for path in inputs]
     rows = list(islice(row_names(where, row_numbers(findings or ())), len(inputs)))
-    whole = Dataset(
+    whole = Examples(
         kind=found.kind,
         name=name,
         inputs=[value or "" for value in inputs],
-        labels=[(label and label.strip()) or None for label in labels],
+        targets=[(label and label.strip()) or None for label in labels],
         where=rows,
         findings=tuple(findings or ()),
         notes=(*notes, *found.notes),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,8 @@ from headstart.inputs.augment import Views, pixels_of
 from headstart.inputs.image import open_known, prepare, wanted_side
 from headstart.inputs.text import length_buckets
 from headstart.inputs.tokens import shortened, truncating
-from headstart.values import Backbone, Features, ImagePreparation, TextPreparation
+from headstart.storage.matrix import take
+from headstart.values import Backbone, Dataset, Features, ImagePreparation, TextPreparation
 
 _FLUSH = 2048  # examples between two writes to the store: what a kill may cost
 _FLUSH_BYTES = 256 * 2**20  # of float32 rows, at most, before they are written
@@ -57,6 +58,27 @@ def encode(
         store, _ = _known(everything, _nobody)
         matrix = store.matrix(store.find(digests))
     return Features(matrix, key, cached)
+
+
+def encode_rows(
+    dataset: Dataset, rows: np.ndarray, backbone: Backbone, *, advance: Callable[[int], None] = lambda _: None
+) -> Features:
+    """Features of these rows of a checked dataset, which know their rows.
+
+    Args:
+        rows: (n,) ascending; none: nothing is opened.
+    """
+    if not len(rows):
+        return Features(np.empty((0, backbone.width), np.float32), "", 0, rows)
+    everything = len(rows) == len(dataset)
+    inputs = dataset.inputs if everything else [dataset.inputs[row] for row in rows.tolist()]
+    return replace(encode(inputs, dataset.checked_digests[rows], backbone, advance=advance), rows=rows)
+
+
+def of_rows(features: Features, rows: np.ndarray) -> Features:
+    """The features of some of the rows that they are of."""
+    places = rows if features.rows is None else np.searchsorted(features.rows, rows)
+    return replace(features, matrix=take(features.matrix, places), rows=rows)
 
 
 def encode_views(

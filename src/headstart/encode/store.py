@@ -27,7 +27,7 @@ from headstart.storage.files import read_json
 from headstart.storage.kept import cache_root, room, say_not_kept, write_kept
 from headstart.storage.matrix import room_for
 from headstart.storage.places import cache_folder, is_ours
-from headstart.values import Kind, Matrix
+from headstart.values import Matrix
 
 _GATHERED = 8192  # rows read at a time
 _HALF_MAX = 6.0e4  # float16 ends at 65,504; rows with larger values are kept in float32
@@ -165,10 +165,8 @@ def table(key: str, *, width: int, about: str, dtype: type[np.generic] | None = 
     return opened
 
 
-def image_hashes(kind: Kind) -> Table | None:
-    """The table of perceptual hashes, for `check`; None for texts, which have none."""
-    if kind != "image":
-        return None
+def image_hashes() -> Table:
+    """The table of perceptual hashes, for `check`."""
     return table("perceptual hash 1", width=4, about="perceptual hashes of images", dtype=np.uint64)
 
 

@@ -15,12 +15,12 @@ _NOISE = 1.64  # standard errors of the paired differences: one model in twenty 
 
 
 @dataclass(frozen=True)
-class Judged:
+class HeldOut:
     """How a model fared on examples that it had not seen."""
 
     losses: np.ndarray  # (n,) log loss, nats
     right: np.ndarray  # (n,) bool
-    temperature: float
+    temperature: float = 1.0
 
     @property
     def log_loss(self) -> float:
@@ -32,7 +32,7 @@ class Judged:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class PairedTest:
     """The model before tuning (a probe) against the tuned one, pairwise by example."""
 
     n: int
@@ -46,17 +46,17 @@ class Verdict:
     tuned_is_better: bool
 
 
-def judged(logits: np.ndarray, y: np.ndarray) -> Judged:
+def judged(logits: np.ndarray, y: np.ndarray) -> HeldOut:
     """(n, c) logits and (n,) classes, at the temperature that suits them best.
 
     That is fitted on these very examples, which flatters a little: both sides of a verdict are judged alike.
     """
     t = best_temperature(logits, y)
     scaled = logits.astype(np.float64) / t
-    return Judged(log_losses(scaled, y), scaled.argmax(axis=1) == y, t)
+    return HeldOut(log_losses(scaled, y), scaled.argmax(axis=1) == y, t)
 
 
-def verdict(untuned: Judged, tuned: Judged) -> Verdict:
+def verdict(untuned: HeldOut, tuned: HeldOut) -> PairedTest:
     """On the same examples. Better means: of twenty or more, the log loss fell beyond noise, and the accuracy did not.
 
     Noise is that of the differences by example (a paired test): both models find the same examples hard. It is the log
@@ -66,7 +66,7 @@ def verdict(untuned: Judged, tuned: Judged) -> Verdict:
     p, t = untuned.losses, tuned.losses
     pr, tr = untuned.right.astype(np.float64), tuned.right.astype(np.float64)
     gain, rise = _errors(p - t), _errors(tr - pr)
-    return Verdict(
+    return PairedTest(
         n=len(p),
         untuned_log_loss=float(p.mean()),
         tuned_log_loss=float(t.mean()),

@@ -166,7 +166,8 @@ _HEAD = record(
 )
 _CLASSES = listing(text(most=100_000), least=1, most=_MOST_WIDTH, distinct=True)
 _CLASSIFIER = record(
-    {"classes": _CLASSES, "classes_hash": _HASH, "backbone": _description, "head": _HEAD, "summary": some_object}
+    {"classes": _CLASSES, "classes_hash": _HASH, "backbone": _description, "head": _HEAD, "summary": some_object},
+    {"record": some_object},
 )
 _SETTINGS = {"temperature": number(above=0), "threshold": maybe(number()), "longest": whole(1, _MOST_TOKENS)}
 
@@ -179,7 +180,7 @@ def _settings(value: Any, name: str) -> dict[str, Any]:
     return found
 
 
-_READER = record({}, {"reader": _settings, "backbone": _description, "summary": some_object})
+_READER = record({}, {"reader": _settings, "backbone": _description, "summary": some_object, "record": some_object})
 
 
 def told_by(folder: Path) -> dict[str, Any] | None:

@@ -65,7 +65,7 @@ def load_classifier(name: str) -> tuple[Backbone, Classifier]:
         raise ModelError(
             f"{found.name} finds answers in texts; it has no classes",
             where=name,
-            fix=f"headstart answer {name} QUESTION --context FILE, or headstart.load_reader",
+            fix=f"headstart answer {name} QUESTION --context FILE, or hs.load",
         )
     backbone, classifier = _open(found, with_head=True)
     if classifier is None:

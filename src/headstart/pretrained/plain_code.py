@@ -6,7 +6,7 @@ import math
 
 from headstart.errors import plain
 from headstart.pretrained.translated import FIRST_STRIDE, NO_FULLY_CONNECTED
-from headstart.values import Backbone, ImagePreparation, TextPreparation
+from headstart.values import Backbone, ImagePreparation
 
 _IMAGE = """
 import timm
@@ -121,26 +121,40 @@ frame.paste(photo, (({width} - photo.width) // 2, ({height} - photo.height) // 2
 photo = frame"""
 
 
-def plain_code(backbone: Backbone, folder: str) -> str:
-    """A script for timm (images), transformers (texts) or OpenVINO (ONNX); `folder` is the saved folder's name."""
-    name = _quotable(folder)
-    if backbone.source == "onnx" and isinstance(backbone.preparation, ImagePreparation):
-        return _onnx(backbone, backbone.preparation, name)
+def image_code(backbone: Backbone, folder: str) -> str:
+    """A script for timm; `folder` is the saved folder's name."""
     changes = backbone.config.get("changes")
     if changes:
-        return _CHANGED_IMAGE.format(folder=name, changes="\n".join(_CHANGES[change] for change in changes)).strip()
-    if not isinstance(backbone.preparation, TextPreparation):
-        return _IMAGE.format(folder=name).strip()
+        return _CHANGED_IMAGE.format(
+            folder=_quotable(folder), changes="\n".join(_CHANGES[change] for change in changes)
+        ).strip()
+    return _IMAGE.format(folder=_quotable(folder)).strip()
+
+
+def text_code(backbone: Backbone, folder: str) -> str:
+    """A script for transformers."""
     config = backbone.config
     last, *middle = config["layers"]
     mean = f"(states[{last}] * mask).sum(1) / mask.sum(1)"
     normalise = "\n    pooled = [torch.nn.functional.normalize(p, dim=-1) for p in pooled]"
     return _TEXT.format(
-        folder=name,
-        max_length=backbone.preparation.max_length,
+        folder=_quotable(folder),
+        max_length=backbone.texts.max_length,
         last=f"states[{last}][:, 0]" if config["pooling"] == "cls" else mean,
         middle=middle,
         normalise=normalise if config["normalise"] else "",
+    ).strip()
+
+
+def onnx_code(backbone: Backbone, folder: str) -> str:
+    """A script for OpenVINO."""
+    preparation = backbone.images
+    return _ONNX.format(
+        folder=_quotable(folder),
+        features=backbone.config["features"],
+        prepare=_prepare(preparation),
+        mean=list(preparation.mean),
+        std=list(preparation.std),
     ).strip()
 
 
@@ -150,11 +164,9 @@ def plain_reader_code(backbone: Backbone, folder: str, *, longest: int, threshol
     Args:
         longest: tokens of an answer, at most. threshold: log probability by which no answer lies ahead; None: never.
     """
-    if not isinstance(backbone.preparation, TextPreparation):
-        raise TypeError("a reader reads texts")
     return _READER.format(
         folder=_quotable(folder),
-        max_length=backbone.preparation.max_length,
+        max_length=backbone.texts.max_length,
         longest=longest,
         nothing="" if threshold is None else _NOTHING.format(threshold=threshold),
     ).strip()
@@ -162,16 +174,6 @@ def plain_reader_code(backbone: Backbone, folder: str, *, longest: int, threshol
 
 def _quotable(folder: str) -> str:
     return plain(folder.replace("\\", "/").replace('"', ""))
-
-
-def _onnx(backbone: Backbone, preparation: ImagePreparation, name: str) -> str:
-    return _ONNX.format(
-        folder=name,
-        features=backbone.config["features"],
-        prepare=_prepare(preparation),
-        mean=list(preparation.mean),
-        std=list(preparation.std),
-    ).strip()
 
 
 def _prepare(preparation: ImagePreparation) -> str:

@@ -44,17 +44,9 @@ def _builder(told: dict[str, Any], weights: Path, proven: bool) -> Callable[[], 
     """What builds the module: it loads the library, so it is called only where an engine is compiled."""
 
     def module() -> Any:
-        if told["source"] == "timm":
-            from headstart.pretrained import from_timm
+        from headstart.pretrained.source import SOURCES  # which writes folders by this module's functions
 
-            return from_timm.module(told, weights, proven=proven)
-        if told["source"] == "onnx":
-            from headstart.pretrained import from_onnx
-
-            return from_onnx.module(weights, told["width"])
-        from headstart.pretrained import from_transformers
-
-        return from_transformers.module(told, weights)
+        return SOURCES[told["source"]].module(told, weights, proven)
 
     return module
 

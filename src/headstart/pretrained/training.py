@@ -10,6 +10,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from headstart.pretrained.rebuild import backbone_hash, describe_saved, rebuilt
+from headstart.pretrained.source import SOURCES
 from headstart.pretrained.weights import raw_tensors, save_tensors
 from headstart.storage.files import parse_json
 from headstart.storage.kept import writing
@@ -25,22 +26,18 @@ def open_for_training(backbone: Backbone) -> Trainable:
     Args:
         backbone: not one that is `frozen_only`.
     """
-    module = backbone.module()
-    if backbone.source == "transformers":
-        from headstart.pretrained.attention import train_by_products
-
-        train_by_products(_whole(module))
-    groups = _stages(module) if backbone.source == "timm" else _layers(module)
+    module, source = backbone.module(), SOURCES[backbone.source]
+    source.prepare(module)
     heads = _heads(module) if _reads(backbone) else ()
     head = tuple(name for name, _ in module.named_parameters() if name.startswith(heads))
-    groups = [[name for name in group if name not in head] for group in groups]
+    groups = [[name for name in group if name not in head] for group in source.groups(module)]
     return Trainable(module, tuple(tuple(group) for group in groups if group), head)
 
 
 def word_embeddings(trainable: Trainable) -> nn.Module | None:
     """Where a text model looks its tokens up: `weight` is (vocabulary, d). None where it has no such table (CANINE)."""
     try:
-        table: nn.Module = _whole(trainable.module).get_input_embeddings()
+        table: nn.Module = inner_model(trainable.module).get_input_embeddings()
     except NotImplementedError:
         return None
     return table if isinstance(getattr(table, "weight", None), Tensor) else None
@@ -54,14 +51,8 @@ def keep_tuned(backbone: Backbone, module: nn.Module, folder: Path) -> Backbone:
         module: as `open_for_training` gave it.
         folder: there already; gets model.safetensors, and what the source needs beside it.
     """
-    state = module.state_dict()
-    if backbone.source == "transformers":
-        whole = _whole(module)
-        state = whole.state_dict()
-        if _reads(backbone):
-            backbone = _as_reader(backbone, whole)
-        with writing(folder):
-            (folder / "config.json").write_text(as_json(backbone.config["transformers"]), encoding="utf-8")
+    inner, backbone = SOURCES[backbone.source].trained(backbone, module, folder)
+    state = inner.state_dict()
     weights = folder / "model.safetensors"
     tensors = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in state.items()}
     save_tensors(tensors, weights)
@@ -75,9 +66,31 @@ def with_weights(backbone: Backbone, weights: Path, weights_hash: str) -> Backbo
     return rebuilt({**describe_saved(backbone), "weights_hash": weights_hash}, weights, tokenizer=tokenizer)
 
 
-def _whole(module: Any) -> Any:
-    """The model of transformers within the module."""
+def trained_timm(backbone: Backbone, module: nn.Module, folder: Path) -> tuple[nn.Module, Backbone]:
+    """The module as it is."""
+    return module, backbone
+
+
+def trained_transformers(backbone: Backbone, module: nn.Module, folder: Path) -> tuple[nn.Module, Backbone]:
+    """The model of transformers within the module; its config.json is written."""
+    inner = inner_model(module)
+    if _reads(backbone):
+        backbone = _as_reader(backbone, inner)
+    with writing(folder):
+        (folder / "config.json").write_text(as_json(backbone.config["transformers"]), encoding="utf-8")
+    return inner, backbone
+
+
+def inner_model(module: Any) -> Any:
+    """The model of transformers within a module of ours."""
     return module.encoder if hasattr(module, "encoder") else module.model
+
+
+def by_products(module: nn.Module) -> None:
+    """Have a model of transformers compute attention by plain products, which is faster to train."""
+    from headstart.pretrained.attention import train_by_products
+
+    train_by_products(inner_model(module))
 
 
 def _reads(backbone: Backbone) -> bool:
@@ -100,8 +113,11 @@ def _heads(module: Any) -> tuple[str, ...]:
     return tuple(name for name in children if name != body)
 
 
-def _stages(module: Any) -> list[list[str]]:
-    """timm says of every architecture which parameters are its stem, its stages or blocks, and what follows."""
+def stages(module: Any) -> list[list[str]]:
+    """Names of a timm model's parameters in groups, from the input up.
+
+    timm says of every architecture which parameters are its stem, its stages or blocks, and what follows.
+    """
     from timm.models import group_parameters
 
     found = group_parameters(module, module.group_matcher(coarse=True))
@@ -115,8 +131,11 @@ def _stages(module: Any) -> list[list[str]]:
     return groups
 
 
-def _layers(module: nn.Module) -> list[list[str]]:
-    """What comes before the numbered layers, and each layer; what follows the last one is of its group."""
+def layers(module: nn.Module) -> list[list[str]]:
+    """Names of a text model's parameters in groups: what comes before the numbered layers, and each layer.
+
+    What follows the last one is of its group.
+    """
     groups: dict[int, list[str]] = {}
     number = 0
     for name, _ in module.named_parameters():

@@ -1,14 +1,17 @@
-"""The page of a reader: how often its answers are right, next to what needs no model, and where they are not."""
+"""How answering is told on the page: how often answers are right, next to what needs no model, and where not."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
-from headstart.answering.metrics import Part, SpanScores, WrongAnswer
 from headstart.report.html import bar, calm, percent, section, table, text
-from headstart.report.page import MISTAKES, folded, hero, no_mistakes, page, strip, tiles
-from headstart.report.provenance import Provenance
+from headstart.report.page import MISTAKES, folded, hero, no_mistakes, strip, tiles
+from headstart.task import Scores
 from headstart.values import Interval
+
+if TYPE_CHECKING:
+    from headstart.record import Record
 
 _LONGEST = 300  # characters of a question or an answer that are shown
 _FIRST = 4  # mistakes of a kind that are in sight
@@ -22,18 +25,22 @@ MEANING = {
 _ELSEWHERE = ("wrong sentence", "no answer given", "answered without one")
 
 
-def report(scores: SpanScores, provenance: Provenance, *, baseline: SpanScores) -> str:
-    """The whole page as text, to be written as UTF-8.
+def facts(record: Record) -> list[tuple[str, str]]:
+    """How a model was made, as far as it is told only of one that answers questions."""
+    f, threshold = record.facts, record.facts["threshold"]
+    why = "on training questions that made no answer better"
+    never = f"never: {why if f.get('unanswerable_train') else 'every training question has an answer'}"
+    return [
+        ("Temperature", f"{f['temperature']:.3f}"),
+        ("Training documents", f"{f['documents_train']:,}"),
+        ("Longest answer", f"{f['longest']} tokens"),
+        ("No answer is given", never if threshold is None else f"when it is ahead by {threshold:.2f} nats"),
+    ]
 
-    Args:
-        baseline: of `sentence_baseline.by_sentence` on the same questions.
-    """
-    return page(provenance, _parts(scores, baseline))
 
-
-def verdict(scores: SpanScores, baseline: SpanScores) -> str:
+def verdict(scores: Scores) -> str:
     """Whether the model beats what needs none, in one plain sentence (not escaped)."""
-    name, _, f1 = to_beat(scores, baseline)
+    name, _, f1 = to_beat(scores)
     if scores.f1_interval.low > f1:
         return f"Better than {name}, beyond chance."
     if scores.f1_interval.high < f1:
@@ -41,35 +48,37 @@ def verdict(scores: SpanScores, baseline: SpanScores) -> str:
     return f"Not clearly better than {name}: more documents with questions would tell."
 
 
-def to_beat(scores: SpanScores, baseline: SpanScores) -> tuple[str, float, float]:
+def to_beat(scores: Scores) -> tuple[str, float, float]:
     """Which way of answering without a model has the greater F1: its name, exact match and F1."""
     share = never_answering(scores)
-    if share is not None and share > baseline.f1:
+    if share is not None and share > scores.baseline["f1"]:
         return "always saying that there is no answer", share, share
-    return "always taking the sentence most like the question", baseline.exact_match, baseline.f1
+    return "always taking the sentence most like the question", scores.baseline["exact_match"], scores.baseline["f1"]
 
 
-def never_answering(scores: SpanScores) -> float | None:
+def never_answering(scores: Scores) -> float | None:
     """Exact match, and F1, of always saying that there is no answer; None: every question has one."""
-    return None if scores.unanswerable is None else scores.unanswerable.n / scores.n
+    return None if scores.unanswerable is None else scores.unanswerable["n"] / scores.n
 
 
-def over(scores: SpanScores) -> str:
+def over(scores: Scores) -> str:
     """What the intervals are over."""
     return f"{scores.documents:,} documents" if scores.documents > 1 else "questions about one document"
 
 
-def _parts(scores: SpanScores, baseline: SpanScores) -> Iterator[str]:
-    yield _headline(scores, baseline)
-    yield tiles(_tiles(scores, baseline))
+def sections(record: Record) -> Iterator[str]:
+    """The scores first, then questions with and without an answer, kinds of mistakes, and the most confident ones."""
+    scores = record.scores
+    yield _headline(scores)
+    yield tiles(_tiles(scores))
     if scores.answerable and scores.unanswerable:
         yield _with_and_without(scores.answerable, scores.unanswerable)
     yield _errors(scores)
     yield _mistakes(scores)
 
 
-def _headline(scores: SpanScores, baseline: SpanScores) -> str:
-    name, exact_match, f1 = to_beat(scores, baseline)
+def _headline(scores: Scores) -> str:
+    name, exact_match, f1 = to_beat(scores)
     than = "always “no answer”" if "no answer" in name else "most similar sentence"
 
     def figure(title: str, share: float, interval: Interval, beat: float, meaning: str) -> tuple[str, float, str, str]:
@@ -88,13 +97,17 @@ def _headline(scores: SpanScores, baseline: SpanScores) -> str:
             ),
             figure("F1", scores.f1, scores.f1_interval, f1, "Words that the answer and a true one have in common."),
         ],
-        verdict(scores, baseline),
+        verdict(scores),
     )
 
 
-def _tiles(scores: SpanScores, baseline: SpanScores) -> Iterator[tuple[str, str, str]]:
-    low, high = percent(baseline.f1_interval.low), percent(baseline.f1_interval.high)
-    yield "Most similar sentence", percent(baseline.f1), f"F1 of answering with it (TF-IDF); interval {low} to {high}"
+def _tiles(scores: Scores) -> Iterator[tuple[str, str, str]]:
+    low, high = map(percent, scores.baseline["f1_interval"])
+    yield (
+        "Most similar sentence",
+        percent(scores.baseline["f1"]),
+        f"F1 of answering with it (TF-IDF); interval {low} to {high}",
+    )
     share = never_answering(scores)
     if share is not None:
         yield "Never answering", percent(share), "exact match and F1 of always saying “no answer”"
@@ -103,10 +116,10 @@ def _tiles(scores: SpanScores, baseline: SpanScores) -> Iterator[tuple[str, str,
     yield "Questions", f"{scores.n:,}", f"about {scores.documents:,} document{'s' if scores.documents > 1 else ''}"
 
 
-def _with_and_without(answerable: Part, unanswerable: Part) -> str:
+def _with_and_without(answerable: Mapping[str, Any], unanswerable: Mapping[str, Any]) -> str:
     rows = (
-        f'<th scope="row">{name}</th><td class="n">{part.n:,}</td>'
-        f"<td>{bar(part.exact_match)}</td><td>{bar(part.f1)}</td>"
+        f'<th scope="row">{name}</th><td class="n">{part["n"]:,}</td>'
+        f"<td>{bar(part['exact_match'])}</td><td>{bar(part['f1'])}</td>"
         for name, part in (("With an answer", answerable), ("Without", unanswerable))
     )
     return section(
@@ -116,7 +129,7 @@ def _with_and_without(answerable: Part, unanswerable: Part) -> str:
     )
 
 
-def _errors(scores: SpanScores) -> str:
+def _errors(scores: Scores) -> str:
     if not scores.errors:
         return section("Kinds of mistakes", "", calm("Every answer matches exactly."))
     rows = (
@@ -132,13 +145,14 @@ def _errors(scores: SpanScores) -> str:
     )
 
 
-def _mistakes(scores: SpanScores) -> str:
+def _mistakes(scores: Scores) -> str:
     """By kind, the most frequent one first."""
-    if not scores.mistakes:
+    if not scores.details["mistakes"]:
         return no_mistakes()
     note = "Worth a look: some may be right in other words, and some true answers may be wrong."
     kinds = (
-        (kind, n, [mistake for mistake in scores.mistakes if mistake.kind == kind]) for kind, n in scores.errors.items()
+        (kind, n, [mistake for mistake in scores.details["mistakes"] if mistake["kind"] == kind])
+        for kind, n in scores.errors.items()
     )
     body = "".join(
         f'<h3>{text(kind.capitalize())} <span class="small">{_of(len(some), n)}</span></h3>'
@@ -152,12 +166,13 @@ def _of(shown: int, n: int) -> str:
     return f"the {shown} most confident of {n:,}" if shown < n else f"all {n:,}" if n > 1 else "the only one"
 
 
-def _list(some: Sequence[WrongAnswer]) -> str:
+def _list(some: Sequence[Mapping[str, Any]]) -> str:
     items = (
-        f'<li><p class="asked">{_shown(m.question)}</p><dl>'
-        f"<dt>Answered</dt><dd>{_shown(m.answered) or '<i>no answer</i>'}</dd>"
-        f"<dt>True</dt><dd>{_shown(m.true) or '<i>no answer in the text</i>'}</dd></dl>"
-        f'<p class="small">confidence {percent(m.confidence)} · <span class="place">{text(m.where)}</span></p></li>'
+        f'<li><p class="asked">{_shown(m["question"])}</p><dl>'
+        f"<dt>Answered</dt><dd>{_shown(m['answered']) or '<i>no answer</i>'}</dd>"
+        f"<dt>True</dt><dd>{_shown(m['true']) or '<i>no answer in the text</i>'}</dd></dl>"
+        f'<p class="small">confidence {percent(m["confidence"])} · '
+        f'<span class="place">{text(m["where"])}</span></p></li>'
         for m in some
     )
     return f'<ol class="wrong">{"".join(items)}</ol>'

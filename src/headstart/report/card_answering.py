@@ -1,75 +1,65 @@
-"""The model card of a reader: README.md of the saved folder."""
+"""The model card of a model that finds answers: README.md of the saved folder."""
 
 from __future__ import annotations
 
-from headstart.answering.metrics import SpanScores
-from headstart.report.answering import MEANING, never_answering, verdict
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from headstart.answering.settings import Settings
+from headstart.pretrained.plain_code import plain_reader_code
+from headstart.report.answering import MEANING, facts, never_answering, verdict
 from headstart.report.html import percent
 from headstart.report.markdown import data, front, plain, quoted, whole
-from headstart.report.provenance import Provenance
-from headstart.values import Interval
+from headstart.task import Scores
+from headstart.values import Backbone, Interval
+
+if TYPE_CHECKING:
+    from headstart.record import Record
 
 
-def card(
-    scores: SpanScores,
-    provenance: Provenance,
-    *,
-    baseline: SpanScores,
-    licence: str,
-    folder: str,
-    longest: int,
-    base_model: str | None = None,
-    plain_code: str | None = None,
-) -> str:
+def card(record: Record, backbone: Backbone, head: Settings, folder: str) -> str:
     """The card as text, to be written as UTF-8. No question and no file name of the user's is in it, only counts.
 
     Args:
-        scores: of the test part. baseline: of the sentence most like each question.
-        provenance: how the model came about.
-        licence: of the pre-trained weights, for the adapted model inherits it.
         folder: name of the saved folder, for the snippets.
-        longest: tokens of an answer, at most.
-        base_model: the pre-trained model's name on the Hub; None: provenance.model, where that could be one.
-        plain_code: Python that finds an answer without headstart.
     """
-    more = [f"{plain(name)}: {plain(value)}" for name, value in provenance.facts]
+    more = [f"{plain(name)}: {plain(value)}" for name, value in facts(record)[1:]]
     parts = [
         front(
-            provenance,
+            record,
             task="question-answering",
             metrics=("exact_match", "f1"),
-            licence=licence,
-            base=base_model,
+            licence=backbone.licence,
+            base=record.model,
         ),
-        f"# {plain(provenance.title)}",
-        f"Finds the answer to a question in a text: {plain(provenance.model)}, adapted by {plain(provenance.how)} "
-        f"with headstart on {plain(provenance.date)}.",
-        _results(scores, baseline),
-        _use(scores),
-        data(
-            provenance, things="questions", more=[*more, f"temperature of the confidence {provenance.temperature:.3f}"]
-        ),
-        _load(folder, longest),
+        f"# {plain(record.data)}",
+        f"Finds the answer to a question in a text: {plain(record.model)}, adapted by {plain(record.method)} "
+        f"with headstart on {plain(record.date)}.",
+        _results(record.scores),
+        _use(record.scores),
+        data(record, things="questions", more=[*more, f"temperature of the confidence {head.temperature:.3f}"]),
+        _load(folder, head.longest),
     ]
-    return whole(parts, plain_code)
+    code = plain_reader_code(backbone, folder, longest=head.longest, threshold=head.threshold)
+    return whole(parts, code)
 
 
-def _results(scores: SpanScores, baseline: SpanScores) -> str:
+def _results(scores: Scores) -> str:
     rows = [
-        _row("model", scores),
-        _row("most similar sentence (TF-IDF)", baseline),
+        _row("model", scores.exact_match, scores.exact_match_interval, scores.f1, scores.f1_interval),
+        _baseline_row(scores.baseline),
     ]
     share = never_answering(scores)
     if share is not None:
         rows.append(f"| always saying “no answer” | {percent(share)} | {percent(share)} |")
     for name, part in (("model, questions with an answer", scores.answerable), ("model, without", scores.unanswerable)):
-        if part is not None and part.n < scores.n:
-            rows.append(f"| {name} ({part.n:,}) | {percent(part.exact_match)} | {percent(part.f1)} |")
+        if part is not None and part["n"] < scores.n:
+            rows.append(f"| {name} ({part['n']:,}) | {percent(part['exact_match'])} | {percent(part['f1'])} |")
     lines = [
         "## Results",
         "",
         f"Measured on {scores.n:,} questions about {scores.documents:,} documents that took no part in training or in "
-        f"any choice, by the rules of SQuAD. {verdict(scores, baseline)}",
+        f"any choice, by the rules of SQuAD. {verdict(scores)}",
         "",
         "| answers | exact match (95 % interval) | F1 (95 % interval) |",
         "|---|---|---|",
@@ -81,15 +71,19 @@ def _results(scores: SpanScores, baseline: SpanScores) -> str:
     return "\n".join(lines)
 
 
-def _row(name: str, scores: SpanScores) -> str:
+def _row(name: str, exact: float, exact_interval: Interval, f1: float, f1_interval: Interval) -> str:
     def figure(share: float, interval: Interval) -> str:
         return f"{percent(share)} ({percent(interval.low)} to {percent(interval.high)})"
 
-    exact, f1 = figure(scores.exact_match, scores.exact_match_interval), figure(scores.f1, scores.f1_interval)
-    return f"| {name} | {exact} | {f1} |"
+    return f"| {name} | {figure(exact, exact_interval)} | {figure(f1, f1_interval)} |"
 
 
-def _use(scores: SpanScores) -> str:
+def _baseline_row(baseline: Mapping[str, Any]) -> str:
+    exact, f1 = (Interval(*baseline[f"{key}_interval"]) for key in ("exact_match", "f1"))
+    return _row("most similar sentence (TF-IDF)", baseline["exact_match"], exact, baseline["f1"], f1)
+
+
+def _use(scores: Scores) -> str:
     nothing = (
         "Where the text does not answer it says so; how often it is right in that, the table above shows."
         if scores.unanswerable
@@ -110,8 +104,8 @@ def _load(folder: str, longest: int) -> str:
 ```python
 import headstart as hs
 
-reader = hs.load_reader({quoted(folder)})
-print(reader.answer("a question", "a text of any length that may answer it")[0])
+model = hs.load({quoted(folder)})
+print(model.answer("a question", "a text of any length that may answer it")[0])
 ```
 
 With transformers before 5.3 its own pipeline opens it too:

@@ -1,23 +1,21 @@
-"""The page of a classifier: one self-contained HTML file, from Scores and how they came about."""
+"""How classification is told: sections of the page, the model card, and lines in the terminal."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from headstart.report.html import bar, calm, percent, section, table, text
-from headstart.report.page import hero, mistakes, page, strip, tiles
-from headstart.report.provenance import Provenance
-from headstart.values import ClassScore, Mistake, Scores
+from headstart.report.page import hero, mistakes, strip, tiles
+from headstart.task import Scores
+
+if TYPE_CHECKING:
+    from headstart.record import Record
 
 MATRIX_CLASSES = 25  # above this a confusion matrix is too wide to read
 PAIRS = 25
-
-
-def report(scores: Scores, provenance: Provenance) -> str:
-    """The whole page as text, to be written as UTF-8."""
-    return page(provenance, _parts(scores))
 
 
 def verdict(scores: Scores) -> str:
@@ -29,7 +27,9 @@ def verdict(scores: Scores) -> str:
     return f"Not clearly better than always answering “{scores.majority_class}”: more examples would tell."
 
 
-def _parts(scores: Scores) -> Iterator[str]:
+def sections(record: Record) -> Iterator[str]:
+    """The score first, then class by class, what is taken for what, and the most confident mistakes."""
+    scores = record.scores
     yield _headline(scores)
     yield tiles(
         [
@@ -40,7 +40,7 @@ def _parts(scores: Scores) -> Iterator[str]:
         ]
     )
     yield _classes(scores)
-    yield _matrix(scores) if len(scores.classes) <= MATRIX_CLASSES else _pairs(scores)
+    yield _matrix(scores) if len(scores.confusion["classes"]) <= MATRIX_CLASSES else _pairs(scores)
     yield _mistakes(scores)
 
 
@@ -57,7 +57,7 @@ def _headline(scores: Scores) -> str:
 
 
 def _classes(scores: Scores) -> str:
-    rows = (_class_row(c) for c in sorted(scores.per_class, key=lambda c: (c.count == 0, c.f1, c.name)))
+    rows = (_class_row(c) for c in sorted(scores.per_class, key=lambda c: (c["count"] == 0, c["f1"], c["name"])))
     head = ("Class", "Test examples", "Precision", "Recall", "F1")
     return section(
         "Class by class",
@@ -67,18 +67,19 @@ def _classes(scores: Scores) -> str:
     )
 
 
-def _class_row(c: ClassScore) -> str:
-    bars = (bar(c.precision), bar(c.recall), bar(c.f1)) if c.count else ("–", "–", "–")
+def _class_row(c: Mapping[str, Any]) -> str:
+    bars = [bar(c[key]) for key in ("precision", "recall", "f1")] if c["count"] else ("–", "–", "–")
     cells = "".join(f"<td>{b}</td>" for b in bars)
-    return f'<th scope="row">{text(c.name)}</th><td class="n">{c.count:,}</td>{cells}'
+    return f'<th scope="row">{text(c["name"])}</th><td class="n">{c["count"]:,}</td>{cells}'
 
 
 def _matrix(scores: Scores) -> str:
-    head = "".join(f'<th scope="col"><span>{text(name)}</span></th>' for name in scores.classes)
-    totals = np.maximum(scores.confusion.sum(axis=1), 1)
+    classes, confusion = scores.confusion["classes"], np.array(scores.confusion["rows"])
+    head = "".join(f'<th scope="col"><span>{text(name)}</span></th>' for name in classes)
+    totals = np.maximum(confusion.sum(axis=1), 1)
     rows = []
-    for i, name in enumerate(scores.classes):
-        cells = "".join(_cell(int(n), int(n) / int(totals[i]), i == j) for j, n in enumerate(scores.confusion[i]))
+    for i, name in enumerate(classes):
+        cells = "".join(_cell(int(n), int(n) / int(totals[i]), i == j) for j, n in enumerate(confusion[i]))
         rows.append(f'<tr><th scope="row">{text(name)}</th>{cells}</tr>')
     table = (
         '<div class="scroll" role="region" tabindex="0" aria-label="Confusion matrix"><table class="matrix">'
@@ -101,33 +102,34 @@ def _cell(n: int, share: float, right: bool) -> str:
 
 
 def _pairs(scores: Scores) -> str:
-    wrong = scores.confusion.copy()
+    classes, confusion = scores.confusion["classes"], np.array(scores.confusion["rows"])
+    wrong = confusion.copy()
     np.fill_diagonal(wrong, 0)
-    counts = wrong.sum(axis=1) + np.diag(scores.confusion)
-    found = sorted(
-        (-int(wrong[i, j]), scores.classes[i], scores.classes[j], int(counts[i])) for i, j in np.argwhere(wrong > 0)
-    )[:PAIRS]
+    counts = confusion.sum(axis=1)
+    found = sorted((-int(wrong[i, j]), classes[i], classes[j], int(counts[i])) for i, j in np.argwhere(wrong > 0))[
+        :PAIRS
+    ]
     rows = (
         f'<td>{text(true)}</td><td>{text(other)}</td><td class="n">{-n:,} of {total:,}</td><td>{bar(-n / total)}</td>'
         for n, true, other, total in found
     )
     head = ("True class", "Taken for", "Examples", "Share of the true class")
     body = table(head, rows, label="Most confused pairs", numbers=(2,)) if found else calm("No example was mistaken.")
-    note = f"The {len(found)} most frequent confusions among {len(scores.classes)} classes." if found else ""
+    note = f"The {len(found)} most frequent confusions among {len(classes)} classes." if found else ""
     return section("What is taken for what", note, body)
 
 
 def _mistakes(scores: Scores) -> str:
-    total = scores.n - int(np.diag(scores.confusion).sum())
+    total = scores.n - int(np.diag(np.array(scores.confusion["rows"])).sum())
     wrong = "1 example was" if total == 1 else f"{total:,} examples were"
     note = f"{wrong} answered wrongly. The most confident ones are worth a look: some may carry a wrong label."
     return mistakes(scores.mistakes, _mistake_table, note=note)
 
 
-def _mistake_table(some: Sequence[Mistake]) -> str:
+def _mistake_table(some: Sequence[Mapping[str, Any]]) -> str:
     rows = (
-        f'<td class="where">{text(m.where)}</td><td>{text(m.true)}</td><td>{text(m.predicted)}</td>'
-        f"<td>{bar(m.probability)}</td>"
+        f'<td class="where">{text(m["where"])}</td><td>{text(m["true"])}</td><td>{text(m["predicted"])}</td>'
+        f"<td>{bar(m['probability'])}</td>"
         for m in some
     )
     return table(("Example", "Label", "Model's answer", "Its probability"), rows, label="Mistakes")

@@ -6,8 +6,10 @@ import json
 import re
 from collections import Counter
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from headstart.report.provenance import Provenance
+if TYPE_CHECKING:
+    from headstart.record import Record
 
 # the Hub's own identifiers; any other licence is "other" with its name beside it
 _LICENCES = {
@@ -17,36 +19,36 @@ _LICENCES = {
 _HUB_NAME = re.compile(r"(?:[A-Za-z0-9][\w.-]*/)?[A-Za-z0-9][\w.-]*")
 
 
-def front(provenance: Provenance, *, task: str, metrics: Sequence[str], licence: str, base: str | None) -> str:
+def front(record: Record, *, task: str, metrics: Sequence[str], licence: str, base: str | None) -> str:
     """The YAML.
 
     Args:
         task: the Hub's name of it. metrics: the Hub's names.
-        licence: of the pre-trained weights. base: their name on the Hub; None: provenance.model, where it could be one.
+        licence: of the pre-trained weights. base: their name on the Hub; None: record.model, where it could be one.
     """
-    known, base = licence.strip().lower(), base or provenance.model
+    known, base = licence.strip().lower(), base or record.model
     lines = ["---", f"license: {known}"] if known in _LICENCES else ["---", "license: other"]
     if known not in _LICENCES:
         lines.append(f"license_name: {quoted(licence.strip() or 'unknown')}")
     lines += ["library_name: headstart", f"pipeline_tag: {task}"]
     if _HUB_NAME.fullmatch(base):
         lines.append(f"base_model: {quoted(base)}")
-    lines += ["tags:", "- headstart", f"- {task}", f"- {quoted(provenance.how)}"]
+    lines += ["tags:", "- headstart", f"- {task}", f"- {quoted(record.method)}"]
     lines += ["metrics:", *(f"- {metric}" for metric in metrics), "---"]
     return "\n".join(lines)
 
 
-def data(provenance: Provenance, *, things: str, more: Sequence[str] = ()) -> str:
+def data(record: Record, *, things: str, more: Sequence[str] = ()) -> str:
     """What it was made from, in counts. things: what the data are made of, "examples"; more: lines about the making."""
     lines = [
-        f"{provenance.n_train:,} training and {provenance.n_test:,} test {things}",
-        f"left out: {provenance.n_rejected:,}",
+        f"{record.n_train:,} training and {record.n_test:,} test {things}",
+        f"left out: {record.n_rejected:,}",
     ]
-    counts = Counter(f.kind for f in provenance.findings)
+    counts = Counter(f.kind for f in record.findings)
     lines += [f"found while checking: {n:,} × {plain(kind)}" for kind, n in sorted(counts.items())]
     lines += more
-    if provenance.seconds:
-        total = provenance.seconds.get("total", sum(provenance.seconds.values()))
+    if record.seconds:
+        total = record.seconds.get("total", sum(record.seconds.values()))
         lines.append(f"made in {total:,.1f} seconds")
     return "\n".join(["## Data", "", *(f"- {line}" for line in lines)])
 

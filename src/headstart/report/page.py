@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
+from headstart.report.how_made import how_made
 from headstart.report.html import calm, percent, section, table, text
-from headstart.report.provenance import Provenance, made
 from headstart.report.style import CSS
 from headstart.values import Interval
+
+if TYPE_CHECKING:
+    from headstart.record import Record
 
 MISTAKES = "Most confident mistakes"
 FIRST_MISTAKES = 20
@@ -18,8 +21,8 @@ FIRST_FINDINGS = 50
 Wrong = TypeVar("Wrong")
 
 
-def page(provenance: Provenance, parts: Iterable[str]) -> str:
-    """The whole page as text, to be written as UTF-8: the title, then `parts`, then how it all came about."""
+def report(record: Record) -> str:
+    """The whole page as text, to be written as UTF-8: the title, the task's sections, and how it all came about."""
     return f"""<!DOCTYPE html>
 <html lang="en">
 <head>
@@ -27,18 +30,18 @@ def page(provenance: Provenance, parts: Iterable[str]) -> str:
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
-<title>{text(provenance.title)} · headstart report</title>
+<title>{text(record.data)} · headstart report</title>
 <style>{CSS}</style>
 </head>
 <body>
 <main>
 <header>
 <p class="eyebrow">headstart report</p>
-<h1>{text(provenance.title)}</h1>
-<p class="sub">{text(provenance.model)} · {text(provenance.how)} · {text(provenance.date)}</p>
+<h1>{text(record.data)}</h1>
+<p class="sub">{text(record.model)} · {text(record.method)} · {text(record.date)}</p>
 </header>
-{"".join(parts)}{_found(provenance)}{made(provenance)}
-<footer>Made by headstart on {text(provenance.date)}. This page needs no network and sends nothing.</footer>
+{"".join(record.task.words.sections(record))}{_found(record)}{how_made(record)}
+<footer>Made by headstart on {text(record.date)}. This page needs no network and sends nothing.</footer>
 </main>
 </body>
 </html>
@@ -107,8 +110,8 @@ def folded(found: Sequence[Wrong], listed: Callable[[Sequence[Wrong]], str], *, 
     return listed(found[:first]) + more
 
 
-def _found(provenance: Provenance) -> str:
-    findings = provenance.findings
+def _found(record: Record) -> str:
+    findings = record.findings
     if not findings:
         return section("Found in the data", "", calm("Nothing to report."))
     counts = Counter(f.kind for f in findings)
@@ -123,7 +126,7 @@ def _found(provenance: Provenance) -> str:
         for f in findings[:FIRST_FINDINGS]
     )
     more = len(findings) - FIRST_FINDINGS
-    left_out = f"{provenance.n_rejected:,} left out and listed in rejected.csv." if provenance.n_rejected else ""
+    left_out = f"{record.n_rejected:,} left out and listed in rejected.csv." if record.n_rejected else ""
     body = f'<ul class="chips">{chips}</ul>' + table(("Kind", "Where", "Why", "Example"), rows, label="Findings")
     if more > 0:
         body += f'<p class="small">and {more:,} more</p>'

@@ -7,6 +7,7 @@ import re
 import sys
 import textwrap
 from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 from headstart.errors import plain
@@ -41,7 +42,7 @@ def fit(told: dict[str, Any]) -> str:
     return "\n".join([*lines, *_ended(told, 10)])
 
 
-def fit_reader(told: dict[str, Any]) -> str:
+def fit_answering(told: dict[str, Any]) -> str:
     made = (
         f"{told['model']} ({told['how']}), {told['n_train']:,} questions about {told['documents_train']:,} documents "
         f"to learn from, {told['n_test']:,} held out"
@@ -139,15 +140,23 @@ def _answer_figures(told: dict[str, Any]) -> list[str]:
     return lines
 
 
-def predictions(told: dict[str, Any]) -> str:
+def predictions(told: dict[str, Any], line: Callable[[dict[str, Any]], str]) -> str:
+    """A line an input; line: what the task says of one."""
     lines = []
     for row in told["predictions"]:
         name = row["input"] if len(row["input"]) <= 60 else row["input"][:57] + "..."
-        if "error" in row:
-            lines.append(f"{name}: error: {row['error']}")
-        else:
-            lines.append(f"{name}: " + ", ".join(f"{c['label']} {c['probability']:.2f}" for c in row["top"]))
+        lines.append(f"{name}: " + (f"error: {row['error']}" if "error" in row else line(row)))
     return "\n".join(lines)
+
+
+def class_line(row: dict[str, Any]) -> str:
+    """A prediction's most probable classes."""
+    return ", ".join(f"{c['label']} {c['probability']:.2f}" for c in row["top"])
+
+
+def answer_line(row: dict[str, Any]) -> str:
+    """An answer, and how sure it is."""
+    return f"{_line(row['answer']) if row['answer'] else 'no answer'} {row['confidence']:.2f}"
 
 
 def models(told: dict[str, Any]) -> str:

@@ -40,7 +40,7 @@ class Entry:
 
 
 class Tracker(Protocol):
-    """A place to write a fit down. May raise anything: `Record` stands between it and the fit.
+    """A place to write a fit down. May raise anything: `TrackedRun` stands between it and the fit.
 
     Nothing is left there before the first entry. Runs of training come one after the other.
     """
@@ -57,7 +57,7 @@ class Tracker(Protocol):
 
 
 @dataclass
-class Record:
+class TrackedRun:
     """The fit's end of its tracker, if it has one. Never raises: the model must not be lost with the tracker.
 
     What could not be sent is kept and tried again.
@@ -132,7 +132,7 @@ class Record:
         return True
 
 
-def open_tracker(asked: str | None, *, name: str, progress: Progress, out: Path | None = None) -> Record:
+def open_tracker(asked: str | None, *, name: str, progress: Progress, out: Path | None = None) -> TrackedRun:
     """What `--track` asks for, reached for the first time.
 
     Args:
@@ -145,7 +145,7 @@ def open_tracker(asked: str | None, *, name: str, progress: Progress, out: Path 
         UserError: anything else, a package is missing, or the place cannot be reached, or is the fit's own.
     """
     if asked is None:
-        return Record()
+        return TrackedRun()
     kind, colon, place = asked.partition(":")
     if kind not in ("mlflow", "tensorboard") or (colon and not place):
         raise UserError(f"unknown tracker {asked!r}", where="--track", fix=f"one of: {_SPELLED}")
@@ -153,7 +153,7 @@ def open_tracker(asked: str | None, *, name: str, progress: Progress, out: Path 
         raise UserError(f"{place or RUNS} is where the model is saved", where="--track", fix=f"{kind}:ANOTHER_FOLDER")
     try:
         with progress.step("reach"):
-            return Record(_opened(kind, place, name), progress)
+            return TrackedRun(_opened(kind, place, name), progress)
     except ImportError as error:
         package = (error.name or kind).split(".")[0]
         fix = f"pip install 'headstart[{kind}]'" if package in _OURS else f"pip install {package}"

@@ -1,50 +1,26 @@
-"""How a model came about: the page's last section, and the value that it is told from."""
+"""The page's last section: how the model came about."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from headstart.report.html import bar, section, table, text
-from headstart.values import Finding, Ranking
+
+if TYPE_CHECKING:
+    from headstart.record import Record
 
 
-@dataclass(frozen=True)
-class Provenance:
-    """How a model came about: what the page and the model card say besides the scores."""
-
-    title: str
-    model: str
-    how: str
-    date: str
-    n_train: int
-    n_test: int
-    n_rejected: int = 0
-    seconds: dict[str, float] = field(default_factory=dict)  # a key a step, and maybe "total"
-    notes: tuple[str, ...] = ()
-    findings: tuple[Finding, ...] = ()
-    cross_validation: tuple[dict[str, float], ...] = ()  # a row a penalty
-    temperature: float = 1.0
-    class_weights: dict[str, float] | None = None
-    ranking: Ranking | None = None  # that the model was chosen from
-    why_how: str = ""  # why it was adapted this way
-    tuning: dict[str, Any] | None = None  # what was tried: verdict, recipe, and a row a trial
-    untuned: str = "Probe (frozen layers)"  # what tuning is compared with
-    right: str = "Accuracy"  # the share that tuning counts
-    facts: tuple[tuple[str, str], ...] = ()  # more of them, name and value
-
-
-def made(p: Provenance) -> str:
+def how_made(p: Record) -> str:
+    """The section as HTML."""
     facts = [
         ("Pre-trained model", text(p.model)),
-        ("Adapted by", text(p.how)),
-        *([("Why this way", text(p.why_how))] if p.why_how else []),
+        ("Adapted by", text(p.method)),
+        *([("Why this way", text(p.why_method))] if p.why_method else []),
         ("Training examples", f"{p.n_train:,}"),
         ("Test examples", f"{p.n_test:,}"),
         ("Left out", f"{p.n_rejected:,}"),
-        ("Temperature", f"{p.temperature:.3f}"),
-        *((text(name), text(value)) for name, value in p.facts),
+        *((text(name), text(value)) for name, value in p.task.words.how_made(p)),
     ]
     facts += [(f"Seconds, {text(step)}", f"{seconds:,.2f}") for step, seconds in p.seconds.items()]
     body = '<dl class="facts">' + "".join(f"<div><dt>{a}</dt><dd>{b}</dd></div>" for a, b in facts) + "</dl>"
@@ -54,62 +30,65 @@ def made(p: Provenance) -> str:
         body += "".join(_tuning(p, p.tuning))
     if p.ranking:
         body += _chosen_from(p.ranking)
-    if p.cross_validation:
-        names = list(p.cross_validation[0])
+    tried = p.facts.get("cross_validation")
+    if tried:
+        names = list(tried[0])
         rows = (
-            "".join(f'<td class="n">{row[k]:.4g}</td>' if k in row else "<td></td>" for k in names)
-            for row in p.cross_validation
+            "".join(f'<td class="n">{row[k]:.4g}</td>' if k in row else "<td></td>" for k in names) for row in tried
         )
         titles = [text(name.replace("_", " ").capitalize()) for name in names]
         numbers = tuple(range(len(names)))
         body += "<h3>Cross-validation</h3>" + table(titles, rows, label="Cross-validation", numbers=numbers)
-    if p.class_weights:
-        rows = (f'<td>{text(k)}</td><td class="n">{w:.3g}</td>' for k, w in p.class_weights.items())
+    weights = p.facts.get("class_weights")
+    if weights:
+        rows = (f'<td>{text(k)}</td><td class="n">{w:.3g}</td>' for k, w in weights.items())
         body += "<h3>Class weights</h3>" + table(("Class", "Weight"), rows, label="Class weights", numbers=(1,))
     return section("How it was made", "The test part took no part in any choice below.", body)
 
 
-def _chosen_from(ranking: Ranking) -> str:
+def _chosen_from(ranking: Mapping[str, Any]) -> str:
+    """From what `choose.ranking.as_json` makes."""
     rows = (
-        f"<td>{text(r.model)}{' (taken)' if r.model == ranking.choice else ''}</td><td>{bar(r.accuracy)}</td>"
-        f'<td class="n">{r.log_loss:.3f}</td><td class="n">{r.logme:.3f}</td><td>{bar(r.neighbours)}</td>'
-        for r in ranking.rows
+        f"<td>{text(r['model'])}{' (taken)' if r['model'] == ranking['choice'] else ''}</td>"
+        f"<td>{bar(r['accuracy'])}</td>"
+        f'<td class="n">{r["log_loss"]:.3f}</td><td class="n">{r["logme"]:.3f}</td><td>{bar(r["neighbours"])}</td>'
+        for r in ranking["rows"]
     )
     head = ("Pre-trained model", "Accuracy", "Log loss", "LogME", "Nearest neighbours")
     note = (
-        f"Cross-validated on {ranking.n:,} training examples. The cheapest was taken of those whose log loss is within "
-        "one standard error of the lowest."
+        f"Cross-validated on {ranking['n']:,} training examples. The cheapest was taken of those whose log loss is "
+        "within one standard error of the lowest."
     )
-    others = [f"not tried: {text(u.model)} ({text(u.why)})" for u in ranking.untried]
-    said = "".join(f"<li>{line}</li>" for line in (*map(text, ranking.warnings), *others))
+    others = [f"not tried: {text(u['model'])} ({text(u['why'])})" for u in ranking["untried"]]
+    said = "".join(f"<li>{line}</li>" for line in (*map(text, ranking["warnings"]), *others))
     body = table(head, rows, label="Pre-trained models", numbers=(2, 3))
     return f'<h3>Chosen from</h3><p class="small">{note}</p>{body}' + (f"<ul>{said}</ul>" if said else "")
 
 
-def _tuning(p: Provenance, told: dict[str, Any]) -> Iterator[str]:
+def _tuning(p: Record, told: Mapping[str, Any]) -> Iterator[str]:
     """What was tried on a validation part of the training part, and the verdict."""
     v, recipe = told["verdict"], told["recipe"]
     yield "<h3>Fine-tuning</h3>"
     if told["trials"]:
         yield '<p class="small">Short runs, judged on training examples that they did not learn from.</p>'
-        yield _trials(told["trials"], p.right)
+        yield _trials(told["trials"], p.task.words.right)
     yield (
         f'<p class="small">Taken: {recipe["depth"]} groups of layers, learning rate {recipe["rate"]:.1e}, '
         f"{recipe['steps']:,} steps of {recipe['batch']} examples{_kept(told)}.</p>"
     )
     compared = (
         f'<td>{text(name)}</td><td>{bar(v[f"{key}_accuracy"])}</td><td class="n">{v[f"{key}_log_loss"]:.3f}</td>'
-        for name, key in ((p.untuned, "untuned"), ("Tuned", "tuned"))
+        for name, key in ((p.task.words.before, "untuned"), ("Tuned", "tuned"))
     )
-    yield table(("Way", text(p.right), "Log loss"), compared, label="Before tuning and after", numbers=(2,))
+    yield table(("Way", text(p.task.words.right), "Log loss"), compared, label="Before tuning and after", numbers=(2,))
     yield (
         f'<p class="small">On {v["n"]:,} held-out training examples, pairwise: the log loss fell by '
-        f"{v['gain_errors']:.1f} standard errors, “{text(p.right)}” rose by {v['right_errors']:.1f}. Above "
+        f"{v['gain_errors']:.1f} standard errors, “{text(p.task.words.right)}” rose by {v['right_errors']:.1f}. Above "
         f"{v['noise']} is beyond noise.</p>"
     )
 
 
-def _kept(told: dict[str, Any]) -> str:
+def _kept(told: Mapping[str, Any]) -> str:
     if told["averaged_runs"] > 1:
         return f"; kept are the mean weights of {told['averaged_runs']} such runs"
     return "" if told["share"] == 1 else f"; kept are the weights {told['share']:.0%} of the way there"

@@ -1,0 +1,27 @@
+"""From features to a fitted model: what can be had without training, then fine-tuning, kept where it is better."""
+
+from __future__ import annotations
+
+from headstart.adapt.lesson import Adapted
+from headstart.choose.choose import Plan
+from headstart.session import Session
+from headstart.values import Dataset, Features, Split
+
+
+def adapt(dataset: Dataset, parts: Split, plan: Plan, features: Features, session: Session, *, seed: int) -> Adapted:
+    """Learn the task from the training part.
+
+    Args:
+        features: of the rows in `plan.train`, and of the test part.
+
+    Raises:
+        UserError: the data cannot be learned from with this model by this method.
+    """
+    lesson = dataset.task.learner.lesson(dataset, parts, plan, features, session, seed=seed)
+    why = lesson.declined()
+    if why is not None:
+        return lesson.without_training(why)
+    with session.step("tune"):
+        from headstart.adapt.train import train  # loads torch, which a probe on known features does without
+
+        return train(lesson, plan.backbone, plan.method, session)

@@ -1,0 +1,33 @@
+"""The contract of a family of linear heads: how one is solved, trained and judged, as one frozen object of functions.
+
+The word is that of generalised linear models: softmax for classes, and others for other targets.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from headstart.evaluate.paired_test import HeldOut
+from headstart.values import Head
+
+if TYPE_CHECKING:
+    from headstart.adapt.loop import Loss
+
+
+@dataclass(frozen=True)
+class Family:
+    """Linear heads for one kind of target. `y` is as the task encodes targets, a row an example."""
+
+    probe: Callable[..., Head]  # (features, y, basis=, names=, fold=, advance=): penalty by cross-validation
+    refit: Callable[..., Head]  # (features, y, basis=, like=): by what another head was found to need
+    held_out: Callable[..., HeldOut]  # (features, y, basis=, n_outputs=, fold=): of the best penalty
+    how_many_folds: Callable[[int, int], int]  # examples and outputs -> folds
+    loss: Callable[[np.ndarray, Head, str], Loss]  # (y of the rows learned from, the probe, device)
+    judged: Callable[[np.ndarray, np.ndarray], HeldOut]  # outputs and y of examples not learned from
+    uncertainty: Callable[[np.ndarray], np.ndarray]  # (n, c) outputs -> (n,) how unsure, whatever is right
+    by_words: Callable[..., Any] | None  # the same from word embeddings alone; None: of no use
+    regularisers: bool  # whether smoothed labels and mixed examples mean anything

@@ -1,0 +1,90 @@
+"""The contract of a lesson: a training part as one task learns it, with what fine-tuning has to be given."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from headstart.adapt.checkpoint import Checkpoint
+from headstart.values import Backbone, Features, Finding, Method, Split
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from headstart.adapt.fine_tune import Tuned
+    from headstart.adapt.objective import Objective
+    from headstart.adapt.search import Choices
+
+FORM = 7  # of checkpoints: raise when what is written down changes
+TUNED_AS: dict[str, Method] = {"auto": "tune", "tune": "tune", "full": "full", "lora": "lora"}
+
+
+@dataclass(frozen=True)
+class Adapted:
+    """A backbone with its head as they were learned, and how that came about."""
+
+    backbone: Backbone
+    head: Any  # as the task has it
+    method: Method  # "tune", "full", "lora", or "probe" where the backbone is as it came
+    why: str
+    features: Features | None  # of this backbone, of the test part at least; None: nothing is encoded
+    rows: np.ndarray  # (n,) of the dataset: what was learned from
+    tuning: dict[str, Any] | None = None  # what was tried, for the report and JSON
+    findings: tuple[Finding, ...] = ()
+    notes: tuple[str, ...] = ()
+    checkpoint: Checkpoint | None = None  # to be removed once the model is saved
+
+    def parts(self, split: Split) -> Split:
+        """The split with the training rows that were learned from."""
+        return replace(split, train=self.rows)
+
+
+@dataclass(frozen=True)
+class Training:
+    """What fine-tuning is given."""
+
+    objective: Objective
+    choices: Choices
+    folds: np.ndarray  # (n,) of the objective's examples; fold 0 is the validation part
+    reserve: float  # seconds that are needed when training is over
+    finish: Callable[[Tuned], tuple[Any, nn.Module]]  # the head, and the module with its own layers again
+    note: Callable[[int], str]  # what the user should know of how it was trained at a depth; empty: nothing
+    seed: int
+    insist: bool  # take the tuned model whatever the verdict says
+    look: Callable[..., Any] | None = None  # as for `finetune`
+    more: dict[str, Any] = field(default_factory=dict)  # what JSON says of a tuned model besides
+
+
+class Lesson(Protocol):
+    """A training part as one task learns it."""
+
+    def declined(self) -> str | None:
+        """Why nothing is trained, where that is known beforehand; None: it is tried."""
+        ...
+
+    def key(self) -> str:
+        """Names the run: the same command on the same data finds what it had done before it was killed."""
+        ...
+
+    def training(self, checkpoint: Checkpoint) -> Training:
+        """What fine-tuning is given; loads torch."""
+        ...
+
+    def without_training(self, why: str) -> Adapted:
+        """What is taken where nothing is trained, or training did not earn its place.
+
+        Raises:
+            UserError: there is nothing that works without training.
+        """
+        ...
+
+    def with_training(self, backbone: Backbone, head: Any, tuned: Tuned, method: Method, note: str) -> Adapted:
+        """What is taken where it did."""
+        ...
+
+    def kept(self, tuned: Tuned, note: str) -> str:
+        """Why the tuned model is not taken."""
+        ...

@@ -1,0 +1,190 @@
+"""The lesson of every task with a linear head: the probe on frozen features, then fine-tuning that starts there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from headstart.adapt import near_duplicates
+from headstart.adapt.basis import Basis, fit_basis
+from headstart.adapt.checkpoint import Checkpoint, key_of
+from headstart.adapt.cross_validation import fit_probe
+from headstart.adapt.lesson import FORM, Adapted, Training
+from headstart.choose.choose import Plan
+from headstart.encode.encode import encode_rows, of_rows
+from headstart.evaluate.paired_test import FEWEST
+from headstart.session import Session
+from headstart.values import Backbone, Dataset, Features, Finding, Head, Method, Split
+
+if TYPE_CHECKING:
+    from headstart.adapt.fine_tune import Tuned
+
+_ENOUGH_TO_TIME = 100  # new rows
+
+
+@dataclass(frozen=True)
+class LinearLesson:
+    """The training rows with their probe, those first that were encoded: of texts there may be more."""
+
+    dataset: Dataset  # the rows that may be learned from, numbered anew
+    rows: np.ndarray  # (n,) of the whole dataset
+    features: Features  # of the first of them
+    basis: Basis
+    head: Head  # the probe
+    plan: Plan
+    seed: int
+    session: Session
+    reserve: float  # seconds that encoding the test part with a tuned model will take
+    look_alikes: tuple[Finding, ...]  # test examples that show the same as a training one
+    whole: Dataset
+    test: np.ndarray  # rows of the whole
+    known: Features  # of all rows that were encoded
+
+    @property
+    def encoded(self) -> int:
+        """How many rows have features."""
+        return len(self.features.matrix)
+
+    def declined(self) -> str | None:
+        """As `Lesson.declined`."""
+        method, n = self.plan.method, self.encoded
+        if method == "probe":
+            return "asked for"
+        if method != "auto":
+            return None
+        if self.plan.backbone.frozen_only:
+            return "an ONNX model can be used frozen only: the probe is kept"
+        if n < FEWEST:
+            return f"{n} training examples: too few to prove that tuning is better ({FEWEST})"
+        return "no time was left to tune: give it more with --budget" if self.session.budget.left <= 0 else None
+
+    def key(self) -> str:
+        """As `Lesson.key`."""
+        budget = self.session.budget.seconds
+        asked = [FORM, self.head.classes, self.features.key, self.plan.method, budget, self.seed]
+        return key_of(self.dataset.checked_digests, self.dataset.y, asked)
+
+    def training(self, checkpoint: Checkpoint) -> Training:
+        """As `Lesson.training`."""
+        from headstart.adapt.linear_training import linear_training  # loads torch
+
+        return linear_training(self, checkpoint)
+
+    def without_training(self, why: str) -> Adapted:
+        """The probe."""
+        return self._adapted(self.plan.backbone, self.head, "probe", why, self.known, beyond=False)
+
+    def with_training(self, backbone: Backbone, head: Head, tuned: Tuned, method: Method, note: str) -> Adapted:
+        """The tuned model; it may have learned from rows that were not encoded."""
+        better = "better" if tuned.verdict.tuned_is_better else "asked for, though not better beyond noise"
+        why = f"tuned, {better}: {_said(tuned, note)}"
+        with self.session.step("encode tuned", len(self.test)) as advance:
+            features = encode_rows(self.whole, self.test, backbone, advance=advance)
+        head = replace(head, features_key=features.key)
+        return self._adapted(backbone, head, method, why, features, beyond=len(self.dataset) > self.encoded)
+
+    def kept(self, tuned: Tuned, note: str) -> str:
+        """As `Lesson.kept`."""
+        few = tuned.verdict.n < FEWEST
+        not_proved = "too few were held out to prove more" if few else "tuning was not better beyond noise"
+        return f"the probe is kept: {not_proved} ({_said(tuned, note)})"
+
+    def _adapted(
+        self, backbone: Backbone, head: Head, method: Method, why: str, features: Features, *, beyond: bool
+    ) -> Adapted:
+        return Adapted(
+            backbone=backbone,
+            head=head,
+            method=method,
+            why=why,
+            features=features,
+            rows=np.sort(self.rows if beyond else self.rows[: self.encoded]),
+            findings=self.look_alikes,
+            notes=(*self._alike(), *self._sampled(beyond)),
+        )
+
+    def _alike(self) -> tuple[str, ...]:
+        n, noun = len(self.look_alikes), self.dataset.modality.noun
+        note = (
+            f"{n} of {len(self.test)} test {noun}s look like a crop, an edit or a neighbouring frame of a training "
+            f"{noun}, which makes the score too good; they are listed as look-alike in the findings"
+        )
+        return (note,) if n else ()
+
+    def _sampled(self, beyond: bool) -> tuple[str, ...]:
+        """A note, where not all training examples are encoded."""
+        if self.encoded == len(self.rows):
+            return ()
+        how, then = ("encoded", "; tuning chose from all of them") if beyond else ("used", "")
+        why = "each class by its share: encoding all would have taken too much of the budget"
+        return (f"{self.encoded} of {len(self.rows)} training examples are {how}, {why}{then}",)
+
+
+def linear_lesson(
+    dataset: Dataset, parts: Split, plan: Plan, features: Features, session: Session, *, seed: int
+) -> LinearLesson:
+    """Fit the probe, in a step of its own.
+
+    Args:
+        features: of the rows in `plan.train`, and of the test part.
+    """
+    with session.step("adapt") as advance:
+        train = of_rows(features, plan.train)
+        basis = fit_basis(train.matrix)
+        alike = _look_alikes(dataset, parts, plan.train, features, basis)
+        head = fit_probe(dataset, plan.train, train, basis=basis, seed=seed, advance=advance)
+    rest = np.setdiff1d(parts.train, plan.train) if dataset.modality.trains_beyond else plan.train[:0]
+    rows = np.concatenate([plan.train, rest])
+    return LinearLesson(
+        dataset=dataset.take(rows),
+        rows=np.concatenate([plan.train, np.setdiff1d(parts.train, plan.train)]),
+        features=train,
+        basis=basis,
+        head=head,
+        plan=plan,
+        seed=seed,
+        session=session,
+        reserve=_seconds_to_test(dataset, parts, features, session),
+        look_alikes=alike,
+        whole=dataset,
+        test=parts.test,
+        known=features,
+    )
+
+
+def _look_alikes(
+    dataset: Dataset, parts: Split, train: np.ndarray, features: Features, basis: Basis
+) -> tuple[Finding, ...]:
+    """Test photos that show the same as a training photo. They stay: a split must not depend on a model."""
+    if not dataset.modality.look_alikes:
+        return ()
+    y, test = dataset.strata, of_rows(features, parts.test)
+    z, known = (near_duplicates.directions(basis, some.matrix) for some in (test, of_rows(features, train)))
+    found = near_duplicates.same_as(z, y[parts.test], known, y[train])
+    said = {finding.where for finding in parts.findings}
+    rows = {dataset.where[parts.test[a]]: dataset.where[train[b]] for a, b in found.items()}
+    return tuple(
+        Finding("look-alike", where, f"in the test part, and may show the same as {other} in the training part")
+        for where, other in rows.items()
+        if where not in said
+    )
+
+
+def _seconds_to_test(dataset: Dataset, parts: Split, features: Features, session: Session) -> float:
+    """What encoding the test part with a tuned model will take, from what encoding took."""
+    new = len(features.matrix) - features.cached
+    measured = new > _ENOUGH_TO_TIME
+    a_second = new / session.seconds["encode"] if measured else dataset.modality.per_second
+    return len(parts.test) / a_second
+
+
+def _said(tuned: Tuned, note: str) -> str:
+    """What the paired test came to; note: how it was trained, where that is worth a word."""
+    v = tuned.verdict
+    said = (
+        f"on {v.n} held-out training examples accuracy {v.tuned_accuracy:.3f} against {v.untuned_accuracy:.3f} of the "
+        f"probe, log loss {v.tuned_log_loss:.3f} against {v.untuned_log_loss:.3f}"
+    )
+    return f"{said}; {note}" if note else said

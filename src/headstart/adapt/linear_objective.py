@@ -1,0 +1,56 @@
+"""Tasks with a linear head as training sees them: from the probe on, by the loss of the head's family."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import nn
+
+from headstart.adapt.basis import Basis
+from headstart.adapt.family import Family
+from headstart.adapt.linear_network import Classified
+from headstart.adapt.loop import Loss
+from headstart.adapt.trainable_parts import TrainablePart, TrainableParts
+from headstart.evaluate.paired_test import HeldOut
+from headstart.values import Head
+
+
+@dataclass(frozen=True)
+class LinearObjective:
+    """Examples with targets on a backbone whose probe is known. A start is a Head."""
+
+    bodies: TrainableParts
+    y: np.ndarray  # (n, ...) targets as the task encodes them
+    family: Family
+    basis: Basis  # that the probe's features were scaled by
+    probe: Callable[[np.ndarray], Head]  # fitted on these rows alone
+    logits: Callable[[Head, np.ndarray], np.ndarray]  # a probe's, for these rows: (n, c)
+    head: Head  # the probe of all examples
+    guess: Callable[[np.ndarray], np.ndarray | None] | None = None  # doubt, where not all rows have a probe's logits
+
+    def start(self, learn: np.ndarray) -> Head:
+        return self.probe(learn)
+
+    def doubt(self, start: Head, rows: np.ndarray) -> np.ndarray | None:
+        """How unsure the probe is."""
+        return self.family.uncertainty(self.logits(start, rows)) if self.guess is None else self.guess(rows)
+
+    def network(self, body: TrainablePart, start: Head) -> tuple[Classified, list[nn.Parameter]]:
+        network = Classified(body.module, start, self.basis)
+        return network, [network.weight, network.bias]
+
+    def loss(self, learn: np.ndarray, device: str) -> Loss:
+        return self.family.loss(self.y[learn], self.head, device)
+
+    def kept(self, outputs: torch.Tensor, rows: np.ndarray) -> np.ndarray:
+        """The logits themselves."""
+        return np.asarray(outputs.numpy())
+
+    def judged(self, kept: np.ndarray, rows: np.ndarray) -> HeldOut:
+        return self.family.judged(kept, self.y[rows])
+
+    def untuned(self, start: Head, rows: np.ndarray) -> np.ndarray:
+        return self.logits(start, rows)

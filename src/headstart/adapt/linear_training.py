@@ -1,0 +1,133 @@
+"""Fine-tuning of a backbone with a linear head: what the trainer is given, from the lesson and its probe."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+from torch import nn
+
+from headstart.adapt.checkpoint import Checkpoint
+from headstart.adapt.cross_validation import fit_probe, grouped_folds
+from headstart.adapt.fine_tune import Tuned
+from headstart.adapt.lesson import Training
+from headstart.adapt.linear_network import Classified
+from headstart.adapt.linear_objective import LinearObjective
+from headstart.adapt.loop import Recipe
+from headstart.adapt.rates import rate
+from headstart.adapt.search import Choices
+from headstart.adapt.trainable_parts import TrainableParts
+from headstart.adapt.validation import validation_folds
+from headstart.storage.matrix import take
+from headstart.values import Features, Head
+
+if TYPE_CHECKING:
+    from headstart.adapt.linear_lesson import LinearLesson
+
+_SHARES = (0.5, 1.0)  # half the way from the probe is the better end where examples are few (docs/accuracy.md)
+_MANY = 2000  # examples from which the penalty is not searched for again
+
+Probe = Callable[[np.ndarray], Head]  # rows to learn from -> the head
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A backbone opened for training over the inputs of a lesson."""
+
+    parts: TrainableParts
+    depths: tuple[int, ...]  # groups to train, from the top, in the order in which they are tried
+    whole: Callable[[], nn.Module]  # the module with its own layers again
+    regularisers: tuple[Callable[[Recipe], Recipe], ...]
+    many: int | None  # as in `Choices`
+    uncertainty: Callable[[np.ndarray], np.ndarray | None] | None  # of any rows, encoded or not; None: by the probe
+
+
+def linear_training(lesson: LinearLesson, checkpoint: Checkpoint) -> Training:
+    """Open the backbone and put the lesson's probe on it."""
+    probe, folds = _probe(lesson), _folds(lesson)
+    lesson, folds = _apart(lesson, folds)
+    family, dataset = lesson.dataset.task.learner.family, lesson.dataset
+    lesson.session.progress.tell("opening the model")
+    opened: Opened = dataset.modality.trainable(lesson, probe, folds, checkpoint)
+    objective = LinearObjective(
+        opened.parts,
+        dataset.y,
+        family,
+        lesson.basis,
+        probe,
+        lambda head, rows: head.logits(take(lesson.features.matrix, rows)),
+        lesson.head,
+        opened.uncertainty if len(dataset) > lesson.encoded else None,
+    )
+
+    def finish(tuned: Tuned) -> tuple[Head, nn.Module]:
+        if not isinstance(tuned.network, Classified):
+            raise TypeError("a network with a linear head on it")
+        head = tuned.network.head(lesson.head, features_key="", temperature=tuned.temperature)
+        return head, opened.whole()
+
+    return Training(
+        objective=objective,
+        choices=Choices(
+            opened.depths,
+            rate(lesson.plan.backbone, how=lesson.plan.method),
+            opened.regularisers if family.regularisers else (),
+            _SHARES,
+            many=opened.many,
+        ),
+        folds=folds,
+        reserve=lesson.reserve,
+        finish=finish,
+        note=opened.parts.note,
+        seed=lesson.seed,
+        insist=lesson.plan.method != "auto",
+    )
+
+
+def _probe(lesson: LinearLesson) -> Probe:
+    """The probe as it is without some of the examples; each one is made once.
+
+    Of many, a penalty found with the others is one number that learned next to nothing from them; and it favours what
+    the tuned model is held against.
+    """
+    dataset, n = lesson.dataset, lesson.encoded
+    family = dataset.task.learner.family
+    known: dict[bytes, Head] = {np.arange(n).tobytes(): lesson.head}
+
+    def fitted(rows: np.ndarray) -> Head:
+        rows = rows[rows < n]
+        key = rows.tobytes()
+        if key in known:
+            return known[key]
+        features = Features(take(lesson.features.matrix, rows), lesson.features.key, 0)
+        if len(rows) > _MANY:
+            known[key] = family.refit(features, dataset.y[rows], basis=lesson.basis, like=lesson.head)
+        else:
+            known[key] = fit_probe(dataset, rows, features, basis=lesson.basis, seed=lesson.seed)
+        return known[key]
+
+    return fitted
+
+
+def _folds(lesson: LinearLesson) -> np.ndarray:
+    """Of the examples that were encoded: what is held out is held against the probe."""
+    rows = np.arange(lesson.encoded)
+
+    def fold_of(k: int) -> np.ndarray:
+        return grouped_folds(lesson.dataset, rows, lesson.features, basis=lesson.basis, k=k, seed=lesson.seed)
+
+    return validation_folds(fold_of, len(rows))
+
+
+def _apart(lesson: LinearLesson, folds: np.ndarray) -> tuple[LinearLesson, np.ndarray]:
+    """With the folds of all examples: those that were not encoded are learned from, but for duplicates of what is held
+    out."""
+    dataset, n = lesson.dataset, lesson.encoded
+    if n == len(dataset):
+        return lesson, folds
+    groups = dataset.checked_groups
+    others = n + np.flatnonzero(~np.isin(groups[n:], groups[:n][folds == 0]))
+    kept = dataset.take(np.concatenate([np.arange(n), others]))
+    return replace(lesson, dataset=kept), np.concatenate([folds, np.ones(len(others), dtype=folds.dtype)])

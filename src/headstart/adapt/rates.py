@@ -1,0 +1,22 @@
+"""Where the search for a learning rate begins, and how deep training goes: wider models want smaller steps."""
+
+from __future__ import annotations
+
+from headstart.values import Backbone, Method
+
+_TEXT_RATE, _TEXT_WIDTH = 2e-4, 384  # MiniLM's (docs/tuning.md)
+_WIDTHS = ("hidden_size", "dim", "d_model", "emb_dim", "n_embd")
+_IMAGE_RATE = 1e-4
+_LORA = 10.0  # times the rate of the weights themselves: Schulman et al., LoRA Without Regret, 2025; docs/lora.md
+
+
+def rate(backbone: Backbone, *, how: Method) -> float:
+    """The learning rate that the search begins with."""
+    start = _IMAGE_RATE if backbone.kind == "image" else _TEXT_RATE * (_TEXT_WIDTH / _hidden(backbone)) ** 1.5
+    return float(start * (_LORA if how == "lora" else 1))
+
+
+def _hidden(backbone: Backbone) -> int:
+    """The width of its layers, which every family of models has another name for."""
+    told = backbone.config["transformers"]
+    return int(next((told[name] for name in _WIDTHS if told.get(name)), _TEXT_WIDTH))

@@ -1,0 +1,61 @@
+"""Heads for examples with one class each: multinomial logistic regression, trained by cross-entropy."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from headstart.adapt.family import Family
+from headstart.adapt.probe import class_weights, cross_validate, probe, refit
+from headstart.evaluate.metrics import softmax
+from headstart.evaluate.paired_test import judged
+from headstart.values import Head
+
+if TYPE_CHECKING:
+    from headstart.adapt.loop import Loss
+
+_MANY = 200_000  # examples x classes from which three folds are as good as five
+
+
+def _how_many_folds(n: int, n_classes: int) -> int:
+    return 3 if n * n_classes > _MANY else 5
+
+
+def _loss(y: np.ndarray, head: Head, device: str) -> Loss:
+    """Cross-entropy, classes weighted as the probe's were."""
+    import torch
+    from torch import nn
+
+    wanted, per_class = torch.from_numpy(y), class_weights(head)
+    weights = None if per_class is None else torch.from_numpy(per_class).to(device)
+
+    def loss(logits: torch.Tensor, rows: torch.Tensor, smoothing: float) -> torch.Tensor:
+        true = wanted[rows].to(logits.device)
+        return nn.functional.cross_entropy(logits, true, weights, reduction="none", label_smoothing=smoothing)
+
+    return loss
+
+
+def _uncertainty(logits: np.ndarray) -> np.ndarray:
+    """How little probability goes to the most probable class."""
+    return np.asarray(-softmax(logits).max(axis=1))
+
+
+def _by_words(*arguments: Any, n_classes: int, seed: int) -> np.ndarray:
+    from headstart.adapt.word_uncertainty import doubt_by_words  # loads torch
+
+    return doubt_by_words(*arguments, n_classes=n_classes, seed=seed)
+
+
+SOFTMAX = Family(
+    probe=probe,
+    refit=refit,
+    held_out=cross_validate,
+    how_many_folds=_how_many_folds,
+    loss=_loss,
+    judged=judged,
+    uncertainty=_uncertainty,
+    by_words=_by_words,
+    regularisers=True,
+)

@@ -1,0 +1,78 @@
+"""Fine-tuning within the budget: what a lesson gives is trained, judged and, if it earns its place, kept."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, replace
+from typing import Any
+
+from headstart.adapt.checkpoint import Checkpoint, open_checkpoint
+from headstart.adapt.curves import TrainingCurves
+from headstart.adapt.fine_tune import Tuned, finetune
+from headstart.adapt.lesson import TUNED_AS, Adapted, Lesson, Training
+from headstart.adapt.trial import Runs, StopSignal, until_interrupted
+from headstart.adapt.tuned_weights import keep
+from headstart.encode.engines import device, may_train_in_bf16
+from headstart.session import Session
+from headstart.values import Backbone, Method
+
+_STARTING = 6.0  # seconds kept for evaluating and saving: converting the tuned model takes most of it
+
+
+def train(lesson: Lesson, backbone: Backbone, method: Method, session: Session) -> Adapted:
+    """Train, watched by the clock and the user.
+
+    Raises:
+        UserError: there was no time to train, and there is nothing that works without.
+    """
+    checkpoint = open_checkpoint(lesson.key())
+    training = lesson.training(checkpoint)
+    tuned = _tuned(training, checkpoint, session)
+    if isinstance(tuned, str):
+        checkpoint.remove()
+        return lesson.without_training(tuned)
+    note = training.note(tuned.recipe.depth)
+    if tuned.network is None:
+        adapted = lesson.without_training(lesson.kept(tuned, note))
+        return replace(adapted, tuning=as_json(tuned), checkpoint=checkpoint)
+    head, module = training.finish(tuned)
+    adapted = lesson.with_training(keep(backbone, module, checkpoint), head, tuned, TUNED_AS[method], note)
+    return replace(adapted, tuning=as_json(tuned) | training.more, checkpoint=checkpoint)
+
+
+def as_json(tuned: Tuned) -> dict[str, Any]:
+    """What was tried and why it was taken or not."""
+    recipe, trials = asdict(tuned.recipe), [trial.row() for trial in tuned.trials]
+    told = {"verdict": asdict(tuned.verdict), "trials": trials, "recipe": recipe}
+    return told | {"share": tuned.share, "averaged_runs": tuned.averaged}
+
+
+def _tuned(training: Training, checkpoint: Checkpoint, session: Session) -> Tuned | str:
+    """What came of it; where nothing could be tried, why."""
+    budget = session.budget
+    curves = TrainingCurves(session.progress, session.tracker, lambda: budget.left)
+    stop = StopSignal(
+        left=lambda: budget.left - training.reserve - _STARTING,
+        listen=curves.step,
+        judged=curves.judged,
+        planned=lambda what: session.progress.note(f"plan: {what}, of {max(0.0, budget.left):.0f} s that are left"),
+    )
+    runs = Runs(
+        training.objective,
+        checkpoint,
+        stop,
+        seed=training.seed,
+        may_bf16=may_train_in_bf16(),
+        device=device(),
+        clock=session.now,
+    )
+    try:
+        with until_interrupted(stop):
+            tuned = finetune(runs, training.choices, folds=training.folds, insist=training.insist, look=training.look)
+    except BaseException:
+        checkpoint.release()  # the error may be kept, and all that it came through: a notebook does that
+        raise
+    if tuned is not None:
+        return tuned
+    if stop.stopped:
+        return "stopped before anything was tuned"
+    return f"no time to tune within {budget.seconds:.0f} s: give it more with --budget"

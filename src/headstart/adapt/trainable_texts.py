@@ -1,0 +1,63 @@
+"""Texts for fine-tuning: all layers but the word embeddings, or the upper half of them; embeddings row by row."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from headstart.adapt.batches import Texts, tokenised
+from headstart.adapt.checkpoint import Checkpoint
+from headstart.adapt.linear_training import Opened, Probe
+from headstart.adapt.lora import adapted
+from headstart.adapt.search import label_smoothing
+from headstart.adapt.sparse_embeddings import only_rows
+from headstart.adapt.trainable_parts import TextParts
+from headstart.encode.engines import device
+from headstart.pretrained.training import open_for_training, word_embeddings
+from headstart.values import Trainable
+
+if TYPE_CHECKING:
+    from headstart.adapt.linear_lesson import LinearLesson
+
+
+def trainable_texts(lesson: LinearLesson, probe: Probe, folds: np.ndarray, checkpoint: Checkpoint) -> Opened:
+    """The backbone of a lesson over its texts."""
+    method = lesson.plan.method
+    texts = tokenised(lesson.dataset.inputs, lesson.plan.backbone.texts)
+    trainable = open_for_training(lesson.plan.backbone)
+    trainable.module.to(device())
+    if method == "lora":
+        trainable, whole = adapted(trainable, seed=lesson.seed)
+    else:
+        trainable, put_back = only_rows(trainable, word_embeddings(trainable), texts.vocabulary)
+
+        def whole() -> Any:
+            put_back()
+            return trainable.module
+
+    parts = TextParts(trainable, texts)
+    return Opened(
+        parts,
+        _depths(method, parts.depths),
+        whole,
+        (label_smoothing,),
+        parts.depths,
+        lambda rows: _uncertainty(lesson, trainable, texts, rows),
+    )
+
+
+def _depths(method: str, groups: int) -> tuple[int, ...]:
+    if method == "full":
+        return (groups,)
+    deep = max(1, groups - (method != "lora"))  # adapters have no embeddings
+    return tuple(dict.fromkeys([deep, max(1, deep // 2)]))
+
+
+def _uncertainty(lesson: LinearLesson, trainable: Trainable, texts: Texts, rows: np.ndarray) -> np.ndarray | None:
+    """How hard any of the texts are, encoded or not, by their words alone."""
+    table, by_words = word_embeddings(trainable), lesson.dataset.task.learner.family.by_words
+    if table is None or by_words is None:
+        return None
+    n_classes = len(lesson.head.classes)
+    return by_words(texts.take(rows), table.weight, lesson.dataset.y[rows], n_classes=n_classes, seed=lesson.seed)

@@ -1,0 +1,158 @@
+"""The functions of `import headstart as hs`: what they take, and what they promise."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from headstart import pipeline
+from headstart.choose.choose import method_of
+from headstart.clock import Budget, seconds_of
+from headstart.model import Model
+from headstart.progress import Progress, Silent
+from headstart.session import Session, open_session
+from headstart.storage.files import resolved
+from headstart.values import Columns, Dataset, Kind, Request, Split
+
+if TYPE_CHECKING:
+    from headstart.choose.ranking import Ranking
+
+
+def fit(  # noqa: PLR0913 - the one public door: every option of the command line is a keyword here
+    data: Any,
+    labels: Any = None,
+    *,
+    task: str = "auto",
+    kind: Kind | None = None,
+    model: str | Path = "auto",
+    how: str = "auto",
+    budget: float | str | None = None,
+    test: float | str | Path = 0.2,
+    seed: int = 0,
+    out: str | Path | None = None,
+    force: bool = False,
+    columns: Columns | None = None,
+    track: str | None = None,
+    progress: Progress | None = None,
+) -> Model:
+    """Adapt a pre-trained model to the user's examples, and say how good it is on examples held out.
+
+    Args:
+        data: a folder of class folders, a table file, a DataFrame, an Arrow table, a `datasets.Dataset`, or inputs
+            (image paths, PIL images, uint8 arrays, texts) with `labels`; or questions with the texts that answer them:
+            SQuAD's JSON, or a table with context, question and answer.
+        labels: one a row, where `data` are inputs.
+        task: "classification" or "answering", where it cannot be seen.
+        kind: "image" or "text", where it cannot be seen.
+        model: a catalog name, a hub name or a folder; "auto" ranks the models at hand on a sample of the training part
+            and takes the cheapest of those that are as good as the best.
+        how: "probe": a linear head on frozen features, in seconds; or a model that finds answers, left as it is.
+            "tune": go on from there and train the upper layers too; "full": all layers; "lora": small adapters of
+            frozen layers, for large models (needs peft). "auto": tune if there is time, and keep the tuned model only
+            if it is better on held-out training examples, beyond noise.
+        budget: wall time from reading to saving, "90s", "2m", "1h" or seconds; None: two minutes. Ranking takes at most
+            a quarter of it, or what the first model needs, and encoding a quarter, of texts a tenth, but for a probe:
+            of more training examples a sample is encoded, at least 10,000. Tuning takes what is left, and learns from
+            texts that were not encoded too. The probe is made in any case.
+        test: share of each class (of questions: whole documents) that is kept for the test, or a path with the test
+            examples. Official parts in the data come first.
+        seed: another seed, another split.
+        out: folder to save to; without it, data from a path are saved as NAME.headstart here, others are not saved.
+        force: replace a folder that headstart saved before.
+        columns: which columns of a table hold what.
+        track: where the fit is written down too: "mlflow", "mlflow:URI", "tensorboard" or "tensorboard:FOLDER".
+        progress: told what goes on.
+
+    Raises:
+        UserError: the data, the model, the place to save or to track cannot be used.
+    """
+    request = Request(
+        data=data,
+        labels=labels,
+        task=task,
+        kind=kind,
+        columns=columns,
+        model=str(model),
+        method=method_of(how),
+        test=test,
+        seed=seed,
+        out=_folder(data, out),
+        force=force,
+    )
+    with open_session(request, seconds=seconds_of(budget), track=track, progress=progress) as session:
+        return pipeline.fit(request, session)
+
+
+def rank(
+    data: Any,
+    labels: Any = None,
+    *,
+    models: Sequence[str] | None = None,
+    task: str = "auto",
+    kind: Kind | None = None,
+    budget: float | str | None = None,
+    seed: int = 0,
+    columns: Columns | None = None,
+    progress: Progress | None = None,
+) -> Ranking:
+    """Score pre-trained models on a sample of the examples that `fit` with the same seed would learn from.
+
+    What is encoded is kept, so a `fit` afterwards has it.
+
+    Args:
+        data: as for `fit`, with `labels` where they are inputs.
+        models: catalog names, hub names or folders; None: those of the catalog that are at hand.
+        task, kind: as for `fit`.
+        budget: wall time for the models, "90s", "2m", "1h" or seconds; None: two minutes. The first is tried
+            in any case.
+        seed: of the split; the test part is not looked at.
+        columns: which columns of a table hold what.
+        progress: told what goes on.
+
+    Raises:
+        UserError: the data or a model cannot be used, or the budget is not a time.
+    """
+    request = Request(data=data, labels=labels, task=task, kind=kind, columns=columns, seed=seed)
+    session = Session(Budget(seconds_of(budget)), progress or Silent(), download=progress)
+    return pipeline.rank(request, session, models=models)
+
+
+def check(
+    data: Any,
+    labels: Any = None,
+    *,
+    task: str = "auto",
+    kind: Kind | None = None,
+    test: float | str | Path = 0.2,
+    seed: int = 0,
+    columns: Columns | None = None,
+    progress: Progress | None = None,
+) -> tuple[Dataset, Split]:
+    """Read the data, check and split them as `fit` would: what it would learn from, and what it found. No model is
+    opened.
+
+    Args: as for `fit`.
+
+    Returns:
+        The examples that can be used, with `findings` and `notes`; and the rows of the training and the test part.
+
+    Raises:
+        UserError: the data cannot be used.
+    """
+    request = Request(data=data, labels=labels, task=task, kind=kind, columns=columns, test=test, seed=seed)
+    return pipeline.prepare(request, Session(Budget(seconds_of(None)), progress or Silent()))
+
+
+def _folder(data: Any, out: str | Path | None) -> Path | None:
+    """Where the fitted model is saved: as asked, or NAME.headstart here; None: nowhere.
+
+    Raises:
+        OSError: no path.
+    """
+    if out is not None:
+        return Path(out)
+    if isinstance(data, str | Path):
+        path = resolved(data)
+        return Path(f"{path.stem if path.is_file() else path.name}.headstart")
+    return None

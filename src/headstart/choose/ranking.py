@@ -1,0 +1,72 @@
+"""The outcome of a comparison of pre-trained models, and the same as JSON."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from headstart.values import Interval
+
+
+@dataclass(frozen=True)
+class Ranked:
+    """How well one pre-trained model suits a sample of the training part, each example judged unseen."""
+
+    model: str  # as `fit --model` takes it
+    log_loss: float  # nats, of a probe in cross-validation: what the order is by
+    behind: float  # log loss above the best model's
+    behind_error: float  # standard error of that, over the examples
+    accuracy: float  # of the same probe
+    accuracy_interval: Interval  # 95 %
+    logme: float  # evidence of a linear model, nats an example and class; higher is better
+    neighbours: float  # accuracy of the five nearest other examples
+    separation: float  # of the class means, where 1 is the most that shuffled labels gave; nan: too few examples
+    per_second: float | None  # examples encoded; None: too few were new to tell
+    cached: int  # examples of the sample that the store already knew
+    parameters: int | None
+    width: int
+
+    @property
+    def tied(self) -> bool:
+        """As good as the best, as far as this sample can tell."""
+        return self.behind <= self.behind_error
+
+
+@dataclass(frozen=True)
+class Untried:
+    """A model that was not ranked."""
+
+    model: str
+    why: str
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """Pre-trained models at the user's own data, best first."""
+
+    rows: tuple[Ranked, ...]
+    choice: str  # the cheapest of those that are as good as the best
+    untried: tuple[Untried, ...]
+    warnings: tuple[str, ...]
+    n: int  # training examples in the sample
+    classes: int
+    majority_accuracy: float  # of always answering the sample's most common class
+    seconds: float
+
+
+def as_json(ranking: Ranking) -> dict[str, Any]:
+    """Plain Python values, figures rounded to 6 digits, nan as None."""
+    rows = []
+    for row in ranking.rows:
+        interval = row.accuracy_interval
+        plain = {name: _plain(value) for name, value in asdict(row).items()}
+        rows.append({**plain, "accuracy_interval": [_plain(interval.low), _plain(interval.high)], "tied": row.tied})
+    told = {name: _plain(value) for name, value in asdict(ranking).items()}
+    return {**told, "rows": rows, "untried": [asdict(u) for u in ranking.untried], "warnings": list(ranking.warnings)}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, float):
+        return round(value, 6) if math.isfinite(value) else None
+    return value

@@ -1,0 +1,74 @@
+"""Inputs without targets, as `predict` is given them, and what to call each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from headstart.data.folder import files_in
+from headstart.errors import DataError
+from headstart.inputs.paths import is_folder, local_path
+from headstart.values import Passages
+
+
+def _several(inputs: Any) -> list[Any]:
+    """One input, or a sequence of them, as a list."""
+    one = isinstance(inputs, str | Path | np.ndarray) or not isinstance(inputs, Sequence)
+    return [inputs] if one else list(inputs)
+
+
+def given_images(inputs: Any) -> tuple[list[Any], list[str]]:
+    """Paths and pictures, folders opened up; and their names.
+
+    Raises:
+        DataError: an address, a path that is not there, an empty folder.
+    """
+    items: list[Any] = []
+    names: list[str] = []
+    for number, value in enumerate(_several(inputs)):
+        if not isinstance(value, str | Path):
+            items.append(value)
+            names.append(f"input {number + 1}")
+            continue
+        path = local_path(value)
+        files = files_in(path) if is_folder(path) else [path]
+        if not files:
+            raise DataError("no files", where=str(path))
+        items += [str(file) for file in files]
+        names += [str(file) for file in files]
+    return items, names
+
+
+def given_texts(inputs: Any) -> tuple[list[Any], list[str]]:
+    """Texts, which are their own names."""
+    texts = _several(inputs)
+    return texts, [str(text) for text in texts]
+
+
+def given_passages(inputs: Any) -> tuple[Passages, list[str]]:
+    """Pairs of a question and a text, each text once; a question is its own name.
+
+    Raises:
+        DataError: something else than a pair of texts.
+    """
+    pairs = list(inputs)
+    if len(pairs) == 2 and all(isinstance(part, str) for part in pairs):
+        pairs = [tuple(pairs)]
+    contexts: dict[str, int] = {}
+    for number, pair in enumerate(pairs, start=1):
+        if isinstance(pair, str) or len(pair) != 2 or not all(isinstance(part, str) and part.strip() for part in pair):
+            fix = "give (question, text)"
+            raise DataError(f"{str(pair)[:60]!r} is no question with a text", where=f"row {number}", fix=fix)
+        contexts.setdefault(pair[1], len(contexts))
+    questions = [question for question, _ in pairs]
+    passages = Passages(
+        ids=[str(number) for number in range(1, len(pairs) + 1)],
+        questions=questions,
+        context=np.array([contexts[text] for _, text in pairs], dtype=np.int64),
+        contexts=list(contexts),
+        documents=list(contexts),
+    )
+    return passages, questions

@@ -1,0 +1,159 @@
+"""Examples looked at one by one: can they be read, and which of them are the same or nearly so."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from headstart.data.duplicates import HASH_WORDS, perceptual_hash
+from headstart.data.known import KnownImages
+from headstart.errors import DataError
+from headstart.inputs.image import open_image, read_bytes
+from headstart.inputs.modality import Inspected
+from headstart.inputs.text import normalised_hash
+from headstart.values import Dataset, Finding
+
+_HASH_SIDE = 32  # pixels; enough for a 16 x 16 hash, and lets the JPEG decoder stop at 1/8
+_CHUNK = 256, 128 * 2**20  # images, and bytes of theirs, in memory at a time; as many again are read meanwhile
+_TASK = 256, 4 * 2**20  # that a thread reads at a time: handing over a small file takes longer than reading it
+
+
+def inspect_images(
+    dataset: Dataset,
+    rows: list[int],
+    rejected: list[Finding],
+    *,
+    known: KnownImages,
+    workers: int,
+    advance: Callable[[int], None],
+) -> Inspected:
+    """Hash every file, decode those whose content is new from the same bytes; in chunks, so that memory stays bounded.
+
+    The next chunk is read while this one is decoded.
+    """
+
+    def attempt(work: Callable[..., Any], row: int, *read: Any) -> Any:
+        try:
+            return work(dataset.inputs[row], *read)
+        except DataError as error:
+            reason = error.what
+        except OSError as error:
+            reason = error.strerror or str(error)
+        except MemoryError:
+            reason = "not enough memory to read it"
+        return Finding("unreadable", dataset.where[row], reason, rejected=True)
+
+    def name(part: list[int]) -> list[Any]:
+        return [attempt(_named, row) for row in part]
+
+    sizes = {row: _size(dataset.inputs[row]) for row in rows}
+    look = partial(attempt, _hash)
+    keep: list[int] = []
+    digests = np.empty((len(rows), 32), dtype=np.uint8)
+    hashes = np.empty((len(rows), HASH_WORDS), dtype=np.uint64)
+    chunks = _parts(rows, sizes, *_CHUNK)
+    with ThreadPoolExecutor(workers) as pool:
+        ahead = pool.map(name, _parts(chunks[0], sizes, *_TASK)) if chunks else iter(())
+        for number, chunk in enumerate(chunks):
+            named = dict(zip(chunk, chain.from_iterable(ahead), strict=True))
+            read = {row: there for row, there in named.items() if not isinstance(there, Finding)}
+            found: dict[int, Any] = {**known.find({row: digest for row, (digest, _) in read.items()})}
+            new = [row for row in read if row not in found]
+            looked = pool.map(look, new, *zip(*(read[row] for row in new), strict=True)) if new else iter(())
+            if number + 1 < len(chunks):
+                ahead = pool.map(name, _parts(chunks[number + 1], sizes, *_TASK))
+            found |= dict(zip(new, looked, strict=True))
+            for row in chunk:
+                seen = found.get(row, named[row])
+                if isinstance(seen, Finding):
+                    rejected.append(seen)
+                    continue
+                digests[len(keep)], hashes[len(keep)] = np.frombuffer(read[row][0], np.uint8), seen
+                keep.append(row)
+            known.put({read[row][0]: found[row] for row in new if not isinstance(found[row], Finding)})
+            advance(len(chunk))
+    known.keep()
+    return Inspected(keep, digests[: len(keep)], hashes[: len(keep)])
+
+
+def _parts(rows: list[int], sizes: dict[int, int], most: int, most_bytes: int) -> list[list[int]]:
+    """The rows in their order, at most so many and so many bytes together; a larger one alone."""
+    parts: list[list[int]] = []
+    filled = 0
+    for row in rows:
+        if not parts or len(parts[-1]) == most or filled + sizes[row] > most_bytes:
+            parts.append([])
+            filled = 0
+        parts[-1].append(row)
+        filled += sizes[row]
+    return parts
+
+
+def _size(source: Any) -> int:
+    """Bytes of a file; 0 of what is in memory, and of what cannot be read, which is said when that is tried."""
+    try:
+        return os.stat(source).st_size if isinstance(source, str | Path) else 0
+    except (OSError, ValueError):
+        return 0
+
+
+def _named(source: Any) -> tuple[bytes, bytes | None]:
+    """The sha256 of an image's bytes; and these, if it is a file, to be decoded without reading it again."""
+    content = read_bytes(source)
+    return hashlib.sha256(content).digest(), content if isinstance(source, str | Path) else None
+
+
+def _hash(source: Any, _: bytes, content: bytes | None) -> np.ndarray:
+    return perceptual_hash(open_image(source, content=content, near=_HASH_SIDE))
+
+
+def inspect_texts(
+    dataset: Dataset,
+    rows: list[int],
+    rejected: list[Finding],
+    *,
+    known: KnownImages,
+    workers: int,
+    advance: Callable[[int], None],
+) -> Inspected:
+    """Leave out blank texts; those that differ only in case, spacing and punctuation have one hash."""
+    keep: list[int] = []
+    digests, hashes = bytearray(), bytearray()
+    for row in rows:
+        text: Any = dataset.inputs[row]
+        if text is None or not str(text).strip():
+            rejected.append(Finding("blank-text", dataset.where[row], "no text", rejected=True))
+            continue
+        digests += hashlib.sha256(str(text).encode("utf-8", "surrogatepass")).digest()
+        hashes += normalised_hash(str(text))
+        keep.append(row)
+    as_rows = np.frombuffer(bytes(digests), np.uint8).reshape(-1, 32), np.frombuffer(bytes(hashes), np.uint8)
+    advance(len(dataset))
+    return Inspected(keep, as_rows[0], as_rows[1].reshape(-1, 16))
+
+
+def inspect_passages(
+    dataset: Dataset,
+    rows: list[int],
+    rejected: list[Finding],
+    *,
+    known: KnownImages,
+    workers: int,
+    advance: Callable[[int], None],
+) -> Inspected:
+    """Nothing is left out here, for rows without a question or a text were when they were read."""
+    pairs = [dataset.inputs[row] for row in rows]
+    whole = [f"{text}\0{question}" for question, text in pairs]
+    digests = b"".join(hashlib.sha256(words.encode("utf-8", "surrogatepass")).digest() for words in whole)
+    hashes = b"".join(map(normalised_hash, whole))
+    advance(len(dataset))
+    as_rows = (np.frombuffer(content, np.uint8).reshape(len(rows), -1) for content in (digests, hashes))
+    return Inspected(rows, *as_rows)

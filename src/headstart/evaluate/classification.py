@@ -1,0 +1,177 @@
+"""Logits of examples with one class each, to scores."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from headstart.errors import DataError, ModelError
+from headstart.evaluate import metrics
+from headstart.evaluate.intervals import wilson
+from headstart.task import Metric, Scores
+from headstart.values import Interval
+
+MOST_MISTAKES = 200
+DETAILS = ("majority_class", "majority_accuracy", "per_class", "confusion")
+
+
+@dataclass(frozen=True)
+class Predicted:
+    """Predictions beside the truth: what the metrics are computed from."""
+
+    logits: np.ndarray  # (n, n_classes), temperature already applied
+    y: np.ndarray  # (n,) class indices
+    names: tuple[str, ...]
+
+    @cached_property
+    def probabilities(self) -> np.ndarray:
+        """(n, n_classes) float64."""
+        return metrics.softmax(self.logits)
+
+    @cached_property
+    def classes(self) -> np.ndarray:
+        """(n,) indices of the most probable classes."""
+        return np.asarray(self.probabilities.argmax(axis=1))
+
+
+def _accuracy_interval(p: Predicted) -> Interval:
+    return wilson(int((p.y == p.classes).sum()), len(p.y))
+
+
+METRICS = (
+    Metric(
+        "accuracy",
+        "Accuracy",
+        "share of examples whose class is the one that was answered",
+        lambda p: metrics.accuracy(p.y, p.classes),
+        _accuracy_interval,
+    ),
+    Metric(
+        "macro_f1",
+        "Macro F1",
+        "every class counts alike",
+        lambda p: metrics.macro_f1(p.y, p.classes, len(p.names)),
+    ),
+    Metric(
+        "log_loss",
+        "Log loss",
+        "nats; 0 is ideal",
+        lambda p: metrics.log_loss(p.y, p.probabilities),
+        unit="nats",
+        better="lower",
+    ),
+    Metric(
+        "ece",
+        "Calibration error",
+        "confidence against accuracy; 0 is ideal",
+        lambda p: metrics.expected_calibration_error(p.y, p.probabilities),
+        better="lower",
+    ),
+)
+
+
+def evaluate(
+    logits: np.ndarray,
+    y: np.ndarray,
+    *,
+    classes: Sequence[str],
+    majority_class: str,
+    where: Sequence[str] | None = None,
+) -> Scores:
+    """Score logits against the true classes.
+
+    Args:
+        logits: (n, n_classes), temperature already applied.
+        y: (n,) index of the true class of each row in `classes`.
+        classes: names, in the order of the columns.
+        majority_class: the most common class of the training part.
+        where: (n,) how to point the user at each example; None: "row 1", "row 2", ...
+
+    Raises:
+        DataError: no test examples, or an example without a known class.
+        ModelError: a logit that is not a number.
+        ValueError: shapes that do not fit together, or an unknown majority class.
+    """
+    logits, y, names = np.asarray(logits), np.asarray(y), tuple(classes)
+    _check(logits, y, names, where)
+    if majority_class not in names:
+        raise ValueError(f"majority class {majority_class!r} is not among the classes")
+    predicted = Predicted(logits, y, names)
+    return Scores(
+        n=len(y),
+        values={metric.key: metric.compute(predicted) for metric in METRICS},
+        intervals={metric.key: metric.interval(predicted) for metric in METRICS if metric.interval},
+        details={
+            "majority_class": majority_class,
+            "majority_accuracy": round(float(np.mean(y == names.index(majority_class))), 6),
+            "per_class": _per_class(predicted),
+            "confusion": {
+                "classes": list(names),
+                "rows": metrics.confusion(y, predicted.classes, len(names)).tolist(),
+            },
+        },
+        mistakes=_mistakes(predicted, where),
+    )
+
+
+def _per_class(p: Predicted) -> list[dict[str, Any]]:
+    precision, recall, f1, count = metrics.per_class(p.y, p.classes, len(p.names))
+    return [
+        {
+            "name": name,
+            "precision": round(float(precision[i]), 6),
+            "recall": round(float(recall[i]), 6),
+            "f1": round(float(f1[i]), 6),
+            "count": int(count[i]),
+        }
+        for i, name in enumerate(p.names)
+    ]
+
+
+def _check(logits: np.ndarray, y: np.ndarray, names: tuple[str, ...], where: Sequence[str] | None) -> None:
+    if len(y) == 0:
+        raise DataError(
+            "there are no test examples to score on",
+            where="test part",
+            fix="Give more examples, or a larger --test fraction.",
+        )
+    if logits.shape != (len(y), len(names)) or (where is not None and len(where) != len(y)):
+        raise ValueError(
+            f"logits {logits.shape}, {len(y)} true classes and {len(names)} class names do not fit together"
+        )
+    outside = np.flatnonzero((y < 0) | (y >= len(names)))
+    if len(outside):
+        first = int(outside[0])
+        raise DataError(
+            f"{len(outside)} of {len(y)} test examples have no label that the model knows",
+            where=_point(where, first),
+            fix="Leave these examples out, or give each one of the model's classes.",
+        )
+    bad = np.flatnonzero(~np.isfinite(logits).all(axis=1))
+    if len(bad):
+        raise ModelError(
+            f"the model gave a score that is not a number for {len(bad)} of {len(y)} examples",
+            where=_point(where, int(bad[0])),
+            fix="The weights may be damaged: fit again, or choose another --model.",
+        )
+
+
+def _mistakes(p: Predicted, where: Sequence[str] | None) -> tuple[Mapping[str, Any], ...]:
+    found = [
+        {
+            "where": _point(where, i),
+            "true": p.names[p.y[i]],
+            "predicted": p.names[p.classes[i]],
+            "probability": float(p.probabilities[i, p.classes[i]]),
+        }
+        for i in np.flatnonzero(p.classes != p.y).tolist()
+    ]
+    return tuple(sorted(found, key=lambda m: (-m["probability"], m["where"], m["true"]))[:MOST_MISTAKES])
+
+
+def _point(where: Sequence[str] | None, row: int) -> str:
+    return f"row {row + 1}" if where is None else where[row]

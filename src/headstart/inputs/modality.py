@@ -1,0 +1,45 @@
+"""The contract of a modality: all that headstart has to know of what an input is, as one frozen object of functions.
+
+The modalities themselves are in `headstart.tasks.modalities`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from headstart.values import Dataset, Finding, Kind
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+@dataclass(frozen=True)
+class Inspected:
+    """Examples that were looked at one by one."""
+
+    rows: list[int]  # those that can be read
+    digests: np.ndarray  # (n, 32) uint8; sha256 of each one's own bytes
+    hashes: np.ndarray  # (n, k), equal or near for examples that are nearly the same
+
+
+@dataclass(frozen=True)
+class Modality:
+    """What an input is, and everything that follows from that."""
+
+    name: str
+    kind: Kind  # of backbones that take it
+    noun: str  # for people, in the singular: "photo"
+    sample: str  # an input in a snippet of Python
+    default_model: str
+    inspect: Callable[..., Inspected]  # (dataset, rows, rejected, known, workers, advance)
+    near: Callable[[np.ndarray], np.ndarray]  # (n, k) hashes -> (m, 2) rows that are nearly the same
+    groups: Callable[[Dataset, np.ndarray], tuple[np.ndarray, list[Finding]]]  # with pieces of one text together
+    known: Callable[[], Any]  # what the store knows of inspected examples
+    given: Callable[[Any], tuple[Sequence[Any], list[str]]]  # what `predict` is given -> inputs, and their names
+    look_alikes: bool  # whether features tell examples of the same thing that no hash does: crops, frames
+    trains_beyond: bool  # whether fine-tuning may learn from examples that were not encoded
+    encoding_share: float  # of the budget
+    per_second: float  # examples encoded, where nothing was measured
+    trainable: Callable[..., Any]  # what fine-tuning is given of the inputs; loads torch

@@ -1,0 +1,61 @@
+"""The main path on one page: read, check, split, choose, encode, adapt, evaluate, save."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from headstart.adapt.adapt import adapt
+from headstart.artifact import save, settle
+from headstart.choose.choose import choose, rank_sample
+from headstart.choose.ranking import Ranking
+from headstart.data.check import check
+from headstart.data.known import known_images
+from headstart.data.read import read
+from headstart.data.split import sample, split
+from headstart.encode.encode import encode_rows
+from headstart.model import Model
+from headstart.record import Record
+from headstart.session import Session
+from headstart.tasks.table import TASKS
+from headstart.values import Dataset, Request, Split
+
+
+def prepare(request: Request, session: Session) -> tuple[Dataset, Split]:
+    """Read, check and split: what fit, rank and check have in common. No model is opened."""
+    with session.step("read"):
+        dataset = read(request, TASKS)
+    with session.step("check", len(dataset)) as advance:
+        dataset = check(dataset, known=known_images(dataset.modality.known()), advance=advance)
+    with session.step("split", shown=False):
+        return dataset, split(dataset, test=request.share, seed=request.seed)
+
+
+def fit(request: Request, session: Session) -> Model:
+    """Adapt a pre-trained model to the user's data and measure it on examples that took part in no choice."""
+    dataset, parts = prepare(request, session)
+    with session.step("choose", shown=False):  # sees the training part only
+        plan = choose(dataset, parts.train, request, session)
+    session.tracker.parameters(Record.asked(request, dataset, plan, session))
+    rows = plan.to_encode(parts.test)
+    with session.step("encode", len(rows), shown=len(rows) > 0) as advance:
+        features = encode_rows(dataset, rows, plan.backbone, advance=advance)
+    adapted = adapt(dataset, parts, plan, features, session, seed=request.seed)
+    model = Model(dataset.task, adapted.backbone, adapted.head)
+    with session.step("evaluate", len(parts.test)) as advance:
+        learned = dataset.task.scorer.reference([dataset.targets[row] for row in adapted.rows.tolist()])
+        scores = model.score(dataset, parts.test, reference=learned, known=adapted.features, advance=advance)
+    record = Record.of(dataset, parts, plan, adapted, features, scores, session)
+    for note in record.notes:
+        session.progress.note(f"note: {note}")
+    model = model.with_record(record)
+    if session.place is not None:
+        with session.step("save"):
+            model = save(model, session.place, dataset=dataset, parts=adapted.parts(parts), known=adapted.features)
+    model = settle(model, (adapted.checkpoint, plan.checkpoint))
+    return model.with_record(record.finished(session, model.folder))
+
+
+def rank(request: Request, session: Session, *, models: Sequence[str] | None) -> Ranking:
+    """Which of several pre-trained models suits the data: the first steps of `fit`, then a verdict."""
+    dataset, parts = prepare(request, session)
+    return rank_sample(sample(dataset, parts.train), models, session)

@@ -1,0 +1,189 @@
+"""Every fact of a fit, once and typed. What is printed, saved, shown and tracked are views of it; it loads back."""
+
+from __future__ import annotations
+
+import datetime
+import platform
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from headstart import __version__
+from headstart.adapt.lesson import Adapted
+from headstart.choose.choose import Plan
+from headstart.choose.ranking import as_json
+from headstart.session import Session
+from headstart.task import Scores, Task
+from headstart.values import Dataset, Features, Finding, Interval, Request, Split
+
+_MEASURED = ("torch", "timm", "transformers", "openvino", "numpy")
+
+
+@dataclass(frozen=True)
+class Record:
+    """How a model was made, and how good it is."""
+
+    task: Task
+    title: str  # the task as users call it: "image-classification"
+    data: str  # what the user would call the data
+    date: str  # in UTC, as 2026-01-31
+    model: str
+    method: str
+    why: str  # this model
+    why_method: str
+    n_train: int
+    n_test: int
+    n_rejected: int
+    official: bool  # whether the parts are the user's
+    scores: Scores
+    facts: Mapping[str, Any]  # what JSON says of the head and of the training part, as the task has it
+    tuning: Mapping[str, Any] | None = None  # what fine-tuning tried
+    ranking: Mapping[str, Any] | None = None  # that the model was chosen from
+    findings: tuple[Finding, ...] = ()
+    notes: tuple[str, ...] = ()
+    versions: Mapping[str, str] = field(default_factory=dict)
+    cached: float | None = None  # share of the features that were known before; None: nothing is encoded
+    seconds: Mapping[str, float] = field(default_factory=dict)  # by step, and "total"
+    out: str | None = None  # the folder that it was saved to
+
+    @staticmethod
+    def asked(request: Request, dataset: Dataset, plan: Plan, session: Session) -> dict[str, Any]:
+        """What a tracker is told at the beginning."""
+        asked = {"data": dataset.name, "task": dataset.title, "model": plan.backbone.name, "how_asked": plan.method}
+        more = {"classes": len(dataset.classes)} if dataset.classes else {}
+        return {**asked, "budget": session.budget.seconds, "seed": request.seed, **more, "versions": versions()}
+
+    @classmethod
+    def of(
+        cls,
+        dataset: Dataset,
+        parts: Split,
+        plan: Plan,
+        adapted: Adapted,
+        features: Features,
+        scores: Scores,
+        session: Session,
+    ) -> Record:
+        """All that a fit knows before it is saved."""
+        new = features.cached - plan.cached
+        return cls(
+            task=dataset.task,
+            title=dataset.title,
+            data=dataset.name,
+            date=datetime.datetime.now(datetime.UTC).date().isoformat(),
+            model=plan.backbone.name,
+            method=adapted.method,
+            why=plan.why,
+            why_method=adapted.why,
+            n_train=len(adapted.rows),
+            n_test=len(parts.test),
+            n_rejected=len(dataset.rejected),
+            official=parts.official,
+            scores=scores,
+            facts=dataset.task.words.facts(adapted.head, dataset, adapted.rows),
+            tuning=adapted.tuning,
+            ranking=None if plan.ranking is None else as_json(plan.ranking),
+            findings=(*dataset.findings, *parts.findings, *adapted.findings),
+            notes=(*dataset.notes, *parts.notes, *adapted.notes),
+            versions=versions(),
+            cached=round(new / max(1, len(features.matrix)), 6) if plan.encodes else None,
+            seconds=session.took(),
+            out=None if session.place is None else str(session.place.asked),
+        )
+
+    def finished(self, session: Session, folder: Path | None) -> Record:
+        """With the seconds of all steps; whoever tracks the fit is told how it ended."""
+        tuning = self.tuning or {}
+        tracker, told = session.tracker, replace(self, seconds=session.took())
+        chosen = {"how": self.method, "why": self.why, "why_how": self.why_method, "recipe": tuning.get("recipe", {})}
+        with session.step("track", shown=False):
+            tracker.parameters(chosen)
+            counts = {"n_train": self.n_train, "n_test": self.n_test, "n_rejected": self.n_rejected}
+            numbers = {name: value for name, value in self.facts.items() if isinstance(value, int | float)}
+            verdict = {f"verdict.{name}": float(value) for name, value in tuning.get("verdict", {}).items()}
+            seconds = {f"seconds.{step}": value for step, value in told.seconds.items()}
+            tracker.scalars({**self.scores.values, **counts, **numbers, **verdict, **seconds})
+            tracker.close("finished", folder)
+        return told
+
+    def to_json(self) -> dict[str, Any]:
+        """What `fit --json` prints and metrics.json holds."""
+        encoded = {} if self.cached is None else {"cached": self.cached, "ranking": self.ranking}
+        return {
+            "task": self.title,
+            "model": self.model,
+            "how": self.method,
+            "why": self.why,
+            "why_how": self.why_method,
+            "tuning": self.tuning,
+            "n_train": self.n_train,
+            "n_rejected": self.n_rejected,
+            **self.scores.to_json(),
+            "split": "official" if self.official else "made",
+            **self.facts,
+            "findings": [asdict(finding) for finding in self.findings],
+            "notes": list(self.notes),
+            "versions": dict(self.versions),
+            **encoded,
+            "seconds": dict(self.seconds),
+            "out": self.out,
+        }
+
+    def beside(self) -> dict[str, Any]:
+        """What `from_json` needs besides the summary."""
+        return {"data": self.data, "date": self.date, "mistakes": [dict(m) for m in self.scores.mistakes]}
+
+    @classmethod
+    def from_json(cls, task: Task, summary: Mapping[str, Any], beside: Mapping[str, Any]) -> Record:
+        """The record that `to_json` and `beside` were made of.
+
+        Raises:
+            KeyError, TypeError, ValueError: they were not.
+        """
+        findings = tuple(Finding(**entry) for entry in summary["findings"])
+        return cls(
+            task=task,
+            title=summary["task"],
+            data=beside["data"],
+            date=beside["date"],
+            model=summary["model"],
+            method=summary["how"],
+            why=summary["why"],
+            why_method=summary["why_how"],
+            n_train=summary["n_train"],
+            n_test=summary["n_test"],
+            n_rejected=summary["n_rejected"],
+            official=summary["split"] == "official",
+            scores=_scores(task, summary, beside["mistakes"]),
+            facts={key: summary[key] for key in task.words.facts_named if key in summary},
+            tuning=summary["tuning"],
+            ranking=summary.get("ranking"),
+            findings=findings,
+            notes=tuple(summary["notes"]),
+            versions=summary["versions"],
+            cached=summary.get("cached"),
+            seconds=summary["seconds"],
+            out=summary["out"],
+        )
+
+
+def _scores(task: Task, summary: Mapping[str, Any], mistakes: Any) -> Scores:
+    keys = [metric.key for metric in task.scorer.metrics if metric.key in summary]
+    ends = {key: summary[f"{key}_interval"] for key in keys if f"{key}_interval" in summary}
+    return Scores(
+        n=summary["n_test"],
+        values={key: np.nan if summary[key] is None else float(summary[key]) for key in keys},
+        intervals={key: Interval(*map(float, pair)) for key, pair in ends.items()},
+        details={key: summary[key] for key in task.scorer.details if key in summary},
+        mistakes=tuple(mistakes),
+    )
+
+
+def versions() -> dict[str, str]:
+    """Of headstart, Python and what computes."""
+    others = {name: version(name) for name in _MEASURED}
+    return {"headstart": __version__, "python": platform.python_version(), **others}

@@ -1,0 +1,175 @@
+"""The contract of a task: all that headstart has to know of what a target is, as one frozen object of functions.
+
+Rooms are handed a task and ask it; none of them asks which one it is. The tasks themselves are in `headstart.tasks`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+from headstart.values import Backbone, Dataset, Examples, Features, Finding, Interval
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from headstart.inputs.modality import Modality
+
+Advance = Callable[[int], None]  # told how many more examples are done
+Head = Any  # what a task puts on a backbone: a linear head, or settings of a head that is part of the model
+
+
+@dataclass(frozen=True)
+class Space:
+    """What targets are measured in."""
+
+    names: tuple[str, ...] = ()  # of classes or labels, sorted; empty: answers, numbers
+
+
+@dataclass(frozen=True)
+class Form:
+    """Data that say by their form that they are for a task, and how they are read."""
+
+    claims: Callable[[Any], bool]
+    read: Callable[[Any], Examples]
+    no_columns: str  # what is wrong with naming columns, which this form has its own of
+    instead: str  # and what to do
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A figure of how good a model is, on examples that it did not see."""
+
+    key: str  # in JSON: "ece"
+    title: str  # "Calibration error"
+    meaning: str  # half a sentence
+    compute: Callable[[Any], float]  # from what the task's scorer makes of outputs and targets
+    interval: Callable[[Any], Interval] | None = None  # 95 %
+    unit: Literal["share", "nats", "target"] = "share"
+    better: Literal["higher", "lower"] = "higher"
+
+
+@dataclass(frozen=True)
+class Scores:
+    """How good a model was on examples that it did not see. A metric is an attribute by its key, too."""
+
+    n: int
+    values: Mapping[str, float]  # by the keys of the task's metrics, the headline first
+    intervals: Mapping[str, Interval]  # 95 %, of those that have one
+    details: Mapping[str, Any] = field(default_factory=dict)  # the task's own tables, as JSON has them
+    mistakes: tuple[Mapping[str, Any], ...] = ()  # the most confident ones, as JSON has them
+
+    def __getattr__(self, name: str) -> Any:
+        if not name.startswith("_"):
+            if name in self.values:
+                return self.values[name]
+            if name.removesuffix("_interval") in self.intervals:
+                return self.intervals[name.removesuffix("_interval")]
+            if name in self.details:
+                return self.details[name]
+        raise AttributeError(f"no metric {name!r}; there are {', '.join(self.__dict__.get('values', ()))}")
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values, figures rounded to 6 digits. Mistakes are left out: they are beside the summary."""
+        ends = {f"{key}_interval": [_plain(i.low), _plain(i.high)] for key, i in self.intervals.items()}
+        return {**{k: _plain(v) for k, v in self.values.items()}, **ends, "n_test": self.n, **self.details}
+
+
+def _plain(value: float) -> float | None:
+    """Rounded; JSON has no word for what is no number."""
+    return round(float(value), 6) if value - value == 0 else None
+
+
+class Predictor(Protocol):
+    """A backbone with its head, ready to be asked."""
+
+    def outputs(self, dataset: Dataset, rows: np.ndarray, *, known: Features | None = None, advance: Advance) -> Any:
+        """What the model makes of these rows of checked examples, before anything is decided.
+
+        Args:
+            known: features that may hold some of these rows already.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class Learner:
+    """How a task is learned."""
+
+    load: Callable[..., Backbone]  # (name, kind=, progress=): opens a pre-trained model that it can be learned on
+    encodes: bool  # whether a frozen backbone's features are enough to learn from
+    family: Any  # of linear heads, see `adapt.family`; None: the head is part of the model
+    judge: Callable[..., Any] | None  # ranks frozen features; None: models cannot be ranked without training
+    lesson: Callable[..., Any]  # a training part as it is learned, see `adapt.lesson`
+
+
+@dataclass(frozen=True)
+class Scorer:
+    """How predictions are judged."""
+
+    metrics: tuple[Metric, ...]  # the first is the headline
+    details: tuple[str, ...]  # keys of `Scores.details`
+    reference: Callable[[Sequence[Any]], Mapping[str, Any]]  # what the baseline has to know of the training targets
+    score: Callable[..., Scores]  # (head, outputs, dataset, rows, reference)
+    known: Callable[..., tuple[np.ndarray, list[Finding]]]  # (dataset, classes): rows that the model can be scored on
+    remarks: Callable[..., list[Finding]]  # (predictor, dataset): inputs of which the model takes only a part
+
+
+@dataclass(frozen=True)
+class Words:
+    """How a task is told: in JSON, in the terminal, on the page and in the model card."""
+
+    predictions: Callable[..., list[Any]]  # (head, outputs, names, errors, top)
+    row: Callable[[Any], dict[str, Any]]  # a prediction as JSON
+    line: Callable[[dict[str, Any]], str]  # the same for people
+    facts: Callable[..., dict[str, Any]]  # (head, dataset, rows learned from): what JSON says of them
+    facts_named: tuple[str, ...]  # their keys
+    fitted: Callable[[dict[str, Any]], str]  # what `fit` prints
+    scored: Callable[[dict[str, Any]], str]  # what `evaluate` prints
+    sections: Callable[..., Iterator[str]]  # (record): of the page
+    how_made: Callable[..., Sequence[tuple[str, str]]]  # (record): more facts of the page
+    card: Callable[..., str]  # (record, backbone, head, folder)
+    before: str  # what fine-tuning is compared with
+    right: str  # the share that fine-tuning counts
+
+
+@dataclass(frozen=True)
+class Keeper:
+    """How a task's model is saved, and opened again."""
+
+    claims: Callable[[Mapping[str, Any]], bool]  # whether headstart.json is of such a model
+    checked: Callable[..., dict[str, Any]]  # (what headstart.json says, folder): field by field
+    write: Callable[..., dict[str, Any]]  # (backbone, head, folder): what headstart.json says of the head
+    opened: Callable[..., Head]  # (folder, what was checked, backbone)
+    as_it_is: Callable[[str], tuple[Backbone, Head]]  # a pre-trained model of this name that nobody has adapted
+    same: Callable[[Head, Head], bool]  # whether an opened head is the one that was written
+    equal: Callable[[Any, Any], bool]  # whether two models gave the same outputs
+    split_columns: Callable[..., tuple[Sequence[str], Sequence[Any]]]  # (dataset, part of each row): of split.csv
+
+
+@dataclass(frozen=True)
+class Task:
+    """What a target is, and everything that follows from that."""
+
+    name: str
+    modalities: Mapping[str, Modality]  # what its inputs may be, by name
+    titles: Mapping[str, str]  # by modality, what users call it there: {"image": "image-classification"}
+    form: Form | None  # None: targets are the cells of a column
+    fits: Callable[[Examples], bool]  # whether cells look like targets of this task
+    parse: Callable[[Examples], tuple[list[Any], tuple[str, ...]]]  # cells to targets, and notes on what was assumed
+    complaint: Callable[[Any], tuple[str, str] | None]  # why a target cannot be learned from: kind and reason
+    lone: Callable[[Sequence[Any]], dict[int, tuple[str, str]]]  # rows whose target is of no use beside the others
+    refuse: Callable[[Dataset, str], None]  # raises DataError where the targets as a whole cannot be learned from
+    conflict: Callable[[Any, Any], bool]  # whether two targets of one example contradict each other
+    space: Callable[[Sequence[Any]], Space]
+    encode: Callable[[Sequence[Any], Space], np.ndarray]
+    strata: Callable[[np.ndarray], np.ndarray]
+    refuse_parts: Callable[[Dataset, np.ndarray, np.ndarray], None]  # official ones that cannot be learned and tested
+    unsplit: tuple[str, str]  # where no part can be made: what is wrong, and what to do
+    learner: Learner
+    scorer: Scorer
+    words: Words
+    keeper: Keeper
+    predictor: Callable[[Backbone, Head], Predictor]
+    probabilities: Callable[[Any], np.ndarray] | None  # of outputs, (n, n_classes); None: there are no classes

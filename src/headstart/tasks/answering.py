@@ -1,0 +1,178 @@
+"""Question answering: the answer to a question is a piece of a text, or the text has none."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from headstart.answering.answerer import Answer, Answerer, predicted
+from headstart.answering.baseline import by_sentence
+from headstart.answering.lesson import answering_lesson
+from headstart.answering.metrics import DETAILS, METRICS, score
+from headstart.answering.settings import Settings
+from headstart.data.questions import has_questions, read_questions
+from headstart.errors import ModelError
+from headstart.pretrained.description import FILE, saved_reader
+from headstart.pretrained.load import load_reader
+from headstart.pretrained.write import write_encoder
+from headstart.report import terminal
+from headstart.report.answering import facts, sections
+from headstart.report.card_answering import card
+from headstart.task import Form, Keeper, Learner, Scorer, Scores, Space, Task, Words
+from headstart.tasks.modalities import PASSAGE
+from headstart.values import Backbone, Dataset, Examples, Finding, Passages
+
+_FACTS = ("documents_train", "unanswerable_train", "temperature", "threshold", "longest")
+_SHOWN = 60  # characters of a text that has no title
+
+
+def _load(name: str, *, kind: str, progress: Any = None) -> Backbone:
+    return load_reader(name, new_head=True, progress=progress)
+
+
+def _parse(examples: Examples) -> tuple[list[Any], tuple[str, ...]]:
+    return list(examples.targets), ()
+
+
+def _score(
+    head: Settings,
+    answers: Sequence[Answer],
+    dataset: Dataset,
+    rows: np.ndarray,
+    reference: Mapping[str, Any] | None,
+) -> Scores:
+    part = dataset.take(rows)
+    passages = part.passages
+    baseline = by_sentence(passages, part.where) if (reference or {}).get("sentences") else None
+    return score(predicted(answers, passages, part.where), part.targets, baseline=baseline)
+
+
+def _known(dataset: Dataset, classes: Sequence[str]) -> tuple[np.ndarray, list[Finding]]:
+    return np.arange(len(dataset)), []
+
+
+def _remarks(answerer: Answerer, dataset: Dataset) -> list[Finding]:
+    return answerer.too_long(dataset)
+
+
+def _predictions(
+    head: Settings, answers: Sequence[Answer], names: Sequence[str], errors: Mapping[int, str], top: int
+) -> list[Answer]:
+    return list(answers)
+
+
+def row(answer: Answer) -> dict[str, Any]:
+    """An answer as JSON."""
+    told: dict[str, Any] = {"answer": answer.text, "confidence": round(answer.confidence, 6)}
+    if answer.text:
+        told |= {"context": answer.context, "start": answer.start, "end": answer.end}
+        told |= {"sentence": answer.sentence, "offset": answer.offset}
+    return told
+
+
+def _facts(head: Settings, dataset: Dataset, rows: np.ndarray) -> dict[str, Any]:
+    passages = dataset.passages
+    documents = {passages.documents[context] for context in passages.context[rows].tolist()}
+    without = sum(not dataset.targets[row] for row in rows.tolist())
+    return {"documents_train": len(documents), "unanswerable_train": without, **asdict(head)}
+
+
+def _write(backbone: Backbone, head: Settings, folder: Path) -> dict[str, Any]:
+    write_encoder(backbone, folder)
+    return {"reader": asdict(head)}
+
+
+def _checked(told: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """What headstart.json says; people write one by hand too, with nothing but settings, beside a model of the hub."""
+    saved = saved_reader(told, folder)
+    if "backbone" not in saved or "reader" not in saved:
+        saved.pop("backbone", None)
+    return saved
+
+
+def _opened(folder: Path, saved: Mapping[str, Any], backbone: Backbone) -> Settings:
+    if backbone.config.get("head") not in ("spans", "new spans"):
+        raise ModelError("damaged: its backbone finds no answers", where=str(folder / FILE))
+    return Settings(**saved.get("reader", {}))
+
+
+def _split_columns(dataset: Dataset, part: Sequence[str]) -> tuple[Sequence[str], Sequence[Any]]:
+    passages = dataset.passages
+    names = _document_names(passages)
+    documents = [names[context] for context in passages.context.tolist()]
+    return ("question", "id", "part", "document"), (dataset.where, passages.ids, part, documents)
+
+
+def _document_names(passages: Passages) -> list[str]:
+    """Of each context. One without a title would stand whole beside each of its questions: it gets a short name."""
+    pairs = zip(passages.contexts, passages.documents, strict=True)
+    return [
+        f"text {number}: {' '.join(text[:_SHOWN].split())}" if document == text else document
+        for number, (text, document) in enumerate(pairs, start=1)
+    ]
+
+
+ANSWERING = Task(
+    name="answering",
+    modalities={"passage": PASSAGE},
+    titles={"passage": "question-answering"},
+    form=Form(
+        claims=has_questions,
+        read=read_questions,
+        no_columns="not for questions",
+        instead="leave it out: context, question and answer are found by name",
+    ),
+    fits=lambda examples: False,
+    parse=_parse,
+    complaint=lambda answers: None,  # rows without any were left out when they were read
+    lone=lambda targets: {},
+    refuse=lambda dataset, seen: None,
+    conflict=lambda mine, other: False,  # people answer one question in more ways than one
+    space=lambda targets: Space(),
+    encode=lambda targets, space: np.zeros(len(targets), dtype=np.int64),
+    strata=lambda y: y,
+    refuse_parts=lambda dataset, train, test: None,
+    unsplit=(
+        "all questions are about one document, so nothing can be tested on another",
+        "add questions about another document, or a column title that tells documents apart",
+    ),
+    learner=Learner(load=_load, encodes=False, family=None, judge=None, lesson=answering_lesson),
+    scorer=Scorer(
+        metrics=METRICS,
+        details=DETAILS,
+        reference=lambda targets: {"sentences": True},
+        score=_score,
+        known=_known,
+        remarks=_remarks,
+    ),
+    words=Words(
+        predictions=_predictions,
+        row=row,
+        line=terminal.answer_line,
+        facts=_facts,
+        facts_named=_FACTS,
+        fitted=terminal.fit_answering,
+        scored=terminal.answer_scores,
+        sections=sections,
+        how_made=facts,
+        card=card,
+        before="Before training",
+        right="Exactly right",
+    ),
+    keeper=Keeper(
+        claims=lambda told: "reader" in told,
+        checked=_checked,
+        as_it_is=lambda name: (load_reader(name), Settings()),
+        write=_write,
+        opened=_opened,
+        same=lambda one, other: bool(one == other),
+        equal=lambda one, other: bool(one == other),
+        split_columns=_split_columns,
+    ),
+    predictor=Answerer,
+    probabilities=None,
+)

@@ -1,0 +1,213 @@
+"""Classification: each example is of one class."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from headstart.adapt.cross_validation import judge
+from headstart.adapt.linear_lesson import linear_lesson
+from headstart.adapt.softmax import SOFTMAX
+from headstart.errors import DataError
+from headstart.evaluate.classification import DETAILS, METRICS, evaluate
+from headstart.evaluate.metrics import softmax
+from headstart.inputs.text import whole_characters
+from headstart.pretrained.description import saved_classifier
+from headstart.pretrained.load import load
+from headstart.report import terminal
+from headstart.report.card_classification import card
+from headstart.report.classification import sections
+from headstart.task import Keeper, Learner, Scorer, Scores, Space, Task, Words
+from headstart.tasks import linear
+from headstart.tasks.modalities import IMAGE, TEXT
+from headstart.values import Dataset, Examples, Finding, Head
+
+_FACTS = ("classes", "penalty", "temperature", "class_weights", "cross_validation")
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """One input's most probable class, and the next ones."""
+
+    label: str
+    probability: float
+    input: str = ""
+    top: tuple[tuple[str, float], ...] = ()
+    error: str = ""  # why this input has no prediction; label is then ""
+
+
+def _parse(examples: Examples) -> tuple[list[Any], tuple[str, ...]]:
+    return list(examples.targets), ()
+
+
+def _complaint(label: str | None) -> tuple[str, str] | None:
+    if label is None or not label.strip():
+        return "missing-label", "no label"
+    if label != whole_characters(label):  # it could not be written down
+        return "damaged-label", f"half a character in its label {label!a}"
+    return None
+
+
+def _lone(labels: Sequence[str]) -> dict[int, tuple[str, str]]:
+    """Classes with one example: it cannot be both learned from and tested on."""
+    count = Counter(labels)
+    return {
+        i: ("tiny-class", f"the only usable example of class {label!r}; a class needs at least two")
+        for i, label in enumerate(labels)
+        if count[label] < 2
+    }
+
+
+def _refuse(dataset: Dataset, seen: str) -> None:
+    if len(dataset.classes) < 2:
+        raise DataError(
+            f"one class {dataset.classes[0]!r}, and a classifier needs at least two.{seen}",
+            where=dataset.name,
+            fix="add examples of another class (a folder or a label of its own)",
+        )
+
+
+def _refuse_parts(dataset: Dataset, train: np.ndarray, test: np.ndarray) -> None:
+    missing = sorted(set(dataset.classes) - {dataset.targets[row] for row in np.flatnonzero(train).tolist()})
+    if missing:
+        raise DataError(f"class {missing[0]!r} is in the test part only", where=dataset.name, fix="add it to train")
+
+
+def _space(labels: Sequence[str | None]) -> Space:
+    return Space(tuple(sorted({label for label in labels if label is not None})))
+
+
+def _encode(labels: Sequence[str | None], space: Space) -> np.ndarray:
+    """(n,) int64 index of each label among the names; -1 where it is none of them."""
+    index = {name: i for i, name in enumerate(space.names)}
+    return np.array([index.get(label, -1) if label is not None else -1 for label in labels], dtype=np.int64)
+
+
+def _reference(labels: Sequence[str]) -> dict[str, Any]:
+    counts = Counter(labels)
+    return {"majority_class": str(min(counts, key=lambda label: (-counts[label], str(label))))}
+
+
+def _score(
+    head: Head, logits: np.ndarray, dataset: Dataset, rows: np.ndarray, reference: Mapping[str, Any] | None
+) -> Scores:
+    y = _encode([dataset.targets[row] for row in rows.tolist()], Space(head.classes))
+    majority = head.classes[int(np.bincount(np.maximum(y, 0)).argmax())] if len(y) else head.classes[0]
+    if reference is not None:
+        known_as = str(reference.get("majority_class"))
+        majority = known_as if known_as in head.classes else majority
+    where = [dataset.where[row] for row in rows.tolist()]
+    return evaluate(logits, y, classes=head.classes, majority_class=majority, where=where)
+
+
+def known(dataset: Dataset, classes: Sequence[str]) -> tuple[np.ndarray, list[Finding]]:
+    """Rows of the classes that a model knows, and findings on the others.
+
+    Raises:
+        DataError: it knows none of them.
+    """
+    mine = set(classes)
+    rows = [row for row, label in enumerate(dataset.targets) if label in mine]
+    if not rows:
+        extra = sorted(set(dataset.classes) - mine)
+        raise DataError(
+            f"none of its classes ({', '.join(extra[:5]) or 'none'}) is known to the model",
+            where=dataset.name,
+            fix=f"the model knows {', '.join(classes[:5])}",
+        )
+    unknown = [
+        Finding("unknown-class", dataset.where[row], f"class {label!r} is unknown to the model", rejected=True)
+        for row, label in enumerate(dataset.targets)
+        if label not in mine
+    ]
+    return np.array(rows, dtype=np.int64), unknown
+
+
+def _predictions(
+    head: Head, logits: np.ndarray, names: Sequence[str], errors: Mapping[int, str], top: int
+) -> list[Prediction]:
+    made, rows = iter(softmax(logits)), list[Prediction]()
+    for i, name in enumerate(names):
+        if i in errors:
+            rows.append(Prediction("", 0.0, name, error=errors[i]))
+            continue
+        probabilities = next(made)
+        order = np.argsort(-probabilities, kind="stable")[: max(1, top)]
+        best = tuple((head.classes[c], float(probabilities[c])) for c in order)
+        rows.append(Prediction(best[0][0], best[0][1], name, best))
+    return rows
+
+
+def _row(p: Prediction) -> dict[str, Any]:
+    if p.error:
+        return {"input": p.input, "error": p.error}
+    top = [{"label": name, "probability": round(value, 6)} for name, value in p.top]
+    return {"input": p.input, "label": p.label, "probability": round(p.probability, 6), "top": top}
+
+
+def _facts(head: Head, dataset: Dataset, rows: np.ndarray) -> dict[str, Any]:
+    return {
+        "classes": list(head.classes),
+        "penalty": head.penalty,
+        "temperature": round(head.temperature, 6),
+        "class_weights": head.class_weights,
+        "cross_validation": list(head.cross_validation),
+    }
+
+
+CLASSIFICATION = Task(
+    name="classification",
+    modalities={"image": IMAGE, "text": TEXT},
+    titles={"image": "image-classification", "text": "text-classification"},
+    form=None,
+    fits=lambda examples: True,
+    parse=_parse,
+    complaint=_complaint,
+    lone=_lone,
+    refuse=_refuse,
+    conflict=lambda mine, other: bool(mine != other),
+    space=_space,
+    encode=_encode,
+    strata=lambda y: y,
+    refuse_parts=_refuse_parts,
+    unsplit=("no class has two distinct examples, so nothing can be tested", "add examples that differ"),
+    learner=Learner(load=load, encodes=True, family=SOFTMAX, judge=judge, lesson=linear_lesson),
+    scorer=Scorer(
+        metrics=METRICS,
+        details=DETAILS,
+        reference=_reference,
+        score=_score,
+        known=known,
+        remarks=linear.no_remarks,
+    ),
+    words=Words(
+        predictions=_predictions,
+        row=_row,
+        line=terminal.class_line,
+        facts=_facts,
+        facts_named=_FACTS,
+        fitted=terminal.fit,
+        scored=terminal.scores,
+        sections=sections,
+        how_made=lambda record: [("Temperature", f"{record.facts['temperature']:.3f}")],
+        card=card,
+        before="Probe (frozen layers)",
+        right="Accuracy",
+    ),
+    keeper=Keeper(
+        claims=lambda told: "head" in told or "classes" in told,
+        checked=saved_classifier,
+        as_it_is=linear.as_it_is,
+        write=linear.write,
+        opened=linear.opened,
+        same=linear.same,
+        equal=np.array_equal,
+        split_columns=linear.split_columns,
+    ),
+    predictor=linear.LinearPredictor,
+    probabilities=softmax,
+)

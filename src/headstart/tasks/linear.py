@@ -1,0 +1,111 @@
+"""What tasks with a linear head on frozen or tuned features have in common: asking, saving and opening them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from headstart.encode.encode import encode_rows, features_key, of_rows, renewed_key
+from headstart.errors import ModelError
+from headstart.pretrained.description import class_hash
+from headstart.pretrained.load import load_classifier
+from headstart.pretrained.rebuild import head_hash, head_of
+from headstart.pretrained.source import SOURCES
+from headstart.task import Advance
+from headstart.values import Backbone, Dataset, Features, Finding, Head
+
+
+@dataclass(frozen=True)
+class LinearPredictor:
+    """A backbone with a linear head: outputs are logits, (n, n_outputs) float32."""
+
+    backbone: Backbone
+    head: Head
+
+    def outputs(
+        self, dataset: Dataset, rows: np.ndarray, *, known: Features | None = None, advance: Advance
+    ) -> np.ndarray:
+        """As `Predictor.outputs`.
+
+        Raises:
+            ModelError: the head was fitted on features of another backbone.
+        """
+        if known is None or known.key != self.head.features_key:
+            known = encode_rows(dataset, rows, self.backbone, advance=advance)
+        refuse_other(known.key or self.head.features_key, self.head)
+        return self.head.logits(of_rows(known, rows).matrix)
+
+
+def refuse_other(key: str, head: Head, where: Path | str = "") -> None:
+    """Raises ModelError where features are not those that a head was fitted on.
+
+    Precision may differ between machines (bf16 here, float32 there): close, by measurement, so not refused.
+    """
+    if key.rsplit(" ", 1)[0] != head.features_key.rsplit(" ", 1)[0]:
+        raise ModelError("the head was fitted on features of another backbone", where=str(where))
+
+
+def write(backbone: Backbone, head: Head, folder: Path) -> dict[str, Any]:
+    """Backbone and head, as the library that the backbone comes from keeps such models."""
+    where = SOURCES[backbone.source].write(backbone, head, folder)
+    return {
+        "classes": list(head.classes),
+        "classes_hash": class_hash(head.classes),
+        "head": {
+            **where,
+            "hash": head_hash(head.weight, head.bias),
+            "features_key": head.features_key,
+            "penalty": head.penalty,
+            "temperature": head.temperature,
+        },
+    }
+
+
+def opened(folder: Path, saved: Mapping[str, Any], backbone: Backbone) -> Head:
+    """The head that was saved in a folder.
+
+    Raises:
+        ModelError: it was changed, or is for another backbone.
+    """
+    own, told = head_of(folder, dict(saved)), saved["head"]
+    head = Head(
+        classes=own.classes,
+        weight=own.weight,
+        bias=own.bias,
+        features_key=renewed_key(told["features_key"], backbone),
+        penalty=told["penalty"],
+        temperature=told["temperature"],
+    )
+    refuse_other(features_key(backbone, "f32"), head, folder)
+    return head
+
+
+def as_it_is(name: str) -> tuple[Backbone, Head]:
+    """A pre-trained model with its own classes, before anybody adapts it (ImageNet's 1000, say).
+
+    Raises:
+        ModelError: nothing of that name, or it has no classes.
+    """
+    backbone, own = load_classifier(name)
+    key = features_key(backbone, "f32")
+    return backbone, Head(own.classes, own.weight, own.bias, key, penalty=0.0, temperature=1.0)
+
+
+def same(one: Head, other: Head) -> bool:
+    """Whether an opened head is the one that was written."""
+    return one.classes == other.classes and one.features_key == other.features_key
+
+
+def split_columns(dataset: Dataset, part: Sequence[str]) -> tuple[Sequence[str], Sequence[Any]]:
+    """Header and columns of split.csv."""
+    groups = dataset.checked_groups.tolist()
+    return ("example", "label", "part", "group"), (dataset.where, dataset.targets, part, groups)
+
+
+def no_remarks(predictor: Any, dataset: Dataset) -> list[Finding]:
+    """Inputs are taken whole, or cut in the way that the backbone was trained with."""
+    return []

@@ -1,0 +1,86 @@
+"""What inputs may be: one row a modality, naming the functions of the rooms."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from headstart.data.duplicates import equal_pairs, near_pairs
+from headstart.data.given import given_images, given_passages, given_texts
+from headstart.data.grouping import as_they_are, by_document, with_excerpts
+from headstart.data.inspect import inspect_images, inspect_passages, inspect_texts
+from headstart.encode.store import image_hashes
+from headstart.inputs.modality import Modality
+from headstart.pretrained.catalog import DEFAULT
+
+
+def _trainable_images(*arguments: Any) -> Any:
+    from headstart.adapt.trainable_images import trainable_images  # loads torch
+
+    return trainable_images(*arguments)
+
+
+def _trainable_texts(*arguments: Any) -> Any:
+    from headstart.adapt.trainable_texts import trainable_texts  # loads torch
+
+    return trainable_texts(*arguments)
+
+
+def _never(*arguments: Any) -> Any:
+    raise TypeError("these inputs are not encoded")
+
+
+def _nothing() -> None:
+    return None
+
+
+IMAGE = Modality(
+    name="image",
+    kind="image",
+    noun="photo",
+    sample="photo.jpg",
+    default_model=DEFAULT["image"],
+    inspect=inspect_images,
+    near=near_pairs,
+    groups=as_they_are,
+    known=image_hashes,
+    given=given_images,
+    look_alikes=True,
+    trains_beyond=False,
+    encoding_share=0.25,  # about twice as many are encoded as there is time to train on
+    per_second=100.0,
+    trainable=_trainable_images,
+)
+TEXT = Modality(
+    name="text",
+    kind="text",
+    noun="text",
+    sample="a sentence to classify",
+    default_model=DEFAULT["text"],
+    inspect=inspect_texts,
+    near=equal_pairs,
+    groups=with_excerpts,
+    known=_nothing,
+    given=given_texts,
+    look_alikes=False,
+    trains_beyond=True,  # texts need not be encoded to be tuned on
+    encoding_share=0.1,  # what takes longer costs training more than it gives the probe
+    per_second=500.0,
+    trainable=_trainable_texts,
+)
+PASSAGE = Modality(
+    name="passage",
+    kind="text",
+    noun="question",
+    sample="a question",
+    default_model=DEFAULT["text"],
+    inspect=inspect_passages,
+    near=equal_pairs,
+    groups=by_document,
+    known=_nothing,
+    given=given_passages,
+    look_alikes=False,
+    trains_beyond=False,
+    encoding_share=0.0,
+    per_second=500.0,
+    trainable=_never,
+)

@@ -1,0 +1,9 @@
+"""The table of tasks: one row a task, in the order in which they come into question."""
+
+from __future__ import annotations
+
+from headstart.task import Task
+from headstart.tasks.answering import ANSWERING
+from headstart.tasks.classification import CLASSIFICATION
+
+TASKS: tuple[Task, ...] = (ANSWERING, CLASSIFICATION)
