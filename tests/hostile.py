@@ -63,7 +63,7 @@ def make(folder: Path, years: Path, textile: Path) -> SimpleNamespace:
 
 
 def opened(folder: Path) -> Any:
-    return hs.load(folder) if "reader" in folder.name else hs.load(folder)
+    return hs.load(folder)
 
 
 def changed(source: Path, target: Path, **files: Any) -> Path:

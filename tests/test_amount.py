@@ -9,16 +9,15 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from headstart.adapt.adapted import TrainingPart
 
 import headstart as hs
-from headstart.choose import subset as amounts
-from headstart.choose.subset import affordable
+from headstart.choose.policy import ENCODING
+from headstart.choose.subset import choose_subset
 from headstart.clock import Budget
 from headstart.data.check import check
 from headstart.data.split import drawn, split
 from headstart.pretrained.load import load
-from headstart.progress import Silent
+from headstart.session import Session
 from headstart.values import Features
 from reading import read
 
@@ -39,7 +38,7 @@ def many(few_texts, tmp_path):
 
 @pytest.fixture
 def asked(many):
-    """What `affordable` is asked, and the backbone: nothing was encoded by it yet."""
+    """What `choose_subset` is asked, and the backbone: nothing was encoded by it yet."""
     table, model = many
     dataset = check(read(table))
     return dataset, split(dataset), load(str(model), kind="text")
@@ -47,7 +46,8 @@ def asked(many):
 
 def amount(asked, *, budget=NO_TIME, how="tune"):
     dataset, parts, backbone = asked
-    return affordable(dataset, parts, backbone, how=how, budget=Budget(budget), seed=0, progress=Silent())
+    session = Session(Budget(budget))
+    return choose_subset(dataset, parts.train, backbone, method=how, seed=0, session=session)
 
 
 def test_a_short_budget_takes_a_sample_and_says_so(many, tmp_path, own_cache, command):
@@ -75,7 +75,7 @@ def test_with_time_enough_or_for_a_probe_it_is_all_of_them(asked, own_cache):
 
 
 def test_texts_that_were_not_encoded_are_learned_from_too(many, tmp_path, own_cache, monkeypatch):
-    monkeypatch.setitem(amounts.SHARES, "text", 0.0)
+    monkeypatch.setitem(ENCODING, "text", 0.0)
     table, model = many
     fitted = hs.fit(table, model=str(model), how="tune", budget="30s", out=tmp_path / "tuned")
     assert (fitted.summary["how"], fitted.summary["n_train"]) == ("tune", ROWS)
@@ -88,12 +88,15 @@ def test_texts_that_were_not_encoded_are_learned_from_too(many, tmp_path, own_ca
 
 
 def test_duplicates_of_what_is_held_out_are_not_learned_from(asked):
-    from headstart.adapt.tuning_classes import _apart
+    from headstart.adapt.linear_lesson import LinearLesson
+    from headstart.adapt.linear_training import _apart
 
-    dataset, _, backbone = asked
+    dataset, _, _ = asked
     groups = np.arange(len(dataset))
     groups[100:110] = groups[:10]
-    part = TrainingPart(replace(dataset, groups=groups), Features(np.zeros((100, 3)), "", 0), None, None, backbone, 0)
+    features, grouped = Features(np.zeros((100, 3)), "", 0), replace(dataset, groups=groups)
+    rows = np.arange(len(dataset))
+    part = LinearLesson(grouped, rows, features, None, None, None, 0, None, 0.0, (), grouped, rows[:0], features)
     folds = np.arange(100) % 4
     known, all_folds = _apart(part, folds)
     held_out = known.dataset.checked_groups[all_folds == 0]

@@ -3,40 +3,44 @@
 from __future__ import annotations
 
 import json
-import os
-import pty
 import random
 import shutil
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from headstart.reader import Reader, Settings, fit_settings
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import headstart as hs
+from headstart.answering.answerer import Answerer
 from headstart.answering.decode import Best
 from headstart.answering.find import find_spans
+from headstart.answering.settings import Settings, settings_from
 from headstart.encode import engines
 from headstart.errors import DataError, ModelError
 from headstart.inputs.windows import LEFT_OUT, Slicer, batches, cut, targets
+from headstart.model import Model
 from headstart.pretrained.load import load_reader as load_backbone
+from headstart.tasks.answering import ANSWERING
+from headstart.values import Dataset
 from reading import read_questions
-from small_hub import SmallHub
-from small_models import FILLING, QUESTION, YEARS, small_reading_model, small_text_model, text_with_a_year
-from test_questions import JUNK
+from small_models import FILLING, QUESTION, YEARS, small_reading_model, text_with_a_year
+from test_windows import JUNK
 
 TYPES = ["bert", "distilbert", "albert", "roberta", "mpnet", "deberta-v2", "modernbert"]
 
 
 @pytest.fixture(scope="session")
-def reader(years) -> Reader:
+def model(years) -> Model:
     return hs.load(years)
+
+
+@pytest.fixture
+def answerer(model) -> Answerer:
+    return model.predictor
 
 
 def reference_answer(model: torch.nn.Module, tokenizer: object, question: str, text: str) -> str:
@@ -70,20 +74,20 @@ def test_answers_are_transformers_own(model_type, tmp_path, own_cache):
     (tmp_path / "model").mkdir()
     reference = small_reading_model(model_type, tmp_path / "model", words=[*FILLING, *YEARS, "when", "##s", "?", ","])
     tokenizer = Tokenizer.from_file(str(tmp_path / "model" / "tokenizer.json"))
-    reader = Reader(load_backbone(str(tmp_path / "model")), settings=Settings(threshold=None))
+    answerer = Answerer(load_backbone(str(tmp_path / "model")), Settings(threshold=None))
     rng = random.Random(0)
     texts = [text_with_a_year(rng, rng.randint(1, 60))[0].replace("house", "houses,") for _ in range(15)]
     asked = ["when was it built?", "who built the tower?"]
     same = [
-        reader.answer(question, text)[0].text.lower() == reference_answer(reference, tokenizer, question, text)
+        answerer.answer(question, text)[0].text.lower() == reference_answer(reference, tokenizer, question, text)
         for text in texts
         for question in asked
     ]
     assert np.mean(same) >= 0.99
 
-    module, pairs = reader.backbone.module(), np.array([(0, i) for i in range(8)])
-    run = engines.open_engine(reader.backbone, "f32")
-    for windows, batch in batches(cut(asked, texts[:8], pairs, reader.slicer), reader.slicer):
+    module, pairs = answerer.backbone.module(), np.array([(0, i) for i in range(8)])
+    run = engines.open_engine(answerer.backbone, "f32")
+    for windows, batch in batches(cut(asked, texts[:8], pairs, answerer.slicer), answerer.slicer):
         with torch.inference_mode():
             theirs = module(*map(torch.from_numpy, batch)).numpy()
         ((_, ours),) = run([(np.arange(len(windows)), batch)])
@@ -92,9 +96,9 @@ def test_answers_are_transformers_own(model_type, tmp_path, own_cache):
         np.testing.assert_allclose(ours[real], theirs[real], rtol=1e-3, atol=1e-3)
 
 
-def test_a_year_in_a_million_characters(reader):
+def test_a_year_in_a_million_characters(model):
     text, ((year, start),) = text_with_a_year(random.Random(5), 200_000)
-    (found,) = reader.answer(QUESTION, text, top=3)
+    (found,) = model.answer(QUESTION, text, top=3)
     assert len(text) > 900_000
     assert (found.text, found.start, found.end) == (year, start, start + 4)
     assert text[found.start : found.end] == year
@@ -103,7 +107,7 @@ def test_a_year_in_a_million_characters(reader):
     assert found.confidence > 0.9
 
 
-def test_the_best_document_comes_first_and_places_are_of_its_own_string(reader):
+def test_the_best_document_comes_first_and_places_are_of_its_own_string(model):
     texts = [
         "",
         "the old tower",
@@ -111,7 +115,7 @@ def test_the_best_document_comes_first_and_places_are_of_its_own_string(reader):
         "no year here",
         "1931",
     ]
-    first, second = reader.answer(QUESTION, texts, top=2)
+    first, second = model.answer(QUESTION, texts, top=2)
     assert {first.context, second.context} == {2, 4}
     for answer in (first, second):
         assert texts[answer.context][answer.start : answer.end] == answer.text
@@ -120,26 +124,26 @@ def test_the_best_document_comes_first_and_places_are_of_its_own_string(reader):
 
 @settings(max_examples=100, deadline=None)
 @given(before=JUNK, after=JUNK, times=st.integers(1, 12))
-def test_a_year_among_anything_is_found_at_its_own_place(reader, before, after, times):
+def test_a_year_among_anything_is_found_at_its_own_place(model, before, after, times):
     """Scripts without spaces, emoji of several characters, marks that combine, line ends, lone surrogates."""
     before = " ".join([before] * times)  # so that it is in the first window, or far behind
     text, at = f"{before} 1954 {after}", len(before) + 1
-    best = reader.answer(QUESTION, text)[0]
+    best = model.answer(QUESTION, text)[0]
     assert (best.start, best.end, best.text) == (at, at + 4, "1954")
     assert text[best.start : best.end] == "1954"
     assert best.sentence[best.offset : best.offset + 4] == "1954"
 
 
 @pytest.mark.parametrize("text", ["the", "the tower was old " * 300, "👩‍👩‍👧", "1"])
-def test_no_answer_where_there_is_none(reader, text):
-    found = reader.answer(QUESTION, text, top=3)[0]
+def test_no_answer_where_there_is_none(model, text):
+    found = model.answer(QUESTION, text, top=3)[0]
     assert found.text == ""
     assert found.marked() == "[[]]"
     assert found.confidence > 0.8
 
 
 def test_the_threshold_decides_when_nothing_is_said(years):
-    always, never = (Reader(load_backbone(str(years)), settings=Settings(threshold=t)) for t in (-1000.0, None))
+    always, never = (Answerer(load_backbone(str(years)), Settings(threshold=t)) for t in (-1000.0, None))
     assert always.answer(QUESTION, "the tower was built in 1954")[0].text == ""
     assert never.answer(QUESTION, "the tower was old")[0].text != ""
 
@@ -151,25 +155,25 @@ def test_how_long_an_answer_may_be_is_a_setting(tmp_path, own_cache):
     texts = [text_with_a_year(rng, 60)[0] for _ in range(20)]
 
     def longest(most: int) -> int:
-        reader = Reader(backbone, settings=Settings(threshold=None, longest=most))
-        return max(len(reader.answer(QUESTION, text)[0].text.split()) for text in texts)
+        answerer = Answerer(backbone, Settings(threshold=None, longest=most))
+        return max(len(answerer.answer(QUESTION, text)[0].text.split()) for text in texts)
 
     assert longest(5) <= 5
     assert 15 < longest(40) <= 40
 
 
 def test_a_temperature_moves_the_confidence_and_no_answer(years):
-    sure, unsure = (Reader(load_backbone(str(years)), settings=Settings(temperature=t)) for t in (1.0, 5.0))
+    sure, unsure = (Answerer(load_backbone(str(years)), Settings(temperature=t)) for t in (1.0, 5.0))
     one, other = (r.answer(QUESTION, "the tower was built in 1954")[0] for r in (sure, unsure))
     assert one.text == other.text == "1954"
     assert one.confidence > other.confidence > 0
 
 
-def test_windows_are_compared_by_how_much_more_probable_than_nothing(reader):
+def test_windows_are_compared_by_how_much_more_probable_than_nothing(answerer):
     """Not by the probability itself: the first window is less sure of its best span, and surer that there is one."""
     text = "the old tower the new 1954 was built 1931"
-    tokens, question = reader.slicer.tokens([text])[0], reader.slicer.tokens([QUESTION])[0]
-    (window,) = reader.slicer.windows(0, question, 0, tokens)
+    tokens, question = answerer.slicer.tokens([text])[0], answerer.slicer.tokens([QUESTION])[0]
+    (window,) = answerer.slicer.windows(0, question, 0, tokens)
     halves = [replace(window, stop=6), replace(window, first=6)]
     best, doubting = Best(margin=0.1), Best(margin=3.0)
     for half, span, other, nothing in zip(halves, (3.0, 3.0), (1.0, 0.0), (-4.0, 2.0), strict=True):
@@ -183,7 +187,7 @@ def test_windows_are_compared_by_how_much_more_probable_than_nothing(reader):
     assert [text[s.start : s.stop] for s in others].index("1931") >= 0
     assert best.doubtful() == []
     again = doubting.doubtful()[0]
-    for mine, theirs in zip(reader.slicer.batch([again]), reader.slicer.batch([halves[0]]), strict=True):
+    for mine, theirs in zip(answerer.slicer.batch([again]), answerer.slicer.batch([halves[0]]), strict=True):
         np.testing.assert_array_equal(mine, theirs)
 
 
@@ -191,22 +195,22 @@ def test_windows_are_compared_by_how_much_more_probable_than_nothing(reader):
 def test_close_calls_are_read_again_in_float32(tmp_path, own_cache):
     (tmp_path / "model").mkdir()
     small_reading_model("bert", tmp_path / "model", words=[*FILLING, *YEARS, "when", "?"])
-    reader = Reader(load_backbone(str(tmp_path / "model")), settings=Settings(threshold=None))
+    answerer = Answerer(load_backbone(str(tmp_path / "model")), Settings(threshold=None))
     rng = random.Random(0)
     texts = [text_with_a_year(rng, rng.randint(1, 60))[0] for _ in range(300)]
     pairs = np.array([(0, i) for i in range(300)])
     pairs[:, 0] = pairs[:, 1]
-    windows = list(cut([QUESTION] * 300, texts, pairs, reader.slicer))
-    exact, low = (engines.open_engine(reader.backbone, precision) for precision in ("f32", "bf16"))
+    windows = list(cut([QUESTION] * 300, texts, pairs, answerer.slicer))
+    exact, low = (engines.open_engine(answerer.backbone, precision) for precision in ("f32", "bf16"))
     wanted, rough, again = (
-        find_spans(windows, texts, reader.slicer, engine, exact=more)
+        find_spans(windows, texts, answerer.slicer, engine, exact=more)
         for engine, more in ((exact, None), (low, None), (low, lambda: exact))
     )
     differs = [[found[row][0].start != wanted[row][0].start for row in range(300)] for found in (rough, again)]
     assert sum(differs[1]) <= min(2, sum(differs[0]))
 
 
-def test_after_an_interruption_the_reader_goes_on(reader):
+def test_after_an_interruption_it_goes_on(answerer):
     class Gone(Exception):
         pass
 
@@ -214,8 +218,8 @@ def test_after_an_interruption_the_reader_goes_on(reader):
         raise Gone
 
     with pytest.raises(Gone):
-        reader.find([QUESTION], ["the 1954 " * 9000], np.array([[0, 0]]), advance=stop)
-    assert reader.answer(QUESTION, "the tower was built in 1954")[0].text == "1954"
+        answerer.find([QUESTION], ["the 1954 " * 9000], np.array([[0, 0]]), advance=stop)
+    assert answerer.answer(QUESTION, "the tower was built in 1954")[0].text == "1954"
 
 
 @pytest.mark.parametrize(
@@ -229,9 +233,9 @@ def test_after_an_interruption_the_reader_goes_on(reader):
         ("when " * 400, "the tower", ["question has 400 tokens", "fewer words"]),
     ],
 )
-def test_questions_that_cannot_be_asked(reader, question, text, words):
+def test_questions_that_cannot_be_asked(model, question, text, words):
     with pytest.raises(DataError) as error:
-        reader.answer(question, text)
+        model.answer(question, text)
     for word in words:
         assert word in str(error.value)
     assert str(error.value).count("\n") == 1
@@ -254,10 +258,10 @@ def test_a_question_of_few_characters_may_be_many_tokens(tmp_path, own_cache):
     (tmp_path / "model").mkdir()
     small_reading_model("bert", tmp_path / "model", words=[f"word{i}" for i in range(300)])
     byte_tokens(tmp_path / "model" / "tokenizer.json")
-    reader = hs.load(tmp_path / "model")
+    model = hs.load(tmp_path / "model")
     japanese = "\u5854" * 104  # three bytes each
     (tmp_path / "data.csv").write_text(f"context,question,answer\na tower 1931,{japanese},1931\n", encoding="utf-8")
-    (found,) = reader.evaluate(tmp_path / "data.csv").findings
+    (found,) = model.evaluate(tmp_path / "data.csv").findings
     assert (found.kind, found.reason) == ("long-question", "312 tokens, of which the first 190 are read")
 
 
@@ -275,127 +279,52 @@ def questions_file(folder: Path, n: int = 60) -> Path:
     return path
 
 
-def test_evaluate(reader, tmp_path):
-    found = reader.evaluate(questions_file(tmp_path))
+def test_evaluate(model, tmp_path):
+    found = model.evaluate(questions_file(tmp_path))
     assert (found.scores.exact_match, found.scores.f1, found.scores.n, found.scores.documents) == (1.0, 1.0, 59, 30)
-    assert found.scores.answerable.n + found.scores.unanswerable.n == 59
+    assert found.scores.answerable["n"] + found.scores.unanswerable["n"] == 59
     assert [f.kind for f in found.findings] == ["answer-outside"]
 
 
-def test_evaluate_by_command_on_a_reader_that_never_says_nothing(years, tmp_path, command):
-    folder = tmp_path / "saved"
-    shutil.copytree(years, folder)
-    (folder / "headstart.json").write_text(json.dumps({"reader": {"threshold": None, "temperature": 2.0}}))
-    data = questions_file(tmp_path)
-    code, out, err = command("evaluate", folder, data, "--json")
-    assert code == 0, err
-    told = json.loads(out)
-    assert told["answerable"] == {"n": 39, "exact_match": 1.0, "f1": 1.0}
-    assert told["unanswerable"]["n"] == 20
-    assert told["unanswerable"]["exact_match"] < 0.2  # but for an answer "a" or "the", which SQuAD reads as none
-    assert set(told["errors"]) == {"answered without one"}
-    assert told["exact_match"] == pytest.approx(1 - told["errors"]["answered without one"] / 59, abs=1e-6)
-    assert told["mistakes"][0]["true"] == ""
-    assert (told["n_rejected"], told["findings"][0]["kind"]) == (1, "answer-outside")
-    low, high = told["exact_match_interval"]
-    assert low < told["exact_match"] < high
-    code, out, err = command("evaluate", folder, data)
-    assert code == 0, err
-    for words in ("exact match  0.6", "30 documents", "with answer  39: exact match 1.000", "1 questions"):
-        assert words in out
+def fitted(answerer: Answerer, questions: Dataset) -> Settings:
+    """From what it finds for questions held out."""
+    passages = questions.passages
+    found = answerer.find(passages.questions, passages.contexts, passages.pairs)
+    return settings_from(found, passages.contexts, questions.targets, answerer.settings)
 
 
 def test_settings_are_fitted_on_questions_held_out(years, tmp_path):
-    questions = read_questions(questions_file(tmp_path, 200))
-    shy = Reader(load_backbone(str(years)), settings=Settings(threshold=-30.0))
-    assert shy.evaluate(questions).scores.exact_match < 0.5
-    shy.settings = fit_settings(shy, questions)
-    assert shy.evaluate(questions).scores.exact_match == 1.0
-    answers = shy.answer_all(questions)
+    file = questions_file(tmp_path, 200)
+    backbone, questions, shy = load_backbone(str(years)), read_questions(file), Settings(threshold=-30.0)
+    assert Model(ANSWERING, backbone, shy).evaluate(file).scores.exact_match < 0.5
+    sure = fitted(Answerer(backbone, shy), questions)
+    assert Model(ANSWERING, backbone, sure).evaluate(file).scores.exact_match == 1.0
+    answers = Answerer(backbone, sure).answer_all(questions.passages)
     assert np.mean([a.confidence for a in answers]) > 0.95  # always right, so it may be sure
-    answered = questions.take(np.array([row for row, true in enumerate(questions.answers) if true]))
-    assert fit_settings(shy, answered).threshold is None
+    answered = questions.take(np.array([row for row, true in enumerate(questions.targets) if true]))
+    assert fitted(Answerer(backbone, sure), answered).threshold is None
 
 
-def test_answer_by_command(years, tmp_path, command):
-    (tmp_path / "a.txt").write_bytes(b"\xef\xbb\xbfthe old city\r\nA house was built in 1954. the river is old.\r\n")
-    (tmp_path / "b.txt").write_text("the bridge came from north")
-    code, out, err = command("answer", years, QUESTION, "--context", "b.txt", "a.txt", "--json")
-    assert code == 0, err
-    told = json.loads(out)
-    assert set(told) == {"model", "question", "answers"}
-    (best,) = told["answers"]
-    text = (tmp_path / "a.txt").read_bytes().decode("utf-8-sig")
-    assert (best["answer"], best["context"]) == ("1954", "a.txt")
-    assert text[best["start"] : best["end"]] == "1954"
-    assert best["sentence"][best["offset"] :].startswith("1954")
-    assert 0.5 < best["confidence"] <= 1
-    code, out, err = command("answer", years, QUESTION, "--context", "a.txt")
-    assert code == 0, err
-    assert "1954  1.00" in out
-    assert "[[1954]]" in out
-    assert f"characters {best['start']}-{best['end']}" in out
-    code, out, err = command("answer", years, QUESTION, "--context", "-", stdin="the river is old")
-    assert (code, out.split("  ")[0]) == (0, "no answer"), err
-
-
-def test_on_a_terminal_the_answer_is_bold(years, tmp_path):
-    (tmp_path / "text.txt").write_text("the tower was built in 1954 \x1b[31mby a king")
-    ours, theirs = pty.openpty()
-    arguments = [sys.executable, "-m", "headstart", "answer", years, QUESTION, "--context", tmp_path / "text.txt"]
-    subprocess.run(list(map(str, arguments)), stdout=theirs, stderr=subprocess.DEVNULL, check=True, timeout=120)
-    shown = os.read(ours, 10_000).decode()
-    os.close(ours)
-    os.close(theirs)
-    assert "\x1b[1m1954\x1b[0m" in shown
-    assert "\x1b[31m" not in shown  # what a text says is not obeyed by the terminal
-
-
-def test_a_model_of_the_hub_as_it_is(years, tmp_path, command):
-    (tmp_path / "text.txt").write_text("the tower was built in 1954")
-    with SmallHub({"org/reader": years}) as hub:
-        env = {"HF_ENDPOINT": hub.url, "HF_HOME": str(tmp_path / "hf"), "HF_HUB_DISABLE_XET": "1", "HF_HUB_OFFLINE": ""}
-        code, out, err = command("answer", "org/reader", QUESTION, "--context", "text.txt", "--json", **env)
-        assert code == 0, err
-        assert json.loads(out)["answers"][0]["answer"] == "1954"
-        code, out, err = command("predict", "org/reader", "some text", **env)
-        assert (code, "headstart answer org/reader" in err) == (2, True)
-
-
-def test_commands_that_cannot_work(years, tmp_path, command):
-    small_text_model("bert", tmp_path / "classifier")
-    shutil.copytree(years, tmp_path / "mute")
-    (tmp_path / "mute" / "tokenizer.json").unlink()
-    shutil.copytree(years, tmp_path / "edited")
-    (tmp_path / "edited" / "headstart.json").write_text('{"reader": {"heat": 2}}')
-    shutil.copytree(years, tmp_path / "sure")
-    (tmp_path / "sure" / "headstart.json").write_text('{"reader": {"temperature": 2}}')
-    (tmp_path / "text.txt").write_text("the tower was built in 1954")
-    (tmp_path / "empty.txt").write_text("\n")
-    (tmp_path / "binary.txt").write_bytes(b"PK\0\0")
-    (tmp_path / "table.csv").write_text("text,label\nfine,good\n")
-    here = ("--context", "text.txt")
-    for arguments, words in (
-        (("answer", years, QUESTION), ["no text to look in", "--context"]),
-        (("answer", years, QUESTION, "--context", "missing.txt"), ["No such file", "missing.txt"]),
-        (("answer", years, QUESTION, "--context", "binary.txt"), ["not a text file", "binary.txt"]),
-        (("answer", years, QUESTION, "--context", "empty.txt"), ["empty context"]),
-        (("answer", years, " ", *here), ["empty question"]),
-        (("answer", "classifier", QUESTION, *here), ["does not find answers", "ForQuestionAnswering"]),
-        (("answer", "efficientnet_lite0", QUESTION, *here), ["does not find answers"]),
-        (("answer", "mute", QUESTION, *here), ["no tokenizer.json", "mute"]),
-        (("answer", "edited", QUESTION, *here), ["damaged", "headstart.json"]),
-        (("answer", "nowhere/", QUESTION, *here), ["no such file or folder"]),
-        (("predict", "sure", "some text"), ["finds answers in texts", "headstart answer sure"]),
-        (("predict", years, "some text"), ["finds answers in texts", f"headstart answer {years}"]),
-        (("evaluate", years, "table.csv"), ["no column 'context'"]),
-    ):
-        code, out, err = command(*arguments)
-        assert (code, out) == (2, ""), (arguments, err)
-        error = err[err.index("error: ") :].strip()
-        assert error.count("\n") <= 1, err
-        for word in words:
-            assert word in error, (arguments, err)
+def test_several_questions_at_once(model):
+    """Each with a text of its own, or with the same; in their order."""
+    texts = ["the tower was built in 1954", "the river is old", "1931 by a king"]
+    asked = [(QUESTION, text) for text in texts] + [("who?", texts[0])]
+    found = model.predict(asked)
+    assert [(answer.input, answer.text) for answer in found[:3]] == [
+        (QUESTION, "1954"),
+        (QUESTION, ""),
+        (QUESTION, "1931"),
+    ]
+    assert found[3].input == "who?"
+    for answer, (question, text) in zip(found, asked, strict=True):
+        (alone,) = model.answer(question, text)
+        assert (answer.text, answer.start, answer.end) == (alone.text, alone.start, alone.end)
+        assert text[answer.start : answer.end] == answer.text
+    (one,) = model.predict((QUESTION, texts[2]))
+    assert (one.text, one.start) == ("1931", 0)
+    for inputs in ("some text", ["ab"], [QUESTION, "  "], [(QUESTION, texts[0]), ("", texts[1])], [(QUESTION,)], 5):
+        with pytest.raises(DataError, match="is no question with a text"):
+            model.predict(inputs)
 
 
 def test_a_new_head_learns_from_windows_and_targets_and_opens_again(years, tmp_path, own_cache):
@@ -407,17 +336,17 @@ def test_a_new_head_learns_from_windows_and_targets_and_opens_again(years, tmp_p
     headless(untrained)
     with pytest.raises(ModelError, match="does not find answers"):
         load_backbone(str(untrained))
-    questions = read_questions(questions_file(tmp_path, 90))
+    data = questions_file(tmp_path, 90)
+    questions, passages = read_questions(data), read_questions(data).passages
     torch.manual_seed(0)
     backbone = load_backbone(str(untrained), new_head=True)
-    slicer, module = Slicer(backbone.preparation), backbone.module().train()
+    slicer, module = Slicer(backbone.texts), backbone.module().train()
     assert slicer.most_tokens == 384
     optimiser = torch.optim.AdamW(module.parameters(), lr=3e-3)
-    rows, losses = np.arange(len(questions)), []
-    pairs = np.column_stack([rows, questions.context[rows]])
+    pairs, losses = passages.pairs, []
     for _ in range(10):
-        for some, batch in batches(cut(questions.questions, questions.contexts, pairs, slicer), slicer, tokens=600):
-            true = torch.from_numpy(targets(some, questions.answers)[:, 0])
+        for some, batch in batches(cut(passages.questions, passages.contexts, pairs, slicer), slicer, tokens=600):
+            true = torch.from_numpy(targets(some, questions.targets)[:, 0])
             logits = module(*map(torch.from_numpy, batch))
             loss = torch.nn.functional.cross_entropy(logits, true, ignore_index=LEFT_OUT)
             loss.backward()
@@ -426,16 +355,16 @@ def test_a_new_head_learns_from_windows_and_targets_and_opens_again(years, tmp_p
             losses.append(loss.item())
     assert np.mean(losses[-5:]) < 0.5 * np.mean(losses[:5])
     module.eval().model.save_pretrained(saved)
-    (saved / "tokenizer.json").write_text(backbone.preparation.tokenizer)
-    reader = hs.load(saved)
-    assert reader.evaluate(questions).scores.f1 > 0.6
+    (saved / "tokenizer.json").write_text(backbone.texts.tokenizer)
+    model = hs.load(saved)
+    assert model.evaluate(data).scores.f1 > 0.6
     with torch.inference_mode():
         mine = [
             (np.arange(len(some)), batch)
             for some, batch in batches(cut([QUESTION], ["the 1954"], pairs[:1], slicer), slicer)
         ]
         theirs = module(*map(torch.from_numpy, mine[0][1])).numpy()
-    ((_, ours),) = engines.open_engine(reader.backbone, "f32")(mine)
+    ((_, ours),) = engines.open_engine(model.backbone, "f32")(mine)
     np.testing.assert_allclose(ours, theirs, atol=1e-3)
 
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import yaml
-from headstart.report.card import card
-from headstart.report.provenance import Provenance
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as sk
@@ -18,8 +17,13 @@ from headstart.evaluate import metrics
 from headstart.evaluate.calibration import temperature
 from headstart.evaluate.classification import evaluate
 from headstart.evaluate.intervals import wilson
-from headstart.report.classification import report
-from headstart.values import Finding, Scores
+from headstart.pretrained.load import load
+from headstart.record import Record
+from headstart.report.card_classification import card
+from headstart.report.page import report
+from headstart.task import Scores
+from headstart.tasks.classification import CLASSIFICATION
+from headstart.values import Finding, Head
 from pages import EVIL, Page
 
 
@@ -41,26 +45,59 @@ def example(k: int, n: int = 600, seed: int = 0, names: list[str] | None = None)
     return evaluate(logits, y, classes=classes, majority_class=classes[0], where=where)
 
 
-def provenance(**changes) -> Provenance:
+def recorded(scores: Scores, **changes) -> Record:
     facts = {
-        "title": "flowers",
-        "model": "efficientnet_lite0",
-        "how": "probe",
+        "classes": scores.confusion["classes"],
+        "penalty": 0.1,
+        "temperature": 1.2,
+        "class_weights": {"roses": 1.5},
+        "cross_validation": [{"penalty": 0.1, "log_loss": 0.3, "accuracy": 0.9}],
+    }
+    told = {
+        "task": CLASSIFICATION,
+        "title": "image-classification",
+        "data": "flowers",
         "date": "2026-01-01",
+        "model": "efficientnet_lite0",
+        "method": "probe",
+        "why": "asked for",
+        "why_method": "asked for",
         "n_train": 2400,
         "n_test": 600,
         "n_rejected": 1,
-        "seconds": {"encode": 9.25, "total": 16.0},
+        "official": False,
+        "scores": scores,
+        "facts": facts | changes.pop("facts", {}),
         "notes": ("no official split",),
         "findings": (
             Finding("unreadable", "a/b.jpg", "truncated", True),
             Finding("duplicate", "a/c.jpg", "as a/d.jpg"),
         ),
-        "cross_validation": ({"penalty": 0.1, "log_loss": 0.3, "accuracy": 0.9},),
-        "temperature": 1.2,
-        "class_weights": {"roses": 1.5},
+        "versions": {"headstart": "0"},
+        "cached": 0.5,
+        "seconds": {"encode": 9.25, "total": 16.0},
     }
-    return Provenance(**(facts | changes))
+    return Record(**(told | changes))
+
+
+def carded(scores: Scores, *, licence: str, folder: str, **changes) -> str:
+    names = tuple(scores.confusion["classes"])
+    head = Head(names, np.zeros((len(names), 1)), np.zeros(len(names)), "", 0.1, 1.2, class_weights={"roses": 1.5})
+    backbone = replace(load("efficientnet_lite0", kind="image"), licence=licence)
+    return card(recorded(scores, **changes), backbone, head, folder)
+
+
+@given(problems())
+def test_a_record_comes_back_from_its_json(problem):
+    """What is saved says all again: figures to six digits, the tables and the mistakes."""
+    logits, y = problem
+    names = [f"c{i}" for i in range(logits.shape[1])]
+    record = recorded(evaluate(logits, y, classes=names, majority_class="c0"))
+    told, beside = json.loads(json.dumps([record.to_json(), record.beside()]))
+    back = Record.from_json(CLASSIFICATION, told, beside)
+    assert back.to_json() == told
+    assert json.loads(json.dumps(back.beside())) == beside
+    assert report(back) == report(record)
 
 
 @given(problems())
@@ -181,11 +218,11 @@ def test_order_of_rows_and_classes_does_not_matter():
         majority_class="c2",
         where=[where[r] for r in rows],
     )
-    a, b = as_json(first), as_json(second)
+    a, b = first.to_json(), second.to_json()
     for key in ("accuracy", "accuracy_interval", "macro_f1", "log_loss", "ece", "majority_accuracy", "n_test"):
         assert a[key] == pytest.approx(b[key], abs=1e-6), key
     assert {c["name"]: c for c in a["per_class"]} == {c["name"]: c for c in b["per_class"]}
-    assert (first.confusion[columns][:, columns] == second.confusion).all()
+    assert (np.array(first.confusion["rows"])[columns][:, columns] == second.confusion["rows"]).all()
     assert [(m.where, m.true, m.predicted) for m in first.mistakes] == [
         (m.where, m.true, m.predicted) for m in second.mistakes
     ]
@@ -197,9 +234,9 @@ def test_mistakes_are_capped_and_json_is_plain():
         np.tile([5.0, 0.0], (300, 1)), np.ones(300, dtype=np.int64), classes=["a", "b"], majority_class="b"
     )
     assert len(scores.mistakes) == 200
-    assert json.loads(json.dumps(as_json(scores), allow_nan=False)) == as_json(scores)
-    assert as_json(scores)["confusion"] == {"classes": ["a", "b"], "rows": [[0, 0], [300, 0]]}
-    assert as_json(scores)["majority_accuracy"] == 1.0
+    assert json.loads(json.dumps(scores.to_json(), allow_nan=False)) == scores.to_json()
+    assert scores.to_json()["confusion"] == {"classes": ["a", "b"], "rows": [[0, 0], [300, 0]]}
+    assert scores.to_json()["majority_accuracy"] == 1.0
 
 
 def test_what_cannot_be_scored_is_said():
@@ -213,7 +250,7 @@ def test_what_cannot_be_scored_is_said():
 
 @pytest.mark.parametrize("k", [2, 5, 25, 26, 77])
 def test_report_is_well_formed(k):
-    text = report(example(k), provenance())
+    text = report(recorded(example(k)))
     page = Page(text)
     assert page.open == []
     assert page.links == []  # nothing is fetched
@@ -225,11 +262,11 @@ def test_report_is_well_formed(k):
 def test_report_escapes_everything():
     scores = example(3, names=[EVIL, '"quoted" & <b>', "lone \udcff surrogate"])
     evil = Finding(EVIL, EVIL, EVIL)
-    made = provenance(
-        title=EVIL, model=EVIL, how=EVIL, date=EVIL, notes=(EVIL,), findings=(evil,), seconds={EVIL: 1.0},
-        class_weights={EVIL: 1.0}, cross_validation=({EVIL: 1.0},),
+    made = recorded(
+        scores, data=EVIL, model=EVIL, method=EVIL, date=EVIL, notes=(EVIL,), findings=(evil,), seconds={EVIL: 1.0},
+        facts={"class_weights": {EVIL: 1.0}, "cross_validation": [{EVIL: 1.0}]},
     )  # fmt: skip
-    text = report(scores, made)
+    text = report(made)
     page = Page(text)
     text.encode("utf-8")
     assert page.open == []
@@ -240,8 +277,8 @@ def test_report_escapes_everything():
 
 def test_report_without_mistakes_or_findings():
     scores = evaluate(np.eye(30) * 9, np.arange(30), classes=[f"c{i:02d}" for i in range(30)], majority_class="c00")
-    empty = provenance(findings=(), notes=(), seconds={}, cross_validation=(), class_weights=None, n_rejected=0)
-    text = report(scores, empty)
+    none = {"cross_validation": [], "class_weights": None}
+    text = report(recorded(scores, findings=(), notes=(), seconds={}, facts=none, n_rejected=0))
     assert Page(text).open == []
     assert "There are none" in text
     assert "Nothing to report" in text
@@ -249,13 +286,7 @@ def test_report_without_mistakes_or_findings():
 
 @pytest.mark.parametrize(("licence", "expected"), [("Apache-2.0", "apache-2.0"), ("My own: licence", "other")])
 def test_card(licence, expected):
-    text = card(
-        example(3, names=["a|b", EVIL, "back\\slash\nline"]),
-        provenance(),
-        kind="image",
-        licence=licence,
-        folder='my "x"',
-    )
+    text = carded(example(3, names=["a|b", EVIL, "back\\slash\nline"]), licence=licence, folder='my "x"')
     _, front, body = text.split("---\n", 2)
     head = yaml.safe_load(front)
     assert head["license"] == expected
@@ -274,5 +305,5 @@ def test_card(licence, expected):
 
 
 def test_card_of_a_local_model_names_no_base():
-    text = card(example(2), provenance(model="./my model"), kind="text", licence="mit", folder="x")
+    text = carded(example(2), licence="mit", folder="x", model="./my model")
     assert "base_model" not in yaml.safe_load(text.split("---\n")[1])

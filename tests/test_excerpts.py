@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from headstart.data.check import check
 from headstart.data.duplicates import equal_pairs, group
 from headstart.data.excerpts import excerpts
-from headstart.data.read import read, read_with_test
 from headstart.data.split import folds, split
 from headstart.inputs.text import normalised_hash, plain_words
+from reading import read
 
 FEWEST = 4  # words of an excerpt
 PIECES = slice(0, 3), slice(3, None), slice(1, 7)  # of the words of a review
@@ -118,7 +118,7 @@ def test_a_piece_in_a_given_test_part_is_a_leak(reviews, tmp_path):
     for name, some in {"train": rows[0::4], "test": rows[2::4]}.items():
         with (tmp_path / f"{name}.csv").open("w", newline="") as file:
             csv.writer(file).writerows([head, *some])
-    dataset = check(read_with_test(tmp_path / "train.csv", tmp_path / "test.csv"))
+    dataset = check(read(tmp_path / "train.csv", test=tmp_path / "test.csv"))
     found = split(dataset).findings
     assert {finding.kind for finding in found} == {"leak"}
     assert {finding.where for finding in found} == {f"test.csv row {row}" for row in range(1, 41)}

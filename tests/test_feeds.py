@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from headstart.adapt.classification import Classifying
 from hypothesis import given
 from hypothesis import strategies as st
 
 from headstart.adapt.batches import Texts, padded_length
+from headstart.adapt.linear_objective import LinearObjective
+from headstart.adapt.softmax import SOFTMAX
 from headstart.adapt.validation import worth_most
 from headstart.adapt.word_uncertainty import doubt_by_words
 from headstart.values import Head
@@ -84,7 +85,9 @@ def test_where_time_is_short_the_less_sure_half_of_some_is_learned_from(n, examp
 def test_the_probe_doubts_where_its_classes_are_near_each_other():
     logits = np.array([[4.0, 0], [0, 0.1], [0, 5], [0.3, 0]], dtype=np.float32)
     head = Head(("a", "b"), np.zeros((2, 1), np.float32), np.zeros(2, np.float32), "", 1.0, 1.0)
-    task = Classifying(None, np.zeros(4, int), None, lambda rows: head, lambda head, rows: logits[rows])
+    task = LinearObjective(
+        None, np.zeros(4, int), SOFTMAX, None, lambda rows: head, lambda head, rows: logits[rows], head
+    )
     assert list(np.argsort(task.doubt(head, np.array([0, 1, 2, 3])))) == [2, 0, 3, 1]
 
 

@@ -25,7 +25,7 @@ from conftest import STARTER
 from fits import fitting, killed
 from headstart.encode.engines import cpu_has_bf16
 from small_models import small_image_model, small_text_model
-from test_fit_reader import squad
+from test_fit_questions import squad
 from test_onnx import SIDECAR, export
 
 GOLDEN = Path(__file__).parent / "golden"

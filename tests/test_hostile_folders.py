@@ -14,9 +14,10 @@ import pytest
 
 from headstart.data import walk
 from headstart.data.check import check
-from headstart.data.read import read, read_inputs
+from headstart.data.given import given_images
 from headstart.errors import DataError, UserError
 from hostile import POSTSCRIPT, ghostscript
+from reading import read
 
 
 def findings(dataset) -> dict[str, tuple[str, str]]:
@@ -131,7 +132,7 @@ def test_links_to_folders_of_the_data_are_not_followed(photos, links):
     assert len(found) == 40
     assert {where: kind for where, (kind, _) in findings(found).items()} == dict.fromkeys(links, "linked-folder")
     assert any("not followed" in note for note in found.notes)
-    items, _ = read_inputs([photos], kind="image")
+    items, _ = given_images([photos])
     assert len(items) == 40 + len(links)
     answered = check(replaced(found, items), purpose="predict")
     assert len(answered) == 40
@@ -279,7 +280,7 @@ def test_what_was_typed_may_be_anything(typed, said, tmp_path, monkeypatch):
     assert str(error.value).count("\n") <= 1
     assert len(str(error.value)) < 600
     with suppress(UserError):
-        read_inputs([typed, "file"], kind="image")
+        given_images([typed, "file"])
 
 
 def test_the_command_line_says_it_in_a_line(command, tmp_path):

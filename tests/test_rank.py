@@ -26,6 +26,7 @@ from headstart.encode.encode import unknown
 from headstart.errors import UserError
 from headstart.pretrained import catalog
 from headstart.pretrained.load import load
+from headstart.tasks.modalities import IMAGE
 from reading import read
 from test_catalog import in_the_hub_cache
 
@@ -87,7 +88,7 @@ def test_cheap_is_what_computes_little(tmp_path, monkeypatch):
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
     for name in ("vit_tiny_patch16_224", "mobilenetv3_large_100"):
         in_the_hub_cache(tmp_path, catalog.find(name).repo, "config.json", "model.safetensors", "tokenizer.json")
-    candidates = at_hand("image", lambda name: load(name, kind="image"))
+    candidates = at_hand(IMAGE, lambda name: load(name, kind="image"))
     cheap = ["mobilenetv3_large_100", LITE1, "efficientnet_lite2", "vit_tiny_patch16_224"]
     assert [candidate.name for candidate in candidates] == [LITE0, *cheap]  # the starter first
     costs = [candidate.cost for candidate in candidates[1:]]

@@ -18,7 +18,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from headstart.adapt.tuning import keep, rate, settle
 from PIL import Image, ImageDraw, ImageFont
 
 import headstart as hs
@@ -28,8 +27,10 @@ from headstart.adapt.basis import fit_basis
 from headstart.adapt.checkpoint import Checkpoint, open_checkpoint
 from headstart.adapt.cross_validation import fit_head
 from headstart.adapt.flip_check import mirrors_keep_class
+from headstart.adapt.rates import rate
 from headstart.adapt.trainable_parts import VIEWS, Foresight, ImageParts, TrainablePart
 from headstart.adapt.trunk import cut
+from headstart.adapt.tuned_weights import keep, settled
 from headstart.data.check import check
 from headstart.encode.encode import encode
 from headstart.encode.store import tables
@@ -259,7 +260,7 @@ def test_equal_tuned_weights_are_kept_apart(few_texts, own_cache, tmp_path):
     backbone = load(str(few_texts[1]), kind="text")
     first, second = (keep(backbone, backbone.module(), open_checkpoint(name)) for name in ("one", "another"))
     assert first.weights_hash == second.weights_hash
-    settle(first, tmp_path)
+    settled(first, tmp_path)
     assert not first.weights.exists()
     assert second.weights.exists()
     second.module()

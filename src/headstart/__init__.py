@@ -20,7 +20,7 @@ _HOME = {
     "UserError": "errors",
     "check": "api",
     "fit": "api",
-    "load": "artifact",
+    "load": "model",
     "models": "pretrained.catalog",
     "rank": "api",
 }
@@ -31,11 +31,11 @@ if TYPE_CHECKING:
     from headstart.api import check as check
     from headstart.api import fit as fit
     from headstart.api import rank as rank
-    from headstart.artifact import load as load
     from headstart.errors import UserError as UserError
     from headstart.estimator import HeadstartClassifier as HeadstartClassifier
     from headstart.estimator import HeadstartQA as HeadstartQA
     from headstart.model import Model as Model
+    from headstart.model import load as load
     from headstart.pretrained.catalog import models as models
     from headstart.tasks.classification import Prediction as Prediction
     from headstart.values import Columns as Columns

@@ -10,14 +10,22 @@ from typing import Any
 
 import numpy as np
 
+from headstart.artifact import Opened, open_model, save, settle
 from headstart.data.check import check
 from headstart.data.read import read
 from headstart.errors import DataError, UserError
 from headstart.inputs.modality import Modality
+from headstart.pretrained.rebuild import describe_saved, verified
 from headstart.progress import Advance, Progress, Silent
 from headstart.record import Record
+from headstart.report.page import report
+from headstart.storage.place import Place, reserve_place
+from headstart.storage.places import as_utf8, cannot_write
 from headstart.task import Head, Predictor, Scores, Task
-from headstart.values import Backbone, Columns, Dataset, Features, Finding, Request
+from headstart.tasks.table import TASKS
+from headstart.values import Backbone, Columns, Dataset, Features, Finding, Request, Split
+
+_WIDE = 100  # characters of a line
 
 
 @dataclass(frozen=True)
@@ -32,6 +40,15 @@ class Evaluation:
 
 
 @dataclass(frozen=True)
+class Fitted:
+    """What a model was made of, for the folder that it may be saved to."""
+
+    dataset: Dataset
+    parts: Split
+    known: Features | None
+
+
+@dataclass(frozen=True, repr=False)
 class Model:
     """A backbone with a head for the user's task."""
 
@@ -40,7 +57,8 @@ class Model:
     head: Head
     record: Record | None = None  # how it was made; None: it is as it came
     folder: Path | None = None  # where it was saved
-    _about: Mapping[str, Any] = field(default_factory=dict, repr=False)  # of a model as it came, for its summary
+    _about: Mapping[str, Any] = field(default_factory=dict)  # of a model as it came, for its summary
+    _made_of: Fitted | None = field(default=None, compare=False)  # until it is saved
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -70,6 +88,48 @@ class Model:
     def with_record(self, record: Record) -> Model:
         """The same model, with how it was made."""
         return replace(self, record=record)
+
+    def fitted(self, record: Record, dataset: Dataset, parts: Split, known: Features | None) -> Model:
+        """The same model, with how it was made and of what."""
+        return replace(self, record=record, _made_of=Fitted(dataset, parts, known))
+
+    def __repr__(self) -> str:
+        """What it is, and how good."""
+        names = f", {len(self.classes)} classes: {', '.join(self.classes)}" if self.classes else ""
+        what = f"{self.modality.name} {self.task.name}: {self.backbone.name}{names}"
+        return f"{what if len(what) <= _WIDE else what[: _WIDE - 3] + '...'}\n{self._how_good()}"
+
+    def _how_good(self) -> str:
+        if self.record is None:
+            return "as it came: nobody has adapted it"
+        scores = self.record.scores
+        key, value = next(iter(scores.values.items()))
+        ends = scores.intervals.get(key)
+        interval = f" ({ends.low:.3f} to {ends.high:.3f})" if ends else ""
+        where = f"; saved in {self.folder}" if self.folder else "; not saved: model.save(folder)"
+        return f"{key.replace('_', ' ')} {value:.3f}{interval} on {scores.n:,} test examples{where}"
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Pickles hold the head, and where the weights lie and their hash; not the weights."""
+        preparation = self.backbone.preparation
+        return {
+            "task": self.task.name,
+            "backbone": describe_saved(self.backbone),
+            "tokenizer": getattr(preparation, "tokenizer", None),
+            "weights": str(self.backbone.weights.resolve()),
+            "head": self.head,
+            "record": None if self.record is None else (self.record.to_json(), self.record.beside()),
+            "folder": self.folder,
+            "about": dict(self._about),
+        }
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Raises ModelError where the weights are gone, or others are in their place."""
+        task = next(task for task in TASKS if task.name == state["task"])
+        record = None if state["record"] is None else Record.from_json(task, *state["record"])
+        backbone = verified(state["backbone"], Path(state["weights"]), tokenizer=state["tokenizer"])
+        fields = {"task": task, "backbone": backbone, "head": state["head"], "record": record}
+        self.__dict__.update(fields | {"folder": state["folder"], "_about": state["about"], "_made_of": None})
 
     def predict(self, inputs: Any, *, top: int = 5) -> list[Any]:
         """A prediction for each input, in the order given; one that cannot be used has an `error`.
@@ -131,6 +191,53 @@ class Model:
         outputs = self.predictor.outputs(dataset, rows, known=known, advance=advance)
         return self.task.scorer.score(self.head, outputs, dataset, rows, reference)
 
+    def save(self, folder: str | Path, *, force: bool = False) -> Model:
+        """Save a model that was fitted in memory: what `fit(out=folder)` would have written.
+
+        Args:
+            force: replace a folder that headstart saved before.
+
+        Returns:
+            The model, with its folder.
+
+        Raises:
+            UserError: it was saved already, or nobody has fitted it.
+            OutputError: something is there that may not be replaced, or nothing can be written there.
+        """
+        if self._made_of is None or self.record is None:
+            fix = f"copy {self.folder}" if self.folder else "fit it first"
+            raise UserError("only a model that was fitted in memory, and not saved, can be saved", fix=fix)
+        with reserve_place(Path(folder), force=force) as place:
+            return self if place is None else self.saved(place, out=str(folder))
+
+    def report(self, path: str | Path) -> None:
+        """Write the page about how it was made and how good it is, as in its folder.
+
+        Raises:
+            UserError: nobody has fitted it. OutputError: no space, no permission.
+        """
+        if self.record is None:
+            raise UserError("there is no record of how it was made", fix="fit it, or open a folder that fit saved")
+        try:
+            Path(path).write_bytes(as_utf8(report(self.record)))
+        except OSError as error:
+            raise cannot_write(Path(path), error) from error
+
+    def saved(self, place: Place, *, out: str | None = None) -> Model:
+        """The model in a place that is kept for it, of what it was made; tuned weights are not kept elsewhere any more.
+
+        Args:
+            out: how the user wrote the folder, where the record does not say.
+        """
+        made, record = self._made_of, self.record
+        if made is None or record is None:
+            raise ValueError("a model is saved with what it was made of")
+        record = record if out is None else replace(record, out=out)
+        opened = Opened(self.task, self.backbone, self.head, record)
+        save(opened, place, dataset=made.dataset, parts=made.parts, known=made.known)
+        backbone = settle(self.backbone, place.folder) if record.method != "probe" else self.backbone
+        return replace(self, backbone=backbone, record=record, folder=place.folder, _made_of=None)
+
     def evaluate(
         self, data: Any, labels: Any = None, *, columns: Columns | None = None, progress: Progress | None = None
     ) -> Evaluation:
@@ -166,6 +273,23 @@ class Model:
         errors = {int(f.where): f.reason for f in usable.findings if f.rejected}
         outputs = self.predictor.outputs(usable, np.arange(len(usable)), advance=lambda _: None)
         return outputs, errors
+
+
+def load(model: str | Path, *, task: str | None = None) -> Model:
+    """Open a saved model, or a pre-trained one as it is: with the classes that it was trained on, or as it answers
+    questions.
+
+    The weights are hashed and compared with what was saved; nothing in a folder is executed.
+
+    Args:
+        model: a folder that `fit` saved; or what `fit` takes as its model: a catalog or hub name, a folder, a file.
+        task: by its name, where the model has to be for that.
+
+    Raises:
+        ModelError: not there, changed since it was saved, for another task, or a pre-trained model without a head.
+    """
+    opened = open_model(model, task=task)
+    return Model(opened.task, opened.backbone, opened.head, opened.record, opened.folder, opened.about)
 
 
 def _test_part(dataset: Dataset) -> tuple[Dataset, tuple[str, ...]]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from headstart.adapt.adapt import adapt
-from headstart.artifact import save, settle
 from headstart.choose.choose import choose, rank_sample
 from headstart.choose.ranking import Ranking
 from headstart.data.check import check
@@ -47,11 +46,13 @@ def fit(request: Request, session: Session) -> Model:
     record = Record.of(dataset, parts, plan, adapted, features, scores, session)
     for note in record.notes:
         session.progress.note(f"note: {note}")
-    model = model.with_record(record)
+    model = model.fitted(record, dataset, adapted.parts(parts), adapted.features)
     if session.place is not None:
         with session.step("save"):
-            model = save(model, session.place, dataset=dataset, parts=adapted.parts(parts), known=adapted.features)
-    model = settle(model, (adapted.checkpoint, plan.checkpoint))
+            model = model.saved(session.place)
+    for checkpoint in (adapted.checkpoint, plan.checkpoint):
+        if checkpoint is not None:
+            checkpoint.remove()  # what a killed run would have gone on from
     return model.with_record(record.finished(session, model.folder))
 
 

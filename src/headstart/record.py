@@ -14,8 +14,7 @@ import numpy as np
 
 from headstart import __version__
 from headstart.adapt.lesson import Adapted
-from headstart.choose.choose import Plan
-from headstart.choose.ranking import as_json
+from headstart.adapt.plan import Plan
 from headstart.session import Session
 from headstart.task import Scores, Task
 from headstart.values import Dataset, Features, Finding, Interval, Request, Split
@@ -86,7 +85,7 @@ class Record:
             scores=scores,
             facts=dataset.task.words.facts(adapted.head, dataset, adapted.rows),
             tuning=adapted.tuning,
-            ranking=None if plan.ranking is None else as_json(plan.ranking),
+            ranking=plan.ranking,
             findings=(*dataset.findings, *parts.findings, *adapted.findings),
             notes=(*dataset.notes, *parts.notes, *adapted.notes),
             versions=versions(),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from headstart.adapt.lesson import Adapted
-from headstart.choose.choose import Plan
+from headstart.adapt.plan import Plan
 from headstart.session import Session
 from headstart.values import Dataset, Features, Split
 

@@ -12,7 +12,7 @@ from headstart.adapt.basis import Basis, fit_basis
 from headstart.adapt.checkpoint import Checkpoint, key_of
 from headstart.adapt.cross_validation import fit_probe
 from headstart.adapt.lesson import FORM, Adapted, Training
-from headstart.choose.choose import Plan
+from headstart.adapt.plan import Plan
 from headstart.encode.encode import encode_rows, of_rows
 from headstart.evaluate.paired_test import FEWEST
 from headstart.session import Session

@@ -137,9 +137,15 @@ class Runs:
         tuning.take_average()
         outputs = self._asked(network, body, judge[:0] if diverged else judge, recipe)
         told = {"steps": tuning.done, "seconds": _a_step(ends), "diverged": diverged}
-        results = {"kept": outputs, **{name: np.array(value) for name, value in told.items()}}
+        return self._left_behind(name, outputs, told, network, whole=not unfinished)
+
+    def _left_behind(
+        self, name: str, outputs: np.ndarray, told: dict[str, Any], network: nn.Module, *, whole: bool
+    ) -> dict[str, np.ndarray]:
+        """What a run leaves; written down, if it was not stopped on its way."""
+        results = {"kept": outputs, **{key: np.array(value) for key, value in told.items()}}
         weights = {f"weight {k}": v.detach().cpu().numpy().copy() for k, v in trained(network).items()}
-        if not unfinished:
+        if whole:
             self.checkpoint.finish(name, results, weights)
         return results | weights
 

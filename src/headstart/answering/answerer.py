@@ -34,6 +34,7 @@ class Answer:
     end: int = 0
     sentence: str = ""  # what the answer stands in
     offset: int = 0  # where in the sentence it begins
+    input: str = ""  # the question, where it was one of several
 
     def marked(self, before: str = "[[", after: str = "]]") -> str:
         """The sentence with the answer in it marked."""

@@ -11,10 +11,10 @@ import numpy as np
 from headstart import __version__
 from headstart.adapt.checkpoint import Checkpoint
 from headstart.adapt.lesson import FORM, Adapted, Training
+from headstart.adapt.plan import Plan
 from headstart.answering.answerer import Answerer
 from headstart.answering.examples import as_asked, longest_answer
 from headstart.answering.settings import Settings, settings_from
-from headstart.choose.choose import Plan
 from headstart.data.split import folds
 from headstart.errors import UserError
 from headstart.inputs.windows import targets

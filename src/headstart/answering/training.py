@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -22,7 +22,6 @@ from headstart.adapt.trainable_parts import TextParts
 from headstart.adapt.validation import validation_folds
 from headstart.answering.decode import Best, WindowSpans
 from headstart.answering.examples import as_asked, examples, longest_answer, text_ends
-from headstart.answering.lesson import MOST_READ, AnsweringLesson
 from headstart.answering.objective import Reading, as_texts, spans_of
 from headstart.answering.settings import Settings, settings_from
 from headstart.encode.engines import device, may_train_in_bf16
@@ -30,6 +29,9 @@ from headstart.errors import DataError, UserError
 from headstart.inputs.windows import Slicer, Window, batches, cut, targets
 from headstart.pretrained.training import open_for_training
 from headstart.values import Dataset, Finding, Passages, Trainable
+
+if TYPE_CHECKING:
+    from headstart.answering.lesson import AnsweringLesson
 
 _AT_ONCE = 2048  # tokens
 _SAMPLE = 32  # windows that are read to see how long reading will take
@@ -61,7 +63,7 @@ def answering_training(lesson: AnsweringLesson, checkpoint: Checkpoint) -> Train
     )
     seconds = _seconds_a_window(trainable, slicer, windows)
     left = session.budget.left
-    most = checkpoint.decide_once("reading", lambda: min(MOST_READ, max(0, int(_READING * left / seconds))))
+    most = checkpoint.decide_once("reading", lambda: min(lesson.most_read[0], max(0, int(_READING * left / seconds))))
     lesson.most_read[0] = most
     judged = [windows[i] for i in np.flatnonzero(folds == 0).tolist()]
     exam = _exam(dataset, judged, slicer, objective, most=most, seed=lesson.seed)

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from functools import partial
 from typing import get_args
 
 import numpy as np
 
-from headstart.adapt.checkpoint import Checkpoint
 from headstart.adapt.lora import require_peft
+from headstart.adapt.plan import Plan
 from headstart.choose.candidates import at_hand, named
 from headstart.choose.policy import CHOOSING
 from headstart.choose.rank import rank_models
-from headstart.choose.ranking import Ranking
+from headstart.choose.ranking import Ranking, as_json
 from headstart.choose.subset import choose_subset
 from headstart.data.split import sample
 from headstart.errors import ModelError, UserError
@@ -22,24 +21,6 @@ from headstart.session import Session
 from headstart.values import Backbone, Dataset, Method, Request
 
 _METHODS: tuple[Method, ...] = get_args(Method)
-
-
-@dataclass(frozen=True)
-class Plan:
-    """The pre-trained model, the method, and the rows of the training part that there is time to encode."""
-
-    backbone: Backbone
-    method: Method
-    why: str  # this model
-    train: np.ndarray  # (n,) int64, ascending
-    encodes: bool = True  # whether anything is learned from frozen features
-    ranking: Ranking | None = None  # None: there was nothing to choose from
-    cached: int = 0  # how many of the rows that are encoded this fit has stored by now: it must not count them as known
-    checkpoint: Checkpoint | None = field(default=None, repr=False)  # where the rows are written down
-
-    def to_encode(self, test: np.ndarray) -> np.ndarray:
-        """The rows whose features are needed."""
-        return np.union1d(self.train, test) if self.encodes else self.train[:0]
 
 
 def choose(dataset: Dataset, train: np.ndarray, request: Request, session: Session) -> Plan:
@@ -57,10 +38,11 @@ def choose(dataset: Dataset, train: np.ndarray, request: Request, session: Sessi
     backbone = learner.load(name, kind=dataset.modality.kind, progress=session.download)
     _refuse_untrainable(backbone, method)
     subset = choose_subset(dataset, train, backbone, method=method, seed=request.seed, session=session)
-    ranked = 0
+    ranked, told = 0, None
     if ranking is not None:
+        told = as_json(ranking)
         ranked = ranking.n - next(row.cached for row in ranking.rows if row.model == name)
-    return Plan(backbone, method, why, subset.train, learner.encodes, ranking, ranked + subset.timed, subset.checkpoint)
+    return Plan(backbone, method, why, subset.train, learner.encodes, told, ranked + subset.timed, subset.checkpoint)
 
 
 def _model(dataset: Dataset, train: np.ndarray, asked: str, session: Session) -> tuple[str, str, Ranking | None]:

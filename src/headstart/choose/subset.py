@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from headstart.adapt.checkpoint import Checkpoint, key_of, open_checkpoint
-from headstart.choose.policy import ALONE, FEWEST, FEWEST_OF_A_CLASS, NEARLY_ALL, TIMED
+from headstart.choose.policy import ALONE, ENCODING, FEWEST, FEWEST_OF_A_CLASS, NEARLY_ALL, TIMED
 from headstart.choose.rate import Rate
 from headstart.clock import Budget
 from headstart.data.split import drawn
@@ -42,7 +42,7 @@ def choose_subset(
     if method == "probe" or not dataset.task.learner.encodes or len(train) <= fewest:
         return Subset(train)
     order, budget = drawn(dataset, train), session.budget
-    encoding = budget.share(ALONE if backbone.frozen_only else dataset.modality.encoding_share)
+    encoding = budget.share(ALONE if backbone.frozen_only else ENCODING[dataset.modality.name])
 
     timed = 0  # also where the number was decided before: then this fit times nothing
 

@@ -153,7 +153,7 @@ def predict(
     as_json: Json = False,
 ) -> None:
     """Ask a saved model about images or texts."""
-    from headstart.artifact import load
+    from headstart.model import load
 
     wanted: list[str] = []
     for value in inputs:
@@ -177,8 +177,8 @@ def answer(
     as_json: Json = False,
 ) -> None:
     """Find the answer to a question in texts, with its place and how sure it is."""
-    from headstart.artifact import load
     from headstart.inputs.text import read_text
+    from headstart.model import load
 
     files = [*(context or ()), *(more or ())]
     if not files:
@@ -201,7 +201,7 @@ def evaluate(
     """Score a saved model on other data of its task; classes are matched by name."""
     from dataclasses import asdict
 
-    from headstart.artifact import load
+    from headstart.model import load
 
     loaded = load(model)
     found = loaded.evaluate(data, progress=_progress(as_json))

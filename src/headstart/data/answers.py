@@ -101,6 +101,18 @@ def checked(
         columns.unsure.append(placed[1])
         columns.where.append(row.where)
         columns.parts.append(row.part)
+    return _examples(columns, contexts, name=name, notes=notes, findings=findings)
+
+
+def _examples(
+    columns: _Columns,
+    contexts: dict[tuple[str, str | None], int],
+    *,
+    name: str,
+    notes: Sequence[str],
+    findings: Sequence[Finding],
+) -> Examples:
+    """What was gathered, each context once; raises DataError where that is nothing."""
     found = (*findings, *columns.findings)
     if not columns.ids:
         reasons = "; ".join(f"{f.where}: {f.reason}" for f in found[:3])

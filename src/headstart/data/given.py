@@ -54,14 +54,15 @@ def given_passages(inputs: Any) -> tuple[Passages, list[str]]:
     Raises:
         DataError: something else than a pair of texts.
     """
-    pairs = list(inputs)
-    if len(pairs) == 2 and all(isinstance(part, str) for part in pairs):
-        pairs = [tuple(pairs)]
+    pairs = [inputs] if _is_pair(inputs) else _several(inputs)
     contexts: dict[str, int] = {}
     for number, pair in enumerate(pairs, start=1):
-        if isinstance(pair, str) or len(pair) != 2 or not all(isinstance(part, str) and part.strip() for part in pair):
-            fix = "give (question, text)"
-            raise DataError(f"{str(pair)[:60]!r} is no question with a text", where=f"row {number}", fix=fix)
+        if not _is_pair(pair):
+            raise DataError(
+                f"{str(pair)[:60]!r} is no question with a text, and the model finds answers in texts",
+                where=f"input {number}",
+                fix="give pairs (question, text); for texts in files: headstart answer MODEL QUESTION --context FILE",
+            )
         contexts.setdefault(pair[1], len(contexts))
     questions = [question for question, _ in pairs]
     passages = Passages(
@@ -72,3 +73,8 @@ def given_passages(inputs: Any) -> tuple[Passages, list[str]]:
         documents=list(contexts),
     )
     return passages, questions
+
+
+def _is_pair(value: Any) -> bool:
+    """Whether it is a question and a text, neither of them blank."""
+    return isinstance(value, tuple | list) and len(value) == 2 and all(isinstance(v, str) and v.strip() for v in value)

@@ -40,6 +40,5 @@ class Modality:
     given: Callable[[Any], tuple[Sequence[Any], list[str]]]  # what `predict` is given -> inputs, and their names
     look_alikes: bool  # whether features tell examples of the same thing that no hash does: crops, frames
     trains_beyond: bool  # whether fine-tuning may learn from examples that were not encoded
-    encoding_share: float  # of the budget
     per_second: float  # examples encoded, where nothing was measured
     trainable: Callable[..., Any]  # what fine-tuning is given of the inputs; loads torch

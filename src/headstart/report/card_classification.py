@@ -33,7 +33,7 @@ def card(record: Record, backbone: Backbone, head: Head, folder: str) -> str:
     if head.class_weights:
         more.append("rare classes were given more weight in training")
     parts = [
-        front(record, task=record.title, metrics=("accuracy", "f1"), licence=backbone.licence, base=backbone.name),
+        front(record, task=record.title, metrics=("accuracy", "f1"), licence=backbone.licence, base=record.model),
         f"# {plain(record.data)}",
         about,
         _results(scores),

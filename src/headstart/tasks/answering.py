@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -62,12 +62,13 @@ def _remarks(answerer: Answerer, dataset: Dataset) -> list[Finding]:
 def _predictions(
     head: Settings, answers: Sequence[Answer], names: Sequence[str], errors: Mapping[int, str], top: int
 ) -> list[Answer]:
-    return list(answers)
+    return [replace(answer, input=name) for answer, name in zip(answers, names, strict=True)]
 
 
 def row(answer: Answer) -> dict[str, Any]:
     """An answer as JSON."""
-    told: dict[str, Any] = {"answer": answer.text, "confidence": round(answer.confidence, 6)}
+    told: dict[str, Any] = {"input": answer.input} if answer.input else {}
+    told |= {"answer": answer.text, "confidence": round(answer.confidence, 6)}
     if answer.text:
         told |= {"context": answer.context, "start": answer.start, "end": answer.end}
         told |= {"sentence": answer.sentence, "offset": answer.offset}

@@ -46,7 +46,6 @@ IMAGE = Modality(
     given=given_images,
     look_alikes=True,
     trains_beyond=False,
-    encoding_share=0.25,  # about twice as many are encoded as there is time to train on
     per_second=100.0,
     trainable=_trainable_images,
 )
@@ -63,7 +62,6 @@ TEXT = Modality(
     given=given_texts,
     look_alikes=False,
     trains_beyond=True,  # texts need not be encoded to be tuned on
-    encoding_share=0.1,  # what takes longer costs training more than it gives the probe
     per_second=500.0,
     trainable=_trainable_texts,
 )
@@ -80,7 +78,6 @@ PASSAGE = Modality(
     given=given_passages,
     look_alikes=False,
     trains_beyond=False,
-    encoding_share=0.0,
     per_second=500.0,
     trainable=_never,
 )

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 import headstart.no_telemetry  # noqa: F401 - before mlflow
 from headstart.errors import UserError
-from headstart.tracking.track import Ended, Entry, one_line, without_password
+from headstart.tracking.tracker import Ended, Entry, one_line, without_password
 
 _DEFAULT = "sqlite:///mlflow.db"
 _STATUS = {"finished": "FINISHED", "failed": "FAILED", "killed": "KILLED"}

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from headstart.storage.places import cannot_write
-from headstart.tracking.track import RUNS, Ended, Entry
+from headstart.tracking.tracker import RUNS, Ended, Entry
 
 
 @dataclass

@@ -7,53 +7,22 @@ later, training goes on and a note says what is missing there.
 
 from __future__ import annotations
 
-import re
-import sqlite3
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any
 
+from headstart.clock import Now
 from headstart.errors import UserError
 from headstart.progress import Progress, Silent
 from headstart.storage.files import resolved
-
-Ended = Literal["finished", "failed", "killed"]
+from headstart.tracking.tracker import RUNS, Ended, Entry, Tracker, one_line
 
 EVERY = 3.0  # seconds between two messages, at least
 PAUSE = 20  # and so many times what the last one took, so that a slow place takes a twentieth of the time at most
 _OURS = ("mlflow", "sqlalchemy", "alembic", "tensorboard")  # what the extras bring; others are drivers of databases
-RUNS = "runs"  # TensorBoard's folder, where none is named
 _SPELLED = "mlflow, mlflow:URI, tensorboard, tensorboard:FOLDER"
-
-
-@dataclass(frozen=True)
-class Entry:
-    """Something about the fit or, where `run` has a name, about one run of training within it."""
-
-    run: str = ""
-    parameters: Mapping[str, Any] = field(default_factory=dict)
-    scalars: Mapping[str, float] = field(default_factory=dict)
-    step: int = 0
-    when: float = field(default_factory=time.time)  # seconds since 1970
-
-
-class Tracker(Protocol):
-    """A place to write a fit down. May raise anything: `TrackedRun` stands between it and the fit.
-
-    Nothing is left there before the first entry. Runs of training come one after the other.
-    """
-
-    where: str  # for people
-
-    def log(self, entries: Sequence[Entry]) -> None: ...
-
-    def folder(self, path: Path) -> None:
-        """Keep the saved folder."""
-        ...
-
-    def close(self, ended: Ended) -> None: ...
 
 
 @dataclass
@@ -66,7 +35,8 @@ class TrackedRun:
     tracker: Tracker | None = None
     progress: Progress = field(default_factory=Silent)
     _waiting: list[Entry] = field(default_factory=list)
-    _next: float = 0.0  # on the clock of time.perf_counter
+    now: Now = time.perf_counter
+    _next: float = 0.0  # on that clock
     _trouble: str = ""
 
     def parameters(self, values: Mapping[str, Any], *, run: str = "") -> None:
@@ -108,11 +78,11 @@ class TrackedRun:
         if self.tracker is None:
             return
         self._waiting.append(entry)
-        begun = time.perf_counter()
+        begun = self.now()
         if begun < self._next:
             return
         self._send(self.tracker)
-        now = time.perf_counter()
+        now = self.now()
         self._next = now + max(EVERY, PAUSE * (now - begun))
 
     def _send(self, tracker: Tracker) -> bool:
@@ -175,22 +145,3 @@ def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     for key, value in values.items():
         made |= _flat(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {f"{prefix}{key}": value}
     return made
-
-
-def one_line(error: BaseException) -> str:
-    """The first line of what an error says, without passwords, cut where it gets long.
-
-    Libraries wrap "Connection refused" four times; where the system or SQLite said something at first, that is taken.
-    """
-    said, cause = str(error), error
-    while (next_cause := cause.__cause__ or cause.__context__) is not None:
-        cause = next_cause
-        if type(cause).__module__ in ("builtins", "socket", "sqlite3") and isinstance(cause, OSError | sqlite3.Error):
-            said = getattr(cause, "strerror", None) or str(cause)
-    lines = said.strip().splitlines()
-    said = without_password(lines[0]) if lines else type(error).__name__
-    return said if len(said) <= 200 else said[:197] + "..."
-
-
-def without_password(uri: str) -> str:
-    return re.sub(r"//[^/@\s]*@", "//", uri)

@@ -1,4 +1,4 @@
-"""What a person looks at after a reader was fitted: the page, the card, the lines; and what a reader has to beat."""
+"""What a person looks at after a fit on questions: the page, the card, the lines; and what a model has to beat."""
 
 from __future__ import annotations
 
@@ -22,19 +22,23 @@ import numpy as np
 import pyarrow as pa
 import pytest
 import yaml
-from headstart.reader import Reader, Settings
-from headstart.report.provenance import Provenance
 from sklearn.feature_extraction.text import TfidfVectorizer
 
+from headstart.answering.answerer import Answerer
 from headstart.answering.baseline import by_sentence
-from headstart.answering.metrics import Predicted, SpanScores, as_json, asked, score
+from headstart.answering.metrics import Predicted, asked, score
 from headstart.answering.sentences import sentences
-from headstart.pretrained.load import load_reader
+from headstart.answering.settings import Settings
+from headstart.pretrained.load import load_reader as load_backbone
 from headstart.pretrained.plain_code import plain_reader_code
+from headstart.record import Record
 from headstart.report import terminal
-from headstart.report.answering import report, verdict
+from headstart.report.answering import verdict
 from headstart.report.card_answering import card
-from headstart.values import Finding, Questions
+from headstart.report.page import report
+from headstart.task import Scores
+from headstart.tasks.answering import ANSWERING
+from headstart.values import Backbone, Dataset, Finding
 from pages import EVIL, Page
 from reading import read_questions
 from small_models import FILLING, YEARS, model_that_finds_years, small_reading_model, text_with_a_year
@@ -44,7 +48,7 @@ TEXTS = {
     "Rhine": "The Rhine rises in Switzerland. It is 1230 km long. It flows into the North Sea near Rotterdam.",
     "Bread": "Mix flour with water. The dough rests for 12 hours. Bake it in an oven that is very hot.",
 }
-ASKED = [  # document, question, true answer, and what a reader says
+ASKED = [  # document, question, true answer, and what a model says
     ("Tower", "When was the tower built?", "1889", "1889"),
     ("Tower", "Where does the tower stand?", "Paris", "in Paris, by"),
     ("Tower", "Who hated it?", "A painter", "there daily"),
@@ -57,7 +61,7 @@ ASKED = [  # document, question, true answer, and what a reader says
 KINDS = {"boundary", "right sentence", "wrong sentence", "no answer given", "answered without one"}
 
 
-def questions(folder: Path, rows: list[tuple[str, str, str, str]], *, title: str = "") -> Questions:
+def questions(folder: Path, rows: list[tuple[str, str, str, str]], *, title: str = "") -> Dataset:
     """Read from a file in SQuAD's form."""
     articles = [
         {
@@ -75,43 +79,50 @@ def given(name: str, answer: str) -> list[dict[str, object]]:
     return [{"text": answer, "answer_start": TEXTS[name].index(answer)}] if answer else []
 
 
-def scored(asked_: Questions, said: list[str]) -> tuple[SpanScores, SpanScores]:
-    """Of these answers, and of the most similar sentences."""
+def scored(data: Dataset, said: list[str]) -> Scores:
+    """Of these answers, beside the most similar sentences."""
     answers = [
         replace(p, text=text, start=p.context.index(text), confidence=0.5 + i / 100)
-        for i, (p, text) in enumerate(zip(asked(asked_), said, strict=True))
+        for i, (p, text) in enumerate(zip(asked(data.passages, data.where), said, strict=True))
     ]
-    return score(answers, asked_.answers), score(by_sentence(asked_), asked_.answers)
+    return score(answers, data.targets, baseline=by_sentence(data.passages, data.where))
 
 
 @pytest.fixture
-def both(tmp_path) -> tuple[SpanScores, SpanScores]:
+def mixed(tmp_path) -> Scores:
     return scored(questions(tmp_path, ASKED), [row[3] for row in ASKED])
 
 
 @pytest.fixture
-def answerable(tmp_path) -> tuple[SpanScores, SpanScores]:
+def answerable(tmp_path) -> Scores:
     """Every question has an answer, and gets it."""
     rows = [row for row in ASKED if row[2]]
     return scored(questions(tmp_path, rows), [row[2] for row in rows])
 
 
-def provenance(**changes: object) -> Provenance:
-    facts = {
-        "title": "manuals",
-        "model": "minilm",
-        "how": "tune",
+def record(scores: Scores, **changes: object) -> Record:
+    """How the model came about that was scored so."""
+    told = {
+        "task": ANSWERING,
+        "title": "question-answering",
+        "data": "manuals",
         "date": "2026-01-01",
+        "model": "minilm",
+        "method": "tune",
+        "why": "asked for",
+        "why_method": "",
         "n_train": 80,
-        "n_test": 8,
+        "n_test": scores.n,
+        "n_rejected": 1,
+        "official": False,
+        "scores": scores,
+        "facts": {
+            **{"documents_train": 36, "unanswerable_train": 4, "temperature": 1.2, "threshold": 0.42, "longest": 15},
+        },
         "seconds": {"train": 9.25, "total": 16.0},
         "findings": (Finding("answer-outside", "manuals.json question x", "the answer 'x' is not there", True),),
-        "n_rejected": 1,
-        "untuned": "Before training",
-        "right": "Exact match",
-        "facts": (("No answer ahead by", "0.42"),),
     }
-    return Provenance(**(facts | changes))
+    return Record(**(told | changes))
 
 
 def tuning(**varied: object) -> dict[str, object]:
@@ -137,7 +148,7 @@ def shown(page: str) -> str:
 # ---- the sentence most like the question
 
 
-def manuals() -> Questions:
+def manuals() -> Dataset:
     """Real prose: what the standard library says of itself; each question is some words of one sentence."""
     rng, rows = random.Random(0), []
     for module in (argparse, collections, decimal, difflib, json, logging, pathlib, random, re, string, textwrap):
@@ -153,25 +164,25 @@ def manuals() -> Questions:
 
 def test_the_most_similar_sentence_is_scikit_learns():
     data = manuals()
-    found = by_sentence(data)
+    found = by_sentence(data.passages, data.where)
     assert len(found) > 150
-    texts = [[text[start:stop] for start, stop in sentences(text)] for text in data.contexts]
+    texts = [[text[start:stop] for start, stop in sentences(text)] for text in data.passages.contexts]
     reference = TfidfVectorizer().fit([sentence for text in texts for sentence in text])
     same = []
-    for p, question, context in zip(found, data.questions, data.context.tolist(), strict=True):
+    for p, question, context in zip(found, data.passages.questions, data.passages.context.tolist(), strict=True):
         cosines = (reference.transform([question]) @ reference.transform(texts[context]).T).toarray()[0]
         same.append(p.text == texts[context][int(cosines.argmax())])
         assert p.confidence == pytest.approx(cosines.max(), abs=1e-9)
         assert p.context[p.start : p.start + len(p.text)] == p.text
     assert np.mean(same) >= 0.98  # of equal cosines either may come first
-    scores = score(found, data.answers)
+    scores = score(found, data.targets)
     assert scores.f1 > 0.8
-    assert scores.documents == len(set(data.documents))
+    assert scores.documents == len(set(data.passages.documents))
 
 
 def test_a_question_without_a_known_word_gets_the_first_sentence(tmp_path):
-    data = replace(questions(tmp_path, ASKED[:1]), questions=["?!"])
-    (found,) = by_sentence(data)
+    data = questions(tmp_path, ASKED[:1])
+    (found,) = by_sentence(replace(data.passages, questions=["?!"]), data.where)
     assert (found.text, found.start, found.confidence) == ("The tower was built in 1889.", 0, 0.0)
 
 
@@ -201,16 +212,15 @@ def test_a_long_text_of_marks_takes_little_time(piece):
 # ---- the page
 
 
-def test_the_page_tells_the_scores_and_every_kind_of_mistake(both):
-    scores, baseline = both
+def test_the_page_tells_the_scores_and_every_kind_of_mistake(mixed):
     assert set(scores.errors) == KINDS
-    page = report(scores, provenance(tuning=tuning()), baseline=baseline)
+    page = report(record(scores, tuning=tuning()))
     read = Page(page)
     assert (read.open, read.links) == ([], [])  # nothing is fetched
     text = shown(page)
     assert "Exact match 37.5 %" in text
     assert f"over {scores.documents} documents" in text
-    assert verdict(scores, baseline) in text
+    assert verdict(scores) in text
     for kind, n in scores.errors.items():
         assert re.search(rf"{kind.capitalize()} [^0-9]+ {n} 12\.5 %", text), kind
     assert "With an answer 6 33.3 %" in text
@@ -222,26 +232,24 @@ def test_the_page_tells_the_scores_and_every_kind_of_mistake(both):
     assert "answer-outside" in text
 
 
-def test_the_page_of_tuning_names_what_it_is_compared_with(both):
-    scores, baseline = both
-    text = shown(report(scores, provenance(tuning=tuning()), baseline=baseline))
+def test_the_page_of_tuning_names_what_it_is_compared_with(mixed):
+    text = shown(report(record(scores, tuning=tuning())))
     assert "Before training 12.5 % 3.500 Tuned 62.5 % 1.250" in text
     assert "“Exact match” rose by 7.0" in text
     assert "Probe" not in text
     assert "Mixup" not in text  # was tried nowhere
-    text = shown(report(scores, provenance(tuning=tuning(mixup=0.25), untuned="Probe"), baseline=baseline))
+    text = shown(report(record(scores, tuning=tuning(mixup=0.25), untuned="Probe")))
     assert "Groups trained Learning rate Steps Mixup Log loss Exact match 3 3.0e-05 50 0.25 1.500 50.0 %" in text
     assert "400 steps of 32 examples." in text
-    text = shown(report(scores, provenance(tuning=tuning() | {"share": 0.5}), baseline=baseline))
+    text = shown(report(record(scores, tuning=tuning() | {"share": 0.5})))
     assert "400 steps of 32 examples; kept are the weights 50% of the way there." in text
-    text = shown(report(scores, provenance(tuning=tuning() | {"averaged_runs": 3}), baseline=baseline))
+    text = shown(report(record(scores, tuning=tuning() | {"averaged_runs": 3})))
     assert "400 steps of 32 examples; kept are the mean weights of 3 such runs." in text
 
 
 def test_the_page_of_questions_that_all_have_answers(answerable):
-    scores, baseline = answerable
     assert scores.unanswerable is None
-    page = report(scores, provenance(findings=(), n_rejected=0), baseline=baseline)
+    page = report(record(scores, findings=(), n_rejected=0))
     assert Page(page).open == []
     text = shown(page)
     assert "Exact match 100.0 %" in text
@@ -255,23 +263,23 @@ def test_the_page_of_questions_that_all_have_answers(answerable):
 
 def test_the_page_of_questions_that_have_none(tmp_path):
     rows = [row for row in ASKED if not row[2]]
-    scores, baseline = scored(questions(tmp_path, rows), ["", ""])
-    text = shown(report(scores, provenance(), baseline=baseline))
+    scores = scored(questions(tmp_path, rows), ["", ""])
+    text = shown(report(record(scores)))
     assert "Never answering 100.0 %" in text
     assert "Not clearly better than always saying that there is no answer" in text
 
 
 def test_a_reader_is_judged_by_the_better_of_two_ways_without_a_model(tmp_path):
     data = questions(tmp_path, [*ASKED, *(("Bread", f"Who ate it on day {i}?", "", "") for i in range(40))])
-    silent, baseline = scored(data, [""] * len(data))
-    assert "always saying that there is no answer" in verdict(silent, baseline)
-    loud, _ = scored(data, [text.split()[0] for text in (data.contexts[c] for c in data.context.tolist())])
-    assert "do not use this model" in verdict(loud, baseline)
+    silent = scored(data, [""] * len(data))
+    assert "always saying that there is no answer" in verdict(silent)
+    loud = scored(data, [text.split()[0] for text in (data.contexts[c] for c in data.context.tolist())])
+    assert "do not use this model" in verdict(loud)
 
 
 def test_a_page_about_one_document(tmp_path):
-    scores, baseline = scored(questions(tmp_path, ASKED, title="all"), [row[3] for row in ASKED])
-    text = shown(report(scores, provenance(), baseline=baseline))
+    scores = scored(questions(tmp_path, ASKED, title="all"), [row[3] for row in ASKED])
+    text = shown(report(record(scores)))
     assert "over questions about one document" in text
     assert "about 1 document " in text
 
@@ -327,8 +335,7 @@ def test_every_kind_of_mistake_is_shown_however_sure_another_is(tmp_path):
 # ---- the card
 
 
-def test_the_card(both):
-    scores, baseline = both
+def test_the_card(mixed):
     text = card(
         scores, provenance(), baseline=baseline, licence="MIT", folder='my "x"', longest=15, plain_code="print(1)"
     )
@@ -352,7 +359,6 @@ def test_the_card(both):
 
 
 def test_the_card_of_a_reader_that_always_answers(answerable):
-    scores, baseline = answerable
     text = card(
         scores,
         provenance(model="./mine", title=f"a|b {EVIL}"),
@@ -421,8 +427,7 @@ def told(scores: SpanScores, baseline: SpanScores, **changes: object) -> dict[st
     }
 
 
-def test_what_the_command_line_says_of_a_fit(both):
-    scores, baseline = both
+def test_what_the_command_line_says_of_a_fit(mixed):
     text = terminal.fit_answering(told(scores, baseline))
     lines = text.splitlines()
     assert max(map(len, lines)) <= 80
