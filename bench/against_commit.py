@@ -1,16 +1,12 @@
-"""The speed of this checkout against another commit's, pair by pair: first fit, second fit, reading.
+"""Claim: this checkout is no slower than another commit: first fit, second fit, reading, pair by pair.
 
-    python bench/against_commit.py a93ba84 [--pairs 7]
+    python bench/against_commit.py a93ba84 [--pairs 7] [--only "second fit" ...]
 
 Both run in this environment, one after the other, the order changed from pair to pair, on the textile photos that a
 package ships and a table of 100,000 texts made here. Prints the median of the ratios, and the lowest and highest. A
-ratio above 1 says that this checkout is slower.
+ratio above 1 says that this checkout is slower. COMMIT may be a folder with such a checkout, too.
 """
 
-from __future__ import annotations
-
-import argparse
-import importlib.util
 import os
 import shutil
 import statistics
@@ -18,38 +14,47 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-HERE = Path(__file__).resolve().parents[1]
-READING = "import sys; from headstart.data import check, read; check(read(sys.argv[1]))"
+from common import HERE, arguments, asked, photos
+
+READING = """
+import sys
+from headstart.data.check import check
+from headstart.data.read import read
+try:
+    from headstart.tasks.table import TASKS
+    from headstart.values import Request
+    given = Request(sys.argv[1]), TASKS
+except ImportError:  # before there were tasks
+    given = sys.argv[1:]
+check(read(*given))
+"""
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("commit")
-    parser.add_argument("--pairs", type=int, default=7)
-    parser.add_argument("--photos", type=int, default=300, help="of each class")
-    asked = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        work = Path(folder)
-        other = work / "other"
-        subprocess.run(["git", "-C", HERE, "worktree", "add", "--detach", "-q", other, asked.commit], check=True)
-        try:
-            photos, table = some_photos(work / "photos", asked.photos), many_texts(work / "texts.csv")
-            for name, run in measured(work, photos, table).items():
-                compare(name, run, HERE / "src", other / "src", asked.pairs)
-        finally:
-            subprocess.run(["git", "-C", HERE, "worktree", "remove", "--force", other], check=True)
+@contextmanager
+def checkout(commit: str, work: Path) -> Iterator[Path]:
+    """A folder with the other side."""
+    if Path(commit).is_dir():
+        yield Path(commit)
+        return
+    other = work / "other"
+    subprocess.run(["git", "-C", HERE, "worktree", "add", "--detach", "-q", other, commit], check=True)
+    try:
+        yield other
+    finally:
+        subprocess.run(["git", "-C", HERE, "worktree", "remove", "--force", other], check=True)
 
 
-def measured(work: Path, photos: Path, table: Path) -> dict[str, Callable[[Path], float]]:
+def measured(work: Path, data: Path, table: Path) -> dict[str, Callable[[Path], float]]:
     """What is timed, by name: the source folder -> seconds."""
 
     def fit(source: Path, cache: Path) -> float:
         out = work / "model"
         shutil.rmtree(out, ignore_errors=True)
-        command = ["-m", "headstart", "fit", photos, "--how", "probe", "--model", "efficientnet_lite0", "--out", out]
+        command = ["-m", "headstart", "fit", data, "--how", "probe", "--model", "efficientnet_lite0", "--out", out]
         return seconds(source, cache, command)
 
     def first(source: Path) -> float:
@@ -63,10 +68,10 @@ def measured(work: Path, photos: Path, table: Path) -> dict[str, Callable[[Path]
             fit(source, cache)
         return fit(source, cache)
 
-    def reading(data: Path) -> Callable[[Path], float]:
-        return lambda source: seconds(source, work / "unused", ["-c", READING, data])
+    def reading(read: Path) -> Callable[[Path], float]:
+        return lambda source: seconds(source, work / "unused", ["-c", READING, read])
 
-    return {"first fit": first, "second fit": second, "photos read": reading(photos), "table read": reading(table)}
+    return {"first fit": first, "second fit": second, "photos read": reading(data), "table read": reading(table)}
 
 
 def compare(name: str, run: Callable[[Path], float], ours: Path, theirs: Path, pairs: int) -> None:
@@ -91,22 +96,36 @@ def seconds(source: Path, cache: Path, command: list[str | Path]) -> float:
     return time.perf_counter() - begun
 
 
-def some_photos(folder: Path, of_a_class: int) -> Path:
-    spec = importlib.util.find_spec("conformal_clip_data")
-    if spec is None or spec.origin is None:
-        raise SystemExit("pip install conformal-clip-data")
-    for group in sorted((Path(spec.origin).parent / "data" / "textile_images" / "simulated").iterdir()):
-        (folder / group.name).mkdir(parents=True)
-        for photo in sorted(group.glob("*.jpg"))[:of_a_class]:
-            shutil.copy(photo, folder / group.name)
-    return folder
-
-
-def many_texts(table: Path) -> Path:
+def many_texts(table: Path, n: int) -> Path:
     with table.open("w", encoding="utf-8") as file:
         file.write("text,label\n")
-        file.writelines(f"this is text {i} of {i * i % 977} and {i * 31 % 101},class {i % 7}\n" for i in range(100_000))
+        file.writelines(f"this is text {i} of {i * i % 977} and {i * 31 % 101},class {i % 7}\n" for i in range(n))
     return table
+
+
+def small(work: Path) -> list[object]:
+    """This very source, copied, as the other side; the first fit is part of the second."""
+    shutil.copytree(HERE / "src", work / "copy" / "src", ignore=shutil.ignore_patterns("__pycache__"))
+    return [work / "copy", "--pairs", 1, "--photos", 4, "--texts", 200, "--only", "second fit", "table read"]
+
+
+def main() -> None:
+    parser = arguments(__doc__)
+    parser.add_argument("commit")
+    parser.add_argument("--pairs", type=int, default=7)
+    parser.add_argument("--photos", type=int, default=300, help="of each class")
+    parser.add_argument("--texts", type=int, default=100_000)
+    parser.add_argument("--only", nargs="+", help="of first fit, second fit, photos read, table read")
+    with (
+        asked(parser, small) as options,
+        tempfile.TemporaryDirectory() as folder,
+        checkout(options.commit, Path(folder)) as other,
+    ):
+        work = Path(folder)
+        data, table = photos(work / "photos", options.photos), many_texts(work / "texts.csv", options.texts)
+        for name, run in measured(work, data, table).items():
+            if name in (options.only or [name]):
+                compare(name, run, HERE / "src", other / "src", options.pairs)
 
 
 if __name__ == "__main__":

@@ -1,14 +1,17 @@
 """transformers' Trainer on a table of texts, for the benches that measure against it (`pip install accelerate`)."""
 
+import os
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+os.environ.setdefault("GOMP_SPINCOUNT", "30000")  # as the command line does; for both
+
 import numpy as np
 import torch
+from common import read
 
-from headstart.data.read import read_with_test
 from headstart.encode.engines import device
 from headstart.pretrained.torchvision_operators import declare_missing
 from headstart.values import Dataset
@@ -31,7 +34,7 @@ class TrainerRecipe:
 
 def both_read(train: str, test: str) -> tuple[Dataset, np.ndarray, np.ndarray]:
     """Two tables as a fit reads them, and the rows of each."""
-    dataset = read_with_test(train, test)
+    dataset = read(train, test)
     parts = np.array(dataset.parts)
     return dataset, np.flatnonzero(parts == "train"), np.flatnonzero(parts == "test")
 

@@ -8,27 +8,21 @@ process and the faster run counts; `encode` writes to a store of its own, which 
 stands where one core's time goes.
 """
 
-import argparse
-import importlib.util
 import os
 import tempfile
 import time
 from collections.abc import Callable
-from pathlib import Path
+from itertools import count
 
 import numpy as np
+from common import arguments, asked, packaged, photos, read
 
-PACKAGED = importlib.util.find_spec("conformal_clip_data")
-
-parser = argparse.ArgumentParser()
-parser.add_argument("data", nargs="?")
-parser.add_argument("--model", default="auto")
-parser.add_argument("--most", type=int, default=2000, help="examples, spread over the data")
-options = parser.parse_args()
-if options.data is None:
-    if PACKAGED is None or PACKAGED.origin is None:
-        raise SystemExit("pip install conformal-clip-data, or name a folder")
-    options.data = str(Path(PACKAGED.origin).parent / "data" / "textile_images" / "simulated")
+from headstart.data.check import check
+from headstart.encode.encode import _batches, _plain, encode
+from headstart.encode.engines import choose_precision, open_engine
+from headstart.inputs.image import open_image, prepare, read_bytes, wanted_side
+from headstart.pretrained.load import load
+from headstart.values import ImagePreparation
 
 
 def fastest(work: Callable[[], object]) -> float:
@@ -40,10 +34,8 @@ def fastest(work: Callable[[], object]) -> float:
     return min(seconds)
 
 
-def photo_profile(inputs: list[str], preparation: object) -> dict[str, float]:
+def photo_profile(inputs: list[str], preparation: ImagePreparation) -> dict[str, float]:
     """Seconds of one core for one photo, step by step."""
-    from headstart.inputs.image import open_image, prepare, read_bytes, wanted_side
-
     contents = [read_bytes(path) for path in inputs]
     near = wanted_side(preparation)
     opened = [open_image(path, content=content, near=near) for path, content in zip(inputs, contents, strict=True)]
@@ -55,46 +47,53 @@ def photo_profile(inputs: list[str], preparation: object) -> dict[str, float]:
     return {name: fastest(work) / len(inputs) for name, work in steps.items()}
 
 
-with tempfile.TemporaryDirectory() as cache:
-    os.environ["HEADSTART_CACHE"] = cache
-    from headstart.data.check import check
-    from headstart.data.read import read
-    from headstart.encode.encode import _batches, encode
-    from headstart.encode.engines import choose_precision, open_engine
-    from headstart.pretrained.catalog import DEFAULT
-    from headstart.pretrained.load import load
+def bench(data: str, model: str, most: int, cache: str) -> None:
+    dataset = check(read(data))
+    picked = np.unique(np.linspace(0, len(dataset) - 1, min(most, len(dataset))).astype(int))
+    inputs, digests = [dataset.inputs[i] for i in picked], dataset.checked_digests[picked]
+    kind = dataset.modality.kind
+    name = dataset.modality.default_model if model == "auto" else model
+    backbone = load(name, kind=kind)
+    n, rows, prepared = len(inputs), np.arange(len(inputs)), _plain(inputs, digests, backbone)
 
-    dataset = check(read(options.data))
-    picked = np.unique(np.linspace(0, len(dataset) - 1, min(options.most, len(dataset))).astype(int))
-    inputs, digests = [dataset.inputs[i] for i in picked], dataset.digests[picked]
-    name = DEFAULT[dataset.kind] if options.model == "auto" else options.model
-    backbone = load(name, kind=dataset.kind)
-    rows = np.arange(len(inputs))
-    precision = choose_precision(backbone, list(_batches(inputs, rows[:32], backbone, 2)))
-    engine = open_engine(backbone, precision)
+    def batches(some: np.ndarray = rows) -> list:
+        return list(_batches(inputs, some, backbone, prepared, 2))
 
-    batches = list(_batches(inputs, rows, backbone, 2))
-    preparing = fastest(lambda: list(_batches(inputs, rows, backbone, 2)))
-    forward = fastest(lambda: list(engine(batches)))
-    fresh = iter(range(9))
+    precision = choose_precision(backbone, batches(rows[:32]))
+    engine, made = open_engine(backbone, precision), batches()
+    preparing, forward = fastest(batches), fastest(lambda: list(engine(made)))
+    numbers = count()
 
     def whole() -> None:
-        os.environ["HEADSTART_CACHE"] = f"{cache}/{next(fresh)}"
+        """Into a store that knows the model, and no example."""
+        os.environ["HEADSTART_CACHE"] = f"{cache}/{next(numbers)}"
         os.makedirs(os.environ["HEADSTART_CACHE"])
         os.symlink(f"{cache}/engines", os.environ["HEADSTART_CACHE"] + "/engines")
         encode(inputs, digests, backbone)
 
     together = fastest(whole)
-    n = len(inputs)
-    print(f"{n} {dataset.kind}s, {name}, {precision}")
-    print(f"preparing alone   {preparing:6.2f} s   {n / preparing:7.0f} a second")
-    print(f"forward alone     {forward:6.2f} s   {n / forward:7.0f} a second")
-    print(f"encode            {together:6.2f} s   {n / together:7.0f} a second")
+    print(f"{n} {kind}s, {name}, {precision}")
+    for what, seconds in {"preparing alone": preparing, "forward alone": forward, "encode": together}.items():
+        print(f"{what:17} {seconds:6.2f} s   {n / seconds:7.0f} a second")
     print(f"ratio to the sum  {together / (preparing + forward):6.2f}     (limit 1.25)")
-    if dataset.kind == "image":
+    if kind == "image":
         cores = os.cpu_count() or 1
-        profile = photo_profile(inputs[:300], backbone.preparation)
+        profile = photo_profile(inputs[:300], backbone.images)
         profile["forward"] = forward * cores / n
         profile["all else"] = max(0.0, together * cores / n - sum(profile.values()))
         for step, seconds in profile.items():
             print(f"  {step:16} {seconds * 1e3:6.2f} ms of a core a photo")
+
+
+def main() -> None:
+    parser = arguments(__doc__)
+    parser.add_argument("data", nargs="?")
+    parser.add_argument("--model", default="auto")
+    parser.add_argument("--most", type=int, default=2000, help="examples, spread over the data")
+    with asked(parser, lambda work: [photos(work / "photos", 4)]) as options, tempfile.TemporaryDirectory() as cache:
+        os.environ["HEADSTART_CACHE"] = cache
+        bench(options.data or str(packaged()), options.model, options.most, cache)
+
+
+if __name__ == "__main__":
+    main()

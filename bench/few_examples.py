@@ -7,27 +7,18 @@ draws of so many examples a class: at headstart's temperature, and at the one wi
 are held out.
 """
 
-import argparse
+from collections.abc import Sequence
 from unittest import mock
 
 import numpy as np
-from few import drawn, scored
+from common import arguments, asked, drawn, encoded, in_parts, probed, texts
 
 from headstart.data.check import check
-from headstart.data.read import read, read_with_test
 from headstart.data.split import split
-from headstart.encode.encode import encode
 from headstart.evaluate.calibration import HIGHEST, LOWEST, temperature
 from headstart.evaluate.metrics import log_losses
-from headstart.pretrained.catalog import DEFAULT
-from headstart.pretrained.load import load
 from headstart.values import Features
 
-parser = argparse.ArgumentParser()
-parser.add_argument("data", nargs="+")
-parser.add_argument("--sizes", nargs="+", type=int, default=[5, 25, 100])
-parser.add_argument("--draws", type=int, default=20)
-options = parser.parse_args()
 GRID = np.geomspace(LOWEST, HIGHEST, 241)
 
 
@@ -35,19 +26,33 @@ def least(logits: np.ndarray, y: np.ndarray) -> float:
     return float(min(GRID, key=lambda t: float(log_losses(logits.astype(np.float64) / t, y).mean())))
 
 
-for data in options.data:
-    train, _, test = data.partition(":")
-    dataset = check(read_with_test(train, test) if test else read(train))
-    known = encode(dataset.inputs, dataset.checked_digests, load(DEFAULT[dataset.kind], kind=dataset.kind))
+def bench(data: str, sizes: Sequence[int], draws: int) -> None:
+    dataset = check(in_parts(data))
+    known = encoded(dataset)
     parts, matrix = split(dataset, seed=0), known.matrix[:]
-    for size in options.sizes:
+    for size in sizes:
         for name, way in (("one of unknown class counted", temperature), ("least log loss", least)):
-            with mock.patch("headstart.adapt.cross_validation.temperature", way):
-                found = []
-                for draw in range(options.draws):
+            found = []
+            with mock.patch("headstart.adapt.probe.temperature", way):
+                for draw in range(draws):
                     rows = drawn(dataset, parts.train, size, draw)
                     features = Features(matrix[rows], known.key, 0)
-                    found.append(scored(dataset, features, rows, matrix[parts.test], parts.test))
+                    scores = probed(dataset, features, rows, matrix[parts.test], parts.test)
+                    found.append((scores.accuracy, scores.log_loss))
             (accuracy, log_loss), worst = np.mean(found, axis=0), np.max(found, axis=0)[1]
             print(f"{dataset.name:12} {size:4} a class  {name:28} accuracy {accuracy:.3f}  ", end="")
             print(f"log loss {log_loss:.3f}, worst {worst:.2f}", flush=True)
+
+
+def main() -> None:
+    parser = arguments(__doc__)
+    parser.add_argument("data", nargs="+")
+    parser.add_argument("--sizes", nargs="+", type=int, default=[5, 25, 100])
+    parser.add_argument("--draws", type=int, default=20)
+    with asked(parser, lambda work: [texts(work / "texts.csv", 36), "--sizes", 5, "--draws", 2]) as options:
+        for data in options.data:
+            bench(data, options.sizes, options.draws)
+
+
+if __name__ == "__main__":
+    main()

@@ -6,29 +6,22 @@ Accuracy and log loss on the test part, means over draws of so many photos a cla
 mirror images, with two crops of 85 %, with all four. A photo's views are in one fold with it.
 """
 
-import argparse
 import hashlib
+from collections.abc import Sequence
 
 import numpy as np
-from few import drawn, scored
+from common import arguments, asked, drawn, photos, probed, read
 from PIL import Image, ImageOps
 
 from headstart.data.check import check
-from headstart.data.read import read
 from headstart.data.split import split
 from headstart.encode.encode import encode
 from headstart.pretrained.catalog import DEFAULT
 from headstart.pretrained.load import load
-from headstart.values import Features
+from headstart.values import Backbone, Features
 
-parser = argparse.ArgumentParser()
-parser.add_argument("data", nargs="+")
-parser.add_argument("--sizes", nargs="+", type=int, default=[5, 25])
-parser.add_argument("--draws", type=int, default=8)
-options = parser.parse_args()
 CROP = 0.85  # of each side
 WAYS = {"photos alone": (), "mirrored": (0,), "two crops": (1, 2), "mirrored, two crops, a mirrored crop": (0, 1, 2, 3)}
-backbone = load(DEFAULT["image"], kind="image")
 
 
 def views(path: str) -> list[Image.Image]:
@@ -42,28 +35,44 @@ def views(path: str) -> list[Image.Image]:
     return [ImageOps.mirror(photo), crop(0.5, 0.5), crop(1, 0), ImageOps.mirror(crop(0, 1))]
 
 
-def encoded(photos: list[Image.Image]) -> np.ndarray:
-    digests = [hashlib.sha256(np.asarray(photo).tobytes()).digest() for photo in photos]
-    return encode(photos, np.stack([np.frombuffer(digest, dtype=np.uint8) for digest in digests]), backbone).matrix[:]
+def encoded(some: list[Image.Image], backbone: Backbone) -> np.ndarray:
+    digests = [hashlib.sha256(np.asarray(photo).tobytes()).digest() for photo in some]
+    return encode(some, np.stack([np.frombuffer(digest, dtype=np.uint8) for digest in digests]), backbone).matrix[:]
 
 
-for data in options.data:
+def bench(data: str, sizes: Sequence[int], draws: int, backbone: Backbone) -> None:
     dataset = check(read(data))
     known = encode(dataset.inputs, dataset.checked_digests, backbone)
     parts, matrix, of_views = split(dataset, seed=0), known.matrix[:], {}
-    for size in options.sizes:
+    for size in sizes:
         found: dict[str, list[tuple[float, float]]] = {way: [] for way in WAYS}
-        for draw in range(options.draws):
+        for draw in range(draws):
             rows = drawn(dataset, parts.train, size, draw)
             new = [row for row in rows.tolist() if row not in of_views]
             if new:
-                made = encoded([view for row in new for view in views(dataset.inputs[row])])
+                made = encoded([view for row in new for view in views(dataset.inputs[row])], backbone)
                 of_views |= dict(zip(new, made.reshape(len(new), 4, -1), strict=True))
             for way, which in WAYS.items():
                 more = [np.stack([of_views[row][view] for row in rows]) for view in which]
                 features = Features(np.concatenate([matrix[rows], *more]), known.key, 0)
                 again = np.tile(rows, 1 + len(which))
-                found[way].append(scored(dataset, features, again, matrix[parts.test], parts.test))
+                scores = probed(dataset, features, again, matrix[parts.test], parts.test)
+                found[way].append((scores.accuracy, scores.log_loss))
         for way, scores in found.items():
             accuracy, log_loss = np.mean(scores, axis=0)
             print(f"{dataset.name:15} {size:4} a class  {way:40} accuracy {accuracy:.3f}  log loss {log_loss:.3f}")
+
+
+def main() -> None:
+    parser = arguments(__doc__)
+    parser.add_argument("data", nargs="+")
+    parser.add_argument("--sizes", nargs="+", type=int, default=[5, 25])
+    parser.add_argument("--draws", type=int, default=8)
+    with asked(parser, lambda work: [photos(work / "photos", 6), "--sizes", 2, "--draws", 2]) as options:
+        backbone = load(DEFAULT["image"], kind="image")
+        for data in options.data:
+            bench(data, options.sizes, options.draws, backbone)
+
+
+if __name__ == "__main__":
+    main()

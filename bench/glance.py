@@ -7,15 +7,12 @@ time to see each text. Whatever a step takes here, the same is learned; on a GPU
 TEST, and its log loss at the temperature that suits it best.
 """
 
-import argparse
 import math
-import os
 from unittest import mock
 
-os.environ.setdefault("GOMP_SPINCOUNT", "30000")
-
 import numpy as np
-from many_texts import half_a_cosine, opened
+from common import arguments, asked
+from many_texts import Texts, half_a_cosine, opened, small_tables, tables
 
 from headstart.adapt import loop as training
 from headstart.adapt.loop import Recipe
@@ -24,25 +21,28 @@ from headstart.evaluate.paired_test import HeldOut
 
 BATCH, RATE = 64, 4e-4 * math.sqrt(2)
 
-parser = argparse.ArgumentParser()
-parser.add_argument("train")
-parser.add_argument("test")
-parser.add_argument("--examples", type=int, default=40_000)
-parser.add_argument("--seeds", type=int, default=3)
-options = parser.parse_args()
-texts = opened(options.train, options.test)
 
-
-def learned(way: object, seed: int) -> HeldOut:
-    rows = texts.worth_most(options.examples, seed=seed)
+def learned(texts: Texts, way: object, examples: int, seed: int) -> HeldOut:
+    rows = texts.worth_most(examples, seed=seed)
     steps = math.ceil(len(rows) / BATCH)
     recipe = Recipe(texts.depth - 1, RATE, steps, BATCH, bf16=may_train_in_bf16(), dropout=False)
     with mock.patch.object(training, "schedule", way):
         return texts.learned(recipe, rows, seed=seed)
 
 
-for name, way in (("half a cosine", half_a_cosine), ("straight", training.schedule)):
-    found = [learned(way, seed) for seed in range(options.seeds)]
-    runs = np.array([(one.accuracy, one.log_loss) for one in found])
-    print(f"{name:14} accuracy {runs[:, 0].mean():.4f}  log loss {runs[:, 1].mean():.4f}", end="  ")
-    print(f"(seeds: {', '.join(f'{accuracy:.4f}' for accuracy in runs[:, 0])})", flush=True)
+def main() -> None:
+    parser = arguments(__doc__)
+    tables(parser)
+    parser.add_argument("--examples", type=int, default=40_000)
+    parser.add_argument("--seeds", type=int, default=3)
+    with asked(parser, lambda work: [*small_tables(work), "--examples", 20, "--seeds", 1]) as options:
+        texts = opened(options)
+        for name, way in (("half a cosine", half_a_cosine), ("straight", training.schedule)):
+            found = [learned(texts, way, options.examples, seed) for seed in range(options.seeds)]
+            runs = np.array([(one.accuracy, one.log_loss) for one in found])
+            print(f"{name:14} accuracy {runs[:, 0].mean():.4f}  log loss {runs[:, 1].mean():.4f}", end="  ")
+            print(f"(seeds: {', '.join(f'{accuracy:.4f}' for accuracy in runs[:, 0])})", flush=True)
+
+
+if __name__ == "__main__":
+    main()

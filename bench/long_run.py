@@ -8,17 +8,17 @@ in the six with the other. What is printed is the second value's mean over the f
 log loss at the temperature that suits it best. On a GPU a run takes minutes, on a CPU a quarter of an hour.
 """
 
-import argparse
 import math
 import os
 from contextlib import ExitStack
 from unittest import mock
 
-os.environ.setdefault("GOMP_SPINCOUNT", "30000")
+os.environ.setdefault("GOMP_SPINCOUNT", "30000")  # as the command line does
 
 import numpy as np
 import torch
-from many_texts import half_a_cosine, opened
+from common import arguments, asked
+from many_texts import Texts, half_a_cosine, opened, small_tables, tables
 
 from headstart.adapt import loop as training
 from headstart.adapt.loop import Recipe
@@ -40,30 +40,14 @@ SETTINGS = {
 }
 FIRST = (1, 1, 0, 1, 1, 1, 0, 0, 0, 1, 0)
 DESIGN = np.array([np.roll(FIRST, shift) for shift in range(11)] + [[0] * 11])
-
-parser = argparse.ArgumentParser()
-parser.add_argument("train")
-parser.add_argument("test")
-parser.add_argument("--seeds", type=int, default=1)
-parser.add_argument("--texts", type=int, help="of the training part, so many only")
-options = parser.parse_args()
-texts = opened(options.train, options.test)
 rates, adamw = training.rates, torch.optim.AdamW
 
 
-def learned(at: dict[str, float], seed: int) -> HeldOut:
-    rows, batch = texts.learn[: options.texts], int(at["batch"])
+def learned(texts: Texts, rows: np.ndarray, at: dict[str, float], seed: int) -> HeldOut:
+    batch = int(at["batch"])
     steps = int(at["epochs"]) * math.ceil(len(rows) / batch)
     depth = texts.depth - (not at["embeddings trained"])
-    recipe = Recipe(
-        depth,
-        at["rate"],
-        steps,
-        batch,
-        bf16=may_train_in_bf16(),
-        smoothing=at["label smoothing"],
-        averaged=at["averaged share"],
-    )
+    more = {"smoothing": at["label smoothing"], "averaged": at["averaged share"], "bf16": may_train_in_bf16()}
 
     def rates_with_the_heads(groups: list, rate: float) -> list:
         *below, head = rates(groups, rate)
@@ -81,19 +65,31 @@ def learned(at: dict[str, float], seed: int) -> HeldOut:
             (torch.optim, "AdamW", forgetting),
         ):
             patched.enter_context(mock.patch.object(where, name, value))
-        return texts.learned(recipe, rows, seed=seed)
+        return texts.learned(Recipe(depth, at["rate"], steps, batch, **more), rows, seed=seed)
 
 
-found = np.empty((options.seeds, len(DESIGN), 2))
-for seed in range(options.seeds):
-    for number, row in enumerate(DESIGN):
-        at = {name: values[level] for (name, values), level in zip(SETTINGS.items(), row, strict=True)}
-        one = learned(at, seed)
-        found[seed, number] = one.accuracy, one.log_loss
-        print(f"seed {seed}, run {number}: accuracy {one.accuracy:.4f}  log loss {one.log_loss:.4f}  {at}", flush=True)
-mean = found.mean(axis=0)
-print(f"all: accuracy {mean[:, 0].mean():.4f}  log loss {mean[:, 1].mean():.4f}")
-for column, (name, (before, after)) in enumerate(SETTINGS.items()):
-    high = DESIGN[:, column] == 1
-    accuracy, log_loss = mean[high].mean(axis=0) - mean[~high].mean(axis=0)
-    print(f"{name:20} {before} -> {after}: accuracy {accuracy:+.4f}  log loss {log_loss:+.4f}")
+def main() -> None:
+    parser = arguments(__doc__)
+    tables(parser)
+    parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--texts", type=int, help="of the training part, so many only")
+    with asked(parser, small_tables) as options:
+        texts = opened(options)
+        found = np.empty((options.seeds, len(DESIGN), 2))
+        for seed in range(options.seeds):
+            for number, row in enumerate(DESIGN):
+                at = {name: values[level] for (name, values), level in zip(SETTINGS.items(), row, strict=True)}
+                one = learned(texts, texts.learn[: options.texts], at, seed)
+                found[seed, number] = one.accuracy, one.log_loss
+                told = f"accuracy {one.accuracy:.4f}  log loss {one.log_loss:.4f}  {at}"
+                print(f"seed {seed}, run {number}: {told}", flush=True)
+        mean = found.mean(axis=0)
+        print(f"all: accuracy {mean[:, 0].mean():.4f}  log loss {mean[:, 1].mean():.4f}")
+        for column, (name, (before, after)) in enumerate(SETTINGS.items()):
+            high = DESIGN[:, column] == 1
+            accuracy, log_loss = mean[high].mean(axis=0) - mean[~high].mean(axis=0)
+            print(f"{name:20} {before} -> {after}: accuracy {accuracy:+.4f}  log loss {log_loss:+.4f}")
+
+
+if __name__ == "__main__":
+    main()

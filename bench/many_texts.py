@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import math
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -10,19 +11,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from common import read, small_text_model, texts
 
 from headstart.adapt.basis import fit_basis
 from headstart.adapt.batches import tokenised
 from headstart.adapt.checkpoint import Checkpoint
-from headstart.adapt.classification import Classifying
 from headstart.adapt.cross_validation import fit_probe
+from headstart.adapt.linear_objective import LinearObjective
 from headstart.adapt.loop import Recipe
+from headstart.adapt.softmax import SOFTMAX
 from headstart.adapt.trainable_parts import TextParts
 from headstart.adapt.trial import Runs, StopSignal
 from headstart.adapt.validation import worth_most
 from headstart.adapt.word_uncertainty import doubt_by_words
 from headstart.data.check import check
-from headstart.data.read import read_with_test
 from headstart.encode.encode import encode
 from headstart.encode.engines import device
 from headstart.evaluate.paired_test import HeldOut
@@ -35,7 +37,9 @@ _ENCODED = 10_000  # texts that the probe is fitted on
 
 @dataclass(frozen=True)
 class Texts:
-    task: Classifying
+    """Texts to learn from and to test on, with the model that is trained."""
+
+    task: LinearObjective
     head: Head
     depth: int  # of the whole model
     learn: np.ndarray
@@ -69,26 +73,47 @@ class Texts:
             yield Runs(self.task, Checkpoint(Path(home)), StopSignal(left=lambda: math.inf), seed=seed, device=device())
 
 
-def opened(train: str, test: str) -> Texts:
-    """MiniLM with the probe on some of the texts, ready to be trained."""
-    dataset = check(read_with_test(train, test))
+def tables(parser: argparse.ArgumentParser) -> None:
+    """The arguments that `opened` takes."""
+    parser.add_argument("train")
+    parser.add_argument("test")
+    parser.add_argument("--model", default="all-MiniLM-L6-v2")
+
+
+def small_tables(work: Path) -> list[object]:
+    """What stands for them in a small form."""
+    data = texts(work / "train.csv", 48), texts(work / "test.csv", 24, seed=1)
+    return [*data, "--model", small_text_model(work / "bert")]
+
+
+def opened(options: argparse.Namespace) -> Texts:
+    """The model with the probe on some of the texts, ready to be trained."""
+    dataset = check(read(options.train, options.test))
     parts = np.array(dataset.parts)
     learn = np.flatnonzero(parts == "train")
-    backbone = load("all-MiniLM-L6-v2", kind="text")
+    backbone = load(options.model, kind="text")
     some = np.random.default_rng(0).permutation(learn)[:_ENCODED]
     features = encode([dataset.inputs[row] for row in some], dataset.checked_digests[some], backbone)
     basis = fit_basis(features.matrix)
     head = fit_probe(dataset, some, features, basis=basis)
     trainable = open_for_training(backbone)
     trainable.module.to(device())
-    texts = tokenised(dataset.inputs, backbone.preparation)
-    table = word_embeddings(trainable).weight
-    bodies = TextParts(trainable, texts)
+    inputs, table = tokenised(dataset.inputs, backbone.texts), word_embeddings(trainable).weight
+    bodies = TextParts(trainable, inputs)
 
     def doubt(rows: np.ndarray) -> np.ndarray:
-        return doubt_by_words(texts.take(rows), table, dataset.y[rows], n_classes=len(dataset.classes), seed=0)
+        return doubt_by_words(inputs.take(rows), table, dataset.y[rows], n_classes=len(dataset.classes), seed=0)
 
-    task = Classifying(bodies, dataset.y, basis, lambda rows: head, lambda head, rows: np.empty(0), guess=doubt)
+    task = LinearObjective(
+        bodies,
+        dataset.y,
+        SOFTMAX,
+        basis,
+        probe=lambda rows: head,
+        logits=lambda head, rows: np.empty(0),  # nothing is compared with the probe
+        head=head,
+        guess=doubt,
+    )
     return Texts(task, head, bodies.depths, learn, np.flatnonzero(parts == "test"))
 
 

@@ -15,16 +15,18 @@ orders models of nearly the same quality by luck; and for each score that rank g
 loss.
 """
 
-import argparse
-import importlib.util
 import os
 import subprocess
 import sys
 import tempfile
+from argparse import Namespace
 from pathlib import Path
 
 import numpy as np
+from common import arguments, asked, packaged, small_models, texts
 from scipy.stats import spearmanr
+
+import headstart as hs
 
 MODELS = ["efficientnet_lite0", "efficientnet_lite1", "efficientnet_lite2"]
 START = """
@@ -33,37 +35,35 @@ import headstart as hs
 data, models = sys.argv[1], sys.argv[2:]
 def clocks():
     return time.perf_counter(), time.process_time()
+start = clocks()
 """
 RANK = """
-start = clocks()
 hs.rank(data, models=models, budget="1h")
 print(*(now - then for now, then in zip(clocks(), start)))
 """
 ENCODE = """
-from headstart.data import check, read, sample, split
-dataset = check(read(data))
-some = sample(dataset, split(dataset).train) if {part} else dataset
-start = clocks()
 from headstart.encode.encode import encode
-from headstart.pretrained import load
+from headstart.pretrained.load import load
+imported = clocks()
+from headstart.data.check import check
+from headstart.data.read import read
+from headstart.data.split import sample, split
+from headstart.tasks.table import TASKS
+from headstart.values import Request
+dataset = check(read(Request(data), TASKS))
+some = sample(dataset, split(dataset).train) if {part} else dataset
+begun = clocks()
 for name in models:
-    encode(some.inputs, some.digests, load(name, kind=dataset.kind))
-print(*(now - then for now, then in zip(clocks(), start)))
+    encode(some.inputs, some.checked_digests, load(name, kind=dataset.modality.kind))
+print(*(done - at + first - then for done, at, first, then in zip(clocks(), begun, imported, start)))
 """
 
 
-def packaged() -> str:
-    spec = importlib.util.find_spec("conformal_clip_data")
-    if spec is None or spec.origin is None:
-        raise SystemExit("pip install conformal-clip-data")
-    return str(Path(spec.origin).parent / "data" / "textile_images" / "simulated")
-
-
-def seconds(code: str, data: str) -> list[float]:
+def seconds(code: str, data: str, models: list[str]) -> list[float]:
     """Of wall and of processor, of what the code measures."""
     with tempfile.TemporaryDirectory() as cache:
         done = subprocess.run(
-            [sys.executable, "-c", START + code, data, *MODELS],
+            [sys.executable, "-c", START + code, data, *models],
             env={**os.environ, "HEADSTART_CACHE": cache},
             stdout=subprocess.PIPE,
             text=True,
@@ -72,9 +72,9 @@ def seconds(code: str, data: str) -> list[float]:
     return [float(value) for value in done.stdout.split()]
 
 
-def times(data: str, repeat: int) -> None:
+def times(data: str, models: list[str], repeat: int) -> None:
     codes = (RANK, ENCODE.format(part=True), ENCODE.format(part=False))
-    runs = np.array([[seconds(code, data) for code in codes] for _ in range(repeat)])
+    runs = np.array([[seconds(code, data, models) for code in codes] for _ in range(repeat)])
     for clock, name in enumerate(("wall", "processor")):
         rank, part, whole = runs[:, :, clock].min(axis=0)
         print(
@@ -85,11 +85,9 @@ def times(data: str, repeat: int) -> None:
     print(flush=True)
 
 
-def scores(name: str, data: str, seed: int) -> list[dict]:
+def scores(name: str, data: str, models: list[str], seed: int) -> list[dict]:
     """A row a model: what rank says, and what a fit says on the test part."""
-    import headstart as hs
-
-    ranking = hs.rank(data, models=MODELS, seed=seed, budget="1h")
+    ranking = hs.rank(data, models=models, seed=seed, budget="1h")
     rows = []
     for row in sorted(ranking.rows, key=lambda row: row.model):
         with tempfile.TemporaryDirectory() as folder:
@@ -133,42 +131,65 @@ def over_seeds(rows: list[dict]) -> list[dict]:
     return means
 
 
-parser = argparse.ArgumentParser()
-parser.add_argument("flowers")
-parser.add_argument("hymenoptera")
-parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
-parser.add_argument("--repeat", type=int, default=2)
-parser.add_argument("--only-time", action="store_true")
-options = parser.parse_args()
-times(options.flowers, options.repeat)
-if options.only_time:
-    raise SystemExit
+def correlations(table: list[dict]) -> None:
+    print("Spearman's coefficient      each seed              mean over seeds")
+    print("against held-out:           accuracy log loss      accuracy log loss")
+    for score in ("log loss", "accuracy", "LogME", "neighbours"):
+        found = []
+        for rows, by in ((table, ("data", "seed")), (over_seeds(table), ("data",))):
+            for truth in ("held-out accuracy", "held-out log loss"):
+                found.append(spearmanr(centred(rows, score, by=by), centred(rows, truth, by=by)).statistic)
+        print(f"by {score:24} {found[0]:8.2f} {found[1]:8.2f}      {found[2]:8.2f} {found[3]:8.2f}")
 
-print("                                  rank on a sample                                full fit, held out")
-print("data         seed model                log loss accuracy   LogME   5-NN separation   accuracy log loss")
-with tempfile.TemporaryDirectory() as cache:
-    os.environ["HEADSTART_CACHE"] = cache
-    sets = {"flowers": options.flowers, "hymenoptera": options.hymenoptera, "textile": packaged()}
-    table = [row for name, data in sets.items() for seed in options.seeds for row in scores(name, data, seed)]
-print("* taken by --model auto; in brackets the examples in the sample and in the test part\n")
 
-print("Spearman's coefficient      each seed              mean over seeds")
-print("against held-out:           accuracy log loss      accuracy log loss")
-for score in ("log loss", "accuracy", "LogME", "neighbours"):
-    found = []
-    for rows, by in ((table, ("data", "seed")), (over_seeds(table), ("data",))):
-        for truth in ("held-out accuracy", "held-out log loss"):
-            found.append(spearmanr(centred(rows, score, by=by), centred(rows, truth, by=by)).statistic)
-    print(f"by {score:24} {found[0]:8.2f} {found[1]:8.2f}      {found[2]:8.2f} {found[3]:8.2f}")
+def choices(cells: list[list[dict]]) -> None:
+    ways = {
+        "taken by auto": [next(row for row in cell if row["taken"]) for cell in cells],
+        "lowest log loss in rank": [max(cell, key=lambda row: row["log loss"]) for cell in cells],
+        "always the starter": [cell[0] for cell in cells],
+        "best in hindsight": [max(cell, key=lambda row: row["held-out accuracy"]) for cell in cells],
+    }
+    print()
+    for name, picked in ways.items():
+        accuracy, loss = (np.mean([row[key] for row in picked]) for key in ("held-out accuracy", "held-out log loss"))
+        print(f"{name:24} held-out accuracy {accuracy:.3f}, log loss {-loss:.3f}")
 
-cells = [table[start : start + len(MODELS)] for start in range(0, len(table), len(MODELS))]
-ways = {
-    "taken by auto": [next(row for row in cell if row["taken"]) for cell in cells],
-    "lowest log loss in rank": [max(cell, key=lambda row: row["log loss"]) for cell in cells],
-    "always the starter": [cell[0] for cell in cells],
-    "best in hindsight": [max(cell, key=lambda row: row["held-out accuracy"]) for cell in cells],
-}
-print()
-for name, picked in ways.items():
-    accuracy, loss = (np.mean([row[key] for row in picked]) for key in ("held-out accuracy", "held-out log loss"))
-    print(f"{name:24} held-out accuracy {accuracy:.3f}, log loss {-loss:.3f}")
+
+def order(options: Namespace) -> None:
+    print("                                  rank on a sample                                full fit, held out")
+    print("data         seed model                log loss accuracy   LogME   5-NN separation   accuracy log loss")
+    sets = {"flowers": options.flowers, "hymenoptera": options.hymenoptera, "textile": options.textile or packaged()}
+    with tempfile.TemporaryDirectory() as cache:
+        os.environ["HEADSTART_CACHE"] = cache
+        cells = [scores(name, data, options.models, seed) for name, data in sets.items() for seed in options.seeds]
+    print("* taken by --model auto; in brackets the examples in the sample and in the test part\n")
+    correlations([row for cell in cells for row in cell])
+    choices(cells)
+
+
+def small(work: Path) -> list[object]:
+    """Texts, and two text models: they are faster to open."""
+    data = [texts(work / f"{seed}.csv", 21, seed=seed) for seed in range(3)]
+    models = [work / name for name in ("bert", "distilbert")]
+    for model in models:
+        small_models().small_text_model(model.name, model)
+    return [*data[:2], "--textile", data[2], "--models", *models, "--seeds", 0, "--repeat", 1]
+
+
+def main() -> None:
+    parser = arguments(__doc__)
+    parser.add_argument("flowers")
+    parser.add_argument("hymenoptera")
+    parser.add_argument("--textile", help="default: the packaged photos")
+    parser.add_argument("--models", nargs="+", default=MODELS)
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
+    parser.add_argument("--repeat", type=int, default=2)
+    parser.add_argument("--only-time", action="store_true")
+    with asked(parser, small) as options:
+        times(options.flowers, options.models, options.repeat)
+        if not options.only_time:
+            order(options)
+
+
+if __name__ == "__main__":
+    main()

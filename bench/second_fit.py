@@ -5,41 +5,25 @@
 Whole processes, from an empty cache of their own; wall seconds.
 """
 
-import importlib.util
-import json
-import os
-import subprocess
-import sys
 import tempfile
-import time
-from pathlib import Path
+
+from common import arguments, asked, fit_alone, packaged, photos
 
 
-def timed(data: str, model: str, seed: int, cache: str) -> tuple[float, dict]:
-    with tempfile.TemporaryDirectory() as folder:
-        start = time.perf_counter()
-        out = ["--model", model, "--how", "probe", "--out", f"{folder}/model", "--seed", str(seed), "--json"]
-        done = subprocess.run(
-            [sys.executable, "-m", "headstart", "fit", data, *out],
-            env={**os.environ, "HEADSTART_CACHE": cache},
-            stdout=subprocess.PIPE,
-            check=True,
-        )
-        return time.perf_counter() - start, json.loads(done.stdout)
+def main() -> None:
+    parser = arguments(__doc__)
+    parser.add_argument("data", nargs="?")
+    parser.add_argument("model", nargs="?", default="efficientnet_lite0")
+    with asked(parser, lambda work: [photos(work / "photos", 4)]) as options, tempfile.TemporaryDirectory() as cache:
+        fits = [
+            fit_alone(options.data or packaged(), "--model", options.model, "--seed", seed, cache=cache)
+            for seed in (0, 1)
+        ]
+    (first, _), (second, told) = fits
+    print(f"first  {first:7.2f} s")
+    print(f"second {second:7.2f} s  ({second / first:.1%} of the first; {told['cached']:.0%} of the features known)")
+    print(f"accuracy {told['accuracy']:.3f}, seconds {told['seconds']}")
 
 
-def packaged() -> str:
-    spec = importlib.util.find_spec("conformal_clip_data")
-    if spec is None or spec.origin is None:
-        raise SystemExit("pip install conformal-clip-data")
-    return str(Path(spec.origin).parent / "data" / "textile_images" / "simulated")
-
-
-data = sys.argv[1] if len(sys.argv) > 1 else packaged()
-model = sys.argv[2] if len(sys.argv) > 2 else "efficientnet_lite0"
-with tempfile.TemporaryDirectory() as cache:
-    first, _ = timed(data, model, 0, cache)
-    second, told = timed(data, model, 1, cache)
-print(f"first  {first:7.2f} s")
-print(f"second {second:7.2f} s  ({second / first:.1%} of the first; {told['cached']:.0%} of the features known)")
-print(f"accuracy {told['accuracy']:.3f}, seconds {told['seconds']}")
+if __name__ == "__main__":
+    main()

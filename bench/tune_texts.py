@@ -10,19 +10,21 @@ steps of each are not counted. Also told: ours with the embeddings trained, by t
 in a glance) and as a whole table; and with the Trainer's padding and type.
 """
 
-import argparse
 import csv
 import os
 import time
-from dataclasses import replace
+from argparse import Namespace
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 os.environ.setdefault("GOMP_SPINCOUNT", "30000")  # as the command line does; for both
 
 import numpy as np
 import torch
 from by_trainer import TrainerRecipe, by_trainer
+from common import arguments, asked, installed, small_reading_model
 
-from headstart.adapt.batches import tokenised
+from headstart.adapt.batches import Texts, tokenised
 from headstart.adapt.loop import Recipe, Tuning
 from headstart.adapt.sparse_embeddings import only_rows
 from headstart.adapt.trainable_parts import TextParts
@@ -30,21 +32,9 @@ from headstart.encode.engines import device, may_train_in_bf16
 from headstart.pretrained.find import find
 from headstart.pretrained.load import load
 from headstart.pretrained.training import open_for_training, word_embeddings
+from headstart.values import Backbone
 
-BATCH, WARM_UP = 32, 3
-
-parser = argparse.ArgumentParser()
-parser.add_argument("table")
-parser.add_argument("--examples", type=int, default=1920)
-parser.add_argument("--theirs", type=int, default=256, help="examples that the Trainer is timed on")
-options = parser.parse_args()
-
-with open(options.table, encoding="utf-8") as file:
-    rows = list(csv.reader(file, delimiter="\t", quoting=csv.QUOTE_NONE))[1:]
-everything = [row[1] for row in rows]
-rows = [rows[i] for i in np.random.default_rng(0).permutation(len(rows))[: options.examples]]
-labels, texts = np.array([int(row[0]) for row in rows]), [row[1] for row in rows]
-backbone = load("all-MiniLM-L6-v2", kind="text")
+BATCH, WARM_UP, PADDED = 32, 3, 128
 
 
 class Classifier(torch.nn.Module):
@@ -56,56 +46,103 @@ class Classifier(torch.nn.Module):
         return self.head(self.body(*inputs).float())
 
 
-def ours(depth: int, *, bf16: bool, padded: bool = False, by_rows: bool = False) -> float:
-    fed = tokenised(texts, backbone.preparation)
-    if padded:
-        ids = np.full((len(fed), 128), fed.pad_id, dtype=np.int32)
-        for i, start in enumerate(fed.starts[:-1]):
-            tokens = fed.ids[start : fed.starts[i + 1]][:128]
-            ids[i, : len(tokens)] = tokens
-        fed = replace(fed, ids=ids.ravel(), starts=np.arange(len(fed) + 1) * 128)
-    trainable = open_for_training(backbone)
-    trainable.module.to(device())
-    if by_rows:
-        ids = tokenised(everything, backbone.preparation).vocabulary  # of the whole table, as in a fit of it
-        trainable, _ = only_rows(trainable, word_embeddings(trainable), ids)
-    body = TextParts(trainable, fed).at(depth)
-    network = Classifier(body.module, backbone.width)
-    wanted = torch.from_numpy(labels)
+@dataclass(frozen=True)
+class Bench:
+    """Some texts of a table, and the model."""
 
-    def loss(logits: torch.Tensor, numbers: torch.Tensor, smoothing: float) -> torch.Tensor:
-        return torch.nn.functional.cross_entropy(logits, wanted[numbers].to(logits.device), reduction="none")
+    everything: list[str]  # the whole table
+    texts: list[str]
+    labels: np.ndarray
+    backbone: Backbone
+    theirs: int  # examples that the Trainer is timed on
 
-    count = options.theirs if padded else options.examples
-    recipe = Recipe(depth, 1e-5, WARM_UP + count // BATCH, BATCH, bf16=bf16)
-    groups = [*body.groups, list(network.head.parameters())]
-    tuning = Tuning(network, groups, body.plain, loss, recipe, device=device(), dropout=True)
-    ends = [time.perf_counter() for _ in tuning]
+    def ours(self, *, bf16: bool, frozen: int = 1, padded: bool = False, by_rows: bool = False) -> float:
+        """Examples a second; `frozen`: groups of weights from the input up, of which the embeddings are the first."""
+        fed = tokenised(self.texts, self.backbone.texts)
+        trainable = open_for_training(self.backbone)
+        trainable.module.to(device())
+        if by_rows:
+            ids = tokenised(self.everything, self.backbone.texts).vocabulary  # as in a fit of the whole table
+            trainable, _ = only_rows(trainable, word_embeddings(trainable), ids)
+        body = TextParts(trainable, as_padded(fed) if padded else fed).at(len(trainable.groups) - frozen)
+        network = Classifier(body.module, self.backbone.width)
+        wanted = torch.from_numpy(self.labels)
+
+        def loss(logits: torch.Tensor, numbers: torch.Tensor, smoothing: float) -> torch.Tensor:
+            return torch.nn.functional.cross_entropy(logits, wanted[numbers].to(logits.device), reduction="none")
+
+        count = self.theirs if padded else len(self.texts)
+        recipe = Recipe(len(body.groups), 1e-5, WARM_UP + count // BATCH, BATCH, bf16=bf16)
+        groups = [*body.groups, list(network.head.parameters())]
+        tuning = Tuning(network, groups, body.plain, loss, recipe, device=device(), dropout=True)
+        return pace([time.perf_counter() for _ in tuning])
+
+    def padding(self) -> float:
+        """The share of padding among an epoch's tokens: what packing texts behind each other could save at most."""
+        feed = tokenised(self.texts, self.backbone.texts)
+        masks = [part[1] for batch in feed.batches(BATCH, epoch=0, seed=0) for _, part in feed.parts(batch, epoch=0)]
+        return 1 - sum(int(mask.sum()) for mask in masks) / sum(mask.numel() for mask in masks)
+
+    def by_trainer(self, model: str) -> float:
+        ends: list[float] = []
+        recipe = TrainerRecipe(batch=BATCH, steps=WARM_UP + self.theirs // BATCH, padded=True)
+        data = find(model).path, self.texts, self.labels, []
+        by_trainer(*data, recipe=recipe, on_step=lambda: ends.append(time.perf_counter()))
+        return pace(ends)
+
+
+def as_padded(fed: Texts) -> Texts:
+    """Every text as long as the Trainer's."""
+    ids = np.full((len(fed), PADDED), fed.pad_id, dtype=np.int32)
+    for i, start in enumerate(fed.starts[:-1]):
+        tokens = fed.ids[start : fed.starts[i + 1]][:PADDED]
+        ids[i, : len(tokens)] = tokens
+    return replace(fed, ids=ids.ravel(), starts=np.arange(len(fed) + 1) * PADDED)
+
+
+def pace(ends: list[float]) -> float:
+    """Examples a second, from when each step ended."""
     return (len(ends) - WARM_UP) * BATCH / (ends[-1] - ends[WARM_UP - 1])
 
 
-def padding() -> float:
-    """The share of padding among all tokens of an epoch: what packing texts behind each other could save at most."""
-    feed = tokenised(texts, backbone.preparation)
-    masks = [part[1] for batch in feed.batches(BATCH, epoch=0, seed=0) for _, part in feed.parts(batch, epoch=0)]
-    return 1 - sum(int(mask.sum()) for mask in masks) / sum(mask.numel() for mask in masks)
+def opened(options: Namespace) -> Bench:
+    with open(options.table, encoding="utf-8") as file:
+        rows = list(csv.reader(file, delimiter="\t", quoting=csv.QUOTE_NONE))[1:]
+    some = [rows[i] for i in np.random.default_rng(0).permutation(len(rows))[: options.examples]]
+    labels, texts = np.array([int(row[0]) for row in some]), [row[1] for row in some]
+    return Bench([row[1] for row in rows], texts, labels, load(options.model, kind="text"), options.theirs)
 
 
-def theirs() -> float:
-    ends: list[float] = []
-    recipe = TrainerRecipe(batch=BATCH, steps=WARM_UP + options.theirs // BATCH, padded=True)
-    folder = find("all-MiniLM-L6-v2").path
-    by_trainer(folder, texts, labels, [], recipe=recipe, on_step=lambda: ends.append(time.perf_counter()))
-    return (len(ends) - WARM_UP) * BATCH / (ends[-1] - ends[WARM_UP - 1])
+def small(work: Path) -> list[object]:
+    rows = [f"{number % 2}\twhere is my card lost {number}" for number in range(96)]
+    (work / "table.tsv").write_text("label\ttext\n" + "\n".join(rows) + "\n", encoding="utf-8")
+    model = small_reading_model(work / "bert")  # for its 128 tokens and more
+    return [work / "table.tsv", "--model", model, "--examples", 64, "--theirs", 32]
 
 
-half = may_train_in_bf16()
-trainer, tuned = theirs(), ours(6, bf16=half)
-kind = "bfloat16" if half else "float32"
-print(f"Trainer, padded to 128, float32     {trainer:7.1f} examples/s")
-print(f"headstart, {kind}, length buckets  {tuned:7.1f} examples/s, {tuned / trainer:.1f} times as many")
-print(f"  the embeddings' rows trained too  {ours(7, bf16=half, by_rows=True):7.1f} examples/s")
-print(f"  all of the embeddings             {ours(7, bf16=half):7.1f} examples/s")
-print(f"  in float32                        {ours(6, bf16=False):7.1f} examples/s")
-print(f"  in float32, padded to 128         {ours(6, bf16=False, padded=True):7.1f} examples/s")
-print(f"padding in length buckets: {padding():.1%} of the tokens")
+def main() -> None:
+    parser = arguments(__doc__)
+    parser.add_argument("table")
+    parser.add_argument("--model", default="all-MiniLM-L6-v2")
+    parser.add_argument("--examples", type=int, default=1920)
+    parser.add_argument("--theirs", type=int, default=256, help="examples that the Trainer is timed on")
+    with asked(parser, small) as options:
+        bench, half = opened(options), may_train_in_bf16()
+        peer = installed("accelerate", needed_for="the Trainer")
+        trainer = bench.by_trainer(options.model) if peer else float("nan")
+        print(f"Trainer, padded to 128, float32     {trainer:7.1f} examples/s", flush=True)
+        tuned, kind = bench.ours(bf16=half), "bfloat16" if half else "float32"
+        print(f"headstart, {kind}, length buckets  {tuned:7.1f} examples/s, {tuned / trainer:.1f} times as many")
+        more = {
+            "the embeddings' rows trained too": {"bf16": half, "frozen": 0, "by_rows": True},
+            "all of the embeddings": {"bf16": half, "frozen": 0},
+            "in float32": {"bf16": False},
+            "in float32, padded to 128": {"bf16": False, "padded": True},
+        }
+        for name, how in more.items():
+            print(f"  {name:33} {bench.ours(**how):7.1f} examples/s", flush=True)
+        print(f"padding in length buckets: {bench.padding():.1%} of the tokens")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,33 +1,20 @@
-"""What a person looks at after a fit on questions: the page, the card, the lines; and what a model has to beat."""
+"""What a person looks at after a fit on questions: the page, the card, the lines."""
 
 from __future__ import annotations
 
-import argparse
-import collections
-import decimal
-import difflib
-import inspect
 import json
-import logging
-import pathlib
 import random
 import re
-import string
-import textwrap
-import time
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
 import pytest
 import yaml
-from sklearn.feature_extraction.text import TfidfVectorizer
 
 from headstart.answering.answerer import Answerer
 from headstart.answering.baseline import by_sentence
 from headstart.answering.metrics import Predicted, asked, score
-from headstart.answering.sentences import sentences
 from headstart.answering.settings import Settings
 from headstart.pretrained.load import load_reader as load_backbone
 from headstart.pretrained.plain_code import plain_reader_code
@@ -145,111 +132,50 @@ def shown(page: str) -> str:
     return " ".join(re.sub(r"<style>.*?</style>|<[^>]+>", " ", page, flags=re.DOTALL).replace("\u00a0", " ").split())
 
 
-# ---- the sentence most like the question
-
-
-def manuals() -> Dataset:
-    """Real prose: what the standard library says of itself; each question is some words of one sentence."""
-    rng, rows = random.Random(0), []
-    for module in (argparse, collections, decimal, difflib, json, logging, pathlib, random, re, string, textwrap):
-        told = [inspect.getdoc(value) or "" for _, value in sorted(vars(module).items()) if inspect.isclass(value)]
-        text = "\n\n".join(t for t in told if t)
-        places = [text[start:stop] for start, stop in sentences(text)]
-        for sentence in rng.sample(places, min(20, len(places))):
-            words = re.findall(r"\w+", sentence)
-            question = " ".join(rng.sample(words, min(6, len(words)))) + " zyzzyva?"
-            rows.append({"context": text, "question": question, "answer": sentence, "title": module.__name__})
-    return read_questions(pa.Table.from_pylist(rows))
-
-
-def test_the_most_similar_sentence_is_scikit_learns():
-    data = manuals()
-    found = by_sentence(data.passages, data.where)
-    assert len(found) > 150
-    texts = [[text[start:stop] for start, stop in sentences(text)] for text in data.passages.contexts]
-    reference = TfidfVectorizer().fit([sentence for text in texts for sentence in text])
-    same = []
-    for p, question, context in zip(found, data.passages.questions, data.passages.context.tolist(), strict=True):
-        cosines = (reference.transform([question]) @ reference.transform(texts[context]).T).toarray()[0]
-        same.append(p.text == texts[context][int(cosines.argmax())])
-        assert p.confidence == pytest.approx(cosines.max(), abs=1e-9)
-        assert p.context[p.start : p.start + len(p.text)] == p.text
-    assert np.mean(same) >= 0.98  # of equal cosines either may come first
-    scores = score(found, data.targets)
-    assert scores.f1 > 0.8
-    assert scores.documents == len(set(data.passages.documents))
-
-
-def test_a_question_without_a_known_word_gets_the_first_sentence(tmp_path):
-    data = questions(tmp_path, ASKED[:1])
-    (found,) = by_sentence(replace(data.passages, questions=["?!"]), data.where)
-    assert (found.text, found.start, found.confidence) == ("The tower was built in 1889.", 0, 0.0)
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("It rained. The Rhine is long.  It is cold", ["It rained.", "The Rhine is long.", "It is cold"]),
-        ("Ask Dr. Smith of St. Ives. He knows.", ["Ask Dr. Smith of St. Ives.", "He knows."]),
-        ("One.\n\nTwo is here\n \n\nThree.", ["One.", "Two is here", "Three."]),
-        ("北海に流れる。ライン川は長い。", ["北海に流れる。", "ライン川は長い。"]),
-        (" \r\n ", []),
-        ("", []),
-    ],
-)
-def test_the_sentences_of_a_text(text, expected):
-    assert [text[start:stop] for start, stop in sentences(text)] == expected
-
-
-@pytest.mark.parametrize("piece", [".", '"', ". ", '."', "!  ", "\n", " ", "\n\r", ". ("])
-def test_a_long_text_of_marks_takes_little_time(piece):
-    """Hundredths of a second; a pattern that tries every mark from every other takes 17 s for 40,000 full stops."""
-    began = time.process_time()
-    assert sum(1 for _ in sentences(piece * 40_000)) <= 1
-    assert time.process_time() - began < 2
-
-
 # ---- the page
 
 
 def test_the_page_tells_the_scores_and_every_kind_of_mistake(mixed):
-    assert set(scores.errors) == KINDS
-    page = report(record(scores, tuning=tuning()))
+    assert set(mixed.errors) == KINDS
+    page = report(record(mixed, tuning=tuning()))
     read = Page(page)
     assert (read.open, read.links) == ([], [])  # nothing is fetched
     text = shown(page)
     assert "Exact match 37.5 %" in text
-    assert f"over {scores.documents} documents" in text
-    assert verdict(scores) in text
-    for kind, n in scores.errors.items():
+    assert f"over {mixed.documents} documents" in text
+    assert verdict(mixed) in text
+    for kind, n in mixed.errors.items():
         assert re.search(rf"{kind.capitalize()} [^0-9]+ {n} 12\.5 %", text), kind
     assert "With an answer 6 33.3 %" in text
     assert "Without 2 50.0 % 50.0 %" in text
     assert "Never answering 25.0 %" in text
     assert "Who owns the Rhine? Answered The Rhine True no answer in the text" in text
     assert "Where does the Rhine rise? Answered no answer True Switzerland" in text
-    assert "No answer ahead by 0.42" in text
+    assert "Temperature 1.200 Training documents 36 Longest answer 15 tokens" in text
+    assert "No answer is given when it is ahead by 0.42 nats" in text
     assert "answer-outside" in text
 
 
 def test_the_page_of_tuning_names_what_it_is_compared_with(mixed):
-    text = shown(report(record(scores, tuning=tuning())))
+    text = shown(report(record(mixed, tuning=tuning())))
     assert "Before training 12.5 % 3.500 Tuned 62.5 % 1.250" in text
-    assert "“Exact match” rose by 7.0" in text
+    assert "“Exactly right” rose by 7.0" in text
     assert "Probe" not in text
     assert "Mixup" not in text  # was tried nowhere
-    text = shown(report(record(scores, tuning=tuning(mixup=0.25), untuned="Probe")))
-    assert "Groups trained Learning rate Steps Mixup Log loss Exact match 3 3.0e-05 50 0.25 1.500 50.0 %" in text
+    probed = replace(ANSWERING, words=replace(ANSWERING.words, before="Probe"))
+    text = shown(report(record(mixed, tuning=tuning(mixup=0.25), task=probed)))
+    assert "Probe 12.5 % 3.500 Tuned" in text
+    assert "Groups trained Learning rate Steps Mixup Log loss Exactly right 3 3.0e-05 50 0.25 1.500 50.0 %" in text
     assert "400 steps of 32 examples." in text
-    text = shown(report(record(scores, tuning=tuning() | {"share": 0.5})))
+    text = shown(report(record(mixed, tuning=tuning() | {"share": 0.5})))
     assert "400 steps of 32 examples; kept are the weights 50% of the way there." in text
-    text = shown(report(record(scores, tuning=tuning() | {"averaged_runs": 3})))
+    text = shown(report(record(mixed, tuning=tuning() | {"averaged_runs": 3})))
     assert "400 steps of 32 examples; kept are the mean weights of 3 such runs." in text
 
 
 def test_the_page_of_questions_that_all_have_answers(answerable):
-    assert scores.unanswerable is None
-    page = report(record(scores, findings=(), n_rejected=0))
+    assert answerable.unanswerable is None
+    page = report(record(answerable, findings=(), n_rejected=0))
     assert Page(page).open == []
     text = shown(page)
     assert "Exact match 100.0 %" in text
@@ -269,11 +195,11 @@ def test_the_page_of_questions_that_have_none(tmp_path):
     assert "Not clearly better than always saying that there is no answer" in text
 
 
-def test_a_reader_is_judged_by_the_better_of_two_ways_without_a_model(tmp_path):
+def test_a_model_is_judged_by_the_better_of_two_ways_without_a_model(tmp_path):
     data = questions(tmp_path, [*ASKED, *(("Bread", f"Who ate it on day {i}?", "", "") for i in range(40))])
     silent = scored(data, [""] * len(data))
     assert "always saying that there is no answer" in verdict(silent)
-    loud = scored(data, [text.split()[0] for text in (data.contexts[c] for c in data.context.tolist())])
+    loud = scored(data, [text.split()[0] for _, text in data.passages])
     assert "do not use this model" in verdict(loud)
 
 
@@ -284,20 +210,20 @@ def test_a_page_about_one_document(tmp_path):
     assert "about 1 document " in text
 
 
-def hostile() -> tuple[SpanScores, SpanScores]:
+def hostile() -> Scores:
     words = [EVIL, '"quoted" & <b>', "lone \udcff surrogate", "x" * 5000, "\u202eright to left"]
     answers = [((word[::-1], 0),) for word in words]
     predicted = [Predicted(w, 0, 0.9, w, question=w, where=w, group=i) for i, w in enumerate(words)]
-    return score(predicted, answers), score(predicted, answers)
+    return score(predicted, answers, baseline=predicted)
 
 
 def test_nothing_that_is_asked_or_answered_breaks_the_page():
-    scores, baseline = hostile()
-    made = provenance(
-        title=EVIL, model=EVIL, how=EVIL, date=EVIL, notes=(EVIL,), findings=(Finding(EVIL, EVIL, EVIL),),
-        facts=((EVIL, EVIL),), untuned=EVIL, right=EVIL, tuning=tuning(), why_how=EVIL,
+    told = replace(ANSWERING.words, before=EVIL, right=EVIL, how_made=lambda record: [(EVIL, EVIL)])
+    made = record(
+        hostile(), task=replace(ANSWERING, words=told), title=EVIL, data=EVIL, model=EVIL, method=EVIL, date=EVIL,
+        notes=(EVIL,), findings=(Finding(EVIL, EVIL, EVIL),), tuning=tuning(), why_method=EVIL, seconds={EVIL: 1.0},
     )  # fmt: skip
-    page = report(scores, made, baseline=baseline)
+    page = report(made)
     page.encode("utf-8")
     read = Page(page)
     assert read.open == []
@@ -311,16 +237,17 @@ def test_every_kind_of_mistake_is_shown_however_sure_another_is(tmp_path):
     rows = [("Tower", f"When was it built, number {i}?", "1889", "1889. It") for i in range(60)]
     data = questions(tmp_path, [*rows, ("Tower", "Who came?", "A painter", "Paris")])
     said = [row[3] for row in rows]
+    sure, unanswered = [*np.linspace(0.6, 0.9, 60), 0.2], asked(data.passages, data.where)
     answers = [
         replace(p, text=text, start=p.context.index(text), confidence=share)
-        for p, text, share in zip(asked(data), [*said, "Paris"], [*np.linspace(0.6, 0.9, 60), 0.2], strict=True)
+        for p, text, share in zip(unanswered, [*said, "Paris"], sure, strict=True)
     ]
-    scores = score(answers, data.answers)
+    scores = score(answers, data.targets, baseline=by_sentence(data.passages, data.where))
     assert scores.errors == {"boundary": 60, "wrong sentence": 1}
-    listed = as_json(scores)["mistakes"]
+    listed = scores.to_json()["mistakes"]
     assert [m["kind"] for m in listed] == ["boundary"] * 10 + ["wrong sentence"]
     assert [m["question"] for m in listed[:2]] == [f"When was it built, number {i}?" for i in (59, 58)]
-    page = report(scores, provenance(), baseline=score(by_sentence(data), data.answers))
+    page = report(record(scores))
     assert Page(page).open == []
     text = shown(page)
     first, last = text.index("the 10 most confident of 60"), text.index("Wrong sentence the only one Who came?")
@@ -335,10 +262,13 @@ def test_every_kind_of_mistake_is_shown_however_sure_another_is(tmp_path):
 # ---- the card
 
 
-def test_the_card(mixed):
-    text = card(
-        scores, provenance(), baseline=baseline, licence="MIT", folder='my "x"', longest=15, plain_code="print(1)"
-    )
+@pytest.fixture
+def backbone(years) -> Backbone:
+    return load_backbone(str(years))
+
+
+def test_the_card(mixed, backbone):
+    text = card(record(mixed), replace(backbone, licence="MIT"), Settings(1.2, 0.42, 15), 'my "x"')
     _, front, body = text.split("---\n", 2)
     head = yaml.safe_load(front)
     assert head["pipeline_tag"] == "question-answering"
@@ -358,15 +288,11 @@ def test_the_card(mixed):
     assert {row.count("|") for row in body.splitlines() if row.startswith("|")} == {4}
 
 
-def test_the_card_of_a_reader_that_always_answers(answerable):
-    text = card(
-        scores,
-        provenance(model="./mine", title=f"a|b {EVIL}"),
-        baseline=baseline,
-        licence="My own",
-        folder="x",
-        longest=15,
-    )
+def test_the_card_of_a_model_that_always_answers(answerable, backbone):
+    facts = record(answerable).facts | {"threshold": None, "unanswerable_train": 0}
+    made = record(answerable, model="./mine", data=f"a|b {EVIL}", facts=facts)
+    text = card(made, replace(backbone, licence="My own"), Settings(threshold=None), "x")
+    assert "never: every training question has an answer" in text
     assert "no answer" not in text.split("## Data")[0]
     assert "to others it may answer all the same" in text
     assert "base_model" not in text
@@ -378,7 +304,7 @@ def test_the_card_of_a_reader_that_always_answers(answerable):
 
 
 @pytest.mark.parametrize("model_type", ["bert", "distilbert", "modernbert"])
-def test_plain_code_gives_the_readers_answers(model_type, tmp_path, own_cache, capsys):
+def test_plain_code_gives_the_models_answers(model_type, tmp_path, own_cache, capsys):
     (tmp_path / "model").mkdir()
     small_reading_model(model_type, tmp_path / "model", words=[*FILLING, *YEARS, "when", "it", "?", "."])
     rng = random.Random(0)
@@ -396,10 +322,10 @@ def test_plain_code_says_when_there_is_no_answer(tmp_path, own_cache, capsys):
 
 
 def said_by_both(folder: Path, texts: list[str], *, threshold: float | None, capsys: pytest.CaptureFixture) -> float:
-    """Share of the texts from which a reader and the plain code answer alike."""
-    reader = Reader(load_reader(str(folder)), settings=Settings(threshold=threshold))
-    settings = reader.settings
-    code = plain_reader_code(reader.backbone, str(folder), longest=settings.longest, threshold=settings.threshold)
+    """Share of the texts from which a model and the plain code answer alike."""
+    answerer = Answerer(load_backbone(str(folder)), Settings(threshold=threshold))
+    longest = answerer.settings.longest
+    code = plain_reader_code(answerer.backbone, str(folder), longest=longest, threshold=threshold)
     same = []
     for text in texts:
         question = "when was it built?"
@@ -407,28 +333,24 @@ def said_by_both(folder: Path, texts: list[str], *, threshold: float | None, cap
         asking = code.replace('"a question", "a text that may answer it"', repr((question, text)))
         assert asking != code
         exec(compile(asking, "card", "exec"), {})
-        same.append(capsys.readouterr().out.strip() == (reader.answer(question, text)[0].text or "no answer"))
+        same.append(capsys.readouterr().out.strip() == (answerer.answer(question, text)[0].text or "no answer"))
     return float(np.mean(same))
 
 
 # ---- the command line
 
 
-def told(scores: SpanScores, baseline: SpanScores, **changes: object) -> dict[str, object]:
-    figures = as_json(baseline)
-    return {
-        **{"task": "answer questions", "model": "minilm", "how": "tune", "why": "asked for", "tuning": tuning()},
-        **{"why_how": "tuned, better: " + "on held-out questions " * 6, "n_train": 8000, "documents_train": 36},
-        **{"n_rejected": 2, "threshold": 0.5, "temperature": 1.2, "notes": [], "out": "manuals.headstart"},
-        **{"findings": [{"kind": "unsure-offset", "rejected": False}, {"kind": "blank-answer", "rejected": True}]},
-        **{"seconds": {"total": 16.0}, "baseline": {key: figures[key] for key in ("exact_match", "f1", "f1_interval")}},
-        **as_json(scores),
-        **changes,
-    }
+def told(scores: Scores, **changes: object) -> dict[str, object]:
+    """What `fit --json` prints."""
+    facts = record(scores).facts | {"threshold": 0.5}
+    found = (Finding("unsure-offset", "row 1", "twice"), Finding("blank-answer", "row 2", "none", True))
+    made = {"tuning": tuning(), "why_method": "tuned, better: " + "on held-out questions " * 6, "n_train": 8000}
+    more = {"n_rejected": 2, "facts": facts, "out": "manuals.headstart", "findings": found, "seconds": {"total": 16.0}}
+    return record(scores, **(made | more | changes)).to_json()
 
 
 def test_what_the_command_line_says_of_a_fit(mixed):
-    text = terminal.fit_answering(told(scores, baseline))
+    text = terminal.fit_answering(told(mixed))
     lines = text.splitlines()
     assert max(map(len, lines)) <= 80
     assert lines[0] == "minilm (tune), 8,000 questions about 36 documents to learn from, 8 held out"
@@ -437,7 +359,7 @@ def test_what_the_command_line_says_of_a_fit(mixed):
         "left out     2 questions; see rejected.csv",
         "found        1 x unsure-offset",
         "exact match  0.375  (95 % interval",
-        f"baseline F1  {baseline.f1:.3f}  (taking the sentence most like the question)",
+        f"baseline F1  {mixed.baseline['f1']:.3f}  (taking the sentence most like the question)",
         "             0.250  (always saying that there is no answer)",
         "questions    8 about 3 documents",
         "with answer  6: exact match 0.333",
@@ -450,7 +372,7 @@ def test_what_the_command_line_says_of_a_fit(mixed):
 
 
 def test_what_the_command_line_says_where_there_is_little_to_say(answerable):
-    text = terminal.fit_answering(told(*answerable, n_rejected=0, findings=[], why_how="asked for", out=None))
+    text = terminal.fit_answering(told(answerable, n_rejected=0, findings=(), why_method="asked for", out=None))
     for word in ("why", "left out", "found", "without", "not exact", "saved", "always saying"):
         assert not any(line.strip().startswith(word) or f"({word}" in line for line in text.splitlines()), word
     assert "exact match  1.000" in text

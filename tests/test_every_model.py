@@ -53,14 +53,13 @@ def state_of(module: torch.nn.Module) -> str:
 
 def engine_checks(backbone, inputs: list, theirs: np.ndarray) -> None:
     """Through OpenVINO: right, the same again, the same alone as in a batch, and close in bfloat16."""
-    from headstart.encode.encode import _batches, _plain
+    from headstart.encode.encode import batching_of
 
     def run(engine, rows: list[int]) -> np.ndarray:
         out = np.empty((len(rows), backbone.width), np.float32)
         mine = [inputs[row] for row in rows]
         digests = np.zeros((len(mine), 32), np.uint8)  # of what is in memory nobody asks
-        prepared = _plain(mine, digests, backbone)
-        for which, made in engine(_batches(mine, np.arange(len(rows)), backbone, prepared, 2)):
+        for which, made in engine(batching_of(mine, digests, backbone)(np.arange(len(rows)))):
             out[which] = made
         return out
 

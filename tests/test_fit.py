@@ -282,7 +282,7 @@ def test_first_fit_on_a_pipe_says_only_what_is_ours(questions, tmp_path, command
         csv.writer(file).writerows([("text", "intent"), *questions])
     code, _, err = command("fit", table, "--test", "0.3")
     assert code == 0
-    steps = ("read", "check", "open", "encode", "adapt", "save")
+    steps = ("read", "check", "open", "encode", "adapt", "evaluate", "save")
     assert [line.split()[0] for line in err.splitlines()] == list(steps)
 
 

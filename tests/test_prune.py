@@ -16,7 +16,7 @@ import pytest
 
 from fits import fitting, killed
 from headstart.data.check import check
-from headstart.encode import pruning, store
+from headstart.encode import kinds, pruning, store
 from headstart.encode.encode import encode
 from headstart.errors import OutputError
 from headstart.pretrained.load import load
@@ -30,7 +30,8 @@ TEXTS = [f"where is my card {i}" for i in range(40)]
 def encoding(few_texts, own_cache, monkeypatch):
     """Encode 40 texts, written eight at a time; `meanwhile` is called after each batch."""
     monkeypatch.setattr(sys.modules["headstart.encode.encode"], "_FLUSH", 8)
-    monkeypatch.setattr(sys.modules["headstart.encode.encode"], "_TOKENS", 64)
+    monkeypatch.setattr(kinds, "_TEXTS", 64)
+    monkeypatch.setattr(kinds, "_TOKENS", 64)
     backbone = load(str(few_texts[1]), kind="text")
     dataset = check(read(TEXTS, labels=["a", "b"] * 20))
 

@@ -1,4 +1,4 @@
-"""A reader inside scikit-learn's own tools."""
+"""Questions and answers inside scikit-learn's own tools."""
 
 from __future__ import annotations
 

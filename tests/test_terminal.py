@@ -92,13 +92,13 @@ def test_a_download_within_fit_shows_its_rate_and_its_size(terminal, photos, tmp
         code, shown = terminal("fit", photos, "--model", "org/tiny", *PROBE, **env)
         assert code == 0, shown
         screen = lines_at_the_end(shown)
-        assert steps(screen) == ["read", "check", "fetch", "open", "encode", "adapt", "save"]
+        assert steps(screen) == ["read", "check", "fetch", "open", "encode", "adapt", "evaluate", "save"]
         fetch = next(line for line in screen if "fetch" in line)
         assert f"{size:.1f}/{size:.1f} MB" in fetch
         assert re.search(r"\d MB/s +0:00:00 0:00:\d\d$", fetch)
         assert "%|" not in shown  # no second kind of bar
         code, shown = terminal("fit", photos, "--model", "org/tiny", *PROBE, "--force", **env)
-        assert steps(lines_at_the_end(shown)) == ["read", "check", "open", "encode", "adapt", "save"]
+        assert steps(lines_at_the_end(shown)) == ["read", "check", "open", "encode", "adapt", "evaluate", "save"]
 
 
 def test_pull_shows_the_same_bar_and_a_setting_hides_it(terminal, tmp_path):
@@ -149,5 +149,5 @@ def test_each_step_has_a_line_of_its_own(terminal, photos, tmp_path):
     code, shown = terminal("fit", photos, *STARTER)
     assert code == 0, shown
     screen = lines_at_the_end(shown)
-    assert steps(screen) == ["read", "check", "open", "encode", "adapt", "save"]
+    assert steps(screen) == ["read", "check", "open", "encode", "adapt", "evaluate", "save"]
     assert Path(tmp_path / "photos.headstart").is_dir()

@@ -10,7 +10,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-VOLATILE = ("seconds", "cached")  # keys of JSON: how long it took, and how much of it an earlier run had done
+VOLATILE = ("seconds", "cached", "date")  # keys of JSON: how long it took, how much an earlier run had done, the day
 # In pages: dates and durations.
 _TOLD = re.compile(rb"\d{4}-\d\d-\d\d|\d[\d,]*(\.\d+)? (s|seconds)\b|Seconds, [^<]*</dt><dd>[\d.,]+")
 _LEFT = re.compile(r"^\.|\.(tmp|old|lock|part|bak)$")

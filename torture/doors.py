@@ -35,31 +35,34 @@ def photo(path: str, *, near: int | None) -> None:
 def inputs(path: str) -> None:
     """Look at what `predict` is given: a photo, or a folder of them."""
     from headstart.data.check import check
-    from headstart.data.read import read_inputs
+    from headstart.tasks.classification import CLASSIFICATION
     from headstart.values import Dataset
 
-    items, names = read_inputs([path], kind="image")
-    check(Dataset("image", "inputs", items, [None] * len(items), names), purpose="predict")
+    photos = CLASSIFICATION.modalities["image"]
+    items, names = photos.given([path])
+    check(Dataset(CLASSIFICATION, photos, "inputs", items, [None] * len(items), names), purpose="predict")
 
 
 def data(path: str) -> None:
     """Read and check a table or a folder of classes as `fit` does; questions, where they look like some."""
-    from headstart.data.check import check
-    from headstart.data.questions import has_questions, read_questions
-    from headstart.data.read import read
-
-    if has_questions(path):
-        read_questions(path)
-    else:
-        check(read(path))
+    _checked(path, "auto")
 
 
 def questions(path: str) -> None:
     """Read questions, whatever the file looks like."""
-    from headstart.data.questions import has_questions, read_questions
+    from headstart.data.questions import has_questions
 
     has_questions(path)
-    read_questions(path)
+    _checked(path, "answering")
+
+
+def _checked(path: str, task: str) -> None:
+    from headstart.data.check import check
+    from headstart.data.read import read
+    from headstart.tasks.table import TASKS
+    from headstart.values import Request
+
+    check(read(Request(path, task=task), TASKS))
 
 
 def text(path: str) -> None:
@@ -84,7 +87,7 @@ def saved_reader(folder: str, *, answer: bool) -> None:
     """Open a saved reader, and ask it."""
     import headstart
 
-    reader = headstart.load_reader(folder)
+    reader = headstart.load(folder, task="answering")
     if answer:
         for one in reader.answer("when was it built?", "the tower was built in 1950 by a king"):
             if not (math.isfinite(one.confidence) and 0 <= one.confidence <= 1):
@@ -134,4 +137,4 @@ def fit_questions(table: Path, model: str, out: Path) -> None:
     """A saved reader to start from."""
     import headstart
 
-    headstart.fit_reader(table, model=model, how="probe", out=out)
+    headstart.fit(table, model=model, how="probe", out=out)

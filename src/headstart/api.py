@@ -10,10 +10,10 @@ from headstart import pipeline
 from headstart.choose.choose import method_of
 from headstart.clock import Budget, seconds_of
 from headstart.model import Model
-from headstart.progress import Progress, Silent
+from headstart.progress import Follower, Progress, Silent, as_progress
 from headstart.session import Session, open_session
 from headstart.storage.files import resolved
-from headstart.values import Columns, Dataset, Kind, Request, Split
+from headstart.values import Columns, Dataset, Request, Split
 
 if TYPE_CHECKING:
     from headstart.choose.ranking import Ranking
@@ -24,7 +24,7 @@ def fit(  # noqa: PLR0913 - the one public door: every option of the command lin
     labels: Any = None,
     *,
     task: str = "auto",
-    kind: Kind | None = None,
+    kind: str | None = None,
     model: str | Path = "auto",
     how: str = "auto",
     budget: float | str | None = None,
@@ -34,7 +34,7 @@ def fit(  # noqa: PLR0913 - the one public door: every option of the command lin
     force: bool = False,
     columns: Columns | None = None,
     track: str | None = None,
-    progress: Progress | None = None,
+    progress: Progress | Follower | None = None,
 ) -> Model:
     """Adapt a pre-trained model to the user's examples, and say how good it is on examples held out.
 
@@ -62,7 +62,8 @@ def fit(  # noqa: PLR0913 - the one public door: every option of the command lin
         force: replace a folder that headstart saved before.
         columns: which columns of a table hold what.
         track: where the fit is written down too: "mlflow", "mlflow:URI", "tensorboard" or "tensorboard:FOLDER".
-        progress: told what goes on.
+        progress: told what goes on: a function of an `Update` (step, share, seconds_left), which ends the fit by
+            returning False; what was done is kept.
 
     Raises:
         UserError: the data, the model, the place to save or to track cannot be used.
@@ -80,7 +81,7 @@ def fit(  # noqa: PLR0913 - the one public door: every option of the command lin
         out=_folder(data, out),
         force=force,
     )
-    with open_session(request, seconds=seconds_of(budget), track=track, progress=progress) as session:
+    with open_session(request, seconds=seconds_of(budget), track=track, progress=as_progress(progress)) as session:
         return pipeline.fit(request, session)
 
 
@@ -90,11 +91,11 @@ def rank(
     *,
     models: Sequence[str] | None = None,
     task: str = "auto",
-    kind: Kind | None = None,
+    kind: str | None = None,
     budget: float | str | None = None,
     seed: int = 0,
     columns: Columns | None = None,
-    progress: Progress | None = None,
+    progress: Progress | Follower | None = None,
 ) -> Ranking:
     """Score pre-trained models on a sample of the examples that `fit` with the same seed would learn from.
 
@@ -113,8 +114,9 @@ def rank(
     Raises:
         UserError: the data or a model cannot be used, or the budget is not a time.
     """
+    shown = as_progress(progress)
     request = Request(data=data, labels=labels, task=task, kind=kind, columns=columns, seed=seed)
-    session = Session(Budget(seconds_of(budget)), progress or Silent(), download=progress)
+    session = Session(Budget(seconds_of(budget)), shown or Silent(), download=shown)
     return pipeline.rank(request, session, models=models)
 
 
@@ -123,11 +125,11 @@ def check(
     labels: Any = None,
     *,
     task: str = "auto",
-    kind: Kind | None = None,
+    kind: str | None = None,
     test: float | str | Path = 0.2,
     seed: int = 0,
     columns: Columns | None = None,
-    progress: Progress | None = None,
+    progress: Progress | Follower | None = None,
 ) -> tuple[Dataset, Split]:
     """Read the data, check and split them as `fit` would: what it would learn from, and what it found. No model is
     opened.
@@ -141,7 +143,7 @@ def check(
         UserError: the data cannot be used.
     """
     request = Request(data=data, labels=labels, task=task, kind=kind, columns=columns, test=test, seed=seed)
-    return pipeline.prepare(request, Session(Budget(seconds_of(None)), progress or Silent()))
+    return pipeline.prepare(request, Session(Budget(seconds_of(None)), as_progress(progress) or Silent()))
 
 
 def _folder(data: Any, out: str | Path | None) -> Path | None:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from headstart.errors import OutputError
+from headstart.inputs.modality import Modality
 from headstart.pretrained.description import FILE
 from headstart.pretrained.load import answers_questions, saved_in
 from headstart.pretrained.rebuild import describe_saved, reopen
@@ -29,6 +30,7 @@ class Opened:
     """A model as it lies in a folder, or as it came."""
 
     task: Task
+    modality: Modality
     backbone: Backbone
     head: Head
     record: Record | None = None  # how it was made; None: it is as it came, or was saved before there were records
@@ -72,7 +74,8 @@ def open_model(model: str | Path, *, task: str | None = None) -> Opened:
     else:  # settings that somebody wrote beside a model of the hub
         backbone, _ = saved_as.keeper.as_it_is(str(model))
     head = saved_as.keeper.opened(folder, saved, backbone)
-    return Opened(saved_as, backbone, head, _record(saved_as, saved), folder, saved.get("summary", {}))
+    modality = _modality(saved_as, backbone, told.get("task"))
+    return Opened(saved_as, modality, backbone, head, _record(saved_as, saved), folder, saved.get("summary", {}))
 
 
 def _as_it_is(name: str, wanted: str | None) -> Opened:
@@ -82,7 +85,13 @@ def _as_it_is(name: str, wanted: str | None) -> Opened:
     backbone, head = task.keeper.as_it_is(name)
     classes = getattr(head, "classes", ())
     about = {"model": backbone.name, "how": "as it is", "classes": list(classes)} if classes else {}
-    return Opened(task, backbone, head, about=about)
+    return Opened(task, _modality(task, backbone, None), backbone, head, about=about)
+
+
+def _modality(task: Task, backbone: Backbone, title: Any) -> Modality:
+    """What a model takes: by what its folder calls the task; else the first that its backbone can take."""
+    fitting = {name: m for name, m in task.modalities.items() if m.kind == backbone.kind}
+    return next((m for name, m in fitting.items() if task.titles[name] == title), next(iter(fitting.values())))
 
 
 def _record(task: Task, saved: dict[str, Any]) -> Record | None:

@@ -19,9 +19,16 @@ _HALF = re.compile(r"[\ud800-\udfff]")  # of a character: a byte of a name that 
 
 
 class UserError(Exception):
-    """What is wrong (with the value seen), where (file and row, or the argument as typed), what to do."""
+    """What is wrong (with the value seen), where (file and row, or the argument as typed), what to do.
+
+    Messages name options as the command line has them; where no command runs, they are told in Python's words.
+    """
+
+    in_python = True  # a command says otherwise
 
     def __init__(self, what: str, *, where: str = "", fix: str = "") -> None:
+        if self.in_python:
+            what, where, fix = (_OPTION.sub(_argument, part) for part in (what, where, fix))
         self.what, self.where, self.fix = what, where, fix
         what, where, fix = (shortened(_HALF.sub(_escaped, plain(part))) for part in (what, where, fix))
         first = f"{where}: {what}" if where else what
@@ -38,6 +45,29 @@ class ModelError(UserError):
 
 class OutputError(UserError):
     """The result cannot be written where it should go."""
+
+
+class StoppedError(UserError):
+    """Whoever follows the progress of a fit asked it to end."""
+
+
+# Options of commands that are arguments of functions too, with a value where one stands behind them.
+_OPTION = re.compile(
+    r"--(budget|force|how|image|label|model|models|out|seed|task|test|text|track)\b(?: ([a-z0-9][\w-]*)\b(?![.]\w))?"
+)
+_OF_COLUMNS = ("image", "label", "text")
+
+
+def _argument(option: re.Match[str]) -> str:
+    name, value = option[1], option[2]
+    if name == "force":
+        return "force=True" + (f" {value}" if value else "")
+    if name in _OF_COLUMNS:
+        return f"Columns({name}=...)" + (f" {value}" if value else "")
+    return f"{name}={value!r}" if value in _VALUES else name + (f" {value}" if value else "")
+
+
+_VALUES = ("probe", "tune", "full", "lora", "auto", "classification", "answering", "multilabel", "regression")
 
 
 def shortened(text: str) -> str:

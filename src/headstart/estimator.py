@@ -213,7 +213,7 @@ class HeadstartQA(_Estimator):
             return lesson.without_training(why)
         from headstart.adapt.train import train  # loads torch
 
-        return train(lesson, backbone, method, session)
+        return train(lesson, method, session)
 
     def __getstate__(self) -> dict[str, Any]:
         """Pickles hold the settings, and where the weights lie and their hash."""

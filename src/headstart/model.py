@@ -53,6 +53,7 @@ class Model:
     """A backbone with a head for the user's task."""
 
     task: Task
+    modality: Modality  # what it takes
     backbone: Backbone
     head: Head
     record: Record | None = None  # how it was made; None: it is as it came
@@ -63,7 +64,7 @@ class Model:
     @property
     def classes(self) -> tuple[str, ...]:
         """Names of classes or labels; empty for tasks without."""
-        return tuple(getattr(self.head, "classes", ()))
+        return () if self.task.probabilities is None else tuple(self.head.classes)
 
     @property
     def scores(self) -> Scores | None:
@@ -74,11 +75,6 @@ class Model:
     def summary(self) -> dict[str, Any]:
         """What `fit --json` prints."""
         return dict(self._about) if self.record is None else self.record.to_json()
-
-    @property
-    def modality(self) -> Modality:
-        """What it takes."""
-        return next(m for m in self.task.modalities.values() if m.kind == self.backbone.kind)
 
     @cached_property
     def predictor(self) -> Predictor:
@@ -114,6 +110,7 @@ class Model:
         preparation = self.backbone.preparation
         return {
             "task": self.task.name,
+            "modality": self.modality.name,
             "backbone": describe_saved(self.backbone),
             "tokenizer": getattr(preparation, "tokenizer", None),
             "weights": str(self.backbone.weights.resolve()),
@@ -128,7 +125,7 @@ class Model:
         task = next(task for task in TASKS if task.name == state["task"])
         record = None if state["record"] is None else Record.from_json(task, *state["record"])
         backbone = verified(state["backbone"], Path(state["weights"]), tokenizer=state["tokenizer"])
-        fields = {"task": task, "backbone": backbone, "head": state["head"], "record": record}
+        fields = {"task": task, "modality": task.modalities[state["modality"]], "backbone": backbone, "head": state["head"], "record": record}
         self.__dict__.update(fields | {"folder": state["folder"], "_about": state["about"], "_made_of": None})
 
     def predict(self, inputs: Any, *, top: int = 5) -> list[Any]:
@@ -233,7 +230,7 @@ class Model:
         if made is None or record is None:
             raise ValueError("a model is saved with what it was made of")
         record = record if out is None else replace(record, out=out)
-        opened = Opened(self.task, self.backbone, self.head, record)
+        opened = Opened(self.task, self.modality, self.backbone, self.head, record)
         save(opened, place, dataset=made.dataset, parts=made.parts, known=made.known)
         backbone = settle(self.backbone, place.folder) if record.method != "probe" else self.backbone
         return replace(self, backbone=backbone, record=record, folder=place.folder, _made_of=None)
@@ -247,7 +244,7 @@ class Model:
             DataError: the data cannot be read, or nothing in them is known to the model.
         """
         progress = progress or Silent()
-        request = Request(data, labels, task=self.task.name, kind=self.modality.kind, columns=columns)
+        request = Request(data, labels, task=self.task.name, kind=self.modality.name, columns=columns)
         with progress.step("read"):
             dataset, notes = _test_part(read(request, [self.task]))
         with progress.step("check", len(dataset)) as advance:
@@ -289,7 +286,7 @@ def load(model: str | Path, *, task: str | None = None) -> Model:
         ModelError: not there, changed since it was saved, for another task, or a pre-trained model without a head.
     """
     opened = open_model(model, task=task)
-    return Model(opened.task, opened.backbone, opened.head, opened.record, opened.folder, opened.about)
+    return Model(opened.task, opened.modality, opened.backbone, opened.head, opened.record, opened.folder, opened.about)
 
 
 def _test_part(dataset: Dataset) -> tuple[Dataset, tuple[str, ...]]:

@@ -39,7 +39,7 @@ def fit(request: Request, session: Session) -> Model:
     with session.step("encode", len(rows), shown=len(rows) > 0) as advance:
         features = encode_rows(dataset, rows, plan.backbone, advance=advance)
     adapted = adapt(dataset, parts, plan, features, session, seed=request.seed)
-    model = Model(dataset.task, adapted.backbone, adapted.head)
+    model = Model(dataset.task, dataset.modality, adapted.backbone, adapted.head)
     with session.step("evaluate", len(parts.test)) as advance:
         learned = dataset.task.scorer.reference([dataset.targets[row] for row in adapted.rows.tolist()])
         scores = model.score(dataset, parts.test, reference=learned, known=adapted.features, advance=advance)

@@ -6,9 +6,10 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol
 
-from headstart.errors import plain
+from headstart.errors import StoppedError, plain
 
 if TYPE_CHECKING:
     from rich.progress import ProgressColumn
@@ -39,6 +40,24 @@ class Progress(Protocol):
 
     def note(self, text: str) -> None: ...
 
+    @property
+    def stopped(self) -> bool:
+        """Whether whoever follows it asked for an end; training then keeps what it has reached."""
+        ...
+
+
+@dataclass(frozen=True)
+class Update:
+    """Where a fit is."""
+
+    step: str  # "read", "check", "encode", "adapt", "tune", ...
+    share: float | None  # of the step that is done; None: that cannot be said
+    seconds_left: float | None  # until the step ends; None: that cannot be said
+    text: str = ""  # what goes on in it
+
+
+Follower = Callable[[Update], object]  # False ends the fit; anything else lets it go on
+
 
 class Silent:
     """Says nothing."""
@@ -52,6 +71,54 @@ class Silent:
 
     def note(self, text: str) -> None:
         pass
+
+    @property
+    def stopped(self) -> bool:
+        return False
+
+
+class Followed:
+    """Tells a function where the fit is, and ends it where that says False: what was done is kept."""
+
+    def __init__(self, follower: Follower, *, now: Callable[[], float] = time.perf_counter) -> None:
+        self._follower, self._now, self._step, self._stopped = follower, now, "", False
+
+    @contextmanager
+    def step(self, name: str, total: int | None = None, *, unit: Unit = "examples") -> Iterator[Advance]:
+        begun, done, outer, self._step = self._now(), 0, self._step, name
+
+        def advance(more: int) -> None:
+            nonlocal done
+            done += more
+            share = min(1.0, done / total) if total else None
+            left = (self._now() - begun) * (1 - share) / share if share else None
+            self._say(Update(name, share, left))
+            if self._stopped:
+                raise StoppedError(f"stopped while in step {name!r}", fix="the same call goes on from what is kept")
+
+        self._say(Update(name, 0.0 if total else None, None))
+        if self._stopped and name != "tune":
+            raise StoppedError(f"stopped before step {name!r}", fix="the same call goes on from what is kept")
+        yield advance
+        self._step = outer
+
+    def tell(self, text: str) -> None:
+        self._say(Update(self._step, None, None, text))
+
+    def note(self, text: str) -> None:
+        self._say(Update(self._step, None, None, text))
+
+    @property
+    def stopped(self) -> bool:
+        return self._stopped
+
+    def _say(self, update: Update) -> None:
+        self._stopped = self._follower(update) is False or self._stopped
+
+
+def as_progress(given: Progress | Follower | None) -> Progress | None:
+    """A function as progress; anything else as it is."""
+    return Followed(given) if callable(given) else given
 
 
 class Bars:
@@ -94,6 +161,10 @@ class Bars:
 
     def tell(self, text: str) -> None:
         self._tell(plain(text))
+
+    @property
+    def stopped(self) -> bool:
+        return False  # Ctrl-C is how a command is stopped
 
     def note(self, text: str) -> None:
         self._console.print(plain(text), highlight=False, markup=False)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from headstart.inputs.modality import Modality
     from headstart.task import Space, Task
 
-Kind = Literal["image", "text"]
+Kind = Literal["image", "text"]  # of a backbone
 Method = Literal["auto", "probe", "tune", "full", "lora"]
 CropMode = Literal["center", "squash", "border"]
 _ROWS = 4096  # of a matrix that are in memory at a time
@@ -57,7 +57,7 @@ class Request:
     data: Any
     labels: Any = None  # one an example, where `data` are inputs
     task: str = "auto"
-    kind: Kind | None = None  # where it cannot be seen
+    kind: str | None = None  # the name of a modality: "image", "text" or "pair", where it cannot be seen
     columns: Columns | None = None
     model: str = "auto"
     method: str = "auto"
@@ -76,9 +76,18 @@ class Request:
 class Columns:
     """The columns of a table that the user named; None: found by name and content."""
 
-    text: str | None = None
+    text: str | Sequence[str] | None = None  # several: joined into one text, in this order
+    text2: str | None = None  # the second text of a pair
     image: str | None = None
     label: str | None = None
+    labels: Sequence[str] | None = None  # columns of 0 and 1, one a label
+    separator: str | None = None  # between the labels of an example
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """The columns of texts that were named."""
+        named = self.text or ()
+        return (named,) if isinstance(named, str) else tuple(named)
 
 
 @dataclass(frozen=True)
@@ -88,9 +97,10 @@ class Examples:
     kind: str  # the name of their modality: "image", "text", "passage"
     name: str  # what the user would call the data: "flowers"
     inputs: Sequence[Any]
-    targets: Sequence[Any]  # as written; None where the user gave none
+    targets: Sequence[Any]  # cells, as `data.labels` has them: as written; None where the user gave none
     where: Sequence[str]  # how to point the user at the example
     parts: Sequence[str] | None = None  # official part of each row: "train", "val" or "test"; None: no official split
+    separator: str | None = None  # between labels in a cell, as the user says
     guessed: np.ndarray | None = None  # (n,) bool: the target was guessed while reading, so it is not learned from
     findings: tuple[Finding, ...] = ()
     notes: tuple[str, ...] = ()  # what was assumed while reading: "no header: columns taken as label, text"
@@ -261,7 +271,12 @@ class ImagePreparation:
     std: tuple[float, float, float]
     # What comes before the cut, in timm's words. "center": the shorter side is resized; "squash": both sides, whatever
     # that does to the shape; "border": the longer side, with a border of the mean colour along the other.
-    crop_mode: CropMode = field(default="center", repr=False)  # repr is in keys: encode.features_key adds it
+    crop_mode: CropMode = field(default="center", repr=False)  # repr is in keys
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """All of it, for keys."""
+        return asdict(self)
 
 
 @dataclass(frozen=True)
@@ -274,13 +289,18 @@ class TextPreparation:
     inputs: tuple[str, ...]  # names of the forward's arguments, in order: input_ids, attention_mask, ...
     most_padding: int | None = None  # tokens of padding that a text may have behind it in a batch; None: any number
 
+    @property
+    def facts(self) -> dict[str, Any]:
+        """All of it, for keys; the tokenizer by its sha256."""
+        return {**asdict(self), "tokenizer": _sha256(self.tokenizer)}
+
 
 @dataclass(frozen=True)
 class Backbone:
     """A pre-trained model without its head: a pure function from a prepared example to `width` numbers."""
 
     name: str
-    source: str  # which room of `pretrained` made it: "timm", "transformers", "onnx"
+    source: str  # a row of `pretrained.source`: "timm", "transformers", "onnx"
     architecture: str  # the source's own name of the architecture
     kind: Kind
     width: int
@@ -290,15 +310,13 @@ class Backbone:
     config: dict[str, Any]  # what the source needs to build the module again
     licence: str
     module: Callable[[], nn.Module] = field(repr=False, compare=False)  # builds it, in eval mode; loads torch
+    frozen_only: bool = False  # a graph, whose weights cannot be trained
 
     @cached_property
     def function(self) -> str:
         """sha256 of all that changes its features: equal for two descriptions of one model, whatever they call it."""
-        preparation = asdict(self.preparation)
-        if isinstance(self.preparation, TextPreparation):
-            preparation["tokenizer"] = _sha256(self.preparation.tokenizer)
         told = [self.source, self.architecture, self.kind, self.width, self.weights_hash]
-        return _sha256(json.dumps([*told, preparation, _computing(self.config)], sort_keys=True))
+        return _sha256(json.dumps([*told, self.preparation.facts, _computing(self.config)], sort_keys=True))
 
     @property
     def texts(self) -> TextPreparation:
@@ -313,11 +331,6 @@ class Backbone:
         if not isinstance(self.preparation, ImagePreparation):
             raise TypeError(f"{self.name} does not take images")
         return self.preparation
-
-    @property
-    def frozen_only(self) -> bool:
-        """Whether it is a graph, whose weights cannot be trained."""
-        return self.source == "onnx"
 
 
 # What a backbone's configuration holds that its features do not depend on, or only through the preparation, the hash of
@@ -367,16 +380,20 @@ class Features:
 
 @dataclass(frozen=True)
 class Head:
-    """A linear classifier on raw features: features @ weight.T + bias. Scaling and temperature are folded in."""
+    """A linear head on raw features: features @ weight.T + bias. Scaling and temperature are folded in."""
 
-    classes: tuple[str, ...]
-    weight: np.ndarray  # (n_classes, width) float32
-    bias: np.ndarray  # (n_classes,) float32
+    classes: tuple[str, ...]  # names of the outputs
+    weight: np.ndarray  # (n_outputs, width) float32
+    bias: np.ndarray  # (n_outputs,) float32
     features_key: str
     penalty: float
     temperature: float
     cross_validation: tuple[dict[str, float], ...] = ()  # a row a penalty: penalty, log_loss, accuracy
     class_weights: dict[str, float] | None = None  # None: all classes counted alike
+    thresholds: tuple[float, ...] | None = None  # probabilities from which labels are given; None: one class is
+    width: float | None = None  # half the width of an interval that holds nine of ten values; None: not of numbers
+    mean: float = 0.0  # of the training targets, where they are numbers
+    deviation: float = 1.0
 
     def logits(self, features: Matrix) -> np.ndarray:
         """(n, width) -> (n, n_classes) float32."""

@@ -24,4 +24,4 @@ def adapt(dataset: Dataset, parts: Split, plan: Plan, features: Features, sessio
     with session.step("tune"):
         from headstart.adapt.train import train  # loads torch, which a probe on known features does without
 
-        return train(lesson, plan.backbone, plan.method, session)
+        return train(lesson, plan.method, session)

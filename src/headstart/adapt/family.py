@@ -30,4 +30,5 @@ class Family:
     judged: Callable[[np.ndarray, np.ndarray], HeldOut]  # outputs and y of examples not learned from
     uncertainty: Callable[[np.ndarray], np.ndarray]  # (n, c) outputs -> (n,) how unsure, whatever is right
     by_words: Callable[..., Any] | None  # the same from word embeddings alone; None: of no use
-    regularisers: bool  # whether smoothed labels and mixed examples mean anything
+    smoothing: bool  # whether smoothed labels mean anything
+    calibrated: Callable[[Head, np.ndarray, np.ndarray], Head]  # (head, outputs and y of examples held out)

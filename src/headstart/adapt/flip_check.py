@@ -12,7 +12,7 @@ from PIL import ImageOps
 from headstart.encode.encode import encode
 from headstart.inputs.augment import views_digests
 from headstart.inputs.image import open_known, wanted_side
-from headstart.values import Backbone, Head, ImagePreparation, Matrix
+from headstart.values import Backbone, Head, Matrix
 
 _SAMPLE = 128  # photos, at most
 _NUMBER = 0xFFFF  # the view that a mirrored photo is kept under
@@ -34,11 +34,10 @@ def mirrors_keep_class(
         inputs: (n,) held-out photos; digests: (n, 32); y: (n,) classes; features: (n, d) of the photos as they are.
         head: fitted without them.
     """
-    preparation = backbone.preparation
-    if not isinstance(preparation, ImagePreparation) or len(y) < _FEWEST:
+    if len(y) < _FEWEST:
         return False
     rows = np.unique(np.linspace(0, len(y) - 1, min(_SAMPLE, len(y))).astype(np.int64))
-    near = wanted_side(preparation)
+    near = wanted_side(backbone.images)
     mirrored = [ImageOps.mirror(open_known(inputs[row], digests[row], near=near)) for row in rows.tolist()]
     there = encode(mirrored, views_digests(digests[rows], _NUMBER), backbone).matrix
     before = head.logits(features[:][rows]).argmax(axis=1) == y[rows]

@@ -47,6 +47,7 @@ class Training:
     """What fine-tuning is given."""
 
     objective: Objective
+    backbone: Backbone  # as it is kept once it is trained, with other weights
     choices: Choices
     folds: np.ndarray  # (n,) of the objective's examples; fold 0 is the validation part
     reserve: float  # seconds that are needed when training is over

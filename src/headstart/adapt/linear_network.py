@@ -29,20 +29,26 @@ class Classified(nn.Module):
         mean, scale = basis.mean.astype(np.float64), basis.scale.astype(np.float64)
         self.register_buffer("mean", torch.from_numpy(mean).float())
         self.register_buffer("scale", torch.from_numpy(scale).float())
-        self.weight = nn.Parameter(torch.from_numpy(head.weight * scale).float())
-        self.bias = nn.Parameter(torch.from_numpy(head.bias + head.weight.astype(np.float64) @ mean).float())
+        self.unit = head.mean, head.deviation  # of the outputs: what is trained is of size 1 whatever it measures
+        bias = head.bias + head.weight.astype(np.float64) @ mean
+        self.weight = nn.Parameter(torch.from_numpy(head.weight * scale / head.deviation).float())
+        self.bias = nn.Parameter(torch.from_numpy((bias - head.mean) / head.deviation).float())
 
     def forward(self, *inputs: torch.Tensor) -> torch.Tensor:
         """-> (n, n_classes) float32; the head is not left to half precision."""
         features = self.body(*inputs)
         with torch.autocast(features.device.type, enabled=False):
-            return nn.functional.linear((features.float() - self.mean) / self.scale, self.weight, self.bias)
+            outputs = nn.functional.linear((features.float() - self.mean) / self.scale, self.weight, self.bias)
+            mean, deviation = self.unit
+            return outputs if self.unit == (0.0, 1.0) else mean + deviation * outputs
 
     def head(self, like: Head, *, features_key: str, temperature: float) -> Head:
         """The head on raw features, with scaling and temperature folded in."""
         scale = self.scale.double().cpu().numpy()
-        weight = self.weight.detach().double().cpu().numpy() / scale / temperature
-        bias = self.bias.detach().double().cpu().numpy() / temperature - weight @ self.mean.double().cpu().numpy()
+        mean, deviation = self.unit
+        weight = deviation * self.weight.detach().double().cpu().numpy() / scale / temperature
+        bias = (mean + deviation * self.bias.detach().double().cpu().numpy()) / temperature
+        bias -= weight @ self.mean.double().cpu().numpy()
         return replace(
             like,
             weight=weight.astype(np.float32),

@@ -19,8 +19,16 @@ from headstart.values import Head
 
 
 @dataclass(frozen=True)
+class Start:
+    """What a run starts from: the rows that it learns from, and a head that was fitted on these alone."""
+
+    learn: np.ndarray
+    head: Head
+
+
+@dataclass(frozen=True)
 class LinearObjective:
-    """Examples with targets on a backbone whose probe is known. A start is a Head."""
+    """Examples with targets on a backbone whose probe is known. A start is a Start."""
 
     bodies: TrainableParts
     y: np.ndarray  # (n, ...) targets as the task encodes them
@@ -29,17 +37,20 @@ class LinearObjective:
     probe: Callable[[np.ndarray], Head]  # fitted on these rows alone
     logits: Callable[[Head, np.ndarray], np.ndarray]  # a probe's, for these rows: (n, c)
     head: Head  # the probe of all examples
+    before: Callable[[np.ndarray], Head]  # what a tuned model is held against, fitted on these rows alone
     guess: Callable[[np.ndarray], np.ndarray | None] | None = None  # doubt, where not all rows have a probe's logits
 
-    def start(self, learn: np.ndarray) -> Head:
-        return self.probe(learn)
+    def start(self, learn: np.ndarray) -> Start:
+        return Start(learn, self.probe(learn))
 
-    def doubt(self, start: Head, rows: np.ndarray) -> np.ndarray | None:
+    def doubt(self, start: Start, rows: np.ndarray) -> np.ndarray | None:
         """How unsure the probe is."""
-        return self.family.uncertainty(self.logits(start, rows)) if self.guess is None else self.guess(rows)
+        if self.guess is not None:
+            return self.guess(rows)
+        return self.family.uncertainty(self.logits(self.before(start.learn), rows))
 
-    def network(self, body: TrainablePart, start: Head) -> tuple[Classified, list[nn.Parameter]]:
-        network = Classified(body.module, start, self.basis)
+    def network(self, body: TrainablePart, start: Start) -> tuple[Classified, list[nn.Parameter]]:
+        network = Classified(body.module, start.head, self.basis)
         return network, [network.weight, network.bias]
 
     def loss(self, learn: np.ndarray, device: str) -> Loss:
@@ -52,5 +63,5 @@ class LinearObjective:
     def judged(self, kept: np.ndarray, rows: np.ndarray) -> HeldOut:
         return self.family.judged(kept, self.y[rows])
 
-    def untuned(self, start: Head, rows: np.ndarray) -> np.ndarray:
-        return self.logits(start, rows)
+    def untuned(self, start: Start, rows: np.ndarray) -> np.ndarray:
+        return self.logits(self.before(start.learn), rows)

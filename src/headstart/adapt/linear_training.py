@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from torch import nn
 
+from headstart.adapt.basis import Basis
 from headstart.adapt.checkpoint import Checkpoint
 from headstart.adapt.cross_validation import fit_probe, grouped_folds
 from headstart.adapt.fine_tune import Tuned
@@ -17,11 +18,11 @@ from headstart.adapt.linear_network import Classified
 from headstart.adapt.linear_objective import LinearObjective
 from headstart.adapt.loop import Recipe
 from headstart.adapt.rates import rate
-from headstart.adapt.search import Choices
+from headstart.adapt.search import Choices, label_smoothing
 from headstart.adapt.trainable_parts import TrainableParts
 from headstart.adapt.validation import validation_folds
 from headstart.storage.matrix import take
-from headstart.values import Features, Head
+from headstart.values import Backbone, Features, Head
 
 if TYPE_CHECKING:
     from headstart.adapt.linear_lesson import LinearLesson
@@ -42,6 +43,8 @@ class Opened:
     regularisers: tuple[Callable[[Recipe], Recipe], ...]
     many: int | None  # as in `Choices`
     uncertainty: Callable[[np.ndarray], np.ndarray | None] | None  # of any rows, encoded or not; None: by the probe
+    backbone: Backbone  # as it is kept once it is tuned
+    start: tuple[Basis, Probe] | None = None  # what training starts from, where its features are not the lesson's
 
 
 def linear_training(lesson: LinearLesson, checkpoint: Checkpoint) -> Training:
@@ -51,14 +54,16 @@ def linear_training(lesson: LinearLesson, checkpoint: Checkpoint) -> Training:
     family, dataset = lesson.dataset.task.learner.family, lesson.dataset
     lesson.session.progress.tell("opening the model")
     opened: Opened = dataset.modality.trainable(lesson, probe, folds, checkpoint)
+    basis, start = opened.start or (lesson.basis, probe)
     objective = LinearObjective(
         opened.parts,
         dataset.y,
         family,
-        lesson.basis,
-        probe,
+        basis,
+        start,
         lambda head, rows: head.logits(take(lesson.features.matrix, rows)),
         lesson.head,
+        probe,
         opened.uncertainty if len(dataset) > lesson.encoded else None,
     )
 
@@ -66,14 +71,16 @@ def linear_training(lesson: LinearLesson, checkpoint: Checkpoint) -> Training:
         if not isinstance(tuned.network, Classified):
             raise TypeError("a network with a linear head on it")
         head = tuned.network.head(lesson.head, features_key="", temperature=tuned.temperature)
-        return head, opened.whole()
+        held_out = np.flatnonzero(folds == 0)
+        return family.calibrated(head, tuned.kept / tuned.temperature, dataset.y[held_out]), opened.whole()
 
     return Training(
         objective=objective,
+        backbone=opened.backbone,
         choices=Choices(
             opened.depths,
             rate(lesson.plan.backbone, how=lesson.plan.method),
-            opened.regularisers if family.regularisers else (),
+            tuple(r for r in opened.regularisers if family.smoothing or r is not label_smoothing),
             _SHARES,
             many=opened.many,
         ),

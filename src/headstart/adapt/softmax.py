@@ -57,5 +57,6 @@ SOFTMAX = Family(
     judged=judged,
     uncertainty=_uncertainty,
     by_words=_by_words,
-    regularisers=True,
+    smoothing=True,
+    calibrated=lambda head, logits, y: head,  # the temperature is folded in already
 )

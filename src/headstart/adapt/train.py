@@ -9,16 +9,17 @@ from headstart.adapt.checkpoint import Checkpoint, open_checkpoint
 from headstart.adapt.curves import TrainingCurves
 from headstart.adapt.fine_tune import Tuned, finetune
 from headstart.adapt.lesson import TUNED_AS, Adapted, Lesson, Training
+from headstart.adapt.loop import Recipe, Step
 from headstart.adapt.trial import Runs, StopSignal, until_interrupted
 from headstart.adapt.tuned_weights import keep
 from headstart.encode.engines import device, may_train_in_bf16
 from headstart.session import Session
-from headstart.values import Backbone, Method
+from headstart.values import Method
 
 _STARTING = 6.0  # seconds kept for evaluating and saving: converting the tuned model takes most of it
 
 
-def train(lesson: Lesson, backbone: Backbone, method: Method, session: Session) -> Adapted:
+def train(lesson: Lesson, method: Method, session: Session) -> Adapted:
     """Train, watched by the clock and the user.
 
     Raises:
@@ -35,7 +36,7 @@ def train(lesson: Lesson, backbone: Backbone, method: Method, session: Session) 
         adapted = lesson.without_training(lesson.kept(tuned, note))
         return replace(adapted, tuning=as_json(tuned), checkpoint=checkpoint)
     head, module = training.finish(tuned)
-    adapted = lesson.with_training(keep(backbone, module, checkpoint), head, tuned, TUNED_AS[method], note)
+    adapted = lesson.with_training(keep(training.backbone, module, checkpoint), head, tuned, TUNED_AS[method], note)
     return replace(adapted, tuning=as_json(tuned) | training.more, checkpoint=checkpoint)
 
 
@@ -52,7 +53,7 @@ def _tuned(training: Training, checkpoint: Checkpoint, session: Session) -> Tune
     curves = TrainingCurves(session.progress, session.tracker, lambda: budget.left)
     stop = StopSignal(
         left=lambda: budget.left - training.reserve - _STARTING,
-        listen=curves.step,
+        listen=lambda run, step, recipe: _listen(curves, stop, session, run, step, recipe),
         judged=curves.judged,
         planned=lambda what: session.progress.note(f"plan: {what}, of {max(0.0, budget.left):.0f} s that are left"),
     )
@@ -76,3 +77,9 @@ def _tuned(training: Training, checkpoint: Checkpoint, session: Session) -> Tune
     if stop.stopped:
         return "stopped before anything was tuned"
     return f"no time to tune within {budget.seconds:.0f} s: give it more with --budget"
+
+
+def _listen(curves: TrainingCurves, stop: StopSignal, session: Session, run: str, step: Step, recipe: Recipe) -> None:
+    """After each step of a run."""
+    curves.step(run, step, recipe)
+    stop.stopped = stop.stopped or session.progress.stopped

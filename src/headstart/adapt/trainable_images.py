@@ -54,4 +54,12 @@ def trainable_images(lesson: LinearLesson, probe: Probe, folds: np.ndarray, chec
     )
     groups = parts.depths
     depths = (groups,) if method == "full" else tuple(dict.fromkeys([1, max(1, groups // 2)]))  # or the upper half
-    return Opened(parts, depths, merge or (lambda: module), (other_views, mixup, label_smoothing), None, None)
+    return Opened(
+        parts,
+        depths,
+        merge or (lambda: module),
+        (other_views, mixup, label_smoothing),
+        None,
+        None,
+        lesson.plan.backbone,
+    )

@@ -20,7 +20,7 @@ from headstart.adapt.trunk import Cut, cut
 from headstart.encode.encode import encode_views
 from headstart.inputs.augment import Views
 from headstart.storage.kept import cache_root, free_bytes
-from headstart.values import Backbone, ImagePreparation, Trainable
+from headstart.values import Backbone, Trainable
 
 VIEWS = 4  # of each image, the plain one among them
 _DISK = 2 * 2**30  # bytes of stored activations of a run, at most
@@ -120,13 +120,11 @@ class ImageParts:
         channels_last: bool = False,
     ) -> None:
         """As `encode_views`; mirror: whether mirror images are among the views, asked for when there are any."""
-        if not isinstance(backbone.preparation, ImagePreparation):
-            raise TypeError("an image model has an ImagePreparation")
         module: Any = trainable.module
         if channels_last:
             module.to(memory_format=torch.channels_last)
         self._channels_last = channels_last
-        self._trainable, self._backbone, self._preparation = trainable, backbone, backbone.preparation
+        self._trainable, self._backbone, self._preparation = trainable, backbone, backbone.images
         self._inputs, self._digests, self._weights = inputs, digests, _Weights(trainable)
         self._journal, self._mirror, self._precision, self._half = checkpoint, mirror, precision, half
         self._go_on: GoOn = lambda rest: True

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from headstart.adapt.basis import Basis
 from headstart.adapt.batches import Texts, tokenised
 from headstart.adapt.checkpoint import Checkpoint
 from headstart.adapt.linear_training import Opened, Probe
@@ -15,7 +16,7 @@ from headstart.adapt.sparse_embeddings import only_rows
 from headstart.adapt.trainable_parts import TextParts
 from headstart.encode.engines import device
 from headstart.pretrained.training import open_for_training, word_embeddings
-from headstart.values import Trainable
+from headstart.values import Backbone, Trainable
 
 if TYPE_CHECKING:
     from headstart.adapt.linear_lesson import LinearLesson
@@ -23,9 +24,18 @@ if TYPE_CHECKING:
 
 def trainable_texts(lesson: LinearLesson, probe: Probe, folds: np.ndarray, checkpoint: Checkpoint) -> Opened:
     """The backbone of a lesson over its texts."""
+    return open_texts(lesson, lesson.plan.backbone, None)
+
+
+def open_texts(lesson: LinearLesson, backbone: Backbone, start: tuple[Basis, Probe] | None) -> Opened:
+    """A backbone over the texts of a lesson, or over pairs of texts as one sequence each.
+
+    Args:
+        start: what training starts from, where it is not the lesson's probe.
+    """
     method = lesson.plan.method
-    texts = tokenised(lesson.dataset.inputs, lesson.plan.backbone.texts)
-    trainable = open_for_training(lesson.plan.backbone)
+    texts = tokenised(lesson.dataset.inputs, backbone.texts)
+    trainable = open_for_training(backbone)
     trainable.module.to(device())
     if method == "lora":
         trainable, whole = adapted(trainable, seed=lesson.seed)
@@ -44,6 +54,8 @@ def trainable_texts(lesson: LinearLesson, probe: Probe, folds: np.ndarray, check
         (label_smoothing,),
         parts.depths,
         lambda rows: _uncertainty(lesson, trainable, texts, rows),
+        backbone,
+        start,
     )
 
 

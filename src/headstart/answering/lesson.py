@@ -18,6 +18,7 @@ from headstart.answering.settings import Settings, settings_from
 from headstart.data.split import folds
 from headstart.errors import UserError
 from headstart.inputs.windows import targets
+from headstart.pretrained.heads import own_head
 from headstart.session import Session
 from headstart.values import Backbone, Dataset, Features, Finding, Method, Passages, Split
 
@@ -53,7 +54,7 @@ class AnsweringLesson:
     @property
     def new(self) -> bool:
         """Whether its head has yet to be trained."""
-        return bool(self.backbone.config["head"] == "new spans")
+        return own_head(self.backbone.config).new
 
     @property
     def insist(self) -> bool:

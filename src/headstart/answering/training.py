@@ -73,6 +73,7 @@ def answering_training(lesson: AnsweringLesson, checkpoint: Checkpoint) -> Train
     depth = groups if lesson.method in ("full", "lora") else max(1, groups - 1)
     return Training(
         objective=objective,
+        backbone=lesson.backbone,
         choices=Choices([depth], rate(lesson.backbone, how=lesson.method)),
         folds=folds,
         reserve=read_later * seconds,

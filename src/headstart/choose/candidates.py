@@ -8,7 +8,7 @@ from functools import partial
 
 from headstart.choose.rank import Candidate
 from headstart.inputs.modality import Modality
-from headstart.pretrained.catalog import find, models
+from headstart.pretrained import catalog
 from headstart.values import Backbone
 
 Load = Callable[[str], Backbone]
@@ -16,9 +16,7 @@ Load = Callable[[str], Backbone]
 
 def at_hand(modality: Modality, load: Load) -> list[Candidate]:
     """The catalog's models for this kind of data that are on this machine: the starter first, then cheaper ones."""
-    cards = sorted(
-        (c for c in models() if c.kind == modality.kind and c.path is not None), key=lambda c: (c.gmacs, c.name)
-    )
+    cards = sorted(catalog.at_hand(modality.kind), key=lambda card: (card.gmacs, card.name))
     cards.sort(key=lambda card: card.name != modality.default_model)
     return [Candidate(card.name, card.gmacs, card.parameters, partial(load, card.name)) for card in cards]
 
@@ -33,6 +31,6 @@ def named(names: Sequence[str], load: Load) -> list[Candidate]:
 
 
 def _opened(name: str, load: Load) -> Candidate:
-    backbone, card = load(name), find(name)
+    backbone, card = load(name), catalog.find(name)
     cost, parameters = (math.inf, None) if card is None else (card.gmacs, card.parameters)
     return Candidate(name, cost, parameters, lambda: backbone)

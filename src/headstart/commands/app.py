@@ -43,6 +43,7 @@ def main() -> None:
     os.environ.setdefault("GOMP_SPINCOUNT", "30000")
     atexit.register(gc.freeze)
     streams.secure()
+    UserError.in_python = False
     try:
         try:
             app()

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from headstart.data.label_values import as_text
 from headstart.data.parts import in_parts, part_named
-from headstart.data.table import as_text
 from headstart.errors import DataError
 from headstart.values import Examples, Finding, Passages
 

@@ -1,71 +1,82 @@
-"""Which column of a table holds the label, and which the text or the image: by name, then by content."""
+"""Which columns of a table hold the labels, and which the texts or the images: by name, then by content."""
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import PurePath
+from typing import Any
 
+from headstart.data.labels import indicator_columns
 from headstart.errors import DataError
-from headstart.values import Columns, Kind
+from headstart.values import Columns
 
-LABELS = ("label", "labels", "class", "category", "target", "intent", "sentiment", "y", "tag", "topic")
+LABELS = ("label", "labels", "class", "category", "target", "intent", "sentiment", "y", "tag", "topic", "score")
 TEXTS = ("text", "sentence", "question", "review", "message", "content", "query", "utterance", "comment", "x")
 IMAGES = ("image", "image_path", "path", "file", "filename", "file_name", "filepath", "img", "photo")
 PARTS = ("split", "part", "fold", "subset")
+PAIRS = (
+    ("sentence1", "sentence2"),
+    ("sentence_1", "sentence_2"),
+    ("sentence_a", "sentence_b"),
+    ("text1", "text2"),
+    ("text_1", "text_2"),
+    ("text_a", "text_b"),
+    ("question1", "question2"),
+    ("premise", "hypothesis"),
+    ("#1 string", "#2 string"),
+)
+TITLES = ("title", "subject", "headline", "heading")
+BODIES = (*TEXTS, "body", "description", "article", "abstract")
 SUFFIXES = frozenset(
     (".jpg", ".jpeg", ".png", ".gif", ".bmp", ".webp", ".tif", ".tiff", ".jfif", ".ppm", ".pgm", ".avif")
 )
+_WORDS = 4  # of a text, on average, from which a column is one of texts
+_DIFFERENT = 0.5  # share of its values, at least
+
+Sample = dict[str, list[str | None]]  # the first rows of each column, as text
 
 
 @dataclass(frozen=True)
 class Found:
     """Which columns were taken, and as what."""
 
-    kind: Kind
-    value: str
-    label: str | None
+    kind: str  # the name of the modality: "image", "text" or "pair"
+    values: tuple[str, ...]  # columns of the inputs; of texts, several are joined
+    labels: tuple[str, ...]  # columns of the targets: one, or several of 0 and 1
     part: str | None
     notes: tuple[str, ...]
 
 
-def find_columns(sample: dict[str, list[str | None]], asked: Columns, *, where: str, need_label: bool = True) -> Found:
-    """Pick columns from the first rows of a table, as text.
+def find_columns(
+    sample: Sample, cells: Mapping[str, Sequence[Any]], asked: Columns, *, where: str, need_label: bool = True
+) -> Found:
+    """Pick columns from the first rows of a table.
+
+    Args:
+        sample: as text. cells: the same as they are.
 
     Raises:
-        DataError: a column that was asked for is not there, or none fits.
+        DataError: a column that was asked for is not there, none fits, or several do.
     """
-    for flag, name in (("--text", asked.text), ("--image", asked.image), ("--label", asked.label)):
-        if name is not None and name not in sample:
-            near = difflib.get_close_matches(name, list(sample), n=1)
-            hint = f"did you mean {near[0]!r}? " if near else ""
-            raise DataError(f"no column {name!r}", where=f"{where}, {flag}", fix=f"{hint}columns: {listed(sample)}")
-    taken = {asked.text, asked.image, asked.label}
-    label = asked.label or _by_name(sample, LABELS, taken)
-    image = asked.image or (None if asked.text else _image_column(sample, taken | {label}))
-    text = asked.text or (None if image else _by_name(sample, TEXTS, taken | {label}))
-    notes = []
-    if image is None and text is None:
-        text = _longest(sample, taken | {label})
-        if text is not None and label is None and len(sample) == 2:
-            label = next(name for name in sample if name != text)
-        if text is not None and not asked.text:
-            notes.append(f"{where}: column {text!r} taken as the text")
-    value = image or text
-    if value is None:
-        raise DataError(
-            f"no column of texts or image paths among: {listed(sample)}", where=where, fix="--text or --image"
-        )
-    if label is None:
-        label = _few_values(sample, {value, *taken})
-        if label is not None:
-            notes.append(f"{where}: column {label!r} taken as the label")
-    if label is None and need_label:
+    _refuse_absent(sample, asked, where)
+    named = {*asked.texts, asked.text2, asked.image, asked.label, *(asked.labels or ())}
+    label = asked.label or (None if asked.labels else _by_name(sample, LABELS, named))
+    labels, notes = _labels(sample, cells, asked, label, named, where)
+    kind, values, more = _inputs(sample, asked, {*named, *labels}, where)
+    notes = [*notes, *more]
+    if not labels and len(sample) == 2 and len(values) == 1 and kind != "image":
+        labels = tuple(name for name in sample if name not in values)
+    elif not labels:
+        repeated = _few_values(sample, {*values, *named})
+        if repeated is not None:
+            labels, notes = (repeated,), [*notes, f"{where}: column {repeated!r} taken as the label"]
+    if not labels and need_label:
         raise DataError(f"no label column among: {listed(sample)}", where=where, fix="name it with --label COLUMN")
-    part = _by_name(sample, PARTS, {value, label})
-    return Found("image" if image else "text", value, label, part, tuple(notes))
+    part = _by_name(sample, PARTS, {*values, *labels})
+    return Found(kind, values, labels, part, tuple(notes))
 
 
 def listed(names: Collection[str]) -> str:
@@ -75,12 +86,100 @@ def listed(names: Collection[str]) -> str:
     return (some if len(some) <= 1000 else f"{some[:1000]}...") + more
 
 
-def _by_name(sample: dict[str, list[str | None]], names: tuple[str, ...], taken: set[str | None]) -> str | None:
+def _refuse_absent(sample: Sample, asked: Columns, where: str) -> None:
+    options: list[tuple[str, str | None]] = [("--text", name) for name in asked.texts]
+    options += [("--text2", asked.text2), ("--image", asked.image), ("--label", asked.label)]
+    options += [("--labels", name) for name in asked.labels or ()]
+    for flag, name in options:
+        if name is not None and name not in sample:
+            near = difflib.get_close_matches(name, list(sample), n=1)
+            hint = f"did you mean {near[0]!r}? " if near else ""
+            raise DataError(f"no column {name!r}", where=f"{where}, {flag}", fix=f"{hint}columns: {listed(sample)}")
+
+
+def _labels(
+    sample: Sample,
+    cells: Mapping[str, Sequence[Any]],
+    asked: Columns,
+    label: str | None,
+    named: set[str | None],
+    where: str,
+) -> tuple[tuple[str, ...], list[str]]:
+    """Columns of the targets, where they are named or plain, with notes."""
+    if asked.labels:
+        return tuple(asked.labels), []
+    if label is not None:
+        return (label,), []
+    several = indicator_columns({name: cells[name] for name in sample if name not in named})
+    if several:
+        note = f"{where}: columns {listed(several)} taken as labels of 0 and 1; --label COLUMN takes one as the label"
+        return several, [note]
+    return (), []
+
+
+def _inputs(
+    sample: Sample, asked: Columns, taken: set[str | None], where: str
+) -> tuple[str, tuple[str, ...], list[str]]:
+    """Kind and columns of the inputs, with notes."""
+    if asked.image:
+        return "image", (asked.image,), []
+    if asked.texts:
+        return ("pair", (*asked.texts, asked.text2), []) if asked.text2 else ("text", asked.texts, [])
+    image = _image_column(sample, taken)
+    if image is not None:
+        return "image", (image,), []
+    pair = _pair(sample, taken)
+    if pair is not None:
+        note = f"{where}: columns {pair[0]!r} and {pair[1]!r} taken as pairs of texts; --text COLUMN takes one alone"
+        return "pair", pair, [note]
+    return "text", *_texts(sample, taken, where)
+
+
+def _pair(sample: Sample, taken: set[str | None]) -> tuple[str, str] | None:
+    """Two columns whose names say that they belong together."""
+    lower = {name.strip().lower(): name for name in reversed(list(sample)) if name not in taken}
+    return next(((lower[a], lower[b]) for a, b in PAIRS if a in lower and b in lower), None)
+
+
+def _texts(sample: Sample, taken: set[str | None], where: str) -> tuple[tuple[str, ...], list[str]]:
+    """The column of texts; a title and a body together.
+
+    Raises:
+        DataError: there is none, or there are two and nothing says how they belong together.
+    """
+    title, body = _by_name(sample, TITLES, taken), _by_name(sample, BODIES, taken)
+    full = [name for name in sample if name not in taken and _holds_texts(sample[name])]
+    if title and body and title in full and body in full:
+        note = f"{where}: columns {title!r} and {body!r} joined into one text; --text {body} takes it alone"
+        return (title, body), [note]
+    text = _by_name(sample, TEXTS, taken)
+    others = [name for name in full if name not in (text, title)]
+    if (text in full and others) or (text is None and len(others) > 1):
+        one, two = (text, others[0]) if text in full else others[:2]
+        fix = f"--text {one} takes it alone, --text {one} --text2 {two} as pairs, --text {one} --text {two} joined"
+        raise DataError(f"two columns of texts: {one!r} and {two!r}", where=where, fix=fix)
+    if text is not None:
+        return (text,), []
+    longest = _longest(sample, taken)
+    if longest is None:
+        what = f"no column of texts or image paths among: {listed(sample)}"
+        raise DataError(what, where=where, fix="--text or --image")
+    return (longest,), [f"{where}: column {longest!r} taken as the text"]
+
+
+def _holds_texts(values: list[str | None]) -> bool:
+    """Whether a column is one of texts: several words each, and mostly different."""
+    present = [value for value in values if value and value.strip()]
+    words = sum(len(value.split()) for value in present)
+    return bool(present) and words >= _WORDS * len(present) and len(set(present)) >= _DIFFERENT * len(present)
+
+
+def _by_name(sample: Sample, names: tuple[str, ...], taken: set[str | None]) -> str | None:
     lower = {name.strip().lower(): name for name in reversed(list(sample)) if name not in taken}
     return next((lower[name] for name in names if name in lower), None)
 
 
-def _image_column(sample: dict[str, list[str | None]], taken: set[str | None]) -> str | None:
+def _image_column(sample: Sample, taken: set[str | None]) -> str | None:
     def paths(name: str) -> bool:
         values = [v for v in sample[name] if v]
         return bool(values) and sum(PurePath(v).suffix.lower() in SUFFIXES for v in values) > len(values) / 2
@@ -91,7 +190,7 @@ def _image_column(sample: dict[str, list[str | None]], taken: set[str | None]) -
     return next((name for name in sample if name not in taken and paths(name)), None)
 
 
-def _longest(sample: dict[str, list[str | None]], taken: set[str | None]) -> str | None:
+def _longest(sample: Sample, taken: set[str | None]) -> str | None:
     mean = {
         name: sum(len(v or "") for v in values) / max(1, len(values))
         for name, values in sample.items()
@@ -100,7 +199,7 @@ def _longest(sample: dict[str, list[str | None]], taken: set[str | None]) -> str
     return max(mean, key=lambda name: mean[name], default=None)
 
 
-def _few_values(sample: dict[str, list[str | None]], taken: set[str | None]) -> str | None:
+def _few_values(sample: Sample, taken: set[str | None]) -> str | None:
     """The column whose values repeat most; none where every value is another."""
     distinct = {
         name: len({v for v in values if v}) / max(1, sum(1 for v in values if v))

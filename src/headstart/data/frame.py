@@ -12,14 +12,16 @@ import pyarrow as pa
 from PIL import ExifTags, Image, ImageOps
 
 from headstart.data.arrow import arrow_blocks, unique
-from headstart.data.columns import IMAGES, LABELS, SUFFIXES, Columns
+from headstart.data.columns import IMAGES, LABELS, SUFFIXES
+from headstart.data.label_cells import label_cells
+from headstart.data.label_values import Cell
 from headstart.data.parts import join, part_named
-from headstart.data.table import as_text, read_blocks, table_errors
+from headstart.data.table import read_blocks, table_errors
 from headstart.errors import DataError
 from headstart.inputs.decoders import decoded, image_errors
 from headstart.inputs.image import read_bytes
 from headstart.inputs.paths import local_path
-from headstart.values import Examples, Kind
+from headstart.values import Columns, Examples
 
 _BLOCK = 10_000  # rows
 
@@ -30,21 +32,21 @@ def read_frame(frame: Any, columns: Columns | None) -> Examples:
         blocks = arrow_blocks(frame.to_batches())
     else:  # a column of mixed numbers and words is a column of labels, not an error
         names = unique(map(str, frame.columns))
-        blocks = iter([{n: [_plain(v) for v in frame.iloc[:, i].tolist()] for i, n in enumerate(names)}])
+        blocks = iter([{n: frame.iloc[:, i].tolist() for i, n in enumerate(names)}])
     with table_errors("table"):
         return read_blocks(blocks, columns or Columns(), name="table", where="table")
 
 
-def read_pairs(inputs: Sequence[Any], labels: Sequence[Any] | None, kind: Kind | None) -> Examples:
-    """Inputs and their labels, row by row."""
+def read_pairs(inputs: Sequence[Any], labels: Any, kind: str | None) -> Examples:
+    """Inputs and their labels, row by row; pairs of texts are inputs too."""
     inputs = [str(x) if isinstance(x, Path | np.str_) else x for x in inputs]
-    if labels is not None and len(labels) != len(inputs):
-        raise DataError(f"{len(inputs)} inputs and {len(labels)} labels", where="labels", fix="one label an input")
+    cells: list[Cell] = [None] * len(inputs) if labels is None else label_cells(labels)
+    if len(cells) != len(inputs):
+        raise DataError(f"{len(inputs)} inputs and {len(cells)} labels", where="labels", fix="one label an input")
     if not inputs:
         raise DataError("no inputs", where="data")
     known = kind or kind_of(inputs)
-    names = [None] * len(inputs) if labels is None else [as_text(_plain(label)) for label in labels]
-    return Examples(known, "data", inputs, names, [_where(x, i, known) for i, x in enumerate(inputs)])
+    return Examples(known, "data", inputs, cells, [_where(x, i, known) for i, x in enumerate(inputs)])
 
 
 def read_hub(data: Any, columns: Columns | None) -> Examples:
@@ -59,25 +61,26 @@ def read_hub(data: Any, columns: Columns | None) -> Examples:
         return replace(joined, notes=(*joined.notes, note)) if others else joined
     asked = columns or Columns()
     label = asked.label or next((n for n in data.column_names if n.lower() in LABELS), None)
-    names = getattr(data.features.get(label), "names", None) if label else None
+    feature = data.features.get(label) if label else None
+    names = getattr(feature, "names", None) or getattr(getattr(feature, "feature", None), "names", None)
     pictures = [n for n in data.column_names if type(data.features[n]).__name__ == "Image"]
     image = asked.image or next((n for n in IMAGES if n in pictures), pictures[0] if pictures else None)
     if image in pictures:
-        values = data[label] if label else [None] * len(data)
-        labels = [as_text(names[v] if names and v is not None else v) for v in values]
+        cells = label_cells(list(data[label]), names=names) if label else [None] * len(data)
         where = [f"row {i + 1}" for i in range(len(data))]
-        return Examples("image", "dataset", _Column(data, str(image)), labels, where)
+        return Examples("image", "dataset", _Column(data, str(image)), cells, where, separator=asked.separator)
     with table_errors("dataset"):
         dataset = read_blocks(data.iter(batch_size=_BLOCK), asked, name="dataset", where="dataset")
     if not names:
         return dataset
-    labels = [names[int(v)] if v is not None and int(v) >= 0 else None for v in dataset.targets]
-    return replace(dataset, targets=labels)
+    return replace(dataset, targets=label_cells(list(data[label]), names=names))
 
 
-def kind_of(inputs: Sequence[Any]) -> Kind:
-    """Image where the inputs are pictures, arrays or paths of images; text otherwise."""
+def kind_of(inputs: Sequence[Any]) -> str:
+    """Image where the inputs are pictures, arrays or paths of images; pairs of texts; text otherwise."""
     first = inputs[0]
+    if isinstance(first, tuple | list) and len(first) == 2 and all(isinstance(part, str) for part in first):
+        return "pair"
     if not isinstance(first, str):
         return "image"
     paths = sum(Path(x).suffix.lower() in SUFFIXES for x in inputs[:100] if isinstance(x, str) and len(x) < 1000)
@@ -128,9 +131,5 @@ def _as_decoded(value: dict[str, Any], mode: str | None, where: str) -> Image.Im
         return image.convert(mode) if mode and mode != image.mode else image
 
 
-def _plain(value: Any) -> Any:
-    return value.item() if isinstance(value, np.generic) else value
-
-
-def _where(value: Any, row: int, kind: Kind) -> str:
+def _where(value: Any, row: int, kind: str) -> str:
     return value if kind == "image" and isinstance(value, str) else f"row {row + 1}"

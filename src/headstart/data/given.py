@@ -48,6 +48,20 @@ def given_texts(inputs: Any) -> tuple[list[Any], list[str]]:
     return texts, [str(text) for text in texts]
 
 
+def given_pairs(inputs: Any) -> tuple[list[tuple[str, str]], list[str]]:
+    """Pairs of texts, named by both.
+
+    Raises:
+        DataError: something else than a pair of texts.
+    """
+    pairs = [inputs] if _is_pair(inputs) else list(inputs)
+    for number, pair in enumerate(pairs, start=1):
+        if not _is_pair(pair):
+            what = f"{str(pair)[:60]!r} is no pair of texts, and the model was fitted on pairs"
+            raise DataError(what, where=f"input {number}", fix="give pairs (text, other text)")
+    return [(first, second) for first, second in pairs], [f"{first} | {second}" for first, second in pairs]
+
+
 def given_passages(inputs: Any) -> tuple[Passages, list[str]]:
     """Pairs of a question and a text, each text once; a question is its own name.
 

@@ -11,6 +11,7 @@ from headstart.data.excerpts import excerpts
 from headstart.inputs.text import normalised_hash
 from headstart.values import Dataset, Finding
 
+_LARGEST_SHARE = 0.05  # of the pairs that may be one group: a fifth has to be taken out for the test
 _TEXTS_OF_A_CLASS = 3  # at least, that are no piece of one another
 
 
@@ -26,6 +27,24 @@ def by_document(dataset: Dataset, twins: np.ndarray) -> tuple[np.ndarray, list[F
     names = [hashlib.blake2b(d.encode("utf-8", "surrogatepass"), digest_size=16).digest() for d in passages.documents]
     pairs = [equal_pairs(np.frombuffer(b"".join(keys), np.uint8).reshape(-1, 16)) for keys in (texts, names)]
     return group(len(texts), np.concatenate(pairs))[passages.context], []
+
+
+def by_shared_text(dataset: Dataset, twins: np.ndarray) -> tuple[np.ndarray, list[Finding]]:
+    """Pairs that have a text in common, where that does not chain most of the data into one group.
+
+    What was learned of a sentence beside one other is half known beside another.
+    """
+    n, first_with = len(twins), dict[bytes, int]()
+    shared = []
+    for row, pair in enumerate(dataset.inputs):
+        for text in pair:
+            known = first_with.setdefault(normalised_hash(str(text)), row)
+            if known != row:
+                shared.append((known, row))
+    joined = group(n, np.concatenate([np.column_stack([np.arange(n), twins]), np.array(shared).reshape(-1, 2)]))
+    if not n or np.bincount(joined).max() <= max(_LARGEST_SHARE * n, 2):
+        return joined, []
+    return twins, []
 
 
 def with_excerpts(dataset: Dataset, twins: np.ndarray) -> tuple[np.ndarray, list[Finding]]:

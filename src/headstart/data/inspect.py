@@ -140,6 +140,31 @@ def inspect_texts(
     return Inspected(keep, as_rows[0], as_rows[1].reshape(-1, 16))
 
 
+def inspect_pairs(
+    dataset: Dataset,
+    rows: list[int],
+    rejected: list[Finding],
+    *,
+    known: KnownImages,
+    workers: int,
+    advance: Callable[[int], None],
+) -> Inspected:
+    """Leave out pairs of which a text is blank; the order of the two counts."""
+    keep: list[int] = []
+    digests, hashes = bytearray(), bytearray()
+    for row in rows:
+        first, second = (str(text) for text in dataset.inputs[row])
+        if not first.strip() or not second.strip():
+            rejected.append(Finding("blank-text", dataset.where[row], "a text of the pair is blank", rejected=True))
+            continue
+        digests += hashlib.sha256(f"{first}\0{second}".encode("utf-8", "surrogatepass")).digest()
+        hashes += normalised_hash(first) + normalised_hash(second)
+        keep.append(row)
+    advance(len(dataset))
+    as_rows = np.frombuffer(bytes(digests), np.uint8), np.frombuffer(bytes(hashes), np.uint8)
+    return Inspected(keep, as_rows[0].reshape(-1, 32), as_rows[1].reshape(-1, 32))
+
+
 def inspect_passages(
     dataset: Dataset,
     rows: list[int],

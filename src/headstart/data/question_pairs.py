@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from headstart.data.answers import Asked, Given, checked
-from headstart.data.table import as_text
+from headstart.data.label_values import as_text
 from headstart.errors import DataError
 from headstart.values import Examples
 

@@ -12,9 +12,10 @@ import pyarrow as pa
 from headstart.data.answers import Asked, Given, checked, given
 from headstart.data.arrow import Block, arrow_blocks, plain_values, unique
 from headstart.data.columns import listed
+from headstart.data.label_values import as_text
 from headstart.data.parts import part_named
 from headstart.data.squad import is_squad, squad_articles, squad_questions
-from headstart.data.table import SUFFIXES, as_text, open_blocks, row_names, row_numbers, table_errors
+from headstart.data.table import SUFFIXES, open_blocks, row_names, row_numbers, table_errors
 from headstart.errors import DataError
 from headstart.inputs.paths import existing, is_file, local_path
 from headstart.values import Examples, Finding

@@ -16,7 +16,7 @@ from headstart.data.table import SUFFIXES, read_table
 from headstart.errors import DataError
 from headstart.inputs.paths import existing, is_file, is_folder
 from headstart.task import Form, Task
-from headstart.values import Columns, Dataset, Examples, Kind, Request
+from headstart.values import Columns, Dataset, Examples, Request
 
 
 def read(request: Request, tasks: Sequence[Task]) -> Dataset:
@@ -101,9 +101,9 @@ def _with_test(request: Request, read_one: Callable[..., Examples]) -> Examples:
     return join([("train", examples), ("test", read_one(request.test))])
 
 
-def _labelled(data: Any, labels: Any = None, *, kind: Kind | None, columns: Columns | None) -> Examples:
+def _labelled(data: Any, labels: Any = None, *, kind: str | None, columns: Columns | None) -> Examples:
     """From a folder, a table file, a frame, a hub data set, or inputs with labels."""
-    if kind not in (None, "image", "text"):
+    if kind not in (None, "image", "text", "pair"):
         raise DataError(f"no kind {kind!r}", where="kind", fix="image or text")
     if isinstance(data, tuple) and len(data) == 2 and labels is None:
         data, labels = data

@@ -19,13 +19,15 @@ from headstart.data.arrow import (
     too_many_rows,
     unique,
 )
-from headstart.data.columns import Columns, Found, find_columns
+from headstart.data.columns import Found, find_columns
 from headstart.data.json_rows import json_rows
+from headstart.data.label_cells import label_cells
+from headstart.data.label_values import Cell, as_text
 from headstart.data.parts import in_parts
 from headstart.data.text_file import encoding_of, leave_out, open_text
 from headstart.errors import DataError, first_line
 from headstart.storage.files import open_file
-from headstart.values import Examples, Finding
+from headstart.values import Columns, Examples, Finding
 
 SUFFIXES = (".csv", ".tsv", ".txt", ".jsonl", ".ndjson", ".json", ".parquet", ".label", ".train", ".test")
 _SAMPLE = 2000  # rows to find columns in
@@ -94,64 +96,72 @@ def read_blocks(
 ) -> Examples:
     """Blocks of rows as Examples; `base` is what relative image paths start from."""
     found: Found | None = None
-    inputs: list[str | None] = []
-    labels: list[str | None] = []
+    inputs: list[Any] = []
+    cells: list[Cell] = []
     named: list[str | None] = []
     together = 0
     for block in blocks:
         if found is None:
-            sample = {name: _texts(column[:_SAMPLE]) for name, column in block.items()}
-            found = find_columns(sample, asked, where=where, need_label=need_label)
-        values = _texts(block[found.value])
-        marks: list[str | None] = _texts(block[found.label]) if found.label else [None] * len(values)
+            first = {name: plain_values(column[:_SAMPLE]) for name, column in block.items()}
+            sample = {name: _texts(column) for name, column in first.items()}
+            found = find_columns(sample, first, asked, where=where, need_label=need_label)
+        values = [_texts(block[name]) for name in found.values]
+        marks = _cells(block, found, len(values[0]))
         parts = _texts(block[found.part]) if found.part else []
-        for cells in (values, marks, parts):
-            together += _characters(cells, where, findings or [], len(inputs))
-        if len(inputs) + len(values) > MOST_ROWS:
+        for column in (*values, [m if isinstance(m, str) else None for m in marks], parts):
+            together += _characters(column, where, findings or [], len(inputs))
+        if len(inputs) + len(values[0]) > MOST_ROWS:
             raise too_many_rows(where)
         if together > _MOST_TOGETHER:
             raise DataError(f"more than {_MOST_TOGETHER:,} characters", where=where, fix="give a part of it")
-        inputs += values
-        labels += marks
+        inputs += _INPUTS[found.kind](values, base)
+        cells += marks
         named += parts
     if found is None:
         raise DataError("no rows", where=where, fix="a table has one row an example")
-    if found.kind == "image" and base is not None:
-        inputs = [None if path is None else str(base / path) for path in inputs]
     rows = list(islice(row_names(where, row_numbers(findings or ())), len(inputs)))
     whole = Examples(
         kind=found.kind,
         name=name,
-        inputs=[value or "" for value in inputs],
-        targets=[(label and label.strip()) or None for label in labels],
+        inputs=inputs,
+        targets=cells,
         where=rows,
+        separator=asked.separator,
         findings=tuple(findings or ()),
         notes=(*notes, *found.notes),
     )
     return in_parts(whole, named)
 
 
-def as_text(value: object) -> str | None:
-    """Labels and texts as written: 1 and 1.0 are "1", true is "true", missing stays None."""
-    if value is None or _missing(value):
-        return None
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
-    try:
-        return str(value)
-    except Exception:  # of a stranger's class; or an integer of more than 4300 digits
-        return None
+def _paths(columns: list[list[str | None]], base: Path | None) -> list[Any]:
+    """Paths of images, from where the table lies."""
+    return [str(base / path) if path and base is not None else path or "" for path in columns[0]]
 
 
-def _missing(value: object) -> bool:
-    try:
-        return bool(value != value)
-    except TypeError:  # pandas.NA says neither yes nor no
-        return True
-    except Exception:  # an array, which is a value; or a stranger's class
-        return False
+def _joined(columns: list[list[str | None]], base: Path | None) -> list[Any]:
+    """Texts; of several columns, one below the other."""
+    if len(columns) == 1:
+        return [value or "" for value in columns[0]]
+    return ["\n".join(filter(None, values)) for values in zip(*columns, strict=True)]
+
+
+def _paired(columns: list[list[str | None]], base: Path | None) -> list[Any]:
+    """Pairs of texts; the columns before the last one are joined."""
+    return list(zip(_joined(columns[:-1], base), _joined(columns[-1:], base), strict=True))
+
+
+_INPUTS = {"image": _paths, "text": _joined, "pair": _paired}
+
+
+def _cells(block: Block, found: Found, n: int) -> list[Cell]:
+    """What the columns of targets hold: a cell a row, of several columns the names of those that are 1."""
+    if not found.labels:
+        return [None] * n
+    if len(found.labels) == 1:
+        values = plain_values(block[found.labels[0]])
+        return list(values) if all(type(value) is str for value in values) else label_cells(values, where="label")
+    columns = [plain_values(block[name]) for name in found.labels]
+    return label_cells(list(zip(*columns, strict=True)), names=found.labels, where="label")
 
 
 def _texts(column: Any) -> list[str | None]:

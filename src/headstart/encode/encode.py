@@ -2,30 +2,24 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from headstart.encode.engines import Batch, choose_precision, images_a_batch, known_precision, open_engine
+from headstart.encode.engines import choose_precision, images_a_batch, known_precision, open_engine
+from headstart.encode.kinds import KINDS, Batch, Batching, Prepared, images_by
 from headstart.encode.store import Table, table
-from headstart.errors import ModelError, OutputError, somebody_elses
+from headstart.errors import ModelError, OutputError
 from headstart.inputs.augment import Views, pixels_of
-from headstart.inputs.image import open_known, prepare, wanted_side
-from headstart.inputs.text import length_buckets
-from headstart.inputs.tokens import shortened, truncating
 from headstart.storage.matrix import take
-from headstart.values import Backbone, Dataset, Features, ImagePreparation, TextPreparation
+from headstart.values import Backbone, Dataset, Features
 
 _FLUSH = 2048  # examples between two writes to the store: what a kill may cost
 _FLUSH_BYTES = 256 * 2**20  # of float32 rows, at most, before they are written
-_TOKENS = 4096  # padded tokens in a text batch
 _SAMPLE = 32  # examples that precision is measured on
 _TRIES = 2  # to have all rows in the store: another process may empty the cache
-_AHEAD = 64  # images that are decoded ahead of the forward pass
 
 
 def encode(
@@ -48,16 +42,16 @@ def encode(
     Returns:
         (n, width) float32 features. A second call with the same content computes nothing.
     """
-    precision = known_precision(backbone) or choose_precision(backbone, _sample(inputs, digests, backbone))
-    key = features_key(backbone, precision)
-    everything = _Asked(inputs, digests, backbone, key, precision, _plain(inputs, digests, backbone), workers)
+    batching = batching_of(inputs, digests, backbone, workers=workers)
+    precision = known_precision(backbone) or choose_precision(backbone, _sample(len(inputs), batching))
+    everything = _Asked(digests, backbone, features_key(backbone, precision), precision, batching)
     store, cached = _known(everything, advance)
     try:
         matrix = store.matrix(store.find(digests))
     except OSError:  # somebody emptied the cache just now
         store, _ = _known(everything, _nobody)
         matrix = store.matrix(store.find(digests))
-    return Features(matrix, key, cached)
+    return Features(matrix, everything.key, cached)
 
 
 def encode_rows(
@@ -70,9 +64,7 @@ def encode_rows(
     """
     if not len(rows):
         return Features(np.empty((0, backbone.width), np.float32), "", 0, rows)
-    everything = len(rows) == len(dataset)
-    inputs = dataset.inputs if everything else [dataset.inputs[row] for row in rows.tolist()]
-    return replace(encode(inputs, dataset.checked_digests[rows], backbone, advance=advance), rows=rows)
+    return dataset.modality.encode(dataset, rows, backbone, advance=advance)
 
 
 def of_rows(features: Features, rows: np.ndarray) -> Features:
@@ -102,12 +94,15 @@ def encode_views(
         half: keep them in half the bytes; else as they were computed.
         advance: told how many more views are done, known ones included. What was done stays known if it raises.
     """
-    precision = precision or known_precision(trunk) or choose_precision(trunk, _sample(inputs, digests, trunk))
+    n = len(inputs)
+    precision = precision or known_precision(trunk)
+    if precision is None:
+        precision = choose_precision(trunk, _sample(n, batching_of(inputs, digests, trunk, workers=workers)))
     key = f"{features_key(trunk, precision)} views 2{'' if half else ' in float32'}"
     dtype = None if half else np.float32
-    n, everything = len(inputs), views.digests(digests)
-    prepared = _viewed(inputs, digests, trunk, views)
-    store, _ = _known(_Asked(inputs, everything, trunk, key, precision, prepared, workers, dtype), advance)
+    everything = views.digests(digests)
+    batching = images_by(_viewed(inputs, digests, trunk, views), size=images_a_batch(trunk), workers=workers)
+    store, _ = _known(_Asked(everything, trunk, key, precision, batching, dtype), advance)
     return Activations(store, store.find(everything).reshape(views.count, n).T)
 
 
@@ -123,20 +118,15 @@ class Activations:
         return self.store.rows(self.handles[rows, views])
 
 
-Prepared = Callable[[int], np.ndarray]  # row number -> (h, w, 3) uint8
-
-
 @dataclass(frozen=True)
 class _Asked:
     """What is to be known: a function, and what it is to be known of."""
 
-    inputs: Sequence[Any]
     digests: np.ndarray
     backbone: Backbone
     key: str
     precision: str
-    prepared: Prepared | None
-    workers: int
+    batching: Batching
     dtype: type[np.generic] | None = None
 
 
@@ -196,19 +186,17 @@ def renewed_key(saved: str, backbone: Backbone) -> str:
 
 
 def _first_form(backbone: Backbone, precision: str) -> str:
-    preparation = backbone.preparation
-    text = preparation.tokenizer if isinstance(preparation, TextPreparation) else _crop_mode(preparation)
-    return f"1 {preparation!r} {text} {backbone.weights_hash} {precision}"
+    unsaid = KINDS[backbone.kind].unsaid(backbone)
+    return f"1 {backbone.preparation!r} {unsaid} {backbone.weights_hash} {precision}"
 
 
-def _crop_mode(preparation: ImagePreparation) -> str:
-    """Empty for the centre of a square, the only way that there was once."""
-    height, width = preparation.size
-    return "" if preparation.crop_mode == "center" and height == width else preparation.crop_mode
+def batching_of(inputs: Sequence[Any], digests: np.ndarray, backbone: Backbone, *, workers: int = 2) -> Batching:
+    """How inputs become batches, as the backbone itself wants them. Arguments as for `encode`."""
+    return KINDS[backbone.kind].batching(inputs, digests, backbone, images_a_batch(backbone), workers)
 
 
 def _compute(asked: _Asked, rows: np.ndarray, store: Table, advance: Callable[[int], None]) -> None:
-    batches = _batches(asked.inputs, rows, asked.backbone, asked.prepared, asked.workers)
+    batches = asked.batching(rows)
     engine = open_engine(asked.backbone, asked.precision)
     flush = max(1, min(_FLUSH, _FLUSH_BYTES // (4 * asked.backbone.width)))
     done: list[np.ndarray] = []
@@ -237,20 +225,9 @@ def _compute(asked: _Asked, rows: np.ndarray, store: Table, advance: Callable[[i
         write()
 
 
-def _plain(inputs: Sequence[Any], digests: np.ndarray, backbone: Backbone) -> Prepared | None:
-    """How the backbone itself wants its images; None for texts. A file is the one with its digest, or an error."""
-    preparation = backbone.preparation
-    if not isinstance(preparation, ImagePreparation):
-        return None
-    near = wanted_side(preparation)
-    return lambda row: prepare(open_known(inputs[row], digests[row], near=near), preparation)
-
-
 def _viewed(inputs: Sequence[Any], digests: np.ndarray, trunk: Backbone, views: Views) -> Prepared:
     """All views of all images as rows: the first view of each, then the second of each, and so on."""
-    preparation = trunk.preparation
-    if not isinstance(preparation, ImagePreparation):
-        raise TypeError("only images have views")
+    preparation = trunk.images
 
     def pixels(row: int) -> np.ndarray:
         number, i = divmod(row, len(inputs))
@@ -259,60 +236,9 @@ def _viewed(inputs: Sequence[Any], digests: np.ndarray, trunk: Backbone, views: 
     return pixels
 
 
-def _batches(
-    inputs: Sequence[Any], rows: np.ndarray, backbone: Backbone, prepared: Prepared | None, workers: int
-) -> Iterator[tuple[np.ndarray, Batch]]:
-    if prepared is not None:
-        return _images(rows, prepared, images_a_batch(backbone), workers)
-    preparation = backbone.preparation
-    if not isinstance(preparation, TextPreparation):
-        raise TypeError("images are prepared")
-    return _texts(inputs, rows, preparation)
-
-
-def _images(rows: np.ndarray, prepared: Prepared, size: int, workers: int) -> Iterator[tuple[np.ndarray, Batch]]:
-    """Batches in order; threads decode a few of them ahead of the forward pass, never more, so memory is bounded."""
-
-    def batch(which: np.ndarray) -> list[Future[np.ndarray]]:
-        return [pool.submit(prepared, int(row)) for row in which]
-
-    chunks = deque(rows[start : start + size] for start in range(0, len(rows), size))
-    with ThreadPoolExecutor(workers) as pool:
-        ahead: deque[tuple[np.ndarray, list[Future[np.ndarray]]]] = deque()
-        try:
-            while chunks or ahead:
-                while chunks and len(ahead) * size < _AHEAD + size:
-                    which = chunks.popleft()
-                    ahead.append((which, batch(which)))
-                which, futures = ahead.popleft()
-                yield which, (np.stack([future.result() for future in futures]),)
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
-
-
-def _texts(inputs: Sequence[str], rows: np.ndarray, preparation: TextPreparation) -> Iterator[tuple[np.ndarray, Batch]]:
-    """Batches of similar length, each padded to its own longest text; the tokenizer has threads of its own."""
-    tokenizer = truncating(preparation)
-    for start in range(0, len(rows), 8 * _FLUSH):
-        part = rows[start : start + 8 * _FLUSH]
-        texts = [shortened(inputs[row], preparation) for row in part]
-        with somebody_elses("tokenizers"):
-            encodings = tokenizer.encode_batch_fast(texts)
-        lengths = np.array([len(encoding.ids) for encoding in encodings])
-        for bucket in length_buckets(lengths, tokens=_TOKENS, most_padding=preparation.most_padding):
-            width = int(lengths[bucket].max())
-            ids = np.full((len(bucket), width), preparation.pad_id, dtype=np.int64)
-            mask = np.zeros((len(bucket), width), dtype=np.int64)
-            for i, number in enumerate(bucket.tolist()):
-                ids[i, : lengths[number]] = encodings[number].ids
-                mask[i, : lengths[number]] = 1
-            yield part[bucket], (ids, mask)
-
-
-def _sample(inputs: Sequence[Any], digests: np.ndarray, backbone: Backbone) -> list[tuple[np.ndarray, Batch]]:
+def _sample(n: int, batching: Batching) -> list[tuple[np.ndarray, Batch]]:
     """Batches of examples spread over the data, to measure precision on."""
-    rows = np.unique(np.linspace(0, len(inputs) - 1, min(_SAMPLE, len(inputs))).astype(np.int64))
-    return list(_batches(inputs, rows, backbone, _plain(inputs, digests, backbone), 2))
+    return list(batching(np.unique(np.linspace(0, n - 1, min(_SAMPLE, n)).astype(np.int64))))
 
 
 def _first_of_each(digests: np.ndarray, rows: np.ndarray) -> np.ndarray:

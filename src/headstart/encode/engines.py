@@ -2,26 +2,15 @@
 
 On a CPU every core works on a batch of its own: small batches stay in its cache, and a core that a decoding thread
 takes for a moment holds up nobody else (a fifth faster than all cores on one batch of 32, bench/encode.py).
-
-OpenVINO's graph is kept in the cache under the hash of what the backbone computes, so the second start needs no torch:
-reading and compiling it takes a fraction of a second, converting it from torch takes several. Where it cannot be kept
-it is used from memory; one that a power loss damaged is made anew.
 """
 
 from __future__ import annotations
 
-import errno
-import hashlib
 import json
-import logging
 import os
-import re
-import warnings
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator
 from functools import cache
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -31,23 +20,19 @@ import headstart.no_telemetry  # noqa: F401 - before OpenVINO
 
 import openvino as ov  # isort: skip
 
+from headstart.encode.graphs import compiled, graph_file
+from headstart.encode.kinds import BATCH, KINDS, Batch, Batches
 from headstart.errors import ModelError, OutputError, somebody_elses
+from headstart.pretrained.source import SOURCES
 from headstart.storage.files import read_json
-from headstart.storage.kept import free_bytes, room, say_not_kept, unfinished_folder, write_kept
-from headstart.storage.places import cannot_write
-from headstart.values import Backbone, ImagePreparation
+from headstart.storage.kept import say_not_kept, write_kept
+from headstart.values import Backbone
 
-BATCH = 4  # images, a static shape; 2 to 8 are alike, 32 is slower by a fifth
 _GPU_BATCH = 128
 _CLOSE = 0.9995  # cosine to float32 that lower precision must keep on real examples, each of them
 
-Batch = tuple[np.ndarray, ...]  # images: ((n, h, w, 3) uint8,); texts: what preparation.inputs names, (n, t) int64 each
-Batches = Iterable[tuple[np.ndarray, Batch]]  # which rows, and what goes in
 Engine = Callable[[Batches], Iterator[tuple[np.ndarray, np.ndarray]]]  # which rows, and their features
 
-_GRAPH, _WEIGHTS = "graph.xml", "graph.bin"  # as OpenVINO names them
-_IN_BIN = re.compile(rb'offset="(\d+)" size="(\d+)"')  # where a constant lies in the file of weights
-_unkept: dict[Path, ov.Model] = {}  # the last graph that could not be written
 _unwritten: dict[Path, str] = {}  # precisions that could not be
 
 
@@ -129,8 +114,8 @@ def images_a_batch(backbone: Backbone) -> int:
 
 
 def _gpu_for(backbone: Backbone) -> str | None:
-    """An ONNX model has no torch module: it is run by OpenVINO, also where there is a GPU."""
-    return None if backbone.source == "onnx" else _gpu()
+    """What has no torch module is run by OpenVINO, also where there is a GPU."""
+    return _gpu() if SOURCES[backbone.source].gpu else None
 
 
 def _gpu() -> str | None:
@@ -151,8 +136,8 @@ def _gpu() -> str | None:
 
 def _openvino(backbone: Backbone, precision: str) -> Engine:
     cores = os.cpu_count() or 1
-    compiled = _compiled(backbone, precision, cores)
-    idle = deque(compiled.create_infer_request() for _ in range(cores))
+    graph, filled = compiled(backbone, precision, cores), KINDS[backbone.kind].filled
+    idle = deque(graph.create_infer_request() for _ in range(cores))
 
     def run(batches: Batches) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         busy: deque[tuple[Any, np.ndarray]] = deque()
@@ -168,7 +153,7 @@ def _openvino(backbone: Backbone, precision: str) -> Engine:
             if not idle:
                 yield oldest()
             request = idle.popleft()
-            given = list(_filled(batch) if backbone.kind == "image" else batch)
+            given = list(filled(batch))
             with somebody_elses("OpenVINO", where=backbone.name):
                 request.start_async(given)
             busy.append((request, which))
@@ -178,17 +163,10 @@ def _openvino(backbone: Backbone, precision: str) -> Engine:
     return run
 
 
-def _filled(batch: Batch) -> Batch:
-    """The last batch with black images behind, up to the static shape."""
-    (pixels,) = batch
-    missing = BATCH - len(pixels)
-    return (np.concatenate([pixels, np.zeros((missing, *pixels.shape[1:]), np.uint8)]),) if missing else batch
-
-
 def _torch(backbone: Backbone, device: str) -> Engine:
     import torch
 
-    model = _wrapped(backbone, backbone.module()).to(device)
+    model = KINDS[backbone.kind].wrapped(backbone, backbone.module()).to(device)
 
     def features(batch: Batch) -> np.ndarray:
         # cuDNN rounds what convolutions multiply to ten bits if it may: features would not be those of a CPU.
@@ -202,161 +180,5 @@ def _torch(backbone: Backbone, device: str) -> Engine:
     return run
 
 
-def _graph_file(backbone: Backbone) -> Path:
-    library = "openvino" if backbone.source == "onnx" else backbone.source
-    made_of = (
-        f"2 {backbone.function} openvino {version('openvino')} "
-        f"{backbone.source} {version(library)} torch {version('torch')} {BATCH}"
-    )
-    return room("engines") / f"{hashlib.sha256(made_of.encode()).hexdigest()[:24]}.xml"
-
-
 def _precision_file(backbone: Backbone) -> Path:
-    return _graph_file(backbone).with_suffix(".precision.json")
-
-
-def _compiled(backbone: Backbone, precision: str, cores: int) -> Any:
-    """The backbone's graph, ready to run: as it was kept, else converted."""
-    graph, core = _graph_file(backbone), ov.Core()
-    settings = {"NUM_STREAMS": cores, "INFERENCE_NUM_THREADS": cores, "INFERENCE_PRECISION_HINT": precision}
-    if graph not in _unkept and _is_whole(graph, graph.with_suffix(".bin")):
-        try:
-            return core.compile_model(graph, "CPU", settings)
-        except RuntimeError:  # damaged: it is made anew; if that was not the reason, it is raised again below
-            with suppress(OSError):
-                graph.unlink()
-    if graph not in _unkept:
-        converted = _converted(backbone)
-        if _was_kept(converted, graph):
-            return _ready(core, graph, settings, backbone.name)
-        _unkept.clear()
-        _unkept[graph] = converted
-    return _ready(core, _unkept[graph], settings, backbone.name)
-
-
-def _ready(core: ov.Core, graph: Path | ov.Model, settings: dict[str, Any], name: str) -> Any:
-    with somebody_elses("OpenVINO", where=name):
-        return core.compile_model(graph, "CPU", settings)
-
-
-def _is_whole(graph: Path, weights: Path) -> bool:
-    """Whether both files are there and not cut short, which OpenVINO notices of the first only, and not always."""
-    try:
-        told, size = graph.read_bytes(), weights.stat().st_size
-    except OSError:
-        return False
-    needed = max((int(offset) + int(count) for offset, count in _IN_BIN.findall(told)), default=0)
-    return told.rstrip().endswith(b"</net>") and size >= needed
-
-
-def _was_kept(converted: ov.Model, graph: Path) -> bool:
-    """Write OpenVINO's graph into the cache, the weights before what names them; False where they have no room."""
-    size = sum(node.get_byte_size() for node in converted.get_ordered_ops() if node.get_type_name() == "Constant")
-    try:
-        with unfinished_folder(graph) as folder:
-            if not _is_written(converted, folder):
-                number = errno.ENOSPC if free_bytes(folder) < size else errno.EIO
-                failed = OSError(number, os.strerror(number))
-                raise cannot_write(graph, failed) from failed
-            (folder / _WEIGHTS).replace(graph.with_suffix(".bin"))
-            (folder / _GRAPH).replace(graph)
-    except (OutputError, OSError) as error:
-        say_not_kept("the model's graph", error.__cause__ or error, graph.parent, size)
-        return False
-    return True
-
-
-def _is_written(converted: ov.Model, folder: Path) -> bool:
-    """OpenVINO does not say why it could not write, nor always that it could not."""
-    try:
-        ov.save_model(converted, folder / _GRAPH, compress_to_fp16=False)
-    except RuntimeError:
-        return False
-    return _is_whole(folder / _GRAPH, folder / _WEIGHTS)
-
-
-def _converted(backbone: Backbone) -> ov.Model:
-    module = backbone.module()
-    with somebody_elses("OpenVINO", where=backbone.name):
-        return _fed_bytes(backbone, module) if isinstance(module, ov.Model) else _traced(backbone, module)
-
-
-def _traced(backbone: Backbone, module: Any) -> ov.Model:
-    """A torch module, traced."""
-    import torch
-
-    model = _wrapped(backbone, module)
-    if isinstance(backbone.preparation, ImagePreparation):
-        shapes: Any = [[BATCH, *backbone.preparation.size, 3]]
-        example: Any = (torch.zeros(shapes[0], dtype=torch.uint8),)  # a graph of operators keeps its sizes as numbers
-    else:
-        ids, inputs = torch.ones((2, 8), dtype=torch.int64), backbone.preparation.inputs
-        example, shapes = tuple(ids for _ in inputs), [[-1, -1] for _ in inputs]
-    with torch.inference_mode(), _quiet():
-        # Not frozen before: OpenVINO folds the same constants as well, and torch takes up to ten seconds for it.
-        traced = torch.jit.trace(model, example, check_trace=False)
-        return ov.convert_model(traced, example_input=example, input=shapes)
-
-
-def _fed_bytes(backbone: Backbone, graph: ov.Model) -> ov.Model:
-    """An image graph that took (n, 3, h, w) float32, with the normalisation inside and the static batch."""
-    preparation = backbone.preparation
-    if not isinstance(preparation, ImagePreparation):
-        raise TypeError("a graph takes images")
-    try:
-        graph.reshape([BATCH, 3, *preparation.size])
-    except RuntimeError as error:
-        reason = str(error).strip().splitlines()[-1][:160]
-        raise ModelError(
-            f"it does not take {BATCH} images at once: {reason}",
-            where=backbone.name,
-            fix="export it with a dynamic first dimension",
-        ) from None
-    steps = ov.preprocess.PrePostProcessor(graph)
-    steps.input().tensor().set_element_type(ov.Type.u8).set_layout(ov.Layout("NHWC"))
-    steps.input().model().set_layout(ov.Layout("NCHW"))
-    mean, std = ([255 * value for value in values] for values in (preparation.mean, preparation.std))
-    steps.input().preprocess().convert_element_type(ov.Type.f32).mean(mean).scale(std)
-    return steps.build()
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """While tracing, which warns of each Python value that becomes a constant (the parity tests judge that) and reads
-    every property of the modules, deprecated ones too."""
-    disabled = logging.root.manager.disable
-    logging.disable(logging.WARNING)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logging.disable(disabled)
-
-
-def _wrapped(backbone: Backbone, module: Any) -> Any:
-    """The module with the normalisation inside, so that bytes go in."""
-    import torch
-    from torch import nn
-
-    preparation = backbone.preparation
-    if not isinstance(preparation, ImagePreparation):
-        return module
-
-    mean = 255 * torch.tensor(preparation.mean).view(1, 3, 1, 1)
-    std = 255 * torch.tensor(preparation.std).view(1, 3, 1, 1)
-
-    class FromBytes(nn.Module):
-        mean: torch.Tensor
-        std: torch.Tensor
-
-        def __init__(self) -> None:
-            super().__init__()
-            self.model = module
-            self.register_buffer("mean", mean)
-            self.register_buffer("std", std)
-
-        def forward(self, pixels: torch.Tensor) -> torch.Tensor:  # (n, h, w, 3) uint8
-            return self.model((pixels.permute(0, 3, 1, 2).float() - self.mean) / self.std)
-
-    return FromBytes().eval()
+    return graph_file(backbone).with_suffix(".precision.json")

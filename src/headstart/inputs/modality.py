@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from headstart.values import Dataset, Finding, Kind
+from headstart.values import Dataset, Features, Finding, Kind
 
 if TYPE_CHECKING:
     import numpy as np
@@ -31,13 +31,14 @@ class Modality:
     name: str
     kind: Kind  # of backbones that take it
     noun: str  # for people, in the singular: "photo"
-    sample: str  # an input in a snippet of Python
+    sample: str  # an input in a snippet of Python, as it stands there
     default_model: str
     inspect: Callable[..., Inspected]  # (dataset, rows, rejected, known, workers, advance)
     near: Callable[[np.ndarray], np.ndarray]  # (n, k) hashes -> (m, 2) rows that are nearly the same
     groups: Callable[[Dataset, np.ndarray], tuple[np.ndarray, list[Finding]]]  # with pieces of one text together
     known: Callable[[], Any]  # what the store knows of inspected examples
     given: Callable[[Any], tuple[Sequence[Any], list[str]]]  # what `predict` is given -> inputs, and their names
+    encode: Callable[..., Features]  # (dataset, rows, backbone, advance=)
     look_alikes: bool  # whether features tell examples of the same thing that no hash does: crops, frames
     trains_beyond: bool  # whether fine-tuning may learn from examples that were not encoded
     per_second: float  # examples encoded, where nothing was measured

@@ -25,6 +25,13 @@ def truncating(preparation: TextPreparation) -> Tokenizer:
     return tokenizer
 
 
-def shortened(text: str, preparation: TextPreparation) -> str:
-    """As much as a truncating tokenizer can want of it: 100,000 characters are cut before they are tokenised."""
-    return whole_characters(str(text)[: preparation.max_length * _CHARACTERS])
+def shortened(text: str | tuple[str, str], preparation: TextPreparation) -> str | tuple[str, str]:
+    """As much as a truncating tokenizer can want of it: 100,000 characters are cut before they are tokenised.
+
+    Of a pair, which becomes one sequence with the tokenizer's own separator, as much of each.
+    """
+    most = preparation.max_length * _CHARACTERS
+    if isinstance(text, tuple):
+        first, second = text
+        return whole_characters(str(first)[:most]), whole_characters(str(second)[:most])
+    return whole_characters(str(text)[:most])

@@ -80,6 +80,19 @@ def cards() -> tuple[Card, ...]:
     return tuple(Card(**{name: _NUMBERS.get(name, str)(row[name]) for name in names}) for row in rows)  # type: ignore[arg-type]
 
 
+@cache
+def _by_kind() -> dict[Kind, tuple[Card, ...]]:
+    found: dict[Kind, tuple[Card, ...]] = {kind: () for kind in DEFAULT}
+    for card in cards():
+        found[card.kind] += (card,)
+    return found
+
+
+def at_hand(kind: Kind) -> list[Card]:
+    """The models for a kind of data whose weights are on this machine."""
+    return [card for card in _by_kind()[kind] if card.path is not None]
+
+
 def find(name: str) -> Card | None:
     return next((card for card in cards() if card.name.lower() == name.lower()), None)
 

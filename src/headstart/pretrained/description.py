@@ -13,10 +13,12 @@ from typing import Any
 
 from headstart.errors import ModelError
 from headstart.pretrained.foreign_files import json_object
+from headstart.pretrained.heads import HEADS, NO_HEAD, own_head
 from headstart.pretrained.schema import (
     Check,
     Wrong,
     an_object,
+    by_field,
     checked,
     flag,
     listing,
@@ -31,9 +33,9 @@ from headstart.pretrained.schema import (
 )
 from headstart.pretrained.timm_arguments import (
     ARCHITECTURE,
+    CLASSIFIER,
     CROP_MODES,
     FILTERS,
-    HEADS,
     LABELS,
     PRETRAINED,
     TENSORS,
@@ -96,7 +98,7 @@ TOKENIZER = record(  # what of tokenizer_config.json is kept: it has many reader
 )
 
 _TIMM = record(
-    {"classifier": HEADS, "pretrained_cfg": PRETRAINED},
+    {"classifier": CLASSIFIER, "pretrained_cfg": PRETRAINED},
     {"model_args": model_args, "changes": listing(one_of(FIRST_STRIDE, NO_FULLY_CONNECTED), most=2, distinct=True)},
 )
 _KEPT: dict[str, Check] = {"transformers": an_object, "tokenizer": TOKENIZER}
@@ -108,14 +110,8 @@ _POOLED = record(
         "layers": listing(whole(0, MOST_LAYERS), least=1, most=8, distinct=True),
     }
 )
-_HEADED = record({**_KEPT, "head": one_of("classes", "spans", "new spans")}, {"inputs": one_of(_READS, _READS_TYPES)})
-
-
-def _of_transformers(value: Any, name: str) -> dict[str, Any]:
-    found: dict[str, Any] = (_HEADED if isinstance(value, dict) and "head" in value else _POOLED)(value, name)
-    return found
-
-
+_HEADED = record({**_KEPT, "head": one_of(*filter(None, HEADS))}, {"inputs": one_of(_READS, _READS_TYPES)})
+_TRANSFORMERS = by_field("head", _HEADED, _POOLED)
 _SIDECAR = record({"name": one_of("preprocessor_config.json", "config.json"), "content": an_object})
 _ONNX = record({"sidecar": _SIDECAR, "features": text(most=1000)})
 
@@ -123,7 +119,7 @@ _HASH = text(most=64, pattern="[0-9a-f]{64}", said="a sha256")
 _SOURCES: dict[str, tuple[str, Check, Check, Check]] = {  # kind, architecture, preparation, config
     "timm": ("image", ARCHITECTURE, IMAGES, _TIMM),
     "onnx": ("image", one_of(""), IMAGES, _ONNX),
-    "transformers": ("text", text(most=200, pattern=r"\w+", said="the name of a class"), _TEXTS, _of_transformers),
+    "transformers": ("text", text(most=200, pattern=r"\w+", said="the name of a class"), _TEXTS, _TRANSFORMERS),
 }
 
 
@@ -147,9 +143,9 @@ def _description(value: Any, name: str) -> dict[str, Any]:
     )(value, name)
     asked = found["config"]
     wanted = asked.get("inputs") or _READS
-    if source == "transformers" and found["preparation"]["inputs"] != wanted:
+    if found["preparation"].get("inputs", wanted) != wanted:  # those of images have no such field
         raise Wrong(f"{name}.preparation.inputs is not what the model takes, {', '.join(wanted)}")
-    if asked.get("head") in ("spans", "new spans") and found["width"] != 2:
+    if own_head(asked).finds_answers and found["width"] != 2:
         raise Wrong(f"{name}.width is {found['width']}, not 2: a first and a last token")
     return found
 
@@ -199,7 +195,7 @@ def saved_classifier(told: dict[str, Any], folder: Path) -> dict[str, Any]:
         ModelError: a field is missing, of another type or out of its range.
     """
     found: dict[str, Any] = checked(told, _CLASSIFIER, str(folder / FILE), ours=True)
-    if found["backbone"]["config"].get("head"):
+    if own_head(found["backbone"]["config"]) is not NO_HEAD:
         raise ModelError("damaged: backbone.config has a head of its own", where=str(folder / FILE))
     if class_hash(found["classes"]) != found["classes_hash"]:
         raise ModelError("the class names were changed after saving", where=str(folder / FILE), fix="restore the file")

@@ -3,45 +3,22 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
 
 from headstart.errors import ModelError
 from headstart.pretrained import catalog, hub
 from headstart.pretrained.description import told_by
-from headstart.pretrained.foreign_files import json_object, refuse_special
+from headstart.pretrained.foreign_files import json_object
+from headstart.pretrained.forms import ENDINGS, Found
 from headstart.pretrained.schema import checked, record
 from headstart.pretrained.timm_arguments import ARCHITECTURE
-from headstart.pretrained.weights import NAMES, file_sha256, raw_tensors, verify, weights_in
+from headstart.pretrained.weights import NAMES, file_sha256, refuse_unlike_its_name, verify, weights_in
 from headstart.progress import Progress
 from headstart.storage.files import is_there, user_path
 
-Form = Literal["timm", "torchvision", "keras", "onnx", "transformers", "headstart"]
-
-_FORMS: dict[str, Form] = {
-    ".safetensors": "timm",
-    ".bin": "timm",
-    ".pth": "torchvision",
-    ".pt": "torchvision",
-    ".h5": "keras",
-    ".onnx": "onnx",
-}
 _TORCHVISION = re.compile(r"-([0-9a-f]{8})\.pth$")  # its file names end in the first digits of their sha256
 _ARCHITECTURE = re.compile(r"[A-Za-z][\w.-]*")  # timm's or torchvision's names
 _HUB_NAME = re.compile(r"(?:[\w-][\w.-]*/)?[\w-][\w.-]*")
-
-
-@dataclass(frozen=True)
-class Found:
-    """Weights, and what is known of them before they are opened."""
-
-    name: str
-    form: Form
-    path: Path  # the file; transformers and headstart: the folder
-    architecture: str = ""  # timm's name; empty: the file says, or its name does
-    config: dict[str, Any] = field(default_factory=dict)  # what config.json (or headstart.json) beside the weights says
-    licence: str = ""
 
 
 def find(name: str, *, progress: Progress | None = None) -> Found:
@@ -56,7 +33,7 @@ def find(name: str, *, progress: Progress | None = None) -> Found:
     architecture, path = _split(name)
     if is_there(path):
         return _in_folder(path) if path.is_dir() else _in_file(path, architecture)
-    if architecture or path.suffix.lower() in (*_FORMS, ".headstart") or not _HUB_NAME.fullmatch(name):
+    if architecture or path.suffix.lower() in (*ENDINGS, ".headstart") or not _HUB_NAME.fullmatch(name):
         raise ModelError(
             "no such file or folder",
             where=str(path),
@@ -82,11 +59,10 @@ def _packaged(card: catalog.Card) -> Found:
     if path is None:
         package = card.package.replace("_", "-")
         raise ModelError(f"{card.name} is not on this machine; it comes with the package {package}", fix=card.install)
-    verify(path / "model.safetensors" if card.source == "transformers" else path, card.sha256)
-    if card.source == "transformers":
-        told = json_object(path / "config.json")
-        return Found(card.name, "transformers", path, card.architecture, told, card.licence)
-    return Found(card.name, "timm", path, card.architecture, licence=card.licence)
+    in_a_folder = path.is_dir()
+    verify(path / NAMES[0] if in_a_folder else path, card.sha256)
+    told = json_object(path / "config.json") if in_a_folder else {}
+    return Found(card.name, card.source, path, card.architecture, told, card.licence)  # form and source are one there
 
 
 def _in_folder(folder: Path, *, name: str = "", card: catalog.Card | None = None) -> Found:
@@ -101,30 +77,22 @@ def _in_folder(folder: Path, *, name: str = "", card: catalog.Card | None = None
     config = json_object(config_file)
     name, licence = (card.name, card.licence) if card else (name or folder.name, "")
     if "architecture" in config:
-        _refuse_unlike(weights)
+        refuse_unlike_its_name(weights)
         architecture = checked(config, record({"architecture": ARCHITECTURE}), str(config_file))["architecture"]
         return Found(name, "timm", weights, architecture, config, licence)
     if "model_type" in config:
-        _refuse_unlike(weights)
+        refuse_unlike_its_name(weights)
         return Found(name, "transformers", folder, config=config, licence=licence)
     raise ModelError("neither timm's nor transformers' config.json", where=str(config_file))
 
 
-def _refuse_unlike(weights: Path) -> None:
-    """Before gigabytes are hashed: a file that cannot be what its name says."""
-    if weights.suffix == ".safetensors":
-        raw_tensors(weights)
-    else:
-        refuse_special(weights)
-
-
 def _in_file(path: Path, architecture: str) -> Found:
-    form = _FORMS.get(path.suffix.lower())
+    form = ENDINGS.get(path.suffix.lower())
     if form is None:
         raise ModelError(
-            f"weights are not known as {path.suffix!r}", where=str(path), fix=f"one of {', '.join(_FORMS)}"
+            f"weights are not known as {path.suffix!r}", where=str(path), fix=f"one of {', '.join(ENDINGS)}"
         )
-    _refuse_unlike(path)
+    refuse_unlike_its_name(path)
     pinned = _TORCHVISION.search(path.name)
     if pinned and not file_sha256(path).startswith(pinned[1]):
         raise ModelError(

@@ -145,16 +145,16 @@ def _cut(output: ov.Output) -> tuple[ov.Output, ov.Output | None]:
     return (features, logits) if straight else (output, None)
 
 
-def _constant(value: ov.Output) -> bool:
+def _constant(output: ov.Output) -> bool:
     """Whether nothing that is put into the model changes it."""
-    waiting, seen = [value.get_node()], set()
+    waiting, seen = [output.get_node()], set()
     while waiting:
         node = waiting.pop()
         if node.get_type_name() == "Parameter":
             return False
         if node.get_friendly_name() not in seen:
             seen.add(node.get_friendly_name())
-            waiting += [source.get_node() for source in node.input_values()]
+            waiting += [value.get_node() for value in node.input_values()]
     return True
 
 

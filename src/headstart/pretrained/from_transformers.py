@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Sequence
-from dataclasses import asdict, replace
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,10 @@ from safetensors.torch import load_file
 from torch import nn
 
 from headstart.errors import ModelError, somebody_elses
+from headstart.pretrained.heads import CLASSES, HEADS, NEW_SPANS, NO_HEAD, SPANS, OwnHead, own_head
 from headstart.pretrained.text_config import encoder_config, quiet, refuse_unlike
 from headstart.pretrained.text_folder import pooling, refuse_strange_ids, sentence_length, settings, tokenizer
+from headstart.pretrained.text_modules import Logits, PooledEncoder, Spans
 from headstart.pretrained.torchvision_operators import declare_missing
 from headstart.pretrained.weights import open_torch_file, raw_tensors, save_tensors
 from headstart.storage.files import is_there
@@ -27,64 +30,28 @@ from transformers import (  # noqa: E402  (imports torchvision)
     MODEL_MAPPING,
 )
 
-
-class PooledEncoder(nn.Module):
-    """Token states to one vector a text: the last layer, pooled as the model was trained, and a middle layer's mean.
-
-    The last layer of a sentence encoder says what a text is about; word order and form are clearer two thirds of the
-    way up (Liu et al. 2019, Linguistic Knowledge and Transferability of Contextual Representations). Both are there
-    after one forward pass, and a linear head takes what it needs (docs/accuracy.md has what that brings).
-    """
-
-    def __init__(self, encoder: nn.Module, *, pooling: str, normalise: bool, layers: list[int]) -> None:
-        super().__init__()
-        self.encoder, self.pooling, self.normalise, self.layers = encoder, pooling, normalise, layers
-
-    def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
-        """(n, t) int64 ids and mask -> (n, width) float32, the layers' vectors side by side."""
-        out = self.encoder(input_ids=input_ids, attention_mask=attention_mask, output_hidden_states=True)
-        mask = attention_mask.unsqueeze(-1).to(out.last_hidden_state.dtype)  # (n, t, 1)
-
-        def mean(states: torch.Tensor) -> torch.Tensor:
-            return (states * mask).sum(1) / mask.sum(1).clamp(min=1e-9)
-
-        last = out.last_hidden_state
-        pooled = [last[:, 0] if self.pooling == "cls" else mean(last)]
-        pooled += [mean(out.hidden_states[layer]) for layer in self.layers[1:]]
-        return torch.cat([nn.functional.normalize(p, dim=-1) if self.normalise else p for p in pooled], dim=-1)
-
-
-class Logits(nn.Module):
-    """A model with its classifier: its logits are the features, and the head on them changes nothing."""
-
-    def __init__(self, model: nn.Module) -> None:
-        super().__init__()
-        self.model = model
-
-    def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
-        """(n, t) int64 ids and mask -> (n, n_classes) float32."""
-        return self.model(input_ids=input_ids, attention_mask=attention_mask).logits
-
-
-class Spans(nn.Module):
-    """A reading model: for each token, is it the first of the answer, is it the last."""
-
-    def __init__(self, model: nn.Module, *, inputs: Sequence[str]) -> None:
-        super().__init__()
-        self.model, self.inputs = model, tuple(inputs)
-
-    def forward(self, *tensors: torch.Tensor) -> torch.Tensor:
-        """(n, t) int64 each, in the order of `inputs` -> (n, t, 2) float32."""
-        out = self.model(**dict(zip(self.inputs, tensors, strict=True)))
-        return torch.stack([out.start_logits, out.end_logits], dim=-1)
-
-
 _ATTENTION_DROPOUT = ("attention_probs_dropout_prob", "attention_dropout")  # as configs call it
-_MAPPINGS = {
-    "classes": MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING,
-    "spans": MODEL_FOR_QUESTION_ANSWERING_MAPPING,
-    "new spans": MODEL_FOR_QUESTION_ANSWERING_MAPPING,
-}
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """A model that is to be described."""
+
+    config: Any
+    width: int  # of a layer
+    depth: int
+    preparation: TextPreparation
+    folder: Path
+    target: Path
+
+
+@dataclass(frozen=True)
+class _Built:
+    """How a model with one of the heads is described and built."""
+
+    models: Any  # transformers' classes of them, by the class of their configuration
+    describe: Callable[[_Asked], dict[str, Any]]  # width, classes, configuration; the preparation, if it is another
+    module: Callable[[Any, Any, dict[str, Any], str], nn.Module]  # (model, its configuration, description, where from)
 
 
 def describe(folder: Path, told: dict[str, Any], *, target: Path, head: str) -> dict[str, Any]:
@@ -95,9 +62,9 @@ def describe(folder: Path, told: dict[str, Any], *, target: Path, head: str) -> 
         told: what config.json there says.
         target: where head.safetensors is written, if a head is wanted and there; and the model itself, where its
             weights are a torch file.
-        head: "classes": keep the sequence classifier that the weights came with; features are then its logits.
-            "spans": keep its reader; features are then (n, t, 2) scores of first and last tokens. "new spans": the
-            same with a head that has yet to be trained.
+        head: one of `heads.HEADS`. "classes": keep the sequence classifier that the weights came with; features are
+            then its logits. "spans": keep its reader; features are then (n, t, 2) scores of first and last tokens.
+            "new spans": the same with a head that has yet to be trained.
 
     Raises:
         ModelError: no encoder of texts, no tokenizer.json, or a tokenizer with more words than the model has vectors.
@@ -109,31 +76,41 @@ def describe(folder: Path, told: dict[str, Any], *, target: Path, head: str) -> 
     with somebody_elses("transformers", where=str(folder / "config.json")):
         kept = {"transformers": config.to_dict(), "tokenizer": settings}
         width, depth = int(config.hidden_size), int(config.num_hidden_layers)
-    told = {"source": "transformers", "architecture": (config.architectures or ["AutoModel"])[0], "kind": "text"}
-    told |= {"weights": "model.safetensors", "preparation": asdict(preparation)}
-    if head.endswith("spans"):
-        inputs = _reading_inputs(config, folder, new=head != "spans")
-        preparation = replace(preparation, inputs=inputs)
-        if head != "spans":  # what a sentence encoder was cut to says nothing about reading
-            preparation = replace(preparation, max_length=_positions(config))
-        told |= {"preparation": asdict(preparation), "classes": None, "width": 2}
-        return {**told, "config": {**kept, "head": head, "inputs": list(inputs)}}
-    if head == "classes":
-        classes = _classes(config)
-        if classes:
-            save_tensors(
-                {"weight": torch.eye(len(classes)), "bias": torch.zeros(len(classes))}, target / "head.safetensors"
-            )
-        return {**told, "classes": classes, "width": len(classes or ()) or 1, "config": {**kept, "head": head}}
-    how, normalise = pooling(folder)
-    layers = _layers(depth)
-    pooled = {"pooling": how, "normalise": normalise, "layers": layers}
+    asked = _Asked(config, width, depth, preparation, folder, target)
+    found = {"preparation": preparation, **_BUILT[HEADS[head]].describe(asked)}
     return {
-        **told,
-        "classes": None,
-        "width": width * len(layers),
-        "config": {**kept, **pooled},
+        **found,
+        "source": "transformers",
+        "architecture": (config.architectures or ["AutoModel"])[0],
+        "kind": "text",
+        "weights": "model.safetensors",
+        "preparation": asdict(found["preparation"]),
+        "config": {**kept, **found["config"]},
     }
+
+
+def _describe_pooled(asked: _Asked) -> dict[str, Any]:
+    how, normalise = pooling(asked.folder)
+    layers = _layers(asked.depth)
+    config = {"pooling": how, "normalise": normalise, "layers": layers}
+    return {"classes": None, "width": asked.width * len(layers), "config": config}
+
+
+def _describe_classifier(asked: _Asked) -> dict[str, Any]:
+    classes = _classes(asked.config)
+    if classes:
+        head = {"weight": torch.eye(len(classes)), "bias": torch.zeros(len(classes))}
+        save_tensors(head, asked.target / "head.safetensors")
+    return {"classes": classes, "width": len(classes or ()) or 1, "config": {"head": CLASSES.name}}
+
+
+def _describe_reader(asked: _Asked, *, head: OwnHead) -> dict[str, Any]:
+    inputs = _reading_inputs(asked.config, asked.folder, new=head.new)
+    preparation = replace(asked.preparation, inputs=inputs)
+    if head.new:  # what a sentence encoder was cut to says nothing about reading
+        preparation = replace(preparation, max_length=_positions(asked.config))
+    config = {"head": head.name, "inputs": list(inputs)}
+    return {"preparation": preparation, "classes": None, "width": 2, "config": config}
 
 
 def _convert(folder: Path, target: Path) -> None:
@@ -154,27 +131,44 @@ def module(told: dict[str, Any], weights: Path) -> nn.Module:
         ModelError: the description cannot be followed, or the weights are not the model's.
     """
     asked, where = told["config"], str(weights)
-    head = str(asked.get("head", ""))
+    head = own_head(asked)
     config = encoder_config(asked["transformers"], where)
-    if head == "new spans":
+    if head.new:
         config.num_labels = 2  # first token, last token
-    if head in ("spans", "new spans"):
+    if head.finds_answers:
         for name in _ATTENTION_DROPOUT:  # with it, training holds all weights of attention: gigabytes for long windows
             if hasattr(config, name):
                 setattr(config, name, 0.0)
     model = _loaded(_class_for(config, head, where), config, weights, head=head)
-    if head == "classes":
-        _refuse_width(told["width"], config.num_labels, where)
-        return Logits(model).eval()
-    if head in ("spans", "new spans"):
-        return Spans(model, inputs=asked["inputs"]).eval()
+    return _BUILT[head].module(model, config, told, where).eval()
+
+
+def _pooled(model: nn.Module, config: Any, told: dict[str, Any], where: str) -> nn.Module:
+    asked = told["config"]
     layers = asked["layers"]
     if max(layers) > config.num_hidden_layers:
         raise ModelError(
             f"damaged: layer {max(layers)} is asked for, of a model with {config.num_hidden_layers}", where=where
         )
     _refuse_width(told["width"], config.hidden_size * len(layers), where)
-    return PooledEncoder(model, pooling=asked["pooling"], normalise=asked["normalise"], layers=layers).eval()
+    return PooledEncoder(model, pooling=asked["pooling"], normalise=asked["normalise"], layers=layers)
+
+
+def _classifier(model: nn.Module, config: Any, told: dict[str, Any], where: str) -> nn.Module:
+    _refuse_width(told["width"], config.num_labels, where)
+    return Logits(model)
+
+
+def _reader(model: nn.Module, config: Any, told: dict[str, Any], where: str) -> nn.Module:
+    return Spans(model, inputs=told["config"]["inputs"])
+
+
+_BUILT = {
+    NO_HEAD: _Built(MODEL_MAPPING, _describe_pooled, _pooled),
+    CLASSES: _Built(MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING, _describe_classifier, _classifier),
+    SPANS: _Built(MODEL_FOR_QUESTION_ANSWERING_MAPPING, partial(_describe_reader, head=SPANS), _reader),
+    NEW_SPANS: _Built(MODEL_FOR_QUESTION_ANSWERING_MAPPING, partial(_describe_reader, head=NEW_SPANS), _reader),
+}
 
 
 def _refuse_width(told: int, made: int, where: str) -> None:
@@ -182,8 +176,8 @@ def _refuse_width(told: int, made: int, where: str) -> None:
         raise ModelError(f"damaged: width is {told}, and the model gives {made} numbers", where=where)
 
 
-def _class_for(config: Any, head: str, where: str) -> Any:
-    source: Any = _MAPPINGS.get(head, MODEL_MAPPING).get(type(config), None)
+def _class_for(config: Any, head: OwnHead, where: str) -> Any:
+    source: Any = _BUILT[head].models.get(type(config), None)
     if isinstance(source, list | tuple):  # which of them, `architectures` says
         named = [one for one in source if one.__name__ in (config.architectures or ())]
         source = (named or source)[0]
@@ -192,7 +186,7 @@ def _class_for(config: Any, head: str, where: str) -> Any:
     return source
 
 
-def _loaded(source: Any, config: Any, weights: Path, *, head: str) -> Any:
+def _loaded(source: Any, config: Any, weights: Path, *, head: OwnHead) -> Any:
     """The model with every number from the file; of what is not there transformers would make random ones."""
     where = str(weights)
     refuse_unlike(source, config, raw_tensors(weights), where)
@@ -204,11 +198,11 @@ def _loaded(source: Any, config: Any, weights: Path, *, head: str) -> Any:
         body = f"{model.base_model_prefix}."
     other = {str(entry[0] if isinstance(entry, tuple) else entry) for entry in found["mismatched_keys"]}
     lacking = sorted({*found["missing_keys"], *other})
-    if head == "new spans":  # yet to be trained
+    if head.new:
         lacking = [name for name in lacking if name.startswith(body)]
-    if head != "classes":  # no features come through it
+    if not head.through_pooler:
         lacking = [name for name in lacking if not name.removeprefix(body).startswith("pooler.")]
-    if lacking and head == "spans" and not any(name.startswith(body) for name in lacking):
+    if lacking and head.finds_answers and not any(name.startswith(body) for name in lacking):
         raise ModelError(
             f"not in its weights: {', '.join(lacking[:3])}", where=where, fix="take a model trained on SQuAD"
         )

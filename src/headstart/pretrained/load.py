@@ -13,16 +13,15 @@ from dataclasses import replace
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from headstart.errors import ModelError
 from headstart.pretrained.description import description, saved_classifier, told_by
-from headstart.pretrained.find import Found, find
-from headstart.pretrained.foreign_files import json_object, refuse_special
+from headstart.pretrained.find import find
+from headstart.pretrained.forms import FORMS, Found
+from headstart.pretrained.heads import NEW_SPANS, NO_HEAD, SPANS
 from headstart.pretrained.rebuild import backbone_hash, classifier_in, head_of, rebuilt, reopen
-from headstart.pretrained.rebuild import without_head as without_head
-from headstart.pretrained.text_folder import TEXT_FILES
-from headstart.pretrained.weights import NAMES, file_sha256, raw_tensors
+from headstart.pretrained.weights import NAMES, file_sha256, refuse_unlike_its_name
 from headstart.progress import Progress, Silent
 from headstart.storage.files import MOST_JSON, is_there, parse_json, read_json, user_path
 from headstart.storage.kept import in_a_folder, room, unfinished_folder, write_kept
@@ -30,8 +29,6 @@ from headstart.storage.places import as_json
 from headstart.values import Backbone, Classifier, Kind
 
 _DESCRIPTION = 6  # raise when the description's form changes
-Head = Literal["", "classes", "spans", "new spans"]  # which head the module has: none, a classifier, a reader's
-_LIBRARY = {"timm": "timm", "torchvision": "timm", "keras": "timm", "onnx": "openvino", "transformers": "transformers"}
 
 
 def load(name: str, *, kind: Kind, progress: Progress | None = None) -> Backbone:
@@ -61,7 +58,7 @@ def load_classifier(name: str) -> tuple[Backbone, Classifier]:
         ModelError: as `load`; or the weights have no classifier.
     """
     found = find(name)
-    if _answers(found):
+    if FORMS[found.form].finds_answers(found):
         raise ModelError(
             f"{found.name} finds answers in texts; it has no classes",
             where=name,
@@ -90,22 +87,23 @@ def load_reader(name: str, *, new_head: bool = False, progress: Progress | None 
     Raises:
         ModelError: as `load`; or it is no such model.
     """
-    found = _unsaved(find(name, progress=progress))
-    head: Head = "spans" if _reads(found) else "new spans"
-    if new_head and found.form != "transformers":
+    found = find(name, progress=progress)
+    found = FORMS[found.form].unsaved(found)
+    trained = FORMS[found.form].finds_answers(found)
+    if new_head and not FORMS[found.form].texts:
         raise ModelError(
             f"{found.name} does not read texts",
             where=name,
             fix="take a text encoder of BERT's kind: headstart models lists some",
         )
-    if not new_head and head != "spans":
+    if not new_head and not trained:
         raise ModelError(
             f"{found.name} does not find answers in texts: it has no head for that",
             where=name,
             fix="take a model whose config.json says ForQuestionAnswering (trained on SQuAD, say)",
         )
     with (progress or Silent()).step("open"):
-        return _described(found, head=head)[0]
+        return _described(found, head=(SPANS if trained else NEW_SPANS).name)[0]
 
 
 def answers_questions(name: str) -> bool:
@@ -114,7 +112,8 @@ def answers_questions(name: str) -> bool:
     Raises:
         ModelError: as `load`, where there is nothing of that name.
     """
-    return _answers(find(name))
+    found = find(name)
+    return FORMS[found.form].finds_answers(found)
 
 
 def saved_in(model: str | Path) -> tuple[dict[str, Any] | None, Path]:
@@ -130,39 +129,19 @@ def saved_in(model: str | Path) -> tuple[dict[str, Any] | None, Path]:
     return told_by(folder), folder
 
 
-def _answers(found: Found) -> bool:
-    """A classifier that was saved here is one, whatever its encoder was trained for."""
-    return not (found.form == "headstart" and "head" in found.config) and _reads(_unsaved(found))
-
-
-def _reads(found: Found) -> bool:
-    named = found.config.get("architectures")
-    named = named if isinstance(named, list) else ()
-    return found.form == "transformers" and any("ForQuestionAnswering" in str(name) for name in named)
-
-
-def _unsaved(found: Found) -> Found:
-    """A reader that was saved here is a folder of transformers', with more beside it."""
-    config = found.path / "config.json"
-    if found.form != "headstart" or not is_there(config):
-        return found
-    told = json_object(config)
-    return replace(found, form="transformers", config=told) if "model_type" in told else found
-
-
 def _open(found: Found, *, with_head: bool = False) -> tuple[Backbone, Classifier | None]:
     if "reader" in found.config:  # as what it is apart from that: an encoder
-        found = _unsaved(found)
-    if found.form == "headstart":
+        found = FORMS[found.form].unsaved(found)
+    form = FORMS[found.form]
+    if form.saved:
         return _saved(found)
-    another = with_head and found.form == "transformers"  # there a classifier is a module of its own
-    backbone, told, home = _described(found, head="classes" if another else "")
+    backbone, told, home = _described(found, head=form.classifier if with_head else NO_HEAD.name)
     if not with_head or told["classes"] is None:
         return backbone, None
     return backbone, classifier_in(home / "head.safetensors", told["classes"], backbone.width)
 
 
-def _described(found: Found, *, head: Head) -> tuple[Backbone, dict[str, Any], Path]:
+def _described(found: Found, *, head: str) -> tuple[Backbone, dict[str, Any], Path]:
     """The backbone, what was written down of it, and the folder where that is."""
     home = _home(found, head=head)
     told = _kept(home, found)
@@ -185,10 +164,7 @@ def _kept(home: Path, found: Found) -> dict[str, Any] | None:
             return None  # a power loss
         told = description({**kept, "name": found.name, "licence": found.licence}, home)
         for file in (_weights(found, home, told), *([home / "head.safetensors"] if told["classes"] else ())):
-            if file.suffix == ".onnx":
-                refuse_special(file)
-            else:
-                raw_tensors(file)
+            refuse_unlike_its_name(file)
     except (OSError, ValueError, TypeError, KeyError, AttributeError, ModelError):
         return None
     return told
@@ -203,51 +179,21 @@ def _saved(found: Found) -> tuple[Backbone, Classifier]:
 def _weights(found: Found, home: Path, told: dict[str, Any]) -> Path:
     """In the description's folder; an encoder that has a safetensors file of its own is left where it is."""
     own = found.path / told["weights"]
-    return own if found.form == "transformers" and is_there(own) else home / str(told["weights"])
+    return own if FORMS[found.form].stay and is_there(own) else home / str(told["weights"])
 
 
-def _describe(found: Found, folder: Path, *, head: Head) -> dict[str, Any]:
-    """Ask the library; headless weights (and the head) are written into `folder`."""
-    if found.form == "transformers":
-        from headstart.pretrained import from_transformers
-
-        return from_transformers.describe(found.path, found.config, target=folder, head=head)
-    if found.form == "onnx":
-        from headstart.pretrained import from_onnx
-
-        return from_onnx.describe(found.path, target=folder)
-    from headstart.pretrained import from_timm
-
-    return from_timm.describe(_translated(found), target=folder)
-
-
-def _translated(found: Found) -> Any:
-    """The weights under timm's names."""
-    from headstart.pretrained import from_timm
-
-    if found.form == "timm":
-        return from_timm.read(found.path, architecture=found.architecture, config=found.config)
-    if found.form == "torchvision":
-        from headstart.pretrained import from_torchvision
-
-        return from_torchvision.translate(found.path, architecture=found.architecture or None)
-    from headstart.pretrained import from_keras
-
-    return from_keras.translate(found.path, architecture=found.architecture or None)
-
-
-def _home(found: Found, *, head: Head) -> Path:
+def _home(found: Found, *, head: str) -> Path:
     """The folder of the description, named after all that it depends on."""
-    library = _LIBRARY[found.form]
+    form = FORMS[found.form]
     if found.path.is_dir():
-        name, weights, beside = "", [found.path / name for name in NAMES], [found.path / name for name in TEXT_FILES]
+        name, folder, weights = "", found.path, [found.path / name for name in NAMES]
     else:
-        name, weights = found.path.name, [found.path]  # the name may say what the file is of
-        names = ("config.json", "preprocessor_config.json") if found.form == "onnx" else ()
-        beside = [found.path.parent / name for name in names]
+        name, folder, weights = found.path.name, found.path.parent, [found.path]  # the name may say what the file is of
+    beside = [folder / name for name in form.beside]
     hashes = [file_sha256(file) if is_there(file) else "" for file in weights]
     hashes += [file_sha256(file, most=MOST_JSON) if is_there(file) else "" for file in beside]
-    asked = f"{_DESCRIPTION} {found.form} {library} {version(library)} {found.architecture} {name} {head} {hashes}"
+    by = f"{form.library} {version(form.library)}"
+    asked = f"{_DESCRIPTION} {form.name} {by} {found.architecture} {name} {head} {hashes}"
     key = hashlib.sha256(f"{asked} {as_json(found.config)}".encode()).hexdigest()[:24]
     return room("backbones") / key
 
@@ -257,18 +203,16 @@ def _bytes(found: Found) -> int:
     if found.path.is_file():
         return found.path.stat().st_size
     files = [found.path / name for name in NAMES]
-    if found.form == "transformers" and files[0].exists():
+    if FORMS[found.form].stay and files[0].exists():
         return 0
     return next((file.stat().st_size for file in files if file.exists()), 0)
 
 
-def _keep(home: Path, *, found: Found, head: Head) -> None:
+def _keep(home: Path, *, found: Found, head: str) -> None:
     """Describe into a folder of its own, then rename: two runs at once, or a kill, leave nothing half done."""
     with unfinished_folder(home) as folder:
-        told = _describe(found, folder, head=head)
-        weights = _weights(found, folder, told)
-        tensors = {} if weights.suffix == ".onnx" else raw_tensors(weights)
-        told["weights_hash"] = backbone_hash(weights, tensors, told["config"])
+        told = FORMS[found.form].describe(found, folder, head)
+        told["weights_hash"] = backbone_hash(told["source"], _weights(found, folder, told), told["config"])
         told |= {"name": found.name, "licence": found.licence}
         description(parse_json(as_json(told)), found.path, ours=False)
         told["bytes"] = {file.name: file.stat().st_size for file in folder.iterdir() if file.is_file()}

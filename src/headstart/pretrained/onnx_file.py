@@ -112,17 +112,17 @@ def _fields(message: memoryview) -> Iterator[tuple[int, int | memoryview]]:
     at, end = 0, len(message)
     while at < end:
         key, at = _number(message, at)
-        field, form = key >> 3, key & 7
+        field, wire_type = key >> 3, key & 7
         if field == 0:
             raise ValueError("not a protocol buffer")
-        if form == _VARINT:
+        if wire_type == _VARINT:
             value, at = _number(message, at)
             yield field, value
             continue
-        if form == _BYTES:
+        if wire_type == _BYTES:
             length, at = _number(message, at)
-        elif form in (_EIGHT_BYTES, _FOUR_BYTES):
-            length = 8 if form == _EIGHT_BYTES else 4
+        elif wire_type in (_EIGHT_BYTES, _FOUR_BYTES):
+            length = 8 if wire_type == _EIGHT_BYTES else 4
         else:
             raise ValueError("not a protocol buffer")
         if at + length > end:

@@ -5,22 +5,26 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from headstart.errors import ModelError
 from headstart.pretrained.description import description
-from headstart.pretrained.foreign_files import text_of
-from headstart.pretrained.text_folder import refuse_strange_ids
-from headstart.pretrained.weights import RawTensor, file_sha256, raw_tensors, tensors_hash
+from headstart.pretrained.source import SOURCES
+from headstart.pretrained.weights import raw_tensors
 from headstart.storage.files import is_there, parse_json
 from headstart.storage.places import as_json
-from headstart.values import Backbone, Classifier, ImagePreparation, TextPreparation
+from headstart.values import Backbone, Classifier, ImagePreparation, Kind, TextPreparation
 
 if TYPE_CHECKING:
     import numpy as np
 
 _PLAIN = ("name", "source", "architecture", "kind", "width", "weights_hash", "config", "licence")
+_PREPARATIONS: dict[Kind, Callable[..., ImagePreparation | TextPreparation]] = {
+    "image": ImagePreparation,
+    "text": TextPreparation,
+}
 
 
 def rebuilt(told: dict[str, Any], weights: Path, *, tokenizer: str | None = None, proven: bool = False) -> Backbone:
@@ -29,31 +33,22 @@ def rebuilt(told: dict[str, Any], weights: Path, *, tokenizer: str | None = None
     Args:
         proven: the library has said itself how the model is built.
     """
-    preparation: ImagePreparation | TextPreparation
-    if told["kind"] == "image":
-        fields: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in told["preparation"].items()}
-        preparation = ImagePreparation(**fields)
-    else:
-        fields = {**told["preparation"], "inputs": tuple(told["preparation"]["inputs"])}
-        preparation = TextPreparation(**(fields if tokenizer is None else {**fields, "tokenizer": tokenizer}))
-    plain = {k: told[k] for k in _PLAIN}
-    return Backbone(**plain, preparation=preparation, weights=weights, module=_builder(told, weights, proven))
+    fields: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in told["preparation"].items()}
+    if tokenizer is not None:
+        fields["tokenizer"] = tokenizer
+    source = SOURCES[told["source"]]
+    return Backbone(
+        **{k: told[k] for k in _PLAIN},
+        preparation=_PREPARATIONS[told["kind"]](**fields),
+        weights=weights,
+        module=partial(source.module, told, weights, proven),  # called only where an engine is compiled
+        frozen_only=not source.trainable,
+    )
 
 
-def _builder(told: dict[str, Any], weights: Path, proven: bool) -> Callable[[], Any]:
-    """What builds the module: it loads the library, so it is called only where an engine is compiled."""
-
-    def module() -> Any:
-        from headstart.pretrained.source import SOURCES  # which writes folders by this module's functions
-
-        return SOURCES[told["source"]].module(told, weights, proven)
-
-    return module
-
-
-def backbone_hash(weights: Path, tensors: dict[str, RawTensor], config: dict[str, Any]) -> str:
-    """The weights and all that changes what they compute: what `Backbone.weights_hash` holds."""
-    hashed = file_sha256(weights) if weights.suffix == ".onnx" else tensors_hash(tensors)
+def backbone_hash(source: str, weights: Path, config: dict[str, Any]) -> str:
+    """The weights without the head, and all that changes what they compute: what `Backbone.weights_hash` holds."""
+    hashed = SOURCES[source].hash(weights, config)
     computed = {k: config[k] for k in ("pooling", "normalise", "layers", "head", "changes") if config.get(k)}
     return hashlib.sha256((hashed + (as_json(computed) if computed else "")).encode()).hexdigest()
 
@@ -68,12 +63,8 @@ def reopen(folder: Path, told: dict[str, Any]) -> Backbone:
     Raises:
         ModelError: the weights are not those that were saved, or the tokenizer is not for them.
     """
-    weights = folder / ("model.onnx" if told["source"] == "onnx" else "model.safetensors")
-    if told["kind"] != "text":
-        return verified(told, weights, tokenizer=None)
-    tokenizer, vocabulary = text_of(folder / "tokenizer.json"), told["config"]["transformers"].get("vocab_size")
-    refuse_strange_ids(tokenizer, vocabulary, folder / "tokenizer.json")
-    return verified(told, weights, tokenizer=tokenizer)
+    source = SOURCES[told["source"]]
+    return verified(told, folder / source.weights, tokenizer=source.tokenizer(folder, told["config"]))
 
 
 def verified(told: dict[str, Any], weights: Path, *, tokenizer: str | None) -> Backbone:
@@ -85,17 +76,9 @@ def verified(told: dict[str, Any], weights: Path, *, tokenizer: str | None) -> B
     told = description(told, weights)  # for pickles, which come by no other door
     if not is_there(weights):
         raise ModelError("the weights are gone", where=str(weights), fix="fit it again, or copy them there")
-    tensors = {} if told["source"] == "onnx" else without_head(raw_tensors(weights), told["config"])
-    if backbone_hash(weights, tensors, told["config"]) != told["weights_hash"]:
+    if backbone_hash(told["source"], weights, told["config"]) != told["weights_hash"]:
         raise ModelError("the weights are not those that were saved", where=str(weights), fix="save or copy it again")
     return rebuilt(told, weights, tokenizer=tokenizer)
-
-
-def without_head(tensors: dict[str, RawTensor], config: dict[str, Any]) -> dict[str, RawTensor]:
-    """The tensors that are not of the classifier (or classifiers) that `config` names."""
-    named = config.get("classifier") or ()
-    heads = tuple(f"{name}." for name in ([named] if isinstance(named, str) else named))
-    return {k: t for k, t in tensors.items() if not heads or not k.startswith(heads)}
 
 
 def describe_saved(backbone: Backbone) -> dict[str, Any]:

@@ -154,6 +154,16 @@ def either(first: Check, second: Check) -> Check:
     return check
 
 
+def by_field(field: str, with_it: Check, without: Check) -> Check:
+    """What the first lets through of an object that has the field, and the second of anything else."""
+
+    def check(value: Any, name: str) -> Any:
+        known = with_it if isinstance(value, dict) and field in value else without
+        return known(value, name)
+
+    return check
+
+
 def plain(value: Any, name: str, *, depth: int = _PLAIN_DEPTH) -> Any:
     """Any JSON of bounded size and depth, its numbers finite."""
     if value is None or isinstance(value, bool):

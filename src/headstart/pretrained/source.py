@@ -10,7 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from headstart.pretrained.foreign_files import text_of
+from headstart.pretrained.modules import as_it_is, by_products, layers, stages, trained_timm, trained_transformers
 from headstart.pretrained.plain_code import image_code, onnx_code, text_code
+from headstart.pretrained.text_folder import refuse_strange_ids
+from headstart.pretrained.weights import file_sha256, raw_tensors, tensors_hash, without_head
 from headstart.pretrained.write import write_onnx, write_timm, write_transformers
 from headstart.values import Backbone, Head
 
@@ -23,14 +27,38 @@ class Source:
     """Who builds a backbone from its weights."""
 
     name: str
+    library: str  # whose version changes what is built
     trainable: bool
+    gpu: bool  # its modules are torch's, which can run them there
     weights: str  # name of the weights file in a saved folder
+    hash: Callable[[Path, dict[str, Any]], str]  # (weights, configuration): sha256 of the weights without their head
+    tokenizer: Callable[[Path, dict[str, Any]], str | None]  # (saved folder, configuration): what lies beside them
     module: Callable[[dict[str, Any], Path, bool], Any]  # (description, weights, whether the library itself said so)
     groups: Callable[[nn.Module], list[list[str]]]  # names of its parameters, from the input up
     prepare: Callable[[nn.Module], None]  # for training
     trained: Callable[[Backbone, nn.Module, Path], tuple[nn.Module, Backbone]]  # what is kept of a trained module
     write: Callable[[Backbone, Head, Path], dict[str, str]]  # a saved folder in the library's own form
     snippet: Callable[[Backbone, str], str]  # Python that opens it without headstart
+
+
+def _hash_of_tensors(weights: Path, config: dict[str, Any]) -> str:
+    return tensors_hash(without_head(raw_tensors(weights), config))
+
+
+def _hash_of_file(weights: Path, config: dict[str, Any]) -> str:
+    return file_sha256(weights)
+
+
+def _no_tokenizer(folder: Path, config: dict[str, Any]) -> None:
+    return None
+
+
+def _tokenizer(folder: Path, config: dict[str, Any]) -> str:
+    """Raises ModelError where it cannot be read, or has words that the model has no vectors for."""
+    file = folder / "tokenizer.json"
+    found = text_of(file)
+    refuse_strange_ids(found, config["transformers"].get("vocab_size"), file)
+    return found
 
 
 def _timm(told: dict[str, Any], weights: Path, proven: bool) -> Any:
@@ -51,73 +79,51 @@ def _onnx(told: dict[str, Any], weights: Path, proven: bool) -> Any:
     return from_onnx.module(weights, told["width"])
 
 
-def _stages(module: nn.Module) -> list[list[str]]:
-    from headstart.pretrained.training import stages
-
-    return stages(module)
-
-
-def _layers(module: nn.Module) -> list[list[str]]:
-    from headstart.pretrained.training import layers
-
-    return layers(module)
-
-
-def _trained_timm(backbone: Backbone, module: nn.Module, folder: Path) -> tuple[nn.Module, Backbone]:
-    from headstart.pretrained.training import trained_timm
-
-    return trained_timm(backbone, module, folder)
-
-
-def _trained_transformers(backbone: Backbone, module: nn.Module, folder: Path) -> tuple[nn.Module, Backbone]:
-    from headstart.pretrained.training import trained_transformers
-
-    return trained_transformers(backbone, module, folder)
-
-
-def _by_products(module: nn.Module) -> None:
-    from headstart.pretrained.training import by_products
-
-    by_products(module)
-
-
-def _as_it_is(module: nn.Module) -> None:
-    pass
-
-
 def _never(*arguments: object) -> Any:
     raise TypeError("a graph's weights cannot be trained")
 
 
 SOURCES = {
-    source.name: source
-    for source in (
+    row.name: row
+    for row in (
         Source(
             name="timm",
+            library="timm",
             trainable=True,
+            gpu=True,
             weights="model.safetensors",
+            hash=_hash_of_tensors,
+            tokenizer=_no_tokenizer,
             module=_timm,
-            groups=_stages,
-            prepare=_as_it_is,
-            trained=_trained_timm,
+            groups=stages,
+            prepare=as_it_is,
+            trained=trained_timm,
             write=write_timm,
             snippet=image_code,
         ),
         Source(
             name="transformers",
+            library="transformers",
             trainable=True,
+            gpu=True,
             weights="model.safetensors",
+            hash=_hash_of_tensors,
+            tokenizer=_tokenizer,
             module=_transformers,
-            groups=_layers,
-            prepare=_by_products,
-            trained=_trained_transformers,
+            groups=layers,
+            prepare=by_products,
+            trained=trained_transformers,
             write=write_transformers,
             snippet=text_code,
         ),
         Source(
             name="onnx",
+            library="openvino",
             trainable=False,
+            gpu=False,
             weights="model.onnx",
+            hash=_hash_of_file,
+            tokenizer=_no_tokenizer,
             module=_onnx,
             groups=_never,
             prepare=_never,

@@ -81,7 +81,7 @@ def model_args(value: Any, name: str) -> dict[str, Any]:
 _SIDES = listing(whole(1, 4096), least=3, most=3)
 _COLOURS = listing(number(-1000, 1000), least=3, most=3)
 _TENSOR = text(most=200, pattern=TENSORS, said="the name of a layer")
-HEADS = either(_TENSOR, listing(_TENSOR, least=1, most=16))  # the classifier, or several that answer together
+CLASSIFIER = either(_TENSOR, listing(_TENSOR, least=1, most=16))  # or several that answer together
 FILTERS = one_of("nearest", "bilinear", "bicubic", "lanczos", "hamming", "box", "random")
 CROP_MODES = one_of("center", "squash", "border")
 LABELS = listing(text(most=10_000), most=1_000_000)
@@ -106,6 +106,6 @@ PRETRAINED = record(
         "std": maybe(listing(number(above=0, high=1000), least=3, most=3)),
         "pool_size": maybe(listing(whole(1, 4096), most=2)),
         "first_conv": maybe(either(_TENSOR, listing(_TENSOR, most=16))),
-        "classifier": maybe(HEADS),
+        "classifier": maybe(CLASSIFIER),
     },
 )

@@ -144,6 +144,14 @@ def _whole(value: Any) -> int:
     return value
 
 
+def refuse_unlike_its_name(path: Path) -> None:
+    """Raises ModelError where a file of weights cannot be what its name says; nothing is hashed for that."""
+    if path.suffix == ".safetensors":
+        raw_tensors(path)
+    else:
+        refuse_special(path)
+
+
 def tensors_hash(tensors: dict[str, RawTensor]) -> str:
     """sha256 over name, type, shape and bytes of every tensor, in the order of their names.
 
@@ -155,6 +163,13 @@ def tensors_hash(tensors: dict[str, RawTensor]) -> str:
         seen.update(f"{name} {tensor.dtype} {tensor.shape}".encode())
         seen.update(tensor.data)
     return seen.hexdigest()
+
+
+def without_head(tensors: dict[str, RawTensor], config: dict[str, Any]) -> dict[str, RawTensor]:
+    """The tensors that are not of the classifier (or classifiers) that `config` names."""
+    named = config.get("classifier") or ()
+    heads = tuple(f"{name}." for name in ([named] if isinstance(named, str) else named))
+    return {k: t for k, t in tensors.items() if not heads or not k.startswith(heads)}
 
 
 def write_tensors(path: Path, tensors: dict[str, RawTensor]) -> None:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from headstart.pretrained.rebuild import without_head
-from headstart.pretrained.weights import raw, raw_tensors, write_tensors
+from headstart.pretrained.weights import raw, raw_tensors, without_head, write_tensors
 from headstart.storage.place import write_text
 from headstart.storage.places import as_json
 from headstart.values import Backbone, Head

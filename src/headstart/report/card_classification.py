@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from headstart.record import Record
 
 _LISTED_CLASSES = 100
-_SAMPLE = {"image": "photo.jpg", "text": "a sentence to classify"}
 
 
 def card(record: Record, backbone: Backbone, head: Head, folder: str) -> str:
@@ -39,7 +38,7 @@ def card(record: Record, backbone: Backbone, head: Head, folder: str) -> str:
         _results(scores),
         _use(len(head.classes), kind),
         data(record, things=f"examples, {len(head.classes)} classes", more=more),
-        _load(kind, folder),
+        _load(next(m.sample for m in record.task.modalities.values() if record.task.titles[m.name] == record.title), folder),
     ]
     return whole(parts, SOURCES[backbone.source].snippet(backbone, folder))
 
@@ -78,12 +77,12 @@ measure again on data of your own, and do not let it decide alone where a mistak
 What the pre-trained model learned, biases too, is still in it."""
 
 
-def _load(kind: Kind, folder: str) -> str:
+def _load(sample: str, folder: str) -> str:
     return f"""## How to load it
 
 ```python
 import headstart as hs
 
 model = hs.load({quoted(folder)})
-print(model.predict({quoted(_SAMPLE[kind])}))
+print(model.predict({sample}))
 ```"""

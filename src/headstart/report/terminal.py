@@ -7,14 +7,19 @@ import re
 import sys
 import textwrap
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from headstart.errors import plain
+from headstart.task import Metric
 
 _WIDE = 80
 _NAME = 19
 _COUNTED = ("answer", "sentence")
+_MEASURED = {  # what the size of a model's input is in, and what its work is for
+    "image": ("pixels a side", "an image"),
+    "text": ("tokens at most", "for 128 tokens"),
+}
 
 
 def plainly(told: Any) -> Any:
@@ -30,16 +35,31 @@ def plainly(told: Any) -> Any:
 
 
 def fit(told: dict[str, Any]) -> str:
+    """What `fit` prints of a classifier."""
+    return fitted_lines(told, scores(told))
+
+
+def fitted_lines(told: dict[str, Any], figures: str) -> str:
+    """What `fit` prints of a model with a linear head; figures: its scores, as lines."""
     chosen_from = [] if told.get("ranking") is None else [ranking(told["ranking"]), ""]
     made = f"{told['model']} ({told['how']}), {told['n_train']} examples to learn from, {told['n_test']} held out"
     lines = [*chosen_from, made, *_why(told, 10)]
     if told["n_rejected"]:
         lines.append(f"left out   {told['n_rejected']} examples; see rejected.csv")
-    if told["class_weights"]:
+    if told.get("class_weights"):
         lines.append("weights    rare classes count more (inverse square root of their share)")
-    lines += _found(told, 10)
-    lines.append(scores(told))
-    return "\n".join([*lines, *_ended(told, 10)])
+    return "\n".join([*lines, *_found(told, 10), figures, *_ended(told, 10)])
+
+
+def listed_figures(told: Mapping[str, Any], metrics: Sequence[Metric]) -> list[str]:
+    """A line a metric, with its interval."""
+    lines = []
+    for metric in metrics:
+        value, ends = told[metric.key], told.get(f"{metric.key}_interval")
+        shown = "-" if value is None else f"{value:.3f}"
+        interval = f"  (95 % interval {ends[0]:.3f} to {ends[1]:.3f})" if ends and None not in ends else ""
+        lines.append(f"{metric.title:18} {shown}{interval}")
+    return [*lines, f"{'test examples':18} {told['n_test']:,}"]
 
 
 def fit_answering(told: dict[str, Any]) -> str:
@@ -166,7 +186,7 @@ def models(told: dict[str, Any]) -> str:
         return f"no model of that name{told['hint']}"
     head = f"  {'':29} {'parameters':>10} {'GMACs':>6} {'input':>5} {'width':>5}  score"
     lines = []
-    for kind in ("image", "text"):
+    for kind in _MEASURED:
         for at_hand in (True, False):
             some = [row for row in rows if (row["kind"], row["at_hand"]) == (kind, at_hand)]
             if some:
@@ -184,15 +204,15 @@ def _model_line(row: dict[str, Any]) -> str:
 
 def model(told: dict[str, Any]) -> str:
     """One entry in full."""
-    image = told["kind"] == "image"
+    sides, example = _MEASURED[told["kind"]]
     score = f"{told['score']} % {told['score_on']} ({told['score_source']})" if told["score"] else "none known"
     lines = {
         "for": f"{told['kind']}s",
         "built by": f"{told['source']}, architecture {told['architecture']}",
         "parameters": f"{told['parameters']:,}",
         "features": f"{told['width']:,}",
-        "input": f"{told['size']} " + ("pixels a side" if image else "tokens at most"),
-        "work": f"{told['gmacs']:g} billion multiply-adds " + ("an image" if image else "for 128 tokens"),
+        "input": f"{told['size']} {sides}",
+        "work": f"{told['gmacs']:g} billion multiply-adds {example}",
         "trained on": told["trained_on"],
         "score": score,
         "licence": told["licence"],

@@ -17,6 +17,7 @@ from headstart.answering.settings import Settings
 from headstart.data.questions import has_questions, read_questions
 from headstart.errors import ModelError
 from headstart.pretrained.description import FILE, saved_reader
+from headstart.pretrained.heads import own_head
 from headstart.pretrained.load import load_reader
 from headstart.pretrained.write import write_encoder
 from headstart.report import terminal
@@ -96,7 +97,7 @@ def _checked(told: dict[str, Any], folder: Path) -> dict[str, Any]:
 
 
 def _opened(folder: Path, saved: Mapping[str, Any], backbone: Backbone) -> Settings:
-    if backbone.config.get("head") not in ("spans", "new spans"):
+    if not own_head(backbone.config).finds_answers:
         raise ModelError("damaged: its backbone finds no answers", where=str(folder / FILE))
     return Settings(**saved.get("reader", {}))
 

@@ -12,20 +12,25 @@ import numpy as np
 from headstart.adapt.cross_validation import judge
 from headstart.adapt.linear_lesson import linear_lesson
 from headstart.adapt.softmax import SOFTMAX
+from headstart.data.labels import as_class
 from headstart.errors import DataError
 from headstart.evaluate.classification import DETAILS, METRICS, evaluate
 from headstart.evaluate.metrics import softmax
 from headstart.inputs.text import whole_characters
-from headstart.pretrained.description import saved_classifier
 from headstart.pretrained.load import load
 from headstart.report import terminal
 from headstart.report.card_classification import card
 from headstart.report.classification import sections
-from headstart.task import Keeper, Learner, Scorer, Scores, Space, Task, Words
+from headstart.task import Learner, Scorer, Scores, Space, Task, Words
 from headstart.tasks import linear
-from headstart.tasks.modalities import IMAGE, TEXT
+from headstart.tasks.modalities import IMAGE, PAIR, TEXT
 from headstart.values import Dataset, Examples, Finding, Head
 
+_TITLES = {
+    "image": "image-classification",
+    "text": "text-classification",
+    "pair": "text-pair-classification",
+}
 _FACTS = ("classes", "penalty", "temperature", "class_weights", "cross_validation")
 
 
@@ -41,7 +46,8 @@ class Prediction:
 
 
 def _parse(examples: Examples) -> tuple[list[Any], tuple[str, ...]]:
-    return list(examples.targets), ()
+    places = zip(examples.targets, examples.where, strict=True)
+    return [as_class(cell, where=where) for cell, where in places], ()
 
 
 def _complaint(label: str | None) -> tuple[str, str] | None:
@@ -161,8 +167,8 @@ def _facts(head: Head, dataset: Dataset, rows: np.ndarray) -> dict[str, Any]:
 
 CLASSIFICATION = Task(
     name="classification",
-    modalities={"image": IMAGE, "text": TEXT},
-    titles={"image": "image-classification", "text": "text-classification"},
+    modalities={"image": IMAGE, "text": TEXT, "pair": PAIR},
+    titles=_TITLES,
     form=None,
     fits=lambda examples: True,
     parse=_parse,
@@ -198,16 +204,7 @@ CLASSIFICATION = Task(
         before="Probe (frozen layers)",
         right="Accuracy",
     ),
-    keeper=Keeper(
-        claims=lambda told: "head" in told or "classes" in told,
-        checked=saved_classifier,
-        as_it_is=linear.as_it_is,
-        write=linear.write,
-        opened=linear.opened,
-        same=linear.same,
-        equal=np.array_equal,
-        split_columns=linear.split_columns,
-    ),
+    keeper=linear.keeper(_TITLES.values(), unnamed=True),
     predictor=linear.LinearPredictor,
     probabilities=softmax,
 )

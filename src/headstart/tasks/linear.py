@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,11 +12,11 @@ import numpy as np
 
 from headstart.encode.encode import encode_rows, features_key, of_rows, renewed_key
 from headstart.errors import ModelError
-from headstart.pretrained.description import class_hash
+from headstart.pretrained.description import class_hash, saved_classifier
 from headstart.pretrained.load import load_classifier
 from headstart.pretrained.rebuild import head_hash, head_of
 from headstart.pretrained.source import SOURCES
-from headstart.task import Advance
+from headstart.task import Advance, Keeper
 from headstart.values import Backbone, Dataset, Features, Finding, Head
 
 
@@ -61,8 +62,15 @@ def write(backbone: Backbone, head: Head, folder: Path) -> dict[str, Any]:
             "features_key": head.features_key,
             "penalty": head.penalty,
             "temperature": head.temperature,
+            **_beyond_classes(head),
         },
     }
+
+
+def _beyond_classes(head: Head) -> dict[str, Any]:
+    """What only heads of other tasks than classification have."""
+    numbers = {} if head.width is None else {"width": head.width, "mean": head.mean, "deviation": head.deviation}
+    return numbers | ({} if head.thresholds is None else {"thresholds": list(head.thresholds)})
 
 
 def opened(folder: Path, saved: Mapping[str, Any], backbone: Backbone) -> Head:
@@ -79,6 +87,10 @@ def opened(folder: Path, saved: Mapping[str, Any], backbone: Backbone) -> Head:
         features_key=renewed_key(told["features_key"], backbone),
         penalty=told["penalty"],
         temperature=told["temperature"],
+        thresholds=tuple(told["thresholds"]) if "thresholds" in told else None,
+        width=told.get("width"),
+        mean=told.get("mean", 0.0),
+        deviation=told.get("deviation", 1.0),
     )
     refuse_other(features_key(backbone, "f32"), head, folder)
     return head
@@ -97,13 +109,44 @@ def as_it_is(name: str) -> tuple[Backbone, Head]:
 
 def same(one: Head, other: Head) -> bool:
     """Whether an opened head is the one that was written."""
-    return one.classes == other.classes and one.features_key == other.features_key
+    said = [(h.classes, h.features_key, h.thresholds, h.width, h.mean, h.deviation) for h in (one, other)]
+    return said[0] == said[1]
 
 
 def split_columns(dataset: Dataset, part: Sequence[str]) -> tuple[Sequence[str], Sequence[Any]]:
     """Header and columns of split.csv."""
-    groups = dataset.checked_groups.tolist()
-    return ("example", "label", "part", "group"), (dataset.where, dataset.targets, part, groups)
+    groups, targets = dataset.checked_groups.tolist(), [_written(target) for target in dataset.targets]
+    return ("example", "label", "part", "group"), (dataset.where, targets, part, groups)
+
+
+def _written(target: Any) -> str:
+    """A target as one cell of a table; several labels as JSON."""
+    if isinstance(target, tuple):
+        return json.dumps(list(target), ensure_ascii=False)
+    return target if isinstance(target, str) else f"{target:.10g}"
+
+
+def keeper(titles: Collection[str], *, unnamed: bool = False) -> Keeper:
+    """How models with a linear head are kept.
+
+    Args:
+        titles: what headstart.json calls the task. unnamed: whether a folder that names none is of this one.
+    """
+
+    def claims(told: Mapping[str, Any]) -> bool:
+        named = told.get("task")
+        return ("head" in told or "classes" in told) and (named in titles or (unnamed and named is None))
+
+    return Keeper(
+        claims=claims,
+        checked=saved_classifier,
+        write=write,
+        opened=opened,
+        as_it_is=as_it_is,
+        same=same,
+        equal=np.array_equal,
+        split_columns=split_columns,
+    )
 
 
 def no_remarks(predictor: Any, dataset: Dataset) -> list[Finding]:

@@ -1,0 +1,41 @@
+"""Pairs of texts for fine-tuning: both as one sequence, from a probe on what the frozen model makes of that."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from headstart.adapt.basis import fit_basis
+from headstart.adapt.checkpoint import Checkpoint
+from headstart.adapt.cross_validation import fit_probe
+from headstart.adapt.linear_training import Opened, Probe
+from headstart.adapt.trainable_texts import open_texts
+from headstart.encode.encode import encode_rows, of_rows
+from headstart.values import Head
+
+if TYPE_CHECKING:
+    from headstart.adapt.linear_lesson import LinearLesson
+
+
+def trainable_pairs(lesson: LinearLesson, probe: Probe, folds: np.ndarray, checkpoint: Checkpoint) -> Opened:
+    """The backbone of a lesson over its pairs.
+
+    The lesson's probe compares the features of two texts, which no single sequence has: it is what the tuned model has
+    to beat, and not where it starts.
+    """
+    plain = lesson.plan.backbone
+    backbone = replace(plain, config={**plain.config, "pair": "joint"})
+    dataset, n = lesson.dataset, lesson.encoded
+    features = encode_rows(dataset, np.arange(n), backbone)
+    basis, known = fit_basis(features.matrix), dict[bytes, Head]()
+
+    def start(rows: np.ndarray) -> Head:
+        rows = rows[rows < n]
+        if rows.tobytes() not in known:
+            some = of_rows(features, rows)
+            known[rows.tobytes()] = fit_probe(dataset, rows, some, basis=basis, seed=lesson.seed)
+        return known[rows.tobytes()]
+
+    return open_texts(lesson, backbone, (basis, start))

@@ -1,0 +1,258 @@
+"""From a cell that holds a label to what a task learns, or a refusal in words; and what a column of cells looks like."""
+
+from __future__ import annotations
+
+import ast
+import io
+import json
+import math
+import re
+import tokenize
+import warnings
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from headstart.data.label_cells import is_one_hot, label_cells
+from headstart.data.label_values import Cell, as_text, cell_of, mark, shown
+from headstart.errors import DataError
+
+__all__ = [
+    "Cell",
+    "as_class",
+    "as_labels",
+    "as_number",
+    "as_text",
+    "indicator_columns",
+    "is_one_hot",
+    "label_cells",
+    "looks_like_label_sets",
+    "looks_like_numbers",
+    "separator_of",
+    "separator_seen",
+]
+
+SEPARATORS = ("|", ";", ",")
+_MOST_WRITTEN = 10_000  # characters of a list as Python writes it
+_BRACKETED = re.compile(r"\[.*\]|\(.*\)|\{.*\}|set\(\)", re.DOTALL)
+_SIDE_BY_SIDE = re.compile(r"['\"]\s+['\"]")  # as numpy writes texts
+_MEANT_AS_LIST = re.compile(r"\[[^\[\]]*[,'\"][^\[\]]*\]|\[[\d.\s+-]*\]")
+_NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
+_CODE = re.compile(r"[+-]?0\d+", re.ASCII)  # a postcode, or an article's number
+_COMMAS_OF_A_NUMBER = re.compile(r"[+-]?(?:\d+,\d+|\d{1,3}(?:,\d{3})+(?:\.\d+)?)", re.ASCII)
+_FEWEST_WHOLE = 10  # different whole numbers that are numbers and no classes
+
+
+def as_class(cell: Cell, *, where: str = "label") -> str | None:
+    """The one class of an example, without space around it: 1 and 1.0 are "1", true is "true", blank is missing.
+
+    Raises:
+        DataError: several labels.
+    """
+    if not isinstance(cell, tuple):
+        return (as_text(cell) or "").strip() or None
+    classes = _classes(cell)
+    if len(classes) > 1:
+        fix = "one label an example; or learn several with --task multilabel"
+        raise DataError(f"{len(classes)} labels: {shown(list(classes))}", where=where, fix=fix)
+    return classes[0] if classes else None
+
+
+def as_labels(cell: Cell, *, separator: str | None = None, where: str = "label") -> tuple[str, ...] | None:
+    """The labels of an example, each once, in their order; (): it is said to have none; None: nothing is said.
+
+    A text may be a list as JSON, Python or numpy write it, which a separator does not split. A blank text is missing.
+
+    Raises:
+        DataError: a text that starts out as a list and cannot be read as one.
+    """
+    if cell is None or isinstance(cell, tuple):
+        return None if cell is None else _classes(cell)
+    text = as_class(cell)
+    if text is None or not isinstance(cell, str):
+        return None if text is None else (text,)
+    written = _written(text)
+    if written is not None:
+        members = cell_of(written, where=where)
+        return _classes(members if isinstance(members, tuple) else (text,))
+    if _MEANT_AS_LIST.fullmatch(text):
+        raise DataError(f"{shown(text)} is no list that can be read", where=where, fix='write it as ["one", "other"]')
+    return _classes(tuple(text.split(separator))) if separator else (text,)
+
+
+def as_number(cell: Cell, *, where: str = "label") -> float | None:
+    """The number that an example has; a blank text is missing.
+
+    Raises:
+        DataError: no number, or an infinite one, or one whose comma may mean this or that.
+    """
+    if isinstance(cell, tuple):
+        if len(cell) > 1:
+            raise DataError(f"{len(cell)} values: {shown(list(cell))}", where=where, fix="one number an example")
+        cell = cell[0] if cell else None
+    if cell is None or (isinstance(cell, str) and not cell.strip()):
+        return None
+    number = _number(cell)
+    if number is not None:
+        return number
+    what = shown(cell) if isinstance(cell, str) else str(as_text(cell))
+    if isinstance(cell, str) and "," in cell and _number(cell.replace(",", "")) is not None:
+        fix = "write 1234.5: a point before the fraction, and nothing between thousands"
+        raise DataError(f"{what} has a comma", where=where, fix=fix)
+    if isinstance(cell, bool):
+        raise DataError(f"{what} is no number", where=where, fix="give numbers, or learn true and false as classes")
+    fix = "write the number alone, such as 3.5, and leave the cell empty where there is none"
+    raise DataError(f"{what} is no {'finite ' if not isinstance(cell, str) else ''}number", where=where, fix=fix)
+
+
+def separator_of(cells: Sequence[Cell]) -> str | None:
+    """Which of "|", ";" and "," stands between labels in texts; None where none does.
+
+    It does where a tenth of the rows or more have several values, most rows hold nothing but values that other texts
+    hold too, in other company, and the texts differ in length or one of their values in place. Sentences have commas
+    between what does not recur; "New York, USA" recurs as a whole only, as its city does nowhere else; in "red, large"
+    and "blue, small" each value has its place; 3,5 and 1,234 are numbers.
+    """
+    texts = Counter(text for cell in cells if (text := _text(cell)) and not _BRACKETED.fullmatch(text))
+    return next((separator for separator in SEPARATORS if _separates(separator, texts)), None)
+
+
+def separator_seen(cells: Sequence[Cell], separator: str) -> str:
+    """What speaks for a separator, for a note."""
+    split = [_pieces(text, separator) for cell in cells if (text := _text(cell))]
+    several, different = sum(len(pieces) > 1 for pieces in split), {piece for pieces in split for piece in pieces}
+    return f"{several} of {len(split)} labels have {separator!r} between {len(different)} different ones"
+
+
+def looks_like_numbers(cells: Sequence[Cell]) -> str:
+    """Words for a note where a column is numbers to predict; "" where it is not.
+
+    All that are not missing are numbers, as text too, and one has a fraction, or ten or more differ and most occur
+    once. Stars, 0 and 1 and years recur, so they are classes; 007 is a code.
+    """
+    present = [cell[0] if isinstance(cell, tuple) and len(cell) == 1 else cell for cell in cells]
+    count: Counter[float] = Counter()
+    for cell in present:
+        if cell is None or (isinstance(cell, str) and not cell.strip()):
+            continue
+        number = _number(cell)
+        if number is None or (isinstance(cell, str) and _CODE.fullmatch(cell.strip())):
+            return ""
+        count[number] += 1
+    once = sum(times == 1 for times in count.values())
+    if any(not number.is_integer() for number in count):
+        how = "with fractions"
+    elif len(count) >= _FEWEST_WHOLE and once * 2 > count.total():
+        how = "of which most occur once"
+    else:
+        return ""
+    return f"{count.total()} numbers from {as_text(min(count))} to {as_text(max(count))}, {how}"
+
+
+def looks_like_label_sets(cells: Sequence[Cell]) -> str:
+    """Words for a note where most that are not missing are lists of labels, as text too; "" where they are not."""
+    present = [cell for cell in cells if cell is not None and cell != ""]
+    lists = [cell for cell in present if isinstance(cell, tuple) or _is_list(cell)]
+    if len(lists) * 2 <= len(present) or not lists:
+        return ""
+    example = max(lists[:100], key=lambda cell: len(cell) if isinstance(cell, tuple) else str(cell).count(","))
+    return f"{len(lists)} of {len(present)} labels are lists, such as {shown(example)}"
+
+
+def indicator_columns(columns: Mapping[str, Sequence[Cell]]) -> tuple[str, ...]:
+    """The columns that hold nothing but 0 and 1, or true and false, in their order: each says who has its label.
+
+    One such column is a label of two classes, and a column of zeros alone may be a count: two or more have both values,
+    or there are no such columns at all.
+    """
+    marks = {
+        name: {mark(cell) for cell in cells if cell is not None and not (isinstance(cell, str) and not cell.strip())}
+        for name, cells in columns.items()
+    }
+    found = tuple(name for name, seen in marks.items() if seen and None not in seen)
+    return found if sum(len(marks[name]) == 2 for name in found) >= 2 else ()
+
+
+def _classes(cells: Sequence[Any]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(text for cell in cells if (text := as_class(cell)) is not None))
+
+
+def _text(cell: Cell) -> str | None:
+    return None if isinstance(cell, tuple) else as_class(cell)
+
+
+def _number(cell: Any) -> float | None:
+    """None: none, or not a finite one."""
+    if isinstance(cell, str):
+        text = cell.strip().replace("\N{MINUS SIGN}", "-")
+        cell = float(text) if _NUMBER.fullmatch(text) else None
+    if cell is None or isinstance(cell, bool | tuple):
+        return None
+    try:
+        number = float(cell)
+    except OverflowError:
+        return None
+    return number if math.isfinite(number) else None
+
+
+def _is_list(cell: Cell) -> bool:
+    return isinstance(cell, str) and isinstance(_written(cell.strip()), list | tuple | set)
+
+
+def _written(text: str) -> Any:
+    """The list, or the dict, that a text writes down; None where it does neither.
+
+    In round and curly brackets are texts only: "(1, 2)" may be a range.
+    """
+    if not _BRACKETED.fullmatch(text):
+        return None
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        found = _literal(text)
+    if isinstance(found, tuple | set) and not all(isinstance(member, str) for member in found):
+        return None
+    return found if isinstance(found, list | tuple | set | dict) else None
+
+
+def _literal(text: str) -> Any:
+    if len(text) > _MOST_WRITTEN:
+        return None
+    try:
+        with warnings.catch_warnings():  # of escapes that Python does not know
+            warnings.simplefilter("ignore")
+            found = ast.literal_eval(text)
+            if not isinstance(found, list) or not _SIDE_BY_SIDE.search(text):
+                return found
+            tokens = tokenize.generate_tokens(io.StringIO(text).readline)
+            texts = [token.string for token in tokens if token.type == tokenize.STRING]
+            # ['a' 'b'] are two texts to numpy and one to Python
+            return found if len(texts) == len(found) else [ast.literal_eval(each) for each in texts]
+    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError, tokenize.TokenError):
+        return None
+
+
+def _pieces(text: str, separator: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(piece for part in text.split(separator) if (piece := part.strip())))
+
+
+def _separates(separator: str, texts: Counter[str]) -> bool:
+    """What `separator_of` says of one."""
+    having = [text for text in texts if separator in text]
+    if sum(texts[text] for text in having) * 10 < texts.total() or not having:
+        return False
+    if separator == "," and all(_COMMAS_OF_A_NUMBER.fullmatch(text) for text in having):
+        return False
+    wholes: Counter[tuple[str, ...]] = Counter()
+    for text, times in texts.items():
+        wholes[_pieces(text, separator)] += times
+    company = Counter(piece for pieces in wholes for piece in pieces)
+    if sum(times for pieces, times in wholes.items() if len(pieces) > 1) * 10 < wholes.total():
+        return False
+    recurring = sum(n for pieces, n in wholes.items() if pieces and all(company[piece] > 1 for piece in pieces))
+    places = defaultdict(set)
+    for pieces in wholes:
+        for place, piece in enumerate(pieces):
+            places[piece].add(place)
+    differ = len(set(map(len, wholes))) > 1 or any(len(found) > 1 for found in places.values())
+    return recurring * 2 > wholes.total() and differ

@@ -1,0 +1,158 @@
+"""Graphs of OpenVINO: made of a backbone, and kept.
+
+One is kept in the cache under the hash of what the backbone computes, so the second start needs no torch: reading and
+compiling it takes a fraction of a second, converting it from torch takes several. Where it cannot be kept it is used
+from memory; one that a power loss damaged is made anew.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import logging
+import os
+import re
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import headstart.no_telemetry  # noqa: F401 - before OpenVINO
+
+import openvino as ov  # isort: skip
+
+from headstart.encode.kinds import BATCH, KINDS
+from headstart.errors import ModelError, OutputError, somebody_elses
+from headstart.pretrained.source import SOURCES
+from headstart.storage.kept import free_bytes, room, say_not_kept, unfinished_folder
+from headstart.storage.places import cannot_write
+from headstart.values import Backbone
+
+_GRAPH, _WEIGHTS = "graph.xml", "graph.bin"  # as OpenVINO names them
+_IN_BIN = re.compile(rb'offset="(\d+)" size="(\d+)"')  # where a constant lies in the file of weights
+_unkept: dict[Path, ov.Model] = {}  # the last graph that could not be written
+
+
+def graph_file(backbone: Backbone) -> Path:
+    """Where the graph of a backbone is kept, named after all that it depends on."""
+    library = SOURCES[backbone.source].library
+    made_of = (
+        f"2 {backbone.function} openvino {version('openvino')} "
+        f"{backbone.source} {version(library)} torch {version('torch')} {BATCH}"
+    )
+    return room("engines") / f"{hashlib.sha256(made_of.encode()).hexdigest()[:24]}.xml"
+
+
+def compiled(backbone: Backbone, precision: str, cores: int) -> Any:
+    """The backbone's graph, ready to run: as it was kept, else converted."""
+    graph, core = graph_file(backbone), ov.Core()
+    settings = {"NUM_STREAMS": cores, "INFERENCE_NUM_THREADS": cores, "INFERENCE_PRECISION_HINT": precision}
+    if graph not in _unkept and _is_whole(graph, graph.with_suffix(".bin")):
+        try:
+            return core.compile_model(graph, "CPU", settings)
+        except RuntimeError:  # damaged: it is made anew; if that was not the reason, it is raised again below
+            with suppress(OSError):
+                graph.unlink()
+    if graph not in _unkept:
+        converted = _converted(backbone)
+        if _was_kept(converted, graph):
+            return _ready(core, graph, settings, backbone.name)
+        _unkept.clear()
+        _unkept[graph] = converted
+    return _ready(core, _unkept[graph], settings, backbone.name)
+
+
+def _ready(core: ov.Core, graph: Path | ov.Model, settings: dict[str, Any], name: str) -> Any:
+    with somebody_elses("OpenVINO", where=name):
+        return core.compile_model(graph, "CPU", settings)
+
+
+def _is_whole(graph: Path, weights: Path) -> bool:
+    """Whether both files are there and not cut short, which OpenVINO notices of the first only, and not always."""
+    try:
+        told, size = graph.read_bytes(), weights.stat().st_size
+    except OSError:
+        return False
+    needed = max((int(offset) + int(count) for offset, count in _IN_BIN.findall(told)), default=0)
+    return told.rstrip().endswith(b"</net>") and size >= needed
+
+
+def _was_kept(converted: ov.Model, graph: Path) -> bool:
+    """Write OpenVINO's graph into the cache, the weights before what names them; False where they have no room."""
+    size = sum(node.get_byte_size() for node in converted.get_ordered_ops() if node.get_type_name() == "Constant")
+    try:
+        with unfinished_folder(graph) as folder:
+            if not _is_written(converted, folder):
+                number = errno.ENOSPC if free_bytes(folder) < size else errno.EIO
+                failed = OSError(number, os.strerror(number))
+                raise cannot_write(graph, failed) from failed
+            (folder / _WEIGHTS).replace(graph.with_suffix(".bin"))
+            (folder / _GRAPH).replace(graph)
+    except (OutputError, OSError) as error:
+        say_not_kept("the model's graph", error.__cause__ or error, graph.parent, size)
+        return False
+    return True
+
+
+def _is_written(converted: ov.Model, folder: Path) -> bool:
+    """OpenVINO does not say why it could not write, nor always that it could not."""
+    try:
+        ov.save_model(converted, folder / _GRAPH, compress_to_fp16=False)
+    except RuntimeError:
+        return False
+    return _is_whole(folder / _GRAPH, folder / _WEIGHTS)
+
+
+def _converted(backbone: Backbone) -> ov.Model:
+    module = backbone.module()
+    with somebody_elses("OpenVINO", where=backbone.name):
+        return _fed_bytes(backbone, module) if isinstance(module, ov.Model) else _traced(backbone, module)
+
+
+def _traced(backbone: Backbone, module: Any) -> ov.Model:
+    """A torch module, traced."""
+    import torch
+
+    kind = KINDS[backbone.kind]
+    model = kind.wrapped(backbone, module)
+    example, shapes = kind.traced(backbone)
+    with torch.inference_mode(), _quiet():
+        # Not frozen before: OpenVINO folds the same constants as well, and torch takes up to ten seconds for it.
+        traced = torch.jit.trace(model, example, check_trace=False)
+        return ov.convert_model(traced, example_input=example, input=shapes)
+
+
+def _fed_bytes(backbone: Backbone, graph: ov.Model) -> ov.Model:
+    """An image graph that took (n, 3, h, w) float32, with the normalisation inside and the static batch."""
+    preparation = backbone.images
+    try:
+        graph.reshape([BATCH, 3, *preparation.size])
+    except RuntimeError as error:
+        reason = str(error).strip().splitlines()[-1][:160]
+        raise ModelError(
+            f"it does not take {BATCH} images at once: {reason}",
+            where=backbone.name,
+            fix="export it with a dynamic first dimension",
+        ) from None
+    steps = ov.preprocess.PrePostProcessor(graph)
+    steps.input().tensor().set_element_type(ov.Type.u8).set_layout(ov.Layout("NHWC"))
+    steps.input().model().set_layout(ov.Layout("NCHW"))
+    mean, std = ([255 * value for value in values] for values in (preparation.mean, preparation.std))
+    steps.input().preprocess().convert_element_type(ov.Type.f32).mean(mean).scale(std)
+    return steps.build()
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """While tracing, which warns of each Python value that becomes a constant (the parity tests judge that) and reads
+    every property of the modules, deprecated ones too."""
+    disabled = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(disabled)

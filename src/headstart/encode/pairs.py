@@ -1,0 +1,58 @@
+"""Features of the rows of a dataset: of inputs one by one, or of pairs of texts and how they differ."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+
+from headstart.encode.encode import encode
+from headstart.storage.matrix import room_for
+from headstart.values import Backbone, Dataset, Features, Matrix
+
+PARTS = 4  # of a pair's features, each as wide as a text's
+_BLOCK = 4096  # rows
+
+
+def encode_inputs(
+    dataset: Dataset, rows: np.ndarray, backbone: Backbone, *, advance: Callable[[int], None] = lambda _: None
+) -> Features:
+    """Features of each input."""
+    everything = len(rows) == len(dataset)
+    inputs = dataset.inputs if everything else [dataset.inputs[row] for row in rows.tolist()]
+    return replace(encode(inputs, dataset.checked_digests[rows], backbone, advance=advance), rows=rows)
+
+
+def encode_pairs(
+    dataset: Dataset, rows: np.ndarray, backbone: Backbone, *, advance: Callable[[int], None] = lambda _: None
+) -> Features:
+    """Features of pairs of texts: u, v, |u - v| and u * v side by side, each text encoded once.
+
+    A backbone that was tuned on pairs reads both as one sequence instead.
+
+    Source: Conneau et al., Supervised Learning of Universal Sentence Representations, EMNLP 2017, section 3.1 (the four
+    parts); Reimers and Gurevych, Sentence-BERT, EMNLP 2019.
+    """
+    if backbone.config.get("pair"):
+        return encode_inputs(dataset, rows, backbone, advance=advance)
+    pairs = [dataset.inputs[row] for row in rows.tolist()]
+    place: dict[str, int] = {}
+    which = np.array([[place.setdefault(str(text), len(place)) for text in pair] for pair in pairs])
+    digests = b"".join(hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest() for text in place)
+    each = encode(list(place), np.frombuffer(digests, np.uint8).reshape(-1, 32), backbone)
+    advance(len(rows))
+    known = round(len(rows) * each.cached / max(1, len(place)))
+    return Features(_compared(each.matrix, which), each.key, known, rows)
+
+
+def _compared(matrix: Matrix, which: np.ndarray) -> Matrix:
+    """(n, 4 d) float32, from the features of all texts and (n, 2) which of them each pair is of."""
+    everything, d = matrix[:], matrix.shape[1]
+    out = room_for(len(which), PARTS * d)
+    for start in range(0, len(which), _BLOCK):
+        here = slice(start, min(start + _BLOCK, len(which)))
+        u, v = everything[which[here, 0]], everything[which[here, 1]]
+        out[here] = np.concatenate([u, v, np.abs(u - v), u * v], axis=1)
+    return out

@@ -1,0 +1,289 @@
+"""Multi-label: each example has any number of labels."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from headstart.adapt.cross_validation import judge
+from headstart.adapt.linear_lesson import linear_lesson
+from headstart.adapt.sigmoid import SIGMOID
+from headstart.data.labels import as_labels, looks_like_label_sets, separator_of, separator_seen
+from headstart.errors import DataError
+from headstart.evaluate.multilabel import DETAILS, METRICS, evaluate, sigmoid
+from headstart.inputs.text import whole_characters
+from headstart.pretrained.load import load
+from headstart.report import general
+from headstart.report.html import bar, section, table, text
+from headstart.task import Learner, Scorer, Scores, Space, Task, Words
+from headstart.tasks import linear
+from headstart.tasks.modalities import IMAGE, TEXT
+from headstart.values import Backbone, Dataset, Examples, Finding, Head
+
+if TYPE_CHECKING:
+    from headstart.record import Record
+
+_TITLES = {"image": "image-multilabel", "text": "text-multilabel"}
+_FACTS = ("classes", "penalty", "temperature", "thresholds", "cross_validation")
+_MACRO = next(metric for metric in METRICS if metric.key == "macro_f1")
+_LISTED = 100  # labels in the model card
+
+
+@dataclass(frozen=True)
+class Labels:
+    """The labels that one input has, with their probabilities; all labels, most probable first, in `top`."""
+
+    labels: tuple[tuple[str, float], ...]
+    input: str = ""
+    top: tuple[tuple[str, float], ...] = ()
+    error: str = ""  # why this input has no labels
+
+
+def _fits(examples: Examples) -> bool:
+    cells = examples.targets
+    return bool(examples.separator or looks_like_label_sets(cells) or separator_of(cells))
+
+
+def _parse(examples: Examples) -> tuple[list[Any], tuple[str, ...]]:
+    cells, separator, notes = examples.targets, examples.separator, list[str]()
+    if separator is None:
+        separator = separator_of(cells)
+        if separator is not None:
+            seen = separator_seen(cells, separator)
+            notes = [f"{seen}: each has several labels; --task classification takes each cell as one class"]
+    places = zip(cells, examples.where, strict=True)
+    return [as_labels(cell, separator=separator, where=where) for cell, where in places], tuple(notes)
+
+
+def _complaint(labels: tuple[str, ...] | None) -> tuple[str, str] | None:
+    if labels is None:
+        return "missing-label", "nothing is said of its labels; an empty list says that it has none"
+    damaged = next((label for label in labels if label != whole_characters(label)), None)
+    return None if damaged is None else ("damaged-label", f"half a character in its label {damaged!a}")
+
+
+def _refuse(dataset: Dataset, seen: str) -> None:
+    if not dataset.classes:
+        raise DataError(f"no example has a label.{seen}", where=dataset.name, fix="name the column: --label COLUMN")
+    if len(set(dataset.targets)) < 2:
+        what = f"every example has the same labels: {', '.join(dataset.targets[0]) or 'none'}.{seen}"
+        raise DataError(what, where=dataset.name, fix="add examples with others")
+
+
+def _space(targets: Sequence[tuple[str, ...] | None]) -> Space:
+    return Space(tuple(sorted({label for labels in targets for label in labels or ()})))
+
+
+def _encode(targets: Sequence[tuple[str, ...] | None], space: Space) -> np.ndarray:
+    """(n, n_labels) float32 of 0 and 1."""
+    index = {name: i for i, name in enumerate(space.names)}
+    y = np.zeros((len(targets), len(space.names)), dtype=np.float32)
+    for row, labels in enumerate(targets):
+        y[row, [index[label] for label in labels or () if label in index]] = 1
+    return y
+
+
+def _strata(y: np.ndarray) -> np.ndarray:
+    """(n,) int64: the rarest label that each example has; those without any are one more stratum."""
+    order = np.argsort(y.sum(axis=0), kind="stable")
+    ranked = y[:, order] > 0
+    return np.where(ranked.any(axis=1), order[ranked.argmax(axis=1)] if y.shape[1] else 0, y.shape[1]).astype(np.int64)
+
+
+def _score(
+    head: Head, logits: np.ndarray, dataset: Dataset, rows: np.ndarray, reference: Mapping[str, Any] | None
+) -> Scores:
+    y = _encode([dataset.targets[row] for row in rows.tolist()], Space(head.classes))
+    return evaluate(
+        logits,
+        y,
+        names=head.classes,
+        thresholds=np.array(head.thresholds),
+        commonest=tuple((reference or {}).get("commonest", ())),
+        groups=dataset.checked_groups[rows],
+        where=[dataset.where[row] for row in rows.tolist()],
+    )
+
+
+def _reference(targets: Sequence[tuple[str, ...]]) -> dict[str, Any]:
+    """The commonest labels, as many as an example has on average."""
+    counts = Counter(label for labels in targets for label in labels)
+    many = max(1, round(sum(counts.values()) / max(1, len(targets))))
+    return {"commonest": [label for label, _ in sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:many]]}
+
+
+def _known(dataset: Dataset, classes: Sequence[str]) -> tuple[np.ndarray, list[Finding]]:
+    """All rows; labels that the model does not know are said, and do not count.
+
+    Raises:
+        DataError: it knows none of them.
+    """
+    mine = set(classes)
+    if not mine & set(dataset.classes):
+        raise DataError(
+            f"none of its labels ({', '.join(dataset.classes[:5]) or 'none'}) is known to the model",
+            where=dataset.name,
+            fix=f"the model knows {', '.join(classes[:5])}",
+        )
+    findings = [
+        Finding("unknown-label", dataset.where[row], f"label {label!r} is unknown to the model: not counted")
+        for row, labels in enumerate(dataset.targets)
+        for label in labels
+        if label not in mine
+    ]
+    return np.arange(len(dataset)), findings
+
+
+def _predictions(
+    head: Head, logits: np.ndarray, names: Sequence[str], errors: Mapping[int, str], top: int
+) -> list[Labels]:
+    made, rows, thresholds = iter(sigmoid(logits)), list[Labels](), np.array(head.thresholds)
+    for i, name in enumerate(names):
+        if i in errors:
+            rows.append(Labels((), name, error=errors[i]))
+            continue
+        probabilities = next(made)
+        order = np.argsort(-probabilities, kind="stable")
+        ranked = tuple((head.classes[c], float(probabilities[c])) for c in order)
+        given = tuple(pair for c, pair in zip(order, ranked, strict=True) if probabilities[c] >= thresholds[c])
+        rows.append(Labels(given, name, ranked[: max(1, top)]))
+    return rows
+
+
+def _row(p: Labels) -> dict[str, Any]:
+    if p.error:
+        return {"input": p.input, "error": p.error}
+    told = {"labels": p.labels, "top": p.top}
+    return {"input": p.input} | {
+        key: [{"label": name, "probability": round(value, 6)} for name, value in pairs] for key, pairs in told.items()
+    }
+
+
+def _line(row: Mapping[str, Any]) -> str:
+    return ", ".join(f"{c['label']} {c['probability']:.2f}" for c in row["labels"]) or "no label"
+
+
+def _facts(head: Head, dataset: Dataset, rows: np.ndarray) -> dict[str, Any]:
+    return {
+        "classes": list(head.classes),
+        "penalty": head.penalty,
+        "temperature": round(head.temperature, 6),
+        "thresholds": {c: round(t, 6) for c, t in zip(head.classes, head.thresholds or (), strict=False)},
+        "cross_validation": list(head.cross_validation),
+    }
+
+
+def _baseline(scores: Scores) -> general.Baseline:
+    b = scores.details["baseline"]
+    names = ", ".join(b["labels"])
+    return general.Baseline(f"always giving “{names}”", "commonest labels", b["macro_f1"])
+
+
+def _beside(told: Mapping[str, Any]) -> list[str]:
+    b = told["baseline"]
+    reached = f"micro F1 {b['micro_f1']:.3f}, macro F1 {b['macro_f1']:.3f}"
+    lines = [f"{'commonest labels':18} {reached}  ({', '.join(b['labels'])})"]
+    if told.get("extra_classes"):
+        lines.append(f"{'extra':18} labels that the model does not know: {', '.join(told['extra_classes'])}")
+    if told.get("missing_classes"):
+        lines.append(f"{'missing':18} labels without an example: {', '.join(told['missing_classes'])}")
+    return lines
+
+
+def _sections(record: Record) -> Iterator[str]:
+    """The score first, then label by label, and the examples that are furthest off."""
+    scores = record.scores
+    yield general.headline(scores, _MACRO, _baseline(scores), general.verdict(scores, _MACRO, _baseline(scores)))
+    yield general.others(scores, [metric for metric in METRICS if metric.key != "macro_f1"])
+    ordered = sorted(scores.details["per_label"], key=lambda c: (c["count"] == 0, c["f1"], c["name"]))
+    rows = (
+        f'<th scope="row">{text(c["name"])}</th><td class="n">{c["count"]:,}</td>'
+        f'<td class="n">{c["threshold"]:.2f}</td>'
+        + "".join(f"<td>{bar(c[key]) if c['count'] else '–'}</td>" for key in ("precision", "recall", "f1"))
+        for c in ordered
+    )
+    head = ("Label", "Test examples", "Threshold", "Precision", "Recall", "F1")
+    note = "Weakest first. A label is given where its probability reaches its threshold, tuned on held-out folds."
+    yield section("Label by label", note, table(head, rows, label="Scores of each label", numbers=(1, 2)))
+    wrong = (
+        f'<td class="where">{text(m["where"])}</td><td>{text(", ".join(m["true"]) or "none")}</td>'
+        f"<td>{text(', '.join(m['predicted']) or 'none')}</td>"
+        for m in scores.mistakes[:20]
+    )
+    body = table(("Example", "Labels", "Model's answer"), wrong, label="Mistakes")
+    yield section("Furthest off", "Worth a look: some may carry wrong labels.", body)
+
+
+def _card(record: Record, backbone: Backbone, head: Head, folder: str) -> str:
+    kind = "texts" if backbone.kind == "text" else "images"
+    lines = ["", "| label | test examples | precision | recall | F1 |", "|---|---:|---:|---:|---:|"]
+    for c in record.scores.details["per_label"][:_LISTED]:
+        figures = [f"{100 * c[key]:.1f} %" for key in ("precision", "recall", "f1")] if c["count"] else ("–", "–", "–")
+        lines.append(f"| {general.plain(c['name'])} | {c['count']:,} | {' | '.join(figures)} |")
+    return general.card(
+        record,
+        backbone,
+        folder,
+        metrics=METRICS,
+        about=f"Gives any number of {len(head.classes)} labels to {kind}",
+        use=f"Labelling {kind} of the kind it was trained on. It may give none of the labels. The figures hold for "
+        "data like the test part; measure again on data of your own, and do not let it decide alone where a mistake would "
+        "harm someone.",
+        sample=_sample(record),
+        more=["a threshold a label, tuned on examples held out"],
+        results=lines,
+    )
+
+
+def _sample(record: Record) -> str:
+    """An input of the kind that the model takes."""
+    return next(m.sample for name, m in record.task.modalities.items() if record.task.titles[name] == record.title)
+
+
+MULTILABEL = Task(
+    name="multilabel",
+    modalities={"image": IMAGE, "text": TEXT},
+    titles=_TITLES,
+    form=None,
+    fits=_fits,
+    parse=_parse,
+    complaint=_complaint,
+    lone=lambda targets: {},
+    refuse=_refuse,
+    conflict=lambda mine, other: set(mine) != set(other),
+    space=_space,
+    encode=_encode,
+    strata=_strata,
+    refuse_parts=lambda dataset, train, test: None,
+    unsplit=("all examples are (nearly) the same, so nothing can be tested", "add examples that differ"),
+    learner=Learner(load=load, encodes=True, family=SIGMOID, judge=judge, lesson=linear_lesson),
+    scorer=Scorer(
+        metrics=METRICS,
+        details=DETAILS,
+        reference=_reference,
+        score=_score,
+        known=_known,
+        remarks=linear.no_remarks,
+    ),
+    words=Words(
+        predictions=_predictions,
+        row=_row,
+        line=_line,
+        facts=_facts,
+        facts_named=_FACTS,
+        fitted=lambda told: general.terminal_fit(told, METRICS, _beside(told)),
+        scored=lambda told: general.terminal_scores(told, METRICS, _beside(told)),
+        sections=_sections,
+        how_made=lambda record: [("Temperature", f"{record.facts['temperature']:.3f}")],
+        card=_card,
+        before="Probe (frozen layers)",
+        right="Labels right",
+    ),
+    keeper=linear.keeper(_TITLES.values()),
+    predictor=linear.LinearPredictor,
+    probabilities=sigmoid,
+)

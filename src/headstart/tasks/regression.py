@@ -1,0 +1,221 @@
+"""Regression: the target of each example is a number."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from headstart.adapt.cross_validation import judge
+from headstart.adapt.linear_lesson import linear_lesson
+from headstart.adapt.ridge import GAUSSIAN
+from headstart.data.labels import as_number, looks_like_numbers
+from headstart.errors import DataError
+from headstart.evaluate.regression import DETAILS, METRICS, evaluate
+from headstart.pretrained.load import load
+from headstart.report import general
+from headstart.report.html import section, table, text
+from headstart.task import Learner, Scorer, Scores, Space, Task, Words
+from headstart.tasks import linear
+from headstart.tasks.modalities import IMAGE, PAIR, TEXT
+from headstart.values import Backbone, Dataset, Examples, Finding, Head
+
+if TYPE_CHECKING:
+    from headstart.record import Record
+
+_STRATA = 10  # tenths of the targets, which parts and folds have in equal shares
+_FAR = 5.0  # quartile ranges beyond the quartiles from which a target is worth a look
+_TITLES = {"image": "image-regression", "text": "text-regression", "pair": "text-pair-regression"}
+_FACTS = ("penalty", "width", "mean", "deviation", "cross_validation")
+_R2 = next(metric for metric in METRICS if metric.key == "r2")
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """The number that a model gives to one input, with the interval that holds nine of ten."""
+
+    value: float
+    interval: tuple[float, float]  # 90 %
+    input: str = ""
+    error: str = ""  # why this input has no value
+
+
+def _fits(examples: Examples) -> bool:
+    return bool(looks_like_numbers(examples.targets))
+
+
+def _parse(examples: Examples) -> tuple[list[Any], tuple[str, ...]]:
+    places = zip(examples.targets, examples.where, strict=True)
+    values = [as_number(cell, where=where) for cell, where in places]
+    seen = looks_like_numbers(examples.targets)
+    note = f"the label is taken as a number ({seen}); --task classification takes its values as classes"
+    return values, (note,) if seen else ()
+
+
+def _refuse(dataset: Dataset, seen: str) -> None:
+    if len(set(dataset.targets)) < 2:
+        what = f"every target is {dataset.targets[0]:g}: there is nothing to learn.{seen}"
+        raise DataError(what, where=dataset.name, fix="choose another column: --label COLUMN")
+
+
+def _strata(y: np.ndarray) -> np.ndarray:
+    """(n,) int64 tenth of the targets that each is in."""
+    edges = np.unique(np.quantile(y, np.linspace(0, 1, _STRATA + 1)[1:-1]))
+    return np.searchsorted(edges, y, side="right").astype(np.int64)
+
+
+def _score(
+    head: Head, outputs: np.ndarray, dataset: Dataset, rows: np.ndarray, reference: Mapping[str, Any] | None
+) -> Scores:
+    y = np.array([dataset.targets[row] for row in rows.tolist()], dtype=np.float64)
+    mean = float((reference or {}).get("mean", head.mean))
+    where = [dataset.where[row] for row in rows.tolist()]
+    groups = dataset.checked_groups[rows]
+    return evaluate(outputs[:, 0], y, mean=mean, width=head.width or 0.0, groups=groups, where=where)
+
+
+def _known(dataset: Dataset, classes: Sequence[str]) -> tuple[np.ndarray, list[Finding]]:
+    return np.arange(len(dataset)), []
+
+
+def _predictions(
+    head: Head, outputs: np.ndarray, names: Sequence[str], errors: Mapping[int, str], top: int
+) -> list[Estimate]:
+    made, width, rows = iter(outputs[:, 0].tolist()), head.width or 0.0, list[Estimate]()
+    for i, name in enumerate(names):
+        if i in errors:
+            rows.append(Estimate(np.nan, (np.nan, np.nan), name, errors[i]))
+            continue
+        value = next(made)
+        rows.append(Estimate(value, (value - width, value + width), name))
+    return rows
+
+
+def _row(p: Estimate) -> dict[str, Any]:
+    if p.error:
+        return {"input": p.input, "error": p.error}
+    return {"input": p.input, "value": round(p.value, 6), "interval": [round(end, 6) for end in p.interval]}
+
+
+def _line(row: Mapping[str, Any]) -> str:
+    low, high = row["interval"]
+    return f"{row['value']:.4g} (90 % interval {low:.4g} to {high:.4g})"
+
+
+def _facts(head: Head, dataset: Dataset, rows: np.ndarray) -> dict[str, Any]:
+    return {
+        "penalty": head.penalty,
+        "width": None if head.width is None else round(head.width, 6),
+        "mean": round(head.mean, 6),
+        "deviation": round(head.deviation, 6),
+        "cross_validation": list(head.cross_validation),
+    }
+
+
+def _baseline(scores: Scores) -> general.Baseline:
+    return general.Baseline("always giving the mean of the training targets", "the mean", 0.0)
+
+
+def _beside(told: Mapping[str, Any]) -> list[str]:
+    b = told["baseline"]
+    return [f"{'the mean':18} MAE {b['mae']:.3f}, RMSE {b['rmse']:.3f}  (always giving {b['mean']:.4g})"]
+
+
+def _sections(record: Record) -> Iterator[str]:
+    """Errors against those of the mean, then by size of the target, and the largest ones."""
+    scores = record.scores
+    b = scores.details["baseline"]
+    yield general.headline(scores, _R2, _baseline(scores), general.verdict(scores, _R2, _baseline(scores)))
+    mean = [("Always the mean", f"{b['mae']:.3f}", "mean absolute error of giving the training targets' mean")]
+    yield general.others(scores, [m for m in METRICS if m.key != "r2"], mean)
+    rows = (
+        f'<td class="nowrap">{part["low"]:.4g} to {part["high"]:.4g}</td><td class="n">{part["count"]:,}</td>'
+        f'<td class="n">{part["mae"]:.3f}</td><td class="n">{part["bias"]:+.3f}</td>'
+        for part in scores.details["bins"]
+    )
+    head = ("Target", "Test examples", "Mean absolute error", "Mean of predicted - true")
+    note = "Whether large and small targets are met alike."
+    yield section("By size of the target", note, table(head, rows, label="Errors by target", numbers=(1, 2, 3)))
+    wrong = (
+        f'<td class="where">{text(m["where"])}</td><td class="n">{m["true"]:.4g}</td>'
+        f'<td class="n">{m["predicted"]:.4g}</td>'
+        for m in scores.mistakes[:20]
+    )
+    body = table(("Example", "Target", "Model's answer"), wrong, label="Largest errors", numbers=(1, 2))
+    yield section("Largest errors", "Worth a look: some targets may be wrong.", body)
+
+
+def _how_made(record: Record) -> list[tuple[str, str]]:
+    f = record.facts
+    return [
+        ("90 % interval", f"prediction ± {f['width']:.4g}" if f["width"] is not None else "none"),
+        ("Training targets", f"mean {f['mean']:.4g}, standard deviation {f['deviation']:.4g}"),
+    ]
+
+
+def _card(record: Record, backbone: Backbone, head: Head, folder: str) -> str:
+    kind = "texts" if backbone.kind == "text" else "images"
+    return general.card(
+        record,
+        backbone,
+        folder,
+        metrics=METRICS,
+        about=f"Gives a number to {kind}",
+        use=f"Estimating the number that it was trained on for {kind} of the same kind. It knows nothing of numbers "
+        "far outside those of the training part. The figures hold for data like the test part; measure again on data of "
+        "your own.",
+        sample=_sample(record),
+        more=[f"the interval that holds nine of ten values is ± {head.width or 0.0:.4g}, from examples held out"],
+    )
+
+
+def _sample(record: Record) -> str:
+    """An input of the kind that the model takes."""
+    return next(m.sample for name, m in record.task.modalities.items() if record.task.titles[name] == record.title)
+
+
+REGRESSION = Task(
+    name="regression",
+    modalities={"image": IMAGE, "text": TEXT, "pair": PAIR},
+    titles=_TITLES,
+    form=None,
+    fits=_fits,
+    parse=_parse,
+    complaint=lambda value: ("missing-label", "no number") if value is None else None,
+    lone=lambda targets: {},
+    refuse=_refuse,
+    conflict=lambda mine, other: bool(mine != other),
+    space=lambda targets: Space(),
+    encode=lambda targets, space: np.array([np.nan if v is None else v for v in targets], dtype=np.float32),
+    strata=_strata,
+    refuse_parts=lambda dataset, train, test: None,
+    unsplit=("all examples are (nearly) the same, so nothing can be tested", "add examples that differ"),
+    learner=Learner(load=load, encodes=True, family=GAUSSIAN, judge=judge, lesson=linear_lesson),
+    scorer=Scorer(
+        metrics=METRICS,
+        details=DETAILS,
+        reference=lambda targets: {"mean": float(np.mean(targets))},
+        score=_score,
+        known=_known,
+        remarks=linear.no_remarks,
+    ),
+    words=Words(
+        predictions=_predictions,
+        row=_row,
+        line=_line,
+        facts=_facts,
+        facts_named=_FACTS,
+        fitted=lambda told: general.terminal_fit(told, METRICS, _beside(told)),
+        scored=lambda told: general.terminal_scores(told, METRICS, _beside(told)),
+        sections=_sections,
+        how_made=_how_made,
+        card=_card,
+        before="Probe (frozen layers)",
+        right="Within a quarter of a deviation",
+    ),
+    keeper=linear.keeper(_TITLES.values()),
+    predictor=linear.LinearPredictor,
+    probabilities=None,
+)

@@ -1,0 +1,64 @@
+"""Every bench runs in its small form, and says what it is there to say. No time is looked at."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+BENCH = Path(__file__).parents[1] / "bench"
+SHARED = {"common", "by_trainer", "many_texts"}  # what benches import
+BENCHES = sorted(path.stem for path in BENCH.glob("*.py") if path.stem not in SHARED)
+HEADLINES = {  # what each prints in any form
+    "accuracy": r"as headstart does it +accuracy [01]\.\d+",
+    "against_commit": r"second fit .* ratio \d+\.\d+ \(.*\ntable read .* ratio \d",
+    "against_fastai": r"headstart +[\d.]+ s  accuracy [01]\.\d+",
+    "against_trainer": r"headstart, seed 0 +accuracy [01]\.\d+",
+    "answer": r"headstart +[\d.]+ s for 20 questions",
+    "as_it_is": r"efficientnet_lite0: \d of 2 right",
+    "attention": r"\| 16 \| bfloat16 \| [\d.]+ \| [\d.]+ \|",
+    "chance": r"\| 30 \| 1 \| [01] \|",
+    "cliff": r"headstart, --how tune +[01]\.\d+",
+    "encode": r"ratio to the sum +[\d.]+",
+    "few_examples": r"one of unknown class counted accuracy [01]\.\d+",
+    "few_photos": r"photos alone +accuracy [01]\.\d+",
+    "glance": r"straight +accuracy [01]\.\d+",
+    "head": r"scikit-learn, tol 3e-06 +[\d.]+ s  gap .* ratio",
+    "larger_batches": r"the mean of 2 runs' weights: accuracy [01]\.\d+",
+    "long_run": r"half a cosine +False -> True: accuracy [+-]",
+    "memory": r" 16 photos +\d+ MB",
+    "never_worse": r"behind the better one, single runs: \d",
+    "published": r"24 questions, 1 not answered, 0 rejected\nexact match 50\.000",
+    "rank": r"by log loss [\s\S]*taken by auto +held-out accuracy [01]\.\d+",
+    "second_fit": r"second +[\d.]+ s .* 100% of the features known",
+    "tune_images": r"plain loop [\d.]+ s an epoch, stored activations",
+    "tune_readers": r"ours, 1 epochs: [\d.]+ questions/s\n +EM [01]\.\d+",
+    "tune_texts": r"headstart, \w+, length buckets +[\d.]+ examples/s",
+}
+
+
+@pytest.mark.parametrize("bench", BENCHES)
+def test_a_bench_runs_in_its_small_form(bench, tmp_path):
+    environment = {**os.environ, "HEADSTART_CACHE": str(tmp_path / "cache"), "TMPDIR": str(tmp_path)}
+    (tmp_path / "cache").mkdir()
+    done = subprocess.run(
+        [sys.executable, BENCH / f"{bench}.py", "--small"],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=240,
+    )
+    assert done.returncode == 0, done.stderr
+    assert re.search(HEADLINES[bench], done.stdout), done.stdout
+    assert {path.name for path in tmp_path.iterdir()} == {"cache"}  # it cleans up after itself
+
+
+def test_every_bench_is_in_the_table():
+    rows = re.findall(r"^\| .* \| `(\w+)\.py", (BENCH / "README.md").read_text(encoding="utf-8"), re.MULTILINE)
+    assert sorted(set(rows)) == BENCHES == sorted(HEADLINES)
