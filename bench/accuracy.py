@@ -8,10 +8,11 @@ without look-alikes held out together.
 """
 
 from dataclasses import replace
+from pathlib import Path
 from unittest import mock
 
 import numpy as np
-from common import arguments, asked, encoded, photos, probed, read
+from common import arguments, asked, encoded, photos, probed, read, small_photo_model
 
 from headstart.adapt import near_duplicates
 from headstart.data.check import check
@@ -53,15 +54,20 @@ def choices(dataset: Dataset, features: Features, seeds: list[int]) -> None:
             show("look-alikes apart in the folds", dataset, features, seeds)
 
 
+def small(work: Path) -> list[object]:
+    return [photos(work / "photos", 6), "--model", small_photo_model(work / "model" / "model.onnx"), "--choices"]
+
+
 def main() -> None:
     parser = arguments(__doc__)
     parser.add_argument("data")
     parser.add_argument("--test", default=None)
     parser.add_argument("--seeds", nargs="+", type=int, default=[0])
     parser.add_argument("--choices", action="store_true")
-    with asked(parser, lambda work: [photos(work / "photos", 6), "--choices"]) as options:
+    parser.add_argument("--model", help="default: the starter for these data")
+    with asked(parser, small) as options:
         dataset = check(read(options.data, options.test))
-        features = encoded(dataset)
+        features = encoded(dataset, options.model)
         show("as headstart does it", dataset, features, options.seeds)
         if options.choices:
             choices(dataset, features, options.seeds)

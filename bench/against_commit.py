@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from common import HERE, arguments, asked, photos
+from common import HERE, arguments, asked, photos, small_photo_model
 
 READING = """
 import sys
@@ -48,13 +48,13 @@ def checkout(commit: str, work: Path) -> Iterator[Path]:
         subprocess.run(["git", "-C", HERE, "worktree", "remove", "--force", other], check=True)
 
 
-def measured(work: Path, data: Path, table: Path) -> dict[str, Callable[[Path], float]]:
+def measured(work: Path, data: Path, table: Path, model: str) -> dict[str, Callable[[Path], float]]:
     """What is timed, by name: the source folder -> seconds."""
 
     def fit(source: Path, cache: Path) -> float:
         out = work / "model"
         shutil.rmtree(out, ignore_errors=True)
-        command = ["-m", "headstart", "fit", data, "--how", "probe", "--model", "efficientnet_lite0", "--out", out]
+        command = ["-m", "headstart", "fit", data, "--how", "probe", "--model", model, "--out", out]
         return seconds(source, cache, command)
 
     def first(source: Path) -> float:
@@ -104,9 +104,10 @@ def many_texts(table: Path, n: int) -> Path:
 
 
 def small(work: Path) -> list[object]:
-    """This very source, copied, as the other side; the first fit is part of the second."""
+    """This very source, copied, as the other side."""
     shutil.copytree(HERE / "src", work / "copy" / "src", ignore=shutil.ignore_patterns("__pycache__"))
-    return [work / "copy", "--pairs", 1, "--photos", 4, "--texts", 200, "--only", "second fit", "table read"]
+    model = small_photo_model(work / "model" / "model.onnx")
+    return [work / "copy", "--pairs", 1, "--photos", 4, "--texts", 200, "--model", model]
 
 
 def main() -> None:
@@ -115,6 +116,7 @@ def main() -> None:
     parser.add_argument("--pairs", type=int, default=7)
     parser.add_argument("--photos", type=int, default=300, help="of each class")
     parser.add_argument("--texts", type=int, default=100_000)
+    parser.add_argument("--model", default="efficientnet_lite0")
     parser.add_argument("--only", nargs="+", help="of first fit, second fit, photos read, table read")
     with (
         asked(parser, small) as options,
@@ -123,7 +125,7 @@ def main() -> None:
     ):
         work = Path(folder)
         data, table = photos(work / "photos", options.photos), many_texts(work / "texts.csv", options.texts)
-        for name, run in measured(work, data, table).items():
+        for name, run in measured(work, data, table, options.model).items():
             if name in (options.only or [name]):
                 compare(name, run, HERE / "src", other / "src", options.pairs)
 

@@ -17,7 +17,7 @@ import time
 import zlib
 from pathlib import Path
 
-from common import arguments, asked, fit_alone, installed, photos
+from common import arguments, asked, fit_alone, installed, photos, small_photo_model
 from PIL import Image
 
 FASTAI = """
@@ -71,17 +71,19 @@ def by_fastai(data: Path) -> tuple[float, float]:
     return seconds, float(found.group(1)) if found else float("nan")
 
 
+def small(work: Path) -> list[object]:
+    return [photos(work / "photos", 8), "--crops", "--model", small_photo_model(work / "model" / "model.onnx")]
+
+
 def main() -> None:
     parser = arguments(__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--crops", action="store_true")
-    with (
-        asked(parser, lambda work: [photos(work / "photos", 8), "--crops"]) as options,
-        tempfile.TemporaryDirectory() as work,
-    ):
+    parser.add_argument("--model", default="efficientnet_lite0", help="of headstart; fastai's is that one")
+    with asked(parser, small) as options, tempfile.TemporaryDirectory() as work:
         data = Path(work) / "data"
         lay_out(options.folder, data, options.crops)
-        ours, told = fit_alone(data, "--model", "efficientnet_lite0", cache=f"{work}/cache")
+        ours, told = fit_alone(data, "--model", options.model, cache=f"{work}/cache")
         print(f"photos    {told['n_train']} to learn from, {told['n_test']} held out")
         print(f"headstart {ours:7.1f} s  accuracy {told['accuracy']:.3f}  {told['seconds']}", flush=True)
         if installed("fastai", needed_for="fastai's side"):

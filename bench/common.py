@@ -106,6 +106,34 @@ def questions(file: Path) -> Path:
     return file
 
 
+def small_photo_model(file: Path, *, seed: int = 0) -> Path:
+    """A convolution with random weights as an ONNX file: a fit of it loads no torch, so a process of it takes a second.
+
+    Beside it stands how its photos are prepared.
+    """
+    import numpy as np
+    from onnx import TensorProto, helper, numpy_helper, save
+
+    rng = np.random.default_rng(seed)
+    weights = {"filters": (16, 3, 5, 5), "head": (7, 16), "bias": (7,)}
+    pixels = helper.make_tensor_value_info("pixels", TensorProto.FLOAT, ["n", 3, 64, 64])
+    logits = helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["n", 7])
+    nodes = [
+        helper.make_node("Conv", ["pixels", "filters"], ["maps"], strides=[4, 4]),
+        helper.make_node("Relu", ["maps"], ["active"]),
+        helper.make_node("GlobalAveragePool", ["active"], ["means"]),
+        helper.make_node("Flatten", ["means"], ["features"]),
+        helper.make_node("Gemm", ["features", "head", "bias"], ["logits"], transB=1),
+    ]
+    made = [numpy_helper.from_array(rng.normal(size=s).astype(np.float32), name) for name, s in weights.items()]
+    graph = helper.make_graph(nodes, "small", [pixels], [logits], made)
+    file.parent.mkdir()
+    save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9), file)
+    told = {"size": {"height": 64, "width": 64}, "image_mean": [0.5] * 3, "image_std": [0.5] * 3}
+    (file.parent / "preprocessor_config.json").write_text(json.dumps({"do_resize": True, "resample": 2, **told}))
+    return file
+
+
 def small_models() -> ModuleType:
     """What makes the models of the tests; loads torch and timm."""
     sys.path.insert(0, str(HERE / "tests"))
@@ -142,13 +170,13 @@ def in_parts(data: str) -> Dataset:
     return read(train, test)
 
 
-def encoded(dataset: Dataset) -> Features:
-    """The features of a checked dataset, by the starter."""
+def encoded(dataset: Dataset, name: str | None = None) -> Features:
+    """The features of a checked dataset, by a model of this name, or the starter."""
     from headstart.encode.encode import encode
     from headstart.pretrained.load import load
 
     modality = dataset.modality
-    backbone = load(modality.default_model, kind=modality.kind)
+    backbone = load(name or modality.default_model, kind=modality.kind)
     return encode(dataset.inputs, dataset.checked_digests, backbone)
 
 

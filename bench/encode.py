@@ -13,12 +13,13 @@ import tempfile
 import time
 from collections.abc import Callable
 from itertools import count
+from pathlib import Path
 
 import numpy as np
-from common import arguments, asked, packaged, photos, read
+from common import arguments, asked, packaged, photos, read, small_photo_model
 
 from headstart.data.check import check
-from headstart.encode.encode import _batches, _plain, encode
+from headstart.encode.encode import batching_of, encode
 from headstart.encode.engines import choose_precision, open_engine
 from headstart.inputs.image import open_image, prepare, read_bytes, wanted_side
 from headstart.pretrained.load import load
@@ -54,10 +55,10 @@ def bench(data: str, model: str, most: int, cache: str) -> None:
     kind = dataset.modality.kind
     name = dataset.modality.default_model if model == "auto" else model
     backbone = load(name, kind=kind)
-    n, rows, prepared = len(inputs), np.arange(len(inputs)), _plain(inputs, digests, backbone)
+    n, rows, batching = len(inputs), np.arange(len(inputs)), batching_of(inputs, digests, backbone)
 
     def batches(some: np.ndarray = rows) -> list:
-        return list(_batches(inputs, some, backbone, prepared, 2))
+        return list(batching(some))
 
     precision = choose_precision(backbone, batches(rows[:32]))
     engine, made = open_engine(backbone, precision), batches()
@@ -85,12 +86,16 @@ def bench(data: str, model: str, most: int, cache: str) -> None:
             print(f"  {step:16} {seconds * 1e3:6.2f} ms of a core a photo")
 
 
+def small(work: Path) -> list[object]:
+    return [photos(work / "photos", 4), "--model", small_photo_model(work / "model" / "model.onnx")]
+
+
 def main() -> None:
     parser = arguments(__doc__)
     parser.add_argument("data", nargs="?")
     parser.add_argument("--model", default="auto")
     parser.add_argument("--most", type=int, default=2000, help="examples, spread over the data")
-    with asked(parser, lambda work: [photos(work / "photos", 4)]) as options, tempfile.TemporaryDirectory() as cache:
+    with asked(parser, small) as options, tempfile.TemporaryDirectory() as cache:
         os.environ["HEADSTART_CACHE"] = cache
         bench(options.data or str(packaged()), options.model, options.most, cache)
 

@@ -8,9 +8,10 @@ mirror images, with two crops of 85 %, with all four. A photo's views are in one
 
 import hashlib
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
-from common import arguments, asked, drawn, photos, probed, read
+from common import arguments, asked, drawn, photos, probed, read, small_photo_model
 from PIL import Image, ImageOps
 
 from headstart.data.check import check
@@ -63,13 +64,19 @@ def bench(data: str, sizes: Sequence[int], draws: int, backbone: Backbone) -> No
             print(f"{dataset.name:15} {size:4} a class  {way:40} accuracy {accuracy:.3f}  log loss {log_loss:.3f}")
 
 
+def small(work: Path) -> list[object]:
+    model = small_photo_model(work / "model" / "model.onnx")
+    return [photos(work / "photos", 6), "--sizes", 2, "--draws", 2, "--model", model]
+
+
 def main() -> None:
     parser = arguments(__doc__)
     parser.add_argument("data", nargs="+")
     parser.add_argument("--sizes", nargs="+", type=int, default=[5, 25])
     parser.add_argument("--draws", type=int, default=8)
-    with asked(parser, lambda work: [photos(work / "photos", 6), "--sizes", 2, "--draws", 2]) as options:
-        backbone = load(DEFAULT["image"], kind="image")
+    parser.add_argument("--model", default=DEFAULT["image"])
+    with asked(parser, small) as options:
+        backbone = load(options.model, kind="image")
         for data in options.data:
             bench(data, options.sizes, options.draws, backbone)
 

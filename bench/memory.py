@@ -11,7 +11,7 @@ import resource
 import tempfile
 from pathlib import Path
 
-from common import arguments, asked, fit_alone, packaged
+from common import arguments, asked, fit_alone, packaged, small_photo_model
 
 
 def copies(data: Path, n: int, into: Path) -> Path:
@@ -25,17 +25,21 @@ def copies(data: Path, n: int, into: Path) -> Path:
     return into
 
 
+def small(work: Path) -> list[object]:
+    return ["--sizes", 8, 16, "--model", small_photo_model(work / "model" / "model.onnx")]
+
+
 def main() -> None:
     parser = arguments(__doc__)
     parser.add_argument("data", nargs="?", type=Path, default=None)
     parser.add_argument("--sizes", nargs="+", type=int, default=[1000, 100_000])
-    with asked(parser, lambda work: ["--sizes", 8, 16]) as options:
+    parser.add_argument("--model", default="efficientnet_lite0")
+    with asked(parser, small) as options:
         peak = 0.0
         for size in options.sizes:
             with tempfile.TemporaryDirectory() as folder:
                 data = copies(options.data or packaged(), size, Path(folder) / "data")
-                model = ("--model", "efficientnet_lite0")
-                seconds, told = fit_alone(data, *model, cache=f"{folder}/cache")
+                seconds, told = fit_alone(data, "--model", options.model, cache=f"{folder}/cache")
             before, peak = peak, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024  # of the largest child
             grown = f"{peak:6.0f} MB ({peak - before:+.0f})"
             print(f"{size:7d} photos  {grown}  {seconds:6.1f} s  {told['seconds']}", flush=True)

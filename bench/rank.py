@@ -23,7 +23,7 @@ from argparse import Namespace
 from pathlib import Path
 
 import numpy as np
-from common import arguments, asked, packaged, small_models, texts
+from common import arguments, asked, packaged, photos, small_photo_model
 from scipy.stats import spearmanr
 
 import headstart as hs
@@ -168,12 +168,10 @@ def order(options: Namespace) -> None:
 
 
 def small(work: Path) -> list[object]:
-    """Texts, and two text models: they are faster to open."""
-    data = [texts(work / f"{seed}.csv", 21, seed=seed) for seed in range(3)]
-    models = [work / name for name in ("bert", "distilbert")]
-    for model in models:
-        small_models().small_text_model(model.name, model)
-    return [*data[:2], "--textile", data[2], "--models", *models, "--seeds", 0, "--repeat", 1]
+    """The same few photos as all three data sets."""
+    models = [small_photo_model(work / str(seed) / "model.onnx", seed=seed) for seed in range(2)]
+    data = photos(work / "photos", 6)
+    return [data, data, "--textile", data, "--models", *models, "--seeds", 0, "--repeat", 1]
 
 
 def main() -> None:

@@ -6,15 +6,20 @@ Whole processes, from an empty cache of their own; wall seconds.
 """
 
 import tempfile
+from pathlib import Path
 
-from common import arguments, asked, fit_alone, packaged, photos
+from common import arguments, asked, fit_alone, packaged, photos, small_photo_model
+
+
+def small(work: Path) -> list[object]:
+    return [photos(work / "photos", 4), small_photo_model(work / "model" / "model.onnx")]
 
 
 def main() -> None:
     parser = arguments(__doc__)
     parser.add_argument("data", nargs="?")
     parser.add_argument("model", nargs="?", default="efficientnet_lite0")
-    with asked(parser, lambda work: [photos(work / "photos", 4)]) as options, tempfile.TemporaryDirectory() as cache:
+    with asked(parser, small) as options, tempfile.TemporaryDirectory() as cache:
         fits = [
             fit_alone(options.data or packaged(), "--model", options.model, "--seed", seed, cache=cache)
             for seed in (0, 1)

@@ -125,8 +125,9 @@ class Model:
         task = next(task for task in TASKS if task.name == state["task"])
         record = None if state["record"] is None else Record.from_json(task, *state["record"])
         backbone = verified(state["backbone"], Path(state["weights"]), tokenizer=state["tokenizer"])
-        fields = {"task": task, "modality": task.modalities[state["modality"]], "backbone": backbone, "head": state["head"], "record": record}
-        self.__dict__.update(fields | {"folder": state["folder"], "_about": state["about"], "_made_of": None})
+        made = {"backbone": backbone, "head": state["head"], "record": record, "_made_of": None}
+        said = {"task": task, "modality": task.modalities[state["modality"]], "folder": state["folder"]}
+        self.__dict__.update(made | said | {"_about": state["about"]})
 
     def predict(self, inputs: Any, *, top: int = 5) -> list[Any]:
         """A prediction for each input, in the order given; one that cannot be used has an `error`.

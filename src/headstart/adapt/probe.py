@@ -82,7 +82,7 @@ class _Search:
             tolerance=_SEARCH_TOLERANCE,
             start=start,
         ):
-            logits = _held_out_logits(self.x, np.searchsorted(numbers, self.fold), solution)
+            logits = held_out_logits(self.x, np.searchsorted(numbers, self.fold), solution)
             self.advance(1)
             t = temperature(logits, self.y)
             yield _Trial(solution, t, *_scores(logits / np.float32(t), self.y))
@@ -227,7 +227,7 @@ def _best_penalty(search: _Search, weights: np.ndarray) -> tuple[_Trial, list[di
     return best, rows
 
 
-def _held_out_logits(x: Matrix, number: np.ndarray, solution: Solution) -> np.ndarray:
+def held_out_logits(x: Matrix, number: np.ndarray, solution: Solution) -> np.ndarray:
     """(n, c): each example's logits from the problem that left it out."""
     k, c, _ = solution.at.shape
     logits = np.empty((len(number), c), dtype=np.float32)

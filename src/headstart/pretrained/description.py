@@ -108,7 +108,8 @@ _POOLED = record(
         "pooling": one_of("mean", "cls"),
         "normalise": flag,
         "layers": listing(whole(0, MOST_LAYERS), least=1, most=8, distinct=True),
-    }
+    },
+    {"pair": one_of("joint")},  # trained on pairs of texts, each as one sequence
 )
 _HEADED = record({**_KEPT, "head": one_of(*filter(None, HEADS))}, {"inputs": one_of(_READS, _READS_TYPES)})
 _TRANSFORMERS = by_field("head", _HEADED, _POOLED)
@@ -158,7 +159,14 @@ _HEAD = record(
         "penalty": number(low=0),
         "temperature": number(above=0),
     },
-    {"hash": _HASH},  # of folders that were saved since there is one
+    {
+        "hash": _HASH,  # of folders that were saved since there is one
+        "times": whole(1, 8),  # as wide as a text's features: of pairs, which are compared
+        "thresholds": listing(number(0, 1), most=_MOST_WIDTH),
+        "width": number(low=0),
+        "mean": number(),
+        "deviation": number(above=0),
+    },
 )
 _CLASSES = listing(text(most=100_000), least=1, most=_MOST_WIDTH, distinct=True)
 _CLASSIFIER = record(

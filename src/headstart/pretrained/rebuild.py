@@ -97,7 +97,8 @@ def head_of(folder: Path, told: dict[str, Any]) -> Classifier:
     """
     head = told["head"]
     file = folder / head["file"]
-    found = classifier_in(file, told["classes"], told["backbone"]["width"], prefix=head["prefix"])
+    width = head.get("times", 1) * told["backbone"]["width"]
+    found = classifier_in(file, told["classes"], width, prefix=head["prefix"])
     if "hash" in head and head["hash"] != head_hash(found.weight, found.bias):
         raise ModelError("the head is not the one that was saved", where=str(file), fix="save or copy it again")
     return found

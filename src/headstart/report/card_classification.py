@@ -38,7 +38,7 @@ def card(record: Record, backbone: Backbone, head: Head, folder: str) -> str:
         _results(scores),
         _use(len(head.classes), kind),
         data(record, things=f"examples, {len(head.classes)} classes", more=more),
-        _load(next(m.sample for m in record.task.modalities.values() if record.task.titles[m.name] == record.title), folder),
+        _load(_sample(record), folder),
     ]
     return whole(parts, SOURCES[backbone.source].snippet(backbone, folder))
 
@@ -75,6 +75,11 @@ Sorting {kind}s of the kind it was trained on into the {n_classes} classes above
 It always answers with one of them, also for {kind}s that belong to none. The figures hold for data like the test part;
 measure again on data of your own, and do not let it decide alone where a mistake would harm someone.
 What the pre-trained model learned, biases too, is still in it."""
+
+
+def _sample(record: Record) -> str:
+    """An input of the kind that the model takes."""
+    return next(m.sample for name, m in record.task.modalities.items() if record.task.titles[name] == record.title)
 
 
 def _load(sample: str, folder: str) -> str:

@@ -52,7 +52,7 @@ def refuse_other(key: str, head: Head, where: Path | str = "") -> None:
 
 def write(backbone: Backbone, head: Head, folder: Path) -> dict[str, Any]:
     """Backbone and head, as the library that the backbone comes from keeps such models."""
-    where = SOURCES[backbone.source].write(backbone, head, folder)
+    where, times = SOURCES[backbone.source].write(backbone, head, folder), head.weight.shape[1] // backbone.width
     return {
         "classes": list(head.classes),
         "classes_hash": class_hash(head.classes),
@@ -62,6 +62,7 @@ def write(backbone: Backbone, head: Head, folder: Path) -> dict[str, Any]:
             "features_key": head.features_key,
             "penalty": head.penalty,
             "temperature": head.temperature,
+            **({} if times == 1 else {"times": times}),
             **_beyond_classes(head),
         },
     }

@@ -231,8 +231,8 @@ def _card(record: Record, backbone: Backbone, head: Head, folder: str) -> str:
         metrics=METRICS,
         about=f"Gives any number of {len(head.classes)} labels to {kind}",
         use=f"Labelling {kind} of the kind it was trained on. It may give none of the labels. The figures hold for "
-        "data like the test part; measure again on data of your own, and do not let it decide alone where a mistake would "
-        "harm someone.",
+        "data like the test part; measure again on data of your own, and do not let it decide alone where a mistake "
+        "would harm someone.",
         sample=_sample(record),
         more=["a threshold a label, tuned on examples held out"],
         results=lines,

@@ -164,8 +164,8 @@ def _card(record: Record, backbone: Backbone, head: Head, folder: str) -> str:
         metrics=METRICS,
         about=f"Gives a number to {kind}",
         use=f"Estimating the number that it was trained on for {kind} of the same kind. It knows nothing of numbers "
-        "far outside those of the training part. The figures hold for data like the test part; measure again on data of "
-        "your own.",
+        "far outside those of the training part. The figures hold for data like the test part; measure again on data "
+        "of your own.",
         sample=_sample(record),
         more=[f"the interval that holds nine of ten values is ± {head.width or 0.0:.4g}, from examples held out"],
     )
