@@ -30,7 +30,6 @@ from headstart.encode.engines import device
 from headstart.evaluate.paired_test import HeldOut
 from headstart.pretrained.load import load
 from headstart.pretrained.training import open_for_training, word_embeddings
-from headstart.values import Head
 
 _ENCODED = 10_000  # texts that the probe is fitted on
 
@@ -40,13 +39,12 @@ class Texts:
     """Texts to learn from and to test on, with the model that is trained."""
 
     task: LinearObjective
-    head: Head
     depth: int  # of the whole model
     learn: np.ndarray
     test: np.ndarray
 
     def worth_most(self, examples: int, *, seed: int) -> np.ndarray:
-        return worth_most(self.task, self.head, self.learn, examples, seed=seed)
+        return worth_most(self.task, self.task.start(self.learn), self.learn, examples, seed=seed)
 
     def learned(self, recipe: Recipe, rows: np.ndarray, *, seed: int) -> HeldOut:
         """On the test part, after such a run."""
@@ -59,13 +57,14 @@ class Texts:
     def trained(self, recipe: Recipe, rows: np.ndarray, *, seed: int) -> dict[str, np.ndarray]:
         """What the run keeps: its weights, and "kept", its outputs for the test part."""
         with self._runs(seed) as runs:
-            return runs.run("run", recipe, start=self.head, learn=rows, judge=self.test)
+            return runs.run("run", recipe, start=self.task.start(rows), learn=rows, judge=self.test)
 
     def averaged(self, recipe: Recipe, runs: Sequence[dict[str, np.ndarray]]) -> HeldOut:
         """The mean of the runs' weights, on the test part."""
         mean = {name: np.mean([run[name] for run in runs], axis=0) for name in runs[0] if name.startswith("weight ")}
         with self._runs(0) as asked:
-            return self.task.judged(asked.outputs(recipe, self.head, mean, self.test, share=1.0), self.test)
+            found = asked.outputs(recipe, self.task.start(self.learn), mean, self.test, share=1.0)
+            return self.task.judged(found, self.test)
 
     @contextmanager
     def _runs(self, seed: int) -> Iterator[Runs]:
@@ -105,16 +104,17 @@ def opened(options: argparse.Namespace) -> Texts:
         return doubt_by_words(inputs.take(rows), table, dataset.y[rows], n_classes=len(dataset.classes), seed=0)
 
     task = LinearObjective(
-        bodies,
-        dataset.y,
-        SOFTMAX,
-        basis,
+        bodies=bodies,
+        y=dataset.y,
+        family=SOFTMAX,
+        basis=basis,
         probe=lambda rows: head,
         logits=lambda head, rows: np.empty(0),  # nothing is compared with the probe
         head=head,
+        before=lambda rows: head,
         guess=doubt,
     )
-    return Texts(task, head, bodies.depths, learn, np.flatnonzero(parts == "test"))
+    return Texts(task, bodies.depths, learn, np.flatnonzero(parts == "test"))
 
 
 def half_a_cosine(done: int, steps: int) -> float:

@@ -1,7 +1,8 @@
-"""Heads for numbers: ridge regression in closed form, all folds and penalties from one pass over the features."""
+"""Heads for numbers: ridge regression in closed form, all folds from one pass over the features."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -73,30 +74,38 @@ def calibrated(head: Head, outputs: np.ndarray, y: np.ndarray) -> Head:
 def _search(
     x: Matrix, y: np.ndarray, *, fold: np.ndarray, advance: Callable[[int], None]
 ) -> tuple[float, np.ndarray, list[dict[str, float]]]:
-    """The best penalty, each example's prediction by the fold that left it out, and a row a penalty.
+    """The best penalty, each example's prediction by the fold that left it out, and a row a penalty that was tried.
 
-    Without a fold, the sums of products are those of all examples less its own: one pass makes them all, and one
-    eigendecomposition a fold gives the solutions for every penalty.
+    Without a fold, the sums of products are those of all examples less its own: one pass makes them all. Penalties go
+    from strong to weak until the error has risen twice.
     """
     numbers = np.unique(fold)
     place, (mean, deviation) = np.searchsorted(numbers, fold), _scale(y)
     gram, with_y, counts = _sums(x, (y - mean) / deviation, place, len(numbers))
-    predicted = np.empty((len(_PENALTIES), len(y)))
-    for k in range(len(numbers)):
-        at = _solutions(gram.sum(axis=0) - gram[k], with_y.sum(axis=0) - with_y[k], counts.sum() - counts[k])
-        for rows, block in blocks(x):
-            mine = place[rows] == k
-            predicted[:, np.arange(rows.start, rows.stop)[mine]] = at @ block[mine].T
-    advance(len(_PENALTIES))
-    predicted = mean + deviation * predicted
-    squared = ((predicted - y) ** 2).mean(axis=1)
-    spread = float(np.var(y, dtype=np.float64)) or 1.0
-    rows_ = [
-        {"penalty": p, "rmse": round(float(np.sqrt(s)), 6), "r2": round(1 - float(s) / spread, 6)}
-        for p, s in zip(_PENALTIES, squared, strict=True)
-    ]
-    best = int(squared.argmin())
-    return _PENALTIES[best], predicted[best], rows_
+    others = [whole.sum(axis=0) - whole for whole in (gram, with_y, counts)]
+    spread, best, last, rises = float(np.var(y, dtype=np.float64)) or 1.0, math.inf, math.inf, 0
+    chosen, found, tried = _PENALTIES[0], np.zeros(len(y)), list[dict[str, float]]()
+    for penalty in _PENALTIES:
+        at = np.stack([_solution(a, b, int(n), penalty) for a, b, n in zip(*others, strict=True)])
+        predicted = mean + deviation * _by_fold(x, at, place)
+        squared = float(((predicted - y) ** 2).mean())
+        advance(1)
+        tried.append({"penalty": penalty, "rmse": round(math.sqrt(squared), 6), "r2": round(1 - squared / spread, 6)})
+        rises = rises + 1 if squared > last else 0
+        if squared < best:
+            best, chosen, found = squared, penalty, predicted
+        if rises == 2:
+            break
+        last = squared
+    return chosen, found, tried
+
+
+def _by_fold(x: Matrix, at: np.ndarray, place: np.ndarray) -> np.ndarray:
+    """(n,) each example's prediction by the weights (k, r) of its fold."""
+    predicted = np.empty(len(place))
+    for rows, block in blocks(x):
+        predicted[rows] = np.einsum("nr,nr->n", block, at[place[rows]])
+    return predicted
 
 
 def _sums(x: Matrix, y: np.ndarray, place: np.ndarray, folds: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -111,20 +120,17 @@ def _sums(x: Matrix, y: np.ndarray, place: np.ndarray, folds: int) -> tuple[np.n
     return gram, with_y, np.bincount(place, minlength=folds)
 
 
-def _solutions(gram: np.ndarray, with_y: np.ndarray, n: int) -> np.ndarray:
-    """(p, r) weights for every penalty; the last column is one of ones, whose weight is not penalised.
+def _solution(gram: np.ndarray, with_y: np.ndarray, n: int, penalty: float) -> np.ndarray:
+    """(r,) weights; the last column of the features is one of ones, whose weight is not penalised.
 
-    That column is taken out by centring, so that what is left is symmetric with one penalty for all.
+    That column is taken out by centring, so that one penalty stands on the diagonal of what is left.
     """
     n = max(1, n)
     sums, sum_y = gram[-1, :-1], with_y[-1]
     centred = (gram[:-1, :-1] - np.outer(sums, sums) / n) / n
-    target = (with_y[:-1] - sums * sum_y / n) / n
-    size, vectors = np.linalg.eigh(centred)
-    along = vectors.T @ target
-    weights = (along / (np.maximum(size, 0) + np.array(_PENALTIES)[:, None])) @ vectors.T
-    bias = (sum_y - weights @ sums) / n
-    return np.concatenate([weights, bias[:, None]], axis=1)
+    centred[np.diag_indices_from(centred)] += penalty
+    weights = np.linalg.solve(centred, (with_y[:-1] - sums * sum_y / n) / n)
+    return np.append(weights, (sum_y - weights @ sums) / n)
 
 
 def _solved(features: Features, y: np.ndarray, *, basis: Basis, penalty: float) -> Head:
@@ -132,8 +138,7 @@ def _solved(features: Features, y: np.ndarray, *, basis: Basis, penalty: float) 
     mean, deviation = _scale(y)
     x = basis.transform(features.matrix)
     gram, with_y, counts = _sums(x, (y - mean) / deviation, np.zeros(len(y), dtype=np.int64), 1)
-    at = _solutions(gram[0], with_y[0], int(counts[0]))[[_PENALTIES.index(penalty)]]
-    weight, bias = basis.fold_in(at)
+    weight, bias = basis.fold_in(_solution(gram[0], with_y[0], int(counts[0]), penalty)[None])
     return Head(
         classes=("value",),
         weight=(deviation * weight).astype(np.float32),
