@@ -1,6 +1,6 @@
-"""A page and a JSON endpoint that answer questions from a folder of texts, with a reader that headstart saved.
+"""A page and a JSON endpoint that answer questions from a folder of texts, with a model that headstart saved.
 
-python examples/answer_box.py READER_FOLDER TEXTS_FOLDER [--port 8000]      (pip install 'headstart[serve]')
+python examples/answer_box.py MODEL_FOLDER TEXTS_FOLDER [--port 8000]      (pip install 'headstart[serve]')
 """
 
 import argparse
@@ -34,7 +34,7 @@ form + * {{ margin-top: 1.5rem }} small {{ color: var(--dim) }}
 <button>Ask</button></form>{body}</html>"""
 
 
-def answer_box(reader: hs.Reader, texts: dict[str, str]) -> FastAPI:
+def answer_box(model: hs.Model, texts: dict[str, str]) -> FastAPI:
     """The app. `texts` are by the names that are shown."""
     names, lock, app = list(texts), threading.Lock(), FastAPI(docs_url=None, redoc_url=None)
     # A page elsewhere must not read these texts by giving its own name to this machine's address.
@@ -42,7 +42,7 @@ def answer_box(reader: hs.Reader, texts: dict[str, str]) -> FastAPI:
 
     def ask(question: str) -> list[dict[str, Any]]:
         with lock:  # an engine reads for one question at a time
-            answers = reader.answer(question, list(texts.values()), top=5)
+            answers = model.answer(question, list(texts.values()), top=5)
         found = [a for a in answers if a.text or a is answers[0]]
         return [{**vars(a), "file": names[a.context] if a.text else None} for a in found]
 
@@ -80,7 +80,7 @@ def shown(answer: dict[str, Any]) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Answer questions from a folder of texts, on this machine only.")
-    parser.add_argument("reader", help="a folder that headstart fit saved, or a hub name")
+    parser.add_argument("model", help="a folder that headstart fit saved, or a hub name")
     parser.add_argument("texts", type=Path, help="a folder of .txt files")
     parser.add_argument("--port", type=int, default=8000)
     told = parser.parse_args()
@@ -88,10 +88,10 @@ def main() -> None:
         texts = {str(file.relative_to(told.texts)): read_text(file) for file in sorted(told.texts.rglob("*.txt"))}
         if not any(map(str.strip, texts.values())):
             parser.error(f"no text in {told.texts}: it needs .txt files")
-        reader = hs.load_reader(told.reader)
+        model = hs.load(told.model, task="answering")
     except hs.UserError as error:
         parser.error(str(error))
-    uvicorn.run(answer_box(reader, texts), host="127.0.0.1", port=told.port)
+    uvicorn.run(answer_box(model, texts), host="127.0.0.1", port=told.port)
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ LEVELS = (
     {"record", "report"},
     {"tasks"},
     {"model", "artifact"},
-    {"pipeline", "api", "estimator"},
+    {"pipeline", "api", "estimator", "qa_estimator"},
     {"commands"},
 )
 EVERYWHERE = {"__init__", "__main__"}

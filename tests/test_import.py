@@ -16,9 +16,20 @@ def test_its_names_are_listed_and_there():
         assert getattr(hs, name) is not None
 
 
+CHECK = """
+import headstart
+try:
+    headstart.fit("nowhere")
+except headstart.UserError as error:
+    print(error)
+"""
+
+
 @pytest.mark.parametrize("first", ["", "import headstart.api", "from headstart import *", "import headstart.pipeline"])
 def test_fit_is_the_function_in_every_order_of_imports(first, tmp_path):
-    check = "import headstart\ntry:\n    headstart.fit('nowhere')\nexcept headstart.UserError as error:\n    print(error)"
+    check = (
+        "import headstart\ntry:\n    headstart.fit('nowhere')\nexcept headstart.UserError as error:\n    print(error)"
+    )
     code = [sys.executable, "-W", "error::ImportWarning", "-c", f"{first}\n{check}"]
     done = subprocess.run(code, capture_output=True, text=True, cwd=tmp_path, check=False)
     assert done.returncode == 0, done.stderr

@@ -15,8 +15,8 @@ from fits import cache_with_the_plan_of, finished, fitting, killed
 from headstart.adapt.lora import adapted
 from headstart.errors import ModelError
 from headstart.pretrained.load import load
+from headstart.pretrained.opened import Trainable
 from headstart.pretrained.training import open_for_training
-from headstart.values import Trainable
 from small_models import small_image_model, small_text_model
 
 RANK = 8
@@ -138,5 +138,5 @@ def test_without_peft_it_says_what_to_install(few_texts, tmp_path):
 
 def test_a_model_without_matrices_is_refused():
     module = nn.Sequential(nn.Conv2d(3, 3, 1), nn.Conv2d(3, 3, 3, groups=3), nn.Flatten())
-    with pytest.raises(ModelError, match="how=.tune."):
+    with pytest.raises(ModelError, match=r"how=.tune."):
         adapted(Trainable(module, (("0.weight", "0.bias"), ("1.weight", "1.bias"))), seed=0)

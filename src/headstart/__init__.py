@@ -14,7 +14,9 @@ _HOME = {
     "Answer": "answering.answerer",
     "Columns": "values",
     "HeadstartClassifier": "estimator",
-    "HeadstartQA": "estimator",
+    "HeadstartEncoder": "estimator",
+    "HeadstartQA": "qa_estimator",
+    "HeadstartRegressor": "estimator",
     "Model": "model",
     "Prediction": "tasks.classification",
     "UserError": "errors",
@@ -33,10 +35,12 @@ if TYPE_CHECKING:
     from headstart.api import rank as rank
     from headstart.errors import UserError as UserError
     from headstart.estimator import HeadstartClassifier as HeadstartClassifier
-    from headstart.estimator import HeadstartQA as HeadstartQA
+    from headstart.estimator import HeadstartEncoder as HeadstartEncoder
+    from headstart.estimator import HeadstartRegressor as HeadstartRegressor
     from headstart.model import Model as Model
     from headstart.model import load as load
     from headstart.pretrained.catalog import models as models
+    from headstart.qa_estimator import HeadstartQA as HeadstartQA
     from headstart.tasks.classification import Prediction as Prediction
     from headstart.values import Columns as Columns
 

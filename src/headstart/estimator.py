@@ -1,4 +1,4 @@
-"""The scikit-learn face of headstart: estimators over image paths, PIL images, uint8 arrays, texts, or questions."""
+"""The scikit-learn face of headstart: estimators over image paths, PIL images, uint8 arrays, texts or pairs of them."""
 
 from __future__ import annotations
 
@@ -7,33 +7,102 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
-from headstart.adapt.basis import fit_basis
-from headstart.adapt.cross_validation import fit_probe
+from headstart.adapt.adapt import adapt
 from headstart.adapt.lesson import Adapted
-from headstart.answering.answerer import Answerer
-from headstart.answering.lesson import AnsweringLesson
-from headstart.answering.metrics import f1
-from headstart.answering.settings import Settings
+from headstart.adapt.plan import Plan
 from headstart.choose.choose import method_of
 from headstart.clock import Budget, seconds_of
 from headstart.data.check import check
 from headstart.data.frame import kind_of, read_pairs
-from headstart.data.question_pairs import questions_of
 from headstart.data.read import as_dataset
 from headstart.encode.encode import encode_rows
 from headstart.errors import DataError, ModelError
 from headstart.pretrained.rebuild import describe_saved, verified
 from headstart.session import Session
-from headstart.tasks.answering import ANSWERING
+from headstart.task import Task
 from headstart.tasks.classification import CLASSIFICATION
-from headstart.values import Backbone, Dataset, Features, Kind
+from headstart.tasks.multilabel import MULTILABEL
+from headstart.tasks.regression import REGRESSION
+from headstart.values import Backbone, Dataset, Head, Split
 
 
-class _Estimator(BaseEstimator):  # type: ignore[misc]
-    """What all of them tell scikit-learn: inputs are no table of numbers."""
+class Estimator(BaseEstimator):  # type: ignore[misc]
+    """What all of them have in common: which model, how long, and that inputs are no table of numbers."""
+
+    def __init__(
+        self,
+        model: str = "auto",
+        *,
+        how: str = "auto",
+        budget: float | str | None = None,
+        kind: str | None = None,
+        seed: int = 0,
+    ) -> None:
+        self.model = model
+        self.how = how
+        self.budget = budget
+        self.kind = kind
+        self.seed = seed
+
+    def _learn(self, dataset: Dataset, task: Task) -> Adapted:
+        """All rows are learned from; nothing is saved."""
+        session, method = Session(Budget(seconds_of(self.budget))), method_of(self.how)
+        name = dataset.modality.default_model if self.model == "auto" else self.model
+        backbone = task.learner.load(name, kind=dataset.modality.kind)
+        rows = np.arange(len(dataset))
+        with session.step("encode"):
+            features = encode_rows(dataset, rows, backbone)
+        parts = Split(rows, rows[:0], official=False)
+        adapted = adapt(dataset, parts, Plan(backbone, method, "asked for", rows), features, session, seed=self.seed)
+        if adapted.checkpoint is not None:
+            adapted.checkpoint.remove()
+        self.how_, self.why_ = adapted.method, adapted.why
+        return adapted
+
+    def _examples(self, X: Any, y: Any, task: Task) -> Dataset:
+        """Checked examples; raises DataError for a row that cannot be used: none is left out."""
+        inputs = _inputs(X)
+        examples = read_pairs(inputs, y, self.kind or kind_of(inputs))
+        dataset = check(as_dataset(examples, task), purpose="predict" if y is None else "evaluate")
+        for finding in dataset.rejected:
+            raise DataError(finding.reason, where=finding.where, fix="leave it out, or repair it")
+        return dataset
+
+    def _outputs(self, X: Any, task: Task) -> np.ndarray:
+        check_is_fitted(self)
+        dataset = self._examples(X, None, task)
+        predictor = task.predictor(self.backbone_, self.head_)
+        outputs: np.ndarray = predictor.outputs(dataset, np.arange(len(dataset)), advance=lambda _: None)
+        return outputs
+
+    def _keep(self, adapted: Adapted) -> None:
+        self.backbone_: Backbone = adapted.backbone
+        self.head_: Head = adapted.head
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Pickles hold the head, and where the weights lie and their hash, not the weights."""
+        state = dict(super().__getstate__())
+        backbone = state.pop("backbone_", None)
+        return state if backbone is None else {**state, "kept_": kept_weights(backbone)}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Raises ModelError where the weights are gone, or others are in their place."""
+        kept = state.get("kept_")
+        super().__setstate__({name: value for name, value in state.items() if name != "kept_"})
+        if kept is not None:
+            self.backbone_ = self._again(kept)
+
+    def _again(self, kept: dict[str, Any]) -> Backbone:
+        """The backbone of a pickle: by its name, where it is as it came, else where its weights were kept."""
+        if getattr(self, "how_", "") != "probe":
+            return verified(kept["backbone"], Path(kept["weights"]), tokenizer=kept["tokenizer"])
+        backbone = CLASSIFICATION.learner.load(kept["backbone"]["name"], kind=kept["backbone"]["kind"])
+        if backbone.weights_hash != kept["backbone"]["weights_hash"]:
+            raise ModelError(f"{backbone.name} has other weights than when this was fitted", where="pickle")
+        return backbone
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -43,219 +112,175 @@ class _Estimator(BaseEstimator):  # type: ignore[misc]
         return tags
 
 
-class HeadstartClassifier(ClassifierMixin, _Estimator):  # type: ignore[misc]
-    """A linear head on a frozen pre-trained model. All rows given to `fit` are learned from; nothing is saved.
+class HeadstartClassifier(ClassifierMixin, Estimator):  # type: ignore[misc]
+    """A pre-trained model with a head for the user's classes, or for several labels an example. All rows given to `fit`
+    are learned from; see `headstart.fit` for a split, scores and a folder.
 
     Args:
         model: catalog name, hub name or folder; "auto" takes the starter of the kind of data.
-        kind: "image" or "text"; None: seen from X.
-        seed: of the folds in which the penalty is chosen.
+        how: as for `headstart.fit`; "probe" leaves the model frozen.
+        budget: wall time of one `fit`, "90s", "2m", "1h" or seconds; None: two minutes.
+        kind: "image", "text" or "pair"; None: seen from X.
+        seed: of the folds in which the penalty is chosen, and of what is drawn.
 
     Attributes:
         classes_: (n_classes,) the labels, sorted.
+        how_: "probe", "tune", "full" or "lora". why_: a sentence.
     """
 
-    def __init__(self, model: str = "auto", *, kind: Kind | None = None, seed: int = 0) -> None:
-        self.model = model
-        self.kind = kind
-        self.seed = seed
+    def __init__(
+        self,
+        model: str = "auto",
+        *,
+        how: str = "probe",
+        budget: float | str | None = None,
+        kind: str | None = None,
+        seed: int = 0,
+    ) -> None:
+        super().__init__(model, how=how, budget=budget, kind=kind, seed=seed)
 
     def fit(self, X: Any, y: Any) -> HeadstartClassifier:
         """Learn from inputs and labels.
 
+        Args:
+            y: (n,) labels; or (n, c) of 0 and 1, the columns of which `predict` gives again.
+
         Raises:
             DataError: an input that cannot be read, or fewer than two classes.
         """
-        inputs = _inputs(X)
         y = np.asarray(y)
-        if len(y) != len(inputs):
-            raise DataError(f"{len(inputs)} inputs and {len(y)} labels", where="y", fix="one label an input")
-        self.classes_, index = np.unique(y, return_inverse=True)
-        if len(self.classes_) < 2:
+        if len(y) != len(_inputs(X)):
+            raise DataError(f"{len(_inputs(X))} inputs and {len(y)} labels", where="y", fix="one label an input")
+        self._several = y.ndim == 2 and y.shape[1] > 1
+        y = y if self._several else y.ravel()
+        index: np.ndarray = y
+        self.classes_: np.ndarray = np.arange(y.shape[1]) if self._several else np.unique(y)
+        if not self._several:
+            index = np.searchsorted(self.classes_, y)
+        if not self._several and len(self.classes_) < 2:
             raise DataError(f"one class {self.classes_[0]!r}", where="y", fix="a classifier needs at least two")
-        self.kind_ = self.kind or kind_of(inputs)
-        self.backbone_ = self._load()
         wide = len(str(len(self.classes_)))
-        dataset, features = self._features(inputs, [f"{i:0{wide}}" for i in index])  # in the order of the labels
-        rows, basis = np.arange(len(dataset)), fit_basis(features.matrix)
-        self.head_ = fit_probe(dataset, rows, features, basis=basis, seed=self.seed)
+        names = [f"{i:0{wide}}" for i in range(len(self.classes_))]  # in the order of the labels
+        told = [tuple(names[c] for c in np.flatnonzero(row)) if self._several else names[row] for row in index]
+        dataset = self._examples(X, told, self._task)
+        adapted = self._learn(dataset, self._task)
+        self._keep(adapted)
+        self._columns = [names.index(name) for name in adapted.head.classes]
         return self
+
+    @property
+    def _task(self) -> Task:
+        return MULTILABEL if getattr(self, "_several", False) else CLASSIFICATION
+
+    def decision_function(self, X: Any) -> np.ndarray:
+        """(n, n_classes) logits, columns in the order of `classes_`; (n,) of the second class where there are two."""
+        logits = self._in_order(self._outputs(X, self._task), -np.inf)
+        return logits if self._several or len(self.classes_) > 2 else logits[:, 1] - logits[:, 0]
 
     def predict_proba(self, X: Any) -> np.ndarray:
         """(n, n_classes) probabilities, columns in the order of `classes_`."""
-        check_is_fitted(self)
-        dataset, features = self._features(_inputs(X), None)
-        predictor = CLASSIFICATION.predictor(self.backbone_, self.head_)
-        rows = np.arange(len(dataset))
-        return CLASSIFICATION.probabilities(  # type: ignore[misc]
-            predictor.outputs(dataset, rows, known=features, advance=lambda _: None)
-        )
+        outputs = self._outputs(X, self._task)
+        of = self._task.probabilities
+        return self._in_order(outputs if of is None else of(outputs), 0.0)
 
     def predict(self, X: Any) -> np.ndarray:
-        """(n,) labels."""
-        best = self.predict_proba(X).argmax(axis=1)
-        return np.asarray(self.classes_[best])
+        """(n,) labels; or (n, c) of 0 and 1, as y was."""
+        probabilities = self.predict_proba(X)
+        if not self._several:
+            return np.asarray(self.classes_[probabilities.argmax(axis=1)])
+        thresholds = np.full(len(self.classes_), np.inf)
+        thresholds[self._columns] = self.head_.thresholds
+        return (probabilities >= thresholds).astype(np.int64)
 
-    def __getstate__(self) -> dict[str, Any]:
-        """Pickles hold the head and the backbone's name and hash, not its weights."""
-        state = dict(super().__getstate__())
-        backbone = state.pop("backbone_", None)
-        return state if backbone is None else {**state, "weights_hash_": backbone.weights_hash}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        """Raises ModelError where the backbone is not at hand, or another one has its name."""
-        super().__setstate__(state)
-        if "weights_hash_" in state:
-            self.backbone_ = self._load()
-            if self.backbone_.weights_hash != state["weights_hash_"]:
-                raise ModelError(f"{self.backbone_.name} has other weights than when this was fitted", where="pickle")
-
-    def _load(self) -> Backbone:
-        modality = CLASSIFICATION.modalities[self.kind_]
-        name = modality.default_model if self.model == "auto" else self.model
-        return CLASSIFICATION.learner.load(name, kind=self.kind_)
-
-    def _features(self, inputs: list[Any], labels: list[str] | None) -> tuple[Dataset, Features]:
-        dataset = as_dataset(read_pairs(inputs, labels, self.backbone_.kind), CLASSIFICATION)
-        checked = check(dataset, purpose="predict")
-        for finding in checked.rejected:
-            raise DataError(finding.reason, where=finding.where, fix="leave it out, or repair it")
-        return checked, encode_rows(checked, np.arange(len(checked)), self.backbone_)
-
-
-class HeadstartQA(_Estimator):
-    """A pre-trained model that learns to find answers. All rows given to `fit` are learned from; see `headstart.fit`
-    for a split, scores and a folder.
-
-    X is a sequence of (question, context), or a DataFrame with columns of these names (and `title`, if documents have
-    several contexts). An answer is a text that stands in its context; a pair (text, first character) where it stands
-    there more than once, else its first place is learned; "" or None where there is none.
-
-    The trained weights are kept in headstart's cache, not in pickles: these hold the place and the hash of the weights,
-    and opening one where they are gone raises a ModelError. A model that is to go elsewhere is made by `headstart.fit`.
-
-    Args:
-        model: as for `headstart.fit`.
-        how: as for `headstart.fit`.
-        budget: wall time of one `fit`, "90s", "2m", "1h" or seconds; None: two minutes.
-        seed: of the folds within the training, and of what is drawn.
-
-    Attributes:
-        answerer_: to ask: `answerer_.answer(question, context)`.
-        how_: "tune", "full", "lora", or "probe" where the model was left as it came.
-        why_: a sentence.
-    """
-
-    def __init__(
-        self, model: str = "auto", *, how: str = "auto", budget: float | str | None = None, seed: int = 0
-    ) -> None:
-        self.model = model
-        self.how = how
-        self.budget = budget
-        self.seed = seed
-
-    def fit(self, X: Any, y: Any) -> HeadstartQA:
-        """Learn from questions, contexts and answers.
-
-        Raises:
-            DataError: a row that cannot be used, with its number; no row is left out.
-            UserError: as `headstart.fit`, of the model, the way and the time.
-        """
-        session, method = Session(Budget(seconds_of(self.budget))), method_of(self.how)
-        dataset = check(_questions(X, y), purpose="evaluate")
-        name = ANSWERING.modalities["passage"].default_model if self.model == "auto" else self.model
-        backbone = ANSWERING.learner.load(name, kind="text")
-        _refuse_long(Answerer(backbone), dataset)
-        adapted = self._adapted(dataset, backbone, method, session)
-        if adapted.checkpoint is not None:
-            adapted.checkpoint.remove()
-        self.answerer_ = Answerer(adapted.backbone, adapted.head)
-        self.how_, self.why_ = adapted.method, adapted.why
-        return self
-
-    def predict(self, X: Any) -> np.ndarray:
-        """(n,) texts of the best answers, dtype object; "" where there is none.
-
-        Raises:
-            DataError: an empty question or context, or a question that is too long, with its row.
-        """
-        check_is_fitted(self)
-        dataset = _questions(X, None)
-        _refuse_long(self.answerer_, dataset)
-        answers = self.answerer_.outputs(dataset, np.arange(len(dataset)))
-        return np.array([answer.text for answer in answers], dtype=object)
-
-    def score(self, X: Any, y: Any) -> float:
-        """Mean F1 of the predictions by SQuAD's rules.
-
-        Raises:
-            DataError: as `fit` and `predict`.
-        """
-        true = [[text for text, _ in answers] for answers in _questions(X, y).targets]
-        return float(np.mean([f1(text, answers) for text, answers in zip(self.predict(X), true, strict=True)]))
-
-    def _adapted(self, dataset: Dataset, backbone: Backbone, method: Any, session: Session) -> Adapted:
-        rows = np.arange(len(dataset))
-        lesson = AnsweringLesson(
-            dataset=dataset,
-            rows=rows,
-            tested=dataset.passages.take(rows[:0]),
-            backbone=backbone,
-            method=method,
-            seed=self.seed,
-            session=session,
-            findings=(),
-            notes=(),
-            strict=True,
-        )
-        why = lesson.declined()
-        if why is not None:
-            return lesson.without_training(why)
-        from headstart.adapt.train import train  # loads torch
-
-        return train(lesson, method, session)
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Pickles hold the settings, and where the weights lie and their hash."""
-        state = dict(super().__getstate__())
-        answerer = state.pop("answerer_", None)
-        return state if answerer is None else {**state, "kept_": _kept(answerer)}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        """Raises ModelError where the weights are gone, or others are in their place."""
-        kept = state.get("kept_")
-        super().__setstate__({name: value for name, value in state.items() if name != "kept_"})
-        if kept is not None:
-            backbone = verified(kept["backbone"], Path(kept["weights"]), tokenizer=kept["tokenizer"])
-            self.answerer_ = Answerer(backbone, Settings(**kept["settings"]))
+    def _in_order(self, values: np.ndarray, missing: float) -> np.ndarray:
+        """With a column for each of `classes_`; those that no example has are filled."""
+        out = np.full((len(values), len(self.classes_)), missing)
+        out[:, self._columns] = values
+        return out
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
-        tags.target_tags.required = True
+        tags.classifier_tags.multi_label = True
         return tags
 
 
-def _kept(answerer: Answerer) -> dict[str, Any]:
-    backbone = answerer.backbone
-    told = {"backbone": describe_saved(backbone), "tokenizer": backbone.texts.tokenizer}
-    return {**told, "weights": str(backbone.weights.resolve()), "settings": vars(answerer.settings)}
+class HeadstartRegressor(RegressorMixin, Estimator):  # type: ignore[misc]
+    """A pre-trained model with a head that gives a number. Arguments as for `HeadstartClassifier`."""
+
+    def __init__(
+        self,
+        model: str = "auto",
+        *,
+        how: str = "probe",
+        budget: float | str | None = None,
+        kind: str | None = None,
+        seed: int = 0,
+    ) -> None:
+        super().__init__(model, how=how, budget=budget, kind=kind, seed=seed)
+
+    def fit(self, X: Any, y: Any) -> HeadstartRegressor:
+        """Learn from inputs and numbers.
+
+        Raises:
+            DataError: an input that cannot be read, or a target that is no number.
+        """
+        y = np.asarray(y).ravel()
+        if len(y) != len(_inputs(X)):
+            raise DataError(f"{len(_inputs(X))} inputs and {len(y)} numbers", where="y", fix="one number an input")
+        self._keep(self._learn(self._examples(X, y, REGRESSION), REGRESSION))
+        return self
+
+    def predict(self, X: Any) -> np.ndarray:
+        """(n,) float64."""
+        return self._outputs(X, REGRESSION)[:, 0].astype(np.float64)
+
+    def predict_interval(self, X: Any) -> np.ndarray:
+        """(n, 2) ends of intervals that hold nine of ten values."""
+        values, width = self.predict(X), self.head_.width or 0.0
+        return np.stack([values - width, values + width], axis=1)
 
 
-def _questions(X: Any, y: Any) -> Dataset:
-    """Rows as questions; without y, as questions to be answered.
+class HeadstartEncoder(TransformerMixin, Estimator):  # type: ignore[misc]
+    """A frozen pre-trained model's features, for a head of one's own. What was encoded once is not encoded again.
 
-    Raises:
-        DataError: a row that cannot be used.
+    Args:
+        model: catalog name, hub name or folder; "auto" takes the starter of the kind of data.
+        kind: "image", "text" or "pair"; None: seen from X.
     """
-    dataset = as_dataset(questions_of(X, y), ANSWERING)
-    for finding in dataset.rejected:
-        raise DataError(finding.reason, where=finding.where, fix="leave it out, or repair it")
-    return dataset
+
+    def __init__(self, model: str = "auto", *, kind: str | None = None) -> None:
+        self.model = model
+        self.kind = kind
+
+    def fit(self, X: Any, y: Any = None) -> HeadstartEncoder:
+        """Open the model; nothing is learned."""
+        modality = self._examples(X, None, CLASSIFICATION).modality
+        self.how_, name = "probe", modality.default_model if self.model == "auto" else self.model
+        self.backbone_ = CLASSIFICATION.learner.load(name, kind=modality.kind)
+        return self
+
+    def transform(self, X: Any) -> np.ndarray:
+        """(n, width) float32.
+
+        Raises:
+            DataError: an input that cannot be read.
+        """
+        check_is_fitted(self, "backbone_")
+        dataset = self._examples(X, None, CLASSIFICATION)
+        features: np.ndarray = encode_rows(dataset, np.arange(len(dataset)), self.backbone_).matrix[:]
+        self.width_ = features.shape[1]
+        return features
+
+    def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
+        """(width,) names of the columns, dtype object."""
+        check_is_fitted(self, "backbone_")
+        width = getattr(self, "width_", self.backbone_.width)
+        return np.array([f"{self.backbone_.name}_{i}" for i in range(width)], dtype=object)
 
 
-def _refuse_long(answerer: Answerer, dataset: Dataset) -> None:
-    for finding in answerer.too_long(dataset):
-        raise DataError(f"the question is too long ({finding.reason})", where=finding.where, fix="ask in fewer words")
+def kept_weights(backbone: Backbone) -> dict[str, Any]:
+    tokenizer = getattr(backbone.preparation, "tokenizer", None)
+    return {"backbone": describe_saved(backbone), "tokenizer": tokenizer, "weights": str(backbone.weights.resolve())}
 
 
 def _inputs(X: Any) -> list[Any]:

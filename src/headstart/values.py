@@ -351,24 +351,6 @@ def _sha256(text: str) -> str:
 
 
 @dataclass(frozen=True)
-class Trainable:
-    """A backbone's module, opened to be trained further."""
-
-    module: nn.Module  # as Backbone.module builds it, in eval mode
-    groups: tuple[tuple[str, ...], ...]  # names of its parameters, from the input up: stem, stages; embeddings, layers
-    head: tuple[str, ...] = ()  # names of the parameters of a head that is part of the module: a reader's
-
-
-@dataclass(frozen=True)
-class Classifier:
-    """The linear layer that weights came with: what the model answered before anybody adapted it."""
-
-    classes: tuple[str, ...]
-    weight: np.ndarray  # (n_classes, width) float32
-    bias: np.ndarray  # (n_classes,) float32
-
-
-@dataclass(frozen=True)
 class Features:
     """Encoded examples. `key` names the function that made them, so that a head can refuse others."""
 

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from headstart.errors import ModelError, UserError
-from headstart.values import Trainable
+from headstart.pretrained.opened import Trainable
 
 if TYPE_CHECKING:
     from torch import nn

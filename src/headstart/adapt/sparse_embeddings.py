@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from headstart.values import Trainable
+from headstart.pretrained.opened import Trainable
 
 
 class Rows(nn.Module):

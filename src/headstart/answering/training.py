@@ -27,8 +27,9 @@ from headstart.answering.settings import Settings, settings_from
 from headstart.encode.engines import device, may_train_in_bf16
 from headstart.errors import DataError, UserError
 from headstart.inputs.windows import Slicer, Window, batches, cut, targets
+from headstart.pretrained.opened import Trainable
 from headstart.pretrained.training import open_for_training
-from headstart.values import Dataset, Finding, Passages, Trainable
+from headstart.values import Dataset, Finding, Passages
 
 if TYPE_CHECKING:
     from headstart.answering.lesson import AnsweringLesson

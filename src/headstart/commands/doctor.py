@@ -1,4 +1,4 @@
-"""What this machine has, and what of headstart can run on it."""
+"""`headstart doctor`: what this machine has, and what of headstart can run on it."""
 
 from __future__ import annotations
 
@@ -10,10 +10,18 @@ from pathlib import Path
 from typing import Any
 
 from headstart import __version__
+from headstart.commands import common
+from headstart.commands.common import Json
 from headstart.pretrained.catalog import models
+from headstart.report import terminal
 from headstart.storage.places import cache_folder
 
 _INSTRUCTIONS = ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "amx_bf16", "amx_int8")
+
+
+def doctor(as_json: Json = False) -> None:
+    """Say what this machine has and what can run on it."""
+    common.show(examine(), as_json, terminal.pairs)
 
 
 def examine() -> dict[str, Any]:

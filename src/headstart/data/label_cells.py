@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence, Set
 from enum import Enum
-from itertools import islice
+from itertools import islice, pairwise
 from numbers import Number
 from typing import Any, NamedTuple
 
@@ -13,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 
 from headstart.data.arrow import MOST_ROWS, plain_values, too_many_rows
-from headstart.data.label_values import ATOMS, Cell, absent, as_text, cell_of, mark, plain, readable, shown
+from headstart.data.label_values import ATOMS, Cell, absent, as_text, cell_of, mark, marks_of, plain, readable, shown
 from headstart.errors import DataError
 
 _LARGE = 2.0**62
@@ -96,7 +97,7 @@ def _each(values: Any, where: str) -> Iterator[Any]:
     try:
         return iter(values)
     except TypeError:
-        raise DataError(f"a {type(values).__name__} is no list of labels", where=where, fix=_ONE_EACH) from None
+        raise DataError(f"{shown(values)} is no list of labels", where=where, fix=_ONE_EACH) from None
 
 
 def _table(names: Any, columns: list[list[Any]], where: str) -> _Given:
@@ -118,9 +119,11 @@ def _checked(names: Sequence[str], where: str) -> list[str]:
     if isinstance(names, str | Mapping | Set):
         raise DataError(f"{shown(names)} as names", where=where, fix="give a list of names")
     texts = [(as_text(name) or "").strip() for name in names]
-    twice = next((text for at, text in enumerate(texts) if not text or text in texts[:at]), None)
-    if twice is not None:
-        what = f"the name {twice!r} twice" if twice else "a label without a name"
+    if not texts:
+        raise DataError("no names", where=where, fix="give a list of names")
+    text, times = max(Counter(texts).items(), key=lambda each: (not each[0], each[1]))
+    if times > 1 or not text:
+        what = f"the name {text!r} twice" if text else "a label without a name"
         raise DataError(what, where=where, fix="each label has a name of its own")
     return texts
 
@@ -140,12 +143,16 @@ def _column(rows: list[Any], names: Sequence[str] | None, where: str, *, ids: bo
         if width is not None:
             return _matrix(_Given(rows), width, names, where)
     known = None if names is None else _checked(names, where)
-    return [
-        row
-        if type(row) is str or (known is None and type(row) in (int, float) and -_LARGE < row < _LARGE)
-        else cell_of(row, names=known, where=f"{where} row {n}")
-        for n, row in enumerate(rows, start=1)
-    ]
+    cells: list[Cell] = []
+    for number, row in enumerate(rows, start=1):
+        kind = type(row)
+        if kind is str or row is None:
+            cells.append(row)
+        elif known is None and (kind is float or (kind is int and -_LARGE < row < _LARGE)):
+            cells.append(None if row != row else row)
+        else:
+            cells.append(cell_of(row, names=known, where=f"{where} row {number}"))
+    return cells
 
 
 def _row(value: Any, where: str) -> Any:
@@ -159,19 +166,20 @@ def _same_width(rows: list[Any]) -> int | None:
     width = len(lists[0]) if lists and type(lists[0]) is list else 0
     if width < 2 or any(type(row) is not list or len(row) != width for row in lists):
         return None
-    return width if all(mark(value) is not None for row in lists for value in row) else None
+    return width if all(None not in marks_of(row) for row in lists) else None
 
 
 def _matrix(given: _Given, width: int, names: Sequence[str] | None, where: str) -> list[Cell]:
     """The names of the columns that are 1, row by row; a row without any value is missing."""
-    if given.columns is None and any(_a_label(value) for row in given.rows for value in row or ()):
+    marked = [[None] * width if row is None else marks_of(row) for row in given.rows]
+    unclear = [row for row, marks in zip(given.rows, marked, strict=True) if row is not None and None in marks]
+    if given.columns is None and any(_a_label(value) for row in unclear for value in row):
         return _column(given.rows, names, where, ids=True)  # lists of labels, all of one length
     known = _column_names(given.columns if names is None else names, width, where)
     cells: list[Cell] = []
-    for number, row in enumerate(given.rows, start=1):
-        values = [None] * width if row is None else row
-        marks = [mark(value) for value in values]
+    for number, (row, marks) in enumerate(zip(given.rows, marked, strict=True), start=1):
         if None in marks:
+            values = marks if row is None else row
             gone = [absent(value) or (isinstance(value, str) and not value.strip()) for value in values]
             if all(gone):
                 cells.append(None)
@@ -200,4 +208,4 @@ def _sparse(matrix: Any, names: Sequence[str], where: str) -> list[Cell]:
     rows.eliminate_zeros()
     found = [names[at] for at in rows.indices.tolist()]
     ends = rows.indptr.tolist()
-    return [tuple(found[start:end]) for start, end in zip(ends, ends[1:], strict=False)]
+    return [tuple(found[start:end]) for start, end in pairwise(ends)]

@@ -58,6 +58,15 @@ def mark(value: Any) -> bool | None:
         return None
 
 
+def marks_of(row: Sequence[Any]) -> list[bool | None]:
+    """`mark` of each."""
+    try:
+        marks = list(map(_MARKS.get, row))
+    except Exception:
+        marks = [None]
+    return [mark(value) for value in row] if None in marks else marks
+
+
 def absent(value: Any) -> bool:
     """Whether it is what Python, numpy or pandas have for a missing value."""
     if value is None or value is np.ma.masked:
@@ -133,7 +142,9 @@ def plain(value: Any) -> Any:
 
 def _array(array: np.ndarray) -> Any:
     if isinstance(array, np.ma.MaskedArray):
-        array = np.where(np.ma.getmaskarray(array), None, _objects(np.asarray(array)))
+        objects: Any = _objects(np.asarray(array)).astype(object)
+        objects[np.ma.getmaskarray(array)] = None
+        array = objects
     return array[()] if array.ndim == 0 else _objects(np.asarray(array)).tolist()
 
 
@@ -205,7 +216,7 @@ def _number(value: Any, where: str) -> int | float:
         return whole
     if isinstance(value, Real | Decimal):
         return float(value)
-    raise DataError(f"{shown(value)} is a {type(value).__name__}, which is no label", where=where, fix=A_LABEL)
+    raise DataError(f"{shown(value)} is no label ({type(value).__name__})", where=where, fix=A_LABEL)
 
 
 def _named(cell: Scalar | None, names: Sequence[str] | None, where: str) -> Scalar | None:

@@ -1,4 +1,4 @@
-"""From a cell that holds a label to what a task learns, or a refusal in words; and what a column of cells looks like."""
+"""From a cell that holds a label to what a task learns, or a refusal in words; and what a column of them looks like."""
 
 from __future__ import annotations
 
@@ -36,8 +36,7 @@ SEPARATORS = ("|", ";", ",")
 _MOST_WRITTEN = 10_000  # characters of a list as Python writes it
 _BRACKETED = re.compile(r"\[.*\]|\(.*\)|\{.*\}|set\(\)", re.DOTALL)
 _SIDE_BY_SIDE = re.compile(r"['\"]\s+['\"]")  # as numpy writes texts
-_MEANT_AS_LIST = re.compile(r"\[[^\[\]]*[,'\"][^\[\]]*\]|\[[\d.\s+-]*\]")
-_NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
+_NUMBER = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
 _CODE = re.compile(r"[+-]?0\d+", re.ASCII)  # a postcode, or an article's number
 _COMMAS_OF_A_NUMBER = re.compile(r"[+-]?(?:\d+,\d+|\d{1,3}(?:,\d{3})+(?:\.\d+)?)", re.ASCII)
 _FEWEST_WHOLE = 10  # different whole numbers that are numbers and no classes
@@ -75,7 +74,7 @@ def as_labels(cell: Cell, *, separator: str | None = None, where: str = "label")
     if written is not None:
         members = cell_of(written, where=where)
         return _classes(members if isinstance(members, tuple) else (text,))
-    if _MEANT_AS_LIST.fullmatch(text):
+    if _meant_as_list(text):
         raise DataError(f"{shown(text)} is no list that can be read", where=where, fix='write it as ["one", "other"]')
     return _classes(tuple(text.split(separator))) if separator else (text,)
 
@@ -95,7 +94,7 @@ def as_number(cell: Cell, *, where: str = "label") -> float | None:
     number = _number(cell)
     if number is not None:
         return number
-    what = shown(cell) if isinstance(cell, str) else str(as_text(cell))
+    what = str(as_text(cell)) if isinstance(cell, bool) else shown(cell)
     if isinstance(cell, str) and "," in cell and _number(cell.replace(",", "")) is not None:
         fix = "write 1234.5: a point before the fraction, and nothing between thousands"
         raise DataError(f"{what} has a comma", where=where, fix=fix)
@@ -109,9 +108,9 @@ def separator_of(cells: Sequence[Cell]) -> str | None:
     """Which of "|", ";" and "," stands between labels in texts; None where none does.
 
     It does where a tenth of the rows or more have several values, most rows hold nothing but values that other texts
-    hold too, in other company, and the texts differ in length or one of their values in place. Sentences have commas
+    hold too, in other company, and one of the values is not in the same place in all texts. Sentences have commas
     between what does not recur; "New York, USA" recurs as a whole only, as its city does nowhere else; in "red, large"
-    and "blue, small" each value has its place; 3,5 and 1,234 are numbers.
+    and "blue, small", or in paths of a taxonomy, each value has its place; 3,5 and 1,234 are numbers.
     """
     texts = Counter(text for cell in cells if (text := _text(cell)) and not _BRACKETED.fullmatch(text))
     return next((separator for separator in SEPARATORS if _separates(separator, texts)), None)
@@ -215,6 +214,15 @@ def _written(text: str) -> Any:
     return found if isinstance(found, list | tuple | set | dict) else None
 
 
+def _meant_as_list(text: str) -> bool:
+    """Like [a, b], which R and YAML write, or [0 1], as numpy does; but "[spam]" is a label."""
+    inside = text[1:-1]
+    if not text.startswith("[") or not text.endswith("]") or "[" in inside or "]" in inside:
+        return False
+    parts = inside.split()
+    return any(sign in inside for sign in ",'\"") or (len(parts) > 1 and all(map(_NUMBER.fullmatch, parts)))
+
+
 def _literal(text: str) -> Any:
     if len(text) > _MOST_WRITTEN:
         return None
@@ -222,12 +230,12 @@ def _literal(text: str) -> Any:
         with warnings.catch_warnings():  # of escapes that Python does not know
             warnings.simplefilter("ignore")
             found = ast.literal_eval(text)
-            if not isinstance(found, list) or not _SIDE_BY_SIDE.search(text):
+            texts = isinstance(found, list) and all(isinstance(member, str) for member in found)
+            if not texts or not _SIDE_BY_SIDE.search(text):
                 return found
+            # ['a' 'b'] is two texts to numpy, which has no commas, and one to Python
             tokens = tokenize.generate_tokens(io.StringIO(text).readline)
-            texts = [token.string for token in tokens if token.type == tokenize.STRING]
-            # ['a' 'b'] are two texts to numpy and one to Python
-            return found if len(texts) == len(found) else [ast.literal_eval(each) for each in texts]
+            return [ast.literal_eval(token.string) for token in tokens if token.type == tokenize.STRING]
     except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError, tokenize.TokenError):
         return None
 
@@ -239,9 +247,7 @@ def _pieces(text: str, separator: str) -> tuple[str, ...]:
 def _separates(separator: str, texts: Counter[str]) -> bool:
     """What `separator_of` says of one."""
     having = [text for text in texts if separator in text]
-    if sum(texts[text] for text in having) * 10 < texts.total() or not having:
-        return False
-    if separator == "," and all(_COMMAS_OF_A_NUMBER.fullmatch(text) for text in having):
+    if not having or (separator == "," and all(_COMMAS_OF_A_NUMBER.fullmatch(text) for text in having)):
         return False
     wholes: Counter[tuple[str, ...]] = Counter()
     for text, times in texts.items():
@@ -254,5 +260,4 @@ def _separates(separator: str, texts: Counter[str]) -> bool:
     for pieces in wholes:
         for place, piece in enumerate(pieces):
             places[piece].add(place)
-    differ = len(set(map(len, wholes))) > 1 or any(len(found) > 1 for found in places.values())
-    return recurring * 2 > wholes.total() and differ
+    return recurring * 2 > wholes.total() and any(len(found) > 1 for found in places.values())

@@ -55,6 +55,19 @@ def read_questions(data: Any) -> Examples:
         return checked(_table(_blocks(data), "table", findings), name="table", findings=findings)
 
 
+def read_unanswered(table: str | Path) -> Examples:
+    """Questions with their contexts from a table that says nothing of answers.
+
+    Raises:
+        DataError: as `read_questions`.
+    """
+    path, ragged = existing(local_path(table)), list[Finding]()
+    with table_errors(path):
+        blocks, notes = open_blocks(path, ragged, absent=_ABSENT, rows=_BLOCK)
+        some = ({**block, "answer": [""] * len(next(iter(block.values())))} for block in blocks)
+        return checked(_table(some, path.name, ragged), name=path.stem, notes=notes, findings=ragged)
+
+
 def has_questions(data: Any) -> bool:
     """Whether data look like questions with contexts, by form and column names; nothing is checked."""
     if isinstance(data, Mapping):

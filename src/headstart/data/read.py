@@ -12,6 +12,7 @@ from typing import Any
 from headstart.data.folder import listing, read_folder
 from headstart.data.frame import read_frame, read_hub, read_pairs
 from headstart.data.parts import OFFICIAL, join, part_named
+from headstart.data.questions import read_unanswered
 from headstart.data.table import SUFFIXES, read_table
 from headstart.errors import DataError
 from headstart.inputs.paths import existing, is_file, is_folder
@@ -162,3 +163,18 @@ def _tables(folder: Path, columns: Columns | None) -> Examples | None:
     others = ", ".join(file.name for file in files if part_named(file.stem) is None)
     note = f"{folder.name}: not read, since their names are not train, val or test: {others}"
     return replace(joined, notes=(*joined.notes, note)) if others else joined
+
+
+def pairs_in(table: str, kind: str) -> list[tuple[str, str]]:
+    """Pairs of texts, or questions with their texts, from a table without targets.
+
+    Args:
+        kind: the name of the modality: "pair" or "passage".
+
+    Raises:
+        DataError: as `read`; or the table has no such columns.
+    """
+    examples = read_unanswered(table) if kind == "passage" else read_table(existing(table), need_label=False)
+    if examples.kind != kind:
+        raise DataError("no pairs of texts", where=str(table), fix="name its columns as the fit's data had them")
+    return [(first, second) for first, second in examples.inputs]

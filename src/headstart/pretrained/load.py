@@ -20,13 +20,14 @@ from headstart.pretrained.description import description, saved_classifier, told
 from headstart.pretrained.find import find
 from headstart.pretrained.forms import FORMS, Found
 from headstart.pretrained.heads import NEW_SPANS, NO_HEAD, SPANS
+from headstart.pretrained.opened import Classifier
 from headstart.pretrained.rebuild import backbone_hash, classifier_in, head_of, rebuilt, reopen
 from headstart.pretrained.weights import NAMES, file_sha256, refuse_unlike_its_name
 from headstart.progress import Progress, Silent
 from headstart.storage.files import MOST_JSON, is_there, parse_json, read_json, user_path
 from headstart.storage.kept import in_a_folder, room, unfinished_folder, write_kept
 from headstart.storage.places import as_json
-from headstart.values import Backbone, Classifier, Kind
+from headstart.values import Backbone, Kind
 
 _DESCRIPTION = 6  # raise when the description's form changes
 

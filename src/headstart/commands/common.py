@@ -1,0 +1,82 @@
+"""What commands have in common: options, standard input, and how they print."""
+
+from __future__ import annotations
+
+import io
+import sys
+from collections.abc import Callable
+from typing import Annotated, Any
+
+import typer
+
+from headstart.commands import streams
+from headstart.progress import Progress
+from headstart.report import terminal
+from headstart.storage import places
+from headstart.values import Columns
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
+Text = Annotated[list[str] | None, typer.Option(help="Column of texts; several are joined, in this order.")]
+Text2 = Annotated[str | None, typer.Option(help="Column of the second text of a pair.")]
+Image = Annotated[str | None, typer.Option(help="Column of image paths.")]
+Label = Annotated[str | None, typer.Option(help="Column of labels or numbers.")]
+Labels = Annotated[str | None, typer.Option(help="Columns of 0 and 1, one a label, with commas.")]
+Separator = Annotated[str | None, typer.Option(help="Between the labels of an example, for example , or |.")]
+TASK = "auto, classification, multilabel, regression or answering."
+
+
+def columns_of(
+    text: list[str] | None,
+    text2: str | None,
+    image: str | None,
+    label: str | None,
+    labels: str | None,
+    separator: str | None,
+) -> Columns:
+    """The columns that the options name."""
+    return Columns(
+        text=tuple(text) if text else None,
+        text2=text2,
+        image=image,
+        label=label,
+        labels=names_in(labels),
+        separator=separator,
+    )
+
+
+def names_in(written: str | None) -> tuple[str, ...] | None:
+    """Names with commas between them; None where there are none."""
+    return None if written is None else tuple(name.strip() for name in written.split(",") if name.strip())
+
+
+def share_or_path(value: str) -> float | str:
+    """What --test says."""
+    try:
+        return float(value)
+    except ValueError:
+        return value
+
+
+def bars() -> Progress:
+    """What goes on, for people."""
+    from headstart.progress import Bars
+
+    return Bars()
+
+
+def standard_input() -> str:
+    """All of it, as text."""
+    from headstart.inputs.text import read_stream
+
+    return read_stream(sys.stdin)
+
+
+def lines_of(text: str) -> list[str]:
+    """Not `splitlines`, which takes a dozen other characters for line ends too."""
+    return [line.rstrip("\n") for line in io.StringIO(text, newline=None)]
+
+
+def show(value: dict[str, Any], as_json: bool, tell: Callable[[dict[str, Any]], str]) -> None:
+    """Print a result, as JSON or in lines."""
+    text = places.as_json(value, indent=None) if as_json else tell(terminal.plainly(value)) + "\n"
+    streams.write_result(places.as_utf8(text))

@@ -1,0 +1,57 @@
+"""`headstart fit`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from headstart.commands import common, streams
+from headstart.commands.common import Image, Json, Label, Labels, Separator, Text, Text2
+from headstart.progress import note
+
+
+def fit(  # noqa: PLR0913 - one argument an option
+    data: Annotated[str, typer.Argument(help="Folder of class folders; table; or questions (a table, SQuAD's JSON).")],
+    task: Annotated[str, typer.Option(help=common.TASK)] = "auto",
+    model: Annotated[str, typer.Option(help="auto, a catalog or hub name, or a folder.")] = "auto",
+    how: Annotated[str, typer.Option(help="auto, probe, tune, lora or full.")] = "auto",
+    budget: Annotated[str, typer.Option(help="Time from reading to saving, for example 90s, 2m, 1h.")] = "2m",
+    test: Annotated[str, typer.Option(help="Share kept for the test, or a path with test examples.")] = "0.2",
+    out: Annotated[Path | None, typer.Option(help="Folder to save to. Default: the data's name + .headstart.")] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Another seed, another split.")] = 0,
+    force: Annotated[bool, typer.Option("--force", help="Replace a saved folder.")] = False,
+    text: Text = None,
+    text2: Text2 = None,
+    image: Image = None,
+    label: Label = None,
+    labels: Labels = None,
+    separator: Separator = None,
+    track: Annotated[
+        str | None, typer.Option(help="Log to mlflow, mlflow:URI, tensorboard or tensorboard:FOLDER.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Adapt a pre-trained model to labelled data and save it with its score."""
+    streams.outlive_terminal()
+    from headstart.api import fit as run
+
+    fitted = run(
+        data,
+        task=task,
+        model=model,
+        how=how,
+        budget=budget,
+        test=common.share_or_path(test),
+        seed=seed,
+        out=out,
+        force=force,
+        columns=common.columns_of(text, text2, image, label, labels, separator),
+        track=track,
+        progress=common.bars(),
+    )
+    try:
+        common.show(fitted.summary, as_json, fitted.task.words.fitted)
+    except streams.LostOutputError as lost:  # its folder says all of it again, so losing it is no failure
+        note(f"{lost}; the model is saved")

@@ -1,0 +1,41 @@
+"""`headstart rank`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from headstart.commands import common
+from headstart.commands.common import Image, Json, Label, Labels, Separator, Text, Text2
+from headstart.report import terminal
+
+
+def rank(  # noqa: PLR0913 - one argument an option
+    data: Annotated[str, typer.Argument(help="Folder of class folders, or a table (csv, tsv, jsonl, parquet).")],
+    models: Annotated[str | None, typer.Option(help="Names or folders, with commas. Default: those at hand.")] = None,
+    budget: Annotated[str, typer.Option(help="Time for all models together, for example 90s, 2m, 1h.")] = "2m",
+    task: Annotated[str, typer.Option(help=common.TASK)] = "auto",
+    seed: Annotated[int, typer.Option(min=0, help="As for the fit that follows: its test part is not looked at.")] = 0,
+    text: Text = None,
+    text2: Text2 = None,
+    image: Image = None,
+    label: Label = None,
+    labels: Labels = None,
+    separator: Separator = None,
+    as_json: Json = False,
+) -> None:
+    """Say which pre-trained model suits the data, from one pass of each over a sample."""
+    from headstart.api import rank as run
+    from headstart.choose.ranking import as_json as row_by_row
+
+    found = run(
+        data,
+        models=common.names_in(models),
+        task=task,
+        budget=budget,
+        seed=seed,
+        columns=common.columns_of(text, text2, image, label, labels, separator),
+        progress=common.bars(),
+    )
+    common.show(row_by_row(found), as_json, terminal.ranking)

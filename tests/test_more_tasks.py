@@ -1,0 +1,285 @@
+"""Multi-label, regression and text pairs: read as they are, learned, judged, saved, opened and asked."""
+
+from __future__ import annotations
+
+import csv
+import json
+import pickle
+import random
+
+import numpy as np
+import pytest
+
+import headstart as hs
+from headstart.errors import UserError
+from reading import read
+
+PROBE = ("--model", "all-MiniLM-L6-v2", "--how", "probe")
+FOOD, SPORT, MUSIC = (
+    [
+        "a bowl of soup",
+        "fresh bread with butter",
+        "an apple pie",
+        "rice with beans",
+        "a slice of cheese",
+        "grilled fish",
+    ],
+    [
+        "a football match",
+        "running a marathon",
+        "the tennis final",
+        "swimming in the pool",
+        "a goal in overtime",
+        "chess",
+    ],
+    [
+        "a violin concert",
+        "the new jazz album",
+        "singing in a choir",
+        "a drum solo",
+        "an opera in Milan",
+        "old folk songs",
+    ],
+)
+TOPICS = {"food": FOOD, "sport": SPORT, "music": MUSIC}
+
+
+def mixed(n: int = 120, seed: int = 0) -> list[tuple[str, list[str]]]:
+    """Texts about none to three topics, and which."""
+    rng, rows = random.Random(seed), []
+    for number in range(n):
+        topics = [name for name in TOPICS if rng.random() < 0.45]
+        said = [rng.choice(TOPICS[name]) for name in topics] or ["nothing in particular"]
+        rows.append((f"Note {number}: {' and '.join(said)}.", topics))
+    return rows
+
+
+@pytest.fixture(scope="module")
+def labelled(tmp_path_factory):
+    """A model with labels, fitted in memory, and what it was fitted on."""
+    rows = mixed()
+    texts, labels = [text for text, _ in rows], [names for _, names in rows]
+    return hs.fit(texts, labels, model="all-MiniLM-L6-v2", how="probe"), rows
+
+
+def written(path, rows, form):
+    """A table of texts and labels, in one of the forms that such tables have."""
+    if form == "lists":
+        path = path.with_suffix(".jsonl")
+        path.write_text("".join(json.dumps({"text": t, "labels": names}) + "\n" for t, names in rows))
+        return path
+    path = path.with_suffix(".csv")
+    with path.open("w", newline="") as file:
+        write = csv.writer(file).writerow
+        if form == "separated":
+            write(("text", "label"))
+            for text, names in rows:
+                write((text, "|".join(names) or "none"))
+        else:
+            write(("text", *TOPICS))
+            for text, names in rows:
+                write((text, *(int(name in names) for name in TOPICS)))
+    return path
+
+
+@pytest.mark.parametrize("form", ["lists", "separated", "columns"])
+def test_labels_are_found_in_each_form_and_said(tmp_path, form):
+    dataset = read_any(written(tmp_path / "notes", mixed(), form))
+    assert dataset.task.name == "multilabel"
+    assert set(TOPICS) <= set(dataset.classes)
+    assert (form == "lists") != any("task classification" in note or "0 and 1" in note for note in dataset.notes)
+    assert [set(labels) & set(TOPICS) for labels in dataset.targets] == [set(names) for _, names in mixed()]
+
+
+def read_any(path):
+    from headstart.data.read import read
+    from headstart.tasks.table import TASKS
+    from headstart.values import Request
+
+    return read(Request(path), TASKS)
+
+
+def test_a_model_gives_the_labels_above_their_thresholds(labelled, tmp_path):
+    model, _ = labelled
+    assert model.summary["task"] == "text-multilabel"
+    assert model.classes == ("food", "music", "sport")
+    assert {"micro_f1", "macro_f1", "map", "exact_match"} <= set(model.summary)
+    assert model.scores.macro_f1 > 0.6 > model.scores.details["baseline"]["macro_f1"]
+    (both,) = model.predict(["Tonight: a violin concert and then an apple pie."])
+    assert {name for name, _ in both.labels} == {"food", "music"}
+    saved = model.save(tmp_path / "saved")
+    opened = hs.load(tmp_path / "saved")
+    assert opened.predict(["a drum solo"])[0].labels == saved.predict(["a drum solo"])[0].labels
+    assert opened.summary == saved.summary
+    assert opened.scores.intervals["macro_f1"].low == pytest.approx(model.scores.intervals["macro_f1"].low, abs=1e-6)
+    opened.report(tmp_path / "again.html")
+    assert (tmp_path / "again.html").read_text() == (tmp_path / "saved" / "report.html").read_text()
+    scores = opened.evaluate([text for text, _ in mixed(40, 5)], [names for _, names in mixed(40, 5)]).scores
+    assert scores.macro_f1 > 0.6
+
+
+def test_a_model_says_what_it_is_and_pickles(labelled, tmp_path):
+    model, _ = labelled
+    first, second = repr(model).splitlines()
+    assert first == "text multilabel: all-MiniLM-L6-v2, 3 classes: food, music, sport"
+    assert second.startswith("macro f1 0.")
+    assert "not saved" in second
+    again = pickle.loads(pickle.dumps(model))
+    assert again.predict(["a drum solo"]) == model.predict(["a drum solo"])
+    assert again.summary == model.summary
+    with pytest.raises(UserError, match="force=True"):
+        model.save(tmp_path)
+
+
+def test_labels_through_the_command_line(tmp_path, command):
+    data, out = written(tmp_path / "notes", mixed(), "separated"), tmp_path / "out"
+    code, printed, err = command("fit", data, *PROBE, "--out", out)
+    assert code == 0, err
+    assert "--task classification takes each cell as one class" in " ".join(err.split())
+    assert printed.startswith("all-MiniLM-L6-v2 (probe)")
+    assert "commonest labels" in printed
+    code, printed, err = command("predict", out, "a drum solo", "--json")
+    (row,) = json.loads(printed)["predictions"]
+    assert [label["label"] for label in row["labels"]] == ["music"]
+    code, printed, err = command("evaluate", out, data, "--json")
+    assert code == 0, err
+    assert json.loads(printed)["macro_f1"] > 0.7
+
+
+def numbers(n: int = 150, seed: int = 0) -> list[tuple[str, float]]:
+    """How good a dish is said to be, with a number for that."""
+    rng = random.Random(seed)
+    words = {"awful": 0.5, "bad": 1.6, "passable": 2.4, "good": 3.4, "very good": 4.1, "wonderful": 4.8}
+    dishes = [dish for group in (FOOD, ["the stew", "their salad", "this cake", "my curry"]) for dish in group]
+    rows = []
+    for _ in range(n):
+        word = rng.choice(list(words))
+        text = f"{rng.choice(dishes)} in {rng.choice(['Rome', 'Oslo', 'Lima', 'Kyoto', 'Lagos'])} was {word}"
+        rows.append((text, round(words[word] + rng.gauss(0, 0.2), 2)))
+    return rows
+
+
+def test_numbers_are_said_learned_and_given_with_an_interval(tmp_path, command):
+    data, out = tmp_path / "dishes.csv", tmp_path / "out"
+    data.write_text("text,rating\n" + "".join(f"{text},{value}\n" for text, value in numbers()))
+    code, printed, err = command("fit", data, "--label", "rating", *PROBE, "--out", out, "--json")
+    assert code == 0, err
+    told = json.loads(printed)
+    assert told["task"] == "text-regression"
+    assert any("taken as a number" in note and "--task classification" in note for note in told["notes"])
+    assert {"mae", "rmse", "r2", "pearson", "spearman", "coverage"} <= set(told)
+    assert told["mae"] < 0.6 * told["baseline"]["mae"]
+    assert told["r2_interval"][0] < told["r2"] < told["r2_interval"][1]
+    code, printed, err = command("predict", out, "the stew was awful", "the stew was wonderful", "--json")
+    low, high = json.loads(printed)["predictions"]
+    assert low["value"] + 1 < high["value"]
+    assert low["interval"][0] < low["value"] < low["interval"][1]
+    model = hs.load(out)
+    found = model.evaluate([text for text, _ in numbers(80, 3)], [value for _, value in numbers(80, 3)])
+    assert found.scores.coverage > 0.75
+    assert model.record.scores.r2 == pytest.approx(told["r2"])
+    page = (out / "report.html").read_text()
+    assert "By size of the target" in page
+
+
+def test_whole_numbers_that_recur_are_classes_unless_asked(tmp_path):
+    rows = [(text, round(value)) for text, value in numbers(60)]
+    texts, stars = [text for text, _ in rows], [value for _, value in rows]
+    assert hs.check(texts, stars)[0].task.name == "classification"
+    assert hs.check(texts, stars, task="regression")[0].task.name == "regression"
+    assert hs.check(texts, [v + i / 100 for i, v in enumerate(stars)])[0].task.name == "regression"
+    assert hs.check(texts, [1000 + i for i in range(60)])[0].task.name == "regression"
+    with pytest.raises(UserError, match="every target is 3"):
+        hs.check(texts, [3] * 60, task="regression")
+
+
+def same_or_not(n: int = 120, seed: int = 0) -> list[tuple[str, str, str]]:
+    """Pairs of phrases of one topic, or of two."""
+    rng, rows = random.Random(seed), []
+    for number in range(n):
+        names = list(TOPICS)
+        first = rng.choice(names)
+        second = first if number % 2 else rng.choice([name for name in names if name != first])
+        one, other = f"{rng.choice(TOPICS[first])} no {number}", f"{rng.choice(TOPICS[second])} at {number} o'clock"
+        rows.append((one, other, "same" if first == second else "other"))
+    return rows
+
+
+def test_pairs_by_the_names_of_their_columns(tmp_path, command):
+    data, out = tmp_path / "pairs.csv", tmp_path / "out"
+    with data.open("w", newline="") as file:
+        csv.writer(file).writerows([("sentence1", "sentence2", "label"), *same_or_not()])
+    code, printed, err = command("fit", data, *PROBE, "--out", out, "--json")
+    assert code == 0, err
+    told = json.loads(printed)
+    assert told["task"] == "text-pair-classification"
+    assert any("taken as pairs of texts" in note for note in told["notes"])
+    assert told["accuracy"] > 0.7
+    code, printed, err = command("predict", out, "--pair", "grilled fish", "fresh bread with butter", "--json")
+    assert code == 0, err
+    assert json.loads(printed)["predictions"][0]["label"] == "same"
+    code, printed, err = command("predict", out, data, "--json")
+    assert code == 0, err
+    assert len(json.loads(printed)["predictions"]) == 120
+    code, printed, err = command("evaluate", out, data, "--json")
+    assert code == 0, err
+    assert hs.load(out).predict(("a drum solo", "chess"))[0].label == "other"
+
+
+def test_two_columns_of_texts_are_refused_with_all_ways_out(tmp_path, command):
+    data = tmp_path / "two.csv"
+    rows = [(f"{a} and more of it", f"{b} for all of us", "xy"[i % 2]) for i, (a, b, _) in enumerate(same_or_not(40))]
+    with data.open("w", newline="") as file:
+        csv.writer(file).writerows([("left", "right", "label"), *rows])
+    code, _, err = command("fit", data, *PROBE)
+    assert code == 2
+    assert "two columns of texts: 'left' and 'right'" in err
+    for way in ("--text left takes it alone", "--text left --text2 right as pairs", "--text left --text right joined"):
+        assert way in err
+    for options, kind in (
+        (("--text", "left"), "text-classification"),
+        (("--text", "left", "--text2", "right"), "text-pair-classification"),
+        (("--text", "left", "--text", "right"), "text-classification"),
+    ):
+        code, printed, err = command("fit", data, *options, *PROBE, "--out", tmp_path / "-".join(options), "--json")
+        assert code == 0, err
+        assert json.loads(printed)["task"] == kind
+
+
+def test_a_title_and_a_body_are_one_text(tmp_path):
+    data = tmp_path / "mails.csv"
+    with data.open("w", newline="") as file:
+        rows = [(f"about {a} again", f"{b} as we said {i}", "xy"[i % 2]) for i, (a, b, _) in enumerate(same_or_not(20))]
+        csv.writer(file).writerows([("subject", "body", "label"), *rows])
+    dataset = read(data)
+    assert dataset.inputs[0] == f"{rows[0][0]}\n{rows[0][1]}"
+    assert any("'subject' and 'body' joined" in note for note in dataset.notes)
+
+
+def test_a_function_follows_a_fit_and_may_end_it():
+    rows, seen = mixed(40), []
+    texts, labels = [text for text, _ in rows], [names for _, names in rows]
+    hs.fit(texts, labels, model="all-MiniLM-L6-v2", how="probe", progress=seen.append)
+    assert [u.step for u in seen if u.share == 0 or u.share is None][0] == "read"
+    assert {"check", "encode", "adapt"} <= {update.step for update in seen}
+    assert all(update.share is None or 0 <= update.share <= 1 for update in seen)
+    with pytest.raises(UserError, match="stopped"):
+        hs.fit(texts, labels, model="all-MiniLM-L6-v2", how="probe", progress=lambda update: update.step != "encode")
+
+
+def test_estimators_of_labels_numbers_and_features(labelled):
+    _, rows = labelled
+    texts = np.array([text for text, _ in rows], dtype=object)
+    y = np.array([[name in names for name in TOPICS] for _, names in rows], dtype=int)
+    model = hs.HeadstartClassifier().fit(texts, y)
+    assert model.predict(texts).shape == y.shape
+    assert (model.predict(texts) == y).mean() > 0.8
+    assert pickle.loads(pickle.dumps(model)).predict(texts).tolist() == model.predict(texts).tolist()
+    words, values = zip(*numbers(80), strict=True)
+    regressor = hs.HeadstartRegressor().fit(list(words), values)
+    assert regressor.score(list(words), values) > 0.5
+    assert (regressor.predict_interval(list(words))[:, 0] < regressor.predict(list(words))).all()
+    encoder = hs.HeadstartEncoder()
+    features = encoder.fit_transform(list(words))
+    assert features.shape == (80, 768)
+    assert len(encoder.get_feature_names_out()) == 768
