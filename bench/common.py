@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 HERE = Path(__file__).resolve().parents[1]
 _WORDS = {"card": "where is my card lost", "rate": "the rate new of a", "pin": "pin new i it"}
-_ARTICLES, _PARAGRAPHS, _WORDS_EACH = 4, 6, 30  # of the small questions
+_ARTICLES, _PARAGRAPHS = 4, 6  # of the small questions
 
 Small = Callable[[Path], Sequence[object]]  # a folder to make things in -> the arguments that --small stands for
 
@@ -91,16 +91,16 @@ def texts(table: Path, n: int, *, seed: int = 0) -> Path:
 
 
 def questions(file: Path) -> Path:
-    """Some questions about texts with a year in them, in the form of SQuAD."""
-    make, rng, articles = small_models(), random.Random(0), []
+    """Some questions about texts with a year in them, in the form of SQuAD and the words of the small models."""
+    rng, articles = random.Random(0), []
     for article in range(_ARTICLES):
         paragraphs = []
         for number in range(_PARAGRAPHS):
-            text, answers = make.text_with_a_year(rng, _WORDS_EACH)
-            told = [{"text": answer, "answer_start": start} for answer, start in answers]
-            paragraphs.append(
-                {"context": text, "qas": [{"id": f"{article}-{number}", "question": make.QUESTION, "answers": told}]}
-            )
+            about, year = rng.choice(["tower", "house", "bridge"]), str(rng.randrange(1900, 2000))
+            text = f"the {about} of the old city was built in {year} by a king and people who came from the north"
+            answers = [{"text": year, "answer_start": text.index(year)}]
+            asked = {"id": f"{article}-{number}", "question": "when was it built?", "answers": answers}
+            paragraphs.append({"context": text, "qas": [asked]})
         articles.append({"title": f"article {article}", "paragraphs": paragraphs})
     file.write_text(json.dumps({"version": "1.1", "data": articles}), encoding="utf-8")
     return file

@@ -21,7 +21,7 @@ def predict(
         list[str] | None, typer.Argument(help="Image files or folders; or texts, with - for standard input.")
     ] = None,
     pair: Annotated[
-        list[tuple[str, str]] | None, typer.Option(metavar="A B", help="Two texts; or a question and a text.")
+        tuple[str, str] | None, typer.Option(metavar="A B", help="Two texts; or a question and a text.")
     ] = None,
     top: Annotated[int, typer.Option(min=1, help="Classes listed for each input.")] = 5,
     as_json: Json = False,
@@ -30,22 +30,23 @@ def predict(
     from headstart.model import load
 
     loaded = load(model)
-    rows = [loaded.task.words.row(p) for p in loaded.predict(_wanted(loaded, inputs or [], pair or []), top=top)]
+    rows = [loaded.task.words.row(p) for p in loaded.predict(_wanted(loaded, inputs or [], pair), top=top)]
     line = loaded.task.words.line
     common.show({"model": model, "predictions": rows}, as_json, lambda told: terminal.predictions(told, line))
     if any("error" in row for row in rows):
         raise SystemExit(2)
 
 
-def _wanted(loaded: Model, inputs: list[str], pairs: list[tuple[str, str]]) -> list[Any]:
+def _wanted(loaded: Model, inputs: list[str], pair: tuple[str, str] | None) -> list[Any]:
     """What the model is asked: inputs, or pairs, which tables may hold."""
-    if not inputs and not pairs:
+    if not inputs and not pair:
         raise UserError("nothing to predict", where="INPUTS", fix="name files or texts; or --pair A B")
     if loaded.modality.of_two:
         from headstart.data.read import pairs_in
 
-        return [*pairs, *(pair for table in inputs for pair in pairs_in(table, loaded.modality.name))]
-    if pairs:
+        found = [asked for table in inputs for asked in pairs_in(table, loaded.modality.name)]
+        return [pair, *found] if pair else found
+    if pair:
         fix = f"headstart predict MODEL {loaded.modality.noun.upper()}"
         raise UserError(f"the model takes {loaded.modality.noun}s, one by one", where="--pair", fix=fix)
     wanted: list[str] = []

@@ -41,7 +41,7 @@ def by_shared_text(dataset: Dataset, twins: np.ndarray) -> tuple[np.ndarray, lis
             known = first_with.setdefault(normalised_hash(str(text)), row)
             if known != row:
                 shared.append((known, row))
-    joined = group(n, np.concatenate([np.column_stack([np.arange(n), twins]), np.array(shared).reshape(-1, 2)]))
+    joined = group(n, np.concatenate([np.column_stack([np.arange(n), twins]), np.array(shared, int).reshape(-1, 2)]))
     if not n or np.bincount(joined).max() <= max(_LARGEST_SHARE * n, 2):
         return joined, []
     return twins, []
