@@ -30,7 +30,9 @@ from test_onnx import SIDECAR, export
 
 GOLDEN = Path(__file__).parent / "golden"
 LIBRARIES = ("torch", "timm", "transformers", "tokenizers", "openvino", "numpy", "pillow", "headstart")
-NOT_COMPARED = {"seconds", "out", "when", "versions", "folder", "last_used", "trials", "why_how", "machine", "hash"}
+NOT_COMPARED = {
+    *("seconds", "out", "when", "date", "versions", "machine", "folder", "last_used", "trials", "why_how", "hash")
+}
 EXACTLY = 1e-4
 WEIGHTS = (".safetensors", ".onnx")
 
