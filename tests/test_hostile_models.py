@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 import headstart as hs
 from headstart.adapt import batches
-from headstart.encode import engines
+from headstart.encode import engines, graphs
 from headstart.errors import ModelError
 from headstart.pretrained.description import saved_classifier
 from headstart.pretrained.load import load
@@ -225,7 +225,7 @@ def test_a_panic_in_a_tokenizer_is_a_line(made, monkeypatch):
 def test_what_openvino_raises_when_it_is_started_is_a_line(made, monkeypatch, on_a_cpu):
     request = SimpleNamespace(start_async=panicking)
     compiled = SimpleNamespace(create_infer_request=lambda: request)
-    monkeypatch.setattr(engines, "compiled", lambda *_: compiled)
+    monkeypatch.setattr(graphs, "compiled", lambda *_: compiled)
     engine = engines.open_engine(hs.load(made.folder / "text").backbone, "f32")
     with pytest.raises(ModelError, match="OpenVINO cannot use it: Panic index out of bounds"):
         list(engine([(np.arange(1), (np.ones((1, 4), np.int64),) * 2)]))

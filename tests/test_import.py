@@ -16,15 +16,6 @@ def test_its_names_are_listed_and_there():
         assert getattr(hs, name) is not None
 
 
-CHECK = """
-import headstart
-try:
-    headstart.fit("nowhere")
-except headstart.UserError as error:
-    print(error)
-"""
-
-
 @pytest.mark.parametrize("first", ["", "import headstart.api", "from headstart import *", "import headstart.pipeline"])
 def test_fit_is_the_function_in_every_order_of_imports(first, tmp_path):
     check = (
@@ -40,3 +31,13 @@ def test_fit_is_the_function_in_every_order_of_imports(first, tmp_path):
 def test_it_loads_nothing_heavy():
     code = "import sys, headstart; print([m for m in ('torch', 'numpy', 'timm', 'sklearn') if m in sys.modules])"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
+
+
+def test_a_check_reads_the_data_and_loads_no_engine(photos):
+    code = (
+        "import sys, headstart; print(headstart.check(sys.argv[1]).dataset.n); "
+        "print([m for m in ('torch', 'openvino', 'sklearn', 'transformers') if m in sys.modules])"
+    )
+    command = [sys.executable, "-c", code, str(photos)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=photos.parent)
+    assert done.stdout == "40\n[]\n"

@@ -16,11 +16,7 @@ from typing import Any
 
 import numpy as np
 
-import headstart.no_telemetry  # noqa: F401 - before OpenVINO
-
-import openvino as ov  # isort: skip
-
-from headstart.encode.graphs import compiled, graph_file
+from headstart.encode.graph_file import graph_file
 from headstart.encode.kinds import BATCH, KINDS, Batch, Batches
 from headstart.errors import ModelError, OutputError, somebody_elses
 from headstart.pretrained.source import SOURCES
@@ -39,6 +35,9 @@ _unwritten: dict[Path, str] = {}  # precisions that could not be
 @cache
 def cpu_has_bf16() -> bool:
     """Whether OpenVINO runs bfloat16 natively here."""
+    import headstart.no_telemetry  # noqa: F401, I001 - before OpenVINO
+    import openvino as ov
+
     return "BF16" in ov.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
 
 
@@ -135,8 +134,10 @@ def _gpu() -> str | None:
 
 
 def _openvino(backbone: Backbone, precision: str) -> Engine:
+    from headstart.encode import graphs
+
     cores = os.cpu_count() or 1
-    graph, filled = compiled(backbone, precision, cores), KINDS[backbone.kind].filled
+    graph, filled = graphs.compiled(backbone, precision, cores), KINDS[backbone.kind].filled
     idle = deque(graph.create_infer_request() for _ in range(cores))
 
     def run(batches: Batches) -> Iterator[tuple[np.ndarray, np.ndarray]]:

@@ -8,14 +8,12 @@ from memory; one that a power loss damaged is made anew.
 from __future__ import annotations
 
 import errno
-import hashlib
 import logging
 import os
 import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -23,26 +21,16 @@ import headstart.no_telemetry  # noqa: F401 - before OpenVINO
 
 import openvino as ov  # isort: skip
 
+from headstart.encode.graph_file import graph_file
 from headstart.encode.kinds import BATCH, KINDS
 from headstart.errors import ModelError, OutputError, somebody_elses
-from headstart.pretrained.source import SOURCES
-from headstart.storage.kept import free_bytes, room, say_not_kept, unfinished_folder
+from headstart.storage.kept import free_bytes, say_not_kept, unfinished_folder
 from headstart.storage.places import cannot_write
 from headstart.values import Backbone
 
 _GRAPH, _WEIGHTS = "graph.xml", "graph.bin"  # as OpenVINO names them
 _IN_BIN = re.compile(rb'offset="(\d+)" size="(\d+)"')  # where a constant lies in the file of weights
 _unkept: dict[Path, ov.Model] = {}  # the last graph that could not be written
-
-
-def graph_file(backbone: Backbone) -> Path:
-    """Where the graph of a backbone is kept, named after all that it depends on."""
-    library = SOURCES[backbone.source].library
-    made_of = (
-        f"2 {backbone.function} openvino {version('openvino')} "
-        f"{backbone.source} {version(library)} torch {version('torch')} {BATCH}"
-    )
-    return room("engines") / f"{hashlib.sha256(made_of.encode()).hexdigest()[:24]}.xml"
 
 
 def compiled(backbone: Backbone, precision: str, cores: int) -> Any:
