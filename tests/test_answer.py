@@ -25,6 +25,7 @@ from headstart.inputs.windows import LEFT_OUT, Slicer, batches, cut, targets
 from headstart.model import Model
 from headstart.pretrained.load import load_reader as load_backbone
 from headstart.tasks.answering import ANSWERING
+from headstart.tasks.modalities import PASSAGE
 from headstart.values import Dataset
 from reading import read_questions
 from small_models import FILLING, QUESTION, YEARS, small_reading_model, text_with_a_year
@@ -296,9 +297,9 @@ def fitted(answerer: Answerer, questions: Dataset) -> Settings:
 def test_settings_are_fitted_on_questions_held_out(years, tmp_path):
     file = questions_file(tmp_path, 200)
     backbone, questions, shy = load_backbone(str(years)), read_questions(file), Settings(threshold=-30.0)
-    assert Model(ANSWERING, backbone, shy).evaluate(file).scores.exact_match < 0.5
+    assert Model(ANSWERING, PASSAGE, backbone, shy).evaluate(file).scores.exact_match < 0.5
     sure = fitted(Answerer(backbone, shy), questions)
-    assert Model(ANSWERING, backbone, sure).evaluate(file).scores.exact_match == 1.0
+    assert Model(ANSWERING, PASSAGE, backbone, sure).evaluate(file).scores.exact_match == 1.0
     answers = Answerer(backbone, sure).answer_all(questions.passages)
     assert np.mean([a.confidence for a in answers]) > 0.95  # always right, so it may be sure
     answered = questions.take(np.array([row for row, true in enumerate(questions.targets) if true]))

@@ -63,7 +63,6 @@ def recorded(scores: Scores, **changes) -> Record:
         "why": "asked for",
         "why_method": "asked for",
         "n_train": 2400,
-        "n_test": 600,
         "n_rejected": 1,
         "official": False,
         "scores": scores,
@@ -223,10 +222,11 @@ def test_order_of_rows_and_classes_does_not_matter():
         assert a[key] == pytest.approx(b[key], abs=1e-6), key
     assert {c["name"]: c for c in a["per_class"]} == {c["name"]: c for c in b["per_class"]}
     assert (np.array(first.confusion["rows"])[columns][:, columns] == second.confusion["rows"]).all()
-    assert [(m.where, m.true, m.predicted) for m in first.mistakes] == [
-        (m.where, m.true, m.predicted) for m in second.mistakes
+    assert [(m["where"], m["true"], m["predicted"]) for m in first.mistakes] == [
+        (m["where"], m["true"], m["predicted"]) for m in second.mistakes
     ]
-    assert [m.probability for m in first.mistakes] == sorted((m.probability for m in first.mistakes), reverse=True)
+    sure = [m["probability"] for m in first.mistakes]
+    assert sure == sorted(sure, reverse=True)
 
 
 def test_mistakes_are_capped_and_json_is_plain():

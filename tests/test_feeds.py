@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from headstart.adapt.batches import Texts, padded_length
-from headstart.adapt.linear_objective import LinearObjective
+from headstart.adapt.linear_objective import LinearObjective, Start
 from headstart.adapt.softmax import SOFTMAX
 from headstart.adapt.validation import worth_most
 from headstart.adapt.word_uncertainty import doubt_by_words
@@ -86,9 +86,10 @@ def test_the_probe_doubts_where_its_classes_are_near_each_other():
     logits = np.array([[4.0, 0], [0, 0.1], [0, 5], [0.3, 0]], dtype=np.float32)
     head = Head(("a", "b"), np.zeros((2, 1), np.float32), np.zeros(2, np.float32), "", 1.0, 1.0)
     task = LinearObjective(
-        None, np.zeros(4, int), SOFTMAX, None, lambda rows: head, lambda head, rows: logits[rows], head
+        None, np.zeros(4, int), SOFTMAX, None, lambda _: head, lambda _, rows: logits[rows], head, lambda _: head
     )
-    assert list(np.argsort(task.doubt(head, np.array([0, 1, 2, 3])))) == [2, 0, 3, 1]
+    start = Start(np.arange(4), head)
+    assert list(np.argsort(task.doubt(start, np.array([0, 1, 2, 3])))) == [2, 0, 3, 1]
 
 
 @given(lengths)

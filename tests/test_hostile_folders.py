@@ -8,6 +8,7 @@ import os
 import shutil
 import socket
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -134,15 +135,11 @@ def test_links_to_folders_of_the_data_are_not_followed(photos, links):
     assert any("not followed" in note for note in found.notes)
     items, _ = given_images([photos])
     assert len(items) == 40 + len(links)
-    answered = check(replaced(found, items), purpose="predict")
+    unchecked = {"parts": None, "guessed": None, "groups": None, "digests": None, "findings": ()}
+    asked = replace(found, inputs=items, targets=[None] * len(items), where=items, **unchecked)
+    answered = check(asked, purpose="predict")
     assert len(answered) == 40
     assert len(answered.rejected) == len(links)
-
-
-def replaced(dataset, items):
-    from headstart.values import Dataset
-
-    return Dataset("image", "input", items, [None] * len(items), list(items))
 
 
 def test_data_sets_made_of_links_stay_what_they_are(photos, tmp_path):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import importlib
 import io
 import random
 import struct
@@ -17,6 +16,7 @@ import numpy as np
 import pytest
 from PIL import Image, PngImagePlugin
 
+from headstart.data import inspect
 from headstart.data.check import check
 from headstart.encode.encode import encode, encode_views
 from headstart.errors import DataError
@@ -27,8 +27,6 @@ from headstart.inputs.image import open_image, open_known
 from headstart.pretrained.load import load
 from hostile import POSTSCRIPT, ghostscript
 from reading import read
-
-CHECK = importlib.import_module("headstart.data.check")  # by its name, it is the function that the package has of it
 
 
 def saved(kind: str, image: Image.Image | None = None, **how: object) -> bytes:
@@ -273,7 +271,7 @@ def test_a_photo_that_changes_after_the_check_is_never_kept(photos, own_cache):
 def test_the_check_looks_at_the_bytes_that_it_hashes(photos, monkeypatch, most):
     """Each file is read once, however few of them may be in memory together."""
     for name in ("_CHUNK", "_TASK"):
-        monkeypatch.setattr(CHECK, name, most)
+        monkeypatch.setattr(inspect, name, most)
     read_bytes, seen = image.read_bytes, {}
 
     def reading(source):
@@ -282,7 +280,7 @@ def test_the_check_looks_at_the_bytes_that_it_hashes(photos, monkeypatch, most):
         return content if seen[source] == 1 else content + b" "
 
     monkeypatch.setattr(image, "read_bytes", reading)
-    monkeypatch.setattr(CHECK, "read_bytes", reading)
+    monkeypatch.setattr(inspect, "read_bytes", reading)
     found = check(read(photos))
     assert len(found) == len(seen) == 40
     assert set(seen.values()) == {1}

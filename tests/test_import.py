@@ -35,9 +35,9 @@ def test_it_loads_nothing_heavy():
 
 def test_a_check_reads_the_data_and_loads_no_engine(photos):
     code = (
-        "import sys, headstart; print(headstart.check(sys.argv[1]).dataset.n); "
+        "import sys, headstart; print(headstart.check(sys.argv[1]).counts); "
         "print([m for m in ('torch', 'openvino', 'sklearn', 'transformers') if m in sys.modules])"
     )
     command = [sys.executable, "-c", code, str(photos)]
     done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=photos.parent)
-    assert done.stdout == "40\n[]\n"
+    assert done.stdout == "{'global': 20, 'nominal': 20}\n[]\n"

@@ -185,10 +185,10 @@ def test_numbers_are_said_learned_and_given_with_an_interval(tmp_path, command):
 def test_whole_numbers_that_recur_are_classes_unless_asked(tmp_path):
     rows = [(text, round(value)) for text, value in numbers(60)]
     texts, stars = [text for text, _ in rows], [value for _, value in rows]
-    assert hs.check(texts, stars)[0].task.name == "classification"
-    assert hs.check(texts, stars, task="regression")[0].task.name == "regression"
-    assert hs.check(texts, [v + i / 100 for i, v in enumerate(stars)])[0].task.name == "regression"
-    assert hs.check(texts, [1000 + i for i in range(60)])[0].task.name == "regression"
+    assert hs.check(texts, stars).dataset.task.name == "classification"
+    assert hs.check(texts, stars, task="regression").dataset.task.name == "regression"
+    assert hs.check(texts, [v + i / 100 for i, v in enumerate(stars)]).dataset.task.name == "regression"
+    assert hs.check(texts, [1000 + i for i in range(60)]).dataset.task.name == "regression"
     with pytest.raises(UserError, match="every target is 3"):
         hs.check(texts, [3] * 60, task="regression")
 

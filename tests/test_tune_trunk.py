@@ -25,7 +25,7 @@ from fits import finished, fitting, killed
 from headstart.adapt import checkpoint
 from headstart.adapt.basis import fit_basis
 from headstart.adapt.checkpoint import Checkpoint, open_checkpoint
-from headstart.adapt.cross_validation import fit_head
+from headstart.adapt.cross_validation import fit_probe
 from headstart.adapt.flip_check import mirrors_keep_class
 from headstart.adapt.rates import rate
 from headstart.adapt.trainable_parts import VIEWS, Foresight, ImageParts, TrainablePart
@@ -292,7 +292,7 @@ def test_the_cache_shows_what_killed_fits_left_and_makes_room(few_texts, tmp_pat
 
 def test_where_no_journal_can_be_made_a_live_equal_run_keeps_its_own(own_cache, monkeypatch):
     first = open_checkpoint("c" * 24)
-    first.once("scheme", lambda: {"steps": 3})
+    first.decide_once("scheme", lambda: {"steps": 3})
     whole = Path.mkdir
 
     def full(folder, *arguments, **options):
@@ -303,15 +303,15 @@ def test_where_no_journal_can_be_made_a_live_equal_run_keeps_its_own(own_cache, 
     with monkeypatch.context() as patch:
         patch.setattr(Path, "mkdir", full)
         second = open_checkpoint("c" * 24)
-    assert second.once("scheme", lambda: {"steps": 4}) == {"steps": 4}
+    assert second.decide_once("scheme", lambda: {"steps": 4}) == {"steps": 4}
     second.remove()
-    assert first.once("scheme", lambda: {"steps": 5}) == {"steps": 3}
+    assert first.decide_once("scheme", lambda: {"steps": 5}) == {"steps": 3}
     assert [path.name for path in own_cache.glob("runs/*") if path.is_dir()] == ["c" * 24]
 
 
 def test_who_only_looks_at_a_run_does_not_keep_it_from_going_on(own_cache, monkeypatch):
     left = open_checkpoint("d" * 24)
-    left.once("scheme", lambda: {"steps": 3})
+    left.decide_once("scheme", lambda: {"steps": 3})
     left.release()
     looking = take_lock(left.folder)
     monkeypatch.setattr(checkpoint.time, "sleep", lambda _: looking.release())
@@ -333,12 +333,12 @@ def test_a_journal_is_taken_up_again_where_it_was_left(own_cache):
     """The second of two equal runs too, when the first is done."""
     first, second = open_checkpoint("run"), open_checkpoint("run")
     assert first.folder != second.folder
-    first.once("scheme", lambda: 1)
-    second.once("scheme", lambda: 2)
+    first.decide_once("scheme", lambda: 1)
+    second.decide_once("scheme", lambda: 2)
     first.remove()
     second.release()
     again = open_checkpoint("run")
-    assert again.once("scheme", lambda: 3) == 2
+    assert again.decide_once("scheme", lambda: 3) == 2
     again.remove()
     again.remove()
     assert not list(own_cache.glob("runs/*"))
@@ -418,10 +418,11 @@ def mirrors_allowed(textile: Path, classes: tuple[str, str], judged: tuple[int, 
 
     inputs, digests, y = part(classes, (60, 60), 0)
     features = encode(inputs, digests, backbone)
-    told = {"groups": np.arange(len(y)), "digests": digests, "kind": "image", "classes": classes}
-    head = fit_head(features, y, basis=fit_basis(features.matrix), **told)
+    dataset = check(read(inputs, [classes[k] for k in y]))
+    head = fit_probe(dataset, np.arange(len(y)), features, basis=fit_basis(features.matrix))
     inputs, digests, y = part((on or classes[0], classes[1]), judged, 10)
     known = encode(inputs, digests, backbone).matrix
+    y = np.array([dataset.classes.index(classes[k]) for k in y])
     assert (head.logits(known).argmax(axis=1) == y).mean() > 0.9
     return mirrors_keep_class(inputs, digests, y, features=known, backbone=backbone, head=head)
 

@@ -11,9 +11,10 @@ from headstart.choose.choose import method_of
 from headstart.clock import Budget, seconds_of
 from headstart.model import Model
 from headstart.progress import Follower, Progress, Silent, as_progress
+from headstart.report.checked import Checked
 from headstart.session import Session, open_session
 from headstart.storage.files import resolved
-from headstart.values import Columns, Dataset, Request, Split
+from headstart.values import Columns, Request
 
 if TYPE_CHECKING:
     from headstart.choose.ranking import Ranking
@@ -43,8 +44,8 @@ def fit(  # noqa: PLR0913 - the one public door: every option of the command lin
             (image paths, PIL images, uint8 arrays, texts) with `labels`; or questions with the texts that answer them:
             SQuAD's JSON, or a table with context, question and answer.
         labels: one a row, where `data` are inputs.
-        task: "classification" or "answering", where it cannot be seen.
-        kind: "image" or "text", where it cannot be seen.
+        task: "classification", "multilabel", "regression" or "answering", where it cannot be seen.
+        kind: "image", "text" or "pair", where it cannot be seen.
         model: a catalog name, a hub name or a folder; "auto" ranks the models at hand on a sample of the training part
             and takes the cheapest of those that are as good as the best.
         how: "probe": a linear head on frozen features, in seconds; or a model that finds answers, left as it is.
@@ -130,20 +131,22 @@ def check(
     seed: int = 0,
     columns: Columns | None = None,
     progress: Progress | Follower | None = None,
-) -> tuple[Dataset, Split]:
+) -> Checked:
     """Read the data, check and split them as `fit` would: what it would learn from, and what it found. No model is
     opened.
 
     Args: as for `fit`.
 
     Returns:
-        The examples that can be used, with `findings` and `notes`; and the rows of the training and the test part.
+        The examples that can be used, the rows of the training and the test part, counts, findings and notes; printed,
+        a summary.
 
     Raises:
         UserError: the data cannot be used.
     """
     request = Request(data=data, labels=labels, task=task, kind=kind, columns=columns, test=test, seed=seed)
-    return pipeline.prepare(request, Session(Budget(seconds_of(None)), as_progress(progress) or Silent()))
+    session = Session(Budget(seconds_of(None)), as_progress(progress) or Silent())
+    return Checked(*pipeline.prepare(request, session))
 
 
 def _folder(data: Any, out: str | Path | None) -> Path | None:

@@ -35,7 +35,6 @@ class Record:
     why: str  # this model
     why_method: str
     n_train: int
-    n_test: int
     n_rejected: int
     official: bool  # whether the parts are the user's
     scores: Scores
@@ -48,6 +47,11 @@ class Record:
     cached: float | None = None  # share of the features that were known before; None: nothing is encoded
     seconds: Mapping[str, float] = field(default_factory=dict)  # by step, and "total"
     out: str | None = None  # the folder that it was saved to
+
+    @property
+    def n_test(self) -> int:
+        """How many examples it was tested on."""
+        return self.scores.n
 
     @staticmethod
     def asked(request: Request, dataset: Dataset, plan: Plan, session: Session) -> dict[str, Any]:
@@ -79,7 +83,6 @@ class Record:
             why=plan.why,
             why_method=adapted.why,
             n_train=len(adapted.rows),
-            n_test=len(parts.test),
             n_rejected=len(dataset.rejected),
             official=parts.official,
             scores=scores,
@@ -105,7 +108,9 @@ class Record:
             numbers = {name: value for name, value in self.facts.items() if isinstance(value, int | float)}
             verdict = {f"verdict.{name}": float(value) for name, value in tuning.get("verdict", {}).items()}
             seconds = {f"seconds.{step}": value for step, value in told.seconds.items()}
-            tracker.scalars({**self.scores.values, **counts, **numbers, **verdict, **seconds})
+            shown = self.scores.to_json()
+            values = {key: shown[key] for key in self.scores.values if shown[key] is not None}
+            tracker.scalars({**values, **counts, **numbers, **verdict, **seconds})
             tracker.close("finished", folder)
         return told
 
@@ -154,7 +159,6 @@ class Record:
             why=summary["why"],
             why_method=summary["why_how"],
             n_train=summary["n_train"],
-            n_test=summary["n_test"],
             n_rejected=summary["n_rejected"],
             official=summary["split"] == "official",
             scores=_scores(task, summary, beside["mistakes"]),

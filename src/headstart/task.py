@@ -52,13 +52,21 @@ class Metric:
 
 @dataclass(frozen=True)
 class Scores:
-    """How good a model was on examples that it did not see. A metric is an attribute by its key, too."""
+    """How good a model was on examples that it did not see. A metric is an attribute by its key, too.
+
+    Figures have six digits after the point, so that memory, page and JSON say the same.
+    """
 
     n: int
     values: Mapping[str, float]  # by the keys of the task's metrics, the headline first
     intervals: Mapping[str, Interval]  # 95 %, of those that have one
     details: Mapping[str, Any] = field(default_factory=dict)  # the task's own tables, as JSON has them
     mistakes: tuple[Mapping[str, Any], ...] = ()  # the most confident ones, as JSON has them
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "values", {key: round(float(value), 6) for key, value in self.values.items()})
+        ends = {key: Interval(round(float(i.low), 6), round(float(i.high), 6)) for key, i in self.intervals.items()}
+        object.__setattr__(self, "intervals", ends)
 
     def __getattr__(self, name: str) -> Any:
         if not name.startswith("_"):
@@ -71,14 +79,14 @@ class Scores:
         raise AttributeError(f"no metric {name!r}; there are {', '.join(self.__dict__.get('values', ()))}")
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values, figures rounded to 6 digits. Mistakes are left out: they are beside the summary."""
+        """Plain values. Mistakes are left out: they are beside the summary."""
         ends = {f"{key}_interval": [_plain(i.low), _plain(i.high)] for key, i in self.intervals.items()}
         return {**{k: _plain(v) for k, v in self.values.items()}, **ends, "n_test": self.n, **self.details}
 
 
 def _plain(value: float) -> float | None:
-    """Rounded; JSON has no word for what is no number."""
-    return round(float(value), 6) if value - value == 0 else None
+    """None for what is no number, for which JSON has no word."""
+    return value if value - value == 0 else None
 
 
 class Predictor(Protocol):

@@ -67,12 +67,10 @@ def find_columns(
     labels, notes = _labels(sample, cells, asked, label, named, where)
     kind, values, more = _inputs(sample, asked, {*named, *labels}, where)
     notes = [*notes, *more]
-    if not labels and len(sample) == 2 and len(values) == 1 and kind != "image":
-        labels = tuple(name for name in sample if name not in values)
-    elif not labels:
-        repeated = _few_values(sample, {*values, *named})
-        if repeated is not None:
-            labels, notes = (repeated,), [*notes, f"{where}: column {repeated!r} taken as the label"]
+    if not labels:
+        guessed = _few_values(sample, {*values, *named}) or _other_column(sample, values, guessed_text=bool(more))
+        if guessed is not None:
+            labels, notes = (guessed,), [*notes, f"{where}: column {guessed!r} taken as the label"]
     if not labels and need_label:
         raise DataError(f"no label column among: {listed(sample)}", where=where, fix="name it with --label COLUMN")
     part = _by_name(sample, PARTS, {*values, *labels})
@@ -208,6 +206,15 @@ def _few_values(sample: Sample, taken: set[str | None]) -> str | None:
     }
     best = min(distinct, key=lambda name: distinct[name], default=None)
     return best if best is not None and distinct[best] <= 0.5 else None
+
+
+def _other_column(sample: Sample, values: tuple[str, ...], *, guessed_text: bool) -> str | None:
+    """Of two columns the one that is not the text, if nothing but their place tells them apart, or it holds numbers."""
+    others = [name for name in sample if name not in values]
+    if len(sample) != 2 or len(others) != 1:
+        return None
+    present = [value for value in sample[others[0]] if value]
+    return others[0] if guessed_text or (present and all(_number(value) for value in present)) else None
 
 
 def _number(value: str) -> bool:
