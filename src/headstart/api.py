@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from headstart import pipeline
 from headstart.choose.choose import method_of
 from headstart.clock import Budget, seconds_of
+from headstart.encode.machine import using
 from headstart.model import Model
 from headstart.progress import Follower, Progress, Silent, as_progress
 from headstart.report.checked import Checked
@@ -34,6 +35,8 @@ def fit(  # noqa: PLR0913 - the one public door: every option of the command lin
     out: str | Path | None = None,
     force: bool = False,
     columns: Columns | None = None,
+    device: str | None = None,
+    threads: int | None = None,
     track: str | None = None,
     progress: Progress | Follower | None = None,
 ) -> Model:
@@ -62,6 +65,8 @@ def fit(  # noqa: PLR0913 - the one public door: every option of the command lin
         out: folder to save to; without it, data from a path are saved as NAME.headstart here, others are not saved.
         force: replace a folder that headstart saved before.
         columns: which columns of a table hold what.
+        device: "cpu", "cuda" or "mps"; None: what HEADSTART_DEVICE says, else CUDA where there is a driver.
+        threads: processor cores to use; None: all that the process may use.
         track: where the fit is written down too: "mlflow", "mlflow:URI", "tensorboard" or "tensorboard:FOLDER".
         progress: told what goes on: a function of an `Update` (step, share, seconds_left), which ends the fit by
             returning False; what was done is kept.
@@ -82,11 +87,12 @@ def fit(  # noqa: PLR0913 - the one public door: every option of the command lin
         out=_folder(data, out),
         force=force,
     )
-    with open_session(request, seconds=seconds_of(budget), track=track, progress=as_progress(progress)) as session:
+    seconds, shown = seconds_of(budget), as_progress(progress)
+    with using(device, threads), open_session(request, seconds=seconds, track=track, progress=shown) as session:
         return pipeline.fit(request, session)
 
 
-def rank(
+def rank(  # noqa: PLR0913 - as `fit`
     data: Any,
     labels: Any = None,
     *,
@@ -96,6 +102,8 @@ def rank(
     budget: float | str | None = None,
     seed: int = 0,
     columns: Columns | None = None,
+    device: str | None = None,
+    threads: int | None = None,
     progress: Progress | Follower | None = None,
 ) -> Ranking:
     """Score pre-trained models on a sample of the examples that `fit` with the same seed would learn from.
@@ -110,6 +118,7 @@ def rank(
             in any case.
         seed: of the split; the test part is not looked at.
         columns: which columns of a table hold what.
+        device, threads: as for `fit`.
         progress: told what goes on.
 
     Raises:
@@ -118,7 +127,8 @@ def rank(
     shown = as_progress(progress)
     request = Request(data=data, labels=labels, task=task, kind=kind, columns=columns, seed=seed)
     session = Session(Budget(seconds_of(budget)), shown or Silent(), download=shown)
-    return pipeline.rank(request, session, models=models)
+    with using(device, threads):
+        return pipeline.rank(request, session, models=models)
 
 
 def check(

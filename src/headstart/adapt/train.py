@@ -13,6 +13,7 @@ from headstart.adapt.loop import Recipe, Step
 from headstart.adapt.trial import Runs, StopSignal, until_interrupted
 from headstart.adapt.tuned_weights import keep
 from headstart.encode.engines import device, may_train_in_bf16
+from headstart.encode.machine import limit_torch
 from headstart.session import Session
 from headstart.values import Method
 
@@ -25,6 +26,7 @@ def train(lesson: Lesson, method: Method, session: Session) -> Adapted:
     Raises:
         UserError: there was no time to train, and there is nothing that works without.
     """
+    limit_torch()
     checkpoint = open_checkpoint(lesson.key())
     training = lesson.training(checkpoint)
     tuned = _tuned(training, checkpoint, session)

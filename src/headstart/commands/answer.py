@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from headstart.commands import common
-from headstart.commands.common import Json
+from headstart.commands.common import Device, Json, Threads
 from headstart.errors import UserError
 from headstart.report import terminal
 
@@ -21,9 +21,12 @@ def answer(
         list[Path] | None, typer.Option(help="Text file that the answer is looked for in; - for standard input.")
     ] = None,
     top: Annotated[int, typer.Option(min=1, help="Answers, at most.")] = 3,
+    device: Device = None,
+    threads: Threads = None,
     as_json: Json = False,
 ) -> None:
     """Find the answer to a question in texts, with its place and how sure it is."""
+    from headstart.encode.machine import using
     from headstart.inputs.text import read_text
     from headstart.model import load
 
@@ -31,9 +34,10 @@ def answer(
     if not files:
         raise UserError("no text to look in", where="--context", fix="name a file: --context manual.txt")
     texts = [common.standard_input() if str(f) == "-" else read_text(f) for f in files]
-    opened = load(model, task="answering")
-    with common.bars().step("read"):
-        found = opened.answer(question, texts, top=top)
+    with using(device, threads):
+        opened = load(model, task="answering")
+        with common.bars().step("read"):
+            found = opened.answer(question, texts, top=top)
     rows = [opened.task.words.row(a) for a in found]
     rows = [row | ({"context": str(files[row["context"]])} if row["answer"] else {}) for row in rows]
     common.show({"model": model, "question": question, "answers": rows}, as_json, terminal.answers)

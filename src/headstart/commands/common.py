@@ -22,6 +22,8 @@ Image = Annotated[str | None, typer.Option(help="Column of image paths.")]
 Label = Annotated[str | None, typer.Option(help="Column of labels or numbers.")]
 Labels = Annotated[str | None, typer.Option(help="Columns of 0 and 1, one a label, with commas.")]
 Separator = Annotated[str | None, typer.Option(help="Between the labels of an example, for example , or |.")]
+Device = Annotated[str | None, typer.Option(help="cpu, cuda or mps. Default: a GPU where there is one.")]
+Threads = Annotated[int | None, typer.Option(min=1, help="Processor cores to use. Default: all.")]
 TASK = "auto, classification, multilabel, regression or answering."
 
 

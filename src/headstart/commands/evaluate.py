@@ -7,21 +7,25 @@ from typing import Annotated
 import typer
 
 from headstart.commands import common
-from headstart.commands.common import Json
+from headstart.commands.common import Device, Json, Threads
 
 
 def evaluate(
     model: Annotated[str, typer.Argument(help="A saved folder.")],
     data: Annotated[str, typer.Argument(help="Data as for `fit`: labelled, or questions with contexts and answers.")],
+    device: Device = None,
+    threads: Threads = None,
     as_json: Json = False,
 ) -> None:
     """Score a saved model on other data of its task; classes are matched by name."""
     from dataclasses import asdict
 
+    from headstart.encode.machine import using
     from headstart.model import load
 
-    loaded = load(model)
-    found = loaded.evaluate(data, progress=common.bars())
+    with using(device, threads):
+        loaded = load(model)
+        found = loaded.evaluate(data, progress=common.bars())
     matched = {"missing_classes": list(found.missing), "extra_classes": list(found.extra)} if loaded.classes else {}
     told = {
         "model": model,

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from headstart.commands import common, streams
-from headstart.commands.common import Image, Json, Label, Labels, Separator, Text, Text2
+from headstart.commands.common import Device, Image, Json, Label, Labels, Separator, Text, Text2, Threads
 from headstart.progress import note
 
 
@@ -28,6 +28,8 @@ def fit(  # noqa: PLR0913 - one argument an option
     label: Label = None,
     labels: Labels = None,
     separator: Separator = None,
+    device: Device = None,
+    threads: Threads = None,
     track: Annotated[
         str | None, typer.Option(help="Log to mlflow, mlflow:URI, tensorboard or tensorboard:FOLDER.")
     ] = None,
@@ -48,6 +50,8 @@ def fit(  # noqa: PLR0913 - one argument an option
         out=out,
         force=force,
         columns=common.columns_of(text, text2, image, label, labels, separator),
+        device=device,
+        threads=threads,
         track=track,
         progress=common.bars(),
     )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from headstart.commands import common
-from headstart.commands.common import Json
+from headstart.commands.common import Device, Json, Threads
 from headstart.errors import UserError
 from headstart.report import terminal
 
@@ -24,13 +24,17 @@ def predict(
         tuple[str, str] | None, typer.Option(metavar="A B", help="Two texts; or a question and a text.")
     ] = None,
     top: Annotated[int, typer.Option(min=1, help="Classes listed for each input.")] = 5,
+    device: Device = None,
+    threads: Threads = None,
     as_json: Json = False,
 ) -> None:
     """Ask a saved model about images, texts, or pairs of texts (as --pair A B, or a table with the fit's columns)."""
+    from headstart.encode.machine import using
     from headstart.model import load
 
-    loaded = load(model)
-    rows = [loaded.task.words.row(p) for p in loaded.predict(_wanted(loaded, inputs or [], pair), top=top)]
+    with using(device, threads):
+        loaded = load(model)
+        rows = [loaded.task.words.row(p) for p in loaded.predict(_wanted(loaded, inputs or [], pair), top=top)]
     line = loaded.task.words.line
     common.show({"model": model, "predictions": rows}, as_json, lambda told: terminal.predictions(told, line))
     if any("error" in row for row in rows):

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from headstart.commands import common
-from headstart.commands.common import Image, Json, Label, Labels, Separator, Text, Text2
+from headstart.commands.common import Device, Image, Json, Label, Labels, Separator, Text, Text2, Threads
 from headstart.report import terminal
 
 
@@ -23,6 +23,8 @@ def rank(  # noqa: PLR0913 - one argument an option
     label: Label = None,
     labels: Labels = None,
     separator: Separator = None,
+    device: Device = None,
+    threads: Threads = None,
     as_json: Json = False,
 ) -> None:
     """Say which pre-trained model suits the data, from one pass of each over a sample."""
@@ -36,6 +38,8 @@ def rank(  # noqa: PLR0913 - one argument an option
         budget=budget,
         seed=seed,
         columns=common.columns_of(text, text2, image, label, labels, separator),
+        device=device,
+        threads=threads,
         progress=common.bars(),
     )
     common.show(row_by_row(found), as_json, terminal.ranking)

@@ -7,7 +7,6 @@ takes for a moment holds up nobody else (a fifth faster than all cores on one ba
 from __future__ import annotations
 
 import json
-import os
 from collections import deque
 from collections.abc import Callable, Iterator
 from functools import cache
@@ -18,7 +17,8 @@ import numpy as np
 
 from headstart.encode.graph_file import graph_file
 from headstart.encode.kinds import BATCH, KINDS, Batch, Batches
-from headstart.errors import ModelError, OutputError, somebody_elses
+from headstart.encode.machine import cores, gpu
+from headstart.errors import OutputError, somebody_elses
 from headstart.pretrained.source import SOURCES
 from headstart.storage.files import read_json
 from headstart.storage.kept import say_not_kept, write_kept
@@ -100,7 +100,7 @@ def open_engine(backbone: Backbone, precision: str) -> Engine:
 
 def device() -> str:
     """What torch runs on here: "cpu", "cuda" or "mps"."""
-    return _gpu() or "cpu"
+    return gpu() or "cpu"
 
 
 def may_train_in_bf16() -> bool:
@@ -114,31 +114,15 @@ def images_a_batch(backbone: Backbone) -> int:
 
 def _gpu_for(backbone: Backbone) -> str | None:
     """What has no torch module is run by OpenVINO, also where there is a GPU."""
-    return _gpu() if SOURCES[backbone.source].gpu else None
-
-
-def _gpu() -> str | None:
-    """The GPU that HEADSTART_DEVICE asks for, or CUDA where a driver is present. Loads torch only then."""
-    asked = os.environ.get("HEADSTART_DEVICE")
-    if asked == "cpu" or (asked is None and not Path("/proc/driver/nvidia/version").exists()):
-        return None
-    import torch
-
-    if torch.cuda.is_available() and asked in (None, "cuda"):
-        return "cuda"
-    if torch.backends.mps.is_available() and asked == "mps":
-        return "mps"
-    if asked in ("cuda", "mps"):
-        raise ModelError(f"no such device: {asked}", where="HEADSTART_DEVICE", fix="unset it, or set it to cpu")
-    return None
+    return gpu() if SOURCES[backbone.source].gpu else None
 
 
 def _openvino(backbone: Backbone, precision: str) -> Engine:
     from headstart.encode import graphs
 
-    cores = os.cpu_count() or 1
-    graph, filled = graphs.compiled(backbone, precision, cores), KINDS[backbone.kind].filled
-    idle = deque(graph.create_infer_request() for _ in range(cores))
+    n = cores()
+    graph, filled = graphs.compiled(backbone, precision, n), KINDS[backbone.kind].filled
+    idle = deque(graph.create_infer_request() for _ in range(n))
 
     def run(batches: Batches) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         busy: deque[tuple[Any, np.ndarray]] = deque()
