@@ -15,7 +15,6 @@ from headstart.adapt.basis import fit_basis
 from headstart.adapt.probe import probe, refit
 from headstart.adapt.solver import solve_path
 from headstart.data.split import folds
-from headstart.evaluate.calibration import temperature
 from headstart.evaluate.metrics import softmax
 from headstart.storage import matrix
 from headstart.storage.matrix import Rows, take
@@ -78,13 +77,13 @@ def test_features_on_disk_give_the_same_head(own_cache, monkeypatch):
     fold = np.arange(len(y)) % 5
     names = tuple(str(i) for i in range(10))
     basis = fit_basis(features.matrix)
-    in_memory = probe(features, y, basis=basis, classes=names, fold=fold, temperature=temperature)
+    in_memory = probe(features, y, basis=basis, names=names, fold=fold)
     on_disk = Rows(*features.matrix.shape)
     on_disk[:] = features.matrix
     monkeypatch.setattr(matrix, "MOST_IN_MEMORY", 0)
     basis = fit_basis(on_disk)
     on_disk_too = replace(features, matrix=on_disk)
-    from_disk = probe(on_disk_too, y, basis=basis, classes=names, fold=fold, temperature=temperature)
+    from_disk = probe(on_disk_too, y, basis=basis, names=names, fold=fold)
     ours, theirs = softmax(from_disk.logits(on_disk)), softmax(in_memory.logits(features.matrix))
     np.testing.assert_allclose(ours, theirs, atol=0.005)
     assert from_disk.penalty == in_memory.penalty
@@ -127,7 +126,7 @@ def test_a_head_made_again_from_the_same_rows_is_the_same():
     x = (rng.normal(size=(960, 8)) + 1.2 * np.eye(8)[y]).astype(np.float32)
     features, basis = Features(x, "key", 0), fit_basis(x)
     classes = ("common", "rare", "other")
-    head = probe(features, y, basis=basis, classes=classes, fold=np.arange(len(y)) % 5, temperature=temperature)
+    head = probe(features, y, basis=basis, names=classes, fold=np.arange(len(y)) % 5)
     assert head.class_weights
     again = refit(features, y, basis=basis, like=head)
     assert (again.penalty, again.temperature, again.class_weights) == (
