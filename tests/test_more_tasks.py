@@ -182,6 +182,40 @@ def test_numbers_are_said_learned_and_given_with_an_interval(tmp_path, command):
     assert "By size of the target" in page
 
 
+def test_a_figure_that_is_no_number_is_a_dash_and_comes_back(tmp_path):
+    """No share of a variance is explained where all targets of the test part are the same."""
+    data, rows = tmp_path / "dishes.csv", numbers(60)
+    same = [(text, 3.0, "test") for text, _ in rows[:5]] + [(text, value, "train") for text, value in rows[5:]]
+    lines = [f"{text} {i},{value},{part}\n" for i, (text, value, part) in enumerate(same)]
+    data.write_text("text,label,split\n" + "".join(lines))
+    model = hs.fit(data, task="regression", model="all-MiniLM-L6-v2", how="probe", out=tmp_path / "out")
+    assert model.summary["r2"] is None
+    assert model.summary["r2_interval"] == [None, None]
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert "nan" not in page
+    opened = hs.load(tmp_path / "out")
+    assert np.isnan([opened.scores.r2, opened.scores.r2_interval.low]).all()
+    assert pickle.loads(pickle.dumps(opened)).summary == opened.summary
+
+
+def test_numbers_beyond_what_a_head_can_hold_are_left_out():
+    texts, values = [text for text, _ in numbers(40)], [value for _, value in numbers(40)]
+    dataset, _ = hs.check(texts, [1e300, *values[1:]])
+    assert np.abs(dataset.targets).max() < 10
+    assert any("too large" in finding.reason and finding.rejected for finding in dataset.findings)
+
+
+def test_a_saved_head_without_its_thresholds_is_refused(labelled, tmp_path):
+    model, _ = labelled
+    said = model.save(tmp_path / "saved").folder / "headstart.json"
+    told = json.loads(said.read_text())
+    for change, says in ({"thresholds": [0.5]}, "1 thresholds for 3 labels"), ({}, "head.thresholds is missing"):
+        head = {key: value for key, value in told["head"].items() if key != "thresholds"} | change
+        said.write_text(json.dumps(told | {"head": head}))
+        with pytest.raises(UserError, match=says):
+            hs.load(tmp_path / "saved")
+
+
 def test_whole_numbers_that_recur_are_classes_unless_asked(tmp_path):
     rows = [(text, round(value)) for text, value in numbers(60)]
     texts, stars = [text for text, _ in rows], [value for _, value in rows]

@@ -10,8 +10,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from headstart import __version__
 from headstart.adapt.lesson import Adapted
 from headstart.adapt.plan import Plan
@@ -179,11 +177,16 @@ def _scores(task: Task, summary: Mapping[str, Any], mistakes: Any) -> Scores:
     ends = {key: summary[f"{key}_interval"] for key in keys if f"{key}_interval" in summary}
     return Scores(
         n=summary["n_test"],
-        values={key: np.nan if summary[key] is None else float(summary[key]) for key in keys},
-        intervals={key: Interval(*map(float, pair)) for key, pair in ends.items()},
+        values={key: _number(summary[key]) for key in keys},
+        intervals={key: Interval(*map(_number, pair)) for key, pair in ends.items()},
         details={key: summary[key] for key in task.scorer.details if key in summary},
         mistakes=tuple(mistakes),
     )
+
+
+def _number(value: Any) -> float:
+    """As `Scores.to_json` wrote it: null is no number."""
+    return float("nan") if value is None else float(value)
 
 
 def versions() -> dict[str, str]:

@@ -205,10 +205,7 @@ def _search(
     advance: Callable[[int], None],
 ) -> tuple[_Search, np.ndarray]:
     """The search, and the order in which it has the rows."""
-    order = np.arange(len(y))
-    if isinstance(x, np.ndarray):  # rows of a fold lie together, so that a problem skips the slices that it leaves out
-        order = np.argsort(fold, kind="stable")
-        x = x[order]
+    x, order = by_fold(x, fold)
     return _Search(x, y[order], fold[order], basis, n_classes, advance), order
 
 
@@ -225,6 +222,17 @@ def _best_penalty(search: _Search, weights: np.ndarray) -> tuple[_Trial, list[di
             break
         best, last = min(best, trial, key=lambda t: t.log_loss), trial
     return best, rows
+
+
+def by_fold(x: Matrix, fold: np.ndarray) -> tuple[Matrix, np.ndarray]:
+    """The rows of each fold together, so that a problem skips the slices that it leaves out; and the order they are in.
+
+    Rows on disk stay where they are.
+    """
+    if not isinstance(x, np.ndarray):
+        return x, np.arange(len(fold))
+    order = np.argsort(fold, kind="stable")
+    return x[order], order
 
 
 def held_out_logits(x: Matrix, number: np.ndarray, solution: Solution) -> np.ndarray:

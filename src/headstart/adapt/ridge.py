@@ -1,10 +1,16 @@
-"""Heads for numbers: ridge regression in closed form, all folds from one pass over the features."""
+"""Heads for numbers: ridge regression in closed form, its penalty by cross-validation.
+
+The features are gone through once: each fold's Gram matrix (r + 2 squared, with the column of ones and the target) says
+all that is needed of it. All of them less one fold's are what the heads without that fold are made from; one
+eigendecomposition of that serves every penalty, and the fold's own Gram matrix says how far off each of them is there,
+so that no example is predicted before the penalty is found.
+"""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from math import sqrt
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,8 +25,19 @@ from headstart.values import Features, Head, Matrix
 if TYPE_CHECKING:
     from headstart.adapt.loop import Loss
 
-_PENALTIES = tuple(float(p) for p in 10.0 ** np.arange(1, -5.5, -0.5))  # strong to weak, for a mean variance of 1
+# Strong to weak, for a target of variance 1 and features of a mean variance of 1; another one costs next to nothing.
+PENALTIES = tuple(float(f"{head}e{power}") for power in range(3, -6, -1) for head in (3, 1))
 _NEAR = 0.25  # of the targets' deviation: a prediction within it counts as right
+
+
+@dataclass(frozen=True)
+class Search:
+    """The penalty that was found, and what is known of the examples at it."""
+
+    penalty: float  # of a target of variance 1
+    predicted: np.ndarray  # (n,) float64: each example's prediction by a head of that penalty that left its fold out
+    rows: tuple[dict[str, float], ...]  # one a penalty: penalty, rmse, r2 (none where the target is constant)
+    gram: np.ndarray  # (r + 2, r + 2) of all examples, with the standardised target as the last column
 
 
 def probe(
@@ -32,36 +49,47 @@ def probe(
     fold: np.ndarray,
     advance: Callable[[int], None] = lambda _: None,
 ) -> Head:
-    """Ridge regression, chosen on the training part only: the penalty with the least held-out squared error wins.
+    """Ridge regression, with the penalty of the least held-out squared error; of equal ones, the strongest.
 
-    The width of its intervals is from the held-out errors.
+    It minimises the mean of (y - f(x))^2 + penalty * |W|^2, the bias not penalised, where y has variance 1 and W are
+    the weights on the transformed features. Exact, also where there are more features than examples; float64
+    throughout, so that the order of the rows changes the last digits only. The width of its intervals is from the
+    held-out errors.
 
     Args:
-        features: (n, d). y: (n,) numbers. basis: of these features. fold: (n,) which fold each row is held out in.
-        names: none. advance: told 1 for each penalty tried.
+        features: (n, d), of the training part. y: (n,) numbers, finite. basis: of these features. names: none.
+        fold: (n,) which fold each row is held out in; at least two of them.
+        advance: told 1 for each fold.
 
-    Source: Hoerl and Kennard, Ridge Regression: Biased Estimation for Nonorthogonal Problems, Technometrics 12, 1970.
+    Raises:
+        ValueError: fewer than two folds, shapes that do not fit together, or a y that is not finite.
+
+    Source: Hoerl and Kennard, Ridge Regression, Technometrics 12, 1970; Hastie, Tibshirani and Friedman, The Elements
+    of Statistical Learning, 2nd edition, 2009, sections 3.4.1 and 7.10.
     """
-    penalty, predicted, rows = _search(basis.transform(features.matrix), y, fold=fold, advance=advance)
-    head = _solved(features, y, basis=basis, penalty=penalty)
-    return calibrated(replace(head, cross_validation=tuple(rows)), predicted[:, None], y)
+    found = search(basis.transform(features.matrix), y, fold=fold, advance=advance)
+    head = _head(found.gram, y, features.key, basis=basis, penalty=found.penalty)
+    return calibrated(replace(head, cross_validation=found.rows), found.predicted[:, None], y)
 
 
 def refit(features: Features, y: np.ndarray, *, basis: Basis, like: Head) -> Head:
     """A head learned from these rows with the penalty and the width of another."""
-    return replace(_solved(features, y, basis=basis, penalty=like.penalty), width=like.width)
+    y = np.asarray(y, dtype=np.float64)
+    mean, deviation = _scale(y)
+    everything = np.zeros(len(y), dtype=np.int64)
+    (gram,) = _grams(basis.transform(features.matrix), (y - mean) / deviation, everything)
+    return replace(_head(gram, y, features.key, basis=basis, penalty=like.penalty), width=like.width)
 
 
 def held_out(features: Features, y: np.ndarray, *, basis: Basis, n_outputs: int, fold: np.ndarray) -> HeldOut:
     """How each example fared at the best penalty, by a head that did not learn from its fold."""
-    _, predicted, _ = _search(basis.transform(features.matrix), y, fold=fold, advance=lambda _: None)
-    return judged(predicted[:, None], y)
+    return judged(search(basis.transform(features.matrix), y, fold=fold).predicted[:, None], y)
 
 
 def judged(outputs: np.ndarray, y: np.ndarray) -> HeldOut:
     """(n, 1) predictions and (n,) numbers: the log loss of a Gaussian with the targets' own deviation, but for a
     constant; right is what lies within a quarter of that."""
-    deviation = float(np.std(y, dtype=np.float64)) or 1.0
+    _, deviation = _scale(y)
     errors = (outputs[:, 0].astype(np.float64) - y) / deviation
     return HeldOut(errors**2 / 2, np.abs(errors) <= _NEAR)
 
@@ -71,88 +99,107 @@ def calibrated(head: Head, outputs: np.ndarray, y: np.ndarray) -> Head:
     return replace(head, width=half_width(outputs[:, 0].astype(np.float64) - y))
 
 
-def _search(
-    x: Matrix, y: np.ndarray, *, fold: np.ndarray, advance: Callable[[int], None]
-) -> tuple[float, np.ndarray, list[dict[str, float]]]:
-    """The best penalty, each example's prediction by the fold that left it out, and a row a penalty that was tried.
+def search(x: Matrix, y: np.ndarray, *, fold: np.ndarray, advance: Callable[[int], None] = lambda _: None) -> Search:
+    """The best penalty, all of them tried on each example by the fold that left it out.
 
-    Without a fold, the sums of products are those of all examples less its own: one pass makes them all. Penalties go
-    from strong to weak until the error has risen twice.
+    Args:
+        x: (n, r + 1), transformed. y: (n,). fold: (n,). advance: told 1 for each fold.
+
+    Raises:
+        ValueError: as in `probe`.
     """
-    numbers = np.unique(fold)
-    place, (mean, deviation) = np.searchsorted(numbers, fold), _scale(y)
-    gram, with_y, counts = _sums(x, (y - mean) / deviation, place, len(numbers))
-    others = [whole.sum(axis=0) - whole for whole in (gram, with_y, counts)]
-    spread, best, last, rises = float(np.var(y, dtype=np.float64)) or 1.0, math.inf, math.inf, 0
-    chosen, found, tried = _PENALTIES[0], np.zeros(len(y)), list[dict[str, float]]()
-    for penalty in _PENALTIES:
-        at = np.stack([_solution(a, b, int(n), penalty) for a, b, n in zip(*others, strict=True)])
-        predicted = mean + deviation * _by_fold(x, at, place)
-        squared = float(((predicted - y) ** 2).mean())
+    y, place = np.asarray(y, dtype=np.float64), np.unique(fold, return_inverse=True)[1]
+    _check(x, y, place)
+    mean, deviation = _scale(y)
+    grams = _grams(x, (y - mean) / deviation, place)
+    total = grams.sum(axis=0)
+    held_out, errors = [], np.zeros(len(PENALTIES))
+    for gram in grams:
+        held_out.append(_solve(total - gram, PENALTIES))
+        errors += _squared_errors(gram, held_out[-1])
         advance(1)
-        tried.append({"penalty": penalty, "rmse": round(math.sqrt(squared), 6), "r2": round(1 - squared / spread, 6)})
-        rises = rises + 1 if squared > last else 0
-        if squared < best:
-            best, chosen, found = squared, penalty, predicted
-        if rises == 2:
-            break
-        last = squared
-    return chosen, found, tried
+    errors /= len(y)
+    best = int(np.argmin(errors))
+    predicted = _by_fold(x, np.stack([at[best] for at in held_out]), place)
+    rows = tuple(_rows(errors.tolist(), deviation, varies=float(total[-1, -1]) > 0))
+    return Search(PENALTIES[best], mean + deviation * predicted, rows, total)
+
+
+def _check(x: Matrix, y: np.ndarray, place: np.ndarray) -> None:
+    if y.ndim != 1 or not len(y) == len(place) == len(x):
+        raise ValueError(f"features {x.shape}, y {y.shape} and fold {place.shape} do not fit together")
+    if not np.isfinite(y).all():
+        raise ValueError("y must be finite")
+    if len(y) == 0 or place.max() < 1:
+        raise ValueError("cross-validation needs at least two folds")
+
+
+def _scale(y: np.ndarray) -> tuple[float, float]:
+    """Mean and standard deviation; of a constant exactly that and 1, where rounding would make a deviation of it."""
+    if np.all(y == y[0]):
+        return float(y[0]), 1.0
+    return float(np.mean(y, dtype=np.float64)), float(np.std(y, dtype=np.float64)) or 1.0
+
+
+def _grams(x: Matrix, y: np.ndarray, place: np.ndarray) -> np.ndarray:
+    """(k, r + 2, r + 2) float64: of each fold's rows, with the target as the last column."""
+    k, side = int(place.max()) + 1, x.shape[1] + 1
+    grams = np.zeros((k, side, side))
+    for rows, block in blocks(x):
+        whole = np.column_stack([block.astype(np.float64), y[rows]])
+        for fold in np.unique(place[rows]):
+            part = whole[place[rows] == fold]
+            grams[fold] += part.T @ part
+    return grams
+
+
+def _solve(gram: np.ndarray, penalties: tuple[float, ...]) -> np.ndarray:
+    """(p, r + 1): the weights and, last, the bias that are best for these examples at each penalty."""
+    mass, means = gram[-2, -2], gram[-2] / gram[-2, -2]
+    covariance = gram / mass - np.outer(means, means)
+    values, vectors = np.linalg.eigh(covariance[:-2, :-2])
+    along = vectors.T @ covariance[:-2, -1]
+    weights = (along / (np.maximum(values, 0) + np.array(penalties)[:, None])) @ vectors.T
+    return np.column_stack([weights, means[-1] - weights @ means[:-2]])
+
+
+def _squared_errors(gram: np.ndarray, at: np.ndarray) -> np.ndarray:
+    """(p,) sum over a fold of squared errors, from its Gram matrix: the target's row is the prediction's."""
+    difference = np.column_stack([at, np.full(len(at), -1.0)])
+    return np.maximum(np.vecdot(difference @ gram, difference), 0)
 
 
 def _by_fold(x: Matrix, at: np.ndarray, place: np.ndarray) -> np.ndarray:
-    """(n,) each example's prediction by the weights (k, r) of its fold."""
+    """(n,) float64 from (k, r + 1): each example's prediction by the head that left its fold out."""
     predicted = np.empty(len(place))
     for rows, block in blocks(x):
-        predicted[rows] = np.einsum("nr,nr->n", block, at[place[rows]])
+        for fold in np.unique(place[rows]):
+            mine = place[rows] == fold
+            predicted[rows][mine] = block[mine].astype(np.float64) @ at[fold]
     return predicted
 
 
-def _sums(x: Matrix, y: np.ndarray, place: np.ndarray, folds: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Of each fold: x.T x (k, r, r), x.T y (k, r) and how many rows (k,), in float64."""
-    r = x.shape[1]
-    gram, with_y = np.zeros((folds, r, r)), np.zeros((folds, r))
-    for rows, block in blocks(x):
-        for k in range(folds):
-            mine = block[place[rows] == k].astype(np.float64)
-            gram[k] += mine.T @ mine
-            with_y[k] += mine.T @ y[rows][place[rows] == k]
-    return gram, with_y, np.bincount(place, minlength=folds)
+def _rows(errors: list[float], deviation: float, *, varies: bool) -> list[dict[str, float]]:
+    """A row a penalty; `errors` are mean squares of a target of variance 1, unless it is constant."""
+    told = zip(PENALTIES, errors, strict=True)
+    rows = [{"penalty": p, "rmse": round(deviation * sqrt(e), 6), "r2": round(1 - e, 6)} for p, e in told]
+    return rows if varies else [{key: row[key] for key in ("penalty", "rmse")} for row in rows]
 
 
-def _solution(gram: np.ndarray, with_y: np.ndarray, n: int, penalty: float) -> np.ndarray:
-    """(r,) weights; the last column of the features is one of ones, whose weight is not penalised.
-
-    That column is taken out by centring, so that one penalty stands on the diagonal of what is left.
-    """
-    n = max(1, n)
-    sums, sum_y = gram[-1, :-1], with_y[-1]
-    centred = (gram[:-1, :-1] - np.outer(sums, sums) / n) / n
-    centred[np.diag_indices_from(centred)] += penalty
-    weights = np.linalg.solve(centred, (with_y[:-1] - sums * sum_y / n) / n)
-    return np.append(weights, (sum_y - weights @ sums) / n)
-
-
-def _solved(features: Features, y: np.ndarray, *, basis: Basis, penalty: float) -> Head:
-    """The head that all examples give with one penalty."""
+def _head(gram: np.ndarray, y: np.ndarray, features_key: str, *, basis: Basis, penalty: float) -> Head:
+    """The head that all examples, of this Gram matrix, give with one penalty."""
     mean, deviation = _scale(y)
-    x = basis.transform(features.matrix)
-    gram, with_y, counts = _sums(x, (y - mean) / deviation, np.zeros(len(y), dtype=np.int64), 1)
-    weight, bias = basis.fold_in(_solution(gram[0], with_y[0], int(counts[0]), penalty)[None])
+    weight, bias = basis.fold_in(_solve(gram, (penalty,)))
     return Head(
         classes=("value",),
         weight=(deviation * weight).astype(np.float32),
         bias=(mean + deviation * bias).astype(np.float32),
-        features_key=features.key,
+        features_key=features_key,
         penalty=penalty,
         temperature=1.0,
         mean=mean,
         deviation=deviation,
     )
-
-
-def _scale(y: np.ndarray) -> tuple[float, float]:
-    return float(np.mean(y, dtype=np.float64)), float(np.std(y, dtype=np.float64)) or 1.0
 
 
 def _loss(y: np.ndarray, head: Head, device: str) -> Loss:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from headstart.adapt.basis import Basis
 from headstart.adapt.family import Family
-from headstart.adapt.probe import held_out_logits
-from headstart.adapt.solver import solve_path
-from headstart.evaluate.multilabel import label_losses, sigmoid, sigmoid_temperature
+from headstart.adapt.probe import by_fold, held_out_logits
+from headstart.adapt.solver import Solution, solve_path
+from headstart.evaluate.calibration import sigmoid_temperature
+from headstart.evaluate.multilabel import label_losses, macro_f1, sigmoid
 from headstart.evaluate.paired_test import HeldOut
 from headstart.evaluate.thresholds import best_thresholds
 from headstart.values import Features, Head, Matrix
@@ -20,11 +21,30 @@ from headstart.values import Features, Head, Matrix
 if TYPE_CHECKING:
     from headstart.adapt.loop import Loss
 
-_PENALTIES = (1.0, 0.3, 0.1, 0.03, 0.01, 0.003, 0.001, 0.0003, 0.0001)  # strong to weak, for a mean variance of 1
-_MANY, _STRONGEST_FOR_MANY = 2000, 0.03  # examples from which the strongest penalties never win and are not tried
+# Strong to weak, for a mean variance of 1. Stronger ones than for classes: a rare label's loss has little curvature.
+PENALTIES = (10.0, 3.0, 1.0, 0.3, 0.1, 0.03, 0.01, 0.003, 0.001, 0.0003, 0.0001)
+_MANY = 2000  # examples from which the strongest penalties do not win and are not tried
+_STRONGEST_FOR_MANY = 1.0
 _CLEAR_RISE = 1.01  # held-out log loss over the best so far that ends the search
-_SEARCH, _DONE = 1e-2, 2e-6  # tolerances: to rank penalties, and of the head itself
+_SEARCH_TOLERANCE = 1e-2  # enough to rank penalties: held-out log loss within 0.1 % of the optimum's
+_TOLERANCE = 2e-6  # of the head itself
 _MANY_CELLS = 400_000  # examples x labels from which three folds are as good as five
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One penalty, measured on each example by the fold that did not see it."""
+
+    solution: Solution
+    logits: np.ndarray  # (n, c) float32, at that temperature
+    temperature: float
+    log_loss: float  # mean over labels and examples
+    macro_f1: float  # at probability 0.5; nan where no label is there and none is given
+
+    def row(self) -> dict[str, float]:
+        """As `Head.cross_validation` has it; without an F1 that is no number, for which JSON has no word."""
+        told = {"log_loss": self.log_loss} | ({} if np.isnan(self.macro_f1) else {"macro_f1": self.macro_f1})
+        return {"penalty": self.solution.penalty} | {key: round(value, 6) for key, value in told.items()}
 
 
 def probe(
@@ -36,19 +56,30 @@ def probe(
     fold: np.ndarray,
     advance: Callable[[int], None] = lambda _: None,
 ) -> Head:
-    """A head for labels, chosen on the training part only: the penalty with the lowest held-out log loss wins.
+    """Independent L2-penalised logistic regressions, one a label, chosen on the training part only (binary relevance).
 
-    One temperature for all labels and a threshold for each are fitted to what its fold did not see of each example.
+    The penalty, one for all labels, with the lowest held-out log loss wins, at its best temperature; so a label that is
+    rare everywhere, or missing from a fold, borrows it from the others. A label that all examples have, or none, gets
+    no weights and, nearly, the bias of half an example more each way. A threshold a label is fitted to what its fold
+    did not see of each example. The order of the rows makes no difference but for rounding (probabilities within
+    0.001).
 
     Args:
         features: (n, d). y: (n, c) of 0 and 1. basis: of these features. names: of the labels.
         fold: (n,) which fold each row is held out in.
         advance: told 1 for each penalty tried.
+
+    Raises:
+        ValueError: fewer than two folds, or shapes that do not fit together.
+
+    Source: Tsoumakas and Katakis, Multi-Label Classification: An Overview, IJDWM 3, 2007 (binary relevance); Platt,
+    Probabilistic Outputs for Support Vector Machines, 1999, and Guo et al., On Calibration of Modern Neural Networks,
+    ICML 2017 (temperature).
     """
     x = basis.transform(features.matrix)
-    penalty, logits, rows = _search(x, y, basis=basis, fold=fold, advance=advance)
-    temperature = sigmoid_temperature(logits, y)
-    weight, bias = _solved(x, y, basis, penalty)
+    best, rows = search(x, y, basis=basis, fold=fold, advance=advance)
+    temperature, penalty = best.temperature, best.solution.penalty
+    weight, bias = _solved(x, y, basis, penalty, start=best.solution.mean())
     head = Head(
         classes=names,
         weight=(weight / temperature).astype(np.float32),
@@ -56,9 +87,9 @@ def probe(
         features_key=features.key,
         penalty=penalty,
         temperature=temperature,
-        cross_validation=tuple(rows),
+        cross_validation=rows,
     )
-    return calibrated(head, logits / temperature, y)
+    return calibrated(head, best.logits, y)
 
 
 def refit(features: Features, y: np.ndarray, *, basis: Basis, like: Head) -> Head:
@@ -76,15 +107,18 @@ def refit(features: Features, y: np.ndarray, *, basis: Basis, like: Head) -> Hea
 def held_out(features: Features, y: np.ndarray, *, basis: Basis, n_outputs: int, fold: np.ndarray) -> HeldOut:
     """How each example fared at the best penalty, by a head that did not learn from its fold."""
     x = basis.transform(features.matrix)
-    _, logits, _ = _search(x, y, basis=basis, fold=fold, advance=lambda _: None)
-    return judged(logits, y)
+    best, _ = search(x, y, basis=basis, fold=fold)
+    return _fared(best.logits, y)
 
 
 def judged(logits: np.ndarray, y: np.ndarray) -> HeldOut:
     """(n, c) logits and (n, c) labels, at the temperature that suits them best; right is the exact set."""
     temperature = sigmoid_temperature(logits, y)
-    scaled = logits.astype(np.float64) / temperature
-    return HeldOut(label_losses(scaled, y).mean(axis=1), ((scaled > 0) == (y > 0)).all(axis=1), temperature)
+    return replace(_fared(logits.astype(np.float64) / temperature, y), temperature=temperature)
+
+
+def _fared(logits: np.ndarray, y: np.ndarray) -> HeldOut:
+    return HeldOut(label_losses(logits, y).mean(axis=1), ((logits > 0) == (y > 0)).all(axis=1))
 
 
 def calibrated(head: Head, logits: np.ndarray, y: np.ndarray) -> Head:
@@ -92,41 +126,70 @@ def calibrated(head: Head, logits: np.ndarray, y: np.ndarray) -> Head:
     return replace(head, thresholds=tuple(best_thresholds(sigmoid(logits), y).tolist()))
 
 
-def _search(
-    x: Matrix, y: np.ndarray, *, basis: Basis, fold: np.ndarray, advance: Callable[[int], None]
-) -> tuple[float, np.ndarray, list[dict[str, float]]]:
-    """The best penalty, each example's logits from the fold that left it out, and a row a penalty that was tried."""
-    numbers = np.unique(fold)
-    weights = np.stack([fold != k for k in numbers]).astype(np.float32)
-    place, rows, rises = np.searchsorted(numbers, fold), list[dict[str, float]](), 0
-    best = last = np.inf
-    chosen, found = _PENALTIES[-1], np.zeros(y.shape, dtype=np.float32)
-    path = _path(len(y))
-    for solution in solve_path(
-        x, y, example_weights=weights, basis=basis, n_classes=y.shape[1], penalties=path, tolerance=_SEARCH
-    ):
-        logits = held_out_logits(x, place, solution)
-        advance(1)
-        loss = float(label_losses(logits / np.float32(sigmoid_temperature(logits, y)), y).mean())
-        rows.append({"penalty": solution.penalty, "log_loss": round(loss, 6)})
-        rises = rises + 1 if loss > last else 0
-        if loss < best:
-            best, chosen, found = loss, solution.penalty, logits
-        if loss > _CLEAR_RISE * best or rises == 2:
+def search(
+    x: Matrix, y: np.ndarray, *, basis: Basis, fold: np.ndarray, advance: Callable[[int], None] = lambda _: None
+) -> tuple[Trial, tuple[dict[str, float], ...]]:
+    """The best penalty, and a row a penalty that was tried: on until the log loss has clearly risen, or risen twice.
+
+    Args:
+        x: (n, r + 1), transformed. y: (n, c) of 0 and 1. fold: (n,). advance: told 1 for each penalty tried.
+
+    Raises:
+        ValueError: as in `probe`.
+    """
+    if y.ndim != 2 or not len(y) == len(fold) == len(x):
+        raise ValueError(f"features {x.shape}, y {y.shape} and fold {fold.shape} do not fit together")
+    if len(np.unique(fold)) < 2:
+        raise ValueError("cross-validation needs at least two folds")
+    x, order = by_fold(x, fold)
+    trials = _trials(x, y[order], fold[order], basis, advance)
+    best = last = next(trials)
+    rows, rises = [best.row()], 0
+    for trial in trials:
+        rows.append(trial.row())
+        rises = rises + 1 if trial.log_loss > last.log_loss else 0
+        if trial.log_loss > _CLEAR_RISE * best.log_loss or rises == 2:
             break
-        last = loss
-    return chosen, found, rows
+        best, last = min(best, trial, key=lambda t: t.log_loss), trial
+    return replace(best, logits=best.logits[np.argsort(order)]), tuple(rows)
 
 
-def _path(n: int) -> Sequence[float]:
-    return _PENALTIES if n < _MANY else [p for p in _PENALTIES if p <= _STRONGEST_FOR_MANY]
-
-
-def _solved(x: Matrix, y: np.ndarray, basis: Basis, penalty: float) -> tuple[np.ndarray, np.ndarray]:
-    """Weights (c, d) and biases (c,) on raw features, from all examples."""
-    everything = np.ones((1, len(y)), dtype=np.float32)
+def _trials(
+    x: Matrix, y: np.ndarray, fold: np.ndarray, basis: Basis, advance: Callable[[int], None]
+) -> Iterator[Trial]:
+    """Penalty after penalty, strong to weak."""
+    numbers = np.unique(fold)
     path = solve_path(
-        x, y, example_weights=everything, basis=basis, n_classes=y.shape[1], penalties=[penalty], tolerance=_DONE
+        x,
+        y,
+        example_weights=np.stack([fold != k for k in numbers]).astype(np.float32),
+        basis=basis,
+        n_classes=y.shape[1],
+        penalties=PENALTIES if len(y) < _MANY else [p for p in PENALTIES if p <= _STRONGEST_FOR_MANY],
+        tolerance=_SEARCH_TOLERANCE,
+    )
+    for solution in path:
+        logits = held_out_logits(x, np.searchsorted(numbers, fold), solution)
+        advance(1)
+        t = sigmoid_temperature(logits, y)
+        logits /= np.float32(t)
+        log_loss = float(label_losses(logits, y).mean())
+        yield Trial(solution, logits, t, log_loss, macro_f1(y, logits >= 0))
+
+
+def _solved(
+    x: Matrix, y: np.ndarray, basis: Basis, penalty: float, *, start: Solution | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Weights (c, d) and biases (c,) on raw features, from all examples, to the end."""
+    path = solve_path(
+        x,
+        y,
+        example_weights=np.ones((1, len(y)), dtype=np.float32),
+        basis=basis,
+        n_classes=y.shape[1],
+        penalties=[penalty],
+        tolerance=_TOLERANCE,
+        start=start,
     )
     return basis.fold_in(next(path).at[0])
 

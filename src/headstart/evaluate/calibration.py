@@ -72,6 +72,44 @@ def _slope(z: np.ndarray, w: np.ndarray, b: float) -> tuple[float, float]:
     return first, second
 
 
+def sigmoid_temperature(logits: np.ndarray, y: np.ndarray) -> float:
+    """The T in [0.05, 20] for which sigmoid(logits / T) has the least log loss over all labels; 1 where none has.
+
+    One example more is counted, that has each label by its share of the others: without it examples whose labels are
+    all told apart would make every answer certain.
+
+    Args:
+        logits: (n, c), of examples that the classifiers were not fitted on.
+        y: (n, c) of 0 and 1, any number of labels an example.
+
+    Raises:
+        ValueError: no example.
+
+    Source: as of `temperature`, for binary logistic regressions that share one T.
+    """
+    z, there = np.asarray(logits, dtype=np.float32), np.asarray(y, dtype=np.float32)
+    n = len(z)
+    if n == 0:
+        raise ValueError("temperature needs at least one example")
+    share = (there.sum(axis=0, dtype=np.float64) + 0.5) / (n + 1)
+    told = float(np.einsum("nc,nc->", there, z, dtype=np.float64))
+    wanted = (n * told + float(z.sum(axis=0, dtype=np.float64) @ share)) / (n + 1)
+
+    def slope(b: float) -> float:
+        """Of the log loss by b = 1/T, which is convex in b; what is wanted of each label is its smoothed truth."""
+        parts = (z[start : start + _ROWS] for start in range(0, n, _ROWS))
+        return sum(float(np.vdot(part, 0.5 + 0.5 * np.tanh(part * np.float32(b / 2)))) for part in parts) - wanted
+
+    low, high = log(1 / HIGHEST), log(1 / LOWEST)
+    at_low, at_high = slope(exp(low)), slope(exp(high))
+    if at_low >= 0 or at_high <= 0:
+        return 1.0 if at_low >= 0 >= at_high else (HIGHEST if at_low >= 0 else LOWEST)
+    while high - low > 1e-6:
+        middle = (low + high) / 2
+        low, high = (middle, high) if slope(exp(middle)) < 0 else (low, middle)
+    return exp(-(low + high) / 2)
+
+
 def answer_temperature(scores: np.ndarray, right: np.ndarray) -> float:
     """The T in [0.05, 20] for which the best answer's share of softmax(scores / T) best tells whether it is right.
 

@@ -10,15 +10,15 @@ from typing import Any
 import numpy as np
 
 from headstart.errors import DataError, ModelError
-from headstart.evaluate.bootstrap import intervals
+from headstart.evaluate.bootstrap import TIMES, draws, numbered, percentile_interval
 from headstart.evaluate.intervals import wilson
 from headstart.task import Metric, Scores
 from headstart.values import Interval
 
 DETAILS = ("per_label", "baseline")
 _MOST_MISTAKES = 200
-_LOWEST, _HIGHEST = 0.05, 20.0  # temperatures
-_STEPS = 30
+_FEWEST_DRAWS = 200
+_MOST_CELLS = 400_000_000  # examples x labels x draws: about a second
 
 
 def sigmoid(logits: np.ndarray) -> np.ndarray:
@@ -28,43 +28,70 @@ def sigmoid(logits: np.ndarray) -> np.ndarray:
 
 
 def label_losses(logits: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """(n, c) log loss of each label of each example, nats."""
+    """(n, c) log loss of each label of each example, nats, in float64 and without a bound."""
     z = np.where(np.asarray(y) > 0, logits, -np.asarray(logits)).astype(np.float64)
     return np.asarray(np.logaddexp(0, -z))
 
 
-def sigmoid_temperature(logits: np.ndarray, y: np.ndarray) -> float:
-    """The T in [0.05, 20] for which sigmoid(logits / T) has the least log loss; 1 where T makes no difference.
+def micro_f1(y: np.ndarray, predicted: np.ndarray) -> float:
+    """F1 of all decisions in one pot; nan where no label is there and none is predicted."""
+    return float(_f1s(_tallies(y, predicted).sum(axis=0)[None])[0][0])
 
-    In 1 / T the loss is convex, so its slope is halved in on. One example more is counted whose labels nobody knows, as
-    in `calibration.temperature`.
+
+def macro_f1(y: np.ndarray, predicted: np.ndarray) -> float:
+    """Mean F1 over the labels that occur in `y` or in `predicted`, each counting alike; nan where none occurs."""
+    return float(_f1s(_tallies(y, predicted).sum(axis=0)[None])[1][0])
+
+
+def average_precision(y: np.ndarray, scores: np.ndarray) -> np.ndarray:
+    """(c,) mean precision over the examples that have a label, each at its place in the ranking; nan where none has it.
+
+    Examples of one score share a place. Nothing is interpolated: it is scikit-learn's `average_precision_score`.
+
+    Args:
+        y: (n, c). scores: (n, c), higher where the label is likelier.
     """
-    z, y = np.asarray(logits, dtype=np.float32), np.asarray(y, dtype=np.float32)
-    if not z.size or not np.abs(z).max() > 0:
-        return 1.0
-    y = y + (0.5 - y) / (1 + len(z))
-    low, high = 1 / _HIGHEST, 1 / _LOWEST
-    for _ in range(_STEPS):
-        middle = float(np.sqrt(low * high))
-        slope = float(((1 / (1 + np.exp(-np.clip(middle * z, -60, 60))) - y) * z).sum(dtype=np.float64))
-        low, high = (low, middle) if slope > 0 else (middle, high)
-    return 1 / float(np.sqrt(low * high))
+    return _average_precisions(_rankings(y, scores), np.ones((1, len(y)), dtype=np.float32))[0]
 
 
-def average_precision(y: np.ndarray, score: np.ndarray) -> float:
-    """Area under the steps of precision over recall; nan where nothing is positive.
+@dataclass(frozen=True)
+class _Ranking:
+    """Examples from the highest score of a label to the lowest that has it, in pieces that end at places with hits."""
 
-    Examples of equal scores are one step (as in scikit-learn). Source: Manning, Raghavan and Schütze, Introduction to
-    Information Retrieval, 2008, section 8.4.
-    """
-    y = np.asarray(y) > 0
-    if not y.any():
-        return float("nan")
-    order = np.argsort(-score, kind="stable")
-    ranked, hits = score[order], np.cumsum(y[order])
-    ends = np.append(np.flatnonzero(ranked[1:] < ranked[:-1]), len(ranked) - 1)
-    precision, recall = hits[ends] / (ends + 1), hits[ends] / hits[-1]
-    return float((np.diff(recall, prepend=0.0) * precision).sum())
+    examples: np.ndarray  # which, down to the end of the last piece
+    pieces: np.ndarray  # where each piece begins
+    hits: np.ndarray  # those examples that have the label
+    hit_pieces: np.ndarray  # where each piece's own begin among them
+
+
+def _rankings(y: np.ndarray, scores: np.ndarray) -> list[_Ranking | None]:
+    """Of each label; None of one that no example has."""
+    there = np.asarray(y) > 0
+    return [_ranking(there[:, label], scores[:, label]) for label in range(there.shape[1])]
+
+
+def _ranking(there: np.ndarray, scores: np.ndarray) -> _Ranking | None:
+    order = np.argsort(-scores, kind="stable")
+    ranked, hit = scores[order], np.flatnonzero(there[order])
+    if len(hit) == 0:
+        return None
+    ends = np.append(np.flatnonzero(ranked[1:] != ranked[:-1]) + 1, len(ranked))  # of each place, exclusive
+    ends, hit_pieces = np.unique(ends[np.searchsorted(ends, hit, side="right")], return_index=True)
+    return _Ranking(order[: ends[-1]], np.append(0, ends[:-1]), order[hit], hit_pieces)
+
+
+def _average_precisions(rankings: list[_Ranking | None], weights: np.ndarray) -> np.ndarray:
+    """(b, c) from weights (b, n) float32, how often each example counts."""
+    undefined = np.full(len(weights), np.nan)
+    return np.stack([undefined if r is None else _precision_at(r, weights) for r in rankings], axis=1)
+
+
+def _precision_at(ranking: _Ranking, weights: np.ndarray) -> np.ndarray:
+    """(b,) average precision with each row of weights."""
+    seen = np.add.reduceat(np.take(weights, ranking.examples, axis=1), ranking.pieces, axis=1).cumsum(axis=1)
+    hits = np.add.reduceat(np.take(weights, ranking.hits, axis=1), ranking.hit_pieces, axis=1)
+    precision = _ratio(hits.cumsum(axis=1), seen, 0.0)
+    return _ratio(np.vecdot(hits, precision), hits.sum(axis=1), np.nan)
 
 
 @dataclass(frozen=True)
@@ -74,7 +101,9 @@ class Predicted:
     probabilities: np.ndarray  # (n, c)
     given: np.ndarray  # (n, c) bool
     y: np.ndarray  # (n, c) bool
-    groups: np.ndarray  # (n,)
+    groups: np.ndarray | None  # (n,); None: each example by itself
+    seed: int = 0  # of the draws
+    times: int = TIMES  # that many draws at most
 
     @cached_property
     def counts(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -82,37 +111,53 @@ class Predicted:
         return (self.given & self.y).sum(axis=0), self.given.sum(axis=0), self.y.sum(axis=0)
 
     @cached_property
+    def average_precisions(self) -> np.ndarray:
+        """(c,), nan of labels that no example has."""
+        return average_precision(self.y, self.probabilities)
+
+    @property
+    def exact(self) -> np.ndarray:
+        """(n,) bool: examples all of whose labels are right."""
+        return np.asarray((self.given == self.y).all(axis=1))
+
+    @cached_property
     def drawn(self) -> dict[str, Interval]:
-        """Intervals of micro and macro F1, from the same draws."""
-        parts = [self.given & self.y, self.given, self.y]
-        c = self.y.shape[1]
+        """Intervals of micro F1, macro F1 and mean average precision, from the same draws.
 
-        def figures(sums: np.ndarray) -> dict[str, np.ndarray]:
-            hits, given, true = (sums[:, i * c : (i + 1) * c] for i in range(3))
-            return {"micro_f1": _micro(hits, given, true), "macro_f1": _macro(hits, given, true)}
-
-        return intervals(np.concatenate(parts, axis=1), self.groups, figures)
-
-
-def _micro(hits: np.ndarray, given: np.ndarray, true: np.ndarray) -> np.ndarray:
-    return np.asarray(2 * hits.sum(axis=-1) / np.maximum(given.sum(axis=-1) + true.sum(axis=-1), 1))
-
-
-def _macro(hits: np.ndarray, given: np.ndarray, true: np.ndarray) -> np.ndarray:
-    """Over the labels that occur among the true ones or those given."""
-    occurs = (given + true) > 0
-    f1 = 2 * hits / np.maximum(given + true, 1)
-    return np.asarray(f1.sum(axis=-1) / np.maximum(occurs.sum(axis=-1), 1))
+        There are fewer draws of a large test part, where they would take minutes.
+        """
+        of, rankings = numbered(self.groups, len(self.y)), _rankings(self.y, self.probabilities)
+        times = int(np.clip(_MOST_CELLS // self.y.size, min(self.times, _FEWEST_DRAWS), self.times))
+        tallies, found = _tallies(self.y, self.given).reshape(len(self.y), -1), []
+        for weights in draws(of, seed=self.seed, times=times):
+            micro, macro = _f1s((weights @ tallies).reshape(len(weights), 3, -1))
+            found.append(np.stack([micro, macro, _mean(_average_precisions(rankings, weights))]))
+        named = zip(("micro_f1", "macro_f1", "map"), np.concatenate(found, axis=1), strict=True)
+        return {key: percentile_interval(values, share_of=int(of.max()) + 1) for key, values in named}
 
 
-def _map(p: Predicted) -> float:
-    each = [average_precision(p.y[:, c], p.probabilities[:, c]) for c in range(p.y.shape[1])]
-    known = [value for value in each if value == value]
-    return float(np.mean(known)) if known else float("nan")
+def _tallies(y: np.ndarray, predicted: np.ndarray) -> np.ndarray:
+    """(n, 3, c) float32: hits, what is predicted, what is there."""
+    there, called = np.asarray(y) > 0, np.asarray(predicted) > 0
+    return np.stack([there & called, called, there], axis=1).astype(np.float32)
 
 
-def _exact(p: Predicted) -> np.ndarray:
-    return np.asarray((p.given == p.y).all(axis=1))
+def _f1s(tallies: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(b, 3, c) -> micro and macro F1, (b,) each; F1 is 2 hits / (predicted + there)."""
+    twice, both = 2 * tallies[:, 0].astype(np.float64), (tallies[:, 1] + tallies[:, 2]).astype(np.float64)
+    return _ratio(twice.sum(axis=1), both.sum(axis=1), np.nan), _mean(_ratio(twice, both, np.nan))
+
+
+def _mean(values: np.ndarray) -> np.ndarray:
+    """(b, c) -> (b,) mean of those that are numbers; nan where none is."""
+    known = np.isfinite(values)
+    return _ratio(np.where(known, values, 0).sum(axis=1), known.sum(axis=1), np.nan)
+
+
+def _ratio(part: np.ndarray, whole: np.ndarray, otherwise: float) -> np.ndarray:
+    """part / whole in float64, and `otherwise` where the whole is 0."""
+    wholes = np.asarray(whole, dtype=np.float64)
+    return np.where(wholes > 0, np.asarray(part, dtype=np.float64) / np.where(wholes > 0, wholes, 1), otherwise)
 
 
 METRICS = (
@@ -120,23 +165,29 @@ METRICS = (
         "macro_f1",
         "Macro F1",
         "every label counts alike",
-        lambda p: float(_macro(*p.counts)),
+        lambda p: macro_f1(p.y, p.given),
         lambda p: p.drawn["macro_f1"],
     ),
     Metric(
         "micro_f1",
         "Micro F1",
         "every label given counts alike",
-        lambda p: float(_micro(*p.counts)),
+        lambda p: micro_f1(p.y, p.given),
         lambda p: p.drawn["micro_f1"],
     ),
-    Metric("map", "Mean average precision", "how well examples are ranked for each label", _map),
+    Metric(
+        "map",
+        "Mean average precision",
+        "how well examples are ranked for each label",
+        lambda p: float(_mean(p.average_precisions[None])[0]),
+        lambda p: p.drawn["map"],
+    ),
     Metric(
         "exact_match",
         "Exact set",
         "share of examples with just the right labels",
-        lambda p: float(_exact(p).mean()),
-        lambda p: wilson(int(_exact(p).sum()), len(p.y)),
+        lambda p: float(p.exact.mean()),
+        lambda p: wilson(int(p.exact.sum()), len(p.y)),
     ),
 )
 
@@ -150,6 +201,8 @@ def evaluate(
     commonest: Sequence[str] = (),
     groups: np.ndarray | None = None,
     where: Sequence[str] | None = None,
+    seed: int = 0,
+    times: int = TIMES,
 ) -> Scores:
     """Score logits against the true labels.
 
@@ -157,18 +210,23 @@ def evaluate(
         logits: (n, c), temperature applied. y: (n, c) of 0 and 1. names: of the labels.
         thresholds: (c,) probabilities from which labels are given.
         commonest: labels that the baseline gives to every example.
-        groups: (n,) int, equal for examples that belong together. where: (n,) how to point at each example.
+        groups: (n,) int, equal for examples that belong together: they are drawn together.
+        where: (n,) how to point at each example.
+        seed: of the draws that intervals are made of. times: how many.
 
     Raises:
-        DataError: no test examples. ModelError: a logit that is not a number.
+        DataError: no test examples. ModelError: a logit that is not a number. ValueError: shapes that do not fit
+            together, or a truth that is neither 0 nor 1.
+
+    Source: exact match's interval is Wilson's; those of F1 and average precision are percentiles of the bootstrap.
     """
     if not len(y):
         raise DataError("there are no test examples to score on", where="test part", fix="give more examples")
+    _check(logits, y, len(names), thresholds)
     if not np.isfinite(logits).all():
         raise ModelError("the model gave a score that is not a number", fix="fit again, or choose another --model")
     probabilities, true = sigmoid(logits), np.asarray(y) > 0
-    own = np.arange(len(y)) if groups is None else groups
-    predicted = Predicted(probabilities, probabilities >= thresholds, true, own)
+    predicted = Predicted(probabilities, probabilities >= thresholds, true, groups, seed, times)
     always = np.broadcast_to(np.isin(np.array(names), list(commonest)), true.shape)
     places = [f"row {row + 1}" for row in range(len(y))] if where is None else where
     return Scores(
@@ -177,21 +235,31 @@ def evaluate(
         intervals={metric.key: metric.interval(predicted) for metric in METRICS if metric.interval},
         details={
             "per_label": _per_label(predicted, names, thresholds),
-            "baseline": {"labels": list(commonest), **_figures(Predicted(probabilities, always, true, own))},
+            "baseline": {"labels": list(commonest), **_figures(true, always)},
         },
         mistakes=_mistakes(predicted, names, places),
     )
 
 
-def _figures(p: Predicted) -> dict[str, float]:
-    return {"micro_f1": round(float(_micro(*p.counts)), 6), "macro_f1": round(float(_macro(*p.counts)), 6)}
+def _check(logits: np.ndarray, y: np.ndarray, c: int, thresholds: np.ndarray) -> None:
+    if logits.ndim != 2 or logits.shape != y.shape or logits.shape[1] != c or np.shape(thresholds) != (c,) or c == 0:
+        shapes = f"logits {logits.shape}, truths {y.shape}, {c} labels and thresholds {np.shape(thresholds)}"
+        raise ValueError(f"{shapes} do not fit together, or are empty")
+    if not np.isin(y, (0, 1)).all():
+        raise ValueError("a truth is neither 0 nor 1")
+
+
+def _figures(y: np.ndarray, given: np.ndarray) -> dict[str, float]:
+    """Of the baseline; 0 where nothing is there and nothing is given, for JSON has no word for what is no number."""
+    micro, macro = (np.nan_to_num(figure(y, given)) for figure in (micro_f1, macro_f1))
+    return {"micro_f1": round(float(micro), 6), "macro_f1": round(float(macro), 6)}
 
 
 def _per_label(p: Predicted, names: Sequence[str], thresholds: np.ndarray) -> list[dict[str, Any]]:
     hits, given, true = p.counts
     rows = []
     for c, name in enumerate(names):
-        precision = average_precision(p.y[:, c], p.probabilities[:, c])
+        precision = float(p.average_precisions[c])
         rows.append(
             {
                 "name": name,

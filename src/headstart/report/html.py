@@ -7,7 +7,9 @@ from html import escape
 
 
 def percent(share: float) -> str:
-    """A share as "93.4 %"; less than everything never reads as 100.0 %."""
+    """A share as "93.4 %"; less than everything never reads as 100.0 %, and what is no number as a dash."""
+    if share != share:
+        return "–"
     shown = round(100 * share, 1)
     return f"{min(shown, 99.9) if share < 1 else shown:.1f}\u00a0%"
 

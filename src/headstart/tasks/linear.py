@@ -81,6 +81,10 @@ def opened(folder: Path, saved: Mapping[str, Any], backbone: Backbone) -> Head:
         ModelError: it was changed, or is for another backbone.
     """
     own, told = head_of(folder, dict(saved)), saved["head"]
+    thresholds = told.get("thresholds")
+    if thresholds is not None and len(thresholds) != len(own.classes):
+        what = f"damaged: {len(thresholds)} thresholds for {len(own.classes)} labels"
+        raise ModelError(what, where=str(folder), fix="save or copy it again")
     head = Head(
         classes=own.classes,
         weight=own.weight,
@@ -88,7 +92,7 @@ def opened(folder: Path, saved: Mapping[str, Any], backbone: Backbone) -> Head:
         features_key=renewed_key(told["features_key"], backbone),
         penalty=told["penalty"],
         temperature=told["temperature"],
-        thresholds=tuple(told["thresholds"]) if "thresholds" in told else None,
+        thresholds=None if thresholds is None else tuple(thresholds),
         width=told.get("width"),
         mean=told.get("mean", 0.0),
         deviation=told.get("deviation", 1.0),
@@ -127,12 +131,19 @@ def _written(target: Any) -> str:
     return target if isinstance(target, str) else f"{target:.10g}"
 
 
-def keeper(titles: Collection[str], *, unnamed: bool = False) -> Keeper:
+def keeper(titles: Collection[str], *, unnamed: bool = False, needs: Sequence[str] = ()) -> Keeper:
     """How models with a linear head are kept.
 
     Args:
         titles: what headstart.json calls the task. unnamed: whether a folder that names none is of this one.
+        needs: what headstart.json has to say of a head of this task, beyond what it says of all.
     """
+
+    def complete(folder: Path, saved: Mapping[str, Any], backbone: Backbone) -> Head:
+        missing = next((name for name in needs if name not in saved["head"]), None)
+        if missing is not None:
+            raise ModelError(f"damaged: head.{missing} is missing", where=str(folder), fix="save or copy it again")
+        return opened(folder, saved, backbone)
 
     def claims(told: Mapping[str, Any]) -> bool:
         named = told.get("task")
@@ -142,7 +153,7 @@ def keeper(titles: Collection[str], *, unnamed: bool = False) -> Keeper:
         claims=claims,
         checked=saved_classifier,
         write=write,
-        opened=opened,
+        opened=complete,
         as_it_is=as_it_is,
         same=same,
         equal=np.array_equal,

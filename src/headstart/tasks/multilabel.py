@@ -283,7 +283,7 @@ MULTILABEL = Task(
         before="Probe (frozen layers)",
         right="Labels right",
     ),
-    keeper=linear.keeper(_TITLES.values()),
+    keeper=linear.keeper(_TITLES.values(), needs=("thresholds",)),
     predictor=linear.LinearPredictor,
     probabilities=sigmoid,
 )

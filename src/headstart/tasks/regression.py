@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 _STRATA = 10  # tenths of the targets, which parts and folds have in equal shares
 _FAR = 5.0  # quartile ranges beyond the quartiles from which a target is worth a look
+_LARGEST = 1e30  # a head's numbers are float32, which ends at 3e38
 _TITLES = {"image": "image-regression", "text": "text-regression", "pair": "text-pair-regression"}
 _FACTS = ("penalty", "width", "mean", "deviation", "cross_validation")
 _R2 = next(metric for metric in METRICS if metric.key == "r2")
@@ -52,6 +53,12 @@ def _parse(examples: Examples) -> tuple[list[Any], tuple[str, ...]]:
     seen = looks_like_numbers(examples.targets)
     note = f"the label is taken as a number ({seen}); --task classification takes its values as classes"
     return values, (note,) if seen else ()
+
+
+def _complaint(value: float | None) -> tuple[str, str] | None:
+    if value is None:
+        return "missing-label", "no number"
+    return ("damaged-label", f"{value:g} is too large to learn from") if abs(value) > _LARGEST else None
 
 
 def _refuse(dataset: Dataset, seen: str) -> None:
@@ -183,7 +190,7 @@ REGRESSION = Task(
     form=None,
     fits=_fits,
     parse=_parse,
-    complaint=lambda value: ("missing-label", "no number") if value is None else None,
+    complaint=_complaint,
     lone=lambda targets: {},
     refuse=_refuse,
     conflict=lambda mine, other: bool(mine != other),
@@ -215,7 +222,7 @@ REGRESSION = Task(
         before="Probe (frozen layers)",
         right="Within a quarter of a deviation",
     ),
-    keeper=linear.keeper(_TITLES.values()),
+    keeper=linear.keeper(_TITLES.values(), needs=("width", "mean", "deviation")),
     predictor=linear.LinearPredictor,
     probabilities=None,
 )
