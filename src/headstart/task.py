@@ -54,7 +54,7 @@ class Metric:
 class Scores:
     """How good a model was on examples that it did not see. A metric is an attribute by its key, too.
 
-    Figures have six digits after the point, so that memory, page and JSON say the same.
+    Figures are rounded, so that memory, page and JSON say the same.
     """
 
     n: int
@@ -64,8 +64,8 @@ class Scores:
     mistakes: tuple[Mapping[str, Any], ...] = ()  # the most confident ones, as JSON has them
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "values", {key: round(float(value), 6) for key, value in self.values.items()})
-        ends = {key: Interval(round(float(i.low), 6), round(float(i.high), 6)) for key, i in self.intervals.items()}
+        object.__setattr__(self, "values", {key: rounded(value) for key, value in self.values.items()})
+        ends = {key: Interval(rounded(i.low), rounded(i.high)) for key, i in self.intervals.items()}
         object.__setattr__(self, "intervals", ends)
 
     def __getattr__(self, name: str) -> Any:
@@ -82,6 +82,12 @@ class Scores:
         """Plain values. Mistakes are left out: they are beside the summary."""
         ends = {f"{key}_interval": [_plain(i.low), _plain(i.high)] for key, i in self.intervals.items()}
         return {**{k: _plain(v) for k, v in self.values.items()}, **ends, "n_test": self.n, **self.details}
+
+
+def rounded(value: float) -> float:
+    """To six digits after the point, or six that count where the unit is small."""
+    value = float(value)
+    return round(value, 6) if abs(value) >= 0.1 or value != value else float(f"{value:.6g}")
 
 
 def _plain(value: float) -> float | None:

@@ -16,7 +16,7 @@ from headstart.errors import DataError, ModelError
 from headstart.evaluate.bootstrap import TIMES, draws, numbered, percentile_interval
 from headstart.evaluate.conformal import coverage
 from headstart.evaluate.intervals import wilson
-from headstart.task import Metric, Scores
+from headstart.task import Metric, Scores, rounded
 from headstart.values import Interval
 
 DETAILS = ("baseline", "bins")
@@ -188,9 +188,9 @@ def evaluate(
         intervals={metric.key: metric.interval(predicted) for metric in METRICS if metric.interval},
         details={
             "baseline": {
-                "mean": round(mean, 6),
-                "mae": round(float(np.abs(always).mean()), 6),
-                "rmse": round(float(np.sqrt((always**2).mean())), 6),
+                "mean": rounded(mean),
+                "mae": rounded(np.abs(always).mean()),
+                "rmse": rounded(np.sqrt((always**2).mean())),
             },
             "bins": _bins(predicted),
         },
@@ -209,11 +209,11 @@ def _bins(p: Predicted) -> list[dict[str, Any]]:
         mine = which == number
         rows.append(
             {
-                "low": round(float(p.y[mine].min()), 6),
-                "high": round(float(p.y[mine].max()), 6),
+                "low": rounded(p.y[mine].min()),
+                "high": rounded(p.y[mine].max()),
                 "count": int(mine.sum()),
-                "mae": round(float(np.abs(p.errors[mine]).mean()), 6),
-                "bias": round(float(p.errors[mine].mean()), 6),
+                "mae": rounded(np.abs(p.errors[mine]).mean()),
+                "bias": rounded(p.errors[mine].mean()),
             }
         )
     return rows
@@ -225,8 +225,8 @@ def _mistakes(p: Predicted, where: Sequence[str] | None) -> tuple[Mapping[str, A
     return tuple(
         {
             "where": f"row {row + 1}" if where is None else where[row],
-            "true": round(float(p.y[row]), 6),
-            "predicted": round(float(p.values[row]), 6),
+            "true": rounded(p.y[row]),
+            "predicted": rounded(p.values[row]),
         }
         for row in order.tolist()
     )

@@ -17,7 +17,7 @@ from headstart.evaluate.regression import DETAILS, METRICS, evaluate
 from headstart.pretrained.load import load
 from headstart.report import general
 from headstart.report.html import section, table, text
-from headstart.task import Learner, Scorer, Scores, Space, Task, Words
+from headstart.task import Learner, Scorer, Scores, Space, Task, Words, rounded
 from headstart.tasks import linear
 from headstart.tasks.modalities import IMAGE, PAIR, TEXT
 from headstart.values import Backbone, Dataset, Examples, Finding, Head
@@ -103,7 +103,7 @@ def _predictions(
 def _row(p: Estimate) -> dict[str, Any]:
     if p.error:
         return {"input": p.input, "error": p.error}
-    return {"input": p.input, "value": round(p.value, 6), "interval": [round(end, 6) for end in p.interval]}
+    return {"input": p.input, "value": rounded(p.value), "interval": [rounded(end) for end in p.interval]}
 
 
 def _line(row: Mapping[str, Any]) -> str:
@@ -114,9 +114,9 @@ def _line(row: Mapping[str, Any]) -> str:
 def _facts(head: Head, dataset: Dataset, rows: np.ndarray) -> dict[str, Any]:
     return {
         "penalty": head.penalty,
-        "width": None if head.width is None else round(head.width, 6),
-        "mean": round(head.mean, 6),
-        "deviation": round(head.deviation, 6),
+        "width": None if head.width is None else rounded(head.width),
+        "mean": rounded(head.mean),
+        "deviation": rounded(head.deviation),
         "cross_validation": list(head.cross_validation),
     }
 
