@@ -211,7 +211,7 @@ def saved_classifier(told: dict[str, Any], folder: Path) -> dict[str, Any]:
 
 
 def saved_reader(told: dict[str, Any], folder: Path) -> dict[str, Any]:
-    """Of a folder that `fit_reader` saved: reader, backbone and summary, those that are there.
+    """Of a saved folder whose model finds answers: reader, backbone and summary, those that are there.
 
     Raises:
         ModelError: as `saved_classifier`.

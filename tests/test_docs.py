@@ -1,0 +1,98 @@
+"""The pages say what is so: their first blocks run as they stand, and what they name is there."""
+
+from __future__ import annotations
+
+import ast
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import headstart as hs
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "bench" / "README.md", *(ROOT / "docs").rglob("*.md")]
+RUN = ("data", "multilabel", "regression", "pairs", "answering")  # a task each
+BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+LINK = re.compile(r"\]\((?!https?:|#)([^)#\s]+)[^)]*\)")
+FOLDERS = ("bench", "docs", "examples", "src", "tests", "torture")
+NAMED = re.compile(r"(?<![\w./<>*-])((?:[\w-]+/)*[\w-]+\.(?:py|md|c))\b")  # files of ours; data are the reader's
+ELSEWHERE = {"bench/NAME.py", "minilm/README.md"}  # whichever; of another repository
+SCRIPT = """
+import shlex, sys
+from headstart.commands.app import app
+
+page, *commands = sys.argv[1:]
+exec(compile(page, "the page", "exec"), {"__name__": "__main__"})
+for command in commands:
+    app(shlex.split(command)[1:], standalone_mode=False)
+"""
+
+
+def name_of(page: Path) -> str:
+    return page.relative_to(ROOT).as_posix()
+
+
+def blocks(page: Path, language: str) -> list[str]:
+    """What stands between ```language and ```."""
+    return [code for found, code in BLOCK.findall(page.read_text(encoding="utf-8")) if found == language]
+
+
+def run(code: str, commands: list[str], cwd: Path) -> None:
+    """Python code and then commands in one process, as a reader would type them in one folder."""
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT, code, *commands],
+        cwd=cwd,
+        env={**os.environ, "HF_HUB_OFFLINE": "1"},
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("name", RUN)
+def test_what_a_page_begins_with_runs(name, tmp_path, years):
+    shutil.copytree(years, tmp_path / "deepset" / "minilm-uncased-squad2")  # in the place of a model of the hub
+    page = ROOT / "docs" / f"{name}.md"
+    typed = [line.removeprefix("$ ") for line in blocks(page, "console")[0].splitlines() if line.startswith("$ ")]
+    run(blocks(page, "python")[0], typed, tmp_path)
+
+
+def test_what_the_readme_says_runs(tmp_path, photos):
+    photos.rename(tmp_path / "flowers")
+    shutil.copytree(tmp_path / "flowers", tmp_path / "other_photos")
+    shutil.copy(next((tmp_path / "flowers").glob("*/*.jpg")), tmp_path / "rose.jpg")
+    run(blocks(ROOT / "README.md", "python")[0], [], tmp_path)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_code_on_a_page_is_python(page):
+    for code in blocks(page, "python"):
+        ast.parse(code)
+
+
+@pytest.mark.parametrize("page", [*PAGES, ROOT / "CHANGELOG.md"], ids=name_of)
+def test_links_lead_somewhere(page):
+    links = LINK.findall(page.read_text(encoding="utf-8"))
+    assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_what_a_page_names_is_there(page):
+    text = page.read_text(encoding="utf-8")
+    files = [file.relative_to(ROOT).as_posix() for top in FOLDERS for file in (ROOT / top).rglob("*.*")]
+    known = {ending for file in [*files, *(path.name for path in ROOT.glob("*.*"))] for ending in endings(file)}
+    assert sorted({path for path in NAMED.findall(LINK.sub("](", text)) if path not in known | ELSEWHERE}) == []
+    assert sorted({name for name in re.findall(r"\bhs\.(\w+)", text) if name not in hs.__all__}) == []
+
+
+def endings(file: str) -> list[str]:
+    """a/b/c.py, b/c.py and c.py: pages name files from the folder that they are about; the top of all says it whole."""
+    parts = file.split("/")
+    return ["/".join(parts[at:]) for at in range(len(parts))]
