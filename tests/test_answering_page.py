@@ -99,7 +99,6 @@ def record(scores: Scores, **changes: object) -> Record:
         "why": "asked for",
         "why_method": "",
         "n_train": 80,
-        "n_test": scores.n,
         "n_rejected": 1,
         "official": False,
         "scores": scores,

@@ -95,9 +95,11 @@ def _modality(task: Task, backbone: Backbone, title: Any) -> Modality:
 
 
 def _record(task: Task, saved: dict[str, Any]) -> Record | None:
-    """None of a folder that was saved before there were records, or that somebody wrote."""
+    """None of a folder that somebody wrote. Of one that was saved before there were records, with what is known."""
     try:
-        return Record.from_json(task, saved["summary"], saved["record"])
+        summary = saved["summary"]
+        before = {"data": "", "date": "", "mistakes": summary.get("mistakes", [])}
+        return Record.from_json(task, summary, saved.get("record", before))
     except (KeyError, TypeError, ValueError, AttributeError):
         return None
 

@@ -72,6 +72,12 @@ class Model:
         return None if self.record is None else self.record.scores
 
     @property
+    def columns(self) -> Columns | None:
+        """Of the table that it was fitted on; taken for others, too, where they have all of them."""
+        known = None if self.record is None else self.record.columns
+        return None if known is None else replace(known, optional=True)
+
+    @property
     def summary(self) -> dict[str, Any]:
         """What `fit --json` prints."""
         return dict(self._about) if self.record is None else self.record.to_json()
@@ -241,10 +247,14 @@ class Model:
     ) -> Evaluation:
         """Score on other data with targets; classes are matched by name. Of data with official parts, on the test part.
 
+        Args:
+            columns: of a table; None: those of the fit, where the table has them, else found by name and content.
+
         Raises:
             DataError: the data cannot be read, or nothing in them is known to the model.
         """
         progress = progress or Silent()
+        columns = columns or self.columns
         request = Request(data, labels, task=self.task.name, kind=self.modality.name, columns=columns)
         with progress.step("read"):
             dataset, notes = _test_part(read(request, [self.task]))

@@ -15,7 +15,7 @@ from headstart.adapt.lesson import Adapted
 from headstart.adapt.plan import Plan
 from headstart.session import Session
 from headstart.task import Scores, Task
-from headstart.values import Dataset, Features, Finding, Interval, Request, Split
+from headstart.values import Columns, Dataset, Features, Finding, Interval, Request, Split
 
 _MEASURED = ("torch", "timm", "transformers", "openvino", "numpy")
 
@@ -45,6 +45,7 @@ class Record:
     cached: float | None = None  # share of the features that were known before; None: nothing is encoded
     seconds: Mapping[str, float] = field(default_factory=dict)  # by step, and "total"
     out: str | None = None  # the folder that it was saved to
+    columns: Columns | None = None  # of the table that the examples came from
 
     @property
     def n_test(self) -> int:
@@ -93,6 +94,7 @@ class Record:
             cached=round(new / max(1, len(features.matrix)), 6) if plan.encodes else None,
             seconds=session.took(),
             out=None if session.place is None else str(session.place.asked),
+            columns=dataset.columns,
         )
 
     def finished(self, session: Session, folder: Path | None) -> Record:
@@ -137,7 +139,8 @@ class Record:
 
     def beside(self) -> dict[str, Any]:
         """What `from_json` needs besides the summary."""
-        return {"data": self.data, "date": self.date, "mistakes": [dict(m) for m in self.scores.mistakes]}
+        columns = {} if self.columns is None else {"columns": self.columns.named}
+        return {"data": self.data, "date": self.date, "mistakes": [dict(m) for m in self.scores.mistakes], **columns}
 
     @classmethod
     def from_json(cls, task: Task, summary: Mapping[str, Any], beside: Mapping[str, Any]) -> Record:
@@ -169,6 +172,7 @@ class Record:
             cached=summary.get("cached"),
             seconds=summary["seconds"],
             out=summary["out"],
+            columns=_columns(beside["columns"]) if "columns" in beside else None,
         )
 
 
@@ -187,6 +191,15 @@ def _scores(task: Task, summary: Mapping[str, Any], mistakes: Any) -> Scores:
 def _number(value: Any) -> float:
     """As `Scores.to_json` wrote it: null is no number."""
     return float("nan") if value is None else float(value)
+
+
+def _columns(told: Mapping[str, Any]) -> Columns:
+    """What `Columns.named` said. Raises TypeError where it names no columns."""
+    for key, value in told.items():
+        several = key in ("text", "labels") and isinstance(value, list | tuple)
+        if not all(isinstance(name, str) for name in (value if several else [value])):
+            raise TypeError(f"columns.{key} names no column")
+    return Columns(**told)
 
 
 def versions() -> dict[str, str]:

@@ -82,12 +82,18 @@ class Columns:
     label: str | None = None
     labels: Sequence[str] | None = None  # columns of 0 and 1, one a label
     separator: str | None = None  # between the labels of an example
+    optional: bool = False  # whether a table that lacks one of them is searched as if none were named
 
     @property
     def texts(self) -> tuple[str, ...]:
         """The columns of texts that were named."""
         named = self.text or ()
         return (named,) if isinstance(named, str) else tuple(named)
+
+    @property
+    def named(self) -> dict[str, Any]:
+        """Those that are named, by what they hold."""
+        return {k: v for k, v in (vars(self) | {"text": self.texts}).items() if v and k != "optional"}
 
 
 @dataclass(frozen=True)
@@ -101,6 +107,7 @@ class Examples:
     where: Sequence[str]  # how to point the user at the example
     parts: Sequence[str] | None = None  # official part of each row: "train", "val" or "test"; None: no official split
     separator: str | None = None  # between labels in a cell, as the user says
+    columns: Columns | None = None  # of a table, that they were read from
     guessed: np.ndarray | None = None  # (n,) bool: the target was guessed while reading, so it is not learned from
     findings: tuple[Finding, ...] = ()
     notes: tuple[str, ...] = ()  # what was assumed while reading: "no header: columns taken as label, text"
@@ -124,6 +131,7 @@ class Dataset:
     targets: Sequence[Any]  # as the task has them: names of classes, answers; None where the user gave none
     where: Sequence[str]
     parts: Sequence[str] | None = None
+    columns: Columns | None = None  # of a table, that they were read from
     guessed: np.ndarray | None = None  # (n,) bool; None: no target was guessed
     groups: np.ndarray | None = None  # (n,) int64; equal numbers: kept on one side of a split; set by check
     digests: np.ndarray | None = None  # (n, 32) uint8; sha256 of the example's own bytes; set by check
@@ -342,8 +350,7 @@ _ONLY_SAID = {
 
 
 def _computing(config: dict[str, Any]) -> dict[str, Any]:
-    kept = {name: value for name, value in config.items() if name not in _ONLY_SAID}
-    return {name: _computing(value) if name == "transformers" else value for name, value in kept.items()}
+    return {k: _computing(v) if k == "transformers" else v for k, v in config.items() if k not in _ONLY_SAID}
 
 
 def _sha256(text: str) -> str:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from headstart.adapt.loop import Loss
 
 # Strong to weak, for a target of variance 1 and features of a mean variance of 1; another one costs next to nothing.
-PENALTIES = tuple(float(f"{head}e{power}") for power in range(3, -6, -1) for head in (3, 1))
+PENALTIES = tuple(float(f"{digit}e{power}") for power in range(3, -6, -1) for digit in (3, 1))
 _NEAR = 0.25  # of the targets' deviation: a prediction within it counts as right
 
 

@@ -93,8 +93,7 @@ def rank_models(
     if not trials:
         raise ModelError(untried[0].why, where=untried[0].model, fix="name another --model")
     rows, choice = _ordered(trials)
-    counts = np.bincount(sample.y, minlength=len(sample.classes))
-    majority = float(counts.max() / len(sample))
+    majority = float(np.bincount(sample.strata).max() / len(sample))
     return Ranking(
         rows=rows,
         choice=choice,
@@ -144,7 +143,8 @@ def _needed(new: int, cost: float, speeds: Sequence[Speed]) -> float:
 
 
 def _judged(candidate: Candidate, sample: Dataset, features: Features, rate: Rate) -> _Trial:
-    matrix, y, groups = features.matrix[:], sample.y, sample.checked_groups
+    matrix, y, groups = features.matrix[:], sample.strata, sample.checked_groups
+    n_classes = max(len(sample.classes), int(y.max()) + 1)  # tenths of numbers, the rarest of several labels
     judge = sample.task.learner.judge
     if judge is None:
         raise TypeError(f"models are not ranked for {sample.task.name}")
@@ -156,8 +156,8 @@ def _judged(candidate: Candidate, sample: Dataset, features: Features, rate: Rat
         behind_error=0.0,
         accuracy=float(held_out.right.mean()),
         accuracy_interval=wilson(int(held_out.right.sum()), len(sample)),
-        logme=transferability.logme(matrix, y, n_classes=len(sample.classes)),
-        neighbours=transferability.neighbours(matrix, y, groups, n_classes=len(sample.classes)),
+        logme=transferability.logme(matrix, y, n_classes=n_classes),
+        neighbours=transferability.neighbours(matrix, y, groups, n_classes=n_classes),
         separation=transferability.separation(matrix, y, groups),
         per_second=rate.per_second(),
         cached=features.cached,

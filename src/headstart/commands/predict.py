@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -9,6 +11,7 @@ import typer
 from headstart.commands import common
 from headstart.commands.common import Device, Json, Threads
 from headstart.errors import UserError
+from headstart.inputs.paths import is_file
 from headstart.report import terminal
 
 if TYPE_CHECKING:
@@ -46,14 +49,28 @@ def _wanted(loaded: Model, inputs: list[str], pair: tuple[str, str] | None) -> l
     if not inputs and not pair:
         raise UserError("nothing to predict", where="INPUTS", fix="name files or texts; or --pair A B")
     if loaded.modality.of_two:
-        from headstart.data.read import pairs_in
-
-        found = [asked for table in inputs for asked in pairs_in(table, loaded.modality.name)]
-        return [pair, *found] if pair else found
+        told = [(inputs[0], inputs[1])] if len(inputs) == 2 and not any(map(_is_table, inputs)) else inputs
+        return [*([pair] if pair else ()), *_asked(loaded, told)]
     if pair:
         fix = f"headstart predict MODEL {loaded.modality.noun.upper()}"
         raise UserError(f"the model takes {loaded.modality.noun}s, one by one", where="--pair", fix=fix)
-    wanted: list[str] = []
+    return _asked(loaded, inputs)
+
+
+def _asked(loaded: Model, inputs: Sequence[Any]) -> list[Any]:
+    """The inputs, with the lines of standard input for - and the rows of tables, where inputs may be in them."""
+    from headstart.data.read import rows_in
+
+    wanted: list[Any] = []
     for value in inputs:
-        wanted += common.lines_of(common.standard_input()) if value == "-" else [value]
+        if value == "-":
+            wanted += common.lines_of(common.standard_input())
+        elif loaded.modality.in_tables and _is_table(value):
+            wanted += rows_in(value, loaded.modality.name, loaded.columns)
+        else:
+            wanted.append(value)
     return wanted
+
+
+def _is_table(value: Any) -> bool:
+    return isinstance(value, str) and bool(Path(value).suffix) and is_file(Path(value))

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import PurePath
 from typing import Any
@@ -49,6 +49,19 @@ class Found:
     part: str | None
     notes: tuple[str, ...]
 
+    def columns(self, separator: str | None) -> Columns:
+        """The same as a user would name them."""
+        one = len(self.labels) == 1
+        said = {"label": self.labels[0]} if one else {"labels": self.labels or None}
+        return replace(_AS_NAMED[self.kind](self.values), **said, separator=separator)
+
+
+_AS_NAMED: dict[str, Callable[[tuple[str, ...]], Columns]] = {
+    "image": lambda values: Columns(image=values[0]),
+    "text": lambda values: Columns(text=values),
+    "pair": lambda values: Columns(text=values[:-1], text2=values[-1]),
+}
+
 
 def find_columns(
     sample: Sample, cells: Mapping[str, Sequence[Any]], asked: Columns, *, where: str, need_label: bool = True
@@ -61,6 +74,8 @@ def find_columns(
     Raises:
         DataError: a column that was asked for is not there, none fits, or several do.
     """
+    if asked.optional:
+        asked = _those_there(sample, asked, need_label=need_label)
     _refuse_absent(sample, asked, where)
     named = {*asked.texts, asked.text2, asked.image, asked.label, *(asked.labels or ())}
     label = asked.label or (None if asked.labels else _by_name(sample, LABELS, named))
@@ -82,6 +97,14 @@ def listed(names: Collection[str]) -> str:
     some = ", ".join(name if name.isprintable() else repr(name) for name in islice(names, 30))
     more = f" and {len(names) - 30} more" if len(names) > 30 else ""
     return (some if len(some) <= 1000 else f"{some[:1000]}...") + more
+
+
+def _those_there(sample: Sample, asked: Columns, *, need_label: bool) -> Columns:
+    """What was asked for, if the table has all of it; but for labels, where none are needed."""
+    if not need_label:
+        asked = replace(asked, label=None, labels=None)
+    names = [*asked.texts, asked.text2, asked.image, asked.label, *(asked.labels or ())]
+    return asked if all(name in sample for name in names if name is not None) else Columns(separator=asked.separator)
 
 
 def _refuse_absent(sample: Sample, asked: Columns, where: str) -> None:

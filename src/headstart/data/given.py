@@ -58,7 +58,8 @@ def given_pairs(inputs: Any) -> tuple[list[tuple[str, str]], list[str]]:
     for number, pair in enumerate(pairs, start=1):
         if not _is_pair(pair):
             what = f"{str(pair)[:60]!r} is no pair of texts, and the model was fitted on pairs"
-            raise DataError(what, where=f"input {number}", fix="give pairs (text, other text)")
+            fix = "give pairs (text, other text); on the command line --pair A B, or a table"
+            raise DataError(what, where=f"input {number}", fix=fix)
     return [(first, second) for first, second in pairs], [f"{first} | {second}" for first, second in pairs]
 
 

@@ -60,6 +60,7 @@ def as_dataset(examples: Examples, task: Task) -> Dataset:
         targets=targets,
         where=examples.where,
         parts=examples.parts,
+        columns=examples.columns,
         guessed=examples.guessed,
         findings=examples.findings,
         notes=(*examples.notes, *notes),
@@ -73,8 +74,8 @@ def _asked_for(name: str, tasks: Sequence[Task]) -> Task | None:
     for task in tasks:
         if name in (task.name, *task.titles.values()):
             return task
-    names = [title for task in tasks for title in task.titles.values()]
-    raise DataError(f"unknown task {name!r}", where="--task", fix=f"one of: auto, {', '.join(names)}")
+    names = ", ".join(task.name for task in reversed(tasks))
+    raise DataError(f"unknown task {name!r}", where="--task", fix=f"one of: auto, {names}")
 
 
 def _claims(task: Task, request: Request) -> bool:
@@ -85,7 +86,7 @@ def _claims(task: Task, request: Request) -> bool:
 
 def _named(columns: Columns | None) -> dict[str, str]:
     """The options that name columns, with what they name."""
-    return {} if columns is None else {f"--{k}": v for k, v in vars(columns).items() if v is not None}
+    return {} if columns is None else {f"--{key}": value for key, value in columns.named.items()}
 
 
 def _refuse_columns(columns: Columns | None, form: Form) -> None:
@@ -165,16 +166,19 @@ def _tables(folder: Path, columns: Columns | None) -> Examples | None:
     return replace(joined, notes=(*joined.notes, note)) if others else joined
 
 
-def pairs_in(table: str, kind: str) -> list[tuple[str, str]]:
-    """Pairs of texts, or questions with their texts, from a table without targets.
+def rows_in(table: str, kind: str, columns: Columns | None) -> list[Any]:
+    """Texts, pairs of texts, or questions with their texts, from a table without targets.
 
     Args:
-        kind: the name of the modality: "pair" or "passage".
+        kind: the name of the modality: "text", "pair" or "passage".
+        columns: of the table that the model was fitted on.
 
     Raises:
         DataError: as `read`; or the table has no such columns.
     """
-    examples = read_unanswered(table) if kind == "passage" else read_table(existing(table), need_label=False)
+    if kind == "passage":
+        return [(question, text) for question, text in read_unanswered(table).inputs]
+    examples = read_table(existing(table), columns=columns, need_label=False)
     if examples.kind != kind:
-        raise DataError("no pairs of texts", where=str(table), fix="name its columns as the fit's data had them")
-    return [(first, second) for first, second in examples.inputs]
+        raise DataError(f"no column of {kind}s", where=str(table), fix="name its columns as the fit's data had them")
+    return list(examples.inputs)

@@ -127,6 +127,7 @@ def read_blocks(
         targets=cells,
         where=rows,
         separator=asked.separator,
+        columns=found.columns(asked.separator),
         findings=tuple(findings or ()),
         notes=(*notes, *found.notes),
     )

@@ -33,7 +33,8 @@ class Modality:
     noun: str  # for people, in the singular: "photo"
     sample: str  # an input in a snippet of Python, as it stands there
     default_model: str
-    of_two: bool  # whether an input is two texts, which tables hold
+    of_two: bool  # whether an input is two texts
+    in_tables: bool  # whether tables hold the inputs themselves, not where they lie
     inspect: Callable[..., Inspected]  # (dataset, rows, rejected, known, workers, advance)
     near: Callable[[np.ndarray], np.ndarray]  # (n, k) hashes -> (m, 2) rows that are nearly the same
     groups: Callable[[Dataset, np.ndarray], tuple[np.ndarray, list[Finding]]]  # with pieces of one text together

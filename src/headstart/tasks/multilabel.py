@@ -103,7 +103,7 @@ def _score(
         y,
         names=head.classes,
         thresholds=np.array(head.thresholds),
-        commonest=tuple((reference or {}).get("commonest", ())),
+        commonest=tuple((reference or {}).get("baseline", {}).get("labels", ())),
         groups=dataset.checked_groups[rows],
         where=[dataset.where[row] for row in rows.tolist()],
     )
@@ -113,7 +113,8 @@ def _reference(targets: Sequence[tuple[str, ...]]) -> dict[str, Any]:
     """The commonest labels, as many as an example has on average."""
     counts = Counter(label for labels in targets for label in labels)
     many = max(1, round(sum(counts.values()) / max(1, len(targets))))
-    return {"commonest": [label for label, _ in sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:many]]}
+    commonest = sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:many]
+    return {"baseline": {"labels": [label for label, _ in commonest]}}
 
 
 def _known(dataset: Dataset, classes: Sequence[str]) -> tuple[np.ndarray, list[Finding]]:

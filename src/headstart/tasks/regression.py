@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from headstart.record import Record
 
 _STRATA = 10  # tenths of the targets, which parts and folds have in equal shares
+_OF_EACH = 10  # targets in such a part, at least
 _FAR = 5.0  # quartile ranges beyond the quartiles from which a target is worth a look
 _LARGEST = 1e30  # a head's numbers are float32, which ends at 3e38
 _TITLES = {"image": "image-regression", "text": "text-regression", "pair": "text-pair-regression"}
@@ -68,8 +69,9 @@ def _refuse(dataset: Dataset, seen: str) -> None:
 
 
 def _strata(y: np.ndarray) -> np.ndarray:
-    """(n,) int64 tenth of the targets that each is in."""
-    edges = np.unique(np.quantile(y, np.linspace(0, 1, _STRATA + 1)[1:-1]))
+    """(n,) int64 tenth of the targets that each is in; of few, a coarser part, so that each holds ten."""
+    n = int(np.clip(len(y) // _OF_EACH, 1, _STRATA))
+    edges = np.unique(np.quantile(y, np.linspace(0, 1, n + 1)[1:-1]))
     return np.searchsorted(edges, y, side="right").astype(np.int64)
 
 
