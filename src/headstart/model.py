@@ -22,7 +22,7 @@ from headstart.report.page import report
 from headstart.storage.place import Place, reserve_place
 from headstart.storage.places import as_utf8, cannot_write
 from headstart.task import Head, Predictor, Scores, Task
-from headstart.tasks.table import TASKS
+from headstart.tasks.table import task_named
 from headstart.values import Backbone, Columns, Dataset, Features, Finding, Request, Split
 
 _WIDE = 100  # characters of a line
@@ -122,7 +122,7 @@ class Model:
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Raises ModelError where the weights are gone, or others are in their place."""
-        task = next(task for task in TASKS if task.name == state["task"])
+        task = task_named(state["task"])
         record = None if state["record"] is None else Record.from_json(task, *state["record"])
         backbone = verified(state["backbone"], Path(state["weights"]), tokenizer=state["tokenizer"])
         made = {"backbone": backbone, "head": state["head"], "record": record, "_made_of": None}

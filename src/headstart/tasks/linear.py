@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
+from headstart.adapt.cross_validation import judge
+from headstart.adapt.family import Family
+from headstart.adapt.linear_lesson import linear_lesson
 from headstart.encode.encode import encode_rows, features_key, of_rows, renewed_key
 from headstart.errors import ModelError
 from headstart.pretrained.description import class_hash, saved_classifier
-from headstart.pretrained.load import load_classifier
+from headstart.pretrained.load import load, load_classifier
 from headstart.pretrained.rebuild import head_hash, head_of
 from headstart.pretrained.source import SOURCES
-from headstart.task import Advance, Keeper
-from headstart.values import Backbone, Dataset, Features, Finding, Head
+from headstart.task import Advance, Keeper, Learner
+from headstart.values import Backbone, Dataset, Examples, Features, Head
+
+P = TypeVar("P")  # a prediction
+T = TypeVar("T")  # a target
 
 
 @dataclass(frozen=True)
@@ -161,6 +167,34 @@ def keeper(titles: Collection[str], *, unnamed: bool = False, needs: Sequence[st
     )
 
 
-def no_remarks(predictor: Any, dataset: Dataset) -> list[Finding]:
-    """Inputs are taken whole, or cut in the way that the backbone was trained with."""
-    return []
+def learner(family: Family) -> Learner:
+    """How a linear head of this family is learned: the probe on frozen features, then fine-tuning that starts there."""
+    return Learner(load=load, encodes=True, family=family, judge=judge, lesson=linear_lesson)
+
+
+def predictions(
+    outputs: Iterable[Any],
+    names: Sequence[str],
+    errors: Mapping[int, str],
+    *,
+    one: Callable[[str, Any], P],
+    failed: Callable[[str, str], P],
+) -> list[P]:
+    """A prediction for each input, in the order given.
+
+    Args:
+        outputs: a row for each input that could be used. names: of all inputs. errors: why one could not, by its place.
+        one: (name, its row of outputs) -> the prediction. failed: (name, why) -> the prediction.
+    """
+    rows = iter(outputs)
+    return [failed(name, errors[i]) if i in errors else one(name, next(rows)) for i, name in enumerate(names)]
+
+
+def cells(read: Callable[..., T]) -> Callable[[Examples], tuple[list[T], tuple[str, ...]]]:
+    """A task's `parse`, from what makes a target of one cell: read(cell, where=)."""
+
+    def parse(examples: Examples) -> tuple[list[T], tuple[str, ...]]:
+        places = zip(examples.targets, examples.where, strict=True)
+        return [read(cell, where=where) for cell, where in places], ()
+
+    return parse
