@@ -24,6 +24,7 @@ LEVELS = (
     {"choose", "answering"},
     {"record", "report"},
     {"tasks"},
+    {"export"},
     {"model", "artifact"},
     {"pipeline", "api", "estimator", "qa_estimator"},
     {"commands"},

@@ -194,6 +194,16 @@ def answer_line(row: dict[str, Any]) -> str:
     return f"{_line(row['answer']) if row['answer'] else 'no answer'} {row['confidence']:.2f}"
 
 
+def exported(told: dict[str, Any]) -> str:
+    """What `export` wrote, and how it was proved."""
+    return "\n".join(
+        [
+            f"exported   {told['folder']} ({told['format']}: {', '.join(told['files'])})",
+            f"compared   on {told['compared']} inputs, outputs differ by {told['difference']:.1e} at most",
+        ]
+    )
+
+
 def models(told: dict[str, Any]) -> str:
     """A table by kind of data and by whether the weights are here; lines of at most 79 characters."""
     rows = told["models"]
