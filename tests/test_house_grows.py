@@ -53,10 +53,12 @@ def test_a_task_is_two_files_and_a_row(ordinal, tmp_path, monkeypatch):
     assert opened.task.name == "ordinal"
     assert opened.summary | {"seconds": 0} == model.summary | {"seconds": 0}
     asked = ["It was wonderful!", "", "An awful dish"]
-    assert opened.predict(asked) == model.predict(asked)
+    assert opened.predict(asked[::2]) == model.predict(asked[::2])
+    assert opened.head.more == {"scale": (1, 2, 3, 4, 5)}
     best, blank, worst = opened.predict(asked)
     assert int(best.step) > int(worst.step)
     assert blank.error
+    assert 1 <= worst.value < best.value <= 5
     found = opened.evaluate(*stars(60, 5)).scores
     assert found.distance < 1
     for told in ("Exact step", "Within one step", "Mean distance", "always giving the commonest step"):

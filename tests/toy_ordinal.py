@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -23,6 +23,7 @@ FACTS = ("classes", "penalty", "temperature", "cross_validation")
 @dataclass(frozen=True)
 class Step:
     step: str
+    value: float  # the mean of the scale, by how probable its steps are
     input: str = ""
     error: str = ""
 
@@ -58,8 +59,17 @@ def score(head, logits, dataset, rows, known):
 
 
 def predictions(head, logits, names, errors, top):
-    steps = [head.classes[step] for step in median(logits)]
-    return linear.predictions(steps, names, errors, one=lambda n, s: Step(s, n), failed=lambda n, why: Step("", n, why))
+    steps = [
+        (head.classes[step], float(p @ head.more["scale"]))
+        for step, p in zip(median(logits), softmax(logits), strict=True)
+    ]
+    made = {"one": lambda n, step: Step(*step, n), "failed": lambda n, why: Step("", np.nan, n, why)}
+    return linear.predictions(steps, names, errors, **made)
+
+
+def probe(*arguments, names, **more):
+    """The probe of classes, which keeps what its steps are worth."""
+    return replace(SOFTMAX.probe(*arguments, names=names, **more), more={"scale": tuple(map(float, names))})
 
 
 def facts(head, dataset, rows):
@@ -94,7 +104,7 @@ ORDINAL = Task(
     space=lambda targets: Space(tuple(map(str, sorted({step for step in targets if step is not None})))),
     encode=encode,
     strata=lambda y: y,
-    learner=linear.learner(SOFTMAX),
+    learner=linear.learner(replace(SOFTMAX, probe=probe)),
     scorer=Scorer(metrics=METRICS, details=DETAILS, reference=reference, score=score),
     words=Words(
         predictions=predictions,

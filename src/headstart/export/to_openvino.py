@@ -80,7 +80,7 @@ class _Kind:
 
     run: Callable[[str], Run]
     given: Callable[[Any], Any]  # an input of a dataset, as `run` takes it
-    sample: str  # an input in the README, as Python has it
+    used: str  # how the README calls it
     refuse: Callable[[Deployable], str | None]
 
 
@@ -97,9 +97,10 @@ def _refuse_images(made: Deployable) -> str | None:
     return None
 
 
+_PILLOW = "from PIL import Image\n\n"
 _KINDS = {
-    "image": _Kind(run_images, _picture, 'Image.open("photo.jpg")', _refuse_images),
-    "text": _Kind(run_texts, str, '"a text"', lambda made: None),
+    "image": _Kind(run_images, _picture, f'{_PILLOW}print(run_images(".")(Image.open("photo.jpg")))', _refuse_images),
+    "text": _Kind(run_texts, str, 'print(run_texts(".")("a text"))', lambda made: None),
 }
 _LINKS = ("softmax", "logistic", "identity")
 
@@ -157,11 +158,7 @@ def _opened(made: Deployable, folder: Path) -> Run:
 
 def _snippet(made: Deployable) -> str:
     kind = _KINDS[made.backbone.kind]
-    opened = "from PIL import Image\n\n" if made.backbone.kind == "image" else ""
-    return (
-        f"from __future__ import annotations\n\n{opened}{inspect.getsource(kind.run)}\n\n"
-        f'print({kind.run.__name__}(".")({kind.sample}))  # in this folder'
-    )
+    return f"from __future__ import annotations\n\n\n{inspect.getsource(kind.run)}\n\n{kind.used}  # in this folder"
 
 
 OPENVINO = Exporter(

@@ -76,8 +76,11 @@ def write(backbone: Backbone, head: Head, folder: Path) -> dict[str, Any]:
 
 def _beyond_classes(head: Head) -> dict[str, Any]:
     """What only heads of other tasks than classification have."""
-    numbers = {} if head.width is None else {"width": head.width, "mean": head.mean, "deviation": head.deviation}
-    return numbers | ({} if head.thresholds is None else {"thresholds": list(head.thresholds)})
+    numbers: dict[str, Any] = (
+        {} if head.width is None else {"width": head.width, "mean": head.mean, "deviation": head.deviation}
+    )
+    numbers |= {} if head.thresholds is None else {"thresholds": list(head.thresholds)}
+    return numbers | ({"more": dict(head.more)} if head.more else {})
 
 
 def opened(folder: Path, saved: Mapping[str, Any], backbone: Backbone) -> Head:
@@ -102,6 +105,7 @@ def opened(folder: Path, saved: Mapping[str, Any], backbone: Backbone) -> Head:
         width=told.get("width"),
         mean=told.get("mean", 0.0),
         deviation=told.get("deviation", 1.0),
+        more={name: tuple(v) if isinstance(v, list) else v for name, v in told.get("more", {}).items()},
     )
     refuse_other(features_key(backbone, "f32"), head, folder)
     return head
@@ -120,7 +124,7 @@ def as_it_is(name: str) -> tuple[Backbone, Head]:
 
 def same(one: Head, other: Head) -> bool:
     """Whether an opened head is the one that was written."""
-    said = [(h.classes, h.features_key, h.thresholds, h.width, h.mean, h.deviation) for h in (one, other)]
+    said = [(h.classes, h.features_key, h.thresholds, h.width, h.mean, h.deviation, h.more) for h in (one, other)]
     return said[0] == said[1]
 
 
