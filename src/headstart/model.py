@@ -270,7 +270,7 @@ class Model:
         """Write the model in a format that runs without headstart, once its outputs there were compared with these.
 
         Args:
-            folder: not there yet. format: "openvino".
+            folder: not there yet. format: the name of one in `headstart.export.table`; a wrong one lists all.
             inputs: to compare outputs on, as for `predict`; None: test examples of a model that was just fitted, else
                 a few made-up inputs.
 

@@ -14,7 +14,7 @@ from headstart.report import terminal
 def export(
     model: Annotated[str, typer.Argument(help="A saved folder.")],
     folder: Annotated[str, typer.Argument(help="Folder to write; it must not be there yet.")],
-    format: Annotated[str, typer.Option(help="openvino.")] = "openvino",
+    format: Annotated[str, typer.Option(help="Of the folder; a wrong one lists all.")] = "openvino",
     input: Annotated[list[str] | None, typer.Option(help="Image or text to compare on; or several.")] = None,
     as_json: Json = False,
 ) -> None:
