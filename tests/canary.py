@@ -66,11 +66,18 @@ def _spared(words: Sequence[str], here: Path, env: Mapping[str, str]) -> tuple[s
             options.get("--out")
             or f"{data.stem if os.path.isfile(data) else os.path.basename(os.path.realpath(data))}.headstart"
         )
-        out = (here / name).resolve()
-        spared += [str(out), str(out.parent / f".{out.name}.")]  # what is written before it gets its name
+        spared += _written(here / name)
+    if words[:1] == ["export"]:
+        spared += _written(here / words[2])
     if "--track" in options:
         spared += [str(here / name) for name in (*_TRACKED, options["--track"].partition(":")[2]) if name]
     return tuple(spared)
+
+
+def _written(out: Path) -> list[str]:
+    """A folder that a command writes, and what that is before it gets its name."""
+    out = out.resolve()
+    return [str(out), str(out.parent / f".{out.name}.")]
 
 
 def _paths(words: Sequence[str], here: Path) -> list[Path]:

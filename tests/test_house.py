@@ -24,6 +24,7 @@ LEVELS = (
     {"choose", "answering"},
     {"record", "report"},
     {"tasks"},
+    {"export"},
     {"model", "artifact"},
     {"pipeline", "api", "estimator", "qa_estimator"},
     {"commands"},
@@ -115,6 +116,19 @@ def test_few_places_ask_which_kind_it_is():
         if WHICH_KIND.search(line)
     ]
     assert len(places) <= MOST_WHICH_KIND, places
+
+
+def test_contributing_tells_every_room_and_level():
+    """A newcomer finds each room there, and what may import what; nothing is told that is not there."""
+    page = (PACKAGE.parents[1] / "CONTRIBUTING.md").read_text()
+    rooms = {path.name for path in PACKAGE.iterdir() if (path / "__init__.py").exists()}
+    assert {room.rstrip("/") for room in re.findall(r"`([a-z]+/)`", page)} - {"tests", "docs"} == rooms
+    named = re.findall(r"`((?:[a-z_]+/)+[a-z_]+\.\w+)`", page)
+    assert [path for path in named if not any((top / path).exists() for top in (PACKAGE, *PACKAGE.parents[:2]))] == []
+    for number, names in enumerate(LEVELS):
+        told = re.search(rf"\s{number} (.*?)(?:\s·\s|\. Heavy)", page, re.DOTALL)
+        assert told is not None
+        assert set(re.findall(r"`(\w+)`", told[1])) <= names
 
 
 def test_versions_agree():

@@ -19,7 +19,7 @@ from headstart.report.page import report
 from headstart.storage.place import Place, rejected_table, table, write_text
 from headstart.storage.places import as_json
 from headstart.task import Head, Task
-from headstart.tasks.table import TASKS
+from headstart.tasks.table import task_named, task_saved_as
 from headstart.values import Backbone, Dataset, Features, Split
 
 _REPLAYED = 64  # test examples that the opened folder must answer in the same way
@@ -65,7 +65,7 @@ def settle(backbone: Backbone, folder: Path) -> Backbone:
 def open_model(model: str | Path, *, task: str | None = None) -> Opened:
     """Open a saved model, or a pre-trained one as it is. Arguments and errors as for `headstart.load`."""
     told, folder = saved_in(model)
-    saved_as = None if told is None else next((t for t in TASKS if t.keeper.claims(told)), None)
+    saved_as = None if told is None else task_saved_as(told)
     if told is None or saved_as is None or task not in (None, saved_as.name):
         return _as_it_is(str(model), task)
     saved = saved_as.keeper.checked(told, folder)
@@ -80,8 +80,7 @@ def open_model(model: str | Path, *, task: str | None = None) -> Opened:
 
 def _as_it_is(name: str, wanted: str | None) -> Opened:
     """A pre-trained model that nobody has adapted."""
-    found = wanted or ("answering" if answers_questions(name) else "classification")
-    task = next(task for task in TASKS if task.name == found)
+    task = task_named(wanted or ("answering" if answers_questions(name) else "classification"))
     backbone, head = task.keeper.as_it_is(name)
     classes = getattr(head, "classes", ())
     about = {"model": backbone.name, "how": "as it is", "classes": list(classes)} if classes else {}

@@ -53,7 +53,7 @@ class StoppedError(UserError):
 
 # Options of commands that are arguments of functions too, with a value where one stands behind them.
 _OPTION = re.compile(
-    r"--(budget|device|force|how|image|label|model|models|out|seed|task|test|text|threads|track)\b"
+    r"--(budget|device|force|format|how|image|label|model|models|out|seed|task|test|text|threads|track)\b"
     r"(?: ([a-z0-9][\w-]*)\b(?![.]\w))?"
 )
 _OF_COLUMNS = ("image", "label", "text")
@@ -65,10 +65,12 @@ def _argument(option: re.Match[str]) -> str:
         return "force=True" + (f" {value}" if value else "")
     if name in _OF_COLUMNS:
         return f"Columns({name}=...)" + (f" {value}" if value else "")
-    return f"{name}={value!r}" if value in _VALUES else name + (f" {value}" if value else "")
+    if value and (name == "task" or value in _VALUES):
+        return f"{name}={value!r}"
+    return name + (f" {value}" if value else "")
 
 
-_VALUES = ("probe", "tune", "full", "lora", "auto", "classification", "answering", "multilabel", "regression")
+_VALUES = ("probe", "tune", "full", "lora", "auto")
 
 
 def shortened(text: str) -> str:

@@ -14,6 +14,8 @@ from headstart.artifact import Opened, open_model, save, settle
 from headstart.data.check import check
 from headstart.data.read import read
 from headstart.errors import DataError, UserError
+from headstart.export.exporter import Deployable, Exported, export
+from headstart.export.table import exporter_named
 from headstart.inputs.modality import Modality
 from headstart.pretrained.rebuild import describe_saved, verified
 from headstart.progress import Advance, Progress, Silent
@@ -22,9 +24,10 @@ from headstart.report.page import report
 from headstart.storage.place import Place, reserve_place
 from headstart.storage.places import as_utf8, cannot_write
 from headstart.task import Head, Predictor, Scores, Task
-from headstart.tasks.table import TASKS
+from headstart.tasks.table import task_named
 from headstart.values import Backbone, Columns, Dataset, Features, Finding, Request, Split
 
+_COMPARED = 16  # test examples on which an export is compared
 _WIDE = 100  # characters of a line
 
 
@@ -128,7 +131,7 @@ class Model:
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Raises ModelError where the weights are gone, or others are in their place."""
-        task = next(task for task in TASKS if task.name == state["task"])
+        task = task_named(state["task"])
         record = None if state["record"] is None else Record.from_json(task, *state["record"])
         backbone = verified(state["backbone"], Path(state["weights"]), tokenizer=state["tokenizer"])
         made = {"backbone": backbone, "head": state["head"], "record": record, "_made_of": None}
@@ -273,11 +276,35 @@ class Model:
             notes=(*dataset.notes, *notes),
         )
 
-    def _outputs(self, items: Sequence[Any]) -> tuple[Any, dict[int, str]]:
-        """What the model makes of the inputs that can be used, in their order, and the reason for each other one."""
+    def export(self, folder: str | Path, *, format: str = "openvino", inputs: Any = None) -> Exported:
+        """Write the model in a format that runs without headstart, once its outputs there were compared with these.
+
+        Args:
+            folder: not there yet. format: the name of one in `headstart.export.table`; a wrong one lists all.
+            inputs: to compare outputs on, as for `predict`; None: test examples of a model that was just fitted, else
+                a few made-up inputs.
+
+        Raises:
+            UserError: no such format, or the model cannot be exported to it.
+            DataError: none of the inputs can be used.
+            OutputError: something is at the folder, nothing can be written there, or the outputs differ.
+        """
+        made, fitted = Deployable(self.task, self.modality, self.backbone, self.head), self._made_of
+        if inputs is None and fitted is not None:
+            examples = fitted.dataset.take(fitted.parts.test[:_COMPARED])
+        else:
+            examples = self._checked(self.modality.given(self.modality.made_up() if inputs is None else inputs)[0])
+        return export(made, Path(folder), exporter_named(format), examples)
+
+    def _checked(self, items: Sequence[Any]) -> Dataset:
+        """Inputs without targets that can be used; what is in their `where` is the place of each among the items."""
         n = len(items)
         everything = Dataset(self.task, self.modality, "inputs", items, [None] * n, [str(i) for i in range(n)])
-        usable = check(everything, purpose="predict")
+        return check(everything, purpose="predict")
+
+    def _outputs(self, items: Sequence[Any]) -> tuple[Any, dict[int, str]]:
+        """What the model makes of the inputs that can be used, in their order, and the reason for each other one."""
+        usable = self._checked(items)
         errors = {int(f.where): f.reason for f in usable.findings if f.rejected}
         outputs = self.predictor.outputs(usable, np.arange(len(usable)), advance=lambda _: None)
         return outputs, errors

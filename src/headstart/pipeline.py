@@ -15,14 +15,14 @@ from headstart.encode.encode import encode_rows
 from headstart.model import Model
 from headstart.record import Record
 from headstart.session import Session
-from headstart.tasks.table import TASKS
+from headstart.tasks import table
 from headstart.values import Dataset, Request, Split
 
 
 def prepare(request: Request, session: Session) -> tuple[Dataset, Split]:
     """Read, check and split: what fit, rank and check have in common. No model is opened."""
     with session.step("read"):
-        dataset = read(request, TASKS)
+        dataset = read(request, table.TASKS)
     with session.step("check", len(dataset)) as advance:
         dataset = check(dataset, known=known_images(dataset.modality.known()), advance=advance)
     with session.step("split", shown=False):

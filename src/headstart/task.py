@@ -63,6 +63,24 @@ class Scores:
     details: Mapping[str, Any] = field(default_factory=dict)  # the task's own tables, as JSON has them
     mistakes: tuple[Mapping[str, Any], ...] = ()  # the most confident ones, as JSON has them
 
+    @staticmethod
+    def measured(
+        predicted: Any,
+        metrics: Sequence[Metric],
+        *,
+        n: int,
+        details: Mapping[str, Any],
+        mistakes: Sequence[Mapping[str, Any]] = (),
+    ) -> Scores:
+        """Each metric of what a scorer made of outputs and targets."""
+        return Scores(
+            n=n,
+            values={metric.key: metric.compute(predicted) for metric in metrics},
+            intervals={metric.key: metric.interval(predicted) for metric in metrics if metric.interval},
+            details=details,
+            mistakes=tuple(mistakes),
+        )
+
     def __post_init__(self) -> None:
         object.__setattr__(self, "values", {key: rounded(value) for key, value in self.values.items()})
         ends = {key: Interval(rounded(i.low), rounded(i.high)) for key, i in self.intervals.items()}
@@ -118,19 +136,27 @@ class Learner:
     lesson: Callable[..., Any]  # a training part as it is learned, see `adapt.lesson`
 
 
-@dataclass(frozen=True)
+def _all_known(dataset: Dataset, classes: Sequence[str]) -> tuple[np.ndarray, list[Finding]]:
+    import numpy as np
+
+    return np.arange(len(dataset)), []
+
+
+@dataclass(frozen=True, kw_only=True)
 class Scorer:
     """How predictions are judged."""
 
     metrics: tuple[Metric, ...]  # the first is the headline
-    details: tuple[str, ...]  # keys of `Scores.details`
+    details: tuple[str, ...] = ()  # keys of `Scores.details`
     reference: Callable[[Sequence[Any]], Mapping[str, Any]]  # what the baseline has to know of the training targets
-    score: Callable[..., Scores]  # (head, outputs, dataset, rows, reference)
-    known: Callable[..., tuple[np.ndarray, list[Finding]]]  # (dataset, classes): rows that the model can be scored on
-    remarks: Callable[..., list[Finding]]  # (predictor, dataset): inputs of which the model takes only a part
+    score: Callable[..., Scores]  # (head, outputs, dataset, rows, reference): by the metrics of the dataset's task
+    # (dataset, classes): rows that the model can be scored on
+    known: Callable[..., tuple[np.ndarray, list[Finding]]] = _all_known
+    # (predictor, dataset): inputs of which the model takes only a part
+    remarks: Callable[..., list[Finding]] = lambda predictor, dataset: []
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Words:
     """How a task is told: in JSON, in the terminal, on the page and in the model card."""
 
@@ -139,12 +165,12 @@ class Words:
     line: Callable[[dict[str, Any]], str]  # the same for people
     facts: Callable[..., dict[str, Any]]  # (head, dataset, rows learned from): what JSON says of them
     facts_named: tuple[str, ...]  # their keys
-    fitted: Callable[[dict[str, Any]], str]  # what `fit` prints
-    scored: Callable[[dict[str, Any]], str]  # what `evaluate` prints
+    fitted: Callable[[dict[str, Any], Sequence[Metric]], str]  # what `fit` prints of its JSON
+    scored: Callable[[dict[str, Any], Sequence[Metric]], str]  # what `evaluate` prints of its
     sections: Callable[..., Iterator[str]]  # (record): of the page
-    how_made: Callable[..., Sequence[tuple[str, str]]]  # (record): more facts of the page
+    how_made: Callable[..., Sequence[tuple[str, str]]] = lambda record: ()  # more facts of the page
     card: Callable[..., str]  # (record, backbone, head, folder)
-    before: str  # what fine-tuning is compared with
+    before: str = "Probe (frozen layers)"  # what fine-tuning is compared with
     right: str  # the share that fine-tuning counts
 
 
@@ -162,28 +188,34 @@ class Keeper:
     split_columns: Callable[..., tuple[Sequence[str], Sequence[Any]]]  # (dataset, part of each row): of split.csv
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Task:
     """What a target is, and everything that follows from that."""
 
     name: str
     modalities: Mapping[str, Modality]  # what its inputs may be, by name
     titles: Mapping[str, str]  # by modality, what users call it there: {"image": "image-classification"}
-    form: Form | None  # None: targets are the cells of a column
+    form: Form | None = None  # None: targets are the cells of a column
     fits: Callable[[Examples], bool]  # whether cells look like targets of this task
     parse: Callable[[Examples], tuple[list[Any], tuple[str, ...]]]  # cells to targets, and notes on what was assumed
     complaint: Callable[[Any], tuple[str, str] | None]  # why a target cannot be learned from: kind and reason
-    lone: Callable[[Sequence[Any]], dict[int, tuple[str, str]]]  # rows whose target is of no use beside the others
+    # rows whose target is of no use beside the others
+    lone: Callable[[Sequence[Any]], dict[int, tuple[str, str]]] = lambda targets: {}
     refuse: Callable[[Dataset, str], None]  # raises DataError where the targets as a whole cannot be learned from
-    conflict: Callable[[Any, Any], bool]  # whether two targets of one example contradict each other
-    space: Callable[[Sequence[Any]], Space]
+    # whether two targets of one example contradict each other
+    conflict: Callable[[Any, Any], bool] = lambda mine, other: bool(mine != other)
+    space: Callable[[Sequence[Any]], Space] = lambda targets: Space()
     encode: Callable[[Sequence[Any], Space], np.ndarray]
-    strata: Callable[[np.ndarray], np.ndarray]
-    refuse_parts: Callable[[Dataset, np.ndarray, np.ndarray], None]  # official ones that cannot be learned and tested
-    unsplit: tuple[str, str]  # where no part can be made: what is wrong, and what to do
+    strata: Callable[[np.ndarray], np.ndarray]  # of encoded targets: (n,) int64, what parts have in equal shares
+    # official parts that cannot be learned from and tested on: raises DataError
+    refuse_parts: Callable[[Dataset, np.ndarray, np.ndarray], None] = lambda dataset, train, test: None
+    unsplit: tuple[str, str] = (  # where no part can be made: what is wrong, and what to do
+        "all examples are (nearly) the same, so nothing can be tested",
+        "add examples that differ",
+    )
     learner: Learner
     scorer: Scorer
     words: Words
     keeper: Keeper
     predictor: Callable[[Backbone, Head], Predictor]
-    probabilities: Callable[[Any], np.ndarray] | None  # of outputs, (n, n_classes); None: there are no classes
+    probabilities: Callable[[Any], np.ndarray] | None = None  # of outputs, (n, n_classes); None: there are no classes

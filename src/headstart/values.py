@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -383,6 +383,7 @@ class Head:
     width: float | None = None  # half the width of an interval that holds nine of ten values; None: not of numbers
     mean: float = 0.0  # of the training targets, where they are numbers
     deviation: float = 1.0
+    more: Mapping[str, Any] = field(default_factory=dict)  # numbers, or tuples of them, that only its task knows
 
     def logits(self, features: Matrix) -> np.ndarray:
         """(n, width) -> (n, n_classes) float32."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 class Family:
     """Linear heads for one kind of target. `y` is as the task encodes targets, a row an example."""
 
+    link: Literal["softmax", "logistic", "identity"]  # from a head's outputs to probabilities, or to numbers
     probe: Callable[..., Head]  # (features, y, basis=, names=, fold=, advance=): penalty by cross-validation
     refit: Callable[..., Head]  # (features, y, basis=, like=): by what another head was found to need
     held_out: Callable[..., HeldOut]  # (features, y, basis=, n_outputs=, fold=): of the best penalty

@@ -224,6 +224,7 @@ def _uncertainty(outputs: np.ndarray) -> np.ndarray:
 
 
 GAUSSIAN = Family(
+    link="identity",
     probe=probe,
     refit=refit,
     held_out=held_out,

@@ -220,6 +220,7 @@ def _uncertainty(logits: np.ndarray) -> np.ndarray:
 
 
 SIGMOID = Family(
+    link="logistic",
     probe=probe,
     refit=refit,
     held_out=held_out,

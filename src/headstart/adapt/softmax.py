@@ -49,6 +49,7 @@ def _by_words(*arguments: Any, n_classes: int, seed: int) -> np.ndarray:
 
 
 SOFTMAX = Family(
+    link="softmax",
     probe=probe,
     refit=refit,
     held_out=cross_validate,

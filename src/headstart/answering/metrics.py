@@ -103,12 +103,16 @@ def f1(predicted: str, answers: Sequence[str]) -> float:
 
 
 def score(
-    predicted: Sequence[Predicted], answers: Sequence[Answers], *, baseline: Sequence[Predicted] | None = None
+    predicted: Sequence[Predicted],
+    answers: Sequence[Answers],
+    *,
+    baseline: Sequence[Predicted] | None = None,
+    metrics: Sequence[Metric] = METRICS,
 ) -> Scores:
     """Scores of predictions, row by row with the true answers; the intervals are over documents.
 
     Args:
-        baseline: the same questions answered without a model.
+        baseline: the same questions answered without a model. metrics: what is measured.
 
     Raises:
         ValueError: no prediction, or another number of answers.
@@ -131,10 +135,10 @@ def score(
     ]
     mistakes = list(_most_confident(wrong))
     beside = {} if baseline is None else {"baseline": _baseline(_answered(baseline, answers))}
-    return Scores(
+    return Scores.measured(
+        answered,
+        metrics,
         n=len(predicted),
-        values={metric.key: metric.compute(answered) for metric in METRICS},
-        intervals={metric.key: metric.interval(answered) for metric in METRICS if metric.interval},
         details={
             "documents": len(np.unique(answered.groups)),
             "answerable": _part(answered, has),

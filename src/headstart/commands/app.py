@@ -14,6 +14,7 @@ from headstart.commands.answer import answer
 from headstart.commands.cache import cache
 from headstart.commands.doctor import doctor
 from headstart.commands.evaluate import evaluate
+from headstart.commands.export import export
 from headstart.commands.fit import fit
 from headstart.commands.models import models
 from headstart.commands.predict import predict
@@ -27,7 +28,7 @@ app = typer.Typer(
     help="Adapt a pre-trained model to your own images or texts, with an honest score.",
 )
 
-for command in (fit, rank, predict, answer, evaluate, models, cache, doctor):
+for command in (fit, rank, predict, answer, evaluate, export, models, cache, doctor):
     app.command()(command)
 
 _INTERRUPTED = 130

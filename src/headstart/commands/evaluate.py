@@ -35,4 +35,5 @@ def evaluate(
         "findings": [asdict(f) for f in found.findings],
         "notes": list(found.notes),
     }
-    common.show(told, as_json, loaded.task.words.scored)
+    task = loaded.task
+    common.show(told, as_json, lambda summary: task.words.scored(summary, task.scorer.metrics))

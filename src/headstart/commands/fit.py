@@ -55,7 +55,8 @@ def fit(  # noqa: PLR0913 - one argument an option
         track=track,
         progress=common.bars(),
     )
+    of = fitted.task
     try:
-        common.show(fitted.summary, as_json, fitted.task.words.fitted)
+        common.show(fitted.summary, as_json, lambda summary: of.words.fitted(summary, of.scorer.metrics))
     except streams.LostOutputError as lost:  # its folder says all of it again, so losing it is no failure
         note(f"{lost}; the model is saved")

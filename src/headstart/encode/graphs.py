@@ -52,6 +52,15 @@ def compiled(backbone: Backbone, precision: str, cores: int) -> Any:
     return _ready(core, _unkept[graph], settings, backbone.name)
 
 
+def graph_of(backbone: Backbone) -> ov.Model:
+    """The backbone's graph, to be changed: as it was kept, else converted."""
+    graph = graph_file(backbone)
+    if _is_whole(graph, graph.with_suffix(".bin")):
+        with suppress(RuntimeError):  # damaged
+            return ov.Core().read_model(graph)
+    return _converted(backbone)
+
+
 def _ready(core: ov.Core, graph: Path | ov.Model, settings: dict[str, Any], name: str) -> Any:
     with somebody_elses("OpenVINO", where=name):
         return core.compile_model(graph, "CPU", settings)

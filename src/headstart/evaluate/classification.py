@@ -12,6 +12,7 @@ import numpy as np
 from headstart.errors import DataError, ModelError
 from headstart.evaluate import metrics
 from headstart.evaluate.intervals import wilson
+from headstart.evaluate.metrics import confusion
 from headstart.task import Metric, Scores
 from headstart.values import Interval
 
@@ -81,6 +82,7 @@ def evaluate(
     classes: Sequence[str],
     majority_class: str,
     where: Sequence[str] | None = None,
+    metrics: Sequence[Metric] = METRICS,
 ) -> Scores:
     """Score logits against the true classes.
 
@@ -90,6 +92,7 @@ def evaluate(
         classes: names, in the order of the columns.
         majority_class: the most common class of the training part.
         where: (n,) how to point the user at each example; None: "row 1", "row 2", ...
+        metrics: what is measured.
 
     Raises:
         DataError: no test examples, or an example without a known class.
@@ -101,17 +104,17 @@ def evaluate(
     if majority_class not in names:
         raise ValueError(f"majority class {majority_class!r} is not among the classes")
     predicted = Predicted(logits, y, names)
-    return Scores(
+    return Scores.measured(
+        predicted,
+        metrics,
         n=len(y),
-        values={metric.key: metric.compute(predicted) for metric in METRICS},
-        intervals={metric.key: metric.interval(predicted) for metric in METRICS if metric.interval},
         details={
             "majority_class": majority_class,
             "majority_accuracy": round(float(np.mean(y == names.index(majority_class))), 6),
             "per_class": _per_class(predicted),
             "confusion": {
                 "classes": list(names),
-                "rows": metrics.confusion(y, predicted.classes, len(names)).tolist(),
+                "rows": confusion(y, predicted.classes, len(names)).tolist(),
             },
         },
         mistakes=_mistakes(predicted, where),

@@ -192,7 +192,7 @@ METRICS = (
 )
 
 
-def evaluate(
+def evaluate(  # noqa: PLR0913 - keywords, most of which only tests and tasks set
     logits: np.ndarray,
     y: np.ndarray,
     *,
@@ -203,6 +203,7 @@ def evaluate(
     where: Sequence[str] | None = None,
     seed: int = 0,
     times: int = TIMES,
+    metrics: Sequence[Metric] = METRICS,
 ) -> Scores:
     """Score logits against the true labels.
 
@@ -213,6 +214,7 @@ def evaluate(
         groups: (n,) int, equal for examples that belong together: they are drawn together.
         where: (n,) how to point at each example.
         seed: of the draws that intervals are made of. times: how many.
+        metrics: what is measured.
 
     Raises:
         DataError: no test examples. ModelError: a logit that is not a number. ValueError: shapes that do not fit
@@ -229,10 +231,10 @@ def evaluate(
     predicted = Predicted(probabilities, probabilities >= thresholds, true, groups, seed, times)
     always = np.broadcast_to(np.isin(np.array(names), list(commonest)), true.shape)
     places = [f"row {row + 1}" for row in range(len(y))] if where is None else where
-    return Scores(
+    return Scores.measured(
+        predicted,
+        metrics,
         n=len(y),
-        values={metric.key: metric.compute(predicted) for metric in METRICS},
-        intervals={metric.key: metric.interval(predicted) for metric in METRICS if metric.interval},
         details={
             "per_label": _per_label(predicted, names, thresholds),
             "baseline": {"labels": list(commonest), **_figures(true, always)},

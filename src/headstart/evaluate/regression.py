@@ -157,6 +157,7 @@ def evaluate(
     where: Sequence[str] | None = None,
     seed: int = 0,
     times: int = TIMES,
+    metrics: Sequence[Metric] = METRICS,
 ) -> Scores:
     """Score predicted numbers against the true ones.
 
@@ -166,6 +167,7 @@ def evaluate(
         groups: (n,) int, equal for examples that belong together: they are drawn together.
         where: (n,) how to point at each example.
         seed: of the draws that intervals are made of. times: how many.
+        metrics: what is measured.
 
     Raises:
         DataError: no test examples. ModelError: a prediction that is not a number. ValueError: shapes that do not fit
@@ -182,10 +184,10 @@ def evaluate(
         raise ValueError(f"a number is not finite, or beyond {_MOST:g}")
     predicted = Predicted(values, y, width, groups, seed, times)
     always = mean - y
-    return Scores(
+    return Scores.measured(
+        predicted,
+        metrics,
         n=len(y),
-        values={metric.key: metric.compute(predicted) for metric in METRICS},
-        intervals={metric.key: metric.interval(predicted) for metric in METRICS if metric.interval},
         details={
             "baseline": {
                 "mean": rounded(mean),

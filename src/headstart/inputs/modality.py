@@ -44,4 +44,5 @@ class Modality:
     look_alikes: bool  # whether features tell examples of the same thing that no hash does: crops, frames
     trains_beyond: bool  # whether fine-tuning may learn from examples that were not encoded
     per_second: float  # examples encoded, where nothing was measured
+    made_up: Callable[[], Sequence[Any]]  # inputs that a model can be run on where there are none of the user's
     trainable: Callable[..., Any]  # what fine-tuning is given of the inputs; loads torch

@@ -20,8 +20,10 @@ from headstart.pretrained.schema import (
     an_object,
     by_field,
     checked,
+    either,
     flag,
     listing,
+    mapping,
     maybe,
     number,
     one_of,
@@ -166,6 +168,7 @@ _HEAD = record(
         "width": number(low=0),
         "mean": number(),
         "deviation": number(above=0),
+        "more": mapping(either(number(), listing(number(), most=_MOST_WIDTH)), most=100),  # of its task's own
     },
 )
 _CLASSES = listing(text(most=100_000), least=1, most=_MOST_WIDTH, distinct=True)

@@ -137,6 +137,17 @@ def record(fields: Mapping[str, Check], optional: Mapping[str, Check] | None = N
     return check
 
 
+def mapping(item: Check, *, most: int) -> Check:
+    """An object of so many entries, whatever their names."""
+
+    def check(value: Any, name: str) -> dict[str, Any]:
+        if not isinstance(value, dict) or len(value) > most:
+            raise _wrong(name, value, f"an object of at most {most:,} entries")
+        return {field: item(entry, _below(name, field)) for field, entry in value.items()}
+
+    return check
+
+
 def maybe(known: Check) -> Check:
     """Null, or what `known` lets through."""
     return lambda value, name: None if value is None else known(value, name)

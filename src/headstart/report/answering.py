@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from headstart.report.general import others
 from headstart.report.html import bar, calm, percent, section, table, text
-from headstart.report.page import MISTAKES, folded, hero, no_mistakes, strip, tiles
+from headstart.report.page import MISTAKES, folded, hero, no_mistakes, strip
 from headstart.task import Scores
 from headstart.values import Interval
 
@@ -70,7 +71,7 @@ def sections(record: Record) -> Iterator[str]:
     """The scores first, then questions with and without an answer, kinds of mistakes, and the most confident ones."""
     scores = record.scores
     yield _headline(scores)
-    yield tiles(_tiles(scores))
+    yield others(record, beside=("exact_match", "f1"), baseline=list(_tiles(scores)))
     if scores.answerable and scores.unanswerable:
         yield _with_and_without(scores.answerable, scores.unanswerable)
     yield _errors(scores)

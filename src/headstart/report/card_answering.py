@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from headstart.answering.settings import Settings
 from headstart.pretrained.plain_code import plain_reader_code
+from headstart.report import general
 from headstart.report.answering import MEANING, facts, never_answering, verdict
 from headstart.report.html import percent
 from headstart.report.markdown import data, front, plain, quoted, whole
@@ -35,7 +36,7 @@ def card(record: Record, backbone: Backbone, head: Settings, folder: str) -> str
         f"# {plain(record.data)}",
         f"Finds the answer to a question in a text: {plain(record.model)}, adapted by {plain(record.method)} "
         f"with headstart on {plain(record.date)}.",
-        _results(record.scores),
+        _results(record),
         _use(record.scores),
         data(record, things="questions", more=[*more, f"temperature of the confidence {head.temperature:.3f}"]),
         _load(folder, head.longest),
@@ -44,7 +45,8 @@ def card(record: Record, backbone: Backbone, head: Settings, folder: str) -> str
     return whole(parts, code)
 
 
-def _results(scores: Scores) -> str:
+def _results(record: Record) -> str:
+    scores = record.scores
     rows = [
         _row("model", scores.exact_match, scores.exact_match_interval, scores.f1, scores.f1_interval),
         _baseline_row(scores.baseline),
@@ -64,6 +66,7 @@ def _results(scores: Scores) -> str:
         "| answers | exact match (95 % interval) | F1 (95 % interval) |",
         "|---|---|---|",
         *rows,
+        *general.rows(record, beside=("exact_match", "f1")),
     ]
     if scores.errors:
         lines += ["", "| not exact | questions | the answer |", "|---|---:|---|"]

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from headstart.pretrained.source import SOURCES
+from headstart.report import general
 from headstart.report.classification import verdict
 from headstart.report.html import percent
-from headstart.report.markdown import data, front, plain, quoted, whole
-from headstart.task import Scores
+from headstart.report.markdown import data, front, plain, whole
 from headstart.values import Backbone, Head, Kind
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ def card(record: Record, backbone: Backbone, head: Head, folder: str) -> str:
     Args:
         folder: name of the saved folder, for the snippet.
     """
-    scores, kind = record.scores, backbone.kind
+    kind = backbone.kind
     about = (
         f"{kind.capitalize()} classification into {len(head.classes)} classes: {plain(record.model)}, "
         f"adapted by {plain(record.method)} with headstart on {plain(record.date)}."
@@ -35,15 +35,16 @@ def card(record: Record, backbone: Backbone, head: Head, folder: str) -> str:
         front(record, task=record.title, metrics=("accuracy", "f1"), licence=backbone.licence, base=record.model),
         f"# {plain(record.data)}",
         about,
-        _results(scores),
+        _results(record),
         _use(len(head.classes), kind),
         data(record, things=f"examples, {len(head.classes)} classes", more=more),
-        _load(_sample(record), folder),
+        general.how_to_load(record, folder),
     ]
     return whole(parts, SOURCES[backbone.source].snippet(backbone, folder))
 
 
-def _results(scores: Scores) -> str:
+def _results(record: Record) -> str:
+    scores = record.scores
     low, high = percent(scores.accuracy_interval.low), percent(scores.accuracy_interval.high)
     lines = [
         "## Results",
@@ -57,6 +58,7 @@ def _results(scores: Scores) -> str:
         f"| macro F1 | {percent(scores.macro_f1)} |",
         f"| expected calibration error | {percent(scores.ece)} |",
         f"| log loss (nats) | {scores.log_loss:.3f} |",
+        *general.rows(record, beside=("accuracy", "macro_f1", "ece", "log_loss")),
         "",
         "| class | test examples | precision | recall | F1 |",
         "|---|---:|---:|---:|---:|",
@@ -75,19 +77,3 @@ Sorting {kind}s of the kind it was trained on into the {n_classes} classes above
 It always answers with one of them, also for {kind}s that belong to none. The figures hold for data like the test part;
 measure again on data of your own, and do not let it decide alone where a mistake would harm someone.
 What the pre-trained model learned, biases too, is still in it."""
-
-
-def _sample(record: Record) -> str:
-    """An input of the kind that the model takes."""
-    return next(m.sample for name, m in record.task.modalities.items() if record.task.titles[name] == record.title)
-
-
-def _load(sample: str, folder: str) -> str:
-    return f"""## How to load it
-
-```python
-import headstart as hs
-
-model = hs.load({quoted(folder)})
-print(model.predict({sample}))
-```"""

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from headstart.report.general import others
 from headstart.report.html import bar, calm, percent, section, table, text
-from headstart.report.page import hero, mistakes, strip, tiles
+from headstart.report.page import hero, mistakes, strip
 from headstart.task import Scores
 
 if TYPE_CHECKING:
@@ -31,14 +32,8 @@ def sections(record: Record) -> Iterator[str]:
     """The score first, then class by class, what is taken for what, and the most confident mistakes."""
     scores = record.scores
     yield _headline(scores)
-    yield tiles(
-        [
-            ("Always the most common class", percent(scores.majority_accuracy), f"answering “{scores.majority_class}”"),
-            ("Macro F1", percent(scores.macro_f1), "every class counts alike"),
-            ("Calibration error", percent(scores.ece), "confidence against accuracy; 0 is ideal"),
-            ("Log loss", f"{scores.log_loss:.3f}", "nats; 0 is ideal"),
-        ]
-    )
+    most = ("Always the most common class", percent(scores.majority_accuracy), f"answering “{scores.majority_class}”")
+    yield others(record, beside=["accuracy"], baseline=[most])
     yield _classes(scores)
     yield _matrix(scores) if len(scores.confusion["classes"]) <= MATRIX_CLASSES else _pairs(scores)
     yield _mistakes(scores)

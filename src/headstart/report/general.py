@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,9 @@ from headstart.values import Backbone, Interval
 
 if TYPE_CHECKING:
     from headstart.record import Record
+
+
+Lines = Callable[[Mapping[str, Any]], Sequence[str]]  # of a summary in JSON
 
 
 @dataclass(frozen=True)
@@ -57,10 +60,29 @@ def headline(scores: Scores, metric: Metric, baseline: Baseline, said: str) -> s
     return hero([(metric.title, value, measured, line)], said)
 
 
-def others(scores: Scores, metrics: Sequence[Metric], baseline: Sequence[tuple[str, str, str]] = ()) -> str:
-    """Boxes with the other figures."""
-    boxes = [(m.title, figure(m, scores.values[m.key]), _with_interval(scores, m)) for m in metrics]
+def others(record: Record, *, beside: Sequence[str] = (), baseline: Sequence[tuple[str, str, str]] = ()) -> str:
+    """Boxes with the figures of the task, but for those that are told already.
+
+    Args:
+        beside: keys of those. baseline: boxes that come first.
+    """
+    scores = record.scores
+    boxes = [(m.title, figure(m, scores.values[m.key]), _with_interval(scores, m)) for m in measured(record, beside)]
     return tiles([*baseline, *boxes])
+
+
+def measured(record: Record, beside: Sequence[str] = ()) -> list[Metric]:
+    """The task's metrics that a record has, but for these: one that was saved earlier may lack some of today's."""
+    return [m for m in record.task.scorer.metrics if m.key in record.scores.values and m.key not in beside]
+
+
+def rows(record: Record, beside: Sequence[str] = ()) -> list[str]:
+    """Lines of a table in Markdown, one a metric."""
+    scores = record.scores
+    return [
+        f"| {m.title} | {figure(m, scores.values[m.key])} {_with_interval(scores, m, plain_text=True)} |"
+        for m in measured(record, beside)
+    ]
 
 
 def card(
@@ -68,10 +90,8 @@ def card(
     backbone: Backbone,
     folder: str,
     *,
-    metrics: Sequence[Metric],
     about: str,
     use: str,
-    sample: str,
     more: Sequence[str] = (),
     results: Sequence[str] = (),
 ) -> str:
@@ -79,15 +99,11 @@ def card(
 
     Args:
         folder: name of the saved folder, for the snippet.
-        about: what it does, in half a sentence. use: what it is for. sample: an input, as Python has it.
+        about: what it does, in half a sentence. use: what it is for.
         more: lines about the making. results: lines of Markdown behind the table of figures.
     """
     scores = record.scores
     made = f"{about}: {plain(record.model)}, adapted by {plain(record.method)} with headstart on {plain(record.date)}."
-    rows = [
-        f"| {m.title} | {figure(m, scores.values[m.key])} {_with_interval(scores, m, plain_text=True)} |"
-        for m in metrics
-    ]
     table = "\n".join(
         [
             "## Results",
@@ -96,11 +112,28 @@ def card(
             "",
             "| measure | value (95 % interval) |",
             "|---|---|",
-            *rows,
+            *rows(record),
             *results,
         ]
     )
-    load = f"""## How to load it
+    keys = [m.key for m in measured(record)]
+    parts = [
+        front(record, task=record.title, metrics=keys, licence=backbone.licence, base=record.model),
+        f"# {plain(record.data)}",
+        made,
+        table,
+        f"## Intended use\n\n{use}",
+        data(record, things="examples", more=more),
+        how_to_load(record, folder),
+    ]
+    return whole(parts, None)
+
+
+def how_to_load(record: Record, folder: str) -> str:
+    """The model card's section with the snippet, for an input of the kind that the model takes."""
+    names = record.task.titles
+    sample = next(m.sample for name, m in record.task.modalities.items() if names[name] == record.title)
+    return f"""## How to load it
 
 ```python
 import headstart as hs
@@ -108,26 +141,17 @@ import headstart as hs
 model = hs.load({quoted(folder)})
 print(model.predict({sample}))
 ```"""
-    parts = [
-        front(record, task=record.title, metrics=[m.key for m in metrics], licence=backbone.licence, base=record.model),
-        f"# {plain(record.data)}",
-        made,
-        table,
-        f"## Intended use\n\n{use}",
-        data(record, things="examples", more=more),
-        load,
-    ]
-    return whole(parts, None)
 
 
-def terminal_scores(told: Mapping[str, Any], metrics: Sequence[Metric], lines: Sequence[str] = ()) -> str:
-    """What `evaluate` prints."""
-    return "\n".join([*listed_figures(told, metrics), *lines])
+def terminal_scores(beside: Lines) -> Callable[[dict[str, Any], Sequence[Metric]], str]:
+    """What `evaluate` prints: a line a metric, and those of the task."""
+    return lambda told, metrics: "\n".join([*listed_figures(told, metrics), *beside(told)])
 
 
-def terminal_fit(told: dict[str, Any], metrics: Sequence[Metric], lines: Sequence[str] = ()) -> str:
-    """What `fit` prints."""
-    return fitted_lines(told, terminal_scores(told, metrics, lines))
+def terminal_fit(beside: Lines) -> Callable[[dict[str, Any], Sequence[Metric]], str]:
+    """What `fit` prints: how it was made, then what `evaluate` prints."""
+    scores = terminal_scores(beside)
+    return lambda told, metrics: fitted_lines(told, scores(told, metrics))
 
 
 def _share(value: float) -> float:
@@ -140,8 +164,3 @@ def _with_interval(scores: Scores, metric: Metric, *, plain_text: bool = False) 
         return "" if plain_text else metric.meaning
     shown = f"{figure(metric, ends.low)} to {figure(metric, ends.high)}"
     return f"({shown})" if plain_text else f"{metric.meaning}; interval {shown}"
-
-
-def every(sections: Sequence[str]) -> Iterator[str]:
-    """Those that say something."""
-    return (section for section in sections if section)

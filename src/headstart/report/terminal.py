@@ -34,9 +34,9 @@ def plainly(told: Any) -> Any:
     return told
 
 
-def fit(told: dict[str, Any]) -> str:
+def fit(told: dict[str, Any], metrics: Sequence[Metric]) -> str:
     """What `fit` prints of a classifier."""
-    return fitted_lines(told, scores(told))
+    return fitted_lines(told, scores(told, metrics))
 
 
 def fitted_lines(told: dict[str, Any], figures: str) -> str:
@@ -52,17 +52,24 @@ def fitted_lines(told: dict[str, Any], figures: str) -> str:
 
 
 def listed_figures(told: Mapping[str, Any], metrics: Sequence[Metric]) -> list[str]:
-    """A line a metric, with its interval."""
+    """A line a metric, and how many examples they are of."""
+    return [*_figures(told, metrics, 18), f"{'test examples':18} {told['n_test']:,}"]
+
+
+def _figures(told: Mapping[str, Any], metrics: Sequence[Metric], width: int) -> list[str]:
+    """A line a metric, with its interval; one that was saved earlier may lack some of today's."""
     lines = []
     for metric in metrics:
+        if metric.key not in told:
+            continue
         value, ends = told[metric.key], told.get(f"{metric.key}_interval")
         shown = "-" if value is None else f"{value:.3f}"
         interval = f"  (95 % interval {ends[0]:.3f} to {ends[1]:.3f})" if ends and None not in ends else ""
-        lines.append(f"{metric.title:18} {shown}{interval}")
-    return [*lines, f"{'test examples':18} {told['n_test']:,}"]
+        lines.append(f"{metric.title:{width}} {shown}{interval}")
+    return lines
 
 
-def fit_answering(told: dict[str, Any]) -> str:
+def fit_answering(told: dict[str, Any], metrics: Sequence[Metric] = ()) -> str:
     made = (
         f"{told['model']} ({told['how']}), {told['n_train']:,} questions about {told['documents_train']:,} documents "
         f"to learn from, {told['n_test']:,} held out"
@@ -70,7 +77,7 @@ def fit_answering(told: dict[str, Any]) -> str:
     lines = [textwrap.fill(made, _WIDE, break_on_hyphens=False), *_why(told, 12)]
     if told["n_rejected"]:
         lines.append(f"{'left out':12} {told['n_rejected']:,} questions; see rejected.csv")
-    return "\n".join([*lines, *_found(told, 12), *_answer_figures(told), *_ended(told, 12)])
+    return "\n".join([*lines, *_found(told, 12), *_answer_figures(told, metrics), *_ended(told, 12)])
 
 
 def _why(told: dict[str, Any], width: int) -> list[str]:
@@ -89,12 +96,19 @@ def _ended(told: dict[str, Any], width: int) -> list[str]:
     return [took, f"{'saved':{width}} {told['out']} (open report.html)"] if told["out"] else [took]
 
 
-def scores(told: dict[str, Any]) -> str:
+def _beyond(metrics: Sequence[Metric], laid_out: Sequence[str]) -> list[Metric]:
+    """The metrics that have no place of their own in what is printed."""
+    return [metric for metric in metrics if metric.key not in laid_out]
+
+
+def scores(told: dict[str, Any], metrics: Sequence[Metric]) -> str:
+    """What `evaluate` prints of a classifier."""
     low, high = told["accuracy_interval"]
     lines = [
         f"accuracy   {told['accuracy']:.3f}  (95 % interval {low:.3f} to {high:.3f}, {told['n_test']} examples)",
         f"majority   {told['majority_accuracy']:.3f}  (always answering {told['majority_class']!r})",
         f"macro F1   {told['macro_f1']:.3f}   log loss {told['log_loss']:.3f}   calibration error {told['ece']:.3f}",
+        *_figures(told, _beyond(metrics, ("accuracy", "macro_f1", "log_loss", "ece")), 10),
     ]
     if told.get("missing_classes"):
         lines.append(f"missing    classes without an example: {', '.join(told['missing_classes'])}")
@@ -129,19 +143,20 @@ def _line(text: str) -> str:
     return re.sub(" +", " ", "".join(c if c.isprintable() else " " for c in text))
 
 
-def answer_scores(told: dict[str, Any]) -> str:
-    lines = _answer_figures(told)
+def answer_scores(told: dict[str, Any], metrics: Sequence[Metric] = ()) -> str:
+    lines = _answer_figures(told, metrics)
     if told["n_rejected"]:
         lines.append(f"{'left out':12} {told['n_rejected']:,} questions; --json lists them")
     return "\n".join(lines)
 
 
-def _answer_figures(told: dict[str, Any]) -> list[str]:
+def _answer_figures(told: dict[str, Any], metrics: Sequence[Metric]) -> list[str]:
     def figure(name: str, key: str) -> str:
         low, high = told[f"{key}_interval"]
         return f"{name:12} {told[key]:.3f}  (95 % interval {low:.3f} to {high:.3f})"
 
     lines = [figure("exact match", "exact_match"), figure("F1", "f1")]
+    lines += _figures(told, _beyond(metrics, ("exact_match", "f1")), 12)
     if "baseline" in told:
         lines.append(f"{'baseline F1':12} {told['baseline']['f1']:.3f}  (taking the sentence most like the question)")
         if told["unanswerable"] is not None:
@@ -177,6 +192,16 @@ def class_line(row: dict[str, Any]) -> str:
 def answer_line(row: dict[str, Any]) -> str:
     """An answer, and how sure it is."""
     return f"{_line(row['answer']) if row['answer'] else 'no answer'} {row['confidence']:.2f}"
+
+
+def exported(told: dict[str, Any]) -> str:
+    """What `export` wrote, and how it was proved."""
+    return "\n".join(
+        [
+            f"exported   {told['folder']} ({told['format']}: {', '.join(told['files'])})",
+            f"compared   on {told['compared']} inputs, outputs differ by {told['difference']:.1e} at most",
+        ]
+    )
 
 
 def models(told: dict[str, Any]) -> str:

@@ -8,11 +8,12 @@ import io
 import os
 import re
 import secrets
+import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from headstart.errors import OutputError
 from headstart.progress import note
@@ -23,6 +24,7 @@ from headstart.storage.places import as_utf8, cannot_write
 from headstart.storage.renames import exchange, rename_new
 from headstart.values import Finding
 
+T = TypeVar("T")
 _NEW, _ASIDE = ".tmp", ".old"  # endings: of a folder that is being written, and of one that another is to replace
 
 
@@ -57,6 +59,29 @@ class Place:
         finally:
             with suppress(OSError):  # the next run sweeps it
                 remove_written(temporary)
+
+    def write_new(self, make: Callable[[Path], T]) -> T:
+        """Write and prove a folder that nobody replaces later, so that it may hold files of any name, and rename.
+
+        Args:
+            make: writes into a folder that is there, and raises OutputError where what it wrote is not what was meant.
+
+        Raises:
+            OutputError: no space, no permission, no proof, or by now there is something of that name. Nothing is left
+                behind.
+        """
+        temporary = _beside(self.folder, _NEW)
+        try:
+            temporary.mkdir()
+            try:
+                made = make(temporary)
+                to_disk(temporary)
+                rename_new(temporary, self.folder)
+            finally:  # of a name that nobody else has
+                shutil.rmtree(temporary, ignore_errors=True)
+        except OSError as error:
+            raise cannot_write(self.folder, error) from error
+        return made
 
     def refuse(self) -> None:
         """Raises OutputError where something is there that may not be replaced."""

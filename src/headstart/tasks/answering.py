@@ -23,7 +23,7 @@ from headstart.pretrained.write import write_encoder
 from headstart.report import terminal
 from headstart.report.answering import facts, sections
 from headstart.report.card_answering import card
-from headstart.task import Form, Keeper, Learner, Scorer, Scores, Space, Task, Words
+from headstart.task import Form, Keeper, Learner, Scorer, Scores, Task, Words
 from headstart.tasks.modalities import PASSAGE
 from headstart.values import Backbone, Dataset, Examples, Finding, Passages
 
@@ -49,11 +49,8 @@ def _score(
     part = dataset.take(rows)
     passages = part.passages
     baseline = by_sentence(passages, part.where) if (reference or {}).get("sentences") else None
-    return score(predicted(answers, passages, part.where), part.targets, baseline=baseline)
-
-
-def _known(dataset: Dataset, classes: Sequence[str]) -> tuple[np.ndarray, list[Finding]]:
-    return np.arange(len(dataset)), []
+    metrics = dataset.task.scorer.metrics
+    return score(predicted(answers, passages, part.where), part.targets, baseline=baseline, metrics=metrics)
 
 
 def _remarks(answerer: Answerer, dataset: Dataset) -> list[Finding]:
@@ -131,13 +128,10 @@ ANSWERING = Task(
     fits=lambda examples: False,
     parse=_parse,
     complaint=lambda answers: None,  # rows without any were left out when they were read
-    lone=lambda targets: {},
     refuse=lambda dataset, seen: None,
     conflict=lambda mine, other: False,  # people answer one question in more ways than one
-    space=lambda targets: Space(),
     encode=lambda targets, space: np.zeros(len(targets), dtype=np.int64),
     strata=lambda y: y,
-    refuse_parts=lambda dataset, train, test: None,
     unsplit=(
         "all questions are about one document, so nothing can be tested on another",
         "add questions about another document, or a column title that tells documents apart",
@@ -148,7 +142,6 @@ ANSWERING = Task(
         details=DETAILS,
         reference=lambda targets: {"sentences": True},
         score=_score,
-        known=_known,
         remarks=_remarks,
     ),
     words=Words(

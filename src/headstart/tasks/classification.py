@@ -9,22 +9,19 @@ from typing import Any
 
 import numpy as np
 
-from headstart.adapt.cross_validation import judge
-from headstart.adapt.linear_lesson import linear_lesson
 from headstart.adapt.softmax import SOFTMAX
 from headstart.data.labels import as_class
 from headstart.errors import DataError
 from headstart.evaluate.classification import DETAILS, METRICS, evaluate
 from headstart.evaluate.metrics import softmax
 from headstart.inputs.text import whole_characters
-from headstart.pretrained.load import load
 from headstart.report import terminal
 from headstart.report.card_classification import card
 from headstart.report.classification import sections
-from headstart.task import Learner, Scorer, Scores, Space, Task, Words
+from headstart.task import Scorer, Scores, Space, Task, Words
 from headstart.tasks import linear
 from headstart.tasks.modalities import IMAGE, PAIR, TEXT
-from headstart.values import Dataset, Examples, Finding, Head
+from headstart.values import Dataset, Finding, Head
 
 _TITLES = {
     "image": "image-classification",
@@ -43,11 +40,6 @@ class Prediction:
     input: str = ""
     top: tuple[tuple[str, float], ...] = ()
     error: str = ""  # why this input has no prediction; label is then ""
-
-
-def _parse(examples: Examples) -> tuple[list[Any], tuple[str, ...]]:
-    places = zip(examples.targets, examples.where, strict=True)
-    return [as_class(cell, where=where) for cell, where in places], ()
 
 
 def _complaint(label: str | None) -> tuple[str, str] | None:
@@ -107,7 +99,8 @@ def _score(
         known_as = str(reference.get("majority_class"))
         majority = known_as if known_as in head.classes else majority
     where = [dataset.where[row] for row in rows.tolist()]
-    return evaluate(logits, y, classes=head.classes, majority_class=majority, where=where)
+    metrics = dataset.task.scorer.metrics
+    return evaluate(logits, y, classes=head.classes, majority_class=majority, where=where, metrics=metrics)
 
 
 def known(dataset: Dataset, classes: Sequence[str]) -> tuple[np.ndarray, list[Finding]]:
@@ -136,16 +129,15 @@ def known(dataset: Dataset, classes: Sequence[str]) -> tuple[np.ndarray, list[Fi
 def _predictions(
     head: Head, logits: np.ndarray, names: Sequence[str], errors: Mapping[int, str], top: int
 ) -> list[Prediction]:
-    made, rows = iter(softmax(logits)), list[Prediction]()
-    for i, name in enumerate(names):
-        if i in errors:
-            rows.append(Prediction("", 0.0, name, error=errors[i]))
-            continue
-        probabilities = next(made)
+    def one(name: str, probabilities: np.ndarray) -> Prediction:
         order = np.argsort(-probabilities, kind="stable")[: max(1, top)]
         best = tuple((head.classes[c], float(probabilities[c])) for c in order)
-        rows.append(Prediction(best[0][0], best[0][1], name, best))
-    return rows
+        return Prediction(best[0][0], best[0][1], name, best)
+
+    def failed(name: str, why: str) -> Prediction:
+        return Prediction("", 0.0, name, error=why)
+
+    return linear.predictions(softmax(logits), names, errors, one=one, failed=failed)
 
 
 def _row(p: Prediction) -> dict[str, Any]:
@@ -169,26 +161,23 @@ CLASSIFICATION = Task(
     name="classification",
     modalities={"image": IMAGE, "text": TEXT, "pair": PAIR},
     titles=_TITLES,
-    form=None,
     fits=lambda examples: True,
-    parse=_parse,
+    parse=linear.cells(as_class),
     complaint=_complaint,
     lone=_lone,
     refuse=_refuse,
-    conflict=lambda mine, other: bool(mine != other),
     space=_space,
     encode=_encode,
     strata=lambda y: y,
     refuse_parts=_refuse_parts,
     unsplit=("no class has two distinct examples, so nothing can be tested", "add examples that differ"),
-    learner=Learner(load=load, encodes=True, family=SOFTMAX, judge=judge, lesson=linear_lesson),
+    learner=linear.learner(SOFTMAX),
     scorer=Scorer(
         metrics=METRICS,
         details=DETAILS,
         reference=_reference,
         score=_score,
         known=known,
-        remarks=linear.no_remarks,
     ),
     words=Words(
         predictions=_predictions,
@@ -201,7 +190,6 @@ CLASSIFICATION = Task(
         sections=sections,
         how_made=lambda record: [("Temperature", f"{record.facts['temperature']:.3f}")],
         card=card,
-        before="Probe (frozen layers)",
         right="Accuracy",
     ),
     keeper=linear.keeper(_TITLES.values(), unnamed=True),

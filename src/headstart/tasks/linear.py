@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
+from headstart.adapt.cross_validation import judge
+from headstart.adapt.family import Family
+from headstart.adapt.linear_lesson import linear_lesson
 from headstart.encode.encode import encode_rows, features_key, of_rows, renewed_key
 from headstart.errors import ModelError
 from headstart.pretrained.description import class_hash, saved_classifier
-from headstart.pretrained.load import load_classifier
+from headstart.pretrained.load import load, load_classifier
 from headstart.pretrained.rebuild import head_hash, head_of
 from headstart.pretrained.source import SOURCES
-from headstart.task import Advance, Keeper
-from headstart.values import Backbone, Dataset, Features, Finding, Head
+from headstart.task import Advance, Keeper, Learner
+from headstart.values import Backbone, Dataset, Examples, Features, Head
+
+P = TypeVar("P")  # a prediction
+T = TypeVar("T")  # a target
 
 
 @dataclass(frozen=True)
@@ -70,8 +76,11 @@ def write(backbone: Backbone, head: Head, folder: Path) -> dict[str, Any]:
 
 def _beyond_classes(head: Head) -> dict[str, Any]:
     """What only heads of other tasks than classification have."""
-    numbers = {} if head.width is None else {"width": head.width, "mean": head.mean, "deviation": head.deviation}
-    return numbers | ({} if head.thresholds is None else {"thresholds": list(head.thresholds)})
+    numbers: dict[str, Any] = (
+        {} if head.width is None else {"width": head.width, "mean": head.mean, "deviation": head.deviation}
+    )
+    numbers |= {} if head.thresholds is None else {"thresholds": list(head.thresholds)}
+    return numbers | ({"more": dict(head.more)} if head.more else {})
 
 
 def opened(folder: Path, saved: Mapping[str, Any], backbone: Backbone) -> Head:
@@ -96,6 +105,7 @@ def opened(folder: Path, saved: Mapping[str, Any], backbone: Backbone) -> Head:
         width=told.get("width"),
         mean=told.get("mean", 0.0),
         deviation=told.get("deviation", 1.0),
+        more={name: tuple(v) if isinstance(v, list) else v for name, v in told.get("more", {}).items()},
     )
     refuse_other(features_key(backbone, "f32"), head, folder)
     return head
@@ -114,7 +124,7 @@ def as_it_is(name: str) -> tuple[Backbone, Head]:
 
 def same(one: Head, other: Head) -> bool:
     """Whether an opened head is the one that was written."""
-    said = [(h.classes, h.features_key, h.thresholds, h.width, h.mean, h.deviation) for h in (one, other)]
+    said = [(h.classes, h.features_key, h.thresholds, h.width, h.mean, h.deviation, h.more) for h in (one, other)]
     return said[0] == said[1]
 
 
@@ -161,6 +171,34 @@ def keeper(titles: Collection[str], *, unnamed: bool = False, needs: Sequence[st
     )
 
 
-def no_remarks(predictor: Any, dataset: Dataset) -> list[Finding]:
-    """Inputs are taken whole, or cut in the way that the backbone was trained with."""
-    return []
+def learner(family: Family) -> Learner:
+    """How a linear head of this family is learned: the probe on frozen features, then fine-tuning that starts there."""
+    return Learner(load=load, encodes=True, family=family, judge=judge, lesson=linear_lesson)
+
+
+def predictions(
+    outputs: Iterable[Any],
+    names: Sequence[str],
+    errors: Mapping[int, str],
+    *,
+    one: Callable[[str, Any], P],
+    failed: Callable[[str, str], P],
+) -> list[P]:
+    """A prediction for each input, in the order given.
+
+    Args:
+        outputs: a row for each input that could be used. names: of all inputs. errors: why one could not, by its place.
+        one: (name, its row of outputs) -> the prediction. failed: (name, why) -> the prediction.
+    """
+    rows = iter(outputs)
+    return [failed(name, errors[i]) if i in errors else one(name, next(rows)) for i, name in enumerate(names)]
+
+
+def cells(read: Callable[..., T]) -> Callable[[Examples], tuple[list[T], tuple[str, ...]]]:
+    """A task's `parse`, from what makes a target of one cell: read(cell, where=)."""
+
+    def parse(examples: Examples) -> tuple[list[T], tuple[str, ...]]:
+        places = zip(examples.targets, examples.where, strict=True)
+        return [read(cell, where=where) for cell, where in places], ()
+
+    return parse

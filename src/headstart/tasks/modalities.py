@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from headstart.data.duplicates import equal_pairs, near_pairs
 from headstart.data.given import given_images, given_pairs, given_passages, given_texts
 from headstart.data.grouping import as_they_are, by_document, by_shared_text, with_excerpts
@@ -40,6 +42,23 @@ def _nothing() -> None:
     return None
 
 
+def _pictures() -> list[np.ndarray]:
+    """Upright, lying and square; smooth, and noise."""
+    rng, shapes = np.random.default_rng(0), ((300, 400), (480, 360), (256, 256))
+    smooth = [np.add.outer(np.arange(h), np.arange(w))[..., None] * (1, 2, 3) // 4 % 256 for h, w in shapes]
+    noise = [rng.integers(0, 256, (*shape, 3)) for shape in shapes]
+    return [picture.astype(np.uint8) for picture in (*smooth, *noise)]
+
+
+def _texts() -> list[str]:
+    few = ["Where is my card?", "The tower was built in 1931.", "Très bien, merci !", "No.", "12.50 €"]
+    return [*few, " ".join(few * 60)]
+
+
+def _pairs() -> list[tuple[str, str]]:
+    return list(zip(_texts(), reversed(_texts()), strict=True))
+
+
 IMAGE = Modality(
     name="image",
     kind="image",
@@ -57,6 +76,7 @@ IMAGE = Modality(
     look_alikes=True,
     trains_beyond=False,
     per_second=100.0,
+    made_up=_pictures,
     trainable=_trainable_images,
 )
 TEXT = Modality(
@@ -76,6 +96,7 @@ TEXT = Modality(
     look_alikes=False,
     trains_beyond=True,  # texts need not be encoded to be tuned on
     per_second=500.0,
+    made_up=_texts,
     trainable=_trainable_texts,
 )
 PAIR = Modality(
@@ -95,6 +116,7 @@ PAIR = Modality(
     look_alikes=False,
     trains_beyond=False,
     per_second=250.0,
+    made_up=_pairs,
     trainable=_trainable_pairs,
 )
 PASSAGE = Modality(
@@ -114,5 +136,6 @@ PASSAGE = Modality(
     look_alikes=False,
     trains_beyond=False,
     per_second=500.0,
+    made_up=_pairs,
     trainable=_never,
 )

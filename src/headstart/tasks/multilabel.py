@@ -9,17 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from headstart.adapt.cross_validation import judge
-from headstart.adapt.linear_lesson import linear_lesson
 from headstart.adapt.sigmoid import SIGMOID
 from headstart.data.labels import as_labels, looks_like_label_sets, separator_of, separator_seen
 from headstart.errors import DataError
 from headstart.evaluate.multilabel import DETAILS, METRICS, evaluate, sigmoid
 from headstart.inputs.text import whole_characters
-from headstart.pretrained.load import load
 from headstart.report import general
 from headstart.report.html import bar, section, table, text
-from headstart.task import Learner, Scorer, Scores, Space, Task, Words
+from headstart.task import Scorer, Scores, Space, Task, Words
 from headstart.tasks import linear
 from headstart.tasks.modalities import IMAGE, TEXT
 from headstart.values import Backbone, Dataset, Examples, Finding, Head
@@ -106,6 +103,7 @@ def _score(
         commonest=tuple((reference or {}).get("baseline", {}).get("labels", ())),
         groups=dataset.checked_groups[rows],
         where=[dataset.where[row] for row in rows.tolist()],
+        metrics=dataset.task.scorer.metrics,
     )
 
 
@@ -142,17 +140,18 @@ def _known(dataset: Dataset, classes: Sequence[str]) -> tuple[np.ndarray, list[F
 def _predictions(
     head: Head, logits: np.ndarray, names: Sequence[str], errors: Mapping[int, str], top: int
 ) -> list[Labels]:
-    made, rows, thresholds = iter(sigmoid(logits)), list[Labels](), np.array(head.thresholds)
-    for i, name in enumerate(names):
-        if i in errors:
-            rows.append(Labels((), name, error=errors[i]))
-            continue
-        probabilities = next(made)
+    thresholds = np.array(head.thresholds)
+
+    def one(name: str, probabilities: np.ndarray) -> Labels:
         order = np.argsort(-probabilities, kind="stable")
         ranked = tuple((head.classes[c], float(probabilities[c])) for c in order)
         given = tuple(pair for c, pair in zip(order, ranked, strict=True) if probabilities[c] >= thresholds[c])
-        rows.append(Labels(given, name, ranked[: max(1, top)]))
-    return rows
+        return Labels(given, name, ranked[: max(1, top)])
+
+    def failed(name: str, why: str) -> Labels:
+        return Labels((), name, error=why)
+
+    return linear.predictions(sigmoid(logits), names, errors, one=one, failed=failed)
 
 
 def _row(p: Labels) -> dict[str, Any]:
@@ -199,7 +198,7 @@ def _sections(record: Record) -> Iterator[str]:
     """The score first, then label by label, and the examples that are furthest off."""
     scores = record.scores
     yield general.headline(scores, _MACRO, _baseline(scores), general.verdict(scores, _MACRO, _baseline(scores)))
-    yield general.others(scores, [metric for metric in METRICS if metric.key != "macro_f1"])
+    yield general.others(record, beside=["macro_f1"])
     ordered = sorted(scores.details["per_label"], key=lambda c: (c["count"] == 0, c["f1"], c["name"]))
     rows = (
         f'<th scope="row">{text(c["name"])}</th><td class="n">{c["count"]:,}</td>'
@@ -229,46 +228,34 @@ def _card(record: Record, backbone: Backbone, head: Head, folder: str) -> str:
         record,
         backbone,
         folder,
-        metrics=METRICS,
         about=f"Gives any number of {len(head.classes)} labels to {kind}",
         use=f"Labelling {kind} of the kind it was trained on. It may give none of the labels. The figures hold for "
         "data like the test part; measure again on data of your own, and do not let it decide alone where a mistake "
         "would harm someone.",
-        sample=_sample(record),
         more=["a threshold a label, tuned on examples held out"],
         results=lines,
     )
-
-
-def _sample(record: Record) -> str:
-    """An input of the kind that the model takes."""
-    return next(m.sample for name, m in record.task.modalities.items() if record.task.titles[name] == record.title)
 
 
 MULTILABEL = Task(
     name="multilabel",
     modalities={"image": IMAGE, "text": TEXT},
     titles=_TITLES,
-    form=None,
     fits=_fits,
     parse=_parse,
     complaint=_complaint,
-    lone=lambda targets: {},
     refuse=_refuse,
     conflict=lambda mine, other: set(mine) != set(other),
     space=_space,
     encode=_encode,
     strata=_strata,
-    refuse_parts=lambda dataset, train, test: None,
-    unsplit=("all examples are (nearly) the same, so nothing can be tested", "add examples that differ"),
-    learner=Learner(load=load, encodes=True, family=SIGMOID, judge=judge, lesson=linear_lesson),
+    learner=linear.learner(SIGMOID),
     scorer=Scorer(
         metrics=METRICS,
         details=DETAILS,
         reference=_reference,
         score=_score,
         known=_known,
-        remarks=linear.no_remarks,
     ),
     words=Words(
         predictions=_predictions,
@@ -276,12 +263,11 @@ MULTILABEL = Task(
         line=_line,
         facts=_facts,
         facts_named=_FACTS,
-        fitted=lambda told: general.terminal_fit(told, METRICS, _beside(told)),
-        scored=lambda told: general.terminal_scores(told, METRICS, _beside(told)),
+        fitted=general.terminal_fit(_beside),
+        scored=general.terminal_scores(_beside),
         sections=_sections,
         how_made=lambda record: [("Temperature", f"{record.facts['temperature']:.3f}")],
         card=_card,
-        before="Probe (frozen layers)",
         right="Labels right",
     ),
     keeper=linear.keeper(_TITLES.values(), needs=("thresholds",)),

@@ -8,19 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from headstart.adapt.cross_validation import judge
-from headstart.adapt.linear_lesson import linear_lesson
 from headstart.adapt.ridge import GAUSSIAN
 from headstart.data.labels import as_number, looks_like_numbers
 from headstart.errors import DataError
 from headstart.evaluate.regression import DETAILS, METRICS, evaluate
-from headstart.pretrained.load import load
 from headstart.report import general
 from headstart.report.html import section, table, text
-from headstart.task import Learner, Scorer, Scores, Space, Task, Words, rounded
+from headstart.task import Scorer, Scores, Task, Words, rounded
 from headstart.tasks import linear
 from headstart.tasks.modalities import IMAGE, PAIR, TEXT
-from headstart.values import Backbone, Dataset, Examples, Finding, Head
+from headstart.values import Backbone, Dataset, Examples, Head
 
 if TYPE_CHECKING:
     from headstart.record import Record
@@ -49,8 +46,7 @@ def _fits(examples: Examples) -> bool:
 
 
 def _parse(examples: Examples) -> tuple[list[Any], tuple[str, ...]]:
-    places = zip(examples.targets, examples.where, strict=True)
-    values = [as_number(cell, where=where) for cell, where in places]
+    values, _ = linear.cells(as_number)(examples)
     seen = looks_like_numbers(examples.targets)
     note = f"the label is taken as a number ({seen}); --task classification takes its values as classes"
     return values, (note,) if seen else ()
@@ -82,24 +78,22 @@ def _score(
     mean = float((reference or {}).get("mean", head.mean))
     where = [dataset.where[row] for row in rows.tolist()]
     groups = dataset.checked_groups[rows]
-    return evaluate(outputs[:, 0], y, mean=mean, width=head.width or 0.0, groups=groups, where=where)
-
-
-def _known(dataset: Dataset, classes: Sequence[str]) -> tuple[np.ndarray, list[Finding]]:
-    return np.arange(len(dataset)), []
+    metrics = dataset.task.scorer.metrics
+    return evaluate(outputs[:, 0], y, mean=mean, width=head.width or 0.0, groups=groups, where=where, metrics=metrics)
 
 
 def _predictions(
     head: Head, outputs: np.ndarray, names: Sequence[str], errors: Mapping[int, str], top: int
 ) -> list[Estimate]:
-    made, width, rows = iter(outputs[:, 0].tolist()), head.width or 0.0, list[Estimate]()
-    for i, name in enumerate(names):
-        if i in errors:
-            rows.append(Estimate(np.nan, (np.nan, np.nan), name, errors[i]))
-            continue
-        value = next(made)
-        rows.append(Estimate(value, (value - width, value + width), name))
-    return rows
+    width = head.width or 0.0
+
+    def one(name: str, value: float) -> Estimate:
+        return Estimate(value, (value - width, value + width), name)
+
+    def failed(name: str, why: str) -> Estimate:
+        return Estimate(np.nan, (np.nan, np.nan), name, why)
+
+    return linear.predictions(outputs[:, 0].tolist(), names, errors, one=one, failed=failed)
 
 
 def _row(p: Estimate) -> dict[str, Any]:
@@ -138,7 +132,7 @@ def _sections(record: Record) -> Iterator[str]:
     b = scores.details["baseline"]
     yield general.headline(scores, _R2, _baseline(scores), general.verdict(scores, _R2, _baseline(scores)))
     mean = [("Always the mean", f"{b['mae']:.3f}", "mean absolute error of giving the training targets' mean")]
-    yield general.others(scores, [m for m in METRICS if m.key != "r2"], mean)
+    yield general.others(record, beside=["r2"], baseline=mean)
     rows = (
         f'<td class="nowrap">{part["low"]:.4g} to {part["high"]:.4g}</td><td class="n">{part["count"]:,}</td>'
         f'<td class="n">{part["mae"]:.3f}</td><td class="n">{part["bias"]:+.3f}</td>'
@@ -170,45 +164,30 @@ def _card(record: Record, backbone: Backbone, head: Head, folder: str) -> str:
         record,
         backbone,
         folder,
-        metrics=METRICS,
         about=f"Gives a number to {kind}",
         use=f"Estimating the number that it was trained on for {kind} of the same kind. It knows nothing of numbers "
         "far outside those of the training part. The figures hold for data like the test part; measure again on data "
         "of your own.",
-        sample=_sample(record),
         more=[f"the interval that holds nine of ten values is ± {head.width or 0.0:.4g}, from examples held out"],
     )
-
-
-def _sample(record: Record) -> str:
-    """An input of the kind that the model takes."""
-    return next(m.sample for name, m in record.task.modalities.items() if record.task.titles[name] == record.title)
 
 
 REGRESSION = Task(
     name="regression",
     modalities={"image": IMAGE, "text": TEXT, "pair": PAIR},
     titles=_TITLES,
-    form=None,
     fits=_fits,
     parse=_parse,
     complaint=_complaint,
-    lone=lambda targets: {},
     refuse=_refuse,
-    conflict=lambda mine, other: bool(mine != other),
-    space=lambda targets: Space(),
     encode=lambda targets, space: np.array([np.nan if v is None else v for v in targets], dtype=np.float32),
     strata=_strata,
-    refuse_parts=lambda dataset, train, test: None,
-    unsplit=("all examples are (nearly) the same, so nothing can be tested", "add examples that differ"),
-    learner=Learner(load=load, encodes=True, family=GAUSSIAN, judge=judge, lesson=linear_lesson),
+    learner=linear.learner(GAUSSIAN),
     scorer=Scorer(
         metrics=METRICS,
         details=DETAILS,
         reference=lambda targets: {"mean": float(np.mean(targets))},
         score=_score,
-        known=_known,
-        remarks=linear.no_remarks,
     ),
     words=Words(
         predictions=_predictions,
@@ -216,12 +195,11 @@ REGRESSION = Task(
         line=_line,
         facts=_facts,
         facts_named=_FACTS,
-        fitted=lambda told: general.terminal_fit(told, METRICS, _beside(told)),
-        scored=lambda told: general.terminal_scores(told, METRICS, _beside(told)),
+        fitted=general.terminal_fit(_beside),
+        scored=general.terminal_scores(_beside),
         sections=_sections,
         how_made=_how_made,
         card=_card,
-        before="Probe (frozen layers)",
         right="Within a quarter of a deviation",
     ),
     keeper=linear.keeper(_TITLES.values(), needs=("width", "mean", "deviation")),
