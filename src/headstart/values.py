@@ -92,7 +92,6 @@ class Columns:
 
     @property
     def named(self) -> dict[str, Any]:
-        """Those that are named, by what they hold."""
         return {k: v for k, v in (vars(self) | {"text": self.texts}).items() if v and k != "optional"}
 
 
