@@ -17,6 +17,7 @@ from torch import nn
 from headstart.adapt.batches import Feed, Pixels, Stored, Texts
 from headstart.adapt.checkpoint import Checkpoint
 from headstart.adapt.trunk import Cut, cut
+from headstart.clock import Now
 from headstart.encode.encode import encode_views
 from headstart.inputs.augment import Views
 from headstart.pretrained.opened import Trainable
@@ -107,7 +108,7 @@ class TextParts:
 class ImageParts:
     """Below what is trained, a frozen trunk runs once for each view; its activations are kept in the store."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what `encode_views` takes, a journal and a clock
         self,
         trainable: Trainable,
         backbone: Backbone,
@@ -119,8 +120,12 @@ class ImageParts:
         precision: str | None = None,
         half: bool = True,
         channels_last: bool = False,
+        clock: Now = time.perf_counter,
     ) -> None:
-        """As `encode_views`; mirror: whether mirror images are among the views, asked for when there are any."""
+        """As `encode_views`; mirror: whether mirror images are among the views, asked for when there are any.
+
+        clock: foresees by it how long that takes.
+        """
         module: Any = trainable.module
         if channels_last:
             module.to(memory_format=torch.channels_last)
@@ -128,6 +133,7 @@ class ImageParts:
         self._trainable, self._backbone, self._preparation = trainable, backbone, backbone.images
         self._inputs, self._digests, self._weights = inputs, digests, _Weights(trainable)
         self._journal, self._mirror, self._precision, self._half = checkpoint, mirror, precision, half
+        self._clock = clock
         self._go_on: GoOn = lambda rest: True
         self._made: dict[int, TrainablePart] = {}
         self._notes: dict[int, str] = {}
@@ -206,7 +212,7 @@ class ImageParts:
             views=Views(count, self._mirror() if count > 1 else False),
             precision=self._precision,
             half=self._half,
-            advance=Foresight(count * len(self._inputs), self._go_on),
+            advance=Foresight(count * len(self._inputs), self._go_on, self._clock),
         )
         last = self._channels_last and parts.channels_last
         return Stored(activations, parts.shape, np.arange(len(self._inputs)), count, last)
@@ -222,7 +228,7 @@ class Foresight:
 
     views: int
     go_on: GoOn
-    clock: Callable[[], float] = time.perf_counter
+    clock: Now = time.perf_counter
     _done: list[tuple[float, int]] = field(default_factory=list)  # after each batch: when, and how many views by then
 
     def __call__(self, more: int) -> None:
