@@ -108,7 +108,7 @@ class TextParts:
 class ImageParts:
     """Below what is trained, a frozen trunk runs once for each view; its activations are kept in the store."""
 
-    def __init__(  # noqa: PLR0913 - what `encode_views` takes, a journal and a clock
+    def __init__(
         self,
         trainable: Trainable,
         backbone: Backbone,
@@ -117,14 +117,16 @@ class ImageParts:
         *,
         mirror: Callable[[], bool],
         checkpoint: Checkpoint | None = None,
-        precision: str | None = None,
-        half: bool = True,
+        exact: bool = False,
         channels_last: bool = False,
         clock: Now = time.perf_counter,
     ) -> None:
-        """As `encode_views`; mirror: whether mirror images are among the views, asked for when there are any.
-
-        clock: foresees by it how long that takes.
+        """Args:
+        inputs, digests: as for `encode_views`.
+        mirror: whether mirror images are among the views, asked for when there are any.
+        checkpoint: where it is written down how many views are stored; None: nobody will take it up again.
+        exact: what is frozen runs and is stored in float32.
+        clock: by which is foreseen how long that takes.
         """
         module: Any = trainable.module
         if channels_last:
@@ -132,8 +134,7 @@ class ImageParts:
         self._channels_last = channels_last
         self._trainable, self._backbone, self._preparation = trainable, backbone, backbone.images
         self._inputs, self._digests, self._weights = inputs, digests, _Weights(trainable)
-        self._journal, self._mirror, self._precision, self._half = checkpoint, mirror, precision, half
-        self._clock = clock
+        self._journal, self._mirror, self._exact, self._clock = checkpoint, mirror, exact, clock
         self._go_on: GoOn = lambda rest: True
         self._made: dict[int, TrainablePart] = {}
         self._notes: dict[int, str] = {}
@@ -210,8 +211,8 @@ class ImageParts:
             self._digests,
             trunk,
             views=Views(count, self._mirror() if count > 1 else False),
-            precision=self._precision,
-            half=self._half,
+            precision="f32" if self._exact else None,
+            half=not self._exact,
             advance=Foresight(count * len(self._inputs), self._go_on, self._clock),
         )
         last = self._channels_last and parts.channels_last
