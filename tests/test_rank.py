@@ -16,6 +16,7 @@ from sklearn.neighbors import KNeighborsClassifier
 
 import headstart as hs
 from conftest import PROBE
+from fits import ended, finished, started
 from headstart.choose.candidates import at_hand
 from headstart.choose.rank import Candidate, rank_models
 from headstart.choose.transferability import logme, neighbours, separation
@@ -27,11 +28,17 @@ from headstart.errors import UserError
 from headstart.pretrained import catalog
 from headstart.pretrained.load import load
 from headstart.tasks.modalities import IMAGE
-from own_clock import Looks
+from own_clock import Looks, by_looks
 from reading import read
 from test_catalog import in_the_hub_cache
 
 LITE0, LITE1 = "efficientnet_lite0", "efficientnet_lite1"
+
+
+@pytest.fixture(autouse=True)
+def _time_for_every_model():
+    with by_looks():
+        yield
 
 
 @pytest.fixture
@@ -117,18 +124,17 @@ def test_a_fit_reuses_the_sample_and_ranking_never_saw_the_test_part(photos, fit
     assert fit_json(photos)["cached"] == 32 / 40  # what is new are the 8 test photos
 
 
-def test_fit_ranks_what_is_at_hand(photos, command, tmp_path):
-    code, out, err = command("fit", photos, *PROBE, "--json")
-    assert code == 0, err
-    told = json.loads(out)
+def test_fit_ranks_what_is_at_hand(photos, tmp_path):
+    told = finished(started("fit", photos, *PROBE, "--json", folder=tmp_path))
     ranking = told["ranking"]
     assert {row["model"] for row in ranking["rows"]} == {LITE0, LITE1, "efficientnet_lite2"}
     assert told["model"] == ranking["choice"]
     assert told["model"] in [row["model"] for row in ranking["rows"] if row["tied"]]
     assert ranking["n"] == told["n_train"]
     assert "Chosen from" in (tmp_path / "photos.headstart" / "report.html").read_text()
-    code, out, _ = command("fit", photos, *PROBE, "--force")  # all is known by now
-    assert code == 0
+    again = started("fit", photos, *PROBE, "--force", folder=tmp_path)  # all is known by now
+    out, _ = ended(again)
+    assert again.returncode == 0
     for row in ranking["rows"]:
         assert row["model"] in out
     assert max(map(len, out.splitlines())) <= 80 + len(str(tmp_path))
@@ -149,8 +155,9 @@ def test_nothing_is_ranked_where_there_is_no_choice(photos, questions, fit_json)
 
 
 def test_table_of_the_command(photos, untrained, command):
-    code, out, err = command("rank", photos, "--models", f"{LITE0},{untrained}")
-    assert code == 0, err
+    ranks = started("rank", photos, "--models", f"{LITE0},{untrained}")
+    out, err = ended(ranks)
+    assert ranks.returncode == 0, err
     assert untrained in out  # too long for its column, and still in full
     assert max(len(line) for line in out.splitlines() if line != untrained) <= 80
     code, out, _ = command("rank", photos, "--models", LITE0, "--json")
