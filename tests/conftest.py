@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from canary import make_home, nothing_else_touched
 
@@ -18,6 +19,10 @@ from canary import make_home, nothing_else_touched
 # other beside another busy process make training four times slower.
 os.environ.setdefault("GOMP_SPINCOUNT", "30000")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# An example may take as long as the machine needs for it.
+settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any machine")
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -135,7 +140,6 @@ def command(tmp_path, home):
                 input=stdin,
                 cwd=tmp_path,
                 env=around,
-                timeout=240,
                 check=False,
             )
         return done.returncode, done.stdout, done.stderr

@@ -19,10 +19,11 @@ from headstart.data.split import drawn, split
 from headstart.pretrained.load import load
 from headstart.session import Session
 from headstart.values import Features
+from own_clock import TICK, Looks, by_looks
 from reading import read
 
 ROWS, FEWEST = 12_000, 10_000
-NO_TIME = 0.01  # seconds
+NO_TIME = 1e-9  # seconds
 
 
 @pytest.fixture
@@ -46,7 +47,7 @@ def asked(many):
 
 def amount(asked, *, budget=NO_TIME, how="tune"):
     dataset, parts, backbone = asked
-    session = Session(Budget(budget))
+    session = Session(Budget(budget, Looks()))
     return choose_subset(dataset, parts.train, backbone, method=how, seed=0, session=session)
 
 
@@ -74,6 +75,7 @@ def test_with_time_enough_or_for_a_probe_it_is_all_of_them(asked, own_cache):
     assert len(amount(asked, how="probe").train) == ROWS
 
 
+@by_looks(32 * TICK)
 def test_texts_that_were_not_encoded_are_learned_from_too(many, tmp_path, own_cache, monkeypatch):
     monkeypatch.setitem(ENCODING, "text", 0.0)
     table, model = many

@@ -123,7 +123,7 @@ def test_the_best_document_comes_first_and_places_are_of_its_own_string(model):
         assert answer.text in ("1954", "1931")
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(before=JUNK, after=JUNK, times=st.integers(1, 12))
 def test_a_year_among_anything_is_found_at_its_own_place(model, before, after, times):
     """Scripts without spaces, emoji of several characters, marks that combine, line ends, lone surrogates."""

@@ -74,7 +74,7 @@ def test_on_a_terminal_the_answer_is_bold(years, tmp_path):
     (tmp_path / "text.txt").write_text("the tower was built in 1954 \x1b[31mby a king")
     ours, theirs = pty.openpty()
     arguments = [sys.executable, "-m", "headstart", "answer", years, QUESTION, "--context", tmp_path / "text.txt"]
-    subprocess.run(list(map(str, arguments)), stdout=theirs, stderr=subprocess.DEVNULL, check=True, timeout=120)
+    subprocess.run(list(map(str, arguments)), stdout=theirs, stderr=subprocess.DEVNULL, check=True)
     shown = os.read(ours, 10_000).decode()
     os.close(ours)
     os.close(theirs)

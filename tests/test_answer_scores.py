@@ -124,7 +124,7 @@ def test_an_interval_over_many_documents_takes_little_memory():
     assert (found.low, found.high) == pytest.approx(tuple(np.quantile(means, [0.025, 0.975])), abs=1e-12)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.lists(st.tuples(st.integers(-3, 3), st.booleans(), st.booleans()), min_size=1, max_size=12))
 def test_no_threshold_is_better_than_the_best(rows):
     lead = np.array([row[0] for row in rows], dtype=float)

@@ -85,7 +85,15 @@ def test_the_sentences_of_a_text(text, expected):
 
 @pytest.mark.parametrize("piece", [".", '"', ". ", '."', "!  ", "\n", " ", "\n\r", ". ("])
 def test_a_long_text_of_marks_takes_little_time(piece):
-    """Hundredths of a second; a pattern that tries every mark from every other takes 17 s for 40,000 full stops."""
-    began = time.process_time()
-    assert sum(1 for _ in sentences(piece * 40_000)) <= 1
-    assert time.process_time() - began < 2
+    """Eight times as many take about eight times as long; where every mark is tried from every other, sixty times."""
+
+    def least(count: int) -> float:
+        """Seconds of this thread, at best: so the machine's speed, and what else it does, cancel out."""
+        took = []
+        for _ in range(5):
+            began = time.thread_time()
+            assert sum(1 for _ in sentences(piece * count)) <= 1
+            took.append(time.thread_time() - began)
+        return min(took)
+
+    assert least(40_000) < 25 * max(least(5_000), 1e-5)

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import headstart as hs
-from fits import finished, fitting
+from fits import ended, finished, fitting
 from headstart.encode import store
 from headstart.errors import OutputError
 from headstart.storage.matrix import Rows
@@ -53,7 +53,6 @@ def limited(*arguments: object, largest: int, **env: str) -> tuple[int, str, str
         capture_output=True,
         text=True,
         env={**os.environ, **env},
-        timeout=240,
         check=False,
     )
     return done.returncode, done.stdout, done.stderr
@@ -65,7 +64,7 @@ def test_a_fit_goes_on_without_keeping_and_ends_in_the_same_bytes(how, few_texts
     kept = finished(fitting(data, model, own_cache.with_name("kept"), "--budget", "20m", how=how))
     os.environ["HEADSTART_CACHE"] = str(shut_cache)  # own_cache puts it back
     process = fitting(data, model, own_cache.with_name("unkept"), "--budget", "20m", how=how)
-    out, err = process.communicate(timeout=240)
+    out, err = ended(process)
     assert process.returncode == 0, err
     assert json.loads(out)["accuracy"] == kept["accuracy"]
     assert json.loads(out)["tuning"] == kept["tuning"]
@@ -198,7 +197,7 @@ def test_two_first_predictions_at_once_are_alike(tmp_path, photos, own_cache):
     small_image_model("vit_tiny_patch16_224", tmp_path / "model")
     arguments = [sys.executable, "-m", "headstart", "predict", tmp_path / "model", *sorted(photos.rglob("*.jpg"))]
     runs = [subprocess.Popen(list(map(str, arguments)), stdout=subprocess.PIPE, text=True) for _ in range(2)]
-    said = [run.communicate(timeout=240)[0] for run in runs]
+    said = [run.communicate()[0] for run in runs]
     assert [run.returncode for run in runs] == [0, 0]
     assert said[0] == said[1] != ""
     assert not list(own_cache.rglob("*.tmp"))

@@ -24,7 +24,6 @@ def crash(*arguments: object) -> subprocess.CompletedProcess:
         capture_output=True,
         text=True,
         check=False,
-        timeout=280,
         env={name: value for name, value in os.environ.items() if name != "HEADSTART_CACHE"},
     )
 

@@ -15,6 +15,7 @@ from urllib.request import Request, urlopen
 
 import pytest
 
+from fits import HANGS
 from pages import EVIL, Page
 from small_models import model_that_finds_years
 
@@ -51,24 +52,26 @@ def box(tmp_path_factory):
     with (home / "said").open("wb") as said:
         process = subprocess.Popen(command, env=os.environ, stdout=said, stderr=said)
     try:
-        for _ in range(600):
+        until = time.monotonic() + HANGS
+        while True:
             try:
                 asked(f"http://127.0.0.1:{port}")
                 break
             except URLError:
                 assert process.poll() is None, (home / "said").read_text()
+                assert time.monotonic() < until, "it does not come up"
                 time.sleep(0.1)
         yield f"http://127.0.0.1:{port}"
     finally:
         process.terminate()
-        process.wait(30)
+        process.wait(HANGS)
 
 
 def asked(address: str, path: str = "/", host: str = "", **fields: str) -> tuple[int, str]:
     """Status and body."""
     request = Request(f"{address}{path}?{urlencode(fields)}", headers={"Host": host} if host else {})
     try:
-        with urlopen(request, timeout=60) as answer:
+        with urlopen(request, timeout=HANGS) as answer:
             return answer.status, answer.read().decode()
     except HTTPError as error:
         return error.code, error.read().decode()

@@ -10,14 +10,14 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 
 import numpy as np
 import pytest
 from PIL import Image
 
 import headstart as hs
-from conftest import PROBE, STARTER
+from conftest import STARTER
+from fits import ended, goes_on, halted, killed, started
 
 
 def test_photos_from_folder_to_saved_model(photos, fit_json, command, tmp_path):
@@ -178,16 +178,11 @@ def test_never_overwrites_without_force(photos, fit_json, command, tmp_path):
     assert (other / "mine.txt").read_text() == "mine"
 
 
-@pytest.mark.parametrize("delay", [0.6, 1.5, 3.0])
-def test_killed_and_run_again(photos, fit_json, tmp_path, delay, own_cache):
+@pytest.mark.parametrize("moment", ["begins read", "begins open", "within encode", "begins evaluate"])
+def test_killed_and_run_again(photos, fit_json, tmp_path, moment, own_cache):
     out = tmp_path / "killed"
-    arguments = [sys.executable, "-m", "headstart", "fit", str(photos), *STARTER, "--out", str(out)]
-    process = subprocess.Popen(arguments, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
-    time.sleep(delay)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    if out.exists():  # it was faster than the kill
-        return
+    killed(started("fit", photos, *STARTER, "--out", out, halts=moment))
+    assert not out.exists()
     again = fit_json(photos, "--out", out)
     undisturbed = fit_json(photos, "--out", tmp_path / "calm")
     assert (out / "model.safetensors").read_bytes() == (tmp_path / "calm" / "model.safetensors").read_bytes()
@@ -196,27 +191,13 @@ def test_killed_and_run_again(photos, fit_json, tmp_path, delay, own_cache):
 
 
 def test_killed_while_saving(photos, fit_json, tmp_path):
-    """SIGKILL as soon as the folder is being written: it appears whole after the next run, and nothing is left over."""
+    """Half of the folder is written: it appears whole after the next run, and nothing is left over."""
     calm = fit_json(photos, "--out", tmp_path / "calm")  # features are known from here on
     out = tmp_path / "killed"
-    arguments = [sys.executable, "-m", "headstart", "fit", str(photos), *STARTER, "--out", str(out)]
-
-    def being_written() -> bool:
-        # by names: a glob that descends fails where the folder gets its final name in that moment
-        return any((tmp_path / name / "config.json").exists() for name in os.listdir(tmp_path) if ".killed." in name)
-
-    for _ in range(5):
-        process = subprocess.Popen(arguments, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
-        while process.poll() is None and not being_written():
-            time.sleep(0.0005)
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-        if not out.exists():
-            break
-        shutil.rmtree(out)  # it was faster than the kill
-    else:
-        pytest.skip("never caught while saving")
-    assert list(tmp_path.glob(".killed.*"))
+    killed(started("fit", photos, *STARTER, "--out", out, halts="saves report.html"))
+    (left,) = tmp_path.glob(".killed.*.tmp")
+    assert (left / "config.json").exists()
+    assert not out.exists()
     assert fit_json(photos, "--out", out)["accuracy"] == calm["accuracy"]
     assert (out / "model.safetensors").read_bytes() == (tmp_path / "calm" / "model.safetensors").read_bytes()
     assert not list(tmp_path.glob(".killed.*"))
@@ -248,32 +229,16 @@ def test_killed_between_the_old_folder_and_the_new_one(photos, fit_json, tmp_pat
     assert not list(tmp_path.glob(".mine*"))
 
 
-def heeds_ctrl_c() -> None:
-    """Also where the tests run in the background of a shell, which makes all that it starts ignore SIGINT."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-
-def test_interrupted_keeps_what_was_encoded(textile, fit_json, tmp_path, own_cache, on_a_cpu):
-    """Ctrl-C while a thousand photos are encoded, on a CPU, which takes some seconds for them."""
-    data, out = tmp_path / "many", tmp_path / "stopped"
-    for name in ("global", "nominal"):
-        (data / name).mkdir(parents=True)
-        for photo in sorted((textile / name).glob("*.jpg"))[:500]:
-            shutil.copy(photo, data / name)
-    arguments = [sys.executable, "-m", "headstart", "fit", str(data), *STARTER, *PROBE, "--out", str(out)]
-    process = subprocess.Popen(
-        arguments, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True, preexec_fn=heeds_ctrl_c
-    )
-    while process.poll() is None and not list(own_cache.glob("engines/*.precision.json")):
-        time.sleep(0.01)
-    time.sleep(1)
-    process.send_signal(signal.SIGINT)
-    _, err = process.communicate()
+def test_interrupted_keeps_what_was_encoded(photos, fit_json, tmp_path, own_cache, on_a_cpu):
+    """Ctrl-C while photos are encoded, on a CPU, which does a few at a time."""
+    out = tmp_path / "stopped"
+    process = halted(started("fit", photos, *STARTER, "--out", out, halts="within encode"))
+    _, err = ended(goes_on(process, told=signal.SIGINT))
     assert process.returncode == 130
     assert "the same command goes on" in err
     assert "Traceback" not in err
     assert not out.exists()
-    assert 0 < fit_json(data, *PROBE, "--out", out)["cached"] < 1
+    assert 0 < fit_json(photos, "--out", out)["cached"] < 1
 
 
 def test_first_fit_on_a_pipe_says_only_what_is_ours(questions, tmp_path, command, own_cache):

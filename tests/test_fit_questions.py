@@ -15,9 +15,10 @@ import torch
 from safetensors.torch import load_file
 
 import headstart as hs
-from fits import cache_with_the_plan_of, finished, fitting, killed
+from fits import finished, fitting, killed
 from headstart.errors import DataError, ModelError, UserError
 from headstart.progress import Silent
+from own_clock import by_looks
 from small_models import (
     FILLING,
     QUESTION,
@@ -73,8 +74,8 @@ def fitted(tmp_path_factory, encoder):
     return home / "out", finished(learning(data, encoder, home / "out")), data
 
 
-def learning(data: Path, model: Path, out: Path) -> subprocess.Popen:
-    return fitting(data, model, out, "--budget", "10m", how="auto", seconds_lost=15)
+def learning(data: Path, model: Path, out: Path, **halts: str) -> subprocess.Popen:
+    return fitting(data, model, out, "--budget", "10m", how="auto", seconds_lost=15, **halts)
 
 
 def test_questions_are_learned_from(fitted, command):
@@ -142,19 +143,19 @@ def test_transformers_opens_the_folder_and_gives_the_same_answers(fitted):
 def test_killed_and_run_again_ends_in_the_same_bytes(encoder, tmp_path, own_cache, monkeypatch):
     data = tmp_path / "towers.json"
     data.write_text(json.dumps(squad(documents=8, each=8)))
-    killed(learning(data, encoder, tmp_path / "killed"), own_cache, "trial-*.weights.safetensors")
+    killed(learning(data, encoder, tmp_path / "killed", halts="wrote trial-*.weights.safetensors"))
     assert not (tmp_path / "killed").exists()
-    another_cache = cache_with_the_plan_of(own_cache, tmp_path / "another_cache")
     again = finished(learning(data, encoder, tmp_path / "killed"))
     assert not list(own_cache.glob("runs/*"))
     assert not list(own_cache.glob("tuned/*"))
-    monkeypatch.setenv("HEADSTART_CACHE", another_cache)
+    monkeypatch.setenv("HEADSTART_CACHE", str(tmp_path / "another_cache"))
     calm = finished(learning(data, encoder, tmp_path / "calm"))
     assert again["tuning"] == calm["tuning"]
     name = "model.safetensors"
     assert (tmp_path / "killed" / name).read_bytes() == (tmp_path / "calm" / name).read_bytes()
 
 
+@by_looks()
 def test_what_was_done_before_is_for_the_same_documents_only(encoder, tmp_path, own_cache):
     """Folds go by document, so with other titles a run that was killed must begin anew."""
 
@@ -179,6 +180,7 @@ def test_what_was_done_before_is_for_the_same_documents_only(encoder, tmp_path, 
 
 
 @pytest.mark.parametrize("how", ["auto", "probe"])
+@by_looks()
 def test_a_model_that_finds_answers_already_is_not_replaced_by_a_worse_one(years, tmp_path, how):
     (tmp_path / "data.json").write_text(json.dumps(squad(documents=8, each=8, without=True)))
     learned = hs.fit(tmp_path / "data.json", model=str(years), how=how, out=tmp_path / "out")
@@ -189,6 +191,7 @@ def test_a_model_that_finds_answers_already_is_not_replaced_by_a_worse_one(years
     assert hs.load(tmp_path / "out").answer(QUESTION, "a bridge 1931 of the king")[0].text == "1931"
 
 
+@by_looks()
 def test_adapters_are_merged(tmp_path):
     """Into the matrices of the layers that were trained, under their own names; all other weights have their bytes."""
     (tmp_path / "encoder").mkdir()
@@ -205,6 +208,7 @@ def test_adapters_are_merged(tmp_path):
     low_rank_only(before, after, tuple(f".layer.{number}." for number in range(3 - depth, 3)))
 
 
+@by_looks()
 def test_a_table_with_test_questions_of_its_own(encoder, tmp_path):
     rng = random.Random(0)
     for name, rows in (("train", 60), ("test", 12)):
@@ -234,6 +238,7 @@ def test_a_table_with_test_questions_of_its_own(encoder, tmp_path):
         ({"how": "best"}, UserError, "unknown way 'best'"),
     ],
 )
+@by_looks(1)
 def test_what_cannot_be_done_is_said(change, error, words, encoder, tmp_path):
     documents = change.pop("documents", 4)
     if change.get("model"):
@@ -271,6 +276,7 @@ def test_a_saved_model_that_was_changed_is_refused(fitted, tmp_path):
         hs.load(tmp_path / "copy")
 
 
+@by_looks()
 def test_a_saved_model_is_one_for_the_next_fit(fitted, tmp_path, questions):
     out, _, _ = fitted
     (tmp_path / "more.json").write_text(json.dumps(squad(documents=4, each=6, without=True, seed=9)))

@@ -137,7 +137,7 @@ def test_texts_probed(few_texts, command, own_cache, tmp_path, golden):
 def test_texts_tuned(few_texts, own_cache, tmp_path, golden, how):
     """Up to its timed choices, and their names: the rest depends on how fast the machine is."""
     data, model = few_texts
-    killed(fitting(data, model, tmp_path / "model", "--budget", "30m", how=how), own_cache, "scheme.json")
+    killed(fitting(data, model, tmp_path / "model", "--budget", "30m", how=how, halts="wrote scheme.json"))
     found = kept(own_cache)
     found["decided"] = sorted(path.name for path in own_cache.glob("runs/*/*.json"))
     golden(found)
@@ -145,7 +145,7 @@ def test_texts_tuned(few_texts, own_cache, tmp_path, golden, how):
 
 def test_photos_tuned(photos, own_cache, tmp_path, golden):
     small_image_model("vit_tiny_patch16_224", tmp_path / "vit")
-    killed(fitting(photos, tmp_path / "vit", tmp_path / "model", "--budget", "30m"), own_cache, "scheme.json")
+    killed(fitting(photos, tmp_path / "vit", tmp_path / "model", "--budget", "30m", halts="wrote scheme.json"))
     golden(kept(own_cache))
 
 

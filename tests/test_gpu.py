@@ -15,6 +15,7 @@ from headstart.adapt.loop import Recipe, Tuning
 from headstart.encode.engines import device
 from headstart.pretrained.load import load
 from headstart.pretrained.training import open_for_training
+from own_clock import by_looks
 from small_models import small_image_model
 from toy_task import Rows
 
@@ -74,6 +75,7 @@ def test_long_training_is_compiled_if_that_is_faster(few_texts, tmp_path, monkey
     assert told["recipe"]["compiled"] == (len(tried) > 1)
 
 
+@by_looks()
 def test_where_nothing_can_be_compiled_it_trains_as_it_is(few_texts, tmp_path, monkeypatch, own_cache):
     table, model = questions_of(few_texts, tmp_path)
 

@@ -104,7 +104,7 @@ def test_rows_on_disk_are_taken_also_where_a_block_has_none_of_them(rows, own_ca
     np.testing.assert_array_equal(part[:], values[rows] if rows else np.empty((0, 3)))
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(
     labels=st.lists(st.integers(0, 3), min_size=10, max_size=60),
     group_of=st.lists(st.integers(0, 20), min_size=60, max_size=60),

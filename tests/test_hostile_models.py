@@ -132,7 +132,7 @@ JSON = st.recursive(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(data=st.data())
 def test_whatever_stands_there_is_refused_or_of_its_type(data, made):
     told = json.loads((made.folder / "image" / "headstart.json").read_text())
@@ -151,7 +151,7 @@ def test_whatever_stands_there_is_refused_or_of_its_type(data, made):
     assert set(found["backbone"]["config"]) <= {"classifier", "pretrained_cfg", "model_args", "changes"}
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     value=JSON, name=st.sampled_from(["embed_dim", "depth", "mlp_ratio", "qkv_bias", "act_layer", "global_pool", "x"])
 )

@@ -74,7 +74,7 @@ def test_a_header_that_does_not_fit_its_file_is_refused(header, tmp_path):
     assert str(error.value).count("\n") == 0
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(data=st.data())
 def test_changed_bytes_of_a_safetensors_file_are_refused_or_harmless(data, tmp_path_factory):
     path = tmp_path_factory.mktemp("fuzz") / "model.safetensors"
@@ -378,7 +378,7 @@ def test_a_graph_that_makes_very_many_numbers_is_refused(tmp_path, own_cache):
         from_onnx.module(tmp_path / "model.onnx", 4)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(content=st.binary(max_size=60))
 def test_any_bytes_as_an_onnx_file_are_passed_or_refused(content, tmp_path_factory):
     path = tmp_path_factory.mktemp("onnx") / "model.onnx"

@@ -627,7 +627,7 @@ ANYTHING = st.recursive(
 )
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=250)
 @given(st.lists(ANYTHING, max_size=5) | ANYTHING, st.sampled_from([None, ["a", "b"], ["a", "b", "c"]]))
 def test_anything_becomes_targets_or_a_data_error(values, names):
     cells = tried(label_cells, values, names=names)
@@ -648,7 +648,7 @@ def test_anything_becomes_targets_or_a_data_error(values, names):
                 assert not isinstance(text, str) or (text and text == text.strip())
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.text(alphabet="[](){}'\",| \\ab01.-\n", max_size=25))
 def test_texts_like_lists_are_labels_or_a_data_error(text):
     labels = tried(as_labels, text, separator="|")
@@ -662,7 +662,7 @@ NAMES = st.text(alphabet="abc [](){}'\"1,", min_size=1, max_size=6).map(str.stri
 SETS = st.lists(NAMES, min_size=1, max_size=4, unique=True).map(tuple)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(SETS, st.sampled_from("|;"))
 def test_sets_of_labels_survive_a_separator_and_being_written(labels, separator):
     joined = f" {separator} ".join(labels)
@@ -672,7 +672,7 @@ def test_sets_of_labels_survive_a_separator_and_being_written(labels, separator)
     assert as_labels(str(np.array(labels, object)), separator=separator) == labels
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.integers(3, 8), st.integers(0, 10**6), st.sampled_from(["|", ";", ", "]))
 def test_random_sets_of_labels_have_their_separator(classes, seed, separator):
     rng = random.Random(seed)

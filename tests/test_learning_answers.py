@@ -29,6 +29,7 @@ from headstart.inputs.windows import Slicer, Window, cut
 from headstart.pretrained.load import load_reader as load_backbone
 from headstart.pretrained.training import open_for_training
 from headstart.values import Dataset
+from own_clock import by_looks
 from reading import read_questions
 from small_models import QUESTION, YEARS, small_reading_model, text_with_a_year
 from test_fit_questions import WORDS, small_encoder, squad
@@ -175,6 +176,7 @@ def of_short_windows(encoder: Path, folder: Path, *, tokens: int) -> Path:
     return folder
 
 
+@by_looks()
 def test_settings_are_for_texts_that_are_read_whole(encoder, tmp_path):
     """Not only in the few windows that are learned from: the more is read, the likelier something looks like an
     answer."""
@@ -232,6 +234,7 @@ def long_answers(*lengths: int) -> list[tuple[str, str, str]]:
     return rows
 
 
+@by_looks()
 def test_how_long_answers_are_is_learned_and_too_long_ones_are_left_out(encoder, tmp_path):
     """Of windows of 40 tokens 32 are the text's."""
     data = table(tmp_path, long_answers(*[20] * 17, 36, 18, 20))

@@ -10,11 +10,12 @@ import signal
 import subprocess
 import sys
 import time
+from subprocess import PIPE
 
 import numpy as np
 import pytest
 
-from fits import fitting, killed
+from fits import ended, fitting, killed
 from headstart.data.check import check
 from headstart.encode import kinds, pruning, store
 from headstart.encode.encode import encode
@@ -115,10 +116,11 @@ def test_each_of_several_users_keeps_a_table(own_cache):
 
 def test_what_a_killed_process_used_is_pruned(own_cache):
     script = (
-        "import sys, time, numpy as np; from headstart.encode import store; table = store.image_hashes(); "
-        "table.add(np.zeros((1, 32), np.uint8), np.ones((1, 4), np.uint64)); print('ready', flush=True); time.sleep(99)"
+        "import sys, numpy as np; from headstart.encode import store; table = store.image_hashes(); "
+        "table.add(np.zeros((1, 32), np.uint8), np.ones((1, 4), np.uint64)); "
+        "print('ready', flush=True); sys.stdin.read()"
     )
-    process = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen([sys.executable, "-c", script], stdin=PIPE, stdout=PIPE, text=True)
     assert process.stdout.readline() == "ready\n"
     assert pruning.prune(most_bytes=0) == []
     process.send_signal(signal.SIGKILL)
@@ -129,15 +131,16 @@ def test_what_a_killed_process_used_is_pruned(own_cache):
 def test_what_killed_processes_left_is_swept_by_the_next_and_nothing_else(own_cache):
     """A name that nobody is known to have may be of another version of headstart: it stays for a day."""
     script = (
-        "import time; from headstart.storage import kept; from headstart.storage import living\n"
+        "import sys; from headstart.storage import kept; from headstart.storage import living\n"
         "for room in ('backbones', 'engines', 'features/one', 'runs/one'):\n"
         "    path = living.temporary(kept.cache_root(), kept.room(room) / 'file')\n"
         "    path.parent.mkdir(parents=True, exist_ok=True); path.write_text('half')\n"
         "with kept.unfinished_folder(kept.room('backbones') / 'model') as folder:\n"
         "    (folder / 'model.safetensors').write_text('half')\n"
-        "    print('ready', flush=True); time.sleep(99)"
+        "    print('ready', flush=True); sys.stdin.read()"
     )
-    dead, alive = (subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True) for _ in "12")
+    command = [sys.executable, "-c", script]
+    dead, alive = (subprocess.Popen(command, stdin=PIPE, stdout=PIPE, text=True) for _ in "12")
     assert dead.stdout.readline() == alive.stdout.readline() == "ready\n"
     dead.send_signal(signal.SIGKILL)
     dead.communicate()
@@ -161,9 +164,9 @@ def test_what_killed_processes_left_is_swept_by_the_next_and_nothing_else(own_ca
 def test_a_killed_fit_that_is_run_again_leaves_nothing(few_texts, tmp_path, own_cache):
     """States and the tuned weights of the killed one too: killed where it evaluates."""
     data, model = few_texts
-    killed(fitting(data, model, tmp_path / "out"), own_cache, "copy-*.json")
+    killed(fitting(data, model, tmp_path / "out", halts="wrote copy-*.json"))
     again = fitting(data, model, tmp_path / "out")
-    _, err = again.communicate(timeout=240)
+    _, err = ended(again)
     assert again.returncode == 0, err
     assert {path.name for path in own_cache.iterdir()} <= {"alive", "backbones", "engines", "features", "runs", "tuned"}
     for room in ("alive", "runs", "tuned"):

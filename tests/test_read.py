@@ -36,7 +36,7 @@ def written(folder: Path, rows: list[tuple[str, str]], kind: str) -> Path:
 
 
 @pytest.mark.parametrize("kind", ["csv", "jsonl", "parquet"])
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(rows=ROWS)
 def test_tables_come_back_as_they_were_written(kind, rows):
     with tempfile.TemporaryDirectory() as folder:

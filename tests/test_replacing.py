@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from conftest import STARTER
+from fits import ended, goes_on, halted, killed, started
 
 
 @pytest.fixture
@@ -169,25 +169,19 @@ def test_what_somebody_changed_in_a_folder_that_a_kill_left_aside_stays(saved, p
     assert (left / "model.safetensors").exists()
 
 
-def started(photos: Path, out: Path, *more: str) -> subprocess.Popen:
-    arguments = [sys.executable, "-m", "headstart", "fit", photos, *STARTER, "--out", out, *more]
-    return subprocess.Popen(list(map(str, arguments)), stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
-
-
-def wait_until_it_has_read(process: subprocess.Popen) -> None:
-    """By then it has the place to save to."""
-    assert process.stderr.readline().startswith("read")
+def fitting(photos: Path, out: Path) -> subprocess.Popen:
+    """One that halts when it has the place to save to."""
+    return started("fit", photos, *STARTER, "--out", out, halts="begins check")
 
 
 @pytest.mark.parametrize("content", ["thesis.tex", ""], ids=["a folder", "an empty folder"])
 def test_a_folder_that_somebody_makes_while_the_fit_goes_on_is_left_alone(photos, tmp_path, content):
     out = tmp_path / "model"
-    process = started(photos, out)
-    wait_until_it_has_read(process)
+    process = halted(fitting(photos, out))
     out.mkdir()
     if content:
         put(out, content)
-    _, err = process.communicate()
+    _, err = ended(goes_on(process))
     assert process.returncode == 2
     assert "already there" in err
     assert out.is_dir()
@@ -196,24 +190,19 @@ def test_a_folder_that_somebody_makes_while_the_fit_goes_on_is_left_alone(photos
 
 
 def test_of_two_fits_to_one_folder_one_is_refused(photos, tmp_path, command):
-    first = started(photos, tmp_path / "model")
-    wait_until_it_has_read(first)
-    first.send_signal(signal.SIGSTOP)
+    first = halted(fitting(photos, tmp_path / "model"))
     for more in ((), ("--force",)):
         code, _, err = command("fit", photos, *STARTER, "--seed", "5", "--out", tmp_path / "model", *more)
         assert code == 2
         assert "another fit" in err
-    first.send_signal(signal.SIGCONT)
-    assert first.wait() == 0, first.stderr.read()
+    _, err = ended(goes_on(first))
+    assert first.returncode == 0, err
     assert json.loads((tmp_path / "model" / "headstart.json").read_text())["classes"] == ["global", "nominal"]
     assert not list(tmp_path.glob(".model*"))
 
 
 def test_a_lock_that_a_killed_run_left_is_no_lock(photos, tmp_path, fit_json):
-    process = started(photos, tmp_path / "model")
-    wait_until_it_has_read(process)
-    process.send_signal(signal.SIGKILL)
-    process.communicate()
+    killed(fitting(photos, tmp_path / "model"))
     assert (tmp_path / ".model.lock").exists()
     fit_json(photos, "--out", tmp_path / "model")
     assert not list(tmp_path.glob(".model*"))

@@ -6,19 +6,19 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
 from conftest import STARTER
+from fits import ended, goes_on, halted, started
 
 COMMAND = f"{sys.executable} -m headstart"
 FULL = pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
 
 
 def shell(line: str, folder: Path) -> subprocess.CompletedProcess:
-    return subprocess.run(["bash", "-c", line], cwd=folder, capture_output=True, text=True, check=False, timeout=240)
+    return subprocess.run(["bash", "-c", line], cwd=folder, capture_output=True, text=True, check=False)
 
 
 @FULL
@@ -61,7 +61,7 @@ def test_a_result_that_is_lost_is_no_success_where_nobody_hears_of_errors(photos
         "try:\n    main()\nexcept SystemExit as end:\n    assert end.code in (0, None), end.code\n"
         "heard.flush(); assert heard.buffer.getvalue()"
     )
-    done = subprocess.run([sys.executable, "-c", script], check=False, timeout=240)
+    done = subprocess.run([sys.executable, "-c", script], check=False)
     assert done.returncode == 0
 
 
@@ -81,18 +81,8 @@ def test_names_and_labels_give_a_terminal_no_commands(photos, command, tmp_path)
     assert "a\\x1b]0;owned" in told[1][1]
 
 
-def heeds_a_hangup() -> None:
-    """Also where the tests themselves run under nohup."""
-    signal.signal(signal.SIGHUP, signal.SIG_DFL)
-
-
 def test_a_fit_outlives_its_terminal(photos, tmp_path):
-    arguments = [sys.executable, "-m", "headstart", "fit", str(photos), *STARTER, "--out", str(tmp_path / "model")]
-    process = subprocess.Popen(arguments, stderr=subprocess.PIPE, stdout=subprocess.PIPE, preexec_fn=heeds_a_hangup)
-    while process.poll() is None and not (tmp_path / ".model.lock").exists():
-        time.sleep(0.001)
-    assert process.poll() is None, "it was faster than the hangup"
-    process.send_signal(signal.SIGHUP)
-    process.communicate()
+    process = halted(started("fit", photos, *STARTER, "--out", tmp_path / "model", halts="begins read"))
+    ended(goes_on(process, told=signal.SIGHUP))
     assert process.returncode == 0
     assert (tmp_path / "model" / "headstart.json").exists()

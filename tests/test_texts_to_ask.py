@@ -21,7 +21,7 @@ def answered(model: Path, content: bytes) -> tuple[int, str, str]:
     """Of a text on standard input, where Python takes UTF-8 strictly."""
     arguments = [sys.executable, "-m", "headstart", "answer", model, QUESTION, "--context", "-", "--json"]
     env = {**os.environ, "PYTHONIOENCODING": "utf-8:strict"}
-    done = subprocess.run(list(map(str, arguments)), input=content, capture_output=True, env=env, timeout=120)
+    done = subprocess.run(list(map(str, arguments)), input=content, capture_output=True, env=env)
     return done.returncode, done.stdout.decode(), done.stderr.decode()
 
 

@@ -6,7 +6,6 @@ import csv
 import json
 import random
 import signal
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.torch import load_file
 
-from fits import cache_with_the_plan_of, finished, fitting, killed
+from fits import finished, fitting, goes_on, halted, killed
 from headstart.adapt.basis import fit_basis
 from headstart.adapt.cross_validation import fit_probe
 from headstart.adapt.linear_network import Classified
@@ -138,8 +137,7 @@ def test_a_stored_trunk_trains_as_the_whole_model_does(pictures, rate, channels_
             dataset.inputs,
             dataset.digests,
             mirror=lambda: True,
-            precision="f32",
-            half=False,
+            exact=True,
             channels_last=channels_last,
         )
 
@@ -194,20 +192,18 @@ def test_frozen_layers_keep_their_bytes(architecture, photos, tmp_path, own_cach
 
 def killed_then_calm(fit, moments, cache: Path, calm: pytest.MonkeyPatch) -> tuple[dict, dict]:
     """What a fit tells that is killed at one moment after the other, and one that nothing disturbs."""
-    killed(fit("killed"), cache, moments[0])
-    another_cache = cache_with_the_plan_of(cache, cache.with_name("another_cache"))
-    for moment in moments[1:]:
-        killed(fit("killed"), cache, moment)
+    for moment in moments:
+        killed(fit("killed", halts=f"wrote {moment}"))
     assert not cache.with_name("killed").exists()
     disturbed = finished(fit("killed"))
     assert not list(cache.glob("runs/*"))
-    calm.setenv("HEADSTART_CACHE", another_cache)
+    calm.setenv("HEADSTART_CACHE", str(cache.with_name("another_cache")))
     return disturbed, finished(fit("calm"))
 
 
 def test_killed_three_times_it_ends_in_the_same_bytes(few_texts, tmp_path, own_cache, monkeypatch):
     """In a trial, in a run of another fold, and in the last run."""
-    fit = lambda out: fitting(*few_texts, tmp_path / out, "--budget", "10m")  # noqa: E731
+    fit = lambda out, **halts: fitting(*few_texts, tmp_path / out, "--budget", "10m", **halts)  # noqa: E731
     again, calm = killed_then_calm(fit, ["trial-*@*", "fold-2@*", "last@*"], own_cache, monkeypatch)
     assert again["how"] == calm["how"] == "tune"
     assert again["tuning"] == calm["tuning"]
@@ -218,7 +214,10 @@ def test_killed_three_times_it_ends_in_the_same_bytes(few_texts, tmp_path, own_c
 def test_killed_among_other_views_it_goes_on_exactly(photos, tmp_path, own_cache, monkeypatch):
     """Training on stored activations: of other views, and mixed."""
     small_image_model("vit_tiny_patch16_224", tmp_path / "model")
-    fit = lambda out: fitting(photos, tmp_path / "model", tmp_path / out, "--budget", "10m")  # noqa: E731
+
+    def fit(out, **halts):
+        return fitting(photos, tmp_path / "model", tmp_path / out, "--budget", "10m", **halts)
+
     moments = ["trial-*-1-0.0-0.0@*", "trial-*-0.2-*@*"]
     again, calm = killed_then_calm(fit, moments, own_cache, monkeypatch)
     assert any(trial["varied"] for trial in calm["tuning"]["trials"])
@@ -229,12 +228,9 @@ def test_killed_among_other_views_it_goes_on_exactly(photos, tmp_path, own_cache
 
 
 def test_ctrl_c_keeps_the_best_so_far(few_texts, tmp_path, own_cache):
-    data, model = few_texts
-    process = fitting(data, model, tmp_path / "out", "--budget", "10m")
-    while process.poll() is None and not list(own_cache.glob("runs/*/trial-*.weights.safetensors")):
-        time.sleep(0.001)
-    process.send_signal(signal.SIGINT)
-    told = finished(process)
+    moment = {"halts": "wrote trial-*.weights.safetensors"}
+    process = halted(fitting(*few_texts, tmp_path / "out", "--budget", "10m", **moment))
+    told = finished(goes_on(process, told=signal.SIGINT))
     assert told["how"] == "tune"
     assert len(told["tuning"]["trials"]) == 1
     assert told["seconds"]["total"] < 600
@@ -254,7 +250,7 @@ KEPT = ("probe", "the probe is kept: tuning was not better beyond noise (on 240 
 
 
 @pytest.mark.parametrize(("shuffled", "expected"), [(False, LEARNED_BY_TUNING), (True, KEPT)])
-def test_auto_takes_the_tuned_model_where_it_is_better_and_says_so(tmp_path, command, shuffled, expected):
+def test_auto_takes_the_tuned_model_where_it_is_better_and_says_so(tmp_path, shuffled, expected):
     """Which of two words comes first: a probe of a random model cannot tell, and of chance nobody can."""
     small_text_model("bert", tmp_path / "bert")
     rng = random.Random(0)
@@ -268,16 +264,15 @@ def test_auto_takes_the_tuned_model_where_it_is_better_and_says_so(tmp_path, com
         rng.shuffle(labels)
     rows = [f"{text},{label}" for text, label in zip(texts, labels, strict=True)]
     (tmp_path / "data.csv").write_text("\n".join(["text,label", *rows]) + "\n")
-    code, out, err = command("fit", tmp_path / "data.csv", "--model", tmp_path / "bert", "--out", "out", "--json")
-    assert code == 0, err
-    told = json.loads(out)
+    out = tmp_path / "out"
+    told = finished(fitting(tmp_path / "data.csv", tmp_path / "bert", out, how="auto", seconds_lost=15))
     how, why = expected
     assert told["how"] == how
     assert told["why_how"].startswith(why)
     verdict = told["tuning"]["verdict"]
     assert verdict["tuned_is_better"] == (how == "tune")
     assert (told["accuracy"] > 0.8) == (how == "tune")
-    assert why in (tmp_path / "out" / "report.html").read_text()
+    assert why in (out / "report.html").read_text()
 
 
 def test_every_layer(few_texts, tmp_path):

@@ -7,8 +7,6 @@ import hashlib
 import json
 import os
 import shutil
-import signal
-import time
 from collections import namedtuple
 from contextlib import contextmanager
 from dataclasses import replace
@@ -21,7 +19,7 @@ import torch
 from PIL import Image, ImageDraw, ImageFont
 
 import headstart as hs
-from fits import finished, fitting, killed
+from fits import finished, fitting, goes_on, halted, killed
 from headstart.adapt import checkpoint
 from headstart.adapt.basis import fit_basis
 from headstart.adapt.checkpoint import Checkpoint, open_checkpoint
@@ -39,6 +37,7 @@ from headstart.pretrained.load import load
 from headstart.pretrained.training import open_for_training
 from headstart.progress import Silent
 from headstart.storage.locks import take_lock
+from own_clock import TICK, by_looks
 from reading import read
 from small_models import small_image_model, small_text_model
 from test_onnx import SIDECAR, export
@@ -143,7 +142,7 @@ def opened(photos, tmp_path, own_cache, on_a_cpu):
             dataset.checked_digests,
             mirror=lambda: True,
             checkpoint=checkpoint,
-            precision="f32",
+            exact=True,
         )
 
     return bodies
@@ -238,16 +237,14 @@ def test_no_more_than_the_bound_where_the_disk_is_large(opened, disk, monkeypatc
 def test_two_equal_fits_at_once_do_not_disturb_each_other(few_texts, tmp_path, own_cache):
     """The second one comes while the first is in the middle of training, and is done before it goes on."""
     data, model = few_texts
-    first = fitting(data, model, tmp_path / "a", seconds_lost=9)
-    while first.poll() is None and not list(own_cache.glob("runs/*/trial-*.safetensors")):
-        time.sleep(0.001)
-    first.send_signal(signal.SIGSTOP)
+    first = halted(fitting(data, model, tmp_path / "a", seconds_lost=9, halts="wrote trial-*.safetensors"))
     try:
         begun = {file: file.read_bytes() for file in own_cache.glob("runs/*/*.safetensors")}
+        assert begun
         second = finished(fitting(data, model, tmp_path / "b", seconds_lost=9))
         assert all(file.read_bytes() == content for file, content in begun.items())
     finally:
-        first.send_signal(signal.SIGCONT)
+        goes_on(first)
     assert finished(first)["how"] == second["how"] == "tune"
     assert not list(own_cache.glob("runs/*"))
     assert not list(own_cache.glob("tuned/*"))
@@ -268,7 +265,7 @@ def test_equal_tuned_weights_are_kept_apart(few_texts, own_cache, tmp_path):
 
 def test_the_cache_shows_what_killed_fits_left_and_makes_room(few_texts, tmp_path, own_cache, command):
     data, model = few_texts
-    killed(fitting(data, model, tmp_path / "out", "--budget", "10m"), own_cache, "trial-*@*")
+    killed(fitting(data, model, tmp_path / "out", "--budget", "10m", halts="wrote trial-*@*"))
     backbone = load(str(model), kind="text")
     checkpoint = open_checkpoint("a" * 24)
     kept = keep(backbone, backbone.module(), checkpoint)
@@ -344,6 +341,7 @@ def test_a_journal_is_taken_up_again_where_it_was_left(own_cache):
     assert not list(own_cache.glob("runs/*"))
 
 
+@by_looks(64 * TICK)
 def test_a_fit_says_when_the_whole_model_ran_in_each_step(photos, tmp_path, own_cache, monkeypatch):
     small_image_model("resnet18", tmp_path / "resnet")
     monkeypatch.setattr("headstart.adapt.trainable_parts._DISK", 1)

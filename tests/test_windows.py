@@ -41,7 +41,7 @@ PIECES = st.sampled_from([*FILLING, *YEARS[:3], *ODD])
 TEXTS = st.lists(st.one_of(PIECES, st.text(max_size=8)), max_size=60).map(" ".join)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(before=TEXTS, after=TEXTS, start=st.integers(0, 200), length=st.integers(1, 30))
 def test_places_are_characters_of_the_users_own_string(preparation, before, after, start, length):
     text, at = f"{before} 1954 {after}", len(before) + 1
@@ -70,7 +70,7 @@ def test_places_are_characters_of_the_users_own_string(preparation, before, afte
             assert text[begin:end] == text[begin:end].strip() or begin == end
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(text=TEXTS)
 def test_windows_are_those_of_the_tokenizers_own_truncation(preparation, text):
     from tokenizers import Tokenizer
@@ -226,7 +226,7 @@ def test_a_batch_is_padded_and_of_similar_length(preparation):
 # ---- spans
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(count=st.integers(1, 40), lead=st.integers(1, 6), longest=st.integers(1, 8), seed=st.integers(0, 1000))
 def test_spans_are_the_best_of_all(count, lead, longest, seed):
     rng = np.random.default_rng(seed)
@@ -249,7 +249,7 @@ def scores_of(window: Window, slicer: Slicer) -> np.ndarray:
 
 
 @pytest.mark.parametrize("kind", ["bytes", "metaspace", "words"])
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(texts=st.lists(TEXTS, min_size=1, max_size=3), margin=st.sampled_from([0.5, 5.0, 100.0]))
 def test_windows_that_are_read_again_give_the_same_spans(preparation, kind, texts, margin):
     """Also where a word goes on beyond a window's end."""

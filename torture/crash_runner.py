@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-HANGS = 300  # seconds; a machine may be busy
+HANGS = 900  # seconds; a machine may be busy
 
 Command = tuple[str, ...]
 

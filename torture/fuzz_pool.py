@@ -18,7 +18,7 @@ from typing import Any
 
 from fuzz_watch import Room
 
-_SEEDS = 120.0  # seconds that a worker has to make its seeds
+_SEEDS = 900.0  # seconds that a worker has to make its seeds
 _SOURCE = str(Path(__file__).parents[1] / "src")  # what stands beside these files is what is fuzzed
 _GIVEN = tuple(filter(None, [os.environ.get("PYTHONPATH")]))
 _FRAME = re.compile(r'File "[^"]*/headstart/([^"]+)", line (\d+) in (\w+)')

@@ -51,6 +51,7 @@ def trainable_images(lesson: LinearLesson, probe: Probe, folds: np.ndarray, chec
         mirror=partial(checkpoint.decide_once, "mirror", mirror),
         checkpoint=checkpoint,
         channels_last=channels_last(device()),
+        clock=lesson.session.now,
     )
     groups = parts.depths
     depths = (groups,) if method == "full" else tuple(dict.fromkeys([1, max(1, groups // 2)]))  # or the upper half

@@ -17,6 +17,7 @@ from torch import nn
 from headstart.adapt.batches import Feed, Pixels, Stored, Texts
 from headstart.adapt.checkpoint import Checkpoint
 from headstart.adapt.trunk import Cut, cut
+from headstart.clock import Now
 from headstart.encode.encode import encode_views
 from headstart.inputs.augment import Views
 from headstart.pretrained.opened import Trainable
@@ -116,18 +117,24 @@ class ImageParts:
         *,
         mirror: Callable[[], bool],
         checkpoint: Checkpoint | None = None,
-        precision: str | None = None,
-        half: bool = True,
+        exact: bool = False,
         channels_last: bool = False,
+        clock: Now = time.perf_counter,
     ) -> None:
-        """As `encode_views`; mirror: whether mirror images are among the views, asked for when there are any."""
+        """Args:
+        inputs, digests: as for `encode_views`.
+        mirror: whether mirror images are among the views, asked for when there are any.
+        checkpoint: where it is written down how many views are stored; None: nobody will take it up again.
+        exact: what is frozen runs and is stored in float32.
+        clock: by which is foreseen how long that takes.
+        """
         module: Any = trainable.module
         if channels_last:
             module.to(memory_format=torch.channels_last)
         self._channels_last = channels_last
         self._trainable, self._backbone, self._preparation = trainable, backbone, backbone.images
         self._inputs, self._digests, self._weights = inputs, digests, _Weights(trainable)
-        self._journal, self._mirror, self._precision, self._half = checkpoint, mirror, precision, half
+        self._journal, self._mirror, self._exact, self._clock = checkpoint, mirror, exact, clock
         self._go_on: GoOn = lambda rest: True
         self._made: dict[int, TrainablePart] = {}
         self._notes: dict[int, str] = {}
@@ -204,9 +211,9 @@ class ImageParts:
             self._digests,
             trunk,
             views=Views(count, self._mirror() if count > 1 else False),
-            precision=self._precision,
-            half=self._half,
-            advance=Foresight(count * len(self._inputs), self._go_on),
+            precision="f32" if self._exact else None,
+            half=not self._exact,
+            advance=Foresight(count * len(self._inputs), self._go_on, self._clock),
         )
         last = self._channels_last and parts.channels_last
         return Stored(activations, parts.shape, np.arange(len(self._inputs)), count, last)
@@ -222,7 +229,7 @@ class Foresight:
 
     views: int
     go_on: GoOn
-    clock: Callable[[], float] = time.perf_counter
+    clock: Now = time.perf_counter
     _done: list[tuple[float, int]] = field(default_factory=list)  # after each batch: when, and how many views by then
 
     def __call__(self, more: int) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -24,6 +23,7 @@ from headstart.answering.decode import Best, WindowSpans
 from headstart.answering.examples import as_asked, examples, longest_answer, text_ends
 from headstart.answering.objective import Reading, as_texts, spans_of
 from headstart.answering.settings import Settings, settings_from
+from headstart.clock import Now
 from headstart.encode.engines import device, may_train_in_bf16
 from headstart.errors import DataError, UserError
 from headstart.inputs.windows import Slicer, Window, batches, cut, targets
@@ -62,7 +62,7 @@ def answering_training(lesson: AnsweringLesson, checkpoint: Checkpoint) -> Train
         device=device(),
         longest=longest_answer(wanted),
     )
-    seconds = _seconds_a_window(trainable, slicer, windows)
+    seconds = _seconds_a_window(trainable, slicer, windows, session.now)
     left = session.budget.left
     most = checkpoint.decide_once("reading", lambda: min(lesson.most_read[0], max(0, int(_READING * left / seconds))))
     lesson.most_read[0] = most
@@ -189,14 +189,14 @@ def _folds(lesson: AnsweringLesson, windows: Sequence[Window]) -> np.ndarray:
     return validation_folds(lambda k: asked.folds(k)[of], len(windows))
 
 
-def _seconds_a_window(trainable: Trainable, slicer: Slicer, windows: Sequence[Window]) -> float:
+def _seconds_a_window(trainable: Trainable, slicer: Slicer, windows: Sequence[Window], now: Now) -> float:
     """What reading one takes, from a sample, the second time that it is read; the engine does it faster."""
     some = [windows[i] for i in np.linspace(0, len(windows) - 1, _SAMPLE).astype(int).tolist()]
     took, bf16 = 0.0, may_train_in_bf16()
     for _ in range(2):
-        begun = time.perf_counter()
+        begun = now()
         for _, batch in batches(some, slicer, tokens=_AT_ONCE):
             with torch.inference_mode(), torch.autocast(device(), torch.bfloat16, enabled=bf16):
                 trainable.module(*(torch.from_numpy(column).to(device()) for column in batch))
-        took = time.perf_counter() - begun
+        took = now() - begun
     return took / len(some)

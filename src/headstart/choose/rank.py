@@ -11,7 +11,6 @@ machine.
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -78,13 +77,13 @@ def rank_models(
     Raises:
         ModelError: none of the candidates can be used.
     """
-    begun = time.perf_counter()
+    begun = budget.now()
     trials: list[_Trial] = []
     untried: list[Untried] = []
     for candidate in candidates:
         speeds = [trial.speed for trial in trials if trial.speed is not None]
         share = _Share(len(sample), advance)
-        found = _try(candidate, sample, budget if trials else None, speeds, share.advance)
+        found = _try(candidate, sample, budget, speeds, share.advance, first=not trials)
         share.finish()
         if isinstance(found, _Trial):
             trials.append(found)
@@ -102,18 +101,20 @@ def rank_models(
         n=len(sample),
         classes=len(sample.classes),
         majority_accuracy=majority,
-        seconds=time.perf_counter() - begun,
+        seconds=budget.now() - begun,
     )
 
 
 def _try(
     candidate: Candidate,
     sample: Dataset,
-    budget: Budget | None,
+    budget: Budget,
     speeds: Sequence[Speed],
     advance: Callable[[int], None],
+    *,
+    first: bool,
 ) -> _Trial | Untried:
-    if budget is not None and budget.left <= 0:
+    if not first and budget.left <= 0:
         return Untried(candidate.name, f"no time left of {budget.seconds:.0f} s")
     try:
         backbone = candidate.load()
@@ -121,16 +122,15 @@ def _try(
         return Untried(candidate.name, error.what)
     digests = sample.checked_digests
     needed = _needed(int(unknown(digests, backbone).sum()), candidate.cost, speeds)
-    if budget is not None and needed > budget.left:
+    if not first and needed > budget.left:
         return Untried(
             candidate.name, f"would take about {needed:.0f} s, {budget.left:.0f} of {budget.seconds:.0f} left"
         )
-    rate = Rate(len(sample), budget, advance)
+    rate = Rate(len(sample), None if first else budget, advance, budget.now)
     try:
         features = encode(sample.inputs, digests, backbone, advance=rate)
     except OutOfTimeError:
-        seconds = 0.0 if budget is None else budget.seconds
-        why = f"stopped after {rate.done} of {len(sample)} examples, when its {seconds:.0f} s were over"
+        why = f"stopped after {rate.done} of {len(sample)} examples, when its {budget.seconds:.0f} s were over"
         return Untried(candidate.name, why)
     return _judged(candidate, sample, features, rate)
 
