@@ -317,3 +317,38 @@ def test_estimators_of_labels_numbers_and_features(labelled):
     features = encoder.fit_transform(list(words))
     assert features.shape == (80, 768)
     assert len(encoder.get_feature_names_out()) == 768
+
+
+def test_lists_of_names_are_labels_for_the_estimator_too():
+    rows = mixed()
+    texts, labels = [text for text, _ in rows], [names for _, names in rows]
+    named = hs.HeadstartClassifier().fit(texts, labels)
+    indicators = np.array([[name in names for name in sorted(TOPICS)] for names in labels])
+    numbered = hs.HeadstartClassifier().fit(texts, indicators)
+    assert named.classes_.tolist() == sorted(TOPICS)
+    np.testing.assert_array_equal(named.predict(texts), numbered.predict(texts))
+    for wrong in ([None, *labels[1:]], [float("nan"), *labels[1:]]):
+        with pytest.raises(UserError, match=r"y, row 1: no label"):
+            hs.HeadstartClassifier().fit(texts, wrong)
+
+
+def test_models_are_ranked_for_labels_and_numbers_too(command, tmp_path, own_cache):
+    rows = mixed(60)
+    data = tmp_path / "notes.csv"
+    with data.open("w", newline="") as file:
+        csv.writer(file).writerows([("text", "label"), *((text, "|".join(names)) for text, names in rows)])
+    told = hs.rank([text for text, _ in rows], [names for _, names in rows], models=["all-MiniLM-L6-v2"])
+    assert told.rows[0].model == "all-MiniLM-L6-v2"
+    numbers = [len(text) + 0.5 for text, _ in rows]
+    assert hs.rank([text for text, _ in rows], numbers, models=["all-MiniLM-L6-v2"]).rows[0].accuracy >= 0
+
+
+def test_a_nearly_numeric_column_is_refused_with_both_ways_on(command, tmp_path):
+    data = tmp_path / "weights.csv"
+    rows = [(f"parcel number {i} for the north", f"{i + i % 7 / 10}") for i in range(40)]
+    with data.open("w", newline="") as file:
+        csv.writer(file).writerows([("text", "weight"), *rows, ("a parcel of unknown weight", "12 kg")])
+    code, _, err = command("fit", data, *PROBE)
+    assert code == 2
+    assert "weights.csv row 41: the label is '12 kg', and nearly all others are numbers" in err
+    assert "--task classification" in err

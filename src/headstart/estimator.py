@@ -17,6 +17,7 @@ from headstart.choose.choose import method_of
 from headstart.clock import Budget, seconds_of
 from headstart.data.check import check
 from headstart.data.frame import kind_of, read_pairs
+from headstart.data.labels import as_labels, label_cells
 from headstart.data.read import as_dataset
 from headstart.encode.encode import encode_rows
 from headstart.errors import DataError, ModelError
@@ -143,18 +144,18 @@ class HeadstartClassifier(ClassifierMixin, Estimator):  # type: ignore[misc]
         """Learn from inputs and labels.
 
         Args:
-            y: (n,) labels; or (n, c) of 0 and 1, the columns of which `predict` gives again.
+            y: (n,) labels; or, of several an example, (n, c) of 0 and 1, or n lists of names. `predict` gives (n, c) of
+                0 and 1 then.
 
         Raises:
-            DataError: an input that cannot be read, or fewer than two classes.
+            DataError: an input that cannot be read, a label that is missing, or fewer than two classes.
         """
-        y = np.asarray(y)
+        y, names_of_labels = _labels(y)
         if len(y) != len(_inputs(X)):
             raise DataError(f"{len(_inputs(X))} inputs and {len(y)} labels", where="y", fix="one label an input")
-        self._several = y.ndim == 2 and y.shape[1] > 1
-        y = y if self._several else y.ravel()
+        self._several = y.ndim == 2
         index: np.ndarray = y
-        self.classes_: np.ndarray = np.arange(y.shape[1]) if self._several else np.unique(y)
+        self.classes_: np.ndarray = names_of_labels if self._several else np.unique(y)
         if not self._several:
             index = np.searchsorted(self.classes_, y)
         if not self._several and len(self.classes_) < 2:
@@ -281,6 +282,35 @@ class HeadstartEncoder(TransformerMixin, Estimator):  # type: ignore[misc]
 def kept_weights(backbone: Backbone) -> dict[str, Any]:
     tokenizer = getattr(backbone.preparation, "tokenizer", None)
     return {"backbone": describe_saved(backbone), "tokenizer": tokenizer, "weights": str(backbone.weights.resolve())}
+
+
+def _labels(y: Any) -> tuple[np.ndarray, np.ndarray]:
+    """(n,) labels, and nothing; or (n, c) of 0 and 1, and (c,) what the columns are: numbers, or the names in lists.
+
+    Raises:
+        DataError: a label is missing, or these are no labels.
+    """
+    cells = label_cells(y, where="y")
+    missing = next((row for row, cell in enumerate(cells) if cell is None), None)
+    if missing is not None:
+        raise DataError("no label", where=f"y, row {missing + 1}", fix="leave the example out, or label it")
+    matrix = _matrix(y)
+    if matrix is not None:
+        return matrix, np.arange(matrix.shape[1])
+    if not any(isinstance(cell, tuple) for cell in cells):
+        return np.asarray(y).ravel(), np.arange(0)
+    rows = [set(as_labels(cell) or ()) for cell in cells]
+    names = sorted(set().union(*rows))
+    return np.array([[int(name in row) for name in names] for row in rows]), np.array(names)
+
+
+def _matrix(y: Any) -> np.ndarray | None:
+    """(n, c) of numbers, where y is that; None: it is not."""
+    try:
+        array = np.asarray(y.toarray() if hasattr(y, "toarray") else y)
+    except ValueError:  # lists of different lengths
+        return None
+    return array if array.ndim == 2 and array.shape[1] > 1 and array.dtype.kind in "biuf" else None
 
 
 def _inputs(X: Any) -> list[Any]:

@@ -79,7 +79,7 @@ class LinearLesson:
     def with_training(self, backbone: Backbone, head: Head, tuned: Tuned, method: Method, note: str) -> Adapted:
         """The tuned model; it may have learned from rows that were not encoded."""
         better = "better" if tuned.verdict.tuned_is_better else "asked for, though not better beyond noise"
-        why = f"tuned, {better}: {_said(tuned, note)}"
+        why = f"tuned, {better}: {self._said(tuned, note)}"
         with self.session.step("encode tuned", len(self.test)) as advance:
             features = encode_rows(self.whole, self.test, backbone, advance=advance)
         head = replace(head, features_key=features.key)
@@ -89,7 +89,16 @@ class LinearLesson:
         """As `Lesson.kept`."""
         few = tuned.verdict.n < FEWEST
         not_proved = "too few were held out to prove more" if few else "tuning was not better beyond noise"
-        return f"the probe is kept: {not_proved} ({_said(tuned, note)})"
+        return f"the probe is kept: {not_proved} ({self._said(tuned, note)})"
+
+    def _said(self, tuned: Tuned, note: str) -> str:
+        """What the paired test came to; note: how it was trained, where that is worth a word."""
+        v, right = tuned.verdict, self.dataset.task.words.right.lower()
+        said = (
+            f"on {v.n} held-out training examples {right} {v.tuned_accuracy:.3f} against {v.untuned_accuracy:.3f} of "
+            f"the probe, log loss {v.tuned_log_loss:.3f} against {v.untuned_log_loss:.3f}"
+        )
+        return f"{said}; {note}" if note else said
 
     def _adapted(
         self, backbone: Backbone, head: Head, method: Method, why: str, features: Features, *, beyond: bool
@@ -178,13 +187,3 @@ def _seconds_to_test(dataset: Dataset, parts: Split, features: Features, session
     measured = new > _ENOUGH_TO_TIME
     a_second = new / session.seconds["encode"] if measured else dataset.modality.per_second
     return len(parts.test) / a_second
-
-
-def _said(tuned: Tuned, note: str) -> str:
-    """What the paired test came to; note: how it was trained, where that is worth a word."""
-    v = tuned.verdict
-    said = (
-        f"on {v.n} held-out training examples accuracy {v.tuned_accuracy:.3f} against {v.untuned_accuracy:.3f} of the "
-        f"probe, log loss {v.tuned_log_loss:.3f} against {v.untuned_log_loss:.3f}"
-    )
-    return f"{said}; {note}" if note else said

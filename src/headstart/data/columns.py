@@ -34,6 +34,7 @@ SUFFIXES = frozenset(
     (".jpg", ".jpeg", ".png", ".gif", ".bmp", ".webp", ".tif", ".tiff", ".jfif", ".ppm", ".pgm", ".avif")
 )
 _WORDS = 4  # of a text, on average, from which a column is one of texts
+_NUMBERS = 0.9  # share of its values, from which a column is one of numbers, if perhaps a dirty one
 _DIFFERENT = 0.5  # share of its values, at least
 
 Sample = dict[str, list[str | None]]  # the first rows of each column, as text
@@ -237,7 +238,8 @@ def _other_column(sample: Sample, values: tuple[str, ...], *, guessed_text: bool
     if len(sample) != 2 or len(others) != 1:
         return None
     present = [value for value in sample[others[0]] if value]
-    return others[0] if guessed_text or (present and all(_number(value) for value in present)) else None
+    numbers = sum(map(_number, present))
+    return others[0] if guessed_text or (present and numbers >= _NUMBERS * len(present)) else None
 
 
 def _number(value: str) -> bool:

@@ -19,6 +19,7 @@ from headstart.errors import DataError
 
 __all__ = [
     "Cell",
+    "almost_numbers",
     "as_class",
     "as_labels",
     "as_number",
@@ -146,6 +147,18 @@ def looks_like_numbers(cells: Sequence[Cell]) -> str:
     else:
         return ""
     return f"{count.total()} numbers from {as_text(min(count))} to {as_text(max(count))}, {how}"
+
+
+def almost_numbers(cells: Sequence[Cell]) -> int | None:
+    """The first row that is no number in a column that would be numbers to predict without it and its like.
+
+    None where one in ten or more are none.
+    """
+    none = [row for row, cell in enumerate(cells) if cell not in (None, "", ()) and _number(cell) is None]
+    if not none or 10 * len(none) >= len(cells):
+        return None
+    others = set(none)
+    return none[0] if looks_like_numbers([c for row, c in enumerate(cells) if row not in others]) else None
 
 
 def looks_like_label_sets(cells: Sequence[Cell]) -> str:

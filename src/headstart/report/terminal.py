@@ -53,7 +53,7 @@ def fitted_lines(told: dict[str, Any], figures: str) -> str:
 
 def listed_figures(told: Mapping[str, Any], metrics: Sequence[Metric]) -> list[str]:
     """A line a metric, and how many examples they are of."""
-    return [*_figures(told, metrics, 18), f"{'test examples':18} {told['n_test']:,}"]
+    return [*_figures(told, metrics, 24), f"{'test examples':24} {told['n_test']:,}"]
 
 
 def _figures(told: Mapping[str, Any], metrics: Sequence[Metric], width: int) -> list[str]:

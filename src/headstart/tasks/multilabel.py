@@ -186,11 +186,11 @@ def _baseline(scores: Scores) -> general.Baseline:
 def _beside(told: Mapping[str, Any]) -> list[str]:
     b = told["baseline"]
     reached = f"micro F1 {b['micro_f1']:.3f}, macro F1 {b['macro_f1']:.3f}"
-    lines = [f"{'commonest labels':18} {reached}  ({', '.join(b['labels'])})"]
+    lines = [f"{'commonest labels':24} {reached}  ({', '.join(b['labels'])})"]
     if told.get("extra_classes"):
-        lines.append(f"{'extra':18} labels that the model does not know: {', '.join(told['extra_classes'])}")
+        lines.append(f"{'extra':24} labels that the model does not know: {', '.join(told['extra_classes'])}")
     if told.get("missing_classes"):
-        lines.append(f"{'missing':18} labels without an example: {', '.join(told['missing_classes'])}")
+        lines.append(f"{'missing':24} labels without an example: {', '.join(told['missing_classes'])}")
     return lines
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from headstart.adapt.ridge import GAUSSIAN
-from headstart.data.labels import as_number, looks_like_numbers
+from headstart.data.labels import almost_numbers, as_number, looks_like_numbers
 from headstart.errors import DataError
 from headstart.evaluate.regression import DETAILS, METRICS, evaluate
 from headstart.report import general
@@ -42,6 +42,12 @@ class Estimate:
 
 
 def _fits(examples: Examples) -> bool:
+    """Raises DataError where nearly all targets are numbers."""
+    row = almost_numbers(examples.targets)
+    if row is not None:
+        what = f"the label is {examples.targets[row]!r}, and nearly all others are numbers"
+        fix = "repair it to predict numbers; or --task classification takes each value as a class"
+        raise DataError(what, where=examples.where[row], fix=fix)
     return bool(looks_like_numbers(examples.targets))
 
 
@@ -123,7 +129,7 @@ def _baseline(scores: Scores) -> general.Baseline:
 
 def _beside(told: Mapping[str, Any]) -> list[str]:
     b = told["baseline"]
-    return [f"{'the mean':18} MAE {b['mae']:.3f}, RMSE {b['rmse']:.3f}  (always giving {b['mean']:.4g})"]
+    return [f"{'the mean':24} MAE {b['mae']:.3f}, RMSE {b['rmse']:.3f}  (always giving {b['mean']:.4g})"]
 
 
 def _sections(record: Record) -> Iterator[str]:
