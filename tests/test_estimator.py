@@ -20,7 +20,8 @@ def test_texts_in_cross_validation_grid_search_and_pipeline(questions):
     assert cross_val_score(model, x, y, cv=3).mean() > 0.6
     search = GridSearchCV(Pipeline([("model", model)]), {"model__seed": [0, 1]}, cv=2).fit(x, y)
     assert set(search.predict(x)) <= set(y)
-    assert clone(model).get_params() == {"model": "auto", "how": "probe", "budget": None, "kind": None, "seed": 0}
+    asked = {"model": "auto", "how": "probe", "metric": "auto", "budget": None, "kind": None, "seed": 0}
+    assert clone(model).get_params() == asked
 
 
 def test_photos_as_paths_and_as_arrays(textile):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -38,12 +39,14 @@ class Estimator(BaseEstimator):  # type: ignore[misc]
         model: str = "auto",
         *,
         how: str = "auto",
+        metric: str = "auto",
         budget: float | str | None = None,
         kind: str | None = None,
         seed: int = 0,
     ) -> None:
         self.model = model
         self.how = how
+        self.metric = metric
         self.budget = budget
         self.kind = kind
         self.seed = seed
@@ -51,6 +54,7 @@ class Estimator(BaseEstimator):  # type: ignore[misc]
     def _learn(self, dataset: Dataset, task: Task) -> Adapted:
         """All rows are learned from; nothing is saved."""
         session, method = Session(Budget(seconds_of(self.budget))), method_of(self.how)
+        dataset = replace(dataset, task=task.choosing_by(self.metric))
         name = dataset.modality.default_model if self.model == "auto" else self.model
         backbone = task.learner.load(name, kind=dataset.modality.kind)
         rows = np.arange(len(dataset))
@@ -120,6 +124,7 @@ class HeadstartClassifier(ClassifierMixin, Estimator):  # type: ignore[misc]
     Args:
         model: catalog name, hub name or folder; "auto" takes the starter of the kind of data.
         how: as for `headstart.fit`; "probe" leaves the model frozen.
+        metric: as for `headstart.fit`: what is chosen by.
         budget: wall time of one `fit`, "90s", "2m", "1h" or seconds; None: two minutes.
         kind: "image", "text" or "pair"; None: seen from X.
         seed: of the folds in which the penalty is chosen, and of what is drawn.
@@ -134,11 +139,12 @@ class HeadstartClassifier(ClassifierMixin, Estimator):  # type: ignore[misc]
         model: str = "auto",
         *,
         how: str = "probe",
+        metric: str = "auto",
         budget: float | str | None = None,
         kind: str | None = None,
         seed: int = 0,
     ) -> None:
-        super().__init__(model, how=how, budget=budget, kind=kind, seed=seed)
+        super().__init__(model, how=how, metric=metric, budget=budget, kind=kind, seed=seed)
 
     def fit(self, X: Any, y: Any) -> HeadstartClassifier:
         """Learn from inputs and labels.
@@ -213,11 +219,12 @@ class HeadstartRegressor(RegressorMixin, Estimator):  # type: ignore[misc]
         model: str = "auto",
         *,
         how: str = "probe",
+        metric: str = "auto",
         budget: float | str | None = None,
         kind: str | None = None,
         seed: int = 0,
     ) -> None:
-        super().__init__(model, how=how, budget=budget, kind=kind, seed=seed)
+        super().__init__(model, how=how, metric=metric, budget=budget, kind=kind, seed=seed)
 
     def fit(self, X: Any, y: Any) -> HeadstartRegressor:
         """Learn from inputs and numbers.

@@ -61,6 +61,7 @@ class Request:
     columns: Columns | None = None
     model: str = "auto"
     method: str = "auto"
+    metric: str = "auto"  # the key of what is chosen by
     test: float | str | Path = 0.2  # a share, or a path with the test examples
     seed: int = 0
     out: Path | None = None
@@ -212,8 +213,7 @@ def _taken(columns: Any, rows: np.ndarray, names: Sequence[str]) -> dict[str, An
 
 @dataclass(frozen=True)
 class Passages(Sequence[tuple[str, str]]):
-    """Questions with the texts that they are about, each text once. Row i of every column is about one question, but
-    for the texts' own."""
+    """Questions with their texts, each text once. Row i of every column but the texts' own is about one question."""
 
     ids: Sequence[str]
     questions: Sequence[str]
@@ -376,7 +376,7 @@ class Head:
     features_key: str
     penalty: float
     temperature: float
-    cross_validation: tuple[dict[str, float], ...] = ()  # a row a penalty: penalty, log_loss, accuracy
+    cross_validation: tuple[dict[str, float], ...] = ()  # a row a penalty: penalty, log_loss, accuracy, cost
     class_weights: dict[str, float] | None = None  # None: all classes counted alike
     thresholds: tuple[float, ...] | None = None  # probabilities from which labels are given; None: one class is
     width: float | None = None  # half the width of an interval that holds nine of ten values; None: not of numbers

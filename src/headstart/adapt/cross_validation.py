@@ -33,7 +33,8 @@ def fit_probe(
     family = dataset.task.learner.family
     k = family.how_many_folds(len(rows), len(dataset.classes))
     fold = grouped_folds(dataset, rows, features, basis=basis, k=k, seed=seed)
-    return family.probe(features, dataset.y[rows], basis=basis, names=dataset.classes, fold=fold, advance=advance)
+    y, names, costs = dataset.y[rows], dataset.classes, dataset.task.costs
+    return family.probe(features, y, basis=basis, names=names, fold=fold, advance=advance, costs=costs)
 
 
 def judge(dataset: Dataset, features: Features, *, seed: int = 0) -> HeldOut:
@@ -46,7 +47,8 @@ def judge(dataset: Dataset, features: Features, *, seed: int = 0) -> HeldOut:
     basis = fit_basis(features.matrix)
     k = family.how_many_folds(len(rows), len(dataset.classes))
     fold = grouped_folds(dataset, rows, features, basis=basis, k=k, seed=seed)
-    return family.held_out(features, dataset.y, basis=basis, n_outputs=len(dataset.classes), fold=fold)
+    n_outputs, costs = len(dataset.classes), dataset.task.costs
+    return family.held_out(features, dataset.y, basis=basis, n_outputs=n_outputs, fold=fold, costs=costs)
 
 
 def grouped_folds(

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from headstart.evaluate.paired_test import HeldOut
+from headstart.task import Costs
 from headstart.values import Head
 
 if TYPE_CHECKING:
@@ -23,12 +24,12 @@ class Family:
     """Linear heads for one kind of target. `y` is as the task encodes targets, a row an example."""
 
     link: Literal["softmax", "logistic", "identity"]  # from a head's outputs to probabilities, or to numbers
-    probe: Callable[..., Head]  # (features, y, basis=, names=, fold=, advance=): penalty by cross-validation
+    probe: Callable[..., Head]  # (features, y, basis=, names=, fold=, advance=, costs=): penalty by cross-validation
     refit: Callable[..., Head]  # (features, y, basis=, like=): by what another head was found to need
-    held_out: Callable[..., HeldOut]  # (features, y, basis=, n_outputs=, fold=): of the best penalty
+    held_out: Callable[..., HeldOut]  # (features, y, basis=, n_outputs=, fold=, costs=): of the best penalty
     how_many_folds: Callable[[int, int], int]  # examples and outputs -> folds
     loss: Callable[[np.ndarray, Head, str], Loss]  # (y of the rows learned from, the probe, device)
-    judged: Callable[[np.ndarray, np.ndarray], HeldOut]  # outputs and y of examples not learned from
+    judged: Callable[[np.ndarray, np.ndarray, Costs | None], HeldOut]  # outputs and y of examples not learned from
     uncertainty: Callable[[np.ndarray], np.ndarray]  # (n, c) outputs -> (n,) how unsure, whatever is right
     by_words: Callable[..., Any] | None  # the same from word embeddings alone; None: of no use
     smoothing: bool  # whether smoothed labels mean anything

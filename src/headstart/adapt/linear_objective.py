@@ -15,6 +15,7 @@ from headstart.adapt.linear_network import Classified
 from headstart.adapt.loop import Loss
 from headstart.adapt.trainable_parts import TrainablePart, TrainableParts
 from headstart.evaluate.paired_test import HeldOut
+from headstart.task import Costs
 from headstart.values import Head
 
 
@@ -39,6 +40,7 @@ class LinearObjective:
     head: Head  # the probe of all examples
     before: Callable[[np.ndarray], Head]  # what a tuned model is held against, fitted on these rows alone
     guess: Callable[[np.ndarray], np.ndarray | None] | None = None  # doubt, where not all rows have a probe's logits
+    costs: Costs | None = None  # what is chosen by; None: the family's loss
 
     def start(self, learn: np.ndarray) -> Start:
         return Start(learn, self.probe(learn))
@@ -61,7 +63,7 @@ class LinearObjective:
         return np.asarray(outputs.numpy())
 
     def judged(self, kept: np.ndarray, rows: np.ndarray) -> HeldOut:
-        return self.family.judged(kept, self.y[rows])
+        return self.family.judged(kept, self.y[rows], self.costs)
 
     def untuned(self, start: Start, rows: np.ndarray) -> np.ndarray:
         return self.logits(self.before(start.learn), rows)

@@ -65,6 +65,7 @@ def linear_training(lesson: LinearLesson, checkpoint: Checkpoint) -> Training:
         lesson.head,
         probe,
         opened.uncertainty if len(dataset) > lesson.encoded else None,
+        dataset.task.costs,
     )
 
     def finish(tuned: Tuned) -> tuple[Head, nn.Module]:

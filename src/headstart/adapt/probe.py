@@ -11,8 +11,9 @@ from headstart.adapt.basis import Basis
 from headstart.adapt.solver import Solution, solve_path
 from headstart.evaluate.calibration import temperature
 from headstart.evaluate.metrics import log_losses
-from headstart.evaluate.paired_test import HeldOut
+from headstart.evaluate.paired_test import HeldOut, mean_cost
 from headstart.storage.matrix import blocks
+from headstart.task import Costs
 from headstart.values import Features, Head, Matrix
 
 PENALTIES = (
@@ -43,6 +44,12 @@ class _Trial:
     losses: np.ndarray  # (n,) log loss of each example, at that temperature, since that is what the user gets
     right: np.ndarray  # (n,) bool
     macro_recall: float
+    other: np.ndarray | None = None  # (n,) what the user chooses by; None: the losses
+
+    @property
+    def cost(self) -> float:
+        """What is chosen by."""
+        return self.log_loss if self.other is None else mean_cost(self.other)
 
     @property
     def log_loss(self) -> float:
@@ -54,6 +61,7 @@ class _Trial:
 
     def row(self) -> dict[str, float]:
         told = {"log_loss": round(self.log_loss, 6), "accuracy": round(self.accuracy, 6)}
+        told |= {} if self.other is None else {"cost": round(self.cost, 6)}
         return {"penalty": self.solution.penalty, **told}
 
 
@@ -67,6 +75,7 @@ class _Search:
     basis: Basis
     n_classes: int
     advance: Callable[[int], None]
+    costs: Costs | None
 
     def path(self, penalties: Sequence[float], weights: np.ndarray, start: Solution | None = None) -> Iterator[_Trial]:
         """Try penalty after penalty with these example weights."""
@@ -85,7 +94,8 @@ class _Search:
             logits = held_out_logits(self.x, np.searchsorted(numbers, self.fold), solution)
             self.advance(1)
             t = temperature(logits, self.y)
-            yield _Trial(solution, t, *_scores(logits / np.float32(t), self.y))
+            logits /= np.float32(t)
+            yield _Trial(solution, t, *_scores(logits, self.y), self.costs and self.costs(logits, self.y))
 
     def solve(self, weights: np.ndarray, penalty: float, start: Solution) -> Solution:
         """All examples, to the end."""
@@ -110,12 +120,14 @@ def probe(
     names: tuple[str, ...],
     fold: np.ndarray,
     advance: Callable[[int], None] = lambda _: None,
+    costs: Costs | None = None,
 ) -> Head:
     """Multinomial logistic regression, chosen on the training part only.
 
     The penalty with the lowest held-out log loss, at its best temperature, wins. Where the largest class has over
     three times the examples of the smallest, class weights (inverse square root of the class's share) are tried too,
-    and taken if the held-out mean recall rises by more than the held-out accuracy falls.
+    and taken if the held-out mean recall rises by more than the held-out accuracy falls. Where the user chooses by
+    something else, that decides both; what is equally good goes to the stronger penalty, and to equal weights.
 
     Args:
         features: (n, d), of the training part.
@@ -124,8 +136,9 @@ def probe(
         names: of the classes, by index.
         fold: (n,) which fold each row is held out in.
         advance: told 1 for each penalty tried.
+        costs: what is chosen by instead, as `Metric.costs`.
     """
-    search, order = _search(basis.transform(features.matrix), y, fold, basis, len(names), advance)
+    search, order = _search(basis.transform(features.matrix), y, fold, basis, len(names), advance, costs)
     y = y[order]
     weights, per_class = np.ones(len(y), dtype=np.float32), None
     best, rows = _best_penalty(search, weights)
@@ -133,7 +146,7 @@ def probe(
     if counts.max() > UNBALANCED * counts[counts > 0].min():
         tried = np.sqrt(len(y) / (len(names) * np.maximum(counts, 1))).astype(np.float32)
         other = next(search.path([best.solution.penalty], tried[y], best.solution))
-        if other.macro_recall - best.macro_recall > max(0.0, best.accuracy - other.accuracy):
+        if _weights_pay(best, other):
             best, weights, per_class = other, tried[y], tried
     solution = search.solve(weights, best.solution.penalty, best.solution.mean())
     weight, bias = basis.fold_in(solution.at[0])
@@ -148,6 +161,13 @@ def probe(
         cross_validation=tuple(rows),
         class_weights=named,
     )
+
+
+def _weights_pay(equal: _Trial, weighted: _Trial) -> bool:
+    """Whether class weights do better than none at the same penalty."""
+    if equal.other is not None:
+        return weighted.cost < equal.cost
+    return weighted.macro_recall - equal.macro_recall > max(0.0, equal.accuracy - weighted.accuracy)
 
 
 def refit(features: Features, y: np.ndarray, *, basis: Basis, like: Head) -> Head:
@@ -188,12 +208,13 @@ def cross_validate(
     basis: Basis,
     n_outputs: int,
     fold: np.ndarray,
+    costs: Costs | None = None,
 ) -> HeldOut:
     """Only the search of `probe`, for its verdict on the features: no head is made. Arguments as there."""
-    search, order = _search(basis.transform(features.matrix), y, fold, basis, n_outputs, lambda _: None)
+    search, order = _search(basis.transform(features.matrix), y, fold, basis, n_outputs, lambda _: None, costs)
     best, _ = _best_penalty(search, np.ones(len(y), dtype=np.float32))
     back = np.argsort(order)
-    return HeldOut(best.losses[back], best.right[back])
+    return HeldOut(best.losses[back], best.right[back], other=None if best.other is None else best.other[back])
 
 
 def _search(
@@ -203,14 +224,16 @@ def _search(
     basis: Basis,
     n_classes: int,
     advance: Callable[[int], None],
+    costs: Costs | None,
 ) -> tuple[_Search, np.ndarray]:
     """The search, and the order in which it has the rows."""
     x, order = by_fold(x, fold)
-    return _Search(x, y[order], fold[order], basis, n_classes, advance), order
+    return _Search(x, y[order], fold[order], basis, n_classes, advance, costs), order
 
 
 def _best_penalty(search: _Search, weights: np.ndarray) -> tuple[_Trial, list[dict[str, float]]]:
-    """Go from strong to weak until the held-out log loss has clearly risen, or risen twice."""
+    """Go from strong to weak until the held-out log loss has clearly risen, or risen twice. Other costs may rise by
+    chance and fall again: then to the end."""
     path = PENALTIES if len(search.y) < _MANY else [p for p in PENALTIES if p <= _STRONGEST_FOR_MANY]
     trials = search.path(path, weights)
     best = last = next(trials)
@@ -218,9 +241,9 @@ def _best_penalty(search: _Search, weights: np.ndarray) -> tuple[_Trial, list[di
     for trial in trials:
         rows.append(trial.row())
         rises = rises + 1 if trial.log_loss > last.log_loss else 0
-        if trial.log_loss > _CLEAR_RISE * best.log_loss or rises == 2:
+        if search.costs is None and (trial.log_loss > _CLEAR_RISE * best.log_loss or rises == 2):
             break
-        best, last = min(best, trial, key=lambda t: t.log_loss), trial
+        best, last = min(best, trial, key=lambda t: t.cost), trial
     return best, rows
 
 

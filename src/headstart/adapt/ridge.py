@@ -18,8 +18,9 @@ import numpy as np
 from headstart.adapt.basis import Basis
 from headstart.adapt.family import Family
 from headstart.evaluate.conformal import half_width
-from headstart.evaluate.paired_test import HeldOut
+from headstart.evaluate.paired_test import HeldOut, mean_cost
 from headstart.storage.matrix import blocks
+from headstart.task import Costs, rounded
 from headstart.values import Features, Head, Matrix
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ def probe(
     names: tuple[str, ...],
     fold: np.ndarray,
     advance: Callable[[int], None] = lambda _: None,
+    costs: Costs | None = None,
 ) -> Head:
     """Ridge regression, with the penalty of the least held-out squared error; of equal ones, the strongest.
 
@@ -60,6 +62,7 @@ def probe(
         features: (n, d), of the training part. y: (n,) numbers, finite. basis: of these features. names: none.
         fold: (n,) which fold each row is held out in; at least two of them.
         advance: told 1 for each fold.
+        costs: what the penalty is chosen by instead, as `Metric.costs`.
 
     Raises:
         ValueError: fewer than two folds, shapes that do not fit together, or a y that is not finite.
@@ -67,7 +70,7 @@ def probe(
     Source: Hoerl and Kennard, Ridge Regression, Technometrics 12, 1970; Hastie, Tibshirani and Friedman, The Elements
     of Statistical Learning, 2nd edition, 2009, sections 3.4.1 and 7.10.
     """
-    found = search(basis.transform(features.matrix), y, fold=fold, advance=advance)
+    found = search(basis.transform(features.matrix), y, fold=fold, advance=advance, costs=costs)
     head = _head(found.gram, y, features.key, basis=basis, penalty=found.penalty)
     return calibrated(replace(head, cross_validation=found.rows), found.predicted[:, None], y)
 
@@ -81,17 +84,26 @@ def refit(features: Features, y: np.ndarray, *, basis: Basis, like: Head) -> Hea
     return replace(_head(gram, y, features.key, basis=basis, penalty=like.penalty), width=like.width)
 
 
-def held_out(features: Features, y: np.ndarray, *, basis: Basis, n_outputs: int, fold: np.ndarray) -> HeldOut:
+def held_out(
+    features: Features,
+    y: np.ndarray,
+    *,
+    basis: Basis,
+    n_outputs: int,
+    fold: np.ndarray,
+    costs: Costs | None = None,
+) -> HeldOut:
     """How each example fared at the best penalty, by a head that did not learn from its fold."""
-    return judged(search(basis.transform(features.matrix), y, fold=fold).predicted[:, None], y)
+    found = search(basis.transform(features.matrix), y, fold=fold, costs=costs)
+    return judged(found.predicted[:, None], y, costs)
 
 
-def judged(outputs: np.ndarray, y: np.ndarray) -> HeldOut:
+def judged(outputs: np.ndarray, y: np.ndarray, costs: Costs | None = None) -> HeldOut:
     """(n, 1) predictions and (n,) numbers: the log loss of a Gaussian with the targets' own deviation, but for a
     constant; right is what lies within a quarter of that."""
     _, deviation = _scale(y)
     errors = (outputs[:, 0].astype(np.float64) - y) / deviation
-    return HeldOut(errors**2 / 2, np.abs(errors) <= _NEAR)
+    return HeldOut(errors**2 / 2, np.abs(errors) <= _NEAR, other=costs and costs(outputs, y))
 
 
 def calibrated(head: Head, outputs: np.ndarray, y: np.ndarray) -> Head:
@@ -99,11 +111,18 @@ def calibrated(head: Head, outputs: np.ndarray, y: np.ndarray) -> Head:
     return replace(head, width=half_width(outputs[:, 0].astype(np.float64) - y))
 
 
-def search(x: Matrix, y: np.ndarray, *, fold: np.ndarray, advance: Callable[[int], None] = lambda _: None) -> Search:
+def search(
+    x: Matrix,
+    y: np.ndarray,
+    *,
+    fold: np.ndarray,
+    advance: Callable[[int], None] = lambda _: None,
+    costs: Costs | None = None,
+) -> Search:
     """The best penalty, all of them tried on each example by the fold that left it out.
 
     Args:
-        x: (n, r + 1), transformed. y: (n,). fold: (n,). advance: told 1 for each fold.
+        x: (n, r + 1), transformed. y: (n,). fold: (n,). advance: told 1 for each fold. costs: as in `probe`.
 
     Raises:
         ValueError: as in `probe`.
@@ -119,10 +138,16 @@ def search(x: Matrix, y: np.ndarray, *, fold: np.ndarray, advance: Callable[[int
         errors += _squared_errors(gram, held_out[-1])
         advance(1)
     errors /= len(y)
+    rows = _rows(errors.tolist(), deviation, varies=float(total[-1, -1]) > 0)
+
+    def predicted(penalty: int) -> np.ndarray:
+        return mean + deviation * _by_fold(x, np.stack([at[penalty] for at in held_out]), place)
+
+    if costs is not None:  # of each example: no sum of squares says them
+        errors = np.array([mean_cost(costs(predicted(penalty)[:, None], y)) for penalty in range(len(PENALTIES))])
+        rows = [row | {"cost": rounded(error)} for row, error in zip(rows, errors.tolist(), strict=True)]
     best = int(np.argmin(errors))
-    predicted = _by_fold(x, np.stack([at[best] for at in held_out]), place)
-    rows = tuple(_rows(errors.tolist(), deviation, varies=float(total[-1, -1]) > 0))
-    return Search(PENALTIES[best], mean + deviation * predicted, rows, total)
+    return Search(PENALTIES[best], predicted(best), tuple(rows), total)
 
 
 def _check(x: Matrix, y: np.ndarray, place: np.ndarray) -> None:

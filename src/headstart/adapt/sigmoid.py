@@ -14,8 +14,9 @@ from headstart.adapt.probe import by_fold, held_out_logits
 from headstart.adapt.solver import Solution, solve_path
 from headstart.evaluate.calibration import sigmoid_temperature
 from headstart.evaluate.multilabel import label_losses, macro_f1, sigmoid
-from headstart.evaluate.paired_test import HeldOut
+from headstart.evaluate.paired_test import HeldOut, mean_cost
 from headstart.evaluate.thresholds import best_thresholds
+from headstart.task import Costs
 from headstart.values import Features, Head, Matrix
 
 if TYPE_CHECKING:
@@ -40,10 +41,17 @@ class Trial:
     temperature: float
     log_loss: float  # mean over labels and examples
     macro_f1: float  # at probability 0.5; nan where no label is there and none is given
+    other: float | None = None  # the mean of what the user chooses by; None: the log loss
+
+    @property
+    def cost(self) -> float:
+        """What is chosen by."""
+        return self.log_loss if self.other is None else self.other
 
     def row(self) -> dict[str, float]:
         """As `Head.cross_validation` has it; without an F1 that is no number, for which JSON has no word."""
         told = {"log_loss": self.log_loss} | ({} if np.isnan(self.macro_f1) else {"macro_f1": self.macro_f1})
+        told |= {} if self.other is None else {"cost": self.other}
         return {"penalty": self.solution.penalty} | {key: round(value, 6) for key, value in told.items()}
 
 
@@ -55,6 +63,7 @@ def probe(
     names: tuple[str, ...],
     fold: np.ndarray,
     advance: Callable[[int], None] = lambda _: None,
+    costs: Costs | None = None,
 ) -> Head:
     """Independent L2-penalised logistic regressions, one a label, chosen on the training part only (binary relevance).
 
@@ -68,6 +77,7 @@ def probe(
         features: (n, d). y: (n, c) of 0 and 1. basis: of these features. names: of the labels.
         fold: (n,) which fold each row is held out in.
         advance: told 1 for each penalty tried.
+        costs: what the penalty is chosen by instead, as `Metric.costs`; of equal ones, the strongest.
 
     Raises:
         ValueError: fewer than two folds, or shapes that do not fit together.
@@ -77,7 +87,7 @@ def probe(
     ICML 2017 (temperature).
     """
     x = basis.transform(features.matrix)
-    best, rows = search(x, y, basis=basis, fold=fold, advance=advance)
+    best, rows = search(x, y, basis=basis, fold=fold, advance=advance, costs=costs)
     temperature, penalty = best.temperature, best.solution.penalty
     weight, bias = _solved(x, y, basis, penalty, start=best.solution.mean())
     head = Head(
@@ -104,21 +114,30 @@ def refit(features: Features, y: np.ndarray, *, basis: Basis, like: Head) -> Hea
     )
 
 
-def held_out(features: Features, y: np.ndarray, *, basis: Basis, n_outputs: int, fold: np.ndarray) -> HeldOut:
+def held_out(
+    features: Features,
+    y: np.ndarray,
+    *,
+    basis: Basis,
+    n_outputs: int,
+    fold: np.ndarray,
+    costs: Costs | None = None,
+) -> HeldOut:
     """How each example fared at the best penalty, by a head that did not learn from its fold."""
     x = basis.transform(features.matrix)
-    best, _ = search(x, y, basis=basis, fold=fold)
-    return _fared(best.logits, y)
+    best, _ = search(x, y, basis=basis, fold=fold, costs=costs)
+    return _fared(best.logits, y, costs)
 
 
-def judged(logits: np.ndarray, y: np.ndarray) -> HeldOut:
+def judged(logits: np.ndarray, y: np.ndarray, costs: Costs | None = None) -> HeldOut:
     """(n, c) logits and (n, c) labels, at the temperature that suits them best; right is the exact set."""
     temperature = sigmoid_temperature(logits, y)
-    return replace(_fared(logits.astype(np.float64) / temperature, y), temperature=temperature)
+    return replace(_fared(logits.astype(np.float64) / temperature, y, costs), temperature=temperature)
 
 
-def _fared(logits: np.ndarray, y: np.ndarray) -> HeldOut:
-    return HeldOut(label_losses(logits, y).mean(axis=1), ((logits > 0) == (y > 0)).all(axis=1))
+def _fared(logits: np.ndarray, y: np.ndarray, costs: Costs | None) -> HeldOut:
+    losses, right = label_losses(logits, y).mean(axis=1), ((logits > 0) == (y > 0)).all(axis=1)
+    return HeldOut(losses, right, other=costs and costs(logits, y))
 
 
 def calibrated(head: Head, logits: np.ndarray, y: np.ndarray) -> Head:
@@ -127,12 +146,20 @@ def calibrated(head: Head, logits: np.ndarray, y: np.ndarray) -> Head:
 
 
 def search(
-    x: Matrix, y: np.ndarray, *, basis: Basis, fold: np.ndarray, advance: Callable[[int], None] = lambda _: None
+    x: Matrix,
+    y: np.ndarray,
+    *,
+    basis: Basis,
+    fold: np.ndarray,
+    advance: Callable[[int], None] = lambda _: None,
+    costs: Costs | None = None,
 ) -> tuple[Trial, tuple[dict[str, float], ...]]:
-    """The best penalty, and a row a penalty that was tried: on until the log loss has clearly risen, or risen twice.
+    """The best penalty, and a row a penalty that was tried: on until the log loss has clearly risen, or risen twice;
+    all of them, where other costs are chosen by, which may rise by chance and fall again.
 
     Args:
         x: (n, r + 1), transformed. y: (n, c) of 0 and 1. fold: (n,). advance: told 1 for each penalty tried.
+        costs: as in `probe`.
 
     Raises:
         ValueError: as in `probe`.
@@ -142,20 +169,25 @@ def search(
     if len(np.unique(fold)) < 2:
         raise ValueError("cross-validation needs at least two folds")
     x, order = by_fold(x, fold)
-    trials = _trials(x, y[order], fold[order], basis, advance)
+    trials = _trials(x, y[order], fold[order], basis, advance, costs)
     best = last = next(trials)
     rows, rises = [best.row()], 0
     for trial in trials:
         rows.append(trial.row())
         rises = rises + 1 if trial.log_loss > last.log_loss else 0
-        if trial.log_loss > _CLEAR_RISE * best.log_loss or rises == 2:
+        if costs is None and (trial.log_loss > _CLEAR_RISE * best.log_loss or rises == 2):
             break
-        best, last = min(best, trial, key=lambda t: t.log_loss), trial
+        best, last = min(best, trial, key=lambda t: t.cost), trial
     return replace(best, logits=best.logits[np.argsort(order)]), tuple(rows)
 
 
 def _trials(
-    x: Matrix, y: np.ndarray, fold: np.ndarray, basis: Basis, advance: Callable[[int], None]
+    x: Matrix,
+    y: np.ndarray,
+    fold: np.ndarray,
+    basis: Basis,
+    advance: Callable[[int], None],
+    costs: Costs | None,
 ) -> Iterator[Trial]:
     """Penalty after penalty, strong to weak."""
     numbers = np.unique(fold)
@@ -174,7 +206,8 @@ def _trials(
         t = sigmoid_temperature(logits, y)
         logits /= np.float32(t)
         log_loss = float(label_losses(logits, y).mean())
-        yield Trial(solution, logits, t, log_loss, macro_f1(y, logits >= 0))
+        other = None if costs is None else mean_cost(costs(logits, y))
+        yield Trial(solution, logits, t, log_loss, macro_f1(y, logits >= 0), other)
 
 
 def _solved(

@@ -151,7 +151,7 @@ def terminal_scores(beside: Lines) -> Callable[[dict[str, Any], Sequence[Metric]
 def terminal_fit(beside: Lines) -> Callable[[dict[str, Any], Sequence[Metric]], str]:
     """What `fit` prints: how it was made, then what `evaluate` prints."""
     scores = terminal_scores(beside)
-    return lambda told, metrics: fitted_lines(told, scores(told, metrics))
+    return lambda told, metrics: fitted_lines(told, scores(told, metrics), metrics)
 
 
 def _share(value: float) -> float:

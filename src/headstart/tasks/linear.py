@@ -171,9 +171,9 @@ def keeper(titles: Collection[str], *, unnamed: bool = False, needs: Sequence[st
     )
 
 
-def learner(family: Family) -> Learner:
+def learner(family: Family, *, loss: tuple[str, ...] = ("log_loss",)) -> Learner:
     """How a linear head of this family is learned: the probe on frozen features, then fine-tuning that starts there."""
-    return Learner(load=load, encodes=True, family=family, judge=judge, lesson=linear_lesson)
+    return Learner(load=load, encodes=True, family=family, judge=judge, lesson=linear_lesson, loss=loss)
 
 
 def predictions(

@@ -188,7 +188,7 @@ REGRESSION = Task(
     refuse=_refuse,
     encode=lambda targets, space: np.array([np.nan if v is None else v for v in targets], dtype=np.float32),
     strata=_strata,
-    learner=linear.learner(GAUSSIAN),
+    learner=linear.learner(GAUSSIAN, loss=("rmse", "r2")),
     scorer=Scorer(
         metrics=METRICS,
         details=DETAILS,
