@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from headstart.report.html import percent
+from headstart.report.html import amount, percent
 from headstart.report.markdown import data, front, plain, quoted, whole
 from headstart.report.page import hero, strip, tiles
 from headstart.report.terminal import fitted_lines, listed_figures
@@ -30,10 +30,10 @@ class Baseline:
 
 
 def figure(metric: Metric, value: float) -> str:
-    """A value as people read it: shares in percent, all else in three digits."""
+    """A value as people read it: shares in percent, all else in three digits or so."""
     if value != value:
         return "–"
-    return percent(value) if metric.unit == "share" else f"{value:.3f}"
+    return percent(value) if metric.unit == "share" else amount(value)
 
 
 def verdict(scores: Scores, metric: Metric, baseline: Baseline) -> str:

@@ -268,6 +268,7 @@ MULTILABEL = Task(
         sections=_sections,
         how_made=lambda record: [("Temperature", f"{record.facts['temperature']:.3f}")],
         card=_card,
+        named="labels",
         right="Labels right",
     ),
     keeper=linear.keeper(_TITLES.values(), needs=("thresholds",)),
