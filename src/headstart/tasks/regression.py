@@ -13,6 +13,7 @@ from headstart.adapt.ridge import GAUSSIAN
 from headstart.data.labels import almost_numbers, as_number, looks_like_numbers
 from headstart.errors import DataError
 from headstart.evaluate.regression import DETAILS, METRICS, evaluate
+from headstart.pretrained.plain_code import NUMBER
 from headstart.report import general
 from headstart.report.html import amount, section, table, text
 from headstart.task import Scorer, Scores, Task, Words, rounded
@@ -190,6 +191,7 @@ def _card(record: Record, backbone: Backbone, head: Head, folder: str) -> str:
         use=f"Estimating the number that it was trained on for {kind} of the same kind. It knows nothing of numbers "
         "far outside those of the training part. The figures hold for data like the test part; measure again on data "
         "of your own.",
+        ending=NUMBER,
         more=[f"the interval that holds nine of ten values is ± {head.width or 0.0:.4g}, from examples held out"],
     )
 
