@@ -11,7 +11,7 @@ TOPICS = {
 }
 draw = random.Random(0)
 pairs, labels = [], []
-for number in range(120):
+for number in range(240):
     one, other = draw.sample(list(TOPICS), 2)
     other = one if number % 2 else other
     pairs.append((f"{draw.choice(TOPICS[one])} on day {number}", f"{draw.choice(TOPICS[other])} at {number} o'clock"))

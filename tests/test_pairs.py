@@ -18,7 +18,7 @@ from topics import PROBE, same_or_not
 def test_pairs_by_the_names_of_their_columns(tmp_path, command):
     data, out = tmp_path / "pairs.csv", tmp_path / "out"
     with data.open("w", newline="") as file:
-        csv.writer(file).writerows([("sentence1", "sentence2", "label"), *same_or_not()])
+        csv.writer(file).writerows([("sentence1", "sentence2", "label"), *same_or_not(240)])
     code, printed, err = command("fit", data, *PROBE, "--out", out, "--json")
     assert code == 0, err
     told = json.loads(printed)
