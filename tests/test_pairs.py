@@ -6,9 +6,12 @@ import csv
 import json
 import random
 
+import numpy as np
 import pytest
+from safetensors.numpy import load_file, save_file
 
 import headstart as hs
+from headstart.errors import UserError
 from own_clock import by_looks
 from reading import read
 from small_models import WORDS, small_text_model
@@ -58,6 +61,21 @@ def test_a_title_and_a_body_are_one_text(tmp_path):
     dataset = read(data)
     assert dataset.inputs[0] == f"{rows[0][0]}\n{rows[0][1]}"
     assert any("'subject' and 'body' joined" in note for note in dataset.notes)
+
+
+def test_a_model_that_compared_pairs_otherwise_is_refused(tmp_path):
+    small_text_model("bert", tmp_path / "bert")
+    rows = same_or_not(40)
+    pairs, labels = [row[:2] for row in rows], [row[2] for row in rows]
+    hs.fit(pairs, labels, model=str(tmp_path / "bert"), how="probe", out=tmp_path / "out")
+    head = load_file(tmp_path / "out" / "head.safetensors")
+    half = {"weight": np.ascontiguousarray(head["weight"][:, : head["weight"].shape[1] // 2]), "bias": head["bias"]}
+    save_file(half, tmp_path / "out" / "head.safetensors")
+    told = json.loads((tmp_path / "out" / "headstart.json").read_text())
+    told["head"] = {key: value for key, value in told["head"].items() if key != "hash"} | {"times": 2}
+    (tmp_path / "out" / "headstart.json").write_text(json.dumps(told))
+    with pytest.raises(UserError, match="compared the texts of a pair otherwise\nfit it again"):
+        hs.load(tmp_path / "out").predict([pairs[0]])
 
 
 def test_the_card_of_a_tuned_model_reads_both_texts_as_one(tmp_path, monkeypatch, capsys):
