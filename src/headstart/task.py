@@ -185,6 +185,7 @@ class Words:
     sections: Callable[..., Iterator[str]]  # (record): of the page
     how_made: Callable[..., Sequence[tuple[str, str]]] = lambda record: ()  # more facts of the page
     card: Callable[..., str]  # (record, backbone, head, folder)
+    named: str = "classes"  # what has the names that a target may have
     before: str = "Probe (frozen layers)"  # what fine-tuning is compared with
     right: str  # the share that fine-tuning counts
 

@@ -20,7 +20,7 @@ from headstart.choose import transferability
 from headstart.choose.ranking import Ranked, Ranking, Untried
 from headstart.choose.rate import OutOfTimeError, Rate, Speed
 from headstart.clock import Budget
-from headstart.encode.encode import encode, unknown
+from headstart.encode.encode import encode_rows, unknown
 from headstart.errors import ModelError
 from headstart.evaluate.intervals import wilson
 from headstart.evaluate.paired_test import HeldOut
@@ -130,7 +130,7 @@ def _try(
         )
     rate = Rate(len(sample), None if first else budget, advance, budget.now)
     try:
-        features = encode(sample.inputs, digests, backbone, advance=rate)
+        features = encode_rows(sample, np.arange(len(sample)), backbone, advance=rate)
     except OutOfTimeError:
         why = f"stopped after {rate.done} of {len(sample)} examples, when its {budget.seconds:.0f} s were over"
         return Untried(candidate.name, why)

@@ -56,5 +56,10 @@ def _compared(matrix: Matrix, which: np.ndarray) -> Matrix:
     for start in range(0, len(which), _BLOCK):
         here = slice(start, min(start + _BLOCK, len(which)))
         u, v = everything[which[here, 0]], everything[which[here, 1]]
-        out[here] = np.concatenate([u, v, np.abs(u - v), u * v], axis=1)
+        out[here] = compare(u, v)
     return out
+
+
+def compare(u: np.ndarray, v: np.ndarray) -> np.ndarray:
+    """Features of pairs of texts, from those of the one and of the other. The model card has this very code."""
+    return np.concatenate([u, v, np.abs(u - v), u * v], axis=1)

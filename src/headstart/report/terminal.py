@@ -12,6 +12,7 @@ from typing import Any
 
 from headstart.choose.ranking import ordered_by
 from headstart.errors import plain
+from headstart.report.html import amount
 from headstart.task import Metric
 
 _WIDE = 80
@@ -67,8 +68,9 @@ def _figures(told: Mapping[str, Any], metrics: Sequence[Metric], width: int) -> 
         if metric.key not in told:
             continue
         value, ends = told[metric.key], told.get(f"{metric.key}_interval")
-        shown = "-" if value is None else f"{value:.3f}"
-        interval = f"  (95 % interval {ends[0]:.3f} to {ends[1]:.3f})" if ends and None not in ends else ""
+        written = amount if metric.unit == "target" else "{:.3f}".format
+        shown = "-" if value is None else written(value)
+        interval = f"  (95 % interval {written(ends[0])} to {written(ends[1])})" if ends and None not in ends else ""
         lines.append(f"{metric.title:{width}} {shown}{interval}")
     return lines
 

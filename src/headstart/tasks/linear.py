@@ -39,11 +39,13 @@ class LinearPredictor:
         """As `Predictor.outputs`.
 
         Raises:
-            ModelError: the head was fitted on features of another backbone.
+            ModelError: the head was fitted on features of another backbone, or on another comparison of pairs.
         """
         if known is None or known.key != self.head.features_key:
             known = encode_rows(dataset, rows, self.backbone, advance=advance)
         refuse_other(known.key or self.head.features_key, self.head)
+        if known.matrix.shape[1] != self.head.weight.shape[1]:
+            raise ModelError("saved by a version that compared the texts of a pair otherwise", fix="fit it again")
         return self.head.logits(of_rows(known, rows).matrix)
 
 
