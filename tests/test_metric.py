@@ -28,8 +28,8 @@ from headstart.tasks import table
 from headstart.tasks.classification import CLASSIFICATION
 from headstart.tasks.multilabel import MULTILABEL
 from test_fit_questions import squad
-from test_more_tasks import TOPICS, mixed, numbers
 from test_tune import word_order
+from topics import TOPICS, mixed, numbers
 from toy_task import Clock, Toy
 
 MINI = {"model": "all-MiniLM-L6-v2", "how": "probe"}
