@@ -28,11 +28,11 @@ def encode_inputs(
 def encode_pairs(
     dataset: Dataset, rows: np.ndarray, backbone: Backbone, *, advance: Callable[[int], None] = lambda _: None
 ) -> Features:
-    """Features of pairs of texts: u, v, |u - v| and u * v side by side, each text encoded once.
+    """Features of pairs of texts: |u - v|, u * v and, at a quarter, u and v themselves; each text is encoded once.
 
-    The last two say how far the texts are apart; the first two, in which order they stand, without which a premise
-    could not be told from its hypothesis. They are worth three points of accuracy on paraphrases (MRPC), and half a
-    point of correlation on likeness (STS-B). A backbone that was tuned on pairs reads both as one sequence instead.
+    The comparison says how far the texts are apart; u and v, in which order they stand, without which a premise could
+    not be told from its hypothesis. At their full size they cost two points where examples are few, at a quarter next
+    to nothing (docs/log/2026-11-tasks.md). A backbone that was tuned on pairs reads both as one sequence instead.
 
     Source: Conneau et al., Supervised Learning of Universal Sentence Representations, EMNLP 2017, section 3.1 (how two
     texts are compared); Reimers and Gurevych, Sentence-BERT, EMNLP 2019.
@@ -62,4 +62,4 @@ def _compared(matrix: Matrix, which: np.ndarray) -> Matrix:
 
 def compare(u: np.ndarray, v: np.ndarray) -> np.ndarray:
     """Features of pairs of texts, from those of the one and of the other. The model card has this very code."""
-    return np.concatenate([u, v, np.abs(u - v), u * v], axis=1)
+    return np.concatenate([u / 4, v / 4, np.abs(u - v), u * v], axis=1)
