@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-from headstart.values import Backbone, Dataset, Examples, Features, Finding, Interval
+from headstart.backbone import Backbone, Features
+from headstart.values import Dataset, Examples, Finding, Interval
 
 if TYPE_CHECKING:
     import numpy as np

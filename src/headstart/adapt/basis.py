@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from headstart.backbone import Matrix
 from headstart.storage.matrix import blocks, room_for
-from headstart.values import Matrix
 
 _KEPT = 0.99  # share of the variance in the directions that are kept; the rest costs time and brings nothing
 _LEAST_DEVIATION = 1e-6  # of the largest; columns below are constant

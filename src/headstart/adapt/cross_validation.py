@@ -8,9 +8,10 @@ import numpy as np
 
 from headstart.adapt import near_duplicates
 from headstart.adapt.basis import Basis, fit_basis
+from headstart.backbone import Features, Head
 from headstart.data.split import folds
 from headstart.evaluate.paired_test import HeldOut
-from headstart.values import Dataset, Features, Head
+from headstart.values import Dataset
 
 
 def fit_probe(

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from headstart.backbone import Head
 from headstart.evaluate.paired_test import HeldOut
-from headstart.values import Head
 
 if TYPE_CHECKING:
     from headstart.adapt.loop import Loss

@@ -13,10 +13,11 @@ from headstart.adapt.checkpoint import Checkpoint, key_of
 from headstart.adapt.cross_validation import fit_probe
 from headstart.adapt.lesson import FORM, Adapted, Training
 from headstart.adapt.plan import Plan
+from headstart.backbone import Backbone, Features, Head
 from headstart.encode.encode import encode_rows, of_rows
 from headstart.evaluate.paired_test import FEWEST
 from headstart.session import Session
-from headstart.values import Backbone, Dataset, Features, Finding, Head, Method, Split
+from headstart.values import Dataset, Finding, Method, Split
 
 if TYPE_CHECKING:
     from headstart.adapt.fine_tune import Tuned

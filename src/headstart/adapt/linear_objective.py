@@ -14,8 +14,8 @@ from headstart.adapt.family import Family
 from headstart.adapt.linear_network import Classified
 from headstart.adapt.loop import Loss
 from headstart.adapt.trainable_parts import TrainablePart, TrainableParts
+from headstart.backbone import Head
 from headstart.evaluate.paired_test import HeldOut
-from headstart.values import Head
 
 
 @dataclass(frozen=True)

@@ -21,8 +21,8 @@ from headstart.adapt.rates import rate
 from headstart.adapt.search import Choices, label_smoothing
 from headstart.adapt.trainable_parts import TrainableParts
 from headstart.adapt.validation import validation_folds
+from headstart.backbone import Backbone, Features, Head
 from headstart.storage.matrix import take
-from headstart.values import Backbone, Features, Head
 
 if TYPE_CHECKING:
     from headstart.adapt.linear_lesson import LinearLesson

@@ -9,11 +9,11 @@ import numpy as np
 
 from headstart.adapt.basis import Basis
 from headstart.adapt.solver import Solution, solve_path
+from headstart.backbone import Features, Head, Matrix
 from headstart.evaluate.calibration import temperature
 from headstart.evaluate.metrics import log_losses
 from headstart.evaluate.paired_test import HeldOut
 from headstart.storage.matrix import blocks
-from headstart.values import Features, Head, Matrix
 
 PENALTIES = (
     1.0,

@@ -17,10 +17,10 @@ import numpy as np
 
 from headstart.adapt.basis import Basis
 from headstart.adapt.family import Family
+from headstart.backbone import Features, Head, Matrix
 from headstart.evaluate.conformal import half_width
 from headstart.evaluate.paired_test import HeldOut
 from headstart.storage.matrix import blocks
-from headstart.values import Features, Head, Matrix
 
 if TYPE_CHECKING:
     from headstart.adapt.loop import Loss

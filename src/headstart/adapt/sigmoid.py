@@ -12,11 +12,11 @@ from headstart.adapt.basis import Basis
 from headstart.adapt.family import Family
 from headstart.adapt.probe import by_fold, held_out_logits
 from headstart.adapt.solver import Solution, solve_path
+from headstart.backbone import Features, Head, Matrix
 from headstart.evaluate.calibration import sigmoid_temperature
 from headstart.evaluate.multilabel import label_losses, macro_f1, sigmoid
 from headstart.evaluate.paired_test import HeldOut
 from headstart.evaluate.thresholds import best_thresholds
-from headstart.values import Features, Head, Matrix
 
 if TYPE_CHECKING:
     from headstart.adapt.loop import Loss

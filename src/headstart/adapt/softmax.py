@@ -8,9 +8,9 @@ import numpy as np
 
 from headstart.adapt.family import Family
 from headstart.adapt.probe import class_weights, cross_validate, probe, refit
+from headstart.backbone import Head
 from headstart.evaluate.metrics import softmax
 from headstart.evaluate.paired_test import judged
-from headstart.values import Head
 
 if TYPE_CHECKING:
     from headstart.adapt.loop import Loss

@@ -12,8 +12,8 @@ from headstart.adapt.checkpoint import Checkpoint
 from headstart.adapt.cross_validation import fit_probe
 from headstart.adapt.linear_training import Opened, Probe
 from headstart.adapt.trainable_texts import open_texts
+from headstart.backbone import Head
 from headstart.encode.encode import encode_rows, of_rows
-from headstart.values import Head
 
 if TYPE_CHECKING:
     from headstart.adapt.linear_lesson import LinearLesson

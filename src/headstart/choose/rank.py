@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from headstart.backbone import Backbone, Features
 from headstart.choose import transferability
 from headstart.choose.ranking import Ranked, Ranking, Untried
 from headstart.choose.rate import OutOfTimeError, Rate, Speed
@@ -23,7 +24,7 @@ from headstart.clock import Budget
 from headstart.encode.encode import encode, unknown
 from headstart.errors import ModelError
 from headstart.evaluate.intervals import wilson
-from headstart.values import Backbone, Dataset, Features
+from headstart.values import Dataset
 
 
 @dataclass(frozen=True)

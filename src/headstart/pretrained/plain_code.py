@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 
+from headstart.backbone import Backbone, ImagePreparation
 from headstart.errors import plain
 from headstart.pretrained.translated import FIRST_STRIDE, NO_FULLY_CONNECTED
-from headstart.values import Backbone, ImagePreparation
 
 _IMAGE = """
 import timm

@@ -18,7 +18,7 @@ from headstart.data.check import check
 from headstart.data.question_pairs import questions_of
 from headstart.data.read import as_dataset
 from headstart.errors import DataError
-from headstart.estimator import Estimator, kept_weights
+from headstart.estimators.estimator import Estimator, kept_weights
 from headstart.pretrained.rebuild import verified
 from headstart.session import Session
 from headstart.tasks.answering import ANSWERING
