@@ -113,6 +113,7 @@ class Dataset:
     parts: Sequence[str] | None = None
     columns: Columns | None = None  # of a table, that they were read from
     guessed: np.ndarray | None = None  # (n,) bool; None: no target was guessed
+    weights: np.ndarray | None = None  # (n,) float64 above 0: how many examples each one counts for; None: one
     groups: np.ndarray | None = None  # (n,) int64; equal numbers: kept on one side of a split; set by check
     digests: np.ndarray | None = None  # (n, 32) uint8; sha256 of the example's own bytes; set by check
     findings: tuple[Finding, ...] = ()
@@ -167,9 +168,13 @@ class Dataset:
 
         return np.arange(len(self)) if self.groups is None else self.groups
 
+    def weights_of(self, rows: np.ndarray) -> np.ndarray | None:
+        """The weights of these rows; None: all count alike."""
+        return None if self.weights is None else self.weights[rows]
+
     def take(self, rows: np.ndarray) -> Dataset:
         """The examples in these rows, measured in the space of the whole; findings and notes stay with the whole."""
-        columns = ("inputs", "targets", "where", "parts", "guessed", "groups", "digests")
+        columns = ("inputs", "targets", "where", "parts", "guessed", "weights", "groups", "digests")
         part = replace(self, **_taken(self, rows, columns))
         part.__dict__["space"] = self.space  # a part in which a class has no example
         return part

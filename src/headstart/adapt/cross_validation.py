@@ -34,7 +34,15 @@ def fit_probe(
     family = dataset.task.learner.family
     k = family.how_many_folds(len(rows), len(dataset.classes))
     fold = grouped_folds(dataset, rows, features, basis=basis, k=k, seed=seed)
-    return family.probe(features, dataset.y[rows], basis=basis, names=dataset.classes, fold=fold, advance=advance)
+    return family.probe(
+        features,
+        dataset.y[rows],
+        basis=basis,
+        names=dataset.classes,
+        fold=fold,
+        weights=dataset.weights_of(rows),
+        advance=advance,
+    )
 
 
 def judge(dataset: Dataset, features: Features, *, seed: int = 0) -> HeldOut:
@@ -61,4 +69,4 @@ def grouped_folds(
     if dataset.modality.look_alikes:
         z = near_duplicates.directions(basis, features.matrix)
         groups = near_duplicates.join(z, strata, groups, at_least=k)
-    return folds(strata, groups, dataset.checked_digests[rows], k=k, seed=seed)
+    return folds(strata, groups, dataset.checked_digests[rows], k=k, seed=seed, weights=dataset.weights_of(rows))

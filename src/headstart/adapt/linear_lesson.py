@@ -65,6 +65,8 @@ class LinearLesson:
         """As `Lesson.key`."""
         budget = self.session.budget.seconds
         asked = [FORM, self.head.classes, self.features.key, self.plan.method, budget, self.seed]
+        if self.dataset.weights is not None:
+            asked.append(self.dataset.weights.tobytes())
         return key_of(self.dataset.checked_digests, self.dataset.y, asked)
 
     def training(self, checkpoint: Checkpoint) -> Training:
@@ -81,8 +83,9 @@ class LinearLesson:
         """The tuned model; it may have learned from rows that were not encoded."""
         better = "better" if tuned.verdict.tuned_is_better else "asked for, though not better beyond noise"
         why = f"tuned, {better}: {self._said(tuned, note)}"
-        with self.session.step("encode tuned", len(self.test)) as advance:
-            features = encode_rows(self.whole, self.test, backbone, advance=advance)
+        asked = self.test if len(self.test) else self.rows[:1]  # where nothing is tested, one says what they are called
+        with self.session.step("encode tuned", len(asked)) as advance:
+            features = encode_rows(self.whole, asked, backbone, advance=advance)
         head = replace(head, features_key=features.key)
         return self._adapted(backbone, head, method, why, features, beyond=len(self.dataset) > self.encoded)
 
@@ -95,8 +98,10 @@ class LinearLesson:
     def _said(self, tuned: Tuned, note: str) -> str:
         """What the paired test came to; note: how it was trained, where that is worth a word."""
         v, right = tuned.verdict, self.dataset.task.words.right.lower()
+        worth = "" if self.dataset.weights is None else " (weighted: as many as they are worth)"
         said = (
-            f"on {v.n} held-out training examples {right} {v.tuned_accuracy:.3f} against {v.untuned_accuracy:.3f} of "
+            f"on {v.n} held-out training examples{worth} "
+            f"{right} {v.tuned_accuracy:.3f} against {v.untuned_accuracy:.3f} of "
             f"the probe, log loss {v.tuned_log_loss:.3f} against {v.untuned_log_loss:.3f}"
         )
         return f"{said}; {note}" if note else said
@@ -142,7 +147,7 @@ def linear_lesson(
     """
     with session.step("adapt") as advance:
         train = of_rows(features, plan.train)
-        basis = fit_basis(train.matrix)
+        basis = fit_basis(train.matrix, dataset.weights_of(plan.train))
         alike = _look_alikes(dataset, parts, plan.train, features, basis)
         head = fit_probe(dataset, plan.train, train, basis=basis, seed=seed, advance=advance)
     rest = np.setdiff1d(parts.train, plan.train) if dataset.modality.trains_beyond else plan.train[:0]

@@ -39,6 +39,7 @@ class LinearObjective:
     head: Head  # the probe of all examples
     before: Callable[[np.ndarray], Head]  # what a tuned model is held against, fitted on these rows alone
     guess: Callable[[np.ndarray], np.ndarray | None] | None = None  # doubt, where not all rows have a probe's logits
+    weights: np.ndarray | None = None  # (n,) how much each example counts; None: all alike
 
     def start(self, learn: np.ndarray) -> Start:
         return Start(learn, self.probe(learn))
@@ -54,14 +55,27 @@ class LinearObjective:
         return network, [network.weight, network.bias]
 
     def loss(self, learn: np.ndarray, device: str) -> Loss:
-        return self.family.loss(self.y[learn], self.head, device)
+        loss = self.family.loss(self.y[learn], self.head, device)
+        if self.weights is None:
+            return loss
+        weights = self.weights[learn] / self.weights[learn].mean()  # the rate suits a loss of the usual size
+        return _weighted(loss, torch.from_numpy(weights.astype(np.float32)))
 
     def kept(self, outputs: torch.Tensor, rows: np.ndarray) -> np.ndarray:
         """The logits themselves."""
         return np.asarray(outputs.numpy())
 
     def judged(self, kept: np.ndarray, rows: np.ndarray) -> HeldOut:
-        return self.family.judged(kept, self.y[rows])
+        return self.family.judged(kept, self.y[rows], None if self.weights is None else self.weights[rows])
 
     def untuned(self, start: Start, rows: np.ndarray) -> np.ndarray:
         return self.logits(self.before(start.learn), rows)
+
+
+def _weighted(loss: Loss, weights: torch.Tensor) -> Loss:
+    """The loss of each example times its weight."""
+
+    def weighted(outputs: torch.Tensor, rows: torch.Tensor, smoothing: float) -> torch.Tensor:
+        return loss(outputs, rows, smoothing) * weights[rows].to(outputs.device)
+
+    return weighted

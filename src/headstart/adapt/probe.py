@@ -11,7 +11,7 @@ from headstart.adapt.basis import Basis
 from headstart.adapt.solver import Solution, solve_path
 from headstart.backbone import Features, Head, Matrix
 from headstart.evaluate.calibration import temperature
-from headstart.evaluate.metrics import log_losses
+from headstart.evaluate.metrics import log_losses, mean
 from headstart.evaluate.paired_test import HeldOut
 from headstart.storage.matrix import blocks
 
@@ -43,14 +43,15 @@ class _Trial:
     losses: np.ndarray  # (n,) log loss of each example, at that temperature, since that is what the user gets
     right: np.ndarray  # (n,) bool
     macro_recall: float
+    counts: np.ndarray | None  # (n,) how much each example counts; None: all alike
 
     @property
     def log_loss(self) -> float:
-        return float(self.losses.mean())
+        return mean(self.losses, self.counts)
 
     @property
     def accuracy(self) -> float:
-        return float(self.right.mean())
+        return mean(self.right, self.counts)
 
     def row(self) -> dict[str, float]:
         told = {"log_loss": round(self.log_loss, 6), "accuracy": round(self.accuracy, 6)}
@@ -67,6 +68,12 @@ class _Search:
     basis: Basis
     n_classes: int
     advance: Callable[[int], None]
+    counts: np.ndarray | None  # (n,) how many examples each one counts for; None: one
+
+    @property
+    def weights(self) -> np.ndarray:
+        """(n,) of the examples, classes counting alike."""
+        return np.ones(len(self.y), dtype=np.float32) if self.counts is None else self.counts
 
     def path(self, penalties: Sequence[float], weights: np.ndarray, start: Solution | None = None) -> Iterator[_Trial]:
         """Try penalty after penalty with these example weights."""
@@ -84,8 +91,8 @@ class _Search:
         ):
             logits = held_out_logits(self.x, np.searchsorted(numbers, self.fold), solution)
             self.advance(1)
-            t = temperature(logits, self.y)
-            yield _Trial(solution, t, *_scores(logits / np.float32(t), self.y))
+            t = temperature(logits, self.y, self.counts)
+            yield _Trial(solution, t, *_scores(logits / np.float32(t), self.y, self.counts), self.counts)
 
     def solve(self, weights: np.ndarray, penalty: float, start: Solution) -> Solution:
         """All examples, to the end."""
@@ -109,6 +116,7 @@ def probe(
     basis: Basis,
     names: tuple[str, ...],
     fold: np.ndarray,
+    weights: np.ndarray | None = None,
     advance: Callable[[int], None] = lambda _: None,
 ) -> Head:
     """Multinomial logistic regression, chosen on the training part only.
@@ -123,18 +131,19 @@ def probe(
         basis: of these features.
         names: of the classes, by index.
         fold: (n,) which fold each row is held out in.
+        weights: (n,) above 0, how many examples each row counts for, in the losses and in all that is chosen by them;
+            None: one.
         advance: told 1 for each penalty tried.
     """
-    search, order = _search(basis.transform(features.matrix), y, fold, basis, len(names), advance)
-    y = y[order]
-    weights, per_class = np.ones(len(y), dtype=np.float32), None
+    search = _search(basis.transform(features.matrix), y, fold, basis, len(names), advance, weights)[0]
+    y, weights, per_class = search.y, search.weights, None
     best, rows = _best_penalty(search, weights)
-    counts = np.bincount(y, minlength=len(names))
+    counts = np.bincount(y, weights=search.counts, minlength=len(names))
     if counts.max() > UNBALANCED * counts[counts > 0].min():
-        tried = np.sqrt(len(y) / (len(names) * np.maximum(counts, 1))).astype(np.float32)
-        other = next(search.path([best.solution.penalty], tried[y], best.solution))
+        tried = np.sqrt(counts.sum() / (len(names) * np.where(counts > 0, counts, 1))).astype(np.float32)
+        other = next(search.path([best.solution.penalty], weights * tried[y], best.solution))
         if other.macro_recall - best.macro_recall > max(0.0, best.accuracy - other.accuracy):
-            best, weights, per_class = other, tried[y], tried
+            best, weights, per_class = other, weights * tried[y], tried
     solution = search.solve(weights, best.solution.penalty, best.solution.mean())
     weight, bias = basis.fold_in(solution.at[0])
     named = None if per_class is None else dict(zip(names, np.round(per_class, 4).tolist(), strict=True))
@@ -150,15 +159,15 @@ def probe(
     )
 
 
-def refit(features: Features, y: np.ndarray, *, basis: Basis, like: Head) -> Head:
+def refit(features: Features, y: np.ndarray, *, basis: Basis, like: Head, weights: np.ndarray | None = None) -> Head:
     """A head learned from these rows by what `like`, learned from more of them, was found to need: its penalty, class
     weights and temperature. Arguments as in `probe`."""
     per_class = class_weights(like)
-    weights = np.ones(len(y), dtype=np.float32) if per_class is None else per_class[y]
+    each = np.ones(len(y), dtype=np.float32) if per_class is None else per_class[y]
     path = solve_path(
         basis.transform(features.matrix),
         y,
-        example_weights=weights[None],
+        example_weights=(each if weights is None else each * weights)[None],
         basis=basis,
         n_classes=len(like.classes),
         penalties=[like.penalty],
@@ -190,8 +199,8 @@ def cross_validate(
     fold: np.ndarray,
 ) -> HeldOut:
     """Only the search of `probe`, for its verdict on the features: no head is made. Arguments as there."""
-    search, order = _search(basis.transform(features.matrix), y, fold, basis, n_outputs, lambda _: None)
-    best, _ = _best_penalty(search, np.ones(len(y), dtype=np.float32))
+    search, order = _search(basis.transform(features.matrix), y, fold, basis, n_outputs, lambda _: None, None)
+    best, _ = _best_penalty(search, search.weights)
     back = np.argsort(order)
     return HeldOut(best.losses[back], best.right[back])
 
@@ -203,10 +212,12 @@ def _search(
     basis: Basis,
     n_classes: int,
     advance: Callable[[int], None],
+    weights: np.ndarray | None,
 ) -> tuple[_Search, np.ndarray]:
     """The search, and the order in which it has the rows."""
     x, order = by_fold(x, fold)
-    return _Search(x, y[order], fold[order], basis, n_classes, advance), order
+    counts = None if weights is None else weights[order]
+    return _Search(x, y[order], fold[order], basis, n_classes, advance, counts), order
 
 
 def _best_penalty(search: _Search, weights: np.ndarray) -> tuple[_Trial, list[dict[str, float]]]:
@@ -246,9 +257,10 @@ def held_out_logits(x: Matrix, number: np.ndarray, solution: Solution) -> np.nda
     return logits
 
 
-def _scores(logits: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
+def _scores(logits: np.ndarray, y: np.ndarray, weights: np.ndarray | None) -> tuple[np.ndarray, np.ndarray, float]:
     """Each example's log loss, which are right, and mean recall."""
     right = logits.argmax(axis=1) == y
-    counts = np.bincount(y, minlength=logits.shape[1])
-    recall = np.bincount(y, weights=right, minlength=logits.shape[1])[counts > 0] / counts[counts > 0]
+    counts = np.bincount(y, weights=weights, minlength=logits.shape[1])
+    hits = np.bincount(y, weights=right if weights is None else right * weights, minlength=logits.shape[1])
+    recall = hits[counts > 0] / counts[counts > 0]
     return log_losses(logits, y), right, float(recall.mean())

@@ -14,6 +14,7 @@ from headstart.adapt.probe import by_fold, held_out_logits
 from headstart.adapt.solver import Solution, solve_path
 from headstart.backbone import Features, Head, Matrix
 from headstart.evaluate.calibration import sigmoid_temperature
+from headstart.evaluate.metrics import mean
 from headstart.evaluate.multilabel import label_losses, macro_f1, sigmoid
 from headstart.evaluate.paired_test import HeldOut
 from headstart.evaluate.thresholds import best_thresholds
@@ -54,6 +55,7 @@ def probe(
     basis: Basis,
     names: tuple[str, ...],
     fold: np.ndarray,
+    weights: np.ndarray | None = None,
     advance: Callable[[int], None] = lambda _: None,
 ) -> Head:
     """Independent L2-penalised logistic regressions, one a label, chosen on the training part only (binary relevance).
@@ -67,6 +69,8 @@ def probe(
     Args:
         features: (n, d). y: (n, c) of 0 and 1. basis: of these features. names: of the labels.
         fold: (n,) which fold each row is held out in.
+        weights: (n,) above 0, how many examples each row counts for, in the losses and in all that is chosen by them;
+            None: one.
         advance: told 1 for each penalty tried.
 
     Raises:
@@ -77,9 +81,9 @@ def probe(
     ICML 2017 (temperature).
     """
     x = basis.transform(features.matrix)
-    best, rows = search(x, y, basis=basis, fold=fold, advance=advance)
+    best, rows = search(x, y, basis=basis, fold=fold, weights=weights, advance=advance)
     temperature, penalty = best.temperature, best.solution.penalty
-    weight, bias = _solved(x, y, basis, penalty, start=best.solution.mean())
+    weight, bias = _solved(x, y, basis, penalty, weights, start=best.solution.mean())
     head = Head(
         classes=names,
         weight=(weight / temperature).astype(np.float32),
@@ -89,12 +93,12 @@ def probe(
         temperature=temperature,
         cross_validation=rows,
     )
-    return calibrated(head, best.logits, y)
+    return calibrated(head, best.logits, y, weights)
 
 
-def refit(features: Features, y: np.ndarray, *, basis: Basis, like: Head) -> Head:
+def refit(features: Features, y: np.ndarray, *, basis: Basis, like: Head, weights: np.ndarray | None = None) -> Head:
     """A head learned from these rows with the penalty, temperature and thresholds of another."""
-    weight, bias = _solved(basis.transform(features.matrix), y, basis, like.penalty)
+    weight, bias = _solved(basis.transform(features.matrix), y, basis, like.penalty, weights)
     return replace(
         like,
         weight=(weight / like.temperature).astype(np.float32),
@@ -111,28 +115,36 @@ def held_out(features: Features, y: np.ndarray, *, basis: Basis, n_outputs: int,
     return _fared(best.logits, y)
 
 
-def judged(logits: np.ndarray, y: np.ndarray) -> HeldOut:
+def judged(logits: np.ndarray, y: np.ndarray, weights: np.ndarray | None = None) -> HeldOut:
     """(n, c) logits and (n, c) labels, at the temperature that suits them best; right is the exact set."""
-    temperature = sigmoid_temperature(logits, y)
-    return replace(_fared(logits.astype(np.float64) / temperature, y), temperature=temperature)
+    temperature = sigmoid_temperature(logits, y, weights)
+    fared = _fared(logits.astype(np.float64) / temperature, y)
+    return replace(fared, temperature=temperature, weights=weights)
 
 
 def _fared(logits: np.ndarray, y: np.ndarray) -> HeldOut:
     return HeldOut(label_losses(logits, y).mean(axis=1), ((logits > 0) == (y > 0)).all(axis=1))
 
 
-def calibrated(head: Head, logits: np.ndarray, y: np.ndarray) -> Head:
+def calibrated(head: Head, logits: np.ndarray, y: np.ndarray, weights: np.ndarray | None = None) -> Head:
     """The head with a threshold a label, from (n, c) logits of examples that it has not learned from."""
-    return replace(head, thresholds=tuple(best_thresholds(sigmoid(logits), y).tolist()))
+    return replace(head, thresholds=tuple(best_thresholds(sigmoid(logits), y, weights).tolist()))
 
 
 def search(
-    x: Matrix, y: np.ndarray, *, basis: Basis, fold: np.ndarray, advance: Callable[[int], None] = lambda _: None
+    x: Matrix,
+    y: np.ndarray,
+    *,
+    basis: Basis,
+    fold: np.ndarray,
+    weights: np.ndarray | None = None,
+    advance: Callable[[int], None] = lambda _: None,
 ) -> tuple[Trial, tuple[dict[str, float], ...]]:
     """The best penalty, and a row a penalty that was tried: on until the log loss has clearly risen, or risen twice.
 
     Args:
-        x: (n, r + 1), transformed. y: (n, c) of 0 and 1. fold: (n,). advance: told 1 for each penalty tried.
+        x: (n, r + 1), transformed. y: (n, c) of 0 and 1. fold: (n,). weights: (n,) or None, as in `probe`.
+        advance: told 1 for each penalty tried.
 
     Raises:
         ValueError: as in `probe`.
@@ -142,7 +154,7 @@ def search(
     if len(np.unique(fold)) < 2:
         raise ValueError("cross-validation needs at least two folds")
     x, order = by_fold(x, fold)
-    trials = _trials(x, y[order], fold[order], basis, advance)
+    trials = _trials(x, y[order], fold[order], basis, advance, None if weights is None else weights[order])
     best = last = next(trials)
     rows, rises = [best.row()], 0
     for trial in trials:
@@ -155,14 +167,20 @@ def search(
 
 
 def _trials(
-    x: Matrix, y: np.ndarray, fold: np.ndarray, basis: Basis, advance: Callable[[int], None]
+    x: Matrix,
+    y: np.ndarray,
+    fold: np.ndarray,
+    basis: Basis,
+    advance: Callable[[int], None],
+    weights: np.ndarray | None,
 ) -> Iterator[Trial]:
     """Penalty after penalty, strong to weak."""
     numbers = np.unique(fold)
+    learned = np.stack([fold != k for k in numbers]).astype(np.float32)
     path = solve_path(
         x,
         y,
-        example_weights=np.stack([fold != k for k in numbers]).astype(np.float32),
+        example_weights=learned if weights is None else learned * weights,
         basis=basis,
         n_classes=y.shape[1],
         penalties=PENALTIES if len(y) < _MANY else [p for p in PENALTIES if p <= _STRONGEST_FOR_MANY],
@@ -171,20 +189,27 @@ def _trials(
     for solution in path:
         logits = held_out_logits(x, np.searchsorted(numbers, fold), solution)
         advance(1)
-        t = sigmoid_temperature(logits, y)
+        t = sigmoid_temperature(logits, y, weights)
         logits /= np.float32(t)
-        log_loss = float(label_losses(logits, y).mean())
-        yield Trial(solution, logits, t, log_loss, macro_f1(y, logits >= 0))
+        losses = label_losses(logits, y)
+        log_loss = mean(losses if weights is None else losses.mean(axis=1), weights)
+        yield Trial(solution, logits, t, log_loss, macro_f1(y, logits >= 0, weights))
 
 
 def _solved(
-    x: Matrix, y: np.ndarray, basis: Basis, penalty: float, *, start: Solution | None = None
+    x: Matrix,
+    y: np.ndarray,
+    basis: Basis,
+    penalty: float,
+    weights: np.ndarray | None,
+    *,
+    start: Solution | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Weights (c, d) and biases (c,) on raw features, from all examples, to the end."""
     path = solve_path(
         x,
         y,
-        example_weights=np.ones((1, len(y)), dtype=np.float32),
+        example_weights=np.ones((1, len(y)), dtype=np.float32) if weights is None else weights[None],
         basis=basis,
         n_classes=y.shape[1],
         penalties=[penalty],

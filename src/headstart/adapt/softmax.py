@@ -59,5 +59,5 @@ SOFTMAX = Family(
     uncertainty=_uncertainty,
     by_words=_by_words,
     smoothing=True,
-    calibrated=lambda head, logits, y: head,  # the temperature is folded in already
+    calibrated=lambda head, logits, y, weights: head,  # the temperature is folded in already
 )

@@ -29,7 +29,7 @@ def trainable_pairs(lesson: LinearLesson, probe: Probe, folds: np.ndarray, check
     backbone = replace(plain, config={**plain.config, "pair": "joint"})
     dataset, n = lesson.dataset, lesson.encoded
     features = encode_rows(dataset, np.arange(n), backbone)
-    basis, known = fit_basis(features.matrix), dict[bytes, Head]()
+    basis, known = fit_basis(features.matrix, dataset.weights_of(np.arange(n))), dict[bytes, Head]()
 
     def start(rows: np.ndarray) -> Head:
         rows = rows[rows < n]

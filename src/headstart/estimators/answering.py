@@ -55,7 +55,7 @@ class HeadstartQA(Estimator):
         self.seed = seed
 
     def fit(self, X: Any, y: Any) -> HeadstartQA:
-        """Learn from questions, contexts and answers.
+        """Learn from questions, contexts and answers; examples have no weights here.
 
         Raises:
             DataError: a row that cannot be used, with its number; no row is left out.

@@ -9,7 +9,7 @@ from sklearn.base import ClassifierMixin
 
 from headstart.data.labels import as_labels, label_cells
 from headstart.errors import DataError
-from headstart.estimators.estimator import Estimator, inputs_of
+from headstart.estimators.estimator import Estimator, inputs_of, weights_of
 from headstart.task import Task
 from headstart.tasks.classification import CLASSIFICATION
 from headstart.tasks.multilabel import MULTILABEL
@@ -42,30 +42,33 @@ class HeadstartClassifier(ClassifierMixin, Estimator):  # type: ignore[misc]
     ) -> None:
         super().__init__(model, how=how, budget=budget, kind=kind, seed=seed)
 
-    def fit(self, X: Any, y: Any) -> HeadstartClassifier:
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> HeadstartClassifier:
         """Learn from inputs and labels.
 
         Args:
             y: (n,) labels; or, of several an example, (n, c) of 0 and 1, or n lists of names. `predict` gives (n, c) of
                 0 and 1 then.
+            sample_weight: (n,) how many examples each row counts for, finite and not negative; a row of weight 0 is
+                left out. None: one.
 
         Raises:
             DataError: an input that cannot be read, a label that is missing, or fewer than two classes.
+            ValueError: weights that are none, or that leave one class.
         """
         y, names_of_labels = _labels(y)
         if len(y) != len(inputs_of(X)):
             raise DataError(f"{len(inputs_of(X))} inputs and {len(y)} labels", where="y", fix="one label an input")
+        weights = weights_of(sample_weight, len(y))
         self._several = y.ndim == 2
         index: np.ndarray = y
         self.classes_: np.ndarray = names_of_labels if self._several else np.unique(y)
         if not self._several:
             index = np.searchsorted(self.classes_, y)
-        if not self._several and len(self.classes_) < 2:
-            raise DataError(f"one class {self.classes_[0]!r}", where="y", fix="a classifier needs at least two")
+            _refuse_one_class(self.classes_, index if weights is None else index[weights > 0])
         wide = len(str(len(self.classes_)))
         names = [f"{i:0{wide}}" for i in range(len(self.classes_))]  # in the order of the labels
         told = [tuple(names[c] for c in np.flatnonzero(row)) if self._several else names[row] for row in index]
-        dataset = self._examples(X, told, self._task)
+        dataset = self._examples(X, told, self._task, weights)
         adapted = self._learn(dataset, self._task)
         self._keep(adapted)
         self._columns = [names.index(name) for name in adapted.head.classes]
@@ -105,6 +108,15 @@ class HeadstartClassifier(ClassifierMixin, Estimator):  # type: ignore[misc]
         tags = super().__sklearn_tags__()
         tags.classifier_tags.multi_label = True
         return tags
+
+
+def _refuse_one_class(classes: np.ndarray, index: np.ndarray) -> None:
+    """Raises DataError where there is one class, ValueError where only one has a weight; index: those that have."""
+    names = classes[np.unique(index)].tolist()
+    if len(classes) < 2:
+        raise DataError(f"one class {names[0]!r}", where="y", fix="a classifier needs at least two")
+    if len(names) < 2:
+        raise ValueError(f"sample_weight is zero but for one class, {names[0]!r}: a classifier needs at least two")
 
 
 def _labels(y: Any) -> tuple[np.ndarray, np.ndarray]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -61,11 +62,16 @@ class Estimator(BaseEstimator):  # type: ignore[misc]
         self.how_, self.why_ = adapted.method, adapted.why
         return adapted
 
-    def _examples(self, X: Any, y: Any, task: Task) -> Dataset:
-        """Checked examples; raises DataError for a row that cannot be used: none is left out."""
+    def _examples(self, X: Any, y: Any, task: Task, weights: np.ndarray | None = None) -> Dataset:
+        """Checked examples, but for those of weight 0; raises DataError for a row that cannot be used: none is left
+        out."""
         inputs = inputs_of(X)
         examples = read_pairs(inputs, y, self.kind or kind_of(inputs))
-        dataset = check(as_dataset(examples, task), purpose="predict" if y is None else "evaluate")
+        if weights is not None:
+            examples, weights = examples.take(np.flatnonzero(weights)), weights[weights > 0]
+            weights = None if (weights == 1).all() else weights
+        dataset = replace(as_dataset(examples, task), weights=weights)
+        dataset = check(dataset, purpose="predict" if y is None else "evaluate")
         for finding in dataset.rejected:
             raise DataError(finding.reason, where=finding.where, fix="leave it out, or repair it")
         return dataset
@@ -114,6 +120,36 @@ class Estimator(BaseEstimator):  # type: ignore[misc]
 def kept_weights(backbone: Backbone) -> dict[str, Any]:
     tokenizer = getattr(backbone.preparation, "tokenizer", None)
     return {"backbone": describe_saved(backbone), "tokenizer": tokenizer, "weights": str(backbone.weights.resolve())}
+
+
+def weights_of(sample_weight: Any, n: int) -> np.ndarray | None:
+    """(n,) float64: how many examples each one counts for; None: one.
+
+    A weight of 2 is the row twice. Where all weights together are less than what they are worth (those that sum to 1,
+    say), they are no counts but shares, and are made as many: Kish, Survey Sampling, 1965.
+
+    Raises:
+        ValueError: these are no weights of n examples.
+    """
+    if sample_weight is None:
+        return None
+    try:
+        weights = np.array(sample_weight, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise ValueError("sample_weight must be numbers, one an input") from None
+    if weights.shape != (n,):
+        raise ValueError(f"sample_weight has the shape {weights.shape}; {n} inputs need ({n},)")
+    wrong = np.flatnonzero(~(np.isfinite(weights) & (weights >= 0)))
+    if len(wrong):
+        row, value = int(wrong[0]), weights[wrong[0]]
+        raise ValueError(f"sample_weight of row {row + 1} is {value}; weights are finite and not negative")
+    if not weights.any():
+        raise ValueError("all of sample_weight is zero: nothing is left to learn from")
+    if weights.max() > np.finfo(np.float64).max / n:
+        raise ValueError("the sum of sample_weight may be beyond all numbers: make the weights smaller")
+    shares = weights / weights.max()
+    worth = float(shares.sum()) ** 2 / float(shares @ shares)
+    return weights if weights.sum() >= worth else shares * (worth / float(shares.sum()))
 
 
 def inputs_of(X: Any) -> list[Any]:

@@ -8,7 +8,7 @@ import numpy as np
 from sklearn.base import RegressorMixin
 
 from headstart.errors import DataError
-from headstart.estimators.estimator import Estimator, inputs_of
+from headstart.estimators.estimator import Estimator, inputs_of, weights_of
 from headstart.tasks.regression import REGRESSION
 
 
@@ -26,16 +26,22 @@ class HeadstartRegressor(RegressorMixin, Estimator):  # type: ignore[misc]
     ) -> None:
         super().__init__(model, how=how, budget=budget, kind=kind, seed=seed)
 
-    def fit(self, X: Any, y: Any) -> HeadstartRegressor:
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> HeadstartRegressor:
         """Learn from inputs and numbers.
+
+        Args:
+            sample_weight: (n,) how many examples each row counts for, finite and not negative; a row of weight 0 is
+                left out. None: one.
 
         Raises:
             DataError: an input that cannot be read, or a target that is no number.
+            ValueError: weights that are none.
         """
         y = np.asarray(y).ravel()
         if len(y) != len(inputs_of(X)):
             raise DataError(f"{len(inputs_of(X))} inputs and {len(y)} numbers", where="y", fix="one number an input")
-        self._keep(self._learn(self._examples(X, y, REGRESSION), REGRESSION))
+        weights = weights_of(sample_weight, len(y))
+        self._keep(self._learn(self._examples(X, y, REGRESSION, weights), REGRESSION))
         return self
 
     def predict(self, X: Any) -> np.ndarray:

@@ -38,9 +38,15 @@ def micro_f1(y: np.ndarray, predicted: np.ndarray) -> float:
     return float(_f1s(_tallies(y, predicted).sum(axis=0)[None])[0][0])
 
 
-def macro_f1(y: np.ndarray, predicted: np.ndarray) -> float:
-    """Mean F1 over the labels that occur in `y` or in `predicted`, each counting alike; nan where none occurs."""
-    return float(_f1s(_tallies(y, predicted).sum(axis=0)[None])[1][0])
+def macro_f1(y: np.ndarray, predicted: np.ndarray, weights: np.ndarray | None = None) -> float:
+    """Mean F1 over the labels that occur in `y` or in `predicted`, each counting alike; nan where none occurs.
+
+    Args:
+        weights: (n,) how much each example counts; None: all alike.
+    """
+    tallies = _tallies(y, predicted)
+    counted = tallies if weights is None else tallies * weights[:, None, None]
+    return float(_f1s(counted.sum(axis=0)[None])[1][0])
 
 
 def average_precision(y: np.ndarray, scores: np.ndarray) -> np.ndarray:
