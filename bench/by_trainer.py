@@ -1,10 +1,11 @@
-"""transformers' Trainer on a table of texts, for the benches that measure against it (`pip install accelerate`)."""
+"""The Trainer of transformers on a table of texts, or of pairs of texts, for the benches that compare with it."""
 
 import os
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 os.environ.setdefault("GOMP_SPINCOUNT", "30000")  # as the command line does; for both
 
@@ -39,20 +40,30 @@ def both_read(train: str, test: str) -> tuple[Dataset, np.ndarray, np.ndarray]:
     return dataset, np.flatnonzero(parts == "train"), np.flatnonzero(parts == "test")
 
 
+def problem_of(y: np.ndarray) -> tuple[str, int]:
+    """transformers' name of what such targets are, and how many outputs they need."""
+    if y.ndim == 2:
+        return "multi_label_classification", y.shape[1]
+    if np.issubdtype(y.dtype, np.floating):
+        return "regression", 1
+    return "single_label_classification", int(y.max()) + 1
+
+
 def by_trainer(
     folder: Path,
-    texts: Sequence[str],
+    texts: Sequence[Any],
     y: np.ndarray,
-    asked: Sequence[str],
+    asked: Sequence[Any],
     *,
     recipe: TrainerRecipe,
     seed: int = 0,
     on_step: Callable[[], None] = lambda: None,
 ) -> np.ndarray:
-    """(n_asked, n_classes) logits of the model in `folder`, trained on these texts.
+    """(n_asked, n_outputs) outputs of the model in `folder`, trained on these texts or pairs of texts.
 
     Args:
-        y: (n,) class indices. on_step: called after each step.
+        y: (n,) class indices; (n, n_labels) float of 0 and 1; or (n,) float numbers. The loss follows from that.
+        on_step: called after each step.
     """
     from transformers import (
         AutoModelForSequenceClassification,
@@ -67,11 +78,15 @@ def by_trainer(
     logging.set_verbosity_error()
     logging.disable_progress_bar()
     torch.manual_seed(seed)
-    tokenizer, n_classes = AutoTokenizer.from_pretrained(folder), int(y.max()) + 1
+    tokenizer, (problem, n_outputs) = AutoTokenizer.from_pretrained(folder), problem_of(y)
 
-    def examples(some: Sequence[str], labels: np.ndarray) -> list[dict[str, object]]:
-        ids = tokenizer(list(some), truncation=True, max_length=128, padding="max_length" if recipe.padded else False)
-        return [{**{k: v[i] for k, v in ids.items()}, "labels": int(label)} for i, label in enumerate(labels)]
+    def examples(some: Sequence[Any], labels: np.ndarray) -> list[dict[str, object]]:
+        padding = "max_length" if recipe.padded else False
+        columns = (
+            [list(some)] if not len(some) or isinstance(some[0], str) else [list(c) for c in zip(*some, strict=True)]
+        )
+        ids = tokenizer(*columns, truncation=True, max_length=128, padding=padding)
+        return [{**{k: v[i] for k, v in ids.items()}, "labels": label} for i, label in enumerate(labels.tolist())]
 
     class StopSignal(TrainerCallback):
         def on_step_end(self, *_: object, **__: object) -> None:
@@ -94,7 +109,9 @@ def by_trainer(
             disable_tqdm=True,
         )
         trainer = Trainer(
-            AutoModelForSequenceClassification.from_pretrained(folder, num_labels=n_classes),
+            AutoModelForSequenceClassification.from_pretrained(
+                folder, num_labels=n_outputs, problem_type=problem, ignore_mismatched_sizes=True
+            ),
             arguments,
             train_dataset=examples(texts, y),
             data_collator=DataCollatorWithPadding(tokenizer),
@@ -102,6 +119,6 @@ def by_trainer(
         )
         trainer.train()
         if not len(asked):
-            return np.empty((0, n_classes), dtype=np.float32)
+            return np.empty((0, n_outputs), dtype=np.float32)
         trainer.args.train_sampling_strategy = "sequential"  # it sorts what it is asked by length too
-        return trainer.predict(examples(asked, np.zeros(len(asked), dtype=int))).predictions
+        return trainer.predict(examples(asked, np.zeros((len(asked), *y.shape[1:]), dtype=y.dtype))).predictions

@@ -12,6 +12,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils import estimator_checks
 
 import headstart as hs
+from topics import TOPICS, mixed, numbers
 
 
 def test_texts_in_cross_validation_grid_search_and_pipeline(questions):
@@ -20,7 +21,8 @@ def test_texts_in_cross_validation_grid_search_and_pipeline(questions):
     assert cross_val_score(model, x, y, cv=3).mean() > 0.6
     search = GridSearchCV(Pipeline([("model", model)]), {"model__seed": [0, 1]}, cv=2).fit(x, y)
     assert set(search.predict(x)) <= set(y)
-    assert clone(model).get_params() == {"model": "auto", "how": "probe", "budget": None, "kind": None, "seed": 0}
+    asked = {"model": "auto", "how": "probe", "metric": "auto", "budget": None, "kind": None, "seed": 0}
+    assert clone(model).get_params() == asked
 
 
 def test_photos_as_paths_and_as_arrays(textile):
@@ -79,3 +81,21 @@ def test_refusals():
         hs.HeadstartClassifier().fit(["a b", "c d"], ["x"])
     with pytest.raises(NotFittedError):
         hs.HeadstartClassifier().predict(["a"])
+
+
+def test_estimators_of_labels_numbers_and_features():
+    rows = mixed()
+    texts = np.array([text for text, _ in rows], dtype=object)
+    y = np.array([[name in names for name in TOPICS] for _, names in rows], dtype=int)
+    model = hs.HeadstartClassifier().fit(texts, y)
+    assert model.predict(texts).shape == y.shape
+    assert (model.predict(texts) == y).mean() > 0.8
+    assert pickle.loads(pickle.dumps(model)).predict(texts).tolist() == model.predict(texts).tolist()
+    words, values = zip(*numbers(80), strict=True)
+    regressor = hs.HeadstartRegressor().fit(list(words), values)
+    assert regressor.score(list(words), values) > 0.5
+    assert (regressor.predict_interval(list(words))[:, 0] < regressor.predict(list(words))).all()
+    encoder = hs.HeadstartEncoder()
+    features = encoder.fit_transform(list(words))
+    assert features.shape == (80, 768)
+    assert len(encoder.get_feature_names_out()) == 768

@@ -15,7 +15,7 @@ from PIL import Image
 import headstart as hs
 from headstart.errors import OutputError, UserError
 from small_models import small_image_model
-from test_more_tasks import mixed, numbers, same_or_not
+from topics import mixed, numbers, same_or_not
 
 TEXTS = ["Where is my card?", "The exchange rate, please. " * 200, "Ünïcode 漢字 🙂"]
 

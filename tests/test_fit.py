@@ -18,6 +18,8 @@ from PIL import Image
 import headstart as hs
 from conftest import STARTER
 from fits import ended, goes_on, halted, killed, started
+from headstart.errors import UserError
+from topics import MINI, mixed
 
 
 def test_photos_from_folder_to_saved_model(photos, fit_json, command, tmp_path):
@@ -107,6 +109,16 @@ def test_texts_from_a_table(questions, fit_json, command, tmp_path):
     code, out, _ = command("evaluate", saved, table, "--json")
     assert code == 0
     assert json.loads(out)["accuracy"] > 0.8
+
+
+def test_a_function_follows_a_fit_and_may_end_it():
+    texts, labels, seen = *map(list, zip(*mixed(40), strict=True)), []
+    hs.fit(texts, labels, **MINI, progress=seen.append)
+    assert next(u.step for u in seen if u.share == 0 or u.share is None) == "read"
+    assert {"check", "encode", "adapt"} <= {update.step for update in seen}
+    assert all(update.share is None or 0 <= update.share <= 1 for update in seen)
+    with pytest.raises(UserError, match="stopped"):
+        hs.fit(texts, labels, **MINI, progress=lambda update: update.step != "encode")
 
 
 def test_evaluate_matches_classes_by_name(photos, textile, fit_json, command, tmp_path):

@@ -25,7 +25,7 @@ from headstart.pretrained import from_keras
 from headstart.pretrained.foreign_files import copy_regular
 from headstart.pretrained.load import load, load_reader
 from headstart.pretrained.onnx_file import refuse_other_files
-from headstart.pretrained.plain_code import onnx_code
+from headstart.pretrained.plain_code import CLASSES, onnx_code
 from headstart.pretrained.weights import file_sha256, open_torch_file, raw_tensors
 from headstart.storage import files, manifest
 from hostile import TEXTS, changed, digests
@@ -135,9 +135,9 @@ def test_a_name_in_a_graph_is_no_code_in_the_model_card():
     name = 'q" in out.names or __import__("os").system("touch owned") or "features\n```\n# a title'
     preparation = ImagePreparation((8, 8), 1.0, "bilinear", (0.5,) * 3, (0.5,) * 3)
     backbone = Backbone("m", "onnx", "", "image", 4, preparation, "", Path("m"), {"features": name}, "MIT", dict)
-    tree = ast.parse(onnx_code(backbone, 'model"\n'))
+    tree = ast.parse(onnx_code(backbone, 'model"\n', CLASSES))
     assert name in {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)}
-    assert "```" not in [line[:3] for line in onnx_code(backbone, "model").splitlines()]
+    assert "```" not in [line[:3] for line in onnx_code(backbone, "model", CLASSES).splitlines()]
     assert not [node for node in ast.walk(tree) if isinstance(node, ast.Name) and node.id == "__import__"]
 
 

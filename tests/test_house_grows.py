@@ -19,11 +19,9 @@ from headstart.report.page import report
 from headstart.task import Metric
 from headstart.tasks import table
 from test_fit_questions import squad
-from test_more_tasks import mixed, numbers
+from topics import MINI, mixed, numbers
 from toy_exporter import TORCHSCRIPT
 from toy_ordinal import ORDINAL
-
-MINI = {"model": "all-MiniLM-L6-v2", "how": "probe"}
 
 
 def stars(n: int = 160, seed: int = 0) -> tuple[list[str], list[int]]:

@@ -38,12 +38,16 @@ from headstart.data.split import folds
 from headstart.encode.encode import encode_rows
 from headstart.evaluate.calibration import sigmoid_temperature, temperature
 from headstart.evaluate.conformal import half_width
+from headstart.evaluate.criterion import BY_LOSS, Criterion
 from headstart.evaluate.metrics import softmax
 from headstart.evaluate.multilabel import sigmoid
 from headstart.evaluate.paired_test import HeldOut, verdict
 from headstart.evaluate.thresholds import best_thresholds
 from headstart.pretrained.load import load
 from headstart.session import Session
+from headstart.tasks.classification import CLASSIFICATION
+from headstart.tasks.multilabel import MULTILABEL
+from headstart.tasks.regression import REGRESSION
 from headstart.values import Dataset, Split
 from own_clock import by_looks
 from reading import read
@@ -74,9 +78,15 @@ FAMILIES = {
 }
 
 
-@pytest.mark.parametrize("name", FAMILIES)
-def test_integer_weights_are_repeated_rows(name):
-    """Basis, penalty, weights, calibration and what is made again of a head: at the same folds all of them agree."""
+TASKS = {"softmax": CLASSIFICATION, "sigmoid": MULTILABEL, "ridge": REGRESSION}
+COSTS = {(name, m.key): m.costs for name, task in TASKS.items() for m in task.scorer.metrics if m.costs is not None}
+CHOSEN_BY = [*((name, None) for name in FAMILIES), ("softmax", "macro_f1"), ("sigmoid", "map"), ("ridge", "mae")]
+
+
+@pytest.mark.parametrize(("name", "metric"), CHOSEN_BY)
+def test_integer_weights_are_repeated_rows(name, metric):
+    """Basis, penalty, weights, calibration and what is made again of a head: at the same folds all of them agree, by
+    whatever the penalty is chosen."""
     family, data, probabilities = FAMILIES[name]
     x, y = data()
     rng = np.random.default_rng(0)
@@ -86,8 +96,8 @@ def test_integer_weights_are_repeated_rows(name):
     for kind, repeats in (("weighted", 1), ("repeated", weights)):
         matrix, wanted = np.repeat(x, repeats, axis=0), np.repeat(y, repeats, axis=0)
         w = weights.astype(np.float64) if kind == "weighted" else None
-        basis, features = fit_basis(matrix, w), Features(matrix, "", 0)
-        head = family.probe(features, wanted, basis=basis, names=named, fold=np.repeat(fold, repeats), weights=w)
+        basis, features, by = fit_basis(matrix, w), Features(matrix, "", 0), Criterion(w, COSTS.get((name, metric)))
+        head = family.probe(features, wanted, basis=basis, names=named, fold=np.repeat(fold, repeats), by=by)
         made[kind] = basis, head, family.refit(features, wanted, basis=basis, like=head, weights=w)
     basis, head, again = made["weighted"]
     other_basis, other, _ = made["repeated"]
@@ -108,6 +118,18 @@ def test_integer_weights_are_repeated_rows(name):
     assert np.abs(outputs(plain) - outputs(other)).max() > 5 * tolerance  # weights make a difference
 
 
+@pytest.mark.parametrize(("name", "metric"), COSTS)
+def test_what_an_example_costs_is_what_it_costs_twice(name, metric):
+    """By every metric that can be chosen by: an example of weight two costs what each of two such examples does."""
+    rng, wide = np.random.default_rng(0), {"softmax": 4, "sigmoid": 3, "ridge": 1}[name]
+    y = FAMILIES[name][1]()[1][:200]
+    outputs, weights = rng.normal(size=(200, wide)), rng.integers(1, 5, 200)
+    repeated = COSTS[name, metric](np.repeat(outputs, weights, axis=0), np.repeat(y, weights, axis=0), None)
+    found = COSTS[name, metric](outputs, y, weights.astype(float))
+    np.testing.assert_allclose(np.repeat(found, weights), repeated, atol=1e-9)
+    assert repeated.mean() == pytest.approx(np.average(found, weights=weights))
+
+
 @pytest.mark.parametrize("name", FAMILIES)
 def test_what_is_held_out_is_judged_by_weight(name):
     family, data, _ = FAMILIES[name]
@@ -117,13 +139,13 @@ def test_what_is_held_out_is_judged_by_weight(name):
     outputs, weights = rng.normal(size=(len(y), wide)), rng.integers(1, 5, len(y))
     if name == "ridge":
         outputs = y[:, None] + 30 * outputs
-    task = LinearObjective(None, y, family, None, None, None, None, None, weights=weights.astype(float))
+    task = LinearObjective(None, y, family, None, None, None, None, None, by=Criterion(weights.astype(float)))
     rows = np.arange(0, len(y), 2)
     found = task.judged(outputs[rows], rows)
     twice = family.judged(
-        np.repeat(outputs[rows], weights[rows], axis=0), np.repeat(y[rows], weights[rows], axis=0), None
+        np.repeat(outputs[rows], weights[rows], axis=0), np.repeat(y[rows], weights[rows], axis=0), BY_LOSS
     )
-    plain = family.judged(outputs[rows], y[rows], None)
+    plain = family.judged(outputs[rows], y[rows], BY_LOSS)
     for kind in ("log_loss", "accuracy", "temperature"):
         assert getattr(found, kind) == pytest.approx(getattr(twice, kind), rel=1e-3)
     assert found.accuracy != plain.accuracy
@@ -156,7 +178,7 @@ def test_class_weights_go_by_the_weights_of_the_classes(sizes, per_class):
         some, matrix, dealt = (np.repeat(column, repeats, axis=0) for column in (y, x, fold))
         basis, features = fit_basis(matrix, w), Features(matrix, "", 0)
         told.append(
-            SOFTMAX.probe(features, some, basis=basis, names=("a", "b", "c"), fold=dealt, weights=w).class_weights
+            SOFTMAX.probe(features, some, basis=basis, names=("a", "b", "c"), fold=dealt, by=Criterion(w)).class_weights
         )
     assert told[0] == pytest.approx(told[1])
     assert (told[0] is None) == (sizes[0] == 600)
@@ -168,7 +190,7 @@ def test_examples_that_are_all_alike_have_no_direction_and_no_nan():
     for weights in (None, np.linspace(1, 2, 12)):
         basis = fit_basis(x, weights)
         head = SOFTMAX.probe(
-            Features(x, "", 0), y, basis=basis, names=("a", "b"), fold=np.arange(12) % 3, weights=weights
+            Features(x, "", 0), y, basis=basis, names=("a", "b"), fold=np.arange(12) % 3, by=Criterion(weights)
         )
         assert np.isfinite(softmax(head.logits(x))).all()
 
@@ -177,7 +199,7 @@ def test_a_fold_that_has_all_weight_is_held_out_too():
     x, y = numbers()
     weights = np.where(np.arange(len(y)) == 0, 1e18, 1e-3)
     head = GAUSSIAN.probe(
-        Features(x, "", 0), y, basis=fit_basis(x, weights), names=(), fold=np.arange(len(y)) % 5, weights=weights
+        Features(x, "", 0), y, basis=fit_basis(x, weights), names=(), fold=np.arange(len(y)) % 5, by=Criterion(weights)
     )
     assert np.isfinite(head.weight).all()
     assert head.logits(x[:1])[0, 0] == pytest.approx(y[0], rel=1e-3)
@@ -214,6 +236,21 @@ def test_weights_are_no_evidence_that_tuning_is_better():
     assert heavy.tuned_log_loss == pytest.approx((probe - gain)[gain.argmax()], abs=0.05)
 
 
+def test_by_a_metric_what_one_weighty_answer_gains_is_no_proof():
+    """Six answers changed, all to the right: that is enough where they count alike, not where one of them is half."""
+    wrong, none = (np.arange(60) < changed for changed in (6, 0))
+
+    def judged(weights):
+        sides = (HeldOut(np.ones(60), ~cost, weights=weights, other=cost.astype(float)) for cost in (wrong, none))
+        return verdict(*sides)
+
+    plain, same, heavy = judged(None), judged(np.full(60, 3.0)), judged(np.where(np.arange(60) == 0, 6.0, 1.0))
+    assert (plain.tuned_is_better, same.tuned_is_better, heavy.tuned_is_better) == (True, True, False)
+    assert same.cost_errors == pytest.approx(plain.cost_errors)
+    assert (heavy.n, heavy.untuned_cost) == (44, pytest.approx(11 / 65))
+    assert heavy.right_errors > heavy.noise  # but for the one
+
+
 @pytest.mark.parametrize("family", [SOFTMAX, SIGMOID, GAUSSIAN])
 def test_the_loss_of_training_is_the_weighted_one(family):
     """Each example's loss times its share of the weights; the rows that are learned from are numbered anew."""
@@ -223,7 +260,7 @@ def test_the_loss_of_training_is_the_weighted_one(family):
     task = LinearObjective(None, y, family, None, None, None, head, None)
     learn, rows = np.array([0, 2, 3]), torch.arange(3)
     plain = task.loss(learn, "cpu")(outputs, rows, 0.0)
-    weighted = replace(task, weights=np.array([1.0, 50.0, 3.0, 2.0])).loss(learn, "cpu")(outputs, rows, 0.0)
+    weighted = replace(task, by=Criterion(np.array([1.0, 50.0, 3.0, 2.0]))).loss(learn, "cpu")(outputs, rows, 0.0)
     torch.testing.assert_close(weighted, plain * torch.tensor([0.5, 1.5, 1.0]))
 
 

@@ -245,14 +245,9 @@ def test_few_examples_keep_the_probe_and_say_why(few_texts, tmp_path, command):
     assert "too few to prove that tuning is better" in out
 
 
-LEARNED_BY_TUNING = ("tune", "tuned, better: on 240 held-out training examples")
-KEPT = ("probe", "the probe is kept: tuning was not better beyond noise (on 240 held-out training examples")
-
-
-@pytest.mark.parametrize(("shuffled", "expected"), [(False, LEARNED_BY_TUNING), (True, KEPT)])
-def test_auto_takes_the_tuned_model_where_it_is_better_and_says_so(tmp_path, shuffled, expected):
+def word_order(folder: Path, *, shuffled: bool = False) -> tuple[Path, Path]:
     """Which of two words comes first: a probe of a random model cannot tell, and of chance nobody can."""
-    small_text_model("bert", tmp_path / "bert")
+    small_text_model("bert", folder / "bert")
     rng = random.Random(0)
     texts, labels = [], [("card", "pin")[i % 2] for i in range(300)]
     for first in labels:
@@ -263,9 +258,19 @@ def test_auto_takes_the_tuned_model_where_it_is_better_and_says_so(tmp_path, shu
     if shuffled:
         rng.shuffle(labels)
     rows = [f"{text},{label}" for text, label in zip(texts, labels, strict=True)]
-    (tmp_path / "data.csv").write_text("\n".join(["text,label", *rows]) + "\n")
+    (folder / "data.csv").write_text("\n".join(["text,label", *rows]) + "\n")
+    return folder / "data.csv", folder / "bert"
+
+
+LEARNED_BY_TUNING = ("tune", "tuned, better: on 240 held-out training examples")
+KEPT = ("probe", "the probe is kept: tuning was not better beyond noise (on 240 held-out training examples")
+
+
+@pytest.mark.parametrize(("shuffled", "expected"), [(False, LEARNED_BY_TUNING), (True, KEPT)])
+def test_auto_takes_the_tuned_model_where_it_is_better_and_says_so(tmp_path, shuffled, expected):
+    data, model = word_order(tmp_path, shuffled=shuffled)
     out = tmp_path / "out"
-    told = finished(fitting(tmp_path / "data.csv", tmp_path / "bert", out, how="auto", seconds_lost=15))
+    told = finished(fitting(data, model, out, how="auto", seconds_lost=15))
     how, why = expected
     assert told["how"] == how
     assert told["why_how"].startswith(why)

@@ -29,6 +29,7 @@ def fit(  # noqa: PLR0913 - the one public door: every option of the command lin
     kind: str | None = None,
     model: str | Path = "auto",
     how: str = "auto",
+    metric: str = "auto",
     budget: float | str | None = None,
     test: float | str | Path = 0.2,
     seed: int = 0,
@@ -55,6 +56,8 @@ def fit(  # noqa: PLR0913 - the one public door: every option of the command lin
             "tune": go on from there and train the upper layers too; "full": all layers; "lora": small adapters of
             frozen layers, for large models (needs peft). "auto": tune if there is time, and keep the tuned model only
             if it is better on held-out training examples, beyond noise.
+        metric: what all that is chosen by, on training examples that were held out: "auto" is log loss, or squared
+            error of numbers; else a metric of the task, "accuracy" or "macro_f1", say. A wrong one lists them.
         budget: wall time from reading to saving, "90s", "2m", "1h" or seconds; None: two minutes. Ranking takes at most
             a quarter of it, or what the first model needs, and encoding a quarter, of texts a tenth, but for a probe:
             of more training examples a sample is encoded, at least 10,000. Tuning takes what is left, and learns from
@@ -82,6 +85,7 @@ def fit(  # noqa: PLR0913 - the one public door: every option of the command lin
         columns=columns,
         model=str(model),
         method=method_of(how),
+        metric=metric,
         test=test,
         seed=seed,
         out=_folder(data, out),
@@ -99,6 +103,7 @@ def rank(  # noqa: PLR0913 - as `fit`
     models: Sequence[str] | None = None,
     task: str = "auto",
     kind: str | None = None,
+    metric: str = "auto",
     budget: float | str | None = None,
     seed: int = 0,
     columns: Columns | None = None,
@@ -113,7 +118,7 @@ def rank(  # noqa: PLR0913 - as `fit`
     Args:
         data: as for `fit`, with `labels` where they are inputs.
         models: catalog names, hub names or folders; None: those of the catalog that are at hand.
-        task, kind: as for `fit`.
+        task, kind, metric: as for `fit`; the order is by the metric.
         budget: wall time for the models, "90s", "2m", "1h" or seconds; None: two minutes. The first is tried
             in any case.
         seed: of the split; the test part is not looked at.
@@ -125,7 +130,7 @@ def rank(  # noqa: PLR0913 - as `fit`
         UserError: the data or a model cannot be used, or the budget is not a time.
     """
     shown = as_progress(progress)
-    request = Request(data=data, labels=labels, task=task, kind=kind, columns=columns, seed=seed)
+    request = Request(data=data, labels=labels, task=task, kind=kind, columns=columns, metric=metric, seed=seed)
     session = Session(Budget(seconds_of(budget)), shown or Silent(), download=shown)
     with using(device, threads):
         return pipeline.rank(request, session, models=models)

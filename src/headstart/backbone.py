@@ -144,7 +144,7 @@ class Head:
     features_key: str
     penalty: float
     temperature: float
-    cross_validation: tuple[dict[str, float], ...] = ()  # a row a penalty: penalty, log_loss, accuracy
+    cross_validation: tuple[dict[str, float], ...] = ()  # a row a penalty: penalty, log_loss, accuracy, cost
     class_weights: dict[str, float] | None = None  # None: all classes counted alike
     thresholds: tuple[float, ...] | None = None  # probabilities from which labels are given; None: one class is
     width: float | None = None  # half the width of an interval that holds nine of ten values; None: not of numbers

@@ -101,7 +101,8 @@ class Model:
 
     def __repr__(self) -> str:
         """What it is, and how good."""
-        names = f", {len(self.classes)} classes: {', '.join(self.classes)}" if self.classes else ""
+        named = f"{len(self.classes)} {self.task.words.named}"
+        names = f", {named}: {', '.join(self.classes)}" if self.classes else ""
         what = f"{self.modality.name} {self.task.name}: {self.backbone.name}{names}"
         return f"{what if len(what) <= _WIDE else what[: _WIDE - 3] + '...'}\n{self._how_good()}"
 

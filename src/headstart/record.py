@@ -15,7 +15,7 @@ from headstart.adapt.lesson import Adapted
 from headstart.adapt.plan import Plan
 from headstart.backbone import Features
 from headstart.session import Session
-from headstart.task import Scores, Task
+from headstart.task import Metric, Scores, Task
 from headstart.values import Columns, Dataset, Finding, Interval, Request, Split
 
 _MEASURED = ("torch", "timm", "transformers", "openvino", "numpy")
@@ -47,6 +47,12 @@ class Record:
     seconds: Mapping[str, float] = field(default_factory=dict)  # by step, and "total"
     out: str | None = None  # the folder that it was saved to
     columns: Columns | None = None  # of the table that the examples came from
+    metric: str | None = None  # the key of what the user wanted it to be chosen by; None: the task's own loss
+
+    @property
+    def chosen_by(self) -> Metric | None:
+        """What it was chosen by; None: the task's own loss, or a metric that it has no more."""
+        return next((metric for metric in self.task.scorer.metrics if metric.key == self.metric), None)
 
     @property
     def n_test(self) -> int:
@@ -58,6 +64,7 @@ class Record:
         """What a tracker is told at the beginning."""
         asked = {"data": dataset.name, "task": dataset.title, "model": plan.backbone.name, "how_asked": plan.method}
         more = {"classes": len(dataset.classes)} if dataset.classes else {}
+        asked |= {} if dataset.task.metric is None else {"metric": dataset.task.metric}
         return {**asked, "budget": session.budget.seconds, "seed": request.seed, **more, "versions": versions()}
 
     @classmethod
@@ -96,6 +103,7 @@ class Record:
             seconds=session.took(),
             out=None if session.place is None else str(session.place.asked),
             columns=dataset.columns,
+            metric=dataset.task.metric,
         )
 
     def finished(self, session: Session, folder: Path | None) -> Record:
@@ -124,6 +132,7 @@ class Record:
             "how": self.method,
             "why": self.why,
             "why_how": self.why_method,
+            **({} if self.metric is None else {"metric": self.metric}),
             "tuning": self.tuning,
             "n_train": self.n_train,
             "n_rejected": self.n_rejected,
@@ -174,6 +183,7 @@ class Record:
             seconds=summary["seconds"],
             out=summary["out"],
             columns=_columns(beside["columns"]) if "columns" in beside else None,
+            metric=summary.get("metric"),
         )
 
 

@@ -6,10 +6,11 @@ Rooms are handed a task and ask it; none of them asks which one it is. The tasks
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from headstart.backbone import Backbone, Features
+from headstart.errors import UserError
 from headstart.values import Dataset, Examples, Finding, Interval
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from headstart.inputs.modality import Modality
 
 Advance = Callable[[int], None]  # told how many more examples are done
+Costs = Callable[[Any, Any, Any], Any]  # outputs, y and weights (or None) of examples -> (n,) float64, lower is better
 Head = Any  # what a task puts on a backbone: a linear head, or settings of a head that is part of the model
 
 
@@ -49,6 +51,19 @@ class Metric:
     interval: Callable[[Any], Interval] | None = None  # 95 %
     unit: Literal["share", "nats", "target"] = "share"
     better: Literal["higher", "lower"] = "higher"
+    # What a fit goes by that chooses by this metric: of outputs at their best temperature, and targets as the task
+    # encodes them. The (weighted) mean is the metric, or what it lacks of 1 where higher is better. None: nothing is
+    # chosen by it.
+    costs: Costs | None = None
+
+    @property
+    def in_words(self) -> str:
+        """The title within a sentence: "macro F1"."""
+        return self.title[:1].lower() + self.title[1:] if self.title[1:2].islower() else self.title
+
+    def figure(self, cost: float) -> float:
+        """The metric, from the mean of its costs."""
+        return 1 - cost if self.better == "higher" else cost
 
 
 @dataclass(frozen=True)
@@ -135,6 +150,7 @@ class Learner:
     family: Any  # of linear heads, see `adapt.family`; None: the head is part of the model
     judge: Callable[..., Any] | None  # ranks frozen features; None: models cannot be ranked without training
     lesson: Callable[..., Any]  # a training part as it is learned, see `adapt.lesson`
+    loss: tuple[str, ...] = ("log_loss",)  # what is chosen by unasked, as a metric; further ones come to the same
 
 
 def _all_known(dataset: Dataset, classes: Sequence[str]) -> tuple[np.ndarray, list[Finding]]:
@@ -171,6 +187,7 @@ class Words:
     sections: Callable[..., Iterator[str]]  # (record): of the page
     how_made: Callable[..., Sequence[tuple[str, str]]] = lambda record: ()  # more facts of the page
     card: Callable[..., str]  # (record, backbone, head, folder)
+    named: str = "classes"  # what has the names that a target may have
     before: str = "Probe (frozen layers)"  # what fine-tuning is compared with
     right: str  # the share that fine-tuning counts
 
@@ -220,3 +237,30 @@ class Task:
     keeper: Keeper
     predictor: Callable[[Backbone, Head], Predictor]
     probabilities: Callable[[Any], np.ndarray] | None = None  # of outputs, (n, n_classes); None: there are no classes
+    chosen_by: Metric | None = None  # what the user wants a fit to choose by; None: the learner's loss
+
+    @property
+    def metric(self) -> str | None:
+        """The key of what a fit chooses by; None: the learner's loss."""
+        return None if self.chosen_by is None else self.chosen_by.key
+
+    @property
+    def costs(self) -> Costs | None:
+        """What a fit chooses by; None: the learner's loss."""
+        return None if self.chosen_by is None else self.chosen_by.costs
+
+    def choosing_by(self, name: str) -> Task:
+        """The same task, whose fits choose by the metric of this name; "auto": by the learner's loss.
+
+        Raises:
+            UserError: there is no such metric, or nothing can be chosen by it.
+        """
+        if name in ("auto", *self.learner.loss):
+            return replace(self, chosen_by=None)
+        metrics = {metric.key: metric for metric in self.scorer.metrics}
+        names = [key for key, metric in metrics.items() if metric.costs is not None and key not in self.learner.loss]
+        if name in names:
+            return replace(self, chosen_by=metrics[name])
+        what = f"nothing can be chosen by {name}" if name in metrics else f"unknown metric {name!r}"
+        fix = f"of {self.name}, one of: {', '.join([*self.learner.loss, *names])}"
+        raise UserError(what, where="--metric", fix=fix)

@@ -42,6 +42,7 @@ class Request:
     columns: Columns | None = None
     model: str = "auto"
     method: str = "auto"
+    metric: str = "auto"  # the key of what is chosen by
     test: float | str | Path = 0.2  # a share, or a path with the test examples
     seed: int = 0
     out: Path | None = None
@@ -198,8 +199,7 @@ def _taken(columns: Any, rows: np.ndarray, names: Sequence[str]) -> dict[str, An
 
 @dataclass(frozen=True)
 class Passages(Sequence[tuple[str, str]]):
-    """Questions with the texts that they are about, each text once. Row i of every column is about one question, but
-    for the texts' own."""
+    """Questions with their texts, each text once. Row i of every column but the texts' own is about one question."""
 
     ids: Sequence[str]
     questions: Sequence[str]

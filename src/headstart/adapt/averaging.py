@@ -60,7 +60,7 @@ def souped(
             continue
         mixed = _with(soup, more, 1 / (taken + 1))
         mixed["kept"] = runs.outputs(recipe, start, mixed, judge, share=1.0)
-        if runs.task.judged(mixed["kept"], judge).log_loss < runs.task.judged(soup["kept"], judge).log_loss:
+        if runs.task.judged(mixed["kept"], judge).cost < runs.task.judged(soup["kept"], judge).cost:
             soup, taken = mixed, taken + 1
     return soup, taken
 
@@ -78,7 +78,7 @@ def last_run(
     judge = np.flatnonzero(folds == 0)
     last = runs.run("last", whole, start=runs.task.start(everything), learn=everything, judge=judge)
     is_done = not last["diverged"] and int(last["steps"]) >= _DONE * whole.steps
-    better = runs.task.judged(last["kept"], judge).log_loss <= runs.task.judged(before, judge).log_loss
+    better = runs.task.judged(last["kept"], judge).cost <= runs.task.judged(before, judge).cost
     return last if is_done and better else None
 
 

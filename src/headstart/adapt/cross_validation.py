@@ -10,6 +10,7 @@ from headstart.adapt import near_duplicates
 from headstart.adapt.basis import Basis, fit_basis
 from headstart.backbone import Features, Head
 from headstart.data.split import folds
+from headstart.evaluate.criterion import Criterion
 from headstart.evaluate.paired_test import HeldOut
 from headstart.values import Dataset
 
@@ -34,15 +35,8 @@ def fit_probe(
     family = dataset.task.learner.family
     k = family.how_many_folds(len(rows), len(dataset.classes))
     fold = grouped_folds(dataset, rows, features, basis=basis, k=k, seed=seed)
-    return family.probe(
-        features,
-        dataset.y[rows],
-        basis=basis,
-        names=dataset.classes,
-        fold=fold,
-        weights=dataset.weights_of(rows),
-        advance=advance,
-    )
+    y, names, by = dataset.y[rows], dataset.classes, criterion(dataset).of(rows)
+    return family.probe(features, y, basis=basis, names=names, fold=fold, by=by, advance=advance)
 
 
 def judge(dataset: Dataset, features: Features, *, seed: int = 0) -> HeldOut:
@@ -52,10 +46,16 @@ def judge(dataset: Dataset, features: Features, *, seed: int = 0) -> HeldOut:
         features: (n, d), of all rows.
     """
     family, rows = dataset.task.learner.family, np.arange(len(dataset))
-    basis = fit_basis(features.matrix)
+    basis = fit_basis(features.matrix, dataset.weights)
     k = family.how_many_folds(len(rows), len(dataset.classes))
     fold = grouped_folds(dataset, rows, features, basis=basis, k=k, seed=seed)
-    return family.held_out(features, dataset.y, basis=basis, n_outputs=len(dataset.classes), fold=fold)
+    n_outputs, by = len(dataset.classes), criterion(dataset)
+    return family.held_out(features, dataset.y, basis=basis, n_outputs=n_outputs, fold=fold, by=by)
+
+
+def criterion(dataset: Dataset) -> Criterion:
+    """What is chosen by on its examples."""
+    return Criterion(dataset.weights, dataset.task.costs)
 
 
 def grouped_folds(

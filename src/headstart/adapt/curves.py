@@ -22,7 +22,7 @@ class TrainingCurves:
     record: TrackedRun
     left: Callable[[], float]  # seconds
     _trials: int = 0  # that were judged
-    _judged: float | None = None  # validation log loss of the last one
+    _judged: float | None = None  # what is chosen by, of the last one
     _run: str = ""
     _loss: float = 0.0  # of the steps since the last point
     _steps: int = 0
@@ -39,8 +39,9 @@ class TrainingCurves:
 
     def judged(self, run: str, trial: Trial) -> None:
         """A trial has done so well on the validation part."""
-        self._trials, self._judged = self._trials + 1, trial.log_loss
+        self._trials, self._judged = self._trials + 1, trial.cost
         scores = {"validation_log_loss": trial.log_loss, "validation_accuracy": trial.accuracy}
+        scores |= {} if trial.other is None else {"validation_cost": trial.cost}
         self.record.scalars(scores, run=run, step=trial.recipe.steps)
 
     def _line(self, run: str, step: Step, recipe: Recipe) -> str:

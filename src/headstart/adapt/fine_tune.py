@@ -118,7 +118,7 @@ def _best_run(
     None where each of them went out of all bounds.
     """
     found: list[Run] = []
-    if best is not None and math.isfinite(best.log_loss):
+    if best is not None and math.isfinite(best.cost):
         found = [(best.recipe, search.results(best))]
     elif search.cut is not None:
         found = [search.cut]
@@ -137,7 +137,7 @@ def _best_run(
                 found.append((done, results))
                 break
             recipe = replace(recipe, rate=recipe.rate / APART)
-    return min(found, key=lambda run: runs.task.judged(run[1]["kept"], search.judge).log_loss, default=None)
+    return min(found, key=lambda run: runs.task.judged(run[1]["kept"], search.judge).cost, default=None)
 
 
 @dataclass
@@ -164,7 +164,7 @@ class _Search:
             return None
         else:
             found = self.runs.task.judged(results["kept"], self.judge)
-            trial = Trial(recipe, found.log_loss, found.accuracy)
+            trial = Trial(recipe, found.log_loss, found.accuracy, None if found.other is None else found.cost)
         self.trials.append(trial)
         watch.judged(name, trial)
         for other in beaten(self.trials):
@@ -256,7 +256,7 @@ def _weighed(
         return task.judged(np.concatenate([_outputs(runs, recipe, fold, share) for fold in compared]), rows)
 
     tuned = {share: gone(share) for share in shares}
-    best = min(tuned, key=lambda share: tuned[share].log_loss)
+    best = min(tuned, key=lambda share: tuned[share].cost)
     untuned = np.concatenate([task.untuned(fold.start, fold.judge) for fold in compared])
     return best, task.judged(untuned, rows), tuned[best]
 

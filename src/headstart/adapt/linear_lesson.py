@@ -65,8 +65,8 @@ class LinearLesson:
         """As `Lesson.key`."""
         budget = self.session.budget.seconds
         asked = [FORM, self.head.classes, self.features.key, self.plan.method, budget, self.seed]
-        if self.dataset.weights is not None:
-            asked.append(self.dataset.weights.tobytes())
+        asked += [] if self.dataset.task.metric is None else [self.dataset.task.metric]
+        asked += [] if self.dataset.weights is None else [self.dataset.weights.tobytes()]
         return key_of(self.dataset.checked_digests, self.dataset.y, asked)
 
     def training(self, checkpoint: Checkpoint) -> Training:
@@ -97,11 +97,14 @@ class LinearLesson:
 
     def _said(self, tuned: Tuned, note: str) -> str:
         """What the paired test came to; note: how it was trained, where that is worth a word."""
-        v, right = tuned.verdict, self.dataset.task.words.right.lower()
+        v, task = tuned.verdict, self.dataset.task
+        what, figures = task.words.right.lower(), (v.tuned_accuracy, v.untuned_accuracy)
+        if task.chosen_by is not None and v.tuned_cost is not None and v.untuned_cost is not None:
+            what = task.chosen_by.in_words
+            figures = task.chosen_by.figure(v.tuned_cost), task.chosen_by.figure(v.untuned_cost)
         worth = "" if self.dataset.weights is None else " (weighted: as many as they are worth)"
         said = (
-            f"on {v.n} held-out training examples{worth} "
-            f"{right} {v.tuned_accuracy:.3f} against {v.untuned_accuracy:.3f} of "
+            f"on {v.n} held-out training examples{worth} {what} {figures[0]:.3f} against {figures[1]:.3f} of "
             f"the probe, log loss {v.tuned_log_loss:.3f} against {v.untuned_log_loss:.3f}"
         )
         return f"{said}; {note}" if note else said

@@ -15,6 +15,7 @@ from headstart.adapt.linear_network import Classified
 from headstart.adapt.loop import Loss
 from headstart.adapt.trainable_parts import TrainablePart, TrainableParts
 from headstart.backbone import Head
+from headstart.evaluate.criterion import BY_LOSS, Criterion
 from headstart.evaluate.paired_test import HeldOut
 
 
@@ -39,7 +40,7 @@ class LinearObjective:
     head: Head  # the probe of all examples
     before: Callable[[np.ndarray], Head]  # what a tuned model is held against, fitted on these rows alone
     guess: Callable[[np.ndarray], np.ndarray | None] | None = None  # doubt, where not all rows have a probe's logits
-    weights: np.ndarray | None = None  # (n,) how much each example counts; None: all alike
+    by: Criterion = BY_LOSS  # what is chosen by, with the weights of all examples
 
     def start(self, learn: np.ndarray) -> Start:
         return Start(learn, self.probe(learn))
@@ -56,9 +57,10 @@ class LinearObjective:
 
     def loss(self, learn: np.ndarray, device: str) -> Loss:
         loss = self.family.loss(self.y[learn], self.head, device)
-        if self.weights is None:
+        weights = self.by.of(learn).weights
+        if weights is None:
             return loss
-        weights = self.weights[learn] / self.weights[learn].mean()  # the rate suits a loss of the usual size
+        weights = weights / weights.mean()  # the rate suits a loss of the usual size
         return _weighted(loss, torch.from_numpy(weights.astype(np.float32)))
 
     def kept(self, outputs: torch.Tensor, rows: np.ndarray) -> np.ndarray:
@@ -66,7 +68,7 @@ class LinearObjective:
         return np.asarray(outputs.numpy())
 
     def judged(self, kept: np.ndarray, rows: np.ndarray) -> HeldOut:
-        return self.family.judged(kept, self.y[rows], None if self.weights is None else self.weights[rows])
+        return self.family.judged(kept, self.y[rows], self.by.of(rows))
 
     def untuned(self, start: Start, rows: np.ndarray) -> np.ndarray:
         return self.logits(self.before(start.learn), rows)

@@ -11,7 +11,7 @@ from torch import nn
 
 from headstart.adapt.basis import Basis
 from headstart.adapt.checkpoint import Checkpoint
-from headstart.adapt.cross_validation import fit_probe, grouped_folds
+from headstart.adapt.cross_validation import criterion, fit_probe, grouped_folds
 from headstart.adapt.fine_tune import Tuned
 from headstart.adapt.lesson import Training
 from headstart.adapt.linear_network import Classified
@@ -65,7 +65,7 @@ def linear_training(lesson: LinearLesson, checkpoint: Checkpoint) -> Training:
         lesson.head,
         probe,
         opened.uncertainty if len(dataset) > lesson.encoded else None,
-        dataset.weights,
+        criterion(dataset),
     )
 
     def finish(tuned: Tuned) -> tuple[Head, nn.Module]:

@@ -19,8 +19,10 @@ from headstart.adapt.basis import Basis
 from headstart.adapt.family import Family
 from headstart.backbone import Features, Head, Matrix
 from headstart.evaluate.conformal import half_width
+from headstart.evaluate.criterion import BY_LOSS, Criterion, mean_cost
 from headstart.evaluate.paired_test import HeldOut
 from headstart.storage.matrix import blocks
+from headstart.task import rounded
 
 if TYPE_CHECKING:
     from headstart.adapt.loop import Loss
@@ -47,7 +49,7 @@ def probe(
     basis: Basis,
     names: tuple[str, ...],
     fold: np.ndarray,
-    weights: np.ndarray | None = None,
+    by: Criterion = BY_LOSS,
     advance: Callable[[int], None] = lambda _: None,
 ) -> Head:
     """Ridge regression, with the penalty of the least held-out squared error; of equal ones, the strongest.
@@ -60,7 +62,7 @@ def probe(
     Args:
         features: (n, d), of the training part. y: (n,) numbers, finite. basis: of these features. names: none.
         fold: (n,) which fold each row is held out in; at least two of them.
-        weights: (n,) above 0, how many examples each row counts for, in the fit and in the errors; None: one.
+        by: what the penalty is chosen by; its weights count in the fit, too.
         advance: told 1 for each fold.
 
     Raises:
@@ -69,9 +71,9 @@ def probe(
     Source: Hoerl and Kennard, Ridge Regression, Technometrics 12, 1970; Hastie, Tibshirani and Friedman, The Elements
     of Statistical Learning, 2nd edition, 2009, sections 3.4.1 and 7.10.
     """
-    found = search(basis.transform(features.matrix), y, fold=fold, weights=weights, advance=advance)
-    head = _head(found.gram, _scale(y, weights), features.key, basis=basis, penalty=found.penalty)
-    return calibrated(replace(head, cross_validation=found.rows), found.predicted[:, None], y, weights)
+    found = search(basis.transform(features.matrix), y, fold=fold, by=by, advance=advance)
+    head = _head(found.gram, _scale(y, by.weights), features.key, basis=basis, penalty=found.penalty)
+    return calibrated(replace(head, cross_validation=found.rows), found.predicted[:, None], y, by.weights)
 
 
 def refit(features: Features, y: np.ndarray, *, basis: Basis, like: Head, weights: np.ndarray | None = None) -> Head:
@@ -84,17 +86,26 @@ def refit(features: Features, y: np.ndarray, *, basis: Basis, like: Head, weight
     return replace(head, width=like.width)
 
 
-def held_out(features: Features, y: np.ndarray, *, basis: Basis, n_outputs: int, fold: np.ndarray) -> HeldOut:
+def held_out(
+    features: Features,
+    y: np.ndarray,
+    *,
+    basis: Basis,
+    n_outputs: int,
+    fold: np.ndarray,
+    by: Criterion = BY_LOSS,
+) -> HeldOut:
     """How each example fared at the best penalty, by a head that did not learn from its fold."""
-    return judged(search(basis.transform(features.matrix), y, fold=fold).predicted[:, None], y)
+    found = search(basis.transform(features.matrix), y, fold=fold, by=by)
+    return judged(found.predicted[:, None], y, by)
 
 
-def judged(outputs: np.ndarray, y: np.ndarray, weights: np.ndarray | None = None) -> HeldOut:
+def judged(outputs: np.ndarray, y: np.ndarray, by: Criterion = BY_LOSS) -> HeldOut:
     """(n, 1) predictions and (n,) numbers: the log loss of a Gaussian with the targets' own deviation, but for a
     constant; right is what lies within a quarter of that."""
-    _, deviation = _scale(y, weights)
+    _, deviation = _scale(y, by.weights)
     errors = (outputs[:, 0].astype(np.float64) - y) / deviation
-    return HeldOut(errors**2 / 2, np.abs(errors) <= _NEAR, weights=weights)
+    return HeldOut(errors**2 / 2, np.abs(errors) <= _NEAR, weights=by.weights, other=by.cost(outputs, y))
 
 
 def calibrated(head: Head, outputs: np.ndarray, y: np.ndarray, weights: np.ndarray | None = None) -> Head:
@@ -107,19 +118,20 @@ def search(
     y: np.ndarray,
     *,
     fold: np.ndarray,
-    weights: np.ndarray | None = None,
+    by: Criterion = BY_LOSS,
     advance: Callable[[int], None] = lambda _: None,
 ) -> Search:
     """The best penalty, all of them tried on each example by the fold that left it out.
 
     Args:
-        x: (n, r + 1), transformed. y: (n,). fold: (n,). weights: (n,) or None. advance: told 1 for each fold.
+        x: (n, r + 1), transformed. y: (n,). fold: (n,). by: as in `probe`. advance: told 1 for each fold.
 
     Raises:
         ValueError: as in `probe`.
     """
     y, place = np.asarray(y, dtype=np.float64), np.unique(fold, return_inverse=True)[1]
     _check(x, y, place)
+    weights = by.weights
     mean, deviation = _scale(y, weights)
     grams = _grams(x, (y - mean) / deviation, place, weights)
     total = grams.sum(axis=0)
@@ -131,10 +143,17 @@ def search(
         errors += _squared_errors(gram, held_out[-1])
         advance(1)
     errors /= len(y) if weights is None else weights.sum()
+    rows = _rows(errors.tolist(), deviation, varies=float(total[-1, -1]) > 0)
+
+    def predicted(penalty: int) -> np.ndarray:
+        return mean + deviation * _by_fold(x, np.stack([at[penalty] for at in held_out]), place)
+
+    if by.costs is not None:  # of each example: no sum of squares says them
+        costs = [by.costs(predicted(penalty)[:, None], y, weights) for penalty in range(len(PENALTIES))]
+        errors = np.array([mean_cost(each, weights) for each in costs])
+        rows = [row | {"cost": rounded(error)} for row, error in zip(rows, errors.tolist(), strict=True)]
     best = int(np.argmin(errors))
-    predicted = _by_fold(x, np.stack([at[best] for at in held_out]), place)
-    rows = tuple(_rows(errors.tolist(), deviation, varies=float(total[-1, -1]) > 0))
-    return Search(PENALTIES[best], mean + deviation * predicted, rows, total)
+    return Search(PENALTIES[best], predicted(best), tuple(rows), total)
 
 
 def _check(x: Matrix, y: np.ndarray, place: np.ndarray) -> None:

@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 
 from headstart.adapt.loop import Recipe, Tuning
+from headstart.task import rounded
 
 APART = 3.0  # factor between one rate and the next
 _HIGHEST, _LOWEST = 1e-2, 1e-6
 _BROKEN, _BROKEN_BY = 2.0, 0.1  # a loss that is so many times the lowest, and so many nats above that, is out of hand
-_ENOUGH = 1e-3  # nats by which the next rate must be better to go on in its direction
+_ENOUGH = 1e-3  # nats, or share of another cost, by which the next rate must be better to go on in its direction
 
 
 @dataclass(frozen=True)
@@ -24,11 +25,23 @@ class Trial:
     recipe: Recipe
     log_loss: float  # on the validation part, temperature scaled; infinite: the weights went out of all bounds
     accuracy: float
+    other: float | None = None  # the mean of what the user chooses by, see `Metric.costs`; None: the log loss
+
+    @property
+    def cost(self) -> float:
+        """What is chosen by."""
+        return self.log_loss if self.other is None else self.other
+
+    @property
+    def clearly_less(self) -> float:
+        """A cost that is clearly below: by nats, or by a share of costs in whatever unit."""
+        return self.cost - (_ENOUGH if self.other is None else _ENOUGH * abs(self.cost))
 
     def row(self) -> dict[str, Any]:
         """For tables and JSON, which has no infinity: None."""
         log_loss = round(self.log_loss, 6) if math.isfinite(self.log_loss) else None
-        return {**asdict(self.recipe), "log_loss": log_loss, "accuracy": round(self.accuracy, 6)}
+        told = {**asdict(self.recipe), "log_loss": log_loss, "accuracy": round(self.accuracy, 6)}
+        return told if self.other is None else {**told, "cost": rounded(self.other)}
 
 
 @dataclass(frozen=True)
@@ -48,8 +61,8 @@ Try = Callable[[Recipe], Trial | None]  # None: no time
 def beaten(trials: Sequence[Trial]) -> list[Trial]:
     """Those that no search can take any more: it passes over a trial that is hardly better than the one it holds, so
     the one it holds is nearly as good as the best."""
-    lowest = min(map(_loss, trials))
-    return [trial for trial in trials if trial.log_loss >= lowest + _ENOUGH]
+    best = min(trials, key=_cost)
+    return [trial for trial in trials if trial.clearly_less > best.cost]
 
 
 def climb(depths: Sequence[int], *, start: Recipe, attempt: Try) -> Trial | None:
@@ -67,7 +80,7 @@ def climb(depths: Sequence[int], *, start: Recipe, attempt: Try) -> Trial | None
         The best trial; None where there was no time for one.
     """
     trials = [attempt(replace(start, depth=depth)) for depth in depths]
-    best = min((trial for trial in trials if trial is not None), key=_loss, default=None)
+    best = min((trial for trial in trials if trial is not None), key=_cost, default=None)
     if best is None:
         return None
     for factor in (APART, 1 / APART):
@@ -84,7 +97,7 @@ def spiced(best: Trial, spices: Sequence[Spice], *, attempt: Try) -> Trial:
     """
     for change in spices:
         trial = attempt(change(best.recipe))
-        if trial is not None and trial.log_loss < best.log_loss - _ENOUGH:
+        if trial is not None and trial.cost < best.clearly_less:
             best = trial
     return best
 
@@ -107,33 +120,33 @@ def label_smoothing(recipe: Recipe) -> Recipe:
 def _walk(best: Trial, factor: float, attempt: Try) -> Trial:
     while _LOWEST <= best.recipe.rate * factor <= _HIGHEST:
         trial = attempt(replace(best.recipe, rate=best.recipe.rate * factor))
-        if trial is None or not trial.log_loss < best.log_loss - _ENOUGH:
+        if trial is None or not trial.cost < best.clearly_less:
             return best
         best = trial
     return best
 
 
 def rate_between(trials: Sequence[Trial], best: Trial) -> float:
-    """Where a parabola through the log losses at the best trial's rate and at those next to it has its lowest point.
+    """Where a parabola through the costs at the best trial's rate and at those next to it has its lowest point.
 
     Two rates that are as good as each other say that one between them is better; which of them came out ahead is
     chance. Without a trial on either side it is the best trial's own rate.
     """
     plain = replace(best.recipe, varied=False, mixup=0.0, smoothing=0.0)  # as rates were tried
 
-    def loss(rate: float) -> float:
+    def cost(rate: float) -> float:
         near = (t for t in trials if math.isclose(t.recipe.rate, rate) and replace(t.recipe, rate=plain.rate) == plain)
-        return min(map(_loss, near), default=math.inf)
+        return min(map(_cost, near), default=math.inf)
 
-    below, here, above = (loss(plain.rate * factor) for factor in (1 / APART, 1.0, APART))
+    below, here, above = (cost(plain.rate * factor) for factor in (1 / APART, 1.0, APART))
     bend = below - 2 * here + above
     if not math.isfinite(bend) or bend <= 0:
         return plain.rate
     return plain.rate * APART ** float(np.clip((below - above) / (2 * bend), -0.5, 0.5))
 
 
-def _loss(trial: Trial) -> float:
-    return trial.log_loss
+def _cost(trial: Trial) -> float:
+    return trial.cost
 
 
 def range_test(

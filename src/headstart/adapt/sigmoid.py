@@ -14,6 +14,7 @@ from headstart.adapt.probe import by_fold, held_out_logits
 from headstart.adapt.solver import Solution, solve_path
 from headstart.backbone import Features, Head, Matrix
 from headstart.evaluate.calibration import sigmoid_temperature
+from headstart.evaluate.criterion import BY_LOSS, Criterion, mean_cost
 from headstart.evaluate.metrics import mean
 from headstart.evaluate.multilabel import label_losses, macro_f1, sigmoid
 from headstart.evaluate.paired_test import HeldOut
@@ -41,10 +42,17 @@ class Trial:
     temperature: float
     log_loss: float  # mean over labels and examples
     macro_f1: float  # at probability 0.5; nan where no label is there and none is given
+    other: float | None = None  # the mean of what the user chooses by; None: the log loss
+
+    @property
+    def cost(self) -> float:
+        """What is chosen by."""
+        return self.log_loss if self.other is None else self.other
 
     def row(self) -> dict[str, float]:
         """As `Head.cross_validation` has it; without an F1 that is no number, for which JSON has no word."""
         told = {"log_loss": self.log_loss} | ({} if np.isnan(self.macro_f1) else {"macro_f1": self.macro_f1})
+        told |= {} if self.other is None else {"cost": self.other}
         return {"penalty": self.solution.penalty} | {key: round(value, 6) for key, value in told.items()}
 
 
@@ -55,7 +63,7 @@ def probe(
     basis: Basis,
     names: tuple[str, ...],
     fold: np.ndarray,
-    weights: np.ndarray | None = None,
+    by: Criterion = BY_LOSS,
     advance: Callable[[int], None] = lambda _: None,
 ) -> Head:
     """Independent L2-penalised logistic regressions, one a label, chosen on the training part only (binary relevance).
@@ -69,8 +77,7 @@ def probe(
     Args:
         features: (n, d). y: (n, c) of 0 and 1. basis: of these features. names: of the labels.
         fold: (n,) which fold each row is held out in.
-        weights: (n,) above 0, how many examples each row counts for, in the losses and in all that is chosen by them;
-            None: one.
+        by: what the penalty is chosen by, of equal ones the strongest; its weights count in the fit, too.
         advance: told 1 for each penalty tried.
 
     Raises:
@@ -81,9 +88,9 @@ def probe(
     ICML 2017 (temperature).
     """
     x = basis.transform(features.matrix)
-    best, rows = search(x, y, basis=basis, fold=fold, weights=weights, advance=advance)
+    best, rows = search(x, y, basis=basis, fold=fold, by=by, advance=advance)
     temperature, penalty = best.temperature, best.solution.penalty
-    weight, bias = _solved(x, y, basis, penalty, weights, start=best.solution.mean())
+    weight, bias = _solved(x, y, basis, penalty, by.weights, start=best.solution.mean())
     head = Head(
         classes=names,
         weight=(weight / temperature).astype(np.float32),
@@ -93,7 +100,7 @@ def probe(
         temperature=temperature,
         cross_validation=rows,
     )
-    return calibrated(head, best.logits, y, weights)
+    return calibrated(head, best.logits, y, by.weights)
 
 
 def refit(features: Features, y: np.ndarray, *, basis: Basis, like: Head, weights: np.ndarray | None = None) -> Head:
@@ -108,22 +115,29 @@ def refit(features: Features, y: np.ndarray, *, basis: Basis, like: Head, weight
     )
 
 
-def held_out(features: Features, y: np.ndarray, *, basis: Basis, n_outputs: int, fold: np.ndarray) -> HeldOut:
+def held_out(
+    features: Features,
+    y: np.ndarray,
+    *,
+    basis: Basis,
+    n_outputs: int,
+    fold: np.ndarray,
+    by: Criterion = BY_LOSS,
+) -> HeldOut:
     """How each example fared at the best penalty, by a head that did not learn from its fold."""
-    x = basis.transform(features.matrix)
-    best, _ = search(x, y, basis=basis, fold=fold)
-    return _fared(best.logits, y)
+    best, _ = search(basis.transform(features.matrix), y, basis=basis, fold=fold, by=by)
+    return _fared(best.logits, y, by)
 
 
-def judged(logits: np.ndarray, y: np.ndarray, weights: np.ndarray | None = None) -> HeldOut:
+def judged(logits: np.ndarray, y: np.ndarray, by: Criterion = BY_LOSS) -> HeldOut:
     """(n, c) logits and (n, c) labels, at the temperature that suits them best; right is the exact set."""
-    temperature = sigmoid_temperature(logits, y, weights)
-    fared = _fared(logits.astype(np.float64) / temperature, y)
-    return replace(fared, temperature=temperature, weights=weights)
+    temperature = sigmoid_temperature(logits, y, by.weights)
+    return replace(_fared(logits.astype(np.float64) / temperature, y, by), temperature=temperature)
 
 
-def _fared(logits: np.ndarray, y: np.ndarray) -> HeldOut:
-    return HeldOut(label_losses(logits, y).mean(axis=1), ((logits > 0) == (y > 0)).all(axis=1))
+def _fared(logits: np.ndarray, y: np.ndarray, by: Criterion) -> HeldOut:
+    losses, right = label_losses(logits, y).mean(axis=1), ((logits > 0) == (y > 0)).all(axis=1)
+    return HeldOut(losses, right, weights=by.weights, other=by.cost(logits, y))
 
 
 def calibrated(head: Head, logits: np.ndarray, y: np.ndarray, weights: np.ndarray | None = None) -> Head:
@@ -137,13 +151,14 @@ def search(
     *,
     basis: Basis,
     fold: np.ndarray,
-    weights: np.ndarray | None = None,
+    by: Criterion = BY_LOSS,
     advance: Callable[[int], None] = lambda _: None,
 ) -> tuple[Trial, tuple[dict[str, float], ...]]:
-    """The best penalty, and a row a penalty that was tried: on until the log loss has clearly risen, or risen twice.
+    """The best penalty, and a row a penalty that was tried: on until the log loss has clearly risen, or risen twice;
+    all of them, where other costs are chosen by, which may rise by chance and fall again.
 
     Args:
-        x: (n, r + 1), transformed. y: (n, c) of 0 and 1. fold: (n,). weights: (n,) or None, as in `probe`.
+        x: (n, r + 1), transformed. y: (n, c) of 0 and 1. fold: (n,). by: as in `probe`.
         advance: told 1 for each penalty tried.
 
     Raises:
@@ -154,15 +169,15 @@ def search(
     if len(np.unique(fold)) < 2:
         raise ValueError("cross-validation needs at least two folds")
     x, order = by_fold(x, fold)
-    trials = _trials(x, y[order], fold[order], basis, advance, None if weights is None else weights[order])
+    trials = _trials(x, y[order], fold[order], basis, by.of(order), advance)
     best = last = next(trials)
     rows, rises = [best.row()], 0
     for trial in trials:
         rows.append(trial.row())
         rises = rises + 1 if trial.log_loss > last.log_loss else 0
-        if trial.log_loss > _CLEAR_RISE * best.log_loss or rises == 2:
+        if by.costs is None and (trial.log_loss > _CLEAR_RISE * best.log_loss or rises == 2):
             break
-        best, last = min(best, trial, key=lambda t: t.log_loss), trial
+        best, last = min(best, trial, key=lambda t: t.cost), trial
     return replace(best, logits=best.logits[np.argsort(order)]), tuple(rows)
 
 
@@ -171,11 +186,11 @@ def _trials(
     y: np.ndarray,
     fold: np.ndarray,
     basis: Basis,
+    by: Criterion,
     advance: Callable[[int], None],
-    weights: np.ndarray | None,
 ) -> Iterator[Trial]:
     """Penalty after penalty, strong to weak."""
-    numbers = np.unique(fold)
+    numbers, weights = np.unique(fold), by.weights
     learned = np.stack([fold != k for k in numbers]).astype(np.float32)
     path = solve_path(
         x,
@@ -191,9 +206,10 @@ def _trials(
         advance(1)
         t = sigmoid_temperature(logits, y, weights)
         logits /= np.float32(t)
-        losses = label_losses(logits, y)
+        losses, costs = label_losses(logits, y), by.cost(logits, y)
         log_loss = mean(losses if weights is None else losses.mean(axis=1), weights)
-        yield Trial(solution, logits, t, log_loss, macro_f1(y, logits >= 0, weights))
+        other = None if costs is None else mean_cost(costs, weights)
+        yield Trial(solution, logits, t, log_loss, macro_f1(y, logits >= 0, weights), other)
 
 
 def _solved(

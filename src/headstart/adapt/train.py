@@ -45,7 +45,8 @@ def train(lesson: Lesson, method: Method, session: Session) -> Adapted:
 def as_json(tuned: Tuned) -> dict[str, Any]:
     """What was tried and why it was taken or not."""
     recipe, trials = asdict(tuned.recipe), [trial.row() for trial in tuned.trials]
-    told = {"verdict": asdict(tuned.verdict), "trials": trials, "recipe": recipe}
+    verdict = {name: value for name, value in asdict(tuned.verdict).items() if value is not None}
+    told = {"verdict": verdict, "trials": trials, "recipe": recipe}
     return told | {"share": tuned.share, "averaged_runs": tuned.averaged}
 
 

@@ -2,7 +2,7 @@
 
 The order is by the log loss of a probe in cross-validation: what `fit` would do with the model, in small. Log loss says
 of every example how sure the model is, accuracy only on which side it fell; against full fits, log loss agrees best
-with what came out (docs/choosing.md, bench/rank.py).
+with what came out (docs/choosing.md, bench/rank.py). Who chooses by another metric has the order by that.
 
 How many models are tried depends on the time there is. The sample does not: whatever is tried is ranked alike on every
 machine.
@@ -21,9 +21,10 @@ from headstart.choose import transferability
 from headstart.choose.ranking import Ranked, Ranking, Untried
 from headstart.choose.rate import OutOfTimeError, Rate, Speed
 from headstart.clock import Budget
-from headstart.encode.encode import encode, unknown
+from headstart.encode.encode import encode_rows, unknown
 from headstart.errors import ModelError
 from headstart.evaluate.intervals import wilson
+from headstart.evaluate.paired_test import HeldOut
 from headstart.values import Dataset
 
 
@@ -41,7 +42,7 @@ class Candidate:
 class _Trial:
     candidate: Candidate
     told: Ranked
-    losses: np.ndarray  # (n,) of each example while held out
+    costs: np.ndarray  # (n,) what is chosen by, of each example while held out
     speed: Speed | None  # None: nothing was new
 
 
@@ -103,6 +104,7 @@ def rank_models(
         classes=len(sample.classes),
         majority_accuracy=majority,
         seconds=budget.now() - begun,
+        metric=sample.task.metric,
     )
 
 
@@ -129,7 +131,7 @@ def _try(
         )
     rate = Rate(len(sample), None if first else budget, advance, budget.now)
     try:
-        features = encode(sample.inputs, digests, backbone, advance=rate)
+        features = encode_rows(sample, np.arange(len(sample)), backbone, advance=rate)
     except OutOfTimeError:
         why = f"stopped after {rate.done} of {len(sample)} examples, when its {budget.seconds:.0f} s were over"
         return Untried(candidate.name, why)
@@ -149,7 +151,8 @@ def _judged(candidate: Candidate, sample: Dataset, features: Features, rate: Rat
     judge = sample.task.learner.judge
     if judge is None:
         raise TypeError(f"models are not ranked for {sample.task.name}")
-    held_out = judge(sample, features)
+    held_out: HeldOut = judge(sample, features)
+    by = sample.task.chosen_by
     told = Ranked(
         model=candidate.name,
         log_loss=float(held_out.losses.mean()),
@@ -164,20 +167,21 @@ def _judged(candidate: Candidate, sample: Dataset, features: Features, rate: Rat
         cached=features.cached,
         parameters=candidate.parameters,
         width=matrix.shape[1],
+        figure=None if by is None else by.figure(held_out.cost),
     )
-    return _Trial(candidate, told, held_out.losses, rate.speed(candidate.cost))
+    return _Trial(candidate, told, held_out.costs, rate.speed(candidate.cost))
 
 
 def _ordered(trials: Sequence[_Trial]) -> tuple[tuple[Ranked, ...], str]:
     """Best first, each with how far it is behind the best; and the cheapest of those that are not clearly behind.
 
-    Both models judged the same examples, so what counts is the spread of the differences, not of the losses. Taking the
+    Both models judged the same examples, so what counts is the spread of the differences, not of the costs. Taking the
     simplest within one standard error is Breiman's rule (Classification and Regression Trees, 1984, section 3.4.3).
     """
-    ordered = sorted(trials, key=lambda trial: (trial.told.log_loss, trial.candidate.cost))
+    ordered = sorted(trials, key=lambda trial: (float(trial.costs.mean()), trial.candidate.cost))
     rows = []
     for trial in ordered:
-        behind = trial.losses.astype(np.float64) - ordered[0].losses
+        behind = trial.costs.astype(np.float64) - ordered[0].costs
         error = float(behind.std() / math.sqrt(len(behind)))
         rows.append(replace(trial.told, behind=float(behind.mean()), behind_error=error))
     tied = [trial.candidate for trial, row in zip(ordered, rows, strict=True) if row.tied]

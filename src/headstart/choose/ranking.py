@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -14,8 +15,8 @@ class Ranked:
     """How well one pre-trained model suits a sample of the training part, each example judged unseen."""
 
     model: str  # as `fit --model` takes it
-    log_loss: float  # nats, of a probe in cross-validation: what the order is by
-    behind: float  # log loss above the best model's
+    log_loss: float  # nats, of a probe in cross-validation: what the order is by, unless the user says otherwise
+    behind: float  # log loss above the best model's; or what else the order is by
     behind_error: float  # standard error of that, over the examples
     accuracy: float  # of the same probe
     accuracy_interval: Interval  # 95 %
@@ -26,6 +27,7 @@ class Ranked:
     cached: int  # examples of the sample that the store already knew
     parameters: int | None
     width: int
+    figure: float | None = None  # by the metric that the user chooses by; None: the order is by the log loss
 
     @property
     def tied(self) -> bool:
@@ -53,6 +55,7 @@ class Ranking:
     classes: int
     majority_accuracy: float  # of always answering the sample's most common class
     seconds: float
+    metric: str | None = None  # the key of what the user wants the order to be by; None: the log loss
 
 
 def as_json(ranking: Ranking) -> dict[str, Any]:
@@ -60,10 +63,18 @@ def as_json(ranking: Ranking) -> dict[str, Any]:
     rows = []
     for row in ranking.rows:
         interval = row.accuracy_interval
-        plain = {name: _plain(value) for name, value in asdict(row).items()}
+        plain = {name: _plain(value) for name, value in asdict(row).items() if name != "figure"}
+        plain |= {} if ranking.metric is None else {ranking.metric: _plain(row.figure)}
         rows.append({**plain, "accuracy_interval": [_plain(interval.low), _plain(interval.high)], "tied": row.tied})
     told = {name: _plain(value) for name, value in asdict(ranking).items()}
+    if ranking.metric is None:
+        del told["metric"]
     return {**told, "rows": rows, "untried": [asdict(u) for u in ranking.untried], "warnings": list(ranking.warnings)}
+
+
+def ordered_by(told: Mapping[str, Any]) -> str:
+    """The key of what the rows of a ranking's JSON are ordered by."""
+    return str(told.get("metric", "log_loss"))
 
 
 def _plain(value: Any) -> Any:

@@ -12,6 +12,7 @@ import typer
 from headstart.commands import streams
 from headstart.commands.answer import answer
 from headstart.commands.cache import cache
+from headstart.commands.check import check
 from headstart.commands.doctor import doctor
 from headstart.commands.evaluate import evaluate
 from headstart.commands.export import export
@@ -28,7 +29,7 @@ app = typer.Typer(
     help="Adapt a pre-trained model to your own images or texts, with an honest score.",
 )
 
-for command in (fit, rank, predict, answer, evaluate, export, models, cache, doctor):
+for command in (fit, check, rank, predict, answer, evaluate, export, models, cache, doctor):
     app.command()(command)
 
 _INTERRUPTED = 130

@@ -24,6 +24,9 @@ Labels = Annotated[str | None, typer.Option(help="Columns of 0 and 1, one a labe
 Separator = Annotated[str | None, typer.Option(help="Between the labels of an example, for example , or |.")]
 Device = Annotated[str | None, typer.Option(help="cpu, cuda or mps. Default: a GPU where there is one.")]
 Threads = Annotated[int | None, typer.Option(min=1, help="Processor cores to use. Default: all.")]
+ChosenBy = Annotated[
+    str, typer.Option("--metric", help="What is chosen by: auto (the loss), accuracy, macro_f1, mae, ...")
+]
 TASK = "auto, classification, multilabel, regression or answering."
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -35,6 +36,8 @@ def predict(
     from headstart.encode.machine import using
     from headstart.model import load
 
+    if sum(word == "--pair" or word.startswith("--pair=") for word in sys.argv) > 1:  # typer would take the last alone
+        raise UserError("given twice", where="--pair", fix="one pair a command; or name a table that holds several")
     with using(device, threads):
         loaded = load(model)
         rows = [loaded.task.words.row(p) for p in loaded.predict(_wanted(loaded, inputs or [], pair), top=top)]

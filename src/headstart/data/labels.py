@@ -118,8 +118,8 @@ def separator_of(cells: Sequence[Cell]) -> str | None:
 
 
 def separator_seen(cells: Sequence[Cell], separator: str) -> str:
-    """What speaks for a separator, for a note."""
-    split = [_pieces(text, separator) for cell in cells if (text := _text(cell))]
+    """What speaks for a separator, for a note. Of texts that write a list down, such as [], it says nothing."""
+    split = [_pieces(text, separator) for cell in cells if (text := _text(cell)) and _written(text) is None]
     several, different = sum(len(pieces) > 1 for pieces in split), {piece for pieces in split for piece in pieces}
     return f"{several} of {len(split)} labels have {separator!r} between {len(different)} different ones"
 

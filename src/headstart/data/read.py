@@ -28,6 +28,7 @@ def read(request: Request, tasks: Sequence[Task]) -> Dataset:
 
     Raises:
         DataError: not there, not readable, of a kind that is not known, or not for the task.
+        UserError: a metric that the task cannot choose by.
     """
     asked = _asked_for(request.task, tasks)
     task = asked or next((task for task in tasks if _claims(task, request)), None)
@@ -40,7 +41,7 @@ def read(request: Request, tasks: Sequence[Task]) -> Dataset:
     if request.task not in ("auto", task.name, task.titles.get(examples.kind)):
         what = f"these are {examples.kind}s, and the task is {request.task}"
         raise DataError(what, where="--task", fix=f"--task {task.name}, or name the columns")
-    return as_dataset(examples, task)
+    return as_dataset(examples, task.choosing_by(request.metric))
 
 
 def as_dataset(examples: Examples, task: Task) -> Dataset:

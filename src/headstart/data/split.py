@@ -41,8 +41,8 @@ def split(dataset: Dataset, *, test: float = 0.2, seed: int = 0) -> Split:
                 in_test[rows] = True
                 taken += len(rows)
         if taken == 0 and dataset.classes:
-            what = f"class {dataset.classes[label]!r}" if label < len(dataset.classes) else "no label"
-            notes.append(f"{what} has no example that could be spared for the test")
+            what = repr(dataset.classes[label]) if label < len(dataset.classes) else "those without a label"
+            notes.append(f"of {what} no example could be spared for the test")
     if not in_test.any():
         what, fix = dataset.task.unsplit
         raise DataError(what, where=dataset.name, fix=fix)

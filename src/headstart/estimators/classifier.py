@@ -22,6 +22,7 @@ class HeadstartClassifier(ClassifierMixin, Estimator):  # type: ignore[misc]
     Args:
         model: catalog name, hub name or folder; "auto" takes the starter of the kind of data.
         how: as for `headstart.fit`; "probe" leaves the model frozen.
+        metric: as for `headstart.fit`: what is chosen by.
         budget: wall time of one `fit`, "90s", "2m", "1h" or seconds; None: two minutes.
         kind: "image", "text" or "pair"; None: seen from X.
         seed: of the folds in which the penalty is chosen, and of what is drawn.
@@ -36,11 +37,12 @@ class HeadstartClassifier(ClassifierMixin, Estimator):  # type: ignore[misc]
         model: str = "auto",
         *,
         how: str = "probe",
+        metric: str = "auto",
         budget: float | str | None = None,
         kind: str | None = None,
         seed: int = 0,
     ) -> None:
-        super().__init__(model, how=how, budget=budget, kind=kind, seed=seed)
+        super().__init__(model, how=how, metric=metric, budget=budget, kind=kind, seed=seed)
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> HeadstartClassifier:
         """Learn from inputs and labels.

@@ -37,12 +37,14 @@ class Estimator(BaseEstimator):  # type: ignore[misc]
         model: str = "auto",
         *,
         how: str = "auto",
+        metric: str = "auto",
         budget: float | str | None = None,
         kind: str | None = None,
         seed: int = 0,
     ) -> None:
         self.model = model
         self.how = how
+        self.metric = metric
         self.budget = budget
         self.kind = kind
         self.seed = seed
@@ -50,6 +52,7 @@ class Estimator(BaseEstimator):  # type: ignore[misc]
     def _learn(self, dataset: Dataset, task: Task) -> Adapted:
         """All rows are learned from; nothing is saved."""
         session, method = Session(Budget(seconds_of(self.budget))), method_of(self.how)
+        dataset = replace(dataset, task=task.choosing_by(self.metric))
         name = dataset.modality.default_model if self.model == "auto" else self.model
         backbone = task.learner.load(name, kind=dataset.modality.kind)
         rows = np.arange(len(dataset))

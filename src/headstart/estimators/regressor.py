@@ -20,11 +20,12 @@ class HeadstartRegressor(RegressorMixin, Estimator):  # type: ignore[misc]
         model: str = "auto",
         *,
         how: str = "probe",
+        metric: str = "auto",
         budget: float | str | None = None,
         kind: str | None = None,
         seed: int = 0,
     ) -> None:
-        super().__init__(model, how=how, budget=budget, kind=kind, seed=seed)
+        super().__init__(model, how=how, metric=metric, budget=budget, kind=kind, seed=seed)
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> HeadstartRegressor:
         """Learn from inputs and numbers.

@@ -12,6 +12,8 @@ import numpy as np
 from headstart.errors import DataError, ModelError
 from headstart.evaluate.bootstrap import TIMES, draws, numbered, percentile_interval
 from headstart.evaluate.intervals import wilson
+from headstart.evaluate.pseudo_values import macro_f1_values, micro_f1_values, precision_values
+from headstart.evaluate.thresholds import best_thresholds
 from headstart.task import Metric, Scores
 from headstart.values import Interval
 
@@ -166,6 +168,13 @@ def _ratio(part: np.ndarray, whole: np.ndarray, otherwise: float) -> np.ndarray:
     return np.where(wholes > 0, np.asarray(part, dtype=np.float64) / np.where(wholes > 0, wholes, 1), otherwise)
 
 
+def _given(logits: np.ndarray, y: np.ndarray, weights: np.ndarray | None) -> np.ndarray:
+    """(n, c) bool: labels at the thresholds that suit these very examples best, which flatters whatever is compared
+    alike."""
+    probabilities = sigmoid(logits)
+    return np.asarray(probabilities >= best_thresholds(probabilities, y, weights))
+
+
 METRICS = (
     Metric(
         "macro_f1",
@@ -173,6 +182,7 @@ METRICS = (
         "every label counts alike",
         lambda p: macro_f1(p.y, p.given),
         lambda p: p.drawn["macro_f1"],
+        costs=lambda logits, y, weights: 1 - macro_f1_values(y > 0, _given(logits, y, weights), weights),
     ),
     Metric(
         "micro_f1",
@@ -180,6 +190,7 @@ METRICS = (
         "every label given counts alike",
         lambda p: micro_f1(p.y, p.given),
         lambda p: p.drawn["micro_f1"],
+        costs=lambda logits, y, weights: 1 - micro_f1_values(y > 0, _given(logits, y, weights), weights),
     ),
     Metric(
         "map",
@@ -187,6 +198,7 @@ METRICS = (
         "how well examples are ranked for each label",
         lambda p: float(_mean(p.average_precisions[None])[0]),
         lambda p: p.drawn["map"],
+        costs=lambda logits, y, weights: 1 - precision_values(y > 0, logits, weights),
     ),
     Metric(
         "exact_match",
@@ -194,6 +206,7 @@ METRICS = (
         "share of examples with just the right labels",
         lambda p: float(p.exact.mean()),
         lambda p: wilson(int(p.exact.sum()), len(p.y)),
+        costs=lambda logits, y, weights: (_given(logits, y, weights) != (y > 0)).any(axis=1).astype(np.float64),
     ),
 )
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from headstart.evaluate.calibration import temperature as best_temperature
+from headstart.evaluate.criterion import BY_LOSS, Criterion, mean_cost
 from headstart.evaluate.metrics import log_losses, mean
 
 FEWEST = 20  # examples to judge on: on fewer nothing is proved (docs/accuracy.md)
@@ -22,6 +23,17 @@ class HeldOut:
     right: np.ndarray  # (n,) bool
     temperature: float = 1.0
     weights: np.ndarray | None = None  # (n,) above 0, how much each of them counts; None: all alike
+    other: np.ndarray | None = None  # (n,) what the user chooses by, see `Metric.costs`; None: the losses
+
+    @property
+    def costs(self) -> np.ndarray:
+        """(n,) what is chosen by."""
+        return self.losses if self.other is None else self.other
+
+    @property
+    def cost(self) -> float:
+        """The mean of what is chosen by."""
+        return self.log_loss if self.other is None else mean_cost(self.other, self.weights)
 
     @property
     def log_loss(self) -> float:
@@ -30,6 +42,11 @@ class HeldOut:
     @property
     def accuracy(self) -> float:
         return mean(self.right, self.weights)
+
+    def of(self, rows: np.ndarray) -> HeldOut:
+        """The same for these of the examples, in this order."""
+        weights, other = (None if each is None else each[rows] for each in (self.weights, self.other))
+        return replace(self, losses=self.losses[rows], right=self.right[rows], weights=weights, other=other)
 
 
 @dataclass(frozen=True)
@@ -45,16 +62,19 @@ class PairedTest:
     right_errors: float  # standard errors by which the accuracy rose
     noise: float  # standard errors that chance explains
     tuned_is_better: bool
+    untuned_cost: float | None = None  # the mean of what the user chooses by; None: that is the log loss
+    tuned_cost: float | None = None
+    cost_errors: float | None = None  # standard errors by which it fell, but for what one example can do
 
 
-def judged(logits: np.ndarray, y: np.ndarray, weights: np.ndarray | None = None) -> HeldOut:
-    """(n, c) logits, (n,) classes and weights, at the temperature that suits them best.
+def judged(logits: np.ndarray, y: np.ndarray, by: Criterion = BY_LOSS) -> HeldOut:
+    """(n, c) logits and (n,) classes, at the temperature that suits them best.
 
     That is fitted on these very examples, which flatters a little: both sides of a verdict are judged alike.
     """
-    t = best_temperature(logits, y, weights)
+    t = best_temperature(logits, y, by.weights)
     scaled = logits.astype(np.float64) / t
-    return HeldOut(log_losses(scaled, y), scaled.argmax(axis=1) == y, t, weights)
+    return HeldOut(log_losses(scaled, y), scaled.argmax(axis=1) == y, t, by.weights, by.cost(scaled, y))
 
 
 def verdict(untuned: HeldOut, tuned: HeldOut) -> PairedTest:
@@ -64,9 +84,15 @@ def verdict(untuned: HeldOut, tuned: HeldOut) -> PairedTest:
     loss that has to fall, since few examples change sides: thirty of them show what they would not in accuracy
     (docs/accuracy.md).
 
+    Where the user chooses by a metric, that alone has to be better, and not by what one example can do: of three
+    answers that changed, all to the right, one time in eight is chance, which the normal distribution does not know. So
+    the largest difference is taken off the gain, by its weight.
+
     Weights make the means, and no evidence: an example of weight 1000 is still one example.
 
-    Source: Kish, Survey Sampling, 1965 (how many examples weighted ones are worth, and the error of their mean).
+    Sources: Edwards, Note on the "Correction for Continuity" in Testing the Significance of the Difference Between
+    Correlated Proportions, Psychometrika 13, 1948 (McNemar's test, which this is where costs are 0 and 1); Kish, Survey
+    Sampling, 1965 (how many examples weighted ones are worth, and the error of their mean).
     """
     weights, n = untuned.weights, len(untuned.losses)
     if weights is not None:
@@ -74,7 +100,7 @@ def verdict(untuned: HeldOut, tuned: HeldOut) -> PairedTest:
         n = int(round(1 / float(shares @ shares), 9))
     pr, tr = untuned.right.astype(np.float64), tuned.right.astype(np.float64)
     gain, rise = _errors(untuned.losses - tuned.losses, weights), _errors(tr - pr, weights)
-    return PairedTest(
+    found = PairedTest(
         n=n,
         untuned_log_loss=untuned.log_loss,
         tuned_log_loss=tuned.log_loss,
@@ -85,14 +111,17 @@ def verdict(untuned: HeldOut, tuned: HeldOut) -> PairedTest:
         noise=_NOISE,
         tuned_is_better=n >= FEWEST and gain > _NOISE and rise >= -_NOISE,
     )
+    if untuned.other is None or tuned.other is None:
+        return found
+    by = _errors(untuned.other - tuned.other, weights, but_one=True)
+    better = n >= FEWEST and by > _NOISE
+    return replace(found, tuned_is_better=better, untuned_cost=untuned.cost, tuned_cost=tuned.cost, cost_errors=by)
 
 
-def _errors(differences: np.ndarray, weights: np.ndarray | None) -> float:
-    """The mean in its own standard errors; 0 where nothing differs."""
-    n = len(differences)
-    if weights is not None:
-        shares, middle = weights / weights.sum(), mean(differences, weights)
-        error = math.sqrt(float(np.sum(np.square(shares * (differences - middle)))) * n / max(1, n - 1))
-        return middle / error if error else 0.0
-    deviation = float(differences.std(ddof=1)) if n > 1 else 0.0
-    return float(differences.mean()) / deviation * math.sqrt(n) if deviation else 0.0
+def _errors(differences: np.ndarray, weights: np.ndarray | None, *, but_one: bool = False) -> float:
+    """The mean in its own standard errors; 0 where nothing differs. but_one: less the most that one example makes."""
+    n, middle = len(differences), mean(differences, weights)
+    shares = np.ones(n) if weights is None else weights / weights.mean()
+    deviation = math.sqrt(float(np.square(shares * (differences - middle)).sum()) / max(1, n - 1))
+    most = float(np.abs(shares * differences).max(initial=0.0)) / n if but_one else 0.0
+    return (middle - most) / deviation * math.sqrt(n) if deviation else 0.0

@@ -133,7 +133,14 @@ def _made_of_sums(key: str, title: str, meaning: str, **about: Any) -> Metric:
 
 METRICS = (
     _made_of_sums("r2", "R²", "share of the variance that is explained"),
-    _made_of_sums("mae", "Mean absolute error", "in the target's unit", unit="target", better="lower"),
+    _made_of_sums(
+        "mae",
+        "Mean absolute error",
+        "in the target's unit",
+        unit="target",
+        better="lower",
+        costs=lambda outputs, y, weights: np.abs(outputs[:, 0].astype(np.float64) - y),
+    ),
     _made_of_sums("rmse", "Root mean squared error", "large errors count more", unit="target", better="lower"),
     _made_of_sums("pearson", "Pearson", "correlation with the target; 1 is ideal", unit="target"),
     _made_of_sums("spearman", "Spearman", "correlation of ranks; 1 is ideal", unit="target"),

@@ -2,39 +2,68 @@
 
 from __future__ import annotations
 
+import inspect
 import math
+from collections.abc import Callable
+from typing import Any
 
 from headstart.backbone import Backbone, ImagePreparation
 from headstart.errors import plain
 from headstart.pretrained.translated import FIRST_STRIDE, NO_FULLY_CONNECTED
 
+Compare = Callable[[Any, Any], Any]
+
+# What becomes of `outputs`, (n_outputs,) float32, by what they are.
+CLASSES = """
+probabilities = np.exp(outputs - outputs.max())
+probabilities /= probabilities.sum()
+print(told["classes"][probabilities.argmax()], float(probabilities.max()))
+"""
+LABELS = """
+probabilities = 1 / (1 + np.exp(-outputs))
+for name, probability, threshold in zip(told["classes"], probabilities, told["head"]["thresholds"]):
+    if probability >= threshold:
+        print(name, float(probability))
+"""
+NUMBER = """
+value, width = float(outputs[0]), told["head"]["width"]
+print(value, "90 % interval", value - width, value + width)
+"""
+
 _IMAGE = """
+import json
+
+import numpy as np
 import timm
 import torch
 from PIL import Image
 
+told = json.load(open("{folder}/headstart.json", encoding="utf-8"))
 model = timm.create_model("local-dir:{folder}", pretrained=True).eval()
 transform = timm.data.create_transform(**timm.data.resolve_data_config({{}}, model=model))
 with torch.inference_mode():
-    probabilities = model(transform(Image.open("photo.jpg").convert("RGB"))[None]).softmax(-1)[0]
-print(model.pretrained_cfg["label_names"][probabilities.argmax()], float(probabilities.max()))
+    outputs = model(transform(Image.open("photo.jpg").convert("RGB"))[None])[0].numpy()
+{ending}
 """
 
 _CHANGED_IMAGE = """
 import json
+
+import numpy as np
 import timm
 import torch
 from PIL import Image
 from safetensors.torch import load_file
 
+told = json.load(open("{folder}/headstart.json", encoding="utf-8"))
 config = json.load(open("{folder}/config.json", encoding="utf-8"))
 model = timm.create_model(config["architecture"], num_classes=config["num_classes"])
 {changes}
 model.load_state_dict(load_file("{folder}/model.safetensors"))
 transform = timm.data.create_transform(**timm.data.resolve_data_config(config["pretrained_cfg"]))
 with torch.inference_mode():
-    probabilities = model.eval()(transform(Image.open("photo.jpg").convert("RGB"))[None]).softmax(-1)[0]
-print(config["pretrained_cfg"]["label_names"][probabilities.argmax()], float(probabilities.max()))
+    outputs = model.eval()(transform(Image.open("photo.jpg").convert("RGB"))[None])[0].numpy()
+{ending}
 """
 
 _CHANGES = {
@@ -45,23 +74,28 @@ _CHANGES = {
 model.head.fc = torch.nn.Linear(model.num_features, config["num_classes"])""",
 }
 
+# Without token types, which headstart does not give.
 _TEXT = """
 import json
+
+import numpy as np
 import torch
-from safetensors.torch import load_file
+from safetensors.numpy import load_file
 from transformers import AutoModel, AutoTokenizer
 
-classes = json.load(open("{folder}/headstart.json", encoding="utf-8"))["classes"]
+{compare}told = json.load(open("{folder}/headstart.json", encoding="utf-8"))
 tokenizer, encoder = AutoTokenizer.from_pretrained("{folder}"), AutoModel.from_pretrained("{folder}").eval()
 head = load_file("{folder}/head.safetensors")
-tokens = tokenizer(["a text"], padding=True, truncation=True, max_length={max_length}, return_tensors="pt")
+tokens = tokenizer({texts}, padding=True, truncation=True, max_length={max_length}, return_tensors="pt")
+ids, mask = tokens["input_ids"], tokens["attention_mask"]
 with torch.inference_mode():
-    states = encoder(**tokens, output_hidden_states=True).hidden_states
-    mask = tokens["attention_mask"][:, :, None]
+    states = encoder(ids, attention_mask=mask, output_hidden_states=True).hidden_states
+    mask = mask[:, :, None]
     pooled = [{last}]
     pooled += [(states[layer] * mask).sum(1) / mask.sum(1) for layer in {middle}]{normalise}
-    probabilities = (torch.cat(pooled, -1) @ head["weight"].T + head["bias"]).softmax(-1)[0]
-print(classes[probabilities.argmax()], float(probabilities.max()))
+features = torch.cat(pooled, -1).numpy()
+outputs = ({features} @ head["weight"].T + head["bias"])[0]
+{ending}
 """
 
 # What it leaves to headstart: several windows, and words that are found at several places.
@@ -100,13 +134,12 @@ graph = ov.Core().read_model("{folder}/model.onnx")
 features = next(out for op in graph.get_ops() for out in op.outputs() if {features!r} in out.names)
 encoder = ov.Core().compile_model(ov.Model([features], graph.get_parameters()), "CPU")
 head = load_file("{folder}/head.safetensors")
-classes = json.load(open("{folder}/headstart.json", encoding="utf-8"))["classes"]
+told = json.load(open("{folder}/headstart.json", encoding="utf-8"))
 photo = Image.open("photo.jpg").convert("RGB")
 {prepare}
 pixels = (np.asarray(photo, np.float32) / 255 - {mean}) / {std}
-logits = encoder(pixels.transpose(2, 0, 1)[None].astype(np.float32))[0][0] @ head["weight"].T + head["bias"]
-probabilities = np.exp(logits - logits.max()) / np.exp(logits - logits.max()).sum()
-print(classes[probabilities.argmax()], float(probabilities.max()))
+outputs = encoder(pixels.transpose(2, 0, 1)[None].astype(np.float32))[0][0] @ head["weight"].T + head["bias"]
+{ending}
 """
 
 _SHORT_SIDE = """short = min(photo.size)
@@ -121,32 +154,45 @@ frame.paste(photo, (({width} - photo.width) // 2, ({height} - photo.height) // 2
 photo = frame"""
 
 
-def image_code(backbone: Backbone, folder: str) -> str:
+def image_code(backbone: Backbone, folder: str, ending: str, compare: Compare | None = None) -> str:
     """A script for timm; `folder` is the saved folder's name."""
-    changes = backbone.config.get("changes")
+    folder, ending, changes = _quotable(folder), ending.strip(), backbone.config.get("changes")
     if changes:
-        return _CHANGED_IMAGE.format(
-            folder=_quotable(folder), changes="\n".join(_CHANGES[change] for change in changes)
-        ).strip()
-    return _IMAGE.format(folder=_quotable(folder)).strip()
+        changed = "\n".join(_CHANGES[change] for change in changes)
+        return _CHANGED_IMAGE.format(folder=folder, changes=changed, ending=ending).strip()
+    return _IMAGE.format(folder=folder, ending=ending).strip()
 
 
-def text_code(backbone: Backbone, folder: str) -> str:
-    """A script for transformers."""
+def text_code(backbone: Backbone, folder: str, ending: str, compare: Compare | None = None) -> str:
+    """A script for transformers.
+
+    Args:
+        compare: of pairs, how the features of two texts are put side by side; its own source is in the script.
+    """
     config = backbone.config
     last, *middle = config["layers"]
     mean = f"(states[{last}] * mask).sum(1) / mask.sum(1)"
     normalise = "\n    pooled = [torch.nn.functional.normalize(p, dim=-1) for p in pooled]"
+    if compare is None:
+        texts, side_by_side = '["a text"]', ""
+    elif config.get("pair"):  # read as one sequence
+        texts, side_by_side = '[("a text", "another text")]', ""
+    else:
+        texts, side_by_side = '["a text", "another text"]', f"{compare.__name__}(features[:1], features[1:])"
     return _TEXT.format(
         folder=_quotable(folder),
+        compare=f"\n{inspect.getsource(compare)}\n\n" if compare and side_by_side else "",
+        texts=texts,
         max_length=backbone.texts.max_length,
         last=f"states[{last}][:, 0]" if config["pooling"] == "cls" else mean,
         middle=middle,
         normalise=normalise if config["normalise"] else "",
+        features=side_by_side or "features",
+        ending=ending.strip(),
     ).strip()
 
 
-def onnx_code(backbone: Backbone, folder: str) -> str:
+def onnx_code(backbone: Backbone, folder: str, ending: str, compare: Compare | None = None) -> str:
     """A script for OpenVINO."""
     preparation = backbone.images
     return _ONNX.format(
@@ -155,6 +201,7 @@ def onnx_code(backbone: Backbone, folder: str) -> str:
         prepare=_prepare(preparation),
         mean=list(preparation.mean),
         std=list(preparation.std),
+        ending=ending.strip(),
     ).strip()
 
 

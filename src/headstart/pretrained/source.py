@@ -38,7 +38,7 @@ class Source:
     prepare: Callable[[nn.Module], None]  # for training
     trained: Callable[[Backbone, nn.Module, Path], tuple[nn.Module, Backbone]]  # what is kept of a trained module
     write: Callable[[Backbone, Head, Path], dict[str, str]]  # a saved folder in the library's own form
-    snippet: Callable[[Backbone, str], str]  # Python that opens it without headstart
+    snippet: Callable[..., str]  # (backbone, folder, ending, compare): Python that opens it without headstart
 
 
 def _hash_of_tensors(weights: Path, config: dict[str, Any]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from headstart.backbone import Backbone, Head, Kind
-from headstart.pretrained.source import SOURCES
+from headstart.pretrained.plain_code import CLASSES
 from headstart.report import general
 from headstart.report.classification import verdict
 from headstart.report.html import percent
@@ -40,7 +40,7 @@ def card(record: Record, backbone: Backbone, head: Head, folder: str) -> str:
         data(record, things=f"examples, {len(head.classes)} classes", more=more),
         general.how_to_load(record, folder),
     ]
-    return whole(parts, SOURCES[backbone.source].snippet(backbone, folder))
+    return whole(parts, general.without_headstart(record, backbone, folder, CLASSES))
 
 
 def _results(record: Record) -> str:

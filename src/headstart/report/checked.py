@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 
@@ -39,22 +40,41 @@ class Checked:
         return {names[k]: int(there[k]) for k in np.argsort(-there, kind="stable")}
 
     def __repr__(self) -> str:
-        return "\n".join(self._lines())
+        return summary(self.to_json())
 
-    def _lines(self) -> Iterator[str]:
-        n, left_out = len(self.dataset), len(self.dataset.rejected)
-        yield f"{self.dataset.name}: {self.dataset.title}, {n:,} examples that can be used, {left_out:,} left out"
-        whose = "the parts are yours" if self.parts.official else "held out here"
-        yield f"learned from {len(self.parts.train):,}, tested on {len(self.parts.test):,} ({whose})"
-        if self.counts:
-            shown = [f"{name} {count:,}" for name, count in list(self.counts.items())[:_SHOWN]]
-            yield f"{len(self.counts):,} classes: {', '.join(shown)}{self._more(len(self.counts))}"
-        for finding in self.findings[:_SHOWN]:
-            yield f"{finding.where}: {finding.reason}"
-        if len(self.findings) > _SHOWN:
-            yield f"{len(self.findings) - _SHOWN:,} more in .findings"
-        yield from self.notes
+    def to_json(self) -> dict[str, Any]:
+        """What `check --json` prints; the keys are those of a fit where they mean the same."""
+        return {
+            "data": self.dataset.name,
+            "task": self.dataset.title,
+            "n": len(self.dataset),
+            "n_train": len(self.parts.train),
+            "n_test": len(self.parts.test),
+            "n_rejected": len(self.dataset.rejected),
+            "split": "official" if self.parts.official else "made",
+            "counts": [{"name": name, "count": count} for name, count in self.counts.items()],
+            "named": self.dataset.task.words.named,
+            "findings": [asdict(finding) for finding in self.findings],
+            "notes": list(self.notes),
+        }
 
-    @staticmethod
-    def _more(n: int) -> str:
-        return f" and {n - _SHOWN:,} more" if n > _SHOWN else ""
+
+def summary(told: Mapping[str, Any]) -> str:
+    """What `to_json` says, in lines for people."""
+    return "\n".join(_lines(told))
+
+
+def _lines(told: Mapping[str, Any]) -> Iterator[str]:
+    counts, findings = told["counts"], told["findings"]
+    yield f"{told['data']}: {told['task']}, {told['n']:,} examples that can be used, {told['n_rejected']:,} left out"
+    whose = "the parts are yours" if told["split"] == "official" else "held out here"
+    yield f"learned from {told['n_train']:,}, tested on {told['n_test']:,} ({whose})"
+    if counts:
+        shown = ", ".join(f"{each['name']} {each['count']:,}" for each in counts[:_SHOWN])
+        more = f" and {len(counts) - _SHOWN:,} more" if len(counts) > _SHOWN else ""
+        yield f"{len(counts):,} {told['named']}: {shown}{more}"
+    for finding in findings[:_SHOWN]:
+        yield f"{finding['where']}: {finding['reason']}"
+    if len(findings) > _SHOWN:
+        yield f"{len(findings) - _SHOWN:,} more in the findings"
+    yield from told["notes"]

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from headstart.backbone import Backbone
-from headstart.report.html import percent
+from headstart.pretrained.source import SOURCES
+from headstart.report.html import amount, percent
 from headstart.report.markdown import data, front, plain, quoted, whole
 from headstart.report.page import hero, strip, tiles
 from headstart.report.terminal import fitted_lines, listed_figures
@@ -15,6 +16,7 @@ from headstart.task import Metric, Scores
 from headstart.values import Interval
 
 if TYPE_CHECKING:
+    from headstart.inputs.modality import Modality
     from headstart.record import Record
 
 
@@ -31,10 +33,10 @@ class Baseline:
 
 
 def figure(metric: Metric, value: float) -> str:
-    """A value as people read it: shares in percent, all else in three digits."""
+    """A value as people read it: shares in percent, all else in three digits or so."""
     if value != value:
         return "–"
-    return percent(value) if metric.unit == "share" else f"{value:.3f}"
+    return percent(value) if metric.unit == "share" else amount(value)
 
 
 def verdict(scores: Scores, metric: Metric, baseline: Baseline) -> str:
@@ -93,6 +95,7 @@ def card(
     *,
     about: str,
     use: str,
+    ending: str | None = None,
     more: Sequence[str] = (),
     results: Sequence[str] = (),
 ) -> str:
@@ -101,6 +104,7 @@ def card(
     Args:
         folder: name of the saved folder, for the snippet.
         about: what it does, in half a sentence. use: what it is for.
+        ending: what becomes of outputs, in Python (`pretrained.plain_code`); None: nothing is shown without headstart.
         more: lines about the making. results: lines of Markdown behind the table of figures.
     """
     scores = record.scores
@@ -127,21 +131,29 @@ def card(
         data(record, things="examples", more=more),
         how_to_load(record, folder),
     ]
-    return whole(parts, None)
+    return whole(parts, None if ending is None else without_headstart(record, backbone, folder, ending))
+
+
+def without_headstart(record: Record, backbone: Backbone, folder: str, ending: str) -> str:
+    """Python that opens the folder without headstart."""
+    return SOURCES[backbone.source].snippet(backbone, folder, ending, _modality(record).compare)
 
 
 def how_to_load(record: Record, folder: str) -> str:
     """The model card's section with the snippet, for an input of the kind that the model takes."""
-    names = record.task.titles
-    sample = next(m.sample for name, m in record.task.modalities.items() if names[name] == record.title)
     return f"""## How to load it
 
 ```python
 import headstart as hs
 
 model = hs.load({quoted(folder)})
-print(model.predict({sample}))
+print(model.predict({_modality(record).sample}))
 ```"""
+
+
+def _modality(record: Record) -> Modality:
+    names = record.task.titles
+    return next(modality for name, modality in record.task.modalities.items() if names[name] == record.title)
 
 
 def terminal_scores(beside: Lines) -> Callable[[dict[str, Any], Sequence[Metric]], str]:
@@ -152,7 +164,7 @@ def terminal_scores(beside: Lines) -> Callable[[dict[str, Any], Sequence[Metric]
 def terminal_fit(beside: Lines) -> Callable[[dict[str, Any], Sequence[Metric]], str]:
     """What `fit` prints: how it was made, then what `evaluate` prints."""
     scores = terminal_scores(beside)
-    return lambda told, metrics: fitted_lines(told, scores(told, metrics))
+    return lambda told, metrics: fitted_lines(told, scores(told, metrics), metrics)
 
 
 def _share(value: float) -> float:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from headstart.choose.ranking import ordered_by
 from headstart.report.html import bar, section, table, text
 
 if TYPE_CHECKING:
     from headstart.record import Record
+    from headstart.task import Metric
 
 
 def how_made(p: Record) -> str:
@@ -17,6 +19,7 @@ def how_made(p: Record) -> str:
         ("Pre-trained model", text(p.model)),
         ("Adapted by", text(p.method)),
         *([("Why this way", text(p.why_method))] if p.why_method else []),
+        *([("Chosen by", text(p.chosen_by.title))] if p.chosen_by else []),
         ("Training examples", f"{p.n_train:,}"),
         ("Test examples", f"{p.n_test:,}"),
         ("Left out", f"{p.n_rejected:,}"),
@@ -32,6 +35,7 @@ def how_made(p: Record) -> str:
         body += _chosen_from(p.ranking)
     tried = p.facts.get("cross_validation")
     if tried:
+        tried = [_figured(p, row) for row in tried]
         names = list(tried[0])
         rows = (
             "".join(f'<td class="n">{row[k]:.4g}</td>' if k in row else "<td></td>" for k in names) for row in tried
@@ -48,16 +52,18 @@ def how_made(p: Record) -> str:
 
 def _chosen_from(ranking: Mapping[str, Any]) -> str:
     """From what `choose.ranking.as_json` makes."""
+    by = ordered_by(ranking)
+    name = by.replace("_", " ")
     rows = (
         f"<td>{text(r['model'])}{' (taken)' if r['model'] == ranking['choice'] else ''}</td>"
         f"<td>{bar(r['accuracy'])}</td>"
-        f'<td class="n">{r["log_loss"]:.3f}</td><td class="n">{r["logme"]:.3f}</td><td>{bar(r["neighbours"])}</td>'
+        f'<td class="n">{r[by]:.3f}</td><td class="n">{r["logme"]:.3f}</td><td>{bar(r["neighbours"])}</td>'
         for r in ranking["rows"]
     )
-    head = ("Pre-trained model", "Accuracy", "Log loss", "LogME", "Nearest neighbours")
+    head = ("Pre-trained model", "Accuracy", text(name.capitalize()), "LogME", "Nearest neighbours")
     note = (
-        f"Cross-validated on {ranking['n']:,} training examples. The cheapest was taken of those whose log loss is "
-        "within one standard error of the lowest."
+        f"Cross-validated on {ranking['n']:,} training examples. The cheapest was taken of those whose {text(name)} "
+        f"is within one standard error of the {'lowest' if by == 'log_loss' else 'best'}."
     )
     others = [f"not tried: {text(u['model'])} ({text(u['why'])})" for u in ranking["untried"]]
     said = "".join(f"<li>{line}</li>" for line in (*map(text, ranking["warnings"]), *others))
@@ -71,21 +77,38 @@ def _tuning(p: Record, told: Mapping[str, Any]) -> Iterator[str]:
     yield "<h3>Fine-tuning</h3>"
     if told["trials"]:
         yield '<p class="small">Short runs, judged on training examples that they did not learn from.</p>'
-        yield _trials(told["trials"], p.task.words.right)
+        yield _trials(told["trials"], p.task.words.right, p.chosen_by)
     yield (
         f'<p class="small">Taken: {recipe["depth"]} groups of layers, learning rate {recipe["rate"]:.1e}, '
         f"{recipe['steps']:,} steps of {recipe['batch']} examples{_kept(told)}.</p>"
     )
-    compared = (
+    by, head = p.chosen_by if "cost_errors" in v else None, ["Way", text(p.task.words.right), "Log loss"]
+    rows = [
         f'<td>{text(name)}</td><td>{bar(v[f"{key}_accuracy"])}</td><td class="n">{v[f"{key}_log_loss"]:.3f}</td>'
         for name, key in ((p.task.words.before, "untuned"), ("Tuned", "tuned"))
+    ]
+    fell = (
+        f"the log loss fell by {v['gain_errors']:.1f} standard errors, “{text(p.task.words.right)}” rose by "
+        f"{v['right_errors']:.1f}"
     )
-    yield table(("Way", text(p.task.words.right), "Log loss"), compared, label="Before tuning and after", numbers=(2,))
-    yield (
-        f'<p class="small">On {v["n"]:,} held-out training examples, pairwise: the log loss fell by '
-        f"{v['gain_errors']:.1f} standard errors, “{text(p.task.words.right)}” rose by {v['right_errors']:.1f}. Above "
-        f"{v['noise']} is beyond noise.</p>"
-    )
+    if by is not None:
+        figures = [by.figure(v[f"{key}_cost"]) for key in ("untuned", "tuned")]
+        rows = [f'{row}<td class="n">{figure:.3f}</td>' for row, figure in zip(rows, figures, strict=True)]
+        head.append(text(by.title))
+        fell = (
+            f"by {text(by.in_words)} the tuned model is better by {v['cost_errors']:.1f} standard errors, what one "
+            "example can do not counted"
+        )
+    yield table(head, rows, label="Before tuning and after", numbers=tuple(range(2, len(head))))
+    said = f"On {v['n']:,} held-out training examples, pairwise: {fell}. Above {v['noise']} is beyond noise."
+    yield f'<p class="small">{said}</p>'
+
+
+def _figured(p: Record, row: Mapping[str, Any]) -> dict[str, Any]:
+    """A row of the cross-validation, with the metric that was chosen by in place of its cost."""
+    if p.chosen_by is None or "cost" not in row:
+        return dict(row)
+    return {k: v for k, v in row.items() if k != "cost"} | {p.chosen_by.key: p.chosen_by.figure(row["cost"])}
 
 
 def _kept(told: Mapping[str, Any]) -> str:
@@ -94,7 +117,7 @@ def _kept(told: Mapping[str, Any]) -> str:
     return "" if told["share"] == 1 else f"; kept are the weights {told['share']:.0%} of the way there"
 
 
-def _trials(trials: Sequence[dict[str, Any]], right: str) -> str:
+def _trials(trials: Sequence[dict[str, Any]], right: str, by: Metric | None) -> str:
     """A row a trial. Ways of varying the examples have a column where one of them was tried."""
     columns: list[tuple[str, Callable[[dict[str, Any]], str]]] = [
         ("Groups trained", lambda t: f"{t['depth']}"),
@@ -108,6 +131,8 @@ def _trials(trials: Sequence[dict[str, Any]], right: str) -> str:
     }
     columns += [column for key, column in varied.items() if any(t.get(key) for t in trials)]
     columns.append(("Log loss", lambda t: "diverged" if t["log_loss"] is None else f"{t['log_loss']:.3f}"))
+    if by is not None:
+        columns.append((text(by.title), lambda t: f"{by.figure(t['cost']):.3f}" if "cost" in t else "–"))
     rows = (
         "".join(f'<td class="n">{shown(trial)}</td>' for _, shown in columns) + f"<td>{bar(trial['accuracy'])}</td>"
         for trial in trials

@@ -14,6 +14,11 @@ def percent(share: float) -> str:
     return f"{min(shown, 99.9) if share < 1 else shown:.1f}\u00a0%"
 
 
+def amount(value: float) -> str:
+    """A figure in a unit of the user's: three digits behind the point, or four that count where those say little."""
+    return f"{value:.3f}" if value == 0 or 0.001 <= abs(value) < 1e6 else f"{value:.4g}"
+
+
 def text(value: str) -> str:
     # file names that are not UTF-8 reach us with lone surrogates, which no UTF-8 file can hold
     return escape(value.encode("utf-8", "replace").decode("utf-8"), quote=True)

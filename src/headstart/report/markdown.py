@@ -47,6 +47,8 @@ def data(record: Record, *, things: str, more: Sequence[str] = ()) -> str:
     counts = Counter(f.kind for f in record.findings)
     lines += [f"found while checking: {n:,} × {plain(kind)}" for kind, n in sorted(counts.items())]
     lines += more
+    if record.chosen_by is not None:
+        lines.append(f"penalty, model and whether to tune were chosen by {plain(record.chosen_by.in_words)}")
     if record.seconds:
         total = record.seconds.get("total", sum(record.seconds.values()))
         lines.append(f"made in {total:,.1f} seconds")

@@ -36,9 +36,8 @@ border:2px solid var(--card)}
 .k-band{width:18px;height:8px;border-radius:4px;background:rgb(var(--hit)/.45)}
 .k-tick{width:2px;height:14px;background:var(--tick)}
 .verdict{margin-top:16px;font-weight:600;overflow-wrap:anywhere}
-.tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(190px,1fr));gap:1px;padding:0;overflow:hidden;
-background:var(--line)}
-.tiles>div{background:var(--card);padding:18px 24px;min-width:0;overflow-wrap:anywhere}
+.tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(190px,1fr));gap:1px;padding:0;overflow:hidden}
+.tiles>div{box-shadow:0 0 0 1px var(--line);padding:18px 24px;min-width:0;overflow-wrap:anywhere}
 .figure{font-size:1.5rem;font-weight:620;margin:2px 0}
 .small,.note,.calm,footer{color:var(--soft);font-size:.875rem}
 .note{max-width:68ch;margin-bottom:14px}
@@ -51,7 +50,7 @@ th,td{padding:8px 16px 8px 0;text-align:left;border-bottom:1px solid var(--line)
 unicode-bidi:isolate}
 tbody tr:last-child>*{border-bottom:0}
 thead th{font-size:.8125rem;color:var(--soft);font-weight:600;white-space:nowrap}
-tbody th{font-weight:500;max-width:22em;overflow-wrap:anywhere}
+tbody th{font-weight:500;min-width:8em;max-width:22em;overflow-wrap:anywhere}
 tbody th.kind{max-width:none;min-width:10em}
 th .small,h3 .small{font-weight:400}
 .why{min-width:14em}

@@ -10,7 +10,9 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from headstart.choose.ranking import ordered_by
 from headstart.errors import plain
+from headstart.report.html import amount
 from headstart.task import Metric
 
 _WIDE = 80
@@ -36,14 +38,17 @@ def plainly(told: Any) -> Any:
 
 def fit(told: dict[str, Any], metrics: Sequence[Metric]) -> str:
     """What `fit` prints of a classifier."""
-    return fitted_lines(told, scores(told, metrics))
+    return fitted_lines(told, scores(told, metrics), metrics)
 
 
-def fitted_lines(told: dict[str, Any], figures: str) -> str:
+def fitted_lines(told: dict[str, Any], figures: str, metrics: Sequence[Metric]) -> str:
     """What `fit` prints of a model with a linear head; figures: its scores, as lines."""
     chosen_from = [] if told.get("ranking") is None else [ranking(told["ranking"]), ""]
     made = f"{told['model']} ({told['how']}), {told['n_train']} examples to learn from, {told['n_test']} held out"
     lines = [*chosen_from, made, *_why(told, 10)]
+    if "metric" in told:
+        by = next((metric.in_words for metric in metrics if metric.key == told["metric"]), told["metric"])
+        lines.append(f"{'chosen by':10} {by}")
     if told["n_rejected"]:
         lines.append(f"left out   {told['n_rejected']} examples; see rejected.csv")
     if told.get("class_weights"):
@@ -63,8 +68,9 @@ def _figures(told: Mapping[str, Any], metrics: Sequence[Metric], width: int) -> 
         if metric.key not in told:
             continue
         value, ends = told[metric.key], told.get(f"{metric.key}_interval")
-        shown = "-" if value is None else f"{value:.3f}"
-        interval = f"  (95 % interval {ends[0]:.3f} to {ends[1]:.3f})" if ends and None not in ends else ""
+        written = amount if metric.unit == "target" else "{:.3f}".format
+        shown = "-" if value is None else written(value)
+        interval = f"  (95 % interval {written(ends[0])} to {written(ends[1])})" if ends and None not in ends else ""
         lines.append(f"{metric.title:{width}} {shown}{interval}")
     return lines
 
@@ -267,13 +273,17 @@ def pairs(told: dict[str, Any]) -> str:
 
 def ranking(told: dict[str, Any]) -> str:
     """The table of `headstart rank`, from what `as_json` makes."""
-    lines = [f"{'model':{_NAME}} accuracy   95 % interval log loss  LogME  5-NN per s    size"]
+    by = ordered_by(told)
+    shown = "log_loss" if by == "accuracy" else by  # beside the accuracy
+    wide = max(8, len(shown))
+    title = f"{shown.replace('_', ' '):>{wide}}"
+    lines = [f"{'model':{_NAME}} accuracy   95 % interval {title}  LogME  5-NN per s    size"]
     for row in told["rows"]:
         (low, high), name = row["accuracy_interval"], row["model"]
         if len(name) > _NAME:
             lines.append(name)
             name = ""
-        figures = f"{row['accuracy']:8.3f}  {low:5.3f} to {high:5.3f} {row['log_loss']:8.3f} {row['logme']:6.3f}"
+        figures = f"{row['accuracy']:8.3f}  {low:5.3f} to {high:5.3f} {row[shown]:{wide}.3f} {row['logme']:6.3f}"
         machine = f"{_count(row['per_second']):>5} {_size(row['parameters']):>7}"
         lines.append(f"{name:{_NAME}} {figures} {row['neighbours']:5.3f} {machine}")
     lines.append(
@@ -289,15 +299,15 @@ def ranking(told: dict[str, Any]) -> str:
 
 
 def _verdict(told: dict[str, Any]) -> str:
-    first, choice = told["rows"][0], told["choice"]
+    first, choice, by = told["rows"][0], told["choice"], ordered_by(told).replace("_", " ")
     if len(told["rows"]) == 1:
         return choice
     if choice == first["model"]:
-        return f"{choice}, by log loss on examples held out"
+        return f"{choice}, by {by} on examples held out"
     row = next(row for row in told["rows"] if row["model"] == choice)
     return (
-        f"{choice}: as good as {first['model']} as far as this sample can tell (log loss {row['behind']:.3f} "
-        f"higher, give or take {row['behind_error']:.3f}), and cheaper"
+        f"{choice}: as good as {first['model']} as far as this sample can tell ({by} {row['behind']:.3f} "
+        f"{'higher' if by == 'log loss' else 'worse'}, give or take {row['behind_error']:.3f}), and cheaper"
     )
 
 

@@ -40,11 +40,13 @@ class LinearPredictor:
         """As `Predictor.outputs`.
 
         Raises:
-            ModelError: the head was fitted on features of another backbone.
+            ModelError: the head was fitted on features of another backbone, or on another comparison of pairs.
         """
         if known is None or known.key != self.head.features_key:
             known = encode_rows(dataset, rows, self.backbone, advance=advance)
         refuse_other(known.key or self.head.features_key, self.head)
+        if known.matrix.shape[1] != self.head.weight.shape[1]:
+            raise ModelError("saved by a version that compared the texts of a pair otherwise", fix="fit it again")
         return self.head.logits(of_rows(known, rows).matrix)
 
 
@@ -172,9 +174,9 @@ def keeper(titles: Collection[str], *, unnamed: bool = False, needs: Sequence[st
     )
 
 
-def learner(family: Family) -> Learner:
+def learner(family: Family, *, loss: tuple[str, ...] = ("log_loss",)) -> Learner:
     """How a linear head of this family is learned: the probe on frozen features, then fine-tuning that starts there."""
-    return Learner(load=load, encodes=True, family=family, judge=judge, lesson=linear_lesson)
+    return Learner(load=load, encodes=True, family=family, judge=judge, lesson=linear_lesson, loss=loss)
 
 
 def predictions(

@@ -10,7 +10,7 @@ from headstart.data.duplicates import equal_pairs, near_pairs
 from headstart.data.given import given_images, given_pairs, given_passages, given_texts
 from headstart.data.grouping import as_they_are, by_document, by_shared_text, with_excerpts
 from headstart.data.inspect import inspect_images, inspect_pairs, inspect_passages, inspect_texts
-from headstart.encode.pairs import encode_inputs, encode_pairs
+from headstart.encode.pairs import compare, encode_inputs, encode_pairs
 from headstart.encode.store import image_hashes
 from headstart.inputs.modality import Modality
 from headstart.pretrained.catalog import DEFAULT
@@ -113,6 +113,7 @@ PAIR = Modality(
     known=_nothing,
     given=given_pairs,
     encode=encode_pairs,
+    compare=compare,
     look_alikes=False,
     trains_beyond=False,
     per_second=250.0,

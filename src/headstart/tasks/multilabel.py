@@ -15,6 +15,7 @@ from headstart.data.labels import as_labels, looks_like_label_sets, separator_of
 from headstart.errors import DataError
 from headstart.evaluate.multilabel import DETAILS, METRICS, evaluate, sigmoid
 from headstart.inputs.text import whole_characters
+from headstart.pretrained.plain_code import LABELS
 from headstart.report import general
 from headstart.report.html import bar, section, table, text
 from headstart.task import Scorer, Scores, Space, Task, Words
@@ -233,6 +234,7 @@ def _card(record: Record, backbone: Backbone, head: Head, folder: str) -> str:
         use=f"Labelling {kind} of the kind it was trained on. It may give none of the labels. The figures hold for "
         "data like the test part; measure again on data of your own, and do not let it decide alone where a mistake "
         "would harm someone.",
+        ending=LABELS,
         more=["a threshold a label, tuned on examples held out"],
         results=lines,
     )
@@ -269,6 +271,7 @@ MULTILABEL = Task(
         sections=_sections,
         how_made=lambda record: [("Temperature", f"{record.facts['temperature']:.3f}")],
         card=_card,
+        named="labels",
         right="Labels right",
     ),
     keeper=linear.keeper(_TITLES.values(), needs=("thresholds",)),

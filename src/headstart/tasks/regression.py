@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -13,8 +14,9 @@ from headstart.backbone import Backbone, Head
 from headstart.data.labels import almost_numbers, as_number, looks_like_numbers
 from headstart.errors import DataError
 from headstart.evaluate.regression import DETAILS, METRICS, evaluate
+from headstart.pretrained.plain_code import NUMBER
 from headstart.report import general
-from headstart.report.html import section, table, text
+from headstart.report.html import amount, section, table, text
 from headstart.task import Scorer, Scores, Task, Words, rounded
 from headstart.tasks import linear
 from headstart.tasks.modalities import IMAGE, PAIR, TEXT
@@ -27,6 +29,7 @@ _STRATA = 10  # tenths of the targets, which parts and folds have in equal share
 _OF_EACH = 10  # targets in such a part, at least
 _FAR = 5.0  # quartile ranges beyond the quartiles from which a target is worth a look
 _LARGEST = 1e30  # a head's numbers are float32, which ends at 3e38
+_STEPS = 20  # of float32, at the targets' size, within their deviation at least: predictions are multiples of one
 _TITLES = {"image": "image-regression", "text": "text-regression", "pair": "text-pair-regression"}
 _FACTS = ("penalty", "width", "mean", "deviation", "cross_validation")
 _R2 = next(metric for metric in METRICS if metric.key == "r2")
@@ -69,6 +72,11 @@ def _refuse(dataset: Dataset, seen: str) -> None:
     if len(set(dataset.targets)) < 2:
         what = f"every target is {dataset.targets[0]:g}: there is nothing to learn.{seen}"
         raise DataError(what, where=dataset.name, fix="choose another column: --label COLUMN")
+    values = np.array(dataset.targets)
+    deviation, middle = float(values.std()), float(np.median(values))
+    if _STEPS * np.spacing(np.float32(np.abs(values).max())) > deviation:
+        what = f"the targets differ by about {deviation:.4g} around {middle:.10g}: too little for a model in float32"
+        raise DataError(what, where=dataset.name, fix=f"subtract {middle:.10g} from each, and learn what is left")
 
 
 def _strata(y: np.ndarray) -> np.ndarray:
@@ -111,7 +119,14 @@ def _row(p: Estimate) -> dict[str, Any]:
 
 def _line(row: Mapping[str, Any]) -> str:
     low, high = row["interval"]
-    return f"{row['value']:.4g} (90 % interval {low:.4g} to {high:.4g})"
+    value, low, high = (_shown(number, (high - low) / 2) for number in (row["value"], low, high))
+    return f"{value} (90 % interval {low} to {high})"
+
+
+def _shown(value: float, spread: float) -> str:
+    """Four digits that count; more of a number that is large beside what it may differ by."""
+    size = abs(value) / spread if spread else 0.0
+    return f"{value:.{max(4, math.ceil(math.log10(size)) + 2) if size else 4}g}"
 
 
 def _facts(head: Head, dataset: Dataset, rows: np.ndarray) -> dict[str, Any]:
@@ -130,27 +145,29 @@ def _baseline(scores: Scores) -> general.Baseline:
 
 def _beside(told: Mapping[str, Any]) -> list[str]:
     b = told["baseline"]
-    return [f"{'the mean':24} MAE {b['mae']:.3f}, RMSE {b['rmse']:.3f}  (always giving {b['mean']:.4g})"]
+    mean = _shown(b["mean"], b["rmse"])
+    return [f"{'the mean':24} MAE {amount(b['mae'])}, RMSE {amount(b['rmse'])}  (always giving {mean})"]
 
 
 def _sections(record: Record) -> Iterator[str]:
     """Errors against those of the mean, then by size of the target, and the largest ones."""
     scores = record.scores
-    b = scores.details["baseline"]
+    b, spread = scores.details["baseline"], record.facts["deviation"]
     yield general.headline(scores, _R2, _baseline(scores), general.verdict(scores, _R2, _baseline(scores)))
-    mean = [("Always the mean", f"{b['mae']:.3f}", "mean absolute error of giving the training targets' mean")]
+    mean = [("Always the mean", amount(b["mae"]), "mean absolute error of giving the training targets' mean")]
     yield general.others(record, beside=["r2"], baseline=mean)
     rows = (
-        f'<td class="nowrap">{part["low"]:.4g} to {part["high"]:.4g}</td><td class="n">{part["count"]:,}</td>'
-        f'<td class="n">{part["mae"]:.3f}</td><td class="n">{part["bias"]:+.3f}</td>'
+        f'<td class="nowrap">{_shown(part["low"], spread)} to {_shown(part["high"], spread)}</td>'
+        f'<td class="n">{part["count"]:,}</td>'
+        f'<td class="n">{amount(part["mae"])}</td><td class="n">{"+" * (part["bias"] > 0)}{amount(part["bias"])}</td>'
         for part in scores.details["bins"]
     )
     head = ("Target", "Test examples", "Mean absolute error", "Mean of predicted - true")
     note = "Whether large and small targets are met alike."
     yield section("By size of the target", note, table(head, rows, label="Errors by target", numbers=(1, 2, 3)))
     wrong = (
-        f'<td class="where">{text(m["where"])}</td><td class="n">{m["true"]:.4g}</td>'
-        f'<td class="n">{m["predicted"]:.4g}</td>'
+        f'<td class="where">{text(m["where"])}</td><td class="n">{_shown(m["true"], spread)}</td>'
+        f'<td class="n">{_shown(m["predicted"], spread)}</td>'
         for m in scores.mistakes[:20]
     )
     body = table(("Example", "Target", "Model's answer"), wrong, label="Largest errors", numbers=(1, 2))
@@ -161,7 +178,7 @@ def _how_made(record: Record) -> list[tuple[str, str]]:
     f = record.facts
     return [
         ("90 % interval", f"prediction ± {f['width']:.4g}" if f["width"] is not None else "none"),
-        ("Training targets", f"mean {f['mean']:.4g}, standard deviation {f['deviation']:.4g}"),
+        ("Training targets", f"mean {_shown(f['mean'], f['deviation'])}, standard deviation {f['deviation']:.4g}"),
     ]
 
 
@@ -175,6 +192,7 @@ def _card(record: Record, backbone: Backbone, head: Head, folder: str) -> str:
         use=f"Estimating the number that it was trained on for {kind} of the same kind. It knows nothing of numbers "
         "far outside those of the training part. The figures hold for data like the test part; measure again on data "
         "of your own.",
+        ending=NUMBER,
         more=[f"the interval that holds nine of ten values is ± {head.width or 0.0:.4g}, from examples held out"],
     )
 
@@ -189,7 +207,7 @@ REGRESSION = Task(
     refuse=_refuse,
     encode=lambda targets, space: np.array([np.nan if v is None else v for v in targets], dtype=np.float32),
     strata=_strata,
-    learner=linear.learner(GAUSSIAN),
+    learner=linear.learner(GAUSSIAN, loss=("rmse", "r2")),
     scorer=Scorer(
         metrics=METRICS,
         details=DETAILS,

@@ -1,0 +1,38 @@
+"""`headstart check`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from headstart.commands import common
+from headstart.commands.common import Image, Json, Label, Labels, Separator, Text, Text2
+
+
+def check(  # noqa: PLR0913 - one argument an option
+    data: Annotated[str, typer.Argument(help="Data as for `fit`.")],
+    task: Annotated[str, typer.Option(help=common.TASK)] = "auto",
+    test: Annotated[str, typer.Option(help="Share kept for the test, or a path with test examples.")] = "0.2",
+    seed: Annotated[int, typer.Option(min=0, help="As for the fit that follows: it has the same parts.")] = 0,
+    text: Text = None,
+    text2: Text2 = None,
+    image: Image = None,
+    label: Label = None,
+    labels: Labels = None,
+    separator: Separator = None,
+    as_json: Json = False,
+) -> None:
+    """Say what `fit` would learn from and test on, and what is odd about it; no model is opened."""
+    from headstart.api import check as run
+    from headstart.report.checked import summary
+
+    found = run(
+        data,
+        task=task,
+        test=common.share_or_path(test),
+        seed=seed,
+        columns=common.columns_of(text, text2, image, label, labels, separator),
+        progress=common.bars(),
+    )
+    common.show(found.to_json(), as_json, summary)

@@ -1,0 +1,95 @@
+"""Pairs of texts: found by the names of their columns, or as the user says, learned and asked."""
+
+from __future__ import annotations
+
+import csv
+import json
+import random
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file, save_file
+
+import headstart as hs
+from headstart.errors import UserError
+from own_clock import by_looks
+from reading import read
+from small_models import WORDS, small_text_model
+from topics import PROBE, same_or_not
+
+
+def test_pairs_by_the_names_of_their_columns(tmp_path, command):
+    data, out = tmp_path / "pairs.csv", tmp_path / "out"
+    with data.open("w", newline="") as file:
+        csv.writer(file).writerows([("sentence1", "sentence2", "label"), *same_or_not(240)])
+    code, printed, err = command("fit", data, *PROBE, "--out", out, "--json")
+    assert code == 0, err
+    told = json.loads(printed)
+    assert any("taken as pairs of texts" in note for note in told["notes"])
+    assert told["accuracy"] > 0.7
+    code, printed, err = command("predict", out, "--pair", "grilled fish", "fresh bread with butter", "--json")
+    assert code == 0, err
+    assert json.loads(printed)["predictions"][0]["label"] == "same"
+    code, _, err = command("predict", out, "--pair", "grilled fish", "chess", "--pair", "a drum solo", "chess")
+    assert (code, err) == (2, "error: --pair: given twice\none pair a command; or name a table that holds several\n")
+    assert hs.load(out).predict(("a drum solo", "chess"))[0].label == "other"
+
+
+def test_two_columns_of_texts_are_refused_with_all_ways_out(tmp_path, command):
+    data = tmp_path / "two.csv"
+    rows = [(f"{a} and more of it", f"{b} for all of us", "xy"[i % 2]) for i, (a, b, _) in enumerate(same_or_not(40))]
+    with data.open("w", newline="") as file:
+        csv.writer(file).writerows([("left", "right", "label"), *rows])
+    code, _, err = command("fit", data, *PROBE)
+    assert code == 2
+    assert "two columns of texts: 'left' and 'right'" in err
+    for way in ("--text left takes it alone", "--text left --text2 right as pairs", "--text left --text right joined"):
+        assert way in err
+    for columns, kind in (
+        (hs.Columns(text="left"), "text"),
+        (hs.Columns(text="left", text2="right"), "pair"),
+        (hs.Columns(text=("left", "right")), "text"),
+    ):
+        assert hs.check(data, columns=columns).dataset.modality.name == kind
+
+
+def test_a_title_and_a_body_are_one_text(tmp_path):
+    data = tmp_path / "mails.csv"
+    with data.open("w", newline="") as file:
+        rows = [(f"about {a} again", f"{b} as we said {i}", "xy"[i % 2]) for i, (a, b, _) in enumerate(same_or_not(20))]
+        csv.writer(file).writerows([("subject", "body", "label"), *rows])
+    dataset = read(data)
+    assert dataset.inputs[0] == f"{rows[0][0]}\n{rows[0][1]}"
+    assert any("'subject' and 'body' joined" in note for note in dataset.notes)
+
+
+def test_a_model_that_compared_pairs_otherwise_is_refused(tmp_path):
+    small_text_model("bert", tmp_path / "bert")
+    rows = same_or_not(40)
+    pairs, labels = [row[:2] for row in rows], [row[2] for row in rows]
+    hs.fit(pairs, labels, model=str(tmp_path / "bert"), how="probe", out=tmp_path / "out")
+    head = load_file(tmp_path / "out" / "head.safetensors")
+    half = {"weight": np.ascontiguousarray(head["weight"][:, : head["weight"].shape[1] // 2]), "bias": head["bias"]}
+    save_file(half, tmp_path / "out" / "head.safetensors")
+    told = json.loads((tmp_path / "out" / "headstart.json").read_text())
+    told["head"] = {key: value for key, value in told["head"].items() if key != "hash"} | {"times": 2}
+    (tmp_path / "out" / "headstart.json").write_text(json.dumps(told))
+    with pytest.raises(UserError, match="compared the texts of a pair otherwise\nfit it again"):
+        hs.load(tmp_path / "out").predict([pairs[0]])
+
+
+def test_the_card_of_a_tuned_model_reads_both_texts_as_one(tmp_path, monkeypatch, capsys):
+    small_text_model("bert", tmp_path / "bert")
+    rng = random.Random(0)
+    pairs = [(" ".join(rng.choices(WORDS, k=6)), " ".join(rng.choices(WORDS, k=6))) for _ in range(40)]
+    labels = ["one" if ("card" in a) == ("card" in b) else "other" for a, b in pairs]
+    with by_looks():
+        model = hs.fit(pairs, labels, model=str(tmp_path / "bert"), how="full", budget="8s", out=tmp_path / "out")
+    code = (tmp_path / "out" / "README.md").read_text().split("```python")[-1].split("```")[0]
+    assert '[("a text", "another text")]' in code
+    monkeypatch.chdir(tmp_path)
+    for first, second in pairs[:3]:
+        exec(code.replace('"a text", "another text"', f"{first!r}, {second!r}"), {})
+        label, probability = capsys.readouterr().out.rsplit(" ", 1)
+        (ours,) = model.predict([(first, second)])
+        assert (label, float(probability)) == (ours.label, pytest.approx(ours.probability, abs=0.02))
