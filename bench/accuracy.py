@@ -15,12 +15,13 @@ import numpy as np
 from common import arguments, asked, encoded, photos, probed, read, small_photo_model
 
 from headstart.adapt import near_duplicates
+from headstart.backbone import Features
 from headstart.data.check import check
 from headstart.data.split import split
 from headstart.evaluate.intervals import wilson
 from headstart.storage.matrix import take
 from headstart.task import Scores
-from headstart.values import Dataset, Features
+from headstart.values import Dataset
 
 
 def score(dataset: Dataset, features: Features, seed: int, power: float) -> Scores:

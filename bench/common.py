@@ -27,8 +27,9 @@ os.environ.setdefault("GOMP_SPINCOUNT", "30000")  # as the command line does, be
 if TYPE_CHECKING:
     import numpy as np
 
+    from headstart.backbone import Features
     from headstart.task import Scores
-    from headstart.values import Dataset, Features
+    from headstart.values import Dataset
 
 HERE = Path(__file__).resolve().parents[1]
 _WORDS = {"card": "where is my card lost", "rate": "the rate new of a", "pin": "pin new i it"}

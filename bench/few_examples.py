@@ -13,11 +13,11 @@ from unittest import mock
 import numpy as np
 from common import arguments, asked, drawn, encoded, in_parts, probed, texts
 
+from headstart.backbone import Features
 from headstart.data.check import check
 from headstart.data.split import split
 from headstart.evaluate.calibration import HIGHEST, LOWEST, temperature
 from headstart.evaluate.metrics import log_losses
-from headstart.values import Features
 
 GRID = np.geomspace(LOWEST, HIGHEST, 241)
 

@@ -14,12 +14,12 @@ import numpy as np
 from common import arguments, asked, drawn, photos, probed, read, small_photo_model
 from PIL import Image, ImageOps
 
+from headstart.backbone import Backbone, Features
 from headstart.data.check import check
 from headstart.data.split import split
 from headstart.encode.encode import encode
 from headstart.pretrained.catalog import DEFAULT
 from headstart.pretrained.load import load
-from headstart.values import Backbone, Features
 
 CROP = 0.85  # of each side
 WAYS = {"photos alone": (), "mirrored": (0,), "two crops": (1, 2), "mirrored, two crops, a mirrored crop": (0, 1, 2, 3)}

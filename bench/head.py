@@ -17,9 +17,10 @@ from sklearn.linear_model import LogisticRegression
 
 from headstart.adapt.basis import fit_basis
 from headstart.adapt.solver import solve_path
+from headstart.backbone import Matrix
 from headstart.data.check import check
 from headstart.data.split import folds
-from headstart.values import Dataset, Matrix
+from headstart.values import Dataset
 
 PENALTIES = (1e-2, 3e-3, 1e-3, 3e-4, 1e-4)
 DEFAULT_TOLERANCE, CLOSE_TOLERANCE = 1e-4, 3e-6  # of scikit-learn's gradient

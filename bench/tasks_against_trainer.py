@@ -19,10 +19,11 @@ from by_trainer import TrainerRecipe, both_read, by_trainer
 from common import arguments, asked, installed, small_text_model
 
 import headstart as hs
+from headstart.backbone import Head
 from headstart.encode.engines import may_train_in_bf16
 from headstart.pretrained.find import find
 from headstart.task import Scores
-from headstart.values import Dataset, Head
+from headstart.values import Dataset
 
 
 def theirs(

@@ -31,6 +31,7 @@ from headstart.adapt.devices import channels_last
 from headstart.adapt.linear_network import Classified
 from headstart.adapt.loop import Recipe, Tuning, rates, schedule
 from headstart.adapt.trainable_parts import VIEWS, ImageParts
+from headstart.backbone import Backbone, Head
 from headstart.data.check import check
 from headstart.encode.encode import encode
 from headstart.encode.engines import device
@@ -38,7 +39,7 @@ from headstart.inputs.augment import Views
 from headstart.pretrained.from_timm import timm
 from headstart.pretrained.load import load
 from headstart.pretrained.training import open_for_training
-from headstart.values import Backbone, Dataset, Head
+from headstart.values import Dataset
 
 BATCH = 32
 

@@ -37,6 +37,7 @@ from headstart.answering.examples import examples, text_ends
 from headstart.answering.metrics import Predicted, score
 from headstart.answering.metrics import asked as unanswered
 from headstart.answering.objective import Reading, as_texts, spans_of
+from headstart.backbone import Backbone
 from headstart.encode.engines import cpu_has_bf16
 from headstart.inputs.windows import Slicer, Window, cut
 from headstart.pretrained.find import find
@@ -44,7 +45,7 @@ from headstart.pretrained.load import load_reader
 from headstart.pretrained.torchvision_operators import declare_missing
 from headstart.pretrained.training import open_for_training
 from headstart.task import Scores
-from headstart.values import Backbone, Dataset
+from headstart.values import Dataset
 
 WARM_UP, PADDED = 3, 384  # steps; tokens of the example's windows
 Ended = tuple[float, Scores | None]  # questions a second; scores, of a whole epoch or more

@@ -28,11 +28,11 @@ from headstart.adapt.batches import Texts, tokenised
 from headstart.adapt.loop import Recipe, Tuning
 from headstart.adapt.sparse_embeddings import only_rows
 from headstart.adapt.trainable_parts import TextParts
+from headstart.backbone import Backbone
 from headstart.encode.engines import device, may_train_in_bf16
 from headstart.pretrained.find import find
 from headstart.pretrained.load import load
 from headstart.pretrained.training import open_for_training, word_embeddings
-from headstart.values import Backbone
 
 BATCH, WARM_UP, PADDED = 32, 3, 128
 

@@ -32,6 +32,6 @@ def by_looks(tick: float = TICK) -> Iterator[None]:
     now = Looks(tick)
     with ExitStack() as stack:
         stack.enter_context(patch("headstart.api.open_session", partial(open_session, now=now)))
-        for module in ("api", "estimator", "qa_estimator"):
+        for module in ("api", "estimators.estimator", "estimators.answering"):
             stack.enter_context(patch(f"headstart.{module}.Budget", partial(Budget, now=now)))
         yield

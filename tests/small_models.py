@@ -14,9 +14,9 @@ import torch
 from PIL import Image
 from safetensors.torch import save_file
 
+from headstart.backbone import ImagePreparation
 from headstart.inputs.image import open_image, prepare
 from headstart.pretrained.from_timm import timm
-from headstart.values import ImagePreparation
 
 VIT = {"depth": 2, "embed_dim": 48, "num_heads": 3}
 SMALL_IMAGES: list[tuple[str, dict[str, Any], int]] = [  # architecture, timm's arguments, pixels a side

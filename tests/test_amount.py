@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import headstart as hs
+from headstart.backbone import Features
 from headstart.choose.policy import ENCODING
 from headstart.choose.subset import choose_subset
 from headstart.clock import Budget
@@ -18,7 +19,6 @@ from headstart.data.check import check
 from headstart.data.split import drawn, split
 from headstart.pretrained.load import load
 from headstart.session import Session
-from headstart.values import Features
 from own_clock import TICK, Looks, by_looks
 from reading import read
 

@@ -16,6 +16,7 @@ from headstart.answering.answerer import Answerer
 from headstart.answering.baseline import by_sentence
 from headstart.answering.metrics import Predicted, asked, score
 from headstart.answering.settings import Settings
+from headstart.backbone import Backbone
 from headstart.pretrained.load import load_reader as load_backbone
 from headstart.pretrained.plain_code import plain_reader_code
 from headstart.record import Record
@@ -25,7 +26,7 @@ from headstart.report.card_answering import card
 from headstart.report.page import report
 from headstart.task import Scores
 from headstart.tasks.answering import ANSWERING
-from headstart.values import Backbone, Dataset, Finding
+from headstart.values import Dataset, Finding
 from pages import EVIL, Page
 from reading import read_questions
 from small_models import FILLING, YEARS, model_that_finds_years, small_reading_model, text_with_a_year

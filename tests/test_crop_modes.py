@@ -13,13 +13,13 @@ from packaging.version import Version
 from PIL import Image
 
 import headstart as hs
+from headstart.backbone import ImagePreparation
 from headstart.encode.encode import features_key
 from headstart.errors import ModelError
 from headstart.inputs.image import open_image, prepare, wanted_side
 from headstart.pretrained.from_timm import timm
 from headstart.pretrained.load import load
 from headstart.pretrained.onnx_preparation import read_preparation
-from headstart.values import ImagePreparation
 from small_models import small_image_model
 
 SHAPES = [(90, 61), (61, 90), (400, 75), (75, 400), (50, 50), (30, 17)]  # width, height

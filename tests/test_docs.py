@@ -16,7 +16,7 @@ import headstart as hs
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "bench" / "README.md", *(ROOT / "docs").rglob("*.md")]
-RUN = ("data", "multilabel", "regression", "pairs", "answering")  # a task each
+RUN = ("data", "multilabel", "regression", "pairs", "answering", "estimators")  # the tasks, and the estimators
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\((?!https?:|#)([^)#\s]+)[^)]*\)")
 FOLDERS = ("bench", "docs", "examples", "src", "tests", "torture")
@@ -60,7 +60,8 @@ def run(code: str, commands: list[str], cwd: Path) -> None:
 def test_what_a_page_begins_with_runs(name, tmp_path, years):
     shutil.copytree(years, tmp_path / "deepset" / "minilm-uncased-squad2")  # in the place of a model of the hub
     page = ROOT / "docs" / f"{name}.md"
-    typed = [line.removeprefix("$ ") for line in blocks(page, "console")[0].splitlines() if line.startswith("$ ")]
+    lines = "".join(blocks(page, "console")[:1]).splitlines()
+    typed = [line.removeprefix("$ ") for line in lines if line.startswith("$ ")]
     run(blocks(page, "python")[0], typed, tmp_path)
 
 

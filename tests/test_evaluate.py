@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as sk
 
+from headstart.backbone import Head
 from headstart.errors import DataError, ModelError
 from headstart.evaluate import metrics
 from headstart.evaluate.calibration import temperature
@@ -23,7 +24,7 @@ from headstart.report.card_classification import card
 from headstart.report.page import report
 from headstart.task import Scores
 from headstart.tasks.classification import CLASSIFICATION
-from headstart.values import Finding, Head
+from headstart.values import Finding
 from pages import EVIL, Page
 
 

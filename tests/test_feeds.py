@@ -12,7 +12,7 @@ from headstart.adapt.linear_objective import LinearObjective, Start
 from headstart.adapt.softmax import SOFTMAX
 from headstart.adapt.validation import worth_most
 from headstart.adapt.word_uncertainty import doubt_by_words
-from headstart.values import Head
+from headstart.backbone import Head
 
 lengths = st.lists(st.integers(1, 512), min_size=1, max_size=60)
 

@@ -14,11 +14,11 @@ from sklearn.linear_model import LogisticRegression
 from headstart.adapt.basis import fit_basis
 from headstart.adapt.probe import probe, refit
 from headstart.adapt.solver import solve_path
+from headstart.backbone import Features
 from headstart.data.split import folds
 from headstart.evaluate.metrics import softmax
 from headstart.storage import matrix
 from headstart.storage.matrix import Rows, take
-from headstart.values import Features
 
 
 def test_objective_matches_scikit_learn():

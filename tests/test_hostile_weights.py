@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
 
 import headstart as hs
+from headstart.backbone import Backbone, ImagePreparation
 from headstart.encode.encode import encode
 from headstart.errors import ModelError
 from headstart.pretrained import from_keras
@@ -27,7 +28,6 @@ from headstart.pretrained.onnx_file import refuse_other_files
 from headstart.pretrained.plain_code import CLASSES, onnx_code
 from headstart.pretrained.weights import file_sha256, open_torch_file, raw_tensors
 from headstart.storage import files, manifest
-from headstart.values import Backbone, ImagePreparation
 from hostile import TEXTS, changed, digests
 
 

@@ -16,7 +16,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 # Rooms, and modules of the root, may import what is on their own level or below; those of one line that stand alone
 # (None) never each other.
 LEVELS = (
-    {"values", "errors", "progress", "clock", "no_telemetry", "task", "inputs.modality"},
+    {"values", "backbone", "errors", "progress", "clock", "no_telemetry", "task", "inputs.modality"},
     {"storage", "inputs", "tracking"},
     {"evaluate", "data", "pretrained", "session"},
     {"encode"},
@@ -26,7 +26,7 @@ LEVELS = (
     {"tasks"},
     {"export"},
     {"model", "artifact"},
-    {"pipeline", "api", "estimator", "qa_estimator"},
+    {"pipeline", "api", "estimators"},
     {"commands"},
 )
 EVERYWHERE = {"__init__", "__main__"}

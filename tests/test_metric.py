@@ -20,6 +20,7 @@ from headstart.adapt.fine_tune import Tuned, finetune
 from headstart.adapt.search import Choices, other_views
 from headstart.adapt.trial import Runs, StopSignal
 from headstart.choose.ranking import as_json
+from headstart.evaluate.criterion import Criterion
 from headstart.evaluate.paired_test import HeldOut, judged, verdict
 from headstart.evaluate.pseudo_values import class_f1_values, macro_f1_values, micro_f1_values, precision_values
 from headstart.report.page import report
@@ -149,6 +150,9 @@ def test_an_estimator_chooses_by_it_too():
     by_loss = hs.HeadstartClassifier(MINI["model"]).fit(texts, labels)
     assert by_f1.head_.penalty == min(by_f1.head_.cross_validation, key=lambda row: row["cost"])["penalty"]
     assert "cost" not in by_loss.head_.cross_validation[0]
+    checked = hs.HeadstartClassifier(MINI["model"], metric="macro_f1").fit(texts, labels, np.arange(len(texts)) % 3 + 1)
+    assert checked.head_.penalty == min(checked.head_.cross_validation, key=lambda row: row["cost"])["penalty"]
+    assert checked.head_.cross_validation != by_f1.head_.cross_validation
     with pytest.raises(hs.UserError, match="metric: unknown metric 'mse'\nof regression, one of: rmse, r2, mae"):
         hs.HeadstartRegressor(MINI["model"], metric="mse").fit(texts, list(range(len(texts))))
 
@@ -172,11 +176,13 @@ def test_models_are_ranked_by_it(few_texts, command):
 def test_a_metric_from_outside_is_chosen_by(monkeypatch):
     """One that is in no file of the package, with the costs that its row names."""
 
-    def squares(logits, y):
+    def squares(logits, y, weights):
         p = np.exp(logits - logits.max(axis=1, keepdims=True))
         return ((p / p.sum(axis=1, keepdims=True) - np.eye(p.shape[1])[y]) ** 2).sum(axis=1)
 
-    brier = Metric("brier", "Brier score", "0 is ideal", lambda p: float(squares(p.logits, p.y).mean()), better="lower")
+    brier = Metric(
+        "brier", "Brier score", "0 is ideal", lambda p: float(squares(p.logits, p.y, None).mean()), better="lower"
+    )
     mine = replace(
         CLASSIFICATION,
         scorer=replace(CLASSIFICATION.scorer, metrics=(*CLASSIFICATION.scorer.metrics, replace(brier, costs=squares))),
@@ -194,10 +200,16 @@ def test_a_metric_from_outside_is_chosen_by(monkeypatch):
 # Pseudo-values
 
 
-def by_weight(score, n: int) -> np.ndarray:
-    """(n,) pseudo-values of a score of example weights, by trying: n times its change where one example weighs more."""
-    step, whole = 1e-5, score(np.ones(n))
-    return np.array([whole + n * (score(1 + step * row) - score(1 - step * row)) / (2 * step) for row in np.eye(n)])
+def by_weight(score, weights: np.ndarray) -> np.ndarray:
+    """(n,) pseudo-values of a score of example weights, by trying: the sum of the weights times the change where one
+    example weighs more."""
+    step, whole, total = 1e-5, score(weights), weights.sum()
+    each = [(score(weights + step * row) - score(weights - step * row)) / (2 * step) for row in np.eye(len(weights))]
+    return whole + total * np.array(each)
+
+
+def weighting(rng, n: int) -> list[np.ndarray | None]:
+    return [None, rng.integers(1, 5, n) / 2]
 
 
 @st.composite
@@ -215,10 +227,14 @@ def test_pseudo_values_of_f1_are_its_change_by_weight(n, c, seed):
     rng = np.random.default_rng(seed)
     y = rng.integers(0, c, n)
     given_ = np.where(rng.random(n) < 0.6, y, rng.integers(0, c, n))
-    found = class_f1_values(y, given_, c)
-    assert found.mean() == pytest.approx(f1_score(y, given_, average="macro"))
-    expected = by_weight(lambda weights: f1_score(y, given_, average="macro", sample_weight=weights), n)
-    np.testing.assert_allclose(found, expected, atol=1e-5)
+
+    def f1(weights):
+        return f1_score(y, given_, average="macro", sample_weight=weights)
+
+    for weights in weighting(rng, n):
+        found, each = class_f1_values(y, given_, c, weights), np.ones(n) if weights is None else weights
+        assert np.average(found, weights=each) == pytest.approx(f1(each))
+        np.testing.assert_allclose(found, by_weight(f1, each), atol=1e-5)
 
 
 @settings(max_examples=25)
@@ -237,12 +253,15 @@ def test_pseudo_values_of_label_sets_are_their_change_by_weight(problem):
         columns = np.flatnonzero(any_there)
         return np.mean([average_precision_score(there[:, c], scores[:, c], sample_weight=weights) for c in columns])
 
-    pairs = [(macro_f1_values(there, given_), f1("macro" if seen.sum() > 1 else "binary"))]
-    pairs.append((micro_f1_values(there, given_), f1("micro" if seen.sum() > 1 else "binary")))
-    pairs.append((precision_values(there, scores), precision))
-    for found, score in pairs:
-        assert found.mean() == pytest.approx(score(np.ones(n)))
-        np.testing.assert_allclose(found, by_weight(score, n), atol=1e-4)
+    several = seen.sum() > 1
+    for weights in weighting(np.random.default_rng(n), n):
+        each = np.ones(n) if weights is None else weights
+        pairs = [(macro_f1_values(there, given_, weights), f1("macro" if several else "binary"))]
+        pairs.append((micro_f1_values(there, given_, weights), f1("micro" if several else "binary")))
+        pairs.append((precision_values(there, scores, weights), precision))
+        for found, score in pairs:
+            assert np.average(found, weights=each) == pytest.approx(score(each))
+            np.testing.assert_allclose(found, by_weight(score, each), atol=1e-4)
 
 
 def test_pseudo_values_are_nearly_those_of_leaving_one_out():
@@ -262,9 +281,9 @@ def test_costs_are_what_the_metric_lacks():
     logits = np.array([[4.0, -4, -4], [-4, 4, -4], [-4, -4, -4], [4, 4, -4]])
     y = (logits > 0).astype(np.float32)
     for metric in MULTILABEL.scorer.metrics:
-        np.testing.assert_allclose(metric.costs(logits, y), 0, atol=1e-12)
-        assert metric.costs(-logits, y).mean() > 0.1
-        assert np.isfinite(metric.costs(logits, np.zeros_like(y))).all()
+        np.testing.assert_allclose(metric.costs(logits, y, None), 0, atol=1e-12)
+        assert metric.costs(-logits, y, None).mean() > 0.1
+        assert np.isfinite(metric.costs(logits, np.zeros_like(y), None)).all()
 
 
 # The verdict, and fine-tuning
@@ -291,13 +310,13 @@ def test_few_changes_prove_nothing(changes, better):
 @pytest.mark.parametrize("n", [30, 300])
 def test_of_models_that_are_no_more_accurate_at_most_one_in_twenty_passes(n):
     rng, passed = np.random.default_rng(0), {"accuracy": 0, "macro_f1": 0}
-    metrics = {metric.key: metric for metric in CLASSIFICATION.scorer.metrics}
+    criteria = {metric.key: Criterion(costs=metric.costs) for metric in CLASSIFICATION.scorer.metrics}
     for _ in range(1000):
         y = (rng.random(n) < 0.2).astype(np.int64)
         shared = rng.normal(0, 1, n) + 2 * y - 1.2
         logits = [np.stack([0 * y, shared + rng.normal(0, 0.5, n)], axis=1) for _ in range(2)]
         for key in passed:
-            passed[key] += verdict(*(judged(side, y, metrics[key].costs) for side in logits)).tuned_is_better
+            passed[key] += verdict(*(judged(side, y, criteria[key]) for side in logits)).tuned_is_better
     assert max(passed.values()) < 60
 
 
@@ -306,7 +325,7 @@ def tuned(home, costs, *, insist=True) -> Tuned:
 
     class Judged(Toy):
         def judged(self, kept, rows):
-            return judged(kept, self.y[rows], costs)
+            return judged(kept, self.y[rows], Criterion(costs=costs))
 
     toy = Judged(400, Clock())
     runs = Runs(toy, Checkpoint(home), StopSignal(left=lambda: 1e9), clock=toy.clock)
@@ -314,7 +333,7 @@ def tuned(home, costs, *, insist=True) -> Tuned:
     return finetune(runs, choices, folds=np.arange(400) % 4, insist=insist)
 
 
-def modest(logits, y):
+def modest(logits, y, weights):
     """How sure it is of its answer, whatever is right: the less, the better."""
     return np.abs(logits[:, 1] - logits[:, 0])
 
@@ -323,7 +342,7 @@ def test_trials_how_far_and_the_verdict_go_by_it(tmp_path):
     by_loss = tuned(tmp_path / "loss", None)
     assert by_loss.verdict.tuned_is_better
     assert by_loss.verdict.tuned_cost is None
-    by_accuracy = tuned(tmp_path / "accuracy", lambda logits, y: (logits.argmax(axis=1) != y).astype(np.float64))
+    by_accuracy = tuned(tmp_path / "accuracy", CLASSIFICATION.choosing_by("accuracy").costs)
     assert not by_accuracy.verdict.tuned_is_better  # few answers change
     assert by_accuracy.verdict.tuned_cost == pytest.approx(1 - by_accuracy.verdict.tuned_accuracy)
     by_modesty = tuned(tmp_path / "modesty", modest)
@@ -333,7 +352,7 @@ def test_trials_how_far_and_the_verdict_go_by_it(tmp_path):
 
 
 def test_what_is_equally_good_stays_near_the_probe(tmp_path):
-    alike = tuned(tmp_path, lambda logits, y: np.ones(len(y)), insist=False)
+    alike = tuned(tmp_path, lambda logits, y, weights: np.ones(len(y)), insist=False)
     assert alike.network is None
     assert alike.verdict.cost_errors == 0
     assert alike.share == 0.5

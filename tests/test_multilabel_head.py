@@ -16,6 +16,7 @@ from sklearn.linear_model import LogisticRegression
 from headstart.adapt.basis import fit_basis
 from headstart.adapt.sigmoid import probe, refit, search
 from headstart.adapt.solver import solve_path
+from headstart.backbone import Features, Head
 from headstart.errors import DataError, ModelError
 from headstart.evaluate.bootstrap import draws, numbered
 from headstart.evaluate.calibration import sigmoid_temperature
@@ -24,7 +25,6 @@ from headstart.evaluate.thresholds import best_thresholds
 from headstart.storage import matrix
 from headstart.storage.matrix import Rows
 from headstart.task import Scores
-from headstart.values import Features, Head
 
 
 def digits() -> tuple[np.ndarray, np.ndarray]:

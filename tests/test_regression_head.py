@@ -17,6 +17,7 @@ from sklearn.linear_model import Ridge
 
 from headstart.adapt.basis import fit_basis
 from headstart.adapt.ridge import PENALTIES, Search, probe, refit, search
+from headstart.backbone import Features, Head
 from headstart.errors import DataError, ModelError
 from headstart.evaluate.bootstrap import draws, numbered
 from headstart.evaluate.conformal import coverage, half_width
@@ -24,7 +25,6 @@ from headstart.evaluate.regression import evaluate
 from headstart.storage import matrix
 from headstart.storage.matrix import Rows
 from headstart.task import Scores, rounded
-from headstart.values import Features, Head
 
 
 def diabetes() -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -18,9 +18,9 @@ from hypothesis import strategies as st
 
 from headstart.answering.decode import Best, place, window_spans
 from headstart.answering.sentences import sentence
+from headstart.backbone import TextPreparation
 from headstart.inputs.windows import Slicer, Window, batches, cut, targets
 from headstart.pretrained.load import load_reader
-from headstart.values import TextPreparation
 from small_models import FILLING, YEARS, small_reading_model
 
 

@@ -13,10 +13,10 @@ __version__ = "0.1.0"
 _HOME = {
     "Answer": "answering.answerer",
     "Columns": "values",
-    "HeadstartClassifier": "estimator",
-    "HeadstartEncoder": "estimator",
-    "HeadstartQA": "qa_estimator",
-    "HeadstartRegressor": "estimator",
+    "HeadstartClassifier": "estimators.classifier",
+    "HeadstartEncoder": "estimators.encoder",
+    "HeadstartQA": "estimators.answering",
+    "HeadstartRegressor": "estimators.regressor",
     "Model": "model",
     "Prediction": "tasks.classification",
     "UserError": "errors",
@@ -34,13 +34,13 @@ if TYPE_CHECKING:
     from headstart.api import fit as fit
     from headstart.api import rank as rank
     from headstart.errors import UserError as UserError
-    from headstart.estimator import HeadstartClassifier as HeadstartClassifier
-    from headstart.estimator import HeadstartEncoder as HeadstartEncoder
-    from headstart.estimator import HeadstartRegressor as HeadstartRegressor
+    from headstart.estimators.answering import HeadstartQA as HeadstartQA
+    from headstart.estimators.classifier import HeadstartClassifier as HeadstartClassifier
+    from headstart.estimators.encoder import HeadstartEncoder as HeadstartEncoder
+    from headstart.estimators.regressor import HeadstartRegressor as HeadstartRegressor
     from headstart.model import Model as Model
     from headstart.model import load as load
     from headstart.pretrained.catalog import models as models
-    from headstart.qa_estimator import HeadstartQA as HeadstartQA
     from headstart.tasks.classification import Prediction as Prediction
     from headstart.values import Columns as Columns
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from headstart.backbone import Backbone, Features
 from headstart.errors import OutputError
 from headstart.inputs.modality import Modality
 from headstart.pretrained.description import FILE
@@ -20,7 +21,7 @@ from headstart.storage.place import Place, rejected_table, table, write_text
 from headstart.storage.places import as_json
 from headstart.task import Head, Task
 from headstart.tasks.table import task_named, task_saved_as
-from headstart.values import Backbone, Dataset, Features, Split
+from headstart.values import Dataset, Split
 
 _REPLAYED = 64  # test examples that the opened folder must answer in the same way
 

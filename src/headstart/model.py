@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from headstart.artifact import Opened, open_model, save, settle
+from headstart.backbone import Backbone, Features
 from headstart.data.check import check
 from headstart.data.read import read
 from headstart.errors import DataError, UserError
@@ -25,7 +26,7 @@ from headstart.storage.place import Place, reserve_place
 from headstart.storage.places import as_utf8, cannot_write
 from headstart.task import Head, Predictor, Scores, Task
 from headstart.tasks.table import task_named
-from headstart.values import Backbone, Columns, Dataset, Features, Finding, Request, Split
+from headstart.values import Columns, Dataset, Finding, Request, Split
 
 _COMPARED = 16  # test examples on which an export is compared
 _WIDE = 100  # characters of a line

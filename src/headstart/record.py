@@ -13,9 +13,10 @@ from typing import Any
 from headstart import __version__
 from headstart.adapt.lesson import Adapted
 from headstart.adapt.plan import Plan
+from headstart.backbone import Features
 from headstart.session import Session
 from headstart.task import Metric, Scores, Task
-from headstart.values import Columns, Dataset, Features, Finding, Interval, Request, Split
+from headstart.values import Columns, Dataset, Finding, Interval, Request, Split
 
 _MEASURED = ("torch", "timm", "transformers", "openvino", "numpy")
 

@@ -9,8 +9,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
+from headstart.backbone import Backbone, Features
 from headstart.errors import UserError
-from headstart.values import Backbone, Dataset, Examples, Features, Finding, Interval
+from headstart.values import Dataset, Examples, Finding, Interval
 
 if TYPE_CHECKING:
     import numpy as np
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from headstart.inputs.modality import Modality
 
 Advance = Callable[[int], None]  # told how many more examples are done
-Costs = Callable[[Any, Any], Any]  # outputs and y of examples not learned from -> (n,) float64, lower is better
+Costs = Callable[[Any, Any, Any], Any]  # outputs, y and weights (or None) of examples -> (n,) float64, lower is better
 Head = Any  # what a task puts on a backbone: a linear head, or settings of a head that is part of the model
 
 
@@ -51,7 +52,8 @@ class Metric:
     unit: Literal["share", "nats", "target"] = "share"
     better: Literal["higher", "lower"] = "higher"
     # What a fit goes by that chooses by this metric: of outputs at their best temperature, and targets as the task
-    # encodes them. The mean is the metric, or what it lacks of 1 where higher is better. None: nothing is chosen by it.
+    # encodes them. The (weighted) mean is the metric, or what it lacks of 1 where higher is better. None: nothing is
+    # chosen by it.
     costs: Costs | None = None
 
     @property

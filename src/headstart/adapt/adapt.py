@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from headstart.adapt.lesson import Adapted
 from headstart.adapt.plan import Plan
+from headstart.backbone import Features
 from headstart.session import Session
-from headstart.values import Dataset, Features, Split
+from headstart.values import Dataset, Split
 
 
 def adapt(dataset: Dataset, parts: Split, plan: Plan, features: Features, session: Session, *, seed: int) -> Adapted:

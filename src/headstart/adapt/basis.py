@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from headstart.backbone import Matrix
 from headstart.storage.matrix import blocks, room_for
-from headstart.values import Matrix
 
 _KEPT = 0.99  # share of the variance in the directions that are kept; the rest costs time and brings nothing
 _LEAST_DEVIATION = 1e-6  # of the largest; columns below are constant
@@ -44,11 +44,17 @@ class Basis:
         return raw, at[:, -1] - raw @ self.mean
 
 
-def fit_basis(features: Matrix) -> Basis:
-    """Made from (n, d) features; exact also where d > n, at the cost of the smaller of the two sides."""
+def fit_basis(features: Matrix, weights: np.ndarray | None = None) -> Basis:
+    """Made from (n, d) features; exact also where d > n, at the cost of the smaller of the two sides.
+
+    Args:
+        weights: (n,) above 0, how much each row counts; None: all alike.
+    """
     n, d = features.shape
-    mean = (sum(block.sum(axis=0, dtype=np.float64) for _, block in blocks(features)) / n).astype(np.float32)
-    squares = sum(np.square(block - mean).sum(axis=0, dtype=np.float64) for _, block in blocks(features))
+    share = np.ones((n, 1), dtype=np.float32) if weights is None else (weights / weights.mean())[:, None]
+    share = share.astype(np.float32)
+    mean = (sum((share[i] * x).sum(axis=0, dtype=np.float64) for i, x in blocks(features)) / n).astype(np.float32)
+    squares = sum((share[i] * np.square(x - mean)).sum(axis=0, dtype=np.float64) for i, x in blocks(features))
     deviation = np.sqrt(squares / n)
     varies = deviation > _LEAST_DEVIATION * max(1e-12, float(deviation.max(initial=0.0)))
     scale = np.sqrt(np.where(varies, deviation, 1))
@@ -56,15 +62,15 @@ def fit_basis(features: Matrix) -> Basis:
     scale = scale.astype(np.float32)  # the mean variance of the columns that vary is now 1: penalties are comparable
     if d <= n:
         gram = np.zeros((d, d), dtype=np.float64)
-        for _, block in blocks(features):
-            standard = (block - mean) / scale
+        for rows, block in blocks(features):
+            standard = np.sqrt(share[rows]) * (block - mean) / scale
             gram += standard.T @ standard
         values, vectors = _leading(gram / n)
         rotation = vectors
     else:
-        standard = (features[:] - mean) / scale
+        standard = np.sqrt(share) * (features[:] - mean) / scale
         values, vectors = _leading(standard @ standard.T / n)
-        rotation = standard.T @ (vectors / np.sqrt(n * values))
+        rotation = standard.T @ (vectors / np.sqrt(np.where(values > 0, n * values, 1)))  # all alike: no direction
     return Basis(mean, scale, np.ascontiguousarray(rotation, dtype=np.float32), values.astype(np.float32))
 
 

@@ -17,11 +17,11 @@ import numpy as np
 import torch
 
 from headstart.adapt.devices import ready
+from headstart.backbone import ImagePreparation, TextPreparation
 from headstart.encode.encode import Activations
 from headstart.errors import somebody_elses
 from headstart.inputs.augment import Views, pixels_of
 from headstart.inputs.tokens import shortened, truncating
-from headstart.values import ImagePreparation, TextPreparation
 
 _POOL = 64  # batches that are sorted by length together
 # What goes through the model at once; a longer batch goes in parts. In texts x tokens x (tokens + 512), because memory

@@ -8,9 +8,11 @@ import numpy as np
 
 from headstart.adapt import near_duplicates
 from headstart.adapt.basis import Basis, fit_basis
+from headstart.backbone import Features, Head
 from headstart.data.split import folds
+from headstart.evaluate.criterion import Criterion
 from headstart.evaluate.paired_test import HeldOut
-from headstart.values import Dataset, Features, Head
+from headstart.values import Dataset
 
 
 def fit_probe(
@@ -33,8 +35,8 @@ def fit_probe(
     family = dataset.task.learner.family
     k = family.how_many_folds(len(rows), len(dataset.classes))
     fold = grouped_folds(dataset, rows, features, basis=basis, k=k, seed=seed)
-    y, names, costs = dataset.y[rows], dataset.classes, dataset.task.costs
-    return family.probe(features, y, basis=basis, names=names, fold=fold, advance=advance, costs=costs)
+    y, names, by = dataset.y[rows], dataset.classes, criterion(dataset).of(rows)
+    return family.probe(features, y, basis=basis, names=names, fold=fold, by=by, advance=advance)
 
 
 def judge(dataset: Dataset, features: Features, *, seed: int = 0) -> HeldOut:
@@ -44,11 +46,16 @@ def judge(dataset: Dataset, features: Features, *, seed: int = 0) -> HeldOut:
         features: (n, d), of all rows.
     """
     family, rows = dataset.task.learner.family, np.arange(len(dataset))
-    basis = fit_basis(features.matrix)
+    basis = fit_basis(features.matrix, dataset.weights)
     k = family.how_many_folds(len(rows), len(dataset.classes))
     fold = grouped_folds(dataset, rows, features, basis=basis, k=k, seed=seed)
-    n_outputs, costs = len(dataset.classes), dataset.task.costs
-    return family.held_out(features, dataset.y, basis=basis, n_outputs=n_outputs, fold=fold, costs=costs)
+    n_outputs, by = len(dataset.classes), criterion(dataset)
+    return family.held_out(features, dataset.y, basis=basis, n_outputs=n_outputs, fold=fold, by=by)
+
+
+def criterion(dataset: Dataset) -> Criterion:
+    """What is chosen by on its examples."""
+    return Criterion(dataset.weights, dataset.task.costs)
 
 
 def grouped_folds(
@@ -62,4 +69,4 @@ def grouped_folds(
     if dataset.modality.look_alikes:
         z = near_duplicates.directions(basis, features.matrix)
         groups = near_duplicates.join(z, strata, groups, at_least=k)
-    return folds(strata, groups, dataset.checked_digests[rows], k=k, seed=seed)
+    return folds(strata, groups, dataset.checked_digests[rows], k=k, seed=seed, weights=dataset.weights_of(rows))

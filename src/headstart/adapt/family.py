@@ -11,26 +11,29 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from headstart.backbone import Head
+from headstart.evaluate.criterion import Criterion
 from headstart.evaluate.paired_test import HeldOut
-from headstart.task import Costs
-from headstart.values import Head
 
 if TYPE_CHECKING:
     from headstart.adapt.loop import Loss
 
+Weights = np.ndarray | None
+
 
 @dataclass(frozen=True)
 class Family:
-    """Linear heads for one kind of target. `y` is as the task encodes targets, a row an example."""
+    """Linear heads for one kind of target. `y` is as the task encodes targets, a row an example; `weights`, where they
+    are taken, say how many examples each row counts for, and None that all are one."""
 
     link: Literal["softmax", "logistic", "identity"]  # from a head's outputs to probabilities, or to numbers
-    probe: Callable[..., Head]  # (features, y, basis=, names=, fold=, advance=, costs=): penalty by cross-validation
-    refit: Callable[..., Head]  # (features, y, basis=, like=): by what another head was found to need
-    held_out: Callable[..., HeldOut]  # (features, y, basis=, n_outputs=, fold=, costs=): of the best penalty
+    probe: Callable[..., Head]  # (features, y, basis=, names=, fold=, by=, advance=): penalty by cross-validation
+    refit: Callable[..., Head]  # (features, y, basis=, like=, weights=): by what another head was found to need
+    held_out: Callable[..., HeldOut]  # (features, y, basis=, n_outputs=, fold=, by=): of the best penalty
     how_many_folds: Callable[[int, int], int]  # examples and outputs -> folds
     loss: Callable[[np.ndarray, Head, str], Loss]  # (y of the rows learned from, the probe, device)
-    judged: Callable[[np.ndarray, np.ndarray, Costs | None], HeldOut]  # outputs and y of examples not learned from
+    judged: Callable[[np.ndarray, np.ndarray, Criterion], HeldOut]  # outputs and y of examples not learned from, by
     uncertainty: Callable[[np.ndarray], np.ndarray]  # (n, c) outputs -> (n,) how unsure, whatever is right
     by_words: Callable[..., Any] | None  # the same from word embeddings alone; None: of no use
     smoothing: bool  # whether smoothed labels mean anything
-    calibrated: Callable[[Head, np.ndarray, np.ndarray], Head]  # (head, outputs and y of examples held out)
+    calibrated: Callable[[Head, np.ndarray, np.ndarray, Weights], Head]  # (head, outputs, y, weights of those held out)

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from PIL import ImageOps
 
+from headstart.backbone import Backbone, Head, Matrix
 from headstart.encode.encode import encode
 from headstart.inputs.augment import views_digests
 from headstart.inputs.image import open_known, wanted_side
-from headstart.values import Backbone, Head, Matrix
 
 _SAMPLE = 128  # photos, at most
 _NUMBER = 0xFFFF  # the view that a mirrored photo is kept under

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from headstart.adapt.checkpoint import Checkpoint
-from headstart.values import Backbone, Features, Finding, Method, Split
+from headstart.backbone import Backbone, Features
+from headstart.values import Finding, Method, Split
 
 if TYPE_CHECKING:
     from torch import nn

@@ -13,10 +13,11 @@ from headstart.adapt.checkpoint import Checkpoint, key_of
 from headstart.adapt.cross_validation import fit_probe
 from headstart.adapt.lesson import FORM, Adapted, Training
 from headstart.adapt.plan import Plan
+from headstart.backbone import Backbone, Features, Head
 from headstart.encode.encode import encode_rows, of_rows
 from headstart.evaluate.paired_test import FEWEST
 from headstart.session import Session
-from headstart.values import Backbone, Dataset, Features, Finding, Head, Method, Split
+from headstart.values import Dataset, Finding, Method, Split
 
 if TYPE_CHECKING:
     from headstart.adapt.fine_tune import Tuned
@@ -65,6 +66,7 @@ class LinearLesson:
         budget = self.session.budget.seconds
         asked = [FORM, self.head.classes, self.features.key, self.plan.method, budget, self.seed]
         asked += [] if self.dataset.task.metric is None else [self.dataset.task.metric]
+        asked += [] if self.dataset.weights is None else [self.dataset.weights.tobytes()]
         return key_of(self.dataset.checked_digests, self.dataset.y, asked)
 
     def training(self, checkpoint: Checkpoint) -> Training:
@@ -81,8 +83,9 @@ class LinearLesson:
         """The tuned model; it may have learned from rows that were not encoded."""
         better = "better" if tuned.verdict.tuned_is_better else "asked for, though not better beyond noise"
         why = f"tuned, {better}: {self._said(tuned, note)}"
-        with self.session.step("encode tuned", len(self.test)) as advance:
-            features = encode_rows(self.whole, self.test, backbone, advance=advance)
+        asked = self.test if len(self.test) else self.rows[:1]  # where nothing is tested, one says what they are called
+        with self.session.step("encode tuned", len(asked)) as advance:
+            features = encode_rows(self.whole, asked, backbone, advance=advance)
         head = replace(head, features_key=features.key)
         return self._adapted(backbone, head, method, why, features, beyond=len(self.dataset) > self.encoded)
 
@@ -99,8 +102,9 @@ class LinearLesson:
         if task.chosen_by is not None and v.tuned_cost is not None and v.untuned_cost is not None:
             what = task.chosen_by.in_words
             figures = task.chosen_by.figure(v.tuned_cost), task.chosen_by.figure(v.untuned_cost)
+        worth = "" if self.dataset.weights is None else " (weighted: as many as they are worth)"
         said = (
-            f"on {v.n} held-out training examples {what} {figures[0]:.3f} against {figures[1]:.3f} of "
+            f"on {v.n} held-out training examples{worth} {what} {figures[0]:.3f} against {figures[1]:.3f} of "
             f"the probe, log loss {v.tuned_log_loss:.3f} against {v.untuned_log_loss:.3f}"
         )
         return f"{said}; {note}" if note else said
@@ -146,7 +150,7 @@ def linear_lesson(
     """
     with session.step("adapt") as advance:
         train = of_rows(features, plan.train)
-        basis = fit_basis(train.matrix)
+        basis = fit_basis(train.matrix, dataset.weights_of(plan.train))
         alike = _look_alikes(dataset, parts, plan.train, features, basis)
         head = fit_probe(dataset, plan.train, train, basis=basis, seed=seed, advance=advance)
     rest = np.setdiff1d(parts.train, plan.train) if dataset.modality.trains_beyond else plan.train[:0]

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from headstart.adapt.basis import Basis
-from headstart.values import Head
+from headstart.backbone import Head
 
 
 class Classified(nn.Module):

@@ -14,9 +14,9 @@ from headstart.adapt.family import Family
 from headstart.adapt.linear_network import Classified
 from headstart.adapt.loop import Loss
 from headstart.adapt.trainable_parts import TrainablePart, TrainableParts
+from headstart.backbone import Head
+from headstart.evaluate.criterion import BY_LOSS, Criterion
 from headstart.evaluate.paired_test import HeldOut
-from headstart.task import Costs
-from headstart.values import Head
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class LinearObjective:
     head: Head  # the probe of all examples
     before: Callable[[np.ndarray], Head]  # what a tuned model is held against, fitted on these rows alone
     guess: Callable[[np.ndarray], np.ndarray | None] | None = None  # doubt, where not all rows have a probe's logits
-    costs: Costs | None = None  # what is chosen by; None: the family's loss
+    by: Criterion = BY_LOSS  # what is chosen by, with the weights of all examples
 
     def start(self, learn: np.ndarray) -> Start:
         return Start(learn, self.probe(learn))
@@ -56,14 +56,28 @@ class LinearObjective:
         return network, [network.weight, network.bias]
 
     def loss(self, learn: np.ndarray, device: str) -> Loss:
-        return self.family.loss(self.y[learn], self.head, device)
+        loss = self.family.loss(self.y[learn], self.head, device)
+        weights = self.by.of(learn).weights
+        if weights is None:
+            return loss
+        weights = weights / weights.mean()  # the rate suits a loss of the usual size
+        return _weighted(loss, torch.from_numpy(weights.astype(np.float32)))
 
     def kept(self, outputs: torch.Tensor, rows: np.ndarray) -> np.ndarray:
         """The logits themselves."""
         return np.asarray(outputs.numpy())
 
     def judged(self, kept: np.ndarray, rows: np.ndarray) -> HeldOut:
-        return self.family.judged(kept, self.y[rows], self.costs)
+        return self.family.judged(kept, self.y[rows], self.by.of(rows))
 
     def untuned(self, start: Start, rows: np.ndarray) -> np.ndarray:
         return self.logits(self.before(start.learn), rows)
+
+
+def _weighted(loss: Loss, weights: torch.Tensor) -> Loss:
+    """The loss of each example times its weight."""
+
+    def weighted(outputs: torch.Tensor, rows: torch.Tensor, smoothing: float) -> torch.Tensor:
+        return loss(outputs, rows, smoothing) * weights[rows].to(outputs.device)
+
+    return weighted

@@ -11,7 +11,7 @@ from torch import nn
 
 from headstart.adapt.basis import Basis
 from headstart.adapt.checkpoint import Checkpoint
-from headstart.adapt.cross_validation import fit_probe, grouped_folds
+from headstart.adapt.cross_validation import criterion, fit_probe, grouped_folds
 from headstart.adapt.fine_tune import Tuned
 from headstart.adapt.lesson import Training
 from headstart.adapt.linear_network import Classified
@@ -21,8 +21,8 @@ from headstart.adapt.rates import rate
 from headstart.adapt.search import Choices, label_smoothing
 from headstart.adapt.trainable_parts import TrainableParts
 from headstart.adapt.validation import validation_folds
+from headstart.backbone import Backbone, Features, Head
 from headstart.storage.matrix import take
-from headstart.values import Backbone, Features, Head
 
 if TYPE_CHECKING:
     from headstart.adapt.linear_lesson import LinearLesson
@@ -65,7 +65,7 @@ def linear_training(lesson: LinearLesson, checkpoint: Checkpoint) -> Training:
         lesson.head,
         probe,
         opened.uncertainty if len(dataset) > lesson.encoded else None,
-        dataset.task.costs,
+        criterion(dataset),
     )
 
     def finish(tuned: Tuned) -> tuple[Head, nn.Module]:
@@ -73,7 +73,8 @@ def linear_training(lesson: LinearLesson, checkpoint: Checkpoint) -> Training:
             raise TypeError("a network with a linear head on it")
         head = tuned.network.head(lesson.head, features_key="", temperature=tuned.temperature)
         held_out = np.flatnonzero(folds == 0)
-        return family.calibrated(head, tuned.kept / tuned.temperature, dataset.y[held_out]), opened.whole()
+        y, weights = dataset.y[held_out], dataset.weights_of(held_out)
+        return family.calibrated(head, tuned.kept / tuned.temperature, y, weights), opened.whole()
 
     return Training(
         objective=objective,
@@ -111,7 +112,8 @@ def _probe(lesson: LinearLesson) -> Probe:
             return known[key]
         features = Features(take(lesson.features.matrix, rows), lesson.features.key, 0)
         if len(rows) > _MANY:
-            known[key] = family.refit(features, dataset.y[rows], basis=lesson.basis, like=lesson.head)
+            y, weights = dataset.y[rows], dataset.weights_of(rows)
+            known[key] = family.refit(features, y, basis=lesson.basis, like=lesson.head, weights=weights)
         else:
             known[key] = fit_probe(dataset, rows, features, basis=lesson.basis, seed=lesson.seed)
         return known[key]

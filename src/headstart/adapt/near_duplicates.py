@@ -13,8 +13,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from headstart.adapt.basis import Basis
+from headstart.backbone import Matrix
 from headstart.storage.matrix import blocks
-from headstart.values import Matrix
 
 _DIRECTIONS = 64  # the widest ones; narrower ones differ between two crops as they do between two photos
 _ALIKE = 0.8  # cosine from which two examples of a class are held out together

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from headstart.adapt.checkpoint import Checkpoint
-from headstart.values import Backbone, Method
+from headstart.backbone import Backbone
+from headstart.values import Method
 
 
 @dataclass(frozen=True)

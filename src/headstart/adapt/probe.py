@@ -9,12 +9,12 @@ import numpy as np
 
 from headstart.adapt.basis import Basis
 from headstart.adapt.solver import Solution, solve_path
+from headstart.backbone import Features, Head, Matrix
 from headstart.evaluate.calibration import temperature
+from headstart.evaluate.criterion import BY_LOSS, Criterion
 from headstart.evaluate.metrics import log_losses
-from headstart.evaluate.paired_test import HeldOut, mean_cost
+from headstart.evaluate.paired_test import HeldOut
 from headstart.storage.matrix import blocks
-from headstart.task import Costs
-from headstart.values import Features, Head, Matrix
 
 PENALTIES = (
     1.0,
@@ -40,28 +40,12 @@ class _Trial:
     """One penalty, measured on each example by the fold that did not see it."""
 
     solution: Solution
-    temperature: float
-    losses: np.ndarray  # (n,) log loss of each example, at that temperature, since that is what the user gets
-    right: np.ndarray  # (n,) bool
+    fared: HeldOut  # at its best temperature, since that is what the user gets
     macro_recall: float
-    other: np.ndarray | None = None  # (n,) what the user chooses by; None: the losses
-
-    @property
-    def cost(self) -> float:
-        """What is chosen by."""
-        return self.log_loss if self.other is None else mean_cost(self.other)
-
-    @property
-    def log_loss(self) -> float:
-        return float(self.losses.mean())
-
-    @property
-    def accuracy(self) -> float:
-        return float(self.right.mean())
 
     def row(self) -> dict[str, float]:
-        told = {"log_loss": round(self.log_loss, 6), "accuracy": round(self.accuracy, 6)}
-        told |= {} if self.other is None else {"cost": round(self.cost, 6)}
+        told = {"log_loss": round(self.fared.log_loss, 6), "accuracy": round(self.fared.accuracy, 6)}
+        told |= {} if self.fared.other is None else {"cost": round(self.fared.cost, 6)}
         return {"penalty": self.solution.penalty, **told}
 
 
@@ -74,8 +58,13 @@ class _Search:
     fold: np.ndarray
     basis: Basis
     n_classes: int
+    by: Criterion
     advance: Callable[[int], None]
-    costs: Costs | None
+
+    @property
+    def weights(self) -> np.ndarray:
+        """(n,) of the examples, classes counting alike."""
+        return np.ones(len(self.y), dtype=np.float32) if self.by.weights is None else self.by.weights
 
     def path(self, penalties: Sequence[float], weights: np.ndarray, start: Solution | None = None) -> Iterator[_Trial]:
         """Try penalty after penalty with these example weights."""
@@ -93,9 +82,11 @@ class _Search:
         ):
             logits = held_out_logits(self.x, np.searchsorted(numbers, self.fold), solution)
             self.advance(1)
-            t = temperature(logits, self.y)
+            t = temperature(logits, self.y, self.by.weights)
             logits /= np.float32(t)
-            yield _Trial(solution, t, *_scores(logits, self.y), self.costs and self.costs(logits, self.y))
+            losses, right = log_losses(logits, self.y), logits.argmax(axis=1) == self.y
+            fared = HeldOut(losses, right, t, self.by.weights, self.by.cost(logits, self.y))
+            yield _Trial(solution, fared, _macro_recall(self.y, right, self.by.weights))
 
     def solve(self, weights: np.ndarray, penalty: float, start: Solution) -> Solution:
         """All examples, to the end."""
@@ -119,8 +110,8 @@ def probe(
     basis: Basis,
     names: tuple[str, ...],
     fold: np.ndarray,
+    by: Criterion = BY_LOSS,
     advance: Callable[[int], None] = lambda _: None,
-    costs: Costs | None = None,
 ) -> Head:
     """Multinomial logistic regression, chosen on the training part only.
 
@@ -135,29 +126,28 @@ def probe(
         basis: of these features.
         names: of the classes, by index.
         fold: (n,) which fold each row is held out in.
+        by: what is chosen by; its weights count in the fit, too.
         advance: told 1 for each penalty tried.
-        costs: what is chosen by instead, as `Metric.costs`.
     """
-    search, order = _search(basis.transform(features.matrix), y, fold, basis, len(names), advance, costs)
-    y = y[order]
-    weights, per_class = np.ones(len(y), dtype=np.float32), None
+    search, _ = _search(basis.transform(features.matrix), y, fold, basis, len(names), by, advance)
+    y, weights, per_class = search.y, search.weights, None
     best, rows = _best_penalty(search, weights)
-    counts = np.bincount(y, minlength=len(names))
+    counts = np.bincount(y, weights=search.by.weights, minlength=len(names))
     if counts.max() > UNBALANCED * counts[counts > 0].min():
-        tried = np.sqrt(len(y) / (len(names) * np.maximum(counts, 1))).astype(np.float32)
-        other = next(search.path([best.solution.penalty], tried[y], best.solution))
+        tried = np.sqrt(counts.sum() / (len(names) * np.where(counts > 0, counts, 1))).astype(np.float32)
+        other = next(search.path([best.solution.penalty], weights * tried[y], best.solution))
         if _weights_pay(best, other):
-            best, weights, per_class = other, tried[y], tried
+            best, weights, per_class = other, weights * tried[y], tried
     solution = search.solve(weights, best.solution.penalty, best.solution.mean())
     weight, bias = basis.fold_in(solution.at[0])
     named = None if per_class is None else dict(zip(names, np.round(per_class, 4).tolist(), strict=True))
     return Head(
         classes=names,
-        weight=(weight / best.temperature).astype(np.float32),
-        bias=(bias / best.temperature).astype(np.float32),
+        weight=(weight / best.fared.temperature).astype(np.float32),
+        bias=(bias / best.fared.temperature).astype(np.float32),
         features_key=features.key,
         penalty=solution.penalty,
-        temperature=best.temperature,
+        temperature=best.fared.temperature,
         cross_validation=tuple(rows),
         class_weights=named,
     )
@@ -165,20 +155,20 @@ def probe(
 
 def _weights_pay(equal: _Trial, weighted: _Trial) -> bool:
     """Whether class weights do better than none at the same penalty."""
-    if equal.other is not None:
-        return weighted.cost < equal.cost
-    return weighted.macro_recall - equal.macro_recall > max(0.0, equal.accuracy - weighted.accuracy)
+    if equal.fared.other is not None:
+        return weighted.fared.cost < equal.fared.cost
+    return weighted.macro_recall - equal.macro_recall > max(0.0, equal.fared.accuracy - weighted.fared.accuracy)
 
 
-def refit(features: Features, y: np.ndarray, *, basis: Basis, like: Head) -> Head:
+def refit(features: Features, y: np.ndarray, *, basis: Basis, like: Head, weights: np.ndarray | None = None) -> Head:
     """A head learned from these rows by what `like`, learned from more of them, was found to need: its penalty, class
     weights and temperature. Arguments as in `probe`."""
     per_class = class_weights(like)
-    weights = np.ones(len(y), dtype=np.float32) if per_class is None else per_class[y]
+    each = np.ones(len(y), dtype=np.float32) if per_class is None else per_class[y]
     path = solve_path(
         basis.transform(features.matrix),
         y,
-        example_weights=weights[None],
+        example_weights=(each if weights is None else each * weights)[None],
         basis=basis,
         n_classes=len(like.classes),
         penalties=[like.penalty],
@@ -208,13 +198,12 @@ def cross_validate(
     basis: Basis,
     n_outputs: int,
     fold: np.ndarray,
-    costs: Costs | None = None,
+    by: Criterion = BY_LOSS,
 ) -> HeldOut:
     """Only the search of `probe`, for its verdict on the features: no head is made. Arguments as there."""
-    search, order = _search(basis.transform(features.matrix), y, fold, basis, n_outputs, lambda _: None, costs)
-    best, _ = _best_penalty(search, np.ones(len(y), dtype=np.float32))
-    back = np.argsort(order)
-    return HeldOut(best.losses[back], best.right[back], other=None if best.other is None else best.other[back])
+    search, order = _search(basis.transform(features.matrix), y, fold, basis, n_outputs, by, lambda _: None)
+    best, _ = _best_penalty(search, search.weights)
+    return best.fared.of(np.argsort(order))
 
 
 def _search(
@@ -223,12 +212,12 @@ def _search(
     fold: np.ndarray,
     basis: Basis,
     n_classes: int,
+    by: Criterion,
     advance: Callable[[int], None],
-    costs: Costs | None,
 ) -> tuple[_Search, np.ndarray]:
     """The search, and the order in which it has the rows."""
     x, order = by_fold(x, fold)
-    return _Search(x, y[order], fold[order], basis, n_classes, advance, costs), order
+    return _Search(x, y[order], fold[order], basis, n_classes, by.of(order), advance), order
 
 
 def _best_penalty(search: _Search, weights: np.ndarray) -> tuple[_Trial, list[dict[str, float]]]:
@@ -240,10 +229,10 @@ def _best_penalty(search: _Search, weights: np.ndarray) -> tuple[_Trial, list[di
     rows, rises = [best.row()], 0
     for trial in trials:
         rows.append(trial.row())
-        rises = rises + 1 if trial.log_loss > last.log_loss else 0
-        if search.costs is None and (trial.log_loss > _CLEAR_RISE * best.log_loss or rises == 2):
+        rises = rises + 1 if trial.fared.log_loss > last.fared.log_loss else 0
+        if search.by.costs is None and (trial.fared.log_loss > _CLEAR_RISE * best.fared.log_loss or rises == 2):
             break
-        best, last = min(best, trial, key=lambda t: t.cost), trial
+        best, last = min(best, trial, key=lambda t: t.fared.cost), trial
     return best, rows
 
 
@@ -269,9 +258,8 @@ def held_out_logits(x: Matrix, number: np.ndarray, solution: Solution) -> np.nda
     return logits
 
 
-def _scores(logits: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
-    """Each example's log loss, which are right, and mean recall."""
-    right = logits.argmax(axis=1) == y
-    counts = np.bincount(y, minlength=logits.shape[1])
-    recall = np.bincount(y, weights=right, minlength=logits.shape[1])[counts > 0] / counts[counts > 0]
-    return log_losses(logits, y), right, float(recall.mean())
+def _macro_recall(y: np.ndarray, right: np.ndarray, weights: np.ndarray | None) -> float:
+    """The mean recall of the classes that there are."""
+    counts = np.bincount(y, weights=weights)
+    hits = np.bincount(y, weights=right if weights is None else right * weights)
+    return float((hits[counts > 0] / counts[counts > 0]).mean())

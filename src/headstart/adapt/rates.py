@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from headstart.values import Backbone, Kind, Method
+from headstart.backbone import Backbone, Kind
+from headstart.values import Method
 
 _TEXT_RATE, _TEXT_WIDTH = 2e-4, 384  # MiniLM's (docs/tuning.md)
 _WIDTHS = ("hidden_size", "dim", "d_model", "emb_dim", "n_embd")

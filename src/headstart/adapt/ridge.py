@@ -17,11 +17,12 @@ import numpy as np
 
 from headstart.adapt.basis import Basis
 from headstart.adapt.family import Family
+from headstart.backbone import Features, Head, Matrix
 from headstart.evaluate.conformal import half_width
-from headstart.evaluate.paired_test import HeldOut, mean_cost
+from headstart.evaluate.criterion import BY_LOSS, Criterion, mean_cost
+from headstart.evaluate.paired_test import HeldOut
 from headstart.storage.matrix import blocks
-from headstart.task import Costs, rounded
-from headstart.values import Features, Head, Matrix
+from headstart.task import rounded
 
 if TYPE_CHECKING:
     from headstart.adapt.loop import Loss
@@ -48,21 +49,21 @@ def probe(
     basis: Basis,
     names: tuple[str, ...],
     fold: np.ndarray,
+    by: Criterion = BY_LOSS,
     advance: Callable[[int], None] = lambda _: None,
-    costs: Costs | None = None,
 ) -> Head:
     """Ridge regression, with the penalty of the least held-out squared error; of equal ones, the strongest.
 
-    It minimises the mean of (y - f(x))^2 + penalty * |W|^2, the bias not penalised, where y has variance 1 and W are
-    the weights on the transformed features. Exact, also where there are more features than examples; float64
+    It minimises the (weighted) mean of (y - f(x))^2 + penalty * |W|^2, the bias not penalised, where y has variance 1
+    and W are the weights on the transformed features. Exact, also where there are more features than examples; float64
     throughout, so that the order of the rows changes the last digits only. The width of its intervals is from the
     held-out errors.
 
     Args:
         features: (n, d), of the training part. y: (n,) numbers, finite. basis: of these features. names: none.
         fold: (n,) which fold each row is held out in; at least two of them.
+        by: what the penalty is chosen by; its weights count in the fit, too.
         advance: told 1 for each fold.
-        costs: what the penalty is chosen by instead, as `Metric.costs`.
 
     Raises:
         ValueError: fewer than two folds, shapes that do not fit together, or a y that is not finite.
@@ -70,18 +71,19 @@ def probe(
     Source: Hoerl and Kennard, Ridge Regression, Technometrics 12, 1970; Hastie, Tibshirani and Friedman, The Elements
     of Statistical Learning, 2nd edition, 2009, sections 3.4.1 and 7.10.
     """
-    found = search(basis.transform(features.matrix), y, fold=fold, advance=advance, costs=costs)
-    head = _head(found.gram, y, features.key, basis=basis, penalty=found.penalty)
-    return calibrated(replace(head, cross_validation=found.rows), found.predicted[:, None], y)
+    found = search(basis.transform(features.matrix), y, fold=fold, by=by, advance=advance)
+    head = _head(found.gram, _scale(y, by.weights), features.key, basis=basis, penalty=found.penalty)
+    return calibrated(replace(head, cross_validation=found.rows), found.predicted[:, None], y, by.weights)
 
 
-def refit(features: Features, y: np.ndarray, *, basis: Basis, like: Head) -> Head:
+def refit(features: Features, y: np.ndarray, *, basis: Basis, like: Head, weights: np.ndarray | None = None) -> Head:
     """A head learned from these rows with the penalty and the width of another."""
     y = np.asarray(y, dtype=np.float64)
-    mean, deviation = _scale(y)
+    mean, deviation = _scale(y, weights)
     everything = np.zeros(len(y), dtype=np.int64)
-    (gram,) = _grams(basis.transform(features.matrix), (y - mean) / deviation, everything)
-    return replace(_head(gram, y, features.key, basis=basis, penalty=like.penalty), width=like.width)
+    (gram,) = _grams(basis.transform(features.matrix), (y - mean) / deviation, everything, weights)
+    head = _head(gram, (mean, deviation), features.key, basis=basis, penalty=like.penalty)
+    return replace(head, width=like.width)
 
 
 def held_out(
@@ -91,24 +93,24 @@ def held_out(
     basis: Basis,
     n_outputs: int,
     fold: np.ndarray,
-    costs: Costs | None = None,
+    by: Criterion = BY_LOSS,
 ) -> HeldOut:
     """How each example fared at the best penalty, by a head that did not learn from its fold."""
-    found = search(basis.transform(features.matrix), y, fold=fold, costs=costs)
-    return judged(found.predicted[:, None], y, costs)
+    found = search(basis.transform(features.matrix), y, fold=fold, by=by)
+    return judged(found.predicted[:, None], y, by)
 
 
-def judged(outputs: np.ndarray, y: np.ndarray, costs: Costs | None = None) -> HeldOut:
+def judged(outputs: np.ndarray, y: np.ndarray, by: Criterion = BY_LOSS) -> HeldOut:
     """(n, 1) predictions and (n,) numbers: the log loss of a Gaussian with the targets' own deviation, but for a
     constant; right is what lies within a quarter of that."""
-    _, deviation = _scale(y)
+    _, deviation = _scale(y, by.weights)
     errors = (outputs[:, 0].astype(np.float64) - y) / deviation
-    return HeldOut(errors**2 / 2, np.abs(errors) <= _NEAR, other=costs and costs(outputs, y))
+    return HeldOut(errors**2 / 2, np.abs(errors) <= _NEAR, weights=by.weights, other=by.cost(outputs, y))
 
 
-def calibrated(head: Head, outputs: np.ndarray, y: np.ndarray) -> Head:
+def calibrated(head: Head, outputs: np.ndarray, y: np.ndarray, weights: np.ndarray | None = None) -> Head:
     """The head with the width of its intervals, from (n, 1) predictions for examples that it has not learned from."""
-    return replace(head, width=half_width(outputs[:, 0].astype(np.float64) - y))
+    return replace(head, width=half_width(outputs[:, 0].astype(np.float64) - y, weights=weights))
 
 
 def search(
@@ -116,35 +118,39 @@ def search(
     y: np.ndarray,
     *,
     fold: np.ndarray,
+    by: Criterion = BY_LOSS,
     advance: Callable[[int], None] = lambda _: None,
-    costs: Costs | None = None,
 ) -> Search:
     """The best penalty, all of them tried on each example by the fold that left it out.
 
     Args:
-        x: (n, r + 1), transformed. y: (n,). fold: (n,). advance: told 1 for each fold. costs: as in `probe`.
+        x: (n, r + 1), transformed. y: (n,). fold: (n,). by: as in `probe`. advance: told 1 for each fold.
 
     Raises:
         ValueError: as in `probe`.
     """
     y, place = np.asarray(y, dtype=np.float64), np.unique(fold, return_inverse=True)[1]
     _check(x, y, place)
-    mean, deviation = _scale(y)
-    grams = _grams(x, (y - mean) / deviation, place)
+    weights = by.weights
+    mean, deviation = _scale(y, weights)
+    grams = _grams(x, (y - mean) / deviation, place, weights)
     total = grams.sum(axis=0)
     held_out, errors = [], np.zeros(len(PENALTIES))
-    for gram in grams:
-        held_out.append(_solve(total - gram, PENALTIES))
+    for number, gram in enumerate(grams):
+        # of a fold with nearly all weight a subtraction would leave nothing but rounding
+        others = total - gram if weights is None else np.delete(grams, number, axis=0).sum(axis=0)
+        held_out.append(_solve(others, PENALTIES))
         errors += _squared_errors(gram, held_out[-1])
         advance(1)
-    errors /= len(y)
+    errors /= len(y) if weights is None else weights.sum()
     rows = _rows(errors.tolist(), deviation, varies=float(total[-1, -1]) > 0)
 
     def predicted(penalty: int) -> np.ndarray:
         return mean + deviation * _by_fold(x, np.stack([at[penalty] for at in held_out]), place)
 
-    if costs is not None:  # of each example: no sum of squares says them
-        errors = np.array([mean_cost(costs(predicted(penalty)[:, None], y)) for penalty in range(len(PENALTIES))])
+    if by.costs is not None:  # of each example: no sum of squares says them
+        costs = [by.costs(predicted(penalty)[:, None], y, weights) for penalty in range(len(PENALTIES))]
+        errors = np.array([mean_cost(each, weights) for each in costs])
         rows = [row | {"cost": rounded(error)} for row, error in zip(rows, errors.tolist(), strict=True)]
     best = int(np.argmin(errors))
     return Search(PENALTIES[best], predicted(best), tuple(rows), total)
@@ -159,22 +165,26 @@ def _check(x: Matrix, y: np.ndarray, place: np.ndarray) -> None:
         raise ValueError("cross-validation needs at least two folds")
 
 
-def _scale(y: np.ndarray) -> tuple[float, float]:
+def _scale(y: np.ndarray, weights: np.ndarray | None) -> tuple[float, float]:
     """Mean and standard deviation; of a constant exactly that and 1, where rounding would make a deviation of it."""
     if np.all(y == y[0]):
         return float(y[0]), 1.0
+    if weights is not None:
+        middle = float(np.average(y, weights=weights))
+        return middle, sqrt(float(np.average((y - middle) ** 2, weights=weights))) or 1.0
     return float(np.mean(y, dtype=np.float64)), float(np.std(y, dtype=np.float64)) or 1.0
 
 
-def _grams(x: Matrix, y: np.ndarray, place: np.ndarray) -> np.ndarray:
-    """(k, r + 2, r + 2) float64: of each fold's rows, with the target as the last column."""
+def _grams(x: Matrix, y: np.ndarray, place: np.ndarray, weights: np.ndarray | None) -> np.ndarray:
+    """(k, r + 2, r + 2) float64: of each fold's rows, weighted, with the target as the last column."""
     k, side = int(place.max()) + 1, x.shape[1] + 1
     grams = np.zeros((k, side, side))
     for rows, block in blocks(x):
         whole = np.column_stack([block.astype(np.float64), y[rows]])
         for fold in np.unique(place[rows]):
-            part = whole[place[rows] == fold]
-            grams[fold] += part.T @ part
+            mine = place[rows] == fold
+            part = whole[mine]
+            grams[fold] += part.T @ (part if weights is None else weights[rows][mine, None] * part)
     return grams
 
 
@@ -211,9 +221,9 @@ def _rows(errors: list[float], deviation: float, *, varies: bool) -> list[dict[s
     return rows if varies else [{key: row[key] for key in ("penalty", "rmse")} for row in rows]
 
 
-def _head(gram: np.ndarray, y: np.ndarray, features_key: str, *, basis: Basis, penalty: float) -> Head:
-    """The head that all examples, of this Gram matrix, give with one penalty."""
-    mean, deviation = _scale(y)
+def _head(gram: np.ndarray, scale: tuple[float, float], features_key: str, *, basis: Basis, penalty: float) -> Head:
+    """The head that all examples, of this Gram matrix, give with one penalty; scale: the target's mean, deviation."""
+    mean, deviation = scale
     weight, bias = basis.fold_in(_solve(gram, (penalty,)))
     return Head(
         classes=("value",),

@@ -12,12 +12,13 @@ from headstart.adapt.basis import Basis
 from headstart.adapt.family import Family
 from headstart.adapt.probe import by_fold, held_out_logits
 from headstart.adapt.solver import Solution, solve_path
+from headstart.backbone import Features, Head, Matrix
 from headstart.evaluate.calibration import sigmoid_temperature
+from headstart.evaluate.criterion import BY_LOSS, Criterion, mean_cost
+from headstart.evaluate.metrics import mean
 from headstart.evaluate.multilabel import label_losses, macro_f1, sigmoid
-from headstart.evaluate.paired_test import HeldOut, mean_cost
+from headstart.evaluate.paired_test import HeldOut
 from headstart.evaluate.thresholds import best_thresholds
-from headstart.task import Costs
-from headstart.values import Features, Head, Matrix
 
 if TYPE_CHECKING:
     from headstart.adapt.loop import Loss
@@ -62,8 +63,8 @@ def probe(
     basis: Basis,
     names: tuple[str, ...],
     fold: np.ndarray,
+    by: Criterion = BY_LOSS,
     advance: Callable[[int], None] = lambda _: None,
-    costs: Costs | None = None,
 ) -> Head:
     """Independent L2-penalised logistic regressions, one a label, chosen on the training part only (binary relevance).
 
@@ -76,8 +77,8 @@ def probe(
     Args:
         features: (n, d). y: (n, c) of 0 and 1. basis: of these features. names: of the labels.
         fold: (n,) which fold each row is held out in.
+        by: what the penalty is chosen by, of equal ones the strongest; its weights count in the fit, too.
         advance: told 1 for each penalty tried.
-        costs: what the penalty is chosen by instead, as `Metric.costs`; of equal ones, the strongest.
 
     Raises:
         ValueError: fewer than two folds, or shapes that do not fit together.
@@ -87,9 +88,9 @@ def probe(
     ICML 2017 (temperature).
     """
     x = basis.transform(features.matrix)
-    best, rows = search(x, y, basis=basis, fold=fold, advance=advance, costs=costs)
+    best, rows = search(x, y, basis=basis, fold=fold, by=by, advance=advance)
     temperature, penalty = best.temperature, best.solution.penalty
-    weight, bias = _solved(x, y, basis, penalty, start=best.solution.mean())
+    weight, bias = _solved(x, y, basis, penalty, by.weights, start=best.solution.mean())
     head = Head(
         classes=names,
         weight=(weight / temperature).astype(np.float32),
@@ -99,12 +100,12 @@ def probe(
         temperature=temperature,
         cross_validation=rows,
     )
-    return calibrated(head, best.logits, y)
+    return calibrated(head, best.logits, y, by.weights)
 
 
-def refit(features: Features, y: np.ndarray, *, basis: Basis, like: Head) -> Head:
+def refit(features: Features, y: np.ndarray, *, basis: Basis, like: Head, weights: np.ndarray | None = None) -> Head:
     """A head learned from these rows with the penalty, temperature and thresholds of another."""
-    weight, bias = _solved(basis.transform(features.matrix), y, basis, like.penalty)
+    weight, bias = _solved(basis.transform(features.matrix), y, basis, like.penalty, weights)
     return replace(
         like,
         weight=(weight / like.temperature).astype(np.float32),
@@ -121,28 +122,27 @@ def held_out(
     basis: Basis,
     n_outputs: int,
     fold: np.ndarray,
-    costs: Costs | None = None,
+    by: Criterion = BY_LOSS,
 ) -> HeldOut:
     """How each example fared at the best penalty, by a head that did not learn from its fold."""
-    x = basis.transform(features.matrix)
-    best, _ = search(x, y, basis=basis, fold=fold, costs=costs)
-    return _fared(best.logits, y, costs)
+    best, _ = search(basis.transform(features.matrix), y, basis=basis, fold=fold, by=by)
+    return _fared(best.logits, y, by)
 
 
-def judged(logits: np.ndarray, y: np.ndarray, costs: Costs | None = None) -> HeldOut:
+def judged(logits: np.ndarray, y: np.ndarray, by: Criterion = BY_LOSS) -> HeldOut:
     """(n, c) logits and (n, c) labels, at the temperature that suits them best; right is the exact set."""
-    temperature = sigmoid_temperature(logits, y)
-    return replace(_fared(logits.astype(np.float64) / temperature, y, costs), temperature=temperature)
+    temperature = sigmoid_temperature(logits, y, by.weights)
+    return replace(_fared(logits.astype(np.float64) / temperature, y, by), temperature=temperature)
 
 
-def _fared(logits: np.ndarray, y: np.ndarray, costs: Costs | None) -> HeldOut:
+def _fared(logits: np.ndarray, y: np.ndarray, by: Criterion) -> HeldOut:
     losses, right = label_losses(logits, y).mean(axis=1), ((logits > 0) == (y > 0)).all(axis=1)
-    return HeldOut(losses, right, other=costs and costs(logits, y))
+    return HeldOut(losses, right, weights=by.weights, other=by.cost(logits, y))
 
 
-def calibrated(head: Head, logits: np.ndarray, y: np.ndarray) -> Head:
+def calibrated(head: Head, logits: np.ndarray, y: np.ndarray, weights: np.ndarray | None = None) -> Head:
     """The head with a threshold a label, from (n, c) logits of examples that it has not learned from."""
-    return replace(head, thresholds=tuple(best_thresholds(sigmoid(logits), y).tolist()))
+    return replace(head, thresholds=tuple(best_thresholds(sigmoid(logits), y, weights).tolist()))
 
 
 def search(
@@ -151,15 +151,15 @@ def search(
     *,
     basis: Basis,
     fold: np.ndarray,
+    by: Criterion = BY_LOSS,
     advance: Callable[[int], None] = lambda _: None,
-    costs: Costs | None = None,
 ) -> tuple[Trial, tuple[dict[str, float], ...]]:
     """The best penalty, and a row a penalty that was tried: on until the log loss has clearly risen, or risen twice;
     all of them, where other costs are chosen by, which may rise by chance and fall again.
 
     Args:
-        x: (n, r + 1), transformed. y: (n, c) of 0 and 1. fold: (n,). advance: told 1 for each penalty tried.
-        costs: as in `probe`.
+        x: (n, r + 1), transformed. y: (n, c) of 0 and 1. fold: (n,). by: as in `probe`.
+        advance: told 1 for each penalty tried.
 
     Raises:
         ValueError: as in `probe`.
@@ -169,13 +169,13 @@ def search(
     if len(np.unique(fold)) < 2:
         raise ValueError("cross-validation needs at least two folds")
     x, order = by_fold(x, fold)
-    trials = _trials(x, y[order], fold[order], basis, advance, costs)
+    trials = _trials(x, y[order], fold[order], basis, by.of(order), advance)
     best = last = next(trials)
     rows, rises = [best.row()], 0
     for trial in trials:
         rows.append(trial.row())
         rises = rises + 1 if trial.log_loss > last.log_loss else 0
-        if costs is None and (trial.log_loss > _CLEAR_RISE * best.log_loss or rises == 2):
+        if by.costs is None and (trial.log_loss > _CLEAR_RISE * best.log_loss or rises == 2):
             break
         best, last = min(best, trial, key=lambda t: t.cost), trial
     return replace(best, logits=best.logits[np.argsort(order)]), tuple(rows)
@@ -186,15 +186,16 @@ def _trials(
     y: np.ndarray,
     fold: np.ndarray,
     basis: Basis,
+    by: Criterion,
     advance: Callable[[int], None],
-    costs: Costs | None,
 ) -> Iterator[Trial]:
     """Penalty after penalty, strong to weak."""
-    numbers = np.unique(fold)
+    numbers, weights = np.unique(fold), by.weights
+    learned = np.stack([fold != k for k in numbers]).astype(np.float32)
     path = solve_path(
         x,
         y,
-        example_weights=np.stack([fold != k for k in numbers]).astype(np.float32),
+        example_weights=learned if weights is None else learned * weights,
         basis=basis,
         n_classes=y.shape[1],
         penalties=PENALTIES if len(y) < _MANY else [p for p in PENALTIES if p <= _STRONGEST_FOR_MANY],
@@ -203,21 +204,28 @@ def _trials(
     for solution in path:
         logits = held_out_logits(x, np.searchsorted(numbers, fold), solution)
         advance(1)
-        t = sigmoid_temperature(logits, y)
+        t = sigmoid_temperature(logits, y, weights)
         logits /= np.float32(t)
-        log_loss = float(label_losses(logits, y).mean())
-        other = None if costs is None else mean_cost(costs(logits, y))
-        yield Trial(solution, logits, t, log_loss, macro_f1(y, logits >= 0), other)
+        losses, costs = label_losses(logits, y), by.cost(logits, y)
+        log_loss = mean(losses if weights is None else losses.mean(axis=1), weights)
+        other = None if costs is None else mean_cost(costs, weights)
+        yield Trial(solution, logits, t, log_loss, macro_f1(y, logits >= 0, weights), other)
 
 
 def _solved(
-    x: Matrix, y: np.ndarray, basis: Basis, penalty: float, *, start: Solution | None = None
+    x: Matrix,
+    y: np.ndarray,
+    basis: Basis,
+    penalty: float,
+    weights: np.ndarray | None,
+    *,
+    start: Solution | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Weights (c, d) and biases (c,) on raw features, from all examples, to the end."""
     path = solve_path(
         x,
         y,
-        example_weights=np.ones((1, len(y)), dtype=np.float32),
+        example_weights=np.ones((1, len(y)), dtype=np.float32) if weights is None else weights[None],
         basis=basis,
         n_classes=y.shape[1],
         penalties=[penalty],

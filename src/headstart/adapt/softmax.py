@@ -8,9 +8,9 @@ import numpy as np
 
 from headstart.adapt.family import Family
 from headstart.adapt.probe import class_weights, cross_validate, probe, refit
+from headstart.backbone import Head
 from headstart.evaluate.metrics import softmax
 from headstart.evaluate.paired_test import judged
-from headstart.values import Head
 
 if TYPE_CHECKING:
     from headstart.adapt.loop import Loss
@@ -59,5 +59,5 @@ SOFTMAX = Family(
     uncertainty=_uncertainty,
     by_words=_by_words,
     smoothing=True,
-    calibrated=lambda head, logits, y: head,  # the temperature is folded in already
+    calibrated=lambda head, logits, y, weights: head,  # the temperature is folded in already
 )

@@ -28,7 +28,7 @@ import numpy as np
 
 from headstart.adapt.basis import Basis
 from headstart.adapt.losses import Live, Loss, Sigmoid, Softmax
-from headstart.values import Matrix
+from headstart.backbone import Matrix
 
 _MOST_PAIRS, _FEWEST_PAIRS = 12, 5
 _PAIR_CELLS = 2**26  # float32 in all pairs together: 256 MB

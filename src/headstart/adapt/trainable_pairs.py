@@ -12,8 +12,8 @@ from headstart.adapt.checkpoint import Checkpoint
 from headstart.adapt.cross_validation import fit_probe
 from headstart.adapt.linear_training import Opened, Probe
 from headstart.adapt.trainable_texts import open_texts
+from headstart.backbone import Head
 from headstart.encode.encode import encode_rows, of_rows
-from headstart.values import Head
 
 if TYPE_CHECKING:
     from headstart.adapt.linear_lesson import LinearLesson
@@ -29,7 +29,7 @@ def trainable_pairs(lesson: LinearLesson, probe: Probe, folds: np.ndarray, check
     backbone = replace(plain, config={**plain.config, "pair": "joint"})
     dataset, n = lesson.dataset, lesson.encoded
     features = encode_rows(dataset, np.arange(n), backbone)
-    basis, known = fit_basis(features.matrix), dict[bytes, Head]()
+    basis, known = fit_basis(features.matrix, dataset.weights_of(np.arange(n))), dict[bytes, Head]()
 
     def start(rows: np.ndarray) -> Head:
         rows = rows[rows < n]

@@ -17,12 +17,12 @@ from torch import nn
 from headstart.adapt.batches import Feed, Pixels, Stored, Texts
 from headstart.adapt.checkpoint import Checkpoint
 from headstart.adapt.trunk import Cut, cut
+from headstart.backbone import Backbone
 from headstart.clock import Now
 from headstart.encode.encode import encode_views
 from headstart.inputs.augment import Views
 from headstart.pretrained.opened import Trainable
 from headstart.storage.kept import cache_root, free_bytes
-from headstart.values import Backbone
 
 VIEWS = 4  # of each image, the plain one among them
 _DISK = 2 * 2**30  # bytes of stored activations of a run, at most

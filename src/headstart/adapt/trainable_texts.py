@@ -14,10 +14,10 @@ from headstart.adapt.lora import adapted
 from headstart.adapt.search import label_smoothing
 from headstart.adapt.sparse_embeddings import only_rows
 from headstart.adapt.trainable_parts import TextParts
+from headstart.backbone import Backbone
 from headstart.encode.engines import device
 from headstart.pretrained.opened import Trainable
 from headstart.pretrained.training import open_for_training, word_embeddings
-from headstart.values import Backbone
 
 if TYPE_CHECKING:
     from headstart.adapt.linear_lesson import LinearLesson

@@ -10,13 +10,13 @@ from pathlib import Path
 from torch import nn
 
 from headstart.adapt.checkpoint import Checkpoint
+from headstart.backbone import Backbone
 from headstart.errors import OutputError
 from headstart.pretrained.training import keep_tuned, with_weights
 from headstart.storage.kept import cache_root, in_a_folder, room, writing
 from headstart.storage.living import remove_folder
 from headstart.storage.locks import Lock, take_lock
 from headstart.storage.place import to_disk
-from headstart.values import Backbone
 
 _copies: dict[Path, Lock | None] = {}  # folders of tuned weights that this process made, and may read
 _COPY = "copy-"  # decisions of a checkpoint that name a folder of tuned weights

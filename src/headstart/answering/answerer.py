@@ -14,10 +14,11 @@ from headstart.answering.find import find_spans, reading_precision
 from headstart.answering.metrics import Predicted, asked
 from headstart.answering.sentences import sentence
 from headstart.answering.settings import Settings, confidences
+from headstart.backbone import Backbone, Features
 from headstart.encode.engines import Engine, open_engine
 from headstart.errors import DataError
 from headstart.inputs.windows import Slicer, Window, cut
-from headstart.values import Backbone, Dataset, Features, Finding, Passages
+from headstart.values import Dataset, Finding, Passages
 
 _LOOKED_AT = 512  # windows, among which some are taken to measure precision on
 _WORTH = 0.01  # confidence below which a second answer is not worth reading

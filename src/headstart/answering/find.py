@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 import numpy as np
 
 from headstart.answering.decode import LONGEST, Best, Span, window_spans
+from headstart.backbone import Backbone
 from headstart.encode.engines import Engine, choose_precision, known_precision
 from headstart.errors import ModelError
 from headstart.inputs.windows import Batch, Slicer, Window, batches
-from headstart.values import Backbone
 
 _SAMPLE = 32  # windows that precision is measured on
 _CLOSE_CALL = 0.1  # nats between two answers; bfloat16 moves that by 0.03 (standard deviation, MiniLM on SQuAD)

@@ -15,12 +15,13 @@ from headstart.adapt.plan import Plan
 from headstart.answering.answerer import Answerer
 from headstart.answering.examples import as_asked, longest_answer
 from headstart.answering.settings import Settings, settings_from
+from headstart.backbone import Backbone, Features
 from headstart.data.split import folds
 from headstart.errors import UserError
 from headstart.inputs.windows import targets
 from headstart.pretrained.heads import own_head
 from headstart.session import Session
-from headstart.values import Backbone, Dataset, Features, Finding, Method, Passages, Split
+from headstart.values import Dataset, Finding, Method, Passages, Split
 
 MOST_READ = 2000  # windows that are read only for the settings
 _FEWEST = 200  # questions from which a model that finds answers already is trained unasked

@@ -6,10 +6,10 @@ import math
 from collections.abc import Callable, Sequence
 from functools import partial
 
+from headstart.backbone import Backbone
 from headstart.choose.rank import Candidate
 from headstart.inputs.modality import Modality
 from headstart.pretrained import catalog
-from headstart.values import Backbone
 
 Load = Callable[[str], Backbone]
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from headstart.adapt.lora import require_peft
 from headstart.adapt.plan import Plan
+from headstart.backbone import Backbone
 from headstart.choose.candidates import at_hand, named
 from headstart.choose.policy import CHOOSING
 from headstart.choose.rank import rank_models
@@ -18,7 +19,7 @@ from headstart.choose.subset import choose_subset
 from headstart.data.split import sample
 from headstart.errors import ModelError, UserError
 from headstart.session import Session
-from headstart.values import Backbone, Dataset, Method, Request
+from headstart.values import Dataset, Method, Request
 
 _METHODS: tuple[Method, ...] = get_args(Method)
 

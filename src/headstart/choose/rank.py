@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from headstart.backbone import Backbone, Features
 from headstart.choose import transferability
 from headstart.choose.ranking import Ranked, Ranking, Untried
 from headstart.choose.rate import OutOfTimeError, Rate, Speed
@@ -24,7 +25,7 @@ from headstart.encode.encode import encode_rows, unknown
 from headstart.errors import ModelError
 from headstart.evaluate.intervals import wilson
 from headstart.evaluate.paired_test import HeldOut
-from headstart.values import Backbone, Dataset, Features
+from headstart.values import Dataset
 
 
 @dataclass(frozen=True)

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from headstart.adapt.checkpoint import Checkpoint, key_of, open_checkpoint
+from headstart.backbone import Backbone
 from headstart.choose.policy import ALONE, ENCODING, FEWEST, FEWEST_OF_A_CLASS, NEARLY_ALL, TIMED
 from headstart.choose.rate import Rate
 from headstart.clock import Budget
 from headstart.data.split import drawn
 from headstart.encode.encode import encode, unknown
 from headstart.session import Session
-from headstart.values import Backbone, Dataset, Method
+from headstart.values import Dataset, Method
 
 
 @dataclass(frozen=True)

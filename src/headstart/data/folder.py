@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from headstart.backbone import Kind
 from headstart.data.columns import SUFFIXES
 from headstart.data.parts import part_named
 from headstart.data.walk import Walk
@@ -14,7 +15,7 @@ from headstart.errors import DataError
 from headstart.inputs.paths import as_named
 from headstart.inputs.text import MOST_BYTES, not_a_text
 from headstart.storage.files import read_file
-from headstart.values import Examples, Finding, Kind
+from headstart.values import Examples, Finding
 
 _LAYOUT = "one folder a class: roses/1.jpg, tulips/2.jpg (or train/roses/1.jpg, test/tulips/2.jpg)"
 

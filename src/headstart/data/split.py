@@ -49,21 +49,34 @@ def split(dataset: Dataset, *, test: float = 0.2, seed: int = 0) -> Split:
     return Split(np.flatnonzero(~in_test), np.flatnonzero(in_test), official=False, notes=tuple(notes))
 
 
-def folds(y: np.ndarray, groups: np.ndarray, digests: np.ndarray, *, k: int = 5, seed: int = 0) -> np.ndarray:
+def folds(
+    y: np.ndarray,
+    groups: np.ndarray,
+    digests: np.ndarray,
+    *,
+    k: int = 5,
+    seed: int = 0,
+    weights: np.ndarray | None = None,
+) -> np.ndarray:
     """(n,) int64 fold of each row, 0 to k - 1: classes spread evenly, a group never in two folds.
 
     Args:
         y: (n,) class indices. groups: (n,) group numbers. digests: (n, 32) uint8.
+        weights: (n,) above 0, how many examples each one counts for; None: one.
     """
     fold = np.zeros(len(y), dtype=np.int64)
-    sizes = np.zeros(k, dtype=np.int64)
+    sizes = np.zeros(k)
+
+    def size(rows: list[int]) -> float:
+        return len(rows) if weights is None else float(weights[rows].sum())
+
     for members in _groups_by_class(y, groups, digests, seed).values():
-        here = np.zeros(k, dtype=np.int64)
-        for rows in sorted(members, key=len, reverse=True):
+        here = np.zeros(k)
+        for rows in sorted(members, key=size, reverse=True):
             target = int(np.lexsort((sizes, here))[0])  # fewest of this class, then fewest of all
             fold[rows] = target
-            here[target] += len(rows)
-            sizes[target] += len(rows)
+            here[target] += size(rows)
+            sizes[target] += size(rows)
     return fold
 
 

@@ -8,13 +8,14 @@ from typing import Any
 
 import numpy as np
 
+from headstart.backbone import Backbone, Features
 from headstart.encode.engines import choose_precision, images_a_batch, known_precision, open_engine
 from headstart.encode.kinds import KINDS, Batch, Batching, Prepared, images_by
 from headstart.encode.store import Table, table
 from headstart.errors import ModelError, OutputError
 from headstart.inputs.augment import Views, pixels_of
 from headstart.storage.matrix import take
-from headstart.values import Backbone, Dataset, Features
+from headstart.values import Dataset
 
 _FLUSH = 2048  # examples between two writes to the store: what a kill may cost
 _FLUSH_BYTES = 256 * 2**20  # of float32 rows, at most, before they are written

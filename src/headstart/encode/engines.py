@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from headstart.backbone import Backbone
 from headstart.encode.graph_file import graph_file
 from headstart.encode.kinds import BATCH, KINDS, Batch, Batches
 from headstart.encode.machine import cores, gpu
@@ -22,7 +23,6 @@ from headstart.errors import OutputError, somebody_elses
 from headstart.pretrained.source import SOURCES
 from headstart.storage.files import read_json
 from headstart.storage.kept import say_not_kept, write_kept
-from headstart.values import Backbone
 
 _GPU_BATCH = 128
 _CLOSE = 0.9995  # cosine to float32 that lower precision must keep on real examples, each of them

@@ -6,10 +6,10 @@ import hashlib
 from importlib.metadata import version
 from pathlib import Path
 
+from headstart.backbone import Backbone
 from headstart.encode.kinds import BATCH
 from headstart.pretrained.source import SOURCES
 from headstart.storage.kept import room
-from headstart.values import Backbone
 
 
 def graph_file(backbone: Backbone) -> Path:

@@ -21,12 +21,12 @@ import headstart.no_telemetry  # noqa: F401 - before OpenVINO
 
 import openvino as ov  # isort: skip
 
+from headstart.backbone import Backbone
 from headstart.encode.graph_file import graph_file
 from headstart.encode.kinds import BATCH, KINDS
 from headstart.errors import ModelError, OutputError, somebody_elses
 from headstart.storage.kept import free_bytes, say_not_kept, unfinished_folder
 from headstart.storage.places import cannot_write
-from headstart.values import Backbone
 
 _GRAPH, _WEIGHTS = "graph.xml", "graph.bin"  # as OpenVINO names them
 _IN_BIN = re.compile(rb'offset="(\d+)" size="(\d+)"')  # where a constant lies in the file of weights

@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 
+from headstart.backbone import Backbone, TextPreparation
 from headstart.errors import somebody_elses
 from headstart.inputs.image import open_known, prepare, wanted_side
 from headstart.inputs.text import length_buckets
 from headstart.inputs.tokens import shortened, truncating
-from headstart.values import Backbone, TextPreparation
 
 BATCH = 4  # images, a static shape of graphs; 2 to 8 are alike, 32 is slower by a fifth
 _TOKENS = 4096  # padded tokens in a text batch

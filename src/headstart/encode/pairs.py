@@ -8,9 +8,10 @@ from dataclasses import replace
 
 import numpy as np
 
+from headstart.backbone import Backbone, Features, Matrix
 from headstart.encode.encode import encode
 from headstart.storage.matrix import room_for
-from headstart.values import Backbone, Dataset, Features, Matrix
+from headstart.values import Dataset
 
 PARTS = 4  # of a pair's features, each as wide as a text's
 _BLOCK = 4096  # rows

@@ -21,13 +21,13 @@ from pathlib import Path
 
 import numpy as np
 
+from headstart.backbone import Matrix
 from headstart.errors import OutputError
 from headstart.storage import living
 from headstart.storage.files import read_json
 from headstart.storage.kept import cache_root, room, say_not_kept, write_kept
 from headstart.storage.matrix import room_for
 from headstart.storage.places import cache_folder, is_ours
-from headstart.values import Matrix
 
 _GATHERED = 8192  # rows read at a time
 _HALF_MAX = 6.0e4  # float16 ends at 65,504; rows with larger values are kept in float32

@@ -20,7 +20,7 @@ def temperature(logits: np.ndarray, y: np.ndarray, weights: np.ndarray | None = 
     Args:
         logits: (n, n_classes), of examples that the classifier was not fitted on.
         y: (n,) class indices.
-        weights: (n,) at least 0, how much each example counts; None: all alike.
+        weights: (n,) at least 0, how many examples each one counts for; None: one.
 
     Raises:
         ValueError: no example, or no weight above 0.
@@ -31,9 +31,9 @@ def temperature(logits: np.ndarray, y: np.ndarray, weights: np.ndarray | None = 
     w = np.ones(len(z)) if weights is None else np.asarray(weights, dtype=np.float64)
     if len(z) == 0 or not w.sum() > 0:
         raise ValueError("temperature needs at least one example with a weight above 0")
-    w = w / w.sum()
+    counted = float(w.sum())
+    w = w / counted
     z = z - z[np.arange(len(z)), np.asarray(y)][:, None]  # now the true class has logit 0
-    counted = 1 / float(w @ w)  # examples: as many as there are, where all weigh alike
     z = z - z.mean(axis=1, keepdims=True) / (1 + counted)  # now what is wanted of each has: a share of it is any class
 
     # In b = 1/T the loss is convex: its slope is E_p[z], which only grows, for its own slope is Var_p[z].
@@ -72,7 +72,7 @@ def _slope(z: np.ndarray, w: np.ndarray, b: float) -> tuple[float, float]:
     return first, second
 
 
-def sigmoid_temperature(logits: np.ndarray, y: np.ndarray) -> float:
+def sigmoid_temperature(logits: np.ndarray, y: np.ndarray, weights: np.ndarray | None = None) -> float:
     """The T in [0.05, 20] for which sigmoid(logits / T) has the least log loss over all labels; 1 where none has.
 
     One example more is counted, that has each label by its share of the others: without it examples whose labels are
@@ -81,6 +81,7 @@ def sigmoid_temperature(logits: np.ndarray, y: np.ndarray) -> float:
     Args:
         logits: (n, c), of examples that the classifiers were not fitted on.
         y: (n, c) of 0 and 1, any number of labels an example.
+        weights: as of `temperature`.
 
     Raises:
         ValueError: no example.
@@ -88,17 +89,20 @@ def sigmoid_temperature(logits: np.ndarray, y: np.ndarray) -> float:
     Source: as of `temperature`, for binary logistic regressions that share one T.
     """
     z, there = np.asarray(logits, dtype=np.float32), np.asarray(y, dtype=np.float32)
-    n = len(z)
-    if n == 0:
-        raise ValueError("temperature needs at least one example")
-    share = (there.sum(axis=0, dtype=np.float64) + 0.5) / (n + 1)
-    told = float(np.einsum("nc,nc->", there, z, dtype=np.float64))
-    wanted = (n * told + float(z.sum(axis=0, dtype=np.float64) @ share)) / (n + 1)
+    w = np.ones((1, 1), dtype=np.float32) if weights is None else np.asarray(weights, dtype=np.float32)[:, None]
+    n = len(z) if weights is None else float(weights.sum())
+    if not n > 0:
+        raise ValueError("temperature needs at least one example with a weight above 0")
+    share = ((w * there).sum(axis=0, dtype=np.float64) + 0.5) / (n + 1)
+    weighted = w * z
+    told = float(np.einsum("nc,nc->", there, weighted, dtype=np.float64))
+    wanted = (n * told + float(weighted.sum(axis=0, dtype=np.float64) @ share)) / (n + 1)
 
     def slope(b: float) -> float:
         """Of the log loss by b = 1/T, which is convex in b; what is wanted of each label is its smoothed truth."""
-        parts = (z[start : start + _ROWS] for start in range(0, n, _ROWS))
-        return sum(float(np.vdot(part, 0.5 + 0.5 * np.tanh(part * np.float32(b / 2)))) for part in parts) - wanted
+        parts = (slice(start, start + _ROWS) for start in range(0, len(z), _ROWS))
+        half = np.float32(b / 2)
+        return sum(float(np.vdot(weighted[part], 0.5 + 0.5 * np.tanh(z[part] * half))) for part in parts) - wanted
 
     low, high = log(1 / HIGHEST), log(1 / LOWEST)
     at_low, at_high = slope(exp(low)), slope(exp(high))

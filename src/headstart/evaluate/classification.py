@@ -51,14 +51,14 @@ METRICS = (
         "share of examples whose class is the one that was answered",
         lambda p: metrics.accuracy(p.y, p.classes),
         _accuracy_interval,
-        costs=lambda logits, y: (logits.argmax(axis=1) != y).astype(np.float64),
+        costs=lambda logits, y, weights: (logits.argmax(axis=1) != y).astype(np.float64),
     ),
     Metric(
         "macro_f1",
         "Macro F1",
         "every class counts alike",
         lambda p: metrics.macro_f1(p.y, p.classes, len(p.names)),
-        costs=lambda logits, y: 1 - class_f1_values(y, logits.argmax(axis=1), logits.shape[1]),
+        costs=lambda logits, y, weights: 1 - class_f1_values(y, logits.argmax(axis=1), logits.shape[1], weights),
     ),
     Metric(
         "log_loss",

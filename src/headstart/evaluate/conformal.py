@@ -8,14 +8,12 @@ the noise grows with the prediction, and there the logarithm of the target is th
 
 from __future__ import annotations
 
-from math import ceil
-
 import numpy as np
 
 LEVEL = 0.9
 
 
-def half_width(errors: np.ndarray, *, level: float = LEVEL) -> float:
+def half_width(errors: np.ndarray, *, level: float = LEVEL, weights: np.ndarray | None = None) -> float:
     """How far from the prediction a share of at least `level` of new targets lies at most, in the target's units.
 
     It is the ceil((n + 1) * level)-th smallest absolute error. Were the errors those of one model on n examples that it
@@ -28,10 +26,14 @@ def half_width(errors: np.ndarray, *, level: float = LEVEL) -> float:
     Fewer than level / (1 - level) errors (9, for 0.9) cannot promise that much: an infinite width would. Then it is the
     largest one, and what split conformal promises is n / (n + 1).
 
+    Weighted, it is the smallest error up to which the weights make that share of their sum, the new target's added. How
+    much a new target weighs is not known: it counts as one example.
+
     Args:
         errors: (n,) predicted less true value of each example, by a model that was not fitted on it; the sign is not
             used.
         level: share of the targets, between 0 and 1.
+        weights: (n,) above 0, how many examples each one counts for; None: one.
 
     Raises:
         ValueError: no error, one that is not finite, or level out of range.
@@ -40,13 +42,16 @@ def half_width(errors: np.ndarray, *, level: float = LEVEL) -> float:
     and Wasserman, Distribution-Free Predictive Inference for Regression, JASA 113, 2018 (split conformal); Vovk,
     Cross-Conformal Predictors, Annals of Mathematics and Artificial Intelligence 74, 2015; Barber, Candès, Ramdas and
     Tibshirani, Predictive Inference with the Jackknife+, Annals of Statistics 49, 2021 (CV+, of which this is the
-    simpler form: all intervals are around the final model's prediction).
+    simpler form: all intervals are around the final model's prediction); Tibshirani, Barber, Candès and Ramdas,
+    Conformal Prediction Under Covariate Shift, NeurIPS 2019 (weights).
     """
-    sizes = np.sort(np.abs(np.asarray(errors, dtype=np.float64)))
+    sizes = np.abs(np.asarray(errors, dtype=np.float64))
     if sizes.ndim != 1 or len(sizes) == 0 or not np.isfinite(sizes).all() or not 0 < level < 1:
         raise ValueError(f"need finite errors and 0 < level < 1, got {sizes.shape} of them and {level}")
-    rank = ceil(round((len(sizes) + 1) * level, 9))  # rounded: 0.9 * 70 is 63, not a little more
-    return float(sizes[min(rank, len(sizes)) - 1])
+    order = np.argsort(sizes)
+    inside = np.cumsum(np.ones(len(sizes)) if weights is None else weights[order])
+    wanted = round((inside[-1] + 1) * level, 9)  # rounded: 0.9 * 70 is 63, not a little more
+    return float(sizes[order[min(np.searchsorted(inside.round(9), wanted), len(sizes) - 1)]])
 
 
 def coverage(errors: np.ndarray, width: float) -> float:

@@ -32,6 +32,11 @@ def log_losses(logits: np.ndarray, y: np.ndarray) -> np.ndarray:
     return np.asarray(np.log(np.exp(shifted).sum(axis=1)) - shifted[np.arange(len(y)), y])
 
 
+def mean(values: np.ndarray, weights: np.ndarray | None = None) -> float:
+    """The mean; weighted, where weights (n,) are given."""
+    return float(values.mean() if weights is None else np.average(values, weights=weights))
+
+
 def accuracy(y: np.ndarray, predicted: np.ndarray) -> float:
     """Share of examples whose class was predicted."""
     return float(np.mean(np.asarray(y) == np.asarray(predicted)))

@@ -40,9 +40,15 @@ def micro_f1(y: np.ndarray, predicted: np.ndarray) -> float:
     return float(_f1s(_tallies(y, predicted).sum(axis=0)[None])[0][0])
 
 
-def macro_f1(y: np.ndarray, predicted: np.ndarray) -> float:
-    """Mean F1 over the labels that occur in `y` or in `predicted`, each counting alike; nan where none occurs."""
-    return float(_f1s(_tallies(y, predicted).sum(axis=0)[None])[1][0])
+def macro_f1(y: np.ndarray, predicted: np.ndarray, weights: np.ndarray | None = None) -> float:
+    """Mean F1 over the labels that occur in `y` or in `predicted`, each counting alike; nan where none occurs.
+
+    Args:
+        weights: (n,) how much each example counts; None: all alike.
+    """
+    tallies = _tallies(y, predicted)
+    counted = tallies if weights is None else tallies * weights[:, None, None]
+    return float(_f1s(counted.sum(axis=0)[None])[1][0])
 
 
 def average_precision(y: np.ndarray, scores: np.ndarray) -> np.ndarray:
@@ -162,11 +168,11 @@ def _ratio(part: np.ndarray, whole: np.ndarray, otherwise: float) -> np.ndarray:
     return np.where(wholes > 0, np.asarray(part, dtype=np.float64) / np.where(wholes > 0, wholes, 1), otherwise)
 
 
-def _given(logits: np.ndarray, y: np.ndarray) -> np.ndarray:
+def _given(logits: np.ndarray, y: np.ndarray, weights: np.ndarray | None) -> np.ndarray:
     """(n, c) bool: labels at the thresholds that suit these very examples best, which flatters whatever is compared
     alike."""
     probabilities = sigmoid(logits)
-    return np.asarray(probabilities >= best_thresholds(probabilities, y))
+    return np.asarray(probabilities >= best_thresholds(probabilities, y, weights))
 
 
 METRICS = (
@@ -176,7 +182,7 @@ METRICS = (
         "every label counts alike",
         lambda p: macro_f1(p.y, p.given),
         lambda p: p.drawn["macro_f1"],
-        costs=lambda logits, y: 1 - macro_f1_values(y > 0, _given(logits, y)),
+        costs=lambda logits, y, weights: 1 - macro_f1_values(y > 0, _given(logits, y, weights), weights),
     ),
     Metric(
         "micro_f1",
@@ -184,7 +190,7 @@ METRICS = (
         "every label given counts alike",
         lambda p: micro_f1(p.y, p.given),
         lambda p: p.drawn["micro_f1"],
-        costs=lambda logits, y: 1 - micro_f1_values(y > 0, _given(logits, y)),
+        costs=lambda logits, y, weights: 1 - micro_f1_values(y > 0, _given(logits, y, weights), weights),
     ),
     Metric(
         "map",
@@ -192,7 +198,7 @@ METRICS = (
         "how well examples are ranked for each label",
         lambda p: float(_mean(p.average_precisions[None])[0]),
         lambda p: p.drawn["map"],
-        costs=lambda logits, y: 1 - precision_values(y > 0, logits),
+        costs=lambda logits, y, weights: 1 - precision_values(y > 0, logits, weights),
     ),
     Metric(
         "exact_match",
@@ -200,7 +206,7 @@ METRICS = (
         "share of examples with just the right labels",
         lambda p: float(p.exact.mean()),
         lambda p: wilson(int(p.exact.sum()), len(p.y)),
-        costs=lambda logits, y: (_given(logits, y) != (y > 0)).any(axis=1).astype(np.float64),
+        costs=lambda logits, y, weights: (_given(logits, y, weights) != (y > 0)).any(axis=1).astype(np.float64),
     ),
 )
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from headstart.evaluate.calibration import temperature as best_temperature
-from headstart.evaluate.metrics import log_losses
-from headstart.task import Costs
+from headstart.evaluate.criterion import BY_LOSS, Criterion, mean_cost
+from headstart.evaluate.metrics import log_losses, mean
 
 FEWEST = 20  # examples to judge on: on fewer nothing is proved (docs/accuracy.md)
 _NOISE = 1.64  # standard errors of the paired differences: one model in twenty that is no better passes for it
@@ -22,6 +22,7 @@ class HeldOut:
     losses: np.ndarray  # (n,) log loss, nats
     right: np.ndarray  # (n,) bool
     temperature: float = 1.0
+    weights: np.ndarray | None = None  # (n,) above 0, how much each of them counts; None: all alike
     other: np.ndarray | None = None  # (n,) what the user chooses by, see `Metric.costs`; None: the losses
 
     @property
@@ -32,27 +33,27 @@ class HeldOut:
     @property
     def cost(self) -> float:
         """The mean of what is chosen by."""
-        return self.log_loss if self.other is None else mean_cost(self.other)
+        return self.log_loss if self.other is None else mean_cost(self.other, self.weights)
 
     @property
     def log_loss(self) -> float:
-        return float(self.losses.mean())
+        return mean(self.losses, self.weights)
 
     @property
     def accuracy(self) -> float:
-        return float(self.right.mean())
+        return mean(self.right, self.weights)
 
-
-def mean_cost(costs: np.ndarray) -> float:
-    """To twelve digits, so that what is as good is equal, in whatever order it was summed."""
-    return float(f"{costs.mean():.12g}")
+    def of(self, rows: np.ndarray) -> HeldOut:
+        """The same for these of the examples, in this order."""
+        weights, other = (None if each is None else each[rows] for each in (self.weights, self.other))
+        return replace(self, losses=self.losses[rows], right=self.right[rows], weights=weights, other=other)
 
 
 @dataclass(frozen=True)
 class PairedTest:
     """The model before tuning (a probe) against the tuned one, pairwise by example."""
 
-    n: int
+    n: int  # examples; weighted, as many of one weight as would say as much
     untuned_log_loss: float
     tuned_log_loss: float
     untuned_accuracy: float
@@ -66,14 +67,14 @@ class PairedTest:
     cost_errors: float | None = None  # standard errors by which it fell, but for what one example can do
 
 
-def judged(logits: np.ndarray, y: np.ndarray, costs: Costs | None = None) -> HeldOut:
+def judged(logits: np.ndarray, y: np.ndarray, by: Criterion = BY_LOSS) -> HeldOut:
     """(n, c) logits and (n,) classes, at the temperature that suits them best.
 
     That is fitted on these very examples, which flatters a little: both sides of a verdict are judged alike.
     """
-    t = best_temperature(logits, y)
+    t = best_temperature(logits, y, by.weights)
     scaled = logits.astype(np.float64) / t
-    return HeldOut(log_losses(scaled, y), scaled.argmax(axis=1) == y, t, costs and costs(scaled, y))
+    return HeldOut(log_losses(scaled, y), scaled.argmax(axis=1) == y, t, by.weights, by.cost(scaled, y))
 
 
 def verdict(untuned: HeldOut, tuned: HeldOut) -> PairedTest:
@@ -85,36 +86,42 @@ def verdict(untuned: HeldOut, tuned: HeldOut) -> PairedTest:
 
     Where the user chooses by a metric, that alone has to be better, and not by what one example can do: of three
     answers that changed, all to the right, one time in eight is chance, which the normal distribution does not know. So
-    the largest difference is taken off the gain.
+    the largest difference is taken off the gain, by its weight.
 
-    Source: Edwards, Note on the "Correction for Continuity" in Testing the Significance of the Difference Between
-    Correlated Proportions, Psychometrika 13, 1948 (McNemar's test, which this is where costs are 0 and 1).
+    Weights make the means, and no evidence: an example of weight 1000 is still one example.
+
+    Sources: Edwards, Note on the "Correction for Continuity" in Testing the Significance of the Difference Between
+    Correlated Proportions, Psychometrika 13, 1948 (McNemar's test, which this is where costs are 0 and 1); Kish, Survey
+    Sampling, 1965 (how many examples weighted ones are worth, and the error of their mean).
     """
-    p, t = untuned.losses, tuned.losses
+    weights, n = untuned.weights, len(untuned.losses)
+    if weights is not None:
+        shares = weights / weights.sum()
+        n = int(round(1 / float(shares @ shares), 9))
     pr, tr = untuned.right.astype(np.float64), tuned.right.astype(np.float64)
-    gain, rise = _errors(p - t), _errors(tr - pr)
+    gain, rise = _errors(untuned.losses - tuned.losses, weights), _errors(tr - pr, weights)
     found = PairedTest(
-        n=len(p),
-        untuned_log_loss=float(p.mean()),
-        tuned_log_loss=float(t.mean()),
-        untuned_accuracy=float(pr.mean()),
-        tuned_accuracy=float(tr.mean()),
+        n=n,
+        untuned_log_loss=untuned.log_loss,
+        tuned_log_loss=tuned.log_loss,
+        untuned_accuracy=untuned.accuracy,
+        tuned_accuracy=tuned.accuracy,
         gain_errors=gain,
         right_errors=rise,
         noise=_NOISE,
-        tuned_is_better=len(p) >= FEWEST and gain > _NOISE and rise >= -_NOISE,
+        tuned_is_better=n >= FEWEST and gain > _NOISE and rise >= -_NOISE,
     )
     if untuned.other is None or tuned.other is None:
         return found
-    fell = untuned.other - tuned.other
-    by = _errors(fell, less=float(np.abs(fell).max(initial=0.0)))
-    better = len(p) >= FEWEST and by > _NOISE
+    by = _errors(untuned.other - tuned.other, weights, but_one=True)
+    better = n >= FEWEST and by > _NOISE
     return replace(found, tuned_is_better=better, untuned_cost=untuned.cost, tuned_cost=tuned.cost, cost_errors=by)
 
 
-def _errors(differences: np.ndarray, *, less: float = 0.0) -> float:
-    """The mean, with so much taken off the sum, in its own standard errors; 0 where nothing differs."""
-    n = len(differences)
-    deviation = float(differences.std(ddof=1)) if n > 1 else 0.0
-    mean = float(differences.mean()) - less / n if less else float(differences.mean())
-    return mean / deviation * math.sqrt(n) if deviation else 0.0
+def _errors(differences: np.ndarray, weights: np.ndarray | None, *, but_one: bool = False) -> float:
+    """The mean in its own standard errors; 0 where nothing differs. but_one: less the most that one example makes."""
+    n, middle = len(differences), mean(differences, weights)
+    shares = np.ones(n) if weights is None else weights / weights.mean()
+    deviation = math.sqrt(float(np.square(shares * (differences - middle)).sum()) / max(1, n - 1))
+    most = float(np.abs(shares * differences).max(initial=0.0)) / n if but_one else 0.0
+    return (middle - most) / deviation * math.sqrt(n) if deviation else 0.0

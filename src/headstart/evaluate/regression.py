@@ -139,7 +139,7 @@ METRICS = (
         "in the target's unit",
         unit="target",
         better="lower",
-        costs=lambda outputs, y: np.abs(outputs[:, 0].astype(np.float64) - y),
+        costs=lambda outputs, y, weights: np.abs(outputs[:, 0].astype(np.float64) - y),
     ),
     _made_of_sums("rmse", "Root mean squared error", "large errors count more", unit="target", better="lower"),
     _made_of_sums("pearson", "Pearson", "correlation with the target; 1 is ideal", unit="target"),

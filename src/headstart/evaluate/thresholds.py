@@ -28,7 +28,7 @@ _AS_GOOD_AS_OWN = 1  # positives for which the own and the common threshold coun
 _LEAST = 1e-6  # a probability, before its log odds are taken
 
 
-def best_thresholds(probabilities: np.ndarray, y: np.ndarray) -> np.ndarray:
+def best_thresholds(probabilities: np.ndarray, y: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
     """(c,) float64 thresholds: a label is to be predicted where its probability is at least its threshold.
 
     A label that any example has can be predicted: no threshold is above the highest probability of its label, here at
@@ -37,6 +37,7 @@ def best_thresholds(probabilities: np.ndarray, y: np.ndarray) -> np.ndarray:
     Args:
         probabilities: (n, c), calibrated, of examples that the model was not fitted on, as in cross-validation.
         y: (n, c) of 0 and 1, the truth.
+        weights: (n,) above 0, how many examples each one counts for; None: one.
 
     Raises:
         ValueError: no example, shapes that do not fit together, or a probability outside of [0, 1].
@@ -49,24 +50,26 @@ def best_thresholds(probabilities: np.ndarray, y: np.ndarray) -> np.ndarray:
         raise ValueError(f"probabilities {p.shape} and truths {there.shape} do not fit together, or are empty")
     if not (p.min() >= 0 and p.max() <= 1):  # nor if one is nan
         raise ValueError("a probability is not between 0 and 1")
-    positives = there.sum(axis=0)
-    common = _best(p.ravel(), there.ravel().astype(np.float64)) if there.any() else 0.5
+    w = np.ones(len(p)) if weights is None else weights
+    positives = w @ there
+    everywhere = np.repeat(w, p.shape[1])
+    common = _best(p.ravel(), there.ravel().astype(np.float64), everywhere) if there.any() else 0.5
     thresholds = np.full(p.shape[1], common)
     for label in np.flatnonzero(positives):
         column, count = p[:, label], positives[label]
         trust = count / (count + _AS_GOOD_AS_TRUTH)
-        own = _best(column, trust * there[:, label] + (1 - trust) * column)
+        own = _best(column, trust * there[:, label] + (1 - trust) * column, w)
         share = count / (count + _AS_GOOD_AS_OWN)
         drawn = share * _log_odds(own) + (1 - share) * _log_odds(common)
         thresholds[label] = min(1 / (1 + np.exp(-drawn)), column.max())
     return thresholds
 
 
-def _best(p: np.ndarray, wanted: np.ndarray) -> float:
+def _best(p: np.ndarray, wanted: np.ndarray, w: np.ndarray) -> float:
     """The threshold on `p` (m,) of the highest F1 for `wanted` (m,) in [0, 1]: halfway between two probabilities."""
     order = np.lexsort((-wanted, -p))
-    ranked, hits = p[order], np.cumsum(wanted[order])
-    f1 = 2 * hits / (np.arange(1, len(p) + 1) + hits[-1])
+    ranked, hits = p[order], np.cumsum((w * wanted)[order])
+    f1 = 2 * hits / (np.cumsum(w[order]) + hits[-1])
     f1[:-1][ranked[1:] == ranked[:-1]] = -1  # equal probabilities are on one side
     last = int(np.argmax(f1))  # of those that are predicted
     return float(ranked[last : last + 2].mean())

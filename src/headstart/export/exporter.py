@@ -14,13 +14,14 @@ from typing import Any
 
 import numpy as np
 
+from headstart.backbone import Backbone, Head
 from headstart.encode.encode import encode_afresh
 from headstart.errors import DataError, OutputError, UserError
 from headstart.inputs.modality import Modality
 from headstart.storage.place import reserve_place, write_text
 from headstart.storage.places import as_json
 from headstart.task import Task
-from headstart.values import Backbone, Dataset, Head
+from headstart.values import Dataset
 
 _APART = 1e-3  # an output from headstart's own in float32: of probabilities, or in deviations of a number
 

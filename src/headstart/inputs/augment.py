@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageEnhance, ImageOps
 
+from headstart.backbone import ImagePreparation
 from headstart.inputs.image import open_known, prepare, wanted_side
-from headstart.values import ImagePreparation
 
 DETAIL = 1.5  # pixels that a view is decoded at, over those that the whole image needs
 _SMALLEST = 0.4  # share of the image that a crop shows, at least

@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageFile, ImageOps
 
+from headstart.backbone import ImagePreparation
 from headstart.errors import DataError
 from headstart.inputs.decoders import bounded, decoded, image_errors
 from headstart.inputs.paths import as_named
 from headstart.storage.files import read_file
-from headstart.values import ImagePreparation
 
 MOST_BYTES = 2**30  # of a file: 100 megapixels of four 16-bit channels have 800 MB as they are
 

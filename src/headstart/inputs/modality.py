@@ -9,7 +9,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from headstart.values import Dataset, Features, Finding, Kind
+from headstart.backbone import Features, Kind
+from headstart.values import Dataset, Finding
 
 if TYPE_CHECKING:
     import numpy as np

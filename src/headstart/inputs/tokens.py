@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from headstart.backbone import TextPreparation
 from headstart.errors import somebody_elses
 from headstart.inputs.text import whole_characters
-from headstart.values import TextPreparation
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer

@@ -14,9 +14,9 @@ from typing import Any
 
 import numpy as np
 
+from headstart.backbone import TextPreparation
 from headstart.errors import ModelError, somebody_elses
 from headstart.inputs.text import length_buckets, whole_characters
-from headstart.values import TextPreparation
 
 MOST_TOKENS = 384  # of a window; longer ones cost more than they bring (attention grows with the square)
 _FEWEST = 4  # tokens of a question and a text together

@@ -12,8 +12,8 @@ from functools import cache
 from importlib import resources
 from pathlib import Path
 
+from headstart.backbone import Kind
 from headstart.pretrained.weights import is_whole
-from headstart.values import Kind
 
 DEFAULT: dict[Kind, str] = {"image": "efficientnet_lite0", "text": "all-MiniLM-L6-v2"}
 _NUMBERS = {"parameters": int, "width": int, "size": int, "gmacs": float}

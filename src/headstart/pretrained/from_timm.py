@@ -13,13 +13,13 @@ import torch
 from safetensors.torch import load_file
 from torch import nn
 
+from headstart.backbone import CropMode, ImagePreparation
 from headstart.errors import ModelError, somebody_elses
 from headstart.pretrained.schema import Wrong, checked, maybe, record
 from headstart.pretrained.timm_arguments import ARCHITECTURE, PRETRAINED, model_args
 from headstart.pretrained.torchvision_operators import declare_missing
 from headstart.pretrained.translated import FIRST_STRIDE, NO_FULLY_CONNECTED, Translated
 from headstart.pretrained.weights import open_torch_file, raw_tensors, save_tensors
-from headstart.values import CropMode, ImagePreparation
 
 declare_missing()
 import timm  # noqa: E402  (needs the operators first)

@@ -13,6 +13,7 @@ import torch
 from safetensors.torch import load_file
 from torch import nn
 
+from headstart.backbone import TextPreparation
 from headstart.errors import ModelError, somebody_elses
 from headstart.pretrained.heads import CLASSES, HEADS, NEW_SPANS, NO_HEAD, SPANS, OwnHead, own_head
 from headstart.pretrained.text_config import encoder_config, quiet, refuse_unlike
@@ -21,7 +22,6 @@ from headstart.pretrained.text_modules import Logits, PooledEncoder, Spans
 from headstart.pretrained.torchvision_operators import declare_missing
 from headstart.pretrained.weights import open_torch_file, raw_tensors, save_tensors
 from headstart.storage.files import is_there
-from headstart.values import TextPreparation
 
 declare_missing()
 from transformers import (  # noqa: E402  (imports torchvision)

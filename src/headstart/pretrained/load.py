@@ -15,6 +15,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from headstart.backbone import Backbone, Kind
 from headstart.errors import ModelError
 from headstart.pretrained.description import description, saved_classifier, told_by
 from headstart.pretrained.find import find
@@ -27,7 +28,6 @@ from headstart.progress import Progress, Silent
 from headstart.storage.files import MOST_JSON, is_there, parse_json, read_json, user_path
 from headstart.storage.kept import in_a_folder, room, unfinished_folder, write_kept
 from headstart.storage.places import as_json
-from headstart.values import Backbone, Kind
 
 _DESCRIPTION = 6  # raise when the description's form changes
 

@@ -10,11 +10,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from headstart.backbone import Backbone
 from headstart.pretrained.heads import SPANS, own_head
 from headstart.storage.files import parse_json
 from headstart.storage.kept import writing
 from headstart.storage.places import as_json
-from headstart.values import Backbone
 
 if TYPE_CHECKING:
     from torch import nn

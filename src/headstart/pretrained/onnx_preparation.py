@@ -7,13 +7,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, cast, get_args
 
+from headstart.backbone import CropMode, ImagePreparation
 from headstart.errors import ModelError
 from headstart.pretrained.description import IMAGES
 from headstart.pretrained.foreign_files import json_object
 from headstart.pretrained.schema import an_object
 from headstart.pretrained.timm_arguments import PRETRAINED
 from headstart.storage.files import is_there
-from headstart.values import CropMode, ImagePreparation
 
 _FILTERS = {0: "nearest", 1: "lanczos", 2: "bilinear", 3: "bicubic"}  # Pillow's numbers, which transformers writes
 _KEPT = {

@@ -7,9 +7,9 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+from headstart.backbone import Backbone, ImagePreparation
 from headstart.errors import plain
 from headstart.pretrained.translated import FIRST_STRIDE, NO_FULLY_CONNECTED
-from headstart.values import Backbone, ImagePreparation
 
 Compare = Callable[[Any, Any], Any]
 

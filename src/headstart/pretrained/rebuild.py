@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from headstart.backbone import Backbone, ImagePreparation, Kind, TextPreparation
 from headstart.errors import ModelError
 from headstart.pretrained.description import description
 from headstart.pretrained.opened import Classifier
@@ -16,7 +17,6 @@ from headstart.pretrained.source import SOURCES
 from headstart.pretrained.weights import raw_tensors
 from headstart.storage.files import is_there, parse_json
 from headstart.storage.places import as_json
-from headstart.values import Backbone, ImagePreparation, Kind, TextPreparation
 
 if TYPE_CHECKING:
     import numpy as np

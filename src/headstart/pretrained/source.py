@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from headstart.backbone import Backbone, Head
 from headstart.pretrained.foreign_files import text_of
 from headstart.pretrained.modules import as_it_is, by_products, layers, stages, trained_timm, trained_transformers
 from headstart.pretrained.plain_code import image_code, onnx_code, text_code
 from headstart.pretrained.text_folder import refuse_strange_ids
 from headstart.pretrained.weights import file_sha256, raw_tensors, tensors_hash, without_head
 from headstart.pretrained.write import write_onnx, write_timm, write_transformers
-from headstart.values import Backbone, Head
 
 if TYPE_CHECKING:
     from torch import nn

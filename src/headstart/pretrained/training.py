@@ -7,13 +7,13 @@ from pathlib import Path
 
 from torch import Tensor, nn
 
+from headstart.backbone import Backbone
 from headstart.pretrained.heads import own_head
 from headstart.pretrained.modules import inner_model, reader_head
 from headstart.pretrained.opened import Trainable
 from headstart.pretrained.rebuild import backbone_hash, describe_saved, rebuilt
 from headstart.pretrained.source import SOURCES
 from headstart.pretrained.weights import save_tensors
-from headstart.values import Backbone
 
 
 def open_for_training(backbone: Backbone) -> Trainable:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+from headstart.backbone import Backbone, Head
 from headstart.pretrained.weights import raw, raw_tensors, without_head, write_tensors
 from headstart.storage.place import write_text
 from headstart.storage.places import as_json
-from headstart.values import Backbone, Head
 
 _DROPPED = ("url", "hf_hub_id", "file", "custom_load", "source", "origin_url", "paper_ids")  # of timm's configuration
 

@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from headstart.answering.settings import Settings
+from headstart.backbone import Backbone
 from headstart.pretrained.plain_code import plain_reader_code
 from headstart.report import general
 from headstart.report.answering import MEANING, facts, never_answering, verdict
 from headstart.report.html import percent
 from headstart.report.markdown import data, front, plain, quoted, whole
 from headstart.task import Scores
-from headstart.values import Backbone, Interval
+from headstart.values import Interval
 
 if TYPE_CHECKING:
     from headstart.record import Record

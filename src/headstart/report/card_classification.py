@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from headstart.backbone import Backbone, Head, Kind
 from headstart.pretrained.plain_code import CLASSES
 from headstart.report import general
 from headstart.report.classification import verdict
 from headstart.report.html import percent
 from headstart.report.markdown import data, front, plain, whole
-from headstart.values import Backbone, Head, Kind
 
 if TYPE_CHECKING:
     from headstart.record import Record

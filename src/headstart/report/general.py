@@ -6,13 +6,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from headstart.backbone import Backbone
 from headstart.pretrained.source import SOURCES
 from headstart.report.html import amount, percent
 from headstart.report.markdown import data, front, plain, quoted, whole
 from headstart.report.page import hero, strip, tiles
 from headstart.report.terminal import fitted_lines, listed_figures
 from headstart.task import Metric, Scores
-from headstart.values import Backbone, Interval
+from headstart.values import Interval
 
 if TYPE_CHECKING:
     from headstart.inputs.modality import Modality

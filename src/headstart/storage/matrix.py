@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
+from headstart.backbone import Matrix
 from headstart.storage.kept import cache_root, free_bytes, no_room
 from headstart.storage.places import cannot_write
-from headstart.values import Matrix
 
 MOST_IN_MEMORY = 64 * 2**20  # bytes; above that, rows go to disk
 _BLOCK = 4 * 2**20  # bytes of one block

@@ -14,6 +14,7 @@ from headstart.answering.baseline import by_sentence
 from headstart.answering.lesson import answering_lesson
 from headstart.answering.metrics import DETAILS, METRICS, score
 from headstart.answering.settings import Settings
+from headstart.backbone import Backbone
 from headstart.data.questions import has_questions, read_questions
 from headstart.errors import ModelError
 from headstart.pretrained.description import FILE, saved_reader
@@ -25,7 +26,7 @@ from headstart.report.answering import facts, sections
 from headstart.report.card_answering import card
 from headstart.task import Form, Keeper, Learner, Scorer, Scores, Task, Words
 from headstart.tasks.modalities import PASSAGE
-from headstart.values import Backbone, Dataset, Examples, Finding, Passages
+from headstart.values import Dataset, Examples, Finding, Passages
 
 _FACTS = ("documents_train", "unanswerable_train", "temperature", "threshold", "longest")
 _SHOWN = 60  # characters of a text that has no title

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from headstart.adapt.softmax import SOFTMAX
+from headstart.backbone import Head
 from headstart.data.labels import as_class
 from headstart.errors import DataError
 from headstart.evaluate.classification import DETAILS, METRICS, evaluate
@@ -21,7 +22,7 @@ from headstart.report.classification import sections
 from headstart.task import Scorer, Scores, Space, Task, Words
 from headstart.tasks import linear
 from headstart.tasks.modalities import IMAGE, PAIR, TEXT
-from headstart.values import Dataset, Finding, Head
+from headstart.values import Dataset, Finding
 
 _TITLES = {
     "image": "image-classification",

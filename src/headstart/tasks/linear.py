@@ -13,6 +13,7 @@ import numpy as np
 from headstart.adapt.cross_validation import judge
 from headstart.adapt.family import Family
 from headstart.adapt.linear_lesson import linear_lesson
+from headstart.backbone import Backbone, Features, Head
 from headstart.encode.encode import encode_rows, features_key, of_rows, renewed_key
 from headstart.errors import ModelError
 from headstart.pretrained.description import class_hash, saved_classifier
@@ -20,7 +21,7 @@ from headstart.pretrained.load import load, load_classifier
 from headstart.pretrained.rebuild import head_hash, head_of
 from headstart.pretrained.source import SOURCES
 from headstart.task import Advance, Keeper, Learner
-from headstart.values import Backbone, Dataset, Examples, Features, Head
+from headstart.values import Dataset, Examples
 
 P = TypeVar("P")  # a prediction
 T = TypeVar("T")  # a target

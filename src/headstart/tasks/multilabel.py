@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from headstart.adapt.sigmoid import SIGMOID
+from headstart.backbone import Backbone, Head
 from headstart.data.labels import as_labels, looks_like_label_sets, separator_of, separator_seen
 from headstart.errors import DataError
 from headstart.evaluate.multilabel import DETAILS, METRICS, evaluate, sigmoid
@@ -20,7 +21,7 @@ from headstart.report.html import bar, section, table, text
 from headstart.task import Scorer, Scores, Space, Task, Words
 from headstart.tasks import linear
 from headstart.tasks.modalities import IMAGE, TEXT
-from headstart.values import Backbone, Dataset, Examples, Finding, Head
+from headstart.values import Dataset, Examples, Finding
 
 if TYPE_CHECKING:
     from headstart.record import Record

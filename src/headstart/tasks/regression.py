@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from headstart.adapt.ridge import GAUSSIAN
+from headstart.backbone import Backbone, Head
 from headstart.data.labels import almost_numbers, as_number, looks_like_numbers
 from headstart.errors import DataError
 from headstart.evaluate.regression import DETAILS, METRICS, evaluate
@@ -19,7 +20,7 @@ from headstart.report.html import amount, section, table, text
 from headstart.task import Scorer, Scores, Task, Words, rounded
 from headstart.tasks import linear
 from headstart.tasks.modalities import IMAGE, PAIR, TEXT
-from headstart.values import Backbone, Dataset, Examples, Head
+from headstart.values import Dataset, Examples
 
 if TYPE_CHECKING:
     from headstart.record import Record

@@ -18,7 +18,7 @@ from headstart.data.check import check
 from headstart.data.question_pairs import questions_of
 from headstart.data.read import as_dataset
 from headstart.errors import DataError
-from headstart.estimator import Estimator, kept_weights
+from headstart.estimators.estimator import Estimator, kept_weights
 from headstart.pretrained.rebuild import verified
 from headstart.session import Session
 from headstart.tasks.answering import ANSWERING
@@ -55,7 +55,7 @@ class HeadstartQA(Estimator):
         self.seed = seed
 
     def fit(self, X: Any, y: Any) -> HeadstartQA:
-        """Learn from questions, contexts and answers.
+        """Learn from questions, contexts and answers; examples have no weights here.
 
         Raises:
             DataError: a row that cannot be used, with its number; no row is left out.
