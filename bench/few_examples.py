@@ -22,7 +22,7 @@ from headstart.evaluate.metrics import log_losses
 GRID = np.geomspace(LOWEST, HIGHEST, 241)
 
 
-def least(logits: np.ndarray, y: np.ndarray) -> float:
+def least(logits: np.ndarray, y: np.ndarray, weights: None = None) -> float:
     return float(min(GRID, key=lambda t: float(log_losses(logits.astype(np.float64) / t, y).mean())))
 
 
