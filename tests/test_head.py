@@ -13,6 +13,7 @@ from sklearn.linear_model import LogisticRegression
 
 from headstart.adapt.basis import fit_basis
 from headstart.adapt.probe import probe, refit
+from headstart.adapt.sigmoid import probe as probe_labels
 from headstart.adapt.solver import solve_path
 from headstart.backbone import Features
 from headstart.data.split import folds
@@ -137,3 +138,21 @@ def test_a_head_made_again_from_the_same_rows_is_the_same():
     np.testing.assert_allclose(softmax(again.logits(x)), softmax(head.logits(x)), atol=2e-3)
     less = refit(replace(features, matrix=x[::2]), y[::2], basis=basis, like=head)
     assert np.abs(less.weight - head.weight).max() > 1e-4
+
+
+def noisy(n: int = 2100, width: int = 900) -> tuple[np.ndarray, np.ndarray]:
+    """Features that say next to nothing: (n, width), and which of two it is."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(n, width)).astype(np.float32)
+    return x, (x[:, 0] + rng.normal(size=n) * 8 > 0).astype(np.int64)
+
+
+@pytest.mark.parametrize("labels", [False, True])
+def test_penalties_that_many_examples_hardly_ever_need_are_found_where_they_do(labels):
+    x, y = noisy()
+    find, wanted = (probe_labels, np.stack([y, 1 - y], axis=1).astype(np.float32)) if labels else (probe, y)
+    head = find(Features(x, "k", 0), wanted, basis=fit_basis(x), names=("a", "b"), fold=np.arange(len(y)) % 5)
+    tried = [row["penalty"] for row in head.cross_validation]
+    assert head.penalty > (1.0 if labels else 0.03)
+    assert tried == sorted(tried, reverse=True)
+    assert head.penalty == min(head.cross_validation, key=lambda row: row["log_loss"])["penalty"]

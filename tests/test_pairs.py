@@ -15,7 +15,7 @@ from headstart.errors import UserError
 from own_clock import by_looks
 from reading import read
 from small_models import WORDS, small_text_model
-from topics import PROBE, same_or_not
+from topics import PROBE, TOPICS, same_or_not
 
 
 def test_pairs_by_the_names_of_their_columns(tmp_path, command):
@@ -33,6 +33,19 @@ def test_pairs_by_the_names_of_their_columns(tmp_path, command):
     code, _, err = command("predict", out, "--pair", "grilled fish", "chess", "--pair", "a drum solo", "chess")
     assert (code, err) == (2, "error: --pair: given twice\none pair a command; or name a table that holds several\n")
     assert hs.load(out).predict(("a drum solo", "chess"))[0].label == "other"
+
+
+def test_a_probe_knows_which_of_the_two_comes_first():
+    rng, pairs, labels = random.Random(0), [], []
+    for number in range(160):
+        one, other = f"{rng.choice(TOPICS['food'])} no {number}", f"{rng.choice(TOPICS['sport'])} no {number}"
+        first = rng.random() < 0.5
+        pairs.append((one, other) if first else (other, one))
+        labels.append("food first" if first else "sport first")
+    model = hs.fit(pairs, labels, model="all-MiniLM-L6-v2", how="probe")
+    assert model.scores.accuracy > 0.9
+    before, after = model.predict([("an apple pie", "a tennis lesson"), ("a tennis lesson", "an apple pie")])
+    assert (before.label, after.label) == ("food first", "sport first")
 
 
 def test_two_columns_of_texts_are_refused_with_all_ways_out(tmp_path, command):

@@ -28,7 +28,7 @@ PENALTIES = (
     0.0001,
 )  # strong to weak, for a mean variance of 1
 UNBALANCED = 3.0  # largest class over smallest from which class weights are tried
-_MANY = 2000  # examples from which the strongest penalties never win and are not tried
+_MANY = 2000  # examples from which the strongest penalties hardly ever win, and are tried only where it looks so
 _STRONGEST_FOR_MANY = 0.03
 _CLEAR_RISE = 1.01  # held-out log loss over the best so far that ends the search at once
 _SEARCH_TOLERANCE = 1e-2  # enough to rank penalties
@@ -222,9 +222,10 @@ def _search(
 
 def _best_penalty(search: _Search, weights: np.ndarray) -> tuple[_Trial, list[dict[str, float]]]:
     """Go from strong to weak until the held-out log loss has clearly risen, or risen twice. Other costs may rise by
-    chance and fall again: then to the end."""
-    path = PENALTIES if len(search.y) < _MANY else [p for p in PENALTIES if p <= _STRONGEST_FOR_MANY]
-    trials = search.path(path, weights)
+    chance and fall again: then to the end. Where the strongest that many examples begin with is the best, go up too.
+    """
+    strongest = PENALTIES[0] if len(search.y) < _MANY else _STRONGEST_FOR_MANY
+    trials = search.path([p for p in PENALTIES if p <= strongest], weights)
     best = last = next(trials)
     rows, rises = [best.row()], 0
     for trial in trials:
@@ -233,6 +234,13 @@ def _best_penalty(search: _Search, weights: np.ndarray) -> tuple[_Trial, list[di
         if search.by.costs is None and (trial.fared.log_loss > _CLEAR_RISE * best.fared.log_loss or rises == 2):
             break
         best, last = min(best, trial, key=lambda t: t.fared.cost), trial
+    stronger = [p for p in reversed(PENALTIES) if p > strongest]
+    if best.solution.penalty == strongest and stronger:
+        for trial in search.path(stronger, weights, best.solution):
+            rows.insert(0, trial.row())
+            if trial.fared.cost > best.fared.cost:
+                break
+            best = trial
     return best, rows
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 # Strong to weak, for a mean variance of 1. Stronger ones than for classes: a rare label's loss has little curvature.
 PENALTIES = (10.0, 3.0, 1.0, 0.3, 0.1, 0.03, 0.01, 0.003, 0.001, 0.0003, 0.0001)
-_MANY = 2000  # examples from which the strongest penalties do not win and are not tried
+_MANY = 2000  # examples from which the strongest penalties hardly ever win, and are tried only where it looks so
 _STRONGEST_FOR_MANY = 1.0
 _CLEAR_RISE = 1.01  # held-out log loss over the best so far that ends the search
 _SEARCH_TOLERANCE = 1e-2  # enough to rank penalties: held-out log loss within 0.1 % of the optimum's
@@ -155,7 +156,8 @@ def search(
     advance: Callable[[int], None] = lambda _: None,
 ) -> tuple[Trial, tuple[dict[str, float], ...]]:
     """The best penalty, and a row a penalty that was tried: on until the log loss has clearly risen, or risen twice;
-    all of them, where other costs are chosen by, which may rise by chance and fall again.
+    all of them, where other costs are chosen by, which may rise by chance and fall again. Where the strongest that many
+    examples begin with is the best, stronger ones are tried too.
 
     Args:
         x: (n, r + 1), transformed. y: (n, c) of 0 and 1. fold: (n,). by: as in `probe`.
@@ -169,7 +171,9 @@ def search(
     if len(np.unique(fold)) < 2:
         raise ValueError("cross-validation needs at least two folds")
     x, order = by_fold(x, fold)
-    trials = _trials(x, y[order], fold[order], basis, by.of(order), advance)
+    attempt = partial(_trials, x, y[order], fold[order], basis, by.of(order), advance)
+    strongest = PENALTIES[0] if len(y) < _MANY else _STRONGEST_FOR_MANY
+    trials = attempt([p for p in PENALTIES if p <= strongest])
     best = last = next(trials)
     rows, rises = [best.row()], 0
     for trial in trials:
@@ -178,6 +182,13 @@ def search(
         if by.costs is None and (trial.log_loss > _CLEAR_RISE * best.log_loss or rises == 2):
             break
         best, last = min(best, trial, key=lambda t: t.cost), trial
+    stronger = [p for p in reversed(PENALTIES) if p > strongest]
+    if best.solution.penalty == strongest and stronger:
+        for trial in attempt(stronger, best.solution):
+            rows.insert(0, trial.row())
+            if trial.cost > best.cost:
+                break
+            best = trial
     return replace(best, logits=best.logits[np.argsort(order)]), tuple(rows)
 
 
@@ -188,8 +199,10 @@ def _trials(
     basis: Basis,
     by: Criterion,
     advance: Callable[[int], None],
+    penalties: Sequence[float],
+    start: Solution | None = None,
 ) -> Iterator[Trial]:
-    """Penalty after penalty, strong to weak."""
+    """Penalty after penalty."""
     numbers, weights = np.unique(fold), by.weights
     learned = np.stack([fold != k for k in numbers]).astype(np.float32)
     path = solve_path(
@@ -198,8 +211,9 @@ def _trials(
         example_weights=learned if weights is None else learned * weights,
         basis=basis,
         n_classes=y.shape[1],
-        penalties=PENALTIES if len(y) < _MANY else [p for p in PENALTIES if p <= _STRONGEST_FOR_MANY],
+        penalties=penalties,
         tolerance=_SEARCH_TOLERANCE,
+        start=start,
     )
     for solution in path:
         logits = held_out_logits(x, np.searchsorted(numbers, fold), solution)
