@@ -11,6 +11,7 @@ log loss at the temperature that suits it best. On a GPU a run takes minutes, on
 import math
 import os
 from contextlib import ExitStack
+from dataclasses import replace
 from unittest import mock
 
 os.environ.setdefault("GOMP_SPINCOUNT", "30000")  # as the command line does
@@ -22,6 +23,7 @@ from many_texts import Texts, half_a_cosine, opened, small_tables, tables
 
 from headstart.adapt import loop as training
 from headstart.adapt.loop import Recipe
+from headstart.adapt.policy import TUNING
 from headstart.encode.engines import may_train_in_bf16
 from headstart.evaluate.paired_test import HeldOut
 
@@ -58,8 +60,7 @@ def learned(texts: Texts, rows: np.ndarray, at: dict[str, float], seed: int) -> 
 
     with ExitStack() as patched:
         for where, name, value in (
-            (training, "_LAYER_DECAY", at["layer decay"]),
-            (training, "_WEIGHT_DECAY", at["weight decay"]),
+            (training, "TUNING", replace(TUNING, layer_decay=at["layer decay"], weight_decay=at["weight decay"])),
             (training, "rates", rates_with_the_heads),
             (training, "schedule", half_a_cosine if at["half a cosine"] else training.schedule),
             (torch.optim, "AdamW", forgetting),

@@ -29,7 +29,7 @@ import torch
 from common import arguments, asked, installed, questions, read, small_reading_model
 
 from headstart.adapt.loop import Recipe, Tuning, outputs_of
-from headstart.adapt.schedule import GLANCE
+from headstart.adapt.policy import TUNING
 from headstart.adapt.trainable_parts import TextParts
 from headstart.answering.baseline import by_sentence
 from headstart.answering.decode import Best
@@ -92,7 +92,7 @@ class Bench:
         half = cpu_has_bf16()
         recipe = Recipe(1, self.options.rate, round(epochs * len(mine) / batch), batch, bf16=half)
         groups, loss = [*body.groups, head], task.loss(learn, "cpu")
-        dropout = body.dropout and epochs >= GLANCE
+        dropout = body.dropout and epochs >= TUNING.glance
         tuning = Tuning(network, groups, body.plain.take(learn), loss, recipe, seed=seed, dropout=dropout)
         ends = [time.perf_counter() for _ in tuning]
         tuning.take_average()

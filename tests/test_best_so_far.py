@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -9,6 +11,7 @@ import torch
 from headstart.adapt.checkpoint import Checkpoint
 from headstart.adapt.fine_tune import Tuned, finetune
 from headstart.adapt.loop import Recipe, Tuning
+from headstart.adapt.policy import TUNING
 from headstart.adapt.search import Choices, label_smoothing, mixup, other_views, rate_between
 from headstart.adapt.training_plan import for_a_long_run
 from headstart.adapt.trial import Runs, StopSignal
@@ -147,7 +150,7 @@ def test_many_examples_go_all_the_way(tmp_path):
 
 def test_a_change_that_helps_next_to_nothing_does_not_lose_the_weights_before_it(tmp_path, monkeypatch):
     """A trial lower by less than what counts is passed over: the one that is held must still have its weights."""
-    monkeypatch.setattr("headstart.adapt.search._ENOUGH", 0.5)
+    monkeypatch.setattr("headstart.adapt.search.TUNING", replace(TUNING, enough_gain=0.5))
     found = Fit(tmp_path / "fit", n=120, spices=(mixup, label_smoothing))
     assert (found.tuned.recipe.rate, found.tuned.recipe.mixup) == (1e-3, 0.0)
     assert min(trial.log_loss for trial in found.tuned.trials[1:]) < found.tuned.trials[0].log_loss

@@ -21,7 +21,8 @@ from headstart.adapt.basis import fit_basis
 from headstart.adapt.cross_validation import fit_probe
 from headstart.adapt.linear_network import Classified
 from headstart.adapt.loop import Recipe, Tuning, outputs_of, rates, schedule
-from headstart.adapt.schedule import TRIALS, full_run, pace
+from headstart.adapt.policy import TUNING
+from headstart.adapt.schedule import full_run, pace
 from headstart.adapt.search import Trial, climb, range_test, rate_between
 from headstart.adapt.trainable_parts import ImageParts
 from headstart.adapt.trunk import cut
@@ -368,7 +369,7 @@ def test_what_is_planned_fits_into_the_time(n, batch, seconds, left, again):
         return
     steps = found.main * (1 + again)
     if found.trial > 60:  # the shortest trials may cost more than their share
-        steps += TRIALS * (found.trial - 1)  # which is rounded
+        steps += TUNING.trials * (found.trial - 1)  # which is rounded
     assert steps * seconds <= left
     assert found.main <= full_run(n, batch)
     assert found.trial <= found.main

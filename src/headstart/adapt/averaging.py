@@ -10,11 +10,8 @@ from typing import Any
 import numpy as np
 
 from headstart.adapt.loop import Recipe
-from headstart.adapt.training_plan import LONG
+from headstart.adapt.policy import TUNING
 from headstart.adapt.trial import Runs
-
-_MOST = 3  # runs: each one more brings less
-_DONE = 0.95  # of the steps of a last run, which is as good as all
 
 
 def souped(
@@ -39,12 +36,12 @@ def souped(
     Source: Wortsman et al., Model soups, ICML 2022 (the greedy one).
     """
     soup, taken = results, 1
-    if recipe.steps * recipe.batch < LONG:
+    if recipe.steps * recipe.batch < TUNING.long_from:
         return soup, taken
     seconds = float(results["seconds"])  # of a whole run: a few steps say little, for batches are of many lengths
     if math.isinf(seconds):
         seconds = runs.seconds_a_step(recipe, start, learn)
-    for number in range(1, _MOST):
+    for number in range(1, TUNING.most_runs):
         if not _time_for_another(runs, f"again-{number}", recipe, seconds, in_time):
             break
         other = replace(runs, seed=runs.seed + number)
@@ -77,7 +74,7 @@ def last_run(
     whole, everything = replace(recipe, steps=round(again * recipe.steps)), np.arange(len(folds))
     judge = np.flatnonzero(folds == 0)
     last = runs.run("last", whole, start=runs.task.start(everything), learn=everything, judge=judge)
-    is_done = not last["diverged"] and int(last["steps"]) >= _DONE * whole.steps
+    is_done = not last["diverged"] and int(last["steps"]) >= TUNING.done_share * whole.steps
     better = runs.task.judged(last["kept"], judge).cost <= runs.task.judged(before, judge).cost
     return last if is_done and better else None
 

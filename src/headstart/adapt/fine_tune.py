@@ -19,8 +19,9 @@ from torch import nn
 
 from headstart.adapt.averaging import last_run, souped
 from headstart.adapt.loop import Recipe
+from headstart.adapt.policy import TUNING
 from headstart.adapt.schedule import judging_seconds, learns_from_all, rate_for
-from headstart.adapt.search import APART, Choices, Trial, beaten, climb, rate_between, spiced
+from headstart.adapt.search import Choices, Trial, beaten, climb, rate_between, spiced
 from headstart.adapt.training_plan import (
     TrainingPlan,
     as_sentence,
@@ -33,10 +34,6 @@ from headstart.adapt.training_plan import (
 from headstart.adapt.trial import Runs
 from headstart.adapt.validation import worth_most
 from headstart.evaluate.paired_test import HeldOut, PairedTest, verdict
-
-_FOLDED = 1000  # examples up to which the other folds are run too, for the verdict, and how far to go is asked
-_TESTED = 16  # steps of a range test
-_TAMED = 4  # tries of a main run that goes out of all bounds, each at a lower rate
 
 
 @dataclass(frozen=True)
@@ -124,7 +121,7 @@ def _best_run(
         found = [search.cut]
     if not found or not runs.watch.over:
         recipe = _main(runs, scheme, choices, best, search, again)
-        for number in range(_TAMED):
+        for number in range(TUNING.main_tries):
             if found and recipe == found[0][0]:
                 break
             name = f"main-{number}" if number else "main"
@@ -136,7 +133,7 @@ def _best_run(
                 done = recipe if in_time is None else replace(recipe, steps=int(results["steps"]))
                 found.append((done, results))
                 break
-            recipe = replace(recipe, rate=recipe.rate / APART)
+            recipe = replace(recipe, rate=recipe.rate / TUNING.rate_factor)
     return min(found, key=lambda run: runs.task.judged(run[1]["kept"], search.judge).cost, default=None)
 
 
@@ -200,8 +197,8 @@ def _main(
         if runs.watch.over or (best is not None and longest(recipe, len(learn)) <= recipe.steps):
             return asdict(recipe)
         rate, seconds = recipe.rate, math.inf
-        if best is None and recipe.steps > 8 * _TESTED:
-            rate, seconds = runs.range_tested(replace(recipe, steps=_TESTED), start, learn)
+        if best is None and recipe.steps > 8 * TUNING.range_test_steps:
+            rate, seconds = runs.range_tested(replace(recipe, steps=TUNING.range_test_steps), start, learn)
         if math.isinf(seconds):
             seconds = runs.seconds_a_step(recipe, start, learn)
         steps = _steps_in_time(runs, search, recipe, again, 0, seconds)
@@ -236,7 +233,7 @@ def _shares(
 ) -> Sequence[float]:
     """How far to go: all the way, unless examples are few and there is time, before a last run, to ask about them."""
     asking = judging_seconds(n, batch=recipe.batch, seconds_a_step=scheme.seconds)
-    few = len(choices.shares) > 1 and n <= _FOLDED
+    few = len(choices.shares) > 1 and n <= TUNING.folded_up_to
     asked = few and _in_time(runs, "shares", again * recipe.steps * scheme.seconds + asking)
     return choices.shares if asked else choices.shares[-1:]
 
@@ -270,7 +267,7 @@ def _outputs(runs: Runs, recipe: Recipe, fold: _Compared, share: float) -> np.nd
 def _others(runs: Runs, scheme: TrainingPlan, recipe: Recipe, folds: np.ndarray, again: float) -> list[_Compared]:
     """Where examples are few, the verdict is from all of them: each fold judged by a run that did not see it."""
     made: list[_Compared] = []
-    if len(folds) > _FOLDED:
+    if len(folds) > TUNING.folded_up_to:
         return made
     needed = (1 + again) * recipe.steps * scheme.seconds
     for k in range(1, int(folds.max()) + 1):

@@ -17,6 +17,7 @@ from headstart.adapt.lesson import Training
 from headstart.adapt.linear_network import Classified
 from headstart.adapt.linear_objective import LinearObjective
 from headstart.adapt.loop import Recipe
+from headstart.adapt.policy import TUNING
 from headstart.adapt.rates import rate
 from headstart.adapt.search import Choices, label_smoothing
 from headstart.adapt.trainable_parts import TrainableParts
@@ -27,8 +28,6 @@ from headstart.storage.matrix import take
 if TYPE_CHECKING:
     from headstart.adapt.linear_lesson import LinearLesson
 
-_SHARES = (0.5, 1.0)  # half the way from the probe is the better end where examples are few (docs/accuracy.md)
-_MANY = 2000  # examples from which the penalty is not searched for again
 
 Probe = Callable[[np.ndarray], Head]  # rows to learn from -> the head
 
@@ -83,7 +82,7 @@ def linear_training(lesson: LinearLesson, checkpoint: Checkpoint) -> Training:
             opened.depths,
             rate(lesson.plan.backbone, how=lesson.plan.method),
             tuple(r for r in opened.regularisers if family.smoothing or r is not label_smoothing),
-            _SHARES,
+            TUNING.shares,
             many=opened.many,
         ),
         folds=folds,
@@ -111,7 +110,7 @@ def _probe(lesson: LinearLesson) -> Probe:
         if key in known:
             return known[key]
         features = Features(take(lesson.features.matrix, rows), lesson.features.key, 0)
-        if len(rows) > _MANY:
+        if len(rows) > TUNING.refit_from:
             y, weights = dataset.y[rows], dataset.weights_of(rows)
             known[key] = family.refit(features, y, basis=lesson.basis, like=lesson.head, weights=weights)
         else:

@@ -19,12 +19,8 @@ from torch import nn
 from headstart.adapt.batches import Feed, Part, ahead, in_order
 from headstart.adapt.devices import moved
 from headstart.adapt.dropout import dropping
+from headstart.adapt.policy import TUNING
 
-_WARM_UP = 0.1  # share of the steps over which the rate rises
-_LAYER_DECAY = 0.8  # of the rate, from a group to the one below
-_WEIGHT_DECAY = 0.01  # of matrices; not of norms and biases
-_CLIP = 1.0  # largest norm of the gradient
-_EVERY = 4  # steps between two updates of the weights' average
 _ASKED = 64  # examples at once where nothing is trained
 
 
@@ -117,10 +113,10 @@ class Tuning:
                 loss = self._loss(rows, inputs) / count
                 loss.backward()
             total += float(loss.detach())
-        nn.utils.clip_grad_norm_(self._parameters, _CLIP)
+        nn.utils.clip_grad_norm_(self._parameters, TUNING.largest_gradient)
         self._optimizer.step()
         self.done += 1
-        if self.done % _EVERY == 0 or self.done == self.recipe.steps:
+        if self.done % TUNING.averaged_every == 0 or self.done == self.recipe.steps:
             self._update_average()
         return Step(self.done, total, self.recipe.rate * factor, count)
 
@@ -158,7 +154,7 @@ class Tuning:
         Source: polynomial-decay averaging, Shamir and Zhang, Stochastic Gradient Descent for Non-smooth Optimization,
         ICML 2013.
         """
-        horizon = max(1.0, self.recipe.averaged * self.done / _EVERY)
+        horizon = max(1.0, self.recipe.averaged * self.done / TUNING.averaged_every)
         torch._foreach_lerp_(self._average, [p.detach() for p in self._parameters], 1 / horizon)
 
     def take_average(self) -> None:
@@ -227,9 +223,9 @@ def rates(groups: Sequence[Sequence[nn.Parameter]], rate: float) -> list[dict[st
     made: list[dict[str, object]] = []
     *below, head = groups
     for distance, group in enumerate(reversed(below)):
-        highest = rate * _LAYER_DECAY**distance
+        highest = rate * TUNING.layer_decay**distance
         matrices, others = [p for p in group if p.ndim > 1], [p for p in group if p.ndim <= 1]
-        made.append({"params": matrices, "weight_decay": _WEIGHT_DECAY, "highest": highest, "lr": highest})
+        made.append({"params": matrices, "weight_decay": TUNING.weight_decay, "highest": highest, "lr": highest})
         made.append({"params": others, "weight_decay": 0.0, "highest": highest, "lr": highest})
     made.append({"params": list(head), "weight_decay": 0.0, "highest": rate, "lr": rate})
     return [group for group in made if group["params"]]
@@ -240,5 +236,5 @@ def schedule(done: int, steps: int) -> float:
 
     Source: Bergsma et al., Straight to Zero: Why Linearly Decaying the Learning Rate to Zero Works Best, ICLR 2025.
     """
-    warm = max(1, round(_WARM_UP * steps))
+    warm = max(1, round(TUNING.warm_up * steps))
     return (done + 1) / warm if done < warm else 1 - (done - warm) / max(1, steps - warm)

@@ -13,14 +13,13 @@ import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from headstart.adapt.policy import TUNING
 from headstart.errors import ModelError, UserError
 from headstart.pretrained.opened import Trainable
 
 if TYPE_CHECKING:
     from torch import nn
 
-_RANK = 8
-_ALPHA = 2 * _RANK  # the scale is alpha / rank
 _NAME = "default"  # of the one adapter, in PEFT's names of its parameters
 
 
@@ -65,7 +64,7 @@ def adapted(trainable: Trainable, *, seed: int) -> tuple[Trainable, Callable[[],
     if not layers:
         raise ModelError("no layers that LoRA could adapt", where="--how lora", fix="use --how tune")
     wanted = "|".join(re.escape(name) for group in layers for name in group)
-    config = LoraConfig(r=_RANK, lora_alpha=_ALPHA, lora_dropout=0.0, target_modules=wanted)
+    config = LoraConfig(r=TUNING.lora_rank, lora_alpha=TUNING.lora_alpha, lora_dropout=0.0, target_modules=wanted)
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         tuner = LoraModel(trainable.module, config, _NAME)

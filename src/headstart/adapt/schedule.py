@@ -7,22 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-_EXAMPLES = 30_000  # that a full run sees, about; between the fewest and the most epochs
-_FEWEST_EPOCHS, _MOST_EPOCHS = 3, 15
-TRIALS = 4  # that a search does, about
-_TRIAL = 1 / 3  # steps of a trial, over those of the main run: shorter ones favour rates that are too low
-_LEAST_TRIAL = 60  # steps of one, unless a full run is shorter
-_MOST_TRIAL = 500  # steps that say as much as more of them (docs/tuning.md): a long run need not pay for long trials
-_LEAST_SEARCHED = 150  # steps of a main run from which searching for its recipe is worth the time
-GLANCE = 2  # times that an example is seen, below which it is not learned by heart, and seeing it again is worth more
-_LEAST = 30  # steps of a main run: with fewer nothing is learned
-# What a step takes later, over what it took when it was measured. Little is lost where it takes longer than that: the
-# rate falls to zero, so the last twentieth of a run moves next to nothing.
-_MARGIN = 1.02
-_FORWARD = 1 / 3  # of what training on an example takes, asking about it does
-_ASKED_AFTER = (0.2, 0.5, 0.8)  # of a run's steps, as far as is known then, it is counted again how many there can be
-_LONGER = 0.32  # power of a run's length by which its best rate falls
-_SMALL_VALIDATION = 0.12  # share of the training part from which a last run learns from all of it
+from headstart.adapt.policy import TUNING
 
 
 @dataclass(frozen=True)
@@ -41,16 +26,17 @@ def pace(n: int, *, batch: int, seconds_a_step: float, left: float, again: float
         judging: seconds that it takes to ask a model about the validation part, once a run.
     """
     full, epoch = full_run(n, batch), math.ceil(n / batch)
-    main = min(full, _affordable(seconds_a_step, left, again, judging, trials=TRIALS))
-    if main >= min(full, max(_LEAST_SEARCHED, GLANCE * epoch)):
-        return Pace(min(main, max(_LEAST_TRIAL, min(_MOST_TRIAL, round(_TRIAL * main)))), main)
+    main = min(full, _affordable(seconds_a_step, left, again, judging, trials=TUNING.trials))
+    if main >= min(full, max(TUNING.searched_from, TUNING.glance * epoch)):
+        trial = min(TUNING.longest_trial, round(TUNING.trial_share * main))
+        return Pace(min(main, max(TUNING.shortest_trial, trial)), main)
     main = min(full, _affordable(seconds_a_step, left, again, judging))
-    return Pace(0, main) if main >= min(full, _LEAST) else None
+    return Pace(0, main) if main >= min(full, TUNING.shortest_run) else None
 
 
 def full_run(n: int, batch: int) -> int:
     """Steps of a run that nothing cuts short."""
-    return min(_MOST_EPOCHS, max(_FEWEST_EPOCHS, round(_EXAMPLES / n))) * math.ceil(n / batch)
+    return min(TUNING.most_epochs, max(TUNING.fewest_epochs, round(TUNING.examples_seen / n))) * math.ceil(n / batch)
 
 
 def main_steps(full: int, *, seconds_a_step: float, left: float, again: float, judging: float = 0.0) -> int:
@@ -63,9 +49,10 @@ def _affordable(seconds_a_step: float, left: float, again: float, judging: float
     if math.isinf(seconds_a_step):  # the time was over before a step could be timed
         return 0
     training = left - (1 + (again > 0) + trials) * judging
-    steps = training / (_MARGIN * max(1e-6, seconds_a_step))
+    steps = training / (TUNING.margin * max(1e-6, seconds_a_step))
     # Trials are a share of the main run or, where that is less, as long as one may be.
-    return int(max(steps / (1 + again + trials * _TRIAL), (steps - trials * _MOST_TRIAL) / (1 + again)))
+    as_shares = steps / (1 + again + trials * TUNING.trial_share)
+    return int(max(as_shares, (steps - trials * TUNING.longest_trial) / (1 + again)))
 
 
 @dataclass
@@ -82,8 +69,8 @@ class Recount:
 
     def steps(self, done: int, steps: int, seconds: float) -> int:
         """Of the run as a whole, when so many are done and one takes so many seconds; infinite: nobody knows."""
-        while self.in_time is not None and self.asked < len(_ASKED_AFTER):
-            due = round(_ASKED_AFTER[self.asked] * steps)
+        while self.in_time is not None and self.asked < len(TUNING.recounted_at):
+            due = round(TUNING.recounted_at[self.asked] * steps)
             if done < due:
                 break
             as_before = self.resumed or math.isinf(seconds)
@@ -101,14 +88,14 @@ def rate_for(steps: int, rate: float) -> float:
 
     Source: Bjorck et al., Scaling Optimal LR Across Token Horizons, ICLR 2025 (the best rate falls by the power 0.32).
     """
-    return rate * min(1.0, _MOST_TRIAL / steps) ** _LONGER
+    return rate * min(1.0, TUNING.longest_trial / steps) ** TUNING.rate_power
 
 
 def judging_seconds(n: int, *, batch: int, seconds_a_step: float) -> float:
     """What asking a model about n examples takes."""
-    return _FORWARD * seconds_a_step * n / batch
+    return TUNING.forward_share * seconds_a_step * n / batch
 
 
 def learns_from_all(n_learn: int, n_judge: int) -> bool:
     """Whether so many examples were held out that the model should learn from them too, once it is chosen."""
-    return n_judge > _SMALL_VALIDATION * (n_learn + n_judge)
+    return n_judge > TUNING.small_validation * (n_learn + n_judge)

@@ -10,12 +10,8 @@ from typing import Any
 import numpy as np
 
 from headstart.adapt.loop import Recipe, Tuning
+from headstart.adapt.policy import TUNING
 from headstart.task import rounded
-
-APART = 3.0  # factor between one rate and the next
-_HIGHEST, _LOWEST = 1e-2, 1e-6
-_BROKEN, _BROKEN_BY = 2.0, 0.1  # a loss that is so many times the lowest, and so many nats above that, is out of hand
-_ENOUGH = 1e-3  # nats, or share of another cost, by which the next rate must be better to go on in its direction
 
 
 @dataclass(frozen=True)
@@ -35,7 +31,7 @@ class Trial:
     @property
     def clearly_less(self) -> float:
         """A cost that is clearly below: by nats, or by a share of costs in whatever unit."""
-        return self.cost - (_ENOUGH if self.other is None else _ENOUGH * abs(self.cost))
+        return self.cost - (TUNING.enough_gain if self.other is None else TUNING.enough_gain * abs(self.cost))
 
     def row(self) -> dict[str, Any]:
         """For tables and JSON, which has no infinity: None."""
@@ -83,7 +79,7 @@ def climb(depths: Sequence[int], *, start: Recipe, attempt: Try) -> Trial | None
     best = min((trial for trial in trials if trial is not None), key=_cost, default=None)
     if best is None:
         return None
-    for factor in (APART, 1 / APART):
+    for factor in (TUNING.rate_factor, 1 / TUNING.rate_factor):
         further = _walk(best, factor, attempt)
         if further is not best:
             return further
@@ -118,7 +114,7 @@ def label_smoothing(recipe: Recipe) -> Recipe:
 
 
 def _walk(best: Trial, factor: float, attempt: Try) -> Trial:
-    while _LOWEST <= best.recipe.rate * factor <= _HIGHEST:
+    while TUNING.lowest_rate <= best.recipe.rate * factor <= TUNING.highest_rate:
         trial = attempt(replace(best.recipe, rate=best.recipe.rate * factor))
         if trial is None or not trial.cost < best.clearly_less:
             return best
@@ -138,11 +134,11 @@ def rate_between(trials: Sequence[Trial], best: Trial) -> float:
         near = (t for t in trials if math.isclose(t.recipe.rate, rate) and replace(t.recipe, rate=plain.rate) == plain)
         return min(map(_cost, near), default=math.inf)
 
-    below, here, above = (cost(plain.rate * factor) for factor in (1 / APART, 1.0, APART))
+    below, here, above = (cost(plain.rate * factor) for factor in (1 / TUNING.rate_factor, 1.0, TUNING.rate_factor))
     bend = below - 2 * here + above
     if not math.isfinite(bend) or bend <= 0:
         return plain.rate
-    return plain.rate * APART ** float(np.clip((below - above) / (2 * bend), -0.5, 0.5))
+    return plain.rate * TUNING.rate_factor ** float(np.clip((below - above) / (2 * bend), -0.5, 0.5))
 
 
 def _cost(trial: Trial) -> float:
@@ -168,6 +164,6 @@ def range_test(
         listen()
         smooth = step.loss if math.isnan(smooth) else 0.7 * smooth + 0.3 * step.loss
         lowest_loss = smooth if math.isnan(lowest_loss) else min(lowest_loss, smooth)
-        if smooth > _BROKEN * lowest_loss + _BROKEN_BY:
-            return float(np.clip(step.rate / 2, _LOWEST, _HIGHEST))
-    return float(min(highest / 2, _HIGHEST))
+        if smooth > TUNING.broken_times * lowest_loss + TUNING.broken_by:
+            return float(np.clip(step.rate / 2, TUNING.lowest_rate, TUNING.highest_rate))
+    return float(min(highest / 2, TUNING.highest_rate))

@@ -9,18 +9,10 @@ from typing import Any
 import numpy as np
 
 from headstart.adapt.loop import Recipe
-from headstart.adapt.schedule import GLANCE, TRIALS, full_run, judging_seconds, main_steps, pace
+from headstart.adapt.policy import TUNING
+from headstart.adapt.schedule import full_run, judging_seconds, main_steps, pace
 from headstart.adapt.search import Choices
 from headstart.adapt.trial import Runs
-
-_ENOUGH = 300  # steps (or half an epoch) of a main run that there was no time to search for
-_DOUBLED = 600  # steps of a glance from which half as many of twice the examples learn as well (docs/tuning.md)
-LONG = 64_000  # examples that a run sees, all times counted, from which it is a long one (docs/tuning.md)
-_LARGER = 4  # times the batch of such a run
-_AVERAGED = 0.25  # share of such a run that the weights are averaged over (docs/tuning.md)
-_CHEAPER = 1.1  # and by so much an example is cheaper then, about: measured again before the run
-_PREPARING = 0.5  # of the time, at most, for running once what is frozen
-_OTHER_DEPTH = 0.2  # of the time, at most, for a trial of another depth, and as much to prepare it
 
 
 @dataclass(frozen=True)
@@ -58,7 +50,7 @@ def lay_out(
     def decide() -> dict[str, Any] | None:
         last = None
         for depth in choices.depths:
-            if not runs.prepared(depth, within=_PREPARING * runs.watch.left()):
+            if not runs.prepared(depth, within=TUNING.preparing_share * runs.watch.left()):
                 continue
             recipe, seconds = runs.timed(replace(first, depth=depth), begin, learn)
             left = runs.watch.left()
@@ -68,21 +60,21 @@ def lay_out(
                 continue
             main, ahead = found.main, found.main * seconds
             last = TrainingPlan(replace(recipe, steps=found.trial or main), (), main, first.batch, seconds, ahead)
-            if main * first.batch < GLANCE * len(learn):
+            if main * first.batch < TUNING.glance * len(learn):
                 last = _for_a_glance(last, depth if choices.many is None else choices.many)
-            last = _foreseen(last, runs, begin, learn, judged, choices, left - TRIALS * found.trial * seconds)
+            last = _foreseen(last, runs, begin, learn, judged, choices, left - TUNING.trials * found.trial * seconds)
             if found.trial:
                 others = [d for d in choices.depths if d != depth and quick(d, recipe, found.trial, left)]
                 return asdict(replace(last, searched=(depth, *others)))
-            if found.main >= min(_ENOUGH, len(learn) / first.batch / 2):  # with less, train less of the model
+            if found.main >= min(TUNING.unsearched, len(learn) / first.batch / 2):  # with less, train less of the model
                 break
         return None if last is None else asdict(last)
 
     def quick(depth: int, recipe: Recipe, trial: int, left: float) -> bool:
-        if not runs.prepared(depth, within=_OTHER_DEPTH * left):
+        if not runs.prepared(depth, within=TUNING.other_depth_share * left):
             return False
         seconds = runs.seconds_a_step(replace(recipe, depth=depth), begin, learn)
-        return trial * seconds <= _OTHER_DEPTH * left
+        return trial * seconds <= TUNING.other_depth_share * left
 
     told = runs.decide_once("scheme", decide)
     if told is None:
@@ -92,7 +84,7 @@ def lay_out(
 
 def as_sentence(scheme: TrainingPlan, again: float) -> str:
     """What will be done, and how long it should take."""
-    trials = TRIALS if scheme.searched else 0
+    trials = TUNING.trials if scheme.searched else 0
     seconds = trials * scheme.start.steps * scheme.seconds + (1 + again) * scheme.ahead
     search = (
         f"a search by about {trials} trials of {scheme.start.steps} steps, then " if trials else "no time to search, "
@@ -118,9 +110,9 @@ def _for_a_glance(scheme: TrainingPlan, depth: int) -> TrainingPlan:
     """For a run that sees each example once or twice: nothing is learned by heart then, so nothing need be dropped out,
     and the steps may be larger; where they are many, batches too, which go through faster (docs/tuning.md)."""
     recipe = replace(scheme.start, depth=depth, dropout=False, rate=2 * scheme.start.rate)
-    if scheme.main < _DOUBLED:
+    if scheme.main < TUNING.doubled_from:
         return replace(scheme, start=recipe)
-    main, seconds = round(scheme.main / 2 * _CHEAPER), 2 * scheme.seconds / _CHEAPER
+    main, seconds = round(scheme.main / 2 * TUNING.long_batch_gain), 2 * scheme.seconds / TUNING.long_batch_gain
     larger = replace(recipe, batch=2 * recipe.batch, rate=math.sqrt(2) * recipe.rate, steps=main)
     return replace(scheme, start=larger, main=main, batch=larger.batch, seconds=seconds, ahead=main * seconds)
 
@@ -129,7 +121,7 @@ def longest(recipe: Recipe, n: int) -> int:
     """Steps of a main run that nothing cuts short. Where nothing is dropped out, what was seen more often than in a
     glance would be learned by heart."""
     full = full_run(n, recipe.batch)
-    return full if recipe.dropout else min(full, GLANCE * math.ceil(n / recipe.batch))
+    return full if recipe.dropout else min(full, TUNING.glance * math.ceil(n / recipe.batch))
 
 
 def steps_in_time(
@@ -143,7 +135,7 @@ def steps_in_time(
 
 def is_long(recipe: Recipe, choices: Choices) -> bool:
     """Whether a run learns from so many texts that it had better be done in larger batches."""
-    return choices.many is not None and recipe.dropout and recipe.steps * recipe.batch >= LONG
+    return choices.many is not None and recipe.dropout and recipe.steps * recipe.batch >= TUNING.long_from
 
 
 def for_a_long_run(recipe: Recipe, choices: Choices) -> Recipe:
@@ -153,10 +145,10 @@ def for_a_long_run(recipe: Recipe, choices: Choices) -> Recipe:
     return replace(
         recipe,
         depth=depth or recipe.depth,
-        batch=_LARGER * recipe.batch,
-        steps=math.ceil(recipe.steps / _LARGER),
-        rate=math.sqrt(_LARGER) * recipe.rate,
-        averaged=_AVERAGED,
+        batch=TUNING.long_batch * recipe.batch,
+        steps=math.ceil(recipe.steps / TUNING.long_batch),
+        rate=math.sqrt(TUNING.long_batch) * recipe.rate,
+        averaged=TUNING.averaged_share,
         dropout=False,
         smoothing=0.0,
     )

@@ -8,10 +8,7 @@ from typing import Any
 import numpy as np
 
 from headstart.adapt.objective import Objective
-
-_VALIDATION = (500, 2000)  # examples, at least (or a quarter) and at most; in between a tenth
-_FOLDS = 4  # at least; the validation part is one of them
-_DRAWN = 2  # times the examples that there is time for: of so many, the least sure ones are learned from
+from headstart.adapt.policy import TUNING
 
 
 def validation_folds(fold_of: Callable[[int], np.ndarray], n: int) -> np.ndarray:
@@ -20,8 +17,8 @@ def validation_folds(fold_of: Callable[[int], np.ndarray], n: int) -> np.ndarray
     Args:
         fold_of: k to (n,) fold numbers below k.
     """
-    fewest, most = _VALIDATION
-    return fold_of(max(_FOLDS, round(n / min(most, max(fewest, n / 10)))))
+    fewest, most = TUNING.validation
+    return fold_of(max(TUNING.folds, round(n / min(most, max(fewest, n / 10)))))
 
 
 def worth_most(task: Objective, start: Any, learn: np.ndarray, examples: int, *, seed: int) -> np.ndarray:
@@ -33,6 +30,6 @@ def worth_most(task: Objective, start: Any, learn: np.ndarray, examples: int, *,
     """
     if examples >= len(learn):
         return learn
-    some = np.sort(np.random.default_rng(seed).permutation(learn)[: _DRAWN * examples])
+    some = np.sort(np.random.default_rng(seed).permutation(learn)[: TUNING.drawn * examples])
     doubt = task.doubt(start, some)
     return learn if doubt is None else np.sort(some[np.argsort(-doubt, kind="stable")[:examples]])
