@@ -17,13 +17,13 @@ from headstart.backbone import Features
 from headstart.data.check import check
 from headstart.data.split import split
 from headstart.evaluate.calibration import HIGHEST, LOWEST, temperature
-from headstart.evaluate.metrics import log_losses
+from headstart.evaluate.metrics import log_losses, mean
 
 GRID = np.geomspace(LOWEST, HIGHEST, 241)
 
 
-def least(logits: np.ndarray, y: np.ndarray, weights: None = None) -> float:
-    return float(min(GRID, key=lambda t: float(log_losses(logits.astype(np.float64) / t, y).mean())))
+def least(logits: np.ndarray, y: np.ndarray, weights: np.ndarray | None = None) -> float:
+    return float(min(GRID, key=lambda t: mean(log_losses(logits.astype(np.float64) / t, y), weights)))
 
 
 def bench(data: str, sizes: Sequence[int], draws: int) -> None:
