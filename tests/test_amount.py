@@ -12,13 +12,13 @@ import pytest
 
 import headstart as hs
 from headstart.backbone import Features
-from headstart.choose.policy import ENCODING
 from headstart.choose.subset import choose_subset
 from headstart.clock import Budget
 from headstart.data.check import check
 from headstart.data.split import drawn, split
 from headstart.pretrained.load import load
 from headstart.session import Session
+from headstart.tasks.modalities import TEXT
 from own_clock import TICK, Looks, by_looks
 from reading import read
 
@@ -77,7 +77,7 @@ def test_with_time_enough_or_for_a_probe_it_is_all_of_them(asked, own_cache):
 
 @by_looks(32 * TICK)
 def test_texts_that_were_not_encoded_are_learned_from_too(many, tmp_path, own_cache, monkeypatch):
-    monkeypatch.setitem(ENCODING, "text", 0.0)
+    monkeypatch.setitem(vars(TEXT), "encoding_share", 0.0)
     table, model = many
     fitted = hs.fit(table, model=str(model), how="tune", budget="30s", out=tmp_path / "tuned")
     assert (fitted.summary["how"], fitted.summary["n_train"]) == ("tune", ROWS)
@@ -140,3 +140,17 @@ def test_every_beginning_is_a_sample():
     shuffled = dataset.take(np.random.default_rng(0).permutation(len(dataset)))
     found = drawn(shuffled, np.arange(len(dataset)))
     assert {shuffled.inputs[row] for row in found[:400]} == {dataset.inputs[row] for row in order[:400]}
+
+
+def test_a_sample_of_many_pairs_is_of_pairs(many, tmp_path, own_cache):
+    table, model = many
+    rows = [(row[:10], row, label, part) for row, label, part in csv.reader(table.open())]
+    pairs = tmp_path / "pairs.csv"
+    with pairs.open("w", newline="") as file:
+        csv.writer(file).writerows([("sentence1", "sentence2", "label", "split"), *rows[1:]])
+    dataset = check(read(pairs))
+    assert dataset.modality.name == "pair"
+    parts, backbone = split(dataset), load(str(model), kind="text")
+    chosen = amount((dataset, parts, backbone))
+    assert len(chosen.train) == FEWEST
+    assert chosen.timed

@@ -8,11 +8,11 @@ import numpy as np
 
 from headstart.adapt.checkpoint import Checkpoint, key_of, open_checkpoint
 from headstart.backbone import Backbone
-from headstart.choose.policy import ALONE, ENCODING, FEWEST, FEWEST_OF_A_CLASS, NEARLY_ALL, TIMED
+from headstart.choose.policy import ALONE, FEWEST, FEWEST_OF_A_CLASS, NEARLY_ALL, TIMED
 from headstart.choose.rate import Rate
 from headstart.clock import Budget
 from headstart.data.split import drawn
-from headstart.encode.encode import encode, unknown
+from headstart.encode.encode import encode_rows, unknown
 from headstart.session import Session
 from headstart.values import Dataset, Method
 
@@ -43,7 +43,7 @@ def choose_subset(
     if method == "probe" or not dataset.task.learner.encodes or len(train) <= fewest:
         return Subset(train)
     order, budget = drawn(dataset, train), session.budget
-    encoding = budget.share(ALONE if backbone.frozen_only else ENCODING[dataset.modality.name])
+    encoding = budget.share(ALONE if backbone.frozen_only else dataset.modality.encoding_share)
 
     timed = 0  # also where the number was decided before: then this fit times nothing
 
@@ -75,6 +75,6 @@ def _room(
     timed = order[: int(np.searchsorted(new, TIMED)) + 1]
     with session.progress.step("time", len(timed)) as advance:
         rate = Rate(len(timed), None, advance, session.now)
-        encode([dataset.inputs[row] for row in timed.tolist()], digests[timed], backbone, advance=rate)
+        encode_rows(dataset, np.sort(timed), backbone, advance=rate)
     room = TIMED + (rate.per_second() or 0.0) * encoding.left - unknown(digests[tested], backbone).sum()
     return int(np.searchsorted(new, room, side="right")), TIMED

@@ -44,6 +44,9 @@ class Modality:
     encode: Callable[..., Features]  # (dataset, rows, backbone, advance=)
     look_alikes: bool  # whether features tell examples of the same thing that no hash does: crops, frames
     trains_beyond: bool  # whether fine-tuning may learn from examples that were not encoded
+    # Of the budget, for encoding. What may be learned from unencoded costs training more than it gives the probe; of
+    # the others, then about twice as many are encoded as there is time to train on.
+    encoding_share: float
     per_second: float  # examples encoded, where nothing was measured
     made_up: Callable[[], Sequence[Any]]  # inputs that a model can be run on where there are none of the user's
     trainable: Callable[..., Any]  # what fine-tuning is given of the inputs; loads torch
