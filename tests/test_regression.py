@@ -9,9 +9,11 @@ import re
 
 import numpy as np
 import pytest
+from sklearn.metrics import r2_score
 
 import headstart as hs
 from headstart.errors import UserError
+from headstart.evaluate.regression import evaluate
 from topics import MINI, PROBE, numbers
 
 
@@ -114,3 +116,12 @@ def test_numbers_closer_together_than_a_model_can_tell_are_refused():
     with pytest.raises(UserError, match=r"differ by about 1\.\d+ around 170000000\d.*\nsubtract 170000000\d"):
         hs.check(list(texts), [1.7e9 + value for value in values], task="regression")
     assert len(hs.check(list(texts), [1.7e9 + 1e5 * value for value in values], task="regression").dataset) == 40
+
+
+def test_a_model_that_beats_the_mean_by_far_is_not_called_worse_where_the_test_part_is_elsewhere():
+    """R² is 0 for the test part's own mean; always giving that of the training targets is far below it here."""
+    rng = np.random.default_rng(0)
+    y = 100 + rng.normal(size=60)
+    scores = evaluate(y + rng.normal(size=60) * 1.4, y, mean=90.0, width=3.0)
+    assert scores.baseline["r2"] == pytest.approx(r2_score(y, np.full(60, 90.0)), rel=1e-5)
+    assert scores.baseline["r2"] < scores.r2_interval.low < 0

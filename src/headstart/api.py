@@ -105,6 +105,7 @@ def rank(  # noqa: PLR0913 - as `fit`
     kind: str | None = None,
     metric: str = "auto",
     budget: float | str | None = None,
+    test: float | str | Path = 0.2,
     seed: int = 0,
     columns: Columns | None = None,
     device: str | None = None,
@@ -121,7 +122,7 @@ def rank(  # noqa: PLR0913 - as `fit`
         task, kind, metric: as for `fit`; the order is by the metric.
         budget: wall time for the models, "90s", "2m", "1h" or seconds; None: two minutes. The first is tried
             in any case.
-        seed: of the split; the test part is not looked at.
+        test, seed: as for `fit`, whose test part is not looked at.
         columns: which columns of a table hold what.
         device, threads: as for `fit`.
         progress: told what goes on.
@@ -130,7 +131,9 @@ def rank(  # noqa: PLR0913 - as `fit`
         UserError: the data or a model cannot be used, or the budget is not a time.
     """
     shown = as_progress(progress)
-    request = Request(data=data, labels=labels, task=task, kind=kind, columns=columns, metric=metric, seed=seed)
+    request = Request(
+        data=data, labels=labels, task=task, kind=kind, columns=columns, metric=metric, test=test, seed=seed
+    )
     session = Session(Budget(seconds_of(budget)), shown or Silent(), download=shown)
     with using(device, threads):
         return pipeline.rank(request, session, models=models)

@@ -190,6 +190,7 @@ class Words:
     named: str = "classes"  # what has the names that a target may have
     before: str = "Probe (frozen layers)"  # what fine-tuning is compared with
     right: str  # the share that fine-tuning counts
+    loss: str = "log loss"  # what fine-tuning lowers
 
 
 @dataclass(frozen=True)

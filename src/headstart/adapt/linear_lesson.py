@@ -105,7 +105,7 @@ class LinearLesson:
         worth = "" if self.dataset.weights is None else " (weighted: as many as they are worth)"
         said = (
             f"on {v.n} held-out training examples{worth} {what} {figures[0]:.3f} against {figures[1]:.3f} of "
-            f"the probe, log loss {v.tuned_log_loss:.3f} against {v.untuned_log_loss:.3f}"
+            f"the probe, {task.words.loss} {v.tuned_log_loss:.3f} against {v.untuned_log_loss:.3f}"
         )
         return f"{said}; {note}" if note else said
 

@@ -238,9 +238,10 @@ def _best_penalty(search: _Search, weights: np.ndarray) -> tuple[_Trial, list[di
     if best.solution.penalty == strongest and stronger:
         for trial in search.path(stronger, weights, best.solution):
             rows.insert(0, trial.row())
-            if trial.fared.cost > best.fared.cost:
+            if trial.fared.cost <= best.fared.cost:
+                best = trial
+            elif search.by.costs is None:
                 break
-            best = trial
     return best, rows
 
 

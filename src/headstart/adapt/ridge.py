@@ -217,7 +217,7 @@ def _by_fold(x: Matrix, at: np.ndarray, place: np.ndarray) -> np.ndarray:
 def _rows(errors: list[float], deviation: float, *, varies: bool) -> list[dict[str, float]]:
     """A row a penalty; `errors` are mean squares of a target of variance 1, unless it is constant."""
     told = zip(PENALTIES, errors, strict=True)
-    rows = [{"penalty": p, "rmse": round(deviation * sqrt(e), 6), "r2": round(1 - e, 6)} for p, e in told]
+    rows = [{"penalty": p, "rmse": rounded(deviation * sqrt(e)), "r2": round(1 - e, 6)} for p, e in told]
     return rows if varies else [{key: row[key] for key in ("penalty", "rmse")} for row in rows]
 
 

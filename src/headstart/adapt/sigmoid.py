@@ -186,9 +186,10 @@ def search(
     if best.solution.penalty == strongest and stronger:
         for trial in attempt(stronger, best.solution):
             rows.insert(0, trial.row())
-            if trial.cost > best.cost:
+            if trial.cost <= best.cost:
+                best = trial
+            elif by.costs is None:
                 break
-            best = trial
     return replace(best, logits=best.logits[np.argsort(order)]), tuple(rows)
 
 
@@ -254,7 +255,7 @@ def _how_many_folds(n: int, n_labels: int) -> int:
 
 
 def _loss(y: np.ndarray, head: Head, device: str) -> Loss:
-    """The mean binary cross-entropy of the labels; what a rare one says is not drowned by the others."""
+    """The sum over the labels of the binary cross-entropy, so that a rate means the same for few and many labels."""
     import torch
     from torch import nn
 

@@ -113,15 +113,21 @@ def verdict(untuned: HeldOut, tuned: HeldOut) -> PairedTest:
     )
     if untuned.other is None or tuned.other is None:
         return found
-    by = _errors(untuned.other - tuned.other, weights, but_one=True)
+    by = _cost_errors(untuned.other - tuned.other, weights)
     better = n >= FEWEST and by > _NOISE
     return replace(found, tuned_is_better=better, untuned_cost=untuned.cost, tuned_cost=tuned.cost, cost_errors=by)
 
 
-def _errors(differences: np.ndarray, weights: np.ndarray | None, *, but_one: bool = False) -> float:
-    """The mean in its own standard errors; 0 where nothing differs. but_one: less the most that one example makes."""
+def _cost_errors(fell: np.ndarray, weights: np.ndarray | None) -> float:
+    """The sum of (n,) differences, less the largest, in the standard errors of a sum that is 0 but for chance."""
+    shares = fell if weights is None else weights * fell
+    size = math.sqrt(float(np.square(shares).sum()))
+    return (float(shares.sum()) - float(np.abs(shares).max())) / size if size else 0.0
+
+
+def _errors(differences: np.ndarray, weights: np.ndarray | None) -> float:
+    """The mean in its own standard errors; 0 where nothing differs."""
     n, middle = len(differences), mean(differences, weights)
     shares = np.ones(n) if weights is None else weights / weights.mean()
     deviation = math.sqrt(float(np.square(shares * (differences - middle)).sum()) / max(1, n - 1))
-    most = float(np.abs(shares * differences).max(initial=0.0)) / n if but_one else 0.0
-    return (middle - most) / deviation * math.sqrt(n) if deviation else 0.0
+    return middle / deviation * math.sqrt(n) if deviation else 0.0

@@ -190,7 +190,7 @@ def evaluate(
     if not max(float(np.abs(numbers).max()) for numbers in (values, y, np.array([mean]))) <= _MOST:  # nor if nan
         raise ValueError(f"a number is not finite, or beyond {_MOST:g}")
     predicted = Predicted(values, y, width, groups, seed, times)
-    always = mean - y
+    always, spread = mean - y, float(np.square(y - y.mean()).sum())
     return Scores.measured(
         predicted,
         metrics,
@@ -200,6 +200,7 @@ def evaluate(
                 "mean": rounded(mean),
                 "mae": rounded(np.abs(always).mean()),
                 "rmse": rounded(np.sqrt((always**2).mean())),
+                "r2": rounded(1 - np.square(always).sum() / spread) if spread else 0.0,
             },
             "bins": _bins(predicted),
         },

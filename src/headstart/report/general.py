@@ -136,7 +136,7 @@ def card(
 
 def without_headstart(record: Record, backbone: Backbone, folder: str, ending: str) -> str:
     """Python that opens the folder without headstart."""
-    return SOURCES[backbone.source].snippet(backbone, folder, ending, _modality(record).compare)
+    return SOURCES[backbone.source].snippet(backbone, folder, ending, modality(record).compare)
 
 
 def how_to_load(record: Record, folder: str) -> str:
@@ -147,11 +147,11 @@ def how_to_load(record: Record, folder: str) -> str:
 import headstart as hs
 
 model = hs.load({quoted(folder)})
-print(model.predict({_modality(record).sample}))
+print(model.predict({modality(record).sample}))
 ```"""
 
 
-def _modality(record: Record) -> Modality:
+def modality(record: Record) -> Modality:
     names = record.task.titles
     return next(modality for name, modality in record.task.modalities.items() if names[name] == record.title)
 

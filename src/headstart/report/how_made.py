@@ -88,7 +88,7 @@ def _tuning(p: Record, told: Mapping[str, Any]) -> Iterator[str]:
         for name, key in ((p.task.words.before, "untuned"), ("Tuned", "tuned"))
     ]
     fell = (
-        f"the log loss fell by {v['gain_errors']:.1f} standard errors, “{text(p.task.words.right)}” rose by "
+        f"the {p.task.words.loss} fell by {v['gain_errors']:.1f} standard errors, “{text(p.task.words.right)}” rose by "
         f"{v['right_errors']:.1f}"
     )
     if by is not None:

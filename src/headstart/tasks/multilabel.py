@@ -221,7 +221,7 @@ def _sections(record: Record) -> Iterator[str]:
 
 
 def _card(record: Record, backbone: Backbone, head: Head, folder: str) -> str:
-    kind = "texts" if backbone.kind == "text" else "images"
+    kind = f"{general.modality(record).noun}s"
     lines = ["", "| label | test examples | precision | recall | F1 |", "|---|---:|---:|---:|---:|"]
     for c in record.scores.details["per_label"][:_LISTED]:
         figures = [f"{100 * c[key]:.1f} %" for key in ("precision", "recall", "f1")] if c["count"] else ("–", "–", "–")

@@ -140,7 +140,9 @@ def _facts(head: Head, dataset: Dataset, rows: np.ndarray) -> dict[str, Any]:
 
 
 def _baseline(scores: Scores) -> general.Baseline:
-    return general.Baseline("always giving the mean of the training targets", "the mean", 0.0)
+    # Not always 0, which is R² of the test part's own mean; records of before do not have it.
+    r2 = scores.details["baseline"].get("r2", 0.0)
+    return general.Baseline("always giving the mean of the training targets", "the mean", r2)
 
 
 def _beside(told: Mapping[str, Any]) -> list[str]:
@@ -183,7 +185,7 @@ def _how_made(record: Record) -> list[tuple[str, str]]:
 
 
 def _card(record: Record, backbone: Backbone, head: Head, folder: str) -> str:
-    kind = "texts" if backbone.kind == "text" else "images"
+    kind = f"{general.modality(record).noun}s"
     return general.card(
         record,
         backbone,
@@ -226,6 +228,7 @@ REGRESSION = Task(
         how_made=_how_made,
         card=_card,
         right="Within a quarter of a deviation",
+        loss="squared error (in deviations)",
     ),
     keeper=linear.keeper(_TITLES.values(), needs=("width", "mean", "deviation")),
     predictor=linear.LinearPredictor,
