@@ -17,6 +17,9 @@ import pytest
 
 import headstart as hs
 from fits import finished, started
+from headstart.errors import ModelError
+from headstart.tasks.table import TASKS
+from hostile import MISSING, put
 from small_models import QUESTION, WORDS, small_text_model, text_with_a_year
 
 ROWS = 80
@@ -252,6 +255,79 @@ def test_a_folder_from_before_there_were_records_still_loads_and_scores(fitted, 
     ours, theirs = (model.evaluate(fitted.data, columns=columns).scores for model in (old, new))
     assert ours == theirs
     assert ours.n == ROWS
+
+
+def said_by(folder: Path, **changes: Any) -> Path:
+    """The folder with other fields in its headstart.json, by their paths with __ between."""
+    file = folder / "headstart.json"
+    told = json.loads(file.read_text())
+    for path, value in changes.items():
+        told = put(told, path.replace("__", "."), value)
+    file.write_text(json.dumps(told))
+    return folder
+
+
+@pytest.fixture
+def copied(fitted, tmp_path):
+    return shutil.copytree(fitted.folder, tmp_path / "copied")
+
+
+TITLES = sorted(title for task in TASKS for title in task.titles.values())
+
+
+@pytest.mark.parametrize("title", ["text-regression2", "", None, 5, [], {}, *TITLES], ids=str)
+def test_a_folder_that_says_another_task_is_refused(title, fitted, copied):
+    if title == fitted.case.title:
+        return
+    with pytest.raises(ModelError, match=r"unknown task|damaged") as error:
+        hs.load(said_by(copied, task=title))
+    assert str(copied) in str(error.value)
+    assert str(error.value).count("\n") == 1
+
+
+def test_a_folder_that_says_no_task_is_a_classifiers_or_of_questions(fitted, copied):
+    """As before tasks were written; a head with thresholds, an interval or two texts is none of those."""
+    said_by(copied, task=MISSING)
+    if fitted.case.name in ("classification", "answering"):
+        assert hs.load(copied).task is fitted.opened.task
+        return
+    with pytest.raises(ModelError, match="damaged"):
+        hs.load(copied)
+
+
+def test_a_task_that_is_insisted_on_is_the_folders(fitted):
+    mine = fitted.opened.task.name
+    assert hs.load(fitted.folder, task=mine).summary == fitted.opened.summary
+    for other in {task.name for task in TASKS} - {mine}:
+        with pytest.raises(ModelError, match=f"a model for {mine}, not for {other}"):
+            hs.load(fitted.folder, task=other)
+    with pytest.raises(hs.UserError, match="unknown task 'nonsense'\none of: classification, regression, multilabel"):
+        hs.load(fitted.folder, task="nonsense")
+
+
+OTHERS = (MISSING, None, True, -5, 1e400, "x", [], [None], {}, {"a": [1]}, {"a": None}, {"a": float("nan")})
+
+
+def test_a_summary_is_checked_field_by_field(fitted, copied):
+    """What is not of its type is named; what is, is told and printed again."""
+    told = json.loads((copied / "headstart.json").read_text())
+    wrong = []
+    for part in ("summary", "record"):
+        for field in told[part]:
+            for value in OTHERS:
+                (copied / "headstart.json").write_text(json.dumps(put(told, f"{part}.{field}", value)))
+                try:
+                    model = hs.load(copied)
+                except ModelError as error:
+                    wrong.append((f"{part}.{field}", str(error)))
+                    continue
+                assert model.scores.n
+                assert json.dumps(model.summary)
+                assert repr(model)
+    assert [said for field, said in wrong if f"damaged: {field}" not in said] == []
+    assert {field for field, _ in wrong} == {
+        f"{part}.{field}" for part in ("summary", "record") for field in told[part]
+    }
 
 
 def test_the_cards_code_gives_what_the_model_gives(fitted, monkeypatch, capsys):

@@ -10,14 +10,15 @@ import numpy as np
 from headstart.adapt.softmax import SOFTMAX
 from headstart.errors import DataError
 from headstart.evaluate.metrics import softmax
+from headstart.pretrained.schema import record, some_object
 from headstart.report import general
 from headstart.task import Scorer, Space, Task, Words
 from headstart.tasks import linear
 from headstart.tasks.modalities import IMAGE, TEXT
-from toy_ordinal_scores import DETAILS, METRICS, evaluate
+from toy_ordinal_scores import METRICS, evaluate
 
 TITLES = {"image": "image-ordinal", "text": "text-ordinal"}
-FACTS = ("classes", "penalty", "temperature", "cross_validation")
+FACTS = ("classes", "penalty", "temperature", "cross_validation")  # as `linear.NAMED_FACTS` checks them
 
 
 @dataclass(frozen=True)
@@ -105,20 +106,22 @@ ORDINAL = Task(
     encode=encode,
     strata=lambda y: y,
     learner=linear.learner(replace(SOFTMAX, probe=probe)),
-    scorer=Scorer(metrics=METRICS, details=DETAILS, reference=reference, score=score),
+    scorer=Scorer(
+        metrics=METRICS, details=record({"always": some_object}), mistake=some_object, reference=reference, score=score
+    ),
     words=Words(
         predictions=predictions,
         row=lambda p: {"input": p.input, "error": p.error} if p.error else {"input": p.input, "step": p.step},
         line=lambda row: row["step"],
         facts=facts,
-        facts_named=FACTS,
+        facts_saved=record(linear.NAMED_FACTS),
         fitted=general.terminal_fit(beside),
         scored=general.terminal_scores(beside),
         sections=sections,
         card=card,
         right="Steps right",
     ),
-    keeper=linear.keeper(TITLES.values()),
+    keeper=linear.keeper(),
     predictor=linear.LinearPredictor,
     probabilities=softmax,
 )

@@ -10,8 +10,6 @@ import numpy as np
 from headstart.evaluate.intervals import wilson
 from headstart.task import Metric, Scores
 
-DETAILS = ("always",)
-
 
 @dataclass(frozen=True)
 class Predicted:

@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 
 from headstart.backbone import Backbone, Features
-from headstart.errors import OutputError
+from headstart.errors import ModelError, OutputError
 from headstart.inputs.modality import Modality
 from headstart.pretrained.description import FILE
 from headstart.pretrained.load import answers_questions, saved_in
 from headstart.pretrained.rebuild import describe_saved, reopen
+from headstart.pretrained.schema import checked
 from headstart.record import Record
 from headstart.report.page import report
 from headstart.storage.place import Place, rejected_table, table, write_text
@@ -66,42 +67,57 @@ def settle(backbone: Backbone, folder: Path) -> Backbone:
 def open_model(model: str | Path, *, task: str | None = None) -> Opened:
     """Open a saved model, or a pre-trained one as it is. Arguments and errors as for `headstart.load`."""
     told, folder = saved_in(model)
-    saved_as = None if told is None else task_saved_as(told)
-    if told is None or saved_as is None or task not in (None, saved_as.name):
-        return _as_it_is(str(model), task)
+    wanted = None if task is None else task_named(task)
+    saved_as = None if told is None else task_saved_as(told, folder)
+    if told is None or saved_as is None:
+        return _as_it_is(str(model), wanted)
+    if wanted not in (None, saved_as):
+        raise ModelError(f"a model for {saved_as.name}, not for {task}", where=str(folder), fix="leave the task out")
     saved = saved_as.keeper.checked(told, folder)
     if "backbone" in saved:
         backbone = reopen(folder, saved["backbone"])
     else:  # settings that somebody wrote beside a model of the hub
         backbone, _ = saved_as.keeper.as_it_is(str(model))
-    head = saved_as.keeper.opened(folder, saved, backbone)
-    modality = _modality(saved_as, backbone, told.get("task"))
-    return Opened(saved_as, modality, backbone, head, _record(saved_as, saved), folder, saved.get("summary", {}))
+    modality = _modality(saved_as, backbone)
+    if "task" in told:
+        modality = next(m for name, m in saved_as.modalities.items() if saved_as.titles[name] == told["task"])
+    if modality.kind != backbone.kind:
+        what = f"damaged: task is {told['task']}, and its backbone takes {backbone.kind}s"
+        raise ModelError(what, where=str(folder / FILE), fix="save or copy it again")
+    head = saved_as.keeper.opened(folder, saved, backbone, modality)
+    record = _record(saved_as, saved, folder)
+    return Opened(saved_as, modality, backbone, head, record, folder, saved.get("summary", {}))
 
 
-def _as_it_is(name: str, wanted: str | None) -> Opened:
+def _as_it_is(name: str, wanted: Task | None) -> Opened:
     """A pre-trained model that nobody has adapted."""
-    task = task_named(wanted or ("answering" if answers_questions(name) else "classification"))
+    task = wanted or task_named("answering" if answers_questions(name) else "classification")
     backbone, head = task.keeper.as_it_is(name)
     classes = getattr(head, "classes", ())
     about = {"model": backbone.name, "how": "as it is", "classes": list(classes)} if classes else {}
-    return Opened(task, _modality(task, backbone, None), backbone, head, about=about)
+    return Opened(task, _modality(task, backbone), backbone, head, about=about)
 
 
-def _modality(task: Task, backbone: Backbone, title: Any) -> Modality:
-    """What a model takes: by what its folder calls the task; else the first that its backbone can take."""
-    fitting = {name: m for name, m in task.modalities.items() if m.kind == backbone.kind}
-    return next((m for name, m in fitting.items() if task.titles[name] == title), next(iter(fitting.values())))
+def _modality(task: Task, backbone: Backbone) -> Modality:
+    """What a model takes that does not say it: the first that its backbone can take."""
+    return next(modality for modality in task.modalities.values() if modality.kind == backbone.kind)
 
 
-def _record(task: Task, saved: dict[str, Any]) -> Record | None:
-    """None of a folder that somebody wrote. Of one that was saved before there were records, with what is known."""
-    try:
-        summary = saved["summary"]
-        before = {"data": "", "date": "", "mistakes": summary.get("mistakes", [])}
-        return Record.from_json(task, summary, saved.get("record", before))
-    except (KeyError, TypeError, ValueError, AttributeError):
+def _record(task: Task, saved: dict[str, Any], folder: Path) -> Record | None:
+    """None of a folder that somebody wrote. Of one that was saved before there were records, with what is known.
+
+    Raises:
+        ModelError: a field is missing, of another type or out of its range.
+    """
+    if "summary" not in saved:
         return None
+    before = {"data": "", "date": "", "mistakes": saved["summary"].get("mistakes", [])}
+    return checked(
+        saved["summary"],
+        lambda summary, _: Record.from_json(task, summary, saved.get("record", before)),
+        str(folder / FILE),
+        ours=True,
+    )
 
 
 def _prove(made: Opened, opened: Opened, dataset: Dataset, rows: np.ndarray, known: Features | None) -> None:

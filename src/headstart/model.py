@@ -12,18 +12,19 @@ import numpy as np
 
 from headstart.artifact import Opened, open_model, save, settle
 from headstart.backbone import Backbone, Features
-from headstart.data.check import check
+from headstart.data.check import check, refuse_empty
 from headstart.data.read import read
 from headstart.errors import DataError, UserError
 from headstart.export.exporter import Deployable, Exported, export
 from headstart.export.table import exporter_named
 from headstart.inputs.modality import Modality
 from headstart.pretrained.rebuild import describe_saved, verified
-from headstart.progress import Advance, Progress, Silent
+from headstart.progress import Advance, Follower, Progress, Silent, as_progress
 from headstart.record import Record
 from headstart.report.page import report
+from headstart.storage.files import parse_json
 from headstart.storage.place import Place, reserve_place
-from headstart.storage.places import as_utf8, cannot_write
+from headstart.storage.places import as_json, as_utf8, cannot_write
 from headstart.task import Head, Predictor, Scores, Task
 from headstart.tasks.table import task_named
 from headstart.values import Columns, Dataset, Finding, Request, Split
@@ -118,7 +119,7 @@ class Model:
 
     def __getstate__(self) -> dict[str, Any]:
         """Pickles hold the head, and where the weights lie and their hash; not the weights."""
-        preparation = self.backbone.preparation
+        preparation, record = self.backbone.preparation, self.record
         return {
             "task": self.task.name,
             "modality": self.modality.name,
@@ -126,7 +127,7 @@ class Model:
             "tokenizer": getattr(preparation, "tokenizer", None),
             "weights": str(self.backbone.weights.resolve()),
             "head": self.head,
-            "record": None if self.record is None else (self.record.to_json(), self.record.beside()),
+            "record": None if record is None else parse_json(as_json([record.to_json(), record.beside()])),
             "folder": self.folder,
             "about": dict(self._about),
         }
@@ -248,26 +249,34 @@ class Model:
         return replace(self, backbone=backbone, record=record, folder=place.folder, _made_of=None)
 
     def evaluate(
-        self, data: Any, labels: Any = None, *, columns: Columns | None = None, progress: Progress | None = None
+        self,
+        data: Any,
+        labels: Any = None,
+        *,
+        columns: Columns | None = None,
+        progress: Progress | Follower | None = None,
     ) -> Evaluation:
         """Score on other data with targets; classes are matched by name. Of data with official parts, on the test part.
 
         Args:
             columns: of a table; None: those of the fit, where the table has them, else found by name and content.
+            progress: told what goes on, as for `fit`.
 
         Raises:
-            DataError: the data cannot be read, or nothing in them is known to the model.
+            DataError: the data cannot be read or are not what the model takes, or nothing in them is known to it.
         """
-        progress = progress or Silent()
+        shown = as_progress(progress) or Silent()
         columns = columns or self.columns
         request = Request(data, labels, task=self.task.name, kind=self.modality.name, columns=columns)
-        with progress.step("read"):
+        with shown.step("read"):
             dataset, notes = _test_part(read(request, [self.task]))
-        with progress.step("check", len(dataset)) as advance:
+            self._refuse_other_inputs(dataset)
+        with shown.step("check", len(dataset)) as advance:
             dataset = check(dataset, purpose="evaluate", advance=advance)
+        refuse_empty(dataset)
         rows, unknown = self.task.scorer.known(dataset, self.classes)
         findings = (*dataset.findings, *self.task.scorer.remarks(self.predictor, dataset))
-        with progress.step("evaluate", len(rows)) as advance:
+        with shown.step("evaluate", len(rows)) as advance:
             reference = None if self.scores is None else self.scores.details
             scores = self.score(dataset, rows, reference=reference, advance=advance)
         return Evaluation(
@@ -297,6 +306,11 @@ class Model:
         else:
             examples = self._checked(self.modality.given(self.modality.made_up() if inputs is None else inputs)[0])
         return export(made, Path(folder), exporter_named(format), examples)
+
+    def _refuse_other_inputs(self, dataset: Dataset) -> None:
+        if dataset.modality is not self.modality:
+            what = f"it holds {dataset.modality.noun}s, and the model was fitted on {self.modality.noun}s"
+            raise DataError(what, where=dataset.name, fix="name its columns as the fit's data had them")
 
     def _checked(self, items: Sequence[Any]) -> Dataset:
         """Inputs without targets that can be used; what is in their `where` is the place of each among the items."""

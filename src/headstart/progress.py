@@ -56,7 +56,7 @@ class Update:
     text: str = ""  # what goes on in it
 
 
-Follower = Callable[[Update], object]  # False ends the fit; anything else lets it go on
+Follower = Callable[[Update], object]  # False, numpy's too, ends the fit; anything else lets it go on
 
 
 class Silent:
@@ -113,7 +113,8 @@ class Followed:
         return self._stopped
 
     def _say(self, update: Update) -> None:
-        self._stopped = self._follower(update) is False or self._stopped
+        said = self._follower(update)
+        self._stopped = self._stopped or (type(said).__name__ in ("bool", "bool_") and not said)
 
 
 def as_progress(given: Progress | Follower | None) -> Progress | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 import platform
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -14,10 +14,35 @@ from headstart import __version__
 from headstart.adapt.lesson import Adapted
 from headstart.adapt.plan import Plan
 from headstart.backbone import Features
+from headstart.pretrained.schema import COUNT, NAME, either, figure, flag, listing, mapping, maybe, number, some_object
+from headstart.pretrained.schema import record as fields
 from headstart.session import Session
 from headstart.task import Metric, Scores, Task
 from headstart.values import Columns, Dataset, Finding, Interval, Request, Split
 
+_SEVERAL = listing(NAME, most=100_000)
+_ENDS = listing(figure, least=2, most=2)
+_FINDING = fields({"kind": NAME, "where": NAME, "reason": NAME, "rejected": flag})
+_SUMMARY = fields(  # what tasks of all kinds say
+    {
+        **dict.fromkeys(("task", "model", "how", "why", "why_how", "split"), NAME),
+        **dict.fromkeys(("n_train", "n_test", "n_rejected"), COUNT),
+        "tuning": maybe(some_object),
+        "findings": listing(_FINDING, most=100_000_000),
+        "notes": _SEVERAL,
+        "versions": mapping(NAME, most=1000),
+        "seconds": mapping(number(low=0), most=1000),
+        "out": maybe(NAME),
+    },
+    {"ranking": maybe(some_object), "cached": figure, "metric": maybe(NAME)},
+)
+_COLUMNS = fields(
+    {},
+    {
+        **dict.fromkeys(("text2", "image", "label", "separator"), NAME),
+        **dict.fromkeys(("text", "labels"), either(_SEVERAL, NAME)),
+    },
+)
 _MEASURED = ("torch", "timm", "transformers", "openvino", "numpy")
 
 
@@ -157,44 +182,49 @@ class Record:
         """The record that `to_json` and `beside` were made of.
 
         Raises:
-            KeyError, TypeError, ValueError: they were not.
+            ValueError: they were not; it names the field.
         """
-        findings = tuple(Finding(**entry) for entry in summary["findings"])
+        said = _SUMMARY(summary, "summary")
+        known = {"data": NAME, "date": NAME, "mistakes": listing(task.scorer.mistake, most=1_000_000)}
+        told = fields(known, {"columns": _COLUMNS})(beside, "record")
         return cls(
             task=task,
-            title=summary["task"],
-            data=beside["data"],
-            date=beside["date"],
-            model=summary["model"],
-            method=summary["how"],
-            why=summary["why"],
-            why_method=summary["why_how"],
-            n_train=summary["n_train"],
-            n_rejected=summary["n_rejected"],
-            official=summary["split"] == "official",
-            scores=_scores(task, summary, beside["mistakes"]),
-            facts={key: summary[key] for key in task.words.facts_named if key in summary},
-            tuning=summary["tuning"],
-            ranking=summary.get("ranking"),
-            findings=findings,
-            notes=tuple(summary["notes"]),
-            versions=summary["versions"],
-            cached=summary.get("cached"),
-            seconds=summary["seconds"],
-            out=summary["out"],
-            columns=_columns(beside["columns"]) if "columns" in beside else None,
-            metric=summary.get("metric"),
+            title=said["task"],
+            data=told["data"],
+            date=told["date"],
+            model=said["model"],
+            method=said["how"],
+            why=said["why"],
+            why_method=said["why_how"],
+            n_train=said["n_train"],
+            n_rejected=said["n_rejected"],
+            official=said["split"] == "official",
+            scores=_scores(task, summary, told["mistakes"]),
+            facts=task.words.facts_saved(summary, "summary"),
+            tuning=said["tuning"],
+            ranking=said.get("ranking"),
+            findings=tuple(Finding(**entry) for entry in said["findings"]),
+            notes=tuple(said["notes"]),
+            versions=said["versions"],
+            cached=said.get("cached"),
+            seconds=said["seconds"],
+            out=said["out"],
+            columns=Columns(**told["columns"]) if "columns" in told else None,
+            metric=said.get("metric"),
         )
 
 
-def _scores(task: Task, summary: Mapping[str, Any], mistakes: Any) -> Scores:
-    keys = [metric.key for metric in task.scorer.metrics if metric.key in summary]
-    ends = {key: summary[f"{key}_interval"] for key in keys if f"{key}_interval" in summary}
+def _scores(task: Task, summary: Mapping[str, Any], mistakes: Sequence[Any]) -> Scores:
+    """The headline has to be there; a metric that came later may not."""
+    keys = [metric.key for metric in task.scorer.metrics]
+    values = fields({keys[0]: figure}, dict.fromkeys(keys[1:], figure))(summary, "summary")
+    ends = {key: f"{key}_interval" for key in keys if key in values and f"{key}_interval" in summary}
+    checked = fields(dict.fromkeys(ends.values(), _ENDS))(summary, "summary")
     return Scores(
         n=summary["n_test"],
-        values={key: _number(summary[key]) for key in keys},
-        intervals={key: Interval(*map(_number, pair)) for key, pair in ends.items()},
-        details={key: summary[key] for key in task.scorer.details if key in summary},
+        values={key: _number(values[key]) for key in keys if key in values},
+        intervals={key: Interval(*map(_number, checked[name])) for key, name in ends.items()},
+        details=task.scorer.details(summary, "summary"),
         mistakes=tuple(mistakes),
     )
 
@@ -202,15 +232,6 @@ def _scores(task: Task, summary: Mapping[str, Any], mistakes: Any) -> Scores:
 def _number(value: Any) -> float:
     """As `Scores.to_json` wrote it: null is no number."""
     return float("nan") if value is None else float(value)
-
-
-def _columns(told: Mapping[str, Any]) -> Columns:
-    """What `Columns.named` said. Raises TypeError where it names no columns."""
-    for key, value in told.items():
-        several = key in ("text", "labels") and isinstance(value, list | tuple)
-        if not all(isinstance(name, str) for name in (value if several else [value])):
-            raise TypeError(f"columns.{key} names no column")
-    return Columns(**told)
 
 
 def versions() -> dict[str, str]:

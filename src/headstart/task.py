@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from headstart.inputs.modality import Modality
 
 Advance = Callable[[int], None]  # told how many more examples are done
+# (value, its name) -> the value; raises ValueError where a stranger wrote something else there
+Check = Callable[[Any, str], Any]
 Costs = Callable[[Any, Any, Any], Any]  # outputs, y and weights (or None) of examples -> (n,) float64, lower is better
 Head = Any  # what a task puts on a backbone: a linear head, or settings of a head that is part of the model
 
@@ -164,7 +166,8 @@ class Scorer:
     """How predictions are judged."""
 
     metrics: tuple[Metric, ...]  # the first is the headline
-    details: tuple[str, ...] = ()  # keys of `Scores.details`
+    details: Check  # what of a saved summary is `Scores.details`
+    mistake: Check  # one of `Scores.mistakes`, as it was saved
     reference: Callable[[Sequence[Any]], Mapping[str, Any]]  # what the baseline has to know of the training targets
     score: Callable[..., Scores]  # (head, outputs, dataset, rows, reference): by the metrics of the dataset's task
     # (dataset, classes): rows that the model can be scored on
@@ -181,7 +184,7 @@ class Words:
     row: Callable[[Any], dict[str, Any]]  # a prediction as JSON
     line: Callable[[dict[str, Any]], str]  # the same for people
     facts: Callable[..., dict[str, Any]]  # (head, dataset, rows learned from): what JSON says of them
-    facts_named: tuple[str, ...]  # their keys
+    facts_saved: Check  # what of a saved summary are these facts
     fitted: Callable[[dict[str, Any], Sequence[Metric]], str]  # what `fit` prints of its JSON
     scored: Callable[[dict[str, Any], Sequence[Metric]], str]  # what `evaluate` prints of its
     sections: Callable[..., Iterator[str]]  # (record): of the page
@@ -197,10 +200,10 @@ class Words:
 class Keeper:
     """How a task's model is saved, and opened again."""
 
-    claims: Callable[[Mapping[str, Any]], bool]  # whether headstart.json is of such a model
+    claims: Callable[[Mapping[str, Any]], bool]  # whether a headstart.json that names no task is of such a model
     checked: Callable[..., dict[str, Any]]  # (what headstart.json says, folder): field by field
     write: Callable[..., dict[str, Any]]  # (backbone, head, folder): what headstart.json says of the head
-    opened: Callable[..., Head]  # (folder, what was checked, backbone)
+    opened: Callable[..., Head]  # (folder, what was checked, backbone, modality)
     as_it_is: Callable[[str], tuple[Backbone, Head]]  # a pre-trained model of this name that nobody has adapted
     same: Callable[[Head, Head], bool]  # whether an opened head is the one that was written
     equal: Callable[[Any, Any], bool]  # whether two models gave the same outputs

@@ -40,9 +40,6 @@ class Predicted:
     group: int = 0  # the document's number
 
 
-DETAILS = ("documents", "answerable", "unanswerable", "errors", "mistakes", "baseline")
-
-
 @dataclass(frozen=True)
 class Answered:
     """Answers beside the true ones, as shares: what the metrics are computed from."""

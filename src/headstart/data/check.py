@@ -51,7 +51,7 @@ def check(
     usable = replace(dataset if len(keep) == len(dataset) else dataset.take(np.array(keep, np.int64)), digests=digests)
     usable = replace(usable, notes=dataset.notes)
     if purpose == "fit":
-        _refuse_hopeless(usable, rejected)
+        task.refuse(usable, refuse_empty(replace(usable, findings=tuple(rejected))))
     same = equal_pairs(digests)
     twins = group(len(keep), np.concatenate([same, modality.near(hashes)]))
     groups, pieces = modality.groups(usable, twins) if purpose == "fit" else (twins, [])
@@ -79,12 +79,13 @@ def _without_lone(dataset: Dataset, keep: list[int], rejected: list[Finding]) ->
     return [keep[position] for position in places], places
 
 
-def _refuse_hopeless(dataset: Dataset, rejected: list[Finding]) -> None:
-    reasons = "; ".join(f"{f.where}: {f.reason}" for f in rejected[:3] if f.rejected)
+def refuse_empty(dataset: Dataset) -> str:
+    """Some of what was left out of checked data, in words; raises DataError where nothing else is there."""
+    reasons = "; ".join(f"{f.where}: {f.reason}" for f in dataset.findings[:3] if f.rejected)
     seen = f" Left out: {reasons}." if reasons else ""
     if len(dataset) == 0:
         raise DataError(f"no usable example.{seen}", where=dataset.name, fix="look at the files or rows named above")
-    dataset.task.refuse(dataset, seen)
+    return seen
 
 
 def _duplicates(dataset: Dataset, twins: np.ndarray, same: np.ndarray) -> list[Finding]:

@@ -18,7 +18,6 @@ from headstart.task import Metric, Scores
 from headstart.values import Interval
 
 MOST_MISTAKES = 200
-DETAILS = ("majority_class", "majority_accuracy", "per_class", "confusion")
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,6 @@ from headstart.evaluate.thresholds import best_thresholds
 from headstart.task import Metric, Scores
 from headstart.values import Interval
 
-DETAILS = ("per_label", "baseline")
 _MOST_MISTAKES = 200
 _FEWEST_DRAWS = 200
 _MOST_CELLS = 400_000_000  # examples x labels x draws: about a second

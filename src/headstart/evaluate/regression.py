@@ -19,7 +19,6 @@ from headstart.evaluate.intervals import wilson
 from headstart.task import Metric, Scores, rounded
 from headstart.values import Interval
 
-DETAILS = ("baseline", "bins")
 _MOST_MISTAKES = 200
 _MOST_BINS = 10
 _FEWEST_IN_A_BIN = 5

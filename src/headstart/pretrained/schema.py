@@ -17,6 +17,7 @@ Check = Callable[[Any, str], Any]
 _PLAIN_DEPTH = 6
 _PLAIN_ENTRIES = 200_000  # of one list or object: names of classes, added tokens
 _PLAIN_TEXT = 100_000  # characters
+_LARGEST = 1e300  # number that was measured
 _PLAIN_NUMBER = 1e31  # tokenizers say 1e30 where they mean no limit
 
 
@@ -135,6 +136,17 @@ def record(fields: Mapping[str, Check], optional: Mapping[str, Check] | None = N
         return {field: known[field](entry, _below(name, field)) for field, entry in value.items() if field in known}
 
     return check
+
+
+NAME = text(most=10_000_000)  # of an example, a class, a step; or a sentence about it
+COUNT = whole(0, 2**53)
+
+
+def figure(value: Any, name: str) -> float | None:
+    """What was measured: a finite number, or null where it was none."""
+    if value is None or (isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < _LARGEST):
+        return value
+    raise _wrong(name, value, "a finite number, or null")
 
 
 def mapping(item: Check, *, most: int) -> Check:

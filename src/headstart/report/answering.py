@@ -134,7 +134,7 @@ def _errors(scores: Scores) -> str:
     if not scores.errors:
         return section("Kinds of mistakes", "", calm("Every answer matches exactly."))
     rows = (
-        f'<th scope="row" class="kind">{text(kind.capitalize())}<p class="small">{text(MEANING[kind])}</p></th>'
+        f'<th scope="row" class="kind">{text(kind.capitalize())}<p class="small">{text(MEANING.get(kind, ""))}</p></th>'
         f'<td class="n">{n:,}</td><td class="nowrap">{bar(n / scores.n)}</td>'
         for kind, n in scores.errors.items()
     )

@@ -12,14 +12,16 @@ import numpy as np
 from headstart.answering.answerer import Answer, Answerer, predicted
 from headstart.answering.baseline import by_sentence
 from headstart.answering.lesson import answering_lesson
-from headstart.answering.metrics import DETAILS, METRICS, score
+from headstart.answering.metrics import METRICS, score
 from headstart.answering.settings import Settings
 from headstart.backbone import Backbone
 from headstart.data.questions import has_questions, read_questions
 from headstart.errors import ModelError
+from headstart.inputs.modality import Modality
 from headstart.pretrained.description import FILE, saved_reader
 from headstart.pretrained.heads import own_head
 from headstart.pretrained.load import load_reader
+from headstart.pretrained.schema import COUNT, NAME, listing, mapping, maybe, number, record
 from headstart.pretrained.write import write_encoder
 from headstart.report import terminal
 from headstart.report.answering import facts, sections
@@ -28,7 +30,25 @@ from headstart.task import Form, Keeper, Learner, Scorer, Scores, Task, Words
 from headstart.tasks.modalities import PASSAGE
 from headstart.values import Dataset, Examples, Finding, Passages
 
-_FACTS = ("documents_train", "unanswerable_train", "temperature", "threshold", "longest")
+_FACTS = record(
+    {"documents_train": COUNT, "temperature": number(above=0), "threshold": maybe(number()), "longest": COUNT},
+    {"unanswerable_train": COUNT},
+)
+_PART = maybe(record({"n": COUNT, "exact_match": number(), "f1": number()}))
+_WORDS = ("where", "kind", "question", "answered", "true")
+_MISTAKE = record({**dict.fromkeys(_WORDS, NAME), "confidence": number()})
+_ENDS = listing(number(), least=2, most=2)
+_BASELINE = record({"exact_match": number(), "f1": number(), "f1_interval": _ENDS}, {"exact_match_interval": _ENDS})
+_DETAILS = record(
+    {
+        "documents": COUNT,
+        "answerable": _PART,
+        "unanswerable": _PART,
+        "errors": mapping(COUNT, most=100),
+        "mistakes": listing(_MISTAKE, most=1_000_000),
+        "baseline": _BASELINE,
+    }
+)
 _SHOWN = 60  # characters of a text that has no title
 
 
@@ -89,12 +109,14 @@ def _write(backbone: Backbone, head: Settings, folder: Path) -> dict[str, Any]:
 def _checked(told: dict[str, Any], folder: Path) -> dict[str, Any]:
     """What headstart.json says; people write one by hand too, with nothing but settings, beside a model of the hub."""
     saved = saved_reader(told, folder)
+    if "task" in told and "reader" not in saved:  # headstart wrote it
+        raise ModelError("damaged: reader is missing", where=str(folder / FILE), fix="save or copy it again")
     if "backbone" not in saved or "reader" not in saved:
         saved.pop("backbone", None)
     return saved
 
 
-def _opened(folder: Path, saved: Mapping[str, Any], backbone: Backbone) -> Settings:
+def _opened(folder: Path, saved: Mapping[str, Any], backbone: Backbone, modality: Modality) -> Settings:
     if not own_head(backbone.config).finds_answers:
         raise ModelError("damaged: its backbone finds no answers", where=str(folder / FILE))
     return Settings(**saved.get("reader", {}))
@@ -140,7 +162,8 @@ ANSWERING = Task(
     learner=Learner(load=_load, encodes=False, family=None, judge=None, lesson=answering_lesson),
     scorer=Scorer(
         metrics=METRICS,
-        details=DETAILS,
+        details=_DETAILS,
+        mistake=_MISTAKE,
         reference=lambda targets: {"sentences": True},
         score=_score,
         remarks=_remarks,
@@ -150,7 +173,7 @@ ANSWERING = Task(
         row=row,
         line=terminal.answer_line,
         facts=_facts,
-        facts_named=_FACTS,
+        facts_saved=_FACTS,
         fitted=terminal.fit_answering,
         scored=terminal.answer_scores,
         sections=sections,

@@ -13,9 +13,10 @@ from headstart.adapt.softmax import SOFTMAX
 from headstart.backbone import Head
 from headstart.data.labels import as_class
 from headstart.errors import DataError
-from headstart.evaluate.classification import DETAILS, METRICS, evaluate
+from headstart.evaluate.classification import METRICS, evaluate
 from headstart.evaluate.metrics import softmax
 from headstart.inputs.text import whole_characters
+from headstart.pretrained.schema import COUNT, NAME, listing, mapping, maybe, number, record
 from headstart.report import terminal
 from headstart.report.card_classification import card
 from headstart.report.classification import sections
@@ -29,7 +30,19 @@ _TITLES = {
     "text": "text-classification",
     "pair": "text-pair-classification",
 }
-_FACTS = ("classes", "penalty", "temperature", "class_weights", "cross_validation")
+_MOST = 1_000_000  # classes
+_DETAILS = record(
+    {
+        "majority_class": NAME,
+        "majority_accuracy": number(),
+        "per_class": listing(record(linear.FIGURES), most=_MOST),
+        "confusion": record(
+            {"classes": listing(NAME, most=_MOST), "rows": listing(listing(COUNT, most=_MOST), most=_MOST)}
+        ),
+    }
+)
+_FACTS = record(linear.NAMED_FACTS, {"class_weights": maybe(mapping(number(), most=_MOST))})
+_MISTAKE = record({"where": NAME, "true": NAME, "predicted": NAME, "probability": number()})
 
 
 @dataclass(frozen=True)
@@ -175,7 +188,8 @@ CLASSIFICATION = Task(
     learner=linear.learner(SOFTMAX),
     scorer=Scorer(
         metrics=METRICS,
-        details=DETAILS,
+        details=_DETAILS,
+        mistake=_MISTAKE,
         reference=_reference,
         score=_score,
         known=known,
@@ -185,7 +199,7 @@ CLASSIFICATION = Task(
         row=_row,
         line=terminal.class_line,
         facts=_facts,
-        facts_named=_FACTS,
+        facts_saved=_FACTS,
         fitted=terminal.fit,
         scored=terminal.scores,
         sections=sections,
@@ -193,7 +207,7 @@ CLASSIFICATION = Task(
         card=card,
         right="Accuracy",
     ),
-    keeper=linear.keeper(_TITLES.values(), unnamed=True),
+    keeper=linear.keeper(unnamed=True),
     predictor=linear.LinearPredictor,
     probabilities=softmax,
 )

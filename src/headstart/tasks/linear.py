@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -15,14 +15,24 @@ from headstart.adapt.family import Family
 from headstart.adapt.linear_lesson import linear_lesson
 from headstart.backbone import Backbone, Features, Head
 from headstart.encode.encode import encode_rows, features_key, of_rows, renewed_key
-from headstart.errors import ModelError
-from headstart.pretrained.description import class_hash, saved_classifier
+from headstart.encode.pairs import PARTS
+from headstart.errors import DataError, ModelError
+from headstart.inputs.modality import Modality
+from headstart.pretrained.description import FILE, class_hash, saved_classifier
 from headstart.pretrained.load import load, load_classifier
 from headstart.pretrained.rebuild import head_hash, head_of
+from headstart.pretrained.schema import COUNT, NAME, figure, listing, mapping, number
 from headstart.pretrained.source import SOURCES
 from headstart.task import Advance, Keeper, Learner
 from headstart.values import Dataset, Examples
 
+FACTS = {  # of every linear head, as a saved folder says them
+    "penalty": number(low=0),
+    "cross_validation": listing(mapping(figure, most=100), most=10_000),
+}
+NAMED_FACTS = {**FACTS, "classes": listing(NAME, least=1, most=1_000_000), "temperature": number(above=0)}
+FIGURES = {"name": NAME, "precision": figure, "recall": figure, "f1": figure, "count": COUNT}  # of a class or label
+_OF_A_TASK = ("thresholds", "width", "mean", "deviation")  # what heads of some tasks have, and others may not
 P = TypeVar("P")  # a prediction
 T = TypeVar("T")  # a target
 
@@ -40,13 +50,18 @@ class LinearPredictor:
         """As `Predictor.outputs`.
 
         Raises:
-            ModelError: the head was fitted on features of another backbone, or on another comparison of pairs.
+            ModelError: the head was fitted on features of another backbone.
+            DataError: it was fitted on inputs of another modality.
         """
+        if not len(rows):
+            return self.head.logits(np.empty((0, self.head.weight.shape[1]), np.float32))
         if known is None or known.key != self.head.features_key:
             known = encode_rows(dataset, rows, self.backbone, advance=advance)
         refuse_other(known.key or self.head.features_key, self.head)
         if known.matrix.shape[1] != self.head.weight.shape[1]:
-            raise ModelError("saved by a version that compared the texts of a pair otherwise", fix="fit it again")
+            other = "texts" if dataset.modality.of_two else "pairs"
+            what = f"these are {dataset.modality.noun}s, and the model was fitted on {other}"
+            raise DataError(what, where=dataset.name, fix="give inputs as they were for the fit")
         return self.head.logits(of_rows(known, rows).matrix)
 
 
@@ -57,6 +72,19 @@ def refuse_other(key: str, head: Head, where: Path | str = "") -> None:
     """
     if key.rsplit(" ", 1)[0] != head.features_key.rsplit(" ", 1)[0]:
         raise ModelError("the head was fitted on features of another backbone", where=str(where))
+
+
+def _refuse_other_inputs(width: int, backbone: Backbone, modality: Modality, folder: Path) -> None:
+    """Raises ModelError where a head of this width on a backbone is not for single inputs, or for pairs, as is said."""
+    joint = bool(backbone.config.get("pair"))
+    if modality.of_two == (joint or width > backbone.width):
+        if width == backbone.width * (PARTS if modality.of_two and not joint else 1):
+            return
+        raise ModelError(
+            "saved by a version that compared the texts of a pair otherwise", where=str(folder), fix="fit it again"
+        )
+    what = f"damaged: its head is {'not ' if modality.of_two else ''}for pairs of texts, and its task is for "
+    raise ModelError(f"{what}{modality.noun}s", where=str(folder), fix="save or copy it again")
 
 
 def write(backbone: Backbone, head: Head, folder: Path) -> dict[str, Any]:
@@ -86,13 +114,14 @@ def _beyond_classes(head: Head) -> dict[str, Any]:
     return numbers | ({"more": dict(head.more)} if head.more else {})
 
 
-def opened(folder: Path, saved: Mapping[str, Any], backbone: Backbone) -> Head:
+def opened(folder: Path, saved: Mapping[str, Any], backbone: Backbone, modality: Modality) -> Head:
     """The head that was saved in a folder.
 
     Raises:
-        ModelError: it was changed, or is for another backbone.
+        ModelError: it was changed, or is for another backbone or modality.
     """
     own, told = head_of(folder, dict(saved)), saved["head"]
+    _refuse_other_inputs(own.weight.shape[1], backbone, modality, folder)
     thresholds = told.get("thresholds")
     if thresholds is not None and len(thresholds) != len(own.classes):
         what = f"damaged: {len(thresholds)} thresholds for {len(own.classes)} labels"
@@ -144,23 +173,23 @@ def _written(target: Any) -> str:
     return target if isinstance(target, str) else f"{target:.10g}"
 
 
-def keeper(titles: Collection[str], *, unnamed: bool = False, needs: Sequence[str] = ()) -> Keeper:
+def keeper(*, unnamed: bool = False, needs: Sequence[str] = ()) -> Keeper:
     """How models with a linear head are kept.
 
     Args:
-        titles: what headstart.json calls the task. unnamed: whether a folder that names none is of this one.
+        unnamed: whether a folder that names no task is of this one.
         needs: what headstart.json has to say of a head of this task, beyond what it says of all.
     """
 
-    def complete(folder: Path, saved: Mapping[str, Any], backbone: Backbone) -> Head:
-        missing = next((name for name in needs if name not in saved["head"]), None)
-        if missing is not None:
-            raise ModelError(f"damaged: head.{missing} is missing", where=str(folder), fix="save or copy it again")
-        return opened(folder, saved, backbone)
+    def complete(folder: Path, saved: Mapping[str, Any], backbone: Backbone, modality: Modality) -> Head:
+        wrong = [f"{name} is missing" for name in needs if name not in saved["head"]]
+        wrong += [f"{name} is of another task" for name in _OF_A_TASK if name in saved["head"] and name not in needs]
+        if wrong:
+            raise ModelError(f"damaged: head.{wrong[0]}", where=str(folder / FILE), fix="save or copy it again")
+        return opened(folder, saved, backbone, modality)
 
     def claims(told: Mapping[str, Any]) -> bool:
-        named = told.get("task")
-        return ("head" in told or "classes" in told) and (named in titles or (unnamed and named is None))
+        return unnamed and ("head" in told or "classes" in told)
 
     return Keeper(
         claims=claims,

@@ -13,9 +13,10 @@ from headstart.adapt.sigmoid import SIGMOID
 from headstart.backbone import Backbone, Head
 from headstart.data.labels import as_labels, looks_like_label_sets, separator_of, separator_seen
 from headstart.errors import DataError
-from headstart.evaluate.multilabel import DETAILS, METRICS, evaluate, sigmoid
+from headstart.evaluate.multilabel import METRICS, evaluate, sigmoid
 from headstart.inputs.text import whole_characters
 from headstart.pretrained.plain_code import LABELS
+from headstart.pretrained.schema import NAME, figure, listing, mapping, number, record
 from headstart.report import general
 from headstart.report.html import bar, section, table, text
 from headstart.task import Scorer, Scores, Space, Task, Words
@@ -27,7 +28,11 @@ if TYPE_CHECKING:
     from headstart.record import Record
 
 _TITLES = {"image": "image-multilabel", "text": "text-multilabel"}
-_FACTS = ("classes", "penalty", "temperature", "thresholds", "cross_validation")
+_NAMES = listing(NAME, most=1_000_000)
+_LABEL = record({**linear.FIGURES, "average_precision": figure, "threshold": number()})
+_BASELINE = record({"labels": _NAMES, "micro_f1": number(), "macro_f1": number()})
+_DETAILS = record({"per_label": listing(_LABEL, most=1_000_000), "baseline": _BASELINE})
+_FACTS = record({**linear.NAMED_FACTS, "thresholds": mapping(number(), most=1_000_000)})
 _MACRO = next(metric for metric in METRICS if metric.key == "macro_f1")
 _LISTED = 100  # labels in the model card
 
@@ -255,7 +260,8 @@ MULTILABEL = Task(
     learner=linear.learner(SIGMOID),
     scorer=Scorer(
         metrics=METRICS,
-        details=DETAILS,
+        details=_DETAILS,
+        mistake=record({"where": NAME, "true": _NAMES, "predicted": _NAMES}),
         reference=_reference,
         score=_score,
         known=_known,
@@ -265,7 +271,7 @@ MULTILABEL = Task(
         row=_row,
         line=_line,
         facts=_facts,
-        facts_named=_FACTS,
+        facts_saved=_FACTS,
         fitted=general.terminal_fit(_beside),
         scored=general.terminal_scores(_beside),
         sections=_sections,
@@ -274,7 +280,7 @@ MULTILABEL = Task(
         named="labels",
         right="Labels right",
     ),
-    keeper=linear.keeper(_TITLES.values(), needs=("thresholds",)),
+    keeper=linear.keeper(needs=("thresholds",)),
     predictor=linear.LinearPredictor,
     probabilities=sigmoid,
 )

@@ -13,8 +13,9 @@ from headstart.adapt.ridge import GAUSSIAN
 from headstart.backbone import Backbone, Head
 from headstart.data.labels import almost_numbers, as_number, looks_like_numbers
 from headstart.errors import DataError
-from headstart.evaluate.regression import DETAILS, METRICS, evaluate
+from headstart.evaluate.regression import METRICS, evaluate
 from headstart.pretrained.plain_code import NUMBER
+from headstart.pretrained.schema import COUNT, NAME, listing, maybe, number, record
 from headstart.report import general
 from headstart.report.html import amount, section, table, text
 from headstart.task import Scorer, Scores, Task, Words, rounded
@@ -31,7 +32,10 @@ _FAR = 5.0  # quartile ranges beyond the quartiles from which a target is worth 
 _LARGEST = 1e30  # a head's numbers are float32, which ends at 3e38
 _STEPS = 20  # of float32, at the targets' size, within their deviation at least: predictions are multiples of one
 _TITLES = {"image": "image-regression", "text": "text-regression", "pair": "text-pair-regression"}
-_FACTS = ("penalty", "width", "mean", "deviation", "cross_validation")
+_FACTS = record({**linear.FACTS, "width": maybe(number(low=0)), "mean": number(), "deviation": number(above=0)})
+_BIN = record({"low": number(), "high": number(), "count": COUNT, "mae": number(), "bias": number()})
+_BASELINE = record({"mean": number(), "mae": number(), "rmse": number()}, {"r2": number()})
+_DETAILS = record({"baseline": _BASELINE, "bins": listing(_BIN, most=1000)})
 _R2 = next(metric for metric in METRICS if metric.key == "r2")
 
 
@@ -212,7 +216,8 @@ REGRESSION = Task(
     learner=linear.learner(GAUSSIAN, loss=("rmse", "r2")),
     scorer=Scorer(
         metrics=METRICS,
-        details=DETAILS,
+        details=_DETAILS,
+        mistake=record({"where": NAME, "true": number(), "predicted": number()}),
         reference=lambda targets: {"mean": float(np.mean(targets))},
         score=_score,
     ),
@@ -221,7 +226,7 @@ REGRESSION = Task(
         row=_row,
         line=_line,
         facts=_facts,
-        facts_named=_FACTS,
+        facts_saved=_FACTS,
         fitted=general.terminal_fit(_beside),
         scored=general.terminal_scores(_beside),
         sections=_sections,
@@ -230,7 +235,7 @@ REGRESSION = Task(
         right="Within a quarter of a deviation",
         loss="squared error (in deviations)",
     ),
-    keeper=linear.keeper(_TITLES.values(), needs=("width", "mean", "deviation")),
+    keeper=linear.keeper(needs=("width", "mean", "deviation")),
     predictor=linear.LinearPredictor,
     probabilities=None,
 )
