@@ -241,6 +241,7 @@ def test_a_model_pickles_and_is_two_lines_in_print(fitted):
     some = ("a card", "the pin") if model.modality.of_two else "the card is lost"
     assert again.predict(some) == model.predict(some)
     assert (again.summary, repr(again)) == (model.summary, repr(model))
+    assert model.predict([]) == []
 
 
 def test_a_folder_from_before_there_were_records_still_loads_and_scores(fitted, tmp_path):

@@ -119,6 +119,13 @@ def test_a_function_follows_a_fit_and_may_end_it():
     assert all(update.share is None or 0 <= update.share <= 1 for update in seen)
     with pytest.raises(UserError, match="stopped"):
         hs.fit(texts, labels, **MINI, progress=lambda update: update.step != "encode")
+    with pytest.raises(UserError, match="stopped"):
+        hs.fit(texts, labels, **MINI, progress=lambda update: np.array(update.step) != "encode")  # a bool of numpy's
+    model, seen = hs.fit(texts, labels, **MINI), []
+    model.evaluate(texts, labels, progress=seen.append)
+    assert {update.step for update in seen} == {"read", "check", "evaluate"}
+    with pytest.raises(UserError, match="stopped"):
+        model.evaluate(texts, labels, progress=lambda update: False)
 
 
 def test_evaluate_matches_classes_by_name(photos, textile, fit_json, command, tmp_path):

@@ -11,7 +11,7 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 import headstart as hs
-from headstart.errors import UserError
+from headstart.errors import DataError, UserError
 from own_clock import by_looks
 from reading import read
 from small_models import WORDS, small_text_model
@@ -106,3 +106,112 @@ def test_the_card_of_a_tuned_model_reads_both_texts_as_one(tmp_path, monkeypatch
         label, probability = capsys.readouterr().out.rsplit(" ", 1)
         (ours,) = model.predict([(first, second)])
         assert (label, float(probability)) == (ours.label, pytest.approx(ours.probability, abs=0.02))
+
+
+def made_pairs(n=40):
+    rng = random.Random(0)
+    pairs = [(" ".join(rng.choices(WORDS, k=6)), " ".join(rng.choices(WORDS, k=6))) for _ in range(n)]
+    return pairs, ["one" if ("card" in a) == ("card" in b) else "other" for a, b in pairs]
+
+
+@pytest.fixture(scope="module")
+def bert(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("model") / "bert"
+    small_text_model("bert", folder)
+    return str(folder)
+
+
+@pytest.fixture(scope="module")
+def models(bert):
+    """One fitted on pairs, one on their first texts."""
+    pairs, labels = made_pairs()
+    texts = [first for first, _ in pairs]
+    return hs.fit(pairs, labels, model=bert, how="probe"), hs.fit(texts, labels, model=bert, how="probe")
+
+
+NO_PAIRS = {
+    (None, "a card"): "a text of the pair is blank",
+    ("a card", float("nan")): "a text of the pair is blank",
+    ("a card", " "): "a text of the pair is blank",
+    (5, "a card"): "a value of type int, not a text",
+    ("a card", b"a pin"): "a value of type bytes, not a text",
+    "a card": "one text, not a pair of texts",
+    ("a card", "a pin", "a rate"): "a value of type tuple of 3, not a pair of texts",
+    None: "nothing, not a pair of texts",
+}
+
+
+@pytest.mark.parametrize("first", [False, True])
+def test_what_is_no_pair_is_said_row_by_row_and_not_learned_from(bert, first):
+    pairs, labels = made_pairs()
+    wrong = list(NO_PAIRS)
+    given = wrong + pairs[len(wrong) :] if first else pairs[: -len(wrong)] + wrong
+    checked = hs.check(given, labels)
+    assert checked.dataset.modality.name == "pair"
+    start = 1 if first else len(pairs) - len(wrong) + 1
+    assert {f.where: f.reason for f in checked.findings if f.rejected} == {
+        f"row {start + i}": reason for i, reason in enumerate(NO_PAIRS.values())
+    }
+
+
+def test_pairs_where_texts_are_expected_and_texts_where_pairs_are(models, tmp_path):
+    of_pairs, of_texts = models
+    pairs, labels = made_pairs()
+    texts = [first for first, _ in pairs]
+    for given, kind, model in ((pairs, "text", of_texts), (texts, "pair", of_pairs)):
+        said = "row 1: (a value of type tuple of 2, not a text|one text, not a pair of texts)"
+        with pytest.raises(DataError, match=said):
+            hs.check(given, labels, kind=kind)
+        with pytest.raises(DataError, match=said):
+            model.evaluate(given, labels)
+    lines = (f'"{text}",{label}\n' for text, label in zip(texts, labels, strict=True))
+    (tmp_path / "texts.csv").write_text("text,label\n" + "".join(lines))
+    lines = (f'"{a}","{b}",{c}\n' for (a, b), c in zip(pairs, labels, strict=True))
+    (tmp_path / "pairs.csv").write_text("sentence1,sentence2,label\n" + "".join(lines))
+    with pytest.raises(DataError, match="texts: it holds texts, and the model was fitted on pairs"):
+        of_pairs.evaluate(tmp_path / "texts.csv")
+    with pytest.raises(DataError, match="pairs: it holds pairs, and the model was fitted on texts"):
+        of_texts.evaluate(tmp_path / "pairs.csv")
+
+
+def test_an_input_that_cannot_be_used_has_an_error_and_the_others_are_answered(models):
+    of_pairs, of_texts = models
+    told = of_texts.predict([("a", "b"), 5, {"a": 1}, None, "my card"])
+    assert [bool(p.error) for p in told] == [True] * 4 + [False]
+    assert told[1].error == "a value of type int, not a text"
+    told = of_pairs.predict([("my card", ""), (None, "my card"), ("my card", "the pin")])
+    assert [p.error for p in told] == ["a text of the pair is blank"] * 2 + [""]
+    assert [p.error for p in of_pairs.predict(("my card", None))] == ["a text of the pair is blank"]
+    for one in ("my card", 5, None, [("my card", "the pin"), "my card"]):
+        with pytest.raises(DataError, match="no pair of texts, and the model was fitted on pairs"):
+            of_pairs.predict(one)
+
+
+def test_nothing_asked_is_nothing_answered(models, bert):
+    for model in models:
+        assert model.predict([]) == []
+        assert model.predict_proba([]).shape == (0, 2)
+    pairs, labels = made_pairs()
+    classifier = hs.HeadstartClassifier(bert).fit(pairs, labels)
+    regressor = hs.HeadstartRegressor(bert).fit(pairs, range(len(pairs)))
+    encoder = hs.HeadstartEncoder(bert)
+    asks = (classifier.predict, classifier.predict_proba, regressor.predict, encoder.fit_transform)
+    for ask in (*asks, lambda none: classifier.fit(none, none), lambda none: regressor.fit(none, none)):
+        with pytest.raises(ValueError, match=r"Found array with 0 sample\(s\) while a minimum of 1 is req"):
+            ask([])
+    for ask in (classifier.predict, regressor.predict, encoder.fit(pairs).transform):
+        with pytest.raises(DataError, match="row 1: one text, not a pair of texts"):
+            ask(["my card"])
+
+
+def test_a_blank_row_of_a_table_of_pairs_is_an_error_of_its_own(models, tmp_path, command):
+    of_pairs, of_texts = (model.save(tmp_path / name) for model, name in zip(models, "ab", strict=True))
+    table = tmp_path / "new.csv"
+    table.write_text("sentence1,sentence2,label\nmy card,the pin,one\n,x,one\nthe rate,a card,one\n")
+    code, out, _ = command("predict", of_pairs.folder, table, "--json")
+    assert code == 2
+    rows = json.loads(out)["predictions"]
+    assert [row.get("error") for row in rows] == [None, "a text of the pair is blank", None]
+    for model in (of_pairs, of_texts):
+        code, _, err = command("predict", model.folder, "-")
+        assert (code, err) == (2, "error: standard input: nothing to predict: it is empty\none text a line\n")

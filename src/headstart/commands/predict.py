@@ -72,6 +72,8 @@ def _asked(loaded: Model, inputs: Sequence[Any]) -> list[Any]:
             wanted += rows_in(value, loaded.modality.name, loaded.columns)
         else:
             wanted.append(value)
+    if inputs and not wanted:
+        raise UserError("nothing to predict: it is empty", where="standard input", fix="one text a line")
     return wanted
 
 

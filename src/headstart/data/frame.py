@@ -77,11 +77,12 @@ def read_hub(data: Any, columns: Columns | None) -> Examples:
 
 
 def kind_of(inputs: Sequence[Any]) -> str:
-    """Image where the inputs are pictures, arrays or paths of images; pairs of texts; text otherwise."""
-    first = inputs[0]
-    if isinstance(first, tuple | list) and len(first) == 2 and all(isinstance(part, str) for part in first):
+    """Image where most inputs are pictures, arrays or paths of images; pairs of texts; text otherwise."""
+    some = inputs[:100]
+    two = sum(isinstance(x, tuple | list) and len(x) == 2 and any(isinstance(part, str) for part in x) for x in some)
+    if two > len(some) / 2:
         return "pair"
-    if not isinstance(first, str):
+    if not isinstance(next((x for x in some if not (x is None or isinstance(x, float))), None), str):
         return "image"
     paths = sum(Path(x).suffix.lower() in SUFFIXES for x in inputs[:100] if isinstance(x, str) and len(x) < 1000)
     return "image" if paths > min(len(inputs), 100) / 2 else "text"

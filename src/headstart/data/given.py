@@ -49,14 +49,14 @@ def given_texts(inputs: Any) -> tuple[list[Any], list[str]]:
 
 
 def given_pairs(inputs: Any) -> tuple[list[tuple[str, str]], list[str]]:
-    """Pairs of texts, named by both.
+    """Pairs of texts, named by both; whether the two can be used is for the check to say, pair by pair.
 
     Raises:
-        DataError: something else than a pair of texts.
+        DataError: something else than two values.
     """
-    pairs = [inputs] if _is_pair(inputs) else list(inputs)
+    pairs = [inputs] if _is_two(inputs) else _several(inputs)
     for number, pair in enumerate(pairs, start=1):
-        if not _is_pair(pair):
+        if not _is_two(pair):
             what = f"{str(pair)[:60]!r} is no pair of texts, and the model was fitted on pairs"
             fix = "give pairs (text, other text); on the command line --pair A B, or a table"
             raise DataError(what, where=f"input {number}", fix=fix)
@@ -88,6 +88,12 @@ def given_passages(inputs: Any) -> tuple[Passages, list[str]]:
         documents=list(contexts),
     )
     return passages, questions
+
+
+def _is_two(value: Any) -> bool:
+    """Whether it is two values, neither of them two again."""
+    two = isinstance(value, tuple | list) and len(value) == 2
+    return two and not any(isinstance(part, tuple | list) for part in value)
 
 
 def _is_pair(value: Any) -> bool:

@@ -124,20 +124,44 @@ def inspect_texts(
     workers: int,
     advance: Callable[[int], None],
 ) -> Inspected:
-    """Leave out blank texts; those that differ only in case, spacing and punctuation have one hash."""
+    """Leave out blank texts and what is none; those that differ only in case, spacing, punctuation have one hash."""
     keep: list[int] = []
     digests, hashes = bytearray(), bytearray()
     for row in rows:
-        text: Any = dataset.inputs[row]
-        if text is None or not str(text).strip():
-            rejected.append(Finding("blank-text", dataset.where[row], "no text", rejected=True))
+        text = dataset.inputs[row]
+        wrong = _no_text(text, "no text")
+        if wrong is not None:
+            rejected.append(Finding(wrong[0], dataset.where[row], wrong[1], rejected=True))
             continue
-        digests += hashlib.sha256(str(text).encode("utf-8", "surrogatepass")).digest()
-        hashes += normalised_hash(str(text))
+        digests += hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
+        hashes += normalised_hash(text)
         keep.append(row)
     as_rows = np.frombuffer(bytes(digests), np.uint8).reshape(-1, 32), np.frombuffer(bytes(hashes), np.uint8)
     advance(len(dataset))
     return Inspected(keep, as_rows[0], as_rows[1].reshape(-1, 16))
+
+
+def _no_text(value: Any, blank: str) -> tuple[str, str] | None:
+    """Why a value cannot be learned from as a text: kind and reason. None: it can."""
+    if value is None or (isinstance(value, float) and value != value) or (isinstance(value, str) and not value.strip()):
+        return "blank-text", blank
+    return None if isinstance(value, str) else ("no-text", f"{_said(value)}, not a text")
+
+
+def _no_pair(value: Any) -> tuple[str, str] | None:
+    """As `_no_text`, of what should be two texts."""
+    if not isinstance(value, tuple | list) or len(value) != 2:
+        return "no-pair", f"{_said(value)}, not a pair of texts"
+    wrong = [_no_text(text, "a text of the pair is blank") for text in value]
+    return next(filter(None, wrong), None)
+
+
+def _said(value: Any) -> str:
+    """What stands where a text should be, in a few words."""
+    if value is None or isinstance(value, str):
+        return "nothing" if value is None else "one text"
+    several = f" of {len(value)}" if isinstance(value, tuple | list) else ""
+    return f"a value of type {type(value).__name__}{several}"
 
 
 def inspect_pairs(
@@ -149,14 +173,15 @@ def inspect_pairs(
     workers: int,
     advance: Callable[[int], None],
 ) -> Inspected:
-    """Leave out pairs of which a text is blank; the order of the two counts."""
+    """Leave out pairs of which a text is blank or none, and what is no pair; the order of the two counts."""
     keep: list[int] = []
     digests, hashes = bytearray(), bytearray()
     for row in rows:
-        first, second = (str(text) for text in dataset.inputs[row])
-        if not first.strip() or not second.strip():
-            rejected.append(Finding("blank-text", dataset.where[row], "a text of the pair is blank", rejected=True))
+        wrong = _no_pair(dataset.inputs[row])
+        if wrong is not None:
+            rejected.append(Finding(wrong[0], dataset.where[row], wrong[1], rejected=True))
             continue
+        first, second = dataset.inputs[row]
         digests += hashlib.sha256(f"{first}\0{second}".encode("utf-8", "surrogatepass")).digest()
         hashes += normalised_hash(first) + normalised_hash(second)
         keep.append(row)
@@ -180,5 +205,5 @@ def inspect_passages(
     digests = b"".join(hashlib.sha256(words.encode("utf-8", "surrogatepass")).digest() for words in whole)
     hashes = b"".join(map(normalised_hash, whole))
     advance(len(dataset))
-    as_rows = (np.frombuffer(content, np.uint8).reshape(len(rows), -1) for content in (digests, hashes))
-    return Inspected(rows, *as_rows)
+    as_rows = np.frombuffer(digests, np.uint8), np.frombuffer(hashes, np.uint8)
+    return Inspected(rows, as_rows[0].reshape(-1, 32), as_rows[1].reshape(-1, 16))

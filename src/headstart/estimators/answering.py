@@ -18,7 +18,7 @@ from headstart.data.check import check
 from headstart.data.question_pairs import questions_of
 from headstart.data.read import as_dataset
 from headstart.errors import DataError
-from headstart.estimators.estimator import Estimator, kept_weights
+from headstart.estimators.estimator import Estimator, kept_weights, refuse_none
 from headstart.pretrained.rebuild import verified
 from headstart.session import Session
 from headstart.tasks.answering import ANSWERING
@@ -99,6 +99,7 @@ class HeadstartQA(Estimator):
             DataError: an empty question or context, or a question that is too long, with its row.
         """
         check_is_fitted(self)
+        refuse_none(X, self)
         dataset = _questions(X, None)
         _refuse_long(self.answerer_, dataset)
         answers = self.answerer_.outputs(dataset, np.arange(len(dataset)))

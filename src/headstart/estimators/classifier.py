@@ -9,7 +9,7 @@ from sklearn.base import ClassifierMixin
 
 from headstart.data.labels import as_labels, label_cells
 from headstart.errors import DataError
-from headstart.estimators.estimator import Estimator, inputs_of, weights_of
+from headstart.estimators.estimator import Estimator, inputs_of, refuse_none, weights_of
 from headstart.task import Task
 from headstart.tasks.classification import CLASSIFICATION
 from headstart.tasks.multilabel import MULTILABEL
@@ -57,6 +57,7 @@ class HeadstartClassifier(ClassifierMixin, Estimator):  # type: ignore[misc]
             DataError: an input that cannot be read, a label that is missing, or fewer than two classes.
             ValueError: weights that are none, or that leave one class.
         """
+        refuse_none(X, self)
         y, names_of_labels = _labels(y)
         if len(y) != len(inputs_of(X)):
             raise DataError(f"{len(inputs_of(X))} inputs and {len(y)} labels", where="y", fix="one label an input")

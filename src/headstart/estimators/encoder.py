@@ -28,7 +28,8 @@ class HeadstartEncoder(TransformerMixin, Estimator):  # type: ignore[misc]
     def fit(self, X: Any, y: Any = None) -> HeadstartEncoder:
         """Open the model; nothing is learned."""
         modality = self._examples(X, None, CLASSIFICATION).modality
-        self.how_, name = "probe", modality.default_model if self.model == "auto" else self.model
+        name = modality.default_model if self.model == "auto" else self.model
+        self.how_, self.kind_ = "probe", modality.name
         self.backbone_ = CLASSIFICATION.learner.load(name, kind=modality.kind)
         return self
 
@@ -39,7 +40,7 @@ class HeadstartEncoder(TransformerMixin, Estimator):  # type: ignore[misc]
             DataError: an input that cannot be read.
         """
         check_is_fitted(self, "backbone_")
-        dataset = self._examples(X, None, CLASSIFICATION)
+        dataset = self._examples(X, None, CLASSIFICATION, fitted=getattr(self, "kind_", None))
         features: np.ndarray = encode_rows(dataset, np.arange(len(dataset)), self.backbone_).matrix[:]
         self.width_ = features.shape[1]
         return features

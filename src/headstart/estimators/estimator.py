@@ -62,14 +62,18 @@ class Estimator(BaseEstimator):  # type: ignore[misc]
         adapted = adapt(dataset, parts, Plan(backbone, method, "asked for", rows), features, session, seed=self.seed)
         if adapted.checkpoint is not None:
             adapted.checkpoint.remove()
-        self.how_, self.why_ = adapted.method, adapted.why
+        self.how_, self.why_, self.kind_ = adapted.method, adapted.why, dataset.modality.name
         return adapted
 
-    def _examples(self, X: Any, y: Any, task: Task, weights: np.ndarray | None = None) -> Dataset:
+    def _examples(
+        self, X: Any, y: Any, task: Task, weights: np.ndarray | None = None, *, fitted: str | None = None
+    ) -> Dataset:
         """Checked examples, but for those of weight 0; raises DataError for a row that cannot be used: none is left
-        out."""
+        out. Raises ValueError where there is none."""
         inputs = inputs_of(X)
-        examples = read_pairs(inputs, y, self.kind or kind_of(inputs))
+        refuse_none(inputs, self)
+        known = self.kind or fitted or kind_of(inputs)
+        examples = read_pairs(inputs, y, known)
         if weights is not None:
             examples, weights = examples.take(np.flatnonzero(weights)), weights[weights > 0]
             weights = None if (weights == 1).all() else weights
@@ -81,7 +85,7 @@ class Estimator(BaseEstimator):  # type: ignore[misc]
 
     def _outputs(self, X: Any, task: Task) -> np.ndarray:
         check_is_fitted(self)
-        dataset = self._examples(X, None, task)
+        dataset = self._examples(X, None, task, fitted=getattr(self, "kind_", None))
         predictor = task.predictor(self.backbone_, self.head_)
         outputs: np.ndarray = predictor.outputs(dataset, np.arange(len(dataset)), advance=lambda _: None)
         return outputs
@@ -153,6 +157,13 @@ def weights_of(sample_weight: Any, n: int) -> np.ndarray | None:
     shares = weights / weights.max()
     worth = float(shares.sum()) ** 2 / float(shares @ shares)
     return weights if weights.sum() >= worth else shares * (worth / float(shares.sum()))
+
+
+def refuse_none(inputs: Any, estimator: BaseEstimator) -> None:
+    """Raises ValueError, as scikit-learn's estimators do, where there is no input."""
+    if hasattr(inputs, "__len__") and not len(inputs):
+        name = type(estimator).__name__
+        raise ValueError(f"Found array with 0 sample(s) while a minimum of 1 is required by {name}.")
 
 
 def inputs_of(X: Any) -> list[Any]:

@@ -8,7 +8,7 @@ import numpy as np
 from sklearn.base import RegressorMixin
 
 from headstart.errors import DataError
-from headstart.estimators.estimator import Estimator, inputs_of, weights_of
+from headstart.estimators.estimator import Estimator, inputs_of, refuse_none, weights_of
 from headstart.tasks.regression import REGRESSION
 
 
@@ -38,6 +38,7 @@ class HeadstartRegressor(RegressorMixin, Estimator):  # type: ignore[misc]
             DataError: an input that cannot be read, or a target that is no number.
             ValueError: weights that are none.
         """
+        refuse_none(X, self)
         y = np.asarray(y).ravel()
         if len(y) != len(inputs_of(X)):
             raise DataError(f"{len(inputs_of(X))} inputs and {len(y)} numbers", where="y", fix="one number an input")
