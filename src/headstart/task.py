@@ -149,6 +149,7 @@ class Learner:
     encodes: bool  # whether a frozen backbone's features are enough to learn from
     family: Any  # of linear heads, see `adapt.family`; None: the head is part of the model
     judge: Callable[..., Any] | None  # ranks frozen features; None: models cannot be ranked without training
+    judge_constant: Callable[[Dataset], Any] | None  # how one answer to all would do, in the same measure
     lesson: Callable[..., Any]  # a training part as it is learned, see `adapt.lesson`
     loss: tuple[str, ...] = ("log_loss",)  # what is chosen by unasked, as a metric; further ones come to the same
 

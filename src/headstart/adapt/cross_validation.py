@@ -53,6 +53,15 @@ def judge(dataset: Dataset, features: Features, *, seed: int = 0) -> HeldOut:
     return family.held_out(features, dataset.y, basis=basis, n_outputs=n_outputs, fold=fold, by=by)
 
 
+def judge_constant(dataset: Dataset) -> HeldOut:
+    """How the same answer to every example would do, the best there is: what any model has to beat."""
+    family, n_outputs = dataset.task.learner.family, max(1, len(dataset.classes))
+    always = family.constant(dataset.y, n_outputs)
+    outputs = np.broadcast_to(always.astype(np.float32), (len(dataset), n_outputs))
+    judged: HeldOut = family.judged(outputs, dataset.y, criterion(dataset))
+    return judged
+
+
 def criterion(dataset: Dataset) -> Criterion:
     """What is chosen by on its examples."""
     return Criterion(dataset.weights, dataset.task.costs)
