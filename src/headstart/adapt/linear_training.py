@@ -71,8 +71,7 @@ def linear_training(lesson: LinearLesson, checkpoint: Checkpoint) -> Training:
         if not isinstance(tuned.network, Classified):
             raise TypeError("a network with a linear head on it")
         head = tuned.network.head(lesson.head, features_key="", temperature=tuned.temperature)
-        held_out = np.flatnonzero(folds == 0)
-        y, weights = dataset.y[held_out], dataset.weights_of(held_out)
+        y, weights = dataset.y[tuned.rows], dataset.weights_of(tuned.rows)
         return family.calibrated(head, tuned.kept / tuned.temperature, y, weights), opened.whole()
 
     return Training(
