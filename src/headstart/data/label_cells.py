@@ -161,12 +161,15 @@ def _row(value: Any, where: str) -> Any:
 
 
 def _same_width(rows: list[Any]) -> int | None:
-    """How many 0 and 1 each row is a list of; None where they are not that."""
+    """How many 0 and 1 each row is a list of, some of them perhaps missing; None where they are not that."""
     lists = [row for row in rows if row is not None]
     width = len(lists[0]) if lists and type(lists[0]) is list else 0
     if width < 2 or any(type(row) is not list or len(row) != width for row in lists):
         return None
-    return width if all(None not in marks_of(row) for row in lists) else None
+    if all(None not in marks_of(row) for row in lists):
+        return width
+    marks = {mark(value) for row in lists for value in row if not _gone(value)}
+    return width if marks and None not in marks else None
 
 
 def _matrix(given: _Given, width: int, names: Sequence[str] | None, where: str) -> list[Cell]:
@@ -180,7 +183,7 @@ def _matrix(given: _Given, width: int, names: Sequence[str] | None, where: str) 
     for number, (row, marks) in enumerate(zip(given.rows, marked, strict=True), start=1):
         if None in marks:
             values = marks if row is None else row
-            gone = [absent(value) or (isinstance(value, str) and not value.strip()) for value in values]
+            gone = list(map(_gone, values))
             if all(gone):
                 cells.append(None)
                 continue
@@ -190,6 +193,10 @@ def _matrix(given: _Given, width: int, names: Sequence[str] | None, where: str) 
             raise DataError(f"{what} in column {known[at]!r}", where=f"{where} row {number}", fix=_COLUMNS)
         cells.append(tuple(name for name, yes in zip(known, marks, strict=True) if yes))
     return cells
+
+
+def _gone(value: Any) -> bool:
+    return absent(value) or (isinstance(value, str) and not value.strip())
 
 
 def _a_label(value: Any) -> bool:
