@@ -12,6 +12,7 @@ import numpy as np
 
 from headstart.artifact import Opened, open_model, save, settle
 from headstart.backbone import Backbone, Features
+from headstart.data.arguments import inputs_in
 from headstart.data.check import check
 from headstart.data.frame import is_table
 from headstart.data.read import read, refuse_odd, rows_in
@@ -19,6 +20,7 @@ from headstart.errors import DataError, UserError
 from headstart.export.exporter import Deployable, Exported, export
 from headstart.export.table import exporter_named
 from headstart.inputs.modality import Modality
+from headstart.inputs.paths import existing
 from headstart.pretrained.rebuild import describe_saved, verified
 from headstart.progress import Advance, Follower, Progress, Silent, as_progress, note
 from headstart.record import Record
@@ -275,6 +277,9 @@ class Model:
         request = Request(data, labels, task=self.task.name, kind=self.modality.name, columns=columns)
         with progress.step("read"):
             dataset, notes = _test_part(read(request, [self.task]))
+        if dataset.modality.name != self.modality.name:
+            what = f"these are {dataset.modality.noun}s, and the model takes {self.modality.noun}s"
+            raise DataError(what, where=dataset.name, fix="name the columns of the inputs")
         with progress.step("check", len(dataset)) as advance:
             dataset = check(dataset, purpose="evaluate", advance=advance)
         rows, unknown = self.task.scorer.known(dataset, self.classes)
@@ -312,10 +317,14 @@ class Model:
 
     def _given(self, inputs: Any) -> tuple[Sequence[Any], list[str]]:
         """The inputs one by one, of a table its rows, and their names."""
-        if is_table(inputs) or (self.modality.in_tables and isinstance(inputs, Path)):
+        notes: list[str] = []
+        if is_table(inputs):
             inputs, notes = rows_in(inputs, self.modality.name, self.columns)
-            for said in notes:
-                note(said)
+        elif isinstance(inputs, Path):
+            path = existing(inputs) if self.modality.in_tables else inputs
+            inputs, notes = inputs_in(str(path), self.modality, self.columns)
+        for said in notes:
+            note(said)
         return self.modality.given(inputs)
 
     def _checked(self, items: Sequence[Any]) -> Dataset:

@@ -73,5 +73,5 @@ def _lines(path: Path) -> tuple[list[str], list[str]]:
     full = [line for line in lines if line.strip()]
     if not full:
         raise DataError("the file is empty", where=str(path), fix="a text a line")
-    blank = f"; {len(lines) - len(full)} blank ones are left out" if len(full) < len(lines) else ""
+    blank = f"; left out: {len(lines) - len(full)} blank" if len(full) < len(lines) else ""
     return full, [*notes, f"{path.name}: each of {len(full)} lines taken as a text{blank}"]

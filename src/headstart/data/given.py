@@ -28,7 +28,8 @@ def in_order(inputs: Any, *, where: str = "inputs") -> list[Any]:
         DataError: it has none, or is a table of several columns.
     """
     if isinstance(inputs, _NO_INPUTS) or not isinstance(inputs, Iterable):
-        raise DataError(f"{where} is a {type(inputs).__name__}: {shown(inputs)}", where=where, fix=_IN_ORDER)
+        what = f"{shown(inputs)} ({type(inputs).__name__}) holds no inputs in an order"
+        raise DataError(what, where=where, fix=_IN_ORDER)
     if isinstance(inputs, pa.Array | pa.ChunkedArray):
         return plain_values(inputs)
     if isinstance(inputs, np.ndarray):
@@ -40,7 +41,7 @@ def _column(inputs: Any, where: str) -> list[Any]:
     """A column's inputs, those of a table of one, or of whatever else gives them one after the other."""
     if hasattr(inputs, "iloc") and hasattr(inputs, "columns"):  # a DataFrame
         if inputs.shape[1] != 1:
-            what = f"{where} is a table of {inputs.shape[1]} columns"
+            what = f"a table of {inputs.shape[1]} columns"
             raise DataError(what, where=where, fix="give one of them; of pairs of texts, two as an array: .to_numpy()")
         inputs = inputs.iloc[:, 0]
     return list(inputs.tolist() if hasattr(inputs, "tolist") and hasattr(inputs, "index") else inputs)
@@ -49,13 +50,13 @@ def _column(inputs: Any, where: str) -> list[Any]:
 def _rows(array: np.ndarray, where: str) -> list[Any]:
     """An array's inputs: pictures, or texts, of which two a row are pairs."""
     if array.ndim == 0:
-        raise DataError(f"{where} is one input: {shown(array[()])}", where=where, fix=_IN_ORDER)
+        raise DataError(f"{shown(array[()])} is one input", where=where, fix=_IN_ORDER)
     if array.dtype.kind not in "OUST" or array.ndim > 2:
         return list(array)
     if array.ndim == 1:
         return list(array.tolist())
     if array.shape[1] > 2:
-        what = f"{where} is an array of {array.shape[1]} columns of texts"
+        what = f"an array of {array.shape[1]} columns of texts"
         raise DataError(what, where=where, fix="give one of them, or two for pairs of texts")
     return array[:, 0].tolist() if array.shape[1] == 1 else [tuple(row) for row in array.tolist()]
 
@@ -108,7 +109,7 @@ def given_pairs(inputs: Any) -> tuple[list[tuple[Any, Any]], list[str]]:
     Raises:
         DataError: something else than pairs.
     """
-    pairs = [inputs] if _is_pair(inputs) else in_order(inputs)
+    pairs = [inputs] if _is_pair(inputs) or isinstance(inputs, str) else in_order(inputs)
     for number, pair in enumerate(pairs, start=1):
         if not isinstance(pair, tuple | list | np.ndarray) or len(pair) != 2:
             what = f"{str(pair)[:60]!r} is no pair of texts, and the model was fitted on pairs"
