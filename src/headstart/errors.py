@@ -28,7 +28,7 @@ class UserError(Exception):
 
     def __init__(self, what: str, *, where: str = "", fix: str = "") -> None:
         if self.in_python:
-            what, where, fix = (_OPTION.sub(_argument, part) for part in (what, where, fix))
+            what, where, fix = (_in_python(part) for part in (what, where, fix))
         self.what, self.where, self.fix = what, where, fix
         what, where, fix = (shortened(_HALF.sub(_escaped, plain(part))) for part in (what, where, fix))
         first = f"{where}: {what}" if where else what
@@ -53,18 +53,32 @@ class StoppedError(UserError):
 
 # Options of commands that are arguments of functions too, with a value where one stands behind them.
 _OPTION = re.compile(
-    r"--(budget|device|force|format|how|image|label|labels|metric|model|models|out|seed|separator|task|test|text|threads|track)\b"
+    r"--(budget|device|force|format|how|metric|model|models|out|seed|task|test|threads|track)\b"
     r"(?: ([a-z0-9][\w-]*)\b(?![.]\w))?"
 )
-_OF_COLUMNS = ("image", "label", "labels", "separator", "text")
+# Those that name columns are one argument together.
+_COLUMN = r"--(text2?|image|labels?|separator)\b(?: (?!(?:or|and)\b)('[^']*'|\w[\w-]*))?"
+_COLUMNS = re.compile(rf"{_COLUMN}(?: {_COLUMN})*")
+
+
+def _in_python(part: str) -> str:
+    return _OPTION.sub(_argument, _COLUMNS.sub(_columns, part))
+
+
+def _columns(options: re.Match[str]) -> str:
+    values: dict[str, list[str]] = {}
+    for option in re.finditer(_COLUMN, options[0]):
+        named = option[2] or "..."
+        values.setdefault(option[1], []).append("..." if named == "COLUMN" else named.strip("'"))
+    texts = {name: [f'"{value}"' for value in some] for name, some in values.items()}
+    said = [f"{name}={some[0]}" if len(some) == 1 else f"{name}=[{', '.join(some)}]" for name, some in texts.items()]
+    return f"Columns({', '.join(said)})"
 
 
 def _argument(option: re.Match[str]) -> str:
     name, value = option[1], option[2]
     if name == "force":
         return "force=True" + (f" {value}" if value else "")
-    if name in _OF_COLUMNS:
-        return f"Columns({name}=...)" + (f" {value}" if value else "")
     if value and (name == "task" or value in _VALUES):
         return f"{name}={value!r}"
     return name + (f" {value}" if value else "")

@@ -66,7 +66,7 @@ class Metric:
         return 1 - cost if self.better == "higher" else cost
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Scores:
     """How good a model was on examples that it did not see. A metric is an attribute by its key, too.
 
@@ -111,6 +111,10 @@ class Scores:
             if name in self.details:
                 return self.details[name]
         raise AttributeError(f"no metric {name!r}; there are {', '.join(self.__dict__.get('values', ()))}")
+
+    def __repr__(self) -> str:
+        """The metrics, and on how many examples."""
+        return f"Scores(n={self.n}, {', '.join(f'{key}={value:.4g}' for key, value in self.values.items())})"
 
     def to_json(self) -> dict[str, Any]:
         """Plain values. Mistakes are left out: they are beside the summary."""
@@ -208,7 +212,7 @@ class Keeper:
     split_columns: Callable[..., tuple[Sequence[str], Sequence[Any]]]  # (dataset, part of each row): of split.csv
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Task:
     """What a target is, and everything that follows from that."""
 
@@ -242,6 +246,10 @@ class Task:
     predictor: Callable[[Backbone, Head], Predictor]
     probabilities: Callable[[Any], np.ndarray] | None = None  # of outputs, (n, n_classes); None: there are no classes
     chosen_by: Metric | None = None  # what the user wants a fit to choose by; None: the learner's loss
+
+    def __repr__(self) -> str:
+        """Its name, and what its fits choose by where that was asked for."""
+        return f"Task({self.name!r})" if self.metric is None else f"Task({self.name!r}, metric={self.metric!r})"
 
     @property
     def metric(self) -> str | None:

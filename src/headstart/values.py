@@ -64,7 +64,7 @@ class Columns:
     label: str | None = None
     labels: Sequence[str] | None = None  # columns of 0 and 1, one a label
     separator: str | None = None  # between the labels of an example
-    optional: bool = False  # whether a table that lacks one of them is searched as if none were named
+    known: Columns | None = None  # of another table, taken where none are named and the table has all of them
 
     @property
     def texts(self) -> tuple[str, ...]:
@@ -74,7 +74,7 @@ class Columns:
 
     @property
     def named(self) -> dict[str, Any]:
-        return {k: v for k, v in (vars(self) | {"text": self.texts}).items() if v and k != "optional"}
+        return {k: v for k, v in (vars(self) | {"text": self.texts}).items() if v and k != "known"}
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import shlex
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -78,8 +79,7 @@ def find_columns(
     Raises:
         DataError: a column that was asked for is not there, none fits, or several do.
     """
-    if asked.optional:
-        asked = _those_there(sample, asked, need_label=need_label)
+    asked = with_known(sample, asked, need_label=need_label)
     _refuse_absent(sample, asked, where)
     named = {*asked.texts, asked.text2, asked.image, asked.label, *(asked.labels or ())}
     part = _parts(sample, named)
@@ -113,12 +113,22 @@ def listed(names: Collection[str], *, between: str = ", ") -> str:
     return (some if len(some) <= 1000 else f"{some[:1000]}...") + more
 
 
-def _those_there(sample: Sample, asked: Columns, *, need_label: bool) -> Columns:
-    """What was asked for, if the table has all of it; but for labels, where none are needed."""
-    if not need_label:
-        asked = replace(asked, label=None, labels=None)
-    names = [*asked.texts, asked.text2, asked.image, asked.label, *(asked.labels or ())]
-    return asked if all(name in sample for name in names if name is not None) else Columns(separator=asked.separator)
+def with_known(there: Collection[str], asked: Columns, *, need_label: bool) -> Columns:
+    """What was asked for, and the known columns of inputs and of targets where none of these are named.
+
+    Args:
+        there: the table's columns; where it lacks a known one, none of them is taken.
+    """
+    known = asked.known
+    if known is None:
+        return asked
+    if asked.texts or asked.text2 or asked.image:
+        known = replace(known, text=None, text2=None, image=None)
+    if not need_label or asked.label or asked.labels:
+        known = replace(known, label=None, labels=None)
+    names = [*known.texts, known.text2, known.image, known.label, *(known.labels or ())]
+    more = known.named if all(name in there for name in names if name is not None) else {"separator": known.separator}
+    return replace(asked, known=None, **{**more, **asked.named})
 
 
 def _refuse_absent(sample: Sample, asked: Columns, where: str) -> None:
@@ -202,14 +212,15 @@ def _texts(sample: Sample, taken: set[str | None], where: str) -> tuple[tuple[st
     others = [name for name in full if name not in (text, title)]
     if (text in full and others) or (text is None and len(others) > 1):
         one, two = (text, others[0]) if text in full else others[:2]
-        fix = f"--text {one} takes it alone, --text {one} --text2 {two} as pairs, --text {one} --text {two} joined"
+        a, b = shlex.quote(one), shlex.quote(two)
+        fix = f"--text {a} takes it alone, --text {a} --text2 {b} as pairs, --text {a} --text {b} joined"
         raise DataError(f"two columns of texts: {one!r} and {two!r}", where=where, fix=fix)
     if text is not None:
         return (text,), []
     longest = _longest(sample, taken)
     if longest is None:
         what = f"no column of texts or image paths among: {listed(sample)}"
-        raise DataError(what, where=where, fix="--text or --image")
+        raise DataError(what, where=where, fix="name it with --text COLUMN or --image COLUMN")
     return (longest,), [f"{where}: column {longest!r} taken as the text"]
 
 

@@ -15,12 +15,14 @@ import numpy as np
 
 from headstart.data.duplicates import HASH_WORDS, perceptual_hash
 from headstart.data.known import KnownImages
+from headstart.data.label_values import absent, shown
 from headstart.errors import DataError
 from headstart.inputs.image import open_image, read_bytes
 from headstart.inputs.modality import Inspected
 from headstart.inputs.text import normalised_hash
 from headstart.values import Dataset, Finding
 
+_BLANK = "blank-text"
 _HASH_SIDE = 32  # pixels; enough for a 16 x 16 hash, and lets the JPEG decoder stop at 1/8
 _CHUNK = 256, 128 * 2**20  # images, and bytes of theirs, in memory at a time; as many again are read meanwhile
 _TASK = 256, 4 * 2**20  # that a thread reads at a time: handing over a small file takes longer than reading it
@@ -129,11 +131,12 @@ def inspect_texts(
     digests, hashes = bytearray(), bytearray()
     for row in rows:
         text: Any = dataset.inputs[row]
-        if text is None or not str(text).strip():
-            rejected.append(Finding("blank-text", dataset.where[row], "no text", rejected=True))
+        complaint = _no_text(text)
+        if complaint is not None:
+            rejected.append(Finding(complaint[0], dataset.where[row], complaint[1], rejected=True))
             continue
-        digests += hashlib.sha256(str(text).encode("utf-8", "surrogatepass")).digest()
-        hashes += normalised_hash(str(text))
+        digests += hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
+        hashes += normalised_hash(text)
         keep.append(row)
     as_rows = np.frombuffer(bytes(digests), np.uint8).reshape(-1, 32), np.frombuffer(bytes(hashes), np.uint8)
     advance(len(dataset))
@@ -153,9 +156,11 @@ def inspect_pairs(
     keep: list[int] = []
     digests, hashes = bytearray(), bytearray()
     for row in rows:
-        first, second = (str(text) for text in dataset.inputs[row])
-        if not first.strip() or not second.strip():
-            rejected.append(Finding("blank-text", dataset.where[row], "a text of the pair is blank", rejected=True))
+        first, second = dataset.inputs[row]
+        complaint = _no_text(first) or _no_text(second)
+        if complaint is not None:
+            reason = "a text of the pair is blank" if complaint[0] == _BLANK else complaint[1]
+            rejected.append(Finding(complaint[0], dataset.where[row], reason, rejected=True))
             continue
         digests += hashlib.sha256(f"{first}\0{second}".encode("utf-8", "surrogatepass")).digest()
         hashes += normalised_hash(first) + normalised_hash(second)
@@ -163,6 +168,15 @@ def inspect_pairs(
     advance(len(dataset))
     as_rows = np.frombuffer(bytes(digests), np.uint8), np.frombuffer(bytes(hashes), np.uint8)
     return Inspected(keep, as_rows[0].reshape(-1, 32), as_rows[1].reshape(-1, 32))
+
+
+def _no_text(value: Any) -> tuple[str, str] | None:
+    """Why nothing can be read there: kind and reason; None: it is a text."""
+    if isinstance(value, str):
+        return None if value.strip() else (_BLANK, "no text")
+    if absent(value):
+        return _BLANK, "no text"
+    return "no-text", f"{shown(value)} is no text ({type(value).__name__})"
 
 
 def inspect_passages(

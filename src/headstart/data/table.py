@@ -135,7 +135,7 @@ def read_blocks(
         findings=tuple(findings or ()),
         notes=(*notes, *found.notes, *more),
     )
-    return in_parts(whole, named)
+    return in_parts(whole, named) if need_label else whole
 
 
 def _paths(columns: list[list[str | None]], base: Path | None) -> list[Any]:
@@ -212,10 +212,10 @@ def _delimited(path: Path, ragged: list[Finding], rows: int) -> tuple[Iterator[B
     lines = head.decode(encoding, errors="replace").lstrip("\ufeff").splitlines()[:200]
     if not any(line.strip().strip("\0") for line in lines):
         raise DataError("the file is empty", where=str(path), fix="a table has a header and one row an example")
-    if _label_colon_text(lines):
+    if label_colon_text(lines):
         notes.append(f"{path.name}: no header; each line taken as LABEL:detail text, the detail left out")
         return _colon_lines(path, encoding, rows), notes
-    delimiter = _delimiter(lines, path)
+    delimiter = delimiter_of(lines, path)
     quoted = delimiter != "\t" or (
         all(line.count('"') % 2 == 0 for line in lines)
         and any(field.startswith('"') for line in lines[1:] for field in line.split("\t"))
@@ -260,7 +260,8 @@ def _stream(
             yield dict(zip(names, map(list, zip(*block, strict=True)), strict=True))
 
 
-def _delimiter(lines: list[str], path: Path) -> str:
+def delimiter_of(lines: list[str], path: Path) -> str:
+    """What stands between the cells of the lines of a file."""
     if path.suffix.lower() == ".tsv":
         return "\t"
     first = lines[0]
@@ -280,7 +281,7 @@ def _has_header(first: list[str]) -> bool:
     return all(0 < len(cell) <= 30 and len(cell.split()) <= 3 and not cell.replace(".", "").isdigit() for cell in cells)
 
 
-def _label_colon_text(lines: list[str]) -> bool:
+def label_colon_text(lines: list[str]) -> bool:
     """TREC's form: LABEL:detail text, in capitals, on every line."""
     full = [line for line in lines if line.strip()]
     return bool(full) and all(":" in line.split(" ")[0] and line.split(":")[0].isupper() for line in full)

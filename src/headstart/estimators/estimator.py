@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from headstart.choose.choose import method_of
 from headstart.clock import Budget, seconds_of
 from headstart.data.check import check
 from headstart.data.frame import kind_of, read_pairs
+from headstart.data.given import in_order
 from headstart.data.read import as_dataset
 from headstart.encode.encode import encode_rows
 from headstart.errors import DataError, ModelError
@@ -156,12 +156,12 @@ def weights_of(sample_weight: Any, n: int) -> np.ndarray | None:
 
 
 def inputs_of(X: Any) -> list[Any]:
-    if isinstance(X, str) or not (isinstance(X, Sequence | np.ndarray) or hasattr(X, "tolist")):
-        raise DataError(f"X is a {type(X).__name__}", where="X", fix="a sequence of paths, images or texts")
-    if hasattr(X, "columns"):  # a DataFrame of one column
-        X = X.iloc[:, 0]
-    if isinstance(X, np.ndarray) and X.dtype.kind in "OUS" and X.ndim == 2 and X.shape[1] == 1:
-        X = X[:, 0]
-    if isinstance(X, np.ndarray) and X.dtype.kind not in "OUS":
-        return list(X)
-    return list(X.tolist() if hasattr(X, "tolist") else X)
+    """The inputs in any container that has an order.
+
+    Raises:
+        DataError: X is none. ValueError: it is empty.
+    """
+    inputs = in_order(X, where="X")
+    if not inputs:
+        raise ValueError("X is empty: there is nothing to learn from, or to say of")
+    return inputs

@@ -38,9 +38,9 @@ class HeadstartRegressor(RegressorMixin, Estimator):  # type: ignore[misc]
             DataError: an input that cannot be read, or a target that is no number.
             ValueError: weights that are none.
         """
-        y = np.asarray(y).ravel()
-        if len(y) != len(inputs_of(X)):
-            raise DataError(f"{len(inputs_of(X))} inputs and {len(y)} numbers", where="y", fix="one number an input")
+        X, y = inputs_of(X), np.asarray(y).ravel()
+        if len(y) != len(X):
+            raise DataError(f"{len(X)} inputs and {len(y)} numbers", where="y", fix="one number an input")
         weights = weights_of(sample_weight, len(y))
         self._keep(self._learn(self._examples(X, y, REGRESSION, weights), REGRESSION))
         return self
