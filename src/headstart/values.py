@@ -255,5 +255,12 @@ class Split:
 
 @dataclass(frozen=True)
 class Interval:
+    """From low to high; nan where none can be given, as of a correlation of few examples."""
+
     low: float
     high: float
+
+    @property
+    def known(self) -> bool:
+        """Whether one can be given."""
+        return self.low == self.low and self.high == self.high
