@@ -76,6 +76,11 @@ def test_few_numbers_have_no_intervals_and_a_note_what_theirs_promise(tmp_path, 
     assert not any("promise" in note for note in hs.fit(data, task="regression", **MINI).summary["notes"])
 
 
+def test_one_number_to_learn_from_is_said_in_words():
+    with pytest.raises(UserError, match="one example to learn from"):
+        hs.fit(["the soup was good", "the fish was bad"], [1.5, 2.5], task="regression", **MINI)
+
+
 def test_numbers_beyond_what_a_head_can_hold_are_left_out():
     texts, values = [text for text, _ in numbers(40)], [value for _, value in numbers(40)]
     dataset = hs.check(texts, [1e300, *values[1:]]).dataset

@@ -66,7 +66,8 @@ class HeadstartClassifier(ClassifierMixin, Estimator):  # type: ignore[misc]
         self.classes_: np.ndarray = names_of_labels if self._several else np.unique(y)
         if not self._several:
             index = np.searchsorted(self.classes_, y)
-            _refuse_one_class(self.classes_, index if weights is None else index[weights > 0])
+        counted = index if weights is None else index[weights > 0]
+        (_refuse_no_label if self._several else _refuse_one_class)(self.classes_, counted)
         wide = len(str(len(self.classes_)))
         names = [f"{i:0{wide}}" for i in range(len(self.classes_))]  # in the order of the labels
         told = [tuple(names[c] for c in np.flatnonzero(row)) if self._several else names[row] for row in index]
@@ -119,6 +120,13 @@ def _refuse_one_class(classes: np.ndarray, index: np.ndarray) -> None:
         raise DataError(f"one class {names[0]!r}", where="y", fix="a classifier needs at least two")
     if len(names) < 2:
         raise ValueError(f"sample_weight is zero but for one class, {names[0]!r}: a classifier needs at least two")
+
+
+def _refuse_no_label(classes: np.ndarray, index: np.ndarray) -> None:
+    """Raises DataError where no example that has a weight has a label; index: (n, c) of 0 and 1, of those."""
+    if len(index) and not index.any():
+        what = "no example has a label" if not len(classes) else f"none of {len(classes)} labels is 1 of any example"
+        raise DataError(what, where="y", fix="one example at least has to have a label, and a weight above 0")
 
 
 def _labels(y: Any) -> tuple[np.ndarray, np.ndarray]:
