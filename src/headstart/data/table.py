@@ -21,7 +21,7 @@ from headstart.data.arrow import (
 )
 from headstart.data.columns import Found, find_columns
 from headstart.data.json_rows import json_rows
-from headstart.data.label_cells import label_cells
+from headstart.data.label_cells import label_cells, without_example, zeros_note
 from headstart.data.label_values import Cell, as_text
 from headstart.data.parts import in_parts
 from headstart.data.text_file import encoding_of, leave_out, open_text
@@ -129,7 +129,7 @@ def read_blocks(
         separator=asked.separator,
         columns=found.columns(asked.separator),
         findings=tuple(findings or ()),
-        notes=(*notes, *found.notes),
+        notes=(*notes, *found.notes, *_zeros(found, cells, where)),
     )
     return in_parts(whole, named)
 
@@ -163,6 +163,11 @@ def _cells(block: Block, found: Found, n: int) -> list[Cell]:
         return list(values) if all(type(value) is str for value in values) else label_cells(values, where="label")
     columns = [plain_values(block[name]) for name in found.labels]
     return label_cells(list(zip(*columns, strict=True)), names=found.labels, where="label")
+
+
+def _zeros(found: Found, cells: list[Cell], where: str) -> tuple[str, ...]:
+    """A note on the columns of labels that are 0 in every row."""
+    return zeros_note(without_example(found.labels, cells), where) if len(found.labels) > 1 else ()
 
 
 def _texts(column: Any) -> list[str | None]:

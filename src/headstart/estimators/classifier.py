@@ -136,13 +136,15 @@ def _labels(y: Any) -> tuple[np.ndarray, np.ndarray]:
         DataError: a label is missing, or these are no labels.
     """
     cells = label_cells(y, where="y")
-    missing = next((row for row, cell in enumerate(cells) if cell is None), None)
+    several = any(isinstance(cell, tuple) for cell in cells)
+    told = [as_labels(cell) for cell in cells] if several else cells
+    missing = next((row for row, cell in enumerate(told) if cell is None), None)
     if missing is not None:
         raise DataError("no label", where=f"y, row {missing + 1}", fix="leave the example out, or label it")
     matrix = _matrix(y)
     if matrix is not None:
         return matrix, np.arange(matrix.shape[1])
-    if not any(isinstance(cell, tuple) for cell in cells):
+    if not several:
         return np.asarray(y).ravel(), np.arange(0)
     rows = [set(as_labels(cell) or ()) for cell in cells]
     names = sorted(set().union(*rows))
