@@ -157,7 +157,7 @@ def test_columns_of_zeros_are_named_and_the_estimator_keeps_them(tmp_path):
     texts = [text for text, _ in mixed(60)]
     y = np.array([[*(name in names for name in TOPICS), 0] for _, names in mixed(60)], dtype=int)
     (note,) = [note for note in hs.check(texts, y).notes if "0 in each row" in note]
-    assert note == "labels: column '3' is 0 in each row: nothing is learned of that label"
+    assert note == "column '3' is 0 in each row: nothing is learned of that label"
     frame = pd.DataFrame({"text": texts} | {name: y[:, at] for at, name in enumerate(TOPICS)} | {"art": 0, "law": 0})
     frame.to_csv(tmp_path / "notes.csv", index=False)
     for data in (frame, tmp_path / "notes.csv"):

@@ -5,16 +5,20 @@ from __future__ import annotations
 import csv
 import json
 import random
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
 import headstart as hs
+from headstart.adapt.checkpoint import Checkpoint
+from headstart.adapt.policy import TUNING
 from headstart.errors import UserError
 from own_clock import by_looks
 from reading import read
 from small_models import WORDS, small_text_model
+from test_sample_weight import lesson_of
 from topics import PROBE, TOPICS, same_or_not
 
 
@@ -106,3 +110,22 @@ def test_the_card_of_a_tuned_model_reads_both_texts_as_one(tmp_path, monkeypatch
         label, probability = capsys.readouterr().out.rsplit(" ", 1)
         (ours,) = model.predict([(first, second)])
         assert (label, float(probability)) == (ours.label, pytest.approx(ours.probability, abs=0.02))
+
+
+@pytest.mark.parametrize("from_how_many", [20, 2000])
+def test_the_penalty_of_many_pairs_is_searched_for_once_and_without_the_validation_part(
+    tmp_path, monkeypatch, from_how_many
+):
+    """Of few it is searched for again, with all that each probe may learn from."""
+    monkeypatch.setattr("headstart.adapt.cross_validation.TUNING", replace(TUNING, refit_from=from_how_many))
+    small_text_model("bert", tmp_path / "bert")
+    rows = same_or_not(60)
+    dataset = hs.check([row[:2] for row in rows], [row[2] for row in rows]).dataset
+    training = lesson_of(dataset, tmp_path / "bert", None).training(Checkpoint(tmp_path / "run"))
+    learn, everything = np.flatnonzero(training.folds != 0), np.arange(len(dataset))
+    first, last = (training.objective.start(part).head for part in (learn, everything))
+    assert first.cross_validation
+    assert bool(last.cross_validation) == (from_how_many > len(rows))
+    assert last.cross_validation or last.penalty == first.penalty
+    assert np.abs(last.weight - first.weight).max() > 0
+    assert training.objective.start(everything).head is last

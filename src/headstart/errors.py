@@ -54,10 +54,10 @@ class StoppedError(UserError):
 
 # Options of commands that are arguments of functions too, with a value where one stands behind them.
 _OPTION = re.compile(
-    r"--(budget|device|force|format|how|image|label|metric|model|models|out|seed|task|test|text|threads|track)\b"
+    r"--(budget|device|force|format|how|image|label|labels|metric|model|models|out|seed|separator|task|test|text|threads|track)\b"
     r"(?: ([a-z0-9][\w-]*)\b(?![.]\w))?"
 )
-_OF_COLUMNS = ("image", "label", "text")
+_OF_COLUMNS = ("image", "label", "labels", "separator", "text")
 
 
 def _argument(option: re.Match[str]) -> str:

@@ -149,6 +149,7 @@ class Learner:
     encodes: bool  # whether a frozen backbone's features are enough to learn from
     family: Any  # of linear heads, see `adapt.family`; None: the head is part of the model
     judge: Callable[..., Any] | None  # ranks frozen features; None: models cannot be ranked without training
+    judge_constant: Callable[[Dataset], Any] | None  # how one answer to all would do, in the same measure
     lesson: Callable[..., Any]  # a training part as it is learned, see `adapt.lesson`
     loss: tuple[str, ...] = ("log_loss",)  # what is chosen by unasked, as a metric; further ones come to the same
 
@@ -216,6 +217,8 @@ class Task:
     titles: Mapping[str, str]  # by modality, what users call it there: {"image": "image-classification"}
     form: Form | None = None  # None: targets are the cells of a column
     fits: Callable[[Examples], bool]  # whether cells look like targets of this task
+    # where they do not, and a later task takes them: what its user should know
+    doubts: Callable[[Examples], tuple[str, ...]] = lambda examples: ()
     parse: Callable[[Examples], tuple[list[Any], tuple[str, ...]]]  # cells to targets, and notes on what was assumed
     complaint: Callable[[Any], tuple[str, str] | None]  # why a target cannot be learned from: kind and reason
     # rows whose target is of no use beside the others

@@ -33,6 +33,7 @@ class Family:
     how_many_folds: Callable[[int, int], int]  # examples and outputs -> folds
     loss: Callable[[np.ndarray, Head, str], Loss]  # (y of the rows learned from, the probe, device)
     judged: Callable[[np.ndarray, np.ndarray, Criterion], HeldOut]  # outputs and y of examples not learned from, by
+    constant: Callable[[np.ndarray, int], np.ndarray]  # (y, c) -> (c,) the outputs that suit all of y best alike
     uncertainty: Callable[[np.ndarray], np.ndarray]  # (n, c) outputs -> (n,) how unsure, whatever is right
     by_words: Callable[..., Any] | None  # the same from word embeddings alone; None: of no use
     smoothing: bool  # whether smoothed labels mean anything

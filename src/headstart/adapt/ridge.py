@@ -253,6 +253,11 @@ def _how_many_folds(n: int, n_outputs: int) -> int:
     return 5
 
 
+def _constant(y: np.ndarray, n_outputs: int) -> np.ndarray:
+    """The mean."""
+    return np.array([np.mean(y, dtype=np.float64)])
+
+
 def _uncertainty(outputs: np.ndarray) -> np.ndarray:
     """A prediction says nothing of how sure it is: all alike."""
     return np.zeros(len(outputs))
@@ -276,6 +281,7 @@ GAUSSIAN = Family(
     how_many_folds=_how_many_folds,
     loss=_loss,
     judged=judged,
+    constant=_constant,
     uncertainty=_uncertainty,
     by_words=None,
     smoothing=False,

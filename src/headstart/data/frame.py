@@ -48,7 +48,7 @@ def read_pairs(inputs: Sequence[Any], labels: Any, kind: str | None) -> Examples
         raise DataError("no inputs", where="data")
     known = kind or kind_of(inputs)
     where = [_where(x, i, known) for i, x in enumerate(inputs)]
-    return Examples(known, "data", inputs, cells, where, notes=zeros_note(zeros, "labels"))
+    return Examples(known, "data", inputs, cells, where, notes=zeros_note(zeros))
 
 
 def read_hub(data: Any, columns: Columns | None) -> Examples:

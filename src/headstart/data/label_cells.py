@@ -169,12 +169,15 @@ def _row(value: Any, where: str) -> Any:
 
 
 def _same_width(rows: list[Any]) -> int | None:
-    """How many 0 and 1 each row is a list of; None where they are not that."""
+    """How many 0 and 1 each row is a list of, some of them perhaps missing; None where they are not that."""
     lists = [row for row in rows if row is not None]
     width = len(lists[0]) if lists and type(lists[0]) is list else 0
     if width < 2 or any(type(row) is not list or len(row) != width for row in lists):
         return None
-    return width if all(None not in marks_of(row) for row in lists) else None
+    if all(None not in marks_of(row) for row in lists):
+        return width
+    marks = {mark(value) for row in lists for value in row if not _gone(value)}
+    return width if marks and None not in marks else None
 
 
 def _matrix(given: _Given, width: int, names: Sequence[str] | None, where: str, zeros: list[str]) -> list[Cell]:
@@ -188,7 +191,7 @@ def _matrix(given: _Given, width: int, names: Sequence[str] | None, where: str, 
     for number, (row, marks) in enumerate(zip(given.rows, marked, strict=True), start=1):
         if None in marks:
             values = marks if row is None else row
-            gone = [absent(value) or (isinstance(value, str) and not value.strip()) for value in values]
+            gone = list(map(_gone, values))
             if all(gone):
                 cells.append(None)
                 continue
@@ -207,7 +210,7 @@ def without_example(names: Sequence[str], cells: Sequence[Cell]) -> list[str]:
     return [name for name in names if name not in seen]
 
 
-def zeros_note(names: Sequence[str], where: str) -> tuple[str, ...]:
+def zeros_note(names: Sequence[str]) -> tuple[str, ...]:
     """A note on the columns of zeros of these names: nothing is learned of a label that no example has."""
     if not names:
         return ()
@@ -215,7 +218,11 @@ def zeros_note(names: Sequence[str], where: str) -> tuple[str, ...]:
     several = (
         f"{len(names):,} columns are 0 in each row: nothing is learned of the labels {some_of([*map(repr, names)])}"
     )
-    return (f"{where}: {one if len(names) == 1 else several}",)
+    return (one if len(names) == 1 else several,)
+
+
+def _gone(value: Any) -> bool:
+    return absent(value) or (isinstance(value, str) and not value.strip())
 
 
 def _a_label(value: Any) -> bool:

@@ -37,7 +37,10 @@ def read(request: Request, tasks: Sequence[Task]) -> Dataset:
         examples = _with_test(request, task.form.read)
     else:
         examples = _with_test(request, partial(_labelled, kind=request.kind, columns=request.columns))
-    task = task or next(task for task in tasks if task.form is None and task.fits(examples))
+    if task is None:
+        declined, task = _by_cells(examples, tasks)
+        doubts = [doubt for other in declined for doubt in other.doubts(examples)]
+        examples = replace(examples, notes=(*examples.notes, *doubts))
     if request.task not in ("auto", task.name, task.titles.get(examples.kind)):
         what = f"these are {examples.kind}s, and the task is {request.task}"
         raise DataError(what, where="--task", fix=f"--task {task.name}, or name the columns")
@@ -77,6 +80,16 @@ def _asked_for(name: str, tasks: Sequence[Task]) -> Task | None:
             return task
     names = ", ".join(task.name for task in reversed(tasks))
     raise DataError(f"unknown task {name!r}", where="--task", fix=f"one of: auto, {names}")
+
+
+def _by_cells(examples: Examples, tasks: Sequence[Task]) -> tuple[list[Task], Task]:
+    """The tasks whose targets the cells do not look like, and the first one after them."""
+    declined: list[Task] = []
+    for task in tasks:
+        if task.form is None and task.fits(examples):
+            break
+        declined.append(task)
+    return declined, task
 
 
 def _claims(task: Task, request: Request) -> bool:

@@ -276,8 +276,10 @@ def ranking(told: dict[str, Any]) -> str:
     by = ordered_by(told)
     shown = "log_loss" if by == "accuracy" else by  # beside the accuracy
     wide = max(8, len(shown))
-    title = f"{shown.replace('_', ' '):>{wide}}"
-    lines = [f"{'model':{_NAME}} accuracy   95 % interval {title}  LogME  5-NN per s    size"]
+    of_classes = told["measure"] == "Accuracy"
+    right, loss = ("accuracy", "log loss") if of_classes else ("   right", told["loss"].partition(" (")[0])
+    title = f"{loss if shown == 'log_loss' else shown.replace('_', ' '):>{wide}}"
+    lines = [f"{'model':{_NAME}} {right}   95 % interval {title}  LogME  5-NN per s    size"]
     for row in told["rows"]:
         (low, high), name = row["accuracy_interval"], row["model"]
         if len(name) > _NAME:
@@ -286,9 +288,11 @@ def ranking(told: dict[str, Any]) -> str:
         figures = f"{row['accuracy']:8.3f}  {low:5.3f} to {high:5.3f} {row[shown]:{wide}.3f} {row['logme']:6.3f}"
         machine = f"{_count(row['per_second']):>5} {_size(row['parameters']):>7}"
         lines.append(f"{name:{_NAME}} {figures} {row['neighbours']:5.3f} {machine}")
+    names = f", {told['classes']} {told['named']}" if told["classes"] else ""
+    if not of_classes:
+        lines.append(f"right: {told['measure'][0].lower()}{told['measure'][1:]}")
     lines.append(
-        f"{told['n']:,} training examples, {told['classes']} classes; always answering the most common one: "
-        f"{told['majority_accuracy']:.3f}"
+        f"{told['n']:,} training examples{names}; always giving the same answer: {told['majority_accuracy']:.3f}"
     )
     lines.append(_say("take", _verdict(told)))
     for why in dict.fromkeys(untried["why"] for untried in told["untried"]):

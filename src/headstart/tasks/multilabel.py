@@ -11,7 +11,14 @@ import numpy as np
 
 from headstart.adapt.sigmoid import SIGMOID
 from headstart.backbone import Backbone, Head
-from headstart.data.labels import as_labels, looks_like_label_sets, separator_of, separator_seen
+from headstart.data.labels import (
+    as_labels,
+    looks_like_label_sets,
+    other_separator,
+    says_none,
+    separator_of,
+    separator_seen,
+)
 from headstart.errors import DataError, short_name, some_of
 from headstart.evaluate.multilabel import DETAILS, METRICS, evaluate, sigmoid
 from headstart.inputs.text import whole_characters
@@ -43,8 +50,36 @@ class Labels:
 
 
 def _fits(examples: Examples) -> bool:
+    """Raises DataError where some cells say that there is no label, and others seem to hold several."""
     cells = examples.targets
+    other = None if examples.separator else other_separator(cells)
+    none = next((row for row, cell in enumerate(cells) if says_none(cell)), None)
+    if other is not None and none is not None:
+        separator, row = other
+        what = f"the label is {cells[row]!r}, which seems to be several, and that of {examples.where[none]} is []"
+        fix = f"--separator {_typed(separator)} takes it as several; --task classification as one class"
+        raise DataError(what, where=examples.where[row], fix=fix)
     return bool(examples.separator or looks_like_label_sets(cells) or separator_of(cells))
+
+
+def _doubts(examples: Examples) -> tuple[str, ...]:
+    """Where cells are taken as classes, though some may be several labels, or say that there is none."""
+    cells, notes = examples.targets, list[str]()
+    other = other_separator(cells)
+    if other is not None:
+        separator, row = other
+        split = f"--separator {_typed(separator)} takes it as several"
+        notes.append(f"labels such as {cells[row]!r} are taken as one class each; {split}")
+    none = sum(map(says_none, cells))
+    if none:
+        what = f"{none} labels are an empty list, which is no class: such examples are left out"
+        notes.append(f"{what}; --task multilabel learns that they have none (--separator where others have several)")
+    return tuple(notes)
+
+
+def _typed(separator: str) -> str:
+    """As it is typed in a shell."""
+    return f"${separator!r}" if separator.isspace() and separator != " " else f'"{separator}"'
 
 
 def _parse(examples: Examples) -> tuple[list[Any], tuple[str, ...]]:
@@ -54,6 +89,8 @@ def _parse(examples: Examples) -> tuple[list[Any], tuple[str, ...]]:
         if separator is not None:
             seen = separator_seen(cells, separator)
             notes = [f"{seen}: each has several labels; --task classification takes each cell as one class"]
+        elif (other := other_separator(cells)) is not None:
+            notes = [f"labels such as {cells[other[1]]!r} are taken as one; --separator {_typed(other[0])} splits them"]
     places = zip(cells, examples.where, strict=True)
     return [as_labels(cell, separator=separator, where=where) for cell, where in places], tuple(notes)
 
@@ -245,6 +282,7 @@ MULTILABEL = Task(
     modalities={"image": IMAGE, "text": TEXT},
     titles=_TITLES,
     fits=_fits,
+    doubts=_doubts,
     parse=_parse,
     complaint=_complaint,
     refuse=_refuse,
