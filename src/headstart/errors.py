@@ -9,10 +9,11 @@ UserError            exit code 2; the input, a name or an option is wrong
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 _LONGEST = 500  # characters of one part of a message
+_LONGEST_NAME = 60  # of one name among others
 # What the name of a file, or a label, may hold: line ends, commands to a terminal, what turns the line around.
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 _HALF = re.compile(r"[\ud800-\udfff]")  # of a character: a byte of a name that is no UTF-8, or damage
@@ -88,9 +89,20 @@ def _argument(option: re.Match[str]) -> str:
 _VALUES = ("probe", "tune", "full", "lora", "auto")
 
 
-def shortened(text: str) -> str:
+def shortened(text: str, longest: int = _LONGEST) -> str:
     """The text with its middle left out where it is too long to be read."""
-    return text if len(text) <= _LONGEST else f"{text[: _LONGEST // 2]} [...] {text[-_LONGEST // 2 :]}"
+    return text if len(text) <= longest else f"{text[: longest // 2]} [...] {text[-longest // 2 :]}"
+
+
+def short_name(name: str) -> str:
+    """A name, of a class say, with its middle left out where it is longer than names are."""
+    return shortened(name, _LONGEST_NAME)
+
+
+def some_of(names: Sequence[str], most: int = 5) -> str:
+    """The first names, each short, and how many more there are."""
+    more = f" and {len(names) - most:,} more" if len(names) > most else ""
+    return ", ".join(map(short_name, names[:most])) + more
 
 
 def plain(text: str) -> str:

@@ -114,7 +114,7 @@ class Model:
         scores = self.record.scores
         key, value = next(iter(scores.values.items()))
         ends = scores.intervals.get(key)
-        interval = f" ({ends.low:.3f} to {ends.high:.3f})" if ends else ""
+        interval = f" ({ends.low:.3f} to {ends.high:.3f})" if ends and ends.known else ""
         where = f"; saved in {self.folder}" if self.folder else "; not saved: model.save(folder)"
         return f"{key.replace('_', ' ')} {value:.3f}{interval} on {scores.n:,} test examples{where}"
 

@@ -11,6 +11,7 @@ from headstart.adapt.basis import Basis, fit_basis
 from headstart.adapt.policy import TUNING
 from headstart.backbone import Features, Head
 from headstart.data.split import folds
+from headstart.errors import DataError
 from headstart.evaluate.criterion import Criterion
 from headstart.evaluate.paired_test import HeldOut
 from headstart.storage.matrix import take
@@ -106,9 +107,17 @@ def grouped_folds(
     """(n_rows,) fold of each row, 0 to k - 1; duplicates, and photos that look alike, are in one fold.
 
     Arguments as in `fit_probe`.
+
+    Raises:
+        DataError: there is nothing to hold out: one example, or several that are the same.
     """
     strata, groups = dataset.strata[rows], dataset.checked_groups[rows]
     if dataset.modality.look_alikes:
         z = near_duplicates.directions(basis, features.matrix)
         groups = near_duplicates.join(z, strata, groups, at_least=k)
+    if len(np.unique(groups)) < 2:
+        what = "one example to learn from"
+        if len(rows) > 1:
+            what = f"the {len(rows):,} examples to learn from are (nearly) the same, or of one text"
+        raise DataError(what, where=dataset.name, fix="give two examples at least that differ")
     return folds(strata, groups, dataset.checked_digests[rows], k=k, seed=seed, weights=dataset.weights_of(rows))

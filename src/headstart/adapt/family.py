@@ -38,3 +38,4 @@ class Family:
     by_words: Callable[..., Any] | None  # the same from word embeddings alone; None: of no use
     smoothing: bool  # whether smoothed labels mean anything
     calibrated: Callable[[Head, np.ndarray, np.ndarray, Weights], Head]  # (head, outputs, y, weights of those held out)
+    remarks: Callable[[int], tuple[str, ...]] = lambda n: ()  # what a calibration on so many cannot do, for notes

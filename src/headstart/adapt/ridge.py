@@ -18,7 +18,7 @@ import numpy as np
 from headstart.adapt.basis import Basis
 from headstart.adapt.family import Family
 from headstart.backbone import Features, Head, Matrix
-from headstart.evaluate.conformal import half_width
+from headstart.evaluate.conformal import LEVEL, half_width, promised
 from headstart.evaluate.criterion import BY_LOSS, Criterion, mean_cost
 from headstart.evaluate.paired_test import HeldOut
 from headstart.storage.matrix import blocks
@@ -263,6 +263,16 @@ def _uncertainty(outputs: np.ndarray) -> np.ndarray:
     return np.zeros(len(outputs))
 
 
+def _remarks(n: int) -> tuple[str, ...]:
+    share = promised(n)
+    if share >= LEVEL:
+        return ()
+    return (
+        f"the {100 * LEVEL:.0f} % intervals promise {100 * share:.0f} % at most: they are from {n} examples that were "
+        "held out, and nine at least are needed",
+    )
+
+
 GAUSSIAN = Family(
     link="identity",
     probe=probe,
@@ -276,4 +286,5 @@ GAUSSIAN = Family(
     by_words=None,
     smoothing=False,
     calibrated=calibrated,
+    remarks=_remarks,
 )

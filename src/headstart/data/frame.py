@@ -14,7 +14,7 @@ from PIL import ExifTags, Image, ImageOps
 from headstart.data.arrow import arrow_blocks, unique
 from headstart.data.columns import IMAGES, LABELS, SUFFIXES, with_known
 from headstart.data.given import in_order
-from headstart.data.label_cells import label_cells
+from headstart.data.label_cells import label_cells, zeros_note
 from headstart.data.label_values import Cell, absent
 from headstart.data.parts import join, part_named
 from headstart.data.table import read_blocks, table_errors
@@ -48,13 +48,15 @@ def read_pairs(inputs: Any, labels: Any, kind: str | None) -> Examples:
     """Inputs and their labels, row by row; pairs of texts are inputs too."""
     items = in_order(inputs, where="data")
     inputs = [str(x) if isinstance(x, Path | np.str_) else x for x in items]
-    cells: list[Cell] = [None] * len(inputs) if labels is None else label_cells(labels)
+    zeros: list[str] = []
+    cells: list[Cell] = [None] * len(inputs) if labels is None else label_cells(labels, zeros=zeros)
     if len(cells) != len(inputs):
         raise DataError(f"{len(inputs)} inputs and {len(cells)} labels", where="labels", fix="one label an input")
     if not inputs:
         raise DataError("no inputs", where="data")
     known = kind or kind_of(items)
-    return Examples(known, "data", inputs, cells, [_where(x, i, known) for i, x in enumerate(inputs)])
+    where = [_where(x, i, known) for i, x in enumerate(inputs)]
+    return Examples(known, "data", inputs, cells, where, notes=zeros_note(zeros))
 
 
 def read_hub(data: Any, columns: Columns | None, *, need_label: bool = True) -> Examples:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from itertools import chain
 from typing import Any
 
+from headstart.data.label_cells import without_example, zeros_note
 from headstart.data.label_values import Cell, absent, mark, shown
 from headstart.errors import DataError
 
@@ -68,7 +69,8 @@ def indicator_cells(
         return list(named), [note]
     empty_is_no = not any("no" in row for row in meant)
     cells = [_cell(row, names, place, empty_is_no=empty_is_no) for row, place in zip(meant, where, strict=True)]
-    return cells, _notes(rows, meant, names, empty_is_no=empty_is_no)
+    notes = _notes(rows, meant, names, empty_is_no=empty_is_no)
+    return cells, [*notes, *zeros_note(without_example(names, cells))]
 
 
 def _cell(kinds: list[str], names: Sequence[str], where: str, *, empty_is_no: bool) -> Cell:

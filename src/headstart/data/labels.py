@@ -66,23 +66,24 @@ def as_class(cell: Cell, *, where: str = "label") -> str | None:
 def as_labels(cell: Cell, *, separator: str | None = None, where: str = "label") -> tuple[str, ...] | None:
     """The labels of an example, each once, in their order; (): it is said to have none; None: nothing is said.
 
-    A text may be a list as JSON, Python or numpy write it, which a separator does not split. A blank text is missing.
+    A text may be a list as JSON, Python or numpy write it, which a separator does not split. A blank text is missing,
+    and so is a list of nothing but blank texts and nulls.
 
     Raises:
         DataError: a text that starts out as a list and cannot be read as one.
     """
     if cell is None or isinstance(cell, tuple):
-        return None if cell is None else _classes(cell)
+        return None if cell is None else _labels(cell)
     text = as_class(cell)
     if text is None or not isinstance(cell, str):
         return (() if says_none(cell) else None) if text is None else (text,)
     written = _written(text)
     if written is not None:
         members = cell_of(written, where=where)
-        return _classes(members if isinstance(members, tuple) else (text,))
+        return None if members is None else _labels(members if isinstance(members, tuple) else (text,))
     if _meant_as_list(text):
         raise DataError(f"{shown(text)} is no list that can be read", where=where, fix='write it as ["one", "other"]')
-    return _classes(tuple(text.split(separator))) if separator else (text,)
+    return _labels(tuple(text.split(separator))) if separator else (text,)
 
 
 def as_number(cell: Cell, *, where: str = "label") -> float | None:
@@ -196,6 +197,12 @@ def looks_like_label_sets(cells: Sequence[Cell]) -> str:
         return ""
     example = max(lists[:100], key=lambda cell: len(cell) if isinstance(cell, tuple) else str(cell).count(","))
     return f"{len(lists)} of {len(present)} labels are lists, such as {shown(example)}"
+
+
+def _labels(cells: Sequence[Any]) -> tuple[str, ...] | None:
+    """Those that are no blank text; None where all of several are."""
+    labels = _classes(cells)
+    return labels if labels or not cells else None
 
 
 def _classes(cells: Sequence[Any]) -> tuple[str, ...]:

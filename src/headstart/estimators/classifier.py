@@ -68,7 +68,8 @@ class HeadstartClassifier(ClassifierMixin, Estimator):  # type: ignore[misc]
         self.classes_: np.ndarray = numbered if self._several else np.unique(y)
         if not self._several:
             index = np.searchsorted(self.classes_, y)
-            _refuse_one_class(self.classes_, index if weights is None else index[weights > 0])
+        counted = index if weights is None else index[weights > 0]
+        (_refuse_no_label if self._several else _refuse_one_class)(self.classes_, counted)
         wide = len(str(len(self.classes_)))
         names = [f"{i:0{wide}}" for i in range(len(self.classes_))]  # in the order of the labels
         told = [tuple(names[c] for c in np.flatnonzero(row)) if self._several else names[row] for row in index]
@@ -144,6 +145,13 @@ def _refuse_one_class(classes: np.ndarray, index: np.ndarray) -> None:
         raise ValueError(f"sample_weight is zero but for one class, {names[0]!r}: a classifier needs at least two")
 
 
+def _refuse_no_label(classes: np.ndarray, index: np.ndarray) -> None:
+    """Raises DataError where no example that has a weight has a label; index: (n, c) of 0 and 1, of those."""
+    if len(index) and not index.any():
+        what = "no example has a label" if not len(classes) else f"none of {len(classes)} labels is 1 of any example"
+        raise DataError(what, where="y", fix="one example at least has to have a label, and a weight above 0")
+
+
 def _labels(y: Any) -> tuple[np.ndarray, np.ndarray | None]:
     """(n,) labels; or (n, c) of 0 and 1, and (c,) what the columns are called: in lists, the names in them.
 
@@ -151,14 +159,16 @@ def _labels(y: Any) -> tuple[np.ndarray, np.ndarray | None]:
         DataError: a label is missing, or these are no labels.
     """
     cells = label_cells(y, where="y")
-    missing = next((row for row, cell in enumerate(cells) if cell is None), None)
+    several = any(isinstance(cell, tuple) for cell in cells)
+    told = [as_labels(cell) for cell in cells] if several else cells
+    missing = next((row for row, cell in enumerate(told) if cell is None), None)
     if missing is not None:
         raise DataError("no label", where=f"y, row {missing + 1}", fix="leave the example out, or label it")
     matrix = _matrix(y)
     if matrix is not None:
         named = getattr(y, "column_names", getattr(y, "columns", None))
         return matrix, np.array(list(named)) if named is not None and all(isinstance(n, str) for n in named) else None
-    if not any(isinstance(cell, tuple) for cell in cells):
+    if not several:
         return np.asarray(y).ravel(), None
     rows = [set(as_labels(cell) or ()) for cell in cells]
     names = sorted(set().union(*rows))

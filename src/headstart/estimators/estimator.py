@@ -17,7 +17,7 @@ from headstart.backbone import Backbone, Head
 from headstart.choose.choose import method_of
 from headstart.clock import Budget, seconds_of
 from headstart.data.check import check
-from headstart.data.frame import kind_of, read_pairs
+from headstart.data.frame import read_pairs
 from headstart.data.given import in_order
 from headstart.data.read import as_dataset
 from headstart.encode.encode import encode_rows
@@ -27,6 +27,8 @@ from headstart.session import Session
 from headstart.task import Task
 from headstart.tasks.classification import CLASSIFICATION
 from headstart.values import Dataset, Split
+
+_LARGEST, _SMALLEST = float(np.finfo(np.float32).max), float(np.finfo(np.float32).tiny)  # heads are learned in float32
 
 
 class Estimator(BaseEstimator):  # type: ignore[misc]
@@ -68,8 +70,7 @@ class Estimator(BaseEstimator):  # type: ignore[misc]
     def _examples(self, X: Any, y: Any, task: Task, weights: np.ndarray | None = None) -> Dataset:
         """Checked examples, but for those of weight 0; raises DataError for a row that cannot be used: none is left
         out."""
-        inputs = inputs_of(X)
-        examples = read_pairs(inputs, y, self.kind or kind_of(inputs))
+        examples = read_pairs(inputs_of(X), y, self.kind)
         if weights is not None:
             examples, weights = examples.take(np.flatnonzero(weights)), weights[weights > 0]
             weights = None if (weights == 1).all() else weights
@@ -148,8 +149,10 @@ def weights_of(sample_weight: Any, n: int) -> np.ndarray | None:
         raise ValueError(f"sample_weight of row {row + 1} is {value}; weights are finite and not negative")
     if not weights.any():
         raise ValueError("all of sample_weight is zero: nothing is left to learn from")
-    if weights.max() > np.finfo(np.float64).max / n:
-        raise ValueError("the sum of sample_weight may be beyond all numbers: make the weights smaller")
+    least, most = float(weights[weights > 0].min()), float(weights.max())
+    if most > _LARGEST / n or least < _SMALLEST * float(weights.sum()):
+        what = f"sample_weight goes from {least:g} to {most:g}, which float32 cannot hold"
+        raise ValueError(f"{what}: make the largest ones smaller, and the smallest 0")
     shares = weights / weights.max()
     worth = float(shares.sum()) ** 2 / float(shares @ shares)
     return weights if weights.sum() >= worth else shares * (worth / float(shares.sum()))

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from headstart.choose.ranking import ordered_by
-from headstart.errors import plain
+from headstart.errors import plain, short_name, some_of
 from headstart.report.html import amount
 from headstart.task import Metric
 
@@ -112,14 +112,14 @@ def scores(told: dict[str, Any], metrics: Sequence[Metric]) -> str:
     low, high = told["accuracy_interval"]
     lines = [
         f"accuracy   {told['accuracy']:.3f}  (95 % interval {low:.3f} to {high:.3f}, {told['n_test']} examples)",
-        f"majority   {told['majority_accuracy']:.3f}  (always answering {told['majority_class']!r})",
+        f"majority   {told['majority_accuracy']:.3f}  (always answering {short_name(told['majority_class'])!r})",
         f"macro F1   {told['macro_f1']:.3f}   log loss {told['log_loss']:.3f}   calibration error {told['ece']:.3f}",
         *_figures(told, _beyond(metrics, ("accuracy", "macro_f1", "log_loss", "ece")), 10),
     ]
     if told.get("missing_classes"):
-        lines.append(f"missing    classes without an example: {', '.join(told['missing_classes'])}")
+        lines.append(f"missing    classes without an example: {some_of(told['missing_classes'])}")
     if told.get("extra_classes"):
-        lines.append(f"extra      classes that the model does not know, left out: {', '.join(told['extra_classes'])}")
+        lines.append(f"extra      classes that the model does not know, left out: {some_of(told['extra_classes'])}")
     return "\n".join(lines)
 
 
@@ -192,7 +192,7 @@ def predictions(told: dict[str, Any], line: Callable[[dict[str, Any]], str]) -> 
 
 def class_line(row: dict[str, Any]) -> str:
     """A prediction's most probable classes."""
-    return ", ".join(f"{c['label']} {c['probability']:.2f}" for c in row["top"])
+    return ", ".join(f"{short_name(c['label'])} {c['probability']:.2f}" for c in row["top"])
 
 
 def answer_line(row: dict[str, Any]) -> str:

@@ -19,7 +19,7 @@ from headstart.data.labels import (
     separator_of,
     separator_seen,
 )
-from headstart.errors import DataError
+from headstart.errors import DataError, short_name, some_of
 from headstart.evaluate.multilabel import DETAILS, METRICS, evaluate, sigmoid
 from headstart.inputs.text import whole_characters
 from headstart.pretrained.plain_code import LABELS
@@ -106,7 +106,7 @@ def _refuse(dataset: Dataset, seen: str) -> None:
     if not dataset.classes:
         raise DataError(f"no example has a label.{seen}", where=dataset.name, fix="name the column: --label COLUMN")
     if len(set(dataset.targets)) < 2:
-        what = f"every example has the same labels: {', '.join(dataset.targets[0]) or 'none'}.{seen}"
+        what = f"every example has the same labels: {some_of(dataset.targets[0]) or 'none'}.{seen}"
         raise DataError(what, where=dataset.name, fix="add examples with others")
 
 
@@ -163,9 +163,9 @@ def _known(dataset: Dataset, classes: Sequence[str]) -> tuple[np.ndarray, list[F
     mine = set(classes)
     if not mine & set(dataset.classes):
         raise DataError(
-            f"none of its labels ({', '.join(dataset.classes[:5]) or 'none'}) is known to the model",
+            f"none of its labels ({some_of(dataset.classes) or 'none'}) is known to the model",
             where=dataset.name,
-            fix=f"the model knows {', '.join(classes[:5])}",
+            fix=f"the model knows {some_of(classes)}",
         )
     findings = [
         Finding("unknown-label", dataset.where[row], f"label {label!r} is unknown to the model: not counted")
@@ -203,7 +203,7 @@ def _row(p: Labels) -> dict[str, Any]:
 
 
 def _line(row: Mapping[str, Any]) -> str:
-    return ", ".join(f"{c['label']} {c['probability']:.2f}" for c in row["labels"]) or "no label"
+    return ", ".join(f"{short_name(c['label'])} {c['probability']:.2f}" for c in row["labels"]) or "no label"
 
 
 def _facts(head: Head, dataset: Dataset, rows: np.ndarray) -> dict[str, Any]:
@@ -218,18 +218,18 @@ def _facts(head: Head, dataset: Dataset, rows: np.ndarray) -> dict[str, Any]:
 
 def _baseline(scores: Scores) -> general.Baseline:
     b = scores.details["baseline"]
-    names = ", ".join(b["labels"])
+    names = some_of(b["labels"])
     return general.Baseline(f"always giving “{names}”", "commonest labels", b["macro_f1"])
 
 
 def _beside(told: Mapping[str, Any]) -> list[str]:
     b = told["baseline"]
     reached = f"micro F1 {b['micro_f1']:.3f}, macro F1 {b['macro_f1']:.3f}"
-    lines = [f"{'commonest labels':24} {reached}  ({', '.join(b['labels'])})"]
+    lines = [f"{'commonest labels':24} {reached}  ({some_of(b['labels'])})"]
     if told.get("extra_classes"):
-        lines.append(f"{'extra':24} labels that the model does not know: {', '.join(told['extra_classes'])}")
+        lines.append(f"{'extra':24} labels that the model does not know: {some_of(told['extra_classes'])}")
     if told.get("missing_classes"):
-        lines.append(f"{'missing':24} labels without an example: {', '.join(told['missing_classes'])}")
+        lines.append(f"{'missing':24} labels without an example: {some_of(told['missing_classes'])}")
     return lines
 
 
@@ -290,6 +290,10 @@ MULTILABEL = Task(
     space=_space,
     encode=_encode,
     strata=_strata,
+    unsplit=(
+        "each example (or group of nearly the same ones) has a label of its own, so nothing can be tested",
+        "add examples that share their labels",
+    ),
     learner=linear.learner(SIGMOID),
     scorer=Scorer(
         metrics=METRICS,
