@@ -83,6 +83,31 @@ def test_refusals():
         hs.HeadstartClassifier().predict(["a"])
 
 
+LABELS, NUMBERS = hs.HeadstartClassifier(), hs.HeadstartRegressor()
+FEW = {
+    "one with labels": (LABELS, ["a b"], [["x"]], "one example to learn from"),
+    "one with a number": (NUMBERS, ["a b"], [1.5], "one example to learn from"),
+    "two that are the same": (NUMBERS, ["a b", "a b"], [1.5, 2.5], "the 2 examples to learn from are"),
+    "classes of the same": (LABELS, ["a b", "a b"], ["x", "y"], "the 2 examples to learn from are"),
+    "none": (NUMBERS, [], [], "minimum of 1 is required"),
+    "none in a matrix": (LABELS, [], np.zeros((0, 2)), "minimum of 1 is required"),
+    "no label in lists": (LABELS, ["a b", "c d"], [[], []], "no example has a label"),
+    "no label in a matrix": (LABELS, ["a b", "c d"], np.zeros((2, 3)), "none of 3 labels is 1"),
+}
+
+
+@pytest.mark.parametrize("case", FEW)
+def test_too_little_to_learn_from_is_said_in_words(case):
+    model, x, y, said = FEW[case]
+    with pytest.raises((hs.UserError, ValueError), match=said):
+        model.fit(x, y)
+
+
+def test_labels_without_weight_are_too_little_to_learn_from():
+    with pytest.raises(hs.UserError, match="none of 2 labels is 1"):
+        hs.HeadstartClassifier().fit(["a b", "c d", "e f"], np.eye(3, 2), sample_weight=[0, 0, 1])
+
+
 def test_estimators_of_labels_numbers_and_features():
     rows = mixed()
     texts = np.array([text for text, _ in rows], dtype=object)

@@ -343,7 +343,10 @@ def test_several_labels_are_no_class():
         (" ", "|", None),
         ((), None, ()),
         ("[]", None, ()),
-        ("|", "|", ()),
+        ("|", "|", None),
+        ("[null]", None, None),
+        ('["", null]', None, None),
+        (("", " "), None, None),
         (("b", "a", "b ", ""), None, ("b", "a")),
         ((1, 1.0, True), None, ("1", "true")),
         (3.0, "|", ("3",)),
@@ -658,7 +661,7 @@ def test_texts_like_lists_are_labels_or_a_data_error(text):
         assert labels is None or labels == tuple(dict.fromkeys(label.strip() for label in labels if label.strip()))
 
 
-NAMES = st.text(alphabet="abc [](){}'\"1,", min_size=1, max_size=6).map(str.strip).filter(bool)
+NAMES = st.text(alphabet="abc [](){}'\"1,", min_size=1, max_size=6).map(str.strip).filter(as_class)
 SETS = st.lists(NAMES, min_size=1, max_size=4, unique=True).map(tuple)
 
 

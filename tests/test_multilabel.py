@@ -8,7 +8,9 @@ import pickle
 import re
 
 import numpy as np
+import pandas as pd
 import pytest
+from scipy.sparse import csr_matrix
 
 import headstart as hs
 from headstart.errors import UserError
@@ -104,6 +106,68 @@ def test_labels_through_the_command_line(tmp_path, command):
     figures = {line[:24].strip(): line[24:].split()[0] for line in printed.splitlines()}
     assert float(figures["Macro F1"]) > 0.7
     assert re.search(r"^commonest labels +micro F1 0\.\d+, macro F1 0\.\d+  \(.*\)$", printed, re.MULTILINE)
+
+
+@pytest.mark.parametrize("nothing", [[None], [float("nan")], [""], ["  ", None]])
+def test_a_list_of_nothing_says_nothing_and_an_empty_one_that_there_is_none(nothing, tmp_path):
+    texts, labels = [text for text, _ in mixed(40)], [names for _, names in mixed(40)]
+    checked = hs.check(texts, [nothing, [], *labels[2:]]).dataset
+    assert [(f.kind, f.where) for f in checked.rejected] == [("missing-label", "row 1")]
+    assert checked.targets[0] == ()
+    with pytest.raises(UserError, match=r"y, row 1: no label"):
+        hs.HeadstartClassifier().fit(texts, [nothing, [], *labels[2:]])
+    data = tmp_path / "notes.jsonl"
+    lines = [{"text": text, "labels": names} for text, names in zip(texts, [nothing, [], *labels[2:]], strict=True)]
+    data.write_text("".join(json.dumps(line) + "\n" for line in lines).replace("NaN", "null"))
+    assert [f.kind for f in hs.check(data).dataset.rejected] == ["missing-label"]
+
+
+def test_null_written_in_a_cell_is_a_missing_label(tmp_path):
+    data = tmp_path / "notes.csv"
+    cells = ["[null]", '"[""""]"', "[]", '"[""food""]"', '"[""food"", ""music""]"', '"[""music""]"']
+    data.write_text("text,label\n" + "".join(f"a note of number {i},{cell}\n" for i, cell in enumerate(cells * 5)))
+    checked = hs.check(data).dataset
+    assert [f.kind for f in checked.rejected] == ["missing-label"] * 10
+    assert checked.targets.count(()) == 5
+
+
+def test_labels_without_a_test_example_are_one_note_with_short_names():
+    """Also where a rarer label of the same text brings one of them into the test part."""
+    texts, long = [f"a note of number {i} about things" for i in range(300)], "x" * 500
+    labels = [[f"{long}{i // 2}", f"half {i // 150}"] for i in range(300)]
+    labels[::2] = [["common"]] * 150
+    checked = hs.check(texts, labels)
+    (note,) = [note for note in checked.notes if "spared" in note]
+    tested = {label for row in checked.parts.test for label in checked.dataset.targets[row]}
+    missed = set(checked.dataset.classes) - tested
+    assert f"of {len(missed)} of the {len(checked.dataset.classes)} labels no example could be spared" in " ".join(
+        checked.notes
+    )
+    assert f"and {len(missed) - 5} more" in note
+    assert len(note) < 600
+    assert max(map(len, str(checked).splitlines())) < 1000
+
+
+def test_examples_with_a_label_each_are_not_called_the_same():
+    with pytest.raises(UserError, match=r"each example .* has a label of its own"):
+        hs.check([f"a note of number {i}" for i in range(20)], [[f"topic {i}", "common"] for i in range(20)])
+
+
+def test_columns_of_zeros_are_named_and_the_estimator_keeps_them(tmp_path):
+    texts = [text for text, _ in mixed(60)]
+    y = np.array([[*(name in names for name in TOPICS), 0] for _, names in mixed(60)], dtype=int)
+    (note,) = [note for note in hs.check(texts, y).notes if "0 in each row" in note]
+    assert note == "column '3' is 0 in each row: nothing is learned of that label"
+    frame = pd.DataFrame({"text": texts} | {name: y[:, at] for at, name in enumerate(TOPICS)} | {"art": 0, "law": 0})
+    frame.to_csv(tmp_path / "notes.csv", index=False)
+    for data in (frame, tmp_path / "notes.csv"):
+        (note,) = [note for note in hs.check(data).notes if "0 in each row" in note]
+        assert "2 columns are 0 in each row: nothing is learned of the labels 'art', 'law'" in note
+    sparse = csr_matrix(y)
+    assert any("column '3'" in note for note in hs.check(texts, sparse).notes)
+    model = hs.HeadstartClassifier().fit(texts, y)
+    assert model.classes_.tolist() == [0, 1, 2, 3]
+    assert not model.predict(texts)[:, 3].any()
 
 
 def test_a_list_is_no_label_of_the_note_about_a_separator(tmp_path):

@@ -41,7 +41,7 @@ def log_odds(p: np.ndarray) -> np.ndarray:
 
 
 def fitted(x: np.ndarray | Rows, y: np.ndarray, fold: np.ndarray, basis=None) -> Head:
-    names = tuple("abcdefgh"[: y.shape[1]])
+    names = tuple("abcdefgh"[: y.shape[1]]) if y.shape[1] <= 8 else tuple(map(str, range(y.shape[1])))
     return probe(Features(x, "", 0), y, basis=basis or fit_basis(x), names=names, fold=fold)
 
 
@@ -53,7 +53,7 @@ def held_out(x: np.ndarray | Rows, y: np.ndarray, fold: np.ndarray, basis=None) 
 
 def score(p: np.ndarray, y: np.ndarray, *, cut: float = 0.5, **options) -> Scores:
     """Of probabilities, with one threshold for all labels."""
-    names = tuple("abcdefgh"[: y.shape[1]])
+    names = tuple("abcdefgh"[: y.shape[1]]) if y.shape[1] <= 8 else tuple(map(str, range(y.shape[1])))
     return evaluate(log_odds(p), y, names=names, thresholds=np.full(y.shape[1], cut), **options)
 
 
@@ -270,7 +270,7 @@ def test_log_loss_is_scikit_learns_and_has_no_bound():
     np.testing.assert_allclose(label_losses(logits, np.array([[0, 0]])), [[200, 0]], atol=1e-80)
 
 
-def test_intervals_are_percentiles_of_figures_of_draws():
+def test_intervals_are_percentiles_of_figures_of_draws_centred_on_the_figure():
     """What is computed from counts is what scikit-learn says of examples that are there more than once."""
     p, y = noisy(60)
     groups = np.arange(60) // 2
@@ -285,12 +285,33 @@ def test_intervals_are_percentiles_of_figures_of_draws():
             has = t.any(axis=0)
             ap = [theirs.average_precision_score(t[:, i], q[:, i]) for i in np.flatnonzero(has)]
             slow.append((micro_f1(t, q >= cut), macro_f1(t, q >= cut), np.mean(ap)))
-    for interval, values in zip(
-        (found.micro_f1_interval, found.macro_f1_interval, found.map_interval),
-        np.transpose(slow),
-        strict=True,
-    ):
-        np.testing.assert_allclose([interval.low, interval.high], np.quantile(values, [0.025, 0.975]), rtol=1e-5)
+    for key, values in zip(("micro_f1", "macro_f1", "map"), np.transpose(slow), strict=True):
+        interval, expected = found.intervals[key], np.quantile(values, [0.025, 0.975]) - np.mean(values)
+        np.testing.assert_allclose([interval.low, interval.high], expected + found.values[key], rtol=1e-5)
+
+
+@pytest.mark.parametrize("skill", [0.0, 2.5])
+def test_intervals_hold_what_other_test_parts_give_where_labels_are_rare(skill):
+    """Each of 200 labels has one example of 30, on average: in a draw it has none, or the same one twice."""
+    rng, parts, labels = np.random.default_rng(0), 30, 200
+
+    def part(times):
+        y = rng.random((30, labels)) < 0.03
+        z = skill * y + rng.normal(size=y.shape)
+        return score(1 / (1 + np.exp(2 - z)), y.astype(np.float32), times=times)
+
+    for key in ("map", "macro_f1"):
+        found = [part(100) for _ in range(parts)]
+        expected = np.mean([scores.values[key] for scores in found])
+        assert all(scores.intervals[key].low <= scores.values[key] <= scores.intervals[key].high for scores in found)
+        held = [scores.intervals[key].low <= expected <= scores.intervals[key].high for scores in found]
+        assert np.mean(held) >= 0.7  # of map, percentiles of draws held 0 and 30 %
+
+
+def test_figures_of_few_examples_have_no_interval():
+    p, y = noisy(9)
+    assert not score(p, y).map_interval.known
+    assert score(p, y).exact_match_interval.known
 
 
 def test_copies_of_an_example_make_an_interval_narrower_only_if_nobody_says_so():

@@ -5,16 +5,20 @@ from __future__ import annotations
 import csv
 import json
 import random
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
 import headstart as hs
+from headstart.adapt.checkpoint import Checkpoint
+from headstart.adapt.policy import TUNING
 from headstart.errors import DataError, UserError
 from own_clock import by_looks
 from reading import read
 from small_models import WORDS, small_text_model
+from test_sample_weight import lesson_of
 from topics import PROBE, TOPICS, same_or_not
 
 
@@ -133,11 +137,11 @@ NO_PAIRS = {
     (None, "a card"): "a text of the pair is blank",
     ("a card", float("nan")): "a text of the pair is blank",
     ("a card", " "): "a text of the pair is blank",
-    (5, "a card"): "a value of type int, not a text",
-    ("a card", b"a pin"): "a value of type bytes, not a text",
-    "a card": "one text, not a pair of texts",
-    ("a card", "a pin", "a rate"): "a value of type tuple of 3, not a pair of texts",
-    None: "nothing, not a pair of texts",
+    (5, "a card"): "5 is no text (int)",
+    ("a card", b"a pin"): "b'a pin' is no text (bytes)",
+    "a card": "'a card' is no pair of texts (str)",
+    ("a card", "a pin", "a rate"): "('a card', 'a pin', 'a rate') is no pair of texts (tuple)",
+    None: "no pair of texts",
 }
 
 
@@ -159,7 +163,7 @@ def test_pairs_where_texts_are_expected_and_texts_where_pairs_are(models, tmp_pa
     pairs, labels = made_pairs()
     texts = [first for first, _ in pairs]
     for given, kind, model in ((pairs, "text", of_texts), (texts, "pair", of_pairs)):
-        said = "row 1: (a value of type tuple of 2, not a text|one text, not a pair of texts)"
+        said = r"row 1: .* is no (text \(tuple\)|pair of texts \(str\))"
         with pytest.raises(DataError, match=said):
             hs.check(given, labels, kind=kind)
         with pytest.raises(DataError, match=said):
@@ -168,9 +172,9 @@ def test_pairs_where_texts_are_expected_and_texts_where_pairs_are(models, tmp_pa
     (tmp_path / "texts.csv").write_text("text,label\n" + "".join(lines))
     lines = (f'"{a}","{b}",{c}\n' for (a, b), c in zip(pairs, labels, strict=True))
     (tmp_path / "pairs.csv").write_text("sentence1,sentence2,label\n" + "".join(lines))
-    with pytest.raises(DataError, match="texts: it holds texts, and the model was fitted on pairs"):
+    with pytest.raises(DataError, match="texts: these are texts, and the model takes pairs"):
         of_pairs.evaluate(tmp_path / "texts.csv")
-    with pytest.raises(DataError, match="pairs: it holds pairs, and the model was fitted on texts"):
+    with pytest.raises(DataError, match="pairs: these are pairs, and the model takes texts"):
         of_texts.evaluate(tmp_path / "pairs.csv")
 
 
@@ -178,11 +182,11 @@ def test_an_input_that_cannot_be_used_has_an_error_and_the_others_are_answered(m
     of_pairs, of_texts = models
     told = of_texts.predict([("a", "b"), 5, {"a": 1}, None, "my card"])
     assert [bool(p.error) for p in told] == [True] * 4 + [False]
-    assert told[1].error == "a value of type int, not a text"
+    assert told[1].error == "5 is no text (int)"
     told = of_pairs.predict([("my card", ""), (None, "my card"), ("my card", "the pin")])
     assert [p.error for p in told] == ["a text of the pair is blank"] * 2 + [""]
     assert [p.error for p in of_pairs.predict(("my card", None))] == ["a text of the pair is blank"]
-    for one in ("my card", 5, None, [("my card", "the pin"), "my card"]):
+    for one in ("my card", ["my card"], [("my card", "the pin"), "my card"], [5], [None]):
         with pytest.raises(DataError, match="no pair of texts, and the model was fitted on pairs"):
             of_pairs.predict(one)
 
@@ -200,7 +204,7 @@ def test_nothing_asked_is_nothing_answered(models, bert):
         with pytest.raises(ValueError, match=r"Found array with 0 sample\(s\) while a minimum of 1 is req"):
             ask([])
     for ask in (classifier.predict, regressor.predict, encoder.fit(pairs).transform):
-        with pytest.raises(DataError, match="row 1: one text, not a pair of texts"):
+        with pytest.raises(DataError, match="row 1: 'my card' is no pair of texts"):
             ask(["my card"])
 
 
@@ -215,3 +219,22 @@ def test_a_blank_row_of_a_table_of_pairs_is_an_error_of_its_own(models, tmp_path
     for model in (of_pairs, of_texts):
         code, _, err = command("predict", model.folder, "-")
         assert (code, err) == (2, "error: standard input: nothing to predict: it is empty\none text a line\n")
+
+
+@pytest.mark.parametrize("from_how_many", [20, 2000])
+def test_the_penalty_of_many_pairs_is_searched_for_once_and_without_the_validation_part(
+    tmp_path, monkeypatch, from_how_many
+):
+    """Of few it is searched for again, with all that each probe may learn from."""
+    monkeypatch.setattr("headstart.adapt.cross_validation.TUNING", replace(TUNING, refit_from=from_how_many))
+    small_text_model("bert", tmp_path / "bert")
+    rows = same_or_not(60)
+    dataset = hs.check([row[:2] for row in rows], [row[2] for row in rows]).dataset
+    training = lesson_of(dataset, tmp_path / "bert", None).training(Checkpoint(tmp_path / "run"))
+    learn, everything = np.flatnonzero(training.folds != 0), np.arange(len(dataset))
+    first, last = (training.objective.start(part).head for part in (learn, everything))
+    assert first.cross_validation
+    assert bool(last.cross_validation) == (from_how_many > len(rows))
+    assert last.cross_validation or last.penalty == first.penalty
+    assert np.abs(last.weight - first.weight).max() > 0
+    assert training.objective.start(everything).head is last

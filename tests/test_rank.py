@@ -324,3 +324,18 @@ def test_separation_is_blind_to_duplicates_and_silent_about_few():
     assert many == pytest.approx(alone, rel=1e-4)
     assert separation(x + 3 * y[:, None], y, groups) > 3
     assert np.isnan(separation(x[:20], y[:20], groups[:20]))
+
+
+def test_ranking_of_numbers_is_held_against_always_giving_the_mean(command, tmp_path, own_cache):
+    """Targets that the texts say nothing of: no model is better than the mean, and that is said in words of numbers."""
+    rng = np.random.default_rng(1)
+    table = tmp_path / "noise.csv"
+    words = ["lamp", "chair", "table", "shelf", "clock", "mirror"]
+    rows = [f"a {words[i % 6]} of lot {i},{rng.normal():.4f}\n" for i in range(120)]
+    table.write_text("text,value\n" + "".join(rows))
+    code, out, err = command("rank", table, "--models", "all-MiniLM-L6-v2")
+    assert code == 0, err
+    assert "right: within a quarter of a deviation" in out
+    assert "classes" not in out.split("warning")[0]
+    assert "always giving the same answer" in out
+    assert "hardly better than chance" in out

@@ -54,6 +54,34 @@ def test_a_figure_that_is_no_number_is_a_dash_and_comes_back(tmp_path):
     assert pickle.loads(pickle.dumps(opened)).summary == opened.summary
 
 
+def test_few_numbers_have_no_intervals_and_a_note_what_theirs_promise(tmp_path, command):
+    data, out = tmp_path / "dishes.csv", tmp_path / "out"
+    parts = ["train"] * 8 + ["test"] * 3
+    rows = [
+        f"{text} {i},{value},{part}\n" for i, ((text, value), part) in enumerate(zip(numbers(11), parts, strict=True))
+    ]
+    data.write_text("text,label,split\n" + "".join(rows))
+    code, printed, err = command("fit", data, "--task", "regression", *PROBE, "--out", out)
+    assert code == 0, err
+    assert "the 90 % intervals promise 89 % at most: they are from 8 examples" in " ".join(err.split())
+    figures = [line for line in printed.splitlines() if line.startswith(("R²", "Pearson", "Mean absolute error"))]
+    assert len(figures) == 3
+    assert not any("interval" in line for line in figures)
+    page, card = (out / "report.html").read_text(), (out / "README.md").read_text()
+    assert "No interval can be given;" in page
+    for written in (page, card, repr(hs.load(out))):
+        assert "– to –" not in written
+        assert "nan" not in written
+    data.write_text(data.read_text() + f"{numbers(12)[-1][0]},2.5,train\n")
+    enough = hs.fit(data, task="regression", out=tmp_path / "more", **MINI)
+    assert not any("promise" in note for note in enough.summary["notes"])
+
+
+def test_one_number_to_learn_from_is_said_in_words():
+    with pytest.raises(UserError, match="one example to learn from"):
+        hs.fit(["the soup was good", "the fish was bad"], [1.5, 2.5], task="regression", **MINI)
+
+
 def test_numbers_beyond_what_a_head_can_hold_are_left_out():
     texts, values = [text for text, _ in numbers(40)], [value for _, value in numbers(40)]
     dataset = hs.check(texts, [1e300, *values[1:]]).dataset

@@ -181,16 +181,30 @@ def test_figures_are_defined_or_nan_and_in_their_ranges(pair):
         assert found.spearman == pytest.approx(stats.spearmanr(p, y)[0], abs=1e-6)
     for interval in found.intervals.values():
         assert np.isnan(interval.low) or interval.low <= interval.high
-    assert len(y) > 1 or np.isnan(found.mae_interval.low)
+    assert found.mae_interval.known == (len(y) >= 10)
 
 
-def test_draws_of_one_example_alone_have_no_variance_whatever_rounding_makes_of_them():
+def test_draws_of_equal_targets_have_no_variance_whatever_rounding_makes_of_them():
     rng = np.random.default_rng(0)
     for _ in range(20):
-        y = rng.random(3)
-        found = score(y + 0.1 * rng.random(3), y, times=300)
+        y = np.full(12, rng.random())
+        y[0] += 0.1  # a third of the draws are without it
+        found = score(y + 0.1 * rng.random(12), y, times=300)
         assert found.r2_interval.low > -1e6
     assert np.isnan(score(np.arange(7.0), np.full(7, 0.1)).r2)
+
+
+@pytest.mark.parametrize("n", [2, 3, 9])
+def test_few_examples_have_no_interval_rather_than_one_of_no_width(n):
+    """Of two examples a correlation is 1 or -1 in each draw, whatever the model; copies are no more examples."""
+    rng = np.random.default_rng(0)
+    y = rng.normal(size=n)
+    found = score(y + rng.normal(size=n), y, times=50)
+    copied = score(np.repeat(y, 9), np.repeat(y, 9), groups=np.repeat(np.arange(n), 9), times=50)
+    for scores in (found, copied):
+        assert not any(scores.intervals[key].known for key in ("mae", "rmse", "r2", "pearson", "spearman"))
+        assert scores.coverage_interval.known
+        assert scores.to_json()["pearson_interval"] == [None, None]
 
 
 def test_correlations_and_r2_are_scipys_and_scikit_learns():

@@ -390,7 +390,9 @@ REFUSED = {
     "no number": ([1, float("nan"), 1, 1], "row 2 is nan"),
     "infinite": ([float("inf"), 1, 1, 1], "row 1 is inf"),
     "all zero": (np.zeros(4), "all of sample_weight is zero"),
-    "too large": (np.full(4, 1e308), "sum of sample_weight"),
+    "too large": (np.full(4, 1e308), r"from 1e\+308 to 1e\+308, which float32 cannot hold"),
+    "too far apart": ([1e300, 1, 1, 1], r"from 1 to 1e\+300, which float32 cannot hold"),
+    "too small beside others": ([1e-300, 1, 1, 0], "from 1e-300 to 1, which float32 cannot hold"),
 }
 
 

@@ -9,10 +9,11 @@ UserError            exit code 2; the input, a name or an option is wrong
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 _LONGEST = 500  # characters of one part of a message
+_LONGEST_NAME = 60  # of one name among others
 # What the name of a file, or a label, may hold: line ends, commands to a terminal, what turns the line around.
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 _HALF = re.compile(r"[\ud800-\udfff]")  # of a character: a byte of a name that is no UTF-8, or damage
@@ -28,7 +29,7 @@ class UserError(Exception):
 
     def __init__(self, what: str, *, where: str = "", fix: str = "") -> None:
         if self.in_python:
-            what, where, fix = (_OPTION.sub(_argument, part) for part in (what, where, fix))
+            what, where, fix = (_in_python(part) for part in (what, where, fix))
         self.what, self.where, self.fix = what, where, fix
         what, where, fix = (shortened(_HALF.sub(_escaped, plain(part))) for part in (what, where, fix))
         first = f"{where}: {what}" if where else what
@@ -53,18 +54,33 @@ class StoppedError(UserError):
 
 # Options of commands that are arguments of functions too, with a value where one stands behind them.
 _OPTION = re.compile(
-    r"--(budget|device|force|format|how|image|label|metric|model|models|out|seed|task|test|text|threads|track)\b"
+    r"--(budget|device|force|format|how|metric|model|models|out|seed|task|test|threads|track)\b"
     r"(?: ([a-z0-9][\w-]*)\b(?![.]\w))?"
 )
-_OF_COLUMNS = ("image", "label", "text")
+# Those that name columns are one argument together.
+_COLUMN = r"--(text2?|image|labels?|separator)\b(?: (?!(?:or|and)\b)('[^']*'|\w[\w-]*(?:,\w[\w-]*)*))?"
+_COLUMNS = re.compile(rf"{_COLUMN}(?: {_COLUMN})*")
+
+
+def _in_python(part: str) -> str:
+    return _OPTION.sub(_argument, _COLUMNS.sub(_columns, part))
+
+
+def _columns(options: re.Match[str]) -> str:
+    values: dict[str, list[str]] = {}
+    for option in re.finditer(_COLUMN, options[0]):
+        named = option[2] or "..."
+        several = named.split(",") if option[1] == "labels" else [named]
+        values.setdefault(option[1], []).extend("..." if one == "COLUMN" else one.strip("'") for one in several)
+    texts = {name: [f'"{value}"' for value in some] for name, some in values.items()}
+    said = [f"{name}={some[0]}" if len(some) == 1 else f"{name}=[{', '.join(some)}]" for name, some in texts.items()]
+    return f"Columns({', '.join(said)})"
 
 
 def _argument(option: re.Match[str]) -> str:
     name, value = option[1], option[2]
     if name == "force":
         return "force=True" + (f" {value}" if value else "")
-    if name in _OF_COLUMNS:
-        return f"Columns({name}=...)" + (f" {value}" if value else "")
     if value and (name == "task" or value in _VALUES):
         return f"{name}={value!r}"
     return name + (f" {value}" if value else "")
@@ -73,9 +89,20 @@ def _argument(option: re.Match[str]) -> str:
 _VALUES = ("probe", "tune", "full", "lora", "auto")
 
 
-def shortened(text: str) -> str:
+def shortened(text: str, longest: int = _LONGEST) -> str:
     """The text with its middle left out where it is too long to be read."""
-    return text if len(text) <= _LONGEST else f"{text[: _LONGEST // 2]} [...] {text[-_LONGEST // 2 :]}"
+    return text if len(text) <= longest else f"{text[: longest // 2]} [...] {text[-longest // 2 :]}"
+
+
+def short_name(name: str) -> str:
+    """A name, of a class say, with its middle left out where it is longer than names are."""
+    return shortened(name, _LONGEST_NAME)
+
+
+def some_of(names: Sequence[str], most: int = 5) -> str:
+    """The first names, each short, and how many more there are."""
+    more = f" and {len(names) - most:,} more" if len(names) > most else ""
+    return ", ".join(map(short_name, names[:most])) + more
 
 
 def plain(text: str) -> str:

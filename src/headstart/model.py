@@ -12,14 +12,17 @@ import numpy as np
 
 from headstart.artifact import Opened, open_model, save, settle
 from headstart.backbone import Backbone, Features
+from headstart.data.arguments import inputs_in
 from headstart.data.check import check, refuse_empty
-from headstart.data.read import read
+from headstart.data.frame import is_table
+from headstart.data.read import read, refuse_odd, rows_in
 from headstart.errors import DataError, UserError
 from headstart.export.exporter import Deployable, Exported, export
 from headstart.export.table import exporter_named
 from headstart.inputs.modality import Modality
+from headstart.inputs.paths import existing
 from headstart.pretrained.rebuild import describe_saved, verified
-from headstart.progress import Advance, Follower, Progress, Silent, as_progress
+from headstart.progress import Advance, Follower, Progress, Silent, as_progress, note
 from headstart.record import Record
 from headstart.report.page import report
 from headstart.storage.files import parse_json
@@ -79,8 +82,7 @@ class Model:
     @property
     def columns(self) -> Columns | None:
         """Of the table that it was fitted on; taken for others, too, where they have all of them."""
-        known = None if self.record is None else self.record.columns
-        return None if known is None else replace(known, optional=True)
+        return None if self.record is None else self.record.columns
 
     @property
     def summary(self) -> dict[str, Any]:
@@ -113,7 +115,7 @@ class Model:
         scores = self.record.scores
         key, value = next(iter(scores.values.items()))
         ends = scores.intervals.get(key)
-        interval = f" ({ends.low:.3f} to {ends.high:.3f})" if ends else ""
+        interval = f" ({ends.low:.3f} to {ends.high:.3f})" if ends and ends.known else ""
         where = f"; saved in {self.folder}" if self.folder else "; not saved: model.save(folder)"
         return f"{key.replace('_', ' ')} {value:.3f}{interval} on {scores.n:,} test examples{where}"
 
@@ -145,16 +147,20 @@ class Model:
         """A prediction for each input, in the order given; one that cannot be used has an `error`.
 
         Args:
-            inputs: one input or a sequence: image files or folders, PIL images, uint8 arrays; texts; or pairs of a
-                question and a text.
+            inputs: one input, or several in a list, an array, a column or a generator: image files or folders, PIL
+                images, uint8 arrays; texts; pairs of texts, or of a question and a text. Or a table of them: a
+                DataFrame, an Arrow table, a `datasets.Dataset`, the `Path` of a file; its columns are those of the fit.
             top: how many classes each prediction lists.
+
+        Raises:
+            DataError: the inputs are none, or in no order; or the table has no column of them.
         """
-        items, names = self.modality.given(inputs)
+        items, names = self._given(inputs)
         outputs, errors = self._outputs(items)
         return self.task.words.predictions(self.head, outputs, names, errors, top)
 
-    def predict_proba(self, inputs: Sequence[Any]) -> np.ndarray:
-        """(n, n_classes) probabilities, columns in the order of `classes`.
+    def predict_proba(self, inputs: Any) -> np.ndarray:
+        """(n, n_classes) probabilities, columns in the order of `classes`, of inputs as `predict` takes them.
 
         Raises:
             DataError: an input that cannot be read.
@@ -162,10 +168,10 @@ class Model:
         """
         if self.task.probabilities is None:
             raise UserError(f"{self.task.name} gives no probabilities of classes", fix="model.predict(inputs)")
-        outputs, errors = self._outputs(list(inputs))
+        outputs, errors = self._outputs(self._given(inputs)[0])
         if errors:
             first = min(errors)
-            raise DataError(errors[first], where=f"input {first}")
+            raise DataError(errors[first], where=f"input {first + 1}")
         return self.task.probabilities(outputs)
 
     def answer(self, question: str, context: str | Sequence[str], *, top: int = 1) -> list[Any]:
@@ -259,24 +265,28 @@ class Model:
         """Score on other data with targets; classes are matched by name. Of data with official parts, on the test part.
 
         Args:
-            columns: of a table; None: those of the fit, where the table has them, else found by name and content.
+            columns: of a table; those that are not named are the fit's where the table has them, else found by name
+                and content.
             progress: told what goes on, as for `fit`.
 
         Raises:
             DataError: the data cannot be read or are not what the model takes, or nothing in them is known to it.
         """
-        shown = as_progress(progress) or Silent()
-        columns = columns or self.columns
+        progress = as_progress(progress) or Silent()
+        refuse_odd(columns)
+        columns = replace(columns or Columns(), known=self.columns)
         request = Request(data, labels, task=self.task.name, kind=self.modality.name, columns=columns)
-        with shown.step("read"):
+        with progress.step("read"):
             dataset, notes = _test_part(read(request, [self.task]))
-            self._refuse_other_inputs(dataset)
-        with shown.step("check", len(dataset)) as advance:
+        if dataset.modality is not self.modality:
+            what = f"these are {dataset.modality.noun}s, and the model takes {self.modality.noun}s"
+            raise DataError(what, where=dataset.name, fix="name the columns of the inputs, as for the fit")
+        with progress.step("check", len(dataset)) as advance:
             dataset = check(dataset, purpose="evaluate", advance=advance)
         refuse_empty(dataset)
         rows, unknown = self.task.scorer.known(dataset, self.classes)
         findings = (*dataset.findings, *self.task.scorer.remarks(self.predictor, dataset))
-        with shown.step("evaluate", len(rows)) as advance:
+        with progress.step("evaluate", len(rows)) as advance:
             reference = None if self.scores is None else self.scores.details
             scores = self.score(dataset, rows, reference=reference, advance=advance)
         return Evaluation(
@@ -304,13 +314,20 @@ class Model:
         if inputs is None and fitted is not None:
             examples = fitted.dataset.take(fitted.parts.test[:_COMPARED])
         else:
-            examples = self._checked(self.modality.given(self.modality.made_up() if inputs is None else inputs)[0])
+            examples = self._checked(self._given(self.modality.made_up() if inputs is None else inputs)[0])
         return export(made, Path(folder), exporter_named(format), examples)
 
-    def _refuse_other_inputs(self, dataset: Dataset) -> None:
-        if dataset.modality is not self.modality:
-            what = f"it holds {dataset.modality.noun}s, and the model was fitted on {self.modality.noun}s"
-            raise DataError(what, where=dataset.name, fix="name its columns as the fit's data had them")
+    def _given(self, inputs: Any) -> tuple[Sequence[Any], list[str]]:
+        """The inputs one by one, of a table its rows, and their names."""
+        notes: list[str] = []
+        if is_table(inputs):
+            inputs, notes = rows_in(inputs, self.modality.name, self.columns)
+        elif isinstance(inputs, Path):
+            path = existing(inputs) if self.modality.in_tables else inputs
+            inputs, notes = inputs_in(str(path), self.modality, self.columns)
+        for said in notes:
+            note(said)
+        return self.modality.given(inputs)
 
     def _checked(self, items: Sequence[Any]) -> Dataset:
         """Inputs without targets that can be used; what is in their `where` is the place of each among the items."""

@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol
 
-from headstart.errors import StoppedError, plain
+from headstart.errors import StoppedError, UserError, plain
 
 if TYPE_CHECKING:
     from rich.progress import ProgressColumn
@@ -118,8 +118,17 @@ class Followed:
 
 
 def as_progress(given: Progress | Follower | None) -> Progress | None:
-    """A function as progress; anything else as it is."""
-    return Followed(given) if callable(given) else given
+    """A function as progress; progress itself as it is.
+
+    Raises:
+        UserError: it is neither.
+    """
+    if callable(given):
+        return Followed(given)
+    if given is None or hasattr(given, "step"):
+        return given
+    fix = "a function of an Update: progress=lambda update: print(update.step, update.share)"
+    raise UserError(f"{given!r} is no function", where="progress", fix=fix)
 
 
 class Bars:

@@ -68,7 +68,7 @@ class Metric:
         return 1 - cost if self.better == "higher" else cost
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Scores:
     """How good a model was on examples that it did not see. A metric is an attribute by its key, too.
 
@@ -114,6 +114,10 @@ class Scores:
                 return self.details[name]
         raise AttributeError(f"no metric {name!r}; there are {', '.join(self.__dict__.get('values', ()))}")
 
+    def __repr__(self) -> str:
+        """The metrics, and on how many examples."""
+        return f"Scores(n={self.n}, {', '.join(f'{key}={value:.4g}' for key, value in self.values.items())})"
+
     def to_json(self) -> dict[str, Any]:
         """Plain values. Mistakes are left out: they are beside the summary."""
         ends = {f"{key}_interval": [_plain(i.low), _plain(i.high)] for key, i in self.intervals.items()}
@@ -151,6 +155,7 @@ class Learner:
     encodes: bool  # whether a frozen backbone's features are enough to learn from
     family: Any  # of linear heads, see `adapt.family`; None: the head is part of the model
     judge: Callable[..., Any] | None  # ranks frozen features; None: models cannot be ranked without training
+    judge_constant: Callable[[Dataset], Any] | None  # how one answer to all would do, in the same measure
     lesson: Callable[..., Any]  # a training part as it is learned, see `adapt.lesson`
     loss: tuple[str, ...] = ("log_loss",)  # what is chosen by unasked, as a metric; further ones come to the same
 
@@ -210,7 +215,7 @@ class Keeper:
     split_columns: Callable[..., tuple[Sequence[str], Sequence[Any]]]  # (dataset, part of each row): of split.csv
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Task:
     """What a target is, and everything that follows from that."""
 
@@ -219,6 +224,8 @@ class Task:
     titles: Mapping[str, str]  # by modality, what users call it there: {"image": "image-classification"}
     form: Form | None = None  # None: targets are the cells of a column
     fits: Callable[[Examples], bool]  # whether cells look like targets of this task
+    # where they do not, and a later task takes them: what its user should know
+    doubts: Callable[[Examples], tuple[str, ...]] = lambda examples: ()
     parse: Callable[[Examples], tuple[list[Any], tuple[str, ...]]]  # cells to targets, and notes on what was assumed
     complaint: Callable[[Any], tuple[str, str] | None]  # why a target cannot be learned from: kind and reason
     # rows whose target is of no use beside the others
@@ -242,6 +249,10 @@ class Task:
     predictor: Callable[[Backbone, Head], Predictor]
     probabilities: Callable[[Any], np.ndarray] | None = None  # of outputs, (n, n_classes); None: there are no classes
     chosen_by: Metric | None = None  # what the user wants a fit to choose by; None: the learner's loss
+
+    def __repr__(self) -> str:
+        """Its name, and what its fits choose by where that was asked for."""
+        return f"Task({self.name!r})" if self.metric is None else f"Task({self.name!r}, metric={self.metric!r})"
 
     @property
     def metric(self) -> str | None:

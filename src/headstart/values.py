@@ -64,7 +64,7 @@ class Columns:
     label: str | None = None
     labels: Sequence[str] | None = None  # columns of 0 and 1, one a label
     separator: str | None = None  # between the labels of an example
-    optional: bool = False  # whether a table that lacks one of them is searched as if none were named
+    known: Columns | None = None  # of another table, taken where none are named and the table has all of them
 
     @property
     def texts(self) -> tuple[str, ...]:
@@ -74,7 +74,7 @@ class Columns:
 
     @property
     def named(self) -> dict[str, Any]:
-        return {k: v for k, v in (vars(self) | {"text": self.texts}).items() if v and k != "optional"}
+        return {k: v for k, v in (vars(self) | {"text": self.texts}).items() if v and k != "known"}
 
 
 @dataclass(frozen=True)
@@ -180,6 +180,14 @@ class Dataset:
         part.__dict__["space"] = self.space  # a part in which a class has no example
         return part
 
+    def counts(self, rows: np.ndarray) -> np.ndarray:
+        """(n_classes,) int64: how many of these examples have each class or label."""
+        import numpy as np
+
+        y = self.y[rows]
+        there = y.sum(axis=0) if y.ndim == 2 else np.bincount(y, minlength=len(self.classes))
+        return there.astype(np.int64)
+
     @property
     def rejected(self) -> tuple[Finding, ...]:
         return tuple(f for f in self.findings if f.rejected)
@@ -255,5 +263,12 @@ class Split:
 
 @dataclass(frozen=True)
 class Interval:
+    """From low to high; nan where none can be given, as of a correlation of few examples."""
+
     low: float
     high: float
+
+    @property
+    def known(self) -> bool:
+        """Whether one can be given."""
+        return self.low == self.low and self.high == self.high

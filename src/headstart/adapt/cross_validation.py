@@ -8,11 +8,16 @@ import numpy as np
 
 from headstart.adapt import near_duplicates
 from headstart.adapt.basis import Basis, fit_basis
+from headstart.adapt.policy import TUNING
 from headstart.backbone import Features, Head
 from headstart.data.split import folds
+from headstart.errors import DataError
 from headstart.evaluate.criterion import Criterion
 from headstart.evaluate.paired_test import HeldOut
+from headstart.storage.matrix import take
 from headstart.values import Dataset
+
+Probe = Callable[[np.ndarray], Head]  # rows to learn from -> the head
 
 
 def fit_probe(
@@ -39,6 +44,35 @@ def fit_probe(
     return family.probe(features, y, basis=basis, names=names, fold=fold, by=by, advance=advance)
 
 
+def probes(dataset: Dataset, features: Features, *, basis: Basis, rows: np.ndarray, head: Head, seed: int = 0) -> Probe:
+    """The probe of any of the examples that have features; each one is made once.
+
+    Of many, the penalty is that of a probe that there is. A search takes long; and whatever else that probe has seen,
+    one number learned next to nothing from it.
+
+    Args:
+        features: (n, d), of the first rows of the dataset. basis: of these features.
+        rows: of which there is a probe, `head`.
+    """
+    known: dict[bytes, Head] = {rows.tobytes(): head}
+    family, n = dataset.task.learner.family, len(features.matrix)
+
+    def fitted(rows: np.ndarray) -> Head:
+        rows = rows[rows < n]
+        key = rows.tobytes()
+        if key in known:
+            return known[key]
+        some = Features(take(features.matrix, rows), features.key, 0)
+        if len(rows) > TUNING.refit_from:
+            y, weights = dataset.y[rows], dataset.weights_of(rows)
+            known[key] = family.refit(some, y, basis=basis, like=head, weights=weights)
+        else:
+            known[key] = fit_probe(dataset, rows, some, basis=basis, seed=seed)
+        return known[key]
+
+    return fitted
+
+
 def judge(dataset: Dataset, features: Features, *, seed: int = 0) -> HeldOut:
     """How such a head does on each example of a checked dataset while it is held out.
 
@@ -53,6 +87,15 @@ def judge(dataset: Dataset, features: Features, *, seed: int = 0) -> HeldOut:
     return family.held_out(features, dataset.y, basis=basis, n_outputs=n_outputs, fold=fold, by=by)
 
 
+def judge_constant(dataset: Dataset) -> HeldOut:
+    """How the same answer to every example would do, the best there is: what any model has to beat."""
+    family, n_outputs = dataset.task.learner.family, max(1, len(dataset.classes))
+    always = family.constant(dataset.y, n_outputs)
+    outputs = np.broadcast_to(always.astype(np.float32), (len(dataset), n_outputs))
+    judged: HeldOut = family.judged(outputs, dataset.y, criterion(dataset))
+    return judged
+
+
 def criterion(dataset: Dataset) -> Criterion:
     """What is chosen by on its examples."""
     return Criterion(dataset.weights, dataset.task.costs)
@@ -64,9 +107,17 @@ def grouped_folds(
     """(n_rows,) fold of each row, 0 to k - 1; duplicates, and photos that look alike, are in one fold.
 
     Arguments as in `fit_probe`.
+
+    Raises:
+        DataError: there is nothing to hold out: one example, or several that are the same.
     """
     strata, groups = dataset.strata[rows], dataset.checked_groups[rows]
     if dataset.modality.look_alikes:
         z = near_duplicates.directions(basis, features.matrix)
         groups = near_duplicates.join(z, strata, groups, at_least=k)
+    if len(np.unique(groups)) < 2:
+        what = "one example to learn from"
+        if len(rows) > 1:
+            what = f"the {len(rows):,} examples to learn from are (nearly) the same, or of one text"
+        raise DataError(what, where=dataset.name, fix="give two examples at least that differ")
     return folds(strata, groups, dataset.checked_digests[rows], k=k, seed=seed, weights=dataset.weights_of(rows))

@@ -33,7 +33,9 @@ class Family:
     how_many_folds: Callable[[int, int], int]  # examples and outputs -> folds
     loss: Callable[[np.ndarray, Head, str], Loss]  # (y of the rows learned from, the probe, device)
     judged: Callable[[np.ndarray, np.ndarray, Criterion], HeldOut]  # outputs and y of examples not learned from, by
+    constant: Callable[[np.ndarray, int], np.ndarray]  # (y, c) -> (c,) the outputs that suit all of y best alike
     uncertainty: Callable[[np.ndarray], np.ndarray]  # (n, c) outputs -> (n,) how unsure, whatever is right
     by_words: Callable[..., Any] | None  # the same from word embeddings alone; None: of no use
     smoothing: bool  # whether smoothed labels mean anything
     calibrated: Callable[[Head, np.ndarray, np.ndarray, Weights], Head]  # (head, outputs, y, weights of those held out)
+    remarks: Callable[[int], tuple[str, ...]] = lambda n: ()  # what a calibration on so many cannot do, for notes

@@ -43,7 +43,8 @@ class Tuned:
     verdict: PairedTest
     trials: tuple[Trial, ...]
     recipe: Recipe
-    kept: np.ndarray  # of the judged run's outputs for the validation part, by the task
+    rows: np.ndarray  # (n,) that were held out: the validation part, and then other folds, where examples are few
+    kept: np.ndarray  # (n, k) by the task, of their outputs at this share, each by a run that has not learned from it
     temperature: float
     share: float  # of the way from the start to the weights that were trained, which is where the network stands
     averaged: int  # runs, one but in a long run
@@ -92,9 +93,9 @@ def finetune(
     results, averaged = souped(runs, recipe, results, start=start, learn=learn, judge=judge, in_time=in_time)
     others = _others(runs, scheme, recipe, folds, again)
     compared = [_Compared(judge, start, results), *others]
-    share, untuned, after = _weighed(runs, recipe, compared, _shares(runs, scheme, recipe, choices, len(folds), again))
-    found = verdict(untuned, after)
-    told = Tuned(found, tuple(search.trials), recipe, results["kept"], after.temperature, share, averaged, None)
+    weighed = _weighed(runs, recipe, compared, _shares(runs, scheme, recipe, choices, len(folds), again))
+    found, share, t = verdict(weighed.before, weighed.after), weighed.share, weighed.after.temperature
+    told = Tuned(found, tuple(search.trials), recipe, weighed.rows, weighed.kept, t, share, averaged, None)
     if not (found.tuned_is_better or insist):
         return told
     last = last_run(runs, recipe, folds, again, results["kept"]) if again and not runs.watch.over else None
@@ -238,24 +239,32 @@ def _shares(
     return choices.shares if asked else choices.shares[-1:]
 
 
-def _weighed(
-    runs: Runs, recipe: Recipe, compared: Sequence[_Compared], shares: Sequence[float]
-) -> tuple[float, HeldOut, HeldOut]:
-    """How far to go, what was there before and what came of it.
+@dataclass(frozen=True)
+class _Weighed:
+    """How far to go, and how that fares on what was held out, over the folds together."""
+
+    share: float
+    rows: np.ndarray
+    kept: np.ndarray  # of the outputs for these rows at this share
+    before: HeldOut
+    after: HeldOut
+
+
+def _weighed(runs: Runs, recipe: Recipe, compared: Sequence[_Compared], shares: Sequence[float]) -> _Weighed:
+    """The best of the shares, beside what was there before.
 
     Over the folds together: a dozen examples of one fold say nothing of a temperature.
 
     Source: Wortsman et al., Robust Fine-Tuning of Zero-Shot Models, CVPR 2022 (weights between the two).
     """
     task, rows = runs.task, np.concatenate([fold.judge for fold in compared])
+    before = task.judged(np.concatenate([task.untuned(fold.start, fold.judge) for fold in compared]), rows)
 
-    def gone(share: float) -> HeldOut:
-        return task.judged(np.concatenate([_outputs(runs, recipe, fold, share) for fold in compared]), rows)
+    def gone(share: float) -> _Weighed:
+        kept = np.concatenate([_outputs(runs, recipe, fold, share) for fold in compared])
+        return _Weighed(share, rows, kept, before, task.judged(kept, rows))
 
-    tuned = {share: gone(share) for share in shares}
-    best = min(tuned, key=lambda share: tuned[share].cost)
-    untuned = np.concatenate([task.untuned(fold.start, fold.judge) for fold in compared])
-    return best, task.judged(untuned, rows), tuned[best]
+    return min(map(gone, shares), key=lambda weighed: weighed.after.cost)
 
 
 def _outputs(runs: Runs, recipe: Recipe, fold: _Compared, share: float) -> np.ndarray:

@@ -77,7 +77,7 @@ class LinearLesson:
 
     def without_training(self, why: str) -> Adapted:
         """The probe."""
-        return self._adapted(self.plan.backbone, self.head, "probe", why, self.known, beyond=False)
+        return self._adapted(self.plan.backbone, self.head, "probe", why, self.known, held_out=self.encoded)
 
     def with_training(self, backbone: Backbone, head: Head, tuned: Tuned, method: Method, note: str) -> Adapted:
         """The tuned model; it may have learned from rows that were not encoded."""
@@ -87,7 +87,8 @@ class LinearLesson:
         with self.session.step("encode tuned", len(asked)) as advance:
             features = encode_rows(self.whole, asked, backbone, advance=advance)
         head = replace(head, features_key=features.key)
-        return self._adapted(backbone, head, method, why, features, beyond=len(self.dataset) > self.encoded)
+        n, beyond = tuned.verdict.n, len(self.dataset) > self.encoded
+        return self._adapted(backbone, head, method, why, features, held_out=n, beyond=beyond)
 
     def kept(self, tuned: Tuned, note: str) -> str:
         """As `Lesson.kept`."""
@@ -110,7 +111,15 @@ class LinearLesson:
         return f"{said}; {note}" if note else said
 
     def _adapted(
-        self, backbone: Backbone, head: Head, method: Method, why: str, features: Features, *, beyond: bool
+        self,
+        backbone: Backbone,
+        head: Head,
+        method: Method,
+        why: str,
+        features: Features,
+        *,
+        held_out: int,
+        beyond: bool = False,
     ) -> Adapted:
         return Adapted(
             backbone=backbone,
@@ -120,7 +129,7 @@ class LinearLesson:
             features=features,
             rows=np.sort(self.rows if beyond else self.rows[: self.encoded]),
             findings=self.look_alikes,
-            notes=(*self._alike(), *self._sampled(beyond)),
+            notes=(*self._alike(), *self._sampled(beyond), *self.dataset.task.learner.family.remarks(held_out)),
         )
 
     def _alike(self) -> tuple[str, ...]:

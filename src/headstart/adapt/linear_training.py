@@ -11,7 +11,7 @@ from torch import nn
 
 from headstart.adapt.basis import Basis
 from headstart.adapt.checkpoint import Checkpoint
-from headstart.adapt.cross_validation import criterion, fit_probe, grouped_folds
+from headstart.adapt.cross_validation import Probe, criterion, grouped_folds, probes
 from headstart.adapt.fine_tune import Tuned
 from headstart.adapt.lesson import Training
 from headstart.adapt.linear_network import Classified
@@ -22,14 +22,11 @@ from headstart.adapt.rates import rate
 from headstart.adapt.search import Choices, label_smoothing
 from headstart.adapt.trainable_parts import TrainableParts
 from headstart.adapt.validation import validation_folds
-from headstart.backbone import Backbone, Features, Head
+from headstart.backbone import Backbone, Head
 from headstart.storage.matrix import take
 
 if TYPE_CHECKING:
     from headstart.adapt.linear_lesson import LinearLesson
-
-
-Probe = Callable[[np.ndarray], Head]  # rows to learn from -> the head
 
 
 @dataclass(frozen=True)
@@ -48,12 +45,14 @@ class Opened:
 
 def linear_training(lesson: LinearLesson, checkpoint: Checkpoint) -> Training:
     """Open the backbone and put the lesson's probe on it."""
-    probe, folds = _probe(lesson), _folds(lesson)
-    lesson, folds = _apart(lesson, folds)
+    rows, basis = np.arange(lesson.encoded), lesson.basis
+    # Of many, the penalty has seen the validation part, too: that favours what the tuned model is held against.
+    probe = probes(lesson.dataset, lesson.features, basis=basis, rows=rows, head=lesson.head, seed=lesson.seed)
+    lesson, folds = _apart(lesson, _folds(lesson))
     family, dataset = lesson.dataset.task.learner.family, lesson.dataset
     lesson.session.progress.tell("opening the model")
     opened: Opened = dataset.modality.trainable(lesson, probe, folds, checkpoint)
-    basis, start = opened.start or (lesson.basis, probe)
+    basis, start = opened.start or (basis, probe)
     objective = LinearObjective(
         opened.parts,
         dataset.y,
@@ -71,8 +70,7 @@ def linear_training(lesson: LinearLesson, checkpoint: Checkpoint) -> Training:
         if not isinstance(tuned.network, Classified):
             raise TypeError("a network with a linear head on it")
         head = tuned.network.head(lesson.head, features_key="", temperature=tuned.temperature)
-        held_out = np.flatnonzero(folds == 0)
-        y, weights = dataset.y[held_out], dataset.weights_of(held_out)
+        y, weights = dataset.y[tuned.rows], dataset.weights_of(tuned.rows)
         return family.calibrated(head, tuned.kept / tuned.temperature, y, weights), opened.whole()
 
     return Training(
@@ -92,32 +90,6 @@ def linear_training(lesson: LinearLesson, checkpoint: Checkpoint) -> Training:
         seed=lesson.seed,
         insist=lesson.plan.method != "auto",
     )
-
-
-def _probe(lesson: LinearLesson) -> Probe:
-    """The probe as it is without some of the examples; each one is made once.
-
-    Of many, a penalty found with the others is one number that learned next to nothing from them; and it favours what
-    the tuned model is held against.
-    """
-    dataset, n = lesson.dataset, lesson.encoded
-    family = dataset.task.learner.family
-    known: dict[bytes, Head] = {np.arange(n).tobytes(): lesson.head}
-
-    def fitted(rows: np.ndarray) -> Head:
-        rows = rows[rows < n]
-        key = rows.tobytes()
-        if key in known:
-            return known[key]
-        features = Features(take(lesson.features.matrix, rows), lesson.features.key, 0)
-        if len(rows) > TUNING.refit_from:
-            y, weights = dataset.y[rows], dataset.weights_of(rows)
-            known[key] = family.refit(features, y, basis=lesson.basis, like=lesson.head, weights=weights)
-        else:
-            known[key] = fit_probe(dataset, rows, features, basis=lesson.basis, seed=lesson.seed)
-        return known[key]
-
-    return fitted
 
 
 def _folds(lesson: LinearLesson) -> np.ndarray:

@@ -161,7 +161,7 @@ def _weights_pay(equal: _Trial, weighted: _Trial) -> bool:
 
 
 def refit(features: Features, y: np.ndarray, *, basis: Basis, like: Head, weights: np.ndarray | None = None) -> Head:
-    """A head learned from these rows by what `like`, learned from more of them, was found to need: its penalty, class
+    """A head learned from these rows by what `like`, learned from most of them, was found to need: its penalty, class
     weights and temperature. Arguments as in `probe`."""
     per_class = class_weights(like)
     each = np.ones(len(y), dtype=np.float32) if per_class is None else per_class[y]

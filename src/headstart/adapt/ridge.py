@@ -18,7 +18,7 @@ import numpy as np
 from headstart.adapt.basis import Basis
 from headstart.adapt.family import Family
 from headstart.backbone import Features, Head, Matrix
-from headstart.evaluate.conformal import half_width
+from headstart.evaluate.conformal import LEVEL, half_width, promised
 from headstart.evaluate.criterion import BY_LOSS, Criterion, mean_cost
 from headstart.evaluate.paired_test import HeldOut
 from headstart.storage.matrix import blocks
@@ -253,9 +253,24 @@ def _how_many_folds(n: int, n_outputs: int) -> int:
     return 5
 
 
+def _constant(y: np.ndarray, n_outputs: int) -> np.ndarray:
+    """The mean."""
+    return np.array([np.mean(y, dtype=np.float64)])
+
+
 def _uncertainty(outputs: np.ndarray) -> np.ndarray:
     """A prediction says nothing of how sure it is: all alike."""
     return np.zeros(len(outputs))
+
+
+def _remarks(n: int) -> tuple[str, ...]:
+    share = promised(n)
+    if share >= LEVEL:
+        return ()
+    return (
+        f"the {100 * LEVEL:.0f} % intervals promise {100 * share:.0f} % at most: they are from {n} examples that were "
+        "held out, and nine at least are needed",
+    )
 
 
 GAUSSIAN = Family(
@@ -266,8 +281,10 @@ GAUSSIAN = Family(
     how_many_folds=_how_many_folds,
     loss=_loss,
     judged=judged,
+    constant=_constant,
     uncertainty=_uncertainty,
     by_words=None,
     smoothing=False,
     calibrated=calibrated,
+    remarks=_remarks,
 )

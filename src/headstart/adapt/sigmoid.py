@@ -270,6 +270,12 @@ def _loss(y: np.ndarray, head: Head, device: str) -> Loss:
     return loss
 
 
+def _constant(y: np.ndarray, n_labels: int) -> np.ndarray:
+    """The log odds of the labels' shares, with half an example more each way."""
+    there = y.sum(axis=0, dtype=np.float64) + 0.5
+    return np.asarray(np.log(there) - np.log(len(y) + 1 - there))
+
+
 def _uncertainty(logits: np.ndarray) -> np.ndarray:
     """How near the least sure label is to even odds."""
     return np.asarray(-np.abs(logits).min(axis=1))
@@ -283,6 +289,7 @@ SIGMOID = Family(
     how_many_folds=_how_many_folds,
     loss=_loss,
     judged=judged,
+    constant=_constant,
     uncertainty=_uncertainty,
     by_words=None,
     smoothing=True,

@@ -37,6 +37,11 @@ def _loss(y: np.ndarray, head: Head, device: str) -> Loss:
     return loss
 
 
+def _constant(y: np.ndarray, n_classes: int) -> np.ndarray:
+    """The log of the class shares, where a class that nobody has counts for half an example."""
+    return np.asarray(np.log(np.maximum(np.bincount(y, minlength=n_classes), 0.5) / len(y)))
+
+
 def _uncertainty(logits: np.ndarray) -> np.ndarray:
     """How little probability goes to the most probable class."""
     return np.asarray(-softmax(logits).max(axis=1))
@@ -56,6 +61,7 @@ SOFTMAX = Family(
     how_many_folds=_how_many_folds,
     loss=_loss,
     judged=judged,
+    constant=_constant,
     uncertainty=_uncertainty,
     by_words=_by_words,
     smoothing=True,

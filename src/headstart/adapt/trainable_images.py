@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from headstart.adapt.checkpoint import Checkpoint
+from headstart.adapt.cross_validation import Probe
 from headstart.adapt.devices import channels_last
 from headstart.adapt.flip_check import mirrors_keep_class
-from headstart.adapt.linear_training import Opened, Probe
+from headstart.adapt.linear_training import Opened
 from headstart.adapt.lora import adapted
 from headstart.adapt.search import label_smoothing, mixup, other_views
 from headstart.adapt.trainable_parts import ImageParts

@@ -9,7 +9,8 @@ import numpy as np
 from headstart.adapt.basis import Basis
 from headstart.adapt.batches import Texts, tokenised
 from headstart.adapt.checkpoint import Checkpoint
-from headstart.adapt.linear_training import Opened, Probe
+from headstart.adapt.cross_validation import Probe
+from headstart.adapt.linear_training import Opened
 from headstart.adapt.lora import adapted
 from headstart.adapt.search import label_smoothing
 from headstart.adapt.sparse_embeddings import only_rows

@@ -138,7 +138,8 @@ class _Exam:
     def settings(self, dataset: Dataset, tuned: Tuned) -> Settings:
         found: dict[int, Best] = {}
         contexts = dataset.passages.contexts
-        spans = dict(zip(map(_place, self.judged), spans_of(tuned.kept), strict=True))
+        kept = tuned.kept[: len(self.judged)]  # the validation part comes first
+        spans = dict(zip(map(_place, self.judged), spans_of(kept), strict=True))
         spans |= zip(map(_place, self.more), tuned.seen, strict=True)
         for window in self.windows:
             found.setdefault(window.row, Best()).take(window, spans[_place(window)], contexts[window.text])

@@ -24,7 +24,7 @@ from headstart.clock import Budget
 from headstart.encode.encode import encode_rows, unknown
 from headstart.errors import ModelError
 from headstart.evaluate.intervals import wilson
-from headstart.evaluate.paired_test import HeldOut
+from headstart.evaluate.paired_test import NOISE, HeldOut
 from headstart.values import Dataset
 
 
@@ -94,15 +94,22 @@ def rank_models(
     if not trials:
         raise ModelError(untried[0].why, where=untried[0].model, fix="name another --model")
     rows, choice = _ordered(trials)
-    majority = float(np.bincount(sample.strata).max() / len(sample))
+    always = sample.task.learner.judge_constant
+    if always is None:
+        raise TypeError(f"models are not ranked for {sample.task.name}")
+    constant: HeldOut = always(sample)
+    best = next(trial for trial in trials if trial.told.model == rows[0].model)
     return Ranking(
         rows=rows,
         choice=choice,
         untried=tuple(untried),
-        warnings=tuple(_warnings(rows, majority)),
+        warnings=tuple(_warnings(rows, constant, best.costs)),
         n=len(sample),
         classes=len(sample.classes),
-        majority_accuracy=majority,
+        named=sample.task.words.named,
+        measure=sample.task.words.right,
+        loss=sample.task.words.loss,
+        majority_accuracy=constant.accuracy,
         seconds=budget.now() - begun,
         metric=sample.task.metric,
     )
@@ -188,15 +195,17 @@ def _ordered(trials: Sequence[_Trial]) -> tuple[tuple[Ranked, ...], str]:
     return tuple(rows), min(tied, key=lambda candidate: candidate.cost).name
 
 
-def _warnings(rows: Sequence[Ranked], majority: float) -> Iterator[str]:
-    best = rows[0]
-    if best.accuracy_interval.low <= majority:
+def _warnings(rows: Sequence[Ranked], constant: HeldOut, costs: np.ndarray) -> Iterator[str]:
+    """What is odd about the order; `costs` (n,) are those of the best model, `constant` gives all the same answer."""
+    best, gain = rows[0], constant.costs.astype(np.float64) - costs
+    proved = gain.mean() > NOISE * gain.std() / math.sqrt(len(gain))
+    if best.accuracy_interval.low <= constant.accuracy or not proved:
         yield (
             f"hardly better than chance: the best model is right in {best.accuracy:.1%} of the examples, always "
-            f"answering the most common class in {majority:.1%}"
+            f"giving the same answer in {constant.accuracy:.1%}"
         )
     if all(row.separation < 1 for row in rows):  # nan: too few examples to tell
         yield (
-            "the pre-training looks unrelated to these data: to every model tried, examples of a class are no more "
-            "alike than with shuffled labels"
+            "the pre-training looks unrelated to these data: to every model tried, examples with one answer are no "
+            "more alike than with shuffled answers"
         )

@@ -53,7 +53,10 @@ class Ranking:
     warnings: tuple[str, ...]
     n: int  # training examples in the sample
     classes: int
-    majority_accuracy: float  # of always answering the sample's most common class
+    named: str  # what these are called: "classes", "labels"
+    measure: str  # what `accuracy` is the share of, for people: "Accuracy", "Labels right"
+    loss: str  # what `log_loss` is, for people
+    majority_accuracy: float  # of always giving the sample's best constant answer, its most common class, say
     seconds: float
     metric: str | None = None  # the key of what the user wants the order to be by; None: the log loss
 

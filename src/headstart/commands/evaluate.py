@@ -7,17 +7,23 @@ from typing import Annotated
 import typer
 
 from headstart.commands import common
-from headstart.commands.common import Device, Json, Threads
+from headstart.commands.common import Device, Image, Json, Label, Labels, Separator, Text, Text2, Threads
 
 
-def evaluate(
+def evaluate(  # noqa: PLR0913 - one argument an option
     model: Annotated[str, typer.Argument(help="A saved folder.")],
     data: Annotated[str, typer.Argument(help="Data as for `fit`: labelled, or questions with contexts and answers.")],
+    text: Text = None,
+    text2: Text2 = None,
+    image: Image = None,
+    label: Label = None,
+    labels: Labels = None,
+    separator: Separator = None,
     device: Device = None,
     threads: Threads = None,
     as_json: Json = False,
 ) -> None:
-    """Score a saved model on other data of its task; classes are matched by name."""
+    """Score a saved model on other data of its task; classes are matched by name, columns are those of the fit."""
     from dataclasses import asdict
 
     from headstart.encode.machine import using
@@ -25,7 +31,8 @@ def evaluate(
 
     with using(device, threads):
         loaded = load(model)
-        found = loaded.evaluate(data, progress=common.bars())
+        columns = common.columns_of(text, text2, image, label, labels, separator)
+        found = loaded.evaluate(data, columns=columns, progress=common.bars())
     matched = {"missing_classes": list(found.missing), "extra_classes": list(found.extra)} if loaded.classes else {}
     told = {
         "model": model,

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -12,7 +10,6 @@ import typer
 from headstart.commands import common
 from headstart.commands.common import Device, Json, Threads
 from headstart.errors import UserError
-from headstart.inputs.paths import is_file
 from headstart.report import terminal
 
 if TYPE_CHECKING:
@@ -22,7 +19,10 @@ if TYPE_CHECKING:
 def predict(
     model: Annotated[str, typer.Argument(help="A saved folder.")],
     inputs: Annotated[
-        list[str] | None, typer.Argument(help="Image files or folders; or texts, with - for standard input.")
+        list[str] | None,
+        typer.Argument(
+            help="Image files or folders; or texts, with - for standard input. A table, or a .txt of a text a line."
+        ),
     ] = None,
     pair: Annotated[
         tuple[str, str] | None, typer.Option(metavar="A B", help="Two texts; or a question and a text.")
@@ -32,7 +32,7 @@ def predict(
     threads: Threads = None,
     as_json: Json = False,
 ) -> None:
-    """Ask a saved model about images, texts, or pairs of texts (as --pair A B, or a table with the fit's columns)."""
+    """Ask a saved model about images, texts, or pairs of texts (as --pair A B, or in a table)."""
     from headstart.encode.machine import using
     from headstart.model import load
 
@@ -51,31 +51,26 @@ def _wanted(loaded: Model, inputs: list[str], pair: tuple[str, str] | None) -> l
     """What the model is asked: inputs, or pairs, which tables may hold."""
     if not inputs and not pair:
         raise UserError("nothing to predict", where="INPUTS", fix="name files or texts; or --pair A B")
-    if loaded.modality.of_two:
-        told = [(inputs[0], inputs[1])] if len(inputs) == 2 and not any(map(_is_table, inputs)) else inputs
-        return [*([pair] if pair else ()), *_asked(loaded, told)]
-    if pair:
+    if pair and not loaded.modality.of_two:
         fix = f"headstart predict MODEL {loaded.modality.noun.upper()}"
         raise UserError(f"the model takes {loaded.modality.noun}s, one by one", where="--pair", fix=fix)
-    return _asked(loaded, inputs)
+    asked = [rows for value in inputs for rows in _asked(loaded, value)]
+    if loaded.modality.of_two and len(inputs) == 2 and asked == inputs:
+        asked = [(inputs[0], inputs[1])]
+    return [*([pair] if pair else ()), *asked]
 
 
-def _asked(loaded: Model, inputs: Sequence[Any]) -> list[Any]:
-    """The inputs, with the lines of standard input for - and the rows of tables, where inputs may be in them."""
-    from headstart.data.read import rows_in
+def _asked(loaded: Model, value: str) -> list[Any]:
+    """An input; or the lines of standard input for -, the rows of a table, the lines of a plain text file."""
+    from headstart.data.arguments import inputs_in
+    from headstart.progress import note
 
-    wanted: list[Any] = []
-    for value in inputs:
-        if value == "-":
-            wanted += common.lines_of(common.standard_input())
-        elif loaded.modality.in_tables and _is_table(value):
-            wanted += rows_in(value, loaded.modality.name, loaded.columns)
-        else:
-            wanted.append(value)
-    if inputs and not wanted:
-        raise UserError("nothing to predict: it is empty", where="standard input", fix="one text a line")
-    return wanted
-
-
-def _is_table(value: Any) -> bool:
-    return isinstance(value, str) and bool(Path(value).suffix) and is_file(Path(value))
+    if value == "-":
+        lines = common.lines_of(common.standard_input())
+        if not lines:
+            raise UserError("nothing to predict: it is empty", where="standard input", fix="one text a line")
+        return lines
+    inputs, notes = inputs_in(value, loaded.modality, loaded.columns)
+    for said in notes:
+        note(said)
+    return inputs

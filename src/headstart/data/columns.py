@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import difflib
+import shlex
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import PurePath
 from typing import Any
 
-from headstart.data.labels import indicator_columns
+from headstart.data.indicators import indicator_columns, marked_columns, nearly_indicators
+from headstart.data.parts import names_part, part_named
+from headstart.data.written_numbers import like_number
 from headstart.errors import DataError
 from headstart.values import Columns
 
@@ -17,6 +20,7 @@ LABELS = ("label", "labels", "class", "category", "target", "intent", "sentiment
 TEXTS = ("text", "sentence", "question", "review", "message", "content", "query", "utterance", "comment", "x")
 IMAGES = ("image", "image_path", "path", "file", "filename", "file_name", "filepath", "img", "photo")
 PARTS = ("split", "part", "fold", "subset")
+_ALSO_PARTS = ("partition", "set")  # where it holds names of parts
 PAIRS = (
     ("sentence1", "sentence2"),
     ("sentence_1", "sentence_2"),
@@ -75,37 +79,56 @@ def find_columns(
     Raises:
         DataError: a column that was asked for is not there, none fits, or several do.
     """
-    if asked.optional:
-        asked = _those_there(sample, asked, need_label=need_label)
+    asked = with_known(sample, asked, need_label=need_label)
     _refuse_absent(sample, asked, where)
     named = {*asked.texts, asked.text2, asked.image, asked.label, *(asked.labels or ())}
+    part = _parts(sample, named)
+    named |= {part}
     label = asked.label or (None if asked.labels else _by_name(sample, LABELS, named))
     labels, notes = _labels(sample, cells, asked, label, named, where)
     kind, values, more = _inputs(sample, asked, {*named, *labels}, where)
     notes = [*notes, *more]
     if not labels:
-        guessed = _few_values(sample, {*values, *named}) or _other_column(sample, values, guessed_text=bool(more))
+        guessed = _guessed(sample, values, named, guessed_text=bool(more))
         if guessed is not None:
             labels, notes = (guessed,), [*notes, f"{where}: column {guessed!r} taken as the label"]
+    also = () if label or asked.labels else _like_labels(cells, {*values, *named}, labels)
+    option = f"--labels {listed([n for n in sample if n in also or (len(labels) > 1 and n in labels)], between=',')}"
     if not labels and need_label:
-        raise DataError(f"no label column among: {listed(sample)}", where=where, fix="name it with --label COLUMN")
-    part = _by_name(sample, PARTS, {*values, *labels})
+        fix = f"name it with --label COLUMN{f', or several: {option}' if also else ''}"
+        raise DataError(f"no label column among: {listed(sample)}", where=where, fix=fix)
+    if also:
+        others = listed([name for name in also if name not in labels])
+        notes = [*notes, f"{where}: left out, though they look like labels, too: {others}; {option} takes all"]
+    part = part or _by_name(sample, PARTS, {*values, *labels})
+    unused = [name for name in sample if part is None and name not in (*values, *labels) and _names_parts(sample[name])]
+    notes += [f"{where}: column {name!r} holds names of parts; call it split to have them kept" for name in unused]
     return Found(kind, values, labels, part, tuple(notes))
 
 
-def listed(names: Collection[str]) -> str:
+def listed(names: Collection[str], *, between: str = ", ") -> str:
     """The names, or as many of them as a line has room for."""
-    some = ", ".join(name if name.isprintable() else repr(name) for name in islice(names, 30))
+    some = between.join(name if name.isprintable() else repr(name) for name in islice(names, 30))
     more = f" and {len(names) - 30} more" if len(names) > 30 else ""
     return (some if len(some) <= 1000 else f"{some[:1000]}...") + more
 
 
-def _those_there(sample: Sample, asked: Columns, *, need_label: bool) -> Columns:
-    """What was asked for, if the table has all of it; but for labels, where none are needed."""
-    if not need_label:
-        asked = replace(asked, label=None, labels=None)
-    names = [*asked.texts, asked.text2, asked.image, asked.label, *(asked.labels or ())]
-    return asked if all(name in sample for name in names if name is not None) else Columns(separator=asked.separator)
+def with_known(there: Collection[str], asked: Columns, *, need_label: bool) -> Columns:
+    """What was asked for, and the known columns of inputs and of targets where none of these are named.
+
+    Args:
+        there: the table's columns; where it lacks a known one, none of them is taken.
+    """
+    known = asked.known
+    if known is None:
+        return asked
+    if asked.texts or asked.text2 or asked.image:
+        known = replace(known, text=None, text2=None, image=None)
+    if not need_label or asked.label or asked.labels:
+        known = replace(known, label=None, labels=None)
+    names = [*known.texts, known.text2, known.image, known.label, *(known.labels or ())]
+    more = known.named if all(name in there for name in names if name is not None) else {"separator": known.separator}
+    return replace(asked, known=None, **{**more, **asked.named})
 
 
 def _refuse_absent(sample: Sample, asked: Columns, where: str) -> None:
@@ -132,11 +155,22 @@ def _labels(
         return tuple(asked.labels), []
     if label is not None:
         return (label,), []
-    several = indicator_columns({name: cells[name] for name in sample if name not in named})
-    if several:
-        note = f"{where}: columns {listed(several)} taken as labels of 0 and 1; --label COLUMN takes one as the label"
-        return several, [note]
-    return (), []
+    free = {name: cells[name] for name in sample if name not in named}
+    several = indicator_columns(free)
+    if not several:
+        return (), []
+    note = f"{where}: columns {listed(several)} taken as labels of 0 and 1; --label COLUMN takes one as the label"
+    odd = nearly_indicators(free)
+    return several, [note, *(f"{where}: column {name!r} is none of them: it holds {odd[name]}" for name in odd)]
+
+
+def _like_labels(
+    cells: Mapping[str, Sequence[Any]], taken: set[str | None], labels: tuple[str, ...]
+) -> tuple[str, ...]:
+    """Columns of yes and no side by side, of which not all are labels already."""
+    found = marked_columns({name: column for name, column in cells.items() if name not in taken})
+    enough = bool(set(found) - set(labels)) and (len(labels) > 1 or len(found) > 1)
+    return found if enough else ()
 
 
 def _inputs(
@@ -178,14 +212,15 @@ def _texts(sample: Sample, taken: set[str | None], where: str) -> tuple[tuple[st
     others = [name for name in full if name not in (text, title)]
     if (text in full and others) or (text is None and len(others) > 1):
         one, two = (text, others[0]) if text in full else others[:2]
-        fix = f"--text {one} takes it alone, --text {one} --text2 {two} as pairs, --text {one} --text {two} joined"
+        a, b = shlex.quote(one), shlex.quote(two)
+        fix = f"--text {a} takes it alone, --text {a} --text2 {b} as pairs, --text {a} --text {b} joined"
         raise DataError(f"two columns of texts: {one!r} and {two!r}", where=where, fix=fix)
     if text is not None:
         return (text,), []
     longest = _longest(sample, taken)
     if longest is None:
         what = f"no column of texts or image paths among: {listed(sample)}"
-        raise DataError(what, where=where, fix="--text or --image")
+        raise DataError(what, where=where, fix="name it with --text COLUMN or --image COLUMN")
     return (longest,), [f"{where}: column {longest!r} taken as the text"]
 
 
@@ -221,6 +256,36 @@ def _longest(sample: Sample, taken: set[str | None]) -> str | None:
     return max(mean, key=lambda name: mean[name], default=None)
 
 
+def _parts(sample: Sample, taken: set[str | None]) -> str | None:
+    """The column that is called like official parts and holds mostly names of such."""
+    lower = {name.strip().lower(): name for name in reversed(list(sample)) if name not in taken}
+    there = [lower[name] for name in (*PARTS, *_ALSO_PARTS) if name in lower]
+    return next((name for name in there if _share_of_parts(sample[name]) > 0.5), None)
+
+
+def _no_label(name: str, values: list[str | None]) -> bool:
+    """Whether a column says what an example is for: its values are names of parts, or numbers of folds."""
+    called_so = name.strip().lower() in (*PARTS, *_ALSO_PARTS)
+    return _names_parts(values) or (called_so and all(map(_number, filter(None, values))))
+
+
+def _names_parts(values: list[str | None]) -> bool:
+    """Whether a column of any name holds nothing but names of parts, of which one is to learn from."""
+    return _share_of_parts(values) == 1 and any(part_named(value) == "train" for value in values)
+
+
+def _share_of_parts(values: list[str | None]) -> float:
+    present = [value for value in values if value and value.strip()]
+    return sum(map(names_part, present)) / max(1, len(present))
+
+
+def _guessed(sample: Sample, values: tuple[str, ...], named: set[str | None], *, guessed_text: bool) -> str | None:
+    """The column that is most like one of labels, where no name says it."""
+    no_label = {name for name, column in sample.items() if _no_label(name, column)} | named
+    found = _few_values(sample, {*values, *no_label}) or _other_column(sample, values, guessed_text=guessed_text)
+    return None if found in no_label else found
+
+
 def _few_values(sample: Sample, taken: set[str | None]) -> str | None:
     """The column whose values repeat most; none where every value is another."""
     distinct = {
@@ -238,7 +303,7 @@ def _other_column(sample: Sample, values: tuple[str, ...], *, guessed_text: bool
     if len(sample) != 2 or len(others) != 1:
         return None
     present = [value for value in sample[others[0]] if value]
-    numbers = sum(map(_number, present))
+    numbers = sum(_number(value) or like_number(value) for value in present)
     return others[0] if guessed_text or (present and numbers >= _NUMBERS * len(present)) else None
 
 

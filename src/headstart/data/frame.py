@@ -12,9 +12,10 @@ import pyarrow as pa
 from PIL import ExifTags, Image, ImageOps
 
 from headstart.data.arrow import arrow_blocks, unique
-from headstart.data.columns import IMAGES, LABELS, SUFFIXES
-from headstart.data.label_cells import label_cells
-from headstart.data.label_values import Cell
+from headstart.data.columns import IMAGES, LABELS, SUFFIXES, with_known
+from headstart.data.given import in_order
+from headstart.data.label_cells import label_cells, zeros_note
+from headstart.data.label_values import Cell, absent
 from headstart.data.parts import join, part_named
 from headstart.data.table import read_blocks, table_errors
 from headstart.errors import DataError
@@ -26,7 +27,13 @@ from headstart.values import Columns, Examples
 _BLOCK = 10_000  # rows
 
 
-def read_frame(frame: Any, columns: Columns | None) -> Examples:
+def is_table(data: Any) -> bool:
+    """Whether it is a table in memory: a DataFrame, an Arrow table, a `datasets.Dataset`."""
+    named = type(data).__name__, type(data).__module__.split(".")[0]
+    return named in (("DataFrame", "pandas"), ("Table", "pyarrow"), ("Dataset", "datasets"))
+
+
+def read_frame(frame: Any, columns: Columns | None, *, need_label: bool = True) -> Examples:
     """A pandas DataFrame or a pyarrow Table."""
     if isinstance(frame, pa.Table):
         blocks = arrow_blocks(frame.to_batches())
@@ -34,22 +41,25 @@ def read_frame(frame: Any, columns: Columns | None) -> Examples:
         names = unique(map(str, frame.columns))
         blocks = iter([{n: frame.iloc[:, i].tolist() for i, n in enumerate(names)}])
     with table_errors("table"):
-        return read_blocks(blocks, columns or Columns(), name="table", where="table")
+        return read_blocks(blocks, columns or Columns(), name="table", where="table", need_label=need_label)
 
 
-def read_pairs(inputs: Sequence[Any], labels: Any, kind: str | None) -> Examples:
+def read_pairs(inputs: Any, labels: Any, kind: str | None) -> Examples:
     """Inputs and their labels, row by row; pairs of texts are inputs too."""
-    inputs = [str(x) if isinstance(x, Path | np.str_) else x for x in inputs]
-    cells: list[Cell] = [None] * len(inputs) if labels is None else label_cells(labels)
+    items = in_order(inputs, where="data")
+    inputs = [str(x) if isinstance(x, Path | np.str_) else x for x in items]
+    zeros: list[str] = []
+    cells: list[Cell] = [None] * len(inputs) if labels is None else label_cells(labels, zeros=zeros)
     if len(cells) != len(inputs):
         raise DataError(f"{len(inputs)} inputs and {len(cells)} labels", where="labels", fix="one label an input")
     if not inputs:
         raise DataError("no inputs", where="data")
-    known = kind or kind_of(inputs)
-    return Examples(known, "data", inputs, cells, [_where(x, i, known) for i, x in enumerate(inputs)])
+    known = kind or kind_of(items)
+    where = [_where(x, i, known) for i, x in enumerate(inputs)]
+    return Examples(known, "data", inputs, cells, where, notes=zeros_note(zeros))
 
 
-def read_hub(data: Any, columns: Columns | None) -> Examples:
+def read_hub(data: Any, columns: Columns | None, *, need_label: bool = True) -> Examples:
     """A `datasets.Dataset`, or a DatasetDict whose names are the official parts."""
     if isinstance(data, Mapping):
         named = [(official, read_hub(part, columns)) for name, part in data.items() if (official := part_named(name))]
@@ -59,8 +69,8 @@ def read_hub(data: Any, columns: Columns | None) -> Examples:
         note = f"left out, since their names are not train, val or test: parts {', '.join(others)}"
         joined = join(named)
         return replace(joined, notes=(*joined.notes, note)) if others else joined
-    asked = columns or Columns()
-    label = asked.label or next((n for n in data.column_names if n.lower() in LABELS), None)
+    asked = with_known(data.column_names, columns or Columns(), need_label=need_label)
+    label = asked.label or next((n for n in data.column_names if need_label and n.lower() in LABELS), None)
     feature = data.features.get(label) if label else None
     names = getattr(feature, "names", None) or getattr(getattr(feature, "feature", None), "names", None)
     pictures = [n for n in data.column_names if type(data.features[n]).__name__ == "Image"]
@@ -70,7 +80,9 @@ def read_hub(data: Any, columns: Columns | None) -> Examples:
         where = [f"row {i + 1}" for i in range(len(data))]
         return Examples("image", "dataset", _Column(data, str(image)), cells, where, separator=asked.separator)
     with table_errors("dataset"):
-        dataset = read_blocks(data.iter(batch_size=_BLOCK), asked, name="dataset", where="dataset")
+        dataset = read_blocks(
+            data.iter(batch_size=_BLOCK), asked, name="dataset", where="dataset", need_label=need_label
+        )
     if not names:
         return dataset
     return replace(dataset, targets=label_cells(list(data[label]), names=names))
@@ -78,14 +90,12 @@ def read_hub(data: Any, columns: Columns | None) -> Examples:
 
 def kind_of(inputs: Sequence[Any]) -> str:
     """Image where most inputs are pictures, arrays or paths of images; pairs of texts; text otherwise."""
-    some = inputs[:100]
-    two = sum(isinstance(x, tuple | list) and len(x) == 2 and any(isinstance(part, str) for part in x) for x in some)
-    if two > len(some) / 2:
+    some = [x for x in inputs[:100] if not absent(x)]
+    pairs = sum(isinstance(x, tuple | list) and len(x) == 2 and any(isinstance(y, str) for y in x) for x in some)
+    if pairs > len(some) / 2:
         return "pair"
-    if not isinstance(next((x for x in some if not (x is None or isinstance(x, float))), None), str):
-        return "image"
-    paths = sum(Path(x).suffix.lower() in SUFFIXES for x in inputs[:100] if isinstance(x, str) and len(x) < 1000)
-    return "image" if paths > min(len(inputs), 100) / 2 else "text"
+    images = sum(not isinstance(x, str) or (len(x) < 1000 and Path(x).suffix.lower() in SUFFIXES) for x in some)
+    return "image" if images > len(some) / 2 else "text"
 
 
 class _Column(Sequence[Any]):

@@ -2,22 +2,63 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Iterable, Mapping, Set
+from pathlib import Path, PurePath
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+from PIL import Image
 
+from headstart.data.arrow import plain_values
 from headstart.data.folder import files_in
+from headstart.data.label_values import shown
 from headstart.errors import DataError
 from headstart.inputs.paths import is_folder, local_path
 from headstart.values import Passages
 
+_IN_ORDER = "give a list, an array or a column with the inputs in their order"
+_NO_INPUTS = (str, bytes, bytearray, memoryview, PurePath, Mapping, Set)
 
-def _several(inputs: Any) -> list[Any]:
-    """One input, or a sequence of them, as a list."""
-    one = isinstance(inputs, str | Path | np.ndarray) or not isinstance(inputs, Sequence)
-    return [inputs] if one else list(inputs)
+
+def in_order(inputs: Any, *, where: str = "inputs") -> list[Any]:
+    """The inputs in any container that has an order: a list, an array, a column, a generator.
+
+    Raises:
+        DataError: it has none, or is a table of several columns.
+    """
+    if isinstance(inputs, _NO_INPUTS) or not isinstance(inputs, Iterable):
+        what = f"{shown(inputs)} ({type(inputs).__name__}) holds no inputs in an order"
+        raise DataError(what, where=where, fix=_IN_ORDER)
+    if isinstance(inputs, pa.Array | pa.ChunkedArray):
+        return plain_values(inputs)
+    if isinstance(inputs, np.ndarray):
+        return _rows(inputs, where)
+    return _column(inputs, where)
+
+
+def _column(inputs: Any, where: str) -> list[Any]:
+    """A column's inputs, those of a table of one, or of whatever else gives them one after the other."""
+    if hasattr(inputs, "iloc") and hasattr(inputs, "columns"):  # a DataFrame
+        if inputs.shape[1] != 1:
+            what = f"a table of {inputs.shape[1]} columns"
+            raise DataError(what, where=where, fix="give one of them; of pairs of texts, two as an array: .to_numpy()")
+        inputs = inputs.iloc[:, 0]
+    return list(inputs.tolist() if hasattr(inputs, "tolist") and hasattr(inputs, "index") else inputs)
+
+
+def _rows(array: np.ndarray, where: str) -> list[Any]:
+    """An array's inputs: pictures, or texts, of which two a row are pairs."""
+    if array.ndim == 0:
+        raise DataError(f"{shown(array[()])} is one input", where=where, fix=_IN_ORDER)
+    if array.dtype.kind not in "OUST" or array.ndim > 2:
+        return list(array)
+    if array.ndim == 1:
+        return list(array.tolist())
+    if array.shape[1] > 2:
+        what = f"an array of {array.shape[1]} columns of texts"
+        raise DataError(what, where=where, fix="give one of them, or two for pairs of texts")
+    return array[:, 0].tolist() if array.shape[1] == 1 else [tuple(row) for row in array.tolist()]
 
 
 def given_images(inputs: Any) -> tuple[list[Any], list[str]]:
@@ -28,7 +69,7 @@ def given_images(inputs: Any) -> tuple[list[Any], list[str]]:
     """
     items: list[Any] = []
     names: list[str] = []
-    for number, value in enumerate(_several(inputs)):
+    for number, value in enumerate(_pictures(inputs)):
         if not isinstance(value, str | Path):
             items.append(value)
             names.append(f"input {number + 1}")
@@ -42,19 +83,33 @@ def given_images(inputs: Any) -> tuple[list[Any], list[str]]:
     return items, names
 
 
+def _pictures(inputs: Any) -> list[Any]:
+    """One picture or path, or any container of them."""
+    pixels = isinstance(inputs, np.ndarray) and inputs.dtype.kind not in "OUST" and inputs.ndim in (2, 3)
+    if pixels or isinstance(inputs, str | Path | Image.Image):
+        return [inputs]
+    return in_order(inputs)
+
+
 def given_texts(inputs: Any) -> tuple[list[Any], list[str]]:
-    """Texts, which are their own names."""
-    texts = _several(inputs)
-    return texts, [str(text) for text in texts]
+    """One text, or any container of them; they are their own names.
+
+    Raises:
+        DataError: it is neither.
+    """
+    if isinstance(inputs, np.ndarray) and inputs.ndim == 0:
+        inputs = inputs[()]
+    texts = [inputs] if isinstance(inputs, str) else in_order(inputs)
+    return texts, [text if isinstance(text, str) else shown(text) for text in texts]
 
 
-def given_pairs(inputs: Any) -> tuple[list[tuple[str, str]], list[str]]:
+def given_pairs(inputs: Any) -> tuple[list[tuple[Any, Any]], list[str]]:
     """Pairs of texts, named by both; whether the two can be used is for the check to say, pair by pair.
 
     Raises:
         DataError: something else than two values.
     """
-    pairs = [inputs] if _is_two(inputs) else _several(inputs)
+    pairs = [inputs] if _is_two(inputs) or isinstance(inputs, str) else in_order(inputs)
     for number, pair in enumerate(pairs, start=1):
         if not _is_two(pair):
             what = f"{str(pair)[:60]!r} is no pair of texts, and the model was fitted on pairs"
@@ -69,7 +124,7 @@ def given_passages(inputs: Any) -> tuple[Passages, list[str]]:
     Raises:
         DataError: something else than a pair of texts.
     """
-    pairs = [inputs] if _is_pair(inputs) else _several(inputs)
+    pairs = [inputs] if _is_pair(inputs) or isinstance(inputs, str) else in_order(inputs)
     contexts: dict[str, int] = {}
     for number, pair in enumerate(pairs, start=1):
         if not _is_pair(pair):
@@ -92,8 +147,8 @@ def given_passages(inputs: Any) -> tuple[Passages, list[str]]:
 
 def _is_two(value: Any) -> bool:
     """Whether it is two values, neither of them two again."""
-    two = isinstance(value, tuple | list) and len(value) == 2
-    return two and not any(isinstance(part, tuple | list) for part in value)
+    row = isinstance(value, tuple | list) or (isinstance(value, np.ndarray) and value.ndim == 1)
+    return row and len(value) == 2 and not any(isinstance(part, tuple | list | np.ndarray) for part in value)
 
 
 def _is_pair(value: Any) -> bool:

@@ -15,6 +15,7 @@ import numpy as np
 
 from headstart.data.duplicates import HASH_WORDS, perceptual_hash
 from headstart.data.known import KnownImages
+from headstart.data.label_values import absent, shown
 from headstart.errors import DataError
 from headstart.inputs.image import open_image, read_bytes
 from headstart.inputs.modality import Inspected
@@ -129,9 +130,9 @@ def inspect_texts(
     digests, hashes = bytearray(), bytearray()
     for row in rows:
         text = dataset.inputs[row]
-        wrong = _no_text(text, "no text")
-        if wrong is not None:
-            rejected.append(Finding(wrong[0], dataset.where[row], wrong[1], rejected=True))
+        complaint = _no_text(text)
+        if complaint is not None:
+            rejected.append(Finding(complaint[0], dataset.where[row], complaint[1], rejected=True))
             continue
         digests += hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
         hashes += normalised_hash(text)
@@ -141,27 +142,21 @@ def inspect_texts(
     return Inspected(keep, as_rows[0], as_rows[1].reshape(-1, 16))
 
 
-def _no_text(value: Any, blank: str) -> tuple[str, str] | None:
-    """Why a value cannot be learned from as a text: kind and reason. None: it can."""
-    if value is None or (isinstance(value, float) and value != value) or (isinstance(value, str) and not value.strip()):
+def _no_text(value: Any, *, blank: str = "no text") -> tuple[str, str] | None:
+    """Why a value cannot be learned from as a text: kind and reason; None: it can."""
+    if absent(value) or (isinstance(value, str) and not value.strip()):
         return "blank-text", blank
-    return None if isinstance(value, str) else ("no-text", f"{_said(value)}, not a text")
+    return None if isinstance(value, str) else ("no-text", f"{shown(value)} is no text ({type(value).__name__})")
 
 
 def _no_pair(value: Any) -> tuple[str, str] | None:
     """As `_no_text`, of what should be two texts."""
+    if absent(value):
+        return "blank-text", "no pair of texts"
     if not isinstance(value, tuple | list) or len(value) != 2:
-        return "no-pair", f"{_said(value)}, not a pair of texts"
-    wrong = [_no_text(text, "a text of the pair is blank") for text in value]
-    return next(filter(None, wrong), None)
-
-
-def _said(value: Any) -> str:
-    """What stands where a text should be, in a few words."""
-    if value is None or isinstance(value, str):
-        return "nothing" if value is None else "one text"
-    several = f" of {len(value)}" if isinstance(value, tuple | list) else ""
-    return f"a value of type {type(value).__name__}{several}"
+        return "no-pair", f"{shown(value)} is no pair of texts ({type(value).__name__})"
+    complaints = (_no_text(text, blank="a text of the pair is blank") for text in value)
+    return next(filter(None, complaints), None)
 
 
 def inspect_pairs(
@@ -177,9 +172,9 @@ def inspect_pairs(
     keep: list[int] = []
     digests, hashes = bytearray(), bytearray()
     for row in rows:
-        wrong = _no_pair(dataset.inputs[row])
-        if wrong is not None:
-            rejected.append(Finding(wrong[0], dataset.where[row], wrong[1], rejected=True))
+        complaint = _no_pair(dataset.inputs[row])
+        if complaint is not None:
+            rejected.append(Finding(complaint[0], dataset.where[row], complaint[1], rejected=True))
             continue
         first, second = dataset.inputs[row]
         digests += hashlib.sha256(f"{first}\0{second}".encode("utf-8", "surrogatepass")).digest()

@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from headstart.data.arrow import MOST_ROWS, plain_values, too_many_rows
 from headstart.data.label_values import ATOMS, Cell, absent, as_text, cell_of, mark, marks_of, plain, readable, shown
-from headstart.errors import DataError
+from headstart.errors import DataError, short_name, some_of
 
 _LARGE = 2.0**62
 _ONE_EACH = "give a list, an array or a column with the label of each example"
@@ -30,7 +30,9 @@ class _Given(NamedTuple):
     classes: Sequence[str] | None = None  # what the numbers of a column of `datasets` stand for
 
 
-def label_cells(values: Any, *, names: Sequence[str] | None = None, where: str = "labels") -> list[Cell]:
+def label_cells(
+    values: Any, *, names: Sequence[str] | None = None, where: str = "labels", zeros: list[str] | None = None
+) -> list[Cell]:
     """One cell an example, of whatever holds the labels in the order of the examples.
 
     Texts stay as written. Of an Enum, a member that is a text or a number is that, and any other is its name. A matrix
@@ -41,23 +43,27 @@ def label_cells(values: Any, *, names: Sequence[str] | None = None, where: str =
         names: what whole numbers stand for (0 is the first, -1 no label), or the columns of a matrix. None: those that
             the columns of a table and the ClassLabels of `datasets` have, else a matrix' columns are "0", "1", ...
         where: what the labels are called in an error, before the row.
+        zeros: the names of a matrix' columns without any 1, which no cell has, are added to it.
 
     Raises:
         DataError: no container of labels, or a row that holds none.
     """
-    scipy = sys.modules.get("scipy.sparse")
+    zeros, scipy = [] if zeros is None else zeros, sys.modules.get("scipy.sparse")
     with readable(where):
         if scipy is not None and scipy.issparse(values):
             if len(values.shape) == 2 and values.shape[1] > 1:
-                return _sparse(values, _column_names(names, values.shape[1], where), where)
+                known = _column_names(names, values.shape[1], where)
+                cells = _sparse(values, known, where)
+                zeros += without_example(known, cells)
+                return cells
             values = values.toarray()
         given = _opened(values, where)
         if given.width is None:
             classes = names if names is not None else given.classes
-            return _column(given.rows, classes, where, ids=given.classes is not None)
+            return _column(given.rows, classes, where, zeros, ids=given.classes is not None)
         if given.width == 1:
-            return _column([row[0] for row in given.rows], names, where)
-        return _matrix(given, given.width, names, where)
+            return _column([row[0] for row in given.rows], names, where, zeros)
+        return _matrix(given, given.width, names, where, zeros)
 
 
 def is_one_hot(cells: Sequence[Cell]) -> bool:
@@ -135,13 +141,15 @@ def _column_names(names: Sequence[str] | None, width: int, where: str) -> list[s
     return checked
 
 
-def _column(rows: list[Any], names: Sequence[str] | None, where: str, *, ids: bool = False) -> list[Cell]:
+def _column(
+    rows: list[Any], names: Sequence[str] | None, where: str, zeros: list[str], *, ids: bool = False
+) -> list[Cell]:
     """Cells of rows that are a label or a list of labels each; `ids`: their numbers are known to be no 0 and 1."""
     if not all(type(row) in ATOMS for row in rows):
         rows = [row if type(row) in ATOMS else _row(row, f"{where} row {n}") for n, row in enumerate(rows, start=1)]
         width = None if ids else _same_width(rows)
         if width is not None:
-            return _matrix(_Given(rows), width, names, where)
+            return _matrix(_Given(rows), width, names, where, zeros)
     known = None if names is None else _checked(names, where)
     cells: list[Cell] = []
     for number, row in enumerate(rows, start=1):
@@ -161,26 +169,29 @@ def _row(value: Any, where: str) -> Any:
 
 
 def _same_width(rows: list[Any]) -> int | None:
-    """How many 0 and 1 each row is a list of; None where they are not that."""
+    """How many 0 and 1 each row is a list of, some of them perhaps missing; None where they are not that."""
     lists = [row for row in rows if row is not None]
     width = len(lists[0]) if lists and type(lists[0]) is list else 0
     if width < 2 or any(type(row) is not list or len(row) != width for row in lists):
         return None
-    return width if all(None not in marks_of(row) for row in lists) else None
+    if all(None not in marks_of(row) for row in lists):
+        return width
+    marks = {mark(value) for row in lists for value in row if not _gone(value)}
+    return width if marks and None not in marks else None
 
 
-def _matrix(given: _Given, width: int, names: Sequence[str] | None, where: str) -> list[Cell]:
+def _matrix(given: _Given, width: int, names: Sequence[str] | None, where: str, zeros: list[str]) -> list[Cell]:
     """The names of the columns that are 1, row by row; a row without any value is missing."""
     marked = [[None] * width if row is None else marks_of(row) for row in given.rows]
     unclear = [row for row, marks in zip(given.rows, marked, strict=True) if row is not None and None in marks]
     if given.columns is None and any(_a_label(value) for row in unclear for value in row):
-        return _column(given.rows, names, where, ids=True)  # lists of labels, all of one length
+        return _column(given.rows, names, where, zeros, ids=True)  # lists of labels, all of one length
     known = _column_names(given.columns if names is None else names, width, where)
     cells: list[Cell] = []
     for number, (row, marks) in enumerate(zip(given.rows, marked, strict=True), start=1):
         if None in marks:
             values = marks if row is None else row
-            gone = [absent(value) or (isinstance(value, str) and not value.strip()) for value in values]
+            gone = list(map(_gone, values))
             if all(gone):
                 cells.append(None)
                 continue
@@ -189,7 +200,29 @@ def _matrix(given: _Given, width: int, names: Sequence[str] | None, where: str) 
             what = "no value" if gone[at] else shown(values[at])
             raise DataError(f"{what} in column {known[at]!r}", where=f"{where} row {number}", fix=_COLUMNS)
         cells.append(tuple(name for name, yes in zip(known, marks, strict=True) if yes))
+    zeros += without_example(known, cells)
     return cells
+
+
+def without_example(names: Sequence[str], cells: Sequence[Cell]) -> list[str]:
+    """The names that no cell of several has."""
+    seen = {name for cell in cells if isinstance(cell, tuple) for name in cell}
+    return [name for name in names if name not in seen]
+
+
+def zeros_note(names: Sequence[str]) -> tuple[str, ...]:
+    """A note on the columns of zeros of these names: nothing is learned of a label that no example has."""
+    if not names:
+        return ()
+    one = f"column {short_name(repr(names[0]))} is 0 in each row: nothing is learned of that label"
+    several = (
+        f"{len(names):,} columns are 0 in each row: nothing is learned of the labels {some_of([*map(repr, names)])}"
+    )
+    return (one if len(names) == 1 else several,)
+
+
+def _gone(value: Any) -> bool:
+    return absent(value) or (isinstance(value, str) and not value.strip())
 
 
 def _a_label(value: Any) -> bool:

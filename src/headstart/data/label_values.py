@@ -33,6 +33,8 @@ _MOST_BITS = 1000  # of a whole number: about as large as a float can be
 def cell_of(value: Any, *, names: Sequence[str] | None = None, where: str = "label") -> Cell:
     """The label, or the labels, of one example; each once, in their order, those of a set sorted.
 
+    A list of nothing but missing values says nothing: it is missing, too, where an empty list says that there is none.
+
     Raises:
         DataError: it is none.
     """
@@ -42,6 +44,8 @@ def cell_of(value: Any, *, names: Sequence[str] | None = None, where: str = "lab
             return _named(_scalar(value, where), names, where)
         found = [_named(_scalar(_member(member, where), where), names, where) for member in value]
         cells = [cell for cell in found if cell is not None]
+        if found and not cells:
+            return None
         if isinstance(value, Set):  # which has another order in each process
             cells.sort(key=lambda cell: (as_text(cell) or "", type(cell).__name__))
         once: dict[str | None, Scalar] = {}

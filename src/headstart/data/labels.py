@@ -10,11 +10,13 @@ import re
 import tokenize
 import warnings
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
+from headstart.data.indicators import indicator_columns
 from headstart.data.label_cells import is_one_hot, label_cells
-from headstart.data.label_values import Cell, as_text, cell_of, mark, shown
+from headstart.data.label_values import Cell, as_text, cell_of, shown
+from headstart.data.written_numbers import CODE, PLAIN, like_number
 from headstart.errors import DataError
 
 __all__ = [
@@ -29,28 +31,31 @@ __all__ = [
     "label_cells",
     "looks_like_label_sets",
     "looks_like_numbers",
+    "other_separator",
+    "says_none",
     "separator_of",
     "separator_seen",
 ]
 
 SEPARATORS = ("|", ";", ",")
+_OTHERS = ("/", "\n", "\t", "#", "&", "+")  # that are used too, and stand within names as well
 _MOST_WRITTEN = 10_000  # characters of a list as Python writes it
 _BRACKETED = re.compile(r"\[.*\]|\(.*\)|\{.*\}|set\(\)", re.DOTALL)
 _SIDE_BY_SIDE = re.compile(r"['\"]\s+['\"]")  # as numpy writes texts
-_NUMBER = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
-_CODE = re.compile(r"[+-]?0\d+", re.ASCII)  # a postcode, or an article's number
-_COMMAS_OF_A_NUMBER = re.compile(r"[+-]?(?:\d+,\d+|\d{1,3}(?:,\d{3})+(?:\.\d+)?)", re.ASCII)
+_NONE = re.compile(r"\[\s*\]|\(\s*\)|\{\s*\}|set\(\)")  # an empty list, written down
+_DIGITS_ONLY = re.compile(r"[\d\s/&+#-]+")  # dates and fractions
 _FEWEST_WHOLE = 10  # different whole numbers that are numbers and no classes
 
 
 def as_class(cell: Cell, *, where: str = "label") -> str | None:
-    """The one class of an example, without space around it: 1 and 1.0 are "1", true is "true", blank is missing.
+    """The one class of an example, without space around it: 1 and 1.0 are "1", true is "true", blank or [] is missing.
 
     Raises:
         DataError: several labels.
     """
     if not isinstance(cell, tuple):
-        return (as_text(cell) or "").strip() or None
+        text = (as_text(cell) or "").strip()
+        return None if not text or _NONE.fullmatch(text) else text
     classes = _classes(cell)
     if len(classes) > 1:
         fix = "one label an example; or learn several with --task multilabel"
@@ -61,23 +66,24 @@ def as_class(cell: Cell, *, where: str = "label") -> str | None:
 def as_labels(cell: Cell, *, separator: str | None = None, where: str = "label") -> tuple[str, ...] | None:
     """The labels of an example, each once, in their order; (): it is said to have none; None: nothing is said.
 
-    A text may be a list as JSON, Python or numpy write it, which a separator does not split. A blank text is missing.
+    A text may be a list as JSON, Python or numpy write it, which a separator does not split. A blank text is missing,
+    and so is a list of nothing but blank texts and nulls.
 
     Raises:
         DataError: a text that starts out as a list and cannot be read as one.
     """
     if cell is None or isinstance(cell, tuple):
-        return None if cell is None else _classes(cell)
+        return None if cell is None else _labels(cell)
     text = as_class(cell)
     if text is None or not isinstance(cell, str):
-        return None if text is None else (text,)
+        return (() if says_none(cell) else None) if text is None else (text,)
     written = _written(text)
     if written is not None:
         members = cell_of(written, where=where)
-        return _classes(members if isinstance(members, tuple) else (text,))
+        return None if members is None else _labels(members if isinstance(members, tuple) else (text,))
     if _meant_as_list(text):
         raise DataError(f"{shown(text)} is no list that can be read", where=where, fix='write it as ["one", "other"]')
-    return _classes(tuple(text.split(separator))) if separator else (text,)
+    return _labels(tuple(text.split(separator))) if separator else (text,)
 
 
 def as_number(cell: Cell, *, where: str = "label") -> float | None:
@@ -117,6 +123,28 @@ def separator_of(cells: Sequence[Cell]) -> str | None:
     return next((separator for separator in SEPARATORS if _separates(separator, texts)), None)
 
 
+def other_separator(cells: Sequence[Cell]) -> tuple[str, int] | None:
+    """What else than `SEPARATORS` seems to stand between labels, and the first row with several; None: nothing does.
+
+    A space does only where an empty list is among the cells: names have spaces.
+    """
+    if separator_of(cells) is not None:
+        return None
+    texts = Counter(text for cell in cells if (text := _text(cell)) and not _BRACKETED.fullmatch(text))
+    asked = (*_OTHERS, " ") if any(map(says_none, cells)) else _OTHERS
+    for separator in asked:
+        having = {text for text in texts if separator in text}
+        if not all(map(_DIGITS_ONLY.fullmatch, having)) and _separates(separator, texts):
+            several = {text for text in having if len(_pieces(text, separator)) > 1}
+            return separator, next(row for row, cell in enumerate(cells) if _text(cell) in several)
+    return None
+
+
+def says_none(cell: Cell) -> bool:
+    """Whether it is an empty list, as text too: the example has no label, which is said."""
+    return cell == () or (isinstance(cell, str) and bool(_NONE.fullmatch(cell.strip())))
+
+
 def separator_seen(cells: Sequence[Cell], separator: str) -> str:
     """What speaks for a separator, for a note. Of texts that write a list down, such as [], it says nothing."""
     split = [_pieces(text, separator) for cell in cells if (text := _text(cell)) and _written(text) is None]
@@ -136,7 +164,7 @@ def looks_like_numbers(cells: Sequence[Cell]) -> str:
         if cell is None or (isinstance(cell, str) and not cell.strip()):
             continue
         number = _number(cell)
-        if number is None or (isinstance(cell, str) and _CODE.fullmatch(cell.strip())):
+        if number is None or (isinstance(cell, str) and CODE.fullmatch(cell.strip())):
             return ""
         count[number] += 1
     once = sum(times == 1 for times in count.values())
@@ -171,18 +199,10 @@ def looks_like_label_sets(cells: Sequence[Cell]) -> str:
     return f"{len(lists)} of {len(present)} labels are lists, such as {shown(example)}"
 
 
-def indicator_columns(columns: Mapping[str, Sequence[Cell]]) -> tuple[str, ...]:
-    """The columns that hold nothing but 0 and 1, or true and false, in their order: each says who has its label.
-
-    One such column is a label of two classes, and a column of zeros alone may be a count: two or more have both values,
-    or there are no such columns at all.
-    """
-    marks = {
-        name: {mark(cell) for cell in cells if cell is not None and not (isinstance(cell, str) and not cell.strip())}
-        for name, cells in columns.items()
-    }
-    found = tuple(name for name, seen in marks.items() if seen and None not in seen)
-    return found if sum(len(marks[name]) == 2 for name in found) >= 2 else ()
+def _labels(cells: Sequence[Any]) -> tuple[str, ...] | None:
+    """Those that are no blank text; None where all of several are."""
+    labels = _classes(cells)
+    return labels if labels or not cells else None
 
 
 def _classes(cells: Sequence[Any]) -> tuple[str, ...]:
@@ -197,7 +217,7 @@ def _number(cell: Any) -> float | None:
     """None: none, or not a finite one."""
     if isinstance(cell, str):
         text = cell.strip().replace("\N{MINUS SIGN}", "-")
-        cell = float(text) if _NUMBER.fullmatch(text) else None
+        cell = float(text) if PLAIN.fullmatch(text) else None
     if cell is None or isinstance(cell, bool | tuple):
         return None
     try:
@@ -233,7 +253,7 @@ def _meant_as_list(text: str) -> bool:
     if not text.startswith("[") or not text.endswith("]") or "[" in inside or "]" in inside:
         return False
     parts = inside.split()
-    return any(sign in inside for sign in ",'\"") or (len(parts) > 1 and all(map(_NUMBER.fullmatch, parts)))
+    return any(sign in inside for sign in ",'\"") or (len(parts) > 1 and all(map(PLAIN.fullmatch, parts)))
 
 
 def _literal(text: str) -> Any:
@@ -260,7 +280,7 @@ def _pieces(text: str, separator: str) -> tuple[str, ...]:
 def _separates(separator: str, texts: Counter[str]) -> bool:
     """What `separator_of` says of one."""
     having = [text for text in texts if separator in text]
-    if not having or (separator == "," and all(_COMMAS_OF_A_NUMBER.fullmatch(text) for text in having)):
+    if not having or (separator == "," and all(map(like_number, having))):
         return False
     wholes: Counter[tuple[str, ...]] = Counter()
     for text, times in texts.items():

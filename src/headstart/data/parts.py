@@ -13,12 +13,18 @@ from headstart.values import Examples, Finding, Passages
 
 _NAMES = {"train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val", "dev": "val",
           "test": "test", "testing": "test", "eval": "test"}  # fmt: skip
+_OTHERS = ("holdout", "hold-out")  # names of parts, but not of which
 OFFICIAL = tuple(dict.fromkeys(_NAMES.values()))  # in their order
 
 
 def part_named(name: object) -> str | None:
     """An official part ("train", "val", "test") by any of its names; None: a name of none of them."""
     return _NAMES.get(str(name).strip().lower())
+
+
+def names_part(value: object) -> bool:
+    """Whether it is a name that parts have, known or not."""
+    return part_named(value) is not None or str(value).strip().lower() in _OTHERS
 
 
 def in_parts(whole: Examples, named: Sequence[str | None]) -> Examples:
@@ -31,7 +37,7 @@ def in_parts(whole: Examples, named: Sequence[str | None]) -> Examples:
     """
     parts = [part_named(name) if name else None for name in named]
     given = [name for name in named if name]
-    if 2 * sum(part is not None for part in parts) <= len(given):
+    if not any(parts) or 2 * sum(map(names_part, given)) <= len(given):
         others = ", ".join(map(repr, sorted(set(given))[:3]))
         note = f"not taken for parts, since few are train, val or test: {others}"
         return replace(whole, notes=(*whole.notes, note)) if others else whole

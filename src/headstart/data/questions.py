@@ -55,17 +55,23 @@ def read_questions(data: Any) -> Examples:
         return checked(_table(_blocks(data), "table", findings), name="table", findings=findings)
 
 
-def read_unanswered(table: str | Path) -> Examples:
+def read_unanswered(table: Any) -> Examples:
     """Questions with their contexts from a table that says nothing of answers.
 
     Raises:
         DataError: as `read_questions`.
     """
+    if not isinstance(table, str | Path):
+        with table_errors("table"):
+            return checked(_table(_unanswered(_blocks(table)), "table", []), name="table")
     path, ragged = existing(local_path(table)), list[Finding]()
     with table_errors(path):
         blocks, notes = open_blocks(path, ragged, absent=_ABSENT, rows=_BLOCK)
-        some = ({**block, "answer": [""] * len(next(iter(block.values())))} for block in blocks)
-        return checked(_table(some, path.name, ragged), name=path.stem, notes=notes, findings=ragged)
+        return checked(_table(_unanswered(blocks), path.name, ragged), name=path.stem, notes=notes, findings=ragged)
+
+
+def _unanswered(blocks: Iterable[Block]) -> Iterator[Block]:
+    return ({**block, "answer": [""] * len(next(iter(block.values())))} for block in blocks)
 
 
 def has_questions(data: Any) -> bool:

@@ -14,10 +14,12 @@ from headstart.data.frame import read_frame, read_hub, read_pairs
 from headstart.data.parts import OFFICIAL, join, part_named
 from headstart.data.questions import read_unanswered
 from headstart.data.table import SUFFIXES, read_table
-from headstart.errors import DataError
+from headstart.errors import DataError, UserError
 from headstart.inputs.paths import existing, is_file, is_folder
 from headstart.task import Form, Task
 from headstart.values import Columns, Dataset, Examples, Request
+
+_MOST_TOLD = 5  # rows that were left out
 
 
 def read(request: Request, tasks: Sequence[Task]) -> Dataset:
@@ -28,8 +30,9 @@ def read(request: Request, tasks: Sequence[Task]) -> Dataset:
 
     Raises:
         DataError: not there, not readable, of a kind that is not known, or not for the task.
-        UserError: a metric that the task cannot choose by.
+        UserError: a metric that the task cannot choose by, or columns that are none.
     """
+    refuse_odd(request.columns)
     asked = _asked_for(request.task, tasks)
     task = asked or next((task for task in tasks if _claims(task, request)), None)
     if task is not None and task.form is not None:
@@ -37,7 +40,10 @@ def read(request: Request, tasks: Sequence[Task]) -> Dataset:
         examples = _with_test(request, task.form.read)
     else:
         examples = _with_test(request, partial(_labelled, kind=request.kind, columns=request.columns))
-    task = task or next(task for task in tasks if task.form is None and task.fits(examples))
+    if task is None:
+        declined, task = _by_cells(examples, tasks)
+        doubts = [doubt for other in declined for doubt in other.doubts(examples)]
+        examples = replace(examples, notes=(*examples.notes, *doubts))
     if request.task not in ("auto", task.name, task.titles.get(examples.kind)):
         what = f"these are {examples.kind}s, and the task is {request.task}"
         raise DataError(what, where="--task", fix=f"--task {task.name}, or name the columns")
@@ -79,6 +85,16 @@ def _asked_for(name: str, tasks: Sequence[Task]) -> Task | None:
     raise DataError(f"unknown task {name!r}", where="--task", fix=f"one of: auto, {names}")
 
 
+def _by_cells(examples: Examples, tasks: Sequence[Task]) -> tuple[list[Task], Task]:
+    """The tasks whose targets the cells do not look like, and the first one after them."""
+    declined: list[Task] = []
+    for task in tasks:
+        if task.form is None and task.fits(examples):
+            break
+        declined.append(task)
+    return declined, task
+
+
 def _claims(task: Task, request: Request) -> bool:
     """Whether the data say by their form that they are for this task, and the user says nothing else."""
     nothing_said = request.labels is None and request.kind is None and not _named(request.columns)
@@ -88,6 +104,21 @@ def _claims(task: Task, request: Request) -> bool:
 def _named(columns: Columns | None) -> dict[str, str]:
     """The options that name columns, with what they name."""
     return {} if columns is None else {f"--{key}": value for key, value in columns.named.items()}
+
+
+def refuse_odd(columns: Any) -> None:
+    """Raises UserError where the columns are not named as `Columns` has them."""
+    if columns is None:
+        return
+    if not isinstance(columns, Columns):
+        fix = 'for example columns=hs.Columns(text="a", label="b")'
+        raise UserError(f"columns is a {type(columns).__name__}, not hs.Columns", where="columns", fix=fix)
+    for field, value in columns.named.items():
+        several = isinstance(value, Sequence) and not isinstance(value, str)
+        wanted = "a list of the columns' names" if field == "labels" else "the name of one column"
+        if several != (field in ("text", "labels")) or not all(isinstance(name, str) for name in value):
+            fix = "several columns of 0 and 1 are labels=[...]" if field == "label" else ""
+            raise UserError(f"{value!r} where {wanted} belongs", where=f"Columns({field}=...)", fix=fix)
 
 
 def _refuse_columns(columns: Columns | None, form: Form) -> None:
@@ -167,19 +198,31 @@ def _tables(folder: Path, columns: Columns | None) -> Examples | None:
     return replace(joined, notes=(*joined.notes, note)) if others else joined
 
 
-def rows_in(table: str, kind: str, columns: Columns | None) -> list[Any]:
-    """Texts, pairs of texts, or questions with their texts, from a table without targets.
+def rows_in(table: Any, kind: str, columns: Columns | None) -> tuple[list[Any], list[str]]:
+    """Texts, pairs of texts, paths of images, or questions with their texts, from a table without targets.
 
     Args:
-        kind: the name of the modality: "text", "pair" or "passage".
+        table: a file, or a table in memory.
+        kind: the name of the modality: "image", "text", "pair" or "passage".
         columns: of the table that the model was fitted on.
+
+    Returns:
+        The inputs, and notes on what was assumed and which rows were left out.
 
     Raises:
         DataError: as `read`; or the table has no such columns.
     """
-    if kind == "passage":
-        return [(question, text) for question, text in read_unanswered(table).inputs]
-    examples = read_table(existing(table), columns=columns, need_label=False)
+    examples = read_unanswered(table) if kind == "passage" else _without_targets(table, Columns(known=columns))
     if examples.kind != kind:
-        raise DataError(f"no column of {kind}s", where=str(table), fix="name its columns as the fit's data had them")
-    return list(examples.inputs)
+        where = str(table) if isinstance(table, str | Path) else "table"
+        raise DataError(f"no column of {kind}s", where=where, fix="name its columns as the fit's data had them")
+    left_out = [f"{finding.where} is left out: {finding.reason}" for finding in examples.findings if finding.rejected]
+    more = [f"and {len(left_out) - _MOST_TOLD} more rows"] if len(left_out) > _MOST_TOLD else []
+    return list(examples.inputs), [*examples.notes, *left_out[:_MOST_TOLD], *more]
+
+
+def _without_targets(table: Any, columns: Columns) -> Examples:
+    if isinstance(table, str | Path):
+        return read_table(existing(table), columns=columns, need_label=False)
+    read_one = read_hub if hasattr(table, "column_names") and hasattr(table, "features") else read_frame
+    return read_one(table, columns, need_label=False)

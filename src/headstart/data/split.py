@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import chain
 
 import numpy as np
 
-from headstart.errors import DataError
+from headstart.errors import DataError, short_name, some_of
 from headstart.values import Dataset, Finding, Split
 
 _FEWEST_OF_A_CLASS = 5  # examples in a sample: one a fold
@@ -31,22 +31,36 @@ def split(dataset: Dataset, *, test: float = 0.2, seed: int = 0) -> Split:
     if not 0 < test < 1:
         raise DataError(f"{test} is not a share between 0 and 1", where="--test", fix="0.2 keeps a fifth for the test")
     in_test = np.zeros(len(dataset), dtype=bool)
-    notes = []
     dealt = _groups_by_class(dataset.strata, dataset.checked_groups, dataset.checked_digests, seed)
-    for label, members in dealt.items():
+    for members in dealt.values():
         total = sum(len(rows) for rows in members)
         wanted, taken = max(1, round(test * total)), 0
         for rows in members[:-1]:  # the last group stays in training, whatever happens
             if taken < wanted and taken + len(rows) / 2 <= wanted:
                 in_test[rows] = True
                 taken += len(rows)
-        if taken == 0 and dataset.classes:
-            what = repr(dataset.classes[label]) if label < len(dataset.classes) else "those without a label"
-            notes.append(f"of {what} no example could be spared for the test")
     if not in_test.any():
         what, fix = dataset.task.unsplit
         raise DataError(what, where=dataset.name, fix=fix)
-    return Split(np.flatnonzero(~in_test), np.flatnonzero(in_test), official=False, notes=tuple(notes))
+    return Split(
+        np.flatnonzero(~in_test), np.flatnonzero(in_test), official=False, notes=tuple(_not_tested(dataset, in_test))
+    )
+
+
+def _not_tested(dataset: Dataset, in_test: np.ndarray) -> Iterator[str]:
+    """Notes on the classes, or the labels, of which the test part has no example."""
+    if not dataset.classes:
+        return
+    missed = np.flatnonzero(dataset.counts(np.flatnonzero(in_test)) == 0).tolist()
+    names = [repr(dataset.classes[k]) for k in missed]
+    if len(names) == 1:
+        yield f"of {short_name(names[0])} no example could be spared for the test"
+    elif names:
+        what = f"{len(names):,} of the {len(dataset.classes):,} {dataset.task.words.named}"
+        yield f"of {what} no example could be spared for the test: {some_of(names)}"
+    unlabelled = dataset.strata == len(dataset.classes)
+    if unlabelled.any() and not (unlabelled & in_test).any():
+        yield "of those without a label no example could be spared for the test"
 
 
 def folds(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
-from itertools import count, islice
+from itertools import chain, count, islice
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,9 +20,10 @@ from headstart.data.arrow import (
     unique,
 )
 from headstart.data.columns import Found, find_columns
+from headstart.data.indicators import indicator_cells
 from headstart.data.json_rows import json_rows
 from headstart.data.label_cells import label_cells
-from headstart.data.label_values import Cell, as_text
+from headstart.data.label_values import as_text
 from headstart.data.parts import in_parts
 from headstart.data.text_file import encoding_of, leave_out, open_text
 from headstart.errors import DataError, first_line
@@ -97,7 +98,7 @@ def read_blocks(
     """Blocks of rows as Examples; `base` is what relative image paths start from."""
     found: Found | None = None
     inputs: list[Any] = []
-    cells: list[Cell] = []
+    cells: list[Any] = []
     named: list[str | None] = []
     together = 0
     for block in blocks:
@@ -108,7 +109,7 @@ def read_blocks(
         values = [_texts(block[name]) for name in found.values]
         marks = _cells(block, found, len(values[0]))
         parts = _texts(block[found.part]) if found.part else []
-        for column in (*values, [m if isinstance(m, str) else None for m in marks], parts):
+        for column in (*values, _written(marks, found), parts):
             together += _characters(column, where, findings or [], len(inputs))
         if len(inputs) + len(values[0]) > MOST_ROWS:
             raise too_many_rows(where)
@@ -120,6 +121,9 @@ def read_blocks(
     if found is None:
         raise DataError("no rows", where=where, fix="a table has one row an example")
     rows = list(islice(row_names(where, row_numbers(findings or ())), len(inputs)))
+    more: list[str] = []
+    if len(found.labels) > 1:
+        cells, more = indicator_cells(cells, found.labels, rows)
     whole = Examples(
         kind=found.kind,
         name=name,
@@ -129,9 +133,9 @@ def read_blocks(
         separator=asked.separator,
         columns=found.columns(asked.separator),
         findings=tuple(findings or ()),
-        notes=(*notes, *found.notes),
+        notes=(*notes, *found.notes, *more),
     )
-    return in_parts(whole, named)
+    return in_parts(whole, named) if need_label else whole
 
 
 def _paths(columns: list[list[str | None]], base: Path | None) -> list[Any]:
@@ -154,15 +158,20 @@ def _paired(columns: list[list[str | None]], base: Path | None) -> list[Any]:
 _INPUTS = {"image": _paths, "text": _joined, "pair": _paired}
 
 
-def _cells(block: Block, found: Found, n: int) -> list[Cell]:
-    """What the columns of targets hold: a cell a row, of several columns the names of those that are 1."""
+def _cells(block: Block, found: Found, n: int) -> list[Any]:
+    """What the columns of targets hold: a cell a row, of several columns a tuple of what they hold."""
     if not found.labels:
         return [None] * n
     if len(found.labels) == 1:
         values = plain_values(block[found.labels[0]])
         return list(values) if all(type(value) is str for value in values) else label_cells(values, where="label")
-    columns = [plain_values(block[name]) for name in found.labels]
-    return label_cells(list(zip(*columns, strict=True)), names=found.labels, where="label")
+    return list(zip(*(plain_values(block[name]) for name in found.labels), strict=True))
+
+
+def _written(marks: list[Any], found: Found) -> list[str | None]:
+    """The texts among cells, or among those of several columns."""
+    together = chain.from_iterable(marks) if len(found.labels) > 1 else marks
+    return [mark if isinstance(mark, str) else None for mark in together]
 
 
 def _texts(column: Any) -> list[str | None]:
@@ -203,10 +212,10 @@ def _delimited(path: Path, ragged: list[Finding], rows: int) -> tuple[Iterator[B
     lines = head.decode(encoding, errors="replace").lstrip("\ufeff").splitlines()[:200]
     if not any(line.strip().strip("\0") for line in lines):
         raise DataError("the file is empty", where=str(path), fix="a table has a header and one row an example")
-    if _label_colon_text(lines):
+    if label_colon_text(lines):
         notes.append(f"{path.name}: no header; each line taken as LABEL:detail text, the detail left out")
         return _colon_lines(path, encoding, rows), notes
-    delimiter = _delimiter(lines, path)
+    delimiter = delimiter_of(lines, path)
     quoted = delimiter != "\t" or (
         all(line.count('"') % 2 == 0 for line in lines)
         and any(field.startswith('"') for line in lines[1:] for field in line.split("\t"))
@@ -251,7 +260,8 @@ def _stream(
             yield dict(zip(names, map(list, zip(*block, strict=True)), strict=True))
 
 
-def _delimiter(lines: list[str], path: Path) -> str:
+def delimiter_of(lines: list[str], path: Path) -> str:
+    """What stands between the cells of the lines of a file."""
     if path.suffix.lower() == ".tsv":
         return "\t"
     first = lines[0]
@@ -271,7 +281,7 @@ def _has_header(first: list[str]) -> bool:
     return all(0 < len(cell) <= 30 and len(cell.split()) <= 3 and not cell.replace(".", "").isdigit() for cell in cells)
 
 
-def _label_colon_text(lines: list[str]) -> bool:
+def label_colon_text(lines: list[str]) -> bool:
     """TREC's form: LABEL:detail text, in capitals, on every line."""
     full = [line for line in lines if line.strip()]
     return bool(full) and all(":" in line.split(" ")[0] and line.split(":")[0].isupper() for line in full)

@@ -99,8 +99,8 @@ class HeadstartQA(Estimator):
             DataError: an empty question or context, or a question that is too long, with its row.
         """
         check_is_fitted(self)
-        refuse_none(X, self)
         dataset = _questions(X, None)
+        refuse_none(dataset, self)
         _refuse_long(self.answerer_, dataset)
         answers = self.answerer_.outputs(dataset, np.arange(len(dataset)))
         return np.array([answer.text for answer in answers], dtype=object)

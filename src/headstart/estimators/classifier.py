@@ -9,7 +9,7 @@ from sklearn.base import ClassifierMixin
 
 from headstart.data.labels import as_labels, label_cells
 from headstart.errors import DataError
-from headstart.estimators.estimator import Estimator, inputs_of, refuse_none, weights_of
+from headstart.estimators.estimator import Estimator, inputs_of, weights_of
 from headstart.task import Task
 from headstart.tasks.classification import CLASSIFICATION
 from headstart.tasks.multilabel import MULTILABEL
@@ -48,26 +48,28 @@ class HeadstartClassifier(ClassifierMixin, Estimator):  # type: ignore[misc]
         """Learn from inputs and labels.
 
         Args:
-            y: (n,) labels; or, of several an example, (n, c) of 0 and 1, or n lists of names. `predict` gives (n, c) of
-                0 and 1 then.
+            y: (n,) labels; or, of several an example, (n, c) of 0 and 1 (of a DataFrame, the columns name the labels),
+                or n lists of names. `predict` gives (n, c) of 0 and 1 then.
             sample_weight: (n,) how many examples each row counts for, finite and not negative; a row of weight 0 is
                 left out. None: one.
 
         Raises:
             DataError: an input that cannot be read, a label that is missing, or fewer than two classes.
-            ValueError: weights that are none, or that leave one class.
+            ValueError: no inputs; weights that are none, or that leave one class.
         """
-        refuse_none(X, self)
+        X = inputs_of(X, self)
         y, names_of_labels = _labels(y)
-        if len(y) != len(inputs_of(X)):
-            raise DataError(f"{len(inputs_of(X))} inputs and {len(y)} labels", where="y", fix="one label an input")
+        if len(y) != len(X):
+            raise DataError(f"{len(X)} inputs and {len(y)} labels", where="y", fix="one label an input")
         weights = weights_of(sample_weight, len(y))
         self._several = y.ndim == 2
         index: np.ndarray = y
-        self.classes_: np.ndarray = names_of_labels if self._several else np.unique(y)
+        numbered = np.arange(y.shape[-1]) if names_of_labels is None else names_of_labels
+        self.classes_: np.ndarray = numbered if self._several else np.unique(y)
         if not self._several:
             index = np.searchsorted(self.classes_, y)
-            _refuse_one_class(self.classes_, index if weights is None else index[weights > 0])
+        counted = index if weights is None else index[weights > 0]
+        (_refuse_no_label if self._several else _refuse_one_class)(self.classes_, counted)
         wide = len(str(len(self.classes_)))
         names = [f"{i:0{wide}}" for i in range(len(self.classes_))]  # in the order of the labels
         told = [tuple(names[c] for c in np.flatnonzero(row)) if self._several else names[row] for row in index]
@@ -101,6 +103,27 @@ class HeadstartClassifier(ClassifierMixin, Estimator):  # type: ignore[misc]
         thresholds[self._columns] = self.head_.thresholds
         return (probabilities >= thresholds).astype(np.int64)
 
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Share of examples whose label is right; of several an example, whose labels all are.
+
+        Args:
+            y: as `fit` takes it; a label that the model does not know is none that it could have given.
+        """
+        if not self._several:
+            return float(super().score(X, y, sample_weight))
+        inputs, (true, names) = inputs_of(X, self), _labels(y)
+        columns = {str(name): column for column, name in enumerate(self.classes_)}
+        named = list(columns) if names is None else names.tolist()
+        if true.shape != (len(inputs), len(named)) or not columns.keys() & set(named):
+            what = f"y has the shape {true.shape}, and of its labels the model knows {len(columns.keys() & set(named))}"
+            raise DataError(what, where="y", fix=f"{len(inputs)} rows of labels, as fit was given them")
+        right = np.ones(len(inputs), dtype=bool)
+        for guess, name in zip(self.predict(inputs).T, columns, strict=True):
+            right &= guess == (true[:, named.index(name)] if name in named else 0)
+        for name in set(named) - columns.keys():
+            right &= true[:, named.index(name)] == 0
+        return float(np.average(right, weights=sample_weight))
+
     def _in_order(self, values: np.ndarray, missing: float) -> np.ndarray:
         """With a column for each of `classes_`; those that no example has are filled."""
         out = np.full((len(values), len(self.classes_)), missing)
@@ -122,21 +145,31 @@ def _refuse_one_class(classes: np.ndarray, index: np.ndarray) -> None:
         raise ValueError(f"sample_weight is zero but for one class, {names[0]!r}: a classifier needs at least two")
 
 
-def _labels(y: Any) -> tuple[np.ndarray, np.ndarray]:
-    """(n,) labels, and nothing; or (n, c) of 0 and 1, and (c,) what the columns are: numbers, or the names in lists.
+def _refuse_no_label(classes: np.ndarray, index: np.ndarray) -> None:
+    """Raises DataError where no example that has a weight has a label; index: (n, c) of 0 and 1, of those."""
+    if len(index) and not index.any():
+        what = "no example has a label" if not len(classes) else f"none of {len(classes)} labels is 1 of any example"
+        raise DataError(what, where="y", fix="one example at least has to have a label, and a weight above 0")
+
+
+def _labels(y: Any) -> tuple[np.ndarray, np.ndarray | None]:
+    """(n,) labels; or (n, c) of 0 and 1, and (c,) what the columns are called: in lists, the names in them.
 
     Raises:
         DataError: a label is missing, or these are no labels.
     """
     cells = label_cells(y, where="y")
-    missing = next((row for row, cell in enumerate(cells) if cell is None), None)
+    several = any(isinstance(cell, tuple) for cell in cells)
+    told = [as_labels(cell) for cell in cells] if several else cells
+    missing = next((row for row, cell in enumerate(told) if cell is None), None)
     if missing is not None:
         raise DataError("no label", where=f"y, row {missing + 1}", fix="leave the example out, or label it")
     matrix = _matrix(y)
     if matrix is not None:
-        return matrix, np.arange(matrix.shape[1])
-    if not any(isinstance(cell, tuple) for cell in cells):
-        return np.asarray(y).ravel(), np.arange(0)
+        named = getattr(y, "column_names", getattr(y, "columns", None))
+        return matrix, np.array(list(named)) if named is not None and all(isinstance(n, str) for n in named) else None
+    if not several:
+        return np.asarray(y).ravel(), None
     rows = [set(as_labels(cell) or ()) for cell in cells]
     names = sorted(set().union(*rows))
     return np.array([[int(name in row) for name in names] for row in rows]), np.array(names)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sized
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,8 @@ from headstart.backbone import Backbone, Head
 from headstart.choose.choose import method_of
 from headstart.clock import Budget, seconds_of
 from headstart.data.check import check
-from headstart.data.frame import kind_of, read_pairs
+from headstart.data.frame import read_pairs
+from headstart.data.given import in_order
 from headstart.data.read import as_dataset
 from headstart.encode.encode import encode_rows
 from headstart.errors import DataError, ModelError
@@ -27,6 +28,8 @@ from headstart.session import Session
 from headstart.task import Task
 from headstart.tasks.classification import CLASSIFICATION
 from headstart.values import Dataset, Split
+
+_LARGEST, _SMALLEST = float(np.finfo(np.float32).max), float(np.finfo(np.float32).tiny)  # heads are learned in float32
 
 
 class Estimator(BaseEstimator):  # type: ignore[misc]
@@ -70,10 +73,7 @@ class Estimator(BaseEstimator):  # type: ignore[misc]
     ) -> Dataset:
         """Checked examples, but for those of weight 0; raises DataError for a row that cannot be used: none is left
         out. Raises ValueError where there is none."""
-        inputs = inputs_of(X)
-        refuse_none(inputs, self)
-        known = self.kind or fitted or kind_of(inputs)
-        examples = read_pairs(inputs, y, known)
+        examples = read_pairs(inputs_of(X, self), y, self.kind or fitted)
         if weights is not None:
             examples, weights = examples.take(np.flatnonzero(weights)), weights[weights > 0]
             weights = None if (weights == 1).all() else weights
@@ -152,27 +152,28 @@ def weights_of(sample_weight: Any, n: int) -> np.ndarray | None:
         raise ValueError(f"sample_weight of row {row + 1} is {value}; weights are finite and not negative")
     if not weights.any():
         raise ValueError("all of sample_weight is zero: nothing is left to learn from")
-    if weights.max() > np.finfo(np.float64).max / n:
-        raise ValueError("the sum of sample_weight may be beyond all numbers: make the weights smaller")
+    least, most = float(weights[weights > 0].min()), float(weights.max())
+    if most > _LARGEST / n or least < _SMALLEST * float(weights.sum()):
+        what = f"sample_weight goes from {least:g} to {most:g}, which float32 cannot hold"
+        raise ValueError(f"{what}: make the largest ones smaller, and the smallest 0")
     shares = weights / weights.max()
     worth = float(shares.sum()) ** 2 / float(shares @ shares)
     return weights if weights.sum() >= worth else shares * (worth / float(shares.sum()))
 
 
-def refuse_none(inputs: Any, estimator: BaseEstimator) -> None:
+def inputs_of(X: Any, estimator: BaseEstimator) -> list[Any]:
+    """The inputs in any container that has an order.
+
+    Raises:
+        DataError: X is none. ValueError: it is empty.
+    """
+    inputs = in_order(X, where="X")
+    refuse_none(inputs, estimator)
+    return inputs
+
+
+def refuse_none(inputs: Sized, estimator: BaseEstimator) -> None:
     """Raises ValueError, as scikit-learn's estimators do, where there is no input."""
-    if hasattr(inputs, "__len__") and not len(inputs):
+    if not len(inputs):
         name = type(estimator).__name__
         raise ValueError(f"Found array with 0 sample(s) while a minimum of 1 is required by {name}.")
-
-
-def inputs_of(X: Any) -> list[Any]:
-    if isinstance(X, str) or not (isinstance(X, Sequence | np.ndarray) or hasattr(X, "tolist")):
-        raise DataError(f"X is a {type(X).__name__}", where="X", fix="a sequence of paths, images or texts")
-    if hasattr(X, "columns"):  # a DataFrame of one column
-        X = X.iloc[:, 0]
-    if isinstance(X, np.ndarray) and X.dtype.kind in "OUS" and X.ndim == 2 and X.shape[1] == 1:
-        X = X[:, 0]
-    if isinstance(X, np.ndarray) and X.dtype.kind not in "OUS":
-        return list(X)
-    return list(X.tolist() if hasattr(X, "tolist") else X)

@@ -8,7 +8,7 @@ import numpy as np
 from sklearn.base import RegressorMixin
 
 from headstart.errors import DataError
-from headstart.estimators.estimator import Estimator, inputs_of, refuse_none, weights_of
+from headstart.estimators.estimator import Estimator, inputs_of, weights_of
 from headstart.tasks.regression import REGRESSION
 
 
@@ -36,12 +36,11 @@ class HeadstartRegressor(RegressorMixin, Estimator):  # type: ignore[misc]
 
         Raises:
             DataError: an input that cannot be read, or a target that is no number.
-            ValueError: weights that are none.
+            ValueError: no inputs; weights that are none.
         """
-        refuse_none(X, self)
-        y = np.asarray(y).ravel()
-        if len(y) != len(inputs_of(X)):
-            raise DataError(f"{len(inputs_of(X))} inputs and {len(y)} numbers", where="y", fix="one number an input")
+        X, y = inputs_of(X, self), np.asarray(y).ravel()
+        if len(y) != len(X):
+            raise DataError(f"{len(X)} inputs and {len(y)} numbers", where="y", fix="one number an input")
         weights = weights_of(sample_weight, len(y))
         self._keep(self._learn(self._examples(X, y, REGRESSION, weights), REGRESSION))
         return self

@@ -24,7 +24,7 @@ def half_width(errors: np.ndarray, *, level: float = LEVEL, weights: np.ndarray 
     of the targets on average, of 50 errors as of 2,000; one draw of 50 may be as low as 0.73.
 
     Fewer than level / (1 - level) errors (9, for 0.9) cannot promise that much: an infinite width would. Then it is the
-    largest one, and what split conformal promises is n / (n + 1).
+    largest one, which promises less, see `promised`.
 
     Weighted, it is the smallest error up to which the weights make that share of their sum, the new target's added. How
     much a new target weighs is not known: it counts as one example.
@@ -52,6 +52,17 @@ def half_width(errors: np.ndarray, *, level: float = LEVEL, weights: np.ndarray 
     inside = np.cumsum(np.ones(len(sizes)) if weights is None else weights[order])
     wanted = round((inside[-1] + 1) * level, 9)  # rounded: 0.9 * 70 is 63, not a little more
     return float(sizes[order[min(np.searchsorted(inside.round(9), wanted), len(sizes) - 1)]])
+
+
+def promised(n: int, *, level: float = LEVEL) -> float:
+    """The share of new targets that `half_width` of n errors can promise: `level`, or n / (n + 1) where that is less.
+
+    A new error is as likely to be the largest of n + 1 as any other, so it is within the n with n / (n + 1). For 90 %,
+    the ceil((n + 1) * 0.9)-th smallest of n has to exist: from n = 9 on. (For 95 % it would be 19.)
+
+    Source: as of `half_width` (Lei et al., 2018, section 2.2).
+    """
+    return min(level, n / (n + 1))
 
 
 def coverage(errors: np.ndarray, width: float) -> float:

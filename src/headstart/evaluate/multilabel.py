@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from headstart.errors import DataError, ModelError
-from headstart.evaluate.bootstrap import TIMES, draws, numbered, percentile_interval
+from headstart.evaluate.bootstrap import TIMES, centred_interval, draws, numbered
 from headstart.evaluate.intervals import wilson
 from headstart.evaluate.pseudo_values import macro_f1_values, micro_f1_values, precision_values
 from headstart.evaluate.thresholds import best_thresholds
@@ -135,12 +135,16 @@ class Predicted:
         """
         of, rankings = numbered(self.groups, len(self.y)), _rankings(self.y, self.probabilities)
         times = int(np.clip(_MOST_CELLS // self.y.size, min(self.times, _FEWEST_DRAWS), self.times))
-        tallies, found = _tallies(self.y, self.given).reshape(len(self.y), -1), []
-        for weights in draws(of, seed=self.seed, times=times):
+        tallies = _tallies(self.y, self.given).reshape(len(self.y), -1)
+
+        def figures(weights: np.ndarray) -> np.ndarray:
             micro, macro = _f1s((weights @ tallies).reshape(len(weights), 3, -1))
-            found.append(np.stack([micro, macro, _mean(_average_precisions(rankings, weights))]))
-        named = zip(("micro_f1", "macro_f1", "map"), np.concatenate(found, axis=1), strict=True)
-        return {key: percentile_interval(values, share_of=int(of.max()) + 1) for key, values in named}
+            return np.stack([micro, macro, _mean(_average_precisions(rankings, weights))])
+
+        whole = figures(np.ones((1, len(self.y)), dtype=np.float32))[:, 0].tolist()
+        found = np.concatenate([figures(weights) for weights in draws(of, seed=self.seed, times=times)], axis=1)
+        named = zip(("micro_f1", "macro_f1", "map"), found, whole, strict=True)
+        return {key: centred_interval(values, figure, units=int(of.max()) + 1) for key, values, figure in named}
 
 
 def _tallies(y: np.ndarray, predicted: np.ndarray) -> np.ndarray:
@@ -238,7 +242,7 @@ def evaluate(  # noqa: PLR0913 - keywords, most of which only tests and tasks se
         DataError: no test examples. ModelError: a logit that is not a number. ValueError: shapes that do not fit
             together, or a truth that is neither 0 nor 1.
 
-    Source: exact match's interval is Wilson's; those of F1 and average precision are percentiles of the bootstrap.
+    Source: exact match's interval is Wilson's; those of F1 and average precision are centred ones of the bootstrap.
     """
     if not len(y):
         raise DataError("there are no test examples to score on", where="test part", fix="give more examples")

@@ -12,7 +12,7 @@ from headstart.evaluate.criterion import BY_LOSS, Criterion, mean_cost
 from headstart.evaluate.metrics import log_losses, mean
 
 FEWEST = 20  # examples to judge on: on fewer nothing is proved (docs/accuracy.md)
-_NOISE = 1.64  # standard errors of the paired differences: one model in twenty that is no better passes for it
+NOISE = 1.64  # standard errors of the paired differences: one model in twenty that is no better passes for it
 
 
 @dataclass(frozen=True)
@@ -108,13 +108,13 @@ def verdict(untuned: HeldOut, tuned: HeldOut) -> PairedTest:
         tuned_accuracy=tuned.accuracy,
         gain_errors=gain,
         right_errors=rise,
-        noise=_NOISE,
-        tuned_is_better=n >= FEWEST and gain > _NOISE and rise >= -_NOISE,
+        noise=NOISE,
+        tuned_is_better=n >= FEWEST and gain > NOISE and rise >= -NOISE,
     )
     if untuned.other is None or tuned.other is None:
         return found
     by = _cost_errors(untuned.other - tuned.other, weights)
-    better = n >= FEWEST and by > _NOISE
+    better = n >= FEWEST and by > NOISE
     return replace(found, tuned_is_better=better, untuned_cost=untuned.cost, tuned_cost=tuned.cost, cost_errors=by)
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from headstart.errors import DataError, ModelError
-from headstart.evaluate.bootstrap import TIMES, draws, numbered, percentile_interval
+from headstart.evaluate.bootstrap import FEWEST, TIMES, draws, numbered, percentile_interval
 from headstart.evaluate.conformal import coverage
 from headstart.evaluate.intervals import wilson
 from headstart.task import Metric, Scores, rounded
@@ -51,17 +51,18 @@ class Predicted:
 
     @cached_property
     def drawn(self) -> dict[str, Interval]:
-        """Their intervals, from the same draws; no numbers where there is one example, which is drawn again and again.
+        """Their intervals, from the same draws; no numbers where there are few examples.
 
         Ranks are taken anew in each draw: with those among all examples the interval of Spearman's correlation came out
         an eighth too narrow (STS benchmark, 5,749 pairs in groups of three).
         """
         of = numbered(self.groups, len(self.y))
-        if of.max() == 0:
+        units = int(of.max()) + 1
+        if units < FEWEST:
             return dict.fromkeys(_KEYS, Interval(float("nan"), float("nan")))
         found = [self._figures.of(weights) for weights in draws(of, seed=self.seed, times=self.times)]
         named = zip(_KEYS, np.concatenate(found, axis=1), strict=True)
-        return {key: percentile_interval(values) for key, values in named}
+        return {key: percentile_interval(values, units=units) for key, values in named}
 
     @cached_property
     def _figures(self) -> _Figures:

@@ -10,7 +10,6 @@ import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, cast
 
 from PIL import Image, ImageFile
 
@@ -49,27 +48,34 @@ _OTHER_THINGS = {
 }
 
 
-class _Decoding(threading.local):
-    """Stands where a filter of warnings has the name of a module: all of them, while this thread is at work here."""
+class _Here(threading.local):
+    """Whether this thread is at work on a stranger's bytes."""
 
-    here = False
-    pattern = "(?!)"  # scikit-learn copies filters into the processes that it starts, where this one means nothing
+    decoding = False
 
-    def match(self, _module: str) -> bool:
-        return self.here
+
+class _OfThisThread(type):
+    """Makes a category of warnings that all of them belong to while this thread decodes, and else none."""
+
+    def __subclasscheck__(cls, category: type) -> bool:
+        return _here.decoding
+
+
+class WhileDecoding(Warning, metaclass=_OfThisThread):
+    """Any warning, while the thread that it is given in is at work here."""
 
 
 # Pillow warns of damaged tags, and of sizes that are bounded below anyway. Threads decode, and the filters are those of
 # the whole process: one that is put in and taken out around each image would silence its other threads, and stay there
 # for good where two overlap. So this one is put in once, here; and again where somebody has put back what was before.
-_decoding = _Decoding()
-_SILENCE = ("ignore", None, Warning, _decoding, 0)
+# It is of nothing but what filters are made of, since scikit-learn sends them to the processes that it starts.
+_here = _Here()
+_SILENCE = ("ignore", None, WhileDecoding, None, 0)
 
 
 def _keep_silence() -> None:
-    filters = cast("list[Any]", warnings.filters)
-    if _SILENCE not in filters:
-        filters.insert(0, _SILENCE)
+    if _SILENCE not in warnings.filters:
+        warnings.simplefilter("ignore", WhileDecoding)
 
 
 _keep_silence()
@@ -111,7 +117,7 @@ def decoded(content: bytes, *, where: str, near: int | None = None, animation: b
 @contextmanager
 def image_errors(where: str, start: bytes = b"") -> Iterator[None]:
     """The one place that Pillow works in on a stranger's bytes: its decoders raise whatever there is."""
-    outer, _decoding.here = _decoding.here, True
+    outer, _here.decoding = _here.decoding, True
     _keep_silence()
     try:
         yield
@@ -126,7 +132,7 @@ def image_errors(where: str, start: bytes = b"") -> Iterator[None]:
     except Exception as error:
         raise DataError(f"damaged image: {first_line(error)}", where=where) from None
     finally:
-        _decoding.here = outer
+        _here.decoding = outer
 
 
 def bounded(image: Image.Image, *, most: int = MAX_PIXELS) -> Image.Image:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from headstart.errors import short_name
 from headstart.values import Dataset, Finding, Split
 
 _SHOWN = 10  # classes and findings in the text; all of them are in the fields
@@ -33,10 +34,10 @@ class Checked:
     @property
     def counts(self) -> dict[str, int]:
         """How many examples have each class or label, the most frequent first; empty for tasks without."""
-        names, y = self.dataset.classes, self.dataset.y
+        names = self.dataset.classes
         if not names:
             return {}
-        there = y.sum(axis=0) if y.ndim == 2 else np.bincount(y, minlength=len(names))
+        there = self.dataset.counts(np.arange(len(self.dataset)))
         return {names[k]: int(there[k]) for k in np.argsort(-there, kind="stable")}
 
     def __repr__(self) -> str:
@@ -70,7 +71,7 @@ def _lines(told: Mapping[str, Any]) -> Iterator[str]:
     whose = "the parts are yours" if told["split"] == "official" else "held out here"
     yield f"learned from {told['n_train']:,}, tested on {told['n_test']:,} ({whose})"
     if counts:
-        shown = ", ".join(f"{each['name']} {each['count']:,}" for each in counts[:_SHOWN])
+        shown = ", ".join(f"{short_name(each['name'])} {each['count']:,}" for each in counts[:_SHOWN])
         more = f" and {len(counts) - _SHOWN:,} more" if len(counts) > _SHOWN else ""
         yield f"{len(counts):,} {told['named']}: {shown}{more}"
     for finding in findings[:_SHOWN]:

@@ -54,11 +54,12 @@ def verdict(scores: Scores, metric: Metric, baseline: Baseline) -> str:
 def headline(scores: Scores, metric: Metric, baseline: Baseline, said: str) -> str:
     """The first figure of the page with its interval, beside what it has to beat; a share, or a part of one."""
     ends, value = scores.intervals[metric.key], scores.values[metric.key]
+    interval = f"95 % interval <strong>{percent(ends.low)}</strong> to <strong>{percent(ends.high)}</strong>,"
     measured = (
-        f"95 % interval <strong>{percent(ends.low)}</strong> to <strong>{percent(ends.high)}</strong>,\n"
+        f"{interval if ends.known else 'No interval can be given;'}\n"
         f"measured on {scores.n:,} examples the model did not see."
     )
-    shown = Interval(_share(ends.low), _share(ends.high))
+    shown = Interval(_share(ends.low), _share(ends.high)) if ends.known else None
     line = strip(metric.title, _share(value), shown, than=baseline.short, than_share=_share(baseline.value))
     return hero([(metric.title, value, measured, line)], said)
 
@@ -173,7 +174,7 @@ def _share(value: float) -> float:
 
 def _with_interval(scores: Scores, metric: Metric, *, plain_text: bool = False) -> str:
     ends = scores.intervals.get(metric.key)
-    if ends is None:
+    if ends is None or not ends.known:
         return "" if plain_text else metric.meaning
     shown = f"{figure(metric, ends.low)} to {figure(metric, ends.high)}"
     return f"({shown})" if plain_text else f"{metric.meaning}; interval {shown}"

@@ -53,14 +53,20 @@ def how_made(p: Record) -> str:
 def _chosen_from(ranking: Mapping[str, Any]) -> str:
     """From what `choose.ranking.as_json` makes."""
     by = ordered_by(ranking)
-    name = by.replace("_", " ")
+    name = ranking.get("loss", "log loss") if by == "log_loss" else by.replace("_", " ")
     rows = (
         f"<td>{text(r['model'])}{' (taken)' if r['model'] == ranking['choice'] else ''}</td>"
         f"<td>{bar(r['accuracy'])}</td>"
         f'<td class="n">{r[by]:.3f}</td><td class="n">{r["logme"]:.3f}</td><td>{bar(r["neighbours"])}</td>'
         for r in ranking["rows"]
     )
-    head = ("Pre-trained model", "Accuracy", text(name.capitalize()), "LogME", "Nearest neighbours")
+    head = (
+        "Pre-trained model",
+        text(ranking.get("measure", "Accuracy")),
+        text(name.capitalize()),
+        "LogME",
+        "Nearest neighbours",
+    )
     note = (
         f"Cross-validated on {ranking['n']:,} training examples. The cheapest was taken of those whose {text(name)} "
         f"is within one standard error of the {'lowest' if by == 'log_loss' else 'best'}."

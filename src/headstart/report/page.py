@@ -70,14 +70,19 @@ def hero(figures: Iterable[tuple[str, float, str, str]], verdict: str) -> str:
 """
 
 
-def strip(name: str, share: float, interval: Interval, *, than: str, than_share: float) -> str:
-    """A share with its interval on a line from 0 to 100 %, and a tick for what it has to beat."""
-    low, high = interval.low, interval.high
-    label = f"{name} {percent(share)}, interval {percent(low)} to {percent(high)}, {than} {percent(than_share)}"
-    return f"""<div class="strip" role="img" aria-label="{label}"><span class="band" style="left:{100 * low:.2f}%;\
-width:{100 * (high - low):.2f}%"></span><span class="tick" style="left:{100 * than_share:.2f}%"></span>\
+def strip(name: str, share: float, interval: Interval | None, *, than: str, than_share: float) -> str:
+    """A share with its interval, where it has one, on a line from 0 to 100 %, and a tick for what it has to beat."""
+    said, band, key = "", "", ""
+    if interval is not None:
+        low, high = interval.low, interval.high
+        said = f", interval {percent(low)} to {percent(high)}"
+        band = f'<span class="band" style="left:{100 * low:.2f}%;width:{100 * (high - low):.2f}%"></span>'
+        key = ' <i class="k-band"></i>interval'
+    label = f"{name} {percent(share)}{said}, {than} {percent(than_share)}"
+    return f"""<div class="strip" role="img" aria-label="{label}">{band}\
+<span class="tick" style="left:{100 * than_share:.2f}%"></span>\
 <span class="dot" style="left:{100 * share:.2f}%"></span></div>
-<p class="scale"><span>0 %</span><span class="key"><i class="k-dot"></i>{name} <i class="k-band"></i>interval \
+<p class="scale"><span>0 %</span><span class="key"><i class="k-dot"></i>{name}{key} \
 <i class="k-tick"></i>{than}</span><span>100 %</span></p>"""
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from headstart.choose.ranking import ordered_by
-from headstart.errors import plain
+from headstart.errors import plain, short_name, some_of
 from headstart.report.html import amount
 from headstart.task import Metric
 
@@ -112,14 +112,14 @@ def scores(told: dict[str, Any], metrics: Sequence[Metric]) -> str:
     low, high = told["accuracy_interval"]
     lines = [
         f"accuracy   {told['accuracy']:.3f}  (95 % interval {low:.3f} to {high:.3f}, {told['n_test']} examples)",
-        f"majority   {told['majority_accuracy']:.3f}  (always answering {told['majority_class']!r})",
+        f"majority   {told['majority_accuracy']:.3f}  (always answering {short_name(told['majority_class'])!r})",
         f"macro F1   {told['macro_f1']:.3f}   log loss {told['log_loss']:.3f}   calibration error {told['ece']:.3f}",
         *_figures(told, _beyond(metrics, ("accuracy", "macro_f1", "log_loss", "ece")), 10),
     ]
     if told.get("missing_classes"):
-        lines.append(f"missing    classes without an example: {', '.join(told['missing_classes'])}")
+        lines.append(f"missing    classes without an example: {some_of(told['missing_classes'])}")
     if told.get("extra_classes"):
-        lines.append(f"extra      classes that the model does not know, left out: {', '.join(told['extra_classes'])}")
+        lines.append(f"extra      classes that the model does not know, left out: {some_of(told['extra_classes'])}")
     return "\n".join(lines)
 
 
@@ -192,7 +192,7 @@ def predictions(told: dict[str, Any], line: Callable[[dict[str, Any]], str]) -> 
 
 def class_line(row: dict[str, Any]) -> str:
     """A prediction's most probable classes."""
-    return ", ".join(f"{c['label']} {c['probability']:.2f}" for c in row["top"])
+    return ", ".join(f"{short_name(c['label'])} {c['probability']:.2f}" for c in row["top"])
 
 
 def answer_line(row: dict[str, Any]) -> str:
@@ -276,8 +276,10 @@ def ranking(told: dict[str, Any]) -> str:
     by = ordered_by(told)
     shown = "log_loss" if by == "accuracy" else by  # beside the accuracy
     wide = max(8, len(shown))
-    title = f"{shown.replace('_', ' '):>{wide}}"
-    lines = [f"{'model':{_NAME}} accuracy   95 % interval {title}  LogME  5-NN per s    size"]
+    of_classes = told["measure"] == "Accuracy"
+    right, loss = ("accuracy", "log loss") if of_classes else ("   right", told["loss"].partition(" (")[0])
+    title = f"{loss if shown == 'log_loss' else shown.replace('_', ' '):>{wide}}"
+    lines = [f"{'model':{_NAME}} {right}   95 % interval {title}  LogME  5-NN per s    size"]
     for row in told["rows"]:
         (low, high), name = row["accuracy_interval"], row["model"]
         if len(name) > _NAME:
@@ -286,9 +288,11 @@ def ranking(told: dict[str, Any]) -> str:
         figures = f"{row['accuracy']:8.3f}  {low:5.3f} to {high:5.3f} {row[shown]:{wide}.3f} {row['logme']:6.3f}"
         machine = f"{_count(row['per_second']):>5} {_size(row['parameters']):>7}"
         lines.append(f"{name:{_NAME}} {figures} {row['neighbours']:5.3f} {machine}")
+    names = f", {told['classes']} {told['named']}" if told["classes"] else ""
+    if not of_classes:
+        lines.append(f"right: {told['measure'][0].lower()}{told['measure'][1:]}")
     lines.append(
-        f"{told['n']:,} training examples, {told['classes']} classes; always answering the most common one: "
-        f"{told['majority_accuracy']:.3f}"
+        f"{told['n']:,} training examples{names}; always giving the same answer: {told['majority_accuracy']:.3f}"
     )
     lines.append(_say("take", _verdict(told)))
     for why in dict.fromkeys(untried["why"] for untried in told["untried"]):

@@ -159,7 +159,7 @@ ANSWERING = Task(
         "all questions are about one document, so nothing can be tested on another",
         "add questions about another document, or a column title that tells documents apart",
     ),
-    learner=Learner(load=_load, encodes=False, family=None, judge=None, lesson=answering_lesson),
+    learner=Learner(load=_load, encodes=False, family=None, judge=None, judge_constant=None, lesson=answering_lesson),
     scorer=Scorer(
         metrics=METRICS,
         details=_DETAILS,

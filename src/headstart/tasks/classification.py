@@ -12,7 +12,7 @@ import numpy as np
 from headstart.adapt.softmax import SOFTMAX
 from headstart.backbone import Head
 from headstart.data.labels import as_class
-from headstart.errors import DataError
+from headstart.errors import DataError, some_of
 from headstart.evaluate.classification import METRICS, evaluate
 from headstart.evaluate.metrics import softmax
 from headstart.inputs.text import whole_characters
@@ -128,9 +128,9 @@ def known(dataset: Dataset, classes: Sequence[str]) -> tuple[np.ndarray, list[Fi
     if not rows:
         extra = sorted(set(dataset.classes) - mine)
         raise DataError(
-            f"none of its classes ({', '.join(extra[:5]) or 'none'}) is known to the model",
+            f"none of its classes ({some_of(extra) or 'none'}) is known to the model",
             where=dataset.name,
-            fix=f"the model knows {', '.join(classes[:5])}",
+            fix=f"the model knows {some_of(classes)}",
         )
     unknown = [
         Finding("unknown-class", dataset.where[row], f"class {label!r} is unknown to the model", rejected=True)

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from headstart.adapt.cross_validation import judge
+from headstart.adapt.cross_validation import judge, judge_constant
 from headstart.adapt.family import Family
 from headstart.adapt.linear_lesson import linear_lesson
 from headstart.backbone import Backbone, Features, Head
@@ -205,7 +205,15 @@ def keeper(*, unnamed: bool = False, needs: Sequence[str] = ()) -> Keeper:
 
 def learner(family: Family, *, loss: tuple[str, ...] = ("log_loss",)) -> Learner:
     """How a linear head of this family is learned: the probe on frozen features, then fine-tuning that starts there."""
-    return Learner(load=load, encodes=True, family=family, judge=judge, lesson=linear_lesson, loss=loss)
+    return Learner(
+        load=load,
+        encodes=True,
+        family=family,
+        judge=judge,
+        judge_constant=judge_constant,
+        lesson=linear_lesson,
+        loss=loss,
+    )
 
 
 def predictions(

@@ -11,8 +11,15 @@ import numpy as np
 
 from headstart.adapt.sigmoid import SIGMOID
 from headstart.backbone import Backbone, Head
-from headstart.data.labels import as_labels, looks_like_label_sets, separator_of, separator_seen
-from headstart.errors import DataError
+from headstart.data.labels import (
+    as_labels,
+    looks_like_label_sets,
+    other_separator,
+    says_none,
+    separator_of,
+    separator_seen,
+)
+from headstart.errors import DataError, short_name, some_of
 from headstart.evaluate.multilabel import METRICS, evaluate, sigmoid
 from headstart.inputs.text import whole_characters
 from headstart.pretrained.plain_code import LABELS
@@ -48,8 +55,36 @@ class Labels:
 
 
 def _fits(examples: Examples) -> bool:
+    """Raises DataError where some cells say that there is no label, and others seem to hold several."""
     cells = examples.targets
+    other = None if examples.separator else other_separator(cells)
+    none = next((row for row, cell in enumerate(cells) if says_none(cell)), None)
+    if other is not None and none is not None:
+        separator, row = other
+        what = f"the label is {cells[row]!r}, which seems to be several, and that of {examples.where[none]} is []"
+        fix = f"--separator {_typed(separator)} takes it as several; --task classification as one class"
+        raise DataError(what, where=examples.where[row], fix=fix)
     return bool(examples.separator or looks_like_label_sets(cells) or separator_of(cells))
+
+
+def _doubts(examples: Examples) -> tuple[str, ...]:
+    """Where cells are taken as classes, though some may be several labels, or say that there is none."""
+    cells, notes = examples.targets, list[str]()
+    other = other_separator(cells)
+    if other is not None:
+        separator, row = other
+        split = f"--separator {_typed(separator)} takes it as several"
+        notes.append(f"labels such as {cells[row]!r} are taken as one class each; {split}")
+    none = sum(map(says_none, cells))
+    if none:
+        what = f"{none} labels are an empty list, which is no class: such examples are left out"
+        notes.append(f"{what}; --task multilabel learns that they have none (--separator where others have several)")
+    return tuple(notes)
+
+
+def _typed(separator: str) -> str:
+    """As it is typed in a shell."""
+    return f"${separator!r}" if separator.isspace() and separator != " " else f'"{separator}"'
 
 
 def _parse(examples: Examples) -> tuple[list[Any], tuple[str, ...]]:
@@ -59,6 +94,8 @@ def _parse(examples: Examples) -> tuple[list[Any], tuple[str, ...]]:
         if separator is not None:
             seen = separator_seen(cells, separator)
             notes = [f"{seen}: each has several labels; --task classification takes each cell as one class"]
+        elif (other := other_separator(cells)) is not None:
+            notes = [f"labels such as {cells[other[1]]!r} are taken as one; --separator {_typed(other[0])} splits them"]
     places = zip(cells, examples.where, strict=True)
     return [as_labels(cell, separator=separator, where=where) for cell, where in places], tuple(notes)
 
@@ -74,7 +111,7 @@ def _refuse(dataset: Dataset, seen: str) -> None:
     if not dataset.classes:
         raise DataError(f"no example has a label.{seen}", where=dataset.name, fix="name the column: --label COLUMN")
     if len(set(dataset.targets)) < 2:
-        what = f"every example has the same labels: {', '.join(dataset.targets[0]) or 'none'}.{seen}"
+        what = f"every example has the same labels: {some_of(dataset.targets[0]) or 'none'}.{seen}"
         raise DataError(what, where=dataset.name, fix="add examples with others")
 
 
@@ -131,9 +168,9 @@ def _known(dataset: Dataset, classes: Sequence[str]) -> tuple[np.ndarray, list[F
     mine = set(classes)
     if not mine & set(dataset.classes):
         raise DataError(
-            f"none of its labels ({', '.join(dataset.classes[:5]) or 'none'}) is known to the model",
+            f"none of its labels ({some_of(dataset.classes) or 'none'}) is known to the model",
             where=dataset.name,
-            fix=f"the model knows {', '.join(classes[:5])}",
+            fix=f"the model knows {some_of(classes)}",
         )
     findings = [
         Finding("unknown-label", dataset.where[row], f"label {label!r} is unknown to the model: not counted")
@@ -171,7 +208,7 @@ def _row(p: Labels) -> dict[str, Any]:
 
 
 def _line(row: Mapping[str, Any]) -> str:
-    return ", ".join(f"{c['label']} {c['probability']:.2f}" for c in row["labels"]) or "no label"
+    return ", ".join(f"{short_name(c['label'])} {c['probability']:.2f}" for c in row["labels"]) or "no label"
 
 
 def _facts(head: Head, dataset: Dataset, rows: np.ndarray) -> dict[str, Any]:
@@ -186,18 +223,18 @@ def _facts(head: Head, dataset: Dataset, rows: np.ndarray) -> dict[str, Any]:
 
 def _baseline(scores: Scores) -> general.Baseline:
     b = scores.details["baseline"]
-    names = ", ".join(b["labels"])
+    names = some_of(b["labels"])
     return general.Baseline(f"always giving “{names}”", "commonest labels", b["macro_f1"])
 
 
 def _beside(told: Mapping[str, Any]) -> list[str]:
     b = told["baseline"]
     reached = f"micro F1 {b['micro_f1']:.3f}, macro F1 {b['macro_f1']:.3f}"
-    lines = [f"{'commonest labels':24} {reached}  ({', '.join(b['labels'])})"]
+    lines = [f"{'commonest labels':24} {reached}  ({some_of(b['labels'])})"]
     if told.get("extra_classes"):
-        lines.append(f"{'extra':24} labels that the model does not know: {', '.join(told['extra_classes'])}")
+        lines.append(f"{'extra':24} labels that the model does not know: {some_of(told['extra_classes'])}")
     if told.get("missing_classes"):
-        lines.append(f"{'missing':24} labels without an example: {', '.join(told['missing_classes'])}")
+        lines.append(f"{'missing':24} labels without an example: {some_of(told['missing_classes'])}")
     return lines
 
 
@@ -250,6 +287,7 @@ MULTILABEL = Task(
     modalities={"image": IMAGE, "text": TEXT},
     titles=_TITLES,
     fits=_fits,
+    doubts=_doubts,
     parse=_parse,
     complaint=_complaint,
     refuse=_refuse,
@@ -257,6 +295,10 @@ MULTILABEL = Task(
     space=_space,
     encode=_encode,
     strata=_strata,
+    unsplit=(
+        "each example (or group of nearly the same ones) has a label of its own, so nothing can be tested",
+        "add examples that share their labels",
+    ),
     learner=linear.learner(SIGMOID),
     scorer=Scorer(
         metrics=METRICS,

@@ -11,7 +11,8 @@ import numpy as np
 
 from headstart.adapt.ridge import GAUSSIAN
 from headstart.backbone import Backbone, Head
-from headstart.data.labels import almost_numbers, as_number, looks_like_numbers
+from headstart.data.labels import almost_numbers, as_class, as_number, looks_like_numbers
+from headstart.data.written_numbers import numbers_as_classes, perhaps_thousands, signs_of_numbers
 from headstart.errors import DataError
 from headstart.evaluate.regression import METRICS, evaluate
 from headstart.pretrained.plain_code import NUMBER
@@ -50,20 +51,59 @@ class Estimate:
 
 
 def _fits(examples: Examples) -> bool:
-    """Raises DataError where nearly all targets are numbers."""
+    """Raises DataError where nearly all targets are numbers, or are so but for how they are written."""
     row = almost_numbers(examples.targets)
     if row is not None:
         what = f"the label is {examples.targets[row]!r}, and nearly all others are numbers"
         fix = "repair it to predict numbers; or --task classification takes each value as a class"
         raise DataError(what, where=examples.where[row], fix=fix)
-    return bool(looks_like_numbers(examples.targets))
+    if looks_like_numbers(examples.targets):
+        return True
+    _refuse_lone(examples)
+    return False
+
+
+def _refuse_lone(examples: Examples) -> None:
+    """Numbers that would make classes of one example each.
+
+    Raises:
+        DataError: numbers with signs, of which one occurs once or all are the same; or plain ones of which fewer than
+            two recur.
+    """
+    count, row = numbers_as_classes(examples.targets), signs_of_numbers(examples.targets)
+    once = sum(times == 1 for times in count.values())
+    few, as_classes = len(count) - once < 2, "--task classification takes each value as a class"
+    if row is not None and (once or few):
+        what = f"the label is {as_class(examples.targets[row])!r}: like most, a number that is not written as one"
+        fix = f"to predict numbers, write 1234.5: no sign or unit, a point before the fraction; {as_classes}"
+        raise DataError(what, where=examples.where[row], fix=fix)
+    if row is None and once and few:
+        what = f"the labels are {count.total():,} numbers, of which {once:,} occur once: too few of each to be classes"
+        raise DataError(what, where=examples.name, fix=f"--task regression predicts numbers; {as_classes}")
+
+
+def _doubts(examples: Examples) -> tuple[str, ...]:
+    """Where numbers are taken as classes."""
+    count, row = numbers_as_classes(examples.targets), signs_of_numbers(examples.targets)
+    if not count:
+        return ()
+    once = sum(times == 1 for times in count.values())
+    left_out = f", {once:,} of which occur once and are left out" if once else ""
+    written = "" if row is None else ", once they are written as 1234.5"
+    what = f"{count.total():,} numbers are taken as {len(count):,} classes{left_out}"
+    return (f"{what}; --task regression predicts numbers{written}",)
 
 
 def _parse(examples: Examples) -> tuple[list[Any], tuple[str, ...]]:
     values, _ = linear.cells(as_number)(examples)
     seen = looks_like_numbers(examples.targets)
     note = f"the label is taken as a number ({seen}); --task classification takes its values as classes"
-    return values, (note,) if seen else ()
+    notes = [note] if seen else []
+    example = perhaps_thousands(examples.targets)
+    if example is not None:
+        written = example.replace(".", "")
+        notes.append(f"{example} and the like may be thousands (then write {written}): each fraction has three digits")
+    return values, tuple(notes)
 
 
 def _complaint(value: float | None) -> tuple[str, str] | None:
@@ -199,7 +239,7 @@ def _card(record: Record, backbone: Backbone, head: Head, folder: str) -> str:
         "far outside those of the training part. The figures hold for data like the test part; measure again on data "
         "of your own.",
         ending=NUMBER,
-        more=[f"the interval that holds nine of ten values is ± {head.width or 0.0:.4g}, from examples held out"],
+        more=[f"the interval that is to hold nine of ten values is ± {head.width or 0.0:.4g}, from examples held out"],
     )
 
 
@@ -208,6 +248,7 @@ REGRESSION = Task(
     modalities={"image": IMAGE, "text": TEXT, "pair": PAIR},
     titles=_TITLES,
     fits=_fits,
+    doubts=_doubts,
     parse=_parse,
     complaint=_complaint,
     refuse=_refuse,

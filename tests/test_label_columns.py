@@ -1,0 +1,246 @@
+"""Which columns of a table are its labels, and what they hold: 0 and 1, yes and no, numbers of any look, sets."""
+
+from __future__ import annotations
+
+import csv
+
+import pandas as pd
+import pytest
+
+import headstart as hs
+from headstart.errors import DataError
+from headstart.values import Columns
+from topics import PROBE
+
+NAMES = ("refund", "shipping", "quality")
+NAMED = Columns(labels=NAMES)
+
+
+def table(path, header, rows):
+    with path.open("w", newline="") as file:
+        csv.writer(file).writerows([header, *((f"note {i} of the day about it", *row) for i, row in enumerate(rows))])
+    return path
+
+
+def marks(yes, no, n=30):
+    """Rows of three columns, in which every set of labels occurs."""
+    return [[yes if number >> at & 1 else no for at in range(3)] for number in range(n)]
+
+
+def said(notes, *words):
+    return any(all(word in note for word in words) for note in notes)
+
+
+@pytest.mark.parametrize("named", [None, NAMED], ids=["found", "named"])
+@pytest.mark.parametrize("zero", ["0", "0.0"])
+def test_a_cell_without_a_value_among_0_and_1_is_refused_with_its_row(tmp_path, command, named, zero):
+    rows = [[first, second.replace("0", zero), third] for first, second, third in marks("1", "0")]
+    rows[5] = ["1", "", "0"]
+    path = table(tmp_path / "notes.csv", ("text", *NAMES), rows)
+    option = () if named is None else ("--labels", ",".join(NAMES))
+    code, _, err = command("fit", path, *option, *PROBE)
+    assert code == 2
+    assert "notes.csv row 6: no value in column 'shipping'" in err
+    frame = pd.read_csv(path)
+    assert frame.shipping.isna().sum() == 1
+    with pytest.raises(DataError, match="table row 6: no value in column 'shipping'"):
+        hs.check(frame, columns=named)
+    with pytest.raises(DataError, match="row 6: no value in column '1'"):
+        hs.check(list(frame.text), frame[list(NAMES)].to_numpy().tolist())
+
+
+@pytest.mark.parametrize("empty", ["", "NaN", "NA"])
+def test_a_row_without_any_of_the_labels_values_is_unlabelled_and_listed(tmp_path, empty):
+    rows = marks("1", "0")
+    rows[5] = [empty] * 3
+    checked = hs.check(table(tmp_path / "notes.csv", ("text", *NAMES), rows))
+    assert checked.dataset.classes == tuple(sorted(NAMES))
+    assert [f.where for f in checked.findings if f.rejected] == ["notes.csv row 6"]
+    assert len(checked.dataset) == 29
+
+
+@pytest.mark.parametrize(
+    ("yes", "no", "note"),
+    [
+        ("yes", "no", "'yes' taken as 1; 'no' taken as 0"),
+        ("Y", "N", "'Y' taken as 1; 'N' taken as 0"),
+        ("TRUE", "False", "'TRUE' taken as 1; 'False' taken as 0"),
+        ("x", "", "'x' taken as 1; an empty cell taken as 0, since nothing else says no (4 rows have none"),
+        ("1", "", "an empty cell taken as 0"),
+        ("1", "0", None),
+    ],
+)
+def test_named_columns_are_read_in_any_way_to_say_yes_and_that_is_said(tmp_path, yes, no, note):
+    path = table(tmp_path / "notes.csv", ("text", *NAMES), marks(yes, no))
+    found = hs.check(path, columns=NAMED).dataset
+    assert [set(labels) for labels in found.targets[:4]] == [set(), {"refund"}, {"shipping"}, {"refund", "shipping"}]
+    assert said(found.notes, note) if note else not said(found.notes, "taken as")
+
+
+@pytest.mark.parametrize("odd", ["2", "maybe", "12", "0.5"])
+def test_another_value_in_named_columns_is_refused_with_column_and_row(tmp_path, odd):
+    rows = marks("1", "0")
+    rows[7][2] = odd
+    path = table(tmp_path / "notes.csv", ("text", *NAMES), rows)
+    with pytest.raises(DataError, match=rf"notes.csv row 8: '{odd}' in column 'quality'\n0 or 1"):
+        hs.check(path, columns=NAMED)
+    found = hs.check(path).dataset  # found by what they hold, the third is none of them
+    assert said(found.notes, "column 'quality' is none of them", odd)
+
+
+def test_columns_of_names_give_the_names_where_these_recur(tmp_path):
+    rows = [[("food", "music", "sport")[i % 3], ("", "music", "food", "sport")[i % 4]] for i in range(24)]
+    columns = Columns(labels=("label1", "label2"))
+    found = hs.check(table(tmp_path / "names.csv", ("text", "label1", "label2"), rows), columns=columns).dataset
+    assert found.classes == ("food", "music", "sport")
+    assert said(found.notes, "taken as names of labels, 3 different")
+    path = table(tmp_path / "once.csv", ("text", "label1", "label2"), [[f"a{i}", f"b{i}"] for i in range(24)])
+    with pytest.raises(DataError, match="row 1: 'a0' in column 'label1'"):
+        hs.check(path, columns=columns)
+
+
+def test_columns_of_yes_and_no_that_are_not_taken_are_named(tmp_path):
+    notes = hs.check(table(tmp_path / "notes.csv", ("text", *NAMES), marks("yes", "no"))).dataset.notes
+    assert said(notes, "column 'refund' taken as the label")
+    assert said(notes, "look like labels, too: shipping, quality", "--labels refund,shipping,quality")
+    with pytest.raises(DataError, match=r'or several: Columns\(labels=\["refund", "shipping", "quality"\]\)'):
+        hs.check(table(tmp_path / "crosses.csv", ("text", *NAMES), marks("x", "")))
+
+
+@pytest.mark.parametrize("name", ["split", "Part", "fold", "subset", "partition", "set"])
+def test_a_column_of_official_parts_is_never_the_label(tmp_path, name):
+    rows = [[("Train", "train", "VALID", "test")[i % 4], ("cats", "dogs", "birds")[i % 3]] for i in range(48)]
+    for header, order in (((name, "animal"), 1), (("animal", name), -1)):
+        dataset = hs.check(table(tmp_path / "animals.csv", ("text", *header), [row[::order] for row in rows])).dataset
+        assert dataset.classes == ("birds", "cats", "dogs")
+        assert set(dataset.parts) == {"train", "val", "test"}
+    with pytest.raises(DataError, match="no label column"):
+        hs.check(table(tmp_path / "parts.csv", ("text", name), [row[:1] for row in rows]))
+
+
+def test_a_column_of_another_name_that_holds_parts_is_no_label_either(tmp_path):
+    parts, animals = ("holdout", "train", "val", "train"), ("cats", "dogs", "birds")
+    rows = [[parts[i % 4], i % 5, animals[i % 3]] for i in range(48)]
+    found = hs.check(table(tmp_path / "animals.csv", ("text", "split", "fold", "animal"), rows)).dataset
+    assert found.classes == ("birds", "cats", "dogs")
+    assert sum(f.kind == "unknown-part" for f in found.findings) == 12
+    rows = [[("train", "test")[i % 4 == 3], animals[i % 3]] for i in range(48)]
+    found = hs.check(table(tmp_path / "usage.csv", ("text", "Usage", "animal"), rows)).dataset
+    assert found.classes == ("birds", "cats", "dogs")
+    assert found.parts is None
+    assert said(found.notes, "'Usage' holds names of parts", "split")
+    rows = [[("holdout", "train")[i % 4 // 3], animals[i % 3]] for i in range(48)]
+    with pytest.raises(DataError, match="a training part and a test"):  # nothing is learned from what is held out
+        hs.check(table(tmp_path / "held.csv", ("text", "split", "animal"), rows))
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda n: f"${n}.99",
+        lambda n: f"£{n}.99",
+        lambda n: f"{n},5",
+        lambda n: f"{n / 10:.1f}%",
+        lambda n: f"{n},245",
+        lambda n: f"{n} 234.50",
+        lambda n: f"{n} EUR",
+        lambda n: f"USD {n}",
+        lambda n: f"{n} kg",
+        lambda n: "$12.99",
+    ],
+)
+def test_numbers_with_signs_are_refused_with_how_to_write_them(tmp_path, write):
+    path = table(tmp_path / "prices.csv", ("text", "label"), [[write(n + n % 3)] for n in range(10, 50)])
+    with pytest.raises(DataError, match=r"(?s)prices.csv row 1: .* number.*1234\.5.*classification"):
+        hs.check(path)
+
+
+@pytest.mark.parametrize(
+    "labels", [["5a", "6b", "6c"], ["1st", "2nd"], ["1980s", "1990s"], ["v1", "v2"], ["007", "012"]]
+)
+def test_names_with_digits_are_classes_without_a_word(tmp_path, labels):
+    rows = [[labels[n % len(labels)]] for n in range(40)]
+    found = hs.check(table(tmp_path / "names.csv", ("text", "label"), rows)).dataset
+    assert (found.classes, found.notes) == (tuple(sorted(labels)), ())
+
+
+@pytest.mark.parametrize(
+    ("numbers", "note"),
+    [
+        ([n % 5 for n in range(60)], "60 numbers are taken as 5 classes; --task regression"),
+        (
+            [n if n < 25 else 25 + n % 12 for n in range(60)],
+            "60 numbers are taken as 37 classes, 25 of which occur once",
+        ),
+        (
+            [f"{10 * (n % 4)}%" for n in range(60)],
+            "classes; --task regression predicts numbers, once they are written as",
+        ),
+    ],
+)
+def test_numbers_that_are_taken_as_classes_are_said(tmp_path, numbers, note):
+    path = table(tmp_path / "prices.csv", ("text", "label"), [[number] for number in numbers])
+    checked = hs.check(path)
+    assert checked.dataset.task.name == "classification"
+    assert said(checked.notes, note)
+    assert not hs.check(path, task="classification").notes
+
+
+def test_numbers_that_leave_no_classes_are_refused(tmp_path):
+    with pytest.raises(DataError, match=r"9 numbers, of which 9 occur once.*\n.*regression"):
+        hs.check(table(tmp_path / "few.csv", ("text", "label"), [[n] for n in range(9)]))
+
+
+@pytest.mark.parametrize(
+    ("numbers", "thousands"),
+    [
+        (["4.474", "117", "18.542", "903"], True),
+        (["4.474", "117", "18.54", "903"], False),
+        (["4.474", "117", "0.542", "903"], False),
+        (["4.474", "1170", "18.542", "903"], False),
+        (["4.474", "1.117", "18.542", "9.031"], False),
+    ],
+)
+def test_fractions_that_may_be_thousands_are_said(tmp_path, numbers, thousands):
+    path = table(tmp_path / "sales.csv", ("text", "label"), [[numbers[n % 4]] for n in range(40)])
+    checked = hs.check(path)
+    assert checked.dataset.task.name == "regression"
+    assert said(checked.notes, "4.474 and the like may be thousands", "4474") == thousands
+
+
+SETS = ["food{0}music", "music{0}sport", "sport{0}food", "food", "music"]
+
+
+@pytest.mark.parametrize(
+    ("separator", "typed"),
+    [("/", '"/"'), (" / ", '"/"'), ("#", '"#"'), ("\n", r"$'\n'"), (" ", '" "')],
+)
+def test_labels_between_other_separators_are_seen_and_an_empty_list_is_no_class(tmp_path, separator, typed):
+    cells = [*(cell.format(separator) for cell in SETS), "[]"]
+    path = table(tmp_path / "sets.csv", ("text", "label"), [[cells[n % 6]] for n in range(60)])
+    with pytest.raises(DataError) as error:
+        hs.check(path)
+    assert error.value.where == "sets.csv row 1"
+    assert typed in error.value.fix
+    found = hs.check(path, columns=Columns(separator=separator.strip() or separator)).dataset
+    assert found.classes == ("food", "music", "sport")
+    assert sum(labels == () for labels in found.targets) == 10
+    assert "[]" not in hs.check(path, task="classification").dataset.classes
+    assert said(hs.check(path, task="multilabel").dataset.notes, typed)
+
+
+def test_without_an_empty_list_another_separator_is_a_note_and_dates_and_names_have_none(tmp_path):
+    cells = [cell.format("/") for cell in SETS] + [""]
+    path = table(tmp_path / "sets.csv", ("text", "label"), [[cells[n % 6]] for n in range(60)])
+    assert said(hs.check(path).notes, "'food/music' are taken as one class each", '--separator "/"')
+    for names in (["1/2", "2/1", "1/3", "3/1"], ["lost card", "card not here", "here"], ["m/f", "f"]):
+        path = table(tmp_path / "names.csv", ("text", "label"), [[names[n % len(names)]] for n in range(60)])
+        assert not hs.check(path).notes
+
+
+def test_an_empty_list_among_classes_is_left_out_and_said(tmp_path):
+    cells = ["food", "music", "[]"]
+    checked = hs.check(table(tmp_path / "sets.csv", ("text", "label"), [[cells[n % 3]] for n in range(60)]))
+    assert checked.dataset.classes == ("food", "music")
+    assert sum(f.rejected for f in checked.findings) == 20
+    assert said(checked.notes, "20 labels are an empty list", "--task multilabel")
