@@ -144,9 +144,11 @@ def inspect_texts(
 
 def _no_text(value: Any, *, blank: str = "no text") -> tuple[str, str] | None:
     """Why a value cannot be learned from as a text: kind and reason; None: it can."""
-    if absent(value) or (isinstance(value, str) and not value.strip()):
+    if isinstance(value, str) and value.strip():
+        return None
+    if isinstance(value, str) or absent(value):
         return "blank-text", blank
-    return None if isinstance(value, str) else ("no-text", f"{shown(value)} is no text ({type(value).__name__})")
+    return "no-text", f"{shown(value)} is no text ({type(value).__name__})"
 
 
 def _no_pair(value: Any) -> tuple[str, str] | None:
