@@ -4,6 +4,7 @@ import os
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -71,7 +72,6 @@ def by_trainer(
         DataCollatorWithPadding,
         Trainer,
         TrainerCallback,
-        TrainingArguments,
         logging,
     )
 
@@ -80,39 +80,18 @@ def by_trainer(
     torch.manual_seed(seed)
     tokenizer, (problem, n_outputs) = AutoTokenizer.from_pretrained(folder), problem_of(y)
 
-    def examples(some: Sequence[Any], labels: np.ndarray) -> list[dict[str, object]]:
-        padding = "max_length" if recipe.padded else False
-        columns = (
-            [list(some)] if not len(some) or isinstance(some[0], str) else [list(c) for c in zip(*some, strict=True)]
-        )
-        ids = tokenizer(*columns, truncation=True, max_length=128, padding=padding)
-        return [{**{k: v[i] for k, v in ids.items()}, "labels": label} for i, label in enumerate(labels.tolist())]
+    examples = partial(_tokenised, tokenizer, padded=recipe.padded)
 
     class StopSignal(TrainerCallback):
         def on_step_end(self, *_: object, **__: object) -> None:
             on_step()
 
     with tempfile.TemporaryDirectory() as out:
-        arguments = TrainingArguments(
-            out,
-            learning_rate=recipe.rate,
-            per_device_train_batch_size=recipe.batch,
-            num_train_epochs=recipe.epochs,
-            max_steps=recipe.steps,
-            bf16=recipe.bf16,
-            train_sampling_strategy="group_by_length" if recipe.by_length else "random",
-            seed=seed,
-            report_to=[],
-            save_strategy="no",
-            logging_strategy="no",
-            use_cpu=device() == "cpu",
-            disable_tqdm=True,
-        )
         trainer = Trainer(
             AutoModelForSequenceClassification.from_pretrained(
                 folder, num_labels=n_outputs, problem_type=problem, ignore_mismatched_sizes=True
             ),
-            arguments,
+            _arguments(out, recipe, seed),
             train_dataset=examples(texts, y),
             data_collator=DataCollatorWithPadding(tokenizer),
             callbacks=[StopSignal()],
@@ -122,3 +101,33 @@ def by_trainer(
             return np.empty((0, n_outputs), dtype=np.float32)
         trainer.args.train_sampling_strategy = "sequential"  # it sorts what it is asked by length too
         return trainer.predict(examples(asked, np.zeros((len(asked), *y.shape[1:]), dtype=y.dtype))).predictions
+
+
+def _tokenised(
+    tokenizer: Callable[..., Any], some: Sequence[Any], labels: np.ndarray, *, padded: bool
+) -> list[dict[str, object]]:
+    """Texts, or pairs of texts, as the Trainer takes examples."""
+    paired = len(some) > 0 and not isinstance(some[0], str)
+    columns = [list(column) for column in zip(*some, strict=True)] if paired else [list(some)]
+    ids = tokenizer(*columns, truncation=True, max_length=128, padding="max_length" if padded else False)
+    return [{**{k: v[i] for k, v in ids.items()}, "labels": label} for i, label in enumerate(labels.tolist())]
+
+
+def _arguments(out: str, recipe: TrainerRecipe, seed: int) -> Any:
+    from transformers import TrainingArguments
+
+    return TrainingArguments(
+        out,
+        learning_rate=recipe.rate,
+        per_device_train_batch_size=recipe.batch,
+        num_train_epochs=recipe.epochs,
+        max_steps=recipe.steps,
+        bf16=recipe.bf16,
+        train_sampling_strategy="group_by_length" if recipe.by_length else "random",
+        seed=seed,
+        report_to=[],
+        save_strategy="no",
+        logging_strategy="no",
+        use_cpu=device() == "cpu",
+        disable_tqdm=True,
+    )

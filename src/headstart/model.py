@@ -21,7 +21,7 @@ from headstart.export.exporter import Deployable, Exported, export
 from headstart.export.table import exporter_named
 from headstart.inputs.modality import Modality
 from headstart.inputs.paths import existing
-from headstart.pretrained.rebuild import describe_saved, verified
+from headstart.pretrained.rebuild import from_where_kept, where_kept
 from headstart.progress import Advance, Follower, Progress, Silent, as_progress, note
 from headstart.record import Record
 from headstart.report.page import report
@@ -121,13 +121,11 @@ class Model:
 
     def __getstate__(self) -> dict[str, Any]:
         """Pickles hold the head, and where the weights lie and their hash; not the weights."""
-        preparation, record = self.backbone.preparation, self.record
+        record = self.record
         return {
             "task": self.task.name,
             "modality": self.modality.name,
-            "backbone": describe_saved(self.backbone),
-            "tokenizer": getattr(preparation, "tokenizer", None),
-            "weights": str(self.backbone.weights.resolve()),
+            **where_kept(self.backbone),
             "head": self.head,
             "record": None if record is None else parse_json(as_json([record.to_json(), record.beside()])),
             "folder": self.folder,
@@ -138,8 +136,7 @@ class Model:
         """Raises ModelError where the weights are gone, or others are in their place."""
         task = task_named(state["task"])
         record = None if state["record"] is None else Record.from_json(task, *state["record"])
-        backbone = verified(state["backbone"], Path(state["weights"]), tokenizer=state["tokenizer"])
-        made = {"backbone": backbone, "head": state["head"], "record": record, "_made_of": None}
+        made = {"backbone": from_where_kept(state), "head": state["head"], "record": record, "_made_of": None}
         said = {"task": task, "modality": task.modalities[state["modality"]], "folder": state["folder"]}
         self.__dict__.update(made | said | {"_about": state["about"]})
 

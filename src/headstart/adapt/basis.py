@@ -51,10 +51,9 @@ def fit_basis(features: Matrix, weights: np.ndarray | None = None) -> Basis:
         weights: (n,) above 0, how much each row counts; None: all alike.
     """
     n, d = features.shape
-    share = np.ones((n, 1), dtype=np.float32) if weights is None else (weights / weights.mean())[:, None]
-    share = share.astype(np.float32)
-    mean = (sum((share[i] * x).sum(axis=0, dtype=np.float64) for i, x in blocks(features)) / n).astype(np.float32)
-    squares = sum((share[i] * np.square(x - mean)).sum(axis=0, dtype=np.float64) for i, x in blocks(features))
+    share = None if weights is None else (weights / weights.mean()).astype(np.float32)[:, None]
+    mean = np.asarray(sum(_total(x, share, rows) for rows, x in blocks(features)) / n).astype(np.float32)
+    squares = sum(_total(np.square(x - mean), share, rows) for rows, x in blocks(features))
     deviation = np.sqrt(squares / n)
     varies = deviation > _LEAST_DEVIATION * max(1e-12, float(deviation.max(initial=0.0)))
     scale = np.sqrt(np.where(varies, deviation, 1))
@@ -63,15 +62,20 @@ def fit_basis(features: Matrix, weights: np.ndarray | None = None) -> Basis:
     if d <= n:
         gram = np.zeros((d, d), dtype=np.float64)
         for rows, block in blocks(features):
-            standard = np.sqrt(share[rows]) * (block - mean) / scale
+            standard = (block - mean if share is None else np.sqrt(share[rows]) * (block - mean)) / scale
             gram += standard.T @ standard
         values, vectors = _leading(gram / n)
         rotation = vectors
     else:
-        standard = np.sqrt(share) * (features[:] - mean) / scale
+        standard = (features[:] - mean if share is None else np.sqrt(share) * (features[:] - mean)) / scale
         values, vectors = _leading(standard @ standard.T / n)
         rotation = standard.T @ (vectors / np.sqrt(np.where(values > 0, n * values, 1)))  # all alike: no direction
     return Basis(mean, scale, np.ascontiguousarray(rotation, dtype=np.float32), values.astype(np.float32))
+
+
+def _total(block: np.ndarray, share: np.ndarray | None, rows: slice) -> np.ndarray:
+    """(d,) float64 sums over the rows of a block, each counted by its share; None: once, and nothing is multiplied."""
+    return np.asarray((block if share is None else share[rows] * block).sum(axis=0, dtype=np.float64))
 
 
 def _leading(covariance: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

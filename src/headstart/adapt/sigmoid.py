@@ -11,8 +11,8 @@ import numpy as np
 
 from headstart.adapt.basis import Basis
 from headstart.adapt.family import Family
-from headstart.adapt.probe import by_fold, held_out_logits
-from headstart.adapt.solver import Solution, solve_path
+from headstart.adapt.penalty_path import alike, best_penalty, by_fold, held_out_path, relearned, solved
+from headstart.adapt.solver import Solution
 from headstart.backbone import Features, Head, Matrix
 from headstart.evaluate.calibration import sigmoid_temperature
 from headstart.evaluate.criterion import BY_LOSS, Criterion, mean_cost
@@ -26,11 +26,7 @@ if TYPE_CHECKING:
 
 # Strong to weak, for a mean variance of 1. Stronger ones than for classes: a rare label's loss has little curvature.
 PENALTIES = (10.0, 3.0, 1.0, 0.3, 0.1, 0.03, 0.01, 0.003, 0.001, 0.0003, 0.0001)
-_MANY = 2000  # examples from which the strongest penalties hardly ever win, and are tried only where it looks so
 _STRONGEST_FOR_MANY = 1.0
-_CLEAR_RISE = 1.01  # held-out log loss over the best so far that ends the search
-_SEARCH_TOLERANCE = 1e-2  # enough to rank penalties: held-out log loss within 0.1 % of the optimum's
-_TOLERANCE = 2e-6  # of the head itself
 _MANY_CELLS = 400_000  # examples x labels from which three folds are as good as five
 
 
@@ -91,7 +87,9 @@ def probe(
     x = basis.transform(features.matrix)
     best, rows = search(x, y, basis=basis, fold=fold, by=by, advance=advance)
     temperature, penalty = best.temperature, best.solution.penalty
-    weight, bias = _solved(x, y, basis, penalty, by.weights, start=best.solution.mean())
+    weights = alike(len(y)) if by.weights is None else by.weights
+    start = best.solution.mean()
+    weight, bias = solved(x, y, basis=basis, n_outputs=y.shape[1], weights=weights, penalty=penalty, start=start)
     head = Head(
         classes=names,
         weight=(weight / temperature).astype(np.float32),
@@ -106,14 +104,15 @@ def probe(
 
 def refit(features: Features, y: np.ndarray, *, basis: Basis, like: Head, weights: np.ndarray | None = None) -> Head:
     """A head learned from these rows with the penalty, temperature and thresholds of another."""
-    weight, bias = _solved(basis.transform(features.matrix), y, basis, like.penalty, weights)
-    return replace(
-        like,
-        weight=(weight / like.temperature).astype(np.float32),
-        bias=(bias / like.temperature).astype(np.float32),
-        features_key=features.key,
-        cross_validation=(),
+    weight, bias = solved(
+        basis.transform(features.matrix),
+        y,
+        basis=basis,
+        n_outputs=y.shape[1],
+        weights=alike(len(y)) if weights is None else weights,
+        penalty=like.penalty,
     )
+    return relearned(like, weight, bias, features.key)
 
 
 def held_out(
@@ -155,9 +154,7 @@ def search(
     by: Criterion = BY_LOSS,
     advance: Callable[[int], None] = lambda _: None,
 ) -> tuple[Trial, tuple[dict[str, float], ...]]:
-    """The best penalty, and a row a penalty that was tried: on until the log loss has clearly risen, or risen twice;
-    all of them, where other costs are chosen by, which may rise by chance and fall again. Where the strongest that many
-    examples begin with is the best, stronger ones are tried too.
+    """The best penalty, and a row a penalty that was tried, as `penalty_path.best_penalty` has them.
 
     Args:
         x: (n, r + 1), transformed. y: (n, c) of 0 and 1. fold: (n,). by: as in `probe`.
@@ -171,25 +168,13 @@ def search(
     if len(np.unique(fold)) < 2:
         raise ValueError("cross-validation needs at least two folds")
     x, order = by_fold(x, fold)
-    attempt = partial(_trials, x, y[order], fold[order], basis, by.of(order), advance)
-    strongest = PENALTIES[0] if len(y) < _MANY else _STRONGEST_FOR_MANY
-    trials = attempt([p for p in PENALTIES if p <= strongest])
-    best = last = next(trials)
-    rows, rises = [best.row()], 0
-    for trial in trials:
-        rows.append(trial.row())
-        rises = rises + 1 if trial.log_loss > last.log_loss else 0
-        if by.costs is None and (trial.log_loss > _CLEAR_RISE * best.log_loss or rises == 2):
-            break
-        best, last = min(best, trial, key=lambda t: t.cost), trial
-    stronger = [p for p in reversed(PENALTIES) if p > strongest]
-    if best.solution.penalty == strongest and stronger:
-        for trial in attempt(stronger, best.solution):
-            rows.insert(0, trial.row())
-            if trial.cost <= best.cost:
-                best = trial
-            elif by.costs is None:
-                break
+    best, rows = best_penalty(
+        partial(_trials, x, y[order], fold[order], basis, by.of(order), advance),
+        penalties=PENALTIES,
+        strongest_for_many=_STRONGEST_FOR_MANY,
+        n=len(y),
+        to_the_end=by.costs is not None,
+    )
     return replace(best, logits=best.logits[np.argsort(order)]), tuple(rows)
 
 
@@ -201,23 +186,20 @@ def _trials(
     by: Criterion,
     advance: Callable[[int], None],
     penalties: Sequence[float],
-    start: Solution | None = None,
+    start: Solution | None,
 ) -> Iterator[Trial]:
     """Penalty after penalty."""
-    numbers, weights = np.unique(fold), by.weights
-    learned = np.stack([fold != k for k in numbers]).astype(np.float32)
-    path = solve_path(
+    weights = by.weights
+    for solution, logits in held_out_path(
         x,
         y,
-        example_weights=learned if weights is None else learned * weights,
+        fold,
         basis=basis,
-        n_classes=y.shape[1],
+        n_outputs=y.shape[1],
+        weights=alike(len(y)) if weights is None else weights,
         penalties=penalties,
-        tolerance=_SEARCH_TOLERANCE,
         start=start,
-    )
-    for solution in path:
-        logits = held_out_logits(x, np.searchsorted(numbers, fold), solution)
+    ):
         advance(1)
         t = sigmoid_temperature(logits, y, weights)
         logits /= np.float32(t)
@@ -225,29 +207,6 @@ def _trials(
         log_loss = mean(losses if weights is None else losses.mean(axis=1), weights)
         other = None if costs is None else mean_cost(costs, weights)
         yield Trial(solution, logits, t, log_loss, macro_f1(y, logits >= 0, weights), other)
-
-
-def _solved(
-    x: Matrix,
-    y: np.ndarray,
-    basis: Basis,
-    penalty: float,
-    weights: np.ndarray | None,
-    *,
-    start: Solution | None = None,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Weights (c, d) and biases (c,) on raw features, from all examples, to the end."""
-    path = solve_path(
-        x,
-        y,
-        example_weights=np.ones((1, len(y)), dtype=np.float32) if weights is None else weights[None],
-        basis=basis,
-        n_classes=y.shape[1],
-        penalties=[penalty],
-        tolerance=_TOLERANCE,
-        start=start,
-    )
-    return basis.fold_in(next(path).at[0])
 
 
 def _how_many_folds(n: int, n_labels: int) -> int:

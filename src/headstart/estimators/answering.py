@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,8 +17,8 @@ from headstart.data.check import check
 from headstart.data.question_pairs import questions_of
 from headstart.data.read import as_dataset
 from headstart.errors import DataError
-from headstart.estimators.estimator import Estimator, kept_weights, refuse_none
-from headstart.pretrained.rebuild import verified
+from headstart.estimators.estimator import Estimator, refuse_none
+from headstart.pretrained.rebuild import from_where_kept, where_kept
 from headstart.session import Session
 from headstart.tasks.answering import ANSWERING
 from headstart.values import Dataset
@@ -120,7 +119,7 @@ class HeadstartQA(Estimator):
         answerer = state.pop("answerer_", None)
         if answerer is None:
             return state
-        return {**state, "answering_": (kept_weights(answerer.backbone), vars(answerer.settings))}
+        return {**state, "answering_": (where_kept(answerer.backbone), vars(answerer.settings))}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Raises ModelError where the weights are gone, or others are in their place."""
@@ -128,8 +127,7 @@ class HeadstartQA(Estimator):
         super().__setstate__({name: value for name, value in state.items() if name != "answering_"})
         if kept is not None:
             where, settings = kept
-            backbone = verified(where["backbone"], Path(where["weights"]), tokenizer=where["tokenizer"])
-            self.answerer_ = Answerer(backbone, Settings(**settings))
+            self.answerer_ = Answerer(from_where_kept(where), Settings(**settings))
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

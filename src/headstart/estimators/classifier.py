@@ -32,18 +32,6 @@ class HeadstartClassifier(ClassifierMixin, Estimator):  # type: ignore[misc]
         how_: "probe", "tune", "full" or "lora". why_: a sentence.
     """
 
-    def __init__(
-        self,
-        model: str = "auto",
-        *,
-        how: str = "probe",
-        metric: str = "auto",
-        budget: float | str | None = None,
-        kind: str | None = None,
-        seed: int = 0,
-    ) -> None:
-        super().__init__(model, how=how, metric=metric, budget=budget, kind=kind, seed=seed)
-
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> HeadstartClassifier:
         """Learn from inputs and labels.
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sized
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,7 +22,7 @@ from headstart.data.given import in_order
 from headstart.data.read import as_dataset
 from headstart.encode.encode import encode_rows
 from headstart.errors import DataError, ModelError
-from headstart.pretrained.rebuild import describe_saved, verified
+from headstart.pretrained.rebuild import from_where_kept, where_kept
 from headstart.session import Session
 from headstart.task import Task
 from headstart.tasks.classification import CLASSIFICATION
@@ -39,7 +38,7 @@ class Estimator(BaseEstimator):  # type: ignore[misc]
         self,
         model: str = "auto",
         *,
-        how: str = "auto",
+        how: str = "probe",
         metric: str = "auto",
         budget: float | str | None = None,
         kind: str | None = None,
@@ -98,7 +97,7 @@ class Estimator(BaseEstimator):  # type: ignore[misc]
         """Pickles hold the head, and where the weights lie and their hash, not the weights."""
         state = dict(super().__getstate__())
         backbone = state.pop("backbone_", None)
-        return state if backbone is None else {**state, "kept_": kept_weights(backbone)}
+        return state if backbone is None else {**state, "kept_": where_kept(backbone)}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Raises ModelError where the weights are gone, or others are in their place."""
@@ -110,7 +109,7 @@ class Estimator(BaseEstimator):  # type: ignore[misc]
     def _again(self, kept: dict[str, Any]) -> Backbone:
         """The backbone of a pickle: by its name, where it is as it came, else where its weights were kept."""
         if getattr(self, "how_", "") != "probe":
-            return verified(kept["backbone"], Path(kept["weights"]), tokenizer=kept["tokenizer"])
+            return from_where_kept(kept)
         backbone = CLASSIFICATION.learner.load(kept["backbone"]["name"], kind=kept["backbone"]["kind"])
         if backbone.weights_hash != kept["backbone"]["weights_hash"]:
             raise ModelError(f"{backbone.name} has other weights than when this was fitted", where="pickle")
@@ -122,11 +121,6 @@ class Estimator(BaseEstimator):  # type: ignore[misc]
         tags.input_tags.two_d_array = False
         tags.no_validation = True
         return tags
-
-
-def kept_weights(backbone: Backbone) -> dict[str, Any]:
-    tokenizer = getattr(backbone.preparation, "tokenizer", None)
-    return {"backbone": describe_saved(backbone), "tokenizer": tokenizer, "weights": str(backbone.weights.resolve())}
 
 
 def weights_of(sample_weight: Any, n: int) -> np.ndarray | None:

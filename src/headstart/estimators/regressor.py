@@ -15,18 +15,6 @@ from headstart.tasks.regression import REGRESSION
 class HeadstartRegressor(RegressorMixin, Estimator):  # type: ignore[misc]
     """A pre-trained model with a head that gives a number. Arguments as for `HeadstartClassifier`."""
 
-    def __init__(
-        self,
-        model: str = "auto",
-        *,
-        how: str = "probe",
-        metric: str = "auto",
-        budget: float | str | None = None,
-        kind: str | None = None,
-        seed: int = 0,
-    ) -> None:
-        super().__init__(model, how=how, metric=metric, budget=budget, kind=kind, seed=seed)
-
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> HeadstartRegressor:
         """Learn from inputs and numbers.
 

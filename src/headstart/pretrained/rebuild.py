@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -88,6 +88,21 @@ def describe_saved(backbone: Backbone) -> dict[str, Any]:
     told = {**{k: getattr(backbone, k) for k in _PLAIN}, "preparation": preparation}
     described: dict[str, Any] = parse_json(as_json(told))
     return described
+
+
+def where_kept(backbone: Backbone) -> dict[str, Any]:
+    """What a pickle holds of a backbone: its description, where the weights lie and their hash; not the weights."""
+    tokenizer = getattr(backbone.preparation, "tokenizer", None)
+    return {"backbone": describe_saved(backbone), "tokenizer": tokenizer, "weights": str(backbone.weights.resolve())}
+
+
+def from_where_kept(kept: Mapping[str, Any]) -> Backbone:
+    """The backbone of a pickle.
+
+    Raises:
+        ModelError: as `verified`.
+    """
+    return verified(kept["backbone"], Path(kept["weights"]), tokenizer=kept["tokenizer"])
 
 
 def head_of(folder: Path, told: dict[str, Any]) -> Classifier:
