@@ -92,7 +92,7 @@ class Bench:
         half = cpu_has_bf16()
         recipe = Recipe(1, self.options.rate, round(epochs * len(mine) / batch), batch, bf16=half)
         groups, loss = [*body.groups, head], task.loss(learn, "cpu")
-        dropout = body.dropout and epochs >= TUNING.glance
+        dropout = body.dropout and epochs >= TUNING.safe_epochs
         tuning = Tuning(network, groups, body.plain.take(learn), loss, recipe, seed=seed, dropout=dropout)
         ends = [time.perf_counter() for _ in tuning]
         tuning.take_average()

@@ -7,7 +7,7 @@ Both train every layer's block weights on the same texts in batches of 32, one a
 Trainer runs as transformers' text-classification example does by default: padded to 128 tokens, float32, AdamW. Ours
 runs as `fit --how tune` does: the embeddings frozen, length buckets, bfloat16 where the processor has it. The first
 steps of each are not counted. Also told: ours with the embeddings trained, by the rows that texts look up (as
-in a glance) and as a whole table; and with the Trainer's padding and type.
+in a run of few epochs) and as a whole table; and with the Trainer's padding and type.
 """
 
 import csv

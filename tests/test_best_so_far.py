@@ -30,7 +30,7 @@ class Fit:
         stop=None,
         breaks=float("inf"),
         rate=1e-3,
-        spices=(),
+        regularisers=(),
         shares=(1.0,),
         insist=True,
         depths=(1,),
@@ -47,7 +47,7 @@ class Fit:
         self.stop, self.paces = stop, paces or {}
         runs = Runs(self.toy, Checkpoint(home), self.watch, clock=self.toy.clock)
         folds = np.arange(n) % (4 if n <= 2000 else 10)
-        choices = Choices(depths, rate, spices, shares, many)
+        choices = Choices(depths, rate, regularisers, shares, many)
         self.tuned: Tuned | None = finetune(runs, choices, folds=folds, insist=insist)
 
     def _listen(self, name, step, recipe):
@@ -151,7 +151,7 @@ def test_many_examples_go_all_the_way(tmp_path):
 def test_a_change_that_helps_next_to_nothing_does_not_lose_the_weights_before_it(tmp_path, monkeypatch):
     """A trial lower by less than what counts is passed over: the one that is held must still have its weights."""
     monkeypatch.setattr("headstart.adapt.search.TUNING", replace(TUNING, enough_gain=0.5))
-    found = Fit(tmp_path / "fit", n=120, spices=(mixup, label_smoothing))
+    found = Fit(tmp_path / "fit", n=120, regularisers=(mixup, label_smoothing))
     assert (found.tuned.recipe.rate, found.tuned.recipe.mixup) == (1e-3, 0.0)
     assert min(trial.log_loss for trial in found.tuned.trials[1:]) < found.tuned.trials[0].log_loss
     assert np.isfinite(found.logits).all()
@@ -198,14 +198,14 @@ def test_where_nothing_can_be_prepared_in_time_nothing_is_tuned(tmp_path):
 
 @pytest.mark.parametrize(("seconds", "tried"), [(1.0, True), (1e6, False)])
 def test_other_views_are_made_where_that_leaves_time_for_the_main_run(tmp_path, seconds, tried):
-    found = Fit(tmp_path / "fit", budget=300.0, spices=(other_views, mixup), preparing={(1, True): seconds})
+    found = Fit(tmp_path / "fit", budget=300.0, regularisers=(other_views, mixup), preparing={(1, True): seconds})
     assert any(trial.recipe.varied for trial in found.tuned.trials) == tried
     assert any(trial.recipe.mixup for trial in found.tuned.trials)
     assert found.toy.clock() <= 300.0
 
 
 @pytest.mark.parametrize(("budget", "batch"), [(20, 32), (50, 64)])
-def test_a_long_glance_takes_larger_batches(tmp_path, budget, batch):
+def test_a_long_run_of_few_epochs_takes_larger_batches(tmp_path, budget, batch):
     """Where each example is seen less than twice; 400 steps of 32 are too few to halve their number."""
     found = Fit(tmp_path / "fit", n=40_000, budget=budget, many=3)
     recipe = found.tuned.recipe
@@ -216,7 +216,7 @@ def test_a_long_glance_takes_larger_batches(tmp_path, budget, batch):
 
 
 @pytest.mark.parametrize("later", [0.6, 1.5])
-def test_a_long_glance_is_as_long_as_there_is_time_for_whatever_its_first_steps_took(tmp_path, later):
+def test_a_long_run_of_few_epochs_is_as_long_as_there_is_time_for_whatever_its_first_steps_took(tmp_path, later):
     """A machine becomes faster, or slower, once the run is on its way; what was cut short goes on as it would have."""
     slower = {("main", 2): later}  # or faster
     found = Fit(tmp_path / "fit", n=40_000, budget=50, paces=slower)
@@ -251,7 +251,7 @@ def test_a_run_longer_than_any_trial_takes_less_than_the_rate_that_they_found(tm
 def test_a_very_long_run_trains_more_of_the_model_in_larger_batches(tmp_path):
     """Two epochs without dropout, averaged over more of them, with or without time for a search before. What may help
     against learning by heart is not tried: in a shorter trial it can seem to help where it does not."""
-    found = Fit(tmp_path / "fit", n=40_000, many=3, spices=(label_smoothing,))
+    found = Fit(tmp_path / "fit", n=40_000, many=3, regularisers=(label_smoothing,))
     trials, recipe = [trial.recipe for trial in found.tuned.trials], found.tuned.recipe
     assert {(trial.depth, trial.batch, trial.steps) for trial in trials} == {(1, 32, 500)}
     assert (recipe.depth, recipe.batch, recipe.steps, recipe.dropout) == (3, 128, 2 * 282, False)
@@ -263,7 +263,7 @@ def test_a_very_long_run_trains_more_of_the_model_in_larger_batches(tmp_path):
     assert recipe.rate == pytest.approx(2 * (500 / (2 * 282)) ** 0.32 * between)
     hurried = Fit(tmp_path / "hurried", n=24_000, many=3, budget=115).tuned
     assert (len(hurried.trials), hurried.recipe.batch, hurried.recipe.averaged) == (0, 128, 0.25)
-    tried = Fit(tmp_path / "shorter", n=20_000, many=3, spices=(label_smoothing,)).tuned
+    tried = Fit(tmp_path / "shorter", n=20_000, many=3, regularisers=(label_smoothing,)).tuned
     shorter = tried.recipe
     assert (shorter.depth, shorter.batch, shorter.steps) == (1, 32, 3 * 563)
     assert shorter.averaged == 0.05

@@ -14,7 +14,7 @@ from headstart.adapt.policy import TUNING
 from headstart.adapt.trial import Runs
 
 
-def souped(
+def greedy_soup(
     runs: Runs,
     recipe: Recipe,
     results: dict[str, np.ndarray],

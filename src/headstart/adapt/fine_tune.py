@@ -17,11 +17,11 @@ from typing import Any
 import numpy as np
 from torch import nn
 
-from headstart.adapt.averaging import last_run, souped
+from headstart.adapt.averaging import greedy_soup, last_run
 from headstart.adapt.loop import Recipe
 from headstart.adapt.policy import TUNING
 from headstart.adapt.schedule import judging_seconds, learns_from_all, rate_for
-from headstart.adapt.search import Choices, Trial, beaten, climb, rate_between, spiced
+from headstart.adapt.search import Choices, Trial, beaten, climb, rate_between, regularised
 from headstart.adapt.training_plan import (
     TrainingPlan,
     as_sentence,
@@ -84,13 +84,13 @@ def finetune(
     if scheme.searched:
         best = climb(scheme.searched, start=scheme.start, attempt=search.attempt)
         if best is not None and not scheme.long:  # a long run learns nothing by heart
-            best = spiced(best, choices.spices, attempt=search.attempt)
+            best = regularised(best, choices.regularisers, attempt=search.attempt)
     taken = _best_run(runs, scheme, choices, search, best, again)
     if taken is None:
         return None
     recipe, results = taken
     in_time = partial(_steps_in_time, runs, search, recipe, again)
-    results, averaged = souped(runs, recipe, results, start=start, learn=learn, judge=judge, in_time=in_time)
+    results, averaged = greedy_soup(runs, recipe, results, start=start, learn=learn, judge=judge, in_time=in_time)
     others = _others(runs, scheme, recipe, folds, again)
     compared = [_Compared(judge, start, results), *others]
     weighed = _weighed(runs, recipe, compared, _shares(runs, scheme, recipe, choices, len(folds), again))

@@ -16,8 +16,10 @@ class TuningPolicy:
     shortest_run: int = 30  # steps of a main run: with fewer nothing is learned
     searched_from: int = 150  # steps of a main run from which searching for its recipe is worth the time
     unsearched: int = 300  # steps (or half an epoch) of a main run that there was no time to search for
-    glance: int = 2  # times an example is seen, below which it is not learned by heart: once more is worth more
-    doubled_from: int = 600  # steps of a glance from which half of twice the examples is as good (docs/tuning.md)
+    safe_epochs: int = 2  # times an example is seen, below which it is not learned by heart: once more is worth more
+    doubled_from: int = (
+        600  # steps of a run of few epochs from which half of twice the examples is as good (docs/tuning.md)
+    )
     # What a step takes later, over what it took when it was measured. Little is lost where it takes longer than that:
     # the rate falls to zero, so the last twentieth of a run moves next to nothing.
     margin: float = 1.02

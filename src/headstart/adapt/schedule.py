@@ -27,7 +27,7 @@ def pace(n: int, *, batch: int, seconds_a_step: float, left: float, again: float
     """
     full, epoch = full_run(n, batch), math.ceil(n / batch)
     main = min(full, _affordable(seconds_a_step, left, again, judging, trials=TUNING.trials))
-    if main >= min(full, max(TUNING.searched_from, TUNING.glance * epoch)):
+    if main >= min(full, max(TUNING.searched_from, TUNING.safe_epochs * epoch)):
         trial = min(TUNING.longest_trial, round(TUNING.trial_share * main))
         return Pace(min(main, max(TUNING.shortest_trial, trial)), main)
     main = min(full, _affordable(seconds_a_step, left, again, judging))

@@ -16,7 +16,7 @@ from headstart.task import rounded
 
 @dataclass(frozen=True)
 class Trial:
-    """A short run, as it is told in the report."""
+    """A run of few epochs, as it is told in the report."""
 
     recipe: Recipe
     log_loss: float  # on the validation part, temperature scaled; infinite: the weights went out of all bounds
@@ -46,7 +46,7 @@ class Choices:
 
     depths: Sequence[int]  # groups to train, from the top; without time to search, the first
     rate: float  # where the search begins
-    spices: Sequence[Spice] = ()  # changes of the recipe that may help against learning by heart
+    regularisers: Sequence[Regulariser] = ()  # changes of the recipe that may help against learning by heart
     shares: Sequence[float] = (1.0,)  # of the way from the start to the trained weights; the whole way last
     many: int | None = None  # groups to train where examples are too many to be learned by heart; None: as elsewhere
 
@@ -86,19 +86,19 @@ def climb(depths: Sequence[int], *, start: Recipe, attempt: Try) -> Trial | None
     return best
 
 
-def spiced(best: Trial, spices: Sequence[Spice], *, attempt: Try) -> Trial:
+def regularised(best: Trial, regularisers: Sequence[Regulariser], *, attempt: Try) -> Trial:
     """What may help against learning by heart, one after the other. Only what helps stays.
 
     A crop can lose the very defect that makes the class, so not even other views are taken for granted.
     """
-    for change in spices:
+    for change in regularisers:
         trial = attempt(change(best.recipe))
         if trial is not None and trial.cost < best.clearly_less:
             best = trial
     return best
 
 
-Spice = Callable[[Recipe], Recipe]
+Regulariser = Callable[[Recipe], Recipe]
 
 
 def other_views(recipe: Recipe) -> Recipe:

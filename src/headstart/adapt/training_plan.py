@@ -60,8 +60,8 @@ def lay_out(
                 continue
             main, ahead = found.main, found.main * seconds
             last = TrainingPlan(replace(recipe, steps=found.trial or main), (), main, first.batch, seconds, ahead)
-            if main * first.batch < TUNING.glance * len(learn):
-                last = _for_a_glance(last, depth if choices.many is None else choices.many)
+            if main * first.batch < TUNING.safe_epochs * len(learn):
+                last = _for_few_epochs(last, depth if choices.many is None else choices.many)
             last = _foreseen(last, runs, begin, learn, judged, choices, left - TUNING.trials * found.trial * seconds)
             if found.trial:
                 others = [d for d in choices.depths if d != depth and quick(d, recipe, found.trial, left)]
@@ -106,7 +106,7 @@ def _foreseen(
     return replace(scheme, main=steps, batch=recipe.batch, ahead=steps * seconds)
 
 
-def _for_a_glance(scheme: TrainingPlan, depth: int) -> TrainingPlan:
+def _for_few_epochs(scheme: TrainingPlan, depth: int) -> TrainingPlan:
     """For a run that sees each example once or twice: nothing is learned by heart then, so nothing need be dropped out,
     and the steps may be larger; where they are many, batches too, which go through faster (docs/tuning.md)."""
     recipe = replace(scheme.start, depth=depth, dropout=False, rate=2 * scheme.start.rate)
@@ -119,9 +119,9 @@ def _for_a_glance(scheme: TrainingPlan, depth: int) -> TrainingPlan:
 
 def longest(recipe: Recipe, n: int) -> int:
     """Steps of a main run that nothing cuts short. Where nothing is dropped out, what was seen more often than in a
-    glance would be learned by heart."""
+    run of few epochs would be learned by heart."""
     full = full_run(n, recipe.batch)
-    return full if recipe.dropout else min(full, TUNING.glance * math.ceil(n / recipe.batch))
+    return full if recipe.dropout else min(full, TUNING.safe_epochs * math.ceil(n / recipe.batch))
 
 
 def steps_in_time(

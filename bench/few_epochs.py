@@ -1,6 +1,6 @@
-"""Claim: in a glance, a rate that falls in a straight line ends in a better model than one that falls by half a cosine.
+"""Claim: in a run of few epochs, a rate that falls in a straight line ends in a better model than half a cosine does.
 
-    python bench/glance.py TRAIN TEST [--examples 40000] [--seeds 3]     (tables of texts and labels: those of SST-2)
+    python bench/few_epochs.py TRAIN TEST [--examples 40000] [--seeds 3]     (tables of texts and labels: SST-2)
 
 Both learn from the same texts, the less sure half of twice as many, in the same steps of 64, as a fit does that has no
 time to see each text. Whatever a step takes here, the same is learned; on a GPU a run takes seconds. The accuracy on
