@@ -80,6 +80,7 @@ def find_columns(
         DataError: a column that was asked for is not there, none fits, or several do.
     """
     asked = with_known(sample, asked, need_label=need_label)
+    _refuse_contradiction(asked, where)
     _refuse_absent(sample, asked, where)
     named = {*asked.texts, asked.text2, asked.image, asked.label, *(asked.labels or ())}
     part = _parts(sample, named)
@@ -129,6 +130,17 @@ def with_known(there: Collection[str], asked: Columns, *, need_label: bool) -> C
     names = [*known.texts, known.text2, known.image, known.label, *(known.labels or ())]
     more = known.named if all(name in there for name in names if name is not None) else {"separator": known.separator}
     return replace(asked, known=None, **{**more, **asked.named})
+
+
+def _refuse_contradiction(asked: Columns, where: str) -> None:
+    """Options of which one would be left aside without a word."""
+    given = asked.named
+    for one, other in (("label", "labels"), ("image", "text"), ("image", "text2"), ("separator", "labels")):
+        if one in given and other in given:
+            raise DataError(f"--{one} and --{other} exclude each other", where=where, fix="leave one of them out")
+    if "text2" in given and "text" not in given:
+        fix = f"--text COLUMN --text2 {shlex.quote(str(asked.text2))}"
+        raise DataError("--text2 is the second text of a pair, and --text does not say the first", where=where, fix=fix)
 
 
 def _refuse_absent(sample: Sample, asked: Columns, where: str) -> None:

@@ -103,7 +103,8 @@ def _claims(task: Task, request: Request) -> bool:
 
 def _named(columns: Columns | None) -> dict[str, str]:
     """The options that name columns, with what they name."""
-    return {} if columns is None else {f"--{key}": value for key, value in columns.named.items()}
+    named = {} if columns is None else columns.named
+    return {f"--{key}": value if isinstance(value, str) else ", ".join(value) for key, value in named.items()}
 
 
 def refuse_odd(columns: Any) -> None:
@@ -126,6 +127,11 @@ def _refuse_columns(columns: Columns | None, form: Form) -> None:
         raise DataError(f"{form.no_columns}: {name!r}", where=option, fix=form.instead)
 
 
+def _refuse_any(columns: Columns | None, what: str) -> None:
+    for option, name in _named(columns).items():
+        raise DataError(f"{what} has no columns: {name!r}", where=option, fix="leave it out, or name a table's file")
+
+
 def _with_test(request: Request, read_one: Callable[..., Examples]) -> Examples:
     """The data, with what is at the path of the test as the test part."""
     more = {} if request.labels is None else {"labels": request.labels}
@@ -142,6 +148,7 @@ def _labelled(data: Any, labels: Any = None, *, kind: str | None, columns: Colum
     if isinstance(data, tuple) and len(data) == 2 and labels is None:
         data, labels = data
     if labels is not None:
+        _refuse_any(columns, "a list of inputs with labels")
         return read_pairs(data, labels, kind)
     if isinstance(data, str | Path):
         return _path(data, columns)
@@ -160,7 +167,10 @@ def _labelled(data: Any, labels: Any = None, *, kind: str | None, columns: Colum
 def _path(given: str | Path, columns: Columns | None) -> Examples:
     path = existing(given)
     if is_folder(path):
-        return _tables(path, columns) or read_folder(path)
+        tables = _tables(path, columns)
+        if tables is None:
+            _refuse_any(columns, "a folder of class folders")
+        return tables or read_folder(path)
     if path.suffix.lower() not in (*SUFFIXES, ""):
         raise DataError(
             f"not a kind of table that is known: {path.suffix!r}", where=str(path), fix="csv, tsv, jsonl, parquet"
