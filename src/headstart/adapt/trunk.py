@@ -75,7 +75,7 @@ def _reaches(graph: Any, starts: Callable[[fx.Node], bool]) -> set[fx.Node]:
     """Nodes that are, or depend on, one that `starts` picks; sizes depend on nothing."""
     found: set[fx.Node] = set()
     for node in graph.graph.nodes:
-        if starts(node) or (node.target is not _SIZE and any(source in found for source in node.all_input_nodes)):
+        if starts(node) or (node.target is not _SIZE and any(needed in found for needed in node.all_input_nodes)):
             found.add(node)
     return found
 

@@ -34,7 +34,8 @@ def inputs_in(argument: str, modality: Modality, columns: Columns | None) -> tup
     """
     path = Path(argument)
     if is_file(path) and path.suffix.lower() in SUFFIXES:
-        if modality.name == "text" and path.suffix.lower() == ".txt" and _is_plain(path, columns):
+        in_lines = modality.in_tables and not modality.of_two
+        if in_lines and path.suffix.lower() == ".txt" and _is_plain(path, columns):
             return _lines(path)
         return rows_in(argument, modality.name, columns)
     if modality.in_tables and argument.strip():

@@ -49,14 +49,14 @@ def read_folder(folder: Path) -> Examples:
     found.sort(key=lambda file: file.path.replace(os.sep, "/"))
     found, findings = _each_once(walk, found)
     kind, notes = _kind(found)
-    texts: list[str] = []
+    inputs = [file.path for file in found]
     if kind == "text":
-        found, texts, unreadable, text_notes = _read_texts(walk, found)
+        found, inputs, unreadable, text_notes = _read_texts(walk, found)
         findings, notes = [*findings, *unreadable], (*notes, *text_notes)
     return Examples(
         kind=kind,
         name=folder.resolve().name,
-        inputs=texts if kind == "text" else [file.path for file in found],
+        inputs=inputs,
         targets=[file.label for file in found],
         where=[walk.relative(file.path) for file in found],
         parts=[str(file.part) for file in found] if parts else None,
