@@ -15,8 +15,11 @@ help:            ## this list
 demo: .venv/.ready  ## install, then adapt a model to real textile photos and show the result
 	$(PY) examples/demo.py
 
-test: .venv/.ready  ## the whole suite
-	$(BIN)/pytest -n 2 --dist worksteal
+test: .venv/.ready  ## the tests of the package
+	$(BIN)/pytest -n 2 --dist worksteal -m "not check"
+
+check: .venv/.ready  ## the rest: benches in their small form, the code on the pages, examples, faults at every write
+	$(BIN)/pytest -n 2 --dist worksteal -m check
 
 .venv-lowest/.ready: pyproject.toml constraints-lowest.txt
 	python3 -m venv .venv-lowest
@@ -47,4 +50,4 @@ torture: .venv/.ready  ## what is done to it so that nothing is lost and nothing
 docs: .venv/.ready  ## write the pages that are made from the code
 	$(PY) docs/make_models.py
 
-.PHONY: help docs demo test test-lowest torture lint fix bench
+.PHONY: help docs demo test check test-lowest torture lint fix bench

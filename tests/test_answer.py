@@ -323,7 +323,7 @@ def test_several_questions_at_once(model):
         assert text[answer.start : answer.end] == answer.text
     (one,) = model.predict((QUESTION, texts[2]))
     assert (one.text, one.start) == ("1931", 0)
-    for inputs in ("some text", ["ab"], [QUESTION, "  "], [(QUESTION, texts[0]), ("", texts[1])], [(QUESTION,)], 5):
+    for inputs in ("some text", ["ab"], [QUESTION, "  "], [(QUESTION, texts[0]), ("", texts[1])], [(QUESTION,)]):
         with pytest.raises(DataError, match="is no question with a text"):
             model.predict(inputs)
 

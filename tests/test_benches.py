@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.check
+
 BENCH = Path(__file__).parents[1] / "bench"
 SHARED = {"common", "by_trainer", "many_texts"}  # what benches import
 BENCHES = sorted(path.stem for path in BENCH.glob("*.py") if path.stem not in SHARED)

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.check
+
 TORTURE = Path(__file__).resolve().parent.parent / "torture"
 FAULTS = 16
 WRITES = "import os; os.mkdir('a'); f = open('a/b', 'wb', 0); f.write(bytes(100)); f.write(b'end'); os.rename('a', 'c')"

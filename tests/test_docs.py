@@ -14,6 +14,8 @@ import pytest
 
 import headstart as hs
 
+pytestmark = pytest.mark.check
+
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "bench" / "README.md", *(ROOT / "docs").rglob("*.md")]
 RUN = ("data", "multilabel", "regression", "pairs", "answering", "estimators")  # the tasks, and the estimators

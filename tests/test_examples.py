@@ -19,6 +19,8 @@ from fits import HANGS
 from pages import EVIL, Page
 from small_models import model_that_finds_years
 
+pytestmark = pytest.mark.check
+
 FOLDER = Path(__file__).parents[1] / "examples"
 BOX = FOLDER / "answer_box.py"
 EXAMPLES = sorted(set(FOLDER.glob("*.py")) - {BOX})

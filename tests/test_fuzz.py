@@ -13,6 +13,8 @@ import PIL
 import pytest
 from packaging.version import Version
 
+pytestmark = pytest.mark.check
+
 TORTURE = Path(__file__).parents[1] / "torture"
 MODELS = (
     *("timm-folder", "text-folder", "reader-folder", "safetensors", "pth", "h5", "onnx"),
