@@ -30,7 +30,7 @@ from headstart.storage.place import Place, reserve_place
 from headstart.storage.places import as_json, as_utf8, cannot_write
 from headstart.task import Head, Predictor, Scores, Task
 from headstart.tasks.table import task_named
-from headstart.values import Columns, Dataset, Finding, Request, Split
+from headstart.values import Caution, Columns, Dataset, Finding, Request, Split
 
 _COMPARED = 16  # test examples on which an export is compared
 _WIDE = 100  # characters of a line
@@ -45,6 +45,7 @@ class Evaluation:
     extra: tuple[str, ...]  # classes of the data that the model does not know; their examples are left out
     findings: tuple[Finding, ...]
     notes: tuple[str, ...]
+    cautions: tuple[Caution, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -286,13 +287,19 @@ class Model:
         with progress.step("evaluate", len(rows)) as advance:
             reference = None if self.scores is None else self.scores.details
             scores = self.score(dataset, rows, reference=reference, advance=advance)
-        return Evaluation(
+        found = Evaluation(
             scores,
             missing=tuple(sorted(set(self.classes) - set(dataset.classes))),
             extra=tuple(sorted(set(dataset.classes) - set(self.classes))),
             findings=(*findings, *unknown),
             notes=(*dataset.notes, *notes),
+            cautions=(*dataset.cautions, *self.task.scorer.cautions(scores)),
         )
+        for said in found.notes:
+            progress.note(f"note: {said}")
+        for caution in found.cautions:
+            progress.note(f"warning: {caution.text}")
+        return found
 
     def export(self, folder: str | Path, *, format: str = "openvino", inputs: Any = None) -> Exported:
         """Write the model in a format that runs without headstart, once its outputs there were compared with these.
@@ -365,4 +372,5 @@ def _test_part(dataset: Dataset) -> tuple[Dataset, tuple[str, ...]]:
         return dataset, ()
     rows = np.array([i for i, part in enumerate(dataset.parts) if part == wanted])
     picked = replace(dataset.take(rows), parts=None, findings=dataset.findings, notes=dataset.notes)
+    picked = replace(picked, cautions=dataset.cautions)
     return picked, (f"scored on the {wanted} part",)

@@ -46,6 +46,8 @@ def fit(request: Request, session: Session) -> Model:
     record = Record.of(dataset, parts, plan, adapted, features, scores, session)
     for note in record.notes:
         session.progress.note(f"note: {note}")
+    for caution in record.cautions:
+        session.progress.note(f"warning: {caution.text}")
     model = model.fitted(record, dataset, adapted.parts(parts), adapted.features)
     if session.place is not None:
         with session.step("save"):

@@ -18,7 +18,7 @@ from headstart.pretrained.schema import COUNT, NAME, either, figure, flag, listi
 from headstart.pretrained.schema import record as fields
 from headstart.session import Session
 from headstart.task import Metric, Scores, Task
-from headstart.values import Columns, Dataset, Finding, Interval, Request, Split
+from headstart.values import Caution, Columns, Dataset, Finding, Interval, Request, Split
 
 _SEVERAL = listing(NAME, most=100_000)
 _ENDS = listing(figure, least=2, most=2)
@@ -34,7 +34,12 @@ _SUMMARY = fields(  # what tasks of all kinds say
         "seconds": mapping(number(low=0), most=1000),
         "out": maybe(NAME),
     },
-    {"ranking": maybe(some_object), "cached": figure, "metric": maybe(NAME)},
+    {
+        "ranking": maybe(some_object),
+        "cached": figure,
+        "metric": maybe(NAME),
+        "warnings": listing(fields({"kind": NAME, "text": NAME}), most=100_000),
+    },
 )
 _COLUMNS = fields(
     {},
@@ -67,6 +72,7 @@ class Record:
     ranking: Mapping[str, Any] | None = None  # that the model was chosen from
     findings: tuple[Finding, ...] = ()
     notes: tuple[str, ...] = ()
+    cautions: tuple[Caution, ...] = ()
     versions: Mapping[str, str] = field(default_factory=dict)
     cached: float | None = None  # share of the features that were known before; None: nothing is encoded
     seconds: Mapping[str, float] = field(default_factory=dict)  # by step, and "total"
@@ -123,6 +129,7 @@ class Record:
             ranking=plan.ranking,
             findings=(*dataset.findings, *parts.findings, *adapted.findings),
             notes=(*dataset.notes, *parts.notes, *adapted.notes),
+            cautions=(*dataset.cautions, *parts.cautions, *adapted.cautions, *dataset.task.scorer.cautions(scores)),
             versions=versions(),
             cached=round(new / max(1, len(features.matrix)), 6) if plan.encodes else None,
             seconds=session.took(),
@@ -166,6 +173,7 @@ class Record:
             **self.facts,
             "findings": [asdict(finding) for finding in self.findings],
             "notes": list(self.notes),
+            "warnings": [asdict(caution) for caution in self.cautions],
             "versions": dict(self.versions),
             **encoded,
             "seconds": dict(self.seconds),
@@ -205,6 +213,7 @@ class Record:
             ranking=said.get("ranking"),
             findings=tuple(Finding(**entry) for entry in said["findings"]),
             notes=tuple(said["notes"]),
+            cautions=tuple(Caution(**entry) for entry in said.get("warnings", ())),
             versions=said["versions"],
             cached=said.get("cached"),
             seconds=said["seconds"],

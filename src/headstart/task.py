@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from headstart.backbone import Backbone, Features
 from headstart.errors import UserError
-from headstart.values import Dataset, Examples, Finding, Interval
+from headstart.values import Caution, Dataset, Examples, Finding, Interval
 
 if TYPE_CHECKING:
     import numpy as np
@@ -177,6 +177,8 @@ class Scorer:
     score: Callable[..., Scores]  # (head, outputs, dataset, rows, reference): by the metrics of the dataset's task
     # (dataset, classes): rows that the model can be scored on
     known: Callable[..., tuple[np.ndarray, list[Finding]]] = _all_known
+    # where the scores say that the model is of little use: worse than one answer to all, a class never found
+    cautions: Callable[[Scores], Sequence[Caution]] = lambda scores: ()
     # (predictor, dataset): inputs of which the model takes only a part
     remarks: Callable[..., list[Finding]] = lambda predictor, dataset: []
 

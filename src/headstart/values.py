@@ -32,6 +32,14 @@ class Finding:
 
 
 @dataclass(frozen=True)
+class Caution:
+    """Something by which a score or a model is worth less than it looks; JSON has them as `warnings`."""
+
+    kind: str  # "leak", "never-found", "cut-texts", ...
+    text: str  # a sentence, with what to do; column and file names as the user wrote them
+
+
+@dataclass(frozen=True)
 class Request:
     """What the user asked for, as typed: one field an option of `fit`, checked where it is used."""
 
@@ -92,12 +100,13 @@ class Examples:
     guessed: np.ndarray | None = None  # (n,) bool: the target was guessed while reading, so it is not learned from
     findings: tuple[Finding, ...] = ()
     notes: tuple[str, ...] = ()  # what was assumed while reading: "no header: columns taken as label, text"
+    cautions: tuple[Caution, ...] = ()
 
     def __len__(self) -> int:
         return len(self.where)
 
     def take(self, rows: np.ndarray) -> Examples:
-        """The examples in these rows; findings and notes stay with the whole."""
+        """The examples in these rows; findings, notes and cautions stay with the whole."""
         return replace(self, **_taken(self, rows, ("inputs", "targets", "where", "parts", "guessed")))
 
 
@@ -119,6 +128,7 @@ class Dataset:
     digests: np.ndarray | None = None  # (n, 32) uint8; sha256 of the example's own bytes; set by check
     findings: tuple[Finding, ...] = ()
     notes: tuple[str, ...] = ()
+    cautions: tuple[Caution, ...] = ()
 
     def __len__(self) -> int:
         return len(self.where)
@@ -174,7 +184,7 @@ class Dataset:
         return None if self.weights is None else self.weights[rows]
 
     def take(self, rows: np.ndarray) -> Dataset:
-        """The examples in these rows, measured in the space of the whole; findings and notes stay with the whole."""
+        """The examples in these rows, measured in the space of the whole, with which findings and the like stay."""
         columns = ("inputs", "targets", "where", "parts", "guessed", "weights", "groups", "digests")
         part = replace(self, **_taken(self, rows, columns))
         part.__dict__["space"] = self.space  # a part in which a class has no example
@@ -194,7 +204,7 @@ class Dataset:
 
 
 def _taken(columns: Any, rows: np.ndarray, names: Sequence[str]) -> dict[str, Any]:
-    """These rows of each column, for a copy without findings and notes."""
+    """These rows of each column, for a copy without findings, notes and cautions."""
     which = rows.tolist()
 
     def some(column: Any) -> Any:
@@ -202,7 +212,7 @@ def _taken(columns: Any, rows: np.ndarray, names: Sequence[str]) -> dict[str, An
             return column if column is None else column[rows]
         return column.take(rows) if isinstance(column, Passages) else [column[row] for row in which]
 
-    return {name: some(getattr(columns, name)) for name in names} | {"findings": (), "notes": ()}
+    return {name: some(getattr(columns, name)) for name in names} | {"findings": (), "notes": (), "cautions": ()}
 
 
 @dataclass(frozen=True)
@@ -259,6 +269,7 @@ class Split:
     official: bool  # True: the parts the user gave; False: made here
     findings: tuple[Finding, ...] = ()  # leaks in a given split
     notes: tuple[str, ...] = ()
+    cautions: tuple[Caution, ...] = ()
 
 
 @dataclass(frozen=True)

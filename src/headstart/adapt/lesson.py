@@ -10,7 +10,7 @@ import numpy as np
 
 from headstart.adapt.checkpoint import Checkpoint
 from headstart.backbone import Backbone, Features
-from headstart.values import Finding, Method, Split
+from headstart.values import Caution, Finding, Method, Split
 
 if TYPE_CHECKING:
     from torch import nn
@@ -36,6 +36,7 @@ class Adapted:
     tuning: dict[str, Any] | None = None  # what was tried, for the report and JSON
     findings: tuple[Finding, ...] = ()
     notes: tuple[str, ...] = ()
+    cautions: tuple[Caution, ...] = ()
     checkpoint: Checkpoint | None = None  # to be removed once the model is saved
 
     def parts(self, split: Split) -> Split:

@@ -41,6 +41,7 @@ def evaluate(  # noqa: PLR0913 - one argument an option
         "n_rejected": sum(f.rejected for f in found.findings),
         "findings": [asdict(f) for f in found.findings],
         "notes": list(found.notes),
+        "warnings": [asdict(caution) for caution in found.cautions],
     }
     task = loaded.task
     common.show(told, as_json, lambda summary: task.words.scored(summary, task.scorer.metrics))

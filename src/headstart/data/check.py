@@ -49,7 +49,7 @@ def check(
         keep, rows = _without_lone(dataset, keep, rejected)
         digests, hashes = digests[rows], hashes[rows]
     usable = replace(dataset if len(keep) == len(dataset) else dataset.take(np.array(keep, np.int64)), digests=digests)
-    usable = replace(usable, notes=dataset.notes)
+    usable = replace(usable, notes=dataset.notes, cautions=dataset.cautions)
     if purpose == "fit":
         task.refuse(usable, refuse_empty(replace(usable, findings=tuple(rejected))))
     same = equal_pairs(digests)

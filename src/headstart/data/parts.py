@@ -49,7 +49,8 @@ def in_parts(whole: Examples, named: Sequence[str | None]) -> Examples:
     ]
     if unknown:
         rows = np.array([row for row, part in enumerate(parts) if part is not None])
-        whole = replace(whole.take(rows), findings=(*whole.findings, *unknown), notes=whole.notes)
+        findings = (*whole.findings, *unknown)
+        whole = replace(whole.take(rows), findings=findings, notes=whole.notes, cautions=whole.cautions)
     return replace(whole, parts=[part for part in parts if part is not None])
 
 
@@ -76,4 +77,5 @@ def join(named: Sequence[tuple[str, Examples]]) -> Examples:
         guessed=np.concatenate(guessed) if guessed else None,
         findings=tuple(chain.from_iterable(part.findings for part in parts)),
         notes=tuple(dict.fromkeys(chain.from_iterable(part.notes for part in parts))),
+        cautions=tuple(dict.fromkeys(chain.from_iterable(part.cautions for part in parts))),
     )

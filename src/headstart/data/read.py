@@ -71,6 +71,7 @@ def as_dataset(examples: Examples, task: Task) -> Dataset:
         guessed=examples.guessed,
         findings=examples.findings,
         notes=(*examples.notes, *notes),
+        cautions=examples.cautions,
     )
 
 

@@ -11,7 +11,7 @@ from headstart.pretrained.plain_code import plain_reader_code
 from headstart.report import general
 from headstart.report.answering import MEANING, facts, never_answering, verdict
 from headstart.report.html import percent
-from headstart.report.markdown import data, front, plain, quoted, whole
+from headstart.report.markdown import cautions, data, front, plain, quoted, whole
 from headstart.task import Scores
 from headstart.values import Interval
 
@@ -61,6 +61,7 @@ def _results(record: Record) -> str:
     lines = [
         "## Results",
         "",
+        *cautions(record),
         f"Measured on {scores.n:,} questions about {scores.documents:,} documents that took no part in training or in "
         f"any choice, by the rules of SQuAD. {verdict(scores)}",
         "",

@@ -9,7 +9,7 @@ from headstart.pretrained.plain_code import CLASSES
 from headstart.report import general
 from headstart.report.classification import verdict
 from headstart.report.html import percent
-from headstart.report.markdown import data, front, plain, whole
+from headstart.report.markdown import cautions, data, front, plain, whole
 
 if TYPE_CHECKING:
     from headstart.record import Record
@@ -49,6 +49,7 @@ def _results(record: Record) -> str:
     lines = [
         "## Results",
         "",
+        *cautions(record),
         f"Measured on {scores.n:,} examples that took no part in training or in any choice. {plain(verdict(scores))}",
         "",
         "| measure | value |",

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from headstart.errors import short_name
-from headstart.values import Dataset, Finding, Split
+from headstart.values import Caution, Dataset, Finding, Split
 
 _SHOWN = 10  # classes and findings in the text; all of them are in the fields
 
@@ -30,6 +30,11 @@ class Checked:
     def notes(self) -> tuple[str, ...]:
         """What was guessed."""
         return (*self.dataset.notes, *self.parts.notes)
+
+    @property
+    def cautions(self) -> tuple[Caution, ...]:
+        """By what a score on such parts would be worth less than it looks."""
+        return (*self.dataset.cautions, *self.parts.cautions)
 
     @property
     def counts(self) -> dict[str, int]:
@@ -57,6 +62,7 @@ class Checked:
             "named": self.dataset.task.words.named,
             "findings": [asdict(finding) for finding in self.findings],
             "notes": list(self.notes),
+            "warnings": [asdict(caution) for caution in self.cautions],
         }
 
 
@@ -79,3 +85,4 @@ def _lines(told: Mapping[str, Any]) -> Iterator[str]:
     if len(findings) > _SHOWN:
         yield f"{len(findings) - _SHOWN:,} more in the findings"
     yield from told["notes"]
+    yield from (f"warning: {each['text']}" for each in told["warnings"])

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from headstart.backbone import Backbone
 from headstart.pretrained.source import SOURCES
 from headstart.report.html import amount, percent
-from headstart.report.markdown import data, front, plain, quoted, whole
+from headstart.report.markdown import cautions, data, front, plain, quoted, whole
 from headstart.report.page import hero, strip, tiles
 from headstart.report.terminal import fitted_lines, listed_figures
 from headstart.task import Metric, Scores
@@ -114,6 +114,7 @@ def card(
         [
             "## Results",
             "",
+            *cautions(record),
             f"Measured on {scores.n:,} examples that took no part in training or in any choice.",
             "",
             "| measure | value (95 % interval) |",

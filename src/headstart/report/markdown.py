@@ -38,6 +38,11 @@ def front(record: Record, *, task: str, metrics: Sequence[str], licence: str, ba
     return "\n".join(lines)
 
 
+def cautions(record: Record) -> list[str]:
+    """Lines on what a reader has to know beside the figures."""
+    return [line for caution in record.cautions for line in (f"> **Warning:** {plain(caution.text)}", "")]
+
+
 def data(record: Record, *, things: str, more: Sequence[str] = ()) -> str:
     """What it was made from, in counts. things: what the data are made of, "examples"; more: lines about the making."""
     lines = [

@@ -40,7 +40,7 @@ def report(record: Record) -> str:
 <h1>{text(record.data)}</h1>
 <p class="sub">{text(record.model)} · {text(record.method)} · {text(record.date)}</p>
 </header>
-{"".join(record.task.words.sections(record))}{_found(record)}{how_made(record)}
+{_cautions(record)}{"".join(record.task.words.sections(record))}{_found(record)}{how_made(record)}
 <footer>Made by headstart on {text(record.date)}. This page needs no network and sends nothing.</footer>
 </main>
 </body>
@@ -113,6 +113,14 @@ def folded(found: Sequence[Wrong], listed: Callable[[Sequence[Wrong]], str], *, 
     rest = found[first:]
     more = f"<details><summary>Show {len(rest)} more</summary>{listed(rest)}</details>" if rest else ""
     return listed(found[:first]) + more
+
+
+def _cautions(record: Record) -> str:
+    """What a reader has to know before the figures; nothing where there is nothing."""
+    if not record.cautions:
+        return ""
+    lines = "".join(f"<li>{text(caution.text)}</li>" for caution in record.cautions)
+    return f'<section class="cautions" aria-label="Warnings"><h2>Read this first</h2><ul>{lines}</ul></section>\n'
 
 
 def _found(record: Record) -> str:

@@ -18,6 +18,8 @@ p{margin:0}
 .eyebrow,.label{font-size:.8125rem;color:var(--soft);font-weight:600}
 .sub{color:var(--soft);margin-top:6px;overflow-wrap:anywhere}
 section{background:var(--card);border:1px solid var(--line);border-radius:12px;padding:24px;margin-top:20px}
+.cautions{border-left:4px solid rgb(var(--miss));overflow-wrap:anywhere}
+.cautions ul{margin:6px 0 0;padding-left:20px}
 .hero{margin-top:28px}
 .score{display:flex;gap:12px 40px;align-items:center;flex-wrap:wrap}
 .score+.score{margin-top:20px}
