@@ -220,12 +220,15 @@ def _reading_inputs(config: Any, folder: Path, *, new: bool) -> tuple[str, ...]:
     """What a reader takes; types of tokens only where it tells two of them apart (RoBERTa's kin do not)."""
     source: Any = MODEL_FOR_QUESTION_ANSWERING_MAPPING.get(type(config), None)
     takes = inspect.signature(source.forward).parameters if source else {}
-    if not {"input_ids", "attention_mask"} <= set(takes) or "bbox" in takes or not (new or config.num_labels == 2):
+    if not {"input_ids", "attention_mask"} <= set(takes) or "bbox" in takes:
         raise ModelError(
             f"a {config.model_type!r} model of transformers, which headstart cannot ask",
             where=str(folder),
             fix="take one of BERT's kind: bert, roberta, distilbert, electra, albert, deberta-v2, mpnet, modernbert",
         )
+    if not new and config.num_labels != 2:
+        what = f"its head has {config.num_labels} outputs, and one that finds answers has 2: where they begin and end"
+        raise ModelError(what, where=str(folder), fix="check num_labels and id2label in its config.json")
     types = "token_type_ids" in takes and getattr(config, "type_vocab_size", 0) > 1
     return ("input_ids", "attention_mask", *(("token_type_ids",) if types else ()))
 
