@@ -35,6 +35,7 @@ def fit(  # noqa: PLR0913 - the one public door: every option of the command lin
     seed: int = 0,
     out: str | Path | None = None,
     force: bool = False,
+    allow_rejected: bool = False,
     columns: Columns | None = None,
     device: str | None = None,
     threads: int | None = None,
@@ -67,6 +68,7 @@ def fit(  # noqa: PLR0913 - the one public door: every option of the command lin
         seed: another seed, another split.
         out: folder to save to; without it, data from a path are saved as NAME.headstart here, others are not saved.
         force: replace a folder that headstart saved before.
+        allow_rejected: go on where more examples cannot be used than can.
         columns: which columns of a table hold what.
         device: "cpu", "cuda" or "mps"; None: what HEADSTART_DEVICE says, else CUDA where there is a driver.
         threads: processor cores to use; None: all that the process may use.
@@ -90,6 +92,7 @@ def fit(  # noqa: PLR0913 - the one public door: every option of the command lin
         seed=seed,
         out=_folder(data, out),
         force=force,
+        allow_rejected=allow_rejected,
     )
     seconds, shown = seconds_of(budget), as_progress(progress)
     with using(device, threads), open_session(request, seconds=seconds, track=track, progress=shown) as session:
@@ -132,7 +135,7 @@ def rank(  # noqa: PLR0913 - as `fit`
     """
     shown = as_progress(progress)
     request = Request(
-        data=data, labels=labels, task=task, kind=kind, columns=columns, metric=metric, test=test, seed=seed
+        data, labels, task=task, kind=kind, columns=columns, metric=metric, test=test, seed=seed, allow_rejected=True
     )
     session = Session(Budget(seconds_of(budget)), shown or Silent(), download=shown)
     with using(device, threads):
@@ -162,7 +165,9 @@ def check(
     Raises:
         UserError: the data cannot be used.
     """
-    request = Request(data=data, labels=labels, task=task, kind=kind, columns=columns, test=test, seed=seed)
+    request = Request(
+        data, labels, task=task, kind=kind, columns=columns, test=test, seed=seed, allow_rejected=True
+    )  # it says what is left out, and how much
     session = Session(Budget(seconds_of(None)), as_progress(progress) or Silent())
     return Checked(*pipeline.prepare(request, session))
 

@@ -24,8 +24,10 @@ from headstart.inputs.paths import existing
 from headstart.pretrained.rebuild import from_where_kept, where_kept
 from headstart.progress import Advance, Follower, Progress, Silent, as_progress, note
 from headstart.record import Record
+from headstart.report.checked import lines
 from headstart.report.page import report
 from headstart.storage.files import parse_json
+from headstart.storage.learned import how_many_of, learned_from, short_digest
 from headstart.storage.place import Place, reserve_place
 from headstart.storage.places import as_json, as_utf8, cannot_write
 from headstart.task import Head, Predictor, Scores, Task
@@ -287,19 +289,36 @@ class Model:
         with progress.step("evaluate", len(rows)) as advance:
             reference = None if self.scores is None else self.scores.details
             scores = self.score(dataset, rows, reference=reference, advance=advance)
+        seen, more = self._seen(dataset, rows)
+        left_out = sum(finding.rejected for finding in (*findings, *unknown))
+        if left_out:
+            what = f"{left_out:,} of {left_out + len(rows):,} examples were left out, and the score is of the others"
+            seen = [*seen, Caution("left-out", f"{what}: see the findings")]
         found = Evaluation(
             scores,
             missing=tuple(sorted(set(self.classes) - set(dataset.classes))),
             extra=tuple(sorted(set(dataset.classes) - set(self.classes))),
             findings=(*findings, *unknown),
-            notes=(*dataset.notes, *notes),
-            cautions=(*dataset.cautions, *self.task.scorer.cautions(scores)),
+            notes=(*dataset.notes, *notes, *more),
+            cautions=(*dataset.cautions, *seen, *self.task.scorer.cautions(scores)),
         )
-        for said in found.notes:
-            progress.note(f"note: {said}")
-        for caution in found.cautions:
-            progress.note(f"warning: {caution.text}")
+        for line in lines(found.notes, found.cautions):
+            progress.note(line)
         return found
+
+    def _seen(self, dataset: Dataset, rows: np.ndarray) -> tuple[list[Caution], list[str]]:
+        """That it learned from some of these rows of checked data; and a note where that is not known."""
+        if self._made_of is not None:
+            made = self._made_of
+            known = frozenset(map(short_digest, made.dataset.checked_digests[made.parts.train]))
+        elif self.folder is None or (read := learned_from(self.folder)) is None:
+            unknown = "whether the model learned from some of these examples is not known"
+            return [], [unknown] if self.record is not None else []
+        else:
+            known = read
+        n = how_many_of(dataset, rows, known)
+        what = f"the model learned from {n:,} of these {len(rows):,} examples, so the score is too high"
+        return ([Caution("trained-on", f"{what}; give others")] if n else []), []
 
     def export(self, folder: str | Path, *, format: str = "openvino", inputs: Any = None) -> Exported:
         """Write the model in a format that runs without headstart, once its outputs there were compared with these.

@@ -14,6 +14,7 @@ from headstart.data.split import sample, split
 from headstart.encode.encode import encode_rows
 from headstart.model import Model
 from headstart.record import Record
+from headstart.report.checked import lines, said_first
 from headstart.session import Session
 from headstart.tasks import table
 from headstart.values import Dataset, Request, Split
@@ -24,7 +25,8 @@ def prepare(request: Request, session: Session) -> tuple[Dataset, Split]:
     with session.step("read"):
         dataset = read(request, table.TASKS)
     with session.step("check", len(dataset)) as advance:
-        dataset = check(dataset, known=known_images(dataset.modality.known()), advance=advance)
+        known = known_images(dataset.modality.known())
+        dataset = check(dataset, known=known, allow_rejected=request.allow_rejected, advance=advance)
     with session.step("split", shown=False):
         return dataset, split(dataset, test=request.share, seed=request.seed)
 
@@ -32,6 +34,7 @@ def prepare(request: Request, session: Session) -> tuple[Dataset, Split]:
 def fit(request: Request, session: Session) -> Model:
     """Adapt a pre-trained model to the user's data and measure it on examples that took part in no choice."""
     dataset, parts = prepare(request, session)
+    session.say(said_first(dataset, parts))
     with session.step("choose", shown=False):  # sees the training part only
         plan = choose(dataset, parts.train, request, session)
     session.tracker.parameters(Record.asked(request, dataset, plan, session))
@@ -44,10 +47,7 @@ def fit(request: Request, session: Session) -> Model:
         learned = dataset.task.scorer.reference([dataset.targets[row] for row in adapted.rows.tolist()])
         scores = model.score(dataset, parts.test, reference=learned, known=adapted.features, advance=advance)
     record = Record.of(dataset, parts, plan, adapted, features, scores, session)
-    for note in record.notes:
-        session.progress.note(f"note: {note}")
-    for caution in record.cautions:
-        session.progress.note(f"warning: {caution.text}")
+    session.say(lines(adapted.notes, (*adapted.cautions, *dataset.task.scorer.cautions(scores))))
     model = model.fitted(record, dataset, adapted.parts(parts), adapted.features)
     if session.place is not None:
         with session.step("save"):
@@ -61,4 +61,5 @@ def fit(request: Request, session: Session) -> Model:
 def rank(request: Request, session: Session, *, models: Sequence[str] | None) -> Ranking:
     """Which of several pre-trained models suits the data: the first steps of `fit`, then a verdict."""
     dataset, parts = prepare(request, session)
+    session.say(said_first(dataset, parts))
     return rank_sample(sample(dataset, parts.train), models, session)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -49,6 +49,11 @@ class Session:
                 yield lambda _: None
         finally:
             self.seconds[name] = self.seconds.get(name, 0.0) + self.now() - begun
+
+    def say(self, lines: Iterable[str]) -> None:
+        """Tell the user, line by line, without waiting for the end."""
+        for line in lines:
+            self.progress.note(line)
 
     def took(self) -> dict[str, float]:
         """Seconds by step, and of the whole so far under "total"."""

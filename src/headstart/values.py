@@ -55,6 +55,7 @@ class Request:
     seed: int = 0
     out: Path | None = None
     force: bool = False
+    allow_rejected: bool = False  # whether more examples may be left out than are used
 
     @property
     def share(self) -> float:

@@ -23,6 +23,9 @@ def fit(  # noqa: PLR0913 - one argument an option
     out: Annotated[Path | None, typer.Option(help="Folder to save to. Default: the data's name + .headstart.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="Another seed, another split.")] = 0,
     force: Annotated[bool, typer.Option("--force", help="Replace a saved folder.")] = False,
+    allow_rejected: Annotated[
+        bool, typer.Option("--allow-rejected", help="Go on where more examples cannot be used than can.")
+    ] = False,
     text: Text = None,
     text2: Text2 = None,
     image: Image = None,
@@ -51,6 +54,7 @@ def fit(  # noqa: PLR0913 - one argument an option
         seed=seed,
         out=out,
         force=force,
+        allow_rejected=allow_rejected,
         columns=common.columns_of(text, text2, image, label, labels, separator),
         device=device,
         threads=threads,

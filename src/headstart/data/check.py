@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Literal
@@ -11,7 +12,7 @@ import numpy as np
 from headstart.data.duplicates import equal_pairs, group
 from headstart.data.known import KnownImages
 from headstart.errors import DataError
-from headstart.values import Dataset, Finding
+from headstart.values import Caution, Dataset, Finding
 
 
 def check(
@@ -19,6 +20,7 @@ def check(
     *,
     known: KnownImages | None = None,
     purpose: Literal["fit", "evaluate", "predict"] = "fit",
+    allow_rejected: bool = False,
     workers: int = 2,
     advance: Callable[[int], None] = lambda _: None,
 ) -> Dataset:
@@ -29,6 +31,7 @@ def check(
         known: perceptual hashes of images seen before, by content; read and added to.
         purpose: an example without a label is of no use to "fit" and "evaluate"; a class of one example or a single
             class are of no use to "fit".
+        allow_rejected: whether more may be left out than is used; of use to "fit" alone.
         workers: decoding threads.
         advance: told how many more examples have been looked at.
 
@@ -37,7 +40,7 @@ def check(
         duplicates, and texts that are cut from another, are grouped, not dropped.
 
     Raises:
-        DataError: nothing usable is left, or fewer than two classes.
+        DataError: nothing usable is left, or less than what is left out, or fewer than two classes.
     """
     task, modality = dataset.task, dataset.modality
     rejected = list(dataset.findings)
@@ -52,6 +55,7 @@ def check(
     usable = replace(usable, notes=dataset.notes, cautions=dataset.cautions)
     if purpose == "fit":
         task.refuse(usable, refuse_empty(replace(usable, findings=tuple(rejected))))
+        usable = replace(usable, cautions=(*usable.cautions, *_mostly_rejected(usable, rejected, allow_rejected)))
     same = equal_pairs(digests)
     twins = group(len(keep), np.concatenate([same, modality.near(hashes)]))
     groups, pieces = modality.groups(usable, twins) if purpose == "fit" else (twins, [])
@@ -77,6 +81,20 @@ def _without_lone(dataset: Dataset, keep: list[int], rejected: list[Finding]) ->
         rejected.append(Finding(kind, dataset.where[keep[position]], reason, rejected=True))
     places = [position for position in range(len(keep)) if position not in lone]
     return [keep[position] for position in places], places
+
+
+def _mostly_rejected(dataset: Dataset, findings: list[Finding], allowed: bool) -> list[Caution]:
+    """That more is left out than is used; raises DataError unless the user allows it."""
+    rejected = [finding for finding in findings if finding.rejected]
+    if len(rejected) <= len(dataset):
+        return []
+    kinds = ", ".join(f"{n:,} x {kind}" for kind, n in Counter(f.kind for f in rejected).most_common())
+    what = f"{len(rejected):,} of {len(rejected) + len(dataset):,} examples are left out ({kinds})"
+    if not allowed:
+        where = f"{rejected[0].where}: {rejected[0].reason}"
+        fix = f"{where}; repair them, or --allow-rejected learns from the other {len(dataset):,}"
+        raise DataError(what, where=dataset.name, fix=fix)
+    return [Caution("mostly-rejected", f"{what}: what is left may be of another kind than what the model will meet")]
 
 
 def refuse_empty(dataset: Dataset) -> str:

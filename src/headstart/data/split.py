@@ -14,9 +14,10 @@ from itertools import chain
 import numpy as np
 
 from headstart.errors import DataError, short_name, some_of
-from headstart.values import Dataset, Finding, Split
+from headstart.values import Caution, Dataset, Finding, Split
 
 _FEWEST_OF_A_CLASS = 5  # examples in a sample: one a fold
+_FEW = 10  # examples of a class, below which its score is hardly known
 _SAMPLING = 2**64  # a seed that no split has, or what the split left would decide what is sampled
 
 
@@ -43,8 +44,21 @@ def split(dataset: Dataset, *, test: float = 0.2, seed: int = 0) -> Split:
         what, fix = dataset.task.unsplit
         raise DataError(what, where=dataset.name, fix=fix)
     return Split(
-        np.flatnonzero(~in_test), np.flatnonzero(in_test), official=False, notes=tuple(_not_tested(dataset, in_test))
+        np.flatnonzero(~in_test),
+        np.flatnonzero(in_test),
+        official=False,
+        notes=tuple(_not_tested(dataset, in_test)),
+        cautions=tuple(_few(dataset)),
     )
+
+
+def _few(dataset: Dataset) -> Iterator[Caution]:
+    """Classes, or labels, with so few examples that their scores say little."""
+    counts = dataset.counts(np.arange(len(dataset))).tolist() if dataset.classes else []
+    few = [f"{name!r} ({n})" for name, n in zip(dataset.classes, counts, strict=False) if n < _FEW]
+    if few:
+        what = f"{dataset.task.words.named} with fewer than {_FEW} examples, of which a score says little"
+        yield Caution("few-examples", f"{len(few):,} {what}: {some_of(few)}")
 
 
 def _not_tested(dataset: Dataset, in_test: np.ndarray) -> Iterator[str]:
@@ -167,13 +181,27 @@ def _official(dataset: Dataset) -> Split:
     elif has_val:
         notes.append("the val part is the test part: nothing is chosen on it")
     dataset.task.refuse_parts(dataset, ~test, test)
+    leaks = _leaks(dataset, test)
     return Split(
         np.flatnonzero(~test),
         np.flatnonzero(test),
         official=True,
-        findings=tuple(_leaks(dataset, test)),
+        findings=tuple(leaks),
         notes=tuple(notes),
+        cautions=(*_leaked(dataset, leaks, int(test.sum())), *_few(dataset)),
     )
+
+
+def _leaked(dataset: Dataset, leaks: Sequence[Finding], n_test: int) -> Iterator[Caution]:
+    """That a part of the test is no test. Raises DataError where all of it is none."""
+    if not leaks:
+        return
+    same = "(nearly) the same as some in the training part"
+    if len(leaks) == n_test:
+        what = f"all {n_test:,} examples of the test part are {same}: {leaks[0].where}, for one; they test nothing"
+        raise DataError(what, where=dataset.name, fix="give others; or give one part only: a fifth is then held out")
+    text = f"{len(leaks):,} of {n_test:,} test examples are {same}, so the score is too high; leave them out of either"
+    yield Caution("leak", text)
 
 
 def _leaks(dataset: Dataset, test: np.ndarray) -> list[Finding]:

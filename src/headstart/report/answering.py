@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from headstart.report.general import others
+from headstart.report.general import others, unseen
 from headstart.report.html import bar, calm, percent, section, table, text
 from headstart.report.page import MISTAKES, folded, hero, no_mistakes, strip
+from headstart.report.verdict import Verdict, cautions, judged
 from headstart.task import Scores
-from headstart.values import Interval
+from headstart.values import Caution, Interval
 
 if TYPE_CHECKING:
     from headstart.record import Record
@@ -39,14 +40,15 @@ def facts(record: Record) -> list[tuple[str, str]]:
     ]
 
 
-def verdict(scores: Scores) -> str:
-    """Whether the model beats what needs none, in one plain sentence (not escaped)."""
+def verdict(scores: Scores) -> Verdict:
+    """Whether the model beats what needs none."""
     name, _, f1 = to_beat(scores)
-    if scores.f1_interval.low > f1:
-        return f"Better than {name}, beyond chance."
-    if scores.f1_interval.high < f1:
-        return f"Worse than {name}: do not use this model."
-    return f"Not clearly better than {name}: more documents with questions would tell."
+    return judged(scores.f1_interval, f1, name, more="documents with questions")
+
+
+def cautions_of(scores: Scores) -> list[Caution]:
+    """What a reader of the scores has to know; nothing where there is no baseline to compare with."""
+    return cautions(verdict(scores)) if "baseline" in scores.details else []
 
 
 def to_beat(scores: Scores) -> tuple[str, float, float]:
@@ -70,7 +72,7 @@ def over(scores: Scores) -> str:
 def sections(record: Record) -> Iterator[str]:
     """The scores first, then questions with and without an answer, kinds of mistakes, and the most confident ones."""
     scores = record.scores
-    yield _headline(scores)
+    yield _headline(record)
     yield others(record, beside=("exact_match", "f1"), baseline=list(_tiles(scores)))
     if scores.answerable and scores.unanswerable:
         yield _with_and_without(scores.answerable, scores.unanswerable)
@@ -78,7 +80,8 @@ def sections(record: Record) -> Iterator[str]:
     yield _mistakes(scores)
 
 
-def _headline(scores: Scores) -> str:
+def _headline(record: Record) -> str:
+    scores = record.scores
     name, exact_match, f1 = to_beat(scores)
     than = "always “no answer”" if "no answer" in name else "most similar sentence"
 
@@ -94,11 +97,11 @@ def _headline(scores: Scores) -> str:
                 scores.exact_match,
                 scores.exact_match_interval,
                 exact_match,
-                f"Answers that read like a true one, on {scores.n:,} questions that the model did not see.",
+                f"Answers that read like a true one, on {unseen(record, 'questions')}.",
             ),
             figure("F1", scores.f1, scores.f1_interval, f1, "Words that the answer and a true one have in common."),
         ],
-        verdict(scores),
+        verdict(scores).text,
     )
 
 

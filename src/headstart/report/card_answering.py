@@ -63,7 +63,7 @@ def _results(record: Record) -> str:
         "",
         *cautions(record),
         f"Measured on {scores.n:,} questions about {scores.documents:,} documents that took no part in training or in "
-        f"any choice, by the rules of SQuAD. {verdict(scores)}",
+        f"any choice, by the rules of SQuAD. {verdict(scores).text}",
         "",
         "| answers | exact match (95 % interval) | F1 (95 % interval) |",
         "|---|---|---|",

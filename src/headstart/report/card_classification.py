@@ -50,7 +50,7 @@ def _results(record: Record) -> str:
         "## Results",
         "",
         *cautions(record),
-        f"Measured on {scores.n:,} examples that took no part in training or in any choice. {plain(verdict(scores))}",
+        f"Measured on {general.unseen(record)}. {plain(verdict(scores).text)}",
         "",
         "| measure | value |",
         "|---|---|",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -39,11 +39,7 @@ class Checked:
     @property
     def counts(self) -> dict[str, int]:
         """How many examples have each class or label, the most frequent first; empty for tasks without."""
-        names = self.dataset.classes
-        if not names:
-            return {}
-        there = self.dataset.counts(np.arange(len(self.dataset)))
-        return {names[k]: int(there[k]) for k in np.argsort(-there, kind="stable")}
+        return _counts(self.dataset)
 
     def __repr__(self) -> str:
         return summary(self.to_json())
@@ -66,6 +62,34 @@ class Checked:
         }
 
 
+def said_first(dataset: Dataset, parts: Split) -> Iterator[str]:
+    """Lines on what the data were taken for, before anything is learned from them."""
+    counts = [{"name": name, "count": count} for name, count in _counts(dataset).items()]
+    shown = f", {_listed(counts, dataset.task.words.named)}" if counts else ""
+    yield f"{dataset.title}: {len(parts.train):,} examples to learn from, {len(parts.test):,} to test on{shown}"
+    yield from lines((*dataset.notes, *parts.notes), (*dataset.cautions, *parts.cautions))
+
+
+def lines(notes: Iterable[str], cautions: Iterable[Caution]) -> Iterator[str]:
+    """As they are said while a command works."""
+    yield from (f"note: {note}" for note in notes)
+    yield from (f"warning: {caution.text}" for caution in cautions)
+
+
+def _counts(dataset: Dataset) -> dict[str, int]:
+    names = dataset.classes
+    if not names:
+        return {}
+    there = dataset.counts(np.arange(len(dataset)))
+    return {names[k]: int(there[k]) for k in np.argsort(-there, kind="stable")}
+
+
+def _listed(counts: Sequence[Mapping[str, Any]], named: str) -> str:
+    shown = ", ".join(f"{short_name(each['name'])} {each['count']:,}" for each in counts[:_SHOWN])
+    more = f" and {len(counts) - _SHOWN:,} more" if len(counts) > _SHOWN else ""
+    return f"{len(counts):,} {named}: {shown}{more}"
+
+
 def summary(told: Mapping[str, Any]) -> str:
     """What `to_json` says, in lines for people."""
     return "\n".join(_lines(told))
@@ -77,9 +101,7 @@ def _lines(told: Mapping[str, Any]) -> Iterator[str]:
     whose = "the parts are yours" if told["split"] == "official" else "held out here"
     yield f"learned from {told['n_train']:,}, tested on {told['n_test']:,} ({whose})"
     if counts:
-        shown = ", ".join(f"{short_name(each['name'])} {each['count']:,}" for each in counts[:_SHOWN])
-        more = f" and {len(counts) - _SHOWN:,} more" if len(counts) > _SHOWN else ""
-        yield f"{len(counts):,} {told['named']}: {shown}{more}"
+        yield _listed(counts, told["named"])
     for finding in findings[:_SHOWN]:
         yield f"{finding['where']}: {finding['reason']}"
     if len(findings) > _SHOWN:

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from headstart.report.general import others
+from headstart.report.general import others, unseen
 from headstart.report.html import bar, calm, percent, section, table, text
 from headstart.report.page import hero, mistakes, strip
+from headstart.report.verdict import Verdict, cautions, judged
 from headstart.task import Scores
+from headstart.values import Caution
 
 if TYPE_CHECKING:
     from headstart.record import Record
@@ -19,19 +21,21 @@ MATRIX_CLASSES = 25  # above this a confusion matrix is too wide to read
 PAIRS = 25
 
 
-def verdict(scores: Scores) -> str:
-    """Whether the model beats always giving the same answer, in one plain sentence (not escaped)."""
-    if scores.accuracy_interval.low > scores.majority_accuracy:
-        return f"Better than always answering “{scores.majority_class}”, beyond chance."
-    if scores.accuracy_interval.high < scores.majority_accuracy:
-        return f"Worse than always answering “{scores.majority_class}”: do not use this model."
-    return f"Not clearly better than always answering “{scores.majority_class}”: more examples would tell."
+def verdict(scores: Scores) -> Verdict:
+    """Whether the model beats always giving the same answer."""
+    name = f"always answering “{scores.majority_class}”"
+    return judged(scores.accuracy_interval, scores.majority_accuracy, name)
+
+
+def cautions_of(scores: Scores) -> list[Caution]:
+    """What a reader of the scores has to know."""
+    return cautions(verdict(scores), scores.per_class)
 
 
 def sections(record: Record) -> Iterator[str]:
     """The score first, then class by class, what is taken for what, and the most confident mistakes."""
     scores = record.scores
-    yield _headline(scores)
+    yield _headline(record)
     most = ("Always the most common class", percent(scores.majority_accuracy), f"answering “{scores.majority_class}”")
     yield others(record, beside=["accuracy"], baseline=[most])
     yield _classes(scores)
@@ -39,16 +43,17 @@ def sections(record: Record) -> Iterator[str]:
     yield _mistakes(scores)
 
 
-def _headline(scores: Scores) -> str:
+def _headline(record: Record) -> str:
+    scores = record.scores
     interval = scores.accuracy_interval
     measured = (
         f"95 % interval <strong>{percent(interval.low)}</strong> to <strong>{percent(interval.high)}</strong>,\n"
-        f"measured on {scores.n:,} examples the model did not see."
+        f"measured on {unseen(record)}."
     )
     against = strip(
         "accuracy", scores.accuracy, interval, than="most common class", than_share=scores.majority_accuracy
     )
-    return hero([("Accuracy", scores.accuracy, measured, against)], verdict(scores))
+    return hero([("Accuracy", scores.accuracy, measured, against)], verdict(scores).text)
 
 
 def _classes(scores: Scores) -> str:

@@ -12,6 +12,7 @@ from headstart.report.html import amount, percent
 from headstart.report.markdown import cautions, data, front, plain, quoted, whole
 from headstart.report.page import hero, strip, tiles
 from headstart.report.terminal import fitted_lines, listed_figures
+from headstart.report.verdict import Verdict, judged
 from headstart.task import Metric, Scores
 from headstart.values import Interval
 
@@ -39,29 +40,27 @@ def figure(metric: Metric, value: float) -> str:
     return percent(value) if metric.unit == "share" else amount(value)
 
 
-def verdict(scores: Scores, metric: Metric, baseline: Baseline) -> str:
-    """Whether the model beats what needs none, in one plain sentence (not escaped)."""
-    ends = scores.intervals[metric.key]
-    good, bad = (ends.low, ends.high) if metric.better == "higher" else (-ends.high, -ends.low)
-    beat = baseline.value if metric.better == "higher" else -baseline.value
-    if good > beat:
-        return f"Better than {baseline.name}, beyond chance."
-    if bad < beat:
-        return f"Worse than {baseline.name}: do not use this model."
-    return f"Not clearly better than {baseline.name}: more examples would tell."
+def verdict(scores: Scores, metric: Metric, baseline: Baseline) -> Verdict:
+    """Whether the model beats what needs none."""
+    return judged(scores.intervals[metric.key], baseline.value, baseline.name, better=metric.better)
 
 
-def headline(scores: Scores, metric: Metric, baseline: Baseline, said: str) -> str:
+def unseen(record: Record, things: str = "examples") -> str:
+    """On what a model was measured; what of that it has seen is said."""
+    leaked = sum(finding.kind == "leak" for finding in record.findings)
+    seen = f", of which {leaked:,} are (nearly) the same as some that it learned from" if leaked else ""
+    return f"{record.n_test:,} {things}{seen or ' the model did not see'}"
+
+
+def headline(record: Record, metric: Metric, baseline: Baseline) -> str:
     """The first figure of the page with its interval, beside what it has to beat; a share, or a part of one."""
+    scores = record.scores
     ends, value = scores.intervals[metric.key], scores.values[metric.key]
     interval = f"95 % interval <strong>{percent(ends.low)}</strong> to <strong>{percent(ends.high)}</strong>,"
-    measured = (
-        f"{interval if ends.known else 'No interval can be given;'}\n"
-        f"measured on {scores.n:,} examples the model did not see."
-    )
+    measured = f"{interval if ends.known else 'No interval can be given;'}\nmeasured on {unseen(record)}."
     shown = Interval(_share(ends.low), _share(ends.high)) if ends.known else None
     line = strip(metric.title, _share(value), shown, than=baseline.short, than_share=_share(baseline.value))
-    return hero([(metric.title, value, measured, line)], said)
+    return hero([(metric.title, value, measured, line)], verdict(scores, metric, baseline).text)
 
 
 def others(record: Record, *, beside: Sequence[str] = (), baseline: Sequence[tuple[str, str, str]] = ()) -> str:
@@ -108,14 +107,13 @@ def card(
         ending: what becomes of outputs, in Python (`pretrained.plain_code`); None: nothing is shown without headstart.
         more: lines about the making. results: lines of Markdown behind the table of figures.
     """
-    scores = record.scores
     made = f"{about}: {plain(record.model)}, adapted by {plain(record.method)} with headstart on {plain(record.date)}."
     table = "\n".join(
         [
             "## Results",
             "",
             *cautions(record),
-            f"Measured on {scores.n:,} examples that took no part in training or in any choice.",
+            f"Measured on {unseen(record)}.",
             "",
             "| measure | value (95 % interval) |",
             "|---|---|",

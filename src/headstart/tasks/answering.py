@@ -24,7 +24,7 @@ from headstart.pretrained.load import load_reader
 from headstart.pretrained.schema import COUNT, NAME, listing, mapping, maybe, number, record
 from headstart.pretrained.write import write_encoder
 from headstart.report import terminal
-from headstart.report.answering import facts, sections
+from headstart.report.answering import cautions_of, facts, sections
 from headstart.report.card_answering import card
 from headstart.task import Form, Keeper, Learner, Scorer, Scores, Task, Words
 from headstart.tasks.modalities import PASSAGE
@@ -167,6 +167,7 @@ ANSWERING = Task(
         reference=lambda targets: {"sentences": True},
         score=_score,
         remarks=_remarks,
+        cautions=cautions_of,
     ),
     words=Words(
         predictions=_predictions,

@@ -19,7 +19,7 @@ from headstart.inputs.text import whole_characters
 from headstart.pretrained.schema import COUNT, NAME, listing, mapping, maybe, number, record
 from headstart.report import terminal
 from headstart.report.card_classification import card
-from headstart.report.classification import sections
+from headstart.report.classification import cautions_of, sections
 from headstart.task import Scorer, Scores, Space, Task, Words
 from headstart.tasks import linear
 from headstart.tasks.modalities import IMAGE, PAIR, TEXT
@@ -193,6 +193,7 @@ CLASSIFICATION = Task(
         reference=_reference,
         score=_score,
         known=known,
+        cautions=cautions_of,
     ),
     words=Words(
         predictions=_predictions,

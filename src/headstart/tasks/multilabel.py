@@ -26,10 +26,11 @@ from headstart.pretrained.plain_code import LABELS
 from headstart.pretrained.schema import NAME, figure, listing, mapping, number, record
 from headstart.report import general
 from headstart.report.html import bar, section, table, text
+from headstart.report.verdict import cautions
 from headstart.task import Scorer, Scores, Space, Task, Words
 from headstart.tasks import linear
 from headstart.tasks.modalities import IMAGE, TEXT
-from headstart.values import Dataset, Examples, Finding
+from headstart.values import Caution, Dataset, Examples, Finding
 
 if TYPE_CHECKING:
     from headstart.record import Record
@@ -238,10 +239,15 @@ def _beside(told: Mapping[str, Any]) -> list[str]:
     return lines
 
 
+def _cautions(scores: Scores) -> list[Caution]:
+    verdict = general.verdict(scores, _MACRO, _baseline(scores))
+    return cautions(verdict, scores.details["per_label"], named="labels")
+
+
 def _sections(record: Record) -> Iterator[str]:
     """The score first, then label by label, and the examples that are furthest off."""
     scores = record.scores
-    yield general.headline(scores, _MACRO, _baseline(scores), general.verdict(scores, _MACRO, _baseline(scores)))
+    yield general.headline(record, _MACRO, _baseline(scores))
     yield general.others(record, beside=["macro_f1"])
     ordered = sorted(scores.details["per_label"], key=lambda c: (c["count"] == 0, c["f1"], c["name"]))
     rows = (
@@ -307,6 +313,7 @@ MULTILABEL = Task(
         reference=_reference,
         score=_score,
         known=_known,
+        cautions=_cautions,
     ),
     words=Words(
         predictions=_predictions,

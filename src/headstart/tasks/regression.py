@@ -19,10 +19,11 @@ from headstart.pretrained.plain_code import NUMBER
 from headstart.pretrained.schema import COUNT, NAME, listing, maybe, number, record
 from headstart.report import general
 from headstart.report.html import amount, section, table, text
+from headstart.report.verdict import cautions
 from headstart.task import Scorer, Scores, Task, Words, rounded
 from headstart.tasks import linear
 from headstart.tasks.modalities import IMAGE, PAIR, TEXT
-from headstart.values import Dataset, Examples
+from headstart.values import Caution, Dataset, Examples
 
 if TYPE_CHECKING:
     from headstart.record import Record
@@ -195,11 +196,15 @@ def _beside(told: Mapping[str, Any]) -> list[str]:
     return [f"{'the mean':24} MAE {amount(b['mae'])}, RMSE {amount(b['rmse'])}  (always giving {mean})"]
 
 
+def _cautions(scores: Scores) -> list[Caution]:
+    return cautions(general.verdict(scores, _R2, _baseline(scores)))
+
+
 def _sections(record: Record) -> Iterator[str]:
     """Errors against those of the mean, then by size of the target, and the largest ones."""
     scores = record.scores
     b, spread = scores.details["baseline"], record.facts["deviation"]
-    yield general.headline(scores, _R2, _baseline(scores), general.verdict(scores, _R2, _baseline(scores)))
+    yield general.headline(record, _R2, _baseline(scores))
     mean = [("Always the mean", amount(b["mae"]), "mean absolute error of giving the training targets' mean")]
     yield general.others(record, beside=["r2"], baseline=mean)
     rows = (
@@ -261,6 +266,7 @@ REGRESSION = Task(
         mistake=record({"where": NAME, "true": number(), "predicted": number()}),
         reference=lambda targets: {"mean": float(np.mean(targets))},
         score=_score,
+        cautions=_cautions,
     ),
     words=Words(
         predictions=_predictions,

@@ -1,0 +1,54 @@
+"""Whether a model beats what needs none, in one plain sentence, and what its scores warn of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from headstart.errors import short_name
+from headstart.values import Caution, Interval
+
+_LISTED = 5  # classes that are named
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """How an interval lies to what has to be beaten, and the sentence that says it (not escaped)."""
+
+    outcome: Literal["better", "worse", "unclear"]
+    text: str
+
+
+def judged(
+    ends: Interval, beat: float, name: str, *, better: Literal["higher", "lower"] = "higher", more: str = "examples"
+) -> Verdict:
+    """The verdict on a metric.
+
+    Args:
+        ends: its 95 % interval. beat: the value of what needs no model. name: of that: "always giving the mean".
+        more: what would tell, where it is not clear.
+    """
+    low, high = (ends.low, ends.high) if better == "higher" else (-ends.high, -ends.low)
+    beat = beat if better == "higher" else -beat
+    if low > beat:
+        return Verdict("better", f"Better than {name}, beyond chance.")
+    if high < beat:
+        return Verdict("worse", f"Worse than {name}: do not use this model.")
+    return Verdict("unclear", f"Not clearly better than {name}: more {more} would tell.")
+
+
+def cautions(verdict: Verdict, of_names: Iterable[Mapping[str, Any]] = (), named: str = "classes") -> list[Caution]:
+    """What a reader of the score has to know: that it beats nothing, and which names were never given rightly.
+
+    Args:
+        of_names: name, count of the test examples and recall, a class or label. named: what these are.
+    """
+    kind = "worse-than-constant" if verdict.outcome == "worse" else "not-better-than-constant"
+    found = [] if verdict.outcome == "better" else [Caution(kind, verdict.text)]
+    never = [(each["name"], each["count"]) for each in of_names if each["count"] and not each["recall"]]
+    if never:
+        some = ", ".join(f"{short_name(name)} (0 of {count:,})" for name, count in never[:_LISTED])
+        more = f" and {len(never) - _LISTED:,} more" if len(never) > _LISTED else ""
+        found.append(Caution("never-found", f"{named} of which no test example was found: {some}{more}"))
+    return found

@@ -1,0 +1,157 @@
+"""By what a score is worth less than it looks: said in JSON, on standard error, on the page and in the card."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+import headstart as hs
+from headstart.errors import DataError
+from topics import MINI, PROBE, TOPICS
+
+
+def topics_table(path, n=60, *, first=0, labels=("food", "sport", "music")):
+    """So many texts, the same for the same numbers."""
+    with path.open("w", newline="") as file:
+        rows = csv.writer(file)
+        rows.writerow(("text", "label"))
+        for number in range(first, first + n):
+            label = labels[number % len(labels)]
+            rows.writerow((f"note {number}: {TOPICS[label][number // 3 % 6]} and more of it", label))
+    return path
+
+
+def kinds(told):
+    return [each["kind"] for each in told["warnings"]]
+
+
+@pytest.fixture(scope="module")
+def topics(tmp_path_factory):
+    """A saved model, and the table that it was fitted on."""
+    folder = tmp_path_factory.mktemp("topics")
+    table = topics_table(folder / "topics.csv", 90)
+    hs.fit(table, out=folder / "model", **MINI)
+    return folder / "model", table
+
+
+def test_a_test_part_that_is_the_training_part_is_refused(tmp_path, command):
+    train = topics_table(tmp_path / "train.csv")
+    shutil.copy(train, tmp_path / "test.csv")
+    code, _, err = command("fit", train, "--test", tmp_path / "test.csv", *PROBE)
+    assert code == 2
+    assert "all 60 examples of the test part" in err
+    assert "test nothing" in err
+
+
+def test_a_test_part_that_leaked_is_told_everywhere(tmp_path, command):
+    train, test = topics_table(tmp_path / "train.csv"), topics_table(tmp_path / "test.csv", 30, first=45)
+    out = tmp_path / "model"
+    code, printed, err = command("fit", train, "--test", test, *PROBE, "--out", out, "--json")
+    assert code == 0, err
+    told = json.loads(printed)
+    assert "leak" in kinds(told)
+    assert "warning: 15 of 30 test examples are (nearly) the same as some in the training part" in err
+    page, card = (out / "report.html").read_text(), (out / "README.md").read_text()
+    for said in (page, card):
+        assert "15 of 30 test examples" in said
+        assert "of which 15 are (nearly) the same as some that it learned from" in said
+        assert "did not see" not in said
+    assert hs.load(out).record.cautions[0].kind == "leak"
+
+
+def test_evaluating_on_what_it_learned_from_is_told(topics, tmp_path, command):
+    model, table = topics
+    code, printed, err = command("evaluate", model, table, "--json")
+    assert code == 0, err
+    assert "trained-on" in kinds(json.loads(printed))
+    learned = sum(row["part"] == "train" for row in csv.DictReader((model / "split.csv").open()))
+    assert f"warning: the model learned from {learned} of these 90 examples" in err
+    others = topics_table(tmp_path / "others.csv", 30, first=1000)
+    code, printed, err = command("evaluate", model, others, "--json")
+    assert code == 0, err
+    assert "trained-on" not in kinds(json.loads(printed))
+    assert "learned from" not in err
+
+
+def test_a_model_in_memory_knows_what_it_learned_from():
+    texts = [f"note {i}: {TOPICS[name][i // 3 % 6]}" for i in range(60) for name in [list(TOPICS)[i % 3]]]
+    labels = [list(TOPICS)[i % 3] for i in range(60)]
+    model = hs.fit(texts, labels, **MINI)
+    assert [c.kind for c in model.evaluate(texts, labels).cautions] == ["trained-on"]
+    assert model.evaluate([f"again {t}" for t in texts], labels).cautions == ()
+
+
+def test_a_folder_that_does_not_say_what_it_learned_from_is_no_error(topics, tmp_path, command):
+    model, table = topics
+    old = tmp_path / "old"
+    shutil.copytree(model, old)
+    rows = list(csv.DictReader((old / "split.csv").open()))
+    with (old / "split.csv").open("w", newline="") as file:  # as folders were before
+        writer = csv.DictWriter(file, [name for name in rows[0] if name != "digest"], extrasaction="ignore")
+        writer.writeheader()
+        writer.writerows(rows)
+    code, printed, err = command("evaluate", old, table, "--json")
+    assert code == 0, err
+    assert any("is not known" in note for note in json.loads(printed)["notes"])
+
+
+def test_what_evaluate_leaves_out_is_told(topics, tmp_path, command):
+    model, _ = topics
+    table = topics_table(tmp_path / "more.csv", 20, first=500)
+    with table.open("a") as file:
+        file.write('"   ",food\n"a text of another kind",weather\n')
+    code, printed, err = command("evaluate", model, table, "--json")
+    assert code == 0, err
+    assert "left-out" in kinds(json.loads(printed))
+    assert "warning: 2 of 22 examples were left out" in err
+
+
+def test_a_fit_that_would_leave_out_more_than_it_uses_is_refused(tmp_path, command):
+    table = topics_table(tmp_path / "few.csv", 30)
+    with table.open("a") as file:
+        file.writelines('" ",food\n' for _ in range(31))
+    code, _, err = command("fit", table, *PROBE)
+    assert code == 2
+    assert "31 of 61 examples are left out (31 x blank-text)" in err
+    assert "--allow-rejected" in err
+    with pytest.raises(DataError, match="allow_rejected=True"):
+        hs.fit(table, **MINI)
+    code, printed, err = command("fit", table, *PROBE, "--allow-rejected", "--json", "--out", tmp_path / "out")
+    assert code == 0, err
+    assert "mostly-rejected" in kinds(json.loads(printed))
+    assert hs.check(table).cautions[0].kind == "mostly-rejected"  # which says it, and refuses nothing
+
+
+def test_classes_with_few_examples_are_named(tmp_path):
+    table = topics_table(tmp_path / "few.csv", 24, labels=("food", "sport", "sport", "sport"))
+    (caution,) = hs.check(table).cautions
+    assert caution.kind == "few-examples"
+    assert "'food' (6)" in caution.text
+    assert "sport" not in caution.text
+
+
+def test_what_beats_nothing_and_what_is_never_found_are_told(tmp_path, command):
+    rng = np.random.default_rng(0)
+    with (tmp_path / "noise.csv").open("w", newline="") as file:
+        rows = csv.writer(file)
+        rows.writerow(("text", "label"))
+        for number in range(150):  # labels that have nothing to do with the texts
+            rows.writerow((f"number {rng.integers(1 << 30)} of {number}", "rare" if number % 12 == 0 else "common"))
+    code, printed, err = command("fit", tmp_path / "noise.csv", *PROBE, "--json", "--out", tmp_path / "out")
+    assert code == 0, err
+    told = json.loads(printed)
+    assert set(kinds(told)) & {"not-better-than-constant", "worse-than-constant"}
+    assert "warning: classes of which no test example was found: rare (0 of" in err
+    assert "Read this first" in (tmp_path / "out" / "report.html").read_text()
+
+
+def test_classes_are_said_with_their_counts_before_anything_is_learned(tmp_path, command):
+    table = topics_table(tmp_path / "topics.csv", 60)
+    code, _, err = command("fit", table, *PROBE, "--out", tmp_path / "out")
+    assert code == 0
+    said = err.index("text-classification: 48 examples to learn from, 12 to test on, 3 classes: food 20, music 20")
+    assert said < err.index("encode")
