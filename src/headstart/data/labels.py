@@ -245,7 +245,12 @@ def _number(cell: Any) -> float | None:
 
 
 def _is_list(cell: Cell) -> bool:
-    return isinstance(cell, str) and isinstance(_written(cell.strip()), list | tuple | set)
+    return isinstance(cell, str) and _writes_list(cell)
+
+
+@lru_cache(_REMEMBERED)
+def _writes_list(text: str) -> bool:
+    return isinstance(_written(text.strip()), list | tuple | set)
 
 
 def _written(text: str) -> Any:
