@@ -2,13 +2,14 @@
 
     python bench/against_commit.py a93ba84 [--pairs 7] [--only "second fit" ...]
 
-A first fit, a second fit, a tuned fit, an answer, reading. Both run in this environment, one after the other, the order
+A first fit, a second fit, a step of tuning, an answer, reading. Both run in this environment, in turn, the order
 changed from pair to pair, on the textile photos that a package ships and texts that are made here. Prints the median of
 the ratios of seconds, the lowest and highest of them, and the same of the processes' peak memory. A ratio above 1 says
 that this checkout takes more. COMMIT may be a folder with such a checkout, too.
 """
 
 import argparse
+import json
 import os
 import shutil
 import statistics
@@ -18,7 +19,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from common import HERE, arguments, asked, photos, small_photo_model, small_text_model, texts
@@ -54,6 +55,7 @@ class Cost:
 
     seconds: float
     megabytes: float  # at its peak
+    said: str  # on standard output
 
 
 @contextmanager
@@ -77,10 +79,11 @@ def measured(work: Path, options: argparse.Namespace) -> dict[str, Callable[[Pat
     long = work / "long.txt"
     long.write_text("\n\n".join(f"The tower of town {i} was built in {1000 + i}." for i in range(options.sentences)))
 
-    def fit(source: Path, cache: Path, data: Path, model: str, how: str) -> Cost:
+    def fit(source: Path, cache: Path) -> Cost:
         out = work / "model"
         shutil.rmtree(out, ignore_errors=True)
-        return cost(source, cache, ["-m", "headstart", "fit", data, "--how", how, "--model", model, "--out", out])
+        how = ["--how", "probe", "--model", options.model, "--out", out]
+        return cost(source, cache, ["-m", "headstart", "fit", data, *how])
 
     def emptied(name: str) -> Path:
         shutil.rmtree(work / name, ignore_errors=True)
@@ -89,17 +92,27 @@ def measured(work: Path, options: argparse.Namespace) -> dict[str, Callable[[Pat
     def second(source: Path) -> Cost:
         cache = work / f"cache of {source.parent.name}"
         if not cache.exists():
-            fit(source, cache, data, options.model, "probe")
-        return fit(source, cache, data, options.model, "probe")
+            fit(source, cache)
+        return fit(source, cache)
+
+    def tuned(source: Path) -> Cost:
+        """By the step: how many there are, the budget decides."""
+        out = work / "model"
+        shutil.rmtree(out, ignore_errors=True)
+        how = ["--how", "tune", "--budget", options.budget, "--model", options.text_model, "--out", out, "--json"]
+        whole = cost(source, emptied("empty"), ["-m", "headstart", "fit", few, *how])
+        told = json.loads(whole.said)
+        steps = sum(run["steps"] for run in [*told["tuning"]["trials"], told["tuning"]["recipe"]])
+        return replace(whole, seconds=told["seconds"]["tune"] / steps)
 
     def reading(read: Path) -> Callable[[Path], Cost]:
         return lambda source: cost(source, work / "unused", ["-c", READING, read])
 
     asked = ["-m", "headstart", "answer", reader, "When was the tower of town 7 built?", "--context", long]
     return {
-        "first fit": lambda source: fit(source, emptied("empty"), data, options.model, "probe"),
+        "first fit": lambda source: fit(source, emptied("empty")),
         "second fit": second,
-        "tuned fit": lambda source: fit(source, emptied("empty"), few, options.text_model, "tune"),
+        "tune step": tuned,
         "answer": lambda source: cost(source, work / f"answers of {source.parent.name}", asked),
         "photos read": reading(data),
         "table read": reading(table),
@@ -127,7 +140,7 @@ def compare(name: str, run: Callable[[Path], Cost], ours: Path, theirs: Path, pa
     ):
         ratios = [a / b for a, b in zip(mine, other, strict=True)]
         print(
-            f"{name + what:18} {statistics.median(mine):7.2f} {unit} against {statistics.median(other):7.2f} {unit}, "
+            f"{name + what:18} {statistics.median(mine):7.3f} {unit} against {statistics.median(other):7.3f} {unit}, "
             f"ratio {statistics.median(ratios):.3f} ({min(ratios):.3f} to {max(ratios):.3f}, {pairs} pairs)",
             flush=True,
         )
@@ -136,18 +149,19 @@ def compare(name: str, run: Callable[[Path], Cost], ours: Path, theirs: Path, pa
 def cost(source: Path, cache: Path, command: list[str | Path]) -> Cost:
     environment = {**os.environ, "PYTHONPATH": str(source), "HEADSTART_CACHE": str(cache)}
     environment.pop("PYTHONDONTWRITEBYTECODE", None)  # installed code is not compiled anew in each process
-    with tempfile.TemporaryFile() as said:
+    with tempfile.TemporaryFile() as said, tempfile.TemporaryFile() as complained:
         begun = time.perf_counter()
         process = subprocess.Popen(
-            [sys.executable, *command], env=environment, stdout=said, stderr=said, cwd=source.parent
+            [sys.executable, *command], env=environment, stdout=said, stderr=complained, cwd=source.parent
         )
         _, status, used = os.wait4(process.pid, 0)
         took = time.perf_counter() - begun
         process.returncode = status
+        for file in (said, complained):
+            file.seek(0)
         if status:
-            said.seek(0)
-            raise SystemExit(said.read().decode())
-    return Cost(took, used.ru_maxrss / 1024)
+            raise SystemExit(complained.read().decode())
+        return Cost(took, used.ru_maxrss / 1024, said.read().decode())
 
 
 def many_texts(table: Path, n: int) -> Path:
@@ -173,6 +187,7 @@ def main() -> None:
     parser.add_argument("--pairs", type=int, default=7)
     parser.add_argument("--photos", type=int, default=300, help="of each class")
     parser.add_argument("--texts", type=int, default=100_000)
+    parser.add_argument("--budget", default="30s", help="of the tuned fit")
     parser.add_argument("--tuned-on", type=int, default=200, help="texts of the tuned fit")
     parser.add_argument("--sentences", type=int, default=1000, help="of the text that answers are looked for in")
     parser.add_argument("--model", default="efficientnet_lite0")

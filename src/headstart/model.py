@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,8 +17,6 @@ from headstart.data.check import check, refuse_empty
 from headstart.data.frame import is_table
 from headstart.data.read import read, refuse_odd, rows_in
 from headstart.errors import DataError, UserError
-from headstart.export.exporter import Deployable, Exported, export
-from headstart.export.table import exporter_named
 from headstart.inputs.modality import Modality
 from headstart.inputs.paths import existing
 from headstart.pretrained.rebuild import from_where_kept, where_kept
@@ -33,6 +31,9 @@ from headstart.storage.places import as_json, as_utf8, cannot_write
 from headstart.task import Head, Predictor, Scores, Task
 from headstart.tasks.table import task_named
 from headstart.values import Caution, Columns, Dataset, Finding, Request, Split
+
+if TYPE_CHECKING:
+    from headstart.export.exporter import Exported
 
 _COMPARED = 16  # test examples on which an export is compared
 _WIDE = 100  # characters of a line
@@ -333,6 +334,9 @@ class Model:
             DataError: none of the inputs can be used.
             OutputError: something is at the folder, nothing can be written there, or the outputs differ.
         """
+        from headstart.export.exporter import Deployable, export
+        from headstart.export.table import exporter_named
+
         made, fitted = Deployable(self.task, self.modality, self.backbone, self.head), self._made_of
         if inputs is None and fitted is not None:
             examples = fitted.dataset.take(fitted.parts.test[:_COMPARED])

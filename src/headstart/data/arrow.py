@@ -10,14 +10,14 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO
-
-import pyarrow as pa
-import pyarrow.parquet
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from headstart.data.parquet_footer import largest_value, parts
 from headstart.errors import DataError, UserError, first_line
 from headstart.storage.files import open_file
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 Block = Mapping[str, Any]  # column name -> list of plain values, or an Arrow array that is made one where it is needed
 
@@ -38,6 +38,8 @@ def parquet_blocks(path: Path, rows: int) -> Iterator[Block]:
     Raises:
         Damaged: no Parquet file, or not as it says. OSError: no regular file. DataError: too many rows, or too large.
     """
+    import pyarrow.parquet  # not for a folder of photos
+
     with open_file(path, most=MOST_BYTES) as file:
         with _pyarrow_at_work():
             parquet = pyarrow.parquet.ParquetFile(file)
@@ -106,10 +108,12 @@ def _each(batches: Iterable[Any]) -> Iterator[Any]:
 
 def _no_bomb(batches: Iterable[pa.RecordBatch], most: int, path: Path) -> Iterator[pa.RecordBatch]:
     """Batches whose texts are written out, until they take more than this: a text that is kept once may be repeated."""
+    from pyarrow.types import is_dictionary
+
     size = 0
     for packed in _each(batches):
         with _pyarrow_at_work():
-            batch = _written_out(packed) if any(map(pa.types.is_dictionary, packed.schema.types)) else packed
+            batch = _written_out(packed) if any(map(is_dictionary, packed.schema.types)) else packed
         size += batch.nbytes
         if size > most:
             what = f"its rows take more than {_MOST_LARGER} times the bytes of the file, as those of a bomb do"
@@ -118,12 +122,16 @@ def _no_bomb(batches: Iterable[pa.RecordBatch], most: int, path: Path) -> Iterat
 
 
 def _written_out(batch: pa.RecordBatch) -> pa.RecordBatch:
+    import pyarrow as pa
+
     columns = [c.dictionary_decode() if pa.types.is_dictionary(c.type) else c for c in batch.columns]
     return pa.RecordBatch.from_arrays(columns, names=batch.schema.names)
 
 
 def _gathered(batches: Iterable[pa.RecordBatch], rows: int) -> Iterator[pa.Table]:
     """Batches put together up to so many rows, as long as they are small."""
+    import pyarrow as pa
+
     some: list[pa.RecordBatch] = []
     count, size = 0, 0
     for batch in _each(batches):

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any, overload
 
 import numpy as np
-import pyarrow as pa
 from PIL import ExifTags, Image, ImageOps
 
 from headstart.data.arrow import arrow_blocks, unique
+from headstart.data.arrow_types import of_pyarrow
 from headstart.data.columns import IMAGES, LABELS, SUFFIXES, with_known
 from headstart.data.given import in_order
 from headstart.data.label_cells import label_cells, zeros_note
@@ -35,7 +35,7 @@ def is_table(data: Any) -> bool:
 
 def read_frame(frame: Any, columns: Columns | None, *, need_label: bool = True) -> Examples:
     """A pandas DataFrame or a pyarrow Table."""
-    if isinstance(frame, pa.Table):
+    if of_pyarrow(frame, "Table"):
         blocks = arrow_blocks(frame.to_batches())
     else:  # a column of mixed numbers and words is a column of labels, not an error
         names = unique(map(str, frame.columns))

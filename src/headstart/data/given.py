@@ -7,10 +7,10 @@ from pathlib import Path, PurePath
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 from PIL import Image
 
 from headstart.data.arrow import plain_values
+from headstart.data.arrow_types import of_pyarrow
 from headstart.data.folder import files_in
 from headstart.data.label_values import shown
 from headstart.errors import DataError
@@ -30,7 +30,7 @@ def in_order(inputs: Any, *, where: str = "inputs") -> list[Any]:
     if isinstance(inputs, _NO_INPUTS) or not isinstance(inputs, Iterable):
         what = f"{shown(inputs)} ({type(inputs).__name__}) holds no inputs in an order"
         raise DataError(what, where=where, fix=_IN_ORDER)
-    if isinstance(inputs, pa.Array | pa.ChunkedArray):
+    if of_pyarrow(inputs, "Array", "ChunkedArray"):
         return plain_values(inputs)
     if isinstance(inputs, np.ndarray):
         return _rows(inputs, where)

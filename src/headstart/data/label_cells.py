@@ -11,9 +11,9 @@ from numbers import Number
 from typing import Any, NamedTuple
 
 import numpy as np
-import pyarrow as pa
 
 from headstart.data.arrow import MOST_ROWS, plain_values, too_many_rows
+from headstart.data.arrow_types import of_pyarrow
 from headstart.data.label_values import ATOMS, Cell, absent, as_text, cell_of, mark, marks_of, plain, readable, shown
 from headstart.errors import DataError, short_name, some_of
 
@@ -79,7 +79,7 @@ def _opened(values: Any, where: str) -> _Given:
         raise DataError(what, where=where, fix=_IN_ORDER)
     if values is None or isinstance(values, str | bytes | bytearray | memoryview | Number | Enum):
         raise DataError(f"{shown(values)} is no list of labels", where=where, fix=_ONE_EACH)
-    if isinstance(values, pa.Table | pa.RecordBatch):
+    if of_pyarrow(values, "Table", "RecordBatch"):
         return _table(values.schema.names, [plain_values(column) for column in values.columns], where)
     if hasattr(values, "iloc") and hasattr(values, "columns"):  # of pandas
         return _table(values.columns, [values.iloc[:, at].tolist() for at in range(values.shape[1])], where)

@@ -14,9 +14,9 @@ from pathlib import PurePath
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 
 from headstart.data.arrow import plain_values
+from headstart.data.arrow_types import of_pyarrow
 from headstart.errors import DataError, first_line
 
 Scalar = str | bool | int | float
@@ -130,9 +130,9 @@ def plain(value: Any) -> Any:
         return value.tobytes()
     if isinstance(value, np.ndarray):
         return _array(value)
-    if isinstance(value, pa.Scalar):
+    if of_pyarrow(value, "Scalar"):
         return plain(value.as_py())
-    if isinstance(value, pa.Array | pa.ChunkedArray):
+    if of_pyarrow(value, "Array", "ChunkedArray"):
         return plain_values(value)
     torch = sys.modules.get("torch")
     if torch is not None and isinstance(value, torch.Tensor):

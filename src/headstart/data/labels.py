@@ -11,12 +11,13 @@ import tokenize
 import warnings
 from collections import Counter, defaultdict
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 from headstart.data.indicators import indicator_columns
 from headstart.data.label_cells import is_one_hot, label_cells
 from headstart.data.label_values import Cell, as_text, cell_of, shown
-from headstart.data.written_numbers import CODE, PLAIN, like_number
+from headstart.data.written_numbers import CODE, PLAIN, counted, like_number
 from headstart.errors import DataError
 
 __all__ = [
@@ -44,6 +45,7 @@ _BRACKETED = re.compile(r"\[.*\]|\(.*\)|\{.*\}|set\(\)", re.DOTALL)
 _SIDE_BY_SIDE = re.compile(r"['\"]\s+['\"]")  # as numpy writes texts
 _NONE = re.compile(r"\[\s*\]|\(\s*\)|\{\s*\}|set\(\)")  # an empty list, written down
 _DIGITS_ONLY = re.compile(r"[\d\s/&+#-]+")  # dates and fractions
+_REMEMBERED = 1 << 14  # labels
 _FEWEST_WHOLE = 10  # different whole numbers that are numbers and no classes
 
 
@@ -54,8 +56,7 @@ def as_class(cell: Cell, *, where: str = "label") -> str | None:
         DataError: several labels.
     """
     if not isinstance(cell, tuple):
-        text = (as_text(cell) or "").strip()
-        return None if not text or _NONE.fullmatch(text) else text
+        return _class_in(cell if type(cell) is str else as_text(cell) or "")
     classes = _classes(cell)
     if len(classes) > 1:
         fix = "one label an example; or learn several with --task multilabel"
@@ -119,7 +120,7 @@ def separator_of(cells: Sequence[Cell]) -> str | None:
     between what does not recur; "New York, USA" recurs as a whole only, as its city does nowhere else; in "red, large"
     and "blue, small", or in paths of a taxonomy, each value has its place; 3,5 and 1,234 are numbers.
     """
-    texts = Counter(text for cell in cells if (text := _text(cell)) and not _BRACKETED.fullmatch(text))
+    texts = _texts(cells)
     return next((separator for separator in SEPARATORS if _separates(separator, texts)), None)
 
 
@@ -130,7 +131,7 @@ def other_separator(cells: Sequence[Cell]) -> tuple[str, int] | None:
     """
     if separator_of(cells) is not None:
         return None
-    texts = Counter(text for cell in cells if (text := _text(cell)) and not _BRACKETED.fullmatch(text))
+    texts = _texts(cells)
     asked = (*_OTHERS, " ") if any(map(says_none, cells)) else _OTHERS
     for separator in asked:
         having = {text for text in texts if separator in text}
@@ -142,7 +143,7 @@ def other_separator(cells: Sequence[Cell]) -> tuple[str, int] | None:
 
 def says_none(cell: Cell) -> bool:
     """Whether it is an empty list, as text too: the example has no label, which is said."""
-    return cell == () or (isinstance(cell, str) and bool(_NONE.fullmatch(cell.strip())))
+    return cell == () or (isinstance(cell, str) and _class_in(cell) is None and not cell.isspace() and cell != "")
 
 
 def separator_seen(cells: Sequence[Cell], separator: str) -> str:
@@ -209,15 +210,31 @@ def _classes(cells: Sequence[Any]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(text for cell in cells if (text := as_class(cell)) is not None))
 
 
+@lru_cache(_REMEMBERED)  # labels recur, and each is looked at in many ways
+def _class_in(text: str) -> str | None:
+    text = text.strip()
+    return None if not text or _NONE.fullmatch(text) else text
+
+
 def _text(cell: Cell) -> str | None:
     return None if isinstance(cell, tuple) else as_class(cell)
+
+
+def _texts(cells: Sequence[Cell]) -> Counter[str]:
+    """How often each text occurs that writes no list down."""
+    return Counter({text: n for text, n in counted(cells, _text).items() if not _BRACKETED.fullmatch(text)})
+
+
+@lru_cache(_REMEMBERED)
+def _number_in(text: str) -> float | None:
+    text = text.strip().replace("\N{MINUS SIGN}", "-")
+    return float(text) if PLAIN.fullmatch(text) else None
 
 
 def _number(cell: Any) -> float | None:
     """None: none, or not a finite one."""
     if isinstance(cell, str):
-        text = cell.strip().replace("\N{MINUS SIGN}", "-")
-        cell = float(text) if PLAIN.fullmatch(text) else None
+        cell = _number_in(cell)
     if cell is None or isinstance(cell, bool | tuple):
         return None
     try:
@@ -228,7 +245,12 @@ def _number(cell: Any) -> float | None:
 
 
 def _is_list(cell: Cell) -> bool:
-    return isinstance(cell, str) and isinstance(_written(cell.strip()), list | tuple | set)
+    return isinstance(cell, str) and _writes_list(cell)
+
+
+@lru_cache(_REMEMBERED)
+def _writes_list(text: str) -> bool:
+    return isinstance(_written(text.strip()), list | tuple | set)
 
 
 def _written(text: str) -> Any:

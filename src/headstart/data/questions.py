@@ -7,10 +7,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-
 from headstart.data.answers import Asked, Given, checked, given
 from headstart.data.arrow import Block, arrow_blocks, plain_values, unique
+from headstart.data.arrow_types import of_pyarrow
 from headstart.data.columns import listed
 from headstart.data.label_values import as_text
 from headstart.data.parts import part_named
@@ -128,7 +127,7 @@ def _parts(data: Mapping[str, Any]) -> Iterator[Asked]:
 
 
 def _blocks(data: Any) -> Iterable[Block]:
-    if isinstance(data, pa.Table):
+    if of_pyarrow(data, "Table"):
         return arrow_blocks(data.to_batches(max_chunksize=_BLOCK))
     if hasattr(data, "column_names") and hasattr(data, "iter"):  # a datasets.Dataset
         return iter(data.iter(batch_size=_BLOCK))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from headstart.data.label_values import Cell, as_text
 
@@ -36,20 +36,20 @@ def signs_of_numbers(cells: Sequence[Cell]) -> int | None:
 
     None where no cell has them, or the units differ: 5a, 6b and 6c are names.
     """
-    texts = [_text(cell) for cell in cells]
-    present = [text for text in texts if text]
-    signed = [row for row, text in enumerate(texts) if text and not PLAIN.fullmatch(text) and like_number(text)]
-    units = {unit.lower() for row in signed if (unit := _unit(texts[row]))}
-    if not signed or len(units) > 1 or sum(map(like_number, present)) < _MOSTLY * len(present):
+    count = counted(cells, _text)
+    like = {text for text in count if like_number(text)}
+    signed = {text for text in like if not PLAIN.fullmatch(text)}
+    units = {unit.lower() for text in signed if (unit := _unit(text))}
+    if not signed or len(units) > 1 or sum(count[text] for text in like) < _MOSTLY * count.total():
         return None
-    return signed[0]
+    return next(row for row, cell in enumerate(cells) if _text(cell) in signed)
 
 
 def numbers_as_classes(cells: Sequence[Cell]) -> Counter[str]:
     """How often each number occurs in a column of nothing but numbers, mostly plain or with signs; else empty."""
-    texts = [text for cell in cells if (text := _text(cell))]
-    plain = all(PLAIN.fullmatch(text) and not CODE.fullmatch(text) for text in texts)
-    return Counter(texts) if plain or signs_of_numbers(cells) is not None else Counter()
+    count = counted(cells, _text)
+    plain = all(PLAIN.fullmatch(text) and not CODE.fullmatch(text) for text in count)
+    return count if plain or signs_of_numbers(cells) is not None else Counter()
 
 
 def perhaps_thousands(cells: Sequence[Cell]) -> str | None:
@@ -58,16 +58,31 @@ def perhaps_thousands(cells: Sequence[Cell]) -> str | None:
     None where a fraction of another length, a leading zero or a whole number of four digits says otherwise, or no whole
     number is there: 4.474 and 18.542 alone are measurements.
     """
-    texts = [text for cell in cells if (text := _text(cell))]
+    texts = counted(cells, _text)
     fractions = [text for text in texts if _THOUSANDS.fullmatch(text)]
     whole = set(texts) - set(fractions)
     return fractions[0] if fractions and whole and all(map(_BELOW.fullmatch, whole)) else None
 
 
+def counted(cells: Sequence[Cell], text_of: Callable[[Cell], str | None]) -> Counter[str]:
+    """How often each text that is not empty occurs, in the order in which they come; of equal cells one is looked at.
+
+    Args:
+        text_of: a cell -> its text.
+    """
+    if set(map(type, cells)) != {str}:  # True and 1 are equal, and are other texts
+        return Counter(filter(None, map(text_of, cells)))
+    count: Counter[str] = Counter()
+    for cell, times in Counter(cells).items():
+        if text := text_of(cell):
+            count[text] += times
+    return count
+
+
 def _text(cell: Cell) -> str | None:
     if isinstance(cell, tuple):
         cell = cell[0] if len(cell) == 1 else None
-    return (as_text(cell) or "").strip() or None
+    return (cell if type(cell) is str else as_text(cell) or "").strip() or None
 
 
 def _unit(text: str | None) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections import deque
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from headstart.backbone import Backbone
-from headstart.encode.graph_file import graph_file
+from headstart.encode.graph_file import graph_file, processor_file
 from headstart.encode.kinds import BATCH, KINDS, Batch, Batches
 from headstart.encode.machine import cores, gpu
 from headstart.errors import OutputError, somebody_elses
@@ -34,11 +35,21 @@ _unwritten: dict[Path, str] = {}  # precisions that could not be
 
 @cache
 def cpu_has_bf16() -> bool:
-    """Whether OpenVINO runs bfloat16 natively here."""
+    """Whether OpenVINO runs bfloat16 natively here; what it said before of this processor is kept."""
+    kept = processor_file()
+    with suppress(OSError, ValueError, KeyError, TypeError):  # not there, or not whole
+        known = read_json(kept)["bf16"]
+        if isinstance(known, bool):
+            return known
     import headstart.no_telemetry  # noqa: F401, I001 - before OpenVINO
     import openvino as ov
 
-    return "BF16" in ov.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    has = "BF16" in ov.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    try:
+        write_kept(kept, json.dumps({"bf16": has}))
+    except OutputError as error:
+        say_not_kept("what the processor can do", error.__cause__ or error, kept.parent, 0)
+    return has
 
 
 def lowest_cosine(reference: list[np.ndarray], low: list[np.ndarray]) -> float:

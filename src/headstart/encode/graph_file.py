@@ -1,15 +1,21 @@
-"""Where OpenVINO's graph of a backbone is kept. Known without OpenVINO, whose start takes a third of a second."""
+"""Where OpenVINO's graph of a backbone, and what it says of the processor, are kept. Known without OpenVINO, whose
+start takes a third of a second."""
 
 from __future__ import annotations
 
 import hashlib
+import platform
 from importlib.metadata import version
+from itertools import islice
 from pathlib import Path
 
 from headstart.backbone import Backbone
 from headstart.encode.kinds import BATCH
 from headstart.pretrained.source import SOURCES
 from headstart.storage.kept import room
+
+_LINES = 64  # of the first processor, at most
+_TOLD = ("model name", "flags", "features")  # lines that say what it can do
 
 
 def graph_file(backbone: Backbone) -> Path:
@@ -20,3 +26,21 @@ def graph_file(backbone: Backbone) -> Path:
         f"{backbone.source} {version(library)} torch {version('torch')} {BATCH}"
     )
     return room("engines") / f"{hashlib.sha256(made_of.encode()).hexdigest()[:24]}.xml"
+
+
+def processor_file() -> Path:
+    """Where it is kept what OpenVINO can do on this processor, named after that and all that the answer depends on."""
+    made_of = f"1 {platform.system()} {platform.machine()} {_processor()} openvino {version('openvino')}"
+    return room("engines") / f"{hashlib.sha256(made_of.encode()).hexdigest()[:24]}.processor.json"
+
+
+def _processor() -> str:
+    """The processor by what it can do, where the system tells that; else by its name."""
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as file:
+            told = [
+                line for line in islice(file, _LINES) if line.lower().startswith(("model name", "flags", "features"))
+            ]
+    except OSError:
+        told = []
+    return "".join(sorted(set(told))) or platform.processor()
