@@ -177,7 +177,8 @@ class Bars:
         return False  # Ctrl-C is how a command is stopped
 
     def note(self, text: str) -> None:
-        self._console.print(plain(text), highlight=False, markup=False)
+        whole = not self._console.is_terminal  # a line of a log file is one line
+        self._console.print(plain(text), highlight=False, markup=False, soft_wrap=whole)
 
 
 def _unless_told(column: ProgressColumn) -> ProgressColumn:
