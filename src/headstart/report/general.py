@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -47,7 +48,7 @@ def verdict(scores: Scores, metric: Metric, baseline: Baseline) -> Verdict:
 
 def unseen(record: Record, things: str = "examples") -> str:
     """On what a model was measured; what of that it has seen is said."""
-    leaked = sum(finding.kind == "leak" for finding in record.findings)
+    leaked = Counter(finding.kind for finding in record.findings)["leak"]
     seen = f", of which {leaked:,} are (nearly) the same as some that it learned from" if leaked else ""
     return f"{record.n_test:,} {things}{seen or ' the model did not see'}"
 
