@@ -105,7 +105,7 @@ def saved(folder: Path) -> dict[str, Any]:
 def kept(cache: Path) -> dict[str, Any]:
     """Names and keys of what is in the cache."""
     tables = {path.parent.name: json.loads(path.read_text()) for path in cache.glob("features/*/about.json")}
-    engines = sorted(path.name for path in cache.glob("engines/*") if path.suffix == ".json")
+    engines = sorted(path.name for path in cache.glob("engines/*.precision.json"))
     return {"features": tables, "engines": engines, "runs": sorted(p.name for p in cache.glob("runs/*") if p.is_dir())}
 
 

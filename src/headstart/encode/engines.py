@@ -48,7 +48,7 @@ def cpu_has_bf16() -> bool:
     try:
         write_kept(kept, json.dumps({"bf16": has}))
     except OutputError as error:
-        say_not_kept("what the processor can do", error.__cause__ or error, kept.parent, 0)
+        say_not_kept("the model's graph", error.__cause__ or error, kept.parent, 0)
     return has
 
 
