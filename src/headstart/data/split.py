@@ -188,20 +188,23 @@ def _official(dataset: Dataset) -> Split:
         official=True,
         findings=tuple(leaks),
         notes=tuple(notes),
-        cautions=(*_leaked(dataset, leaks, int(test.sum())), *_few(dataset)),
+        cautions=(*_leaked(dataset, leaks, test), *_few(dataset)),
     )
 
 
-def _leaked(dataset: Dataset, leaks: Sequence[Finding], n_test: int) -> Iterator[Caution]:
-    """That a part of the test is no test. Raises DataError where all of it is none."""
+def _leaked(dataset: Dataset, leaks: Sequence[Finding], test: np.ndarray) -> Iterator[Caution]:
+    """That a part of the test is no test. Raises DataError where all of it are exact copies of training examples."""
     if not leaks:
         return
-    same = "(nearly) the same as some in the training part"
-    if len(leaks) == n_test:
-        what = f"all {n_test:,} examples of the test part are {same}: {leaks[0].where}, for one; they test nothing"
+    digests = dataset.checked_digests
+    known = {digests[row].tobytes() for row in np.flatnonzero(~test)}
+    n_test = int(test.sum())
+    if all(digests[row].tobytes() in known for row in np.flatnonzero(test)):
+        what = f"all {n_test:,} examples of the test part are in the training part too: {leaks[0].where}, for one"
         raise DataError(what, where=dataset.name, fix="give others; or give one part only: a fifth is then held out")
-    text = f"{len(leaks):,} of {n_test:,} test examples are {same}, so the score is too high; leave them out of either"
-    yield Caution("leak", text)
+    n = "all" if len(leaks) == n_test else f"{len(leaks):,} of"
+    same = "(nearly) the same as some in the training part, or of one text with them"
+    yield Caution("leak", f"{n} {n_test:,} test examples are {same}: the score is too high; leave them out of either")
 
 
 def _leaks(dataset: Dataset, test: np.ndarray) -> list[Finding]:
