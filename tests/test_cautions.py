@@ -54,7 +54,7 @@ def test_a_test_part_that_leaked_is_told_everywhere(tmp_path, command):
     assert code == 0, err
     told = json.loads(printed)
     assert "leak" in kinds(told)
-    assert "warning: 15 of 30 test examples are (nearly) the same as some in the training part" in err
+    assert "warning: 15 of 30 test examples are (nearly) the same as some in the training part, or of one text" in err
     page, card = (out / "report.html").read_text(), (out / "README.md").read_text()
     for said in (page, card):
         assert "15 of 30 test examples" in said

@@ -200,7 +200,7 @@ def _leaked(dataset: Dataset, leaks: Sequence[Finding], test: np.ndarray) -> Ite
     known = {digests[row].tobytes() for row in np.flatnonzero(~test)}
     n_test = int(test.sum())
     if all(digests[row].tobytes() in known for row in np.flatnonzero(test)):
-        what = f"all {n_test:,} examples of the test part are in the training part too: {leaks[0].where}, for one"
+        what = f"all {n_test:,} examples of the test part are in the training part too, so they test nothing"
         raise DataError(what, where=dataset.name, fix="give others; or give one part only: a fifth is then held out")
     n = "all" if len(leaks) == n_test else f"{len(leaks):,} of"
     same = "(nearly) the same as some in the training part, or of one text with them"
