@@ -10,7 +10,7 @@ from typing import Any
 from headstart.data.arrow import Block
 from headstart.data.text_file import leave_out, open_text
 from headstart.errors import DataError
-from headstart.storage.files import parse_json, read_file
+from headstart.storage.files import parse_json
 from headstart.values import Finding
 
 MOST_BYTES = 2**30  # of a file that is read whole
@@ -62,9 +62,17 @@ def json_rows(path: Path, encoding: str, left_out: list[Finding], absent: Any, m
 
 def _list(path: Path, encoding: str) -> list[Any]:
     try:
-        return list(parse_json(read_file(path, most=MOST_BYTES).decode(encoding)))
+        return list(parse_json(_whole(path, encoding)))
     except (ValueError, TypeError) as error:
         raise DataError(f"not JSON: {error}", where=str(path), fix="one JSON object a line, or one list") from None
+
+
+def _whole(path: Path, encoding: str) -> str:
+    with open_text(path, encoding) as file:
+        text = file.read(MOST_BYTES + 1)
+    if len(text) > MOST_BYTES:
+        raise DataError(f"more than {MOST_BYTES:,} characters", where=str(path), fix="save it as JSON lines")
+    return text
 
 
 def _object(row: Any) -> dict[str, Any] | None:

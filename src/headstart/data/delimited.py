@@ -1,0 +1,225 @@
+"""CSV, TSV and their relatives as blocks of rows: what stands between cells, whether there is a header, and whether
+quotation marks hold cells together or are part of them."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections import Counter
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+from headstart.data.arrow import Block, unique
+from headstart.data.text_file import leave_out, open_bytes, open_text, suffix_of
+from headstart.errors import DataError
+from headstart.values import Finding
+
+MOST_CHARACTERS = 10_000_000  # of a cell
+_MOST_COLUMNS = 10_000
+_MOST_CELLS = 5_000_000  # in a block
+_HEAD = 1 << 20  # bytes
+_LINES = 50  # that have the delimiter
+_SAMPLE = 2000  # rows that say which values recur in a column
+_RECURS = 40  # characters of a value that may, at most
+_TOLD = 5  # rows
+_EXCEL = re.compile(r'^"?sep=(.|\\t)"?;*,*$', re.IGNORECASE)  # its first line may say what it writes between cells
+_TYPED = {"\\t": "\t", "tab": "\t", "comma": ",", "semicolon": ";", "pipe": "|"}
+
+
+class _Form(NamedTuple):
+    """How the lines of a file are to be taken apart."""
+
+    encoding: str
+    delimiter: str
+    quoted: bool
+    skip: int  # lines before the table
+    header: bool = True
+
+
+def delimited_blocks(
+    path: Path, ragged: list[Finding], rows: int, *, encoding: str, delimiter: str | None
+) -> tuple[Iterator[Block], list[str]]:
+    """A file of rows that are lines, mostly, with notes on what was assumed.
+
+    Args:
+        ragged: takes a finding for each row that has not as many cells as the others.
+        rows: of a block, at most.
+        encoding: of the file. delimiter: as the user typed it; None: found.
+
+    Raises:
+        DataError: it is empty, or a quotation mark without its partner takes in lines behind it.
+    """
+    with open_text(path, encoding) as file:
+        lines = file.read(_HEAD).lstrip("\ufeff").splitlines()[:200]
+    if not any(line.strip().strip("\0") for line in lines):
+        raise DataError("the file is empty", where=str(path), fix="a table has a header and one row an example")
+    if delimiter is None and label_colon_text(lines):
+        note = f"{path.name}: no header; each line taken as LABEL:detail text, the detail left out"
+        return _colon_lines(path, encoding, rows), [note]
+    said = _EXCEL.match(lines[0].strip())
+    lines = lines[1:] if said and len(lines) > 1 else lines
+    between = _typed(delimiter) if delimiter else _typed(said[1]) if said else delimiter_of(lines, path)
+    quoted = between != "\t" or (
+        all(line.count('"') % 2 == 0 for line in lines)
+        and any(field.startswith('"') for line in lines[1:] for field in line.split("\t"))
+    )
+    csv.field_size_limit(MOST_CHARACTERS)
+    form = _Form(encoding, between, quoted, 1 if said else 0)
+    form, notes = _with_quotes_checked(path, form) if quoted else (form, [])
+    header = _has_header(next(csv.reader(lines[:1], delimiter=between)))
+    if not header:
+        notes = [f"{path.name}: no header; columns named 1, 2, ...", *notes]
+    if between == "|" and delimiter is None and not said:
+        notes = [*notes, f"{path.name}: cells between |; --delimiter takes another"]
+    return _stream(path, form._replace(header=header), ragged, rows), notes
+
+
+def delimiter_of(lines: list[str], path: Path) -> str:
+    """What stands between the cells of the lines of a file."""
+    first = lines[0]
+    if suffix_of(path) == ".tsv" and "\t" in first:
+        return "\t"
+    if "\t" in first and all("\t" in line for line in lines[:_LINES] if line):
+        return "\t"
+    if first.count("|") > max(first.count(","), first.count(";")) and _as_wide(lines, "|"):
+        return "|"
+    return ";" if first.count(";") > first.count(",") else ","
+
+
+def _as_wide(lines: list[str], delimiter: str) -> bool:
+    """Whether all lines have as many cells as the first."""
+    widths = {len(row) for row in csv.reader(lines[:_LINES], delimiter=delimiter) if row}
+    return len(widths) == 1
+
+
+def _typed(delimiter: str) -> str:
+    """What the user says is between cells.
+
+    Raises:
+        DataError: more than a character, or one that means something else.
+    """
+    found = _TYPED.get(delimiter.strip().lower(), delimiter)
+    if len(found) != 1 or found in '"\r\n\0':
+        raise DataError(f"{delimiter!r} is no delimiter", where="--delimiter", fix="one character: , or ; or | or tab")
+    return found
+
+
+def _rows(path: Path, form: _Form) -> Iterator[tuple[list[str], int]]:
+    """Rows that are not empty, the header too, with the number of the line that each ends on."""
+    quoting: Literal[0, 3] = csv.QUOTE_MINIMAL if form.quoted else csv.QUOTE_NONE
+    with open_text(path, form.encoding, newline="") as file:
+        for _ in range(form.skip):
+            file.readline()
+        reader = csv.reader((line.replace("\0", "") for line in file), delimiter=form.delimiter, quoting=quoting)
+        number = -1 if form.header else 0
+        try:
+            for row in reader:
+                if row:
+                    number += 1
+                    yield row, reader.line_num + form.skip
+        except csv.Error as error:
+            raise csv.Error(f"row {max(1, number + 1)}: {error}") from None
+
+
+def _with_quotes_checked(path: Path, form: _Form) -> tuple[_Form, list[str]]:
+    """With quotation marks as a part of cells, where some have no partner and all lines are rows without them.
+
+    Raises:
+        DataError: one without its partner takes in lines that are rows, and other marks hold cells together.
+    """
+    odd = _odd_lines(path, form)
+    if not odd:
+        return form, []
+    taken_in = _taken_in(path, form)
+    if taken_in is None:
+        return form, []
+    start, end = taken_in
+    plain = form._replace(quoted=False)
+    if len({len(row) for row, _ in _rows(path, plain)}) == 1:
+        some = f"{', '.join(map(str, odd[:_TOLD]))}{f' and {len(odd) - _TOLD} more' if len(odd) > _TOLD else ''}"
+        return plain, [f"{path.name}: quotation marks are read as they stand, since some have no partner: lines {some}"]
+    what = f"a quotation mark without its partner takes in the lines up to {end}, which look like rows"
+    raise DataError(what, where=f"{path} line {start}", fix='close it there, or write " as "" within a quoted text')
+
+
+def _odd_lines(path: Path, form: _Form) -> list[int]:
+    """Numbers of the lines in which a quotation mark has no partner."""
+    with open_bytes(path) as raw:
+        if not any(b'"' in block for block in iter(lambda: raw.read(_HEAD), b"")):
+            return []
+    with open_text(path, form.encoding) as file:
+        return [number for number, line in enumerate(file, start=1) if line.count('"') & 1]
+
+
+def _taken_in(path: Path, form: _Form) -> tuple[int, int] | None:
+    """The first and last line of the first row in whose cells other rows stand, by width and recurring values."""
+    width, recurring, long = 0, list[Counter[str]](), list[tuple[list[str], int, int]]()
+    before = form.skip
+    for number, (row, line) in enumerate(_rows(path, form)):
+        width = width or len(row)
+        recurring = recurring or [Counter() for _ in range(width)]
+        if line > before + 1 and any("\n" in cell.strip() for cell in row):
+            long.append((row, before + 1, line))
+        elif number and len(row) == width and number <= _SAMPLE:
+            for seen, cell in zip(recurring, row, strict=True):
+                if 0 < len(cell) <= _RECURS:
+                    seen[cell] += 1
+        before = line
+    for row, start, end in long:
+        for within in (line for cell in row for line in cell.splitlines()[1:]):
+            cells = within.split(form.delimiter)
+            alike = len(cells) == width > 1 and any(seen[c] > 1 for seen, c in zip(recurring, cells, strict=True))
+            if alike:
+                return start, end
+    return None
+
+
+def _stream(path: Path, form: _Form, ragged: list[Finding], rows: int) -> Iterator[Block]:
+    """The csv module row by row: it reads quoted newlines and says which row is ragged."""
+    table = _rows(path, form)
+    first, _ = next(table, ([], 0))
+    numbers = [str(number) for number in range(1, len(first) + 1)]
+    given = unique(n.strip() or number for n, number in zip(first, numbers, strict=True))
+    names = given if form.header else numbers
+    if len(names) > _MOST_COLUMNS:
+        raise DataError(f"{len(names):,} columns, more than {_MOST_COLUMNS:,}", where=str(path))
+    rows = max(1, min(rows, _MOST_CELLS // max(1, len(names))))
+    block, number = ([], 0) if form.header else ([first], 1)
+    for row, _ in table:
+        number += 1
+        if len(row) != len(names):
+            leave_out(ragged, "ragged-row", path, number, f"{len(row)} fields where the table has {len(names)}")
+            continue
+        block.append(row)
+        if len(block) == rows:
+            yield dict(zip(names, map(list, zip(*block, strict=True)), strict=True))
+            block = []
+    if block:
+        yield dict(zip(names, map(list, zip(*block, strict=True)), strict=True))
+
+
+def _has_header(first: list[str]) -> bool:
+    """A header is short words that name columns; a first row that holds a sentence or a known label is data."""
+    from headstart.data.columns import IMAGES, LABELS, PARTS, TEXTS
+
+    known = {*LABELS, *TEXTS, *IMAGES, *PARTS, "id", "idx", "index"}
+    cells = [cell.strip().lower() for cell in first]
+    if any(cell in known or cell.startswith("label") for cell in cells):
+        return True
+    return all(0 < len(cell) <= 30 and len(cell.split()) <= 3 and not cell.replace(".", "").isdigit() for cell in cells)
+
+
+def label_colon_text(lines: list[str]) -> bool:
+    """TREC's form: LABEL:detail text, in capitals, on every line."""
+    full = [line for line in lines if line.strip()]
+    return bool(full) and all(":" in line.split(" ")[0] and line.split(":")[0].isupper() for line in full)
+
+
+def _colon_lines(path: Path, encoding: str, rows: int) -> Iterator[Block]:
+    with open_text(path, encoding) as file:
+        full = (line for line in file if line.strip())
+        while block := list(islice(full, rows)):
+            labels = [line.split(":", 1)[0] for line in block]
+            yield {"label": labels, "text": [line.split(" ", 1)[-1].strip() for line in block]}
