@@ -73,6 +73,8 @@ class Columns:
     label: str | None = None
     labels: Sequence[str] | None = None  # columns of 0 and 1, one a label
     separator: str | None = None  # between the labels of an example
+    image_root: str | None = None  # the folder that the photos of a table lie in, where its own is not it
+    class_folders: str | None = None  # of a folder: "outer" or "inner", where either could be the classes
     known: Columns | None = None  # of another table, taken where none are named and the table has all of them
 
     @property

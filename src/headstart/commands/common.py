@@ -22,6 +22,8 @@ Image = Annotated[str | None, typer.Option(help="Column of image paths.")]
 Label = Annotated[str | None, typer.Option(help="Column of labels or numbers.")]
 Labels = Annotated[str | None, typer.Option(help="Columns of 0 and 1, one a label, with commas.")]
 Separator = Annotated[str | None, typer.Option(help="Between the labels of an example, for example , or |.")]
+ImageRoot = Annotated[str | None, typer.Option(help="Folder that the photos of a table lie in.")]
+ClassFolders = Annotated[str | None, typer.Option(help="outer or inner, where either could be the classes.")]
 Device = Annotated[str | None, typer.Option(help="cpu, cuda or mps. Default: a GPU where there is one.")]
 Threads = Annotated[int | None, typer.Option(min=1, help="Processor cores to use. Default: all.")]
 ChosenBy = Annotated[
@@ -37,6 +39,8 @@ def columns_of(
     label: str | None,
     labels: str | None,
     separator: str | None,
+    image_root: str | None = None,
+    class_folders: str | None = None,
 ) -> Columns:
     """The columns that the options name."""
     return Columns(
@@ -46,6 +50,8 @@ def columns_of(
         label=label,
         labels=names_in(labels),
         separator=separator,
+        image_root=image_root,
+        class_folders=class_folders,
     )
 
 

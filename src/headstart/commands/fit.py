@@ -32,6 +32,8 @@ def fit(  # noqa: PLR0913 - one argument an option
     label: Label = None,
     labels: Labels = None,
     separator: Separator = None,
+    image_root: common.ImageRoot = None,
+    class_folders: common.ClassFolders = None,
     device: Device = None,
     threads: Threads = None,
     track: Annotated[
@@ -55,7 +57,7 @@ def fit(  # noqa: PLR0913 - one argument an option
         out=out,
         force=force,
         allow_rejected=allow_rejected,
-        columns=common.columns_of(text, text2, image, label, labels, separator),
+        columns=common.columns_of(text, text2, image, label, labels, separator, image_root, class_folders),
         device=device,
         threads=threads,
         track=track,
