@@ -78,6 +78,8 @@ class Columns:
     separator: str | None = None  # between the labels of an example
     encoding: str | None = None  # of the table's text, or of text files; None: found
     delimiter: str | None = None  # between the cells of a CSV; None: found
+    image_root: str | None = None  # the folder that the photos of a table lie in, where its own is not it
+    class_folders: str | None = None  # of a folder: "outer" or "inner", where either could be the classes
     known: Columns | None = None  # of another table, taken where none are named and the table has all of them
 
     @property

@@ -23,6 +23,8 @@ def check(  # noqa: PLR0913 - one argument an option
     separator: Separator = None,
     encoding: Encoding = None,
     delimiter: Delimiter = None,
+    image_root: common.ImageRoot = None,
+    class_folders: common.ClassFolders = None,
     as_json: Json = False,
 ) -> None:
     """Say what `fit` would learn from and test on, and what is odd about it; no model is opened."""
@@ -34,7 +36,9 @@ def check(  # noqa: PLR0913 - one argument an option
         task=task,
         test=common.share_or_path(test),
         seed=seed,
-        columns=common.columns_of(text, text2, image, label, labels, separator, encoding, delimiter),
+        columns=common.columns_of(
+            text, text2, image, label, labels, separator, encoding, delimiter, image_root, class_folders
+        ),
         progress=common.bars(),
     )
     common.show(found.to_json(), as_json, summary)

@@ -24,6 +24,8 @@ Labels = Annotated[str | None, typer.Option(help="Columns of 0 and 1, one a labe
 Separator = Annotated[str | None, typer.Option(help="Between the labels of an example, for example , or |.")]
 Encoding = Annotated[str | None, typer.Option(help="Of text, for example cp1252, gb18030. Default: found.")]
 Delimiter = Annotated[str | None, typer.Option(help="Between the cells of a CSV, for example ; or tab.")]
+ImageRoot = Annotated[str | None, typer.Option(help="Folder that the photos of a table lie in.")]
+ClassFolders = Annotated[str | None, typer.Option(help="outer or inner, where either could be the classes.")]
 Device = Annotated[str | None, typer.Option(help="cpu, cuda or mps. Default: a GPU where there is one.")]
 Threads = Annotated[int | None, typer.Option(min=1, help="Processor cores to use. Default: all.")]
 ChosenBy = Annotated[
@@ -32,15 +34,17 @@ ChosenBy = Annotated[
 TASK = "auto, classification, multilabel, regression or answering."
 
 
-def columns_of(
+def columns_of(  # noqa: PLR0913 - one argument an option
     text: list[str] | None,
     text2: str | None,
     image: str | None,
     label: str | None,
     labels: str | None,
     separator: str | None,
-    encoding: str | None,
-    delimiter: str | None,
+    encoding: str | None = None,
+    delimiter: str | None = None,
+    image_root: str | None = None,
+    class_folders: str | None = None,
 ) -> Columns:
     """The columns that the options name."""
     return Columns(
@@ -52,6 +56,8 @@ def columns_of(
         separator=separator,
         encoding=encoding,
         delimiter=delimiter,
+        image_root=image_root,
+        class_folders=class_folders,
     )
 
 

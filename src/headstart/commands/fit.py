@@ -46,6 +46,8 @@ def fit(  # noqa: PLR0913 - one argument an option
     separator: Separator = None,
     encoding: Encoding = None,
     delimiter: Delimiter = None,
+    image_root: common.ImageRoot = None,
+    class_folders: common.ClassFolders = None,
     device: Device = None,
     threads: Threads = None,
     track: Annotated[
@@ -69,7 +71,9 @@ def fit(  # noqa: PLR0913 - one argument an option
         out=out,
         force=force,
         allow_rejected=allow_rejected,
-        columns=common.columns_of(text, text2, image, label, labels, separator, encoding, delimiter),
+        columns=common.columns_of(
+            text, text2, image, label, labels, separator, encoding, delimiter, image_root, class_folders
+        ),
         device=device,
         threads=threads,
         track=track,

@@ -39,6 +39,8 @@ def rank(  # noqa: PLR0913 - one argument an option
     separator: Separator = None,
     encoding: Encoding = None,
     delimiter: Delimiter = None,
+    image_root: common.ImageRoot = None,
+    class_folders: common.ClassFolders = None,
     device: Device = None,
     threads: Threads = None,
     as_json: Json = False,
@@ -55,7 +57,9 @@ def rank(  # noqa: PLR0913 - one argument an option
         budget=budget,
         test=common.share_or_path(test),
         seed=seed,
-        columns=common.columns_of(text, text2, image, label, labels, separator, encoding, delimiter),
+        columns=common.columns_of(
+            text, text2, image, label, labels, separator, encoding, delimiter, image_root, class_folders
+        ),
         device=device,
         threads=threads,
         progress=common.bars(),

@@ -25,6 +25,7 @@ from headstart.data.json_rows import json_rows
 from headstart.data.label_cells import label_cells
 from headstart.data.label_values import as_text
 from headstart.data.parts import in_parts
+from headstart.data.photos import Photos, photos_beside, with_photos
 from headstart.data.text_file import encoding_of, suffix_of
 from headstart.errors import DataError, first_line
 from headstart.values import Columns, Examples, Finding
@@ -107,6 +108,7 @@ def read_blocks(
 ) -> Examples:
     """Blocks of rows as Examples; `base` is what relative image paths start from."""
     found: Found | None = None
+    photos: Photos | None = None
     inputs: list[Any] = []
     cells: list[Any] = []
     named: list[str | None] = []
@@ -115,7 +117,10 @@ def read_blocks(
         if found is None:
             first = {name: plain_values(column[:_SAMPLE]) for name, column in block.items()}
             sample = {name: _texts(column) for name, column in first.items()}
+            asked = with_photos(sample, asked, base) if base is not None else asked
             found = find_columns(sample, first, asked, where=where, need_label=need_label)
+            if found.kind == "image" and base is not None:
+                photos = photos_beside(sample[found.values[0]], base, asked.image_root, base / where)
         values = [_texts(block[name]) for name in found.values]
         marks = _cells(block, found, len(values[0]))
         parts = _texts(block[found.part]) if found.part else []
@@ -125,7 +130,7 @@ def read_blocks(
             raise too_many_rows(where)
         if together > _MOST_TOGETHER:
             raise DataError(f"more than {_MOST_TOGETHER:,} characters", where=where, fix="give a part of it")
-        inputs += _INPUTS[found.kind](values, base)
+        inputs += _INPUTS[found.kind](values, photos)
         cells += marks
         named += parts
     if found is None:
@@ -148,21 +153,21 @@ def read_blocks(
     return in_parts(whole, named) if need_label else whole
 
 
-def _paths(columns: list[list[str | None]], base: Path | None) -> list[Any]:
-    """Paths of images, from where the table lies."""
-    return [str(base / path) if path and base is not None else path or "" for path in columns[0]]
+def _paths(columns: list[list[str | None]], photos: Photos | None) -> list[Any]:
+    """Paths of images, from where they lie."""
+    return [path or "" for path in columns[0]] if photos is None else photos.paths(columns[0])
 
 
-def _joined(columns: list[list[str | None]], base: Path | None) -> list[Any]:
+def _joined(columns: list[list[str | None]], photos: Photos | None) -> list[Any]:
     """Texts; of several columns, one below the other."""
     if len(columns) == 1:
         return [value or "" for value in columns[0]]
     return ["\n".join(filter(None, values)) for values in zip(*columns, strict=True)]
 
 
-def _paired(columns: list[list[str | None]], base: Path | None) -> list[Any]:
+def _paired(columns: list[list[str | None]], photos: Photos | None) -> list[Any]:
     """Pairs of texts; the columns before the last one are joined."""
-    return list(zip(_joined(columns[:-1], base), _joined(columns[-1:], base), strict=True))
+    return list(zip(_joined(columns[:-1], photos), _joined(columns[-1:], photos), strict=True))
 
 
 _INPUTS = {"image": _paths, "text": _joined, "pair": _paired}

@@ -14,8 +14,10 @@ from itertools import pairwise
 
 from headstart.errors import DataError, shortened
 
-_CANDIDATES = ["cp1252", "cp1250", "iso8859_2", "cp1251", "koi8_r", "cp1253", "cp1254", "cp1255", "cp1256", "gb18030", "big5",
-               "cp932", "euc_jp", "cp949"]  # fmt: skip
+_CANDIDATES = [
+    *("cp1252", "cp1250", "iso8859_2", "cp1254", "cp1251", "koi8_r", "cp1253", "cp1255", "cp1256"),
+    *("gb18030", "big5", "cp932", "euc_jp", "cp949"),
+]
 _LATIN = ("cp1252", "cp1250", "iso8859_2", "cp1254")
 _MOST = 1 << 16  # bytes that are looked at: lines that are not ASCII
 _FEW = 8  # characters that are not ASCII; fewer say nothing of a script
@@ -88,7 +90,7 @@ def _plausible(sample: bytes) -> list[str]:
 
     if sum(byte > 127 for byte in sample) < _FEW:
         return ["cp1252"] if _looks_written(_decoded(sample, "cp1252"), "cp1252") else []
-    found = {}
+    found: dict[str, tuple[str | None, float]] = {}
     for match in from_bytes(sample, cp_isolation=_CANDIDATES):
         for name in (match.encoding, *match.could_be_from_charset):
             text = _decoded(sample, name) if name in _CANDIDATES else None
