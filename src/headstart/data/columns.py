@@ -8,8 +8,9 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import PurePath
-from typing import Any
+from typing import Any, Literal
 
+from headstart.data.cells import are_pictures, file_names
 from headstart.data.indicators import indicator_columns, marked_columns, nearly_indicators
 from headstart.data.label_column import called_labels, like_classes, other_column
 from headstart.data.parts import names_part, part_named
@@ -53,6 +54,9 @@ class Found:
     labels: tuple[str, ...]  # columns of the targets: one, or several of 0 and 1
     part: str | None
     notes: tuple[str, ...]
+    holds: Literal[
+        "names", "texts", "pictures", "files"
+    ]  # what a cell of the inputs is; of "files", the name of a text
 
     def columns(self, separator: str | None) -> Columns:
         """The same as a user would name them."""
@@ -87,7 +91,7 @@ def find_columns(
     named |= {part}
     label = asked.label or (None if asked.labels else _by_name(sample, LABELS, named))
     labels, notes = _labels(sample, cells, asked, label, named, where)
-    kind, values, more = _inputs(sample, asked, {*named, *labels}, where)
+    kind, values, more = _inputs(sample, cells, asked, {*named, *labels}, where)
     notes = [*notes, *more]
     several: list[str] = []
     if not labels and need_label:
@@ -108,7 +112,13 @@ def find_columns(
     part = part or _by_name(sample, PARTS, {*values, *labels})
     unused = [name for name in sample if part is None and name not in (*values, *labels) and _names_parts(sample[name])]
     notes += [f"{where}: column {name!r} holds names of parts; call it split to have them kept" for name in unused]
-    return Found(kind, values, labels, part, tuple(notes))
+    holds = _held(kind, values, sample, cells)
+    if holds == "files":
+        notes = [
+            *(n for n in notes if "taken as the text" not in n),
+            f"{where}: each .txt file that column {values[0]!r} names is one text",
+        ]
+    return Found(kind, values, labels, part, tuple(notes), holds)
 
 
 def listed(names: Collection[str], *, between: str = ", ") -> str:
@@ -190,21 +200,36 @@ def _like_labels(
 
 
 def _inputs(
-    sample: Sample, asked: Columns, taken: set[str | None], where: str
+    sample: Sample, cells: Mapping[str, Sequence[Any]], asked: Columns, taken: set[str | None], where: str
 ) -> tuple[str, tuple[str, ...], list[str]]:
     """Kind and columns of the inputs, with notes."""
     if asked.image:
         return "image", (asked.image,), []
     if asked.texts:
         return ("pair", (*asked.texts, asked.text2), []) if asked.text2 else ("text", asked.texts, [])
-    image = _image_column(sample, taken)
+    pictures = [name for name in sample if name not in taken and are_pictures(cells[name])]
+    image = _image_column(sample, taken) or next(iter(pictures), None)
     if image is not None:
         return "image", (image,), []
     pair = _pair(sample, taken)
     if pair is not None:
         note = f"{where}: columns {pair[0]!r} and {pair[1]!r} taken as pairs of texts; --text COLUMN takes one alone"
         return "pair", pair, [note]
-    return "text", *_texts(sample, taken, where)
+    texts, notes = _texts(sample, taken, where)
+    ending = file_names(sample[texts[0]])
+    if ending is not None and ending != ".txt":
+        what = f"column {texts[0]!r} holds names of {ending} files, and headstart reads images, and texts in .txt files"
+        fix = "--text COLUMN takes another column; the names themselves would be the texts of this one"
+        raise DataError(what, where=where, fix=fix)
+    return "text", texts, notes
+
+
+def _held(
+    kind: str, values: tuple[str, ...], sample: Sample, cells: Mapping[str, Sequence[Any]]
+) -> Literal["names", "texts", "pictures", "files"]:
+    if kind == "image":
+        return "pictures" if are_pictures(cells[values[0]]) else "names"
+    return "files" if len(values) == 1 and file_names(sample[values[0]]) == ".txt" else "texts"
 
 
 def _pair(sample: Sample, taken: set[str | None]) -> tuple[str, str] | None:

@@ -18,6 +18,7 @@ from headstart.data.arrow import (
     plain_values,
     too_many_rows,
 )
+from headstart.data.cells import are_pictures, picture, texts_of_files
 from headstart.data.columns import Found, find_columns
 from headstart.data.delimited import MOST_CHARACTERS, delimited_blocks
 from headstart.data.indicators import indicator_cells
@@ -116,12 +117,13 @@ def read_blocks(
     for block in blocks:
         if found is None:
             first = {name: plain_values(column[:_SAMPLE]) for name, column in block.items()}
-            sample = {name: _texts(column) for name, column in first.items()}
+            sample = {name: _texts(column) for name, column in first.items() if not are_pictures(column)}
+            sample = {name: sample.get(name, []) for name in first}
             asked = with_photos(sample, asked, base) if base is not None else asked
             found = find_columns(sample, first, asked, where=where, need_label=need_label)
-            if found.kind == "image" and base is not None:
+            if found.holds == "names" and found.kind == "image" and base is not None:
                 photos = photos_beside(sample[found.values[0]], base, asked.image_root, base / where)
-        values = [_texts(block[name]) for name in found.values]
+        values = _values(block, found, asked, base or Path(), where, len(inputs))
         marks = _cells(block, found, len(values[0]))
         parts = _texts(block[found.part]) if found.part else []
         for column in (*values, _written(marks, found), parts):
@@ -130,7 +132,7 @@ def read_blocks(
             raise too_many_rows(where)
         if together > _MOST_TOGETHER:
             raise DataError(f"more than {_MOST_TOGETHER:,} characters", where=where, fix="give a part of it")
-        inputs += _INPUTS[found.kind](values, photos)
+        inputs += values[0] if found.holds == "pictures" else _INPUTS[found.kind](values, photos)
         cells += marks
         named += parts
     if found is None:
@@ -151,6 +153,16 @@ def read_blocks(
         notes=(*notes, *found.notes, *more),
     )
     return in_parts(whole, named) if need_label else whole
+
+
+def _values(block: Block, found: Found, asked: Columns, base: Path, where: str, before: int) -> list[list[Any]]:
+    """The columns of the inputs: texts, names of photos, or what cells or the files that they name hold."""
+    if found.holds == "pictures":
+        return [[picture(value, base) for value in plain_values(block[found.values[0]])]]
+    values = [_texts(block[name]) for name in found.values]
+    if found.holds == "files":
+        return [texts_of_files(values[0], base, where, root=asked.image_root, encoding=asked.encoding, before=before)]
+    return values
 
 
 def _paths(columns: list[list[str | None]], photos: Photos | None) -> list[Any]:
@@ -195,10 +207,10 @@ def _texts(column: Any) -> list[str | None]:
 
 def _characters(values: list[str | None], where: str, findings: list[Finding], before: int) -> int:
     """How many these are together; `before` rows come before them."""
-    together = sum(map(len, filter(None, values)))
+    together = sum(len(value) for value in values if isinstance(value, str | bytes))
     if together > MOST_CHARACTERS:
         for number, value in enumerate(values):
-            if value and len(value) > MOST_CHARACTERS:
+            if isinstance(value, str) and len(value) > MOST_CHARACTERS:
                 what = f"a text of more than {MOST_CHARACTERS // 10**6} million characters"
                 place = next(islice(row_names(where, row_numbers(findings)), before + number, None))
                 raise DataError(what, where=place, fix="shorten it, or leave it out")
