@@ -23,7 +23,7 @@ from headstart.data.columns import Found, find_columns
 from headstart.data.delimited import MOST_CHARACTERS, delimited_blocks
 from headstart.data.indicators import indicator_cells
 from headstart.data.json_rows import json_rows
-from headstart.data.label_cells import label_cells
+from headstart.data.label_cells import label_cells, whole_numbers
 from headstart.data.label_values import as_text
 from headstart.data.parts import in_parts
 from headstart.data.photos import Photos, photos_beside, with_photos
@@ -191,7 +191,9 @@ def _cells(block: Block, found: Found, n: int) -> list[Any]:
         return [None] * n
     if len(found.labels) == 1:
         values = plain_values(block[found.labels[0]])
-        return list(values) if all(type(value) is str for value in values) else label_cells(values, where="label")
+        return (
+            whole_numbers(values) if all(type(value) is str for value in values) else label_cells(values, where="label")
+        )
     return list(zip(*(plain_values(block[name]) for name in found.labels), strict=True))
 
 
