@@ -17,6 +17,7 @@ from PIL import Image
 import headstart as hs
 from headstart.errors import DataError
 from headstart.inputs.encodings import encoding_among, wide_encoding
+from reading import read as as_classes
 
 RUSSIAN = [("где моя карта", "card"), ("какой сегодня курс", "rate"), ("карта ещё не пришла", "card")] * 4
 POLISH = [("Gdzie jest moja karta? Jeszcze nie przyszła", "card"), ("Jaki jest dziś kurs", "rate")] * 4
@@ -41,7 +42,11 @@ def write(path, rows, header=("text", "label"), encoding="utf-8", delimiter=",")
 
 
 def read(data, **columns):
-    return hs.check(data, columns=hs.Columns(**columns) if columns else None).dataset
+    return as_classes(data, columns=hs.Columns(**columns) if columns else None)
+
+
+def checked(data):
+    return hs.check(data).dataset
 
 
 @pytest.mark.parametrize(
@@ -102,7 +107,8 @@ def test_an_encoding_that_is_told_decodes(text, encoding):
 @pytest.mark.parametrize("at", [(3, 9), (3,), (0, 15)])
 def test_a_quotation_mark_without_its_partner_swallows_no_rows(at, tmp_path, rows):
     path = tmp_path / "t.csv"
-    lines = [f"{label},{'"' if i in at else ''}{text}\n" for i, (text, label) in enumerate(rows)]
+    mark = {number: '"' for number in at}
+    lines = [f"{label},{mark.get(i, '')}{text}\n" for i, (text, label) in enumerate(rows)]
     path.write_text("label,text\n" + "".join(lines))
     found = read(path)
     assert len(found) == len(rows)
@@ -200,7 +206,7 @@ def test_what_pandas_writes_as_json_is_read_in_each_of_its_forms(orient, indent,
 
 def test_an_object_without_rows_is_refused_with_what_to_write(tmp_path):
     (tmp_path / "t.json").write_text('{\n "name": "x"\n}')
-    with pytest.raises(DataError, match="holds no rows(.|\n)*orient='records'"):
+    with pytest.raises(DataError, match=r"holds no rows(.|\n)*orient='records'"):
         read(tmp_path / "t.json")
 
 
@@ -254,7 +260,7 @@ def test_labels_of_spans_are_refused_in_words(row, tmp_path):
 
 def test_lists_of_one_label_are_classes_and_empty_ones_are_for_the_user_to_say(tmp_path, rows, command):
     ones = [{"text": text, "label": [label]} for text, label in rows]
-    assert read(lines(tmp_path / "ones.jsonl", ones)).title == "text-classification"
+    assert checked(lines(tmp_path / "ones.jsonl", ones)).title == "text-classification"
     some = lines(tmp_path / "some.jsonl", [*ones[:12], *({**row, "label": []} for row in ones[12:])])
     code, _, err = command("check", some)
     assert code == 2
@@ -286,7 +292,7 @@ def packed(image):
 )
 def test_pictures_in_the_cells_of_a_frame(cell):
     frame = pd.DataFrame({"picture": [cell(image) for image in pictures()], "label": ["a", "b"] * 6})
-    found = read(frame)
+    found = checked(frame)
     assert found.title == "image-classification"
     assert len(found) == 12
 
@@ -295,7 +301,7 @@ def test_pictures_in_a_parquet_file_are_known_by_their_bytes(tmp_path):
     cells = [{"bytes": packed(image), "path": None} for image in pictures()]
     cells[3] = {"bytes": b"no image", "path": None}
     pd.DataFrame({"image": cells, "label": ["a", "b"] * 6}).to_parquet(tmp_path / "t.parquet")
-    found = read(tmp_path / "t.parquet")
+    found = checked(tmp_path / "t.parquet")
     assert len(found) == 11
     assert [finding.where for finding in found.rejected] == ["t.parquet row 4"]
 

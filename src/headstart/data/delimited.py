@@ -22,6 +22,7 @@ _MOST_CELLS = 5_000_000  # in a block
 _HEAD = 1 << 20  # bytes
 _LINES = 50  # that have the delimiter
 _SAMPLE = 2000  # rows that say which values recur in a column
+_ROWS = 4  # within a cell, that are a table by themselves
 _RECURS = 40  # characters of a value that may, at most
 _TOLD = 5  # rows
 _EXCEL = re.compile(r'^"?sep=(.|\\t)"?;*,*$', re.IGNORECASE)  # its first line may say what it writes between cells
@@ -58,7 +59,7 @@ def delimited_blocks(
     if delimiter is None and label_colon_text(lines):
         note = f"{path.name}: no header; each line taken as LABEL:detail text, the detail left out"
         return _colon_lines(path, encoding, rows), [note]
-    said = _EXCEL.match(lines[0].strip())
+    said = _EXCEL.match(lines[0].strip(" "))
     lines = lines[1:] if said and len(lines) > 1 else lines
     between = _typed(delimiter) if delimiter else _typed(said[1]) if said else delimiter_of(lines, path)
     quoted = between != "\t" or (
@@ -168,12 +169,17 @@ def _taken_in(path: Path, form: _Form) -> tuple[int, int] | None:
                     seen[cell] += 1
         before = line
     for row, start, end in long:
-        for within in (line for cell in row for line in cell.splitlines()[1:]):
-            cells = within.split(form.delimiter)
-            alike = len(cells) == width > 1 and any(seen[c] > 1 for seen, c in zip(recurring, cells, strict=True))
-            if alike:
-                return start, end
+        inner = [line.split(form.delimiter) for cell in row for line in cell.splitlines()[1:]]
+        wide = [cells for cells in inner if len(cells) == width > 1]
+        if any(seen[c] > 1 for cells in wide for seen, c in zip(recurring, cells, strict=True)) or _table(wide, inner):
+            return start, end
     return None
+
+
+def _table(wide: list[list[str]], inner: list[list[str]]) -> bool:
+    """Whether the lines within a cell are a table by themselves: all but the last as wide, and a column that recurs."""
+    distinct = [len(set(column)) for column in zip(*wide, strict=True)]
+    return len(wide) >= max(_ROWS, len(inner) - 1) and 2 * min(distinct) <= len(wide)
 
 
 def _stream(path: Path, form: _Form, ragged: list[Finding], rows: int) -> Iterator[Block]:

@@ -15,6 +15,7 @@ from headstart.data.layout import unwrapped
 from headstart.data.parts import join
 from headstart.data.questions import read_unanswered
 from headstart.data.table import SUFFIXES, read_table
+from headstart.data.text_file import suffix_of
 from headstart.data.walk import Walk
 from headstart.errors import DataError, UserError
 from headstart.inputs.paths import existing, is_folder
@@ -174,7 +175,7 @@ def _path(given: str | Path, columns: Columns | None) -> Examples:
     path = existing(given)
     if is_folder(path):
         return _folder(path, columns or Columns())
-    if path.suffix.lower() not in (*SUFFIXES, ""):
+    if suffix_of(path) not in (*SUFFIXES, ""):
         raise DataError(
             f"not a kind of table that is known: {path.suffix!r}", where=str(path), fix="csv, tsv, jsonl, parquet"
         )

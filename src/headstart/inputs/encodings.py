@@ -21,6 +21,7 @@ _CANDIDATES = [
 _LATIN = ("cp1252", "cp1250", "iso8859_2", "cp1254")
 _MOST = 1 << 16  # bytes that are looked at: lines that are not ASCII
 _FEW = 8  # characters that are not ASCII; fewer say nothing of a script
+_CLOSE = 0.2  # by how much less of a text may look like a language than of another, for both to come into question
 _KANA = 0.15  # share of a Japanese text's letters, at least
 _USED = 0.85  # share of a Chinese text's characters, at least
 _EAST = ("CJK", "HIRAGANA", "KATAKANA", "HANGUL")
@@ -105,6 +106,8 @@ def _plausible(sample: bytes) -> list[str]:
             found = {name: one for name, one in found.items() if name not in _LATIN[1:]}
     small = {name: one for name, one in found.items() if name in _LATIN or not _capitals(one[0] or "")}
     found = small or found  # KOI8-R has the small letters where windows-1251 has the capitals
+    most = max((coherence for _, coherence in found.values()), default=0.0)
+    found = {name: one for name, one in found.items() if one[1] >= most - _CLOSE}
     once: dict[str | None, str] = {}
     for name, (text, _) in found.items():
         once.setdefault(text, name)
