@@ -81,11 +81,11 @@ def bars() -> Progress:
     return Bars()
 
 
-def standard_input() -> str:
+def standard_input(encoding: str | None = None) -> str:
     """All of it, as text."""
     from headstart.inputs.text import read_stream
 
-    return read_stream(sys.stdin)
+    return read_stream(sys.stdin, encoding)
 
 
 def lines_of(text: str) -> list[str]:

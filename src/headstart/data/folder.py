@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import unicodedata
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,12 +15,15 @@ from headstart.data.layout import INNER, OUTER, Layout, class_folders, layout_of
 from headstart.data.parts import OFFICIAL, parts_among
 from headstart.data.walk import Walk
 from headstart.errors import DataError, some_of
+from headstart.inputs.encodings import wide_encoding
 from headstart.inputs.paths import as_named
-from headstart.inputs.text import MOST_BYTES, not_a_text
+from headstart.inputs.text import MOST_BYTES, decoded, lines_not_ascii, not_a_text
 from headstart.storage.files import read_file
 from headstart.values import Examples, Finding
 
 _LAYOUT = "one folder a class: roses/1.jpg, tulips/2.jpg (or train/roses/1.jpg, test/tulips/2.jpg)"
+
+_TELLS = 1 << 16  # bytes of texts that tell an encoding
 
 
 @dataclass(frozen=True)
@@ -40,7 +45,7 @@ class _Class:
     files: list[str]
 
 
-def read_folder(folder: Path, *, choice: str | None = None) -> Examples:
+def read_folder(folder: Path, *, choice: str | None = None, encoding: str | None = None) -> Examples:
     """Every file inside a class folder is an example, whatever its name: the check says which cannot be read.
 
     Args:
@@ -66,7 +71,7 @@ def read_folder(folder: Path, *, choice: str | None = None) -> Examples:
     kind, said = _kind(found)
     inputs = [file.path for file in found]
     if kind == "text":
-        found, inputs, unreadable, text_notes = _read_texts(walk, found)
+        found, inputs, unreadable, text_notes = _read_texts(walk, found, encoding)
         findings, said = [*findings, *unreadable], (*said, *text_notes)
     return Examples(
         kind=kind,
@@ -186,21 +191,40 @@ def _kind(files: list[_File]) -> tuple[Kind, tuple[str, ...]]:
     return ("text", ("each .txt file is one text",)) if texts > len(files) / 2 else ("image", ())
 
 
-def _read_texts(walk: Walk, found: list[_File]) -> tuple[list[_File], list[str], list[Finding], tuple[str, ...]]:
-    files, texts, findings, latin = [], [], [], 0
+def _read_texts(
+    walk: Walk, found: list[_File], encoding: str | None
+) -> tuple[list[_File], list[str], list[Finding], tuple[str, ...]]:
+    read: list[tuple[_File, bytes]] = []
+    files, texts, findings = [], [], []
     for file in found:
         try:
             content = read_file(as_named(file.path), most=MOST_BYTES)
-            reason = not_a_text(content)
+            reason = "" if encoding else not_a_text(content)
         except OSError as error:
             content, reason = b"", error.strerror or str(error)
         if reason:
             findings.append(Finding("unreadable", walk.relative(file.path), reason, rejected=True))
-            continue
+        else:
+            read.append((file, content))
+    like, others = _like(content for _, content in read), Counter[str]()
+    for file, content in read:
+        text, other = decoded(content, where=walk.relative(file.path), encoding=encoding, like=like)
         files.append(file)
-        try:
-            texts.append(content.decode("utf-8-sig"))
-        except UnicodeDecodeError:
-            texts.append(content.decode("latin-1"))
-            latin += 1
-    return files, texts, findings, (f"{latin} files are not UTF-8 and were read as latin-1",) if latin else ()
+        texts.append(text)
+        others.update([other] if other else [])
+    notes = [
+        f"{n} files are not UTF-8 and were read as {name}; --encoding NAME takes another" for name, n in others.items()
+    ]
+    return files, texts, findings, tuple(notes)
+
+
+def _like(contents: Iterable[bytes]) -> bytes:
+    """The first lines of all files that are not ASCII, of those that are not UTF-8: they tell the encoding of each."""
+    found = b""
+    for content in contents:
+        if len(found) < _TELLS and not content.isascii() and wide_encoding(content) is None:
+            try:
+                content.decode("utf-8")
+            except UnicodeDecodeError:
+                found += lines_not_ascii(content) + b"\n"
+    return found[:_TELLS]

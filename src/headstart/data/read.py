@@ -194,7 +194,7 @@ def _folder(given: Path, columns: Columns) -> Examples:
     if found is not None:
         return replace(found, notes=(*said, *found.notes)) if said else found
     _refuse_any(replace(columns, class_folders=None), "a folder of class folders")
-    found = read_folder(given, choice=columns.class_folders)
+    found = read_folder(given, choice=columns.class_folders, encoding=columns.encoding)
     return replace(found, notes=(*found.notes, *aside))
 
 

@@ -51,8 +51,11 @@ def wide_encoding(head: bytes) -> str | None:
     return "utf-16-le" if odd > even else "utf-16-be"
 
 
-def encoding_among(lines: bytes, *, where: str) -> str:
+def encoding_among(lines: bytes, *, where: str, place: str = "") -> str:
     """The encoding of lines that are not UTF-8.
+
+    Args:
+        place: of the first byte that is not.
 
     Raises:
         DataError: several come into question, or none.
@@ -66,7 +69,7 @@ def encoding_among(lines: bytes, *, where: str) -> str:
         fix = "repair them; iconv -f utf-8 -t utf-8 -c FILE leaves them out; or --encoding NAME"
         raise DataError(what, where=where, fix=fix)
     some = " or ".join(f"--encoding {name}" for name in found) or "--encoding NAME, for example cp1252 or mac_roman"
-    what = "not UTF-8, and its encoding cannot be told"
+    what = f"not UTF-8{place and ': '}{place}, and its encoding cannot be told"
     raise DataError(what, where=where, fix=f"{some} says it, or save it as UTF-8")
 
 
