@@ -6,6 +6,7 @@ import csv
 import gzip
 import io
 import json
+import sys
 
 import numpy as np
 import pandas as pd
@@ -332,3 +333,26 @@ def test_whole_numbers_that_pandas_wrote_as_floats_are_the_same_classes(tmp_path
     pd.DataFrame([*other, ("no label here", None)], columns=["text", "label"]).to_csv(test, index=False)
     assert ",1.0" in test.read_text()
     assert hs.check(train, test=test).dataset.classes == ("0", "1")
+
+
+def test_a_workbook_needs_an_extra_that_is_named(tmp_path, rows, monkeypatch):
+    (tmp_path / "t.xlsx").write_bytes(b"PK")
+    monkeypatch.setitem(sys.modules, "python_calamine", None)
+    with pytest.raises(DataError, match=r"pip install 'headstart\[excel\]'"):
+        read(tmp_path / "t.xlsx")
+
+
+def test_a_workbook_is_read_as_its_rows(tmp_path, rows):
+    pytest.importorskip("python_calamine")
+    pytest.importorskip("openpyxl")
+    pd.DataFrame(rows, columns=["text", "label"]).to_excel(tmp_path / "t.xlsx", index=False)
+    assert list(read(tmp_path / "t.xlsx").inputs) == [text for text, _ in rows]
+
+
+def test_a_folder_of_texts_is_in_one_encoding(tmp_path):
+    for number, (text, label) in enumerate(RUSSIAN):
+        (tmp_path / "notes" / label).mkdir(parents=True, exist_ok=True)
+        (tmp_path / "notes" / label / f"{number:02}.txt").write_text(text, encoding="cp1251")
+    found = read(tmp_path / "notes")
+    assert sorted(found.inputs) == sorted(text for text, _ in RUSSIAN)
+    assert any("12 files are not UTF-8 and were read as cp1251; --encoding NAME" in note for note in found.notes)

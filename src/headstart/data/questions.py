@@ -15,6 +15,7 @@ from headstart.data.label_values import as_text
 from headstart.data.parts import part_named
 from headstart.data.squad import is_squad, squad_articles, squad_questions
 from headstart.data.table import SUFFIXES, open_blocks, row_names, row_numbers, table_errors
+from headstart.data.text_file import suffix_of
 from headstart.errors import DataError
 from headstart.inputs.paths import existing, is_file, local_path
 from headstart.values import Examples, Finding
@@ -81,7 +82,7 @@ def has_questions(data: Any) -> bool:
         names = getattr(data, "column_names", getattr(data, "columns", None))
         return names is not None and _has_columns([str(name) for name in names])
     path = local_path(data)
-    if not is_file(path) or path.suffix.lower() not in SUFFIXES:
+    if not is_file(path) or suffix_of(path) not in SUFFIXES:
         return False
     with table_errors(path):
         if is_squad(path):
@@ -98,7 +99,7 @@ def _has_columns(names: Iterable[str]) -> bool:
 def _file(path: Path) -> Examples:
     if not is_file(existing(path)):
         raise DataError("not a file", where=str(path), fix="check the path")
-    if path.suffix.lower() not in SUFFIXES:
+    if suffix_of(path) not in SUFFIXES:
         raise DataError(
             f"not a kind of file that is known: {path.suffix!r}", where=str(path), fix="json, csv, tsv, jsonl, parquet"
         )

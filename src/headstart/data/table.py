@@ -10,6 +10,7 @@ from itertools import chain, count, islice
 from pathlib import Path
 from typing import Any
 
+from headstart.data import workbook
 from headstart.data.arrow import (
     MOST_ROWS,
     Block,
@@ -31,7 +32,19 @@ from headstart.data.text_file import encoding_of, suffix_of
 from headstart.errors import DataError, first_line
 from headstart.values import Columns, Examples, Finding
 
-SUFFIXES = (".csv", ".tsv", ".txt", ".jsonl", ".ndjson", ".json", ".parquet", ".label", ".train", ".test")
+SUFFIXES = (
+    ".csv",
+    ".tsv",
+    ".txt",
+    ".jsonl",
+    ".ndjson",
+    ".json",
+    ".parquet",
+    ".label",
+    ".train",
+    ".test",
+    *workbook.SUFFIXES,
+)
 _JSON = (".jsonl", ".ndjson", ".json")
 _SAMPLE = 2000  # rows to find columns in
 _BLOCK = 10_000  # rows
@@ -69,12 +82,14 @@ def open_blocks(
         encoding: of the text, where the user named it. delimiter: between its cells, likewise.
     """
     suffix = suffix_of(path)
-    if delimiter and suffix in (".parquet", *_JSON):
+    if delimiter and suffix in (".parquet", *_JSON, *workbook.SUFFIXES):
         raise DataError("it has no delimiter", where=f"{path}, --delimiter", fix="leave it out")
     if suffix == ".parquet":
         if path.suffix.lower() == ".gz":
             raise DataError("a .parquet in a .gz", where=str(path), fix=f"it is packed in itself: gunzip {path.name}")
         return parquet_blocks(path, rows), []
+    if suffix in workbook.SUFFIXES:
+        return workbook.workbook_blocks(path, rows)
     found, notes = encoding_of(path, encoding)
     if suffix in _JSON:
         return json_rows(path, found, ragged, absent, rows), notes
