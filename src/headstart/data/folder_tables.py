@@ -136,19 +136,18 @@ def _beside_photos(
 ) -> tuple[Examples | None, tuple[str, ...]]:
     """The table that names photos in folders beside it; None: the folders say the classes, as far as anything does."""
     aside = (f"not read, since there are folders: {some_of([table.name for table in tables])}",)
-    found = [(table, photos) for table in tables if (photos := _photos(table, columns)) is not None]
-    parts = parts_among([table.stem for table, _ in found])
-    teaching = [one for one in found if parts.get(one[0].stem) == "train"] or [
-        one for one in found if one[0].stem not in parts
-    ]
+    parts = parts_among([table.stem for table in tables])
+    wanted = [table for table in tables if parts.get(table.stem) == "train"]
+    wanted = wanted or [table for table in tables if table.stem not in parts]
+    teaching = [(table, photos) for table in wanted if (photos := _photos(table, columns)) is not None]
     if not teaching:
         return None, aside
     if len(teaching) > 1:
         what = f"several tables name photos: {some_of([table.name for table, _ in teaching])}"
         raise DataError(what, where=str(folder), fix=f"name one: headstart fit {shlex.quote(str(teaching[0][0]))}")
     table, photos = teaching[0]
-    tested = [one for one in tables if one not in (table,) and parts_among([one.stem]).get(one.stem) in OFFICIAL]
-    named = [("train", table), *((parts_among([one.stem])[one.stem], one) for one in tested)]
+    tested = [one for one in tables if one != table and parts.get(one.stem) in OFFICIAL]
+    named = [("train", table), *((parts[one.stem], one) for one in tested)]
     whole = _together(named, columns, _read) if tested else _read(table, columns)
     classes = {name for each in folders for name in (each, *listing(Walk(folder), str(folder / each))[0])}
     if {str(cell) for cell in whole.targets} <= classes:

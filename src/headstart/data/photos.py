@@ -12,7 +12,7 @@ from pathlib import Path
 
 from headstart.data.columns import SUFFIXES
 from headstart.data.parts import parts_among
-from headstart.errors import DataError, some_of
+from headstart.errors import DataError
 from headstart.values import Columns
 
 _TRIED = 50  # names of a column
@@ -114,7 +114,8 @@ def _unambiguous(hits: dict[str, dict[str, str]], table: Path) -> list[str]:
             for name in hits[folder].keys() & hits[other].keys():
                 if os.path.getsize(hits[folder][name]) != os.path.getsize(hits[other][name]):
                     roots = " or ".join(f"--image-root {_quoted(one)}" for one in (other, folder))
-                    raise DataError(f"{name} is in {some_of([other, folder])}", where=table.name, fix=roots)
+                    both = f"{Path(other).name} and {Path(folder).name}"
+                    raise DataError(f"{name} is in {both}, two photos", where=table.name, fix=roots)
     return folders
 
 

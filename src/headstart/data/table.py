@@ -24,6 +24,7 @@ from headstart.data.indicators import indicator_cells
 from headstart.data.json_rows import json_rows
 from headstart.data.label_cells import label_cells
 from headstart.data.label_values import as_text
+from headstart.data.line_forms import line_blocks, line_form
 from headstart.data.parts import in_parts
 from headstart.data.photos import Photos, photos_beside, with_photos
 from headstart.data.text_file import encoding_of, leave_out, open_text
@@ -220,6 +221,9 @@ def _delimited(path: Path, ragged: list[Finding], rows: int) -> tuple[Iterator[B
     if label_colon_text(lines):
         notes.append(f"{path.name}: no header; each line taken as LABEL:detail text, the detail left out")
         return _colon_lines(path, encoding, rows), notes
+    form = line_form(lines, path)
+    if form is not None:
+        return line_blocks(path, encoding, form, ragged, rows), [*notes, f"{path.name}: {form.said}"]
     delimiter = delimiter_of(lines, path)
     quoted = delimiter != "\t" or (
         all(line.count('"') % 2 == 0 for line in lines)
