@@ -14,7 +14,7 @@ from headstart.data.columns import SUFFIXES as PHOTOS
 from headstart.data.label_values import as_text
 from headstart.data.layout import listing
 from headstart.data.parts import OFFICIAL, UNLABELLED, join, part_named, parts_among
-from headstart.data.photos import Photos, photos_beside, with_photos
+from headstart.data.photos import Photos, names_photos, photos_beside, with_photos
 from headstart.data.table import SUFFIXES, open_blocks, read_table, table_errors
 from headstart.data.text_file import encoding_of, open_text
 from headstart.data.walk import Walk
@@ -148,7 +148,12 @@ def _beside_photos(
     table, photos = teaching[0]
     tested = [one for one in tables if one != table and parts.get(one.stem) in OFFICIAL]
     named = [("train", table), *((parts[one.stem], one) for one in tested)]
-    whole = _together(named, columns, _read) if tested else _read(table, columns)
+    try:
+        whole = _together(named, columns, _read) if tested else _read(table, columns)
+    except DataError:
+        if len(folders) > 1 and not parts_among(folders):
+            return None, aside
+        raise
     classes = {name for each in folders for name in (each, *listing(Walk(folder), str(folder / each))[0])}
     if {str(cell) for cell in whole.targets} <= classes:
         return None, aside
@@ -167,22 +172,22 @@ def _beside_photos(
 
 
 def _photos(table: Path, columns: Columns) -> Photos | None:
-    """Where the photos lie that a table names; None: it names none that are there.
+    """Where the photos lie that a table names; None: it names none that are there, or cannot be read.
 
     Raises:
-        DataError: the table cannot be read.
+        DataError: other photos of the same names are in several folders.
     """
-    with table_errors(table):
-        blocks, _ = open_blocks(table, [], rows=_ROWS)
-        block = next(iter(blocks), {})
-    sample = {name: [as_text(cell) for cell in plain_values(block[name])] for name in block}
+    try:
+        with table_errors(table):
+            blocks, _ = open_blocks(table, [], rows=_ROWS)
+            block = next(iter(blocks), {})
+            sample = {name: [as_text(cell) for cell in plain_values(block[name])] for name in block}
+    except DataError:
+        return None
     asked = with_photos(sample, columns, table.parent)
-    wanted = [asked.image] if asked.image else list(sample)
-    for name in wanted:
-        found = photos_beside(sample.get(name, []), table.parent, asked.image_root, table)
-        if found.there:
-            return found
-    return None
+    name = asked.image or next((name for name, values in sample.items() if names_photos(values)), None)
+    found = photos_beside(sample.get(name, []), table.parent, asked.image_root, table) if name else None
+    return found if found is not None and found.there else None
 
 
 def _metadata(folder: Path, names: Sequence[str]) -> Path | None:

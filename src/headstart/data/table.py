@@ -110,8 +110,9 @@ def read_blocks(
             sample = {name: _texts(column) for name, column in first.items()}
             asked = with_photos(sample, asked, base) if base is not None else asked
             found = find_columns(sample, first, asked, where=where, need_label=need_label)
-            if found.kind == "image" and base is not None:
-                photos = photos_beside(sample[found.values[0]], base, asked.image_root, base / where)
+            image = found.columns(None).image
+            if image is not None and base is not None:
+                photos = photos_beside(sample[image], base, asked.image_root, base / where)
         values = [_texts(block[name]) for name in found.values]
         marks = _cells(block, found, len(values[0]))
         parts = _texts(block[found.part]) if found.part else []
