@@ -128,6 +128,18 @@ def test_trees(tmp_path):
     assert found.dataset.inputs[0].endswith("lovely (")
 
 
+def test_the_treebank(tmp_path):
+    """In its four files it is refused with what is read; its trees, a file a part, are read."""
+    for name in ("datasetSentences.txt", "datasetSplit.txt", "dictionary.txt", "sentiment_labels.txt"):
+        written(tmp_path / "stanfordSentimentTreebank" / name, "1\ta film", "2\tanother film")
+    with pytest.raises(DataError, match="headstart fit trees"):
+        hs.check(tmp_path / "stanfordSentimentTreebank")
+    for part, n in (("train", 20), ("test", 10)):
+        lines = [f"({k % 5} (2 {part}{k}) ({k % 5} (3 lovely) (2 film)))" for k in range(n)]
+        written(tmp_path / "trees" / f"{part}.txt", *lines)
+    assert parts(hs.check(tmp_path / "trees")) == {"train": 20, "test": 10}
+
+
 def test_a_test_table_without_labels_is_left_out_and_said(tmp_path):
     """As competitions have it."""
     rows = [f"{k},{sentence},{'ab'[k % 2]}" for k, sentence in enumerate(sentences("news", 12))]

@@ -66,6 +66,10 @@ def read_tables(folder: Path, columns: Columns) -> tuple[Examples | None, tuple[
         return _beside_photos(folder, folders, tables, columns) if tables and not columns.class_folders else (None, ())
     files = [folder / name for name in names if Path(name).suffix.lower() in SUFFIXES and is_file(folder / name)]
     files = [file for file in files if file.name != _CLASSES] if len(files) > 1 else files
+    if {"datasetSentences.txt", "datasetSplit.txt"} <= set(names):
+        what = "the treebank's sentences, parts and labels are in files of their own, which are not read"
+        fix = "its trees have all of it: headstart fit trees (train.txt, dev.txt and test.txt of trainDevTestTrees_PTB)"
+        raise DataError(what, where=str(folder), fix=fix)
     if len(files) < 2:
         return (read_table(files[0], columns=columns), ()) if files else (None, ())
     named = _by_part(files)

@@ -32,11 +32,12 @@ class Photos:
 
     def paths(self, names: Iterable[str | None]) -> list[str]:
         """The path of each photo; of one that is not there, the path that was tried."""
+        if not self.folders:
+            base = Path(self.base)
+            return [str(base / name) if name else "" for name in names]
         return [self._path(name) if name else "" for name in names]
 
     def _path(self, name: str) -> str:
-        if not self.folders:
-            return str(Path(self.base, name))
         for folder in self.folders:
             found = self._known[folder].get(name) or _within(folder, name)
             if found is not None:
