@@ -39,6 +39,7 @@ SUFFIXES = frozenset(
     (".jpg", ".jpeg", ".png", ".gif", ".bmp", ".webp", ".tif", ".tiff", ".jfif", ".ppm", ".pgm", ".avif")
 )
 _WORDS = 4  # of a text, on average, from which a column is one of texts
+_OF_NAMES = ("image",)  # modalities whose columns hold names of files
 _MOST_TOLD = 5  # columns among which the user is to choose
 _DIFFERENT = 0.5  # share of its values, at least
 
@@ -227,7 +228,7 @@ def _inputs(
 def _held(
     kind: str, values: tuple[str, ...], sample: Sample, cells: Mapping[str, Sequence[Any]]
 ) -> Literal["names", "texts", "pictures", "files"]:
-    if kind == "image":
+    if kind in _OF_NAMES:
         return "pictures" if are_pictures(cells[values[0]]) else "names"
     return "files" if len(values) == 1 and file_names(sample[values[0]]) == ".txt" else "texts"
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from headstart.data.arrow import Block, unique
+from headstart.data.line_forms import line_blocks, line_form
 from headstart.data.text_file import leave_out, open_bytes, open_text, suffix_of
 from headstart.errors import DataError
 from headstart.values import Finding
@@ -22,6 +23,7 @@ _MOST_CELLS = 5_000_000  # in a block
 _HEAD = 1 << 20  # bytes
 _LINES = 50  # that have the delimiter
 _SAMPLE = 2000  # rows that say which values recur in a column
+_MOST_LONG = 1000  # rows of several lines that are looked at
 _ROWS = 4  # within a cell, that are a table by themselves
 _RECURS = 40  # characters of a value that may, at most
 _TOLD = 5  # rows
@@ -37,6 +39,15 @@ class _Form(NamedTuple):
     quoted: bool
     skip: int  # lines before the table
     header: bool = True
+
+
+class _Long(NamedTuple):
+    """What stands in the cells of a row that takes several lines of the file."""
+
+    wide: list[list[str]]  # the lines that have as many cells as a row, but for the first
+    lines: int
+    start: int
+    end: int
 
 
 def delimited_blocks(
@@ -59,6 +70,9 @@ def delimited_blocks(
     if delimiter is None and label_colon_text(lines):
         note = f"{path.name}: no header; each line taken as LABEL:detail text, the detail left out"
         return _colon_lines(path, encoding, rows), [note]
+    lined = line_form(lines, path) if delimiter is None else None
+    if lined is not None:
+        return line_blocks(path, encoding, lined, ragged, rows), [f"{path.name}: {lined.said}"]
     said = _EXCEL.match(lines[0].strip(" "))
     lines = lines[1:] if said and len(lines) > 1 else lines
     between = _typed(delimiter) if delimiter else _typed(said[1]) if said else delimiter_of(lines, path)
@@ -156,30 +170,32 @@ def _odd_lines(path: Path, form: _Form) -> list[int]:
 
 def _taken_in(path: Path, form: _Form) -> tuple[int, int] | None:
     """The first and last line of the first row in whose cells other rows stand, by width and recurring values."""
-    width, recurring, long = 0, list[Counter[str]](), list[tuple[list[str], int, int]]()
+    width, recurring, long = 0, list[Counter[str]](), list[_Long]()
     before = form.skip
     for number, (row, line) in enumerate(_rows(path, form)):
         width = width or len(row)
         recurring = recurring or [Counter() for _ in range(width)]
         if line > before + 1 and any("\n" in cell.strip() for cell in row):
-            long.append((row, before + 1, line))
+            if len(long) < _MOST_LONG:
+                inner = [text.split(form.delimiter, width) for cell in row for text in cell.splitlines()[1:]]
+                wide = [cells for cells in inner if len(cells) == width > 1]
+                long += [_Long(wide, len(inner), before + 1, line)] if wide else []
         elif number and len(row) == width and number <= _SAMPLE:
             for seen, cell in zip(recurring, row, strict=True):
                 if 0 < len(cell) <= _RECURS:
                     seen[cell] += 1
         before = line
-    for row, start, end in long:
-        inner = [line.split(form.delimiter) for cell in row for line in cell.splitlines()[1:]]
-        wide = [cells for cells in inner if len(cells) == width > 1]
-        if any(seen[c] > 1 for cells in wide for seen, c in zip(recurring, cells, strict=True)) or _table(wide, inner):
-            return start, end
+    for one in long:
+        recurs = any(seen[c] > 1 for cells in one.wide for seen, c in zip(recurring, cells, strict=True))
+        if recurs or _is_table(one):
+            return one.start, one.end
     return None
 
 
-def _table(wide: list[list[str]], inner: list[list[str]]) -> bool:
-    """Whether the lines within a cell are a table by themselves: all but the last as wide, and a column that recurs."""
-    distinct = [len(set(column)) for column in zip(*wide, strict=True)]
-    return len(wide) >= max(_ROWS, len(inner) - 1) and 2 * min(distinct) <= len(wide)
+def _is_table(row: _Long) -> bool:
+    """Whether the lines within cells are a table by themselves: all but the last as wide, and a column that recurs."""
+    distinct = [len(set(column)) for column in zip(*row.wide, strict=True)]
+    return len(row.wide) >= max(_ROWS, row.lines - 1) and 2 * min(distinct) <= len(row.wide)
 
 
 def _stream(path: Path, form: _Form, ragged: list[Finding], rows: int) -> Iterator[Block]:

@@ -14,7 +14,7 @@ from headstart.data.columns import SUFFIXES as PHOTOS
 from headstart.data.label_values import as_text
 from headstart.data.layout import listing
 from headstart.data.parts import OFFICIAL, UNLABELLED, join, part_named, parts_among
-from headstart.data.photos import Photos, photos_beside, with_photos
+from headstart.data.photos import Photos, names_photos, photos_beside, with_photos
 from headstart.data.table import SUFFIXES, open_blocks, read_table, table_errors
 from headstart.data.text_file import encoding_of, open_text
 from headstart.data.walk import Walk
@@ -66,6 +66,10 @@ def read_tables(folder: Path, columns: Columns) -> tuple[Examples | None, tuple[
         return _beside_photos(folder, folders, tables, columns) if tables and not columns.class_folders else (None, ())
     files = [folder / name for name in names if Path(name).suffix.lower() in SUFFIXES and is_file(folder / name)]
     files = [file for file in files if file.name != _CLASSES] if len(files) > 1 else files
+    if {"datasetSentences.txt", "datasetSplit.txt"} <= set(names):
+        what = "the treebank's sentences, parts and labels are in files of their own, which are not read"
+        fix = "its trees have all of it: headstart fit trees (train.txt, dev.txt and test.txt of trainDevTestTrees_PTB)"
+        raise DataError(what, where=str(folder), fix=fix)
     if len(files) < 2:
         return (read_table(files[0], columns=columns), ()) if files else (None, ())
     named = _by_part(files)
@@ -136,20 +140,24 @@ def _beside_photos(
 ) -> tuple[Examples | None, tuple[str, ...]]:
     """The table that names photos in folders beside it; None: the folders say the classes, as far as anything does."""
     aside = (f"not read, since there are folders: {some_of([table.name for table in tables])}",)
-    found = [(table, photos) for table in tables if (photos := _photos(table, columns)) is not None]
-    parts = parts_among([table.stem for table, _ in found])
-    teaching = [one for one in found if parts.get(one[0].stem) == "train"] or [
-        one for one in found if one[0].stem not in parts
-    ]
+    parts = parts_among([table.stem for table in tables])
+    wanted = [table for table in tables if parts.get(table.stem) == "train"]
+    wanted = wanted or [table for table in tables if table.stem not in parts]
+    teaching = [(table, photos) for table in wanted if (photos := _photos(table, columns)) is not None]
     if not teaching:
         return None, aside
     if len(teaching) > 1:
         what = f"several tables name photos: {some_of([table.name for table, _ in teaching])}"
         raise DataError(what, where=str(folder), fix=f"name one: headstart fit {shlex.quote(str(teaching[0][0]))}")
     table, photos = teaching[0]
-    tested = [one for one in tables if one not in (table,) and parts_among([one.stem]).get(one.stem) in OFFICIAL]
-    named = [("train", table), *((parts_among([one.stem])[one.stem], one) for one in tested)]
-    whole = _together(named, columns, _read) if tested else _read(table, columns)
+    tested = [one for one in tables if one != table and parts.get(one.stem) in OFFICIAL]
+    named = [("train", table), *((parts[one.stem], one) for one in tested)]
+    try:
+        whole = _together(named, columns, _read) if tested else _read(table, columns)
+    except DataError:
+        if len(folders) > 1 and not parts_among(folders):
+            return None, aside
+        raise
     classes = {name for each in folders for name in (each, *listing(Walk(folder), str(folder / each))[0])}
     if {str(cell) for cell in whole.targets} <= classes:
         return None, aside
@@ -168,22 +176,22 @@ def _beside_photos(
 
 
 def _photos(table: Path, columns: Columns) -> Photos | None:
-    """Where the photos lie that a table names; None: it names none that are there.
+    """Where the photos lie that a table names; None: it names none that are there, or cannot be read.
 
     Raises:
-        DataError: the table cannot be read.
+        DataError: other photos of the same names are in several folders.
     """
-    with table_errors(table):
-        blocks, _ = open_blocks(table, [], rows=_ROWS)
-        block = next(iter(blocks), {})
-    sample = {name: [as_text(cell) for cell in plain_values(block[name])] for name in block}
+    try:
+        with table_errors(table):
+            blocks, _ = open_blocks(table, [], rows=_ROWS)
+            block = next(iter(blocks), {})
+            sample = {name: [as_text(cell) for cell in plain_values(block[name])] for name in block}
+    except DataError:
+        return None
     asked = with_photos(sample, columns, table.parent)
-    wanted = [asked.image] if asked.image else list(sample)
-    for name in wanted:
-        found = photos_beside(sample.get(name, []), table.parent, asked.image_root, table)
-        if found.there:
-            return found
-    return None
+    name = asked.image or next((name for name, values in sample.items() if names_photos(values)), None)
+    found = photos_beside(sample.get(name, []), table.parent, asked.image_root, table) if name else None
+    return found if found is not None and found.there else None
 
 
 def _metadata(folder: Path, names: Sequence[str]) -> Path | None:

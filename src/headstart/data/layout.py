@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from headstart.data.columns import SUFFIXES
-from headstart.data.parts import UNLABELLED, parts_among
+from headstart.data.parts import UNLABELLED, part_named, parts_among
 from headstart.data.walk import Walk
 from headstart.errors import DataError, some_of
 
@@ -79,7 +79,7 @@ def layout_of(walk: Walk, folder: str, choice: str | None) -> Layout:
     if not roots:
         raise _no_classes(walk, folder, list(paths), others, loose)
     kept = _known_classes(walk, {name: (root, named[name]) for name, root in roots.items()})
-    notes += [f"{name} taken as the {named[name]} part" for name in kept if name.lower() != named[name]]
+    notes += [f"{name} taken as the {named[name]} part" for name in kept if part_named(name) is None]
     notes += _left_out(walk, folder, [name for name in inner if name not in kept])
     return Layout({root: named[name] for name, root in kept.items()}, tuple(notes))
 
@@ -185,14 +185,12 @@ def _count(folder: str) -> str:
 def _no_classes(walk: Walk, folder: str, parts: list[str], others: list[str], loose: list[str]) -> DataError:
     """That the folders say which example is in which part, but not of which class."""
     flat = {name: listing(walk, os.path.join(folder, name)) for name in parts}
-    photos = next((files for name, (_, files) in flat.items() if holds_photos(files)), [])
     if others:
         what = f"{some_of(parts)} are named like parts, and hold no class folders; {some_of(others)} are beside them"
         fix = f"--class-folders outer takes all of them as classes; {_FIX}"
         return DataError(what, where=folder or ".", fix=fix)
     what = f"{some_of(parts)} are parts, and there are no class folders in {'them' if len(parts) > 1 else 'it'}"
-    starts = sorted({name.split(".")[0].rstrip("0123456789_- ") for name in photos})
-    hint = f" (photos are called {some_of(starts)}: a folder for each)" if 2 <= len(starts) <= len(photos) / 2 else ""
+    hint = next((said for _, files in flat.values() if (said := _by_beginning(files))), "")
     tables = [name for name in loose if os.path.splitext(name)[1].lower() in _TABLES]
     if tables:
         table = shlex.quote(os.path.join(folder, tables[0]))
@@ -201,3 +199,9 @@ def _no_classes(walk: Walk, folder: str, parts: list[str], others: list[str], lo
         )
     fix = f"train/cat/1.jpg, train/dog/2.jpg{hint}; or train/metadata.csv with the columns file_name and label"
     return DataError(what, where=folder or ".", fix=fix)
+
+
+def _by_beginning(files: Sequence[str]) -> str:
+    """That the names of files say their classes, where they do: cat.0.jpg, dog.1.jpg."""
+    starts = sorted({name.split(".")[0].rstrip("0123456789_- ") for name in files} - {""})
+    return f" (files are called {some_of(starts)}: a folder for each)" if 2 <= len(starts) <= len(files) / 2 else ""

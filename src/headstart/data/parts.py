@@ -49,11 +49,11 @@ def parts_among(names: Collection[str]) -> dict[str, str]:
     train, test1, training_set, seg_train, TrainImages; and flowers_train where there is a flowers_test, too.
     """
     read = {name: found for name in names if (found := _words_of(name)) is not None}
-    found = {name: part for name, (part, others) in read.items() if not others}
-    for name, (part, others) in read.items():
-        if others and any(others == more and part != other for other, more in read.values()):
-            found[name] = part
-    return {name: found[name] for name in names if name in found}
+    return {
+        name: part
+        for name, (part, others) in read.items()
+        if not others or any(others == more and part != other for other, more in read.values())
+    }
 
 
 def _words_of(name: str) -> tuple[str, tuple[str, ...]] | None:

@@ -12,12 +12,13 @@ from pathlib import Path
 
 from headstart.data.columns import SUFFIXES
 from headstart.data.parts import parts_among
-from headstart.errors import DataError, some_of
+from headstart.errors import DataError
 from headstart.values import Columns
 
 _TRIED = 50  # names of a column
 _MOST_FOLDERS = 200  # beside a table
 _FEW = 10  # names that tell whether a column has any
+_LONGEST = 200  # characters of a name
 _FEW_FILES = 50  # of a folder, among which a photo is one of photos
 
 
@@ -31,11 +32,12 @@ class Photos:
 
     def paths(self, names: Iterable[str | None]) -> list[str]:
         """The path of each photo; of one that is not there, the path that was tried."""
+        if not self.folders:
+            base = Path(self.base)
+            return [str(base / name) if name else "" for name in names]
         return [self._path(name) if name else "" for name in names]
 
     def _path(self, name: str) -> str:
-        if not self.folders:
-            return str(Path(self.base, name))
         for folder in self.folders:
             found = self._known[folder].get(name) or _within(folder, name)
             if found is not None:
@@ -57,14 +59,13 @@ def photos_beside(values: Sequence[str | None], base: Path, root: str | None, ta
         DataError: other photos of the same names are in several folders, or the folder that was named is not there.
     """
     names = list(dict.fromkeys(value for value in values if value and value.strip()))[:_TRIED]
-    if root is not None and not os.path.isdir(root):
-        raise DataError("no such folder", where=f"--image-root {root}", fix="name the folder that the photos lie in")
     if root is None and (any(_is_file(os.path.join(base, name)) for name in names) or not names):
         return Photos(str(base), there=bool(names))
-    start = str(base) if root is None else root
+    start = str(base) if root is None else _existing(root)
     hits: dict[str, dict[str, str]] = {}
     for folder in _folders(start):
-        known = {name: path for name in names if (path := _found(folder, name)) is not None}
+        there = _by_name(folder)
+        known = {name: path for name in names if (path := there.get(name) or _within(folder, name)) is not None}
         if known:
             hits[folder] = known
     if not hits:
@@ -78,26 +79,39 @@ def with_photos(sample: Mapping[str, Sequence[str | None]], asked: Columns, base
     Args:
         sample: the first rows. base: the folder of the table.
     """
-    if asked.image or asked.texts or not all(map(_no_texts, sample.values())):
+    root = asked.image_root and _existing(asked.image_root)
+    if asked.image or asked.texts or not (root or all(map(_no_texts, sample.values()))):
         return asked
-    folders = [folder for folder in _folders(asked.image_root or str(base)) if _has_photos(folder)]
-    if not folders:
-        return asked
-    for name, values in sample.items():
-        some = list(dict.fromkeys(value for value in values if value and len(value) < 200))[:_FEW]
+    there = set().union(*(_by_name(folder) for folder in _folders(root or str(base)) if _has_photos(folder)))
+    for name, values in sample.items() if there else ():
+        some = list(dict.fromkeys(value for value in values if value and len(value) < _LONGEST))[:_FEW]
         if name == asked.label or name in (asked.labels or ()) or 2 * len(some) < min(_FEW, len(values)):
             continue
-        if 2 * sum(any(_found(folder, value) for folder in folders) for value in some) > len(some):
+        if 2 * sum(value in there for value in some) > len(some):
             return replace(asked, image=name)
+    if root and not any(map(names_photos, sample.values())):
+        what = f"no column names photos that are in {root}"
+        raise DataError(what, where="--image-root", fix="name the column, too, with --image COLUMN")
     return asked
+
+
+def _existing(root: str) -> str:
+    if not os.path.isdir(root):
+        raise DataError("no such folder", where=f"--image-root {root}", fix="name the folder that the photos lie in")
+    return root
 
 
 def _no_texts(values: Sequence[str | None]) -> bool:
     """Whether a column holds no sentences, nor names of photos with their endings, which are found by these."""
     present = [value for value in values if value]
     words = sum(len(value.split()) for value in present)
-    photos = sum(os.path.splitext(value)[1].lower() in SUFFIXES for value in present)
-    return words < 4 * max(1, len(present)) and 2 * photos <= len(present)
+    return words < 4 * max(1, len(present)) and not names_photos(values)
+
+
+def names_photos(values: Sequence[str | None]) -> bool:
+    """Whether most values of a column end as names of photos do."""
+    present = [value for value in values if value]
+    return 2 * sum(os.path.splitext(value)[1].lower() in SUFFIXES for value in present) > len(present)
 
 
 def _unambiguous(hits: dict[str, dict[str, str]], table: Path) -> list[str]:
@@ -114,7 +128,8 @@ def _unambiguous(hits: dict[str, dict[str, str]], table: Path) -> list[str]:
             for name in hits[folder].keys() & hits[other].keys():
                 if os.path.getsize(hits[folder][name]) != os.path.getsize(hits[other][name]):
                     roots = " or ".join(f"--image-root {_quoted(one)}" for one in (other, folder))
-                    raise DataError(f"{name} is in {some_of([other, folder])}", where=table.name, fix=roots)
+                    both = f"{Path(other).name} and {Path(folder).name}"
+                    raise DataError(f"{name} is in {both}, two photos", where=table.name, fix=roots)
     return folders
 
 
@@ -146,23 +161,23 @@ def _has_photos(folder: str) -> bool:
         return False
 
 
-def _found(folder: str, name: str) -> str | None:
-    """The photo of this name in a folder, whatever its ending where the name has none."""
-    path = os.path.join(folder, name)
-    if _is_file(path) and os.path.splitext(name)[1].lower() in SUFFIXES:
-        return path
-    return next((path + ending for ending in sorted(SUFFIXES) if _is_file(path + ending)), None)
-
-
 def _within(folder: str, name: str) -> str | None:
-    return _found(folder, name) if os.sep in name else None
+    """The photo of this name in a folder of the folder, whatever its ending where the name has none."""
+    path = os.path.join(folder, name)
+    if os.sep not in name or len(name) > _LONGEST:
+        return None
+    endings = ("",) if os.path.splitext(name)[1].lower() in SUFFIXES else sorted(SUFFIXES)
+    return next((path + ending for ending in endings if _is_file(path + ending)), None)
 
 
 def _by_name(folder: str) -> dict[str, str]:
     """The photos right in a folder by their names, and by these without their endings."""
     known: dict[str, str] = {}
-    with os.scandir(folder) as entries:
-        photos = sorted(one.path for one in entries if os.path.splitext(one.name)[1].lower() in SUFFIXES)
+    try:
+        with os.scandir(folder) as entries:
+            photos = sorted(one.path for one in entries if os.path.splitext(one.name)[1].lower() in SUFFIXES)
+    except OSError:
+        return {}
     for path in photos:
         known.setdefault(os.path.splitext(os.path.basename(path))[0], path)
     return known | {os.path.basename(path): path for path in photos}

@@ -13,7 +13,7 @@ from headstart.data.arrow_types import of_pyarrow
 from headstart.data.columns import listed
 from headstart.data.label_values import as_text
 from headstart.data.parts import part_named
-from headstart.data.squad import is_squad, squad_articles, squad_questions
+from headstart.data.squad import asks, is_squad, squad_articles, squad_questions
 from headstart.data.table import SUFFIXES, open_blocks, row_names, row_numbers, table_errors
 from headstart.data.text_file import suffix_of
 from headstart.errors import DataError
@@ -85,7 +85,7 @@ def has_questions(data: Any) -> bool:
     if not is_file(path) or suffix_of(path) not in SUFFIXES:
         return False
     with table_errors(path):
-        if is_squad(path):
+        if is_squad(path) and asks(path):
             return True
         blocks, _ = open_blocks(path, [])
         return _has_columns(next(iter(blocks), {}))

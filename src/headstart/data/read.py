@@ -16,6 +16,7 @@ from headstart.data.parts import join
 from headstart.data.questions import read_unanswered
 from headstart.data.table import SUFFIXES, read_table
 from headstart.data.text_file import suffix_of
+from headstart.data.text_files import read_siblings, read_text_files
 from headstart.data.walk import Walk
 from headstart.errors import DataError, UserError
 from headstart.inputs.paths import existing, is_folder
@@ -176,6 +177,8 @@ def _path(given: str | Path, columns: Columns | None) -> Examples:
     if is_folder(path):
         return _folder(path, columns or Columns())
     if suffix_of(path) not in (*SUFFIXES, ""):
+        if (siblings := read_siblings(path)) is not None:
+            return siblings
         raise DataError(
             f"not a kind of table that is known: {path.suffix!r}", where=str(path), fix="csv, tsv, jsonl, parquet"
         )
@@ -188,7 +191,10 @@ def _folder(given: Path, columns: Columns) -> Examples:
     inside = unwrapped(walk)
     folder = Path(inside) if inside else given
     said = (f"looked through: {walk.relative(inside)}",) if inside != walk.top else ()
-    found, aside = read_metadata(folder, columns), ()
+    aside: tuple[str, ...] = ()
+    found = read_metadata(folder, columns)
+    if found is None and not columns.named:
+        found = read_text_files(folder)
     if found is None:
         found, aside = read_tables(folder, columns)
     if found is not None:

@@ -136,7 +136,7 @@ def read_blocks(
             sample = {name: sample.get(name, []) for name in first}
             asked = with_photos(sample, asked, base) if base is not None else asked
             found = find_columns(sample, first, asked, where=where, need_label=need_label)
-            if found.holds == "names" and found.kind == "image" and base is not None:
+            if found.holds == "names" and base is not None:
                 photos = photos_beside(sample[found.values[0]], base, asked.image_root, base / where)
         values = _values(block, found, asked, base or Path(), where, len(inputs))
         marks = _cells(block, found, len(values[0]))

@@ -78,9 +78,10 @@ def decoded(content: bytes, *, where: str, encoding: str | None = None, like: by
     try:
         return content.decode(found), None if named or found == "utf-8-sig" else found
     except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        place = f"byte 0x{content[error.start]:02x} at {error.start}, line {line}"
-        if content.startswith(codecs.BOM_UTF8):
+        marked = content.startswith(codecs.BOM_UTF8)
+        at = error.start + (len(codecs.BOM_UTF8) if marked else 0)
+        place = f"byte 0x{content[at]:02x} at {at}, line {content[:at].count(10) + 1}"
+        if marked:
             raise DataError(f"not UTF-8: {place}", where=where, fix="save it as UTF-8") from None
         if named or found != "utf-8-sig":
             raise DataError(
