@@ -7,9 +7,12 @@ import csv
 import re
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
 
 from headstart.data.arrow import Block, unique
 from headstart.data.line_forms import line_blocks, line_form
@@ -121,21 +124,14 @@ def _typed(delimiter: str) -> str:
     return found
 
 
-def _rows(path: Path, form: _Form) -> Iterator[tuple[list[str], int]]:
-    """Rows that are not empty, the header too, with the number of the line that each ends on."""
+@contextmanager
+def _opened(path: Path, form: _Form) -> Iterator[Any]:
+    """The csv module over the lines of the table; the header is its first row."""
     quoting: Literal[0, 3] = csv.QUOTE_MINIMAL if form.quoted else csv.QUOTE_NONE
     with open_text(path, form.encoding, newline="") as file:
         for _ in range(form.skip):
             file.readline()
-        reader = csv.reader((line.replace("\0", "") for line in file), delimiter=form.delimiter, quoting=quoting)
-        number = -1 if form.header else 0
-        try:
-            for row in reader:
-                if row:
-                    number += 1
-                    yield row, reader.line_num + form.skip
-        except csv.Error as error:
-            raise csv.Error(f"row {max(1, number + 1)}: {error}") from None
+        yield csv.reader((line.replace("\0", "") for line in file), delimiter=form.delimiter, quoting=quoting)
 
 
 def _with_quotes_checked(path: Path, form: _Form) -> tuple[_Form, list[str]]:
@@ -152,7 +148,9 @@ def _with_quotes_checked(path: Path, form: _Form) -> tuple[_Form, list[str]]:
         return form, []
     start, end = taken_in
     plain = form._replace(quoted=False)
-    if len({len(row) for row, _ in _rows(path, plain)}) == 1:
+    with _opened(path, plain) as reader:
+        widths = {len(row) for row in reader if row}
+    if len(widths) == 1:
         some = f"{', '.join(map(str, odd[:_TOLD]))}{f' and {len(odd) - _TOLD} more' if len(odd) > _TOLD else ''}"
         return plain, [f"{path.name}: quotation marks are read as they stand, since some have no partner: lines {some}"]
     what = f"a quotation mark without its partner takes in the lines up to {end}, which look like rows"
@@ -161,30 +159,48 @@ def _with_quotes_checked(path: Path, form: _Form) -> tuple[_Form, list[str]]:
 
 def _odd_lines(path: Path, form: _Form) -> list[int]:
     """Numbers of the lines in which a quotation mark has no partner."""
-    with open_bytes(path) as raw:
-        if not any(b'"' in block for block in iter(lambda: raw.read(_HEAD), b"")):
-            return []
+    if not form.encoding.startswith("utf-16") and not _any_odd(path):
+        return []
     with open_text(path, form.encoding) as file:
         return [number for number, line in enumerate(file, start=1) if line.count('"') & 1]
+
+
+def _any_odd(path: Path) -> bool:
+    """Whether there is such a line, by the bytes: of a large table this takes no time."""
+    before = 0  # marks in the line so far
+    with open_bytes(path) as file:
+        while block := file.read(_HEAD):
+            if (n := block.count(b'"')) == 0 and before % 2 == 0:
+                before = 0 if b"\n" in block else before
+                continue
+            content = np.frombuffer(block, np.uint8)
+            ends = np.flatnonzero(content == 10)
+            marks = np.searchsorted(np.flatnonzero(content == 34), ends) + before
+            if np.any(np.diff(marks, prepend=0) % 2):
+                return True
+            before += n - (int(marks[-1]) if len(marks) else 0)
+    return before % 2 == 1
 
 
 def _taken_in(path: Path, form: _Form) -> tuple[int, int] | None:
     """The first and last line of the first row in whose cells other rows stand, by width and recurring values."""
     width, recurring, long = 0, list[Counter[str]](), list[_Long]()
     before = form.skip
-    for number, (row, line) in enumerate(_rows(path, form)):
-        width = width or len(row)
-        recurring = recurring or [Counter() for _ in range(width)]
-        if line > before + 1 and any("\n" in cell.strip() for cell in row):
-            if len(long) < _MOST_LONG:
-                inner = [text.split(form.delimiter, width) for cell in row for text in cell.splitlines()[1:]]
-                wide = [cells for cells in inner if len(cells) == width > 1]
-                long += [_Long(wide, len(inner), before + 1, line)] if wide else []
-        elif number and len(row) == width and number <= _SAMPLE:
-            for seen, cell in zip(recurring, row, strict=True):
-                if 0 < len(cell) <= _RECURS:
-                    seen[cell] += 1
-        before = line
+    with _opened(path, form) as reader:
+        for number, row in enumerate(filter(None, reader)):
+            line = reader.line_num + form.skip
+            width = width or len(row)
+            recurring = recurring or [Counter() for _ in range(width)]
+            if line > before + 1 and any("\n" in cell.strip() for cell in row):
+                if len(long) < _MOST_LONG:
+                    inner = [text.split(form.delimiter, width) for cell in row for text in cell.splitlines()[1:]]
+                    wide = [cells for cells in inner if len(cells) == width > 1]
+                    long += [_Long(wide, len(inner), before + 1, line)] if wide else []
+            elif number and len(row) == width and number <= _SAMPLE:
+                for seen, cell in zip(recurring, row, strict=True):
+                    if 0 < len(cell) <= _RECURS:
+                        seen[cell] += 1
+            before = line
     for one in long:
         recurs = any(seen[c] > 1 for cells in one.wide for seen, c in zip(recurring, cells, strict=True))
         if recurs or _is_table(one):
@@ -200,26 +216,32 @@ def _is_table(row: _Long) -> bool:
 
 def _stream(path: Path, form: _Form, ragged: list[Finding], rows: int) -> Iterator[Block]:
     """The csv module row by row: it reads quoted newlines and says which row is ragged."""
-    table = _rows(path, form)
-    first, _ = next(table, ([], 0))
-    numbers = [str(number) for number in range(1, len(first) + 1)]
-    given = unique(n.strip() or number for n, number in zip(first, numbers, strict=True))
-    names = given if form.header else numbers
-    if len(names) > _MOST_COLUMNS:
-        raise DataError(f"{len(names):,} columns, more than {_MOST_COLUMNS:,}", where=str(path))
-    rows = max(1, min(rows, _MOST_CELLS // max(1, len(names))))
-    block, number = ([], 0) if form.header else ([first], 1)
-    for row, _ in table:
-        number += 1
-        if len(row) != len(names):
-            leave_out(ragged, "ragged-row", path, number, f"{len(row)} fields where the table has {len(names)}")
-            continue
-        block.append(row)
-        if len(block) == rows:
+    with _opened(path, form) as reader:
+        first: list[str] = next(reader, [])
+        numbers = [str(number) for number in range(1, len(first) + 1)]
+        given = unique(n.strip() or number for n, number in zip(first, numbers, strict=True))
+        names = given if form.header else numbers
+        if len(names) > _MOST_COLUMNS:
+            raise DataError(f"{len(names):,} columns, more than {_MOST_COLUMNS:,}", where=str(path))
+        rows = max(1, min(rows, _MOST_CELLS // max(1, len(names))))
+        block, number = ([], 0) if form.header else ([first], 1)
+        try:
+            for row in reader:
+                if not row:
+                    continue
+                number += 1
+                if len(row) != len(names):
+                    reason = f"{len(row)} fields where the table has {len(names)}"
+                    leave_out(ragged, "ragged-row", path, number, reason)
+                    continue
+                block.append(row)
+                if len(block) == rows:
+                    yield dict(zip(names, map(list, zip(*block, strict=True)), strict=True))
+                    block = []
+        except csv.Error as error:
+            raise csv.Error(f"row {number + 1}: {error}") from None
+        if block:
             yield dict(zip(names, map(list, zip(*block, strict=True)), strict=True))
-            block = []
-    if block:
-        yield dict(zip(names, map(list, zip(*block, strict=True)), strict=True))
 
 
 def _has_header(first: list[str]) -> bool:

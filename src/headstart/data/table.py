@@ -141,7 +141,8 @@ def read_blocks(
         values = _values(block, found, asked, base or Path(), where, len(inputs))
         marks = _cells(block, found, len(values[0]))
         parts = _texts(block[found.part]) if found.part else []
-        for column in (*values, _written(marks, found), parts):
+        counted = [[value for value in values[0] if isinstance(value, bytes)]] if found.holds == "pictures" else values
+        for column in (*counted, _written(marks, found), parts):
             together += _characters(column, where, findings or [], len(inputs))
         if len(inputs) + len(values[0]) > MOST_ROWS:
             raise too_many_rows(where)
@@ -224,7 +225,7 @@ def _texts(column: Any) -> list[str | None]:
 
 def _characters(values: list[str | None], where: str, findings: list[Finding], before: int) -> int:
     """How many these are together; `before` rows come before them."""
-    together = sum(len(value) for value in values if isinstance(value, str | bytes))
+    together = sum(map(len, filter(None, values)))
     if together > MOST_CHARACTERS:
         for number, value in enumerate(values):
             if isinstance(value, str) and len(value) > MOST_CHARACTERS:
