@@ -356,3 +356,12 @@ def test_a_folder_of_texts_is_in_one_encoding(tmp_path):
     found = read(tmp_path / "notes")
     assert sorted(found.inputs) == sorted(text for text, _ in RUSSIAN)
     assert any("12 files are not UTF-8 and were read as cp1251; --encoding NAME" in note for note in found.notes)
+
+
+def test_questions_are_read_with_the_same_options(tmp_path):
+    asked = [(f"When was tower {i} built?", f"Tower {i}: été {1900 + i}.", str(1900 + i)) for i in range(12)]
+    header = ("question", "context", "answer")
+    path = write(tmp_path / "q.csv", asked, header, encoding="cp1252", delimiter="^")
+    found = hs.check(path, task="answering", columns=hs.Columns(encoding="cp1252", delimiter="^")).dataset
+    assert len(found) == 12
+    assert found.passages.contexts[0] == asked[0][1]

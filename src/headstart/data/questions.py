@@ -18,7 +18,7 @@ from headstart.data.table import SUFFIXES, open_blocks, row_names, row_numbers, 
 from headstart.data.text_file import suffix_of
 from headstart.errors import DataError
 from headstart.inputs.paths import existing, is_file, local_path
-from headstart.values import Examples, Finding
+from headstart.values import Columns, Examples, Finding
 
 _NAMES = {
     "context": ("context", "passage", "paragraph"),
@@ -35,19 +35,20 @@ _BLOCK = 100  # rows, each with the whole of its text
 _ABSENT = object()  # a row of JSON has no such name: nothing is said, where null says that there is none
 
 
-def read_questions(data: Any) -> Examples:
+def read_questions(data: Any, *, columns: Columns | None = None) -> Examples:
     """Questions from SQuAD's JSON, or a table of the columns context, question and answers.
 
     Args:
         data: a .json file in the form of SQuAD 1.1 or 2.0; a table (CSV, TSV, JSON lines, Parquet) or a DataFrame, an
             Arrow table, a `datasets.Dataset` or DatasetDict. `answers` is as SQuAD's tables have it (texts and
             answer_start); or `answer` is a text that is looked for in the context, empty for a question without answer.
+        columns: the encoding and the delimiter of a file, where the user named them.
 
     Raises:
         DataError: not there, not readable, without these columns, or without a usable question.
     """
     if isinstance(data, str | Path):
-        return _file(local_path(data))
+        return _file(local_path(data), columns or Columns())
     if isinstance(data, Mapping):  # a DatasetDict: its names are the parts
         return checked(_parts(data), name="dataset")
     findings: list[Finding] = []
@@ -96,7 +97,7 @@ def _has_columns(names: Iterable[str]) -> bool:
     return all(lower.intersection(_NAMES[needed]) for needed in _NEEDED)
 
 
-def _file(path: Path) -> Examples:
+def _file(path: Path, asked: Columns) -> Examples:
     if not is_file(existing(path)):
         raise DataError("not a file", where=str(path), fix="check the path")
     if suffix_of(path) not in SUFFIXES:
@@ -114,7 +115,9 @@ def _file(path: Path) -> Examples:
         return checked(_table([block], path.name, []), name=path.stem)
     ragged: list[Finding] = []
     with table_errors(path):
-        blocks, notes = open_blocks(path, ragged, absent=_ABSENT, rows=_BLOCK)
+        blocks, notes = open_blocks(
+            path, ragged, absent=_ABSENT, rows=_BLOCK, encoding=asked.encoding, delimiter=asked.delimiter
+        )
         return checked(_table(blocks, path.name, ragged), name=path.stem, notes=notes, findings=ragged)
 
 

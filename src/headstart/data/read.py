@@ -41,7 +41,7 @@ def read(request: Request, tasks: Sequence[Task]) -> Dataset:
     task = asked or next((task for task in tasks if _claims(task, request)), None)
     if task is not None and task.form is not None:
         _refuse_columns(request.columns, task.form)
-        examples = _with_test(request, task.form.read)
+        examples = _with_test(request, partial(task.form.read, columns=request.columns))
     else:
         examples = _with_test(request, partial(_labelled, kind=request.kind, columns=request.columns))
     if task is None:
