@@ -135,13 +135,13 @@ def test_latin1_without_header(tmp_path):
     dataset = read(file)
     assert dataset.classes == ("ham", "spam")
     assert dataset.inputs[0] == "café at noon then"
-    assert any("latin-1" in note for note in dataset.notes)
+    assert any("cp1252" in note for note in dataset.notes)
     assert any("no header" in note for note in dataset.notes)
     lines = tmp_path / "q.jsonl"
     lines.write_bytes('{"text": "caf\u00e9 at noon then", "label": "ham"}\n'.encode("latin-1") * 3)
     dataset = read(lines)
     assert dataset.inputs[0] == "café at noon then"
-    assert any("latin-1" in note for note in dataset.notes)
+    assert any("cp1252" in note for note in dataset.notes)
 
 
 def test_ragged_rows_are_findings_and_quoted_newlines_are_not(tmp_path):

@@ -40,8 +40,11 @@ def test_standard_input_is_read_as_files_are(years):
     best = json.loads(out)["answers"][0]
     assert (best["answer"], best["start"]) == ("1954", "the old city\r\nthe tower was built in 1954".index("1954"))
     code, out, err = answered(years, b"the caf\xe9 was built in 1954")
+    assert code == 0, err
+    assert "standard input: not UTF-8, read as cp1252; --encoding NAME takes another" in err
+    code, out, err = answered(years, b"the caf\x81 was built in 1954")
     assert (code, out) == (2, "")
-    assert "standard input: not UTF-8: byte 0xe9 at 7" in err
+    assert "standard input: not UTF-8: byte 0x81 at 7" in err
     assert "Traceback" not in err
 
 

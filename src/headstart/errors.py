@@ -58,7 +58,8 @@ _OPTION = re.compile(
     r"(?: ([a-z0-9][\w-]*)\b(?![.]\w))?"
 )
 # Those that name columns are one argument together.
-_COLUMN = r"--(text2?|image|labels?|separator)\b(?: (?!(?:or|and)\b)('[^']*'|\w[\w-]*(?:,\w[\w-]*)*))?"
+_NAMED = "image-root|class-folders|text2?|image|labels?|separator|encoding|delimiter"
+_COLUMN = rf"--({_NAMED})\b(?: (?!(?:or|and)\b)('[^']*'|\w[\w-]*(?:,\w[\w-]*)*))?"
 _COLUMNS = re.compile(rf"{_COLUMN}(?: {_COLUMN})*")
 
 
@@ -71,9 +72,14 @@ def _columns(options: re.Match[str]) -> str:
     for option in re.finditer(_COLUMN, options[0]):
         named = option[2] or "..."
         several = named.split(",") if option[1] == "labels" else [named]
-        values.setdefault(option[1], []).extend("..." if one == "COLUMN" else one.strip("'") for one in several)
+        values.setdefault(option[1], []).extend(
+            "..." if one in ("COLUMN", "NAME") else one.strip("'") for one in several
+        )
     texts = {name: [f'"{value}"' for value in some] for name, some in values.items()}
-    said = [f"{name}={some[0]}" if len(some) == 1 else f"{name}=[{', '.join(some)}]" for name, some in texts.items()]
+    said = [
+        f"{name.replace('-', '_')}={some[0]}" if len(some) == 1 else f"{name}=[{', '.join(some)}]"
+        for name, some in texts.items()
+    ]
     return f"Columns({', '.join(said)})"
 
 

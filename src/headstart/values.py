@@ -63,6 +63,9 @@ class Request:
         return 0.2 if isinstance(self.test, str | Path) else self.test
 
 
+_OF_FILES = ("known", "encoding", "delimiter")  # fields that name no column: another file has others
+
+
 @dataclass(frozen=True)
 class Columns:
     """The columns of a table that the user named; None: found by name and content."""
@@ -73,6 +76,10 @@ class Columns:
     label: str | None = None
     labels: Sequence[str] | None = None  # columns of 0 and 1, one a label
     separator: str | None = None  # between the labels of an example
+    encoding: str | None = None  # of the table's text, or of text files; None: found
+    delimiter: str | None = None  # between the cells of a CSV; None: found
+    image_root: str | None = None  # the folder that the photos of a table lie in, where its own is not it
+    class_folders: str | None = None  # of a folder: "outer" or "inner", where either could be the classes
     known: Columns | None = None  # of another table, taken where none are named and the table has all of them
 
     @property
@@ -83,7 +90,7 @@ class Columns:
 
     @property
     def named(self) -> dict[str, Any]:
-        return {k: v for k, v in (vars(self) | {"text": self.texts}).items() if v and k != "known"}
+        return {k: v for k, v in (vars(self) | {"text": self.texts}).items() if v and k not in _OF_FILES}
 
 
 @dataclass(frozen=True)

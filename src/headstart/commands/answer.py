@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from headstart.commands import common
-from headstart.commands.common import Device, Json, Threads
+from headstart.commands.common import Device, Encoding, Json, Threads
 from headstart.errors import UserError
 from headstart.report import terminal
 
@@ -21,6 +21,7 @@ def answer(
         list[Path] | None, typer.Option(help="Text file that the answer is looked for in; - for standard input.")
     ] = None,
     top: Annotated[int, typer.Option(min=1, help="Answers, at most.")] = 3,
+    encoding: Encoding = None,
     device: Device = None,
     threads: Threads = None,
     as_json: Json = False,
@@ -33,7 +34,7 @@ def answer(
     files = [*(context or ()), *(more or ())]
     if not files:
         raise UserError("no text to look in", where="--context", fix="name a file: --context manual.txt")
-    texts = [common.standard_input() if str(f) == "-" else read_text(f) for f in files]
+    texts = [common.standard_input(encoding) if str(f) == "-" else read_text(f, encoding) for f in files]
     with using(device, threads):
         opened = load(model, task="answering")
         with common.bars().step("read"):

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from headstart.commands import common
-from headstart.commands.common import Image, Json, Label, Labels, Separator, Text, Text2
+from headstart.commands.common import Delimiter, Encoding, Image, Json, Label, Labels, Separator, Text, Text2
 
 
 def check(  # noqa: PLR0913 - one argument an option
@@ -21,6 +21,10 @@ def check(  # noqa: PLR0913 - one argument an option
     label: Label = None,
     labels: Labels = None,
     separator: Separator = None,
+    encoding: Encoding = None,
+    delimiter: Delimiter = None,
+    image_root: common.ImageRoot = None,
+    class_folders: common.ClassFolders = None,
     as_json: Json = False,
 ) -> None:
     """Say what `fit` would learn from and test on, and what is odd about it; no model is opened."""
@@ -32,7 +36,9 @@ def check(  # noqa: PLR0913 - one argument an option
         task=task,
         test=common.share_or_path(test),
         seed=seed,
-        columns=common.columns_of(text, text2, image, label, labels, separator),
+        columns=common.columns_of(
+            text, text2, image, label, labels, separator, encoding, delimiter, image_root, class_folders
+        ),
         progress=common.bars(),
     )
     common.show(found.to_json(), as_json, summary)

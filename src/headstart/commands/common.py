@@ -22,6 +22,10 @@ Image = Annotated[str | None, typer.Option(help="Column of image paths.")]
 Label = Annotated[str | None, typer.Option(help="Column of labels or numbers.")]
 Labels = Annotated[str | None, typer.Option(help="Columns of 0 and 1, one a label, with commas.")]
 Separator = Annotated[str | None, typer.Option(help="Between the labels of an example, for example , or |.")]
+Encoding = Annotated[str | None, typer.Option(help="Of text, for example cp1252, gb18030. Default: found.")]
+Delimiter = Annotated[str | None, typer.Option(help="Between the cells of a CSV, for example ; or tab.")]
+ImageRoot = Annotated[str | None, typer.Option(help="Folder that the photos of a table lie in.")]
+ClassFolders = Annotated[str | None, typer.Option(help="outer or inner, where either could be the classes.")]
 Device = Annotated[str | None, typer.Option(help="cpu, cuda or mps. Default: a GPU where there is one.")]
 Threads = Annotated[int | None, typer.Option(min=1, help="Processor cores to use. Default: all.")]
 ChosenBy = Annotated[
@@ -30,13 +34,17 @@ ChosenBy = Annotated[
 TASK = "auto, classification, multilabel, regression or answering."
 
 
-def columns_of(
+def columns_of(  # noqa: PLR0913 - one argument an option
     text: list[str] | None,
     text2: str | None,
     image: str | None,
     label: str | None,
     labels: str | None,
     separator: str | None,
+    encoding: str | None = None,
+    delimiter: str | None = None,
+    image_root: str | None = None,
+    class_folders: str | None = None,
 ) -> Columns:
     """The columns that the options name."""
     return Columns(
@@ -46,6 +54,10 @@ def columns_of(
         label=label,
         labels=names_in(labels),
         separator=separator,
+        encoding=encoding,
+        delimiter=delimiter,
+        image_root=image_root,
+        class_folders=class_folders,
     )
 
 
@@ -69,11 +81,11 @@ def bars() -> Progress:
     return Bars()
 
 
-def standard_input() -> str:
+def standard_input(encoding: str | None = None) -> str:
     """All of it, as text."""
     from headstart.inputs.text import read_stream
 
-    return read_stream(sys.stdin)
+    return read_stream(sys.stdin, encoding)
 
 
 def lines_of(text: str) -> list[str]:

@@ -7,7 +7,19 @@ from typing import Annotated
 import typer
 
 from headstart.commands import common
-from headstart.commands.common import Device, Image, Json, Label, Labels, Separator, Text, Text2, Threads
+from headstart.commands.common import (
+    Delimiter,
+    Device,
+    Encoding,
+    Image,
+    Json,
+    Label,
+    Labels,
+    Separator,
+    Text,
+    Text2,
+    Threads,
+)
 
 
 def evaluate(  # noqa: PLR0913 - one argument an option
@@ -19,6 +31,10 @@ def evaluate(  # noqa: PLR0913 - one argument an option
     label: Label = None,
     labels: Labels = None,
     separator: Separator = None,
+    encoding: Encoding = None,
+    delimiter: Delimiter = None,
+    image_root: common.ImageRoot = None,
+    class_folders: common.ClassFolders = None,
     device: Device = None,
     threads: Threads = None,
     as_json: Json = False,
@@ -31,7 +47,9 @@ def evaluate(  # noqa: PLR0913 - one argument an option
 
     with using(device, threads):
         loaded = load(model)
-        columns = common.columns_of(text, text2, image, label, labels, separator)
+        columns = common.columns_of(
+            text, text2, image, label, labels, separator, encoding, delimiter, image_root, class_folders
+        )
         found = loaded.evaluate(data, columns=columns, progress=common.bars())
     matched = {"missing_classes": list(found.missing), "extra_classes": list(found.extra)} if loaded.classes else {}
     told = {

@@ -8,7 +8,19 @@ from typing import Annotated
 import typer
 
 from headstart.commands import common, streams
-from headstart.commands.common import Device, Image, Json, Label, Labels, Separator, Text, Text2, Threads
+from headstart.commands.common import (
+    Delimiter,
+    Device,
+    Encoding,
+    Image,
+    Json,
+    Label,
+    Labels,
+    Separator,
+    Text,
+    Text2,
+    Threads,
+)
 from headstart.progress import note
 
 
@@ -32,6 +44,10 @@ def fit(  # noqa: PLR0913 - one argument an option
     label: Label = None,
     labels: Labels = None,
     separator: Separator = None,
+    encoding: Encoding = None,
+    delimiter: Delimiter = None,
+    image_root: common.ImageRoot = None,
+    class_folders: common.ClassFolders = None,
     device: Device = None,
     threads: Threads = None,
     track: Annotated[
@@ -55,7 +71,9 @@ def fit(  # noqa: PLR0913 - one argument an option
         out=out,
         force=force,
         allow_rejected=allow_rejected,
-        columns=common.columns_of(text, text2, image, label, labels, separator),
+        columns=common.columns_of(
+            text, text2, image, label, labels, separator, encoding, delimiter, image_root, class_folders
+        ),
         device=device,
         threads=threads,
         track=track,

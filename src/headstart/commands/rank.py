@@ -7,7 +7,19 @@ from typing import Annotated
 import typer
 
 from headstart.commands import common
-from headstart.commands.common import Device, Image, Json, Label, Labels, Separator, Text, Text2, Threads
+from headstart.commands.common import (
+    Delimiter,
+    Device,
+    Encoding,
+    Image,
+    Json,
+    Label,
+    Labels,
+    Separator,
+    Text,
+    Text2,
+    Threads,
+)
 from headstart.report import terminal
 
 
@@ -25,6 +37,10 @@ def rank(  # noqa: PLR0913 - one argument an option
     label: Label = None,
     labels: Labels = None,
     separator: Separator = None,
+    encoding: Encoding = None,
+    delimiter: Delimiter = None,
+    image_root: common.ImageRoot = None,
+    class_folders: common.ClassFolders = None,
     device: Device = None,
     threads: Threads = None,
     as_json: Json = False,
@@ -41,7 +57,9 @@ def rank(  # noqa: PLR0913 - one argument an option
         budget=budget,
         test=common.share_or_path(test),
         seed=seed,
-        columns=common.columns_of(text, text2, image, label, labels, separator),
+        columns=common.columns_of(
+            text, text2, image, label, labels, separator, encoding, delimiter, image_root, class_folders
+        ),
         device=device,
         threads=threads,
         progress=common.bars(),

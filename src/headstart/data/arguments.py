@@ -8,8 +8,9 @@ from typing import Any
 
 from headstart.data import columns as images
 from headstart.data.arrow import MOST_BYTES
+from headstart.data.delimited import delimiter_of, label_colon_text
 from headstart.data.read import rows_in
-from headstart.data.table import SUFFIXES, delimiter_of, label_colon_text, table_errors
+from headstart.data.table import SUFFIXES, table_errors
 from headstart.data.text_file import encoding_of, open_text
 from headstart.errors import DataError
 from headstart.inputs.modality import Modality

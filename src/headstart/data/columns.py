@@ -8,11 +8,12 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import PurePath
-from typing import Any
+from typing import Any, Literal
 
+from headstart.data.cells import are_pictures, file_names
 from headstart.data.indicators import indicator_columns, marked_columns, nearly_indicators
+from headstart.data.label_column import called_labels, like_classes, other_column
 from headstart.data.parts import names_part, part_named
-from headstart.data.written_numbers import like_number
 from headstart.errors import DataError
 from headstart.values import Columns
 
@@ -38,7 +39,8 @@ SUFFIXES = frozenset(
     (".jpg", ".jpeg", ".png", ".gif", ".bmp", ".webp", ".tif", ".tiff", ".jfif", ".ppm", ".pgm", ".avif")
 )
 _WORDS = 4  # of a text, on average, from which a column is one of texts
-_NUMBERS = 0.9  # share of its values, from which a column is one of numbers, if perhaps a dirty one
+_OF_NAMES = ("image",)  # modalities whose columns hold names of files
+_MOST_TOLD = 5  # columns among which the user is to choose
 _DIFFERENT = 0.5  # share of its values, at least
 
 Sample = dict[str, list[str | None]]  # the first rows of each column, as text
@@ -53,6 +55,9 @@ class Found:
     labels: tuple[str, ...]  # columns of the targets: one, or several of 0 and 1
     part: str | None
     notes: tuple[str, ...]
+    holds: Literal[
+        "names", "texts", "pictures", "files"
+    ]  # what a cell of the inputs is; of "files", the name of a text
 
     def columns(self, separator: str | None) -> Columns:
         """The same as a user would name them."""
@@ -87,24 +92,34 @@ def find_columns(
     named |= {part}
     label = asked.label or (None if asked.labels else _by_name(sample, LABELS, named))
     labels, notes = _labels(sample, cells, asked, label, named, where)
-    kind, values, more = _inputs(sample, asked, {*named, *labels}, where)
+    kind, values, more = _inputs(sample, cells, asked, {*named, *labels}, where)
     notes = [*notes, *more]
-    if not labels:
-        guessed = _guessed(sample, values, named, guessed_text=bool(more))
-        if guessed is not None:
-            labels, notes = (guessed,), [*notes, f"{where}: column {guessed!r} taken as the label"]
+    several: list[str] = []
+    if not labels and need_label:
+        several, said = _guessed(sample, values, named, guessed_text=bool(more), where=where)
+        labels, notes = tuple(several) if len(several) == 1 else (), [*notes, *said]
+    elif label and not asked.label and need_label:
+        notes += _said(sample, label, {*values, *named, label}, where)
     also = () if label or asked.labels else _like_labels(cells, {*values, *named}, labels)
     option = f"--labels {listed([n for n in sample if n in also or (len(labels) > 1 and n in labels)], between=',')}"
     if not labels and need_label:
-        fix = f"name it with --label COLUMN{f', or several: {option}' if also else ''}"
-        raise DataError(f"no label column among: {listed(sample)}", where=where, fix=fix)
+        what = f"several columns may be the label: {listed(several)}" if several else "no label column among: "
+        one = " or ".join(f"--label {shlex.quote(name)}" for name in several[:_MOST_TOLD]) or "--label COLUMN"
+        fix = f"name it with {one}{f', or several: {option}' if also else ''}"
+        raise DataError(what if several else what + listed(sample), where=where, fix=fix)
     if also:
         others = listed([name for name in also if name not in labels])
         notes = [*notes, f"{where}: left out, though they look like labels, too: {others}; {option} takes all"]
     part = part or _by_name(sample, PARTS, {*values, *labels})
     unused = [name for name in sample if part is None and name not in (*values, *labels) and _names_parts(sample[name])]
     notes += [f"{where}: column {name!r} holds names of parts; call it split to have them kept" for name in unused]
-    return Found(kind, values, labels, part, tuple(notes))
+    holds = _held(kind, values, sample, cells)
+    if holds == "files":
+        notes = [
+            *(n for n in notes if "taken as the text" not in n),
+            f"{where}: each .txt file that column {values[0]!r} names is one text",
+        ]
+    return Found(kind, values, labels, part, tuple(notes), holds)
 
 
 def listed(names: Collection[str], *, between: str = ", ") -> str:
@@ -186,21 +201,36 @@ def _like_labels(
 
 
 def _inputs(
-    sample: Sample, asked: Columns, taken: set[str | None], where: str
+    sample: Sample, cells: Mapping[str, Sequence[Any]], asked: Columns, taken: set[str | None], where: str
 ) -> tuple[str, tuple[str, ...], list[str]]:
     """Kind and columns of the inputs, with notes."""
     if asked.image:
         return "image", (asked.image,), []
     if asked.texts:
         return ("pair", (*asked.texts, asked.text2), []) if asked.text2 else ("text", asked.texts, [])
-    image = _image_column(sample, taken)
+    pictures = [name for name in sample if name not in taken and are_pictures(cells[name])]
+    image = _image_column(sample, taken) or next(iter(pictures), None)
     if image is not None:
         return "image", (image,), []
     pair = _pair(sample, taken)
     if pair is not None:
         note = f"{where}: columns {pair[0]!r} and {pair[1]!r} taken as pairs of texts; --text COLUMN takes one alone"
         return "pair", pair, [note]
-    return "text", *_texts(sample, taken, where)
+    texts, notes = _texts(sample, taken, where)
+    ending = file_names(sample[texts[0]])
+    if ending is not None and ending != ".txt":
+        what = f"column {texts[0]!r} holds names of {ending} files, and headstart reads images, and texts in .txt files"
+        fix = "--text COLUMN takes another column; the names themselves would be the texts of this one"
+        raise DataError(what, where=where, fix=fix)
+    return "text", texts, notes
+
+
+def _held(
+    kind: str, values: tuple[str, ...], sample: Sample, cells: Mapping[str, Sequence[Any]]
+) -> Literal["names", "texts", "pictures", "files"]:
+    if kind in _OF_NAMES:
+        return "pictures" if are_pictures(cells[values[0]]) else "names"
+    return "files" if len(values) == 1 and file_names(sample[values[0]]) == ".txt" else "texts"
 
 
 def _pair(sample: Sample, taken: set[str | None]) -> tuple[str, str] | None:
@@ -291,32 +321,30 @@ def _share_of_parts(values: list[str | None]) -> float:
     return sum(map(names_part, present)) / max(1, len(present))
 
 
-def _guessed(sample: Sample, values: tuple[str, ...], named: set[str | None], *, guessed_text: bool) -> str | None:
-    """The column that is most like one of labels, where no name says it."""
+def _guessed(
+    sample: Sample, values: tuple[str, ...], named: set[str | None], *, guessed_text: bool, where: str
+) -> tuple[list[str], list[str]]:
+    """The column that is most like one of labels, where none is called so, with a note; or several that may be it."""
     no_label = {name for name, column in sample.items() if _no_label(name, column)} | named
-    found = _few_values(sample, {*values, *no_label}) or _other_column(sample, values, guessed_text=guessed_text)
-    return None if found in no_label else found
+    called, alike = called_labels(sample, {*values, *no_label}), like_classes(sample, {*values, *no_label})
+    several = called or alike
+    if len(several) > 1:
+        return several, []
+    found = several[0] if several else other_column(sample, values, guessed_text=guessed_text)
+    if found is None or found in no_label:
+        return [], []
+    others = [name for name in alike if name != found]
+    more = f"; --label COLUMN takes another: {listed(others)}" if others else ""
+    return [found], [f"{where}: column {found!r} taken as the label{more}"]
 
 
-def _few_values(sample: Sample, taken: set[str | None]) -> str | None:
-    """The column whose values repeat most; none where every value is another."""
-    distinct = {
-        name: len({v for v in values if v}) / max(1, sum(1 for v in values if v))
-        for name, values in sample.items()
-        if name not in taken and len({v for v in values if v}) >= 2
-    }
-    best = min(distinct, key=lambda name: distinct[name], default=None)
-    return best if best is not None and distinct[best] <= 0.5 else None
-
-
-def _other_column(sample: Sample, values: tuple[str, ...], *, guessed_text: bool) -> str | None:
-    """Of two columns the one that is not the text, if nothing but their place tells them apart, or it holds numbers."""
-    others = [name for name in sample if name not in values]
-    if len(sample) != 2 or len(others) != 1:
-        return None
-    present = [value for value in sample[others[0]] if value]
-    numbers = sum(_number(value) or like_number(value) for value in present)
-    return others[0] if guessed_text or (present and numbers >= _NUMBERS * len(present)) else None
+def _said(sample: Sample, label: str, used: set[str | None], where: str) -> list[str]:
+    """A note on the label that its name was taken for, where others may be meant."""
+    free = {name: column for name, column in sample.items() if name not in used and not _no_label(name, column)}
+    others = [name for name in free if name.strip().lower() in LABELS or name in called_labels(free, set())]
+    more = f"; --label COLUMN takes another: {listed(others)}" if others else ""
+    plain = label.strip().lower() in ("label", "labels", "y", "target")
+    return [] if (plain and not others) or not free else [f"{where}: column {label!r} taken as the label{more}"]
 
 
 def _number(value: str) -> bool:

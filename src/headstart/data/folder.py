@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import os
+import unicodedata
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from headstart.backbone import Kind
 from headstart.data.columns import SUFFIXES
-from headstart.data.parts import part_named
+from headstart.data.layout import INNER, OUTER, Layout, class_folders, layout_of, listing, unwrapped
+from headstart.data.parts import OFFICIAL, parts_among
 from headstart.data.walk import Walk
-from headstart.errors import DataError
+from headstart.errors import DataError, some_of
+from headstart.inputs.encodings import wide_encoding
 from headstart.inputs.paths import as_named
-from headstart.inputs.text import MOST_BYTES, not_a_text
+from headstart.inputs.text import MOST_BYTES, decoded, lines_not_ascii, not_a_text
 from headstart.storage.files import read_file
 from headstart.values import Examples, Finding
 
 _LAYOUT = "one folder a class: roses/1.jpg, tulips/2.jpg (or train/roses/1.jpg, test/tulips/2.jpg)"
+
+_TELLS = 1 << 16  # bytes of texts that tell an encoding
 
 
 @dataclass(frozen=True)
@@ -29,39 +35,53 @@ class _File:
     part: str | None
 
 
-def read_folder(folder: Path) -> Examples:
+@dataclass(frozen=True)
+class _Class:
+    """A class folder with every file in it."""
+
+    path: str
+    name: str
+    part: str | None
+    files: list[str]
+
+
+def read_folder(folder: Path, *, choice: str | None = None, encoding: str | None = None) -> Examples:
     """Every file inside a class folder is an example, whatever its name: the check says which cannot be read.
 
+    Args:
+        choice: which folders are the classes, "outer" or "inner", where both could be.
+
     Raises:
-        DataError: no class folders, no files in them, or the folder may not be read.
+        DataError: no class folders, no files in them, or the folder may not be read; or the same folders are in each
+            of the classes, and nobody says which are the classes.
     """
     walk = Walk(folder)
-    inner, loose = _listing(walk, walk.top)
-    parts, others = _parts(walk, [os.path.join(walk.top, name) for name in inner])
-    if parts:
-        found = [_File(file, label, part) for path, part in parts.items() for file, label in _classes(walk, path)]
-    else:
-        found = [_File(file, label, None) for file, label in _classes(walk, walk.top)]
+    inside = unwrapped(walk)
+    layout = layout_of(walk, inside, choice)
+    notes = [f"looked through: {walk.relative(inside)}"] if inside != walk.top else []
+    classes, more = _classes(walk, layout)
+    found, levels = _labelled(classes, choice, where=str(folder))
     if not found:
+        loose = listing(walk, inside)[1]
         images = sum(1 for name in loose if os.path.splitext(name)[1].lower() in SUFFIXES)
         what = f"{images} images, but no class folders" if images else "no class folders with files in them"
         raise DataError(what, where=str(folder), fix=_LAYOUT)
     found.sort(key=lambda file: file.path.replace(os.sep, "/"))
     found, findings = _each_once(walk, found)
-    kind, notes = _kind(found)
+    kind, said = _kind(found)
     inputs = [file.path for file in found]
     if kind == "text":
-        found, inputs, unreadable, text_notes = _read_texts(walk, found)
-        findings, notes = [*findings, *unreadable], (*notes, *text_notes)
+        found, inputs, unreadable, text_notes = _read_texts(walk, found, encoding)
+        findings, said = [*findings, *unreadable], (*said, *text_notes)
     return Examples(
         kind=kind,
         name=folder.resolve().name,
         inputs=inputs,
         targets=[file.label for file in found],
         where=[walk.relative(file.path) for file in found],
-        parts=[str(file.part) for file in found] if parts else None,
+        parts=[str(file.part) for file in found] if any(file.part for file in found) else None,
         findings=tuple(findings),
-        notes=(*others, *_not_followed(walk), *notes),
+        notes=(*notes, *layout.notes, *more, *levels, *_not_followed(walk), *said),
     )
 
 
@@ -72,54 +92,77 @@ def files_in(folder: Path) -> list[Path]:
         DataError: too many, too deep, or the folder may not be read.
     """
     walk = Walk(folder)
-    _listing(walk, walk.top)
+    listing(walk, walk.top)
     return sorted(map(Path, [*walk.files(walk.top), *walk.not_followed]))
 
 
-def listing(folder: Path) -> tuple[list[str], list[str]]:
-    """Names of the visible folders and of the files right in a folder, each sorted.
+def _classes(walk: Walk, layout: Layout) -> tuple[list[_Class], list[str]]:
+    """The classes of each part with their files, and notes on what is none, or has none."""
+    classes: list[_Class] = []
+    notes: list[str] = []
+    for root, part in layout.roots.items():
+        inner, said = class_folders(walk, root)
+        paths = [os.path.join(root, name) for name in inner]
+        classes += [_Class(path, name, part, walk.files(path)) for path, name in zip(paths, inner, strict=True)]
+        notes += said
+    empty = [walk.relative(each.path) for each in classes if not each.files and each.path not in walk.not_followed]
+    if empty and len(empty) < len(classes):
+        notes.append(f"class folders without a file, so no such class is learned from them: {some_of(empty)}")
+    names = {each.name for each in classes}
+    spelled = {name for name in names if _composed(name) != name and _composed(name) in names}
+    notes += [f"two spellings of one name, accents apart or with their letters: {_composed(name)}" for name in spelled]
+    return [each for each in classes if each.files], notes
+
+
+def _labelled(classes: list[_Class], choice: str | None, *, where: str) -> tuple[list[_File], list[str]]:
+    """Files with their classes: the outer folders, or those in them, where the user says so.
 
     Raises:
-        DataError: it may not be read.
+        DataError: the same folders are in each, and the user says nothing.
     """
-    walk = Walk(folder)
-    return _listing(walk, walk.top)
+    levels = [_folders_in(each) for each in classes]
+    often = set.intersection(*levels) if levels else set()
+    parts = parts_among(sorted(set.union(*levels))) if levels and all(levels) else {}
+    official = set(parts.values())
+    in_each = len(official) > 1 and official <= set(OFFICIAL) and all(level <= set(parts) for level in levels)
+    names = {_composed(each.name) for each in classes}
+    if len(names) < 2 or not (len(often) > 1 or in_each) or (choice == INNER and not all(levels)):
+        return [_File(file, _composed(each.name), each.part) for each in classes for file in each.files], []
+    inner, outer = some_of(sorted(set.union(*levels))), some_of(sorted(names))
+    if choice is None:
+        what = f"the same folders are in each of {outer}: {inner}; either may be the classes"
+        taken = "with those in them as the parts" if in_each else "as the classes"
+        fix = f"--class-folders outer takes {outer} {taken}, --class-folders inner takes {inner}"
+        raise DataError(what, where=where, fix=fix)
+    found = []
+    for each in classes:
+        for file in each.files:
+            within = _below(each, file)
+            label = each.name if choice == OUTER else within
+            found.append(_File(file, _composed(label), parts[within] if in_each and choice == OUTER else each.part))
+    return found, [f"the folders in each of {outer} are the parts: {inner}"] if in_each and choice == OUTER else []
 
 
-def _listing(walk: Walk, folder: str) -> tuple[list[str], list[str]]:
-    try:
-        return walk.listing(folder)
-    except OSError as error:
-        raise DataError(error.strerror or str(error), where=folder or ".", fix="check who may read it") from None
+def _folders_in(each: _Class) -> set[str]:
+    """Names of the folders right in a class folder; none where files are right in it, too."""
+    names: set[str] = set()
+    for file in each.files:
+        name = _below(each, file)
+        if not name:
+            return set()
+        names.add(name)
+    return names
 
 
-def _parts(walk: Walk, inner: list[str]) -> tuple[dict[str, str], tuple[str, ...]]:
-    """Folders of official parts, with class folders in them, and a note on what is beside them; none: all are classes.
-
-    A class may be called "train", and have folders in it: two names of parts are needed where others are there too.
-    """
-    named = {path: part for path in inner if (part := part_named(os.path.basename(path)))}
-    parts = {path: part for path, part in named.items() if _listing(walk, path)[0]}
-    if len(parts) == len(inner):
-        return parts, ()
-    if "train" not in parts.values() or len(named) < 2:
-        return {}, ()
-    beside = [path for path in inner if path not in parts]
-    others = ", ".join(map(_with_count, beside))
-    return parts, (f"not read, since it is no train, val or test with class folders in it: {others}",)
+def _below(each: _Class, file: str) -> str:
+    """The folder right in the class folder that a file is in; empty: none."""
+    head, between, _ = file[len(each.path) + 1 :].partition(os.sep)
+    return head if between else ""
 
 
-def _with_count(folder: str) -> str:
-    """The name of a folder that is not read, and how many files are in it, where that can be said."""
-    try:
-        return f"{os.path.basename(folder)} ({len(Walk(Path(folder)).files(folder))} files)"
-    except DataError:
-        return os.path.basename(folder)
-
-
-def _classes(walk: Walk, folder: str) -> Iterable[tuple[str, str]]:
-    for name in _listing(walk, folder)[0]:
-        yield from ((file, name) for file in walk.files(os.path.join(folder, name)))
+def _composed(name: str) -> str:
+    """A name with each accent and its letter as one character: a Mac writes them apart."""
+    return name if name.isascii() else unicodedata.normalize("NFC", name)
 
 
 def _each_once(walk: Walk, found: list[_File]) -> tuple[list[_File], list[Finding]]:
@@ -148,21 +191,40 @@ def _kind(files: list[_File]) -> tuple[Kind, tuple[str, ...]]:
     return ("text", ("each .txt file is one text",)) if texts > len(files) / 2 else ("image", ())
 
 
-def _read_texts(walk: Walk, found: list[_File]) -> tuple[list[_File], list[str], list[Finding], tuple[str, ...]]:
-    files, texts, findings, latin = [], [], [], 0
+def _read_texts(
+    walk: Walk, found: list[_File], encoding: str | None
+) -> tuple[list[_File], list[str], list[Finding], tuple[str, ...]]:
+    read: list[tuple[_File, bytes]] = []
+    files, texts, findings = [], [], []
     for file in found:
         try:
             content = read_file(as_named(file.path), most=MOST_BYTES)
-            reason = not_a_text(content)
+            reason = "" if encoding else not_a_text(content)
         except OSError as error:
             content, reason = b"", error.strerror or str(error)
         if reason:
             findings.append(Finding("unreadable", walk.relative(file.path), reason, rejected=True))
-            continue
+        else:
+            read.append((file, content))
+    like, others = _like(content for _, content in read), Counter[str]()
+    for file, content in read:
+        text, other = decoded(content, where=walk.relative(file.path), encoding=encoding, like=like)
         files.append(file)
-        try:
-            texts.append(content.decode("utf-8-sig"))
-        except UnicodeDecodeError:
-            texts.append(content.decode("latin-1"))
-            latin += 1
-    return files, texts, findings, (f"{latin} files are not UTF-8 and were read as latin-1",) if latin else ()
+        texts.append(text)
+        others.update([other] if other else [])
+    notes = [
+        f"{n} files are not UTF-8 and were read as {name}; --encoding NAME takes another" for name, n in others.items()
+    ]
+    return files, texts, findings, tuple(notes)
+
+
+def _like(contents: Iterable[bytes]) -> bytes:
+    """The first lines of all files that are not ASCII, of those that are not UTF-8: they tell the encoding of each."""
+    found = b""
+    for content in contents:
+        if len(found) < _TELLS and not content.isascii() and wide_encoding(content) is None:
+            try:
+                content.decode("utf-8")
+            except UnicodeDecodeError:
+                found += lines_not_ascii(content) + b"\n"
+    return found[:_TELLS]

@@ -8,13 +8,16 @@ from pathlib import Path
 from typing import Any
 
 from headstart.data.arrow import Block
+from headstart.data.json_object import rows_of
+from headstart.data.label_tools import as_plain_row
 from headstart.data.text_file import leave_out, open_text
 from headstart.errors import DataError
-from headstart.storage.files import parse_json, read_file
+from headstart.storage.files import parse_json
 from headstart.values import Finding
 
 MOST_BYTES = 2**30  # of a file that is read whole
 _MOST_NAMES = 10_000
+_HEAD = 1 << 16  # characters
 
 
 class _Rows(Mapping[str, Any]):
@@ -38,15 +41,19 @@ class _Rows(Mapping[str, Any]):
 def json_rows(path: Path, encoding: str, left_out: list[Finding], absent: Any, most: int) -> Iterator[Block]:
     """One JSON object a line; a line that is none is left out and listed. A file with one JSON list is read whole."""
     with open_text(path, encoding) as file:
-        first = file.read(1 << 16).lstrip()[:1]
+        whole = _is_whole(file.read(_HEAD).lstrip("\ufeff \r\n\t"))
         file.seek(0)
-        rows: Iterable[Any] = _list(path, encoding) if first == "[" else (line for line in file if line.strip())
+        rows: Iterable[Any] = _all_of(path, encoding) if whole else (line for line in file if line.strip())
         names: dict[str, None] = {}
         block: list[dict[str, Any]] = []
         for number, row in enumerate(rows, start=1):
             found = _object(row)
             if found is None:
                 leave_out(left_out, "damaged-row", path, number, "not a JSON object")
+                continue
+            found, why = as_plain_row(found, f"{path.name} row {number}")
+            if why:
+                leave_out(left_out, "not-labelled", path, number, why)
                 continue
             names |= dict.fromkeys(found)
             if len(names) > _MOST_NAMES:
@@ -60,11 +67,34 @@ def json_rows(path: Path, encoding: str, left_out: list[Finding], absent: Any, m
             yield _Rows(names, block, absent)
 
 
-def _list(path: Path, encoding: str) -> list[Any]:
+def _is_whole(head: str) -> bool:
+    """Whether the file is one JSON value: a list, or an object that does not end with its line, or that holds rows."""
+    if not head.startswith("{"):
+        return head.startswith("[")
+    line, _, rest = head.partition("\n")
+    first = _object(line)
+    if first is None:
+        return not rest.lstrip().startswith("{") or line.strip() == "{"
+    return not rest.strip() and rows_of(first) is not None and any(isinstance(v, dict | list) for v in first.values())
+
+
+def _all_of(path: Path, encoding: str) -> list[Any]:
+    fix = "one JSON object a line, or one list of objects; of pandas: to_json(path, orient='records', lines=True)"
     try:
-        return list(parse_json(read_file(path, most=MOST_BYTES).decode(encoding)))
+        rows = rows_of(parse_json(_whole(path, encoding)))
     except (ValueError, TypeError) as error:
         raise DataError(f"not JSON: {error}", where=str(path), fix="one JSON object a line, or one list") from None
+    if rows is None:
+        raise DataError("a JSON object that holds no rows", where=str(path), fix=fix)
+    return rows
+
+
+def _whole(path: Path, encoding: str) -> str:
+    with open_text(path, encoding) as file:
+        text = file.read(MOST_BYTES + 1)
+    if len(text) > MOST_BYTES:
+        raise DataError(f"more than {MOST_BYTES:,} characters", where=str(path), fix="save it as JSON lines")
+    return text
 
 
 def _object(row: Any) -> dict[str, Any] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence, Set
@@ -18,6 +19,8 @@ from headstart.data.label_values import ATOMS, Cell, absent, as_text, cell_of, m
 from headstart.errors import DataError, short_name, some_of
 
 _LARGE = 2.0**62
+_WHOLE = re.compile(r"-?\d+\.0")
+_SAMPLE = 2000  # labels of which one tells
 _ONE_EACH = "give a list, an array or a column with the label of each example"
 _IN_ORDER = "give a list, in the order of the examples"
 _COLUMNS = "0 or 1 in a column for each label, or one column with the label of each example"
@@ -64,6 +67,14 @@ def label_cells(
         if given.width == 1:
             return _column([row[0] for row in given.rows], names, where, zeros)
         return _matrix(given, given.width, names, where, zeros)
+
+
+def whole_numbers(values: Sequence[str]) -> list[Cell]:
+    """Labels of a CSV as they are written; but "1.0" is "1" where all end so, as pandas has it where one is missing."""
+    if not any(value.endswith(".0") for value in values[:_SAMPLE]):
+        return list(values)
+    written = all(_WHOLE.fullmatch(value.strip()) for value in values if value.strip())
+    return [value.strip().removesuffix(".0") for value in values] if written else list(values)
 
 
 def is_one_hot(cells: Sequence[Cell]) -> bool:

@@ -13,11 +13,12 @@ from headstart.data.arrow_types import of_pyarrow
 from headstart.data.columns import listed
 from headstart.data.label_values import as_text
 from headstart.data.parts import part_named
-from headstart.data.squad import is_squad, squad_articles, squad_questions
+from headstart.data.squad import asks, is_squad, squad_articles, squad_questions
 from headstart.data.table import SUFFIXES, open_blocks, row_names, row_numbers, table_errors
+from headstart.data.text_file import suffix_of
 from headstart.errors import DataError
 from headstart.inputs.paths import existing, is_file, local_path
-from headstart.values import Examples, Finding
+from headstart.values import Columns, Examples, Finding
 
 _NAMES = {
     "context": ("context", "passage", "paragraph"),
@@ -34,19 +35,20 @@ _BLOCK = 100  # rows, each with the whole of its text
 _ABSENT = object()  # a row of JSON has no such name: nothing is said, where null says that there is none
 
 
-def read_questions(data: Any) -> Examples:
+def read_questions(data: Any, *, columns: Columns | None = None) -> Examples:
     """Questions from SQuAD's JSON, or a table of the columns context, question and answers.
 
     Args:
         data: a .json file in the form of SQuAD 1.1 or 2.0; a table (CSV, TSV, JSON lines, Parquet) or a DataFrame, an
             Arrow table, a `datasets.Dataset` or DatasetDict. `answers` is as SQuAD's tables have it (texts and
             answer_start); or `answer` is a text that is looked for in the context, empty for a question without answer.
+        columns: the encoding and the delimiter of a file, where the user named them.
 
     Raises:
         DataError: not there, not readable, without these columns, or without a usable question.
     """
     if isinstance(data, str | Path):
-        return _file(local_path(data))
+        return _file(local_path(data), columns or Columns())
     if isinstance(data, Mapping):  # a DatasetDict: its names are the parts
         return checked(_parts(data), name="dataset")
     findings: list[Finding] = []
@@ -81,10 +83,10 @@ def has_questions(data: Any) -> bool:
         names = getattr(data, "column_names", getattr(data, "columns", None))
         return names is not None and _has_columns([str(name) for name in names])
     path = local_path(data)
-    if not is_file(path) or path.suffix.lower() not in SUFFIXES:
+    if not is_file(path) or suffix_of(path) not in SUFFIXES:
         return False
     with table_errors(path):
-        if is_squad(path):
+        if is_squad(path) and asks(path):
             return True
         blocks, _ = open_blocks(path, [])
         return _has_columns(next(iter(blocks), {}))
@@ -95,10 +97,10 @@ def _has_columns(names: Iterable[str]) -> bool:
     return all(lower.intersection(_NAMES[needed]) for needed in _NEEDED)
 
 
-def _file(path: Path) -> Examples:
+def _file(path: Path, asked: Columns) -> Examples:
     if not is_file(existing(path)):
         raise DataError("not a file", where=str(path), fix="check the path")
-    if path.suffix.lower() not in SUFFIXES:
+    if suffix_of(path) not in SUFFIXES:
         raise DataError(
             f"not a kind of file that is known: {path.suffix!r}", where=str(path), fix="json, csv, tsv, jsonl, parquet"
         )
@@ -113,7 +115,9 @@ def _file(path: Path) -> Examples:
         return checked(_table([block], path.name, []), name=path.stem)
     ragged: list[Finding] = []
     with table_errors(path):
-        blocks, notes = open_blocks(path, ragged, absent=_ABSENT, rows=_BLOCK)
+        blocks, notes = open_blocks(
+            path, ragged, absent=_ABSENT, rows=_BLOCK, encoding=asked.encoding, delimiter=asked.delimiter
+        )
         return checked(_table(blocks, path.name, ragged), name=path.stem, notes=notes, findings=ragged)
 
 

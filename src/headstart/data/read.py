@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from headstart.data.folder import listing, read_folder
+from headstart.data.folder import read_folder
+from headstart.data.folder_tables import read_metadata, read_tables
 from headstart.data.frame import read_frame, read_hub, read_pairs
-from headstart.data.parts import OFFICIAL, join, part_named
+from headstart.data.layout import unwrapped
+from headstart.data.parts import join
 from headstart.data.questions import read_unanswered
 from headstart.data.table import SUFFIXES, read_table
+from headstart.data.text_file import suffix_of
+from headstart.data.text_files import read_siblings, read_text_files
+from headstart.data.walk import Walk
 from headstart.errors import DataError, UserError
-from headstart.inputs.paths import existing, is_file, is_folder
+from headstart.inputs.paths import existing, is_folder
 from headstart.task import Form, Task
 from headstart.values import Columns, Dataset, Examples, Request
 
@@ -37,7 +41,7 @@ def read(request: Request, tasks: Sequence[Task]) -> Dataset:
     task = asked or next((task for task in tasks if _claims(task, request)), None)
     if task is not None and task.form is not None:
         _refuse_columns(request.columns, task.form)
-        examples = _with_test(request, task.form.read)
+        examples = _with_test(request, partial(task.form.read, columns=request.columns))
     else:
         examples = _with_test(request, partial(_labelled, kind=request.kind, columns=request.columns))
     if task is None:
@@ -105,7 +109,10 @@ def _claims(task: Task, request: Request) -> bool:
 def _named(columns: Columns | None) -> dict[str, str]:
     """The options that name columns, with what they name."""
     named = {} if columns is None else columns.named
-    return {f"--{key}": value if isinstance(value, str) else ", ".join(value) for key, value in named.items()}
+    return {
+        f"--{key.replace('_', '-')}": value if isinstance(value, str) else ", ".join(value)
+        for key, value in named.items()
+    }
 
 
 def refuse_odd(columns: Any) -> None:
@@ -168,45 +175,33 @@ def _labelled(data: Any, labels: Any = None, *, kind: str | None, columns: Colum
 def _path(given: str | Path, columns: Columns | None) -> Examples:
     path = existing(given)
     if is_folder(path):
-        tables = _tables(path, columns)
-        if tables is None:
-            _refuse_any(columns, "a folder of class folders")
-        return tables or read_folder(path)
-    if path.suffix.lower() not in (*SUFFIXES, ""):
+        return _folder(path, columns or Columns())
+    if suffix_of(path) not in (*SUFFIXES, ""):
+        if (siblings := read_siblings(path)) is not None:
+            return siblings
         raise DataError(
             f"not a kind of table that is known: {path.suffix!r}", where=str(path), fix="csv, tsv, jsonl, parquet"
         )
     return read_table(path, columns=columns)
 
 
-def _tables(folder: Path, columns: Columns | None) -> Examples | None:
-    """The only table of a folder, or train.csv and test.csv (or .tsv, ...), where it has no class folders.
-
-    Raises:
-        DataError: several tables, and none is named train, or two are named so.
-    """
-    folders, names = listing(folder)
-    if folders:
-        return None
-    files = [folder / name for name in names if Path(name).suffix.lower() in SUFFIXES and is_file(folder / name)]
-    if len(files) < 2:
-        return read_table(files[0], columns=columns) if files else None
-    named = [(part, file) for part in OFFICIAL for file in files if part_named(file.stem) == part]
-    parts = Counter(part for part, _ in named)
-    if "train" not in parts or len(parts) == 1:
-        raise DataError(
-            f"no class folders, and {len(files)} tables: {', '.join(p.name for p in files[:5])}",
-            where=str(folder),
-            fix=f"name one, and another for the test: {files[0]} --test {files[1]}",
-        )
-    for part, times in parts.items():
-        if times > 1:
-            twice = ", ".join(file.name for other, file in named if other == part)
-            raise DataError(f"several tables of part {part!r}: {twice}", where=str(folder), fix="leave one there")
-    joined = join([(part, read_table(file, columns=columns)) for part, file in named])
-    others = ", ".join(file.name for file in files if part_named(file.stem) is None)
-    note = f"{folder.name}: not read, since their names are not train, val or test: {others}"
-    return replace(joined, notes=(*joined.notes, note)) if others else joined
+def _folder(given: Path, columns: Columns) -> Examples:
+    """Tables, or class folders; what wraps them is looked through."""
+    walk = Walk(given)
+    inside = unwrapped(walk)
+    folder = Path(inside) if inside else given
+    said = (f"looked through: {walk.relative(inside)}",) if inside != walk.top else ()
+    aside: tuple[str, ...] = ()
+    found = read_metadata(folder, columns)
+    if found is None and not columns.named:
+        found = read_text_files(folder)
+    if found is None:
+        found, aside = read_tables(folder, columns)
+    if found is not None:
+        return replace(found, notes=(*said, *found.notes)) if said else found
+    _refuse_any(replace(columns, class_folders=None), "a folder of class folders")
+    found = read_folder(given, choice=columns.class_folders, encoding=columns.encoding)
+    return replace(found, notes=(*found.notes, *aside))
 
 
 def rows_in(table: Any, kind: str, columns: Columns | None) -> tuple[list[Any], list[str]]:

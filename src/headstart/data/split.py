@@ -18,6 +18,7 @@ from headstart.values import Caution, Dataset, Finding, Split
 
 _FEWEST_OF_A_CLASS = 5  # examples in a sample: one a fold
 _FEW = 10  # examples of a class, below which its score is hardly known
+_TRAIN_ALONE = ("there is a training part and no labelled test: the test is held out of it",)
 _SAMPLING = 2**64  # a seed that no split has, or what the split left would decide what is sampled
 
 
@@ -27,7 +28,9 @@ def split(dataset: Dataset, *, test: float = 0.2, seed: int = 0) -> Split:
     Raises:
         DataError: `test` is not between 0 and 1, or nothing can be on one side without being on the other.
     """
-    if dataset.parts is not None:
+    alone = dataset.parts is not None and set(dataset.parts) == {"train"}
+    alone = alone and "unknown-part" not in {finding.kind for finding in dataset.findings}  # "holdout" is the test
+    if dataset.parts is not None and not alone:
         return _official(dataset)
     if not 0 < test < 1:
         raise DataError(f"{test} is not a share between 0 and 1", where="--test", fix="0.2 keeps a fifth for the test")
@@ -47,7 +50,7 @@ def split(dataset: Dataset, *, test: float = 0.2, seed: int = 0) -> Split:
         np.flatnonzero(~in_test),
         np.flatnonzero(in_test),
         official=False,
-        notes=tuple(_not_tested(dataset, in_test)),
+        notes=(*(_TRAIN_ALONE if alone else ()), *_not_tested(dataset, in_test)),
         cautions=tuple(_few(dataset)),
     )
 

@@ -17,6 +17,7 @@ from headstart.errors import DataError
 from headstart.storage.files import open_file, read_json
 
 _ARTICLES = re.compile(r'"data"\s*:\s*\[')
+_ASKED = re.compile(r'"(paragraphs|qas|question)"\s*:')
 
 
 def is_squad(path: Path) -> bool:
@@ -26,6 +27,12 @@ def is_squad(path: Path) -> bool:
     with open_file(path, most=MOST_BYTES) as file:
         head = file.read(1 << 16).decode("utf-8-sig", errors="replace").lstrip()
     return head.startswith("{") and _ARTICLES.search(head) is not None
+
+
+def asks(path: Path) -> bool:
+    """Whether what stands under "data" are questions: tables have that name, too."""
+    with open_file(path, most=MOST_BYTES) as file:
+        return _ASKED.search(file.read(1 << 16).decode("utf-8", errors="replace")) is not None
 
 
 def squad_articles(path: Path) -> list[Any]:

@@ -3,42 +3,102 @@
 from __future__ import annotations
 
 import codecs
+import gzip
 import io
+from functools import partial
+from itertools import islice
 from pathlib import Path
+from typing import BinaryIO, cast
 
 from headstart.data.arrow import MOST_BYTES
 from headstart.errors import DataError
+from headstart.inputs.encodings import encoding_among, known_encoding, wide_encoding
 from headstart.storage.files import open_file
 from headstart.values import Finding
 
 MOST_LINE = 2**26  # bytes
 _BLOCK = 2**20
+_HEAD = 2**16
+_LINES = 10_000  # that are not ASCII, from which an encoding is told
 _MOST_LEFT_OUT = 1_000_000  # rows
 
 
-def encoding_of(path: Path) -> tuple[str, list[str]]:
-    """Of the whole file, with a note where it had to be assumed.
+def encoding_of(path: Path, asked: str | None = None) -> tuple[str, list[str]]:
+    """Of the whole file, with a note where it is not UTF-8.
+
+    Args:
+        asked: the one that the user named.
 
     Raises:
-        DataError: UTF-16; or a line of more than `MOST_LINE`, which is read as one. OSError: no regular file.
+        DataError: it cannot be told, or is not the one that was asked for; or a line of more than `MOST_LINE`, which
+            is read as one. OSError: no regular file.
     """
-    decoder, utf_8 = codecs.getincrementaldecoder("utf-8")(), True
-    line, so_far, at = 1, 0, 0  # number of the last line, and bytes of it up to here
-    with open_file(path, most=MOST_BYTES) as file:
-        while block := file.read(_BLOCK):
-            if at == 0 and block.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-                raise DataError("UTF-16, which is not read", where=str(path), fix="save it as UTF-8")
-            at += len(block)
+    wide = None
+    other: list[bytes] = []  # the first lines that are not UTF-8, or not what was asked for
+    name = known_encoding(asked) if asked else "utf-8-sig"
+    with open_bytes(path) as file:
+        head = file.read(_HEAD)
+        wide = None if asked else wide_encoding(head)
+        decoder = codecs.getincrementaldecoder(wide or name)()
+        decoded, line, so_far, block = True, 1, 0, head  # number of the last line, and bytes of it up to here
+        while block:
             ends = [end for mark in (b"\n", b"\r") for end in (block.find(mark), block.rfind(mark)) if end >= 0]
             if so_far + min(ends, default=len(block)) > MOST_LINE:
                 what = f"line {line:,} has more than {MOST_LINE // 2**20} MB"
                 raise DataError(what, where=str(path), fix="a table has one row an example, each on a line")
             line += block.count(b"\n")
             so_far = len(block) - 1 - max(ends) if ends else so_far + len(block)
-            utf_8 = utf_8 and _decodes(decoder, block)
-    if utf_8 and _decodes(decoder, b"", final=True):
-        return "utf-8-sig", []
-    return "latin-1", [f"{path.name}: not UTF-8, read as latin-1"]
+            decoded = decoded and _decodes(decoder, block)
+            block = file.read(_BLOCK)
+        decoded = decoded and _decodes(decoder, b"", final=True)
+    if decoded:
+        said = f"{path.name}: read as {wide}; --encoding NAME takes another" if wide else None
+        return wide or name, [said] if said else []
+    if asked or wide:
+        what = f"not {asked or wide}, as it is said to be" if asked else f"damaged {wide}"
+        raise DataError(what, where=str(path), fix="--encoding NAME takes another, or save it as UTF-8")
+    with open_bytes(path) as file:
+        other = list(islice((line for line in file if not line.isascii()), _LINES))
+    return _of_lines(b"".join(other), path)
+
+
+def _of_lines(lines: bytes, path: Path) -> tuple[str, list[str]]:
+    """The encoding of these lines, and of the whole file."""
+    found = encoding_among(lines, where=str(path))
+    with open_bytes(path) as file:
+        decoder = codecs.getincrementaldecoder(found)()
+        whole = all(_decodes(decoder, block) for block in iter(partial(file.read, _BLOCK), b""))
+    if not whole:
+        what = f"neither UTF-8 nor {found} throughout"
+        raise DataError(what, where=str(path), fix="--encoding NAME says what it is, or save it as UTF-8")
+    return found, [f"{path.name}: not UTF-8, read as {found}; --encoding NAME takes another"]
+
+
+def text_in(path: Path, encoding: str | None = None) -> str:
+    """What a text file holds.
+
+    Raises:
+        DataError: as `encoding_of`. OSError: no regular file.
+    """
+    found, _ = encoding_of(path, encoding)
+    with open_text(path, found) as file:
+        return file.read()
+
+
+def suffix_of(path: Path) -> str:
+    """The ending that says what a file holds: ".csv" of "table.CSV", and of "table.csv.gz"."""
+    suffix = path.suffix.lower()
+    return Path(path.stem).suffix.lower() if suffix == ".gz" else suffix
+
+
+def open_bytes(path: Path) -> BinaryIO:
+    """A table's file, unpacked where it is one of gzip.
+
+    Raises:
+        OSError: no regular file of a bounded size.
+    """
+    file = open_file(path, most=MOST_BYTES)
+    return cast(BinaryIO, gzip.open(file)) if path.suffix.lower() == ".gz" else file
 
 
 def open_text(path: Path, encoding: str, newline: str | None = None) -> io.TextIOWrapper:
@@ -47,7 +107,7 @@ def open_text(path: Path, encoding: str, newline: str | None = None) -> io.TextI
     Raises:
         OSError: no regular file of a bounded size.
     """
-    return io.TextIOWrapper(open_file(path, most=MOST_BYTES), encoding=encoding, newline=newline)
+    return io.TextIOWrapper(open_bytes(path), encoding=encoding, newline=newline)
 
 
 def leave_out(findings: list[Finding], kind: str, path: Path, number: int, reason: str) -> None:

@@ -13,6 +13,8 @@ from typing import TextIO
 import numpy as np
 
 from headstart.errors import DataError
+from headstart.inputs.encodings import encoding_among, known_encoding, wide_encoding
+from headstart.progress import note
 from headstart.storage.files import read_file
 
 MOST_BYTES = 40_000_000  # of a text that is one example
@@ -22,25 +24,28 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 _NOT_WORDS = re.compile(r"[\W_]+")
 
 
-def read_text(path: Path) -> str:
+def read_text(path: Path, encoding: str | None = None) -> str:
     """A text file as it stands: places in it stay what they are, line ends too. A byte order mark is no character.
 
+    Args:
+        encoding: as the user named it; None: found, and said where it is not UTF-8.
+
     Raises:
-        DataError: not there, no regular file, too large, not readable, no text, or not UTF-8.
+        DataError: not there, no regular file, too large, not readable, no text, or its encoding cannot be told.
     """
     try:
         content = read_file(path, most=MOST_CONTEXT)
     except OSError as error:
         fix = "name a text file, or - for what comes through a pipe"
         raise DataError(error.strerror or str(error), where=str(path), fix=fix) from None
-    return decoded(content, where=str(path))
+    return _said(content, str(path), encoding)
 
 
-def read_stream(stream: TextIO | None) -> str:
+def read_stream(stream: TextIO | None, encoding: str | None = None) -> str:
     """Standard input as `read_text` reads a file.
 
     Raises:
-        DataError: closed, unreadable, too large, no text, or not UTF-8.
+        DataError: closed, unreadable, too large, no text, or its encoding cannot be told.
     """
     where = "standard input"
     try:
@@ -49,31 +54,59 @@ def read_stream(stream: TextIO | None) -> str:
         raise DataError(f"cannot be read: {error}", where=where, fix="name a file instead") from None
     if len(content) > MOST_CONTEXT:
         raise DataError(f"more than {MOST_CONTEXT:,} bytes", where=where, fix="give a part of it")
-    return decoded(content, where=where)
+    return _said(content, where, encoding)
 
 
 def not_a_text(content: bytes) -> str:
     """Why the bytes of a file are none that a text has; empty: they are."""
-    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        return "UTF-16; save it as UTF-8"
-    return "not a text file" if b"\0" in content[:4096] else ""
+    return "not a text file" if b"\0" in content[:4096] and wide_encoding(content) is None else ""
 
 
-def decoded(content: bytes, *, where: str) -> str:
-    """The text in a file's bytes, as `read_text`. Another encoding is not guessed: a wrong guess looks like a text.
+def decoded(content: bytes, *, where: str, encoding: str | None = None, like: bytes = b"") -> tuple[str, str | None]:
+    """The text in a file's bytes, and its encoding where that is neither UTF-8 nor the one that was named.
+
+    Args:
+        like: bytes of other files that are in the same encoding.
 
     Raises:
-        DataError: no text, or not UTF-8.
+        DataError: no text, or not of the encoding that was named, or of one that cannot be told.
     """
-    if b"\0" in content[:4096]:
+    named = known_encoding(encoding) if encoding else None
+    if named is None and not_a_text(content):
         raise DataError("not a text file", where=where, fix="save it as plain text (UTF-8)")
-    text = content.removeprefix(codecs.BOM_UTF8)
+    found = named or wide_encoding(content) or "utf-8-sig"
     try:
-        return text.decode("utf-8")
+        return content.decode(found), None if named or found == "utf-8-sig" else found
     except UnicodeDecodeError as error:
-        place = f"byte 0x{text[error.start]:02x} at {len(content) - len(text) + error.start}"
-        line = text.count(b"\n", 0, error.start) + 1
-        raise DataError(f"not UTF-8: {place}, line {line}", where=where, fix="save it as UTF-8") from None
+        marked = content.startswith(codecs.BOM_UTF8)
+        at = error.start + (len(codecs.BOM_UTF8) if marked else 0)
+        place = f"byte 0x{content[at]:02x} at {at}, line {content[:at].count(10) + 1}"
+        if marked:
+            raise DataError(f"not UTF-8: {place}", where=where, fix="save it as UTF-8") from None
+        if named or found != "utf-8-sig":
+            raise DataError(
+                f"not {encoding or found}: {place}",
+                where=where,
+                fix="--encoding NAME takes another, or save it as UTF-8",
+            ) from None
+    found = encoding_among(lines_not_ascii(content + b"\n" + like), where=where, place=place)
+    try:
+        return content.decode(found), found
+    except UnicodeDecodeError:
+        fix = "--encoding NAME says what it is, or save it as UTF-8"
+        raise DataError(f"neither UTF-8 nor {found} throughout", where=where, fix=fix) from None
+
+
+def lines_not_ascii(content: bytes) -> bytes:
+    """The lines that tell an encoding."""
+    return b"".join(line for line in content.splitlines(keepends=True) if not line.isascii())
+
+
+def _said(content: bytes, where: str, encoding: str | None) -> str:
+    text, found = decoded(content, where=where, encoding=encoding)
+    if found is not None:
+        note(f"{where}: not UTF-8, read as {found}; --encoding NAME takes another")
+    return text
 
 
 def whole_characters(text: str) -> str:

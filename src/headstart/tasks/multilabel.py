@@ -58,6 +58,13 @@ class Labels:
 def _fits(examples: Examples) -> bool:
     """Raises DataError where some cells say that there is no label, and others seem to hold several."""
     cells = examples.targets
+    if _of_one(examples):
+        none = sum(cell == () for cell in cells)
+        if none:
+            what = f"{none:,} labels are an empty list, and the others have one label each"
+            fix = "--task classification leaves the empty ones out; --task multilabel learns that they have no label"
+            raise DataError(what, where=examples.name, fix=fix)
+        return False
     other = None if examples.separator else other_separator(cells)
     none = next((row for row, cell in enumerate(cells) if says_none(cell)), None)
     if other is not None and none is not None:
@@ -76,11 +83,21 @@ def _doubts(examples: Examples) -> tuple[str, ...]:
         separator, row = other
         split = f"--separator {_typed(separator)} takes it as several"
         notes.append(f"labels such as {cells[row]!r} are taken as one class each; {split}")
+    if _of_one(examples):
+        notes.append("each label is a list of one, taken as a class; --task multilabel takes them as lists")
     none = sum(map(says_none, cells))
     if none:
         what = f"{none} labels are an empty list, which is no class: such examples are left out"
         notes.append(f"{what}; --task multilabel learns that they have none (--separator where others have several)")
     return tuple(notes)
+
+
+def _of_one(examples: Examples) -> bool:
+    """Whether one column of a table holds lists, none of them of more than one label."""
+    present = [cell for cell in examples.targets if cell is not None]
+    one_column = examples.columns is not None and examples.columns.label is not None
+    alike = all(isinstance(cell, tuple) and len(cell) < 2 for cell in present)
+    return one_column and examples.separator is None and alike and any(present)
 
 
 def _typed(separator: str) -> str:

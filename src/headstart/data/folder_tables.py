@@ -1,0 +1,248 @@
+"""The tables of a folder: one, one a part, or one beside the photos that it names."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from headstart.data.arrow import plain_values
+from headstart.data.columns import SUFFIXES as PHOTOS
+from headstart.data.label_values import as_text
+from headstart.data.layout import listing
+from headstart.data.parts import OFFICIAL, UNLABELLED, join, part_named, parts_among
+from headstart.data.photos import Photos, names_photos, photos_beside, with_photos
+from headstart.data.table import SUFFIXES, open_blocks, read_table, table_errors
+from headstart.data.text_file import encoding_of, open_text
+from headstart.data.walk import Walk
+from headstart.errors import DataError, some_of
+from headstart.inputs.paths import is_file
+from headstart.values import Columns, Examples
+
+_METADATA = ("metadata.csv", "metadata.jsonl", "metadata.parquet")
+_FILE_NAME = "file_name"
+_BESIDE = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet")  # tables that may name the photos beside them
+_CLASSES = "classes.txt"  # names of the numbers in the first column, a line each
+_ROWS = 50
+
+
+def read_metadata(folder: Path, columns: Columns) -> Examples | None:
+    """The imagefolder form: metadata.csv (or .jsonl) with file_name beside the photos, in the folder or in each part.
+
+    Raises:
+        DataError: a table cannot be read.
+    """
+    folders, names = listing(walk := Walk(folder), walk.top)
+    if (here := _metadata(folder, names)) is not None:
+        return _of_photos(here, columns)
+    parts = {name: part for name, part in parts_among(folders).items() if part != UNLABELLED}
+    tables = {name: _metadata(folder / name, listing(Walk(folder / name), str(folder / name))[1]) for name in parts}
+    found = [(parts[name], name, table) for name, table in tables.items() if table is not None]
+    if not any(part == "train" for part, _, _ in found):
+        return None
+    named = sorted(((part, table) for part, _, table in found), key=lambda one: OFFICIAL.index(one[0]))
+    whole = _together(named, columns, _of_photos)
+    without = [name for name in folders if name not in [folder_name for _, folder_name, _ in found]]
+    note = f"not read, since no metadata.csv is in it: {some_of(without)}"
+    return replace(whole, notes=(*whole.notes, note)) if without else whole
+
+
+def read_tables(folder: Path, columns: Columns) -> tuple[Examples | None, tuple[str, ...]]:
+    """The only table of a folder, or train.csv and test.csv (or .tsv, ...), where it has no class folders.
+
+    Returns:
+        What was read, None where class folders are to be read; and notes on tables that were left aside then.
+
+    Raises:
+        DataError: several tables, and none is named train, or two are named so; or it is not plain whether the folders
+            or the table say the classes.
+    """
+    folders, names = listing(walk := Walk(folder), walk.top)
+    if folders:
+        tables = [folder / name for name in names if Path(name).suffix.lower() in _BESIDE and is_file(folder / name)]
+        return _beside_photos(folder, folders, tables, columns) if tables and not columns.class_folders else (None, ())
+    files = [folder / name for name in names if Path(name).suffix.lower() in SUFFIXES and is_file(folder / name)]
+    files = [file for file in files if file.name != _CLASSES] if len(files) > 1 else files
+    if {"datasetSentences.txt", "datasetSplit.txt"} <= set(names):
+        what = "the treebank's sentences, parts and labels are in files of their own, which are not read"
+        fix = "its trees have all of it: headstart fit trees (train.txt, dev.txt and test.txt of trainDevTestTrees_PTB)"
+        raise DataError(what, where=str(folder), fix=fix)
+    if len(files) < 2:
+        return (read_table(files[0], columns=columns), ()) if files else (None, ())
+    named = _by_part(files)
+    parts = Counter(part for part, _ in named)
+    if "train" not in parts or len(parts) == 1:
+        train = next((file for part, file in named if part == "train"), None)
+        fix = f"name one, and another for the test: {files[0]} --test {files[1]}"
+        raise DataError(
+            f"no class folders, and {len(files)} tables: {', '.join(p.name for p in files[:5])}",
+            where=str(folder),
+            fix=fix if train is None else f"headstart fit {shlex.quote(str(train))} learns from it alone",
+        )
+    for part, times in parts.items():
+        if times > 1:
+            twice = ", ".join(file.name for other, file in named if other == part)
+            raise DataError(f"several tables of part {part!r}: {twice}", where=str(folder), fix="leave one there")
+    classes = [] if columns.named else _class_names(folder, named[0][1])
+    whole = _numbered(named, classes) if classes else _together(named, columns, _read)
+    others = ", ".join(file.name for file in files if file not in [file for _, file in named])
+    note = f"{folder.name}: not read, since their names are not train, val or test: {others}"
+    return (replace(whole, notes=(*whole.notes, note)) if others else whole), ()
+
+
+def _by_part(files: Sequence[Path]) -> list[tuple[str, Path]]:
+    """Tables that are named like parts, in the order of these: train.csv, train_set.csv, stsa.fine.train."""
+    exact = [(part, file) for file in files if (part := part_named(file.stem))]
+    if not exact:
+        stems = parts_among(sorted({file.stem for file in files}))
+        found = [(stems.get(file.stem) or part_named(file.suffix[1:]), file) for file in files]
+        exact = [(part, file) for part, file in found if part in OFFICIAL and part is not None]
+    return sorted(exact, key=lambda one: OFFICIAL.index(one[0]))
+
+
+def _class_names(folder: Path, table: Path) -> list[str]:
+    """Names of the classes 1, 2, ..., where a file says them, and the tables have no header but a number first."""
+    if not is_file(folder / _CLASSES) or _header(table)[:2] != ["1", "2"]:
+        return []
+    with table_errors(folder / _CLASSES):
+        encoding, _ = encoding_of(folder / _CLASSES)
+        with open_text(folder / _CLASSES, encoding) as file:
+            return [line.strip() for line in file if line.strip()]
+
+
+def _numbered(named: Sequence[tuple[str, Path]], classes: Sequence[str]) -> Examples:
+    """Tables without a header: the number of the class, then texts, which are joined.
+
+    Raises:
+        DataError: a class has no name.
+    """
+    texts = tuple(_header(named[0][1])[1:])
+    whole = _together(named, Columns(label="1", text=texts), _read)
+    names = {str(number): name for number, name in enumerate(classes, start=1)}
+    odd = next((row for row, cell in enumerate(whole.targets) if cell not in names), None)
+    if odd is not None:
+        what = f"class {whole.targets[odd]!r}, and {_CLASSES} has {len(classes)} names, for 1 to {len(classes)}"
+        raise DataError(what, where=whole.where[odd], fix=f"repair {_CLASSES}, or name the columns: --label 1 --text 2")
+    joined = f"columns {', '.join(texts)} joined into the text" if len(texts) > 1 else "column 2 taken as the text"
+    note = f"column 1 taken as the number of the class, whose name is in {_CLASSES}; {joined}"
+    return replace(whole, targets=[names[cell] for cell in whole.targets], notes=(*whole.notes, note))
+
+
+def _read(table: Path, columns: Columns) -> Examples:
+    return read_table(table, columns=columns)
+
+
+def _beside_photos(
+    folder: Path, folders: list[str], tables: list[Path], columns: Columns
+) -> tuple[Examples | None, tuple[str, ...]]:
+    """The table that names photos in folders beside it; None: the folders say the classes, as far as anything does."""
+    aside = (f"not read, since there are folders: {some_of([table.name for table in tables])}",)
+    parts = parts_among([table.stem for table in tables])
+    wanted = [table for table in tables if parts.get(table.stem) == "train"]
+    wanted = wanted or [table for table in tables if table.stem not in parts]
+    teaching = [(table, photos) for table in wanted if (photos := _photos(table, columns)) is not None]
+    if not teaching:
+        return None, aside
+    if len(teaching) > 1:
+        what = f"several tables name photos: {some_of([table.name for table, _ in teaching])}"
+        raise DataError(what, where=str(folder), fix=f"name one: headstart fit {shlex.quote(str(teaching[0][0]))}")
+    table, photos = teaching[0]
+    tested = [one for one in tables if one != table and parts.get(one.stem) in OFFICIAL]
+    named = [("train", table), *((parts[one.stem], one) for one in tested)]
+    try:
+        whole = _together(named, columns, _read) if tested else _read(table, columns)
+    except DataError:
+        if len(folders) > 1 and not parts_among(folders):
+            return None, aside
+        raise
+    classes = {name for each in folders for name in (each, *listing(Walk(folder), str(folder / each))[0])}
+    if {str(cell) for cell in whole.targets} <= classes:
+        return None, aside
+    used = {Path(place).relative_to(folder).parts[0] for place in photos.folders if place != str(folder)}
+    if len(used) > 1 and not parts_among(sorted(used)):
+        one = shlex.quote(str(table))
+        what = (
+            f"{table.name} says which class the photos are of, and the folders {some_of(sorted(used))} may be classes"
+        )
+        fix = f"headstart fit {one} takes the table, --class-folders outer the folders"
+        raise DataError(what, where=str(folder), fix=fix)
+    more = [other.name for other in tables if other != table and other not in tested]
+    notes = [f"labels read from {table.name}, photos from {some_of(sorted(used)) or folder.name}", *whole.notes]
+    notes += [f"not read: {some_of(more)}"] if more else []
+    return replace(whole, name=folder.resolve().name, notes=tuple(notes)), ()
+
+
+def _photos(table: Path, columns: Columns) -> Photos | None:
+    """Where the photos lie that a table names; None: it names none that are there, or cannot be read.
+
+    Raises:
+        DataError: other photos of the same names are in several folders.
+    """
+    try:
+        with table_errors(table):
+            blocks, _ = open_blocks(table, [], rows=_ROWS)
+            block = next(iter(blocks), {})
+            sample = {name: [as_text(cell) for cell in plain_values(block[name])] for name in block}
+    except DataError:
+        return None
+    asked = with_photos(sample, columns, table.parent)
+    name = asked.image or next((name for name, values in sample.items() if names_photos(values)), None)
+    found = photos_beside(sample.get(name, []), table.parent, asked.image_root, table) if name else None
+    return found if found is not None and found.there else None
+
+
+def _metadata(folder: Path, names: Sequence[str]) -> Path | None:
+    """The table of the imagefolder form; None: there is none, or it does not say which row is of which photo."""
+    there = next((folder / name for name in _METADATA if name in names), None)
+    return there if there is not None and _FILE_NAME in _header(there) else None
+
+
+def _header(table: Path) -> list[str]:
+    """The names of a table's columns."""
+    with table_errors(table):
+        blocks, _ = open_blocks(table, [], rows=1)
+        return list(next(iter(blocks), {}))
+
+
+def _of_photos(table: Path, columns: Columns) -> Examples:
+    """A table in the folder of its photos, with a note on photos that it does not name."""
+    found = read_table(table, columns=replace(columns, image=columns.image or _FILE_NAME))
+    walk = Walk(table.parent)
+    there = {file for file in walk.files(walk.top) if os.path.splitext(file)[1].lower() in PHOTOS}
+    more = len(there - {os.path.normpath(file) for file in found.inputs})
+    notes = (f"{table.name} says which class each photo is of", *found.notes)
+    return replace(found, notes=(*notes, f"{more:,} photos without a row in {table} are not read") if more else notes)
+
+
+def _together(
+    named: Sequence[tuple[str, Path]], columns: Columns, read_one: Callable[[Path, Columns], Examples]
+) -> Examples:
+    """Tables as parts: those after the training part have its columns, and without its labels they are left out."""
+    read = [("train", file, read_one(file, columns)) for part, file in named if part == "train"]
+    notes: list[str] = []
+    taken = read[0][2].columns or Columns()
+    targets = [taken.label] if taken.label else list(taken.labels or ())
+    for part, file in named:
+        if part == "train":
+            continue
+        header = _header(file)
+        inputs = [*taken.texts, taken.text2, taken.image]
+        if all(name in header for name in inputs if name) and not all(name in header for name in targets):
+            notes.append(f"{file.name}: not read, since it has no column {some_of(targets)}")
+            continue
+        found = read_one(file, columns)
+        if found.columns != taken and all(name in header for name in (*filter(None, inputs), *targets)):
+            found = read_one(file, replace(taken, image_root=columns.image_root))
+        read.append((part, file, found))
+    alike = len({file.name for _, file, _ in read}) < len(read)
+    whole = join([(part, _placed(found, file.parent.name) if alike else found) for part, file, found in read])
+    return replace(whole, notes=(*whole.notes, *notes)) if notes else whole
+
+
+def _placed(examples: Examples, folder: str) -> Examples:
+    """Examples whose places say the folder, too, since tables of the same name are in several."""
+    findings = tuple(replace(finding, where=f"{folder}/{finding.where}") for finding in examples.findings)
+    return replace(examples, where=[f"{folder}/{where}" for where in examples.where], findings=findings)

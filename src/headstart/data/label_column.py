@@ -1,0 +1,87 @@
+"""Which column of a table holds the labels, by the last word of its name, then by its values."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+
+from headstart.data.parts import names_part
+from headstart.data.written_numbers import like_number
+
+# Last words of names: airline_sentiment, goldLabel.
+_WORDS = frozenset(
+    {"label", "labels", "class", "category", "target", "intent", "sentiment", "tag", "topic", "score", "rating",
+     "stars", "choice", "choices", "emotion", "polarity", "stance", "verdict", "diagnosis", "species"}
+)  # fmt: skip
+# Words in names of columns that say something about an example, or about who labelled it, and are no labels.
+_ABOUT = frozenset(
+    {"id", "ids", "idx", "index", "uuid", "guid", "key", "hash", "url", "uri", "link", "version", "name", "location",
+     "annotator", "annotation", "author", "user", "username", "reviewer", "worker", "confidence", "count", "length",
+     "date", "datetime", "time", "timestamp", "timezone", "created", "updated", "at", "lead"}
+)  # fmt: skip
+_PIECES = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+")
+_DATE = re.compile(r"\d{4}-\d\d-\d\d|\d{1,2}[/.]\d{1,2}[/.]\d{2,4}|\d\d:\d\d")
+_REPEATED = 0.5  # different values of a column of classes, at most, for each row
+_NUMBERS = 0.9  # share of its values, from which a column is one of numbers, if perhaps a dirty one
+_CLASSES = 1000  # at most, where nothing but the values says that they are classes
+
+Columns = Mapping[str, Sequence[str | None]]
+
+
+def called_labels(sample: Columns, taken: set[str | None]) -> list[str]:
+    """The columns whose names end with a word for labels, and whose values may be some."""
+    return [
+        name
+        for name, values in sample.items()
+        if name not in taken and _words(name)[-1:] and _words(name)[-1] in _WORDS and _may_be_labels(values)
+    ]
+
+
+def like_classes(sample: Columns, taken: set[str | None]) -> list[str]:
+    """The columns whose values recur as those of classes do, those first that have fewest.
+
+    Columns that are called like something about the examples (an id, a date, an annotator) are none, but in a table
+    that has nothing else beside its inputs.
+    """
+    found = {}
+    free = [name for name in sample if name not in taken]
+    for name in free:
+        present = [value for value in sample[name] if value and value.strip()]
+        different = len(set(present))
+        if not 2 <= different <= min(_CLASSES, _REPEATED * len(present)) or any(map(_DATE.match, present[:5])):
+            continue
+        if len(free) == 1 or not _ABOUT.intersection(_words(name)):
+            found[name] = different / len(present)
+    return sorted(found, key=lambda name: found[name])
+
+
+def other_column(sample: Columns, values: tuple[str, ...], *, guessed_text: bool) -> str | None:
+    """Of two columns the one that is not the text, if nothing but their place tells them apart, or it holds numbers."""
+    others = [name for name in sample if name not in values]
+    if len(sample) != 2 or len(others) != 1:
+        return None
+    present = [value for value in sample[others[0]] if value]
+    numbers = sum(_number(value) or like_number(value) for value in present)
+    return others[0] if guessed_text or (present and numbers >= _NUMBERS * len(present)) else None
+
+
+def _words(name: str) -> list[str]:
+    """The words of a name, as people and programs put them together: airline_sentiment, ProductId, created-at."""
+    return [piece.lower() for piece in _PIECES.findall(name)]
+
+
+def _may_be_labels(values: Sequence[str | None]) -> bool:
+    """Whether it is no constant, no name each for itself, and no part: numbers may be all different."""
+    present = [value for value in values if value and value.strip()]
+    different = set(present)
+    numbers = sum(map(_number, present)) >= _NUMBERS * len(present)
+    ids = len(different) == len(present) and (not numbers or all(map(str.isdigit, present)))
+    return len(different) > 1 and not ids and not all(map(names_part, different))
+
+
+def _number(value: str) -> bool:
+    try:
+        float(value)
+    except ValueError:
+        return False
+    return True

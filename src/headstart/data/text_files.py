@@ -1,0 +1,157 @@
+"""Files of which each line is one text: a file a class, or texts in one file and their labels in another."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+
+from headstart.data.delimited import label_colon_text
+from headstart.data.layout import listing
+from headstart.data.line_forms import line_form
+from headstart.data.parts import OFFICIAL, join, part_named, parts_among
+from headstart.data.table import table_errors
+from headstart.data.text_file import encoding_of, open_text
+from headstart.data.walk import Walk
+from headstart.errors import DataError, some_of
+from headstart.inputs.paths import is_file
+from headstart.values import Examples
+
+_CLASS_ENDINGS = frozenset((".pos", ".neg", ".neu", ".positive", ".negative", ".neutral", ".obj", ".subj"))
+_PARALLEL = re.compile(r"(?:(\w+?)[_.-])?(texts?|sentences|labels?)(?:[_.-](\w+))?\.txt", re.IGNORECASE)
+_NAMES = ("mapping.txt", "label_mapping.txt", "labels_mapping.txt")  # of the numbers in files of labels
+_NO_DATA = re.compile(r"(?:.*readme.*|licen[cs]e|vocab|classes|changelog|requirements|notes?|mapping)", re.IGNORECASE)
+_MOST_CLASSES = 100
+_LINES = 100  # by which a file is judged
+_WORDS = 3  # of a text, on average
+_SEPARATORS = ",;\t|"
+
+
+def read_text_files(folder: Path) -> Examples | None:
+    """Files of texts in one folder, of which each is a class, or of texts and of labels; None: there are none.
+
+    Raises:
+        DataError: there are several such data sets, or as many texts as labels are not there.
+    """
+    folders, names = listing(walk := Walk(folder), walk.top)
+    names = [name for name in names if is_file(folder / name)]
+    parallel = _parallel(folder, names)
+    if parallel is not None:
+        return parallel
+    groups = _groups(folder, names)
+    if len(groups) > 1:
+        firsts = " or ".join(shlex.quote(str(folder / next(iter(group.values())))) for group in groups)
+        what = f"{len(groups)} data sets of one file a class: {'; '.join(some_of(list(g.values())) for g in groups)}"
+        raise DataError(what, where=str(folder), fix=f"name one file of one, and the others are found: {firsts}")
+    return _by_class(folder, groups[0]) if groups and not folders else None
+
+
+def read_siblings(file: Path) -> Examples | None:
+    """The data set of one file a class that this file is a class of, as its ending says: rt-polarity.pos; else None."""
+    groups = _groups(file.parent, [name for name in os.listdir(file.parent) if is_file(file.parent / name)])
+    return next((_by_class(file.parent, group) for group in groups if file.name in group.values()), None)
+
+
+def _by_class(folder: Path, files: dict[str, str]) -> Examples:
+    """Each line of each file is a text of the class that the file's name says."""
+    texts: list[str] = []
+    labels: list[str] = []
+    where: list[str] = []
+    notes = [f"each file taken as a class, and each line in it as a text: {some_of(list(files.values()))}"]
+    for label, name in sorted(files.items()):
+        lines, said = _lines(folder / name)
+        texts += lines
+        labels += [label] * len(lines)
+        where += [f"{name} row {number}" for number in range(1, len(lines) + 1)]
+        notes += said
+    return Examples("text", folder.resolve().name, texts, labels, where, notes=tuple(notes))
+
+
+def _groups(folder: Path, names: Sequence[str]) -> list[dict[str, str]]:
+    """Data sets of one file a class: the file of each class."""
+    by_stem: dict[str, dict[str, str]] = defaultdict(dict)  # rt-polarity.pos, rt-polarity.neg
+    by_tail: dict[str, dict[str, str]] = defaultdict(dict)  # plot.tok.gt9.5000, quote.tok.gt9.5000
+    for name in sorted(names):
+        stem, ending = os.path.splitext(name)
+        if ending.lower() in _CLASS_ENDINGS:
+            by_stem[stem][ending[1:].lower()] = name
+        elif "." in stem and ending[1:].isdigit():
+            head, _, tail = name.partition(".")
+            by_tail[tail][head] = name
+    found = [group for group in (*by_stem.values(), *by_tail.values()) if len(group) > 1]
+    plain = [name for name in sorted(names) if name.lower().endswith(".txt") and not _NO_DATA.fullmatch(name[:-4])]
+    texts = {name[:-4]: name for name in plain}
+    apart = 2 <= len(texts) <= _MOST_CLASSES and not parts_among(list(texts))
+    if not found and apart and all(_holds_plain_texts(folder / name) for name in plain):
+        found = [texts]
+    return [group for group in found if all(_holds_plain_texts(folder / name) for name in group.values())]
+
+
+def _holds_plain_texts(path: Path) -> bool:
+    """Whether the lines of a file are texts, and neither columns nor labels with texts."""
+    with table_errors(path):
+        encoding, _ = encoding_of(path)
+        with open_text(path, encoding) as file:
+            lines = [line.strip() for line, _ in zip(file, range(_LINES), strict=False)]
+    full = [line for line in lines if line]
+    columns = any(len(counts := {line.count(mark) for line in full}) == 1 and counts != {0} for mark in _SEPARATORS)
+    words = sum(len(line.split()) for line in full)
+    labelled = line_form(full, path) is not None or label_colon_text(full)
+    return len(full) > 1 and words >= _WORDS * len(full) and not columns and not labelled and "\0" not in "".join(full)
+
+
+def _parallel(folder: Path, names: Sequence[str]) -> Examples | None:
+    """train_text.txt with train_labels.txt, and the same of other parts; or text.txt with labels.txt."""
+    there: dict[str, dict[str, str]] = defaultdict(dict)
+    for name in names:
+        match = _PARALLEL.fullmatch(name)
+        if match is not None:
+            part = part_named(match[1] or match[3] or "train")
+            kind = "labels" if match[2].lower().startswith("label") else "texts"
+            if part is not None:
+                there[part].setdefault(kind, name)
+    pairs = [(part, there[part]) for part in OFFICIAL if len(there.get(part, ())) == 2]
+    if not any(part == "train" for part, _ in pairs):
+        return None
+    mapping = next((name for name in _NAMES if name in names), None)
+    classes = _mapping(folder / mapping) if mapping else {}
+    read = [(part, _beside(folder, files["texts"], files["labels"], classes)) for part, files in pairs]
+    return join(read)
+
+
+def _beside(folder: Path, texts: str, labels: str, classes: dict[str, str]) -> Examples:
+    """The texts in the lines of one file, with the labels in the lines of another.
+
+    Raises:
+        DataError: they are not as many, or a label has no name.
+    """
+    lines, notes = _lines(folder / texts)
+    marks = [mark.strip() for mark in _lines(folder / labels)[0]]
+    if len(lines) != len(marks):
+        what = f"{len(lines):,} lines in {texts}, and {len(marks):,} in {labels}"
+        raise DataError(what, where=str(folder), fix="a label a line belongs to the text in the same line")
+    where = [f"{texts} row {number}" for number in range(1, len(lines) + 1)]
+    unknown = next((row for row, mark in enumerate(marks) if classes and mark not in classes), None)
+    if unknown is not None:
+        what = f"label {marks[unknown]!r} has no name in the file of names"
+        raise DataError(what, where=f"{folder / labels} row {unknown + 1}", fix="add it there, or move that file away")
+    targets = [classes.get(mark, mark) for mark in marks]
+    said = (f"labels of {texts} read from {labels}{', and their names from a mapping' if classes else ''}", *notes)
+    return Examples("text", folder.resolve().name, lines, targets, where, notes=said)
+
+
+def _mapping(path: Path) -> dict[str, str]:
+    """Names of labels: a number and a name a line."""
+    rows = [line.split("\t") if "\t" in line else line.split(None, 1) for line in _lines(path)[0] if line.strip()]
+    return {row[0].strip(): row[1].strip() for row in rows if len(row) > 1}
+
+
+def _lines(path: Path) -> tuple[list[str], list[str]]:
+    """The lines of a file, with notes on its encoding."""
+    with table_errors(path):
+        encoding, notes = encoding_of(path)
+        with open_text(path, encoding) as file:
+            return [line.rstrip("\n") for line in file], notes

@@ -1,0 +1,184 @@
+"""In which encoding a text file is written, where that can be told; a wrong guess looks like a text, and teaches noise.
+
+UTF-8 and UTF-16 prove themselves. Of the others charset-normalizer says which come into question, and what they make of
+the bytes must look like writing: words of one script, no capitals within them, characters that are in use.
+"""
+
+from __future__ import annotations
+
+import codecs
+import re
+import unicodedata
+from collections import Counter
+from itertools import pairwise
+
+from headstart.errors import DataError, shortened
+
+_CANDIDATES = [
+    *("cp1252", "cp1250", "iso8859_2", "cp1254", "cp1251", "koi8_r", "cp1253", "cp1255", "cp1256"),
+    *("gb18030", "big5", "cp932", "euc_jp", "cp949"),
+]
+_LATIN = ("cp1252", "cp1250", "iso8859_2", "cp1254")
+_MOST = 1 << 16  # bytes that are looked at: lines that are not ASCII
+_FEW = 8  # characters that are not ASCII; fewer say nothing of a script
+_CLOSE = 0.2  # by how much less of a text may look like a language than of another, for both to come into question
+_KANA = 0.15  # share of a Japanese text's letters, at least
+_USED = 0.85  # share of a Chinese text's characters, at least
+_EAST = ("CJK", "HIRAGANA", "KATAKANA", "HANGUL")
+_MARKS = (
+    (codecs.BOM_UTF32_LE, "utf-32"),  # begins like UTF-16's
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+_WORD = re.compile(r"[^\W\d_]+")
+_SYMBOL_WITHIN = re.compile(
+    r"[^\W\d_][\u00a1-\u00bf\u2022\u2030\u2020\u2021][^\W\d_]|\b[\u00b2\u00b3\u00b9](?=[^\W\d_])"
+)
+_SOFT = {"\u00b7", "\u00ad", "\u00aa", "\u00ba", "\u00bf", "\u00a1"}  # between letters: Catalan, hyphenation, 1ª, ¿qué
+_NULS = 0.03  # share of the bytes, at least: of UTF-16, spaces and line ends have one in any script
+_WITHIN = 0.02  # share of words, at most, that may look as none do
+
+
+def wide_encoding(head: bytes) -> str | None:
+    """UTF-16 or UTF-32, with a byte order mark or by where the NULs stand; None: neither. `head` begins the file."""
+    for mark, name in _MARKS:
+        if head.startswith(mark):
+            return name
+    even, odd = head[0:4096:2].count(0), head[1:4096:2].count(0)
+    if even + odd < max(4, _NULS * len(head[:4096])) or min(even, odd) > _WITHIN * (even + odd):
+        return None
+    return "utf-16-le" if odd > even else "utf-16-be"
+
+
+def encoding_among(lines: bytes, *, where: str, place: str = "") -> str:
+    """The encoding of lines that are not UTF-8.
+
+    Args:
+        place: of the first byte that is not.
+
+    Raises:
+        DataError: several come into question, or none.
+    """
+    sample = lines[:_MOST]
+    found = _plausible(sample)
+    if len(found) == 1:
+        return found[0]
+    if _mostly_utf_8(sample):
+        what = f"UTF-8 but for damaged bytes: {shortened(_damage(sample), 60)}"
+        fix = "repair them; iconv -f utf-8 -t utf-8 -c FILE leaves them out; or --encoding NAME"
+        raise DataError(what, where=where, fix=fix)
+    some = " or ".join(f"--encoding {name}" for name in found) or "--encoding NAME, for example cp1252 or mac_roman"
+    what = f"not UTF-8{place and ': '}{place}, and its encoding cannot be told"
+    raise DataError(what, where=where, fix=f"{some} says it, or save it as UTF-8")
+
+
+def known_encoding(name: str) -> str:
+    """The encoding of this name as Python has it, a byte order mark at the start left out.
+
+    Raises:
+        DataError: there is none.
+    """
+    try:
+        found = codecs.lookup(name).name
+        "".encode(found)
+    except (LookupError, ValueError, TypeError):
+        fix = "for example utf-8, utf-16, cp1252, cp1251, gb18030, shift_jis"
+        raise DataError(f"unknown encoding {name!r}", where="--encoding", fix=fix) from None
+    return "utf-8-sig" if found == "utf-8" else found
+
+
+def _plausible(sample: bytes) -> list[str]:
+    """The encodings by which these bytes look like writing, each of another text."""
+    from charset_normalizer import from_bytes
+
+    if sum(byte > 127 for byte in sample) < _FEW:
+        return ["cp1252"] if _looks_written(_decoded(sample, "cp1252"), "cp1252") else []
+    found: dict[str, tuple[str | None, float]] = {}
+    for match in from_bytes(sample, cp_isolation=_CANDIDATES):
+        for name in (match.encoding, *match.could_be_from_charset):
+            text = _decoded(sample, name) if name in _CANDIDATES else None
+            if _looks_written(text, name):
+                found.setdefault(name, (text, match.coherence))
+    western = found.get("cp1252")
+    if western is not None:
+        others = {name: found[name] for name in _LATIN[1:] if name in found and found[name][0] != western[0]}
+        if "cp1254" in others and re.search("[þðýÞÐÝ]", western[0] or ""):
+            return ["cp1252", "cp1254"]  # Icelandic or Turkish
+        if all(coherence <= western[1] + 0.1 for _, coherence in others.values()):
+            found = {name: one for name, one in found.items() if name not in _LATIN[1:]}
+    small = {name: one for name, one in found.items() if name in _LATIN or not _capitals(one[0] or "")}
+    found = small or found  # KOI8-R has the small letters where windows-1251 has the capitals
+    most = max((coherence for _, coherence in found.values()), default=0.0)
+    found = {name: one for name, one in found.items() if one[1] >= most - _CLOSE}
+    once: dict[str | None, str] = {}
+    for name, (text, _) in found.items():
+        once.setdefault(text, name)
+    return list(once.values())
+
+
+def _decoded(content: bytes, encoding: str) -> str | None:
+    """The text, but for what the end of a sample cuts; None: it is not in this encoding."""
+    try:
+        return codecs.getincrementaldecoder(encoding)().decode(content)
+    except UnicodeDecodeError:
+        return None
+
+
+def _looks_written(text: str | None, encoding: str) -> bool:
+    """Whether words are of one script, and written as words are."""
+    if text is None or any(unicodedata.category(c) in ("Cc", "Co", "Cn") and c not in "\r\n\t\x0c" for c in set(text)):
+        return False
+    words = [word for word in _WORD.findall(text) if not word.isascii()]
+    few = _WITHIN * max(1, len(words))
+    if encoding in _LATIN:
+        within = sum(not _SOFT.intersection(found) for found in _SYMBOL_WITHIN.findall(text))
+        return sum(map(_no_latin_word, words)) + within <= few
+    return bool(words) and sum(map(_no_word, words)) <= few and _one_script(text, words, encoding)
+
+
+def _capitals(text: str) -> bool:
+    return "".join(c for c in text if not c.isascii()).isupper()
+
+
+def _no_latin_word(word: str) -> bool:
+    return any(_script(c) != "LATIN" for c in word if not c.isascii()) or (
+        len(word) > 3 and not re.search("[a-zA-Z]", word)
+    )
+
+
+def _no_word(word: str) -> bool:
+    """Whether a capital stands behind a small letter, or letters of an alphabet beside ASCII's."""
+    inverted = any(a.islower() and b.isupper() for a, b in pairwise(word))
+    return inverted or (_script(max(word)) not in _EAST and any(c.isascii() for c in word))
+
+
+def _one_script(text: str, words: list[str], encoding: str) -> bool:
+    """Whether letters are of one script, Chinese characters those in use: most in the first level of their standard."""
+    scripts = Counter(map(_script, (c for word in words for c in word if not c.isascii())))
+    total = sum(scripts.values())
+    kana, chinese = scripts["HIRAGANA"] + scripts["KATAKANA"], scripts["CJK"]
+    if encoding in ("cp932", "euc_jp"):
+        return kana >= _KANA * total and kana + chinese >= (1 - _WITHIN) * total
+    if max(scripts.values()) < (1 - _WITHIN) * total:
+        return False
+    if not chinese:
+        return not scripts["LATIN"]
+    codec, low, high = ("big5", 0xA4, 0xC6) if encoding == "big5" else ("gb2312", 0xB0, 0xD7)
+    used = sum(low <= (c.encode(codec, "ignore") or b"\0")[0] <= high for c in text if _script(c) == "CJK")
+    return used >= _USED * chinese
+
+
+def _script(character: str) -> str:
+    return unicodedata.name(character, "").split(" ")[0].split("-")[0]
+
+
+def _mostly_utf_8(sample: bytes) -> bool:
+    bad = sample.decode("utf-8", "replace").count("\ufffd")
+    good = sum(not c.isascii() for c in sample.decode("utf-8", "ignore"))
+    return good > 3 * bad
+
+
+def _damage(sample: bytes) -> str:
+    """The first line that is not UTF-8, as far as it is."""
+    return next((t for t in sample.decode("utf-8", "replace").splitlines() if "\ufffd" in t), "").strip()
