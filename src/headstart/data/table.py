@@ -24,6 +24,7 @@ from headstart.data.indicators import indicator_cells
 from headstart.data.json_rows import json_rows
 from headstart.data.label_cells import label_cells
 from headstart.data.label_values import as_text
+from headstart.data.named_files import with_files_read
 from headstart.data.parts import in_parts
 from headstart.data.text_file import encoding_of, leave_out, open_text
 from headstart.errors import DataError, first_line
@@ -121,7 +122,10 @@ def read_blocks(
     if found is None:
         raise DataError("no rows", where=where, fix="a table has one row an example")
     rows = list(islice(row_names(where, row_numbers(findings or ())), len(inputs)))
-    more: list[str] = []
+    said, more = list(found.notes), list[str]()
+    if found.kind == "text" and len(found.values) == 1:
+        inputs, read = with_files_read(inputs, found.values[0], base=base, where=where, named=bool(asked.texts))
+        said = [note for note in said if not read or not note.endswith("taken as the text")] + read
     if len(found.labels) > 1:
         cells, more = indicator_cells(cells, found.labels, rows)
     whole = Examples(
@@ -133,7 +137,7 @@ def read_blocks(
         separator=asked.separator,
         columns=found.columns(asked.separator),
         findings=tuple(findings or ()),
-        notes=(*notes, *found.notes, *more),
+        notes=(*notes, *said, *more),
     )
     return in_parts(whole, named) if need_label else whole
 

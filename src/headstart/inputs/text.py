@@ -22,14 +22,14 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 _NOT_WORDS = re.compile(r"[\W_]+")
 
 
-def read_text(path: Path) -> str:
+def read_text(path: Path, *, most: int = MOST_CONTEXT) -> str:
     """A text file as it stands: places in it stay what they are, line ends too. A byte order mark is no character.
 
     Raises:
         DataError: not there, no regular file, too large, not readable, no text, or not UTF-8.
     """
     try:
-        content = read_file(path, most=MOST_CONTEXT)
+        content = read_file(path, most=most)
     except OSError as error:
         fix = "name a text file, or - for what comes through a pipe"
         raise DataError(error.strerror or str(error), where=str(path), fix=fix) from None
