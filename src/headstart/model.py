@@ -366,7 +366,7 @@ class Model:
         """What the model makes of the inputs that can be used, in their order, and the reason for each other one."""
         usable = self._checked(items)
         errors = {int(f.where): f.reason for f in usable.findings if f.rejected}
-        outputs = self.predictor.outputs(usable, np.arange(len(usable)), advance=lambda _: None)
+        outputs = self.predictor.outputs(usable, np.arange(len(usable)), keep=False, advance=lambda _: None)
         return outputs, errors
 
 

@@ -12,10 +12,12 @@ from headstart.inputs.text import MOST_BYTES, read_text
 
 TEXT_FILES = frozenset((".txt", ".text", ".md"))
 # What else is often named in tables. Endings that texts have, too (.com, .net), are none.
-_OTHERS = frozenset(
-    ".wav .mp3 .flac .ogg .m4a .aac .wma .opus .mp4 .avi .mov .mkv .webm .mpg .pdf .doc .docx .odt .rtf .ppt .pptx "
-    ".html .htm .eml .epub .json .csv .npy .npz .pt .h5 .mat .pkl .heic .heif .dcm .nii .svg .raw .dng .zip".split()
-)
+_SOUNDS = {".wav", ".mp3", ".flac", ".ogg", ".m4a", ".aac", ".wma", ".opus"}
+_FILMS = {".mp4", ".avi", ".mov", ".mkv", ".webm", ".mpg"}
+_DOCUMENTS = {".pdf", ".doc", ".docx", ".odt", ".rtf", ".ppt", ".pptx", ".html", ".htm", ".eml", ".epub"}
+_DATA = {".json", ".csv", ".npy", ".npz", ".pt", ".h5", ".mat", ".pkl", ".zip"}
+_PICTURES = {".heic", ".heif", ".dcm", ".nii", ".svg", ".raw", ".dng"}
+_OTHERS = frozenset(_SOUNDS | _FILMS | _DOCUMENTS | _DATA | _PICTURES)
 _LONGEST = 1000  # characters of a path
 _MOST_TOGETHER = 2**32  # characters of all files that a table names
 _SAMPLE = 2000  # rows that are looked at
