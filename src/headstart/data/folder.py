@@ -18,6 +18,7 @@ from headstart.storage.files import read_file
 from headstart.values import Examples, Finding
 
 _LAYOUT = "one folder a class: roses/1.jpg, tulips/2.jpg (or train/roses/1.jpg, test/tulips/2.jpg)"
+EACH_A_TEXT = "each .txt file is one text"
 
 
 @dataclass(frozen=True)
@@ -145,7 +146,7 @@ def _not_followed(walk: Walk) -> tuple[str, ...]:
 
 def _kind(files: list[_File]) -> tuple[Kind, tuple[str, ...]]:
     texts = sum(file.path.lower().endswith(".txt") for file in files)
-    return ("text", ("each .txt file is one text",)) if texts > len(files) / 2 else ("image", ())
+    return ("text", (EACH_A_TEXT,)) if texts > len(files) / 2 else ("image", ())
 
 
 def _read_texts(walk: Walk, found: list[_File]) -> tuple[list[_File], list[str], list[Finding], tuple[str, ...]]:

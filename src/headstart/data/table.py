@@ -123,7 +123,7 @@ def read_blocks(
         raise DataError("no rows", where=where, fix="a table has one row an example")
     rows = list(islice(row_names(where, row_numbers(findings or ())), len(inputs)))
     said, more = list(found.notes), list[str]()
-    if found.kind == "text" and len(found.values) == 1:
+    if _INPUTS[found.kind] is _joined and len(found.values) == 1:
         inputs, read = with_files_read(inputs, found.values[0], base=base, where=where, named=bool(asked.texts))
         said = [note for note in said if not read or not note.endswith("taken as the text")] + read
     if len(found.labels) > 1:
