@@ -105,19 +105,19 @@ def _picture(value: Any) -> Any:
     """A picture as it is read here: of a tensor its array, of the row of a hub's table its bytes, or its path."""
     if isinstance(value, Mapping) and set(value) == {"bytes", "path"}:
         return value["path"] if value["bytes"] is None else value["bytes"]
-    array = _as_array(value)
-    if array is not value and array.ndim == 3 and array.shape[0] in (1, 3, 4) and array.shape[2] not in (1, 3, 4):
-        return array.transpose(1, 2, 0)  # a tensor has its channels first
-    return array
+    return _as_array(value)
 
 
 def _as_array(value: Any) -> Any:
-    """A tensor of another library as an array; anything else as it is."""
-    if isinstance(value, np.ndarray | np.generic) or not all(hasattr(value, n) for n in ("__array__", "dtype", "ndim")):
+    """A tensor of another library as an array, its channels behind; anything else as it is."""
+    if isinstance(value, np.ndarray | np.generic) or type(value).__module__.startswith("pandas."):
         return value
-    if hasattr(value, "index"):  # a column of a table
+    if not all(hasattr(value, name) for name in ("__array__", "dtype", "ndim")):
         return value
-    return np.asarray(value.detach().cpu() if hasattr(value, "detach") else value)
+    array = np.asarray(value.detach().cpu() if hasattr(value, "detach") else value)
+    channels = (1, 3, 4)
+    first = array.ndim in (3, 4) and array.shape[-3] in channels and array.shape[-1] not in channels
+    return np.moveaxis(array, -3, -1) if first else array
 
 
 def _named(value: Any, number: int) -> str:
