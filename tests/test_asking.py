@@ -64,7 +64,7 @@ def test_one_that_learned_from_files_takes_a_file_as_a_text(model, tmp_path, cap
         (tmp_path / "train" / name).mkdir(parents=True)
         for number in range(6):
             (tmp_path / "train" / name / f"{number}.txt").write_text(f"{text}\n{number} more\n")
-    learned = hs.fit(tmp_path / "train", how="probe")
+    learned = hs.fit(tmp_path / "train", how="probe", out=tmp_path / "model")
     (tmp_path / "new.txt").write_text(f"{CARD}\nNothing else.\n")
     assert len(learned.predict(tmp_path / "new.txt")) == 1
     assert "--as lines takes each line" in capsys.readouterr().err
