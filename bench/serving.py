@@ -15,6 +15,7 @@ from pathlib import Path
 from common import arguments, asked, installed, photos, texts
 
 import headstart as hs
+from headstart.pretrained.from_timm import timm
 
 
 def small(work: Path) -> list[object]:
@@ -52,7 +53,6 @@ def main() -> None:
 
 def plain_timm(files: list[str]) -> Callable[[int], object]:
     """The architecture with random weights: they take as long."""
-    import timm
     import torch
     from PIL import Image
 
