@@ -65,8 +65,8 @@ def test_what_is_no_text_is_refused_or_an_error_of_its_own(model, tmp_path):
     for name, content in (("said.csv", f"title,said\nx,{ASKED[0]!r}\n"), ("said.txt", f"{ASKED[0]}\n")):
         (tmp_path / name).write_text(content.replace("'", '"'))
         assert [asked.label for asked in model.predict(tmp_path / name)] == ["card"]
-    with pytest.raises(hs.UserError, match="a folder, and the model takes texts"):
-        model.predict(tmp_path)
+    table, text = model.predict(tmp_path)  # each file is a text, and a table is none
+    assert (table.label, "a table" in table.error, text.label) == ("", True, "card")
     with pytest.raises(hs.UserError, match="column"):
         model.predict(pd.DataFrame({"n": [1, 2]}))
     mixture = [ASKED[0], np.nan, None, 3, {"a": 1}, b"text", Path("a.txt"), pd.NA, ["a text"], "  "]
@@ -160,13 +160,14 @@ def test_paths_are_no_texts(saved, command, textile, tmp_path):
     for asked, said in (
         ("nofile.csv", "no such file"),
         ("pictures/nofile.JPG", "no such file"),
-        (tmp_path / "folder", "a folder, and the model takes texts"),
-        (photo, "no table that is known, and the model takes texts"),
+        ("folder", "a folder of this name is there, and the model takes texts"),
+        (photo, "a file of this name is there, and the model takes texts"),
+        ("nofolder/", "no such file"),
     ):
         code, out, err = command("predict", saved, asked)
         assert (code, out) == (2, ""), err
         assert said in err
-        assert "headstart predict MODEL -" in err
+        assert f"headstart predict MODEL {asked} --as text" in err
     for text in ("my card is in nofile.csv", "What.", "card?"):
         assert command("predict", saved, text)[0] == 0
 

@@ -12,13 +12,12 @@ import numpy as np
 
 from headstart.artifact import Opened, open_model, save, settle
 from headstart.backbone import Backbone, Features
-from headstart.data.arguments import inputs_in
+from headstart.data.arguments import inputs_of
 from headstart.data.check import check, refuse_empty
-from headstart.data.frame import is_table
-from headstart.data.read import read, refuse_odd, rows_in
+from headstart.data.folder import EACH_A_TEXT
+from headstart.data.read import read, refuse_odd
 from headstart.errors import DataError, UserError
 from headstart.inputs.modality import Modality
-from headstart.inputs.paths import existing
 from headstart.pretrained.rebuild import from_where_kept, where_kept
 from headstart.progress import Advance, Follower, Progress, Silent, as_progress, note
 from headstart.record import Record
@@ -87,6 +86,11 @@ class Model:
     def columns(self) -> Columns | None:
         """Of the table that it was fitted on; taken for others, too, where they have all of them."""
         return None if self.record is None else self.record.columns
+
+    @property
+    def learned_from_files(self) -> bool:
+        """Whether it was fitted on text files of one text each: another one is such a text, too."""
+        return self.record is not None and EACH_A_TEXT in self.record.notes
 
     @property
     def summary(self) -> dict[str, Any]:
@@ -346,15 +350,10 @@ class Model:
 
     def _given(self, inputs: Any) -> tuple[Sequence[Any], list[str]]:
         """The inputs one by one, of a table its rows, and their names."""
-        notes: list[str] = []
-        if is_table(inputs):
-            inputs, notes = rows_in(inputs, self.modality.name, self.columns)
-        elif isinstance(inputs, Path):
-            path = existing(inputs) if self.modality.in_tables else inputs
-            inputs, notes = inputs_in(str(path), self.modality, self.columns)
-        for said in notes:
+        asked = inputs_of(inputs, self.modality, Columns(known=self.columns), in_files=self.learned_from_files)
+        for said in asked.notes:
             note(said)
-        return self.modality.given(inputs)
+        return self.modality.given(asked.inputs)
 
     def _checked(self, items: Sequence[Any]) -> Dataset:
         """Inputs without targets that can be used; what is in their `where` is the place of each among the items."""
@@ -366,7 +365,7 @@ class Model:
         """What the model makes of the inputs that can be used, in their order, and the reason for each other one."""
         usable = self._checked(items)
         errors = {int(f.where): f.reason for f in usable.findings if f.rejected}
-        outputs = self.predictor.outputs(usable, np.arange(len(usable)), advance=lambda _: None)
+        outputs = self.predictor.outputs(usable, np.arange(len(usable)), keep=False, advance=lambda _: None)
         return outputs, errors
 
 

@@ -138,11 +138,20 @@ def _plain(value: float) -> float | None:
 class Predictor(Protocol):
     """A backbone with its head, ready to be asked."""
 
-    def outputs(self, dataset: Dataset, rows: np.ndarray, *, known: Features | None = None, advance: Advance) -> Any:
+    def outputs(
+        self,
+        dataset: Dataset,
+        rows: np.ndarray,
+        *,
+        known: Features | None = None,
+        keep: bool = True,
+        advance: Advance,
+    ) -> Any:
         """What the model makes of these rows of checked examples, before anything is decided.
 
         Args:
             known: features that may hold some of these rows already.
+            keep: whether what is computed of a few is looked for in the store, and kept there.
         """
         ...
 

@@ -57,6 +57,7 @@ class Answerer:
         rows: np.ndarray,
         *,
         known: Features | None = None,
+        keep: bool = True,
         advance: Callable[[int], None] = lambda _: None,
     ) -> list[Answer]:
         """As `Predictor.outputs`: the best answer to each question, from its own text."""

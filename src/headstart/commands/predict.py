@@ -3,74 +3,132 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from headstart.commands import common
-from headstart.commands.common import Device, Json, Threads
+from headstart.commands import common, predicted_file
+from headstart.commands.common import Delimiter, Device, Encoding, Image, ImageRoot, Json, Text, Text2, Threads
 from headstart.errors import UserError
 from headstart.report import terminal
 
 if TYPE_CHECKING:
+    from headstart.data.arguments import Asked
     from headstart.model import Model
+    from headstart.values import Columns
+
+_WAYS = ("text", "file", "lines")
 
 
-def predict(
+def predict(  # noqa: PLR0913 - one argument an option
     model: Annotated[str, typer.Argument(help="A saved folder.")],
     inputs: Annotated[
         list[str] | None,
         typer.Argument(
-            help="Image files or folders; or texts, with - for standard input. A table, or a .txt of a text a line."
+            help="Image files or folders; or texts, with - for standard input. A table, a .txt of a text a line, or "
+            "a folder/ of text files."
         ),
     ] = None,
     pair: Annotated[
         tuple[str, str] | None, typer.Option(metavar="A B", help="Two texts; or a question and a text.")
     ] = None,
+    way: Annotated[
+        str | None, typer.Option("--as", help="text: the words themselves; file: one text; lines: a text a line.")
+    ] = None,
+    text: Text = None,
+    text2: Text2 = None,
+    image: Image = None,
+    encoding: Encoding = None,
+    delimiter: Delimiter = None,
+    image_root: ImageRoot = None,
+    out: Annotated[
+        Path | None, typer.Option(help="A .csv: the columns of a table, or the inputs, with the predictions behind.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace the file of --out.")] = False,
     top: Annotated[int, typer.Option(min=1, help="Classes listed for each input.")] = 5,
     device: Device = None,
     threads: Threads = None,
     as_json: Json = False,
 ) -> None:
-    """Ask a saved model about images, texts, or pairs of texts (as --pair A B, or in a table)."""
+    """Ask a saved model about images, texts, or pairs of texts (as --pair A B, or in a table).
+
+    Ends with 2 where an input cannot be used: it has an error, and the others are answered.
+    """
     from headstart.encode.machine import using
     from headstart.model import load
 
     if sum(word == "--pair" or word.startswith("--pair=") for word in sys.argv) > 1:  # typer would take the last alone
         raise UserError("given twice", where="--pair", fix="one pair a command; or name a table that holds several")
+    if way not in (None, *_WAYS):
+        raise UserError(f"unknown: {way!r}", where="--as", fix=f"one of: {', '.join(_WAYS)}")
+    if out is not None:
+        predicted_file.refuse_place(out, inputs or [], force=force)
     with using(device, threads):
         loaded = load(model)
-        rows = [loaded.task.words.row(p) for p in loaded.predict(_wanted(loaded, inputs or [], pair), top=top)]
-    line = loaded.task.words.line
-    common.show({"model": model, "predictions": rows}, as_json, lambda told: terminal.predictions(told, line))
+        columns = common.columns_of(text, text2, image, None, None, None, encoding, delimiter, image_root)
+        asked = _asked(loaded, inputs or [], pair, columns, way)
+        if out is not None and any(part.table for part in asked) and len(asked) > 1:
+            raise UserError("a table and something else", where="--out", fix="name one table, or no table")
+        wanted = [each for part in asked for each in part.inputs]
+        rows = [loaded.task.words.row(p) for p in loaded.predict(wanted, top=top)]
+    if out is None:
+        told, line = {"model": model, "predictions": rows}, loaded.task.words.line
+        common.show(told, as_json, lambda told: terminal.predictions(told, line))
+    else:
+        common.show(_written(model, out, asked[0].table, columns, rows), as_json, terminal.predicted)
     if any("error" in row for row in rows):
         raise SystemExit(2)
 
 
-def _wanted(loaded: Model, inputs: list[str], pair: tuple[str, str] | None) -> list[Any]:
-    """What the model is asked: inputs, or pairs, which tables may hold."""
+def _written(model: str, out: Path, table: Path | None, columns: Columns, rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """Writes the file of --out; gives what is said of it."""
+    from headstart.data.as_written import as_written
+
+    names, given = (["input"], [[row["input"]] for row in rows])
+    if table is not None:
+        names, given = as_written(table, encoding=columns.encoding, delimiter=columns.delimiter)
+    predicted_file.write(out, names, given, rows)
+    return {"model": model, "out": str(out), "n": len(rows), "n_errors": sum("error" in row for row in rows)}
+
+
+def _asked(
+    loaded: Model, inputs: list[str], pair: tuple[str, str] | None, columns: Columns, way: str | None
+) -> list[Asked]:
+    """What the model is asked, argument by argument: inputs, or pairs, which tables may hold."""
+    from dataclasses import replace
+
+    from headstart.data.arguments import Asked
+    from headstart.progress import note
+
     if not inputs and not pair:
         raise UserError("nothing to predict", where="INPUTS", fix="name files or texts; or --pair A B")
     if pair and not loaded.modality.of_two:
         fix = f"headstart predict MODEL {loaded.modality.noun.upper()}"
         raise UserError(f"the model takes {loaded.modality.noun}s, one by one", where="--pair", fix=fix)
-    asked = [rows for value in inputs for rows in _asked(loaded, value)]
-    if loaded.modality.of_two and len(inputs) == 2 and asked == inputs:
-        asked = [(inputs[0], inputs[1])]
-    return [*([pair] if pair else ()), *asked]
-
-
-def _asked(loaded: Model, value: str) -> list[Any]:
-    """An input; or the lines of standard input for -, the rows of a table, the lines of a plain text file."""
-    from headstart.data.arguments import inputs_in
-    from headstart.progress import note
-
-    if value == "-":
-        lines = common.lines_of(common.standard_input())
-        if not lines:
-            raise UserError("nothing to predict: it is empty", where="standard input", fix="one text a line")
-        return lines
-    inputs, notes = inputs_in(value, loaded.modality, loaded.columns)
-    for said in notes:
+    known = replace(columns, known=loaded.columns)
+    asked = [_argument(loaded, value, known, way) for value in inputs]
+    for option in columns.named if not any(part.table for part in asked) else ():
+        raise UserError("it names a column, and no input is a table", where=f"--{option}", fix="leave it out")
+    for said in (said for part in asked for said in part.notes):
         note(said)
-    return inputs
+    given = [each for part in asked for each in part.inputs]
+    if loaded.modality.of_two and len(inputs) == 2 and given == inputs:
+        asked = [Asked([(inputs[0], inputs[1])])]
+    return [*([Asked([pair])] if pair else ()), *asked]
+
+
+def _argument(loaded: Model, value: str, columns: Columns, way: Any) -> Asked:
+    """What one argument stands for; of - the lines of standard input, or all of it as one text."""
+    from headstart.data.arguments import Asked, inputs_in, is_header
+
+    if value != "-" or way == "text":
+        return inputs_in(value, loaded.modality, columns, way=way, in_files=loaded.learned_from_files)
+    whole = common.standard_input(columns.encoding)
+    lines = common.lines_of(whole)
+    if not lines:
+        raise UserError("nothing to predict: it is empty", where="standard input", fix="one text a line")
+    if way is None and loaded.modality.in_tables and is_header(lines, columns):
+        fix = "name its file; or --as lines takes each line as a text"
+        raise UserError("it begins like a table", where="standard input", fix=fix)
+    return Asked([whole] if way == "file" else lines)

@@ -1,79 +1,185 @@
-"""What an argument of a command holds: the rows of a table, the lines of a text file, or itself, a text or a photo."""
+"""What an argument of a command holds: the rows of a table, the lines of a text file, files, or itself, a text or a
+photo."""
 
 from __future__ import annotations
 
 import csv
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from headstart.data import columns as images
-from headstart.data.arrow import MOST_BYTES
+from headstart.data import workbook
 from headstart.data.delimited import delimiter_of, label_colon_text
+from headstart.data.folder import files_in
+from headstart.data.frame import is_table
+from headstart.data.named_files import TEXT_FILES, TextFile
 from headstart.data.read import rows_in
 from headstart.data.table import SUFFIXES, table_errors
-from headstart.data.text_file import encoding_of, open_text
+from headstart.data.text_file import encoding_of, open_bytes, open_text, suffix_of
 from headstart.errors import DataError
+from headstart.inputs.encodings import known_encoding, wide_encoding
 from headstart.inputs.modality import Modality
-from headstart.inputs.paths import is_file, is_folder
-from headstart.storage.files import is_there, open_file
+from headstart.inputs.paths import existing, is_file, is_folder
+from headstart.storage.files import is_there
 from headstart.values import Columns
+
+As = Literal["text", "file", "lines"]  # an argument itself, one text in each file, a text on each line of a file
 
 _HEAD = 1 << 16  # bytes
 # Endings by which a word without a space is the name of a file, not a text.
-_OF_FILES = images.SUFFIXES | {".csv", ".tsv", ".txt", ".jsonl", ".ndjson", ".json", ".parquet", ".xlsx", ".pdf", ".md"}
-_ITSELF = "a text that is meant itself goes through a pipe: echo TEXT | headstart predict MODEL -"
+_TABLES = {".csv", ".tsv", ".jsonl", ".ndjson", ".json", ".parquet", ".gz", *workbook.SUFFIXES}
+_OF_FILES = images.SUFFIXES | TEXT_FILES | _TABLES | {".pdf"}
 
 
-def inputs_in(argument: str, modality: Modality, columns: Columns | None) -> tuple[list[Any], list[str]]:
-    """The inputs that an argument stands for, with notes on how they were read.
+@dataclass(frozen=True)
+class Asked:
+    """The inputs that an argument stands for."""
+
+    inputs: Any  # texts, pairs, paths
+    notes: Sequence[str] = ()  # on how they were read
+    table: Path | None = None  # whose rows they are, one each, in their order
+
+
+def inputs_in(
+    argument: str | Path, modality: Modality, columns: Columns, *, way: As | None = None, in_files: bool = False
+) -> Asked:
+    """The inputs that an argument stands for.
 
     Args:
-        columns: of the table that the model was fitted on.
+        argument: a `Path` is never a text itself.
+        columns: that the user names, and as `known` those of the table that the model was fitted on.
+        way: how the user wants it taken; None: as it looks, and refused where it may be several things.
+        in_files: whether the model learned from files of one text each.
 
     Raises:
-        DataError: a path where a text belongs, with nothing there or nothing that holds texts; as `rows_in`.
+        DataError: a path where a text belongs, with nothing there or nothing that holds texts; what may be a text or
+            a path; as `rows_in`.
     """
+    if not modality.in_tables:
+        return _of_pictures(argument, modality, columns, way)
+    alone = not modality.of_two
+    if way == "text" or (alone and not str(argument).strip()):
+        return Asked([str(argument)])
+    if way is not None and not alone:
+        fix = f"give {modality.noun}s with --pair A B, or in a table"
+        raise DataError(f"{way!r} is not for {modality.noun}s", where="--as", fix=fix)
     path = Path(argument)
-    if is_file(path) and path.suffix.lower() in SUFFIXES:
-        in_lines = modality.in_tables and not modality.of_two
-        if in_lines and path.suffix.lower() == ".txt" and _is_plain(path, columns):
-            return _lines(path)
-        return rows_in(argument, modality.name, columns)
-    if modality.in_tables and argument.strip():
-        _refuse_path(argument, path, modality)
-    return [argument], []
+    if way == "file":
+        return _files(existing(path), columns.encoding)
+    if way == "lines":
+        return _lines(existing(path), columns.encoding)
+    if is_file(path) and suffix_of(path) in SUFFIXES:
+        if alone and suffix_of(path) == ".txt" and _is_plain(path, columns):
+            return _plain(path, columns.encoding, in_files=in_files)
+        return _table(path, modality, columns)
+    if alone and is_folder(path) and (isinstance(argument, Path) or _is_path(argument)):
+        return _files(path, columns.encoding)
+    _refuse_path(str(argument), path, modality)
+    return Asked([str(argument)])
+
+
+def inputs_of(given: Any, modality: Modality, columns: Columns, *, in_files: bool) -> Asked:
+    """As `inputs_in`, of what stands in memory: a table, the `Path` of a file, or the inputs themselves."""
+    if is_table(given):
+        inputs, notes, _ = rows_in(given, modality.name, columns)
+        return Asked(inputs, notes)
+    if isinstance(given, Path):
+        path = existing(given) if modality.in_tables else given
+        return inputs_in(path, modality, columns, in_files=in_files)
+    return Asked(given)
+
+
+def _of_pictures(argument: str | Path, modality: Modality, columns: Columns, way: As | None) -> Asked:
+    if way in ("text", "lines"):
+        raise DataError(f"the model takes {modality.noun}s", where="--as", fix="name files, folders, or a table")
+    path = Path(argument)
+    if way is None and is_file(path) and suffix_of(path) in SUFFIXES:
+        return _table(path, modality, columns)
+    return Asked([str(argument)])
+
+
+def _table(path: Path, modality: Modality, columns: Columns) -> Asked:
+    inputs, notes, one_a_row = rows_in(str(path), modality.name, columns)
+    return Asked(inputs, notes, path if one_a_row else None)
+
+
+def _files(path: Path, encoding: str | None) -> Asked:
+    """A file, or each below a folder, as one text; what is a table by its name is none, and said in its place."""
+    if not is_folder(path):
+        return Asked([TextFile(path, encoding)], [f"{path.name}: taken as one text"])
+    files = files_in(path)
+    if not files:
+        raise DataError("no files", where=str(path), fix="name a folder with text files in it")
+    what = "a table or a picture, not a text by its name; name it itself"
+    odd = images.SUFFIXES | {ending for ending in SUFFIXES if ending not in TEXT_FILES}
+    inputs = [
+        DataError(what, where=str(file)) if suffix_of(file) in odd else TextFile(file, encoding) for file in files
+    ]
+    return Asked(inputs, [f"{path.name}: each of {len(files):,} files taken as one text"])
+
+
+def _is_path(argument: str) -> bool:
+    """Whether it cannot be meant as a text: it ends like a folder, or begins like a path."""
+    return argument.endswith(("/", "\\")) or argument.startswith(("./", "../", "~/", "/", ".\\", "..\\"))
 
 
 def _refuse_path(argument: str, path: Path, modality: Modality) -> None:
+    """Raises DataError where an argument is, or looks like, a path that holds none of the model's inputs."""
+    ways = {way: f"headstart predict MODEL {shlex.quote(argument)} --as {way}" for way in ("text", "file")}
     if is_there(path):
-        what = "a folder" if is_folder(path) else "no table that is known"
-        fix = f"name a table (csv, tsv, jsonl, parquet), or a .txt with a text a line; {_ITSELF}"
-        raise DataError(f"{what}, and the model takes {modality.noun}s", where=argument, fix=fix)
-    if path.suffix.lower() in _OF_FILES and not any(map(str.isspace, argument)):
-        raise DataError("no such file", where=argument, fix=f"check the path; {_ITSELF}")
+        what = "a folder" if is_folder(path) else "a file"
+        if modality.of_two:
+            raise DataError(f"{what}, and the model takes {modality.noun}s", where=argument, fix="name a table's file")
+        what = f"{what} of this name is there, and the model takes texts"
+        raise DataError(what, where=argument, fix=f"{ways['text']} asks about the words, {ways['file']} about the file")
+    spaced = any(map(str.isspace, argument))
+    if not spaced and (path.suffix.lower() in _OF_FILES or _is_path(argument)):
+        itself = "" if modality.of_two else f"; a text that is meant itself: {ways['text']}"
+        raise DataError("no such file", where=argument, fix=f"check the path{itself}")
 
 
-def _is_plain(path: Path, columns: Columns | None) -> bool:
+def _is_plain(path: Path, columns: Columns) -> bool:
     """Whether its lines are texts: no tab in each, no labels before them, and no header with the fit's columns."""
-    with table_errors(path), open_file(path, most=MOST_BYTES) as file:
+    with table_errors(path), open_bytes(path) as file:
         head = file.read(_HEAD)
-    if b"\0" in head:
+    wide = wide_encoding(head)
+    if b"\0" in head and wide is None and columns.encoding is None:
         raise DataError("not a text file", where=str(path), fix="save it as plain text (UTF-8)")
-    lines = [line for line in head.decode("utf-8", errors="replace").splitlines() if line.strip()]
+    encoding = known_encoding(columns.encoding) if columns.encoding else wide or "utf-8-sig"
+    lines = [line for line in head.decode(encoding, errors="replace").splitlines() if line.strip()]
     if not lines or label_colon_text(lines) or all("\t" in line for line in lines):
         return not lines
+    return not is_header(lines, columns, path)
+
+
+def is_header(lines: list[str], columns: Columns, path: Path = Path()) -> bool:
+    """Whether the first of some lines names the columns of texts, of those that the fit had or the user names."""
     first = next(csv.reader(lines[:1], delimiter=delimiter_of(lines, path)), [])
-    return columns is None or len(first) < 2 or not columns.texts or not {*columns.texts} <= {*first}
+    texts = columns.texts or (columns.known.texts if columns.known else ())
+    return len(first) > 1 and bool(texts) and {*texts} <= {*first}
 
 
-def _lines(path: Path) -> tuple[list[str], list[str]]:
+def _plain(path: Path, encoding: str | None, *, in_files: bool) -> Asked:
+    """A text file without columns: a text a line, or one text where the model learned from such files."""
+    asked = _lines(path, encoding)
+    if not in_files or len(asked.inputs) == 1:
+        return asked
+    note = f"{path.name}: taken as one text, as the model's files were; --as lines takes each line"
+    return Asked([TextFile(path, encoding)], [*asked.notes[:-1], note])
+
+
+def _lines(path: Path, encoding: str | None) -> Asked:
     """The lines of a text file but for blank ones, and notes that say so."""
     with table_errors(path):
-        encoding, notes = encoding_of(path)
-        with open_text(path, encoding) as file:
+        found, notes = encoding_of(path, encoding)
+        with open_text(path, found) as file:
             lines = [line.rstrip("\n") for line in file]
     full = [line for line in lines if line.strip()]
     if not full:
         raise DataError("the file is empty", where=str(path), fix="a text a line")
     blank = f"; left out: {len(lines) - len(full)} blank" if len(full) < len(lines) else ""
-    return full, [*notes, f"{path.name}: each of {len(full)} lines taken as a text{blank}"]
+    whole = "; --as file takes the file as one text" if len(full) > 1 else ""
+    return Asked(full, [*notes, f"{path.name}: each of {len(full)} lines taken as a text{blank}{whole}"])

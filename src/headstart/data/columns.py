@@ -10,9 +10,10 @@ from itertools import islice
 from pathlib import PurePath
 from typing import Any, Literal
 
-from headstart.data.cells import are_pictures, file_names
+from headstart.data.cells import are_pictures
 from headstart.data.indicators import indicator_columns, marked_columns, nearly_indicators
 from headstart.data.label_column import called_labels, like_classes, other_column
+from headstart.data.named_files import TEXT_FILES, file_names
 from headstart.data.parts import names_part, part_named
 from headstart.errors import DataError
 from headstart.values import Columns
@@ -55,9 +56,7 @@ class Found:
     labels: tuple[str, ...]  # columns of the targets: one, or several of 0 and 1
     part: str | None
     notes: tuple[str, ...]
-    holds: Literal[
-        "names", "texts", "pictures", "files"
-    ]  # what a cell of the inputs is; of "files", the name of a text
+    holds: Literal["names", "texts", "pictures", "files"]  # what a cell of the inputs is; of "files", a text's name
 
     def columns(self, separator: str | None) -> Columns:
         """The same as a user would name them."""
@@ -117,8 +116,10 @@ def find_columns(
     if holds == "files":
         notes = [
             *(n for n in notes if "taken as the text" not in n),
-            f"{where}: each .txt file that column {values[0]!r} names is one text",
+            f"{where}: each file that column {values[0]!r} names ({sample[values[0]][0]}) is one text",
         ]
+    elif holds == "texts" and file_names(sample[values[0]]):
+        notes = [*notes, f"{where}: column {values[0]!r} holds names of files, which are taken as the texts themselves"]
     return Found(kind, values, labels, part, tuple(notes), holds)
 
 
@@ -218,7 +219,7 @@ def _inputs(
         return "pair", pair, [note]
     texts, notes = _texts(sample, taken, where)
     ending = file_names(sample[texts[0]])
-    if ending is not None and ending != ".txt":
+    if ending is not None and ending not in TEXT_FILES:
         what = f"column {texts[0]!r} holds names of {ending} files, and headstart reads images, and texts in .txt files"
         fix = "--text COLUMN takes another column; the names themselves would be the texts of this one"
         raise DataError(what, where=where, fix=fix)
@@ -230,7 +231,7 @@ def _held(
 ) -> Literal["names", "texts", "pictures", "files"]:
     if kind in _OF_NAMES:
         return "pictures" if are_pictures(cells[values[0]]) else "names"
-    return "files" if len(values) == 1 and file_names(sample[values[0]]) == ".txt" else "texts"
+    return "files" if len(values) == 1 and file_names(sample[values[0]]) in TEXT_FILES else "texts"
 
 
 def _pair(sample: Sample, taken: set[str | None]) -> tuple[str, str] | None:

@@ -4,26 +4,20 @@ from __future__ import annotations
 
 import os
 import unicodedata
-from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from headstart.backbone import Kind
 from headstart.data.columns import SUFFIXES
 from headstart.data.layout import INNER, OUTER, Layout, class_folders, layout_of, listing, unwrapped
+from headstart.data.named_files import read_texts
 from headstart.data.parts import OFFICIAL, parts_among
 from headstart.data.walk import Walk
 from headstart.errors import DataError, some_of
-from headstart.inputs.encodings import wide_encoding
-from headstart.inputs.paths import as_named
-from headstart.inputs.text import MOST_BYTES, decoded, lines_not_ascii, not_a_text
-from headstart.storage.files import read_file
 from headstart.values import Examples, Finding
 
 _LAYOUT = "one folder a class: roses/1.jpg, tulips/2.jpg (or train/roses/1.jpg, test/tulips/2.jpg)"
-
-_TELLS = 1 << 16  # bytes of texts that tell an encoding
+EACH_A_TEXT = "each .txt file is one text"
 
 
 @dataclass(frozen=True)
@@ -188,43 +182,16 @@ def _not_followed(walk: Walk) -> tuple[str, ...]:
 
 def _kind(files: list[_File]) -> tuple[Kind, tuple[str, ...]]:
     texts = sum(file.path.lower().endswith(".txt") for file in files)
-    return ("text", ("each .txt file is one text",)) if texts > len(files) / 2 else ("image", ())
+    return ("text", (EACH_A_TEXT,)) if texts > len(files) / 2 else ("image", ())
 
 
 def _read_texts(
     walk: Walk, found: list[_File], encoding: str | None
 ) -> tuple[list[_File], list[str], list[Finding], tuple[str, ...]]:
-    read: list[tuple[_File, bytes]] = []
-    files, texts, findings = [], [], []
-    for file in found:
-        try:
-            content = read_file(as_named(file.path), most=MOST_BYTES)
-            reason = "" if encoding else not_a_text(content)
-        except OSError as error:
-            content, reason = b"", error.strerror or str(error)
-        if reason:
-            findings.append(Finding("unreadable", walk.relative(file.path), reason, rejected=True))
-        else:
-            read.append((file, content))
-    like, others = _like(content for _, content in read), Counter[str]()
-    for file, content in read:
-        text, other = decoded(content, where=walk.relative(file.path), encoding=encoding, like=like)
-        files.append(file)
-        texts.append(text)
-        others.update([other] if other else [])
-    notes = [
-        f"{n} files are not UTF-8 and were read as {name}; --encoding NAME takes another" for name, n in others.items()
+    names = [walk.relative(file.path) for file in found]
+    texts, notes = read_texts([file.path for file in found], shown=names, encoding=encoding)
+    findings = [
+        Finding("unreadable", error.where, error.what, rejected=True) for error in texts if isinstance(error, DataError)
     ]
-    return files, texts, findings, tuple(notes)
-
-
-def _like(contents: Iterable[bytes]) -> bytes:
-    """The first lines of all files that are not ASCII, of those that are not UTF-8: they tell the encoding of each."""
-    found = b""
-    for content in contents:
-        if len(found) < _TELLS and not content.isascii() and wide_encoding(content) is None:
-            try:
-                content.decode("utf-8")
-            except UnicodeDecodeError:
-                found += lines_not_ascii(content) + b"\n"
-    return found[:_TELLS]
+    read = [(file, text) for file, text in zip(found, texts, strict=True) if isinstance(text, str)]
+    return [file for file, _ in read], [text for _, text in read], findings, tuple(notes)

@@ -16,7 +16,7 @@ from headstart.data.layout import listing
 from headstart.data.parts import OFFICIAL, UNLABELLED, join, part_named, parts_among
 from headstart.data.photos import Photos, names_photos, photos_beside, with_photos
 from headstart.data.table import SUFFIXES, open_blocks, read_table, table_errors
-from headstart.data.text_file import encoding_of, open_text
+from headstart.data.text_file import encoding_of, open_text, stem_of, suffix_of
 from headstart.data.walk import Walk
 from headstart.errors import DataError, some_of
 from headstart.inputs.paths import is_file
@@ -62,9 +62,9 @@ def read_tables(folder: Path, columns: Columns) -> tuple[Examples | None, tuple[
     """
     folders, names = listing(walk := Walk(folder), walk.top)
     if folders:
-        tables = [folder / name for name in names if Path(name).suffix.lower() in _BESIDE and is_file(folder / name)]
+        tables = [folder / name for name in names if suffix_of(Path(name)) in _BESIDE and is_file(folder / name)]
         return _beside_photos(folder, folders, tables, columns) if tables and not columns.class_folders else (None, ())
-    files = [folder / name for name in names if Path(name).suffix.lower() in SUFFIXES and is_file(folder / name)]
+    files = [folder / name for name in names if suffix_of(Path(name)) in SUFFIXES and is_file(folder / name)]
     files = [file for file in files if file.name != _CLASSES] if len(files) > 1 else files
     if {"datasetSentences.txt", "datasetSplit.txt"} <= set(names):
         what = "the treebank's sentences, parts and labels are in files of their own, which are not read"
@@ -95,10 +95,10 @@ def read_tables(folder: Path, columns: Columns) -> tuple[Examples | None, tuple[
 
 def _by_part(files: Sequence[Path]) -> list[tuple[str, Path]]:
     """Tables that are named like parts, in the order of these: train.csv, train_set.csv, stsa.fine.train."""
-    exact = [(part, file) for file in files if (part := part_named(file.stem))]
+    exact = [(part, file) for file in files if (part := part_named(stem_of(file)))]
     if not exact:
-        stems = parts_among(sorted({file.stem for file in files}))
-        found = [(stems.get(file.stem) or part_named(file.suffix[1:]), file) for file in files]
+        stems = parts_among(sorted({stem_of(file) for file in files}))
+        found = [(stems.get(stem_of(file)) or part_named(file.suffix[1:]), file) for file in files]
         exact = [(part, file) for part, file in found if part in OFFICIAL and part is not None]
     return sorted(exact, key=lambda one: OFFICIAL.index(one[0]))
 
@@ -140,9 +140,9 @@ def _beside_photos(
 ) -> tuple[Examples | None, tuple[str, ...]]:
     """The table that names photos in folders beside it; None: the folders say the classes, as far as anything does."""
     aside = (f"not read, since there are folders: {some_of([table.name for table in tables])}",)
-    parts = parts_among([table.stem for table in tables])
-    wanted = [table for table in tables if parts.get(table.stem) == "train"]
-    wanted = wanted or [table for table in tables if table.stem not in parts]
+    parts = parts_among([stem_of(table) for table in tables])
+    wanted = [table for table in tables if parts.get(stem_of(table)) == "train"]
+    wanted = wanted or [table for table in tables if stem_of(table) not in parts]
     teaching = [(table, photos) for table in wanted if (photos := _photos(table, columns)) is not None]
     if not teaching:
         return None, aside
@@ -150,8 +150,8 @@ def _beside_photos(
         what = f"several tables name photos: {some_of([table.name for table, _ in teaching])}"
         raise DataError(what, where=str(folder), fix=f"name one: headstart fit {shlex.quote(str(teaching[0][0]))}")
     table, photos = teaching[0]
-    tested = [one for one in tables if one != table and parts.get(one.stem) in OFFICIAL]
-    named = [("train", table), *((parts[one.stem], one) for one in tested)]
+    tested = [one for one in tables if one != table and parts.get(stem_of(one)) in OFFICIAL]
+    named = [("train", table), *((parts[stem_of(one)], one) for one in tested)]
     try:
         whole = _together(named, columns, _read) if tested else _read(table, columns)
     except DataError:

@@ -13,6 +13,7 @@ from headstart.data.arrow import plain_values
 from headstart.data.arrow_types import of_pyarrow
 from headstart.data.folder import files_in
 from headstart.data.label_values import shown
+from headstart.data.named_files import TextFile, text_or_error
 from headstart.errors import DataError
 from headstart.inputs.paths import is_folder, local_path
 from headstart.values import Passages
@@ -65,19 +66,27 @@ def given_images(inputs: Any) -> tuple[list[Any], list[str]]:
     """Paths and pictures, folders opened up; and their names.
 
     Raises:
-        DataError: an address, a path that is not there, an empty folder.
+        DataError: an address, an empty folder; of several, they are in their places.
     """
     items: list[Any] = []
     names: list[str] = []
-    for number, value in enumerate(_pictures(inputs)):
+    given = _pictures(inputs)
+    for number, value in enumerate(map(_picture, given)):
         if not isinstance(value, str | Path):
             items.append(value)
-            names.append(f"input {number + 1}")
+            names.append(_named(value, number))
             continue
-        path = local_path(value)
-        files = files_in(path) if is_folder(path) else [path]
-        if not files:
-            raise DataError("no files", where=str(path))
+        try:
+            path = local_path(value)
+            files = files_in(path) if is_folder(path) else [path]
+            if not files:
+                raise DataError("no files", where=str(path))
+        except DataError as error:
+            if len(given) == 1:
+                raise
+            items.append(error)
+            names.append(str(value))
+            continue
         items += [str(file) for file in files]
         names += [str(file) for file in files]
     return items, names
@@ -85,25 +94,57 @@ def given_images(inputs: Any) -> tuple[list[Any], list[str]]:
 
 def _pictures(inputs: Any) -> list[Any]:
     """One picture or path, or any container of them."""
+    inputs = _as_array(inputs)
     pixels = isinstance(inputs, np.ndarray) and inputs.dtype.kind not in "OUST" and inputs.ndim in (2, 3)
-    if pixels or isinstance(inputs, str | Path | Image.Image):
+    if pixels or isinstance(inputs, str | Path | Image.Image | bytes | bytearray | memoryview):
         return [inputs]
     return in_order(inputs)
 
 
+def _picture(value: Any) -> Any:
+    """A picture as it is read here: of a tensor its array, of the row of a hub's table its bytes, or its path."""
+    if isinstance(value, Mapping) and set(value) == {"bytes", "path"}:
+        return value["path"] if value["bytes"] is None else value["bytes"]
+    return _as_array(value)
+
+
+def _as_array(value: Any) -> Any:
+    """A tensor of another library as an array, its channels behind; anything else as it is."""
+    if isinstance(value, np.ndarray | np.generic) or type(value).__module__.startswith("pandas."):
+        return value
+    if not all(hasattr(value, name) for name in ("__array__", "dtype", "ndim")):
+        return value
+    array = np.asarray(value.detach().cpu() if hasattr(value, "detach") else value)
+    channels = (1, 3, 4)
+    first = array.ndim in (3, 4) and array.shape[-3] in channels and array.shape[-1] not in channels
+    return np.moveaxis(array, -3, -1) if first else array
+
+
+def _named(value: Any, number: int) -> str:
+    return value.where if isinstance(value, DataError) and value.where else f"input {number + 1}"
+
+
 def given_texts(inputs: Any) -> tuple[list[Any], list[str]]:
-    """One text, or any container of them; they are their own names.
+    """One text, or any container of them, which are their own names; of a `Path` what the file holds.
 
     Raises:
         DataError: it is neither.
     """
     if isinstance(inputs, np.ndarray) and inputs.ndim == 0:
         inputs = inputs[()]
-    texts = [inputs] if isinstance(inputs, str) else in_order(inputs)
-    return texts, [text if isinstance(text, str) else shown(text) for text in texts]
+    given = [inputs] if isinstance(inputs, str | TextFile) else in_order(inputs)
+    given = [TextFile(text) if isinstance(text, Path) else text for text in given]
+    texts = [text_or_error(text) if isinstance(text, TextFile) else text for text in given]
+    return texts, [_name_of_text(text, number) for number, text in enumerate(given)]
 
 
-def given_pairs(inputs: Any) -> tuple[list[tuple[Any, Any]], list[str]]:
+def _name_of_text(text: Any, number: int) -> str:
+    if isinstance(text, str | TextFile):
+        return str(text)
+    return _named(text, number) if isinstance(text, DataError) else shown(text)
+
+
+def given_pairs(inputs: Any) -> tuple[list[Any], list[str]]:
     """Pairs of texts, named by both; whether the two can be used is for the check to say, pair by pair.
 
     Raises:
@@ -111,11 +152,12 @@ def given_pairs(inputs: Any) -> tuple[list[tuple[Any, Any]], list[str]]:
     """
     pairs = [inputs] if _is_two(inputs) or isinstance(inputs, str) else in_order(inputs)
     for number, pair in enumerate(pairs, start=1):
-        if not _is_two(pair):
+        if not _is_two(pair) and not isinstance(pair, DataError):
             what = f"{str(pair)[:60]!r} is no pair of texts, and the model was fitted on pairs"
             fix = "give pairs (text, other text); on the command line --pair A B, or a table"
             raise DataError(what, where=f"input {number}", fix=fix)
-    return [(first, second) for first, second in pairs], [f"{first} | {second}" for first, second in pairs]
+    names = [pair.where if isinstance(pair, DataError) else f"{pair[0]} | {pair[1]}" for pair in pairs]
+    return [pair if isinstance(pair, DataError) else (pair[0], pair[1]) for pair in pairs], names
 
 
 def given_passages(inputs: Any) -> tuple[Passages, list[str]]:

@@ -146,6 +146,8 @@ def _no_text(value: Any, *, blank: str = "no text") -> tuple[str, str] | None:
     """Why a value cannot be learned from as a text: kind and reason; None: it can."""
     if isinstance(value, str) and value.strip():
         return None
+    if isinstance(value, DataError):  # why it could not be read
+        return "unreadable", value.what
     if isinstance(value, str) or absent(value):
         return "blank-text", blank
     return "no-text", f"{shown(value)} is no text ({type(value).__name__})"
@@ -155,6 +157,8 @@ def _no_pair(value: Any) -> tuple[str, str] | None:
     """As `_no_text`, of what should be two texts."""
     if absent(value):
         return "blank-text", "no pair of texts"
+    if isinstance(value, DataError):  # why it could not be read
+        return "unreadable", value.what
     if not isinstance(value, tuple | list) or len(value) != 2:
         return "no-pair", f"{shown(value)} is no pair of texts ({type(value).__name__})"
     complaints = (_no_text(text, blank="a text of the pair is blank") for text in value)

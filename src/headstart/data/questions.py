@@ -56,8 +56,11 @@ def read_questions(data: Any, *, columns: Columns | None = None) -> Examples:
         return checked(_table(_blocks(data), "table", findings), name="table", findings=findings)
 
 
-def read_unanswered(table: Any) -> Examples:
+def read_unanswered(table: Any, columns: Columns) -> Examples:
     """Questions with their contexts from a table that says nothing of answers.
+
+    Args:
+        columns: whose encoding and delimiter are taken.
 
     Raises:
         DataError: as `read_questions`.
@@ -67,7 +70,9 @@ def read_unanswered(table: Any) -> Examples:
             return checked(_table(_unanswered(_blocks(table)), "table", []), name="table")
     path, ragged = existing(local_path(table)), list[Finding]()
     with table_errors(path):
-        blocks, notes = open_blocks(path, ragged, absent=_ABSENT, rows=_BLOCK)
+        blocks, notes = open_blocks(
+            path, ragged, absent=_ABSENT, rows=_BLOCK, encoding=columns.encoding, delimiter=columns.delimiter
+        )
         return checked(_table(_unanswered(blocks), path.name, ragged), name=path.stem, notes=notes, findings=ragged)
 
 

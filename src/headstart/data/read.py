@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from headstart.data.frame import read_frame, read_hub, read_pairs
 from headstart.data.layout import unwrapped
 from headstart.data.parts import join
 from headstart.data.questions import read_unanswered
-from headstart.data.table import SUFFIXES, read_table
+from headstart.data.table import SUFFIXES, read_table, row_numbers
 from headstart.data.text_file import suffix_of
 from headstart.data.text_files import read_siblings, read_text_files
 from headstart.data.walk import Walk
@@ -204,27 +205,43 @@ def _folder(given: Path, columns: Columns) -> Examples:
     return replace(found, notes=(*found.notes, *aside))
 
 
-def rows_in(table: Any, kind: str, columns: Columns | None) -> tuple[list[Any], list[str]]:
+def rows_in(table: Any, kind: str, columns: Columns) -> tuple[list[Any], list[str], bool]:
     """Texts, pairs of texts, paths of images, or questions with their texts, from a table without targets.
 
     Args:
         table: a file, or a table in memory.
         kind: the name of the modality: "image", "text", "pair" or "passage".
-        columns: of the table that the model was fitted on.
+        columns: that the user names, and as `known` those of the table that the model was fitted on.
 
     Returns:
-        The inputs, and notes on what was assumed and which rows were left out.
+        The inputs, notes on what was assumed, and whether each row has one: a row that cannot be read is the error that
+        says why. Questions without a text are left out, and noted.
 
     Raises:
         DataError: as `read`; or the table has no such columns.
     """
-    examples = read_unanswered(table) if kind == "passage" else _without_targets(table, Columns(known=columns))
+    if kind == "passage":
+        examples = read_unanswered(table, columns)
+        left_out = [f"{f.where} is left out: {f.reason}" for f in examples.findings if f.rejected]
+        more = [f"and {len(left_out) - _MOST_TOLD} more rows"] if len(left_out) > _MOST_TOLD else []
+        return list(examples.inputs), [*examples.notes, *left_out[:_MOST_TOLD], *more], False
+    examples = _without_targets(table, columns)
     if examples.kind != kind:
         where = str(table) if isinstance(table, str | Path) else "table"
         raise DataError(f"no column of {kind}s", where=where, fix="name its columns as the fit's data had them")
-    left_out = [f"{finding.where} is left out: {finding.reason}" for finding in examples.findings if finding.rejected]
-    more = [f"and {len(left_out) - _MOST_TOLD} more rows"] if len(left_out) > _MOST_TOLD else []
-    return list(examples.inputs), [*examples.notes, *left_out[:_MOST_TOLD], *more]
+    return _with_errors(examples), list(examples.notes), True
+
+
+def _with_errors(examples: Examples) -> list[Any]:
+    """The inputs of a table, each row that was left out as an error in its place."""
+    if not examples.findings:
+        return list(examples.inputs)
+    rows: dict[int, Any] = {}
+    for finding in examples.findings:
+        rows |= {number: DataError(finding.reason, where=finding.where) for number in row_numbers([finding])}
+    places = (number for number in count(1) if number not in rows)
+    inputs = dict(zip(places, examples.inputs, strict=False)) | rows
+    return [inputs[number] for number in sorted(inputs)]
 
 
 def _without_targets(table: Any, columns: Columns) -> Examples:

@@ -19,16 +19,17 @@ from headstart.data.arrow import (
     plain_values,
     too_many_rows,
 )
-from headstart.data.cells import are_pictures, picture, texts_of_files
+from headstart.data.cells import are_pictures, picture
 from headstart.data.columns import Found, find_columns
 from headstart.data.delimited import MOST_CHARACTERS, delimited_blocks
 from headstart.data.indicators import indicator_cells
 from headstart.data.json_rows import json_rows
 from headstart.data.label_cells import label_cells, whole_numbers
 from headstart.data.label_values import as_text
+from headstart.data.named_files import read_named
 from headstart.data.parts import in_parts
 from headstart.data.photos import Photos, photos_beside, with_photos
-from headstart.data.text_file import encoding_of, suffix_of
+from headstart.data.text_file import encoding_of, stem_of, suffix_of
 from headstart.errors import DataError, first_line
 from headstart.values import Columns, Examples, Finding
 
@@ -61,7 +62,7 @@ def read_table(path: Path, *, columns: Columns | None = None, need_label: bool =
     ragged: list[Finding] = []
     with table_errors(path):
         blocks, notes = open_blocks(path, ragged, encoding=asked.encoding, delimiter=asked.delimiter)
-        return read_blocks(blocks, asked, name=path.stem, where=path.name, base=path.parent, need_label=need_label,
+        return read_blocks(blocks, asked, name=stem_of(path), where=path.name, base=path.parent, need_label=need_label,
                             notes=notes, findings=ragged)  # fmt: skip
 
 
@@ -138,7 +139,7 @@ def read_blocks(
             found = find_columns(sample, first, asked, where=where, need_label=need_label)
             if found.holds == "names" and base is not None:
                 photos = photos_beside(sample[found.values[0]], base, asked.image_root, base / where)
-        values = _values(block, found, asked, base or Path(), where, len(inputs))
+        values = _values(block, found, base or Path())
         marks = _cells(block, found, len(values[0]))
         parts = _texts(block[found.part]) if found.part else []
         counted = [[value for value in values[0] if isinstance(value, bytes)]] if found.holds == "pictures" else values
@@ -155,8 +156,12 @@ def read_blocks(
         raise DataError("no rows", where=where, fix="a table has one row an example")
     rows = list(islice(row_names(where, row_numbers(findings or ())), len(inputs)))
     more: list[str] = []
+    if found.holds == "files":
+        folder = Path(asked.image_root) if asked.image_root else base or Path()
+        inputs, more = read_named(inputs, folder, where=where, encoding=asked.encoding)
     if len(found.labels) > 1:
-        cells, more = indicator_cells(cells, found.labels, rows)
+        cells, told = indicator_cells(cells, found.labels, rows)
+        more = [*more, *told]
     whole = Examples(
         kind=found.kind,
         name=name,
@@ -171,14 +176,11 @@ def read_blocks(
     return in_parts(whole, named) if need_label else whole
 
 
-def _values(block: Block, found: Found, asked: Columns, base: Path, where: str, before: int) -> list[list[Any]]:
-    """The columns of the inputs: texts, names of photos, or what cells or the files that they name hold."""
+def _values(block: Block, found: Found, base: Path) -> list[list[Any]]:
+    """The columns of the inputs: texts, names of photos or of texts, or the pictures that cells hold."""
     if found.holds == "pictures":
         return [[picture(value, base) for value in plain_values(block[found.values[0]])]]
-    values = [_texts(block[name]) for name in found.values]
-    if found.holds == "files":
-        return [texts_of_files(values[0], base, where, root=asked.image_root, encoding=asked.encoding, before=before)]
-    return values
+    return [_texts(block[name]) for name in found.values]
 
 
 def _paths(columns: list[list[str | None]], photos: Photos | None) -> list[Any]:

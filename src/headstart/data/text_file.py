@@ -74,21 +74,15 @@ def _of_lines(lines: bytes, path: Path) -> tuple[str, list[str]]:
     return found, [f"{path.name}: not UTF-8, read as {found}; --encoding NAME takes another"]
 
 
-def text_in(path: Path, encoding: str | None = None) -> str:
-    """What a text file holds.
-
-    Raises:
-        DataError: as `encoding_of`. OSError: no regular file.
-    """
-    found, _ = encoding_of(path, encoding)
-    with open_text(path, found) as file:
-        return file.read()
-
-
 def suffix_of(path: Path) -> str:
     """The ending that says what a file holds: ".csv" of "table.CSV", and of "table.csv.gz"."""
     suffix = path.suffix.lower()
     return Path(path.stem).suffix.lower() if suffix == ".gz" else suffix
+
+
+def stem_of(path: Path) -> str:
+    """The name without the ending that says what a file holds: "table" of "table.csv.gz"."""
+    return Path(path.stem).stem if path.suffix.lower() == ".gz" else path.stem
 
 
 def open_bytes(path: Path) -> BinaryIO:

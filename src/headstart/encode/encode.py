@@ -9,14 +9,15 @@ from typing import Any
 import numpy as np
 
 from headstart.backbone import Backbone, Features
-from headstart.encode.engines import choose_precision, images_a_batch, known_precision, open_engine
+from headstart.encode.engines import choose_precision, images_a_batch, known_precision, open_engine, run_ready
 from headstart.encode.kinds import KINDS, Batch, Batching, Prepared, images_by
-from headstart.encode.store import Table, table
+from headstart.encode.store import Table, as_kept, table
 from headstart.errors import ModelError, OutputError
 from headstart.inputs.augment import Views, pixels_of
 from headstart.storage.matrix import take
 from headstart.values import Dataset
 
+FEW = 64  # inputs that are encoded sooner than the store is looked through
 _FLUSH = 2048  # examples between two writes to the store: what a kill may cost
 _FLUSH_BYTES = 256 * 2**20  # of float32 rows, at most, before they are written
 _SAMPLE = 32  # examples that precision is measured on
@@ -55,6 +56,27 @@ def encode(
     return Features(matrix, everything.key, cached)
 
 
+def encode_few(
+    inputs: Sequence[Any],
+    digests: np.ndarray,
+    backbone: Backbone,
+    *,
+    workers: int = 2,
+    advance: Callable[[int], None] = lambda _: None,
+) -> Features:
+    """As `encode`, of inputs that a service is asked about one after the other: the store is not read, nor written.
+
+    The numbers are those that it would give back.
+    """
+    batches = list(KINDS[backbone.kind].batching(inputs, digests, backbone, 1, workers)(np.arange(len(inputs))))
+    precision = known_precision(backbone) or choose_precision(backbone, batches)
+    features = np.empty((len(inputs), backbone.width), dtype=np.float32)
+    for which, computed in run_ready(backbone, precision, batches):
+        features[which] = _finite(computed, backbone).reshape(len(which), -1)
+    advance(len(inputs))
+    return Features(as_kept(features), features_key(backbone, precision), 0)
+
+
 def encode_afresh(dataset: Dataset, backbone: Backbone) -> np.ndarray:
     """(n, width) features of a few checked inputs, in float32 whatever the processor does faster, and not kept.
 
@@ -68,16 +90,23 @@ def encode_afresh(dataset: Dataset, backbone: Backbone) -> np.ndarray:
 
 
 def encode_rows(
-    dataset: Dataset, rows: np.ndarray, backbone: Backbone, *, advance: Callable[[int], None] = lambda _: None
+    dataset: Dataset,
+    rows: np.ndarray,
+    backbone: Backbone,
+    *,
+    keep: bool = True,
+    advance: Callable[[int], None] = lambda _: None,
 ) -> Features:
     """Features of these rows of a checked dataset, which know their rows.
 
     Args:
         rows: (n,) ascending; none: nothing is opened.
+        keep: whether a few are looked for in the store, and kept there; many always are.
     """
     if not len(rows):
         return Features(np.empty((0, backbone.width), np.float32), "", 0, rows)
-    return dataset.modality.encode(dataset, rows, backbone, advance=advance)
+    by = encode if keep or len(rows) > FEW else encode_few
+    return dataset.modality.encode(dataset, rows, backbone, by=by, advance=advance)
 
 
 def of_rows(features: Features, rows: np.ndarray) -> Features:
@@ -223,19 +252,20 @@ def _compute(asked: _Asked, rows: np.ndarray, store: Table, advance: Callable[[i
 
     try:
         for which, rows_made in engine(batches):
-            if not np.isfinite(rows_made).all():
-                raise ModelError(
-                    "it gives features that are not numbers",
-                    where=asked.backbone.name,
-                    fix="its weights may be damaged: fetch or save them again",
-                )
-            made.append(rows_made.reshape(len(which), -1))
+            made.append(_finite(rows_made, asked.backbone).reshape(len(which), -1))
             done.append(which)
             advance(len(which))
             if sum(map(len, done)) >= flush:
                 write()
     finally:  # also on Ctrl-C: what was computed is kept
         write()
+
+
+def _finite(features: np.ndarray, backbone: Backbone) -> np.ndarray:
+    if not np.isfinite(features).all():
+        fix = "its weights may be damaged: fetch or save them again"
+        raise ModelError("it gives features that are not numbers", where=backbone.name, fix=fix)
+    return features
 
 
 def _viewed(inputs: Sequence[Any], digests: np.ndarray, trunk: Backbone, views: Views) -> Prepared:

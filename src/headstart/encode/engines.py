@@ -7,6 +7,8 @@ takes for a moment holds up nobody else (a fifth faster than all cores on one ba
 from __future__ import annotations
 
 import json
+import os
+import threading
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -30,7 +32,11 @@ _CLOSE = 0.9995  # cosine to float32 that lower precision must keep on real exam
 
 Engine = Callable[[Batches], Iterator[tuple[np.ndarray, np.ndarray]]]  # which rows, and their features
 
+_MOST_READY = 2  # engines, each with the weights of its model
+
 _unwritten: dict[Path, str] = {}  # precisions that could not be
+_ready: dict[tuple[object, ...], Engine] = {}  # those that were asked last, the last one behind
+_one_at_a_time = threading.Lock()
 
 
 @cache
@@ -103,10 +109,28 @@ def known_precision(backbone: Backbone) -> str | None:
     return known if known in ("f32", "bf16") else None
 
 
-def open_engine(backbone: Backbone, precision: str) -> Engine:
-    """The fastest engine of this machine for the backbone. Batches come back in the order in which they went in."""
+def open_engine(backbone: Backbone, precision: str, *, at_once: int | None = None) -> Engine:
+    """The fastest engine of this machine for the backbone. Batches come back in the order in which they went in.
+
+    Args:
+        at_once: batches that a CPU runs beside each other; None: one for each core.
+    """
     device = _gpu_for(backbone)
-    return _openvino(backbone, precision) if device is None else _torch(backbone, device)
+    return _openvino(backbone, precision, at_once) if device is None else _torch(backbone, device)
+
+
+def run_ready(
+    backbone: Backbone, precision: str, batches: list[tuple[np.ndarray, Batch]]
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """What the engine makes of a few batches. It stays open for the next call: compiling takes longer than running."""
+    key = backbone.function, precision, _gpu_for(backbone), cores(), os.getpid()  # a fork has no threads of OpenVINO's
+    with _one_at_a_time:
+        engine = _ready.pop(key, None) or open_engine(backbone, precision, at_once=1)
+        made = list(engine(batches))  # what was under way in an engine is lost where this is cut short: it goes
+        _ready[key] = engine
+        while len(_ready) > _MOST_READY:
+            del _ready[next(iter(_ready))]
+    return made
 
 
 def device() -> str:
@@ -128,12 +152,13 @@ def _gpu_for(backbone: Backbone) -> str | None:
     return gpu() if SOURCES[backbone.source].gpu else None
 
 
-def _openvino(backbone: Backbone, precision: str) -> Engine:
+def _openvino(backbone: Backbone, precision: str, at_once: int | None = None) -> Engine:
     from headstart.encode import graphs
 
-    n = cores()
-    graph, filled = graphs.compiled(backbone, precision, n), KINDS[backbone.kind].filled
-    idle = deque(graph.create_infer_request() for _ in range(n))
+    graph, filled = graphs.compiled(backbone, precision, cores(), at_once=at_once), KINDS[backbone.kind].filled
+    idle = deque(graph.create_infer_request() for _ in range(at_once or cores()))
+    first = graph.input(0).partial_shape[0]
+    of_one = first.is_static and first.get_length() == 1
 
     def run(batches: Batches) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         busy: deque[tuple[Any, np.ndarray]] = deque()
@@ -149,7 +174,7 @@ def _openvino(backbone: Backbone, precision: str) -> Engine:
             if not idle:
                 yield oldest()
             request = idle.popleft()
-            given = list(filled(batch))
+            given = list(batch if of_one else filled(batch))
             with somebody_elses("OpenVINO", where=backbone.name):
                 request.start_async(given)
             busy.append((request, which))

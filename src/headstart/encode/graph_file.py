@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import hashlib
 import platform
-from importlib.metadata import version
+from functools import cache
+from importlib import metadata
 from itertools import islice
 from pathlib import Path
 
@@ -16,6 +17,9 @@ from headstart.storage.kept import room
 
 _LINES = 64  # of the first processor, at most
 _TOLD = ("model name", "flags", "features")  # lines that say what it can do
+
+
+version = cache(metadata.version)  # reading what is installed takes longer than a text
 
 
 def graph_file(backbone: Backbone) -> Path:

@@ -33,23 +33,28 @@ _IN_BIN = re.compile(rb'offset="(\d+)" size="(\d+)"')  # where a constant lies i
 _unkept: dict[Path, ov.Model] = {}  # the last graph that could not be written
 
 
-def compiled(backbone: Backbone, precision: str, cores: int) -> Any:
-    """The backbone's graph, ready to run: as it was kept, else converted."""
+def compiled(backbone: Backbone, precision: str, cores: int, *, at_once: int | None = None) -> Any:
+    """The backbone's graph, ready to run: as it was kept, else converted.
+
+    Args:
+        at_once: batches that are run beside each other; None: one for each core. With 1 the cores share a batch, and
+            that is of a single image where the graph can be changed to that.
+    """
     graph, core = graph_file(backbone), ov.Core()
-    settings = {"NUM_STREAMS": cores, "INFERENCE_NUM_THREADS": cores, "INFERENCE_PRECISION_HINT": precision}
+    settings = {"NUM_STREAMS": at_once or cores, "INFERENCE_NUM_THREADS": cores, "INFERENCE_PRECISION_HINT": precision}
     if graph not in _unkept and _is_whole(graph, graph.with_suffix(".bin")):
         try:
-            return core.compile_model(graph, "CPU", settings)
+            return core.compile_model(_of_one(core.read_model(graph)) if at_once == 1 else graph, "CPU", settings)
         except RuntimeError:  # damaged: it is made anew; if that was not the reason, it is raised again below
             with suppress(OSError):
                 graph.unlink()
     if graph not in _unkept:
         converted = _converted(backbone)
         if _was_kept(converted, graph):
-            return _ready(core, graph, settings, backbone.name)
+            return _ready(core, graph, settings, backbone.name, of_one=at_once == 1)
         _unkept.clear()
         _unkept[graph] = converted
-    return _ready(core, _unkept[graph], settings, backbone.name)
+    return _ready(core, _unkept[graph], settings, backbone.name, of_one=at_once == 1)
 
 
 def graph_of(backbone: Backbone) -> ov.Model:
@@ -61,9 +66,23 @@ def graph_of(backbone: Backbone) -> ov.Model:
     return _converted(backbone)
 
 
-def _ready(core: ov.Core, graph: Path | ov.Model, settings: dict[str, Any], name: str) -> Any:
+def _ready(core: ov.Core, graph: Path | ov.Model, settings: dict[str, Any], name: str, *, of_one: bool) -> Any:
     with somebody_elses("OpenVINO", where=name):
+        if of_one:
+            graph = _of_one(core.read_model(graph) if isinstance(graph, Path) else graph.clone())
         return core.compile_model(graph, "CPU", settings)
+
+
+def _of_one(graph: ov.Model) -> ov.Model:
+    """The graph for a single image, where it is for a batch of a fixed size, and does not have that within."""
+    shapes = {port: port.partial_shape for port in graph.inputs}
+    if all(shape.is_dynamic for shape in shapes.values()):
+        return graph
+    try:
+        graph.reshape({port: ov.PartialShape([1, *list(shape)[1:]]) for port, shape in shapes.items()})
+    except RuntimeError:
+        graph.reshape(shapes)
+    return graph
 
 
 def _is_whole(graph: Path, weights: Path) -> bool:

@@ -18,16 +18,26 @@ _BLOCK = 4096  # rows
 
 
 def encode_inputs(
-    dataset: Dataset, rows: np.ndarray, backbone: Backbone, *, advance: Callable[[int], None] = lambda _: None
+    dataset: Dataset,
+    rows: np.ndarray,
+    backbone: Backbone,
+    *,
+    by: Callable[..., Features] = encode,
+    advance: Callable[[int], None] = lambda _: None,
 ) -> Features:
-    """Features of each input."""
+    """Features of each input; by: `encode`, or one of its kind."""
     everything = len(rows) == len(dataset)
     inputs = dataset.inputs if everything else [dataset.inputs[row] for row in rows.tolist()]
-    return replace(encode(inputs, dataset.checked_digests[rows], backbone, advance=advance), rows=rows)
+    return replace(by(inputs, dataset.checked_digests[rows], backbone, advance=advance), rows=rows)
 
 
 def encode_pairs(
-    dataset: Dataset, rows: np.ndarray, backbone: Backbone, *, advance: Callable[[int], None] = lambda _: None
+    dataset: Dataset,
+    rows: np.ndarray,
+    backbone: Backbone,
+    *,
+    by: Callable[..., Features] = encode,
+    advance: Callable[[int], None] = lambda _: None,
 ) -> Features:
     """Features of pairs of texts: |u - v|, u * v and, at a quarter, u and v themselves; each text is encoded once.
 
@@ -39,13 +49,13 @@ def encode_pairs(
     texts are compared); Reimers and Gurevych, Sentence-BERT, EMNLP 2019.
     """
     if backbone.config.get("pair"):
-        return encode_inputs(dataset, rows, backbone, advance=advance)
+        return encode_inputs(dataset, rows, backbone, by=by, advance=advance)
     pairs = [dataset.inputs[row] for row in rows.tolist()]
     place: dict[str, int] = {}
     which = np.array([[place.setdefault(str(text), len(place)) for text in pair] for pair in pairs])
     digests = b"".join(hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest() for text in place)
     told = _in_pairs(advance, len(rows), len(place))
-    each = encode(list(place), np.frombuffer(digests, np.uint8).reshape(-1, 32), backbone, advance=told)
+    each = by(list(place), np.frombuffer(digests, np.uint8).reshape(-1, 32), backbone, advance=told)
     known = round(len(rows) * each.cached / max(1, len(place)))
     return Features(_compared(each.matrix, which), each.key, known, rows)
 

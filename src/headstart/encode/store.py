@@ -111,7 +111,7 @@ class Table:
         """
         if not len(rows):
             return
-        dtype = np.dtype(self._dtype or (np.float16 if np.abs(rows).max() < _HALF_MAX else np.float32))
+        dtype = np.dtype(self._dtype or _kept_type(rows))
         keys, stored = np.ascontiguousarray(digests), np.ascontiguousarray(rows, dtype=dtype)
         if not self._held:  # else the disk was full a moment ago
             try:
@@ -220,6 +220,15 @@ def _open_segment(path: Path, width: int) -> tuple[np.ndarray, int, np.dtype] | 
     except (OSError, ValueError, KeyError, TypeError):
         return None
     return np.frombuffer(keys, np.uint8).reshape(-1, 32), 256 + len(keys), dtype
+
+
+def as_kept(rows: np.ndarray) -> np.ndarray:
+    """(n, width) float32, rounded as the store would give them back."""
+    return rows.astype(_kept_type(rows)).astype(np.float32)
+
+
+def _kept_type(rows: np.ndarray) -> type[np.generic]:
+    return np.float16 if np.abs(rows).max() < _HALF_MAX else np.float32
 
 
 def _as_keys(digests: np.ndarray) -> np.ndarray:

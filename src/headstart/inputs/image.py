@@ -36,10 +36,12 @@ def read_bytes(source: Any) -> bytes:
     Raises:
         OSError: no regular file of a bounded size. DataError: not a kind of image that is known.
     """
-    if isinstance(source, bytes):
-        return source
     if isinstance(source, str | Path):
         return read_file(as_named(source), most=MOST_BYTES)
+    if isinstance(source, bytes | bytearray | memoryview):
+        return bytes(source)
+    if isinstance(source, DataError):  # why there is none
+        raise source
     if isinstance(source, Image.Image):
         with image_errors(""):
             return f"{source.mode}{source.size}".encode() + _in_memory(source).tobytes()
@@ -53,7 +55,7 @@ def open_image(source: Any, *, content: bytes | None = None, near: int | None = 
     """Decode, turn upright and convert to 8-bit RGB; transparent parts become white.
 
     Args:
-        source: a path, the bytes of a file, a PIL image, or an (h, w), (h, w, 1), (h, w, 3) or (h, w, 4) uint8 array.
+        source: a path, a file's bytes, a PIL image, or an (h, w), (h, w, 1), (h, w, 3) or (h, w, 4) uint8 array.
         content: the file's bytes, where they were read already.
         near: shorter side in pixels that is wanted; a JPEG may be decoded at a reduced scale, never below twice that.
 
@@ -67,7 +69,7 @@ def open_image(source: Any, *, content: bytes | None = None, near: int | None = 
     if isinstance(source, np.ndarray):
         return _to_rgb(_from_array(source))
     content = read_bytes(source) if content is None else content
-    where = "" if isinstance(source, bytes) else str(source)
+    where = str(source) if isinstance(source, str | Path) else ""
     with image_errors(where):
         return _to_rgb(decoded(content, where=where, near=near))
 

@@ -41,7 +41,7 @@ class Modality:
     groups: Callable[[Dataset, np.ndarray], tuple[np.ndarray, list[Finding]]]  # with pieces of one text together
     known: Callable[[], Any]  # what the store knows of inspected examples
     given: Callable[[Any], tuple[Sequence[Any], list[str]]]  # what `predict` is given -> inputs, and their names
-    encode: Callable[..., Features]  # (dataset, rows, backbone, advance=)
+    encode: Callable[..., Features]  # (dataset, rows, backbone, by=, advance=)
     look_alikes: bool  # whether features tell examples of the same thing that no hash does: crops, frames
     trains_beyond: bool  # whether fine-tuning may learn from examples that were not encoded
     # Of the budget, for encoding. What may be learned from unencoded costs training more than it gives the probe; of

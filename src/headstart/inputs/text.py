@@ -24,7 +24,7 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 _NOT_WORDS = re.compile(r"[\W_]+")
 
 
-def read_text(path: Path, encoding: str | None = None) -> str:
+def read_text(path: Path, encoding: str | None = None, *, most: int = MOST_CONTEXT) -> str:
     """A text file as it stands: places in it stay what they are, line ends too. A byte order mark is no character.
 
     Args:
@@ -34,7 +34,7 @@ def read_text(path: Path, encoding: str | None = None) -> str:
         DataError: not there, no regular file, too large, not readable, no text, or its encoding cannot be told.
     """
     try:
-        content = read_file(path, most=MOST_CONTEXT)
+        content = read_file(path, most=most)
     except OSError as error:
         fix = "name a text file, or - for what comes through a pipe"
         raise DataError(error.strerror or str(error), where=str(path), fix=fix) from None

@@ -182,12 +182,18 @@ def _answer_figures(told: dict[str, Any], metrics: Sequence[Metric]) -> list[str
 
 
 def predictions(told: dict[str, Any], line: Callable[[dict[str, Any]], str]) -> str:
-    """A line an input; line: what the task says of one."""
-    lines = []
+    """A line an input, whole where a program may read it; line: what the task says of one."""
+    lines, most = [], 60 if sys.stdout.isatty() else sys.maxsize
     for row in told["predictions"]:
-        name = row["input"] if len(row["input"]) <= 60 else row["input"][:57] + "..."
-        lines.append(f"{name}: " + (f"error: {row['error']}" if "error" in row else line(row)))
+        name = row["input"] if len(row["input"]) <= most else row["input"][: most - 3] + "..."
+        lines.append(f"{name or '(blank)'}: " + (f"error: {row['error']}" if "error" in row else line(row)))
     return "\n".join(lines)
+
+
+def predicted(told: dict[str, Any]) -> str:
+    """What `predict --out` wrote."""
+    odd = f", {told['n_errors']:,} of them with an error" if told["n_errors"] else ""
+    return f"saved      {told['out']} ({told['n']:,} rows{odd})"
 
 
 def class_line(row: dict[str, Any]) -> str:

@@ -45,7 +45,13 @@ class LinearPredictor:
     head: Head
 
     def outputs(
-        self, dataset: Dataset, rows: np.ndarray, *, known: Features | None = None, advance: Advance
+        self,
+        dataset: Dataset,
+        rows: np.ndarray,
+        *,
+        known: Features | None = None,
+        keep: bool = True,
+        advance: Advance,
     ) -> np.ndarray:
         """As `Predictor.outputs`.
 
@@ -56,7 +62,7 @@ class LinearPredictor:
         if not len(rows):
             return self.head.logits(np.empty((0, self.head.weight.shape[1]), np.float32))
         if known is None or known.key != self.head.features_key:
-            known = encode_rows(dataset, rows, self.backbone, advance=advance)
+            known = encode_rows(dataset, rows, self.backbone, keep=keep, advance=advance)
         refuse_other(known.key or self.head.features_key, self.head)
         if known.matrix.shape[1] != self.head.weight.shape[1]:
             other = "texts" if dataset.modality.of_two else "pairs"

@@ -1,0 +1,47 @@
+"""The rows of a table with all of their columns, as they stand in its file: predictions are written beside them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from itertools import count, islice
+from pathlib import Path
+from typing import Any
+
+from headstart.data.arrow import plain_values
+from headstart.data.table import open_blocks, row_numbers, table_errors
+from headstart.values import Finding
+
+
+def as_written(
+    path: Path, *, encoding: str | None = None, delimiter: str | None = None
+) -> tuple[list[str], list[list[str]]]:
+    """Names of the columns, and every row of the file; one that cannot be read is empty, in its place.
+
+    Raises:
+        DataError: damaged, or no table.
+    """
+    ragged: list[Finding] = []
+    columns: dict[str, list[str]] = {}
+    n = 0
+    with table_errors(path):
+        for block in open_blocks(path, ragged, absent="", encoding=encoding, delimiter=delimiter)[0]:
+            cells = {name: [_cell(value) for value in plain_values(block[name])] for name in block}
+            more = len(next(iter(cells.values()), ()))
+            for name in {**columns, **cells}:
+                columns.setdefault(name, [""] * n).extend(cells.get(name, [""] * more))
+            n += more
+    unread = row_numbers(ragged)
+    rows = iter(zip(*columns.values(), strict=True))
+    numbers = islice(count(1), n + len(unread))
+    return list(columns), [[""] * len(columns) if number in unread else list(next(rows)) for number in numbers]
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, bytes):
+        return f"({len(value):,} bytes)"
+    if isinstance(value, Mapping) and {*value} == {"bytes", "path"}:  # a picture, as hubs keep them
+        return _cell(value["path"])
+    if isinstance(value, Mapping | list | tuple):
+        return json.dumps(value, ensure_ascii=False, default=str)
+    return "" if value is None else str(value)
