@@ -98,7 +98,7 @@ def judge_constant(dataset: Dataset) -> HeldOut:
 
 def criterion(dataset: Dataset) -> Criterion:
     """What is chosen by on its examples."""
-    return Criterion(dataset.weights, dataset.task.costs)
+    return Criterion(dataset.weights, dataset.clusters, dataset.task.costs)
 
 
 def grouped_folds(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from headstart.adapt import near_duplicates
+from headstart.adapt.again import out_of_fold
 from headstart.adapt.basis import Basis, fit_basis
 from headstart.adapt.checkpoint import Checkpoint, key_of
 from headstart.adapt.cross_validation import fit_probe
@@ -42,6 +43,7 @@ class LinearLesson:
     whole: Dataset
     test: np.ndarray  # rows of the whole
     known: Features  # of all rows that were encoded
+    out_of_fold: bool  # whether the score is, which that of a trained model could only be by training for each fold
 
     @property
     def encoded(self) -> int:
@@ -55,6 +57,8 @@ class LinearLesson:
             return "asked for"
         if method != "auto":
             return None
+        if self.out_of_fold:
+            return "too few could be held out to test a tuned model on: --how tune makes one all the same"
         if self.plan.backbone.frozen_only:
             return "an ONNX model can be used frozen only: the probe is kept"
         if n < FEWEST:
@@ -67,6 +71,8 @@ class LinearLesson:
         asked = [FORM, self.head.classes, self.features.key, self.plan.method, budget, self.seed]
         asked += [] if self.dataset.task.metric is None else [self.dataset.task.metric]
         asked += [] if self.dataset.weights is None else [self.dataset.weights.tobytes()]
+        groups = self.dataset.clusters
+        asked += [] if groups is None else [groups.tobytes()]
         return key_of(self.dataset.checked_digests, self.dataset.y, asked)
 
     def training(self, checkpoint: Checkpoint) -> Training:
@@ -77,7 +83,12 @@ class LinearLesson:
 
     def without_training(self, why: str) -> Adapted:
         """The probe."""
-        return self._adapted(self.plan.backbone, self.head, "probe", why, self.known, held_out=self.encoded)
+        adapted = self._adapted(self.plan.backbone, self.head, "probe", why, self.known, held_out=self.encoded)
+        if not self.out_of_fold:
+            return adapted
+        rows, basis = self.rows[: self.encoded], self.basis
+        outputs = out_of_fold(self.whole, rows, self.features, basis=basis, head=self.head, seed=self.seed)
+        return replace(adapted, held_out=outputs)
 
     def with_training(self, backbone: Backbone, head: Head, tuned: Tuned, method: Method, note: str) -> Adapted:
         """The tuned model; it may have learned from rows that were not encoded."""
@@ -104,8 +115,9 @@ class LinearLesson:
             what = task.chosen_by.in_words
             figures = task.chosen_by.figure(v.tuned_cost), task.chosen_by.figure(v.untuned_cost)
         worth = "" if self.dataset.weights is None else " (weighted: as many as they are worth)"
+        whose = "" if v.groups is None else f" of {v.groups} groups"
         said = (
-            f"on {v.n} held-out training examples{worth} {what} {figures[0]:.3f} against {figures[1]:.3f} of "
+            f"on {v.n} held-out training examples{whose}{worth} {what} {figures[0]:.3f} against {figures[1]:.3f} of "
             f"the probe, {task.words.loss} {v.tuned_log_loss:.3f} against {v.untuned_log_loss:.3f}"
         )
         return f"{said}; {note}" if note else said
@@ -178,6 +190,7 @@ def linear_lesson(
         whole=dataset,
         test=parts.test,
         known=features,
+        out_of_fold=parts.out_of_fold,
     )
 
 
@@ -185,7 +198,7 @@ def _look_alikes(
     dataset: Dataset, parts: Split, train: np.ndarray, features: Features, basis: Basis
 ) -> tuple[Finding, ...]:
     """Test photos that show the same as a training photo. They stay: a split must not depend on a model."""
-    if not dataset.modality.look_alikes:
+    if parts.out_of_fold or not dataset.modality.look_alikes:
         return ()
     y, test = dataset.strata, of_rows(features, parts.test)
     z, known = (near_duplicates.directions(basis, some.matrix) for some in (test, of_rows(features, train)))

@@ -88,7 +88,7 @@ class _Search:
             t = temperature(logits, self.y, self.by.weights)
             logits /= np.float32(t)
             losses, right = log_losses(logits, self.y), logits.argmax(axis=1) == self.y
-            fared = HeldOut(losses, right, t, self.by.weights, self.by.cost(logits, self.y))
+            fared = HeldOut(losses, right, t, self.by.weights, self.by.cost(logits, self.y), self.by.groups)
             yield _Trial(solution, fared, _macro_recall(self.y, right, self.by.weights))
 
     def best(self) -> tuple[_Trial, list[dict[str, float]]]:

@@ -105,7 +105,8 @@ def judged(outputs: np.ndarray, y: np.ndarray, by: Criterion = BY_LOSS) -> HeldO
     constant; right is what lies within a quarter of that."""
     _, deviation = _scale(y, by.weights)
     errors = (outputs[:, 0].astype(np.float64) - y) / deviation
-    return HeldOut(errors**2 / 2, np.abs(errors) <= _NEAR, weights=by.weights, other=by.cost(outputs, y))
+    right, other = np.abs(errors) <= _NEAR, by.cost(outputs, y)
+    return HeldOut(errors**2 / 2, right, weights=by.weights, other=other, groups=by.groups)
 
 
 def calibrated(head: Head, outputs: np.ndarray, y: np.ndarray, weights: np.ndarray | None = None) -> Head:

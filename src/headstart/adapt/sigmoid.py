@@ -137,7 +137,7 @@ def judged(logits: np.ndarray, y: np.ndarray, by: Criterion = BY_LOSS) -> HeldOu
 
 def _fared(logits: np.ndarray, y: np.ndarray, by: Criterion) -> HeldOut:
     losses, right = label_losses(logits, y).mean(axis=1), ((logits > 0) == (y > 0)).all(axis=1)
-    return HeldOut(losses, right, weights=by.weights, other=by.cost(logits, y))
+    return HeldOut(losses, right, weights=by.weights, other=by.cost(logits, y), groups=by.groups)
 
 
 def calibrated(head: Head, logits: np.ndarray, y: np.ndarray, weights: np.ndarray | None = None) -> Head:

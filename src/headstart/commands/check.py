@@ -21,6 +21,7 @@ def check(  # noqa: PLR0913 - one argument an option
     label: Label = None,
     labels: Labels = None,
     separator: Separator = None,
+    group: common.Group = None,
     as_json: Json = False,
 ) -> None:
     """Say what `fit` would learn from and test on, and what is odd about it; no model is opened."""
@@ -32,7 +33,7 @@ def check(  # noqa: PLR0913 - one argument an option
         task=task,
         test=common.share_or_path(test),
         seed=seed,
-        columns=common.columns_of(text, text2, image, label, labels, separator),
+        columns=common.columns_of(text, text2, image, label, labels, separator, group),
         progress=common.bars(),
     )
     common.show(found.to_json(), as_json, summary)

@@ -22,6 +22,9 @@ Image = Annotated[str | None, typer.Option(help="Column of image paths.")]
 Label = Annotated[str | None, typer.Option(help="Column of labels or numbers.")]
 Labels = Annotated[str | None, typer.Option(help="Columns of 0 and 1, one a label, with commas.")]
 Separator = Annotated[str | None, typer.Option(help="Between the labels of an example, for example , or |.")]
+Group = Annotated[
+    str | None, typer.Option(help="Column of what rows that belong together share (patient, product): never split.")
+]
 Device = Annotated[str | None, typer.Option(help="cpu, cuda or mps. Default: a GPU where there is one.")]
 Threads = Annotated[int | None, typer.Option(min=1, help="Processor cores to use. Default: all.")]
 ChosenBy = Annotated[
@@ -37,6 +40,7 @@ def columns_of(
     label: str | None,
     labels: str | None,
     separator: str | None,
+    group: str | None = None,
 ) -> Columns:
     """The columns that the options name."""
     return Columns(
@@ -46,6 +50,7 @@ def columns_of(
         label=label,
         labels=names_in(labels),
         separator=separator,
+        group=group,
     )
 
 

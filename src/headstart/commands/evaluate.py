@@ -19,6 +19,7 @@ def evaluate(  # noqa: PLR0913 - one argument an option
     label: Label = None,
     labels: Labels = None,
     separator: Separator = None,
+    group: common.Group = None,
     device: Device = None,
     threads: Threads = None,
     as_json: Json = False,
@@ -31,7 +32,7 @@ def evaluate(  # noqa: PLR0913 - one argument an option
 
     with using(device, threads):
         loaded = load(model)
-        columns = common.columns_of(text, text2, image, label, labels, separator)
+        columns = common.columns_of(text, text2, image, label, labels, separator, group)
         found = loaded.evaluate(data, columns=columns, progress=common.bars())
     matched = {"missing_classes": list(found.missing), "extra_classes": list(found.extra)} if loaded.classes else {}
     told = {

@@ -26,12 +26,16 @@ def fit(  # noqa: PLR0913 - one argument an option
     allow_rejected: Annotated[
         bool, typer.Option("--allow-rejected", help="Go on where more examples cannot be used than can.")
     ] = False,
+    final: Annotated[
+        bool, typer.Option("--final", help="Once the test part is scored, learn from it, too, with the settings found.")
+    ] = False,
     text: Text = None,
     text2: Text2 = None,
     image: Image = None,
     label: Label = None,
     labels: Labels = None,
     separator: Separator = None,
+    group: common.Group = None,
     device: Device = None,
     threads: Threads = None,
     track: Annotated[
@@ -55,7 +59,8 @@ def fit(  # noqa: PLR0913 - one argument an option
         out=out,
         force=force,
         allow_rejected=allow_rejected,
-        columns=common.columns_of(text, text2, image, label, labels, separator),
+        final=final,
+        columns=common.columns_of(text, text2, image, label, labels, separator, group),
         device=device,
         threads=threads,
         track=track,

@@ -100,6 +100,7 @@ def read_blocks(
     inputs: list[Any] = []
     cells: list[Any] = []
     named: list[str | None] = []
+    groups: list[str | None] = []
     together = 0
     for block in blocks:
         if found is None:
@@ -109,7 +110,8 @@ def read_blocks(
         values = [_texts(block[name]) for name in found.values]
         marks = _cells(block, found, len(values[0]))
         parts = _texts(block[found.part]) if found.part else []
-        for column in (*values, _written(marks, found), parts):
+        of = _texts(block[found.group]) if found.group else []
+        for column in (*values, _written(marks, found), parts, of):
             together += _characters(column, where, findings or [], len(inputs))
         if len(inputs) + len(values[0]) > MOST_ROWS:
             raise too_many_rows(where)
@@ -118,6 +120,7 @@ def read_blocks(
         inputs += _INPUTS[found.kind](values, base)
         cells += marks
         named += parts
+        groups += of
     if found is None:
         raise DataError("no rows", where=where, fix="a table has one row an example")
     rows = list(islice(row_names(where, row_numbers(findings or ())), len(inputs)))
@@ -132,6 +135,7 @@ def read_blocks(
         where=rows,
         separator=asked.separator,
         columns=found.columns(asked.separator),
+        named_groups=groups if found.group else None,
         findings=tuple(findings or ()),
         notes=(*notes, *found.notes, *more),
     )

@@ -11,7 +11,7 @@ import numpy as np
 
 from headstart.errors import DataError, ModelError
 from headstart.evaluate import metrics
-from headstart.evaluate.intervals import wilson
+from headstart.evaluate.intervals import share_interval
 from headstart.evaluate.metrics import confusion
 from headstart.evaluate.pseudo_values import class_f1_values
 from headstart.task import Metric, Scores
@@ -27,6 +27,7 @@ class Predicted:
     logits: np.ndarray  # (n, n_classes), temperature already applied
     y: np.ndarray  # (n,) class indices
     names: tuple[str, ...]
+    groups: np.ndarray | None = None  # (n,) whose each example is; None: each by itself
 
     @cached_property
     def probabilities(self) -> np.ndarray:
@@ -40,7 +41,7 @@ class Predicted:
 
 
 def _accuracy_interval(p: Predicted) -> Interval:
-    return wilson(int((p.y == p.classes).sum()), len(p.y))
+    return share_interval(p.y == p.classes, p.groups)
 
 
 METRICS = (
@@ -84,6 +85,7 @@ def evaluate(
     classes: Sequence[str],
     majority_class: str,
     where: Sequence[str] | None = None,
+    groups: np.ndarray | None = None,
     metrics: Sequence[Metric] = METRICS,
 ) -> Scores:
     """Score logits against the true classes.
@@ -94,6 +96,7 @@ def evaluate(
         classes: names, in the order of the columns.
         majority_class: the most common class of the training part.
         where: (n,) how to point the user at each example; None: "row 1", "row 2", ...
+        groups: (n,) int, equal for examples that belong together, as the user says; None: each by itself.
         metrics: what is measured.
 
     Raises:
@@ -105,7 +108,7 @@ def evaluate(
     _check(logits, y, names, where)
     if majority_class not in names:
         raise ValueError(f"majority class {majority_class!r} is not among the classes")
-    predicted = Predicted(logits, y, names)
+    predicted = Predicted(logits, y, names, groups)
     return Scores.measured(
         predicted,
         metrics,

@@ -112,9 +112,15 @@ def _score(
     if reference is not None:
         known_as = str(reference.get("majority_class"))
         majority = known_as if known_as in head.classes else majority
-    where = [dataset.where[row] for row in rows.tolist()]
-    metrics = dataset.task.scorer.metrics
-    return evaluate(logits, y, classes=head.classes, majority_class=majority, where=where, metrics=metrics)
+    return evaluate(
+        logits,
+        y,
+        classes=head.classes,
+        majority_class=majority,
+        where=[dataset.where[row] for row in rows.tolist()],
+        groups=None if dataset.clusters is None else dataset.clusters[rows],
+        metrics=dataset.task.scorer.metrics,
+    )
 
 
 def known(dataset: Dataset, classes: Sequence[str]) -> tuple[np.ndarray, list[Finding]]:
