@@ -75,7 +75,7 @@ def _too_few(dataset: Dataset, in_test: np.ndarray) -> str:
     held, of = len(np.unique(groups[rows])), len(np.unique(groups))
     if not dataset.classes and held > 1:
         return f"{len(rows)} examples could be held out" if len(rows) < _FEW else ""
-    if held <= len(dataset.classes):  # one of each class, say: what differs between groups is not known then
+    if held <= max(1, len(dataset.classes)):  # one of each class, say: what differs between groups is not known then
         return f"{held} of {of} groups could be held out"
     counts, every = dataset.counts(rows), dataset.counts(np.arange(len(dataset)))
     few = np.flatnonzero((counts < _FEW) & (every > counts)).tolist()
@@ -84,7 +84,7 @@ def _too_few(dataset: Dataset, in_test: np.ndarray) -> str:
 
 
 def _refuse_lone_groups(dataset: Dataset) -> None:
-    """Raises DataError where each class is of one group that the user names: no other could say how well it is known."""
+    """Raises DataError where each class is of one group that the user names: no other could test it."""
     if dataset.named_groups is None:
         return
     of = dataset.strata if dataset.classes else np.zeros(len(dataset), dtype=np.int64)

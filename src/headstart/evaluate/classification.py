@@ -12,12 +12,13 @@ import numpy as np
 from headstart.errors import DataError, ModelError
 from headstart.evaluate import metrics
 from headstart.evaluate.intervals import share_interval
-from headstart.evaluate.metrics import confusion
+from headstart.evaluate.metrics import confused, confusion
 from headstart.evaluate.pseudo_values import class_f1_values
 from headstart.task import Metric, Scores
 from headstart.values import Interval
 
 MOST_MISTAKES = 200
+MOST_ROWS = 200  # classes, beyond which most of a confusion matrix is zeros, and only the others are written
 
 
 @dataclass(frozen=True)
@@ -117,13 +118,17 @@ def evaluate(
             "majority_class": majority_class,
             "majority_accuracy": round(float(np.mean(y == names.index(majority_class))), 6),
             "per_class": _per_class(predicted),
-            "confusion": {
-                "classes": list(names),
-                "rows": confusion(y, predicted.classes, len(names)).tolist(),
-            },
+            "confusion": {"classes": list(names), **_confusion(y, predicted.classes, len(names))},
         },
         mistakes=_mistakes(predicted, where),
     )
+
+
+def _confusion(y: np.ndarray, predicted: np.ndarray, n: int) -> dict[str, Any]:
+    """Counts as `rows` of a matrix; of many classes as `cells` (true class, predicted class, count), without zeros."""
+    if n <= MOST_ROWS:
+        return {"rows": confusion(y, predicted, n).tolist()}
+    return {"cells": confused(y, predicted, n).tolist()}
 
 
 def _per_class(p: Predicted) -> list[dict[str, Any]]:

@@ -215,8 +215,6 @@ def exported(told: dict[str, Any]) -> str:
 def models(told: dict[str, Any]) -> str:
     """A table by kind of data and by whether the weights are here; lines of at most 79 characters."""
     rows = told["models"]
-    if not rows:
-        return f"no model of that name{told['hint']}"
     head = f"  {'':29} {'parameters':>10} {'GMACs':>6} {'input':>5} {'width':>5}  score"
     lines = []
     for kind in _MEASURED:

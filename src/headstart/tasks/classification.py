@@ -37,7 +37,11 @@ _DETAILS = record(
         "majority_accuracy": number(),
         "per_class": listing(record(linear.FIGURES), most=_MOST),
         "confusion": record(
-            {"classes": listing(NAME, most=_MOST), "rows": listing(listing(COUNT, most=_MOST), most=_MOST)}
+            {"classes": listing(NAME, most=_MOST)},
+            {
+                "rows": listing(listing(COUNT, most=_MOST), most=_MOST),
+                "cells": listing(listing(COUNT, least=3, most=3), most=100_000_000),
+            },
         ),
     }
 )
