@@ -88,7 +88,9 @@ def test_the_command_lists_searches_and_shows(command, tmp_path):
     assert "25,557,032" in one
     assert "hub timm/resnet50.a1_in1k" in one
     assert json.loads(command("models", "resnet50", "--json")[1])["width"] == 2048
-    assert "did you mean resnet50" in command("models", "rezn50")[1]
+    code, out, err = command("models", "rezn50")
+    assert (code, out) == (2, "")
+    assert "did you mean resnet50?" in err
     code, _, err = command("models", "rezn50", "--pull")
     assert code == 2
     assert "no model of the catalog" in err

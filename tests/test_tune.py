@@ -235,7 +235,9 @@ def test_ctrl_c_keeps_the_best_so_far(few_texts, tmp_path, own_cache):
     assert told["how"] == "tune"
     assert len(told["tuning"]["trials"]) == 1
     assert told["seconds"]["total"] < 600
-    assert (tmp_path / "out" / "report.html").exists()
+    assert "cut-short" in [caution["kind"] for caution in told["warnings"]]
+    assert "tuning was cut short" in (tmp_path / "out" / "report.html").read_text()
+    assert "cut-short" in (tmp_path / "out" / "metrics.json").read_text()
 
 
 def test_few_examples_keep_the_probe_and_say_why(few_texts, tmp_path, command):

@@ -25,6 +25,7 @@ def fit(  # noqa: PLR0913 - the one public door: every option of the command lin
     data: Any,
     labels: Any = None,
     *,
+    groups: Any = None,
     task: str = "auto",
     kind: str | None = None,
     model: str | Path = "auto",
@@ -36,6 +37,7 @@ def fit(  # noqa: PLR0913 - the one public door: every option of the command lin
     out: str | Path | None = None,
     force: bool = False,
     allow_rejected: bool = False,
+    final: bool = False,
     columns: Columns | None = None,
     device: str | None = None,
     threads: int | None = None,
@@ -49,6 +51,8 @@ def fit(  # noqa: PLR0913 - the one public door: every option of the command lin
             (image paths, PIL images, uint8 arrays, texts) with `labels`; or questions with the texts that answer them:
             SQuAD's JSON, or a table with context, question and answer.
         labels: one a row, where `data` are inputs.
+        groups: the same: whose each example is (a patient, a product, an author). Those of one group are kept on one
+            side of the split and of folds; of a table, it is a column: `Columns(group=...)`.
         task: "classification", "multilabel", "regression" or "answering", where it cannot be seen.
         kind: "image", "text" or "pair", where it cannot be seen.
         model: a catalog name, a hub name or a folder; "auto" ranks the models at hand on a sample of the training part
@@ -69,6 +73,8 @@ def fit(  # noqa: PLR0913 - the one public door: every option of the command lin
         out: folder to save to; without it, data from a path are saved as NAME.headstart here, others are not saved.
         force: replace a folder that headstart saved before.
         allow_rejected: go on where more examples cannot be used than can.
+        final: learn from the test part too, once it was scored, with the settings found: the score is that of the
+            model before. A trained model is not trained again: then it is said that it is not final.
         columns: which columns of a table hold what.
         device: "cpu", "cuda" or "mps"; None: what HEADSTART_DEVICE says, else CUDA where there is a driver.
         threads: processor cores to use; None: all that the process may use.
@@ -82,6 +88,7 @@ def fit(  # noqa: PLR0913 - the one public door: every option of the command lin
     request = Request(
         data=data,
         labels=labels,
+        groups=groups,
         task=task,
         kind=kind,
         columns=columns,
@@ -93,6 +100,7 @@ def fit(  # noqa: PLR0913 - the one public door: every option of the command lin
         out=_folder(data, out),
         force=force,
         allow_rejected=allow_rejected,
+        final=final,
     )
     seconds, shown = seconds_of(budget), as_progress(progress)
     with using(device, threads), open_session(request, seconds=seconds, track=track, progress=shown) as session:
@@ -103,6 +111,7 @@ def rank(  # noqa: PLR0913 - as `fit`
     data: Any,
     labels: Any = None,
     *,
+    groups: Any = None,
     models: Sequence[str] | None = None,
     task: str = "auto",
     kind: str | None = None,
@@ -120,7 +129,7 @@ def rank(  # noqa: PLR0913 - as `fit`
     What is encoded is kept, so a `fit` afterwards has it.
 
     Args:
-        data: as for `fit`, with `labels` where they are inputs.
+        data: as for `fit`, with `labels` and `groups` where they are inputs.
         models: catalog names, hub names or folders; None: those of the catalog that are at hand.
         task, kind, metric: as for `fit`; the order is by the metric.
         budget: wall time for the models, "90s", "2m", "1h" or seconds; None: two minutes. The first is tried
@@ -135,7 +144,7 @@ def rank(  # noqa: PLR0913 - as `fit`
     """
     shown = as_progress(progress)
     request = Request(
-        data, labels, task=task, kind=kind, columns=columns, metric=metric, test=test, seed=seed, allow_rejected=True
+        data, labels, groups, task, kind, columns, metric=metric, test=test, seed=seed, allow_rejected=True
     )
     session = Session(Budget(seconds_of(budget)), shown or Silent(), download=shown)
     with using(device, threads):
@@ -146,6 +155,7 @@ def check(
     data: Any,
     labels: Any = None,
     *,
+    groups: Any = None,
     task: str = "auto",
     kind: str | None = None,
     test: float | str | Path = 0.2,
@@ -166,7 +176,7 @@ def check(
         UserError: the data cannot be used.
     """
     request = Request(
-        data, labels, task=task, kind=kind, columns=columns, test=test, seed=seed, allow_rejected=True
+        data, labels, groups, task, kind, columns, test=test, seed=seed, allow_rejected=True
     )  # it says what is left out, and how much
     session = Session(Budget(seconds_of(None)), as_progress(progress) or Silent())
     return Checked(*pipeline.prepare(request, session))

@@ -36,6 +36,16 @@ class Budget:
         return Budget(max(0.0, min(part * self.seconds, self.left)), self.now)
 
 
+UNLIMITED = Budget(math.inf)
+
+
+def as_budget(seconds: float) -> str:
+    """So many seconds or a little more, as --budget takes them: "50s", "7m", "3h"."""
+    if seconds <= 90:
+        return f"{10 * math.ceil(seconds / 10)}s"
+    return f"{math.ceil(seconds / 60)}m" if seconds <= 3 * 3600 else f"{math.ceil(seconds / 3600)}h"
+
+
 def seconds_of(budget: float | str | None) -> float:
     """Seconds of "90s", "2m", "1h", "90" or a number; None: two minutes.
 

@@ -54,11 +54,11 @@ class StoppedError(UserError):
 
 # Options of commands that are arguments of functions too, with a value where one stands behind them.
 _OPTION = re.compile(
-    r"--(allow-rejected|budget|device|force|format|how|metric|model|models|out|seed|task|test|threads|track)\b"
+    r"--(allow-rejected|budget|device|final|force|format|how|metric|model|models|out|seed|task|test|threads|track)\b"
     r"(?: ([a-z0-9][\w-]*)\b(?![.]\w))?"
 )
 # Those that name columns are one argument together.
-_NAMED = "image-root|class-folders|text2?|image|labels?|separator|encoding|delimiter"
+_NAMED = "image-root|class-folders|text2?|image|labels?|separator|encoding|delimiter|group"
 _COLUMN = rf"--({_NAMED})\b(?: (?!(?:or|and)\b)('[^']*'|\w[\w-]*(?:,\w[\w-]*)*))?"
 _COLUMNS = re.compile(rf"{_COLUMN}(?: {_COLUMN})*")
 
@@ -85,7 +85,7 @@ def _columns(options: re.Match[str]) -> str:
 
 def _argument(option: re.Match[str]) -> str:
     name, value = option[1], option[2]
-    if name in ("allow-rejected", "force"):
+    if name in ("allow-rejected", "final", "force"):
         return f"{name.replace('-', '_')}=True" + (f" {value}" if value else "")
     if value and (name == "task" or value in _VALUES):
         return f"{name}={value!r}"

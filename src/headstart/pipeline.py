@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from headstart.adapt.adapt import adapt
+from headstart.adapt.again import learned_from_all
 from headstart.choose.choose import choose, rank_sample
 from headstart.choose.ranking import Ranking
 from headstart.data.check import check
@@ -28,7 +29,8 @@ def prepare(request: Request, session: Session) -> tuple[Dataset, Split]:
         known = known_images(dataset.modality.known())
         dataset = check(dataset, known=known, allow_rejected=request.allow_rejected, advance=advance)
     with session.step("split", shown=False):
-        return dataset, split(dataset, test=request.share, seed=request.seed)
+        folds_too = request.method in ("auto", "probe")  # of others, a score by folds would take as many trainings
+        return dataset, split(dataset, test=request.share, seed=request.seed, folds_too=folds_too)
 
 
 def fit(request: Request, session: Session) -> Model:
@@ -38,14 +40,21 @@ def fit(request: Request, session: Session) -> Model:
     with session.step("choose", shown=False):  # sees the training part only
         plan = choose(dataset, parts.train, request, session)
     session.tracker.parameters(Record.asked(request, dataset, plan, session))
-    rows = plan.to_encode(parts.test)
+    rows = plan.to_encode(parts)
     with session.step("encode", len(rows), shown=len(rows) > 0) as advance:
         features = encode_rows(dataset, rows, plan.backbone, advance=advance)
     adapted = adapt(dataset, parts, plan, features, session, seed=request.seed)
+    parts = adapted.parts(parts)
     model = Model(dataset.task, dataset.modality, adapted.backbone, adapted.head)
     with session.step("evaluate", len(parts.test)) as advance:
         learned = dataset.task.scorer.reference([dataset.targets[row] for row in adapted.rows.tolist()])
-        scores = model.score(dataset, parts.test, reference=learned, known=adapted.features, advance=advance)
+        if adapted.held_out is None:
+            scores = model.score(dataset, parts.test, reference=learned, known=adapted.features, advance=advance)
+        else:  # each example by a head that learned without its fold
+            scores = dataset.task.scorer.score(adapted.head, adapted.held_out, dataset, parts.test, learned)
+    if request.final:
+        adapted = learned_from_all(dataset, parts, adapted)
+        model = Model(dataset.task, dataset.modality, adapted.backbone, adapted.head)
     record = Record.of(dataset, parts, plan, adapted, features, scores, session)
     session.say(lines(adapted.notes, (*adapted.cautions, *dataset.task.scorer.cautions(scores))))
     model = model.fitted(record, dataset, adapted.parts(parts), adapted.features)

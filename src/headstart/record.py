@@ -38,13 +38,14 @@ _SUMMARY = fields(  # what tasks of all kinds say
         "ranking": maybe(some_object),
         "cached": figure,
         "metric": maybe(NAME),
+        "final": flag,
         "warnings": listing(fields({"kind": NAME, "text": NAME}), most=100_000),
     },
 )
 _COLUMNS = fields(
     {},
     {
-        **dict.fromkeys(("text2", "image", "label", "separator"), NAME),
+        **dict.fromkeys(("text2", "image", "label", "separator", "group"), NAME),
         **dict.fromkeys(("text", "labels"), either(_SEVERAL, NAME)),
     },
 )
@@ -78,6 +79,8 @@ class Record:
     seconds: Mapping[str, float] = field(default_factory=dict)  # by step, and "total"
     out: str | None = None  # the folder that it was saved to
     columns: Columns | None = None  # of the table that the examples came from
+    out_of_fold: bool = False  # whether each example was tested by a head that learned without its fold
+    final: bool = False  # whether it learned from the test part as well, after that was scored
     metric: str | None = None  # the key of what the user wanted it to be chosen by; None: the task's own loss
 
     @property
@@ -135,6 +138,8 @@ class Record:
             seconds=session.took(),
             out=None if session.place is None else str(session.place.asked),
             columns=dataset.columns,
+            out_of_fold=parts.out_of_fold,
+            final=adapted.final,
             metric=dataset.task.metric,
         )
 
@@ -169,7 +174,8 @@ class Record:
             "n_train": self.n_train,
             "n_rejected": self.n_rejected,
             **self.scores.to_json(),
-            "split": "official" if self.official else "made",
+            "split": "official" if self.official else "out-of-fold" if self.out_of_fold else "made",
+            **({"final": True} if self.final else {}),
             **self.facts,
             "findings": [asdict(finding) for finding in self.findings],
             "notes": list(self.notes),
@@ -207,6 +213,8 @@ class Record:
             n_train=said["n_train"],
             n_rejected=said["n_rejected"],
             official=said["split"] == "official",
+            out_of_fold=said["split"] == "out-of-fold",
+            final=said.get("final", False),
             scores=_scores(task, summary, told["mistakes"]),
             facts=task.words.facts_saved(summary, "summary"),
             tuning=said["tuning"],

@@ -45,6 +45,7 @@ class Request:
 
     data: Any
     labels: Any = None  # one an example, where `data` are inputs
+    groups: Any = None  # the same: what examples that belong together have in common
     task: str = "auto"
     kind: str | None = None  # the name of a modality: "image", "text" or "pair", where it cannot be seen
     columns: Columns | None = None
@@ -55,6 +56,7 @@ class Request:
     seed: int = 0
     out: Path | None = None
     force: bool = False
+    final: bool = False  # whether it learns from the test part too, once that was scored
     allow_rejected: bool = False  # whether more examples may be left out than are used
 
     @property
@@ -80,6 +82,7 @@ class Columns:
     delimiter: str | None = None  # between the cells of a CSV; None: found
     image_root: str | None = None  # the folder that the photos of a table lie in, where its own is not it
     class_folders: str | None = None  # of a folder: "outer" or "inner", where either could be the classes
+    group: str | None = None  # what rows share that belong together: a patient, a product, an author
     known: Columns | None = None  # of another table, taken where none are named and the table has all of them
 
     @property
@@ -106,6 +109,7 @@ class Examples:
     separator: str | None = None  # between labels in a cell, as the user says
     columns: Columns | None = None  # of a table, that they were read from
     guessed: np.ndarray | None = None  # (n,) bool: the target was guessed while reading, so it is not learned from
+    named_groups: Sequence[str | None] | None = None  # whose each example is, as the user says; None: nothing was said
     findings: tuple[Finding, ...] = ()
     notes: tuple[str, ...] = ()  # what was assumed while reading: "no header: columns taken as label, text"
     cautions: tuple[Caution, ...] = ()
@@ -115,7 +119,7 @@ class Examples:
 
     def take(self, rows: np.ndarray) -> Examples:
         """The examples in these rows; findings, notes and cautions stay with the whole."""
-        return replace(self, **_taken(self, rows, ("inputs", "targets", "where", "parts", "guessed")))
+        return replace(self, **_taken(self, rows, ("inputs", "targets", "where", "parts", "guessed", "named_groups")))
 
 
 @dataclass(frozen=True)
@@ -131,8 +135,10 @@ class Dataset:
     parts: Sequence[str] | None = None
     columns: Columns | None = None  # of a table, that they were read from
     guessed: np.ndarray | None = None  # (n,) bool; None: no target was guessed
+    named_groups: Sequence[str | None] | None = None  # whose each example is, as the user says; None: nothing was said
     weights: np.ndarray | None = None  # (n,) float64 above 0: how many examples each one counts for; None: one
     groups: np.ndarray | None = None  # (n,) int64; equal numbers: kept on one side of a split; set by check
+    alike: np.ndarray | None = None  # (n,) int64; the same without the user's groups, where there are any
     digests: np.ndarray | None = None  # (n, 32) uint8; sha256 of the example's own bytes; set by check
     findings: tuple[Finding, ...] = ()
     notes: tuple[str, ...] = ()
@@ -187,14 +193,19 @@ class Dataset:
 
         return np.arange(len(self)) if self.groups is None else self.groups
 
+    @property
+    def clusters(self) -> np.ndarray | None:
+        """The groups, where the user names any: what is of one says less than as many examples by themselves."""
+        return None if self.named_groups is None else self.checked_groups
+
     def weights_of(self, rows: np.ndarray) -> np.ndarray | None:
         """The weights of these rows; None: all count alike."""
         return None if self.weights is None else self.weights[rows]
 
     def take(self, rows: np.ndarray) -> Dataset:
         """The examples in these rows, measured in the space of the whole, with which findings and the like stay."""
-        columns = ("inputs", "targets", "where", "parts", "guessed", "weights", "groups", "digests")
-        part = replace(self, **_taken(self, rows, columns))
+        columns = ("inputs", "targets", "where", "parts", "guessed", "named_groups", "weights", "groups", "alike")
+        part = replace(self, **_taken(self, rows, (*columns, "digests")))
         part.__dict__["space"] = self.space  # a part in which a class has no example
         return part
 
@@ -275,6 +286,7 @@ class Split:
     train: np.ndarray  # (n_train,) int64, ascending
     test: np.ndarray  # (n_test,) int64, ascending
     official: bool  # True: the parts the user gave; False: made here
+    out_of_fold: bool = False  # all rows are in both: each is tested by a head that learned without its fold
     findings: tuple[Finding, ...] = ()  # leaks in a given split
     notes: tuple[str, ...] = ()
     cautions: tuple[Caution, ...] = ()

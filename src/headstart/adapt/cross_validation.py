@@ -10,6 +10,7 @@ from headstart.adapt import near_duplicates
 from headstart.adapt.basis import Basis, fit_basis
 from headstart.adapt.policy import TUNING
 from headstart.backbone import Features, Head
+from headstart.clock import UNLIMITED, Budget
 from headstart.data.split import folds
 from headstart.errors import DataError
 from headstart.evaluate.criterion import Criterion
@@ -27,6 +28,7 @@ def fit_probe(
     *,
     basis: Basis,
     seed: int = 0,
+    within: Budget = UNLIMITED,
     advance: Callable[[int], None] = lambda _: None,
 ) -> Head:
     """The head for these rows of a checked dataset; penalty and calibration from folds of them.
@@ -35,13 +37,13 @@ def fit_probe(
 
     Args:
         features: (n_rows, d), of these rows. basis: of these features, or of more.
-        advance: told 1 for each penalty tried.
+        within: how long it may take, about. advance: told 1 for each penalty tried.
     """
     family = dataset.task.learner.family
     k = family.how_many_folds(len(rows), len(dataset.classes))
     fold = grouped_folds(dataset, rows, features, basis=basis, k=k, seed=seed)
     y, names, by = dataset.y[rows], dataset.classes, criterion(dataset).of(rows)
-    return family.probe(features, y, basis=basis, names=names, fold=fold, by=by, advance=advance)
+    return family.probe(features, y, basis=basis, names=names, fold=fold, by=by, within=within, advance=advance)
 
 
 def probes(dataset: Dataset, features: Features, *, basis: Basis, rows: np.ndarray, head: Head, seed: int = 0) -> Probe:
@@ -98,7 +100,7 @@ def judge_constant(dataset: Dataset) -> HeldOut:
 
 def criterion(dataset: Dataset) -> Criterion:
     """What is chosen by on its examples."""
-    return Criterion(dataset.weights, dataset.task.costs)
+    return Criterion(dataset.weights, dataset.clusters, dataset.task.costs)
 
 
 def grouped_folds(

@@ -30,6 +30,7 @@ from headstart.adapt.training_plan import (
     lay_out,
     longest,
     steps_in_time,
+    whole_seconds,
 )
 from headstart.adapt.trial import Runs
 from headstart.adapt.validation import worth_most
@@ -78,6 +79,8 @@ def finetune(
     if scheme is None:
         return None
     runs.watch.planned(as_sentence(scheme, again))
+    if insist:
+        runs.watch.foreseen(whole_seconds(scheme, len(learn), again))
     learn = worth_most(runs.task, start, learn, scheme.main * scheme.batch, seed=runs.seed)
     search = _Search(runs, start, learn, judge, (1 + again) * scheme.ahead)
     best = None
@@ -91,18 +94,27 @@ def finetune(
     recipe, results = taken
     in_time = partial(_steps_in_time, runs, search, recipe, again)
     results, averaged = greedy_soup(runs, recipe, results, start=start, learn=learn, judge=judge, in_time=in_time)
-    others = _others(runs, scheme, recipe, folds, again)
+    lost = _lost(runs, recipe, start, judge, results)
+    others = [] if lost else _others(runs, scheme, recipe, folds, again)
     compared = [_Compared(judge, start, results), *others]
     weighed = _weighed(runs, recipe, compared, _shares(runs, scheme, recipe, choices, len(folds), again))
     found, share, t = verdict(weighed.before, weighed.after), weighed.share, weighed.after.temperature
     told = Tuned(found, tuple(search.trials), recipe, weighed.rows, weighed.kept, t, share, averaged, None)
     if not (found.tuned_is_better or insist):
         return told
-    last = last_run(runs, recipe, folds, again, results["kept"]) if again and not runs.watch.over else None
+    last = last_run(runs, recipe, folds, again, results["kept"]) if again and not (lost or runs.watch.over) else None
     seen = None if look is None else look(runs.network(recipe, start, results, share=share), recipe)
     if last is not None:
         start, results = runs.task.start(np.arange(len(folds))), last
     return replace(told, network=runs.network(recipe, start, results, share=share), seen=seen)
+
+
+def _lost(runs: Runs, recipe: Recipe, start: Any, judge: np.ndarray, results: dict[str, np.ndarray]) -> bool:
+    """Whether a run was cut short and is worse than what it started from: such a run is not done again on others."""
+    if int(results["steps"]) >= recipe.steps:
+        return False
+    task = runs.task
+    return task.judged(results["kept"], judge).cost > task.judged(task.untuned(start, judge), judge).cost
 
 
 Run = tuple[Recipe, dict[str, np.ndarray]]  # and its results

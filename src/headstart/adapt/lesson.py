@@ -38,10 +38,12 @@ class Adapted:
     notes: tuple[str, ...] = ()
     cautions: tuple[Caution, ...] = ()
     checkpoint: Checkpoint | None = None  # to be removed once the model is saved
+    held_out: np.ndarray | None = None  # outputs for each of `rows` while it was held out; None: others are the test
+    final: bool = False  # whether it learned from the test part as well, after that was scored
 
     def parts(self, split: Split) -> Split:
-        """The split with the training rows that were learned from."""
-        return replace(split, train=self.rows)
+        """The split with the training rows that were learned from; out-of-fold they are tested, too."""
+        return replace(split, train=self.rows, test=self.rows if split.out_of_fold else split.test)
 
 
 @dataclass(frozen=True)

@@ -8,21 +8,26 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from headstart.adapt import near_duplicates
+from headstart.adapt.again import out_of_fold
 from headstart.adapt.basis import Basis, fit_basis
 from headstart.adapt.checkpoint import Checkpoint, key_of
 from headstart.adapt.cross_validation import fit_probe
 from headstart.adapt.lesson import FORM, Adapted, Training
 from headstart.adapt.plan import Plan
+from headstart.adapt.policy import TUNING
 from headstart.backbone import Backbone, Features, Head
+from headstart.clock import Budget, as_budget
 from headstart.encode.encode import encode_rows, of_rows
 from headstart.evaluate.paired_test import FEWEST
 from headstart.session import Session
-from headstart.values import Dataset, Finding, Method, Split
+from headstart.values import Caution, Dataset, Finding, Method, Split
 
 if TYPE_CHECKING:
     from headstart.adapt.fine_tune import Tuned
 
 _ENOUGH_TO_TIME = 100  # new rows
+_LEAST_FOR_PROBE = 60.0  # seconds, whatever the budget: a probe is made in any case
+_BATCH = 32  # examples of a step
 
 
 @dataclass(frozen=True)
@@ -42,6 +47,8 @@ class LinearLesson:
     whole: Dataset
     test: np.ndarray  # rows of the whole
     known: Features  # of all rows that were encoded
+    cut: tuple[Caution, ...]  # that the probe was cut short
+    out_of_fold: bool  # whether the score is, which that of a trained model could only be by training for each fold
 
     @property
     def encoded(self) -> int:
@@ -55,11 +62,20 @@ class LinearLesson:
             return "asked for"
         if method != "auto":
             return None
+        if self.out_of_fold:
+            return "too few could be held out to test a tuned model on: --how tune makes one all the same"
         if self.plan.backbone.frozen_only:
             return "an ONNX model can be used frozen only: the probe is kept"
         if n < FEWEST:
             return f"{n} training examples: too few to prove that tuning is better ({FEWEST})"
-        return "no time was left to tune: give it more with --budget" if self.session.budget.left <= 0 else None
+        return self._too_late() if self.session.budget.left <= 0 else None
+
+    def _too_late(self) -> str:
+        """That no time is left, and what would do, as far as encoding says: a step is worth three passes."""
+        budget, each = self.session.budget, self.reserve / max(1, len(self.test))
+        training = 3 * each * TUNING.shortest_run * _BATCH
+        needed = budget.seconds - budget.left + self.reserve + 2 * training + 30
+        return f"no time was left to tune: --budget {as_budget(needed)} would do"
 
     def key(self) -> str:
         """As `Lesson.key`."""
@@ -67,6 +83,8 @@ class LinearLesson:
         asked = [FORM, self.head.classes, self.features.key, self.plan.method, budget, self.seed]
         asked += [] if self.dataset.task.metric is None else [self.dataset.task.metric]
         asked += [] if self.dataset.weights is None else [self.dataset.weights.tobytes()]
+        groups = self.dataset.clusters
+        asked += [] if groups is None else [groups.tobytes()]
         return key_of(self.dataset.checked_digests, self.dataset.y, asked)
 
     def training(self, checkpoint: Checkpoint) -> Training:
@@ -77,7 +95,12 @@ class LinearLesson:
 
     def without_training(self, why: str) -> Adapted:
         """The probe."""
-        return self._adapted(self.plan.backbone, self.head, "probe", why, self.known, held_out=self.encoded)
+        adapted = self._adapted(self.plan.backbone, self.head, "probe", why, self.known, held_out=self.encoded)
+        if not self.out_of_fold:
+            return adapted
+        rows, basis = self.rows[: self.encoded], self.basis
+        outputs = out_of_fold(self.whole, rows, self.features, basis=basis, head=self.head, seed=self.seed)
+        return replace(adapted, held_out=outputs)
 
     def with_training(self, backbone: Backbone, head: Head, tuned: Tuned, method: Method, note: str) -> Adapted:
         """The tuned model; it may have learned from rows that were not encoded."""
@@ -104,8 +127,9 @@ class LinearLesson:
             what = task.chosen_by.in_words
             figures = task.chosen_by.figure(v.tuned_cost), task.chosen_by.figure(v.untuned_cost)
         worth = "" if self.dataset.weights is None else " (weighted: as many as they are worth)"
+        whose = "" if v.groups is None else f" of {v.groups} groups"
         said = (
-            f"on {v.n} held-out training examples{worth} {what} {figures[0]:.3f} against {figures[1]:.3f} of "
+            f"on {v.n} held-out training examples{whose}{worth} {what} {figures[0]:.3f} against {figures[1]:.3f} of "
             f"the probe, {task.words.loss} {v.tuned_log_loss:.3f} against {v.untuned_log_loss:.3f}"
         )
         return f"{said}; {note}" if note else said
@@ -129,6 +153,7 @@ class LinearLesson:
             features=features,
             rows=np.sort(self.rows if beyond else self.rows[: self.encoded]),
             findings=self.look_alikes,
+            cautions=self.cut,
             notes=(*self._alike(), *self._sampled(beyond), *self.dataset.task.learner.family.remarks(held_out)),
         )
 
@@ -161,7 +186,16 @@ def linear_lesson(
         train = of_rows(features, plan.train)
         basis = fit_basis(train.matrix, dataset.weights_of(plan.train))
         alike = _look_alikes(dataset, parts, plan.train, features, basis)
-        head = fit_probe(dataset, plan.train, train, basis=basis, seed=seed, advance=advance)
+        room = Budget(max(_LEAST_FOR_PROBE, session.budget.left), session.now)
+
+        def tried(count: int) -> None:
+            advance(count)
+            done.append(count)
+            session.progress.tell(f"{len(done)} penalties tried")
+
+        done: list[int] = []
+        head = fit_probe(dataset, plan.train, train, basis=basis, seed=seed, within=room, advance=tried)
+    cut = (_cut(session.budget, len(done)),) if room.left <= 0 else ()
     rest = np.setdiff1d(parts.train, plan.train) if dataset.modality.trains_beyond else plan.train[:0]
     rows = np.concatenate([plan.train, rest])
     return LinearLesson(
@@ -178,14 +212,23 @@ def linear_lesson(
         whole=dataset,
         test=parts.test,
         known=features,
+        out_of_fold=parts.out_of_fold,
+        cut=cut,
     )
+
+
+def _cut(budget: Budget, tried: int) -> Caution:
+    """That the time was over before the probe was made as well as it can be."""
+    more = as_budget(3 * max(budget.seconds, budget.seconds - budget.left))
+    what = f"the probe was cut short by the budget, after {tried} of its penalties: it may be better with more"
+    return Caution("probe-cut-short", f"{what}, --budget {more} say")
 
 
 def _look_alikes(
     dataset: Dataset, parts: Split, train: np.ndarray, features: Features, basis: Basis
 ) -> tuple[Finding, ...]:
     """Test photos that show the same as a training photo. They stay: a split must not depend on a model."""
-    if not dataset.modality.look_alikes:
+    if parts.out_of_fold or not dataset.modality.look_alikes:
         return ()
     y, test = dataset.strata, of_rows(features, parts.test)
     z, known = (near_duplicates.directions(basis, some.matrix) for some in (test, of_rows(features, train)))

@@ -15,6 +15,7 @@ Live = slice | np.ndarray  # the problems that a slice of rows counts in
 Slice = tuple[np.ndarray, slice, Live]  # features (m, r + 1), which rows they are, the problems that they count in
 
 _LEAST_CURVATURE = 1e-3  # of the largest between classes
+_MOST_ROTATED = 1000  # classes, beyond which the eigenvectors between them take longer than all else
 _LEAST_SHARE = 1e-4  # of a class, in the bias that is started from
 _HIGHEST = 80.0  # logit on the wrong side: exp of it is still float32
 _TINY = 1e-30
@@ -70,6 +71,8 @@ class Softmax:
     def curvature(self, at: np.ndarray, slices: Iterable[Slice]) -> tuple[np.ndarray, np.ndarray | None]:
         """As in `Loss`: the mean covariance of the classes' indicators."""
         k, c, _ = at.shape
+        if c > _MOST_ROTATED:
+            return self._variances(at, slices), None
         between, mean = np.zeros((k, c, c), dtype=np.float32), np.zeros((k, c), dtype=np.float32)
         for x, rows, live in slices:
             y = self.y[rows]
@@ -81,6 +84,16 @@ class Softmax:
         between[:, np.arange(c), np.arange(c)] += mean
         size, rotation = np.linalg.eigh(between)
         return np.maximum(size, _LEAST_CURVATURE * size[:, -1:]), rotation  # one is flat: adding to every class
+
+    def _variances(self, at: np.ndarray, slices: Iterable[Slice]) -> np.ndarray:
+        """(k, c) the mean variance of each class's indicator: of very many classes two hardly ever vary together."""
+        found = np.zeros(at.shape[:2], dtype=np.float32)
+        for x, rows, live in slices:
+            y = self.y[rows]
+            p, total, _ = _exponentials(at[live], x, (slice(None), y, np.arange(len(y))))
+            p /= total[:, None]
+            found[live] += np.vecdot(p * (1 - p), self.w[live, None, rows])
+        return np.maximum(found, _LEAST_CURVATURE * found.max(axis=1, keepdims=True))
 
 
 class Sigmoid:

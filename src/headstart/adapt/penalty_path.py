@@ -11,6 +11,7 @@ import numpy as np
 from headstart.adapt.basis import Basis
 from headstart.adapt.solver import Solution, solve_path
 from headstart.backbone import Head, Matrix
+from headstart.clock import UNLIMITED, Budget
 from headstart.storage.matrix import blocks
 
 _MANY = 2000  # examples from which the strongest penalties hardly ever win, and are tried only where it looks so
@@ -83,11 +84,13 @@ def held_out_path(
     weights: np.ndarray,
     penalties: Sequence[float],
     start: Solution | None,
+    within: Budget = UNLIMITED,
 ) -> Iterator[tuple[Solution, np.ndarray]]:
     """Penalty after penalty: the folds' solutions, and (n, c) logits of each example from the one that left it out.
 
     Args:
         x, y: as for `solve_path`. fold: (n,). weights: (n,) how much each example counts.
+        within: after which no further penalty is tried.
     """
     numbers = np.unique(fold)
     for solution in solve_path(
@@ -99,8 +102,11 @@ def held_out_path(
         penalties=penalties,
         tolerance=_SEARCH_TOLERANCE,
         start=start,
+        within=within,
     ):
         yield solution, _held_out_logits(x, np.searchsorted(numbers, fold), solution)
+        if within.left <= 0:
+            return
 
 
 def solved(
@@ -112,6 +118,7 @@ def solved(
     weights: np.ndarray,
     penalty: float,
     start: Solution | None = None,
+    within: Budget = UNLIMITED,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Weights (c, d) and biases (c,) on raw features, float64, from all examples, to the end."""
     path = solve_path(
@@ -123,6 +130,7 @@ def solved(
         penalties=[penalty],
         tolerance=_TOLERANCE,
         start=start,
+        within=within,
     )
     return basis.fold_in(next(path).at[0])
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from headstart.adapt.checkpoint import Checkpoint
 from headstart.backbone import Backbone
-from headstart.values import Method
+from headstart.values import Method, Split
 
 
 @dataclass(frozen=True)
@@ -26,6 +26,8 @@ class Plan:
     cached: int = 0  # how many of the rows that are encoded this fit has stored by now: it must not count them as known
     checkpoint: Checkpoint | None = field(default=None, repr=False)  # where the rows are written down
 
-    def to_encode(self, test: np.ndarray) -> np.ndarray:
+    def to_encode(self, parts: Split) -> np.ndarray:
         """The rows whose features are needed."""
-        return np.union1d(self.train, test) if self.encodes else self.train[:0]
+        if not self.encodes:
+            return self.train[:0]
+        return self.train if parts.out_of_fold else np.union1d(self.train, parts.test)

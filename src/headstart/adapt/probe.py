@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -12,6 +12,7 @@ from headstart.adapt.basis import Basis
 from headstart.adapt.penalty_path import alike, best_penalty, by_fold, held_out_path, relearned, solved
 from headstart.adapt.solver import Solution
 from headstart.backbone import Features, Head, Matrix
+from headstart.clock import UNLIMITED, Budget
 from headstart.evaluate.calibration import temperature
 from headstart.evaluate.criterion import BY_LOSS, Criterion
 from headstart.evaluate.metrics import log_losses
@@ -30,6 +31,7 @@ PENALTIES = (
 )  # strong to weak, for a mean variance of 1
 UNBALANCED = 3.0  # largest class over smallest from which class weights are tried
 _STRONGEST_FOR_MANY = 0.03
+_SEARCHING = 0.5  # of the time
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,7 @@ class _Search:
     n_classes: int
     by: Criterion
     advance: Callable[[int], None]
+    within: Budget = UNLIMITED
 
     @property
     def weights(self) -> np.ndarray:
@@ -83,12 +86,13 @@ class _Search:
             weights=weights,
             penalties=penalties,
             start=start,
+            within=self.within,
         ):
             self.advance(1)
             t = temperature(logits, self.y, self.by.weights)
             logits /= np.float32(t)
             losses, right = log_losses(logits, self.y), logits.argmax(axis=1) == self.y
-            fared = HeldOut(losses, right, t, self.by.weights, self.by.cost(logits, self.y))
+            fared = HeldOut(losses, right, t, self.by.weights, self.by.cost(logits, self.y), self.by.groups)
             yield _Trial(solution, fared, _macro_recall(self.y, right, self.by.weights))
 
     def best(self) -> tuple[_Trial, list[dict[str, float]]]:
@@ -110,6 +114,7 @@ def probe(
     names: tuple[str, ...],
     fold: np.ndarray,
     by: Criterion = BY_LOSS,
+    within: Budget = UNLIMITED,
     advance: Callable[[int], None] = lambda _: None,
 ) -> Head:
     """Multinomial logistic regression, chosen on the training part only.
@@ -126,19 +131,31 @@ def probe(
         names: of the classes, by index.
         fold: (n,) which fold each row is held out in.
         by: what is chosen by; its weights count in the fit, too.
+        within: half of it for the search, after which no further penalty is tried; of what there is then, a head is
+            made in any case.
         advance: told 1 for each penalty tried.
     """
     search, _ = _search(basis.transform(features.matrix), y, fold, basis, len(names), by, advance)
+    search = replace(search, within=within.share(_SEARCHING))
     y, weights, per_class = search.y, search.weights, None
     best, rows = search.best()
     counts = np.bincount(y, weights=search.by.weights, minlength=len(names))
-    if counts.max() > UNBALANCED * counts[counts > 0].min():
+    if search.within.left > 0 and counts.max() > UNBALANCED * counts[counts > 0].min():
         tried = np.sqrt(counts.sum() / (len(names) * np.where(counts > 0, counts, 1))).astype(np.float32)
         other = next(search.path(weights * tried[y], [best.solution.penalty], best.solution))
         if _weights_pay(best, other):
             best, weights, per_class = other, weights * tried[y], tried
     penalty, start = best.solution.penalty, best.solution.mean()
-    weight, bias = solved(search.x, y, basis=basis, n_outputs=len(names), weights=weights, penalty=penalty, start=start)
+    weight, bias = solved(
+        search.x,
+        y,
+        basis=basis,
+        n_outputs=len(names),
+        weights=weights,
+        penalty=penalty,
+        start=start,
+        within=within,
+    )
     named = None if per_class is None else dict(zip(names, np.round(per_class, 4).tolist(), strict=True))
     return Head(
         classes=names,

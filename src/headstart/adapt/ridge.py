@@ -18,6 +18,7 @@ import numpy as np
 from headstart.adapt.basis import Basis
 from headstart.adapt.family import Family
 from headstart.backbone import Features, Head, Matrix
+from headstart.clock import UNLIMITED, Budget
 from headstart.evaluate.conformal import LEVEL, half_width, promised
 from headstart.evaluate.criterion import BY_LOSS, Criterion, mean_cost
 from headstart.evaluate.paired_test import HeldOut
@@ -50,6 +51,7 @@ def probe(
     names: tuple[str, ...],
     fold: np.ndarray,
     by: Criterion = BY_LOSS,
+    within: Budget = UNLIMITED,
     advance: Callable[[int], None] = lambda _: None,
 ) -> Head:
     """Ridge regression, with the penalty of the least held-out squared error; of equal ones, the strongest.
@@ -63,6 +65,7 @@ def probe(
         features: (n, d), of the training part. y: (n,) numbers, finite. basis: of these features. names: none.
         fold: (n,) which fold each row is held out in; at least two of them.
         by: what the penalty is chosen by; its weights count in the fit, too.
+        within: not asked: each fold is gone through once.
         advance: told 1 for each fold.
 
     Raises:
@@ -105,7 +108,8 @@ def judged(outputs: np.ndarray, y: np.ndarray, by: Criterion = BY_LOSS) -> HeldO
     constant; right is what lies within a quarter of that."""
     _, deviation = _scale(y, by.weights)
     errors = (outputs[:, 0].astype(np.float64) - y) / deviation
-    return HeldOut(errors**2 / 2, np.abs(errors) <= _NEAR, weights=by.weights, other=by.cost(outputs, y))
+    right, other = np.abs(errors) <= _NEAR, by.cost(outputs, y)
+    return HeldOut(errors**2 / 2, right, weights=by.weights, other=other, groups=by.groups)
 
 
 def calibrated(head: Head, outputs: np.ndarray, y: np.ndarray, weights: np.ndarray | None = None) -> Head:

@@ -34,6 +34,12 @@ def pace(n: int, *, batch: int, seconds_a_step: float, left: float, again: float
     return Pace(0, main) if main >= min(full, TUNING.shortest_run) else None
 
 
+def shortest_seconds(n: int, *, batch: int, seconds_a_step: float, again: float, judging: float) -> float:
+    """From which on there is a pace. Arguments as there."""
+    steps = min(full_run(n, batch), TUNING.shortest_run)
+    return (1 + again) * (steps + 1) * TUNING.margin * seconds_a_step + (1 + (again > 0)) * judging
+
+
 def full_run(n: int, batch: int) -> int:
     """Steps of a run that nothing cuts short."""
     return min(TUNING.most_epochs, max(TUNING.fewest_epochs, round(TUNING.examples_seen / n))) * math.ceil(n / batch)

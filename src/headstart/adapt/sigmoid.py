@@ -14,6 +14,7 @@ from headstart.adapt.family import Family
 from headstart.adapt.penalty_path import alike, best_penalty, by_fold, held_out_path, relearned, solved
 from headstart.adapt.solver import Solution
 from headstart.backbone import Features, Head, Matrix
+from headstart.clock import UNLIMITED, Budget
 from headstart.evaluate.calibration import sigmoid_temperature
 from headstart.evaluate.criterion import BY_LOSS, Criterion, mean_cost
 from headstart.evaluate.metrics import mean
@@ -61,6 +62,7 @@ def probe(
     names: tuple[str, ...],
     fold: np.ndarray,
     by: Criterion = BY_LOSS,
+    within: Budget = UNLIMITED,
     advance: Callable[[int], None] = lambda _: None,
 ) -> Head:
     """Independent L2-penalised logistic regressions, one a label, chosen on the training part only (binary relevance).
@@ -75,6 +77,7 @@ def probe(
         features: (n, d). y: (n, c) of 0 and 1. basis: of these features. names: of the labels.
         fold: (n,) which fold each row is held out in.
         by: what the penalty is chosen by, of equal ones the strongest; its weights count in the fit, too.
+        within: after which the head is as good as it is then.
         advance: told 1 for each penalty tried.
 
     Raises:
@@ -89,7 +92,9 @@ def probe(
     temperature, penalty = best.temperature, best.solution.penalty
     weights = alike(len(y)) if by.weights is None else by.weights
     start = best.solution.mean()
-    weight, bias = solved(x, y, basis=basis, n_outputs=y.shape[1], weights=weights, penalty=penalty, start=start)
+    weight, bias = solved(
+        x, y, basis=basis, n_outputs=y.shape[1], weights=weights, penalty=penalty, start=start, within=within
+    )
     head = Head(
         classes=names,
         weight=(weight / temperature).astype(np.float32),
@@ -137,7 +142,7 @@ def judged(logits: np.ndarray, y: np.ndarray, by: Criterion = BY_LOSS) -> HeldOu
 
 def _fared(logits: np.ndarray, y: np.ndarray, by: Criterion) -> HeldOut:
     losses, right = label_losses(logits, y).mean(axis=1), ((logits > 0) == (y > 0)).all(axis=1)
-    return HeldOut(losses, right, weights=by.weights, other=by.cost(logits, y))
+    return HeldOut(losses, right, weights=by.weights, other=by.cost(logits, y), groups=by.groups)
 
 
 def calibrated(head: Head, logits: np.ndarray, y: np.ndarray, weights: np.ndarray | None = None) -> Head:

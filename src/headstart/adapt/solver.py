@@ -29,6 +29,7 @@ import numpy as np
 from headstart.adapt.basis import Basis
 from headstart.adapt.losses import Live, Loss, Sigmoid, Softmax
 from headstart.backbone import Matrix
+from headstart.clock import UNLIMITED, Budget
 
 _MOST_PAIRS, _FEWEST_PAIRS = 12, 5
 _PAIR_CELLS = 2**26  # float32 in all pairs together: 256 MB
@@ -36,6 +37,7 @@ _LOGITS = 400_000  # computed at a time: they stay in the processor's cache
 _ARMIJO = 1e-4
 _LOOK_BACK = 5  # passes over which progress is judged; the gap to the optimum is about three times that progress
 _TINY = 1e-30
+_MOST_PASSES, _FEWEST_PASSES = 400, 6  # over x, for each penalty; and where there is no time
 
 Pairs = list[tuple[np.ndarray, np.ndarray]]  # (step, change of gradient), oldest first
 
@@ -65,7 +67,7 @@ def solve_path(
     n_classes: int,
     penalties: Sequence[float],
     tolerance: float = 2e-5,
-    most_passes: int = 400,
+    within: Budget = UNLIMITED,
     start: Solution | None = None,
 ) -> Iterator[Solution]:
     """Minimise mean_i w_i log loss_i + penalty / 2 |W|^2 (bias free), for each row of weights, penalty by penalty.
@@ -78,7 +80,7 @@ def solve_path(
         n_classes: c, how many classes or labels.
         penalties: strong to weak, so that each solution is a good start for the next.
         tolerance: stop when five passes lower every objective by less than this share of it.
-        most_passes: bound on the passes over x, for each penalty.
+        within: after which each penalty gets a few passes more, and is as good as it is then.
         start: a solution of the same or similar problems.
 
     Yields:
@@ -91,7 +93,7 @@ def solve_path(
         if last is not None and before is not None:
             at = 2 * at - before.at
         pairs = [] if last is None else _for_other_penalty(last.pairs, penalty - last.penalty, problem.ridge)
-        solution = _lbfgs(problem, at, pairs, penalty, tolerance, most_passes)
+        solution = _lbfgs(problem, at, pairs, penalty, tolerance, within)
         before = last if last is not start else None
         last = solution
         yield solution
@@ -162,7 +164,7 @@ class _Curvature:
 
 
 def _lbfgs(
-    problem: _Problem, at: np.ndarray, pairs: Pairs, penalty: float, tolerance: float, most_passes: int
+    problem: _Problem, at: np.ndarray, pairs: Pairs, penalty: float, tolerance: float, within: Budget
 ) -> Solution:
     """All problems step together; each has its own step length, and stands still once it is done."""
     value, gradient = problem.value(at, penalty)
@@ -172,7 +174,7 @@ def _lbfgs(
     passes, length = 2, np.ones(len(at), dtype=np.float32)
     direction = -_two_loops(gradient, memory, curvature)
     active = np.ones(len(at), dtype=bool)
-    while active.any() and passes < most_passes:
+    while active.any() and passes < (_MOST_PASSES if within.left > 0 else _FEWEST_PASSES):
         trial = at + _wide(length * active) * direction
         new_value, new_gradient = problem.value(trial, penalty)
         passes += 1

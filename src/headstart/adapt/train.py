@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -12,11 +13,14 @@ from headstart.adapt.lesson import TUNED_AS, Adapted, Lesson, Training
 from headstart.adapt.loop import Recipe, Step
 from headstart.adapt.trial import Runs, StopSignal, until_interrupted
 from headstart.adapt.tuned_weights import keep
+from headstart.clock import as_budget
 from headstart.encode.engines import device, may_train_in_bf16
 from headstart.encode.machine import limit_torch
 from headstart.session import Session
-from headstart.values import Method
+from headstart.values import Caution, Method
 
+_CUT = "tuning was cut short by the user: the model is what it had come to by then"
+_ROOM = 1.25  # what training takes varies
 _STARTING = 6.0  # seconds kept for evaluating and saving: converting the tuned model takes most of it
 
 
@@ -29,17 +33,19 @@ def train(lesson: Lesson, method: Method, session: Session) -> Adapted:
     limit_torch()
     checkpoint = open_checkpoint(lesson.key())
     training = lesson.training(checkpoint)
-    tuned = _tuned(training, checkpoint, session)
+    tuned, cut = _tuned(training, checkpoint, session)
     if isinstance(tuned, str):
         checkpoint.remove()
-        return lesson.without_training(tuned)
+        adapted = lesson.without_training(tuned)
+        return replace(adapted, cautions=(*adapted.cautions, *cut))
     note = training.note(tuned.recipe.depth)
     if tuned.network is None:
         adapted = lesson.without_training(lesson.kept(tuned, note))
-        return replace(adapted, tuning=as_json(tuned), checkpoint=checkpoint)
+        return replace(adapted, tuning=as_json(tuned), cautions=(*adapted.cautions, *cut), checkpoint=checkpoint)
     head, module = training.finish(tuned)
     adapted = lesson.with_training(keep(training.backbone, module, checkpoint), head, tuned, TUNED_AS[method], note)
-    return replace(adapted, tuning=as_json(tuned) | training.more, checkpoint=checkpoint)
+    cautions = (*adapted.cautions, *cut)
+    return replace(adapted, tuning=as_json(tuned) | training.more, cautions=cautions, checkpoint=checkpoint)
 
 
 def as_json(tuned: Tuned) -> dict[str, Any]:
@@ -50,14 +56,16 @@ def as_json(tuned: Tuned) -> dict[str, Any]:
     return told | {"share": tuned.share, "averaged_runs": tuned.averaged}
 
 
-def _tuned(training: Training, checkpoint: Checkpoint, session: Session) -> Tuned | str:
-    """What came of it; where nothing could be tried, why."""
+def _tuned(training: Training, checkpoint: Checkpoint, session: Session) -> tuple[Tuned | str, list[Caution]]:
+    """What came of it, or, where nothing could be tried, why; and whether the user cut it short."""
     budget = session.budget
+    before = budget.seconds - budget.left
     curves = TrainingCurves(session.progress, session.tracker, lambda: budget.left)
     stop = StopSignal(
         left=lambda: budget.left - training.reserve - _STARTING,
         listen=lambda run, step, recipe: _listen(curves, stop, session, run, step, recipe),
         judged=curves.judged,
+        foreseen=lambda seconds: _tell_if_long(session, seconds, training.reserve),
         planned=lambda what: session.progress.note(f"plan: {what}, of {max(0.0, budget.left):.0f} s that are left"),
     )
     runs = Runs(
@@ -75,11 +83,23 @@ def _tuned(training: Training, checkpoint: Checkpoint, session: Session) -> Tune
     except BaseException:
         checkpoint.release()  # the error may be kept, and all that it came through: a notebook does that
         raise
+    cut = [Caution("cut-short", _CUT)] if stop.stopped else []
     if tuned is not None:
-        return tuned
+        return tuned, cut
     if stop.stopped:
-        return "stopped before anything was tuned"
-    return f"no time to tune within {budget.seconds:.0f} s: give it more with --budget"
+        return "stopped before anything was tuned", cut
+    needed = _ROOM * stop.needs + training.reserve + _STARTING + before
+    enough = f"--budget {as_budget(needed)} would do" if needed < math.inf else "give it more with --budget"
+    return f"no time to tune within {budget.seconds:.0f} s: {enough}", cut
+
+
+def _tell_if_long(session: Session, seconds: float, reserve: float) -> None:
+    """That training will be cut by the clock, and what it would take to the end."""
+    left = session.budget.left - reserve - _STARTING
+    if seconds > left:
+        needed = session.budget.seconds - left + seconds
+        what = f"training to its end would take about {seconds / 60:.0f} minutes, and is cut to {max(0.0, left):.0f} s"
+        session.progress.note(f"note: {what}; --budget {as_budget(needed)} gives it the time")
 
 
 def _listen(curves: TrainingCurves, stop: StopSignal, session: Session, run: str, step: Step, recipe: Recipe) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 
 from headstart.adapt.loop import Recipe
 from headstart.adapt.policy import TUNING
-from headstart.adapt.schedule import full_run, judging_seconds, main_steps, pace
+from headstart.adapt.schedule import full_run, judging_seconds, main_steps, pace, shortest_seconds
 from headstart.adapt.search import Choices
 from headstart.adapt.trial import Runs
 
@@ -51,12 +51,15 @@ def lay_out(
         last = None
         for depth in choices.depths:
             if not runs.prepared(depth, within=TUNING.preparing_share * runs.watch.left()):
+                runs.needed(runs.preparing.get(depth, math.inf) / TUNING.preparing_share)
                 continue
+            before = runs.watch.left()
             recipe, seconds = runs.timed(replace(first, depth=depth), begin, learn)
             left = runs.watch.left()
             judging = judging_seconds(judged, batch=first.batch, seconds_a_step=seconds)
             found = pace(len(learn), batch=first.batch, seconds_a_step=seconds, left=left, again=again, judging=judging)
             if found is None:
+                runs.needed(before - left + _least(runs, seconds, len(learn), judged, again, first.batch))
                 continue
             main, ahead = found.main, found.main * seconds
             last = TrainingPlan(replace(recipe, steps=found.trial or main), (), main, first.batch, seconds, ahead)
@@ -82,6 +85,13 @@ def lay_out(
     return TrainingPlan(**told | {"start": Recipe(**told["start"]), "searched": tuple(told["searched"])})
 
 
+def _least(runs: Runs, seconds: float, n: int, judged: int, again: float, batch: int) -> float:
+    """Seconds of the shortest training there is; seconds: a step, infinite where too few were timed."""
+    each = seconds if math.isfinite(seconds) else runs.watch.a_step
+    judging = judging_seconds(judged, batch=batch, seconds_a_step=each)
+    return shortest_seconds(n, batch=batch, seconds_a_step=each, again=again, judging=judging)
+
+
 def as_sentence(scheme: TrainingPlan, again: float) -> str:
     """What will be done, and how long it should take."""
     trials = TUNING.trials if scheme.searched else 0
@@ -91,6 +101,14 @@ def as_sentence(scheme: TrainingPlan, again: float) -> str:
     )
     steps = f"{scheme.main} steps of {scheme.batch}{' and once more on all examples' if again else ''}"
     return f"{search}{steps}: about {seconds:.0f} s"
+
+
+def whole_seconds(scheme: TrainingPlan, n: int, again: float) -> float:
+    """What all of a run that nothing cuts short would take, on n examples; with its trials."""
+    recipe = replace(scheme.start, batch=scheme.batch)
+    seconds = scheme.ahead / max(1, scheme.main)
+    trials = TUNING.trials * TUNING.longest_trial * scheme.seconds
+    return TUNING.margin * ((1 + again) * longest(recipe, n) * seconds + trials)
 
 
 def _foreseen(

@@ -6,7 +6,7 @@ import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -38,8 +38,11 @@ class StopSignal:
     left: Callable[[], float]  # seconds
     listen: Callable[[str, Step, Recipe], None] = lambda name, step, recipe: None  # after each step of a run
     judged: Callable[[str, Trial], None] = lambda name, trial: None  # after each trial
+    foreseen: Callable[[float], None] = lambda seconds: None  # how long it would take to the end
     planned: Callable[[str], None] = lambda what: None  # what will be done, and about how long it takes
     stopped: bool = False
+    a_step: float = math.inf  # seconds at most of a step, where there were too few to say more
+    needs: float = math.inf  # seconds that would be enough to train anything, where there was no time
 
     @property
     def over(self) -> bool:
@@ -79,6 +82,7 @@ class Runs:
     may_bf16: bool = False  # the processor has it
     device: str = "cpu"
     clock: Callable[[], float] = time.perf_counter
+    preparing: dict[int, float] = field(default_factory=dict)  # by depth, seconds that it takes, as last foreseen
 
     def run(
         self,
@@ -172,9 +176,14 @@ class Runs:
         watch, end = self.watch, self.watch.left() - within
 
         def go_on(rest: float) -> bool:
+            self.preparing[depth] = within + end - watch.left() + rest
             return not watch.stopped and watch.left() - rest >= end
 
         return self.task.bodies.prepare(depth, varied=varied, go_on=go_on)
+
+    def needed(self, seconds: float) -> None:
+        """Note what would have been enough: the least that any way of training takes."""
+        self.watch.needs = min(self.watch.needs, seconds)
 
     def timed(self, recipe: Recipe, start: Any, learn: np.ndarray) -> tuple[Recipe, float]:
         """The recipe in the precision that is faster here, and what a step then takes, in seconds.
@@ -232,6 +241,7 @@ class Runs:
                 break
         plain, low = (np.array(took[bf16][_WARMING:]) for bf16 in (False, True))
         if not len(plain):
+            self.watch.a_step = before - begun
             return replace(recipe, bf16=True), math.inf
         bf16 = bool(np.median(plain / np.maximum(low, 1e-9)) > 1)
         return replace(recipe, bf16=bf16), float((low if bf16 else plain).mean())
@@ -249,6 +259,7 @@ class Runs:
             slow = len(times) > _WARMING and times[-1] - begun > _PACING_SHARE * left
             if enough or slow or self.watch.over:
                 break
+        self.watch.a_step = (self.clock() - begun) / max(1, len(times))
         return times
 
     def range_tested(self, recipe: Recipe, start: Any, learn: np.ndarray) -> tuple[float, float]:

@@ -23,8 +23,8 @@ from headstart.choose.rate import OutOfTimeError, Rate, Speed
 from headstart.clock import Budget
 from headstart.encode.encode import encode_rows, unknown
 from headstart.errors import ModelError
-from headstart.evaluate.intervals import wilson
-from headstart.evaluate.paired_test import NOISE, HeldOut
+from headstart.evaluate.intervals import share_interval
+from headstart.evaluate.paired_test import NOISE, HeldOut, error_of_mean
 from headstart.values import Dataset
 
 
@@ -42,7 +42,7 @@ class Candidate:
 class _Trial:
     candidate: Candidate
     told: Ranked
-    costs: np.ndarray  # (n,) what is chosen by, of each example while held out
+    held_out: HeldOut  # how it fared on each example
     speed: Speed | None  # None: nothing was new
 
 
@@ -103,7 +103,7 @@ def rank_models(
         rows=rows,
         choice=choice,
         untried=tuple(untried),
-        warnings=tuple(_warnings(rows, constant, best.costs)),
+        warnings=tuple(_warnings(rows, constant, best.held_out)),
         n=len(sample),
         classes=len(sample.classes),
         named=sample.task.words.named,
@@ -166,7 +166,7 @@ def _judged(candidate: Candidate, sample: Dataset, features: Features, rate: Rat
         behind=0.0,
         behind_error=0.0,
         accuracy=float(held_out.right.mean()),
-        accuracy_interval=wilson(int(held_out.right.sum()), len(sample)),
+        accuracy_interval=share_interval(held_out.right, held_out.groups),
         logme=transferability.logme(matrix, y, n_classes=n_classes),
         neighbours=transferability.neighbours(matrix, y, groups, n_classes=n_classes),
         separation=transferability.separation(matrix, y, groups),
@@ -176,7 +176,7 @@ def _judged(candidate: Candidate, sample: Dataset, features: Features, rate: Rat
         width=matrix.shape[1],
         figure=None if by is None else by.figure(held_out.cost),
     )
-    return _Trial(candidate, told, held_out.costs, rate.speed(candidate.cost))
+    return _Trial(candidate, told, held_out, rate.speed(candidate.cost))
 
 
 def _ordered(trials: Sequence[_Trial]) -> tuple[tuple[Ranked, ...], str]:
@@ -185,20 +185,20 @@ def _ordered(trials: Sequence[_Trial]) -> tuple[tuple[Ranked, ...], str]:
     Both models judged the same examples, so what counts is the spread of the differences, not of the costs. Taking the
     simplest within one standard error is Breiman's rule (Classification and Regression Trees, 1984, section 3.4.3).
     """
-    ordered = sorted(trials, key=lambda trial: (float(trial.costs.mean()), trial.candidate.cost))
+    ordered = sorted(trials, key=lambda trial: (float(trial.held_out.costs.mean()), trial.candidate.cost))
     rows = []
     for trial in ordered:
-        behind = trial.costs.astype(np.float64) - ordered[0].costs
-        error = float(behind.std() / math.sqrt(len(behind)))
+        behind = trial.held_out.costs.astype(np.float64) - ordered[0].held_out.costs
+        error = error_of_mean(behind, trial.held_out.groups)
         rows.append(replace(trial.told, behind=float(behind.mean()), behind_error=error))
     tied = [trial.candidate for trial, row in zip(ordered, rows, strict=True) if row.tied]
     return tuple(rows), min(tied, key=lambda candidate: candidate.cost).name
 
 
-def _warnings(rows: Sequence[Ranked], constant: HeldOut, costs: np.ndarray) -> Iterator[str]:
-    """What is odd about the order; `costs` (n,) are those of the best model, `constant` gives all the same answer."""
-    best, gain = rows[0], constant.costs.astype(np.float64) - costs
-    proved = gain.mean() > NOISE * gain.std() / math.sqrt(len(gain))
+def _warnings(rows: Sequence[Ranked], constant: HeldOut, found: HeldOut) -> Iterator[str]:
+    """What is odd about the order; `found` is the best model, `constant` gives all the same answer."""
+    best, gain = rows[0], constant.costs.astype(np.float64) - found.costs
+    proved = gain.mean() > NOISE * error_of_mean(gain, found.groups)
     if best.accuracy_interval.low <= constant.accuracy or not proved:
         yield (
             f"hardly better than chance: the best model is right in {best.accuracy:.1%} of the examples, always "

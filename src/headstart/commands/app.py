@@ -6,9 +6,11 @@ import atexit
 import gc
 import os
 import sys
+from typing import Annotated
 
 import typer
 
+from headstart import __version__
 from headstart.commands import streams
 from headstart.commands.answer import answer
 from headstart.commands.cache import cache
@@ -26,13 +28,27 @@ app = typer.Typer(
     add_completion=False,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    help="Adapt a pre-trained model to your own images or texts, with an honest score.",
 )
 
 for command in (fit, check, rank, predict, answer, evaluate, export, models, cache, doctor):
     app.command()(command)
 
 _INTERRUPTED = 130
+
+
+def _say_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"headstart {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def main_options(
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_say_version, help="Say which version this is.")
+    ] = False,
+) -> None:
+    """Adapt a pre-trained model to your own images or texts, with an honest score."""
 
 
 def main() -> None:

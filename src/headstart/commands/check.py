@@ -25,6 +25,7 @@ def check(  # noqa: PLR0913 - one argument an option
     delimiter: Delimiter = None,
     image_root: common.ImageRoot = None,
     class_folders: common.ClassFolders = None,
+    group: common.Group = None,
     as_json: Json = False,
 ) -> None:
     """Say what `fit` would learn from and test on, and what is odd about it; no model is opened."""
@@ -37,7 +38,7 @@ def check(  # noqa: PLR0913 - one argument an option
         test=common.share_or_path(test),
         seed=seed,
         columns=common.columns_of(
-            text, text2, image, label, labels, separator, encoding, delimiter, image_root, class_folders
+            text, text2, image, label, labels, separator, encoding, delimiter, image_root, class_folders, group
         ),
         progress=common.bars(),
     )

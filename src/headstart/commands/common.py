@@ -26,6 +26,9 @@ Encoding = Annotated[str | None, typer.Option(help="Of text, for example cp1252,
 Delimiter = Annotated[str | None, typer.Option(help="Between the cells of a CSV, for example ; or tab.")]
 ImageRoot = Annotated[str | None, typer.Option(help="Folder that the photos of a table lie in.")]
 ClassFolders = Annotated[str | None, typer.Option(help="outer or inner, where either could be the classes.")]
+Group = Annotated[
+    str | None, typer.Option(help="Column of what rows that belong together share (patient, product): never split.")
+]
 Device = Annotated[str | None, typer.Option(help="cpu, cuda or mps. Default: a GPU where there is one.")]
 Threads = Annotated[int | None, typer.Option(min=1, help="Processor cores to use. Default: all.")]
 ChosenBy = Annotated[
@@ -45,6 +48,7 @@ def columns_of(  # noqa: PLR0913 - one argument an option
     delimiter: str | None = None,
     image_root: str | None = None,
     class_folders: str | None = None,
+    group: str | None = None,
 ) -> Columns:
     """The columns that the options name."""
     return Columns(
@@ -58,6 +62,7 @@ def columns_of(  # noqa: PLR0913 - one argument an option
         delimiter=delimiter,
         image_root=image_root,
         class_folders=class_folders,
+        group=group,
     )
 
 

@@ -35,6 +35,7 @@ def evaluate(  # noqa: PLR0913 - one argument an option
     delimiter: Delimiter = None,
     image_root: common.ImageRoot = None,
     class_folders: common.ClassFolders = None,
+    group: common.Group = None,
     device: Device = None,
     threads: Threads = None,
     as_json: Json = False,
@@ -48,7 +49,7 @@ def evaluate(  # noqa: PLR0913 - one argument an option
     with using(device, threads):
         loaded = load(model)
         columns = common.columns_of(
-            text, text2, image, label, labels, separator, encoding, delimiter, image_root, class_folders
+            text, text2, image, label, labels, separator, encoding, delimiter, image_root, class_folders, group
         )
         found = loaded.evaluate(data, columns=columns, progress=common.bars())
     matched = {"missing_classes": list(found.missing), "extra_classes": list(found.extra)} if loaded.classes else {}

@@ -38,6 +38,9 @@ def fit(  # noqa: PLR0913 - one argument an option
     allow_rejected: Annotated[
         bool, typer.Option("--allow-rejected", help="Go on where more examples cannot be used than can.")
     ] = False,
+    final: Annotated[
+        bool, typer.Option("--final", help="Once the test part is scored, learn from it, too, with the settings found.")
+    ] = False,
     text: Text = None,
     text2: Text2 = None,
     image: Image = None,
@@ -48,6 +51,7 @@ def fit(  # noqa: PLR0913 - one argument an option
     delimiter: Delimiter = None,
     image_root: common.ImageRoot = None,
     class_folders: common.ClassFolders = None,
+    group: common.Group = None,
     device: Device = None,
     threads: Threads = None,
     track: Annotated[
@@ -71,8 +75,9 @@ def fit(  # noqa: PLR0913 - one argument an option
         out=out,
         force=force,
         allow_rejected=allow_rejected,
+        final=final,
         columns=common.columns_of(
-            text, text2, image, label, labels, separator, encoding, delimiter, image_root, class_folders
+            text, text2, image, label, labels, separator, encoding, delimiter, image_root, class_folders, group
         ),
         device=device,
         threads=threads,

@@ -27,10 +27,12 @@ def models(
     if card is not None:
         common.show(_card_row(card), as_json, terminal.model)
         return
-    near = catalog.nearest(name)
-    hint = f"; did you mean {near}?" if near else ""
     rows = [_card_row(card) for card in catalog.models(words or ())]
-    common.show({"models": rows, "hint": hint}, as_json, terminal.models)
+    if not rows:
+        near = catalog.nearest(name)
+        fix = f"did you mean {near}?" if near else "headstart models lists all"
+        raise UserError(f"no model of the catalog has all of this in its name or description: {name!r}", fix=fix)
+    common.show({"models": rows}, as_json, terminal.models)
 
 
 def _card_row(card: Any) -> dict[str, Any]:

@@ -41,6 +41,7 @@ def rank(  # noqa: PLR0913 - one argument an option
     delimiter: Delimiter = None,
     image_root: common.ImageRoot = None,
     class_folders: common.ClassFolders = None,
+    group: common.Group = None,
     device: Device = None,
     threads: Threads = None,
     as_json: Json = False,
@@ -58,7 +59,7 @@ def rank(  # noqa: PLR0913 - one argument an option
         test=common.share_or_path(test),
         seed=seed,
         columns=common.columns_of(
-            text, text2, image, label, labels, separator, encoding, delimiter, image_root, class_folders
+            text, text2, image, label, labels, separator, encoding, delimiter, image_root, class_folders, group
         ),
         device=device,
         threads=threads,

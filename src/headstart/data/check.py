@@ -59,8 +59,24 @@ def check(
     same = equal_pairs(digests)
     twins = group(len(keep), np.concatenate([same, modality.near(hashes)]))
     groups, pieces = modality.groups(usable, twins) if purpose == "fit" else (twins, [])
+    groups, alike, notes = _together(usable, groups)
     conflicts = _conflicts(usable, twins, task.conflict) if purpose != "predict" else []
-    return replace(usable, groups=groups, findings=(*rejected, *_duplicates(usable, twins, same), *pieces, *conflicts))
+    found = (*rejected, *_duplicates(usable, twins, same), *pieces, *conflicts)
+    return replace(usable, groups=groups, alike=alike, findings=found, notes=(*usable.notes, *notes))
+
+
+def _together(dataset: Dataset, groups: np.ndarray) -> tuple[np.ndarray, np.ndarray | None, list[str]]:
+    """Groups joined with those that the user names, what they were before, and notes."""
+    if dataset.named_groups is None:
+        return groups, None, []
+    first: dict[str, int] = {}
+    own = np.array([first.setdefault(name.strip(), row) if name and name.strip() else row
+                    for row, name in enumerate(dataset.named_groups)], dtype=np.int64)  # fmt: skip
+    rows = np.arange(len(own))
+    joined = group(len(own), np.concatenate([np.column_stack([own, rows]), np.column_stack([groups, rows])]))
+    unnamed = len(own) - sum(bool(name and name.strip()) for name in dataset.named_groups)
+    notes = [f"{unnamed:,} examples name no group: each is one by itself"] if unnamed else []
+    return joined, groups, notes
 
 
 def _with_target(dataset: Dataset, rejected: list[Finding]) -> list[int]:

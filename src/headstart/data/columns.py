@@ -55,6 +55,7 @@ class Found:
     values: tuple[str, ...]  # columns of the inputs; of texts, several are joined
     labels: tuple[str, ...]  # columns of the targets: one, or several of 0 and 1
     part: str | None
+    group: str | None  # the column of what rows share that belong together
     notes: tuple[str, ...]
     holds: Literal["names", "texts", "pictures", "files"]  # what a cell of the inputs is; of "files", a text's name
 
@@ -62,7 +63,7 @@ class Found:
         """The same as a user would name them."""
         one = len(self.labels) == 1
         said = {"label": self.labels[0]} if one else {"labels": self.labels or None}
-        return replace(_AS_NAMED[self.kind](self.values), **said, separator=separator)
+        return replace(_AS_NAMED[self.kind](self.values), **said, separator=separator, group=self.group)
 
 
 _AS_NAMED: dict[str, Callable[[tuple[str, ...]], Columns]] = {
@@ -86,7 +87,7 @@ def find_columns(
     asked = with_known(sample, asked, need_label=need_label)
     _refuse_contradiction(asked, where)
     _refuse_absent(sample, asked, where)
-    named = {*asked.texts, asked.text2, asked.image, asked.label, *(asked.labels or ())}
+    named = {*asked.texts, asked.text2, asked.image, asked.label, asked.group, *(asked.labels or ())}
     part = _parts(sample, named)
     named |= {part}
     label = asked.label or (None if asked.labels else _by_name(sample, LABELS, named))
@@ -109,8 +110,9 @@ def find_columns(
     if also:
         others = listed([name for name in also if name not in labels])
         notes = [*notes, f"{where}: left out, though they look like labels, too: {others}; {option} takes all"]
-    part = part or _by_name(sample, PARTS, {*values, *labels})
-    unused = [name for name in sample if part is None and name not in (*values, *labels) and _names_parts(sample[name])]
+    part = part or _by_name(sample, PARTS, {*values, *labels, asked.group})
+    taken = (*values, *labels, asked.group)
+    unused = [name for name in sample if part is None and name not in taken and _names_parts(sample[name])]
     notes += [f"{where}: column {name!r} holds names of parts; call it split to have them kept" for name in unused]
     holds = _held(kind, values, sample, cells)
     if holds == "files":
@@ -120,7 +122,7 @@ def find_columns(
         ]
     elif holds == "texts" and file_names(sample[values[0]]):
         notes = [*notes, f"{where}: column {values[0]!r} holds names of files, which are taken as the texts themselves"]
-    return Found(kind, values, labels, part, tuple(notes), holds)
+    return Found(kind, values, labels, part, asked.group, tuple(notes), holds)
 
 
 def listed(names: Collection[str], *, between: str = ", ") -> str:
@@ -143,6 +145,8 @@ def with_known(there: Collection[str], asked: Columns, *, need_label: bool) -> C
         known = replace(known, text=None, text2=None, image=None)
     if not need_label or asked.label or asked.labels:
         known = replace(known, label=None, labels=None)
+    if not need_label or asked.group or known.group not in there:  # which changes no answer
+        known = replace(known, group=None)
     names = [*known.texts, known.text2, known.image, known.label, *(known.labels or ())]
     more = known.named if all(name in there for name in names if name is not None) else {"separator": known.separator}
     return replace(asked, known=None, **{**more, **asked.named})
@@ -154,6 +158,9 @@ def _refuse_contradiction(asked: Columns, where: str) -> None:
     for one, other in (("label", "labels"), ("image", "text"), ("image", "text2"), ("separator", "labels")):
         if one in given and other in given:
             raise DataError(f"--{one} and --{other} exclude each other", where=where, fix="leave one of them out")
+    if asked.group is not None and asked.group in (asked.label, *(asked.labels or ())):
+        what = f"{asked.group!r} is the label, and a group of examples is kept on one side of the split"
+        raise DataError(what, where=f"{where}, --group", fix="name the column of the patient, product or author")
     if "text2" in given and "text" not in given:
         fix = f"--text COLUMN --text2 {shlex.quote(str(asked.text2))}"
         raise DataError("--text2 is the second text of a pair, and --text does not say the first", where=where, fix=fix)
@@ -161,6 +168,7 @@ def _refuse_contradiction(asked: Columns, where: str) -> None:
 
 def _refuse_absent(sample: Sample, asked: Columns, where: str) -> None:
     options: list[tuple[str, str | None]] = [("--text", name) for name in asked.texts]
+    options += [("--group", asked.group)]
     options += [("--text2", asked.text2), ("--image", asked.image), ("--label", asked.label)]
     options += [("--labels", name) for name in asked.labels or ()]
     for flag, name in options:

@@ -15,7 +15,7 @@ from headstart.data.arrow_types import of_pyarrow
 from headstart.data.columns import IMAGES, LABELS, SUFFIXES, with_known
 from headstart.data.given import in_order
 from headstart.data.label_cells import label_cells, zeros_note
-from headstart.data.label_values import Cell, absent
+from headstart.data.label_values import Cell, absent, as_text
 from headstart.data.parts import join, part_named
 from headstart.data.table import read_blocks, table_errors
 from headstart.errors import DataError
@@ -44,8 +44,8 @@ def read_frame(frame: Any, columns: Columns | None, *, need_label: bool = True) 
         return read_blocks(blocks, columns or Columns(), name="table", where="table", need_label=need_label)
 
 
-def read_pairs(inputs: Any, labels: Any, kind: str | None) -> Examples:
-    """Inputs and their labels, row by row; pairs of texts are inputs too."""
+def read_pairs(inputs: Any, labels: Any, kind: str | None, groups: Any = None) -> Examples:
+    """Inputs and their labels, row by row, and whose they are; pairs of texts are inputs too."""
     items = in_order(inputs, where="data")
     inputs = [str(x) if isinstance(x, Path | np.str_) else x for x in items]
     zeros: list[str] = []
@@ -56,7 +56,10 @@ def read_pairs(inputs: Any, labels: Any, kind: str | None) -> Examples:
         raise DataError("no inputs", where="data")
     known = kind or kind_of(items)
     where = [_where(x, i, known) for i, x in enumerate(inputs)]
-    return Examples(known, "data", inputs, cells, where, notes=zeros_note(zeros))
+    of = None if groups is None else [as_text(value) for value in in_order(groups, where="groups")]
+    if of is not None and len(of) != len(inputs):
+        raise DataError(f"{len(inputs)} inputs and {len(of)} groups", where="groups", fix="one group an input")
+    return Examples(known, "data", inputs, cells, where, named_groups=of, notes=zeros_note(zeros))
 
 
 def read_hub(data: Any, columns: Columns | None, *, need_label: bool = True) -> Examples:
@@ -78,7 +81,15 @@ def read_hub(data: Any, columns: Columns | None, *, need_label: bool = True) -> 
     if image in pictures:
         cells = label_cells(list(data[label]), names=names) if label else [None] * len(data)
         where = [f"row {i + 1}" for i in range(len(data))]
-        return Examples("image", "dataset", _Column(data, str(image)), cells, where, separator=asked.separator)
+        if asked.group is not None and asked.group not in data.column_names:
+            raise DataError(
+                f"no column {asked.group!r}", where="--group", fix=f"columns: {', '.join(data.column_names)}"
+            )
+        of = None if asked.group is None else [as_text(value) for value in data[asked.group]]
+        pixels, whose = _Column(data, str(image)), Columns(group=asked.group) if asked.group else None
+        return Examples(
+            "image", "dataset", pixels, cells, where, separator=asked.separator, columns=whose, named_groups=of
+        )
     with table_errors("dataset"):
         dataset = read_blocks(
             data.iter(batch_size=_BLOCK), asked, name="dataset", where="dataset", need_label=need_label

@@ -108,6 +108,7 @@ def join(named: Sequence[tuple[str, Examples]]) -> Examples:
         raise DataError("one part holds images, another texts", where="data")
     inputs = [part.inputs for part in parts]
     passages = [column for column in inputs if isinstance(column, Passages)]
+    groups = [part.named_groups for part in parts if part.named_groups is not None]
     guessed = [part.guessed for part in parts if part.guessed is not None]
     return Examples(
         kind=kinds.pop(),
@@ -117,6 +118,7 @@ def join(named: Sequence[tuple[str, Examples]]) -> Examples:
         where=list(chain.from_iterable(part.where for part in parts)),
         parts=[name for name, part in named for _ in range(len(part))],
         guessed=np.concatenate(guessed) if guessed else None,
+        named_groups=list(chain.from_iterable(groups)) if len(groups) == len(parts) else None,
         findings=tuple(chain.from_iterable(part.findings for part in parts)),
         notes=tuple(dict.fromkeys(chain.from_iterable(part.notes for part in parts))),
         cautions=tuple(dict.fromkeys(chain.from_iterable(part.cautions for part in parts))),

@@ -45,6 +45,10 @@ def read(request: Request, tasks: Sequence[Task]) -> Dataset:
         examples = _with_test(request, partial(task.form.read, columns=request.columns))
     else:
         examples = _with_test(request, partial(_labelled, kind=request.kind, columns=request.columns))
+    if request.groups is not None and examples.named_groups is None:
+        raise DataError(
+            "groups are for inputs with labels", where="groups", fix="of a table, columns=Columns(group=...)"
+        )
     if task is None:
         declined, task = _by_cells(examples, tasks)
         doubts = [doubt for other in declined for doubt in other.doubts(examples)]
@@ -74,6 +78,7 @@ def as_dataset(examples: Examples, task: Task) -> Dataset:
         parts=examples.parts,
         columns=examples.columns,
         guessed=examples.guessed,
+        named_groups=examples.named_groups,
         findings=examples.findings,
         notes=(*examples.notes, *notes),
         cautions=examples.cautions,
@@ -103,7 +108,8 @@ def _by_cells(examples: Examples, tasks: Sequence[Task]) -> tuple[list[Task], Ta
 
 def _claims(task: Task, request: Request) -> bool:
     """Whether the data say by their form that they are for this task, and the user says nothing else."""
-    nothing_said = request.labels is None and request.kind is None and not _named(request.columns)
+    named = set(_named(request.columns)) - {"--group"}  # which reading says is not for it
+    nothing_said = request.labels is None and request.kind is None and not named
     return task.form is not None and nothing_said and task.form.claims(request.data)
 
 
@@ -144,13 +150,16 @@ def _refuse_any(columns: Columns | None, what: str) -> None:
 def _with_test(request: Request, read_one: Callable[..., Examples]) -> Examples:
     """The data, with what is at the path of the test as the test part."""
     more = {} if request.labels is None else {"labels": request.labels}
+    more |= {} if request.groups is None else {"groups": request.groups}
     examples = read_one(request.data, **more)
     if not isinstance(request.test, str | Path):
         return examples
     return join([("train", examples), ("test", read_one(request.test))])
 
 
-def _labelled(data: Any, labels: Any = None, *, kind: str | None, columns: Columns | None) -> Examples:
+def _labelled(
+    data: Any, labels: Any = None, groups: Any = None, *, kind: str | None, columns: Columns | None
+) -> Examples:
     """From a folder, a table file, a frame, a hub data set, or inputs with labels."""
     if kind not in (None, "image", "text", "pair"):
         raise DataError(f"no kind {kind!r}", where="kind", fix="image or text")
@@ -158,7 +167,7 @@ def _labelled(data: Any, labels: Any = None, *, kind: str | None, columns: Colum
         data, labels = data
     if labels is not None:
         _refuse_any(columns, "a list of inputs with labels")
-        return read_pairs(data, labels, kind)
+        return read_pairs(data, labels, kind, groups)
     if isinstance(data, str | Path):
         return _path(data, columns)
     module = type(data).__module__.split(".")[0]

@@ -22,8 +22,11 @@ _TRAIN_ALONE = ("there is a training part and no labelled test: the test is held
 _SAMPLING = 2**64  # a seed that no split has, or what the split left would decide what is sampled
 
 
-def split(dataset: Dataset, *, test: float = 0.2, seed: int = 0) -> Split:
+def split(dataset: Dataset, *, test: float = 0.2, seed: int = 0, folds_too: bool = False) -> Split:
     """Honour the official parts where there are any, otherwise deal out `test` of each stratum (of each class, say).
+
+    Args:
+        folds_too: whether the score may be out-of-fold, where groups that the user names leave too few to test on.
 
     Raises:
         DataError: `test` is not between 0 and 1, or nothing can be on one side without being on the other.
@@ -32,6 +35,9 @@ def split(dataset: Dataset, *, test: float = 0.2, seed: int = 0) -> Split:
     alone = alone and "unknown-part" not in {finding.kind for finding in dataset.findings}  # "holdout" is the test
     if dataset.parts is not None and not alone:
         return _official(dataset)
+    if test == 0:
+        fix = "--final scores on examples held out, and then learns from all of them"
+        raise DataError("nothing is held out, so nothing would be known of the model", where="--test", fix=fix)
     if not 0 < test < 1:
         raise DataError(f"{test} is not a share between 0 and 1", where="--test", fix="0.2 keeps a fifth for the test")
     in_test = np.zeros(len(dataset), dtype=bool)
@@ -43,6 +49,15 @@ def split(dataset: Dataset, *, test: float = 0.2, seed: int = 0) -> Split:
             if taken < wanted and taken + len(rows) / 2 <= wanted:
                 in_test[rows] = True
                 taken += len(rows)
+    few = _too_few(dataset, in_test)
+    _refuse_lone_groups(dataset)
+    if few and folds_too:
+        everything = np.arange(len(dataset))
+        what = f"{few}, since groups are not split: the score is out-of-fold, of all {len(dataset):,} examples"
+        said = f"{what} (each by a head that learned without its fold)"
+        return Split(
+            everything, everything, official=False, out_of_fold=True, notes=(said,), cautions=tuple(_few(dataset))
+        )
     if not in_test.any():
         what, fix = dataset.task.unsplit
         raise DataError(what, where=dataset.name, fix=fix)
@@ -51,8 +66,35 @@ def split(dataset: Dataset, *, test: float = 0.2, seed: int = 0) -> Split:
         np.flatnonzero(in_test),
         official=False,
         notes=(*(_TRAIN_ALONE if alone else ()), *_not_tested(dataset, in_test)),
-        cautions=tuple(_few(dataset)),
+        cautions=(*([Caution("few-tested", f"{few}, since groups are not split")] if few else []), *_few(dataset)),
     )
+
+
+def _too_few(dataset: Dataset, in_test: np.ndarray) -> str:
+    """Which classes have too few test examples beside the groups that the user names, in words; empty: none."""
+    if dataset.named_groups is None:
+        return ""
+    rows, groups = np.flatnonzero(in_test), dataset.checked_groups
+    held, of = len(np.unique(groups[rows])), len(np.unique(groups))
+    if not dataset.classes and held > 1:
+        return f"{len(rows)} examples could be held out" if len(rows) < _FEW else ""
+    if held <= max(1, len(dataset.classes)):  # one of each class, say: what differs between groups is not known then
+        return f"{held} of {of} groups could be held out"
+    counts, every = dataset.counts(rows), dataset.counts(np.arange(len(dataset)))
+    few = np.flatnonzero((counts < _FEW) & (every > counts)).tolist()
+    named = some_of([f"{dataset.classes[k]!r} ({counts[k]})" for k in few])
+    return f"fewer than {_FEW} examples could be held out of {named}" if few else ""
+
+
+def _refuse_lone_groups(dataset: Dataset) -> None:
+    """Raises DataError where each class is of one group that the user names: no other could test it."""
+    if dataset.named_groups is None:
+        return
+    of = dataset.strata if dataset.classes else np.zeros(len(dataset), dtype=np.int64)
+    if np.bincount(np.unique(np.column_stack([of, dataset.checked_groups]), axis=0)[:, 0]).max(initial=0) < 2:
+        what = "each class is of one group, and none" if dataset.classes else "all examples are of one group, and none"
+        fix = "add examples of others, or leave --group out: then the score is for the groups that are in the data"
+        raise DataError(f"{what} can be tested on another", where=dataset.name, fix=fix)
 
 
 def _few(dataset: Dataset) -> Iterator[Caution]:
@@ -191,8 +233,21 @@ def _official(dataset: Dataset) -> Split:
         official=True,
         findings=tuple(leaks),
         notes=tuple(notes),
-        cautions=(*_leaked(dataset, leaks, test), *_few(dataset)),
+        cautions=(*_leaked(dataset, leaks, test), *_shared(dataset, test), *_few(dataset)),
     )
+
+
+def _shared(dataset: Dataset, test: np.ndarray) -> Iterator[Caution]:
+    """That official parts share groups which the user names."""
+    named = [name.strip() if name else "" for name in dataset.named_groups or ()]
+    learned = {name for name, tested in zip(named, test.tolist(), strict=False) if name and not tested}
+    mine = [name for name, tested in zip(named, test.tolist(), strict=False) if tested]
+    rows = sum(name in learned for name in mine)
+    if rows:
+        both = sorted(learned & set(mine))
+        what = f"{rows:,} of {len(mine):,} test examples are of a group that is in the training part, too"
+        where = f"{len(both):,} {'group' if len(both) == 1 else 'groups'}: {some_of(list(map(repr, both)))}"
+        yield Caution("shared-groups", f"{what} ({where}), so the score is too high for groups that are new")
 
 
 def _leaked(dataset: Dataset, leaks: Sequence[Finding], test: np.ndarray) -> Iterator[Caution]:
@@ -211,7 +266,7 @@ def _leaked(dataset: Dataset, leaks: Sequence[Finding], test: np.ndarray) -> Ite
 
 
 def _leaks(dataset: Dataset, test: np.ndarray) -> list[Finding]:
-    groups = dataset.checked_groups
+    groups = dataset.checked_groups if dataset.alike is None else dataset.alike
     first_in_train = {int(groups[row]): int(row) for row in np.flatnonzero(~test)[::-1]}
     found = []
     for row in np.flatnonzero(test).tolist():

@@ -129,6 +129,7 @@ def read_blocks(
     inputs: list[Any] = []
     cells: list[Any] = []
     named: list[str | None] = []
+    groups: list[str | None] = []
     together = 0
     for block in blocks:
         if found is None:
@@ -143,7 +144,8 @@ def read_blocks(
         marks = _cells(block, found, len(values[0]))
         parts = _texts(block[found.part]) if found.part else []
         counted = [[value for value in values[0] if isinstance(value, bytes)]] if found.holds == "pictures" else values
-        for column in (*counted, _written(marks, found), parts):
+        of = _texts(block[found.group]) if found.group else []
+        for column in (*counted, _written(marks, found), parts, of):
             together += _characters(column, where, findings or [], len(inputs))
         if len(inputs) + len(values[0]) > MOST_ROWS:
             raise too_many_rows(where)
@@ -152,6 +154,7 @@ def read_blocks(
         inputs += values[0] if found.holds == "pictures" else _INPUTS[found.kind](values, photos)
         cells += marks
         named += parts
+        groups += of
     if found is None:
         raise DataError("no rows", where=where, fix="a table has one row an example")
     rows = list(islice(row_names(where, row_numbers(findings or ())), len(inputs)))
@@ -170,6 +173,7 @@ def read_blocks(
         where=rows,
         separator=asked.separator,
         columns=found.columns(asked.separator),
+        named_groups=groups if found.group else None,
         findings=tuple(findings or ()),
         notes=(*notes, *found.notes, *more),
     )

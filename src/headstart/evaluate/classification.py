@@ -11,13 +11,14 @@ import numpy as np
 
 from headstart.errors import DataError, ModelError
 from headstart.evaluate import metrics
-from headstart.evaluate.intervals import wilson
-from headstart.evaluate.metrics import confusion
+from headstart.evaluate.intervals import share_interval
+from headstart.evaluate.metrics import confused, confusion
 from headstart.evaluate.pseudo_values import class_f1_values
 from headstart.task import Metric, Scores
 from headstart.values import Interval
 
 MOST_MISTAKES = 200
+MOST_ROWS = 200  # classes, beyond which most of a confusion matrix is zeros, and only the others are written
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,7 @@ class Predicted:
     logits: np.ndarray  # (n, n_classes), temperature already applied
     y: np.ndarray  # (n,) class indices
     names: tuple[str, ...]
+    groups: np.ndarray | None = None  # (n,) whose each example is; None: each by itself
 
     @cached_property
     def probabilities(self) -> np.ndarray:
@@ -40,7 +42,7 @@ class Predicted:
 
 
 def _accuracy_interval(p: Predicted) -> Interval:
-    return wilson(int((p.y == p.classes).sum()), len(p.y))
+    return share_interval(p.y == p.classes, p.groups)
 
 
 METRICS = (
@@ -84,6 +86,7 @@ def evaluate(
     classes: Sequence[str],
     majority_class: str,
     where: Sequence[str] | None = None,
+    groups: np.ndarray | None = None,
     metrics: Sequence[Metric] = METRICS,
 ) -> Scores:
     """Score logits against the true classes.
@@ -94,6 +97,7 @@ def evaluate(
         classes: names, in the order of the columns.
         majority_class: the most common class of the training part.
         where: (n,) how to point the user at each example; None: "row 1", "row 2", ...
+        groups: (n,) int, equal for examples that belong together, as the user says; None: each by itself.
         metrics: what is measured.
 
     Raises:
@@ -105,7 +109,7 @@ def evaluate(
     _check(logits, y, names, where)
     if majority_class not in names:
         raise ValueError(f"majority class {majority_class!r} is not among the classes")
-    predicted = Predicted(logits, y, names)
+    predicted = Predicted(logits, y, names, groups)
     return Scores.measured(
         predicted,
         metrics,
@@ -114,13 +118,17 @@ def evaluate(
             "majority_class": majority_class,
             "majority_accuracy": round(float(np.mean(y == names.index(majority_class))), 6),
             "per_class": _per_class(predicted),
-            "confusion": {
-                "classes": list(names),
-                "rows": confusion(y, predicted.classes, len(names)).tolist(),
-            },
+            "confusion": {"classes": list(names), **_confusion(y, predicted.classes, len(names))},
         },
         mistakes=_mistakes(predicted, where),
     )
+
+
+def _confusion(y: np.ndarray, predicted: np.ndarray, n: int) -> dict[str, Any]:
+    """Counts as `rows` of a matrix; of many classes as `cells` (true class, predicted class, count), without zeros."""
+    if n <= MOST_ROWS:
+        return {"rows": confusion(y, predicted, n).tolist()}
+    return {"cells": confused(y, predicted, n).tolist()}
 
 
 def _per_class(p: Predicted) -> list[dict[str, Any]]:

@@ -15,11 +15,13 @@ class Criterion:
     """What a choice goes by: the lowest mean cost of held-out examples, each counting by its weight."""
 
     weights: np.ndarray | None = None  # (n,) above 0, how many examples each one counts for; None: one
+    groups: np.ndarray | None = None  # (n,) of the user: what is of one says less than as many by themselves
     costs: Costs | None = None  # what the user chooses by, see `Metric.costs`; None: the losses
 
     def of(self, rows: np.ndarray) -> Criterion:
         """The same for some of the examples."""
-        return self if self.weights is None else replace(self, weights=self.weights[rows])
+        weights, groups = (None if each is None else each[rows] for each in (self.weights, self.groups))
+        return replace(self, weights=weights, groups=groups)
 
     def cost(self, outputs: np.ndarray, y: np.ndarray) -> np.ndarray | None:
         """(n,) what the user chooses by, of each example; None: the losses."""

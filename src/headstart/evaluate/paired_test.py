@@ -9,9 +9,11 @@ import numpy as np
 
 from headstart.evaluate.calibration import temperature as best_temperature
 from headstart.evaluate.criterion import BY_LOSS, Criterion, mean_cost
+from headstart.evaluate.intervals import group_sums, t_quantile
 from headstart.evaluate.metrics import log_losses, mean
 
 FEWEST = 20  # examples to judge on: on fewer nothing is proved (docs/accuracy.md)
+FEWEST_GROUPS = 5  # that they are of, where the user names groups
 NOISE = 1.64  # standard errors of the paired differences: one model in twenty that is no better passes for it
 
 
@@ -24,6 +26,7 @@ class HeldOut:
     temperature: float = 1.0
     weights: np.ndarray | None = None  # (n,) above 0, how much each of them counts; None: all alike
     other: np.ndarray | None = None  # (n,) what the user chooses by, see `Metric.costs`; None: the losses
+    groups: np.ndarray | None = None  # (n,) whose each example is; None: each by itself
 
     @property
     def costs(self) -> np.ndarray:
@@ -45,8 +48,10 @@ class HeldOut:
 
     def of(self, rows: np.ndarray) -> HeldOut:
         """The same for these of the examples, in this order."""
-        weights, other = (None if each is None else each[rows] for each in (self.weights, self.other))
-        return replace(self, losses=self.losses[rows], right=self.right[rows], weights=weights, other=other)
+        more = (self.weights, self.other, self.groups)
+        weights, other, groups = (None if each is None else each[rows] for each in more)
+        part = replace(self, losses=self.losses[rows], right=self.right[rows], weights=weights)
+        return replace(part, other=other, groups=groups)
 
 
 @dataclass(frozen=True)
@@ -65,6 +70,7 @@ class PairedTest:
     untuned_cost: float | None = None  # the mean of what the user chooses by; None: that is the log loss
     tuned_cost: float | None = None
     cost_errors: float | None = None  # standard errors by which it fell, but for what one example can do
+    groups: int | None = None  # that the examples are of; None: the user names none
 
 
 def judged(logits: np.ndarray, y: np.ndarray, by: Criterion = BY_LOSS) -> HeldOut:
@@ -74,7 +80,7 @@ def judged(logits: np.ndarray, y: np.ndarray, by: Criterion = BY_LOSS) -> HeldOu
     """
     t = best_temperature(logits, y, by.weights)
     scaled = logits.astype(np.float64) / t
-    return HeldOut(log_losses(scaled, y), scaled.argmax(axis=1) == y, t, by.weights, by.cost(scaled, y))
+    return HeldOut(log_losses(scaled, y), scaled.argmax(axis=1) == y, t, by.weights, by.cost(scaled, y), by.groups)
 
 
 def verdict(untuned: HeldOut, tuned: HeldOut) -> PairedTest:
@@ -88,18 +94,22 @@ def verdict(untuned: HeldOut, tuned: HeldOut) -> PairedTest:
     answers that changed, all to the right, one time in eight is chance, which the normal distribution does not know. So
     the largest difference is taken off the gain, by its weight.
 
-    Weights make the means, and no evidence: an example of weight 1000 is still one example.
+    Weights make the means, and no evidence: an example of weight 1000 is still one example. Where the user names groups
+    (patients), they are what differs by chance, not their examples.
 
     Sources: Edwards, Note on the "Correction for Continuity" in Testing the Significance of the Difference Between
     Correlated Proportions, Psychometrika 13, 1948 (McNemar's test, which this is where costs are 0 and 1); Kish, Survey
     Sampling, 1965 (how many examples weighted ones are worth, and the error of their mean).
     """
-    weights, n = untuned.weights, len(untuned.losses)
+    weights, n, of = untuned.weights, len(untuned.losses), untuned.groups
+    groups = None if of is None else len(np.unique(of))
+    noise = NOISE if groups is None else round(t_quantile(0.95, max(1, groups - 1)), 2)
+    enough = groups is None or groups >= FEWEST_GROUPS
     if weights is not None:
         shares = weights / weights.sum()
         n = int(round(1 / float(shares @ shares), 9))
     pr, tr = untuned.right.astype(np.float64), tuned.right.astype(np.float64)
-    gain, rise = _errors(untuned.losses - tuned.losses, weights), _errors(tr - pr, weights)
+    gain, rise = _errors(untuned.losses - tuned.losses, weights, of), _errors(tr - pr, weights, of)
     found = PairedTest(
         n=n,
         untuned_log_loss=untuned.log_loss,
@@ -108,26 +118,44 @@ def verdict(untuned: HeldOut, tuned: HeldOut) -> PairedTest:
         tuned_accuracy=tuned.accuracy,
         gain_errors=gain,
         right_errors=rise,
-        noise=NOISE,
-        tuned_is_better=n >= FEWEST and gain > NOISE and rise >= -NOISE,
+        noise=noise,
+        tuned_is_better=n >= FEWEST and enough and gain > noise and rise >= -noise,
+        groups=groups,
     )
     if untuned.other is None or tuned.other is None:
         return found
-    by = _cost_errors(untuned.other - tuned.other, weights)
-    better = n >= FEWEST and by > NOISE
+    by = _cost_errors(untuned.other - tuned.other, weights, of)
+    better = n >= FEWEST and enough and by > noise
     return replace(found, tuned_is_better=better, untuned_cost=untuned.cost, tuned_cost=tuned.cost, cost_errors=by)
 
 
-def _cost_errors(fell: np.ndarray, weights: np.ndarray | None) -> float:
+def _cost_errors(fell: np.ndarray, weights: np.ndarray | None, groups: np.ndarray | None) -> float:
     """The sum of (n,) differences, less the largest, in the standard errors of a sum that is 0 but for chance."""
-    shares = fell if weights is None else weights * fell
+    shares = _by_group(fell if weights is None else weights * fell, groups)
     size = math.sqrt(float(np.square(shares).sum()))
     return (float(shares.sum()) - float(np.abs(shares).max())) / size if size else 0.0
 
 
-def _errors(differences: np.ndarray, weights: np.ndarray | None) -> float:
+def _errors(differences: np.ndarray, weights: np.ndarray | None, groups: np.ndarray | None) -> float:
     """The mean in its own standard errors; 0 where nothing differs."""
     n, middle = len(differences), mean(differences, weights)
     shares = np.ones(n) if weights is None else weights / weights.mean()
-    deviation = math.sqrt(float(np.square(shares * (differences - middle)).sum()) / max(1, n - 1))
+    apart = _by_group(shares * (differences - middle), groups)
+    if groups is not None:  # a sum over groups, whose size differs: the error of a ratio
+        error = math.sqrt(float(np.square(apart).sum()) * len(apart) / max(1, len(apart) - 1)) / n
+        return middle / error if error else 0.0
+    deviation = math.sqrt(float(np.square(apart).sum()) / max(1, n - 1))
     return middle / deviation * math.sqrt(n) if deviation else 0.0
+
+
+def _by_group(values: np.ndarray, groups: np.ndarray | None) -> np.ndarray:
+    """The sum of each group; without groups, the values."""
+    return values if groups is None else group_sums(values, groups)[0]
+
+
+def error_of_mean(differences: np.ndarray, groups: np.ndarray | None) -> float:
+    """The standard error of a mean of (n,) differences; of groups, where there are any, which differ by chance."""
+    if groups is None:
+        return float(differences.std() / math.sqrt(len(differences)))
+    apart = _by_group(differences - differences.mean(), groups)
+    return math.sqrt(float(np.square(apart).sum()) * len(apart) / max(1, len(apart) - 1)) / len(differences)

@@ -15,7 +15,7 @@ import numpy as np
 from headstart.errors import DataError, ModelError
 from headstart.evaluate.bootstrap import FEWEST, TIMES, draws, numbered, percentile_interval
 from headstart.evaluate.conformal import coverage
-from headstart.evaluate.intervals import wilson
+from headstart.evaluate.intervals import share_interval
 from headstart.task import Metric, Scores, rounded
 from headstart.values import Interval
 
@@ -37,6 +37,7 @@ class Predicted:
     groups: np.ndarray | None  # (n,); None: each example by itself
     seed: int = 0  # of the draws
     times: int = TIMES
+    clusters: np.ndarray | None = None  # (n,) the groups, where the user names any
 
     @property
     def errors(self) -> np.ndarray:
@@ -149,7 +150,7 @@ METRICS = (
         "Coverage",
         "of the 90 % intervals",
         lambda p: coverage(p.errors, p.width),
-        lambda p: wilson(int((np.abs(p.errors) <= p.width).sum()), len(p.y)),
+        lambda p: share_interval(np.abs(p.errors) <= p.width, p.clusters),
     ),
 )
 
@@ -161,8 +162,8 @@ def evaluate(
     mean: float,
     width: float,
     groups: np.ndarray | None = None,
+    clusters: np.ndarray | None = None,
     where: Sequence[str] | None = None,
-    seed: int = 0,
     times: int = TIMES,
     metrics: Sequence[Metric] = METRICS,
 ) -> Scores:
@@ -172,8 +173,9 @@ def evaluate(
         values: (n,). y: (n,). mean: of the training targets, which the baseline always gives.
         width: half of a prediction's 90 % interval.
         groups: (n,) int, equal for examples that belong together: they are drawn together.
+        clusters: (n,) the same, where the user names such; None: only what is nearly the same belongs together.
         where: (n,) how to point at each example.
-        seed: of the draws that intervals are made of. times: how many.
+        times: how many draws intervals are made of.
         metrics: what is measured.
 
     Raises:
@@ -189,7 +191,7 @@ def evaluate(
         raise ModelError("the model gave a value that is not a number", fix="fit again, or choose another --model")
     if not max(float(np.abs(numbers).max()) for numbers in (values, y, np.array([mean]))) <= _MOST:  # nor if nan
         raise ValueError(f"a number is not finite, or beyond {_MOST:g}")
-    predicted = Predicted(values, y, width, groups, seed, times)
+    predicted = Predicted(values, y, width, groups, times=times, clusters=clusters)
     always, spread = mean - y, float(np.square(y - y.mean()).sum())
     return Scores.measured(
         predicted,

@@ -36,7 +36,7 @@ def plain_errors(repo: str) -> Iterator[None]:
         raise ModelError(
             f"{repo} is not on this machine; it comes from the hub, and HF_HUB_OFFLINE is set",
             where="--model",
-            fix=nearest(repo) or "unset it once, with a network: the model is kept",
+            fix=instead(repo, "unset it once, with a network: the model is kept"),
         ) from None
     except GatedRepoError:
         raise ModelError(
@@ -78,7 +78,7 @@ def _unreachable(repo: str, error: Exception) -> ModelError:
     return ModelError(
         f"{repo} is not on this machine; it comes from the hub, and {constants.ENDPOINT} cannot be reached: {reason}",
         where="--model",
-        fix=nearest(repo) or "run it once with a network: the model is kept",
+        fix=instead(repo, "run it once with a network: the model is kept"),
     )
 
 
@@ -99,6 +99,15 @@ def other_weights(repo: str, *, found: str, expected: str) -> ModelError:
 def nearest(repo: str) -> str:
     near = catalog.nearest(repo.removeprefix("timm/"))
     return f"did you mean {near}?" if near else ""
+
+
+def instead(repo: str, fetch: str) -> str:
+    """What to do without a network: take a model that is at hand, or the one that was meant; or fetch it."""
+    card = next((card for card in catalog.cards() if card.repo == repo), None)
+    if card is None:
+        return nearest(repo) or fetch
+    names = ", ".join(other.name for other in catalog.at_hand(card.kind))
+    return f"at hand for {card.kind}s: {names}; or {fetch}" if names else fetch
 
 
 def folder_name(repo: str) -> str:

@@ -53,7 +53,7 @@ class Checked:
             "n_train": len(self.parts.train),
             "n_test": len(self.parts.test),
             "n_rejected": len(self.dataset.rejected),
-            "split": "official" if self.parts.official else "made",
+            "split": "official" if self.parts.official else "out-of-fold" if self.parts.out_of_fold else "made",
             "counts": [{"name": name, "count": count} for name, count in self.counts.items()],
             "named": self.dataset.task.words.named,
             "findings": [asdict(finding) for finding in self.findings],
@@ -66,7 +66,9 @@ def said_first(dataset: Dataset, parts: Split) -> Iterator[str]:
     """Lines on what the data were taken for, before anything is learned from them."""
     counts = [{"name": name, "count": count} for name, count in _counts(dataset).items()]
     shown = f", {_listed(counts, dataset.task.words.named)}" if counts else ""
-    yield f"{dataset.title}: {len(parts.train):,} examples to learn from, {len(parts.test):,} to test on{shown}"
+    tested = "and, fold by fold, to test on" if parts.out_of_fold else f"{len(parts.test):,} to test on"
+    between = " " if parts.out_of_fold else ", "
+    yield f"{dataset.title}: {len(parts.train):,} examples to learn from{between}{tested}{shown}"
     yield from lines((*dataset.notes, *parts.notes), (*dataset.cautions, *parts.cautions))
 
 
@@ -98,7 +100,7 @@ def summary(told: Mapping[str, Any]) -> str:
 def _lines(told: Mapping[str, Any]) -> Iterator[str]:
     counts, findings = told["counts"], told["findings"]
     yield f"{told['data']}: {told['task']}, {told['n']:,} examples that can be used, {told['n_rejected']:,} left out"
-    whose = "the parts are yours" if told["split"] == "official" else "held out here"
+    whose = {"official": "the parts are yours", "out-of-fold": "fold by fold"}.get(told["split"], "held out here")
     yield f"learned from {told['n_train']:,}, tested on {told['n_test']:,} ({whose})"
     if counts:
         yield _listed(counts, told["named"])

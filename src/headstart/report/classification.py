@@ -102,13 +102,9 @@ def _cell(n: int, share: float, right: bool) -> str:
 
 
 def _pairs(scores: Scores) -> str:
-    classes, confusion = scores.confusion["classes"], np.array(scores.confusion["rows"])
-    wrong = confusion.copy()
-    np.fill_diagonal(wrong, 0)
-    counts = confusion.sum(axis=1)
-    found = sorted((-int(wrong[i, j]), classes[i], classes[j], int(counts[i])) for i, j in np.argwhere(wrong > 0))[
-        :PAIRS
-    ]
+    classes = scores.confusion["classes"]
+    counts = [each["count"] for each in scores.per_class]
+    found = sorted((-n, classes[i], classes[j], counts[i]) for i, j, n in _cells(scores) if i != j)[:PAIRS]
     rows = (
         f'<td>{text(true)}</td><td>{text(other)}</td><td class="n">{-n:,} of {total:,}</td><td>{bar(-n / total)}</td>'
         for n, true, other, total in found
@@ -119,8 +115,16 @@ def _pairs(scores: Scores) -> str:
     return section("What is taken for what", note, body)
 
 
+def _cells(scores: Scores) -> list[tuple[int, int, int]]:
+    """True class, predicted class and count, where there is one."""
+    if "cells" in scores.confusion:
+        return [(i, j, n) for i, j, n in scores.confusion["cells"]]
+    rows = np.array(scores.confusion["rows"])
+    return [(i, j, int(rows[i, j])) for i, j in np.argwhere(rows > 0).tolist()]
+
+
 def _mistakes(scores: Scores) -> str:
-    total = scores.n - int(np.diag(np.array(scores.confusion["rows"])).sum())
+    total = scores.n - sum(n for i, j, n in _cells(scores) if i == j)
     wrong = "1 example was" if total == 1 else f"{total:,} examples were"
     note = f"{wrong} answered wrongly. The most confident ones are worth a look: some may carry a wrong label."
     return mistakes(scores.mistakes, _mistake_table, note=note)

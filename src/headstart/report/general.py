@@ -50,7 +50,10 @@ def unseen(record: Record, things: str = "examples") -> str:
     """On what a model was measured; what of that it has seen is said."""
     leaked = Counter(finding.kind for finding in record.findings)["leak"]
     seen = f", of which {leaked:,} are (nearly) the same as some that it learned from" if leaked else ""
-    return f"{record.n_test:,} {things}{seen or ' the model did not see'}"
+    if record.out_of_fold:
+        return f"all {record.n_test:,} {things}, each by a head of the same settings that learned without its fold"
+    then = "; it learned from them afterwards, with the settings found before (--final)" if record.final else ""
+    return f"{record.n_test:,} {things}{seen or ' the model did not see'}{then}"
 
 
 def headline(record: Record, metric: Metric, baseline: Baseline) -> str:

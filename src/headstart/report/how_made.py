@@ -47,7 +47,10 @@ def how_made(p: Record) -> str:
     if weights:
         rows = (f'<td>{text(k)}</td><td class="n">{w:.3g}</td>' for k, w in weights.items())
         body += "<h3>Class weights</h3>" + table(("Class", "Weight"), rows, label="Class weights", numbers=(1,))
-    return section("How it was made", "The test part took no part in any choice below.", body)
+    chosen = "The test part took no part in any choice below."
+    if p.out_of_fold:
+        chosen = "The settings below were found on the folds that it is scored by, which flatters a little."
+    return section("How it was made", chosen, body)
 
 
 def _chosen_from(ranking: Mapping[str, Any]) -> str:

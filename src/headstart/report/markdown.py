@@ -43,10 +43,17 @@ def cautions(record: Record) -> list[str]:
     return [line for caution in record.cautions for line in (f"> **Warning:** {plain(caution.text)}", "")]
 
 
+def _same(record: Record) -> str:
+    """Where training and test examples are not two sets, how they are one."""
+    if record.out_of_fold:
+        return ", the same ones: scored out-of-fold"
+    return ", which are among the former: learned from after the score" if record.final else ""
+
+
 def data(record: Record, *, things: str, more: Sequence[str] = ()) -> str:
     """What it was made from, in counts. things: what the data are made of, "examples"; more: lines about the making."""
     lines = [
-        f"{record.n_train:,} training and {record.n_test:,} test {things}",
+        f"{record.n_train:,} training and {record.n_test:,} test {things}{_same(record)}",
         f"left out: {record.n_rejected:,}",
     ]
     counts = Counter(f.kind for f in record.findings)

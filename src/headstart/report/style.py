@@ -52,7 +52,7 @@ th,td{padding:8px 16px 8px 0;text-align:left;border-bottom:1px solid var(--line)
 unicode-bidi:isolate}
 tbody tr:last-child>*{border-bottom:0}
 thead th{font-size:.8125rem;color:var(--soft);font-weight:600;white-space:nowrap}
-tbody th{font-weight:500;min-width:8em;max-width:22em;overflow-wrap:anywhere}
+tbody th{font-weight:500;min-width:8em;max-width:22em;overflow-wrap:break-word}
 tbody th.kind{max-width:none;min-width:10em}
 th .small,h3 .small{font-weight:400}
 .why{min-width:14em}

@@ -44,7 +44,9 @@ def fit(told: dict[str, Any], metrics: Sequence[Metric]) -> str:
 def fitted_lines(told: dict[str, Any], figures: str, metrics: Sequence[Metric]) -> str:
     """What `fit` prints of a model with a linear head; figures: its scores, as lines."""
     chosen_from = [] if told.get("ranking") is None else [ranking(told["ranking"]), ""]
-    made = f"{told['model']} ({told['how']}), {told['n_train']} examples to learn from, {told['n_test']} held out"
+    tested = "scored out-of-fold" if told["split"] == "out-of-fold" else f"{told['n_test']} held out"
+    tested += ", then learned from too" if told.get("final") else ""
+    made = f"{told['model']} ({told['how']}), {told['n_train']} examples to learn from, {tested}"
     lines = [*chosen_from, made, *_why(told, 10)]
     if "metric" in told:
         by = next((metric.in_words for metric in metrics if metric.key == told["metric"]), told["metric"])
@@ -219,8 +221,6 @@ def exported(told: dict[str, Any]) -> str:
 def models(told: dict[str, Any]) -> str:
     """A table by kind of data and by whether the weights are here; lines of at most 79 characters."""
     rows = told["models"]
-    if not rows:
-        return f"no model of that name{told['hint']}"
     head = f"  {'':29} {'parameters':>10} {'GMACs':>6} {'input':>5} {'width':>5}  score"
     lines = []
     for kind in _MEASURED:

@@ -13,6 +13,7 @@ from headstart.values import Dataset
 
 FILE = "split.csv"
 COLUMN = "digest"
+BOTH = "both"  # the part of what was tested while it was held out, and learned from as well
 _MOST = 1 << 30  # bytes
 
 
@@ -28,7 +29,7 @@ def learned_from(folder: Path) -> frozenset[str] | None:
         rows = csv.DictReader(io.StringIO(written, newline=""))
         if not {"part", COLUMN} <= set(rows.fieldnames or ()):
             return None
-        return frozenset(row[COLUMN] for row in rows if row["part"] == "train" and row[COLUMN])
+        return frozenset(row[COLUMN] for row in rows if row["part"] in ("train", BOTH) and row[COLUMN])
     except (OSError, csv.Error, UnicodeError):
         return None
 

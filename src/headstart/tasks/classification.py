@@ -37,7 +37,11 @@ _DETAILS = record(
         "majority_accuracy": number(),
         "per_class": listing(record(linear.FIGURES), most=_MOST),
         "confusion": record(
-            {"classes": listing(NAME, most=_MOST), "rows": listing(listing(COUNT, most=_MOST), most=_MOST)}
+            {"classes": listing(NAME, most=_MOST)},
+            {
+                "rows": listing(listing(COUNT, most=_MOST), most=_MOST),
+                "cells": listing(listing(COUNT, least=3, most=3), most=100_000_000),
+            },
         ),
     }
 )
@@ -112,9 +116,15 @@ def _score(
     if reference is not None:
         known_as = str(reference.get("majority_class"))
         majority = known_as if known_as in head.classes else majority
-    where = [dataset.where[row] for row in rows.tolist()]
-    metrics = dataset.task.scorer.metrics
-    return evaluate(logits, y, classes=head.classes, majority_class=majority, where=where, metrics=metrics)
+    return evaluate(
+        logits,
+        y,
+        classes=head.classes,
+        majority_class=majority,
+        where=[dataset.where[row] for row in rows.tolist()],
+        groups=None if dataset.clusters is None else dataset.clusters[rows],
+        metrics=dataset.task.scorer.metrics,
+    )
 
 
 def known(dataset: Dataset, classes: Sequence[str]) -> tuple[np.ndarray, list[Finding]]:

@@ -138,8 +138,16 @@ def _score(
     mean = float((reference or {}).get("mean", head.mean))
     where = [dataset.where[row] for row in rows.tolist()]
     groups = dataset.checked_groups[rows]
-    metrics = dataset.task.scorer.metrics
-    return evaluate(outputs[:, 0], y, mean=mean, width=head.width or 0.0, groups=groups, where=where, metrics=metrics)
+    return evaluate(
+        outputs[:, 0],
+        y,
+        mean=mean,
+        width=head.width or 0.0,
+        groups=groups,
+        clusters=None if dataset.clusters is None else groups,
+        where=where,
+        metrics=dataset.task.scorer.metrics,
+    )
 
 
 def _predictions(
