@@ -36,6 +36,7 @@ def fit(  # noqa: PLR0913 - the one public door: every option of the command lin
     out: str | Path | None = None,
     force: bool = False,
     allow_rejected: bool = False,
+    max_length: int | None = None,
     columns: Columns | None = None,
     device: str | None = None,
     threads: int | None = None,
@@ -69,6 +70,8 @@ def fit(  # noqa: PLR0913 - the one public door: every option of the command lin
         out: folder to save to; without it, data from a path are saved as NAME.headstart here, others are not saved.
         force: replace a folder that headstart saved before.
         allow_rejected: go on where more examples cannot be used than can.
+        max_length: tokens of a text that the model reads, up to as many as it has positions for; kept in the saved
+            model. None: as many as it was made for.
         columns: which columns of a table hold what.
         device: "cpu", "cuda" or "mps"; None: what HEADSTART_DEVICE says, else CUDA where there is a driver.
         threads: processor cores to use; None: all that the process may use.
@@ -93,6 +96,7 @@ def fit(  # noqa: PLR0913 - the one public door: every option of the command lin
         out=_folder(data, out),
         force=force,
         allow_rejected=allow_rejected,
+        max_length=max_length,
     )
     seconds, shown = seconds_of(budget), as_progress(progress)
     with using(device, threads), open_session(request, seconds=seconds, track=track, progress=shown) as session:

@@ -286,7 +286,8 @@ class Model:
             dataset = check(dataset, purpose="evaluate", advance=advance)
         refuse_empty(dataset)
         rows, unknown = self.task.scorer.known(dataset, self.classes)
-        findings = (*dataset.findings, *self.task.scorer.remarks(self.predictor, dataset))
+        taken = self.modality.remarks(dataset, rows, self.backbone)
+        findings = (*dataset.findings, *self.task.scorer.remarks(self.predictor, dataset), *taken.findings)
         with progress.step("evaluate", len(rows)) as advance:
             reference = None if self.scores is None else self.scores.details
             scores = self.score(dataset, rows, reference=reference, advance=advance)
@@ -300,8 +301,8 @@ class Model:
             missing=tuple(sorted(set(self.classes) - set(dataset.classes))),
             extra=tuple(sorted(set(dataset.classes) - set(self.classes))),
             findings=(*findings, *unknown),
-            notes=(*dataset.notes, *notes, *more),
-            cautions=(*dataset.cautions, *seen, *self.task.scorer.cautions(scores)),
+            notes=(*dataset.notes, *notes, *taken.notes, *more),
+            cautions=(*dataset.cautions, *taken.cautions, *seen, *self.task.scorer.cautions(scores)),
         )
         for line in lines(found.notes, found.cautions):
             progress.note(line)
@@ -366,6 +367,9 @@ class Model:
         """What the model makes of the inputs that can be used, in their order, and the reason for each other one."""
         usable = self._checked(items)
         errors = {int(f.where): f.reason for f in usable.findings if f.rejected}
+        taken = self.modality.remarks(usable, np.arange(len(usable)), self.backbone)
+        for said in (*taken.notes, *(caution.text for caution in taken.cautions)):
+            note(said)
         outputs = self.predictor.outputs(usable, np.arange(len(usable)), advance=lambda _: None)
         return outputs, errors
 

@@ -55,6 +55,7 @@ class Request:
     seed: int = 0
     out: Path | None = None
     force: bool = False
+    max_length: int | None = None  # tokens of a text that the model reads; None: as it came
     allow_rejected: bool = False  # whether more examples may be left out than are used
 
     @property

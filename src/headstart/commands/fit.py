@@ -26,6 +26,9 @@ def fit(  # noqa: PLR0913 - one argument an option
     allow_rejected: Annotated[
         bool, typer.Option("--allow-rejected", help="Go on where more examples cannot be used than can.")
     ] = False,
+    max_length: Annotated[
+        int | None, typer.Option(min=1, help="Tokens of a text that are read. Default: as the model was made for.")
+    ] = None,
     text: Text = None,
     text2: Text2 = None,
     image: Image = None,
@@ -55,6 +58,7 @@ def fit(  # noqa: PLR0913 - one argument an option
         out=out,
         force=force,
         allow_rejected=allow_rejected,
+        max_length=max_length,
         columns=common.columns_of(text, text2, image, label, labels, separator),
         device=device,
         threads=threads,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from headstart.backbone import TextPreparation
@@ -12,6 +13,22 @@ if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
 _CHARACTERS = 16  # characters a token, at most looked at
+
+
+@lru_cache(maxsize=2)
+def _opened(tokenizer: str) -> Tokenizer:
+    from tokenizers import Tokenizer
+
+    with somebody_elses("tokenizers"):
+        opened = Tokenizer.from_str(tokenizer)
+        opened.no_padding()
+        opened.no_truncation()
+    return opened
+
+
+def counting(preparation: TextPreparation) -> Tokenizer:
+    """The tokenizer, cutting nothing; opened once, and for nobody to change."""
+    return _opened(preparation.tokenizer)
 
 
 def truncating(preparation: TextPreparation) -> Tokenizer:
