@@ -16,7 +16,6 @@ from headstart.adapt.plan import Plan
 from headstart.backbone import Backbone, Features, Head
 from headstart.encode.encode import encode_rows, of_rows
 from headstart.evaluate.paired_test import FEWEST
-from headstart.inputs.modality import Remarks
 from headstart.session import Session
 from headstart.values import Dataset, Finding, Method, Split
 
@@ -40,7 +39,6 @@ class LinearLesson:
     session: Session
     reserve: float  # seconds that encoding the test part with a tuned model will take
     look_alikes: tuple[Finding, ...]  # test examples that show the same as a training one
-    remarks: Remarks  # what the backbone does not take of the inputs
     whole: Dataset
     test: np.ndarray  # rows of the whole
     known: Features  # of all rows that were encoded
@@ -123,6 +121,8 @@ class LinearLesson:
         held_out: int,
         beyond: bool = False,
     ) -> Adapted:
+        rows = np.union1d(self.plan.train, self.test)
+        taken = self.whole.modality.remarks(self.whole, rows, backbone)
         return Adapted(
             backbone=backbone,
             head=head,
@@ -130,14 +130,15 @@ class LinearLesson:
             why=why,
             features=features,
             rows=np.sort(self.rows if beyond else self.rows[: self.encoded]),
-            findings=(*self.look_alikes, *self.remarks.findings),
+            findings=(*self.look_alikes, *taken.findings),
             notes=(
+                *self.plan.notes,
                 *self._alike(),
                 *self._sampled(beyond),
-                *self.remarks.notes,
+                *taken.notes,
                 *self.dataset.task.learner.family.remarks(held_out),
             ),
-            cautions=self.remarks.cautions,
+            cautions=taken.cautions,
         )
 
     def _alike(self) -> tuple[str, ...]:
@@ -183,7 +184,6 @@ def linear_lesson(
         session=session,
         reserve=_seconds_to_test(dataset, parts, features, session),
         look_alikes=alike,
-        remarks=dataset.modality.remarks(dataset, np.union1d(plan.train, parts.test), plan.backbone),
         whole=dataset,
         test=parts.test,
         known=features,

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from headstart.backbone import Backbone, TextPreparation
+from headstart.encode.long_texts import MOST_WINDOWS
 from headstart.errors import somebody_elses
 from headstart.inputs.modality import Remarks
 from headstart.inputs.text import whole_characters
@@ -63,19 +64,26 @@ def remarks(dataset: Dataset, rows: np.ndarray, backbone: Backbone) -> Remarks:
 
 def _cut(noun: str, found: Coverage, backbone: Backbone) -> tuple[tuple[str, ...], tuple[Caution, ...]]:
     """That texts are longer than the model reads; a note of a few, a caution of more."""
-    most = backbone.texts.max_length
+    most = backbone.texts.max_length * (MOST_WINDOWS if backbone.config.get("windows") else 1)
     cut = found.tokens > most
     if not cut.any():
         return (), ()
     lost = 1 - cut.sum() * most / found.tokens[cut].sum()
     more = (
-        f"a fit with --max-length {backbone.most_tokens}" if most < backbone.most_tokens else "another --model perhaps"
+        f"a fit with --max-length {backbone.most_tokens}"
+        if backbone.texts.max_length < backbone.most_tokens
+        else "another --model perhaps"
     )
     text = (
         f"{cut.sum():,} of {_of(len(cut), noun)} are longer than the {most:,} tokens that the model reads: "
         f"{max(lost, 0.01):.0%} of what they say is cut off; {more} reads further"
     )
-    return ((), (Caution("cut-texts", text),)) if cut.mean() >= _WORTH_KNOWING else ((text,), ())
+    return ((), (Caution("cut-texts", text),)) if worth_knowing(cut) else ((text,), ())
+
+
+def worth_knowing(some: np.ndarray) -> bool:
+    """(n,) bool: whether these are so many of the texts that a score depends on them."""
+    return bool(some.mean() >= _WORTH_KNOWING)
 
 
 def _of(n: int, noun: str, everything: int = 0) -> str:

@@ -10,6 +10,7 @@ import numpy as np
 
 from headstart.backbone import Backbone, Features, Matrix
 from headstart.encode.encode import encode
+from headstart.encode.long_texts import encode_long
 from headstart.storage.matrix import room_for
 from headstart.values import Dataset
 
@@ -20,7 +21,9 @@ _BLOCK = 4096  # rows
 def encode_inputs(
     dataset: Dataset, rows: np.ndarray, backbone: Backbone, *, advance: Callable[[int], None] = lambda _: None
 ) -> Features:
-    """Features of each input."""
+    """Features of each input; of long texts, where the backbone reads them so, by windows."""
+    if backbone.config.get("windows"):
+        return encode_long(dataset, rows, backbone, advance=advance)
     everything = len(rows) == len(dataset)
     inputs = dataset.inputs if everything else [dataset.inputs[row] for row in rows.tolist()]
     return replace(encode(inputs, dataset.checked_digests[rows], backbone, advance=advance), rows=rows)

@@ -12,7 +12,7 @@ from headstart.inputs.text import whole_characters
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
-_CHARACTERS = 16  # characters a token, at most looked at
+CHARACTERS = 16  # characters a token, at most looked at
 
 
 @lru_cache(maxsize=2)
@@ -47,7 +47,7 @@ def shortened(text: str | tuple[str, str], preparation: TextPreparation) -> str 
 
     Of a pair, which becomes one sequence with the tokenizer's own separator, as much of each.
     """
-    most = preparation.max_length * _CHARACTERS
+    most = preparation.max_length * CHARACTERS
     if isinstance(text, tuple):
         first, second = text
         return whole_characters(str(first)[:most]), whole_characters(str(second)[:most])

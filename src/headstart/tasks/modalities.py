@@ -101,6 +101,7 @@ TEXT = Modality(
     per_second=500.0,
     made_up=_texts,
     trainable=_trainable_texts,
+    windows=True,
     remarks=remarks,
 )
 PAIR = Modality(
