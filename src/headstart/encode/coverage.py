@@ -51,34 +51,34 @@ def remarks(dataset: Dataset, rows: np.ndarray, backbone: Backbone) -> Remarks:
         return Remarks()
     found = coverage(dataset.inputs, rows, backbone)
     unknown = found.rows[found.unknown >= _MOSTLY].tolist()
-    where = [dataset.where[row] for row in unknown]
-    what = "most of it is in characters that the model does not know"
-    findings = tuple(Finding("unknown-characters", place, what) for place in where)
+    reason = "most of it is in characters that the model does not know"
+    findings = tuple(Finding("unknown-characters", dataset.where[row], reason) for row in unknown)
     notes, cautions = _cut(dataset.modality.noun, found, backbone)
     if len(unknown) >= _WORTH_KNOWING * len(found.rows):
-        shown = f"{len(unknown):,} of {_of(len(found.rows), dataset.modality.noun, len(rows))} are mostly in characters"
-        text = f"{shown} that the model does not know, and all alike to it: choose another --model"
+        are = _are(len(unknown), len(found.rows), dataset.modality.noun)
+        text = f"{are} mostly in characters that the model does not know, and all alike to it: choose another --model"
         cautions = (*cautions, Caution("unknown-characters", text))
     return Remarks(findings, notes, cautions)
 
 
 def _cut(noun: str, found: Coverage, backbone: Backbone) -> tuple[tuple[str, ...], tuple[Caution, ...]]:
     """That texts are longer than the model reads; a note of a few, a caution of more."""
-    most = backbone.texts.max_length * (MOST_WINDOWS if backbone.config.get("windows") else 1)
+    preparation = backbone.texts
+    most = preparation.max_length * (MOST_WINDOWS if backbone.config.get("windows") else 1)
     cut = found.tokens > most
     if not cut.any():
         return (), ()
-    lost = 1 - cut.sum() * most / found.tokens[cut].sum()
-    more = (
-        f"a fit with --max-length {backbone.most_tokens}"
-        if backbone.texts.max_length < backbone.most_tokens
-        else "another --model perhaps"
-    )
-    text = (
-        f"{cut.sum():,} of {_of(len(cut), noun)} are longer than the {most:,} tokens that the model reads: "
-        f"{max(lost, 0.01):.0%} of what they say is cut off; {more} reads further"
-    )
+    lost, further = max(0.01, 1 - cut.sum() * most / found.tokens[cut].sum()), "another --model may read further"
+    if preparation.max_length < backbone.most_tokens:
+        further = f"a fit with --max-length {backbone.most_tokens} reads further"
+    are = _are(int(cut.sum()), len(cut), noun)
+    text = f"{are} longer than the {most:,} tokens that the model reads, and {lost:.0%} of that is cut off; {further}"
     return ((), (Caution("cut-texts", text),)) if worth_knowing(cut) else ((text,), ())
+
+
+def _are(n: int, of: int, noun: str) -> str:
+    looked_at = " looked at" if of == _LOOKED_AT else ""
+    return f"{n:,} of {of:,} {noun}{'' if of == 1 else 's'}{looked_at} {'is' if n == 1 else 'are'}"
 
 
 def worth_knowing(some: np.ndarray) -> bool:
