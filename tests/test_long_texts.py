@@ -60,6 +60,18 @@ def test_an_answer_at_the_end_of_long_texts_is_found(at_the_end, tmp_path):
     assert np.allclose(together[:4], alone, atol=1e-3)
 
 
+@pytest.mark.parametrize("task", ["regression", "multilabel"])
+def test_numbers_and_several_labels_of_long_texts(task):
+    texts, labels = zip(*documents(120), strict=True)
+    targets = {
+        "regression": [label_number + number / 1000 for number, label_number in enumerate(map(len, labels))],
+        "multilabel": [[label, "all"] if i % 3 else [label] for i, label in enumerate(labels)],
+    }[task]
+    model = hs.fit(list(texts), targets, max_length=READS, task=task, **MINI)
+    assert model.backbone.config["windows"] == "mean"
+    assert any("are read in windows" in note for note in model.record.notes)
+
+
 def test_the_card_of_a_model_that_reads_windows_says_the_same(at_the_end, capsys, monkeypatch):
     model, rows = at_the_end
     monkeypatch.chdir(model.folder.parent)
@@ -149,11 +161,14 @@ def test_a_length_that_the_model_has_no_positions_for_is_refused(length):
 
 def test_photos_and_questions_have_no_length(photos, years, tmp_path, command):
     code, _, err = command("fit", photos, "--max-length", 100, "--model", "efficientnet_lite0", *PROBE[2:])
-    assert (code, "does not read texts" in err) == (2, True)
-    row = {"context": "it was built in 1954", "question": "When was it built?", "answer": "1954"}
-    (tmp_path / "rows.jsonl").write_text("".join(json.dumps({**row, "title": str(i)}) + "\n" for i in range(20)))
+    assert code == 2
+    assert "does not read texts" in err
+    row = {"question": "When was it built?", "answer": "1954"}
+    rows = [{**row, "context": f"tower {i} of {TOPICS['food'][i % 6]} was built in 1954"} for i in range(20)]
+    (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     code, _, err = command("fit", tmp_path / "rows.jsonl", "--max-length", 100, "--model", years)
-    assert (code, "in windows" in err) == (2, True)
+    assert code == 2
+    assert "in windows" in err
 
 
 STRANGE = ["ሰላም ዓለም", "እንዴት ነህ", "መልካም ቀን", "ቡና እፈልጋለሁ"]
@@ -197,4 +212,4 @@ def test_odd_characters_go_through_every_command(tmp_path, command):
         assert code == 0, err
         assert set(out + err) & obeyed == set()
     texts = [row["text"] for row in rows]
-    assert [said.error for said in hs.load(model).predict(texts)] == [None] * 40
+    assert not any(said.error for said in hs.load(model).predict(texts))
