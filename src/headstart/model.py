@@ -292,8 +292,7 @@ class Model:
             reference = None if self.scores is None else self.scores.details
             scores = self.score(dataset, rows, reference=reference, advance=advance)
         seen, more = self._seen(dataset, rows)
-        left_out = sum(finding.rejected for finding in (*findings, *unknown))
-        if left_out:
+        if left_out := sum(finding.rejected for finding in (*findings, *unknown)):
             what = f"{left_out:,} of {left_out + len(rows):,} examples were left out, and the score is of the others"
             seen = [*seen, Caution("left-out", f"{what}: see the findings")]
         found = Evaluation(
@@ -367,9 +366,7 @@ class Model:
         """What the model makes of the inputs that can be used, in their order, and the reason for each other one."""
         usable = self._checked(items)
         errors = {int(f.where): f.reason for f in usable.findings if f.rejected}
-        taken = self.modality.remarks(usable, np.arange(len(usable)), self.backbone)
-        for said in (*taken.notes, *(caution.text for caution in taken.cautions)):
-            note(said)
+        self.modality.remarks(usable, np.arange(len(usable)), self.backbone).tell(note)
         outputs = self.predictor.outputs(usable, np.arange(len(usable)), advance=lambda _: None)
         return outputs, errors
 

@@ -33,6 +33,11 @@ class Remarks:
     notes: tuple[str, ...] = ()
     cautions: tuple[Caution, ...] = ()
 
+    def tell(self, note: Callable[[str], None]) -> None:
+        """Say what is worth a word of inputs that are only asked about."""
+        for said in (*self.notes, *(caution.text for caution in self.cautions)):
+            note(said)
+
 
 def _takes_all(dataset: Dataset, rows: np.ndarray, backbone: Backbone) -> Remarks:
     return Remarks()
