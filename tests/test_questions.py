@@ -7,6 +7,7 @@ import json
 import tracemalloc
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet
@@ -118,7 +119,8 @@ def tables(folder: Path) -> dict[str, object]:
     jsonl.write_text("".join(json.dumps(row) + "\n" for row in nested), encoding="utf-8")
     pyarrow.parquet.write_table(pa.Table.from_pylist(flat), parquet)
     pairs = [[{"text": t, "answer_start": s} for t, s in zip(*r["answers"].values(), strict=True)] for r in nested]
-    (folder / "list.json").write_text(json.dumps([{**r, "answers": p} for r, p in zip(nested, pairs, strict=True)]))
+    lists = [{**r, "answers": p, "is_impossible": not p} for r, p in zip(nested, pairs, strict=True)]
+    (folder / "list.json").write_text(json.dumps(lists))
     data = folder / "data.json"
     data.write_text(json.dumps({"version": "1", "data": nested}))
     return {
@@ -160,7 +162,7 @@ def test_a_column_that_names_no_part_at_all_is_not_taken_for_parts(tmp_path):
     frame = pd.DataFrame({"context": [TOWER, RHINE], "question": "Q?", "answer": "", "part": ["I", "II"]})
     found = read_questions(frame)
     assert (found.parts, len(found), found.findings) == (None, 2, ())
-    assert "'I', 'II'" in found.notes[0]
+    assert "'I', 'II'" in found.notes[-1]
 
 
 @pytest.mark.parametrize("form", ["csv", "jsonl", "parquet"])
@@ -250,14 +252,88 @@ def test_an_answer_without_text_in_squads_own_form(tmp_path):
 
 
 def test_said_to_have_no_answer(tmp_path):
-    """An empty cell, an empty list, nothing in both columns; or impossible, as SQuAD 2.0 puts it."""
-    nothing = [{"answers": None}, {"answers": {"text": [], "answer_start": []}}, {"answers": []}, {"answers": ""}]
+    """An empty cell, nothing in both columns; or impossible, as SQuAD 2.0 puts it. That it was guessed is said."""
+    nothing = [{"answers": None}, {"answers": {"text": [], "answer_start": []}}, {"answers": ""}]
     nothing += [{"answers": {"text": None, "answer_start": None}}, {"is_impossible": True}]
+    nothing += [{"is_impossible": 1, "answers": []}]
     rows = [FINE, *({**NAMED, **none} for none in nothing)]
     (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     found = read_questions(tmp_path / "rows.jsonl")
     assert list(found.targets[1:]) == [()] * 6
     assert found.findings == ()
+    (note,) = found.notes
+    assert note.startswith("4 of 7 empty answers")
+    assert "is_impossible" in note
+
+
+def nobody_has_answered(folder: Path) -> list[Path]:
+    """A question with an answer, one that annotators have not come to, and one without an answer, in several forms."""
+    qas = [asked("a", "When?", ("1889", 30)), asked("b", "Where?"), asked("c", "Who?", is_impossible=True)]
+    told = [{"context": TOWER, "qas": [{**one, "is_impossible": "is_impossible" in one} for one in qas]}]
+    table = [{**one, "context": TOWER} for one in told[0]["qas"]]
+    forms = {
+        "squad.json": {"data": [article("Tower", TOWER, *qas)]},
+        "articles.json": [article("Tower", TOWER, *told[0]["qas"])],
+        "contexts.json": told,
+        "one.json": told[0],
+        "table.json": table,
+    }
+    for name, content in forms.items():
+        (folder / name).write_text(json.dumps(content))
+    (folder / "mrqa.jsonl").write_text(json.dumps({"header": {"dataset": "x"}}) + "\n" + json.dumps(told[0]) + "\n")
+    (folder / "table.jsonl").write_text("".join(json.dumps(row) + "\n" for row in table))
+    pd.DataFrame(table).to_csv(folder / "table.csv", index=False)
+    return [folder / name for name in (*forms, "mrqa.jsonl", "table.jsonl", "table.csv")]
+
+
+def test_a_question_that_nobody_has_answered_is_left_out(tmp_path):
+    for path in nobody_has_answered(tmp_path):
+        assert has_questions(path), path.name
+        found = read_questions(path)
+        assert list(found.passages.ids) == ["a", "c"], path.name
+        assert list(found.targets) == [(("1889", 30),), ()], path.name
+        (finding,) = found.findings
+        assert (finding.kind, finding.rejected) == ("not-answered", True), path.name
+        assert "not answered yet" in finding.reason
+
+
+@pytest.mark.parametrize("form", ["python", "json", "arrays", "columns of arrays", "list of dicts", "texts"])
+def test_answers_that_a_table_holds_as_text(form, tmp_path):
+    """What `to_csv` makes of SQuAD's columns, and what people put into cells themselves."""
+    texts, starts = [["1889", "in 1889"], ['the "capital"'], []], [[30, 27], [7], []]
+    contexts = [TOWER, 'Paris, the "capital"', TOWER]
+    rows = [{"context": c, "question": "Q?"} for c in contexts]
+    for row, some, places in zip(rows, texts, starts, strict=True):
+        pairs = [{"text": t, "answer_start": s} for t, s in zip(some, places, strict=True)]
+        as_arrays = {"text": np.array(some, dtype=object), "answer_start": np.array(places, dtype=np.int32)}
+        row |= {
+            "python": {"answers": answers(some, places)},
+            "json": {"answers": json.dumps(answers(some, places))},
+            "arrays": {"answers": as_arrays},
+            "columns of arrays": {f"answers.{name}": value for name, value in as_arrays.items()},
+            "list of dicts": {"answers": pairs, "is_impossible": not pairs},
+            "texts": {"answers": some, "is_impossible": not some},
+        }[form]
+    pd.DataFrame(rows).to_csv(tmp_path / "rows.csv", index=False)
+    found = read_questions(tmp_path / "rows.csv")
+    wanted = [tuple(zip(some, places, strict=True)) for some, places in zip(texts, starts, strict=True)]
+    assert list(found.targets) == wanted
+    assert found.findings == ()
+
+
+def test_brackets_that_are_part_of_an_answer_stay(tmp_path):
+    text = "They wrote ['a'] there, and [citation needed]."
+    frame = pd.DataFrame({"context": text, "question": "Q?", "answer": ["['a']", "[citation needed]", "['b']", "{'a"]})
+    found = read_questions(frame)
+    assert list(found.targets) == [(("['a']", 11),), (("[citation needed]", 28),)]
+    assert [f.kind for f in found.findings] == ["answer-outside", "answer-outside"]
+
+
+def test_a_dict_that_is_cut_off_is_said(tmp_path):
+    rows = [{**NAMED, "answers": "{'text': ['1889'], 'answer_start': [30]}"}, {**NAMED, "answers": "{'text': ...}"}]
+    found = read_questions(pd.DataFrame(rows))
+    assert list(found.targets) == [(("1889", 30),)]
+    assert "as JSON lines or Parquet" in found.findings[0].reason
 
 
 def test_names_that_come_late_in_a_file_count(tmp_path):

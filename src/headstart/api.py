@@ -38,6 +38,7 @@ def fit(  # noqa: PLR0913 - the one public door: every option of the command lin
     force: bool = False,
     allow_rejected: bool = False,
     final: bool = False,
+    max_length: int | None = None,
     columns: Columns | None = None,
     device: str | None = None,
     threads: int | None = None,
@@ -75,6 +76,8 @@ def fit(  # noqa: PLR0913 - the one public door: every option of the command lin
         allow_rejected: go on where more examples cannot be used than can.
         final: learn from the test part too, once it was scored, with the settings found: the score is that of the
             model before. A trained model is not trained again: then it is said that it is not final.
+        max_length: tokens of a text that the model reads, up to as many as it has positions for; kept in the saved
+            model. None: as many as it was made for.
         columns: which columns of a table hold what.
         device: "cpu", "cuda" or "mps"; None: what HEADSTART_DEVICE says, else CUDA where there is a driver.
         threads: processor cores to use; None: all that the process may use.
@@ -101,6 +104,7 @@ def fit(  # noqa: PLR0913 - the one public door: every option of the command lin
         force=force,
         allow_rejected=allow_rejected,
         final=final,
+        max_length=max_length,
     )
     seconds, shown = seconds_of(budget), as_progress(progress)
     with using(device, threads), open_session(request, seconds=seconds, track=track, progress=shown) as session:

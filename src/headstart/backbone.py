@@ -94,6 +94,11 @@ class Backbone:
         return _sha256(json.dumps([*told, self.preparation.facts, _computing(self.config)], sort_keys=True))
 
     @property
+    def most_tokens(self) -> int:
+        """Tokens of a text that it has positions for."""
+        return positions(self.config.get("transformers", {}))
+
+    @property
     def texts(self) -> TextPreparation:
         """How it wants its texts; raises TypeError where it takes none."""
         if not isinstance(self.preparation, TextPreparation):
@@ -114,6 +119,13 @@ _ONLY_SAID = {
     *("classifier", "pretrained_cfg", "tokenizer", "sidecar", "features"),
     *("_name_or_path", "transformers_version", "id2label", "label2id", "problem_type"),
 }
+
+
+def positions(told: Mapping[str, Any]) -> int:
+    """Tokens that a model of this configuration has positions for; RoBERTa's kin count them from behind the padding."""
+    count, padding = int(told.get("max_position_embeddings") or 512), int(told.get("pad_token_id") or 0)
+    offset = told.get("model_type") in ("roberta", "xlm-roberta", "camembert", "mpnet")
+    return count - padding - 1 if offset else count
 
 
 def _computing(config: dict[str, Any]) -> dict[str, Any]:

@@ -54,7 +54,7 @@ class StoppedError(UserError):
 
 # Options of commands that are arguments of functions too, with a value where one stands behind them.
 _OPTION = re.compile(
-    r"--(allow-rejected|budget|device|final|force|format|how|metric|model|models|out|seed|task|test|threads|track)\b"
+    r"--(allow-rejected|budget|device|final|force|format|how|max-length|metric|model|models|out|seed|task|test|threads|track)\b"
     r"(?: ([a-z0-9][\w-]*)\b(?![.]\w))?"
 )
 # Those that name columns are one argument together.
@@ -84,9 +84,9 @@ def _columns(options: re.Match[str]) -> str:
 
 
 def _argument(option: re.Match[str]) -> str:
-    name, value = option[1], option[2]
-    if name in ("allow-rejected", "final", "force"):
-        return f"{name.replace('-', '_')}=True" + (f" {value}" if value else "")
+    name, value = option[1].replace("-", "_"), option[2]
+    if name in ("allow_rejected", "final", "force"):
+        return f"{name}=True" + (f" {value}" if value else "")
     if value and (name == "task" or value in _VALUES):
         return f"{name}={value!r}"
     return name + (f" {value}" if value else "")

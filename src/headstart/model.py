@@ -290,13 +290,13 @@ class Model:
             dataset = check(dataset, purpose="evaluate", advance=advance)
         refuse_empty(dataset)
         rows, unknown = self.task.scorer.known(dataset, self.classes)
-        findings = (*dataset.findings, *self.task.scorer.remarks(self.predictor, dataset))
+        taken = self.modality.remarks(dataset, rows, self.backbone)
+        findings = (*dataset.findings, *self.task.scorer.remarks(self.predictor, dataset), *taken.findings)
         with progress.step("evaluate", len(rows)) as advance:
             reference = None if self.scores is None else self.scores.details
             scores = self.score(dataset, rows, reference=reference, advance=advance)
         seen, more = self._seen(dataset, rows)
-        left_out = sum(finding.rejected for finding in (*findings, *unknown))
-        if left_out:
+        if left_out := sum(finding.rejected for finding in (*findings, *unknown)):
             what = f"{left_out:,} of {left_out + len(rows):,} examples were left out, and the score is of the others"
             seen = [*seen, Caution("left-out", f"{what}: see the findings")]
         found = Evaluation(
@@ -304,8 +304,8 @@ class Model:
             missing=tuple(sorted(set(self.classes) - set(dataset.classes))),
             extra=tuple(sorted(set(dataset.classes) - set(self.classes))),
             findings=(*findings, *unknown),
-            notes=(*dataset.notes, *notes, *more),
-            cautions=(*dataset.cautions, *seen, *self.task.scorer.cautions(scores)),
+            notes=(*dataset.notes, *notes, *taken.notes, *more),
+            cautions=(*dataset.cautions, *taken.cautions, *seen, *self.task.scorer.cautions(scores)),
         )
         for line in lines(found.notes, found.cautions):
             progress.note(line)
@@ -365,6 +365,7 @@ class Model:
         """What the model makes of the inputs that can be used, in their order, and the reason for each other one."""
         usable = self._checked(items)
         errors = {int(f.where): f.reason for f in usable.findings if f.rejected}
+        self.modality.remarks(usable, np.arange(len(usable)), self.backbone).tell(note)
         outputs = self.predictor.outputs(usable, np.arange(len(usable)), keep=False, advance=lambda _: None)
         return outputs, errors
 

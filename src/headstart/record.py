@@ -113,7 +113,7 @@ class Record:
         session: Session,
     ) -> Record:
         """All that a fit knows before it is saved."""
-        new = features.cached - plan.cached
+        new = max(0, features.cached - plan.cached)
         return cls(
             task=dataset.task,
             title=dataset.title,

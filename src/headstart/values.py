@@ -57,6 +57,7 @@ class Request:
     out: Path | None = None
     force: bool = False
     final: bool = False  # whether it learns from the test part too, once that was scored
+    max_length: int | None = None  # tokens of a text that the model reads; None: as it came
     allow_rejected: bool = False  # whether more examples may be left out than are used
 
     @property

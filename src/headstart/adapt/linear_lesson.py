@@ -145,6 +145,8 @@ class LinearLesson:
         held_out: int,
         beyond: bool = False,
     ) -> Adapted:
+        rows = np.union1d(self.plan.train, self.test)
+        taken = self.whole.modality.remarks(self.whole, rows, backbone)
         return Adapted(
             backbone=backbone,
             head=head,
@@ -152,9 +154,15 @@ class LinearLesson:
             why=why,
             features=features,
             rows=np.sort(self.rows if beyond else self.rows[: self.encoded]),
-            findings=self.look_alikes,
-            cautions=self.cut,
-            notes=(*self._alike(), *self._sampled(beyond), *self.dataset.task.learner.family.remarks(held_out)),
+            findings=(*self.look_alikes, *taken.findings),
+            notes=(
+                *self.plan.notes,
+                *self._alike(),
+                *self._sampled(beyond),
+                *taken.notes,
+                *self.dataset.task.learner.family.remarks(held_out),
+            ),
+            cautions=(*self.cut, *taken.cautions),
         )
 
     def _alike(self) -> tuple[str, ...]:

@@ -24,6 +24,7 @@ class Plan:
     encodes: bool = True  # whether anything is learned from frozen features
     ranking: Mapping[str, Any] | None = None  # as JSON has it; None: there was nothing to choose from
     cached: int = 0  # how many of the rows that are encoded this fit has stored by now: it must not count them as known
+    notes: tuple[str, ...] = ()  # what was found on the way
     checkpoint: Checkpoint | None = field(default=None, repr=False)  # where the rows are written down
 
     def to_encode(self, parts: Split) -> np.ndarray:

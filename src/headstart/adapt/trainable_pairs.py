@@ -7,12 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from headstart.adapt.basis import fit_basis
 from headstart.adapt.checkpoint import Checkpoint
-from headstart.adapt.cross_validation import Probe, fit_probe, probes
+from headstart.adapt.cross_validation import Probe
 from headstart.adapt.linear_training import Opened
-from headstart.adapt.trainable_texts import open_texts
-from headstart.encode.encode import encode_rows, of_rows
+from headstart.adapt.trainable_texts import open_texts, probe_of
 
 if TYPE_CHECKING:
     from headstart.adapt.linear_lesson import LinearLesson
@@ -22,14 +20,8 @@ def trainable_pairs(lesson: LinearLesson, probe: Probe, folds: np.ndarray, check
     """The backbone of a lesson over its pairs.
 
     The lesson's probe compares the features of two texts, which no single sequence has: it is what the tuned model has
-    to beat, and not where it starts. The penalty of that is searched for without the validation part.
+    to beat, and not where it starts.
     """
     plain = lesson.plan.backbone
     backbone = replace(plain, config={**plain.config, "pair": "joint"})
-    dataset, n = lesson.dataset, lesson.encoded
-    features = encode_rows(dataset, np.arange(n), backbone)
-    basis = fit_basis(features.matrix, dataset.weights_of(np.arange(n)))
-    learn = np.flatnonzero(folds[:n] != 0)
-    head = fit_probe(dataset, learn, of_rows(features, learn), basis=basis, seed=lesson.seed)
-    start = probes(dataset, features, basis=basis, rows=learn, head=head, seed=lesson.seed)
-    return open_texts(lesson, backbone, (basis, start))
+    return open_texts(lesson, backbone, probe_of(lesson, backbone, folds))

@@ -6,17 +6,19 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from headstart.adapt.basis import Basis
+from headstart.adapt.basis import Basis, fit_basis
 from headstart.adapt.batches import Texts, tokenised
 from headstart.adapt.checkpoint import Checkpoint
-from headstart.adapt.cross_validation import Probe
+from headstart.adapt.cross_validation import Probe, fit_probe, probes
 from headstart.adapt.linear_training import Opened
 from headstart.adapt.lora import adapted
 from headstart.adapt.search import label_smoothing
 from headstart.adapt.sparse_embeddings import only_rows
 from headstart.adapt.trainable_parts import TextParts
 from headstart.backbone import Backbone
+from headstart.encode.encode import encode_rows, of_rows
 from headstart.encode.engines import device
+from headstart.encode.long_texts import cut_off
 from headstart.pretrained.opened import Trainable
 from headstart.pretrained.training import open_for_training, word_embeddings
 
@@ -25,8 +27,25 @@ if TYPE_CHECKING:
 
 
 def trainable_texts(lesson: LinearLesson, probe: Probe, folds: np.ndarray, checkpoint: Checkpoint) -> Opened:
-    """The backbone of a lesson over its texts."""
-    return open_texts(lesson, lesson.plan.backbone, None)
+    """The backbone of a lesson over its texts.
+
+    It is trained on the beginning of each. Where the lesson's probe has read whole texts, in windows, it is what the
+    tuned model has to beat, and training starts from a probe on what is trained on.
+    """
+    backbone = cut_off(lesson.plan.backbone)
+    start = None if backbone == lesson.plan.backbone else probe_of(lesson, backbone, folds)
+    return open_texts(lesson, backbone, start)
+
+
+def probe_of(lesson: LinearLesson, backbone: Backbone, folds: np.ndarray) -> tuple[Basis, Probe]:
+    """The probe on what another backbone makes of a lesson's inputs. The penalty of that is searched for without the
+    validation part."""
+    dataset, n = lesson.dataset, lesson.encoded
+    features = encode_rows(dataset, np.arange(n), backbone)
+    basis = fit_basis(features.matrix, dataset.weights_of(np.arange(n)))
+    learn = np.flatnonzero(folds[:n] != 0)
+    head = fit_probe(dataset, learn, of_rows(features, learn), basis=basis, seed=lesson.seed)
+    return basis, probes(dataset, features, basis=basis, rows=learn, head=head, seed=lesson.seed)
 
 
 def open_texts(lesson: LinearLesson, backbone: Backbone, start: tuple[Basis, Probe] | None) -> Opened:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from typing import get_args
 
@@ -12,6 +13,7 @@ from headstart.adapt.lora import require_peft
 from headstart.adapt.plan import Plan
 from headstart.backbone import Backbone
 from headstart.choose.candidates import at_hand, named
+from headstart.choose.long_texts import choose_reading
 from headstart.choose.policy import CHOOSING
 from headstart.choose.rank import rank_models
 from headstart.choose.ranking import Ranking, as_json
@@ -21,6 +23,7 @@ from headstart.errors import ModelError, UserError
 from headstart.session import Session
 from headstart.values import Dataset, Method, Request
 
+_FEWEST_TOKENS = 8  # of a text, special ones included
 _METHODS: tuple[Method, ...] = get_args(Method)
 
 
@@ -37,13 +40,27 @@ def choose(dataset: Dataset, train: np.ndarray, request: Request, session: Sessi
     method, learner = method_of(request.method), dataset.task.learner
     name, why, ranking = _model(dataset, train, request.model, session)
     backbone = learner.load(name, kind=dataset.modality.kind, progress=session.download)
+    if request.max_length is not None:
+        backbone = _reading(backbone, request.max_length, windows=not learner.encodes)
     _refuse_untrainable(backbone, method)
+    reading = choose_reading(dataset, train, backbone, method=method, session=session)
+    backbone = reading.backbone
     subset = choose_subset(dataset, train, backbone, method=method, seed=request.seed, session=session)
     ranked, told = 0, None
     if ranking is not None:
         told = as_json(ranking)
         ranked = ranking.n - next(row.cached for row in ranking.rows if row.model == name)
-    return Plan(backbone, method, why, subset.train, learner.encodes, told, ranked + subset.timed, subset.checkpoint)
+    return Plan(
+        backbone,
+        method,
+        why,
+        subset.train,
+        encodes=learner.encodes,
+        ranking=told,
+        cached=ranked + reading.encoded + subset.timed,
+        notes=reading.notes,
+        checkpoint=subset.checkpoint,
+    )
 
 
 def _model(dataset: Dataset, train: np.ndarray, asked: str, session: Session) -> tuple[str, str, Ranking | None]:
@@ -98,6 +115,21 @@ def method_of(name: str) -> Method:
     if method == "lora":
         require_peft()
     return method
+
+
+def _reading(backbone: Backbone, tokens: int, *, windows: bool) -> Backbone:
+    """The backbone, reading so many tokens of a text; raises UserError where it cannot."""
+    where = "--max-length"
+    try:
+        preparation = backbone.texts
+    except TypeError as error:
+        raise UserError(str(error), where=where, fix="leave it out") from None
+    if windows:
+        raise UserError("texts of any length are read here, in windows", where=where, fix="leave it out")
+    if not _FEWEST_TOKENS <= tokens <= backbone.most_tokens:
+        what = f"{backbone.name} reads {_FEWEST_TOKENS} to {backbone.most_tokens:,} tokens of a text, not {tokens:,}"
+        raise UserError(what, where=where, fix=f"--max-length {backbone.most_tokens}, or another --model")
+    return replace(backbone, preparation=replace(preparation, max_length=tokens))
 
 
 def _refuse_untrainable(backbone: Backbone, method: Method) -> None:

@@ -41,6 +41,9 @@ def fit(  # noqa: PLR0913 - one argument an option
     final: Annotated[
         bool, typer.Option("--final", help="Once the test part is scored, learn from it, too, with the settings found.")
     ] = False,
+    max_length: Annotated[
+        int | None, typer.Option(min=1, help="Tokens of a text that are read. Default: as the model was made for.")
+    ] = None,
     text: Text = None,
     text2: Text2 = None,
     image: Image = None,
@@ -76,6 +79,7 @@ def fit(  # noqa: PLR0913 - one argument an option
         force=force,
         allow_rejected=allow_rejected,
         final=final,
+        max_length=max_length,
         columns=common.columns_of(
             text, text2, image, label, labels, separator, encoding, delimiter, image_root, class_folders, group
         ),

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 
-from headstart.data.label_values import as_text
+from headstart.data.answer_cells import NOT_ANSWERED, Given
 from headstart.data.parts import in_parts, part_named
 from headstart.errors import DataError
 from headstart.values import Examples, Finding, Passages
-
-Given = tuple[str, int | None]  # an answer's text, and its first character in the context; None: not given
 
 
 @dataclass(frozen=True)
@@ -29,26 +25,7 @@ class Asked:
     title: str | None = None
     part: str | None = None  # as the data name it
     complaint: str = ""  # why it cannot be used, where reading it showed that
-
-
-def given(text: Any, start: Any) -> Given:
-    """An answer as data have it. A place may be a number with nothing behind the point, as pandas writes it.
-
-    Raises:
-        ValueError: what is wrong with it.
-    """
-    written = as_text(text)
-    if written is None:
-        raise ValueError("an answer without text")
-    if start is None or start != start:
-        return written, None
-    try:
-        place = float(start)
-    except (TypeError, ValueError, OverflowError):
-        place = math.nan
-    if not place.is_integer():
-        raise ValueError(f"answer_start {start!r} is no place")
-    return written, int(place)
+    unsaid: bool = False  # it has an empty answer, and nothing says that there is none
 
 
 @dataclass
@@ -63,6 +40,7 @@ class _Columns:
     where: list[str] = field(default_factory=list)
     parts: list[str | None] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
+    unsaid: int = 0
 
 
 def checked(
@@ -99,6 +77,7 @@ def checked(
         columns.context.append(contexts.setdefault((context, title), len(contexts)))
         columns.answers.append(placed[0])
         columns.unsure.append(placed[1])
+        columns.unsaid += row.unsaid
         columns.where.append(row.where)
         columns.parts.append(row.part)
     return _examples(columns, contexts, name=name, notes=notes, findings=findings)
@@ -136,9 +115,16 @@ def _examples(
         where=columns.where,
         guessed=np.array(columns.unsure, dtype=bool),
         findings=found,
-        notes=tuple(notes),
+        notes=(*notes, *_unsaid(columns)),
     )
     return in_parts(whole, columns.parts)
+
+
+def _unsaid(columns: _Columns) -> tuple[str, ...]:
+    """A note, where an empty cell was taken for an answer."""
+    n, what = columns.unsaid, "empty answers are taken to say that the text has none"
+    also = "a column is_impossible, true or false, tells them from those that nobody has answered yet"
+    return (f"{n:,} of {len(columns.ids):,} {what}; {also}",) if n else ()
 
 
 def _ids(columns: _Columns) -> list[str]:
@@ -156,6 +142,7 @@ def _complaint(row: Asked, seen: dict[tuple[str | None, str], str]) -> Finding |
     """Why the row is of no use, whatever its answer."""
     first = seen.get((part_named(row.part), row.id)) if row.id else None
     found = {
+        "not-answered": row.complaint if row.complaint == NOT_ANSWERED else "",
         "damaged-row": row.complaint,
         "blank-context": "" if row.context and row.context.strip() else "no context",
         "blank-question": "" if row.question and row.question.strip() else "no question",

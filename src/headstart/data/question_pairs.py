@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from headstart.data.answers import Asked, Given, checked
+from headstart.data.answer_cells import Given
+from headstart.data.answers import Asked, checked
 from headstart.data.label_values import as_text
 from headstart.errors import DataError
 from headstart.values import Examples

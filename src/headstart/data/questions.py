@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from headstart.data.answers import Asked, Given, checked, given
+from headstart.data.answer_cells import NOT_ANSWERED, Answers, answers_in, is_true
+from headstart.data.answers import Asked, checked
 from headstart.data.arrow import Block, arrow_blocks, plain_values, unique
 from headstart.data.arrow_types import of_pyarrow
 from headstart.data.columns import listed
@@ -77,7 +78,9 @@ def read_unanswered(table: Any, columns: Columns) -> Examples:
 
 
 def _unanswered(blocks: Iterable[Block]) -> Iterator[Block]:
-    return ({**block, "answer": [""] * len(next(iter(block.values())))} for block in blocks)
+    for block in blocks:
+        n, others = len(next(iter(block.values()))), [n for n in block if n.strip().lower() != "is_impossible"]
+        yield {**{name: block[name] for name in others}, "answer": [""] * n, "is_impossible": [True] * n}
 
 
 def has_questions(data: Any) -> bool:
@@ -171,8 +174,8 @@ def _table(blocks: Iterable[Block], where: str, ragged: list[Finding], *, part: 
 
 def _asked(row: dict[str, Any], place: str, part: str | None) -> Asked:
     row = {name: value for name, value in row.items() if value is not _ABSENT}
-    answers, complaint = _answers(row)
     texts = {name: as_text(row.get(name)) for name in ("context", "question", "id", "title", "part")}
+    answers, complaint = _answers(row, texts["context"] or "")
     return Asked(
         where=f"{part} {place}" if part else place,
         context=texts["context"],
@@ -182,6 +185,7 @@ def _asked(row: dict[str, Any], place: str, part: str | None) -> Asked:
         title=texts["title"],
         part=part or texts["part"],
         complaint=complaint,
+        unsaid=answers == [] and not is_true(row.get("impossible")),
     )
 
 
@@ -200,40 +204,13 @@ def _refuse_without(needed: Iterable[str], names: list[str], where: str) -> None
             raise DataError(f"no column {_NAMES[what][0]!r}", where=where, fix=hint)
 
 
-def _answers(row: dict[str, Any]) -> tuple[list[Given] | None, str]:
+def _answers(row: dict[str, Any], context: str) -> Answers:
     """The answers, or why there are none that can be used."""
-    impossible = str(row.get("impossible")).lower() == "true"
+    impossible = is_true(row.get("impossible"))
     if "answers" not in row:
         return ([], "") if impossible else (None, "")
-    found, complaint = _given(row["answers"], row.get("start"))
-    return (None, "said to be impossible, and has answers") if impossible and found else (found, complaint)
-
-
-def _given(value: Any, start: Any) -> tuple[list[Given] | None, str]:
-    """Answers in one of the forms of tables."""
-    if hasattr(value, "tolist"):  # a numpy array in a DataFrame's cell
-        value = value.tolist()
-    if hasattr(start, "tolist"):
-        start = start.tolist()
-    if isinstance(value, dict):
-        if "text" not in value:
-            return None, f"answers without text: {', '.join(map(str, value))}"
-        return _given(value["text"], value.get("answer_start"))
-    starts = None if start is None or start == "" or start != start else start if isinstance(start, list) else [start]
-    if isinstance(value, list):
-        if value and all(isinstance(item, dict) for item in value):
-            return _paired([item.get("text") for item in value], [item.get("answer_start") for item in value])
-        return _paired(value, starts)
-    text = as_text(value)
-    if text is None and isinstance(start, list) and start:
-        return None, "an answer_start, and answers without text"
-    return ([], "") if text is None or not text.strip() else _paired([text], starts)
-
-
-def _paired(texts: list[Any], starts: list[Any] | None) -> tuple[list[Given] | None, str]:
-    if starts is not None and len(starts) != len(texts):
-        return None, f"{len(texts)} answers and {len(starts)} answer_start"
-    try:
-        return [given(text, start) for text, start in zip(texts, starts or [None] * len(texts), strict=True)], ""
-    except ValueError as error:
-        return None, str(error)
+    found, complaint = answers_in(row["answers"], row.get("start"), context)
+    if impossible:
+        return (None, "said to be impossible, and has answers") if found else ([], "")
+    said = as_text(row.get("impossible"))  # an empty cell says nothing
+    return (None, NOT_ANSWERED) if found == [] and said and said.strip() else (found, complaint)

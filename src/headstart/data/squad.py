@@ -11,43 +11,70 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from headstart.data.answers import Asked, Given, given
+from headstart.data.answer_cells import NOT_ANSWERED, Answers, answers_in, is_true
+from headstart.data.answers import Asked
 from headstart.data.json_rows import MOST_BYTES
 from headstart.errors import DataError
-from headstart.storage.files import open_file, read_json
+from headstart.storage.files import open_file, parse_json, read_file
 
 _ARTICLES = re.compile(r'"data"\s*:\s*\[')
 _ASKED = re.compile(r'"(paragraphs|qas|question)"\s*:')
+_QAS = re.compile(r'"qas"\s*:\s*\[')
+_HEAD = 1 << 20  # bytes that are looked at: a context may be long
 
 
 def is_squad(path: Path) -> bool:
-    """Whether a .json file is one object with the articles under "data". A list, or JSON lines, is a table."""
-    if path.suffix.lower() != ".json":
+    """Whether a file is one object with the articles under "data"; or holds articles or contexts with their questions
+    ("qas"), as a list or one a line. Any other list, or JSON lines, is a table."""
+    if path.suffix.lower() not in (".json", ".jsonl", ".ndjson"):
         return False
     with open_file(path, most=MOST_BYTES) as file:
-        head = file.read(1 << 16).decode("utf-8-sig", errors="replace").lstrip()
-    return head.startswith("{") and _ARTICLES.search(head) is not None
+        head = file.read(_HEAD).decode("utf-8-sig", errors="replace").lstrip()
+    if head.startswith("{") and path.suffix.lower() == ".json" and _ARTICLES.search(head[: 1 << 16]) is not None:
+        return True
+    return head.startswith(("{", "[")) and _QAS.search(head) is not None
 
 
 def asks(path: Path) -> bool:
     """Whether what stands under "data" are questions: tables have that name, too."""
     with open_file(path, most=MOST_BYTES) as file:
-        return _ASKED.search(file.read(1 << 16).decode("utf-8", errors="replace")) is not None
+        return _ASKED.search(file.read(_HEAD).decode("utf-8", errors="replace")) is not None
 
 
 def squad_articles(path: Path) -> list[Any]:
-    """What stands under "data": articles; or rows of a table, as transformers' examples want their files.
+    """The articles, wherever they stand; or rows of a table, as transformers' examples want their files.
 
     Raises:
         DataError: not JSON, or not of this form.
     """
     try:
-        articles = read_json(path, most=MOST_BYTES)["data"]
+        content = read_file(path, most=MOST_BYTES)
+        told = _lines(content) if _is_lines(content) else parse_json(content)
+        articles = told["data"] if isinstance(told, dict) and "data" in told else told
     except OSError as error:
         raise DataError(error.strerror or str(error), where=str(path), fix="check the path") from None
     except (ValueError, KeyError, TypeError, MemoryError) as error:
         raise DataError(f"not SQuAD's JSON: {error}", where=str(path), fix='an object with a list "data"') from None
+    articles = (
+        [articles] if isinstance(articles, dict) and ("qas" in articles or "paragraphs" in articles) else articles
+    )
     return _list(articles, path, "data")
+
+
+def _is_lines(content: bytes) -> bool:
+    """Whether the first line is an object of its own, and not the last."""
+    first, _, rest = content.lstrip().partition(b"\n")
+    return first.rstrip().endswith(b"}") and rest.lstrip().startswith(b"{")
+
+
+def _lines(content: bytes) -> list[Any]:
+    """One object a line; the header of MRQA's files, which is none of them, is left out.
+
+    Raises:
+        ValueError: a line is no JSON.
+    """
+    found = [parse_json(line) for line in content.split(b"\n") if line.strip()]
+    return [line for line in found if not (isinstance(line, dict) and set(line) == {"header"})]
 
 
 def squad_questions(articles: list[Any], path: Path) -> Iterator[Asked]:
@@ -58,41 +85,39 @@ def squad_questions(articles: list[Any], path: Path) -> Iterator[Asked]:
     """
     for a, article in enumerate(articles):
         place = f"data[{a}]"
-        title = _text(article, "title")
-        for p, paragraph in enumerate(_list(_field(article, "paragraphs"), path, f"{place}.paragraphs")):
-            here = f"{place}.paragraphs[{p}]"
-            context = _text(paragraph, "context")
+        alone = _field(article, "qas") is not None  # a context of its own, with no article around it
+        paragraphs = [article] if alone else _list(_field(article, "paragraphs"), path, f"{place}.paragraphs")
+        for p, paragraph in enumerate(paragraphs):
+            here = place if alone else f"{place}.paragraphs[{p}]"
             for q, asked in enumerate(_list(_field(paragraph, "qas"), path, f"{here}.qas")):
-                yield _question(asked, path.name, f"{here}.qas[{q}]", title, context)
+                yield _question(asked, f"{path.name} {here}.qas[{q}]", article, paragraph, path.name)
 
 
-def _question(asked: Any, file: str, place: str, title: str | None, context: str | None) -> Asked:
-    name = _text(asked, "id") or None
-    answers, complaint = _answers(asked)
+def _question(asked: Any, place: str, article: Any, paragraph: Any, file: str) -> Asked:
+    name, context = _text(asked, "id") or _text(asked, "qid") or None, _text(paragraph, "context")
+    answers, complaint = _answers(asked, context or "")
     return Asked(
-        where=f"{file} {place}" if name is None else f"{file} question {name}",
+        where=place if name is None else f"{file} question {name}",
         context=context,
         question=_text(asked, "question"),
         answers=answers,
         id=name,
-        title=title,
+        title=_text(article, "title"),
         complaint=complaint,
     )
 
 
-def _answers(asked: Any) -> tuple[list[Given] | None, str]:
+def _answers(asked: Any, context: str) -> Answers:
     """The answers, or why there are none that can be used."""
-    answers, impossible = _field(asked, "answers"), _field(asked, "is_impossible") is True
-    if answers is None:
-        return ([], "") if impossible else (None, "")
-    if impossible and answers:
+    answers, impossible = _field(asked, "answers"), is_true(_field(asked, "is_impossible"))
+    if answers is None or answers == []:
+        return ([], "") if impossible else (None, "" if answers is None else NOT_ANSWERED)
+    if impossible:
         return None, "said to be impossible, and has answers"
     if not isinstance(answers, list) or any(_field(answer, "answer_start") is None for answer in answers):
-        return None, "an answer without text and answer_start"
-    try:
-        return [given(answer.get("text"), answer["answer_start"]) for answer in answers], ""
-    except ValueError as error:
-        return None, str(error)
+        texts = isinstance(answers, list) and all(isinstance(answer, str) for answer in answers)
+        return answers_in(answers, None, context) if texts else (None, "an answer without text and answer_start")
+    return answers_in(answers, None, context)
 
 
 def _field(value: Any, name: str) -> Any:

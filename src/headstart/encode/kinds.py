@@ -132,22 +132,23 @@ def _text_batching(inputs: Sequence[Any], digests: np.ndarray, backbone: Backbon
 
 
 def _texts(
-    rows: np.ndarray, *, inputs: Sequence[str], preparation: TextPreparation
+    rows: np.ndarray, *, inputs: Sequence[Any], preparation: TextPreparation
 ) -> Iterator[tuple[np.ndarray, Batch]]:
-    """Batches of similar length, each padded to its own longest text."""
+    """Batches of similar length, each padded to its own longest text; what is an array, is tokens already."""
     tokenizer = _tokenizer(preparation)
     for start in range(0, len(rows), _TEXTS):
         part = rows[start : start + _TEXTS]
-        texts = [shortened(inputs[row], preparation) for row in part]
+        texts = [shortened(inputs[row], preparation) for row in part if not isinstance(inputs[row], np.ndarray)]
         with somebody_elses("tokenizers"):
-            encodings = tokenizer.encode_batch_fast(texts)
-        lengths = np.array([len(encoding.ids) for encoding in encodings])
+            encodings = iter(tokenizer.encode_batch_fast(texts))
+        made = [inputs[row] if isinstance(inputs[row], np.ndarray) else next(encodings).ids for row in part]
+        lengths = np.array([len(tokens) for tokens in made])
         for bucket in length_buckets(lengths, tokens=_TOKENS, most_padding=preparation.most_padding):
             width = int(lengths[bucket].max())
             ids = np.full((len(bucket), width), preparation.pad_id, dtype=np.int64)
             mask = np.zeros((len(bucket), width), dtype=np.int64)
             for i, number in enumerate(bucket.tolist()):
-                ids[i, : lengths[number]] = encodings[number].ids
+                ids[i, : lengths[number]] = made[number]
                 mask[i, : lengths[number]] = 1
             yield part[bucket], (ids, mask)
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from headstart.backbone import Backbone, Features, Matrix
 from headstart.encode.encode import encode
+from headstart.encode.long_texts import encode_long
 from headstart.storage.matrix import room_for
 from headstart.values import Dataset
 
@@ -25,7 +26,9 @@ def encode_inputs(
     by: Callable[..., Features] = encode,
     advance: Callable[[int], None] = lambda _: None,
 ) -> Features:
-    """Features of each input; by: `encode`, or one of its kind."""
+    """Features of each input; of long texts, where the backbone reads them so, by windows; by: `encode`, or its like."""
+    if backbone.config.get("windows"):
+        return encode_long(dataset, rows, backbone, by=by, advance=advance)
     everything = len(rows) == len(dataset)
     inputs = dataset.inputs if everything else [dataset.inputs[row] for row in rows.tolist()]
     return replace(by(inputs, dataset.checked_digests[rows], backbone, advance=advance), rows=rows)

@@ -82,7 +82,7 @@ def export(made: Deployable, folder: Path, exporter: Exporter, examples: Dataset
         OutputError: something is at the folder, nothing can be written there, or the outputs differ. Nothing is left
             behind then.
     """
-    why = exporter.refuse(made)
+    why = exporter.refuse(made) or _refuse_windows(made)
     if why is not None:
         raise UserError(f"not exported to {exporter.title}: {why}", fix="headstart serves it as it is: model.predict")
     if not len(examples):
@@ -104,6 +104,12 @@ def export(made: Deployable, folder: Path, exporter: Exporter, examples: Dataset
         if place is None:
             raise TypeError("an export has a folder")
         return place.write_new(make)
+
+
+def _refuse_windows(made: Deployable) -> str | None:
+    if made.backbone.config.get("windows"):
+        return "it reads long texts in windows; a fit with --how tune, or on shorter texts, has none"
+    return None
 
 
 def _answers(made: Deployable, examples: Dataset) -> np.ndarray:

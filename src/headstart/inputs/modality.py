@@ -9,8 +9,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from headstart.backbone import Features, Kind
-from headstart.values import Dataset, Finding
+from headstart.backbone import Backbone, Features, Kind
+from headstart.values import Caution, Dataset, Finding
 
 if TYPE_CHECKING:
     import numpy as np
@@ -23,6 +23,24 @@ class Inspected:
     rows: list[int]  # those that can be read
     digests: np.ndarray  # (n, 32) uint8; sha256 of each one's own bytes
     hashes: np.ndarray  # (n, k), equal or near for examples that are nearly the same
+
+
+@dataclass(frozen=True)
+class Remarks:
+    """What a model does not take of its inputs."""
+
+    findings: tuple[Finding, ...] = ()
+    notes: tuple[str, ...] = ()
+    cautions: tuple[Caution, ...] = ()
+
+    def tell(self, note: Callable[[str], None]) -> None:
+        """Say what is worth a word of inputs that are only asked about."""
+        for said in (*self.notes, *(caution.text for caution in self.cautions)):
+            note(said)
+
+
+def _takes_all(dataset: Dataset, rows: np.ndarray, backbone: Backbone) -> Remarks:
+    return Remarks()
 
 
 @dataclass(frozen=True)
@@ -52,3 +70,6 @@ class Modality:
     trainable: Callable[..., Any]  # what fine-tuning is given of the inputs; loads torch
     # how the features of two texts are put side by side: (n, d) of the one and (n, d) of the other; None: one an input
     compare: Callable[[np.ndarray, np.ndarray], np.ndarray] | None = None
+    windows: bool = False  # whether long inputs may be read in windows whose features are averaged
+    # (dataset, rows, backbone): what the model does not take of them
+    remarks: Callable[[Dataset, np.ndarray, Backbone], Remarks] = _takes_all

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from headstart.backbone import TextPreparation
@@ -11,7 +12,23 @@ from headstart.inputs.text import whole_characters
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
-_CHARACTERS = 16  # characters a token, at most looked at
+CHARACTERS = 16  # characters a token, at most looked at
+
+
+@lru_cache(maxsize=2)
+def _opened(tokenizer: str) -> Tokenizer:
+    from tokenizers import Tokenizer
+
+    with somebody_elses("tokenizers"):
+        opened = Tokenizer.from_str(tokenizer)
+        opened.no_padding()
+        opened.no_truncation()
+    return opened
+
+
+def counting(preparation: TextPreparation) -> Tokenizer:
+    """The tokenizer, cutting nothing; opened once, and for nobody to change."""
+    return _opened(preparation.tokenizer)
 
 
 def truncating(preparation: TextPreparation) -> Tokenizer:
@@ -30,7 +47,7 @@ def shortened(text: str | tuple[str, str], preparation: TextPreparation) -> str 
 
     Of a pair, which becomes one sequence with the tokenizer's own separator, as much of each.
     """
-    most = preparation.max_length * _CHARACTERS
+    most = preparation.max_length * CHARACTERS
     if isinstance(text, tuple):
         first, second = text
         return whole_characters(str(first)[:most]), whole_characters(str(second)[:most])

@@ -111,7 +111,10 @@ _POOLED = record(
         "normalise": flag,
         "layers": listing(whole(0, MOST_LAYERS), least=1, most=8, distinct=True),
     },
-    {"pair": one_of("joint")},  # trained on pairs of texts, each as one sequence
+    {
+        "pair": one_of("joint"),  # trained on pairs of texts, each as one sequence
+        "windows": one_of("mean"),  # long texts are read in windows, whose features are averaged
+    },
 )
 _HEADED = record({**_KEPT, "head": one_of(*filter(None, HEADS))}, {"inputs": one_of(_READS, _READS_TYPES)})
 _TRANSFORMERS = by_field("head", _HEADED, _POOLED)

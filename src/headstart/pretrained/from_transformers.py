@@ -13,7 +13,7 @@ import torch
 from safetensors.torch import load_file
 from torch import nn
 
-from headstart.backbone import TextPreparation
+from headstart.backbone import TextPreparation, positions
 from headstart.errors import ModelError, somebody_elses
 from headstart.pretrained.heads import CLASSES, HEADS, NEW_SPANS, NO_HEAD, SPANS, OwnHead, own_head
 from headstart.pretrained.text_config import encoder_config, quiet, refuse_unlike
@@ -108,7 +108,7 @@ def _describe_reader(asked: _Asked, *, head: OwnHead) -> dict[str, Any]:
     inputs = _reading_inputs(asked.config, asked.folder, new=head.new)
     preparation = replace(asked.preparation, inputs=inputs)
     if head.new:  # what a sentence encoder was cut to says nothing about reading
-        preparation = replace(preparation, max_length=_positions(asked.config))
+        preparation = replace(preparation, max_length=positions(asked.config.to_dict()))
     config = {"head": head.name, "inputs": list(inputs)}
     return {"preparation": preparation, "classes": None, "width": 2, "config": config}
 
@@ -238,7 +238,7 @@ def _preparation(folder: Path, config: Any) -> tuple[TextPreparation, dict[str, 
     told, found = settings(folder), tokenizer(folder, config.model_type)
     refuse_strange_ids(found, config.vocab_size, folder / "tokenizer.json")
     lengths = [told.get("model_max_length"), sentence_length(folder)]
-    longest = min([n for n in lengths if isinstance(n, int) and n > 0] + [_positions(config)])
+    longest = min([n for n in lengths if isinstance(n, int) and n > 0] + [positions(config.to_dict())])
     preparation = TextPreparation(
         tokenizer=found,
         max_length=longest,
@@ -249,13 +249,6 @@ def _preparation(folder: Path, config: Any) -> tuple[TextPreparation, dict[str, 
         most_padding=getattr(config, "sliding_window", None),
     )
     return preparation, told
-
-
-def _positions(config: Any) -> int:
-    """Tokens that the model has positions for; RoBERTa's kin count them from behind the padding id."""
-    positions = int(getattr(config, "max_position_embeddings", 512))
-    offset = config.model_type in ("roberta", "xlm-roberta", "camembert", "mpnet")
-    return positions - (config.pad_token_id or 0) - 1 if offset else positions
 
 
 def _classes(config: Any) -> list[str] | None:

@@ -86,16 +86,20 @@ from transformers import AutoModel, AutoTokenizer
 {compare}told = json.load(open("{folder}/headstart.json", encoding="utf-8"))
 tokenizer, encoder = AutoTokenizer.from_pretrained("{folder}"), AutoModel.from_pretrained("{folder}").eval()
 head = load_file("{folder}/head.safetensors")
-tokens = tokenizer({texts}, padding=True, truncation=True, max_length={max_length}, return_tensors="pt")
-ids, mask = tokens["input_ids"], tokens["attention_mask"]
+tokens = tokenizer({texts}, padding=True, truncation=True, max_length={max_length}, {windows}return_tensors="pt")
+ids, mask = tokens["input_ids"]{read}, tokens["attention_mask"]{read}
 with torch.inference_mode():
     states = encoder(ids, attention_mask=mask, output_hidden_states=True).hidden_states
     mask = mask[:, :, None]
     pooled = [{last}]
     pooled += [(states[layer] * mask).sum(1) / mask.sum(1) for layer in {middle}]{normalise}
 features = torch.cat(pooled, -1).numpy()
-outputs = ({features} @ head["weight"].T + head["bias"])[0]
+{averaged}outputs = ({features} @ head["weight"].T + head["bias"])[0]
 {ending}
+"""
+
+_AVERAGED = """weights = mask.sum(1).numpy()
+features = (features * weights).sum(0, keepdims=True) / weights.sum()
 """
 
 # What it leaves to headstart: several windows, and words that are found at several places.
@@ -187,6 +191,9 @@ def text_code(backbone: Backbone, folder: str, ending: str, compare: Compare | N
         last=f"states[{last}][:, 0]" if config["pooling"] == "cls" else mean,
         middle=middle,
         normalise=normalise if config["normalise"] else "",
+        windows="return_overflowing_tokens=True, " if config.get("windows") else "",
+        read="[:16]" if config.get("windows") else "",
+        averaged=_AVERAGED if config.get("windows") else "",
         features=side_by_side or "features",
         ending=ending.strip(),
     ).strip()

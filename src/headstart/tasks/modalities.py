@@ -10,6 +10,7 @@ from headstart.data.duplicates import equal_pairs, near_pairs
 from headstart.data.given import given_images, given_pairs, given_passages, given_texts
 from headstart.data.grouping import as_they_are, by_document, by_shared_text, with_excerpts
 from headstart.data.inspect import inspect_images, inspect_pairs, inspect_passages, inspect_texts
+from headstart.encode.coverage import remarks
 from headstart.encode.pairs import compare, encode_inputs, encode_pairs
 from headstart.encode.store import image_hashes
 from headstart.inputs.modality import Modality
@@ -100,6 +101,8 @@ TEXT = Modality(
     per_second=500.0,
     made_up=_texts,
     trainable=_trainable_texts,
+    windows=True,
+    remarks=remarks,
 )
 PAIR = Modality(
     name="pair",
@@ -122,6 +125,7 @@ PAIR = Modality(
     per_second=250.0,
     made_up=_pairs,
     trainable=_trainable_pairs,
+    remarks=remarks,
 )
 PASSAGE = Modality(
     name="passage",
