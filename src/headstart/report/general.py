@@ -124,13 +124,21 @@ def card(
     )
     keys = [m.key for m in measured(record)]
     parts = [
-        front(record, task=record.title, metrics=keys, licence=backbone.licence, base=record.model),
+        front(
+            record,
+            task=record.title,
+            metrics=keys,
+            licence=backbone.licence,
+            base=record.model,
+            pipeline="" if record.task.name == "regression" else pipeline(backbone),
+        ),
         f"# {plain(record.data)}",
         made,
         table,
         f"## Intended use\n\n{use}",
         data(record, things="examples", more=more),
         how_to_load(record, folder),
+        elsewhere(backbone, folder),
     ]
     return whole(parts, None if ending is None else without_headstart(record, backbone, folder, ending))
 
@@ -149,6 +157,28 @@ import headstart as hs
 
 model = hs.load({quoted(folder)})
 print(model.predict({modality(record).sample}))
+```"""
+
+
+def pipeline(backbone: Backbone) -> str:
+    """The pipeline of transformers that opens a folder with this backbone and its head; empty: none does."""
+    return SOURCES[backbone.source].pipeline(backbone.config)
+
+
+def elsewhere(backbone: Backbone, folder: str) -> str:
+    """The model card's words on whether transformers opens the folder with its head."""
+    name = pipeline(backbone)
+    if not name:
+        return (
+            "`pipeline` of transformers does not open this folder with its head, and gives no answers: none of its "
+            "classes puts a linear head on what this one is put on. The code below does."
+        )
+    return f"""With timm installed, transformers' own pipeline opens it too:
+
+```python
+from transformers import pipeline
+
+print(pipeline({quoted(name)}, model={quoted(folder)})("photo.jpg"))
 ```"""
 
 
