@@ -30,16 +30,13 @@ def shards_of(index: Path) -> list[Path]:
     names, ending = sorted(set(told.values())), index.name.removesuffix(".index.json").rpartition(".")[2]
     strange = [name for name in names if Path(name).name != name or "\\" in name or not name.endswith(f".{ending}")]
     if strange or len(names) > _MOST_FILES:
-        what = (
-            f"it names {strange[0][:100]!r}, no .{ending} file beside it" if strange else f"it names {len(names)} files"
-        )
-        raise ModelError(what, where=str(index), fix=_FIX)
+        what = f"{strange[0][:100]!r}, no .{ending} file beside it" if strange else f"{len(names):,} files"
+        raise ModelError(f"it names {what}", where=str(index), fix=_FIX)
     files = [index.with_name(name) for name in names]
     missing = [file.name for file in files if not is_there(file)]
     if missing:
-        raise ModelError(
-            f"{len(missing)} of {len(files)} files are missing, first {missing[0]!r}", where=str(index), fix=_FIX
-        )
+        what = f"{len(missing)} of {len(files)} files are missing, first {missing[0]!r}"
+        raise ModelError(what, where=str(index), fix=_FIX)
     size = sum(file.stat().st_size for file in files)
     if size > MOST_WEIGHTS:
         raise ModelError(f"{size:,} bytes in {len(files)} files, more than {MOST_WEIGHTS:,}", where=str(index))
