@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import runpy
 import shutil
 from pathlib import Path
 
@@ -114,3 +115,15 @@ def test_no_path_of_this_machine_is_in_a_folder(photos, questions, small_images,
         for file in filter(Path.is_file, folder.rglob("*")):
             assert str(tmp_path).encode() not in file.read_bytes(), file.name
         assert hs.load(folder).summary["out"] == str(folder)
+
+
+ROOT = Path(__file__).parents[1]
+
+
+def test_the_page_on_troubles_is_made_from_its_table_and_the_table_is_true():
+    made = runpy.run_path(str(ROOT / "docs" / "make_troubleshooting.py"))
+    assert (ROOT / "docs" / "troubleshooting.md").read_text(encoding="utf-8") == made["page"]()
+    source = "".join(file.read_text(encoding="utf-8") for file in (ROOT / "src").rglob("*.py"))
+    ours = [row["message"] for row in made["rows"]() if row["said_by"] == "headstart"]
+    assert len(ours) > 8
+    assert [message for message in ours if message not in source] == []
