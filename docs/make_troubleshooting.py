@@ -11,7 +11,7 @@ TABLE = Path(__file__).with_name("troubleshooting.csv")
 HEAD = """# Troubleshooting
 
 Made from `docs/troubleshooting.csv` by `make docs`. Errors of headstart have one or two lines: what is wrong and where,
-then what to do. This page has more on some of them, and on what other libraries say. Search it for a piece of the message.
+then what to do. This page has more on some of them, and on what other libraries say. Search it for a piece of yours.
 """
 
 

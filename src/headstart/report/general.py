@@ -99,6 +99,7 @@ def card(
     ending: str | None = None,
     more: Sequence[str] = (),
     results: Sequence[str] = (),
+    tagged: bool = True,
 ) -> str:
     """The model card as text, to be written as UTF-8. No example and no file name of the user's is in it, only counts.
 
@@ -107,6 +108,7 @@ def card(
         about: what it does, in half a sentence. use: what it is for.
         ending: what becomes of outputs, in Python (`pretrained.plain_code`); None: nothing is shown without headstart.
         more: lines about the making. results: lines of Markdown behind the table of figures.
+        tagged: the Hub has a name for what it does, where a pipeline does it.
     """
     made = f"{about}: {plain(record.model)}, adapted by {plain(record.method)} with headstart on {plain(record.date)}."
     table = "\n".join(
@@ -130,7 +132,7 @@ def card(
             metrics=keys,
             licence=backbone.licence,
             base=record.model,
-            pipeline="" if record.task.name == "regression" else pipeline(backbone),
+            pipeline=pipeline(backbone) if tagged else "",
         ),
         f"# {plain(record.data)}",
         made,
