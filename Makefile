@@ -49,5 +49,6 @@ torture: .venv/.ready  ## what is done to it so that nothing is lost and nothing
 
 docs: .venv/.ready  ## write the pages that are made from the code
 	$(PY) docs/make_models.py
+	$(PY) docs/make_troubleshooting.py
 
 .PHONY: help docs demo test check test-lowest torture lint fix bench

@@ -143,29 +143,6 @@ def test_evaluate_matches_classes_by_name(photos, textile, fit_json, command, tm
     assert told["extra_classes"] == ["local"]
 
 
-def printed_by_the_card(folder, here):
-    """What the model card's own "Without headstart" code prints, run in the folder above."""
-    code = (folder / "README.md").read_text().split("```python")[-1].split("```")[0]
-    declared = "from headstart.pretrained.torchvision_operators import declare_missing; declare_missing()\n"
-    done = subprocess.run([sys.executable, "-c", declared + code], cwd=here, capture_output=True, text=True, check=True)
-    label, probability = done.stdout.rsplit(" ", 1)
-    return label, float(probability)
-
-
-def test_saved_folders_open_without_headstart(photos, questions, tmp_path):
-    """By the code in the model card, in timm and in transformers. `declare_missing` is for torch's CPU builds only."""
-    model = hs.fit(photos, model="efficientnet_lite0", out=tmp_path / "images", how="probe")
-    for photo in sorted(photos.glob("*/*.jpg"))[::19]:
-        shutil.copy(photo, tmp_path / "photo.jpg")
-        ours = model.predict(photo)[0]
-        label, probability = printed_by_the_card(tmp_path / "images", tmp_path)
-        assert (label, probability) == (ours.label, pytest.approx(ours.probability, abs=0.02))
-    texts = hs.fit([text for text, _ in questions], [name for _, name in questions], out=tmp_path / "texts", test=0.3)
-    ours = texts.predict("a text")[0]
-    label, probability = printed_by_the_card(tmp_path / "texts", tmp_path)
-    assert (label, probability) == (ours.label, pytest.approx(ours.probability, abs=0.02))
-
-
 def test_api_takes_arrays_frames_and_hub_data(textile, questions, tmp_path):
     import datasets
     import pandas as pd

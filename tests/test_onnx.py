@@ -16,12 +16,12 @@ import torch
 from PIL import Image
 
 import headstart as hs
+from elsewhere import printed_by_the_card
 from headstart.encode.encode import encode
 from headstart.encode.engines import open_engine
 from headstart.errors import ModelError
 from headstart.pretrained.load import load, load_classifier
 from small_models import pictures, prepared_pixels, small_image_model
-from test_fit import printed_by_the_card
 from test_saved_as_model import refitted
 
 SIDECAR = {

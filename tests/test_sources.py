@@ -87,7 +87,7 @@ def randomised(model):
 def test_keras_model_adapts_saves_and_opens_by_its_card(name, photos, tmp_path, own_cache):
     import keras
 
-    from test_fit import printed_by_the_card
+    from elsewhere import printed_by_the_card
 
     keras.utils.set_random_seed(0)
     family = keras.applications.vgg16 if name == "VGG16" else keras.applications.resnet

@@ -176,8 +176,8 @@ def test_wrong_and_partial_files(resnet18, tmp_path):
     refused(file, "no numbers", "'conv1.weight'")
     torch.save({"encoder.weight": torch.zeros(3)}, file)
     refused(file, "encoder.weight", "1 tensors")
-    torch.save({"state_dict": whole}, file)
-    refused(file, "state dict")
+    torch.save({"state_dict": object.__name__}, file)
+    refused(file, "its 'state_dict' is a str", "save model.state_dict()")
     torch.save({k: v for k, v in whole.items() if k != "fc.bias"}, file)
     refused(file, "'fc.bias'")
 

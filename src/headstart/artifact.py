@@ -112,9 +112,10 @@ def _record(task: Task, saved: dict[str, Any], folder: Path) -> Record | None:
     """
     if "summary" not in saved:
         return None
+    summary = {**saved["summary"], "out": str(folder)}
     before = {"data": "", "date": "", "mistakes": saved["summary"].get("mistakes", [])}
     return checked(
-        saved["summary"],
+        summary,
         lambda summary, _: Record.from_json(task, summary, saved.get("record", before)),
         str(folder / FILE),
         ours=True,
@@ -137,16 +138,17 @@ def _write(made: Opened, folder: Path, dataset: Dataset, parts: Split, *, name: 
     record, keeper = made.record, made.task.keeper
     if record is None:
         raise ValueError("a model is saved with its record")
+    summary = {**record.to_json(), "out": name}  # not where it lies on this machine: folders are passed on
     told = {
         "headstart": record.versions["headstart"],
         "task": record.title,
         **keeper.write(made.backbone, made.head, folder),
         "backbone": describe_saved(made.backbone),
-        "summary": record.to_json(),
+        "summary": summary,
         "record": record.beside(),
     }
     write_text(folder / FILE, as_json(told))
-    write_text(folder / "metrics.json", as_json(record.to_json()))
+    write_text(folder / "metrics.json", as_json(summary))
     write_text(folder / "split.csv", _split_table(dataset, parts))
     write_text(folder / "rejected.csv", rejected_table(dataset.rejected))
     write_text(folder / "report.html", report(record))

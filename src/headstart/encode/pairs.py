@@ -26,7 +26,7 @@ def encode_inputs(
     by: Callable[..., Features] = encode,
     advance: Callable[[int], None] = lambda _: None,
 ) -> Features:
-    """Features of each input; of long texts, where the backbone reads them so, by windows; by: `encode`, or its like."""
+    """Features of each input; of long texts by windows, where the backbone reads them so. by: `encode`, or its like."""
     if backbone.config.get("windows"):
         return encode_long(dataset, rows, backbone, by=by, advance=advance)
     everything = len(rows) == len(dataset)

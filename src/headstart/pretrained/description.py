@@ -93,7 +93,6 @@ TOKENIZER = record(  # what of tokenizer_config.json is kept: it has many reader
         },
         "wordpieces_prefix": maybe(text(most=20)),
         "vocab_type": maybe(text(most=20)),
-        "name_or_path": maybe(text(most=1000)),
         "tokenizer_class": maybe(text(most=100, pattern=r"[A-Za-z0-9_]+", said="the name of a class")),
         "model_max_length": maybe(number(low=0)),
     },

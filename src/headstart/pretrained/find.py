@@ -11,8 +11,9 @@ from headstart.pretrained.description import told_by
 from headstart.pretrained.foreign_files import json_object
 from headstart.pretrained.forms import ENDINGS, Found
 from headstart.pretrained.schema import checked, record
+from headstart.pretrained.shards import index_in, shards_of
 from headstart.pretrained.timm_arguments import ARCHITECTURE
-from headstart.pretrained.weights import NAMES, file_sha256, refuse_unlike_its_name, verify, weights_in
+from headstart.pretrained.weights import INDEXES, NAMES, file_sha256, refuse_unlike_its_name, verify, weights_in
 from headstart.progress import Progress
 from headstart.storage.files import is_there, user_path
 
@@ -70,18 +71,19 @@ def _in_folder(folder: Path, *, name: str = "", card: catalog.Card | None = None
     told = told_by(folder)
     if told is not None:
         return Found(folder.resolve().name, "headstart", folder, config=told)
-    config_file, weights = folder / "config.json", weights_in(folder)
+    config_file, weights = folder / "config.json", weights_in(folder) or index_in(folder)
     if weights is None or not is_there(config_file):
         missing = f"no {NAMES[0]}" if is_there(config_file) else "no config.json"
         raise ModelError(missing, where=str(folder), fix="a model folder has both")
     config = json_object(config_file)
     name, licence = (card.name, card.licence) if card else (name or folder.name, "")
-    if "architecture" in config:
+    if "architecture" in config and weights.name not in INDEXES:
         refuse_unlike_its_name(weights)
         architecture = checked(config, record({"architecture": ARCHITECTURE}), str(config_file))["architecture"]
         return Found(name, "timm", weights, architecture, config, licence)
     if "model_type" in config:
-        refuse_unlike_its_name(weights)
+        for file in shards_of(weights) if weights.name in INDEXES else [weights]:
+            refuse_unlike_its_name(file)
         return Found(name, "transformers", folder, config=config, licence=licence)
     raise ModelError("neither timm's nor transformers' config.json", where=str(config_file))
 
@@ -99,5 +101,12 @@ def _in_file(path: Path, architecture: str) -> Found:
             f"the name says that its sha256 starts with {pinned[1]}, it starts with {file_sha256(path)[:8]}",
             where=str(path),
             fix="the file is damaged or cut short: fetch it again",
+        )
+    card = next((card for card in catalog.cards() if architecture and card.sha256 == file_sha256(path)), None)
+    if card is not None and card.architecture != architecture:  # tensors of the same shapes, and another padding
+        raise ModelError(
+            f"these are the weights of {card.name}, trained as {card.architecture}, not as {architecture}",
+            where=str(path),
+            fix=f"--model {card.name}",
         )
     return Found(path.stem, form, path, architecture)

@@ -118,7 +118,7 @@ FORMS = {
     row.name: row
     for row in (
         Form(name="timm", library="timm", describe=_timm, endings=(".safetensors", ".bin")),
-        Form(name="torchvision", library="timm", describe=_torchvision, endings=(".pth", ".pt")),
+        Form(name="torchvision", library="timm", describe=_torchvision, endings=(".pth", ".pt", ".ckpt", ".tar")),
         Form(name="keras", library="timm", describe=_keras, endings=(".h5",)),
         Form(
             name="onnx",

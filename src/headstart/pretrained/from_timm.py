@@ -15,6 +15,8 @@ from torch import nn
 
 from headstart.backbone import CropMode, ImagePreparation
 from headstart.errors import ModelError, somebody_elses
+from headstart.pretrained.by_order import named_by_order
+from headstart.pretrained.checkpoint import unwrapped
 from headstart.pretrained.schema import Wrong, checked, maybe, record
 from headstart.pretrained.timm_arguments import ARCHITECTURE, PRETRAINED, model_args
 from headstart.pretrained.torchvision_operators import declare_missing
@@ -71,9 +73,9 @@ def describe(weights: Translated, *, target: Path) -> dict[str, Any]:
     if classifier is None:
         raise ModelError("nothing says what its classifier is called", where=architecture)
     wanted = {k: tuple(v.shape) for k, v in model.state_dict().items()}
-    state = weights.state
-    if not set(wanted) <= set(state) and len(state) == len(full):
-        state = dict(zip(full, state.values(), strict=True))  # in the same order: shapes must agree one by one
+    state = unwrapped(weights.state, lambda names: wanted.keys() <= set(names), architecture)
+    if not wanted.keys() <= state.keys() and len(state) == len(full):
+        state = named_by_order(state, full, architecture)
     headless = _fitting(architecture, state, wanted)
     save_tensors({k: v.contiguous() for k, v in headless.items()}, target / "model.safetensors")
     with somebody_elses("timm", where=architecture):

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 
 from headstart.errors import ModelError
+from headstart.pretrained.checkpoint import unwrapped
 from headstart.pretrained.from_timm import refuse_unknown, timm
 from headstart.pretrained.torchvision_operators import declare_missing
 from headstart.pretrained.translated import Translated
@@ -50,7 +51,8 @@ def translate(path: Path, *, architecture: str | None = None) -> Translated:
     Raises:
         ModelError: damaged, not plain tensors, or tensors of no model that is known here.
     """
-    state = {_OLD.sub(r"\1\2.", name): tensor for name, tensor in open_torch_file(path).items()}
+    whole = {_OLD.sub(r"\1\2.", name): tensor for name, tensor in open_torch_file(path).items()}
+    state = unwrapped(whole, lambda names: any(key in names for key in _FAMILIES), str(path))
     family = next((models for key, models in _FAMILIES.items() if key in state), None)
     if architecture and (family is None or not any(architecture in (n, _TIMM.get(n)) for n in _KNOWN)):
         return _timms_own(path, architecture, state)
@@ -67,8 +69,8 @@ def translate(path: Path, *, architecture: str | None = None) -> Translated:
     broken = [key for key in wanted if key in state and not bool(torch.isfinite(state[key]).all())]
     if broken:
         raise ModelError(f"{len(broken)} tensors have values that are no numbers, first {broken[0]!r}", where=str(path))
-    whole = {key: state[key] if key in state else torch.tensor(0) for key in wanted if key in state or _counts(key)}
-    return Translated(_TIMM.get(name, name), _renamed(name, wanted, whole), _preparation(name, path))
+    counted = {key: state[key] if key in state else torch.tensor(0) for key in wanted if key in state or _counts(key)}
+    return Translated(_TIMM.get(name, name), _renamed(name, wanted, counted), _preparation(name, path))
 
 
 def _counts(name: str) -> bool:

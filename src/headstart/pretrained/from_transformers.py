@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -15,7 +15,9 @@ from torch import nn
 
 from headstart.backbone import TextPreparation, positions
 from headstart.errors import ModelError, somebody_elses
+from headstart.pretrained.checkpoint import unwrapped
 from headstart.pretrained.heads import CLASSES, HEADS, NEW_SPANS, NO_HEAD, SPANS, OwnHead, own_head
+from headstart.pretrained.shards import index_in, join
 from headstart.pretrained.text_config import encoder_config, quiet, refuse_unlike
 from headstart.pretrained.text_folder import pooling, refuse_strange_ids, sentence_length, settings, tokenizer
 from headstart.pretrained.text_modules import Logits, PooledEncoder, Spans
@@ -113,9 +115,16 @@ def _describe_reader(asked: _Asked, *, head: OwnHead) -> dict[str, Any]:
     return {"preparation": preparation, "classes": None, "width": 2, "config": config}
 
 
+def _is_no_wrapper(names: Collection[str]) -> bool:
+    return bool(names) and not all(name.startswith(("module.", "_orig_mod.")) for name in names)
+
+
 def _convert(folder: Path, target: Path) -> None:
-    """A torch file as safetensors. Tied tensors are written once for each name."""
-    state = open_torch_file(folder / "pytorch_model.bin")
+    """A torch file, or several files, as one of safetensors. Tied tensors are written once for each name."""
+    index = None if is_there(folder / "pytorch_model.bin") else index_in(folder)
+    if index is not None:
+        return join(index, target / "model.safetensors")
+    state = unwrapped(open_torch_file(folder / "pytorch_model.bin"), _is_no_wrapper, str(folder))
     save_tensors({name: tensor.clone().contiguous() for name, tensor in state.items()}, target / "model.safetensors")
 
 

@@ -23,13 +23,14 @@ from headstart.pretrained.forms import FORMS, Found
 from headstart.pretrained.heads import NEW_SPANS, NO_HEAD, SPANS
 from headstart.pretrained.opened import Classifier
 from headstart.pretrained.rebuild import backbone_hash, classifier_in, head_of, rebuilt, reopen
+from headstart.pretrained.shards import index_in, shards_of
 from headstart.pretrained.weights import NAMES, file_sha256, refuse_unlike_its_name
 from headstart.progress import Progress, Silent
 from headstart.storage.files import MOST_JSON, is_there, parse_json, read_json, user_path
 from headstart.storage.kept import in_a_folder, room, unfinished_folder, write_kept
 from headstart.storage.places import as_json
 
-_DESCRIPTION = 6  # raise when the description's form changes
+_DESCRIPTION = 7  # raise when the description's form changes
 
 
 def load(name: str, *, kind: Kind, progress: Progress | None = None) -> Backbone:
@@ -187,7 +188,7 @@ def _home(found: Found, *, head: str) -> Path:
     """The folder of the description, named after all that it depends on."""
     form = FORMS[found.form]
     if found.path.is_dir():
-        name, folder, weights = "", found.path, [found.path / name for name in NAMES]
+        name, folder, weights = "", found.path, _files(found.path)
     else:
         name, folder, weights = found.path.name, found.path.parent, [found.path]  # the name may say what the file is of
     beside = [folder / name for name in form.beside]
@@ -203,10 +204,18 @@ def _bytes(found: Found) -> int:
     """What a description needs, about: that of an encoder leaves safetensors where they are."""
     if found.path.is_file():
         return found.path.stat().st_size
-    files = [found.path / name for name in NAMES]
+    files = _files(found.path)
     if FORMS[found.form].stay and files[0].exists():
         return 0
-    return next((file.stat().st_size for file in files if file.exists()), 0)
+    there = [file.stat().st_size for file in files if file.exists()]
+    return sum(there) if len(files) > len(NAMES) else sum(there[:1])
+
+
+def _files(folder: Path) -> list[Path]:
+    """The weights that a folder may have; where they are in several files, these too."""
+    one = [folder / name for name in NAMES]
+    index = None if any(is_there(file) for file in one) else index_in(folder)
+    return [*one, *(() if index is None else (index, *shards_of(index)))]
 
 
 def _keep(home: Path, *, found: Found, head: str) -> None:

@@ -56,7 +56,7 @@ from PIL import Image
 from safetensors.torch import load_file
 
 told = json.load(open("{folder}/headstart.json", encoding="utf-8"))
-config = json.load(open("{folder}/config.json", encoding="utf-8"))
+config = json.load(open("{folder}/config.json", encoding="utf-8"))["changed"]
 model = timm.create_model(config["architecture"], num_classes=config["num_classes"])
 {changes}
 model.load_state_dict(load_file("{folder}/model.safetensors"))

@@ -38,6 +38,7 @@ class Source:
     prepare: Callable[[nn.Module], None]  # for training
     trained: Callable[[Backbone, nn.Module, Path], tuple[nn.Module, Backbone]]  # what is kept of a trained module
     write: Callable[[Backbone, Head, Path], dict[str, str]]  # a saved folder in the library's own form
+    pipeline: Callable[[dict[str, Any]], str]  # (configuration): of transformers, that opens such a folder as it is
     snippet: Callable[..., str]  # (backbone, folder, ending, compare): Python that opens it without headstart
 
 
@@ -51,6 +52,10 @@ def _hash_of_file(weights: Path, config: dict[str, Any]) -> str:
 
 def _no_tokenizer(folder: Path, config: dict[str, Any]) -> None:
     return None
+
+
+def _none(config: dict[str, Any]) -> str:
+    return ""
 
 
 def _tokenizer(folder: Path, config: dict[str, Any]) -> str:
@@ -99,6 +104,7 @@ SOURCES = {
             prepare=as_it_is,
             trained=trained_timm,
             write=write_timm,
+            pipeline=lambda config: "" if config.get("changes") else "image-classification",
             snippet=image_code,
         ),
         Source(
@@ -114,6 +120,7 @@ SOURCES = {
             prepare=by_products,
             trained=trained_transformers,
             write=write_transformers,
+            pipeline=_none,
             snippet=text_code,
         ),
         Source(
@@ -129,6 +136,7 @@ SOURCES = {
             prepare=_never,
             trained=_never,
             write=write_onnx,
+            pipeline=_none,
             snippet=onnx_code,
         ),
     )

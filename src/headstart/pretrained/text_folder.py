@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,6 +23,8 @@ TEXT_FILES = (  # all that says how texts are fed
     *_SLOW,
 )
 _FIX = "save the tokenizer with the model; older SentencePiece files need: pip install sentencepiece protobuf"
+_WORDS = "vocab.txt"
+_CASED = 0.02  # of the words of a vocabulary: a third of BERT's cased one has capitals, and none of the uncased one
 _MOST_GROWTH = 64  # times the characters of a text; those that are known put one or two for one
 _proven: set[bytes] = set()  # hashes of tokenizers that were found good in this process
 
@@ -160,7 +163,10 @@ def _made(folder: Path, model_type: str) -> str:
             if is_there(folder / file):
                 copy_regular(folder / file, alone / file)
         (alone / "config.json").write_text(as_json({"model_type": model_type}), encoding="utf-8")
-        (alone / "tokenizer_config.json").write_text(as_json(settings(folder)), encoding="utf-8")
+        told = settings(folder)
+        if told.get("do_lower_case") is None and is_there(alone / _WORDS) and not _lower_case(alone, folder):
+            told["do_lower_case"] = False
+        (alone / "tokenizer_config.json").write_text(as_json(told), encoding="utf-8")
         try:
             with somebody_elses("transformers"):
                 return _by_transformers(alone)
@@ -170,6 +176,24 @@ def _made(folder: Path, model_type: str) -> str:
                 where=str(folder),
                 fix=_FIX,
             ) from None
+
+
+def _lower_case(folder: Path, where: Path) -> bool:
+    """Whether a vocabulary is of small letters, where nothing is written of that: transformers takes it for granted.
+
+    Raises:
+        ModelError: a few words of it have capitals.
+    """
+    words = [word for word in text_of(folder / _WORDS).split("\n") if not re.fullmatch(r"\[.*\]|<.*>", word.strip())]
+    share = sum(word != word.lower() for word in words) / max(1, len(words))
+    if 0 < share < _CASED:
+        raise ModelError(
+            f"nothing says whether its texts are put into small letters, and {100 * share:.2g} % of its words have "
+            "capitals",
+            where=str(where),
+            fix='write {"do_lower_case": false} (or true) into a file tokenizer_config.json beside vocab.txt',
+        )
+    return share == 0
 
 
 def _by_transformers(folder: Path) -> str:

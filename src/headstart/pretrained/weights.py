@@ -6,6 +6,7 @@ import hashlib
 import json
 import math
 import mmap
+import re
 import struct
 import zipfile
 from collections.abc import Mapping
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 
 NAMES = ("model.safetensors", "pytorch_model.bin")  # in a hub-style folder, the better one first
+INDEXES = tuple(f"{name}.index.json" for name in NAMES)  # of weights in several files
 _MOST_TIED = 4  # times its size that a torch file's tensors may have: some share their numbers
 _MOST_HEADER, _MOST_SIDES = 100 * 2**20, 32
 _BITS = {  # a number, by safetensors' names of types
@@ -199,45 +201,46 @@ def raw(array: np.ndarray) -> RawTensor:
 
 
 def open_torch_file(path: Path) -> dict[str, torch.Tensor]:
-    """A state dict from a torch file; nothing in it is executed.
+    """A state dict from a torch file, which may be a training script's checkpoint; nothing in it is executed.
 
     Raises:
-        ModelError: the file holds anything but plain tensors, or is damaged.
+        ModelError: the file holds no plain tensors, or objects that cannot be made without running code; or is damaged.
     """
     import pickle
 
     import torch
 
+    from headstart.pretrained.checkpoint import inert, state_in
+
     refuse_special(path)
     _refuse_bomb(path)
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
+        with torch.serialization.safe_globals(inert()):
+            content = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
-        runs = "GLOBAL" in str(error)  # torch's word for a name to import and call
-        raise ModelError(
-            f"not a plain file of weights: {'opening it would run code' if runs else 'an object, or another format'}",
-            where=str(path),
-            fix="ask for a .safetensors file",
-        ) from None
+        raise _not_plain(error, path) from None
     except Exception as error:  # torch's own unpickler meets cut and foreign bytes with any of Python's
         raise ModelError(
             f"damaged weights file: {first_line(error) if str(error).strip() else 'cut short'}",
             where=str(path),
             fix="fetch it again",
         ) from None
-    if not isinstance(state, dict) or not all(_is_plain(name, value) for name, value in state.items()):
-        raise ModelError("not a state dict (names to tensors)", where=str(path), fix="save model.state_dict()")
+    state = state_in(content, str(path))
     size, there = sum(tensor.numel() * tensor.element_size() for tensor in state.values()), path.stat().st_size
     if size > _MOST_TIED * there + 2**30:  # one number can stand for a tensor of any shape
         raise ModelError(f"{size:,} bytes of tensors in a file of {there:,}", where=str(path), fix="fetch it again")
     return state
 
 
-def _is_plain(name: object, value: object) -> bool:
-    import torch
-
-    plain = isinstance(value, torch.Tensor) and value.layout is torch.strided and value.device.type == "cpu"
-    return isinstance(name, str) and plain and not getattr(value, "is_quantized", False)
+def _not_plain(error: Exception, path: Path) -> ModelError:
+    """A file that holds more than tensors and plain values."""
+    runs = re.search(r"GLOBAL (\S+)", str(error))  # torch's word for a name to import and call
+    if not runs:
+        what, fix = "an object, or another format", "ask for a .safetensors file"
+    else:
+        what = f"opening it would run code ({runs[1][:100]})"
+        fix = "ask for a .safetensors file; or, of a checkpoint of your own, save its 'state_dict' or 'model' alone"
+    return ModelError(f"not a plain file of weights: {what}", where=str(path), fix=fix)
 
 
 def _refuse_bomb(path: Path) -> None:

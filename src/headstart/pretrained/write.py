@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from headstart.backbone import Backbone, Head
 from headstart.pretrained.weights import raw, raw_tensors, without_head, write_tensors
@@ -12,11 +15,15 @@ from headstart.storage.places import as_json
 
 _DROPPED = ("url", "hf_hub_id", "file", "custom_load", "source", "origin_url", "paper_ids")  # of timm's configuration
 
+_HEADED = re.compile(r"(?:For[A-Z]\w*|LMHeadModel)$")  # of a class of transformers: BertForMaskedLM
+
 
 def write_timm(backbone: Backbone, head: Head, folder: Path) -> dict[str, str]:
     """As timm's own hub folders: `timm.create_model("local-dir:FOLDER", pretrained=True)` opens it.
 
-    A distilled model has two classifiers and answers with the mean of them: both are the same one then.
+    So does `pipeline("image-classification", FOLDER)` of transformers, with its classes. A distilled model has two
+    classifiers and answers with the mean of them: both are the same one then. A model that timm's builder has no word
+    for is described where neither looks: they would build another one, whose tensors have the same shapes.
 
     Returns:
         Where the head is: file, and prefix of its tensors' names.
@@ -32,22 +39,33 @@ def write_timm(backbone: Backbone, head: Head, folder: Path) -> dict[str, str]:
     config = {
         "architecture": backbone.architecture,
         "num_classes": len(head.classes),
+        "label_names": list(head.classes),
+        "problem_type": _problem(head),
         "num_features": backbone.width,
         "model_args": backbone.config.get("model_args") or {},
         "pretrained_cfg": settings,
     }
-    write_text(folder / "config.json", as_json(config))
+    write_text(folder / "config.json", as_json({"changed": config} if backbone.config.get("changes") else config))
     return {"file": "model.safetensors", "prefix": f"{prefixes[0]}."}
+
+
+def _problem(head: Head) -> str:
+    """What becomes of its outputs, in transformers' words."""
+    if head.width is not None:
+        return "regression"
+    return "single_label_classification" if head.thresholds is None else "multi_label_classification"
 
 
 def write_transformers(backbone: Backbone, head: Head, folder: Path) -> dict[str, str]:
     """The encoder as transformers keeps it, its pooling as sentence-transformers does, and the head beside them.
 
-    transformers' own classifiers put a tanh layer on the first token, so no config of theirs says "means of two layers,
-    then a linear one". `AutoModel.from_pretrained(FOLDER)` opens the encoder; the model card shows the ten lines of
-    plain transformers that give the same probabilities.
+    transformers' own classifiers take one layer, and most of them its first token through a layer of their own, so no
+    config of theirs says "two layers, then a linear one". `AutoModel.from_pretrained(FOLDER)` opens the encoder; the
+    model card shows the ten lines of plain transformers that give the same probabilities. config.json says that it is
+    an encoder without labels: a classifier that is made of it, with random numbers, has no class to answer with.
     """
-    write_encoder(backbone, folder)
+    plain = {"architectures": [_HEADED.sub("Model", backbone.architecture)], "id2label": {}, "label2id": {}}
+    write_encoder(backbone, folder, told=plain)
     config = backbone.config
     write_text(folder / "sentence_bert_config.json", as_json({"max_seq_length": backbone.texts.max_length}))
     steps = [("", "Transformer"), ("1_Pooling", "Pooling")]
@@ -66,10 +84,14 @@ def write_transformers(backbone: Backbone, head: Head, folder: Path) -> dict[str
     return _write_head(head, folder)
 
 
-def write_encoder(backbone: Backbone, folder: Path) -> None:
-    """Weights, configuration and tokenizer of a text model, as transformers keeps them."""
+def write_encoder(backbone: Backbone, folder: Path, *, told: Mapping[str, Any] | None = None) -> None:
+    """Weights, configuration and tokenizer of a text model, as transformers keeps them.
+
+    Args:
+        told: what config.json says otherwise than the model's own.
+    """
     shutil.copyfile(backbone.weights, folder / "model.safetensors")
-    write_text(folder / "config.json", as_json(backbone.config["transformers"]))
+    write_text(folder / "config.json", as_json({**backbone.config["transformers"], **(told or {})}))
     write_text(folder / "tokenizer.json", backbone.texts.tokenizer)
     write_text(folder / "tokenizer_config.json", as_json(backbone.config["tokenizer"]))
 

@@ -33,6 +33,7 @@ def card(record: Record, backbone: Backbone, head: Settings, folder: str) -> str
             metrics=("exact_match", "f1"),
             licence=backbone.licence,
             base=record.model,
+            pipeline="question-answering",
         ),
         f"# {plain(record.data)}",
         f"Finds the answer to a question in a text: {plain(record.model)}, adapted by {plain(record.method)} "

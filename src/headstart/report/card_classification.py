@@ -32,13 +32,21 @@ def card(record: Record, backbone: Backbone, head: Head, folder: str) -> str:
     if head.class_weights:
         more.append("rare classes were given more weight in training")
     parts = [
-        front(record, task=record.title, metrics=("accuracy", "f1"), licence=backbone.licence, base=record.model),
+        front(
+            record,
+            task=record.title,
+            metrics=("accuracy", "f1"),
+            licence=backbone.licence,
+            base=record.model,
+            pipeline=general.pipeline(backbone),
+        ),
         f"# {plain(record.data)}",
         about,
         _results(record),
         _use(len(head.classes), kind),
         data(record, things=f"examples, {len(head.classes)} classes", more=more),
         general.how_to_load(record, folder),
+        general.elsewhere(backbone, folder),
     ]
     return whole(parts, general.without_headstart(record, backbone, folder, CLASSES))
 

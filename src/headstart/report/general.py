@@ -102,6 +102,7 @@ def card(
     ending: str | None = None,
     more: Sequence[str] = (),
     results: Sequence[str] = (),
+    tagged: bool = True,
 ) -> str:
     """The model card as text, to be written as UTF-8. No example and no file name of the user's is in it, only counts.
 
@@ -110,6 +111,7 @@ def card(
         about: what it does, in half a sentence. use: what it is for.
         ending: what becomes of outputs, in Python (`pretrained.plain_code`); None: nothing is shown without headstart.
         more: lines about the making. results: lines of Markdown behind the table of figures.
+        tagged: the Hub has a name for what it does, where a pipeline does it.
     """
     made = f"{about}: {plain(record.model)}, adapted by {plain(record.method)} with headstart on {plain(record.date)}."
     table = "\n".join(
@@ -127,13 +129,21 @@ def card(
     )
     keys = [m.key for m in measured(record)]
     parts = [
-        front(record, task=record.title, metrics=keys, licence=backbone.licence, base=record.model),
+        front(
+            record,
+            task=record.title,
+            metrics=keys,
+            licence=backbone.licence,
+            base=record.model,
+            pipeline=pipeline(backbone) if tagged else "",
+        ),
         f"# {plain(record.data)}",
         made,
         table,
         f"## Intended use\n\n{use}",
         data(record, things="examples", more=more),
         how_to_load(record, folder),
+        elsewhere(backbone, folder),
     ]
     return whole(parts, None if ending is None else without_headstart(record, backbone, folder, ending))
 
@@ -152,6 +162,28 @@ import headstart as hs
 
 model = hs.load({quoted(folder)})
 print(model.predict({modality(record).sample}))
+```"""
+
+
+def pipeline(backbone: Backbone) -> str:
+    """The pipeline of transformers that opens a folder with this backbone and its head; empty: none does."""
+    return SOURCES[backbone.source].pipeline(backbone.config)
+
+
+def elsewhere(backbone: Backbone, folder: str) -> str:
+    """The model card's words on whether transformers opens the folder with its head."""
+    name = pipeline(backbone)
+    if not name:
+        return (
+            "`pipeline` of transformers does not open this folder with its head, and gives no answers: none of its "
+            "classes puts a linear head on what this one is put on. The code below does."
+        )
+    return f"""With timm installed, transformers' own pipeline opens it too:
+
+```python
+from transformers import pipeline
+
+print(pipeline({quoted(name)}, model={quoted(folder)})("photo.jpg"))
 ```"""
 
 

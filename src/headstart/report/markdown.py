@@ -19,18 +19,21 @@ _LICENCES = {
 _HUB_NAME = re.compile(r"(?:[A-Za-z0-9][\w.-]*/)?[A-Za-z0-9][\w.-]*")
 
 
-def front(record: Record, *, task: str, metrics: Sequence[str], licence: str, base: str | None) -> str:
+def front(
+    record: Record, *, task: str, metrics: Sequence[str], licence: str, base: str | None, pipeline: str = ""
+) -> str:
     """The YAML.
 
     Args:
         task: the Hub's name of it. metrics: the Hub's names.
+        pipeline: of transformers, that gives the model's own answers; empty: none does, so the Hub is told of none.
         licence: of the pre-trained weights. base: their name on the Hub; None: record.model, where it could be one.
     """
     known, base = licence.strip().lower(), base or record.model
     lines = ["---", f"license: {known}"] if known in _LICENCES else ["---", "license: other"]
     if known not in _LICENCES:
         lines.append(f"license_name: {quoted(licence.strip() or 'unknown')}")
-    lines += ["library_name: headstart", f"pipeline_tag: {task}"]
+    lines += ["library_name: headstart", *([f"pipeline_tag: {pipeline}"] if pipeline else ())]
     if _HUB_NAME.fullmatch(base):
         lines.append(f"base_model: {quoted(base)}")
     lines += ["tags:", "- headstart", f"- {task}", f"- {quoted(record.method)}"]

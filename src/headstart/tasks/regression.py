@@ -252,6 +252,7 @@ def _card(record: Record, backbone: Backbone, head: Head, folder: str) -> str:
         "far outside those of the training part. The figures hold for data like the test part; measure again on data "
         "of your own.",
         ending=NUMBER,
+        tagged=False,
         more=[f"the interval that is to hold nine of ten values is ± {head.width or 0.0:.4g}, from examples held out"],
     )
 
