@@ -37,6 +37,8 @@ _READS = 1_000_000  # by a decoder, and one for each 100 bytes: one that goes by
 # step then still averages over pixels, and features stay within cosine 0.9995 of the full decode.
 _DRAFT_RESERVE = 2
 
+EXTENT = "headstart: width and height of what is shown"  # in `info` of a reduced JPEG, whose last pixels may be cut
+
 _OTHER_THINGS = {
     b"%!PS": "PostScript",
     b"\xc5\xd0\xd3\xc6": "PostScript",
@@ -102,8 +104,9 @@ def decoded(content: bytes, *, where: str, near: int | None = None, animation: b
         if not animation and image.format != "MPO" and getattr(image, "is_animated", False):
             raise DataError(_animated(image))
         declared = image.size
-        if near is not None and image.format == "JPEG":
-            image.draft("RGB", _draft_size(image.size, near))
+        if near is not None and image.format in ("JPEG", "MPO"):
+            drafted = image.draft("RGB", _draft_size(image.size, near))
+            image.info |= {EXTENT: drafted[1][2:]} if drafted else {}
         slow = any(str(tile[0]) in Image.DECODERS for tile in image.tile)
         most = _MOST_IN_JPEG2000 if image.format == "JPEG2000" else MAX_PIXELS
         bounded(image, most=_MOST_IN_PYTHON if slow else most)

@@ -16,7 +16,7 @@ from PIL import Image, ImageFile, ImageOps
 
 from headstart.backbone import ImagePreparation
 from headstart.errors import DataError
-from headstart.inputs.decoders import bounded, decoded, image_errors
+from headstart.inputs.decoders import EXTENT, bounded, decoded, image_errors
 from headstart.inputs.paths import as_named
 from headstart.storage.files import read_file
 
@@ -67,6 +67,30 @@ def open_image(source: Any, *, content: bytes | None = None, near: int | None = 
     content = read_bytes(source) if content is None else content
     with image_errors(str(source)):
         return _to_rgb(decoded(content, where=str(source), near=near))
+
+
+def thumbnail(source: Any, *, content: bytes | None = None, side: int) -> Image.Image:
+    """The whole photo, upright, as side x side RGB: a copy in another format or size gives the same within few levels.
+
+    So the filter leaves out what is finer than a cell, by which the scales of the JPEG decoder and of whoever has made
+    the photo smaller differ; and of a reduced JPEG, whose last pixels may be of blocks cut by the edge, it takes what
+    is shown.
+
+    Args: as `open_image`. Raises: as `open_image`.
+    """
+    if not isinstance(source, str | Path):
+        return _small(open_image(source), side)
+    content = read_bytes(source) if content is None else content
+    with image_errors(str(source)):
+        image = decoded(content, where=str(source), near=side)
+        extent = image.info.get(EXTENT)
+        if extent is None:
+            return _small(_to_rgb(image), side)
+        return ImageOps.exif_transpose(_small(image.convert("RGB"), side, extent))
+
+
+def _small(image: Image.Image, side: int, extent: tuple[float, float] | None = None) -> Image.Image:
+    return image.resize((side, side), Image.Resampling.BILINEAR, box=(0, 0, *(extent or image.size)), reducing_gap=4)
 
 
 def open_known(source: Any, digest: np.ndarray | bytes, *, near: int | None = None) -> Image.Image:
