@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from headstart.data.duplicates import FINGERPRINT, SIDE, fingerprint
+from headstart.data.duplicates import FINGERPRINT, SIDE, fingerprint, tiny
 from headstart.data.known import KnownImages
 from headstart.data.label_values import absent, shown
 from headstart.errors import DataError
@@ -81,6 +81,9 @@ def inspect_images(
             known.put({read[row][0]: found[row] for row in new if not isinstance(found[row], Finding)})
             advance(len(chunk))
     known.keep()
+    for place, (width, height) in tiny(hashes[: len(keep)]).items():
+        reason = f"{width} x {height} pixels, in which there is hardly a picture; it is used all the same"
+        rejected.append(Finding("tiny", dataset.where[keep[place]], reason))
     return Inspected(keep, digests[: len(keep)], hashes[: len(keep)])
 
 
@@ -112,7 +115,7 @@ def _named(source: Any) -> tuple[bytes, bytes | None]:
 
 
 def _fingerprint(source: Any, _: bytes, content: bytes | None) -> np.ndarray:
-    return fingerprint(thumbnail(source, content=content, side=SIDE))
+    return fingerprint(*thumbnail(source, content=content, side=SIDE))
 
 
 def inspect_texts(
