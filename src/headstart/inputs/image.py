@@ -210,7 +210,7 @@ def _to_eight_bits(array: np.ndarray) -> np.ndarray:
     if low < 0:
         values, high = values - low, high - low
         top = high
-    elif array.dtype.kind == "f" and high <= 1:
+    elif np.issubdtype(array.dtype, np.floating) and high <= 1:
         top = 1.0
     else:
         top = next((top for top in (255.0, 4095.0, 65535.0) if high < top + 1), high)
