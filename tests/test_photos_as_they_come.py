@@ -118,6 +118,7 @@ def test_damaged_avif_is_left_out(tmp_path):
     assert rejected
     assert len(rejected) + len(checked) == 70
     assert all("bad" in finding.where for finding in rejected)
+    assert not any("HEIC" in finding.reason for finding in rejected)
 
 
 def test_a_heic_photo_says_what_to_install(monkeypatch):

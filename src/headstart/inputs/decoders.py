@@ -197,7 +197,7 @@ def _identified(file: _Content) -> ImageFile.ImageFile:
     try:
         return Image.open(file, formats=[name for name in FORMATS[_AT_HAND:] if name in Image.OPEN])
     except Image.UnidentifiedImageError:
-        if start[4:8] != b"ftyp" or not any(brand in start[8:] for brand in _HEIF):
+        if start[4:8] != b"ftyp" or b"avif" in start or not any(brand in start for brand in _HEIF):
             raise
     try:
         from pillow_heif import HeifImageFile

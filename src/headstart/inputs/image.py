@@ -22,6 +22,8 @@ from headstart.storage.files import read_file
 
 MOST_BYTES = 2**30  # of a file: 100 megapixels of four 16-bit channels have 800 MB as they are
 
+_LEAST_FOR_A_THUMBNAIL = 32  # pixels, twice as many of a JPEG: reduced further, a fine weave shows as another pattern
+
 _FILTERS = {
     "nearest": Image.Resampling.NEAREST,
     "bilinear": Image.Resampling.BILINEAR,
@@ -83,7 +85,7 @@ def thumbnail(source: Any, *, content: bytes | None = None, side: int) -> tuple[
         return _small(image, side), image.size
     content = read_bytes(source) if content is None else content
     with image_errors(str(source)):
-        image = decoded(content, where=str(source), near=side)
+        image = decoded(content, where=str(source), near=max(side, _LEAST_FOR_A_THUMBNAIL))
         extent = image.info.get(EXTENT)
         if extent is None:
             image = _to_rgb(image)
