@@ -90,7 +90,8 @@ def thumbnail(source: Any, *, content: bytes | None = None, side: int) -> tuple[
         if extent is None:
             image = _to_rgb(image)
             return _small(image, side), image.size
-        return ImageOps.exif_transpose(_small(image.convert("RGB"), side, extent)), image.size
+        colours = image if image.mode == "RGB" else image.convert("RGB")
+        return ImageOps.exif_transpose(_small(colours, side, extent)), image.size
 
 
 def _small(image: Image.Image, side: int, extent: tuple[float, float] | None = None) -> Image.Image:
