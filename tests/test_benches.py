@@ -33,6 +33,7 @@ HEADLINES = {  # what each prints in any form
     "larger_batches": r"the mean of 2 runs' weights: accuracy [01]\.\d+",
     "long_run": r"half a cosine +False -> True: accuracy [+-]",
     "memory": r" 16 photos +\d+ MB",
+    "near_duplicates": r"\| JPEG 75 \| \d+ \| 100\.0% \| 0 \|[\s\S]*\| grains \| 20 \| 0 \|",
     "never_worse": r"behind the better one, single runs: \d",
     "published": r"24 questions, 1 not answered, 0 rejected\nexact match 50\.000",
     "rank": r"by log loss [\s\S]*taken by auto +held-out accuracy [01]\.\d+",

@@ -104,7 +104,7 @@ def test_a_row_that_is_not_there_is_not_read(encoding, own_cache):
 
 def test_each_of_several_users_keeps_a_table(own_cache):
     first, second = store.image_hashes(), store.image_hashes()
-    first.add(np.zeros((1, 32), np.uint8), np.ones((1, 4), np.uint64))
+    first.add(np.zeros((1, 32), np.uint8), np.ones((1, 650), np.uint8))
     assert pruning.prune(most_bytes=0) == []
     del first
     assert pruning.prune(most_bytes=0) == []
@@ -117,7 +117,7 @@ def test_each_of_several_users_keeps_a_table(own_cache):
 def test_what_a_killed_process_used_is_pruned(own_cache):
     script = (
         "import sys, numpy as np; from headstart.encode import store; table = store.image_hashes(); "
-        "table.add(np.zeros((1, 32), np.uint8), np.ones((1, 4), np.uint64)); "
+        "table.add(np.zeros((1, 32), np.uint8), np.ones((1, 650), np.uint8)); "
         "print('ready', flush=True); sys.stdin.read()"
     )
     process = subprocess.Popen([sys.executable, "-c", script], stdin=PIPE, stdout=PIPE, text=True)

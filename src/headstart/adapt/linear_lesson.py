@@ -168,8 +168,8 @@ class LinearLesson:
     def _alike(self) -> tuple[str, ...]:
         n, noun = len(self.look_alikes), self.dataset.modality.noun
         note = (
-            f"{n} of {len(self.test)} test {noun}s look like a crop, an edit or a neighbouring frame of a training "
-            f"{noun}, which makes the score too good; they are listed as look-alike in the findings"
+            f"{n} of {len(self.test)} test {noun}s may be a crop, edit or neighbouring frame of a training {noun}: "
+            "where they are, and do not only look like one, the score is too good; the findings list them as look-alike"
         )
         return (note,) if n else ()
 
@@ -244,7 +244,7 @@ def _look_alikes(
     said = {finding.where for finding in parts.findings}
     rows = {dataset.where[parts.test[a]]: dataset.where[train[b]] for a, b in found.items()}
     return tuple(
-        Finding("look-alike", where, f"in the test part, and may show the same as {other} in the training part")
+        Finding("look-alike", where, f"in the test part, and looks like {other} in training: is it of the same?")
         for where, other in rows.items()
         if where not in said
     )

@@ -13,16 +13,15 @@ from typing import Any
 
 import numpy as np
 
-from headstart.data.duplicates import HASH_WORDS, perceptual_hash
+from headstart.data.duplicates import FINGERPRINT, SIDE, fingerprint, tiny
 from headstart.data.known import KnownImages
 from headstart.data.label_values import absent, shown
 from headstart.errors import DataError
-from headstart.inputs.image import open_image, read_bytes
+from headstart.inputs.image import read_bytes, thumbnail
 from headstart.inputs.modality import Inspected
 from headstart.inputs.text import normalised_hash
 from headstart.values import Dataset, Finding
 
-_HASH_SIDE = 32  # pixels; enough for a 16 x 16 hash, and lets the JPEG decoder stop at 1/8
 _CHUNK = 256, 128 * 2**20  # images, and bytes of theirs, in memory at a time; as many again are read meanwhile
 _TASK = 256, 4 * 2**20  # that a thread reads at a time: handing over a small file takes longer than reading it
 
@@ -56,10 +55,10 @@ def inspect_images(
         return [attempt(_named, row) for row in part]
 
     sizes = {row: _size(dataset.inputs[row]) for row in rows}
-    look = partial(attempt, _hash)
+    look = partial(attempt, _fingerprint)
     keep: list[int] = []
     digests = np.empty((len(rows), 32), dtype=np.uint8)
-    hashes = np.empty((len(rows), HASH_WORDS), dtype=np.uint64)
+    hashes = np.empty((len(rows), FINGERPRINT), dtype=np.uint8)
     chunks = _parts(rows, sizes, *_CHUNK)
     with ThreadPoolExecutor(workers) as pool:
         ahead = pool.map(name, _parts(chunks[0], sizes, *_TASK)) if chunks else iter(())
@@ -82,6 +81,9 @@ def inspect_images(
             known.put({read[row][0]: found[row] for row in new if not isinstance(found[row], Finding)})
             advance(len(chunk))
     known.keep()
+    for place, (width, height) in tiny(hashes[: len(keep)]).items():
+        reason = f"{width} x {height} pixels, in which there is hardly a picture; it is used all the same"
+        rejected.append(Finding("tiny", dataset.where[keep[place]], reason))
     return Inspected(keep, digests[: len(keep)], hashes[: len(keep)])
 
 
@@ -112,8 +114,8 @@ def _named(source: Any) -> tuple[bytes, bytes | None]:
     return hashlib.sha256(content).digest(), content if isinstance(source, str | Path) else None
 
 
-def _hash(source: Any, _: bytes, content: bytes | None) -> np.ndarray:
-    return perceptual_hash(open_image(source, content=content, near=_HASH_SIDE))
+def _fingerprint(source: Any, _: bytes, content: bytes | None) -> np.ndarray:
+    return fingerprint(*thumbnail(source, content=content, side=SIDE))
 
 
 def inspect_texts(

@@ -22,6 +22,7 @@ from pathlib import Path
 import numpy as np
 
 from headstart.backbone import Matrix
+from headstart.data.duplicates import FINGERPRINT
 from headstart.errors import OutputError
 from headstart.storage import living
 from headstart.storage.files import read_json
@@ -166,8 +167,8 @@ def table(key: str, *, width: int, about: str, dtype: type[np.generic] | None = 
 
 
 def image_hashes() -> Table:
-    """The table of perceptual hashes, for `check`."""
-    return table("perceptual hash 1", width=4, about="perceptual hashes of images", dtype=np.uint64)
+    """The table of what images look like, for `check`; the version of what makes its rows is in its key."""
+    return table("fingerprint of images 2", width=FINGERPRINT, about="fingerprints of images", dtype=np.uint8)
 
 
 def tables() -> Iterator[TableInfo]:

@@ -24,6 +24,16 @@ FORMATS = (
     "TGA",  # has no mark to know it by: the last to be asked
 )
 _AT_HAND = 5
+_FIRST_IS_THE_PHOTO = (
+    "MPO",
+    "PSD",
+    "HEIF",
+)  # others show it smaller, its depth or light, its layers, or the moment after
+_HEIF = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1")  # brands
+_NEEDS_HEIF = "a HEIC photo, which takes pillow-heif to read: pip install 'headstart[heif]'"
+_BESIDE_PNG = (b"iCCP", b"tEXt", b"zTXt", b"iTXt")  # chunks of colour profile and texts
+_REDUCED, _MASK = 1, 4  # of a TIFF page's tag 254: it shows the first one smaller, or where it is transparent
+_MOST_PAGES = 100  # that are looked at
 
 # A 100-megapixel photo decodes to 300 MB. What is larger is a bomb or a scan that no backbone looks at in full.
 MAX_PIXELS = 100_000_000
@@ -36,6 +46,8 @@ _READS = 1_000_000  # by a decoder, and one for each 100 bytes: one that goes by
 # The JPEG decoder may halve an image (1/2, 1/4, 1/8) as long as twice the wanted size is left: the later bicubic
 # step then still averages over pixels, and features stay within cosine 0.9995 of the full decode.
 _DRAFT_RESERVE = 2
+
+EXTENT = "headstart: width and height of what is shown"  # in `info` of a reduced JPEG, whose last pixels may be cut
 
 _OTHER_THINGS = {
     b"%!PS": "PostScript",
@@ -94,24 +106,33 @@ def decoded(content: bytes, *, where: str, near: int | None = None, animation: b
     with image_errors(where, content[:12]):
         if not content:
             raise DataError("the file is empty (0 bytes)")
-        if content.startswith((b"\0\0\1\0", b"icns")):
-            _refuse_larger(*_sizes_inside(content), most=_MOST_IN_JPEG2000)  # Pillow decodes an icon when it opens it
-        file = _Content(content)
-        image = _identified(file)
-        # The first picture of an MPO is the photo; others show it smaller, or what its depth or light is.
-        if not animation and image.format != "MPO" and getattr(image, "is_animated", False):
-            raise DataError(_animated(image))
-        declared = image.size
-        if near is not None and image.format == "JPEG":
-            image.draft("RGB", _draft_size(image.size, near))
-        slow = any(str(tile[0]) in Image.DECODERS for tile in image.tile)
-        most = _MOST_IN_JPEG2000 if image.format == "JPEG2000" else MAX_PIXELS
-        bounded(image, most=_MOST_IN_PYTHON if slow else most)
-        _refuse_greedy(image, declared, content)
-        if slow:
-            file.left += 3 * math.prod(image.size)
-        image.load()
-        return bounded(image)
+        try:
+            return _loaded(content, near=near, animation=animation)
+        except ValueError:
+            if not content.startswith(b"\x89PNG"):
+                raise
+        return _loaded(_without_texts(content), near=near, animation=animation)
+
+
+def _loaded(content: bytes, *, near: int | None, animation: bool) -> Image.Image:
+    if content.startswith((b"\0\0\1\0", b"icns")):
+        _refuse_larger(*_sizes_inside(content), most=_MOST_IN_JPEG2000)  # Pillow decodes an icon when it opens it
+    file = _Content(content)
+    image = _identified(file)
+    if not animation:
+        _refuse_frames(image)
+    declared = image.size
+    if near is not None and image.format == "JPEG":
+        drafted = image.draft("RGB", _draft_size(image.size, near))
+        image.info |= {EXTENT: drafted[1][2:]} if drafted else {}
+    slow = any(str(tile[0]) in Image.DECODERS for tile in image.tile)
+    most = _MOST_IN_JPEG2000 if image.format == "JPEG2000" else MAX_PIXELS
+    bounded(image, most=_MOST_IN_PYTHON if slow else most)
+    _refuse_greedy(image, declared, content)
+    if slow:
+        file.left += 3 * math.prod(image.size)
+    image.load()
+    return bounded(image)
 
 
 @contextmanager
@@ -164,24 +185,62 @@ class _Content(io.BytesIO):
 
 def _not_an_image(start: bytes) -> str:
     what = next((what for mark, what in _OTHER_THINGS.items() if start.startswith(mark)), "")
-    if start[4:11] in (b"ftyphei", b"ftypmif", b"ftyphev"):
-        what = "a HEIC photo, which is not read"
     return f"not an image{' but ' if what else ''}{what} (it starts with {start[:8]!r})"
 
 
 def _identified(file: _Content) -> ImageFile.ImageFile:
+    start = file.getbuffer()[:64].tobytes()
     try:
         return Image.open(file, formats=FORMATS[:_AT_HAND])
     except Image.UnidentifiedImageError:
         Image.init()
-        return Image.open(file, formats=[name for name in FORMATS[_AT_HAND:] if name in Image.OPEN])
-
-
-def _animated(image: Image.Image) -> str:
     try:
-        return f"an animation of {getattr(image, 'n_frames', 2)} frames, not a photo"
+        return Image.open(file, formats=[name for name in FORMATS[_AT_HAND:] if name in Image.OPEN])
+    except Image.UnidentifiedImageError:
+        if start[4:8] != b"ftyp" or b"avif" in start or not any(brand in start for brand in _HEIF):
+            raise
+    try:
+        from pillow_heif import HeifImageFile
+    except ImportError:
+        raise DataError(_NEEDS_HEIF) from None
+    found: ImageFile.ImageFile = HeifImageFile(file)  # not put among Pillow's own: those are of the whole process
+    return found
+
+
+def _without_texts(content: bytes) -> bytes:
+    """A PNG without colour profile and texts. Pillow reads at most a megabyte of each, and nothing here reads any."""
+    kept, at = [content[:8]], 8
+    for _ in range(_READS):
+        end = at + 12 + int.from_bytes(content[at : at + 4], "big")
+        if content[at + 4 : at + 8] not in _BESIDE_PNG:
+            kept.append(content[at:end])
+        at = end
+        if at >= len(content):
+            break
+    return b"".join(kept)
+
+
+def _refuse_frames(image: Image.Image) -> None:
+    """Raise DataError where it is not one picture."""
+    if image.format in _FIRST_IS_THE_PHOTO or not getattr(image, "is_animated", False):
+        return
+    try:
+        n = getattr(image, "n_frames", 2)
+        if image.format == "TIFF":
+            if n > _MOST_PAGES or not all(_shows_the_first(image, page) for page in range(1, n)):
+                raise DataError(f"a TIFF of {n:,} pages, and one picture is wanted: save each page as a file")
+            image.seek(0)
+            return
+    except DataError:
+        raise
     except Exception:  # frames are gone through one by one: of damaged ones, or of more than anybody looks at
-        return "an animation, not a photo"
+        raise DataError("an animation, not a photo") from None
+    raise DataError(f"an animation of {n:,} frames, not a photo")
+
+
+def _shows_the_first(image: Image.Image, page: int) -> bool:
+    image.seek(page)
+    return bool(int(getattr(image, "tag_v2", {}).get(254, 0)) & (_REDUCED | _MASK))
 
 
 def _refuse_greedy(image: Image.Image, declared: tuple[int, int], content: bytes) -> None:

@@ -16,11 +16,13 @@ from PIL import Image, ImageFile, ImageOps
 
 from headstart.backbone import ImagePreparation
 from headstart.errors import DataError
-from headstart.inputs.decoders import bounded, decoded, image_errors
+from headstart.inputs.decoders import EXTENT, bounded, decoded, image_errors
 from headstart.inputs.paths import as_named
 from headstart.storage.files import read_file
 
 MOST_BYTES = 2**30  # of a file: 100 megapixels of four 16-bit channels have 800 MB as they are
+
+_LEAST_FOR_A_THUMBNAIL = 32  # pixels, twice as many of a JPEG: reduced further, a fine weave shows as another pattern
 
 _FILTERS = {
     "nearest": Image.Resampling.NEAREST,
@@ -72,6 +74,33 @@ def open_image(source: Any, *, content: bytes | None = None, near: int | None = 
     where = str(source) if isinstance(source, str | Path) else ""
     with image_errors(where):
         return _to_rgb(decoded(content, where=where, near=near))
+
+
+def thumbnail(source: Any, *, content: bytes | None = None, side: int) -> tuple[Image.Image, tuple[int, int]]:
+    """The whole photo, upright, as side x side RGB: a copy in another format or size gives the same within few levels.
+
+    So the filter leaves out what is finer than a cell, by which the scales of the JPEG decoder and of whoever has made
+    the photo smaller differ; and of a reduced JPEG, whose last pixels may be of blocks cut by the edge, it takes what
+    is shown. With it comes the size of the photo, where that is smaller than twice the side.
+
+    Args: as `open_image`. Raises: as `open_image`.
+    """
+    if not isinstance(source, str | Path):
+        image = open_image(source)
+        return _small(image, side), image.size
+    content = read_bytes(source) if content is None else content
+    with image_errors(str(source)):
+        image = decoded(content, where=str(source), near=max(side, _LEAST_FOR_A_THUMBNAIL))
+        extent = image.info.get(EXTENT)
+        if extent is None:
+            image = _to_rgb(image)
+            return _small(image, side), image.size
+        colours = image if image.mode == "RGB" else image.convert("RGB")
+        return ImageOps.exif_transpose(_small(colours, side, extent)), image.size
+
+
+def _small(image: Image.Image, side: int, extent: tuple[float, float] | None = None) -> Image.Image:
+    return image.resize((side, side), Image.Resampling.BILINEAR, box=(0, 0, *(extent or image.size)), reducing_gap=4)
 
 
 def open_known(source: Any, digest: np.ndarray | bytes, *, near: int | None = None) -> Image.Image:
@@ -174,8 +203,23 @@ def _to_rgb(image: Image.Image) -> Image.Image:
 
 
 def _to_eight_bits(array: np.ndarray) -> np.ndarray:
-    """16-bit grey to 8: full range where the values need it, as they are where they already fit 0 to 255."""
+    """Light of more than 8 bits, or of fractions, by its own range: 0 to 1, 255, 4095 (12 bits) or 65535, of which the
+    first that holds it; from the least to the most where some is below zero. Values up to 255 stay, but for fractions.
+
+    Raises:
+        DataError: there is no number in it.
+    """
     values = array.astype(np.float32)
-    if values.size and values.max() > 255:
-        values = values / 257.0 if values.max() <= 65535 else 255 * values / values.max()
-    return np.clip(values, 0, 255).round().astype(np.uint8)
+    there = np.isfinite(values)
+    if not there.any():
+        raise DataError("no pixel of it is a number")
+    low, high = float(values[there].min()), float(values[there].max())
+    values = np.nan_to_num(values, nan=low, posinf=high, neginf=low)
+    if low < 0:
+        values, high = values - low, high - low
+        top = high
+    elif np.issubdtype(array.dtype, np.floating) and high <= 1:
+        top = 1.0
+    else:
+        top = next((top for top in (255.0, 4095.0, 65535.0) if high < top + 1), high)
+    return np.clip(values * (255 / top if top else 0), 0, 255).round().astype(np.uint8)

@@ -1,0 +1,144 @@
+"""Photos as cameras, phones and instruments write them: what has more in its file than one 8-bit picture."""
+
+from __future__ import annotations
+
+import io
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image, PngImagePlugin
+
+import headstart as hs
+from headstart.errors import DataError
+from headstart.inputs.image import open_image
+
+PICTURE = Image.fromarray(np.random.default_rng(0).integers(0, 256, (48, 64, 3), dtype=np.uint8))
+RAMP = np.linspace(0, 1, 48 * 64).reshape(48, 64)
+
+
+def saved(kind: str, picture: Image.Image = PICTURE, **how: object) -> bytes:
+    file = io.BytesIO()
+    picture.save(file, kind, **how)
+    return file.getvalue()
+
+
+def pixels(content: bytes) -> np.ndarray:
+    return np.asarray(open_image("any", content=content))
+
+
+def reason(content: bytes) -> str:
+    with pytest.raises(DataError) as error:
+        open_image("photo", content=content)
+    return error.value.what
+
+
+@pytest.mark.parametrize("zipped", [True, False])
+@pytest.mark.parametrize("after", [False, True])
+def test_a_png_with_megabytes_beside_its_picture_is_read(zipped, after):
+    texts = PngImagePlugin.PngInfo()
+    texts.add_text("workflow", "x" * 3_000_000, zip=zipped)
+    texts.add_itxt("prompt", "ä" * 2_000_000, zip=zipped)
+    for number in range(80):
+        texts.add_text(f"note {number}", "x" * 900_000, zip=True)
+    content = saved("PNG", pnginfo=texts)
+    if after:  # texts behind the picture are read when it is decoded
+        start, end = content.index(b"IDAT") - 4, content.index(b"IEND") - 4
+        head = 8 + 25  # signature and IHDR
+        content = content[:head] + content[start:end] + content[head:start] + content[end:]
+    np.testing.assert_array_equal(pixels(content), np.asarray(PICTURE))
+    np.testing.assert_array_equal(pixels(saved("PNG", icc_profile=bytes(3_000_000))), np.asarray(PICTURE))
+
+
+def test_a_damaged_png_with_much_beside_its_picture_is_damaged():
+    texts = PngImagePlugin.PngInfo()
+    texts.add_text("workflow", "x" * 3_000_000, zip=True)
+    content = saved("PNG", pnginfo=texts)
+    assert "damaged image" in reason(content[: len(content) // 2])
+    assert reason(content[:60])
+
+
+@pytest.mark.parametrize(
+    ("values", "kind"),
+    [
+        ((RAMP * 4095).astype(np.uint16), "TIFF"),
+        ((RAMP * 4095).astype(np.uint16), "PNG"),
+        ((RAMP * 65535).astype(np.uint16), "PNG"),
+        ((RAMP * 65535).astype(np.uint16), "TIFF"),
+        (RAMP.astype(np.float32), "TIFF"),
+        ((RAMP * 255).astype(np.float32), "TIFF"),
+        ((RAMP * 4095).astype(np.float32), "TIFF"),
+        ((RAMP * 2 - 1).astype(np.float32), "TIFF"),
+        ((RAMP * 3000 - 1000).astype(np.int32), "TIFF"),
+        ((RAMP * 1e7).astype(np.int32), "TIFF"),
+    ],
+)
+def test_light_of_more_than_eight_bits_goes_by_its_own_range(values, kind):
+    np.testing.assert_allclose(pixels(saved(kind, Image.fromarray(values)))[:, :, 0], RAMP * 255, atol=1)
+
+
+def test_what_is_no_number_is_left_out_of_the_range():
+    values = RAMP.astype(np.float32)
+    values[5, 5], values[6, 6] = np.nan, np.inf
+    seen = pixels(saved("TIFF", Image.fromarray(values)))[:, :, 0]
+    assert (seen[5, 5], seen[6, 6], seen[-1, -1]) == (0, 255, 255)
+    assert "no pixel of it is a number" in reason(saved("TIFF", Image.fromarray(values * np.nan)))
+
+
+def test_pages_of_a_tiff_are_said_and_reduced_copies_are_not_pages():
+    other = Image.new("RGB", (64, 48), "blue")
+    assert reason(saved("TIFF", save_all=True, append_images=[other] * 2)).startswith("a TIFF of 3 pages")
+    small = PICTURE.resize((16, 12))
+    small.encoderinfo = {"tiffinfo": {254: 1}}
+    content = saved("TIFF", save_all=True, append_images=[small])
+    np.testing.assert_array_equal(pixels(content), np.asarray(PICTURE))
+
+
+def test_a_photo_of_a_phone_is_its_first_picture():
+    depth = Image.new("L", (32, 24), 200)
+    seen = pixels(saved("MPO", save_all=True, append_images=[depth.convert("RGB")], quality=95))
+    np.testing.assert_allclose(seen.mean((0, 1)), np.asarray(PICTURE).mean((0, 1)), atol=6)
+
+
+def test_damaged_avif_is_left_out(tmp_path):
+    if "AVIF" not in Image.SAVE:
+        pytest.skip("this Pillow has no AVIF")
+    for name in ("owl", "kite"):
+        (tmp_path / name).mkdir()
+        for number in range(20):
+            noise = np.random.default_rng([number, len(name)]).integers(0, 256, (32, 32, 3), dtype=np.uint8)
+            Image.fromarray(noise).save(tmp_path / name / f"{number}.png")
+    good = saved("AVIF")
+    for number in range(30):
+        bad = bytearray(good)
+        bad[13 * number % len(bad)] ^= 0x5A
+        (tmp_path / "owl" / f"bad{number}.avif").write_bytes(bad)
+    checked = hs.check(tmp_path).dataset
+    rejected = [finding for finding in checked.findings if finding.rejected]
+    assert rejected
+    assert len(rejected) + len(checked) == 70
+    assert all("bad" in finding.where for finding in rejected)
+    assert not any("HEIC" in finding.reason for finding in rejected)
+
+
+def test_a_heic_photo_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    for brand in (b"heic", b"mif1", b"hevc"):
+        content = b"\0\0\0\x18ftyp" + brand + bytes(4) + b"mif1heic" + bytes(40)
+        assert "pip install 'headstart[heif]'" in reason(content)
+    assert "HEIC" not in reason(b"\0\0\0\x18ftypisom" + bytes(4) + b"mp41isom" + bytes(40))
+
+
+def test_a_heic_photo_is_read_upright_where_pillow_heif_is_there():
+    heif = pytest.importorskip("pillow_heif")
+    file, exif = io.BytesIO(), Image.Exif()
+    exif[0x0112] = 6
+    smooth = PICTURE.resize((300, 200))
+    heif.from_pillow(smooth).save(file, quality=90, exif=exif.tobytes())
+    seen = open_image("any", content=file.getvalue())
+    assert seen.size == (200, 300)
+    assert "HEIF" not in Image.OPEN  # Pillow is as its user has it
+    np.testing.assert_allclose(np.asarray(seen).mean((0, 1)), np.asarray(smooth).mean((0, 1)), atol=6)
+    damaged = bytearray(file.getvalue())
+    damaged[40:400] = bytes(360)
+    assert reason(bytes(damaged))
