@@ -25,7 +25,7 @@ LEVELS = (
     {"record", "report"},
     {"tasks"},
     {"export"},
-    {"model", "artifact"},
+    {"model", "artifact", "evaluation"},
     {"pipeline", "api", "estimators"},
     {"commands"},
 )

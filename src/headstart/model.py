@@ -13,41 +13,28 @@ import numpy as np
 from headstart.artifact import Opened, open_model, save, settle
 from headstart.backbone import Backbone, Features
 from headstart.data.arguments import inputs_of
-from headstart.data.check import check, refuse_empty
+from headstart.data.check import check
 from headstart.data.folder import EACH_A_TEXT
-from headstart.data.read import read, refuse_odd
 from headstart.errors import DataError, UserError
+from headstart.evaluation import Evaluation, evaluated
 from headstart.inputs.modality import Modality
 from headstart.pretrained.rebuild import from_where_kept, where_kept
 from headstart.progress import Advance, Follower, Progress, Silent, as_progress, note
 from headstart.record import Record
-from headstart.report.checked import lines
 from headstart.report.page import report
 from headstart.storage.files import parse_json
-from headstart.storage.learned import how_many_of, learned_from, short_digest
+from headstart.storage.learned import learned_from, short_digest
 from headstart.storage.place import Place, reserve_place
 from headstart.storage.places import as_json, as_utf8, cannot_write
 from headstart.task import Head, Predictor, Scores, Task
 from headstart.tasks.table import task_named
-from headstart.values import Caution, Columns, Dataset, Finding, Request, Split
+from headstart.values import Columns, Dataset, Split
 
 if TYPE_CHECKING:
     from headstart.export.exporter import Exported
 
 _COMPARED = 16  # test examples on which an export is compared
 _WIDE = 100  # characters of a line
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """Scores on other data, with what did not fit the model."""
-
-    scores: Scores
-    missing: tuple[str, ...]  # classes of the model without an example
-    extra: tuple[str, ...]  # classes of the data that the model does not know; their examples are left out
-    findings: tuple[Finding, ...]
-    notes: tuple[str, ...]
-    cautions: tuple[Caution, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -263,6 +250,7 @@ class Model:
         self,
         data: Any,
         labels: Any = None,
+        groups: Any = None,
         *,
         columns: Columns | None = None,
         progress: Progress | Follower | None = None,
@@ -270,6 +258,7 @@ class Model:
         """Score on other data with targets; classes are matched by name. Of data with official parts, on the test part.
 
         Args:
+            data, labels, groups: as for `fit`.
             columns: of a table; those that are not named are the fit's where the table has them, else found by name
                 and content.
             progress: told what goes on, as for `fit`.
@@ -278,52 +267,14 @@ class Model:
             DataError: the data cannot be read or are not what the model takes, or nothing in them is known to it.
         """
         progress = as_progress(progress) or Silent()
-        refuse_odd(columns)
         columns = replace(columns or Columns(), known=self.columns)
-        request = Request(data, labels, task=self.task.name, kind=self.modality.name, columns=columns)
-        with progress.step("read"):
-            dataset, notes = _test_part(read(request, [self.task]))
-        if dataset.modality is not self.modality:
-            what = f"these are {dataset.modality.noun}s, and the model takes {self.modality.noun}s"
-            raise DataError(what, where=dataset.name, fix="name the columns of the inputs, as for the fit")
-        with progress.step("check", len(dataset)) as advance:
-            dataset = check(dataset, purpose="evaluate", advance=advance)
-        refuse_empty(dataset)
-        rows, unknown = self.task.scorer.known(dataset, self.classes)
-        taken = self.modality.remarks(dataset, rows, self.backbone)
-        findings = (*dataset.findings, *self.task.scorer.remarks(self.predictor, dataset), *taken.findings)
-        with progress.step("evaluate", len(rows)) as advance:
-            reference = None if self.scores is None else self.scores.details
-            scores = self.score(dataset, rows, reference=reference, advance=advance)
-        seen, more = self._seen(dataset, rows)
-        if left_out := sum(finding.rejected for finding in (*findings, *unknown)):
-            what = f"{left_out:,} of {left_out + len(rows):,} examples were left out, and the score is of the others"
-            seen = [*seen, Caution("left-out", f"{what}: see the findings")]
-        found = Evaluation(
-            scores,
-            missing=tuple(sorted(set(self.classes) - set(dataset.classes))),
-            extra=tuple(sorted(set(dataset.classes) - set(self.classes))),
-            findings=(*findings, *unknown),
-            notes=(*dataset.notes, *notes, *taken.notes, *more),
-            cautions=(*dataset.cautions, *taken.cautions, *seen, *self.task.scorer.cautions(scores)),
-        )
-        for line in lines(found.notes, found.cautions):
-            progress.note(line)
-        return found
+        return evaluated(self, data, labels, groups, columns=columns, learned=self._learned(), progress=progress)
 
-    def _seen(self, dataset: Dataset, rows: np.ndarray) -> tuple[list[Caution], list[str]]:
-        """That it learned from some of these rows of checked data; and a note where that is not known."""
-        if self._made_of is not None:
-            made = self._made_of
-            known = frozenset(map(short_digest, made.dataset.checked_digests[made.parts.train]))
-        elif self.folder is None or (read := learned_from(self.folder)) is None:
-            unknown = "whether the model learned from some of these examples is not known"
-            return [], [unknown] if self.record is not None else []
-        else:
-            known = read
-        n = how_many_of(dataset, rows, known)
-        what = f"the model learned from {n:,} of these {len(rows):,} examples, so the score is too high"
-        return ([Caution("trained-on", f"{what}; give others")] if n else []), []
+    def _learned(self) -> frozenset[str] | None:
+        """Digests of what it learned from; None: that is not known."""
+        if (made := self._made_of) is not None:
+            return frozenset(map(short_digest, made.dataset.checked_digests[made.parts.train]))
+        return None if self.folder is None else learned_from(self.folder)
 
     def export(self, folder: str | Path, *, format: str = "openvino", inputs: Any = None) -> Exported:
         """Write the model in a format that runs without headstart, once its outputs there were compared with these.
@@ -385,15 +336,3 @@ def load(model: str | Path, *, task: str | None = None) -> Model:
     """
     opened = open_model(model, task=task)
     return Model(opened.task, opened.modality, opened.backbone, opened.head, opened.record, opened.folder, opened.about)
-
-
-def _test_part(dataset: Dataset) -> tuple[Dataset, tuple[str, ...]]:
-    """Where the data have official parts, only the test part (or val) is scored."""
-    parts = set(dataset.parts or ())
-    wanted = next((part for part in ("test", "val") if part in parts), None)
-    if dataset.parts is None or wanted is None:
-        return dataset, ()
-    rows = np.array([i for i, part in enumerate(dataset.parts) if part == wanted])
-    picked = replace(dataset.take(rows), parts=None, findings=dataset.findings, notes=dataset.notes)
-    picked = replace(picked, cautions=dataset.cautions)
-    return picked, (f"scored on the {wanted} part",)

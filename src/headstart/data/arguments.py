@@ -75,7 +75,7 @@ def inputs_in(
         if alone and suffix_of(path) == ".txt" and _is_plain(path, columns):
             return _plain(path, columns.encoding, in_files=in_files)
         return _table(path, modality, columns)
-    if alone and is_folder(path) and (isinstance(argument, Path) or _is_path(argument)):
+    if alone and is_there(path) and (isinstance(argument, Path) or (_is_path(argument) and is_folder(path))):
         return _files(path, columns.encoding)
     _refuse_path(str(argument), path, modality)
     return Asked([str(argument)])

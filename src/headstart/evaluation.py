@@ -1,0 +1,113 @@
+"""Scores of a model on other data than it was fitted on, and what may mislead about them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from headstart.data.check import check, refuse_empty
+from headstart.data.read import read, refuse_odd
+from headstart.errors import DataError
+from headstart.progress import Progress
+from headstart.report.checked import lines
+from headstart.storage.learned import how_many_of
+from headstart.task import Scores
+from headstart.values import Caution, Columns, Dataset, Finding, Request
+
+if TYPE_CHECKING:
+    from headstart.model import Model
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Scores on other data, with what did not fit the model."""
+
+    scores: Scores
+    missing: tuple[str, ...]  # classes of the model without an example
+    extra: tuple[str, ...]  # classes of the data that the model does not know; their examples are left out
+    findings: tuple[Finding, ...]
+    notes: tuple[str, ...]
+    cautions: tuple[Caution, ...] = ()
+
+
+def evaluated(
+    model: Model,
+    data: Any,
+    labels: Any,
+    groups: Any,
+    *,
+    columns: Columns,
+    learned: frozenset[str] | None,
+    progress: Progress,
+) -> Evaluation:
+    """As `Model.evaluate`.
+
+    Args:
+        learned: digests of the examples that the model learned from; None: that is not known.
+    """
+    dataset, notes = _checked(model, data, labels, groups, columns, progress)
+    rows, unknown = model.task.scorer.known(dataset, model.classes)
+    taken = model.modality.remarks(dataset, rows, model.backbone)
+    findings = (*dataset.findings, *model.task.scorer.remarks(model.predictor, dataset), *taken.findings)
+    with progress.step("evaluate", len(rows)) as advance:
+        reference = None if model.scores is None else model.scores.details
+        scores = model.score(dataset, rows, reference=reference, advance=advance)
+    if learned is None and model.record is not None:
+        notes = (*notes, "whether the model learned from some of these examples is not known")
+    cautions = [*dataset.cautions, *taken.cautions, *_seen(dataset, rows, learned or frozenset())]
+    if left_out := sum(finding.rejected for finding in (*findings, *unknown)):
+        what = f"{left_out:,} of {left_out + len(rows):,} examples were left out, and the score is of the others"
+        cautions.append(Caution("left-out", f"{what}: see the findings"))
+    found = Evaluation(
+        scores,
+        missing=tuple(sorted(set(model.classes) - set(dataset.classes))),
+        extra=tuple(sorted(set(dataset.classes) - set(model.classes))),
+        findings=(*findings, *unknown),
+        notes=(*dataset.notes, *notes, *taken.notes),
+        cautions=(*cautions, *model.task.scorer.cautions(scores)),
+    )
+    for line in lines(found.notes, found.cautions):
+        progress.note(line)
+    return found
+
+
+def _checked(
+    model: Model, data: Any, labels: Any, groups: Any, columns: Columns, progress: Progress
+) -> tuple[Dataset, tuple[str, ...]]:
+    """The examples to score on, read and checked, with a note on the part that they are.
+
+    Raises:
+        DataError: they cannot be read or are not what the model takes, or none can be used.
+    """
+    refuse_odd(columns)
+    request = Request(data, labels, groups, task=model.task.name, kind=model.modality.name, columns=columns)
+    with progress.step("read"):
+        dataset, notes = _test_part(read(request, [model.task]))
+    if dataset.modality is not model.modality:
+        what = f"these are {dataset.modality.noun}s, and the model takes {model.modality.noun}s"
+        raise DataError(what, where=dataset.name, fix="name the columns of the inputs, as for the fit")
+    with progress.step("check", len(dataset)) as advance:
+        dataset = check(dataset, purpose="evaluate", advance=advance)
+    refuse_empty(dataset)
+    return dataset, notes
+
+
+def _seen(dataset: Dataset, rows: np.ndarray, learned: frozenset[str]) -> list[Caution]:
+    """That the model learned from some of these rows of checked data."""
+    n = how_many_of(dataset, rows, learned)
+    what = f"the model learned from {n:,} of these {len(rows):,} examples, so the score is too high"
+    return [Caution("trained-on", f"{what}; give others")] if n else []
+
+
+def _test_part(dataset: Dataset) -> tuple[Dataset, tuple[str, ...]]:
+    """Where the data have official parts, only the test part (or val) is scored."""
+    parts = set(dataset.parts or ())
+    wanted = next((part for part in ("test", "val") if part in parts), None)
+    if dataset.parts is None or wanted is None:
+        return dataset, ()
+    rows = np.array([i for i, part in enumerate(dataset.parts) if part == wanted])
+    picked = replace(dataset.take(rows), parts=None, findings=dataset.findings, notes=dataset.notes)
+    picked = replace(picked, cautions=dataset.cautions)
+    return picked, (f"scored on the {wanted} part",)
