@@ -98,7 +98,11 @@ def test_duplicates_of_what_is_held_out_are_not_learned_from(asked):
     groups[100:110] = groups[:10]
     features, grouped = Features(np.zeros((100, 3)), "", 0), replace(dataset, groups=groups)
     rows = np.arange(len(dataset))
-    part = LinearLesson(grouped, rows, features, None, None, None, 0, None, 0.0, (), grouped, rows[:0], features)
+    part = LinearLesson(
+        *(grouped, rows, features, None, None, None, 0, None, 0.0, (), grouped, rows[:0], features),
+        cut=(),
+        out_of_fold=False,
+    )
     folds = np.arange(100) % 4
     known, all_folds = _apart(part, folds)
     held_out = known.dataset.checked_groups[all_folds == 0]

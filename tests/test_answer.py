@@ -272,7 +272,7 @@ def questions_file(folder: Path, n: int = 60) -> Path:
     for i in range(n):
         text, answers = text_with_a_year(rng, rng.randint(5, 50), year=i % 3 > 0)
         given = [{"text": t, "answer_start": s} for t, s in answers]
-        qas = [{"id": str(i), "question": QUESTION, "answers": given}]
+        qas = [{"id": str(i), "question": QUESTION, "answers": given, "is_impossible": not given}]
         articles.append({"title": f"article {i // 2}", "paragraphs": [{"context": text, "qas": qas}]})
     articles[1]["paragraphs"][0]["qas"][0]["answers"] = [{"text": "2077", "answer_start": 0}]
     path = folder / "questions.json"

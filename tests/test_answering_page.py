@@ -54,7 +54,12 @@ def questions(folder: Path, rows: list[tuple[str, str, str, str]], *, title: str
     articles = [
         {
             "title": title or name,
-            "paragraphs": [{"context": TEXTS[name], "qas": [{"id": q, "question": q, "answers": given(name, a)}]}],
+            "paragraphs": [
+                {
+                    "context": TEXTS[name],
+                    "qas": [{"id": q, "question": q, "answers": given(name, a), "is_impossible": not a}],
+                }
+            ],
         }
         for name, q, a, _ in rows
     ]
@@ -143,7 +148,7 @@ def test_the_page_tells_the_scores_and_every_kind_of_mistake(mixed):
     text = shown(page)
     assert "Exact match 37.5 %" in text
     assert f"over {mixed.documents} documents" in text
-    assert verdict(mixed) in text
+    assert verdict(mixed).text in text
     for kind, n in mixed.errors.items():
         assert re.search(rf"{kind.capitalize()} [^0-9]+ {n} 12\.5 %", text), kind
     assert "With an answer 6 33.3 %" in text
@@ -198,9 +203,9 @@ def test_the_page_of_questions_that_have_none(tmp_path):
 def test_a_model_is_judged_by_the_better_of_two_ways_without_a_model(tmp_path):
     data = questions(tmp_path, [*ASKED, *(("Bread", f"Who ate it on day {i}?", "", "") for i in range(40))])
     silent = scored(data, [""] * len(data))
-    assert "always saying that there is no answer" in verdict(silent)
+    assert "always saying that there is no answer" in verdict(silent).text
     loud = scored(data, [text.split()[0] for _, text in data.passages])
-    assert "do not use this model" in verdict(loud)
+    assert "do not use this model" in verdict(loud).text
 
 
 def test_a_page_about_one_document(tmp_path):

@@ -15,6 +15,7 @@ import pytest
 import headstart as hs
 from fits import ended, finished, fitting
 from headstart.encode import store
+from headstart.encode.encode import FEW
 from headstart.encode.engines import cpu_has_bf16
 from headstart.errors import OutputError
 from headstart.storage.matrix import Rows
@@ -177,9 +178,9 @@ def test_what_a_power_loss_damaged_is_made_anew(damage, tmp_path, photos, own_ca
     from small_models import small_image_model
 
     small_image_model("vit_tiny_patch16_224", tmp_path / "model")
-    photo = sorted(photos.rglob("*.jpg"))[0]
+    several = [sorted(photos.rglob("*.jpg"))[0]] * (FEW + 1)  # fewer are not kept
     cpu_has_bf16.cache_clear()  # as in a new process
-    expected = hs.load(tmp_path / "model").predict([photo])
+    expected = hs.load(tmp_path / "model").predict(several)
     pattern, damaged = DAMAGE[damage]
     files = list(own_cache.glob(pattern))
     assert files
@@ -191,7 +192,7 @@ def test_what_a_power_loss_damaged_is_made_anew(damage, tmp_path, photos, own_ca
         for rows in own_cache.glob("features/*/*.rows"):
             rows.unlink()
     for _ in range(2):
-        assert hs.load(tmp_path / "model").predict([photo]) == expected
+        assert hs.load(tmp_path / "model").predict(several) == expected
     assert "damaged" not in {table.about for table in store.tables()}
     assert all(file.stat().st_size > 11 for file in files if file.exists())
 

@@ -113,7 +113,7 @@ def test_texts_in_folders(tmp_path):
         "ham/nuls.txt": "unreadable",
         "spam/sparse.txt": "unreadable",
         "spam/mark.txt": "blank-text",
-        "spam/mark16.txt": "unreadable",
+        "spam/mark16.txt": "blank-text",
     }
 
 

@@ -224,8 +224,11 @@ def test_a_panic_in_a_tokenizer_is_a_line(made, monkeypatch):
 
 def test_what_openvino_raises_when_it_is_started_is_a_line(made, monkeypatch, on_a_cpu):
     request = SimpleNamespace(start_async=panicking)
-    compiled = SimpleNamespace(create_infer_request=lambda: request)
-    monkeypatch.setattr(graphs, "compiled", lambda *_: compiled)
+    size = SimpleNamespace(is_static=False)
+    compiled = SimpleNamespace(
+        create_infer_request=lambda: request, input=lambda _: SimpleNamespace(partial_shape=[size])
+    )
+    monkeypatch.setattr(graphs, "compiled", lambda *_, **__: compiled)
     engine = engines.open_engine(hs.load(made.folder / "text").backbone, "f32")
     with pytest.raises(ModelError, match="OpenVINO cannot use it: Panic index out of bounds"):
         list(engine([(np.arange(1), (np.ones((1, 4), np.int64),) * 2)]))

@@ -54,9 +54,9 @@ def test_what_is_not_there_is_refused_before_any_work(options, said, photos, com
 def test_a_fit_computes_with_so_many_threads(photos, own_cache, monkeypatch):
     asked, compiled = [], graphs.compiled
 
-    def compiling(backbone, precision, n):
+    def compiling(backbone, precision, n, **more):
         asked.append(n)
-        return compiled(backbone, precision, n)
+        return compiled(backbone, precision, n, **more)
 
     monkeypatch.setattr(graphs, "compiled", compiling)
     files = sorted(photos.rglob("*.jpg"))

@@ -32,9 +32,13 @@ def test_parts_of_a_dataset_dict_have_ids_of_their_own(tmp_path):
     assert found.parts == ["train", "train", "train", "val"]
     assert list(found.passages.ids) == ["a", "b", "c", "b"]
     assert [(f.kind, f.where) for f in found.findings] == [("duplicate-id", "val dataset row 2")]
-    parts = halves(found)
+    with pytest.raises(DataError, match="all 1 examples of the test part are in the training part too"):
+        halves(found)
+    other = rows.select([1]).map(lambda row: {**row, "question": f"{row['question']} Say it."})
+    parts = halves(read_questions(datasets.DatasetDict({"train": rows, " Validation": other})))
     assert (parts.test.tolist(), parts.official) == ([3], True)
-    assert [f.kind for f in parts.findings] == ["leak"]  # the same question about the same text on both sides
+    assert [f.kind for f in parts.findings] == ["leak"]  # another question about the same text on both sides
+    assert [caution.kind for caution in parts.cautions] == ["leak"]
 
 
 def test_rows_of_an_unknown_part_are_left_out(tmp_path):

@@ -96,7 +96,11 @@ def test_integer_weights_are_repeated_rows(name, metric):
     for kind, repeats in (("weighted", 1), ("repeated", weights)):
         matrix, wanted = np.repeat(x, repeats, axis=0), np.repeat(y, repeats, axis=0)
         w = weights.astype(np.float64) if kind == "weighted" else None
-        basis, features, by = fit_basis(matrix, w), Features(matrix, "", 0), Criterion(w, COSTS.get((name, metric)))
+        basis, features, by = (
+            fit_basis(matrix, w),
+            Features(matrix, "", 0),
+            Criterion(w, costs=COSTS.get((name, metric))),
+        )
         head = family.probe(features, wanted, basis=basis, names=named, fold=np.repeat(fold, repeats), by=by)
         made[kind] = basis, head, family.refit(features, wanted, basis=basis, like=head, weights=w)
     basis, head, again = made["weighted"]
@@ -297,8 +301,8 @@ def test_a_tuned_estimator_predicts_and_is_pickled(few_texts, questions, on_a_cp
     """Its features are of another backbone than the probe's, and no test part has told what they are called."""
     texts, labels = zip(*questions, strict=True)
     weights = np.linspace(1, 3, len(texts))
-    with by_looks(2.0**-2):
-        model = hs.HeadstartClassifier(str(few_texts[1]), how="tune", budget="20s").fit(texts, labels, weights)
+    with by_looks(2.0**-4):
+        model = hs.HeadstartClassifier(str(few_texts[1]), how="tune", budget="40s").fit(texts, labels, weights)
     assert model.how_ == "tune"
     probabilities = model.predict_proba(texts)
     np.testing.assert_array_equal(pickle.loads(pickle.dumps(model)).predict_proba(texts), probabilities)

@@ -81,7 +81,7 @@ def facts(head, dataset, rows):
 def sections(record):
     scores = record.scores
     beat = general.Baseline("always giving the commonest step", "commonest step", scores.always["exact"])
-    yield general.headline(scores, METRICS[0], beat, general.verdict(scores, METRICS[0], beat))
+    yield general.headline(record, METRICS[0], beat)
     yield general.others(record, beside=["exact"])
 
 

@@ -38,7 +38,7 @@ def evaluated(
     labels: Any,
     groups: Any,
     *,
-    columns: Columns,
+    columns: Columns | None,
     learned: frozenset[str] | None,
     progress: Progress,
 ) -> Evaluation:
@@ -74,7 +74,7 @@ def evaluated(
 
 
 def _checked(
-    model: Model, data: Any, labels: Any, groups: Any, columns: Columns, progress: Progress
+    model: Model, data: Any, labels: Any, groups: Any, columns: Columns | None, progress: Progress
 ) -> tuple[Dataset, tuple[str, ...]]:
     """The examples to score on, read and checked, with a note on the part that they are.
 
@@ -82,6 +82,7 @@ def _checked(
         DataError: they cannot be read or are not what the model takes, or none can be used.
     """
     refuse_odd(columns)
+    columns = replace(columns or Columns(), known=model.columns)
     request = Request(data, labels, groups, task=model.task.name, kind=model.modality.name, columns=columns)
     with progress.step("read"):
         dataset, notes = _test_part(read(request, [model.task]))

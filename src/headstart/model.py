@@ -267,7 +267,6 @@ class Model:
             DataError: the data cannot be read or are not what the model takes, or nothing in them is known to it.
         """
         progress = as_progress(progress) or Silent()
-        columns = replace(columns or Columns(), known=self.columns)
         return evaluated(self, data, labels, groups, columns=columns, learned=self._learned(), progress=progress)
 
     def _learned(self) -> frozenset[str] | None:

@@ -29,6 +29,16 @@ ClassFolders = Annotated[str | None, typer.Option(help="outer or inner, where ei
 Group = Annotated[
     str | None, typer.Option(help="Column of what rows that belong together share (patient, product): never split.")
 ]
+AllowRejected = Annotated[
+    bool, typer.Option("--allow-rejected", help="Go on where more examples cannot be used than can.")
+]
+Final = Annotated[
+    bool, typer.Option("--final", help="Once the test part is scored, learn from it, too, with the settings found.")
+]
+MaxLength = Annotated[
+    int | None, typer.Option(min=1, help="Tokens of a text that are read. Default: as the model was made for.")
+]
+Track = Annotated[str | None, typer.Option(help="Log to mlflow, mlflow:URI, tensorboard or tensorboard:FOLDER.")]
 Device = Annotated[str | None, typer.Option(help="cpu, cuda or mps. Default: a GPU where there is one.")]
 Threads = Annotated[int | None, typer.Option(min=1, help="Processor cores to use. Default: all.")]
 ChosenBy = Annotated[

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -23,6 +23,9 @@ from headstart.commands.common import (
 )
 from headstart.progress import note
 
+if TYPE_CHECKING:
+    from headstart.model import Model
+
 
 def fit(  # noqa: PLR0913 - one argument an option
     data: Annotated[str, typer.Argument(help="Folder of class folders; table; or questions (a table, SQuAD's JSON).")],
@@ -35,15 +38,9 @@ def fit(  # noqa: PLR0913 - one argument an option
     out: Annotated[Path | None, typer.Option(help="Folder to save to. Default: the data's name + .headstart.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="Another seed, another split.")] = 0,
     force: Annotated[bool, typer.Option("--force", help="Replace a saved folder.")] = False,
-    allow_rejected: Annotated[
-        bool, typer.Option("--allow-rejected", help="Go on where more examples cannot be used than can.")
-    ] = False,
-    final: Annotated[
-        bool, typer.Option("--final", help="Once the test part is scored, learn from it, too, with the settings found.")
-    ] = False,
-    max_length: Annotated[
-        int | None, typer.Option(min=1, help="Tokens of a text that are read. Default: as the model was made for.")
-    ] = None,
+    allow_rejected: common.AllowRejected = False,
+    final: common.Final = False,
+    max_length: common.MaxLength = None,
     text: Text = None,
     text2: Text2 = None,
     image: Image = None,
@@ -57,9 +54,7 @@ def fit(  # noqa: PLR0913 - one argument an option
     group: common.Group = None,
     device: Device = None,
     threads: Threads = None,
-    track: Annotated[
-        str | None, typer.Option(help="Log to mlflow, mlflow:URI, tensorboard or tensorboard:FOLDER.")
-    ] = None,
+    track: common.Track = None,
     as_json: Json = False,
 ) -> None:
     """Adapt a pre-trained model to labelled data and save it with its score."""
@@ -88,8 +83,12 @@ def fit(  # noqa: PLR0913 - one argument an option
         track=track,
         progress=common.bars(),
     )
-    of = fitted.task
+    _tell(fitted, as_json)
+
+
+def _tell(fitted: Model, as_json: bool) -> None:
+    words, metrics = fitted.task.words, fitted.task.scorer.metrics
     try:
-        common.show(fitted.summary, as_json, lambda summary: of.words.fitted(summary, of.scorer.metrics))
+        common.show(fitted.summary, as_json, lambda summary: words.fitted(summary, metrics))
     except streams.LostOutputError as lost:  # its folder says all of it again, so losing it is no failure
         note(f"{lost}; the model is saved")

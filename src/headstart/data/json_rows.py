@@ -5,19 +5,18 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from headstart.data.arrow import Block
 from headstart.data.json_object import rows_of
 from headstart.data.label_tools import as_plain_row
-from headstart.data.text_file import leave_out, open_text
+from headstart.data.text_file import MOST_LINE, leave_out, open_text
 from headstart.errors import DataError
 from headstart.storage.files import parse_json
 from headstart.values import Finding
 
 MOST_BYTES = 2**30  # of a file that is read whole
 _MOST_NAMES = 10_000
-_HEAD = 1 << 16  # characters
 
 
 class _Rows(Mapping[str, Any]):
@@ -41,7 +40,7 @@ class _Rows(Mapping[str, Any]):
 def json_rows(path: Path, encoding: str, left_out: list[Finding], absent: Any, most: int) -> Iterator[Block]:
     """One JSON object a line; a line that is none is left out and listed. A file with one JSON list is read whole."""
     with open_text(path, encoding) as file:
-        whole = _is_whole(file.read(_HEAD).lstrip("\ufeff \r\n\t"))
+        whole = _is_whole(file)
         file.seek(0)
         rows: Iterable[Any] = _all_of(path, encoding) if whole else (line for line in file if line.strip())
         names: dict[str, None] = {}
@@ -67,15 +66,17 @@ def json_rows(path: Path, encoding: str, left_out: list[Finding], absent: Any, m
             yield _Rows(names, block, absent)
 
 
-def _is_whole(head: str) -> bool:
+def _is_whole(file: TextIO) -> bool:
     """Whether the file is one JSON value: a list, or an object that does not end with its line, or that holds rows."""
-    if not head.startswith("{"):
-        return head.startswith("[")
-    line, _, rest = head.partition("\n")
+    pieces = (piece.lstrip("\ufeff") for piece in iter(lambda: file.readline(MOST_LINE), ""))
+    full = (piece.strip() for piece in pieces if piece.strip())
+    line, behind = next(full, ""), next(full, "")
+    if not line.startswith("{"):
+        return line.startswith("[")
     first = _object(line)
     if first is None:
-        return not rest.lstrip().startswith("{") or line.strip() == "{"
-    return not rest.strip() and rows_of(first) is not None and any(isinstance(v, dict | list) for v in first.values())
+        return not behind.startswith("{") or line == "{"
+    return not behind and rows_of(first) is not None and any(isinstance(v, dict | list) for v in first.values())
 
 
 def _all_of(path: Path, encoding: str) -> list[Any]:

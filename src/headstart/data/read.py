@@ -129,9 +129,16 @@ def refuse_odd(columns: Any) -> None:
     if not isinstance(columns, Columns):
         fix = 'for example columns=hs.Columns(text="a", label="b")'
         raise UserError(f"columns is a {type(columns).__name__}, not hs.Columns", where="columns", fix=fix)
-    for field, value in columns.named.items():
+    of_files = {name: value for name in ("encoding", "delimiter") if (value := getattr(columns, name)) is not None}
+    for field, value in (columns.named | of_files).items():
         several = isinstance(value, Sequence) and not isinstance(value, str)
-        wanted = "a list of the columns' names" if field == "labels" else "the name of one column"
+        wanted = (
+            "a list of the columns' names"
+            if field == "labels"
+            else "a name"
+            if field in of_files
+            else "the name of one column"
+        )
         if several != (field in ("text", "labels")) or not all(isinstance(name, str) for name in value):
             fix = "several columns of 0 and 1 are labels=[...]" if field == "label" else ""
             raise UserError(f"{value!r} where {wanted} belongs", where=f"Columns({field}=...)", fix=fix)

@@ -133,19 +133,12 @@ def read_blocks(
     together = 0
     for block in blocks:
         if found is None:
-            first = {name: plain_values(column[:_SAMPLE]) for name, column in block.items()}
-            sample = {name: _texts(column) for name, column in first.items() if not are_pictures(column)}
-            sample = {name: sample.get(name, []) for name in first}
-            asked = with_photos(sample, asked, base) if base is not None else asked
-            found = find_columns(sample, first, asked, where=where, need_label=need_label)
-            if found.holds == "names" and base is not None:
-                photos = photos_beside(sample[found.values[0]], base, asked.image_root, base / where)
+            found, photos = _columns(block, asked, base, where, need_label=need_label)
         values = _values(block, found, base or Path())
         marks = _cells(block, found, len(values[0]))
         parts = _texts(block[found.part]) if found.part else []
-        counted = [[value for value in values[0] if isinstance(value, bytes)]] if found.holds == "pictures" else values
         of = _texts(block[found.group]) if found.group else []
-        for column in (*counted, _written(marks, found), parts, of):
+        for column in (*_counted(values, found), _written(marks, found), parts, of):
             together += _characters(column, where, findings or [], len(inputs))
         if len(inputs) + len(values[0]) > MOST_ROWS:
             raise too_many_rows(where)
@@ -178,6 +171,24 @@ def read_blocks(
         notes=(*notes, *found.notes, *more),
     )
     return in_parts(whole, named) if need_label else whole
+
+
+def _columns(
+    block: Block, asked: Columns, base: Path | None, where: str, *, need_label: bool
+) -> tuple[Found, Photos | None]:
+    """Which columns the first block of a table says to take, and where the photos lie that it names."""
+    first = {name: plain_values(column[:_SAMPLE]) for name, column in block.items()}
+    sample = {name: [] if are_pictures(column) else _texts(column) for name, column in first.items()}
+    asked = with_photos(sample, asked, base) if base is not None else asked
+    found = find_columns(sample, first, asked, where=where, need_label=need_label)
+    if found.holds != "names" or base is None:
+        return found, None
+    return found, photos_beside(sample[found.values[0]], base, asked.image_root, base / where)
+
+
+def _counted(values: list[list[Any]], found: Found) -> list[list[Any]]:
+    """The columns whose sizes tell how much is in memory."""
+    return [[value for value in values[0] if isinstance(value, bytes)]] if found.holds == "pictures" else values
 
 
 def _values(block: Block, found: Found, base: Path) -> list[list[Any]]:
