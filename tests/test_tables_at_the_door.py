@@ -345,10 +345,21 @@ def test_a_workbook_needs_an_extra_that_is_named(tmp_path, rows, monkeypatch):
 
 
 def test_a_workbook_is_read_as_its_rows(tmp_path, rows):
-    pytest.importorskip("python_calamine")
-    pytest.importorskip("openpyxl")
-    pd.DataFrame(rows, columns=["text", "label"]).to_excel(tmp_path / "t.xlsx", index=False)
-    assert list(read(tmp_path / "t.xlsx").inputs) == [text for text, _ in rows]
+    """Of the first sheet that has any; numbers are what they were in cells, of which each is a float."""
+    frame = pd.DataFrame(rows, columns=["text", "label"])
+    with pd.ExcelWriter(tmp_path / "t.xlsx") as book:
+        pd.DataFrame(["made in spring"]).to_excel(book, sheet_name="cover", index=False, header=False)
+        frame.assign(label=frame["label"].rank(method="dense").astype(int)).to_excel(
+            book, sheet_name="all", index=False
+        )
+        frame.to_excel(book, sheet_name="old", index=False)
+    found = checked(tmp_path / "t.xlsx")
+    assert list(found.inputs) == [text for text, _ in rows]
+    assert found.classes == tuple(str(n + 1) for n in range(frame["label"].nunique()))
+    assert any("sheet 'all' is read, and not: old" in note for note in found.notes)
+    (tmp_path / "t.xls").write_bytes(b"no workbook")
+    with pytest.raises(DataError, match=r"t\.xls: cannot be read"):
+        read(tmp_path / "t.xls")
 
 
 def test_a_folder_of_texts_is_in_one_encoding(tmp_path):
