@@ -125,7 +125,10 @@ def test_classes_of_one_group_each_are_refused(tmp_path):
     with pytest.raises(DataError, match="each class is of one group, and none can be tested on another"):
         hs.check(table(tmp_path / "two.csv", rows), columns=BY_PATIENT)
     rows[1] = (*rows[1][:2], "P3")  # now there is one that can
-    assert hs.check(table(tmp_path / "three.csv", rows), columns=BY_PATIENT).parts.out_of_fold
+    found = hs.check(table(tmp_path / "three.csv", rows), columns=BY_PATIENT)
+    assert found.parts.out_of_fold
+    (alone,) = [caution for caution in found.cautions if caution.kind == "one-group"]
+    assert "classes of one group each, so nothing could be tested on another: 'ill'" in alone.text
 
 
 def test_few_groups_are_scored_fold_by_fold(tmp_path, command):
@@ -138,7 +141,7 @@ def test_few_groups_are_scored_fold_by_fold(tmp_path, command):
     assert "2 of 8 groups could be held out, since groups are not split" in err
     assert "and, fold by fold, to test on" in err
     for file in ("report.html", "README.md"):
-        assert "each by a head of the same settings that learned without its fold" in (out / file).read_text()
+        assert "each by a head that was made without its fold" in (out / file).read_text()
     model = hs.load(out)
     assert model.record.out_of_fold
     assert model.columns.group == "patient"
@@ -160,6 +163,15 @@ def test_out_of_fold_is_what_a_model_of_other_patients_would_say():
     assert across.scores.accuracy < 0.8
     low, high = across.scores.accuracy_interval.low, across.scores.accuracy_interval.high
     assert high - low > 0.4  # ten patients, not a hundred
+
+
+def test_where_nothing_can_be_learned_a_score_by_folds_says_so():
+    """Penalty and temperature are found without what they are scored on, or labels by lot would seem to be known."""
+    rng = np.random.default_rng(1)
+    texts = [f"{a} and {b}, day {day}" for day, (a, b) in enumerate(rng.choice(FOODS, (60, 2)).tolist())]
+    model = hs.fit(texts, rng.permutation(["ill", "well"] * 30).tolist(), groups=np.arange(60) % 6, **MINI)
+    assert model.record.out_of_fold
+    assert model.scores.log_loss > np.log(2)
 
 
 FOODS = ("soup", "jazz", "marathon", "snow", "engines", "cats", "taxes", "surgery", "beaches", "chess")

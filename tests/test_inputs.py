@@ -237,6 +237,37 @@ def test_arguments_of_another_kind_are_told_in_words(model, questions):
     assert 'Columns(text="a", text2="b") as pairs, Columns(text=["a", "b"]) joined' in str(refused.value)
 
 
+@pytest.mark.parametrize("test", [pd.DataFrame({"text": ["a"], "label": ["b"]}), (["a"], ["b"]), True, None])
+def test_a_test_that_is_neither_a_share_nor_a_path_is_told(test, questions):
+    frame = pd.DataFrame(questions, columns=["text", "label"])
+    with pytest.raises(hs.UserError, match=r"test: a .* is neither a share nor a path\n.*a column split"):
+        hs.check(frame, test=test)
+
+
+def test_a_text_that_is_the_name_of_a_file_is_told(model, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("ask.txt").write_text("Where is my new card?\n")
+    for name in ("ask.txt", "gone.csv", "./questions"):
+        with pytest.raises(hs.UserError, match=rf"Path\('{name}'\) asks about the file, \['{name}'\] about the words"):
+            model.predict(name)
+    assert model.predict(["ask.txt"])[0].input == "ask.txt"
+    assert model.predict(Path("ask.txt"))[0].label == "card"
+
+
+def test_what_is_told_in_python_names_no_option(model, tmp_path):
+    """A word behind an option is its value only where it is no part of the sentence."""
+    frame = pd.DataFrame(
+        {"one": ["where is my card", "what is the rate"], "two": ["it is late today", "it is too high"]}
+    )
+    with pytest.raises(hs.UserError) as told:
+        model.predict(frame)
+    assert 'Columns(text="one") takes it alone' in str(told.value)
+    assert [found.label for found in model.predict(frame, columns=hs.Columns(text="one"))] == ["card", "exchange"]
+    assert model.predict_proba(frame, columns=hs.Columns(text="two")).shape == (2, 3)
+    with pytest.raises(hs.UserError, match=r'Columns\(text2="..."\) is the second text of a pair, and'):
+        hs.check(frame.assign(label="a"), columns=hs.Columns(text2="one"))
+
+
 def test_scores_and_tasks_are_printed_in_a_line(model, questions):
     heard = []
     frame = pd.DataFrame([(t, label) for t, label in questions], columns=["said", "kind"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ from headstart import pipeline
 from headstart.choose.choose import method_of
 from headstart.clock import Budget, seconds_of
 from headstart.encode.machine import using
+from headstart.errors import UserError
 from headstart.model import Model
 from headstart.progress import Follower, Progress, Silent, as_progress
 from headstart.report.checked import Checked
@@ -98,7 +100,7 @@ def fit(  # noqa: PLR0913 - the one public door: every option of the command lin
         model=str(model),
         method=method_of(how),
         metric=metric,
-        test=test,
+        test=_share_or_path(test),
         seed=seed,
         out=_folder(data, out),
         force=force,
@@ -148,7 +150,16 @@ def rank(  # noqa: PLR0913 - as `fit`
     """
     shown = as_progress(progress)
     request = Request(
-        data, labels, groups, task, kind, columns, metric=metric, test=test, seed=seed, allow_rejected=True
+        data,
+        labels,
+        groups,
+        task,
+        kind,
+        columns,
+        metric=metric,
+        test=_share_or_path(test),
+        seed=seed,
+        allow_rejected=True,
     )
     session = Session(Budget(seconds_of(budget)), shown or Silent(), download=shown)
     with using(device, threads):
@@ -180,10 +191,18 @@ def check(
         UserError: the data cannot be used.
     """
     request = Request(
-        data, labels, groups, task, kind, columns, test=test, seed=seed, allow_rejected=True
+        data, labels, groups, task, kind, columns, test=_share_or_path(test), seed=seed, allow_rejected=True
     )  # it says what is left out, and how much
     session = Session(Budget(seconds_of(None)), as_progress(progress) or Silent())
     return Checked(*pipeline.prepare(request, session))
+
+
+def _share_or_path(test: Any) -> float | str | Path:
+    """What is kept for the test; raises UserError where it is neither a share nor a path."""
+    if isinstance(test, str | Path | Real) and not isinstance(test, bool):
+        return test if isinstance(test, str | Path | float | int) else float(test)
+    fix = "give a share or a path; of tables in memory, one with a column split that says train or test"
+    raise UserError(f"a {type(test).__name__} is neither a share nor a path", where="test", fix=fix)
 
 
 def _folder(data: Any, out: str | Path | None) -> Path | None:

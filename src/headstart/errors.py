@@ -25,11 +25,10 @@ class UserError(Exception):
     Messages name options as the command line has them; where no command runs, they are told in Python's words.
     """
 
-    in_python = True  # a command says otherwise
+    for_python = True  # a command says otherwise
 
     def __init__(self, what: str, *, where: str = "", fix: str = "") -> None:
-        if self.in_python:
-            what, where, fix = (_in_python(part) for part in (what, where, fix))
+        what, where, fix = map(worded, (what, where, fix))
         self.what, self.where, self.fix = what, where, fix
         what, where, fix = (shortened(_HALF.sub(_escaped, plain(part))) for part in (what, where, fix))
         first = f"{where}: {what}" if where else what
@@ -59,12 +58,15 @@ _OPTION = re.compile(
 )
 # Those that name columns are one argument together.
 _NAMED = "image-root|class-folders|text2?|image|labels?|separator|encoding|delimiter|group"
-_COLUMN = rf"--({_NAMED})\b(?: (?!(?:or|and)\b)('[^']*'|\w[\w-]*(?:,\w[\w-]*)*))?"
+_PROSE = "or|and|is|are|does|do|takes?|says?|where|out|may|the|learns?|if|for|with|holds?"  # no names of columns
+_COLUMN = rf"--({_NAMED})\b(?: (?!(?:{_PROSE})\b)('[^']*'|\w[\w-]*(?:,\w[\w-]*)*))?"
+_PLACES = ("COLUMN", "NAME", "FOLDER")  # what stands for a value
 _COLUMNS = re.compile(rf"{_COLUMN}(?: {_COLUMN})*")
 
 
-def _in_python(part: str) -> str:
-    return _OPTION.sub(_argument, _COLUMNS.sub(_columns, part))
+def worded(said: str) -> str:
+    """Words that name options of commands; where no command runs, with what functions have instead."""
+    return _OPTION.sub(_argument, _COLUMNS.sub(_columns, said)) if UserError.for_python else said
 
 
 def _columns(options: re.Match[str]) -> str:
@@ -72,9 +74,7 @@ def _columns(options: re.Match[str]) -> str:
     for option in re.finditer(_COLUMN, options[0]):
         named = option[2] or "..."
         several = named.split(",") if option[1] == "labels" else [named]
-        values.setdefault(option[1], []).extend(
-            "..." if one in ("COLUMN", "NAME") else one.strip("'") for one in several
-        )
+        values.setdefault(option[1], []).extend("..." if one in _PLACES else one.strip("'") for one in several)
     texts = {name: [f'"{value}"' for value in some] for name, some in values.items()}
     said = [
         f"{name.replace('-', '_')}={some[0]}" if len(some) == 1 else f"{name}=[{', '.join(some)}]"

@@ -15,6 +15,7 @@ from headstart.backbone import Backbone, Features
 from headstart.data.arguments import inputs_of
 from headstart.data.check import check
 from headstart.data.folder import EACH_A_TEXT
+from headstart.data.read import refuse_odd
 from headstart.errors import DataError, UserError
 from headstart.evaluation import Evaluation, evaluated
 from headstart.inputs.modality import Modality
@@ -135,7 +136,7 @@ class Model:
         said = {"task": task, "modality": task.modalities[state["modality"]], "folder": state["folder"]}
         self.__dict__.update(made | said | {"_about": state["about"]})
 
-    def predict(self, inputs: Any, *, top: int = 5) -> list[Any]:
+    def predict(self, inputs: Any, *, top: int = 5, columns: Columns | None = None) -> list[Any]:
         """A prediction for each input, in the order given; one that cannot be used has an `error`.
 
         Args:
@@ -143,15 +144,17 @@ class Model:
                 images, uint8 arrays; texts; pairs of texts, or of a question and a text. Or a table of them: a
                 DataFrame, an Arrow table, a `datasets.Dataset`, the `Path` of a file; its columns are those of the fit.
             top: how many classes each prediction lists.
+            columns: of a table, and how it is written; those that are not named are the fit's.
 
         Raises:
-            DataError: the inputs are none, or in no order; or the table has no column of them.
+            DataError: the inputs are none, or in no order; a text that is the name of a file; or the table has no
+                column of them.
         """
-        items, names = self._given(inputs)
+        items, names = self._given(inputs, columns)
         outputs, errors = self._outputs(items)
         return self.task.words.predictions(self.head, outputs, names, errors, top)
 
-    def predict_proba(self, inputs: Any) -> np.ndarray:
+    def predict_proba(self, inputs: Any, *, columns: Columns | None = None) -> np.ndarray:
         """(n, n_classes) probabilities, columns in the order of `classes`, of inputs as `predict` takes them.
 
         Raises:
@@ -160,7 +163,7 @@ class Model:
         """
         if self.task.probabilities is None:
             raise UserError(f"{self.task.name} gives no probabilities of classes", fix="model.predict(inputs)")
-        outputs, errors = self._outputs(self._given(inputs)[0])
+        outputs, errors = self._outputs(self._given(inputs, columns)[0])
         if errors:
             first = min(errors)
             raise DataError(errors[first], where=f"input {first + 1}")
@@ -298,9 +301,11 @@ class Model:
             examples = self._checked(self._given(self.modality.made_up() if inputs is None else inputs)[0])
         return export(made, Path(folder), exporter_named(format), examples)
 
-    def _given(self, inputs: Any) -> tuple[Sequence[Any], list[str]]:
+    def _given(self, inputs: Any, columns: Columns | None = None) -> tuple[Sequence[Any], list[str]]:
         """The inputs one by one, of a table its rows, and their names."""
-        asked = inputs_of(inputs, self.modality, Columns(known=self.columns), in_files=self.learned_from_files)
+        refuse_odd(columns)
+        columns = replace(columns or Columns(), known=self.columns)
+        asked = inputs_of(inputs, self.modality, columns, in_files=self.learned_from_files)
         for said in asked.notes:
             note(said)
         return self.modality.given(asked.inputs)

@@ -50,7 +50,7 @@ def fit(request: Request, session: Session) -> Model:
         learned = dataset.task.scorer.reference([dataset.targets[row] for row in adapted.rows.tolist()])
         if adapted.held_out is None:
             scores = model.score(dataset, parts.test, reference=learned, known=adapted.features, advance=advance)
-        else:  # each example by a head that learned without its fold
+        else:  # each example by a head that was made without its fold
             scores = dataset.task.scorer.score(adapted.head, adapted.held_out, dataset, parts.test, learned)
     if request.final:
         adapted = learned_from_all(dataset, parts, adapted)

@@ -7,34 +7,41 @@ from dataclasses import replace
 import numpy as np
 
 from headstart.adapt.basis import Basis, fit_basis
-from headstart.adapt.cross_validation import grouped_folds
+from headstart.adapt.cross_validation import grouped_folds, probes
 from headstart.adapt.lesson import Adapted
 from headstart.backbone import Features, Head
+from headstart.clock import UNLIMITED, Budget
 from headstart.encode.encode import of_rows
 from headstart.storage.matrix import take
 from headstart.values import Caution, Dataset, Split
 
 
 def out_of_fold(
-    dataset: Dataset, rows: np.ndarray, features: Features, *, basis: Basis, head: Head, seed: int
+    dataset: Dataset, features: Features, *, basis: Basis, head: Head, seed: int, within: Budget = UNLIMITED
 ) -> np.ndarray:
-    """(n_rows, n_outputs) float32: outputs for each example, by a head of the same settings that was learned without
-    its fold. The folds are those that the settings were found by.
+    """(n, n_outputs) float32: outputs for each example, by a probe that was made without its fold.
+
+    Its penalty, class weights and temperature are found without that fold too, as far as there is time, and two groups
+    at least are left to find them by; else they are those of the probe of all. So are thresholds and widths.
 
     Args:
-        features: (n_rows, d), of these rows. basis: of these features. head: the probe of all of them.
+        dataset: of which the first n examples have features. basis: of these features. head: the probe of all of them.
+        within: how long the search for settings may take, about.
     """
-    family = dataset.task.learner.family
+    family, rows = dataset.task.learner.family, np.arange(len(features.matrix))
     k = family.how_many_folds(len(rows), len(dataset.classes))
     fold = grouped_folds(dataset, rows, features, basis=basis, k=k, seed=seed)
-    y, weights = dataset.y[rows], dataset.weights_of(rows)
+    probe = probes(dataset, features, basis=basis, rows=rows, head=head, seed=seed)
     outputs = np.empty((len(rows), len(head.bias)), dtype=np.float32)
     for number in np.unique(fold):
         held, learn = np.flatnonzero(fold == number), np.flatnonzero(fold != number)
-        some = Features(take(features.matrix, learn), features.key, 0)
-        mine = None if weights is None else weights[learn]
-        made: Head = family.refit(some, y[learn], basis=basis, like=head, weights=mine)
-        outputs[held] = made.logits(take(features.matrix, held))
+        if within.left > 0 and len(np.unique(fold[learn])) > 1:
+            made = probe(learn)
+        else:
+            some = Features(take(features.matrix, learn), features.key, 0)
+            weights = dataset.weights_of(learn)
+            made = family.refit(some, dataset.y[learn], basis=basis, like=head, weights=weights)
+        outputs[held] = made.logits(take(features.matrix, held)) * (head.temperature / made.temperature)
     return outputs
 
 

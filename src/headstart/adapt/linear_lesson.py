@@ -98,8 +98,10 @@ class LinearLesson:
         adapted = self._adapted(self.plan.backbone, self.head, "probe", why, self.known, held_out=self.encoded)
         if not self.out_of_fold:
             return adapted
-        rows, basis = self.rows[: self.encoded], self.basis
-        outputs = out_of_fold(self.whole, rows, self.features, basis=basis, head=self.head, seed=self.seed)
+        room = Budget(max(_LEAST_FOR_PROBE, self.session.budget.left), self.session.now)
+        outputs = out_of_fold(
+            self.dataset, self.features, basis=self.basis, head=self.head, seed=self.seed, within=room
+        )
         return replace(adapted, held_out=outputs)
 
     def with_training(self, backbone: Backbone, head: Head, tuned: Tuned, method: Method, note: str) -> Adapted:

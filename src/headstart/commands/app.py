@@ -61,7 +61,7 @@ def main() -> None:
     os.environ.setdefault("GOMP_SPINCOUNT", "30000")
     atexit.register(gc.freeze)
     streams.secure()
-    UserError.in_python = False
+    UserError.for_python = False
     try:
         try:
             app()

@@ -86,6 +86,8 @@ def inputs_of(given: Any, modality: Modality, columns: Columns, *, in_files: boo
     if is_table(given):
         inputs, notes, _ = rows_in(given, modality.name, columns)
         return Asked(inputs, notes)
+    if isinstance(given, str) and modality.in_tables and not modality.of_two:
+        _refuse_name(given)
     if isinstance(given, Path):
         path = existing(given) if modality.in_tables else given
         return inputs_in(path, modality, columns, in_files=in_files)
@@ -124,6 +126,14 @@ def _files(path: Path, encoding: str | None) -> Asked:
 def _is_path(argument: str) -> bool:
     """Whether it cannot be meant as a text: it ends like a folder, or begins like a path."""
     return argument.endswith(("/", "\\")) or argument.startswith(("./", "../", "~/", "/", ".\\", "..\\"))
+
+
+def _refuse_name(text: str) -> None:
+    """Raises DataError where a text alone is, or looks like, the name of a file: whose words are meant is not known."""
+    path = Path(text)
+    if not any(map(str.isspace, text)) and (is_file(path) or suffix_of(path) in _OF_FILES or _is_path(text)):
+        fix = f"Path({text!r}) asks about the file, [{text!r}] about the words"
+        raise DataError("the name of a file, or a text", where=repr(text), fix=fix)
 
 
 def _refuse_path(argument: str, path: Path, modality: Modality) -> None:

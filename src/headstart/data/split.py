@@ -54,9 +54,14 @@ def split(dataset: Dataset, *, test: float = 0.2, seed: int = 0, folds_too: bool
     if few and folds_too:
         everything = np.arange(len(dataset))
         what = f"{few}, since groups are not split: the score is out-of-fold, of all {len(dataset):,} examples"
-        said = f"{what} (each by a head that learned without its fold)"
+        said = f"{what} (each by a head that was made without its fold)"
         return Split(
-            everything, everything, official=False, out_of_fold=True, notes=(said,), cautions=tuple(_few(dataset))
+            everything,
+            everything,
+            official=False,
+            out_of_fold=True,
+            notes=(said,),
+            cautions=(*_of_one_group(dataset), *_few(dataset)),
         )
     if not in_test.any():
         what, fix = dataset.task.unsplit
@@ -66,7 +71,11 @@ def split(dataset: Dataset, *, test: float = 0.2, seed: int = 0, folds_too: bool
         np.flatnonzero(in_test),
         official=False,
         notes=(*(_TRAIN_ALONE if alone else ()), *_not_tested(dataset, in_test)),
-        cautions=(*([Caution("few-tested", f"{few}, since groups are not split")] if few else []), *_few(dataset)),
+        cautions=(
+            *([Caution("few-tested", f"{few}, since groups are not split")] if few else []),
+            *_of_one_group(dataset),
+            *_few(dataset),
+        ),
     )
 
 
@@ -95,6 +104,18 @@ def _refuse_lone_groups(dataset: Dataset) -> None:
         what = "each class is of one group, and none" if dataset.classes else "all examples are of one group, and none"
         fix = "add examples of others, or leave --group out: then the score is for the groups that are in the data"
         raise DataError(f"{what} can be tested on another", where=dataset.name, fix=fix)
+
+
+def _of_one_group(dataset: Dataset) -> Iterator[Caution]:
+    """Classes all of whose examples are of one group that the user names: nobody can tell how another would do."""
+    if dataset.named_groups is None or not dataset.classes:
+        return
+    both = np.unique(np.column_stack([dataset.strata, dataset.checked_groups]), axis=0)[:, 0]
+    times = np.bincount(both, minlength=len(dataset.classes))[: len(dataset.classes)]
+    names = [repr(dataset.classes[k]) for k in np.flatnonzero(times == 1).tolist()]
+    if names:
+        text = f"{dataset.task.words.named} of one group each, so nothing could be tested on another: {some_of(names)}"
+        yield Caution("one-group", f"{text}; a score of such says nothing, whatever it is")
 
 
 def _few(dataset: Dataset) -> Iterator[Caution]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from headstart.errors import short_name
+from headstart.errors import short_name, worded
 from headstart.values import Caution, Dataset, Finding, Split
 
 _SHOWN = 10  # classes and findings in the text; all of them are in the fields
@@ -74,8 +74,8 @@ def said_first(dataset: Dataset, parts: Split) -> Iterator[str]:
 
 def lines(notes: Iterable[str], cautions: Iterable[Caution]) -> Iterator[str]:
     """As they are said while a command works."""
-    yield from (f"note: {note}" for note in notes)
-    yield from (f"warning: {caution.text}" for caution in cautions)
+    yield from (f"note: {worded(note)}" for note in notes)
+    yield from (f"warning: {worded(caution.text)}" for caution in cautions)
 
 
 def _counts(dataset: Dataset) -> dict[str, int]:

@@ -51,7 +51,7 @@ def unseen(record: Record, things: str = "examples") -> str:
     leaked = Counter(finding.kind for finding in record.findings)["leak"]
     seen = f", of which {leaked:,} are (nearly) the same as some that it learned from" if leaked else ""
     if record.out_of_fold:
-        return f"all {record.n_test:,} {things}, each by a head of the same settings that learned without its fold"
+        return f"all {record.n_test:,} {things}, each by a head that was made without its fold"
     then = "; it learned from them afterwards, with the settings found before (--final)" if record.final else ""
     return f"{record.n_test:,} {things}{seen or ' the model did not see'}{then}"
 

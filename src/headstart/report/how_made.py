@@ -49,7 +49,9 @@ def how_made(p: Record) -> str:
         body += "<h3>Class weights</h3>" + table(("Class", "Weight"), rows, label="Class weights", numbers=(1,))
     chosen = "The test part took no part in any choice below."
     if p.out_of_fold:
-        chosen = "The settings below were found on the folds that it is scored by, which flatters a little."
+        chosen = (
+            "The settings below are of all examples; the score is of probes that were made without what they scored."
+        )
     return section("How it was made", chosen, body)
 
 
