@@ -18,7 +18,7 @@ from headstart.values import Dataset
 
 MOST_WINDOWS = 16  # of a text; what comes after them is not read
 _TOGETHER = 256  # texts that are cut at a time
-_BLOCK = 4096  # rows
+_BLOCK = 2048  # texts whose windows are in memory at once
 
 
 def in_windows(backbone: Backbone) -> Backbone:
@@ -44,31 +44,42 @@ def encode_long(
     A text that is not longer than the model reads has the features that it always had, and the store knows them; so has
     the first window of a longer one.
     """
-    plain, digests = cut_off(backbone), dataset.checked_digests[rows]
+    plain = cut_off(backbone)
+    out, known, key = room_for(len(rows), plain.width), 0, ""
+    for start in range(0, len(rows), _BLOCK):
+        some = rows[start : start + _BLOCK]
+        texts = [str(dataset.inputs[row]) for row in some.tolist()]
+        features = _of_texts(texts, dataset.checked_digests[some], plain, by, advance)
+        out[start : start + len(some)] = features.matrix[:]
+        known, key = known + features.cached, features.key
+    return Features(out, features_key(backbone, key.rsplit(" ", 1)[1]), known, rows)
+
+
+def _of_texts(
+    texts: list[str],
+    digests: np.ndarray,
+    plain: Backbone,
+    by: Callable[..., Features],
+    advance: Callable[[int], None],
+) -> Features:
+    """Features of so many texts that their windows are in memory at once."""
     pieces: list[str | np.ndarray] = []
     keys: list[bytes] = []
     of: list[int] = []  # which text each piece is of
     sizes: list[int] = []  # tokens of each piece
-    texts = [dataset.inputs[row] for row in rows.tolist()]
     for number, windows in enumerate(_windows(texts, plain.texts)):
         own = digests[number].tobytes()
         pieces += [texts[number], *windows[1:]]
         keys += [own, *(hashlib.sha256(b"window %d " % i + own).digest() for i in range(1, len(windows)))]
         of += [number] * len(windows)
         sizes += [len(window) for window in windows]
-    which, told = np.array(of, dtype=np.int64), _in_texts(advance, len(texts), len(pieces))
+    told = _in_texts(advance, len(texts), len(pieces))
     each = by(pieces, np.frombuffer(b"".join(keys), np.uint8).reshape(-1, 32), plain, advance=told)
-    out = room_for(len(texts), plain.width)
-    first = np.searchsorted(which, np.arange(len(texts) + 1))
+    first = np.searchsorted(np.array(of, dtype=np.int64), np.arange(len(texts)))
     weights = np.array(sizes, dtype=np.float32)
-    for start in range(0, len(texts), _BLOCK):
-        stop = min(start + _BLOCK, len(texts))
-        here = slice(int(first[start]), int(first[stop]))
-        starts = first[start:stop] - first[start]
-        sums = np.add.reduceat(weights[here, None] * each.matrix[here], starts, axis=0)
-        out[start:stop] = sums / np.add.reduceat(weights[here], starts)[:, None]
-    key = features_key(backbone, each.key.rsplit(" ", 1)[1])
-    return Features(out, key, round(len(texts) * each.cached / max(1, len(pieces))), rows)
+    sums = np.add.reduceat(weights[:, None] * each.matrix[:], first, axis=0)
+    means = sums / np.add.reduceat(weights, first)[:, None]
+    return Features(means, each.key, round(len(texts) * each.cached / len(pieces)))
 
 
 def _windows(texts: Sequence[str], preparation: TextPreparation) -> Iterator[list[np.ndarray]]:
@@ -79,7 +90,7 @@ def _windows(texts: Sequence[str], preparation: TextPreparation) -> Iterator[lis
         with somebody_elses("tokenizers"):
             made = tokenizer.encode_batch(some)
         for encoding in made:
-            yield [np.array(w.ids, dtype=np.int64) for w in (encoding, *encoding.overflowing[: MOST_WINDOWS - 1])]
+            yield [np.array(w.ids, dtype=np.int32) for w in (encoding, *encoding.overflowing[: MOST_WINDOWS - 1])]
 
 
 def _in_texts(advance: Callable[[int], None], n_texts: int, n_pieces: int) -> Callable[[int], None]:
