@@ -60,6 +60,7 @@ def limited(*arguments: object, largest: int, **env: str) -> tuple[int, str, str
     return done.returncode, done.stdout, done.stderr
 
 
+@pytest.mark.check
 @pytest.mark.parametrize("how", ["probe", "tune"])
 def test_a_fit_goes_on_without_keeping_and_ends_in_the_same_bytes(how, few_texts, shut_cache, temporary, own_cache):
     data, model = few_texts
@@ -81,6 +82,7 @@ def test_a_fit_goes_on_without_keeping_and_ends_in_the_same_bytes(how, few_texts
     assert sorted(path.name for path in shut_cache.iterdir()) == sorted(ROOMS)
 
 
+@pytest.mark.check
 def test_photos_are_tuned_on_without_a_cache(photos, shut_cache, temporary, tmp_path, monkeypatch):
     from small_models import small_image_model
 
@@ -115,6 +117,7 @@ def test_answers_and_predictions_need_no_cache(
     assert err.count("will not be kept") == 1
 
 
+@pytest.mark.check
 def test_what_a_full_disk_does_not_take_is_used_from_memory(few_texts, tmp_path, own_cache, temporary):
     """32 KB a file: the model's graph has no room; predictions are the same."""
     data, model = few_texts

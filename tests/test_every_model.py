@@ -18,6 +18,7 @@ from headstart.pretrained.from_timm import timm
 from headstart.pretrained.load import load, load_classifier
 from small_models import pictures, prepared_pixels, small_image_model, small_text_model
 
+pytestmark = pytest.mark.check
 IMAGES = sorted({card.architecture for card in catalog.cards() if card.kind == "image"})
 TEXTS = sorted({card.architecture for card in catalog.cards() if card.kind == "text"})
 QUESTIONS = ["Where is my new card?", "the rate", "I lost it. I lost my card, the new card of it.", "pin"]

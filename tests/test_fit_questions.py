@@ -140,6 +140,7 @@ def test_transformers_opens_the_folder_and_gives_the_same_answers(fitted):
     assert np.mean(same) >= 0.995
 
 
+@pytest.mark.check
 def test_killed_and_run_again_ends_in_the_same_bytes(encoder, tmp_path, own_cache, monkeypatch):
     data = tmp_path / "towers.json"
     data.write_text(json.dumps(squad(documents=8, each=8)))

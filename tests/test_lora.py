@@ -89,6 +89,7 @@ def test_killed_and_run_again_ends_in_the_same_plain_model(few_texts, tmp_path, 
     assert all(torch.equal(opened.state_dict()[name], tensor) for name, tensor in saved.items())
 
 
+@pytest.mark.check
 def test_killed_before_its_plan_and_at_the_end_it_is_as_one_undisturbed(few_texts, tmp_path, own_cache, monkeypatch):
     """The undisturbed fit makes a plan of its own, on a machine of another speed: time and chance are no part of what
     comes out."""

@@ -359,6 +359,7 @@ def test_what_is_equally_good_stays_near_the_probe(tmp_path):
     assert alike.recipe.rate == 1e-3  # where the search began
 
 
+@pytest.mark.check
 def test_a_tuned_model_says_it_and_takes_up_no_run_that_chose_by_another(tmp_path, own_cache):
     data, model = word_order(tmp_path)
     killed(fitting(data, model, tmp_path / "killed", how="auto", halts="wrote scheme.json"))

@@ -161,6 +161,7 @@ def test_what_killed_processes_left_is_swept_by_the_next_and_nothing_else(own_ca
     assert len(list(own_cache.glob("alive/*"))) == 0
 
 
+@pytest.mark.check
 def test_a_killed_fit_that_is_run_again_leaves_nothing(few_texts, tmp_path, own_cache):
     """States and the tuned weights of the killed one too: killed where it evaluates."""
     data, model = few_texts

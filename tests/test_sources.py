@@ -83,6 +83,7 @@ def randomised(model):
     return model
 
 
+@pytest.mark.check
 @pytest.mark.parametrize("name", ["ResNet50", "VGG16"])
 def test_keras_model_adapts_saves_and_opens_by_its_card(name, photos, tmp_path, own_cache):
     import keras

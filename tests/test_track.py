@@ -84,6 +84,7 @@ def runs(client, parent=None):
     return found if parent else [run for run in found if "mlflow.parentRunId" not in run.data.tags]
 
 
+@pytest.mark.check
 def test_a_tuned_fit_is_an_mlflow_run_with_its_trials_within(home, tuned, client):
     told, said = tuned
     assert "logged to MLflow, sqlite:///mlflow.db" in said

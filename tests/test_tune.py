@@ -121,6 +121,7 @@ def plain_losses(module, head, basis, groups, bodies, y, recipe):
     return losses
 
 
+@pytest.mark.check
 @pytest.mark.parametrize(
     ("pictures", "rate", "channels_last"),
     [("resnet18", 1e-4, False), ("resnet18", 1e-4, True), ("vit_tiny_patch16_224", 1e-3, False)],
@@ -174,6 +175,7 @@ def test_the_first_step_starts_at_the_probe(pictures):
 STAGES = {"resnet18": [("layer4.",), ("layer3.", "layer4.")], "vit_tiny_patch16_224": [("blocks.1.", "norm.")]}
 
 
+@pytest.mark.check
 @pytest.mark.parametrize("architecture", STAGES)
 def test_frozen_layers_keep_their_bytes(architecture, photos, tmp_path, own_cache):
     small_image_model(architecture, tmp_path / "model")
@@ -202,6 +204,7 @@ def killed_then_calm(fit, moments, cache: Path, calm: pytest.MonkeyPatch) -> tup
     return disturbed, finished(fit("calm"))
 
 
+@pytest.mark.check
 def test_killed_three_times_it_ends_in_the_same_bytes(few_texts, tmp_path, own_cache, monkeypatch):
     """In a trial, in a run of another fold, and in the last run."""
     fit = lambda out, **halts: fitting(*few_texts, tmp_path / out, "--budget", "10m", **halts)  # noqa: E731
@@ -212,6 +215,7 @@ def test_killed_three_times_it_ends_in_the_same_bytes(few_texts, tmp_path, own_c
         assert (tmp_path / "killed" / name).read_bytes() == (tmp_path / "calm" / name).read_bytes()
 
 
+@pytest.mark.check
 def test_killed_among_other_views_it_goes_on_exactly(photos, tmp_path, own_cache, monkeypatch):
     """Training on stored activations: of other views, and mixed."""
     small_image_model("vit_tiny_patch16_224", tmp_path / "model")

@@ -234,6 +234,7 @@ def test_no_more_than_the_bound_where_the_disk_is_large(opened, disk, monkeypatc
     assert [views_of(bodies.at(depth)) for depth in (2, 1)] == [3, 0]
 
 
+@pytest.mark.check
 def test_two_equal_fits_at_once_do_not_disturb_each_other(few_texts, tmp_path, own_cache):
     """The second one comes while the first is in the middle of training, and is done before it goes on."""
     data, model = few_texts
@@ -341,6 +342,7 @@ def test_a_journal_is_taken_up_again_where_it_was_left(own_cache):
     assert not list(own_cache.glob("runs/*"))
 
 
+@pytest.mark.check
 @by_looks(64 * TICK)
 def test_a_fit_says_when_the_whole_model_ran_in_each_step(photos, tmp_path, own_cache, monkeypatch):
     small_image_model("resnet18", tmp_path / "resnet")

@@ -93,6 +93,7 @@ def imagenet(images: np.ndarray) -> torch.Tensor:
     return (torch.from_numpy(images).permute(0, 3, 1, 2).float() / 255 - mean) / std
 
 
+@pytest.mark.check
 @pytest.mark.parametrize("name", TORCHVISION)
 def test_torchvision(name, tmp_path, own_cache):
     model = of_torchvision(name)
@@ -106,6 +107,7 @@ def test_torchvision(name, tmp_path, own_cache):
     close(ours_logits, logits)
 
 
+@pytest.mark.check
 def test_torchvision_vgg16(tmp_path, own_cache):
     model = of_torchvision("vgg16")
     torch.save(model.state_dict(), tmp_path / "model.pth")
@@ -280,6 +282,7 @@ def keras_features(model, images: np.ndarray, *, caffe, top: bool) -> tuple[np.n
     return features, logits
 
 
+@pytest.mark.check
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize(
     ("name", "top", "side", "layout"),
