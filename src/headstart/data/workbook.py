@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from headstart.data.arrow import MOST_BYTES, Block, unique
+from headstart.data.workbook_size import refuse_large
 from headstart.errors import DataError, UserError, first_line
 from headstart.storage.files import open_file
 
-SUFFIXES = (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods")
+SUFFIXES = (".xlsx", ".xlsm", ".xls")  # of .xlsb and .ods nobody can tell how large they are before they are in memory
 
 
 def workbook_blocks(path: Path, rows: int) -> tuple[Iterator[Block], list[str]]:
@@ -21,6 +22,8 @@ def workbook_blocks(path: Path, rows: int) -> tuple[Iterator[Block], list[str]]:
         DataError: python-calamine is not there, or cannot read it, or no sheet has rows. OSError: no regular file.
     """
     open_file(path, most=MOST_BYTES).close()
+    if path.suffix.lower() != ".xls":  # which has 65,536 rows of 256 cells at most
+        refuse_large(path)
     try:
         from python_calamine import CalamineWorkbook
     except ImportError:
