@@ -87,6 +87,25 @@ def test_a_folder_is_walked_and_what_cannot_be_read_has_an_error_and_no_label(sa
     assert "4 rows, 2 of them with an error" in out
 
 
+def test_files_are_asked_about_in_the_words_that_a_fit_of_them_learns(model, tmp_path, capsys):
+    """The encoding is told by all files together: one of few words alone would be read as another."""
+    texts = ["да 0a ok", "нет, 1a", "где моя карта", "какой сегодня курс", "карта ещё не пришла", "yes, please"]
+    for number, text in enumerate(texts):
+        (tmp_path / "data" / "ab"[number % 2]).mkdir(parents=True, exist_ok=True)
+        (tmp_path / "data" / "ab"[number % 2] / f"{number}.txt").write_text(text, encoding="cp1251")
+    learned = hs.check(tmp_path / "data").dataset
+    assert sorted(learned.inputs) == sorted(texts)
+    wanted = [p.probability for p in model.predict(list(learned.inputs))]
+    capsys.readouterr()
+    for asked in (tmp_path / "data", sorted((tmp_path / "data").rglob("*.txt"))):
+        assert [p.probability for p in model.predict(asked)] == wanted
+        assert capsys.readouterr().err.count("5 files are not UTF-8 and were read as cp1251") == 1
+    (tmp_path / "data" / "a" / "0.txt").write_bytes(b"\x8d\x81 \x98\x90")
+    answers = model.predict(tmp_path / "data")
+    assert [bool(p.error) for p in answers] == [True] * 5 + [False]
+    assert all("its encoding cannot be told" in p.error for p in answers[:5])
+
+
 def test_a_table_is_predicted_row_by_row_and_nothing_is_dropped(saved, command, tmp_path):
     table = tmp_path / "new.csv"
     table.write_text(f'id,said,label\n1,"{CARD}",a\n2,too,many,cells\n3,,c\n4,"{RATE}",d\n')

@@ -87,7 +87,7 @@ def _written(model: str, out: Path, table: Path | None, columns: Columns, rows: 
 
     names, given = (["input"], [[row["input"]] for row in rows])
     if table is not None:
-        names, given = as_written(table, encoding=columns.encoding, delimiter=columns.delimiter)
+        names, given = as_written(table, columns)
     predicted_file.write(out, names, given, rows)
     return {"model": model, "out": str(out), "n": len(rows), "n_errors": sum("error" in row for row in rows)}
 

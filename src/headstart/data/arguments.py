@@ -15,12 +15,11 @@ from headstart.data import workbook
 from headstart.data.delimited import delimiter_of, label_colon_text
 from headstart.data.folder import files_in
 from headstart.data.frame import is_table
-from headstart.data.named_files import TEXT_FILES, TextFile
+from headstart.data.named_files import TEXT_FILES, text_files
 from headstart.data.read import rows_in
 from headstart.data.table import SUFFIXES, table_errors
-from headstart.data.text_file import encoding_of, open_bytes, open_text, suffix_of
+from headstart.data.text_file import read_head, read_lines, suffix_of
 from headstart.errors import DataError
-from headstart.inputs.encodings import known_encoding, wide_encoding
 from headstart.inputs.modality import Modality
 from headstart.inputs.paths import existing, is_file, is_folder
 from headstart.storage.files import is_there
@@ -109,16 +108,17 @@ def _table(path: Path, modality: Modality, columns: Columns) -> Asked:
 def _files(path: Path, encoding: str | None) -> Asked:
     """A file, or each below a folder, as one text; what is a table by its name is none, and said in its place."""
     if not is_folder(path):
-        return Asked([TextFile(path, encoding)], [f"{path.name}: taken as one text"])
+        texts, notes = text_files([path], encoding)
+        return Asked(texts, [*notes, f"{path.name}: taken as one text"])
     files = files_in(path)
     if not files:
         raise DataError("no files", where=str(path), fix="name a folder with text files in it")
     what = "a table or a picture, not a text by its name; name it itself"
     odd = images.SUFFIXES | {ending for ending in SUFFIXES if ending not in TEXT_FILES}
-    inputs = [
-        DataError(what, where=str(file)) if suffix_of(file) in odd else TextFile(file, encoding) for file in files
-    ]
-    return Asked(inputs, [f"{path.name}: each of {len(files):,} files taken as one text"])
+    texts, notes = text_files([file for file in files if suffix_of(file) not in odd], encoding)
+    there = iter(texts)
+    inputs = [DataError(what, where=str(file)) if suffix_of(file) in odd else next(there) for file in files]
+    return Asked(inputs, [*notes, f"{path.name}: each of {len(files):,} files taken as one text"])
 
 
 def _is_path(argument: str) -> bool:
@@ -143,13 +143,11 @@ def _refuse_path(argument: str, path: Path, modality: Modality) -> None:
 
 def _is_plain(path: Path, columns: Columns) -> bool:
     """Whether its lines are texts: no tab in each, no labels before them, and no header with the fit's columns."""
-    with table_errors(path), open_bytes(path) as file:
-        head = file.read(_HEAD)
-    wide = wide_encoding(head)
-    if b"\0" in head and wide is None and columns.encoding is None:
+    with table_errors(path):
+        head = read_head(path, columns.encoding, _HEAD)
+    if "\0" in head and columns.encoding is None:
         raise DataError("not a text file", where=str(path), fix="save it as plain text (UTF-8)")
-    encoding = known_encoding(columns.encoding) if columns.encoding else wide or "utf-8-sig"
-    lines = [line for line in head.decode(encoding, errors="replace").splitlines() if line.strip()]
+    lines = [line for line in head.splitlines() if line.strip()]
     if not lines or label_colon_text(lines) or all("\t" in line for line in lines):
         return not lines
     return not is_header(lines, columns, path)
@@ -168,15 +166,13 @@ def _plain(path: Path, encoding: str | None, *, in_files: bool) -> Asked:
     if not in_files or len(asked.inputs) == 1:
         return asked
     note = f"{path.name}: taken as one text, as the model's files were; --as lines takes each line"
-    return Asked([TextFile(path, encoding)], [*asked.notes[:-1], note])
+    return Asked(text_files([path], encoding)[0], [*asked.notes[:-1], note])
 
 
 def _lines(path: Path, encoding: str | None) -> Asked:
     """The lines of a text file but for blank ones, and notes that say so."""
     with table_errors(path):
-        found, notes = encoding_of(path, encoding)
-        with open_text(path, found) as file:
-            lines = [line.rstrip("\n") for line in file]
+        lines, notes = read_lines(path, encoding)
     full = [line for line in lines if line.strip()]
     if not full:
         raise DataError("the file is empty", where=str(path), fix="a text a line")
