@@ -15,6 +15,7 @@ from headstart.data import workbook
 from headstart.data.delimited import delimiter_of, label_colon_text
 from headstart.data.folder import files_in
 from headstart.data.frame import is_table
+from headstart.data.line_forms import line_form
 from headstart.data.named_files import TEXT_FILES, text_files
 from headstart.data.read import rows_in
 from headstart.data.table import SUFFIXES, table_errors
@@ -27,7 +28,8 @@ from headstart.values import Columns
 
 As = Literal["text", "file", "lines"]  # an argument itself, one text in each file, a text on each line of a file
 
-_HEAD = 1 << 16  # bytes
+_HEAD = 1 << 20  # bytes
+_LINES = 200  # by which a file is judged, as when it is read
 # Endings by which a word without a space is the name of a file, not a text.
 _TABLES = {".csv", ".tsv", ".jsonl", ".ndjson", ".json", ".parquet", ".gz", *workbook.SUFFIXES}
 _OF_FILES = images.SUFFIXES | TEXT_FILES | _TABLES | {".pdf"}
@@ -71,9 +73,11 @@ def inputs_in(
     if way == "lines":
         return _lines(existing(path), columns.encoding)
     if is_file(path) and suffix_of(path) in SUFFIXES:
-        if alone and suffix_of(path) == ".txt" and _is_plain(path, columns):
+        plain = alone and suffix_of(path) == ".txt"
+        lines = _first_lines(path, columns.encoding) if plain else []
+        if plain and not _is_table(lines, columns, path):
             return _plain(path, columns.encoding, in_files=in_files)
-        return _table(path, modality, columns)
+        return _table(path, modality, columns, labelled=bool(lines) and has_labels(lines, path))
     if alone and is_there(path) and (isinstance(argument, Path) or (_is_path(argument) and is_folder(path))):
         return _files(path, columns.encoding)
     _refuse_path(str(argument), path, modality)
@@ -100,9 +104,10 @@ def _of_pictures(argument: str | Path, modality: Modality, columns: Columns, way
     return Asked([str(argument)])
 
 
-def _table(path: Path, modality: Modality, columns: Columns) -> Asked:
+def _table(path: Path, modality: Modality, columns: Columns, *, labelled: bool = False) -> Asked:
     inputs, notes, one_a_row = rows_in(str(path), modality.name, columns)
-    return Asked(inputs, notes, path if one_a_row else None)
+    aside = [f"{path.name}: the labels are left aside; --as lines takes each line whole"] if labelled else []
+    return Asked(inputs, [*notes, *aside], path if one_a_row else None)
 
 
 def _files(path: Path, encoding: str | None) -> Asked:
@@ -141,16 +146,23 @@ def _refuse_path(argument: str, path: Path, modality: Modality) -> None:
         raise DataError("no such file", where=argument, fix=f"check the path{itself}")
 
 
-def _is_plain(path: Path, columns: Columns) -> bool:
-    """Whether its lines are texts: no tab in each, no labels before them, and no header with the fit's columns."""
+def _first_lines(path: Path, encoding: str | None) -> list[str]:
     with table_errors(path):
-        head = read_head(path, columns.encoding, _HEAD)
-    if "\0" in head and columns.encoding is None:
+        head = read_head(path, encoding, _HEAD)
+    if "\0" in head and encoding is None:
         raise DataError("not a text file", where=str(path), fix="save it as plain text (UTF-8)")
-    lines = [line for line in head.splitlines() if line.strip()]
-    if not lines or label_colon_text(lines) or all("\t" in line for line in lines):
-        return not lines
-    return not is_header(lines, columns, path)
+    return [line for line in head.splitlines()[:_LINES] if line.strip()]
+
+
+def _is_table(lines: list[str], columns: Columns, path: Path) -> bool:
+    """Whether lines are rows: a tab in each or a delimiter that was named, labels before the texts, or a header."""
+    cells = columns.delimiter is not None or all("\t" in line for line in lines)
+    return bool(lines) and (cells or has_labels(lines, path) or is_header(lines, columns, path))
+
+
+def has_labels(lines: list[str], path: Path = Path()) -> bool:
+    """Whether each of some lines begins with a label, in a form that files of labelled texts have."""
+    return label_colon_text(lines) or line_form(lines, path) is not None
 
 
 def is_header(lines: list[str], columns: Columns, path: Path = Path()) -> bool:
