@@ -108,6 +108,26 @@ def test_lines_with_labels_are_taken_whole_where_that_is_said(saved, command, tm
     assert [row["input"] for row in json.loads(out)["predictions"]] == FOUR, err
 
 
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"label": [[0, 4, "PRODUCT"]]},
+        {"label": "card", "answer": "reject", "_task_hash": 7},
+        {"data": {"text": CARD}, "annotations": [{"result": [{"type": "labels", "value": {"labels": ["PER"]}}]}]},
+    ],
+)
+def test_what_was_labelled_in_another_way_has_its_text(more, saved, command, tmp_path):
+    rows = (
+        [{"text": CARD, **more}, {"text": RATE}]
+        if "data" not in more
+        else [more, {"data": {"text": RATE}, "annotations": []}]
+    )
+    (tmp_path / "new.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    code, _, err = command("predict", saved, "new.jsonl", "--out", "new.csv")
+    assert code == 0, err
+    assert [row["predicted_label"] for row in written(tmp_path / "new.csv")] == ["card", "exchange"]
+
+
 def test_files_are_asked_about_in_the_words_that_a_fit_of_them_learns(model, tmp_path, capsys):
     """The encoding is told by all files together: one of few words alone would be read as another."""
     texts = ["да 0a ok", "нет, 1a", "где моя карта", "какой сегодня курс", "карта ещё не пришла", "yes, please"]

@@ -230,6 +230,22 @@ def test_label_studio_in_both_forms_of_json(tmp_path, rows):
         assert list(found.inputs) == [text for text, _ in rows]
 
 
+def test_annotations_that_disagree_are_no_label(tmp_path, rows):
+    def by(label, **more):
+        return {"result": [{"type": "choices", "from_name": "topic", "value": {"choices": label}}], **more}
+
+    told = [{"data": {"text": text}, "annotations": [by([label]), by([label])]} for text, label in rows]
+    told[3]["annotations"][1] = by(["other"])
+    told[5]["annotations"][1] = by(["other"], was_cancelled=True)
+    told[7]["annotations"] = [by(["other"]), by([rows[7][1]], ground_truth=True)]
+    (tmp_path / "t.json").write_text(json.dumps(told))
+    found = read(tmp_path / "t.json")
+    assert [finding.where for finding in found.rejected] == ["t.json row 4"]
+    assert "annotations of it disagree: 'card' and 'other'" in found.rejected[0].reason
+    assert found.classes == ("card", "exchange")
+    assert hs.check(tmp_path / "t.json", columns=hs.Columns(label="topic")).dataset.classes == found.classes
+
+
 def test_what_was_rejected_in_prodigy_is_not_true(tmp_path, rows):
     answers = ["accept"] * 12 + ["reject"] * 2 + ["ignore"] * 2
     told = [{"text": t, "label": n, "answer": a, "_task_hash": 1} for (t, n), a in zip(rows, answers, strict=True)]
@@ -257,6 +273,11 @@ def test_what_was_rejected_in_prodigy_is_not_true(tmp_path, rows):
 def test_labels_of_spans_are_refused_in_words(row, tmp_path):
     with pytest.raises(DataError, match="row 1: labels of spans"):
         read(lines(tmp_path / "t.jsonl", [row] * 10))
+    held = [
+        {**row, "data": {**row["data"], "topic": str(n % 2)}} if "data" in row else {**row, "topic": str(n % 2)}
+        for n in range(10)
+    ]
+    assert read(lines(tmp_path / "t.jsonl", held), label="topic").classes == ("0", "1")
 
 
 def test_lists_of_one_label_are_classes_and_empty_ones_are_for_the_user_to_say(tmp_path, rows, command):

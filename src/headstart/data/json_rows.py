@@ -37,8 +37,21 @@ class _Rows(Mapping[str, Any]):
         return len(self._names)
 
 
-def json_rows(path: Path, encoding: str, left_out: list[Finding], absent: Any, most: int) -> Iterator[Block]:
-    """One JSON object a line; a line that is none is left out and listed. A file with one JSON list is read whole."""
+def json_rows(
+    path: Path,
+    encoding: str,
+    left_out: list[Finding],
+    absent: Any,
+    most: int,
+    *,
+    label: str | None,
+    need_label: bool,
+) -> Iterator[Block]:
+    """One JSON object a line; a line that is none is left out and listed. A file with one JSON list is read whole.
+
+    Args:
+        label: the column that the user named. need_label: whether rows without a label are left out, too.
+    """
     with open_text(path, encoding) as file:
         whole = _is_whole(file)
         file.seek(0)
@@ -50,7 +63,7 @@ def json_rows(path: Path, encoding: str, left_out: list[Finding], absent: Any, m
             if found is None:
                 leave_out(left_out, "damaged-row", path, number, "not a JSON object")
                 continue
-            found, why = as_plain_row(found, f"{path.name} row {number}")
+            found, why = as_plain_row(found, f"{path.name} row {number}", label=label, need_label=need_label)
             if why:
                 leave_out(left_out, "not-labelled", path, number, why)
                 continue

@@ -6,6 +6,7 @@ import csv
 import zlib
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from itertools import chain, count, islice
 from pathlib import Path
 from typing import Any
@@ -61,7 +62,7 @@ def read_table(path: Path, *, columns: Columns | None = None, need_label: bool =
     asked = columns or Columns()
     ragged: list[Finding] = []
     with table_errors(path):
-        blocks, notes = open_blocks(path, ragged, asked)
+        blocks, notes = open_blocks(path, ragged, asked, need_label=need_label)
         return read_blocks(blocks, asked, name=stem_of(path), where=path.name, base=path.parent, need_label=need_label,
                             notes=notes, findings=ragged)  # fmt: skip
 
@@ -73,13 +74,15 @@ def open_blocks(
     *,
     absent: Any = None,
     rows: int = _BLOCK,
+    need_label: bool = False,
 ) -> tuple[Iterable[Block], list[str]]:
     """Blocks of rows by the file's ending, with notes on what was assumed; rows that cannot be read go to `ragged`.
 
     Args:
-        asked: of which the encoding and the delimiter are taken.
+        asked: of which the encoding, the delimiter and the label's column are taken.
         absent: what a row of JSON has under a name that other rows have and it has not.
         rows: of a block, at most. When it is given out, `ragged` has all rows before its last one.
+        need_label: whether rows are left out whose label is none: disputed, or rejected.
     """
     suffix = suffix_of(path)
     if asked.delimiter and suffix in (".parquet", *_JSON, *workbook.SUFFIXES):
@@ -92,7 +95,7 @@ def open_blocks(
         return workbook.workbook_blocks(path, rows)
     found, notes = encoding_of(path, asked.encoding)
     if suffix in _JSON:
-        return json_rows(path, found, ragged, absent, rows), notes
+        return json_rows(path, found, ragged, absent, rows, label=asked.label, need_label=need_label), notes
     blocks, more = delimited_blocks(path, ragged, rows, encoding=found, delimiter=asked.delimiter)
     return blocks, [*notes, *more]
 
@@ -180,6 +183,7 @@ def _columns(
     sample = {name: [] if are_pictures(column) else _texts(column) for name, column in first.items()}
     asked = with_photos(sample, asked, base) if base is not None else asked
     found = find_columns(sample, first, asked, where=where, need_label=need_label)
+    found = found if need_label else replace(found, labels=())  # whose cells need not be labels
     if found.holds != "names" or base is None:
         return found, None
     return found, photos_beside(sample[found.values[0]], base, asked.image_root, base / where)
