@@ -165,9 +165,20 @@ def test_a_table_is_predicted_row_by_row_and_nothing_is_dropped(saved, command, 
         assert command("predict", saved, "new.csv", "--text", "said", "--out", name, "--force")[0] == 2
     assert table.read_text().startswith("id,said,label\n1,")
     code, _, err = command("predict", saved, CARD, "--text", "said")
-    assert (code, "no input is a table" in err) == (2, True)
+    assert (code, "--text: it is about a table, and no input is one" in err) == (2, True)
+    code, _, err = command("predict", saved, CARD, "--image-root", ".")
+    assert (code, "--image-root: it is about a table" in err) == (2, True)
     code, _, err = command("predict", saved, "-", "--text", "said", stdin=table.read_text())
     assert (code, "begins like a table" in err) == (2, True)
+
+
+def test_a_table_of_questions_has_columns_of_its_own(years, command, tmp_path):
+    (tmp_path / "q.csv").write_text("question,context\nWhen was it built?,the tower was built in 1954\n")
+    code, _, err = command("predict", years, "q.csv", "--text", "question")
+    assert (code, "--text: not for questions: 'question'" in err) == (2, True)
+    code, _, err = command("predict", years, "q.csv", "--out", "a.csv")
+    assert code == 0, err
+    assert written(tmp_path / "a.csv")[0]["input"] == "When was it built?"
 
 
 def test_a_long_path_is_whole_where_a_program_reads_it(saved, command, tmp_path):

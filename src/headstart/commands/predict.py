@@ -108,8 +108,9 @@ def _asked(
         raise UserError(f"the model takes {loaded.modality.noun}s, one by one", where="--pair", fix=fix)
     known = replace(columns, known=loaded.columns)
     asked = [_argument(loaded, value, known, way) for value in inputs]
-    for option in columns.named if not any(part.table for part in asked) else ():
-        raise UserError("it names a column, and no input is a table", where=f"--{option}", fix="leave it out")
+    for name in columns.named if not any(part.is_table for part in asked) else ():
+        option = f"--{name.replace('_', '-')}"
+        raise UserError("it is about a table, and no input is one", where=option, fix="leave it out")
     for said in (said for part in asked for said in part.notes):
         note(said)
     given = [each for part in asked for each in part.inputs]

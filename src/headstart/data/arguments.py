@@ -41,6 +41,7 @@ class Asked:
 
     inputs: Any  # texts, pairs, paths
     notes: Sequence[str] = ()  # on how they were read
+    is_table: bool = False  # whether they are of a table's columns
     table: Path | None = None  # whose rows they are, one each, in their order
 
 
@@ -107,7 +108,7 @@ def _of_pictures(argument: str | Path, modality: Modality, columns: Columns, way
 def _table(path: Path, modality: Modality, columns: Columns, *, labelled: bool = False) -> Asked:
     inputs, notes, one_a_row = rows_in(str(path), modality.name, columns)
     aside = [f"{path.name}: the labels are left aside; --as lines takes each line whole"] if labelled else []
-    return Asked(inputs, [*notes, *aside], path if one_a_row else None)
+    return Asked(inputs, [*notes, *aside], is_table=True, table=path if one_a_row else None)
 
 
 def _files(path: Path, encoding: str | None) -> Asked:

@@ -237,6 +237,9 @@ def rows_in(table: Any, kind: str, columns: Columns) -> tuple[list[Any], list[st
         DataError: as `read`; or the table has no such columns.
     """
     if kind == "passage":
+        for option, name in _named(columns).items():
+            fix = "leave it out: context and question are found by name"
+            raise DataError(f"not for questions: {name!r}", where=option, fix=fix)
         examples = read_unanswered(table, columns)
         left_out = [f"{f.where} is left out: {f.reason}" for f in examples.findings if f.rejected]
         more = [f"and {len(left_out) - _MOST_TOLD} more rows"] if len(left_out) > _MOST_TOLD else []
