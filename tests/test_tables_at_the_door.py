@@ -147,6 +147,17 @@ def test_delimiters_and_excels_first_line(delimiter, head, tmp_path, rows):
     assert list(read(path).inputs) == [text for text, _ in rows]
 
 
+@pytest.mark.parametrize("before", ["\n", "\r\n", "  \n\n", "\ufeff\n", "\nsep=;\n"])
+def test_blank_lines_before_the_header_are_none_of_it(before, tmp_path, rows):
+    some = "".join(f"{label};{text.replace('.', '')}\n" for text, label in rows)
+    (tmp_path / "t.csv").write_text(f"{before}label;text\n{some}", newline="")
+    found = read(tmp_path / "t.csv")
+    assert list(found.inputs) == [text.replace(".", "") for text, _ in rows]
+    (tmp_path / "t.csv").write_text(f"{before}label;text\nno cells\n", newline="")
+    with pytest.raises(DataError, match=r"no rows that can be read; of t\.csv row 1: 1 fields where"):
+        read(tmp_path / "t.csv")
+
+
 def test_the_delimiter_that_is_named_and_a_table_that_is_packed(tmp_path, rows):
     path = write(tmp_path / "t.csv", rows, delimiter=":")
     assert len(read(path, delimiter=":")) == len(rows)

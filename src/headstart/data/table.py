@@ -151,7 +151,8 @@ def read_blocks(
         named += parts
         groups += of
     if found is None:
-        raise DataError("no rows", where=where, fix="a table has one row an example")
+        first = f" that can be read; of {findings[0].where}: {findings[0].reason}" if findings else ""
+        raise DataError(f"no rows{first}", where=where, fix="a table has one row an example")
     rows = list(islice(row_names(where, row_numbers(findings or ())), len(inputs)))
     more: list[str] = []
     if found.holds == "files":
