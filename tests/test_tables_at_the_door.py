@@ -102,7 +102,7 @@ def test_an_encoding_that_is_told_decodes(text, encoding):
         found = encoding_among(content, where="t.csv")
     except DataError:
         return
-    content.decode(found, "ignore")
+    content.decode(found)
 
 
 @pytest.mark.parametrize("at", [(3, 9), (3,), (0, 15)])
@@ -145,6 +145,17 @@ def test_delimiters_and_excels_first_line(delimiter, head, tmp_path, rows):
     write(path, rows, delimiter=delimiter)
     path.write_text(head.format(delimiter) + path.read_text())
     assert list(read(path).inputs) == [text for text, _ in rows]
+
+
+@pytest.mark.parametrize("before", ["\n", "\r\n", "  \n\n", "\ufeff\n", "\nsep=;\n"])
+def test_blank_lines_before_the_header_are_none_of_it(before, tmp_path, rows):
+    some = "".join(f"{label};{text.replace('.', '')}\n" for text, label in rows)
+    (tmp_path / "t.csv").write_text(f"{before}label;text\n{some}", newline="")
+    found = read(tmp_path / "t.csv")
+    assert list(found.inputs) == [text.replace(".", "") for text, _ in rows]
+    (tmp_path / "t.csv").write_text(f"{before}label;text\nno cells\n", newline="")
+    with pytest.raises(DataError, match=r"no rows that can be read; of t\.csv row 1: 1 fields where"):
+        read(tmp_path / "t.csv")
 
 
 def test_the_delimiter_that_is_named_and_a_table_that_is_packed(tmp_path, rows):
@@ -230,6 +241,22 @@ def test_label_studio_in_both_forms_of_json(tmp_path, rows):
         assert list(found.inputs) == [text for text, _ in rows]
 
 
+def test_annotations_that_disagree_are_no_label(tmp_path, rows):
+    def by(label, **more):
+        return {"result": [{"type": "choices", "from_name": "topic", "value": {"choices": label}}], **more}
+
+    told = [{"data": {"text": text}, "annotations": [by([label]), by([label])]} for text, label in rows]
+    told[3]["annotations"][1] = by(["other"])
+    told[5]["annotations"][1] = by(["other"], was_cancelled=True)
+    told[7]["annotations"] = [by(["other"]), by([rows[7][1]], ground_truth=True)]
+    (tmp_path / "t.json").write_text(json.dumps(told))
+    found = read(tmp_path / "t.json")
+    assert [finding.where for finding in found.rejected] == ["t.json row 4"]
+    assert "annotations of it disagree: 'card' and 'other'" in found.rejected[0].reason
+    assert found.classes == ("card", "exchange")
+    assert hs.check(tmp_path / "t.json", columns=hs.Columns(label="topic")).dataset.classes == found.classes
+
+
 def test_what_was_rejected_in_prodigy_is_not_true(tmp_path, rows):
     answers = ["accept"] * 12 + ["reject"] * 2 + ["ignore"] * 2
     told = [{"text": t, "label": n, "answer": a, "_task_hash": 1} for (t, n), a in zip(rows, answers, strict=True)]
@@ -257,6 +284,11 @@ def test_what_was_rejected_in_prodigy_is_not_true(tmp_path, rows):
 def test_labels_of_spans_are_refused_in_words(row, tmp_path):
     with pytest.raises(DataError, match="row 1: labels of spans"):
         read(lines(tmp_path / "t.jsonl", [row] * 10))
+    held = [
+        {**row, "data": {**row["data"], "topic": str(n % 2)}} if "data" in row else {**row, "topic": str(n % 2)}
+        for n in range(10)
+    ]
+    assert read(lines(tmp_path / "t.jsonl", held), label="topic").classes == ("0", "1")
 
 
 def test_lists_of_one_label_are_classes_and_empty_ones_are_for_the_user_to_say(tmp_path, rows, command):
@@ -378,3 +410,96 @@ def test_questions_are_read_with_the_same_options(tmp_path):
     found = hs.check(path, task="answering", columns=hs.Columns(encoding="cp1252", delimiter="^")).dataset
     assert len(found) == 12
     assert found.passages.contexts[0] == asked[0][1]
+
+
+MAC = [("Où est ma carte ? Elle n’est pas arrivée à Orléans", "card"), ("Quel est le taux à Besançon ?", "rate")] * 6
+
+
+def in_mac_roman(path, *lines):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("".join(f"{line}\n" for line in lines), encoding="mac_roman")
+
+
+def squad_in_mac_roman(folder):
+    places = ("la Loire", "un pont", "ses élèves", "trois musées", "vingt églises", "une île")
+    of = [{"text": "Orléans’", "answer_start": 0}]
+    articles = [
+        {
+            "title": place,
+            "paragraphs": [{"context": f"Orléans’ {place}", "qas": [{"id": place, "question": "Où ?", "answers": of}]}],
+        }
+        for place in places
+    ]
+    in_mac_roman(folder / "squad.json", json.dumps({"data": articles}, ensure_ascii=False))
+    return folder / "squad.json"
+
+
+def tables_in_mac_roman(folder):
+    for part in ("train", "test"):
+        rows = [f"{text.replace('?', '').replace(',', '')} {part} {n};{label}" for n, (text, label) in enumerate(MAC)]
+        in_mac_roman(folder / f"{part}.csv", "text;label", *rows)
+    return folder
+
+
+def metadata_in_mac_roman(folder):
+    rows = [f"{n}.jpg;{'été' if n % 2 else 'hiver'}" for n in range(10)]
+    in_mac_roman(folder / "metadata.csv", "file_name;label", *rows)
+    for n in range(10):
+        Image.fromarray(np.random.default_rng(n).integers(0, 255, (32, 32, 3), np.uint8)).save(folder / f"{n}.jpg")
+    return folder
+
+
+def files_of_a_class_in_mac_roman(folder):
+    for label in ("card", "rate"):
+        in_mac_roman(folder / f"{label}.txt", *(f"{text} {n}" for n, (text, of) in enumerate(MAC) if of == label))
+    return folder
+
+
+def one_of_its_siblings_in_mac_roman(folder):
+    for label in ("pos", "neg"):
+        in_mac_roman(folder / f"rt.{label}", *(f"{text} {label} {n}" for n, (text, _) in enumerate(MAC)))
+    return folder / "rt.pos"
+
+
+def texts_and_labels_in_mac_roman(folder):
+    in_mac_roman(folder / "train_text.txt", *(f"{text} {n}" for n, (text, _) in enumerate(MAC)))
+    in_mac_roman(folder / "train_labels.txt", *(label for _, label in MAC))
+    return folder
+
+
+def ag_news_in_mac_roman(folder):
+    in_mac_roman(folder / "classes.txt", "Économie", "Sport")
+    for part in ("train", "test"):
+        rows = [f'"{1 + (label == "rate")}","{text} {part}","{n}"' for n, (text, label) in enumerate(MAC)]
+        in_mac_roman(folder / f"{part}.csv", *rows)
+    return folder
+
+
+def a_table_in_mac_roman(folder):
+    in_mac_roman(folder / "t.csv", "text,label", *(f'"{text} {n}",{label}' for n, (text, label) in enumerate(MAC)))
+    return folder / "t.csv"
+
+
+@pytest.mark.parametrize(
+    ("make", "options"),
+    [
+        (a_table_in_mac_roman, ()),
+        (tables_in_mac_roman, ("--delimiter", ";")),
+        (metadata_in_mac_roman, ("--delimiter", ";")),
+        (files_of_a_class_in_mac_roman, ()),
+        (one_of_its_siblings_in_mac_roman, ()),
+        (texts_and_labels_in_mac_roman, ()),
+        (ag_news_in_mac_roman, ()),
+        (squad_in_mac_roman, ()),
+    ],
+)
+def test_the_encoding_that_is_named_is_taken_wherever_text_is_read(make, options, tmp_path, command):
+    (tmp_path / "data").mkdir()
+    given, delimiter = make(tmp_path / "data"), ";" if options else None
+    with pytest.raises(DataError, match="its encoding cannot be told"):
+        hs.check(given, columns=hs.Columns(delimiter=delimiter))
+    found = hs.check(given, columns=hs.Columns(encoding="mac_roman", delimiter=delimiter))
+    assert any(word in str(vars(found.dataset)) for word in ("Orléans", "été"))
+    code, out, err = command("check", given, "--encoding", "mac_roman", *options, "--json")
+    assert code == 0, err
+    assert json.loads(out)["n"] == len(found.dataset)

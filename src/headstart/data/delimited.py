@@ -67,7 +67,9 @@ def delimited_blocks(
         DataError: it is empty, or a quotation mark without its partner takes in lines behind it.
     """
     with open_text(path, encoding) as file:
-        lines = file.read(_HEAD).lstrip("\ufeff").splitlines()[:200]
+        head = file.read(_HEAD).lstrip("\ufeff")
+    skip = next((n for n, line in enumerate(head.split("\n")) if line.strip(" \0")), 0)  # blank lines before the header
+    lines = head.split("\n", skip)[-1].splitlines()[:200]
     if not any(line.strip().strip("\0") for line in lines):
         raise DataError("the file is empty", where=str(path), fix="a table has a header and one row an example")
     if delimiter is None and label_colon_text(lines):
@@ -84,7 +86,7 @@ def delimited_blocks(
         and any(field.startswith('"') for line in lines[1:] for field in line.split("\t"))
     )
     csv.field_size_limit(MOST_CHARACTERS)
-    form = _Form(encoding, between, quoted, 1 if said else 0)
+    form = _Form(encoding, between, quoted, skip + bool(said))
     form, notes = _with_quotes_checked(path, form) if quoted else (form, [])
     header = _has_header(next(csv.reader(lines[:1], delimiter=between)))
     if not header:

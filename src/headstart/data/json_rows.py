@@ -15,7 +15,7 @@ from headstart.errors import DataError
 from headstart.storage.files import parse_json
 from headstart.values import Finding
 
-MOST_BYTES = 2**30  # of a file that is read whole
+_MOST_WHOLE = 2**30  # characters of a file that is read whole
 _MOST_NAMES = 10_000
 
 
@@ -37,8 +37,21 @@ class _Rows(Mapping[str, Any]):
         return len(self._names)
 
 
-def json_rows(path: Path, encoding: str, left_out: list[Finding], absent: Any, most: int) -> Iterator[Block]:
-    """One JSON object a line; a line that is none is left out and listed. A file with one JSON list is read whole."""
+def json_rows(
+    path: Path,
+    encoding: str,
+    left_out: list[Finding],
+    absent: Any,
+    most: int,
+    *,
+    label: str | None,
+    need_label: bool,
+) -> Iterator[Block]:
+    """One JSON object a line; a line that is none is left out and listed. A file with one JSON list is read whole.
+
+    Args:
+        label: the column that the user named. need_label: whether rows without a label are left out, too.
+    """
     with open_text(path, encoding) as file:
         whole = _is_whole(file)
         file.seek(0)
@@ -50,7 +63,7 @@ def json_rows(path: Path, encoding: str, left_out: list[Finding], absent: Any, m
             if found is None:
                 leave_out(left_out, "damaged-row", path, number, "not a JSON object")
                 continue
-            found, why = as_plain_row(found, f"{path.name} row {number}")
+            found, why = as_plain_row(found, f"{path.name} row {number}", label=label, need_label=need_label)
             if why:
                 leave_out(left_out, "not-labelled", path, number, why)
                 continue
@@ -82,7 +95,7 @@ def _is_whole(file: TextIO) -> bool:
 def _all_of(path: Path, encoding: str) -> list[Any]:
     fix = "one JSON object a line, or one list of objects; of pandas: to_json(path, orient='records', lines=True)"
     try:
-        rows = rows_of(parse_json(_whole(path, encoding)))
+        rows = rows_of(parse_json(whole_text(path, encoding)))
     except (ValueError, TypeError) as error:
         raise DataError(f"not JSON: {error}", where=str(path), fix="one JSON object a line, or one list") from None
     if rows is None:
@@ -90,11 +103,16 @@ def _all_of(path: Path, encoding: str) -> list[Any]:
     return rows
 
 
-def _whole(path: Path, encoding: str) -> str:
+def whole_text(path: Path, encoding: str) -> str:
+    """All of a file that is one JSON value.
+
+    Raises:
+        DataError: more of it than fits. OSError: no regular file.
+    """
     with open_text(path, encoding) as file:
-        text = file.read(MOST_BYTES + 1)
-    if len(text) > MOST_BYTES:
-        raise DataError(f"more than {MOST_BYTES:,} characters", where=str(path), fix="save it as JSON lines")
+        text = file.read(_MOST_WHOLE + 1)
+    if len(text) > _MOST_WHOLE:
+        raise DataError(f"more than {_MOST_WHOLE:,} characters", where=str(path), fix="save it as JSON lines")
     return text
 
 

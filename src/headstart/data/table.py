@@ -6,6 +6,7 @@ import csv
 import zlib
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from itertools import chain, count, islice
 from pathlib import Path
 from typing import Any
@@ -61,7 +62,7 @@ def read_table(path: Path, *, columns: Columns | None = None, need_label: bool =
     asked = columns or Columns()
     ragged: list[Finding] = []
     with table_errors(path):
-        blocks, notes = open_blocks(path, ragged, encoding=asked.encoding, delimiter=asked.delimiter)
+        blocks, notes = open_blocks(path, ragged, asked, need_label=need_label)
         return read_blocks(blocks, asked, name=stem_of(path), where=path.name, base=path.parent, need_label=need_label,
                             notes=notes, findings=ragged)  # fmt: skip
 
@@ -69,21 +70,22 @@ def read_table(path: Path, *, columns: Columns | None = None, need_label: bool =
 def open_blocks(
     path: Path,
     ragged: list[Finding],
+    asked: Columns,
     *,
     absent: Any = None,
     rows: int = _BLOCK,
-    encoding: str | None = None,
-    delimiter: str | None = None,
+    need_label: bool = False,
 ) -> tuple[Iterable[Block], list[str]]:
     """Blocks of rows by the file's ending, with notes on what was assumed; rows that cannot be read go to `ragged`.
 
     Args:
+        asked: of which the encoding, the delimiter and the label's column are taken.
         absent: what a row of JSON has under a name that other rows have and it has not.
         rows: of a block, at most. When it is given out, `ragged` has all rows before its last one.
-        encoding: of the text, where the user named it. delimiter: between its cells, likewise.
+        need_label: whether rows are left out whose label is none: disputed, or rejected.
     """
     suffix = suffix_of(path)
-    if delimiter and suffix in (".parquet", *_JSON, *workbook.SUFFIXES):
+    if asked.delimiter and suffix in (".parquet", *_JSON, *workbook.SUFFIXES):
         raise DataError("it has no delimiter", where=f"{path}, --delimiter", fix="leave it out")
     if suffix == ".parquet":
         if path.suffix.lower() == ".gz":
@@ -91,10 +93,10 @@ def open_blocks(
         return parquet_blocks(path, rows), []
     if suffix in workbook.SUFFIXES:
         return workbook.workbook_blocks(path, rows)
-    found, notes = encoding_of(path, encoding)
+    found, notes = encoding_of(path, asked.encoding)
     if suffix in _JSON:
-        return json_rows(path, found, ragged, absent, rows), notes
-    blocks, more = delimited_blocks(path, ragged, rows, encoding=found, delimiter=delimiter)
+        return json_rows(path, found, ragged, absent, rows, label=asked.label, need_label=need_label), notes
+    blocks, more = delimited_blocks(path, ragged, rows, encoding=found, delimiter=asked.delimiter)
     return blocks, [*notes, *more]
 
 
@@ -149,7 +151,8 @@ def read_blocks(
         named += parts
         groups += of
     if found is None:
-        raise DataError("no rows", where=where, fix="a table has one row an example")
+        first = f" that can be read; of {findings[0].where}: {findings[0].reason}" if findings else ""
+        raise DataError(f"no rows{first}", where=where, fix="a table has one row an example")
     rows = list(islice(row_names(where, row_numbers(findings or ())), len(inputs)))
     more: list[str] = []
     if found.holds == "files":
@@ -181,6 +184,7 @@ def _columns(
     sample = {name: [] if are_pictures(column) else _texts(column) for name, column in first.items()}
     asked = with_photos(sample, asked, base) if base is not None else asked
     found = find_columns(sample, first, asked, where=where, need_label=need_label)
+    found = found if need_label else replace(found, labels=())  # whose cells need not be labels
     if found.holds != "names" or base is None:
         return found, None
     return found, photos_beside(sample[found.values[0]], base, asked.image_root, base / where)
