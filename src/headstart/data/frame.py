@@ -16,7 +16,7 @@ from headstart.data.columns import IMAGES, LABELS, SUFFIXES, with_known
 from headstart.data.given import in_order
 from headstart.data.label_cells import label_cells, zeros_note
 from headstart.data.label_values import Cell, absent, as_text
-from headstart.data.parts import join, part_named
+from headstart.data.parts import part_named, placed, read_parts
 from headstart.data.table import read_blocks, table_errors
 from headstart.errors import DataError
 from headstart.inputs.decoders import decoded, image_errors
@@ -65,12 +65,17 @@ def read_pairs(inputs: Any, labels: Any, kind: str | None, groups: Any = None) -
 def read_hub(data: Any, columns: Columns | None, *, need_label: bool = True) -> Examples:
     """A `datasets.Dataset`, or a DatasetDict whose names are the official parts."""
     if isinstance(data, Mapping):
-        named = [(official, read_hub(part, columns)) for name, part in data.items() if (official := part_named(name))]
+        named = [(part, name) for name in data if (part := part_named(name))]
         if not named:
             raise DataError(f"parts {sorted(data)}", where="data", fix="name them train and test")
+        named.sort(key=lambda one: one[0] != "train")
         others = [f"{name!r} ({len(part)} rows)" for name, part in data.items() if part_named(name) is None]
         note = f"left out, since their names are not train, val or test: parts {', '.join(others)}"
-        joined = join(named)
+
+        def read_one(name: str, asked: Columns | None) -> Examples:
+            return placed(read_hub(data[name], asked), f"{name} ")
+
+        joined = read_parts(named, columns, read_one, header=lambda name, _: data[name].column_names)
         return replace(joined, notes=(*joined.notes, note)) if others else joined
     asked = with_known(data.column_names, columns or Columns(), need_label=need_label)
     label = asked.label or next((n for n in data.column_names if need_label and n.lower() in LABELS), None)

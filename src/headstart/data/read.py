@@ -13,9 +13,9 @@ from headstart.data.folder import read_folder
 from headstart.data.folder_tables import read_metadata, read_tables
 from headstart.data.frame import read_frame, read_hub, read_pairs
 from headstart.data.layout import unwrapped
-from headstart.data.parts import join
+from headstart.data.parts import read_parts
 from headstart.data.questions import read_unanswered
-from headstart.data.table import SUFFIXES, read_table, row_numbers
+from headstart.data.table import SUFFIXES, header, read_table, row_numbers
 from headstart.data.text_file import suffix_of
 from headstart.data.text_files import read_siblings, read_text_files
 from headstart.data.walk import Walk
@@ -42,9 +42,9 @@ def read(request: Request, tasks: Sequence[Task]) -> Dataset:
     task = asked or next((task for task in tasks if _claims(task, request)), None)
     if task is not None and task.form is not None:
         _refuse_columns(request.columns, task.form)
-        examples = _with_test(request, partial(task.form.read, columns=request.columns))
+        examples = _with_test(request, task.form.read)
     else:
-        examples = _with_test(request, partial(_labelled, kind=request.kind, columns=request.columns))
+        examples = _with_test(request, partial(_labelled, kind=request.kind))
     if request.groups is not None and examples.named_groups is None:
         raise DataError(
             "groups are for inputs with labels", where="groups", fix="of a table, columns=Columns(group=...)"
@@ -158,10 +158,20 @@ def _with_test(request: Request, read_one: Callable[..., Examples]) -> Examples:
     """The data, with what is at the path of the test as the test part."""
     more = {} if request.labels is None else {"labels": request.labels}
     more |= {} if request.groups is None else {"groups": request.groups}
-    examples = read_one(request.data, **more)
+    read_first = partial(read_one, **more)
     if not isinstance(request.test, str | Path):
-        return examples
-    return join([("train", examples), ("test", read_one(request.test))])
+        return read_first(request.data, columns=request.columns)
+
+    def each(source: Any, columns: Columns | None) -> Examples:
+        return (read_first if source is request.data else read_one)(source, columns=columns)
+
+    return read_parts([("train", request.data), ("test", request.test)], request.columns, each, header=_header)
+
+
+def _header(source: Any, columns: Columns | None) -> list[str]:
+    """The names of a table's columns; of a folder, none."""
+    path = existing(source)
+    return header(path, columns) if not is_folder(path) and suffix_of(path) in (*SUFFIXES, "") else []
 
 
 def _labelled(
@@ -169,7 +179,7 @@ def _labelled(
 ) -> Examples:
     """From a folder, a table file, a frame, a hub data set, or inputs with labels."""
     if kind not in (None, "image", "text", "pair"):
-        raise DataError(f"no kind {kind!r}", where="kind", fix="image or text")
+        raise DataError(f"no kind {kind!r}", where="kind", fix="image, text or pair")
     if isinstance(data, tuple) and len(data) == 2 and labels is None:
         data, labels = data
     if labels is not None:

@@ -48,6 +48,7 @@ SUFFIXES = (
 )
 _JSON = (".jsonl", ".ndjson", ".json")
 _SAMPLE = 2000  # rows to find columns in
+_HEAD = 50  # rows; one of JSON may lack names that the next has
 _BLOCK = 10_000  # rows
 _MOST_TOGETHER = 2**32  # characters of all texts and labels of a table
 
@@ -96,6 +97,18 @@ def open_blocks(
         return json_rows(path, found, ragged, absent, rows), notes
     blocks, more = delimited_blocks(path, ragged, rows, encoding=found, delimiter=delimiter)
     return blocks, [*notes, *more]
+
+
+def header(path: Path, asked: Columns | None = None) -> list[str]:
+    """The names of a table's columns.
+
+    Raises:
+        DataError: as `read_table`.
+    """
+    asked = asked or Columns()
+    with table_errors(path):
+        blocks, _ = open_blocks(path, [], rows=_HEAD, encoding=asked.encoding, delimiter=asked.delimiter)
+        return list(next(iter(blocks), {}))
 
 
 @contextmanager
@@ -151,6 +164,7 @@ def read_blocks(
     if found is None:
         raise DataError("no rows", where=where, fix="a table has one row an example")
     rows = list(islice(row_names(where, row_numbers(findings or ())), len(inputs)))
+    separator = asked.separator or (asked.known.separator if asked.known else None)
     more: list[str] = []
     if found.holds == "files":
         folder = Path(asked.image_root) if asked.image_root else base or Path()
@@ -164,8 +178,8 @@ def read_blocks(
         inputs=inputs,
         targets=cells,
         where=rows,
-        separator=asked.separator,
-        columns=found.columns(asked.separator),
+        separator=separator,
+        columns=found.columns(separator),
         named_groups=groups if found.group else None,
         findings=tuple(findings or ()),
         notes=(*notes, *found.notes, *more),
