@@ -108,11 +108,19 @@ def test_groups_beside_inputs_and_a_test_that_has_none(tmp_path):
     assert "12 examples name no group" in told(found)
 
 
-def test_a_model_of_parts_in_files_remembers_its_columns(two):
+def test_a_model_of_parts_in_files_remembers_its_columns(two, tmp_path):
     """As one fitted on one table does: `evaluate` takes no other column that might be the label."""
     decoy = [(text, FEW[number % 3 == 0], label) for number, (text, label) in enumerate(labelled("test", 40))]
     header = ("comment", "topic", "airline_sentiment")
     train, test = two(labelled("train", 40), decoy, ("comment", "airline_sentiment"), header)
-    model = hs.fit(train, test=test, **MINI)
+    model = hs.fit(train, test=test, out=tmp_path / "model", **MINI)
     assert (model.columns.texts, model.columns.label) == (("comment",), "airline_sentiment")
     assert model.evaluate(test).scores.values == model.scores.values
+    for path, odd in ((train, 5), (test, 2)):
+        with path.open("a", newline="") as file:
+            csv.writer(file).writerows([[*"abcdef"]] * odd)
+    scored = model.evaluate(train.parent)
+    assert [(caution.kind, caution.text) for caution in scored.cautions if caution.kind == "left-out"] == [
+        ("left-out", "2 of 42 examples were left out, and the score is of the others: see the findings")
+    ]
+    assert [finding.where for finding in scored.findings if finding.rejected] == ["test.csv row 41", "test.csv row 42"]
