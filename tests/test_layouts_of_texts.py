@@ -96,6 +96,20 @@ def test_texts_and_labels_in_files_of_their_own(tmp_path):
         hs.check(tmp_path)
 
 
+@pytest.mark.parametrize("half", ["test_text.txt", "test_labels.txt"])
+def test_one_half_without_the_other_is_said(half, tmp_path):
+    for part in ("train", "val"):
+        written(tmp_path / f"{part}_text.txt", *sentences(part, 12))
+        written(tmp_path / f"{part}_labels.txt", *(str(k % 3) for k in range(12)))
+    written(tmp_path / half, *sentences("test", 12))
+    found = hs.check(tmp_path)
+    assert parts(found) == {"train": 12, "val": 12}
+    assert f"not read, since no file of labels, or of texts, goes with it: {half}" in told(found)
+    written(tmp_path / "train_label.txt", *(str(k % 2) for k in range(12)))
+    with pytest.raises(DataError, match=r"may both be the labels of the train part\nmove one"):
+        hs.check(tmp_path)
+
+
 @pytest.mark.parametrize("name", ["stsa.fine.train", "sst5.txt"])
 def test_a_number_and_a_text_a_line(name, tmp_path):
     lines = [f"{k % 5} {sentence}, as they say" for k, sentence in enumerate(sentences("films", 20))]

@@ -7,6 +7,7 @@ import re
 import shlex
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from headstart.data.delimited import label_colon_text
@@ -104,22 +105,35 @@ def _holds_plain_texts(path: Path) -> bool:
 
 
 def _parallel(folder: Path, names: Sequence[str]) -> Examples | None:
-    """train_text.txt with train_labels.txt, and the same of other parts; or text.txt with labels.txt."""
+    """train_text.txt with train_labels.txt, and the same of other parts; or text.txt with labels.txt.
+
+    Raises:
+        DataError: two files may be the texts, or the labels, of one part.
+    """
     there: dict[str, dict[str, str]] = defaultdict(dict)
+    alone: list[str] = []
+    twice: list[str] = []
     for name in names:
         match = _PARALLEL.fullmatch(name)
         if match is not None:
             part = part_named(match[1] or match[3] or "train")
             kind = "labels" if match[2].lower().startswith("label") else "texts"
-            if part is not None:
-                there[part].setdefault(kind, name)
+            if part is None:
+                alone.append(name)
+            elif (other := there[part].setdefault(kind, name)) != name:
+                twice.append(f"{other} and {name} may both be the {kind} of the {part} part")
     pairs = [(part, there[part]) for part in OFFICIAL if len(there.get(part, ())) == 2]
     if not any(part == "train" for part, _ in pairs):
         return None
+    if twice:
+        raise DataError(twice[0], where=str(folder), fix="move one of them away")
+    alone += [name for files in there.values() if len(files) == 1 for name in files.values()]
     mapping = next((name for name in _NAMES if name in names), None)
     classes = _mapping(folder / mapping) if mapping else {}
     read = [(part, _beside(folder, files["texts"], files["labels"], classes)) for part, files in pairs]
-    return join(read)
+    whole = join(read)
+    note = f"not read, since no file of labels, or of texts, goes with it: {some_of(sorted(alone))}"
+    return replace(whole, notes=(*whole.notes, note)) if alone else whole
 
 
 def _beside(folder: Path, texts: str, labels: str, classes: dict[str, str]) -> Examples:
