@@ -6,12 +6,12 @@ import os
 import re
 import shlex
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from headstart.data.delimited import label_colon_text
-from headstart.data.layout import listing
+from headstart.data.layout import holds_tables, listing
 from headstart.data.line_forms import line_form
 from headstart.data.parts import OFFICIAL, join, part_named, parts_among
 from headstart.data.table import table_errors
@@ -42,7 +42,7 @@ def read_text_files(folder: Path) -> Examples | None:
     parallel = _parallel(folder, names)
     if parallel is not None:
         return parallel
-    groups = _groups(folder, names)
+    groups = _groups(folder, names, alone=not folders)
     if len(groups) > 1:
         firsts = " or ".join(shlex.quote(str(folder / next(iter(group.values())))) for group in groups)
         what = f"{len(groups)} data sets of one file a class: {'; '.join(some_of(list(g.values())) for g in groups)}"
@@ -52,7 +52,12 @@ def read_text_files(folder: Path) -> Examples | None:
 
 def read_siblings(file: Path) -> Examples | None:
     """The data set of one file a class that this file is a class of, as its ending says: rt-polarity.pos; else None."""
-    groups = _groups(file.parent, [name for name in os.listdir(file.parent) if is_file(file.parent / name)])
+    if file.suffix.lower() not in _CLASS_ENDINGS and not file.suffix[1:].isdigit():
+        return None
+    tail = file.name.partition(".")[2]
+    start, end = ("", f".{tail}") if file.suffix[1:].isdigit() else (f"{file.stem}.", "")
+    there = [name for name in os.listdir(file.parent) if name.startswith(start) and name.endswith(end)]
+    groups = _groups(file.parent, [name for name in there if is_file(file.parent / name)])
     return next((_by_class(file.parent, group) for group in groups if file.name in group.values()), None)
 
 
@@ -71,8 +76,12 @@ def _by_class(folder: Path, files: dict[str, str]) -> Examples:
     return Examples("text", folder.resolve().name, texts, labels, where, notes=tuple(notes))
 
 
-def _groups(folder: Path, names: Sequence[str]) -> list[dict[str, str]]:
-    """Data sets of one file a class: the file of each class."""
+def _groups(folder: Path, names: Sequence[str], *, alone: bool = True) -> list[dict[str, str]]:
+    """Data sets of one file a class: the file of each class.
+
+    Args:
+        alone: whether no folders are beside these files, in which the data may be.
+    """
     by_stem: dict[str, dict[str, str]] = defaultdict(dict)  # rt-polarity.pos, rt-polarity.neg
     by_tail: dict[str, dict[str, str]] = defaultdict(dict)  # plot.tok.gt9.5000, quote.tok.gt9.5000
     for name in sorted(names):
@@ -85,10 +94,25 @@ def _groups(folder: Path, names: Sequence[str]) -> list[dict[str, str]]:
     found = [group for group in (*by_stem.values(), *by_tail.values()) if len(group) > 1]
     plain = [name for name in sorted(names) if name.lower().endswith(".txt") and not _NO_DATA.fullmatch(name[:-4])]
     texts = {name[:-4]: name for name in plain}
-    apart = 2 <= len(texts) <= _MOST_CLASSES and not parts_among(list(texts))
-    if not found and apart and all(_holds_plain_texts(folder / name) for name in plain):
-        found = [texts]
-    return [group for group in found if all(_holds_plain_texts(folder / name) for name in group.values())]
+    apart = 2 <= len(texts) <= _MOST_CLASSES and not parts_among(list(texts)) and not holds_tables(names)
+    others = {os.path.splitext(name)[0] for name in names if name not in plain}
+    if not found and apart and _are_texts(folder, plain, sure=alone and all(map(_NO_DATA.fullmatch, others))):
+        return [texts]
+    return [group for group in found if _are_texts(folder, group.values(), sure=alone)]
+
+
+def _are_texts(folder: Path, names: Iterable[str], *, sure: bool) -> bool:
+    """Whether each of these files is one of texts.
+
+    Args:
+        sure: nothing else is there that could be the data, so that a file that cannot be read is an error.
+    """
+    try:
+        return all(_holds_plain_texts(folder / name) for name in names)
+    except DataError:
+        if sure:
+            raise
+        return False
 
 
 def _holds_plain_texts(path: Path) -> bool:
