@@ -12,7 +12,7 @@ from PIL import ExifTags, Image, ImageOps
 
 from headstart.data.arrow import arrow_blocks, unique
 from headstart.data.arrow_types import of_pyarrow
-from headstart.data.columns import IMAGES, LABELS, SUFFIXES, with_known
+from headstart.data.columns import IMAGES, LABELS, SUFFIXES, refuse_unused, with_known
 from headstart.data.given import in_order
 from headstart.data.label_cells import label_cells, zeros_note
 from headstart.data.label_values import Cell, absent, as_text
@@ -35,6 +35,7 @@ def is_table(data: Any) -> bool:
 
 def read_frame(frame: Any, columns: Columns | None, *, need_label: bool = True) -> Examples:
     """A pandas DataFrame or a pyarrow Table."""
+    refuse_unused(columns, "a table in memory", "delimiter", "class_folders")
     if of_pyarrow(frame, "Table"):
         blocks = arrow_blocks(frame.to_batches())
     else:  # a column of mixed numbers and words is a column of labels, not an error
@@ -77,6 +78,7 @@ def read_hub(data: Any, columns: Columns | None, *, need_label: bool = True) -> 
 
         joined = read_parts(named, columns, read_one, header=lambda name, _: data[name].column_names)
         return replace(joined, notes=(*joined.notes, note)) if others else joined
+    refuse_unused(columns, "a table in memory", "delimiter", "class_folders")
     asked = with_known(data.column_names, columns or Columns(), need_label=need_label)
     label = asked.label or next((n for n in data.column_names if need_label and n.lower() in LABELS), None)
     feature = data.features.get(label) if label else None

@@ -20,7 +20,7 @@ from headstart.data.arrow import (
     too_many_rows,
 )
 from headstart.data.cells import are_pictures, picture
-from headstart.data.columns import Found, find_columns
+from headstart.data.columns import Found, find_columns, refuse_unused
 from headstart.data.delimited import MOST_CHARACTERS, delimited_blocks
 from headstart.data.indicators import indicator_cells
 from headstart.data.json_rows import json_rows
@@ -46,6 +46,7 @@ SUFFIXES = (
     ".test",
     *workbook.SUFFIXES,
 )
+_NO_TEXT = (".parquet", *workbook.SUFFIXES)  # tables in no encoding of text
 _JSON = (".jsonl", ".ndjson", ".json")
 _SAMPLE = 2000  # rows to find columns in
 _HEAD = 50  # rows; one of JSON may lack names that the next has
@@ -60,6 +61,7 @@ def read_table(path: Path, *, columns: Columns | None = None, need_label: bool =
         DataError: empty, damaged, or without a column that fits.
     """
     asked = columns or Columns()
+    refuse_unused(asked, "a table's file", "class_folders")
     ragged: list[Finding] = []
     with table_errors(path):
         blocks, notes = open_blocks(path, ragged, encoding=asked.encoding, delimiter=asked.delimiter)
@@ -84,7 +86,7 @@ def open_blocks(
         encoding: of the text, where the user named it. delimiter: between its cells, likewise.
     """
     suffix = suffix_of(path)
-    if delimiter and suffix in (".parquet", *_JSON, *workbook.SUFFIXES):
+    if delimiter and suffix in (*_NO_TEXT, *_JSON):
         raise DataError("it has no delimiter", where=f"{path}, --delimiter", fix="leave it out")
     if suffix == ".parquet":
         if path.suffix.lower() == ".gz":
@@ -163,6 +165,8 @@ def read_blocks(
         groups += of
     if found is None:
         raise DataError("no rows", where=where, fix="a table has one row an example")
+    if found.holds != "files" and (base is None or suffix_of(Path(where)) in _NO_TEXT):
+        refuse_unused(asked, where, "encoding", *([] if base else ["image_root"]))
     rows = list(islice(row_names(where, row_numbers(findings or ())), len(inputs)))
     separator = asked.separator or (asked.known.separator if asked.known else None)
     more: list[str] = []
