@@ -165,8 +165,6 @@ def read_blocks(
         groups += of
     if found is None:
         raise DataError("no rows", where=where, fix="a table has one row an example")
-    if found.holds != "files" and (base is None or suffix_of(Path(where)) in _NO_TEXT):
-        refuse_unused(asked, where, "encoding", *([] if base else ["image_root"]))
     rows = list(islice(row_names(where, row_numbers(findings or ())), len(inputs)))
     separator = asked.separator or (asked.known.separator if asked.known else None)
     more: list[str] = []
@@ -199,6 +197,8 @@ def _columns(
     sample = {name: [] if are_pictures(column) else _texts(column) for name, column in first.items()}
     asked = with_photos(sample, asked, base) if base is not None else asked
     found = find_columns(sample, first, asked, where=where, need_label=need_label)
+    if found.holds != "files" and (base is None or suffix_of(Path(where)) in _NO_TEXT):
+        refuse_unused(asked, where, "encoding", *([] if base else ["image_root"]))
     if found.holds != "names" or base is None:
         return found, None
     return found, photos_beside(sample[found.values[0]], base, asked.image_root, base / where)
