@@ -81,6 +81,27 @@ def test_several_data_sets_of_a_file_a_class(tmp_path):
     assert (found.counts, len(found.dataset)) == ({"neg": 8, "pos": 8}, 16)
 
 
+def test_files_beside_the_data_that_cannot_be_read_are_no_matter(tmp_path):
+    """Neither beside a file of another kind, nor beside another data set of files."""
+    for name in ("one.txt", "two.txt", "other.pos", "other.neg"):
+        (tmp_path / name).write_bytes("où est la carte à Orléans\n".encode("mac_roman") * 3)
+    written(tmp_path / "book.pdf", "%PDF")
+    with pytest.raises(DataError, match=r"book\.pdf: not a kind of table"):
+        hs.check(tmp_path / "book.pdf")
+    for label in ("pos", "neg"):
+        written(tmp_path / f"custrev.{label}", *sentences(label, 8))
+    assert hs.check(tmp_path / "custrev.pos").counts == {"neg": 8, "pos": 8}
+
+
+def test_two_texts_beside_a_table_are_no_classes(tmp_path):
+    rows = [f"{text},{'odd' if number % 2 else 'even'}" for number, text in enumerate(sentences("x", 12))]
+    written(tmp_path / "notes.csv", "text,label", *rows)
+    for name in ("one.txt", "two.txt"):
+        written(tmp_path / name, *sentences(name))
+    with pytest.raises(DataError, match=r"3 tables: notes\.csv, one\.txt, two\.txt"):
+        hs.check(tmp_path)
+
+
 def test_texts_and_labels_in_files_of_their_own(tmp_path):
     """TweetEval: train_text.txt, train_labels.txt, of val and test too, and mapping.txt."""
     written(tmp_path / "mapping.txt", "0\tnegative", "1\tneutral", "2\tpositive")
@@ -93,6 +114,20 @@ def test_texts_and_labels_in_files_of_their_own(tmp_path):
     assert "labels of train_text.txt read from train_labels.txt" in told(found)
     written(tmp_path / "train_labels.txt", "0", "1")
     with pytest.raises(DataError, match=r"12 lines in train_text\.txt, and 2 in train_labels\.txt"):
+        hs.check(tmp_path)
+
+
+@pytest.mark.parametrize("half", ["test_text.txt", "test_labels.txt"])
+def test_one_half_without_the_other_is_said(half, tmp_path):
+    for part in ("train", "val"):
+        written(tmp_path / f"{part}_text.txt", *sentences(part, 12))
+        written(tmp_path / f"{part}_labels.txt", *(str(k % 3) for k in range(12)))
+    written(tmp_path / half, *sentences("test", 12))
+    found = hs.check(tmp_path)
+    assert parts(found) == {"train": 12, "val": 12}
+    assert f"not read, since no file of labels, or of texts, goes with it: {half}" in told(found)
+    written(tmp_path / "train_label.txt", *(str(k % 2) for k in range(12)))
+    with pytest.raises(DataError, match=r"may both be the labels of the train part\nmove one"):
         hs.check(tmp_path)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -109,6 +110,14 @@ def _test_part(dataset: Dataset) -> tuple[Dataset, tuple[str, ...]]:
     if dataset.parts is None or wanted is None:
         return dataset, ()
     rows = np.array([i for i, part in enumerate(dataset.parts) if part == wanted])
-    picked = replace(dataset.take(rows), parts=None, findings=dataset.findings, notes=dataset.notes)
+    places = list(zip(map(_source, dataset.where), dataset.parts, strict=True))
+    others = {source for source, part in places if part != wanted} - {s for s, part in places if part == wanted}
+    findings = tuple(finding for finding in dataset.findings if _source(finding.where) not in others)
+    picked = replace(dataset.take(rows), parts=None, findings=findings, notes=dataset.notes)
     picked = replace(picked, cautions=dataset.cautions)
     return picked, (f"scored on the {wanted} part",)
+
+
+def _source(where: str) -> str:
+    """The table, or the folder, that an example is in, as its place says."""
+    return where.rpartition(" row ")[0] or os.path.dirname(where)

@@ -125,6 +125,15 @@ def find_columns(
     return Found(kind, values, labels, part, asked.group, tuple(notes), holds)
 
 
+def refuse_unused(asked: Columns | None, what: str, *options: str) -> None:
+    """Raises DataError where an option is given that has no meaning for such data: nothing is left aside in silence."""
+    for option in options:
+        value = getattr(asked, option) if asked else None
+        if value is not None:
+            where = f"--{option.replace('_', '-')}"
+            raise DataError(f"of no use for {what}: {value!r}", where=where, fix="leave it out")
+
+
 def listed(names: Collection[str], *, between: str = ", ") -> str:
     """The names, or as many of them as a line has room for."""
     some = between.join(name if name.isprintable() else repr(name) for name in islice(names, 30))

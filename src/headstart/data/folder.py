@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from headstart.backbone import Kind
-from headstart.data.columns import SUFFIXES
+from headstart.data.columns import SUFFIXES, refuse_unused
 from headstart.data.layout import INNER, OUTER, Layout, class_folders, layout_of, listing, unwrapped
 from headstart.data.named_files import read_texts
 from headstart.data.parts import OFFICIAL, parts_among
 from headstart.data.walk import Walk
 from headstart.errors import DataError, some_of
-from headstart.values import Examples, Finding
+from headstart.values import Columns, Examples, Finding
 
 _LAYOUT = "one folder a class: roses/1.jpg, tulips/2.jpg (or train/roses/1.jpg, test/tulips/2.jpg)"
 EACH_A_TEXT = "each .txt file is one text"
@@ -67,6 +67,8 @@ def read_folder(folder: Path, *, choice: str | None = None, encoding: str | None
     if kind == "text":
         found, inputs, unreadable, text_notes = _read_texts(walk, found, encoding)
         findings, said = [*findings, *unreadable], (*said, *text_notes)
+    else:
+        refuse_unused(Columns(encoding=encoding), "photos", "encoding")
     return Examples(
         kind=kind,
         name=folder.resolve().name,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,9 +13,9 @@ from headstart.data.arrow import plain_values
 from headstart.data.columns import SUFFIXES as PHOTOS
 from headstart.data.label_values import as_text
 from headstart.data.layout import listing
-from headstart.data.parts import OFFICIAL, UNLABELLED, join, part_named, parts_among
+from headstart.data.parts import OFFICIAL, UNLABELLED, part_named, parts_among, read_parts
 from headstart.data.photos import Photos, names_photos, photos_beside, with_photos
-from headstart.data.table import SUFFIXES, open_blocks, read_table, table_errors
+from headstart.data.table import SUFFIXES, header, open_blocks, read_table, table_errors
 from headstart.data.text_file import read_lines, stem_of, suffix_of
 from headstart.data.walk import Walk
 from headstart.errors import DataError, some_of
@@ -46,7 +46,7 @@ def read_metadata(folder: Path, columns: Columns) -> Examples | None:
     if not any(part == "train" for part, _, _ in found):
         return None
     named = sorted(((part, table) for part, _, table in found), key=lambda one: OFFICIAL.index(one[0]))
-    whole = _together(named, columns, _of_photos)
+    whole = read_parts(named, columns, _of_photos, header=header, leave_out=True)
     without = [name for name in folders if name not in [folder_name for _, folder_name, _ in found]]
     note = f"not read, since no metadata.csv is in it: {some_of(without)}"
     return replace(whole, notes=(*whole.notes, note)) if without else whole
@@ -89,7 +89,10 @@ def read_tables(folder: Path, columns: Columns) -> tuple[Examples | None, tuple[
             twice = ", ".join(file.name for other, file in named if other == part)
             raise DataError(f"several tables of part {part!r}: {twice}", where=str(folder), fix="leave one there")
     classes = [] if columns.named else _class_names(folder, named[0][1], columns)
-    whole = _numbered(named, classes, columns) if classes else _together(named, columns, _read)
+    if classes:
+        whole = _numbered(named, classes, columns)
+    else:
+        whole = read_parts(named, columns, _read, header=header, leave_out=True)
     others = ", ".join(file.name for file in files if file not in [file for _, file in named])
     note = f"{folder.name}: not read, since their names are not train, val or test: {others}"
     return (replace(whole, notes=(*whole.notes, note)) if others else whole), ()
@@ -107,7 +110,7 @@ def _by_part(files: Sequence[Path]) -> list[tuple[str, Path]]:
 
 def _class_names(folder: Path, table: Path, columns: Columns) -> list[str]:
     """Names of the classes 1, 2, ..., where a file says them, and the tables have no header but a number first."""
-    if not is_file(folder / _CLASSES) or _header(table, columns)[:2] != ["1", "2"]:
+    if not is_file(folder / _CLASSES) or header(table, columns)[:2] != ["1", "2"]:
         return []
     with table_errors(folder / _CLASSES):
         lines, _ = read_lines(folder / _CLASSES, columns.encoding)
@@ -120,8 +123,8 @@ def _numbered(named: Sequence[tuple[str, Path]], classes: Sequence[str], columns
     Raises:
         DataError: a class has no name.
     """
-    texts = tuple(_header(named[0][1], columns)[1:])
-    whole = _together(named, replace(columns, label="1", text=texts), _read)
+    texts = tuple(header(named[0][1], columns)[1:])
+    whole = read_parts(named, replace(columns, label="1", text=texts), _read, header=header, leave_out=True)
     names = {str(number): name for number, name in enumerate(classes, start=1)}
     odd = next((row for row, cell in enumerate(whole.targets) if cell not in names), None)
     if odd is not None:
@@ -132,7 +135,7 @@ def _numbered(named: Sequence[tuple[str, Path]], classes: Sequence[str], columns
     return replace(whole, targets=[names[cell] for cell in whole.targets], notes=(*whole.notes, note))
 
 
-def _read(table: Path, columns: Columns) -> Examples:
+def _read(table: Path, columns: Columns | None) -> Examples:
     return read_table(table, columns=columns)
 
 
@@ -154,7 +157,7 @@ def _beside_photos(
     tested = [one for one in tables if one != table and parts.get(stem_of(one)) in OFFICIAL]
     named = [("train", table), *((parts[stem_of(one)], one) for one in tested)]
     try:
-        whole = _together(named, columns, _read) if tested else _read(table, columns)
+        whole = read_parts(named, columns, _read, header=header, leave_out=True) if tested else _read(table, columns)
     except DataError:
         if len(folders) > 1 and not parts_among(folders):
             return None, aside
@@ -198,55 +201,15 @@ def _photos(table: Path, columns: Columns) -> Photos | None:
 def _metadata(folder: Path, names: Sequence[str], columns: Columns) -> Path | None:
     """The table of the imagefolder form; None: there is none, or it does not say which row is of which photo."""
     there = next((folder / name for name in _METADATA if name in names), None)
-    return there if there is not None and _FILE_NAME in _header(there, columns) else None
+    return there if there is not None and _FILE_NAME in header(there, columns) else None
 
 
-def _header(table: Path, columns: Columns) -> list[str]:
-    """The names of a table's columns."""
-    with table_errors(table):
-        blocks, _ = open_blocks(table, [], columns, rows=1)
-        return list(next(iter(blocks), {}))
-
-
-def _of_photos(table: Path, columns: Columns) -> Examples:
+def _of_photos(table: Path, columns: Columns | None) -> Examples:
     """A table in the folder of its photos, with a note on photos that it does not name."""
-    found = read_table(table, columns=replace(columns, image=columns.image or _FILE_NAME))
+    asked = columns or Columns()
+    found = read_table(table, columns=replace(asked, image=asked.image or _FILE_NAME))
     walk = Walk(table.parent)
     there = {file for file in walk.files(walk.top) if os.path.splitext(file)[1].lower() in PHOTOS}
     more = len(there - {os.path.normpath(file) for file in found.inputs})
     notes = (f"{table.name} says which class each photo is of", *found.notes)
     return replace(found, notes=(*notes, f"{more:,} photos without a row in {table} are not read") if more else notes)
-
-
-def _together(
-    named: Sequence[tuple[str, Path]], columns: Columns, read_one: Callable[[Path, Columns], Examples]
-) -> Examples:
-    """Tables as parts: those after the training part have its columns, and without its labels they are left out."""
-    read = [("train", file, read_one(file, columns)) for part, file in named if part == "train"]
-    notes: list[str] = []
-    taken = read[0][2].columns or Columns()
-    targets = [taken.label] if taken.label else list(taken.labels or ())
-    for part, file in named:
-        if part == "train":
-            continue
-        header = _header(file, columns)
-        inputs = [*taken.texts, taken.text2, taken.image]
-        if all(name in header for name in inputs if name) and not all(name in header for name in targets):
-            notes.append(f"{file.name}: not read, since it has no column {some_of(targets)}")
-            continue
-        found = read_one(file, columns)
-        if found.columns != taken and all(name in header for name in (*filter(None, inputs), *targets)):
-            found = read_one(
-                file,
-                replace(taken, image_root=columns.image_root, encoding=columns.encoding, delimiter=columns.delimiter),
-            )
-        read.append((part, file, found))
-    alike = len({file.name for _, file, _ in read}) < len(read)
-    whole = join([(part, _placed(found, file.parent.name) if alike else found) for part, file, found in read])
-    return replace(whole, notes=(*whole.notes, *notes)) if notes else whole
-
-
-def _placed(examples: Examples, folder: str) -> Examples:
-    """Examples whose places say the folder, too, since tables of the same name are in several."""
-    findings = tuple(replace(finding, where=f"{folder}/{finding.where}") for finding in examples.findings)
-    return replace(examples, where=[f"{folder}/{where}" for where in examples.where], findings=findings)

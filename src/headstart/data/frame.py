@@ -12,11 +12,11 @@ from PIL import ExifTags, Image, ImageOps
 
 from headstart.data.arrow import arrow_blocks, unique
 from headstart.data.arrow_types import of_pyarrow
-from headstart.data.columns import IMAGES, LABELS, SUFFIXES, with_known
+from headstart.data.columns import IMAGES, LABELS, SUFFIXES, refuse_unused, with_known
 from headstart.data.given import in_order
 from headstart.data.label_cells import label_cells, zeros_note
 from headstart.data.label_values import Cell, absent, as_text
-from headstart.data.parts import join, part_named
+from headstart.data.parts import part_named, placed, read_parts
 from headstart.data.table import read_blocks, table_errors
 from headstart.errors import DataError
 from headstart.inputs.decoders import decoded, image_errors
@@ -35,6 +35,7 @@ def is_table(data: Any) -> bool:
 
 def read_frame(frame: Any, columns: Columns | None, *, need_label: bool = True) -> Examples:
     """A pandas DataFrame or a pyarrow Table."""
+    refuse_unused(columns, "a table in memory", "delimiter", "class_folders")
     if of_pyarrow(frame, "Table"):
         blocks = arrow_blocks(frame.to_batches())
     else:  # a column of mixed numbers and words is a column of labels, not an error
@@ -65,13 +66,19 @@ def read_pairs(inputs: Any, labels: Any, kind: str | None, groups: Any = None) -
 def read_hub(data: Any, columns: Columns | None, *, need_label: bool = True) -> Examples:
     """A `datasets.Dataset`, or a DatasetDict whose names are the official parts."""
     if isinstance(data, Mapping):
-        named = [(official, read_hub(part, columns)) for name, part in data.items() if (official := part_named(name))]
+        named = [(part, name) for name in data if (part := part_named(name))]
         if not named:
             raise DataError(f"parts {sorted(data)}", where="data", fix="name them train and test")
+        named.sort(key=lambda one: one[0] != "train")
         others = [f"{name!r} ({len(part)} rows)" for name, part in data.items() if part_named(name) is None]
         note = f"left out, since their names are not train, val or test: parts {', '.join(others)}"
-        joined = join(named)
+
+        def read_one(name: str, asked: Columns | None) -> Examples:
+            return placed(read_hub(data[name], asked), f"{name} ")
+
+        joined = read_parts(named, columns, read_one, header=lambda name, _: data[name].column_names)
         return replace(joined, notes=(*joined.notes, note)) if others else joined
+    refuse_unused(columns, "a table in memory", "delimiter", "class_folders")
     asked = with_known(data.column_names, columns or Columns(), need_label=need_label)
     label = asked.label or next((n for n in data.column_names if need_label and n.lower() in LABELS), None)
     feature = data.features.get(label) if label else None

@@ -105,17 +105,18 @@ def _unwrapped(walk: Walk, folder: str, *, stop_at_parts: bool) -> str:
     for _ in range(_MOST_WRAPPERS):
         inner, loose = listing(walk, folder)
         inner, _notes = _without_saved(walk, folder, inner)
-        if len(inner) != 1 or holds_photos(loose) or _tables_in(loose) or (stop_at_parts and parts_among(inner)):
+        if len(inner) != 1 or holds_photos(loose) or holds_tables(loose) or (stop_at_parts and parts_among(inner)):
             break
         deeper = os.path.join(folder, inner[0])
         folders, files = listing(walk, deeper)
-        if not (folders or _tables_in(files) or _few_texts(files)):
+        if not (folders or holds_tables(files) or _few_texts(files)):
             break
         folder = deeper
     return folder
 
 
-def _tables_in(files: Sequence[str]) -> bool:
+def holds_tables(files: Sequence[str]) -> bool:
+    """Whether one of these names is that of a table, and not of a text."""
     return any(os.path.splitext(name)[1].lower() in _TABLES for name in files)
 
 

@@ -9,13 +9,14 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+from headstart.data.columns import refuse_unused
 from headstart.data.folder import read_folder
 from headstart.data.folder_tables import read_metadata, read_tables
 from headstart.data.frame import read_frame, read_hub, read_pairs
-from headstart.data.layout import unwrapped
-from headstart.data.parts import join
+from headstart.data.layout import INNER, OUTER, unwrapped
+from headstart.data.parts import read_parts
 from headstart.data.questions import read_unanswered
-from headstart.data.table import SUFFIXES, read_table, row_numbers
+from headstart.data.table import SUFFIXES, header, read_table, row_numbers
 from headstart.data.text_file import suffix_of
 from headstart.data.text_files import read_siblings, read_text_files
 from headstart.data.walk import Walk
@@ -42,9 +43,11 @@ def read(request: Request, tasks: Sequence[Task]) -> Dataset:
     task = asked or next((task for task in tasks if _claims(task, request)), None)
     if task is not None and task.form is not None:
         _refuse_columns(request.columns, task.form)
-        examples = _with_test(request, partial(task.form.read, columns=request.columns))
+        if not isinstance(request.data, str | Path):
+            refuse_unused(request.columns, "data in memory", "encoding", "delimiter")
+        examples = _with_test(request, task.form.read)
     else:
-        examples = _with_test(request, partial(_labelled, kind=request.kind, columns=request.columns))
+        examples = _with_test(request, partial(_labelled, kind=request.kind))
     if request.groups is not None and examples.named_groups is None:
         raise DataError(
             "groups are for inputs with labels", where="groups", fix="of a table, columns=Columns(group=...)"
@@ -129,6 +132,9 @@ def refuse_odd(columns: Any) -> None:
     if not isinstance(columns, Columns):
         fix = 'for example columns=hs.Columns(text="a", label="b")'
         raise UserError(f"columns is a {type(columns).__name__}, not hs.Columns", where="columns", fix=fix)
+    if columns.class_folders not in (None, OUTER, INNER):
+        what = f"{columns.class_folders!r} is neither {OUTER} nor {INNER}"
+        raise UserError(what, where="--class-folders", fix=f"--class-folders {OUTER} or --class-folders {INNER}")
     of_files = {name: value for name in ("encoding", "delimiter") if (value := getattr(columns, name)) is not None}
     for field, value in (columns.named | of_files).items():
         several = isinstance(value, Sequence) and not isinstance(value, str)
@@ -158,10 +164,20 @@ def _with_test(request: Request, read_one: Callable[..., Examples]) -> Examples:
     """The data, with what is at the path of the test as the test part."""
     more = {} if request.labels is None else {"labels": request.labels}
     more |= {} if request.groups is None else {"groups": request.groups}
-    examples = read_one(request.data, **more)
+    read_first = partial(read_one, **more)
     if not isinstance(request.test, str | Path):
-        return examples
-    return join([("train", examples), ("test", read_one(request.test))])
+        return read_first(request.data, columns=request.columns)
+
+    def each(source: Any, columns: Columns | None) -> Examples:
+        return (read_first if source is request.data else read_one)(source, columns=columns)
+
+    return read_parts([("train", request.data), ("test", request.test)], request.columns, each, header=_header)
+
+
+def _header(source: Any, columns: Columns | None) -> list[str]:
+    """The names of a table's columns; of a folder, none."""
+    path = existing(source)
+    return header(path, columns) if not is_folder(path) and suffix_of(path) in (*SUFFIXES, "") else []
 
 
 def _labelled(
@@ -169,11 +185,12 @@ def _labelled(
 ) -> Examples:
     """From a folder, a table file, a frame, a hub data set, or inputs with labels."""
     if kind not in (None, "image", "text", "pair"):
-        raise DataError(f"no kind {kind!r}", where="kind", fix="image or text")
+        raise DataError(f"no kind {kind!r}", where="kind", fix="image, text or pair")
     if isinstance(data, tuple) and len(data) == 2 and labels is None:
         data, labels = data
     if labels is not None:
         _refuse_any(columns, "a list of inputs with labels")
+        refuse_unused(columns, "a list of inputs with labels", "encoding", "delimiter")
         return read_pairs(data, labels, kind, groups)
     if isinstance(data, str | Path):
         return _path(data, columns)
@@ -195,6 +212,8 @@ def _path(given: str | Path, columns: Columns | None) -> Examples:
         return _folder(path, columns or Columns())
     if suffix_of(path) not in (*SUFFIXES, ""):
         if (siblings := read_siblings(path, columns.encoding if columns else None)) is not None:
+            _refuse_any(columns, "a data set of one file a class")
+            refuse_unused(columns, "files whose lines are texts", "delimiter")
             return siblings
         raise DataError(
             f"not a kind of table that is known: {path.suffix!r}", where=str(path), fix="csv, tsv, jsonl, parquet"
@@ -212,11 +231,15 @@ def _folder(given: Path, columns: Columns) -> Examples:
     found = read_metadata(folder, columns)
     if found is None and not columns.named:
         found = read_text_files(folder, columns.encoding)
+        if found is not None:
+            refuse_unused(columns, "files whose lines are texts", "delimiter")
     if found is None:
         found, aside = read_tables(folder, columns)
     if found is not None:
+        refuse_unused(columns, "a folder without class folders, or whose tables say the classes", "class_folders")
         return replace(found, notes=(*said, *found.notes)) if said else found
     _refuse_any(replace(columns, class_folders=None), "a folder of class folders")
+    refuse_unused(columns, "class folders", "delimiter")
     found = read_folder(given, choice=columns.class_folders, encoding=columns.encoding)
     return replace(found, notes=(*found.notes, *aside))
 

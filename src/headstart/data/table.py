@@ -21,7 +21,7 @@ from headstart.data.arrow import (
     too_many_rows,
 )
 from headstart.data.cells import are_pictures, picture
-from headstart.data.columns import Found, find_columns
+from headstart.data.columns import Found, find_columns, refuse_unused
 from headstart.data.delimited import MOST_CHARACTERS, delimited_blocks
 from headstart.data.indicators import indicator_cells
 from headstart.data.json_rows import json_rows
@@ -47,8 +47,10 @@ SUFFIXES = (
     ".test",
     *workbook.SUFFIXES,
 )
+_NO_TEXT = (".parquet", *workbook.SUFFIXES)  # tables in no encoding of text
 _JSON = (".jsonl", ".ndjson", ".json")
 _SAMPLE = 2000  # rows to find columns in
+_HEAD = 50  # rows; one of JSON may lack names that the next has
 _BLOCK = 10_000  # rows
 _MOST_TOGETHER = 2**32  # characters of all texts and labels of a table
 
@@ -60,6 +62,7 @@ def read_table(path: Path, *, columns: Columns | None = None, need_label: bool =
         DataError: empty, damaged, or without a column that fits.
     """
     asked = columns or Columns()
+    refuse_unused(asked, "a table's file", "class_folders")
     ragged: list[Finding] = []
     with table_errors(path):
         blocks, notes = open_blocks(path, ragged, asked, need_label=need_label)
@@ -85,7 +88,7 @@ def open_blocks(
         need_label: whether rows are left out whose label is none: disputed, or rejected.
     """
     suffix = suffix_of(path)
-    if asked.delimiter and suffix in (".parquet", *_JSON, *workbook.SUFFIXES):
+    if asked.delimiter and suffix in (*_NO_TEXT, *_JSON):
         raise DataError("it has no delimiter", where=f"{path}, --delimiter", fix="leave it out")
     if suffix == ".parquet":
         if path.suffix.lower() == ".gz":
@@ -98,6 +101,18 @@ def open_blocks(
         return json_rows(path, found, ragged, absent, rows, label=asked.label, need_label=need_label), notes
     blocks, more = delimited_blocks(path, ragged, rows, encoding=found, delimiter=asked.delimiter)
     return blocks, [*notes, *more]
+
+
+def header(path: Path, asked: Columns | None = None) -> list[str]:
+    """The names of a table's columns.
+
+    Raises:
+        DataError: as `read_table`.
+    """
+    asked = asked or Columns()
+    with table_errors(path):
+        blocks, _ = open_blocks(path, [], asked, rows=_HEAD)
+        return list(next(iter(blocks), {}))
 
 
 @contextmanager
@@ -154,6 +169,7 @@ def read_blocks(
         first = f" that can be read; of {findings[0].where}: {findings[0].reason}" if findings else ""
         raise DataError(f"no rows{first}", where=where, fix="a table has one row an example")
     rows = list(islice(row_names(where, row_numbers(findings or ())), len(inputs)))
+    separator = asked.separator or (asked.known.separator if asked.known else None)
     more: list[str] = []
     if found.holds == "files":
         folder = Path(asked.image_root) if asked.image_root else base or Path()
@@ -167,8 +183,8 @@ def read_blocks(
         inputs=inputs,
         targets=cells,
         where=rows,
-        separator=asked.separator,
-        columns=found.columns(asked.separator),
+        separator=separator,
+        columns=found.columns(separator),
         named_groups=groups if found.group else None,
         findings=tuple(findings or ()),
         notes=(*notes, *found.notes, *more),
@@ -185,6 +201,8 @@ def _columns(
     asked = with_photos(sample, asked, base) if base is not None else asked
     found = find_columns(sample, first, asked, where=where, need_label=need_label)
     found = found if need_label else replace(found, labels=())  # whose cells need not be labels
+    if found.holds != "files" and (base is None or suffix_of(Path(where)) in _NO_TEXT):
+        refuse_unused(asked, where, "encoding", *([] if base else ["image_root"]))
     if found.holds != "names" or base is None:
         return found, None
     return found, photos_beside(sample[found.values[0]], base, asked.image_root, base / where)

@@ -6,11 +6,12 @@ import os
 import re
 import shlex
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from headstart.data.delimited import label_colon_text
-from headstart.data.layout import listing
+from headstart.data.layout import holds_tables, listing
 from headstart.data.line_forms import line_form
 from headstart.data.parts import OFFICIAL, join, part_named, parts_among
 from headstart.data.table import table_errors
@@ -44,7 +45,7 @@ def read_text_files(folder: Path, encoding: str | None) -> Examples | None:
     parallel = _parallel(folder, names, encoding)
     if parallel is not None:
         return parallel
-    groups = _groups(folder, names, encoding)
+    groups = _groups(folder, names, encoding, alone=not folders)
     if len(groups) > 1:
         firsts = " or ".join(shlex.quote(str(folder / next(iter(group.values())))) for group in groups)
         what = f"{len(groups)} data sets of one file a class: {'; '.join(some_of(list(g.values())) for g in groups)}"
@@ -54,8 +55,12 @@ def read_text_files(folder: Path, encoding: str | None) -> Examples | None:
 
 def read_siblings(file: Path, encoding: str | None) -> Examples | None:
     """The data set of one file a class that this file is a class of, as its ending says: rt-polarity.pos; else None."""
-    names = [name for name in os.listdir(file.parent) if is_file(file.parent / name)]
-    groups = _groups(file.parent, names, encoding)
+    if file.suffix.lower() not in _CLASS_ENDINGS and not file.suffix[1:].isdigit():
+        return None
+    tail = file.name.partition(".")[2]
+    start, end = ("", f".{tail}") if file.suffix[1:].isdigit() else (f"{file.stem}.", "")
+    there = [name for name in os.listdir(file.parent) if name.startswith(start) and name.endswith(end)]
+    groups = _groups(file.parent, [name for name in there if is_file(file.parent / name)], encoding)
     return next((_by_class(file.parent, group, encoding) for group in groups if file.name in group.values()), None)
 
 
@@ -74,8 +79,12 @@ def _by_class(folder: Path, files: dict[str, str], encoding: str | None) -> Exam
     return Examples("text", folder.resolve().name, texts, labels, where, notes=tuple(notes))
 
 
-def _groups(folder: Path, names: Sequence[str], encoding: str | None) -> list[dict[str, str]]:
-    """Data sets of one file a class: the file of each class."""
+def _groups(folder: Path, names: Sequence[str], encoding: str | None, *, alone: bool = True) -> list[dict[str, str]]:
+    """Data sets of one file a class: the file of each class.
+
+    Args:
+        alone: whether no folders are beside these files, in which the data may be.
+    """
     by_stem: dict[str, dict[str, str]] = defaultdict(dict)  # rt-polarity.pos, rt-polarity.neg
     by_tail: dict[str, dict[str, str]] = defaultdict(dict)  # plot.tok.gt9.5000, quote.tok.gt9.5000
     for name in sorted(names):
@@ -88,10 +97,25 @@ def _groups(folder: Path, names: Sequence[str], encoding: str | None) -> list[di
     found = [group for group in (*by_stem.values(), *by_tail.values()) if len(group) > 1]
     plain = [name for name in sorted(names) if name.lower().endswith(".txt") and not _NO_DATA.fullmatch(name[:-4])]
     texts = {name[:-4]: name for name in plain}
-    apart = 2 <= len(texts) <= _MOST_CLASSES and not parts_among(list(texts))
-    if not found and apart and all(_holds_plain_texts(folder / name, encoding) for name in plain):
-        found = [texts]
-    return [group for group in found if all(_holds_plain_texts(folder / name, encoding) for name in group.values())]
+    apart = 2 <= len(texts) <= _MOST_CLASSES and not parts_among(list(texts)) and not holds_tables(names)
+    others = {os.path.splitext(name)[0] for name in names if name not in plain}
+    if not found and apart and _are_texts(folder, plain, encoding, sure=alone and all(map(_NO_DATA.fullmatch, others))):
+        return [texts]
+    return [group for group in found if _are_texts(folder, group.values(), encoding, sure=alone)]
+
+
+def _are_texts(folder: Path, names: Iterable[str], encoding: str | None, *, sure: bool) -> bool:
+    """Whether each of these files is one of texts.
+
+    Args:
+        sure: nothing else is there that could be the data, so that a file that cannot be read is an error.
+    """
+    try:
+        return all(_holds_plain_texts(folder / name, encoding) for name in names)
+    except DataError:
+        if sure:
+            raise
+        return False
 
 
 def _holds_plain_texts(path: Path, encoding: str | None) -> bool:
@@ -106,22 +130,35 @@ def _holds_plain_texts(path: Path, encoding: str | None) -> bool:
 
 
 def _parallel(folder: Path, names: Sequence[str], encoding: str | None) -> Examples | None:
-    """train_text.txt with train_labels.txt, and the same of other parts; or text.txt with labels.txt."""
+    """train_text.txt with train_labels.txt, and the same of other parts; or text.txt with labels.txt.
+
+    Raises:
+        DataError: two files may be the texts, or the labels, of one part.
+    """
     there: dict[str, dict[str, str]] = defaultdict(dict)
+    alone: list[str] = []
+    twice: list[str] = []
     for name in names:
         match = _PARALLEL.fullmatch(name)
         if match is not None:
             part = part_named(match[1] or match[3] or "train")
             kind = "labels" if match[2].lower().startswith("label") else "texts"
-            if part is not None:
-                there[part].setdefault(kind, name)
+            if part is None:
+                alone.append(name)
+            elif (other := there[part].setdefault(kind, name)) != name:
+                twice.append(f"{other} and {name} may both be the {kind} of the {part} part")
     pairs = [(part, there[part]) for part in OFFICIAL if len(there.get(part, ())) == 2]
     if not any(part == "train" for part, _ in pairs):
         return None
+    if twice:
+        raise DataError(twice[0], where=str(folder), fix="move one of them away")
+    alone += [name for files in there.values() if len(files) == 1 for name in files.values()]
     mapping = next((name for name in _NAMES if name in names), None)
     classes = _mapping(folder / mapping, encoding) if mapping else {}
     read = [(part, _beside(folder, files["texts"], files["labels"], classes, encoding)) for part, files in pairs]
-    return join(read)
+    whole = join(read)
+    note = f"not read, since no file of labels, or of texts, goes with it: {some_of(sorted(alone))}"
+    return replace(whole, notes=(*whole.notes, note)) if alone else whole
 
 
 def _beside(folder: Path, texts: str, labels: str, classes: dict[str, str], encoding: str | None) -> Examples:
