@@ -188,7 +188,7 @@ def _photos(table: Path, columns: Columns) -> Photos | None:
             sample = {name: [as_text(cell) for cell in plain_values(block[name])] for name in block}
     except DataError:
         return None
-    asked = with_photos(sample, columns, table.parent)
+    asked, _ = with_photos(sample, columns, table.parent, table.name)
     name = asked.image or next((name for name, values in sample.items() if names_photos(values)), None)
     found = photos_beside(sample.get(name, []), table.parent, asked.image_root, table) if name else None
     return found if found is not None and found.there else None

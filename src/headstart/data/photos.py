@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
 
-from headstart.data.columns import SUFFIXES
+from headstart.data.columns import SUFFIXES, TEXTS
 from headstart.data.parts import parts_among
 from headstart.errors import DataError
 from headstart.values import Columns
@@ -73,26 +73,49 @@ def photos_beside(values: Sequence[str | None], base: Path, root: str | None, ta
     return Photos(start, tuple(_unambiguous(hits, table)), there=True)
 
 
-def with_photos(sample: Mapping[str, Sequence[str | None]], asked: Columns, base: Path) -> Columns:
-    """What was asked for, with the column of names of photos without an ending, where such photos lie beside.
+def with_photos(
+    sample: Mapping[str, Sequence[str | None]], asked: Columns, base: Path, where: str
+) -> tuple[Columns, list[str]]:
+    """What was asked for, with the column of names of photos without an ending, where such photos lie beside; and
+    notes on it.
 
     Args:
-        sample: the first rows. base: the folder of the table.
+        sample: the first rows. base: the folder of the table. where: the table.
     """
     root = asked.image_root and _existing(asked.image_root)
     if asked.image or asked.texts or not (root or all(map(_no_texts, sample.values()))):
-        return asked
-    there = set().union(*(_by_name(folder) for folder in _folders(root or str(base)) if _has_photos(folder)))
+        return asked, []
+    folders = [folder for folder in _folders(root or str(base)) if _has_photos(folder)]
+    there = {name: folder for folder in folders for name in _by_name(folder)}
+    name = _without_endings(sample, there, asked)
+    if name is not None:
+        text = next((other for other in sample if other != name and _called_texts(other, sample[other])), None)
+        if root or text is None:
+            note = f"{where}: column {name!r} taken as names of photos; --text COLUMN takes texts"
+            return replace(asked, image=name), [note]
+        folder = Path(next(there[value] for value in sample[name] if value in there)).name
+        note = f"{where}: column {text!r} taken as the text; --image {shlex.quote(name)} takes photos in {folder}"
+        return asked, [note]
+    if root and not any(map(names_photos, sample.values())):
+        what = f"no column names photos that are in {root}"
+        raise DataError(what, where="--image-root", fix="name the column, too, with --image COLUMN")
+    return asked, []
+
+
+def _without_endings(sample: Mapping[str, Sequence[str | None]], there: Collection[str], asked: Columns) -> str | None:
+    """The column of which the first values are mostly names of photos that are there."""
     for name, values in sample.items() if there else ():
         some = list(dict.fromkeys(value for value in values if value and len(value) < _LONGEST))[:_FEW]
         if name == asked.label or name in (asked.labels or ()) or 2 * len(some) < min(_FEW, len(values)):
             continue
         if 2 * sum(value in there for value in some) > len(some):
-            return replace(asked, image=name)
-    if root and not any(map(names_photos, sample.values())):
-        what = f"no column names photos that are in {root}"
-        raise DataError(what, where="--image-root", fix="name the column, too, with --image COLUMN")
-    return asked
+            return name
+    return None
+
+
+def _called_texts(name: str, values: Sequence[str | None]) -> bool:
+    """Whether a column is called as those of texts are, and holds words."""
+    return name.strip().lower() in TEXTS and any(char.isalpha() for value in values for char in value or "")
 
 
 def _existing(root: str) -> str:

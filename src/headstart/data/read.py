@@ -241,7 +241,7 @@ def rows_in(table: Any, kind: str, columns: Columns) -> tuple[list[Any], list[st
         left_out = [f"{f.where} is left out: {f.reason}" for f in examples.findings if f.rejected]
         more = [f"and {len(left_out) - _MOST_TOLD} more rows"] if len(left_out) > _MOST_TOLD else []
         return list(examples.inputs), [*examples.notes, *left_out[:_MOST_TOLD], *more], False
-    examples = _without_targets(table, columns)
+    examples = _without_targets(table, columns, kind)
     if examples.kind != kind:
         where = str(table) if isinstance(table, str | Path) else "table"
         raise DataError(f"no column of {kind}s", where=where, fix="name its columns as the fit's data had them")
@@ -260,8 +260,8 @@ def _with_errors(examples: Examples) -> list[Any]:
     return [inputs[number] for number in sorted(inputs)]
 
 
-def _without_targets(table: Any, columns: Columns) -> Examples:
+def _without_targets(table: Any, columns: Columns, kind: str) -> Examples:
     if isinstance(table, str | Path):
-        return read_table(existing(table), columns=columns, need_label=False)
+        return read_table(existing(table), columns=columns, need_label=False, kind=kind)
     read_one = read_hub if hasattr(table, "column_names") and hasattr(table, "features") else read_frame
     return read_one(table, columns, need_label=False)

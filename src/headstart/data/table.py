@@ -6,6 +6,7 @@ import csv
 import zlib
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from itertools import chain, count, islice
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from headstart.data.arrow import (
     too_many_rows,
 )
 from headstart.data.cells import are_pictures, picture
-from headstart.data.columns import Found, find_columns
+from headstart.data.columns import Found, find_columns, with_known
 from headstart.data.delimited import MOST_CHARACTERS, delimited_blocks
 from headstart.data.indicators import indicator_cells
 from headstart.data.json_rows import json_rows
@@ -52,8 +53,13 @@ _BLOCK = 10_000  # rows
 _MOST_TOGETHER = 2**32  # characters of all texts and labels of a table
 
 
-def read_table(path: Path, *, columns: Columns | None = None, need_label: bool = True) -> Examples:
+def read_table(
+    path: Path, *, columns: Columns | None = None, need_label: bool = True, kind: str | None = None
+) -> Examples:
     """Read a table file.
+
+    Args:
+        kind: the modality whose inputs are wanted; None: any.
 
     Raises:
         DataError: empty, damaged, or without a column that fits.
@@ -63,7 +69,7 @@ def read_table(path: Path, *, columns: Columns | None = None, need_label: bool =
     with table_errors(path):
         blocks, notes = open_blocks(path, ragged, encoding=asked.encoding, delimiter=asked.delimiter)
         return read_blocks(blocks, asked, name=stem_of(path), where=path.name, base=path.parent, need_label=need_label,
-                            notes=notes, findings=ragged)  # fmt: skip
+                            notes=notes, findings=ragged, kind=kind)  # fmt: skip
 
 
 def open_blocks(
@@ -122,8 +128,9 @@ def read_blocks(
     need_label: bool = True,
     notes: Iterable[str] = (),
     findings: list[Finding] | None = None,
+    kind: str | None = None,
 ) -> Examples:
-    """Blocks of rows as Examples; `base` is what relative image paths start from."""
+    """Blocks of rows as Examples; `base` is what relative image paths start from, `kind` as `read_table` has it."""
     found: Found | None = None
     photos: Photos | None = None
     inputs: list[Any] = []
@@ -133,7 +140,7 @@ def read_blocks(
     together = 0
     for block in blocks:
         if found is None:
-            found, photos = _columns(block, asked, base, where, need_label=need_label)
+            found, photos = _columns(block, asked, base, where, need_label=need_label, kind=kind)
         values = _values(block, found, base or Path())
         marks = _cells(block, found, len(values[0]))
         parts = _texts(block[found.part]) if found.part else []
@@ -174,13 +181,17 @@ def read_blocks(
 
 
 def _columns(
-    block: Block, asked: Columns, base: Path | None, where: str, *, need_label: bool
+    block: Block, asked: Columns, base: Path | None, where: str, *, need_label: bool, kind: str | None
 ) -> tuple[Found, Photos | None]:
     """Which columns the first block of a table says to take, and where the photos lie that it names."""
     first = {name: plain_values(column[:_SAMPLE]) for name, column in block.items()}
     sample = {name: [] if are_pictures(column) else _texts(column) for name, column in first.items()}
-    asked = with_photos(sample, asked, base) if base is not None else asked
+    asked = with_known(sample, asked, need_label=need_label)
+    notes: list[str] = []
+    if base is not None and kind in (None, "image"):
+        asked, notes = with_photos(sample, asked, base, where)
     found = find_columns(sample, first, asked, where=where, need_label=need_label)
+    found = replace(found, notes=(*found.notes, *notes))
     if found.holds != "names" or base is None:
         return found, None
     return found, photos_beside(sample[found.values[0]], base, asked.image_root, base / where)
