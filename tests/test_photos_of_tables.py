@@ -6,10 +6,12 @@ import pytest
 
 import headstart as hs
 from headstart.data.read import rows_in
+from headstart.errors import DataError
 from headstart.values import Columns
 from layouts import photos, written
 
 WORDS = ("euro rate", "track card")
+PLACES = ("front", "side")
 
 
 def told(found) -> str:
@@ -46,3 +48,32 @@ def test_texts_to_ask_about_are_no_photos(known, tmp_path):
     table = written(tmp_path / "asked.csv", "id,said", *rows)
     inputs, _, _ = rows_in(table, "text", Columns(known=known))
     assert inputs == [WORDS[number % 2] for number in range(20)]
+
+
+@pytest.mark.parametrize(
+    ("lines", "reason"),
+    [
+        (
+            ["path,first_label,second_label", *(f"{a}/{n}.png,{n % 2},x{n % 3}" for n in range(6) for a in PLACES)],
+            "several",
+        ),
+        ([f"caf\xe9 {n}\x98\x81" for n in range(40)], "encoding"),
+        (["path,split", *(f"{a}/{n}.png,train" for n in range(6) for a in PLACES)], "no label column"),
+    ],
+)
+def test_a_table_beside_class_folders_that_cannot_be_used_is_refused(lines, reason, tmp_path):
+    photos(tmp_path, *PLACES)
+    written(tmp_path / "labels.csv", *lines, encoding="latin-1")
+    with pytest.raises(DataError, match=rf'(?s){reason}.*class_folders="outer".* takes the folders as the classes'):
+        hs.check(tmp_path)
+    assert hs.check(tmp_path, columns=Columns(class_folders="outer")).counts == {"front": 6, "side": 6}
+
+
+@pytest.mark.parametrize("header", ["path", "species,length"])
+def test_a_table_beside_class_folders_that_says_nothing_of_the_photos_is_left_aside(header, tmp_path):
+    photos(tmp_path, *PLACES)
+    rows = [f"{a}/{n}.png" if header == "path" else f"{a},{n + 100}" for n in range(6) for a in PLACES]
+    written(tmp_path / "index.csv", header, *rows)
+    found = hs.check(tmp_path)
+    assert found.counts == {"front": 6, "side": 6}
+    assert "not read, since there are folders: index.csv" in told(found)

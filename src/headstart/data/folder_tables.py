@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import shlex
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -143,7 +144,9 @@ def _beside_photos(
     parts = parts_among([stem_of(table) for table in tables])
     wanted = [table for table in tables if parts.get(stem_of(table)) == "train"]
     wanted = wanted or [table for table in tables if stem_of(table) not in parts]
-    teaching = [(table, photos) for table in wanted if (photos := _photos(table, columns)) is not None]
+    classes_beside = len(folders) > 1 and not parts_among(folders)
+    with _or_the_folders(classes_beside):
+        teaching = [(table, photos) for table in wanted if (photos := _photos(table, columns)) is not None]
     if not teaching:
         return None, aside
     if len(teaching) > 1:
@@ -152,12 +155,8 @@ def _beside_photos(
     table, photos = teaching[0]
     tested = [one for one in tables if one != table and parts.get(stem_of(one)) in OFFICIAL]
     named = [("train", table), *((parts[stem_of(one)], one) for one in tested)]
-    try:
+    with _or_the_folders(classes_beside):
         whole = _together(named, columns, _read) if tested else _read(table, columns)
-    except DataError:
-        if len(folders) > 1 and not parts_among(folders):
-            return None, aside
-        raise
     classes = {name for each in folders for name in (each, *listing(Walk(folder), str(folder / each))[0])}
     if {str(cell) for cell in whole.targets} <= classes:
         return None, aside
@@ -175,18 +174,29 @@ def _beside_photos(
     return replace(whole, name=folder.resolve().name, notes=tuple(notes)), ()
 
 
+@contextmanager
+def _or_the_folders(either: bool) -> Iterator[None]:
+    """An error of a table that says what else may be meant where folders stand beside it that may be the classes."""
+    try:
+        yield
+    except DataError as error:
+        if not either:
+            raise
+        fix = "; ".join(filter(None, [error.fix, "--class-folders outer takes the folders as the classes"]))
+        raise DataError(error.what, where=error.where, fix=fix) from None
+
+
 def _photos(table: Path, columns: Columns) -> Photos | None:
-    """Where the photos lie that a table names; None: it names none that are there, or cannot be read.
+    """Where the photos lie that a table names; None: it names none that are there, or says nothing else of them.
 
     Raises:
-        DataError: other photos of the same names are in several folders.
+        DataError: it cannot be read; or other photos of the same names are in several folders.
     """
-    try:
-        with table_errors(table):
-            blocks, _ = open_blocks(table, [], rows=_ROWS)
-            block = next(iter(blocks), {})
-            sample = {name: [as_text(cell) for cell in plain_values(block[name])] for name in block}
-    except DataError:
+    with table_errors(table):
+        blocks, _ = open_blocks(table, [], rows=_ROWS)
+        block = next(iter(blocks), {})
+        sample = {name: [as_text(cell) for cell in plain_values(block[name])] for name in block}
+    if len(sample) < 2:
         return None
     asked, _ = with_photos(sample, columns, table.parent, table.name)
     name = asked.image or next((name for name, values in sample.items() if names_photos(values)), None)
