@@ -8,7 +8,7 @@ import headstart as hs
 from headstart.data.read import rows_in
 from headstart.errors import DataError
 from headstart.values import Columns
-from layouts import photos, written
+from layouts import photo, photos, written
 
 WORDS = ("euro rate", "track card")
 PLACES = ("front", "side")
@@ -77,3 +77,54 @@ def test_a_table_beside_class_folders_that_says_nothing_of_the_photos_is_left_as
     found = hs.check(tmp_path)
     assert found.counts == {"front": 6, "side": 6}
     assert "not read, since there are folders: index.csv" in told(found)
+
+
+def labels(*names: str) -> list[str]:
+    return ["file,label", *(f"{name},{('rust', 'scab')[number % 2]}" for number, name in enumerate(names))]
+
+
+def test_photos_of_one_name_and_size_are_told_apart_by_what_they_hold(tmp_path):
+    for place in PLACES:
+        for number in range(8):
+            photo(tmp_path / place / f"{number}.bmp")
+    table = written(tmp_path / "labels.csv", *labels(*(f"{number}.bmp" for number in range(8))))
+    with pytest.raises(DataError, match=r"0\.bmp is in front and side, two photos\n.*front.* or .*side"):
+        hs.check(table)
+    found = hs.check(table, columns=Columns(image_root=str(tmp_path / "side")))
+    assert {path.split("/")[-2] for path in found.dataset.inputs} == {"side"}
+    for number in range(8):  # copies are one photo
+        (tmp_path / "side" / f"{number}.bmp").write_bytes((tmp_path / "front" / f"{number}.bmp").read_bytes())
+    assert len(hs.check(table).dataset) == 8
+
+
+@pytest.mark.parametrize("ending", [".png", ""])
+def test_every_name_is_looked_for_in_every_folder(ending, tmp_path):
+    photos(tmp_path, "front", n=60)
+    for number in range(60, 70):
+        photo(tmp_path / "side" / f"{number}.png")
+    table = written(tmp_path / "labels.csv", *labels(*(f"{number}{ending}" for number in range(70))))
+    found = hs.check(table)
+    assert (len(found.dataset), found.counts) == (70, {"rust": 35, "scab": 35})
+    assert "labels.csv: photos from front, side" in told(found)
+    with pytest.raises(DataError, match=r"labels\.csv takes the table, .* the folders"):
+        hs.check(tmp_path)
+    photo(tmp_path / "side" / "55.png")
+    with pytest.raises(DataError, match=r"55.* is in front and side, two photos"):
+        hs.check(table)
+
+
+def test_two_endings_of_one_name_are_two_photos(tmp_path):
+    photos(tmp_path, "pets", n=8)
+    for number in range(8):
+        photo(tmp_path / "pets" / f"{number}.jpg")
+    table = written(tmp_path / "labels.csv", *labels(*map(str, range(8))))
+    with pytest.raises(DataError, match=r"0 is 0\.jpg and 0\.png in pets\nwrite the endings"):
+        hs.check(table)
+    table = written(tmp_path / "labels.csv", *labels(*(f"{number}.png" for number in range(8))))
+    assert all(path.endswith(".png") for path in hs.check(table).dataset.inputs)
+
+
+def test_folders_of_another_part_are_another_parts_whatever_the_folders_above_are_called(tmp_path):
+    photos(tmp_path / "train", "train_images", "test_images", n=8)
+    table = written(tmp_path / "train" / "train.csv", *labels(*map(str, range(8))))
+    assert all("train_images" in path for path in hs.check(table).dataset.inputs)

@@ -160,7 +160,8 @@ def _beside_photos(
     classes = {name for each in folders for name in (each, *listing(Walk(folder), str(folder / each))[0])}
     if {str(cell) for cell in whole.targets} <= classes:
         return None, aside
-    used = {Path(place).relative_to(folder).parts[0] for place in photos.folders if place != str(folder)}
+    places = {os.path.dirname(path) for path in whole.inputs if isinstance(path, str)} if photos.folders else set()
+    used = {Path(os.path.relpath(place, folder)).parts[0] for place in places if place} & {*folders}
     if len(used) > 1 and not parts_among(sorted(used)):
         one = shlex.quote(str(table))
         what = (
@@ -169,7 +170,7 @@ def _beside_photos(
         fix = f"headstart fit {one} takes the table, --class-folders outer the folders"
         raise DataError(what, where=str(folder), fix=fix)
     more = [other.name for other in tables if other != table and other not in tested]
-    notes = [f"labels read from {table.name}, photos from {some_of(sorted(used)) or folder.name}", *whole.notes]
+    notes = [f"labels read from {table.name}", *whole.notes]
     notes += [f"not read: {some_of(more)}"] if more else []
     return replace(whole, name=folder.resolve().name, notes=tuple(notes)), ()
 
@@ -200,7 +201,7 @@ def _photos(table: Path, columns: Columns) -> Photos | None:
         return None
     asked, _ = with_photos(sample, columns, table.parent, table.name)
     name = asked.image or next((name for name, values in sample.items() if names_photos(values)), None)
-    found = photos_beside(sample.get(name, []), table.parent, asked.image_root, table) if name else None
+    found = photos_beside(sample.get(name, []), table.parent, asked.image_root, table.name) if name else None
     return found if found is not None and found.there else None
 
 

@@ -158,7 +158,7 @@ def read_blocks(
     if found is None:
         raise DataError("no rows", where=where, fix="a table has one row an example")
     rows = list(islice(row_names(where, row_numbers(findings or ())), len(inputs)))
-    more: list[str] = []
+    more = photos.said(inputs) if photos is not None else []
     if found.holds == "files":
         folder = Path(asked.image_root) if asked.image_root else base or Path()
         inputs, more = read_named(inputs, folder, where=where, encoding=asked.encoding)
@@ -194,7 +194,7 @@ def _columns(
     found = replace(found, notes=(*found.notes, *notes))
     if found.holds != "names" or base is None:
         return found, None
-    return found, photos_beside(sample[found.values[0]], base, asked.image_root, base / where)
+    return found, photos_beside(sample[found.values[0]], base, asked.image_root, where)
 
 
 def _counted(values: list[list[Any]], found: Found) -> list[list[Any]]:
