@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
+from PIL import Image
 
 import headstart as hs
 from headstart.data.read import rows_in
@@ -128,3 +130,17 @@ def test_folders_of_another_part_are_another_parts_whatever_the_folders_above_ar
     photos(tmp_path / "train", "train_images", "test_images", n=8)
     table = written(tmp_path / "train" / "train.csv", *labels(*map(str, range(8))))
     assert all("train_images" in path for path in hs.check(table).dataset.inputs)
+
+
+@pytest.mark.parametrize("ending", [".heic", ".HEIC", ""])
+def test_heic_photos_that_a_table_names(ending, tmp_path):
+    heif = pytest.importorskip("pillow_heif")
+    (tmp_path / "phone").mkdir()
+    for number in range(8):
+        pixels = np.random.default_rng(number).integers(0, 256, (8, 8, 3), dtype=np.uint8)
+        picture = Image.fromarray(pixels).resize((64, 64), Image.Resampling.NEAREST)
+        heif.from_pillow(picture).save(tmp_path / "phone" / f"{number}{ending or '.heif'}")
+    table = written(tmp_path / "labels.csv", *labels(*(f"{number}{ending}" for number in range(8))))
+    for data in (table, tmp_path):
+        found = hs.check(data)
+        assert (found.counts, found.dataset.modality.name) == ({"rust": 4, "scab": 4}, "image")

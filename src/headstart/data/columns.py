@@ -37,7 +37,22 @@ PAIRS = (
 TITLES = ("title", "subject", "headline", "heading")
 BODIES = (*TEXTS, "body", "description", "article", "abstract")
 SUFFIXES = frozenset(
-    (".jpg", ".jpeg", ".png", ".gif", ".bmp", ".webp", ".tif", ".tiff", ".jfif", ".ppm", ".pgm", ".avif")
+    (
+        ".jpg",
+        ".jpeg",
+        ".png",
+        ".gif",
+        ".bmp",
+        ".webp",
+        ".tif",
+        ".tiff",
+        ".jfif",
+        ".ppm",
+        ".pgm",
+        ".avif",
+        ".heic",
+        ".heif",
+    )
 )
 _WORDS = 4  # of a text, on average, from which a column is one of texts
 _OF_NAMES = ("image",)  # modalities whose columns hold names of files
