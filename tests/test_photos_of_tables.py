@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 
@@ -60,7 +61,6 @@ def test_texts_to_ask_about_are_no_photos(known, tmp_path):
             "several",
         ),
         ([f"caf\xe9 {n}\x98\x81" for n in range(40)], "encoding"),
-        (["path,split", *(f"{a}/{n}.png,train" for n in range(6) for a in PLACES)], "no label column"),
     ],
 )
 def test_a_table_beside_class_folders_that_cannot_be_used_is_refused(lines, reason, tmp_path):
@@ -144,3 +144,52 @@ def test_heic_photos_that_a_table_names(ending, tmp_path):
     for data in (table, tmp_path):
         found = hs.check(data)
         assert (found.counts, found.dataset.modality.name) == ({"rust": 4, "scab": 4}, "image")
+
+
+@pytest.mark.parametrize("form", ["csv.gz", "jsonl.gz", "json", "xlsx"])
+def test_tables_in_other_forms_beside_their_photos(form, tmp_path):
+    pytest.importorskip("python_calamine")
+    photos(tmp_path, "leaves", n=8)
+    rows = pd.DataFrame({"file": [f"{n}.png" for n in range(8)], "label": ["rust", "scab"] * 4})
+    path = tmp_path / f"labels.{form}"
+    if form == "csv.gz":
+        rows.to_csv(path, index=False)
+    elif form == "xlsx":
+        rows.to_excel(path, index=False)
+    else:
+        rows.to_json(path, orient="records", lines=form.startswith("jsonl"))
+    found = hs.check(tmp_path)
+    assert found.counts == {"rust": 4, "scab": 4}
+    assert f"labels read from {path.name}" in told(found)
+    written(tmp_path / "labels.csv", *labels(*(f"{number}.png" for number in range(6))))
+    if not form.endswith("gz"):  # the form that is mostly one of tables goes first
+        both = hs.check(tmp_path)
+        assert (len(both.dataset), f"not read: {path.name}" in told(both)) == (6, True)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        '{"0": "cat", "1": "dog"}',
+        '{"info": {"year": 2020}, "images": [{"id": 1, "file_name": "0.png"}], "categories": ["cat"]}',
+        '["cat", "dog"]',
+        "not JSON",
+    ],
+)
+def test_json_beside_class_folders_that_is_no_table_of_photos_is_left_aside(said, tmp_path):
+    for place in ("", "train/"):
+        photos(tmp_path / (place or "all"), "cat", "dog")
+        written(tmp_path / (place or "all") / "names.json", said)
+    written(tmp_path / "names.json", said)
+    assert hs.check(tmp_path / "all").counts == {"cat": 6, "dog": 6}
+    (tmp_path / "all").rename(tmp_path / "train" / ".all")
+    assert hs.check(tmp_path).counts == {"cat": 6, "dog": 6}
+
+
+def test_class_folders_of_markdown_are_texts(tmp_path):
+    for name in ("rust", "scab"):
+        for number in range(6):
+            written(tmp_path / name / f"{number}.md", f"leaf {number} has {name} on it, and {number**3} spots")
+    found = hs.check(tmp_path)
+    assert (found.dataset.modality.name, found.counts) == ("text", {"rust": 6, "scab": 6})
+    assert "each .md file is one text" in told(found)

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 
-from headstart.data.columns import SUFFIXES, TEXTS
+from headstart.data.columns import TEXTS
+from headstart.data.endings import PHOTOS, is_photo
 from headstart.data.parts import parts_among
 from headstart.data.text_file import stem_of
 from headstart.errors import DataError, some_of
@@ -140,7 +141,7 @@ def _no_texts(values: Sequence[str | None]) -> bool:
 def names_photos(values: Sequence[str | None]) -> bool:
     """Whether most values of a column end as names of photos do."""
     present = [value for value in values if value]
-    return 2 * sum(os.path.splitext(value)[1].lower() in SUFFIXES for value in present) > len(present)
+    return 2 * sum(map(is_photo, present)) > len(present)
 
 
 def _hits(names: Sequence[str], folder: str, known: Mapping[str, Sequence[str]]) -> int:
@@ -211,7 +212,7 @@ def _has_photos(folder: str) -> bool:
     """Whether a photo is among the first files of a folder."""
     try:
         with os.scandir(folder) as entries:
-            return any(os.path.splitext(one.name)[1].lower() in SUFFIXES for one in islice(entries, _FEW_FILES))
+            return any(is_photo(one.name) for one in islice(entries, _FEW_FILES))
     except OSError:
         return False
 
@@ -221,7 +222,7 @@ def _within(folder: str, name: str) -> str | None:
     path = os.path.join(folder, name)
     if os.sep not in name or len(name) > _LONGEST:
         return None
-    endings = ("",) if os.path.splitext(name)[1].lower() in SUFFIXES else sorted(SUFFIXES)
+    endings = ("",) if is_photo(name) else sorted(PHOTOS)
     return next((path + ending for ending in endings if _is_file(path + ending)), None)
 
 
@@ -229,9 +230,7 @@ def _by_name(folder: str) -> dict[str, tuple[str, ...]]:
     """The photos right in a folder by their names, and by these without their endings."""
     try:
         with os.scandir(folder) as entries:
-            photos = sorted(
-                one.path for one in entries if os.path.splitext(one.name)[1].lower() in SUFFIXES and one.is_file()
-            )
+            photos = sorted(one.path for one in entries if is_photo(one.name) and one.is_file())
     except OSError:
         return {}
     stems: dict[str, tuple[str, ...]] = {}

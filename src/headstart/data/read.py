@@ -9,13 +9,14 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+from headstart.data.endings import READ_AS_TABLES
 from headstart.data.folder import read_folder
 from headstart.data.folder_tables import read_metadata, read_tables
 from headstart.data.frame import read_frame, read_hub, read_pairs
 from headstart.data.layout import unwrapped
 from headstart.data.parts import join
 from headstart.data.questions import read_unanswered
-from headstart.data.table import SUFFIXES, read_table, row_numbers
+from headstart.data.table import read_table, row_numbers
 from headstart.data.text_file import suffix_of
 from headstart.data.text_files import read_siblings, read_text_files
 from headstart.data.walk import Walk
@@ -193,7 +194,7 @@ def _path(given: str | Path, columns: Columns | None) -> Examples:
     path = existing(given)
     if is_folder(path):
         return _folder(path, columns or Columns())
-    if suffix_of(path) not in (*SUFFIXES, ""):
+    if suffix_of(path) not in READ_AS_TABLES | {""}:
         if (siblings := read_siblings(path)) is not None:
             return siblings
         raise DataError(

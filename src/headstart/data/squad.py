@@ -13,6 +13,7 @@ from typing import Any
 
 from headstart.data.answer_cells import NOT_ANSWERED, Answers, answers_in, is_true
 from headstart.data.answers import Asked
+from headstart.data.endings import JSON
 from headstart.data.json_rows import MOST_BYTES
 from headstart.errors import DataError
 from headstart.storage.files import open_file, parse_json, read_file
@@ -26,7 +27,7 @@ _HEAD = 1 << 20  # bytes that are looked at: a context may be long
 def is_squad(path: Path) -> bool:
     """Whether a file is one object with the articles under "data"; or holds articles or contexts with their questions
     ("qas"), as a list or one a line. Any other list, or JSON lines, is a table."""
-    if path.suffix.lower() not in (".json", ".jsonl", ".ndjson"):
+    if path.suffix.lower() not in JSON:
         return False
     with open_file(path, most=MOST_BYTES) as file:
         head = file.read(_HEAD).decode("utf-8-sig", errors="replace").lstrip()

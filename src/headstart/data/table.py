@@ -23,6 +23,7 @@ from headstart.data.arrow import (
 from headstart.data.cells import are_pictures, picture
 from headstart.data.columns import Found, find_columns, with_known
 from headstart.data.delimited import MOST_CHARACTERS, delimited_blocks
+from headstart.data.endings import JSON, WORKBOOKS
 from headstart.data.indicators import indicator_cells
 from headstart.data.json_rows import json_rows
 from headstart.data.label_cells import label_cells, whole_numbers
@@ -34,20 +35,6 @@ from headstart.data.text_file import encoding_of, stem_of, suffix_of
 from headstart.errors import DataError, first_line
 from headstart.values import Columns, Examples, Finding
 
-SUFFIXES = (
-    ".csv",
-    ".tsv",
-    ".txt",
-    ".jsonl",
-    ".ndjson",
-    ".json",
-    ".parquet",
-    ".label",
-    ".train",
-    ".test",
-    *workbook.SUFFIXES,
-)
-_JSON = (".jsonl", ".ndjson", ".json")
 _SAMPLE = 2000  # rows to find columns in
 _BLOCK = 10_000  # rows
 _MOST_TOGETHER = 2**32  # characters of all texts and labels of a table
@@ -89,16 +76,16 @@ def open_blocks(
         encoding: of the text, where the user named it. delimiter: between its cells, likewise.
     """
     suffix = suffix_of(path)
-    if delimiter and suffix in (".parquet", *_JSON, *workbook.SUFFIXES):
+    if delimiter and suffix in (".parquet", *JSON, *WORKBOOKS):
         raise DataError("it has no delimiter", where=f"{path}, --delimiter", fix="leave it out")
     if suffix == ".parquet":
         if path.suffix.lower() == ".gz":
             raise DataError("a .parquet in a .gz", where=str(path), fix=f"it is packed in itself: gunzip {path.name}")
         return parquet_blocks(path, rows), []
-    if suffix in workbook.SUFFIXES:
+    if suffix in WORKBOOKS:
         return workbook.workbook_blocks(path, rows)
     found, notes = encoding_of(path, encoding)
-    if suffix in _JSON:
+    if suffix in JSON:
         return json_rows(path, found, ragged, absent, rows), notes
     blocks, more = delimited_blocks(path, ragged, rows, encoding=found, delimiter=delimiter)
     return blocks, [*notes, *more]

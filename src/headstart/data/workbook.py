@@ -11,8 +11,6 @@ from headstart.data.arrow import MOST_BYTES, Block, unique
 from headstart.errors import DataError, UserError, first_line
 from headstart.storage.files import open_file
 
-SUFFIXES = (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods")
-
 
 def workbook_blocks(path: Path, rows: int) -> tuple[Iterator[Block], list[str]]:
     """The rows of the first sheet that has any, its first row as names of columns, with a note on other sheets.
