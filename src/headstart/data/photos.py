@@ -75,7 +75,7 @@ def photos_beside(values: Sequence[str | None], base: Path, root: str | None, ta
     hits = {folder: _hits(names, folder, known) for folder, known in there.items()}
     mine = _of_the_part(hits, start, table)
     order = sorted(mine, key=lambda folder: (-mine[folder], folder))
-    known = _known([there[folder] for folder in order])
+    known = _known([there[folder] for folder in order if there[folder]])
     folders = tuple(folder for folder in order if hits[folder])
     return Photos(table, start, folders, known, there=bool(folders))
 
@@ -158,8 +158,10 @@ def _of_the_part(hits: Mapping[str, int], start: str, table: str) -> dict[str, i
     return mine if any(mine.values()) else dict(hits)
 
 
-def _known(folders: Iterable[Mapping[str, Sequence[str]]]) -> dict[str, tuple[str, ...]]:
+def _known(folders: Sequence[Mapping[str, tuple[str, ...]]]) -> dict[str, tuple[str, ...]]:
     """The photos of several folders by their names; by these without their endings where none is called so."""
+    if len(folders) == 1:
+        return dict(folders[0])
     whole: dict[str, tuple[str, ...]] = {}
     stems: dict[str, tuple[str, ...]] = {}
     for photos in folders:
