@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import io
+import struct
 import sys
+import zlib
 
 import numpy as np
 import pytest
-from PIL import Image, PngImagePlugin
+from PIL import Image, PngImagePlugin, TiffImagePlugin
 
 import headstart as hs
 from headstart.errors import DataError
@@ -75,6 +77,58 @@ def test_a_damaged_png_with_much_beside_its_picture_is_damaged():
 )
 def test_light_of_more_than_eight_bits_goes_by_its_own_range(values, kind):
     np.testing.assert_allclose(pixels(saved(kind, Image.fromarray(values)))[:, :, 0], RAMP * 255, atol=1)
+
+
+def with_tags(values: np.ndarray, **tags: object) -> bytes:
+    known = TiffImagePlugin.ImageFileDirectory_v2()
+    for tag, value in tags.items():
+        known[int(tag.removeprefix("tag"))] = value
+    return saved("TIFF", Image.fromarray(values), tiffinfo=known)
+
+
+def with_sbit(values: np.ndarray, bits: int) -> bytes:
+    content = saved("PNG", Image.fromarray(values))
+    chunk = b"sBIT" + bytes([bits])
+    return content[:33] + struct.pack(">I", 1) + chunk + struct.pack(">I", zlib.crc32(chunk)) + content[33:]
+
+
+def in_twelve_bits(values: np.ndarray) -> bytes:
+    """A TIFF that packs two values into three bytes, as some cameras write it; Pillow writes none."""
+    first, second = values.reshape(-1, 2).astype(int).T
+    packed = np.stack([first >> 4, (first & 15) << 4 | second >> 8, second & 255], axis=1).astype(np.uint8).tobytes()
+    height, width = values.shape
+    tags = {256: width, 257: height, 258: 12, 259: 1, 262: 1, 273: 8, 277: 1, 278: height, 279: len(packed)}
+    entries = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags.items())
+    return struct.pack("<2sHI", b"II", 42, 8 + len(packed)) + packed + struct.pack("<H", len(tags)) + entries + bytes(4)
+
+
+OME = '<OME><Image><Pixels Type="uint16" SignificantBits="{}"/></Image></OME>'
+
+
+@pytest.mark.parametrize(
+    ("write", "largest"),
+    [
+        (lambda values: with_tags(values, tag281=4095), 4095),
+        (lambda values: with_tags(values, tag281=16383), 16383),
+        (lambda values: with_tags(values, tag341=65535), 65535),
+        (lambda values: with_tags(values, tag270=OME.format(12)), 4095),
+        (lambda values: with_tags(values, tag270=OME.format(14)), 16383),
+        (in_twelve_bits, 4095),
+        (lambda values: with_sbit(values, 12), 65535),
+    ],
+)
+def test_pictures_of_one_camera_are_scaled_alike_where_their_files_say_its_range(write, largest):
+    for most in (200, 3900, largest):  # a dark picture is dark
+        values = (RAMP * most).astype(np.uint16)
+        np.testing.assert_allclose(pixels(write(values))[:, :, 0], values * (255 / largest), atol=1)
+
+
+@pytest.mark.parametrize("tags", [{"tag281": 3980}, {"tag270": OME.format(16)}, {"tag270": 'SignificantBits="99999"'}])
+def test_the_largest_value_of_one_picture_is_no_range_of_its_camera(tags):
+    values = (RAMP * 3980).astype(np.uint16)
+    np.testing.assert_array_equal(pixels(with_tags(values, **tags)), pixels(with_tags(values)))
+    over = (RAMP * 60000).astype(np.uint16)  # and one that does not hold is none
+    np.testing.assert_array_equal(pixels(with_tags(over, tag281=4095)), pixels(with_tags(over)))
 
 
 def test_what_is_no_number_is_left_out_of_the_range():

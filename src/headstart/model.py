@@ -78,7 +78,7 @@ class Model:
     @property
     def learned_from_files(self) -> bool:
         """Whether it was fitted on text files of one text each: another one is such a text, too."""
-        return self.record is not None and EACH_A_TEXT in self.record.notes
+        return self.record is not None and any(note.endswith(EACH_A_TEXT) for note in self.record.notes)
 
     @property
     def summary(self) -> dict[str, Any]:

@@ -10,15 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from headstart.data import columns as images
-from headstart.data import workbook
 from headstart.data.delimited import delimiter_of, label_colon_text
+from headstart.data.endings import PHOTOS, READ_AS_TABLES, TABLES, TEXTS
 from headstart.data.folder import files_in
 from headstart.data.frame import is_table
 from headstart.data.line_forms import line_form
-from headstart.data.named_files import TEXT_FILES, text_files
+from headstart.data.named_files import text_files
 from headstart.data.read import rows_in
-from headstart.data.table import SUFFIXES, table_errors
+from headstart.data.table import table_errors
 from headstart.data.text_file import read_head, read_lines, suffix_of
 from headstart.errors import DataError
 from headstart.inputs.modality import Modality
@@ -31,8 +30,7 @@ As = Literal["text", "file", "lines"]  # an argument itself, one text in each fi
 _HEAD = 1 << 20  # bytes
 _LINES = 200  # by which a file is judged, as when it is read
 # Endings by which a word without a space is the name of a file, not a text.
-_TABLES = {".csv", ".tsv", ".jsonl", ".ndjson", ".json", ".parquet", ".gz", *workbook.SUFFIXES}
-_OF_FILES = images.SUFFIXES | TEXT_FILES | _TABLES | {".pdf"}
+_OF_FILES = PHOTOS | TEXTS | TABLES | {".gz", ".pdf"}
 
 
 @dataclass(frozen=True)
@@ -73,7 +71,7 @@ def inputs_in(
         return _files(existing(path), columns.encoding)
     if way == "lines":
         return _lines(existing(path), columns.encoding)
-    if is_file(path) and suffix_of(path) in SUFFIXES:
+    if is_file(path) and suffix_of(path) in READ_AS_TABLES:
         plain = alone and suffix_of(path) == ".txt"
         lines = _first_lines(path, columns.encoding) if plain else []
         if plain and not _is_table(lines, columns, path):
@@ -102,7 +100,7 @@ def _of_pictures(argument: str | Path, modality: Modality, columns: Columns, way
     if way in ("text", "lines"):
         raise DataError(f"the model takes {modality.noun}s", where="--as", fix="name files, folders, or a table")
     path = Path(argument)
-    if way is None and is_file(path) and suffix_of(path) in SUFFIXES:
+    if way is None and is_file(path) and suffix_of(path) in READ_AS_TABLES:
         return _table(path, modality, columns)
     return Asked([str(argument)])
 
@@ -122,7 +120,7 @@ def _files(path: Path, encoding: str | None) -> Asked:
     if not files:
         raise DataError("no files", where=str(path), fix="name a folder with text files in it")
     what = "a table or a picture, not a text by its name; name it itself"
-    odd = images.SUFFIXES | {ending for ending in SUFFIXES if ending not in TEXT_FILES}
+    odd = PHOTOS | (READ_AS_TABLES - TEXTS)
     texts, notes = text_files([file for file in files if suffix_of(file) not in odd], encoding)
     there = iter(texts)
     inputs = [DataError(what, where=str(file)) if suffix_of(file) in odd else next(there) for file in files]

@@ -7,13 +7,14 @@ import shlex
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
-from pathlib import PurePath
 from typing import Any, Literal
 
 from headstart.data.cells import are_pictures
+from headstart.data.endings import TEXTS as TEXT_FILES
+from headstart.data.endings import is_photo
 from headstart.data.indicators import indicator_columns, marked_columns, nearly_indicators
 from headstart.data.label_column import called_labels, like_classes, other_column
-from headstart.data.named_files import TEXT_FILES, file_names
+from headstart.data.named_files import file_names
 from headstart.data.parts import names_part, part_named
 from headstart.errors import DataError
 from headstart.values import Columns
@@ -36,9 +37,7 @@ PAIRS = (
 )
 TITLES = ("title", "subject", "headline", "heading")
 BODIES = (*TEXTS, "body", "description", "article", "abstract")
-SUFFIXES = frozenset(
-    (".jpg", ".jpeg", ".png", ".gif", ".bmp", ".webp", ".tif", ".tiff", ".jfif", ".ppm", ".pgm", ".avif")
-)
+NO_LABEL = "no label column among: "
 _WORDS = 4  # of a text, on average, from which a column is one of texts
 _OF_NAMES = ("image",)  # modalities whose columns hold names of files
 _MOST_TOLD = 5  # columns among which the user is to choose
@@ -103,7 +102,7 @@ def find_columns(
     also = () if label or asked.labels else _like_labels(cells, {*values, *named}, labels)
     option = f"--labels {listed([n for n in sample if n in also or (len(labels) > 1 and n in labels)], between=',')}"
     if not labels and need_label:
-        what = f"several columns may be the label: {listed(several)}" if several else "no label column among: "
+        what = f"several columns may be the label: {listed(several)}" if several else NO_LABEL
         one = " or ".join(f"--label {shlex.quote(name)}" for name in several[:_MOST_TOLD]) or "--label COLUMN"
         fix = f"name it with {one}{f', or several: {option}' if also else ''}"
         raise DataError(what if several else what + listed(sample), where=where, fix=fix)
@@ -299,7 +298,7 @@ def _by_name(sample: Sample, names: tuple[str, ...], taken: set[str | None]) -> 
 def _image_column(sample: Sample, taken: set[str | None]) -> str | None:
     def paths(name: str) -> bool:
         values = [v for v in sample[name] if v]
-        return bool(values) and sum(PurePath(v).suffix.lower() in SUFFIXES for v in values) > len(values) / 2
+        return bool(values) and sum(map(is_photo, values)) > len(values) / 2
 
     named = _by_name(sample, IMAGES, taken)
     if named is not None and paths(named):

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import unicodedata
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
 from headstart.backbone import Kind
-from headstart.data.columns import SUFFIXES, refuse_unused
+from headstart.data.columns import refuse_unused
+from headstart.data.endings import is_photo, is_text
 from headstart.data.layout import INNER, OUTER, Layout, class_folders, layout_of, listing, unwrapped
 from headstart.data.named_files import read_texts
 from headstart.data.parts import OFFICIAL, parts_among
@@ -17,7 +19,7 @@ from headstart.errors import DataError, some_of
 from headstart.values import Columns, Examples, Finding
 
 _LAYOUT = "one folder a class: roses/1.jpg, tulips/2.jpg (or train/roses/1.jpg, test/tulips/2.jpg)"
-EACH_A_TEXT = "each .txt file is one text"
+EACH_A_TEXT = "file is one text"
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,7 @@ def read_folder(folder: Path, *, choice: str | None = None, encoding: str | None
     found, levels = _labelled(classes, choice, where=str(folder))
     if not found:
         loose = listing(walk, inside)[1]
-        images = sum(1 for name in loose if os.path.splitext(name)[1].lower() in SUFFIXES)
+        images = sum(map(is_photo, loose))
         what = f"{images} images, but no class folders" if images else "no class folders with files in them"
         raise DataError(what, where=str(folder), fix=_LAYOUT)
     found.sort(key=lambda file: file.path.replace(os.sep, "/"))
@@ -183,8 +185,10 @@ def _not_followed(walk: Walk) -> tuple[str, ...]:
 
 
 def _kind(files: list[_File]) -> tuple[Kind, tuple[str, ...]]:
-    texts = sum(file.path.lower().endswith(".txt") for file in files)
-    return ("text", (EACH_A_TEXT,)) if texts > len(files) / 2 else ("image", ())
+    texts = Counter(os.path.splitext(file.path)[1].lower() for file in files if is_text(file.path))
+    if texts.total() <= len(files) / 2:
+        return "image", ()
+    return "text", (f"each {' or '.join(sorted(texts))} {EACH_A_TEXT}",)
 
 
 def _read_texts(

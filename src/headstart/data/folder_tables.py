@@ -5,17 +5,19 @@ from __future__ import annotations
 import os
 import shlex
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
 from headstart.data.arrow import plain_values
-from headstart.data.columns import SUFFIXES as PHOTOS
+from headstart.data.columns import NO_LABEL
+from headstart.data.endings import MOSTLY_OTHER, READ_AS_TABLES, is_photo, is_table
 from headstart.data.label_values import as_text
 from headstart.data.layout import listing
 from headstart.data.parts import OFFICIAL, UNLABELLED, part_named, parts_among, read_parts
 from headstart.data.photos import Photos, names_photos, photos_beside, with_photos
-from headstart.data.table import SUFFIXES, header, open_blocks, read_table, table_errors
+from headstart.data.table import header, open_blocks, read_table, table_errors
 from headstart.data.text_file import read_lines, stem_of, suffix_of
 from headstart.data.walk import Walk
 from headstart.errors import DataError, some_of
@@ -24,7 +26,6 @@ from headstart.values import Columns, Examples
 
 _METADATA = ("metadata.csv", "metadata.jsonl", "metadata.parquet")
 _FILE_NAME = "file_name"
-_BESIDE = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet")  # tables that may name the photos beside them
 _CLASSES = "classes.txt"  # names of the numbers in the first column, a line each
 _ROWS = 50
 
@@ -64,9 +65,9 @@ def read_tables(folder: Path, columns: Columns) -> tuple[Examples | None, tuple[
     """
     folders, names = listing(walk := Walk(folder), walk.top)
     if folders:
-        tables = [folder / name for name in names if suffix_of(Path(name)) in _BESIDE and is_file(folder / name)]
+        tables = [folder / name for name in names if is_table(name) and is_file(folder / name)]
         return _beside_photos(folder, folders, tables, columns) if tables and not columns.class_folders else (None, ())
-    files = [folder / name for name in names if suffix_of(Path(name)) in SUFFIXES and is_file(folder / name)]
+    files = [folder / name for name in names if suffix_of(Path(name)) in READ_AS_TABLES and is_file(folder / name)]
     files = [file for file in files if file.name != _CLASSES] if len(files) > 1 else files
     if {"datasetSentences.txt", "datasetSplit.txt"} <= set(names):
         what = "the treebank's sentences, parts and labels are in files of their own, which are not read"
@@ -147,25 +148,32 @@ def _beside_photos(
     parts = parts_among([stem_of(table) for table in tables])
     wanted = [table for table in tables if parts.get(stem_of(table)) == "train"]
     wanted = wanted or [table for table in tables if stem_of(table) not in parts]
-    teaching = [(table, photos) for table in wanted if (photos := _photos(table, columns)) is not None]
+    classes_beside = len(folders) > 1 and not parts_among(folders)
+    with _or_the_folders(classes_beside):
+        teaching = _naming(wanted, columns)
     if not teaching:
         return None, aside
     if len(teaching) > 1:
         what = f"several tables name photos: {some_of([table.name for table, _ in teaching])}"
         raise DataError(what, where=str(folder), fix=f"name one: headstart fit {shlex.quote(str(teaching[0][0]))}")
     table, photos = teaching[0]
-    tested = [one for one in tables if one != table and parts.get(stem_of(one)) in OFFICIAL]
+    alike = [one for one in tables if (suffix_of(one) in MOSTLY_OTHER) == (suffix_of(table) in MOSTLY_OTHER)]
+    tested = [one for one in alike if one != table and parts.get(stem_of(one)) in OFFICIAL]
     named = [("train", table), *((parts[stem_of(one)], one) for one in tested)]
     try:
-        whole = read_parts(named, columns, _read, header=header, leave_out=True) if tested else _read(table, columns)
-    except DataError:
-        if len(folders) > 1 and not parts_among(folders):
+        with _or_the_folders(classes_beside):
+            whole = _read(table, columns)
+            if tested:
+                whole = read_parts(named, columns, _read, header=header, leave_out=True)
+    except DataError as error:
+        if classes_beside and error.what.startswith(NO_LABEL):  # it may say how large they are
             return None, aside
         raise
     classes = {name for each in folders for name in (each, *listing(Walk(folder), str(folder / each))[0])}
     if {str(cell) for cell in whole.targets} <= classes:
         return None, aside
-    used = {Path(place).relative_to(folder).parts[0] for place in photos.folders if place != str(folder)}
+    places = {os.path.dirname(path) for path in whole.inputs if isinstance(path, str)} if photos.folders else set()
+    used = {Path(os.path.relpath(place, folder)).parts[0] for place in places if place} & {*folders}
     if len(used) > 1 and not parts_among(sorted(used)):
         one = shlex.quote(str(table))
         what = (
@@ -174,27 +182,51 @@ def _beside_photos(
         fix = f"headstart fit {one} takes the table, --class-folders outer the folders"
         raise DataError(what, where=str(folder), fix=fix)
     more = [other.name for other in tables if other != table and other not in tested]
-    notes = [f"labels read from {table.name}, photos from {some_of(sorted(used)) or folder.name}", *whole.notes]
+    notes = [f"labels read from {table.name}", *whole.notes]
     notes += [f"not read: {some_of(more)}"] if more else []
     return replace(whole, name=folder.resolve().name, notes=tuple(notes)), ()
 
 
-def _photos(table: Path, columns: Columns) -> Photos | None:
-    """Where the photos lie that a table names; None: it names none that are there, or cannot be read.
+def _naming(tables: Sequence[Path], columns: Columns) -> list[tuple[Path, Photos]]:
+    """The tables that name photos; those that are mostly no tables by their endings only where no other one does.
 
     Raises:
-        DataError: other photos of the same names are in several folders.
+        DataError: one of the others cannot be read.
     """
+    others = [table for table in tables if suffix_of(table) in MOSTLY_OTHER]
+    found = [(table, photos) for table in tables if table not in others and (photos := _photos(table, columns))]
+    for table in others if not found else ():
+        with suppress(DataError):
+            photos = _photos(table, columns)
+            found += [(table, photos)] if photos else []
+    return found
+
+
+@contextmanager
+def _or_the_folders(either: bool) -> Iterator[None]:
+    """An error of a table that says what else may be meant where folders stand beside it that may be the classes."""
     try:
-        with table_errors(table):
-            blocks, _ = open_blocks(table, [], columns, rows=_ROWS)
-            block = next(iter(blocks), {})
-            sample = {name: [as_text(cell) for cell in plain_values(block[name])] for name in block}
-    except DataError:
-        return None
-    asked = with_photos(sample, columns, table.parent)
+        yield
+    except DataError as error:
+        if not either:
+            raise
+        fix = "; ".join(filter(None, [error.fix, "--class-folders outer takes the folders as the classes"]))
+        raise DataError(error.what, where=error.where, fix=fix) from None
+
+
+def _photos(table: Path, columns: Columns) -> Photos | None:
+    """Where the photos lie that a table names; None: it names none that are there.
+
+    Raises:
+        DataError: it cannot be read; or other photos of the same names are in several folders.
+    """
+    with table_errors(table):
+        blocks, _ = open_blocks(table, [], columns, rows=_ROWS)
+        block = next(iter(blocks), {})
+        sample = {name: [as_text(cell) for cell in plain_values(block[name])] for name in block}
+    asked, _ = with_photos(sample, columns, table.parent, table.name)
     name = asked.image or next((name for name, values in sample.items() if names_photos(values)), None)
-    found = photos_beside(sample.get(name, []), table.parent, asked.image_root, table) if name else None
+    found = photos_beside(sample.get(name, []), table.parent, asked.image_root, table.name) if name else None
     return found if found is not None and found.there else None
 
 
@@ -209,7 +241,7 @@ def _of_photos(table: Path, columns: Columns | None) -> Examples:
     asked = columns or Columns()
     found = read_table(table, columns=replace(asked, image=asked.image or _FILE_NAME))
     walk = Walk(table.parent)
-    there = {file for file in walk.files(walk.top) if os.path.splitext(file)[1].lower() in PHOTOS}
+    there = {file for file in walk.files(walk.top) if is_photo(file)}
     more = len(there - {os.path.normpath(file) for file in found.inputs})
     notes = (f"{table.name} says which class each photo is of", *found.notes)
     return replace(found, notes=(*notes, f"{more:,} photos without a row in {table} are not read") if more else notes)

@@ -12,7 +12,8 @@ from PIL import ExifTags, Image, ImageOps
 
 from headstart.data.arrow import arrow_blocks, unique
 from headstart.data.arrow_types import of_pyarrow
-from headstart.data.columns import IMAGES, LABELS, SUFFIXES, refuse_unused, with_known
+from headstart.data.columns import IMAGES, LABELS, refuse_unused, with_known
+from headstart.data.endings import is_photo
 from headstart.data.given import in_order
 from headstart.data.label_cells import label_cells, zeros_note
 from headstart.data.label_values import Cell, absent, as_text
@@ -112,7 +113,7 @@ def kind_of(inputs: Sequence[Any]) -> str:
     pairs = sum(isinstance(x, tuple | list) and len(x) == 2 and any(isinstance(y, str) for y in x) for x in some)
     if pairs > len(some) / 2:
         return "pair"
-    images = sum(not isinstance(x, str) or (len(x) < 1000 and Path(x).suffix.lower() in SUFFIXES) for x in some)
+    images = sum(not isinstance(x, str) or (len(x) < 1000 and is_photo(x)) for x in some)
     return "image" if images > len(some) / 2 else "text"
 
 

@@ -8,13 +8,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from headstart.data.columns import SUFFIXES
+from headstart.data.endings import MOSTLY_OTHER, ending_of, is_photo, is_table, is_text
 from headstart.data.parts import UNLABELLED, part_named, parts_among
 from headstart.data.walk import Walk
 from headstart.errors import DataError, some_of
 
 OUTER, INNER = "outer", "inner"  # what --class-folders may say
-_TABLES = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet")
 _SAVED = "headstart.json"  # in a folder that `fit` wrote
 _MOST_WRAPPERS = 4
 _FIX = "one folder a class: roses/1.jpg, tulips/2.jpg (or train/roses/1.jpg, test/tulips/2.jpg)"
@@ -98,14 +97,14 @@ def class_folders(walk: Walk, root: str) -> tuple[list[str], list[str]]:
 
 def holds_photos(files: Sequence[str]) -> bool:
     """Whether one of these names is a photo's."""
-    return any(os.path.splitext(name)[1].lower() in SUFFIXES for name in files)
+    return any(map(is_photo, files))
 
 
 def _unwrapped(walk: Walk, folder: str, *, stop_at_parts: bool) -> str:
     for _ in range(_MOST_WRAPPERS):
         inner, loose = listing(walk, folder)
         inner, _notes = _without_saved(walk, folder, inner)
-        if len(inner) != 1 or holds_photos(loose) or holds_tables(loose) or (stop_at_parts and parts_among(inner)):
+        if len(inner) != 1 or holds_photos(loose) or _tables_beside(loose) or (stop_at_parts and parts_among(inner)):
             break
         deeper = os.path.join(folder, inner[0])
         folders, files = listing(walk, deeper)
@@ -117,7 +116,12 @@ def _unwrapped(walk: Walk, folder: str, *, stop_at_parts: bool) -> str:
 
 def holds_tables(files: Sequence[str]) -> bool:
     """Whether one of these names is that of a table, and not of a text."""
-    return any(os.path.splitext(name)[1].lower() in _TABLES for name in files)
+    return any(map(is_table, files))
+
+
+def _tables_beside(files: Sequence[str]) -> bool:
+    """Whether a table that may be of the folder beside it is among these files."""
+    return any(is_table(name) and ending_of(name) not in MOSTLY_OTHER for name in files)
 
 
 def _few_texts(files: Sequence[str]) -> bool:
@@ -154,7 +158,7 @@ def _known_classes(walk: Walk, roots: dict[str, tuple[str, str]]) -> dict[str, s
 def _holds_examples(walk: Walk, folder: str) -> bool:
     """Whether photos, texts or folders are right in a folder."""
     folders, files = listing(walk, folder)
-    return bool(folders) or holds_photos(files) or any(name.lower().endswith(".txt") for name in files)
+    return bool(folders) or holds_photos(files) or any(map(is_text, files))
 
 
 def _without_saved(walk: Walk, folder: str, inner: list[str]) -> tuple[list[str], list[str]]:
@@ -192,7 +196,7 @@ def _no_classes(walk: Walk, folder: str, parts: list[str], others: list[str], lo
         return DataError(what, where=folder or ".", fix=fix)
     what = f"{some_of(parts)} are parts, and there are no class folders in {'them' if len(parts) > 1 else 'it'}"
     hint = next((said for _, files in flat.values() if (said := _by_beginning(files))), "")
-    tables = [name for name in loose if os.path.splitext(name)[1].lower() in _TABLES]
+    tables = [name for name in loose if is_table(name)]
     if tables:
         table = shlex.quote(os.path.join(folder, tables[0]))
         return DataError(

@@ -9,20 +9,13 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path, PurePath
 
+from headstart.data.endings import OTHERS, TEXTS
 from headstart.errors import DataError
 from headstart.inputs.encodings import encoding_among
 from headstart.inputs.paths import as_named, is_file
 from headstart.inputs.text import MOST_BYTES, decoded, lines_not_ascii, not_a_text, not_utf8
 from headstart.storage.files import read_file
 
-TEXT_FILES = frozenset((".txt", ".text", ".md"))
-# What else is often named in tables. Endings that texts have, too (.com, .net), are none.
-_SOUNDS = {".wav", ".mp3", ".flac", ".ogg", ".m4a", ".aac", ".wma", ".opus"}
-_FILMS = {".mp4", ".avi", ".mov", ".mkv", ".webm", ".mpg"}
-_DOCUMENTS = {".pdf", ".doc", ".docx", ".odt", ".rtf", ".ppt", ".pptx", ".html", ".htm", ".eml", ".epub", ".xml"}
-_DATA = {".json", ".csv", ".npy", ".npz", ".pt", ".h5", ".mat", ".pkl", ".zip"}
-_PICTURES = {".heic", ".heif", ".dcm", ".nii", ".svg", ".raw", ".dng"}
-_OTHERS = frozenset(_SOUNDS | _FILMS | _DOCUMENTS | _DATA | _PICTURES)
 _SAMPLE = 2000  # values that tell
 _LONGEST = 1000  # characters of a path
 _WORDS = 3  # of a name, at most
@@ -43,7 +36,7 @@ def file_names(values: Iterable[str | None]) -> str | None:
     """The ending that most values have, where nearly all look like names of files that are no photos; None: they do
     not."""
     some = list(islice((value.strip() for value in values if value and value.strip()), _SAMPLE))
-    endings = Counter(ending for ending in map(_ending, some) if ending in TEXT_FILES or ending in _OTHERS)
+    endings = Counter(ending for ending in map(_ending, some) if ending in TEXTS or ending in OTHERS)
     names = sum(len(value.split()) <= _WORDS for value in some)
     return endings.most_common(1)[0][0] if endings and endings.total() >= 0.9 * len(some) <= 1.8 * names else None
 

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import filecmp
 import os
 import shlex
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import cached_property
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 
-from headstart.data.columns import SUFFIXES
+from headstart.data.columns import TEXTS
+from headstart.data.endings import PHOTOS, is_photo
 from headstart.data.parts import parts_among
-from headstart.errors import DataError
+from headstart.data.text_file import stem_of
+from headstart.errors import DataError, some_of
 from headstart.values import Columns
 
 _TRIED = 50  # names of a column
@@ -24,75 +26,103 @@ _FEW_FILES = 50  # of a folder, among which a photo is one of photos
 
 @dataclass(frozen=True)
 class Photos:
-    """The folders that the photos of a table are looked for in; of several, the first that has a name."""
+    """Where the photos of a table lie: as it says, or in folders beside it."""
 
+    table: str
     base: str  # what relative names start from, where no folder has them
-    folders: tuple[str, ...] = ()
+    folders: tuple[str, ...] = ()  # that have some of the first names, those first that have most
+    known: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # by name, as `_known` has them
     there: bool = False  # whether some were found
 
     def paths(self, names: Iterable[str | None]) -> list[str]:
-        """The path of each photo; of one that is not there, the path that was tried."""
-        if not self.folders:
-            base = Path(self.base)
-            return [str(base / name) if name else "" for name in names]
+        """The path of each photo; of one that is not there, the path that was tried.
+
+        Raises:
+            DataError: other photos of the same name are in several folders, or in one with another ending.
+        """
         return [self._path(name) if name else "" for name in names]
 
+    def said(self, paths: Iterable[str]) -> list[str]:
+        """A note on the folders that photos were found in, where the table does not say them."""
+        if not self.folders:
+            return []
+        found = dict.fromkeys(map(os.path.dirname, filter(None, paths)))
+        beside = [_shown(folder, self.base) for folder in found if not _is_same(folder, self.base)]
+        return [f"{self.table}: photos from {some_of(sorted(beside))}"] if beside else []
+
     def _path(self, name: str) -> str:
-        for folder in self.folders:
-            found = self._known[folder].get(name) or _within(folder, name)
-            if found is not None:
-                return found
-        return str(Path(self.folders[0], name))
-
-    @cached_property
-    def _known(self) -> dict[str, dict[str, str]]:
-        return {folder: _by_name(folder) for folder in self.folders}
+        found = self.known.get(name) or [path for folder in self.folders if (path := _within(folder, name))]
+        for other in found[1:]:
+            if not filecmp.cmp(found[0], other, shallow=False):
+                raise _two_photos(name, found[0], other, self)
+        return found[0] if found else str(Path(self.folders[0] if self.folders else self.base, name))
 
 
-def photos_beside(values: Sequence[str | None], base: Path, root: str | None, table: Path) -> Photos:
-    """Where the photos of a column lie: in the folder that was named, where the table says, or in one beside it.
+def photos_beside(values: Sequence[str | None], base: Path, root: str | None, table: str) -> Photos:
+    """Where the photos of a column lie: in the folder that was named, where the table says, or in those beside it.
 
     Args:
         values: the first of the column. base: the folder of the table. root: the folder that the user named.
 
     Raises:
-        DataError: other photos of the same names are in several folders, or the folder that was named is not there.
+        DataError: the folder that was named is not there.
     """
     names = list(dict.fromkeys(value for value in values if value and value.strip()))[:_TRIED]
     if root is None and (any(_is_file(os.path.join(base, name)) for name in names) or not names):
-        return Photos(str(base), there=bool(names))
+        return Photos(table, str(base), there=bool(names))
     start = str(base) if root is None else _existing(root)
-    hits: dict[str, dict[str, str]] = {}
-    for folder in _folders(start):
-        there = _by_name(folder)
-        known = {name: path for name in names if (path := there.get(name) or _within(folder, name)) is not None}
-        if known:
-            hits[folder] = known
-    if not hits:
-        return Photos(start)
-    return Photos(start, tuple(_unambiguous(hits, table)), there=True)
+    there = {folder: _by_name(folder) for folder in _folders(start)}
+    hits = {folder: _hits(names, folder, known) for folder, known in there.items()}
+    mine = _of_the_part(hits, start, table)
+    order = sorted(mine, key=lambda folder: (-mine[folder], folder))
+    known = _known([there[folder] for folder in order if there[folder]])
+    folders = tuple(folder for folder in order if hits[folder])
+    return Photos(table, start, folders, known, there=bool(folders))
 
 
-def with_photos(sample: Mapping[str, Sequence[str | None]], asked: Columns, base: Path) -> Columns:
-    """What was asked for, with the column of names of photos without an ending, where such photos lie beside.
+def with_photos(
+    sample: Mapping[str, Sequence[str | None]], asked: Columns, base: Path, where: str
+) -> tuple[Columns, list[str]]:
+    """What was asked for, with the column of names of photos without an ending, where such photos lie beside; and
+    notes on it.
 
     Args:
-        sample: the first rows. base: the folder of the table.
+        sample: the first rows. base: the folder of the table. where: the table.
     """
     root = asked.image_root and _existing(asked.image_root)
     if asked.image or asked.texts or not (root or all(map(_no_texts, sample.values()))):
-        return asked
-    there = set().union(*(_by_name(folder) for folder in _folders(root or str(base)) if _has_photos(folder)))
+        return asked, []
+    folders = [folder for folder in _folders(root or str(base)) if _has_photos(folder)]
+    there = {name: folder for folder in folders for name in _by_name(folder)}
+    name = _without_endings(sample, there, asked)
+    if name is not None:
+        text = next((other for other in sample if other != name and _called_texts(other, sample[other])), None)
+        if root or text is None:
+            note = f"{where}: column {name!r} taken as names of photos; --text COLUMN takes texts"
+            return replace(asked, image=name), [note]
+        folder = Path(next(there[value] for value in sample[name] if value in there)).name
+        note = f"{where}: column {text!r} taken as the text; --image {shlex.quote(name)} takes photos in {folder}"
+        return asked, [note]
+    if root and not any(map(names_photos, sample.values())):
+        what = f"no column names photos that are in {root}"
+        raise DataError(what, where="--image-root", fix="name the column, too, with --image COLUMN")
+    return asked, []
+
+
+def _without_endings(sample: Mapping[str, Sequence[str | None]], there: Collection[str], asked: Columns) -> str | None:
+    """The column of which the first values are mostly names of photos that are there."""
     for name, values in sample.items() if there else ():
         some = list(dict.fromkeys(value for value in values if value and len(value) < _LONGEST))[:_FEW]
         if name == asked.label or name in (asked.labels or ()) or 2 * len(some) < min(_FEW, len(values)):
             continue
         if 2 * sum(value in there for value in some) > len(some):
-            return replace(asked, image=name)
-    if root and not any(map(names_photos, sample.values())):
-        what = f"no column names photos that are in {root}"
-        raise DataError(what, where="--image-root", fix="name the column, too, with --image COLUMN")
-    return asked
+            return name
+    return None
+
+
+def _called_texts(name: str, values: Sequence[str | None]) -> bool:
+    """Whether a column is called as those of texts are, and holds words."""
+    return name.strip().lower() in TEXTS and any(char.isalpha() for value in values for char in value or "")
 
 
 def _existing(root: str) -> str:
@@ -111,26 +141,54 @@ def _no_texts(values: Sequence[str | None]) -> bool:
 def names_photos(values: Sequence[str | None]) -> bool:
     """Whether most values of a column end as names of photos do."""
     present = [value for value in values if value]
-    return 2 * sum(os.path.splitext(value)[1].lower() in SUFFIXES for value in present) > len(present)
+    return 2 * sum(map(is_photo, present)) > len(present)
 
 
-def _unambiguous(hits: dict[str, dict[str, str]], table: Path) -> list[str]:
-    """Folders of photos, those first that have most; of folders that are named like parts, the table's own.
+def _hits(names: Sequence[str], folder: str, known: Mapping[str, Sequence[str]]) -> int:
+    """How many of these names have a photo in a folder."""
+    return sum(name in known or _within(folder, name) is not None for name in names)
 
-    Raises:
-        DataError: other photos of the same names are in several.
-    """
-    wanted = parts_among([table.stem]).get(table.stem)
-    mine = [folder for folder in hits if wanted is not None and wanted in parts_among(Path(folder).parts).values()]
-    folders = sorted(mine or hits, key=lambda folder: (-len(hits[folder]), folder))
-    for number, folder in enumerate(folders):
-        for other in folders[:number]:
-            for name in hits[folder].keys() & hits[other].keys():
-                if os.path.getsize(hits[folder][name]) != os.path.getsize(hits[other][name]):
-                    roots = " or ".join(f"--image-root {_quoted(one)}" for one in (other, folder))
-                    both = f"{Path(other).name} and {Path(folder).name}"
-                    raise DataError(f"{name} is in {both}, two photos", where=table.name, fix=roots)
-    return folders
+
+def _of_the_part(hits: Mapping[str, int], start: str, table: str) -> dict[str, int]:
+    """The folders that are named like the part that the table is named like, where these have photos of it; or all."""
+    stem = stem_of(Path(table))
+    wanted = parts_among([stem]).get(stem)
+    parts = {folder: parts_among(Path(os.path.relpath(folder, start)).parts).values() for folder in hits}
+    mine = {folder: n for folder, n in hits.items() if wanted is not None and wanted in parts[folder]}
+    return mine if any(mine.values()) else dict(hits)
+
+
+def _known(folders: Sequence[Mapping[str, tuple[str, ...]]]) -> dict[str, tuple[str, ...]]:
+    """The photos of several folders by their names; by these without their endings where none is called so."""
+    if len(folders) == 1:
+        return dict(folders[0])
+    whole: dict[str, tuple[str, ...]] = {}
+    stems: dict[str, tuple[str, ...]] = {}
+    for photos in folders:
+        for name, paths in photos.items():
+            known = whole if os.path.basename(paths[0]) == name else stems
+            known[name] = (*known.get(name, ()), *paths)
+    return stems | whole
+
+
+def _two_photos(name: str, one: str, other: str, photos: Photos) -> DataError:
+    folders = [os.path.dirname(path) for path in (one, other)]
+    if len(set(folders)) == 1 and os.sep not in name:
+        what = f"{name} is {os.path.basename(one)} and {os.path.basename(other)} in {_shown(folders[0], photos.base)}"
+        return DataError(what, where=photos.table, fix="write the endings into the table, too, or move the others away")
+    both = " and ".join(_shown(folder, photos.base) for folder in folders)
+    roots = " or ".join(
+        f"--image-root {_quoted(folder.removesuffix(os.path.dirname(os.sep + name)))}" for folder in folders
+    )
+    return DataError(f"{name} is in {both}, two photos", where=photos.table, fix=roots)
+
+
+def _shown(folder: str, base: str) -> str:
+    return Path(folder).name if _is_same(folder, base) else os.path.relpath(folder, base)
+
+
+def _is_same(folder: str, other: str) -> bool:
+    return os.path.normpath(folder or ".") == os.path.normpath(other or ".")
 
 
 def _quoted(path: str) -> str:
@@ -156,7 +214,7 @@ def _has_photos(folder: str) -> bool:
     """Whether a photo is among the first files of a folder."""
     try:
         with os.scandir(folder) as entries:
-            return any(os.path.splitext(one.name)[1].lower() in SUFFIXES for one in islice(entries, _FEW_FILES))
+            return any(is_photo(one.name) for one in islice(entries, _FEW_FILES))
     except OSError:
         return False
 
@@ -166,21 +224,22 @@ def _within(folder: str, name: str) -> str | None:
     path = os.path.join(folder, name)
     if os.sep not in name or len(name) > _LONGEST:
         return None
-    endings = ("",) if os.path.splitext(name)[1].lower() in SUFFIXES else sorted(SUFFIXES)
+    endings = ("",) if is_photo(name) else sorted(PHOTOS)
     return next((path + ending for ending in endings if _is_file(path + ending)), None)
 
 
-def _by_name(folder: str) -> dict[str, str]:
+def _by_name(folder: str) -> dict[str, tuple[str, ...]]:
     """The photos right in a folder by their names, and by these without their endings."""
-    known: dict[str, str] = {}
     try:
         with os.scandir(folder) as entries:
-            photos = sorted(one.path for one in entries if os.path.splitext(one.name)[1].lower() in SUFFIXES)
+            photos = sorted(one.path for one in entries if is_photo(one.name) and one.is_file())
     except OSError:
         return {}
+    stems: dict[str, tuple[str, ...]] = {}
     for path in photos:
-        known.setdefault(os.path.splitext(os.path.basename(path))[0], path)
-    return known | {os.path.basename(path): path for path in photos}
+        stem = os.path.splitext(os.path.basename(path))[0]
+        stems[stem] = (*stems.get(stem, ()), path)
+    return stems | {os.path.basename(path): (path,) for path in photos}
 
 
 def _is_file(path: str) -> bool:

@@ -12,10 +12,11 @@ from headstart.data.answers import Asked, checked
 from headstart.data.arrow import Block, arrow_blocks, plain_values, unique
 from headstart.data.arrow_types import of_pyarrow
 from headstart.data.columns import listed
+from headstart.data.endings import READ_AS_TABLES
 from headstart.data.label_values import as_text
 from headstart.data.parts import part_named
 from headstart.data.squad import asks, is_squad, squad_articles, squad_questions
-from headstart.data.table import SUFFIXES, open_blocks, row_names, row_numbers, table_errors
+from headstart.data.table import open_blocks, row_names, row_numbers, table_errors
 from headstart.data.text_file import suffix_of
 from headstart.errors import DataError
 from headstart.inputs.paths import existing, is_file, local_path
@@ -94,7 +95,7 @@ def has_questions(data: Any, columns: Columns | None = None) -> bool:
         names = getattr(data, "column_names", getattr(data, "columns", None))
         return names is not None and _has_columns([str(name) for name in names])
     path = local_path(data)
-    if not is_file(path) or suffix_of(path) not in SUFFIXES:
+    if not is_file(path) or suffix_of(path) not in READ_AS_TABLES:
         return False
     with table_errors(path):
         if is_squad(path, asked.encoding) and asks(path, asked.encoding):
@@ -111,7 +112,7 @@ def _has_columns(names: Iterable[str]) -> bool:
 def _file(path: Path, asked: Columns) -> Examples:
     if not is_file(existing(path)):
         raise DataError("not a file", where=str(path), fix="check the path")
-    if suffix_of(path) not in SUFFIXES:
+    if suffix_of(path) not in READ_AS_TABLES:
         raise DataError(
             f"not a kind of file that is known: {path.suffix!r}", where=str(path), fix="json, csv, tsv, jsonl, parquet"
         )

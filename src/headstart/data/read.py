@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from headstart.data.columns import refuse_unused
+from headstart.data.endings import READ_AS_TABLES
 from headstart.data.folder import read_folder
 from headstart.data.folder_tables import read_metadata, read_tables
 from headstart.data.frame import read_frame, read_hub, read_pairs
 from headstart.data.layout import INNER, OUTER, unwrapped
 from headstart.data.parts import read_parts
 from headstart.data.questions import read_unanswered
-from headstart.data.table import SUFFIXES, header, read_table, row_numbers
+from headstart.data.table import header, read_table, row_numbers
 from headstart.data.text_file import suffix_of
 from headstart.data.text_files import read_siblings, read_text_files
 from headstart.data.walk import Walk
@@ -177,7 +178,7 @@ def _with_test(request: Request, read_one: Callable[..., Examples]) -> Examples:
 def _header(source: Any, columns: Columns | None) -> list[str]:
     """The names of a table's columns; of a folder, none."""
     path = existing(source)
-    return header(path, columns) if not is_folder(path) and suffix_of(path) in (*SUFFIXES, "") else []
+    return header(path, columns) if not is_folder(path) and suffix_of(path) in READ_AS_TABLES | {""} else []
 
 
 def _labelled(
@@ -210,7 +211,7 @@ def _path(given: str | Path, columns: Columns | None) -> Examples:
     path = existing(given)
     if is_folder(path):
         return _folder(path, columns or Columns())
-    if suffix_of(path) not in (*SUFFIXES, ""):
+    if suffix_of(path) not in READ_AS_TABLES | {""}:
         if (siblings := read_siblings(path, columns.encoding if columns else None)) is not None:
             _refuse_any(columns, "a data set of one file a class")
             refuse_unused(columns, "files whose lines are texts", "delimiter")
@@ -267,7 +268,7 @@ def rows_in(table: Any, kind: str, columns: Columns) -> tuple[list[Any], list[st
         left_out = [f"{f.where} is left out: {f.reason}" for f in examples.findings if f.rejected]
         more = [f"and {len(left_out) - _MOST_TOLD} more rows"] if len(left_out) > _MOST_TOLD else []
         return list(examples.inputs), [*examples.notes, *left_out[:_MOST_TOLD], *more], False
-    examples = _without_targets(table, columns)
+    examples = _without_targets(table, columns, kind)
     if examples.kind != kind:
         where = str(table) if isinstance(table, str | Path) else "table"
         raise DataError(f"no column of {kind}s", where=where, fix="name its columns as the fit's data had them")
@@ -286,8 +287,8 @@ def _with_errors(examples: Examples) -> list[Any]:
     return [inputs[number] for number in sorted(inputs)]
 
 
-def _without_targets(table: Any, columns: Columns) -> Examples:
+def _without_targets(table: Any, columns: Columns, kind: str) -> Examples:
     if isinstance(table, str | Path):
-        return read_table(existing(table), columns=columns, need_label=False)
+        return read_table(existing(table), columns=columns, need_label=False, kind=kind)
     read_one = read_hub if hasattr(table, "column_names") and hasattr(table, "features") else read_frame
     return read_one(table, columns, need_label=False)

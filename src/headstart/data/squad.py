@@ -13,6 +13,7 @@ from typing import Any
 
 from headstart.data.answer_cells import NOT_ANSWERED, Answers, answers_in, is_true
 from headstart.data.answers import Asked
+from headstart.data.endings import JSON
 from headstart.data.json_rows import whole_text
 from headstart.data.text_file import encoding_of, read_head
 from headstart.errors import DataError
@@ -31,7 +32,7 @@ def is_squad(path: Path, encoding: str | None) -> bool:
     Args:
         encoding: that the user named; None: found.
     """
-    if path.suffix.lower() not in (".json", ".jsonl", ".ndjson"):
+    if path.suffix.lower() not in JSON:
         return False
     head = read_head(path, encoding, _HEAD).lstrip()
     if head.startswith("{") and path.suffix.lower() == ".json" and _ARTICLES.search(head[: 1 << 16]) is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import zlib
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from itertools import chain, count, islice
@@ -21,8 +21,9 @@ from headstart.data.arrow import (
     too_many_rows,
 )
 from headstart.data.cells import are_pictures, picture
-from headstart.data.columns import Found, find_columns, refuse_unused
+from headstart.data.columns import Found, find_columns, refuse_unused, with_known
 from headstart.data.delimited import MOST_CHARACTERS, delimited_blocks
+from headstart.data.endings import JSON, WORKBOOKS
 from headstart.data.indicators import indicator_cells
 from headstart.data.json_rows import json_rows
 from headstart.data.label_cells import label_cells, whole_numbers
@@ -34,29 +35,20 @@ from headstart.data.text_file import encoding_of, stem_of, suffix_of
 from headstart.errors import DataError, first_line
 from headstart.values import Columns, Examples, Finding
 
-SUFFIXES = (
-    ".csv",
-    ".tsv",
-    ".txt",
-    ".jsonl",
-    ".ndjson",
-    ".json",
-    ".parquet",
-    ".label",
-    ".train",
-    ".test",
-    *workbook.SUFFIXES,
-)
-_NO_TEXT = (".parquet", *workbook.SUFFIXES)  # tables in no encoding of text
-_JSON = (".jsonl", ".ndjson", ".json")
+_NO_TEXT = (".parquet", *WORKBOOKS)  # tables in no encoding of text
 _SAMPLE = 2000  # rows to find columns in
 _HEAD = 50  # rows; one of JSON may lack names that the next has
 _BLOCK = 10_000  # rows
 _MOST_TOGETHER = 2**32  # characters of all texts and labels of a table
 
 
-def read_table(path: Path, *, columns: Columns | None = None, need_label: bool = True) -> Examples:
+def read_table(
+    path: Path, *, columns: Columns | None = None, need_label: bool = True, kind: str | None = None
+) -> Examples:
     """Read a table file.
+
+    Args:
+        kind: the modality whose inputs are wanted; None: any.
 
     Raises:
         DataError: empty, damaged, or without a column that fits.
@@ -67,7 +59,7 @@ def read_table(path: Path, *, columns: Columns | None = None, need_label: bool =
     with table_errors(path):
         blocks, notes = open_blocks(path, ragged, asked, need_label=need_label)
         return read_blocks(blocks, asked, name=stem_of(path), where=path.name, base=path.parent, need_label=need_label,
-                            notes=notes, findings=ragged)  # fmt: skip
+                            notes=notes, findings=ragged, kind=kind)  # fmt: skip
 
 
 def open_blocks(
@@ -88,16 +80,16 @@ def open_blocks(
         need_label: whether rows are left out whose label is none: disputed, or rejected.
     """
     suffix = suffix_of(path)
-    if asked.delimiter and suffix in (*_NO_TEXT, *_JSON):
+    if asked.delimiter and suffix in (*_NO_TEXT, *JSON):
         raise DataError("it has no delimiter", where=f"{path}, --delimiter", fix="leave it out")
     if suffix == ".parquet":
         if path.suffix.lower() == ".gz":
             raise DataError("a .parquet in a .gz", where=str(path), fix=f"it is packed in itself: gunzip {path.name}")
         return parquet_blocks(path, rows), []
-    if suffix in workbook.SUFFIXES:
+    if suffix in WORKBOOKS:
         return workbook.workbook_blocks(path, rows)
     found, notes = encoding_of(path, asked.encoding)
-    if suffix in _JSON:
+    if suffix in JSON:
         return json_rows(path, found, ragged, absent, rows, label=asked.label, need_label=need_label), notes
     blocks, more = delimited_blocks(path, ragged, rows, encoding=found, delimiter=asked.delimiter)
     return blocks, [*notes, *more]
@@ -139,8 +131,9 @@ def read_blocks(
     need_label: bool = True,
     notes: Iterable[str] = (),
     findings: list[Finding] | None = None,
+    kind: str | None = None,
 ) -> Examples:
-    """Blocks of rows as Examples; `base` is what relative image paths start from."""
+    """Blocks of rows as Examples; `base` is what relative image paths start from, `kind` as `read_table` has it."""
     found: Found | None = None
     photos: Photos | None = None
     inputs: list[Any] = []
@@ -150,7 +143,7 @@ def read_blocks(
     together = 0
     for block in blocks:
         if found is None:
-            found, photos = _columns(block, asked, base, where, need_label=need_label)
+            found, photos = _columns(block, asked, base, where, need_label=need_label, kind=kind)
         values = _values(block, found, base or Path())
         marks = _cells(block, found, len(values[0]))
         parts = _texts(block[found.part]) if found.part else []
@@ -166,11 +159,10 @@ def read_blocks(
         named += parts
         groups += of
     if found is None:
-        first = f" that can be read; of {findings[0].where}: {findings[0].reason}" if findings else ""
-        raise DataError(f"no rows{first}", where=where, fix="a table has one row an example")
+        raise _no_rows(where, findings or ())
     rows = list(islice(row_names(where, row_numbers(findings or ())), len(inputs)))
     separator = asked.separator or (asked.known.separator if asked.known else None)
-    more: list[str] = []
+    more = photos.said(inputs) if photos else []
     if found.holds == "files":
         folder = Path(asked.image_root) if asked.image_root else base or Path()
         inputs, more = read_named(inputs, folder, where=where, encoding=asked.encoding)
@@ -192,20 +184,29 @@ def read_blocks(
     return in_parts(whole, named) if need_label else whole
 
 
+def _no_rows(where: str, findings: Sequence[Finding]) -> DataError:
+    first = f" that can be read; of {findings[0].where}: {findings[0].reason}" if findings else ""
+    return DataError(f"no rows{first}", where=where, fix="a table has one row an example")
+
+
 def _columns(
-    block: Block, asked: Columns, base: Path | None, where: str, *, need_label: bool
+    block: Block, asked: Columns, base: Path | None, where: str, *, need_label: bool, kind: str | None
 ) -> tuple[Found, Photos | None]:
     """Which columns the first block of a table says to take, and where the photos lie that it names."""
     first = {name: plain_values(column[:_SAMPLE]) for name, column in block.items()}
     sample = {name: [] if are_pictures(column) else _texts(column) for name, column in first.items()}
-    asked = with_photos(sample, asked, base) if base is not None else asked
+    asked = with_known(sample, asked, need_label=need_label)
+    notes: list[str] = []
+    if base is not None and kind in (None, "image"):
+        asked, notes = with_photos(sample, asked, base, where)
     found = find_columns(sample, first, asked, where=where, need_label=need_label)
+    found = replace(found, notes=(*found.notes, *notes))
     found = found if need_label else replace(found, labels=())  # whose cells need not be labels
     if found.holds != "files" and (base is None or suffix_of(Path(where)) in _NO_TEXT):
         refuse_unused(asked, where, "encoding", *([] if base else ["image_root"]))
     if found.holds != "names" or base is None:
         return found, None
-    return found, photos_beside(sample[found.values[0]], base, asked.image_root, base / where)
+    return found, photos_beside(sample[found.values[0]], base, asked.image_root, where)
 
 
 def _counted(values: list[list[Any]], found: Found) -> list[list[Any]]:

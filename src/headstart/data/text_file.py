@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from headstart.data.arrow import MOST_BYTES
+from headstart.data.endings import ending_of
 from headstart.errors import DataError
 from headstart.inputs.encodings import encoding_among, known_encoding, wide_encoding
 from headstart.storage.files import open_file
@@ -76,8 +77,7 @@ def _of_lines(lines: bytes, path: Path) -> tuple[str, list[str]]:
 
 def suffix_of(path: Path) -> str:
     """The ending that says what a file holds: ".csv" of "table.CSV", and of "table.csv.gz"."""
-    suffix = path.suffix.lower()
-    return Path(path.stem).suffix.lower() if suffix == ".gz" else suffix
+    return ending_of(path.name)
 
 
 def stem_of(path: Path) -> str:

@@ -12,8 +12,6 @@ from headstart.data.workbook_size import refuse_large
 from headstart.errors import DataError, UserError, first_line
 from headstart.storage.files import open_file
 
-SUFFIXES = (".xlsx", ".xlsm", ".xls")  # of .xlsb and .ods nobody can tell how large they are before they are in memory
-
 
 def workbook_blocks(path: Path, rows: int) -> tuple[Iterator[Block], list[str]]:
     """The rows of the first sheet that has any, its first row as names of columns, with a note on other sheets.
@@ -22,13 +20,13 @@ def workbook_blocks(path: Path, rows: int) -> tuple[Iterator[Block], list[str]]:
         DataError: python-calamine is not there, or cannot read it, or no sheet has rows. OSError: no regular file.
     """
     open_file(path, most=MOST_BYTES).close()
-    if path.suffix.lower() != ".xls":  # which has 65,536 rows of 256 cells at most
-        refuse_large(path)
     try:
         from python_calamine import CalamineWorkbook
     except ImportError:
         fix = "pip install 'headstart[excel]', or save it as CSV"
         raise DataError("a workbook, and python-calamine is not installed", where=str(path), fix=fix) from None
+    if path.suffix.lower() != ".xls":  # which has 65,536 rows of 256 cells at most
+        refuse_large(path)
     try:
         book = CalamineWorkbook.from_path(str(path))
         sheets = {name: book.get_sheet_by_name(name).to_python() for name in book.sheet_names}

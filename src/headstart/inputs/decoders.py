@@ -9,7 +9,7 @@ import struct
 import threading
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from PIL import Image, ImageFile
 
@@ -48,6 +48,8 @@ _READS = 1_000_000  # by a decoder, and one for each 100 bytes: one that goes by
 _DRAFT_RESERVE = 2
 
 EXTENT = "headstart: width and height of what is shown"  # in `info` of a reduced JPEG, whose last pixels may be cut
+LARGEST = "headstart: the largest value that a pixel may have"  # in `info`, where the file says it, of over 8 bits
+_SAYS_BITS = re.compile(r'SignificantBits="(\d+)"')  # of OME-XML, as Bio-Formats writes it
 
 _OTHER_THINGS = {
     b"%!PS": "PostScript",
@@ -132,7 +134,30 @@ def _loaded(content: bytes, *, near: int | None, animation: bool) -> Image.Image
     if slow:
         file.left += 3 * math.prod(image.size)
     image.load()
+    if image.mode in ("I", "F") or image.mode.startswith("I;16"):
+        image.info |= _largest(image, content)
     return bounded(image)
+
+
+def _largest(image: Image.Image, content: bytes) -> dict[str | tuple[int, int], int]:
+    """What a file says of the range of its values, for `info`: empty where it says nothing but how they are stored.
+
+    Cameras of 12 bits write 16, of which the upper four are unused, and mostly no word of it. A TIFF's largest value
+    may be that of this one picture: only one that ends a range of bits is of its camera. PNG stores all scaled to 16.
+    """
+    if image.format == "PNG":
+        scaled = content.find(b"\0\0\0\1sBIT", 0, content.find(b"IDAT")) >= 0
+        return {LARGEST: 2**16 - 1} if scaled else {}
+    with suppress(Exception):  # of tags of any type and length
+        tags = getattr(image, "tag_v2", {})
+        for tag in (341, 281):  # SMaxSampleValue, MaxSampleValue
+            value = tags[tag][0] if tag in tags else 0
+            if value in [2**bits - 1 for bits in range(8, 17)]:
+                return {LARGEST: int(value)}
+        told = _SAYS_BITS.search(str(tags.get(270, "")))
+        bits = min(int(told[1]) if told else 16, int(tags.get(258, (16,))[0]))
+        return {LARGEST: 2**bits - 1} if 8 <= bits < 16 else {}
+    return {}
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from PIL import Image, ImageFile, ImageOps
 
 from headstart.backbone import ImagePreparation
 from headstart.errors import DataError
-from headstart.inputs.decoders import EXTENT, bounded, decoded, image_errors
+from headstart.inputs.decoders import EXTENT, LARGEST, bounded, decoded, image_errors
 from headstart.inputs.paths import as_named
 from headstart.storage.files import read_file
 
@@ -46,7 +46,7 @@ def read_bytes(source: Any) -> bytes:
         raise source
     if isinstance(source, Image.Image):
         with image_errors(""):
-            return f"{source.mode}{source.size}".encode() + _in_memory(source).tobytes()
+            return f"{source.mode}{source.size}{source.info.get(LARGEST, '')}".encode() + _in_memory(source).tobytes()
     if not isinstance(source, np.ndarray):
         raise DataError(f"cannot read a {type(source).__name__} as an image", fix="a path, a PIL image or an array")
     array = np.ascontiguousarray(source)
@@ -190,11 +190,12 @@ def _in_memory(image: Image.Image) -> Image.Image:
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:
+    largest = image.info.get(LARGEST)
     image = ImageOps.exif_transpose(image)
     if image.mode == "RGB":
         return image
     if image.mode in ("I", "F") or image.mode.startswith("I;16"):
-        return Image.fromarray(_to_eight_bits(np.asarray(image))).convert("RGB")
+        return Image.fromarray(_to_eight_bits(np.asarray(image), largest)).convert("RGB")
     if image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
         image = image.convert("RGBA")
         white = Image.new("RGBA", image.size, "white")
@@ -202,9 +203,10 @@ def _to_rgb(image: Image.Image) -> Image.Image:
     return image.convert("RGB")
 
 
-def _to_eight_bits(array: np.ndarray) -> np.ndarray:
-    """Light of more than 8 bits, or of fractions, by its own range: 0 to 1, 255, 4095 (12 bits) or 65535, of which the
-    first that holds it; from the least to the most where some is below zero. Values up to 255 stay, but for fractions.
+def _to_eight_bits(array: np.ndarray, largest: int | None) -> np.ndarray:
+    """Light of more than 8 bits, or of fractions, by the range that its file says, so that pictures of one camera are
+    scaled alike; else by its own: 0 to 1, 255, 4095 (12 bits) or 65535, of which the first that holds it; from the
+    least to the most where some is below zero. Values up to 255 stay then, but for fractions.
 
     Raises:
         DataError: there is no number in it.
@@ -218,6 +220,8 @@ def _to_eight_bits(array: np.ndarray) -> np.ndarray:
     if low < 0:
         values, high = values - low, high - low
         top = high
+    elif largest is not None and high <= largest:
+        top = float(largest)
     elif np.issubdtype(array.dtype, np.floating) and high <= 1:
         top = 1.0
     else:
