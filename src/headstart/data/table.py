@@ -150,10 +150,7 @@ def read_blocks(
         of = _texts(block[found.group]) if found.group else []
         for column in (*_counted(values, found), _written(marks, found), parts, of):
             together += _characters(column, where, findings or [], len(inputs))
-        if len(inputs) + len(values[0]) > MOST_ROWS:
-            raise too_many_rows(where)
-        if together > _MOST_TOGETHER:
-            raise DataError(f"more than {_MOST_TOGETHER:,} characters", where=where, fix="give a part of it")
+        _refuse_more(len(inputs) + len(values[0]), together, where)
         inputs += values[0] if found.holds == "pictures" else _INPUTS[found.kind](values, photos)
         cells += marks
         named += parts
@@ -182,6 +179,14 @@ def read_blocks(
         notes=(*notes, *found.notes, *more),
     )
     return in_parts(whole, named) if need_label else whole
+
+
+def _refuse_more(rows: int, characters: int, where: str) -> None:
+    """Raises DataError where a table has more than fits into memory."""
+    if rows > MOST_ROWS:
+        raise too_many_rows(where)
+    if characters > _MOST_TOGETHER:
+        raise DataError(f"more than {_MOST_TOGETHER:,} characters", where=where, fix="give a part of it")
 
 
 def _no_rows(where: str, findings: Sequence[Finding]) -> DataError:
