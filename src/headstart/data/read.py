@@ -240,8 +240,8 @@ def _folder(given: Path, columns: Columns) -> Examples:
         return replace(found, notes=(*said, *found.notes)) if said else found
     _refuse_any(replace(columns, class_folders=None), "a folder of class folders")
     refuse_unused(columns, "class folders", "delimiter")
-    found = read_folder(given, choice=columns.class_folders, encoding=columns.encoding)
-    return replace(found, notes=(*found.notes, *aside))
+    found = read_folder(given, inside, choice=columns.class_folders, encoding=columns.encoding)
+    return replace(found, notes=(*said, *found.notes, *aside))
 
 
 def rows_in(table: Any, kind: str, columns: Columns) -> tuple[list[Any], list[str], bool]:
