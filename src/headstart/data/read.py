@@ -16,7 +16,7 @@ from headstart.data.frame import read_frame, read_hub, read_pairs
 from headstart.data.layout import INNER, OUTER, unwrapped
 from headstart.data.parts import read_parts
 from headstart.data.questions import read_unanswered
-from headstart.data.table import SUFFIXES, header, read_table, row_numbers
+from headstart.data.table import SUFFIXES, header, read_table, refuse_unknown, row_numbers
 from headstart.data.text_file import suffix_of
 from headstart.data.text_files import read_siblings, read_text_files
 from headstart.data.walk import Walk
@@ -210,14 +210,11 @@ def _path(given: str | Path, columns: Columns | None) -> Examples:
     path = existing(given)
     if is_folder(path):
         return _folder(path, columns or Columns())
-    if suffix_of(path) not in (*SUFFIXES, ""):
-        if (siblings := read_siblings(path)) is not None:
-            _refuse_any(columns, "a data set of one file a class")
-            refuse_unused(columns, "files whose lines are texts", "delimiter")
-            return siblings
-        raise DataError(
-            f"not a kind of table that is known: {path.suffix!r}", where=str(path), fix="csv, tsv, jsonl, parquet"
-        )
+    if (siblings := read_siblings(path)) is not None:
+        _refuse_any(columns, "a data set of one file a class")
+        refuse_unused(columns, "files whose lines are texts", "delimiter")
+        return siblings
+    refuse_unknown(path)
     return read_table(path, columns=columns)
 
 

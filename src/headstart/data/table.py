@@ -101,6 +101,13 @@ def open_blocks(
     return blocks, [*notes, *more]
 
 
+def refuse_unknown(path: Path) -> None:
+    """Raises DataError where a file's ending is none of a table."""
+    if suffix_of(path) not in (*SUFFIXES, ""):
+        what = f"not a kind of file that is known: {path.suffix!r}"
+        raise DataError(what, where=str(path), fix="csv, tsv, jsonl, json, parquet, xlsx; or a folder")
+
+
 def header(path: Path, asked: Columns | None = None) -> list[str]:
     """The names of a table's columns.
 
