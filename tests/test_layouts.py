@@ -85,11 +85,27 @@ def test_several_flat_parts_beside_other_folders_are_refused(tmp_path):
         hs.check(tmp_path)
 
 
-def test_a_class_that_is_called_like_a_part_is_said(tmp_path):
-    photos(tmp_path, "bus", "car", "train")
+@pytest.mark.parametrize(("name", "others"), [("train", ("bus", "car")), ("Train", ("bus",)), ("valid", ("invalid",))])
+def test_a_class_whose_name_is_a_word_of_its_own_is_said(name, others, tmp_path):
+    photos(tmp_path, name, *others)
     found = hs.check(tmp_path)
-    assert found.counts == {"bus": 6, "car": 6, "train": 6}
-    assert "train taken as a class, though parts are called so" in told(found)
+    assert found.counts == dict.fromkeys((name, *others), 6)
+    assert f"{name} taken as a class, though parts are called so" in told(found)
+
+
+@pytest.mark.parametrize("name", ["test", "test/cats", "val", "valid", "seg_test"])
+def test_a_part_beside_classes_is_no_class_without_a_word(name, tmp_path):
+    photos(tmp_path, "cats", "dogs", name)
+    part = name.split("/")[0]
+    apart = "ELSEWHERE/test" if "/" in name else "leave it out"
+    with pytest.raises(
+        DataError, match=rf"{part} is called like a part, and cats, dogs.*\n.*\"outer\".* or move it.*{apart}"
+    ):
+        hs.check(tmp_path)
+    found = hs.check(tmp_path, columns=Columns(class_folders="outer"))
+    assert found.counts == {"cats": 6, "dogs": 6, part: 6}
+    (tmp_path / part).rename(tmp_path.parent / f"{tmp_path.name}-{part}")
+    assert hs.check(tmp_path).counts == {"cats": 6, "dogs": 6}
 
 
 @pytest.mark.parametrize("wrapper", ["flowers", "a/b", "a/b/c"])

@@ -86,7 +86,7 @@ def test_files_beside_the_data_that_cannot_be_read_are_no_matter(tmp_path):
     for name in ("one.txt", "two.txt", "other.pos", "other.neg"):
         (tmp_path / name).write_bytes("où est la carte à Orléans\n".encode("mac_roman") * 3)
     written(tmp_path / "book.pdf", "%PDF")
-    with pytest.raises(DataError, match=r"book\.pdf: not a kind of table"):
+    with pytest.raises(DataError, match=r"book\.pdf: not a kind of file"):
         hs.check(tmp_path / "book.pdf")
     for label in ("pos", "neg"):
         written(tmp_path / f"custrev.{label}", *sentences(label, 8))

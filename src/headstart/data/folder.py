@@ -11,14 +11,13 @@ from pathlib import Path
 from headstart.backbone import Kind
 from headstart.data.columns import refuse_unused
 from headstart.data.endings import is_photo, is_text
-from headstart.data.layout import INNER, OUTER, Layout, class_folders, layout_of, listing, unwrapped
+from headstart.data.layout import INNER, ONE_A_CLASS, OUTER, Layout, class_folders, layout_of, listing
 from headstart.data.named_files import read_texts
 from headstart.data.parts import OFFICIAL, parts_among
 from headstart.data.walk import Walk
 from headstart.errors import DataError, some_of
 from headstart.values import Columns, Examples, Finding
 
-_LAYOUT = "one folder a class: roses/1.jpg, tulips/2.jpg (or train/roses/1.jpg, test/tulips/2.jpg)"
 EACH_A_TEXT = "file is one text"
 
 
@@ -41,10 +40,11 @@ class _Class:
     files: list[str]
 
 
-def read_folder(folder: Path, *, choice: str | None = None, encoding: str | None = None) -> Examples:
+def read_folder(folder: Path, inside: str, *, choice: str | None = None, encoding: str | None = None) -> Examples:
     """Every file inside a class folder is an example, whatever its name: the check says which cannot be read.
 
     Args:
+        inside: the folder that is left once what wraps it is looked through.
         choice: which folders are the classes, "outer" or "inner", where both could be.
 
     Raises:
@@ -52,16 +52,14 @@ def read_folder(folder: Path, *, choice: str | None = None, encoding: str | None
             of the classes, and nobody says which are the classes.
     """
     walk = Walk(folder)
-    inside = unwrapped(walk)
     layout = layout_of(walk, inside, choice)
-    notes = [f"looked through: {walk.relative(inside)}"] if inside != walk.top else []
     classes, more = _classes(walk, layout)
     found, levels = _labelled(classes, choice, where=str(folder))
     if not found:
         loose = listing(walk, inside)[1]
         images = sum(map(is_photo, loose))
         what = f"{images} images, but no class folders" if images else "no class folders with files in them"
-        raise DataError(what, where=str(folder), fix=_LAYOUT)
+        raise DataError(what, where=str(folder), fix=ONE_A_CLASS)
     found.sort(key=lambda file: file.path.replace(os.sep, "/"))
     found, findings = _each_once(walk, found)
     kind, said = _kind(found)
@@ -79,7 +77,7 @@ def read_folder(folder: Path, *, choice: str | None = None, encoding: str | None
         where=[walk.relative(file.path) for file in found],
         parts=[str(file.part) for file in found] if any(file.part for file in found) else None,
         findings=tuple(findings),
-        notes=(*notes, *layout.notes, *more, *levels, *_not_followed(walk), *said),
+        notes=(*layout.notes, *more, *levels, *_not_followed(walk), *said),
     )
 
 

@@ -16,7 +16,9 @@ from headstart.errors import DataError, some_of
 OUTER, INNER = "outer", "inner"  # what --class-folders may say
 _SAVED = "headstart.json"  # in a folder that `fit` wrote
 _MOST_WRAPPERS = 4
-_FIX = "one folder a class: roses/1.jpg, tulips/2.jpg (or train/roses/1.jpg, test/tulips/2.jpg)"
+# Names of parts that are words of their own, and so of classes: a train among vehicles, valid beside invalid.
+_WORDS: dict[str, set[str]] = {"train": set(), "valid": {"invalid"}}
+ONE_A_CLASS = "one folder a class: roses/1.jpg, tulips/2.jpg (or train/roses/1.jpg, test/tulips/2.jpg)"
 
 
 @dataclass(frozen=True)
@@ -61,8 +63,10 @@ def layout_of(walk: Walk, folder: str, choice: str | None) -> Layout:
     others = [name for name in inner if name not in named]
     if not paths:
         return Layout({folder: None}, (*notes, *_left_out(walk, folder, [name for name in inner if name in named])))
-    known = dict.fromkeys(named[name] for name in paths)
-    if "train" not in (named[name] for name in roots) and others and (len(known) == 1 or choice == OUTER):
+    one_part = len({named[name] for name in paths}) == 1
+    if "train" not in (named[name] for name in roots) and others and (one_part or choice == OUTER):
+        if choice != OUTER:
+            _refuse_parts_among_classes(walk, folder, list(paths), others)
         return Layout({folder: None}, (*notes, *_said_of_classes(list(paths), others)))
     beside = [name for name in others if _holds_examples(walk, os.path.join(folder, name))]
     if beside and len(paths) < 2 and choice != INNER:
@@ -73,9 +77,8 @@ def layout_of(walk: Walk, folder: str, choice: str | None) -> Layout:
         what = f"{name} holds folders, as a part does ({some_of(within)}), and beside it are {some_of(beside)}"
         fix = f"--class-folders inner learns from {name} alone, --class-folders outer takes {name} as a class, too"
         raise DataError(what, where=folder or ".", fix=fix)
-    if not any(named[name] == "train" for name in roots) and (others or len(roots) < len(paths)):
-        raise _no_classes(walk, folder, list(paths), others, loose)
-    if not roots:
+    taught = any(named[name] == "train" for name in roots)
+    if not roots or (not taught and (others or len(roots) < len(paths))):
         raise _no_classes(walk, folder, list(paths), others, loose)
     kept = _known_classes(walk, {name: (root, named[name]) for name, root in roots.items()})
     notes += [f"{name} taken as the {named[name]} part" for name in kept if part_named(name) is None]
@@ -84,11 +87,7 @@ def layout_of(walk: Walk, folder: str, choice: str | None) -> Layout:
 
 
 def class_folders(walk: Walk, root: str) -> tuple[list[str], list[str]]:
-    """The folders of classes in a root, and notes on folders in it that are none.
-
-    Raises:
-        DataError: they are named like parts.
-    """
+    """The folders of classes in a root, and notes on folders in it that are none."""
     inner, notes = _without_saved(walk, root, listing(walk, root)[0])
     named = parts_among(inner)
     aside = [name for name in inner if named.get(name) == UNLABELLED]
@@ -138,10 +137,9 @@ def _few_texts(files: Sequence[str]) -> bool:
 def _root(walk: Walk, part: str) -> str | None:
     """The folder of a part that has the class folders in it: itself, or what it wraps; None: there are none."""
     root = _unwrapped(walk, part, stop_at_parts=False)
-    inner, loose = listing(walk, root)
-    inner, _ = _without_saved(walk, root, inner)
+    inner, _ = _without_saved(walk, root, listing(walk, root)[0])
     alone = len(inner) == 1 and parts_among(inner)  # test/test/1.jpg
-    return None if not inner or alone or (root != part and not inner and loose) else root
+    return None if not inner or alone else root
 
 
 def _known_classes(walk: Walk, roots: dict[str, tuple[str, str]]) -> dict[str, str]:
@@ -168,6 +166,19 @@ def _without_saved(walk: Walk, folder: str, inner: list[str]) -> tuple[list[str]
     return ([name for name in inner if name not in saved] if saved else inner), notes
 
 
+def _refuse_parts_among_classes(walk: Walk, folder: str, names: Sequence[str], others: Sequence[str]) -> None:
+    """Raises DataError where folders beside classes are called like a part, and are hardly one of the classes."""
+    words = {other.lower() for other in others}
+    odd = [name for name in names if name.lower() not in _WORDS or not _WORDS[name.lower()] <= words]
+    held = [name for name in odd if any(listing(walk, os.path.join(folder, name)))]
+    if held:
+        what = f"{some_of(held)} is called like a part, and {some_of(others)} beside it like classes"
+        inner = listing(walk, os.path.join(folder, held[0]))[0]
+        apart = f"name it: --test ELSEWHERE/{held[0]}" if inner else "leave it out, since nothing tells its classes"
+        fix = f"--class-folders outer takes {held[0]} as a class, too, as under another name; or move it, and {apart}"
+        raise DataError(what, where=folder or ".", fix=fix)
+
+
 def _said_of_classes(names: Sequence[str], others: Sequence[str]) -> list[str]:
     return [f"{some_of(names)} taken as a class, though parts are called so, since {some_of(others)} are beside it"]
 
@@ -192,7 +203,7 @@ def _no_classes(walk: Walk, folder: str, parts: list[str], others: list[str], lo
     flat = {name: listing(walk, os.path.join(folder, name)) for name in parts}
     if others:
         what = f"{some_of(parts)} are named like parts, and hold no class folders; {some_of(others)} are beside them"
-        fix = f"--class-folders outer takes all of them as classes; {_FIX}"
+        fix = f"--class-folders outer takes all of them as classes; {ONE_A_CLASS}"
         return DataError(what, where=folder or ".", fix=fix)
     what = f"{some_of(parts)} are parts, and there are no class folders in {'them' if len(parts) > 1 else 'it'}"
     hint = next((said for _, files in flat.values() if (said := _by_beginning(files))), "")

@@ -16,7 +16,7 @@ from headstart.data.endings import READ_AS_TABLES
 from headstart.data.label_values import as_text
 from headstart.data.parts import part_named
 from headstart.data.squad import asks, is_squad, squad_articles, squad_questions
-from headstart.data.table import open_blocks, row_names, row_numbers, table_errors
+from headstart.data.table import open_blocks, refuse_unknown, row_names, row_numbers, table_errors
 from headstart.data.text_file import suffix_of
 from headstart.errors import DataError
 from headstart.inputs.paths import existing, is_file, local_path
@@ -112,10 +112,7 @@ def _has_columns(names: Iterable[str]) -> bool:
 def _file(path: Path, asked: Columns) -> Examples:
     if not is_file(existing(path)):
         raise DataError("not a file", where=str(path), fix="check the path")
-    if suffix_of(path) not in READ_AS_TABLES:
-        raise DataError(
-            f"not a kind of file that is known: {path.suffix!r}", where=str(path), fix="json, csv, tsv, jsonl, parquet"
-        )
+    refuse_unknown(path)
     with table_errors(path):
         squad = is_squad(path, asked.encoding)
     if squad:

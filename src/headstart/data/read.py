@@ -17,7 +17,7 @@ from headstart.data.frame import read_frame, read_hub, read_pairs
 from headstart.data.layout import INNER, OUTER, unwrapped
 from headstart.data.parts import read_parts
 from headstart.data.questions import read_unanswered
-from headstart.data.table import header, read_table, row_numbers
+from headstart.data.table import header, read_table, refuse_unknown, row_numbers
 from headstart.data.text_file import suffix_of
 from headstart.data.text_files import read_siblings, read_text_files
 from headstart.data.walk import Walk
@@ -211,14 +211,11 @@ def _path(given: str | Path, columns: Columns | None) -> Examples:
     path = existing(given)
     if is_folder(path):
         return _folder(path, columns or Columns())
-    if suffix_of(path) not in READ_AS_TABLES | {""}:
-        if (siblings := read_siblings(path, columns.encoding if columns else None)) is not None:
-            _refuse_any(columns, "a data set of one file a class")
-            refuse_unused(columns, "files whose lines are texts", "delimiter")
-            return siblings
-        raise DataError(
-            f"not a kind of table that is known: {path.suffix!r}", where=str(path), fix="csv, tsv, jsonl, parquet"
-        )
+    if (siblings := read_siblings(path, columns.encoding if columns else None)) is not None:
+        _refuse_any(columns, "a data set of one file a class")
+        refuse_unused(columns, "files whose lines are texts", "delimiter")
+        return siblings
+    refuse_unknown(path)
     return read_table(path, columns=columns)
 
 
@@ -241,8 +238,8 @@ def _folder(given: Path, columns: Columns) -> Examples:
         return replace(found, notes=(*said, *found.notes)) if said else found
     _refuse_any(replace(columns, class_folders=None), "a folder of class folders")
     refuse_unused(columns, "class folders", "delimiter")
-    found = read_folder(given, choice=columns.class_folders, encoding=columns.encoding)
-    return replace(found, notes=(*found.notes, *aside))
+    found = read_folder(given, inside, choice=columns.class_folders, encoding=columns.encoding)
+    return replace(found, notes=(*said, *found.notes, *aside))
 
 
 def rows_in(table: Any, kind: str, columns: Columns) -> tuple[list[Any], list[str], bool]:

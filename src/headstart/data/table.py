@@ -23,7 +23,7 @@ from headstart.data.arrow import (
 from headstart.data.cells import are_pictures, picture
 from headstart.data.columns import Found, find_columns, refuse_unused, with_known
 from headstart.data.delimited import MOST_CHARACTERS, delimited_blocks
-from headstart.data.endings import JSON, WORKBOOKS
+from headstart.data.endings import JSON, READ_AS_TABLES, WORKBOOKS
 from headstart.data.indicators import indicator_cells
 from headstart.data.json_rows import json_rows
 from headstart.data.label_cells import label_cells, whole_numbers
@@ -93,6 +93,13 @@ def open_blocks(
         return json_rows(path, found, ragged, absent, rows, label=asked.label, need_label=need_label), notes
     blocks, more = delimited_blocks(path, ragged, rows, encoding=found, delimiter=asked.delimiter)
     return blocks, [*notes, *more]
+
+
+def refuse_unknown(path: Path) -> None:
+    """Raises DataError where a file's ending is none of a table."""
+    if suffix_of(path) not in READ_AS_TABLES | {""}:
+        what = f"not a kind of file that is known: {path.suffix!r}"
+        raise DataError(what, where=str(path), fix="csv, tsv, jsonl, json, parquet, xlsx; or a folder")
 
 
 def header(path: Path, asked: Columns | None = None) -> list[str]:
