@@ -20,6 +20,7 @@ from headstart.data.check import check
 from headstart.data.parquet_footer import Part, largest_value, parts
 from headstart.data.table import open_blocks, table_errors
 from headstart.errors import DataError, UserError
+from headstart.values import Columns
 from reading import read, read_questions
 
 ROWS = [("a text of one kind", "one"), ("quite another text", "other")] * 10
@@ -191,7 +192,7 @@ def test_lines_of_label_and_text_come_in_blocks(tmp_path):
     (tmp_path / "t.label").write_text(
         "".join(f"NUM:count how many are {n} ?\n\nLOC:city where is {n} ?\n" for n in range(60))
     )
-    blocks, _ = open_blocks(tmp_path / "t.label", [], hs.Columns(), rows=50)
+    blocks, _ = open_blocks(tmp_path / "t.label", [], Columns(), rows=50)
     assert [len(block["label"]) for block in blocks] == [50, 50, 20]
     found = read(tmp_path / "t.label")
     assert (found.targets[:2], found.inputs[1], len(found)) == (["NUM", "LOC"], "where is 0 ?", 120)

@@ -20,7 +20,6 @@ from headstart.values import Finding
 MOST_LINE = 2**26  # bytes
 _BLOCK = 2**20
 _HEAD = 2**16
-_LINES = 10_000  # that are not ASCII, from which an encoding is told
 _MOST_LEFT_OUT = 1_000_000  # rows
 
 
@@ -34,8 +33,6 @@ def encoding_of(path: Path, asked: str | None) -> tuple[str, list[str]]:
         DataError: it cannot be told, or is not the one that was asked for; or a line of more than `MOST_LINE`, which
             is read as one. OSError: no regular file.
     """
-    wide = None
-    other: list[bytes] = []  # the first lines that are not UTF-8, or not what was asked for
     name = known_encoding(asked) if asked else "utf-8-sig"
     with open_bytes(path) as file:
         head = file.read(_HEAD)
@@ -58,18 +55,20 @@ def encoding_of(path: Path, asked: str | None) -> tuple[str, list[str]]:
     if asked or wide:
         what = f"not {asked or wide}, as it is said to be" if asked else f"damaged {wide}"
         raise DataError(what, where=str(path), fix="--encoding NAME takes another, or save it as UTF-8")
+    return _told(path)
+
+
+def _told(path: Path) -> tuple[str, list[str]]:
+    """The encoding that the first lines tell that are not ASCII, and that is the whole file's."""
+    lines = b""
     with open_bytes(path) as file:
-        other = list(islice((line for line in file if not line.isascii()), _LINES))
-    return _of_lines(b"".join(other), path)
-
-
-def _of_lines(lines: bytes, path: Path) -> tuple[str, list[str]]:
-    """The encoding of these lines, and of the whole file."""
+        while len(lines) < _HEAD and (line := file.readline(_HEAD)):
+            lines += b"" if line.isascii() else line
     found = encoding_among(lines, where=str(path))
     with open_bytes(path) as file:
         decoder = codecs.getincrementaldecoder(found)()
         whole = all(_decodes(decoder, block) for block in iter(partial(file.read, _BLOCK), b""))
-    if not whole:
+    if not whole or not _decodes(decoder, b"", final=True):
         what = f"neither UTF-8 nor {found} throughout"
         raise DataError(what, where=str(path), fix="--encoding NAME says what it is, or save it as UTF-8")
     return found, [f"{path.name}: not UTF-8, read as {found}; --encoding NAME takes another"]

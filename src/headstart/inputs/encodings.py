@@ -37,6 +37,7 @@ _SYMBOL_WITHIN = re.compile(
 )
 _SOFT = {"\u00b7", "\u00ad", "\u00aa", "\u00ba", "\u00bf", "\u00a1"}  # between letters: Catalan, hyphenation, 1ª, ¿qué
 _NULS = 0.03  # share of the bytes, at least: of UTF-16, spaces and line ends have one in any script
+_INVERTED = 0.1  # share of Latin words, at most, with a capital like Ž behind a small letter: é is it, of a Mac's text
 _WITHIN = 0.02  # share of words, at most, that may look as none do
 
 
@@ -61,7 +62,7 @@ def encoding_among(lines: bytes, *, where: str, place: str = "") -> str:
         DataError: several come into question, or none.
     """
     sample = lines[:_MOST]
-    found = _plausible(sample)
+    found = _plausible(sample, cut=len(lines) >= _MOST)
     if len(found) == 1:
         return found[0]
     if _mostly_utf_8(sample):
@@ -88,16 +89,16 @@ def known_encoding(name: str) -> str:
     return "utf-8-sig" if found == "utf-8" else found
 
 
-def _plausible(sample: bytes) -> list[str]:
+def _plausible(sample: bytes, *, cut: bool) -> list[str]:
     """The encodings by which these bytes look like writing, each of another text."""
     from charset_normalizer import from_bytes
 
     if sum(byte > 127 for byte in sample) < _FEW:
-        return ["cp1252"] if _looks_written(_decoded(sample, "cp1252"), "cp1252") else []
+        return ["cp1252"] if _looks_written(_decoded(sample, "cp1252", cut=cut), "cp1252") else []
     found: dict[str, tuple[str | None, float]] = {}
     for match in from_bytes(sample, cp_isolation=_CANDIDATES):
         for name in (match.encoding, *match.could_be_from_charset):
-            text = _decoded(sample, name) if name in _CANDIDATES else None
+            text = _decoded(sample, name, cut=cut) if name in _CANDIDATES else None
             if _looks_written(text, name):
                 found.setdefault(name, (text, match.coherence))
     western = found.get("cp1252")
@@ -117,10 +118,10 @@ def _plausible(sample: bytes) -> list[str]:
     return list(once.values())
 
 
-def _decoded(content: bytes, encoding: str) -> str | None:
-    """The text, but for what the end of a sample cuts; None: it is not in this encoding."""
+def _decoded(content: bytes, encoding: str, *, cut: bool) -> str | None:
+    """The text, but for a character that is cut at its end; None: it is not in this encoding."""
     try:
-        return codecs.getincrementaldecoder(encoding)().decode(content)
+        return codecs.getincrementaldecoder(encoding)().decode(content, final=not cut)
     except UnicodeDecodeError:
         return None
 
@@ -133,7 +134,8 @@ def _looks_written(text: str | None, encoding: str) -> bool:
     few = _WITHIN * max(1, len(words))
     if encoding in _LATIN:
         within = sum(not _SOFT.intersection(found) for found in _SYMBOL_WITHIN.findall(text))
-        return sum(map(_no_latin_word, words)) + within <= few
+        inverted = sum(any(a.islower() and b.isupper() and not b.isascii() for a, b in pairwise(w)) for w in words)
+        return sum(map(_no_latin_word, words)) + within <= few and inverted <= max(1, _INVERTED * len(words))
     return bool(words) and sum(map(_no_word, words)) <= few and _one_script(text, words, encoding)
 
 
@@ -143,16 +145,13 @@ def _capitals(text: str) -> bool:
 
 def _no_latin_word(word: str) -> bool:
     other = any(_script(c) != "LATIN" for c in word if not c.isascii())
-    return other or _inverted(word) or (len(word) > 3 and not re.search("[a-zA-Z]", word))
+    return other or (len(word) > 3 and not re.search("[a-zA-Z]", word))
 
 
 def _no_word(word: str) -> bool:
     """Whether a capital stands behind a small letter, or letters of an alphabet beside ASCII's."""
-    return _inverted(word) or (_script(max(word)) not in _EAST and any(c.isascii() for c in word))
-
-
-def _inverted(word: str) -> bool:
-    return any(a.islower() and b.isupper() for a, b in pairwise(word))
+    inverted = any(a.islower() and b.isupper() for a, b in pairwise(word))
+    return inverted or (_script(max(word)) not in _EAST and any(c.isascii() for c in word))
 
 
 def _one_script(text: str, words: list[str], encoding: str) -> bool:
