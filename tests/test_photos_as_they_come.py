@@ -196,3 +196,17 @@ def test_a_heic_photo_is_read_upright_where_pillow_heif_is_there():
     damaged = bytearray(file.getvalue())
     damaged[40:400] = bytes(360)
     assert reason(bytes(damaged))
+
+
+@pytest.mark.parametrize("told", [False, True])
+def test_by_which_range_pictures_of_many_bits_were_read_is_said(told, tmp_path):
+    for name in ("owl", "kite"):
+        (tmp_path / name).mkdir()
+        for number in range(6):
+            noise = np.random.default_rng([number, len(name)]).random((48, 64))
+            values = (noise * (60000 if number == 0 and not told else 4000)).astype(np.uint16)
+            tags = {"tag281": 4095} if told else {}
+            (tmp_path / name / f"{number}.tif").write_bytes(with_tags(values, **tags))
+    notes = "\n".join(hs.check(tmp_path).notes)
+    assert ("read by the first that holds each: 10 by 0 to 4095, 2 by 0 to 65535" in notes) is not told
+    assert ("more than 8 bits" in notes) is not told

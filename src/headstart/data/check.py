@@ -52,7 +52,7 @@ def check(
         keep, rows = _without_lone(dataset, keep, rejected)
         digests, hashes = digests[rows], hashes[rows]
     usable = replace(dataset if len(keep) == len(dataset) else dataset.take(np.array(keep, np.int64)), digests=digests)
-    usable = replace(usable, notes=dataset.notes, cautions=dataset.cautions)
+    usable = replace(usable, notes=(*dataset.notes, *seen.notes), cautions=dataset.cautions)
     if purpose == "fit":
         task.refuse(usable, refuse_empty(replace(usable, findings=tuple(rejected))))
         usable = replace(usable, cautions=(*usable.cautions, *_mostly_rejected(usable, rejected, allow_rejected)))

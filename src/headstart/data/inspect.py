@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from headstart.data.duplicates import FINGERPRINT, SIDE, fingerprint, tiny
+from headstart.data.duplicates import FINGERPRINT, SIDE, fingerprint, guessed_ranges, tiny
 from headstart.data.known import KnownImages
 from headstart.data.label_values import absent, shown
 from headstart.errors import DataError
@@ -84,7 +84,7 @@ def inspect_images(
     for place, (width, height) in tiny(hashes[: len(keep)]).items():
         reason = f"{width} x {height} pixels, in which there is hardly a picture; it is used all the same"
         rejected.append(Finding("tiny", dataset.where[keep[place]], reason))
-    return Inspected(keep, digests[: len(keep)], hashes[: len(keep)])
+    return Inspected(keep, digests[: len(keep)], hashes[: len(keep)], guessed_ranges(hashes[: len(keep)]))
 
 
 def _parts(rows: list[int], sizes: dict[int, int], most: int, most_bytes: int) -> list[list[int]]:

@@ -168,7 +168,7 @@ def table(key: str, *, width: int, about: str, dtype: type[np.generic] | None = 
 
 def image_hashes() -> Table:
     """The table of what images look like, for `check`; the version of what makes its rows is in its key."""
-    return table("fingerprint of images 2", width=FINGERPRINT, about="fingerprints of images", dtype=np.uint8)
+    return table("fingerprint of images 3", width=FINGERPRINT, about="fingerprints of images", dtype=np.uint8)
 
 
 def tables() -> Iterator[TableInfo]:

@@ -20,6 +20,7 @@ from headstart.inputs.decoders import EXTENT, LARGEST, bounded, decoded, image_e
 from headstart.inputs.paths import as_named
 from headstart.storage.files import read_file
 
+GUESSED = "headstart: the top of the range of light"  # in `info`, of over 8 bits, where the file does not say it
 MOST_BYTES = 2**30  # of a file: 100 megapixels of four 16-bit channels have 800 MB as they are
 
 _LEAST_FOR_A_THUMBNAIL = 32  # pixels, twice as many of a JPEG: reduced further, a fine weave shows as another pattern
@@ -195,7 +196,10 @@ def _to_rgb(image: Image.Image) -> Image.Image:
     if image.mode == "RGB":
         return image
     if image.mode in ("I", "F") or image.mode.startswith("I;16"):
-        return Image.fromarray(_to_eight_bits(np.asarray(image), largest)).convert("RGB")
+        light, top = _to_eight_bits(np.asarray(image), largest)
+        seen = Image.fromarray(light).convert("RGB")
+        seen.info |= {GUESSED: top} if largest != top else {}
+        return seen
     if image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
         image = image.convert("RGBA")
         white = Image.new("RGBA", image.size, "white")
@@ -203,10 +207,10 @@ def _to_rgb(image: Image.Image) -> Image.Image:
     return image.convert("RGB")
 
 
-def _to_eight_bits(array: np.ndarray, largest: int | None) -> np.ndarray:
+def _to_eight_bits(array: np.ndarray, largest: int | None) -> tuple[np.ndarray, float]:
     """Light of more than 8 bits, or of fractions, by the range that its file says, so that pictures of one camera are
     scaled alike; else by its own: 0 to 1, 255, 4095 (12 bits) or 65535, of which the first that holds it; from the
-    least to the most where some is below zero. Values up to 255 stay then, but for fractions.
+    least to the most where some is below zero. Values up to 255 stay then, but for fractions. With the top of it.
 
     Raises:
         DataError: there is no number in it.
@@ -226,4 +230,4 @@ def _to_eight_bits(array: np.ndarray, largest: int | None) -> np.ndarray:
         top = 1.0
     else:
         top = next((top for top in (255.0, 4095.0, 65535.0) if high < top + 1), high)
-    return np.clip(values * (255 / top if top else 0), 0, 255).round().astype(np.uint8)
+    return np.clip(values * (255 / top if top else 0), 0, 255).round().astype(np.uint8), top

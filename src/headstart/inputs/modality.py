@@ -23,6 +23,7 @@ class Inspected:
     rows: list[int]  # those that can be read
     digests: np.ndarray  # (n, 32) uint8; sha256 of each one's own bytes
     hashes: np.ndarray  # (n, k), equal or near for examples that are nearly the same
+    notes: Sequence[str] = ()  # what was guessed of them
 
 
 @dataclass(frozen=True)
