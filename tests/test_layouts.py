@@ -224,3 +224,22 @@ def test_photos_that_are_not_there_name_the_path_that_was_tried(tmp_path):
     table = written(tmp_path / "pets.csv", "file,label", *rows)
     (missing,) = [finding for finding in hs.check(table).findings if finding.rejected]
     assert missing.where == "pets.csv row 9"
+
+
+def test_a_folder_unpacked_into_itself_is_no_class_unless_the_user_says_so(tmp_path):
+    names = ("cat", "dog", "eel")
+    photos(tmp_path, *names, *(f"pets/{name}" for name in names))
+    with pytest.raises(DataError, match="pets holds folders called like the classes beside it: cat, dog, eel") as error:
+        hs.check(tmp_path)
+    assert f"headstart fit {tmp_path / 'pets'} learns from it alone" in error.value.fix
+    outer = hs.check(tmp_path, columns=Columns(class_folders="outer"))
+    assert outer.counts == {"pets": 18, "cat": 6, "dog": 6, "eel": 6}
+    assert hs.check(tmp_path / "pets").counts == {"cat": 6, "dog": 6, "eel": 6}
+
+
+def test_a_folder_of_another_class_within_a_class_is_said(tmp_path):
+    photos(tmp_path, "cat", "dog", "dog/cat", "dog/puppies")
+    found = hs.check(tmp_path)
+    assert found.counts == {"dog": 18, "cat": 6}
+    assert "dog holds folders called like the classes beside it: cat; what is in them is learned as dog" in told(found)
+    assert "puppies" not in told(found)

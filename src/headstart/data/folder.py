@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,6 +55,7 @@ def read_folder(folder: Path, *, choice: str | None = None, encoding: str | None
     layout = layout_of(walk, inside, choice)
     notes = [f"looked through: {walk.relative(inside)}"] if inside != walk.top else []
     classes, more = _classes(walk, layout)
+    more += _within_others(walk, classes, choice)
     found, levels = _labelled(classes, choice, where=str(folder))
     if not found:
         loose = listing(walk, inside)[1]
@@ -135,6 +137,28 @@ def _labelled(classes: list[_Class], choice: str | None, *, where: str) -> tuple
             label = each.name if choice == OUTER else within
             found.append(_File(file, _composed(label), parts[within] if in_each and choice == OUTER else each.part))
     return found, [f"the folders in each of {outer} are the parts: {inner}"] if in_each and choice == OUTER else []
+
+
+def _within_others(walk: Walk, classes: list[_Class], choice: str | None) -> list[str]:
+    """Notes on class folders in which a folder is called like another class.
+
+    Raises:
+        DataError: one holds nothing but these, as where all was unpacked into itself, and the user does not say that
+            it is a class.
+    """
+    names, notes = {each.name for each in classes}, []
+    for each in classes:
+        beneath = {_below(each, file) for file in each.files}
+        others = sorted(beneath & (names - {each.name}))
+        if not others:
+            continue
+        what = f"{walk.relative(each.path)} holds folders called like the classes beside it: {some_of(others)}"
+        if beneath <= names and len(others) > 1 and choice is None:
+            itself = shlex.quote(each.path)
+            fix = f"move a copy away; headstart fit {itself} learns from it alone, --class-folders outer takes all"
+            raise DataError(what, where=str(walk.top), fix=f"{fix} as classes")
+        notes.append(f"{what}; what is in them is learned as {each.name}")
+    return notes
 
 
 def _folders_in(each: _Class) -> set[str]:
