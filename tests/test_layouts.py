@@ -243,3 +243,24 @@ def test_a_folder_of_another_class_within_a_class_is_said(tmp_path):
     assert found.counts == {"dog": 18, "cat": 6}
     assert "dog holds folders called like the classes beside it: cat; what is in them is learned as dog" in told(found)
     assert "puppies" not in told(found)
+
+
+def test_photos_beside_the_class_folders_are_counted(tmp_path):
+    photos(tmp_path, "cat", "dog", ".", n=6)
+    written(tmp_path / "notes.txt", "of no account here")
+    found = hs.check(tmp_path)
+    assert len(found.dataset) == 12
+    assert "not read, since they are in no class folder: 6 photos: 0.png, 1.png, 2.png and 3 more" in told(found)
+    photos(tmp_path / "parted", "train/cat", "train/dog", "test/cat", "test/dog")
+    photos(tmp_path / "parted", ".", "test", n=2)
+    assert "4 photos: 0.png, 1.png, test/0.png and 1 more" in told(hs.check(tmp_path / "parted"))
+
+
+def test_folders_beside_a_table_of_photos_that_it_says_nothing_of_are_counted(tmp_path):
+    photos(tmp_path, "train", "test", "aside/more")
+    written(
+        tmp_path / "train.csv", "id,label", *(f"{number}.png,{'cat' if number % 2 else 'dog'}" for number in range(6))
+    )
+    found = hs.check(tmp_path)
+    assert found.counts == {"cat": 3, "dog": 3}
+    assert "not read, since no table names a photo there: aside (6 files), test (6 files)" in told(found)

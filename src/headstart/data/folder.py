@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -65,10 +66,12 @@ def read_folder(folder: Path, *, choice: str | None = None, encoding: str | None
     found.sort(key=lambda file: file.path.replace(os.sep, "/"))
     found, findings = _each_once(walk, found)
     kind, said = _kind(found)
+    said = (*said, *_beside(walk, [inside, *layout.roots], kind))
     inputs = [file.path for file in found]
     if kind == "text":
+        found, others = _texts_among(walk, found)
         found, inputs, unreadable, text_notes = _read_texts(walk, found, encoding)
-        findings, said = [*findings, *unreadable], (*said, *text_notes)
+        findings, said = [*findings, *others, *unreadable], (*said, *text_notes)
     return Examples(
         kind=kind,
         name=folder.resolve().name,
@@ -205,8 +208,35 @@ def _not_followed(walk: Walk) -> tuple[str, ...]:
 
 
 def _kind(files: list[_File]) -> tuple[Kind, tuple[str, ...]]:
-    texts = sum(file.path.lower().endswith(".txt") for file in files)
+    texts = sum(map(_is_text, files))
     return ("text", (EACH_A_TEXT,)) if texts > len(files) / 2 else ("image", ())
+
+
+def _is_text(file: _File) -> bool:
+    return file.path.lower().endswith(".txt")
+
+
+def _texts_among(walk: Walk, found: list[_File]) -> tuple[list[_File], list[Finding]]:
+    """The .txt files, and findings on what else is in the class folders: lists, code, photos."""
+    others = [file for file in found if not _is_text(file)]
+    reason = "not a .txt file, as the others are"
+    findings = [Finding("other-file", walk.relative(file.path), reason, rejected=True) for file in others]
+    return (list(filter(_is_text, found)) if others else found), findings
+
+
+def _beside(walk: Walk, folders: Sequence[str], kind: Kind) -> tuple[str, ...]:
+    """A note on files beside the class folders that would be examples in them."""
+    endings = SUFFIXES if kind == "image" else {".txt"}
+    loose = [
+        os.path.join(folder, name)
+        for folder in dict.fromkeys(folders)
+        for name in listing(walk, folder)[1]
+        if os.path.splitext(name)[1].lower() in endings
+    ]
+    if not loose:
+        return ()
+    what = f"{len(loose):,} {'photos' if kind == 'image' else '.txt files'}"
+    return (f"not read, since they are in no class folder: {what}: {some_of([*map(walk.relative, loose)], most=3)}",)
 
 
 def _read_texts(

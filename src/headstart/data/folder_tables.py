@@ -12,7 +12,7 @@ from pathlib import Path
 from headstart.data.arrow import plain_values
 from headstart.data.columns import SUFFIXES as PHOTOS
 from headstart.data.label_values import as_text
-from headstart.data.layout import listing
+from headstart.data.layout import files_within, listing
 from headstart.data.parts import OFFICIAL, UNLABELLED, join, part_named, parts_among
 from headstart.data.photos import Photos, names_photos, photos_beside, with_photos
 from headstart.data.table import SUFFIXES, open_blocks, read_table, table_errors
@@ -172,7 +172,15 @@ def _beside_photos(
     more = [other.name for other in tables if other != table and other not in tested]
     notes = [f"labels read from {table.name}, photos from {some_of(sorted(used)) or folder.name}", *whole.notes]
     notes += [f"not read: {some_of(more)}"] if more else []
+    beside = [folder / name for name in folders if name not in used and not _any_within(folder / name, whole.inputs)]
+    without = [f"{one.name}{files_within(str(one))}" for one in beside]
+    notes += [f"not read, since no table names a photo there: {some_of(without)}"] if without else []
     return replace(whole, name=folder.resolve().name, notes=tuple(notes)), ()
+
+
+def _any_within(folder: Path, paths: Sequence[str]) -> bool:
+    start = os.path.join(folder, "")
+    return any(path.startswith(start) for path in paths)
 
 
 def _photos(table: Path, columns: Columns) -> Photos | None:

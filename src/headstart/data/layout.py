@@ -171,11 +171,12 @@ def _left_out(walk: Walk, folder: str, names: Sequence[str]) -> list[str]:
     """A note on folders that nothing is read from, with how many files are in each, where that can be said."""
     if not names:
         return []
-    others = ", ".join(f"{name}{_count(os.path.join(folder, name))}" for name in names)
+    others = ", ".join(f"{name}{files_within(os.path.join(folder, name))}" for name in names)
     return [f"not read, since it is no train, val or test with class folders in it: {others}"]
 
 
-def _count(folder: str) -> str:
+def files_within(folder: str) -> str:
+    """How many files are in a folder, in words to put behind its name; empty where that cannot be said."""
     try:
         return f" ({len(Walk(Path(folder)).files(folder))} files)"
     except DataError:
