@@ -307,3 +307,15 @@ def test_a_folder_of_class_folders_has_no_columns(tmp_path, command):
     assert "no columns: 'a'" in err
     with pytest.raises(DataError, match="no columns: 'a'"):
         hs.check(["good", "bad"] * 10, labels=["p", "n"] * 10, columns=hs.Columns(text="a"))
+
+
+@pytest.mark.parametrize("other", ["CARD", "Card", "lost  card", "Lost Card"])
+def test_classes_that_differ_in_case_or_spaces_only_are_noted(tmp_path, other):
+    cells = ["card", "lost card", other]
+    path = table(tmp_path / "cards.csv", ("text", "label"), [[cells[n % 3]] for n in range(60)])
+    checked = hs.check(path)
+    assert len(checked.counts) == 3
+    assert said(checked.notes, "differ in case or spaces only", f"'{other}'")
+    cells = ["card", "lost card", "card lost"]
+    path = table(tmp_path / "cards.csv", ("text", "label"), [[cells[n % 3]] for n in range(60)])
+    assert not said(hs.check(path).notes, "differ in case")

@@ -11,7 +11,7 @@ import numpy as np
 
 from headstart.data.duplicates import equal_pairs, group
 from headstart.data.known import KnownImages
-from headstart.errors import DataError, short_name
+from headstart.errors import DataError, short_name, some_of
 from headstart.values import Caution, Dataset, Finding
 
 _CONTRADICTING = 6  # examples that have another label elsewhere, at least, for a word about all of them
@@ -63,6 +63,7 @@ def check(
     twins = group(len(keep), np.concatenate([same, modality.near(hashes)]))
     groups, pieces = modality.groups(usable, twins) if purpose == "fit" else (twins, [])
     groups, alike, notes = _together(usable, groups)
+    notes += _differing_in_case(usable)
     conflicts = _conflicts(usable, twins, task.conflict) if purpose != "predict" else {}
     cautions = (*usable.cautions, *_contradicting(usable, twins, list(conflicts)))
     found = (*rejected, *_duplicates(usable, twins, same), *pieces, *conflicts.values())
@@ -124,6 +125,16 @@ def refuse_empty(dataset: Dataset) -> str:
     if len(dataset) == 0:
         raise DataError(f"no usable example.{seen}", where=dataset.name, fix="look at the files or rows named above")
     return seen
+
+
+def _differing_in_case(dataset: Dataset) -> list[str]:
+    """A note on classes or labels of which only upper and lower case, or the spaces between words, differ."""
+    spelled: dict[str, list[str]] = {}
+    for name in dataset.classes:
+        spelled.setdefault(" ".join(name.casefold().split()), []).append(name)
+    twice = [" and ".join(map(repr, map(short_name, names))) for names in spelled.values() if len(names) > 1]
+    named = dataset.task.words.named
+    return [f"{named} that differ in case or spaces only, learned as different ones: {some_of(twice)}"] if twice else []
 
 
 def _duplicates(dataset: Dataset, twins: np.ndarray, same: np.ndarray) -> list[Finding]:
