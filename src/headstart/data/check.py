@@ -123,7 +123,10 @@ def refuse_empty(dataset: Dataset) -> str:
     reasons = "; ".join(f"{f.where}: {f.reason}" for f in dataset.findings[:3] if f.rejected)
     seen = f" Left out: {reasons}." if reasons else ""
     if len(dataset) == 0:
-        raise DataError(f"no usable example.{seen}", where=dataset.name, fix="look at the files or rows named above")
+        nowhere = dataset.columns is not None and dataset.columns.image is not None and "No such file" in reasons
+        fix = "look at the files or rows named above"
+        fix = "--image-root FOLDER says where names of photos start that do not begin with /" if nowhere else fix
+        raise DataError(f"no usable example.{seen}", where=dataset.name, fix=fix)
     return seen
 
 

@@ -57,6 +57,7 @@ def read_folder(folder: Path, *, choice: str | None = None, encoding: str | None
     notes = [f"looked through: {walk.relative(inside)}"] if inside != walk.top else []
     classes, more = _classes(walk, layout)
     more += _within_others(walk, classes, choice)
+    _refuse_wrapped(walk, classes, layout, choice)
     found, levels = _labelled(classes, choice, where=str(folder))
     if not found:
         loose = listing(walk, inside)[1]
@@ -131,7 +132,10 @@ def _labelled(classes: list[_Class], choice: str | None, *, where: str) -> tuple
     if choice is None:
         what = f"the same folders are in each of {outer}: {inner}; either may be the classes"
         taken = "with those in them as the parts" if in_each else "as the classes"
-        fix = f"--class-folders outer takes {outer} {taken}, --class-folders inner takes {inner}"
+        fix = f"--class-folders outer takes {outer} {taken}, --class-folders inner takes {inner} of all of them"
+        if len(names) == 2 and not in_each:
+            learned, tested = sorted(classes, key=lambda each: -len(each.files))[:2]
+            fix += f"; if one is the test: headstart fit {shlex.quote(learned.path)} --test {shlex.quote(tested.path)}"
         raise DataError(what, where=where, fix=fix)
     found = []
     for each in classes:
@@ -162,6 +166,17 @@ def _within_others(walk: Walk, classes: list[_Class], choice: str | None) -> lis
             raise DataError(what, where=str(walk.top), fix=f"{fix} as classes")
         notes.append(f"{what}; what is in them is learned as {each.name}")
     return notes
+
+
+def _refuse_wrapped(walk: Walk, classes: list[_Class], layout: Layout, choice: str | None) -> None:
+    """Raises DataError where the one class folder has folders in it, which may be the classes: labelled/cat/1.jpg."""
+    inner = sorted(_folders_in(classes[0])) if len(classes) == 1 and choice is None else []
+    if len(inner) > 1:
+        only = classes[0].path
+        beside = f"; {'; '.join(layout.notes)}" if layout.notes else ""
+        what = f"one class folder, {walk.relative(only)}, and in it are folders: {some_of(inner)}{beside}"
+        fix = f"headstart fit {shlex.quote(only)} takes those in it as the classes"
+        raise DataError(what, where=str(walk.top), fix=fix)
 
 
 def _folders_in(each: _Class) -> set[str]:

@@ -27,6 +27,7 @@ _FILE_NAME = "file_name"
 _BESIDE = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet")  # tables that may name the photos beside them
 _CLASSES = "classes.txt"  # names of the numbers in the first column, a line each
 _ROWS = 50
+_SAVED_BY_DATASETS = {"state.json", "dataset_dict.json"}
 
 
 def read_metadata(folder: Path, columns: Columns) -> Examples | None:
@@ -63,6 +64,9 @@ def read_tables(folder: Path, columns: Columns) -> tuple[Examples | None, tuple[
             or the table say the classes.
     """
     folders, names = listing(walk := Walk(folder), walk.top)
+    if _SAVED_BY_DATASETS & {*names}:
+        code = f"hs.fit(datasets.load_from_disk({str(folder)!r}))"
+        raise DataError("a data set as save_to_disk of datasets wrote it", where=str(folder), fix=f"in Python: {code}")
     if folders:
         tables = [folder / name for name in names if suffix_of(Path(name)) in _BESIDE and is_file(folder / name)]
         return _beside_photos(folder, folders, tables, columns) if tables and not columns.class_folders else (None, ())
@@ -79,6 +83,9 @@ def read_tables(folder: Path, columns: Columns) -> tuple[Examples | None, tuple[
     if "train" not in parts or len(parts) == 1:
         train = next((file for part, file in named if part == "train"), None)
         fix = f"name one, and another for the test: {files[0]} --test {files[1]}"
+        if train is None and _of_one_header(files, columns):
+            each = some_of([stem_of(file) for file in files])
+            fix += f"; if each is a class, put them into one table with a column label that says which: {each}"
         raise DataError(
             f"no class folders, and {len(files)} tables: {', '.join(p.name for p in files[:5])}",
             where=str(folder),
@@ -93,6 +100,15 @@ def read_tables(folder: Path, columns: Columns) -> tuple[Examples | None, tuple[
     others = ", ".join(file.name for file in files if file not in [file for _, file in named])
     note = f"{folder.name}: not read, since their names are not train, val or test: {others}"
     return (replace(whole, notes=(*whole.notes, note)) if others else whole), ()
+
+
+def _of_one_header(files: Sequence[Path], columns: Columns) -> bool:
+    """Whether tables have the same columns."""
+    try:
+        headers = [_header(file, columns) for file in files]
+    except DataError:
+        return False
+    return all(header == headers[0] for header in headers)
 
 
 def _by_part(files: Sequence[Path]) -> list[tuple[str, Path]]:

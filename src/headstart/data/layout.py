@@ -199,6 +199,12 @@ def _no_classes(walk: Walk, folder: str, parts: list[str], others: list[str], lo
             what, where=folder or ".", fix=f"headstart fit {table} --image-root FOLDER, if it names the photos"
         )
     fix = f"train/cat/1.jpg, train/dog/2.jpg{hint}; or train/metadata.csv with the columns file_name and label"
+    inside = {parts_among(parts)[name]: name for name, (_, files) in flat.items() if _tables_in(files)}
+    if "train" in inside:
+        what = f"{what}; tables are"
+        tested = inside.get("test", inside.get("val"))
+        more = f" --test {shlex.quote(os.path.join(folder, tested))}" if tested else ""
+        fix = f"headstart fit {shlex.quote(os.path.join(folder, inside['train']))}{more}"
     return DataError(what, where=folder or ".", fix=fix)
 
 
