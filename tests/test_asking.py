@@ -61,7 +61,22 @@ def test_a_file_is_one_text_or_a_text_a_line_and_that_is_said(saved, command, tm
     assert err == ""
 
 
-def test_one_that_learned_from_files_takes_a_file_as_a_text(model, tmp_path, capsys):
+def test_rows_of_a_file_without_an_ending_are_asked_about(saved, command, tmp_path):
+    (tmp_path / "Collection").write_text("".join(f"card\t{text}\n" for text in FOUR))
+    code, out, err = command("predict", saved, "Collection", "--json")
+    assert [row["input"] for row in json.loads(out)["predictions"]] == FOUR, err
+    assert "Collection: its rows are taken" in err
+    assert "--as text the name itself" in err
+    (tmp_path / "Letter").write_text("Dear all,\nthe card is lost.\n")
+    (tmp_path / "Numbers").write_bytes(b"\x7fELF\0\0\1")
+    for name in ("Letter", "Numbers"):
+        code, out, err = command("predict", saved, name)
+        assert (code, out, f"predict MODEL {name} --as text" in err) == (2, "", True)
+
+
+def test_one_that_learned_from_files_takes_files_and_folders_of_them_as_texts(
+    model, command, tmp_path, monkeypatch, capsys
+):
     for name, text in (("card", CARD), ("rate", RATE)):
         (tmp_path / "train" / name).mkdir(parents=True)
         for number in range(6):
@@ -70,6 +85,13 @@ def test_one_that_learned_from_files_takes_a_file_as_a_text(model, tmp_path, cap
     (tmp_path / "new.txt").write_text(f"{CARD}\nNothing else.\n")
     assert len(learned.predict(tmp_path / "new.txt")) == 1
     assert "--as lines takes each line" in capsys.readouterr().err
+    monkeypatch.chdir(tmp_path)
+    assert [p.input for p in hs.load(tmp_path / "model").predict(Path("train"))][:2] == [
+        "train/card/0.txt",
+        "train/card/1.txt",
+    ]
+    code, out, err = command("predict", "model", "train")
+    assert (code, len(out.splitlines())) == (0, 12), err
     assert len(model.predict(tmp_path / "new.txt")) == 2
 
 

@@ -237,6 +237,43 @@ def test_without_an_empty_list_another_separator_is_a_note_and_dates_and_names_h
         assert not hs.check(path).notes
 
 
+@pytest.mark.parametrize("between", [";", "|", ",", " ; "])
+def test_labels_that_have_their_places_are_split_where_several_are_asked_for_and_noted_elsewhere(tmp_path, between):
+    cells = ["card", "parcel", f"card{between}urgent", "card", "parcel", f"parcel{between}urgent"]
+    path = table(tmp_path / "tags.csv", ("text", "label"), [[cells[n % 6]] for n in range(60)])
+    checked = hs.check(path)
+    assert checked.dataset.task.name == "classification"
+    assert said(checked.notes, "taken as one class each", f'--separator "{between.strip()}"')
+    asked = hs.check(path, task="multilabel")
+    assert asked.counts == {"card": 30, "parcel": 30, "urgent": 20}
+    assert said(asked.notes, "20 of 60 labels have", "--task classification")
+
+
+@pytest.mark.parametrize("names", [["Boston, MA", "Austin, TX"], ["toys|cars", "toys|dolls"], ["1,5", "2,5", "1,2"]])
+def test_names_with_a_comma_and_paths_are_classes_without_a_word(tmp_path, names):
+    path = table(tmp_path / "names.csv", ("text", "label"), [[names[n % len(names)]] for n in range(60)])
+    assert not hs.check(path, task="classification").notes
+    assert set(hs.check(path).counts) in ({*names}, set())  # numbers are no classes
+
+
+def test_label_studios_choices_in_a_csv_are_several_labels_if_few_examples_have_them(tmp_path):
+    cells = ["card", "parcel", "card", '{"choices": ["parcel", "urgent"]}', '{"choices": ["card", "urgent"]}', ""]
+    path = table(tmp_path / "choices.csv", ("text", "topic"), [[cells[n % 6]] for n in range(60)])
+    checked = hs.check(path)
+    assert checked.counts == {"card": 30, "parcel": 20, "urgent": 20}
+    assert said(checked.notes, "20 of 50 labels are lists", "--task classification")
+
+
+@pytest.mark.parametrize("form", ["['{}']", '["{}"]', " ['{}'] ", '{{"choices": ["{}"]}}'])
+def test_lists_of_one_as_texts_are_classes_as_those_of_json_are(tmp_path, form):
+    cells = [form.format("card"), form.format("parcel"), ""]
+    path = table(tmp_path / "lists.csv", ("text", "labels"), [[cells[n % 3]] for n in range(60)])
+    checked = hs.check(path)
+    assert checked.counts == {"card": 20, "parcel": 20}
+    assert said(checked.notes, "each label is a list of one", "--task multilabel")
+    assert hs.check(path, task="multilabel").counts == {"card": 20, "parcel": 20}
+
+
 def test_an_empty_list_among_classes_is_left_out_and_said(tmp_path):
     cells = ["food", "music", "[]"]
     checked = hs.check(table(tmp_path / "sets.csv", ("text", "label"), [[cells[n % 3]] for n in range(60)]))
@@ -270,3 +307,15 @@ def test_a_folder_of_class_folders_has_no_columns(tmp_path, command):
     assert "no columns: 'a'" in err
     with pytest.raises(DataError, match="no columns: 'a'"):
         hs.check(["good", "bad"] * 10, labels=["p", "n"] * 10, columns=hs.Columns(text="a"))
+
+
+@pytest.mark.parametrize("other", ["CARD", "Card", "lost  card", "Lost Card"])
+def test_classes_that_differ_in_case_or_spaces_only_are_noted(tmp_path, other):
+    cells = ["card", "lost card", other]
+    path = table(tmp_path / "cards.csv", ("text", "label"), [[cells[n % 3]] for n in range(60)])
+    checked = hs.check(path)
+    assert len(checked.counts) == 3
+    assert said(checked.notes, "differ in case or spaces only", f"'{other}'")
+    cells = ["card", "lost card", "card lost"]
+    path = table(tmp_path / "cards.csv", ("text", "label"), [[cells[n % 3]] for n in range(60)])
+    assert not said(hs.check(path).notes, "differ in case")

@@ -240,3 +240,108 @@ def test_photos_that_are_not_there_name_the_path_that_was_tried(tmp_path):
     table = written(tmp_path / "pets.csv", "file,label", *rows)
     (missing,) = [finding for finding in hs.check(table).findings if finding.rejected]
     assert missing.where == "pets.csv row 9"
+
+
+def test_a_folder_unpacked_into_itself_is_no_class_unless_the_user_says_so(tmp_path):
+    names = ("cat", "dog", "eel")
+    photos(tmp_path, *names, *(f"pets/{name}" for name in names))
+    with pytest.raises(DataError, match="pets holds folders called like the classes beside it: cat, dog, eel") as error:
+        hs.check(tmp_path)
+    assert f"headstart fit {tmp_path / 'pets'} learns from it alone" in error.value.fix
+    outer = hs.check(tmp_path, columns=Columns(class_folders="outer"))
+    assert outer.counts == {"pets": 18, "cat": 6, "dog": 6, "eel": 6}
+    assert hs.check(tmp_path / "pets").counts == {"cat": 6, "dog": 6, "eel": 6}
+
+
+def test_a_folder_of_another_class_within_a_class_is_said(tmp_path):
+    photos(tmp_path, "cat", "dog", "dog/cat", "dog/puppies")
+    found = hs.check(tmp_path)
+    assert found.counts == {"dog": 18, "cat": 6}
+    assert "dog holds folders called like the classes beside it: cat; what is in them is learned as dog" in told(found)
+    assert "puppies" not in told(found)
+
+
+def test_photos_beside_the_class_folders_are_counted(tmp_path):
+    photos(tmp_path, "cat", "dog", ".", n=6)
+    written(tmp_path / "notes.txt", "of no account here")
+    found = hs.check(tmp_path)
+    assert len(found.dataset) == 12
+    assert "not read, since they are in no class folder: 6 photos: 0.png, 1.png, 2.png and 3 more" in told(found)
+    photos(tmp_path / "parted", "train/cat", "train/dog", "test/cat", "test/dog")
+    photos(tmp_path / "parted", ".", "test", n=2)
+    assert "4 photos: 0.png, 1.png, test/0.png and 1 more" in told(hs.check(tmp_path / "parted"))
+
+
+def test_folders_beside_a_table_of_photos_that_it_says_nothing_of_are_counted(tmp_path):
+    photos(tmp_path, "train", "test", "aside/more")
+    written(
+        tmp_path / "train.csv", "id,label", *(f"{number}.png,{'cat' if number % 2 else 'dog'}" for number in range(6))
+    )
+    found = hs.check(tmp_path)
+    assert found.counts == {"cat": 3, "dog": 3}
+    assert "not read, since no table names a photo there: aside (6 files), test (6 files)" in told(found)
+
+
+def refusal(folder, **options) -> str:
+    with pytest.raises(DataError) as error:
+        hs.check(folder, **options)
+    return f"{error.value.what}\n{error.value.fix}"
+
+
+def test_two_folders_of_the_same_classes_may_be_a_training_part_and_its_test(tmp_path):
+    photos(tmp_path, "Lerndaten/cat", "Lerndaten/dog")
+    photos(tmp_path, "Pruefdaten/cat", "Pruefdaten/dog", n=2)
+    said = refusal(tmp_path)
+    assert f"if one is the test: headstart fit {tmp_path / 'Lerndaten'} test {tmp_path / 'Pruefdaten'}" in said
+    found = hs.check(tmp_path / "Lerndaten", test=tmp_path / "Pruefdaten")
+    assert (found.counts, len(found.parts.test)) == ({"cat": 8, "dog": 8}, 4)
+
+
+def test_one_class_folder_of_folders_beside_unlabelled_photos_is_refused_with_what_reads_it(tmp_path):
+    photos(tmp_path, "labelled/cat", "labelled/dog", "unlabeled")
+    said = refusal(tmp_path)
+    assert "in it are folders: cat, dog" in said
+    assert "unlabeled (6 files)" in said
+    assert f"headstart fit {tmp_path / 'labelled'} takes those in it as the classes" in said
+    assert hs.check(tmp_path / "labelled").counts == {"cat": 6, "dog": 6}
+
+
+def test_parts_with_a_table_in_each_are_refused_with_what_reads_them(tmp_path):
+    photos(tmp_path, "train", "valid", "test", n=6)
+    rows = [f"{number}.png, {number % 2}, {1 - number % 2}" for number in range(6)]
+    for part in ("train", "valid", "test"):
+        written(tmp_path / part / "_classes.csv", "filename, cat, dog", *rows)
+    assert f"headstart fit {tmp_path / 'train'} test {tmp_path / 'test'}" in refusal(tmp_path)
+    found = hs.check(tmp_path / "train", test=tmp_path / "test")
+    assert (found.counts, len(found.parts.test)) == ({"cat": 6, "dog": 6}, 6)
+
+
+@pytest.mark.parametrize("split", [False, True])
+def test_what_datasets_saved_to_disk_is_refused_with_what_loads_it(tmp_path, split):
+    datasets = pytest.importorskip("datasets")
+    rows = datasets.Dataset.from_dict({"text": [f"a note of day {n}" for n in range(20)], "label": ["a", "b"] * 10})
+    rows = rows.train_test_split(test_size=4) if split else rows
+    rows.save_to_disk(tmp_path / "saved")
+    said = refusal(tmp_path / "saved")
+    assert "hs.fit(datasets.load_from_disk(" in said
+    assert hs.check(datasets.load_from_disk(tmp_path / "saved")).counts == {"a": 10, "b": 10}
+
+
+def test_tables_that_may_be_a_class_each_are_said_to_be(tmp_path):
+    for name in ("Fake", "True"):
+        written(tmp_path / f"{name}.csv", "title,text", *(f"title {n},a {name} note of day {n}" for n in range(20)))
+    assert "if each is a class, put them into one table with a column label that says which: Fake, True" in refusal(
+        tmp_path
+    )
+    written(tmp_path / "Fake.csv", "text,label", *(f"a note of day {n},{n % 2}" for n in range(20)))
+    assert "if each is a class" not in refusal(tmp_path)
+
+
+def test_photos_that_are_not_where_a_table_says_are_named_with_the_path_that_was_tried(tmp_path):
+    table = written(tmp_path / "labels.csv", "image,label", *(f"img/{n}.jpg,{'ab'[n % 2]}" for n in range(6)))
+    said = refusal(table)
+    assert str(tmp_path / "img" / "0.jpg") in said
+    assert "image_root" in said
+    photos(tmp_path / "elsewhere", "img", n=6)
+    table.write_text(table.read_text().replace(".jpg", ".png"))
+    assert hs.check(table, columns=Columns(image_root=str(tmp_path / "elsewhere"))).counts == {"a": 3, "b": 3}

@@ -197,3 +197,18 @@ def test_setfit(tmp_path):
         written(tmp_path / f"{part}.jsonl", *lines)
     found = hs.check(tmp_path)
     assert (parts(found), found.counts) == ({"train": 20, "val": 5, "test": 10}, dict.fromkeys("01234", 7))
+
+
+def test_in_folders_of_texts_what_is_no_text_by_its_ending_is_left_out_and_listed(tmp_path):
+    for name in ("cat", "dog"):
+        for number, sentence in enumerate(sentences(name, 8)):
+            written(tmp_path / name / f"{number}.txt", sentence)
+    written(tmp_path / "cat" / "meta.json", '{"by": "somebody"}')
+    written(tmp_path / "cat" / "README.md", "what is in here")
+    written(tmp_path / "dog" / "make.py", "print('dogs')")
+    written(tmp_path / "about.txt", "where all of it is from")
+    found = hs.check(tmp_path)
+    assert found.counts == {"cat": 8, "dog": 8}
+    left_out = [finding.where for finding in found.findings if finding.rejected]
+    assert left_out == ["cat/README.md", "cat/meta.json", "dog/make.py"]
+    assert "not read, since they are in no class folder: 1 .txt files: about.txt" in told(found)

@@ -77,7 +77,10 @@ def inputs_in(
         if plain and not _is_table(lines, columns, path):
             return _plain(path, columns.encoding, in_files=in_files)
         return _table(path, modality, columns, labelled=bool(lines) and has_labels(lines, path))
-    if alone and is_there(path) and (isinstance(argument, Path) or (_is_path(argument) and is_folder(path))):
+    if alone and not in_files and is_file(path) and not path.suffix and _holds_rows(path, columns):
+        return _rows(path, modality, columns)
+    folder = is_there(path) and is_folder(path) and (in_files or _is_path(str(argument)))
+    if alone and (folder or (isinstance(argument, Path) and is_there(path))):
         return _files(path, columns.encoding)
     _refuse_path(str(argument), path, modality)
     return Asked([str(argument)])
@@ -109,6 +112,20 @@ def _table(path: Path, modality: Modality, columns: Columns, *, labelled: bool =
     inputs, notes, one_a_row = rows_in(str(path), modality.name, columns)
     aside = [f"{path.name}: the labels are left aside; --as lines takes each line whole"] if labelled else []
     return Asked(inputs, [*notes, *aside], is_table=True, table=path if one_a_row else None)
+
+
+def _holds_rows(path: Path, columns: Columns) -> bool:
+    """Whether a file without an ending is a table, as the one that the model was fitted on may have been."""
+    try:
+        return _is_table(_first_lines(path, columns.encoding), columns, path)
+    except DataError:  # no text
+        return False
+
+
+def _rows(path: Path, modality: Modality, columns: Columns) -> Asked:
+    asked = _table(path, modality, columns)
+    note = f"{path.name}: its rows are taken; --as file takes the file as one text, --as text the name itself"
+    return Asked(asked.inputs, [*asked.notes, note], asked.table)
 
 
 def _files(path: Path, encoding: str | None) -> Asked:

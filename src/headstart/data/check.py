@@ -11,8 +11,11 @@ import numpy as np
 
 from headstart.data.duplicates import equal_pairs, group
 from headstart.data.known import KnownImages
-from headstart.errors import DataError
+from headstart.errors import DataError, short_name, some_of
 from headstart.values import Caution, Dataset, Finding
+
+_CONTRADICTING = 6  # examples that have another label elsewhere, at least, for a word about all of them
+_SHARE_CONTRADICTING = 0.05
 
 
 def check(
@@ -60,9 +63,11 @@ def check(
     twins = group(len(keep), np.concatenate([same, modality.near(hashes)]))
     groups, pieces = modality.groups(usable, twins) if purpose == "fit" else (twins, [])
     groups, alike, notes = _together(usable, groups)
-    conflicts = _conflicts(usable, twins, task.conflict) if purpose != "predict" else []
-    found = (*rejected, *_duplicates(usable, twins, same), *pieces, *conflicts)
-    return replace(usable, groups=groups, alike=alike, findings=found, notes=(*usable.notes, *notes))
+    notes += _differing_in_case(usable)
+    conflicts = _conflicts(usable, twins, task.conflict) if purpose != "predict" else {}
+    cautions = (*usable.cautions, *_contradicting(usable, twins, list(conflicts)))
+    found = (*rejected, *_duplicates(usable, twins, same), *pieces, *conflicts.values())
+    return replace(usable, groups=groups, alike=alike, findings=found, notes=(*usable.notes, *notes), cautions=cautions)
 
 
 def _together(dataset: Dataset, groups: np.ndarray) -> tuple[np.ndarray, np.ndarray | None, list[str]]:
@@ -118,8 +123,21 @@ def refuse_empty(dataset: Dataset) -> str:
     reasons = "; ".join(f"{f.where}: {f.reason}" for f in dataset.findings[:3] if f.rejected)
     seen = f" Left out: {reasons}." if reasons else ""
     if len(dataset) == 0:
-        raise DataError(f"no usable example.{seen}", where=dataset.name, fix="look at the files or rows named above")
+        nowhere = dataset.columns is not None and dataset.columns.image is not None and "No such file" in reasons
+        fix = "look at the files or rows named above"
+        fix = "--image-root FOLDER says where names of photos start that do not begin with /" if nowhere else fix
+        raise DataError(f"no usable example.{seen}", where=dataset.name, fix=fix)
     return seen
+
+
+def _differing_in_case(dataset: Dataset) -> list[str]:
+    """A note on classes or labels of which only upper and lower case, or the spaces between words, differ."""
+    spelled: dict[str, list[str]] = {}
+    for name in dataset.classes:
+        spelled.setdefault(" ".join(name.casefold().split()), []).append(name)
+    twice = [" and ".join(map(repr, map(short_name, names))) for names in spelled.values() if len(names) > 1]
+    named = dataset.task.words.named
+    return [f"{named} that differ in case or spaces only, learned as different ones: {some_of(twice)}"] if twice else []
 
 
 def _duplicates(dataset: Dataset, twins: np.ndarray, same: np.ndarray) -> list[Finding]:
@@ -135,11 +153,29 @@ def _duplicates(dataset: Dataset, twins: np.ndarray, same: np.ndarray) -> list[F
     return found
 
 
-def _conflicts(dataset: Dataset, twins: np.ndarray, conflict: Callable[[object, object], bool]) -> list[Finding]:
-    found = []
+def _conflicts(dataset: Dataset, twins: np.ndarray, conflict: Callable[[object, object], bool]) -> dict[int, Finding]:
+    """Findings on the rows that are labelled otherwise than the first of those that are (nearly) the same."""
+    found = {}
     for row, first in enumerate(twins.tolist()):
         mine, other = dataset.targets[row], dataset.targets[first]
         if row != first and conflict(mine, other):
             reason = f"labelled {mine!r}, but {dataset.where[first]} is (nearly) the same and labelled {other!r}"
-            found.append(Finding("conflicting-labels", dataset.where[row], reason))
+            found[row] = Finding("conflicting-labels", dataset.where[row], reason)
     return found
+
+
+def _contradicting(dataset: Dataset, twins: np.ndarray, rows: list[int]) -> list[Caution]:
+    """That many examples have several classes or labels, each in another place, and which these are most often.
+
+    Numbers of what is nearly the same may well differ.
+    """
+    n = int(np.isin(twins, twins[np.array(rows, np.int64)]).sum())
+    share = n / max(1, len(dataset))
+    if not dataset.classes or n < _CONTRADICTING or share < _SHARE_CONTRADICTING:
+        return []
+    targets = [target if isinstance(target, str) else ", ".join(target) for target in dataset.targets]
+    pairs = Counter(tuple(sorted((targets[row], targets[int(twins[row])]))) for row in rows)
+    (mine, other), times = pairs.most_common(1)[0]
+    what = f"{n:,} of {len(dataset):,} examples ({share:.0%}) are (nearly) the same as one with another label"
+    most = f"most often {short_name(mine)!r} and {short_name(other)!r} ({times:,})"
+    return [Caution("conflicting-labels", f"{what}, {most}: no model gets both right; see the findings")]

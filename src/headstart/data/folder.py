@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import shlex
 import unicodedata
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -54,6 +56,8 @@ def read_folder(folder: Path, inside: str, *, choice: str | None = None, encodin
     walk = Walk(folder)
     layout = layout_of(walk, inside, choice)
     classes, more = _classes(walk, layout)
+    more += _within_others(walk, classes, choice)
+    _refuse_wrapped(walk, classes, layout, choice)
     found, levels = _labelled(classes, choice, where=str(folder))
     if not found:
         loose = listing(walk, inside)[1]
@@ -63,10 +67,12 @@ def read_folder(folder: Path, inside: str, *, choice: str | None = None, encodin
     found.sort(key=lambda file: file.path.replace(os.sep, "/"))
     found, findings = _each_once(walk, found)
     kind, said = _kind(found)
+    said = (*said, *_beside(walk, [inside, *layout.roots], kind))
     inputs = [file.path for file in found]
     if kind == "text":
+        found, others = _texts_among(walk, found)
         found, inputs, unreadable, text_notes = _read_texts(walk, found, encoding)
-        findings, said = [*findings, *unreadable], (*said, *text_notes)
+        findings, said = [*findings, *others, *unreadable], (*said, *text_notes)
     else:
         refuse_unused(Columns(encoding=encoding), "photos", "encoding")
     return Examples(
@@ -128,7 +134,10 @@ def _labelled(classes: list[_Class], choice: str | None, *, where: str) -> tuple
     if choice is None:
         what = f"the same folders are in each of {outer}: {inner}; either may be the classes"
         taken = "with those in them as the parts" if in_each else "as the classes"
-        fix = f"--class-folders outer takes {outer} {taken}, --class-folders inner takes {inner}"
+        fix = f"--class-folders outer takes {outer} {taken}, --class-folders inner takes {inner} of all of them"
+        if len(names) == 2 and not in_each:
+            learned, tested = sorted(classes, key=lambda each: -len(each.files))[:2]
+            fix += f"; if one is the test: headstart fit {shlex.quote(learned.path)} --test {shlex.quote(tested.path)}"
         raise DataError(what, where=where, fix=fix)
     found = []
     for each in classes:
@@ -137,6 +146,39 @@ def _labelled(classes: list[_Class], choice: str | None, *, where: str) -> tuple
             label = each.name if choice == OUTER else within
             found.append(_File(file, _composed(label), parts[within] if in_each and choice == OUTER else each.part))
     return found, [f"the folders in each of {outer} are the parts: {inner}"] if in_each and choice == OUTER else []
+
+
+def _within_others(walk: Walk, classes: list[_Class], choice: str | None) -> list[str]:
+    """Notes on class folders in which a folder is called like another class.
+
+    Raises:
+        DataError: one holds nothing but these, as where all was unpacked into itself, and the user does not say that
+            it is a class.
+    """
+    names, notes = {each.name for each in classes}, []
+    for each in classes:
+        beneath = {_below(each, file) for file in each.files}
+        others = sorted(beneath & (names - {each.name}))
+        if not others:
+            continue
+        what = f"{walk.relative(each.path)} holds folders called like the classes beside it: {some_of(others)}"
+        if beneath <= names and len(others) > 1 and choice is None:
+            itself = shlex.quote(each.path)
+            fix = f"move a copy away; headstart fit {itself} learns from it alone, --class-folders outer takes all"
+            raise DataError(what, where=str(walk.top), fix=f"{fix} as classes")
+        notes.append(f"{what}; what is in them is learned as {each.name}")
+    return notes
+
+
+def _refuse_wrapped(walk: Walk, classes: list[_Class], layout: Layout, choice: str | None) -> None:
+    """Raises DataError where the one class folder has folders in it, which may be the classes: labelled/cat/1.jpg."""
+    inner = sorted(_folders_in(classes[0])) if len(classes) == 1 and choice is None else []
+    if len(inner) > 1:
+        only = classes[0].path
+        beside = f"; {'; '.join(layout.notes)}" if layout.notes else ""
+        what = f"one class folder, {walk.relative(only)}, and in it are folders: {some_of(inner)}{beside}"
+        fix = f"headstart fit {shlex.quote(only)} takes those in it as the classes"
+        raise DataError(what, where=str(walk.top), fix=fix)
 
 
 def _folders_in(each: _Class) -> set[str]:
@@ -187,6 +229,29 @@ def _kind(files: list[_File]) -> tuple[Kind, tuple[str, ...]]:
     if texts.total() <= len(files) / 2:
         return "image", ()
     return "text", (f"each {' or '.join(sorted(texts))} {EACH_A_TEXT}",)
+
+
+def _texts_among(walk: Walk, found: list[_File]) -> tuple[list[_File], list[Finding]]:
+    """The files of texts, and findings on what else is in the class folders: lists, code, photos."""
+    others = [file for file in found if not is_text(file.path)]
+    reason = "not a text by its ending, as the others are"
+    findings = [Finding("other-file", walk.relative(file.path), reason, rejected=True) for file in others]
+    return [file for file in found if is_text(file.path)], findings
+
+
+def _beside(walk: Walk, folders: Sequence[str], kind: Kind) -> tuple[str, ...]:
+    """A note on files beside the class folders that would be examples in them."""
+    alike = is_photo if kind == "image" else is_text
+    loose = [
+        os.path.join(folder, name)
+        for folder in dict.fromkeys(folders)
+        for name in listing(walk, folder)[1]
+        if alike(name)
+    ]
+    if not loose:
+        return ()
+    what = f"{len(loose):,} {'photos' if kind == 'image' else 'texts'}"
+    return (f"not read, since they are in no class folder: {what}: {some_of([*map(walk.relative, loose)], most=3)}",)
 
 
 def _read_texts(

@@ -14,7 +14,7 @@ from headstart.data.arrow import plain_values
 from headstart.data.columns import NO_LABEL
 from headstart.data.endings import MOSTLY_OTHER, READ_AS_TABLES, is_photo, is_table
 from headstart.data.label_values import as_text
-from headstart.data.layout import listing
+from headstart.data.layout import files_within, listing
 from headstart.data.parts import OFFICIAL, UNLABELLED, part_named, parts_among, read_parts
 from headstart.data.photos import Photos, names_photos, photos_beside, with_photos
 from headstart.data.table import header, open_blocks, read_table, table_errors
@@ -28,6 +28,7 @@ _METADATA = ("metadata.csv", "metadata.jsonl", "metadata.parquet")
 _FILE_NAME = "file_name"
 _CLASSES = "classes.txt"  # names of the numbers in the first column, a line each
 _ROWS = 50
+_SAVED_BY_DATASETS = {"state.json", "dataset_dict.json"}
 
 
 def read_metadata(folder: Path, columns: Columns) -> Examples | None:
@@ -64,6 +65,9 @@ def read_tables(folder: Path, columns: Columns) -> tuple[Examples | None, tuple[
             or the table say the classes.
     """
     folders, names = listing(walk := Walk(folder), walk.top)
+    if _SAVED_BY_DATASETS & {*names}:
+        code = f"hs.fit(datasets.load_from_disk({str(folder)!r}))"
+        raise DataError("a data set as save_to_disk of datasets wrote it", where=str(folder), fix=f"in Python: {code}")
     if folders:
         tables = [folder / name for name in names if is_table(name) and is_file(folder / name)]
         return _beside_photos(folder, folders, tables, columns) if tables and not columns.class_folders else (None, ())
@@ -80,6 +84,9 @@ def read_tables(folder: Path, columns: Columns) -> tuple[Examples | None, tuple[
     if "train" not in parts or len(parts) == 1:
         train = next((file for part, file in named if part == "train"), None)
         fix = f"name one, and another for the test: {files[0]} --test {files[1]}"
+        if train is None and _of_one_header(files, columns):
+            each = some_of([stem_of(file) for file in files])
+            fix += f"; if each is a class, put them into one table with a column label that says which: {each}"
         raise DataError(
             f"no class folders, and {len(files)} tables: {', '.join(p.name for p in files[:5])}",
             where=str(folder),
@@ -97,6 +104,15 @@ def read_tables(folder: Path, columns: Columns) -> tuple[Examples | None, tuple[
     others = ", ".join(file.name for file in files if file not in [file for _, file in named])
     note = f"{folder.name}: not read, since their names are not train, val or test: {others}"
     return (replace(whole, notes=(*whole.notes, note)) if others else whole), ()
+
+
+def _of_one_header(files: Sequence[Path], columns: Columns) -> bool:
+    """Whether tables have the same columns."""
+    try:
+        headers = [_header(file, columns) for file in files]
+    except DataError:
+        return False
+    return all(header == headers[0] for header in headers)
 
 
 def _by_part(files: Sequence[Path]) -> list[tuple[str, Path]]:
@@ -184,7 +200,15 @@ def _beside_photos(
     more = [other.name for other in tables if other != table and other not in tested]
     notes = [f"labels read from {table.name}", *whole.notes]
     notes += [f"not read: {some_of(more)}"] if more else []
+    beside = [folder / name for name in folders if name not in used and not _any_within(folder / name, whole.inputs)]
+    without = [f"{one.name}{files_within(str(one))}" for one in beside]
+    notes += [f"not read, since no table names a photo there: {some_of(without)}"] if without else []
     return replace(whole, name=folder.resolve().name, notes=tuple(notes)), ()
+
+
+def _any_within(folder: Path, paths: Sequence[str]) -> bool:
+    start = os.path.join(folder, "")
+    return any(path.startswith(start) for path in paths)
 
 
 def _naming(tables: Sequence[Path], columns: Columns) -> list[tuple[Path, Photos]]:

@@ -16,7 +16,7 @@ from typing import Any
 
 from headstart.data.indicators import indicator_columns
 from headstart.data.label_cells import is_one_hot, label_cells
-from headstart.data.label_values import Cell, as_text, cell_of, shown
+from headstart.data.label_values import Cell, Scalar, as_text, cell_of, shown
 from headstart.data.written_numbers import CODE, PLAIN, counted, like_number
 from headstart.errors import DataError
 
@@ -32,8 +32,10 @@ __all__ = [
     "label_cells",
     "looks_like_label_sets",
     "looks_like_numbers",
+    "of_one_label",
     "other_separator",
     "says_none",
+    "separator_in_places",
     "separator_of",
     "separator_seen",
 ]
@@ -52,11 +54,14 @@ _FEWEST_WHOLE = 10  # different whole numbers that are numbers and no classes
 def as_class(cell: Cell, *, where: str = "label") -> str | None:
     """The one class of an example, without space around it: 1 and 1.0 are "1", true is "true", blank or [] is missing.
 
+    A text that writes down a list of one label, such as "['spam']", is that label.
+
     Raises:
         DataError: several labels.
     """
     if not isinstance(cell, tuple):
-        return _class_in(cell if type(cell) is str else as_text(cell) or "")
+        text = _stripped(cell)
+        return text if text is None or text[-1] not in "])}" else _only_one(text) or text
     classes = _classes(cell)
     if len(classes) > 1:
         fix = "one label an example; or learn several with --task multilabel"
@@ -75,7 +80,7 @@ def as_labels(cell: Cell, *, separator: str | None = None, where: str = "label")
     """
     if cell is None or isinstance(cell, tuple):
         return None if cell is None else _labels(cell)
-    text = as_class(cell)
+    text = _stripped(cell)
     if text is None or not isinstance(cell, str):
         return (() if says_none(cell) else None) if text is None else (text,)
     written = _written(text)
@@ -124,18 +129,28 @@ def separator_of(cells: Sequence[Cell]) -> str | None:
     return next((separator for separator in SEPARATORS if _separates(separator, texts)), None)
 
 
-def other_separator(cells: Sequence[Cell]) -> tuple[str, int] | None:
-    """What else than `SEPARATORS` seems to stand between labels, and the first row with several; None: nothing does.
+def separator_in_places(cells: Sequence[Cell]) -> str | None:
+    """The same where each value may have its place: "card; urgent", "parcel; urgent" beside "card" and "parcel".
 
-    A space does only where an empty list is among the cells: names have spaces.
+    So it is where somebody says that there are several labels; else they may be classes of two words.
+    """
+    texts = _texts(cells)
+    return next((separator for separator in SEPARATORS if _separates(separator, texts, in_places=True)), None)
+
+
+def other_separator(cells: Sequence[Cell]) -> tuple[str, int] | None:
+    """What else seems to stand between labels, and the first row with several; None: nothing does.
+
+    It is another sign than `SEPARATORS`, or one of these where each value has its place. A space does only where an
+    empty list is among the cells: names have spaces.
     """
     if separator_of(cells) is not None:
         return None
     texts = _texts(cells)
-    asked = (*_OTHERS, " ") if any(map(says_none, cells)) else _OTHERS
-    for separator in asked:
+    for separator in (*SEPARATORS, *_OTHERS, *(" " if any(map(says_none, cells)) else "")):
         having = {text for text in texts if separator in text}
-        if not all(map(_DIGITS_ONLY.fullmatch, having)) and _separates(separator, texts):
+        in_places = separator in SEPARATORS
+        if not all(map(_DIGITS_ONLY.fullmatch, having)) and _separates(separator, texts, in_places=in_places):
             several = {text for text in having if len(_pieces(text, separator)) > 1}
             return separator, next(row for row, cell in enumerate(cells) if _text(cell) in several)
     return None
@@ -191,13 +206,23 @@ def almost_numbers(cells: Sequence[Cell]) -> int | None:
 
 
 def looks_like_label_sets(cells: Sequence[Cell]) -> str:
-    """Words for a note where most that are not missing are lists of labels, as text too; "" where they are not."""
+    """Words for a note where most that are not missing are lists of labels, as text too; "" where they are not.
+
+    Label Studio writes {"choices": ["a", "b"]} into a CSV where somebody chose several, and the name alone for one.
+    """
     present = [cell for cell in cells if cell is not None and cell != ""]
     lists = [cell for cell in present if isinstance(cell, tuple) or _is_list(cell)]
-    if len(lists) * 2 <= len(present) or not lists:
+    if len(lists) * 2 <= len(present) and not any(map(_of_choices, lists)):
         return ""
     example = max(lists[:100], key=lambda cell: len(cell) if isinstance(cell, tuple) else str(cell).count(","))
     return f"{len(lists)} of {len(present)} labels are lists, such as {shown(example)}"
+
+
+def of_one_label(cell: Cell) -> bool:
+    """Whether it is a list of one label or none, as text too."""
+    if isinstance(cell, tuple):
+        return len(cell) < 2
+    return isinstance(cell, str) and (says_none(cell) or (_writes_list(cell) and _only_one(cell.strip()) is not None))
 
 
 def _labels(cells: Sequence[Any]) -> tuple[str, ...] | None:
@@ -216,8 +241,20 @@ def _class_in(text: str) -> str | None:
     return None if not text or _NONE.fullmatch(text) else text
 
 
+def _stripped(cell: Scalar | None) -> str | None:
+    return _class_in(cell if type(cell) is str else as_text(cell) or "")
+
+
+@lru_cache(_REMEMBERED)
+def _only_one(text: str) -> str | None:
+    """The label that a text writes down as a list of one."""
+    found = _written(text)
+    members = list(found) if isinstance(found, list | tuple | set) else []
+    return _stripped(members[0]) if len(members) == 1 and isinstance(members[0], str) else None
+
+
 def _text(cell: Cell) -> str | None:
-    return None if isinstance(cell, tuple) else as_class(cell)
+    return None if isinstance(cell, tuple) else _stripped(cell)
 
 
 def _texts(cells: Sequence[Cell]) -> Counter[str]:
@@ -248,13 +285,17 @@ def _is_list(cell: Cell) -> bool:
     return isinstance(cell, str) and _writes_list(cell)
 
 
+def _of_choices(cell: Cell) -> bool:
+    return isinstance(cell, str) and cell.lstrip().startswith("{") and '"choices"' in cell
+
+
 @lru_cache(_REMEMBERED)
 def _writes_list(text: str) -> bool:
     return isinstance(_written(text.strip()), list | tuple | set)
 
 
 def _written(text: str) -> Any:
-    """The list, or the dict, that a text writes down; None where it does neither.
+    """The list, or the dict, that a text writes down, or the list in {"choices": [...]}; None where it does neither.
 
     In round and curly brackets are texts only: "(1, 2)" may be a range.
     """
@@ -264,6 +305,8 @@ def _written(text: str) -> Any:
         found = json.loads(text)
     except (ValueError, RecursionError):
         found = _literal(text)
+    if isinstance(found, dict) and set(found) == {"choices"}:
+        found = found["choices"]
     if isinstance(found, tuple | set) and not all(isinstance(member, str) for member in found):
         return None
     return found if isinstance(found, list | tuple | set | dict) else None
@@ -299,8 +342,8 @@ def _pieces(text: str, separator: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(piece for part in text.split(separator) if (piece := part.strip())))
 
 
-def _separates(separator: str, texts: Counter[str]) -> bool:
-    """What `separator_of` says of one."""
+def _separates(separator: str, texts: Counter[str], *, in_places: bool = False) -> bool:
+    """What `separator_of` says of one; `in_places`: each value may have its place."""
     having = [text for text in texts if separator in text]
     if not having or (separator == "," and all(map(like_number, having))):
         return False
@@ -315,4 +358,4 @@ def _separates(separator: str, texts: Counter[str]) -> bool:
     for pieces in wholes:
         for place, piece in enumerate(pieces):
             places[piece].add(place)
-    return recurring * 2 > wholes.total() and any(len(found) > 1 for found in places.values())
+    return recurring * 2 > wholes.total() and (in_places or any(len(found) > 1 for found in places.values()))

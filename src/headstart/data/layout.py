@@ -187,11 +187,12 @@ def _left_out(walk: Walk, folder: str, names: Sequence[str]) -> list[str]:
     """A note on folders that nothing is read from, with how many files are in each, where that can be said."""
     if not names:
         return []
-    others = ", ".join(f"{name}{_count(os.path.join(folder, name))}" for name in names)
+    others = ", ".join(f"{name}{files_within(os.path.join(folder, name))}" for name in names)
     return [f"not read, since it is no train, val or test with class folders in it: {others}"]
 
 
-def _count(folder: str) -> str:
+def files_within(folder: str) -> str:
+    """How many files are in a folder, in words to put behind its name; empty where that cannot be said."""
     try:
         return f" ({len(Walk(Path(folder)).files(folder))} files)"
     except DataError:
@@ -214,6 +215,12 @@ def _no_classes(walk: Walk, folder: str, parts: list[str], others: list[str], lo
             what, where=folder or ".", fix=f"headstart fit {table} --image-root FOLDER, if it names the photos"
         )
     fix = f"train/cat/1.jpg, train/dog/2.jpg{hint}; or train/metadata.csv with the columns file_name and label"
+    inside = {parts_among(parts)[name]: name for name, (_, files) in flat.items() if _tables_in(files)}
+    if "train" in inside:
+        what = f"{what}; tables are"
+        tested = inside.get("test", inside.get("val"))
+        more = f" --test {shlex.quote(os.path.join(folder, tested))}" if tested else ""
+        fix = f"headstart fit {shlex.quote(os.path.join(folder, inside['train']))}{more}"
     return DataError(what, where=folder or ".", fix=fix)
 
 

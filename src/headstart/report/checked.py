@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -12,6 +13,7 @@ from headstart.errors import short_name, worded
 from headstart.values import Caution, Dataset, Finding, Split
 
 _SHOWN = 10  # classes and findings in the text; all of them are in the fields
+_OFTEN = ("duplicate", "near-duplicate", "excerpt")  # findings on what is taken care of, said after the others
 
 
 @dataclass(frozen=True, repr=False)
@@ -104,9 +106,12 @@ def _lines(told: Mapping[str, Any]) -> Iterator[str]:
     yield f"learned from {told['n_train']:,}, tested on {told['n_test']:,} ({whose})"
     if counts:
         yield _listed(counts, told["named"])
+    findings = sorted(findings, key=lambda finding: finding["kind"] in _OFTEN)
     for finding in findings[:_SHOWN]:
         yield f"{finding['where']}: {finding['reason']}"
     if len(findings) > _SHOWN:
-        yield f"{len(findings) - _SHOWN:,} more in the findings"
+        kinds = Counter(finding["kind"] for finding in findings[_SHOWN:])
+        more = ", ".join(f"{n:,} x {kind}" for kind, n in kinds.most_common())
+        yield f"{len(findings) - _SHOWN:,} more in the findings: {more}"
     yield from told["notes"]
     yield from (f"warning: {each['text']}" for each in told["warnings"])

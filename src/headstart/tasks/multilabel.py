@@ -14,8 +14,10 @@ from headstart.backbone import Backbone, Head
 from headstart.data.labels import (
     as_labels,
     looks_like_label_sets,
+    of_one_label,
     other_separator,
     says_none,
+    separator_in_places,
     separator_of,
     separator_seen,
 )
@@ -59,9 +61,9 @@ def _fits(examples: Examples) -> bool:
     """Raises DataError where some cells say that there is no label, and others seem to hold several."""
     cells = examples.targets
     if _of_one(examples):
-        none = sum(cell == () for cell in cells)
-        if none:
-            what = f"{none:,} labels are an empty list, and the others have one label each"
+        empty = sum(map(says_none, cells))
+        if empty:
+            what = f"{empty:,} labels are an empty list, and the others have one label each"
             fix = "--task classification leaves the empty ones out; --task multilabel learns that they have no label"
             raise DataError(what, where=examples.name, fix=fix)
         return False
@@ -94,10 +96,10 @@ def _doubts(examples: Examples) -> tuple[str, ...]:
 
 def _of_one(examples: Examples) -> bool:
     """Whether one column of a table holds lists, none of them of more than one label."""
-    present = [cell for cell in examples.targets if cell is not None]
+    present = [cell for cell in examples.targets if cell is not None and cell != ""]
     one_column = examples.columns is not None and examples.columns.label is not None
-    alike = all(isinstance(cell, tuple) and len(cell) < 2 for cell in present)
-    return one_column and examples.separator is None and alike and any(present)
+    alike = all(map(of_one_label, present))
+    return one_column and examples.separator is None and alike and not all(map(says_none, present))
 
 
 def _typed(separator: str) -> str:
@@ -108,10 +110,13 @@ def _typed(separator: str) -> str:
 def _parse(examples: Examples) -> tuple[list[Any], tuple[str, ...]]:
     cells, separator, notes = examples.targets, examples.separator, list[str]()
     if separator is None:
-        separator = separator_of(cells)
+        sets = looks_like_label_sets(cells)
+        separator = separator_of(cells) or (None if sets else separator_in_places(cells))
         if separator is not None:
             seen = separator_seen(cells, separator)
             notes = [f"{seen}: each has several labels; --task classification takes each cell as one class"]
+        elif sets and any(isinstance(cell, str) for cell in cells):
+            notes = [f"{sets}: each has several labels; --task classification takes each cell as one class"]
         elif (other := other_separator(cells)) is not None:
             notes = [f"labels such as {cells[other[1]]!r} are taken as one; --separator {_typed(other[0])} splits them"]
     places = zip(cells, examples.where, strict=True)
