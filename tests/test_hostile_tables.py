@@ -13,7 +13,6 @@ import pyarrow as pa
 import pyarrow.parquet
 import pytest
 
-import headstart as hs
 from headstart.data import workbook_size
 from headstart.data.arrow import Damaged
 from headstart.data.check import check

@@ -6,7 +6,7 @@ from __future__ import annotations
 import csv
 import shlex
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -125,7 +125,7 @@ def _holds_rows(path: Path, columns: Columns) -> bool:
 def _rows(path: Path, modality: Modality, columns: Columns) -> Asked:
     asked = _table(path, modality, columns)
     note = f"{path.name}: its rows are taken; --as file takes the file as one text, --as text the name itself"
-    return Asked(asked.inputs, [*asked.notes, note], asked.table)
+    return replace(asked, notes=[*asked.notes, note])
 
 
 def _files(path: Path, encoding: str | None) -> Asked:

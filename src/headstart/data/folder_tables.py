@@ -109,10 +109,10 @@ def read_tables(folder: Path, columns: Columns) -> tuple[Examples | None, tuple[
 def _of_one_header(files: Sequence[Path], columns: Columns) -> bool:
     """Whether tables have the same columns."""
     try:
-        headers = [_header(file, columns) for file in files]
+        names = [header(file, columns) for file in files]
     except DataError:
         return False
-    return all(header == headers[0] for header in headers)
+    return all(each == names[0] for each in names)
 
 
 def _by_part(files: Sequence[Path]) -> list[tuple[str, Path]]:

@@ -215,7 +215,7 @@ def _no_classes(walk: Walk, folder: str, parts: list[str], others: list[str], lo
             what, where=folder or ".", fix=f"headstart fit {table} --image-root FOLDER, if it names the photos"
         )
     fix = f"train/cat/1.jpg, train/dog/2.jpg{hint}; or train/metadata.csv with the columns file_name and label"
-    inside = {parts_among(parts)[name]: name for name, (_, files) in flat.items() if _tables_in(files)}
+    inside = {parts_among(parts)[name]: name for name, (_, files) in flat.items() if holds_tables(files)}
     if "train" in inside:
         what = f"{what}; tables are"
         tested = inside.get("test", inside.get("val"))
