@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from headstart.data.cells import are_pictures
 from headstart.data.indicators import indicator_columns, marked_columns, nearly_indicators
-from headstart.data.label_column import called_labels, like_classes, other_column
+from headstart.data.label_column import are_dates, called_labels, like_classes, other_column
 from headstart.data.named_files import TEXT_FILES, file_names
 from headstart.data.parts import names_part, part_named
 from headstart.errors import DataError
@@ -276,10 +276,11 @@ def _texts(sample: Sample, taken: set[str | None], where: str) -> tuple[tuple[st
 
 
 def _holds_texts(values: list[str | None]) -> bool:
-    """Whether a column is one of texts: several words each, and mostly different."""
+    """Whether a column is one of texts: several words each, and mostly different; no dates."""
     present = [value for value in values if value and value.strip()]
     words = sum(len(value.split()) for value in present)
-    return bool(present) and words >= _WORDS * len(present) and len(set(present)) >= _DIFFERENT * len(present)
+    several = bool(present) and words >= _WORDS * len(present) and len(set(present)) >= _DIFFERENT * len(present)
+    return several and not are_dates(present)
 
 
 def _by_name(sample: Sample, names: tuple[str, ...], taken: set[str | None]) -> str | None:
@@ -304,6 +305,7 @@ def _longest(sample: Sample, taken: set[str | None]) -> str | None:
         for name, values in sample.items()
         if name not in taken and not all(_number(v) for v in values if v)
     }
+    mean = {name: size for name, size in mean.items() if not are_dates([v for v in sample[name] if v])} or mean
     return max(mean, key=lambda name: mean[name], default=None)
 
 

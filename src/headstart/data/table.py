@@ -77,7 +77,7 @@ def open_blocks(
     """Blocks of rows by the file's ending, with notes on what was assumed; rows that cannot be read go to `ragged`.
 
     Args:
-        asked: of which the encoding and the delimiter are taken.
+        asked: whose encoding and delimiter are taken, and whose columns tell a header.
         absent: what a row of JSON has under a name that other rows have and it has not.
         rows: of a block, at most. When it is given out, `ragged` has all rows before its last one.
     """
@@ -93,7 +93,7 @@ def open_blocks(
     found, notes = encoding_of(path, asked.encoding)
     if suffix in _JSON:
         return json_rows(path, found, ragged, absent, rows), notes
-    blocks, more = delimited_blocks(path, ragged, rows, encoding=found, delimiter=asked.delimiter)
+    blocks, more = delimited_blocks(path, ragged, rows, encoding=found, asked=asked)
     return blocks, [*notes, *more]
 
 

@@ -1,0 +1,85 @@
+"""Whether the first row of a table names its columns: by names that the user or a fit has, then by what is below."""
+
+from __future__ import annotations
+
+import csv
+
+import pytest
+
+import headstart as hs
+from headstart.data.read import rows_in
+from headstart.values import Columns
+
+
+@pytest.fixture
+def rows(questions):
+    return [(text, label) for text, label in questions]
+
+
+def write(path, rows):
+    with open(path, "w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows(rows)
+    return path
+
+
+def checked(path, **columns):
+    return hs.check(path, columns=Columns(**columns) if columns else None).dataset
+
+
+def said(dataset, what):
+    return any(what in note for note in dataset.notes)
+
+
+@pytest.mark.parametrize(
+    ("header", "more"),
+    [
+        (("", "statement", "status"), lambda n: [n]),
+        (("", "feedback_note", "team_name"), lambda n: [n + 1]),
+        (("Timestamp", "Please tell us what your problem is", "Which team should take care of it?"),
+         lambda n: [f"2024/03/{n % 28 + 1:02} 10:00:00 AM GMT+1"]),
+        (("customer_feedback_free_text_field_english", "team"), lambda n: []),
+        (("v1", "v2", "", "", ""), lambda n: []),
+    ],
+    ids=["pandas", "R", "a form", "a long name", "empty columns"],
+)  # fmt: skip
+def test_a_header_is_told_from_its_columns(header, more, tmp_path, rows):
+    full = [[*more(n), *row] for n, row in enumerate(rows)]
+    path = write(tmp_path / "t.csv", [header, *([*row, *[""] * (len(header) - len(row))] for row in full)])
+    found = checked(path)
+    assert list(found.inputs) == [text for text, _ in rows]
+    assert set(found.classes) == {label for _, label in rows}
+    assert said(found, "row 1 taken as the header")
+
+
+def test_without_a_header_the_first_row_is_an_example_even_a_short_one(tmp_path, rows):
+    for first in (rows[0], ("no card", "card")):
+        found = checked(write(tmp_path / "t.csv", [first, *rows[1:]]))
+        assert list(found.inputs) == [first[0], *(text for text, _ in rows[1:])]
+        assert said(found, "no header; columns named 1, 2")
+
+
+def test_what_the_user_names_decides(tmp_path, rows):
+    """Names of cells of row 1 make it a header, numbers of columns make it an example; neither is a guess."""
+    odd = write(tmp_path / "odd.csv", [("0x1f", "What is it about, as far as you can see"), *rows])
+    named = checked(odd, text="0x1f", label="What is it about, as far as you can see")
+    assert len(named) == len(rows)
+    assert not said(named, "header")
+    plain = write(tmp_path / "plain.csv", [("spam", "yes"), *rows, ("spam", "yes")])
+    assert len(checked(plain, text="1", label="2")) == len(rows) + 2
+
+
+def test_predict_reads_by_the_columns_of_the_fit_wherever_they_stand(tmp_path, rows):
+    text, label = "Please tell us what your problem is", "Which team should take care of it?"
+    path = write(tmp_path / "t.csv", [(label, text), *((label, text) for text, label in rows[:2])])
+    inputs, notes, _ = rows_in(path, "text", Columns(known=Columns(text=text, label=label)))
+    assert inputs == [text for text, _ in rows[:2]]
+    assert not notes
+    inputs, _, _ = rows_in(write(path, [("hello there", "pin")]), "text", Columns(known=Columns(text="1", label="2")))
+    assert inputs == ["hello there"]
+
+
+def test_a_column_that_is_called_like_one_of_its_values_is_a_header_and_that_is_said(tmp_path, rows):
+    marked = [("body_of_it", "spam"), *((text, "spam" if n % 2 else "ham") for n, (text, _) in enumerate(rows))]
+    found = checked(write(tmp_path / "t.csv", marked))
+    assert len(found) == len(rows)
+    assert said(found, "row 1 taken as the header")
