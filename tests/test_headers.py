@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import csv
 
+import pandas as pd
 import pytest
 
 import headstart as hs
 from headstart.data.read import rows_in
+from headstart.errors import DataError
 from headstart.values import Columns
 
 
@@ -83,3 +85,36 @@ def test_a_column_that_is_called_like_one_of_its_values_is_a_header_and_that_is_
     found = checked(write(tmp_path / "t.csv", marked))
     assert len(found) == len(rows)
     assert said(found, "row 1 taken as the header")
+
+
+def test_a_workbook_without_a_header_keeps_its_first_row(tmp_path, rows):
+    pd.DataFrame(rows).to_excel(tmp_path / "t.xlsx", index=False, header=False)
+    found = checked(tmp_path / "t.xlsx")
+    assert list(found.inputs) == [text for text, _ in rows]
+    assert said(found, "no header; columns named 1, 2")
+
+
+def test_the_sheet_is_that_of_the_columns_which_the_user_or_the_fit_has(tmp_path, rows):
+    path, data = tmp_path / "t.xlsx", pd.DataFrame(rows, columns=["text", "category"])
+    about = pd.DataFrame([("made by", "Bob"), ("on", "2024")], columns=["About", "x"])
+    with pd.ExcelWriter(path) as book:
+        about.to_excel(book, sheet_name="Info", index=False)
+        data.to_excel(book, sheet_name="Data", index=False)
+    for found in (checked(path), checked(path, label="category")):
+        assert list(found.inputs) == [text for text, _ in rows]
+        assert said(found, "sheet 'Data' is read, and not: Info")
+    inputs, _, _ = rows_in(path, "text", Columns(known=Columns(text="text", label="category")))
+    assert inputs == [text for text, _ in rows]
+    with pd.ExcelWriter(path) as book:
+        about.to_excel(book, sheet_name="Info", index=False)
+        data.to_excel(book, sheet_name="Data", index=False)
+        data.to_excel(book, sheet_name="Old", index=False)
+    with pytest.raises(DataError, match="several sheets may be meant: 'Data', 'Old'"):
+        checked(path)
+    with pd.ExcelWriter(path) as book:
+        about.to_excel(book, sheet_name="Info", index=False)
+        about.to_excel(book, sheet_name="More", index=False)
+    with pytest.raises(
+        DataError, match="none of 2 sheets can be read: 'Info': no label column among: About, x; 'More'"
+    ):
+        checked(path)

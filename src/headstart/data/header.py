@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from statistics import median
 
+from headstart.data.columns import IMAGES, LABELS, PARTS, TEXTS
 from headstart.data.label_column import numbers_rows
 from headstart.data.written_numbers import PLAIN
 from headstart.values import Columns
@@ -21,15 +22,16 @@ _BEGINS = re.compile(r"[-+($€£]?\.?\d")  # a number, a date, a time
 _NO_NAMES = frozenset(("", "nan", "na", "n/a", "null", "none", "?", "-"))
 
 
-def names_columns(first: Sequence[str], rows: Sequence[Sequence[str]], asked: Columns) -> tuple[bool, bool]:
+def names_columns(
+    first: Sequence[str], rows: Sequence[Sequence[str]], asked: Columns, *, usual: bool = False
+) -> tuple[bool, bool]:
     """Whether the first row is a header; and whether that is a guess that is to be said.
 
     Args:
         first: its cells. rows: some below, each as wide.
         asked: columns that the user names, and as `known` those of another table: such names stand in a header.
+        usual: whether such tables have one where nothing tells.
     """
-    from headstart.data.columns import IMAGES, LABELS, PARTS, TEXTS
-
     cells = [cell.strip() for cell in first]
     said = _by_names(cells, asked)
     if said is not None:
@@ -44,10 +46,10 @@ def names_columns(first: Sequence[str], rows: Sequence[Sequence[str]], asked: Co
     unlike = any(
         (not cell and numbers_rows(column)) or _above_numbers(cell, column) for cell, column in both
     ) or _above_classes(both)
-    recurs = any(_are_classes(column) and cell in column for cell, column in both)
+    recurs = any(cell and _are_classes(column) and cell in column for cell, column in both)
     if not all(0 < len(cell) <= _LONGEST and len(cell.split()) <= _WORDS for cell in cells):
-        header = unlike and not recurs
-        return header, True
+        header = (unlike or not recurs) if usual else (unlike and not recurs)
+        return header, not header or not usual or recurs
     again = recurs and list(first) not in list(map(list, rows))  # tables that were put together repeat their header
     header = (
         unlike
@@ -60,14 +62,22 @@ def names_columns(first: Sequence[str], rows: Sequence[Sequence[str]], asked: Co
 
 def _by_names(cells: Sequence[str], asked: Columns) -> bool | None:
     """What names of columns say: one that stands in the row makes it a header, nothing but numbers make it none."""
-    typed = [*_inputs(asked), asked.label, asked.group, *(asked.labels or ())]
-    names = [name for name in typed if name]
+    names = _named(asked)
     if any(name in cells and not _are_numbers([name], len(cells)) for name in names):
         return True
     if _are_numbers(names, len(cells)) and not set(names) & {*cells}:
         return False
     known = _inputs(asked.known)
     return True if known and {*known} <= {*cells} and not _are_numbers(known, len(cells)) else None
+
+
+def columns_named(asked: Columns) -> list[str]:
+    """The columns that a table is to have: those that the user names, or else the inputs of a fit."""
+    return _named(asked) or _inputs(asked.known)
+
+
+def _named(asked: Columns) -> list[str]:
+    return [name for name in [*_inputs(asked), asked.label, asked.group, *(asked.labels or ())] if name]
 
 
 def _inputs(columns: Columns | None) -> list[str]:

@@ -61,7 +61,7 @@ def read_table(path: Path, *, columns: Columns | None = None, need_label: bool =
     asked = columns or Columns()
     ragged: list[Finding] = []
     with table_errors(path):
-        blocks, notes = open_blocks(path, ragged, asked)
+        blocks, notes = open_blocks(path, ragged, asked, need_label=need_label)
         return read_blocks(blocks, asked, name=stem_of(path), where=path.name, base=path.parent, need_label=need_label,
                             notes=notes, findings=ragged)  # fmt: skip
 
@@ -73,12 +73,14 @@ def open_blocks(
     *,
     absent: Any = None,
     rows: int = _BLOCK,
+    need_label: bool = False,
 ) -> tuple[Iterable[Block], list[str]]:
     """Blocks of rows by the file's ending, with notes on what was assumed; rows that cannot be read go to `ragged`.
 
     Args:
         asked: whose encoding and delimiter are taken, and whose columns tell a header.
         absent: what a row of JSON has under a name that other rows have and it has not.
+        need_label: whether a sheet without a label is left aside for another.
         rows: of a block, at most. When it is given out, `ragged` has all rows before its last one.
     """
     suffix = suffix_of(path)
@@ -89,7 +91,7 @@ def open_blocks(
             raise DataError("a .parquet in a .gz", where=str(path), fix=f"it is packed in itself: gunzip {path.name}")
         return parquet_blocks(path, rows), []
     if suffix in workbook.SUFFIXES:
-        return workbook.workbook_blocks(path, rows)
+        return workbook.workbook_blocks(path, rows, asked, need_label=need_label)
     found, notes = encoding_of(path, asked.encoding)
     if suffix in _JSON:
         return json_rows(path, found, ragged, absent, rows), notes
