@@ -118,3 +118,18 @@ def test_the_sheet_is_that_of_the_columns_which_the_user_or_the_fit_has(tmp_path
         DataError, match="none of 2 sheets can be read: 'Info': no label column among: About, x; 'More'"
     ):
         checked(path)
+
+
+@pytest.mark.parametrize(
+    ("texts", "encoding"),
+    [(["pay \u00a3{n} for it", "TO E\u00a3ND"], "cp1252"), (["\u00fcber {n} hinaus", "\u00fcbrigens"], "mac_roman")],
+)
+def test_an_encoding_that_turns_symbols_into_letters_is_not_taken(texts, encoding, tmp_path):
+    path = tmp_path / "t.csv"
+    lines = [f"{text.format(n=n)},{'pay' if n % 2 else 'send'}\n" for n in range(12) for text in texts]
+    path.write_bytes("".join(["text,label\n", *lines]).encode(encoding))
+    with pytest.raises(DataError, match="its encoding cannot be told"):
+        checked(path)
+    plain = [line for line in lines if "E\u00a3" not in line]
+    path.write_bytes("".join(["text,label\n", *plain]).encode("cp1252"))
+    assert all(text.startswith(("pay \u00a3", "\u00fcb")) for text in checked(path).inputs)
