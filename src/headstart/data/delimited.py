@@ -105,13 +105,14 @@ def delimiter_of(lines: list[str], path: Path) -> str:
         return "\t"
     if first.count("|") > max(first.count(","), first.count(";")) and _as_wide(lines, "|"):
         return "|"
-    return ";" if first.count(";") > first.count(",") else ","
+    more, less = (";", ",") if first.count(";") > first.count(",") else (",", ";")
+    return less if not _as_wide(lines, more) and _as_wide(lines, less) else more
 
 
 def _as_wide(lines: list[str], delimiter: str) -> bool:
-    """Whether all lines have as many cells as the first."""
+    """Whether all lines have as many cells as the first, and several."""
     widths = {len(row) for row in csv.reader(lines[:_LINES], delimiter=delimiter) if row}
-    return len(widths) == 1
+    return len(widths) == 1 and widths != {1}
 
 
 def _typed(delimiter: str) -> str:
