@@ -133,3 +133,24 @@ def test_an_encoding_that_turns_symbols_into_letters_is_not_taken(texts, encodin
     plain = [line for line in lines if "E\u00a3" not in line]
     path.write_bytes("".join(["text,label\n", *plain]).encode("cp1252"))
     assert all(text.startswith(("pay \u00a3", "\u00fcb")) for text in checked(path).inputs)
+
+
+def test_the_delimiter_is_what_all_lines_have_as_often(tmp_path, rows):
+    """Commas within the first text of a part are none, where a semicolon is in each of its lines."""
+    for number, part in enumerate(("train", "val", "test")):
+        some = [(f"{'well , ' * (number + len(text) % 2)}{text}", label) for text, label in rows[number::3]]
+        (tmp_path / f"{part}.txt").write_text("".join(f"{text};{label}\n" for text, label in some))
+    found = checked(tmp_path)
+    assert len(found) == len(rows)
+    assert set(found.classes) == {label for _, label in rows}
+    assert not found.rejected
+
+
+def test_a_missing_value_that_is_written_out_is_no_example_and_as_a_label_it_is_said(tmp_path, rows):
+    path = write(tmp_path / "t.csv", [("text", "label"), *rows, *[("nan", "nan")] * 4])
+    found = checked(path)
+    assert set(found.classes) == {label for _, label in rows}
+    assert len(found.rejected) == 4
+    found = checked(write(path, [("text", "label"), *rows, ("which one is it?", "N/A"), ("and this one", "N/A")]))
+    assert "N/A" in found.classes
+    assert said(found, "2 labels are 'N/A', which often says that a value is missing")

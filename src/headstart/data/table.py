@@ -26,6 +26,7 @@ from headstart.data.indicators import indicator_cells
 from headstart.data.json_rows import json_rows
 from headstart.data.label_cells import label_cells, whole_numbers
 from headstart.data.label_values import as_text
+from headstart.data.missing import without_missing
 from headstart.data.named_files import read_named
 from headstart.data.parts import in_parts
 from headstart.data.photos import Photos, photos_beside, with_photos
@@ -158,6 +159,9 @@ def read_blocks(
         inputs, more = read_named(inputs, folder, where=where, encoding=asked.encoding)
     if len(found.labels) > 1:
         cells, told = indicator_cells(cells, found.labels, rows)
+        more = [*more, *told]
+    else:
+        cells, told = without_missing(inputs, cells, where)
         more = [*more, *told]
     whole = Examples(
         kind=found.kind,
