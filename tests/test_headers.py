@@ -154,3 +154,11 @@ def test_a_missing_value_that_is_written_out_is_no_example_and_as_a_label_it_is_
     found = checked(write(path, [("text", "label"), *rows, ("which one is it?", "N/A"), ("and this one", "N/A")]))
     assert "N/A" in found.classes
     assert said(found, "2 labels are 'N/A', which often says that a value is missing")
+
+
+@pytest.mark.parametrize("names", [("headline", "short_description"), ("articleTitle", "article_body")])
+def test_a_title_and_a_body_by_the_last_words_of_their_names_are_joined(names, tmp_path, rows):
+    full = [(f"About the case {n} of them", text, label) for n, (text, label) in enumerate(rows)]
+    found = checked(write(tmp_path / "t.csv", [(*names, "category"), *full]))
+    assert found.inputs[0] == f"About the case 0 of them\n{rows[0][0]}"
+    assert said(found, f"joined into one text; --text {names[1]} takes it alone")

@@ -34,7 +34,7 @@ def called_labels(sample: Columns, taken: set[str | None]) -> list[str]:
     return [
         name
         for name, values in sample.items()
-        if name not in taken and _words(name)[-1:] and _words(name)[-1] in _WORDS and _may_be_labels(values)
+        if name not in taken and words_of(name)[-1:] and words_of(name)[-1] in _WORDS and _may_be_labels(values)
     ]
 
 
@@ -51,7 +51,7 @@ def like_classes(sample: Columns, taken: set[str | None]) -> list[str]:
         different = len(set(present))
         if not 2 <= different <= min(_CLASSES, _REPEATED * len(present)) or any(map(_DATE.match, present[:5])):
             continue
-        if len(free) == 1 or not _ABOUT.intersection(_words(name)):
+        if len(free) == 1 or not _ABOUT.intersection(words_of(name)):
             found[name] = different / len(present)
     return sorted(found, key=lambda name: found[name])
 
@@ -78,7 +78,7 @@ def are_dates(values: Sequence[str]) -> bool:
     return all(len(value) <= _LONGEST_DATE and _DATE.match(value) for value in values)
 
 
-def _words(name: str) -> list[str]:
+def words_of(name: str) -> list[str]:
     """The words of a name, as people and programs put them together: airline_sentiment, ProductId, created-at."""
     return [piece.lower() for piece in _PIECES.findall(name)]
 
