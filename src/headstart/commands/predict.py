@@ -55,6 +55,8 @@ def predict(  # noqa: PLR0913 - one argument an option
 
     Ends with 2 where an input cannot be used: it has an error, and the others are answered.
     """
+    from dataclasses import replace
+
     from headstart.encode.machine import using
     from headstart.model import load
 
@@ -76,7 +78,8 @@ def predict(  # noqa: PLR0913 - one argument an option
         told, line = {"model": model, "predictions": rows}, loaded.task.words.line
         common.show(told, as_json, lambda told: terminal.predictions(told, line))
     else:
-        common.show(_written(model, out, asked[0].table, columns, rows), as_json, terminal.predicted)
+        known = replace(columns, known=loaded.columns)
+        common.show(_written(model, out, asked[0].table, known, rows), as_json, terminal.predicted)
     if any("error" in row for row in rows):
         raise SystemExit(2)
 

@@ -13,7 +13,7 @@ from headstart.data.cells import are_pictures
 from headstart.data.endings import TEXTS as TEXT_FILES
 from headstart.data.endings import is_photo
 from headstart.data.indicators import indicator_columns, marked_columns, nearly_indicators
-from headstart.data.label_column import called_labels, like_classes, other_column
+from headstart.data.label_column import are_dates, called_labels, like_classes, other_column, words_of
 from headstart.data.named_files import file_names
 from headstart.data.parts import names_part, part_named
 from headstart.errors import DataError
@@ -264,8 +264,12 @@ def _texts(sample: Sample, taken: set[str | None], where: str) -> tuple[tuple[st
     """
     title, body = _by_name(sample, TITLES, taken), _by_name(sample, BODIES, taken)
     full = [name for name in sample if name not in taken and _holds_texts(sample[name])]
+    if len(full) == 2 and not (title and body) and _by_name(sample, TEXTS, taken) is None:
+        title, body = _by_last_word(full, TITLES), _by_last_word(full, BODIES)
     if title and body and title in full and body in full:
-        note = f"{where}: columns {title!r} and {body!r} joined into one text; --text {body} takes it alone"
+        note = (
+            f"{where}: columns {title!r} and {body!r} joined into one text; --text {shlex.quote(body)} takes it alone"
+        )
         return (title, body), [note]
     text = _by_name(sample, TEXTS, taken)
     others = [name for name in full if name not in (text, title)]
@@ -284,15 +288,22 @@ def _texts(sample: Sample, taken: set[str | None], where: str) -> tuple[tuple[st
 
 
 def _holds_texts(values: list[str | None]) -> bool:
-    """Whether a column is one of texts: several words each, and mostly different."""
+    """Whether a column is one of texts: several words each, and mostly different; no dates."""
     present = [value for value in values if value and value.strip()]
     words = sum(len(value.split()) for value in present)
-    return bool(present) and words >= _WORDS * len(present) and len(set(present)) >= _DIFFERENT * len(present)
+    several = bool(present) and words >= _WORDS * len(present) and len(set(present)) >= _DIFFERENT * len(present)
+    return several and not are_dates(present)
 
 
 def _by_name(sample: Sample, names: tuple[str, ...], taken: set[str | None]) -> str | None:
     lower = {name.strip().lower(): name for name in reversed(list(sample)) if name not in taken}
     return next((lower[name] for name in names if name in lower), None)
+
+
+def _by_last_word(names: list[str], wanted: tuple[str, ...]) -> str | None:
+    """The only one of some names that ends so: short_description, reviewText."""
+    found = [name for name in names if words_of(name)[-1:] and words_of(name)[-1] in wanted]
+    return found[0] if len(found) == 1 else None
 
 
 def _image_column(sample: Sample, taken: set[str | None]) -> str | None:
@@ -312,6 +323,7 @@ def _longest(sample: Sample, taken: set[str | None]) -> str | None:
         for name, values in sample.items()
         if name not in taken and not all(_number(v) for v in values if v)
     }
+    mean = {name: size for name, size in mean.items() if not are_dates([v for v in sample[name] if v])} or mean
     return max(mean, key=lambda name: mean[name], default=None)
 
 

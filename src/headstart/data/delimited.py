@@ -15,10 +15,11 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from headstart.data.arrow import Block, unique
+from headstart.data.header import HEADER, NO_HEADER, names_columns
 from headstart.data.line_forms import line_blocks, line_form
 from headstart.data.text_file import leave_out, open_bytes, open_text, suffix_of
 from headstart.errors import DataError
-from headstart.values import Finding
+from headstart.values import Columns, Finding
 
 MOST_CHARACTERS = 10_000_000  # of a cell
 _MOST_COLUMNS = 10_000
@@ -54,18 +55,20 @@ class _Long(NamedTuple):
 
 
 def delimited_blocks(
-    path: Path, ragged: list[Finding], rows: int, *, encoding: str, delimiter: str | None
+    path: Path, ragged: list[Finding], rows: int, *, encoding: str, asked: Columns
 ) -> tuple[Iterator[Block], list[str]]:
     """A file of rows that are lines, mostly, with notes on what was assumed.
 
     Args:
         ragged: takes a finding for each row that has not as many cells as the others.
         rows: of a block, at most.
-        encoding: of the file. delimiter: as the user typed it; None: found.
+        encoding: of the file.
+        asked: whose delimiter is taken, and whose columns tell a header.
 
     Raises:
         DataError: it is empty, or a quotation mark without its partner takes in lines behind it.
     """
+    delimiter = asked.delimiter
     with open_text(path, encoding) as file:
         head = file.read(_HEAD).lstrip("\ufeff")
     skip = next((n for n, line in enumerate(head.split("\n")) if line.strip(" \0")), 0)  # blank lines before the header
@@ -88,9 +91,8 @@ def delimited_blocks(
     csv.field_size_limit(MOST_CHARACTERS)
     form = _Form(encoding, between, quoted, skip + bool(said))
     form, notes = _with_quotes_checked(path, form) if quoted else (form, [])
-    header = _has_header(next(csv.reader(lines[:1], delimiter=between)))
-    if not header:
-        notes = [f"{path.name}: no header; columns named 1, 2, ...", *notes]
+    header, said_so = _header(lines, form, asked, path)
+    notes = [*said_so, *notes]
     if between == "|" and delimiter is None and not said:
         notes = [*notes, f"{path.name}: cells between |; --delimiter takes another"]
     return _stream(path, form._replace(header=header), ragged, rows), notes
@@ -105,13 +107,14 @@ def delimiter_of(lines: list[str], path: Path) -> str:
         return "\t"
     if first.count("|") > max(first.count(","), first.count(";")) and _as_wide(lines, "|"):
         return "|"
-    return ";" if first.count(";") > first.count(",") else ","
+    more, less = (";", ",") if first.count(";") > first.count(",") else (",", ";")
+    return less if not _as_wide(lines, more) and _as_wide(lines, less) else more
 
 
 def _as_wide(lines: list[str], delimiter: str) -> bool:
-    """Whether all lines have as many cells as the first."""
+    """Whether all lines have as many cells as the first, and several."""
     widths = {len(row) for row in csv.reader(lines[:_LINES], delimiter=delimiter) if row}
-    return len(widths) == 1
+    return len(widths) == 1 and widths != {1}
 
 
 def _typed(delimiter: str) -> str:
@@ -246,15 +249,12 @@ def _stream(path: Path, form: _Form, ragged: list[Finding], rows: int) -> Iterat
             yield dict(zip(names, map(list, zip(*block, strict=True)), strict=True))
 
 
-def _has_header(first: list[str]) -> bool:
-    """A header is short words that name columns; a first row that holds a sentence or a known label is data."""
-    from headstart.data.columns import IMAGES, LABELS, PARTS, TEXTS
-
-    known = {*LABELS, *TEXTS, *IMAGES, *PARTS, "id", "idx", "index"}
-    cells = [cell.strip().lower() for cell in first]
-    if any(cell in known or cell.startswith("label") for cell in cells):
-        return True
-    return all(0 < len(cell) <= 30 and len(cell.split()) <= 3 and not cell.replace(".", "").isdigit() for cell in cells)
+def _header(lines: list[str], form: _Form, asked: Columns, path: Path) -> tuple[bool, list[str]]:
+    """Whether the first of the lines names the columns, with a note where that is guessed."""
+    quoting: Literal[0, 3] = csv.QUOTE_MINIMAL if form.quoted else csv.QUOTE_NONE
+    first, *rows = csv.reader((f"{line}\n" for line in lines), delimiter=form.delimiter, quoting=quoting)
+    header, guessed = names_columns(first, [row for row in rows if len(row) == len(first)], asked)
+    return header, [f"{path.name}: {HEADER if header else NO_HEADER}"] if guessed else []
 
 
 def label_colon_text(lines: list[str]) -> bool:

@@ -20,7 +20,8 @@ _ABOUT = frozenset(
      "date", "datetime", "time", "timestamp", "timezone", "created", "updated", "at", "lead"}
 )  # fmt: skip
 _PIECES = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+")
-_DATE = re.compile(r"\d{4}-\d\d-\d\d|\d{1,2}[/.]\d{1,2}[/.]\d{2,4}|\d\d:\d\d")
+_DATE = re.compile(r"\d{4}[-/]\d\d[-/]\d\d|\d{1,2}[/.]\d{1,2}[/.]\d{2,4}|\d\d:\d\d")
+_LONGEST_DATE = 40  # characters, with the time and its zone
 _REPEATED = 0.5  # different values of a column of classes, at most, for each row
 _NUMBERS = 0.9  # share of its values, from which a column is one of numbers, if perhaps a dirty one
 _CLASSES = 1000  # at most, where nothing but the values says that they are classes
@@ -33,7 +34,7 @@ def called_labels(sample: Columns, taken: set[str | None]) -> list[str]:
     return [
         name
         for name, values in sample.items()
-        if name not in taken and _words(name)[-1:] and _words(name)[-1] in _WORDS and _may_be_labels(values)
+        if name not in taken and words_of(name)[-1:] and words_of(name)[-1] in _WORDS and _may_be_labels(values)
     ]
 
 
@@ -44,28 +45,40 @@ def like_classes(sample: Columns, taken: set[str | None]) -> list[str]:
     that has nothing else beside its inputs.
     """
     found = {}
-    free = [name for name in sample if name not in taken]
+    free = [name for name, column in sample.items() if name not in taken and not numbers_rows(column)]
     for name in free:
         present = [value for value in sample[name] if value and value.strip()]
         different = len(set(present))
         if not 2 <= different <= min(_CLASSES, _REPEATED * len(present)) or any(map(_DATE.match, present[:5])):
             continue
-        if len(free) == 1 or not _ABOUT.intersection(_words(name)):
+        if len(free) == 1 or not _ABOUT.intersection(words_of(name)):
             found[name] = different / len(present)
     return sorted(found, key=lambda name: found[name])
 
 
 def other_column(sample: Columns, values: tuple[str, ...], *, guessed_text: bool) -> str | None:
-    """Of two columns the one that is not the text, if nothing but their place tells them apart, or it holds numbers."""
-    others = [name for name in sample if name not in values]
-    if len(sample) != 2 or len(others) != 1:
+    """Of two columns beside an index the one that is not the text, if their place alone tells, or it holds numbers."""
+    others = [name for name in sample if name not in values and (len(sample) == 2 or not numbers_rows(sample[name]))]
+    if len(values) != 1 or len(others) != 1:
         return None
     present = [value for value in sample[others[0]] if value]
     numbers = sum(_number(value) or like_number(value) for value in present)
     return others[0] if guessed_text or (present and numbers >= _NUMBERS * len(present)) else None
 
 
-def _words(name: str) -> list[str]:
+def numbers_rows(values: Sequence[str | None]) -> bool:
+    """Whether it is the index of a table, which pandas and R write first: the numbers of its rows, from 0 or 1."""
+    return len(values) > 1 and any(
+        all(value == str(n) for n, value in enumerate(values, start=first)) for first in (0, 1)
+    )
+
+
+def are_dates(values: Sequence[str]) -> bool:
+    """Whether each begins like a date or a time, and is not much more."""
+    return all(len(value) <= _LONGEST_DATE and _DATE.match(value) for value in values)
+
+
+def words_of(name: str) -> list[str]:
     """The words of a name, as people and programs put them together: airline_sentiment, ProductId, created-at."""
     return [piece.lower() for piece in _PIECES.findall(name)]
 

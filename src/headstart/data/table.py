@@ -28,6 +28,7 @@ from headstart.data.indicators import indicator_cells
 from headstart.data.json_rows import json_rows
 from headstart.data.label_cells import label_cells, whole_numbers
 from headstart.data.label_values import as_text
+from headstart.data.missing import without_missing
 from headstart.data.named_files import read_named
 from headstart.data.parts import in_parts
 from headstart.data.photos import Photos, photos_beside, with_photos
@@ -74,10 +75,10 @@ def open_blocks(
     """Blocks of rows by the file's ending, with notes on what was assumed; rows that cannot be read go to `ragged`.
 
     Args:
-        asked: of which the encoding, the delimiter and the label's column are taken.
+        asked: of which the encoding, the delimiter and the label's column are taken, and whose columns tell a header.
         absent: what a row of JSON has under a name that other rows have and it has not.
         rows: of a block, at most. When it is given out, `ragged` has all rows before its last one.
-        need_label: whether rows are left out whose label is none: disputed, or rejected.
+        need_label: whether rows are left out whose label is none (disputed, or rejected), and sheets without labels.
     """
     suffix = suffix_of(path)
     if asked.delimiter and suffix in (*_NO_TEXT, *JSON):
@@ -87,11 +88,11 @@ def open_blocks(
             raise DataError("a .parquet in a .gz", where=str(path), fix=f"it is packed in itself: gunzip {path.name}")
         return parquet_blocks(path, rows), []
     if suffix in WORKBOOKS:
-        return workbook.workbook_blocks(path, rows)
+        return workbook.workbook_blocks(path, rows, asked, need_label=need_label)
     found, notes = encoding_of(path, asked.encoding)
     if suffix in JSON:
         return json_rows(path, found, ragged, absent, rows, label=asked.label, need_label=need_label), notes
-    blocks, more = delimited_blocks(path, ragged, rows, encoding=found, delimiter=asked.delimiter)
+    blocks, more = delimited_blocks(path, ragged, rows, encoding=found, asked=asked)
     return blocks, [*notes, *more]
 
 
@@ -172,6 +173,9 @@ def read_blocks(
         inputs, more = read_named(inputs, folder, where=where, encoding=asked.encoding)
     if len(found.labels) > 1:
         cells, told = indicator_cells(cells, found.labels, rows)
+        more = [*more, *told]
+    else:
+        cells, told = without_missing(inputs, cells, where)
         more = [*more, *told]
     whole = Examples(
         kind=found.kind,

@@ -8,16 +8,25 @@ from pathlib import Path
 from typing import Any
 
 from headstart.data.arrow import MOST_BYTES, Block, unique
+from headstart.data.columns import Sample, find_columns
+from headstart.data.header import HEADER, NO_HEADER, columns_named, names_columns
 from headstart.data.workbook_size import refuse_large
 from headstart.errors import DataError, UserError, first_line
 from headstart.storage.files import open_file
+from headstart.values import Columns
+
+_SAMPLE = 200  # rows that tell a header
 
 
-def workbook_blocks(path: Path, rows: int) -> tuple[Iterator[Block], list[str]]:
-    """The rows of the first sheet that has any, its first row as names of columns, with a note on other sheets.
+def workbook_blocks(path: Path, rows: int, asked: Columns, *, need_label: bool) -> tuple[Iterator[Block], list[str]]:
+    """The rows of a sheet, with notes on the others and on a header that is guessed.
+
+    It is the first that has any; where that one has not the columns that the user names, or that a fit had, or has no
+    label and needs one, the only other that has.
 
     Raises:
-        DataError: python-calamine is not there, or cannot read it, or no sheet has rows. OSError: no regular file.
+        DataError: python-calamine is not there, or cannot read it, or no sheet has rows; or several may be meant.
+        OSError: no regular file.
     """
     open_file(path, most=MOST_BYTES).close()
     try:
@@ -34,15 +43,59 @@ def workbook_blocks(path: Path, rows: int) -> tuple[Iterator[Block], list[str]]:
         raise
     except Exception as error:  # of the library
         raise DataError(f"cannot be read: {first_line(error)}", where=str(path), fix="save it as CSV") from None
-    full = [name for name, cells in sheets.items() if len(cells) > 1]
+    full = {name: cells for name, cells in sheets.items() if len(cells) > 1}
     if not full:
         raise DataError("no rows in any sheet", where=str(path), fix="a table has a header and one row an example")
-    others = f"{path.name}: sheet {full[0]!r} is read, and not: {', '.join(full[1:])}; save one as CSV to take it"
-    return _rows(sheets[full[0]], rows), [others] if full[1:] else []
+    name = _meant(full, asked, path, need_label=need_label)
+    first, *below = full[name]
+    texts = [[str(cell) for cell in row] for row in full[name][:_SAMPLE]]
+    header, guessed = names_columns(texts[0], texts[1:], asked, usual=True)
+    others = [other for other in full if other != name]
+    notes = [f"{path.name}: sheet {name!r} is read, and not: {', '.join(others)}; save one as CSV to take it"]
+    said = [f"{path.name}: {HEADER if header else NO_HEADER}"] if guessed else []
+    names = [str(cell).strip() if header else "" for cell in first]
+    names = unique(name or str(number) for number, name in enumerate(names, start=1))
+    return _rows(names, below if header else full[name], rows), [*(notes if others else []), *said]
 
 
-def _rows(cells: list[list[Any]], most: int) -> Iterator[Block]:
-    names = unique(str(name).strip() or str(number) for number, name in enumerate(cells[0], start=1))
-    ahead = iter(cells[1:])
+def _meant(sheets: dict[str, list[list[Any]]], asked: Columns, path: Path, *, need_label: bool) -> str:
+    """The name of the sheet that is read.
+
+    Raises:
+        DataError: the first one has not the columns that are wanted, and none or several others have.
+    """
+    wanted, reasons = columns_named(asked), dict[str, str]()
+    for name, cells in sheets.items():
+        names = [str(cell).strip() for cell in cells[0]]
+        if wanted:
+            reasons[name] = "" if {*wanted} <= {*names} else f"no column {wanted[0]!r}"
+        elif need_label:
+            reasons[name] = _unfit(names, cells[1:_SAMPLE], asked)
+    first, *others = sheets
+    fitting = [name for name in others if not reasons.get(name)]
+    if not reasons.get(first) or not others or (not fitting and wanted):
+        return first
+    if len(fitting) == 1:
+        return fitting[0]
+    what = f"several sheets may be meant: {', '.join(map(repr, fitting))}"
+    none = f"none of {len(sheets)} sheets can be read: {'; '.join(f'{name!r}: {why}' for name, why in reasons.items())}"
+    raise DataError(what if fitting else none, where=str(path), fix="save the one that is meant as CSV")
+
+
+def _unfit(names: list[str], cells: list[list[Any]], asked: Columns) -> str:
+    """Why a sheet holds no examples with labels; "" where it does."""
+    called = unique(name or str(number) for number, name in enumerate(names, start=1))
+    sample: Sample = {
+        name: [str(cell) for cell in column] for name, column in zip(called, zip(*cells, strict=True), strict=True)
+    }
+    try:
+        find_columns(sample, sample, asked, where="")
+    except DataError as error:
+        return error.what
+    return ""
+
+
+def _rows(names: list[str], cells: list[list[Any]], most: int) -> Iterator[Block]:
+    ahead = iter(cells)
     while block := list(islice(ahead, most)):
         yield dict(zip(names, map(list, zip(*block, strict=True)), strict=True))

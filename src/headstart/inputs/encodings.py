@@ -36,6 +36,7 @@ _SYMBOL_WITHIN = re.compile(
     r"[^\W\d_][\u00a1-\u00bf\u2022\u2030\u2020\u2021][^\W\d_]|\b[\u00b2\u00b3\u00b9](?=[^\W\d_])"
 )
 _SOFT = {"\u00b7", "\u00ad", "\u00aa", "\u00ba", "\u00bf", "\u00a1"}  # between letters: Catalan, hyphenation, 1ª, ¿qué
+_RARE = "\u0178"  # of windows-1252; where a Mac has u umlaut
 _NULS = 0.03  # share of the bytes, at least: of UTF-16, spaces and line ends have one in any script
 _INVERTED = 0.1  # share of Latin words, at most, with a capital like Ž behind a small letter: é is it, of a Mac's text
 _WITHIN = 0.02  # share of words, at most, that may look as none do
@@ -99,7 +100,7 @@ def _plausible(sample: bytes, *, cut: bool) -> list[str]:
     for match in from_bytes(sample, cp_isolation=_CANDIDATES):
         for name in (match.encoding, *match.could_be_from_charset):
             text = _decoded(sample, name, cut=cut) if name in _CANDIDATES else None
-            if _looks_written(text, name):
+            if _looks_written(text, name) and not _is_one_symbol(text or "", sample):
                 found.setdefault(name, (text, match.coherence))
     western = found.get("cp1252")
     if western is not None:
@@ -143,8 +144,16 @@ def _capitals(text: str) -> bool:
     return "".join(c for c in text if not c.isascii()).isupper()
 
 
+def _is_one_symbol(text: str, sample: bytes) -> bool:
+    """Whether a text is that of windows-1252 but for one letter, for which that one has a symbol: pounds as \u0141."""
+    western = sample.decode("cp1252", "replace")
+    differing = {(a, b) for a, b in zip(text, western, strict=False) if a != b}
+    return len(differing) == 1 and not any(b.isalpha() and b != _RARE for _, b in differing)
+
+
 def _no_latin_word(word: str) -> bool:
     other = any(_script(c) != "LATIN" for c in word if not c.isascii())
+    other = other or (_RARE in word and not word.isupper())
     return other or (len(word) > 3 and not re.search("[a-zA-Z]", word))
 
 
