@@ -6,10 +6,11 @@ import os
 import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import islice
 from pathlib import Path
 
+from headstart.data.accents import spellings
 from headstart.data.columns import SUFFIXES
 from headstart.data.parts import parts_among
 from headstart.errors import DataError
@@ -32,10 +33,16 @@ class Photos:
 
     def paths(self, names: Iterable[str | None]) -> list[str]:
         """The path of each photo; of one that is not there, the path that was tried."""
+        names = [name if not name or name.isascii() else self._spelled(name) for name in names]
         if not self.folders:
             base = Path(self.base)
             return [str(base / name) if name else "" for name in names]
         return [self._path(name) if name else "" for name in names]
+
+    def _spelled(self, name: str) -> str:
+        """A name as the disk writes its accents."""
+        tried = self._path if self.folders else partial(os.path.join, self.base)
+        return next((one for one in spellings(name) if _is_file(tried(one))), name)
 
     def _path(self, name: str) -> str:
         for folder in self.folders:
@@ -58,7 +65,8 @@ def photos_beside(values: Sequence[str | None], base: Path, root: str | None, ta
     Raises:
         DataError: other photos of the same names are in several folders, or the folder that was named is not there.
     """
-    names = list(dict.fromkeys(value for value in values if value and value.strip()))[:_TRIED]
+    some = dict.fromkeys(value for value in values if value and value.strip())
+    names = [name for value in islice(some, _TRIED) for name in spellings(value)]
     if root is None and (any(_is_file(os.path.join(base, name)) for name in names) or not names):
         return Photos(str(base), there=bool(names))
     start = str(base) if root is None else _existing(root)

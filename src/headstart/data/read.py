@@ -9,6 +9,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+from headstart.data.accents import composed, two_spellings
 from headstart.data.folder import read_folder
 from headstart.data.folder_tables import read_metadata, read_tables
 from headstart.data.frame import read_frame, read_hub, read_pairs
@@ -68,6 +69,8 @@ def as_dataset(examples: Examples, task: Task) -> Dataset:
     if examples.kind not in task.modalities:
         raise DataError(f"{task.name} is not for {examples.kind}s", where=examples.name, fix="choose another --task")
     targets, notes = task.parse(examples)
+    groups = examples.named_groups and [name and composed(name) for name in examples.named_groups]
+    notes = (*two_spellings((*examples.targets, *(examples.named_groups or ()))), *notes)
     return Dataset(
         task=task,
         modality=task.modalities[examples.kind],
@@ -78,7 +81,7 @@ def as_dataset(examples: Examples, task: Task) -> Dataset:
         parts=examples.parts,
         columns=examples.columns,
         guessed=examples.guessed,
-        named_groups=examples.named_groups,
+        named_groups=groups,
         findings=examples.findings,
         notes=(*examples.notes, *notes),
         cautions=examples.cautions,

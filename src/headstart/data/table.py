@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from headstart.data import workbook
+from headstart.data.accents import spellings
 from headstart.data.arrow import (
     MOST_ROWS,
     Block,
@@ -31,6 +32,7 @@ from headstart.data.parts import in_parts
 from headstart.data.photos import Photos, photos_beside, with_photos
 from headstart.data.text_file import encoding_of, stem_of, suffix_of
 from headstart.errors import DataError, first_line
+from headstart.inputs.paths import is_file
 from headstart.values import Columns, Examples, Finding
 
 SUFFIXES = (
@@ -154,7 +156,8 @@ def read_blocks(
     more: list[str] = []
     if found.holds == "files":
         folder = Path(asked.image_root) if asked.image_root else base or Path()
-        inputs, more = read_named(inputs, folder, where=where, encoding=asked.encoding)
+        named_so = [_on_disk(name, folder) for name in inputs]
+        inputs, more = read_named(named_so, folder, where=where, encoding=asked.encoding)
     if len(found.labels) > 1:
         cells, told = indicator_cells(cells, found.labels, rows)
         more = [*more, *told]
@@ -213,6 +216,11 @@ def _joined(columns: list[list[str | None]], photos: Photos | None) -> list[Any]
 def _paired(columns: list[list[str | None]], photos: Photos | None) -> list[Any]:
     """Pairs of texts; the columns before the last one are joined."""
     return list(zip(_joined(columns[:-1], photos), _joined(columns[-1:], photos), strict=True))
+
+
+def _on_disk(name: str | None, folder: Path) -> str | None:
+    """The name of a file as the disk writes its accents."""
+    return name if not name or name.isascii() else next((one for one in spellings(name) if is_file(folder / one)), name)
 
 
 _INPUTS = {"image": _paths, "text": _joined, "pair": _paired}
