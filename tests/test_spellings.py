@@ -95,3 +95,31 @@ def test_text_files_are_found_in_either_spelling(tmp_path):
         (tmp_path / apart(f"é{n}.txt")).write_text(text)
     rows = [(f"é{n}.txt", "ab"[n % 2]) for n in range(len(TEXTS))]
     assert list(hs.check(write(tmp_path / "t.csv", ("file", "label"), rows)).dataset.inputs) == TEXTS
+
+
+@pytest.mark.parametrize("words", [[], ["n/a"]])
+@pytest.mark.parametrize("form", ["csv", "jsonl"])
+def test_1_and_1_point_0_are_one_class(form, words, tmp_path):
+    labels = ["1", "1.0", "2", "2.0", *words]
+    rows = [(text, labels[n % len(labels)]) for n, text in enumerate(TEXTS)]
+    path = tmp_path / f"t.{form}"
+    if form == "csv":
+        write(path, ("text", "label"), rows)
+    else:  # a number, beside texts
+        pd.DataFrame([(t, int(v) if v == "1" else v) for t, v in rows], columns=["text", "label"]).to_json(
+            path, orient="records", lines=True
+        )
+    found = hs.check(path)
+    assert found.dataset.classes == ("1", "2", *words)
+    assert any("with .0 and without are taken as one: '1', '2'" in note for note in found.notes)
+
+
+def test_versions_stay_as_they_are_written(tmp_path):
+    rows = [(text, ["1.0", "1.1", "2.0", "beta"][n % 4]) for n, text in enumerate(TEXTS)]
+    found = hs.check(write(tmp_path / "t.csv", ("text", "label"), rows))
+    assert found.dataset.classes == ("1.0", "1.1", "2.0", "beta")
+
+
+def test_whole_numbers_far_down_a_table_are_those_above(tmp_path):
+    rows = [(f"{TEXTS[n % 40]} {n}", n % 2 if n < 10_500 else f"{n % 2}.0") for n in range(11_000)]
+    assert hs.check(write(tmp_path / "t.csv", ("text", "label"), rows)).dataset.classes == ("0", "1")

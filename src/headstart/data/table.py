@@ -160,7 +160,8 @@ def read_blocks(
         inputs, more = read_named(named_so, folder, where=where, encoding=asked.encoding)
     if len(found.labels) > 1:
         cells, told = indicator_cells(cells, found.labels, rows)
-        more = [*more, *told]
+    else:
+        cells, told = whole_numbers(cells)
     whole = Examples(
         kind=found.kind,
         name=name,
@@ -171,7 +172,7 @@ def read_blocks(
         columns=found.columns(asked.separator),
         named_groups=groups if found.group else None,
         findings=tuple(findings or ()),
-        notes=(*notes, *found.notes, *more),
+        notes=(*notes, *found.notes, *more, *told),
     )
     return in_parts(whole, named) if need_label else whole
 
@@ -232,9 +233,7 @@ def _cells(block: Block, found: Found, n: int) -> list[Any]:
         return [None] * n
     if len(found.labels) == 1:
         values = plain_values(block[found.labels[0]])
-        return (
-            whole_numbers(values) if all(type(value) is str for value in values) else label_cells(values, where="label")
-        )
+        return values if all(type(value) is str for value in values) else label_cells(values, where="label")
     return list(zip(*(plain_values(block[name]) for name in found.labels), strict=True))
 
 
