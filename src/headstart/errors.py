@@ -59,7 +59,7 @@ _OPTION = re.compile(
 )
 # Those that name columns are one argument together.
 _NAMED = "image-root|class-folders|text2?|image|labels?|separator|encoding|delimiter|group"
-_COLUMN = rf"--({_NAMED})\b(?: (?!(?:or|and)\b)('[^']*'|\w[\w-]*(?:,\w[\w-]*)*))?"
+_COLUMN = rf"--({_NAMED})\b(?: (?!(?:or|and)\b)('[^']*'|\w[\w-]*(?:[.,]\w[\w-]*)*))?"
 _COLUMNS = re.compile(rf"{_COLUMN}(?: {_COLUMN})*")
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from headstart.data.answer_cells import NOT_ANSWERED, Answers, answers_in, is_true
 from headstart.data.answers import Asked
+from headstart.data.json_object import refuse_other_rows
 from headstart.data.json_rows import MOST_BYTES
 from headstart.errors import DataError
 from headstart.storage.files import open_file, parse_json, read_file
@@ -50,7 +51,10 @@ def squad_articles(path: Path) -> list[Any]:
     try:
         content = read_file(path, most=MOST_BYTES)
         told = _lines(content) if _is_lines(content) else parse_json(content)
-        articles = told["data"] if isinstance(told, dict) and "data" in told else told
+        if isinstance(told, dict) and "data" in told:
+            refuse_other_rows(told, ["data"], str(path))
+            told = told["data"]
+        articles = told
     except OSError as error:
         raise DataError(error.strerror or str(error), where=str(path), fix="check the path") from None
     except (ValueError, KeyError, TypeError, MemoryError) as error:

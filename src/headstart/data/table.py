@@ -6,6 +6,7 @@ import csv
 import zlib
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from itertools import chain, count, islice
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,7 @@ from headstart.data.named_files import read_named
 from headstart.data.parts import in_parts
 from headstart.data.photos import Photos, photos_beside, with_photos
 from headstart.data.text_file import encoding_of, stem_of, suffix_of
+from headstart.data.twins import refuse_twins
 from headstart.errors import DataError, first_line
 from headstart.inputs.paths import is_file
 from headstart.values import Columns, Examples, Finding
@@ -185,6 +187,10 @@ def _columns(
     sample = {name: [] if are_pictures(column) else _texts(column) for name, column in first.items()}
     asked = with_photos(sample, asked, base) if base is not None else asked
     found = find_columns(sample, first, asked, where=where, need_label=need_label)
+    taken = dict.fromkeys(found.values, "--image" if found.kind == "image" else "--text")
+    taken |= dict.fromkeys(found.labels, "--label") | ({found.part: ""} if found.part else {})
+    named = {*asked.texts, asked.text2, asked.image, asked.label, *(asked.labels or ())}
+    found = replace(found, notes=(*found.notes, *refuse_twins(sample, taken, named, where)))
     if found.holds != "names" or base is None:
         return found, None
     return found, photos_beside(sample[found.values[0]], base, asked.image_root, base / where)
