@@ -14,6 +14,8 @@ from headstart.data.known import KnownImages
 from headstart.errors import DataError
 from headstart.values import Caution, Dataset, Finding
 
+_KEPT = "; kept on one side of the split"  # not by parts that the user made
+
 
 def check(
     dataset: Dataset,
@@ -61,7 +63,8 @@ def check(
     groups, pieces = modality.groups(usable, twins) if purpose == "fit" else (twins, [])
     groups, alike, notes = _together(usable, groups)
     conflicts = _conflicts(usable, twins, task.conflict) if purpose != "predict" else []
-    found = (*rejected, *_duplicates(usable, twins, same), *pieces, *conflicts)
+    duplicates = _duplicates(usable, twins, same, "" if purpose != "fit" or dataset.in_parts else _KEPT)
+    found = (*rejected, *duplicates, *pieces, *conflicts)
     return replace(usable, groups=groups, alike=alike, findings=found, notes=(*usable.notes, *notes))
 
 
@@ -122,16 +125,14 @@ def refuse_empty(dataset: Dataset) -> str:
     return seen
 
 
-def _duplicates(dataset: Dataset, twins: np.ndarray, same: np.ndarray) -> list[Finding]:
+def _duplicates(dataset: Dataset, twins: np.ndarray, same: np.ndarray, kept: str) -> list[Finding]:
     identical = set(same[:, 1].tolist())
     found = []
     for row, first in enumerate(twins.tolist()):
         if row == first:
             continue
         kind, words = ("duplicate", "identical to") if row in identical else ("near-duplicate", "nearly the same as")
-        found.append(
-            Finding(kind, dataset.where[row], f"{words} {dataset.where[first]}; kept on one side of the split")
-        )
+        found.append(Finding(kind, dataset.where[row], f"{words} {dataset.where[first]}{kept}"))
     return found
 
 
