@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import headstart as hs
 from headstart.data.check import check
 from headstart.data.duplicates import equal_pairs, group
 from headstart.data.excerpts import excerpts
@@ -123,3 +124,17 @@ def test_a_piece_in_a_given_test_part_is_a_leak(reviews, tmp_path):
     assert {finding.kind for finding in found} == {"leak"}
     assert {finding.where for finding in found} == {f"test.csv row {row}" for row in range(1, 41)}
     assert "of one text with" in found[0].reason
+
+
+@pytest.mark.parametrize("words", [FIRST, FIRST[:5]])
+def test_what_is_in_both_of_the_users_parts_is_not_said_to_be_kept_on_one_side(words, tmp_path):
+    whole = [" ".join(f"{word}{number}" for word in FIRST) for number in range(20)]
+    rows = [(text, "ab"[number % 2], "train") for number, text in enumerate(whole)]
+    again = [(" ".join(f"{word}{number}" for word in words), "ab"[number % 2], "test") for number in range(6)]
+    new = [(f"the {number}th of all new ones", "ab"[number % 2], "test") for number in range(20, 24)]
+    with open(tmp_path / "t.csv", "w", newline="") as file:
+        csv.writer(file).writerows([("text", "label", "split"), *rows, *again, *new])
+    checked = hs.check(tmp_path / "t.csv")
+    said = [finding.reason for finding in checked.findings]
+    assert len(said) == 12, "each is told of as what it is, and as a leak"
+    assert not any("one side" in reason for reason in said)

@@ -59,7 +59,7 @@ _OPTION = re.compile(
 # Those that name columns are one argument together.
 _NAMED = "image-root|class-folders|text2?|image|labels?|separator|encoding|delimiter|group"
 _PROSE = "or|and|is|are|does|do|takes?|says?|where|out|may|the|learns?|if|for|with|holds?"  # no names of columns
-_COLUMN = rf"--({_NAMED})\b(?: (?!(?:{_PROSE})\b)('[^']*'|\w[\w-]*(?:,\w[\w-]*)*))?"
+_COLUMN = rf"--({_NAMED})\b(?: (?!(?:{_PROSE})\b)('[^']*'|\w[\w-]*(?:[.,]\w[\w-]*)*))?"
 _PLACES = ("COLUMN", "NAME", "FOLDER")  # what stands for a value
 _COLUMNS = re.compile(rf"{_COLUMN}(?: {_COLUMN})*")
 

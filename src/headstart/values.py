@@ -169,6 +169,12 @@ class Dataset:
         return self.space.names
 
     @property
+    def in_parts(self) -> bool:
+        """Whether the user says what is tested on; a training part alone says it not, without a "holdout" beside it."""
+        others = self.parts is not None and set(self.parts) != {"train"}
+        return others or any(finding.kind == "unknown-part" for finding in self.findings)
+
+    @property
     def title(self) -> str:
         """The task as users call it: "image-classification"."""
         return self.task.titles[self.modality.name]

@@ -10,7 +10,9 @@ import numpy as np
 from headstart.data.answer_cells import NOT_ANSWERED, Given
 from headstart.data.parts import in_parts, part_named
 from headstart.errors import DataError
-from headstart.values import Examples, Finding, Passages
+from headstart.values import Caution, Examples, Finding, Passages
+
+_NEARLY_ALL = 0.9
 
 
 @dataclass(frozen=True)
@@ -116,6 +118,7 @@ def _examples(
         guessed=np.array(columns.unsure, dtype=bool),
         findings=found,
         notes=(*notes, *_unsaid(columns)),
+        cautions=_few_answers(columns),
     )
     return in_parts(whole, columns.parts)
 
@@ -125,6 +128,15 @@ def _unsaid(columns: _Columns) -> tuple[str, ...]:
     n, what = columns.unsaid, "empty answers are taken to say that the text has none"
     also = "a column is_impossible, true or false, tells them from those that nobody has answered yet"
     return (f"{n:,} of {len(columns.ids):,} {what}; {also}",) if n else ()
+
+
+def _few_answers(columns: _Columns) -> tuple[Caution, ...]:
+    """That nearly all questions are without an answer."""
+    n, without = len(columns.answers), sum(not placed for placed in columns.answers)
+    if without < _NEARLY_ALL * n:
+        return ()
+    what = f"{without:,} of {n:,} questions have no answer: a model that finds none is right on nearly all of them"
+    return (Caution("few-answers", f"{what}, so the score says little; leave out those that nobody has answered yet"),)
 
 
 def _ids(columns: _Columns) -> list[str]:

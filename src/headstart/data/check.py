@@ -16,6 +16,7 @@ from headstart.values import Caution, Dataset, Finding
 
 _CONTRADICTING = 6  # examples that have another label elsewhere, at least, for a word about all of them
 _SHARE_CONTRADICTING = 0.05
+_KEPT = "; kept on one side of the split"  # not by parts that the user made
 
 
 def check(
@@ -66,7 +67,8 @@ def check(
     notes += _differing_in_case(usable)
     conflicts = _conflicts(usable, twins, task.conflict) if purpose != "predict" else {}
     cautions = (*usable.cautions, *_contradicting(usable, twins, list(conflicts)))
-    found = (*rejected, *_duplicates(usable, twins, same), *pieces, *conflicts.values())
+    duplicates = _duplicates(usable, twins, same, "" if purpose != "fit" or dataset.in_parts else _KEPT)
+    found = (*rejected, *duplicates, *pieces, *conflicts.values())
     return replace(usable, groups=groups, alike=alike, findings=found, notes=(*usable.notes, *notes), cautions=cautions)
 
 
@@ -140,16 +142,14 @@ def _differing_in_case(dataset: Dataset) -> list[str]:
     return [f"{named} that differ in case or spaces only, learned as different ones: {some_of(twice)}"] if twice else []
 
 
-def _duplicates(dataset: Dataset, twins: np.ndarray, same: np.ndarray) -> list[Finding]:
+def _duplicates(dataset: Dataset, twins: np.ndarray, same: np.ndarray, kept: str) -> list[Finding]:
     identical = set(same[:, 1].tolist())
     found = []
     for row, first in enumerate(twins.tolist()):
         if row == first:
             continue
         kind, words = ("duplicate", "identical to") if row in identical else ("near-duplicate", "nearly the same as")
-        found.append(
-            Finding(kind, dataset.where[row], f"{words} {dataset.where[first]}; kept on one side of the split")
-        )
+        found.append(Finding(kind, dataset.where[row], f"{words} {dataset.where[first]}{kept}"))
     return found
 
 

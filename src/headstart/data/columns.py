@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any, Literal
 
+from headstart.data.accents import composed
 from headstart.data.cells import are_pictures
 from headstart.data.endings import TEXTS as TEXT_FILES
 from headstart.data.endings import is_photo
@@ -146,7 +147,7 @@ def with_known(there: Collection[str], asked: Columns, *, need_label: bool) -> C
     Args:
         there: the table's columns; where it lacks a known one, none of them is taken.
     """
-    known = asked.known
+    asked, known = _as_spelled(there, asked), asked.known and _as_spelled(there, asked.known)
     if known is None:
         return asked
     if asked.texts or asked.text2 or asked.image:
@@ -158,6 +159,18 @@ def with_known(there: Collection[str], asked: Columns, *, need_label: bool) -> C
     names = [*known.texts, known.text2, known.image, known.label, *(known.labels or ())]
     more = known.named if all(name in there for name in names if name is not None) else {"separator": known.separator}
     return replace(asked, known=None, **{**more, **asked.named})
+
+
+def _as_spelled(there: Collection[str], asked: Columns) -> Columns:
+    """The columns that were asked for, as the table writes their accents."""
+    own = {composed(name): name for name in there if not name.isascii()}
+    said = {k: v for k, v in asked.named.items() if own and k not in ("separator", "image_root")}
+
+    def spelled(name: str) -> str:
+        return name if name in there else own.get(composed(name), name)
+
+    named: dict[str, Any] = {k: spelled(v) if isinstance(v, str) else tuple(map(spelled, v)) for k, v in said.items()}
+    return replace(asked, **named)
 
 
 def _refuse_contradiction(asked: Columns, where: str) -> None:

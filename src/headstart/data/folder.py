@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import shlex
-import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from headstart.backbone import Kind
+from headstart.data.accents import composed, two_spellings
 from headstart.data.columns import refuse_unused
 from headstart.data.endings import is_photo, is_text
 from headstart.data.layout import INNER, ONE_A_CLASS, OUTER, Layout, class_folders, layout_of, listing
@@ -110,10 +110,7 @@ def _classes(walk: Walk, layout: Layout) -> tuple[list[_Class], list[str]]:
     empty = [walk.relative(each.path) for each in classes if not each.files and each.path not in walk.not_followed]
     if empty and len(empty) < len(classes):
         notes.append(f"class folders without a file, so no such class is learned from them: {some_of(empty)}")
-    names = {each.name for each in classes}
-    spelled = {name for name in names if _composed(name) != name and _composed(name) in names}
-    notes += [f"two spellings of one name, accents apart or with their letters: {_composed(name)}" for name in spelled]
-    return [each for each in classes if each.files], notes
+    return [each for each in classes if each.files], [*notes, *two_spellings(each.name for each in classes)]
 
 
 def _labelled(classes: list[_Class], choice: str | None, *, where: str) -> tuple[list[_File], list[str]]:
@@ -127,9 +124,9 @@ def _labelled(classes: list[_Class], choice: str | None, *, where: str) -> tuple
     parts = parts_among(sorted(set.union(*levels))) if levels and all(levels) else {}
     official = set(parts.values())
     in_each = len(official) > 1 and official <= set(OFFICIAL) and all(level <= set(parts) for level in levels)
-    names = {_composed(each.name) for each in classes}
+    names = {composed(each.name) for each in classes}
     if len(names) < 2 or not (len(often) > 1 or in_each) or (choice == INNER and not all(levels)):
-        return [_File(file, _composed(each.name), each.part) for each in classes for file in each.files], []
+        return [_File(file, composed(each.name), each.part) for each in classes for file in each.files], []
     inner, outer = some_of(sorted(set.union(*levels))), some_of(sorted(names))
     if choice is None:
         what = f"the same folders are in each of {outer}: {inner}; either may be the classes"
@@ -144,7 +141,7 @@ def _labelled(classes: list[_Class], choice: str | None, *, where: str) -> tuple
         for file in each.files:
             within = _below(each, file)
             label = each.name if choice == OUTER else within
-            found.append(_File(file, _composed(label), parts[within] if in_each and choice == OUTER else each.part))
+            found.append(_File(file, composed(label), parts[within] if in_each and choice == OUTER else each.part))
     return found, [f"the folders in each of {outer} are the parts: {inner}"] if in_each and choice == OUTER else []
 
 
@@ -196,11 +193,6 @@ def _below(each: _Class, file: str) -> str:
     """The folder right in the class folder that a file is in; empty: none."""
     head, between, _ = file[len(each.path) + 1 :].partition(os.sep)
     return head if between else ""
-
-
-def _composed(name: str) -> str:
-    """A name with each accent and its letter as one character: a Mac writes them apart."""
-    return name if name.isascii() else unicodedata.normalize("NFC", name)
 
 
 def _each_once(walk: Walk, found: list[_File]) -> tuple[list[_File], list[Finding]]:

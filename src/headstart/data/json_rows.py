@@ -7,12 +7,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TextIO
 
-from headstart.data.arrow import Block
+from headstart.data.arrow import Block, unique
 from headstart.data.json_object import rows_of
 from headstart.data.label_tools import as_plain_row
 from headstart.data.text_file import MOST_LINE, leave_out, open_text
 from headstart.errors import DataError
-from headstart.storage.files import parse_json
 from headstart.values import Finding
 
 _MOST_WHOLE = 2**30  # characters of a file that is read whole
@@ -53,7 +52,7 @@ def json_rows(
         label: the column that the user named. need_label: whether rows without a label are left out, too.
     """
     with open_text(path, encoding) as file:
-        whole = _is_whole(file)
+        whole = _is_whole(file, str(path))
         file.seek(0)
         rows: Iterable[Any] = _all_of(path, encoding) if whole else (line for line in file if line.strip())
         names: dict[str, None] = {}
@@ -79,7 +78,7 @@ def json_rows(
             yield _Rows(names, block, absent)
 
 
-def _is_whole(file: TextIO) -> bool:
+def _is_whole(file: TextIO, where: str) -> bool:
     """Whether the file is one JSON value: a list, or an object that does not end with its line, or that holds rows."""
     pieces = (piece.lstrip("\ufeff") for piece in iter(lambda: file.readline(MOST_LINE), ""))
     full = (piece.strip() for piece in pieces if piece.strip())
@@ -89,15 +88,16 @@ def _is_whole(file: TextIO) -> bool:
     first = _object(line)
     if first is None:
         return not behind.startswith("{") or line == "{"
-    return not behind and rows_of(first) is not None and any(isinstance(v, dict | list) for v in first.values())
+    return not behind and rows_of(first, where) is not None and any(isinstance(v, dict | list) for v in first.values())
 
 
 def _all_of(path: Path, encoding: str) -> list[Any]:
     fix = "one JSON object a line, or one list of objects; of pandas: to_json(path, orient='records', lines=True)"
     try:
-        rows = rows_of(parse_json(whole_text(path, encoding)))
-    except (ValueError, TypeError) as error:
-        raise DataError(f"not JSON: {error}", where=str(path), fix="one JSON object a line, or one list") from None
+        rows = rows_of(_decode(whole_text(path, encoding)), str(path))
+    except (ValueError, TypeError, RecursionError) as error:
+        what = "nested too deep" if isinstance(error, RecursionError) else error
+        raise DataError(f"not JSON: {what}", where=str(path), fix="one JSON object a line, or one list") from None
     if rows is None:
         raise DataError("a JSON object that holds no rows", where=str(path), fix=fix)
     return rows
@@ -116,9 +116,20 @@ def whole_text(path: Path, encoding: str) -> str:
     return text
 
 
+def _each_name(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object in which a name that is there twice, with two values, is two."""
+    found = dict(pairs)
+    if len(found) == len(pairs) or all(found[name] == value for name, value in pairs):
+        return found
+    return dict(zip(unique(name for name, _ in pairs), (value for _, value in pairs), strict=True))
+
+
+_decode = json.JSONDecoder(object_pairs_hook=_each_name).decode
+
+
 def _object(row: Any) -> dict[str, Any] | None:
     try:
-        found = json.loads(row) if isinstance(row, str) else row
+        found = _decode(row) if isinstance(row, str) else row
     except (ValueError, RecursionError, MemoryError):
         return None
     return found if isinstance(found, dict) else None

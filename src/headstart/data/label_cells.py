@@ -20,7 +20,7 @@ from headstart.errors import DataError, short_name, some_of
 
 _LARGE = 2.0**62
 _WHOLE = re.compile(r"-?\d+\.0")
-_SAMPLE = 2000  # labels of which one tells
+_DIGITS = re.compile(r"-?\d+")
 _ONE_EACH = "give a list, an array or a column with the label of each example"
 _IN_ORDER = "give a list, in the order of the examples"
 _COLUMNS = "0 or 1 in a column for each label, or one column with the label of each example"
@@ -69,12 +69,19 @@ def label_cells(
         return _matrix(given, given.width, names, where, zeros)
 
 
-def whole_numbers(values: Sequence[str]) -> list[Cell]:
-    """Labels of a CSV as they are written; but "1.0" is "1" where all end so, as pandas has it where one is missing."""
-    if not any(value.endswith(".0") for value in values[:_SAMPLE]):
-        return list(values)
-    written = all(_WHOLE.fullmatch(value.strip()) for value in values if value.strip())
-    return [value.strip().removesuffix(".0") for value in values] if written else list(values)
+def whole_numbers(cells: list[Cell]) -> tuple[list[Cell], list[str]]:
+    """Labels of a table, with a note: the text "1.0" is "1" where another is, or where all are whole numbers, as pandas
+    writes those of a column in which one is missing."""
+    texts = {cell for cell in cells if type(cell) is str}
+    pointed = {text: text.strip().removesuffix(".0") for text in texts if _WHOLE.fullmatch(text.strip())}
+    if not pointed:
+        return cells, []
+    plain = {text.strip() for text in texts} | {str(as_text(cell)) for cell in cells if type(cell) in (int, float)}
+    both = sorted(set(pointed.values()) & plain)
+    if not all(text in pointed or _DIGITS.fullmatch(text.strip()) for text in texts if text.strip()):
+        pointed = {text: name for text, name in pointed.items() if name in both}
+    note = f"labels that are written with .0 and without are taken as one: {some_of([*map(repr, both)])}"
+    return [pointed.get(cell, cell) if type(cell) is str else cell for cell in cells], [note] if both else []
 
 
 def is_one_hot(cells: Sequence[Cell]) -> bool:

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
+from headstart.data.accents import composed
 from headstart.data.indicators import indicator_columns
 from headstart.data.label_cells import is_one_hot, label_cells
 from headstart.data.label_values import Cell, Scalar, as_text, cell_of, shown
@@ -237,7 +238,7 @@ def _classes(cells: Sequence[Any]) -> tuple[str, ...]:
 
 @lru_cache(_REMEMBERED)  # labels recur, and each is looked at in many ways
 def _class_in(text: str) -> str | None:
-    text = text.strip()
+    text = composed(text.strip())
     return None if not text or _NONE.fullmatch(text) else text
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 
+from headstart.data.accents import spellings
 from headstart.data.columns import TEXTS
 from headstart.data.endings import PHOTOS, is_photo
 from headstart.data.parts import parts_among
@@ -40,7 +41,11 @@ class Photos:
         Raises:
             DataError: other photos of the same name are in several folders, or in one with another ending.
         """
-        return [self._path(name) if name else "" for name in names]
+        return [self._path(name if name.isascii() else self._spelled(name)) if name else "" for name in names]
+
+    def _spelled(self, name: str) -> str:
+        """A name as the disk writes its accents."""
+        return next((one for one in spellings(name) if _is_file(self._path(one))), name)
 
     def said(self, paths: Iterable[str]) -> list[str]:
         """A note on the folders that photos were found in, where the table does not say them."""
@@ -67,7 +72,8 @@ def photos_beside(values: Sequence[str | None], base: Path, root: str | None, ta
     Raises:
         DataError: the folder that was named is not there.
     """
-    names = list(dict.fromkeys(value for value in values if value and value.strip()))[:_TRIED]
+    some = dict.fromkeys(value for value in values if value and value.strip())
+    names = [name for value in islice(some, _TRIED) for name in spellings(value)]
     if root is None and (any(_is_file(os.path.join(base, name)) for name in names) or not names):
         return Photos(table, str(base), there=bool(names))
     start = str(base) if root is None else _existing(root)

@@ -18,6 +18,7 @@ from headstart.data.parts import part_named
 from headstart.data.squad import asks, is_squad, squad_articles, squad_questions
 from headstart.data.table import open_blocks, refuse_unknown, row_names, row_numbers, table_errors
 from headstart.data.text_file import suffix_of
+from headstart.data.twins import refuse_twins
 from headstart.errors import DataError
 from headstart.inputs.paths import existing, is_file, local_path
 from headstart.values import Columns, Examples, Finding
@@ -161,6 +162,9 @@ def _table(blocks: Iterable[Block], where: str, ragged: list[Finding], *, part: 
     places = row_names(where, left_out)
     for block in blocks:
         names = list(block)
+        if not columns:
+            some = {name: plain_values(block[name]) for name in names}
+            refuse_twins(some, dict.fromkeys(_columns(names).values(), ""), (), where)
         columns = {**_columns(names), **columns}  # rows of JSON may come with names that none had before
         _refuse_without([name for name in _NEEDED if name != "answers" or "impossible" not in columns], names, where)
         left_out |= row_numbers(ragged[len(left_out) :])

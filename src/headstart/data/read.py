@@ -9,6 +9,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+from headstart.data.accents import composed, two_spellings
 from headstart.data.columns import refuse_unused
 from headstart.data.endings import READ_AS_TABLES
 from headstart.data.folder import read_folder
@@ -72,6 +73,8 @@ def as_dataset(examples: Examples, task: Task) -> Dataset:
     if examples.kind not in task.modalities:
         raise DataError(f"{task.name} is not for {examples.kind}s", where=examples.name, fix="choose another --task")
     targets, notes = task.parse(examples)
+    groups = examples.named_groups and [name and composed(name) for name in examples.named_groups]
+    notes = (*two_spellings((*examples.targets, *(examples.named_groups or ()))), *notes)
     return Dataset(
         task=task,
         modality=task.modalities[examples.kind],
@@ -82,7 +85,7 @@ def as_dataset(examples: Examples, task: Task) -> Dataset:
         parts=examples.parts,
         columns=examples.columns,
         guessed=examples.guessed,
-        named_groups=examples.named_groups,
+        named_groups=groups,
         findings=examples.findings,
         notes=(*examples.notes, *notes),
         cautions=examples.cautions,

@@ -31,10 +31,9 @@ def split(dataset: Dataset, *, test: float = 0.2, seed: int = 0, folds_too: bool
     Raises:
         DataError: `test` is not between 0 and 1, or nothing can be on one side without being on the other.
     """
-    alone = dataset.parts is not None and set(dataset.parts) == {"train"}
-    alone = alone and "unknown-part" not in {finding.kind for finding in dataset.findings}  # "holdout" is the test
-    if dataset.parts is not None and not alone:
+    if dataset.in_parts:
         return _official(dataset)
+    alone = dataset.parts is not None
     if test == 0:
         fix = "--final scores on examples held out, and then learns from all of them"
         raise DataError("nothing is held out, so nothing would be known of the model", where="--test", fix=fix)

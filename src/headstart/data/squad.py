@@ -14,6 +14,7 @@ from typing import Any
 from headstart.data.answer_cells import NOT_ANSWERED, Answers, answers_in, is_true
 from headstart.data.answers import Asked
 from headstart.data.endings import JSON
+from headstart.data.json_object import refuse_other_rows
 from headstart.data.json_rows import whole_text
 from headstart.data.text_file import encoding_of, read_head
 from headstart.errors import DataError
@@ -56,7 +57,10 @@ def squad_articles(path: Path, encoding: str | None) -> tuple[list[Any], list[st
         found, notes = encoding_of(path, encoding)
         content = whole_text(path, found)
         told = _lines(content) if _is_lines(content) else parse_json(content)
-        articles = told["data"] if isinstance(told, dict) and "data" in told else told
+        if isinstance(told, dict) and "data" in told:
+            refuse_other_rows(told, ["data"], str(path))
+            told = told["data"]
+        articles = told
     except OSError as error:
         raise DataError(error.strerror or str(error), where=str(path), fix="check the path") from None
     except (ValueError, KeyError, TypeError, MemoryError) as error:

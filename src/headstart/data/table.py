@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from headstart.data import workbook
+from headstart.data.accents import spellings
 from headstart.data.arrow import (
     MOST_ROWS,
     Block,
@@ -21,7 +22,7 @@ from headstart.data.arrow import (
     too_many_rows,
 )
 from headstart.data.cells import are_pictures, picture
-from headstart.data.columns import Found, find_columns, refuse_unused, with_known
+from headstart.data.columns import Found, Sample, find_columns, refuse_unused, with_known
 from headstart.data.delimited import MOST_CHARACTERS, delimited_blocks
 from headstart.data.endings import JSON, READ_AS_TABLES, WORKBOOKS
 from headstart.data.indicators import indicator_cells
@@ -33,7 +34,9 @@ from headstart.data.named_files import read_named
 from headstart.data.parts import in_parts
 from headstart.data.photos import Photos, photos_beside, with_photos
 from headstart.data.text_file import encoding_of, stem_of, suffix_of
+from headstart.data.twins import refuse_twins
 from headstart.errors import DataError, first_line
+from headstart.inputs.paths import is_file
 from headstart.values import Columns, Examples, Finding
 
 _NO_TEXT = (".parquet", *WORKBOOKS)  # tables in no encoding of text
@@ -170,13 +173,9 @@ def read_blocks(
     more = photos.said(inputs) if photos else []
     if found.holds == "files":
         folder = Path(asked.image_root) if asked.image_root else base or Path()
-        inputs, more = read_named(inputs, folder, where=where, encoding=asked.encoding)
-    if len(found.labels) > 1:
-        cells, told = indicator_cells(cells, found.labels, rows)
-        more = [*more, *told]
-    else:
-        cells, told = without_missing(inputs, cells, where)
-        more = [*more, *told]
+        named_so = [_on_disk(name, folder) for name in inputs]
+        inputs, more = read_named(named_so, folder, where=where, encoding=asked.encoding)
+    cells, told = _targets(cells, inputs, found, rows, where)
     whole = Examples(
         kind=found.kind,
         name=name,
@@ -187,9 +186,21 @@ def read_blocks(
         columns=found.columns(separator),
         named_groups=groups if found.group else None,
         findings=tuple(findings or ()),
-        notes=(*notes, *found.notes, *more),
+        notes=(*notes, *found.notes, *more, *told),
     )
     return in_parts(whole, named) if need_label else whole
+
+
+def _targets(
+    cells: list[Any], inputs: list[Any], found: Found, rows: list[str], where: str
+) -> tuple[list[Any], list[str]]:
+    """The cells of the targets as they are to be understood, with notes."""
+    if len(found.labels) > 1:
+        cells, told = indicator_cells(cells, found.labels, rows)
+        return cells, list(told)
+    cells, missing = without_missing(inputs, cells, where)
+    cells, told = whole_numbers(cells)
+    return cells, [*missing, *told]
 
 
 def _refuse_more(rows: int, characters: int, where: str) -> None:
@@ -216,13 +227,21 @@ def _columns(
     if base is not None and kind in (None, "image"):
         asked, notes = with_photos(sample, asked, base, where)
     found = find_columns(sample, first, asked, where=where, need_label=need_label)
-    found = replace(found, notes=(*found.notes, *notes))
+    found = replace(found, notes=(*found.notes, *notes, *_twins(sample, found, asked, where)))
     found = found if need_label else replace(found, labels=())  # whose cells need not be labels
     if found.holds != "files" and (base is None or suffix_of(Path(where)) in _NO_TEXT):
         refuse_unused(asked, where, "encoding", *([] if base else ["image_root"]))
     if found.holds != "names" or base is None:
         return found, None
     return found, photos_beside(sample[found.values[0]], base, asked.image_root, where)
+
+
+def _twins(sample: Sample, found: Found, asked: Columns, where: str) -> list[str]:
+    """Notes on columns of one name, of which one is taken."""
+    taken = dict.fromkeys(found.values, "--image" if found.kind == "image" else "--text")
+    taken |= dict.fromkeys(found.labels, "--label") | ({found.part: ""} if found.part else {})
+    named = {*asked.texts, asked.text2, asked.image, asked.label, *(asked.labels or ())}
+    return list(refuse_twins(sample, taken, named, where))
 
 
 def _counted(values: list[list[Any]], found: Found) -> list[list[Any]]:
@@ -254,6 +273,11 @@ def _paired(columns: list[list[str | None]], photos: Photos | None) -> list[Any]
     return list(zip(_joined(columns[:-1], photos), _joined(columns[-1:], photos), strict=True))
 
 
+def _on_disk(name: str | None, folder: Path) -> str | None:
+    """The name of a file as the disk writes its accents."""
+    return name if not name or name.isascii() else next((one for one in spellings(name) if is_file(folder / one)), name)
+
+
 _INPUTS = {"image": _paths, "text": _joined, "pair": _paired}
 
 
@@ -263,9 +287,7 @@ def _cells(block: Block, found: Found, n: int) -> list[Any]:
         return [None] * n
     if len(found.labels) == 1:
         values = plain_values(block[found.labels[0]])
-        return (
-            whole_numbers(values) if all(type(value) is str for value in values) else label_cells(values, where="label")
-        )
+        return values if all(type(value) is str for value in values) else label_cells(values, where="label")
     return list(zip(*(plain_values(block[name]) for name in found.labels), strict=True))
 
 

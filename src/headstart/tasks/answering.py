@@ -16,7 +16,7 @@ from headstart.answering.metrics import METRICS, score
 from headstart.answering.settings import Settings
 from headstart.backbone import Backbone
 from headstart.data.questions import has_questions, read_questions
-from headstart.errors import ModelError
+from headstart.errors import DataError, ModelError
 from headstart.inputs.modality import Modality
 from headstart.pretrained.description import FILE, saved_reader
 from headstart.pretrained.heads import own_head
@@ -58,6 +58,19 @@ def _load(name: str, *, kind: str, progress: Any = None) -> Backbone:
 
 def _parse(examples: Examples) -> tuple[list[Any], tuple[str, ...]]:
     return list(examples.targets), ()
+
+
+def _refuse(dataset: Dataset, seen: str) -> None:
+    if not any(dataset.targets):
+        what = f"none of the {len(dataset):,} questions has an answer, so there is nothing to learn.{seen}"
+        fix = "give the answers, as they stand in the texts; leave questions out that nobody has answered yet"
+        raise DataError(what, where=dataset.name, fix=fix)
+
+
+def _refuse_parts(dataset: Dataset, train: np.ndarray, test: np.ndarray) -> None:
+    if not any(dataset.targets[row] for row in np.flatnonzero(train).tolist()):
+        what = "no question of the training part has an answer, so there is nothing to learn"
+        raise DataError(what, where=dataset.name, fix="give its answers, as they stand in the texts")
 
 
 def _score(
@@ -151,7 +164,8 @@ ANSWERING = Task(
     fits=lambda examples: False,
     parse=_parse,
     complaint=lambda answers: None,  # rows without any were left out when they were read
-    refuse=lambda dataset, seen: None,
+    refuse=_refuse,
+    refuse_parts=_refuse_parts,
     conflict=lambda mine, other: False,  # people answer one question in more ways than one
     encode=lambda targets, space: np.zeros(len(targets), dtype=np.int64),
     strata=lambda y: y,
