@@ -11,6 +11,7 @@ import numpy as np
 
 from headstart.data.duplicates import equal_pairs, group
 from headstart.data.known import KnownImages
+from headstart.data.look_alikes import apart_by_class
 from headstart.errors import DataError
 from headstart.values import Caution, Dataset, Finding
 
@@ -58,6 +59,8 @@ def check(
         usable = replace(usable, cautions=(*usable.cautions, *_mostly_rejected(usable, rejected, allow_rejected)))
     same = equal_pairs(digests)
     twins = group(len(keep), np.concatenate([same, modality.near(hashes)]))
+    twins, looks = apart_by_class(usable, twins, same) if purpose != "predict" else (twins, [])
+    usable = replace(usable, notes=(*usable.notes, *looks))
     groups, pieces = modality.groups(usable, twins) if purpose == "fit" else (twins, [])
     groups, alike, notes = _together(usable, groups)
     conflicts = _conflicts(usable, twins, task.conflict) if purpose != "predict" else []
