@@ -142,3 +142,25 @@ def test_a_heic_photo_is_read_upright_where_pillow_heif_is_there():
     damaged = bytearray(file.getvalue())
     damaged[40:400] = bytes(360)
     assert reason(bytes(damaged))
+
+
+@pytest.mark.parametrize(
+    ("named", "said"),
+    [
+        ("images/IMG_{n}.PNG", "images/IMG_0.PNG, but img_0.png is there"),
+        ("images/img_{n}.jpg", "images/img_0.jpg, but img_0.png is there"),
+        ("/home/of/another/{n}.png", "No such file or directory: /home/of/another/0.png"),
+        ("https://example.org/photos/{n}.png", "an address, from which nothing is fetched: https:/example.org"),
+    ],
+)
+@pytest.mark.parametrize("given", [".", "labels.csv"])
+def test_photos_that_are_not_there_are_said_with_their_path(tmp_path, named, said, given):
+    (tmp_path / "images").mkdir()
+    for number in range(12):
+        Image.effect_noise((24, 24), 40 + number).save(tmp_path / "images" / f"img_{number}.png")
+    rows = [f"{named.format(n=number)},{'ab'[number % 2]}" for number in range(12)]
+    (tmp_path / "labels.csv").write_text("\n".join(["image,label", *rows]))
+    with pytest.raises(DataError) as error:
+        hs.check(tmp_path / given)
+    assert said in str(error.value)
+    assert 'image_root="FOLDER"' in str(error.value)

@@ -121,7 +121,10 @@ def refuse_empty(dataset: Dataset) -> str:
     reasons = "; ".join(f"{f.where}: {f.reason}" for f in dataset.findings[:3] if f.rejected)
     seen = f" Left out: {reasons}." if reasons else ""
     if len(dataset) == 0:
-        raise DataError(f"no usable example.{seen}", where=dataset.name, fix="look at the files or rows named above")
+        fix = "look at the files or rows named above"
+        if dataset.columns is not None and dataset.columns.image:
+            fix = "repair the names, or --image-root FOLDER says where photos lie whose names in the table are relative"
+        raise DataError(f"no usable example.{seen}", where=dataset.name, fix=fix)
     return seen
 
 
