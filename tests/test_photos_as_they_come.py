@@ -210,3 +210,25 @@ def test_by_which_range_pictures_of_many_bits_were_read_is_said(told, tmp_path):
     notes = "\n".join(hs.check(tmp_path).notes)
     assert ("read by the first that holds each: 10 by 0 to 4095, 2 by 0 to 65535" in notes) is not told
     assert ("more than 8 bits" in notes) is not told
+
+
+@pytest.mark.parametrize(
+    ("named", "said"),
+    [
+        ("images/IMG_{n}.PNG", "images/IMG_0.PNG, but img_0.png is there"),
+        ("images/img_{n}.jpg", "images/img_0.jpg, but img_0.png is there"),
+        ("/home/of/another/{n}.png", "No such file or directory: /home/of/another/0.png"),
+        ("https://example.org/photos/{n}.png", "an address, from which nothing is fetched: https:/example.org"),
+    ],
+)
+@pytest.mark.parametrize("given", [".", "labels.csv"])
+def test_photos_that_are_not_there_are_said_with_their_path(tmp_path, named, said, given):
+    (tmp_path / "images").mkdir()
+    for number in range(12):
+        Image.effect_noise((24, 24), 40 + number).save(tmp_path / "images" / f"img_{number}.png")
+    rows = [f"{named.format(n=number)},{'ab'[number % 2]}" for number in range(12)]
+    (tmp_path / "labels.csv").write_text("\n".join(["image,label", *rows]))
+    with pytest.raises(DataError) as error:
+        hs.check(tmp_path / given)
+    assert said in str(error.value)
+    assert 'image_root="FOLDER"' in str(error.value)

@@ -11,6 +11,7 @@ import numpy as np
 
 from headstart.data.duplicates import equal_pairs, group
 from headstart.data.known import KnownImages
+from headstart.data.look_alikes import apart_by_class
 from headstart.errors import DataError, short_name, some_of
 from headstart.values import Caution, Dataset, Finding
 
@@ -62,6 +63,8 @@ def check(
         usable = replace(usable, cautions=(*usable.cautions, *_mostly_rejected(usable, rejected, allow_rejected)))
     same = equal_pairs(digests)
     twins = group(len(keep), np.concatenate([same, modality.near(hashes)]))
+    twins, looks = apart_by_class(usable, twins, same) if purpose != "predict" else (twins, [])
+    usable = replace(usable, notes=(*usable.notes, *looks))
     groups, pieces = modality.groups(usable, twins) if purpose == "fit" else (twins, [])
     groups, alike, notes = _together(usable, groups)
     notes += _differing_in_case(usable)
@@ -125,9 +128,9 @@ def refuse_empty(dataset: Dataset) -> str:
     reasons = "; ".join(f"{f.where}: {f.reason}" for f in dataset.findings[:3] if f.rejected)
     seen = f" Left out: {reasons}." if reasons else ""
     if len(dataset) == 0:
-        nowhere = dataset.columns is not None and dataset.columns.image is not None and "No such file" in reasons
         fix = "look at the files or rows named above"
-        fix = "--image-root FOLDER says where names of photos start that do not begin with /" if nowhere else fix
+        if dataset.columns is not None and dataset.columns.image:
+            fix = "repair the names, or --image-root FOLDER says where photos lie whose names in the table are relative"
         raise DataError(f"no usable example.{seen}", where=dataset.name, fix=fix)
     return seen
 

@@ -16,6 +16,7 @@ from headstart.data.endings import is_photo
 from headstart.data.indicators import indicator_columns, marked_columns, nearly_indicators
 from headstart.data.label_column import are_dates, called_labels, like_classes, other_column, words_of
 from headstart.data.named_files import file_names
+from headstart.data.no_texts import refuse_no_texts, refuse_written_pictures
 from headstart.data.parts import names_part, part_named
 from headstart.errors import DataError
 from headstart.values import Columns
@@ -235,6 +236,7 @@ def _inputs(
 ) -> tuple[str, tuple[str, ...], list[str]]:
     """Kind and columns of the inputs, with notes."""
     if asked.image:
+        refuse_written_pictures({asked.image: sample[asked.image]}, where)
         return "image", (asked.image,), []
     if asked.texts:
         return ("pair", (*asked.texts, asked.text2), []) if asked.text2 else ("text", asked.texts, [])
@@ -242,6 +244,7 @@ def _inputs(
     image = _image_column(sample, taken) or next(iter(pictures), None)
     if image is not None:
         return "image", (image,), []
+    refuse_written_pictures({name: values for name, values in sample.items() if name not in taken}, where)
     pair = _pair(sample, taken)
     if pair is not None:
         note = f"{where}: columns {pair[0]!r} and {pair[1]!r} taken as pairs of texts; --text COLUMN takes one alone"
@@ -252,6 +255,8 @@ def _inputs(
         what = f"column {texts[0]!r} holds names of {ending} files, and headstart reads images, and texts in .txt files"
         fix = "--text COLUMN takes another column; the names themselves would be the texts of this one"
         raise DataError(what, where=where, fix=fix)
+    if notes and len(texts) == 1:  # nothing but its length says that it is the text
+        refuse_no_texts(texts[0], sample[texts[0]], where)
     return "text", texts, notes
 
 

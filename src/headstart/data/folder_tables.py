@@ -168,7 +168,8 @@ def _beside_photos(
     with _or_the_folders(classes_beside):
         teaching = _naming(wanted, columns)
     if not teaching:
-        return None, aside
+        found = _beside_one_folder(folder, folders, wanted, columns)
+        return found, () if found is not None else aside
     if len(teaching) > 1:
         what = f"several tables name photos: {some_of([table.name for table, _ in teaching])}"
         raise DataError(what, where=str(folder), fix=f"name one: headstart fit {shlex.quote(str(teaching[0][0]))}")
@@ -204,6 +205,24 @@ def _beside_photos(
     without = [f"{one.name}{files_within(str(one))}" for one in beside]
     notes += [f"not read, since no table names a photo there: {some_of(without)}"] if without else []
     return replace(whole, name=folder.resolve().name, notes=tuple(notes)), ()
+
+
+def _beside_one_folder(
+    folder: Path, folders: Sequence[str], tables: Sequence[Path], columns: Columns
+) -> Examples | None:
+    """A table of photos that are not there, beside one folder of others, which is no two classes: None: it is not so.
+
+    Raises:
+        DataError: it cannot be read, or holds no names of photos.
+    """
+    inner, names = listing(Walk(folder), str(folder / folders[0]))
+    if not tables or len(folders) > 1 or inner or parts_among(folders) or not names_photos(names):
+        return None
+    found = _read(tables[0], columns)
+    if found.columns is not None and found.columns.image:
+        return found
+    what = f"{tables[0].name} names no photo in {folders[0]}, and one folder is one class"
+    raise DataError(what, where=str(folder), fix=f"headstart fit {shlex.quote(str(tables[0]))} learns from it alone")
 
 
 def _any_within(folder: Path, paths: Sequence[str]) -> bool:

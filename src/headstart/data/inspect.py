@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -16,13 +17,15 @@ import numpy as np
 from headstart.data.duplicates import FINGERPRINT, SIDE, fingerprint, guessed_ranges, tiny
 from headstart.data.known import KnownImages
 from headstart.data.label_values import absent, shown
-from headstart.errors import DataError
+from headstart.errors import DataError, shortened
 from headstart.inputs.image import read_bytes, thumbnail
 from headstart.inputs.modality import Inspected
 from headstart.inputs.text import normalised_hash
 from headstart.values import Dataset, Finding
 
 _CHUNK = 256, 128 * 2**20  # images, and bytes of theirs, in memory at a time; as many again are read meanwhile
+_ADDRESS = re.compile(r"(^|/)[a-z][a-z0-9+.-]+:/+[^/]", re.IGNORECASE)  # also behind a folder, as one slash
+_LONGEST = 200  # characters of a path that is shown
 _TASK = 256, 4 * 2**20  # that a thread reads at a time: handing over a small file takes longer than reading it
 
 
@@ -45,6 +48,8 @@ def inspect_images(
             return work(dataset.inputs[row], *read)
         except DataError as error:
             reason = error.what
+        except FileNotFoundError as error:
+            reason = _not_there(dataset.inputs[row], error)
         except OSError as error:
             reason = error.strerror or str(error)
             if isinstance(error, FileNotFoundError) and str(dataset.inputs[row]) != dataset.where[row]:
@@ -87,6 +92,25 @@ def inspect_images(
         reason = f"{width} x {height} pixels, in which there is hardly a picture; it is used all the same"
         rejected.append(Finding("tiny", dataset.where[keep[place]], reason))
     return Inspected(keep, digests[: len(keep)], hashes[: len(keep)], guessed_ranges(hashes[: len(keep)]))
+
+
+def _not_there(path: Any, error: FileNotFoundError) -> str:
+    """Why there is no photo at a path: what was tried, and what else is called so there."""
+    address = _ADDRESS.search(str(path))
+    if address:
+        return f"an address, from which nothing is fetched: {shortened(str(path)[address.end(1) :], _LONGEST)}"
+    return f"{error.strerror}: {shortened(str(path), _LONGEST)}{_called_alike(path)}"
+
+
+def _called_alike(path: Any) -> str:
+    """What stands in the folder under this name with other capitals or another ending, in words; empty: nothing."""
+    wanted = Path(path)
+    try:
+        with os.scandir(wanted.parent) as entries:
+            names = sorted(one.name for one in entries if Path(one.name).stem.casefold() == wanted.stem.casefold())
+    except OSError:
+        return ""
+    return f", but {names[0]} is there" if names else ""
 
 
 def _parts(rows: list[int], sizes: dict[int, int], most: int, most_bytes: int) -> list[list[int]]:

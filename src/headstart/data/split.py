@@ -73,6 +73,7 @@ def split(dataset: Dataset, *, test: float = 0.2, seed: int = 0, folds_too: bool
         cautions=(
             *([Caution("few-tested", f"{few}, since groups are not split")] if few else []),
             *_of_one_group(dataset),
+            *_untested(dataset, in_test),
             *_few(dataset),
         ),
     )
@@ -126,12 +127,29 @@ def _few(dataset: Dataset) -> Iterator[Caution]:
         yield Caution("few-examples", f"{len(few):,} {what}: {some_of(few)}")
 
 
+def _untested(dataset: Dataset, in_test: np.ndarray) -> Iterator[Caution]:
+    """Classes, or labels, of which the test part has no example though there are some."""
+    missed = [(dataset.classes[k], n) for k, n in _missed(dataset, in_test) if n >= _FEW]
+    if missed:
+        named = some_of([f"{short_name(repr(name))} ({n:,})" for name, n in missed])
+        what = f"the test part has no example of {named}, so the score says nothing of"
+        yield Caution("untested", f"{what} {'it' if len(missed) == 1 else 'them'}: add examples that differ")
+
+
+def _missed(dataset: Dataset, in_test: np.ndarray) -> list[tuple[int, int]]:
+    """Numbers of the classes, or labels, of which the test part has no example, and how many there are of each."""
+    if not dataset.classes:
+        return []
+    tested, counts = dataset.counts(np.flatnonzero(in_test)), dataset.counts(np.arange(len(dataset)))
+    return [(k, int(counts[k])) for k in np.flatnonzero(tested == 0).tolist()]
+
+
 def _not_tested(dataset: Dataset, in_test: np.ndarray) -> Iterator[str]:
-    """Notes on the classes, or the labels, of which the test part has no example."""
+    """Notes on the classes, or the labels, of which the test part has no example, where `_untested` leaves some out."""
+    missed = _missed(dataset, in_test)
+    names = [repr(dataset.classes[k]) for k, _ in missed] if any(n < _FEW for _, n in missed) else []
     if not dataset.classes:
         return
-    missed = np.flatnonzero(dataset.counts(np.flatnonzero(in_test)) == 0).tolist()
-    names = [repr(dataset.classes[k]) for k in missed]
     if len(names) == 1:
         yield f"of {short_name(names[0])} no example could be spared for the test"
     elif names:
