@@ -6,46 +6,22 @@ import difflib
 import shlex
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
 from typing import Any, Literal
 
 from headstart.data.accents import composed
-from headstart.data.cells import are_pictures
-from headstart.data.endings import TEXTS as TEXT_FILES
-from headstart.data.endings import is_photo
 from headstart.data.indicators import indicator_columns, marked_columns, nearly_indicators
-from headstart.data.label_column import are_dates, called_labels, like_classes, other_column, words_of
+from headstart.data.input_columns import Sample, by_name, held, input_columns, listed
+from headstart.data.label_column import called_labels, is_number, like_classes, other_column
 from headstart.data.named_files import file_names
-from headstart.data.no_texts import refuse_no_texts, refuse_written_pictures
 from headstart.data.parts import names_part, part_named
 from headstart.errors import DataError
 from headstart.values import Columns
 
 LABELS = ("label", "labels", "class", "category", "target", "intent", "sentiment", "y", "tag", "topic", "score")
-TEXTS = ("text", "sentence", "question", "review", "message", "content", "query", "utterance", "comment", "x")
-IMAGES = ("image", "image_path", "path", "file", "filename", "file_name", "filepath", "img", "photo")
 PARTS = ("split", "part", "fold", "subset")
 _ALSO_PARTS = ("partition", "set")  # where it holds names of parts
-PAIRS = (
-    ("sentence1", "sentence2"),
-    ("sentence_1", "sentence_2"),
-    ("sentence_a", "sentence_b"),
-    ("text1", "text2"),
-    ("text_1", "text_2"),
-    ("text_a", "text_b"),
-    ("question1", "question2"),
-    ("premise", "hypothesis"),
-    ("#1 string", "#2 string"),
-)
-TITLES = ("title", "subject", "headline", "heading")
-BODIES = (*TEXTS, "body", "description", "article", "abstract")
 NO_LABEL = "no label column among: "
-_WORDS = 4  # of a text, on average, from which a column is one of texts
-_OF_NAMES = ("image",)  # modalities whose columns hold names of files
 _MOST_TOLD = 5  # columns among which the user is to choose
-_DIFFERENT = 0.5  # share of its values, at least
-
-Sample = dict[str, list[str | None]]  # the first rows of each column, as text
 
 
 @dataclass(frozen=True)
@@ -91,9 +67,9 @@ def find_columns(
     named = {*asked.texts, asked.text2, asked.image, asked.label, asked.group, *(asked.labels or ())}
     part = _parts(sample, named)
     named |= {part}
-    label = asked.label or (None if asked.labels else _by_name(sample, LABELS, named))
+    label = asked.label or (None if asked.labels else by_name(sample, LABELS, named))
     labels, notes = _labels(sample, cells, asked, label, named, where)
-    kind, values, more = _inputs(sample, cells, asked, {*named, *labels}, where)
+    kind, values, more = input_columns(sample, cells, asked, {*named, *labels}, where)
     notes = [*notes, *more]
     several: list[str] = []
     if not labels and need_label:
@@ -111,11 +87,11 @@ def find_columns(
     if also:
         others = listed([name for name in also if name not in labels])
         notes = [*notes, f"{where}: left out, though they look like labels, too: {others}; {option} takes all"]
-    part = part or _by_name(sample, PARTS, {*values, *labels, asked.group})
+    part = part or by_name(sample, PARTS, {*values, *labels, asked.group})
     taken = (*values, *labels, asked.group)
     unused = [name for name in sample if part is None and name not in taken and _names_parts(sample[name])]
     notes += [f"{where}: column {name!r} holds names of parts; call it split to have them kept" for name in unused]
-    holds = _held(kind, values, sample, cells)
+    holds = held(kind, values, sample, cells)
     if holds == "files":
         notes = [
             *(n for n in notes if "taken as the text" not in n),
@@ -133,13 +109,6 @@ def refuse_unused(asked: Columns | None, what: str, *options: str) -> None:
         if value is not None:
             where = f"--{option.replace('_', '-')}"
             raise DataError(f"of no use for {what}: {value!r}", where=where, fix="leave it out")
-
-
-def listed(names: Collection[str], *, between: str = ", ") -> str:
-    """The names, or as many of them as a line has room for."""
-    some = between.join(name if name.isprintable() else repr(name) for name in islice(names, 30))
-    more = f" and {len(names) - 30} more" if len(names) > 30 else ""
-    return (some if len(some) <= 1000 else f"{some[:1000]}...") + more
 
 
 def with_known(there: Collection[str], asked: Columns, *, need_label: bool) -> Columns:
@@ -231,120 +200,6 @@ def _like_labels(
     return found if enough else ()
 
 
-def _inputs(
-    sample: Sample, cells: Mapping[str, Sequence[Any]], asked: Columns, taken: set[str | None], where: str
-) -> tuple[str, tuple[str, ...], list[str]]:
-    """Kind and columns of the inputs, with notes."""
-    if asked.image:
-        refuse_written_pictures({asked.image: sample[asked.image]}, where)
-        return "image", (asked.image,), []
-    if asked.texts:
-        return ("pair", (*asked.texts, asked.text2), []) if asked.text2 else ("text", asked.texts, [])
-    pictures = [name for name in sample if name not in taken and are_pictures(cells[name])]
-    image = _image_column(sample, taken) or next(iter(pictures), None)
-    if image is not None:
-        return "image", (image,), []
-    refuse_written_pictures({name: values for name, values in sample.items() if name not in taken}, where)
-    pair = _pair(sample, taken)
-    if pair is not None:
-        note = f"{where}: columns {pair[0]!r} and {pair[1]!r} taken as pairs of texts; --text COLUMN takes one alone"
-        return "pair", pair, [note]
-    texts, notes = _texts(sample, taken, where)
-    ending = file_names(sample[texts[0]])
-    if ending is not None and ending not in TEXT_FILES:
-        what = f"column {texts[0]!r} holds names of {ending} files, and headstart reads images, and texts in .txt files"
-        fix = "--text COLUMN takes another column; the names themselves would be the texts of this one"
-        raise DataError(what, where=where, fix=fix)
-    if notes and len(texts) == 1:  # nothing but its length says that it is the text
-        refuse_no_texts(texts[0], sample[texts[0]], where)
-    return "text", texts, notes
-
-
-def _held(
-    kind: str, values: tuple[str, ...], sample: Sample, cells: Mapping[str, Sequence[Any]]
-) -> Literal["names", "texts", "pictures", "files"]:
-    if kind in _OF_NAMES:
-        return "pictures" if are_pictures(cells[values[0]]) else "names"
-    return "files" if len(values) == 1 and file_names(sample[values[0]]) in TEXT_FILES else "texts"
-
-
-def _pair(sample: Sample, taken: set[str | None]) -> tuple[str, str] | None:
-    """Two columns whose names say that they belong together."""
-    lower = {name.strip().lower(): name for name in reversed(list(sample)) if name not in taken}
-    return next(((lower[a], lower[b]) for a, b in PAIRS if a in lower and b in lower), None)
-
-
-def _texts(sample: Sample, taken: set[str | None], where: str) -> tuple[tuple[str, ...], list[str]]:
-    """The column of texts; a title and a body together.
-
-    Raises:
-        DataError: there is none, or there are two and nothing says how they belong together.
-    """
-    title, body = _by_name(sample, TITLES, taken), _by_name(sample, BODIES, taken)
-    full = [name for name in sample if name not in taken and _holds_texts(sample[name])]
-    if len(full) == 2 and not (title and body) and _by_name(sample, TEXTS, taken) is None:
-        title, body = _by_last_word(full, TITLES), _by_last_word(full, BODIES)
-    if title and body and title in full and body in full:
-        note = (
-            f"{where}: columns {title!r} and {body!r} joined into one text; --text {shlex.quote(body)} takes it alone"
-        )
-        return (title, body), [note]
-    text = _by_name(sample, TEXTS, taken)
-    others = [name for name in full if name not in (text, title)]
-    if (text in full and others) or (text is None and len(others) > 1):
-        one, two = (text, others[0]) if text in full else others[:2]
-        a, b = shlex.quote(one), shlex.quote(two)
-        fix = f"--text {a} takes it alone, --text {a} --text2 {b} as pairs, --text {a} --text {b} joined"
-        raise DataError(f"two columns of texts: {one!r} and {two!r}", where=where, fix=fix)
-    if text is not None:
-        return (text,), []
-    longest = _longest(sample, taken)
-    if longest is None:
-        what = f"no column of texts or image paths among: {listed(sample)}"
-        raise DataError(what, where=where, fix="name it with --text COLUMN or --image COLUMN")
-    return (longest,), [f"{where}: column {longest!r} taken as the text"]
-
-
-def _holds_texts(values: list[str | None]) -> bool:
-    """Whether a column is one of texts: several words each, and mostly different; no dates."""
-    present = [value for value in values if value and value.strip()]
-    words = sum(len(value.split()) for value in present)
-    several = bool(present) and words >= _WORDS * len(present) and len(set(present)) >= _DIFFERENT * len(present)
-    return several and not are_dates(present)
-
-
-def _by_name(sample: Sample, names: tuple[str, ...], taken: set[str | None]) -> str | None:
-    lower = {name.strip().lower(): name for name in reversed(list(sample)) if name not in taken}
-    return next((lower[name] for name in names if name in lower), None)
-
-
-def _by_last_word(names: list[str], wanted: tuple[str, ...]) -> str | None:
-    """The only one of some names that ends so: short_description, reviewText."""
-    found = [name for name in names if words_of(name)[-1:] and words_of(name)[-1] in wanted]
-    return found[0] if len(found) == 1 else None
-
-
-def _image_column(sample: Sample, taken: set[str | None]) -> str | None:
-    def paths(name: str) -> bool:
-        values = [v for v in sample[name] if v]
-        return bool(values) and sum(map(is_photo, values)) > len(values) / 2
-
-    named = _by_name(sample, IMAGES, taken)
-    if named is not None and paths(named):
-        return named
-    return next((name for name in sample if name not in taken and paths(name)), None)
-
-
-def _longest(sample: Sample, taken: set[str | None]) -> str | None:
-    mean = {
-        name: sum(len(v or "") for v in values) / max(1, len(values))
-        for name, values in sample.items()
-        if name not in taken and not all(_number(v) for v in values if v)
-    }
-    mean = {name: size for name, size in mean.items() if not are_dates([v for v in sample[name] if v])} or mean
-    return max(mean, key=lambda name: mean[name], default=None)
-
-
 def _parts(sample: Sample, taken: set[str | None]) -> str | None:
     """The column that is called like official parts and holds mostly names of such."""
     lower = {name.strip().lower(): name for name in reversed(list(sample)) if name not in taken}
@@ -355,7 +210,7 @@ def _parts(sample: Sample, taken: set[str | None]) -> str | None:
 def _no_label(name: str, values: list[str | None]) -> bool:
     """Whether a column says what an example is for: its values are names of parts, or numbers of folds."""
     called_so = name.strip().lower() in (*PARTS, *_ALSO_PARTS)
-    return _names_parts(values) or (called_so and all(map(_number, filter(None, values))))
+    return _names_parts(values) or (called_so and all(map(is_number, filter(None, values))))
 
 
 def _names_parts(values: list[str | None]) -> bool:
@@ -392,11 +247,3 @@ def _said(sample: Sample, label: str, used: set[str | None], where: str) -> list
     more = f"; --label COLUMN takes another: {listed(others)}" if others else ""
     plain = label.strip().lower() in ("label", "labels", "y", "target")
     return [] if (plain and not others) or not free else [f"{where}: column {label!r} taken as the label{more}"]
-
-
-def _number(value: str) -> bool:
-    try:
-        float(value)
-    except ValueError:
-        return False
-    return True

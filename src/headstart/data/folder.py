@@ -21,6 +21,7 @@ from headstart.errors import DataError, some_of
 from headstart.values import Columns, Examples, Finding
 
 EACH_A_TEXT = "file is one text"
+_ALIKE = {"image": ("photos", is_photo), "text": ("texts", is_text)}
 
 
 @dataclass(frozen=True)
@@ -233,7 +234,7 @@ def _texts_among(walk: Walk, found: list[_File]) -> tuple[list[_File], list[Find
 
 def _beside(walk: Walk, folders: Sequence[str], kind: Kind) -> tuple[str, ...]:
     """A note on files beside the class folders that would be examples in them."""
-    alike = is_photo if kind == "image" else is_text
+    called, alike = _ALIKE[kind]
     loose = [
         os.path.join(folder, name)
         for folder in dict.fromkeys(folders)
@@ -242,7 +243,7 @@ def _beside(walk: Walk, folders: Sequence[str], kind: Kind) -> tuple[str, ...]:
     ]
     if not loose:
         return ()
-    what = f"{len(loose):,} {'photos' if kind == 'image' else 'texts'}"
+    what = f"{len(loose):,} {called}"
     return (f"not read, since they are in no class folder: {what}: {some_of([*map(walk.relative, loose)], most=3)}",)
 
 

@@ -12,9 +12,10 @@ from PIL import ExifTags, Image, ImageOps
 
 from headstart.data.arrow import arrow_blocks, unique
 from headstart.data.arrow_types import of_pyarrow
-from headstart.data.columns import IMAGES, LABELS, refuse_unused, with_known
+from headstart.data.columns import LABELS, refuse_unused, with_known
 from headstart.data.endings import is_photo
 from headstart.data.given import in_order
+from headstart.data.input_columns import IMAGES
 from headstart.data.label_cells import label_cells, zeros_note
 from headstart.data.label_values import Cell, absent, as_text
 from headstart.data.parts import part_named, placed, read_parts

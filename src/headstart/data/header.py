@@ -6,7 +6,8 @@ import re
 from collections.abc import Sequence
 from statistics import median
 
-from headstart.data.columns import IMAGES, LABELS, PARTS, TEXTS
+from headstart.data.columns import LABELS, PARTS
+from headstart.data.input_columns import IMAGES, TEXTS
 from headstart.data.label_column import numbers_rows
 from headstart.data.written_numbers import PLAIN
 from headstart.values import Columns

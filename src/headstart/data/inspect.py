@@ -52,8 +52,6 @@ def inspect_images(
             reason = _not_there(dataset.inputs[row], error)
         except OSError as error:
             reason = error.strerror or str(error)
-            if isinstance(error, FileNotFoundError) and str(dataset.inputs[row]) != dataset.where[row]:
-                reason = f"{reason}: {dataset.inputs[row]}"
         except MemoryError:
             reason = "not enough memory to read it"
         return Finding("unreadable", dataset.where[row], reason, rejected=True)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from headstart.data.columns import IMAGES, LABELS, PARTS, TEXTS
+from headstart.data.columns import LABELS, PARTS
+from headstart.data.input_columns import IMAGES, TEXTS
 from headstart.data.parts import part_named
 from headstart.errors import DataError
 

@@ -62,7 +62,7 @@ def other_column(sample: Columns, values: tuple[str, ...], *, guessed_text: bool
     if len(values) != 1 or len(others) != 1:
         return None
     present = [value for value in sample[others[0]] if value]
-    numbers = sum(_number(value) or like_number(value) for value in present)
+    numbers = sum(is_number(value) or like_number(value) for value in present)
     return others[0] if guessed_text or (present and numbers >= _NUMBERS * len(present)) else None
 
 
@@ -87,12 +87,13 @@ def _may_be_labels(values: Sequence[str | None]) -> bool:
     """Whether it is no constant, no name each for itself, and no part: numbers may be all different."""
     present = [value for value in values if value and value.strip()]
     different = set(present)
-    numbers = sum(map(_number, present)) >= _NUMBERS * len(present)
+    numbers = sum(map(is_number, present)) >= _NUMBERS * len(present)
     ids = len(different) == len(present) and (not numbers or all(map(str.isdigit, present)))
     return len(different) > 1 and not ids and not all(map(names_part, different))
 
 
-def _number(value: str) -> bool:
+def is_number(value: str) -> bool:
+    """Whether a cell is one number, as Python writes it."""
     try:
         float(value)
     except ValueError:

@@ -7,7 +7,8 @@ import shlex
 from collections.abc import Mapping, Sequence
 from itertools import islice
 
-from headstart.data.named_files import TEXT_FILES, file_names
+from headstart.data.endings import TEXTS as TEXT_FILES
+from headstart.data.named_files import file_names
 from headstart.errors import DataError
 
 _TELL = 50  # values that tell what pictures are written as

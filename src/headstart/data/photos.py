@@ -11,8 +11,8 @@ from itertools import islice
 from pathlib import Path
 
 from headstart.data.accents import spellings
-from headstart.data.columns import TEXTS
 from headstart.data.endings import PHOTOS, is_photo
+from headstart.data.input_columns import TEXTS
 from headstart.data.parts import parts_among
 from headstart.data.text_file import stem_of
 from headstart.errors import DataError, some_of

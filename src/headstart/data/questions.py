@@ -11,8 +11,8 @@ from headstart.data.answer_cells import NOT_ANSWERED, Answers, answers_in, is_tr
 from headstart.data.answers import Asked, checked
 from headstart.data.arrow import Block, arrow_blocks, plain_values, unique
 from headstart.data.arrow_types import of_pyarrow
-from headstart.data.columns import listed
 from headstart.data.endings import READ_AS_TABLES
+from headstart.data.input_columns import listed
 from headstart.data.label_values import as_text
 from headstart.data.parts import part_named
 from headstart.data.squad import asks, is_squad, squad_articles, squad_questions

@@ -22,10 +22,11 @@ from headstart.data.arrow import (
     too_many_rows,
 )
 from headstart.data.cells import are_pictures, picture
-from headstart.data.columns import Found, Sample, find_columns, refuse_unused, with_known
+from headstart.data.columns import Found, find_columns, refuse_unused, with_known
 from headstart.data.delimited import MOST_CHARACTERS, delimited_blocks
 from headstart.data.endings import JSON, READ_AS_TABLES, WORKBOOKS
 from headstart.data.indicators import indicator_cells
+from headstart.data.input_columns import Sample
 from headstart.data.json_rows import json_rows
 from headstart.data.label_cells import label_cells, whole_numbers
 from headstart.data.label_values import as_text
@@ -238,7 +239,7 @@ def _columns(
 
 def _twins(sample: Sample, found: Found, asked: Columns, where: str) -> list[str]:
     """Notes on columns of one name, of which one is taken."""
-    taken = dict.fromkeys(found.values, "--image" if found.kind == "image" else "--text")
+    taken = dict.fromkeys(found.values, "--image" if found.holds in ("names", "pictures") else "--text")
     taken |= dict.fromkeys(found.labels, "--label") | ({found.part: ""} if found.part else {})
     named = {*asked.texts, asked.text2, asked.image, asked.label, *(asked.labels or ())}
     return list(refuse_twins(sample, taken, named, where))

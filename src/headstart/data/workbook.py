@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from headstart.data.arrow import MOST_BYTES, Block, unique
-from headstart.data.columns import Sample, find_columns
+from headstart.data.columns import find_columns
 from headstart.data.header import HEADER, NO_HEADER, columns_named, names_columns
+from headstart.data.input_columns import Sample
 from headstart.data.workbook_size import refuse_large
 from headstart.errors import DataError, UserError, first_line
 from headstart.storage.files import open_file
