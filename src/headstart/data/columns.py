@@ -12,9 +12,10 @@ from typing import Any, Literal
 
 from headstart.data.cells import are_pictures
 from headstart.data.indicators import indicator_columns, marked_columns, nearly_indicators
-from headstart.data.label_column import are_dates, called_labels, like_classes, other_column, words_of
+from headstart.data.label_column import are_dates, called_labels, like_classes, other_column
 from headstart.data.named_files import TEXT_FILES, file_names
 from headstart.data.parts import names_part, part_named
+from headstart.data.text_column import by_last_word, holds_texts, refuse_unlabelled
 from headstart.errors import DataError
 from headstart.values import Columns
 
@@ -39,10 +40,8 @@ BODIES = (*TEXTS, "body", "description", "article", "abstract")
 SUFFIXES = frozenset(
     (".jpg", ".jpeg", ".png", ".gif", ".bmp", ".webp", ".tif", ".tiff", ".jfif", ".ppm", ".pgm", ".avif")
 )
-_WORDS = 4  # of a text, on average, from which a column is one of texts
 _OF_NAMES = ("image",)  # modalities whose columns hold names of files
 _MOST_TOLD = 5  # columns among which the user is to choose
-_DIFFERENT = 0.5  # share of its values, at least
 
 Sample = dict[str, list[str | None]]  # the first rows of each column, as text
 
@@ -92,6 +91,8 @@ def find_columns(
     named |= {part}
     label = asked.label or (None if asked.labels else _by_name(sample, LABELS, named))
     labels, notes = _labels(sample, cells, asked, label, named, where)
+    if need_label and not labels and not asked.named:
+        refuse_unlabelled({name: sample[name] for name in sample if name not in named}, cells, where)
     kind, values, more = _inputs(sample, cells, asked, {*named, *labels}, where)
     notes = [*notes, *more]
     several: list[str] = []
@@ -255,9 +256,9 @@ def _texts(sample: Sample, taken: set[str | None], where: str) -> tuple[tuple[st
         DataError: there is none, or there are two and nothing says how they belong together.
     """
     title, body = _by_name(sample, TITLES, taken), _by_name(sample, BODIES, taken)
-    full = [name for name in sample if name not in taken and _holds_texts(sample[name])]
+    full = [name for name in sample if name not in taken and holds_texts(sample[name])]
     if len(full) == 2 and not (title and body) and _by_name(sample, TEXTS, taken) is None:
-        title, body = _by_last_word(full, TITLES), _by_last_word(full, BODIES)
+        title, body = by_last_word(full, TITLES), by_last_word(full, BODIES)
     if title and body and title in full and body in full:
         note = (
             f"{where}: columns {title!r} and {body!r} joined into one text; --text {shlex.quote(body)} takes it alone"
@@ -279,23 +280,9 @@ def _texts(sample: Sample, taken: set[str | None], where: str) -> tuple[tuple[st
     return (longest,), [f"{where}: column {longest!r} taken as the text"]
 
 
-def _holds_texts(values: list[str | None]) -> bool:
-    """Whether a column is one of texts: several words each, and mostly different; no dates."""
-    present = [value for value in values if value and value.strip()]
-    words = sum(len(value.split()) for value in present)
-    several = bool(present) and words >= _WORDS * len(present) and len(set(present)) >= _DIFFERENT * len(present)
-    return several and not are_dates(present)
-
-
 def _by_name(sample: Sample, names: tuple[str, ...], taken: set[str | None]) -> str | None:
     lower = {name.strip().lower(): name for name in reversed(list(sample)) if name not in taken}
     return next((lower[name] for name in names if name in lower), None)
-
-
-def _by_last_word(names: list[str], wanted: tuple[str, ...]) -> str | None:
-    """The only one of some names that ends so: short_description, reviewText."""
-    found = [name for name in names if words_of(name)[-1:] and words_of(name)[-1] in wanted]
-    return found[0] if len(found) == 1 else None
 
 
 def _image_column(sample: Sample, taken: set[str | None]) -> str | None:
