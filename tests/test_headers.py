@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 
 import pandas as pd
 import pytest
@@ -162,3 +163,31 @@ def test_a_title_and_a_body_by_the_last_words_of_their_names_are_joined(names, t
     found = checked(write(tmp_path / "t.csv", [(*names, "category"), *full]))
     assert found.inputs[0] == f"About the case 0 of them\n{rows[0][0]}"
     assert said(found, f"joined into one text; --text {names[1]} takes it alone")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "told"),
+    [
+        ("a.jsonl", '{"messages": [{"role": "user", "content": "hi"}]}\n' * 9, "rows within rows: 'messages'"),
+        ("a.jsonl", '{"data": {"text": "hi"}, "meta": {"label": "a"}}\n' * 9, "rows within rows: 'data', 'meta'"),
+        ("a.json", json.dumps({c: [f"number {n} of all of {c}" for n in range(9)] for c in "ab"}), "none the labels"),
+        ("a.jsonl", '{"text": "hi", "cats": {"a": 1.0, "b": 0.0}}\n' * 9, "a.jsonl, column 'cats', row 1"),
+        ("a.zip", "PK", "an archive\nunpack it"),
+    ],
+)
+def test_what_is_no_table_of_examples_is_told_what_to_do(name, content, told, tmp_path):
+    (tmp_path / name).write_text(content)
+    columns = Columns(label="cats") if "cats" in content else None
+    with pytest.raises(DataError, match=told):
+        hs.check(tmp_path / name, columns=columns)
+
+
+def test_what_was_rejected_beside_one_label_is_told_to_be_another(tmp_path, rows):
+    answers = ["accept" if label == "card" else "reject" for _, label in rows]
+    lines = [
+        json.dumps({"text": text, "label": "CARD", "_task_hash": n, "answer": answer})
+        for n, ((text, _), answer) in enumerate(zip(rows, answers, strict=True))
+    ]
+    (tmp_path / "t.jsonl").write_text("\n".join(lines))
+    with pytest.raises(DataError, match="of one label alone, write them as another: not LABEL"):
+        checked(tmp_path / "t.jsonl")

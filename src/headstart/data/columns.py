@@ -14,6 +14,7 @@ from headstart.data.input_columns import Sample, by_name, held, input_columns, l
 from headstart.data.label_column import called_labels, is_number, like_classes, other_column
 from headstart.data.named_files import file_names
 from headstart.data.parts import names_part, part_named
+from headstart.data.text_column import refuse_unlabelled
 from headstart.errors import DataError
 from headstart.values import Columns
 
@@ -69,6 +70,8 @@ def find_columns(
     named |= {part}
     label = asked.label or (None if asked.labels else by_name(sample, LABELS, named))
     labels, notes = _labels(sample, cells, asked, label, named, where)
+    if need_label and not labels and not asked.named:
+        refuse_unlabelled({name: sample[name] for name in sample if name not in named}, cells, where)
     kind, values, more = input_columns(sample, cells, asked, {*named, *labels}, where)
     notes = [*notes, *more]
     several: list[str] = []

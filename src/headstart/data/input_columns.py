@@ -10,9 +10,10 @@ from typing import Any, Literal
 from headstart.data.cells import are_pictures
 from headstart.data.endings import TEXTS as TEXT_FILES
 from headstart.data.endings import is_photo
-from headstart.data.label_column import are_dates, is_number, words_of
+from headstart.data.label_column import are_dates, is_number
 from headstart.data.named_files import file_names
 from headstart.data.no_texts import refuse_no_texts, refuse_written_pictures
+from headstart.data.text_column import by_last_word, holds_texts
 from headstart.errors import DataError
 from headstart.values import Columns
 
@@ -31,9 +32,7 @@ PAIRS = (
 )
 TITLES = ("title", "subject", "headline", "heading")
 BODIES = (*TEXTS, "body", "description", "article", "abstract")
-_WORDS = 4  # of a text, on average, from which a column is one of texts
 _OF_NAMES = ("image",)  # modalities whose columns hold names of files
-_DIFFERENT = 0.5  # share of its values, at least
 
 Sample = dict[str, list[str | None]]  # the first rows of each column, as text
 
@@ -95,9 +94,9 @@ def _texts(sample: Sample, taken: set[str | None], where: str) -> tuple[tuple[st
         DataError: there is none, or there are two and nothing says how they belong together.
     """
     title, body = by_name(sample, TITLES, taken), by_name(sample, BODIES, taken)
-    full = [name for name in sample if name not in taken and _holds_texts(sample[name])]
+    full = [name for name in sample if name not in taken and holds_texts(sample[name])]
     if len(full) == 2 and not (title and body) and by_name(sample, TEXTS, taken) is None:
-        title, body = _by_last_word(full, TITLES), _by_last_word(full, BODIES)
+        title, body = by_last_word(full, TITLES), by_last_word(full, BODIES)
     if title and body and title in full and body in full:
         note = (
             f"{where}: columns {title!r} and {body!r} joined into one text; --text {shlex.quote(body)} takes it alone"
@@ -119,23 +118,9 @@ def _texts(sample: Sample, taken: set[str | None], where: str) -> tuple[tuple[st
     return (longest,), [f"{where}: column {longest!r} taken as the text"]
 
 
-def _holds_texts(values: list[str | None]) -> bool:
-    """Whether a column is one of texts: several words each, and mostly different; no dates."""
-    present = [value for value in values if value and value.strip()]
-    words = sum(len(value.split()) for value in present)
-    several = bool(present) and words >= _WORDS * len(present) and len(set(present)) >= _DIFFERENT * len(present)
-    return several and not are_dates(present)
-
-
 def by_name(sample: Sample, names: tuple[str, ...], taken: set[str | None]) -> str | None:
     lower = {name.strip().lower(): name for name in reversed(list(sample)) if name not in taken}
     return next((lower[name] for name in names if name in lower), None)
-
-
-def _by_last_word(names: list[str], wanted: tuple[str, ...]) -> str | None:
-    """The only one of some names that ends so: short_description, reviewText."""
-    found = [name for name in names if words_of(name)[-1:] and words_of(name)[-1] in wanted]
-    return found[0] if len(found) == 1 else None
 
 
 def _image_column(sample: Sample, taken: set[str | None]) -> str | None:

@@ -29,7 +29,8 @@ def as_plain_row(row: Row, where: str, *, label: str | None, need_label: bool) -
     if "_task_hash" in row or "_input_hash" in row:
         answer = row.get("answer")
         if need_label and answer in ("reject", "ignore"):
-            return row, f"answered with {answer!r}, which is not that its label is true"
+            other = "; of one label alone, write them as another: not LABEL" if answer == "reject" else ""
+            return row, f"answered with {answer!r}, which is not that its label is true{other}"
         if isinstance(row.get("accept"), list):
             return {**row, "label": _one(row["accept"])}, ""
         if row.get("spans") and told is None:

@@ -220,7 +220,8 @@ def _number(value: Any, where: str) -> int | float:
         return whole
     if isinstance(value, Real | Decimal):
         return float(value)
-    raise DataError(f"{shown(value)} is no label ({type(value).__name__})", where=where, fix=A_LABEL)
+    fix = f"{A_LABEL}; of names with 0 and 1, a list of those that are 1" if isinstance(value, dict) else A_LABEL
+    raise DataError(f"{shown(value)} is no label ({type(value).__name__})", where=where, fix=fix)
 
 
 def _named(cell: Scalar | None, names: Sequence[str] | None, where: str) -> Scalar | None:

@@ -157,7 +157,7 @@ def read_blocks(
         if found is None:
             found, photos = _columns(block, asked, base, where, need_label=need_label, kind=kind)
         values = _values(block, found, base or Path())
-        marks = _cells(block, found, len(values[0]))
+        marks = _cells(block, found, len(values[0]), where)
         parts = _texts(block[found.part]) if found.part else []
         of = _texts(block[found.group]) if found.group else []
         for column in (*_counted(values, found), _written(marks, found), parts, of):
@@ -282,13 +282,14 @@ def _on_disk(name: str | None, folder: Path) -> str | None:
 _INPUTS = {"image": _paths, "text": _joined, "pair": _paired}
 
 
-def _cells(block: Block, found: Found, n: int) -> list[Any]:
+def _cells(block: Block, found: Found, n: int, where: str) -> list[Any]:
     """What the columns of targets hold: a cell a row, of several columns a tuple of what they hold."""
     if not found.labels:
         return [None] * n
     if len(found.labels) == 1:
         values = plain_values(block[found.labels[0]])
-        return values if all(type(value) is str for value in values) else label_cells(values, where="label")
+        told = f"{where}, column {found.labels[0]!r},"
+        return values if all(type(value) is str for value in values) else label_cells(values, where=told)
     return list(zip(*(plain_values(block[name]) for name in found.labels), strict=True))
 
 

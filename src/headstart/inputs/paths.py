@@ -9,6 +9,7 @@ from pathlib import Path
 from headstart.errors import DataError
 from headstart.storage.files import user_path
 
+_ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".7z", ".rar")
 _URL = re.compile(r"^[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 
 
@@ -30,7 +31,8 @@ def existing(given: str | Path) -> Path:
     """As `local_path`, of something that is there.
 
     Raises:
-        DataError: nothing is; or the name is too long, goes in circles, is behind a folder that may not be read.
+        DataError: nothing is, or an archive; or the name is too long, goes in circles, is behind a folder that may not be
+            read.
     """
     path = local_path(given)
     try:
@@ -39,6 +41,8 @@ def existing(given: str | Path) -> Path:
         raise DataError("no such file or folder", where=str(given), fix="check the path") from None
     except OSError as error:
         raise DataError(error.strerror or str(error), where=str(given), fix="check the path") from None
+    if path.name.lower().endswith(_ARCHIVES) and is_file(path):
+        raise DataError("an archive", where=str(given), fix="unpack it, and name the folder or file that was in it")
     return path
 
 
