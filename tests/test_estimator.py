@@ -83,6 +83,16 @@ def test_refusals():
         hs.HeadstartClassifier().predict(["a"])
 
 
+@pytest.mark.parametrize("missing", [None, float("nan"), "", " "])
+def test_a_missing_label_is_neither_a_class_nor_wrong(missing, questions):
+    with pytest.raises(hs.UserError, match="y, row 3: no label"):
+        hs.HeadstartClassifier().fit(["a b", "c d", "e f"], ["x", "y", missing])
+    x, y = [text for text, _ in questions[:12]], ["xy"[n % 2] for n in range(12)]
+    model = hs.HeadstartClassifier().fit(x, y)
+    with pytest.raises(hs.UserError, match="y, row 12: no label"):
+        model.score(x, [*y[:-1], missing])
+
+
 LABELS, NUMBERS = hs.HeadstartClassifier(), hs.HeadstartRegressor()
 FEW = {
     "one with labels": (LABELS, ["a b"], [["x"]], "one example to learn from"),

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from sklearn.base import ClassifierMixin
 
-from headstart.data.labels import as_labels, label_cells
+from headstart.data.labels import as_class, as_labels, label_cells
 from headstart.errors import DataError
 from headstart.estimators.estimator import Estimator, inputs_of, weights_of
 from headstart.task import Task
@@ -97,9 +97,9 @@ class HeadstartClassifier(ClassifierMixin, Estimator):  # type: ignore[misc]
         Args:
             y: as `fit` takes it; a label that the model does not know is none that it could have given.
         """
-        if not self._several:
-            return float(super().score(X, y, sample_weight))
         inputs, (true, names) = inputs_of(X, self), _labels(y)
+        if self._task is CLASSIFICATION:
+            return float(super().score(inputs, true, sample_weight))
         columns = {str(name): column for column, name in enumerate(self.classes_)}
         named = list(columns) if names is None else names.tolist()
         if true.shape != (len(inputs), len(named)) or not columns.keys() & set(named):
@@ -148,7 +148,7 @@ def _labels(y: Any) -> tuple[np.ndarray, np.ndarray | None]:
     """
     cells = label_cells(y, where="y")
     several = any(isinstance(cell, tuple) for cell in cells)
-    told = [as_labels(cell) for cell in cells] if several else cells
+    told = [as_labels(cell) if several else as_class(cell) for cell in cells]
     missing = next((row for row, cell in enumerate(told) if cell is None), None)
     if missing is not None:
         raise DataError("no label", where=f"y, row {missing + 1}", fix="leave the example out, or label it")
