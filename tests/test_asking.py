@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import os
 import subprocess
 import sys
@@ -17,6 +18,7 @@ import headstart as hs
 from topics import same_or_not
 
 CARD, RATE = "Where is my card, please?", "Which exchange rate, today?"
+FOUR = [CARD, RATE, "My card has not arrived yet", "How do you set the rate"]
 
 
 @pytest.fixture(scope="module")
@@ -85,6 +87,44 @@ def test_a_folder_is_walked_and_what_cannot_be_read_has_an_error_and_no_label(sa
     assert [row["predicted_label"] for row in rows] == ["card", "", "", "exchange"]
     assert [bool(row["error"]) for row in rows] == [False, True, True, False]
     assert "4 rows, 2 of them with an error" in out
+
+
+@pytest.mark.parametrize("line", ["{} {}", "__label__{} {}", "LOC{}:city {}", "({} (2 {}))"])
+def test_labels_before_texts_are_no_part_of_them(line, model, tmp_path, capsys):
+    (tmp_path / "a.txt").write_text("".join(f"{line.format(n % 2, text)}\n" for n, text in enumerate(FOUR)))
+    assert [p.input for p in model.predict(tmp_path / "a.txt")] == FOUR
+    assert "a.txt: the labels are left aside; --as lines takes each line whole" in capsys.readouterr().err
+
+
+def test_lines_with_labels_are_taken_whole_where_that_is_said(saved, command, tmp_path):
+    whole = "".join(f"{n % 2} {text}\n" for n, text in enumerate(FOUR))
+    (tmp_path / "a.txt").write_text(whole)
+    code, out, err = command("predict", saved, "a.txt", "--as", "lines", "--json")
+    assert [row["input"] for row in json.loads(out)["predictions"]] == whole.splitlines(), err
+    code, out, err = command("predict", saved, "-", stdin=whole)
+    assert (code, out, "--as lines" in err) == (2, "", True)
+    (tmp_path / "b.txt").write_text("".join(f"{n};{text}\n" for n, text in enumerate(FOUR)))
+    code, out, err = command("predict", saved, "b.txt", "--delimiter", ";", "--json")
+    assert [row["input"] for row in json.loads(out)["predictions"]] == FOUR, err
+
+
+def test_files_are_asked_about_in_the_words_that_a_fit_of_them_learns(model, tmp_path, capsys):
+    """The encoding is told by all files together: one of few words alone would be read as another."""
+    texts = ["да 0a ok", "нет, 1a", "где моя карта", "какой сегодня курс", "карта ещё не пришла", "yes, please"]
+    for number, text in enumerate(texts):
+        (tmp_path / "data" / "ab"[number % 2]).mkdir(parents=True, exist_ok=True)
+        (tmp_path / "data" / "ab"[number % 2] / f"{number}.txt").write_text(text, encoding="cp1251")
+    learned = hs.check(tmp_path / "data").dataset
+    assert sorted(learned.inputs) == sorted(texts)
+    wanted = [p.probability for p in model.predict(list(learned.inputs))]
+    capsys.readouterr()
+    for asked in (tmp_path / "data", sorted((tmp_path / "data").rglob("*.txt"))):
+        assert [p.probability for p in model.predict(asked)] == wanted
+        assert capsys.readouterr().err.count("5 files are not UTF-8 and were read as cp1251") == 1
+    (tmp_path / "data" / "a" / "0.txt").write_bytes(b"\x8d\x81 \x98\x90")
+    answers = model.predict(tmp_path / "data")
+    assert [bool(p.error) for p in answers] == [True] * 5 + [False]
+    assert all("its encoding cannot be told" in p.error for p in answers[:5])
 
 
 def test_a_table_is_predicted_row_by_row_and_nothing_is_dropped(saved, command, tmp_path):

@@ -102,7 +102,7 @@ def test_an_encoding_that_is_told_decodes(text, encoding):
         found = encoding_among(content, where="t.csv")
     except DataError:
         return
-    content.decode(found, "ignore")
+    content.decode(found)
 
 
 @pytest.mark.parametrize("at", [(3, 9), (3,), (0, 15)])
@@ -378,3 +378,96 @@ def test_questions_are_read_with_the_same_options(tmp_path):
     found = hs.check(path, task="answering", columns=hs.Columns(encoding="cp1252", delimiter="^")).dataset
     assert len(found) == 12
     assert found.passages.contexts[0] == asked[0][1]
+
+
+MAC = [("Où est ma carte ? Elle n’est pas arrivée à Orléans", "card"), ("Quel est le taux à Besançon ?", "rate")] * 6
+
+
+def in_mac_roman(path, *lines):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("".join(f"{line}\n" for line in lines), encoding="mac_roman")
+
+
+def squad_in_mac_roman(folder):
+    places = ("la Loire", "un pont", "ses élèves", "trois musées", "vingt églises", "une île")
+    of = [{"text": "Orléans’", "answer_start": 0}]
+    articles = [
+        {
+            "title": place,
+            "paragraphs": [{"context": f"Orléans’ {place}", "qas": [{"id": place, "question": "Où ?", "answers": of}]}],
+        }
+        for place in places
+    ]
+    in_mac_roman(folder / "squad.json", json.dumps({"data": articles}, ensure_ascii=False))
+    return folder / "squad.json"
+
+
+def tables_in_mac_roman(folder):
+    for part in ("train", "test"):
+        rows = [f"{text.replace('?', '').replace(',', '')} {part} {n};{label}" for n, (text, label) in enumerate(MAC)]
+        in_mac_roman(folder / f"{part}.csv", "text;label", *rows)
+    return folder
+
+
+def metadata_in_mac_roman(folder):
+    rows = [f"{n}.jpg;{'été' if n % 2 else 'hiver'}" for n in range(10)]
+    in_mac_roman(folder / "metadata.csv", "file_name;label", *rows)
+    for n in range(10):
+        Image.fromarray(np.random.default_rng(n).integers(0, 255, (32, 32, 3), np.uint8)).save(folder / f"{n}.jpg")
+    return folder
+
+
+def files_of_a_class_in_mac_roman(folder):
+    for label in ("card", "rate"):
+        in_mac_roman(folder / f"{label}.txt", *(f"{text} {n}" for n, (text, of) in enumerate(MAC) if of == label))
+    return folder
+
+
+def one_of_its_siblings_in_mac_roman(folder):
+    for label in ("pos", "neg"):
+        in_mac_roman(folder / f"rt.{label}", *(f"{text} {label} {n}" for n, (text, _) in enumerate(MAC)))
+    return folder / "rt.pos"
+
+
+def texts_and_labels_in_mac_roman(folder):
+    in_mac_roman(folder / "train_text.txt", *(f"{text} {n}" for n, (text, _) in enumerate(MAC)))
+    in_mac_roman(folder / "train_labels.txt", *(label for _, label in MAC))
+    return folder
+
+
+def ag_news_in_mac_roman(folder):
+    in_mac_roman(folder / "classes.txt", "Économie", "Sport")
+    for part in ("train", "test"):
+        rows = [f'"{1 + (label == "rate")}","{text} {part}","{n}"' for n, (text, label) in enumerate(MAC)]
+        in_mac_roman(folder / f"{part}.csv", *rows)
+    return folder
+
+
+def a_table_in_mac_roman(folder):
+    in_mac_roman(folder / "t.csv", "text,label", *(f'"{text} {n}",{label}' for n, (text, label) in enumerate(MAC)))
+    return folder / "t.csv"
+
+
+@pytest.mark.parametrize(
+    ("make", "options"),
+    [
+        (a_table_in_mac_roman, ()),
+        (tables_in_mac_roman, ("--delimiter", ";")),
+        (metadata_in_mac_roman, ("--delimiter", ";")),
+        (files_of_a_class_in_mac_roman, ()),
+        (one_of_its_siblings_in_mac_roman, ()),
+        (texts_and_labels_in_mac_roman, ()),
+        (ag_news_in_mac_roman, ()),
+        (squad_in_mac_roman, ()),
+    ],
+)
+def test_the_encoding_that_is_named_is_taken_wherever_text_is_read(make, options, tmp_path, command):
+    (tmp_path / "data").mkdir()
+    given, delimiter = make(tmp_path / "data"), ";" if options else None
+    with pytest.raises(DataError, match="its encoding cannot be told"):
+        hs.check(given, columns=hs.Columns(delimiter=delimiter))
+    found = hs.check(given, columns=hs.Columns(encoding="mac_roman", delimiter=delimiter))
+    assert any(word in str(vars(found.dataset)) for word in ("Orléans", "été"))
+    code, out, err = command("check", given, "--encoding", "mac_roman", *options, "--json")
+    assert code == 0, err
+    assert json.loads(out)["n"] == len(found.dataset)

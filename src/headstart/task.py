@@ -36,7 +36,7 @@ class Space:
 class Form:
     """Data that say by their form that they are for a task, and how they are read."""
 
-    claims: Callable[[Any], bool]
+    claims: Callable[..., bool]  # (data, columns), likewise
     read: Callable[..., Examples]  # (data, columns=), which say the encoding and the delimiter of a file
     no_columns: str  # what is wrong with naming columns, which this form has its own of
     instead: str  # and what to do

@@ -87,7 +87,7 @@ def _written(model: str, out: Path, table: Path | None, columns: Columns, rows: 
 
     names, given = (["input"], [[row["input"]] for row in rows])
     if table is not None:
-        names, given = as_written(table, encoding=columns.encoding, delimiter=columns.delimiter)
+        names, given = as_written(table, columns)
     predicted_file.write(out, names, given, rows)
     return {"model": model, "out": str(out), "n": len(rows), "n_errors": sum("error" in row for row in rows)}
 
@@ -120,7 +120,7 @@ def _asked(
 
 def _argument(loaded: Model, value: str, columns: Columns, way: Any) -> Asked:
     """What one argument stands for; of - the lines of standard input, or all of it as one text."""
-    from headstart.data.arguments import Asked, inputs_in, is_header
+    from headstart.data.arguments import Asked, has_labels, inputs_in, is_header
 
     if value != "-" or way == "text":
         return inputs_in(value, loaded.modality, columns, way=way, in_files=loaded.learned_from_files)
@@ -128,7 +128,7 @@ def _argument(loaded: Model, value: str, columns: Columns, way: Any) -> Asked:
     lines = common.lines_of(whole)
     if not lines:
         raise UserError("nothing to predict: it is empty", where="standard input", fix="one text a line")
-    if way is None and loaded.modality.in_tables and is_header(lines, columns):
+    if way is None and loaded.modality.in_tables and (is_header(lines, columns) or has_labels(lines)):
         fix = "name its file; or --as lines takes each line as a text"
         raise UserError("it begins like a table", where="standard input", fix=fix)
     return Asked([whole] if way == "file" else lines)

@@ -15,12 +15,12 @@ from headstart.data import workbook
 from headstart.data.delimited import delimiter_of, label_colon_text
 from headstart.data.folder import files_in
 from headstart.data.frame import is_table
-from headstart.data.named_files import TEXT_FILES, TextFile
+from headstart.data.line_forms import line_form
+from headstart.data.named_files import TEXT_FILES, text_files
 from headstart.data.read import rows_in
 from headstart.data.table import SUFFIXES, table_errors
-from headstart.data.text_file import encoding_of, open_bytes, open_text, suffix_of
+from headstart.data.text_file import read_head, read_lines, suffix_of
 from headstart.errors import DataError
-from headstart.inputs.encodings import known_encoding, wide_encoding
 from headstart.inputs.modality import Modality
 from headstart.inputs.paths import existing, is_file, is_folder
 from headstart.storage.files import is_there
@@ -28,7 +28,8 @@ from headstart.values import Columns
 
 As = Literal["text", "file", "lines"]  # an argument itself, one text in each file, a text on each line of a file
 
-_HEAD = 1 << 16  # bytes
+_HEAD = 1 << 20  # bytes
+_LINES = 200  # by which a file is judged, as when it is read
 # Endings by which a word without a space is the name of a file, not a text.
 _TABLES = {".csv", ".tsv", ".jsonl", ".ndjson", ".json", ".parquet", ".gz", *workbook.SUFFIXES}
 _OF_FILES = images.SUFFIXES | TEXT_FILES | _TABLES | {".pdf"}
@@ -72,9 +73,11 @@ def inputs_in(
     if way == "lines":
         return _lines(existing(path), columns.encoding)
     if is_file(path) and suffix_of(path) in SUFFIXES:
-        if alone and suffix_of(path) == ".txt" and _is_plain(path, columns):
+        plain = alone and suffix_of(path) == ".txt"
+        lines = _first_lines(path, columns.encoding) if plain else []
+        if plain and not _is_table(lines, columns, path):
             return _plain(path, columns.encoding, in_files=in_files)
-        return _table(path, modality, columns)
+        return _table(path, modality, columns, labelled=bool(lines) and has_labels(lines, path))
     if alone and is_there(path) and (isinstance(argument, Path) or (_is_path(argument) and is_folder(path))):
         return _files(path, columns.encoding)
     _refuse_path(str(argument), path, modality)
@@ -101,24 +104,26 @@ def _of_pictures(argument: str | Path, modality: Modality, columns: Columns, way
     return Asked([str(argument)])
 
 
-def _table(path: Path, modality: Modality, columns: Columns) -> Asked:
+def _table(path: Path, modality: Modality, columns: Columns, *, labelled: bool = False) -> Asked:
     inputs, notes, one_a_row = rows_in(str(path), modality.name, columns)
-    return Asked(inputs, notes, path if one_a_row else None)
+    aside = [f"{path.name}: the labels are left aside; --as lines takes each line whole"] if labelled else []
+    return Asked(inputs, [*notes, *aside], path if one_a_row else None)
 
 
 def _files(path: Path, encoding: str | None) -> Asked:
     """A file, or each below a folder, as one text; what is a table by its name is none, and said in its place."""
     if not is_folder(path):
-        return Asked([TextFile(path, encoding)], [f"{path.name}: taken as one text"])
+        texts, notes = text_files([path], encoding)
+        return Asked(texts, [*notes, f"{path.name}: taken as one text"])
     files = files_in(path)
     if not files:
         raise DataError("no files", where=str(path), fix="name a folder with text files in it")
     what = "a table or a picture, not a text by its name; name it itself"
     odd = images.SUFFIXES | {ending for ending in SUFFIXES if ending not in TEXT_FILES}
-    inputs = [
-        DataError(what, where=str(file)) if suffix_of(file) in odd else TextFile(file, encoding) for file in files
-    ]
-    return Asked(inputs, [f"{path.name}: each of {len(files):,} files taken as one text"])
+    texts, notes = text_files([file for file in files if suffix_of(file) not in odd], encoding)
+    there = iter(texts)
+    inputs = [DataError(what, where=str(file)) if suffix_of(file) in odd else next(there) for file in files]
+    return Asked(inputs, [*notes, f"{path.name}: each of {len(files):,} files taken as one text"])
 
 
 def _is_path(argument: str) -> bool:
@@ -141,18 +146,23 @@ def _refuse_path(argument: str, path: Path, modality: Modality) -> None:
         raise DataError("no such file", where=argument, fix=f"check the path{itself}")
 
 
-def _is_plain(path: Path, columns: Columns) -> bool:
-    """Whether its lines are texts: no tab in each, no labels before them, and no header with the fit's columns."""
-    with table_errors(path), open_bytes(path) as file:
-        head = file.read(_HEAD)
-    wide = wide_encoding(head)
-    if b"\0" in head and wide is None and columns.encoding is None:
+def _first_lines(path: Path, encoding: str | None) -> list[str]:
+    with table_errors(path):
+        head = read_head(path, encoding, _HEAD)
+    if "\0" in head and encoding is None:
         raise DataError("not a text file", where=str(path), fix="save it as plain text (UTF-8)")
-    encoding = known_encoding(columns.encoding) if columns.encoding else wide or "utf-8-sig"
-    lines = [line for line in head.decode(encoding, errors="replace").splitlines() if line.strip()]
-    if not lines or label_colon_text(lines) or all("\t" in line for line in lines):
-        return not lines
-    return not is_header(lines, columns, path)
+    return [line for line in head.splitlines()[:_LINES] if line.strip()]
+
+
+def _is_table(lines: list[str], columns: Columns, path: Path) -> bool:
+    """Whether lines are rows: a tab in each or a delimiter that was named, labels before the texts, or a header."""
+    cells = columns.delimiter is not None or all("\t" in line for line in lines)
+    return bool(lines) and (cells or has_labels(lines, path) or is_header(lines, columns, path))
+
+
+def has_labels(lines: list[str], path: Path = Path()) -> bool:
+    """Whether each of some lines begins with a label, in a form that files of labelled texts have."""
+    return label_colon_text(lines) or line_form(lines, path) is not None
 
 
 def is_header(lines: list[str], columns: Columns, path: Path = Path()) -> bool:
@@ -168,15 +178,13 @@ def _plain(path: Path, encoding: str | None, *, in_files: bool) -> Asked:
     if not in_files or len(asked.inputs) == 1:
         return asked
     note = f"{path.name}: taken as one text, as the model's files were; --as lines takes each line"
-    return Asked([TextFile(path, encoding)], [*asked.notes[:-1], note])
+    return Asked(text_files([path], encoding)[0], [*asked.notes[:-1], note])
 
 
 def _lines(path: Path, encoding: str | None) -> Asked:
     """The lines of a text file but for blank ones, and notes that say so."""
     with table_errors(path):
-        found, notes = encoding_of(path, encoding)
-        with open_text(path, found) as file:
-            lines = [line.rstrip("\n") for line in file]
+        lines, notes = read_lines(path, encoding)
     full = [line for line in lines if line.strip()]
     if not full:
         raise DataError("the file is empty", where=str(path), fix="a text a line")

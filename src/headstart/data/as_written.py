@@ -10,13 +10,14 @@ from typing import Any
 
 from headstart.data.arrow import plain_values
 from headstart.data.table import open_blocks, row_numbers, table_errors
-from headstart.values import Finding
+from headstart.values import Columns, Finding
 
 
-def as_written(
-    path: Path, *, encoding: str | None = None, delimiter: str | None = None
-) -> tuple[list[str], list[list[str]]]:
+def as_written(path: Path, asked: Columns) -> tuple[list[str], list[list[str]]]:
     """Names of the columns, and every row of the file; one that cannot be read is empty, in its place.
+
+    Args:
+        asked: of which the encoding and the delimiter are taken.
 
     Raises:
         DataError: damaged, or no table.
@@ -25,7 +26,7 @@ def as_written(
     columns: dict[str, list[str]] = {}
     n = 0
     with table_errors(path):
-        for block in open_blocks(path, ragged, absent="", encoding=encoding, delimiter=delimiter)[0]:
+        for block in open_blocks(path, ragged, asked, absent="")[0]:
             cells = {name: [_cell(value) for value in plain_values(block[name])] for name in block}
             more = len(next(iter(cells.values()), ()))
             for name in {**columns, **cells}:

@@ -16,7 +16,7 @@ from headstart.data.layout import listing
 from headstart.data.parts import OFFICIAL, UNLABELLED, join, part_named, parts_among
 from headstart.data.photos import Photos, names_photos, photos_beside, with_photos
 from headstart.data.table import SUFFIXES, open_blocks, read_table, table_errors
-from headstart.data.text_file import encoding_of, open_text, stem_of, suffix_of
+from headstart.data.text_file import read_lines, stem_of, suffix_of
 from headstart.data.walk import Walk
 from headstart.errors import DataError, some_of
 from headstart.inputs.paths import is_file
@@ -36,10 +36,12 @@ def read_metadata(folder: Path, columns: Columns) -> Examples | None:
         DataError: a table cannot be read.
     """
     folders, names = listing(walk := Walk(folder), walk.top)
-    if (here := _metadata(folder, names)) is not None:
+    if (here := _metadata(folder, names, columns)) is not None:
         return _of_photos(here, columns)
     parts = {name: part for name, part in parts_among(folders).items() if part != UNLABELLED}
-    tables = {name: _metadata(folder / name, listing(Walk(folder / name), str(folder / name))[1]) for name in parts}
+    tables = {
+        name: _metadata(folder / name, listing(Walk(folder / name), str(folder / name))[1], columns) for name in parts
+    }
     found = [(parts[name], name, table) for name, table in tables.items() if table is not None]
     if not any(part == "train" for part, _, _ in found):
         return None
@@ -86,8 +88,8 @@ def read_tables(folder: Path, columns: Columns) -> tuple[Examples | None, tuple[
         if times > 1:
             twice = ", ".join(file.name for other, file in named if other == part)
             raise DataError(f"several tables of part {part!r}: {twice}", where=str(folder), fix="leave one there")
-    classes = [] if columns.named else _class_names(folder, named[0][1])
-    whole = _numbered(named, classes) if classes else _together(named, columns, _read)
+    classes = [] if columns.named else _class_names(folder, named[0][1], columns)
+    whole = _numbered(named, classes, columns) if classes else _together(named, columns, _read)
     others = ", ".join(file.name for file in files if file not in [file for _, file in named])
     note = f"{folder.name}: not read, since their names are not train, val or test: {others}"
     return (replace(whole, notes=(*whole.notes, note)) if others else whole), ()
@@ -103,24 +105,23 @@ def _by_part(files: Sequence[Path]) -> list[tuple[str, Path]]:
     return sorted(exact, key=lambda one: OFFICIAL.index(one[0]))
 
 
-def _class_names(folder: Path, table: Path) -> list[str]:
+def _class_names(folder: Path, table: Path, columns: Columns) -> list[str]:
     """Names of the classes 1, 2, ..., where a file says them, and the tables have no header but a number first."""
-    if not is_file(folder / _CLASSES) or _header(table)[:2] != ["1", "2"]:
+    if not is_file(folder / _CLASSES) or _header(table, columns)[:2] != ["1", "2"]:
         return []
     with table_errors(folder / _CLASSES):
-        encoding, _ = encoding_of(folder / _CLASSES)
-        with open_text(folder / _CLASSES, encoding) as file:
-            return [line.strip() for line in file if line.strip()]
+        lines, _ = read_lines(folder / _CLASSES, columns.encoding)
+    return [line.strip() for line in lines if line.strip()]
 
 
-def _numbered(named: Sequence[tuple[str, Path]], classes: Sequence[str]) -> Examples:
+def _numbered(named: Sequence[tuple[str, Path]], classes: Sequence[str], columns: Columns) -> Examples:
     """Tables without a header: the number of the class, then texts, which are joined.
 
     Raises:
         DataError: a class has no name.
     """
-    texts = tuple(_header(named[0][1])[1:])
-    whole = _together(named, Columns(label="1", text=texts), _read)
+    texts = tuple(_header(named[0][1], columns)[1:])
+    whole = _together(named, replace(columns, label="1", text=texts), _read)
     names = {str(number): name for number, name in enumerate(classes, start=1)}
     odd = next((row for row, cell in enumerate(whole.targets) if cell not in names), None)
     if odd is not None:
@@ -202,7 +203,7 @@ def _photos(table: Path, columns: Columns) -> Photos | None:
     """
     try:
         with table_errors(table):
-            blocks, _ = open_blocks(table, [], rows=_ROWS)
+            blocks, _ = open_blocks(table, [], columns, rows=_ROWS)
             block = next(iter(blocks), {})
             sample = {name: [as_text(cell) for cell in plain_values(block[name])] for name in block}
     except DataError:
@@ -213,16 +214,16 @@ def _photos(table: Path, columns: Columns) -> Photos | None:
     return found if found is not None and found.there else None
 
 
-def _metadata(folder: Path, names: Sequence[str]) -> Path | None:
+def _metadata(folder: Path, names: Sequence[str], columns: Columns) -> Path | None:
     """The table of the imagefolder form; None: there is none, or it does not say which row is of which photo."""
     there = next((folder / name for name in _METADATA if name in names), None)
-    return there if there is not None and _FILE_NAME in _header(there) else None
+    return there if there is not None and _FILE_NAME in _header(there, columns) else None
 
 
-def _header(table: Path) -> list[str]:
+def _header(table: Path, columns: Columns) -> list[str]:
     """The names of a table's columns."""
     with table_errors(table):
-        blocks, _ = open_blocks(table, [], rows=1)
+        blocks, _ = open_blocks(table, [], columns, rows=1)
         return list(next(iter(blocks), {}))
 
 
@@ -247,14 +248,17 @@ def _together(
     for part, file in named:
         if part == "train":
             continue
-        header = _header(file)
+        header = _header(file, columns)
         inputs = [*taken.texts, taken.text2, taken.image]
         if all(name in header for name in inputs if name) and not all(name in header for name in targets):
             notes.append(f"{file.name}: not read, since it has no column {some_of(targets)}")
             continue
         found = read_one(file, columns)
         if found.columns != taken and all(name in header for name in (*filter(None, inputs), *targets)):
-            found = read_one(file, replace(taken, image_root=columns.image_root))
+            found = read_one(
+                file,
+                replace(taken, image_root=columns.image_root, encoding=columns.encoding, delimiter=columns.delimiter),
+            )
         read.append((part, file, found))
     alike = len({file.name for _, file, _ in read}) < len(read)
     whole = join([(part, _placed(found, file.parent.name) if alike else found) for part, file, found in read])

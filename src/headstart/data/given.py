@@ -13,9 +13,10 @@ from headstart.data.arrow import plain_values
 from headstart.data.arrow_types import of_pyarrow
 from headstart.data.folder import files_in
 from headstart.data.label_values import shown
-from headstart.data.named_files import TextFile, text_or_error
+from headstart.data.named_files import TextFile, text_files
 from headstart.errors import DataError
 from headstart.inputs.paths import is_folder, local_path
+from headstart.progress import note
 from headstart.values import Passages
 
 _IN_ORDER = "give a list, an array or a column with the inputs in their order"
@@ -133,14 +134,18 @@ def given_texts(inputs: Any) -> tuple[list[Any], list[str]]:
     if isinstance(inputs, np.ndarray) and inputs.ndim == 0:
         inputs = inputs[()]
     given = [inputs] if isinstance(inputs, str | TextFile) else in_order(inputs)
-    given = [TextFile(text) if isinstance(text, Path) else text for text in given]
-    texts = [text_or_error(text) if isinstance(text, TextFile) else text for text in given]
+    files, notes = text_files([text for text in given if isinstance(text, Path)])
+    for said in notes:
+        note(said)
+    there = iter(files)
+    given = [next(there) if isinstance(text, Path) else text for text in given]
+    texts = [text.text if isinstance(text, TextFile) else text for text in given]
     return texts, [_name_of_text(text, number) for number, text in enumerate(given)]
 
 
 def _name_of_text(text: Any, number: int) -> str:
     if isinstance(text, str | TextFile):
-        return str(text)
+        return text if isinstance(text, str) else str(text.path)
     return _named(text, number) if isinstance(text, DataError) else shown(text)
 
 

@@ -15,7 +15,7 @@ from headstart.errors import DataError
 from headstart.storage.files import parse_json
 from headstart.values import Finding
 
-MOST_BYTES = 2**30  # of a file that is read whole
+_MOST_WHOLE = 2**30  # characters of a file that is read whole
 _MOST_NAMES = 10_000
 
 
@@ -82,7 +82,7 @@ def _is_whole(file: TextIO) -> bool:
 def _all_of(path: Path, encoding: str) -> list[Any]:
     fix = "one JSON object a line, or one list of objects; of pandas: to_json(path, orient='records', lines=True)"
     try:
-        rows = rows_of(parse_json(_whole(path, encoding)))
+        rows = rows_of(parse_json(whole_text(path, encoding)))
     except (ValueError, TypeError) as error:
         raise DataError(f"not JSON: {error}", where=str(path), fix="one JSON object a line, or one list") from None
     if rows is None:
@@ -90,11 +90,16 @@ def _all_of(path: Path, encoding: str) -> list[Any]:
     return rows
 
 
-def _whole(path: Path, encoding: str) -> str:
+def whole_text(path: Path, encoding: str) -> str:
+    """All of a file that is one JSON value.
+
+    Raises:
+        DataError: more of it than fits. OSError: no regular file.
+    """
     with open_text(path, encoding) as file:
-        text = file.read(MOST_BYTES + 1)
-    if len(text) > MOST_BYTES:
-        raise DataError(f"more than {MOST_BYTES:,} characters", where=str(path), fix="save it as JSON lines")
+        text = file.read(_MOST_WHOLE + 1)
+    if len(text) > _MOST_WHOLE:
+        raise DataError(f"more than {_MOST_WHOLE:,} characters", where=str(path), fix="save it as JSON lines")
     return text
 
 

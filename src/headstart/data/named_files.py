@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path, PurePath
 
 from headstart.errors import DataError
-from headstart.inputs.encodings import wide_encoding
+from headstart.inputs.encodings import encoding_among
 from headstart.inputs.paths import as_named, is_file
-from headstart.inputs.text import MOST_BYTES, decoded, lines_not_ascii, not_a_text, read_text
+from headstart.inputs.text import MOST_BYTES, decoded, lines_not_ascii, not_a_text, not_utf8
 from headstart.storage.files import read_file
 
 TEXT_FILES = frozenset((".txt", ".text", ".md"))
@@ -28,17 +28,15 @@ _LONGEST = 1000  # characters of a path
 _WORDS = 3  # of a name, at most
 _MOST_TOGETHER = 2**32  # characters of all files that a table names
 _TELLS = 1 << 16  # bytes of texts that tell an encoding
+_FILES = 64  # that they are from, about
 
 
 @dataclass(frozen=True)
 class TextFile:
-    """A file that holds a text, in the encoding that the user named; None: found."""
+    """A file, and the text that it holds; or the error that says why it holds none."""
 
     path: Path
-    encoding: str | None = None
-
-    def __str__(self) -> str:
-        return str(self.path)
+    text: str | DataError
 
 
 def file_names(values: Iterable[str | None]) -> str | None:
@@ -80,31 +78,68 @@ def read_texts(
         encoding: as the user named it; None: the one that all of them have that are not UTF-8.
 
     Raises:
-        DataError: the encoding cannot be told, or is not the one that was named; they are too large together.
+        DataError: the encoding cannot be told, or none is of the one that was named; they are too large together.
     """
-    contents = [_content(path, name, encoding) for path, name in zip(paths, shown, strict=True)]
-    if sum(len(content) for content in contents if isinstance(content, bytes)) > _MOST_TOGETHER:
-        raise DataError(f"more than {_MOST_TOGETHER:,} bytes together", where=shown[0], fix="give a part of it")
-    like = _like(content for content in contents if isinstance(content, bytes))
+    contents = _contents(paths, shown, encoding)
+    texts, notes = _texts(contents, shown, encoding, None if encoding else _encoding(contents, shown))
+    odd = next((text for text in texts if isinstance(text, DataError)), None)
+    if encoding and odd is not None and not any(isinstance(text, str) for text in texts):
+        raise odd
+    return texts, notes
+
+
+def text_files(paths: Sequence[Path], encoding: str | None = None) -> tuple[list[TextFile], list[str]]:
+    """Files that are asked about together, read as `read_texts` reads those of a fit, and notes: where the encoding
+    cannot be told, that is the error of each that is not UTF-8.
+
+    Raises:
+        DataError: they are too large together.
+    """
+    shown = [str(path) for path in paths]
+    contents, other = _contents(shown, shown, encoding), None
+    try:
+        other = None if encoding else _encoding(contents, shown)
+    except DataError as error:
+        contents = [
+            DataError(error.what, where=name, fix=error.fix)
+            if isinstance(content, bytes) and not_utf8(content)
+            else content
+            for content, name in zip(contents, shown, strict=True)
+        ]
+    texts, notes = _texts(contents, shown, encoding, other)
+    return [TextFile(path, text) for path, text in zip(paths, texts, strict=True)], notes
+
+
+def _contents(paths: Sequence[str], shown: Sequence[str], encoding: str | None) -> list[bytes | DataError]:
+    contents: list[bytes | DataError] = []
+    together = 0
+    for path, name in zip(paths, shown, strict=True):
+        content = _content(path, name, encoding)
+        together += len(content) if isinstance(content, bytes) else 0
+        if together > _MOST_TOGETHER:
+            raise DataError(f"more than {_MOST_TOGETHER:,} bytes together", where=shown[0], fix="give a part of it")
+        contents.append(content)
+    return contents
+
+
+def _texts(
+    contents: Sequence[bytes | DataError], shown: Sequence[str], encoding: str | None, other: str | None
+) -> tuple[list[str | DataError], list[str]]:
+    """What the files hold, and notes on the encoding: of those that are not UTF-8, the `other`."""
     texts: list[str | DataError] = []
     others: Counter[str] = Counter()
     for content, name in zip(contents, shown, strict=True):
-        if isinstance(content, DataError):
-            texts.append(content)
+        try:
+            if isinstance(content, DataError):
+                raise content
+            text, found = decoded(content, where=name, encoding=encoding, other=other)
+        except DataError as error:
+            texts.append(error)
             continue
-        text, other = decoded(content, where=name, encoding=encoding, like=like)
         texts.append(text)
-        others.update([other] if other else [])
+        others.update([found] if found else [])
     said = "{:,} files are not UTF-8 and were read as {}; --encoding NAME takes another"
     return texts, [said.format(n, name) for name, n in others.items()]
-
-
-def text_or_error(file: TextFile) -> str | DataError:
-    """What a text file holds; or the error that says why it cannot be read."""
-    try:
-        return read_text(file.path, file.encoding, most=MOST_BYTES)
-    except DataError as error:
-        return error
 
 
 def _ending(name: str) -> str:
@@ -123,20 +158,20 @@ def _content(path: str, shown: str, encoding: str | None) -> bytes | DataError:
     return DataError(reason, where=shown) if reason else content
 
 
-def _like(contents: Iterable[bytes]) -> bytes:
-    """The first lines of all files that are not ASCII, of those that are not UTF-8: they tell the encoding of each."""
-    found = b""
-    for content in _not_utf8(contents):
-        if len(found) >= _TELLS:
+def _encoding(contents: Sequence[bytes | DataError], shown: Sequence[str]) -> str | None:
+    """The encoding of all files that are not UTF-8, by lines of files from the first to the last; None: all are.
+
+    Raises:
+        DataError: it cannot be told.
+    """
+    both = zip(contents, shown, strict=True)
+    others = [(c, place, name) for c, name in both if isinstance(c, bytes) and (place := not_utf8(c))]
+    if not others:
+        return None
+    lines = b""
+    for content, _, _ in others[:: max(1, len(others) // _FILES)]:
+        lines += lines_not_ascii(content) + b"\n"
+        if len(lines) >= _TELLS:
             break
-        found += lines_not_ascii(content) + b"\n"
-    return found[:_TELLS]
-
-
-def _not_utf8(contents: Iterable[bytes]) -> Iterator[bytes]:
-    for content in contents:
-        if not content.isascii() and wide_encoding(content) is None:
-            try:
-                content.decode("utf-8")
-            except UnicodeDecodeError:
-                yield content
+    _, place, name = others[0]
+    return encoding_among(lines, where=name, place=place)

@@ -71,9 +71,7 @@ def read_unanswered(table: Any, columns: Columns) -> Examples:
             return checked(_table(_unanswered(_blocks(table)), "table", []), name="table")
     path, ragged = existing(local_path(table)), list[Finding]()
     with table_errors(path):
-        blocks, notes = open_blocks(
-            path, ragged, absent=_ABSENT, rows=_BLOCK, encoding=columns.encoding, delimiter=columns.delimiter
-        )
+        blocks, notes = open_blocks(path, ragged, columns, absent=_ABSENT, rows=_BLOCK)
         return checked(_table(_unanswered(blocks), path.name, ragged), name=path.stem, notes=notes, findings=ragged)
 
 
@@ -83,8 +81,13 @@ def _unanswered(blocks: Iterable[Block]) -> Iterator[Block]:
         yield {**{name: block[name] for name in others}, "answer": [""] * n, "is_impossible": [True] * n}
 
 
-def has_questions(data: Any) -> bool:
-    """Whether data look like questions with contexts, by form and column names; nothing is checked."""
+def has_questions(data: Any, columns: Columns | None = None) -> bool:
+    """Whether data look like questions with contexts, by form and column names; nothing is checked.
+
+    Args:
+        columns: the encoding and the delimiter of a file, where the user named them.
+    """
+    asked = columns or Columns()
     if isinstance(data, Mapping):
         return any(has_questions(part) for part in data.values())
     if not isinstance(data, str | Path):
@@ -94,9 +97,9 @@ def has_questions(data: Any) -> bool:
     if not is_file(path) or suffix_of(path) not in SUFFIXES:
         return False
     with table_errors(path):
-        if is_squad(path) and asks(path):
+        if is_squad(path, asked.encoding) and asks(path, asked.encoding):
             return True
-        blocks, _ = open_blocks(path, [])
+        blocks, _ = open_blocks(path, [], asked)
         return _has_columns(next(iter(blocks), {}))
 
 
@@ -113,19 +116,17 @@ def _file(path: Path, asked: Columns) -> Examples:
             f"not a kind of file that is known: {path.suffix!r}", where=str(path), fix="json, csv, tsv, jsonl, parquet"
         )
     with table_errors(path):
-        squad = is_squad(path)
+        squad = is_squad(path, asked.encoding)
     if squad:
-        articles = squad_articles(path)
+        articles, notes = squad_articles(path, asked.encoding)
         if not articles or not all(isinstance(row, dict) and "question" in row for row in articles):
-            return checked(squad_questions(articles, path), name=path.stem)
+            return checked(squad_questions(articles, path), name=path.stem, notes=notes)
         names = dict.fromkeys(name for row in articles for name in row)
         block = {name: [row.get(name, _ABSENT) for row in articles] for name in names}
-        return checked(_table([block], path.name, []), name=path.stem)
+        return checked(_table([block], path.name, []), name=path.stem, notes=notes)
     ragged: list[Finding] = []
     with table_errors(path):
-        blocks, notes = open_blocks(
-            path, ragged, absent=_ABSENT, rows=_BLOCK, encoding=asked.encoding, delimiter=asked.delimiter
-        )
+        blocks, notes = open_blocks(path, ragged, asked, absent=_ABSENT, rows=_BLOCK)
         return checked(_table(blocks, path.name, ragged), name=path.stem, notes=notes, findings=ragged)
 
 

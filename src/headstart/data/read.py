@@ -110,7 +110,7 @@ def _claims(task: Task, request: Request) -> bool:
     """Whether the data say by their form that they are for this task, and the user says nothing else."""
     named = set(_named(request.columns)) - {"--group"}  # which reading says is not for it
     nothing_said = request.labels is None and request.kind is None and not named
-    return task.form is not None and nothing_said and task.form.claims(request.data)
+    return task.form is not None and nothing_said and task.form.claims(request.data, request.columns)
 
 
 def _named(columns: Columns | None) -> dict[str, str]:
@@ -194,7 +194,7 @@ def _path(given: str | Path, columns: Columns | None) -> Examples:
     if is_folder(path):
         return _folder(path, columns or Columns())
     if suffix_of(path) not in (*SUFFIXES, ""):
-        if (siblings := read_siblings(path)) is not None:
+        if (siblings := read_siblings(path, columns.encoding if columns else None)) is not None:
             return siblings
         raise DataError(
             f"not a kind of table that is known: {path.suffix!r}", where=str(path), fix="csv, tsv, jsonl, parquet"
@@ -211,7 +211,7 @@ def _folder(given: Path, columns: Columns) -> Examples:
     aside: tuple[str, ...] = ()
     found = read_metadata(folder, columns)
     if found is None and not columns.named:
-        found = read_text_files(folder)
+        found = read_text_files(folder, columns.encoding)
     if found is None:
         found, aside = read_tables(folder, columns)
     if found is not None:

@@ -13,9 +13,10 @@ from typing import Any
 
 from headstart.data.answer_cells import NOT_ANSWERED, Answers, answers_in, is_true
 from headstart.data.answers import Asked
-from headstart.data.json_rows import MOST_BYTES
+from headstart.data.json_rows import whole_text
+from headstart.data.text_file import encoding_of, read_head
 from headstart.errors import DataError
-from headstart.storage.files import open_file, parse_json, read_file
+from headstart.storage.files import parse_json
 
 _ARTICLES = re.compile(r'"data"\s*:\s*\[')
 _ASKED = re.compile(r'"(paragraphs|qas|question)"\s*:')
@@ -23,32 +24,36 @@ _QAS = re.compile(r'"qas"\s*:\s*\[')
 _HEAD = 1 << 20  # bytes that are looked at: a context may be long
 
 
-def is_squad(path: Path) -> bool:
+def is_squad(path: Path, encoding: str | None) -> bool:
     """Whether a file is one object with the articles under "data"; or holds articles or contexts with their questions
-    ("qas"), as a list or one a line. Any other list, or JSON lines, is a table."""
+    ("qas"), as a list or one a line. Any other list, or JSON lines, is a table.
+
+    Args:
+        encoding: that the user named; None: found.
+    """
     if path.suffix.lower() not in (".json", ".jsonl", ".ndjson"):
         return False
-    with open_file(path, most=MOST_BYTES) as file:
-        head = file.read(_HEAD).decode("utf-8-sig", errors="replace").lstrip()
+    head = read_head(path, encoding, _HEAD).lstrip()
     if head.startswith("{") and path.suffix.lower() == ".json" and _ARTICLES.search(head[: 1 << 16]) is not None:
         return True
     return head.startswith(("{", "[")) and _QAS.search(head) is not None
 
 
-def asks(path: Path) -> bool:
+def asks(path: Path, encoding: str | None) -> bool:
     """Whether what stands under "data" are questions: tables have that name, too."""
-    with open_file(path, most=MOST_BYTES) as file:
-        return _ASKED.search(file.read(_HEAD).decode("utf-8", errors="replace")) is not None
+    return _ASKED.search(read_head(path, encoding, _HEAD)) is not None
 
 
-def squad_articles(path: Path) -> list[Any]:
-    """The articles, wherever they stand; or rows of a table, as transformers' examples want their files.
+def squad_articles(path: Path, encoding: str | None) -> tuple[list[Any], list[str]]:
+    """The articles, wherever they stand, or rows of a table, as transformers' examples want their files; and notes on
+    the file's encoding.
 
     Raises:
         DataError: not JSON, or not of this form.
     """
     try:
-        content = read_file(path, most=MOST_BYTES)
+        found, notes = encoding_of(path, encoding)
+        content = whole_text(path, found)
         told = _lines(content) if _is_lines(content) else parse_json(content)
         articles = told["data"] if isinstance(told, dict) and "data" in told else told
     except OSError as error:
@@ -58,22 +63,22 @@ def squad_articles(path: Path) -> list[Any]:
     articles = (
         [articles] if isinstance(articles, dict) and ("qas" in articles or "paragraphs" in articles) else articles
     )
-    return _list(articles, path, "data")
+    return _list(articles, path, "data"), notes
 
 
-def _is_lines(content: bytes) -> bool:
+def _is_lines(content: str) -> bool:
     """Whether the first line is an object of its own, and not the last."""
-    first, _, rest = content.lstrip().partition(b"\n")
-    return first.rstrip().endswith(b"}") and rest.lstrip().startswith(b"{")
+    first, _, rest = content.lstrip().partition("\n")
+    return first.rstrip().endswith("}") and rest.lstrip().startswith("{")
 
 
-def _lines(content: bytes) -> list[Any]:
+def _lines(content: str) -> list[Any]:
     """One object a line; the header of MRQA's files, which is none of them, is left out.
 
     Raises:
         ValueError: a line is no JSON.
     """
-    found = [parse_json(line) for line in content.split(b"\n") if line.strip()]
+    found = [parse_json(line) for line in content.split("\n") if line.strip()]
     return [line for line in found if not (isinstance(line, dict) and set(line) == {"header"})]
 
 

@@ -61,7 +61,7 @@ def read_table(path: Path, *, columns: Columns | None = None, need_label: bool =
     asked = columns or Columns()
     ragged: list[Finding] = []
     with table_errors(path):
-        blocks, notes = open_blocks(path, ragged, encoding=asked.encoding, delimiter=asked.delimiter)
+        blocks, notes = open_blocks(path, ragged, asked)
         return read_blocks(blocks, asked, name=stem_of(path), where=path.name, base=path.parent, need_label=need_label,
                             notes=notes, findings=ragged)  # fmt: skip
 
@@ -69,21 +69,20 @@ def read_table(path: Path, *, columns: Columns | None = None, need_label: bool =
 def open_blocks(
     path: Path,
     ragged: list[Finding],
+    asked: Columns,
     *,
     absent: Any = None,
     rows: int = _BLOCK,
-    encoding: str | None = None,
-    delimiter: str | None = None,
 ) -> tuple[Iterable[Block], list[str]]:
     """Blocks of rows by the file's ending, with notes on what was assumed; rows that cannot be read go to `ragged`.
 
     Args:
+        asked: of which the encoding and the delimiter are taken.
         absent: what a row of JSON has under a name that other rows have and it has not.
         rows: of a block, at most. When it is given out, `ragged` has all rows before its last one.
-        encoding: of the text, where the user named it. delimiter: between its cells, likewise.
     """
     suffix = suffix_of(path)
-    if delimiter and suffix in (".parquet", *_JSON, *workbook.SUFFIXES):
+    if asked.delimiter and suffix in (".parquet", *_JSON, *workbook.SUFFIXES):
         raise DataError("it has no delimiter", where=f"{path}, --delimiter", fix="leave it out")
     if suffix == ".parquet":
         if path.suffix.lower() == ".gz":
@@ -91,10 +90,10 @@ def open_blocks(
         return parquet_blocks(path, rows), []
     if suffix in workbook.SUFFIXES:
         return workbook.workbook_blocks(path, rows)
-    found, notes = encoding_of(path, encoding)
+    found, notes = encoding_of(path, asked.encoding)
     if suffix in _JSON:
         return json_rows(path, found, ragged, absent, rows), notes
-    blocks, more = delimited_blocks(path, ragged, rows, encoding=found, delimiter=delimiter)
+    blocks, more = delimited_blocks(path, ragged, rows, encoding=found, delimiter=asked.delimiter)
     return blocks, [*notes, *more]
 
 

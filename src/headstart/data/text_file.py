@@ -23,11 +23,11 @@ _LINES = 10_000  # that are not ASCII, from which an encoding is told
 _MOST_LEFT_OUT = 1_000_000  # rows
 
 
-def encoding_of(path: Path, asked: str | None = None) -> tuple[str, list[str]]:
+def encoding_of(path: Path, asked: str | None) -> tuple[str, list[str]]:
     """Of the whole file, with a note where it is not UTF-8.
 
     Args:
-        asked: the one that the user named.
+        asked: the one that the user named; None: found.
 
     Raises:
         DataError: it cannot be told, or is not the one that was asked for; or a line of more than `MOST_LINE`, which
@@ -93,6 +93,34 @@ def open_bytes(path: Path) -> BinaryIO:
     """
     file = open_file(path, most=MOST_BYTES)
     return cast(BinaryIO, gzip.open(file)) if path.suffix.lower() == ".gz" else file
+
+
+def read_lines(path: Path, asked: str | None, *, most: int | None = None) -> tuple[list[str], list[str]]:
+    """The lines of a text file without their ends, and notes on its encoding.
+
+    Args:
+        asked: the encoding that the user named; None: found. most: how many lines; None: all.
+
+    Raises:
+        DataError: as `encoding_of`. OSError: no regular file of a bounded size.
+    """
+    encoding, notes = encoding_of(path, asked)
+    with open_text(path, encoding) as file:
+        return [line.rstrip("\n") for line in islice(file, most)], notes
+
+
+def read_head(path: Path, asked: str | None, most: int) -> str:
+    """The first bytes of a text file, by which it is judged: what is not of its encoding does not matter.
+
+    Args:
+        asked: the encoding that the user named; None: found.
+
+    Raises:
+        OSError: no regular file of a bounded size.
+    """
+    with open_bytes(path) as file:
+        head = file.read(most)
+    return head.decode(known_encoding(asked) if asked else wide_encoding(head) or "utf-8-sig", errors="replace")
 
 
 def open_text(path: Path, encoding: str, newline: str | None = None) -> io.TextIOWrapper:

@@ -14,7 +14,7 @@ from headstart.data.layout import listing
 from headstart.data.line_forms import line_form
 from headstart.data.parts import OFFICIAL, join, part_named, parts_among
 from headstart.data.table import table_errors
-from headstart.data.text_file import encoding_of, open_text
+from headstart.data.text_file import read_lines
 from headstart.data.walk import Walk
 from headstart.errors import DataError, some_of
 from headstart.inputs.paths import is_file
@@ -30,39 +30,43 @@ _WORDS = 3  # of a text, on average
 _SEPARATORS = ",;\t|"
 
 
-def read_text_files(folder: Path) -> Examples | None:
+def read_text_files(folder: Path, encoding: str | None) -> Examples | None:
     """Files of texts in one folder, of which each is a class, or of texts and of labels; None: there are none.
+
+    Args:
+        encoding: that the user named; None: found.
 
     Raises:
         DataError: there are several such data sets, or as many texts as labels are not there.
     """
     folders, names = listing(walk := Walk(folder), walk.top)
     names = [name for name in names if is_file(folder / name)]
-    parallel = _parallel(folder, names)
+    parallel = _parallel(folder, names, encoding)
     if parallel is not None:
         return parallel
-    groups = _groups(folder, names)
+    groups = _groups(folder, names, encoding)
     if len(groups) > 1:
         firsts = " or ".join(shlex.quote(str(folder / next(iter(group.values())))) for group in groups)
         what = f"{len(groups)} data sets of one file a class: {'; '.join(some_of(list(g.values())) for g in groups)}"
         raise DataError(what, where=str(folder), fix=f"name one file of one, and the others are found: {firsts}")
-    return _by_class(folder, groups[0]) if groups and not folders else None
+    return _by_class(folder, groups[0], encoding) if groups and not folders else None
 
 
-def read_siblings(file: Path) -> Examples | None:
+def read_siblings(file: Path, encoding: str | None) -> Examples | None:
     """The data set of one file a class that this file is a class of, as its ending says: rt-polarity.pos; else None."""
-    groups = _groups(file.parent, [name for name in os.listdir(file.parent) if is_file(file.parent / name)])
-    return next((_by_class(file.parent, group) for group in groups if file.name in group.values()), None)
+    names = [name for name in os.listdir(file.parent) if is_file(file.parent / name)]
+    groups = _groups(file.parent, names, encoding)
+    return next((_by_class(file.parent, group, encoding) for group in groups if file.name in group.values()), None)
 
 
-def _by_class(folder: Path, files: dict[str, str]) -> Examples:
+def _by_class(folder: Path, files: dict[str, str], encoding: str | None) -> Examples:
     """Each line of each file is a text of the class that the file's name says."""
     texts: list[str] = []
     labels: list[str] = []
     where: list[str] = []
     notes = [f"each file taken as a class, and each line in it as a text: {some_of(list(files.values()))}"]
     for label, name in sorted(files.items()):
-        lines, said = _lines(folder / name)
+        lines, said = _lines(folder / name, encoding)
         texts += lines
         labels += [label] * len(lines)
         where += [f"{name} row {number}" for number in range(1, len(lines) + 1)]
@@ -70,7 +74,7 @@ def _by_class(folder: Path, files: dict[str, str]) -> Examples:
     return Examples("text", folder.resolve().name, texts, labels, where, notes=tuple(notes))
 
 
-def _groups(folder: Path, names: Sequence[str]) -> list[dict[str, str]]:
+def _groups(folder: Path, names: Sequence[str], encoding: str | None) -> list[dict[str, str]]:
     """Data sets of one file a class: the file of each class."""
     by_stem: dict[str, dict[str, str]] = defaultdict(dict)  # rt-polarity.pos, rt-polarity.neg
     by_tail: dict[str, dict[str, str]] = defaultdict(dict)  # plot.tok.gt9.5000, quote.tok.gt9.5000
@@ -85,25 +89,23 @@ def _groups(folder: Path, names: Sequence[str]) -> list[dict[str, str]]:
     plain = [name for name in sorted(names) if name.lower().endswith(".txt") and not _NO_DATA.fullmatch(name[:-4])]
     texts = {name[:-4]: name for name in plain}
     apart = 2 <= len(texts) <= _MOST_CLASSES and not parts_among(list(texts))
-    if not found and apart and all(_holds_plain_texts(folder / name) for name in plain):
+    if not found and apart and all(_holds_plain_texts(folder / name, encoding) for name in plain):
         found = [texts]
-    return [group for group in found if all(_holds_plain_texts(folder / name) for name in group.values())]
+    return [group for group in found if all(_holds_plain_texts(folder / name, encoding) for name in group.values())]
 
 
-def _holds_plain_texts(path: Path) -> bool:
+def _holds_plain_texts(path: Path, encoding: str | None) -> bool:
     """Whether the lines of a file are texts, and neither columns nor labels with texts."""
     with table_errors(path):
-        encoding, _ = encoding_of(path)
-        with open_text(path, encoding) as file:
-            lines = [line.strip() for line, _ in zip(file, range(_LINES), strict=False)]
-    full = [line for line in lines if line]
+        lines, _ = read_lines(path, encoding, most=_LINES)
+    full = [line.strip() for line in lines if line.strip()]
     columns = any(len(counts := {line.count(mark) for line in full}) == 1 and counts != {0} for mark in _SEPARATORS)
     words = sum(len(line.split()) for line in full)
     labelled = line_form(full, path) is not None or label_colon_text(full)
     return len(full) > 1 and words >= _WORDS * len(full) and not columns and not labelled and "\0" not in "".join(full)
 
 
-def _parallel(folder: Path, names: Sequence[str]) -> Examples | None:
+def _parallel(folder: Path, names: Sequence[str], encoding: str | None) -> Examples | None:
     """train_text.txt with train_labels.txt, and the same of other parts; or text.txt with labels.txt."""
     there: dict[str, dict[str, str]] = defaultdict(dict)
     for name in names:
@@ -117,19 +119,19 @@ def _parallel(folder: Path, names: Sequence[str]) -> Examples | None:
     if not any(part == "train" for part, _ in pairs):
         return None
     mapping = next((name for name in _NAMES if name in names), None)
-    classes = _mapping(folder / mapping) if mapping else {}
-    read = [(part, _beside(folder, files["texts"], files["labels"], classes)) for part, files in pairs]
+    classes = _mapping(folder / mapping, encoding) if mapping else {}
+    read = [(part, _beside(folder, files["texts"], files["labels"], classes, encoding)) for part, files in pairs]
     return join(read)
 
 
-def _beside(folder: Path, texts: str, labels: str, classes: dict[str, str]) -> Examples:
+def _beside(folder: Path, texts: str, labels: str, classes: dict[str, str], encoding: str | None) -> Examples:
     """The texts in the lines of one file, with the labels in the lines of another.
 
     Raises:
         DataError: they are not as many, or a label has no name.
     """
-    lines, notes = _lines(folder / texts)
-    marks = [mark.strip() for mark in _lines(folder / labels)[0]]
+    lines, notes = _lines(folder / texts, encoding)
+    marks = [mark.strip() for mark in _lines(folder / labels, encoding)[0]]
     if len(lines) != len(marks):
         what = f"{len(lines):,} lines in {texts}, and {len(marks):,} in {labels}"
         raise DataError(what, where=str(folder), fix="a label a line belongs to the text in the same line")
@@ -143,15 +145,14 @@ def _beside(folder: Path, texts: str, labels: str, classes: dict[str, str]) -> E
     return Examples("text", folder.resolve().name, lines, targets, where, notes=said)
 
 
-def _mapping(path: Path) -> dict[str, str]:
+def _mapping(path: Path, encoding: str | None) -> dict[str, str]:
     """Names of labels: a number and a name a line."""
-    rows = [line.split("\t") if "\t" in line else line.split(None, 1) for line in _lines(path)[0] if line.strip()]
+    lines, _ = _lines(path, encoding)
+    rows = [line.split("\t") if "\t" in line else line.split(None, 1) for line in lines if line.strip()]
     return {row[0].strip(): row[1].strip() for row in rows if len(row) > 1}
 
 
-def _lines(path: Path) -> tuple[list[str], list[str]]:
+def _lines(path: Path, encoding: str | None) -> tuple[list[str], list[str]]:
     """The lines of a file, with notes on its encoding."""
     with table_errors(path):
-        encoding, notes = encoding_of(path)
-        with open_text(path, encoding) as file:
-            return [line.rstrip("\n") for line in file], notes
+        return read_lines(path, encoding)

@@ -142,15 +142,17 @@ def _capitals(text: str) -> bool:
 
 
 def _no_latin_word(word: str) -> bool:
-    return any(_script(c) != "LATIN" for c in word if not c.isascii()) or (
-        len(word) > 3 and not re.search("[a-zA-Z]", word)
-    )
+    other = any(_script(c) != "LATIN" for c in word if not c.isascii())
+    return other or _inverted(word) or (len(word) > 3 and not re.search("[a-zA-Z]", word))
 
 
 def _no_word(word: str) -> bool:
     """Whether a capital stands behind a small letter, or letters of an alphabet beside ASCII's."""
-    inverted = any(a.islower() and b.isupper() for a, b in pairwise(word))
-    return inverted or (_script(max(word)) not in _EAST and any(c.isascii() for c in word))
+    return _inverted(word) or (_script(max(word)) not in _EAST and any(c.isascii() for c in word))
+
+
+def _inverted(word: str) -> bool:
+    return any(a.islower() and b.isupper() for a, b in pairwise(word))
 
 
 def _one_script(text: str, words: list[str], encoding: str) -> bool:

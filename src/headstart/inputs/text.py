@@ -62,11 +62,13 @@ def not_a_text(content: bytes) -> str:
     return "not a text file" if b"\0" in content[:4096] and wide_encoding(content) is None else ""
 
 
-def decoded(content: bytes, *, where: str, encoding: str | None = None, like: bytes = b"") -> tuple[str, str | None]:
+def decoded(
+    content: bytes, *, where: str, encoding: str | None = None, other: str | None = None
+) -> tuple[str, str | None]:
     """The text in a file's bytes, and its encoding where that is neither UTF-8 nor the one that was named.
 
     Args:
-        like: bytes of other files that are in the same encoding.
+        other: the encoding where it is not UTF-8, as other files told it; None: found.
 
     Raises:
         DataError: no text, or not of the encoding that was named, or of one that cannot be told.
@@ -79,8 +81,7 @@ def decoded(content: bytes, *, where: str, encoding: str | None = None, like: by
         return content.decode(found), None if named or found == "utf-8-sig" else found
     except UnicodeDecodeError as error:
         marked = content.startswith(codecs.BOM_UTF8)
-        at = error.start + (len(codecs.BOM_UTF8) if marked else 0)
-        place = f"byte 0x{content[at]:02x} at {at}, line {content[:at].count(10) + 1}"
+        place = _place(content, error.start + (len(codecs.BOM_UTF8) if marked else 0))
         if marked:
             raise DataError(f"not UTF-8: {place}", where=where, fix="save it as UTF-8") from None
         if named or found != "utf-8-sig":
@@ -89,12 +90,27 @@ def decoded(content: bytes, *, where: str, encoding: str | None = None, like: by
                 where=where,
                 fix="--encoding NAME takes another, or save it as UTF-8",
             ) from None
-    found = encoding_among(lines_not_ascii(content + b"\n" + like), where=where, place=place)
+    found = other or encoding_among(lines_not_ascii(content), where=where, place=place)
     try:
         return content.decode(found), found
     except UnicodeDecodeError:
         fix = "--encoding NAME says what it is, or save it as UTF-8"
         raise DataError(f"neither UTF-8 nor {found} throughout", where=where, fix=fix) from None
+
+
+def not_utf8(content: bytes) -> str:
+    """Where a text is not UTF-8, in words; empty: it is, or proves to be UTF-16."""
+    if content.isascii() or wide_encoding(content) is not None:
+        return ""
+    try:
+        content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        return _place(content, error.start)
+    return ""
+
+
+def _place(content: bytes, at: int) -> str:
+    return f"byte 0x{content[at]:02x} at {at}, line {content[:at].count(10) + 1}"
 
 
 def lines_not_ascii(content: bytes) -> bytes:
