@@ -12,8 +12,8 @@ from typing import BinaryIO, cast
 
 from headstart.data.arrow import MOST_BYTES
 from headstart.data.endings import ending_of
-from headstart.errors import DataError
-from headstart.inputs.encodings import encoding_among, known_encoding, wide_encoding
+from headstart.errors import DataError, shortened
+from headstart.inputs.encodings import encoded_twice, encoding_among, known_encoding, refuse_escaped, wide_encoding
 from headstart.storage.files import open_file
 from headstart.values import Finding
 
@@ -37,6 +37,8 @@ def encoding_of(path: Path, asked: str | None) -> tuple[str, list[str]]:
     with open_bytes(path) as file:
         head = file.read(_HEAD)
         wide = None if asked else wide_encoding(head)
+        if not asked and wide is None:
+            refuse_escaped(head, where=str(path))
         decoder = codecs.getincrementaldecoder(wide or name)()
         decoded, line, so_far, block = True, 1, 0, head  # number of the last line, and bytes of it up to here
         while block:
@@ -50,7 +52,11 @@ def encoding_of(path: Path, asked: str | None) -> tuple[str, list[str]]:
             block = file.read(_BLOCK)
         decoded = decoded and _decodes(decoder, b"", final=True)
     if decoded:
-        said = f"{path.name}: read as {wide}; --encoding NAME takes another" if wide else None
+        said = f"{path.name}: read as {wide}; --encoding NAME takes another" if wide else ""
+        twice = "" if asked or wide else encoded_twice(head)
+        if twice:
+            said = f"{path.name}: UTF-8 that was encoded twice, as it seems ({shortened(twice, 40)})"
+            said += f"; iconv -f utf-8 -t cp1252 {path.name} would repair it"
         return wide or name, [said] if said else []
     if asked or wide:
         what = f"not {asked or wide}, as it is said to be" if asked else f"damaged {wide}"

@@ -15,13 +15,16 @@ from itertools import pairwise
 from headstart.errors import DataError, shortened
 
 _CANDIDATES = [
-    *("cp1252", "cp1250", "iso8859_2", "cp1254", "cp1251", "koi8_r", "cp1253", "cp1255", "cp1256"),
+    *("cp1252", "cp1250", "iso8859_2", "cp1254", "cp1251", "koi8_r", "mac_cyrillic", "cp1253", "cp1255", "cp1256"),
     *("gb18030", "big5", "cp932", "euc_jp", "cp949"),
 ]
+_NEVER_GUESSED = ("cp866", "iso8859_5", "iso8859_7", "mac_greek", "iso8859_8", "iso8859_6")
+_CYRILLIC = ("cp1251", "koi8_r", "mac_cyrillic")
 _LATIN = ("cp1252", "cp1250", "iso8859_2", "cp1254")
 _MOST = 1 << 16  # bytes that are looked at: lines that are not ASCII
 _FEW = 8  # characters that are not ASCII; fewer say nothing of a script
 _CLOSE = 0.2  # by how much less of a text may look like a language than of another, for both to come into question
+_CLOSE_IN_CASE = 0.05  # likewise, where the one has the small letters in place of the other's capitals
 _KANA = 0.15  # share of a Japanese text's letters, at least
 _USED = 0.85  # share of a Chinese text's characters, at least
 _EAST = ("CJK", "HIRAGANA", "KATAKANA", "HANGUL")
@@ -35,8 +38,18 @@ _WORD = re.compile(r"[^\W\d_]+")
 _SYMBOL_WITHIN = re.compile(
     r"[^\W\d_][\u00a1-\u00bf\u2022\u2030\u2020\u2021][^\W\d_]|\b[\u00b2\u00b3\u00b9](?=[^\W\d_])"
 )
+_SIGNS = ("So", "Sm", "Sc")  # categories of what mostly stands beside no letter: boxes, roots, currencies
+_OF_LETTERS = {"\u00b0", "\u00ae", "\u00a9", "\u2122", "\u2116"}  # but these do: °C, №
+_SIGMA_WITHIN = re.compile(r"\u03c2(?=[^\W\d_])")  # the one that ends Greek words
 _SOFT = {"\u00b7", "\u00ad", "\u00aa", "\u00ba", "\u00bf", "\u00a1"}  # between letters: Catalan, hyphenation, 1ª, ¿qué
 _RARE = "\u0178"  # of windows-1252; where a Mac has u umlaut
+_BESIDE = re.compile(r"[^\W\d_]([^\w\s])|([^\w\s])(?=[^\W\d_])")  # letters and signs that touch
+_CAPITALS = 0.9  # share of the letters, from which a text is one of capitals
+_ISO_2022 = re.compile(rb"\x1b\$(?:[@B]|\([DO-Q]|(?P<korean>\)C)|(?P<chinese>\)[AGE]))")
+_HZ = re.compile(rb"~\{(?:[!-w][!-~])+~\}")
+_UTF_7 = re.compile(rb"\+[A-Za-z0-9+/]{3,}(?:-|(?![A-Za-z0-9+/]))")
+_SEVERAL = 3  # places, at least, that tell an encoding which ASCII's letters are used for
+_TWICE = 0.9  # share of the lines that are not ASCII
 _NULS = 0.03  # share of the bytes, at least: of UTF-16, spaces and line ends have one in any script
 _INVERTED = 0.1  # share of Latin words, at most, with a capital like Ž behind a small letter: é is it, of a Mac's text
 _WITHIN = 0.02  # share of words, at most, that may look as none do
@@ -51,6 +64,46 @@ def wide_encoding(head: bytes) -> str | None:
     if even + odd < max(4, _NULS * len(head[:4096])) or min(even, odd) > _WITHIN * (even + odd):
         return None
     return "utf-16-le" if odd > even else "utf-16-be"
+
+
+def refuse_escaped(content: bytes, *, where: str) -> None:
+    """Raises DataError where what looks like ASCII is ISO-2022, HZ or UTF-7, whose letters are escapes and codes."""
+    name = "iso2022_jp" if (shift := _ISO_2022.search(content)) else ""
+    if shift and shift.lastgroup:
+        name = "iso2022_kr" if shift.lastgroup == "korean" else ""
+    if not shift and b"~{" in content and _all_letters(_HZ.findall(content), "hz"):
+        name = "hz"
+    if not shift and not name and b"+" in content and _all_letters(_UTF_7.findall(content), "utf_7"):
+        name = "utf_7"
+    if shift or name:
+        fix = f"--encoding {name} reads it, if it is that; or save it as UTF-8" if name else "save it as UTF-8"
+        raise DataError(f"it is not UTF-8 but {name or 'iso2022_cn'}, as it seems", where=where, fix=fix)
+
+
+def _all_letters(found: list[bytes], encoding: str) -> bool:
+    try:
+        return len(found) >= _SEVERAL and all(
+            c.isalpha() and not c.isascii() for one in found for c in one.decode(encoding)
+        )
+    except UnicodeDecodeError:
+        return False
+
+
+def encoded_twice(head: bytes) -> str:
+    """What shows that a text in UTF-8 was encoded once more, as one of Windows: Ã© for é; empty: nothing does."""
+    lines = [line for line in head.decode("utf-8", "ignore").splitlines()[:-1] if not line.isascii()]
+    twice = list(filter(_read_as_windows, lines))
+    if len(twice) < max(_SEVERAL, _TWICE * len(lines)):
+        return ""
+    return next(word for word in twice[0].split() if not word.isascii())
+
+
+def _read_as_windows(line: str) -> bool:
+    """Whether a line is UTF-8 whose bytes were read as windows-1252; what that has none for was kept, or lost."""
+    try:
+        return _mostly_utf_8(b"".join(c.encode("latin_1" if c < "\u00a0" else "cp1252") for c in line))
+    except UnicodeEncodeError:
+        return False
 
 
 def encoding_among(lines: bytes, *, where: str, place: str = "") -> str:
@@ -70,7 +123,8 @@ def encoding_among(lines: bytes, *, where: str, place: str = "") -> str:
         what = f"UTF-8 but for damaged bytes: {shortened(_damage(sample), 60)}"
         fix = "repair them; iconv -f utf-8 -t utf-8 -c FILE leaves them out; or --encoding NAME"
         raise DataError(what, where=where, fix=fix)
-    some = " or ".join(f"--encoding {name}" for name in found) or "--encoding NAME, for example cp1252 or mac_roman"
+    found = found or [name for name in _NEVER_GUESSED if _looks_written(_decoded(sample, name), name)]
+    some = " or ".join(f"--encoding {name}" for name in found) or "--encoding NAME"
     what = f"not UTF-8{place and ': '}{place}, and its encoding cannot be told"
     raise DataError(what, where=where, fix=f"{some} says it, or save it as UTF-8")
 
@@ -110,7 +164,9 @@ def _plausible(sample: bytes, *, cut: bool) -> list[str]:
         if all(coherence <= western[1] + 0.1 for _, coherence in others.values()):
             found = {name: one for name, one in found.items() if name not in _LATIN[1:]}
     small = {name: one for name, one in found.items() if name in _LATIN or not _capitals(one[0] or "")}
-    found = small or found  # KOI8-R has the small letters where windows-1251 has the capitals
+    of_large = max((found[name][1] for name in found.keys() - small.keys()), default=-1.0)
+    if not any(name in _CYRILLIC and one[1] <= of_large + _CLOSE_IN_CASE for name, one in small.items()):
+        found = small or found  # KOI8-R has the small letters where windows-1251 has the capitals
     most = max((coherence for _, coherence in found.values()), default=0.0)
     found = {name: one for name, one in found.items() if one[1] >= most - _CLOSE}
     once: dict[str | None, str] = {}
@@ -137,11 +193,17 @@ def _looks_written(text: str | None, encoding: str) -> bool:
         within = sum(not _SOFT.intersection(found) for found in _SYMBOL_WITHIN.findall(text))
         inverted = sum(any(a.islower() and b.isupper() and not b.isascii() for a, b in pairwise(w)) for w in words)
         return sum(map(_no_latin_word, words)) + within <= few and inverted <= max(1, _INVERTED * len(words))
-    return bool(words) and sum(map(_no_word, words)) <= few and _one_script(text, words, encoding)
+    if not words or sum(map(_no_word, words)) > few or not _one_script(text, words, encoding):
+        return False
+    signs = (before or behind for before, behind in _BESIDE.findall(text))
+    odd = sum(unicodedata.category(sign) in _SIGNS and sign not in _OF_LETTERS for sign in signs)
+    return odd + len(_SIGMA_WITHIN.findall(text)) <= few
 
 
 def _capitals(text: str) -> bool:
-    return "".join(c for c in text if not c.isascii()).isupper()
+    """Whether a text that is not ASCII is of capitals, but for some letters."""
+    letters = [c for c in text if c.isalpha() and not c.isascii()]
+    return sum(map(str.isupper, letters)) >= _CAPITALS * max(1, len(letters))
 
 
 def _is_one_symbol(text: str, sample: bytes) -> bool:

@@ -13,7 +13,7 @@ from typing import TextIO
 import numpy as np
 
 from headstart.errors import DataError
-from headstart.inputs.encodings import encoding_among, known_encoding, wide_encoding
+from headstart.inputs.encodings import encoding_among, known_encoding, refuse_escaped, wide_encoding
 from headstart.progress import note
 from headstart.storage.files import read_file
 
@@ -77,6 +77,8 @@ def decoded(
     if named is None and not_a_text(content):
         raise DataError("not a text file", where=where, fix="save it as plain text (UTF-8)")
     found = named or wide_encoding(content) or "utf-8-sig"
+    if found == "utf-8-sig" and not named:
+        refuse_escaped(content, where=where)
     try:
         return content.decode(found), None if named or found == "utf-8-sig" else found
     except UnicodeDecodeError as error:
