@@ -204,11 +204,11 @@ def test_in_folders_of_texts_what_is_no_text_by_its_ending_is_left_out_and_liste
         for number, sentence in enumerate(sentences(name, 8)):
             written(tmp_path / name / f"{number}.txt", sentence)
     written(tmp_path / "cat" / "meta.json", '{"by": "somebody"}')
-    written(tmp_path / "cat" / "README.md", "what is in here")
+    written(tmp_path / "cat" / "list.csv", "name,of")
     written(tmp_path / "dog" / "make.py", "print('dogs')")
     written(tmp_path / "about.txt", "where all of it is from")
     found = hs.check(tmp_path)
     assert found.counts == {"cat": 8, "dog": 8}
     left_out = [finding.where for finding in found.findings if finding.rejected]
-    assert left_out == ["cat/README.md", "cat/meta.json", "dog/make.py"]
-    assert "not read, since they are in no class folder: 1 .txt files: about.txt" in told(found)
+    assert left_out == ["cat/list.csv", "cat/meta.json", "dog/make.py"]
+    assert "not read, since they are in no class folder: 1 texts: about.txt" in told(found)
