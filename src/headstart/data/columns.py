@@ -246,7 +246,8 @@ def _guessed(
 def _said(sample: Sample, label: str, used: set[str | None], where: str) -> list[str]:
     """A note on the label that its name was taken for, where others may be meant."""
     free = {name: column for name, column in sample.items() if name not in used and not _no_label(name, column)}
-    others = [name for name in free if name.strip().lower() in LABELS or name in called_labels(free, set())]
+    called = {*called_labels(free, set())}
+    others = [name for name in free if name.strip().lower() in LABELS or name in called]
     more = f"; --label COLUMN takes another: {listed(others)}" if others else ""
     plain = label.strip().lower() in ("label", "labels", "y", "target")
     return [] if (plain and not others) or not free else [f"{where}: column {label!r} taken as the label{more}"]

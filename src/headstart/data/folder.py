@@ -218,18 +218,29 @@ def _not_followed(walk: Walk) -> tuple[str, ...]:
 
 
 def _kind(files: list[_File]) -> tuple[Kind, tuple[str, ...]]:
-    texts = Counter(os.path.splitext(file.path)[1].lower() for file in files if is_text(file.path))
-    if texts.total() <= len(files) / 2:
+    endings = Counter(_ending(file) for file in files if is_text(file.path))
+    if endings.total() <= len(files) / 2:
         return "image", ()
-    return "text", (f"each {' or '.join(sorted(texts))} {EACH_A_TEXT}",)
+    return "text", (f"each {_of_texts(files)} {EACH_A_TEXT}",)
+
+
+def _ending(file: _File) -> str:
+    return os.path.splitext(file.path)[1].lower()
+
+
+def _of_texts(files: Sequence[_File]) -> str:
+    """The ending that most texts have: README.md among files of .txt is no example."""
+    times = Counter(_ending(file) for file in files if is_text(file.path))
+    return max(sorted(times), key=lambda ending: times[ending])
 
 
 def _texts_among(walk: Walk, found: list[_File]) -> tuple[list[_File], list[Finding]]:
     """The files of texts, and findings on what else is in the class folders: lists, code, photos."""
-    others = [file for file in found if not is_text(file.path)]
-    reason = "not a text by its ending, as the others are"
+    ending = _of_texts(found)
+    others = [file for file in found if _ending(file) != ending]
+    reason = f"not a {ending} file, as most are"
     findings = [Finding("other-file", walk.relative(file.path), reason, rejected=True) for file in others]
-    return [file for file in found if is_text(file.path)], findings
+    return [file for file in found if _ending(file) == ending], findings
 
 
 def _beside(walk: Walk, folders: Sequence[str], kind: Kind) -> tuple[str, ...]:

@@ -21,6 +21,7 @@ _ABOUT = frozenset(
 )  # fmt: skip
 _PIECES = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+")
 _DATE = re.compile(r"\d{4}[-/]\d\d[-/]\d\d|\d{1,2}[/.]\d{1,2}[/.]\d{2,4}|\d\d:\d\d")
+_LONGEST_NAME = 200  # characters of a name, the last ones, that are looked at
 _LONGEST_DATE = 40  # characters, with the time and its zone
 _REPEATED = 0.5  # different values of a column of classes, at most, for each row
 _NUMBERS = 0.9  # share of its values, from which a column is one of numbers, if perhaps a dirty one
@@ -80,7 +81,7 @@ def are_dates(values: Sequence[str]) -> bool:
 
 def words_of(name: str) -> list[str]:
     """The words of a name, as people and programs put them together: airline_sentiment, ProductId, created-at."""
-    return [piece.lower() for piece in _PIECES.findall(name)]
+    return [piece.lower() for piece in _PIECES.findall(name[-_LONGEST_NAME:])]
 
 
 def _may_be_labels(values: Sequence[str | None]) -> bool:

@@ -29,6 +29,7 @@ _WRITTEN = (  # and what they are
 _NUMBERS = re.compile(r"[\[(][\s\[(]*[-\d][\d\s.,\[\]()eE+-]*")
 _HEXADECIMAL = re.compile(r"(?=.*\d)[0-9a-fA-F]{8}[0-9a-fA-F-]*")
 _DIGITS = re.compile(r"\d+")
+_ADDRESS = re.compile(r"[^\W\d_]\.[^\W\d_]|@|//")  # of a site, a person: what is in it may say what it is
 _FEW_FORMS = 0.5  # of different names, at most, once the digits in them are left aside
 
 
@@ -67,6 +68,8 @@ def _are_ids(values: Sequence[str | None]) -> bool:
     if len(different) < max(2, len(present)) or any(len(value.split()) > 1 for value in different):
         return False
     if file_names(present) in TEXT_FILES or not all(map(_DIGITS.search, different)):
+        return False
+    if all(_ADDRESS.search(value) for value in different):
         return False
     forms = {_DIGITS.sub("0", value) for value in different}
     return len(forms) <= _FEW_FORMS * len(different) or all(map(_HEXADECIMAL.fullmatch, different))

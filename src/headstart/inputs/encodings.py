@@ -123,7 +123,9 @@ def encoding_among(lines: bytes, *, where: str, place: str = "") -> str:
         what = f"UTF-8 but for damaged bytes: {shortened(_damage(sample), 60)}"
         fix = "repair them; iconv -f utf-8 -t utf-8 -c FILE leaves them out; or --encoding NAME"
         raise DataError(what, where=where, fix=fix)
-    found = found or [name for name in _NEVER_GUESSED if _looks_written(_decoded(sample, name), name)]
+    found = found or [
+        name for name in _NEVER_GUESSED if _looks_written(_decoded(sample, name, cut=len(lines) >= _MOST), name)
+    ]
     some = " or ".join(f"--encoding {name}" for name in found) or "--encoding NAME"
     what = f"not UTF-8{place and ': '}{place}, and its encoding cannot be told"
     raise DataError(what, where=where, fix=f"{some} says it, or save it as UTF-8")
