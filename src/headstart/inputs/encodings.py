@@ -116,7 +116,8 @@ def encoding_among(lines: bytes, *, where: str, place: str = "") -> str:
         DataError: several come into question, or none.
     """
     sample = lines[:_MOST]
-    found = _plausible(sample, cut=len(lines) >= _MOST)
+    cut = len(lines) >= _MOST
+    found = _plausible(sample, cut=cut)
     if len(found) == 1:
         return found[0]
     if _mostly_utf_8(sample):
