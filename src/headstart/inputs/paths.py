@@ -31,8 +31,8 @@ def existing(given: str | Path) -> Path:
     """As `local_path`, of something that is there.
 
     Raises:
-        DataError: nothing is, or an archive; or the name is too long, goes in circles, is behind a folder that may not be
-            read.
+        DataError: nothing is, or an archive; or the name is too long, goes in circles, is behind a folder that may not
+            be read.
     """
     path = local_path(given)
     try:
