@@ -157,12 +157,7 @@ def read_blocks(
     if found.holds == "files":
         folder = Path(asked.image_root) if asked.image_root else base or Path()
         inputs, more = read_named(inputs, folder, where=where, encoding=asked.encoding)
-    if len(found.labels) > 1:
-        cells, told = indicator_cells(cells, found.labels, rows)
-        more = [*more, *told]
-    else:
-        cells, told = without_missing(inputs, cells, where)
-        more = [*more, *told]
+    cells, told = _targets(cells, inputs, found, rows, where)
     whole = Examples(
         kind=found.kind,
         name=name,
@@ -173,7 +168,7 @@ def read_blocks(
         columns=found.columns(asked.separator),
         named_groups=groups if found.group else None,
         findings=tuple(findings or ()),
-        notes=(*notes, *found.notes, *more),
+        notes=(*notes, *found.notes, *more, *told),
     )
     return in_parts(whole, named) if need_label else whole
 
@@ -235,6 +230,15 @@ def _cells(block: Block, found: Found, n: int, where: str) -> list[Any]:
             else label_cells(values, where=f"{where}, column {found.labels[0]!r},")
         )
     return list(zip(*(plain_values(block[name]) for name in found.labels), strict=True))
+
+
+def _targets(
+    cells: list[Any], inputs: list[Any], found: Found, rows: list[str], where: str
+) -> tuple[list[Any], list[str]]:
+    """The cells of all rows as targets, with notes."""
+    if len(found.labels) > 1:
+        return indicator_cells(cells, found.labels, rows)
+    return without_missing(inputs, cells, where)
 
 
 def _written(marks: list[Any], found: Found) -> list[str | None]:
