@@ -293,6 +293,15 @@ def _cells(block: Block, found: Found, n: int, where: str) -> list[Any]:
     return list(zip(*(plain_values(block[name]) for name in found.labels), strict=True))
 
 
+def _targets(
+    cells: list[Any], inputs: list[Any], found: Found, rows: list[str], where: str
+) -> tuple[list[Any], list[str]]:
+    """The cells of all rows as targets, with notes."""
+    if len(found.labels) > 1:
+        return indicator_cells(cells, found.labels, rows)
+    return without_missing(inputs, cells, where)
+
+
 def _written(marks: list[Any], found: Found) -> list[str | None]:
     """The texts among cells, or among those of several columns."""
     together = chain.from_iterable(marks) if len(found.labels) > 1 else marks
