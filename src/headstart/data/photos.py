@@ -133,7 +133,7 @@ def _unambiguous(hits: dict[str, dict[str, str]], table: Path) -> list[str]:
     folders = sorted(mine or hits, key=lambda folder: (-len(hits[folder]), folder))
     for number, folder in enumerate(folders):
         for other in folders[:number]:
-            for name in hits[folder].keys() & hits[other].keys():
+            for name in sorted(hits[folder].keys() & hits[other].keys()):
                 if os.path.getsize(hits[folder][name]) != os.path.getsize(hits[other][name]):
                     roots = " or ".join(f"--image-root {_quoted(one)}" for one in (other, folder))
                     both = f"{Path(other).name} and {Path(folder).name}"

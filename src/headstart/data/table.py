@@ -153,7 +153,8 @@ def read_blocks(
         named += parts
         groups += of
     if found is None:
-        raise DataError("no rows", where=where, fix="a table has one row an example")
+        seen = "".join(f": {finding.where} is left out: {finding.reason}" for finding in (findings or ())[:1])
+        raise DataError(f"no rows{seen}", where=where, fix="a table has one row an example, with names of its columns")
     rows = list(islice(row_names(where, row_numbers(findings or ())), len(inputs)))
     more: list[str] = []
     if found.holds == "files":
