@@ -172,7 +172,7 @@ class Dataset:
     def in_parts(self) -> bool:
         """Whether the user says what is tested on; a training part alone says it not, without a "holdout" beside it."""
         others = self.parts is not None and set(self.parts) != {"train"}
-        return others or any(finding.kind == "unknown-part" for finding in self.findings)
+        return others or "unknown-part" in {finding.kind for finding in self.findings}
 
     @property
     def title(self) -> str:

@@ -32,7 +32,7 @@ from headstart.data.named_files import read_named
 from headstart.data.parts import in_parts
 from headstart.data.photos import Photos, photos_beside, with_photos
 from headstart.data.text_file import encoding_of, stem_of, suffix_of
-from headstart.data.twins import refuse_twins
+from headstart.data.twins import by_option, refuse_twins
 from headstart.errors import DataError, first_line
 from headstart.inputs.paths import is_file
 from headstart.values import Columns, Examples, Finding
@@ -161,10 +161,7 @@ def read_blocks(
         folder = Path(asked.image_root) if asked.image_root else base or Path()
         named_so = [_on_disk(name, folder) for name in inputs]
         inputs, more = read_named(named_so, folder, where=where, encoding=asked.encoding)
-    if len(found.labels) > 1:
-        cells, told = indicator_cells(cells, found.labels, rows)
-    else:
-        cells, told = whole_numbers(cells)
+    cells, told = indicator_cells(cells, found.labels, rows) if len(found.labels) > 1 else whole_numbers(cells)
     whole = Examples(
         kind=found.kind,
         name=name,
@@ -188,10 +185,9 @@ def _columns(
     sample = {name: [] if are_pictures(column) else _texts(column) for name, column in first.items()}
     asked = with_photos(sample, asked, base) if base is not None else asked
     found = find_columns(sample, first, asked, where=where, need_label=need_label)
-    taken = dict.fromkeys(found.values, "--image" if found.kind == "image" else "--text")
-    taken |= dict.fromkeys(found.labels, "--label") | ({found.part: ""} if found.part else {})
-    named = {*asked.texts, asked.text2, asked.image, asked.label, *(asked.labels or ())}
-    found = replace(found, notes=(*found.notes, *refuse_twins(sample, taken, named, where)))
+    taken = {**by_option(found.columns(None)), **({found.part: ""} if found.part else {})}
+    said = refuse_twins(sample, taken, by_option(asked), where)
+    found = replace(found, notes=(*found.notes, *said))
     if found.holds != "names" or base is None:
         return found, None
     return found, photos_beside(sample[found.values[0]], base, asked.image_root, base / where)
