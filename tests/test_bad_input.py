@@ -254,3 +254,13 @@ def test_crops_of_training_photos_in_the_test_part_are_said(tmp_path):
     assert len(cut & alike) >= 6
     assert len(alike - cut) <= 1
     assert any("may be a crop" in note for note in summary["notes"])
+
+
+def test_a_test_with_labels_that_say_that_none_is_known(command, tmp_path):
+    for labels, advice in ((["-1"], "train alone"), (["a", "b", "?"], "leave its cells empty")):
+        for name, some in (("train", ["a", "b"]), ("test", labels)):
+            rows = [f"the {name} sentence number {n} of these,{some[n % len(some)]}\n" for n in range(12)]
+            (tmp_path / f"{name}.csv").write_text("text,label\n" + "".join(rows))
+        error = refused(command, "check", tmp_path / "train.csv", "--test", tmp_path / "test.csv")
+        assert f"class '{labels[-1]}' is in the test part only" in error
+        assert advice in error

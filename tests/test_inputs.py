@@ -56,6 +56,13 @@ def test_texts_in_any_container_with_an_order(model):
     assert model.predict([]) == []
 
 
+def test_a_row_of_a_table_is_one_input(model):
+    frame = pd.DataFrame({"title": "an exchange rate of nothing", "said": ASKED}, index=["a", "b"])
+    plain = model.predict(ASKED[:1])
+    assert model.predict(frame.iloc[0]) == model.predict(next(frame.itertuples())) == plain
+    assert model.predict(frame["said"]) == model.predict(ASKED), "a column, whatever its index"
+
+
 def test_what_is_no_text_is_refused_or_an_error_of_its_own(model, tmp_path):
     for nothing in ({"said": ASKED}, {*ASKED}, b"text", 3, 2.5, None, float("nan"), np.array([ASKED * 2])[0][None]):
         with pytest.raises(hs.UserError):
@@ -163,12 +170,13 @@ def test_paths_are_no_texts(saved, command, textile, tmp_path):
         ("folder", "a folder of this name is there, and the model takes texts"),
         (photo, "a file of this name is there, and the model takes texts"),
         ("nofolder/", "no such file"),
+        ("new_reviews/2024", "no such file"),
     ):
         code, out, err = command("predict", saved, asked)
         assert (code, out) == (2, ""), err
         assert said in err
         assert f"headstart predict MODEL {asked} --as text" in err
-    for text in ("my card is in nofile.csv", "What.", "card?"):
+    for text in ("my card is in nofile.csv", "What.", "card?", "a card and/or a rate"):
         assert command("predict", saved, text)[0] == 0
 
 

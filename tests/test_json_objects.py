@@ -99,3 +99,8 @@ def test_two_columns_of_answers_are_refused():
     ]
     with pytest.raises(DataError, match="two columns 'answer', and they differ"):
         hs.check(pd.DataFrame(rows, columns=["context", "question", "answer", "answer"]))
+
+
+def test_a_list_without_rows_says_what_is_in_it(tmp_path):
+    with pytest.raises(DataError, match=r"no rows: t.json row 1 is left out: not a JSON object"):
+        hs.check(written(tmp_path / "t.json", ["a text", "another"]))

@@ -13,7 +13,7 @@ from typing import Any, Literal
 from headstart.data.delimited import delimiter_of, label_colon_text
 from headstart.data.endings import PHOTOS, READ_AS_TABLES, TABLES, TEXTS
 from headstart.data.folder import files_in
-from headstart.data.frame import is_table
+from headstart.data.frame import is_table, row_as_table
 from headstart.data.line_forms import line_form
 from headstart.data.named_files import text_files
 from headstart.data.read import rows_in
@@ -88,6 +88,7 @@ def inputs_in(
 
 def inputs_of(given: Any, modality: Modality, columns: Columns, *, in_files: bool) -> Asked:
     """As `inputs_in`, of what stands in memory: a table, the `Path` of a file, or the inputs themselves."""
+    given = row_as_table(given, columns.known)
     if is_table(given):
         inputs, notes, _ = rows_in(given, modality.name, columns)
         return Asked(inputs, notes)
@@ -167,7 +168,7 @@ def _refuse_path(argument: str, path: Path, modality: Modality) -> None:
         what = f"{what} of this name is there, and the model takes texts"
         raise DataError(what, where=argument, fix=f"{ways['text']} asks about the words, {ways['file']} about the file")
     spaced = any(map(str.isspace, argument))
-    if not spaced and (path.suffix.lower() in _OF_FILES or _is_path(argument)):
+    if not spaced and (path.suffix.lower() in _OF_FILES or "/" in argument or _is_path(argument)):
         itself = "" if modality.of_two else f"; a text that is meant itself: {ways['text']}"
         raise DataError("no such file", where=argument, fix=f"check the path{itself}")
 

@@ -35,6 +35,21 @@ def is_table(data: Any) -> bool:
     return named in (("DataFrame", "pandas"), ("Table", "pyarrow"), ("Dataset", "datasets"))
 
 
+def row_as_table(data: Any, columns: Columns | None) -> Any:
+    """A row of a DataFrame (`frame.iloc[0]`, or of `itertuples`) with the columns of the inputs as a table of one; all
+    else as it is."""
+    names = [] if columns is None else [name for name in (*columns.texts, columns.text2, columns.image) if name]
+    series = type(data).__name__ == "Series" and type(data).__module__.split(".")[0] == "pandas"
+    there = data.index if series else getattr(data, "_fields", ()) if isinstance(data, tuple) else ()
+    if not names or not all(name in there for name in names):
+        return data
+    if series:
+        return data.to_frame().T
+    import pandas as pd
+
+    return pd.DataFrame([data._asdict()])
+
+
 def read_frame(frame: Any, columns: Columns | None, *, need_label: bool = True) -> Examples:
     """A pandas DataFrame or a pyarrow Table."""
     refuse_unused(columns, "a table in memory", "delimiter", "class_folders")

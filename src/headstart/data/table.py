@@ -26,7 +26,6 @@ from headstart.data.columns import Found, find_columns, refuse_unused, with_know
 from headstart.data.delimited import MOST_CHARACTERS, delimited_blocks
 from headstart.data.endings import JSON, READ_AS_TABLES, WORKBOOKS
 from headstart.data.indicators import indicator_cells
-from headstart.data.input_columns import Sample
 from headstart.data.json_rows import json_rows
 from headstart.data.label_cells import label_cells, whole_numbers
 from headstart.data.label_values import as_text
@@ -35,7 +34,7 @@ from headstart.data.named_files import read_named
 from headstart.data.parts import in_parts
 from headstart.data.photos import Photos, photos_beside, with_photos
 from headstart.data.text_file import encoding_of, stem_of, suffix_of
-from headstart.data.twins import refuse_twins
+from headstart.data.twins import by_option, refuse_twins
 from headstart.errors import DataError, first_line
 from headstart.inputs.paths import is_file
 from headstart.values import Columns, Examples, Finding
@@ -228,21 +227,15 @@ def _columns(
     if base is not None and kind in (None, "image"):
         asked, notes = with_photos(sample, asked, base, where)
     found = find_columns(sample, first, asked, where=where, need_label=need_label)
-    found = replace(found, notes=(*found.notes, *notes, *_twins(sample, found, asked, where)))
+    taken = {**by_option(found.columns(None)), **({found.part: ""} if found.part else {})}
+    said = refuse_twins(sample, taken, by_option(asked), where)
+    found = replace(found, notes=(*found.notes, *notes, *said))
     found = found if need_label else replace(found, labels=())  # whose cells need not be labels
     if found.holds != "files" and (base is None or suffix_of(Path(where)) in _NO_TEXT):
         refuse_unused(asked, where, "encoding", *([] if base else ["image_root"]))
     if found.holds != "names" or base is None:
         return found, None
     return found, photos_beside(sample[found.values[0]], base, asked.image_root, where)
-
-
-def _twins(sample: Sample, found: Found, asked: Columns, where: str) -> list[str]:
-    """Notes on columns of one name, of which one is taken."""
-    taken = dict.fromkeys(found.values, "--image" if found.holds in ("names", "pictures") else "--text")
-    taken |= dict.fromkeys(found.labels, "--label") | ({found.part: ""} if found.part else {})
-    named = {*asked.texts, asked.text2, asked.image, asked.label, *(asked.labels or ())}
-    return list(refuse_twins(sample, taken, named, where))
 
 
 def _counted(values: list[list[Any]], found: Found) -> list[list[Any]]:
@@ -291,15 +284,6 @@ def _cells(block: Block, found: Found, n: int, where: str) -> list[Any]:
         told = f"{where}, column {found.labels[0]!r},"
         return values if all(type(value) is str for value in values) else label_cells(values, where=told)
     return list(zip(*(plain_values(block[name]) for name in found.labels), strict=True))
-
-
-def _targets(
-    cells: list[Any], inputs: list[Any], found: Found, rows: list[str], where: str
-) -> tuple[list[Any], list[str]]:
-    """The cells of all rows as targets, with notes."""
-    if len(found.labels) > 1:
-        return indicator_cells(cells, found.labels, rows)
-    return without_missing(inputs, cells, where)
 
 
 def _written(marks: list[Any], found: Found) -> list[str | None]:

@@ -7,12 +7,19 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from headstart.errors import DataError
+from headstart.values import Columns
 
 _SECOND = (".2", ".1")  # what a second column of a name ends in as it is read here, and as pandas writes it
 
 
+def by_option(columns: Columns) -> dict[str, str]:
+    """The names of columns, each with the option that says it."""
+    said = {option: [value] if isinstance(value, str) else value for option, value in columns.named.items()}
+    return {name: f"--{option}" for option, names in said.items() for name in names}
+
+
 def refuse_twins(
-    columns: Mapping[str, Sequence[Any]], taken: Mapping[str, str], named: Collection[str | None], where: str
+    columns: Mapping[str, Sequence[Any]], taken: Mapping[str, str], named: Collection[str], where: str
 ) -> list[str]:
     """Notes on taken columns beside which there is another of that name, with other values, where the user named one.
 

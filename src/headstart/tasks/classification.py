@@ -90,7 +90,11 @@ def _refuse(dataset: Dataset, seen: str) -> None:
 def _refuse_parts(dataset: Dataset, train: np.ndarray, test: np.ndarray) -> None:
     missing = sorted(set(dataset.classes) - {dataset.targets[row] for row in np.flatnonzero(train).tolist()})
     if missing:
-        raise DataError(f"class {missing[0]!r} is in the test part only", where=dataset.name, fix="add it to train")
+        asked = {dataset.targets[row] for row in np.flatnonzero(test).tolist()}
+        fix = "add it to train; or leave its cells empty, if it says that the label is not known"
+        if asked <= set(missing):
+            fix = "give a test with the classes of train; or train alone, if its labels are not known: some is held out"
+        raise DataError(f"class {missing[0]!r} is in the test part only", where=dataset.name, fix=fix)
 
 
 def _space(labels: Sequence[str | None]) -> Space:
