@@ -40,7 +40,7 @@ def test_a_rare_encoding_is_refused_with_its_name(tmp_path, texts, encoding):
 @pytest.mark.parametrize("encoding", ["cp1251", "koi8_r"])
 def test_capitals_alone_may_be_two_encodings(tmp_path, encoding):
     path = table(tmp_path, ["ГДЕ МОЯ КАРТА?", "КАРТА НЕ ПРИШЛА.", "КАКОЙ КУРС ОБМЕНА?", "Я ЗАБЫЛ СВОЙ КОД."], encoding)
-    with pytest.raises(DataError, match='encoding="cp1251".* or .*encoding="koi8_r"'):
+    with pytest.raises(DataError, match=r'encoding="cp1251".* or .*encoding="koi8_r"'):
         hs.check(path)
 
 
