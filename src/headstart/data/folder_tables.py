@@ -174,7 +174,23 @@ def _beside_photos(
     more = [other.name for other in tables if other != table and other not in tested]
     notes = [f"labels read from {table.name}, photos from {some_of(sorted(used)) or folder.name}", *whole.notes]
     notes += [f"not read: {some_of(more)}"] if more else []
-    return replace(whole, name=folder.resolve().name, notes=tuple(notes)), ()
+    return replace(whole, name=folder.resolve().name, notes=(*notes, *_not_named(whole))), ()
+
+
+def _not_named(examples: Examples) -> list[str]:
+    """A note on photos that lie among those of a table, and are of no row that has a label."""
+    named = {os.path.normpath(path) for path in examples.inputs if isinstance(path, str) and path}
+    folders = sorted({os.path.dirname(path) for path in named})
+    there = {os.path.join(folder, name): folder for folder in folders for name in _photos_in(folder)}
+    more = Counter(folder for path, folder in there.items() if path not in named)
+    places = [f"{os.path.basename(folder)} ({n:,})" for folder, n in more.items()]
+    return [f"{more.total():,} photos that no labelled row names are not read: {some_of(places)}"] if more else []
+
+
+def _photos_in(folder: str) -> list[str]:
+    if not os.path.isdir(folder):
+        return []
+    return [name for name in listing(Walk(Path(folder)), folder)[1] if names_photos([name])]
 
 
 def _beside_one_folder(
