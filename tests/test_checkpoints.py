@@ -174,3 +174,19 @@ def test_packaged_weights_under_another_architecture_are_refused():
         load(f"efficientnet_lite0={card.path}", kind="image")
     assert raised.value.fix == "model efficientnet_lite0"
     assert len(open_torch_file(card.path)) == 296
+
+
+def test_a_head_beside_its_backbone_is_the_model_s(state, tmp_path, own_cache):
+    """As mmpretrain saves them."""
+    inner = {name: tensor for name, tensor in state.items() if not name.startswith("fc.")}
+    head = {name.replace("fc.", "head.fc."): tensor for name, tensor in state.items() if name.startswith("fc.")}
+    torch.save({"meta": {}, "state_dict": {**below("backbone.", inner), **head}}, tmp_path / "a.pth")
+    _, classifier = load_classifier(f"resnet10t={tmp_path / 'a.pth'}")
+    np.testing.assert_array_equal(classifier.weight, state["fc.weight"].numpy())
+
+
+@pytest.mark.parametrize("name", ["fc.weight", "conv1.0.weight"])
+def test_weights_that_are_no_numbers_are_the_file_s(name, state, tmp_path, own_cache):
+    torch.save({**state, name: state[name] * float("nan")}, tmp_path / "a.pth")
+    with pytest.raises(ModelError, match=f"resnet10t.*values that are no numbers, first '{name}'"):
+        load_classifier(f"resnet10t={tmp_path / 'a.pth'}")

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+import headstart as hs
 from headstart.data import walk
 from headstart.data.check import check
 from headstart.data.given import given_images
@@ -295,3 +296,15 @@ def test_the_command_line_says_it_in_a_line(command, tmp_path):
         assert (code, out) == (2, ""), err
         assert said in err
         assert len(lines) <= 2
+
+
+@pytest.mark.parametrize("left", ["@eaDir", "#recycle", "$RECYCLE.BIN", "System Volume Information", "lost+found"])
+def test_what_drives_leave_in_folders_is_no_class_and_no_photo(photos, left):
+    for folder in (photos / left, photos / "global" / left / "IMG_1.jpg"):
+        folder.mkdir(parents=True)
+        for number, photo in enumerate(sorted((photos / "nominal").glob("*.jpg"))[:3]):
+            shutil.copy(photo, folder / f"SYNOPHOTO_THUMB_{number}.jpg")
+    (photos / "global" / "Desktop.ini").write_text("[.ShellClassInfo]")
+    checked = hs.check(photos)
+    assert checked.counts == {"global": 20, "nominal": 20}
+    assert not checked.dataset.rejected

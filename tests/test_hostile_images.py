@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image, PngImagePlugin
+from PIL import Image, PngImagePlugin, features
 
 from headstart.data import inspect
 from headstart.data.check import check
@@ -49,8 +49,8 @@ def test_no_program_is_started(tmp_path, monkeypatch):
     photo.write_bytes(POSTSCRIPT)
     assert "not an image but PostScript" in reason(POSTSCRIPT)
     datasets = pytest.importorskip("datasets")
-    features = datasets.Features({"image": datasets.Image(), "label": datasets.Value("string")})
-    rows = datasets.Dataset.from_dict({"image": [str(photo)] * 2, "label": ["a", "b"]}, features=features)
+    columns = datasets.Features({"image": datasets.Image(), "label": datasets.Value("string")})
+    rows = datasets.Dataset.from_dict({"image": [str(photo)] * 2, "label": ["a", "b"]}, features=columns)
     with pytest.raises(DataError, match="PostScript"):
         check(read(rows))
     assert not started.exists()
@@ -295,3 +295,13 @@ def test_known_bytes_open_as_ever(photos):
     photo = min((photos / "global").iterdir())
     digest = hashlib.sha256(photo.read_bytes()).digest()
     np.testing.assert_array_equal(np.asarray(open_known(photo, digest)), np.asarray(open_image(photo)))
+
+
+@pytest.mark.parametrize("kind", ["PNG", "GIF", "TIFF", "WebP", "AVIF"])
+def test_a_damaged_picture_is_no_other_thing(kind):
+    if kind in ("WebP", "AVIF") and not features.check(kind.lower()):
+        pytest.skip(f"Pillow without {kind}")
+    content = saved(kind)
+    assert reason(content[:14]).startswith(f"damaged {kind}: ")
+    if kind == "PNG":  # a wrong checksum of the first chunk
+        assert reason(content[:30] + bytes([content[30] ^ 1]) + content[31:]).startswith("damaged PNG: ")

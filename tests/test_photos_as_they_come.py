@@ -232,3 +232,16 @@ def test_photos_that_are_not_there_are_said_with_their_path(tmp_path, named, sai
         hs.check(tmp_path / given)
     assert said in str(error.value)
     assert 'image_root="FOLDER"' in str(error.value)
+
+
+def test_photos_without_a_row_are_counted(tmp_path):
+    (tmp_path / "images").mkdir()
+    for number in range(20):
+        Image.effect_noise((24, 24), 40 + number).save(tmp_path / "images" / f"{number}.png")
+    rows = [f"{number}.png,{'ab'[number % 2]}" for number in range(12)]
+    (tmp_path / "labels.csv").write_text("\n".join(["image,label", *rows]))
+    notes = hs.check(tmp_path).notes
+    assert "8 photos that no labelled row names are not read: images (8)" in notes
+    for number in range(12, 20):
+        (tmp_path / "images" / f"{number}.png").unlink()
+    assert not any("no labelled row" in note for note in hs.check(tmp_path).notes)

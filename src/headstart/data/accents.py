@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable
+from itertools import chain
 from typing import Any
 
 from headstart.errors import some_of
@@ -26,9 +27,8 @@ def spellings(name: str) -> list[str]:
 
 def two_spellings(cells: Iterable[Any]) -> tuple[str, ...]:
     """A note on the names that are written both ways among labels or groups, which are taken as one."""
-    texts = {
-        text for cell in set(cells) for text in (cell if isinstance(cell, tuple) else (cell,)) if type(text) is str
-    }
+    flat = chain.from_iterable(cell if isinstance(cell, tuple) else (cell,) for cell in cells)
+    texts = {text for text in flat if type(text) is str}
     names = {name.strip() for text in texts if not text.isascii() for name in _BETWEEN.split(text)}
     both = sorted(name for name in map(composed, names - {*map(composed, names)}) if name in names)
     return (f"two spellings of one name, accents apart or with their letters: {some_of(both)}",) if both else ()

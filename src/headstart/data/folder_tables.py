@@ -204,7 +204,23 @@ def _beside_photos(
     beside = [folder / name for name in folders if name not in used and not _any_within(folder / name, whole.inputs)]
     without = [f"{one.name}{files_within(str(one))}" for one in beside]
     notes += [f"not read, since no table names a photo there: {some_of(without)}"] if without else []
-    return replace(whole, name=folder.resolve().name, notes=tuple(notes)), ()
+    return replace(whole, name=folder.resolve().name, notes=(*notes, *_not_named(whole))), ()
+
+
+def _not_named(examples: Examples) -> list[str]:
+    """A note on photos that lie among those of a table, and are of no row that has a label."""
+    named = {os.path.normpath(path) for path in examples.inputs if isinstance(path, str) and path}
+    folders = sorted({os.path.dirname(path) for path in named})
+    there = {os.path.join(folder, name): folder for folder in folders for name in _photos_in(folder)}
+    more = Counter(folder for path, folder in there.items() if path not in named)
+    places = [f"{os.path.basename(folder)} ({n:,})" for folder, n in more.items()]
+    return [f"{more.total():,} photos that no labelled row names are not read: {some_of(places)}"] if more else []
+
+
+def _photos_in(folder: str) -> list[str]:
+    if not os.path.isdir(folder):
+        return []
+    return [name for name in listing(Walk(Path(folder)), folder)[1] if names_photos([name])]
 
 
 def _beside_one_folder(

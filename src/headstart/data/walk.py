@@ -15,7 +15,11 @@ from headstart.errors import DataError
 
 MOST_ENTRIES = 10_000_000  # files and folders: the name of each is kept
 MOST_DEEP = 64  # folders in one another
-_IGNORED = frozenset({"__MACOSX", "Thumbs.db", "desktop.ini"})
+# What systems, network drives and programs leave in people's folders, in small letters.
+_IGNORED = frozenset(
+    {"__macosx", "__pycache__", "thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r", "@eadir", "#recycle", "@recycle",
+     "#snapshot", "@recently-snapshot", "$recycle.bin", "system volume information", "lost+found"}
+)  # fmt: skip
 
 _Identity = tuple[int, int]  # device and number of what a name leads to
 
@@ -58,7 +62,7 @@ class Walk:
                     what = f"more than {MOST_ENTRIES:,} files and folders"
                     raise DataError(what, where=self._top or ".", fix="name a smaller folder")
                 name = entry.name
-                if name.startswith(".") or name in _IGNORED:
+                if name.startswith(".") or name.lower() in _IGNORED:
                     continue
                 if entry.is_symlink():
                     kind = self._where_a_link_leads(entry, os.path.join(folder, name))

@@ -11,7 +11,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-from PIL import Image, ImageFile
+from PIL import Image, ImageFile, features
 
 from headstart.errors import DataError, first_line
 
@@ -60,6 +60,16 @@ _OTHER_THINGS = {
     b"PK\3\4": "a zip archive",
     b"\x89HDF": "HDF5",
 }
+_MARKS = (  # that nothing else begins with
+    (re.compile(rb"\x89PNG"), "PNG"),
+    (re.compile(rb"\xff\xd8\xff"), "JPEG"),
+    (re.compile(rb"GIF8[79]a"), "GIF"),
+    (re.compile(rb"(?s)RIFF....WEBP"), "WebP"),
+    (re.compile(rb"II\*\0|MM\0\*"), "TIFF"),
+    (re.compile(rb"\0\0\0\x0cjP  |\xff\x4f\xff\x51"), "JPEG 2000"),
+    (re.compile(rb"(?s)....ftypavi[fs]"), "AVIF"),
+)
+_OPTIONAL = {"WebP": "webp", "JPEG 2000": "jpg_2000", "AVIF": "avif"}  # names of Pillow's features
 
 
 class _Here(threading.local):
@@ -209,6 +219,11 @@ class _Content(io.BytesIO):
 
 
 def _not_an_image(start: bytes) -> str:
+    name = next((name for mark, name in _MARKS if mark.match(start)), None)
+    if name is not None and features.check(_OPTIONAL.get(name, "jpg")) is False:
+        return f"{name}, which Pillow does not read as it is installed here"
+    if name is not None:
+        return f"damaged {name}: it starts as one, and no picture is found in it"
     what = next((what for mark, what in _OTHER_THINGS.items() if start.startswith(mark)), "")
     return f"not an image{' but ' if what else ''}{what} (it starts with {start[:8]!r})"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ _AVERAGED = ("state_dict_ema", "model_ema", "ema_state_dict")
 _PLACES = (*_AVERAGED, "state_dict", "model_state_dict", "model_state", "model", "net", "weights", "params")
 # DataParallel, torch.compile; then what a LightningModule, or a script's own module, calls the model in it.
 _WRAPPERS = ("module.", "_orig_mod.", "model.", "backbone.", "net.", "network.", "encoder.")
+_HEAD = re.compile(r"(?:module\.|_orig_mod\.|model\.)*(?:head\.fc|head|fc|classifier|linear)\.weight")
 _DEEPEST = 4  # wrappers around each other
 # What checkpoints hold beside weights, of no use here: settings of a run, its best score, where it wrote to.
 _INERT = (
@@ -114,3 +116,12 @@ def unwrapped(state: State, fits: Callable[[Collection[str]], bool], where: str)
 
 def _below(state: State, prefix: str) -> State:
     return {name.removeprefix(prefix): tensor for name, tensor in state.items() if name.startswith(prefix)}
+
+
+def head_beside(state: State, classifier: str) -> State:
+    """The tensors, under the classifier's name, of the only linear layer beside a wrapped backbone: mmpretrain's."""
+    heads = [name.removesuffix("weight") for name in state if _HEAD.fullmatch(name)]
+    if len(heads) != 1:
+        return {}
+    there = {part: heads[0] + part for part in ("weight", "bias")}
+    return {f"{classifier}.{part}": state[name] for part, name in there.items() if name in state}

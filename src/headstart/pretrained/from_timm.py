@@ -16,7 +16,7 @@ from torch import nn
 from headstart.backbone import CropMode, ImagePreparation
 from headstart.errors import ModelError, somebody_elses
 from headstart.pretrained.by_order import named_by_order
-from headstart.pretrained.checkpoint import unwrapped
+from headstart.pretrained.checkpoint import head_beside, unwrapped
 from headstart.pretrained.schema import Wrong, checked, maybe, record
 from headstart.pretrained.timm_arguments import ARCHITECTURE, PRETRAINED, model_args
 from headstart.pretrained.torchvision_operators import declare_missing
@@ -77,6 +77,11 @@ def describe(weights: Translated, *, target: Path) -> dict[str, Any]:
     if not wanted.keys() <= state.keys() and len(state) == len(full):
         state = named_by_order(state, full, architecture)
     headless = _fitting(architecture, state, wanted)
+    if isinstance(classifier, str):
+        state = {**head_beside(weights.state, classifier), **state}
+    _refuse_no_numbers(
+        architecture, {k: v for k, v in state.items() if k in headless or k.startswith(f"{classifier}.")}
+    )
     save_tensors({k: v.contiguous() for k, v in headless.items()}, target / "model.safetensors")
     with somebody_elses("timm", where=architecture):
         data = timm.data.config.resolve_data_config({}, model=model)
@@ -182,6 +187,13 @@ def _apply(model: Any, changes: Sequence[str]) -> None:
             block.conv1.stride, block.conv2.stride = block.conv2.stride, block.conv1.stride
     if NO_FULLY_CONNECTED in changes:
         model.pre_logits = nn.Identity()
+
+
+def _refuse_no_numbers(architecture: str, state: dict[str, torch.Tensor]) -> None:
+    broken = [name for name, tensor in state.items() if not bool(torch.isfinite(tensor).all())]
+    if broken:
+        what = f"{len(broken)} of its tensors have values that are no numbers, first {broken[0]!r}"
+        raise ModelError(what, where=architecture, fix="the file is damaged, or its training failed: take another")
 
 
 def _keep_head(

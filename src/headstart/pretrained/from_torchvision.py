@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 from headstart.errors import ModelError
-from headstart.pretrained.checkpoint import unwrapped
+from headstart.pretrained.checkpoint import head_beside, unwrapped
 from headstart.pretrained.from_timm import refuse_unknown, timm
 from headstart.pretrained.torchvision_operators import declare_missing
 from headstart.pretrained.translated import Translated
@@ -55,7 +55,7 @@ def translate(path: Path, *, architecture: str | None = None) -> Translated:
     state = unwrapped(whole, lambda names: any(key in names for key in _FAMILIES), str(path))
     family = next((models for key, models in _FAMILIES.items() if key in state), None)
     if architecture and (family is None or not any(architecture in (n, _TIMM.get(n)) for n in _KNOWN)):
-        return _timms_own(path, architecture, state)
+        return _timms_own(path, architecture, whole)
     if family is None:
         raise ModelError(
             "no model of torchvision's that is known (VGG, ResNet, ResNeXt, Wide ResNet, DenseNet, MobileNetV2, "
@@ -66,6 +66,7 @@ def translate(path: Path, *, architecture: str | None = None) -> Translated:
     name, wanted = _recognise(path, state, family)
     if architecture not in (None, "", name, _TIMM.get(name)):
         raise ModelError(f"the tensors are those of {name}, not of {architecture}", where=str(path))
+    state = {**head_beside(whole, list(wanted)[-2].removesuffix(".weight")), **state}
     broken = [key for key in wanted if key in state and not bool(torch.isfinite(state[key]).all())]
     if broken:
         raise ModelError(f"{len(broken)} tensors have values that are no numbers, first {broken[0]!r}", where=str(path))
