@@ -26,7 +26,9 @@ def spellings(name: str) -> list[str]:
 
 def two_spellings(cells: Iterable[Any]) -> tuple[str, ...]:
     """A note on the names that are written both ways among labels or groups, which are taken as one."""
-    texts = {text for cell in set(cells) for text in (cell if isinstance(cell, tuple) else (cell,)) if type(text) is str}
+    texts = {
+        text for cell in set(cells) for text in (cell if isinstance(cell, tuple) else (cell,)) if type(text) is str
+    }
     names = {name.strip() for text in texts if not text.isascii() for name in _BETWEEN.split(text)}
     both = sorted(name for name in map(composed, names - {*map(composed, names)}) if name in names)
     return (f"two spellings of one name, accents apart or with their letters: {some_of(both)}",) if both else ()
