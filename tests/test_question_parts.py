@@ -44,9 +44,8 @@ def test_parts_of_a_dataset_dict_have_ids_of_their_own(tmp_path):
 def test_rows_of_an_unknown_part_are_left_out(tmp_path):
     """Taken as training, they would teach what they were to test."""
     parts = ["train", "test ", "Test", "holdout", "", "eval", " DEV"]
-    frame = pd.DataFrame(
-        {"context": [TOWER, RHINE, RHINE, RHINE, RHINE, RHINE, TOWER], "question": "Q?", "answer": "", "split": parts}
-    )
+    texts = [TOWER, RHINE, RHINE, RHINE, RHINE, RHINE, TOWER]
+    frame = pd.DataFrame({"context": texts, "question": "Q?", "answer": texts, "split": parts})
     frame.to_csv(tmp_path / "rows.csv", index=False)
     for data in (frame, tmp_path / "rows.csv"):
         found = read_questions(data)
