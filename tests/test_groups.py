@@ -261,3 +261,11 @@ def test_one_patient_who_gains_proves_nothing():
     assert plain.tuned_is_better
     assert not grouped.tuned_is_better
     assert (grouped.groups, grouped.noise) == (6, 2.01)
+
+
+def test_groups_that_near_duplicates_join_are_said(tmp_path):
+    rows = [
+        (f"a note of the kind that both have {n // 2}", ["ill", "well"][n // 2 % 2], f"P{n % 2}") for n in range(40)
+    ]
+    with pytest.raises(DataError, match="2 groups are named, and 1 are left"):
+        hs.check(table(tmp_path / "two.csv", rows), columns=BY_PATIENT)

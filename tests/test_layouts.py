@@ -345,3 +345,14 @@ def test_photos_that_are_not_where_a_table_says_are_named_with_the_path_that_was
     photos(tmp_path / "elsewhere", "img", n=6)
     table.write_text(table.read_text().replace(".jpg", ".png"))
     assert hs.check(table, columns=Columns(image_root=str(tmp_path / "elsewhere"))).counts == {"a": 3, "b": 3}
+
+
+def test_a_model_that_was_saved_into_a_class_folder_is_no_example(tmp_path):
+    for name in ("ham", "spam"):
+        for number in range(8):
+            written(tmp_path / name / f"{number}.txt", f"{name} of number {number}")
+    for file in ("headstart.json", "config.json", "vocab.txt"):
+        written(tmp_path / "ham" / "deep" / "model" / file, "{}")
+    found = hs.check(tmp_path)
+    assert found.counts == {"ham": 8, "spam": 8}
+    assert "saved models: ham/deep/model" in told(found)

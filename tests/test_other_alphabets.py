@@ -79,3 +79,25 @@ def test_utf_8_that_was_encoded_twice_is_noted(tmp_path, texts):
     notes = hs.check(table(tmp_path, twice, "utf-8")).notes
     assert any("encoded twice" in note and "iconv -f utf-8 -t cp1252 t.csv" in note for note in notes)
     assert not any("encoded twice" in note for note in hs.check(table(tmp_path, texts, "utf-8")).notes)
+
+
+FRENCH = ["où est ma carte, elle n'est pas arrivée", "le taux de change est élevé", "j'ai oublié mon code, hélas"]
+
+
+@pytest.mark.parametrize(
+    ("more", "encoding", "said"),
+    [(FRENCH, "utf-8", "lines that are not ASCII are UTF-8"), (RUSSIAN, "cp1251", "and the last like cp1251")],
+)
+def test_files_of_two_encodings_that_were_put_together_are_refused(more, encoding, said, tmp_path):
+    """However far behind the first lines the others begin: windows-1252 decodes nearly anything."""
+
+    def lines(texts: list[str], n: int) -> str:
+        return "".join(f'"{texts[i % len(texts)]} {i}",{"ab"[i % 2]}\n' for i in range(n))
+
+    path = tmp_path / "t.csv"
+    path.write_bytes(b"text,label\n" + lines(FRENCH, 2500).encode("cp1252"))
+    assert hs.check(path).dataset.inputs[0].startswith(FRENCH[0])
+    with path.open("ab") as file:
+        file.write(lines(more, 400).encode(encoding))
+    with pytest.raises(DataError, match=said):
+        hs.check(path)

@@ -210,11 +210,14 @@ def _each_once(walk: Walk, found: list[_File]) -> tuple[list[_File], list[Findin
 
 
 def _not_followed(walk: Walk) -> tuple[str, ...]:
+    saved = (
+        [f"not read, since they are saved models: {some_of([*map(walk.relative, walk.saved)])}"] if walk.saved else []
+    )
     if not walk.not_followed:
-        return ()
+        return tuple(saved)
     names = sorted(walk.relative(path) for path in walk.not_followed)
     more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-    return (f"links to folders of the data, or around them, not followed: {', '.join(names[:3])}{more}",)
+    return (*saved, f"links to folders of the data, or around them, not followed: {', '.join(names[:3])}{more}")
 
 
 def _kind(files: list[_File]) -> tuple[Kind, tuple[str, ...]]:

@@ -10,11 +10,10 @@ from pathlib import Path
 
 from headstart.data.endings import MOSTLY_OTHER, ending_of, is_photo, is_table, is_text
 from headstart.data.parts import UNLABELLED, part_named, parts_among
-from headstart.data.walk import Walk
+from headstart.data.walk import SAVED, Walk
 from headstart.errors import DataError, some_of
 
 OUTER, INNER = "outer", "inner"  # what --class-folders may say
-_SAVED = "headstart.json"  # in a folder that `fit` wrote
 _MOST_WRAPPERS = 4
 # Names of parts that are words of their own, and so of classes: a train among vehicles, valid beside invalid.
 _WORDS: dict[str, set[str]] = {"train": set(), "valid": {"invalid"}}
@@ -161,7 +160,7 @@ def _holds_examples(walk: Walk, folder: str) -> bool:
 
 def _without_saved(walk: Walk, folder: str, inner: list[str]) -> tuple[list[str], list[str]]:
     """The folders without models that were saved among them, which are said."""
-    saved = [name for name in inner if os.path.isfile(os.path.join(folder, name, _SAVED))]
+    saved = [name for name in inner if os.path.isfile(os.path.join(folder, name, SAVED))]
     notes = [f"not read, since they are saved models: {some_of(saved)}"] if saved else []
     return ([name for name in inner if name not in saved] if saved else inner), notes
 

@@ -103,6 +103,10 @@ def _refuse_lone_groups(dataset: Dataset) -> None:
     if np.bincount(np.unique(np.column_stack([of, dataset.checked_groups]), axis=0)[:, 0]).max(initial=0) < 2:
         what = "each class is of one group, and none" if dataset.classes else "all examples are of one group, and none"
         fix = "add examples of others, or leave --group out: then the score is for the groups that are in the data"
+        named, left = len({*dataset.named_groups}), len(np.unique(dataset.checked_groups))
+        if left < named:
+            near = f"{named:,} groups are named, and {left:,} are left, for examples of others are (nearly) the same"
+            what = f"{near}; {what}"
         raise DataError(f"{what} can be tested on another", where=dataset.name, fix=fix)
 
 

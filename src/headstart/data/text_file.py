@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import gzip
 import io
+from contextlib import suppress
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -13,13 +14,23 @@ from typing import BinaryIO, cast
 from headstart.data.arrow import MOST_BYTES
 from headstart.data.endings import ending_of
 from headstart.errors import DataError, shortened
-from headstart.inputs.encodings import encoded_twice, encoding_among, known_encoding, refuse_escaped, wide_encoding
+from headstart.inputs.encodings import (
+    OF_SEVERAL_BYTES,
+    encoded_twice,
+    encoding_among,
+    known_encoding,
+    refuse_escaped,
+    wide_encoding,
+)
 from headstart.storage.files import open_file
 from headstart.values import Finding
 
 MOST_LINE = 2**26  # bytes
 _BLOCK = 2**20
 _HEAD = 2**16
+_TAIL = 2**13
+_SEVERAL = 3  # lines
+_SHARE_MIXED = 0.01  # of the lines that are not ASCII
 _MOST_LEFT_OUT = 1_000_000  # rows
 
 
@@ -77,7 +88,34 @@ def _told(path: Path) -> tuple[str, list[str]]:
     if not whole or not _decodes(decoder, b"", final=True):
         what = f"neither UTF-8 nor {found} throughout"
         raise DataError(what, where=str(path), fix="--encoding NAME says what it is, or save it as UTF-8")
+    _refuse_mixed(path, found)
     return found, [f"{path.name}: not UTF-8, read as {found}; --encoding NAME takes another"]
+
+
+def _refuse_mixed(path: Path, found: str) -> None:
+    """Raises DataError where other lines than the first ones tell another encoding: files that were put together.
+
+    Nearly any bytes can be read in an encoding of one byte a character, so that it decodes says little.
+    """
+    if found in OF_SEVERAL_BYTES:
+        return
+    total, utf_8, first, last = 0, 0, 0, b""
+    with open_bytes(path) as file:
+        for number, line in enumerate(file, start=1):
+            if not line.isascii():
+                total, last = total + 1, (last + line)[-_TAIL:]
+                if _decodes(codecs.getincrementaldecoder("utf-8")(), line, final=True):
+                    utf_8, first = utf_8 + 1, first or number
+    fix = "save all of it in one encoding: iconv -f NAME -t utf-8 PART, part by part"
+    if utf_8 >= max(_SEVERAL, _SHARE_MIXED * total):
+        what = f"{utf_8:,} of {total:,} lines that are not ASCII are UTF-8 (line {first:,}, say), others {found}"
+        raise DataError(what, where=str(path), fix=fix)
+    other = found
+    with suppress(DataError):  # so few lines may tell none
+        other = encoding_among(last[last.find(b"\n") + 1 :], where=str(path))
+    if other != found and last.decode(other, "replace") != last.decode(found, "replace"):
+        what = f"the first lines that are not ASCII look like {found}, and the last like {other}"
+        raise DataError(what, where=str(path), fix=f"--encoding NAME says what it is; or {fix}")
 
 
 def suffix_of(path: Path) -> str:

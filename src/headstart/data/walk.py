@@ -14,6 +14,7 @@ from typing import Literal
 from headstart.errors import DataError
 
 MOST_ENTRIES = 10_000_000  # files and folders: the name of each is kept
+SAVED = "headstart.json"  # in a folder that a model was saved to
 MOST_DEEP = 64  # folders in one another
 # What systems, network drives and programs leave in people's folders, in small letters.
 _IGNORED = frozenset(
@@ -37,6 +38,7 @@ class Walk:
         self._count = 0
         self._links: dict[str, _Identity] = {}  # files that are links, and what they lead to
         self.not_followed: dict[str, str] = {}  # links to folders -> why
+        self.saved: list[str] = []  # folders that a model was saved to, which hold no examples
 
     @property
     def top(self) -> str:
@@ -90,6 +92,9 @@ class Walk:
                 folders, files = self.listing(here)
             except OSError:
                 found.append(here)
+                continue
+            if SAVED in files and here != self._top:
+                self.saved.append(here)
                 continue
             found += [os.path.join(here, name) for name in files]
             if folders and depth == MOST_DEEP:

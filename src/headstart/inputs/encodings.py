@@ -14,9 +14,10 @@ from itertools import pairwise
 
 from headstart.errors import DataError, shortened
 
+OF_SEVERAL_BYTES = ("gb18030", "big5", "cp932", "euc_jp", "cp949")
 _CANDIDATES = [
     *("cp1252", "cp1250", "iso8859_2", "cp1254", "cp1251", "koi8_r", "mac_cyrillic", "cp1253", "cp1255", "cp1256"),
-    *("gb18030", "big5", "cp932", "euc_jp", "cp949"),
+    *OF_SEVERAL_BYTES,
 ]
 _NEVER_GUESSED = ("cp866", "iso8859_5", "iso8859_7", "mac_greek", "iso8859_8", "iso8859_6")
 _CYRILLIC = ("cp1251", "koi8_r", "mac_cyrillic")
