@@ -14,7 +14,6 @@ from headstart.artifact import Opened, open_model, save, settle
 from headstart.backbone import Backbone, Features
 from headstart.data.arguments import inputs_of
 from headstart.data.check import check
-from headstart.data.folder import EACH_A_TEXT
 from headstart.data.read import refuse_odd
 from headstart.errors import DataError, UserError
 from headstart.evaluation import Evaluation, evaluated
@@ -78,7 +77,7 @@ class Model:
     @property
     def learned_from_files(self) -> bool:
         """Whether it was fitted on text files of one text each: another one is such a text, too."""
-        return self.record is not None and any(note.endswith(EACH_A_TEXT) for note in self.record.notes)
+        return self.record is not None and self.record.from_files
 
     @property
     def summary(self) -> dict[str, Any]:

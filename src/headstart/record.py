@@ -81,6 +81,7 @@ class Record:
     columns: Columns | None = None  # of the table that the examples came from
     out_of_fold: bool = False  # whether each example was tested by a head that learned without its fold
     final: bool = False  # whether it learned from the test part as well, after that was scored
+    from_files: bool = False  # whether each text that it learned from was a file of its own
     metric: str | None = None  # the key of what the user wanted it to be chosen by; None: the task's own loss
 
     @property
@@ -138,6 +139,7 @@ class Record:
             seconds=session.took(),
             out=None if session.place is None else str(session.place.asked),
             columns=dataset.columns,
+            from_files=dataset.from_files,
             out_of_fold=parts.out_of_fold,
             final=adapted.final,
             metric=dataset.task.metric,
@@ -189,7 +191,8 @@ class Record:
     def beside(self) -> dict[str, Any]:
         """What `from_json` needs besides the summary."""
         columns = {} if self.columns is None else {"columns": self.columns.named}
-        return {"data": self.data, "date": self.date, "mistakes": [dict(m) for m in self.scores.mistakes], **columns}
+        more = columns | ({"from_files": True} if self.from_files else {})
+        return {"data": self.data, "date": self.date, "mistakes": [dict(m) for m in self.scores.mistakes], **more}
 
     @classmethod
     def from_json(cls, task: Task, summary: Mapping[str, Any], beside: Mapping[str, Any]) -> Record:
@@ -200,7 +203,7 @@ class Record:
         """
         said = _SUMMARY(summary, "summary")
         known = {"data": NAME, "date": NAME, "mistakes": listing(task.scorer.mistake, most=1_000_000)}
-        told = fields(known, {"columns": _COLUMNS})(beside, "record")
+        told = fields(known, {"columns": _COLUMNS, "from_files": flag})(beside, "record")
         return cls(
             task=task,
             title=said["task"],
@@ -224,6 +227,7 @@ class Record:
             cautions=tuple(Caution(**entry) for entry in said.get("warnings", ())),
             versions=said["versions"],
             cached=said.get("cached"),
+            from_files=told.get("from_files", False),
             seconds=said["seconds"],
             out=said["out"],
             columns=Columns(**told["columns"]) if "columns" in told else None,

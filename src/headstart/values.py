@@ -109,6 +109,7 @@ class Examples:
     parts: Sequence[str] | None = None  # official part of each row: "train", "val" or "test"; None: no official split
     separator: str | None = None  # between labels in a cell, as the user says
     columns: Columns | None = None  # of a table, that they were read from
+    from_files: bool = False  # whether each text was a file of its own
     guessed: np.ndarray | None = None  # (n,) bool: the target was guessed while reading, so it is not learned from
     named_groups: Sequence[str | None] | None = None  # whose each example is, as the user says; None: nothing was said
     findings: tuple[Finding, ...] = ()
@@ -135,6 +136,7 @@ class Dataset:
     where: Sequence[str]
     parts: Sequence[str] | None = None
     columns: Columns | None = None  # of a table, that they were read from
+    from_files: bool = False  # whether each text was a file of its own
     guessed: np.ndarray | None = None  # (n,) bool; None: no target was guessed
     named_groups: Sequence[str | None] | None = None  # whose each example is, as the user says; None: nothing was said
     weights: np.ndarray | None = None  # (n,) float64 above 0: how many examples each one counts for; None: one

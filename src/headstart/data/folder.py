@@ -20,7 +20,6 @@ from headstart.data.walk import Walk
 from headstart.errors import DataError, some_of
 from headstart.values import Columns, Examples, Finding
 
-EACH_A_TEXT = "file is one text"
 _ALIKE = {"image": ("photos", is_photo), "text": ("texts", is_text)}
 
 
@@ -70,7 +69,8 @@ def read_folder(folder: Path, inside: str, *, choice: str | None = None, encodin
     kind, said = _kind(found)
     said = (*said, *_beside(walk, [inside, *layout.roots], kind))
     inputs = [file.path for file in found]
-    if kind == "text":
+    of_texts = kind == "text"
+    if of_texts:
         found, others = _texts_among(walk, found)
         found, inputs, unreadable, text_notes = _read_texts(walk, found, encoding)
         findings, said = [*findings, *others, *unreadable], (*said, *text_notes)
@@ -83,6 +83,7 @@ def read_folder(folder: Path, inside: str, *, choice: str | None = None, encodin
         targets=[file.label for file in found],
         where=[walk.relative(file.path) for file in found],
         parts=[str(file.part) for file in found] if any(file.part for file in found) else None,
+        from_files=of_texts,
         findings=tuple(findings),
         notes=(*layout.notes, *more, *levels, *_not_followed(walk), *said),
     )
@@ -224,7 +225,7 @@ def _kind(files: list[_File]) -> tuple[Kind, tuple[str, ...]]:
     endings = Counter(_ending(file) for file in files if is_text(file.path))
     if endings.total() <= len(files) / 2:
         return "image", ()
-    return "text", (f"each {_of_texts(files)} {EACH_A_TEXT}",)
+    return "text", (f"each {_of_texts(files)} file is one text",)
 
 
 def _ending(file: _File) -> str:

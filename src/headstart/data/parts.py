@@ -202,6 +202,7 @@ def join(named: Sequence[tuple[str, Examples]]) -> Examples:
         parts=[name for name, part in named for _ in range(len(part))],
         separator=first.separator,
         columns=first.columns,
+        from_files=first.from_files,
         guessed=np.concatenate(guessed) if guessed else None,
         named_groups=list(chain.from_iterable(groups)) if grouped else None,
         findings=tuple(chain.from_iterable(part.findings for part in parts)),

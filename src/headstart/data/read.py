@@ -84,6 +84,7 @@ def as_dataset(examples: Examples, task: Task) -> Dataset:
         where=examples.where,
         parts=examples.parts,
         columns=examples.columns,
+        from_files=examples.from_files,
         guessed=examples.guessed,
         named_groups=groups,
         findings=examples.findings,

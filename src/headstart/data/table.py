@@ -184,6 +184,7 @@ def read_blocks(
         where=rows,
         separator=separator,
         columns=found.columns(separator),
+        from_files=found.holds == "files",
         named_groups=groups if found.group else None,
         findings=tuple(findings or ()),
         notes=(*notes, *found.notes, *more, *told),
