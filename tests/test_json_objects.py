@@ -102,5 +102,5 @@ def test_two_columns_of_answers_are_refused():
 
 
 def test_a_list_without_rows_says_what_is_in_it(tmp_path):
-    with pytest.raises(DataError, match=r"no rows: t.json row 1 is left out: not a JSON object"):
+    with pytest.raises(DataError, match=r"no rows that can be read; of t.json row 1: not a JSON object"):
         hs.check(written(tmp_path / "t.json", ["a text", "another"]))

@@ -25,7 +25,8 @@ def apart_by_class(dataset: Dataset, twins: np.ndarray, same: np.ndarray) -> tup
     if not dataset.classes or not dataset.modality.look_alikes:
         return twins, []
     first_copy = group(len(dataset), same).tolist()
-    targets = [target if isinstance(target, str) else ", ".join(sorted(target)) for target in dataset.targets]
+    several = (tuple, frozenset, set, list)
+    targets = [", ".join(sorted(one)) if isinstance(one, several) else str(one) for one in dataset.targets]
     members: dict[int, dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
     for row, of in enumerate(twins.tolist()):
         members[of][targets[first_copy[row]]].append(row)
