@@ -99,3 +99,12 @@ def endings(file: str) -> list[str]:
     """a/b/c.py, b/c.py and c.py: pages name files from the folder that they are about; the top of all says it whole."""
     parts = file.split("/")
     return ["/".join(parts[at:]) for at in range(len(parts))]
+
+
+def test_each_kind_of_warning_is_told():
+    """Programs go by the kind, so a page lists them all, and none that there is not."""
+    code = "".join(file.read_text() for file in Path(hs.__file__).parent.rglob("*.py"))
+    made = {*re.findall(r'Caution\(\s*"([a-z-]+)"', code), "worse-than-constant", "not-better-than-constant"}
+    page = (ROOT / "docs" / "data.md").read_text().split("## Warnings")[1].split("\n## ")[0]
+    rows = [line.split("|")[1] for line in page.splitlines() if line.startswith("| `")]
+    assert set(re.findall(r"`([a-z-]+)`", "".join(rows))) == made
