@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -193,3 +195,26 @@ def test_class_folders_of_markdown_are_texts(tmp_path):
     found = hs.check(tmp_path)
     assert (found.dataset.modality.name, found.counts) == ("text", {"rust": 6, "scab": 6})
     assert "each .md file is one text" in told(found)
+
+
+@pytest.mark.parametrize("before", ["images\\", "C:\\Users\\me\\images\\", "/data/upload/1/", "images/", "deep/er/"])
+def test_names_of_another_system_or_place_are_found_below_the_folder_that_is_named(before, tmp_path):
+    for number in range(12):
+        (tmp_path / "images").mkdir(exist_ok=True)
+        Image.effect_noise((24, 24), 30 + number).save(tmp_path / "images" / f"p{number}.png")
+    rows = "".join(f"{before}p{number}.png,{'ab'[number % 2]}\n" for number in range(12))
+    (tmp_path / "labels.csv").write_text(f"path,label\n{rows}")
+    for root in (tmp_path, tmp_path / "images"):
+        found = hs.check(tmp_path / "labels.csv", columns=hs.Columns(image_root=str(root)))
+        assert [Path(path).name for path in found.dataset.inputs] == [f"p{number}.png" for number in range(12)]
+    if before in ("images\\", "images/"):  # it lies beside the table
+        assert len(hs.check(tmp_path / "labels.csv").dataset) == 12
+
+
+def test_two_names_that_end_in_one_photo_are_refused(tmp_path):
+    for number in range(6):
+        Image.effect_noise((24, 24), 30 + number).save(tmp_path / f"{number}.png")
+    rows = "".join(f"{where}/{number}.png,{where}\n" for where in "ab" for number in range(6))
+    (tmp_path / "labels.csv").write_text(f"path,label\n{rows}")
+    with pytest.raises(DataError, match=r"a/0.png and b/0.png would both be 0.png"):
+        hs.check(tmp_path / "labels.csv", columns=hs.Columns(image_root=str(tmp_path)))

@@ -130,7 +130,7 @@ def refuse_empty(dataset: Dataset) -> str:
     if len(dataset) == 0:
         fix = "look at the files or rows named above"
         if dataset.columns is not None and dataset.columns.image:
-            fix = "repair the names, or --image-root FOLDER says where photos lie whose names in the table are relative"
+            fix = "repair the names, or --image-root FOLDER says where the photos lie"
         raise DataError(f"no usable example.{seen}", where=dataset.name, fix=fix)
     return seen
 

@@ -8,7 +8,7 @@ import shlex
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
-from pathlib import Path
+from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from headstart.data.accents import spellings
 from headstart.data.endings import PHOTOS, is_photo
@@ -34,6 +34,7 @@ class Photos:
     folders: tuple[str, ...] = ()  # that have some of the first names, those first that have most
     known: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # by name, as `_known` has them
     there: bool = False  # whether some were found
+    rooted: bool = False  # whether the user named the folder, in which then the end of a path may lie
 
     def paths(self, names: Iterable[str | None]) -> list[str]:
         """The path of each photo; of one that is not there, the path that was tried.
@@ -41,7 +42,19 @@ class Photos:
         Raises:
             DataError: other photos of the same name are in several folders, or in one with another ending.
         """
-        return [self._path(name if name.isascii() else self._spelled(name)) if name else "" for name in names]
+        here = [name and _of_this_system(name, self.base) for name in names]
+        paths = [self._path(name if name.isascii() else self._spelled(name)) if name else "" for name in here]
+        if self.rooted:
+            self._refuse_shared(here, paths)
+        return paths
+
+    def _refuse_shared(self, names: Sequence[str | None], paths: Sequence[str]) -> None:
+        """Raises DataError where two names end in one photo: which of them it is, nobody says."""
+        of: dict[str, str] = {}
+        for name, path in zip(names, paths, strict=True):
+            if name and of.setdefault(path, name) != name and _is_file(path):
+                what = f"{of[path]} and {name} would both be {_shown(path, self.base)}"
+                raise DataError(what, where=self.table, fix="--image-root FOLDER names the folder that both start from")
 
     def _spelled(self, name: str) -> str:
         """A name as the disk writes its accents."""
@@ -56,11 +69,14 @@ class Photos:
         return [f"{self.table}: photos from {some_of(sorted(beside))}"] if beside else []
 
     def _path(self, name: str) -> str:
-        found = self.known.get(name) or [path for folder in self.folders if (path := _within(folder, name))]
+        found = next(filter(None, map(self._found, _ends(name) if self.rooted else (name,))), ())
         for other in found[1:]:
             if not filecmp.cmp(found[0], other, shallow=False):
                 raise _two_photos(name, found[0], other, self)
         return found[0] if found else str(Path(self.folders[0] if self.folders else self.base, name))
+
+    def _found(self, name: str) -> Sequence[str]:
+        return self.known.get(name) or [path for folder in self.folders if (path := _within(folder, name))]
 
 
 def photos_beside(values: Sequence[str | None], base: Path, root: str | None, table: str) -> Photos:
@@ -73,17 +89,34 @@ def photos_beside(values: Sequence[str | None], base: Path, root: str | None, ta
         DataError: the folder that was named is not there.
     """
     some = dict.fromkeys(value for value in values if value and value.strip())
-    names = [name for value in islice(some, _TRIED) for name in spellings(value)]
+    tried = (_of_this_system(value, str(base)) for value in islice(some, _TRIED))
+    names = [name for value in tried for name in spellings(value)]
     if root is None and (any(_is_file(os.path.join(base, name)) for name in names) or not names):
         return Photos(table, str(base), there=bool(names))
     start = str(base) if root is None else _existing(root)
+    names = names if root is None else [end for name in names for end in _ends(name)]
     there = {folder: _by_name(folder) for folder in _folders(start)}
     hits = {folder: _hits(names, folder, known) for folder, known in there.items()}
     mine = _of_the_part(hits, start, table)
     order = sorted(mine, key=lambda folder: (-mine[folder], folder))
     known = _known([there[folder] for folder in order if there[folder]])
     folders = tuple(folder for folder in order if hits[folder])
-    return Photos(table, start, folders, known, there=bool(folders))
+    return Photos(table, start, folders, known, there=bool(folders), rooted=root is not None)
+
+
+def _of_this_system(name: str, base: str) -> str:
+    """A path as this system writes it: of Windows, where \\ stands between folders, without its drive."""
+    if os.sep == "\\" or "\\" not in name or _is_file(os.path.join(base, name)):
+        return name
+    path = PureWindowsPath(name)
+    return path.relative_to(path.drive).as_posix() if path.drive else path.as_posix()
+
+
+def _ends(name: str) -> Iterator[str]:
+    """A path, and what is left of it without its first folders, in turn: they are those of another place."""
+    yield name
+    parts = PurePosixPath(name).parts
+    yield from ("/".join(parts[first:]) for first in range(1, len(parts)))
 
 
 def with_photos(
