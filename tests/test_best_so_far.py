@@ -17,6 +17,8 @@ from headstart.adapt.training_plan import for_a_long_run
 from headstart.adapt.trial import Runs, StopSignal
 from toy_task import Clock, Toy
 
+pytestmark = pytest.mark.check
+
 
 class Fit:
     """One fit of a toy task, which may be stopped at a step of a run, and is seen."""

@@ -22,6 +22,8 @@ from headstart.pretrained.translated import FIRST_STRIDE, Translated
 from headstart.pretrained.write import write_timm
 from small_models import small_image_model, small_text_model
 
+pytestmark = pytest.mark.check
+
 
 def front_of(folder):
     return (folder / "README.md").read_text().split("---")[1]

@@ -175,7 +175,14 @@ def test_never_overwrites_without_force(photos, fit_json, command, tmp_path):
     assert (other / "mine.txt").read_text() == "mine"
 
 
-@pytest.mark.parametrize("moment", ["begins read", "begins open", "within encode", "begins evaluate"])
+@pytest.mark.parametrize(
+    "moment",
+    [
+        "begins open",
+        "within encode",
+        *(pytest.param(moment, marks=pytest.mark.check) for moment in ("begins read", "begins evaluate")),
+    ],
+)
 def test_killed_and_run_again(photos, fit_json, tmp_path, moment, own_cache):
     out = tmp_path / "killed"
     killed(started("fit", photos, *STARTER, "--out", out, halts=moment))

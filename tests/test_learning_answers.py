@@ -114,6 +114,7 @@ def test_a_long_text_is_learned_from_where_the_answer_is_and_in_a_few_other_plac
     assert [w.first for w in windows] == [w.first for w in again]
 
 
+@pytest.mark.check
 def test_the_search_leaves_a_rate_that_teaches_nothing(encoder, tmp_path):
     """One recipe for BERT-tiny, at 0.00002, loses 17 F1 to another on SQuAD. From there the walk finds its way."""
     data = tmp_path / "towers.json"
@@ -176,6 +177,7 @@ def of_short_windows(encoder: Path, folder: Path, *, tokens: int) -> Path:
     return folder
 
 
+@pytest.mark.check
 @by_looks()
 def test_settings_are_for_texts_that_are_read_whole(encoder, tmp_path):
     """Not only in the few windows that are learned from: the more is read, the likelier something looks like an

@@ -65,6 +65,7 @@ def low_rank_only(before, after, adapted_layers: tuple[str, ...]) -> None:
             assert torch.equal(after[name], was), name
 
 
+@pytest.mark.check
 def test_killed_and_run_again_ends_in_the_same_plain_model(few_texts, tmp_path, own_cache, monkeypatch):
     data, model = few_texts
     fit = lambda out, **halts: fitting(data, model, tmp_path / out, "--budget", "10m", how="lora", **halts)  # noqa: E731
@@ -107,6 +108,7 @@ def test_killed_before_its_plan_and_at_the_end_it_is_as_one_undisturbed(few_text
         assert (tmp_path / "killed" / name).read_bytes() == (tmp_path / "calm" / name).read_bytes()
 
 
+@pytest.mark.check
 def test_a_vit_is_saved_as_timm_opens_it(photos, tmp_path):
     small_image_model("vit_tiny_patch16_224", tmp_path / "model")
     told = finished(fitting(photos, tmp_path / "model", tmp_path / "out", how="lora"))

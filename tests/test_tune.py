@@ -287,6 +287,7 @@ def test_auto_takes_the_tuned_model_where_it_is_better_and_says_so(tmp_path, shu
     assert why in (out / "report.html").read_text()
 
 
+@pytest.mark.check
 def test_every_layer(few_texts, tmp_path):
     data, model = few_texts
     told = finished(fitting(data, model, tmp_path / "out", how="full"))
@@ -409,6 +410,7 @@ def test_the_walk_finds_a_rate_wherever_it_is(best, start):
     assert rate_between([found], found) == found.recipe.rate
 
 
+@pytest.mark.check
 def test_a_range_test_stays_below_where_training_breaks(pictures):
     """It learns at the rate that was found; at a few times that the loss is out of hand on the way."""
     backbone, dataset, _, basis, head = pictures

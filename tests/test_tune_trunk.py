@@ -264,6 +264,7 @@ def test_equal_tuned_weights_are_kept_apart(few_texts, own_cache, tmp_path):
     second.module()
 
 
+@pytest.mark.check
 def test_the_cache_shows_what_killed_fits_left_and_makes_room(few_texts, tmp_path, own_cache, command):
     data, model = few_texts
     killed(fitting(data, model, tmp_path / "out", "--budget", "10m", halts="wrote trial-*@*"))
