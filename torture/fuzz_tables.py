@@ -146,8 +146,8 @@ def _parquet() -> Iterator[Seed]:
     yield {"t.parquet": _written(coded, row_group_size=7, write_page_index=True, write_page_checksum=True)}
     yield {"t.parquet": _written(plain, use_dictionary=False, data_page_version="2.0", data_page_size=64)}
     yield {"t.parquet": _written(pa.Table.from_pylist(_questions()))}
-    photo = {"bytes": b"\x89PNG\r\n\x1a\n" + bytes(30), "path": "1.png"}
-    yield {"t.parquet": _written(pa.Table.from_pylist([{"image": photo, "label": i % 3} for i in range(12)]))}
+    photos = [{"image": {"bytes": one, "path": "1.png"}, "label": n % 3} for n, one in enumerate(fuzz_photos.few(12))]
+    yield {"t.parquet": _written(pa.Table.from_pylist(photos))}
     packed: dict[str, Any] = {"column_encoding": {"n": "DELTA_BINARY_PACKED"}, "use_dictionary": False}
     yield {"t.parquet": _written(pa.Table.from_pylist(_objects()), **packed)}
 
