@@ -5,7 +5,7 @@ from __future__ import annotations
 from html.parser import HTMLParser
 
 EVIL = "<script>alert(1)</script>"
-VOID = {"meta", "br", "hr", "img", "link", "input"}
+VOID = {"meta", "br", "wbr", "hr", "img", "link", "input"}
 
 
 class Page(HTMLParser):

@@ -173,3 +173,15 @@ def test_classes_are_said_with_their_counts_before_anything_is_learned(tmp_path,
     assert code == 0
     said = err.index("text-classification: 48 examples to learn from, 12 to test on, 3 classes: food 20, music 20")
     assert said < err.index("encode")
+
+
+def test_long_names_of_classes_break_behind_signs_on_a_narrow_page(tmp_path):
+    long = "a_card_that_has_not_arrived_yet/or_is_late"
+    texts, labels = zip(
+        *[(f"my card {n} is late", long) for n in range(12)] + [(f"what is the rate {n}", "rate") for n in range(12)],
+        strict=True,
+    )
+    hs.fit(list(texts), list(labels), model="all-MiniLM-L6-v2", how="probe").report(tmp_path / "report.html")
+    page = (tmp_path / "report.html").read_text()
+    assert f'<th scope="row">{long.replace("_", "_<wbr>").replace("/", "/<wbr>")}</th>' in page
+    assert '<th scope="row">rate</th>' in page

@@ -128,7 +128,7 @@ def _few(dataset: Dataset) -> Iterator[Caution]:
     few = [f"{name!r} ({n})" for name, n in zip(dataset.classes, counts, strict=False) if n < _FEW]
     if few:
         what = f"{dataset.task.words.named} with fewer than {_FEW} examples, of which a score says little"
-        yield Caution("few-examples", f"{len(few):,} {what}: {some_of(few)}")
+        yield Caution("few-examples", f"{what}: {some_of(few)}")
 
 
 def _untested(dataset: Dataset, in_test: np.ndarray) -> Iterator[Caution]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from headstart.report.general import others, unseen
-from headstart.report.html import bar, calm, percent, section, table, text
+from headstart.report.html import bar, breakable, calm, percent, section, table, text
 from headstart.report.page import hero, mistakes, strip
 from headstart.report.verdict import Verdict, cautions, judged
 from headstart.task import Scores
@@ -70,17 +70,17 @@ def _classes(scores: Scores) -> str:
 def _class_row(c: Mapping[str, Any]) -> str:
     bars = [bar(c[key]) for key in ("precision", "recall", "f1")] if c["count"] else ("–", "–", "–")
     cells = "".join(f"<td>{b}</td>" for b in bars)
-    return f'<th scope="row">{text(c["name"])}</th><td class="n">{c["count"]:,}</td>{cells}'
+    return f'<th scope="row">{breakable(c["name"])}</th><td class="n">{c["count"]:,}</td>{cells}'
 
 
 def _matrix(scores: Scores) -> str:
     classes, confusion = scores.confusion["classes"], np.array(scores.confusion["rows"])
-    head = "".join(f'<th scope="col"><span>{text(name)}</span></th>' for name in classes)
+    head = "".join(f'<th scope="col"><span>{breakable(name)}</span></th>' for name in classes)
     totals = np.maximum(confusion.sum(axis=1), 1)
     rows = []
     for i, name in enumerate(classes):
         cells = "".join(_cell(int(n), int(n) / int(totals[i]), i == j) for j, n in enumerate(confusion[i]))
-        rows.append(f'<tr><th scope="row">{text(name)}</th>{cells}</tr>')
+        rows.append(f'<tr><th scope="row">{breakable(name)}</th>{cells}</tr>')
     table = (
         '<div class="scroll" role="region" tabindex="0" aria-label="Confusion matrix"><table class="matrix">'
         f'<thead><tr><td class="corner">true ↓ &nbsp; predicted →</td>{head}</tr></thead>'
@@ -106,7 +106,8 @@ def _pairs(scores: Scores) -> str:
     counts = [each["count"] for each in scores.per_class]
     found = sorted((-n, classes[i], classes[j], counts[i]) for i, j, n in _cells(scores) if i != j)[:PAIRS]
     rows = (
-        f'<td>{text(true)}</td><td>{text(other)}</td><td class="n">{-n:,} of {total:,}</td><td>{bar(-n / total)}</td>'
+        f"<td>{breakable(true)}</td><td>{breakable(other)}</td>"
+        f'<td class="n">{-n:,} of {total:,}</td><td>{bar(-n / total)}</td>'
         for n, true, other, total in found
     )
     head = ("True class", "Taken for", "Examples", "Share of the true class")
@@ -132,7 +133,7 @@ def _mistakes(scores: Scores) -> str:
 
 def _mistake_table(some: Sequence[Mapping[str, Any]]) -> str:
     rows = (
-        f'<td class="where">{text(m["where"])}</td><td>{text(m["true"])}</td><td>{text(m["predicted"])}</td>'
+        f'<td class="where">{text(m["where"])}</td><td>{breakable(m["true"])}</td><td>{breakable(m["predicted"])}</td>'
         f"<td>{bar(m['probability'])}</td>"
         for m in some
     )

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from html import escape
+
+_LONG_WORD = 16  # characters
+_JOINT = re.compile(r"(?<=\w)([_/.-]|::)(?=\w)")  # in names: lost_or_stolen, birds/owl
 
 
 def percent(share: float) -> str:
@@ -22,6 +26,13 @@ def amount(value: float) -> str:
 def text(value: str) -> str:
     # file names that are not UTF-8 reach us with lone surrogates, which no UTF-8 file can hold
     return escape(value.encode("utf-8", "replace").decode("utf-8"), quote=True)
+
+
+def breakable(value: str) -> str:
+    """The text, where a long word in it may break on a narrow page: behind signs, not within a name."""
+    return " ".join(
+        text(word) if len(word) < _LONG_WORD else _JOINT.sub("\\1<wbr>", text(word)) for word in value.split(" ")
+    )
 
 
 def bar(share: float) -> str:

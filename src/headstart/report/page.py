@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
 from headstart.report.how_made import how_made
-from headstart.report.html import calm, percent, section, table, text
+from headstart.report.html import breakable, calm, percent, section, table, text
 from headstart.report.style import CSS
 from headstart.values import Interval
 
@@ -65,7 +65,7 @@ def hero(figures: Iterable[tuple[str, float, str, str]], verdict: str) -> str:
         for name, share, measured, drawn in figures
     )
     return f"""<section class="hero" aria-label="Result">
-{"".join(rows)}<p class="verdict">{text(verdict)}</p>
+{"".join(rows)}<p class="verdict">{breakable(verdict)}</p>
 </section>
 """
 
@@ -89,7 +89,7 @@ def strip(name: str, share: float, interval: Interval | None, *, than: str, than
 def tiles(figures: Iterable[tuple[str, str, str]]) -> str:
     """Boxes of name, figure and what it means (not escaped)."""
     boxes = (
-        f'<div><p class="label">{name}</p><p class="figure">{figure}</p><p class="small">{text(meaning)}</p></div>'
+        f'<div><p class="label">{name}</p><p class="figure">{figure}</p><p class="small">{breakable(meaning)}</p></div>'
         for name, figure, meaning in figures
     )
     return f"""<section class="tiles" aria-label="More figures">
@@ -119,7 +119,7 @@ def _cautions(record: Record) -> str:
     """What a reader has to know before the figures; nothing where there is nothing."""
     if not record.cautions:
         return ""
-    lines = "".join(f"<li>{text(caution.text)}</li>" for caution in record.cautions)
+    lines = "".join(f"<li>{breakable(caution.text)}</li>" for caution in record.cautions)
     return f'<section class="cautions" aria-label="Warnings"><h2>Read this first</h2><ul>{lines}</ul></section>\n'
 
 
