@@ -24,6 +24,23 @@ def note(text: str) -> None:
         sys.stderr.write(f"note: {plain(text)}\n")
 
 
+def told_of(whole: int, *, of: int, advance: Advance) -> Advance:
+    """What is told of so many parts that are done, told of the wholes that they make up: as many of these, rounded
+    down.
+
+    Args:
+        whole: how many there are of what `advance` is told of. of: how many parts.
+    """
+    done = 0
+
+    def told(count: int) -> None:
+        nonlocal done
+        before, done = done, done + count
+        advance(whole * done // of - whole * before // of)
+
+    return told
+
+
 class Progress(Protocol):
     """What `fit` tells. A step is a context that gives a function to call with how many more of its units are done.
 

@@ -8,7 +8,6 @@ from typing import Annotated
 import typer
 
 from headstart.commands import common
-from headstart.commands.common import Device, Encoding, Json, Threads
 from headstart.errors import UserError
 from headstart.report import terminal
 
@@ -21,10 +20,10 @@ def answer(
         list[Path] | None, typer.Option(help="Text file that the answer is looked for in; - for standard input.")
     ] = None,
     top: Annotated[int, typer.Option(min=1, help="Answers, at most.")] = 3,
-    encoding: Encoding = None,
-    device: Device = None,
-    threads: Threads = None,
-    as_json: Json = False,
+    encoding: common.Encoding = None,
+    device: common.Device = None,
+    threads: common.Threads = None,
+    as_json: common.Json = False,
 ) -> None:
     """Find the answer to a question in texts, with its place and how sure it is."""
     from headstart.encode.machine import using

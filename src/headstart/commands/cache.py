@@ -8,7 +8,6 @@ from typing import Annotated
 import typer
 
 from headstart.commands import common
-from headstart.commands.common import Json
 from headstart.errors import UserError
 from headstart.report import terminal
 
@@ -17,7 +16,7 @@ def cache(
     prune: Annotated[
         str | None, typer.Option(help="Remove what was not used for longest, down to this size: 0, 500MB, 2GB.")
     ] = None,
-    as_json: Json = False,
+    as_json: common.Json = False,
 ) -> None:
     """Show what is kept, and remove what is not needed."""
     from dataclasses import asdict

@@ -7,7 +7,6 @@ from typing import Annotated
 import typer
 
 from headstart.commands import common
-from headstart.commands.common import Delimiter, Encoding, Image, Json, Label, Labels, Separator, Text, Text2
 
 
 def check(  # noqa: PLR0913 - one argument an option
@@ -15,18 +14,18 @@ def check(  # noqa: PLR0913 - one argument an option
     task: Annotated[str, typer.Option(help=common.TASK)] = "auto",
     test: Annotated[str, typer.Option(help="Share kept for the test, or a path with test examples.")] = "0.2",
     seed: Annotated[int, typer.Option(min=0, help="As for the fit that follows: it has the same parts.")] = 0,
-    text: Text = None,
-    text2: Text2 = None,
-    image: Image = None,
-    label: Label = None,
-    labels: Labels = None,
-    separator: Separator = None,
-    encoding: Encoding = None,
-    delimiter: Delimiter = None,
+    text: common.Text = None,
+    text2: common.Text2 = None,
+    image: common.Image = None,
+    label: common.Label = None,
+    labels: common.Labels = None,
+    separator: common.Separator = None,
+    encoding: common.Encoding = None,
+    delimiter: common.Delimiter = None,
     image_root: common.ImageRoot = None,
     class_folders: common.ClassFolders = None,
     group: common.Group = None,
-    as_json: Json = False,
+    as_json: common.Json = False,
 ) -> None:
     """Say what `fit` would learn from and test on, and what is odd about it; no model is opened."""
     from headstart.api import check as run

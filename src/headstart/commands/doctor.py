@@ -11,7 +11,6 @@ from typing import Any
 
 from headstart import __version__
 from headstart.commands import common
-from headstart.commands.common import Json
 from headstart.pretrained.catalog import models
 from headstart.report import terminal
 from headstart.storage.places import cache_folder
@@ -19,7 +18,7 @@ from headstart.storage.places import cache_folder
 _INSTRUCTIONS = ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "amx_bf16", "amx_int8")
 
 
-def doctor(as_json: Json = False) -> None:
+def doctor(as_json: common.Json = False) -> None:
     """Say what this machine has and what can run on it."""
     common.show(examine(), as_json, terminal.pairs)
 

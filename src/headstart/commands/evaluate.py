@@ -7,38 +7,25 @@ from typing import Annotated
 import typer
 
 from headstart.commands import common
-from headstart.commands.common import (
-    Delimiter,
-    Device,
-    Encoding,
-    Image,
-    Json,
-    Label,
-    Labels,
-    Separator,
-    Text,
-    Text2,
-    Threads,
-)
 
 
 def evaluate(  # noqa: PLR0913 - one argument an option
     model: Annotated[str, typer.Argument(help="A saved folder.")],
     data: Annotated[str, typer.Argument(help="Data as for `fit`: labelled, or questions with contexts and answers.")],
-    text: Text = None,
-    text2: Text2 = None,
-    image: Image = None,
-    label: Label = None,
-    labels: Labels = None,
-    separator: Separator = None,
-    encoding: Encoding = None,
-    delimiter: Delimiter = None,
+    text: common.Text = None,
+    text2: common.Text2 = None,
+    image: common.Image = None,
+    label: common.Label = None,
+    labels: common.Labels = None,
+    separator: common.Separator = None,
+    encoding: common.Encoding = None,
+    delimiter: common.Delimiter = None,
     image_root: common.ImageRoot = None,
     class_folders: common.ClassFolders = None,
     group: common.Group = None,
-    device: Device = None,
-    threads: Threads = None,
-    as_json: Json = False,
+    device: common.Device = None,
+    threads: common.Threads = None,
+    as_json: common.Json = False,
 ) -> None:
     """Score a saved model on other data of its task; classes are matched by name, columns are those of the fit."""
     from dataclasses import asdict

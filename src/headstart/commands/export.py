@@ -7,7 +7,6 @@ from typing import Annotated
 import typer
 
 from headstart.commands import common
-from headstart.commands.common import Json
 from headstart.report import terminal
 
 
@@ -16,7 +15,7 @@ def export(
     folder: Annotated[str, typer.Argument(help="Folder to write; it must not be there yet.")],
     format: Annotated[str, typer.Option(help="Of the folder; a wrong one lists all.")] = "openvino",
     input: Annotated[list[str] | None, typer.Option(help="Image or text to compare on; or several.")] = None,
-    as_json: Json = False,
+    as_json: common.Json = False,
 ) -> None:
     """Write a saved model in a format that runs without headstart; its outputs are compared first."""
     from headstart.model import load

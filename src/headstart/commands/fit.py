@@ -8,19 +8,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from headstart.commands import common, streams
-from headstart.commands.common import (
-    Delimiter,
-    Device,
-    Encoding,
-    Image,
-    Json,
-    Label,
-    Labels,
-    Separator,
-    Text,
-    Text2,
-    Threads,
-)
 from headstart.progress import note
 
 if TYPE_CHECKING:
@@ -41,21 +28,21 @@ def fit(  # noqa: PLR0913 - one argument an option
     allow_rejected: common.AllowRejected = False,
     final: common.Final = False,
     max_length: common.MaxLength = None,
-    text: Text = None,
-    text2: Text2 = None,
-    image: Image = None,
-    label: Label = None,
-    labels: Labels = None,
-    separator: Separator = None,
-    encoding: Encoding = None,
-    delimiter: Delimiter = None,
+    text: common.Text = None,
+    text2: common.Text2 = None,
+    image: common.Image = None,
+    label: common.Label = None,
+    labels: common.Labels = None,
+    separator: common.Separator = None,
+    encoding: common.Encoding = None,
+    delimiter: common.Delimiter = None,
     image_root: common.ImageRoot = None,
     class_folders: common.ClassFolders = None,
     group: common.Group = None,
-    device: Device = None,
-    threads: Threads = None,
+    device: common.Device = None,
+    threads: common.Threads = None,
     track: common.Track = None,
-    as_json: Json = False,
+    as_json: common.Json = False,
 ) -> None:
     """Adapt a pre-trained model to labelled data and save it with its score."""
     streams.outlive_terminal()

@@ -7,7 +7,6 @@ from typing import Annotated, Any
 import typer
 
 from headstart.commands import common
-from headstart.commands.common import Json
 from headstart.errors import UserError
 from headstart.report import terminal
 
@@ -15,7 +14,7 @@ from headstart.report import terminal
 def models(
     words: Annotated[list[str] | None, typer.Argument(help="A name, shown in full; or words to search for.")] = None,
     pull: Annotated[bool, typer.Option("--pull", help="Fetch the weights of the named model and verify them.")] = False,
-    as_json: Json = False,
+    as_json: common.Json = False,
 ) -> None:
     """List the known pre-trained models, show one, or fetch it."""
     from headstart.pretrained import catalog

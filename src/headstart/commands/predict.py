@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from headstart.commands import common, predicted_file
-from headstart.commands.common import Delimiter, Device, Encoding, Image, ImageRoot, Json, Text, Text2, Threads
 from headstart.errors import UserError
 from headstart.report import terminal
 
@@ -36,20 +35,20 @@ def predict(  # noqa: PLR0913 - one argument an option
     way: Annotated[
         str | None, typer.Option("--as", help="text: the words themselves; file: one text; lines: a text a line.")
     ] = None,
-    text: Text = None,
-    text2: Text2 = None,
-    image: Image = None,
-    encoding: Encoding = None,
-    delimiter: Delimiter = None,
-    image_root: ImageRoot = None,
+    text: common.Text = None,
+    text2: common.Text2 = None,
+    image: common.Image = None,
+    encoding: common.Encoding = None,
+    delimiter: common.Delimiter = None,
+    image_root: common.ImageRoot = None,
     out: Annotated[
         Path | None, typer.Option(help="A .csv: the columns of a table, or the inputs, with the predictions behind.")
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace the file of --out.")] = False,
     top: Annotated[int, typer.Option(min=1, help="Classes listed for each input.")] = 5,
-    device: Device = None,
-    threads: Threads = None,
-    as_json: Json = False,
+    device: common.Device = None,
+    threads: common.Threads = None,
+    as_json: common.Json = False,
 ) -> None:
     """Ask a saved model about images, texts, or pairs of texts (as --pair A B, or in a table).
 

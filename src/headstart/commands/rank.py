@@ -7,19 +7,6 @@ from typing import Annotated
 import typer
 
 from headstart.commands import common
-from headstart.commands.common import (
-    Delimiter,
-    Device,
-    Encoding,
-    Image,
-    Json,
-    Label,
-    Labels,
-    Separator,
-    Text,
-    Text2,
-    Threads,
-)
 from headstart.report import terminal
 
 
@@ -31,20 +18,20 @@ def rank(  # noqa: PLR0913 - one argument an option
     metric: common.ChosenBy = "auto",
     test: Annotated[str, typer.Option(help="As for the fit that follows: its test part is not looked at.")] = "0.2",
     seed: Annotated[int, typer.Option(min=0, help="As for the fit that follows.")] = 0,
-    text: Text = None,
-    text2: Text2 = None,
-    image: Image = None,
-    label: Label = None,
-    labels: Labels = None,
-    separator: Separator = None,
-    encoding: Encoding = None,
-    delimiter: Delimiter = None,
+    text: common.Text = None,
+    text2: common.Text2 = None,
+    image: common.Image = None,
+    label: common.Label = None,
+    labels: common.Labels = None,
+    separator: common.Separator = None,
+    encoding: common.Encoding = None,
+    delimiter: common.Delimiter = None,
     image_root: common.ImageRoot = None,
     class_folders: common.ClassFolders = None,
     group: common.Group = None,
-    device: Device = None,
-    threads: Threads = None,
-    as_json: Json = False,
+    device: common.Device = None,
+    threads: common.Threads = None,
+    as_json: common.Json = False,
 ) -> None:
     """Say which pre-trained model suits the data, from one pass of each over a sample."""
     from headstart.api import rank as run

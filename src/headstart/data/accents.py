@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from itertools import chain
 from typing import Any
 
@@ -23,6 +23,11 @@ def spellings(name: str) -> list[str]:
     if name.isascii():
         return [name]
     return list(dict.fromkeys((name, composed(name), unicodedata.normalize("NFD", name))))
+
+
+def spelled(name: str, is_there: Callable[[str], bool]) -> str:
+    """The name in the spelling that is there, of a file on a disk; as it is, where none is."""
+    return name if name.isascii() else next(filter(is_there, spellings(name)), name)
 
 
 def two_spellings(cells: Iterable[Any]) -> tuple[str, ...]:

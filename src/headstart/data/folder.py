@@ -66,14 +66,14 @@ def read_folder(folder: Path, inside: str, *, choice: str | None = None, encodin
         raise DataError(what, where=str(folder), fix=ONE_A_CLASS)
     found.sort(key=lambda file: file.path.replace(os.sep, "/"))
     found, findings = _each_once(walk, found)
-    kind, said = _kind(found)
-    said = (*said, *_beside(walk, [inside, *layout.roots], kind))
+    ending = _ending_of_texts(found)
+    kind: Kind = "image" if ending is None else "text"
+    said = _beside(walk, [inside, *layout.roots], kind)
     inputs = [file.path for file in found]
-    of_texts = kind == "text"
-    if of_texts:
-        found, others = _texts_among(walk, found)
+    if ending is not None:
+        found, others = _texts_among(walk, found, ending)
         found, inputs, unreadable, text_notes = _read_texts(walk, found, encoding)
-        findings, said = [*findings, *others, *unreadable], (*said, *text_notes)
+        findings, said = [*findings, *others, *unreadable], (f"each {ending} file is one text", *said, *text_notes)
     else:
         refuse_unused(Columns(encoding=encoding), "photos", "encoding")
     return Examples(
@@ -83,7 +83,7 @@ def read_folder(folder: Path, inside: str, *, choice: str | None = None, encodin
         targets=[file.label for file in found],
         where=[walk.relative(file.path) for file in found],
         parts=[str(file.part) for file in found] if any(file.part for file in found) else None,
-        from_files=of_texts,
+        from_files=ending is not None,
         findings=tuple(findings),
         notes=(*layout.notes, *more, *levels, *_not_followed(walk), *said),
     )
@@ -221,26 +221,18 @@ def _not_followed(walk: Walk) -> tuple[str, ...]:
     return (*saved, f"links to folders of the data, or around them, not followed: {', '.join(names[:3])}{more}")
 
 
-def _kind(files: list[_File]) -> tuple[Kind, tuple[str, ...]]:
-    endings = Counter(_ending(file) for file in files if is_text(file.path))
-    if endings.total() <= len(files) / 2:
-        return "image", ()
-    return "text", (f"each {_of_texts(files)} file is one text",)
-
-
 def _ending(file: _File) -> str:
     return os.path.splitext(file.path)[1].lower()
 
 
-def _of_texts(files: Sequence[_File]) -> str:
-    """The ending that most texts have: README.md among files of .txt is no example."""
+def _ending_of_texts(files: Sequence[_File]) -> str | None:
+    """The ending that most texts have, README.md among files of .txt being no example; None: most files are photos."""
     times = Counter(_ending(file) for file in files if is_text(file.path))
-    return max(sorted(times), key=lambda ending: times[ending])
+    return max(sorted(times), key=lambda ending: times[ending]) if times.total() > len(files) / 2 else None
 
 
-def _texts_among(walk: Walk, found: list[_File]) -> tuple[list[_File], list[Finding]]:
+def _texts_among(walk: Walk, found: list[_File], ending: str) -> tuple[list[_File], list[Finding]]:
     """The files of texts, and findings on what else is in the class folders: lists, code, photos."""
-    ending = _of_texts(found)
     others = [file for file in found if _ending(file) != ending]
     reason = f"not a {ending} file, as most are"
     findings = [Finding("other-file", walk.relative(file.path), reason, rejected=True) for file in others]

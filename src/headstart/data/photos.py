@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
-from headstart.data.accents import spellings
+from headstart.data.accents import spelled, spellings
 from headstart.data.endings import PHOTOS, is_photo
 from headstart.data.input_columns import TEXTS
 from headstart.data.parts import parts_among
@@ -43,7 +43,7 @@ class Photos:
             DataError: other photos of the same name are in several folders, or in one with another ending.
         """
         here = [name and _of_this_system(name, self.base) for name in names]
-        paths = [self._path(name if name.isascii() else self._spelled(name)) if name else "" for name in here]
+        paths = [self._path(spelled(name, lambda one: _is_file(self._path(one)))) if name else "" for name in here]
         if self.rooted:
             self._refuse_shared(here, paths)
         return paths
@@ -55,10 +55,6 @@ class Photos:
             if name and of.setdefault(path, name) != name and _is_file(path):
                 what = f"{of[path]} and {name} would both be {_shown(path, self.base)}"
                 raise DataError(what, where=self.table, fix="--image-root FOLDER names the folder that both start from")
-
-    def _spelled(self, name: str) -> str:
-        """A name as the disk writes its accents."""
-        return next((one for one in spellings(name) if _is_file(self._path(one))), name)
 
     def said(self, paths: Iterable[str]) -> list[str]:
         """A note on the folders that photos were found in, where the table does not say them."""
@@ -251,7 +247,7 @@ def _folders(base: str) -> Iterator[str]:
 
 def _has_photos(folder: str) -> bool:
     """Whether a photo is among the first files of a folder."""
-    try:
+    try:  # a folder that may not be read is none to look in; photos in it that a table names are said
         with os.scandir(folder) as entries:
             return any(is_photo(one.name) for one in islice(entries, _FEW_FILES))
     except OSError:

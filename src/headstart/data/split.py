@@ -99,8 +99,7 @@ def _refuse_lone_groups(dataset: Dataset) -> None:
     """Raises DataError where each class is of one group that the user names: no other could test it."""
     if dataset.named_groups is None:
         return
-    of = dataset.strata if dataset.classes else np.zeros(len(dataset), dtype=np.int64)
-    if np.bincount(np.unique(np.column_stack([of, dataset.checked_groups]), axis=0)[:, 0]).max(initial=0) < 2:
+    if _groups_of_each(dataset).max(initial=0) < 2:
         what = "each class is of one group, and none" if dataset.classes else "all examples are of one group, and none"
         fix = "add examples of others, or leave --group out: then the score is for the groups that are in the data"
         named, left = len({*dataset.named_groups}), len(np.unique(dataset.checked_groups))
@@ -110,12 +109,17 @@ def _refuse_lone_groups(dataset: Dataset) -> None:
         raise DataError(f"{what} can be tested on another", where=dataset.name, fix=fix)
 
 
+def _groups_of_each(dataset: Dataset) -> np.ndarray:
+    """(n_strata,) int64: of how many groups the examples of each class are; without classes, those of all."""
+    of = dataset.strata if dataset.classes else np.zeros(len(dataset), dtype=np.int64)
+    return np.bincount(np.unique(np.column_stack([of, dataset.checked_groups]), axis=0)[:, 0])
+
+
 def _of_one_group(dataset: Dataset) -> Iterator[Caution]:
     """Classes all of whose examples are of one group that the user names: nobody can tell how another would do."""
     if dataset.named_groups is None or not dataset.classes:
         return
-    both = np.unique(np.column_stack([dataset.strata, dataset.checked_groups]), axis=0)[:, 0]
-    times = np.bincount(both, minlength=len(dataset.classes))[: len(dataset.classes)]
+    times = _groups_of_each(dataset)[: len(dataset.classes)]
     names = [repr(dataset.classes[k]) for k in np.flatnonzero(times == 1).tolist()]
     if names:
         text = f"{dataset.task.words.named} of one group each, so nothing could be tested on another: {some_of(names)}"

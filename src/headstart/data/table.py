@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from headstart.data import workbook
-from headstart.data.accents import spellings
+from headstart.data.accents import spelled
 from headstart.data.arrow import (
     MOST_ROWS,
     Block,
@@ -173,8 +173,8 @@ def read_blocks(
     more = photos.said(inputs) if photos else []
     if found.holds == "files":
         folder = Path(asked.image_root) if asked.image_root else base or Path()
-        named_so = [_on_disk(name, folder) for name in inputs]
-        inputs, more = read_named(named_so, folder, where=where, encoding=asked.encoding)
+        on_disk = [name and spelled(name, lambda one: is_file(folder / one)) for name in inputs]
+        inputs, more = read_named(on_disk, folder, where=where, encoding=asked.encoding)
     cells, told = _targets(cells, inputs, found, rows, where)
     whole = Examples(
         kind=found.kind,
@@ -266,11 +266,6 @@ def _joined(columns: list[list[str | None]], photos: Photos | None) -> list[Any]
 def _paired(columns: list[list[str | None]], photos: Photos | None) -> list[Any]:
     """Pairs of texts; the columns before the last one are joined."""
     return list(zip(_joined(columns[:-1], photos), _joined(columns[-1:], photos), strict=True))
-
-
-def _on_disk(name: str | None, folder: Path) -> str | None:
-    """The name of a file as the disk writes its accents."""
-    return name if not name or name.isascii() else next((one for one in spellings(name) if is_file(folder / one)), name)
 
 
 _INPUTS = {"image": _paths, "text": _joined, "pair": _paired}

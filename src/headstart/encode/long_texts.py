@@ -13,6 +13,7 @@ from headstart.encode.encode import encode, features_key
 from headstart.errors import somebody_elses
 from headstart.inputs.text import whole_characters
 from headstart.inputs.tokens import CHARACTERS, truncating
+from headstart.progress import told_of
 from headstart.storage.matrix import room_for
 from headstart.values import Dataset
 
@@ -73,7 +74,7 @@ def _of_texts(
         keys += [own, *(hashlib.sha256(b"window %d " % i + own).digest() for i in range(1, len(windows)))]
         of += [number] * len(windows)
         sizes += [len(window) for window in windows]
-    told = _in_texts(advance, len(texts), len(pieces))
+    told = told_of(len(texts), of=len(pieces), advance=advance)
     each = by(pieces, np.frombuffer(b"".join(keys), np.uint8).reshape(-1, 32), plain, advance=told)
     first = np.searchsorted(np.array(of, dtype=np.int64), np.arange(len(texts)))
     weights = np.array(sizes, dtype=np.float32)
@@ -91,15 +92,3 @@ def _windows(texts: Sequence[str], preparation: TextPreparation) -> Iterator[lis
             made = tokenizer.encode_batch(some)
         for encoding in made:
             yield [np.array(w.ids, dtype=np.int32) for w in (encoding, *encoding.overflowing[: MOST_WINDOWS - 1])]
-
-
-def _in_texts(advance: Callable[[int], None], n_texts: int, n_pieces: int) -> Callable[[int], None]:
-    """What is told of pieces that are done, told of texts: as many of the texts as of the pieces, rounded down."""
-    done = 0
-
-    def told(count: int) -> None:
-        nonlocal done
-        before, done = done, done + count
-        advance(n_texts * done // n_pieces - n_texts * before // n_pieces)
-
-    return told

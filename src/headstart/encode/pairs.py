@@ -11,6 +11,7 @@ import numpy as np
 from headstart.backbone import Backbone, Features, Matrix
 from headstart.encode.encode import encode
 from headstart.encode.long_texts import encode_long
+from headstart.progress import told_of
 from headstart.storage.matrix import room_for
 from headstart.values import Dataset
 
@@ -57,22 +58,10 @@ def encode_pairs(
     place: dict[str, int] = {}
     which = np.array([[place.setdefault(str(text), len(place)) for text in pair] for pair in pairs])
     digests = b"".join(hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest() for text in place)
-    told = _in_pairs(advance, len(rows), len(place))
+    told = told_of(len(rows), of=len(place), advance=advance)
     each = by(list(place), np.frombuffer(digests, np.uint8).reshape(-1, 32), backbone, advance=told)
     known = round(len(rows) * each.cached / max(1, len(place)))
     return Features(_compared(each.matrix, which), each.key, known, rows)
-
-
-def _in_pairs(advance: Callable[[int], None], n_pairs: int, n_texts: int) -> Callable[[int], None]:
-    """What is told of texts that are done, told of pairs: as many of the pairs as of the texts, rounded down."""
-    done = 0
-
-    def told(count: int) -> None:
-        nonlocal done
-        before, done = done, done + count
-        advance(n_pairs * done // n_texts - n_pairs * before // n_texts)
-
-    return told
 
 
 def _compared(matrix: Matrix, which: np.ndarray) -> Matrix:
