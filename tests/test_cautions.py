@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import shutil
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import headstart as hs
 from headstart.errors import DataError
@@ -77,6 +79,50 @@ def test_evaluating_on_what_it_learned_from_is_told(topics, tmp_path, command):
     assert "learned from" not in err
 
 
+def test_evaluating_on_lightly_changed_copies_is_told(topics, tmp_path, command):
+    """In capitals, say, and with other spaces: other bytes, and the same text all the same."""
+    model, table = topics
+    shouted = tmp_path / "shouted.csv"
+    with shouted.open("w", newline="") as file:
+        rows = csv.writer(file)
+        rows.writerow(("text", "label"))
+        rows.writerows((row["text"].upper().replace(" ", "  "), row["label"]) for row in csv.DictReader(table.open()))
+    code, printed, err = command("evaluate", model, shouted, "--json")
+    assert code == 0, err
+    n = sum(row["part"] == "train" for row in csv.DictReader((model / "split.csv").open()))
+    told = f"the model learned from {n} of these 90 examples ({n} of them nearly the same, not to the byte)"
+    assert told in err
+    assert "trained-on" in kinds(json.loads(printed))
+
+
+def test_evaluating_on_photos_that_were_saved_again_is_told(photos, tmp_path, own_cache):
+    """Smaller, in another format, or in memory; other photos of the same things are others."""
+    files = sorted(photos.rglob("*.jpg"))
+    learned, others = tmp_path / "learned", tmp_path / "others"
+    again: dict[str, list[Image.Image]] = {}
+    for number, file in enumerate(files):
+        name = file.parent.name
+        kept = (others if number % 2 else learned) / name / file.name
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(file, kept)
+        if not number % 2:
+            with Image.open(file) as photo:
+                smaller = photo.convert("RGB").resize((photo.width * 2 // 3, photo.height * 2 // 3))
+            again.setdefault(name, []).append(smaller)
+            (tmp_path / "again" / name).mkdir(parents=True, exist_ok=True)
+            smaller.save(tmp_path / "again" / name / f"{number}.webp", quality=75)
+    model = hs.load(hs.fit(learned, out=tmp_path / "model", model="efficientnet_lite0", how="probe").folder)
+    n = model.record.n_train
+    (caution,) = [c for c in model.evaluate(tmp_path / "again").cautions if c.kind == "trained-on"]
+    told = re.match(r"the model learned from (\d+) of these 20 examples \((\d+) of them nearly the same", caution.text)
+    assert told is not None
+    assert n - 1 <= int(told[1]) == int(told[2]) <= n  # small and of a fine weave, these are the hardest
+    pictures = [(picture, name) for name, some in again.items() for picture in some]
+    in_memory = model.evaluate([picture for picture, _ in pictures], [name for _, name in pictures])
+    assert "trained-on" in [c.kind for c in in_memory.cautions]
+    assert "trained-on" not in [c.kind for c in model.evaluate(others).cautions]
+
+
 def test_a_model_in_memory_knows_what_it_learned_from():
     texts = [f"note {i}: {TOPICS[name][i // 3 % 6]}" for i in range(60) for name in [list(TOPICS)[i % 3]]]
     labels = [list(TOPICS)[i % 3] for i in range(60)]
@@ -85,13 +131,25 @@ def test_a_model_in_memory_knows_what_it_learned_from():
     assert model.evaluate([f"again {t}" for t in texts], labels).cautions == ()
 
 
+@pytest.mark.parametrize("cell", ["no hex", "abc", "00", "é" * 16])
+def test_a_table_of_what_it_learned_from_that_somebody_changed_is_no_table(topics, tmp_path, cell):
+    model, table = topics
+    shutil.copytree(model, tmp_path / "model")
+    split = tmp_path / "model" / "split.csv"
+    lines = split.read_text().splitlines()
+    split.write_text("\n".join([*lines[:-5], *(f"{line.rpartition(',')[0]},{cell}" for line in lines[-5:])]))
+    evaluation = hs.load(tmp_path / "model").evaluate(table)
+    assert any("is not known" in note for note in evaluation.notes)
+
+
 def test_a_folder_that_does_not_say_what_it_learned_from_is_no_error(topics, tmp_path, command):
     model, table = topics
     old = tmp_path / "old"
     shutil.copytree(model, old)
     rows = list(csv.DictReader((old / "split.csv").open()))
     with (old / "split.csv").open("w", newline="") as file:  # as folders were before
-        writer = csv.DictWriter(file, [name for name in rows[0] if name != "digest"], extrasaction="ignore")
+        names = [name for name in rows[0] if name not in ("digest", "sketch")]
+        writer = csv.DictWriter(file, names, extrasaction="ignore")
         writer.writeheader()
         writer.writerows(rows)
     code, printed, err = command("evaluate", old, table, "--json")

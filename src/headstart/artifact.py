@@ -18,7 +18,7 @@ from headstart.pretrained.rebuild import describe_saved, reopen
 from headstart.pretrained.schema import checked
 from headstart.record import Record
 from headstart.report.page import report
-from headstart.storage.learned import BOTH, COLUMN, short_digest
+from headstart.storage.learned import BOTH, COLUMNS, columns_of
 from headstart.storage.place import Place, rejected_table, table, write_text
 from headstart.storage.places import as_json
 from headstart.task import Head, Task
@@ -160,5 +160,4 @@ def _split_table(dataset: Dataset, parts: Split) -> str:
     part[parts.train], part[parts.test] = "train", "test"
     part[np.intersect1d(parts.train, parts.test)] = BOTH
     header, columns = dataset.task.keeper.split_columns(dataset, part)
-    digests = map(short_digest, dataset.checked_digests)
-    return table((*header, COLUMN), zip(*columns, digests, strict=True))
+    return table((*header, *COLUMNS), zip(*columns, *columns_of(dataset), strict=True))

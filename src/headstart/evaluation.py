@@ -13,12 +13,14 @@ from headstart.data.read import read, refuse_odd
 from headstart.errors import DataError
 from headstart.progress import Progress
 from headstart.report.checked import lines
-from headstart.storage.learned import how_many_of
+from headstart.storage.learned import Learned
 from headstart.task import Scores
 from headstart.values import Caution, Columns, Dataset, Finding, Request
 
 if TYPE_CHECKING:
     from headstart.model import Model
+
+_FEW_NEAR = 0.02  # of the examples: among many alike, of one background, so many are near without being copies
 
 
 @dataclass(frozen=True)
@@ -40,13 +42,13 @@ def evaluated(
     groups: Any,
     *,
     columns: Columns | None,
-    learned: frozenset[str] | None,
+    learned: Learned | None,
     progress: Progress,
 ) -> Evaluation:
     """As `Model.evaluate`.
 
     Args:
-        learned: digests of the examples that the model learned from; None: that is not known.
+        learned: the examples that the model learned from; None: that is not known.
     """
     dataset, notes = _checked(model, data, labels, groups, columns, progress)
     rows, unknown = model.task.scorer.known(dataset, model.classes)
@@ -57,7 +59,7 @@ def evaluated(
         scores = model.score(dataset, rows, reference=reference, advance=advance)
     if learned is None and model.record is not None:
         notes = (*notes, "whether the model learned from some of these examples is not known")
-    cautions = [*dataset.cautions, *taken.cautions, *_seen(dataset, rows, learned or frozenset())]
+    cautions = [*dataset.cautions, *taken.cautions, *_seen(dataset, rows, learned)]
     if left_out := sum(finding.rejected for finding in (*findings, *unknown)):
         what = f"{left_out:,} of {left_out + len(rows):,} examples were left out, and the score is of the others"
         cautions.append(Caution("left-out", f"{what}: see the findings"))
@@ -96,11 +98,17 @@ def _checked(
     return dataset, notes
 
 
-def _seen(dataset: Dataset, rows: np.ndarray, learned: frozenset[str]) -> list[Caution]:
-    """That the model learned from some of these rows of checked data."""
-    n = how_many_of(dataset, rows, learned)
-    what = f"the model learned from {n:,} of these {len(rows):,} examples, so the score is too high"
-    return [Caution("trained-on", f"{what}; give others")] if n else []
+def _seen(dataset: Dataset, rows: np.ndarray, learned: Learned | None) -> list[Caution]:
+    """That the model learned from some of these rows of checked data, or from what is nearly the same."""
+    exactly, nearly = (0, 0) if learned is None else (int(which.sum()) for which in learned.has(dataset, rows))
+    if nearly < _FEW_NEAR * len(rows):
+        nearly = 0
+    if not exactly and not nearly:
+        return []
+    what = f"the model learned from {exactly + nearly:,} of these {len(rows):,} examples"
+    if nearly:
+        what += f" ({nearly:,} of them nearly the same, not to the byte)"
+    return [Caution("trained-on", f"{what}, so the score is too high; give others")]
 
 
 def _test_part(dataset: Dataset) -> tuple[Dataset, tuple[str, ...]]:

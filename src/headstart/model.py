@@ -23,7 +23,7 @@ from headstart.progress import Advance, Follower, Progress, Silent, as_progress,
 from headstart.record import Record
 from headstart.report.page import report
 from headstart.storage.files import parse_json
-from headstart.storage.learned import learned_from, short_digest
+from headstart.storage.learned import Learned, learned_from, learned_of
 from headstart.storage.place import Place, reserve_place
 from headstart.storage.places import as_json, as_utf8, cannot_write
 from headstart.task import Head, Predictor, Scores, Task
@@ -271,10 +271,10 @@ class Model:
         progress = as_progress(progress) or Silent()
         return evaluated(self, data, labels, groups, columns=columns, learned=self._learned(), progress=progress)
 
-    def _learned(self) -> frozenset[str] | None:
-        """Digests of what it learned from; None: that is not known."""
+    def _learned(self) -> Learned | None:
+        """What it learned from; None: that is not known."""
         if (made := self._made_of) is not None:
-            return frozenset(map(short_digest, made.dataset.checked_digests[made.parts.train]))
+            return learned_of(made.dataset, made.parts.train)
         return None if self.folder is None else learned_from(self.folder)
 
     def export(self, folder: str | Path, *, format: str = "openvino", inputs: Any = None) -> Exported:

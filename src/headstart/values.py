@@ -143,6 +143,7 @@ class Dataset:
     groups: np.ndarray | None = None  # (n,) int64; equal numbers: kept on one side of a split; set by check
     alike: np.ndarray | None = None  # (n,) int64; the same without the user's groups, where there are any
     digests: np.ndarray | None = None  # (n, 32) uint8; sha256 of the example's own bytes; set by check
+    sketches: np.ndarray | None = None  # (n, k) uint8; what a saved model keeps of each; set by check
     findings: tuple[Finding, ...] = ()
     notes: tuple[str, ...] = ()
     cautions: tuple[Caution, ...] = ()
@@ -214,7 +215,7 @@ class Dataset:
     def take(self, rows: np.ndarray) -> Dataset:
         """The examples in these rows, measured in the space of the whole, with which findings and the like stay."""
         columns = ("inputs", "targets", "where", "parts", "guessed", "named_groups", "weights", "groups", "alike")
-        part = replace(self, **_taken(self, rows, (*columns, "digests")))
+        part = replace(self, **_taken(self, rows, (*columns, "digests", "sketches")))
         part.__dict__["space"] = self.space  # a part in which a class has no example
         return part
 

@@ -41,8 +41,8 @@ def check(
         advance: told how many more examples have been looked at.
 
     Returns:
-        The usable examples with `digests`, `groups` and `findings` set. Nothing is dropped without a finding;
-        duplicates, and texts that are cut from another, are grouped, not dropped.
+        The usable examples with `digests`, `sketches`, `groups` and `findings` set. Nothing is dropped without a
+        finding; duplicates, and texts that are cut from another, are grouped, not dropped.
 
     Raises:
         DataError: nothing usable is left, or less than what is left out, or fewer than two classes.
@@ -58,6 +58,7 @@ def check(
         digests, hashes = digests[rows], hashes[rows]
     usable = replace(dataset if len(keep) == len(dataset) else dataset.take(np.array(keep, np.int64)), digests=digests)
     usable = replace(usable, notes=(*dataset.notes, *seen.notes), cautions=dataset.cautions)
+    usable = replace(usable, sketches=modality.sketch(hashes))
     if purpose == "fit":
         task.refuse(usable, refuse_empty(replace(usable, findings=tuple(rejected))))
         usable = replace(usable, cautions=(*usable.cautions, *_mostly_rejected(usable, rejected, allow_rejected)))

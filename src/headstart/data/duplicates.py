@@ -89,7 +89,7 @@ def near_pairs(prints: np.ndarray) -> np.ndarray:
         (m, 2) int64; of rows with equal fingerprints each is paired with the first.
     """
     some = np.concatenate([rows[_light(prints[rows])[1] >= _FLAT] for rows in _blocks(len(prints))] or [_NONE[:, 0]])
-    distinct, first, of = np.unique(_as_items(prints[some, :_WITH_COLOURS]), return_index=True, return_inverse=True)
+    distinct, first, of = np.unique(as_items(prints[some, :_WITH_COLOURS]), return_index=True, return_inverse=True)
     rows = some[first]  # in the order of their content
     middle = np.arange(len(distinct))
     while len(pairs := _confirmed(prints[rows[kept := np.unique(middle)]])):
@@ -140,7 +140,7 @@ def _candidates(prints: np.ndarray) -> np.ndarray:
     rows each is compared with 16 next ones only: a folder of thousands of look-alikes does not cost the square.
     """
     n, width = len(prints), _TABLES * _PROJECTIONS
-    seen = np.concatenate([_light(prints[rows])[0] @ _DIRECTIONS for rows in _blocks(n)] or [np.empty((0, width))])
+    seen = projected(prints)
     cells = np.floor(seen / _CELL).astype(np.int64) + 64  # a projection is at most SIDE
     most = 2 * (1 - _CORRELATION) * _NEAR_IN_PROJECTION**2 * width
     found = [_NONE]
@@ -159,6 +159,24 @@ def _candidates(prints: np.ndarray) -> np.ndarray:
     return np.unique(np.sort(np.concatenate(found), axis=1), axis=0)
 
 
+def projected(prints: np.ndarray) -> np.ndarray:
+    """(n, 48) float32: the light of each, without its mean and of length 1, in random directions; each is about 1."""
+    none = np.empty((0, _DIRECTIONS.shape[1]), dtype=np.float32)
+    return np.concatenate([none, *(_light(prints[rows])[0] @ _DIRECTIONS for rows in _blocks(len(prints)))])
+
+
+def contrast(prints: np.ndarray) -> np.ndarray:
+    """(n,) the logarithm of the deviation of its light, above 0; 0 where it is flat."""
+    deviation = np.concatenate([_NONE[:, 0], *(_light(prints[rows])[1] for rows in _blocks(len(prints)))])
+    return np.log(np.where(deviation < _FLAT, 1.0, deviation))
+
+
+def mean_colours(prints: np.ndarray) -> np.ndarray:
+    """(n, 2) uint8."""
+    colours = prints[:, _LIGHT:_WITH_COLOURS].reshape(len(prints), 2, _COLOUR_SIDE**2)
+    return np.rint(colours.mean(axis=2)).astype(np.uint8)
+
+
 def _light(prints: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """(n, SIDE**2) float32 light without its mean and of length 1; and (n,) its deviation in levels."""
     light = prints[:, :_LIGHT].astype(np.float32)
@@ -171,14 +189,14 @@ def _blocks(n: int) -> list[np.ndarray]:
     return [np.arange(start, min(start + _BLOCK, n)) for start in range(0, n, _BLOCK)]
 
 
-def _as_items(rows: np.ndarray) -> np.ndarray:
+def as_items(rows: np.ndarray) -> np.ndarray:
     """(n, k) uint8 -> (n,) of one value a row, that are equal, and in order, by their bytes."""
     return np.ascontiguousarray(rows).view(np.dtype((np.void, rows.shape[1]))).ravel()
 
 
 def equal_pairs(keys: np.ndarray) -> np.ndarray:
     """Consecutive rows with equal keys, (m, 2) int64. Args: keys: (n, k) uint8."""
-    void = _as_items(keys)
+    void = as_items(keys)
     order = np.argsort(void, kind="stable")
     same = void[order][1:] == void[order][:-1]
     return np.column_stack([order[:-1][same], order[1:][same]]).astype(np.int64)

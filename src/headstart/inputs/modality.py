@@ -57,6 +57,8 @@ class Modality:
     in_tables: bool  # whether tables hold the inputs themselves, not where they lie
     inspect: Callable[..., Inspected]  # (dataset, rows, rejected, known, workers, advance)
     near: Callable[[np.ndarray], np.ndarray]  # (n, k) hashes -> (m, 2) rows that are nearly the same
+    sketch: Callable[[np.ndarray], np.ndarray]  # (n, k) hashes -> (n, l) uint8; what a saved model keeps of them
+    near_to_any: Callable[[np.ndarray, np.ndarray], np.ndarray]  # (n, l), (m, l) sketches -> (n,) bool
     groups: Callable[[Dataset, np.ndarray], tuple[np.ndarray, list[Finding]]]  # with pieces of one text together
     known: Callable[[], Any]  # what the store knows of inspected examples
     given: Callable[[Any], tuple[Sequence[Any], list[str]]]  # what `predict` is given -> inputs, and their names

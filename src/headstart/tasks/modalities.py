@@ -10,6 +10,7 @@ from headstart.data.duplicates import equal_pairs, near_pairs
 from headstart.data.given import given_images, given_pairs, given_passages, given_texts
 from headstart.data.grouping import as_they_are, by_document, by_shared_text, with_excerpts
 from headstart.data.inspect import inspect_images, inspect_pairs, inspect_passages, inspect_texts
+from headstart.data.sketches import equal_to_any, near_to_any, sketch_of_photos, sketch_of_texts
 from headstart.encode.coverage import remarks
 from headstart.encode.pairs import compare, encode_inputs, encode_pairs
 from headstart.encode.store import image_hashes
@@ -70,6 +71,8 @@ IMAGE = Modality(
     in_tables=False,
     inspect=inspect_images,
     near=near_pairs,
+    sketch=sketch_of_photos,
+    near_to_any=near_to_any,
     groups=as_they_are,
     known=image_hashes,
     given=given_images,
@@ -91,6 +94,8 @@ TEXT = Modality(
     in_tables=True,
     inspect=inspect_texts,
     near=equal_pairs,
+    sketch=sketch_of_texts,
+    near_to_any=equal_to_any,
     groups=with_excerpts,
     known=_nothing,
     given=given_texts,
@@ -114,6 +119,8 @@ PAIR = Modality(
     in_tables=True,
     inspect=inspect_pairs,
     near=equal_pairs,
+    sketch=sketch_of_texts,
+    near_to_any=equal_to_any,
     groups=by_shared_text,
     known=_nothing,
     given=given_pairs,
@@ -137,6 +144,8 @@ PASSAGE = Modality(
     in_tables=True,
     inspect=inspect_passages,
     near=equal_pairs,
+    sketch=sketch_of_texts,
+    near_to_any=equal_to_any,
     groups=by_document,
     known=_nothing,
     given=given_passages,
