@@ -77,7 +77,10 @@ def _in_folder(folder: Path, *, name: str = "", card: catalog.Card | None = None
         raise ModelError(missing, where=str(folder), fix="a model folder has both")
     config = json_object(config_file)
     name, licence = (card.name, card.licence) if card else (name or folder.name, "")
-    if "architecture" in config and weights.name not in INDEXES:
+    if "architecture" in config:
+        if weights.name in INDEXES:
+            fix = f"load them with timm and safetensors.torch.save_file them as one {NAMES[0]}"
+            raise ModelError("an image model whose weights are in several files", where=str(weights), fix=fix)
         refuse_unlike_its_name(weights)
         architecture = checked(config, record({"architecture": ARCHITECTURE}), str(config_file))["architecture"]
         return Found(name, "timm", weights, architecture, config, licence)
