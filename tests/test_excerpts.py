@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import headstart as hs
+from headstart.data.alike.duplicates import equal_pairs, group
+from headstart.data.alike.excerpts import excerpts
 from headstart.data.check import check
-from headstart.data.duplicates import equal_pairs, group
-from headstart.data.excerpts import excerpts
 from headstart.data.split import folds, split
 from headstart.inputs.text import normalised_hash, plain_words
 from reading import read

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 import headstart as hs
-from headstart.data import walk
 from headstart.data.check import check
+from headstart.data.files import walk
 from headstart.data.given import given_images
 from headstart.errors import DataError, UserError
 from hostile import POSTSCRIPT, ghostscript

@@ -13,11 +13,11 @@ import pyarrow as pa
 import pyarrow.parquet
 import pytest
 
-from headstart.data import workbook_size
-from headstart.data.arrow import Damaged
 from headstart.data.check import check
-from headstart.data.parquet_footer import Part, largest_value, parts
-from headstart.data.table import open_blocks, table_errors
+from headstart.data.files import workbook_size
+from headstart.data.files.arrow import Damaged
+from headstart.data.files.parquet_footer import Part, largest_value, parts
+from headstart.data.tables.table import open_blocks, table_errors
 from headstart.errors import DataError, UserError
 from headstart.values import Columns
 from reading import read, read_questions

@@ -29,6 +29,8 @@ LEVELS = (
     {"pipeline", "api", "estimators"},
     {"commands"},
 )
+# Rooms within `data`, from the ground up; above them are its own modules, by which other rooms come in.
+LEVELS_OF_DATA = ({"files", "alike"}, {"labels"}, {"columns"}, {"tables"}, {"folders", "questions"})
 EVERYWHERE = {"__init__", "__main__"}
 MOST_LINES, MOST_OF_A_FUNCTION, MOST_OF_THE_MAIN_PAGE, MOST_IN_THE_ROOT = 400, 60, 80, 16
 # Questions of which kind, source, form or head something is, which belong into the tables of these.
@@ -71,12 +73,27 @@ def level(module: str) -> int:
     return next(number for number, names in enumerate(LEVELS) if module.split(".")[0] in names)
 
 
+def room(module: str) -> str:
+    """The folder that a module is in, of which `data` has several; the module itself, in the root."""
+    first, *more = module.split(".")
+    return f"{first}.{more[0]}" if first == "data" and len(more) > 1 else first
+
+
+def level_in_data(module: str) -> int:
+    name = room(module).removeprefix("data.")
+    inner = (number for number, names in enumerate(LEVELS_OF_DATA) if name in names)
+    return next(inner, len(LEVELS_OF_DATA))
+
+
 @pytest.mark.parametrize("file", FILES, ids=name_of)
 def test_imports_go_one_way(file):
     name = name_of(file)
     if name in EVERYWHERE or file.name == "__init__.py":
         return
     above = [module for module in imports(file) if module and level(module) > level(name)]
+    if name.startswith("data."):
+        inside = [module for module in imports(file) if module.startswith("data.")]
+        above += [module for module in inside if level_in_data(module) > level_in_data(name)]
     assert not above
 
 
@@ -85,8 +102,7 @@ def test_there_is_no_ring():
     graph = {name_of(file): set(imports(file)) - {""} for file in FILES if file.name != "__init__.py"}
     rooms: dict[str, set[str]] = {}
     for name, needed in graph.items():
-        others = {module.split(".")[0] for module in needed} - {name.split(".")[0]}
-        rooms.setdefault(name.split(".")[0], set()).update(others)
+        rooms.setdefault(room(name), set()).update({room(module) for module in needed} - {room(name)})
     for nodes in (graph, {k: v - {"inputs"} if k == "task" else v for k, v in rooms.items()}):
         done: set[str] = set()
         while ready := {name for name, needed in nodes.items() if name not in done and needed & set(nodes) <= done}:
@@ -107,7 +123,7 @@ def test_files_and_functions_fit(file):
 def test_the_main_page_is_a_page():
     assert (PACKAGE / "pipeline.py").read_text().count("\n") <= MOST_OF_THE_MAIN_PAGE
     assert len(list(PACKAGE.glob("*.py"))) <= MOST_IN_THE_ROOT
-    assert all(file.read_text() == "" for file in PACKAGE.glob("*/__init__.py"))
+    assert all(file.read_text() == "" for file in PACKAGE.glob("*/**/__init__.py"))
 
 
 def test_few_places_ask_which_kind_it_is():
@@ -124,7 +140,9 @@ def test_contributing_tells_every_room_and_level():
     """A newcomer finds each room there, and what may import what; nothing is told that is not there."""
     page = (PACKAGE.parents[1] / "CONTRIBUTING.md").read_text()
     rooms = {path.name for path in PACKAGE.iterdir() if (path / "__init__.py").exists()}
+    inner = {path.name for path in (PACKAGE / "data").iterdir() if (path / "__init__.py").exists()}
     assert {room.rstrip("/") for room in re.findall(r"`([a-z]+/)`", page)} - {"tests", "docs"} == rooms
+    assert {room.rstrip("/") for room in re.findall(r"`data/([a-z]+/)`", page)} == inner == set().union(*LEVELS_OF_DATA)
     named = re.findall(r"`((?:[a-z_]+/)+[a-z_]+\.\w+)`", page)
     assert [path for path in named if not any((top / path).exists() for top in (PACKAGE, *PACKAGE.parents[:2]))] == []
     for number, names in enumerate(LEVELS):

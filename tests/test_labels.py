@@ -26,8 +26,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from headstart.data import table
-from headstart.data.labels import (
+from headstart.data.labels.targets import (
     as_class,
     as_labels,
     as_number,
@@ -40,6 +39,7 @@ from headstart.data.labels import (
     separator_of,
     separator_seen,
 )
+from headstart.data.tables import table
 from headstart.errors import DataError
 
 
@@ -308,7 +308,7 @@ def test_what_was_given_is_left_as_it_was():
 
 @pytest.mark.parametrize("seed", ["1", "2"])
 def test_sets_are_the_same_in_every_process_and_no_library_is_loaded(seed):
-    code = "import sys; from headstart.data.labels import label_cells;"
+    code = "import sys; from headstart.data.labels.targets import label_cells;"
     code += "print(label_cells([{'b', 'a', 'c', 1, '1', 2.5}]));"
     code += "print({'torch', 'pandas', 'scipy', 'datasets', 'polars'} & set(sys.modules))"
     env = {"PYTHONPATH": os.pathsep.join(map(str, sys.path)), "PYTHONHASHSEED": seed}

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet
 import pytest
 
-from headstart.data.questions import has_questions
+from headstart.data.questions.read import has_questions
 from headstart.errors import DataError
 from reading import read_questions
 

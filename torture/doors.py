@@ -50,7 +50,7 @@ def data(path: str) -> None:
 
 def questions(path: str) -> None:
     """Read questions, whatever the file looks like."""
-    from headstart.data.questions import has_questions
+    from headstart.data.questions.read import has_questions
 
     has_questions(path)
     _checked(path, "answering")

@@ -8,8 +8,8 @@ from headstart.adapt.adapt import adapt
 from headstart.adapt.again import learned_from_all
 from headstart.choose.choose import choose, rank_sample
 from headstart.choose.ranking import Ranking
+from headstart.data.alike.known import known_images
 from headstart.data.check import check
-from headstart.data.known import known_images
 from headstart.data.read import read
 from headstart.data.split import sample, split
 from headstart.encode.encode import encode_rows

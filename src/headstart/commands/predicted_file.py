@@ -40,7 +40,7 @@ def write(out: Path, names: list[str], given: Sequence[list[str]], predicted: Se
     Raises:
         OutputError: no space, no permission.
     """
-    from headstart.data.arrow import unique
+    from headstart.data.files.arrow import unique
     from headstart.storage.places import as_utf8, cannot_write
 
     rows = [_flat(row) for row in predicted]

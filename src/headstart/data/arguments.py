@@ -10,15 +10,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from headstart.data.delimited import delimiter_of, label_colon_text
-from headstart.data.endings import PHOTOS, READ_AS_TABLES, TABLES, TEXTS
-from headstart.data.folder import files_in
-from headstart.data.frame import is_table, row_as_table
-from headstart.data.line_forms import line_form
-from headstart.data.named_files import text_files
+from headstart.data.files.endings import PHOTOS, READ_AS_TABLES, TABLES, TEXTS
+from headstart.data.files.named_files import text_files
+from headstart.data.files.text_file import read_head, read_lines, suffix_of
+from headstart.data.folders.folder import files_in
 from headstart.data.read import rows_in
-from headstart.data.table import table_errors
-from headstart.data.text_file import read_head, read_lines, suffix_of
+from headstart.data.tables.delimited import delimiter_of, label_colon_text
+from headstart.data.tables.frame import is_table, row_as_table
+from headstart.data.tables.line_forms import line_form
+from headstart.data.tables.table import table_errors
 from headstart.errors import DataError
 from headstart.inputs.modality import Modality
 from headstart.inputs.paths import existing, is_file, is_folder

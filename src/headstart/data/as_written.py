@@ -8,8 +8,8 @@ from itertools import count, islice
 from pathlib import Path
 from typing import Any
 
-from headstart.data.arrow import plain_values
-from headstart.data.table import open_blocks, row_numbers, table_errors
+from headstart.data.files.arrow import plain_values
+from headstart.data.tables.table import open_blocks, row_numbers, table_errors
 from headstart.values import Columns, Finding
 
 

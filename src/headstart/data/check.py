@@ -9,9 +9,9 @@ from typing import Literal
 
 import numpy as np
 
-from headstart.data.duplicates import equal_pairs, group
-from headstart.data.known import KnownImages
-from headstart.data.look_alikes import apart_by_class
+from headstart.data.alike.duplicates import equal_pairs, group
+from headstart.data.alike.known import KnownImages
+from headstart.data.alike.look_alikes import apart_by_class
 from headstart.errors import DataError, short_name, some_of
 from headstart.values import Caution, Dataset, Finding
 

@@ -2,65 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Set
-from pathlib import Path, PurePath
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
-from headstart.data.arrow import plain_values
-from headstart.data.arrow_types import of_pyarrow
-from headstart.data.folder import files_in
-from headstart.data.label_values import shown
-from headstart.data.named_files import TextFile, text_files
+from headstart.data.files.named_files import TextFile, text_files
+from headstart.data.folders.folder import files_in
+from headstart.data.labels.values import shown
+from headstart.data.tables.in_order import in_order
 from headstart.errors import DataError
 from headstart.inputs.paths import is_folder, local_path
 from headstart.progress import note
 from headstart.values import Passages
-
-_IN_ORDER = "give a list, an array or a column with the inputs in their order"
-_NO_INPUTS = (str, bytes, bytearray, memoryview, PurePath, Mapping, Set)
-
-
-def in_order(inputs: Any, *, where: str = "inputs") -> list[Any]:
-    """The inputs in any container that has an order: a list, an array, a column, a generator.
-
-    Raises:
-        DataError: it has none, or is a table of several columns.
-    """
-    if isinstance(inputs, _NO_INPUTS) or not isinstance(inputs, Iterable):
-        what = f"{shown(inputs)} ({type(inputs).__name__}) holds no inputs in an order"
-        raise DataError(what, where=where, fix=_IN_ORDER)
-    if of_pyarrow(inputs, "Array", "ChunkedArray"):
-        return plain_values(inputs)
-    if isinstance(inputs, np.ndarray):
-        return _rows(inputs, where)
-    return _column(inputs, where)
-
-
-def _column(inputs: Any, where: str) -> list[Any]:
-    """A column's inputs, those of a table of one, or of whatever else gives them one after the other."""
-    if hasattr(inputs, "iloc") and hasattr(inputs, "columns"):  # a DataFrame
-        if inputs.shape[1] != 1:
-            what = f"a table of {inputs.shape[1]} columns"
-            raise DataError(what, where=where, fix="give one of them; of pairs of texts, two as an array: .to_numpy()")
-        inputs = inputs.iloc[:, 0]
-    return list(inputs.tolist() if hasattr(inputs, "tolist") and hasattr(inputs, "index") else inputs)
-
-
-def _rows(array: np.ndarray, where: str) -> list[Any]:
-    """An array's inputs: pictures, or texts, of which two a row are pairs."""
-    if array.ndim == 0:
-        raise DataError(f"{shown(array[()])} is one input", where=where, fix=_IN_ORDER)
-    if array.dtype.kind not in "OUST" or array.ndim > 2:
-        return list(array)
-    if array.ndim == 1:
-        return list(array.tolist())
-    if array.shape[1] > 2:
-        what = f"an array of {array.shape[1]} columns of texts"
-        raise DataError(what, where=where, fix="give one of them, or two for pairs of texts")
-    return array[:, 0].tolist() if array.shape[1] == 1 else [tuple(row) for row in array.tolist()]
 
 
 def given_images(inputs: Any) -> tuple[list[Any], list[str]]:

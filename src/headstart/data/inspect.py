@@ -14,9 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from headstart.data.duplicates import FINGERPRINT, SIDE, fingerprint, guessed_ranges, tiny
-from headstart.data.known import KnownImages
-from headstart.data.label_values import absent, shown
+from headstart.data.alike.duplicates import FINGERPRINT, SIDE, fingerprint, guessed_ranges, tiny
+from headstart.data.alike.known import KnownImages
+from headstart.data.labels.values import absent, shown
 from headstart.errors import DataError, shortened
 from headstart.inputs.image import read_bytes, thumbnail
 from headstart.inputs.modality import Inspected

@@ -9,19 +9,19 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from headstart.data.accents import composed, two_spellings
-from headstart.data.columns import refuse_unused
-from headstart.data.endings import READ_AS_TABLES
-from headstart.data.folder import read_folder
-from headstart.data.folder_tables import read_metadata, read_tables
-from headstart.data.frame import read_frame, read_hub, read_pairs
-from headstart.data.layout import INNER, OUTER, unwrapped
-from headstart.data.parts import read_parts
-from headstart.data.questions import read_unanswered
-from headstart.data.table import header, read_table, refuse_unknown, row_numbers
-from headstart.data.text_file import suffix_of
-from headstart.data.text_files import read_siblings, read_text_files
-from headstart.data.walk import Walk
+from headstart.data.columns.find import refuse_unused
+from headstart.data.files.accents import composed, two_spellings
+from headstart.data.files.endings import READ_AS_TABLES
+from headstart.data.files.text_file import suffix_of
+from headstart.data.files.walk import Walk
+from headstart.data.folders.folder import read_folder
+from headstart.data.folders.folder_tables import read_metadata, read_tables
+from headstart.data.folders.layout import INNER, OUTER, unwrapped
+from headstart.data.folders.text_files import read_siblings, read_text_files
+from headstart.data.questions.read import read_unanswered
+from headstart.data.tables.frame import read_frame, read_hub, read_pairs
+from headstart.data.tables.parts import read_parts
+from headstart.data.tables.table import header, read_table, refuse_unknown, row_numbers
 from headstart.errors import DataError, UserError
 from headstart.inputs.paths import existing, is_folder
 from headstart.task import Form, Task

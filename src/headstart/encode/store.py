@@ -22,7 +22,7 @@ from pathlib import Path
 import numpy as np
 
 from headstart.backbone import Matrix
-from headstart.data.duplicates import FINGERPRINT
+from headstart.data.alike.duplicates import FINGERPRINT
 from headstart.errors import OutputError
 from headstart.storage import living
 from headstart.storage.files import read_json

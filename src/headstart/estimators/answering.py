@@ -14,7 +14,7 @@ from headstart.answering.settings import Settings
 from headstart.choose.choose import method_of
 from headstart.clock import Budget, seconds_of
 from headstart.data.check import check
-from headstart.data.question_pairs import questions_of
+from headstart.data.questions.question_pairs import questions_of
 from headstart.data.read import as_dataset
 from headstart.errors import DataError
 from headstart.estimators.estimator import Estimator, refuse_none

@@ -17,9 +17,9 @@ from headstart.backbone import Backbone, Head
 from headstart.choose.choose import method_of
 from headstart.clock import Budget, seconds_of
 from headstart.data.check import check
-from headstart.data.frame import read_pairs
-from headstart.data.given import in_order
 from headstart.data.read import as_dataset
+from headstart.data.tables.frame import read_pairs
+from headstart.data.tables.in_order import in_order
 from headstart.encode.encode import encode_rows
 from headstart.errors import DataError, ModelError
 from headstart.pretrained.rebuild import from_where_kept, where_kept

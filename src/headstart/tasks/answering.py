@@ -15,7 +15,7 @@ from headstart.answering.lesson import answering_lesson
 from headstart.answering.metrics import METRICS, score
 from headstart.answering.settings import Settings
 from headstart.backbone import Backbone
-from headstart.data.questions import has_questions, read_questions
+from headstart.data.questions.read import has_questions, read_questions
 from headstart.errors import DataError, ModelError
 from headstart.inputs.modality import Modality
 from headstart.pretrained.description import FILE, saved_reader

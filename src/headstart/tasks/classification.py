@@ -11,7 +11,7 @@ import numpy as np
 
 from headstart.adapt.softmax import SOFTMAX
 from headstart.backbone import Head
-from headstart.data.labels import as_class
+from headstart.data.labels.targets import as_class
 from headstart.errors import DataError, some_of
 from headstart.evaluate.classification import METRICS, evaluate
 from headstart.evaluate.metrics import softmax

@@ -11,7 +11,7 @@ import numpy as np
 
 from headstart.adapt.sigmoid import SIGMOID
 from headstart.backbone import Backbone, Head
-from headstart.data.labels import (
+from headstart.data.labels.targets import (
     as_labels,
     looks_like_label_sets,
     of_one_label,

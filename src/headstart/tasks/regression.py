@@ -11,8 +11,8 @@ import numpy as np
 
 from headstart.adapt.ridge import GAUSSIAN
 from headstart.backbone import Backbone, Head
-from headstart.data.labels import almost_numbers, as_class, as_number, looks_like_numbers
-from headstart.data.written_numbers import numbers_as_classes, perhaps_thousands, signs_of_numbers
+from headstart.data.labels.targets import almost_numbers, as_class, as_number, looks_like_numbers
+from headstart.data.labels.written_numbers import numbers_as_classes, perhaps_thousands, signs_of_numbers
 from headstart.errors import DataError
 from headstart.evaluate.regression import METRICS, evaluate
 from headstart.pretrained.plain_code import NUMBER

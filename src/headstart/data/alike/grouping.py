@@ -1,0 +1,67 @@
+"""Which examples are kept on one side of a split, besides those that are nearly the same."""
+
+from __future__ import annotations
+
+import hashlib
+
+import numpy as np
+
+from headstart.data.alike.duplicates import equal_pairs, group
+from headstart.data.alike.excerpts import excerpts
+from headstart.inputs.text import normalised_hash
+from headstart.values import Dataset, Finding
+
+_LARGEST_SHARE = 0.05  # of the pairs that may be one group: a fifth has to be taken out for the test
+_TEXTS_OF_A_CLASS = 3  # at least, that are no piece of one another
+
+
+def as_they_are(dataset: Dataset, twins: np.ndarray) -> tuple[np.ndarray, list[Finding]]:
+    """Nothing but what is nearly the same."""
+    return twins, []
+
+
+def by_document(dataset: Dataset, twins: np.ndarray) -> tuple[np.ndarray, list[Finding]]:
+    """Questions about one document, or about texts that are nearly the same."""
+    passages = dataset.passages
+    texts = [normalised_hash(text) for text in passages.contexts]
+    names = [hashlib.blake2b(d.encode("utf-8", "surrogatepass"), digest_size=16).digest() for d in passages.documents]
+    pairs = [equal_pairs(np.frombuffer(b"".join(keys), np.uint8).reshape(-1, 16)) for keys in (texts, names)]
+    return group(len(texts), np.concatenate(pairs))[passages.context], []
+
+
+def by_shared_text(dataset: Dataset, twins: np.ndarray) -> tuple[np.ndarray, list[Finding]]:
+    """Pairs that have a text in common, where that does not chain most of the data into one group.
+
+    What was learned of a sentence beside one other is half known beside another.
+    """
+    n, first_with = len(twins), dict[bytes, int]()
+    shared = []
+    for row, pair in enumerate(dataset.inputs):
+        for text in pair:
+            known = first_with.setdefault(normalised_hash(str(text)), row)
+            if known != row:
+                shared.append((known, row))
+    joined = group(n, np.concatenate([np.column_stack([np.arange(n), twins]), np.array(shared, int).reshape(-1, 2)]))
+    if not n or np.bincount(joined).max() <= max(_LARGEST_SHARE * n, 2):
+        return joined, []
+    return twins, []
+
+
+def with_excerpts(dataset: Dataset, twins: np.ndarray) -> tuple[np.ndarray, list[Finding]]:
+    """The groups with texts that are cut from others in them, but for those of a class that is of too few texts then
+    (sentences of one document, say): both sides of a split have to be made of something."""
+    y, cut = dataset.strata, excerpts([str(text) for text in dataset.inputs], twins)
+    same = np.column_stack([np.arange(len(y)), twins])
+    before, after = (_texts_of_each(y, groups) for groups in (twins, group(len(y), np.concatenate([same, cut]))))
+    apart = (after < np.minimum(before, _TEXTS_OF_A_CLASS))[y[cut[:, 0]]]
+    found = []
+    for (row, source), alone in zip(cut.tolist(), apart.tolist(), strict=True):
+        why = f"class {dataset.targets[row]!r} is of too few texts to keep both" if alone else "kept"
+        more = "" if dataset.in_parts else f"; {why} on one side of the split"
+        found.append(Finding("excerpt", dataset.where[row], f"a piece of {dataset.where[source]}{more}"))
+    return group(len(y), np.concatenate([same, cut[~apart]])), found
+
+
+def _texts_of_each(y: np.ndarray, groups: np.ndarray) -> np.ndarray:
+    """(n_classes,) in how many groups each class is."""
+    return np.bincount(np.unique(np.column_stack([y, groups]), axis=0)[:, 0])

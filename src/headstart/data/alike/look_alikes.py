@@ -1,0 +1,45 @@
+"""Photos that look nearly the same and are of different classes: a scratch, say, is what tells them apart."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+import numpy as np
+
+from headstart.data.alike.duplicates import group
+from headstart.errors import short_name, some_of
+from headstart.values import Dataset
+
+_SEVERAL = 3  # different photos of each of two classes: fewer may be mistakes of whoever labelled them
+
+
+def apart_by_class(dataset: Dataset, twins: np.ndarray, same: np.ndarray) -> tuple[np.ndarray, list[str]]:
+    """Groups of look-alikes, each class by itself where several photos of two classes are in one; and notes.
+
+    A test photo that looks like one of another class in the training part makes no score too high. What is identical
+    stays together, whatever its class.
+
+    Args:
+        twins: (n,) groups of what is nearly the same. same: (m, 2) pairs of identical ones.
+    """
+    if not dataset.classes or not dataset.modality.look_alikes:
+        return twins, []
+    first_copy = group(len(dataset), same).tolist()
+    several = (tuple, frozenset, set, list)
+    targets = [", ".join(sorted(one)) if isinstance(one, several) else str(one) for one in dataset.targets]
+    members: dict[int, dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
+    for row, of in enumerate(twins.tolist()):
+        members[of][targets[first_copy[row]]].append(row)
+    apart = twins.copy()
+    counts: dict[str, int] = defaultdict(int)
+    for by_class in members.values():
+        different = sorted(len({first_copy[row] for row in rows}) for rows in by_class.values())
+        if len(different) > 1 and different[-2] >= _SEVERAL:
+            for name, rows in by_class.items():
+                apart[rows] = rows[0]
+                counts[name] += len(rows)
+    if not counts:
+        return twins, []
+    named = [f"{short_name(name)!r} ({n})" for name, n in counts.items()]
+    what = f"photos of {some_of(named)} look nearly the same: they are grouped class by class"
+    return apart, [f"{what}, since what tells these apart may be small in the picture"]

@@ -1,0 +1,155 @@
+"""Parquet files and Arrow tables as blocks of rows, and pyarrow's exceptions as one kind.
+
+A Parquet file of a kilobyte may say that it holds billions of rows, or a text of a megabyte in each of a million: how
+many rows are read at a time is found from what its parts may take at most.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from headstart.data.files.parquet_footer import largest_value, parts
+from headstart.errors import DataError, UserError, first_line
+from headstart.storage.files import open_file
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+Block = Mapping[str, Any]  # column name -> list of plain values, or an Arrow array that is made one where it is needed
+
+MOST_ROWS = 20_000_000
+MOST_BYTES = 16 * 2**30  # of a table's file
+_AT_ONCE = 2**30  # bytes that a batch of rows takes, at most
+_MOST_LARGER = 100  # times the bytes of a Parquet file, and half a batch besides, that its rows take together
+_A_BLOCK = 2**28  # bytes of batches that are put together
+
+
+class Damaged(ValueError):
+    """What pyarrow says of data that it cannot read."""
+
+
+def parquet_blocks(path: Path, rows: int) -> Iterator[Block]:
+    """Blocks of so many rows of a Parquet file, of fewer where rows are large.
+
+    Raises:
+        Damaged: no Parquet file, or not as it says. OSError: no regular file. DataError: too many rows, or too large.
+    """
+    import pyarrow.parquet  # not for a folder of photos
+
+    with open_file(path, most=MOST_BYTES) as file:
+        with _pyarrow_at_work():
+            parquet = pyarrow.parquet.ParquetFile(file)
+            if parquet.metadata.num_rows > MOST_ROWS:
+                raise too_many_rows(path)
+            batches = parquet.iter_batches(batch_size=min(rows, _rows_at_once(file, parquet.metadata.num_rows, path)))
+        most = _AT_ONCE // 2 + _MOST_LARGER * os.fstat(file.fileno()).st_size
+        yield from arrow_blocks(_gathered(_no_bomb(batches, most, path), rows))
+
+
+def arrow_blocks(batches: Iterable[pa.RecordBatch | pa.Table]) -> Iterator[Block]:
+    """Record batches, or tables, as blocks."""
+    for batch in _each(batches):
+        if batch.num_rows:
+            with _pyarrow_at_work():
+                yield dict(zip(unique(batch.schema.names), batch.columns, strict=True))
+
+
+def plain_values(column: Any) -> list[Any]:
+    """A block's column as a list of Python's own values.
+
+    Raises:
+        Damaged: texts that are not UTF-8, times that no calendar has, ...
+    """
+    if isinstance(column, list):
+        return column
+    with _pyarrow_at_work():
+        return list(column.to_pylist() if hasattr(column, "to_pylist") else column)
+
+
+def too_many_rows(path: Path | str) -> DataError:
+    return DataError(f"more than {MOST_ROWS // 10**6} million rows", where=str(path), fix="give a part of it")
+
+
+def unique(names: Iterable[str]) -> list[str]:
+    """Names of columns, of which each is another: a second "text" is "text.2"."""
+    seen: dict[str, int] = {}
+    out = []
+    for name in names:
+        seen[name] = seen.get(name, 0) + 1
+        out.append(name if seen[name] == 1 else f"{name}.{seen[name]}")
+    return out
+
+
+@contextmanager
+def _pyarrow_at_work() -> Iterator[None]:
+    try:
+        yield
+    except UserError:
+        raise
+    except MemoryError:
+        raise Damaged("it does not fit into memory") from None
+    except Exception as error:  # it has a class for each of its parts, and Python's own besides
+        raise Damaged(first_line(error)) from None
+
+
+def _each(batches: Iterable[Any]) -> Iterator[Any]:
+    ahead = iter(batches)
+    while True:
+        with _pyarrow_at_work():
+            batch = next(ahead, None)
+        if batch is None:
+            return
+        yield batch
+
+
+def _no_bomb(batches: Iterable[pa.RecordBatch], most: int, path: Path) -> Iterator[pa.RecordBatch]:
+    """Batches whose texts are written out, until they take more than this: a text that is kept once may be repeated."""
+    from pyarrow.types import is_dictionary
+
+    size = 0
+    for packed in _each(batches):
+        with _pyarrow_at_work():
+            batch = _written_out(packed) if any(map(is_dictionary, packed.schema.types)) else packed
+        size += batch.nbytes
+        if size > most:
+            what = f"its rows take more than {_MOST_LARGER} times the bytes of the file, as those of a bomb do"
+            raise DataError(what, where=str(path), fix="if it is none, save it as CSV")
+        yield batch
+
+
+def _written_out(batch: pa.RecordBatch) -> pa.RecordBatch:
+    import pyarrow as pa
+
+    columns = [c.dictionary_decode() if pa.types.is_dictionary(c.type) else c for c in batch.columns]
+    return pa.RecordBatch.from_arrays(columns, names=batch.schema.names)
+
+
+def _gathered(batches: Iterable[pa.RecordBatch], rows: int) -> Iterator[pa.Table]:
+    """Batches put together up to so many rows, as long as they are small."""
+    import pyarrow as pa
+
+    some: list[pa.RecordBatch] = []
+    count, size = 0, 0
+    for batch in _each(batches):
+        if some and (count + batch.num_rows > rows or size + batch.nbytes > _A_BLOCK):
+            yield pa.Table.from_batches(some)
+            some, count, size = [], 0, 0
+        some.append(batch)
+        count, size = count + batch.num_rows, size + batch.nbytes
+    if some:
+        yield pa.Table.from_batches(some)
+
+
+def _rows_at_once(file: BinaryIO, rows: int, path: Path) -> int:
+    """How many of its rows take no more than `_AT_ONCE`, were each as large as its part of the file lets it be."""
+    most = 1.0
+    for part in parts(file, rows):
+        cell = max(8.0, largest_value(file, part)) if part.texts else 8.0
+        most = max(most, cell * max(1, part.values) / max(1, part.rows))
+    if most > _AT_ONCE:
+        raise DataError(f"a row may take {most / 2**30:,.1f} GB", where=str(path), fix="shorten its texts and lists")
+    return max(1, int(_AT_ONCE / most))
