@@ -47,7 +47,8 @@ from headstart.pretrained.load import load
 imported = clocks()
 from headstart.data.check import check
 from headstart.data.read import read
-from headstart.data.split import sample, split
+from headstart.data.sampling import sample
+from headstart.data.split import split
 from headstart.tasks.table import TASKS
 from headstart.values import Request
 dataset = check(read(Request(data), TASKS))

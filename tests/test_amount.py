@@ -15,7 +15,8 @@ from headstart.backbone import Features
 from headstart.choose.subset import choose_subset
 from headstart.clock import Budget
 from headstart.data.check import check
-from headstart.data.split import drawn, split
+from headstart.data.sampling import drawn
+from headstart.data.split import split
 from headstart.pretrained.load import load
 from headstart.session import Session
 from headstart.tasks.modalities import TEXT

@@ -328,6 +328,18 @@ def test_copies_of_an_example_make_an_interval_narrower_only_if_nobody_says_so()
     assert untold < 0.5 * once
 
 
+def test_the_exact_set_of_examples_that_are_right_together_is_less_certain():
+    """Ten patients of twenty examples each: as much as ten tell, in every figure; of one patient nothing is known."""
+    rng = np.random.default_rng(0)
+    y, right = rng.integers(0, 2, (200, 3)), np.repeat(rng.random(10) < 0.6, 20)
+    p = np.where(right[:, None], y, 1 - y) * 0.8 + 0.1
+    alone, grouped, one = (score(p, y, groups=g) for g in (None, np.arange(200) // 20, np.zeros(200, int)))
+    widths = [found.exact_match_interval.high - found.exact_match_interval.low for found in (alone, grouped, one)]
+    assert widths[1] > 2.5 * widths[0]
+    assert widths[2] > 0.9
+    assert not one.intervals["macro_f1"].known
+
+
 def test_all_right_is_not_certain():
     y = np.eye(6, 3, dtype=np.float32)
     found = score(y, y)

@@ -145,6 +145,62 @@ NO_PAIRS = {
 }
 
 
+def few_against_many(n_first: int, n: int = 200) -> tuple[list[tuple[str, str]], list[str]]:
+    """Every first text beside many others, of which each occurs once."""
+    rng = random.Random(0)
+    words = [word for some in TOPICS.values() for phrase in some for word in phrase.split()]
+    pairs = [
+        (f"{words[i % n_first % 24]} wanted {i % n_first // 24}", f"{' '.join(rng.sample(words, 6))} {i}")
+        for i in range(n)
+    ]
+    return pairs, ["yes" if i % n_first % 2 else "no" for i in range(n)]
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_pairs_of_a_recurring_text_are_on_one_side_of_the_split(turned):
+    """Ten queries, each beside twenty texts: what is scored is queries that are new."""
+    pairs, labels = few_against_many(10)
+    checked = hs.check([pair[::-1] for pair in pairs] if turned else pairs, labels)
+    parts, recurring = checked.parts, int(turned)
+    learned, tested = ({checked.dataset.inputs[row][recurring] for row in rows} for rows in (parts.train, parts.test))
+    assert len(tested) == 2
+    assert not learned & tested
+    assert "shared-texts" not in [caution.kind for caution in parts.cautions]
+
+
+def test_texts_that_are_on_both_sides_of_the_split_are_told(tmp_path, command):
+    """Four queries are too few to hold some out."""
+    pairs, labels = few_against_many(4)
+    (caution,) = hs.check(pairs, labels).cautions
+    assert caution.kind == "shared-texts"
+    assert caution.text.startswith("40 of 40 test pairs have a text that training pairs have, too")
+    table = tmp_path / "pairs.csv"
+    with table.open("w", newline="") as file:
+        csv.writer(file).writerows(
+            [("sentence1", "sentence2", "label"), *((*p, y) for p, y in zip(pairs, labels, strict=True))]
+        )
+    code, printed, err = command("check", table)
+    assert code == 0, err
+    assert "--group COLUMN keeps such on one side" in printed
+    code, printed, err = command("check", table, "--group", "sentence1")
+    assert code == 0, err
+    assert "have a text that training pairs have" not in printed
+
+
+@pytest.mark.parametrize("n_first", [4, 100])
+def test_texts_that_official_parts_have_in_common_are_told_once(n_first, tmp_path):
+    pairs, labels = few_against_many(n_first)
+    table = tmp_path / "pairs.csv"
+    with table.open("w", newline="") as file:
+        rows = [
+            (*pair, y, "test" if i >= 150 else "train") for i, (pair, y) in enumerate(zip(pairs, labels, strict=True))
+        ]
+        csv.writer(file).writerows([("sentence1", "sentence2", "label", "split"), *rows])
+    (caution,) = hs.check(table).cautions
+    assert caution.kind == {4: "shared-texts", 100: "leak"}[n_first]
+    assert "50 test" in caution.text
+
+
 @pytest.mark.parametrize("first", [False, True])
 def test_what_is_no_pair_is_said_row_by_row_and_not_learned_from(bert, first):
     pairs, labels = made_pairs()

@@ -22,7 +22,8 @@ from headstart.choose.rank import Candidate, rank_models
 from headstart.choose.transferability import logme, neighbours, separation
 from headstart.clock import Budget, seconds_of
 from headstart.data.check import check
-from headstart.data.split import sample, split
+from headstart.data.sampling import sample
+from headstart.data.split import split
 from headstart.encode.encode import unknown
 from headstart.errors import UserError
 from headstart.pretrained import catalog

@@ -11,7 +11,8 @@ from headstart.choose.ranking import Ranking
 from headstart.data.alike.known import known_images
 from headstart.data.check import check
 from headstart.data.read import read
-from headstart.data.split import sample, split
+from headstart.data.sampling import sample
+from headstart.data.split import split
 from headstart.encode.encode import encode_rows
 from headstart.model import Model
 from headstart.record import Record

@@ -18,7 +18,7 @@ from headstart.choose.policy import CHOOSING
 from headstart.choose.rank import rank_models
 from headstart.choose.ranking import Ranking, as_json
 from headstart.choose.subset import choose_subset
-from headstart.data.split import sample
+from headstart.data.sampling import sample
 from headstart.errors import ModelError, UserError
 from headstart.session import Session
 from headstart.values import Dataset, Method, Request

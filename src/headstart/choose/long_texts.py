@@ -10,7 +10,7 @@ import numpy as np
 from headstart.backbone import Backbone
 from headstart.choose.policy import ALONE, WINDOWS_SHARE
 from headstart.choose.rate import OutOfTimeError, Rate
-from headstart.data.split import sample
+from headstart.data.sampling import sample
 from headstart.encode.coverage import coverage, worth_knowing
 from headstart.encode.encode import encode_rows
 from headstart.encode.long_texts import in_windows

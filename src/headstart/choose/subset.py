@@ -11,7 +11,7 @@ from headstart.backbone import Backbone
 from headstart.choose.policy import ALONE, FEWEST, FEWEST_OF_A_CLASS, NEARLY_ALL, TIMED
 from headstart.choose.rate import Rate
 from headstart.clock import Budget
-from headstart.data.split import drawn
+from headstart.data.sampling import drawn
 from headstart.encode.encode import encode_rows, unknown
 from headstart.session import Session
 from headstart.values import Dataset, Method

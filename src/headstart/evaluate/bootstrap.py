@@ -18,7 +18,7 @@ def numbered(groups: np.ndarray | None, n: int) -> np.ndarray:
     """(n,) int64, 0 to g - 1: which unit of the draws each example belongs to.
 
     Args:
-        groups: (n,) int, equal numbers belong together; None, or one group alone: each example is a unit.
+        groups: (n,) int, equal numbers belong together; None: each example is a unit.
         n: how many examples.
 
     Raises:
@@ -29,7 +29,7 @@ def numbered(groups: np.ndarray | None, n: int) -> np.ndarray:
     if len(groups) != n:
         raise ValueError(f"{len(groups)} groups for {n} examples")
     _, of = np.unique(groups, return_inverse=True)
-    return of if n and of.max() > 0 else np.arange(n)
+    return of
 
 
 def draws(of: np.ndarray, *, seed: int = 0, times: int = TIMES) -> Iterator[np.ndarray]:

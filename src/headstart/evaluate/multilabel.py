@@ -11,7 +11,7 @@ import numpy as np
 
 from headstart.errors import DataError, ModelError
 from headstart.evaluate.bootstrap import TIMES, centred_interval, draws, numbered
-from headstart.evaluate.intervals import wilson
+from headstart.evaluate.intervals import share_interval
 from headstart.evaluate.pseudo_values import macro_f1_values, micro_f1_values, precision_values
 from headstart.evaluate.thresholds import best_thresholds
 from headstart.task import Metric, Scores
@@ -208,7 +208,7 @@ METRICS = (
         "Exact set",
         "share of examples with just the right labels",
         lambda p: float(p.exact.mean()),
-        lambda p: wilson(int(p.exact.sum()), len(p.y)),
+        lambda p: share_interval(p.exact, p.groups),
         costs=lambda logits, y, weights: (_given(logits, y, weights) != (y > 0)).any(axis=1).astype(np.float64),
     ),
 )
@@ -242,7 +242,7 @@ def evaluate(  # noqa: PLR0913 - keywords, most of which only tests and tasks se
         DataError: no test examples. ModelError: a logit that is not a number. ValueError: shapes that do not fit
             together, or a truth that is neither 0 nor 1.
 
-    Source: exact match's interval is Wilson's; those of F1 and average precision are centred ones of the bootstrap.
+    Source: exact match's interval is a share's; those of F1 and average precision are centred ones of the bootstrap.
     """
     if not len(y):
         raise DataError("there are no test examples to score on", where="test part", fix="give more examples")

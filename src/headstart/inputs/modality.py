@@ -73,6 +73,8 @@ class Modality:
     trainable: Callable[..., Any]  # what fine-tuning is given of the inputs; loads torch
     # how the features of two texts are put side by side: (n, d) of the one and (n, d) of the other; None: one an input
     compare: Callable[[np.ndarray, np.ndarray], np.ndarray] | None = None
+    # (dataset) -> (n, 2) equal numbers are texts that inputs have in common; None: inputs are not of texts side by side
+    texts: Callable[[Dataset], np.ndarray] | None = None
     windows: bool = False  # whether long inputs may be read in windows whose features are averaged
     # (dataset, rows, backbone): what the model does not take of them
     remarks: Callable[[Dataset, np.ndarray, Backbone], Remarks] = _takes_all

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from headstart.data.alike.duplicates import equal_pairs, near_pairs
-from headstart.data.alike.grouping import as_they_are, by_document, by_shared_text, with_excerpts
+from headstart.data.alike.grouping import as_they_are, by_document, by_shared_text, texts_of_pairs, with_excerpts
 from headstart.data.alike.sketches import equal_to_any, near_to_any, sketch_of_photos, sketch_of_texts
 from headstart.data.given import given_images, given_pairs, given_passages, given_texts
 from headstart.data.inspect import inspect_images, inspect_pairs, inspect_passages, inspect_texts
@@ -126,6 +126,7 @@ PAIR = Modality(
     given=given_pairs,
     encode=encode_pairs,
     compare=compare,
+    texts=texts_of_pairs,
     look_alikes=False,
     trains_beyond=False,
     encoding_share=0.25,

@@ -11,7 +11,7 @@ from headstart.data.alike.excerpts import excerpts
 from headstart.inputs.text import normalised_hash
 from headstart.values import Dataset, Finding
 
-_LARGEST_SHARE = 0.05  # of the pairs that may be one group: a fifth has to be taken out for the test
+_LARGEST_SHARE = 0.1  # of the pairs that may be one group: a fifth has to be taken out for the test
 _TEXTS_OF_A_CLASS = 3  # at least, that are no piece of one another
 
 
@@ -30,21 +30,33 @@ def by_document(dataset: Dataset, twins: np.ndarray) -> tuple[np.ndarray, list[F
 
 
 def by_shared_text(dataset: Dataset, twins: np.ndarray) -> tuple[np.ndarray, list[Finding]]:
-    """Pairs that have a text in common, where that does not chain most of the data into one group.
+    """Pairs that have a text in common, else those with one first text, or one second; whichever does not put most of
+    the data into one group.
 
-    What was learned of a sentence beside one other is half known beside another.
+    What was learned of a sentence beside one other is half known beside another. What is shared all the same is counted
+    once the data are split, from `texts_of_pairs`.
     """
-    n, first_with = len(twins), dict[bytes, int]()
-    shared = []
-    for row, pair in enumerate(dataset.inputs):
-        for text in pair:
-            known = first_with.setdefault(normalised_hash(str(text)), row)
-            if known != row:
-                shared.append((known, row))
-    joined = group(n, np.concatenate([np.column_stack([np.arange(n), twins]), np.array(shared, int).reshape(-1, 2)]))
-    if not n or np.bincount(joined).max() <= max(_LARGEST_SHARE * n, 2):
-        return joined, []
+    n, texts = len(twins), texts_of_pairs(dataset)
+    same = np.column_stack([np.arange(n), twins])
+    one_side = sorted(((0,), (1,)), key=lambda sides: len(np.unique(texts[:, sides])))  # the one that recurs first
+    for sides in ((0, 1), *one_side):
+        joined = group(n, np.concatenate([same, *(_joined(texts[:, side]) for side in sides)]))
+        if not n or np.bincount(joined).max() <= max(_LARGEST_SHARE * n, 2):
+            return joined, []
     return twins, []
+
+
+def texts_of_pairs(dataset: Dataset) -> np.ndarray:
+    """(n, 2) int64 of pairs of texts: equal numbers are texts that are the same but for case, spaces, punctuation."""
+    number: dict[bytes, int] = {}
+    known = [number.setdefault(normalised_hash(str(text)), len(number)) for pair in dataset.inputs for text in pair]
+    return np.array(known, dtype=np.int64).reshape(-1, 2)
+
+
+def _joined(numbers: np.ndarray) -> np.ndarray:
+    """(n, 2) each row, and the first that has its number."""
+    _, first, of = np.unique(numbers, return_index=True, return_inverse=True)
+    return np.column_stack([first[of], np.arange(len(numbers))])
 
 
 def with_excerpts(dataset: Dataset, twins: np.ndarray) -> tuple[np.ndarray, list[Finding]]:
