@@ -136,10 +136,22 @@ def test_a_table_of_what_it_learned_from_that_somebody_changed_is_no_table(topic
     model, table = topics
     shutil.copytree(model, tmp_path / "model")
     split = tmp_path / "model" / "split.csv"
+    (split.parent / "manifest.json").unlink()  # which would say that it was changed
     lines = split.read_text().splitlines()
-    split.write_text("\n".join([*lines[:-5], *(f"{line.rpartition(',')[0]},{cell}" for line in lines[-5:])]))
+    split.write_text("\n".join([*lines[:-5], *(f"{line.rsplit(',', 2)[0]},{cell}," for line in lines[-5:])]))
     evaluation = hs.load(tmp_path / "model").evaluate(table)
     assert any("is not known" in note for note in evaluation.notes)
+
+
+@pytest.mark.parametrize("kept", [1, 60])
+def test_a_table_of_what_it_learned_from_that_was_cut_is_not_believed(topics, tmp_path, kept):
+    model, table = topics
+    shutil.copytree(model, tmp_path / "model")
+    split = tmp_path / "model" / "split.csv"
+    split.write_text("".join(split.read_text().splitlines(keepends=True)[:kept]))
+    evaluation = hs.load(tmp_path / "model").evaluate(table)
+    assert any("is not known" in note for note in evaluation.notes)
+    assert "trained-on" not in [caution.kind for caution in evaluation.cautions]
 
 
 def test_a_folder_that_does_not_say_what_it_learned_from_is_no_error(topics, tmp_path, command):
@@ -148,7 +160,7 @@ def test_a_folder_that_does_not_say_what_it_learned_from_is_no_error(topics, tmp
     shutil.copytree(model, old)
     rows = list(csv.DictReader((old / "split.csv").open()))
     with (old / "split.csv").open("w", newline="") as file:  # as folders were before
-        names = [name for name in rows[0] if name not in ("digest", "sketch")]
+        names = [name for name in rows[0] if name not in ("digest", "sketch", "whose")]
         writer = csv.DictWriter(file, names, extrasaction="ignore")
         writer.writeheader()
         writer.writerows(rows)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from collections import defaultdict
 
 import numpy as np
@@ -118,6 +119,29 @@ def test_official_parts_that_share_a_group_are_told(tmp_path):
     (shared,) = [c for c in found.cautions if c.kind == "shared-groups"]
     assert "15 of 50 test examples are of a group that is in the training part, too (3 groups: 'P35'" in shared.text
     assert len([f for f in found.findings if f.kind == "leak"]) == 15  # the same rows, which is another thing
+
+
+@pytest.mark.parametrize(
+    "other", [str.lower, lambda name: f" {name}  ", lambda name: f"{name}\u200b", lambda name: f"{int(name[1:]):03d}.0"]
+)
+def test_a_group_that_is_written_in_two_ways_is_one(other, tmp_path):
+    rows = [(text, label, other(group) if n % 2 else group) for n, (text, label, group) in enumerate(notes(30, 4))]
+    if other("P7") == "007.0":
+        rows = [(text, label, group.removeprefix("P")) for text, label, group in rows]
+    found = hs.check(table(tmp_path / "notes.csv", rows), columns=BY_PATIENT)
+    assert len(np.unique(found.dataset.checked_groups)) == 30
+    assert other("P1").strip() == "P1" or any("written in several ways are one each" in said for said in found.notes)
+
+
+def test_evaluating_on_groups_that_it_learned_from_is_told(by_patient, tmp_path):
+    """Other notes of the same patients; of others, nothing is said."""
+    model = hs.fit(by_patient, columns=BY_PATIENT, out=tmp_path / "model", **MINI)
+    for again in (model, hs.load(tmp_path / "model")):
+        known = table(tmp_path / "known.csv", [(f"later, {t}", y, f" {g.lower()}") for t, y, g in notes(40, 5)[:20]])
+        (caution,) = [c for c in again.evaluate(known).cautions if c.kind == "shared-groups"]
+        assert re.match(r"\d+ of 20 examples are of a group that the model learned from", caution.text)
+        new = table(tmp_path / "new.csv", [(f"later, {t}", y, f"Q{g}") for t, y, g in notes(40, 5)[:20]])
+        assert "shared-groups" not in [c.kind for c in again.evaluate(new).cautions]
 
 
 def test_classes_of_one_group_each_are_refused(tmp_path):

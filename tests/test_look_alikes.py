@@ -47,12 +47,19 @@ def test_a_copy_under_another_class_is_a_mistake_still(tmp_path):
     assert kinds.count("conflicting-labels") == 2
 
 
-def test_a_class_that_is_not_tested_is_told(tmp_path):
+def test_a_class_whose_photos_all_look_the_same_is_tested_and_that_is_told(tmp_path):
+    """Flawless parts before one camera: were they one group, none could be tested."""
     other = parts(tmp_path / "parts", scratched=0)
     for photo in other.glob("good/other*"):
         photo.unlink()
     for number in range(12):
         noise = np.random.default_rng(number).integers(0, 255, (8, 8, 3), dtype=np.uint8)
         Image.fromarray(noise).resize((64, 64)).save(other / "scratch" / f"{number}.png")
-    cautions = {caution.kind: caution.text for caution in hs.check(other).cautions}
-    assert "no example of 'good' (14), so the score says nothing of it" in cautions["untested"]
+    shutil.copy(other / "good" / "0.png", other / "good" / "again.png")
+    found = hs.check(other)
+    (caution,) = found.cautions
+    assert caution.kind == "alike"
+    assert "photos of 'good' (14) look nearly the same, and are taken one by one" in caution.text
+    named = [found.dataset.where[row] for row in found.parts.test]
+    assert sum(name.startswith("good") for name in named) == 3
+    assert ("good/0.png" in named) == ("good/again.png" in named)  # identical ones stay together

@@ -108,6 +108,16 @@ def test_labels_through_the_command_line(tmp_path, command):
     assert re.search(r"^commonest labels +micro F1 0\.\d+, macro F1 0\.\d+  \(.*\)$", printed, re.MULTILINE)
 
 
+def test_a_model_of_labels_by_chance_is_not_called_better_than_all_labels():
+    """Thresholds that give every label to every example reach a high macro F1 where labels are frequent."""
+    rng, rows = np.random.default_rng(0), mixed()
+    texts = [f"{text}, {number}" for number, text in enumerate(text for _ in range(3) for text, _ in rows)]
+    names = [[name for name in ("a", "b", "c", "d") if rng.random() < 0.45] for _ in texts]
+    model = hs.fit(texts, names, **MINI)
+    assert "not-better-than-constant" in [caution.kind for caution in model.record.cautions]
+    assert "Not clearly better than always giving all labels" in model.record.cautions[0].text
+
+
 @pytest.mark.parametrize("nothing", [[None], [float("nan")], [""], ["  ", None]])
 def test_a_list_of_nothing_says_nothing_and_an_empty_one_that_there_is_none(nothing, tmp_path):
     texts, labels = [text for text, _ in mixed(40)], [names for _, names in mixed(40)]

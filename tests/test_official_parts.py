@@ -41,6 +41,17 @@ def told(found) -> str:
     return "\n".join(found.notes)
 
 
+def test_a_class_that_the_test_part_lacks_is_told(two, tmp_path):
+    """Whatever its score says, it says nothing of that class."""
+    three = ("card", "rate", "pin")
+    train = labelled("train", 36, lambda number: three[number % 3])
+    one, other = two(train, labelled("test", 12, lambda number: three[number % 2]))
+    for found in (hs.check(one, test=other), hs.check(one.parent)):
+        (caution,) = found.cautions
+        assert caution.kind == "untested"
+        assert "no example of 'pin' (12), so the score says nothing of it: add some to the test part" in caution.text
+
+
 @pytest.mark.parametrize("form", ["--test", "folder", "dict"])
 def test_the_separator_and_the_columns_are_those_of_the_whole(form, two):
     marks = ["card;even", "rate", "rate;odd", "card"]

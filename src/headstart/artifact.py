@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from headstart.backbone import Backbone, Features
+from headstart.data.learned import BOTH, COLUMNS, columns_of
 from headstart.errors import ModelError, OutputError
 from headstart.inputs.modality import Modality
 from headstart.pretrained.description import FILE
@@ -18,7 +19,6 @@ from headstart.pretrained.rebuild import describe_saved, reopen
 from headstart.pretrained.schema import checked
 from headstart.record import Record
 from headstart.report.page import report
-from headstart.storage.learned import BOTH, COLUMNS, columns_of
 from headstart.storage.place import Place, rejected_table, table, write_text
 from headstart.storage.places import as_json
 from headstart.task import Head, Task

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from headstart.data.check import check, refuse_empty
+from headstart.data.learned import Learned
 from headstart.data.read import read, refuse_odd
 from headstart.errors import DataError
 from headstart.progress import Progress
 from headstart.report.checked import lines
-from headstart.storage.learned import Learned
 from headstart.task import Scores
 from headstart.values import Caution, Columns, Dataset, Finding, Request
 
@@ -59,7 +59,9 @@ def evaluated(
         scores = model.score(dataset, rows, reference=reference, advance=advance)
     if learned is None and model.record is not None:
         notes = (*notes, "whether the model learned from some of these examples is not known")
-    cautions = [*dataset.cautions, *taken.cautions, *_seen(dataset, rows, learned)]
+    cautions = [*dataset.cautions, *taken.cautions]
+    if learned is not None:
+        cautions += [*_seen(dataset, rows, learned), *_of_known_groups(dataset, rows, learned)]
     if left_out := sum(finding.rejected for finding in (*findings, *unknown)):
         what = f"{left_out:,} of {left_out + len(rows):,} examples were left out, and the score is of the others"
         cautions.append(Caution("left-out", f"{what}: see the findings"))
@@ -98,9 +100,9 @@ def _checked(
     return dataset, notes
 
 
-def _seen(dataset: Dataset, rows: np.ndarray, learned: Learned | None) -> list[Caution]:
+def _seen(dataset: Dataset, rows: np.ndarray, learned: Learned) -> list[Caution]:
     """That the model learned from some of these rows of checked data, or from what is nearly the same."""
-    exactly, nearly = (0, 0) if learned is None else (int(which.sum()) for which in learned.has(dataset, rows))
+    exactly, nearly = (int(which.sum()) for which in learned.has(dataset, rows))
     if nearly < _FEW_NEAR * len(rows):
         nearly = 0
     if not exactly and not nearly:
@@ -109,6 +111,13 @@ def _seen(dataset: Dataset, rows: np.ndarray, learned: Learned | None) -> list[C
     if nearly:
         what += f" ({nearly:,} of them nearly the same, not to the byte)"
     return [Caution("trained-on", f"{what}, so the score is too high; give others")]
+
+
+def _of_known_groups(dataset: Dataset, rows: np.ndarray, learned: Learned) -> list[Caution]:
+    """That some of these rows are of groups, as the user names them, of which the model learned from others."""
+    n = int(learned.of_known_groups(dataset, rows).sum())
+    what = f"{n:,} of {len(rows):,} examples are of a group that the model learned from"
+    return [Caution("shared-groups", f"{what}, so the score is too high for groups that are new")] if n else []
 
 
 def _test_part(dataset: Dataset) -> tuple[Dataset, tuple[str, ...]]:

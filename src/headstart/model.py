@@ -14,6 +14,7 @@ from headstart.artifact import Opened, open_model, save, settle
 from headstart.backbone import Backbone, Features
 from headstart.data.arguments import inputs_of
 from headstart.data.check import check
+from headstart.data.learned import Learned, learned_from, learned_of
 from headstart.data.read import refuse_odd
 from headstart.errors import DataError, UserError
 from headstart.evaluation import Evaluation, evaluated
@@ -23,7 +24,6 @@ from headstart.progress import Advance, Follower, Progress, Silent, as_progress,
 from headstart.record import Record
 from headstart.report.page import report
 from headstart.storage.files import parse_json
-from headstart.storage.learned import Learned, learned_from, learned_of
 from headstart.storage.place import Place, reserve_place
 from headstart.storage.places import as_json, as_utf8, cannot_write
 from headstart.task import Head, Predictor, Scores, Task

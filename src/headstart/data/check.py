@@ -11,7 +11,7 @@ import numpy as np
 
 from headstart.data.alike.duplicates import equal_pairs, group
 from headstart.data.alike.known import KnownImages
-from headstart.data.alike.look_alikes import apart_by_class
+from headstart.data.alike.look_alikes import apart_by_class, apart_where_few
 from headstart.errors import DataError, short_name, some_of
 from headstart.values import Caution, Dataset, Finding
 
@@ -65,12 +65,13 @@ def check(
     same = equal_pairs(digests)
     twins = group(len(keep), np.concatenate([same, modality.near(hashes)]))
     twins, looks = apart_by_class(usable, twins, same) if purpose != "predict" else (twins, [])
-    usable = replace(usable, notes=(*usable.notes, *looks))
+    twins, alike_by_nature = apart_where_few(usable, twins, same) if purpose == "fit" else (twins, [])
+    usable = replace(usable, notes=(*usable.notes, *looks), cautions=(*usable.cautions, *alike_by_nature))
     groups, pieces = modality.groups(usable, twins) if purpose == "fit" else (twins, [])
     groups, alike, notes = _together(usable, groups)
     notes += _differing_in_case(usable)
     conflicts = _conflicts(usable, twins, task.conflict) if purpose != "predict" else {}
-    cautions = (*usable.cautions, *_contradicting(usable, twins, list(conflicts)))
+    cautions = (*usable.cautions, *_contradicting(usable, twins, same, list(conflicts)))
     duplicates = _duplicates(usable, twins, same, "" if purpose != "fit" or dataset.in_parts else _KEPT)
     found = (*rejected, *duplicates, *pieces, *conflicts.values())
     return replace(usable, groups=groups, alike=alike, findings=found, notes=(*usable.notes, *notes), cautions=cautions)
@@ -168,10 +169,13 @@ def _conflicts(dataset: Dataset, twins: np.ndarray, conflict: Callable[[object, 
     return found
 
 
-def _contradicting(dataset: Dataset, twins: np.ndarray, rows: list[int]) -> list[Caution]:
+def _contradicting(dataset: Dataset, twins: np.ndarray, same: np.ndarray, rows: list[int]) -> list[Caution]:
     """That many examples have several classes or labels, each in another place, and which these are most often.
 
     Numbers of what is nearly the same may well differ.
+
+    Args:
+        twins: (n,) groups of what is nearly the same. same: (m, 2) pairs of identical ones. rows: that have others.
     """
     n = int(np.isin(twins, twins[np.array(rows, np.int64)]).sum())
     share = n / max(1, len(dataset))
@@ -182,4 +186,6 @@ def _contradicting(dataset: Dataset, twins: np.ndarray, rows: list[int]) -> list
     (mine, other), times = pairs.most_common(1)[0]
     what = f"{n:,} of {len(dataset):,} examples ({share:.0%}) are (nearly) the same as one with another label"
     most = f"most often {short_name(mine)!r} and {short_name(other)!r} ({times:,})"
-    return [Caution("conflicting-labels", f"{what}, {most}: no model gets both right; see the findings")]
+    by_look = dataset.modality.look_alikes and not set(same.ravel().tolist()).issuperset(rows)
+    then = "mistakes, or things that differ in little" if by_look else "no model gets both right"
+    return [Caution("conflicting-labels", f"{what}, {most}: {then}; see the findings")]

@@ -9,8 +9,9 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+from headstart.data.alike.grouping import spelled_once
 from headstart.data.columns.find import refuse_unused
-from headstart.data.files.accents import composed, two_spellings
+from headstart.data.files.accents import two_spellings
 from headstart.data.files.endings import READ_AS_TABLES
 from headstart.data.files.text_file import suffix_of
 from headstart.data.files.walk import Walk
@@ -73,8 +74,10 @@ def as_dataset(examples: Examples, task: Task) -> Dataset:
     if examples.kind not in task.modalities:
         raise DataError(f"{task.name} is not for {examples.kind}s", where=examples.name, fix="choose another --task")
     targets, notes = task.parse(examples)
-    groups = examples.named_groups and [name and composed(name) for name in examples.named_groups]
-    notes = (*two_spellings((*examples.targets, *(examples.named_groups or ()))), *notes)
+    notes, groups = (*two_spellings(examples.targets), *notes), examples.named_groups
+    if groups is not None:
+        groups, said = spelled_once(groups)
+        notes = (*notes, *said)
     return Dataset(
         task=task,
         modality=task.modalities[examples.kind],

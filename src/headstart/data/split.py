@@ -162,6 +162,7 @@ def _official(dataset: Dataset) -> Split:
             *leaked(dataset, found, test),
             *shared_groups(dataset, test),
             *shared_texts(dataset, test),
+            *untested(dataset, test),
             *few_examples(dataset),
         ),
     )

@@ -70,12 +70,13 @@ def few_examples(dataset: Dataset) -> Iterator[Caution]:
 
 
 def untested(dataset: Dataset, in_test: np.ndarray) -> Iterator[Caution]:
-    """Classes, or labels, of which the test part has no example though there are some."""
-    missed = [(dataset.classes[k], n) for k, n in _missed(dataset, in_test) if n >= _FEW]
+    """Classes, or labels, of which the test part has no example though there are some to spare."""
+    fewest, fix = (1, "add some to the test part") if dataset.in_parts else (_FEW, "add examples that differ")
+    missed = [(dataset.classes[k], n) for k, n in _missed(dataset, in_test) if n >= fewest]
     if missed:
         named = some_of([f"{short_name(repr(name))} ({n:,})" for name, n in missed])
         what = f"the test part has no example of {named}, so the score says nothing of"
-        yield Caution("untested", f"{what} {'it' if len(missed) == 1 else 'them'}: add examples that differ")
+        yield Caution("untested", f"{what} {'it' if len(missed) == 1 else 'them'}: {fix}")
 
 
 def not_tested(dataset: Dataset, in_test: np.ndarray) -> Iterator[str]:

@@ -67,6 +67,16 @@ def stranger_in(folder: Path) -> str | None:
     return None
 
 
+def was_changed(folder: Path, name: str) -> bool:
+    """Whether a file is another than the one that was saved there; False too where no manifest tells.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    listed = _listed(folder)
+    return listed is not None and listed.get(name) != _sha256(folder / name)
+
+
 def remove_written(folder: Path) -> None:
     """Remove what headstart writes into a folder, and the folder if nothing else is in it."""
     for name in (*_WRITTEN, NAME):

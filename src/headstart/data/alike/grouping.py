@@ -3,16 +3,45 @@
 from __future__ import annotations
 
 import hashlib
+import re
+import unicodedata
+from collections.abc import Sequence
 
 import numpy as np
 
 from headstart.data.alike.duplicates import equal_pairs, group
 from headstart.data.alike.excerpts import excerpts
+from headstart.data.files.accents import composed
+from headstart.errors import some_of
 from headstart.inputs.text import normalised_hash
 from headstart.values import Dataset, Finding
 
 _LARGEST_SHARE = 0.1  # of the pairs that may be one group: a fifth has to be taken out for the test
+_NUMBER = re.compile(r"0*(\d+)(?:\.0*)?")
 _TEXTS_OF_A_CLASS = 3  # at least, that are no piece of one another
+
+
+def spelled_once(names: Sequence[str | None]) -> tuple[list[str | None], tuple[str, ...]]:
+    """Names of groups of which each is written in one way, the first, and a note on those that were in several.
+
+    P4 and p4, 7 and 07 and 7.00, with a space or an invisible character behind them: were they two, one patient would
+    be on both sides of a split; two that become one cost little.
+    """
+    first: dict[str, str] = {}
+    once = [name if name is None else first.setdefault(plain_name(name), name) for name in names]
+    others = sorted({name for name, one in zip(names, once, strict=True) if name != one and name and name.strip()})
+    shown = [(first[plain_name(name)], name) for name in others]
+    same = [composed(one) == composed(other) for one, other in shown]  # on the screen: as it is written, then
+    ways = [f"{a!a} and {b!a}" if alike else f"{a!r} and {b!r}" for (a, b), alike in zip(shown, same, strict=True)]
+    return once, (f"groups that are written in several ways are one each: {some_of(ways)}",) if ways else ()
+
+
+def plain_name(name: str) -> str:
+    """What it is apart from case, spaces, invisible characters and the form of a number."""
+    seen = "".join(c for c in unicodedata.normalize("NFKC", name) if unicodedata.category(c) not in ("Cf", "Cc"))
+    plain = " ".join(seen.casefold().split())
+    number = _NUMBER.fullmatch(plain)
+    return number[1] if number else plain
 
 
 def as_they_are(dataset: Dataset, twins: np.ndarray) -> tuple[np.ndarray, list[Finding]]:

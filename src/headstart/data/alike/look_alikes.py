@@ -8,8 +8,9 @@ import numpy as np
 
 from headstart.data.alike.duplicates import group
 from headstart.errors import short_name, some_of
-from headstart.values import Dataset
+from headstart.values import Caution, Dataset
 
+_FEWEST, _MANY = 3, 10  # groups of a class, of which one is to be held out; and different photos, of which they are
 _SEVERAL = 3  # different photos of each of two classes: fewer may be mistakes of whoever labelled them
 
 
@@ -43,3 +44,30 @@ def apart_by_class(dataset: Dataset, twins: np.ndarray, same: np.ndarray) -> tup
     named = [f"{short_name(name)!r} ({n})" for name, n in counts.items()]
     what = f"photos of {some_of(named)} look nearly the same: they are grouped class by class"
     return apart, [f"{what}, since what tells these apart may be small in the picture"]
+
+
+def apart_where_few(dataset: Dataset, twins: np.ndarray, same: np.ndarray) -> tuple[np.ndarray, list[Caution]]:
+    """Groups of look-alikes, but of a class that would be of too few groups to test it, where only identical photos
+    are together: flawless parts in front of one camera all look the same.
+
+    Args:
+        twins: (n,) groups of what is nearly the same. same: (m, 2) pairs of identical ones.
+    """
+    if not dataset.classes or not dataset.modality.look_alikes or dataset.in_parts:
+        return twins, []
+    copies, counts = group(len(dataset), same), np.zeros((2, len(dataset.classes) + 1), dtype=np.int64)
+    for number, groups in enumerate((twins, copies)):
+        of_class, times = np.unique(
+            np.unique(np.column_stack([dataset.strata, groups]), axis=0)[:, 0], return_counts=True
+        )
+        counts[number, of_class] = times
+    few = np.flatnonzero((counts[0] < _FEWEST) & (counts[1] >= _MANY))
+    if not len(few):
+        return twins, []
+    apart, rows = twins.copy(), np.isin(dataset.strata, few)
+    apart[rows] = copies[rows]
+    named = [f"{short_name(dataset.classes[k])!r} ({counts[1, k]:,})" for k in few.tolist() if k < len(dataset.classes)]
+    what = f"photos of {some_of(named)} look nearly the same, and are taken one by one, since none could be tested else"
+    return apart, [
+        Caution("alike", f"{what}: shots of one thing make the score too high; --group COLUMN says which are")
+    ]

@@ -1,11 +1,12 @@
-"""Which examples a model learned from: by their bytes, and by sketches that lightly changed ones share.
+"""Which examples a model learned from: by their bytes, by sketches that lightly changed ones share, by their groups.
 
-A saved model keeps both as columns of `split.csv`.
+A saved model keeps these as columns of `split.csv`.
 """
 
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,11 +14,13 @@ from pathlib import Path
 
 import numpy as np
 
+from headstart.data.alike.grouping import plain_name
 from headstart.storage.files import read_file
+from headstart.storage.manifest import was_changed
 from headstart.values import Dataset
 
 FILE = "split.csv"
-COLUMNS = "digest", "sketch"
+COLUMNS = "digest", "sketch", "whose"
 BOTH = "both"  # the part of what was tested while it was held out, and learned from as well
 _MOST = 1 << 30  # bytes
 _SHORT = 8  # bytes of a sha256 that tell an example from millions of others
@@ -29,6 +32,7 @@ class Learned:
 
     digests: np.ndarray  # (n, 8) uint8
     sketches: np.ndarray  # (n, k) uint8, as the modality makes them; (0, 0): they were not kept
+    whose: frozenset[str]  # short hashes of the groups that the user named
 
     def has(self, dataset: Dataset, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """(n,) bool each: which of these rows of checked data it has, and which others that are nearly the same."""
@@ -40,11 +44,18 @@ class Learned:
             nearly[others] = dataset.modality.near_to_any(dataset.sketches[rows[others]], self.sketches)
         return exactly, nearly
 
+    def of_known_groups(self, dataset: Dataset, rows: np.ndarray) -> np.ndarray:
+        """(n,) bool: which of these rows are of a group, as the user names it, that it learned from."""
+        whose = _whose(dataset)
+        return np.array([bool(whose[row]) and whose[row] in self.whose for row in rows.tolist()], dtype=bool)
+
 
 def learned_of(dataset: Dataset, rows: np.ndarray) -> Learned:
     """These rows of checked data."""
     sketches = np.empty((0, 0), np.uint8) if dataset.sketches is None else dataset.sketches[rows]
-    return Learned(dataset.checked_digests[rows, :_SHORT], sketches)
+    whose = _whose(dataset)
+    groups = frozenset(whose[row] for row in rows.tolist() if whose[row])
+    return Learned(dataset.checked_digests[rows, :_SHORT], sketches, groups)
 
 
 def columns_of(dataset: Dataset) -> Iterator[list[str]]:
@@ -52,18 +63,29 @@ def columns_of(dataset: Dataset) -> Iterator[list[str]]:
     whole = learned_of(dataset, np.arange(len(dataset)))
     yield [digest.tobytes().hex() for digest in whole.digests]
     yield [sketch.tobytes().hex() for sketch in whole.sketches] or [""] * len(dataset)
+    yield _whose(dataset)
+
+
+def _whose(dataset: Dataset) -> list[str]:
+    """A short hash of each row's group, as the user names it; empty: it is of none."""
+    names = [plain_name(name) if name else "" for name in dataset.named_groups or [None] * len(dataset)]
+    hashes = {name: hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest() for name in set(names) - {""}}
+    return [hashes[name][: 2 * _SHORT] if name else "" for name in names]
 
 
 def learned_from(folder: Path) -> Learned | None:
-    """Those of a saved model; None where the folder does not say."""
+    """Those of a saved model; None where the folder does not say, or not as it was saved."""
     try:
+        if was_changed(folder, FILE):
+            return None
         written = read_file(folder / FILE, most=_MOST).decode("utf-8")
         rows = csv.DictReader(io.StringIO(written, newline=""))
         if not {"part", COLUMNS[0]} <= set(rows.fieldnames or ()):
             return None
         of = [[row.get(name) or "" for name in COLUMNS] for row in rows if row["part"] in ("train", BOTH)]
-        digests = _as_rows([digest for digest, _ in of if digest])
-        return Learned(digests, _as_rows([sketch for _, sketch in of if sketch]))
+        digests = _as_rows([digest for digest, _, _ in of if digest])
+        groups = frozenset(whose for _, _, whose in of if whose)
+        return Learned(digests, _as_rows([sketch for _, sketch, _ in of if sketch]), groups)
     except (OSError, csv.Error, ValueError):  # not there, or not as headstart writes it
         return None
 
