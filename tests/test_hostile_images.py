@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from PIL import Image, PngImagePlugin, features
 
-from headstart.data import inspect
+from headstart.data import inspect_images as inspect
 from headstart.data.check import check
 from headstart.encode.encode import encode, encode_views
 from headstart.errors import DataError

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from headstart.backbone import Backbone, Features
-from headstart.data.learned import BOTH, COLUMNS, columns_of
+from headstart.data.learned import BOTH, COLUMNS, written_columns
 from headstart.errors import ModelError, OutputError
 from headstart.inputs.modality import Modality
 from headstart.pretrained.description import FILE
@@ -160,4 +160,4 @@ def _split_table(dataset: Dataset, parts: Split) -> str:
     part[parts.train], part[parts.test] = "train", "test"
     part[np.intersect1d(parts.train, parts.test)] = BOTH
     header, columns = dataset.task.keeper.split_columns(dataset, part)
-    return table((*header, *COLUMNS), zip(*columns, *columns_of(dataset), strict=True))
+    return table((*header, *COLUMNS), zip(*columns, *written_columns(dataset), strict=True))

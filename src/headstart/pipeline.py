@@ -8,7 +8,7 @@ from headstart.adapt.adapt import adapt
 from headstart.adapt.again import learned_from_all
 from headstart.choose.choose import choose, rank_sample
 from headstart.choose.ranking import Ranking
-from headstart.data.alike.known import known_images
+from headstart.data.alike.known import KnownImages
 from headstart.data.check import check
 from headstart.data.read import read
 from headstart.data.sampling import sample
@@ -27,7 +27,7 @@ def prepare(request: Request, session: Session) -> tuple[Dataset, Split]:
     with session.step("read"):
         dataset = read(request, table.TASKS)
     with session.step("check", len(dataset)) as advance:
-        known = known_images(dataset.modality.known())
+        known = KnownImages(dataset.modality.known())
         dataset = check(dataset, known=known, allow_rejected=request.allow_rejected, advance=advance)
     with session.step("split", shown=False):
         folds_too = request.method in ("auto", "probe")  # of others, a score by folds would take as many trainings

@@ -31,14 +31,16 @@ def check(  # noqa: PLR0913 - one argument an option
     from headstart.api import check as run
     from headstart.report.checked import summary
 
+    columns = common.columns_of(
+        text=text, text2=text2, image=image, label=label, labels=labels, separator=separator, encoding=encoding,
+        delimiter=delimiter, image_root=image_root, class_folders=class_folders, group=group,
+    )  # fmt: skip
     found = run(
         data,
         task=task,
         test=common.share_or_path(test),
         seed=seed,
-        columns=common.columns_of(
-            text, text2, image, label, labels, separator, encoding, delimiter, image_root, class_folders, group
-        ),
+        columns=columns,
         progress=common.bars(),
     )
     common.show(found.to_json(), as_json, summary)

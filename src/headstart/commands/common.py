@@ -48,12 +48,13 @@ TASK = "auto, classification, multilabel, regression or answering."
 
 
 def columns_of(  # noqa: PLR0913 - one argument an option
-    text: list[str] | None,
-    text2: str | None,
-    image: str | None,
-    label: str | None,
-    labels: str | None,
-    separator: str | None,
+    *,
+    text: list[str] | None = None,
+    text2: str | None = None,
+    image: str | None = None,
+    label: str | None = None,
+    labels: str | None = None,
+    separator: str | None = None,
     encoding: str | None = None,
     delimiter: str | None = None,
     image_root: str | None = None,

@@ -36,8 +36,9 @@ def evaluate(  # noqa: PLR0913 - one argument an option
     with using(device, threads):
         loaded = load(model)
         columns = common.columns_of(
-            text, text2, image, label, labels, separator, encoding, delimiter, image_root, class_folders, group
-        )
+            text=text, text2=text2, image=image, label=label, labels=labels, separator=separator, encoding=encoding,
+            delimiter=delimiter, image_root=image_root, class_folders=class_folders, group=group,
+        )  # fmt: skip
         found = loaded.evaluate(data, columns=columns, progress=common.bars())
     matched = {"missing_classes": list(found.missing), "extra_classes": list(found.extra)} if loaded.classes else {}
     told = {

@@ -48,6 +48,10 @@ def fit(  # noqa: PLR0913 - one argument an option
     streams.outlive_terminal()
     from headstart.api import fit as run
 
+    columns = common.columns_of(
+        text=text, text2=text2, image=image, label=label, labels=labels, separator=separator, encoding=encoding,
+        delimiter=delimiter, image_root=image_root, class_folders=class_folders, group=group,
+    )  # fmt: skip
     fitted = run(
         data,
         task=task,
@@ -62,9 +66,7 @@ def fit(  # noqa: PLR0913 - one argument an option
         allow_rejected=allow_rejected,
         final=final,
         max_length=max_length,
-        columns=common.columns_of(
-            text, text2, image, label, labels, separator, encoding, delimiter, image_root, class_folders, group
-        ),
+        columns=columns,
         device=device,
         threads=threads,
         track=track,

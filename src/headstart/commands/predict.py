@@ -67,7 +67,9 @@ def predict(  # noqa: PLR0913 - one argument an option
         predicted_file.refuse_place(out, inputs or [], force=force)
     with using(device, threads):
         loaded = load(model)
-        columns = common.columns_of(text, text2, image, None, None, None, encoding, delimiter, image_root)
+        columns = common.columns_of(
+            text=text, text2=text2, image=image, encoding=encoding, delimiter=delimiter, image_root=image_root
+        )
         asked = _asked(loaded, inputs or [], pair, columns, way)
         if out is not None and any(part.table for part in asked) and len(asked) > 1:
             raise UserError("a table and something else", where="--out", fix="name one table, or no table")

@@ -37,6 +37,10 @@ def rank(  # noqa: PLR0913 - one argument an option
     from headstart.api import rank as run
     from headstart.choose.ranking import as_json as row_by_row
 
+    columns = common.columns_of(
+        text=text, text2=text2, image=image, label=label, labels=labels, separator=separator, encoding=encoding,
+        delimiter=delimiter, image_root=image_root, class_folders=class_folders, group=group,
+    )  # fmt: skip
     found = run(
         data,
         models=common.names_in(models),
@@ -45,9 +49,7 @@ def rank(  # noqa: PLR0913 - one argument an option
         budget=budget,
         test=common.share_or_path(test),
         seed=seed,
-        columns=common.columns_of(
-            text, text2, image, label, labels, separator, encoding, delimiter, image_root, class_folders, group
-        ),
+        columns=columns,
         device=device,
         threads=threads,
         progress=common.bars(),

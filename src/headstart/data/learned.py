@@ -58,7 +58,7 @@ def learned_of(dataset: Dataset, rows: np.ndarray) -> Learned:
     return Learned(dataset.checked_digests[rows, :_SHORT], sketches, groups)
 
 
-def columns_of(dataset: Dataset) -> Iterator[list[str]]:
+def written_columns(dataset: Dataset) -> Iterator[list[str]]:
     """The columns of the table, of all rows of checked data."""
     whole = learned_of(dataset, np.arange(len(dataset)))
     yield [digest.tobytes().hex() for digest in whole.digests]

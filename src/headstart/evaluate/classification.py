@@ -14,10 +14,10 @@ from headstart.evaluate import metrics
 from headstart.evaluate.intervals import share_interval
 from headstart.evaluate.metrics import confused, confusion
 from headstart.evaluate.pseudo_values import class_f1_values
+from headstart.evaluate.test_examples import MOST_MISTAKES, refuse_none
 from headstart.task import Metric, Scores
 from headstart.values import Interval
 
-MOST_MISTAKES = 200
 MOST_ROWS = 200  # classes, beyond which most of a confusion matrix is zeros, and only the others are written
 
 
@@ -146,12 +146,7 @@ def _per_class(p: Predicted) -> list[dict[str, Any]]:
 
 
 def _check(logits: np.ndarray, y: np.ndarray, names: tuple[str, ...], where: Sequence[str] | None) -> None:
-    if len(y) == 0:
-        raise DataError(
-            "there are no test examples to score on",
-            where="test part",
-            fix="Give more examples, or a larger --test fraction.",
-        )
+    refuse_none(len(y))
     if logits.shape != (len(y), len(names)) or (where is not None and len(where) != len(y)):
         raise ValueError(
             f"logits {logits.shape}, {len(y)} true classes and {len(names)} class names do not fit together"

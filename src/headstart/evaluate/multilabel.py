@@ -9,15 +9,15 @@ from typing import Any
 
 import numpy as np
 
-from headstart.errors import DataError, ModelError
+from headstart.errors import ModelError
 from headstart.evaluate.bootstrap import TIMES, centred_interval, draws, numbered
 from headstart.evaluate.intervals import share_interval
 from headstart.evaluate.pseudo_values import macro_f1_values, micro_f1_values, precision_values
+from headstart.evaluate.test_examples import MOST_MISTAKES, refuse_none
 from headstart.evaluate.thresholds import best_thresholds
 from headstart.task import Metric, Scores
 from headstart.values import Interval
 
-_MOST_MISTAKES = 200
 _FEWEST_DRAWS = 200
 _MOST_CELLS = 400_000_000  # examples x labels x draws: about a second
 
@@ -244,8 +244,7 @@ def evaluate(  # noqa: PLR0913 - keywords, most of which only tests and tasks se
 
     Source: exact match's interval is a share's; those of F1 and average precision are centred ones of the bootstrap.
     """
-    if not len(y):
-        raise DataError("there are no test examples to score on", where="test part", fix="give more examples")
+    refuse_none(len(y))
     _check(logits, y, len(names), thresholds)
     if not np.isfinite(logits).all():
         raise ModelError("the model gave a score that is not a number", fix="fit again, or choose another --model")
@@ -303,7 +302,7 @@ def _mistakes(p: Predicted, names: Sequence[str], where: Sequence[str]) -> tuple
     clipped = np.clip(np.where(p.y, p.probabilities, 1 - p.probabilities), 1e-12, 1)
     loss = -np.log(clipped).sum(axis=1)
     wrong = np.flatnonzero((p.given != p.y).any(axis=1))
-    ordered = wrong[np.argsort(-loss[wrong], kind="stable")][:_MOST_MISTAKES]
+    ordered = wrong[np.argsort(-loss[wrong], kind="stable")][:MOST_MISTAKES]
     return tuple(
         {
             "where": where[row],

@@ -12,14 +12,14 @@ from typing import Any
 
 import numpy as np
 
-from headstart.errors import DataError, ModelError
+from headstart.errors import ModelError
 from headstart.evaluate.bootstrap import FEWEST, TIMES, draws, numbered, percentile_interval
 from headstart.evaluate.conformal import coverage
 from headstart.evaluate.intervals import share_interval
+from headstart.evaluate.test_examples import MOST_MISTAKES, refuse_none
 from headstart.task import Metric, Scores, rounded
 from headstart.values import Interval
 
-_MOST_MISTAKES = 200
 _MOST_BINS = 10
 _FEWEST_IN_A_BIN = 5
 _MOST = 1e100  # squares of numbers up to here are numbers
@@ -183,8 +183,7 @@ def evaluate(
             together, or a number that is not finite or beyond 1e100.
     """
     values, y = np.asarray(values, dtype=np.float64), np.asarray(y, dtype=np.float64)
-    if not len(y):
-        raise DataError("there are no test examples to score on", where="test part", fix="give more examples")
+    refuse_none(len(y))
     if y.ndim != 1 or values.shape != y.shape:
         raise ValueError(f"predicted {values.shape} and true numbers {y.shape} do not fit together")
     if not np.isfinite(values).all():
@@ -233,7 +232,7 @@ def _bins(p: Predicted) -> list[dict[str, Any]]:
 
 def _mistakes(p: Predicted, where: Sequence[str] | None) -> tuple[Mapping[str, Any], ...]:
     """The largest errors first."""
-    order = np.argsort(-np.abs(p.errors), kind="stable")[:_MOST_MISTAKES]
+    order = np.argsort(-np.abs(p.errors), kind="stable")[:MOST_MISTAKES]
     return tuple(
         {
             "where": f"row {row + 1}" if where is None else where[row],

@@ -10,7 +10,8 @@ from headstart.data.alike.duplicates import equal_pairs, near_pairs
 from headstart.data.alike.grouping import as_they_are, by_document, by_shared_text, texts_of_pairs, with_excerpts
 from headstart.data.alike.sketches import equal_to_any, near_to_any, sketch_of_photos, sketch_of_texts
 from headstart.data.given import given_images, given_pairs, given_passages, given_texts
-from headstart.data.inspect import inspect_images, inspect_pairs, inspect_passages, inspect_texts
+from headstart.data.inspect_images import inspect_images
+from headstart.data.inspect_texts import inspect_pairs, inspect_passages, inspect_texts
 from headstart.encode.coverage import remarks
 from headstart.encode.pairs import compare, encode_inputs, encode_pairs
 from headstart.encode.store import image_hashes

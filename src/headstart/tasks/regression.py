@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 
 _STRATA = 10  # tenths of the targets, which parts and folds have in equal shares
 _OF_EACH = 10  # targets in such a part, at least
-_FAR = 5.0  # quartile ranges beyond the quartiles from which a target is worth a look
 _LARGEST = 1e30  # a head's numbers are float32, which ends at 3e38
 _STEPS = 20  # of float32, at the targets' size, within their deviation at least: predictions are multiples of one
 _TITLES = {"image": "image-regression", "text": "text-regression", "pair": "text-pair-regression"}

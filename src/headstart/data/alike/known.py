@@ -43,7 +43,3 @@ class KnownImages:
             keys = np.frombuffer(b"".join(self._new), np.uint8).reshape(-1, 32)
             self._stored.add(keys, np.stack(list(self._new.values())))
         self._new = {}
-
-
-def known_images(stored: HashTable | None = None) -> KnownImages:
-    return KnownImages(stored)

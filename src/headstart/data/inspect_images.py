@@ -1,4 +1,4 @@
-"""Examples looked at one by one: can they be read, and which of them are the same or nearly so."""
+"""Photos looked at one by one: can they be read, and what of them tells which are the same or nearly so."""
 
 from __future__ import annotations
 
@@ -16,11 +16,9 @@ import numpy as np
 
 from headstart.data.alike.duplicates import FINGERPRINT, SIDE, fingerprint, guessed_ranges, tiny
 from headstart.data.alike.known import KnownImages
-from headstart.data.labels.values import absent, shown
 from headstart.errors import DataError, shortened
 from headstart.inputs.image import read_bytes, thumbnail
 from headstart.inputs.modality import Inspected
-from headstart.inputs.text import normalised_hash
 from headstart.values import Dataset, Finding
 
 _CHUNK = 256, 128 * 2**20  # images, and bytes of theirs, in memory at a time; as many again are read meanwhile
@@ -140,97 +138,3 @@ def _named(source: Any) -> tuple[bytes, bytes | None]:
 
 def _fingerprint(source: Any, _: bytes, content: bytes | None) -> np.ndarray:
     return fingerprint(*thumbnail(source, content=content, side=SIDE))
-
-
-def inspect_texts(
-    dataset: Dataset,
-    rows: list[int],
-    rejected: list[Finding],
-    *,
-    known: KnownImages,
-    workers: int,
-    advance: Callable[[int], None],
-) -> Inspected:
-    """Leave out blank texts and what is none; those that differ only in case, spacing, punctuation have one hash."""
-    keep: list[int] = []
-    digests, hashes = bytearray(), bytearray()
-    for row in rows:
-        text = dataset.inputs[row]
-        complaint = _no_text(text)
-        if complaint is not None:
-            rejected.append(Finding(complaint[0], dataset.where[row], complaint[1], rejected=True))
-            continue
-        digests += hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
-        hashes += normalised_hash(text)
-        keep.append(row)
-    as_rows = np.frombuffer(bytes(digests), np.uint8).reshape(-1, 32), np.frombuffer(bytes(hashes), np.uint8)
-    advance(len(dataset))
-    return Inspected(keep, as_rows[0], as_rows[1].reshape(-1, 16))
-
-
-def _no_text(value: Any, *, blank: str = "no text") -> tuple[str, str] | None:
-    """Why a value cannot be learned from as a text: kind and reason; None: it can."""
-    if isinstance(value, str) and value.strip():
-        return None
-    if isinstance(value, DataError):  # why it could not be read
-        return "unreadable", value.what
-    if isinstance(value, str) or absent(value):
-        return "blank-text", blank
-    return "no-text", f"{shown(value)} is no text ({type(value).__name__})"
-
-
-def _no_pair(value: Any) -> tuple[str, str] | None:
-    """As `_no_text`, of what should be two texts."""
-    if absent(value):
-        return "blank-text", "no pair of texts"
-    if isinstance(value, DataError):  # why it could not be read
-        return "unreadable", value.what
-    if not isinstance(value, tuple | list) or len(value) != 2:
-        return "no-pair", f"{shown(value)} is no pair of texts ({type(value).__name__})"
-    complaints = (_no_text(text, blank="a text of the pair is blank") for text in value)
-    return next(filter(None, complaints), None)
-
-
-def inspect_pairs(
-    dataset: Dataset,
-    rows: list[int],
-    rejected: list[Finding],
-    *,
-    known: KnownImages,
-    workers: int,
-    advance: Callable[[int], None],
-) -> Inspected:
-    """Leave out pairs of which a text is blank or none, and what is no pair; the order of the two counts."""
-    keep: list[int] = []
-    digests, hashes = bytearray(), bytearray()
-    for row in rows:
-        complaint = _no_pair(dataset.inputs[row])
-        if complaint is not None:
-            rejected.append(Finding(complaint[0], dataset.where[row], complaint[1], rejected=True))
-            continue
-        first, second = dataset.inputs[row]
-        digests += hashlib.sha256(f"{first}\0{second}".encode("utf-8", "surrogatepass")).digest()
-        hashes += normalised_hash(first) + normalised_hash(second)
-        keep.append(row)
-    advance(len(dataset))
-    as_rows = np.frombuffer(bytes(digests), np.uint8), np.frombuffer(bytes(hashes), np.uint8)
-    return Inspected(keep, as_rows[0].reshape(-1, 32), as_rows[1].reshape(-1, 32))
-
-
-def inspect_passages(
-    dataset: Dataset,
-    rows: list[int],
-    rejected: list[Finding],
-    *,
-    known: KnownImages,
-    workers: int,
-    advance: Callable[[int], None],
-) -> Inspected:
-    """Nothing is left out here, for rows without a question or a text were when they were read."""
-    pairs = [dataset.inputs[row] for row in rows]
-    whole = [f"{text}\0{question}" for question, text in pairs]
-    digests = b"".join(hashlib.sha256(words.encode("utf-8", "surrogatepass")).digest() for words in whole)
-    hashes = b"".join(map(normalised_hash, whole))
-    advance(len(dataset))
-    as_rows = np.frombuffer(digests, np.uint8), np.frombuffer(hashes, np.uint8)
-    return Inspected(rows, as_rows[0].reshape(-1, 32), as_rows[1].reshape(-1, 16))

@@ -1,0 +1,124 @@
+"""Texts, pairs and questions looked at one by one: can they be used, and what of them tells which are the same."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from headstart.data.alike.known import KnownImages
+from headstart.data.labels.values import absent, shown
+from headstart.errors import DataError
+from headstart.inputs.modality import Inspected
+from headstart.inputs.text import normalised_hash
+from headstart.values import Dataset, Finding
+
+Complaint = tuple[str, str]  # kind and reason of a finding
+_HASH = 16  # bytes of a text's hash
+
+
+def inspect_texts(
+    dataset: Dataset,
+    rows: list[int],
+    rejected: list[Finding],
+    *,
+    known: KnownImages,
+    workers: int,
+    advance: Callable[[int], None],
+) -> Inspected:
+    """Leave out blank texts and what is none; those that differ only in case, spacing, punctuation have one hash."""
+    seen = _inspected(dataset, rows, rejected, complaint=_no_text, content=str, hashed=normalised_hash)
+    advance(len(dataset))
+    return seen
+
+
+def inspect_pairs(
+    dataset: Dataset,
+    rows: list[int],
+    rejected: list[Finding],
+    *,
+    known: KnownImages,
+    workers: int,
+    advance: Callable[[int], None],
+) -> Inspected:
+    """Leave out pairs of which a text is blank or none, and what is no pair; the order of the two counts."""
+
+    def hashed(pair: Any) -> bytes:
+        return normalised_hash(pair[0]) + normalised_hash(pair[1])
+
+    seen = _inspected(dataset, rows, rejected, complaint=_no_pair, content="\0".join, hashed=hashed)
+    advance(len(dataset))
+    return seen
+
+
+def inspect_passages(
+    dataset: Dataset,
+    rows: list[int],
+    rejected: list[Finding],
+    *,
+    known: KnownImages,
+    workers: int,
+    advance: Callable[[int], None],
+) -> Inspected:
+    """Nothing is left out here, for rows without a question or a text were when they were read."""
+
+    def content(pair: Any) -> str:
+        return f"{pair[1]}\0{pair[0]}"
+
+    def hashed(pair: Any) -> bytes:
+        return normalised_hash(content(pair))
+
+    seen = _inspected(dataset, rows, rejected, complaint=lambda _: None, content=content, hashed=hashed)
+    advance(len(dataset))
+    return seen
+
+
+def _inspected(
+    dataset: Dataset,
+    rows: list[int],
+    rejected: list[Finding],
+    *,
+    complaint: Callable[[Any], Complaint | None],
+    content: Callable[[Any], str],
+    hashed: Callable[[Any], bytes],
+) -> Inspected:
+    """The rows that can be used, with the digest of each one's content and its hash; findings on the others."""
+    keep: list[int] = []
+    digests, hashes = bytearray(), bytearray()
+    for row in rows:
+        value = dataset.inputs[row]
+        wrong = complaint(value)
+        if wrong is not None:
+            rejected.append(Finding(wrong[0], dataset.where[row], wrong[1], rejected=True))
+            continue
+        digests += hashlib.sha256(content(value).encode("utf-8", "surrogatepass")).digest()
+        hashes += hashed(value)
+        keep.append(row)
+    as_rows = np.frombuffer(bytes(digests), np.uint8), np.frombuffer(bytes(hashes), np.uint8)
+    width = len(hashes) // max(1, len(keep)) or _HASH
+    return Inspected(keep, as_rows[0].reshape(-1, 32), as_rows[1].reshape(-1, width))
+
+
+def _no_text(value: Any, *, blank: str = "no text") -> tuple[str, str] | None:
+    """Why a value cannot be learned from as a text: kind and reason; None: it can."""
+    if isinstance(value, str) and value.strip():
+        return None
+    if isinstance(value, DataError):  # why it could not be read
+        return "unreadable", value.what
+    if isinstance(value, str) or absent(value):
+        return "blank-text", blank
+    return "no-text", f"{shown(value)} is no text ({type(value).__name__})"
+
+
+def _no_pair(value: Any) -> tuple[str, str] | None:
+    """As `_no_text`, of what should be two texts."""
+    if absent(value):
+        return "blank-text", "no pair of texts"
+    if isinstance(value, DataError):  # why it could not be read
+        return "unreadable", value.what
+    if not isinstance(value, tuple | list) or len(value) != 2:
+        return "no-pair", f"{shown(value)} is no pair of texts ({type(value).__name__})"
+    complaints = (_no_text(text, blank="a text of the pair is blank") for text in value)
+    return next(filter(None, complaints), None)
