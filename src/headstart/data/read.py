@@ -18,6 +18,7 @@ from headstart.data.folders.folder import read_folder
 from headstart.data.folders.folder_tables import read_metadata, read_tables
 from headstart.data.folders.layout import INNER, OUTER, unwrapped
 from headstart.data.folders.text_files import read_siblings, read_text_files
+from headstart.data.labels.missing import without_missing_groups
 from headstart.data.questions.read import read_unanswered
 from headstart.data.tables.frame import read_frame, read_hub, read_pairs
 from headstart.data.tables.parts import read_parts
@@ -73,8 +74,8 @@ def as_dataset(examples: Examples, task: Task) -> Dataset:
     if examples.kind not in task.modalities:
         raise DataError(f"{task.name} is not for {examples.kind}s", where=examples.name, fix="choose another --task")
     targets, notes = task.parse(examples)
-    groups = examples.named_groups and [name and composed(name) for name in examples.named_groups]
-    notes = (*two_spellings((*examples.targets, *(examples.named_groups or ()))), *notes)
+    groups, unnamed = without_missing_groups([name and composed(name) for name in examples.named_groups or ()])
+    notes = (*two_spellings((*examples.targets, *(examples.named_groups or ()))), *notes, *unnamed)
     return Dataset(
         task=task,
         modality=task.modalities[examples.kind],
@@ -86,7 +87,7 @@ def as_dataset(examples: Examples, task: Task) -> Dataset:
         columns=examples.columns,
         from_files=examples.from_files,
         guessed=examples.guessed,
-        named_groups=groups,
+        named_groups=None if examples.named_groups is None else groups,
         findings=examples.findings,
         notes=(*examples.notes, *notes),
         cautions=examples.cautions,
