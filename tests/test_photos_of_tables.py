@@ -248,3 +248,51 @@ def test_folders_that_are_too_many_to_be_looked_through_are_said(tmp_path):
     found = hs.check(written(tmp_path / "labels.csv", *labels(*(f"{n}.png" for n in range(13)))))
     assert len(found.dataset) == 12
     assert f"only the first 10,000 folders in {tmp_path} were looked through for photos" in told(found)
+
+
+@pytest.mark.parametrize("layout", ["a folder beside", "no folder", "parts", "texts"])
+def test_photos_without_a_row_are_counted_wherever_one_stands(layout, tmp_path, monkeypatch):
+    data = tmp_path / "data"
+    for n in range(14):
+        photo(data / f"{n}.png")
+    if layout == "a folder beside":
+        (data / "other").mkdir()
+    names = [f"{n}.png" if layout != "texts" else f"soup number {n} was good" for n in range(12)]
+    if layout == "parts":
+        written(data / "train.csv", *labels(*names[:6]))
+        written(data / "test.csv", *labels(*names[6:]))
+    else:
+        written(data / "labels.csv", *labels(*names))
+    found = hs.check(data)
+    assert len(found.dataset) == 12
+    left = 14 if layout == "texts" else 2
+    assert f"{left} photos that no labelled row names are not read: data ({left})" in found.notes
+    monkeypatch.chdir(data)
+    assert hs.check(".").notes == found.notes
+
+
+def test_photos_in_a_folder_and_beside_it_are_found(tmp_path):
+    photos(tmp_path, "sub", n=60)
+    (tmp_path / "other").mkdir()
+    for n in range(60, 66):
+        photo(tmp_path / f"{n}.png")
+    written(tmp_path / "labels.csv", *labels(*(f"{n}.png" for n in range(66))))
+    assert (len(hs.check(tmp_path).dataset), hs.check(tmp_path).findings) == (66, ())
+
+
+@pytest.mark.parametrize("part", [".", "train"])
+def test_two_tables_of_metadata_agree_or_one_is_to_be_named(part, tmp_path):
+    names = [f"{n}.png" for n in range(12)]
+    for name in names:
+        photo(tmp_path / part / name)
+    rows = [line.replace("file,", "file_name,") for line in labels(*names)]
+    written(tmp_path / part / "metadata.csv", *rows)
+    frame = pd.read_csv(tmp_path / part / "metadata.csv")
+    frame.to_json(tmp_path / part / "metadata.jsonl", orient="records", lines=True)
+    found = hs.check(tmp_path)
+    assert found.counts == {"rust": 6, "scab": 6}
+    assert "not read, beside metadata.csv: metadata.jsonl" in told(found)
+    frame.assign(label="blight").to_json(tmp_path / part / "metadata.jsonl", orient="records", lines=True)
+    with pytest.raises(DataError, match=r"0\.png is 'rust' in metadata\.csv, and 'blight' in metadata\.jsonl"):
+        hs.check(tmp_path)
+    assert hs.check(tmp_path / part / "metadata.csv").counts == {"rust": 6, "scab": 6}
