@@ -59,10 +59,28 @@ def read(request: Request, tasks: Sequence[Task]) -> Dataset:
         declined, task = _by_cells(examples, tasks)
         doubts = [doubt for other in declined for doubt in other.doubts(examples)]
         examples = replace(examples, notes=(*examples.notes, *doubts))
+    if request.kind not in (None, examples.kind):
+        what = f"these are {examples.kind}s, and {request.kind}s are wanted"
+        raise DataError(what, where=examples.name, fix="name the columns of the inputs")
     if request.task not in ("auto", task.name, task.titles.get(examples.kind)):
         what = f"these are {examples.kind}s, and the task is {request.task}"
         raise DataError(what, where="--task", fix=f"--task {task.name}, or name the columns")
-    return as_dataset(examples, task.choosing_by(request.metric))
+    return as_dataset(_with_separator(request.columns, examples, task), task.choosing_by(request.metric))
+
+
+def _with_separator(columns: Columns | None, examples: Examples, task: Task) -> Examples:
+    """With a note where no label has the separator in it that the user names.
+
+    Raises:
+        DataError: the task has no use for one.
+    """
+    separator = columns.separator if columns else None
+    if separator and not task.separates:
+        fix = "leave it out; --task multilabel splits cells at it"
+        raise DataError(f"of no use for {task.name}: {separator!r}", where="--separator", fix=fix)
+    if not separator or any(isinstance(cell, str) and separator in cell for cell in examples.targets):
+        return examples
+    return replace(examples, notes=(*examples.notes, f"no label has the separator {separator!r} in it"))
 
 
 def as_dataset(examples: Examples, task: Task) -> Dataset:

@@ -314,6 +314,7 @@ MULTILABEL = Task(
     name="multilabel",
     modalities={"image": IMAGE, "text": TEXT},
     titles=_TITLES,
+    separates=True,
     fits=_fits,
     doubts=_doubts,
     parse=_parse,
