@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import json
 import random
 import shutil
@@ -10,6 +11,7 @@ import subprocess
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from safetensors.torch import load_file
@@ -288,9 +290,20 @@ def test_a_saved_model_is_one_for_the_next_fit(fitted, tmp_path, questions):
     assert set(model.classes) == set(labels)
 
 
-@pytest.mark.xfail(reason="data/read.py takes SQuAD's JSON for a table of classes", strict=False)
 @pytest.mark.parametrize("asked", [{"task": "classification"}, {"kind": "text"}])
-def test_who_wants_classes_of_questions_is_told_what_they_are(asked, tmp_path):
-    (tmp_path / "data.json").write_text(json.dumps(squad(documents=2, each=2)))
+@pytest.mark.parametrize("name", ["data.json", "data.json.gz", "articles.jsonl", "articles.parquet"])
+def test_who_wants_classes_of_questions_is_told_what_they_are(name, asked, tmp_path):
+    told = squad(documents=2, each=2)
+    if name.endswith("parquet"):
+        pd.DataFrame(told["data"]).to_parquet(tmp_path / name)
+    else:
+        lines = "\n".join(map(json.dumps, told["data"])) if name.endswith("jsonl") else json.dumps(told)
+        (tmp_path / name).write_bytes(gzip.compress(lines.encode()) if name.endswith(".gz") else lines.encode())
     with pytest.raises(DataError, match=r"questions about texts[\s\S]*answering"):
-        hs.fit(tmp_path / "data.json", out=tmp_path / "out", **asked)
+        hs.check(tmp_path / name, **asked)
+
+
+def test_questions_in_a_packed_file_are_questions(tmp_path):
+    (tmp_path / "data.json.gz").write_bytes(gzip.compress(json.dumps(squad(documents=4, each=4)).encode()))
+    dataset = hs.check(tmp_path / "data.json.gz").dataset
+    assert (dataset.task.name, dataset.name) == ("answering", "data")

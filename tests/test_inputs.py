@@ -91,7 +91,7 @@ def test_pairs_in_arrays_tables_and_lists(of_pairs):
     frame = pd.DataFrame(asked, columns=["sentence1", "sentence2"])
     for given in (np.array(asked), np.array(asked, dtype=object), frame, [list(pair) for pair in asked], iter(asked)):
         assert of_pairs.predict(given) == plain, type(given)
-    with pytest.raises(hs.UserError, match="these are texts, and the model takes pairs"):
+    with pytest.raises(hs.UserError, match="these are texts, and pairs are wanted"):
         of_pairs.evaluate(frame.assign(label="same"), columns=hs.Columns(text="sentence1"))
     good, bad = of_pairs.predict([asked[0], ("a drum solo", np.nan)])
     assert not good.error

@@ -72,6 +72,26 @@ def test_a_file_a_class(one, other, classes, tmp_path):
     assert "Amélie" in found.dataset.inputs[0]
 
 
+@pytest.mark.parametrize(
+    ("taken", "others"),
+    [
+        (("mail.txt", "news.txt"), ("notes.txt",)),
+        (("mail.txt", "news.txt"), ("offers.text", "spam.md")),
+        (("a.pos", "a.neg"), ("b.pos",)),
+        (("plot.tok.gt9.5000", "quote.tok.gt9.5000"), ("facts.txt",)),
+        (("train_text.txt", "train_labels.txt"), ("extra.txt", "unlabelled.csv")),
+    ],
+)
+def test_files_that_are_none_of_the_classes_are_said(taken, others, tmp_path):
+    for name in (*taken, *others):
+        written(tmp_path / name, *sentences(name, 8))
+    if "train_labels.txt" in taken:
+        written(tmp_path / "train_labels.txt", *("odd", "even") * 4)
+    found = hs.check(tmp_path)
+    assert len(found.counts) == 2
+    assert f": {', '.join(others)}" in next(note for note in found.notes if note.startswith("not read"))
+
+
 def test_several_data_sets_of_a_file_a_class(tmp_path):
     for name in ("custrev.pos", "custrev.neg", "mpqa.pos", "mpqa.neg"):
         written(tmp_path / name, *sentences(name, 8))

@@ -12,6 +12,7 @@ from sklearn.datasets import load_digits, load_sample_images
 
 import headstart as hs
 from headstart.data.alike.duplicates import FINGERPRINT, SIDE, fingerprint, group, near_pairs
+from layouts import sentences
 
 
 def views() -> list[Image.Image]:
@@ -154,4 +155,14 @@ def test_a_picture_of_one_pixel_is_said_and_small_ones_are_not(tmp_path):
     assert [(f.where, f.reason.split(",")[0], f.rejected) for f in found(tmp_path, "tiny")] == [
         ("a/4.png", "1 x 1 pixels", False),
         ("b/5.png", "255 x 3 pixels", False),
+    ]
+
+
+def test_a_copy_is_said_of_what_it_is_a_copy_of():
+    texts = [*sentences("soup", 57), "Good day to you!", "good day to you", "good day to you"]
+    found = hs.check(texts, labels=["good"] * 30 + ["bad"] * 30)
+    said = [(f.kind, f.where, f.reason.partition(";")[0]) for f in found.findings]
+    assert said == [
+        ("near-duplicate", "row 59", "nearly the same as row 58"),
+        ("duplicate", "row 60", "identical to row 59"),
     ]

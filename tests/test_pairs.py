@@ -228,9 +228,9 @@ def test_pairs_where_texts_are_expected_and_texts_where_pairs_are(models, tmp_pa
     (tmp_path / "texts.csv").write_text("text,label\n" + "".join(lines))
     lines = (f'"{a}","{b}",{c}\n' for (a, b), c in zip(pairs, labels, strict=True))
     (tmp_path / "pairs.csv").write_text("sentence1,sentence2,label\n" + "".join(lines))
-    with pytest.raises(DataError, match="texts: these are texts, and the model takes pairs"):
+    with pytest.raises(DataError, match="texts: these are texts, and pairs are wanted"):
         of_pairs.evaluate(tmp_path / "texts.csv")
-    with pytest.raises(DataError, match="pairs: these are pairs, and the model takes texts"):
+    with pytest.raises(DataError, match="pairs: these are pairs, and texts are wanted"):
         of_texts.evaluate(tmp_path / "pairs.csv")
 
 

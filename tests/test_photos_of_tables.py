@@ -218,3 +218,81 @@ def test_two_names_that_end_in_one_photo_are_refused(tmp_path):
     (tmp_path / "labels.csv").write_text(f"path,label\n{rows}")
     with pytest.raises(DataError, match=r"a/0.png and b/0.png would both be 0.png"):
         hs.check(tmp_path / "labels.csv", columns=hs.Columns(image_root=str(tmp_path)))
+
+
+@pytest.mark.parametrize("named", ["{n}.png", "{n}", "f{n:03}/{n}.png"])
+@pytest.mark.parametrize("root", [None, "patients"])
+def test_each_photo_is_found_in_a_folder_of_its_own(named, root, tmp_path):
+    for n in range(250):
+        (tmp_path / "patients" / f"f{n:03}").mkdir(parents=True)
+        Image.new("RGB", (64, 64), (n, n % 7, n % 5)).save(tmp_path / "patients" / f"f{n:03}" / f"{n}.png")
+    table = written(tmp_path / "labels.csv", *labels(*(named.format(n=n) for n in range(250))))
+    found = hs.check(table, columns=Columns(image_root=root and str(tmp_path / root)))
+    assert [Path(path).name for path in found.dataset.inputs] == [f"{n}.png" for n in range(250)]
+
+
+def test_names_with_their_folder_are_found_beside_those_of_the_first_rows(tmp_path):
+    photos(tmp_path, "first/x", n=60)
+    photos(tmp_path, "second/y")
+    names = [*(f"x/{n}.png" for n in range(60)), *(f"y/{n}.png" for n in range(6))]
+    found = hs.check(written(tmp_path / "labels.csv", *labels(*names)))
+    assert (len(found.dataset), found.findings) == (66, ())
+
+
+def test_folders_that_are_too_many_to_be_looked_through_are_said(tmp_path):
+    photos(tmp_path, "a", n=12)
+    for n in range(100):
+        (tmp_path / "b" / f"{n}").mkdir(parents=True)
+        (tmp_path / f"c{n}").symlink_to(tmp_path / "b")
+    photo(tmp_path / "z" / "in" / "12.png")
+    found = hs.check(written(tmp_path / "labels.csv", *labels(*(f"{n}.png" for n in range(13)))))
+    assert len(found.dataset) == 12
+    assert f"only the first 10,000 folders in {tmp_path} were looked through for photos" in told(found)
+
+
+@pytest.mark.parametrize("layout", ["a folder beside", "no folder", "parts", "texts"])
+def test_photos_without_a_row_are_counted_wherever_one_stands(layout, tmp_path, monkeypatch):
+    data = tmp_path / "data"
+    for n in range(14):
+        photo(data / f"{n}.png")
+    if layout == "a folder beside":
+        (data / "other").mkdir()
+    names = [f"{n}.png" if layout != "texts" else f"soup number {n} was good" for n in range(12)]
+    if layout == "parts":
+        written(data / "train.csv", *labels(*names[:6]))
+        written(data / "test.csv", *labels(*names[6:]))
+    else:
+        written(data / "labels.csv", *labels(*names))
+    found = hs.check(data)
+    assert len(found.dataset) == 12
+    left = 14 if layout == "texts" else 2
+    assert f"{left} photos that no labelled row names are not read: data ({left})" in found.notes
+    monkeypatch.chdir(data)
+    assert hs.check(".").notes == found.notes
+
+
+def test_photos_in_a_folder_and_beside_it_are_found(tmp_path):
+    photos(tmp_path, "sub", n=60)
+    (tmp_path / "other").mkdir()
+    for n in range(60, 66):
+        photo(tmp_path / f"{n}.png")
+    written(tmp_path / "labels.csv", *labels(*(f"{n}.png" for n in range(66))))
+    assert (len(hs.check(tmp_path).dataset), hs.check(tmp_path).findings) == (66, ())
+
+
+@pytest.mark.parametrize("part", [".", "train"])
+def test_two_tables_of_metadata_agree_or_one_is_to_be_named(part, tmp_path):
+    names = [f"{n}.png" for n in range(12)]
+    for name in names:
+        photo(tmp_path / part / name)
+    rows = [line.replace("file,", "file_name,") for line in labels(*names)]
+    written(tmp_path / part / "metadata.csv", *rows)
+    frame = pd.read_csv(tmp_path / part / "metadata.csv")
+    frame.to_json(tmp_path / part / "metadata.jsonl", orient="records", lines=True)
+    found = hs.check(tmp_path)
+    assert found.counts == {"rust": 6, "scab": 6}
+    assert "not read, beside metadata.csv: metadata.jsonl" in told(found)
+    frame.assign(label="blight").to_json(tmp_path / part / "metadata.jsonl", orient="records", lines=True)
+    with pytest.raises(DataError, match=r"0\.png is 'rust' in metadata\.csv, and 'blight' in metadata\.jsonl"):
+        hs.check(tmp_path)
+    assert hs.check(tmp_path / part / "metadata.csv").counts == {"rust": 6, "scab": 6}

@@ -9,6 +9,7 @@ import headstart as hs
 from headstart.errors import UserError
 from headstart.values import Columns
 from layouts import photos, sentences, written
+from topics import MINI
 
 
 @pytest.fixture
@@ -69,3 +70,56 @@ def test_class_folders_says_outer_or_inner(tmp_path, command):
     photos(tmp_path / "data", "cat", "dog")
     code, _, err = command("check", tmp_path / "data", "--class-folders", "banana")
     assert (code, "'banana' is neither outer nor inner" in err) == (2, True)
+
+
+def test_a_separator_is_for_several_labels(frame):
+    several = frame.assign(label=["odd;first", "even", "odd"] * 4)
+    named = Columns(separator=";")
+    assert hs.check(several, columns=named).dataset.task.name == "multilabel"
+    for task, data in (("classification", several), ("regression", frame.assign(label=[*range(12)]))):
+        with pytest.raises(UserError, match=f"of no use for {task}: ';'"):
+            hs.check(data, task=task, columns=named)
+    other = hs.check(several, columns=Columns(separator="|"), task="multilabel")
+    assert "no label has the separator '|' in it" in other.notes
+
+
+@pytest.mark.parametrize("kind", ["image", "pair"])
+def test_the_kind_of_the_inputs_is_used_or_refused(kind, data):
+    given, _ = data
+    if "question" in getattr(given, "columns", ()):  # which are refused below
+        return
+    if hs.check(given).dataset.modality.name == kind:
+        assert hs.check(given, kind=kind).dataset.modality.name == kind
+        return
+    with pytest.raises(UserError, match=f"{kind}s are wanted|no usable example|several columns may be the label"):
+        hs.check(given, kind=kind)
+
+
+def test_questions_are_no_texts_of_a_kind():
+    asked = {"context": ["a bowl of soup", "a glass of wine"], "question": ["of what?"] * 2, "answer": ["soup", "wine"]}
+    with pytest.raises(UserError, match="these are passages, and texts are wanted"):
+        hs.check(pd.DataFrame(asked), task="answering", kind="text")
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    texts = [f"{text} {label}" for label in ("odd", "even") for text in sentences(label, 12)]
+    folder = tmp_path_factory.mktemp("model") / "m"
+    hs.fit(texts, labels=["odd"] * 12 + ["even"] * 12, out=folder, **MINI)
+    return folder
+
+
+@pytest.mark.parametrize("option", [("--delimiter", ";"), ("--encoding", "cp1252"), ("--force",), ("--text", "text")])
+def test_predict_uses_an_option_or_refuses_it(option, model, tmp_path, command):
+    code, _, err = command("predict", model, "an odd text", *option)
+    assert (code, f"{option[0]}: it" in err, "leave it out" in err) == (2, True, True)
+    lines = written(tmp_path / "lines.txt", "an odd text", "an even one")
+    code, _, err = command("predict", model, lines, *option)
+    assert (code, f"{option[0]}: it" in err) == ((0, False) if option[0] == "--encoding" else (2, True))
+
+
+def test_predict_in_memory_refuses_it_too(model):
+    loaded = hs.load(model)
+    for columns in (Columns(delimiter=";"), Columns(encoding="cp1252"), Columns(text="text")):
+        with pytest.raises(UserError, match="no input is one"):
+            loaded.predict(["an odd text"], columns=columns)

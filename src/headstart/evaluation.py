@@ -11,7 +11,6 @@ import numpy as np
 from headstart.data.check import check, refuse_empty
 from headstart.data.learned import Learned
 from headstart.data.read import read, refuse_odd
-from headstart.errors import DataError
 from headstart.progress import Progress
 from headstart.report.checked import lines
 from headstart.task import Scores
@@ -91,9 +90,6 @@ def _checked(
     request = Request(data, labels, groups, task=model.task.name, kind=model.modality.name, columns=columns)
     with progress.step("read"):
         dataset, notes = _test_part(read(request, [model.task]))
-    if dataset.modality is not model.modality:
-        what = f"these are {dataset.modality.noun}s, and the model takes {model.modality.noun}s"
-        raise DataError(what, where=dataset.name, fix="name the columns of the inputs, as for the fit")
     with progress.step("check", len(dataset)) as advance:
         dataset = check(dataset, purpose="evaluate", advance=advance)
     refuse_empty(dataset)

@@ -234,6 +234,7 @@ class Task:
     modalities: Mapping[str, Modality]  # what its inputs may be, by name
     titles: Mapping[str, str]  # by modality, what users call it there: {"image": "image-classification"}
     form: Form | None = None  # None: targets are the cells of a column
+    separates: bool = False  # whether a cell may hold several labels, with a separator between them
     fits: Callable[[Examples], bool]  # whether cells look like targets of this task
     # where they do not, and a later task takes them: what its user should know
     doubts: Callable[[Examples], tuple[str, ...]] = lambda examples: ()

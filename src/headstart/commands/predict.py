@@ -65,6 +65,8 @@ def predict(  # noqa: PLR0913 - one argument an option
         raise UserError(f"unknown: {way!r}", where="--as", fix=f"one of: {', '.join(_WAYS)}")
     if out is not None:
         predicted_file.refuse_place(out, inputs or [], force=force)
+    elif force:
+        raise UserError("it replaces the file of --out, and none is named", where="--force", fix="leave it out")
     with using(device, threads):
         loaded = load(model)
         columns = common.columns_of(
@@ -102,7 +104,7 @@ def _asked(
     """What the model is asked, argument by argument: inputs, or pairs, which tables may hold."""
     from dataclasses import replace
 
-    from headstart.data.arguments import Asked
+    from headstart.data.arguments import Asked, refuse_idle
     from headstart.progress import note
 
     if not inputs and not pair:
@@ -112,9 +114,7 @@ def _asked(
         raise UserError(f"the model takes {loaded.modality.noun}s, one by one", where="--pair", fix=fix)
     known = replace(columns, known=loaded.columns)
     asked = [_argument(loaded, value, known, way) for value in inputs]
-    for name in columns.named if not any(part.is_table for part in asked) else ():
-        option = f"--{name.replace('_', '-')}"
-        raise UserError("it is about a table, and no input is one", where=option, fix="leave it out")
+    refuse_idle(columns, asked)
     for said in (said for part in asked for said in part.notes):
         note(said)
     given = [each for part in asked for each in part.inputs]
@@ -136,4 +136,4 @@ def _argument(loaded: Model, value: str, columns: Columns, way: Any) -> Asked:
     if way is None and loaded.modality.in_tables and (is_header(lines, columns) or has_labels(lines)):
         fix = "name its file; or --as lines takes each line as a text"
         raise UserError("it begins like a table", where="standard input", fix=fix)
-    return Asked([whole] if way == "file" else lines)
+    return Asked([whole] if way == "file" else lines, decoded=True)

@@ -15,7 +15,7 @@ from headstart.data.files.named_files import text_files
 from headstart.data.files.text_file import read_head, read_lines, suffix_of
 from headstart.data.folders.folder import files_in
 from headstart.data.read import rows_in
-from headstart.data.tables.delimited import delimiter_of, label_colon_text
+from headstart.data.tables.delimited import delimiter_of, label_colon_text, typed
 from headstart.data.tables.frame import is_table, row_as_table
 from headstart.data.tables.line_forms import line_form
 from headstart.data.tables.table import table_errors
@@ -40,6 +40,7 @@ class Asked:
     inputs: Any  # texts, pairs, paths
     notes: Sequence[str] = ()  # on how they were read
     is_table: bool = False  # whether they are of a table's columns
+    decoded: bool = False  # whether an encoding matters: of a file's text, or of standard input
     table: Path | None = None  # whose rows they are, one each, in their order
 
 
@@ -88,10 +89,25 @@ def inputs_in(
 
 def inputs_of(given: Any, modality: Modality, columns: Columns, *, in_files: bool) -> Asked:
     """As `inputs_in`, of what stands in memory: a table, the `Path` of a file, or the inputs themselves."""
-    given = row_as_table(given, columns.known)
+    asked = _in_memory(row_as_table(given, columns.known), modality, columns, in_files=in_files)
+    refuse_idle(columns, [asked])
+    return asked
+
+
+def refuse_idle(columns: Columns, asked: Sequence[Asked]) -> None:
+    """Raises DataError where an option is about a table, or about text in files, and no input is such."""
+    delimiter = [] if columns.delimiter is None else ["delimiter"]
+    for name in (*columns.named, *delimiter) if not any(part.is_table for part in asked) else ():
+        option = f"--{name.replace('_', '-')}"
+        raise DataError("it is about a table, and no input is one", where=option, fix="leave it out")
+    if columns.encoding is not None and not any(part.decoded for part in asked):
+        raise DataError("it is about text in files, and no input is one", where="--encoding", fix="leave it out")
+
+
+def _in_memory(given: Any, modality: Modality, columns: Columns, *, in_files: bool) -> Asked:
     if is_table(given):
         inputs, notes, _ = rows_in(given, modality.name, columns)
-        return Asked(inputs, notes)
+        return Asked(inputs, notes, is_table=True, decoded=True)
     if isinstance(given, str) and modality.in_tables and not modality.of_two:
         _refuse_name(given)
     if isinstance(given, Path):
@@ -112,7 +128,7 @@ def _of_pictures(argument: str | Path, modality: Modality, columns: Columns, way
 def _table(path: Path, modality: Modality, columns: Columns, *, labelled: bool = False) -> Asked:
     inputs, notes, one_a_row = rows_in(str(path), modality.name, columns)
     aside = [f"{path.name}: the labels are left aside; --as lines takes each line whole"] if labelled else []
-    return Asked(inputs, [*notes, *aside], is_table=True, table=path if one_a_row else None)
+    return Asked(inputs, [*notes, *aside], is_table=True, decoded=True, table=path if one_a_row else None)
 
 
 def _holds_rows(path: Path, columns: Columns) -> bool:
@@ -133,7 +149,7 @@ def _files(path: Path, encoding: str | None) -> Asked:
     """A file, or each below a folder, as one text; what is a table by its name is none, and said in its place."""
     if not is_folder(path):
         texts, notes = text_files([path], encoding)
-        return Asked(texts, [*notes, f"{path.name}: taken as one text"])
+        return Asked(texts, [*notes, f"{path.name}: taken as one text"], decoded=True)
     files = files_in(path)
     if not files:
         raise DataError("no files", where=str(path), fix="name a folder with text files in it")
@@ -142,7 +158,7 @@ def _files(path: Path, encoding: str | None) -> Asked:
     texts, notes = text_files([file for file in files if suffix_of(file) not in odd], encoding)
     there = iter(texts)
     inputs = [DataError(what, where=str(file)) if suffix_of(file) in odd else next(there) for file in files]
-    return Asked(inputs, [*notes, f"{path.name}: each of {len(files):,} files taken as one text"])
+    return Asked(inputs, [*notes, f"{path.name}: each of {len(files):,} files taken as one text"], decoded=True)
 
 
 def _is_path(argument: str) -> bool:
@@ -183,7 +199,8 @@ def _first_lines(path: Path, encoding: str | None) -> list[str]:
 
 def _is_table(lines: list[str], columns: Columns, path: Path) -> bool:
     """Whether lines are rows: a tab in each or a delimiter that was named, labels before the texts, or a header."""
-    cells = columns.delimiter is not None or all("\t" in line for line in lines)
+    named = columns.delimiter is not None and any(typed(columns.delimiter) in line for line in lines)
+    cells = named or all("\t" in line for line in lines)
     return bool(lines) and (cells or has_labels(lines, path) or is_header(lines, columns, path))
 
 
@@ -205,7 +222,7 @@ def _plain(path: Path, encoding: str | None, *, in_files: bool) -> Asked:
     if not in_files or len(asked.inputs) == 1:
         return asked
     note = f"{path.name}: taken as one text, as the model's files were; --as lines takes each line"
-    return Asked(text_files([path], encoding)[0], [*asked.notes[:-1], note])
+    return replace(asked, inputs=text_files([path], encoding)[0], notes=[*asked.notes[:-1], note])
 
 
 def _lines(path: Path, encoding: str | None) -> Asked:
@@ -217,4 +234,4 @@ def _lines(path: Path, encoding: str | None) -> Asked:
         raise DataError("the file is empty", where=str(path), fix="a text a line")
     blank = f"; left out: {len(lines) - len(full)} blank" if len(full) < len(lines) else ""
     whole = "; --as file takes the file as one text" if len(full) > 1 else ""
-    return Asked(full, [*notes, f"{path.name}: each of {len(full)} lines taken as a text{blank}{whole}"])
+    return Asked(full, [*notes, f"{path.name}: each of {len(full)} lines taken as a text{blank}{whole}"], decoded=True)

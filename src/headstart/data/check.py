@@ -148,13 +148,15 @@ def _differing_in_case(dataset: Dataset) -> list[str]:
 
 
 def _duplicates(dataset: Dataset, twins: np.ndarray, same: np.ndarray, kept: str) -> list[Finding]:
-    identical = set(same[:, 1].tolist())
+    copied = group(len(twins), same)
     found = []
-    for row, first in enumerate(twins.tolist()):
-        if row == first:
-            continue
-        kind, words = ("duplicate", "identical to") if row in identical else ("near-duplicate", "nearly the same as")
-        found.append(Finding(kind, dataset.where[row], f"{words} {dataset.where[first]}{kept}"))
+    for row, (first, original) in enumerate(zip(twins.tolist(), copied.tolist(), strict=True)):
+        if row != original:
+            found.append(Finding("duplicate", dataset.where[row], f"identical to {dataset.where[original]}{kept}"))
+        elif row != first:
+            found.append(
+                Finding("near-duplicate", dataset.where[row], f"nearly the same as {dataset.where[first]}{kept}")
+            )
     return found
 
 

@@ -19,6 +19,7 @@ from headstart.data.folders.folder import read_folder
 from headstart.data.folders.folder_tables import read_metadata, read_tables
 from headstart.data.folders.layout import INNER, OUTER, unwrapped
 from headstart.data.folders.text_files import read_siblings, read_text_files
+from headstart.data.labels.missing import without_missing_groups
 from headstart.data.questions.read import read_unanswered
 from headstart.data.tables.frame import read_frame, read_hub, read_pairs
 from headstart.data.tables.parts import read_parts
@@ -59,10 +60,28 @@ def read(request: Request, tasks: Sequence[Task]) -> Dataset:
         declined, task = _by_cells(examples, tasks)
         doubts = [doubt for other in declined for doubt in other.doubts(examples)]
         examples = replace(examples, notes=(*examples.notes, *doubts))
+    if request.kind not in (None, examples.kind):
+        what = f"these are {examples.kind}s, and {request.kind}s are wanted"
+        raise DataError(what, where=examples.name, fix="name the columns of the inputs")
     if request.task not in ("auto", task.name, task.titles.get(examples.kind)):
         what = f"these are {examples.kind}s, and the task is {request.task}"
         raise DataError(what, where="--task", fix=f"--task {task.name}, or name the columns")
-    return as_dataset(examples, task.choosing_by(request.metric))
+    return as_dataset(_with_separator(request.columns, examples, task), task.choosing_by(request.metric))
+
+
+def _with_separator(columns: Columns | None, examples: Examples, task: Task) -> Examples:
+    """With a note where no label has the separator in it that the user names.
+
+    Raises:
+        DataError: the task has no use for one.
+    """
+    separator = columns.separator if columns else None
+    if separator and not task.separates:
+        fix = "leave it out; --task multilabel splits cells at it"
+        raise DataError(f"of no use for {task.name}: {separator!r}", where="--separator", fix=fix)
+    if not separator or any(isinstance(cell, str) and separator in cell for cell in examples.targets):
+        return examples
+    return replace(examples, notes=(*examples.notes, f"no label has the separator {separator!r} in it"))
 
 
 def as_dataset(examples: Examples, task: Task) -> Dataset:
@@ -74,10 +93,9 @@ def as_dataset(examples: Examples, task: Task) -> Dataset:
     if examples.kind not in task.modalities:
         raise DataError(f"{task.name} is not for {examples.kind}s", where=examples.name, fix="choose another --task")
     targets, notes = task.parse(examples)
-    notes, groups = (*two_spellings(examples.targets), *notes), examples.named_groups
-    if groups is not None:
-        groups, said = spelled_once(groups)
-        notes = (*notes, *said)
+    once, said = spelled_once(examples.named_groups or ())
+    groups, unnamed = without_missing_groups(once)
+    notes = (*two_spellings(examples.targets), *said, *notes, *unnamed)
     return Dataset(
         task=task,
         modality=task.modalities[examples.kind],
@@ -89,7 +107,7 @@ def as_dataset(examples: Examples, task: Task) -> Dataset:
         columns=examples.columns,
         from_files=examples.from_files,
         guessed=examples.guessed,
-        named_groups=groups,
+        named_groups=None if examples.named_groups is None else groups,
         findings=examples.findings,
         notes=(*examples.notes, *notes),
         cautions=examples.cautions,

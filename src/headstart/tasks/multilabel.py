@@ -320,6 +320,7 @@ MULTILABEL = Task(
     name="multilabel",
     modalities={"image": IMAGE, "text": TEXT},
     titles=_TITLES,
+    separates=True,
     fits=_fits,
     doubts=_doubts,
     parse=_parse,

@@ -11,7 +11,7 @@ from typing import Any, Literal
 from headstart.data.columns.inputs import Sample, by_name, held, input_columns, listed
 from headstart.data.columns.label import called_labels, is_number, like_classes, other_column
 from headstart.data.columns.names import LABELS, PARTS
-from headstart.data.columns.text import refuse_unlabelled
+from headstart.data.columns.text import refuse_nested, refuse_unlabelled
 from headstart.data.files.accents import composed
 from headstart.data.files.named_files import file_names
 from headstart.data.files.part_names import names_part, part_named
@@ -72,6 +72,9 @@ def find_columns(
     if need_label and not labels and not asked.named:
         refuse_unlabelled({name: sample[name] for name in sample if name not in named}, cells, where)
     kind, values, more = input_columns(sample, cells, asked, {*named, *labels}, where)
+    holds = held(kind, values, sample, cells)
+    if holds == "texts":
+        refuse_nested(values, cells, where)
     notes = [*notes, *more]
     several: list[str] = []
     if not labels and need_label:
@@ -93,7 +96,6 @@ def find_columns(
     taken = (*values, *labels, asked.group)
     unused = [name for name in sample if part is None and name not in taken and _names_parts(sample[name])]
     notes += [f"{where}: column {name!r} holds names of parts; call it split to have them kept" for name in unused]
-    holds = held(kind, values, sample, cells)
     if holds == "files":
         notes = [
             *(n for n in notes if "taken as the text" not in n),

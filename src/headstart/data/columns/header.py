@@ -8,6 +8,7 @@ from statistics import median
 
 from headstart.data.columns.label import numbers_rows
 from headstart.data.columns.names import IMAGES, LABELS, PARTS, TEXTS
+from headstart.data.labels.missing import says_missing
 from headstart.data.labels.written_numbers import PLAIN
 from headstart.values import Columns
 
@@ -19,7 +20,6 @@ _WORDS = 3  # of a name, at most
 _TIMES = 4  # as many words as its name, or characters, has a text of a column of texts
 _SHORT = 20  # characters of a text
 _BEGINS = re.compile(r"[-+($€£]?\.?\d")  # a number, a date, a time
-_NO_NAMES = frozenset(("", "nan", "na", "n/a", "null", "none", "?", "-"))
 
 
 def names_columns(
@@ -123,4 +123,4 @@ def _are_classes(column: Sequence[str]) -> bool:
 
 
 def _no_name(cell: str) -> bool:
-    return cell.lower() in _NO_NAMES
+    return cell in ("", "-") or says_missing(cell)

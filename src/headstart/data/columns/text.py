@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from headstart.data.columns.label import are_dates
 from headstart.data.columns.names import words_of
 from headstart.data.columns.picture_cells import are_pictures
 from headstart.errors import DataError, some_of
 
 _WORDS = 4  # of a text, on average, from which a column is one of texts
+_ROWS = 'write one row an example, such as {"text": "...", "label": "..."}, or columns text and label'
+_QUESTIONS = frozenset(("qas", "question"))  # names in SQuAD's rows within rows
 _DIFFERENT = 0.5  # share of its values, at least
 
 
@@ -32,17 +36,39 @@ def refuse_unlabelled(
     sample: Mapping[str, Sequence[str | None]], cells: Mapping[str, Sequence[Any]], where: str
 ) -> None:
     """Raises DataError where all columns hold texts, or what rows are to be made of: no name that is typed helps."""
-    fix = 'write one row an example, such as {"text": "...", "label": "..."}, or columns text and label'
     nested = [_nested(cells[name]) and not are_pictures(cells[name]) for name in sample]
     names = some_of([*map(repr, sample)])
     if len(sample) > 1 and all(map(holds_texts, sample.values())) and not any(nested):
         what = f"each column holds texts, and none the labels: {names}"
-        raise DataError(what, where=where, fix=f"name a label with --label COLUMN; or {fix}")
+        raise DataError(what, where=where, fix=f"name a label with --label COLUMN; or {_ROWS}")
     if sample and all(nested):
-        raise DataError(f"no texts or labels, but rows within rows: {names}", where=where, fix=fix)
+        raise _rows_within_rows("no texts or labels, but rows within rows: " + names, cells, where)
+
+
+def refuse_nested(texts: Sequence[str], cells: Mapping[str, Sequence[Any]], where: str) -> None:
+    """Raises DataError where a column of texts holds what rows are to be made of, which would be learned as printed."""
+    nested = [name for name in texts if _nested(cells[name])]
+    if nested:
+        what = f"column {nested[0]!r} holds rows within rows, no texts"
+        raise _rows_within_rows(what, {name: cells[name] for name in nested}, where)
+
+
+def _rows_within_rows(what: str, cells: Mapping[str, Sequence[Any]], where: str) -> DataError:
+    """That cells hold rows; and what to do, where these are the questions of SQuAD's JSON, too."""
+    asked = any(_QUESTIONS.intersection(_first_row(column) or ()) for column in cells.values())
+    if asked:
+        fix = f"SQuAD's JSON is learned with --task answering; or {_ROWS}"
+        return DataError(f"{what}: questions about texts", where=where, fix=fix)
+    return DataError(what, where=where, fix=_ROWS)
 
 
 def _nested(column: Sequence[Any]) -> bool:
     """Whether cells are objects of JSON, or lists of such."""
-    first = next((value for value in column if value is not None), None)
-    return isinstance(first[0] if isinstance(first, list) and first else first, dict)
+    return _first_row(column) is not None
+
+
+def _first_row(column: Sequence[Any]) -> dict[Any, Any] | None:
+    """The first cell that is an object of JSON, or the first object of the first that is a list of such."""
+    cells = (value.tolist() if isinstance(value, np.ndarray) else value for value in column)
+    rows = (value[0] if isinstance(value, list | tuple) and value else value for value in cells)
+    return next((row for row in rows if isinstance(row, dict)), None)

@@ -17,7 +17,7 @@ from headstart.data.files.part_names import OFFICIAL, UNLABELLED, part_named, pa
 from headstart.data.files.text_file import read_lines, stem_of, suffix_of
 from headstart.data.files.walk import Walk
 from headstart.data.folders.layout import files_within, listing
-from headstart.data.labels.values import as_text
+from headstart.data.labels.values import as_text, shown
 from headstart.data.tables.parts import read_parts
 from headstart.data.tables.photos import Photos, names_photos, photos_beside, with_photos
 from headstart.data.tables.table import header, open_blocks, read_table, table_errors
@@ -79,7 +79,7 @@ def read_tables(folder: Path, columns: Columns) -> tuple[Examples | None, tuple[
         fix = "its trees have all of it: headstart fit trees (train.txt, dev.txt and test.txt of trainDevTestTrees_PTB)"
         raise DataError(what, where=str(folder), fix=fix)
     if len(files) < 2:
-        return (read_table(files[0], columns=columns), ()) if files else (None, ())
+        return (_and_photos(read_table(files[0], columns=columns), folder), ()) if files else (None, ())
     named = _by_part(files)
     parts = Counter(part for part, _ in named)
     if "train" not in parts or len(parts) == 1:
@@ -104,7 +104,7 @@ def read_tables(folder: Path, columns: Columns) -> tuple[Examples | None, tuple[
         whole = read_parts(named, columns, _read, header=header, leave_out=True)
     others = ", ".join(file.name for file in files if file not in [file for _, file in named])
     note = f"{folder.name}: not read, since their names are not train, val or test: {others}"
-    return (replace(whole, notes=(*whole.notes, note)) if others else whole), ()
+    return _and_photos(replace(whole, notes=(*whole.notes, note)) if others else whole, folder), ()
 
 
 def _of_one_header(files: Sequence[Path], columns: Columns) -> bool:
@@ -191,7 +191,7 @@ def _beside_photos(
     if {str(cell) for cell in whole.targets} <= classes:
         return None, aside
     places = {os.path.dirname(path) for path in whole.inputs if isinstance(path, str)} if photos.folders else set()
-    used = {Path(os.path.relpath(place, folder)).parts[0] for place in places if place} & {*folders}
+    used = {head for place in places for head in Path(os.path.relpath(place or ".", folder)).parts[:1]} & {*folders}
     if len(used) > 1 and not parts_among(sorted(used)):
         one = shlex.quote(str(table))
         what = (
@@ -205,23 +205,24 @@ def _beside_photos(
     beside = [folder / name for name in folders if name not in used and not _any_within(folder / name, whole.inputs)]
     without = [f"{one.name}{files_within(str(one))}" for one in beside]
     notes += [f"not read, since no table names a photo there: {some_of(without)}"] if without else []
-    return replace(whole, name=folder.resolve().name, notes=(*notes, *_not_named(whole))), ()
+    return _and_photos(replace(whole, name=folder.resolve().name, notes=tuple(notes)), folder), ()
 
 
-def _not_named(examples: Examples) -> list[str]:
-    """A note on photos that lie among those of a table, and are of no row that has a label."""
-    named = {os.path.normpath(path) for path in examples.inputs if isinstance(path, str) and path}
-    folders = sorted({os.path.dirname(path) for path in named})
-    there = {os.path.join(folder, name): folder for folder in folders for name in _photos_in(folder)}
-    more = Counter(folder for path, folder in there.items() if path not in named)
-    places = [f"{os.path.basename(folder)} ({n:,})" for folder, n in more.items()]
-    return [f"{more.total():,} photos that no labelled row names are not read: {some_of(places)}"] if more else []
+def _and_photos(examples: Examples, folder: Path) -> Examples:
+    """With a note on photos that lie in the folder of a table, or among those that it names, and are of no row that
+    has a label."""
+    names = examples.inputs if examples.columns is not None and examples.columns.image else ()
+    named = {os.path.normpath(path) for path in names if isinstance(path, str) and path}
+    folders = sorted({os.path.normpath(place or ".") for place in (str(folder), *map(os.path.dirname, named))})
+    there = {os.path.normpath(os.path.join(place, name)): place for place in folders for name in _photos_in(place)}
+    more = Counter(place for path, place in there.items() if path not in named)
+    places = [f"{os.path.basename(os.path.abspath(place))} ({n:,})" for place, n in more.items()]
+    note = f"{more.total():,} photos that no labelled row names are not read: {some_of(places)}"
+    return replace(examples, notes=(*examples.notes, note)) if more else examples
 
 
 def _photos_in(folder: str) -> list[str]:
-    if not os.path.isdir(folder):
-        return []
-    return [name for name in listing(Walk(Path(folder)), folder)[1] if names_photos([name])]
+    return [*filter(is_photo, listing(Walk(Path(folder)), folder)[1])] if os.path.isdir(folder) else []
 
 
 def _beside_one_folder(
@@ -292,16 +293,44 @@ def _photos(table: Path, columns: Columns) -> Photos | None:
 
 def _metadata(folder: Path, names: Sequence[str], columns: Columns) -> Path | None:
     """The table of the imagefolder form; None: there is none, or it does not say which row is of which photo."""
-    there = next((folder / name for name in _METADATA if name in names), None)
-    return there if there is not None and _FILE_NAME in header(there, columns) else None
+    there = (folder / name for name in _METADATA if name in names)
+    return next((table for table in there if _FILE_NAME in header(table, columns)), None)
 
 
 def _of_photos(table: Path, columns: Columns | None) -> Examples:
-    """A table in the folder of its photos, with a note on photos that it does not name."""
+    """A table in the folder of its photos, with a note on photos that it does not name.
+
+    Raises:
+        DataError: as `read_table`; or another one beside it says other labels.
+    """
     asked = columns or Columns()
-    found = read_table(table, columns=replace(asked, image=asked.image or _FILE_NAME))
+    asked = replace(asked, image=asked.image or _FILE_NAME)
+    found = read_table(table, columns=asked)
+    others = [table.parent / name for name in _METADATA if name != table.name and is_file(table.parent / name)]
+    for other in others:
+        _refuse_other_labels(table, found, other, asked)
     walk = Walk(table.parent)
     there = {file for file in walk.files(walk.top) if is_photo(file)}
     more = len(there - {os.path.normpath(file) for file in found.inputs})
-    notes = (f"{table.name} says which class each photo is of", *found.notes)
-    return replace(found, notes=(*notes, f"{more:,} photos without a row in {table} are not read") if more else notes)
+    notes = [f"{table.name} says which class each photo is of", *found.notes]
+    notes += [f"not read, beside {table.name}: {some_of([other.name for other in others])}"] if others else []
+    notes += [f"{more:,} photos without a row in {table} are not read"] if more else []
+    return replace(found, notes=tuple(notes))
+
+
+def _refuse_other_labels(table: Path, found: Examples, other: Path, asked: Columns) -> None:
+    """Raises DataError where a second table, of the same columns, has another label for a photo."""
+    try:
+        also = read_table(other, columns=asked)
+    except DataError:  # of boxes, say, or damaged: it is said not to be read
+        return
+    if also.columns != found.columns:
+        return
+    labels = dict(zip(also.inputs, also.targets, strict=True))
+    for path, mine in zip(found.inputs, found.targets, strict=True):
+        theirs = labels.get(path)
+        one_each = not any(cell is None or isinstance(cell, tuple) for cell in (mine, theirs))
+        if one_each and as_text(mine) != as_text(theirs):
+            what = f"{os.path.basename(path)} is {shown(mine)} in {table.name}, and {shown(theirs)} in {other.name}"
+            fix = f"move one of them away; headstart fit {shlex.quote(str(table))} learns from it alone"
+            raise DataError(what, where=str(table.parent), fix=fix)

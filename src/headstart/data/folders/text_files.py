@@ -51,7 +51,16 @@ def read_text_files(folder: Path, encoding: str | None) -> Examples | None:
         firsts = " or ".join(shlex.quote(str(folder / next(iter(group.values())))) for group in groups)
         what = f"{len(groups)} data sets of one file a class: {'; '.join(some_of(list(g.values())) for g in groups)}"
         raise DataError(what, where=str(folder), fix=f"name one file of one, and the others are found: {firsts}")
-    return _by_class(folder, groups[0], encoding) if groups and not folders else None
+    if not groups or folders:
+        return None
+    others = [name for name in names if name not in groups[0].values()]
+    return _with_others(_by_class(folder, groups[0], encoding), others, "they are none of these classes")
+
+
+def _with_others(found: Examples, names: Sequence[str], why: str) -> Examples:
+    """With a note on files beside those that were read, of which nobody may know that they are no data."""
+    note = f"not read, since {why}: {some_of(sorted(names))}"
+    return replace(found, notes=(*found.notes, note)) if names else found
 
 
 def read_siblings(file: Path, encoding: str | None) -> Examples | None:
@@ -157,9 +166,10 @@ def _parallel(folder: Path, names: Sequence[str], encoding: str | None) -> Examp
     mapping = next((name for name in _NAMES if name in names), None)
     classes = _mapping(folder / mapping, encoding) if mapping else {}
     read = [(part, _beside(folder, files["texts"], files["labels"], classes, encoding)) for part, files in pairs]
-    whole = join(read)
-    note = f"not read, since no file of labels, or of texts, goes with it: {some_of(sorted(alone))}"
-    return replace(whole, notes=(*whole.notes, note)) if alone else whole
+    taken = [name for _, files in pairs for name in files.values()]
+    others = [name for name in names if name not in (*taken, *alone, mapping)]
+    whole = _with_others(join(read), alone, "no file of labels, or of texts, goes with it")
+    return _with_others(whole, others, "they are called neither as texts nor as labels")
 
 
 def _beside(folder: Path, texts: str, labels: str, classes: dict[str, str], encoding: str | None) -> Examples:

@@ -7,12 +7,12 @@ from itertools import chain
 from typing import Any
 
 from headstart.data.labels.cells import without_example, zeros_note
+from headstart.data.labels.missing import says_missing
 from headstart.data.labels.values import Cell, absent, mark, shown
 from headstart.errors import DataError
 
 _YES = frozenset(("1", "1.0", "true", "t", "yes", "y", "x", "\N{CHECK MARK}", "\N{HEAVY CHECK MARK}"))
 _NO = frozenset(("0", "0.0", "false", "f", "no", "n"))
-_BLANK = frozenset(("", "nan", "na", "n/a", "<na>", "null", "none"))
 _PLAINEST: dict[Any, str] = {0: "no", 1: "yes", "0": "no", "1": "yes", "": "blank", None: "blank"}
 _NUMBERS = frozenset(("0", "0.0", "1", "1.0"))
 _ODD = 0.1  # share of a column's values, at most, that may be other than 0 and 1 for a word about it
@@ -111,7 +111,9 @@ def _notes(
     said = [f"{', '.join(words)} taken as {1 if kind == 'yes' else 0}" for kind, words in seen.items() if words]
     if empty_is_no and any("blank" in row for row in meant):
         rows_empty = sum(set(row) == {"blank"} for row in meant)
-        said.append(f"an empty cell taken as 0, since nothing else says no ({rows_empty} rows have none of the labels)")
+        marks = dict.fromkeys(repr(value.strip()) for row in rows for value in row if says_missing(value))
+        empty = ", ".join(["an empty cell", *marks])
+        said.append(f"{empty} taken as 0, since nothing else says no ({rows_empty} rows have none of the labels)")
     return [f"columns {', '.join(names)}: {'; '.join(said)}"] if said else []
 
 
@@ -136,4 +138,4 @@ def _meant(value: Any) -> str:
 
 
 def _blank(value: Any) -> bool:
-    return absent(value) or (isinstance(value, str) and value.strip().lower() in _BLANK)
+    return absent(value) or (isinstance(value, str) and (not value.strip() or says_missing(value)))

@@ -1,4 +1,4 @@
-"""Cells whose text says that a value is missing, as pandas, R and spreadsheets write it."""
+"""Cells whose text says that a value is missing, as pandas, R, Python, databases and spreadsheets write it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,13 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-MARKS = frozenset(("nan", "NaN", "NA", "N/A", "n/a", "#N/A", "<NA>", "null", "NULL", "?"))
+_MARKS = frozenset(("nan", "na", "n/a", "#n/a", "<na>", "null", "none", "?"))  # whatever their case
+_OFTEN = "which often says that a value is missing"
+
+
+def says_missing(cell: Any) -> bool:
+    """Whether a cell is a text that says so; a blank one says nothing, and is for the caller to know."""
+    return isinstance(cell, str) and cell.strip().lower() in _MARKS
 
 
 def without_missing(inputs: Sequence[Any], cells: list[Any], where: str) -> tuple[list[Any], list[str]]:
@@ -14,14 +20,18 @@ def without_missing(inputs: Sequence[Any], cells: list[Any], where: str) -> tupl
 
     One of them beside a real input may be a class that somebody called so, and is kept.
     """
-    count = Counter(cell.strip() for cell in cells if type(cell) is str and cell.strip() in MARKS)
-    if not count:
+    marks = [number for number, cell in enumerate(cells) if says_missing(cell)]
+    if not marks:
         return cells, []
-    both = [
-        type(cell) is str and cell.strip() in MARKS and isinstance(text, str) and text.strip() in (*MARKS, "")
-        for text, cell in zip(inputs, cells, strict=True)
-    ]
-    kept = count - Counter(cell.strip() for cell, gone in zip(cells, both, strict=True) if gone)
-    said = "{}: {:,} labels are {!r}, which often says that a value is missing; taken as a label: empty cells are none"
-    notes = [said.format(where, n, mark) for mark, n in kept.items()]
-    return [None if gone else cell for cell, gone in zip(cells, both, strict=True)], notes
+    gone = {number for number in marks if says_missing(text := inputs[number]) or text == ""}
+    kept = Counter(cells[number].strip() for number in marks if number not in gone)
+    said = "{}: {:,} labels are {!r}, {}; taken as a label: empty cells are none"
+    notes = [said.format(where, n, mark, _OFTEN) for mark, n in kept.items()]
+    return [None if number in gone else cell for number, cell in enumerate(cells)], notes
+
+
+def without_missing_groups(names: Sequence[str | None]) -> tuple[list[str | None], list[str]]:
+    """Names of groups, none where one says that it is missing: such examples need not belong together; with a note."""
+    marks = Counter(name.strip() for name in names if name is not None and says_missing(name))
+    notes = [f"{n:,} examples are of group {mark!r}, {_OFTEN}: taken as none" for mark, n in marks.items()]
+    return [None if says_missing(name) else name for name in names] if marks else list(names), notes

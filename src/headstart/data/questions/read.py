@@ -13,7 +13,7 @@ from headstart.data.files.arrow import Block, arrow_blocks, plain_values, unique
 from headstart.data.files.arrow_types import of_pyarrow
 from headstart.data.files.endings import READ_AS_TABLES
 from headstart.data.files.part_names import part_named
-from headstart.data.files.text_file import suffix_of
+from headstart.data.files.text_file import stem_of, suffix_of
 from headstart.data.labels.values import as_text
 from headstart.data.questions.answer_cells import NOT_ANSWERED, Answers, answers_in, is_true
 from headstart.data.questions.answers import Asked, checked
@@ -74,7 +74,7 @@ def read_unanswered(table: Any, columns: Columns) -> Examples:
     path, ragged = existing(local_path(table)), list[Finding]()
     with table_errors(path):
         blocks, notes = open_blocks(path, ragged, columns, absent=_ABSENT, rows=_BLOCK)
-        return checked(_table(_unanswered(blocks), path.name, ragged), name=path.stem, notes=notes, findings=ragged)
+        return checked(_table(_unanswered(blocks), path.name, ragged), name=stem_of(path), notes=notes, findings=ragged)
 
 
 def _unanswered(blocks: Iterable[Block]) -> Iterator[Block]:
@@ -119,14 +119,14 @@ def _file(path: Path, asked: Columns) -> Examples:
     if squad:
         articles, notes = squad_articles(path, asked.encoding)
         if not articles or not all(isinstance(row, dict) and "question" in row for row in articles):
-            return checked(squad_questions(articles, path), name=path.stem, notes=notes)
+            return checked(squad_questions(articles, path), name=stem_of(path), notes=notes)
         names = dict.fromkeys(name for row in articles for name in row)
         block = {name: [row.get(name, _ABSENT) for row in articles] for name in names}
-        return checked(_table([block], path.name, []), name=path.stem, notes=notes)
+        return checked(_table([block], path.name, []), name=stem_of(path), notes=notes)
     ragged: list[Finding] = []
     with table_errors(path):
         blocks, notes = open_blocks(path, ragged, asked, absent=_ABSENT, rows=_BLOCK)
-        return checked(_table(blocks, path.name, ragged), name=path.stem, notes=notes, findings=ragged)
+        return checked(_table(blocks, path.name, ragged), name=stem_of(path), notes=notes, findings=ragged)
 
 
 def _parts(data: Mapping[str, Any]) -> Iterator[Asked]:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from headstart.data.files.endings import JSON
-from headstart.data.files.text_file import encoding_of, read_head
+from headstart.data.files.text_file import encoding_of, read_head, suffix_of
 from headstart.data.questions.answer_cells import NOT_ANSWERED, Answers, answers_in, is_true
 from headstart.data.questions.answers import Asked
 from headstart.data.tables.json_object import refuse_other_rows
@@ -33,10 +33,11 @@ def is_squad(path: Path, encoding: str | None) -> bool:
     Args:
         encoding: that the user named; None: found.
     """
-    if path.suffix.lower() not in JSON:
+    suffix = suffix_of(path)
+    if suffix not in JSON:
         return False
     head = read_head(path, encoding, _HEAD).lstrip()
-    if head.startswith("{") and path.suffix.lower() == ".json" and _ARTICLES.search(head[: 1 << 16]) is not None:
+    if head.startswith("{") and suffix == ".json" and _ARTICLES.search(head[: 1 << 16]) is not None:
         return True
     return head.startswith(("{", "[")) and _QAS.search(head) is not None
 

@@ -83,7 +83,7 @@ def delimited_blocks(
         return line_blocks(path, encoding, lined, ragged, rows), [f"{path.name}: {lined.said}"]
     said = _EXCEL.match(lines[0].strip(" "))
     lines = lines[1:] if said and len(lines) > 1 else lines
-    between = _typed(delimiter) if delimiter else _typed(said[1]) if said else delimiter_of(lines, path)
+    between = typed(delimiter) if delimiter else typed(said[1]) if said else delimiter_of(lines, path)
     quoted = between != "\t" or (
         all(line.count('"') % 2 == 0 for line in lines)
         and any(field.startswith('"') for line in lines[1:] for field in line.split("\t"))
@@ -117,7 +117,7 @@ def _as_wide(lines: list[str], delimiter: str) -> bool:
     return len(widths) == 1 and widths != {1}
 
 
-def _typed(delimiter: str) -> str:
+def typed(delimiter: str) -> str:
     """What the user says is between cells.
 
     Raises:

@@ -17,6 +17,7 @@ from headstart.data.files.arrow_types import of_pyarrow
 from headstart.data.files.endings import is_photo
 from headstart.data.files.part_names import part_named
 from headstart.data.labels.cells import label_cells, zeros_note
+from headstart.data.labels.missing import without_missing
 from headstart.data.labels.values import Cell, absent, as_text
 from headstart.data.tables.in_order import in_order
 from headstart.data.tables.parts import placed, read_parts
@@ -78,7 +79,8 @@ def read_pairs(inputs: Any, labels: Any, kind: str | None, groups: Any = None) -
     of = None if groups is None else [as_text(value) for value in in_order(groups, where="groups")]
     if of is not None and len(of) != len(inputs):
         raise DataError(f"{len(inputs)} inputs and {len(of)} groups", where="groups", fix="one group an input")
-    return Examples(known, "data", inputs, cells, where, named_groups=of, notes=zeros_note(zeros))
+    cells, missing = without_missing(inputs, cells, "labels")
+    return Examples(known, "data", inputs, cells, where, named_groups=of, notes=(*zeros_note(zeros), *missing))
 
 
 def read_hub(data: Any, columns: Columns | None, *, need_label: bool = True) -> Examples:

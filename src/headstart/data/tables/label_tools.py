@@ -8,6 +8,7 @@ from headstart.errors import DataError
 
 Row = dict[str, Any]
 _SPANS = "labels of spans within the text, and headstart learns labels of whole texts or images"
+_DAMAGED = "an annotation of it has no list of results, as Label Studio writes them"
 _COLUMNS = ("label", "labels", "entities", "spans")  # that hold them
 _WHOLE = ("choices", "rating", "number", "taxonomy")  # of Label Studio's results, those about the whole
 
@@ -56,7 +57,11 @@ def _of_label_studio(row: Row, where: str | None, label: str | None) -> tuple[Ro
     annotations = [one for one in annotations if not one.get("was_cancelled") and not one.get("skipped")]
     flat, why = dict(row["data"]), ""
     for annotation in [one for one in annotations if one.get("ground_truth")] or annotations:
-        for result in annotation.get("result") or ():
+        results = annotation.get("result") or []
+        if not isinstance(results, list) or not all(isinstance(result, dict) for result in results):
+            why = _DAMAGED
+            continue
+        for result in results:
             kind, value = result.get("type"), result.get("value")
             if kind not in _WHOLE or not isinstance(value, dict):
                 if kind in ("textarea", "pairwise", "relation") or where is None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from headstart.data.files.arrow import Block
-from headstart.data.files.text_file import leave_out, open_text
+from headstart.data.files.text_file import leave_out, open_text, suffix_of
 from headstart.values import Finding
 
 _NUMBERED = re.compile(r"(\d{1,2}) +(\S.*)")  # 3 It 's a lovely film
@@ -45,7 +45,7 @@ def line_form(lines: list[str], path: Path) -> LineForm | None:
         return LineForm("each line taken as a tree: the label of the whole sentence, and its words", _tree)
     marks = [match[1] for line in full if (match := _NUMBERED.fullmatch(line))]
     some = 2 <= len(set(marks)) <= min(_MOST_LABELS, len(full) / 2)
-    if path.suffix.lower() not in (".csv", ".tsv") and len(marks) == len(full) and some and "\t" not in "".join(full):
+    if suffix_of(path) not in (".csv", ".tsv") and len(marks) == len(full) and some and "\t" not in "".join(full):
         return LineForm("no header; each line taken as LABEL text, the label a number", _numbered)
     return None
 

@@ -7,7 +7,7 @@ import os
 import shlex
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from headstart.data.columns.names import TEXTS
@@ -19,7 +19,8 @@ from headstart.errors import DataError, some_of
 from headstart.values import Columns
 
 _TRIED = 50  # names of a column
-_MOST_FOLDERS = 200  # beside a table
+_MOST_FOLDERS = 10_000  # beside a table: one a patient, or a video
+_DEEP = 2  # of these within one another
 _FEW = 10  # names that tell whether a column has any
 _LONGEST = 200  # characters of a name
 _FEW_FILES = 50  # of a folder, among which a photo is one of photos
@@ -35,6 +36,7 @@ class Photos:
     known: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # by name, as `_known` has them
     there: bool = False  # whether some were found
     rooted: bool = False  # whether the user named the folder, in which then the end of a path may lie
+    more: bool = False  # whether there are more folders than were looked through
 
     def paths(self, names: Iterable[str | None]) -> list[str]:
         """The path of each photo; of one that is not there, the path that was tried.
@@ -58,11 +60,12 @@ class Photos:
 
     def said(self, paths: Iterable[str]) -> list[str]:
         """A note on the folders that photos were found in, where the table does not say them."""
+        unseen = [_not_all(self.table, self.base)] if self.more else []
         if not self.folders:
-            return []
+            return unseen
         found = dict.fromkeys(map(os.path.dirname, filter(None, paths)))
         beside = [_shown(folder, self.base) for folder in found if not _is_same(folder, self.base)]
-        return [f"{self.table}: photos from {some_of(sorted(beside))}"] if beside else []
+        return [*unseen, f"{self.table}: photos from {some_of(sorted(beside))}"] if beside else unseen
 
     def _path(self, name: str) -> str:
         found = next(filter(None, map(self._found, _ends(name) if self.rooted else (name,))), ())
@@ -72,7 +75,11 @@ class Photos:
         return found[0] if found else str(Path(self.folders[0] if self.folders else self.base, name))
 
     def _found(self, name: str) -> Sequence[str]:
-        return self.known.get(name) or [path for folder in self.folders if (path := _within(folder, name))]
+        there = self.known.get(name) or [path for folder in self.folders if (path := _within(folder, name))]
+        if there or os.sep not in name:
+            return there
+        alike, end = self.known.get(os.path.basename(name), ()), os.sep + name
+        return [path for path in alike if path.endswith(end) or os.path.splitext(path)[0].endswith(end)]
 
 
 def photos_beside(values: Sequence[str | None], base: Path, root: str | None, table: str) -> Photos:
@@ -91,13 +98,14 @@ def photos_beside(values: Sequence[str | None], base: Path, root: str | None, ta
         return Photos(table, str(base), there=bool(names))
     start = str(base) if root is None else _existing(root)
     names = names if root is None else [end for name in names for end in _ends(name)]
-    there = {folder: _by_name(folder) for folder in _folders(start)}
+    beside, more = _folders(start)
+    there = {folder: _by_name(folder) for folder in beside}
     hits = {folder: _hits(names, folder, known) for folder, known in there.items()}
     mine = _of_the_part(hits, start, table)
     order = sorted(mine, key=lambda folder: (-mine[folder], folder))
     known = _known([there[folder] for folder in order if there[folder]])
     folders = tuple(folder for folder in order if hits[folder])
-    return Photos(table, start, folders, known, there=bool(folders), rooted=root is not None)
+    return Photos(table, start, folders, known, there=bool(folders), rooted=root is not None, more=more)
 
 
 def _of_this_system(name: str, base: str) -> str:
@@ -127,8 +135,9 @@ def with_photos(
     root = asked.image_root and _existing(asked.image_root)
     if asked.image or asked.texts or not (root or all(map(_no_texts, sample.values()))):
         return asked, []
-    folders = [folder for folder in _folders(root or str(base)) if _has_photos(folder)]
-    there = {name: folder for folder in folders for name in _by_name(folder)}
+    beside, more = _folders(root or str(base))
+    there = {name: folder for folder in filter(_has_photos, beside) for name in _by_name(folder)}
+    unseen = [_not_all(where, root or str(base))] if more else []
     name = _without_endings(sample, there, asked)
     if name is not None:
         text = next((other for other in sample if other != name and _called_texts(other, sample[other])), None)
@@ -139,9 +148,9 @@ def with_photos(
         note = f"{where}: column {text!r} taken as the text; --image {shlex.quote(name)} takes photos in {folder}"
         return asked, [note]
     if root and not any(map(names_photos, sample.values())):
-        what = f"no column names photos that are in {root}"
+        what = "; ".join([f"no column names photos that are in {root}", *unseen])
         raise DataError(what, where="--image-root", fix="name the column, too, with --image COLUMN")
-    return asked, []
+    return asked, unseen
 
 
 def _without_endings(sample: Mapping[str, Sequence[str | None]], there: Collection[str], asked: Columns) -> str | None:
@@ -181,7 +190,9 @@ def names_photos(values: Sequence[str | None]) -> bool:
 
 def _hits(names: Sequence[str], folder: str, known: Mapping[str, Sequence[str]]) -> int:
     """How many of these names have a photo in a folder."""
-    return sum(name in known or _within(folder, name) is not None for name in names)
+    inside = {name: name.partition(os.sep)[0] for name in names if os.sep in name}
+    there = {head for head in {*inside.values()} if os.path.isdir(os.path.join(folder, head))}
+    return sum(name in known or (inside.get(name) in there and _within(folder, name) is not None) for name in names)
 
 
 def _of_the_part(hits: Mapping[str, int], start: str, table: str) -> dict[str, int]:
@@ -230,19 +241,27 @@ def _quoted(path: str) -> str:
     return path if shlex.quote(path) != path else f"'{path}'"
 
 
-def _folders(base: str) -> Iterator[str]:
-    """The folder and those in it, two deep, that have photos in them, or folders of such."""
-    yield base
-    ahead = [(base, 0)]
-    for folder, depth in islice(iter(ahead), _MOST_FOLDERS):
-        try:
-            with os.scandir(folder) as entries:
-                inner = sorted(one.path for one in entries if one.is_dir() and not one.name.startswith((".", "__")))
-        except OSError:
-            continue
-        yield from inner[:_MOST_FOLDERS]
-        if depth < 1:
-            ahead += [(one, depth + 1) for one in inner]
+def _folders(base: str) -> tuple[list[str], bool]:
+    """The folder and those in it, two deep; and whether there are more of them than are looked through."""
+    found, level = [base], [base]
+    for _ in range(_DEEP):
+        room = _MOST_FOLDERS + 1 - len(found)
+        level = list(islice(chain.from_iterable(map(_inner, level)), room))
+        found += level
+    return found[:_MOST_FOLDERS], len(found) > _MOST_FOLDERS
+
+
+def _inner(folder: str) -> list[str]:
+    """The visible folders right in a folder; of one that may not be read, none."""
+    try:
+        with os.scandir(folder) as entries:
+            return sorted(one.path for one in entries if one.is_dir() and not one.name.startswith((".", "__")))
+    except OSError:
+        return []
+
+
+def _not_all(table: str, base: str) -> str:
+    return f"{table}: only the first {_MOST_FOLDERS:,} folders in {base} were looked through for photos"
 
 
 def _has_photos(folder: str) -> bool:
