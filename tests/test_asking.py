@@ -176,7 +176,7 @@ def test_a_table_is_predicted_row_by_row_and_nothing_is_dropped(saved, command, 
     assert code == 2, err
     rows = written(tmp_path / "out.csv")
     assert [(row["id"], row["label"], row["predicted_label"]) for row in rows] == [
-        *(("1", "a", "card"), ("", "", ""), ("3", "c", ""), ("4", "d", "exchange"))
+        *(("1", "a", "card"), ("2", "many,cells", ""), ("3", "c", ""), ("4", "d", "exchange"))
     ]
     assert [row["error"] for row in rows] == ["", "4 fields where the table has 3", "no text", ""]
     before = (tmp_path / "out.csv").read_bytes()
@@ -192,6 +192,37 @@ def test_a_table_is_predicted_row_by_row_and_nothing_is_dropped(saved, command, 
     assert (code, "--image-root: it is about a table" in err) == (2, True)
     code, _, err = command("predict", saved, "-", "--text", "said", stdin=table.read_text())
     assert (code, "begins like a table" in err) == (2, True)
+
+
+def test_answers_to_answers_have_columns_of_their_own(saved, command, tmp_path):
+    (tmp_path / "0.csv").write_text(f'text\n"{CARD}"\n"{RATE}"\n')
+    for number in range(3):
+        code, _, err = command("predict", saved, f"{number}.csv", "--text", "text", "--out", f"{number + 1}.csv")
+        assert code == 0, err
+    header, row, _ = csv.reader(io.StringIO((tmp_path / "3.csv").read_text()))
+    assert len({*header}) == len(header) == len(row) == 10
+    assert [name for name in header if "label" in name] == [
+        "predicted_label",
+        *(f"predicted_label.{n}" for n in (2, 3)),
+    ]
+
+
+def test_damaged_lines_of_json_stay_in_the_file_of_answers(saved, command, tmp_path):
+    lines = [json.dumps({"text": CARD, "id": 1}), '{"text": "cut', json.dumps({"text": RATE, "id": 3})]
+    (tmp_path / "new.jsonl").write_text("\n".join(lines))
+    code, _, err = command("predict", saved, "new.jsonl", "--out", "new.csv")
+    assert code == 2, err
+    rows = written(tmp_path / "new.csv")
+    assert [(row["text"], row["id"]) for row in rows] == [(CARD, "1"), ('{"text": "cut', ""), (RATE, "3")]
+
+
+@pytest.mark.parametrize("within", ["\u2028", "\x85", "\v", "\f", "\x1c", "a long text " * 100_000])
+def test_a_table_is_known_whatever_stands_in_its_texts(within, model, tmp_path):
+    """Of these characters none ends a line; and a megabyte of the file is looked at, which may end within a row."""
+    texts = [CARD, f"{RATE}{within}", *FOUR]
+    (tmp_path / "new.txt").write_text("text\tlabel\n" + "".join(f"{text}\tcard\n" for text in texts))
+    assert [p.label for p in model.predict(tmp_path / "new.txt")][::5] == ["card", "exchange"]
+    assert len(model.predict(tmp_path / "new.txt")) == 6
 
 
 def test_a_table_of_questions_has_columns_of_its_own(years, command, tmp_path):

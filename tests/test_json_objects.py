@@ -104,3 +104,35 @@ def test_two_columns_of_answers_are_refused():
 def test_a_list_without_rows_says_what_is_in_it(tmp_path):
     with pytest.raises(DataError, match=r"no rows that can be read; of t.json row 1: not a JSON object"):
         hs.check(written(tmp_path / "t.json", ["a text", "another"]))
+
+
+@pytest.mark.parametrize(
+    "header", ["text,label,label.2,label", "label.2,text,label,label", "label,label.2,text,label.2"]
+)
+def test_no_two_columns_have_one_name(header, tmp_path):
+    """A second column of a name that is free is called so only where no other is."""
+    first = header.split(",").index("label.2")
+    rows = [[row["text"] if name == "text" else f"{at}{row['label']}" for at, name in enumerate(header.split(","))]
+            for row in ROWS]  # fmt: skip
+    path = written(tmp_path / "t.csv", "\n".join([header, *map(",".join, rows)]))
+    found = hs.check(path, columns=hs.Columns(text="text", label="label.2"))
+    assert set(found.counts) == {f"{first}a", f"{first}b"}
+
+
+def test_all_columns_of_a_name_are_proposed(tmp_path):
+    rows = [f"{row['text']},{row['label']},x{n % 3},y{n % 3}" for n, row in enumerate(ROWS)]
+    path = written(tmp_path / "t.csv", "\n".join(["text,label,label,label", *rows]))
+    with pytest.raises(DataError, match="3 columns 'label', and they differ") as refused:
+        hs.check(path)
+    for name in ("label", "label.2", "label.3"):
+        assert f'Columns(label="{name}")' in str(refused.value)
+        assert len(hs.check(path, columns=hs.Columns(label=name)).counts) == (2 if name == "label" else 3)
+
+
+@pytest.mark.parametrize("start", ['{"train":', '{"data":', '{"train":[{"test":', '[{"data":{"test":'])
+@pytest.mark.parametrize("times", [300, 800, 50_000])
+def test_parts_within_parts_are_refused_in_words(start, times, tmp_path):
+    ends = "".join({"{": "}", "[": "]"}[sign] for sign in reversed(start) if sign in "{[")
+    for name in ("t.json", "t.jsonl"):
+        with pytest.raises(DataError):
+            hs.check(written(tmp_path / name, start * times + "1" + ends * times))

@@ -135,3 +135,28 @@ def test_a_model_of_parts_in_files_remembers_its_columns(two, tmp_path):
         ("left-out", "2 of 42 examples were left out, and the score is of the others: see the findings")
     ]
     assert [finding.where for finding in scored.findings if finding.rejected] == ["test.csv row 41", "test.csv row 42"]
+
+
+@pytest.mark.parametrize("form", ["--test", "folder"])
+@pytest.mark.parametrize("header", ["What, in words;About", "Text, and all of it;label"])
+def test_the_delimiter_is_that_of_the_training_table(form, header, tmp_path):
+    """In each row of the test, and in the header, is a comma, which would stand between cells as well."""
+    texts = [f"{text}, and so{', and on' * (number < 12)}" for number, text in enumerate(sentences("train", 16))]
+    rows = [f"{text};{FEW[number % 2]}" for number, text in enumerate(texts)]
+    for name, some in (("train", rows[:12]), ("test", rows[12:])):
+        (tmp_path / f"{name}.csv").write_text("\n".join([header, *some]))
+    one, other = tmp_path / "train.csv", tmp_path / "test.csv"
+    found = hs.check(one, test=other) if form == "--test" else hs.check(tmp_path)
+    assert (list(found.dataset.inputs), len(found.parts.test)) == (texts, 4)
+    assert found.counts == {"card": 8, "rate": 8}
+
+
+def test_a_test_without_a_header_is_read_as_the_training_table_without_one(tmp_path):
+    texts = sentences("train", 20)
+    rows = [f"{('topic', 'rate')[number % 2]}\t{text}" for number, text in enumerate(texts)]
+    (tmp_path / "train.tsv").write_text(
+        "\n".join(["3\tone of a class that is a number", *rows[1:16], "3\tanother of it"])
+    )
+    (tmp_path / "test.tsv").write_text("\n".join(rows[16:]))
+    found = hs.check(tmp_path / "train.tsv", test=tmp_path / "test.tsv")
+    assert (found.dataset.inputs[-4], len(found.parts.test)) == (texts[16], 4)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pandas as pd
 import pytest
 
@@ -123,3 +125,50 @@ def test_predict_in_memory_refuses_it_too(model):
     for columns in (Columns(delimiter=";"), Columns(encoding="cp1252"), Columns(text="text")):
         with pytest.raises(UserError, match="no input is one"):
             loaded.predict(["an odd text"], columns=columns)
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        Columns(text=["text", "label"], label="label"),
+        Columns(text="text", text2="text", label="label"),
+        Columns(text=["text", "text"], label="label"),
+        Columns(text="text", labels=["label", "label"]),
+        Columns(text=["text", "label"], labels=["label", "other"]),
+        Columns(image="text", label="text"),
+    ],
+    ids=str,
+)
+def test_a_column_is_one_thing(columns, frame, tmp_path, command):
+    """A label that is a part of the text would be learned by copying it."""
+    frame["other"] = [0, 1] * 6
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    for data in (frame, tmp_path / "t.csv"):
+        with pytest.raises(UserError, match=r"is named with Columns\(\w+="):
+            hs.check(data, columns=columns)
+    code, _, err = command("check", tmp_path / "t.csv", "--text", "text", "--text", "label", "--label", "label")
+    assert (code, "'label' is named with --text and --label" in err) == (2, True)
+    assert hs.check(frame, columns=Columns(text="text", label="label", group="text")).dataset.columns.group == "text"
+
+
+@pytest.mark.parametrize("form", ["table", "file", "squad"])
+@pytest.mark.parametrize("given", ["labels", "groups"])
+def test_questions_take_no_labels_and_no_groups(given, form, tmp_path):
+    rows = [{"context": f"a bowl of soup {n}", "question": "of what?", "answer": "soup"} for n in range(6)]
+    asked = [
+        {"id": str(n), "question": "of what?", "answers": [{"text": "soup", "answer_start": 10}]} for n in range(6)
+    ]
+    articles = [{"context": "a bowl of soup", "qas": asked}]
+    squad = {"data": [{"title": "soup", "paragraphs": articles}]}
+    path = written(tmp_path / "q.json", json.dumps(squad if form == "squad" else rows))
+    data = pd.DataFrame(rows) if form == "table" else path
+    for task in ("answering", *(["auto"] if given == "groups" else [])):
+        with pytest.raises(UserError, match=f"{given}: not for questions"):
+            hs.check(data, task=task, **{given: ["a"] * 6})
+
+
+@pytest.mark.parametrize("group", [None, "label"])
+def test_groups_beside_a_table_are_refused(group, frame):
+    frame["other"] = frame["label"]
+    with pytest.raises(UserError, match="groups are for inputs with labels"):
+        hs.check(frame, groups=["a"] * 12, columns=Columns(label="other", group=group))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import sys
 from collections.abc import Callable
 from typing import Annotated, Any
@@ -102,11 +101,6 @@ def standard_input(encoding: str | None = None) -> str:
     from headstart.inputs.text import read_stream
 
     return read_stream(sys.stdin, encoding)
-
-
-def lines_of(text: str) -> list[str]:
-    """Not `splitlines`, which takes a dozen other characters for line ends too."""
-    return [line.rstrip("\n") for line in io.StringIO(text, newline=None)]
 
 
 def show(value: dict[str, Any], as_json: bool, tell: Callable[[dict[str, Any]], str]) -> None:

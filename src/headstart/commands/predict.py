@@ -126,11 +126,12 @@ def _asked(
 def _argument(loaded: Model, value: str, columns: Columns, way: Any) -> Asked:
     """What one argument stands for; of - the lines of standard input, or all of it as one text."""
     from headstart.data.arguments import Asked, has_labels, inputs_in, is_header
+    from headstart.data.files.text_file import lines_in
 
     if value != "-" or way == "text":
         return inputs_in(value, loaded.modality, columns, way=way, in_files=loaded.learned_from_files)
     whole = common.standard_input(columns.encoding)
-    lines = common.lines_of(whole)
+    lines = lines_in(whole)
     if not lines:
         raise UserError("nothing to predict: it is empty", where="standard input", fix="one text a line")
     if way is None and loaded.modality.in_tables and (is_header(lines, columns) or has_labels(lines)):

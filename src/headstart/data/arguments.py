@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from headstart.data.files.endings import PHOTOS, READ_AS_TABLES, TABLES, TEXTS
 from headstart.data.files.named_files import text_files
-from headstart.data.files.text_file import read_head, read_lines, suffix_of
+from headstart.data.files.text_file import first_lines, read_lines, suffix_of
 from headstart.data.folders.folder import files_in
 from headstart.data.read import rows_in
 from headstart.data.tables.delimited import delimiter_of, label_colon_text, typed
@@ -27,7 +27,6 @@ from headstart.values import Columns
 
 As = Literal["text", "file", "lines"]  # an argument itself, one text in each file, a text on each line of a file
 
-_HEAD = 1 << 20  # bytes
 _LINES = 200  # by which a file is judged, as when it is read
 # Endings by which a word without a space is the name of a file, not a text.
 _OF_FILES = PHOTOS | TEXTS | TABLES | {".gz", ".pdf"}
@@ -191,17 +190,19 @@ def _refuse_path(argument: str, path: Path, modality: Modality) -> None:
 
 def _first_lines(path: Path, encoding: str | None) -> list[str]:
     with table_errors(path):
-        head = read_head(path, encoding, _HEAD)
-    if "\0" in head and encoding is None:
+        lines = first_lines(path, encoding)
+    if encoding is None and any("\0" in line for line in lines):
         raise DataError("not a text file", where=str(path), fix="save it as plain text (UTF-8)")
-    return [line for line in head.splitlines()[:_LINES] if line.strip()]
+    return [line for line in lines[:_LINES] if line.strip()]
 
 
 def _is_table(lines: list[str], columns: Columns, path: Path) -> bool:
     """Whether lines are rows: a tab in each or a delimiter that was named, labels before the texts, or a header."""
+    if not lines:
+        return False
     named = columns.delimiter is not None and any(typed(columns.delimiter) in line for line in lines)
-    cells = named or all("\t" in line for line in lines)
-    return bool(lines) and (cells or has_labels(lines, path) or is_header(lines, columns, path))
+    cells = named or delimiter_of(lines, path, columns) == "\t"
+    return cells or has_labels(lines, path) or is_header(lines, columns, path)
 
 
 def has_labels(lines: list[str], path: Path = Path()) -> bool:
@@ -211,7 +212,7 @@ def has_labels(lines: list[str], path: Path = Path()) -> bool:
 
 def is_header(lines: list[str], columns: Columns, path: Path = Path()) -> bool:
     """Whether the first of some lines names the columns of texts, of those that the fit had or the user names."""
-    first = next(csv.reader(lines[:1], delimiter=delimiter_of(lines, path)), [])
+    first = next(csv.reader(lines[:1], delimiter=delimiter_of(lines, path, columns)), [])
     texts = columns.texts or (columns.known.texts if columns.known else ())
     return len(first) > 1 and bool(texts) and {*texts} <= {*first}
 

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from headstart.data.files.arrow import plain_values
-from headstart.data.tables.table import open_blocks, row_numbers, table_errors
-from headstart.values import Columns, Finding
+from headstart.data.tables.table import open_blocks, table_errors
+from headstart.values import Columns
 
 
 def as_written(path: Path, asked: Columns) -> tuple[list[str], list[list[str]]]:
-    """Names of the columns, and every row of the file; one that cannot be read is empty, in its place.
+    """Names of the columns, and every row of the file; of one that cannot be read what stands there, in its place.
 
     Args:
         asked: of which the encoding and the delimiter are taken.
@@ -22,20 +22,21 @@ def as_written(path: Path, asked: Columns) -> tuple[list[str], list[list[str]]]:
     Raises:
         DataError: damaged, or no table.
     """
-    ragged: list[Finding] = []
+    unread: dict[int, list[str]] = {}
     columns: dict[str, list[str]] = {}
     n = 0
     with table_errors(path):
-        for block in open_blocks(path, ragged, asked, absent="")[0]:
+        for block in open_blocks(path, [], asked, absent="", unread=unread)[0]:
             cells = {name: [_cell(value) for value in plain_values(block[name])] for name in block}
             more = len(next(iter(cells.values()), ()))
             for name in {**columns, **cells}:
                 columns.setdefault(name, [""] * n).extend(cells.get(name, [""] * more))
             n += more
-    unread = row_numbers(ragged)
     rows = iter(zip(*columns.values(), strict=True))
     numbers = islice(count(1), n + len(unread))
-    return list(columns), [[""] * len(columns) if number in unread else list(next(rows)) for number in numbers]
+    blank = [""] * len(columns)
+    given = (unread[number] + blank if number in unread else next(rows) for number in numbers)
+    return list(columns), [list(row[: len(columns)]) for row in given]
 
 
 def _cell(value: Any) -> str:

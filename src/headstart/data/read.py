@@ -46,16 +46,12 @@ def read(request: Request, tasks: Sequence[Task]) -> Dataset:
     asked = _asked_for(request.task, tasks)
     task = asked or next((task for task in tasks if _claims(task, request)), None)
     if task is not None and task.form is not None:
-        _refuse_columns(request.columns, task.form)
+        _refuse_columns(request, task.form)
         if not isinstance(request.data, str | Path):
             refuse_unused(request.columns, "data in memory", "encoding", "delimiter")
         examples = _with_test(request, task.form.read)
     else:
         examples = _with_test(request, partial(_labelled, kind=request.kind))
-    if request.groups is not None and examples.named_groups is None:
-        raise DataError(
-            "groups are for inputs with labels", where="groups", fix="of a table, columns=Columns(group=...)"
-        )
     if task is None:
         declined, task = _by_cells(examples, tasks)
         doubts = [doubt for other in declined for doubt in other.doubts(examples)]
@@ -176,9 +172,12 @@ def refuse_odd(columns: Any) -> None:
             raise UserError(f"{value!r} where {wanted} belongs", where=f"Columns({field}=...)", fix=fix)
 
 
-def _refuse_columns(columns: Columns | None, form: Form) -> None:
-    for option, name in _named(columns).items():
+def _refuse_columns(request: Request, form: Form) -> None:
+    for option, name in _named(request.columns).items():
         raise DataError(f"{form.no_columns}: {name!r}", where=option, fix=form.instead)
+    for option in ("labels", "groups"):
+        if getattr(request, option) is not None:
+            raise DataError(form.no_columns, where=option, fix=form.instead)
 
 
 def _refuse_any(columns: Columns | None, what: str) -> None:
@@ -218,6 +217,9 @@ def _labelled(
         _refuse_any(columns, "a list of inputs with labels")
         refuse_unused(columns, "a list of inputs with labels", "encoding", "delimiter")
         return read_pairs(data, labels, kind, groups)
+    if groups is not None:
+        fix = "of a table, columns=Columns(group=...)"
+        raise DataError("groups are for inputs with labels", where="groups", fix=fix)
     if isinstance(data, str | Path):
         return _path(data, columns)
     module = type(data).__module__.split(".")[0]

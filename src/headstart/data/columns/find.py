@@ -153,6 +153,12 @@ def _refuse_contradiction(asked: Columns, where: str) -> None:
     for one, other in (("label", "labels"), ("image", "text"), ("image", "text2"), ("separator", "labels")):
         if one in given and other in given:
             raise DataError(f"--{one} and --{other} exclude each other", where=where, fix="leave one of them out")
+    used: dict[str, str] = {}
+    for option, name in _options(replace(asked, group=None)):
+        if name in used:
+            both = f"--{used[name]} and --{option}" if used[name] != option else f"--{option}, twice"
+            raise DataError(f"{name!r} is named with {both}", where=where, fix="name each column once")
+        used[name] = option
     if asked.group is not None and asked.group in (asked.label, *(asked.labels or ())):
         what = f"{asked.group!r} is the label, and a group of examples is kept on one side of the split"
         raise DataError(what, where=f"{where}, --group", fix="name the column of the patient, product or author")
@@ -162,15 +168,18 @@ def _refuse_contradiction(asked: Columns, where: str) -> None:
 
 
 def _refuse_absent(sample: Sample, asked: Columns, where: str) -> None:
-    options: list[tuple[str, str | None]] = [("--text", name) for name in asked.texts]
-    options += [("--group", asked.group)]
-    options += [("--text2", asked.text2), ("--image", asked.image), ("--label", asked.label)]
-    options += [("--labels", name) for name in asked.labels or ()]
-    for flag, name in options:
-        if name is not None and name not in sample:
+    for option, name in _options(asked):
+        if name not in sample:
             near = difflib.get_close_matches(name, list(sample), n=1)
             hint = f"did you mean {near[0]!r}? " if near else ""
-            raise DataError(f"no column {name!r}", where=f"{where}, {flag}", fix=f"{hint}columns: {listed(sample)}")
+            raise DataError(f"no column {name!r}", where=f"{where}, --{option}", fix=f"{hint}columns: {listed(sample)}")
+
+
+def _options(asked: Columns) -> list[tuple[str, str]]:
+    """The columns that are named, with the option of each."""
+    options = [("group", asked.group), *(("text", name) for name in asked.texts), ("text2", asked.text2)]
+    options += [("image", asked.image), ("label", asked.label), *(("labels", name) for name in asked.labels or ())]
+    return [(option, name) for option, name in options if name is not None]
 
 
 def _labels(

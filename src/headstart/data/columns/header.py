@@ -36,6 +36,9 @@ def names_columns(
     said = _by_names(cells, asked)
     if said is not None:
         return said, not said
+    names = all(0 < len(cell) <= _LONGEST and len(cell.split()) <= _WORDS for cell in cells)
+    if not names and _are_numbers(_inputs(asked.known), len(cells)):
+        return False, True
     known = {*LABELS, *TEXTS, *IMAGES, *PARTS, "id", "idx", "index"}
     if any(cell.lower() in known or cell.lower().startswith("label") for cell in cells):
         return True, False
@@ -47,7 +50,7 @@ def names_columns(
         (not cell and numbers_rows(column)) or _above_numbers(cell, column) for cell, column in both
     ) or _above_classes(both)
     recurs = any(cell and _are_classes(column) and cell in column for cell, column in both)
-    if not all(0 < len(cell) <= _LONGEST and len(cell.split()) <= _WORDS for cell in cells):
+    if not names:
         header = (unlike or not recurs) if usual else (unlike and not recurs)
         return header, not header or not usual or recurs
     again = recurs and list(first) not in list(map(list, rows))  # tables that were put together repeat their header

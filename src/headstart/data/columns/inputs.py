@@ -39,8 +39,8 @@ def input_columns(
         return "image", (asked.image,), []
     if asked.texts:
         return ("pair", (*asked.texts, asked.text2), []) if asked.text2 else ("text", asked.texts, [])
-    pictures = [name for name in sample if name not in taken and are_pictures(cells[name])]
-    image = _image_column(sample, taken) or next(iter(pictures), None)
+    pictures = {name: sample[name] for name in sample if name not in taken and are_pictures(cells[name])}
+    image = by_name(pictures, IMAGES, taken) or next(iter(pictures), None) or _image_column(sample, taken)
     if image is not None:
         return "image", (image,), []
     refuse_written_pictures({name: values for name, values in sample.items() if name not in taken}, where)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,13 @@ import numpy as np
 from PIL import Image
 
 _SAMPLE = 100  # values that tell
+
+
+@dataclass(frozen=True)
+class InRow:
+    """A picture that is not opened yet: the one in this row of a column of pictures."""
+
+    row: int
 
 
 def are_pictures(values: Sequence[Any]) -> bool:
@@ -32,4 +40,4 @@ def _is_picture(value: Any) -> bool:
         return {"bytes", "path"} >= set(value) and bool(value)
     if isinstance(value, np.ndarray):
         return value.ndim in (2, 3)
-    return isinstance(value, Image.Image | bytes | bytearray | memoryview)
+    return isinstance(value, InRow | Image.Image | bytes | bytearray | memoryview)

@@ -9,8 +9,6 @@ from typing import Any
 from headstart.errors import DataError
 from headstart.values import Columns
 
-_SECOND = (".2", ".1")  # what a second column of a name ends in as it is read here, and as pandas writes it
-
 
 def by_option(columns: Columns) -> dict[str, str]:
     """The names of columns, each with the option that says it."""
@@ -31,16 +29,17 @@ def refuse_twins(
     """
     notes = []
     for name, option in taken.items():
-        others = [other for end in _SECOND if (other := f"{name}{end}") in columns and other not in taken]
-        others = [one for one in others if _differ(columns[name], columns[one])]
+        again = (f"{name}.{number}" for number in range(1, len(columns) + 1))  # of pandas from 1, here from 2
+        others = [one for one in again if one in columns and one not in taken and _differ(columns[name], columns[one])]
         if not others:
             continue
-        what, other = f"two columns {name!r}, and they differ", others[0]
+        several = "two" if len(others) == 1 else f"{len(others) + 1}"
+        what, rest = f"{several} columns {name!r}, and they differ", "the other" if len(others) == 1 else "another"
+        other = " or ".join(f"{option} {shlex.quote(one)}" for one in others)
         if name not in named:
-            one, two = shlex.quote(name), shlex.quote(other)
-            fix = f"{option} {one} takes the first, {option} {two} the other" if option else "keep one of them"
+            fix = f"{option} {shlex.quote(name)} takes the first, {other} {rest}" if option else "keep one of them"
             raise DataError(what, where=where, fix=fix)
-        notes.append(f"{where}: {what}: the first is taken{f'; {option} {other} takes the other' if option else ''}")
+        notes.append(f"{where}: {what}: the first is taken{f'; {other} takes {rest}' if option else ''}")
     return notes
 
 

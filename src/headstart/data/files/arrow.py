@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -75,12 +76,16 @@ def too_many_rows(path: Path | str) -> DataError:
 
 
 def unique(names: Iterable[str]) -> list[str]:
-    """Names of columns, of which each is another: a second "text" is "text.2"."""
-    seen: dict[str, int] = {}
-    out = []
-    for name in names:
-        seen[name] = seen.get(name, 0) + 1
-        out.append(name if seen[name] == 1 else f"{name}.{seen[name]}")
+    """Names of columns, of which each is another: a second "text" is "text.2", or the next number that is free."""
+    out = list(names)
+    taken, last = set(out), dict[str, int]()
+    for at, name in enumerate(out):
+        if name in last:
+            free = next(n for n in count(last[name] + 1) if f"{name}.{n}" not in taken)
+            out[at], last[name] = f"{name}.{free}", free
+            taken.add(out[at])
+        else:
+            last[name] = 1
     return out
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import gzip
 import io
+from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
 from itertools import islice
@@ -162,8 +163,33 @@ def read_head(path: Path, asked: str | None, most: int) -> str:
         OSError: no regular file of a bounded size.
     """
     with open_bytes(path) as file:
-        head = file.read(most)
+        return _as_text(file.read(most), asked)
+
+
+def _as_text(head: bytes, asked: str | None) -> str:
     return head.decode(known_encoding(asked) if asked else wide_encoding(head) or "utf-8-sig", errors="replace")
+
+
+def first_lines(path: Path, asked: str | None) -> list[str]:
+    """The first lines of a text file without their ends, by which it is judged, but the one that is cut there.
+
+    Args:
+        asked: the encoding that the user named; None: found.
+
+    Raises:
+        OSError: no regular file of a bounded size.
+    """
+    with open_bytes(path) as file:
+        head, more = file.read(_BLOCK), file.read(1)
+    text = _as_text(head, asked).lstrip("\ufeff")
+    lines = lines_in(text)
+    return lines[:-1] if more and len(lines) > 1 and not text.endswith(("\n", "\r")) else lines
+
+
+def lines_in(text: str) -> list[str]:
+    """The lines of a text without their ends; `splitlines` takes a dozen other characters for line ends, too."""
+    *lines, last = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    return [*lines, last] if last else lines
 
 
 def open_text(path: Path, encoding: str, newline: str | None = None) -> io.TextIOWrapper:
@@ -175,8 +201,20 @@ def open_text(path: Path, encoding: str, newline: str | None = None) -> io.TextI
     return io.TextIOWrapper(open_bytes(path), encoding=encoding, newline=newline)
 
 
-def leave_out(findings: list[Finding], kind: str, path: Path, number: int, reason: str) -> None:
+def leave_out(
+    findings: list[Finding],
+    kind: str,
+    path: Path,
+    number: int,
+    reason: str,
+    *,
+    written: Sequence[str] = (),
+    unread: dict[int, list[str]] | None = None,
+) -> None:
     """List a row that cannot be read.
+
+    Args:
+        written: what stands there, cell by cell. unread: takes it by the number of the row, where somebody wants it.
 
     Raises:
         DataError: so many are listed that this is no table.
@@ -186,6 +224,8 @@ def leave_out(findings: list[Finding], kind: str, path: Path, number: int, reaso
         what = f"more than {_MOST_LEFT_OUT:,} rows that cannot be read, the first {first}"
         raise DataError(what, where=str(path), fix="look whether it is a table")
     findings.append(Finding(kind, f"{path.name} row {number}", reason, rejected=True))
+    if unread is not None:
+        unread[number] = list(written)
 
 
 def _decodes(decoder: codecs.IncrementalDecoder, block: bytes, *, final: bool = False) -> bool:

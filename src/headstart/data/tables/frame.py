@@ -10,9 +10,10 @@ from typing import Any, overload
 import numpy as np
 from PIL import ExifTags, Image, ImageOps
 
-from headstart.data.columns.find import refuse_unused, with_known
-from headstart.data.columns.names import IMAGES, LABELS
-from headstart.data.files.arrow import arrow_blocks, unique
+from headstart.data.columns.find import refuse_unused
+from headstart.data.columns.names import LABELS
+from headstart.data.columns.picture_cells import InRow
+from headstart.data.files.arrow import Block, arrow_blocks, unique
 from headstart.data.files.arrow_types import of_pyarrow
 from headstart.data.files.endings import is_photo
 from headstart.data.files.part_names import part_named
@@ -99,31 +100,55 @@ def read_hub(data: Any, columns: Columns | None, *, need_label: bool = True) -> 
         joined = read_parts(named, columns, read_one, header=lambda name, _: data[name].column_names)
         return replace(joined, notes=(*joined.notes, note)) if others else joined
     refuse_unused(columns, "a table in memory", "delimiter", "class_folders")
-    asked = with_known(data.column_names, columns or Columns(), need_label=need_label)
-    label = asked.label or next((n for n in data.column_names if need_label and n.lower() in LABELS), None)
-    feature = data.features.get(label) if label else None
-    names = getattr(feature, "names", None) or getattr(getattr(feature, "feature", None), "names", None)
-    pictures = [n for n in data.column_names if type(data.features[n]).__name__ == "Image"]
-    image = asked.image or next((n for n in IMAGES if n in pictures), pictures[0] if pictures else None)
-    if image in pictures:
-        cells = label_cells(list(data[label]), names=names) if label else [None] * len(data)
-        where = [f"row {i + 1}" for i in range(len(data))]
-        if asked.group is not None and asked.group not in data.column_names:
-            raise DataError(
-                f"no column {asked.group!r}", where="--group", fix=f"columns: {', '.join(data.column_names)}"
-            )
-        of = None if asked.group is None else [as_text(value) for value in data[asked.group]]
-        pixels, whose = _Column(data, str(image)), Columns(group=asked.group) if asked.group else None
-        return Examples(
-            "image", "dataset", pixels, cells, where, separator=asked.separator, columns=whose, named_groups=of
-        )
     with table_errors("dataset"):
-        dataset = read_blocks(
-            data.iter(batch_size=_BLOCK), asked, name="dataset", where="dataset", need_label=need_label
+        found = read_blocks(
+            _hub_blocks(data, columns or Columns()),
+            columns or Columns(),
+            name="dataset",
+            where="dataset",
+            need_label=need_label,
         )
-    if not names:
-        return dataset
-    return replace(dataset, targets=label_cells(list(data[label]), names=names))
+    rows = [value.row for value in found.inputs if isinstance(value, InRow)]
+    if not rows or found.columns is None or found.columns.image is None:
+        return found
+    return replace(found, inputs=_Column(data, found.columns.image, rows))
+
+
+def _hub_blocks(data: Any, asked: Columns) -> Iterator[Block]:
+    """Blocks of rows with the names of classes where the table has their numbers; pictures are not opened yet.
+
+    Of columns of two classes, several that are not called like the label stay 0 and 1: each is a label of its own.
+    """
+    pictures = [name for name in data.column_names if type(data.features[name]).__name__ == "Image"]
+    names = {name: found for name in data.column_names if (found := _class_names(data.features[name]))}
+    two = [n for n in names if len(names[n]) == 2 and n != asked.label and n.strip().lower() not in LABELS]
+    for name in (*(two if len(two) > 1 else ()), *(asked.labels or ())):
+        names.pop(name, None)
+    others = data.remove_columns(pictures)
+    if others.format["type"] != "custom":  # which makes something else of the rows: it is the user's
+        others = others.with_format(None, columns=others.format["columns"])
+    for start in range(0, len(data), _BLOCK):
+        rows = range(start, min(start + _BLOCK, len(data)))
+        there = dict(others[start : rows.stop])
+        for name in names:
+            if name in there:
+                there[name] = [_called(value, names[name]) for value in there[name]]
+        opened_later = {name: [InRow(row) for row in rows] for name in pictures}
+        order = [name for name in data.column_names if name in there or name in opened_later]
+        yield {name: (opened_later | there)[name] for name in dict.fromkeys((*order, *there))}
+
+
+def _class_names(feature: Any) -> list[str] | None:
+    """What the numbers of a column stand for, one or a list in each row; None: they are no classes."""
+    each = feature[0] if isinstance(feature, list) else getattr(feature, "feature", feature)
+    return getattr(each, "names", None)
+
+
+def _called(value: Any, names: Sequence[str]) -> Any:
+    """The name of a class; of several, as a set: lists of one length may be a row of 0 and 1 for each label."""
+    if isinstance(value, list | tuple):
+        return dict.fromkeys(_called(each, names) for each in value).keys()  # a set that keeps its order
+    return (names[value] if 0 <= value < len(names) else None) if isinstance(value, int) else value
 
 
 def kind_of(inputs: Sequence[Any]) -> str:
@@ -140,14 +165,14 @@ class _Column(Sequence[Any]):
     """A column of images of a `datasets.Dataset`, decoded where one is asked for, as the library does it, but only
     where it is of a format that is known here."""
 
-    def __init__(self, data: Any, name: str) -> None:
+    def __init__(self, data: Any, name: str, rows: Sequence[int]) -> None:
         feature = data.features[name]
-        self._name, self._mode = name, getattr(feature, "mode", None)
+        self._name, self._rows, self._mode = name, rows, getattr(feature, "mode", None)
         plain = is_dataclass(feature) and data.format["type"] is None  # else the user has it made something else
         self._data = data.cast_column(name, replace(feature, decode=False)) if plain else data
 
     def __len__(self) -> int:
-        return len(self._data)
+        return len(self._rows)
 
     @overload
     def __getitem__(self, index: int) -> Any: ...
@@ -158,11 +183,12 @@ class _Column(Sequence[Any]):
     def __getitem__(self, index: int | slice) -> Any:
         if isinstance(index, slice):
             return [self[i] for i in range(*index.indices(len(self)))]
+        row = self._rows[index]
         try:
-            value = self._data[index][self._name]
+            value = self._data[row][self._name]
         except Exception as error:  # of the library, or of what the user has it do
-            raise DataError(f"cannot be read: {error}", where=f"row {index + 1}") from None
-        return value if not isinstance(value, dict) else _as_decoded(value, self._mode, f"row {index + 1}")
+            raise DataError(f"cannot be read: {error}", where=f"row {row + 1}") from None
+        return value if not isinstance(value, dict) else _as_decoded(value, self._mode, f"row {row + 1}")
 
     def __iter__(self) -> Iterator[Any]:
         return (self[i] for i in range(len(self)))

@@ -26,6 +26,10 @@ def rows_of(value: Any, where: str) -> list[Any] | None:
         return None
     if (parts := _of_parts(value, where)) is not None:
         return parts
+    return _of_object(value, where)
+
+
+def _of_object(value: dict[str, Any], where: str) -> list[Any] | None:
     names, key = value.get("columns"), next((key for key in _KEYS if isinstance(value.get(key), list)), None)
     if key is not None:
         refuse_other_rows(value, [key], where)
@@ -61,7 +65,10 @@ def _like(value: Any, row: Any) -> bool:
 def _of_parts(value: dict[str, Any], where: str) -> list[Row] | None:
     """The rows of an object in which they stand under names of parts."""
     named = {name: value[name] for name in value if part_named(name) and isinstance(value[name], list | dict)}
-    found = {name: rows_of(inner, where) for name, inner in named.items()}
+    found = {
+        name: _of_lists(inner) if isinstance(inner, list) else _of_object(inner, where) if inner else None
+        for name, inner in named.items()  # within which there are no others
+    }
     tables = [rows is not None and all(isinstance(row, dict) for row in rows) for rows in found.values()]
     if not any(found.values()) or not all(tables):
         return None

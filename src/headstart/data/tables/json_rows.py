@@ -45,11 +45,13 @@ def json_rows(
     *,
     label: str | None,
     need_label: bool,
+    unread: dict[int, list[str]] | None = None,
 ) -> Iterator[Block]:
     """One JSON object a line; a line that is none is left out and listed. A file with one JSON list is read whole.
 
     Args:
         label: the column that the user named. need_label: whether rows without a label are left out, too.
+        unread: takes what stands in rows that are none, by their numbers.
     """
     with open_text(path, encoding) as file:
         whole = _is_whole(file, str(path))
@@ -60,7 +62,8 @@ def json_rows(
         for number, row in enumerate(rows, start=1):
             found = _object(row)
             if found is None:
-                leave_out(left_out, "damaged-row", path, number, "not a JSON object")
+                written = [row.strip() if isinstance(row, str) else repr(row)]
+                leave_out(left_out, "damaged-row", path, number, "not a JSON object", written=written, unread=unread)
                 continue
             found, why = as_plain_row(found, f"{path.name} row {number}", label=label, need_label=need_label)
             if why:

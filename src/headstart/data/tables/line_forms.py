@@ -50,16 +50,22 @@ def line_form(lines: list[str], path: Path) -> LineForm | None:
     return None
 
 
-def line_blocks(path: Path, encoding: str, form: LineForm, ragged: list[Finding], most: int) -> Iterator[Block]:
-    """Labels and texts; a line of another form is left out and listed."""
+def line_blocks(
+    path: Path,
+    encoding: str,
+    form: LineForm,
+    ragged: list[Finding],
+    most: int,
+    unread: dict[int, list[str]] | None = None,
+) -> Iterator[Block]:
+    """Labels and texts; a line of another form is left out and listed, and goes to `unread` by its number."""
     with open_text(path, encoding) as file:
         rows: list[_Row] = []
         for number, line in enumerate((line for line in file if line.strip()), start=1):
             row = form.read(line.strip())
             if row is None:
-                leave_out(
-                    ragged, "ragged-row", path, number, "no label before the text, or more of them than elsewhere"
-                )
+                reason = "no label before the text, or more of them than elsewhere"
+                leave_out(ragged, "ragged-row", path, number, reason, written=["", line.strip()], unread=unread)
                 continue
             rows.append(row)
             if len(rows) == most:

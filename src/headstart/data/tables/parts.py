@@ -66,8 +66,9 @@ def read_parts(
     taken = read[0][2].columns or Columns()
     inputs, targets = _names(taken)
     notes: list[str] = []
+    alike = replace(columns or Columns(), known=taken)
     for part, one in others:
-        there = header(one, columns) if inputs else ()
+        there = header(one, alike) if inputs else ()
         lacking = [name for name in targets if name not in there]
         if there and lacking and not set(inputs) - set(there):
             what, name = f"no column {some_of(lacking)}, as the training part has", getattr(one, "name", str(one))
@@ -75,7 +76,7 @@ def read_parts(
                 raise DataError(what, where=name, fix="add it, or leave this part out: a fifth is then held out")
             notes.append(f"{name}: not read, since it has {what}")
             continue
-        asked = replace(columns or Columns(), known=taken) if there else columns
+        asked = alike if there else columns
         if there and asked and not lacking and not asked.labels:
             asked = replace(asked, label=taken.label, labels=taken.labels)
         found = read_one(one, asked)

@@ -74,6 +74,7 @@ def open_blocks(
     absent: Any = None,
     rows: int = _BLOCK,
     need_label: bool = False,
+    unread: dict[int, list[str]] | None = None,
 ) -> tuple[Iterable[Block], list[str]]:
     """Blocks of rows by the file's ending, with notes on what was assumed; rows that cannot be read go to `ragged`.
 
@@ -82,6 +83,7 @@ def open_blocks(
         absent: what a row of JSON has under a name that other rows have and it has not.
         rows: of a block, at most. When it is given out, `ragged` has all rows before its last one.
         need_label: whether rows are left out whose label is none (disputed, or rejected), and sheets without labels.
+        unread: takes what stands in the rows that cannot be read, cell by cell, by their numbers.
     """
     suffix = suffix_of(path)
     if asked.delimiter and suffix in (*_NO_TEXT, *JSON):
@@ -94,8 +96,9 @@ def open_blocks(
         return workbook.workbook_blocks(path, rows, asked, need_label=need_label)
     found, notes = encoding_of(path, asked.encoding)
     if suffix in JSON:
-        return json_rows(path, found, ragged, absent, rows, label=asked.label, need_label=need_label), notes
-    blocks, more = delimited_blocks(path, ragged, rows, encoding=found, asked=asked)
+        blocks = json_rows(path, found, ragged, absent, rows, label=asked.label, need_label=need_label, unread=unread)
+        return blocks, notes
+    blocks, more = delimited_blocks(path, ragged, rows, encoding=found, asked=asked, unread=unread)
     return blocks, [*notes, *more]
 
 
