@@ -20,9 +20,10 @@ def without_missing(inputs: Sequence[Any], cells: list[Any], where: str) -> tupl
 
     One of them beside a real input may be a class that somebody called so, and is kept.
     """
-    marks = [number for number, cell in enumerate(cells) if says_missing(cell)]
-    if not marks:
+    written = {cell for cell in {cell for cell in cells if type(cell) is str} if says_missing(cell)}
+    if not written:
         return cells, []
+    marks = [number for number, cell in enumerate(cells) if type(cell) is str and cell in written]
     gone = {number for number in marks if says_missing(text := inputs[number]) or text == ""}
     kept = Counter(cells[number].strip() for number in marks if number not in gone)
     said = "{}: {:,} labels are {!r}, {}; taken as a label: empty cells are none"
