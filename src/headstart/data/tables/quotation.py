@@ -105,8 +105,8 @@ def _any_opens(path: Path, form: Form) -> bool:
     last = b"\n"
     with open_bytes(path) as file:
         while block := file.read(_BLOCK):
-            block = last + block.removeprefix(codecs.BOM_UTF8)
-            if any(opens in block for opens in (b'\t"', b'\n"', b'\r"')):
+            whole = last + block.removeprefix(codecs.BOM_UTF8) if b'"' in block else b""
+            if any(opens in whole for opens in (b'\t"', b'\n"', b'\r"')):
                 return True
             last = block[-1:]
     return False
