@@ -136,7 +136,7 @@ def test_links_to_folders_of_the_data_are_not_followed(photos, links):
     assert any("not followed" in note for note in found.notes)
     items, _ = given_images([photos])
     assert len(items) == 40 + len(links)
-    unchecked = {"parts": None, "guessed": None, "groups": None, "digests": None, "findings": ()}
+    unchecked = {"parts": None, "guessed": None, "groups": None, "digests": None, "sketches": None, "findings": ()}
     asked = replace(found, inputs=items, targets=[None] * len(items), where=items, **unchecked)
     answered = check(asked, purpose="predict")
     assert len(answered) == 40

@@ -59,14 +59,7 @@ def predict(  # noqa: PLR0913 - one argument an option
     from headstart.encode.machine import using
     from headstart.model import load
 
-    if sum(word == "--pair" or word.startswith("--pair=") for word in sys.argv) > 1:  # typer would take the last alone
-        raise UserError("given twice", where="--pair", fix="one pair a command; or name a table that holds several")
-    if way not in (None, *_WAYS):
-        raise UserError(f"unknown: {way!r}", where="--as", fix=f"one of: {', '.join(_WAYS)}")
-    if out is not None:
-        predicted_file.refuse_place(out, inputs or [], force=force)
-    elif force:
-        raise UserError("it replaces the file of --out, and none is named", where="--force", fix="leave it out")
+    _refuse_options(way, out, inputs or [], force=force)
     with using(device, threads):
         loaded = load(model)
         columns = common.columns_of(
@@ -74,7 +67,7 @@ def predict(  # noqa: PLR0913 - one argument an option
         )
         asked = _asked(loaded, inputs or [], pair, columns, way)
         if out is not None and any(part.table for part in asked) and len(asked) > 1:
-            raise UserError("a table and something else", where="--out", fix="name one table, or no table")
+            raise UserError("a table beside other inputs", where="--out", fix="name one table alone, or no table")
         wanted = [each for part in asked for each in part.inputs]
         rows = [loaded.task.words.row(p) for p in loaded.predict(wanted, top=top)]
     if out is None:
@@ -85,6 +78,18 @@ def predict(  # noqa: PLR0913 - one argument an option
         common.show(_written(model, out, asked[0].table, known, rows), as_json, terminal.predicted)
     if any("error" in row for row in rows):
         raise SystemExit(2)
+
+
+def _refuse_options(way: str | None, out: Path | None, inputs: list[str], *, force: bool) -> None:
+    """Raises UserError where options contradict one another, or --out is no place to write to."""
+    if sum(word == "--pair" or word.startswith("--pair=") for word in sys.argv) > 1:  # typer would take the last alone
+        raise UserError("given twice", where="--pair", fix="one pair a command; or name a table that holds several")
+    if way not in (None, *_WAYS):
+        raise UserError(f"unknown: {way!r}", where="--as", fix=f"one of: {', '.join(_WAYS)}")
+    if out is not None:
+        predicted_file.refuse_place(out, inputs, force=force)
+    elif force:
+        raise UserError("it replaces the file of --out, and none is named", where="--force", fix="leave it out")
 
 
 def _written(model: str, out: Path, table: Path | None, columns: Columns, rows: list[dict[str, Any]]) -> dict[str, Any]:
