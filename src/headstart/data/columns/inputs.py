@@ -11,7 +11,7 @@ from headstart.data.columns.label import are_dates, is_number
 from headstart.data.columns.names import BODIES, IMAGES, PAIRS, TEXTS, TITLES
 from headstart.data.columns.no_texts import refuse_no_texts, refuse_written_pictures
 from headstart.data.columns.picture_cells import are_pictures
-from headstart.data.columns.text import by_last_word, holds_texts
+from headstart.data.columns.text import by_last_word, holds_texts, lists_joined, no_text, refuse_no_text
 from headstart.data.files.endings import TEXTS as TEXT_FILES
 from headstart.data.files.endings import is_photo
 from headstart.data.files.named_files import file_names
@@ -34,6 +34,18 @@ def input_columns(
     sample: Sample, cells: Mapping[str, Sequence[Any]], asked: Columns, taken: set[str | None], where: str
 ) -> tuple[str, tuple[str, ...], list[str]]:
     """Kind and columns of the inputs, with notes."""
+    kind, values, notes = _input_columns(sample, cells, asked, taken, where)
+    for name in values if kind != "image" else ():
+        first = no_text(cells[name])
+        if first is not None and not any(cell is not None for cell in cells[name][:first]):
+            refuse_no_text(name, cells[name][first], where)
+        notes = [*notes, *lists_joined(name, cells[name], where)]
+    return kind, values, notes
+
+
+def _input_columns(
+    sample: Sample, cells: Mapping[str, Sequence[Any]], asked: Columns, taken: set[str | None], where: str
+) -> tuple[str, tuple[str, ...], list[str]]:
     if asked.image:
         refuse_written_pictures({asked.image: sample[asked.image]}, where)
         return "image", (asked.image,), []

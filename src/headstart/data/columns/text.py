@@ -1,17 +1,18 @@
-"""Columns of texts: what they look like, how they are called, and what a table of nothing else is told."""
+"""Columns of texts: what they look like, what a cell of one says, and what a table of nothing else is told."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from typing import Any
 
 from headstart.data.columns.label import are_dates
 from headstart.data.columns.names import words_of
-from headstart.data.columns.picture_cells import are_pictures
-from headstart.errors import DataError, some_of
+from headstart.data.labels.values import ATOMS, as_text, plain, shown
+from headstart.errors import DataError, shortened, some_of
 
 _WORDS = 4  # of a text, on average, from which a column is one of texts
 _DIFFERENT = 0.5  # share of its values, at least
+_ROWS = 'write one row an example, such as {"text": "...", "label": "..."}, or columns text and label'
 
 
 def holds_texts(values: Sequence[str | None]) -> bool:
@@ -31,18 +32,58 @@ def by_last_word(names: Sequence[str], wanted: tuple[str, ...]) -> str | None:
 def refuse_unlabelled(
     sample: Mapping[str, Sequence[str | None]], cells: Mapping[str, Sequence[Any]], where: str
 ) -> None:
-    """Raises DataError where all columns hold texts, or what rows are to be made of: no name that is typed helps."""
-    fix = 'write one row an example, such as {"text": "...", "label": "..."}, or columns text and label'
-    nested = [_nested(cells[name]) and not are_pictures(cells[name]) for name in sample]
-    names = some_of([*map(repr, sample)])
-    if len(sample) > 1 and all(map(holds_texts, sample.values())) and not any(nested):
-        what = f"each column holds texts, and none the labels: {names}"
-        raise DataError(what, where=where, fix=f"name a label with --label COLUMN; or {fix}")
-    if sample and all(nested):
-        raise DataError(f"no texts or labels, but rows within rows: {names}", where=where, fix=fix)
+    """Raises DataError where all columns hold texts: no name that is typed helps."""
+    if len(sample) > 1 and all(map(holds_texts, sample.values())) and all(no_text(cells[name]) is None for name in sample):
+        what = f"each column holds texts, and none the labels: {some_of([*map(repr, sample)])}"
+        raise DataError(what, where=where, fix=f"name a label with --label COLUMN; or {_ROWS}")
 
 
-def _nested(column: Sequence[Any]) -> bool:
-    """Whether cells are objects of JSON, or lists of such."""
-    first = next((value for value in column if value is not None), None)
-    return isinstance(first[0] if isinstance(first, list) and first else first, dict)
+def in_words(value: Any) -> str | None:
+    """What a cell says: of a list of texts, as of tokens, all of them with spaces between; of UTF-8's bytes the text.
+
+    Anything else is what `as_text` makes of it; of a cell that is no text (`no_text`) that is good to guess by alone.
+    """
+    if isinstance(value, bytes | bytearray):
+        return bytes(value).decode("utf-8", "backslashreplace")
+    members = _members(value)
+    return as_text(value) if members is None else " ".join(members)
+
+
+def no_text(column: Sequence[Any]) -> int | None:
+    """The place of the first cell that is no text and would be learned from as Python prints it; None: all are texts.
+
+    It holds values of its own, an object, or a list of others than texts, or bytes that are not UTF-8.
+    """
+    return next((at for at, cell in enumerate(column) if type(cell) not in ATOMS and _holds_values(cell)), None)
+
+
+def refuse_no_text(name: str, cell: Any, where: str) -> None:
+    """Raises DataError about a cell that is no text."""
+    what = f"column {name!r} holds {shortened(shown(cell), 60)}: a {type(cell).__name__}, and a text is wanted"
+    raise DataError(what, where=where, fix=f"{_ROWS}; --text COLUMN takes another column")
+
+
+def lists_joined(name: str, column: Sequence[Any], where: str) -> list[str]:
+    """A note where cells of a column of texts are lists of texts."""
+    lists = any(type(cell) not in ATOMS and len(_members(cell) or ()) > 1 for cell in column)
+    return [f"{where}: column {name!r} holds lists, whose texts are joined with spaces into one"] if lists else []
+
+
+def _holds_values(cell: Any) -> bool:
+    if isinstance(cell, bytes | bytearray):
+        return bytes(cell).decode("utf-8", "ignore").encode() != bytes(cell)
+    return isinstance(cell, Mapping | Set) or (_listed(cell) is not None and _members(cell) is None)
+
+
+def _listed(cell: Any) -> list[Any] | None:
+    found = None if isinstance(cell, str | Mapping | Set) else plain(cell)
+    return found if isinstance(found, list) else None
+
+
+def _members(cell: Any) -> list[str] | None:
+    """The texts that a list of nothing else holds."""
+    found = _listed(cell)
+    if found is None:
+        return None
+    texts = [member for member in found if member is not None]
+    return texts if all(isinstance(member, str) for member in texts) else None

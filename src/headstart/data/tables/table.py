@@ -13,6 +13,7 @@ from typing import Any
 
 from headstart.data.columns.find import Found, find_columns, refuse_unused, with_known
 from headstart.data.columns.picture_cells import are_pictures, picture
+from headstart.data.columns.text import in_words, no_text, refuse_no_text
 from headstart.data.columns.twins import by_option, refuse_twins
 from headstart.data.files.accents import spelled
 from headstart.data.files.arrow import (
@@ -29,7 +30,6 @@ from headstart.data.files.text_file import encoding_of, stem_of, suffix_of
 from headstart.data.labels.cells import label_cells, whole_numbers
 from headstart.data.labels.indicators import indicator_cells
 from headstart.data.labels.missing import without_missing
-from headstart.data.labels.values import as_text
 from headstart.data.tables import workbook
 from headstart.data.tables.delimited import MOST_CHARACTERS, delimited_blocks
 from headstart.data.tables.json_rows import json_rows
@@ -156,6 +156,7 @@ def read_blocks(
         if found is None:
             found, photos = _columns(block, asked, base, where, need_label=need_label, kind=kind)
         values = _values(block, found, base or Path())
+        _refuse_no_text(block, found, where, findings or (), len(inputs))
         marks = _cells(block, found, len(values[0]), where)
         parts = _texts(block[found.part]) if found.part else []
         of = _texts(block[found.group]) if found.group else []
@@ -251,6 +252,20 @@ def _values(block: Block, found: Found, base: Path) -> list[list[Any]]:
     return [_texts(block[name]) for name in found.values]
 
 
+def _refuse_no_text(block: Block, found: Found, where: str, findings: Iterable[Finding], before: int) -> None:
+    """Raises DataError where a cell of the inputs is no text, but an object or rows of its own."""
+    for name in () if found.holds == "pictures" else found.values:
+        cells = plain_values(block[name])
+        at = no_text(cells)
+        if at is not None:
+            refuse_no_text(name, cells[at], _row_name(where, findings, before + at))
+
+
+def _row_name(where: str, findings: Iterable[Finding], at: int) -> str:
+    """The name of the row at this place among those that could be read."""
+    return next(islice(row_names(where, row_numbers(findings)), at, None))
+
+
 def _paths(columns: list[list[str | None]], photos: Photos | None) -> list[Any]:
     """Paths of images, from where they lie."""
     return [path or "" for path in columns[0]] if photos is None else photos.paths(columns[0])
@@ -289,7 +304,7 @@ def _written(marks: list[Any], found: Found) -> list[str | None]:
 
 
 def _texts(column: Any) -> list[str | None]:
-    return [value if type(value) is str else as_text(value) for value in plain_values(column)]
+    return [value if type(value) is str else in_words(value) for value in plain_values(column)]
 
 
 def _characters(values: list[str | None], where: str, findings: list[Finding], before: int) -> int:
@@ -299,7 +314,7 @@ def _characters(values: list[str | None], where: str, findings: list[Finding], b
         for number, value in enumerate(values):
             if isinstance(value, str) and len(value) > MOST_CHARACTERS:
                 what = f"a text of more than {MOST_CHARACTERS // 10**6} million characters"
-                place = next(islice(row_names(where, row_numbers(findings)), before + number, None))
+                place = _row_name(where, findings, before + number)
                 raise DataError(what, where=place, fix="shorten it, or leave it out")
     return together
 
