@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from headstart.data.columns.inputs import Sample, by_name, held, input_columns, listed
+from headstart.data.columns.inputs import Sample, by_name, held, input_columns, left_out, listed
 from headstart.data.columns.label import called_labels, is_number, like_classes, other_column
 from headstart.data.columns.names import LABELS, PARTS
 from headstart.data.columns.text import refuse_unlabelled
@@ -93,6 +93,8 @@ def find_columns(
     taken = (*values, *labels, asked.group)
     unused = [name for name in sample if part is None and name not in taken and _names_parts(sample[name])]
     notes += [f"{where}: column {name!r} holds names of parts; call it split to have them kept" for name in unused]
+    if kind == "text" and not asked.texts:
+        notes = [*notes, *left_out(sample, values, {*named, *labels, part}, where)]
     holds = held(kind, values, sample, cells)
     if holds == "files":
         notes = [

@@ -11,15 +11,16 @@ from headstart.data.labels.values import ATOMS, as_text, plain, shown
 from headstart.errors import DataError, shortened, some_of
 
 _WORDS = 4  # of a text, on average, from which a column is one of texts
+SHORT = 2  # of a title, of what may be a text as well
 _DIFFERENT = 0.5  # share of its values, at least
 _ROWS = 'write one row an example, such as {"text": "...", "label": "..."}, or columns text and label'
 
 
-def holds_texts(values: Sequence[str | None]) -> bool:
-    """Whether a column is one of texts: several words each, and mostly different; no dates."""
+def holds_texts(values: Sequence[str | None], *, least: int = _WORDS) -> bool:
+    """Whether a column is one of texts: several words each, at `least` so many, and mostly different; no dates."""
     present = [value for value in values if value and value.strip()]
     words = sum(len(value.split()) for value in present)
-    several = bool(present) and words >= _WORDS * len(present) and len(set(present)) >= _DIFFERENT * len(present)
+    several = bool(present) and words >= least * len(present) and len(set(present)) >= _DIFFERENT * len(present)
     return several and not are_dates(present)
 
 
@@ -33,7 +34,11 @@ def refuse_unlabelled(
     sample: Mapping[str, Sequence[str | None]], cells: Mapping[str, Sequence[Any]], where: str
 ) -> None:
     """Raises DataError where all columns hold texts: no name that is typed helps."""
-    if len(sample) > 1 and all(map(holds_texts, sample.values())) and all(no_text(cells[name]) is None for name in sample):
+    if (
+        len(sample) > 1
+        and all(map(holds_texts, sample.values()))
+        and all(no_text(cells[name]) is None for name in sample)
+    ):
         what = f"each column holds texts, and none the labels: {some_of([*map(repr, sample)])}"
         raise DataError(what, where=where, fix=f"name a label with --label COLUMN; or {_ROWS}")
 
