@@ -135,3 +135,12 @@ def test_lists_of_words_are_joined_and_that_is_said(called, form):
 def test_bytes_of_texts_are_read_where_they_are_named_as_texts():
     frame = pd.DataFrame({"text": [f"ä{text}".encode() for text, _ in ROWS], "label": [label for _, label in ROWS]})
     assert hs.check(frame, columns=hs.Columns(text="text")).dataset.inputs[0] == f"ä{ROWS[0][0]}"
+
+
+@pytest.mark.parametrize("column", ["author", "product"])
+def test_ids_that_recur_are_no_texts_once_the_text_is_named_as_something_else(column):
+    ids = {"author": ["ann", "bob", "cat", "dan"], "product": ["p1", "p2", "p3", "p4"]}[column]
+    frame = pd.DataFrame({"text": [text for text, _ in ROWS], "label": [label for _, label in ROWS], column: ids * 5})
+    with pytest.raises(DataError, match=f"no column of texts: '{column}' holds ids"):
+        hs.check(frame, columns=hs.Columns(group="text"))
+    assert len(hs.check(frame, columns=hs.Columns(group=column)).dataset) == 20

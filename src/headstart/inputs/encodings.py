@@ -24,7 +24,7 @@ _OF_OTHER_SYSTEMS = (
     "cp437",
     "mac_roman",
     "cp852",
-)  # Latin letters of DOS, in which Excel still writes, and Macs
+)  # Latin letters of DOS, as Excel still writes, and Macs
 _NEVER_GUESSED = (*_OF_OTHER_SYSTEMS, "cp866", "iso8859_5", "iso8859_7", "mac_greek", "iso8859_8", "iso8859_6")
 _CYRILLIC = ("cp1251", "koi8_r", "mac_cyrillic")
 _LATIN = ("cp1252", "cp1250", "iso8859_2", "cp1254")
@@ -46,9 +46,7 @@ _SYMBOL_WITHIN = re.compile(
     r"[^\W\d_][\u00a1-\u00bf\u2022\u2030\u2020\u2021][^\W\d_]|\b[\u00b2\u00b3\u00b9](?=[^\W\d_])"
 )
 _QUOTE = re.compile("[\u201a\u201c-\u201e\u02c6\u2039\u203a\u2122]")  # quotes and the like
-_QUOTE_WITHIN = re.compile(
-    rf"(?<=[^\W\d_])(?:[\u201a\u201e]|{_QUOTE.pattern}(?=[^\W\d_]))"
-)  # where no quote opens or ends
+_QUOTE_WITHIN = re.compile(rf"(?<=[^\W\d_])(?:[\u201a\u201e]|{_QUOTE.pattern}(?=[^\W\d_]))")  # where none opens or ends
 _QUOTES_WITHIN = 0.3  # share of the quotes, at most
 _SIGNS = ("So", "Sm", "Sc")  # categories of what mostly stands beside no letter: boxes, roots, currencies
 _OF_LETTERS = {"\u00b0", "\u00ae", "\u00a9", "\u2122", "\u2116"}  # but these do: °C, №

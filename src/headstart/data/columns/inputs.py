@@ -11,7 +11,7 @@ from headstart.data.columns.label import are_dates, is_number
 from headstart.data.columns.names import ABOUT, BODIES, IMAGES, PAIRS, TEXTS, TITLES, words_of
 from headstart.data.columns.no_texts import refuse_no_texts, refuse_written_pictures
 from headstart.data.columns.picture_cells import are_pictures
-from headstart.data.columns.text import SHORT, by_last_word, holds_texts, lists_joined, no_text, refuse_no_text
+from headstart.data.columns.text import SHORT, by_last_word, holds_texts
 from headstart.data.files.endings import TEXTS as TEXT_FILES
 from headstart.data.files.endings import is_photo
 from headstart.data.files.named_files import file_names
@@ -34,18 +34,6 @@ def input_columns(
     sample: Sample, cells: Mapping[str, Sequence[Any]], asked: Columns, taken: set[str | None], where: str
 ) -> tuple[str, tuple[str, ...], list[str]]:
     """Kind and columns of the inputs, with notes."""
-    kind, values, notes = _input_columns(sample, cells, asked, taken, where)
-    for name in values if kind != "image" else ():
-        first = no_text(cells[name])
-        if first is not None and not any(cell is not None for cell in cells[name][:first]):
-            refuse_no_text(name, cells[name][first], where)
-        notes = [*notes, *lists_joined(name, cells[name], where)]
-    return kind, values, notes
-
-
-def _input_columns(
-    sample: Sample, cells: Mapping[str, Sequence[Any]], asked: Columns, taken: set[str | None], where: str
-) -> tuple[str, tuple[str, ...], list[str]]:
     if asked.image:
         refuse_written_pictures({asked.image: sample[asked.image]}, where)
         return "image", (asked.image,), []
@@ -120,15 +108,16 @@ def left_out(sample: Sample, values: tuple[str, ...], taken: set[str | None], wh
     """A note on columns beside those of texts that hold some words, too, or are called a title."""
     free = [name for name in sample if name not in taken and name not in values]
     title = by_name(sample, TITLES, taken)
-    words = [name for name in free if not ABOUT.intersection(words_of(name)) and holds_texts(sample[name], least=SHORT)]
-    others = [
-        name for name in free if name in words or (name == title and any(map(str.strip, filter(None, sample[name]))))
-    ]
+    others = [name for name in free if name == title or _some_words(name, sample[name])]
     if not others:
         return []
     several = [f"--text {shlex.quote(name)}" for name in sample if name in (others[0], *values)]
-    joins = f"; {' '.join(several)} joins {shlex.quote(others[0])}" if several else ""
-    return [f"{where}: left out, though it may be texts, too: {listed(others)}{joins}"]
+    takes = f"{' '.join(several)} joins them" if len(values) == 1 else "--text COLUMN takes another"
+    return [f"{where}: left out, though it may be texts, too: {listed(others)}; {takes}"]
+
+
+def _some_words(name: str, values: Sequence[str | None]) -> bool:
+    return not ABOUT.intersection(words_of(name)) and holds_texts(values, least=SHORT)
 
 
 def by_name(sample: Sample, names: tuple[str, ...], taken: set[str | None]) -> str | None:

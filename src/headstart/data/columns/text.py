@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence, Set
 from typing import Any
 
 from headstart.data.columns.label import are_dates
@@ -34,11 +34,8 @@ def refuse_unlabelled(
     sample: Mapping[str, Sequence[str | None]], cells: Mapping[str, Sequence[Any]], where: str
 ) -> None:
     """Raises DataError where all columns hold texts: no name that is typed helps."""
-    if (
-        len(sample) > 1
-        and all(map(holds_texts, sample.values()))
-        and all(no_text(cells[name]) is None for name in sample)
-    ):
+    texts = len(sample) > 1 and all(map(holds_texts, sample.values()))
+    if texts and all(no_text(cells[name]) is None for name in sample):
         what = f"each column holds texts, and none the labels: {some_of([*map(repr, sample)])}"
         raise DataError(what, where=where, fix=f"name a label with --label COLUMN; or {_ROWS}")
 
@@ -59,19 +56,31 @@ def no_text(column: Sequence[Any]) -> int | None:
 
     It holds values of its own, an object, or a list of others than texts, or bytes that are not UTF-8.
     """
+    if set(map(type, column)) <= ATOMS:
+        return None
     return next((at for at, cell in enumerate(column) if type(cell) not in ATOMS and _holds_values(cell)), None)
 
 
-def refuse_no_text(name: str, cell: Any, where: str) -> None:
-    """Raises DataError about a cell that is no text."""
-    what = f"column {name!r} holds {shortened(shown(cell), 60)}: a {type(cell).__name__}, and a text is wanted"
-    raise DataError(what, where=where, fix=f"{_ROWS}; --text COLUMN takes another column")
+def refuse_no_text(names: Sequence[str], cells: Mapping[str, Sequence[Any]], where: str | Callable[[int], str]) -> None:
+    """Raises DataError about the first cell of columns of texts that is no text.
+
+    Args:
+        where: the table, in which only a first cell that is none speaks of the column; or the name of a row.
+    """
+    for name in names:
+        at = no_text(cells[name])
+        if at is None or (isinstance(where, str) and any(cell is not None for cell in cells[name][:at])):
+            continue
+        cell = cells[name][at]
+        what = f"column {name!r} holds {shortened(shown(cell), 60)}: a {type(cell).__name__}, and a text is wanted"
+        place = where if isinstance(where, str) else where(at)
+        raise DataError(what, where=place, fix=f"{_ROWS}; --text COLUMN takes another column")
 
 
-def lists_joined(name: str, column: Sequence[Any], where: str) -> list[str]:
-    """A note where cells of a column of texts are lists of texts."""
-    lists = any(type(cell) not in ATOMS and len(_members(cell) or ()) > 1 for cell in column)
-    return [f"{where}: column {name!r} holds lists, whose texts are joined with spaces into one"] if lists else []
+def lists_joined(names: Sequence[str], cells: Mapping[str, Sequence[Any]], where: str) -> list[str]:
+    """A note on each column of texts whose cells are lists of texts."""
+    lists = [n for n in names if any(type(one) not in ATOMS and len(_members(one) or ()) > 1 for one in cells[n])]
+    return [f"{where}: column {name!r} holds lists, whose texts are joined with spaces into one" for name in lists]
 
 
 def _holds_values(cell: Any) -> bool:

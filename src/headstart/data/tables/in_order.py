@@ -71,12 +71,8 @@ def refuse_misaligned(inputs: Any, other: Any, what: str) -> None:
     counts = any(index.tolist() == [*range(len(index))] for index in (one, two))
     if not same and (counts or not (one.is_unique and two.is_unique) or one.isin(two).sum() == 0):
         return
-    how = (
-        "the same rows as that of the inputs, in another order"
-        if same
-        else "in part other rows than that of the inputs"
-    )
-    said = f"the index of {what} names {how}"
+    rows = "the same rows as that of the inputs, in another order" if same else "other rows than that of the inputs"
+    said = f"the index of {what} names {rows}"
     fix = f"{what}.loc[inputs.index] puts them in their order" if same else "cut both in the same way"
     raise DataError(said, where=what, fix=f"{fix}; .to_numpy() of both pairs them by position")
 

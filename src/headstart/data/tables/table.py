@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import csv
 import zlib
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from itertools import chain, count, islice
 from pathlib import Path
 from typing import Any
 
 from headstart.data.columns.find import Found, find_columns, refuse_unused, with_known
 from headstart.data.columns.picture_cells import are_pictures, picture
-from headstart.data.columns.text import in_words, no_text, refuse_no_text
+from headstart.data.columns.text import in_words, refuse_no_text
 from headstart.data.columns.twins import by_option, refuse_twins
 from headstart.data.files.accents import spelled
 from headstart.data.files.arrow import (
@@ -155,8 +156,7 @@ def read_blocks(
     for block in blocks:
         if found is None:
             found, photos = _columns(block, asked, base, where, need_label=need_label, kind=kind)
-        values = _values(block, found, base or Path())
-        _refuse_no_text(block, found, where, findings or (), len(inputs))
+        values = _values(block, found, base or Path(), partial(_row_name, where, findings or (), len(inputs)))
         marks = _cells(block, found, len(values[0]), where)
         parts = _texts(block[found.part]) if found.part else []
         of = _texts(block[found.group]) if found.group else []
@@ -245,25 +245,22 @@ def _counted(values: list[list[Any]], found: Found) -> list[list[Any]]:
     return [[value for value in values[0] if isinstance(value, bytes)]] if found.holds == "pictures" else values
 
 
-def _values(block: Block, found: Found, base: Path) -> list[list[Any]]:
-    """The columns of the inputs: texts, names of photos or of texts, or the pictures that cells hold."""
+def _values(block: Block, found: Found, base: Path, row_name: Callable[[int], str]) -> list[list[Any]]:
+    """The columns of the inputs: texts, names of photos or of texts, or the pictures that cells hold.
+
+    Raises:
+        DataError: a cell that is none of these.
+    """
+    columns = {name: plain_values(block[name]) for name in found.values}
     if found.holds == "pictures":
-        return [[picture(value, base) for value in plain_values(block[found.values[0]])]]
-    return [_texts(block[name]) for name in found.values]
+        return [[picture(value, base) for value in columns[found.values[0]]]]
+    refuse_no_text(found.values, columns, row_name)
+    return [_texts(columns[name]) for name in found.values]
 
 
-def _refuse_no_text(block: Block, found: Found, where: str, findings: Iterable[Finding], before: int) -> None:
-    """Raises DataError where a cell of the inputs is no text, but an object or rows of its own."""
-    for name in () if found.holds == "pictures" else found.values:
-        cells = plain_values(block[name])
-        at = no_text(cells)
-        if at is not None:
-            refuse_no_text(name, cells[at], _row_name(where, findings, before + at))
-
-
-def _row_name(where: str, findings: Iterable[Finding], at: int) -> str:
-    """The name of the row at this place among those that could be read."""
-    return next(islice(row_names(where, row_numbers(findings)), at, None))
+def _row_name(where: str, findings: Iterable[Finding], before: int, at: int) -> str:
+    """The name of a row by its place among those that could be read, `before` of which come before its block."""
+    return next(islice(row_names(where, row_numbers(findings)), before + at, None))
 
 
 def _paths(columns: list[list[str | None]], photos: Photos | None) -> list[Any]:
@@ -314,7 +311,7 @@ def _characters(values: list[str | None], where: str, findings: list[Finding], b
         for number, value in enumerate(values):
             if isinstance(value, str) and len(value) > MOST_CHARACTERS:
                 what = f"a text of more than {MOST_CHARACTERS // 10**6} million characters"
-                place = _row_name(where, findings, before + number)
+                place = _row_name(where, findings, before, number)
                 raise DataError(what, where=place, fix="shorten it, or leave it out")
     return together
 
