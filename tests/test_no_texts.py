@@ -144,3 +144,10 @@ def test_ids_that_recur_are_no_texts_once_the_text_is_named_as_something_else(co
     with pytest.raises(DataError, match=f"no column of texts: '{column}' holds ids"):
         hs.check(frame, columns=hs.Columns(group="text"))
     assert len(hs.check(frame, columns=hs.Columns(group=column)).dataset) == 20
+
+
+def test_questions_of_squad_among_texts_name_their_task():
+    cells = [[{"context": text, "qas": [{"question": "Who?", "answers": []}]}] for text, _ in ROWS]
+    frame = pd.DataFrame({"paragraphs": cells, "label": [label for _, label in ROWS]})
+    with pytest.raises(DataError, match=r"questions about texts\n.*answering"):
+        hs.check(frame)

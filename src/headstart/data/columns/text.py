@@ -13,6 +13,7 @@ from headstart.errors import DataError, shortened, some_of
 _WORDS = 4  # of a text, on average, from which a column is one of texts
 SHORT = 2  # of a title, of what may be a text as well
 _DIFFERENT = 0.5  # share of its values, at least
+_QUESTIONS = frozenset(("qas", "question"))  # names in SQuAD's rows within rows
 _ROWS = 'write one row an example, such as {"text": "...", "label": "..."}, or columns text and label'
 
 
@@ -74,7 +75,16 @@ def refuse_no_text(names: Sequence[str], cells: Mapping[str, Sequence[Any]], whe
         cell = cells[name][at]
         what = f"column {name!r} holds {shortened(shown(cell), 60)}: a {type(cell).__name__}, and a text is wanted"
         place = where if isinstance(where, str) else where(at)
-        raise DataError(what, where=place, fix=f"{_ROWS}; --text COLUMN takes another column")
+        fix = f"{_ROWS}; --text COLUMN takes another column"
+        if _are_questions(cell):
+            what, fix = f"{what}: questions about texts", f"SQuAD's JSON is learned with --task answering; or {_ROWS}"
+        raise DataError(what, where=place, fix=fix)
+
+
+def _are_questions(cell: Any) -> bool:
+    """Whether it is a paragraph of SQuAD's JSON with its questions, or a list of such."""
+    rows = _listed(cell) or [cell]
+    return isinstance(rows[0], Mapping) and bool(_QUESTIONS.intersection(rows[0]))
 
 
 def lists_joined(names: Sequence[str], cells: Mapping[str, Sequence[Any]], where: str) -> list[str]:
