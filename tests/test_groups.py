@@ -8,6 +8,7 @@ import re
 from collections import defaultdict
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import headstart as hs
@@ -293,3 +294,33 @@ def test_groups_that_near_duplicates_join_are_said(tmp_path):
     ]
     with pytest.raises(DataError, match="2 groups are named, and 1 are left"):
         hs.check(table(tmp_path / "two.csv", rows), columns=BY_PATIENT)
+
+
+FRAME = pd.DataFrame(
+    {"text": [f"the story of thing number {n}" for n in range(40)], "label": ["a", "b", "c", "d"] * 10}
+)
+MIXED = FRAME.sample(frac=1, random_state=3)
+
+
+@pytest.mark.parametrize("groups", [None, FRAME.label])
+def test_columns_whose_indexes_name_the_same_rows_in_another_order_are_refused(groups):
+    with pytest.raises(DataError, match=r"same rows .* in another order\n.*\.loc\[inputs\.index\]"):
+        hs.check(MIXED.text, FRAME.label if groups is None else MIXED.label, groups=groups)
+    with pytest.raises(DataError, match="in another order"):
+        hs.check((FRAME[["text"]], pd.get_dummies(MIXED.label)))
+    with pytest.raises(DataError, match="other rows"):
+        hs.check(FRAME.text.drop(3), FRAME.label.drop(7))
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [MIXED.label, MIXED.label.to_numpy(), MIXED.label.tolist(), MIXED.label.set_axis([f"r{n}" for n in range(40)])],
+    ids=["the same index", "array", "list", "other index"],
+)
+def test_other_columns_are_paired_by_position(labels):
+    assert list(hs.check(MIXED.text, labels).dataset.targets) == MIXED.label.tolist()
+
+
+def test_a_part_of_a_frame_beside_labels_that_count_anew_is_paired_by_position():
+    part = MIXED[:30]
+    assert list(hs.check(part.text, part.label.reset_index(drop=True)).dataset.targets) == part.label.tolist()

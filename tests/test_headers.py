@@ -168,8 +168,8 @@ def test_a_title_and_a_body_by_the_last_words_of_their_names_are_joined(names, t
 @pytest.mark.parametrize(
     ("name", "content", "told"),
     [
-        ("a.jsonl", '{"messages": [{"role": "user", "content": "hi"}]}\n' * 9, "rows within rows: 'messages'"),
-        ("a.jsonl", '{"data": {"text": "hi"}, "meta": {"label": "a"}}\n' * 9, "rows within rows: 'data', 'meta'"),
+        ("a.jsonl", '{"messages": [{"role": "user", "content": "hi"}]}\n' * 9, "'messages' holds .*\nwrite one row"),
+        ("a.jsonl", '{"data": {"text": "hi"}, "meta": {"label": "a"}}\n' * 9, "'data' holds .*\nwrite one row"),
         ("a.json", json.dumps({c: [f"number {n} of all of {c}" for n in range(9)] for c in "ab"}), "none the labels"),
         ("a.jsonl", '{"text": "hi", "cats": {"a": 1.0, "b": 0.0}}\n' * 9, "a.jsonl, column 'cats', row 1"),
         ("a.zip", "PK", "an archive\nunpack it"),

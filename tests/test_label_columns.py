@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import csv
 
+import numpy as np
 import pandas as pd
 import pytest
+from scipy import sparse
 
 import headstart as hs
+from headstart.data.read import rows_in
 from headstart.errors import DataError
 from headstart.values import Columns
 from topics import PROBE
@@ -202,9 +205,19 @@ def test_numbers_that_leave_no_classes_are_refused(tmp_path):
 )
 def test_fractions_that_may_be_thousands_are_said(tmp_path, numbers, thousands):
     path = table(tmp_path / "sales.csv", ("text", "label"), [[numbers[n % 4]] for n in range(40)])
-    checked = hs.check(path)
+    if thousands:
+        with pytest.raises(DataError, match=r"sales.csv row 1: the label is '4.474'.*thousands\nwrite 4474"):
+            hs.check(path)
+    checked = hs.check(path, task="regression" if thousands else "auto")
     assert checked.dataset.task.name == "regression"
     assert said(checked.notes, "4.474 and the like may be thousands", "4474") == thousands
+
+
+def test_a_number_of_300_digits_is_said_in_few():
+    frame = pd.DataFrame(
+        {"text": [f"note {n} of it" for n in range(40)], "label": [1e300, *(n + 0.5 for n in range(39))]}
+    )
+    assert said(hs.check(frame).notes, "40 numbers from 0.5 to 1e+300")
 
 
 SETS = ["food{0}music", "music{0}sport", "sport{0}food", "food", "music"]
@@ -232,9 +245,19 @@ def test_without_an_empty_list_another_separator_is_a_note_and_dates_and_names_h
     cells = [cell.format("/") for cell in SETS] + [""]
     path = table(tmp_path / "sets.csv", ("text", "label"), [[cells[n % 6]] for n in range(60)])
     assert said(hs.check(path).notes, "'food/music' are taken as one class each", '--separator "/"')
-    for names in (["1/2", "2/1", "1/3", "3/1"], ["lost card", "card not here", "here"], ["m/f", "f"]):
+    spaced = [["lost card", "card not here", "here"], ["red cat", "red dog", "tan cat", "tan dog"], ["Ann Ray", "Ray"]]
+    for names in (["1/2", "2/1", "1/3", "3/1"], *spaced, ["m/f", "f"]):
         path = table(tmp_path / "names.csv", ("text", "label"), [[names[n % len(names)]] for n in range(60)])
         assert not hs.check(path).notes
+
+
+def test_tags_with_spaces_between_are_noted_with_the_option_that_splits_them(tmp_path):
+    tags = ["card", "money", "card money", "money urgent", "card urgent", "urgent card money", "urgent"]
+    path = table(tmp_path / "tags.csv", ("text", "tags"), [[tags[n % 7]] for n in range(70)])
+    assert said(hs.check(path).notes, "'card money' are taken as one class each", '--separator " "')
+    assert said(hs.check(path, task="multilabel").notes, '--separator " " splits them')
+    split = hs.check(path, columns=Columns(separator=" "))
+    assert split.dataset.classes == ("card", "money", "urgent")
 
 
 @pytest.mark.parametrize("between", [";", "|", ",", " ; "])
@@ -319,3 +342,79 @@ def test_classes_that_differ_in_case_or_spaces_only_are_noted(tmp_path, other):
     cells = ["card", "lost card", "card lost"]
     path = table(tmp_path / "cards.csv", ("text", "label"), [[cells[n % 3]] for n in range(60)])
     assert not said(hs.check(path).notes, "differ in case")
+
+
+HOT = np.eye(3, dtype=int)[np.arange(60) % 3]
+TEXTS = [f"note {n} of the day about it" for n in range(60)]
+
+
+@pytest.mark.parametrize(
+    ("data", "names"),
+    [
+        (pd.DataFrame(HOT, columns=NAMES).assign(text=TEXTS), NAMES),
+        (pd.DataFrame(HOT == 1, columns=NAMES).assign(text=TEXTS), NAMES),
+        ((TEXTS, HOT), ("0", "1", "2")),
+        ((TEXTS, pd.DataFrame(HOT, columns=NAMES)), NAMES),
+        ((TEXTS, sparse.csr_matrix(HOT)), ("0", "1", "2")),
+    ],
+    ids=["columns", "true and false", "array", "frame", "sparse"],
+)
+def test_one_hot_columns_are_classes_and_that_is_said(data, names):
+    checked = hs.check(data)
+    assert checked.dataset.task.name == "classification"
+    assert checked.counts == dict.fromkeys(names, 20)
+    assert said(checked.notes, "each row has exactly one label", "--task multilabel")
+    assert not said(checked.notes, "--task regression")
+    assert hs.check(data, task="multilabel").dataset.task.name == "multilabel"
+
+
+def test_columns_of_which_a_row_has_none_are_labels():
+    rows = HOT.copy()
+    rows[7] = 0
+    assert hs.check((TEXTS, rows)).dataset.task.name == "multilabel"
+
+
+def test_predict_names_no_option_of_labels(tmp_path):
+    path = table(
+        tmp_path / "notes.csv", ("text", *NAMES, "useful", "seen"), [[*row, "yes", "no"] for row in HOT.tolist()]
+    )
+    _, notes, _ = rows_in(path, "text", Columns())
+    assert not said(notes, "--label")
+
+
+@pytest.mark.parametrize(
+    ("other", "shown"),
+    [
+        ("lost card\u200b", r"\u200b"),
+        ("l\u043est card", r"\u043e"),
+        ("lost\u00adcard", r"\xad"),
+        ("lost c\u200dard", "200d"),
+    ],
+)
+def test_classes_that_look_the_same_are_noted(tmp_path, other, shown):
+    cells = ["lost card", "card", "lostcard", other]
+    path = table(tmp_path / "cards.csv", ("text", "label"), [[cells[n % 4]] for n in range(60)])
+    assert said(hs.check(path).notes, "classes that look the same, learned as different ones", shown)
+
+
+def test_a_word_of_two_alphabets_is_noted_and_those_of_one_are_not(tmp_path):
+    for cells, noted in ((["c\u0430rd", "code"], True), (["карта", "код", "IT-отдел", "TGFβ", "β-card"], False)):
+        path = table(tmp_path / "cards.csv", ("text", "label"), [[cells[n % len(cells)]] for n in range(60)])
+        assert said(hs.check(path).notes, "letters of two alphabets in one word") == noted
+
+
+def test_a_title_of_a_few_words_is_joined_and_what_is_left_out_is_said():
+    bodies = [f"the long story of thing number {n} and what came of it" for n in range(40)]
+    frame = pd.DataFrame({"body": bodies, "label": ["a", "b"] * 20})
+    short = hs.check(frame.assign(title=[f"Thing {n}" for n in range(40)]))
+    assert short.dataset.inputs[3] == f"Thing 3\n{bodies[3]}"
+    assert said(short.notes, "'title' and 'body' joined")
+    for name, values in (("title", ["Five stars"] * 40), ("Summary", [f"Good thing {n}" for n in range(40)])):
+        checked = hs.check(frame.assign(**{name: values}))
+        assert checked.dataset.inputs[3] == bodies[3]
+        assert said(checked.notes, f"left out, though it may be texts, too: {name}", f"--text {name}")
+    for name, values in (
+        ("id", [f"number {n}" for n in range(40)]),
+        ("day", [f"2024-01-{n % 28 + 1:02}" for n in range(40)]),
+    ):
+        assert not said(hs.check(frame.assign(**{name: values})).notes, "left out")

@@ -26,11 +26,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from headstart.data.columns.text import in_words
 from headstart.data.labels.targets import (
     as_class,
     as_labels,
     as_number,
-    as_text,
     indicator_columns,
     is_one_hot,
     label_cells,
@@ -39,7 +39,6 @@ from headstart.data.labels.targets import (
     separator_of,
     separator_seen,
 )
-from headstart.data.tables import table
 from headstart.errors import DataError
 
 
@@ -570,8 +569,7 @@ def test_columns_of_0_and_1_of_a_table_become_cells():
 
 
 def test_tables_make_texts_of_labels_as_before():
-    assert table.as_text is as_text
-    assert [as_text(value) for value in (1, 1.0, True, None, pd.NA, "a ", Hostile())] == [
+    assert [in_words(value) for value in (1, 1.0, True, None, pd.NA, "a ", Hostile())] == [
         *("1", "1", "true", None, None, "a ", None)
     ]
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 import headstart as hs
@@ -101,3 +103,28 @@ def test_files_of_two_encodings_that_were_put_together_are_refused(more, encodin
         file.write(lines(more, 400).encode(encoding))
     with pytest.raises(DataError, match=said):
         hs.check(path)
+
+
+GERMAN = ["Meine Karte wurde gestohlen! Was muss ich tun?", "Wo finde ich die Gebühren für Überweisungen?",
+          "Ich möchte mein Kennwort ändern", "Der Kurs ist schlecht! äußerst ärgerlich"]  # fmt: skip
+FRENCH = ["J'ai oublié mon code d'accès", "Elle n'est pas arrivée", "Le taux a baissé à midi", "volée près de la gare"]
+FINNISH = ["Missä minun korttini on? Päivää", "Olen unohtanut salasanani! tämä on väärin", "Hyvää yötä", "tänään"]
+
+
+@pytest.mark.parametrize("encoding", ["cp850", "cp437", "mac_roman"])
+@pytest.mark.parametrize("texts", [GERMAN, FRENCH, FINNISH], ids=["German", "French", "Finnish"])
+def test_what_excel_writes_for_dos_or_a_mac_is_refused_with_a_name(tmp_path, texts, encoding):
+    path = table(tmp_path, texts, encoding)
+    with pytest.raises(DataError, match="its encoding cannot be told") as refused:
+        hs.check(path)
+    named = re.findall(r'encoding="(\w+)"', str(refused.value))
+    read = [hs.check(path, columns=hs.Columns(encoding=name)).dataset.inputs[1] for name in named]
+    assert f"{texts[1]} 1" in read
+
+
+@pytest.mark.parametrize(
+    "text", ["He said “yes”and left", "„Ja“ sagte er ‚nun‘ — wirklich", "the ‹word› – and “so” on…"]
+)
+def test_quotes_of_windows_are_read_as_such(tmp_path, text):
+    texts = [f"{text} {word}" for word in ("“one”", "“two”", "“three”", "“four”")]
+    assert hs.check(table(tmp_path, texts, "cp1252")).dataset.inputs[0] == f"{texts[0]} 0"

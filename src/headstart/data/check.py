@@ -12,7 +12,8 @@ import numpy as np
 from headstart.data.alike.duplicates import equal_pairs, group
 from headstart.data.alike.known import KnownImages
 from headstart.data.alike.look_alikes import apart_by_class, apart_where_few
-from headstart.errors import DataError, short_name, some_of
+from headstart.data.labels.alike_names import alike_names
+from headstart.errors import DataError, short_name
 from headstart.values import Caution, Dataset, Finding
 
 _CONTRADICTING = 6  # examples that have another label elsewhere, at least, for a word about all of them
@@ -69,7 +70,7 @@ def check(
     usable = replace(usable, notes=(*usable.notes, *looks), cautions=(*usable.cautions, *alike_by_nature))
     groups, pieces = modality.groups(usable, twins) if purpose == "fit" else (twins, [])
     groups, alike, notes = _together(usable, groups)
-    notes += _differing_in_case(usable)
+    notes += alike_names(usable.classes, usable.task.words.named)
     conflicts = _conflicts(usable, twins, task.conflict) if purpose != "predict" else {}
     cautions = (*usable.cautions, *_contradicting(usable, twins, same, list(conflicts)))
     duplicates = _duplicates(usable, twins, same, "" if purpose != "fit" or dataset.in_parts else _KEPT)
@@ -135,16 +136,6 @@ def refuse_empty(dataset: Dataset) -> str:
             fix = "repair the names, or --image-root FOLDER says where the photos lie"
         raise DataError(f"no usable example.{seen}", where=dataset.name, fix=fix)
     return seen
-
-
-def _differing_in_case(dataset: Dataset) -> list[str]:
-    """A note on classes or labels of which only upper and lower case, or the spaces between words, differ."""
-    spelled: dict[str, list[str]] = {}
-    for name in dataset.classes:
-        spelled.setdefault(" ".join(name.casefold().split()), []).append(name)
-    twice = [" and ".join(map(repr, map(short_name, names))) for names in spelled.values() if len(names) > 1]
-    named = dataset.task.words.named
-    return [f"{named} that differ in case or spaces only, learned as different ones: {some_of(twice)}"] if twice else []
 
 
 def _duplicates(dataset: Dataset, twins: np.ndarray, same: np.ndarray, kept: str) -> list[Finding]:

@@ -22,6 +22,7 @@ from headstart.data.folders.text_files import read_siblings, read_text_files
 from headstart.data.labels.missing import without_missing_groups
 from headstart.data.questions.read import read_unanswered
 from headstart.data.tables.frame import read_frame, read_hub, read_pairs
+from headstart.data.tables.in_order import refuse_misaligned
 from headstart.data.tables.parts import read_parts
 from headstart.data.tables.table import header, read_table, refuse_unknown, row_numbers
 from headstart.errors import DataError, UserError
@@ -216,6 +217,8 @@ def _labelled(
     if labels is not None:
         _refuse_any(columns, "a list of inputs with labels")
         refuse_unused(columns, "a list of inputs with labels", "encoding", "delimiter")
+        refuse_misaligned(data, labels, "labels")
+        refuse_misaligned(data, groups, "groups")
         return read_pairs(data, labels, kind, groups)
     if groups is not None:
         fix = "of a table, columns=Columns(group=...)"

@@ -19,7 +19,13 @@ _CANDIDATES = [
     *("cp1252", "cp1250", "iso8859_2", "cp1254", "cp1251", "koi8_r", "mac_cyrillic", "cp1253", "cp1255", "cp1256"),
     *OF_SEVERAL_BYTES,
 ]
-_NEVER_GUESSED = ("cp866", "iso8859_5", "iso8859_7", "mac_greek", "iso8859_8", "iso8859_6")
+_OF_OTHER_SYSTEMS = (
+    "cp850",
+    "cp437",
+    "mac_roman",
+    "cp852",
+)  # Latin letters of DOS, as Excel still writes, and Macs
+_NEVER_GUESSED = (*_OF_OTHER_SYSTEMS, "cp866", "iso8859_5", "iso8859_7", "mac_greek", "iso8859_8", "iso8859_6")
 _CYRILLIC = ("cp1251", "koi8_r", "mac_cyrillic")
 _LATIN = ("cp1252", "cp1250", "iso8859_2", "cp1254")
 _MOST = 1 << 16  # bytes that are looked at: lines that are not ASCII
@@ -39,6 +45,9 @@ _WORD = re.compile(r"[^\W\d_]+")
 _SYMBOL_WITHIN = re.compile(
     r"[^\W\d_][\u00a1-\u00bf\u2022\u2030\u2020\u2021][^\W\d_]|\b[\u00b2\u00b3\u00b9](?=[^\W\d_])"
 )
+_QUOTE = re.compile("[\u201a\u201c-\u201e\u02c6\u2039\u203a\u2122]")  # quotes and the like
+_QUOTE_WITHIN = re.compile(rf"(?<=[^\W\d_])(?:[\u201a\u201e]|{_QUOTE.pattern}(?=[^\W\d_]))")  # where none opens or ends
+_QUOTES_WITHIN = 0.3  # share of the quotes, at most
 _SIGNS = ("So", "Sm", "Sc")  # categories of what mostly stands beside no letter: boxes, roots, currencies
 _OF_LETTERS = {"\u00b0", "\u00ae", "\u00a9", "\u2122", "\u2116"}  # but these do: °C, №
 _SIGMA_WITHIN = re.compile(r"\u03c2(?=[^\W\d_])")  # the one that ends Greek words
@@ -125,12 +134,20 @@ def encoding_among(lines: bytes, *, where: str, place: str = "") -> str:
         what = f"UTF-8 but for damaged bytes: {shortened(_damage(sample), 60)}"
         fix = "repair them; iconv -f utf-8 -t utf-8 -c FILE leaves them out; or --encoding NAME"
         raise DataError(what, where=where, fix=fix)
-    found = found or [
-        name for name in _NEVER_GUESSED if _looks_written(_decoded(sample, name, cut=len(lines) >= _MOST), name)
-    ]
+    found = found or _perhaps(sample, cut=cut)
     some = " or ".join(f"--encoding {name}" for name in found) or "--encoding NAME"
     what = f"not UTF-8{place and ': '}{place}, and its encoding cannot be told"
     raise DataError(what, where=where, fix=f"{some} says it, or save it as UTF-8")
+
+
+def _perhaps(sample: bytes, *, cut: bool) -> list[str]:
+    """The encodings by which these bytes look like writing, likely or not, each of another text."""
+    once: dict[str, str] = {}
+    for name in (*_LATIN, *_NEVER_GUESSED):
+        text = _decoded(sample, name, cut=cut)
+        if text is not None and _looks_written(text, name):
+            once.setdefault(text, name)
+    return list(once.values())
 
 
 def known_encoding(name: str) -> str:
@@ -193,7 +210,9 @@ def _looks_written(text: str | None, encoding: str) -> bool:
         return False
     words = [word for word in _WORD.findall(text) if not word.isascii()]
     few = _WITHIN * max(1, len(words))
-    if encoding in _LATIN:
+    if len(_QUOTE_WITHIN.findall(text)) > _QUOTES_WITHIN * len(_QUOTE.findall(text)):
+        return False
+    if encoding in (*_LATIN, *_OF_OTHER_SYSTEMS):
         within = sum(not _SOFT.intersection(found) for found in _SYMBOL_WITHIN.findall(text))
         inverted = sum(any(a.islower() and b.isupper() and not b.isascii() for a, b in pairwise(w)) for w in words)
         return sum(map(_no_latin_word, words)) + within <= few and inverted <= max(1, _INVERTED * len(words))

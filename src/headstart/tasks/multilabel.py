@@ -13,6 +13,7 @@ from headstart.adapt.sigmoid import SIGMOID
 from headstart.backbone import Backbone, Head
 from headstart.data.labels.targets import (
     as_labels,
+    is_one_hot,
     looks_like_label_sets,
     of_one_label,
     other_separator,
@@ -86,7 +87,11 @@ def _doubts(examples: Examples) -> tuple[str, ...]:
         split = f"--separator {_typed(separator)} takes it as several"
         notes.append(f"labels such as {cells[row]!r} are taken as one class each; {split}")
     if _of_one(examples):
-        notes.append("each label is a list of one, taken as a class; --task multilabel takes them as lists")
+        lists = "each label is a list of one, taken as a class; --task multilabel takes them as lists"
+        others = "each row has exactly one label, which is taken as its class"
+        notes.append(
+            lists if _one_column(examples) else f"{others}; --task multilabel learns each as a label of its own"
+        )
     none = sum(map(says_none, cells))
     if none:
         what = f"{none} labels are an empty list, which is no class: such examples are left out"
@@ -95,11 +100,15 @@ def _doubts(examples: Examples) -> tuple[str, ...]:
 
 
 def _of_one(examples: Examples) -> bool:
-    """Whether one column of a table holds lists, none of them of more than one label."""
+    """Whether one column of a table holds lists, none of them of more than one label, or each row has one elsewhere."""
+    if not _one_column(examples):
+        return is_one_hot(examples.targets)
     present = [cell for cell in examples.targets if cell is not None and cell != ""]
-    one_column = examples.columns is not None and examples.columns.label is not None
-    alike = all(map(of_one_label, present))
-    return one_column and examples.separator is None and alike and not all(map(says_none, present))
+    return examples.separator is None and all(map(of_one_label, present)) and not all(map(says_none, present))
+
+
+def _one_column(examples: Examples) -> bool:
+    return examples.columns is not None and examples.columns.label is not None
 
 
 def _typed(separator: str) -> str:

@@ -11,7 +11,7 @@ import numpy as np
 
 from headstart.adapt.ridge import GAUSSIAN
 from headstart.backbone import Backbone, Head
-from headstart.data.labels.targets import almost_numbers, as_class, as_number, looks_like_numbers
+from headstart.data.labels.targets import almost_numbers, as_class, as_number, is_one_hot, looks_like_numbers
 from headstart.data.labels.written_numbers import numbers_as_classes, perhaps_thousands, signs_of_numbers
 from headstart.errors import DataError
 from headstart.evaluate.regression import METRICS, evaluate
@@ -52,15 +52,34 @@ class Estimate:
 
 def _fits(examples: Examples) -> bool:
     """Raises DataError where nearly all targets are numbers, or are so but for how they are written."""
+    if _of_columns(examples):
+        return False
     row = almost_numbers(examples.targets)
     if row is not None:
         what = f"the label is {examples.targets[row]!r}, and nearly all others are numbers"
         fix = "repair it to predict numbers; or --task classification takes each value as a class"
         raise DataError(what, where=examples.where[row], fix=fix)
     if looks_like_numbers(examples.targets):
+        _refuse_thousands(examples)
         return True
     _refuse_lone(examples)
     return False
+
+
+def _of_columns(examples: Examples) -> bool:
+    """Whether the labels are the numbers of an array's columns, of which each row has one."""
+    cells = examples.targets
+    return is_one_hot(cells) and all(str(cell[0]).isdigit() and type(cell[0]) is str for cell in cells if cell)
+
+
+def _refuse_thousands(examples: Examples) -> None:
+    """Raises DataError where 1.008 stands beside 980 and may be more than it."""
+    number, cells = perhaps_thousands(examples.targets), enumerate(examples.targets)
+    row = next((row for row, cell in cells if isinstance(cell, str) and cell.strip() == number), None)
+    if number is not None and row is not None:
+        what = f"the label is {number!r}: each fraction has three digits, and no whole number more, as with thousands"
+        fix = f"write {number.replace('.', '')} if it is that; --task regression takes {number[-3:]} as a fraction"
+        raise DataError(what, where=examples.where[row], fix=fix)
 
 
 def _refuse_lone(examples: Examples) -> None:
@@ -85,7 +104,7 @@ def _refuse_lone(examples: Examples) -> None:
 def _doubts(examples: Examples) -> tuple[str, ...]:
     """Where numbers are taken as classes."""
     count, row = numbers_as_classes(examples.targets), signs_of_numbers(examples.targets)
-    if not count:
+    if not count or _of_columns(examples):
         return ()
     once = sum(times == 1 for times in count.values())
     left_out = f", {once:,} of which occur once and are left out" if once else ""

@@ -8,10 +8,10 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from headstart.data.columns.inputs import Sample, by_name, held, input_columns, listed
+from headstart.data.columns.inputs import Sample, by_name, held, input_columns, left_out, listed
 from headstart.data.columns.label import called_labels, is_number, like_classes, other_column
 from headstart.data.columns.names import LABELS, PARTS
-from headstart.data.columns.text import refuse_nested, refuse_unlabelled
+from headstart.data.columns.text import lists_joined, refuse_no_text, refuse_unlabelled
 from headstart.data.files.accents import composed
 from headstart.data.files.named_files import file_names
 from headstart.data.files.part_names import names_part, part_named
@@ -74,15 +74,15 @@ def find_columns(
     kind, values, more = input_columns(sample, cells, asked, {*named, *labels}, where)
     holds = held(kind, values, sample, cells)
     if holds == "texts":
-        refuse_nested(values, cells, where)
-    notes = [*notes, *more]
+        refuse_no_text(values, cells, where)
+    notes = [*(notes if need_label else ()), *more]
     several: list[str] = []
     if not labels and need_label:
         several, said = _guessed(sample, values, named, guessed_text=bool(more), where=where)
         labels, notes = tuple(several) if len(several) == 1 else (), [*notes, *said]
     elif label and not asked.label and need_label:
         notes += _said(sample, label, {*values, *named, label}, where)
-    also = () if label or asked.labels else _like_labels(cells, {*values, *named}, labels)
+    also = () if label or asked.labels or not need_label else _like_labels(cells, {*values, *named}, labels)
     option = f"--labels {listed([n for n in sample if n in also or (len(labels) > 1 and n in labels)], between=',')}"
     if not labels and need_label:
         what = f"several columns may be the label: {listed(several)}" if several else NO_LABEL
@@ -94,8 +94,12 @@ def find_columns(
         notes = [*notes, f"{where}: left out, though they look like labels, too: {others}; {option} takes all"]
     part = part or by_name(sample, PARTS, {*values, *labels, asked.group})
     taken = (*values, *labels, asked.group)
-    unused = [name for name in sample if part is None and name not in taken and _names_parts(sample[name])]
+    free = [name for name in sample if need_label and part is None and name not in taken]
+    unused = [name for name in free if _names_parts(sample[name])]
     notes += [f"{where}: column {name!r} holds names of parts; call it split to have them kept" for name in unused]
+    if holds == "texts":
+        notes += lists_joined(values, cells, where)
+        notes += [] if asked.texts else left_out(sample, values, {*named, *labels, part}, where)
     if holds == "files":
         notes = [
             *(n for n in notes if "taken as the text" not in n),

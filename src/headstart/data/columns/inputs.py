@@ -8,10 +8,10 @@ from itertools import islice
 from typing import Any, Literal
 
 from headstart.data.columns.label import are_dates, is_number
-from headstart.data.columns.names import BODIES, IMAGES, PAIRS, TEXTS, TITLES
+from headstart.data.columns.names import ABOUT, BODIES, IMAGES, PAIRS, TEXTS, TITLES, words_of
 from headstart.data.columns.no_texts import refuse_no_texts, refuse_written_pictures
 from headstart.data.columns.picture_cells import are_pictures
-from headstart.data.columns.text import by_last_word, holds_texts
+from headstart.data.columns.text import SHORT, by_last_word, holds_texts
 from headstart.data.files.endings import TEXTS as TEXT_FILES
 from headstart.data.files.endings import is_photo
 from headstart.data.files.named_files import file_names
@@ -83,7 +83,7 @@ def _texts(sample: Sample, taken: set[str | None], where: str) -> tuple[tuple[st
     full = [name for name in sample if name not in taken and holds_texts(sample[name])]
     if len(full) == 2 and not (title and body) and by_name(sample, TEXTS, taken) is None:
         title, body = by_last_word(full, TITLES), by_last_word(full, BODIES)
-    if title and body and title in full and body in full:
+    if title and body and body in full and holds_texts(sample[title], least=SHORT):
         note = (
             f"{where}: columns {title!r} and {body!r} joined into one text; --text {shlex.quote(body)} takes it alone"
         )
@@ -102,6 +102,22 @@ def _texts(sample: Sample, taken: set[str | None], where: str) -> tuple[tuple[st
         what = f"no column of texts or image paths among: {listed(sample)}"
         raise DataError(what, where=where, fix="name it with --text COLUMN or --image COLUMN")
     return (longest,), [f"{where}: column {longest!r} taken as the text"]
+
+
+def left_out(sample: Sample, values: tuple[str, ...], taken: set[str | None], where: str) -> list[str]:
+    """A note on columns beside those of texts that hold some words, too, or are called a title."""
+    free = [name for name in sample if name not in taken and name not in values]
+    title = by_name(sample, TITLES, taken)
+    others = [name for name in free if name == title or _some_words(name, sample[name])]
+    if not others:
+        return []
+    several = [f"--text {shlex.quote(name)}" for name in sample if name in (others[0], *values)]
+    takes = f"{' '.join(several)} joins them" if len(values) == 1 else "--text COLUMN takes another"
+    return [f"{where}: left out, though it may be texts, too: {listed(others)}; {takes}"]
+
+
+def _some_words(name: str, values: Sequence[str | None]) -> bool:
+    return not ABOUT.intersection(words_of(name)) and holds_texts(values, least=SHORT)
 
 
 def by_name(sample: Sample, names: tuple[str, ...], taken: set[str | None]) -> str | None:

@@ -7,6 +7,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 from itertools import islice
 
+from headstart.data.columns.names import ABOUT, words_of
 from headstart.data.files.endings import TEXTS as TEXT_FILES
 from headstart.data.files.named_files import file_names
 from headstart.errors import DataError
@@ -55,17 +56,17 @@ def refuse_no_texts(name: str, values: Sequence[str | None], where: str) -> None
         what += f" ({_shown(some[0])})" if some else ""
         fix = f"--image {shlex.quote(name)} --image-root FOLDER says where the photos lie; {anyway}"
         raise DataError(what, where=where, fix=fix)
-    if _are_ids(values):
+    if _are_ids(values) or _are_about(name, values):
         what = f"no column of texts: {name!r} holds ids or names of what is elsewhere ({_shown(some[0])})"
         fix = f"{anyway}; --image {shlex.quote(name)} --image-root FOLDER where it names photos"
         raise DataError(what, where=where, fix=fix)
 
 
 def _are_ids(values: Sequence[str | None]) -> bool:
-    """Whether all are single words, each another, that differ in their digits: v_12_c01, IMG_0001, hashes."""
+    """Whether all are single words that differ in their digits: v_12_c01, IMG_0001, hashes."""
     present = [value.strip() for value in values if value and value.strip()]
     different = set(present)
-    if len(different) < max(2, len(present)) or any(len(value.split()) > 1 for value in different):
+    if len(different) < 2 or any(len(value.split()) > 1 for value in different):
         return False
     if file_names(present) in TEXT_FILES or not all(map(_DIGITS.search, different)):
         return False
@@ -73,6 +74,13 @@ def _are_ids(values: Sequence[str | None]) -> bool:
         return False
     forms = {_DIGITS.sub("0", value) for value in different}
     return len(forms) <= _FEW_FORMS * len(different) or all(map(_HEXADECIMAL.fullmatch, different))
+
+
+def _are_about(name: str, values: Sequence[str | None]) -> bool:
+    """Whether a column that is called like something about the examples holds single words that recur: authors."""
+    present = [value.strip() for value in values if value and value.strip()]
+    single = bool(present) and all(len(value.split()) == 1 for value in present)
+    return single and 2 * len(set(present)) <= len(present) and bool(ABOUT.intersection(words_of(name)))
 
 
 def _some(values: Sequence[str | None]) -> list[str]:

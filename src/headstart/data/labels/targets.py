@@ -49,6 +49,7 @@ _SIDE_BY_SIDE = re.compile(r"['\"]\s+['\"]")  # as numpy writes texts
 _NONE = re.compile(r"\[\s*\]|\(\s*\)|\{\s*\}|set\(\)")  # an empty list, written down
 _DIGITS_ONLY = re.compile(r"[\d\s/&+#-]+")  # dates and fractions
 _REMEMBERED = 1 << 14  # labels
+_MANY_DIGITS = 1e16
 _FEWEST_WHOLE = 10  # different whole numbers that are numbers and no classes
 
 
@@ -142,13 +143,14 @@ def separator_in_places(cells: Sequence[Cell]) -> str | None:
 def other_separator(cells: Sequence[Cell]) -> tuple[str, int] | None:
     """What else seems to stand between labels, and the first row with several; None: nothing does.
 
-    It is another sign than `SEPARATORS`, or one of these where each value has its place. A space does only where an
-    empty list is among the cells: names have spaces.
+    It is another sign than `SEPARATORS`, or one of these where each value has its place. Names have spaces: one does
+    only where an empty list is among the cells, or words are put together in more ways than there are words.
     """
     if separator_of(cells) is not None:
         return None
     texts = _texts(cells)
-    for separator in (*SEPARATORS, *_OTHERS, *(" " if any(map(says_none, cells)) else "")):
+    spaces = any(map(says_none, cells)) or _like_tags(texts)
+    for separator in (*SEPARATORS, *_OTHERS, *(" " if spaces else "")):
         having = {text for text in texts if separator in text}
         in_places = separator in SEPARATORS
         if not all(map(_DIGITS_ONLY.fullmatch, having)) and _separates(separator, texts, in_places=in_places):
@@ -191,7 +193,12 @@ def looks_like_numbers(cells: Sequence[Cell]) -> str:
         how = "of which most occur once"
     else:
         return ""
-    return f"{count.total()} numbers from {as_text(min(count))} to {as_text(max(count))}, {how}"
+    return f"{count.total()} numbers from {_brief(min(count))} to {_brief(max(count))}, {how}"
+
+
+def _brief(number: float) -> str:
+    """As it is written, but for one of more digits than anyone counts."""
+    return f"{number:g}" if abs(number) >= _MANY_DIGITS else str(as_text(number))
 
 
 def almost_numbers(cells: Sequence[Cell]) -> int | None:
@@ -341,6 +348,13 @@ def _literal(text: str) -> Any:
 
 def _pieces(text: str, separator: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(piece for part in text.split(separator) if (piece := part.strip())))
+
+
+def _like_tags(texts: Counter[str]) -> bool:
+    """Whether there are more texts than words in them: names have words of their own."""
+    if not any(" " in text for text in texts):
+        return False
+    return len({frozenset(text.split()) for text in texts}) > len({word for text in texts for word in text.split()})
 
 
 def _separates(separator: str, texts: Counter[str], *, in_places: bool = False) -> bool:

@@ -58,10 +58,15 @@ def perhaps_thousands(cells: Sequence[Cell]) -> str | None:
     None where a fraction of another length, a leading zero or a whole number of four digits says otherwise, or no whole
     number is there: 4.474 and 18.542 alone are measurements.
     """
-    texts = counted(cells, _text)
-    fractions = [text for text in texts if _THOUSANDS.fullmatch(text)]
-    whole = set(texts) - set(fractions)
-    return fractions[0] if fractions and whole and all(map(_BELOW.fullmatch, whole)) else None
+    found, whole = None, False
+    for text in filter(None, map(_text, cells)):
+        if _THOUSANDS.fullmatch(text):
+            found = found or text
+        elif not _BELOW.fullmatch(text):
+            return None
+        else:
+            whole = True
+    return found if whole else None
 
 
 def counted(cells: Sequence[Cell], text_of: Callable[[Cell], str | None]) -> Counter[str]:

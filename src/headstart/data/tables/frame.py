@@ -157,7 +157,8 @@ def kind_of(inputs: Sequence[Any]) -> str:
     pairs = sum(isinstance(x, tuple | list) and len(x) == 2 and any(isinstance(y, str) for y in x) for x in some)
     if pairs > len(some) / 2:
         return "pair"
-    images = sum(not isinstance(x, str) or (len(x) < 1000 and is_photo(x)) for x in some)
+    others = [x for x in some if not isinstance(x, dict | list | tuple | set)]  # which are neither
+    images = sum(not isinstance(x, str) or (len(x) < 1000 and is_photo(x)) for x in others)
     return "image" if images > len(some) / 2 else "text"
 
 

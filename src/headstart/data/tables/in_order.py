@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Set
 from pathlib import PurePath
 from typing import Any
@@ -55,3 +56,26 @@ def _rows(array: np.ndarray, where: str) -> list[Any]:
         what = f"an array of {array.shape[1]} columns of texts"
         raise DataError(what, where=where, fix="give one of them, or two for pairs of texts")
     return array[:, 0].tolist() if array.shape[1] == 1 else [tuple(row) for row in array.tolist()]
+
+
+def refuse_misaligned(inputs: Any, other: Any, what: str) -> None:
+    """Raises DataError where both are columns of pandas whose indexes name the same rows in another order.
+
+    They are paired by position, as scikit-learn does; two that share rows, and neither of which counts from 0 as after
+    `reset_index`, were cut in different ways.
+    """
+    one, two = (_index(values) for values in (inputs, other))
+    if one is None or two is None or len(one) != len(two) or one.equals(two):
+        return
+    same = Counter(one.tolist()) == Counter(two.tolist())
+    counts = any(index.tolist() == [*range(len(index))] for index in (one, two))
+    if not same and (counts or not (one.is_unique and two.is_unique) or one.isin(two).sum() == 0):
+        return
+    rows = "the same rows as that of the inputs, in another order" if same else "other rows than that of the inputs"
+    said = f"the index of {what} names {rows}"
+    fix = f"{what}.loc[inputs.index] puts them in their order" if same else "cut both in the same way"
+    raise DataError(said, where=what, fix=f"{fix}; .to_numpy() of both pairs them by position")
+
+
+def _index(values: Any) -> Any:
+    return values.index if type(values).__name__ in ("Series", "DataFrame") and hasattr(values, "iloc") else None

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import csv
 import zlib
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from itertools import chain, count, islice
 from pathlib import Path
 from typing import Any
 
 from headstart.data.columns.find import Found, find_columns, refuse_unused, with_known
 from headstart.data.columns.picture_cells import are_pictures, picture
+from headstart.data.columns.text import in_words, refuse_no_text
 from headstart.data.columns.twins import by_option, refuse_twins
 from headstart.data.files.accents import spelled
 from headstart.data.files.arrow import (
@@ -29,7 +31,6 @@ from headstart.data.files.text_file import encoding_of, stem_of, suffix_of
 from headstart.data.labels.cells import label_cells, whole_numbers
 from headstart.data.labels.indicators import indicator_cells
 from headstart.data.labels.missing import without_missing
-from headstart.data.labels.values import as_text
 from headstart.data.tables import workbook
 from headstart.data.tables.delimited import MOST_CHARACTERS, delimited_blocks
 from headstart.data.tables.json_rows import json_rows
@@ -158,7 +159,7 @@ def read_blocks(
     for block in blocks:
         if found is None:
             found, photos = _columns(block, asked, base, where, need_label=need_label, kind=kind)
-        values = _values(block, found, base or Path())
+        values = _values(block, found, base or Path(), partial(_row_name, where, findings or (), len(inputs)))
         marks = _cells(block, found, len(values[0]), where)
         parts = _texts(block[found.part]) if found.part else []
         of = _texts(block[found.group]) if found.group else []
@@ -247,11 +248,22 @@ def _counted(values: list[list[Any]], found: Found) -> list[list[Any]]:
     return [[value for value in values[0] if isinstance(value, bytes)]] if found.holds == "pictures" else values
 
 
-def _values(block: Block, found: Found, base: Path) -> list[list[Any]]:
-    """The columns of the inputs: texts, names of photos or of texts, or the pictures that cells hold."""
+def _values(block: Block, found: Found, base: Path, row_name: Callable[[int], str]) -> list[list[Any]]:
+    """The columns of the inputs: texts, names of photos or of texts, or the pictures that cells hold.
+
+    Raises:
+        DataError: a cell that is none of these.
+    """
+    columns = {name: plain_values(block[name]) for name in found.values}
     if found.holds == "pictures":
-        return [[picture(value, base) for value in plain_values(block[found.values[0]])]]
-    return [_texts(block[name]) for name in found.values]
+        return [[picture(value, base) for value in columns[found.values[0]]]]
+    refuse_no_text(found.values, columns, row_name)
+    return [_texts(columns[name]) for name in found.values]
+
+
+def _row_name(where: str, findings: Iterable[Finding], before: int, at: int) -> str:
+    """The name of a row by its place among those that could be read, `before` of which come before its block."""
+    return next(islice(row_names(where, row_numbers(findings)), before + at, None))
 
 
 def _paths(columns: list[list[str | None]], photos: Photos | None) -> list[Any]:
@@ -292,7 +304,7 @@ def _written(marks: list[Any], found: Found) -> list[str | None]:
 
 
 def _texts(column: Any) -> list[str | None]:
-    return [value if type(value) is str else as_text(value) for value in plain_values(column)]
+    return [value if type(value) is str else in_words(value) for value in plain_values(column)]
 
 
 def _characters(values: list[str | None], where: str, findings: list[Finding], before: int) -> int:
@@ -302,7 +314,7 @@ def _characters(values: list[str | None], where: str, findings: list[Finding], b
         for number, value in enumerate(values):
             if isinstance(value, str) and len(value) > MOST_CHARACTERS:
                 what = f"a text of more than {MOST_CHARACTERS // 10**6} million characters"
-                place = next(islice(row_names(where, row_numbers(findings)), before + number, None))
+                place = _row_name(where, findings, before, number)
                 raise DataError(what, where=place, fix="shorten it, or leave it out")
     return together
 
