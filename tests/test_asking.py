@@ -186,6 +186,9 @@ def test_a_table_is_predicted_row_by_row_and_nothing_is_dropped(saved, command, 
     for name in ("new.csv", "out.xlsx", "nowhere/out.csv"):
         assert command("predict", saved, "new.csv", "--text", "said", "--out", name, "--force")[0] == 2
     assert table.read_text().startswith("id,said,label\n1,")
+    for name in ("split.csv", "rejected.csv", "Split.CSV"):  # by which evaluate knows what it learned from
+        code, _, err = command("predict", saved, CARD, "--out", saved / name, "--force")
+        assert (code, "a file of the model that is saved there" in err) == (2, True)
     code, _, err = command("predict", saved, CARD, "--text", "said")
     assert (code, "--text: it is about a table, and no input is one" in err) == (2, True)
     code, _, err = command("predict", saved, CARD, "--image-root", ".")

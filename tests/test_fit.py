@@ -264,6 +264,24 @@ def test_two_fits_at_once_on_one_cache(photos, tmp_path, own_cache):
     assert (tmp_path / "a" / "model.safetensors").read_bytes() == (tmp_path / "b" / "model.safetensors").read_bytes()
 
 
+def test_an_interrupt_before_the_command_has_begun_is_no_traceback():
+    """Ctrl-C in the first third of a second, while what the command needs is imported: here, at the first import."""
+    early = "import builtins, sys; sys.argv = ['headstart', *sys.argv[1:]]; real = builtins.__import__\n"
+    early += "def stopped(name, *rest):\n    if name.startswith('typer'): raise KeyboardInterrupt\n"
+    early += "    return real(name, *rest)\nbuiltins.__import__ = stopped\nfrom headstart.__main__ import main; main()"
+    done = subprocess.run([sys.executable, "-c", early, "--help"], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr, done.stdout) == (130, "interrupted\n", "")
+
+
+def test_only_what_keeps_its_work_says_so():
+    late = "import sys, headstart.commands.app as c\ndef stopped(): sys.exit(130)\nc.app = stopped; c.main()"
+    for words, more in ((["predict", "m", "x"], ""), (["fit", "--help"], ""), (["rank", "d"], "; what was encoded is")):
+        done = subprocess.run([sys.executable, "-c", late, *words], capture_output=True, text=True, check=False)
+        assert done.returncode == 130
+        assert done.stderr.startswith(f"interrupted{more}")
+        assert more or done.stderr == "interrupted\n"
+
+
 def test_nothing_is_reported_to_anyone(photos, fit_json, tmp_path, own_cache, monkeypatch, on_a_cpu):
     """OpenVINO's converter would keep files for its statistics in the home folder; CUDA's driver does."""
     monkeypatch.setenv("HOME", str(tmp_path / "home"))

@@ -59,7 +59,10 @@ REFUSED = [  # kind, field, value, what is said
     ("image", "head.temperature", math.inf, "head.temperature is inf"),
     ("image", "head.penalty", "1", "head.penalty is '1', not a number"),
     ("image", "head.hash", "0" * 64, "the head is not the one that was saved"),
-    ("image", "head.features_key", "2 0 f32", "fitted on features of another backbone"),
+    ("image", "head.features_key", "2 0 f32", "the head is not the one that was saved"),
+    ("image", "head.temperature", 2.5, "the head is not the one that was saved"),
+    ("text", "head.penalty", 1e-9, "the head is not the one that was saved"),
+    ("text", "head.more", {"scale": 2}, "the head is not the one that was saved"),
     ("image", "summary", [], "summary is a list, not an object"),
     ("text", "backbone.preparation.max_length", 0, "max_length is 0"),
     ("text", "backbone.preparation.max_length", 63, "features of another backbone"),
@@ -182,7 +185,9 @@ def test_a_folder_with_a_key_of_the_first_form_opens_and_another_does_not(kind, 
     model = hs.load(made.folder / kind)
 
     def keyed(key: str) -> Path:
-        return changed(made.folder / kind, tmp_path / "old", headstart=lambda t: put(t, "head.features_key", key))
+        """As it was before heads had a hash."""
+        put_in = lambda told: put(put(told, "head.features_key", key), "head.hash", MISSING)  # noqa: E731
+        return changed(made.folder / kind, tmp_path / "old", headstart=put_in)
 
     asked = TEXTS if kind == "text" else [made.photo]
     np.testing.assert_array_equal(hs.load(keyed(first_form(model))).predict_proba(asked), model.predict_proba(asked))

@@ -8,13 +8,11 @@ import sys
 from io import BytesIO
 
 import numpy as np
-import openpyxl
 import pyarrow as pa
 import pyarrow.parquet
 import pytest
 
 from headstart.data.check import check
-from headstart.data.files import workbook_size
 from headstart.data.files.arrow import Damaged
 from headstart.data.files.parquet_footer import Part, largest_value, parts
 from headstart.data.tables.table import open_blocks, table_errors
@@ -300,27 +298,3 @@ def test_a_folder_with_a_tables_name_is_a_folder(tmp_path):
     (tmp_path / "x.csv").mkdir()
     with pytest.raises(DataError, match="no class folders"):
         read(tmp_path / "x.csv")
-
-
-@pytest.mark.parametrize("cell", ["XFD1048576", "XFD3", "ZZ900000"])
-def test_a_workbook_with_a_cell_far_off_is_refused_before_there_is_room_for_all_between(cell, tmp_path):
-    book = openpyxl.Workbook()
-    for row in [("text", "label"), *((f"a text of number {n}", "ab"[n % 2]) for n in range(20))]:
-        book.active.append(row)
-    book.active[cell] = "x"
-    book.save(tmp_path / "t.xlsx")
-    with pytest.raises(DataError, match=r"a sheet with a cell in row [\d,]+ and column [\d,]+"):
-        read(tmp_path / "t.xlsx")
-
-
-def test_a_workbook_that_is_damaged_or_unpacks_to_too_much_is_refused(tmp_path, monkeypatch):
-    book = openpyxl.Workbook()
-    book.active.append(("text", "label"))
-    book.save(tmp_path / "t.xlsx")
-    content = (tmp_path / "t.xlsx").read_bytes()
-    (tmp_path / "cut.xlsx").write_bytes(content[:-40])
-    with pytest.raises(DataError, match="cannot be read"):
-        read(tmp_path / "cut.xlsx")
-    monkeypatch.setattr(workbook_size, "MOST_BYTES", 1000)
-    with pytest.raises(DataError, match="it unpacks to too much"):
-        read(tmp_path / "t.xlsx")

@@ -254,7 +254,7 @@ def test_no_network_is_said_at_once(client):
         for settings, said in (({}, f"{dead} cannot be reached"), ({"HF_HUB_OFFLINE": "1"}, "HF_HUB_OFFLINE is set")):
             code, _, err = client(dead, "-c", IMPATIENT, "predict", "org/tiny", "photo.jpg", **settings)
             assert code == 2
-            assert "org/tiny is not on this machine; it comes from the hub" in err
+            assert "org/tiny: no such folder; and org/tiny is not on this machine; it comes from the hub" in err
             assert said in err
             assert err.count("\n") == 2
 

@@ -126,7 +126,8 @@ def test_constant_targets_constant_features_and_two_examples():
     np.testing.assert_array_equal(found.predicted, 0.3)
     np.testing.assert_array_equal(constant.logits(x), np.float32(0.3))
     assert "r2" not in constant.cross_validation[0]
-    assert (constant.penalty, constant.width, constant.deviation) == (max(PENALTIES), 0, 1)
+    smallest = float(np.finfo(np.float32).eps)  # an interval of nothing would be certainty
+    assert (constant.penalty, constant.width, constant.deviation) == (max(PENALTIES), smallest, 1)
     same = np.ones_like(x)
     nothing, _ = fitted(same, y, fold)
     np.testing.assert_allclose(predict(nothing, same), y.mean(), rtol=1e-6)

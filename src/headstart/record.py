@@ -14,7 +14,23 @@ from headstart import __version__
 from headstart.adapt.lesson import Adapted
 from headstart.adapt.plan import Plan
 from headstart.backbone import Features
-from headstart.pretrained.schema import COUNT, NAME, either, figure, flag, listing, mapping, maybe, number, some_object
+from headstart.choose.ranking import ranking_as_json
+from headstart.pretrained.schema import (
+    COUNT,
+    NAME,
+    Wrong,
+    by_field,
+    either,
+    entire,
+    figure,
+    flag,
+    listing,
+    mapping,
+    maybe,
+    number,
+    real,
+    whole,
+)
 from headstart.pretrained.schema import record as fields
 from headstart.session import Session
 from headstart.task import Metric, Scores, Task
@@ -23,11 +39,33 @@ from headstart.values import Caution, Columns, Dataset, Finding, Interval, Reque
 _SEVERAL = listing(NAME, most=100_000)
 _ENDS = listing(figure, least=2, most=2)
 _FINDING = fields({"kind": NAME, "where": NAME, "reason": NAME, "rejected": flag})
+_RUN = {**dict.fromkeys(("depth", "steps"), COUNT), "rate": number()}
+_TRIAL = fields(
+    {**_RUN, "log_loss": figure, "accuracy": figure},
+    {"varied": flag, **dict.fromkeys(("mixup", "smoothing"), number()), "cost": figure},
+)
+_COMPARED = {
+    "n": COUNT,
+    "noise": real,
+    **dict.fromkeys(("untuned_accuracy", "tuned_accuracy", "untuned_log_loss", "tuned_log_loss"), real),
+    **dict.fromkeys(("gain_errors", "right_errors"), real),
+}
+_BY_COST = dict.fromkeys(("untuned_cost", "tuned_cost", "cost_errors"), real)
+_TUNING = fields(
+    {
+        "verdict": by_field("cost_errors", fields({**_COMPARED, **_BY_COST}), fields(_COMPARED)),
+        "trials": listing(_TRIAL, most=100_000),
+        "recipe": fields({**_RUN, "batch": COUNT}),
+        "share": number(),
+        "averaged_runs": COUNT,
+    }
+)
 _SUMMARY = fields(  # what tasks of all kinds say
     {
         **dict.fromkeys(("task", "model", "how", "why", "why_how", "split"), NAME),
-        **dict.fromkeys(("n_train", "n_test", "n_rejected"), COUNT),
-        "tuning": maybe(some_object),
+        **dict.fromkeys(("n_train", "n_rejected"), COUNT),
+        "n_test": whole(1, 2**53),
+        "tuning": maybe(entire(_TUNING)),
         "findings": listing(_FINDING, most=100_000_000),
         "notes": _SEVERAL,
         "versions": mapping(NAME, most=1000),
@@ -35,7 +73,7 @@ _SUMMARY = fields(  # what tasks of all kinds say
         "out": maybe(NAME),
     },
     {
-        "ranking": maybe(some_object),
+        "ranking": maybe(entire(ranking_as_json)),
         "cached": figure,
         "metric": maybe(NAME),
         "final": flag,
@@ -236,9 +274,13 @@ class Record:
 
 
 def _scores(task: Task, summary: Mapping[str, Any], mistakes: Sequence[Any]) -> Scores:
-    """The headline has to be there; a metric that came later may not."""
+    """The headlines have to be there, with their intervals; a metric that came later may not."""
     keys = [metric.key for metric in task.scorer.metrics]
-    values = fields({keys[0]: figure}, dict.fromkeys(keys[1:], figure))(summary, "summary")
+    first = keys[: task.scorer.headlines]
+    values = fields(dict.fromkeys(first, figure), dict.fromkeys(keys[len(first) :], figure))(summary, "summary")
+    for key in first:
+        if f"{key}_interval" not in summary:
+            raise Wrong(f"summary.{key}_interval is missing")
     ends = {key: f"{key}_interval" for key in keys if key in values and f"{key}_interval" in summary}
     checked = fields(dict.fromkeys(ends.values(), _ENDS))(summary, "summary")
     return Scores(

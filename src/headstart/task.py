@@ -188,6 +188,7 @@ class Scorer:
     known: Callable[..., tuple[np.ndarray, list[Finding]]] = _all_known
     # where the scores say that the model is of little use: worse than one answer to all, a class never found
     cautions: Callable[[Scores], Sequence[Caution]] = lambda scores: ()
+    headlines: int = 1  # metrics that the page begins with
     # (predictor, dataset): inputs of which the model takes only a part
     remarks: Callable[..., list[Finding]] = lambda predictor, dataset: []
 

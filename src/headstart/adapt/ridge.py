@@ -113,8 +113,12 @@ def judged(outputs: np.ndarray, y: np.ndarray, by: Criterion = BY_LOSS) -> HeldO
 
 
 def calibrated(head: Head, outputs: np.ndarray, y: np.ndarray, weights: np.ndarray | None = None) -> Head:
-    """The head with the width of its intervals, from (n, 1) predictions for examples that it has not learned from."""
-    return replace(head, width=half_width(outputs[:, 0].astype(np.float64) - y, weights=weights))
+    """The head with the width of its intervals, from (n, 1) predictions for examples that it has not learned from.
+
+    It is never below what float32 can tell apart: nothing is certain.
+    """
+    width = half_width(outputs[:, 0].astype(np.float64) - y, weights=weights)
+    return replace(head, width=max(width, float(np.finfo(np.float32).eps) * head.deviation))
 
 
 def search(

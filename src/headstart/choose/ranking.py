@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from headstart.pretrained.schema import COUNT, NAME, figure, listing, record
 from headstart.values import Interval
 
 
@@ -73,6 +74,30 @@ def as_json(ranking: Ranking) -> dict[str, Any]:
     if ranking.metric is None:
         del told["metric"]
     return {**told, "rows": rows, "untried": [asdict(u) for u in ranking.untried], "warnings": list(ranking.warnings)}
+
+
+_ROW = {"model": NAME, **dict.fromkeys(("accuracy", "log_loss", "logme", "neighbours"), figure)}
+_TOLD = record(
+    {
+        "rows": listing(record(_ROW), most=100_000),
+        "choice": NAME,
+        "n": COUNT,
+        "untried": listing(record({"model": NAME, "why": NAME}), most=100_000),
+        "warnings": listing(NAME, most=100_000),
+    },
+    dict.fromkeys(("loss", "measure", "metric"), NAME),
+)
+
+
+def ranking_as_json(value: Any, name: str) -> dict[str, Any]:
+    """A check of what `as_json` made and people may have changed.
+
+    Raises:
+        Wrong: a field is missing, or of another type.
+    """
+    told: dict[str, Any] = _TOLD(value, name)
+    listing(record({ordered_by(told): figure}), most=100_000)(value["rows"], f"{name}.rows")
+    return told
 
 
 def ordered_by(told: Mapping[str, Any]) -> str:

@@ -34,6 +34,7 @@ for command in (fit, check, rank, predict, answer, evaluate, export, models, cac
     app.command()(command)
 
 _INTERRUPTED = 130
+_GOES_ON = ("fit", "rank", "evaluate")  # which keep what they have encoded
 
 
 def _say_version(asked: bool) -> None:
@@ -69,7 +70,9 @@ def main() -> None:
             streams.write_result(b"")  # what typer printed itself, as for --help, may still be held back
     except SystemExit as end:
         if end.code == _INTERRUPTED:  # typer makes Ctrl-C an exit and says nothing
-            sys.stderr.write("interrupted; what was encoded is kept, the same command goes on from there\n")
+            goes_on = sys.argv[1:2] in ([name] for name in _GOES_ON) and "--help" not in sys.argv
+            more = "; what was encoded is kept, the same command goes on from there" if goes_on else ""
+            sys.stderr.write(f"interrupted{more}\n")
         raise
     except Exception as error:
         if os.environ.get("HEADSTART_TRACEBACK"):

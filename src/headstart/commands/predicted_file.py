@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from headstart.errors import OutputError
+from headstart.storage.manifest import is_of_saved
 
 _DELIMITERS = {".csv": ",", ".tsv": "\t"}
 _BESIDE = ("input", "top")  # what is given, and the classes that come after the first
@@ -20,6 +21,9 @@ def refuse_place(out: Path, inputs: Sequence[str], *, force: bool) -> None:
     """Raises OutputError where the file may not be written, before any work."""
     if out.suffix.lower() not in _DELIMITERS:
         raise OutputError("it is a table that is written", where=str(out), fix="a name that ends in .csv or .tsv")
+    if is_of_saved(out.absolute()):
+        fix = "choose another name, or another folder"
+        raise OutputError("it is a file of the model that is saved there", where=str(out), fix=fix)
     if not out.exists():
         folder = out.absolute().parent
         if not folder.is_dir():

@@ -167,7 +167,7 @@ _HEAD = record(
         "hash": _HASH,  # of folders that were saved since there is one
         "times": whole(1, 8),  # as wide as a text's features: of pairs, which are compared
         "thresholds": listing(number(0, 1), most=_MOST_WIDTH),
-        "width": number(low=0),
+        "width": number(above=0),
         "mean": number(),
         "deviation": number(above=0),
         "more": mapping(either(number(), listing(number(), most=_MOST_WIDTH)), most=100),  # of its task's own

@@ -10,6 +10,7 @@ from headstart.pretrained import catalog, hub
 from headstart.pretrained.description import told_by
 from headstart.pretrained.foreign_files import json_object
 from headstart.pretrained.forms import ENDINGS, Found
+from headstart.pretrained.hub_errors import AbsentError
 from headstart.pretrained.schema import checked, record
 from headstart.pretrained.shards import index_in, shards_of
 from headstart.pretrained.timm_arguments import ARCHITECTURE
@@ -40,7 +41,10 @@ def find(name: str, *, progress: Progress | None = None) -> Found:
             where=str(path),
             fix="headstart fit saves a model, headstart models lists more",
         )
-    return _in_folder(hub.fetch(name if "/" in name else f"timm/{name}", progress=progress), name=name)
+    try:
+        return _in_folder(hub.fetch(name if "/" in name else f"timm/{name}", progress=progress), name=name)
+    except AbsentError as error:  # it may be a folder that was meant
+        raise ModelError(f"no such folder; and {error.what}", where=name, fix=error.fix) from None
 
 
 def _split(name: str) -> tuple[str, Path]:

@@ -15,6 +15,10 @@ _LOGIN = "log in: hf auth login"
 _OTHER_CACHE = "set HF_HOME to a folder with room that can be written"
 
 
+class AbsentError(ModelError):
+    """A model that is neither on this machine nor, as far as is known, elsewhere."""
+
+
 @contextmanager
 def plain_errors(repo: str) -> Iterator[None]:
     """The client raises its own errors, its HTTP library's and the system's: each becomes one or two lines."""
@@ -33,7 +37,7 @@ def plain_errors(repo: str) -> Iterator[None]:
     try:
         yield
     except OfflineModeIsEnabled:
-        raise ModelError(
+        raise AbsentError(
             f"{repo} is not on this machine; it comes from the hub, and HF_HUB_OFFLINE is set",
             where="--model",
             fix=instead(repo, "unset it once, with a network: the model is kept"),
@@ -43,7 +47,7 @@ def plain_errors(repo: str) -> Iterator[None]:
             "its licence has to be accepted first", where=page, fix="open that page, accept it, then: hf auth login"
         ) from None
     except RepositoryNotFoundError:
-        raise ModelError(
+        raise AbsentError(
             f"the hub has no model {repo} (or it is private)", where="--model", fix=nearest(repo) or _LOGIN
         ) from None
     except HfHubHTTPError as error:
@@ -75,7 +79,7 @@ def _unreachable(repo: str, error: Exception) -> ModelError:
             where=constants.ENDPOINT,
             fix="run the same command again: it goes on from there",
         )
-    return ModelError(
+    return AbsentError(
         f"{repo} is not on this machine; it comes from the hub, and {constants.ENDPOINT} cannot be reached: {reason}",
         where="--model",
         fix=instead(repo, "run it once with a network: the model is kept"),

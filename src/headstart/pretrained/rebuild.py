@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
@@ -115,14 +116,17 @@ def head_of(folder: Path, told: dict[str, Any]) -> Classifier:
     file = folder / head["file"]
     width = head.get("times", 1) * told["backbone"]["width"]
     found = classifier_in(file, told["classes"], width, prefix=head["prefix"])
-    if "hash" in head and head["hash"] != head_hash(found.weight, found.bias):
+    said = {name: value for name, value in head.items() if name != "hash"}
+    known = [head_hash(found.weight, found.bias, of) for of in (said, {})]  # the second: of folders from before
+    if "hash" in head and head["hash"] not in known:
         raise ModelError("the head is not the one that was saved", where=str(file), fix="save or copy it again")
     return found
 
 
-def head_hash(weight: np.ndarray, bias: np.ndarray) -> str:
-    """sha256 over a head's numbers as float32; in every saved folder, so that a changed head is noticed."""
-    return hashlib.sha256(weight.astype("<f4").tobytes() + bias.astype("<f4").tobytes()).hexdigest()
+def head_hash(weight: np.ndarray, bias: np.ndarray, said: Mapping[str, Any]) -> str:
+    """sha256 over a head's numbers as float32, and over what headstart.json says of it: a changed head is noticed."""
+    settings = json.dumps(said, sort_keys=True).encode() if said else b""
+    return hashlib.sha256(weight.astype("<f4").tobytes() + bias.astype("<f4").tobytes() + settings).hexdigest()
 
 
 def classifier_in(file: Path, classes: Sequence[str], width: int, *, prefix: str = "") -> Classifier:

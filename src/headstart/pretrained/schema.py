@@ -149,6 +149,13 @@ def figure(value: Any, name: str) -> float | None:
     raise _wrong(name, value, "a finite number, or null")
 
 
+def real(value: Any, name: str) -> float | None:
+    """A number, be it infinite or none, as Python's JSON has them; or null."""
+    if value is None or (isinstance(value, int | float) and not isinstance(value, bool)):
+        return value if isinstance(value, float | None) else number()(value, name)
+    raise _wrong(name, value, "a number, or null")
+
+
 def mapping(item: Check, *, most: int) -> Check:
     """An object of so many entries, whatever their names."""
 
@@ -213,10 +220,20 @@ def an_object(value: Any, name: str) -> dict[str, Any]:
 
 
 def some_object(value: Any, name: str) -> dict[str, Any]:
-    """An object, whatever is in it: for what is only shown."""
+    """An object, whatever is in it: for what is checked elsewhere."""
     if not isinstance(value, dict):
         raise _wrong(name, value, "an object")
     return value
+
+
+def entire(known: Check) -> Check:
+    """What `known` lets through, with all else that stands in it."""
+
+    def check(value: Any, name: str) -> Any:
+        known(value, name)
+        return value
+
+    return check
 
 
 def _below(name: str, field: str) -> str:

@@ -107,7 +107,7 @@ def _pairs(scores: Scores) -> str:
     found = sorted((-n, classes[i], classes[j], counts[i]) for i, j, n in _cells(scores) if i != j)[:PAIRS]
     rows = (
         f"<td>{breakable(true)}</td><td>{breakable(other)}</td>"
-        f'<td class="n">{-n:,} of {total:,}</td><td>{bar(-n / total)}</td>'
+        f'<td class="n">{-n:,} of {total:,}</td><td>{bar(-n / max(1, total))}</td>'
         for n, true, other, total in found
     )
     head = ("True class", "Taken for", "Examples", "Share of the true class")

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from headstart.choose.ranking import ordered_by
-from headstart.report.html import bar, section, table, text
+from headstart.report.html import bar, decimals, section, table, text
 
 if TYPE_CHECKING:
     from headstart.record import Record
@@ -38,7 +38,8 @@ def how_made(p: Record) -> str:
         tried = [_figured(p, row) for row in tried]
         names = list(tried[0])
         rows = (
-            "".join(f'<td class="n">{row[k]:.4g}</td>' if k in row else "<td></td>" for k in names) for row in tried
+            "".join(f'<td class="n">{decimals(row[k], ".4g")}</td>' if k in row else "<td></td>" for k in names)
+            for row in tried
         )
         titles = [text(name.replace("_", " ").capitalize()) for name in names]
         numbers = tuple(range(len(names)))
@@ -62,7 +63,8 @@ def _chosen_from(ranking: Mapping[str, Any]) -> str:
     rows = (
         f"<td>{text(r['model'])}{' (taken)' if r['model'] == ranking['choice'] else ''}</td>"
         f"<td>{bar(r['accuracy'])}</td>"
-        f'<td class="n">{r[by]:.3f}</td><td class="n">{r["logme"]:.3f}</td><td>{bar(r["neighbours"])}</td>'
+        f'<td class="n">{decimals(r[by], ".3f")}</td><td class="n">{decimals(r["logme"], ".3f")}</td>'
+        f"<td>{bar(r['neighbours'])}</td>"
         for r in ranking["rows"]
     )
     head = (
@@ -95,20 +97,21 @@ def _tuning(p: Record, told: Mapping[str, Any]) -> Iterator[str]:
     )
     by, head = p.chosen_by if "cost_errors" in v else None, ["Way", text(p.task.words.right), "Log loss"]
     rows = [
-        f'<td>{text(name)}</td><td>{bar(v[f"{key}_accuracy"])}</td><td class="n">{v[f"{key}_log_loss"]:.3f}</td>'
+        f"<td>{text(name)}</td><td>{bar(v[f'{key}_accuracy'])}</td>"
+        f'<td class="n">{decimals(v[f"{key}_log_loss"], ".3f")}</td>'
         for name, key in ((p.task.words.before, "untuned"), ("Tuned", "tuned"))
     ]
     fell = (
-        f"the {p.task.words.loss} fell by {v['gain_errors']:.1f} standard errors, “{text(p.task.words.right)}” rose by "
-        f"{v['right_errors']:.1f}"
+        f"the {p.task.words.loss} fell by {decimals(v['gain_errors'], '.1f')} standard errors, "
+        f"“{text(p.task.words.right)}” rose by {decimals(v['right_errors'], '.1f')}"
     )
     if by is not None:
-        figures = [by.figure(v[f"{key}_cost"]) for key in ("untuned", "tuned")]
-        rows = [f'{row}<td class="n">{figure:.3f}</td>' for row, figure in zip(rows, figures, strict=True)]
+        figures = [decimals(_figure(by, v[f"{key}_cost"]), ".3f") for key in ("untuned", "tuned")]
+        rows = [f'{row}<td class="n">{figure}</td>' for row, figure in zip(rows, figures, strict=True)]
         head.append(text(by.title))
         fell = (
-            f"by {text(by.in_words)} the tuned model is better by {v['cost_errors']:.1f} standard errors, what one "
-            "example can do not counted"
+            f"by {text(by.in_words)} the tuned model is better by {decimals(v['cost_errors'], '.1f')} standard errors, "
+            "what one example can do not counted"
         )
     yield table(head, rows, label="Before tuning and after", numbers=tuple(range(2, len(head))))
     said = f"On {v['n']:,} held-out training examples, pairwise: {fell}. Above {v['noise']} is beyond noise."
@@ -119,7 +122,11 @@ def _figured(p: Record, row: Mapping[str, Any]) -> dict[str, Any]:
     """A row of the cross-validation, with the metric that was chosen by in place of its cost."""
     if p.chosen_by is None or "cost" not in row:
         return dict(row)
-    return {k: v for k, v in row.items() if k != "cost"} | {p.chosen_by.key: p.chosen_by.figure(row["cost"])}
+    return {k: v for k, v in row.items() if k != "cost"} | {p.chosen_by.key: _figure(p.chosen_by, row["cost"])}
+
+
+def _figure(by: Metric, cost: float | None) -> float | None:
+    return None if cost is None else by.figure(cost)
 
 
 def _kept(told: Mapping[str, Any]) -> str:
@@ -136,14 +143,14 @@ def _trials(trials: Sequence[dict[str, Any]], right: str, by: Metric | None) -> 
         ("Steps", lambda t: f"{t['steps']}"),
     ]
     varied = {
-        "varied": ("Other views", lambda t: "yes" if t["varied"] else "no"),
-        "mixup": ("Mixup", lambda t: f"{t['mixup']:g}"),
-        "smoothing": ("Smoothing", lambda t: f"{t['smoothing']:g}"),
+        "varied": ("Other views", lambda t: "yes" if t.get("varied") else "no"),
+        "mixup": ("Mixup", lambda t: f"{t.get('mixup', 0):g}"),
+        "smoothing": ("Smoothing", lambda t: f"{t.get('smoothing', 0):g}"),
     }
     columns += [column for key, column in varied.items() if any(t.get(key) for t in trials)]
     columns.append(("Log loss", lambda t: "diverged" if t["log_loss"] is None else f"{t['log_loss']:.3f}"))
     if by is not None:
-        columns.append((text(by.title), lambda t: f"{by.figure(t['cost']):.3f}" if "cost" in t else "–"))
+        columns.append((text(by.title), lambda t: decimals(_figure(by, t.get("cost")), ".3f")))
     rows = (
         "".join(f'<td class="n">{shown(trial)}</td>' for _, shown in columns) + f"<td>{bar(trial['accuracy'])}</td>"
         for trial in trials

@@ -35,7 +35,14 @@ def breakable(value: str) -> str:
     )
 
 
-def bar(share: float) -> str:
+def decimals(value: float | None, spec: str) -> str:
+    """A number as `spec` has it; a dash where there is none."""
+    return "–" if value is None else format(value, spec)
+
+
+def bar(share: float | None) -> str:
+    if share is None:
+        return "–"
     return (
         f'<span class="value">{percent(share)}</span>'
         f'<span class="bar" aria-hidden="true"><span style="width:{100 * share:.1f}%"></span></span>'

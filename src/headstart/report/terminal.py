@@ -82,7 +82,7 @@ def fit_answering(told: dict[str, Any], metrics: Sequence[Metric] = ()) -> str:
         f"{told['model']} ({told['how']}), {told['n_train']:,} questions about {told['documents_train']:,} documents "
         f"to learn from, {told['n_test']:,} held out"
     )
-    lines = [textwrap.fill(made, _WIDE, break_on_hyphens=False), *_why(told, 12)]
+    lines = [_filled(made), *_why(told, 12)]
     if told["n_rejected"]:
         lines.append(f"{'left out':12} {told['n_rejected']:,} questions; see rejected.csv")
     return "\n".join([*lines, *_found(told, 12), *_answer_figures(told, metrics), *_ended(told, 12)])
@@ -142,7 +142,7 @@ def answers(told: dict[str, Any]) -> str:
         sentence, at = row["sentence"], row["offset"]
         stop = at + len(row["answer"])
         marked = f"{_line(sentence[:at])}{before}{_line(sentence[at:stop])}{after}{_line(sentence[stop:])}"
-        lines.append(textwrap.indent(textwrap.fill(marked, _WIDE - 2, break_on_hyphens=False), "  "))
+        lines.append(_filled(f"  {marked}", 2))
     return "\n".join(lines)
 
 
@@ -322,7 +322,14 @@ def _verdict(told: dict[str, Any]) -> str:
 
 
 def _say(word: str, text: str, width: int = 10) -> str:
-    return textwrap.fill(f"{word:{width}} {text}", _WIDE, subsequent_indent=" " * (width + 1), break_on_hyphens=False)
+    return _filled(f"{word:{width}} {text}", width + 1)
+
+
+def _filled(line: str, indented: int = 0) -> str:
+    """A line as a terminal shows it: several where it is long. A file, or a program that reads it, gets it whole."""
+    if not sys.stdout.isatty():
+        return line
+    return textwrap.fill(line, _WIDE, subsequent_indent=" " * indented, break_on_hyphens=False)
 
 
 def _count(per_second: float | None) -> str:

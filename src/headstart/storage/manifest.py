@@ -49,6 +49,12 @@ def write_manifest(folder: Path) -> None:
     (folder / NAME).write_bytes(_as_bytes({name: _sha256(folder / name) for name in names}))
 
 
+def is_of_saved(path: Path) -> bool:
+    """Whether a path is, or would be, a file of the model that is saved in its folder."""
+    inside = (path.parent / "headstart.json").exists() or (path.parent / NAME).exists()
+    return inside and path.name.casefold() in {name.casefold() for name in (*_WRITTEN, NAME)}
+
+
 def stranger_in(folder: Path) -> str | None:
     """Why a folder is not all headstart's own, naming the first thing that is not; None: nothing in it is anyone's."""
     try:

@@ -178,6 +178,7 @@ ANSWERING = Task(
         metrics=METRICS,
         details=_DETAILS,
         mistake=_MISTAKE,
+        headlines=2,
         reference=lambda targets: {"sentences": True},
         score=_score,
         remarks=_remarks,

@@ -16,10 +16,10 @@ from headstart.errors import DataError, some_of
 from headstart.evaluate.classification import METRICS, evaluate
 from headstart.evaluate.metrics import softmax
 from headstart.inputs.text import whole_characters
-from headstart.pretrained.schema import COUNT, NAME, listing, mapping, maybe, number, record
+from headstart.pretrained.schema import COUNT, NAME, Wrong, listing, mapping, maybe, number, record
 from headstart.report import terminal
 from headstart.report.card_classification import card
-from headstart.report.classification import cautions_of, sections
+from headstart.report.classification import MATRIX_CLASSES, cautions_of, sections
 from headstart.task import Scorer, Scores, Space, Task, Words
 from headstart.tasks import linear
 from headstart.tasks.modalities import IMAGE, PAIR, TEXT
@@ -31,7 +31,7 @@ _TITLES = {
     "pair": "text-pair-classification",
 }
 _MOST = 1_000_000  # classes
-_DETAILS = record(
+_TOLD = record(
     {
         "majority_class": NAME,
         "majority_accuracy": number(),
@@ -45,6 +45,26 @@ _DETAILS = record(
         ),
     }
 )
+
+
+def _details(value: Any, name: str) -> dict[str, Any]:
+    """What of a saved summary is `Scores.details`: its tables are of the same classes.
+
+    Raises:
+        Wrong: a field is missing, of another type, or does not fit the others.
+    """
+    told: dict[str, Any] = _TOLD(value, name)
+    confusion, n = told["confusion"], len(told["confusion"]["classes"])
+    if len(told["per_class"]) != n:
+        raise Wrong(f"{name}.per_class has {len(told['per_class']):,} entries, and there are {n:,} classes")
+    if "cells" not in confusion or n <= MATRIX_CLASSES:
+        listing(listing(COUNT, least=n, most=n), least=n, most=n)(confusion.get("rows"), f"{name}.confusion.rows")
+    for true, other, _ in confusion.get("cells", ()):
+        if max(true, other) >= n:
+            raise Wrong(f"{name}.confusion.cells names a class {max(true, other):,}, and there are {n:,}")
+    return told
+
+
 _FACTS = record(linear.NAMED_FACTS, {"class_weights": maybe(mapping(number(), most=_MOST))})
 _MISTAKE = record({"where": NAME, "true": NAME, "predicted": NAME, "probability": number()})
 
@@ -202,7 +222,7 @@ CLASSIFICATION = Task(
     learner=linear.learner(SOFTMAX),
     scorer=Scorer(
         metrics=METRICS,
-        details=_DETAILS,
+        details=_details,
         mistake=_MISTAKE,
         reference=_reference,
         score=_score,

@@ -31,7 +31,11 @@ FACTS = {  # of every linear head, as a saved folder says them
     "cross_validation": listing(mapping(figure, most=100), most=10_000),
 }
 NAMED_FACTS = {**FACTS, "classes": listing(NAME, least=1, most=1_000_000), "temperature": number(above=0)}
-FIGURES = {"name": NAME, "precision": figure, "recall": figure, "f1": figure, "count": COUNT}  # of a class or label
+FIGURES = {
+    "name": NAME,
+    **dict.fromkeys(("precision", "recall", "f1"), number()),
+    "count": COUNT,
+}  # of a class or label
 _OF_A_TASK = ("thresholds", "width", "mean", "deviation")  # what heads of some tasks have, and others may not
 P = TypeVar("P")  # a prediction
 T = TypeVar("T")  # a target
@@ -96,18 +100,18 @@ def _refuse_other_inputs(width: int, backbone: Backbone, modality: Modality, fol
 def write(backbone: Backbone, head: Head, folder: Path) -> dict[str, Any]:
     """Backbone and head, as the library that the backbone comes from keeps such models."""
     where, times = SOURCES[backbone.source].write(backbone, head, folder), head.weight.shape[1] // backbone.width
+    said = {
+        **where,
+        "features_key": head.features_key,
+        "penalty": head.penalty,
+        "temperature": head.temperature,
+        **({} if times == 1 else {"times": times}),
+        **_beyond_classes(head),
+    }
     return {
         "classes": list(head.classes),
         "classes_hash": class_hash(head.classes),
-        "head": {
-            **where,
-            "hash": head_hash(head.weight, head.bias),
-            "features_key": head.features_key,
-            "penalty": head.penalty,
-            "temperature": head.temperature,
-            **({} if times == 1 else {"times": times}),
-            **_beyond_classes(head),
-        },
+        "head": {"hash": head_hash(head.weight, head.bias, said), **said},
     }
 
 

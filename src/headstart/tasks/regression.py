@@ -35,7 +35,7 @@ _STEPS = 20  # of float32, at the targets' size, within their deviation at least
 _TITLES = {"image": "image-regression", "text": "text-regression", "pair": "text-pair-regression"}
 _FACTS = record({**linear.FACTS, "width": maybe(number(low=0)), "mean": number(), "deviation": number(above=0)})
 _BIN = record({"low": number(), "high": number(), "count": COUNT, "mae": number(), "bias": number()})
-_BASELINE = record({"mean": number(), "mae": number(), "rmse": number()}, {"r2": number()})
+_BASELINE = record({"mean": number(), "mae": number(low=0), "rmse": number(low=0)}, {"r2": number()})
 _DETAILS = record({"baseline": _BASELINE, "bins": listing(_BIN, most=1000)})
 _R2 = next(metric for metric in METRICS if metric.key == "r2")
 

@@ -11,12 +11,14 @@ from headstart.data.columns.find import find_columns
 from headstart.data.columns.header import HEADER, NO_HEADER, columns_named, names_columns
 from headstart.data.columns.inputs import Sample
 from headstart.data.files.arrow import MOST_BYTES, Block, unique
-from headstart.data.files.workbook_size import refuse_large
-from headstart.errors import DataError, UserError, first_line
+from headstart.data.files.old_workbook import old_sheets
+from headstart.data.files.workbook_archive import checked_archive
+from headstart.errors import DataError, first_line
 from headstart.storage.files import open_file
 from headstart.values import Columns
 
 _SAMPLE = 200  # rows that tell a header
+_EXACT = 2**53
 
 
 def workbook_blocks(path: Path, rows: int, asked: Columns, *, need_label: bool) -> tuple[Iterator[Block], list[str]]:
@@ -31,19 +33,15 @@ def workbook_blocks(path: Path, rows: int, asked: Columns, *, need_label: bool) 
     """
     open_file(path, most=MOST_BYTES).close()
     try:
-        from python_calamine import CalamineWorkbook
+        import python_calamine
     except ImportError:
         fix = "pip install 'headstart[excel]', or save it as CSV"
         raise DataError("a workbook, and python-calamine is not installed", where=str(path), fix=fix) from None
-    if path.suffix.lower() != ".xls":  # which has 65,536 rows of 256 cells at most
-        refuse_large(path)
-    try:
-        book = CalamineWorkbook.from_path(str(path))
-        sheets = {name: book.get_sheet_by_name(name).to_python() for name in book.sheet_names}
-    except UserError:
-        raise
-    except Exception as error:  # of the library
-        raise DataError(f"cannot be read: {first_line(error)}", where=str(path), fix="save it as CSV") from None
+    if path.suffix.lower() == ".xls":
+        sheets = old_sheets(path, Path(python_calamine.__file__).parents[1])
+    else:
+        sheets = _sheets(path)
+    sheets = {name: _whole_as_such(cells) for name, cells in sheets.items()}
     full = {name: cells for name, cells in sheets.items() if len(cells) > 1}
     if not full:
         raise DataError("no rows in any sheet", where=str(path), fix="a table has a header and one row an example")
@@ -57,6 +55,31 @@ def workbook_blocks(path: Path, rows: int, asked: Columns, *, need_label: bool) 
     names = [str(cell).strip() if header else "" for cell in first]
     names = unique(name or str(number) for number, name in enumerate(names, start=1))
     return _rows(names, below if header else full[name], rows), [*(notes if others else []), *said]
+
+
+def _sheets(path: Path) -> dict[str, list[list[Any]]]:
+    from python_calamine import CalamineWorkbook
+
+    opened = checked_archive(path)
+    try:
+        book = CalamineWorkbook.from_filelike(opened)
+        return {name: book.get_sheet_by_name(name).to_python() for name in book.sheet_names}
+    except Exception as error:  # of the library
+        raise DataError(f"cannot be read: {first_line(error)}", where=str(path), fix="save it as CSV") from None
+
+
+def _whole_as_such(cells: list[list[Any]]) -> list[list[Any]]:
+    """The rows, with numbers of a column as whole ones where all of them are: workbooks have only floats.
+
+    Those beyond what a float holds exactly stay as they are, so that it is seen.
+    """
+    for column in range(len(cells[0]) if cells else 0):
+        numbers = [row[column] for row in cells if isinstance(row[column], float)]
+        if numbers and all(number.is_integer() and abs(number) < _EXACT for number in numbers):
+            for row in cells:
+                if isinstance(row[column], float):
+                    row[column] = int(row[column])
+    return cells
 
 
 def _meant(sheets: dict[str, list[list[Any]]], asked: Columns, path: Path, *, need_label: bool) -> str:
