@@ -292,7 +292,7 @@ def test_two_folders_of_the_same_classes_may_be_a_training_part_and_its_test(tmp
     photos(tmp_path, "Lerndaten/cat", "Lerndaten/dog")
     photos(tmp_path, "Pruefdaten/cat", "Pruefdaten/dog", n=2)
     said = refusal(tmp_path)
-    assert f"if one is the test: headstart fit {tmp_path / 'Lerndaten'} test {tmp_path / 'Pruefdaten'}" in said
+    assert f"if one is the test: headstart fit {tmp_path / 'Lerndaten'} --test {tmp_path / 'Pruefdaten'}" in said
     found = hs.check(tmp_path / "Lerndaten", test=tmp_path / "Pruefdaten")
     assert (found.counts, len(found.parts.test)) == ({"cat": 8, "dog": 8}, 4)
 
@@ -311,7 +311,7 @@ def test_parts_with_a_table_in_each_are_refused_with_what_reads_them(tmp_path):
     rows = [f"{number}.png, {number % 2}, {1 - number % 2}" for number in range(6)]
     for part in ("train", "valid", "test"):
         written(tmp_path / part / "_classes.csv", "filename, cat, dog", *rows)
-    assert f"headstart fit {tmp_path / 'train'} test {tmp_path / 'test'}" in refusal(tmp_path)
+    assert f"headstart fit {tmp_path / 'train'} --test {tmp_path / 'test'}" in refusal(tmp_path)
     found = hs.check(tmp_path / "train", test=tmp_path / "test")
     assert (found.counts, len(found.parts.test)) == ({"cat": 6, "dog": 6}, 6)
 
@@ -356,3 +356,29 @@ def test_a_model_that_was_saved_into_a_class_folder_is_no_example(tmp_path):
     found = hs.check(tmp_path)
     assert found.counts == {"ham": 8, "spam": 8}
     assert "saved models: ham/deep/model" in told(found)
+
+
+def test_a_table_that_shows_how_to_answer_is_never_the_one_to_learn_from(tmp_path):
+    """CIFAR of Kaggle: the labels of both are well formed, and those of one are made up."""
+    photos(tmp_path, "train", n=8)
+    written(tmp_path / "trainLabels.csv", "id,label", *(f"{k},{'cat' if k % 2 else 'dog'}" for k in range(8)))
+    written(tmp_path / "sampleSubmission.csv", "id,label", *(f"{k},cat" for k in range(8)))
+    found = hs.check(tmp_path)
+    assert found.counts == {"cat": 4, "dog": 4}
+    assert any("not read: sampleSubmission.csv" in note for note in found.notes)
+    (tmp_path / "trainLabels.csv").unlink()
+    with pytest.raises(DataError) as refused:
+        hs.check(tmp_path)
+    assert "sampleSubmission" not in str(refused.value)
+
+
+def test_the_command_that_is_named_keeps_the_columns_that_were(tmp_path):
+    """HAM10000: photos in two folders, and a table with several columns that may be the label."""
+    photos(tmp_path, "images_part_1", "images_part_2", n=6)
+    for number in range(6):
+        (tmp_path / "images_part_2" / f"{number}.png").rename(tmp_path / "images_part_2" / f"{6 + number}.png")
+    rows = [f"{k},{'nv' if k % 2 else 'mel'},{'male' if k % 3 else 'female'}" for k in range(12)]
+    written(tmp_path / "metadata_of_all.csv", "image_id,dx,sex", *rows)
+    with pytest.raises(DataError, match=r"metadata_of_all\.csv --label dx takes the table"):
+        hs.check(tmp_path, columns=hs.Columns(label="dx"))
+    assert hs.check(tmp_path / "metadata_of_all.csv", columns=hs.Columns(label="dx")).counts == {"mel": 6, "nv": 6}

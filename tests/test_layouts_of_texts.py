@@ -8,7 +8,7 @@ import pytest
 
 import headstart as hs
 from headstart.errors import DataError
-from layouts import sentences, written
+from layouts import photos, sentences, written
 
 
 def told(found) -> str:
@@ -92,6 +92,61 @@ def test_files_that_are_none_of_the_classes_are_said(taken, others, tmp_path):
     assert f": {', '.join(others)}" in next(note for note in found.notes if note.startswith("not read"))
 
 
+@pytest.mark.parametrize("called", ["{part}_{label}.txt", "{label}_{part}.txt", "{label}-{part}.txt"])
+def test_a_file_a_class_and_a_part(called, tmp_path):
+    for part, n in (("train", 8), ("test", 4)):
+        for label in ("pos", "neg"):
+            written(tmp_path / called.format(part=part, label=label), *sentences(f"{part} {label}", n))
+    written(tmp_path / "readme.txt", "what this is")
+    found = hs.check(tmp_path)
+    assert found.counts == {"neg": 12, "pos": 12}
+    assert parts(found) == {"train": 16, "test": 8}
+    assert "each file taken as a class" in told(found)
+    (tmp_path / called.format(part="test", label="pos")).unlink()
+    assert "untested" in [caution.kind for caution in hs.check(tmp_path).cautions]
+
+
+@pytest.mark.parametrize(
+    ("texts", "labels", "part"),
+    [("reviews.txt", "labels.txt", "train"), ("train.txt", "train.label", "train"), ("a.txt", "a.labels", "train")],
+)
+def test_labels_beside_texts_of_any_name(texts, labels, part, tmp_path):
+    written(tmp_path / texts, *sentences("films", 12))
+    written(tmp_path / labels, *("odd", "even") * 6)
+    written(tmp_path / "README.txt", "how these were made")
+    found = hs.check(tmp_path)
+    assert found.counts == {"even": 6, "odd": 6}
+    assert f"labels of {texts} read from {labels}" in told(found)
+
+
+def test_files_without_an_ending_are_texts_where_they_hold_texts(tmp_path):
+    """20 Newsgroups as it is shipped: a number a file. Photos without an ending are photos, as before."""
+    for part, n in (("train", 8), ("test", 4)):
+        for group in ("sci.med", "rec.autos"):
+            for number, sentence in enumerate(sentences(f"{part} {group}", n)):
+                written(tmp_path / "news" / f"20news-bydate-{part}" / group / f"{number}", "From: Amélie", sentence)
+    found = hs.check(tmp_path / "news")
+    assert found.dataset.modality.name == "text"
+    assert found.counts == {"rec.autos": 12, "sci.med": 12}
+    assert parts(found) == {"train": 16, "test": 8}
+    assert "each file without an ending is one text" in told(found)
+    photos(tmp_path / "photos", "cat", "dog", n=8)
+    for photo in list((tmp_path / "photos").rglob("*.png")):
+        photo.rename(photo.with_suffix(""))
+    assert hs.check(tmp_path / "photos").dataset.modality.name == "image"
+
+
+def test_of_several_tables_the_one_with_labels_is_named(tmp_path):
+    """Kaggle's reviews: a table of each part, of which one has labels."""
+    marked = [f'{k}\t{k % 2}\t"{sentence}"' for k, sentence in enumerate(sentences("films", 12))]
+    written(tmp_path / "labeledTrainData.tsv", "id\tsentiment\treview", *marked)
+    for name in ("testData.tsv", "unlabeledTrainData.tsv"):
+        rows = [f'{k}\t"{sentence}"' for k, sentence in enumerate(sentences("films", 12))]
+        written(tmp_path / name, "id\treview", *rows)
+    with pytest.raises(DataError, match=r"fit \S*/labeledTrainData\.tsv learns from it alone"):
+        hs.check(tmp_path)
+
+
 def test_several_data_sets_of_a_file_a_class(tmp_path):
     for name in ("custrev.pos", "custrev.neg", "mpqa.pos", "mpqa.neg"):
         written(tmp_path / name, *sentences(name, 8))
@@ -149,6 +204,11 @@ def test_one_half_without_the_other_is_said(half, tmp_path):
     written(tmp_path / "train_label.txt", *(str(k % 2) for k in range(12)))
     with pytest.raises(DataError, match=r"may both be the labels of the train part\nmove one"):
         hs.check(tmp_path)
+
+
+def test_a_sign_and_a_text_a_line(tmp_path):
+    lines = [f"{'+-'[k % 2]}1 {sentence}" for k, sentence in enumerate(sentences("films", 20))]
+    assert hs.check(written(tmp_path / "polarity.txt", *lines)).counts == {"+1": 10, "-1": 10}
 
 
 @pytest.mark.parametrize("name", ["stsa.fine.train", "sst5.txt"])

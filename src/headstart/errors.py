@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import chain, zip_longest
 
 _LONGEST = 500  # characters of one part of a message
 _LONGEST_NAME = 60  # of one name among others
@@ -63,10 +64,16 @@ _COLUMN = rf"--({_NAMED})\b(?: (?!(?:{_PROSE})\b)('[^']*'|\w[\w-]*(?:[.,]\w[\w-]
 _PLACES = ("COLUMN", "NAME", "FOLDER")  # what stands for a value
 _COLUMNS = re.compile(rf"{_COLUMN}(?: {_COLUMN})*")
 
+_COMMAND = re.compile(rf"\bheadstart [a-z]+(?: (?!(?:{_PROSE})\b)(?:'[^']*'|[^\s;,]+))*")  # to be typed as it stands
+
 
 def worded(said: str) -> str:
     """Words that name options of commands; where no command runs, with what functions have instead."""
-    return _OPTION.sub(_argument, _COLUMNS.sub(_columns, said)) if UserError.for_python else said
+    if not UserError.for_python:
+        return said
+    between, commands = _COMMAND.split(said), _COMMAND.findall(said)
+    plain_words = (_OPTION.sub(_argument, _COLUMNS.sub(_columns, words)) for words in between)
+    return "".join(chain.from_iterable(zip_longest(plain_words, commands, fillvalue="")))
 
 
 def _columns(options: re.Match[str]) -> str:

@@ -43,6 +43,14 @@ class Found:
         return replace(_AS_NAMED[self.kind](self.values), **said, separator=separator, group=self.group)
 
 
+def as_typed(columns: Columns) -> str:
+    """The options that name these columns, as they are typed behind a command; empty: none."""
+    named: list[tuple[str, str | None]] = [("--text", text) for text in columns.texts]
+    named += [("--text2", columns.text2), ("--image", columns.image), ("--label", columns.label)]
+    named += [("--labels", ",".join(columns.labels or ())), ("--group", columns.group)]
+    return "".join(f" {option} {shlex.quote(name)}" for option, name in named if name)
+
+
 _AS_NAMED: dict[str, Callable[[tuple[str, ...]], Columns]] = {
     "image": lambda values: Columns(image=values[0]),
     "text": lambda values: Columns(text=values),

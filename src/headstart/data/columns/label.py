@@ -47,7 +47,12 @@ def like_classes(sample: Columns, taken: set[str | None]) -> list[str]:
 
 def other_column(sample: Columns, values: tuple[str, ...], *, guessed_text: bool) -> str | None:
     """Of two columns beside an index the one that is not the text, if their place alone tells, or it holds numbers."""
-    others = [name for name in sample if name not in values and (len(sample) == 2 or not numbers_rows(sample[name]))]
+    two = len(sample) == 2
+    others = [
+        name
+        for name, column in sample.items()
+        if name not in values and not (numbers_rows(column) and (not two or ABOUT.intersection(words_of(name))))
+    ]
     if len(values) != 1 or len(others) != 1:
         return None
     present = [value for value in sample[others[0]] if value]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 
 # Of the formats that are decoded; HEIC where pillow-heif is installed.
 PHOTOS = frozenset(
@@ -23,6 +24,8 @@ _DOCUMENTS = (".pdf", ".doc", ".docx", ".odt", ".rtf", ".ppt", ".pptx", ".html",
 _DATA = (".json", ".csv", ".npy", ".npz", ".pt", ".h5", ".mat", ".pkl", ".zip", ".xlsb", ".ods")
 _PICTURES = (".dcm", ".nii", ".svg", ".raw", ".dng")
 OTHERS = frozenset((*_SOUNDS, *_FILMS, *_DOCUMENTS, *_DATA, *_PICTURES))
+
+_SUBMISSION = re.compile(r"(sample|gender|example)?[_ -]?submission.*", re.IGNORECASE)
 
 
 def ending_of(name: str) -> str:
@@ -45,3 +48,8 @@ def is_text(name: str) -> bool:
 def is_table(name: str) -> bool:
     """Whether it is called as a table is, packed or not."""
     return ending_of(name) in TABLES
+
+
+def is_submission(name: str) -> bool:
+    """Whether it is called as the tables of competitions are that show how to answer, with made-up labels."""
+    return is_table(name) and _SUBMISSION.fullmatch(os.path.splitext(name)[0]) is not None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 from collections import Counter
 from collections.abc import Sequence
@@ -15,11 +16,14 @@ from headstart.data.files.accents import composed, two_spellings
 from headstart.data.files.endings import is_photo, is_text
 from headstart.data.files.named_files import read_texts
 from headstart.data.files.part_names import OFFICIAL, parts_among
+from headstart.data.files.text_file import read_head
 from headstart.data.files.walk import Walk
 from headstart.data.folders.layout import INNER, ONE_A_CLASS, OUTER, Layout, class_folders, layout_of, listing
 from headstart.errors import DataError, some_of
 from headstart.values import Columns, Examples, Finding
 
+_HEAD, _JUDGED = 4096, 20  # bytes of a file, and files, by which those without an ending are judged
+_NO_TEXT = re.compile(r"[\x00-\x08\x0e-\x1f]|\ufffd{4}")  # what every photo has in its first bytes
 _ALIKE = {"image": ("photos", is_photo), "text": ("texts", is_text)}
 
 
@@ -67,13 +71,18 @@ def read_folder(folder: Path, inside: str, *, choice: str | None = None, encodin
     found.sort(key=lambda file: file.path.replace(os.sep, "/"))
     found, findings = _each_once(walk, found)
     ending = _ending_of_texts(found)
+    if ending is None and _without_endings_texts(found, encoding):
+        ending = ""
     kind: Kind = "image" if ending is None else "text"
     said = _beside(walk, [inside, *layout.roots], kind)
     inputs = [file.path for file in found]
     if ending is not None:
         found, others = _texts_among(walk, found, ending)
         found, inputs, unreadable, text_notes = _read_texts(walk, found, encoding)
-        findings, said = [*findings, *others, *unreadable], (f"each {ending} file is one text", *said, *text_notes)
+        findings, said = (
+            [*findings, *others, *unreadable],
+            (f"each {f'{ending} file' if ending else 'file without an ending'} is one text", *said, *text_notes),
+        )
     else:
         refuse_unused(Columns(encoding=encoding), "photos", "encoding")
     return Examples(
@@ -231,10 +240,22 @@ def _ending_of_texts(files: Sequence[_File]) -> str | None:
     return max(sorted(times), key=lambda ending: times[ending]) if times.total() > len(files) / 2 else None
 
 
+def _without_endings_texts(files: Sequence[_File], encoding: str | None) -> bool:
+    """Whether most files have no ending, and the first of these hold texts: mail and news are kept so."""
+    plain = [file for file in files if not _ending(file)]
+    if len(plain) <= len(files) / 2:
+        return False
+    try:
+        heads = [read_head(Path(file.path), encoding, _HEAD) for file in plain[:_JUDGED]]
+    except OSError:  # which opening it as a photo says
+        return False
+    return all(head.strip() and not _NO_TEXT.search(head) for head in heads)
+
+
 def _texts_among(walk: Walk, found: list[_File], ending: str) -> tuple[list[_File], list[Finding]]:
     """The files of texts, and findings on what else is in the class folders: lists, code, photos."""
     others = [file for file in found if _ending(file) != ending]
-    reason = f"not a {ending} file, as most are"
+    reason = f"not a {ending} file, as most are" if ending else "it has an ending, and most have none"
     findings = [Finding("other-file", walk.relative(file.path), reason, rejected=True) for file in others]
     return [file for file in found if _ending(file) == ending], findings
 

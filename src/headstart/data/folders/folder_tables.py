@@ -10,9 +10,9 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
-from headstart.data.columns.find import NO_LABEL
+from headstart.data.columns.find import NO_LABEL, as_typed, find_columns
 from headstart.data.files.arrow import plain_values
-from headstart.data.files.endings import MOSTLY_OTHER, READ_AS_TABLES, is_photo, is_table
+from headstart.data.files.endings import MOSTLY_OTHER, READ_AS_TABLES, is_photo, is_submission, is_table
 from headstart.data.files.part_names import OFFICIAL, UNLABELLED, part_named, parts_among
 from headstart.data.files.text_file import read_lines, stem_of, suffix_of
 from headstart.data.files.walk import Walk
@@ -84,14 +84,18 @@ def read_tables(folder: Path, columns: Columns) -> tuple[Examples | None, tuple[
     parts = Counter(part for part, _ in named)
     if "train" not in parts or len(parts) == 1:
         train = next((file for part, file in named if part == "train"), None)
-        fix = f"name one, and another for the test: {files[0]} --test {files[1]}"
+        taught = [file for file in files if _can_teach(file, columns)]
+        if len(taught) == 1:
+            train = taught[0]
+        one, other = taught[:2] if len(taught) > 1 else files[:2]
+        fix = f"name one, and another for the test: {_command(one, columns)} --test {shlex.quote(str(other))}"
         if train is None and _of_one_header(files, columns):
             each = some_of([stem_of(file) for file in files])
             fix += f"; if each is a class, put them into one table with a column label that says which: {each}"
         raise DataError(
             f"no class folders, and {len(files)} tables: {', '.join(p.name for p in files[:5])}",
             where=str(folder),
-            fix=fix if train is None else f"headstart fit {shlex.quote(str(train))} learns from it alone",
+            fix=fix if train is None else f"{_command(train, columns)} learns from it alone",
         )
     for part, times in parts.items():
         if times > 1:
@@ -105,6 +109,25 @@ def read_tables(folder: Path, columns: Columns) -> tuple[Examples | None, tuple[
     others = ", ".join(file.name for file in files if file not in [file for _, file in named])
     note = f"{folder.name}: not read, since their names are not train, val or test: {others}"
     return _and_photos(replace(whole, notes=(*whole.notes, note)) if others else whole, folder), ()
+
+
+def _command(table: Path, columns: Columns) -> str:
+    """What learns from one table, with the columns that the user named."""
+    return f"headstart fit {shlex.quote(str(table))}{as_typed(columns)}"
+
+
+def _can_teach(table: Path, columns: Columns) -> bool:
+    """Whether the first rows of a table have labels beside their inputs, by the rules of all tables."""
+    if is_submission(table.name):
+        return False
+    try:
+        blocks, _ = open_blocks(table, [], columns, rows=_ROWS)
+        block = next(iter(blocks), {})
+        cells = {name: plain_values(block[name]) for name in block}
+        find_columns({name: list(map(as_text, cells[name])) for name in cells}, cells, columns, where=table.name)
+    except DataError:
+        return False
+    return True
 
 
 def _of_one_header(files: Sequence[Path], columns: Columns) -> bool:
@@ -164,7 +187,7 @@ def _beside_photos(
     aside = (f"not read, since there are folders: {some_of([table.name for table in tables])}",)
     parts = parts_among([stem_of(table) for table in tables])
     wanted = [table for table in tables if parts.get(stem_of(table)) == "train"]
-    wanted = wanted or [table for table in tables if stem_of(table) not in parts]
+    wanted = wanted or [table for table in tables if stem_of(table) not in parts and not is_submission(table.name)]
     classes_beside = len(folders) > 1 and not parts_among(folders)
     with _or_the_folders(classes_beside):
         teaching = _naming(wanted, columns)
@@ -173,7 +196,7 @@ def _beside_photos(
         return found, () if found is not None else aside
     if len(teaching) > 1:
         what = f"several tables name photos: {some_of([table.name for table, _ in teaching])}"
-        raise DataError(what, where=str(folder), fix=f"name one: headstart fit {shlex.quote(str(teaching[0][0]))}")
+        raise DataError(what, where=str(folder), fix=f"name one: {_command(teaching[0][0], columns)}")
     table, photos = teaching[0]
     alike = [one for one in tables if (suffix_of(one) in MOSTLY_OTHER) == (suffix_of(table) in MOSTLY_OTHER)]
     tested = [one for one in alike if one != table and parts.get(stem_of(one)) in OFFICIAL]
@@ -193,11 +216,9 @@ def _beside_photos(
     places = {os.path.dirname(path) for path in whole.inputs if isinstance(path, str)} if photos.folders else set()
     used = {head for place in places for head in Path(os.path.relpath(place or ".", folder)).parts[:1]} & {*folders}
     if len(used) > 1 and not parts_among(sorted(used)):
-        one = shlex.quote(str(table))
-        what = (
-            f"{table.name} says which class the photos are of, and the folders {some_of(sorted(used))} may be classes"
-        )
-        fix = f"headstart fit {one} takes the table, --class-folders outer the folders"
+        either = some_of(sorted(used))
+        what = f"{table.name} says which class the photos are of, and the folders {either} may be classes"
+        fix = f"{_command(table, columns)} takes the table, --class-folders outer the folders"
         raise DataError(what, where=str(folder), fix=fix)
     more = [other.name for other in tables if other != table and other not in tested]
     notes = [f"labels read from {table.name}", *whole.notes]

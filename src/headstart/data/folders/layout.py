@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from headstart.data.files.endings import MOSTLY_OTHER, ending_of, is_photo, is_table, is_text
+from headstart.data.files.endings import MOSTLY_OTHER, ending_of, is_photo, is_submission, is_table, is_text
 from headstart.data.files.part_names import UNLABELLED, part_named, parts_among
 from headstart.data.files.walk import SAVED, Walk
 from headstart.errors import DataError, some_of
@@ -207,7 +207,7 @@ def _no_classes(walk: Walk, folder: str, parts: list[str], others: list[str], lo
         return DataError(what, where=folder or ".", fix=fix)
     what = f"{some_of(parts)} are parts, and there are no class folders in {'them' if len(parts) > 1 else 'it'}"
     hint = next((said for _, files in flat.values() if (said := _by_beginning(files))), "")
-    tables = [name for name in loose if is_table(name)]
+    tables = [name for name in loose if is_table(name) and not is_submission(name)]
     if tables:
         table = shlex.quote(os.path.join(folder, tables[0]))
         return DataError(

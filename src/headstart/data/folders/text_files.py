@@ -46,6 +46,11 @@ def read_text_files(folder: Path, encoding: str | None) -> Examples | None:
     parallel = _parallel(folder, names, encoding)
     if parallel is not None:
         return parallel
+    in_parts = {} if folders else _classes_in_parts(folder, names, encoding)
+    if in_parts:
+        whole = join([(part, _by_class(folder, files, encoding)) for part, files in in_parts.items()])
+        taken = {name for files in in_parts.values() for name in files.values()}
+        return _with_others(whole, [name for name in names if name not in taken], "they are no class of a part")
     groups = _groups(folder, names, encoding, alone=not folders)
     if len(groups) > 1:
         firsts = " or ".join(shlex.quote(str(folder / next(iter(group.values())))) for group in groups)
@@ -114,6 +119,27 @@ def _groups(folder: Path, names: Sequence[str], encoding: str | None, *, alone: 
     return [group for group in found if _are_texts(folder, group.values(), encoding, sure=alone)]
 
 
+def _classes_in_parts(folder: Path, names: Sequence[str], encoding: str | None) -> dict[str, dict[str, str]]:
+    """One file a class and a part, as its name says: train_pos.txt, train_neg.txt, test_pos.txt, test_neg.txt.
+
+    Returns:
+        The file of each class in each part, in the order of parts; empty: the files are not so.
+    """
+    found: dict[str, dict[str, str]] = defaultdict(dict)
+    for name in sorted(names):
+        words = re.split(r"[_.-]", name[:-4]) if name.lower().endswith(".txt") else []
+        parts = [part for word in words if (part := part_named(word)) is not None]
+        label = "_".join(word for word in words if part_named(word) is None)
+        if len(parts) == 1 and label:
+            found[parts[0]][label] = name
+    learned = set(found.get("train", ()))
+    files = [name for each in found.values() for name in each.values()]
+    alike = len(found) > 1 and all(set(each) <= learned for each in found.values())
+    if len(learned) < 2 or not alike or not _are_texts(folder, files, encoding, sure=False):
+        return {}
+    return {part: found[part] for part in OFFICIAL if part in found}
+
+
 def _are_texts(folder: Path, names: Iterable[str], encoding: str | None, *, sure: bool) -> bool:
     """Whether each of these files is one of texts.
 
@@ -149,14 +175,20 @@ def _parallel(folder: Path, names: Sequence[str], encoding: str | None) -> Examp
     alone: list[str] = []
     twice: list[str] = []
     for name in names:
+        stem, ending = os.path.splitext(name)
         match = _PARALLEL.fullmatch(name)
-        if match is not None:
+        if ending.lower() in (".label", ".labels") and f"{stem}.txt" in names:  # train.txt with train.label
+            there[part_named(stem) or "train"] |= {"texts": f"{stem}.txt", "labels": name}
+        elif match is not None:
             part = part_named(match[1] or match[3] or "train")
             kind = "labels" if match[2].lower().startswith("label") else "texts"
             if part is None:
                 alone.append(name)
             elif (other := there[part].setdefault(kind, name)) != name:
                 twice.append(f"{other} and {name} may both be the {kind} of the {part} part")
+    others = [name for name in names if _may_be_texts(name)]
+    if set(there.get("train", ())) == {"labels"} and len(others) == 1:
+        there["train"]["texts"] = others[0]  # reviews.txt with labels.txt
     pairs = [(part, there[part]) for part in OFFICIAL if len(there.get(part, ())) == 2]
     if not any(part == "train" for part, _ in pairs):
         return None
@@ -170,6 +202,10 @@ def _parallel(folder: Path, names: Sequence[str], encoding: str | None) -> Examp
     others = [name for name in names if name not in (*taken, *alone, mapping)]
     whole = _with_others(join(read), alone, "no file of labels, or of texts, goes with it")
     return _with_others(whole, others, "they are called neither as texts nor as labels")
+
+
+def _may_be_texts(name: str) -> bool:
+    return name.lower().endswith(".txt") and not _NO_DATA.fullmatch(name[:-4]) and not _PARALLEL.fullmatch(name)
 
 
 def _beside(folder: Path, texts: str, labels: str, classes: dict[str, str], encoding: str | None) -> Examples:

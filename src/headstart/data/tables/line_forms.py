@@ -12,7 +12,7 @@ from headstart.data.files.arrow import Block
 from headstart.data.files.text_file import leave_out, open_text, suffix_of
 from headstart.values import Finding
 
-_NUMBERED = re.compile(r"(\d{1,2}) +(\S.*)")  # 3 It 's a lovely film
+_NUMBERED = re.compile(r"([+-]?\d{1,2}) +(\S.*)")  # 3 It 's a lovely film; -1 It is not
 _FASTTEXT = re.compile(r"((?:__label__\S+\s+)+)(.*)")  # __label__a __label__b a text
 _TREE = re.compile(r"\((\d+) .*\)")  # (3 (2 It) (4 (2 's) (4 lovely)))
 _LEAF = re.compile(r"\(\d+ ([^()]+)\)")
