@@ -27,18 +27,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from headstart.data.columns.text import in_words
-from headstart.data.labels.targets import (
-    as_class,
-    as_labels,
-    as_number,
-    indicator_columns,
-    is_one_hot,
-    label_cells,
+from headstart.data.labels.cells import is_one_hot, label_cells
+from headstart.data.labels.column_of_labels import (
     looks_like_label_sets,
     looks_like_numbers,
     separator_of,
     separator_seen,
 )
+from headstart.data.labels.indicators import indicator_columns
+from headstart.data.labels.targets import as_class, as_labels, as_number
 from headstart.errors import DataError
 
 
@@ -307,7 +304,7 @@ def test_what_was_given_is_left_as_it_was():
 
 @pytest.mark.parametrize("seed", ["1", "2"])
 def test_sets_are_the_same_in_every_process_and_no_library_is_loaded(seed):
-    code = "import sys; from headstart.data.labels.targets import label_cells;"
+    code = "import sys; from headstart.data.labels.cells import label_cells;"
     code += "print(label_cells([{'b', 'a', 'c', 1, '1', 2.5}]));"
     code += "print({'torch', 'pandas', 'scipy', 'datasets', 'polars'} & set(sys.modules))"
     env = {"PYTHONPATH": os.pathsep.join(map(str, sys.path)), "PYTHONHASHSEED": seed}

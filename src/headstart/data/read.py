@@ -16,8 +16,9 @@ from headstart.data.files.endings import READ_AS_TABLES
 from headstart.data.files.text_file import suffix_of
 from headstart.data.files.walk import Walk
 from headstart.data.folders.folder import read_folder
-from headstart.data.folders.folder_tables import read_metadata, read_tables
+from headstart.data.folders.folder_tables import read_tables
 from headstart.data.folders.layout import INNER, OUTER, unwrapped
+from headstart.data.folders.photo_tables import read_metadata
 from headstart.data.folders.text_files import read_siblings, read_text_files
 from headstart.data.labels.missing import without_missing_groups
 from headstart.data.questions.read import read_unanswered

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 from sklearn.base import ClassifierMixin
 
-from headstart.data.labels.targets import as_class, as_labels, label_cells
+from headstart.data.labels.cells import label_cells
+from headstart.data.labels.targets import as_class, as_labels
 from headstart.errors import DataError
 from headstart.estimators.estimator import Estimator, inputs_of, weights_of
 from headstart.task import Task

@@ -11,17 +11,16 @@ import numpy as np
 
 from headstart.adapt.sigmoid import SIGMOID
 from headstart.backbone import Backbone, Head
-from headstart.data.labels.targets import (
-    as_labels,
-    is_one_hot,
+from headstart.data.labels.cells import is_one_hot
+from headstart.data.labels.column_of_labels import (
     looks_like_label_sets,
     of_one_label,
     other_separator,
-    says_none,
     separator_in_places,
     separator_of,
     separator_seen,
 )
+from headstart.data.labels.targets import as_labels, says_none
 from headstart.errors import DataError, short_name, some_of
 from headstart.evaluate.multilabel import METRICS, evaluate, sigmoid
 from headstart.inputs.text import whole_characters

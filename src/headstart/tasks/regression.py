@@ -11,7 +11,9 @@ import numpy as np
 
 from headstart.adapt.ridge import GAUSSIAN
 from headstart.backbone import Backbone, Head
-from headstart.data.labels.targets import almost_numbers, as_class, as_number, is_one_hot, looks_like_numbers
+from headstart.data.labels.cells import is_one_hot
+from headstart.data.labels.column_of_labels import almost_numbers, looks_like_numbers
+from headstart.data.labels.targets import as_class, as_number
 from headstart.data.labels.written_numbers import numbers_as_classes, perhaps_thousands, signs_of_numbers
 from headstart.errors import DataError
 from headstart.evaluate.regression import METRICS, evaluate
