@@ -36,7 +36,7 @@ class Space:
 class Form:
     """Data that say by their form that they are for a task, and how they are read."""
 
-    claims: Callable[..., bool]  # (data, columns), likewise
+    claims: Callable[..., bool]  # (data, columns): whether they are of this form
     read: Callable[..., Examples]  # (data, columns=), which say the encoding and the delimiter of a file
     no_columns: str  # what is wrong with naming columns, which this form has its own of
     instead: str  # and what to do
@@ -236,7 +236,9 @@ class Task:
     titles: Mapping[str, str]  # by modality, what users call it there: {"image": "image-classification"}
     form: Form | None = None  # None: targets are the cells of a column
     separates: bool = False  # whether a cell may hold several labels, with a separator between them
-    fits: Callable[[Examples], bool]  # whether cells look like targets of this task
+    fits: Callable[
+        [Examples], bool
+    ]  # whether cells look like targets of this task; raises DataError where they may be of two
     # where they do not, and a later task takes them: what its user should know
     doubts: Callable[[Examples], tuple[str, ...]] = lambda examples: ()
     parse: Callable[[Examples], tuple[list[Any], tuple[str, ...]]]  # cells to targets, and notes on what was assumed

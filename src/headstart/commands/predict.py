@@ -13,7 +13,7 @@ from headstart.errors import UserError
 from headstart.report import terminal
 
 if TYPE_CHECKING:
-    from headstart.data.arguments import Asked
+    from headstart.data.arguments import AskedInputs
     from headstart.model import Model
     from headstart.values import Columns
 
@@ -105,11 +105,11 @@ def _written(model: str, out: Path, table: Path | None, columns: Columns, rows: 
 
 def _asked(
     loaded: Model, inputs: list[str], pair: tuple[str, str] | None, columns: Columns, way: str | None
-) -> list[Asked]:
+) -> list[AskedInputs]:
     """What the model is asked, argument by argument: inputs, or pairs, which tables may hold."""
     from dataclasses import replace
 
-    from headstart.data.arguments import Asked, refuse_idle
+    from headstart.data.arguments import AskedInputs, refuse_idle
     from headstart.progress import note
 
     if not inputs and not pair:
@@ -124,13 +124,13 @@ def _asked(
         note(said)
     given = [each for part in asked for each in part.inputs]
     if loaded.modality.of_two and len(inputs) == 2 and given == inputs:
-        asked = [Asked([(inputs[0], inputs[1])])]
-    return [*([Asked([pair])] if pair else ()), *asked]
+        asked = [AskedInputs([(inputs[0], inputs[1])])]
+    return [*([AskedInputs([pair])] if pair else ()), *asked]
 
 
-def _argument(loaded: Model, value: str, columns: Columns, way: Any) -> Asked:
+def _argument(loaded: Model, value: str, columns: Columns, way: Any) -> AskedInputs:
     """What one argument stands for; of - the lines of standard input, or all of it as one text."""
-    from headstart.data.arguments import Asked, has_labels, inputs_in, is_header
+    from headstart.data.arguments import AskedInputs, has_labels, inputs_in, is_header
     from headstart.data.files.text_file import lines_in
 
     if value != "-" or way == "text":
@@ -142,4 +142,4 @@ def _argument(loaded: Model, value: str, columns: Columns, way: Any) -> Asked:
     if way is None and loaded.modality.in_tables and (is_header(lines, columns) or has_labels(lines)):
         fix = "name its file; or --as lines takes each line as a text"
         raise UserError("it begins like a table", where="standard input", fix=fix)
-    return Asked([whole] if way == "file" else lines, decoded=True)
+    return AskedInputs([whole] if way == "file" else lines, decoded=True)

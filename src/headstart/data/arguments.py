@@ -33,7 +33,7 @@ _OF_FILES = PHOTOS | TEXTS | TABLES | {".gz", ".pdf"}
 
 
 @dataclass(frozen=True)
-class Asked:
+class AskedInputs:
     """The inputs that an argument stands for."""
 
     inputs: Any  # texts, pairs, paths
@@ -45,7 +45,7 @@ class Asked:
 
 def inputs_in(
     argument: str | Path, modality: Modality, columns: Columns, *, way: As | None = None, in_files: bool = False
-) -> Asked:
+) -> AskedInputs:
     """The inputs that an argument stands for.
 
     Args:
@@ -62,7 +62,7 @@ def inputs_in(
         return _of_pictures(argument, modality, columns, way)
     alone = not modality.of_two
     if way == "text" or (alone and not str(argument).strip()):
-        return Asked([str(argument)])
+        return AskedInputs([str(argument)])
     if way is not None and not alone:
         fix = f"give {modality.noun}s with --pair A B, or in a table"
         raise DataError(f"{way!r} is not for {modality.noun}s", where="--as", fix=fix)
@@ -83,17 +83,17 @@ def inputs_in(
     if alone and (folder or (isinstance(argument, Path) and is_there(path))):
         return _files(path, columns.encoding)
     _refuse_path(str(argument), path, modality)
-    return Asked([str(argument)])
+    return AskedInputs([str(argument)])
 
 
-def inputs_of(given: Any, modality: Modality, columns: Columns, *, in_files: bool) -> Asked:
+def inputs_of(given: Any, modality: Modality, columns: Columns, *, in_files: bool) -> AskedInputs:
     """As `inputs_in`, of what stands in memory: a table, the `Path` of a file, or the inputs themselves."""
     asked = _in_memory(row_as_table(given, columns.known), modality, columns, in_files=in_files)
     refuse_idle(columns, [asked])
     return asked
 
 
-def refuse_idle(columns: Columns, asked: Sequence[Asked]) -> None:
+def refuse_idle(columns: Columns, asked: Sequence[AskedInputs]) -> None:
     """Raises DataError where an option is about a table, or about text in files, and no input is such."""
     delimiter = [] if columns.delimiter is None else ["delimiter"]
     for name in (*columns.named, *delimiter) if not any(part.is_table for part in asked) else ():
@@ -103,31 +103,31 @@ def refuse_idle(columns: Columns, asked: Sequence[Asked]) -> None:
         raise DataError("it is about text in files, and no input is one", where="--encoding", fix="leave it out")
 
 
-def _in_memory(given: Any, modality: Modality, columns: Columns, *, in_files: bool) -> Asked:
+def _in_memory(given: Any, modality: Modality, columns: Columns, *, in_files: bool) -> AskedInputs:
     if is_table(given):
         inputs, notes, _ = rows_in(given, modality.name, columns)
-        return Asked(inputs, notes, is_table=True, decoded=True)
+        return AskedInputs(inputs, notes, is_table=True, decoded=True)
     if isinstance(given, str) and modality.in_tables and not modality.of_two:
         _refuse_name(given)
     if isinstance(given, Path):
         path = existing(given) if modality.in_tables else given
         return inputs_in(path, modality, columns, in_files=in_files)
-    return Asked(given)
+    return AskedInputs(given)
 
 
-def _of_pictures(argument: str | Path, modality: Modality, columns: Columns, way: As | None) -> Asked:
+def _of_pictures(argument: str | Path, modality: Modality, columns: Columns, way: As | None) -> AskedInputs:
     if way in ("text", "lines"):
         raise DataError(f"the model takes {modality.noun}s", where="--as", fix="name files, folders, or a table")
     path = Path(argument)
     if way is None and is_file(path) and suffix_of(path) in READ_AS_TABLES:
         return _table(path, modality, columns)
-    return Asked([str(argument)])
+    return AskedInputs([str(argument)])
 
 
-def _table(path: Path, modality: Modality, columns: Columns, *, labelled: bool = False) -> Asked:
+def _table(path: Path, modality: Modality, columns: Columns, *, labelled: bool = False) -> AskedInputs:
     inputs, notes, one_a_row = rows_in(str(path), modality.name, columns)
     aside = [f"{path.name}: the labels are left aside; --as lines takes each line whole"] if labelled else []
-    return Asked(inputs, [*notes, *aside], is_table=True, decoded=True, table=path if one_a_row else None)
+    return AskedInputs(inputs, [*notes, *aside], is_table=True, decoded=True, table=path if one_a_row else None)
 
 
 def _holds_rows(path: Path, columns: Columns) -> bool:
@@ -138,17 +138,17 @@ def _holds_rows(path: Path, columns: Columns) -> bool:
         return False
 
 
-def _rows(path: Path, modality: Modality, columns: Columns) -> Asked:
+def _rows(path: Path, modality: Modality, columns: Columns) -> AskedInputs:
     asked = _table(path, modality, columns)
     note = f"{path.name}: its rows are taken; --as file takes the file as one text, --as text the name itself"
     return replace(asked, notes=[*asked.notes, note])
 
 
-def _files(path: Path, encoding: str | None) -> Asked:
+def _files(path: Path, encoding: str | None) -> AskedInputs:
     """A file, or each below a folder, as one text; what is a table by its name is none, and said in its place."""
     if not is_folder(path):
         texts, notes = text_files([path], encoding)
-        return Asked(texts, [*notes, f"{path.name}: taken as one text"], decoded=True)
+        return AskedInputs(texts, [*notes, f"{path.name}: taken as one text"], decoded=True)
     files = files_in(path)
     if not files:
         raise DataError("no files", where=str(path), fix="name a folder with text files in it")
@@ -157,7 +157,7 @@ def _files(path: Path, encoding: str | None) -> Asked:
     texts, notes = text_files([file for file in files if suffix_of(file) not in odd], encoding)
     there = iter(texts)
     inputs = [DataError(what, where=str(file)) if suffix_of(file) in odd else next(there) for file in files]
-    return Asked(inputs, [*notes, f"{path.name}: each of {len(files):,} files taken as one text"], decoded=True)
+    return AskedInputs(inputs, [*notes, f"{path.name}: each of {len(files):,} files taken as one text"], decoded=True)
 
 
 def _is_path(argument: str) -> bool:
@@ -217,7 +217,7 @@ def is_header(lines: list[str], columns: Columns, path: Path = Path()) -> bool:
     return len(first) > 1 and bool(texts) and {*texts} <= {*first}
 
 
-def _plain(path: Path, encoding: str | None, *, in_files: bool) -> Asked:
+def _plain(path: Path, encoding: str | None, *, in_files: bool) -> AskedInputs:
     """A text file without columns: a text a line, or one text where the model learned from such files."""
     asked = _lines(path, encoding)
     if not in_files or len(asked.inputs) == 1:
@@ -226,7 +226,7 @@ def _plain(path: Path, encoding: str | None, *, in_files: bool) -> Asked:
     return replace(asked, inputs=text_files([path], encoding)[0], notes=[*asked.notes[:-1], note])
 
 
-def _lines(path: Path, encoding: str | None) -> Asked:
+def _lines(path: Path, encoding: str | None) -> AskedInputs:
     """The lines of a text file but for blank ones, and notes that say so."""
     with table_errors(path):
         lines, notes = read_lines(path, encoding)
@@ -235,4 +235,6 @@ def _lines(path: Path, encoding: str | None) -> Asked:
         raise DataError("the file is empty", where=str(path), fix="a text a line")
     blank = f"; left out: {len(lines) - len(full)} blank" if len(full) < len(lines) else ""
     whole = "; --as file takes the file as one text" if len(full) > 1 else ""
-    return Asked(full, [*notes, f"{path.name}: each of {len(full)} lines taken as a text{blank}{whole}"], decoded=True)
+    return AskedInputs(
+        full, [*notes, f"{path.name}: each of {len(full)} lines taken as a text{blank}{whole}"], decoded=True
+    )

@@ -1,4 +1,4 @@
-"""Texts for a comparison that ignores case, spacing and punctuation, and in batches of similar length."""
+"""One text's content: from the bytes of a file or a stream, what of it is compared, and batches of similar length."""
 
 from __future__ import annotations
 

@@ -15,10 +15,10 @@ _REPEATED = 0.5  # different values of a column of classes, at most, for each ro
 _NUMBERS = 0.9  # share of its values, from which a column is one of numbers, if perhaps a dirty one
 _CLASSES = 1000  # at most, where nothing but the values says that they are classes
 
-Columns = Mapping[str, Sequence[str | None]]
+Sample = Mapping[str, Sequence[str | None]]
 
 
-def called_labels(sample: Columns, taken: set[str | None]) -> list[str]:
+def called_labels(sample: Sample, taken: set[str | None]) -> list[str]:
     """The columns whose names end with a word for labels, and whose values may be some."""
     return [
         name
@@ -27,7 +27,7 @@ def called_labels(sample: Columns, taken: set[str | None]) -> list[str]:
     ]
 
 
-def like_classes(sample: Columns, taken: set[str | None]) -> list[str]:
+def like_classes(sample: Sample, taken: set[str | None]) -> list[str]:
     """The columns whose values recur as those of classes do, those first that have fewest.
 
     Columns that are called like something about the examples (an id, a date, an annotator) are none, but in a table
@@ -45,7 +45,7 @@ def like_classes(sample: Columns, taken: set[str | None]) -> list[str]:
     return sorted(found, key=lambda name: found[name])
 
 
-def other_column(sample: Columns, values: tuple[str, ...], *, guessed_text: bool) -> str | None:
+def other_column(sample: Sample, values: tuple[str, ...], *, guessed_text: bool) -> str | None:
     """Of two columns beside an index the one that is not the text, if their place alone tells, or it holds numbers."""
     two = len(sample) == 2
     others = [

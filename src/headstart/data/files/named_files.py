@@ -1,4 +1,4 @@
-"""Columns that hold the names of files where texts are wanted: text files are read, others are refused."""
+"""Text files that are named in a column or given together: which names are such, and what the files hold."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from headstart.storage.files import read_file
 _SAMPLE = 2000  # values that tell
 _LONGEST = 1000  # characters of a path
 _WORDS = 3  # of a name, at most
-_MOST_TOGETHER = 2**32  # characters of all files that a table names
+_MOST_TOGETHER = 2**32  # bytes of all files that a table names
 _TELLS = 1 << 16  # bytes of texts that tell an encoding
 _FILES = 64  # that they are from, about
 

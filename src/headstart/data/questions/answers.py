@@ -17,7 +17,7 @@ _NEARLY_ALL = 0.9
 
 
 @dataclass(frozen=True)
-class Asked:
+class QuestionRow:
     """One question as it was read; None stands for what the data do not say."""
 
     where: str
@@ -47,7 +47,7 @@ class _Columns:
 
 
 def checked(
-    rows: Iterable[Asked], *, name: str, notes: Sequence[str] = (), findings: Sequence[Finding] = ()
+    rows: Iterable[QuestionRow], *, name: str, notes: Sequence[str] = (), findings: Sequence[Finding] = ()
 ) -> Examples:
     """The questions that can be used, each context once; every other row is listed with its reason.
 
@@ -151,7 +151,7 @@ def _ids(columns: _Columns) -> list[str]:
     return made
 
 
-def _complaint(row: Asked, seen: dict[tuple[str | None, str], str]) -> Finding | None:
+def _complaint(row: QuestionRow, seen: dict[tuple[str | None, str], str]) -> Finding | None:
     """Why the row is of no use, whatever its answer."""
     first = seen.get((part_named(row.part), row.id)) if row.id else None
     found = {
@@ -166,7 +166,7 @@ def _complaint(row: Asked, seen: dict[tuple[str | None, str], str]) -> Finding |
     return None if kind is None else Finding(kind, row.where, found[kind], rejected=True)
 
 
-def _placed(row: Asked, context: str, findings: list[Finding]) -> tuple[tuple[tuple[str, int], ...], bool] | None:
+def _placed(row: QuestionRow, context: str, findings: list[Finding]) -> tuple[tuple[tuple[str, int], ...], bool] | None:
     """Each answer with the place where it stands, and whether a place was guessed; None where one has none."""
     placed: list[tuple[str, int]] = []
     unsure = False

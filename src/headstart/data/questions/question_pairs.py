@@ -10,7 +10,7 @@ import numpy as np
 
 from headstart.data.labels.values import as_text
 from headstart.data.questions.answer_cells import Given
-from headstart.data.questions.answers import Asked, checked
+from headstart.data.questions.answers import QuestionRow, checked
 from headstart.errors import DataError
 from headstart.values import Examples
 
@@ -26,7 +26,7 @@ def questions_of(X: Any, y: Any) -> Examples:
     if len(answers) != len(pairs):
         raise DataError(f"{len(pairs)} questions and {len(answers)} answers", where="y", fix="one answer a question")
     rows = [
-        Asked(
+        QuestionRow(
             where=f"row {number}",
             context=as_text(context),
             question=as_text(question),

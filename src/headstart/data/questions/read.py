@@ -16,7 +16,7 @@ from headstart.data.files.part_names import part_named
 from headstart.data.files.text_file import stem_of, suffix_of
 from headstart.data.labels.values import as_text
 from headstart.data.questions.answer_cells import NOT_ANSWERED, Answers, answers_in, is_true
-from headstart.data.questions.answers import Asked, checked
+from headstart.data.questions.answers import QuestionRow, checked
 from headstart.data.questions.squad import asks, is_squad, squad_articles, squad_questions
 from headstart.data.tables.table import open_blocks, refuse_unknown, row_names, row_numbers, table_errors
 from headstart.errors import DataError
@@ -129,7 +129,7 @@ def _file(path: Path, asked: Columns) -> Examples:
         return checked(_table(blocks, path.name, ragged), name=stem_of(path), notes=notes, findings=ragged)
 
 
-def _parts(data: Mapping[str, Any]) -> Iterator[Asked]:
+def _parts(data: Mapping[str, Any]) -> Iterator[QuestionRow]:
     for name in data:
         if part_named(name) is None:
             fix = f"name the parts train, validation and test, or give one of them: data[{name!r}]"
@@ -154,7 +154,9 @@ def _blocks(data: Any) -> Iterable[Block]:
     )
 
 
-def _table(blocks: Iterable[Block], where: str, ragged: list[Finding], *, part: str | None = None) -> Iterator[Asked]:
+def _table(
+    blocks: Iterable[Block], where: str, ragged: list[Finding], *, part: str | None = None
+) -> Iterator[QuestionRow]:
     """Rows of a table, with their numbers: rows that were left out count."""
     columns: dict[str, str] = {}
     names: list[str] = []
@@ -175,11 +177,11 @@ def _table(blocks: Iterable[Block], where: str, ragged: list[Finding], *, part: 
         _refuse_without(_NEEDED, names, where)
 
 
-def _asked(row: dict[str, Any], place: str, part: str | None) -> Asked:
+def _asked(row: dict[str, Any], place: str, part: str | None) -> QuestionRow:
     row = {name: value for name, value in row.items() if value is not _ABSENT}
     texts = {name: as_text(row.get(name)) for name in ("context", "question", "id", "title", "part")}
     answers, complaint = _answers(row, texts["context"] or "")
-    return Asked(
+    return QuestionRow(
         where=f"{part} {place}" if part else place,
         context=texts["context"],
         question=texts["question"],

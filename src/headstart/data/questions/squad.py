@@ -14,7 +14,7 @@ from typing import Any
 from headstart.data.files.endings import JSON
 from headstart.data.files.text_file import encoding_of, read_head, suffix_of
 from headstart.data.questions.answer_cells import NOT_ANSWERED, Answers, answers_in, is_true
-from headstart.data.questions.answers import Asked
+from headstart.data.questions.answers import QuestionRow
 from headstart.data.tables.json_object import refuse_other_rows
 from headstart.data.tables.json_rows import whole_text
 from headstart.errors import DataError
@@ -88,7 +88,7 @@ def _lines(content: str) -> list[Any]:
     return [line for line in found if not (isinstance(line, dict) and set(line) == {"header"})]
 
 
-def squad_questions(articles: list[Any], path: Path) -> Iterator[Asked]:
+def squad_questions(articles: list[Any], path: Path) -> Iterator[QuestionRow]:
     """Every question in the order of the file.
 
     Raises:
@@ -104,10 +104,10 @@ def squad_questions(articles: list[Any], path: Path) -> Iterator[Asked]:
                 yield _question(asked, f"{path.name} {here}.qas[{q}]", article, paragraph, path.name)
 
 
-def _question(asked: Any, place: str, article: Any, paragraph: Any, file: str) -> Asked:
+def _question(asked: Any, place: str, article: Any, paragraph: Any, file: str) -> QuestionRow:
     name, context = _text(asked, "id") or _text(asked, "qid") or None, _text(paragraph, "context")
     answers, complaint = _answers(asked, context or "")
-    return Asked(
+    return QuestionRow(
         where=place if name is None else f"{file} question {name}",
         context=context,
         question=_text(asked, "question"),

@@ -1,4 +1,5 @@
-"""CSV, TSV, JSON lines and Parquet, batch by batch; only the columns that are needed stay in memory."""
+"""Tables of every format to examples, batch by batch: of CSV, TSV, JSON lines and Parquet only the columns that are
+needed stay in memory; workbooks and JSON that is one value are whole in it while they are read."""
 
 from __future__ import annotations
 
