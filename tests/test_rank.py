@@ -138,7 +138,6 @@ def test_fit_ranks_what_is_at_hand(photos, tmp_path):
     assert again.returncode == 0
     for row in ranking["rows"]:
         assert row["model"] in out
-    assert max(map(len, out.splitlines())) <= 80 + len(str(tmp_path))
     run = (
         f"import sys, headstart as hs; hs.fit({str(photos)!r}, out={str(tmp_path / 'third')!r}, how='probe');"
         "loaded = {'torch', 'timm', 'transformers'} & set(sys.modules); sys.exit(str(loaded) if loaded else 0)"
