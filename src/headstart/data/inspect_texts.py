@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -19,62 +20,6 @@ Complaint = tuple[str, str]  # kind and reason of a finding
 _HASH = 16  # bytes of a text's hash
 
 
-def inspect_texts(
-    dataset: Dataset,
-    rows: list[int],
-    rejected: list[Finding],
-    *,
-    known: KnownImages,
-    workers: int,
-    advance: Callable[[int], None],
-) -> Inspected:
-    """Leave out blank texts and what is none; those that differ only in case, spacing, punctuation have one hash."""
-    seen = _inspected(dataset, rows, rejected, complaint=_no_text, content=str, hashed=normalised_hash)
-    advance(len(dataset))
-    return seen
-
-
-def inspect_pairs(
-    dataset: Dataset,
-    rows: list[int],
-    rejected: list[Finding],
-    *,
-    known: KnownImages,
-    workers: int,
-    advance: Callable[[int], None],
-) -> Inspected:
-    """Leave out pairs of which a text is blank or none, and what is no pair; the order of the two counts."""
-
-    def hashed(pair: Any) -> bytes:
-        return normalised_hash(pair[0]) + normalised_hash(pair[1])
-
-    seen = _inspected(dataset, rows, rejected, complaint=_no_pair, content="\0".join, hashed=hashed)
-    advance(len(dataset))
-    return seen
-
-
-def inspect_passages(
-    dataset: Dataset,
-    rows: list[int],
-    rejected: list[Finding],
-    *,
-    known: KnownImages,
-    workers: int,
-    advance: Callable[[int], None],
-) -> Inspected:
-    """Nothing is left out here, for rows without a question or a text were when they were read."""
-
-    def content(pair: Any) -> str:
-        return f"{pair[1]}\0{pair[0]}"
-
-    def hashed(pair: Any) -> bytes:
-        return normalised_hash(content(pair))
-
-    seen = _inspected(dataset, rows, rejected, complaint=lambda _: None, content=content, hashed=hashed)
-    advance(len(dataset))
-    return seen
-
-
 def _inspected(
     dataset: Dataset,
     rows: list[int],
@@ -83,6 +28,9 @@ def _inspected(
     complaint: Callable[[Any], Complaint | None],
     content: Callable[[Any], str],
     hashed: Callable[[Any], bytes],
+    known: KnownImages,
+    workers: int,
+    advance: Callable[[int], None],
 ) -> Inspected:
     """The rows that can be used, with the digest of each one's content and its hash; findings on the others."""
     keep: list[int] = []
@@ -96,6 +44,7 @@ def _inspected(
         digests += hashlib.sha256(content(value).encode("utf-8", "surrogatepass")).digest()
         hashes += hashed(value)
         keep.append(row)
+    advance(len(dataset))
     as_rows = np.frombuffer(bytes(digests), np.uint8), np.frombuffer(bytes(hashes), np.uint8)
     width = len(hashes) // max(1, len(keep)) or _HASH
     return Inspected(keep, as_rows[0].reshape(-1, 32), as_rows[1].reshape(-1, width))
@@ -122,3 +71,24 @@ def _no_pair(value: Any) -> tuple[str, str] | None:
         return "no-pair", f"{shown(value)} is no pair of texts ({type(value).__name__})"
     complaints = (_no_text(text, blank="a text of the pair is blank") for text in value)
     return next(filter(None, complaints), None)
+
+
+def _hashes_of_both(pair: Any) -> bytes:
+    return normalised_hash(pair[0]) + normalised_hash(pair[1])
+
+
+def _text_and_question(pair: Any) -> str:
+    return f"{pair[1]}\0{pair[0]}"
+
+
+# Blank texts and what is none are left out; those that differ only in case, spacing, punctuation have one hash.
+inspect_texts = partial(_inspected, complaint=_no_text, content=str, hashed=normalised_hash)
+# Pairs of which a text is blank or none, too, and what is no pair; the order of the two counts.
+inspect_pairs = partial(_inspected, complaint=_no_pair, content="\0".join, hashed=_hashes_of_both)
+# Nothing: rows without a question or a text were left out when they were read.
+inspect_passages = partial(
+    _inspected,
+    complaint=lambda _: None,
+    content=_text_and_question,
+    hashed=lambda pair: normalised_hash(_text_and_question(pair)),
+)

@@ -60,9 +60,8 @@ def learned_of(dataset: Dataset, rows: np.ndarray) -> Learned:
 
 def written_columns(dataset: Dataset) -> Iterator[list[str]]:
     """The columns of the table, of all rows of checked data."""
-    whole = learned_of(dataset, np.arange(len(dataset)))
-    yield [digest.tobytes().hex() for digest in whole.digests]
-    yield [sketch.tobytes().hex() for sketch in whole.sketches] or [""] * len(dataset)
+    yield [digest.tobytes().hex() for digest in dataset.checked_digests[:, :_SHORT]]
+    yield [""] * len(dataset) if dataset.sketches is None else [sketch.tobytes().hex() for sketch in dataset.sketches]
     yield _whose(dataset)
 
 

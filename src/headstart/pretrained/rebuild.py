@@ -117,8 +117,8 @@ def head_of(folder: Path, told: dict[str, Any]) -> Classifier:
     width = head.get("times", 1) * told["backbone"]["width"]
     found = classifier_in(file, told["classes"], width, prefix=head["prefix"])
     said = {name: value for name, value in head.items() if name != "hash"}
-    known = [head_hash(found.weight, found.bias, of) for of in (said, {})]  # the second: of folders from before
-    if "hash" in head and head["hash"] not in known:
+    forms: tuple[dict[str, Any], ...] = (said, {})  # the second: of folders from before
+    if "hash" in head and all(head["hash"] != head_hash(found.weight, found.bias, form) for form in forms):
         raise ModelError("the head is not the one that was saved", where=str(file), fix="save or copy it again")
     return found
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from headstart.data.alike.duplicates import equal_pairs, group
+from headstart.data.alike.duplicates import as_items, equal_pairs, group
 from headstart.data.alike.excerpts import excerpts
 from headstart.data.files.accents import composed
 from headstart.errors import some_of
@@ -76,10 +76,16 @@ def by_shared_text(dataset: Dataset, twins: np.ndarray) -> tuple[np.ndarray, lis
 
 
 def texts_of_pairs(dataset: Dataset) -> np.ndarray:
-    """(n, 2) int64 of pairs of texts: equal numbers are texts that are the same but for case, spaces, punctuation."""
-    number: dict[bytes, int] = {}
-    known = [number.setdefault(normalised_hash(str(text)), len(number)) for pair in dataset.inputs for text in pair]
-    return np.array(known, dtype=np.int64).reshape(-1, 2)
+    """(n, 2) int64 of checked pairs of texts: equal numbers are texts that are the same but for case, spaces and
+    punctuation, as their sketches say.
+
+    Raises:
+        ValueError: nobody has checked the data.
+    """
+    if dataset.sketches is None:
+        raise ValueError("this step needs a checked dataset: call check first")
+    each = dataset.sketches.reshape(2 * len(dataset), -1 if len(dataset) else 1)  # a row a text: first, second, first
+    return np.unique(as_items(each), return_inverse=True)[1].reshape(-1, 2)
 
 
 def _joined(numbers: np.ndarray) -> np.ndarray:

@@ -9,22 +9,20 @@ from dataclasses import replace
 from pathlib import Path
 
 from headstart.data.columns.find import find_columns
-from headstart.data.files.arrow import plain_values
 from headstart.data.files.endings import READ_AS_TABLES, is_submission, is_table
 from headstart.data.files.part_names import OFFICIAL, part_named, parts_among
 from headstart.data.files.text_file import read_lines, stem_of, suffix_of
 from headstart.data.files.walk import Walk
 from headstart.data.folders.layout import listing
-from headstart.data.folders.photo_tables import beside_photos, command, read_whole, with_photos_counted
+from headstart.data.folders.photo_tables import beside_photos, command, first_cells, read_whole, with_photos_counted
 from headstart.data.labels.values import as_text
 from headstart.data.tables.parts import read_parts
-from headstart.data.tables.table import header, open_blocks, read_table, table_errors
+from headstart.data.tables.table import header, read_table, table_errors
 from headstart.errors import DataError, some_of
 from headstart.inputs.paths import is_file
 from headstart.values import Columns, Examples
 
 _CLASSES = "classes.txt"  # names of the numbers in the first column, a line each
-_ROWS = 50
 _SAVED_BY_DATASETS = {"state.json", "dataset_dict.json"}
 
 
@@ -89,9 +87,7 @@ def _can_teach(table: Path, columns: Columns) -> bool:
     if is_submission(table.name):
         return False
     try:
-        blocks, _ = open_blocks(table, [], columns, rows=_ROWS)
-        block = next(iter(blocks), {})
-        cells = {name: plain_values(block[name]) for name in block}
+        cells = first_cells(table, columns)
         find_columns({name: list(map(as_text, cells[name])) for name in cells}, cells, columns, where=table.name)
     except DataError:
         return False

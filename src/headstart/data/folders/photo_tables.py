@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from headstart.data.columns.find import NO_LABEL, as_typed
 from headstart.data.files.arrow import plain_values
@@ -51,6 +52,18 @@ def read_metadata(folder: Path, columns: Columns) -> Examples | None:
     without = [name for name in folders if name not in [folder_name for _, folder_name, _ in found]]
     note = f"not read, since no metadata.csv is in it: {some_of(without)}"
     return replace(whole, notes=(*whole.notes, note)) if without else whole
+
+
+def first_cells(table: Path, columns: Columns) -> dict[str, list[Any]]:
+    """The columns of the first rows of a table, by which it is judged.
+
+    Raises:
+        DataError: it cannot be read.
+    """
+    with table_errors(table):
+        blocks, _ = open_blocks(table, [], columns, rows=_ROWS)
+        block = next(iter(blocks), {})
+        return {name: plain_values(block[name]) for name in block}
 
 
 def _metadata(folder: Path, names: Sequence[str], columns: Columns) -> Path | None:
@@ -220,10 +233,7 @@ def _photos(table: Path, columns: Columns) -> Photos | None:
     Raises:
         DataError: it cannot be read; or other photos of the same names are in several folders.
     """
-    with table_errors(table):
-        blocks, _ = open_blocks(table, [], columns, rows=_ROWS)
-        block = next(iter(blocks), {})
-        sample = {name: [as_text(cell) for cell in plain_values(block[name])] for name in block}
+    sample = {name: [*map(as_text, cells)] for name, cells in first_cells(table, columns).items()}
     asked, _ = with_photos(sample, columns, table.parent, table.name)
     name = asked.image or next((name for name, values in sample.items() if names_photos(values)), None)
     found = photos_beside(sample.get(name, []), table.parent, asked.image_root, table.name) if name else None
