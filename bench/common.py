@@ -198,7 +198,7 @@ def probed(
     from headstart.adapt.cross_validation import fit_probe
     from headstart.evaluate.classification import evaluate
 
-    head = fit_probe(dataset, rows, features, basis=fit_basis(features.matrix), seed=seed)
+    head = fit_probe(dataset, rows, features, basis=fit_basis(features.matrix), seed=seed).head
     classes = dataset.classes
     return evaluate(head.logits(tested), dataset.y[test], classes=classes, majority_class=classes[0])
 

@@ -94,7 +94,7 @@ def opened(options: argparse.Namespace) -> Texts:
     some = np.random.default_rng(0).permutation(learn)[:_ENCODED]
     features = encode([dataset.inputs[row] for row in some], dataset.checked_digests[some], backbone)
     basis = fit_basis(features.matrix)
-    head = fit_probe(dataset, some, features, basis=basis)
+    head = fit_probe(dataset, some, features, basis=basis).head
     trainable = open_for_training(backbone)
     trainable.module.to(device())
     inputs, table = tokenised(dataset.inputs, backbone.texts), word_embeddings(trainable).weight

@@ -126,7 +126,7 @@ def bench(dataset: Dataset, name: str, epochs: int, *, random: bool) -> None:
     backbone = load(name, kind="image")
     features = encode(dataset.inputs, dataset.checked_digests, backbone)
     basis = fit_basis(features.matrix)
-    head = fit_probe(dataset, np.arange(len(dataset)), features, basis=basis)
+    head = fit_probe(dataset, np.arange(len(dataset)), features, basis=basis).head
     recipe = Recipe(1, 1e-4, epochs * -(-len(dataset) // BATCH), BATCH)
     both = Bench(dataset, backbone, basis, head, recipe, epochs)
     stored, seconds, ours = both.ours()

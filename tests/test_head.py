@@ -78,13 +78,13 @@ def test_features_on_disk_give_the_same_head(own_cache, monkeypatch):
     fold = np.arange(len(y)) % 5
     names = tuple(str(i) for i in range(10))
     basis = fit_basis(features.matrix)
-    in_memory = probe(features, y, basis=basis, names=names, fold=fold)
+    in_memory = probe(features, y, basis=basis, names=names, fold=fold).head
     on_disk = Rows(*features.matrix.shape)
     on_disk[:] = features.matrix
     monkeypatch.setattr(matrix, "MOST_IN_MEMORY", 0)
     basis = fit_basis(on_disk)
     on_disk_too = replace(features, matrix=on_disk)
-    from_disk = probe(on_disk_too, y, basis=basis, names=names, fold=fold)
+    from_disk = probe(on_disk_too, y, basis=basis, names=names, fold=fold).head
     ours, theirs = softmax(from_disk.logits(on_disk)), softmax(in_memory.logits(features.matrix))
     np.testing.assert_allclose(ours, theirs, atol=0.005)
     assert from_disk.penalty == in_memory.penalty
@@ -127,7 +127,7 @@ def test_a_head_made_again_from_the_same_rows_is_the_same():
     x = (rng.normal(size=(960, 8)) + 1.2 * np.eye(8)[y]).astype(np.float32)
     features, basis = Features(x, "key", 0), fit_basis(x)
     classes = ("common", "rare", "other")
-    head = probe(features, y, basis=basis, names=classes, fold=np.arange(len(y)) % 5)
+    head = probe(features, y, basis=basis, names=classes, fold=np.arange(len(y)) % 5).head
     assert head.class_weights
     again = refit(features, y, basis=basis, like=head)
     assert (again.penalty, again.temperature, again.class_weights) == (
@@ -151,7 +151,7 @@ def noisy(n: int = 2100, width: int = 900) -> tuple[np.ndarray, np.ndarray]:
 def test_penalties_that_many_examples_hardly_ever_need_are_found_where_they_do(labels):
     x, y = noisy()
     find, wanted = (probe_labels, np.stack([y, 1 - y], axis=1).astype(np.float32)) if labels else (probe, y)
-    head = find(Features(x, "k", 0), wanted, basis=fit_basis(x), names=("a", "b"), fold=np.arange(len(y)) % 5)
+    head = find(Features(x, "k", 0), wanted, basis=fit_basis(x), names=("a", "b"), fold=np.arange(len(y)) % 5).head
     tried = [row["penalty"] for row in head.cross_validation]
     assert head.penalty > (1.0 if labels else 0.03)
     assert tried == sorted(tried, reverse=True)

@@ -65,7 +65,7 @@ def test_a_probe_of_many_classes_comes_to_the_same_without_their_eigenvectors(mo
     for most in (1000, 10):
         monkeypatch.setattr(losses, "_MOST_ROTATED", most)
         basis = fit_basis(some.matrix, None)
-        made[most] = probe(some, y, basis=basis, names=tuple(map(str, range(60))), fold=np.arange(len(y)) % 4)
+        made[most] = probe(some, y, basis=basis, names=tuple(map(str, range(60))), fold=np.arange(len(y)) % 4).head
     one, other = ({row["penalty"]: row["log_loss"] for row in made[most].cross_validation} for most in (1000, 10))
     both = sorted(set(one) & set(other))
     assert len(both) >= 5
@@ -81,7 +81,7 @@ def test_a_probe_without_time_is_made_of_one_penalty():
     over = Budget(1.0, now=lambda: float(next(clock)))  # each look at it takes a second
     basis = fit_basis(some.matrix, None)
     names = tuple(map(str, range(60)))
-    head = probe(some, y, basis=basis, names=names, fold=np.arange(len(y)) % 4, within=over, advance=tried.append)
+    head = probe(some, y, basis=basis, names=names, fold=np.arange(len(y)) % 4, within=over, advance=tried.append).head
     assert len(tried) == 1
     assert len(head.cross_validation) == 1
     assert (head.logits(some.matrix).argmax(axis=1) == y).mean() > 0.8

@@ -42,7 +42,7 @@ def log_odds(p: np.ndarray) -> np.ndarray:
 
 def fitted(x: np.ndarray | Rows, y: np.ndarray, fold: np.ndarray, basis=None) -> Head:
     names = tuple("abcdefgh"[: y.shape[1]]) if y.shape[1] <= 8 else tuple(map(str, range(y.shape[1])))
-    return probe(Features(x, "", 0), y, basis=basis or fit_basis(x), names=names, fold=fold)
+    return probe(Features(x, "", 0), y, basis=basis or fit_basis(x), names=names, fold=fold).head
 
 
 def held_out(x: np.ndarray | Rows, y: np.ndarray, fold: np.ndarray, basis=None) -> np.ndarray:

@@ -43,7 +43,7 @@ def wide() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 def fitted(x: np.ndarray | Rows, y: np.ndarray, fold: np.ndarray, basis=None) -> tuple[Head, Search]:
     """The head, and the search for its penalty with what was held out."""
     basis = basis or fit_basis(x)
-    head = probe(Features(x, "", 0), y, basis=basis, names=(), fold=fold)
+    head = probe(Features(x, "", 0), y, basis=basis, names=(), fold=fold).head
     return head, search(basis.transform(x), y, fold=fold)
 
 
@@ -283,7 +283,7 @@ def test_intervals_hold_ninety_per_cent_of_new_targets(n, least, most):
     for _ in range(10 if n > 1000 else 60):
         x = rng.normal(size=(n + 1000, 20)).astype(np.float32)
         y = x @ truth + rng.standard_t(4, size=len(x)) * 3
-        head = probe(Features(x[:n], "", 0), y[:n], basis=fit_basis(x[:n]), names=(), fold=np.arange(n) % 5)
+        head = probe(Features(x[:n], "", 0), y[:n], basis=fit_basis(x[:n]), names=(), fold=np.arange(n) % 5).head
         held.append(coverage(predict(head, x[n:]) - y[n:], head.width))
         assert n < 1000 or least <= held[-1] <= most
     assert least <= np.mean(held) <= most

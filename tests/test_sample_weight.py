@@ -101,11 +101,11 @@ def test_integer_weights_are_repeated_rows(name, metric):
             Features(matrix, "", 0),
             Criterion(w, costs=COSTS.get((name, metric))),
         )
-        head = family.probe(features, wanted, basis=basis, names=named, fold=np.repeat(fold, repeats), by=by)
+        head = family.probe(features, wanted, basis=basis, names=named, fold=np.repeat(fold, repeats), by=by).head
         made[kind] = basis, head, family.refit(features, wanted, basis=basis, like=head, weights=w)
     basis, head, again = made["weighted"]
     other_basis, other, _ = made["repeated"]
-    plain = family.probe(Features(x, "", 0), y, basis=fit_basis(x), names=named, fold=fold)
+    plain = family.probe(Features(x, "", 0), y, basis=fit_basis(x), names=named, fold=fold).head
     np.testing.assert_allclose(basis.variance, other_basis.variance, rtol=1e-3)
     assert head.penalty == other.penalty
     np.testing.assert_allclose([head.temperature, head.width or 0], [other.temperature, other.width or 0], rtol=2e-3)
@@ -182,7 +182,9 @@ def test_class_weights_go_by_the_weights_of_the_classes(sizes, per_class):
         some, matrix, dealt = (np.repeat(column, repeats, axis=0) for column in (y, x, fold))
         basis, features = fit_basis(matrix, w), Features(matrix, "", 0)
         told.append(
-            SOFTMAX.probe(features, some, basis=basis, names=("a", "b", "c"), fold=dealt, by=Criterion(w)).class_weights
+            SOFTMAX.probe(
+                features, some, basis=basis, names=("a", "b", "c"), fold=dealt, by=Criterion(w)
+            ).head.class_weights
         )
     assert told[0] == pytest.approx(told[1])
     assert (told[0] is None) == (sizes[0] == 600)
@@ -195,7 +197,7 @@ def test_examples_that_are_all_alike_have_no_direction_and_no_nan():
         basis = fit_basis(x, weights)
         head = SOFTMAX.probe(
             Features(x, "", 0), y, basis=basis, names=("a", "b"), fold=np.arange(12) % 3, by=Criterion(weights)
-        )
+        ).head
         assert np.isfinite(softmax(head.logits(x))).all()
 
 
@@ -204,7 +206,7 @@ def test_a_fold_that_has_all_weight_is_held_out_too():
     weights = np.where(np.arange(len(y)) == 0, 1e18, 1e-3)
     head = GAUSSIAN.probe(
         Features(x, "", 0), y, basis=fit_basis(x, weights), names=(), fold=np.arange(len(y)) % 5, by=Criterion(weights)
-    )
+    ).head
     assert np.isfinite(head.weight).all()
     assert head.logits(x[:1])[0, 0] == pytest.approx(y[0], rel=1e-3)
 

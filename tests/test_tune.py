@@ -93,7 +93,7 @@ def pictures(photos, tmp_path, request, on_a_cpu):
     dataset = check(read(photos))
     features = encode(dataset.inputs, dataset.digests, backbone)
     basis = fit_basis(features.matrix)
-    head = fit_probe(dataset, np.arange(len(dataset)), features, basis=basis)
+    head = fit_probe(dataset, np.arange(len(dataset)), features, basis=basis).head
     return backbone, dataset, features, basis, head
 
 

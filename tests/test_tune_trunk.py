@@ -420,7 +420,7 @@ def mirrors_allowed(textile: Path, classes: tuple[str, str], judged: tuple[int, 
     inputs, digests, y = part(classes, (60, 60), 0)
     features = encode(inputs, digests, backbone)
     dataset = check(read(inputs, [classes[k] for k in y]))
-    head = fit_probe(dataset, np.arange(len(y)), features, basis=fit_basis(features.matrix))
+    head = fit_probe(dataset, np.arange(len(y)), features, basis=fit_basis(features.matrix)).head
     inputs, digests, y = part((on or classes[0], classes[1]), judged, 10)
     known = encode(inputs, digests, backbone).matrix
     y = np.array([dataset.classes.index(classes[k]) for k in y])

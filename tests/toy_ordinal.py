@@ -70,7 +70,8 @@ def predictions(head, logits, names, errors, top):
 
 def probe(*arguments, names, **more):
     """The probe of classes, which keeps what its steps are worth."""
-    return replace(SOFTMAX.probe(*arguments, names=names, **more), more={"scale": tuple(map(float, names))})
+    probed = SOFTMAX.probe(*arguments, names=names, **more)
+    return replace(probed, head=replace(probed.head, more={"scale": tuple(map(float, names))}))
 
 
 def facts(head, dataset, rows):

@@ -38,7 +38,9 @@ from headstart.values import Caution, Columns, Dataset, Finding, Interval, Reque
 
 _SEVERAL = listing(NAME, most=100_000)
 _ENDS = listing(figure, least=2, most=2)
-_FINDING = fields({"kind": NAME, "where": NAME, "reason": NAME, "rejected": flag})
+_FINDING = fields(
+    {"kind": NAME, "where": NAME, "reason": NAME, "rejected": flag}, {"score": number(), "looks_like": NAME}
+)
 _RUN = {**dict.fromkeys(("depth", "steps"), COUNT), "rate": number()}
 _TRIAL = fields(
     {**_RUN, "log_loss": figure, "accuracy": figure},
@@ -217,7 +219,7 @@ class Record:
             "split": "official" if self.official else "out-of-fold" if self.out_of_fold else "made",
             **({"final": True} if self.final else {}),
             **self.facts,
-            "findings": [asdict(finding) for finding in self.findings],
+            "findings": [finding.to_json() for finding in self.findings],
             "notes": list(self.notes),
             "warnings": [asdict(caution) for caution in self.cautions],
             "versions": dict(self.versions),

@@ -29,6 +29,14 @@ class Finding:
     where: str  # file path, or "table.csv row 12" (1-based, the header not counted)
     reason: str
     rejected: bool = False  # True: the example was left out and is listed in rejected.csv
+    score: float | None = None  # how odd, from 0 to 1, of kinds that are ranked
+    looks_like: str | None = None  # the class that a doubtful label should perhaps be
+
+    def to_json(self) -> dict[str, Any]:
+        """Its fields; those of ranked kinds where it is of one."""
+        more = {"score": self.score, "looks_like": self.looks_like}
+        told = {"kind": self.kind, "where": self.where, "reason": self.reason, "rejected": self.rejected}
+        return told | {key: value for key, value in more.items() if value is not None}
 
 
 @dataclass(frozen=True)

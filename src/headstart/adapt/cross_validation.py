@@ -8,6 +8,7 @@ import numpy as np
 
 from headstart.adapt import near_duplicates
 from headstart.adapt.basis import Basis, fit_basis
+from headstart.adapt.family import Probed
 from headstart.adapt.policy import TUNING
 from headstart.backbone import Features, Head
 from headstart.clock import UNLIMITED, Budget
@@ -30,7 +31,7 @@ def fit_probe(
     seed: int = 0,
     within: Budget = UNLIMITED,
     advance: Callable[[int], None] = lambda _: None,
-) -> Head:
+) -> Probed:
     """The head for these rows of a checked dataset; penalty and calibration from folds of them.
 
     The head knows all classes of the dataset, also one of which no example is among the rows.
@@ -43,7 +44,10 @@ def fit_probe(
     k = family.how_many_folds(len(rows), len(dataset.classes))
     fold = grouped_folds(dataset, rows, features, basis=basis, k=k, seed=seed)
     y, names, by = dataset.y[rows], dataset.classes, criterion(dataset).of(rows)
-    return family.probe(features, y, basis=basis, names=names, fold=fold, by=by, within=within, advance=advance)
+    probed: Probed = family.probe(
+        features, y, basis=basis, names=names, fold=fold, by=by, within=within, advance=advance
+    )
+    return probed
 
 
 def probes(dataset: Dataset, features: Features, *, basis: Basis, rows: np.ndarray, head: Head, seed: int = 0) -> Probe:
@@ -69,7 +73,7 @@ def probes(dataset: Dataset, features: Features, *, basis: Basis, rows: np.ndarr
             y, weights = dataset.y[rows], dataset.weights_of(rows)
             known[key] = family.refit(some, y, basis=basis, like=head, weights=weights)
         else:
-            known[key] = fit_probe(dataset, rows, some, basis=basis, seed=seed)
+            known[key] = fit_probe(dataset, rows, some, basis=basis, seed=seed).head
         return known[key]
 
     return fitted

@@ -22,12 +22,20 @@ Weights = np.ndarray | None
 
 
 @dataclass(frozen=True)
+class Probed:
+    """A head that was fitted on examples, and what heads without them say of these."""
+
+    head: Head
+    outputs: np.ndarray  # (n, c) float32: of each example by a head that left its fold out, at this head's temperature
+
+
+@dataclass(frozen=True)
 class Family:
     """Linear heads for one kind of target. `y` is as the task encodes targets, a row an example; `weights`, where they
     are taken, say how many examples each row counts for, and None that all are one."""
 
     link: Literal["softmax", "logistic", "identity"]  # from a head's outputs to probabilities, or to numbers
-    probe: Callable[..., Head]  # (features, y, basis=, names=, fold=, by=, advance=): penalty by cross-validation
+    probe: Callable[..., Probed]  # (features, y, basis=, names=, fold=, by=, advance=): penalty by cross-validation
     refit: Callable[..., Head]  # (features, y, basis=, like=, weights=): by what another head was found to need
     held_out: Callable[..., HeldOut]  # (features, y, basis=, n_outputs=, fold=, by=): of the best penalty
     how_many_folds: Callable[[int, int], int]  # examples and outputs -> folds

@@ -24,6 +24,14 @@ TUNED_AS: dict[str, Method] = {"auto": "tune", "tune": "tune", "full": "full", "
 
 
 @dataclass(frozen=True)
+class HeldOutputs:
+    """What models that had not learned from examples say of these: what confidence and doubt are measured on."""
+
+    rows: np.ndarray  # (n,) of the dataset
+    outputs: np.ndarray  # (n, c) float32, at the temperature of the head that is kept
+
+
+@dataclass(frozen=True)
 class Adapted:
     """A backbone with its head as they were learned, and how that came about."""
 
@@ -39,6 +47,8 @@ class Adapted:
     cautions: tuple[Caution, ...] = ()
     checkpoint: Checkpoint | None = None  # to be removed once the model is saved
     held_out: np.ndarray | None = None  # outputs for each of `rows` while it was held out; None: others are the test
+    calibration: HeldOutputs | None = None  # of training examples, as this model would say; None: nobody has asked
+    probed: HeldOutputs | None = None  # of training examples, by probes on frozen features; None: there are none
     final: bool = False  # whether it learned from the test part as well, after that was scored
 
     def parts(self, split: Split) -> Split:

@@ -12,7 +12,7 @@ from headstart.adapt.again import out_of_fold
 from headstart.adapt.basis import Basis, fit_basis
 from headstart.adapt.checkpoint import Checkpoint, key_of
 from headstart.adapt.cross_validation import fit_probe
-from headstart.adapt.lesson import FORM, Adapted, Training
+from headstart.adapt.lesson import FORM, Adapted, HeldOutputs, Training
 from headstart.adapt.plan import Plan
 from headstart.adapt.policy import TUNING
 from headstart.backbone import Backbone, Features, Head
@@ -39,6 +39,7 @@ class LinearLesson:
     features: Features  # of the first of them
     basis: Basis
     head: Head  # the probe
+    outputs: np.ndarray  # (n, c) of the first of them, each by a probe that left its fold out
     plan: Plan
     seed: int
     session: Session
@@ -96,6 +97,7 @@ class LinearLesson:
     def without_training(self, why: str) -> Adapted:
         """The probe."""
         adapted = self._adapted(self.plan.backbone, self.head, "probe", why, self.known, held_out=self.encoded)
+        adapted = replace(adapted, calibration=adapted.probed)
         if not self.out_of_fold:
             return adapted
         room = Budget(max(_LEAST_FOR_PROBE, self.session.budget.left), self.session.now)
@@ -113,7 +115,9 @@ class LinearLesson:
             features = encode_rows(self.whole, asked, backbone, advance=advance)
         head = replace(head, features_key=features.key)
         n, beyond = tuned.verdict.n, len(self.dataset) > self.encoded
-        return self._adapted(backbone, head, method, why, features, held_out=n, beyond=beyond)
+        judged = HeldOutputs(self.rows[tuned.rows], (tuned.kept / tuned.temperature).astype(np.float32))
+        adapted = self._adapted(backbone, head, method, why, features, held_out=n, beyond=beyond)
+        return replace(adapted, calibration=judged)
 
     def kept(self, tuned: Tuned, note: str) -> str:
         """As `Lesson.kept`."""
@@ -155,6 +159,7 @@ class LinearLesson:
             method=method,
             why=why,
             features=features,
+            probed=HeldOutputs(self.rows[: self.encoded], self.outputs),
             rows=np.sort(self.rows if beyond else self.rows[: self.encoded]),
             findings=(*self.look_alikes, *taken.findings),
             notes=(
@@ -204,7 +209,7 @@ def linear_lesson(
             session.progress.tell(f"{len(done)} penalties tried")
 
         done: list[int] = []
-        head = fit_probe(dataset, plan.train, train, basis=basis, seed=seed, within=room, advance=tried)
+        probed = fit_probe(dataset, plan.train, train, basis=basis, seed=seed, within=room, advance=tried)
     cut = (_cut(session.budget, len(done)),) if room.left <= 0 else ()
     rest = np.setdiff1d(parts.train, plan.train) if dataset.modality.trains_beyond else plan.train[:0]
     rows = np.concatenate([plan.train, rest])
@@ -213,7 +218,8 @@ def linear_lesson(
         rows=np.concatenate([plan.train, np.setdiff1d(parts.train, plan.train)]),
         features=train,
         basis=basis,
-        head=head,
+        head=probed.head,
+        outputs=probed.outputs,
         plan=plan,
         seed=seed,
         session=session,

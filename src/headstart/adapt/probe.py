@@ -9,6 +9,7 @@ from functools import partial
 import numpy as np
 
 from headstart.adapt.basis import Basis
+from headstart.adapt.family import Probed
 from headstart.adapt.penalty_path import alike, best_penalty, by_fold, held_out_path, relearned, solved
 from headstart.adapt.solver import Solution
 from headstart.backbone import Features, Head, Matrix
@@ -39,7 +40,8 @@ class _Trial:
     """One penalty, measured on each example by the fold that did not see it."""
 
     solution: Solution
-    fared: HeldOut  # at its best temperature, since that is what the user gets
+    logits: np.ndarray  # (n, c) float32, at its best temperature, since that is what the user gets
+    fared: HeldOut  # at that
     macro_recall: float
 
     @property
@@ -93,7 +95,7 @@ class _Search:
             logits /= np.float32(t)
             losses, right = log_losses(logits, self.y), logits.argmax(axis=1) == self.y
             fared = HeldOut(losses, right, t, self.by.weights, self.by.cost(logits, self.y), self.by.groups)
-            yield _Trial(solution, fared, _macro_recall(self.y, right, self.by.weights))
+            yield _Trial(solution, logits, fared, _macro_recall(self.y, right, self.by.weights))
 
     def best(self) -> tuple[_Trial, list[dict[str, float]]]:
         """The best penalty where classes count alike, and what was tried."""
@@ -116,7 +118,7 @@ def probe(
     by: Criterion = BY_LOSS,
     within: Budget = UNLIMITED,
     advance: Callable[[int], None] = lambda _: None,
-) -> Head:
+) -> Probed:
     """Multinomial logistic regression, chosen on the training part only.
 
     The penalty with the lowest held-out log loss, at its best temperature, wins. Where the largest class has over
@@ -135,7 +137,7 @@ def probe(
             made in any case.
         advance: told 1 for each penalty tried.
     """
-    search, _ = _search(basis.transform(features.matrix), y, fold, basis, len(names), by, advance)
+    search, order = _search(basis.transform(features.matrix), y, fold, basis, len(names), by, advance)
     search = replace(search, within=within.share(_SEARCHING))
     y, weights, per_class = search.y, search.weights, None
     best, rows = search.best()
@@ -157,7 +159,7 @@ def probe(
         within=within,
     )
     named = None if per_class is None else dict(zip(names, np.round(per_class, 4).tolist(), strict=True))
-    return Head(
+    head = Head(
         classes=names,
         weight=(weight / best.fared.temperature).astype(np.float32),
         bias=(bias / best.fared.temperature).astype(np.float32),
@@ -167,6 +169,7 @@ def probe(
         cross_validation=tuple(rows),
         class_weights=named,
     )
+    return Probed(head, best.logits[np.argsort(order)])
 
 
 def _weights_pay(equal: _Trial, weighted: _Trial) -> bool:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from headstart.adapt.basis import Basis
-from headstart.adapt.family import Family
+from headstart.adapt.family import Family, Probed
 from headstart.backbone import Features, Head, Matrix
 from headstart.clock import UNLIMITED, Budget
 from headstart.evaluate.conformal import LEVEL, half_width, promised
@@ -53,7 +53,7 @@ def probe(
     by: Criterion = BY_LOSS,
     within: Budget = UNLIMITED,
     advance: Callable[[int], None] = lambda _: None,
-) -> Head:
+) -> Probed:
     """Ridge regression, with the penalty of the least held-out squared error; of equal ones, the strongest.
 
     It minimises the (weighted) mean of (y - f(x))^2 + penalty * |W|^2, the bias not penalised, where y has variance 1
@@ -76,7 +76,8 @@ def probe(
     """
     found = search(basis.transform(features.matrix), y, fold=fold, by=by, advance=advance)
     head = _head(found.gram, _scale(y, by.weights), features.key, basis=basis, penalty=found.penalty)
-    return calibrated(replace(head, cross_validation=found.rows), found.predicted[:, None], y, by.weights)
+    outputs = found.predicted[:, None]
+    return Probed(calibrated(replace(head, cross_validation=found.rows), outputs, y, by.weights), outputs)
 
 
 def refit(features: Features, y: np.ndarray, *, basis: Basis, like: Head, weights: np.ndarray | None = None) -> Head:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from headstart.adapt.basis import Basis
-from headstart.adapt.family import Family
+from headstart.adapt.family import Family, Probed
 from headstart.adapt.penalty_path import alike, best_penalty, by_fold, held_out_path, relearned, solved
 from headstart.adapt.solver import Solution
 from headstart.backbone import Features, Head, Matrix
@@ -64,7 +64,7 @@ def probe(
     by: Criterion = BY_LOSS,
     within: Budget = UNLIMITED,
     advance: Callable[[int], None] = lambda _: None,
-) -> Head:
+) -> Probed:
     """Independent L2-penalised logistic regressions, one a label, chosen on the training part only (binary relevance).
 
     The penalty, one for all labels, with the lowest held-out log loss wins, at its best temperature; so a label that is
@@ -104,7 +104,7 @@ def probe(
         temperature=temperature,
         cross_validation=rows,
     )
-    return calibrated(head, best.logits, y, by.weights)
+    return Probed(calibrated(head, best.logits, y, by.weights), best.logits)
 
 
 def refit(features: Features, y: np.ndarray, *, basis: Basis, like: Head, weights: np.ndarray | None = None) -> Head:

@@ -44,7 +44,7 @@ def probe_of(lesson: LinearLesson, backbone: Backbone, folds: np.ndarray) -> tup
     features = encode_rows(dataset, np.arange(n), backbone)
     basis = fit_basis(features.matrix, dataset.weights_of(np.arange(n)))
     learn = np.flatnonzero(folds[:n] != 0)
-    head = fit_probe(dataset, learn, of_rows(features, learn), basis=basis, seed=lesson.seed)
+    head = fit_probe(dataset, learn, of_rows(features, learn), basis=basis, seed=lesson.seed).head
     return basis, probes(dataset, features, basis=basis, rows=learn, head=head, seed=lesson.seed)
 
 

@@ -46,7 +46,7 @@ def evaluate(  # noqa: PLR0913 - one argument an option
         **found.scores.to_json(),
         **matched,
         "n_rejected": sum(f.rejected for f in found.findings),
-        "findings": [asdict(f) for f in found.findings],
+        "findings": [f.to_json() for f in found.findings],
         "notes": list(found.notes),
         "warnings": [asdict(caution) for caution in found.cautions],
     }

@@ -58,7 +58,7 @@ class Checked:
             "split": "official" if self.parts.official else "out-of-fold" if self.parts.out_of_fold else "made",
             "counts": [{"name": name, "count": count} for name, count in self.counts.items()],
             "named": self.dataset.task.words.named,
-            "findings": [asdict(finding) for finding in self.findings],
+            "findings": [finding.to_json() for finding in self.findings],
             "notes": list(self.notes),
             "warnings": [asdict(caution) for caution in self.cautions],
         }
