@@ -22,7 +22,8 @@ _SHARES = np.array([0, 0.001, 0.002, 0.005, 0.01, 0.015, 0.02, 0.03, 0.045, 0.06
 _EVIDENCE = 3.0  # nats of likelihood, for wrong labels against none: by chance in one set of labels of a hundred
 _FAR = 5.0  # robust deviations from which an error of a number is odd: of a normal distribution one in two million
 _OF_MAD = 1.4826  # a normal distribution's deviation, in median absolute deviations
-_LABEL_IMPROBABLE = 0.02  # of a label that was given, or of its lack
+_LABEL_IMPROBABLE = 0.01  # of a label that was given, or of its lack
+_MOST_OF_LABELS = 0.02  # of the examples: labels are left out more often than they are wrong
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,7 @@ def suspicious_labels(outputs: np.ndarray, y: np.ndarray) -> Suspects:
     worst = agreed.argmin(axis=1)
     probability = 1 / (1 + np.exp(-agreed[np.arange(len(y)), worst]))
     listed = np.flatnonzero(probability < _LABEL_IMPROBABLE)
-    order = listed[np.argsort(probability[listed], kind="stable")]
+    order = listed[np.argsort(probability[listed], kind="stable")][: max(1, int(_MOST_OF_LABELS * len(y)))]
     return Suspects(order, 1 - probability[order], worst[order])
 
 
