@@ -16,6 +16,7 @@ from headstart.encode.coverage import remarks
 from headstart.encode.pairs import compare, encode_inputs, encode_pairs
 from headstart.encode.store import image_hashes
 from headstart.inputs.modality import Modality
+from headstart.inputs.shown import shown_pairs, shown_passages, shown_photos, shown_texts
 from headstart.pretrained.catalog import DEFAULT
 
 
@@ -84,6 +85,7 @@ IMAGE = Modality(
     per_second=100.0,
     made_up=_pictures,
     trainable=_trainable_images,
+    shown=shown_photos,
 )
 TEXT = Modality(
     name="text",
@@ -107,6 +109,7 @@ TEXT = Modality(
     per_second=500.0,
     made_up=_texts,
     trainable=_trainable_texts,
+    shown=shown_texts,
     windows=True,
     remarks=remarks,
 )
@@ -134,6 +137,7 @@ PAIR = Modality(
     per_second=250.0,
     made_up=_pairs,
     trainable=_trainable_pairs,
+    shown=shown_pairs,
     remarks=remarks,
 )
 PASSAGE = Modality(
@@ -158,4 +162,5 @@ PASSAGE = Modality(
     per_second=500.0,
     made_up=_pairs,
     trainable=_never,
+    shown=shown_passages,
 )
