@@ -25,6 +25,7 @@ from headstart.report.html import amount, table, text
 from headstart.report.verdict import cautions
 from headstart.task import Scorer, Scores, Task, Words, rounded
 from headstart.tasks import linear
+from headstart.tasks.doubts import doubtful_numbers
 from headstart.tasks.modalities import IMAGE, PAIR, TEXT
 from headstart.values import Caution, Dataset, Examples
 
@@ -296,6 +297,7 @@ REGRESSION = Task(
         mistake=record({"where": NAME, "true": number(), "predicted": number()}),
         reference=lambda targets: {"mean": float(np.mean(targets))},
         score=_score,
+        suspects=doubtful_numbers,
         cautions=_cautions,
     ),
     words=Words(
