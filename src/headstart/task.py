@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from headstart.inputs.modality import Modality
+    from headstart.report.document import Section
 
 Advance = Callable[[int], None]  # told how many more examples are done
 # (value, its name) -> the value; raises ValueError where a stranger wrote something else there
@@ -207,7 +208,7 @@ class Words:
     facts_saved: Check  # what of a saved summary are these facts
     fitted: Callable[[dict[str, Any], Sequence[Metric]], str]  # what `fit` prints of its JSON
     scored: Callable[[dict[str, Any], Sequence[Metric]], str]  # what `evaluate` prints of its
-    sections: Callable[..., Iterator[str]]  # (record): of the page
+    sections: Callable[..., Iterator[Section]]  # (record): of the page
     how_made: Callable[..., Sequence[tuple[str, str]]] = lambda record: ()  # more facts of the page
     card: Callable[..., str]  # (record, backbone, head, folder)
     named: str = "classes"  # what has the names that a target may have

@@ -62,6 +62,10 @@ def _takes_all(dataset: Dataset, rows: np.ndarray, backbone: Backbone) -> Remark
     return Remarks()
 
 
+def _nothing_shown(dataset: Dataset, rows: np.ndarray) -> list[str | bytes]:
+    return [""] * len(rows)
+
+
 @dataclass(frozen=True)
 class Modality:
     """What an input is, and everything that follows from that."""
@@ -98,3 +102,5 @@ class Modality:
     facts: Callable[[Dataset, Any], Facts] = lambda dataset, known: Facts()
     # (dataset, rows, backbone): what the model does not take of them
     remarks: Callable[[Dataset, np.ndarray, Backbone], Remarks] = _takes_all
+    # (checked dataset, rows): what a page shows of each, a text or a small WebP; "" is nothing
+    shown: Callable[[Dataset, np.ndarray], list[str | bytes]] = _nothing_shown

@@ -18,6 +18,7 @@ from headstart.encode.coverage import remarks
 from headstart.encode.pairs import compare, encode_inputs, encode_pairs
 from headstart.encode.store import image_hashes
 from headstart.inputs.modality import Modality
+from headstart.inputs.shown import shown_pairs, shown_passages, shown_photos, shown_texts
 from headstart.pretrained.catalog import DEFAULT
 
 
@@ -87,6 +88,7 @@ IMAGE = Modality(
     per_second=100.0,
     made_up=_pictures,
     trainable=_trainable_images,
+    shown=shown_photos,
 )
 TEXT = Modality(
     name="text",
@@ -111,6 +113,7 @@ TEXT = Modality(
     per_second=500.0,
     made_up=_texts,
     trainable=_trainable_texts,
+    shown=shown_texts,
     windows=True,
     remarks=remarks,
 )
@@ -139,6 +142,7 @@ PAIR = Modality(
     per_second=250.0,
     made_up=_pairs,
     trainable=_trainable_pairs,
+    shown=shown_pairs,
     remarks=remarks,
 )
 PASSAGE = Modality(
@@ -164,4 +168,5 @@ PASSAGE = Modality(
     per_second=500.0,
     made_up=_pairs,
     trainable=_never,
+    shown=shown_passages,
 )
