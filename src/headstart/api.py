@@ -202,7 +202,8 @@ def check(  # noqa: PLR0913 - as `fit`
     session = Session(Budget(seconds_of(None)), as_progress(progress) or Silent())
     dataset, parts = pipeline.prepare(request, session)
     named = None if model is None else str(model)
-    checked = Checked(dataset, parts, partial(examine, dataset, parts, session, model=named, seed=seed))
+    look = partial(examine, dataset, parts, session, model=named, seed=seed)
+    checked = Checked(dataset, parts, look, source=data, columns=columns)
     if named not in (None, AUTO):
         _ = checked.examined  # at once: it may not be there
     return checked
