@@ -8,7 +8,7 @@ from pathlib import Path
 
 from headstart.data.as_written import as_written
 from headstart.errors import DataError, UserError
-from headstart.values import Columns, Dataset, Doubts, Finding
+from headstart.values import Columns, Dataset, Doubts, Finding, Split
 
 HEADER = ("example", "label", "kind", "score", "looks_like", "reason", "action")
 DROP, RELABEL = "drop", "relabel"
@@ -42,8 +42,10 @@ def rows_of(findings: Sequence[Finding], dataset: Dataset, shown: Mapping[str, s
         yield shown.get(one.where, one.where), label, one.kind, score, one.looks_like or "", one.reason, ""
 
 
-def changes(asked: str, dataset: Dataset, doubts: Doubts, shown: Mapping[str, str]) -> Changes:
-    """What is asked for: "drop" or "relabel", of the labels that are more probably wrong than right; or a file.
+def changes(asked: str, dataset: Dataset, parts: Split, doubts: Doubts, shown: Mapping[str, str]) -> Changes:
+    """What is asked for: "drop", of all doubtful labels; "relabel", of those more probably wrong than right; or a file.
+
+    The first two leave a test part of the user's own as it is: without what a model gets wrong, any score is good.
 
     Raises:
         UserError: there is nothing to do, or a row of the file that cannot be done.
@@ -52,14 +54,15 @@ def changes(asked: str, dataset: Dataset, doubts: Doubts, shown: Mapping[str, st
     if asked not in (DROP, RELABEL):
         return _of_file(Path(asked), dataset, places | {shown[where]: row for where, row in places.items()})
     _refuse_relabelling(asked, dataset)
-    wrong = doubts.findings[: doubts.wrong]
-    if not wrong:
-        what = f"none of the {len(doubts.findings):,} doubtful labels is more probably wrong than right"
-        fix = "look at findings.csv (--out FOLDER), write drop or relabel into its column action, and --apply that file"
-        raise UserError(what, where=f"--apply {asked}", fix=fix)
-    if asked == DROP:
-        return Changes(drop=frozenset(places[finding.where] for finding in wrong))
-    return Changes(labels={places[finding.where]: str(finding.looks_like) for finding in wrong})
+    tested = set(parts.test.tolist()) if parts.official else set()
+    meant = doubts.findings if asked == DROP else doubts.findings[: doubts.wrong]
+    labels = {places[one.where]: str(one.looks_like) for one in meant if places[one.where] not in tested}
+    if not labels:
+        n, beside = len(doubts.findings), " and not of the test part" if tested else ""
+        what = f"none of {n:,} doubtful labels is more probably wrong than right{beside}"
+        fix = "--out FOLDER writes findings.csv: write drop or relabel into its column action, and --apply that file"
+        raise UserError(what if n else "no label is doubtful", where=f"--apply {asked}", fix=fix)
+    return Changes(drop=frozenset(labels)) if asked == DROP else Changes(labels=labels)
 
 
 def _refuse_relabelling(asked: str, dataset: Dataset, where: str = "--apply relabel") -> None:

@@ -79,8 +79,9 @@ class Checked:
 
         Args:
             folder: not there yet.
-            apply: "drop" or "relabel": new data beside them, in `data.csv` or `data/`, without the labels that are more
-                probably wrong than right, or with those that they look like; or a findings.csv with actions in it.
+            apply: "drop": new data beside them, in `data.csv` or `data/`, without the examples whose label is doubtful;
+                "relabel": with another label where that is more probably wrong than right; or a findings.csv with
+                actions in it. Of data with a test part of its own, the first two leave that as it is.
 
         Returns:
             What was written, in a sentence.

@@ -27,7 +27,7 @@ def write_checked(checked: Checked, folder: Path, *, apply: str | None) -> str:
         UserError: there is something at the folder, or what is to be applied cannot be.
     """
     shown = {where: checked.placed(where) for where in checked.dataset.where}
-    todo = None if apply is None else changes(apply, checked.dataset, checked.examined.doubts, shown)
+    todo = None if apply is None else changes(apply, checked.dataset, checked.parts, checked.examined.doubts, shown)
 
     def make(into: Path) -> str:
         write_text(into / PAGE, page(checked))
