@@ -171,10 +171,10 @@ def test_without_a_model_it_says_what_is_not_looked_for(topics, command):
 
 
 def test_photos_that_are_odd_and_a_camera_that_tells_the_class(photos):
-    noise = np.random.default_rng(0)
-    Image.fromarray(noise.integers(0, 9, (300, 300, 3), dtype=np.uint8)).save(photos / "global" / "dark.png")
-    Image.fromarray(noise.integers(247, 256, (300, 300, 3), dtype=np.uint8)).save(photos / "global" / "bright.png")
-    Image.fromarray(noise.integers(0, 255, (60, 900, 3), dtype=np.uint8)).save(photos / "nominal" / "wide.jpg")
+    slope = np.add.outer(np.arange(300), np.arange(300))[..., None].repeat(3, axis=2)
+    Image.fromarray((slope // 30).astype(np.uint8)).save(photos / "global" / "dark.png")
+    Image.fromarray((255 - slope // 30).astype(np.uint8)).save(photos / "global" / "bright.png")
+    Image.fromarray((slope[:60] % 256).astype(np.uint8)).save(photos / "nominal" / "wide.jpg")
     Image.new("RGB", (300, 300), (90, 120, 90)).save(photos / "nominal" / "flat.png")
     exif = Image.Exif()
     exif[0x10F], exif[0x110] = "Canon", "Canon EOS 5D"
@@ -197,8 +197,13 @@ def test_photos_that_are_odd_and_a_camera_that_tells_the_class(photos):
     assert camera["example"].startswith("global/")
 
 
-def test_clean_photos_have_nothing_odd(photos):
-    checked = hs.check(photos, model=None)
+def test_clean_photos_have_nothing_odd(textile, tmp_path):
+    """Of one kind, in two folders that mean nothing."""
+    for number, path in enumerate(sorted((textile / "nominal").glob("*.jpg"))[:40]):
+        folder = tmp_path / "clean" / "ab"[number % 2]
+        folder.mkdir(parents=True, exist_ok=True)
+        shutil.copy(path, folder)
+    checked = hs.check(tmp_path / "clean", model=None)
     assert checked.shortcuts == ()
     assert not kinds(checked) - {"near-duplicate", "duplicate"}
 
@@ -372,7 +377,8 @@ def test_what_cannot_be_applied_is_refused(case, tmp_path):
 def test_data_in_memory_and_other_forms_are_refused_in_a_line(tmp_path, command):
     texts, labels = [*sentences("a"), *sentences("b")], [*"aaaaaabbbbbb"]
     with pytest.raises(UserError, match="a list is not written anew"):
-        hs.check(texts, labels, model=None).save(tmp_path / "out", apply=actions(tmp_path, {"input 1": ("drop", "")}))
+        checked = hs.check(texts, labels, model=None)
+        checked.save(tmp_path / "out", apply=actions(tmp_path, {checked.dataset.where[0]: ("drop", "")}))
     path = tmp_path / "t.jsonl"
     path.write_text("".join(json.dumps({"text": t, "label": y}) + "\n" for t, y in zip(texts, labels, strict=True)))
     with pytest.raises(DataError, match="only tables of delimited rows"):

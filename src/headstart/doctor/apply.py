@@ -99,9 +99,9 @@ def _linked(dataset: Dataset, top: Path, changes: Changes, folder: Path) -> Path
     """A folder of links in class folders, official parts as they were."""
     if not is_folder(top):
         raise DataError("only tables and folders of class folders are written anew", where=str(top), fix=_NO_SOURCE)
-    for row, where in enumerate(dataset.where):
-        if row in changes.drop:
-            continue
+    kept = (row for row in range(len(dataset)) if row not in changes.drop)
+    for row in sorted(kept, key=lambda row: row in changes.labels):  # the others keep their names
+        where = dataset.where[row]
         old, new = top / where, PurePath(where)
         if not is_file(old):
             raise DataError(f"{where} is no file of its own", where=str(top), fix=_NO_SOURCE)

@@ -50,11 +50,21 @@ def suspicious_classes(outputs: np.ndarray, y: np.ndarray, near: Neighbours) -> 
     own, other, instead = _against(outputs, y)
     votes = y[near.rows]
     mine, theirs = ((votes == which[:, None]).mean(axis=1) for which in (y, instead))
-    doubt = (_ranks(-own) + _ranks(other - own) + _ranks(-mine, -own)) / 3
+    doubt = _blend(own, other, mine)
     listed = np.flatnonzero((own < _IMPROBABLE) & (other > own) & (theirs > mine))
     order = listed[np.lexsort((own[listed], -doubt[listed]))]
     wrong = int((wrongness(outputs, y)[order] > 0.5).sum())
     return Suspects(order, doubt[order], instead[order], wrong), np.column_stack([own, other])[order]
+
+
+def ranking(outputs: np.ndarray, y: np.ndarray, near: Neighbours) -> np.ndarray:
+    """(n,) how doubtful each label is beside the others, 0 to 1. Arguments as in `suspicious_classes`."""
+    own, other, _ = _against(outputs, y)
+    return _blend(own, other, (y[near.rows] == y[:, None]).mean(axis=1))
+
+
+def _blend(own: np.ndarray, other: np.ndarray, votes: np.ndarray) -> np.ndarray:
+    return np.asarray((_ranks(-own) + _ranks(other - own) + _ranks(-votes, -own)) / 3)
 
 
 def wrongness(outputs: np.ndarray, y: np.ndarray) -> np.ndarray:
