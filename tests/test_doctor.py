@@ -376,9 +376,10 @@ def test_what_cannot_be_applied_is_refused(case, tmp_path):
 
 def test_data_in_memory_and_other_forms_are_refused_in_a_line(tmp_path, command):
     texts, labels = [*sentences("a"), *sentences("b")], [*"aaaaaabbbbbb"]
+    checked = hs.check(texts, labels, model=None)
+    asked = actions(tmp_path, {checked.dataset.where[0]: ("drop", "")})
     with pytest.raises(UserError, match="a list is not written anew"):
-        checked = hs.check(texts, labels, model=None)
-        checked.save(tmp_path / "out", apply=actions(tmp_path, {checked.dataset.where[0]: ("drop", "")}))
+        checked.save(tmp_path / "out", apply=asked)
     path = tmp_path / "t.jsonl"
     path.write_text("".join(json.dumps({"text": t, "label": y}) + "\n" for t, y in zip(texts, labels, strict=True)))
     with pytest.raises(DataError, match="only tables of delimited rows"):
