@@ -21,7 +21,7 @@ from headstart.values import Columns, Request
 
 if TYPE_CHECKING:
     from headstart.choose.ranking import Ranking
-    from headstart.compare.comparison import Comparison
+    from headstart.comparison.comparison import Comparison
 
 
 def fit(  # noqa: PLR0913 - the one public door: every option of the command line is a keyword here
@@ -242,8 +242,8 @@ def compare(  # noqa: PLR0913 - as `fit`
     Raises:
         UserError: the data, the model or the folder cannot be used, or the task cannot be compared.
     """
-    from headstart.compare.run import compare as run  # loads torch
-    from headstart.compare.write import write
+    from headstart.comparison.run import compare as run  # loads torch
+    from headstart.comparison.write import write
 
     if seeds < 1:
         raise UserError(f"{seeds} seeds compare nothing", where="--seeds", fix="1 or more; 3 say how far chance goes")

@@ -36,7 +36,7 @@ def compare(  # noqa: PLR0913 - one argument an option
 ) -> None:
     """Show what the head start is worth: pre-trained against training from nothing, with more and more labels."""
     from headstart.api import compare as run
-    from headstart.compare.words import told
+    from headstart.comparison.words import told
 
     columns = common.columns_of(
         text=text, text2=text2, image=image, label=label, labels=labels, separator=separator, encoding=encoding,

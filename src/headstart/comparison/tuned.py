@@ -10,9 +10,9 @@ from headstart.adapt.plan import Plan
 from headstart.adapt.train import tuned_in_time
 from headstart.backbone import Features
 from headstart.clock import Budget
-from headstart.compare.contest import Contest
-from headstart.compare.feeds import FED
-from headstart.compare.outcome import Outcome
+from headstart.comparison.contest import Contest
+from headstart.comparison.feeds import FED
+from headstart.comparison.outcome import Outcome
 from headstart.encode.encode import of_rows
 from headstart.encode.engines import device
 from headstart.progress import Silent

@@ -10,7 +10,7 @@ import numpy as np
 
 from headstart.adapt.batches import Pixels, Texts, tokenised
 from headstart.backbone import Backbone, Kind
-from headstart.compare.policy import COMPARING
+from headstart.comparison.policy import COMPARING
 from headstart.inputs.augment import Views
 from headstart.values import Dataset
 

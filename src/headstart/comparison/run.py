@@ -11,14 +11,14 @@ from headstart.adapt.checkpoint import key_of, open_checkpoint
 from headstart.backbone import Backbone
 from headstart.choose.choose import choose
 from headstart.clock import Budget
-from headstart.compare.comparison import Comparison, Row
-from headstart.compare.contest import Contest
-from headstart.compare.equivalent import equivalent
-from headstart.compare.journal import Journal
-from headstart.compare.policy import COMPARING
-from headstart.compare.scratch import detail_in_time
-from headstart.compare.subsets import orders, points
-from headstart.compare.ways import PROBE, SCRATCH, Way, ways_of
+from headstart.comparison.comparison import Comparison, Row
+from headstart.comparison.contest import Contest
+from headstart.comparison.equivalent import equivalent
+from headstart.comparison.journal import Journal
+from headstart.comparison.policy import COMPARING
+from headstart.comparison.scratch import detail_in_time
+from headstart.comparison.subsets import orders, points
+from headstart.comparison.ways import PROBE, SCRATCH, Way, ways_of
 from headstart.data.sampling import drawn
 from headstart.encode.encode import encode_rows
 from headstart.encode.engines import device

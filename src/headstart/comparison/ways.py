@@ -9,11 +9,11 @@ from functools import partial
 import numpy as np
 
 from headstart.clock import Budget
-from headstart.compare.classical import CLASSICAL, classical
-from headstart.compare.contest import Contest
-from headstart.compare.outcome import Outcome
-from headstart.compare.scratch import from_scratch
-from headstart.compare.tuned import tuned
+from headstart.comparison.classical import CLASSICAL, classical
+from headstart.comparison.contest import Contest
+from headstart.comparison.outcome import Outcome
+from headstart.comparison.scratch import from_scratch
+from headstart.comparison.tuned import tuned
 from headstart.encode.encode import of_rows
 from headstart.evaluate.paired_test import FEWEST
 

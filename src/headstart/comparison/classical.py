@@ -17,8 +17,8 @@ from headstart.adapt.basis import fit_basis
 from headstart.adapt.cross_validation import fit_probe
 from headstart.backbone import Features, Kind, Matrix
 from headstart.clock import Budget
-from headstart.compare.contest import Contest
-from headstart.compare.outcome import Outcome
+from headstart.comparison.contest import Contest
+from headstart.comparison.outcome import Outcome
 from headstart.encode.machine import cores
 from headstart.inputs.image import open_known
 from headstart.storage.matrix import room_for

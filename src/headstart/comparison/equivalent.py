@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from headstart.compare.comparison import Equivalent, Row
+from headstart.comparison.comparison import Equivalent, Row
 from headstart.evaluate.bootstrap import draws, numbered
 
 _TIMES = 1000  # draws

@@ -23,12 +23,12 @@ from headstart.adapt.loop import Loss, Recipe, Tuning, outputs_of
 from headstart.adapt.sparse_embeddings import only_rows
 from headstart.backbone import Backbone, Head
 from headstart.clock import Budget
-from headstart.compare.contest import Contest
-from headstart.compare.feeds import FED
-from headstart.compare.journal import Journal
-from headstart.compare.levelling import Levelling
-from headstart.compare.outcome import Outcome
-from headstart.compare.policy import COMPARING
+from headstart.comparison.contest import Contest
+from headstart.comparison.feeds import FED
+from headstart.comparison.journal import Journal
+from headstart.comparison.levelling import Levelling
+from headstart.comparison.outcome import Outcome
+from headstart.comparison.policy import COMPARING
 from headstart.encode.encode import of_rows
 from headstart.encode.engines import device
 from headstart.encode.long_texts import cut_off

@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 
-from headstart.compare.policy import COMPARING
+from headstart.comparison.policy import COMPARING
 
 
 @dataclass

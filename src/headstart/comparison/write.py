@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from headstart.compare.comparison import Comparison
+from headstart.comparison.comparison import Comparison
 from headstart.storage.place import Place, write_text
 from headstart.storage.places import as_json
 

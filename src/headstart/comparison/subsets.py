@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from headstart.compare.policy import COMPARING
+from headstart.comparison.policy import COMPARING
 from headstart.data.sampling import drawn
 from headstart.values import Dataset
 

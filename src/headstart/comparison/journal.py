@@ -7,8 +7,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from headstart.adapt.checkpoint import Checkpoint
-from headstart.compare.comparison import Row
-from headstart.compare.policy import COMPARING
+from headstart.comparison.comparison import Row
+from headstart.comparison.policy import COMPARING
 
 
 @dataclass(frozen=True)

@@ -78,7 +78,7 @@ class Comparison:
     folder: str | None = None
 
     def __repr__(self) -> str:
-        from headstart.compare.words import told
+        from headstart.comparison.words import told
 
         return told(self.to_json())
 
