@@ -238,7 +238,7 @@ def compare(  # noqa: PLR0913 - as `fit`
         task, kind: as for `fit`; answering cannot be compared.
         model: a catalog name, a hub name or a folder; "auto": the starter for such inputs.
         budget: wall time for all of it, "2m", "10m", "1h" or seconds. What takes seconds comes first; then training,
-            from nothing first, as far as the time goes. What was made is kept: the same call goes on with the rest.
+            from scratch first, as far as the time goes. What was made is kept: the same call goes on with the rest.
         seeds: orders in which labels are taken, and starts of training.
         test, seed: as for `fit`.
         out: folder to write, which must not be there yet: comparison.json, charts and report.html. Without it, data
@@ -248,7 +248,7 @@ def compare(  # noqa: PLR0913 - as `fit`
         progress: told what goes on.
 
     Returns:
-        A row for each model, and how many labels training from nothing would need; printed, a table.
+        A row for each model, and how many labels training from scratch would need; printed, a table.
 
     Raises:
         UserError: the data, the model or the folder cannot be used, or the task cannot be compared.

@@ -34,7 +34,7 @@ def compare(  # noqa: PLR0913 - one argument an option
     threads: common.Threads = None,
     as_json: common.Json = False,
 ) -> None:
-    """Show what the head start is worth: pre-trained against training from nothing, with more and more labels."""
+    """Show what the head start is worth: pre-trained against training from scratch, with more and more labels."""
     from headstart.api import compare as run
     from headstart.comparison.words import told
 

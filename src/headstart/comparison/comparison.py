@@ -1,4 +1,4 @@
-"""What a comparison found: a row for each model that was made, and how many labels training from nothing would need."""
+"""What a comparison found: a row for each model that was made, and how many labels training from scratch would need."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Equivalent:
-    """How many labels a model trained from nothing needs to be as good as the pre-trained one with few."""
+    """How many labels a model trained from scratch needs to be as good as the pre-trained one with few."""
 
     probe_labels: int
     scratch_labels: float
@@ -98,6 +98,8 @@ class Comparison:
             "task": self.title,
             "model": self.model,
             "metric": self.metric.key,
+            "better": self.metric.better,
+            "unit": self.metric.unit,
             "n_classes": self.n_classes,
             "n_test": self.n_test,
             "budget": self.budget,

@@ -1,4 +1,4 @@
-"""How many labels training from nothing needs, to be as good as the pre-trained model with few."""
+"""How many labels training from scratch needs, to be as good as the pre-trained model with few."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ def equivalent(
     on by the power law of the last four (Hestness et al., Deep Learning Scaling is Predictable, Empirically, 2017). A
     point with more labels that came out worse is one with the point before (pool adjacent violators).
 
-    Of the points of the pre-trained model, the one with the most labels is taken that training from nothing has
+    Of the points of the pre-trained model, the one with the most labels is taken that training from scratch has
     reached; where it has reached none, the one with the fewest.
 
     Args:
-        probe: rows of the pre-trained model. scratch: of the one from nothing; only where the loss levelled off do they
+        probe: rows of the pre-trained model. scratch: of the one from scratch; only where the loss levelled off do they
             count. groups: (m,) of the test examples, where the user names any: these are drawn.
     """
     level = [row for row in scratch if row.levelled_off]
     sizes = sorted({row.labels for row in level})
     if len(sizes) < 2:
         seen = "no run" if not scratch else f"{len(sizes) or 'none'} of {len({row.labels for row in scratch})} points"
-        return None, f"training from nothing has to level off from two numbers of labels at least, and {seen} did"
+        return None, f"training from scratch has to level off from two numbers of labels at least, and {seen} did"
     probed = sorted({row.labels for row in probe})
     if not probed:
         return None, "the pre-trained model was not measured"
@@ -45,7 +45,7 @@ def equivalent(
     means = costs.mean(axis=1)
     target, found = _taken(probed, sizes, _curve(means, [of["probe", n] for n in probed]), _scratch(means, of, sizes))
     if target is None:
-        return None, "the pre-trained model is nowhere better than the one from nothing"
+        return None, "the pre-trained model is nowhere better than the one from scratch"
     if math.isinf(found):
         return None, f"no number of labels up to {_FARTHEST:.0f} times those that there are seems to be enough"
     drawn = _drawn(costs, of, sizes, target, groups)

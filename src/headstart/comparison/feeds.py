@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,8 +12,12 @@ import numpy as np
 from headstart.adapt.batches import Pixels, Texts, tokenised
 from headstart.backbone import Backbone, Kind
 from headstart.comparison.policy import COMPARING
-from headstart.inputs.augment import Views
+from headstart.encode.machine import cores
+from headstart.inputs.augment import DETAIL, Views
+from headstart.inputs.image import open_known, wanted_side
 from headstart.values import Dataset
+
+_OBLONG = 2  # longest side that a photo is held with, over what the shorter one needs
 
 
 @dataclass(frozen=True)
@@ -20,15 +25,31 @@ class Fed:
     """How examples of a kind are fed."""
 
     plain: Callable[[Dataset, np.ndarray, Backbone], Any]  # (dataset, rows, backbone) -> a Feed, as models are asked
+    held: Callable[[Any], Any]  # (plain) -> the same, with what is decoded in memory, where that has room
     varied: Callable[[Any, bool], Any]  # (plain, whether mirror images keep their class) -> as they are trained on
     smaller: Callable[[Backbone, float], Backbone]  # seeing this share of the pixels a side
     details: tuple[float, ...]  # shares that may be tried, the largest first
-    rate: float  # highest, of training from nothing
+    rate: float  # highest, of training from scratch
 
 
 def _pixels(dataset: Dataset, rows: np.ndarray, backbone: Backbone) -> Pixels:
     inputs = [dataset.inputs[row] for row in rows.tolist()]
     return Pixels(inputs, dataset.checked_digests[rows], backbone.images, Views(1))
+
+
+def _held(plain: Pixels) -> Pixels:
+    """Photos are opened once, and not in each of many epochs, as long as they are few enough."""
+    near = round(DETAIL * wanted_side(plain.preparation))
+    if len(plain) * 3 * near**2 * _OBLONG > COMPARING.held:
+        return plain
+
+    def opened(row: int) -> np.ndarray:
+        photo = open_known(plain.inputs[row], plain.digests[row], near=near)
+        photo.thumbnail((_OBLONG * near, _OBLONG * near))
+        return np.asarray(photo)
+
+    with ThreadPoolExecutor(cores()) as pool:
+        return replace(plain, inputs=list(pool.map(opened, range(len(plain)))))
 
 
 def _views(plain: Pixels, mirror: bool) -> Pixels:
@@ -47,6 +68,13 @@ def _tokens(dataset: Dataset, rows: np.ndarray, backbone: Backbone) -> Texts:
 
 
 FED: dict[Kind, Fed] = {
-    "image": Fed(_pixels, _views, _smaller, COMPARING.details, COMPARING.image_rate),
-    "text": Fed(_tokens, lambda plain, mirror: plain, lambda backbone, share: backbone, (1.0,), COMPARING.text_rate),
+    "image": Fed(_pixels, _held, _views, _smaller, COMPARING.details, COMPARING.image_rate),
+    "text": Fed(
+        _tokens,
+        lambda plain: plain,
+        lambda plain, mirror: plain,
+        lambda backbone, share: backbone,
+        (1.0,),
+        COMPARING.text_rate,
+    ),
 }

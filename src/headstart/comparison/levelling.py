@@ -1,6 +1,6 @@
 """A run of unknown length: at the full rate until the loss has levelled off, then down to nothing.
 
-Nobody knows beforehand how many steps training from nothing needs, and a rate that falls to a planned end makes every
+Nobody knows beforehand how many steps training from scratch needs, and a rate that falls to a planned end makes every
 loss look level there. So the loss is judged where the rate does not fall.
 
 Source: the schedule is that of Hu et al., MiniCPM, 2024 (warm-up, stable, decay), and Haegele et al., Scaling Laws and

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class ComparingPolicy:
-    """How much is compared, and how a model is trained from nothing; a test or a bench may put another in its place."""
+    """How much is compared, and how a model is trained from scratch; a test or a bench may put another in its place."""
 
     shares: tuple[float, ...] = (0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0)  # of the training part's labels
     fewest_without_classes: int = 10  # labels of a point, where there are no classes to be covered
     most_tested: int = 2000  # examples that every model is asked about: its standard error is a point by then
     # What takes as long as it is given: in this order for each seed, with such shares of what time is left. The model
-    # from nothing comes first, since nothing can be said without it; from most labels, where it is at its best.
+    # from scratch comes first, since nothing can be said without it; from most labels, where it is at its best.
     planned: tuple[tuple[str, float, float], ...] = (
         ("scratch", 1.0, 8.0),
         ("scratch", 0.25, 3.0),
@@ -35,11 +35,12 @@ class ComparingPolicy:
     enough: float = 0.8  # of the time that there is now: a run that had as much and was cut is not done again
     timed: tuple[int, int] = (2, 3)  # steps that warm up, and steps that are timed
 
-    # Training from nothing. Rates are those that AdamW's users begin with: Touvron et al., DeiT, 2021 (images, per
+    # Training from scratch. Rates are those that AdamW's users begin with: Touvron et al., DeiT, 2021 (images, per
     # batch of 512, of which the square root is taken here); Devlin et al., BERT, 2019, and RoBERTa (texts).
     batch: int = 32
     image_rate: float = 1e-3
     text_rate: float = 5e-4
+    held: int = 512 * 2**20  # bytes of decoded photos, at most, that are held in memory
     views: int = 16  # of each photo, the plain one among them: crops in other light, mirrored where that keeps classes
     warm_up: int = 50  # steps over which the rate rises
     cool_down: float = 0.25  # of the steps before, over which it falls to nothing in the end

@@ -28,6 +28,7 @@ from headstart.session import Session
 from headstart.values import Dataset, Request, Split
 
 _FORM = 1  # of what is written down: raise it when a way of learning changes
+_LEAST = 1e-6  # seconds: less is none
 _TIMED = 32  # examples that encoding is timed on
 
 
@@ -56,7 +57,7 @@ def compare(dataset: Dataset, parts: Split, request: Request, session: Session, 
         DataError: there are too few examples to compare anything on.
     """
     if dataset.task.learner.family is None:
-        what = f"{dataset.title} is not compared: a model from nothing would have to learn to read first"
+        what = f"{dataset.title} is not compared: a model from scratch would have to learn to read first"
         raise UserError(what, where="--task", fix="compare takes classes, labels and numbers")
     name = dataset.modality.default_model if request.model == "auto" else request.model
     with session.step("choose", shown=False):
@@ -110,7 +111,7 @@ def _compared(
     with session.step("compare", len(cells)) as advance:
         for number, cell in enumerate(cells):
             contest.tell(f"{cell.way.title}, {cell.labels:,} labels, seed {cell.seed}")
-            seconds = _seconds_for(cell, cells[number:], session.budget)
+            seconds = _seconds_for(cell, cells[number:], session.budget, of=len(cells))
             name = f"{cell.name}-{round(100 * detail)}" if cell.way.key == SCRATCH else cell.name
             row = journal.row(name, seconds)
             if row is None:
@@ -123,7 +124,7 @@ def _compared(
     groups = None if clusters is None else clusters[contest.test]
     worth, why = equivalent(of[PROBE], of[SCRATCH], groups)
     if worth is None:
-        notes.append(f"not said how many labels a model from nothing would need: {why}")
+        notes.append(f"not said how many labels a model from scratch would need: {why}")
     return Comparison(
         data=dataset.name,
         title=dataset.title,
@@ -156,17 +157,17 @@ def _cells(ways: Sequence[Way], by_seed: dict[int, np.ndarray], kept: Sequence[i
                 yield _Cell(trained[key], labels, seed, share)
 
 
-def _seconds_for(cell: _Cell, rest: Sequence[_Cell], budget: Budget) -> float:
+def _seconds_for(cell: _Cell, rest: Sequence[_Cell], budget: Budget, *, of: int) -> float:
     """Of what is left for this seed, as much as is planned; of what is solved, all."""
     left = max(0.0, budget.left - COMPARING.writing)
     if not cell.way.trains:
-        return left
+        return max(left, _LEAST if len(rest) == of else 0.0)  # the first is made in any case
     return left * cell.share / sum(other.share for other in rest if other.seed == cell.seed)
 
 
 def _row(contest: Contest, cell: _Cell, rows: np.ndarray, seconds: float, notes: list[str]) -> Row | None:
     """None where there was no time for it, or the examples say that it cannot be."""
-    if seconds < (COMPARING.shortest if cell.way.trains else 1e-9):
+    if seconds < (COMPARING.shortest if cell.way.trains else _LEAST):
         return None
     try:
         outcome = cell.way.run(contest, np.sort(rows), cell.seed, Budget(seconds, contest.budget.now))
@@ -212,13 +213,13 @@ def _said(dataset: Dataset, parts: Split, contest: Contest, left_out: Sequence[i
         named = dataset.task.words.named if dataset.classes else "examples"
         yield f"left out, since not all {named} would have a label: {numbers} labels"
     if contest.backbone.frozen_only:
-        yield "an ONNX model can neither be tuned nor trained from nothing: name the model that it was exported from"
+        yield "an ONNX model can neither be tuned nor trained from scratch: name the model that it was exported from"
 
 
 def _of_detail(contest: Contest, detail: float) -> Iterator[str]:
     if detail < 1:
         height = round(detail * contest.backbone.images.size[0] / 32) * 32
-        what = f"the model from nothing sees photos of {height} pixels a side, not {contest.backbone.images.size[0]}"
+        what = f"the model from scratch sees photos of {height} pixels a side, not {contest.backbone.images.size[0]}"
         yield f"{what}: in this budget it could not level off otherwise; a longer --budget gives it all of them"
 
 
@@ -227,7 +228,7 @@ def _of_time(cells: Sequence[_Cell], rows: Sequence[Row], budget: Budget) -> Ite
     falling = [row for row in rows if row.levelled_off is False]
     if falling:
         numbers = ", ".join(f"{labels:,}" for labels in sorted({row.labels for row in falling}))
-        yield f"cut short while its loss was still falling: the model from nothing, with {numbers} labels"
+        yield f"cut short while its loss was still falling: the model from scratch, with {numbers} labels"
     missing = len(cells) - len(rows)
     if missing:
         yield (

@@ -1,4 +1,4 @@
-"""Training from nothing: the architecture of the pre-trained model with random weights, all of them trained.
+"""Training from scratch: the architecture of the pre-trained model with random weights, all of them trained.
 
 It is given what such training is usually given: other views of each photo, batch norms that learn, a rate that is as
 high as AdamW bears, and time until the loss has levelled off.
@@ -71,7 +71,7 @@ def from_scratch(contest: Contest, rows: np.ndarray, seed: int, within: Budget, 
 
 
 def detail_in_time(contest: Contest, rows: np.ndarray, seconds: float, journal: Journal) -> float:
-    """The share of the pixels a side that photos are seen with from nothing, so that a run on these rows has time to
+    """The share of the pixels a side that photos are seen with from scratch, so that a run on these rows has time to
     level off: all of them, or as few as half. It is the same for every run, and decided once for so much time."""
     fed = FED[contest.backbone.kind]
     if len(fed.details) == 1:
@@ -108,7 +108,7 @@ def _begun(contest: Contest, rows: np.ndarray, seed: int, detail: float) -> _Run
     dataset, fed = contest.dataset, FED[contest.backbone.kind]
     backbone = fed.smaller(cut_off(contest.backbone), detail)
     everything = np.union1d(contest.train, contest.test)
-    feed = contest.once(f"feed {detail}", lambda: fed.plain(dataset, everything, backbone))
+    feed = contest.once(f"feed {detail}", lambda: fed.held(fed.plain(dataset, everything, backbone)))
     trainable = open_untrained(backbone, seed=seed)
     if hasattr(feed, "vocabulary"):  # a step updates the word embeddings that it may meet, not a table of all words
         trainable, _ = only_rows(trainable, word_embeddings(trainable), feed.vocabulary)
@@ -208,7 +208,7 @@ def _mirrors_too(contest: Contest) -> bool:
 
 
 def _seconds_a_step(contest: Contest, rows: np.ndarray) -> float:
-    """Of training from nothing with all detail, by a few steps that are thrown away."""
+    """Of training from scratch with all detail, by a few steps that are thrown away."""
     warm, timed = COMPARING.timed
     run, now = _begun(contest, rows, 0, 1.0), contest.budget.now
     begun = now()

@@ -35,7 +35,7 @@ def ways_of(contest: Contest, detail: float) -> tuple[Way, ...]:
     """The ways that there are for these examples and this model, the pre-trained ones first.
 
     Args:
-        detail: share of the pixels a side that the model from nothing sees.
+        detail: share of the pixels a side that the model from scratch sees.
     """
     before = CLASSICAL[contest.backbone.kind]
     solved = (Way(PROBE, "pre-trained, frozen", _probe), Way(before.key, before.title, classical))
@@ -44,7 +44,7 @@ def ways_of(contest: Contest, detail: float) -> tuple[Way, ...]:
     return (
         solved[0],
         Way(TUNED, "pre-trained, tuned", tuned, trains=True, fewest=FEWEST),
-        Way(SCRATCH, "the same from nothing", partial(from_scratch, detail=detail), trains=True),
+        Way(SCRATCH, "same network from scratch", partial(from_scratch, detail=detail), trains=True),
         solved[1],
     )
 

@@ -43,9 +43,11 @@ def sentence(told: Mapping[str, Any]) -> str:
     n, classes = found["probe_labels"], told["n_classes"]
     each = f"{n / classes:.3g} labels a class ({n:,} in all)" if classes else f"{n:,} labels"
     high = "no end to be seen" if found["high"] is None else f"{found['high']:,}"
+    most = max(row["labels"] for row in told["rows"])
     beyond = "; extrapolated, for nobody has trained with as many" if found["extrapolated"] else ""
+    beyond = beyond or ("; its end is extrapolated" if found["high"] is None or found["high"] > most else "")
     return (
-        f"with {each} the pre-trained {name} is where training from nothing needs {found['scratch_labels']:,}: "
+        f"with {each} the pre-trained {name} is where training from scratch needs {found['scratch_labels']:,}: "
         f"{found['times']:.3g} times the labels (95 % interval {found['low']:,} to {high}{beyond})"
     )
 
