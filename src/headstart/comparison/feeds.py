@@ -10,11 +10,14 @@ from typing import Any
 import numpy as np
 
 from headstart.adapt.batches import Pixels, Texts, tokenised
+from headstart.adapt.sparse_embeddings import only_rows
 from headstart.backbone import Backbone, Kind
 from headstart.comparison.policy import COMPARING
 from headstart.encode.machine import cores
 from headstart.inputs.augment import DETAIL, Views
 from headstart.inputs.image import open_known, wanted_side
+from headstart.pretrained.opened import Trainable
+from headstart.pretrained.training import word_embeddings
 from headstart.values import Dataset
 
 _OBLONG = 2  # longest side that a photo is held with, over what the shorter one needs
@@ -27,6 +30,7 @@ class Fed:
     plain: Callable[[Dataset, np.ndarray, Backbone], Any]  # (dataset, rows, backbone) -> a Feed, as models are asked
     held: Callable[[Any], Any]  # (plain) -> the same, with what is decoded in memory, where that has room
     varied: Callable[[Any, bool], Any]  # (plain, whether mirror images keep their class) -> as they are trained on
+    opened: Callable[[Trainable, Any], Trainable]  # (a network, plain) -> what of it is trained on such examples
     smaller: Callable[[Backbone, float], Backbone]  # seeing this share of the pixels a side
     details: tuple[float, ...]  # shares that may be tried, the largest first
     rate: float  # highest, of training from scratch
@@ -67,14 +71,28 @@ def _tokens(dataset: Dataset, rows: np.ndarray, backbone: Backbone) -> Texts:
     return tokenised([dataset.inputs[row] for row in rows.tolist()], backbone.texts)
 
 
+def _rows_of_words(trainable: Trainable, plain: Texts) -> Trainable:
+    """A step updates the word embeddings that it may meet, not a table of all words."""
+    return only_rows(trainable, word_embeddings(trainable), plain.vocabulary)[0]
+
+
 FED: dict[Kind, Fed] = {
-    "image": Fed(_pixels, _held, _views, _smaller, COMPARING.details, COMPARING.image_rate),
+    "image": Fed(
+        plain=_pixels,
+        held=_held,
+        varied=_views,
+        opened=lambda trainable, plain: trainable,
+        smaller=_smaller,
+        details=COMPARING.details,
+        rate=COMPARING.image_rate,
+    ),
     "text": Fed(
-        _tokens,
-        lambda plain: plain,
-        lambda plain, mirror: plain,
-        lambda backbone, share: backbone,
-        (1.0,),
-        COMPARING.text_rate,
+        plain=_tokens,
+        held=lambda plain: plain,
+        varied=lambda plain, mirror: plain,
+        opened=_rows_of_words,
+        smaller=lambda backbone, detail: backbone,
+        details=(1.0,),
+        rate=COMPARING.text_rate,
     ),
 }

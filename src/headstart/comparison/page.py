@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from headstart.comparison.words import cell, points_of, sentence
+from headstart.comparison.words import cell, points_of, sentence, times
 from headstart.report.charts import Axis, Line, Mark, line_chart
 from headstart.report.document import Section, document
 from headstart.report.html import breakable, table, text
@@ -30,7 +30,7 @@ def chart(told: Mapping[str, Any], against: str) -> str:
         goal = next(p.mean for p in points_of(told, "probe") if p.labels == found["probe_labels"])
         as_good = [(float(found["probe_labels"]), goal), (float(found["scratch_labels"]), goal)]
         lines.append(Line(f"the same {named}", as_good, supposed=True))
-        marks = [Mark(*as_good[1], f"{found['times']:.3g} times")]
+        marks = [Mark(*as_good[1], f"{times(found)} times")]
     return line_chart(
         lines,
         x=Axis(_AXIS[against], log=True),

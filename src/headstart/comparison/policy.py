@@ -15,9 +15,9 @@ class ComparingPolicy:
     # What takes as long as it is given: in this order for each seed, with such shares of what time is left. The model
     # from scratch comes first, since nothing can be said without it; from most labels, where it is at its best.
     planned: tuple[tuple[str, float, float], ...] = (
-        ("scratch", 1.0, 8.0),
-        ("scratch", 0.25, 3.0),
-        ("scratch", 0.5, 4.0),
+        ("scratch", 1.0, 12.0),
+        ("scratch", 0.25, 4.0),
+        ("scratch", 0.5, 5.0),
         ("scratch", 0.1, 2.0),
         ("tuned", 1.0, 4.0),
         ("tuned", 0.25, 2.0),

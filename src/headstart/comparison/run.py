@@ -116,7 +116,7 @@ def _compared(
             row = journal.row(name, seconds)
             if row is None:
                 row = _row(contest, cell, by_seed[cell.seed][: cell.labels], seconds, notes)
-                if row is not None:
+                if row is not None and not contest.stopped():  # else it is of a run that was cut short by the user
                     journal.write(name, row)
             rows += [] if row is None else [row]
             advance(1)

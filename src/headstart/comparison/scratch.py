@@ -20,7 +20,7 @@ from headstart.adapt.batches import Feed, in_order
 from headstart.adapt.flip_check import mirrors_keep_class
 from headstart.adapt.linear_network import Classified
 from headstart.adapt.loop import Loss, Recipe, Tuning, outputs_of
-from headstart.adapt.sparse_embeddings import only_rows
+from headstart.adapt.policy import TUNING
 from headstart.backbone import Backbone, Head
 from headstart.clock import Budget
 from headstart.comparison.contest import Contest
@@ -32,7 +32,7 @@ from headstart.comparison.policy import COMPARING
 from headstart.encode.encode import of_rows
 from headstart.encode.engines import device
 from headstart.encode.long_texts import cut_off
-from headstart.pretrained.training import open_untrained, word_embeddings
+from headstart.pretrained.training import open_untrained
 from headstart.values import Dataset
 
 _FORESEEN = 5  # steps after which it is foreseen whether there is time for the fewest
@@ -49,10 +49,11 @@ def from_scratch(contest: Contest, rows: np.ndarray, seed: int, within: Budget, 
         None where there was no time for the fewest steps, or the weights went out of all bounds.
     """
     run = _begun(contest, rows, seed, detail)
-    testing = 0.0
+    started = within.now()
+    asked = len(contest.test) + sum(min(len(rows), n) for n in (COMPARING.calibrated_on, COMPARING.settled_on))
     for step in run.tuning.at_rates(run.loss.rate):
-        each = (within.now() - within.begun) / step.number
-        testing = each / 3 * (len(contest.test) + min(len(rows), COMPARING.calibrated_on)) / run.loss.batch
+        each = (within.now() - started) / step.number
+        testing = each * TUNING.forward_share * asked / run.loss.batch
         if not math.isfinite(step.loss) or (step.number == _FORESEEN and each * COMPARING.fewest_steps > within.left):
             return None
         if contest.stopped() or within.left <= testing:
@@ -67,7 +68,7 @@ def from_scratch(contest: Contest, rows: np.ndarray, seed: int, within: Budget, 
             run.tuning.recipe = replace(run.tuning.recipe, steps=run.loss.fall(step.number))
     if run.tuning.done < COMPARING.fewest_steps and not run.loss.levelled:
         return None
-    return _asked(contest, run, rows, seconds=within.now() - within.begun)
+    return _asked(contest, run, seconds=within.now() - started)
 
 
 def detail_in_time(contest: Contest, rows: np.ndarray, seconds: float, journal: Journal) -> float:
@@ -86,6 +87,7 @@ def detail_in_time(contest: Contest, rows: np.ndarray, seconds: float, journal: 
             if in_time or not _takes(fed.smaller(contest.backbone, detail)):
                 break
             taken = detail
+            contest.forget(_feed(1.0))
         return taken
 
     return float(journal.once(f"detail-{contest.budget.seconds:g}", decide))
@@ -108,17 +110,16 @@ def _begun(contest: Contest, rows: np.ndarray, seed: int, detail: float) -> _Run
     dataset, fed = contest.dataset, FED[contest.backbone.kind]
     backbone = fed.smaller(cut_off(contest.backbone), detail)
     everything = np.union1d(contest.train, contest.test)
-    feed = contest.once(f"feed {detail}", lambda: fed.held(fed.plain(dataset, everything, backbone)))
-    trainable = open_untrained(backbone, seed=seed)
-    if hasattr(feed, "vocabulary"):  # a step updates the word embeddings that it may meet, not a table of all words
-        trainable, _ = only_rows(trainable, word_embeddings(trainable), feed.vocabulary)
+    feed = contest.once(_feed(detail), lambda: fed.held(fed.plain(dataset, everything, backbone)))
+    trainable = fed.opened(open_untrained(backbone, seed=seed), feed)
+    body = [trainable.module.get_parameter(name) for group in trainable.groups for name in group]
     head = _constant(contest, contest.like(rows, seed), rows, backbone.width)
     network = Classified(trainable.module, head, _as_they_are(backbone.width))
     learn, loss = np.searchsorted(everything, rows), contest.family.loss(dataset.y[rows], head, device())
     batch = _batch(len(rows), COMPARING.batch)
     tuning = Tuning(
         network,
-        [list(trainable.module.parameters()), [network.weight, network.bias]],
+        [body, [network.weight, network.bias]],  # at one rate: no layer knows anything yet
         fed.varied(feed, contest.once("mirror", lambda: _mirrors_too(contest))).take(learn),
         loss,
         Recipe(depth=len(trainable.groups), rate=fed.rate, steps=COMPARING.most_steps, batch=batch),
@@ -131,7 +132,11 @@ def _begun(contest: Contest, rows: np.ndarray, seed: int, detail: float) -> _Run
     )
 
 
-def _asked(contest: Contest, run: _Run, rows: np.ndarray, *, seconds: float) -> Outcome:
+def _feed(detail: float) -> str:
+    return f"feed {detail}"
+
+
+def _asked(contest: Contest, run: _Run, *, seconds: float) -> Outcome:
     """What the trained network says of the test part. Thresholds and widths are those that suit the training part."""
     run.tuning.take_average()
     _settle(run.network, run.everything.take(run.learn[: COMPARING.settled_on]))

@@ -48,8 +48,14 @@ def sentence(told: Mapping[str, Any]) -> str:
     beyond = beyond or ("; its end is extrapolated" if found["high"] is None or found["high"] > most else "")
     return (
         f"with {each} the pre-trained {name} is where training from scratch needs {found['scratch_labels']:,}: "
-        f"{found['times']:.3g} times the labels (95 % interval {found['low']:,} to {high}{beyond})"
+        f"{times(found)} times the labels (95 % interval {found['low']:,} to {high}{beyond})"
     )
+
+
+def times(found: Mapping[str, Any]) -> str:
+    """How many times as many labels that is: "2.4", "48"."""
+    value = found["times"]
+    return f"{value:.1f}" if value < 10 else f"{value:,.0f}"
 
 
 def _best(told: Mapping[str, Any]) -> str:
