@@ -20,6 +20,13 @@ def fit(  # noqa: PLR0913 - one argument an option
     model: Annotated[str, typer.Option(help="auto, a catalog or hub name, or a folder.")] = "auto",
     how: Annotated[str, typer.Option(help="auto, probe, tune, lora or full.")] = "auto",
     metric: common.ChosenBy = "auto",
+    threshold: Annotated[
+        str | None, typer.Option(help="Of two classes: the probability from which on --positive is answered.")
+    ] = None,
+    recall: Annotated[
+        str | None, typer.Option(help="Of two classes: how much of --positive is to be found; chooses the threshold.")
+    ] = None,
+    positive: Annotated[str | None, typer.Option(help="Class of --threshold or --recall. Default: the rarer.")] = None,
     budget: Annotated[str, typer.Option(help="Time from reading to saving, for example 90s, 2m, 1h.")] = "2m",
     test: Annotated[str, typer.Option(help="Share kept for the test, or a path with test examples.")] = "0.2",
     out: Annotated[Path | None, typer.Option(help="Folder to save to. Default: the data's name + .headstart.")] = None,
@@ -58,6 +65,9 @@ def fit(  # noqa: PLR0913 - one argument an option
         model=model,
         how=how,
         metric=metric,
+        threshold=threshold,
+        recall=recall,
+        positive=positive,
         budget=budget,
         test=common.share_or_path(test),
         seed=seed,

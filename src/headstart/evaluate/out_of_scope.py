@@ -128,9 +128,7 @@ class Scope:
 def standardised(distance: np.ndarray, doubt: np.ndarray) -> Scope:
     """A scope of the third way, without its threshold, by held-out examples of the kind that was learned from."""
     mean = float(distance.mean()), float(doubt.mean())
-    return Scope(
-        NEAREST_AND_DOUBT, 0.0, None, mean, (max(1e-9, float(distance.std())), max(1e-9, float(doubt.std())))
-    )
+    return Scope(NEAREST_AND_DOUBT, 0.0, None, mean, (max(1e-9, float(distance.std())), max(1e-9, float(doubt.std()))))
 
 
 def chosen(

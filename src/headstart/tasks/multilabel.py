@@ -31,6 +31,7 @@ from headstart.report.html import bar, section, table, text
 from headstart.report.verdict import cautions
 from headstart.task import Scorer, Scores, Space, Task, Words
 from headstart.tasks import linear
+from headstart.tasks.certainty import OF_LABELS
 from headstart.tasks.modalities import IMAGE, TEXT
 from headstart.values import Caution, Dataset, Examples, Finding
 
@@ -55,6 +56,10 @@ class Labels:
     input: str = ""
     top: tuple[tuple[str, float], ...] = ()
     error: str = ""  # why this input has no labels
+    unsure: bool | None = None  # whether it should not be relied on; None: nobody asked (`abstain=`)
+    set: tuple[str, ...] | None = None  # always None: sets are of examples of one class
+    out_of_scope: bool | None = None  # whether it is like nothing that was learned from; None: not known
+    scope_score: float | None = None  # how unlike; the larger, the stranger
 
 
 def _fits(examples: Examples) -> bool:
@@ -233,9 +238,14 @@ def _row(p: Labels) -> dict[str, Any]:
     if p.error:
         return {"input": p.input, "error": p.error}
     told = {"labels": p.labels, "top": p.top}
-    return {"input": p.input} | {
-        key: [{"label": name, "probability": round(value, 6)} for name, value in pairs] for key, pairs in told.items()
-    }
+    return (
+        {"input": p.input}
+        | {
+            key: [{"label": name, "probability": round(value, 6)} for name, value in pairs]
+            for key, pairs in told.items()
+        }
+        | linear.doubt_row(p)
+    )
 
 
 def _line(row: Mapping[str, Any]) -> str:
@@ -355,6 +365,7 @@ MULTILABEL = Task(
     words=Words(
         predictions=_predictions,
         row=_row,
+        doubted=linear.doubted,
         line=_line,
         facts=_facts,
         facts_saved=_FACTS,
@@ -367,6 +378,7 @@ MULTILABEL = Task(
         right="Labels right",
     ),
     keeper=linear.keeper(needs=("thresholds",)),
+    certainty=OF_LABELS,
     predictor=linear.LinearPredictor,
     probabilities=sigmoid,
 )
