@@ -20,7 +20,7 @@ def drawn(rng: np.random.Generator, n: int, *, digits: int | None = None) -> tup
 @pytest.mark.parametrize("accuracy", [0.8, 0.9])
 def test_the_asked_accuracy_is_reached_in_nine_of_ten_further_batches(accuracy, digits):
     """A batch has noise of its own; the promise is about what somebody measures on one."""
-    rng, broken, times, shares = np.random.default_rng(0), 0, 200, []
+    rng, broken, times, shares = np.random.default_rng(0), 0, 150, []
     for _ in range(times):
         confidence, right = drawn(rng, 1250, digits=digits)
         part = answered(confidence[:1000], right[:1000], accuracy)

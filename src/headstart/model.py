@@ -147,8 +147,8 @@ class Model:
         *,
         top: int = 5,
         columns: Columns | None = None,
-        abstain: float | None = None,
-        coverage: float | None = None,
+        abstain: float | str | None = None,
+        coverage: float | str | None = None,
         per_class: bool = False,
     ) -> list[Any]:
         """A prediction for each input, in the order given; one that cannot be used has an `error`.

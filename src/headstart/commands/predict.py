@@ -47,13 +47,9 @@ def predict(  # noqa: PLR0913 - one argument an option
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace the file of --out.")] = False,
     top: Annotated[int, typer.Option(min=1, help="Classes listed for each input.")] = 5,
-    abstain: Annotated[
-        str | None, typer.Option(help="Accuracy of what is answered, 0.95 say: else it says that it is unsure.")
-    ] = None,
-    coverage: Annotated[
-        str | None, typer.Option(help="Share of inputs whose class is in the set given, or number in its interval.")
-    ] = None,
-    per_class: Annotated[bool, typer.Option("--per-class", help="--coverage is reached in each class.")] = False,
+    abstain: common.Abstain = None,
+    coverage: common.Coverage = None,
+    per_class: common.PerClass = False,
     device: common.Device = None,
     threads: common.Threads = None,
     as_json: common.Json = False,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +20,14 @@ NAME = "reference.safetensors"
 _DTYPES = {"U8": "|u1", "I32": "<i4", "I64": "<i8", "F16": "<f2", "F32": "<f4"}
 _REFERENCE = {"features": "F16", "rows": "I64", "classes": "I32"}
 _MOST = 2**24  # examples
-_TWO = listing(number(), least=2, most=2)
 _SCOPE = record(
-    {"method": one_of(*METHODS), "threshold": number(), "near_auroc": maybe(number(0, 1))},
-    {"mean": _TWO, "deviation": listing(number(above=0), least=2, most=2)},
+    {
+        "method": one_of(*METHODS),
+        "threshold": number(),
+        "near_auroc": maybe(number(0, 1)),
+        "mean": listing(number(), least=2, most=2),
+        "deviation": listing(number(above=0), least=2, most=2),
+    }
 )
 _TOLD = record({"hash": text(most=64, pattern="[0-9a-f]{64}", said="a sha256"), "scope": maybe(_SCOPE)})
 
@@ -67,9 +71,16 @@ def opened(
         kept = _arrays({name: t for name, t in tensors.items() if "." not in name}, _REFERENCE, file)
         _refuse(not kept or kept["features"].shape[1:] != head.weight.shape[1:], "features of another width", file)
         _refuse_odd({"class": kept["classes"], "rows": kept["rows"]}, classes, file)
-        scope = Scope(**{name: tuple(v) if isinstance(v, list) else v for name, v in said["scope"].items()})
+        scope = _scope(**said["scope"])
         reference = Reference(**kept)
     return Confidence(held, scope, reference, summary)
+
+
+def _scope(
+    method: str, threshold: float, near_auroc: float | None, mean: Sequence[float], deviation: Sequence[float]
+) -> Scope:
+    """As headstart.json has it."""
+    return Scope(method, threshold, near_auroc, (mean[0], mean[1]), (deviation[0], deviation[1]))
 
 
 def _arrays(tensors: Mapping[str, RawTensor], wanted: Mapping[str, str], file: str) -> dict[str, np.ndarray]:

@@ -154,9 +154,10 @@ def _doubts(rows: np.ndarray, found: Confidence, adapted: Adapted) -> np.ndarray
 def _head_of(some: _Some, adapted: Adapted) -> Doubt | None:
     """How unsure a head is that learns some of `_tried` rows; None: with so few classes that tells nothing."""
     task, tried = some.dataset.task, _tried(some.y)
-    of_probabilities, names = task.probabilities, [adapted.head.classes[c] for c in np.unique(some.y[tried])]
-    if not task.certainty.one_class or of_probabilities is None or len(names) < _MANY:
+    of_probabilities, classes = task.probabilities, np.unique(some.y[tried])
+    if not task.certainty.one_class or of_probabilities is None or len(classes) < _MANY:
         return None
+    names = [adapted.head.classes[c] for c in classes]
     features = take(some.features.matrix, tried)
     basis, like = fit_basis(features), replace(adapted.head, classes=tuple(names))
     _, y = np.unique(some.y[tried], return_inverse=True)

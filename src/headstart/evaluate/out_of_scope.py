@@ -150,7 +150,7 @@ def chosen(
     Han, Vedaldi and Zisserman, Open-Set Recognition: A Good Closed-Set Classifier is All You Need, ICLR 2022 (that the
     near ones are hard).
     """
-    found = [_told(x, y, groups, *draw, doubt) for draw in _draws(y, groups, draws, seed)]
+    found = [_told(x, y, draw, doubt) for draw in _draws(y, groups, draws, seed)]
     if not found:
         return NEAREST, None
     values = np.array(found)
@@ -162,8 +162,16 @@ def chosen(
     return METHODS[best], float(values[:, best].mean())
 
 
-def _draws(y: np.ndarray, groups: np.ndarray, draws: int, seed: int) -> Iterator[tuple[np.ndarray, ...]]:
-    """Rows that are learned from, held out, and of unknown classes."""
+@dataclass(frozen=True)
+class _Draw:
+    """Rows that are learned from, held out, and of classes that are unknown."""
+
+    learn: np.ndarray
+    held: np.ndarray
+    unknown: np.ndarray
+
+
+def _draws(y: np.ndarray, groups: np.ndarray, draws: int, seed: int) -> Iterator[_Draw]:
     classes, rng = np.unique(y), np.random.default_rng(seed)
     if len(classes) < 2:
         return
@@ -174,26 +182,19 @@ def _draws(y: np.ndarray, groups: np.ndarray, draws: int, seed: int) -> Iterator
         whose = rng.permutation(np.unique(groups[~unknown]))
         held = ~unknown & np.isin(groups, whose[: max(1, round(_LEFT_OUT * len(whose)))])
         learn = ~unknown & ~held & ~np.isin(groups, groups[unknown])
-        parts = tuple(np.flatnonzero(part) for part in (learn, held, unknown))
-        if min(map(len, parts)) >= _FEWEST:
-            yield parts
+        made = _Draw(*(np.flatnonzero(part) for part in (learn, held, unknown)))
+        if min(map(len, (made.learn, made.held, made.unknown))) >= _FEWEST:
+            yield made
 
 
-def _told(
-    x: np.ndarray,
-    y: np.ndarray,
-    groups: np.ndarray,
-    learn: np.ndarray,
-    held: np.ndarray,
-    unknown: np.ndarray,
-    doubt: Doubt | None,
-) -> list[float]:
+def _told(x: np.ndarray, y: np.ndarray, draw: _Draw, doubt: Doubt | None) -> list[float]:
     """The AUROC of each way."""
-    near = [nearest(x[rows], x[learn]) for rows in (held, unknown)]
+    learn, asked = draw.learn, (draw.held, draw.unknown)
+    near, unknown = (nearest(x[rows], x[learn]) for rows in asked)
     gaussian = fit_gaussian(x[learn], y[learn])
-    found = [auroc(*near), auroc(*(gaussian.distances(x[rows]) for rows in (held, unknown)))]
+    found = [auroc(near, unknown), auroc(*(gaussian.distances(x[rows]) for rows in asked))]
     if doubt is not None:
-        unsure = [doubt(learn, rows) for rows in (held, unknown)]
-        joined = standardised(near[0], unsure[0]).joined
-        found.append(auroc(joined(near[0], unsure[0]), joined(near[1], unsure[1])))
+        sure, unsure = (doubt(learn, rows) for rows in asked)
+        joined = standardised(near, sure).joined
+        found.append(auroc(joined(near, sure), joined(unknown, unsure)))
     return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -39,11 +40,11 @@ def _held_classes(
         score[rows], confidence[rows] = scores(p, chance[rows])[at, true], p[at, given]
         right[rows] = given == true
     named = size if groups is None else np.unique(groups, return_inverse=True)[1]
-    columns = {"class": y.astype(np.int32), "group": named.astype(np.int32), "right": right}
-    return columns | {"score": score, "chance": chance, "confidence": confidence}
+    numbers = {"class": y.astype(np.int32), "group": named.astype(np.int32), "right": right}
+    return {**numbers, "score": score, "chance": chance, "confidence": confidence}
 
 
-def _told_of_classes(head: Head, held: Held, outputs: np.ndarray) -> dict[str, object]:
+def _told_of_classes(head: Head, held: Held, outputs: np.ndarray) -> dict[str, Any]:
     parts = {f"{asked:g}": answered_part(*_judged(held), asked, groups=held["group"]) for asked in _ASKED}
     limit, n = [bar(held["score"], held["chance"], _COVERAGE)], len(outputs)
     size = sum(int(sets(softmax(outputs[rows]), held["chance"][rows], limit).sum()) for rows in _blocks(n)) / n
