@@ -11,7 +11,7 @@ from headstart.confidence.measure import spread
 from headstart.evaluate.out_of_scope import (
     MAHALANOBIS,
     NEAREST,
-    NEAREST_AND_DOUBT,
+    NEAREST_AND_UNSURE,
     auroc,
     chosen,
     fit_gaussian,
@@ -75,10 +75,10 @@ def test_the_way_that_tells_them_best_is_taken():
         known.append(1)
         return 1.0 - np.isin(y[asked], y[learn])  # as it would be were it never unsure but of strangers
 
-    assert chosen(x, y, groups, doubt=knows)[0] == NEAREST_AND_DOUBT
+    assert chosen(x, y, groups, ask=knows)[0] == NEAREST_AND_UNSURE
     assert known
-    assert chosen(x, y, groups, doubt=lambda learn, asked: rng.random(len(asked)))[0] in (NEAREST, MAHALANOBIS)
-    assert chosen(x, y, groups, doubt=knows) == chosen(x, y, groups, doubt=knows)
+    assert chosen(x, y, groups, ask=lambda learn, asked: rng.random(len(asked)))[0] in (NEAREST, MAHALANOBIS)
+    assert chosen(x, y, groups, ask=knows) == chosen(x, y, groups, ask=knows)
 
 
 def test_the_reference_has_all_of_small_classes_and_as_many_as_fit_of_large_ones():

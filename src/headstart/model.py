@@ -12,7 +12,7 @@ import numpy as np
 
 from headstart.artifact import Opened, open_model, save, settle
 from headstart.backbone import Backbone, Features
-from headstart.confidence.confidence import Confidence, rule_of, wanted_of
+from headstart.confidence.confidence import Confidence, rule_of, wanted_of, with_scope
 from headstart.data.arguments import inputs_of
 from headstart.data.check import check
 from headstart.data.learned import Learned, learned_from, learned_of
@@ -176,13 +176,11 @@ class Model:
         items, names = self._given(inputs, columns)
         usable, errors = self._usable(items)
         features, outputs = self._outputs(usable)
-        doubts = rule.judge(outputs, usable.checked_digests)
-        if self.confidence is not None and features is not None:
-            of = self.task.probabilities
-            unsure = np.zeros(len(usable)) if of is None else 1 - of(outputs).max(axis=1)
-            doubts = self.confidence.with_scope(doubts, self.confidence.strangeness(features.matrix, unsure))
-        predictions, judged = words.predictions(self.head, outputs, names, errors, top), iter(doubts)
-        return [p if i in errors else words.doubted(p, next(judged)) for i, p in enumerate(predictions)]
+        probabilities = None if self.task.probabilities is None else self.task.probabilities(outputs)
+        found = rule.judge(outputs, usable.checked_digests)
+        sure = iter(with_scope(found, self.confidence, features, probabilities))
+        predictions = words.predictions(self.head, outputs, names, errors, top)
+        return [p if i in errors else words.assured(p, next(sure)) for i, p in enumerate(predictions)]
 
     def predict_proba(self, inputs: Any, *, columns: Columns | None = None) -> np.ndarray:
         """(n, n_classes) probabilities, columns in the order of `classes`, of inputs as `predict` takes them.

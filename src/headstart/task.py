@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from headstart.backbone import Backbone, Features
 from headstart.errors import UserError
-from headstart.values import Caution, Dataset, Decision, Examples, Finding, Interval
+from headstart.values import Caution, Dataset, Decision, Doubts, Examples, Finding, Interval
 
 if TYPE_CHECKING:
     import numpy as np
 
     from headstart.inputs.modality import Modality
+    from headstart.report.document import Section
 
 Advance = Callable[[int], None]  # told how many more examples are done
 # (value, its name) -> the value; raises ValueError where a stranger wrote something else there
@@ -166,7 +167,7 @@ class Wanted:
 
 
 @dataclass(frozen=True)
-class Doubt:
+class Sureness:
     """How sure one prediction is; None: that was not asked for, or is not known."""
 
     unsure: bool | None = None
@@ -180,7 +181,7 @@ class Doubt:
 class Rule:
     """How outputs are judged, as `predict` was asked, and what its user should know before."""
 
-    judge: Callable[[Any, np.ndarray], list[Doubt]]  # (outputs, sha256 of each input, (n, 32) uint8)
+    judge: Callable[[Any, np.ndarray], list[Sureness]]  # (outputs, sha256 of each input, (n, 32) uint8)
     notes: tuple[str, ...] = ()
 
 
@@ -235,6 +236,9 @@ class Scorer:
     headlines: int = 1  # metrics that the page begins with
     # (predictor, dataset): inputs of which the model takes only a part
     remarks: Callable[..., list[Finding]] = lambda predictor, dataset: []
+    # (dataset, rows, (n, c) outputs of models that had not learned from these rows, what finds the nearest of each):
+    # the targets that look wrong; None: they are not looked for
+    suspects: Callable[..., Doubts] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -244,13 +248,13 @@ class Words:
     predictions: Callable[..., list[Any]]  # (head, outputs, names, errors, top)
     row: Callable[[Any], dict[str, Any]]  # a prediction as JSON
     line: Callable[[dict[str, Any]], str]  # the same for people
-    # (a prediction, its Doubt) -> the prediction, which says how sure it is
-    doubted: Callable[[Any, Doubt], Any] = lambda prediction, doubt: prediction
+    # (a prediction, its Sureness) -> the prediction, which says how sure it is
+    assured: Callable[[Any, Sureness], Any] = lambda prediction, sureness: prediction
     facts: Callable[..., dict[str, Any]]  # (head, dataset, rows learned from): what JSON says of them
     facts_saved: Check  # what of a saved summary are these facts
     fitted: Callable[[dict[str, Any], Sequence[Metric]], str]  # what `fit` prints of its JSON
     scored: Callable[[dict[str, Any], Sequence[Metric]], str]  # what `evaluate` prints of its
-    sections: Callable[..., Iterator[str]]  # (record): of the page
+    sections: Callable[..., Iterator[Section]]  # (record): of the page
     how_made: Callable[..., Sequence[tuple[str, str]]] = lambda record: ()  # more facts of the page
     card: Callable[..., str]  # (record, backbone, head, folder)
     named: str = "classes"  # what has the names that a target may have

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from headstart.values import Columns
 
 _WAYS = ("text", "file", "lines")
-_DOUBTS = ("unsure", "out_of_scope", "scope_score")  # of every prediction, in JSON
+_SURE = ("unsure", "out_of_scope", "scope_score")  # of every prediction, in JSON
 
 
 def predict(  # noqa: PLR0913 - one argument an option
@@ -87,7 +87,7 @@ def predict(  # noqa: PLR0913 - one argument an option
 
 def _row(told: dict[str, Any]) -> dict[str, Any]:
     """A prediction, or an error; what is not known of how sure it is is null, whatever the task."""
-    return told if "error" in told else {**told, **{key: told.get(key) for key in _DOUBTS}}
+    return told if "error" in told else {**told, **{key: told.get(key) for key in _SURE}}
 
 
 def _threshold(loaded: Model) -> dict[str, float]:

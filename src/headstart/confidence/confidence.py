@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from headstart.backbone import Matrix
+from headstart.backbone import Features, Matrix
 from headstart.errors import UserError
 from headstart.evaluate.out_of_scope import (
     MAHALANOBIS,
-    NEAREST_AND_DOUBT,
+    NEAREST_AND_UNSURE,
     Gaussian,
     Scope,
     fit_gaussian,
@@ -22,7 +22,7 @@ from headstart.evaluate.out_of_scope import (
     normalised,
 )
 from headstart.storage.matrix import blocks
-from headstart.task import Certainty, Doubt, Head, Rule, Wanted
+from headstart.task import Certainty, Sureness, Head, Rule, Wanted
 
 OPTIONS = ("abstain", "coverage", "per-class")
 
@@ -69,33 +69,48 @@ class Confidence:
         named = {} if r is None else {"features": r.features, "rows": r.rows, "classes": r.classes}
         return named | {f"held.{name}": column for name, column in self.held.items()}
 
-    def strangeness(self, features: Matrix, doubt: np.ndarray) -> np.ndarray | None:
-        """(n,) float32, the larger the stranger; None: that is not known.
+    def strangeness(self, features: Matrix, unsure: np.ndarray) -> np.ndarray:
+        """(n,) float32, the larger the stranger.
 
         Args:
-            features: (n, d) of the model's own backbone. doubt: (n,) 1 - the probability of the likeliest class.
+            features: (n, d) of the model's own backbone. unsure: (n,) 1 - the probability of the likeliest class.
+
+        Raises:
+            ValueError: there is nothing to hold them beside.
         """
         if self.scope is None or self.reference is None:
-            return None
+            raise ValueError("nothing is known of what it learned from")
         out = np.empty(len(features), dtype=np.float32)
         for rows, block in blocks(features):
-            out[rows] = self._of_block(normalised(block), doubt[rows], self.scope, self.reference)
+            out[rows] = self._of_block(normalised(block), unsure[rows], self.scope, self.reference)
         return out
 
-    def _of_block(self, x: np.ndarray, doubt: np.ndarray, scope: Scope, reference: Reference) -> np.ndarray:
+    def _of_block(self, x: np.ndarray, unsure: np.ndarray, scope: Scope, reference: Reference) -> np.ndarray:
         if scope.method == MAHALANOBIS:
             return reference.gaussian.distances(x)
         distance = nearest(x, reference.directions)
-        return scope.joined(distance, doubt) if scope.method == NEAREST_AND_DOUBT else distance
+        return scope.joined(distance, unsure) if scope.method == NEAREST_AND_UNSURE else distance
 
-    def with_scope(self, doubts: Sequence[Doubt], strange: np.ndarray | None) -> list[Doubt]:
-        """With whether each input is like what was learned from."""
-        if self.scope is None or strange is None:
-            return list(doubts)
-        return [
-            replace(doubt, out_of_scope=bool(score > self.scope.threshold), scope_score=round(float(score), 6))
-            for doubt, score in zip(doubts, strange, strict=True)
-        ]
+
+def with_scope(
+    found: Sequence[Sureness],
+    confidence: Confidence | None,
+    features: Features | None,
+    probabilities: np.ndarray | None,
+) -> list[Sureness]:
+    """With whether each input is like what was learned from, where that is known.
+
+    Args:
+        features: of the inputs; None: there are none. probabilities: (n, c) of classes; None: there are none.
+    """
+    if confidence is None or confidence.scope is None or features is None:
+        return list(found)
+    unsure = np.zeros(len(found)) if probabilities is None else 1 - probabilities.max(axis=1)
+    limit = confidence.scope.threshold
+    return [
+        replace(sureness, out_of_scope=bool(score > limit), scope_score=round(float(score), 6))
+        for sureness, score in zip(found, confidence.strangeness(features.matrix, unsure), strict=True)
+    ]
 
 
 def wanted_of(abstain: Any, coverage: Any, per_class: bool, certainty: Certainty) -> Wanted:
@@ -137,7 +152,7 @@ def rule_of(confidence: Confidence | None, wanted: Wanted, head: Head, certainty
     Raises:
         UserError: what was asked for cannot be promised, or the model keeps no held-out examples.
     """
-    nothing = Rule(lambda outputs, digests: [Doubt()] * len(digests))
+    nothing = Rule(lambda outputs, digests: [Sureness()] * len(digests))
     if wanted == Wanted():
         return nothing
     if confidence is None or not confidence.held or certainty.rule is None:

@@ -17,8 +17,8 @@ from headstart.evaluate.out_of_scope import (
     KEPT,
     MAHALANOBIS,
     NEAREST,
-    NEAREST_AND_DOUBT,
-    Doubt,
+    NEAREST_AND_UNSURE,
+    Unsure,
     Scope,
     chosen,
     fit_gaussian,
@@ -47,7 +47,7 @@ def measure(dataset: Dataset, adapted: Adapted, session: Session) -> Confidence:
         if not dataset.task.learner.encodes or not len(adapted.rows):
             return found
         some = _some(dataset, adapted, session)
-        scope = _scope(some, _doubts(some.rows, found, adapted), _head_of(some, adapted))
+        scope = _scope(some, _unsure(some.rows, found, adapted), _head_of(some, adapted))
         told = {
             "method": scope.method,
             "threshold": round(scope.threshold, 6),
@@ -141,7 +141,7 @@ def _groups(dataset: Dataset, rows: np.ndarray, y: np.ndarray, features: Feature
     return near_duplicates.join(near_duplicates.directions(basis, features.matrix), y, groups, at_least=2)
 
 
-def _doubts(rows: np.ndarray, found: Confidence, adapted: Adapted) -> np.ndarray | None:
+def _unsure(rows: np.ndarray, found: Confidence, adapted: Adapted) -> np.ndarray | None:
     """(n,) 1 - the probability of the answer to each of these rows while it was held out; None: not known of all."""
     held, confidence = adapted.calibration, found.held.get("confidence")
     if held is None or confidence is None or len(held.rows) != len(confidence):
@@ -151,7 +151,7 @@ def _doubts(rows: np.ndarray, found: Confidence, adapted: Adapted) -> np.ndarray
     return 1 - confidence[order[at]] if np.array_equal(held.rows[order[at]], rows) else None
 
 
-def _head_of(some: _Some, adapted: Adapted) -> Doubt | None:
+def _head_of(some: _Some, adapted: Adapted) -> Unsure | None:
     """How unsure a head is that learns some of `_tried` rows; None: with so few classes that tells nothing."""
     task, tried = some.dataset.task, _tried(some.y)
     of_probabilities, classes = task.probabilities, np.unique(some.y[tried])
@@ -162,12 +162,12 @@ def _head_of(some: _Some, adapted: Adapted) -> Doubt | None:
     basis, like = fit_basis(features), replace(adapted.head, classes=tuple(names))
     _, y = np.unique(some.y[tried], return_inverse=True)
 
-    def doubt(learn: np.ndarray, asked: np.ndarray) -> np.ndarray:
+    def ask(learn: np.ndarray, asked: np.ndarray) -> np.ndarray:
         part = Features(take(features, learn), "", 0)
         head = task.learner.family.refit(part, y[learn], basis=basis, like=like)
         return np.asarray(1 - of_probabilities(head.logits(take(features, asked))).max(axis=1))
 
-    return doubt
+    return ask
 
 
 def _tried(y: np.ndarray) -> np.ndarray:
@@ -178,21 +178,21 @@ def _tried(y: np.ndarray) -> np.ndarray:
     return there[spread(y[there], _TRIED)]
 
 
-def _scope(some: _Some, doubts: np.ndarray | None, doubt: Doubt | None) -> Scope:
+def _scope(some: _Some, unsure: np.ndarray | None, ask: Unsure | None) -> Scope:
     """How strangers are told, and from which score on: nineteen of twenty held-out training examples are below it."""
     method, near = NEAREST, None
     if some.dataset.task.certainty.one_class:
         tried = _tried(some.y)
-        doubt = None if doubts is None else doubt
-        method, near = chosen(some.x[tried], some.y[tried], some.groups[tried], doubt=doubt)
+        ask = None if unsure is None else ask
+        method, near = chosen(some.x[tried], some.y[tried], some.groups[tried], ask=ask)
     x, y, groups, mine = some.x, some.y, some.groups, some.mine
     if method == MAHALANOBIS:
         x, y, groups = x[mine], y[mine], groups[mine]
         return Scope(method, _bound(_held_out_distances(x, y, groups)), near)
     distance = nearest(x, x[mine], (groups, groups[mine]))
-    if method == NEAREST_AND_DOUBT and doubts is not None:
-        scope = standardised(distance, doubts)
-        return replace(scope, threshold=_bound(scope.joined(distance, doubts)), near_auroc=near)
+    if method == NEAREST_AND_UNSURE and unsure is not None:
+        scope = standardised(distance, unsure)
+        return replace(scope, threshold=_bound(scope.joined(distance, unsure)), near_auroc=near)
     return Scope(NEAREST, _bound(distance), near)
 
 

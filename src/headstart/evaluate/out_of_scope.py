@@ -13,16 +13,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-NEAREST, MAHALANOBIS, NEAREST_AND_DOUBT = METHODS = ("nearest", "mahalanobis", "nearest and probability")
+NEAREST, MAHALANOBIS, NEAREST_AND_UNSURE = METHODS = ("nearest", "mahalanobis", "nearest and probability")
 KEPT = 0.95  # of examples of the kind that was learned from, which are not called strangers
 _BLOCK = 1024  # queries at once
 _LEFT_OUT = 0.25  # of the classes, and of the examples of the others
-_DOUBT_COUNTS = 0.5  # as much as a deviation of the nearest example
+_UNSURE_COUNTS = 0.5  # as much as a deviation of the nearest example
 _BEYOND = 0.01  # of AUROC, by which another way than the first has to be better, and by twice its standard error
 _FEWEST = 3  # examples on either side
 _LEAST = 1e-9  # variance of features of length 1
 
-Doubt = Callable[[np.ndarray, np.ndarray], np.ndarray]  # (rows to learn from, rows asked about) -> 1 - probability
+Unsure = Callable[[np.ndarray, np.ndarray], np.ndarray]  # (rows to learn from, rows asked about) -> 1 - probability
 
 
 def normalised(features: np.ndarray) -> np.ndarray:
@@ -119,20 +119,22 @@ class Scope:
     mean: tuple[float, float] = (0.0, 0.0)  # of the distance to the nearest example, and of 1 - probability
     deviation: tuple[float, float] = (1.0, 1.0)
 
-    def joined(self, distance: np.ndarray, doubt: np.ndarray) -> np.ndarray:
+    def joined(self, distance: np.ndarray, unsure: np.ndarray) -> np.ndarray:
         """How strange examples are by both."""
-        near, sure = ((v - m) / s for v, m, s in zip((distance, doubt), self.mean, self.deviation, strict=True))
-        return near + _DOUBT_COUNTS * sure
+        near, sure = ((v - m) / s for v, m, s in zip((distance, unsure), self.mean, self.deviation, strict=True))
+        return near + _UNSURE_COUNTS * sure
 
 
-def standardised(distance: np.ndarray, doubt: np.ndarray) -> Scope:
+def standardised(distance: np.ndarray, unsure: np.ndarray) -> Scope:
     """A scope of the third way, without its threshold, by held-out examples of the kind that was learned from."""
-    mean = float(distance.mean()), float(doubt.mean())
-    return Scope(NEAREST_AND_DOUBT, 0.0, None, mean, (max(1e-9, float(distance.std())), max(1e-9, float(doubt.std()))))
+    mean = float(distance.mean()), float(unsure.mean())
+    return Scope(
+        NEAREST_AND_UNSURE, 0.0, None, mean, (max(1e-9, float(distance.std())), max(1e-9, float(unsure.std())))
+    )
 
 
 def chosen(
-    x: np.ndarray, y: np.ndarray, groups: np.ndarray, *, doubt: Doubt | None = None, draws: int = 4, seed: int = 0
+    x: np.ndarray, y: np.ndarray, groups: np.ndarray, *, ask: Unsure | None = None, draws: int = 4, seed: int = 0
 ) -> tuple[str, float | None]:
     """The way that best tells examples of classes that were left out, and its AUROC; the first of equally good ones.
 
@@ -141,7 +143,7 @@ def chosen(
 
     Args:
         x: (n, d) of length 1. y: (n,) classes. groups: (n,) equal numbers are on one side.
-        doubt: how unsure a head is that is learned from some rows; None: that is no way of telling.
+        ask: how unsure a head is that is learned from some rows; None: that is no way of telling.
 
     Returns:
         The first way and None, where nothing can be left out.
@@ -150,7 +152,7 @@ def chosen(
     Han, Vedaldi and Zisserman, Open-Set Recognition: A Good Closed-Set Classifier is All You Need, ICLR 2022 (that the
     near ones are hard).
     """
-    found = [_told(x, y, draw, doubt) for draw in _draws(y, groups, draws, seed)]
+    found = [_told(x, y, draw, ask) for draw in _draws(y, groups, draws, seed)]
     if not found:
         return NEAREST, None
     values = np.array(found)
@@ -187,14 +189,14 @@ def _draws(y: np.ndarray, groups: np.ndarray, draws: int, seed: int) -> Iterator
             yield made
 
 
-def _told(x: np.ndarray, y: np.ndarray, draw: _Draw, doubt: Doubt | None) -> list[float]:
+def _told(x: np.ndarray, y: np.ndarray, draw: _Draw, ask: Unsure | None) -> list[float]:
     """The AUROC of each way."""
     learn, asked = draw.learn, (draw.held, draw.unknown)
     near, unknown = (nearest(x[rows], x[learn]) for rows in asked)
     gaussian = fit_gaussian(x[learn], y[learn])
     found = [auroc(near, unknown), auroc(*(gaussian.distances(x[rows]) for rows in asked))]
-    if doubt is not None:
-        sure, unsure = (doubt(learn, rows) for rows in asked)
+    if ask is not None:
+        sure, unsure = (ask(learn, rows) for rows in asked)
         joined = standardised(near, sure).joined
         found.append(auroc(joined(near, sure), joined(unknown, unsure)))
     return found

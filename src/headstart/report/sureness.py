@@ -43,7 +43,7 @@ def threshold(fact: Mapping[str, Any]) -> str:
     return said
 
 
-def doubted(row: Mapping[str, Any], said: str) -> str:
+def assured(row: Mapping[str, Any], said: str) -> str:
     """A prediction with how sure it is, where there is anything to say of that."""
     if row.get("unsure"):
         said = f"unsure ({said})"

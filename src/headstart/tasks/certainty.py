@@ -14,7 +14,7 @@ from headstart.evaluate.abstain import most_accurate
 from headstart.evaluate.conformal import half_width, promised
 from headstart.evaluate.metrics import softmax
 from headstart.evaluate.prediction_sets import FEWEST, Bar, bar, bars, chances, scores, sets
-from headstart.task import Certainty, Doubt, Rule, Wanted
+from headstart.task import Certainty, Sureness, Rule, Wanted
 from headstart.tasks.decision import answered
 
 Held = Mapping[str, np.ndarray]
@@ -78,8 +78,8 @@ def _rule_of_classes(head: Head, held: Held, wanted: Wanted) -> Rule:
         limits, said = _limits(head, held, wanted.coverage, wanted.per_class)
         notes += said
 
-    def judge(outputs: np.ndarray, digests: np.ndarray) -> list[Doubt]:
-        doubts = list[Doubt]()
+    def judge(outputs: np.ndarray, digests: np.ndarray) -> list[Sureness]:
+        found = list[Sureness]()
         for rows in _blocks(len(outputs)):
             p = softmax(outputs[rows])
             sure = p[np.arange(len(p)), answered(head, p)].astype(np.float32)
@@ -89,8 +89,8 @@ def _rule_of_classes(head: Head, held: Held, wanted: Wanted) -> Rule:
                 if inside is not None:
                     likely = np.argsort(-row, kind="stable")
                     names = tuple(head.classes[c] for c in likely[inside[i][likely]])
-                doubts.append(Doubt(None if least is None else bool(sure[i] < least), names, wanted.coverage))
-        return doubts
+                found.append(Sureness(None if least is None else bool(sure[i] < least), names, wanted.coverage))
+        return found
 
     return Rule(judge, tuple(notes))
 
@@ -130,11 +130,11 @@ def _held_numbers(
 def _rule_of_numbers(head: Head, held: Held, wanted: Wanted) -> Rule:
     level = wanted.coverage
     if level is None:
-        return Rule(lambda outputs, digests: [Doubt()] * len(outputs))
+        return Rule(lambda outputs, digests: [Sureness()] * len(outputs))
     width = half_width(held["error"], level=level)
     ends = lambda value: (float(value) - width, float(value) + width)  # noqa: E731
     return Rule(
-        lambda outputs, digests: [Doubt(set=ends(value), coverage=level) for value in outputs[:, 0]],
+        lambda outputs, digests: [Sureness(set=ends(value), coverage=level) for value in outputs[:, 0]],
         tuple(_few(len(held["error"]), level, "held-out examples")),
     )
 

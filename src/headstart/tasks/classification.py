@@ -24,6 +24,7 @@ from headstart.report.classification import MATRIX_CLASSES, cautions_of, section
 from headstart.task import Scorer, Scores, Space, Task, Words
 from headstart.tasks import curves, decision, linear
 from headstart.tasks.certainty import OF_CLASSES
+from headstart.tasks.doubts import doubtful_classes
 from headstart.tasks.modalities import IMAGE, PAIR, TEXT
 from headstart.values import Dataset, Finding
 
@@ -208,7 +209,7 @@ def _row(p: Prediction) -> dict[str, Any]:
         return {"input": p.input, "error": p.error}
     top = [{"label": name, "probability": round(value, 6)} for name, value in p.top]
     told = {"input": p.input, "label": p.label, "probability": round(p.probability, 6), "top": top}
-    return told | linear.doubt_row(p)
+    return told | linear.sureness_row(p)
 
 
 def _facts(head: Head, dataset: Dataset, rows: np.ndarray) -> dict[str, Any]:
@@ -243,13 +244,14 @@ CLASSIFICATION = Task(
         mistake=_MISTAKE,
         reference=_reference,
         score=_score,
+        suspects=doubtful_classes,
         known=known,
         cautions=cautions_of,
     ),
     words=Words(
         predictions=_predictions,
         row=_row,
-        doubted=linear.doubted,
+        assured=linear.assured,
         line=terminal.class_line,
         facts=_facts,
         facts_saved=_FACTS,

@@ -23,7 +23,7 @@ from headstart.pretrained.load import load, load_classifier
 from headstart.pretrained.rebuild import head_hash, head_of
 from headstart.pretrained.schema import COUNT, NAME, figure, listing, mapping, number
 from headstart.pretrained.source import SOURCES
-from headstart.task import Advance, Doubt, Keeper, Learner
+from headstart.task import Advance, Sureness, Keeper, Learner
 from headstart.values import Dataset, Examples
 
 FACTS = {  # of every linear head, as a saved folder says them
@@ -260,19 +260,19 @@ def predictions(
     return [failed(name, errors[i]) if i in errors else one(name, next(rows)) for i, name in enumerate(names)]
 
 
-def doubted(prediction: P, doubt: Doubt) -> P:
+def assured(prediction: P, sureness: Sureness) -> P:
     """A prediction with fields for how sure it is, with what is known of that."""
     made: P = replace(  # type: ignore[type-var]
         prediction,
-        unsure=doubt.unsure,
-        set=doubt.set,
-        out_of_scope=doubt.out_of_scope,
-        scope_score=doubt.scope_score,
+        unsure=sureness.unsure,
+        set=sureness.set,
+        out_of_scope=sureness.out_of_scope,
+        scope_score=sureness.scope_score,
     )
     return made
 
 
-def doubt_row(p: Any) -> dict[str, Any]:
+def sureness_row(p: Any) -> dict[str, Any]:
     """What JSON says of how sure such a prediction is."""
     covered = {} if p.set is None else {"set": list(p.set)}
     return {"unsure": p.unsure, **covered, "out_of_scope": p.out_of_scope, "scope_score": p.scope_score}
