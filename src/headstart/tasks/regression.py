@@ -24,7 +24,7 @@ from headstart.report import general
 from headstart.report.document import Section
 from headstart.report.html import amount, table, text
 from headstart.report.verdict import cautions
-from headstart.task import Sureness, Scorer, Scores, Task, Words, rounded
+from headstart.task import Scorer, Scores, Sureness, Task, Words, rounded
 from headstart.tasks import linear
 from headstart.tasks.certainty import OF_NUMBERS
 from headstart.tasks.doubts import doubtful_numbers
