@@ -1,0 +1,83 @@
+"""What in a photo speaks for an answer, as a grid of numbers: by gradients, or by covering parts of it."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import nn
+
+from headstart.backbone import Backbone
+from headstart.encode.engines import run_ready
+from headstart.encode.kinds import BATCH
+from headstart.pretrained.map_layer import MapLayer
+
+_CELLS = 12  # a side of the grid that is covered
+_COVERED = 3  # cells a side that are covered at once
+
+
+def by_gradient(module: nn.Module, layer: MapLayer, pixels: torch.Tensor, weight: np.ndarray) -> np.ndarray | None:
+    """Gradient times activation at each place of a layer, summed over channels.
+
+    Where a mean over places and a linear head follow, this is the class activation map (Zhou et al., CVPR 2016), and
+    Grad-CAM (Selvaraju et al., ICCV 2017) but for its scale; where layers tell places apart, as VGG's do, HiResCAM
+    (Draelos and Carin, 2020); of tokens, gradient times input (Shrikumar et al., 2017) at the layer.
+
+    Args:
+        module: in eval mode; (1, 3, h, w) float32 -> (1, width) features. layer: of it.
+        weight: (width,) of the features in the score that is explained.
+
+    Returns:
+        (rows, columns) float32, what each place adds to the score; None where the layer has no places, or none of them
+        changes the score.
+    """
+    kept: list[torch.Tensor] = []
+
+    def from_here(_: nn.Module, __: object, output: torch.Tensor) -> torch.Tensor:
+        kept.append(output.detach().requires_grad_())
+        return kept[-1].clone()  # what follows may write into it
+
+    handle = layer.module.register_forward_hook(from_here)
+    try:
+        with torch.enable_grad():
+            score = module(pixels)[0] @ torch.from_numpy(weight)
+    finally:
+        handle.remove()
+    if len(kept) != 1 or not score.requires_grad:
+        return None
+    (gradient,) = torch.autograd.grad(score, kept)
+    places = layer.places(kept[0].detach() * gradient)
+    if places is None or not bool(places.any()):
+        return None
+    return np.asarray(places[0].sum(-1), dtype=np.float32)
+
+
+def by_covering(backbone: Backbone, pixels: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """By how much the score falls where a square around each place is covered with the mean colour.
+
+    It needs no gradients, so it is there for graphs too; a hundred runs of the model (Zeiler and Fergus, Visualizing
+    and Understanding Convolutional Networks, ECCV 2014).
+
+    Args:
+        pixels: (h, w, 3) uint8, as the model is given them. weight: as for `by_gradient`.
+
+    Returns:
+        (rows, columns) float32.
+    """
+    steps = _CELLS - _COVERED + 1
+    height, width, _ = pixels.shape
+    rows, columns = (np.linspace(0, side, _CELLS + 1).round().astype(int) for side in (height, width))
+    images = np.repeat(pixels[None], 1 + steps * steps, axis=0)
+    places = [(y, x) for y in range(steps) for x in range(steps)]
+    for image, (y, x) in zip(images[1:], places, strict=True):
+        colour = np.round(255 * np.array(backbone.images.mean)).astype(np.uint8)
+        image[rows[y] : rows[y + _COVERED], columns[x] : columns[x + _COVERED]] = colour
+    numbers = np.arange(len(images))
+    batches = [(numbers[at : at + BATCH], (images[at : at + BATCH],)) for at in range(0, len(images), BATCH)]
+    scores = np.empty(len(images), dtype=np.float32)
+    for which, features in run_ready(backbone, "f32", batches):
+        scores[which] = features.reshape(len(which), -1) @ weight
+    falls, times = np.zeros((_CELLS, _CELLS)), np.zeros((_CELLS, _CELLS))
+    for fall, (y, x) in zip(scores[0] - scores[1:], places, strict=True):
+        falls[y : y + _COVERED, x : x + _COVERED] += fall
+        times[y : y + _COVERED, x : x + _COVERED] += 1
+    return (falls / times).astype(np.float32)
