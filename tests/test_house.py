@@ -22,7 +22,7 @@ LEVELS = (
     {"encode"},
     {"adapt"},
     {"choose", "answering"},
-    {"record", "report"},
+    {"record", "report", "explain"},
     {"tasks"},
     {"export"},
     {"model", "artifact", "evaluation"},

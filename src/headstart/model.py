@@ -16,6 +16,7 @@ from headstart.data.arguments import inputs_of
 from headstart.data.check import check
 from headstart.data.learned import Learned, learned_from, learned_of
 from headstart.data.read import refuse_odd
+from headstart.encode.encode import of_rows
 from headstart.errors import DataError, UserError
 from headstart.evaluation import Evaluation, evaluated
 from headstart.inputs.modality import Modality
@@ -31,6 +32,8 @@ from headstart.tasks.table import task_named
 from headstart.values import Columns, Dataset, Split
 
 if TYPE_CHECKING:
+    from headstart.explain.explanation import Explanation
+    from headstart.explain.neighbours import Reference
     from headstart.export.exporter import Exported
 
 _COMPARED = 16  # test examples on which an export is compared
@@ -88,6 +91,17 @@ class Model:
     def predictor(self) -> Predictor:
         """Opened once, and kept."""
         return self.task.predictor(self.backbone, self.head)
+
+    @cached_property
+    def explainer(self) -> Any:
+        """What is asked why the model answers as it does. Opened once, and kept.
+
+        Raises:
+            UserError: inputs of this kind are not explained, or Captum is missing.
+        """
+        if self.modality.explainer is None:
+            raise UserError(f"{self.modality.noun}s are not explained", fix="model.predict(inputs)")
+        return self.modality.explainer(self.backbone)
 
     def with_record(self, record: Record) -> Model:
         """The same model, with how it was made."""
@@ -299,6 +313,42 @@ class Model:
         else:
             examples = self._checked(self._given(self.modality.made_up() if inputs is None else inputs)[0])
         return export(made, Path(folder), exporter_named(format), examples)
+
+    def explain(
+        self, input: Any, target: str | None = None, *, top: int = 5, columns: Columns | None = None
+    ) -> Explanation:
+        """Why the model answers as it does, of one input: where in the photo, or in which words, that lies which
+        speaks for a class, and the training examples that are most like it.
+
+        Args:
+            input: one, as `predict` takes it.
+            target: the class or label that is asked about; None: the one that the model gives, of several the first.
+            top: how many classes the prediction lists, and how many training examples.
+            columns: as for `predict`.
+
+        Raises:
+            DataError: it is none or several, or cannot be read.
+            UserError: there is no such class; or Captum is missing, which explains words.
+        """
+        from headstart.explain.explain import explained  # loads torch
+
+        items, names = self._given(input, columns)
+        if len(items) != 1:
+            raise DataError(f"{len(items):,} inputs, and one is explained at a time", where="input", fix="give one")
+        dataset = self._checked(items)
+        return explained(self, dataset, names[0], target, reference=self._reference, top=top)
+
+    @cached_property
+    def _reference(self) -> Reference | None:
+        """Training examples with their features, where these are known."""
+        made = self._made_of
+        if made is None or made.known is None or made.known.key != getattr(self.head, "features_key", None):
+            return None
+        from headstart.explain.neighbours import Reference
+
+        rows = made.parts.train if made.known.rows is None else np.intersect1d(made.parts.train, made.known.rows)
+        where, targets = ([column[row] for row in rows.tolist()] for column in (made.dataset.where, made.dataset.targets))
+        return Reference(of_rows(made.known, rows).matrix, where, targets)
 
     def _given(self, inputs: Any, columns: Columns | None = None) -> tuple[Sequence[Any], list[str]]:
         """The inputs one by one, of a table its rows, and their names."""

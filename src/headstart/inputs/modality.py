@@ -78,3 +78,5 @@ class Modality:
     windows: bool = False  # whether long inputs may be read in windows whose features are averaged
     # (dataset, rows, backbone): what the model does not take of them
     remarks: Callable[[Dataset, np.ndarray, Backbone], Remarks] = _takes_all
+    # (backbone): what is asked why a model answers as it does, see `headstart.explain`; loads torch. None: nobody is
+    explainer: Callable[[Backbone], Any] | None = None

@@ -26,9 +26,9 @@ class MapLayer:
 def timm_layer(backbone: Backbone, module: Any) -> MapLayer | None:
     """The layer that the catalog names; of what is not in it the one that timm's description of the model ends with.
 
-    Of transformers that read a class token it is the input of the last attention: behind that, nothing that is read
-    depends on the tokens of patches any more. Where all tokens are read it lies behind the last norm, since a token in
-    front of a norm adds nothing to what does not depend on its size.
+    Of a vision transformer that is what the last attention reads: behind it, nothing that is read of a class token
+    depends on the tokens of patches any more, and where all are read, other places have mixed in. Of a Swin it lies
+    behind the last norm, since what a token adds in front of a norm sums up to nothing.
     """
     name = layer_of(backbone.architecture) or _by_structure(module)
     found = None if name is None else _within(module, name)
@@ -39,7 +39,7 @@ def timm_layer(backbone: Backbone, module: Any) -> MapLayer | None:
 
 def _by_structure(module: Any) -> str | None:
     if hasattr(module, "num_prefix_tokens"):
-        return "blocks.-1.norm1" if getattr(module, "global_pool", "") == "token" else "norm"
+        return "blocks.-1.norm1"
     stages = getattr(module, "feature_info", None)
     return str(stages[-1]["module"]) if isinstance(stages, list) and stages else None
 

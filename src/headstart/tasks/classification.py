@@ -22,6 +22,7 @@ from headstart.report.card_classification import card
 from headstart.report.classification import MATRIX_CLASSES, cautions_of, sections
 from headstart.task import Scorer, Scores, Space, Task, Words
 from headstart.tasks import linear
+from headstart.tasks.directions import of_class
 from headstart.tasks.modalities import IMAGE, PAIR, TEXT
 from headstart.values import Dataset, Finding
 
@@ -244,5 +245,6 @@ CLASSIFICATION = Task(
     ),
     keeper=linear.keeper(unnamed=True),
     predictor=linear.LinearPredictor,
+    direction=of_class,
     probabilities=softmax,
 )

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from headstart.backbone import Backbone
 from headstart.data.alike.duplicates import equal_pairs, near_pairs
 from headstart.data.alike.grouping import as_they_are, by_document, by_shared_text, texts_of_pairs, with_excerpts
 from headstart.data.alike.sketches import equal_to_any, near_to_any, sketch_of_photos, sketch_of_texts
@@ -35,6 +36,24 @@ def _trainable_pairs(*arguments: Any) -> Any:
     from headstart.adapt.trainable_pairs import trainable_pairs  # loads torch
 
     return trainable_pairs(*arguments)
+
+
+def _photo_explainer(backbone: Backbone) -> Any:
+    from headstart.explain.photos import PhotoExplainer  # loads torch
+
+    return PhotoExplainer(backbone)
+
+
+def _text_explainer(backbone: Backbone) -> Any:
+    from headstart.explain.texts import TextExplainer  # loads torch
+
+    return TextExplainer(backbone)
+
+
+def _answer_explainer(backbone: Backbone) -> Any:
+    from headstart.explain.answers import AnswerExplainer  # loads torch
+
+    return AnswerExplainer(backbone)
 
 
 def _never(*arguments: Any) -> Any:
@@ -84,6 +103,7 @@ IMAGE = Modality(
     per_second=100.0,
     made_up=_pictures,
     trainable=_trainable_images,
+    explainer=_photo_explainer,
 )
 TEXT = Modality(
     name="text",
@@ -107,6 +127,7 @@ TEXT = Modality(
     per_second=500.0,
     made_up=_texts,
     trainable=_trainable_texts,
+    explainer=_text_explainer,
     windows=True,
     remarks=remarks,
 )
@@ -134,6 +155,7 @@ PAIR = Modality(
     per_second=250.0,
     made_up=_pairs,
     trainable=_trainable_pairs,
+    explainer=_text_explainer,
     remarks=remarks,
 )
 PASSAGE = Modality(
@@ -158,4 +180,5 @@ PASSAGE = Modality(
     per_second=500.0,
     made_up=_pairs,
     trainable=_never,
+    explainer=_answer_explainer,
 )

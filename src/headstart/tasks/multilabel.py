@@ -31,6 +31,7 @@ from headstart.report.html import bar, section, table, text
 from headstart.report.verdict import cautions
 from headstart.task import Scorer, Scores, Space, Task, Words
 from headstart.tasks import linear
+from headstart.tasks.directions import of_label
 from headstart.tasks.modalities import IMAGE, TEXT
 from headstart.values import Caution, Dataset, Examples, Finding
 
@@ -368,5 +369,6 @@ MULTILABEL = Task(
     ),
     keeper=linear.keeper(needs=("thresholds",)),
     predictor=linear.LinearPredictor,
+    direction=of_label,
     probabilities=sigmoid,
 )

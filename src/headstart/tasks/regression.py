@@ -24,6 +24,7 @@ from headstart.report.html import amount, section, table, text
 from headstart.report.verdict import cautions
 from headstart.task import Scorer, Scores, Task, Words, rounded
 from headstart.tasks import linear
+from headstart.tasks.directions import of_number
 from headstart.tasks.modalities import IMAGE, PAIR, TEXT
 from headstart.values import Caution, Dataset, Examples
 
@@ -313,5 +314,6 @@ REGRESSION = Task(
     ),
     keeper=linear.keeper(needs=("width", "mean", "deviation")),
     predictor=linear.LinearPredictor,
+    direction=of_number,
     probabilities=None,
 )
