@@ -17,7 +17,6 @@ import headstart as hs
 from headstart.data.check import check
 from headstart.data.split import split
 from headstart.encode.engines import run_ready
-from headstart.encode.kinds import BATCH
 from headstart.evaluate.metrics import softmax
 from headstart.inputs.image import open_image, prepare
 from headstart.model import Model
@@ -34,9 +33,8 @@ def fall_of_photo(model: Model, path: str, rng: np.random.Generator) -> dict[str
     ways = {"marked": heat, "centre": np.exp(-(x**2 + y**2) / (2 * (CELLS / 4) ** 2))}
     ways |= {f"random {draw}": rng.random((CELLS, CELLS)) for draw in range(DRAWS)}
     without = [pixels, *(_covered(pixels, values, preparation.mean) for values in ways.values())]
-    numbers = np.arange(len(without))
-    batches = [(numbers[at : at + BATCH], (np.stack(without[at : at + BATCH]),)) for at in numbers[::BATCH]]
-    features = np.concatenate([made.reshape(len(which), -1) for which, made in run_ready(model.backbone, "f32", batches)])
+    batches = [(np.array([number]), (image[None],)) for number, image in enumerate(without)]
+    features = np.concatenate([made.reshape(1, -1) for _, made in run_ready(model.backbone, "f32", batches)])
     probability = softmax(model.head.logits(features))[:, model.classes.index(found.target)]
     return _falls(probability, list(ways))
 
@@ -71,7 +69,9 @@ def _falls(probability: np.ndarray, ways: list[str]) -> dict[str, float]:
     """From the whole input's probability and each way's; those at random as one."""
     falls = dict(zip(ways, (probability[0] - probability[1:]).tolist(), strict=True))
     random = [fall for way, fall in falls.items() if way.startswith("random")]
-    return {way: fall for way, fall in falls.items() if not way.startswith("random")} | {"random": float(np.mean(random))}
+    return {way: fall for way, fall in falls.items() if not way.startswith("random")} | {
+        "random": float(np.mean(random))
+    }
 
 
 def bench(data: str, name: str, count: int) -> None:

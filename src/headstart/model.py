@@ -347,7 +347,9 @@ class Model:
         from headstart.explain.neighbours import Reference
 
         rows = made.parts.train if made.known.rows is None else np.intersect1d(made.parts.train, made.known.rows)
-        where, targets = ([column[row] for row in rows.tolist()] for column in (made.dataset.where, made.dataset.targets))
+        where, targets = (
+            [column[row] for row in rows.tolist()] for column in (made.dataset.where, made.dataset.targets)
+        )
         return Reference(of_rows(made.known, rows).matrix, where, targets)
 
     def _given(self, inputs: Any, columns: Columns | None = None) -> tuple[Sequence[Any], list[str]]:

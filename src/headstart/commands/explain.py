@@ -47,7 +47,6 @@ def explain(  # noqa: PLR0913 - one argument an option
         found = loaded.explain([each for part in asked for each in part.inputs], target, top=top)
     if out is not None:
         found.save(out)
-    told = {"model": model, **found.to_json(map=None if out is None else str(out / MAP))}
-    told |= {} if out is None else {"out": str(out)}
-    line = loaded.task.words.line
-    common.show(told, as_json, lambda told: terminal.explained(told, found, line))
+    map_at = None if out is None else str(out / MAP)
+    told = {"model": model, **found.to_json(map=map_at), "out": None if out is None else str(out)}
+    common.show(told, as_json, lambda _: terminal.explained(found, told["out"]))

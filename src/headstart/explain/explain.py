@@ -41,9 +41,11 @@ def explained(
     near, notes = (), list(evidence.notes)
     if reference is not None and features is not None:
         near = neighbours(features.matrix[0:1][0], reference, top)
+    row = task.words.row(prediction)
     return Explanation(
         prediction=prediction,
-        row=task.words.row(prediction),
+        row=row,
+        said=task.words.line(row),
         target=None if direction is None else direction.name,
         evidence=evidence,
         neighbours=near,

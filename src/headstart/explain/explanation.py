@@ -25,6 +25,7 @@ class Explanation:
 
     prediction: Any  # as `Model.predict` gives it
     row: Mapping[str, Any]  # the same as JSON
+    said: str  # the same in words
     target: str | None  # the class or label that is explained; None: the number, or the answer
     evidence: Evidence
     neighbours: tuple[Neighbour, ...]  # training examples that are like the input, the nearest first
@@ -66,10 +67,10 @@ class Explanation:
         if self.evidence.heat is not None:
             (folder / MAP).write_bytes(as_png(drawn(self.evidence.heat)))
         write_text(folder / "explanation.json", as_json(self.to_json(map=MAP)))
-        write_text(folder / "explanation.html", page(self.row, self.target, self.evidence, self.neighbours, self.notes))
+        write_text(folder / "explanation.html", page(self))
 
     def _repr_html_(self) -> str:
-        return snippet(self.row, self.target, self.evidence)
+        return snippet(self)
 
     def __repr__(self) -> str:
         """The prediction, and what speaks most for it."""

@@ -68,7 +68,9 @@ class Attributor:
             ids: (t,) int64 of each sequence. special: (t,) bool, which tokens are the tokenizer's own: they stay.
         """
         tokens = [torch.from_numpy(one)[None] for one in ids]
-        nothing = [torch.where(torch.from_numpy(s)[None], t, self._nothing) for t, s in zip(tokens, special, strict=True)]
+        nothing = [
+            torch.where(torch.from_numpy(s)[None], t, self._nothing) for t, s in zip(tokens, special, strict=True)
+        ]
         with torch.no_grad():
             given, without = (tuple(self._table(one) for one in some) for some in (tokens, nothing))
 

@@ -20,6 +20,13 @@ class Neighbour:
     label: Any  # as its task has targets
     similarity: float  # cosine of the features, at most 1
 
+    @property
+    def named(self) -> str:
+        """The label in words."""
+        if isinstance(self.label, tuple):
+            return ", ".join(self.label) or "no label"
+        return f"{self.label:g}" if isinstance(self.label, float) else str(self.label)
+
     def to_json(self) -> dict[str, Any]:
         """Its fields."""
         label = list(self.label) if isinstance(self.label, tuple) else self.label
@@ -48,6 +55,4 @@ def neighbours(features: np.ndarray, reference: Reference, k: int) -> tuple[Neig
         best = np.argsort(-cosines, kind="stable")[:k]
         nearest += zip((-cosines[best]).tolist(), (rows.start + best).tolist(), strict=True)
         nearest = sorted(nearest)[:k]
-    return tuple(
-        Neighbour(reference.where[row], reference.labels[row], min(1.0, -cosine)) for cosine, row in nearest
-    )
+    return tuple(Neighbour(reference.where[row], reference.labels[row], min(1.0, -cosine)) for cosine, row in nearest)

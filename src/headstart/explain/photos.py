@@ -44,7 +44,9 @@ class PhotoExplainer:
         grid, notes = self._by_gradient(pixels, direction.weight), tuple[str, ...]()
         if grid is None:
             grid = by_covering(self.backbone, pixels, direction.weight)
-            notes = ("the heat map is by covering parts of the photo: the model has no layer with places and gradients",)
+            notes = (
+                "the heat map is by covering parts of the photo: the model has no layer with places and gradients",
+            )
         picture = photo.copy()
         picture.thumbnail((_SIDE, _SIDE))
         height, width = preparation.size
@@ -54,6 +56,8 @@ class PhotoExplainer:
     def _by_gradient(self, pixels: np.ndarray, weight: np.ndarray) -> np.ndarray | None:
         if self._module is None or self._layer is None:
             return None
-        mean, std = (torch.tensor(value).view(3, 1, 1) for value in (self.backbone.images.mean, self.backbone.images.std))
-        given = (torch.from_numpy(pixels).permute(2, 0, 1).float() / 255 - mean) / std
+        mean, std = (
+            torch.tensor(value).view(3, 1, 1) for value in (self.backbone.images.mean, self.backbone.images.std)
+        )
+        given = (torch.tensor(pixels).permute(2, 0, 1).float() / 255 - mean) / std
         return by_gradient(self._module, self._layer, given[None], weight)

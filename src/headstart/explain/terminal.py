@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
-from typing import Any
 
 from headstart.errors import plain, short_name
 from headstart.explain.drawing import in_characters
@@ -19,25 +17,21 @@ _SHOWN = 2000  # characters of a text
 _WORDS = 8  # with their weights
 
 
-def explained(told: dict[str, Any], found: Explanation, line: Callable[[dict[str, Any]], str]) -> str:
-    """An explanation in lines.
-
-    Args:
-        told: what `--json` prints of it. line: what the task says of a prediction.
-    """
-    name = told["prediction"].get("input", "")
-    lines = [f"{name if len(name) <= 60 else name[:57] + '...'}: {line(told['prediction'])}"]
+def explained(found: Explanation, out: str | None) -> str:
+    """An explanation in lines; out: where it was written, too."""
+    name = plain(str(found.row.get("input", "")))
+    lines = [f"{name if len(name) <= 60 else name[:57] + '...'}: {plain(found.said)}"]
     what = "the answer" if found.target is None else short_name(plain(found.target))
     if found.evidence.heat is not None:
         lines += [f"what speaks for {what}, where # is the most:", in_characters(found.evidence.heat)]
     else:
         lines += _texts(found, what)
-    if told["neighbours"]:
+    if found.neighbours:
         lines.append("looks like, of what it learned from:")
-        lines += [f"  {near['similarity']:.2f}  {_label(near['label'])}  {near['where']}" for near in told["neighbours"]]
-    lines += [f"note       {note}" for note in told["notes"]]
-    if "out" in told:
-        lines.append(f"saved      {told['out']} (open explanation.html)")
+        lines += [f"  {near.similarity:.2f}  {plain(near.named)}  {plain(near.where)}" for near in found.neighbours]
+    lines += [f"note: {plain(note)}" for note in found.notes]
+    if out is not None:
+        lines.append(f"saved      {plain(out)} (open explanation.html)")
     elif found.evidence.heat is not None:
         lines.append("--out FOLDER writes the photo with its map")
     return "\n".join(lines)
@@ -74,9 +68,3 @@ def _in_colour(text: str, words: list[Word], most: float) -> str:
 def _coloured() -> bool:
     """Whether standard output is a terminal that takes colours, and its user wants them (no-color.org)."""
     return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
-
-
-def _label(label: Any) -> str:
-    if isinstance(label, list):
-        return ", ".join(map(str, label)) or "no label"
-    return f"{label:g}" if isinstance(label, float) else str(label)

@@ -66,7 +66,9 @@ class TextExplainer:
             found = self._scored([window], lambda ids: self._features(ids) @ (share * weight))
             words += words_of(text, window.spans, found.weights[0])
             gap = max(gap, found.gap)
-        return Evidence(words=tuple(words), texts=(text,), notes=(*Attributions((), gap).notes, *_unread(text, windows, more)))
+        return Evidence(
+            words=tuple(words), texts=(text,), notes=(*Attributions((), gap).notes, *_unread(text, windows, more))
+        )
 
     def _of_sequence(self, given: str | tuple[str, str], weight: torch.Tensor) -> Evidence:
         """A text, or two as one sequence."""
