@@ -30,7 +30,7 @@ def explain(  # noqa: PLR0913 - one argument an option
     threads: common.Threads = None,
     as_json: common.Json = False,
 ) -> None:
-    """Show why a saved model answers as it does: where in the photo or in which words it lies, and what it looks like."""
+    """Show why a saved model answers as it does: places of the photo or words that speak for it, and what it is like."""
     from headstart.encode.machine import using
     from headstart.explain import terminal
     from headstart.explain.explanation import MAP

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import numpy as np
 import torch
 from torch import nn
@@ -37,7 +40,7 @@ def by_gradient(module: nn.Module, layer: MapLayer, pixels: torch.Tensor, weight
 
     handle = layer.module.register_forward_hook(from_here)
     try:
-        with torch.enable_grad():
+        with torch.enable_grad(), _steady_norms(module):
             score = module(pixels)[0] @ torch.from_numpy(weight)
     finally:
         handle.remove()
@@ -48,6 +51,36 @@ def by_gradient(module: nn.Module, layer: MapLayer, pixels: torch.Tensor, weight
     if places is None or not bool(places.any()):
         return None
     return np.asarray(places[0].sum(-1), dtype=np.float32)
+
+
+@contextmanager
+def _steady_norms(module: nn.Module) -> Iterator[None]:
+    """Within, layer norms divide by a deviation that counts as a constant: their outputs are the same, the gradients
+    are not.
+
+    A norm's output does not depend on the size of its input, so what all its inputs add to it sums up to nothing, and
+    the places that matter most are worth as little as those that matter least (Ali et al., XAI for Transformers: Better
+    Explanations through Conservative Propagation, ICML 2022).
+    """
+    norms = [norm for norm in module.modules() if isinstance(norm, nn.LayerNorm)]
+    handles = [norm.register_forward_hook(_steady) for norm in norms]
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def _steady(norm: nn.LayerNorm, given: tuple[torch.Tensor, ...], _: torch.Tensor) -> torch.Tensor:
+    x, channels = given[0], 1 if type(norm).__name__.endswith("2d") else -1  # timm's LayerNorm2d is of (n, c, h, w)
+    shape = [1] * x.ndim
+    shape[channels] = -1
+    centred = x - x.mean(channels, keepdim=True)
+    deviation = (centred.square().mean(channels, keepdim=True) + norm.eps).sqrt().detach()
+    made = centred / deviation
+    if norm.weight is not None:
+        made = made * norm.weight.view(shape)
+    return made if norm.bias is None else made + norm.bias.view(shape)
 
 
 def by_covering(backbone: Backbone, pixels: np.ndarray, weight: np.ndarray) -> np.ndarray:

@@ -54,7 +54,8 @@ def page(found: Explanation) -> str:
 
 def snippet(found: Explanation) -> str:
     """For notebooks, which have no style sheet of ours."""
-    return f"<div><p><b>{text(found.said)}</b>, and what speaks for {_named(found.target)}</p>{_picture(found.evidence)}</div>"
+    said = f"<p><b>{text(found.said)}</b>, and what speaks for {_named(found.target)}</p>"
+    return f"<div>{said}{_picture(found.evidence)}</div>"
 
 
 def _named(target: str | None) -> str:

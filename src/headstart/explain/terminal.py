@@ -1,4 +1,4 @@
-"""What `explain` prints for people: a map in characters, or the text with its words coloured, and what it looks like."""
+"""What `explain` prints for people: a map in characters, or a text in colours, and what the input looks like."""
 
 from __future__ import annotations
 

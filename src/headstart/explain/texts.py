@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -38,6 +39,7 @@ class TextExplainer:
         self.backbone = backbone
         self._attributor = Attributor(backbone)
         self._tokenizer = truncating(backbone.texts)
+        self._most = backbone.texts.max_length * CHARACTERS  # that are read, if they are tokens
 
     def explain(self, dataset: Dataset, outputs: Any, direction: Direction) -> Evidence:
         """What each word adds to a score.
@@ -58,29 +60,30 @@ class TextExplainer:
         """Of a long text each window, by its share of the mean that the windows' features make."""
         if not self.backbone.config.get("windows"):
             return self._of_sequence(text, weight)
-        most = self.backbone.texts.max_length * CHARACTERS * MOST_WINDOWS
+        most = self._most * MOST_WINDOWS
         windows, more = self._read(whole_characters(text[:most]), MOST_WINDOWS)
-        total, words, gap = sum(len(window.ids) for window in windows), list[Word](), 0.0
+        total = sum(len(window.ids) for window in windows)
+        words: list[Word] = []
+        gap = 0.0
         for window in windows:
-            share = len(window.ids) / total
-            found = self._scored([window], lambda ids: self._features(ids) @ (share * weight))
+            found = self._scored([window], partial(self._score, weight=len(window.ids) / total * weight))
             words += words_of(text, window.spans, found.weights[0])
             gap = max(gap, found.gap)
-        return Evidence(
-            words=tuple(words), texts=(text,), notes=(*Attributions((), gap).notes, *_unread(text, windows, more))
-        )
+        notes = (*Attributions((), gap).notes, *_unread(text, windows, more or len(text) > most))
+        return Evidence(words=tuple(words), texts=(text,), notes=notes)
 
     def _of_sequence(self, given: str | tuple[str, str], weight: torch.Tensor) -> Evidence:
         """A text, or two as one sequence."""
         texts = (given,) if isinstance(given, str) else given
         (read, *_), more = self._read(shortened(given, self.backbone.texts), 1)
-        found = self._scored([read], lambda ids: self._features(ids) @ weight)
+        found = self._scored([read], partial(self._score, weight=weight))
         words: list[Word] = []
         for number, text in enumerate(texts):
             mine = np.flatnonzero(read.of == number)
             spans = [read.spans[token] for token in mine.tolist()]
             words += words_of(text, spans, found.weights[0][mine], of=number + 1 if len(texts) > 1 else None)
-        return Evidence(words=tuple(words), texts=texts, notes=(*found.notes, *_unread(texts[-1], [read], more)))
+        notes = (*found.notes, *_unread(texts[-1], [read], more or len(texts[-1]) > self._most))
+        return Evidence(words=tuple(words), texts=texts, notes=notes)
 
     def _of_two(self, first: str, second: str, weight: torch.Tensor) -> Evidence:
         """Two texts, of which a head compares the features."""
@@ -92,11 +95,14 @@ class TextExplainer:
         notes = [*found.notes]
         for number, (text, ((read, *_), more)) in enumerate(zip((first, second), reads, strict=True), start=1):
             words += words_of(text, read.spans, found.weights[number - 1], of=number)
-            notes += _unread(text, [read], more)
+            notes += _unread(text, [read], more or len(text) > self._most)
         return Evidence(words=tuple(words), texts=(first, second), notes=tuple(notes))
 
     def _scored(self, sequences: list[_Sequence], score: Any) -> Attributions:
         return self._attributor.attribute(score, [s.ids for s in sequences], [s.special for s in sequences])
+
+    def _score(self, ids: torch.Tensor, *, weight: torch.Tensor) -> torch.Tensor:
+        return self._features(ids) @ weight
 
     def _features(self, ids: torch.Tensor) -> torch.Tensor:
         inputs = {"input_ids": ids, "attention_mask": torch.ones_like(ids), "token_type_ids": torch.zeros_like(ids)}
@@ -122,7 +128,7 @@ def _unread(text: str, reads: list[_Sequence], more: bool) -> list[str]:
     """Where the model reads a part of a text."""
     if not more:
         return []
-    last = max(stop for read in reads for _, stop in read.spans)
+    last = max((stop for read in reads for _, stop in read.spans), default=0)
     return [f"the model reads {last:,} of the text's {len(text):,} characters: what comes behind has no weight"]
 
 

@@ -27,8 +27,8 @@ def timm_layer(backbone: Backbone, module: Any) -> MapLayer | None:
     """The layer that the catalog names; of what is not in it the one that timm's description of the model ends with.
 
     Of a vision transformer that is what the last attention reads: behind it, nothing that is read of a class token
-    depends on the tokens of patches any more, and where all are read, other places have mixed in. Of a Swin it lies
-    behind the last norm, since what a token adds in front of a norm sums up to nothing.
+    depends on the tokens of patches any more, and where all are read, other places have mixed in. Of a Swin it is what
+    the first attention of the last stage reads, whose window is all of the photo.
     """
     name = layer_of(backbone.architecture) or _by_structure(module)
     found = None if name is None else _within(module, name)
