@@ -30,7 +30,7 @@ def explain(  # noqa: PLR0913 - one argument an option
     threads: common.Threads = None,
     as_json: common.Json = False,
 ) -> None:
-    """Show why a saved model answers as it does: places of the photo or words that speak for it, and what it is like."""
+    """Show why a saved model answers as it does: what in a photo or text speaks for it, and what it looks like."""
     from headstart.encode.machine import using
     from headstart.explain import terminal
     from headstart.explain.explanation import MAP

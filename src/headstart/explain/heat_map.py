@@ -38,12 +38,13 @@ def by_gradient(module: nn.Module, layer: MapLayer, pixels: torch.Tensor, weight
         kept.append(output.detach().requires_grad_())
         return kept[-1].clone()  # what follows may write into it
 
-    handle = layer.module.register_forward_hook(from_here)
-    try:
-        with torch.enable_grad(), _steady_norms(module):
-            score = module(pixels)[0] @ torch.from_numpy(weight)
-    finally:
-        handle.remove()
+    with _steady_norms(module):
+        handle = layer.module.register_forward_hook(from_here)  # behind that of a norm, which it may be itself
+        try:
+            with torch.enable_grad():
+                score = module(pixels)[0] @ torch.from_numpy(weight)
+        finally:
+            handle.remove()
     if len(kept) != 1 or not score.requires_grad:
         return None
     (gradient,) = torch.autograd.grad(score, kept)
