@@ -71,7 +71,9 @@ def test_a_corner_of_the_grid_is_that_corner_of_the_crop():
     preparation = ImagePreparation((224, 224), 1.0, "bicubic", (0.5,) * 3, (0.5,) * 3)
     grid = np.zeros((7, 7), np.float32)
     grid[0, 6] = -1.0  # against
-    heat = HeatMap(grid, crop_of((400, 200), preparation), (224, 224), (400, 200), Image.new("RGB", (200, 100), "white"))
+    heat = HeatMap(
+        grid, crop_of((400, 200), preparation), (224, 224), (400, 200), Image.new("RGB", (200, 100), "white")
+    )
     row, column = np.unravel_index(int(heat.over((400, 200)).argmin()), (200, 400))
     assert row < 30
     assert 270 < column < 300  # the crop ends at 300

@@ -9,7 +9,7 @@ import numpy as np
 from headstart.encode.encode import encode_rows
 from headstart.errors import DataError, UserError
 from headstart.explain.explanation import Explanation
-from headstart.explain.neighbours import Reference, neighbours
+from headstart.explain.neighbours import Neighbour, Reference, neighbours
 from headstart.progress import note
 from headstart.task import Direction, Task
 from headstart.values import Dataset
@@ -38,7 +38,7 @@ def explained(
     (prediction,) = task.words.predictions(model.head, outputs, [name], {}, top)
     direction = _direction(task, model.head, outputs, prediction, target)
     evidence = model.explainer.explain(dataset, outputs, direction)
-    near, notes = (), list(evidence.notes)
+    near: tuple[Neighbour, ...] = ()
     if reference is not None and features is not None:
         near = neighbours(features.matrix[0:1][0], reference, top)
     row = task.words.row(prediction)
@@ -49,7 +49,7 @@ def explained(
         target=None if direction is None else direction.name,
         evidence=evidence,
         neighbours=near,
-        notes=tuple(notes),
+        notes=evidence.notes,
     )
 
 

@@ -11,6 +11,7 @@ from torch import nn
 
 from headstart.backbone import Backbone
 from headstart.encode.engines import run_ready
+from headstart.encode.kinds import Batch
 from headstart.pretrained.map_layer import MapLayer
 
 _CELLS = 12  # a side of the grid that is covered
@@ -104,7 +105,7 @@ def by_covering(backbone: Backbone, pixels: np.ndarray, weight: np.ndarray) -> n
     for image, (y, x) in zip(images[1:], places, strict=True):
         colour = np.round(255 * np.array(backbone.images.mean)).astype(np.uint8)
         image[rows[y] : rows[y + _COVERED], columns[x] : columns[x + _COVERED]] = colour
-    batches = [(np.array([number]), (image[None],)) for number, image in enumerate(images)]
+    batches: list[tuple[np.ndarray, Batch]] = [(np.array([at]), (image[None],)) for at, image in enumerate(images)]
     scores = np.empty(len(images), dtype=np.float32)
     for which, features in run_ready(backbone, "f32", batches):
         scores[which] = features.reshape(len(which), -1) @ weight

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,6 +16,7 @@ from headstart.backbone import Backbone, TextPreparation
 from headstart.errors import ModelError, UserError
 from headstart.inputs.tokens import counting
 from headstart.pretrained.training import word_embeddings
+from headstart.storage.kept import room
 
 _STEPS = (16, 32, 64, 128, 256)
 _GAP = 0.05  # of what the tokens add up to, that may be missing of the difference that they explain
@@ -46,10 +49,7 @@ class Attributor:
         Raises:
             UserError: Captum is missing. ModelError: the model has no table of word embeddings.
         """
-        try:
-            import captum.attr as captum
-        except ImportError:
-            raise UserError("words are explained with Captum", fix="pip install headstart[explain]") from None
+        captum = _captum()
         self.module = backbone.module().requires_grad_(False)
         table = word_embeddings(self.module)
         if table is None:
@@ -94,6 +94,24 @@ class Attributor:
             if gap <= _GAP:
                 break
         return Attributions(tuple(sums), gap)
+
+
+def _captum() -> Any:
+    """Captum. It imports matplotlib, which writes a list of the system's fonts: into our cache, not the user's home.
+
+    Raises:
+        UserError: it is missing.
+    """
+    kept = os.environ.get("MPLCONFIGDIR")
+    os.environ["MPLCONFIGDIR"] = kept or str(room("matplotlib"))
+    try:
+        import captum.attr
+    except ImportError:
+        raise UserError("words are explained with Captum", fix="pip install headstart[explain]") from None
+    finally:
+        if kept is None:
+            del os.environ["MPLCONFIGDIR"]
+    return captum.attr
 
 
 @contextmanager

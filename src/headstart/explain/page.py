@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from headstart.errors import DataError
@@ -111,7 +111,7 @@ def _table(words: Sequence[Word]) -> str:
     return table(("Word", "Weight", "Characters"), rows, label="Words and their weights", numbers=(1, 2))
 
 
-def _probabilities(row: dict[str, Any]) -> list[Section]:
+def _probabilities(row: Mapping[str, Any]) -> list[Section]:
     """The classes that come into question, where there are several."""
     if len(row.get("top", ())) < 2:
         return []
