@@ -10,7 +10,7 @@ from PIL import Image, ImageOps
 from headstart.explain.evidence import HeatMap
 
 FOR, AGAINST = (230, 85, 13), (49, 130, 189)  # orange and blue, which nearly everybody tells apart
-_MOST = 0.8  # of the colour, over the photo in greys
+_MOST = 0.85  # of the colour, over the photo in greys
 _UNSEEN = 0.45  # of the light, where the model does not look
 _SHADES = " .:+#"
 _WIDE, _TALL = 48, 18  # characters, at most; twice as tall as wide
@@ -22,7 +22,7 @@ def drawn(heat: HeatMap) -> Image.Image:
     values = heat.over(heat.picture.size)[..., None]
     colour = np.where(values > 0, np.array(FOR, np.float32), np.array(AGAINST, np.float32))
     share = _MOST * np.abs(values)
-    mixed = (1 - share) * grey + share * (0.35 * grey + 0.65 * colour)
+    mixed = (1 - share) * grey + share * (0.2 * grey + 0.8 * colour)
     left, top, right, bottom = _seen(heat)
     unseen = np.full(grey.shape, _UNSEEN, dtype=np.float32)
     unseen[top:bottom, left:right] = 1

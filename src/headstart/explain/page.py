@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 from headstart.errors import DataError
 from headstart.explain.drawing import AGAINST, FOR, drawn
@@ -32,7 +32,7 @@ def page(found: Explanation) -> str:
     note = f"Orange {unit} speak for {what}, blue ones against; the stronger the colour, the more."
     if photo:
         note += " What is dark, the model does not see."
-    sections = [Section(f"What speaks for {what}", _picture(found.evidence), note)]
+    sections = [Section(f"What speaks for {what}", _picture(found.evidence), note), _answer(found)]
     if found.words is not None:
         sections.append(Section("Word by word", _table(found.words), "Those that weigh most.", folded=True))
     gallery = _gallery(found.neighbours)
@@ -44,10 +44,10 @@ def page(found: Explanation) -> str:
         sections.append(Section("Good to know", f"<ul>{items}</ul>"))
     name = str(found.row.get("input", ""))
     return document(
-        title=found.said,
+        title="Why this answer?" if found.target is None else f"Why “{found.target}”?",
         eyebrow="headstart explanation",
         subtitle=name if len(name) <= 200 else f"{name[:199]}…",
-        sections=[*_probabilities(found.row), *sections],
+        sections=sections,
         gallery=gallery,
     )
 
@@ -111,12 +111,13 @@ def _table(words: Sequence[Word]) -> str:
     return table(("Word", "Weight", "Characters"), rows, label="Words and their weights", numbers=(1, 2))
 
 
-def _probabilities(row: Mapping[str, Any]) -> list[Section]:
-    """The classes that come into question, where there are several."""
-    if len(row.get("top", ())) < 2:
-        return []
-    rows = (f'<th scope="row">{text(each["label"])}</th><td>{bar(each["probability"])}</td>' for each in row["top"])
-    return [Section("The answer", table(("Class", "Probability"), rows, label="Probabilities"))]
+def _answer(found: Explanation) -> Section:
+    """What the model says; of classes the most probable ones."""
+    top = found.row.get("top")
+    if not top:
+        return Section("The answer", f"<p>{breakable(found.said)}</p>")
+    rows = (f'<th scope="row">{text(each["label"])}</th><td>{bar(each["probability"])}</td>' for each in top)
+    return Section("The answer", table(("Class", "Probability"), rows, label="Probabilities"))
 
 
 def _gallery(neighbours: Sequence[Neighbour]) -> Gallery:
