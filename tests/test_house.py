@@ -21,7 +21,7 @@ LEVELS = (
     {"evaluate", "data", "pretrained", "session"},
     {"encode"},
     {"adapt"},
-    {"choose", "answering", "doctor"},
+    {"choose", "answering", "confidence", "doctor"},
     {"record", "report", "explain"},
     {"tasks"},
     {"export", "comparison"},

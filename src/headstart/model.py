@@ -12,11 +12,12 @@ import numpy as np
 
 from headstart.artifact import Opened, open_model, save, settle
 from headstart.backbone import Backbone, Features
+from headstart.confidence.confidence import Confidence, rule_of, wanted_of, with_scope
 from headstart.data.arguments import inputs_of
 from headstart.data.check import check
-from headstart.data.learned import Learned, learned_from, learned_of
+from headstart.data.learned import Learned, examples_in, learned_from, learned_of
 from headstart.data.read import refuse_odd
-from headstart.encode.encode import of_rows
+from headstart.encode.encode import encode_rows
 from headstart.errors import DataError, UserError
 from headstart.evaluation import Evaluation, evaluated
 from headstart.inputs.modality import Modality
@@ -33,7 +34,6 @@ from headstart.values import Columns, Dataset, Split
 
 if TYPE_CHECKING:
     from headstart.explain.explanation import Explanation
-    from headstart.explain.neighbours import Reference
     from headstart.export.exporter import Exported
 
 _COMPARED = 16  # test examples on which an export is compared
@@ -59,6 +59,7 @@ class Model:
     head: Head
     record: Record | None = None  # how it was made; None: it is as it came
     folder: Path | None = None  # where it was saved
+    confidence: Confidence | None = None  # how sure it can say that it is; None: nobody fitted it, or that was before
     _about: Mapping[str, Any] = field(default_factory=dict)  # of a model as it came, for its summary
     _made_of: Fitted | None = field(default=None, compare=False)  # until it is saved
 
@@ -94,11 +95,7 @@ class Model:
 
     @cached_property
     def explainer(self) -> Any:
-        """What is asked why the model answers as it does. Opened once, and kept.
-
-        Raises:
-            UserError: inputs of this kind are not explained, or Captum is missing.
-        """
+        """What is asked why it answers as it does. Opened once, and kept. Raises UserError where Captum is missing."""
         if self.modality.explainer is None:
             raise UserError(f"{self.modality.noun}s are not explained", fix="model.predict(inputs)")
         return self.modality.explainer(self.backbone)
@@ -107,9 +104,11 @@ class Model:
         """The same model, with how it was made."""
         return replace(self, record=record)
 
-    def fitted(self, record: Record, dataset: Dataset, parts: Split, known: Features | None) -> Model:
-        """The same model, with how it was made and of what."""
-        return replace(self, record=record, _made_of=Fitted(dataset, parts, known))
+    def fitted(
+        self, record: Record, dataset: Dataset, parts: Split, known: Features | None, confidence: Confidence
+    ) -> Model:
+        """The same model, with how it was made, of what, and how sure it is."""
+        return replace(self, record=record, confidence=confidence, _made_of=Fitted(dataset, parts, known))
 
     def __repr__(self) -> str:
         """What it is, and how good."""
@@ -139,6 +138,7 @@ class Model:
             "record": None if record is None else parse_json(as_json([record.to_json(), record.beside()])),
             "folder": self.folder,
             "about": dict(self._about),
+            "confidence": self.confidence,
         }
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -147,9 +147,18 @@ class Model:
         record = None if state["record"] is None else Record.from_json(task, *state["record"])
         made = {"backbone": from_where_kept(state), "head": state["head"], "record": record, "_made_of": None}
         said = {"task": task, "modality": task.modalities[state["modality"]], "folder": state["folder"]}
-        self.__dict__.update(made | said | {"_about": state["about"]})
+        self.__dict__.update(made | said | {"_about": state["about"], "confidence": state.get("confidence")})
 
-    def predict(self, inputs: Any, *, top: int = 5, columns: Columns | None = None) -> list[Any]:
+    def predict(
+        self,
+        inputs: Any,
+        *,
+        top: int = 5,
+        columns: Columns | None = None,
+        abstain: float | str | None = None,
+        coverage: float | str | None = None,
+        per_class: bool = False,
+    ) -> list[Any]:
         """A prediction for each input, in the order given; one that cannot be used has an `error`.
 
         Args:
@@ -158,14 +167,28 @@ class Model:
                 DataFrame, an Arrow table, a `datasets.Dataset`, the `Path` of a file; its columns are those of the fit.
             top: how many classes each prediction lists.
             columns: of a table, and how it is written; those that are not named are the fit's.
+            abstain: an accuracy: where what is answered would not reach it, a prediction is `unsure`.
+            coverage: a share of the inputs: so many have their class in `set`; of numbers, within the interval.
+            per_class: whether sets reach it in every class by itself.
 
         Raises:
             DataError: the inputs are none, or in no order; a text that is the name of a file; or the table has no
                 column of them.
+            UserError: no shares; what the task has no meaning for; or nothing held out promises such an accuracy.
         """
+        certainty, words = self.task.certainty, self.task.words
+        wanted = wanted_of(abstain, coverage, per_class, certainty)
+        rule = rule_of(self.confidence, wanted, self.head, certainty, fitted=self.record is not None)
+        for said in rule.notes:
+            note(said)
         items, names = self._given(inputs, columns)
-        outputs, errors = self._outputs(items)
-        return self.task.words.predictions(self.head, outputs, names, errors, top)
+        usable, errors = self._usable(items)
+        features, outputs = self._outputs(usable)
+        probabilities = None if self.task.probabilities is None else self.task.probabilities(outputs)
+        found = rule.judge(outputs, usable.checked_digests)
+        sure = iter(with_scope(found, self.confidence, features, probabilities))
+        predictions = words.predictions(self.head, outputs, names, errors, top)
+        return [p if i in errors else words.assured(p, next(sure)) for i, p in enumerate(predictions)]
 
     def predict_proba(self, inputs: Any, *, columns: Columns | None = None) -> np.ndarray:
         """(n, n_classes) probabilities, columns in the order of `classes`, of inputs as `predict` takes them.
@@ -176,11 +199,11 @@ class Model:
         """
         if self.task.probabilities is None:
             raise UserError(f"{self.task.name} gives no probabilities of classes", fix="model.predict(inputs)")
-        outputs, errors = self._outputs(self._given(inputs, columns)[0])
+        usable, errors = self._usable(self._given(inputs, columns)[0])
         if errors:
             first = min(errors)
             raise DataError(errors[first], where=f"input {first + 1}")
-        return self.task.probabilities(outputs)
+        return self.task.probabilities(self._outputs(usable)[1])
 
     def answer(self, question: str, context: str | Sequence[str], *, top: int = 1) -> list[Any]:
         """The best answers to a question from a text of any length, or several; best first, no two overlap.
@@ -257,7 +280,7 @@ class Model:
         if made is None or record is None:
             raise ValueError("a model is saved with what it was made of")
         record = record if out is None else replace(record, out=out)
-        opened = Opened(self.task, self.modality, self.backbone, self.head, record)
+        opened = Opened(self.task, self.modality, self.backbone, self.head, record, confidence=self.confidence)
         save(opened, place, dataset=made.dataset, parts=made.parts, known=made.known)
         backbone = settle(self.backbone, place.folder) if record.method != "probe" else self.backbone
         return replace(self, backbone=backbone, record=record, folder=place.folder, _made_of=None)
@@ -290,6 +313,13 @@ class Model:
         if (made := self._made_of) is not None:
             return learned_of(made.dataset, made.parts.train)
         return None if self.folder is None else learned_from(self.folder)
+
+    def learned_examples(self, rows: np.ndarray) -> tuple[Sequence[str], Sequence[Any]] | None:
+        """Where these rows of what it was fitted on are, and their targets; None: that is not known any more."""
+        if (made := self._made_of) is not None:
+            some = made.dataset.take(rows)
+            return some.where, some.targets
+        return None if self.folder is None else examples_in(self.folder, rows, self.head)
 
     def export(self, folder: str | Path, *, format: str = "openvino", inputs: Any = None) -> Exported:
         """Write the model in a format that runs without headstart, once its outputs there were compared with these.
@@ -335,22 +365,12 @@ class Model:
         items, names = self._given(input, columns)
         if len(items) != 1:
             raise DataError(f"{len(items):,} inputs, and one is explained at a time", where="input", fix="give one")
-        dataset = self._checked(items)
-        return explained(self, dataset, names[0], target, reference=self._reference, top=top)
-
-    @cached_property
-    def _reference(self) -> Reference | None:
-        """Training examples with their features, where these are known."""
-        made = self._made_of
-        if made is None or made.known is None or made.known.key != getattr(self.head, "features_key", None):
-            return None
-        from headstart.explain.neighbours import Reference
-
-        rows = made.parts.train if made.known.rows is None else np.intersect1d(made.parts.train, made.known.rows)
-        where, targets = (
-            [column[row] for row in rows.tolist()] for column in (made.dataset.where, made.dataset.targets)
-        )
-        return Reference(of_rows(made.known, rows).matrix, where, targets)
+        usable, errors = self._usable(items)
+        if errors:
+            raise DataError(errors[0], where=names[0])
+        features, outputs = self._outputs(usable)
+        (prediction,) = self.task.words.predictions(self.head, outputs, names, errors, top)
+        return explained(self, usable, features, outputs, prediction, target=target, top=top)
 
     def _given(self, inputs: Any, columns: Columns | None = None) -> tuple[Sequence[Any], list[str]]:
         """The inputs one by one, of a table its rows, and their names."""
@@ -367,13 +387,19 @@ class Model:
         everything = Dataset(self.task, self.modality, "inputs", items, [None] * n, [str(i) for i in range(n)])
         return check(everything, purpose="predict")
 
-    def _outputs(self, items: Sequence[Any]) -> tuple[Any, dict[int, str]]:
-        """What the model makes of the inputs that can be used, in their order, and the reason for each other one."""
+    def _usable(self, items: Sequence[Any]) -> tuple[Dataset, dict[int, str]]:
+        """The inputs that can be used, in their order, and the reason for each other one, by its place."""
         usable = self._checked(items)
-        errors = {int(f.where): f.reason for f in usable.findings if f.rejected}
-        self.modality.remarks(usable, np.arange(len(usable)), self.backbone).tell(note)
-        outputs = self.predictor.outputs(usable, np.arange(len(usable)), keep=False, advance=lambda _: None)
-        return outputs, errors
+        return usable, {int(f.where): f.reason for f in usable.findings if f.rejected}
+
+    def _outputs(self, usable: Dataset) -> tuple[Features | None, Any]:
+        """Features of the inputs, where the model has any of its backbone, and what it makes of them."""
+        rows = np.arange(len(usable))
+        self.modality.remarks(usable, rows, self.backbone).tell(note)
+        features = None
+        if self.task.learner.encodes and len(rows):
+            features = encode_rows(usable, rows, self.backbone, keep=False)
+        return features, self.predictor.outputs(usable, rows, known=features, keep=False, advance=lambda _: None)
 
 
 def load(model: str | Path, *, task: str | None = None) -> Model:
@@ -390,4 +416,5 @@ def load(model: str | Path, *, task: str | None = None) -> Model:
         ModelError: not there, changed since it was saved, for another task, or a pre-trained model without a head.
     """
     opened = open_model(model, task=task)
-    return Model(opened.task, opened.modality, opened.backbone, opened.head, opened.record, opened.folder, opened.about)
+    parts = (opened.task, opened.modality, opened.backbone, opened.head)
+    return Model(*parts, opened.record, opened.folder, opened.confidence, opened.about)

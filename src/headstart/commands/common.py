@@ -47,6 +47,20 @@ Threads = Annotated[int | None, typer.Option(min=1, help="Processor cores to use
 ChosenBy = Annotated[
     str, typer.Option("--metric", help="What is chosen by: auto (the loss), accuracy, macro_f1, mae, ...")
 ]
+Threshold = Annotated[
+    str | None, typer.Option(help="Of two classes: the probability from which on --positive is answered.")
+]
+Recall = Annotated[
+    str | None, typer.Option(help="Of two classes: how much of --positive is to be found; chooses the threshold.")
+]
+Positive = Annotated[str | None, typer.Option(help="Class of --threshold or --recall. Default: the rarer.")]
+Abstain = Annotated[
+    str | None, typer.Option(help="Accuracy of what is answered, 0.95 say: else it says that it is unsure.")
+]
+Coverage = Annotated[
+    str | None, typer.Option(help="Share of inputs whose class is in the set given, or number in its interval.")
+]
+PerClass = Annotated[bool, typer.Option("--per-class", help="--coverage is reached in each class.")]
 TASK = "auto, classification, multilabel, regression or answering."
 
 

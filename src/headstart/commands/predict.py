@@ -15,6 +15,8 @@ from headstart.report import terminal
 if TYPE_CHECKING:
     from headstart.values import Columns
 
+_SURE = ("unsure", "out_of_scope", "scope_score")  # of every prediction, in JSON
+
 
 def predict(  # noqa: PLR0913 - one argument an option
     model: Annotated[str, typer.Argument(help="A saved folder.")],
@@ -38,6 +40,9 @@ def predict(  # noqa: PLR0913 - one argument an option
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace the file of --out.")] = False,
     top: Annotated[int, typer.Option(min=1, help="Classes listed for each input.")] = 5,
+    abstain: common.Abstain = None,
+    coverage: common.Coverage = None,
+    per_class: common.PerClass = False,
     device: common.Device = None,
     threads: common.Threads = None,
     as_json: common.Json = False,
@@ -61,15 +66,27 @@ def predict(  # noqa: PLR0913 - one argument an option
         if out is not None and any(part.table for part in asked) and len(asked) > 1:
             raise UserError("a table beside other inputs", where="--out", fix="name one table alone, or no table")
         wanted = [each for part in asked for each in part.inputs]
-        rows = [loaded.task.words.row(p) for p in loaded.predict(wanted, top=top)]
+        found = loaded.predict(wanted, top=top, abstain=abstain, coverage=coverage, per_class=per_class)
+        rows = [_row(loaded.task.words.row(p)) for p in found]
     if out is None:
-        told, line = {"model": model, "predictions": rows}, loaded.task.words.line
+        told, line = {"model": model, **_threshold(loaded), "predictions": rows}, loaded.task.words.line
         common.show(told, as_json, lambda told: terminal.predictions(told, line))
     else:
         known = replace(columns, known=loaded.columns)
         common.show(_written(model, out, asked[0].table, known, rows), as_json, terminal.predicted)
     if any("error" in row for row in rows):
         raise SystemExit(2)
+
+
+def _row(told: dict[str, Any]) -> dict[str, Any]:
+    """A prediction, or an error; what is not known of how sure it is is null, whatever the task."""
+    return told if "error" in told else {**told, **{key: told.get(key) for key in _SURE}}
+
+
+def _threshold(loaded: Model) -> dict[str, float]:
+    """The score above which an input is out of scope, where that is known."""
+    scope = None if loaded.confidence is None else loaded.confidence.scope
+    return {} if scope is None else {"scope_threshold": round(scope.threshold, 6)}
 
 
 def _refuse_options(way: str | None, out: Path | None, inputs: list[str], *, force: bool) -> None:

@@ -8,9 +8,11 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -87,6 +89,29 @@ def learned_from(folder: Path) -> Learned | None:
         return Learned(digests, _as_rows([sketch for _, sketch, _ in of if sketch]), groups)
     except (OSError, csv.Error, ValueError):  # not there, or not as headstart writes it
         return None
+
+
+def examples_in(folder: Path, rows: np.ndarray, head: Any) -> tuple[list[str], list[Any]] | None:
+    """Where the examples in these rows of a saved model's table are, and their targets; None where it does not say.
+
+    Args:
+        head: the model's, which knows whether targets are several labels, or numbers.
+    """
+    try:
+        if was_changed(folder, FILE):
+            return None
+        written = read_file(folder / FILE, most=_MOST).decode("utf-8")
+        table = list(csv.DictReader(io.StringIO(written, newline="")))
+        some = [table[row] for row in rows.tolist()]
+        return [row["example"] for row in some], [_target(row["label"], head) for row in some]
+    except (OSError, csv.Error, KeyError, IndexError, ValueError):
+        return None
+
+
+def _target(cell: str, head: Any) -> Any:
+    if head.thresholds is not None:
+        return tuple(map(str, json.loads(cell)))
+    return cell if head.width is None else float(cell)
 
 
 def _as_rows(written: list[str]) -> np.ndarray:

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from headstart.encode.encode import encode_rows
-from headstart.errors import DataError, UserError
+from headstart.backbone import Features
+from headstart.errors import UserError
 from headstart.explain.explanation import Explanation
 from headstart.explain.neighbours import Neighbour, Reference, neighbours
-from headstart.progress import note
-from headstart.task import Direction, Task
+from headstart.task import Direction
 from headstart.values import Dataset
 
 if TYPE_CHECKING:
@@ -19,44 +16,54 @@ if TYPE_CHECKING:
 
 
 def explained(
-    model: Model, dataset: Dataset, name: str, target: str | None, *, reference: Reference | None, top: int
+    model: Model,
+    dataset: Dataset,
+    features: Features | None,
+    outputs: Any,
+    prediction: Any,
+    *,
+    target: str | None,
+    top: int,
 ) -> Explanation:
     """As `Model.explain`.
 
     Args:
-        dataset: the input, checked. name: what the user calls it.
-        reference: training examples whose features are known; None: they are not.
+        dataset: the input, checked. features, outputs: what the model makes of it. prediction: what it says.
     """
-    if not len(dataset):
-        reason = next((finding.reason for finding in dataset.findings), "it cannot be read")
-        raise DataError(reason, where=name)
-    task, rows = model.task, np.arange(1)
-    remarks = model.modality.remarks(dataset, rows, model.backbone)
-    remarks.tell(note)
-    features = encode_rows(dataset, rows, model.backbone, keep=False) if task.learner.encodes else None
-    outputs = model.predictor.outputs(dataset, rows, known=features, keep=False, advance=lambda _: None)
-    (prediction,) = task.words.predictions(model.head, outputs, [name], {}, top)
-    direction = _direction(task, model.head, outputs, prediction, target)
+    direction = _direction(model, outputs, prediction, target)
     evidence = model.explainer.explain(dataset, outputs, direction)
-    near: tuple[Neighbour, ...] = ()
-    if reference is not None and features is not None:
-        near = neighbours(features.matrix[0:1][0], reference, top)
-    row = task.words.row(prediction)
+    near, notes = _neighbours(model, features, top)
+    row = model.task.words.row(prediction)
     return Explanation(
         prediction=prediction,
         row=row,
-        said=task.words.line(row),
+        said=model.task.words.line(row),
         target=None if direction is None else direction.name,
         evidence=evidence,
         neighbours=near,
-        notes=evidence.notes,
+        notes=(*evidence.notes, *notes),
     )
 
 
-def _direction(task: Task, head: Any, outputs: Any, prediction: Any, target: str | None) -> Direction | None:
+def _direction(model: Model, outputs: Any, prediction: Any, target: str | None) -> Direction | None:
     """What of the answer is explained; None: the model asks itself."""
+    task = model.task
     if task.direction is not None:
-        return task.direction(head, outputs[0], prediction, target)
+        return task.direction(model.head, outputs[0], prediction, target)
     if target is not None:
         raise UserError(f"{task.name} has no classes, and {target!r} is asked for", fix="leave the class out")
     return None
+
+
+def _neighbours(model: Model, features: Features | None, top: int) -> tuple[tuple[Neighbour, ...], tuple[str, ...]]:
+    """The training examples that are most like the input, and why there are none."""
+    if features is None or model.record is None:
+        return (), ()
+    kept = None if model.confidence is None else model.confidence.reference
+    if kept is None:
+        what = "the model keeps no training examples, so none that are like the input are shown"
+        return (), (f"{what}; one that is fitted today has them",)
+    examples = model.learned_examples(kept.rows)
+    if examples is None:
+        return (), ("split.csv of the model is gone or was changed, so no training examples are shown",)
+    return neighbours(features.matrix[0:1][0], Reference(kept.features, *examples), top), ()
