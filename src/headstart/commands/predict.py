@@ -13,6 +13,7 @@ from headstart.errors import UserError
 from headstart.report import terminal
 
 if TYPE_CHECKING:
+    from headstart.model import Model
     from headstart.values import Columns
 
 _SURE = ("unsure", "out_of_scope", "scope_score")  # of every prediction, in JSON

@@ -12,14 +12,14 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from headstart.data.alike.grouping import plain_name
 from headstart.storage.files import read_file
 from headstart.storage.manifest import was_changed
-from headstart.values import Dataset
+from headstart.values import Dataset, Split
 
 FILE = "split.csv"
 COLUMNS = "digest", "sketch", "whose"
@@ -58,6 +58,22 @@ def learned_of(dataset: Dataset, rows: np.ndarray) -> Learned:
     whose = _whose(dataset)
     groups = frozenset(whose[row] for row in rows.tolist() if whose[row])
     return Learned(dataset.checked_digests[rows, :_SHORT], sketches, groups)
+
+
+class MadeOf(Protocol):
+    """What a model was made of, while it is in memory."""
+
+    @property
+    def dataset(self) -> Dataset: ...
+    @property
+    def parts(self) -> Split: ...
+
+
+def learned_by(made: MadeOf | None, folder: Path | None) -> Learned | None:
+    """What a model learned from, which is in memory, or saved in a folder; None: that is not known."""
+    if made is not None:
+        return learned_of(made.dataset, made.parts.train)
+    return None if folder is None else learned_from(folder)
 
 
 def written_columns(dataset: Dataset) -> Iterator[list[str]]:

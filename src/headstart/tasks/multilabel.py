@@ -32,8 +32,8 @@ from headstart.report.html import bar, table, text
 from headstart.report.verdict import cautions
 from headstart.task import Scorer, Scores, Space, Task, Words
 from headstart.tasks import linear
-from headstart.tasks.directions import of_label
 from headstart.tasks.certainty import OF_LABELS
+from headstart.tasks.directions import of_label
 from headstart.tasks.doubts import doubtful_labels
 from headstart.tasks.modalities import IMAGE, TEXT
 from headstart.values import Caution, Dataset, Examples, Finding

@@ -24,10 +24,10 @@ from headstart.report import general
 from headstart.report.document import Section
 from headstart.report.html import amount, table, text
 from headstart.report.verdict import cautions
-from headstart.task import Sureness, Scorer, Scores, Task, Words, rounded
+from headstart.task import Scorer, Scores, Sureness, Task, Words, rounded
 from headstart.tasks import linear
-from headstart.tasks.directions import of_number
 from headstart.tasks.certainty import OF_NUMBERS
+from headstart.tasks.directions import of_number
 from headstart.tasks.doubts import doubtful_numbers
 from headstart.tasks.modalities import IMAGE, PAIR, TEXT
 from headstart.values import Caution, Dataset, Examples
