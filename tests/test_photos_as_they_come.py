@@ -168,7 +168,7 @@ def test_damaged_avif_is_left_out(tmp_path):
         bad[13 * number % len(bad)] ^= 0x5A
         (tmp_path / "owl" / f"bad{number}.avif").write_bytes(bad)
     checked = hs.check(tmp_path).dataset
-    rejected = [finding for finding in checked.dataset.findings if finding.rejected]
+    rejected = [finding for finding in checked.findings if finding.rejected]
     assert rejected
     assert len(rejected) + len(checked) == 70
     assert all("bad" in finding.where for finding in rejected)
