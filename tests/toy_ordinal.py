@@ -79,7 +79,7 @@ def facts(head, dataset, rows):
     return dict(zip(FACTS, told, strict=True))
 
 
-def sections(record):
+def sections(record, gallery):
     scores = record.scores
     beat = general.Baseline("always giving the commonest step", "commonest step", scores.always["exact"])
     yield general.headline(record, METRICS[0], beat)

@@ -18,6 +18,7 @@ from headstart.pretrained.load import answers_questions, saved_in
 from headstart.pretrained.rebuild import describe_saved, reopen
 from headstart.pretrained.schema import checked
 from headstart.record import Record
+from headstart.report.examples import gallery_of
 from headstart.report.page import report
 from headstart.storage.place import Place, rejected_table, table, write_text
 from headstart.storage.places import as_json
@@ -25,6 +26,7 @@ from headstart.task import Head, Task
 from headstart.tasks.table import task_named, task_saved_as
 from headstart.values import Dataset, Split
 
+PAGE = "report.html"
 _REPLAYED = 64  # test examples that the opened folder must answer in the same way
 
 
@@ -151,7 +153,7 @@ def _write(made: Opened, folder: Path, dataset: Dataset, parts: Split, *, name: 
     write_text(folder / "metrics.json", as_json(summary))
     write_text(folder / "split.csv", _split_table(dataset, parts))
     write_text(folder / "rejected.csv", rejected_table(dataset.rejected))
-    write_text(folder / "report.html", report(record))
+    write_text(folder / PAGE, report(record, gallery_of(record, dataset, parts.test)))
     write_text(folder / "README.md", made.task.words.card(record, made.backbone, made.head, name))
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from headstart.artifact import Opened, open_model, save, settle
+from headstart.artifact import PAGE, Opened, open_model, save, settle
 from headstart.backbone import Backbone, Features
 from headstart.data.arguments import inputs_of
 from headstart.data.check import check
@@ -22,8 +22,10 @@ from headstart.inputs.modality import Modality
 from headstart.pretrained.rebuild import from_where_kept, where_kept
 from headstart.progress import Advance, Follower, Progress, Silent, as_progress, note
 from headstart.record import Record
+from headstart.report.document import MOST_BYTES
+from headstart.report.examples import gallery_of
 from headstart.report.page import report
-from headstart.storage.files import parse_json
+from headstart.storage.files import parse_json, read_file
 from headstart.storage.place import Place, reserve_place
 from headstart.storage.places import as_json, as_utf8, cannot_write
 from headstart.task import Head, Predictor, Scores, Task
@@ -223,15 +225,27 @@ class Model:
     def report(self, path: str | Path) -> None:
         """Write the page about how it was made and how good it is, as in its folder.
 
+        A saved model's is copied from there, with its examples; where it lies there no more it is made without them.
+
         Raises:
             UserError: nobody has fitted it. OutputError: no space, no permission.
         """
         if self.record is None:
             raise UserError("there is no record of how it was made", fix="fit it, or open a folder that fit saved")
+        made = self._made_of
+        gallery = None if made is None else gallery_of(self.record, made.dataset, made.parts.test)
+        page = self._saved_page() or as_utf8(report(self.record, gallery))
         try:
-            Path(path).write_bytes(as_utf8(report(self.record)))
+            Path(path).write_bytes(page)
         except OSError as error:
             raise cannot_write(Path(path), error) from error
+
+    def _saved_page(self) -> bytes | None:
+        """The page that lies in the model's folder; None: it cannot be read, or is none that headstart writes."""
+        try:
+            return None if self.folder is None else read_file(self.folder / PAGE, most=MOST_BYTES)
+        except OSError:
+            return None
 
     def saved(self, place: Place, *, out: str | None = None) -> Model:
         """The model in a place that is kept for it, of what it was made; tuned weights are not kept elsewhere any more.

@@ -252,7 +252,12 @@ def _look_alikes(
     said = {finding.where for finding in parts.findings}
     rows = {dataset.where[parts.test[a]]: dataset.where[train[b]] for a, b in found.items()}
     return tuple(
-        Finding("look-alike", where, f"in the test part, and looks like {other} in training: is it of the same?")
+        Finding(
+            "look-alike",
+            where,
+            f"in the test part, and looks like {other} in training: is it of the same?",
+            other=other,
+        )
         for where, other in rows.items()
         if where not in said
     )

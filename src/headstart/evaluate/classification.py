@@ -11,6 +11,7 @@ import numpy as np
 
 from headstart.errors import DataError, ModelError
 from headstart.evaluate import metrics
+from headstart.evaluate.exhibits import of_classes
 from headstart.evaluate.intervals import share_interval
 from headstart.evaluate.metrics import confused, confusion
 from headstart.evaluate.pseudo_values import class_f1_values
@@ -39,6 +40,11 @@ class Predicted:
     def classes(self) -> np.ndarray:
         """(n,) indices of the most probable classes."""
         return np.asarray(self.probabilities.argmax(axis=1))
+
+    @cached_property
+    def confidence(self) -> np.ndarray:
+        """(n,) probability of the most probable class."""
+        return np.asarray(self.probabilities.max(axis=1))
 
 
 def _accuracy_interval(p: Predicted) -> Interval:
@@ -121,6 +127,7 @@ def evaluate(
             "confusion": {"classes": list(names), **_confusion(y, predicted.classes, len(names))},
         },
         mistakes=_mistakes(predicted, where),
+        exhibits=of_classes(y, predicted.classes, predicted.confidence, names),
     )
 
 

@@ -84,3 +84,4 @@ class Modality:
     remarks: Callable[[Dataset, np.ndarray, Backbone], Remarks] = _takes_all
     # (checked dataset, rows): what a page shows of each, a text or a small WebP; "" is nothing
     shown: Callable[[Dataset, np.ndarray], list[str | bytes]] = _nothing_shown
+    most_shown: int = 2000  # examples on a page

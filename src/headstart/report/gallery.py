@@ -27,6 +27,7 @@ class Example:
     shown: str | bytes = ""  # its text, or a small WebP
     label: str = ""  # as it was labelled
     answer: str = ""  # what a model says
+    answer_is: str = "Answer"  # what that is called
     probability: float | None = None  # of that answer
     note: str = ""
 
@@ -47,6 +48,7 @@ class Gallery:
 
     examples: Sequence[Example] = ()
     groups: Sequence[Group] = ()  # the most important ones first
+    dropped: int = 0  # groups that there was no room for
 
     @cached_property
     def photos(self) -> dict[bytes, int]:
@@ -65,19 +67,19 @@ class Gallery:
         """Some of the examples side by side, as HTML."""
         return render("figures.html", figures=[self._figure(each) for each in examples])
 
-    def opener(self, key: str, words: str, *, title: str = "") -> str:
+    def opener(self, key: str, words: str, *, of: str = "") -> str:
         """Words that open a group when they are clicked, as HTML; plain ones where there is no such group.
 
         Args:
-            words: HTML. title: what a pointer over it says.
+            words: HTML. of: what a mere number is the number of, for who does not see the table around it.
         """
         if key not in self._keys:
             return words
-        said = f' title="{text(title)}"' if title else ""
+        said = f' aria-label="{words}: {text(of)}"' if of else ""
         return f'<button type="button" class="opens" data-group="{text(key)}"{said}>{words}</button>'
 
-    def within(self, most: int) -> tuple[Gallery, int]:
-        """The groups that fit into so many bytes of a page, from the first on, and how many do not.
+    def within(self, most: int) -> Gallery:
+        """The groups that fit into so many bytes of a page, from the first on; how many do not is counted.
 
         Examples keep their places; photos of those in no group that is left are not on the page.
         """
@@ -94,7 +96,7 @@ class Gallery:
             return spent <= most
 
         kept = tuple(takewhile(fits, self.groups))
-        return replace(self, groups=kept), len(self.groups) - len(kept)
+        return replace(self, groups=kept, dropped=self.dropped + len(self.groups) - len(kept))
 
     def as_html(self) -> str:
         """All of it, in a template that nobody sees until a group of it is opened."""
@@ -137,6 +139,9 @@ class Gallery:
             return words
         photos.add(example.shown)
         return words + _RULE + 4 * len(example.shown) // 3
+
+
+NO_EXAMPLES = Gallery()
 
 
 def _rule(number: int, photo: bytes) -> str:

@@ -193,6 +193,7 @@ ANSWERING = Task(
         fitted=terminal.fit_answering,
         scored=terminal.answer_scores,
         sections=sections,
+        target=lambda answers: answers[0][0] if answers else "no answer",
         how_made=facts,
         card=card,
         before="Before training",

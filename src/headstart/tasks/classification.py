@@ -19,7 +19,7 @@ from headstart.inputs.text import whole_characters
 from headstart.pretrained.schema import COUNT, NAME, Wrong, listing, mapping, maybe, number, record
 from headstart.report import terminal
 from headstart.report.card_classification import card
-from headstart.report.classification import MATRIX_CLASSES, cautions_of, sections
+from headstart.report.classification import MATRIX_CLASSES, advice, cautions_of, sections
 from headstart.task import Scorer, Scores, Space, Task, Words
 from headstart.tasks import linear
 from headstart.tasks.modalities import IMAGE, PAIR, TEXT
@@ -238,6 +238,7 @@ CLASSIFICATION = Task(
         fitted=terminal.fit,
         scored=terminal.scores,
         sections=sections,
+        advice=advice,
         how_made=lambda record: [("Temperature", f"{record.facts['temperature']:.3f}")],
         card=card,
         right="Accuracy",

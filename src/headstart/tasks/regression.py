@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,7 +22,9 @@ from headstart.pretrained.plain_code import NUMBER
 from headstart.pretrained.schema import COUNT, NAME, listing, maybe, number, record
 from headstart.report import general
 from headstart.report.document import Section
+from headstart.report.gallery import NO_EXAMPLES, Gallery
 from headstart.report.html import amount, table, text
+from headstart.report.page import mistakes
 from headstart.report.verdict import cautions
 from headstart.task import Scorer, Scores, Task, Words, rounded
 from headstart.tasks import linear
@@ -229,29 +232,34 @@ def _cautions(scores: Scores) -> list[Caution]:
     return cautions(general.verdict(scores, _R2, _baseline(scores)))
 
 
-def _sections(record: Record) -> Iterator[Section]:
-    """Errors against those of the mean, then by size of the target, and the largest ones."""
+def _sections(record: Record, gallery: Gallery = NO_EXAMPLES) -> Iterator[Section]:
+    """Errors against those of the mean, then the largest ones, and by size of the target."""
     scores = record.scores
     b, spread = scores.details["baseline"], record.facts["deviation"]
     yield general.headline(record, _R2, _baseline(scores))
-    mean = [("Always the mean", amount(b["mae"]), "mean absolute error of giving the training targets' mean")]
-    yield general.others(record, beside=["r2"], baseline=mean)
+    note = "Worth a look: some targets may be wrong."
+    listed = partial(_mistake_table, spread=spread)
+    yield mistakes(gallery, scores.mistakes, listed, title="Largest errors", note=note)
     rows = (
         f'<td class="nowrap">{_shown(part["low"], spread)} to {_shown(part["high"], spread)}</td>'
-        f'<td class="n">{part["count"]:,}</td>'
+        f'<td class="n">{gallery.opener(f"bin-{number}", format(part["count"], ","), of="targets of this size")}</td>'
         f'<td class="n">{amount(part["mae"])}</td><td class="n">{"+" * (part["bias"] > 0)}{amount(part["bias"])}</td>'
-        for part in scores.details["bins"]
+        for number, part in enumerate(scores.details["bins"])
     )
     head = ("Target", "Test examples", "Mean absolute error", "Mean of predicted - true")
     note = "Whether large and small targets are met alike."
     yield Section("By size of the target", table(head, rows, label="Errors by target", numbers=(1, 2, 3)), note)
-    wrong = (
+    mean = [("Always the mean", amount(b["mae"]), "mean absolute error of giving the training targets' mean")]
+    yield general.others(record, beside=["r2"], baseline=mean)
+
+
+def _mistake_table(some: Sequence[Mapping[str, Any]], *, spread: float) -> str:
+    rows = (
         f'<td class="where">{text(m["where"])}</td><td class="n">{_shown(m["true"], spread)}</td>'
         f'<td class="n">{_shown(m["predicted"], spread)}</td>'
-        for m in scores.mistakes[:20]
+        for m in some
     )
-    body = table(("Example", "Target", "Model's answer"), wrong, label="Largest errors", numbers=(1, 2))
-    yield Section("Largest errors", body, "Worth a look: some targets may be wrong.")
+    return table(("Example", "Target", "Model's answer"), rows, label="Largest errors", numbers=(1, 2))
 
 
 def _how_made(record: Record) -> list[tuple[str, str]]:
@@ -307,6 +315,7 @@ REGRESSION = Task(
         fitted=general.terminal_fit(_beside),
         scored=general.terminal_scores(_beside),
         sections=_sections,
+        target="{:.4g}".format,
         how_made=_how_made,
         card=_card,
         right="Within a quarter of a deviation",
