@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from headstart.backbone import Backbone, Features
 from headstart.errors import UserError
-from headstart.values import Caution, Dataset, Examples, Finding, Interval
+from headstart.values import Caution, Dataset, Doubts, Examples, Finding, Interval
 
 if TYPE_CHECKING:
     import numpy as np
@@ -217,6 +217,9 @@ class Scorer:
     headlines: int = 1  # metrics that the page begins with
     # (predictor, dataset): inputs of which the model takes only a part
     remarks: Callable[..., list[Finding]] = lambda predictor, dataset: []
+    # (dataset, rows, (n, c) outputs of models that had not learned from these rows, what finds the nearest of each):
+    # the targets that look wrong; None: they are not looked for
+    suspects: Callable[..., Doubts] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

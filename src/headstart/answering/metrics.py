@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from headstart.answering.sentences import sentence
+from headstart.evaluate.curves import risk_coverage
 from headstart.evaluate.intervals import by_group
 from headstart.task import Exhibit, Judged, Metric, Scores
 from headstart.values import Passages
@@ -142,6 +143,7 @@ def score(
             "unanswerable": _part(answered, ~has),
             "errors": dict(Counter(w["kind"] for w in wrong).most_common()),
             "mistakes": mistakes,
+            "risk_coverage": risk_coverage(np.array([p.confidence for p in predicted]), answered.exact > 0),
             **beside,
         },
         exhibits=tuple(_exhibits(wrong, rows)),

@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 
 from headstart.errors import DataError, ModelError
-from headstart.evaluate import metrics
+from headstart.evaluate import curves, metrics
 from headstart.evaluate.exhibits import of_classes
 from headstart.evaluate.intervals import share_interval
 from headstart.evaluate.metrics import confused, confusion
 from headstart.evaluate.pseudo_values import class_f1_values
 from headstart.evaluate.test_examples import MOST_MISTAKES, refuse_none
+from headstart.evaluate.two_classes import positive_class
 from headstart.task import Metric, Scores
 from headstart.values import Interval
 
@@ -91,6 +92,7 @@ def evaluate(
     *,
     classes: Sequence[str],
     majority_class: str,
+    positive: str | None = None,
     where: Sequence[str] | None = None,
     groups: np.ndarray | None = None,
     metrics: Sequence[Metric] = METRICS,
@@ -102,6 +104,7 @@ def evaluate(
         y: (n,) index of the true class of each row in `classes`.
         classes: names, in the order of the columns.
         majority_class: the most common class of the training part.
+        positive: of two classes, the one that precision and recall are told of by threshold; None: the rarer one.
         where: (n,) how to point the user at each example; None: "row 1", "row 2", ...
         groups: (n,) int, equal for examples that belong together, as the user says; None: each by itself.
         metrics: what is measured.
@@ -125,6 +128,7 @@ def evaluate(
             "majority_accuracy": round(float(np.mean(y == names.index(majority_class))), 6),
             "per_class": _per_class(predicted),
             "confusion": {"classes": list(names), **_confusion(y, predicted.classes, len(names))},
+            **_curves(predicted, positive),
         },
         mistakes=_mistakes(predicted, where),
         exhibits=of_classes(y, predicted.classes, predicted.confidence, names),
@@ -136,6 +140,20 @@ def _confusion(y: np.ndarray, predicted: np.ndarray, n: int) -> dict[str, Any]:
     if n <= MOST_ROWS:
         return {"rows": confusion(y, predicted, n).tolist()}
     return {"cells": confused(y, predicted, n).tolist()}
+
+
+def _curves(p: Predicted, positive: str | None) -> dict[str, Any]:
+    confidence, right = p.probabilities.max(axis=1), p.classes == p.y
+    told: dict[str, Any] = {
+        "reliability": curves.reliability(confidence, right),
+        "risk_coverage": curves.risk_coverage(confidence, right),
+    }
+    if len(p.names) == 2:
+        positive = positive_class(np.bincount(p.y, minlength=2), p.names) if positive not in p.names else positive
+        which = p.names.index(positive)
+        points = curves.precision_recall(p.probabilities[:, which], p.y == which)
+        told["precision_recall"] = {"positive": positive, "points": points}
+    return told
 
 
 def _per_class(p: Predicted) -> list[dict[str, Any]]:

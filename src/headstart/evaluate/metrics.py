@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 Floats = np.ndarray[tuple[int, ...], np.dtype[np.float64]]
+BINS = 15  # of confidence
 _TINY = float(np.finfo(np.float64).eps)
 
 
@@ -82,7 +83,7 @@ def log_loss(y: np.ndarray, probabilities: np.ndarray) -> float:
     return float(-np.log(np.clip(p, _TINY, 1.0 - _TINY)).mean())
 
 
-def expected_calibration_error(y: np.ndarray, probabilities: np.ndarray, bins: int = 15) -> float:
+def expected_calibration_error(y: np.ndarray, probabilities: np.ndarray, bins: int = BINS) -> float:
     """Mean gap between confidence and accuracy over equal-width bins (low, high] of confidence, weighted by their size.
 
     Source: Guo, Pleiss, Sun and Weinberger, On Calibration of Modern Neural Networks, ICML 2017, equation 3.
@@ -90,10 +91,15 @@ def expected_calibration_error(y: np.ndarray, probabilities: np.ndarray, bins: i
     p = np.asarray(probabilities, dtype=np.float64)
     confidence = p.max(axis=1)
     right = (p.argmax(axis=1) == np.asarray(y)).astype(np.float64)
-    which = np.clip(np.ceil(confidence * bins).astype(np.int64) - 1, 0, bins - 1)
+    which = bin_of(confidence, bins)
     # (size / n) * |mean right - mean confidence| = |sum of (right - confidence)| / n in each bin
     gaps = np.bincount(which, weights=right - confidence, minlength=bins)
     return float(np.abs(gaps).sum() / len(p))
+
+
+def bin_of(confidence: np.ndarray, bins: int = BINS) -> np.ndarray:
+    """(n,) int64, which of the equal-width bins (low, high] each confidence lies in."""
+    return np.clip(np.ceil(np.asarray(confidence) * bins).astype(np.int64) - 1, 0, bins - 1)
 
 
 def _ratio(part: np.ndarray, whole: np.ndarray) -> Floats:

@@ -27,6 +27,7 @@ from headstart.report import terminal
 from headstart.report.answering import cautions_of, facts, sections
 from headstart.report.card_answering import card
 from headstart.task import Form, Keeper, Learner, Scorer, Scores, Task, Words
+from headstart.tasks import curves
 from headstart.tasks.modalities import PASSAGE
 from headstart.values import Dataset, Examples, Finding, Passages
 
@@ -47,7 +48,8 @@ _DETAILS = record(
         "errors": mapping(COUNT, most=100),
         "mistakes": listing(_MISTAKE, most=1_000_000),
         "baseline": _BASELINE,
-    }
+    },
+    curves.RISK_COVERAGE,  # which folders from before have not
 )
 _SHOWN = 60  # characters of a text that has no title
 

@@ -15,13 +15,15 @@ from headstart.data.labels.targets import as_class
 from headstart.errors import DataError, some_of
 from headstart.evaluate.classification import METRICS, evaluate
 from headstart.evaluate.metrics import softmax
+from headstart.evaluate.two_classes import positive_class
 from headstart.inputs.text import whole_characters
 from headstart.pretrained.schema import COUNT, NAME, Wrong, listing, mapping, maybe, number, record
 from headstart.report import terminal
 from headstart.report.card_classification import card
 from headstart.report.classification import MATRIX_CLASSES, advice, cautions_of, sections
 from headstart.task import Scorer, Scores, Space, Task, Words
-from headstart.tasks import linear
+from headstart.tasks import curves, linear
+from headstart.tasks.doubts import doubtful_classes
 from headstart.tasks.modalities import IMAGE, PAIR, TEXT
 from headstart.values import Dataset, Finding
 
@@ -43,7 +45,8 @@ _TOLD = record(
                 "cells": listing(listing(COUNT, least=3, most=3), most=100_000_000),
             },
         ),
-    }
+    },
+    curves.OF_CLASSES,  # which folders from before have not
 )
 
 
@@ -129,7 +132,11 @@ def _encode(labels: Sequence[str | None], space: Space) -> np.ndarray:
 
 def _reference(labels: Sequence[str]) -> dict[str, Any]:
     counts = Counter(labels)
-    return {"majority_class": str(min(counts, key=lambda label: (-counts[label], str(label))))}
+    names = sorted(counts)
+    told = {"majority_class": str(min(names, key=lambda name: -counts[name]))}
+    if len(names) == 2:
+        told["positive"] = positive_class([counts[name] for name in names], names)
+    return told
 
 
 def _score(
@@ -137,14 +144,15 @@ def _score(
 ) -> Scores:
     y = _encode([dataset.targets[row] for row in rows.tolist()], Space(head.classes))
     majority = head.classes[int(np.bincount(np.maximum(y, 0)).argmax())] if len(y) else head.classes[0]
-    if reference is not None:
-        known_as = str(reference.get("majority_class"))
-        majority = known_as if known_as in head.classes else majority
+    told = reference or {}  # of a training part, or the details of the score that a model was saved with
+    if told.get("majority_class") in head.classes:
+        majority = told["majority_class"]
     return evaluate(
         logits,
         y,
         classes=head.classes,
         majority_class=majority,
+        positive=told.get("positive", told.get("precision_recall", {}).get("positive")),
         where=[dataset.where[row] for row in rows.tolist()],
         groups=None if dataset.clusters is None else dataset.clusters[rows],
         metrics=dataset.task.scorer.metrics,
@@ -226,6 +234,7 @@ CLASSIFICATION = Task(
         mistake=_MISTAKE,
         reference=_reference,
         score=_score,
+        suspects=doubtful_classes,
         known=known,
         cautions=cautions_of,
     ),

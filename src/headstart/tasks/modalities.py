@@ -12,6 +12,8 @@ from headstart.data.alike.sketches import equal_to_any, near_to_any, sketch_of_p
 from headstart.data.given import given_images, given_pairs, given_passages, given_texts
 from headstart.data.inspect_images import inspect_images
 from headstart.data.inspect_texts import inspect_pairs, inspect_passages, inspect_texts
+from headstart.data.photo_facts import photo_facts
+from headstart.data.text_facts import pair_facts, text_facts
 from headstart.encode.coverage import remarks
 from headstart.encode.pairs import compare, encode_inputs, encode_pairs
 from headstart.encode.store import image_hashes
@@ -72,6 +74,7 @@ IMAGE = Modality(
     of_two=False,
     in_tables=False,
     inspect=inspect_images,
+    facts=photo_facts,
     near=near_pairs,
     sketch=sketch_of_photos,
     near_to_any=near_to_any,
@@ -97,6 +100,7 @@ TEXT = Modality(
     of_two=False,
     in_tables=True,
     inspect=inspect_texts,
+    facts=text_facts,
     near=equal_pairs,
     sketch=sketch_of_texts,
     near_to_any=equal_to_any,
@@ -123,6 +127,7 @@ PAIR = Modality(
     of_two=True,
     in_tables=True,
     inspect=inspect_pairs,
+    facts=pair_facts,
     near=equal_pairs,
     sketch=sketch_of_texts,
     near_to_any=equal_to_any,
@@ -150,6 +155,7 @@ PASSAGE = Modality(
     of_two=True,
     in_tables=True,
     inspect=inspect_passages,
+    facts=pair_facts,
     near=equal_pairs,
     sketch=sketch_of_texts,
     near_to_any=equal_to_any,

@@ -31,6 +31,7 @@ from headstart.report.multilabel import MACRO, advice, baseline, of_all_labels, 
 from headstart.report.verdict import cautions
 from headstart.task import Scorer, Scores, Space, Task, Words
 from headstart.tasks import linear
+from headstart.tasks.doubts import doubtful_labels
 from headstart.tasks.modalities import IMAGE, TEXT
 from headstart.values import Caution, Dataset, Examples, Finding
 
@@ -313,6 +314,7 @@ MULTILABEL = Task(
         mistake=record({"where": NAME, "true": _NAMES, "predicted": _NAMES}),
         reference=_reference,
         score=_score,
+        suspects=doubtful_labels,
         known=_known,
         cautions=_cautions,
     ),

@@ -28,6 +28,7 @@ from headstart.report.page import mistakes
 from headstart.report.verdict import cautions
 from headstart.task import Scorer, Scores, Task, Words, rounded
 from headstart.tasks import linear
+from headstart.tasks.doubts import doubtful_numbers
 from headstart.tasks.modalities import IMAGE, PAIR, TEXT
 from headstart.values import Caution, Dataset, Examples
 
@@ -304,6 +305,7 @@ REGRESSION = Task(
         mistake=record({"where": NAME, "true": number(), "predicted": number()}),
         reference=lambda targets: {"mean": float(np.mean(targets))},
         score=_score,
+        suspects=doubtful_numbers,
         cautions=_cautions,
     ),
     words=Words(
