@@ -10,7 +10,7 @@ import numpy as np
 from headstart.report.document import Section
 from headstart.report.gallery import NO_EXAMPLES, Gallery
 from headstart.report.general import others, unseen
-from headstart.report.html import bar, breakable, calm, percent, table, text
+from headstart.report.html import bar, breakable, calm, percent, table
 from headstart.report.page import MISTAKES, hero, mistakes, strip
 from headstart.report.verdict import Verdict, cautions, judged
 from headstart.task import Scores
@@ -172,8 +172,8 @@ def _mistakes(scores: Scores, gallery: Gallery) -> Section:
 
 def _mistake_table(some: Sequence[Mapping[str, Any]]) -> str:
     rows = (
-        f'<td class="where">{text(m["where"])}</td><td>{breakable(m["true"])}</td><td>{breakable(m["predicted"])}</td>'
-        f"<td>{bar(m['probability'])}</td>"
+        f'<td class="where">{breakable(m["where"])}</td><td>{breakable(m["true"])}</td>'
+        f"<td>{breakable(m['predicted'])}</td><td>{bar(m['probability'])}</td>"
         for m in some
     )
     return table(("Example", "Label", "Model's answer", "Its probability"), rows, label="Mistakes")

@@ -87,7 +87,7 @@ def _told(finding: Finding, dataset: Dataset, places: dict[str, int]) -> Iterato
         label = dataset.task.words.target(dataset.targets[places[where]])
         return Example(where, label=label, answer=finding.looks_like or "", answer_is="Looks like", note=note)
 
-    yield example(finding.where, finding.reason)
+    yield example(finding.where, "" if finding.looks_like else finding.reason)
     if finding.other in places:
         yield example(finding.other, f"beside {finding.where}")
 

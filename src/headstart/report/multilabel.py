@@ -71,7 +71,7 @@ def _label_row(number: int, c: Mapping[str, Any], gallery: Gallery) -> str:
 
 def _mistake_table(some: Sequence[Mapping[str, Any]]) -> str:
     rows = (
-        f'<td class="where">{text(m["where"])}</td><td>{text(", ".join(m["true"]) or "none")}</td>'
+        f'<td class="where">{breakable(m["where"])}</td><td>{text(", ".join(m["true"]) or "none")}</td>'
         f"<td>{text(', '.join(m['predicted']) or 'none')}</td>"
         for m in some
     )

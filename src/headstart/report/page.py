@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 MISTAKES = "Most confident mistakes"
 FIRST_MISTAKES = 20
-FIRST_EXAMPLES = 12
-FIRST_FINDINGS = 50
+FIRST_EXAMPLES = 10
+SEEN_FINDINGS, FIRST_FINDINGS = 8, 50
 
 Wrong = TypeVar("Wrong")
 
@@ -165,15 +165,18 @@ def _found(record: Record, gallery: Gallery) -> Section:
         f"<li>{gallery.opener(f'finding-{kind}', f'<strong>{n:,}</strong> {text(kind)}')}</li>"
         for kind, n in sorted(counts.items(), key=lambda c: (-c[1], c[0]))
     )
-    rows = (
-        f'<td class="nowrap">{text(f.kind)}</td><td class="where">{text(f.where)}</td>'
-        f'<td class="why">{text(f.reason)}</td>'
+    listed = [f for f in findings if f.kind != DOUBTFUL]  # these have a section of their own
+    rows = [
+        f'<td class="nowrap">{text(f.kind)}</td><td class="where">{breakable(f.where)}</td>'
+        f'<td class="why">{breakable(f.reason)}</td>'
         f"<td>{'left out' if f.rejected else 'kept'}</td>"
-        for f in findings[:FIRST_FINDINGS]
-    )
-    more = len(findings) - FIRST_FINDINGS
+        for f in listed[:FIRST_FINDINGS]
+    ]
+    more = len(listed) - FIRST_FINDINGS
     left_out = f"{record.n_rejected:,} left out and listed in rejected.csv." if record.n_rejected else ""
-    body = f'<ul class="chips">{chips}</ul>' + table(("Kind", "Where", "Why", "Example"), rows, label="Findings")
+    found = table(("Kind", "Where", "Why", "Example"), rows, label="Findings") if rows else ""
     if more > 0:
-        body += f'<p class="small">and {more:,} more</p>'
-    return Section("Found in the data", body, left_out)
+        found += f'<p class="small">and {more:,} more in metrics.json</p>'
+    if len(rows) > SEEN_FINDINGS:
+        found = f"<details><summary>One by one</summary>{found}</details>"
+    return Section("Found in the data", f'<ul class="chips">{chips}</ul>{found}', left_out)

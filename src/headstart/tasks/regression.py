@@ -23,7 +23,7 @@ from headstart.pretrained.schema import COUNT, NAME, listing, maybe, number, rec
 from headstart.report import general
 from headstart.report.document import Section
 from headstart.report.gallery import NO_EXAMPLES, Gallery
-from headstart.report.html import amount, table, text
+from headstart.report.html import amount, breakable, table
 from headstart.report.page import mistakes
 from headstart.report.verdict import cautions
 from headstart.task import Scorer, Scores, Task, Words, rounded
@@ -256,7 +256,7 @@ def _sections(record: Record, gallery: Gallery = NO_EXAMPLES) -> Iterator[Sectio
 
 def _mistake_table(some: Sequence[Mapping[str, Any]], *, spread: float) -> str:
     rows = (
-        f'<td class="where">{text(m["where"])}</td><td class="n">{_shown(m["true"], spread)}</td>'
+        f'<td class="where">{breakable(m["where"])}</td><td class="n">{_shown(m["true"], spread)}</td>'
         f'<td class="n">{_shown(m["predicted"], spread)}</td>'
         for m in some
     )
