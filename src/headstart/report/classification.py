@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 MATRIX_CLASSES = 25  # above this a confusion matrix is too wide to read
 _MOST_PAIRS, _MOST_ROWS = 300, 1000  # of tables
 _ENOUGH, _WEAK = 5, 0.9  # test examples of a class that is called weak, and the recall below which it is
+_SHORT = 3  # letters of a name that stands upright over its column
 _OFTEN = 3  # times, from which on a confusion is worth a look
 
 
@@ -68,14 +69,14 @@ def advice(record: Record, gallery: Gallery) -> Iterator[str]:
     if tested and (weakest := min(tested))[0] < min(_WEAK, scores.accuracy):
         recall, number, c = weakest
         found = f"{round(recall * c['count']):,} of {c['count']:,}"
-        words = gallery.opener(f"missed-{number}", f"“{breakable(c['name'])}”")
-        yield f"Add examples of {words}: it is found least often, {found} times."
+        words = f"Add examples of “{breakable(c['name'])}”, which is found least often: {found} times"
+        yield gallery.opener(f"missed-{number}", words)
     confused = max(((n, i, j) for i, j, n in _cells(scores) if i != j), default=(0, 0, 0))
     if confused[0] >= _OFTEN:
         n, i, j = confused
         one, other = (breakable(scores.confusion["classes"][k]) for k in (i, j))
-        words = gallery.opener(f"cell-{i}-{j}", f"“{one}” is taken for “{other}” {n:,} times")
-        yield f"Look whether they are labelled alike: {words}."
+        words = f"Look whether labels agree: “{one}” is taken for “{other}” {n:,} times"
+        yield gallery.opener(f"cell-{i}-{j}", words)
 
 
 def _classes(scores: Scores, gallery: Gallery) -> Section:
@@ -108,6 +109,7 @@ def _matrix(scores: Scores, gallery: Gallery) -> Section:
     classes, confusion = scores.confusion["classes"], np.array(scores.confusion["rows"])
     head = "".join(f'<th scope="col"><span>{breakable(name)}</span></th>' for name in classes)
     totals = np.maximum(confusion.sum(axis=1), 1)
+    flat = " flat" if max(map(len, classes)) <= _SHORT else ""
     rows = []
     for i, name in enumerate(classes):
         cells = []
@@ -116,7 +118,7 @@ def _matrix(scores: Scores, gallery: Gallery) -> Section:
             cells.append(_cell(gallery.opener(f"cell-{i}-{j}", f"{n:,}", of=of), n, n / int(totals[i]), i == j))
         rows.append(f'<tr><th scope="row">{breakable(name)}</th>{"".join(cells)}</tr>')
     table = (
-        '<div class="scroll" role="region" tabindex="0" aria-label="Confusion matrix"><table class="matrix">'
+        f'<div class="scroll" role="region" tabindex="0" aria-label="Confusion matrix"><table class="matrix{flat}">'
         f'<thead><tr><td class="corner">true ↓ &nbsp; predicted →</td>{head}</tr></thead>'
         f"<tbody>{''.join(rows)}</tbody></table></div>"
     )

@@ -79,7 +79,7 @@ def _found(findings: Sequence[Finding], dataset: Dataset) -> Iterator[_Planned]:
             for example in _told(finding, dataset, places)
         ]
         more = len(examples) * len(of_kind) // len(of_kind[:OF_A_KIND])
-        yield _Planned(f"finding-{kind}", kind, examples, more, whole=kind == DOUBTFUL)
+        yield _Planned(f"finding-{kind}", kind.replace("-", " ").capitalize(), examples, more, whole=kind == DOUBTFUL)
 
 
 def _told(finding: Finding, dataset: Dataset, places: dict[str, int]) -> Iterator[Example]:

@@ -17,6 +17,7 @@ from headstart.report.rendering import render
 
 _MARKUP = 420  # bytes around the words of an example
 _RULE = 130  # bytes around a photo
+_PHOTOS_IN_A_ROW, _TEXTS_IN_A_ROW = 5, 3
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,11 @@ class Gallery:
             if isinstance(example.shown, bytes):
                 found.setdefault(example.shown, len(found))
         return found
+
+    @property
+    def a_row(self) -> int:
+        """How many examples stand side by side on a wide page."""
+        return _PHOTOS_IN_A_ROW if self.photos else _TEXTS_IN_A_ROW
 
     def group(self, key: str) -> Group | None:
         """The group of this key, where there is one."""

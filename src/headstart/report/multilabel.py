@@ -38,8 +38,8 @@ def advice(record: Record, gallery: Gallery) -> Iterator[str]:
     if labels and (weakest := min(labels))[0] < _WEAK:
         recall, number, c = weakest
         found = f"{round(recall * c['count']):,} of {c['count']:,}"
-        words = gallery.opener(f"missed-{number}", f"“{breakable(c['name'])}”")
-        yield f"Add examples of {words}: it is found least often, {found} times."
+        words = f"Add examples of “{breakable(c['name'])}”, which is found least often: {found} times"
+        yield gallery.opener(f"missed-{number}", words)
 
 
 def sections(record: Record, gallery: Gallery = NO_EXAMPLES) -> Iterator[Section]:

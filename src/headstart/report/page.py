@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from headstart.report.document import Section, document
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 
 MISTAKES = "Most confident mistakes"
 FIRST_MISTAKES = 20
-FIRST_EXAMPLES = 10
 SEEN_FINDINGS, FIRST_FINDINGS = 8, 50
 
 Wrong = TypeVar("Wrong")
@@ -113,7 +113,7 @@ def mistakes(
     if group is None:
         return Section(title, folded(found, listed, first=FIRST_MISTAKES), note)
     places = group.examples
-    seen = folded(places, gallery.figures, first=FIRST_EXAMPLES)
+    seen = folded(places, gallery.figures, first=2 * gallery.a_row)
     return Section(title, f"{seen}<details><summary>As a list</summary>{listed(found)}</details>", note)
 
 
@@ -140,10 +140,10 @@ def _next_steps(record: Record, gallery: Gallery) -> Section:
     doubtful = sum(finding.kind == DOUBTFUL for finding in record.findings)
     steps = list(record.task.words.advice(record, gallery))
     if doubtful:
-        words = f"{doubtful:,} label{'s' if doubtful > 1 else ''} that may be wrong"
-        steps.insert(0, f"Look at {gallery.opener(f'finding-{DOUBTFUL}', words)}.")
-    command = f"headstart predict {shlex.quote(record.out or 'MODEL')} ..."
-    steps.append(f"Ask it: <code>{breakable(command)}</code>")
+        words = f"Look at {doubtful:,} label{'s' if doubtful > 1 else ''} that may be wrong"
+        steps.insert(0, gallery.opener(f"finding-{DOUBTFUL}", words))
+    name = Path(record.out).name if record.out else "MODEL"  # not where it lies: folders are passed on
+    steps.append(f"Ask it: <code>headstart predict {breakable(shlex.quote(name))} ...</code>")
     return Section("What to do next", f"<ul>{''.join(f'<li>{step}</li>' for step in steps)}</ul>", look="steps")
 
 
@@ -152,7 +152,7 @@ def _doubtful(record: Record, gallery: Gallery) -> Iterator[Section]:
     group = gallery.group(f"finding-{DOUBTFUL}")
     if group is not None:
         note = "Most doubtful first. Where you agree, repair the label in your data, and fit again."
-        body = folded(group.examples, gallery.figures, first=FIRST_EXAMPLES // 2)
+        body = folded(group.examples, gallery.figures, first=gallery.a_row)
         yield Section("Labels that look doubtful", body, note)
 
 
