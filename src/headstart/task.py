@@ -237,6 +237,7 @@ class Words:
     # (record, gallery): what to do next, in HTML
     advice: Callable[..., Iterable[str]] = lambda record, gallery: ()
     target: Callable[[Any], str] = str  # one in words
+    asking: str = "predict {} ..."  # the command that asks the model, with its folder
     how_made: Callable[..., Sequence[tuple[str, str]]] = lambda record: ()  # more facts of the page
     card: Callable[..., str]  # (record, backbone, head, folder)
     named: str = "classes"  # what has the names that a target may have

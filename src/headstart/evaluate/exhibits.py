@@ -11,6 +11,7 @@ from headstart.task import Exhibit, Judged
 
 MOST_IN_A_GROUP = 12
 MOST_AT_FIRST = 40  # in the first group, which everybody sees
+_MOST_RIGHT = 4  # of a class
 _MOST = 3000  # in all groups
 
 
@@ -66,7 +67,7 @@ def of_classes(
             yield exhibit(f"cell-{i}-{j}", f"{names[i]}, taken for {names[j]}", wrong[places], judged, count)
         for i, count, places in first_of_each(y[wrong], -confidence[wrong], MOST_IN_A_GROUP):
             yield exhibit(f"missed-{i}", f"{names[i]}, not found", wrong[places], judged, count)
-        for i, count, places in first_of_each(y[right], confidence[right], MOST_IN_A_GROUP // 2):
+        for i, count, places in first_of_each(y[right], confidence[right], _MOST_RIGHT):
             title = f"{names[i]}, found: the least confident ones"
             yield exhibit(f"cell-{i}-{i}", title, right[places], judged, count)
 

@@ -102,6 +102,6 @@ class Modality:
     facts: Callable[[Dataset, Any], Facts] = lambda dataset, known: Facts()
     # (dataset, rows, backbone): what the model does not take of them
     remarks: Callable[[Dataset, np.ndarray, Backbone], Remarks] = _takes_all
-    # (checked dataset, rows): what a page shows of each, a text or a small WebP; "" is nothing
+    # (checked dataset, rows): what a page shows of each, a text or a small JPEG; "" is nothing
     shown: Callable[[Dataset, np.ndarray], list[str | bytes]] = _nothing_shown
     most_shown: int = 2000  # examples on a page

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from headstart.record import Record
 
 DOUBTFUL = "doubtful-label"
-OF_A_KIND = 24  # findings whose examples are shown
+APART = frozenset({DOUBTFUL})  # kinds that come first, and have a section of their own
+OF_A_KIND = 12  # findings whose examples are shown
 _OF_EACH = (12, 8, 6, 4, 3, 2, 1)  # examples of a group: as many as leave room for all groups
 
 
@@ -70,7 +71,7 @@ def _found(findings: Sequence[Finding], dataset: Dataset) -> Iterator[_Planned]:
     named = {name for finding in findings for name in (finding.where, finding.other)}
     places = {name: row for row, name in enumerate(dataset.where) if name in named}
     seen = [finding for finding in findings if finding.where in places]
-    ordered = sorted(seen, key=lambda finding: (finding.kind != DOUBTFUL, finding.kind))
+    ordered = sorted(seen, key=lambda finding: (finding.kind not in APART, finding.kind))
     for kind, group in groupby(ordered, key=lambda finding: finding.kind):
         of_kind = list(group)
         examples = [
@@ -79,7 +80,7 @@ def _found(findings: Sequence[Finding], dataset: Dataset) -> Iterator[_Planned]:
             for example in _told(finding, dataset, places)
         ]
         more = len(examples) * len(of_kind) // len(of_kind[:OF_A_KIND])
-        yield _Planned(f"finding-{kind}", kind.replace("-", " ").capitalize(), examples, more, whole=kind == DOUBTFUL)
+        yield _Planned(f"finding-{kind}", kind.replace("-", " ").capitalize(), examples, more, whole=kind in APART)
 
 
 def _told(finding: Finding, dataset: Dataset, places: dict[str, int]) -> Iterator[Example]:
@@ -95,7 +96,7 @@ def _told(finding: Finding, dataset: Dataset, places: dict[str, int]) -> Iterato
 def _bounded(planned: Sequence[_Planned], most: int) -> Iterator[_Planned]:
     """The groups with fewer examples, where else there were more than so many; in the end the first groups alone."""
     for each in _OF_EACH:
-        kept = [group if group.whole else replace(group, examples=group.examples[:each]) for group in planned]
+        kept = [replace(g, examples=g.examples[: most if g.whole else each]) for g in planned]
         if len(_rows(kept)) <= most:
             break
     seen: set[int] = set()

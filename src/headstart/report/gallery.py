@@ -25,7 +25,7 @@ class Example:
     """One example, and what is said of it."""
 
     where: str  # how the user finds it
-    shown: str | bytes = ""  # its text, or a small WebP
+    shown: str | bytes = ""  # its text, or a small picture: JPEG, WebP or PNG
     label: str = ""  # as it was labelled
     answer: str = ""  # what a model says
     answer_is: str = "Answer"  # what that is called
@@ -151,10 +151,10 @@ NO_EXAMPLES = Gallery()
 
 
 def _rule(number: int, photo: bytes) -> str:
-    with Image.open(io.BytesIO(photo), formats=["WEBP"]) as opened:  # ours, and not decoded
-        width, height = opened.size
+    with Image.open(io.BytesIO(photo), formats=["JPEG", "WEBP", "PNG"]) as opened:  # ours, and not decoded
+        (width, height), kind = opened.size, opened.get_format_mimetype()
     scale = LONGEST_SIDE / max(width, height)
     sharp = ";image-rendering:pixelated" if scale > 2 else ""
     there = base64.b64encode(photo).decode()
     size = f"width:{max(1, round(width * scale))}px;height:{max(1, round(height * scale))}px"
-    return f".p{number}{{{size}{sharp};background-image:url(data:image/webp;base64,{there})}}\n"
+    return f".p{number}{{{size}{sharp};background-image:url(data:{kind};base64,{there})}}\n"

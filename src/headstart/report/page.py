@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from headstart.report.document import Section, document
-from headstart.report.examples import DOUBTFUL
+from headstart.report.examples import APART, DOUBTFUL
 from headstart.report.gallery import NO_EXAMPLES, Gallery
 from headstart.report.how_made import how_made
 from headstart.report.html import breakable, calm, percent, table, text
@@ -137,13 +137,14 @@ def _cautions(record: Record) -> Iterator[Section]:
 
 def _next_steps(record: Record, gallery: Gallery) -> Section:
     """What somebody does now that the model is there."""
-    doubtful = sum(finding.kind == DOUBTFUL for finding in record.findings)
+    doubtful = Counter(finding.kind for finding in record.findings)[DOUBTFUL]
     steps = list(record.task.words.advice(record, gallery))
     if doubtful:
         words = f"Look at {doubtful:,} label{'s' if doubtful > 1 else ''} that may be wrong"
         steps.insert(0, gallery.opener(f"finding-{DOUBTFUL}", words))
     name = Path(record.out).name if record.out else "MODEL"  # not where it lies: folders are passed on
-    steps.append(f"Ask it: <code>headstart predict {breakable(shlex.quote(name))} ...</code>")
+    command = f"headstart {record.task.words.asking.format(shlex.quote(name))}"
+    steps.append(f"Ask it: <code>{breakable(command)}</code>")
     return Section("What to do next", f"<ul>{''.join(f'<li>{step}</li>' for step in steps)}</ul>", look="steps")
 
 
@@ -165,7 +166,7 @@ def _found(record: Record, gallery: Gallery) -> Section:
         f"<li>{gallery.opener(f'finding-{kind}', f'<strong>{n:,}</strong> {text(kind)}')}</li>"
         for kind, n in sorted(counts.items(), key=lambda c: (-c[1], c[0]))
     )
-    listed = [f for f in findings if f.kind != DOUBTFUL]  # these have a section of their own
+    listed = [f for f in findings if f.kind not in APART]
     rows = [
         f'<td class="nowrap">{text(f.kind)}</td><td class="where">{breakable(f.where)}</td>'
         f'<td class="why">{breakable(f.reason)}</td>'

@@ -195,6 +195,7 @@ ANSWERING = Task(
         fitted=terminal.fit_answering,
         scored=terminal.answer_scores,
         sections=sections,
+        asking='answer {} "..." --context ...',
         target=lambda answers: answers[0][0] if answers else "no answer",
         how_made=facts,
         card=card,
