@@ -15,6 +15,7 @@ from headstart.adapt.lesson import Adapted
 from headstart.adapt.plan import Plan
 from headstart.backbone import Features
 from headstart.choose.ranking import ranking_as_json
+from headstart.confidence.confidence import Confidence
 from headstart.pretrained.schema import (
     COUNT,
     NAME,
@@ -62,6 +63,16 @@ _TUNING = fields(
         "averaged_runs": COUNT,
     }
 )
+_SCOPE = {
+    **dict.fromkeys(("threshold", "kept"), number()),
+    **dict.fromkeys(("reference", "of"), COUNT),
+    "method": NAME,
+    "near_auroc": maybe(number(0, 1)),
+}
+_CONFIDENCE = fields(
+    {"held_out": COUNT, "out_of_scope": maybe(fields(_SCOPE))},
+    {"answered": mapping(maybe(number(0, 1)), most=100), "set_size": number(low=0)},
+)
 _SUMMARY = fields(  # what tasks of all kinds say
     {
         **dict.fromkeys(("task", "model", "how", "why", "why_how", "split"), NAME),
@@ -76,6 +87,7 @@ _SUMMARY = fields(  # what tasks of all kinds say
     },
     {
         "ranking": maybe(entire(ranking_as_json)),
+        "confidence": _CONFIDENCE,
         "cached": figure,
         "metric": maybe(NAME),
         "final": flag,
@@ -123,6 +135,7 @@ class Record:
     final: bool = False  # whether it learned from the test part as well, after that was scored
     from_files: bool = False  # whether each text that it learned from was a file of its own
     metric: str | None = None  # the key of what the user wanted it to be chosen by; None: the task's own loss
+    confidence: Mapping[str, Any] | None = None  # how sure it can say that it is; None: nobody measured that
 
     @property
     def chosen_by(self) -> Metric | None:
@@ -151,6 +164,7 @@ class Record:
         adapted: Adapted,
         features: Features,
         scores: Scores,
+        confidence: Confidence,
         session: Session,
     ) -> Record:
         """All that a fit knows before it is saved."""
@@ -183,6 +197,7 @@ class Record:
             out_of_fold=parts.out_of_fold,
             final=adapted.final,
             metric=dataset.task.metric,
+            confidence=confidence.told,
         )
 
     def finished(self, session: Session, folder: Path | None) -> Record:
@@ -219,6 +234,7 @@ class Record:
             "split": "official" if self.official else "out-of-fold" if self.out_of_fold else "made",
             **({"final": True} if self.final else {}),
             **self.facts,
+            **({} if self.confidence is None else {"confidence": dict(self.confidence)}),
             "findings": [finding.to_json() for finding in self.findings],
             "notes": list(self.notes),
             "warnings": [asdict(caution) for caution in self.cautions],
@@ -272,6 +288,7 @@ class Record:
             out=said["out"],
             columns=Columns(**told["columns"]) if "columns" in told else None,
             metric=said.get("metric"),
+            confidence=said.get("confidence"),
         )
 
 

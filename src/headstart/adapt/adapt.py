@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from headstart.adapt.lesson import Adapted
+from headstart.adapt.lesson import Adapted, Lesson
 from headstart.adapt.plan import Plan
 from headstart.backbone import Features
 from headstart.session import Session
@@ -18,7 +18,12 @@ def adapt(dataset: Dataset, parts: Split, plan: Plan, features: Features, sessio
     Raises:
         UserError: the data cannot be learned from with this model by this method.
     """
-    lesson = dataset.task.learner.lesson(dataset, parts, plan, features, session, seed=seed)
+    learner = dataset.task.learner
+    adapted = _adapted(learner.lesson(dataset, parts, plan, features, session, seed=seed), plan, session)
+    return adapted if learner.decided is None else learner.decided(dataset, adapted)
+
+
+def _adapted(lesson: Lesson, plan: Plan, session: Session) -> Adapted:
     why = lesson.declined()
     if why is not None:
         return lesson.without_training(why)

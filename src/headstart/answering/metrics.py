@@ -17,8 +17,9 @@ import numpy as np
 
 from headstart.answering.sentences import sentence
 from headstart.evaluate.curves import risk_coverage
+from headstart.evaluate.exhibits import Exhibit, Judged
 from headstart.evaluate.intervals import by_group
-from headstart.task import Exhibit, Judged, Metric, Scores
+from headstart.task import Metric, Scores
 from headstart.values import Passages
 
 MOST_OF_A_KIND = 10  # mistakes that are kept

@@ -3,16 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
-
-from headstart.task import Exhibit, Judged
 
 MOST_IN_A_GROUP = 12
 MOST_AT_FIRST = 40  # in the first group, which everybody sees
 _MOST_RIGHT = 4  # of a class
 _MOST = 3000  # in all groups
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A scored example in words."""
+
+    row: int  # its place among those that were scored
+    true: str
+    predicted: str
+    probability: float | None = None  # of what was predicted
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Exhibit:
+    """Scored examples that are worth a look together."""
+
+    key: str  # "cell-3-5": what of the page opens it
+    title: str
+    examples: tuple[Judged, ...]  # the first ones
+    of: int  # how many there are
 
 
 def first_of_each(numbers: np.ndarray, by: np.ndarray, most: int) -> Iterator[tuple[int, int, np.ndarray]]:

@@ -34,12 +34,14 @@ class Source:
     hash: Callable[[Path, dict[str, Any]], str]  # (weights, configuration): sha256 of the weights without their head
     tokenizer: Callable[[Path, dict[str, Any]], str | None]  # (saved folder, configuration): what lies beside them
     module: Callable[[dict[str, Any], Path, bool], Any]  # (description, weights, whether the library itself said so)
+    untrained: Callable[[dict[str, Any]], Any]  # (description): the same with the library's own random weights
     groups: Callable[[nn.Module], list[list[str]]]  # names of its parameters, from the input up
     prepare: Callable[[nn.Module], None]  # for training
     trained: Callable[[Backbone, nn.Module, Path], tuple[nn.Module, Backbone]]  # what is kept of a trained module
     write: Callable[[Backbone, Head, Path], dict[str, str]]  # a saved folder in the library's own form
     pipeline: Callable[[dict[str, Any]], str]  # (configuration): of transformers, that opens such a folder as it is
     snippet: Callable[..., str]  # (backbone, folder, ending, compare): Python that opens it without headstart
+    map_layer: Callable[[Backbone, nn.Module], Any]  # where a photo model still knows places; None: nowhere
 
 
 def _hash_of_tensors(weights: Path, config: dict[str, Any]) -> str:
@@ -72,6 +74,18 @@ def _timm(told: dict[str, Any], weights: Path, proven: bool) -> Any:
     return from_timm.module(told, weights, proven=proven)
 
 
+def _untrained_timm(told: dict[str, Any]) -> Any:
+    from headstart.pretrained import from_timm
+
+    return from_timm.untrained(told)
+
+
+def _untrained_transformers(told: dict[str, Any]) -> Any:
+    from headstart.pretrained import from_transformers
+
+    return from_transformers.untrained(told)
+
+
 def _transformers(told: dict[str, Any], weights: Path, proven: bool) -> Any:
     from headstart.pretrained import from_transformers
 
@@ -82,6 +96,16 @@ def _onnx(told: dict[str, Any], weights: Path, proven: bool) -> Any:
     from headstart.pretrained import from_onnx
 
     return from_onnx.module(weights, told["width"])
+
+
+def _timm_layer(backbone: Backbone, module: nn.Module) -> Any:
+    from headstart.pretrained.map_layer import timm_layer
+
+    return timm_layer(backbone, module)
+
+
+def _nowhere(backbone: Backbone, module: nn.Module) -> None:
+    return None
 
 
 def _never(*arguments: object) -> Any:
@@ -100,12 +124,14 @@ SOURCES = {
             hash=_hash_of_tensors,
             tokenizer=_no_tokenizer,
             module=_timm,
+            untrained=_untrained_timm,
             groups=stages,
             prepare=as_it_is,
             trained=trained_timm,
             write=write_timm,
             pipeline=lambda config: "" if config.get("changes") else "image-classification",
             snippet=image_code,
+            map_layer=_timm_layer,
         ),
         Source(
             name="transformers",
@@ -116,12 +142,14 @@ SOURCES = {
             hash=_hash_of_tensors,
             tokenizer=_tokenizer,
             module=_transformers,
+            untrained=_untrained_transformers,
             groups=layers,
             prepare=by_products,
             trained=trained_transformers,
             write=write_transformers,
             pipeline=_none,
             snippet=text_code,
+            map_layer=_nowhere,
         ),
         Source(
             name="onnx",
@@ -132,12 +160,14 @@ SOURCES = {
             hash=_hash_of_file,
             tokenizer=_no_tokenizer,
             module=_onnx,
+            untrained=_never,
             groups=_never,
             prepare=_never,
             trained=_never,
             write=write_onnx,
             pipeline=_none,
             snippet=onnx_code,
+            map_layer=_nowhere,
         ),
     )
 }

@@ -5,16 +5,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from headstart.backbone import Backbone, Head, Kind
-from headstart.pretrained.plain_code import CLASSES
+from headstart.pretrained.plain_code import CLASSES, DECIDED
 from headstart.report import general
 from headstart.report.classification import verdict
 from headstart.report.html import percent
 from headstart.report.markdown import cautions, data, front, plain, whole
+from headstart.report.sureness import threshold
 
 if TYPE_CHECKING:
     from headstart.record import Record
 
 _LISTED_CLASSES = 100
+_DECIDED = """
+One class is answered from a threshold on, and not where it is the likelier one. The figures above are of that. Whoever
+loads the model without headstart has to apply the threshold, as the code below does."""
 
 
 def card(record: Record, backbone: Backbone, head: Head, folder: str) -> str:
@@ -31,6 +35,9 @@ def card(record: Record, backbone: Backbone, head: Head, folder: str) -> str:
     more = [f"temperature {head.temperature:.3f}, folded into the last layer"]
     if head.class_weights:
         more.append("rare classes were given more weight in training")
+    decided = record.facts.get("threshold")
+    if decided:
+        more.append(f"threshold: {plain(threshold(decided))}")
     parts = [
         front(
             record,
@@ -43,12 +50,12 @@ def card(record: Record, backbone: Backbone, head: Head, folder: str) -> str:
         f"# {plain(record.data)}",
         about,
         _results(record),
-        _use(len(head.classes), kind),
+        _use(len(head.classes), kind) + (_DECIDED if decided else ""),
         data(record, things=f"examples, {len(head.classes)} classes", more=more),
         general.how_to_load(record, folder),
         general.elsewhere(backbone, folder),
     ]
-    return whole(parts, general.without_headstart(record, backbone, folder, CLASSES))
+    return whole(parts, general.without_headstart(record, backbone, folder, DECIDED if decided else CLASSES))
 
 
 def _results(record: Record) -> str:

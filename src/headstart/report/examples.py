@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from headstart.evaluate.exhibits import Exhibit
 from headstart.report.gallery import Example, Gallery, Group
-from headstart.task import Exhibit
 from headstart.values import Dataset, Finding
 
 if TYPE_CHECKING:
