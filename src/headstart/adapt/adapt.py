@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from headstart.adapt.lesson import Adapted
+from dataclasses import replace
+
+from headstart.adapt.lesson import Adapted, Lesson
 from headstart.adapt.plan import Plan
 from headstart.backbone import Features
 from headstart.session import Session
@@ -19,6 +21,12 @@ def adapt(dataset: Dataset, parts: Split, plan: Plan, features: Features, sessio
         UserError: the data cannot be learned from with this model by this method.
     """
     lesson = dataset.task.learner.lesson(dataset, parts, plan, features, session, seed=seed)
+    adapted = _learned(lesson, plan, session)
+    with session.step("learning curve", shown=False):
+        return replace(adapted, learning_curve=lesson.learning_curve())
+
+
+def _learned(lesson: Lesson, plan: Plan, session: Session) -> Adapted:
     why = lesson.declined()
     if why is not None:
         return lesson.without_training(why)

@@ -32,23 +32,24 @@ def sample(dataset: Dataset, rows: np.ndarray, *, most: int = 600) -> Dataset:
     return dataset.take(rows[np.sort(taken)])
 
 
-def drawn(dataset: Dataset, rows: np.ndarray) -> np.ndarray:
-    """`rows` in an order of which every beginning is a sample: each class by its share, but five of each come first.
+def drawn(dataset: Dataset, rows: np.ndarray, *, fewest: int = _FEWEST_OF_A_CLASS, seed: int = _SAMPLING) -> np.ndarray:
+    """`rows` in an order of which every beginning is a sample: each class by its share, but some of each come first.
 
-    A group comes at once, and which one first, says the hash that `sample` goes by.
+    A group comes at once, and which one first, says a hash; unasked the one that `sample` goes by.
 
     Args:
         dataset: checked.
         rows: (n,) of the training part.
+        fewest: of each class that come first. seed: of the hash.
     """
     through = np.zeros(len(rows))  # how far through its class each row comes
-    for places in _places_by_class(dataset, rows).values():
-        through[places[_FEWEST_OF_A_CLASS:]] = np.arange(_FEWEST_OF_A_CLASS, len(places)) / len(places)
+    for places in _places_by_class(dataset, rows, seed).values():
+        through[places[fewest:]] = np.arange(fewest, len(places)) / len(places)
     return rows[np.argsort(through, kind="stable")]
 
 
-def _places_by_class(dataset: Dataset, rows: np.ndarray) -> dict[int, list[int]]:
+def _places_by_class(dataset: Dataset, rows: np.ndarray, seed: int = _SAMPLING) -> dict[int, list[int]]:
     """Where in `rows` the examples of each class are, in the order in which a sample takes them: group after group."""
     y, digests = dataset.strata[rows], dataset.checked_digests[rows]
-    found = groups_by_class(y, dataset.checked_groups[rows], digests, _SAMPLING)
+    found = groups_by_class(y, dataset.checked_groups[rows], digests, seed)
     return {label: list(chain.from_iterable(members)) for label, members in found.items()}
