@@ -21,7 +21,7 @@ LEVELS = (
     {"evaluate", "data", "pretrained", "session"},
     {"encode"},
     {"adapt"},
-    {"choose", "answering"},
+    {"choose", "answering", "doctor"},
     {"record", "report"},
     {"tasks"},
     {"export"},

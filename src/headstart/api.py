@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from headstart import pipeline
 from headstart.choose.choose import method_of
 from headstart.clock import Budget, seconds_of
+from headstart.doctor.examine import AUTO, examine
 from headstart.encode.machine import using
 from headstart.errors import UserError
 from headstart.model import Model
@@ -166,7 +168,7 @@ def rank(  # noqa: PLR0913 - as `fit`
         return pipeline.rank(request, session, models=models)
 
 
-def check(
+def check(  # noqa: PLR0913 - as `fit`
     data: Any,
     labels: Any = None,
     *,
@@ -175,26 +177,35 @@ def check(
     kind: str | None = None,
     test: float | str | Path = 0.2,
     seed: int = 0,
+    model: str | Path | None = "auto",
     columns: Columns | None = None,
     progress: Progress | Follower | None = None,
 ) -> Checked:
-    """Read the data, check and split them as `fit` would: what it would learn from, and what it found. No model is
-    opened.
+    """Read the data, check and split them as `fit` would, and say what is odd about them: doubtful labels, outliers,
+    duplicates, classes that are confused, shortcuts.
 
-    Args: as for `fit`.
+    Args:
+        data, labels, groups, task, kind, test, seed, columns, progress: as for `fit`.
+        model: whose features doubtful labels and outliers are found by: a catalog name, a hub name or a folder. "auto":
+            the starter where it is at hand, or the smallest that is. None: what needs a model is left out.
 
     Returns:
         The examples that can be used, the rows of the training and the test part, counts, findings and notes; printed,
-        a summary.
+        a summary. What takes a look at each example is found when it is first asked for.
 
     Raises:
-        UserError: the data cannot be used.
+        UserError: the data cannot be used, or the model that was named cannot.
     """
     request = Request(
         data, labels, groups, task, kind, columns, test=_share_or_path(test), seed=seed, allow_rejected=True
     )  # it says what is left out, and how much
     session = Session(Budget(seconds_of(None)), as_progress(progress) or Silent())
-    return Checked(*pipeline.prepare(request, session))
+    dataset, parts = pipeline.prepare(request, session)
+    named = None if model is None else str(model)
+    checked = Checked(dataset, parts, partial(examine, dataset, parts, session, model=named, seed=seed))
+    if named not in (None, AUTO):
+        _ = checked.examined  # at once: it may not be there
+    return checked
 
 
 def _share_or_path(test: Any) -> float | str | Path:

@@ -13,6 +13,7 @@ from headstart.data.check import check
 from headstart.data.read import read
 from headstart.data.sampling import sample
 from headstart.data.split import split
+from headstart.doctor.doubtful import doubted
 from headstart.encode.encode import encode_rows
 from headstart.model import Model
 from headstart.record import Record
@@ -44,7 +45,7 @@ def fit(request: Request, session: Session) -> Model:
     rows = plan.to_encode(parts)
     with session.step("encode", len(rows), shown=len(rows) > 0) as advance:
         features = encode_rows(dataset, rows, plan.backbone, advance=advance)
-    adapted = adapt(dataset, parts, plan, features, session, seed=request.seed)
+    adapted = doubted(dataset, adapt(dataset, parts, plan, features, session, seed=request.seed), features)
     parts = adapted.parts(parts)
     model = Model(dataset.task, dataset.modality, adapted.backbone, adapted.head)
     with session.step("evaluate", len(parts.test)) as advance:

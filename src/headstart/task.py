@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from headstart.backbone import Backbone, Features
 from headstart.errors import UserError
-from headstart.values import Caution, Dataset, Examples, Finding, Interval
+from headstart.values import Caution, Dataset, Doubts, Examples, Finding, Interval
 
 if TYPE_CHECKING:
     import numpy as np
 
     from headstart.inputs.modality import Modality
+    from headstart.report.document import Section
 
 Advance = Callable[[int], None]  # told how many more examples are done
 # (value, its name) -> the value; raises ValueError where a stranger wrote something else there
@@ -191,6 +192,9 @@ class Scorer:
     headlines: int = 1  # metrics that the page begins with
     # (predictor, dataset): inputs of which the model takes only a part
     remarks: Callable[..., list[Finding]] = lambda predictor, dataset: []
+    # (dataset, rows, (n, c) outputs of models that had not learned from these rows, what finds the nearest of each):
+    # the targets that look wrong; None: they are not looked for
+    suspects: Callable[..., Doubts] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -204,7 +208,7 @@ class Words:
     facts_saved: Check  # what of a saved summary are these facts
     fitted: Callable[[dict[str, Any], Sequence[Metric]], str]  # what `fit` prints of its JSON
     scored: Callable[[dict[str, Any], Sequence[Metric]], str]  # what `evaluate` prints of its
-    sections: Callable[..., Iterator[str]]  # (record): of the page
+    sections: Callable[..., Iterator[Section]]  # (record): of the page
     how_made: Callable[..., Sequence[tuple[str, str]]] = lambda record: ()  # more facts of the page
     card: Callable[..., str]  # (record, backbone, head, folder)
     named: str = "classes"  # what has the names that a target may have

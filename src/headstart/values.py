@@ -40,6 +40,14 @@ class Finding:
 
 
 @dataclass(frozen=True)
+class Doubts:
+    """Targets that look wrong, the most doubtful first, as findings of the kind "doubtful-label"."""
+
+    findings: tuple[Finding, ...] = ()
+    wrong: int = 0  # how many of them, from the first on, are more probably wrong than right
+
+
+@dataclass(frozen=True)
 class Caution:
     """Something by which a score or a model is worth less than it looks; JSON has them as `warnings`."""
 

@@ -46,7 +46,7 @@ def join(z: np.ndarray, y: np.ndarray, groups: np.ndarray, *, at_least: int) -> 
     for c in np.unique(y):
         mine = np.flatnonzero(y == c)
         joined = label.copy()
-        for a, b in _alike(z[mine]):
+        for a, b in _alike(z[mine], _ALIKE):
             _merge(joined, mine[a], mine[b])
         if len(np.unique(joined[mine])) >= at_least:
             label = joined
@@ -70,10 +70,22 @@ def same_as(z: np.ndarray, y: np.ndarray, others: np.ndarray, others_y: np.ndarr
     return {int(row): int(found[row]) for row in np.flatnonzero(found >= 0)}
 
 
-def _alike(z: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+def within(z: np.ndarray, y: np.ndarray) -> dict[int, int]:
+    """Rows of `z` that look the same as an earlier row of their class, each with the first of these."""
+    found: dict[int, int] = {}
+    for c in np.unique(y):
+        mine = np.flatnonzero(y == c)
+        for later, earlier in _alike(z[mine], _SAME):
+            for a, b in zip(mine[later].tolist(), mine[earlier].tolist(), strict=True):
+                if b < a:
+                    found[a] = min(b, found.get(a, b))
+    return found
+
+
+def _alike(z: np.ndarray, least: float) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     for rows in _slices(len(z)):
         for columns in _slices(rows.stop):
-            i, j = np.nonzero(z[rows] @ z[columns].T >= _ALIKE)
+            i, j = np.nonzero(z[rows] @ z[columns].T >= least)
             yield i + rows.start, j + columns.start
 
 

@@ -25,9 +25,11 @@ def check(  # noqa: PLR0913 - one argument an option
     image_root: common.ImageRoot = None,
     class_folders: common.ClassFolders = None,
     group: common.Group = None,
+    model: Annotated[str, typer.Option(help="Whose features are used: auto, a name or a folder.")] = "auto",
+    no_model: Annotated[bool, typer.Option("--no-model", help="Leave out what takes a model.")] = False,
     as_json: common.Json = False,
 ) -> None:
-    """Say what `fit` would learn from and test on, and what is odd about it; no model is opened."""
+    """Say what `fit` would learn from and test on, and what is odd about it: doubtful labels, duplicates, shortcuts."""
     from headstart.api import check as run
     from headstart.report.checked import summary
 
@@ -40,6 +42,7 @@ def check(  # noqa: PLR0913 - one argument an option
         task=task,
         test=common.share_or_path(test),
         seed=seed,
+        model=None if no_model else model,
         columns=columns,
         progress=common.bars(),
     )

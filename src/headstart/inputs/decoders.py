@@ -126,11 +126,25 @@ def decoded(content: bytes, *, where: str, near: int | None = None, animation: b
         return _loaded(_without_texts(content), near=near, animation=animation)
 
 
-def _loaded(content: bytes, *, near: int | None, animation: bool) -> Image.Image:
+def identified(content: bytes, *, where: str) -> Image.Image:
+    """A file's picture by what its beginning says, nothing of it decoded: its size, its format, its EXIF.
+
+    Raises:
+        DataError: as `decoded`.
+    """
+    with image_errors(where, content[:12]):
+        return _opened(content)[0]
+
+
+def _opened(content: bytes) -> tuple[ImageFile.ImageFile, _Content]:
     if content.startswith((b"\0\0\1\0", b"icns")):
         _refuse_larger(*_sizes_inside(content), most=_MOST_IN_JPEG2000)  # Pillow decodes an icon when it opens it
     file = _Content(content)
-    image = _identified(file)
+    return _identified(file), file
+
+
+def _loaded(content: bytes, *, near: int | None, animation: bool) -> Image.Image:
+    image, file = _opened(content)
     if not animation:
         _refuse_frames(image)
     declared = image.size

@@ -27,6 +27,24 @@ class Inspected:
 
 
 @dataclass(frozen=True)
+class Fact:
+    """Something that is known of each example beside what it shows or says: how large its file is, which camera."""
+
+    name: str  # "file-size"
+    values: np.ndarray  # (n,) float64, nan where it is not known; or of str, "" where it is not known
+    says: Callable[[float], str] = "{:,.0f}".format  # a number in words
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What is known of examples beside their content, and what is odd about it."""
+
+    columns: tuple[Fact, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Remarks:
     """What a model does not take of its inputs."""
 
@@ -42,6 +60,10 @@ class Remarks:
 
 def _takes_all(dataset: Dataset, rows: np.ndarray, backbone: Backbone) -> Remarks:
     return Remarks()
+
+
+def _nothing_shown(dataset: Dataset, rows: np.ndarray) -> list[str | bytes]:
+    return [""] * len(rows)
 
 
 @dataclass(frozen=True)
@@ -76,5 +98,9 @@ class Modality:
     # (dataset) -> (n, 2) equal numbers are texts that inputs have in common; None: inputs are not of texts side by side
     texts: Callable[[Dataset], np.ndarray] | None = None
     windows: bool = False  # whether long inputs may be read in windows whose features are averaged
+    # (dataset, what the store knows): of checked examples, without a model
+    facts: Callable[[Dataset, Any], Facts] = lambda dataset, known: Facts()
     # (dataset, rows, backbone): what the model does not take of them
     remarks: Callable[[Dataset, np.ndarray, Backbone], Remarks] = _takes_all
+    # (checked dataset, rows): what a page shows of each, a text or a small WebP; "" is nothing
+    shown: Callable[[Dataset, np.ndarray], list[str | bytes]] = _nothing_shown

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from headstart.report.document import Section
 from headstart.report.general import others, unseen
-from headstart.report.html import bar, calm, percent, section, table, text
+from headstart.report.html import bar, calm, percent, table, text
 from headstart.report.page import MISTAKES, folded, hero, no_mistakes, strip
 from headstart.report.verdict import Verdict, cautions, judged
 from headstart.task import Scores
@@ -69,7 +70,7 @@ def over(scores: Scores) -> str:
     return f"{scores.documents:,} documents" if scores.documents > 1 else "questions about one document"
 
 
-def sections(record: Record) -> Iterator[str]:
+def sections(record: Record) -> Iterator[Section]:
     """The scores first, then questions with and without an answer, kinds of mistakes, and the most confident ones."""
     scores = record.scores
     yield _headline(record)
@@ -80,7 +81,7 @@ def sections(record: Record) -> Iterator[str]:
     yield _mistakes(scores)
 
 
-def _headline(record: Record) -> str:
+def _headline(record: Record) -> Section:
     scores = record.scores
     name, exact_match, f1 = to_beat(scores)
     than = "always “no answer”" if "no answer" in name else "most similar sentence"
@@ -120,36 +121,36 @@ def _tiles(scores: Scores) -> Iterator[tuple[str, str, str]]:
     yield "Questions", f"{scores.n:,}", f"about {scores.documents:,} document{'s' if scores.documents > 1 else ''}"
 
 
-def _with_and_without(answerable: Mapping[str, Any], unanswerable: Mapping[str, Any]) -> str:
+def _with_and_without(answerable: Mapping[str, Any], unanswerable: Mapping[str, Any]) -> Section:
     rows = (
         f'<th scope="row">{name}</th><td class="n">{part["n"]:,}</td>'
         f"<td>{bar(part['exact_match'])}</td><td>{bar(part['f1'])}</td>"
         for name, part in (("With an answer", answerable), ("Without", unanswerable))
     )
-    return section(
+    return Section(
         "Questions with and without an answer",
-        "Where the text has no answer, saying so is right, and any piece of the text is wrong.",
         table(("Questions", "Number", "Exact match", "F1"), rows, label="Parts", numbers=(1,)),
+        "Where the text has no answer, saying so is right, and any piece of the text is wrong.",
     )
 
 
-def _errors(scores: Scores) -> str:
+def _errors(scores: Scores) -> Section:
     if not scores.errors:
-        return section("Kinds of mistakes", "", calm("Every answer matches exactly."))
+        return Section("Kinds of mistakes", calm("Every answer matches exactly."))
     rows = (
         f'<th scope="row" class="kind">{text(kind.capitalize())}<p class="small">{text(MEANING.get(kind, ""))}</p></th>'
         f'<td class="n">{n:,}</td><td class="nowrap">{bar(n / scores.n)}</td>'
         for kind, n in scores.errors.items()
     )
-    return section(
+    return Section(
         "Kinds of mistakes",
+        table(("Kind", "Number", "Share"), rows, label="Kinds of mistakes", numbers=(1,)),
         "Answers that do not match a true one exactly (capitals, punctuation and articles do not count), with their "
         "share of all questions.",
-        table(("Kind", "Number", "Share"), rows, label="Kinds of mistakes", numbers=(1,)),
     )
 
 
-def _mistakes(scores: Scores) -> str:
+def _mistakes(scores: Scores) -> Section:
     """By kind, the most frequent one first."""
     if not scores.details["mistakes"]:
         return no_mistakes()
@@ -163,7 +164,7 @@ def _mistakes(scores: Scores) -> str:
         f"{folded(some, _list, first=_FIRST)}"
         for kind, n, some in kinds
     )
-    return section(MISTAKES, note, body)
+    return Section(MISTAKES, body, note)
 
 
 def _of(shown: int, n: int) -> str:

@@ -1,36 +1,60 @@
-"""What reading, checking and splitting say of the data, before anything is learned."""
+"""What reading, checking and splitting say of the data, and what is odd about them, before anything is learned."""
 
 from __future__ import annotations
 
+import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import cached_property
+from itertools import islice
 from typing import Any
 
 import numpy as np
 
+from headstart.doctor.examine import Examined
+from headstart.doctor.shortcuts import Shortcut
 from headstart.errors import short_name, worded
 from headstart.values import Caution, Dataset, Finding, Split
 
 _SHOWN = 10  # classes and findings in the text; all of them are in the fields
+_OF_A_KIND = 3  # findings in the text
 _OFTEN = ("duplicate", "near-duplicate", "excerpt")  # findings on what is taken care of, said after the others
+_ROW = re.compile(r"(.+) (row \d+)")  # of a table
 
 
 @dataclass(frozen=True, repr=False)
 class Checked:
-    """The data as `fit` would use them. Printed, it is a summary."""
+    """The data as `fit` would use them. Printed, it is a summary.
+
+    The examples are looked at when somebody first asks for what is odd about them: that may encode all of them.
+    """
 
     dataset: Dataset  # the examples that can be used
     parts: Split  # rows of the training and the test part
+    examine: Callable[[], Examined]
+
+    @cached_property
+    def examined(self) -> Examined:
+        """What is odd about the examples, beyond what reading them said."""
+        return self.examine()
 
     @property
     def findings(self) -> tuple[Finding, ...]:
-        """What is odd: files that cannot be read, duplicates, what the split had to keep together."""
-        return (*self.dataset.findings, *self.parts.findings)
+        """What is odd: files that cannot be read, duplicates, outliers; doubtful labels last, most doubtful first."""
+        known = (*self.dataset.findings, *self.parts.findings)
+        said = {(finding.kind, finding.where) for finding in known}
+        more = (one for one in self.examined.findings if (one.kind, one.where) not in said)
+        return (*known, *more, *self.examined.doubts.findings)
+
+    @property
+    def shortcuts(self) -> tuple[Shortcut, ...]:
+        """Facts that tell the class and have nothing to do with it."""
+        return self.examined.shortcuts
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What was guessed."""
+        """What was guessed in reading; what was not looked for is in `examined.notes`."""
         return (*self.dataset.notes, *self.parts.notes)
 
     @property
@@ -57,11 +81,37 @@ class Checked:
             "n_rejected": len(self.dataset.rejected),
             "split": "official" if self.parts.official else "out-of-fold" if self.parts.out_of_fold else "made",
             "counts": [{"name": name, "count": count} for name, count in self.counts.items()],
+            "classes": self._classes(),
             "named": self.dataset.task.words.named,
-            "findings": [finding.to_json() for finding in self.findings],
-            "notes": list(self.notes),
+            "model": self.examined.model,
+            "findings": [self._placed(finding.to_json()) for finding in self.findings],
+            "doubtful": {"listed": len(self.examined.doubts.findings), "wrong": self.examined.doubts.wrong},
+            "shortcuts": [self._placed(one.to_json()) for one in self.shortcuts],
+            "notes": [*self.notes, *self.examined.notes],
             "warnings": [asdict(caution) for caution in self.cautions],
         }
+
+    def _classes(self) -> list[dict[str, Any]]:
+        """The most frequent first, each with where one of it is."""
+        y, names = self.dataset.y, self.dataset.classes
+        if not names:
+            return []
+        of = y.argmax(axis=0) if y.ndim == 2 else np.unique(y, return_index=True)[1]
+        examples = {name: self.dataset.where[row] for name, row in zip(names, of.tolist(), strict=True)}
+        told = ({"name": name, "count": n, "example": examples[name]} for name, n in self.counts.items())
+        return [self._placed(each) for each in told]
+
+    @cached_property
+    def _table(self) -> str | None:
+        """The name of the one table that all examples are rows of; None: there are several, or none."""
+        found = {found[1] if (found := _ROW.fullmatch(where)) else None for where in self.dataset.where}
+        return found.pop() if len(found) == 1 else None
+
+    def _placed(self, told: dict[str, Any]) -> dict[str, Any]:
+        """With rows of the one table without its name."""
+        start = f"{self._table} row "
+        rows = {key: told[key][len(start) - 4 :] for key in ("where", "example") if told.get(key, "").startswith(start)}
+        return told | rows if self._table else told
 
 
 def said_first(dataset: Dataset, parts: Split) -> Iterator[str]:
@@ -106,12 +156,34 @@ def _lines(told: Mapping[str, Any]) -> Iterator[str]:
     yield f"learned from {told['n_train']:,}, tested on {told['n_test']:,} ({whose})"
     if counts:
         yield _listed(counts, told["named"])
-    findings = sorted(findings, key=lambda finding: finding["kind"] in _OFTEN)
-    for finding in findings[:_SHOWN]:
-        yield f"{finding['where']}: {finding['reason']}"
-    if len(findings) > _SHOWN:
-        kinds = Counter(finding["kind"] for finding in findings[_SHOWN:])
+    yield from (f"shortcut: {each['reason']}" for each in told["shortcuts"])
+    if told["doubtful"]["listed"]:
+        yield _doubtful(told["doubtful"])
+    shown = _first_of_each_kind(sorted(findings, key=lambda finding: finding["kind"] in _OFTEN))
+    yield from (f"{finding['where']}: {finding['reason']}" for finding in shown)
+    if len(findings) > len(shown):
+        kinds = Counter(finding["kind"] for finding in findings) - Counter(finding["kind"] for finding in shown)
         more = ", ".join(f"{n:,} x {kind}" for kind, n in kinds.most_common())
-        yield f"{len(findings) - _SHOWN:,} more in the findings: {more}"
+        yield f"{len(findings) - len(shown):,} more in the findings: {more}"
     yield from told["notes"]
     yield from (f"warning: {each['text']}" for each in told["warnings"])
+
+
+def _doubtful(told: Mapping[str, int]) -> str:
+    """How many labels are doubtful, and what that is worth."""
+    listed, wrong = told["listed"], told["wrong"]
+    said = f"{listed:,} labels look doubtful, most doubtful first"
+    if wrong:
+        return f"{said}: the first {wrong:,} are more probably wrong than right"
+    return f"{said}: as many as a model of this accuracy gets wrong by itself, so none of them has to be"
+
+
+def _first_of_each_kind(findings: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The first of all kinds, a few of each; where there is room, further ones."""
+    times: Counter[str] = Counter()
+    first: list[int] = []
+    for place, finding in enumerate(findings):
+        times[finding["kind"]] += 1
+        first += [place] if times[finding["kind"]] <= _OF_A_KIND else []
+    others = (place for place in range(len(findings)) if place not in set(first))
+    return [findings[place] for place in sorted([*first, *islice(others, max(0, _SHOWN - len(first)))][:_SHOWN])]

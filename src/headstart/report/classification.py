@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from headstart.report.document import Section
 from headstart.report.general import others, unseen
-from headstart.report.html import bar, breakable, calm, percent, section, table, text
+from headstart.report.html import bar, breakable, calm, percent, table, text
 from headstart.report.page import hero, mistakes, strip
 from headstart.report.verdict import Verdict, cautions, judged
 from headstart.task import Scores
@@ -32,7 +33,7 @@ def cautions_of(scores: Scores) -> list[Caution]:
     return cautions(verdict(scores), scores.per_class)
 
 
-def sections(record: Record) -> Iterator[str]:
+def sections(record: Record) -> Iterator[Section]:
     """The score first, then class by class, what is taken for what, and the most confident mistakes."""
     scores = record.scores
     yield _headline(record)
@@ -43,7 +44,7 @@ def sections(record: Record) -> Iterator[str]:
     yield _mistakes(scores)
 
 
-def _headline(record: Record) -> str:
+def _headline(record: Record) -> Section:
     scores = record.scores
     interval = scores.accuracy_interval
     measured = (
@@ -56,14 +57,14 @@ def _headline(record: Record) -> str:
     return hero([("Accuracy", scores.accuracy, measured, against)], verdict(scores).text)
 
 
-def _classes(scores: Scores) -> str:
+def _classes(scores: Scores) -> Section:
     rows = (_class_row(c) for c in sorted(scores.per_class, key=lambda c: (c["count"] == 0, c["f1"], c["name"])))
     head = ("Class", "Test examples", "Precision", "Recall", "F1")
-    return section(
+    return Section(
         "Class by class",
+        table(head, rows, label="Scores of each class", numbers=(1,)),
         "Weakest first. Precision: of the times this class was answered, how often it was right. "
         "Recall: of the examples of this class, how many were found.",
-        table(head, rows, label="Scores of each class", numbers=(1,)),
     )
 
 
@@ -73,7 +74,7 @@ def _class_row(c: Mapping[str, Any]) -> str:
     return f'<th scope="row">{breakable(c["name"])}</th><td class="n">{c["count"]:,}</td>{cells}'
 
 
-def _matrix(scores: Scores) -> str:
+def _matrix(scores: Scores) -> Section:
     classes, confusion = scores.confusion["classes"], np.array(scores.confusion["rows"])
     head = "".join(f'<th scope="col"><span>{breakable(name)}</span></th>' for name in classes)
     totals = np.maximum(confusion.sum(axis=1), 1)
@@ -86,11 +87,11 @@ def _matrix(scores: Scores) -> str:
         f'<thead><tr><td class="corner">true ↓ &nbsp; predicted →</td>{head}</tr></thead>'
         f"<tbody>{''.join(rows)}</tbody></table></div>"
     )
-    return section(
+    return Section(
         "What is taken for what",
+        table,
         "Each row is a true class, each column an answer. Blue cells are right, orange ones wrong; "
         "the deeper, the larger the share of the row.",
-        table,
     )
 
 
@@ -101,7 +102,7 @@ def _cell(n: int, share: float, right: bool) -> str:
     return f'<td class="{kind}" style="--s:{0.1 + 0.45 * share:.2f}" title="{percent(share)} of the row">{n:,}</td>'
 
 
-def _pairs(scores: Scores) -> str:
+def _pairs(scores: Scores) -> Section:
     classes = scores.confusion["classes"]
     counts = [each["count"] for each in scores.per_class]
     found = sorted((-n, classes[i], classes[j], counts[i]) for i, j, n in _cells(scores) if i != j)[:PAIRS]
@@ -113,7 +114,7 @@ def _pairs(scores: Scores) -> str:
     head = ("True class", "Taken for", "Examples", "Share of the true class")
     body = table(head, rows, label="Most confused pairs", numbers=(2,)) if found else calm("No example was mistaken.")
     note = f"The {len(found)} most frequent confusions among {len(classes)} classes." if found else ""
-    return section("What is taken for what", note, body)
+    return Section("What is taken for what", body, note)
 
 
 def _cells(scores: Scores) -> list[tuple[int, int, int]]:
@@ -124,7 +125,7 @@ def _cells(scores: Scores) -> list[tuple[int, int, int]]:
     return [(i, j, int(rows[i, j])) for i, j in np.argwhere(rows > 0).tolist()]
 
 
-def _mistakes(scores: Scores) -> str:
+def _mistakes(scores: Scores) -> Section:
     total = scores.n - sum(n for i, j, n in _cells(scores) if i == j)
     wrong = "1 example was" if total == 1 else f"{total:,} examples were"
     note = f"{wrong} answered wrongly. The most confident ones are worth a look: some may carry a wrong label."

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from headstart.backbone import Backbone
 from headstart.pretrained.source import SOURCES
+from headstart.report.document import Section
 from headstart.report.html import amount, percent
 from headstart.report.markdown import cautions, data, front, plain, quoted, whole
 from headstart.report.page import hero, strip, tiles
@@ -56,7 +57,7 @@ def unseen(record: Record, things: str = "examples") -> str:
     return f"{record.n_test:,} {things}{seen or ' the model did not see'}{then}"
 
 
-def headline(record: Record, metric: Metric, baseline: Baseline) -> str:
+def headline(record: Record, metric: Metric, baseline: Baseline) -> Section:
     """The first figure of the page with its interval, beside what it has to beat; a share, or a part of one."""
     scores = record.scores
     ends, value = scores.intervals[metric.key], scores.values[metric.key]
@@ -67,7 +68,7 @@ def headline(record: Record, metric: Metric, baseline: Baseline) -> str:
     return hero([(metric.title, value, measured, line)], verdict(scores, metric, baseline).text)
 
 
-def others(record: Record, *, beside: Sequence[str] = (), baseline: Sequence[tuple[str, str, str]] = ()) -> str:
+def others(record: Record, *, beside: Sequence[str] = (), baseline: Sequence[tuple[str, str, str]] = ()) -> Section:
     """Boxes with the figures of the task, but for those that are told already.
 
     Args:

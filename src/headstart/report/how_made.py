@@ -6,15 +6,16 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from headstart.choose.ranking import ordered_by
-from headstart.report.html import bar, decimals, section, table, text
+from headstart.report.document import Section
+from headstart.report.html import bar, decimals, table, text
 
 if TYPE_CHECKING:
     from headstart.record import Record
     from headstart.task import Metric
 
 
-def how_made(p: Record) -> str:
-    """The section as HTML."""
+def how_made(p: Record) -> Section:
+    """The section, closed: the figures come first."""
     facts = [
         ("Pre-trained model", text(p.model)),
         ("Adapted by", text(p.method)),
@@ -53,7 +54,7 @@ def how_made(p: Record) -> str:
         chosen = (
             "The settings below are of all examples; the score is of probes that were made without what they scored."
         )
-    return section("How it was made", chosen, body)
+    return Section("How it was made", body, chosen, folded=True)
 
 
 def _chosen_from(ranking: Mapping[str, Any]) -> str:

@@ -49,11 +49,6 @@ def bar(share: float | None) -> str:
     )
 
 
-def section(title: str, note: str, body: str) -> str:
-    first = f'<p class="note">{note}</p>' if note else ""
-    return f"<section><h2>{title}</h2>{first}{body}</section>\n"
-
-
 def calm(words: str) -> str:
     return f'<p class="calm">{words}</p>'
 

@@ -1,14 +1,15 @@
-"""What the pages of all models share: one self-contained HTML file. No scripts, nothing fetched."""
+"""The page about a fit: what the pages of all tasks share."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
+from headstart.report.document import Section, document
+from headstart.report.gallery import Gallery
 from headstart.report.how_made import how_made
-from headstart.report.html import breakable, calm, percent, section, table, text
-from headstart.report.style import CSS
+from headstart.report.html import breakable, calm, percent, table, text
 from headstart.values import Interval
 
 if TYPE_CHECKING:
@@ -21,34 +22,24 @@ FIRST_FINDINGS = 50
 Wrong = TypeVar("Wrong")
 
 
-def report(record: Record) -> str:
-    """The whole page as text, to be written as UTF-8: the title, the task's sections, and how it all came about."""
-    return f"""<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
-<title>{text(record.data)} · headstart report</title>
-<style>{CSS}</style>
-</head>
-<body>
-<main>
-<header>
-<p class="eyebrow">headstart report</p>
-<h1>{text(record.data)}</h1>
-<p class="sub">{text(record.model)} · {text(record.method)} · {text(record.date)}</p>
-</header>
-{_cautions(record)}{"".join(record.task.words.sections(record))}{_found(record)}{how_made(record)}
-<footer>Made by headstart on {text(record.date)}. This page needs no network and sends nothing.</footer>
-</main>
-</body>
-</html>
-"""
+def report(record: Record, gallery: Gallery | None = None) -> str:
+    """The whole page as text, to be written as UTF-8: the task's sections, what was found, and how it all came about.
+
+    Args:
+        gallery: the examples that it shows; None: it shows none.
+    """
+    words = record.task.words
+    sections = [*_cautions(record), *words.sections(record), _found(record), how_made(record)]
+    return document(
+        title=record.data,
+        eyebrow="headstart report",
+        subtitle=f"{record.model} · {record.method} · {record.date}",
+        sections=sections,
+        gallery=gallery,
+    )
 
 
-def hero(figures: Iterable[tuple[str, float, str, str]], verdict: str) -> str:
+def hero(figures: Iterable[tuple[str, float, str, str]], verdict: str) -> Section:
     """The figures that a page begins with.
 
     Args:
@@ -64,10 +55,7 @@ def hero(figures: Iterable[tuple[str, float, str, str]], verdict: str) -> str:
 """
         for name, share, measured, drawn in figures
     )
-    return f"""<section class="hero" aria-label="Result">
-{"".join(rows)}<p class="verdict">{breakable(verdict)}</p>
-</section>
-"""
+    return Section("Result", f'{"".join(rows)}<p class="verdict">{breakable(verdict)}</p>', look="hero")
 
 
 def strip(name: str, share: float, interval: Interval | None, *, than: str, than_share: float) -> str:
@@ -86,26 +74,23 @@ def strip(name: str, share: float, interval: Interval | None, *, than: str, than
 <i class="k-tick"></i>{than}</span><span>100 %</span></p>"""
 
 
-def tiles(figures: Iterable[tuple[str, str, str]]) -> str:
+def tiles(figures: Iterable[tuple[str, str, str]]) -> Section:
     """Boxes of name, figure and what it means (not escaped)."""
     boxes = (
         f'<div><p class="label">{name}</p><p class="figure">{figure}</p><p class="small">{breakable(meaning)}</p></div>'
         for name, figure, meaning in figures
     )
-    return f"""<section class="tiles" aria-label="More figures">
-{"".join(boxes)}
-</section>
-"""
+    return Section("More figures", "".join(boxes), look="tiles")
 
 
-def mistakes(found: Sequence[Wrong], listed: Callable[[Sequence[Wrong]], str], *, note: str) -> str:
+def mistakes(found: Sequence[Wrong], listed: Callable[[Sequence[Wrong]], str], *, note: str) -> Section:
     """The section of mistakes, most confident first; those behind the first are folded away. listed: gives HTML."""
     body = folded(found, listed, first=FIRST_MISTAKES)
-    return section(MISTAKES, note, body) if found else no_mistakes()
+    return Section(MISTAKES, body, note) if found else no_mistakes()
 
 
-def no_mistakes() -> str:
-    return section(MISTAKES, "", calm("There are none on this test part."))
+def no_mistakes() -> Section:
+    return Section(MISTAKES, calm("There are none on this test part."))
 
 
 def folded(found: Sequence[Wrong], listed: Callable[[Sequence[Wrong]], str], *, first: int) -> str:
@@ -115,18 +100,17 @@ def folded(found: Sequence[Wrong], listed: Callable[[Sequence[Wrong]], str], *, 
     return listed(found[:first]) + more
 
 
-def _cautions(record: Record) -> str:
+def _cautions(record: Record) -> Iterator[Section]:
     """What a reader has to know before the figures; nothing where there is nothing."""
-    if not record.cautions:
-        return ""
-    lines = "".join(f"<li>{breakable(caution.text)}</li>" for caution in record.cautions)
-    return f'<section class="cautions" aria-label="Warnings"><h2>Read this first</h2><ul>{lines}</ul></section>\n'
+    if record.cautions:
+        lines = "".join(f"<li>{breakable(caution.text)}</li>" for caution in record.cautions)
+        yield Section("Read this first", f"<ul>{lines}</ul>", look="cautions")
 
 
-def _found(record: Record) -> str:
+def _found(record: Record) -> Section:
     findings = record.findings
     if not findings:
-        return section("Found in the data", "", calm("Nothing to report."))
+        return Section("Found in the data", calm("Nothing to report."))
     counts = Counter(f.kind for f in findings)
     chips = "".join(
         f"<li><strong>{n:,}</strong> {text(kind)}</li>"
@@ -143,4 +127,4 @@ def _found(record: Record) -> str:
     body = f'<ul class="chips">{chips}</ul>' + table(("Kind", "Where", "Why", "Example"), rows, label="Findings")
     if more > 0:
         body += f'<p class="small">and {more:,} more</p>'
-    return section("Found in the data", left_out, body)
+    return Section("Found in the data", body, left_out)

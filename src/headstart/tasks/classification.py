@@ -23,6 +23,7 @@ from headstart.report.card_classification import card
 from headstart.report.classification import MATRIX_CLASSES, cautions_of, sections
 from headstart.task import Scorer, Scores, Space, Task, Words
 from headstart.tasks import curves, linear
+from headstart.tasks.doubts import doubtful_classes
 from headstart.tasks.modalities import IMAGE, PAIR, TEXT
 from headstart.values import Dataset, Finding
 
@@ -233,6 +234,7 @@ CLASSIFICATION = Task(
         mistake=_MISTAKE,
         reference=_reference,
         score=_score,
+        suspects=doubtful_classes,
         known=known,
         cautions=cautions_of,
     ),

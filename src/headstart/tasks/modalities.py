@@ -12,10 +12,13 @@ from headstart.data.alike.sketches import equal_to_any, near_to_any, sketch_of_p
 from headstart.data.given import given_images, given_pairs, given_passages, given_texts
 from headstart.data.inspect_images import inspect_images
 from headstart.data.inspect_texts import inspect_pairs, inspect_passages, inspect_texts
+from headstart.data.photo_facts import photo_facts
+from headstart.data.text_facts import pair_facts, text_facts
 from headstart.encode.coverage import remarks
 from headstart.encode.pairs import compare, encode_inputs, encode_pairs
 from headstart.encode.store import image_hashes
 from headstart.inputs.modality import Modality
+from headstart.inputs.shown import shown_pairs, shown_passages, shown_photos, shown_texts
 from headstart.pretrained.catalog import DEFAULT
 
 
@@ -71,6 +74,7 @@ IMAGE = Modality(
     of_two=False,
     in_tables=False,
     inspect=inspect_images,
+    facts=photo_facts,
     near=near_pairs,
     sketch=sketch_of_photos,
     near_to_any=near_to_any,
@@ -84,6 +88,7 @@ IMAGE = Modality(
     per_second=100.0,
     made_up=_pictures,
     trainable=_trainable_images,
+    shown=shown_photos,
 )
 TEXT = Modality(
     name="text",
@@ -94,6 +99,7 @@ TEXT = Modality(
     of_two=False,
     in_tables=True,
     inspect=inspect_texts,
+    facts=text_facts,
     near=equal_pairs,
     sketch=sketch_of_texts,
     near_to_any=equal_to_any,
@@ -107,6 +113,7 @@ TEXT = Modality(
     per_second=500.0,
     made_up=_texts,
     trainable=_trainable_texts,
+    shown=shown_texts,
     windows=True,
     remarks=remarks,
 )
@@ -119,6 +126,7 @@ PAIR = Modality(
     of_two=True,
     in_tables=True,
     inspect=inspect_pairs,
+    facts=pair_facts,
     near=equal_pairs,
     sketch=sketch_of_texts,
     near_to_any=equal_to_any,
@@ -134,6 +142,7 @@ PAIR = Modality(
     per_second=250.0,
     made_up=_pairs,
     trainable=_trainable_pairs,
+    shown=shown_pairs,
     remarks=remarks,
 )
 PASSAGE = Modality(
@@ -145,6 +154,7 @@ PASSAGE = Modality(
     of_two=True,
     in_tables=True,
     inspect=inspect_passages,
+    facts=pair_facts,
     near=equal_pairs,
     sketch=sketch_of_texts,
     near_to_any=equal_to_any,
@@ -158,4 +168,5 @@ PASSAGE = Modality(
     per_second=500.0,
     made_up=_pairs,
     trainable=_never,
+    shown=shown_passages,
 )

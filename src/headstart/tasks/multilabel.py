@@ -27,10 +27,12 @@ from headstart.inputs.text import whole_characters
 from headstart.pretrained.plain_code import LABELS
 from headstart.pretrained.schema import NAME, figure, listing, mapping, number, record
 from headstart.report import general
-from headstart.report.html import bar, section, table, text
+from headstart.report.document import Section
+from headstart.report.html import bar, table, text
 from headstart.report.verdict import cautions
 from headstart.task import Scorer, Scores, Space, Task, Words
 from headstart.tasks import linear
+from headstart.tasks.doubts import doubtful_labels
 from headstart.tasks.modalities import IMAGE, TEXT
 from headstart.values import Caution, Dataset, Examples, Finding
 
@@ -280,7 +282,7 @@ def _cautions(scores: Scores) -> list[Caution]:
     return cautions(verdict, scores.details["per_label"], named="labels")
 
 
-def _sections(record: Record) -> Iterator[str]:
+def _sections(record: Record) -> Iterator[Section]:
     """The score first, then label by label, and the examples that are furthest off."""
     scores = record.scores
     yield general.headline(record, _MACRO, _baseline(scores))
@@ -294,14 +296,14 @@ def _sections(record: Record) -> Iterator[str]:
     )
     head = ("Label", "Test examples", "Threshold", "Precision", "Recall", "F1")
     note = "Weakest first. A label is given where its probability reaches its threshold, tuned on held-out folds."
-    yield section("Label by label", note, table(head, rows, label="Scores of each label", numbers=(1, 2)))
+    yield Section("Label by label", table(head, rows, label="Scores of each label", numbers=(1, 2)), note)
     wrong = (
         f'<td class="where">{text(m["where"])}</td><td>{text(", ".join(m["true"]) or "none")}</td>'
         f"<td>{text(', '.join(m['predicted']) or 'none')}</td>"
         for m in scores.mistakes[:20]
     )
     body = table(("Example", "Labels", "Model's answer"), wrong, label="Mistakes")
-    yield section("Furthest off", "Worth a look: some may carry wrong labels.", body)
+    yield Section("Furthest off", body, "Worth a look: some may carry wrong labels.")
 
 
 def _card(record: Record, backbone: Backbone, head: Head, folder: str) -> str:
@@ -349,6 +351,7 @@ MULTILABEL = Task(
         mistake=record({"where": NAME, "true": _NAMES, "predicted": _NAMES}),
         reference=_reference,
         score=_score,
+        suspects=doubtful_labels,
         known=_known,
         cautions=_cautions,
     ),

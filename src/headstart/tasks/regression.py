@@ -20,10 +20,12 @@ from headstart.evaluate.regression import METRICS, evaluate
 from headstart.pretrained.plain_code import NUMBER
 from headstart.pretrained.schema import COUNT, NAME, listing, maybe, number, record
 from headstart.report import general
-from headstart.report.html import amount, section, table, text
+from headstart.report.document import Section
+from headstart.report.html import amount, table, text
 from headstart.report.verdict import cautions
 from headstart.task import Scorer, Scores, Task, Words, rounded
 from headstart.tasks import linear
+from headstart.tasks.doubts import doubtful_numbers
 from headstart.tasks.modalities import IMAGE, PAIR, TEXT
 from headstart.values import Caution, Dataset, Examples
 
@@ -228,7 +230,7 @@ def _cautions(scores: Scores) -> list[Caution]:
     return cautions(general.verdict(scores, _R2, _baseline(scores)))
 
 
-def _sections(record: Record) -> Iterator[str]:
+def _sections(record: Record) -> Iterator[Section]:
     """Errors against those of the mean, then by size of the target, and the largest ones."""
     scores = record.scores
     b, spread = scores.details["baseline"], record.facts["deviation"]
@@ -243,14 +245,14 @@ def _sections(record: Record) -> Iterator[str]:
     )
     head = ("Target", "Test examples", "Mean absolute error", "Mean of predicted - true")
     note = "Whether large and small targets are met alike."
-    yield section("By size of the target", note, table(head, rows, label="Errors by target", numbers=(1, 2, 3)))
+    yield Section("By size of the target", table(head, rows, label="Errors by target", numbers=(1, 2, 3)), note)
     wrong = (
         f'<td class="where">{text(m["where"])}</td><td class="n">{_shown(m["true"], spread)}</td>'
         f'<td class="n">{_shown(m["predicted"], spread)}</td>'
         for m in scores.mistakes[:20]
     )
     body = table(("Example", "Target", "Model's answer"), wrong, label="Largest errors", numbers=(1, 2))
-    yield section("Largest errors", "Worth a look: some targets may be wrong.", body)
+    yield Section("Largest errors", body, "Worth a look: some targets may be wrong.")
 
 
 def _how_made(record: Record) -> list[tuple[str, str]]:
@@ -295,6 +297,7 @@ REGRESSION = Task(
         mistake=record({"where": NAME, "true": number(), "predicted": number()}),
         reference=lambda targets: {"mean": float(np.mean(targets))},
         score=_score,
+        suspects=doubtful_numbers,
         cautions=_cautions,
     ),
     words=Words(

@@ -171,6 +171,12 @@ def contrast(prints: np.ndarray) -> np.ndarray:
     return np.log(np.where(deviation < _FLAT, 1.0, deviation))
 
 
+def light_of(prints: np.ndarray) -> np.ndarray:
+    """(2, n) the mean level of each photo, 0 to 255, and the deviation of its cells. Args: (n, FINGERPRINT) uint8."""
+    light = prints[:, :_LIGHT].astype(np.float32)
+    return np.stack([light.mean(axis=1), light.std(axis=1)])
+
+
 def mean_colours(prints: np.ndarray) -> np.ndarray:
     """(n, 2) uint8."""
     colours = prints[:, _LIGHT:_WITH_COLOURS].reshape(len(prints), 2, _COLOUR_SIDE**2)

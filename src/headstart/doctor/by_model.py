@@ -1,0 +1,91 @@
+"""What a frozen model's features say of data: doubtful labels, outliers, look-alikes, classes that are confused."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from functools import cache, partial
+
+import numpy as np
+
+from headstart.adapt import near_duplicates
+from headstart.adapt.basis import Basis, fit_basis
+from headstart.adapt.cross_validation import fit_probe
+from headstart.backbone import Features
+from headstart.clock import Budget
+from headstart.doctor.doubtful import NEIGHBOURS
+from headstart.errors import DataError
+from headstart.evaluate.neighbours import Neighbours, nearest
+from headstart.task import rounded
+from headstart.values import Dataset, Doubts, Finding, Split
+
+_SECONDS = 4.0  # for the probe of very many classes: what it says then of labels is hardly worse
+_FAR, _NEAREST = 3.0, 5  # robust deviations from the mean cosine to so many neighbours
+_OF_MAD = 1.4826  # a normal distribution's deviation, in median absolute deviations
+_MOST_OUTLIERS = 0.02  # of the examples
+_FEWEST = 20  # examples, among which one can be odd
+_CONFUSED, _FEWEST_CONFUSED, _MOST_CONFUSED = 0.1, 5, 10  # of two classes; examples; pairs
+
+
+def by_model(dataset: Dataset, parts: Split, features: Features, *, seed: int) -> tuple[list[Finding], Doubts, str]:
+    """Findings on checked examples, the doubtful labels among them by themselves, and why these were not looked for.
+
+    Args:
+        features: of all rows.
+    """
+    basis = fit_basis(features.matrix, dataset.weights)
+    near = cache(partial(nearest, features.matrix, NEIGHBOURS))
+    found = [*_outliers(dataset, near()), *_look_alikes(dataset, parts, features, basis)]
+    suspects, rows = dataset.task.scorer.suspects, np.arange(len(dataset))
+    try:
+        probed = fit_probe(dataset, rows, features, basis=basis, seed=seed, within=Budget(_SECONDS))
+    except DataError as error:  # nothing can be held out
+        return found, Doubts(), error.what
+    doubts = Doubts() if suspects is None else suspects(dataset, rows, probed.outputs, near)
+    if dataset.classes and dataset.y.ndim == 1:
+        found += _confused(dataset, probed.outputs.argmax(axis=1))
+    return found, doubts, ""
+
+
+def _outliers(dataset: Dataset, near: Neighbours) -> Iterator[Finding]:
+    """Examples that are like no other one, the oddest first."""
+    likeness = near.cosines[:, :_NEAREST].mean(axis=1)
+    usual = float(np.median(likeness))
+    spread = _OF_MAD * float(np.median(np.abs(likeness - usual)))
+    if len(dataset) < _FEWEST or spread <= 0:
+        return
+    far = (usual - likeness) / spread
+    odd = np.argsort(-far, kind="stable")[: max(1, int(_MOST_OUTLIERS * len(far)))]
+    for row in odd[far[odd] > _FAR].tolist():
+        reason = f"like no other example: cosine {likeness[row]:.2f} to the nearest ones, of most {usual:.2f}"
+        yield Finding("outlier", dataset.where[row], reason, score=rounded(1 - 1 / far[row]))
+
+
+def _look_alikes(dataset: Dataset, parts: Split, features: Features, basis: Basis) -> Iterator[Finding]:
+    """Examples that may be crops, edits or neighbouring frames of an earlier one, where no hash has said so."""
+    if not dataset.modality.look_alikes:
+        return
+    groups, test = dataset.checked_groups, np.zeros(len(dataset), dtype=bool)
+    test[parts.test] = not parts.out_of_fold
+    for row, other in near_duplicates.within(
+        near_duplicates.directions(basis, features.matrix), dataset.strata
+    ).items():
+        if groups[row] != groups[other]:
+            between = ", one in the training and one in the test part" if test[row] != test[other] else ""
+            reason = f"looks like {dataset.where[other]}: is it of the same?{between}"
+            yield Finding("look-alike", dataset.where[row], reason)
+
+
+def _confused(dataset: Dataset, said: np.ndarray) -> Iterator[Finding]:
+    """Pairs of classes that are often taken for each other, most often first."""
+    y, names = dataset.y, dataset.classes
+    sizes = np.bincount(y, minlength=len(names))
+    wrong = said != y
+    both = np.sort(np.column_stack([y, said])[wrong], axis=1)
+    pairs = [(n, n / int(sizes[a] + sizes[b]), a, b) for (a, b), n in Counter(map(tuple, both.tolist())).items()]
+    often = [pair for pair in pairs if pair[0] >= _FEWEST_CONFUSED and pair[1] >= _CONFUSED]
+    for n, share, a, b in sorted(often, key=lambda pair: (-pair[1], pair[2:]))[:_MOST_CONFUSED]:
+        reason = (
+            f"{n:,} of {sizes[a] + sizes[b]:,} ({share:.0%}) are taken for the other by a model that had not seen them"
+        )
+        yield Finding("confused-classes", f"{names[a]}, {names[b]}", f"{reason}: are they two things?")
