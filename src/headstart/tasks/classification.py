@@ -19,7 +19,7 @@ from headstart.evaluate.two_classes import positive_class
 from headstart.inputs.text import whole_characters
 from headstart.pretrained.schema import COUNT, NAME, Wrong, listing, mapping, maybe, number, record
 from headstart.report import terminal
-from headstart.report.card_classification import card
+from headstart.report.card_classification import classification_card
 from headstart.report.classification import MATRIX_CLASSES, cautions_of, sections
 from headstart.task import Scorer, Scores, Space, Task, Words
 from headstart.tasks import curves, linear
@@ -68,7 +68,7 @@ def _details(value: Any, name: str) -> dict[str, Any]:
     return told
 
 
-_FACTS = record(linear.NAMED_FACTS, {"class_weights": maybe(mapping(number(), most=_MOST))})
+_FACTS = record(linear.NAMED_FACTS, {"class_weights": maybe(mapping(number(), most=_MOST)), **linear.TRAIN_COUNTS})
 _MISTAKE = record({"where": NAME, "true": NAME, "predicted": NAME, "probability": number()})
 
 
@@ -209,6 +209,7 @@ def _facts(head: Head, dataset: Dataset, rows: np.ndarray) -> dict[str, Any]:
         "penalty": head.penalty,
         "temperature": round(head.temperature, 6),
         "class_weights": head.class_weights,
+        "train_counts": dict(zip(dataset.classes, dataset.counts(rows).tolist(), strict=True)),
         "cross_validation": list(head.cross_validation),
     }
 
@@ -248,7 +249,7 @@ CLASSIFICATION = Task(
         scored=terminal.scores,
         sections=sections,
         how_made=lambda record: [("Temperature", f"{record.facts['temperature']:.3f}")],
-        card=card,
+        card=classification_card,
         right="Accuracy",
     ),
     keeper=linear.keeper(unnamed=True),
