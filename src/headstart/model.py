@@ -23,6 +23,7 @@ from headstart.pretrained.rebuild import from_where_kept, where_kept
 from headstart.progress import Advance, Follower, Progress, Silent, as_progress, note
 from headstart.record import Record
 from headstart.report.page import report
+from headstart.report.worth import too_high
 from headstart.storage.files import parse_json
 from headstart.storage.place import Place, reserve_place
 from headstart.storage.places import as_json, as_utf8, cannot_write
@@ -112,7 +113,8 @@ class Model:
         ends = scores.intervals.get(key)
         interval = f" ({ends.low:.3f} to {ends.high:.3f})" if ends and ends.known else ""
         where = f"; saved in {self.folder}" if self.folder else "; not saved: model.save(folder)"
-        return f"{key.replace('_', ' ')} {value:.3f}{interval} on {scores.n:,} test examples{where}"
+        doubt = ", too high: see its warnings" if too_high([each.kind for each in self.record.cautions]) else ""
+        return f"{key.replace('_', ' ')} {value:.3f}{interval} on {scores.n:,} test examples{doubt}{where}"
 
     def __getstate__(self) -> dict[str, Any]:
         """Pickles hold the head, and where the weights lie and their hash; not the weights."""
