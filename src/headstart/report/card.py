@@ -33,12 +33,12 @@ class CardWords:
 
     about: str  # what the model does, in half a sentence
     use: str  # what it is for
-    limits: Sequence[str]  # what it cannot do, a sentence each
     results: Sequence[str]  # lines behind what it was measured on: the verdict, tables
+    loading: Sequence[str]  # paragraphs and blocks of code
+    limits: Sequence[str] = ()  # what it cannot do, a sentence each
     things: str = "examples"  # what the data are made of
     more: Sequence[str] = ()  # about the making
-    pipeline: str  # of transformers, that gives the model's own answers; empty: none does
-    loading: Sequence[str]  # paragraphs and blocks of code
+    pipeline: str = ""  # of transformers, that gives the model's own answers; empty: none does
 
 
 def card(record: Record, backbone: Backbone, folder: str, words: CardWords) -> str:
@@ -81,16 +81,18 @@ def table_of_names(record: Record, entries: Sequence[Mapping[str, Any]], title: 
     return [*lines, "", f"and {more:,} more, in `metrics.json`."] if more > 0 else lines
 
 
-def loading(record: Record, backbone: Backbone, folder: str, ending: str) -> list[str]:
+def loading(record: Record, backbone: Backbone, folder: str, ending: str | None) -> list[str]:
     """How to load a linear head: with headstart, by transformers' pipeline where one opens it, and by neither.
 
     Args:
-        ending: what becomes of outputs, in Python (`pretrained.plain_code`).
+        ending: what becomes of outputs, in Python (`pretrained.plain_code`); None: nothing is shown without headstart.
     """
     modality, source = general.modality(record), SOURCES[backbone.source]
     ours = f"import headstart as hs\n\nmodel = hs.load({quoted(folder)})\nprint(model.predict({modality.sample}))"
-    code = source.snippet(backbone, folder, ending, modality.compare)
-    return [python(ours), *_by_pipeline(pipeline_of(backbone), folder), "Without headstart:", python(code)]
+    known = [python(ours), *_by_pipeline(pipeline_of(backbone), folder)]
+    if ending is None:
+        return known
+    return [*known, "Without headstart:", python(source.snippet(backbone, folder, ending, modality.compare))]
 
 
 def pipeline_of(backbone: Backbone) -> str:

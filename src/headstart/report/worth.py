@@ -10,9 +10,10 @@ from headstart.report.verdict import more_labels
 from headstart.task import Metric
 
 Line = tuple[str, str]  # a word in front, and what is said
-_TOO_HIGH = ("leak", "trained-on", "shared-groups", "shared-texts", "alike", "one-group")
+_TOO_HIGH = ("leak", "trained-on", "shared-groups", "shared-texts", "alike")
 _WORDS = {  # by kind of warning; the others are of the data or the model, and said before
     **dict.fromkeys(_TOO_HIGH, "too high"),
+    "one-group": "worthless",
     **dict.fromkeys(("worse-than-constant", "not-better-than-constant"), "verdict"),
     "never-found": "not found",
 }

@@ -279,7 +279,6 @@ def _card(record: Record, backbone: Backbone, head: Head, folder: str) -> str:
         ],
         results=[plain(verdict), "", *table_of_metrics(record, [mean])],
         more=[f"the interval that is to hold nine of ten values is ± {head.width or 0.0:.4g}, from examples held out"],
-        pipeline="",
         loading=loading(record, backbone, folder, NUMBER),
     )
     return card(record, backbone, folder, words)
