@@ -31,7 +31,7 @@ def bench(data: str) -> None:
     rows, n, basis = np.arange(len(train)), len(train), fit_basis(features.matrix)
     head = fit_probe(train, rows, features, basis=basis).head
     exam, family = Exam(dataset, parts.test, known), dataset.task.learner.family
-    orders = [drawn(train, rows, seed=2**65 + draw, fewest=1) for draw in range(3)]
+    orders = [drawn(train, rows, seed=2**65 + draw, first=1) for draw in range(3)]
     print(
         f"{dataset.name}: {exam.metric.in_words} {exam.fared(head, head.logits(exam.asked)).value:.4f} of {n:,} labels"
     )

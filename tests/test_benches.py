@@ -25,6 +25,8 @@ HEADLINES = {  # what each prints in any form
     "attention": r"\| 16 \| bfloat16 \| [\d.]+ \| [\d.]+ \|",
     "chance": r"\| 30 \| 1 \| [01] \|",
     "cliff": r"headstart, --how tune +[01]\.\d+",
+    "doubtful_labels": r"texts, 60 \| any class \| [\d.]+% \| [\d.]+% \|",
+    "compare": r"labels  pre-trained, frozen[\s\S]*ended after \d+ s of 20 s",
     "encode": r"ratio to the sum +[\d.]+",
     "few_examples": r"one of unknown class counted accuracy [01]\.\d+",
     "few_photos": r"photos alone +accuracy [01]\.\d+",

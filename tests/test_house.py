@@ -24,7 +24,7 @@ LEVELS = (
     {"choose", "answering", "doctor"},
     {"record", "report"},
     {"tasks"},
-    {"export"},
+    {"export", "comparison"},
     {"model", "artifact", "evaluation"},
     {"pipeline", "api", "estimators"},
     {"commands"},

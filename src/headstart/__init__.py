@@ -21,6 +21,7 @@ _HOME = {
     "Prediction": "tasks.classification",
     "UserError": "errors",
     "check": "api",
+    "compare": "api",
     "fit": "api",
     "load": "model",
     "models": "pretrained.catalog",
@@ -31,6 +32,7 @@ __all__ = ["__version__", *_HOME]
 if TYPE_CHECKING:
     from headstart.answering.answerer import Answer as Answer
     from headstart.api import check as check
+    from headstart.api import compare as compare
     from headstart.api import fit as fit
     from headstart.api import rank as rank
     from headstart.errors import UserError as UserError

@@ -23,6 +23,7 @@ from headstart.values import Columns, Request
 
 if TYPE_CHECKING:
     from headstart.choose.ranking import Ranking
+    from headstart.comparison.comparison import Comparison
 
 
 def fit(  # noqa: PLR0913 - the one public door: every option of the command line is a keyword here
@@ -202,10 +203,80 @@ def check(  # noqa: PLR0913 - as `fit`
     session = Session(Budget(seconds_of(None)), as_progress(progress) or Silent())
     dataset, parts = pipeline.prepare(request, session)
     named = None if model is None else str(model)
-    checked = Checked(dataset, parts, partial(examine, dataset, parts, session, model=named, seed=seed))
+    look = partial(examine, dataset, parts, session, model=named, seed=seed)
+    checked = Checked(dataset, parts, look, source=data, columns=columns)
     if named not in (None, AUTO):
         _ = checked.examined  # at once: it may not be there
     return checked
+
+
+def compare(  # noqa: PLR0913 - as `fit`
+    data: Any,
+    labels: Any = None,
+    *,
+    groups: Any = None,
+    task: str = "auto",
+    kind: str | None = None,
+    model: str | Path = "auto",
+    budget: float | str | None = "5m",
+    seeds: int = 3,
+    test: float | str | Path = 0.2,
+    seed: int = 0,
+    out: str | Path | None = None,
+    columns: Columns | None = None,
+    device: str | None = None,
+    threads: int | None = None,
+    progress: Progress | Follower | None = None,
+) -> Comparison:
+    """Learn the same data with a head start and without: what a pre-trained model is worth in labels.
+
+    From 1, 2, 5, 10, 25, 50 and 100 % of the labels of the training part: a probe on the pre-trained model, the model
+    tuned, the same architecture trained from random weights, and what was done before there were such models (a colour
+    histogram or TF-IDF, with a linear head). All are asked about the same test part.
+
+    Args:
+        data: as for `fit`, with `labels` and `groups` where they are inputs.
+        task, kind: as for `fit`; answering cannot be compared.
+        model: a catalog name, a hub name or a folder; "auto": the starter for such inputs.
+        budget: wall time for all of it, "2m", "10m", "1h" or seconds. What takes seconds comes first; then training,
+            from scratch first, as far as the time goes. What was made is kept: the same call goes on with the rest.
+        seeds: orders in which labels are taken, and starts of training.
+        test, seed: as for `fit`.
+        out: folder to write, which must not be there yet: comparison.json, charts and report.html. Without it, data
+            from a path are compared into NAME.compare here, others into no folder.
+        columns: which columns of a table hold what.
+        device, threads: as for `fit`.
+        progress: told what goes on.
+
+    Returns:
+        A row for each model, and how many labels training from scratch would need; printed, a table.
+
+    Raises:
+        UserError: the data, the model or the folder cannot be used, or the task cannot be compared.
+    """
+    from headstart.comparison.run import compare as run  # loads torch
+    from headstart.comparison.write import write
+
+    if seeds < 1:
+        raise UserError(f"{seeds} seeds compare nothing", where="--seeds", fix="1 or more; 3 say how far chance goes")
+    request = Request(
+        data,
+        labels,
+        groups,
+        task,
+        kind,
+        columns,
+        model=str(model),
+        method="tune",  # of which no score is by folds
+        test=_share_or_path(test),
+        seed=seed,
+        out=_folder(data, out, ending="compare"),
+        allow_rejected=True,
+    )
+    seconds, shown = seconds_of(budget), as_progress(progress)
+    with using(device, threads), open_session(request, seconds=seconds, progress=shown) as session:
+        dataset, parts = pipeline.prepare(request, session)
+        return write(run(dataset, parts, request, session, seeds=seeds), session.place)
 
 
 def _share_or_path(test: Any) -> float | str | Path:
@@ -216,8 +287,8 @@ def _share_or_path(test: Any) -> float | str | Path:
     raise UserError(f"a {type(test).__name__} is neither a share nor a path", where="test", fix=fix)
 
 
-def _folder(data: Any, out: str | Path | None) -> Path | None:
-    """Where the fitted model is saved: as asked, or NAME.headstart here; None: nowhere.
+def _folder(data: Any, out: str | Path | None, *, ending: str = "headstart") -> Path | None:
+    """Where the result is saved: as asked, or NAME.headstart here; None: nowhere.
 
     Raises:
         OSError: no path.
@@ -226,5 +297,5 @@ def _folder(data: Any, out: str | Path | None) -> Path | None:
         return Path(out)
     if isinstance(data, str | Path):
         path = resolved(data)
-        return Path(f"{path.stem if path.is_file() else path.name}.headstart")
+        return Path(f"{path.stem if path.is_file() else path.name}.{ending}")
     return None

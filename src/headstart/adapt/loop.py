@@ -81,14 +81,19 @@ class Tuning:
         self._forward = torch.compile(self.network) if self.recipe.compiled else self.network
 
     def __iter__(self) -> Iterator[Step]:
-        return self._steps(lambda done: schedule(done, self.recipe.steps))
+        return self.at_rates(lambda done: schedule(done, self.recipe.steps))
 
     def rising(self, lowest: float, highest: float) -> Iterator[Step]:
         """Instead of training: steps at a rate that rises by the same factor each time."""
         ratio, last = highest / lowest, max(1, self.recipe.steps - 1)
-        return self._steps(lambda done: lowest * ratio ** (done / last) / self.recipe.rate)
+        return self.at_rates(lambda done: lowest * ratio ** (done / last) / self.recipe.rate)
 
-    def _steps(self, factor: Callable[[int], float]) -> Iterator[Step]:
+    def at_rates(self, factor: Callable[[int], float]) -> Iterator[Step]:
+        """Train by another schedule than the usual one.
+
+        Args:
+            factor: steps that are done -> the share of the highest rate in the next one.
+        """
         while self.done < self.recipe.steps:
             epoch, first = self._place()
             batches = self.feed.batches(self.recipe.batch, epoch=epoch, seed=self.seed)[first:]

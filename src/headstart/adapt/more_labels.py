@@ -85,7 +85,7 @@ def learning_curve(
     parts = parts_of(dataset, n)
     if not parts or within.left <= 0:
         return None
-    orders = [drawn(dataset, np.arange(n), seed=_SEEDS + draw, fewest=1) for draw in range(DRAWS)]
+    orders = [drawn(dataset, np.arange(n), seed=_SEEDS + draw, first=1) for draw in range(DRAWS)]
     counted = np.zeros((len(parts), n), dtype=np.float32)
     for row, (size, draw) in enumerate(parts):
         some = orders[draw][:size]

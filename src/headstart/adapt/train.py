@@ -33,7 +33,7 @@ def train(lesson: Lesson, method: Method, session: Session) -> Adapted:
     limit_torch()
     checkpoint = open_checkpoint(lesson.key())
     training = lesson.training(checkpoint)
-    tuned, cut = _tuned(training, checkpoint, session)
+    tuned, cut = tuned_in_time(training, checkpoint, session)
     if isinstance(tuned, str):
         checkpoint.remove()
         adapted = lesson.without_training(tuned)
@@ -56,7 +56,7 @@ def as_json(tuned: Tuned) -> dict[str, Any]:
     return told | {"share": tuned.share, "averaged_runs": tuned.averaged}
 
 
-def _tuned(training: Training, checkpoint: Checkpoint, session: Session) -> tuple[Tuned | str, list[Caution]]:
+def tuned_in_time(training: Training, checkpoint: Checkpoint, session: Session) -> tuple[Tuned | str, list[Caution]]:
     """What came of it, or, where nothing could be tried, why; and whether the user cut it short."""
     budget = session.budget
     before = budget.seconds - budget.left

@@ -15,6 +15,7 @@ from headstart.commands import streams
 from headstart.commands.answer import answer
 from headstart.commands.cache import cache
 from headstart.commands.check import check
+from headstart.commands.compare import compare
 from headstart.commands.doctor import doctor
 from headstart.commands.evaluate import evaluate
 from headstart.commands.export import export
@@ -30,11 +31,11 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-for command in (fit, check, rank, predict, answer, evaluate, export, models, cache, doctor):
+for command in (fit, check, compare, rank, predict, answer, evaluate, export, models, cache, doctor):
     app.command()(command)
 
 _INTERRUPTED = 130
-_GOES_ON = ("fit", "rank", "evaluate")  # which keep what they have encoded
+_GOES_ON = ("fit", "rank", "compare", "evaluate")  # which keep what they have encoded
 
 
 def _say_version(asked: bool) -> None:

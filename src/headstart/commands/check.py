@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -27,11 +28,19 @@ def check(  # noqa: PLR0913 - one argument an option
     group: common.Group = None,
     model: Annotated[str, typer.Option(help="Whose features are used: auto, a name or a folder.")] = "auto",
     no_model: Annotated[bool, typer.Option("--no-model", help="Leave out what takes a model.")] = False,
+    out: Annotated[Path | None, typer.Option(help="New folder for report.html and findings.csv.")] = None,
+    apply: Annotated[
+        str | None, typer.Option(help="drop, relabel or an edited findings.csv: new data in --out.")
+    ] = None,
     as_json: common.Json = False,
 ) -> None:
     """Say what `fit` would learn from and test on, and what is odd about it: doubtful labels, duplicates, shortcuts."""
     from headstart.api import check as run
+    from headstart.errors import UserError
     from headstart.report.checked import summary
+
+    if apply is not None and out is None:
+        raise UserError("new data need a place", where=f"--apply {apply}", fix="--out FOLDER, which is not there yet")
 
     columns = common.columns_of(
         text=text, text2=text2, image=image, label=label, labels=labels, separator=separator, encoding=encoding,
@@ -46,4 +55,8 @@ def check(  # noqa: PLR0913 - one argument an option
         columns=columns,
         progress=common.bars(),
     )
-    common.show(found.to_json(), as_json, summary)
+    told = found.to_json()
+    if out is not None:
+        told |= {"out": str(out)}
+        common.bars().note(found.save(out, apply=apply))
+    common.show(told, as_json, summary)

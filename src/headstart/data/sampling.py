@@ -32,19 +32,19 @@ def sample(dataset: Dataset, rows: np.ndarray, *, most: int = 600) -> Dataset:
     return dataset.take(rows[np.sort(taken)])
 
 
-def drawn(dataset: Dataset, rows: np.ndarray, *, fewest: int = _FEWEST_OF_A_CLASS, seed: int = _SAMPLING) -> np.ndarray:
-    """`rows` in an order of which every beginning is a sample: each class by its share, but some of each come first.
+def drawn(dataset: Dataset, rows: np.ndarray, *, seed: int = _SAMPLING, first: int = _FEWEST_OF_A_CLASS) -> np.ndarray:
+    """`rows` in an order of which every beginning is a sample: each class by its share, but five of each come first.
 
-    A group comes at once, and which one first, says a hash; unasked the one that `sample` goes by.
+    A group comes at once, and which one first, says the hash that `sample` goes by; or one of another seed.
 
     Args:
         dataset: checked.
         rows: (n,) of the training part.
-        fewest: of each class that come first. seed: of the hash.
+        seed: of the hash. first: how many of each class come first.
     """
     through = np.zeros(len(rows))  # how far through its class each row comes
     for places in _places_by_class(dataset, rows, seed).values():
-        through[places[fewest:]] = np.arange(fewest, len(places)) / len(places)
+        through[places[first:]] = np.arange(first, len(places)) / len(places)
     return rows[np.argsort(through, kind="stable")]
 
 

@@ -18,16 +18,16 @@ import numpy as np
 from headstart.inputs.modality import Fact, Facts
 from headstart.values import Dataset, Finding
 
-_FREQUENT = {
-    "English": "the and of to is that it was for with you this are have not what how",
-    "German": "der die und das ist nicht ein eine ich mit auf den von zu wie auch",
-    "French": "le les des est et un une que je pas vous pour dans qui avec sur",
-    "Spanish": "el los las es y que en un una por con para no mi como está",
-    "Italian": "il gli che è e di un una non per con sono mi come della questo",
-    "Portuguese": "o os as é e que um uma não por com para meu como está foi",
-    "Dutch": "de het een en van ik niet is dat op met voor zijn hoe mijn ook",
-    "Swedish": "och det att är en ett jag inte som på för med av den min hur",
-    "Polish": "i w nie się na że to jest do z jak mój co czy ale po",
+_FREQUENT = {  # none of which is a word of another of these languages
+    "English": "the and of that it was for with you this are have not what how my",
+    "German": "der das ist nicht ein eine ich mit auf von zu wie auch wird dass oder",
+    "French": "les des est et une je pas vous pour dans qui avec sur cette mais où",
+    "Spanish": "el los las y en es una por con como está pero muy hay cómo qué",
+    "Italian": "il gli che è di non per sono della questo anche più nel alla ho perché",
+    "Portuguese": "os e não uma meu foi são isso você muito ao pelo também mais até já",
+    "Dutch": "het een van niet dat voor zijn ook mijn maar naar deze wordt hoe geen bij",
+    "Swedish": "och det att är jag inte på av hur mitt men från också om när ska",
+    "Polish": "nie się że jest jak mój czy ale jestem dla przez już tylko może bardzo są",
 }
 _SETS = {language: frozenset(words.split()) for language, words in _FREQUENT.items()}
 _WORD = re.compile(r"[^\W\d_]+")

@@ -42,7 +42,7 @@ def by_model(dataset: Dataset, parts: Split, features: Features, *, seed: int) -
     except DataError as error:  # nothing can be held out
         return found, Doubts(), error.what
     doubts = Doubts() if suspects is None else suspects(dataset, rows, probed.outputs, near)
-    if dataset.classes and dataset.y.ndim == 1:
+    if len(dataset.classes) > 2 and dataset.y.ndim == 1:  # of two, that is the accuracy
         found += _confused(dataset, probed.outputs.argmax(axis=1))
     return found, doubts, ""
 

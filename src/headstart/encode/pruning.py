@@ -20,7 +20,7 @@ from headstart.storage.living import is_free, is_marked, remove_folder, sweep
 from headstart.storage.locks import take_lock
 from headstart.storage.places import cache_folder, is_ours
 
-_LEFT = {"runs": "a fit that was not finished", "tuned": "tuned weights that were not saved"}
+_LEFT = {"runs": "a fit or comparison that can go on", "tuned": "tuned weights that were not saved"}
 _MODELS = "backbones", "engines"
 
 

@@ -9,7 +9,9 @@ import numpy as np
 from headstart.backbone import Matrix
 from headstart.storage.matrix import blocks
 
-_MOST_BYTES = 64 * 2**20  # of the examples that neighbours are looked for among: of 768 columns 21,845
+# Examples that neighbours are looked for among: 64 MB of them (of 768 columns 21,845), and fewer for very many rows, so
+# that 100,000 of them take no longer than 16,000.
+_MOST_BYTES, _MOST_PAIRS, _FEWEST = 64 * 2**20, 2**28, 2048
 _TILE = 2**22  # cosines at a time
 
 
@@ -27,13 +29,13 @@ class Neighbours:
 
 
 def nearest(features: Matrix, k: int) -> Neighbours:
-    """The k nearest of each row by cosine; of many rows, among as many of them, evenly spread, as fit into 64 MB.
+    """The k nearest of each row by cosine; of many rows, among some thousands of them, evenly spread.
 
     Args:
         features: (n, d), n of at least 2; a row is no neighbour of its own. k: fewer where there are not as many.
     """
     n, d = features.shape
-    known = _spread(n, max(k + 1, _MOST_BYTES // (4 * d)))
+    known = _spread(n, max(k + 1, min(_MOST_BYTES // (4 * d), max(_FEWEST, _MOST_PAIRS // n))))
     others = np.empty((len(known), d), dtype=np.float32)
     for rows, block in blocks(features):
         mine = slice(*np.searchsorted(known, (rows.start, rows.stop)))

@@ -22,7 +22,8 @@ _SHARES = np.array([0, 0.001, 0.002, 0.005, 0.01, 0.015, 0.02, 0.03, 0.045, 0.06
 _EVIDENCE = 3.0  # nats of likelihood, for wrong labels against none: by chance in one set of labels of a hundred
 _FAR = 5.0  # robust deviations from which an error of a number is odd: of a normal distribution one in two million
 _OF_MAD = 1.4826  # a normal distribution's deviation, in median absolute deviations
-_LABEL_IMPROBABLE = 0.02  # of a label that was given, or of its lack
+_LABEL_IMPROBABLE = 0.01  # of a label that was given, or of its lack
+_MOST_OF_LABELS = 0.02  # of the examples: labels are left out more often than they are wrong
 
 
 @dataclass(frozen=True)
@@ -49,11 +50,21 @@ def suspicious_classes(outputs: np.ndarray, y: np.ndarray, near: Neighbours) -> 
     own, other, instead = _against(outputs, y)
     votes = y[near.rows]
     mine, theirs = ((votes == which[:, None]).mean(axis=1) for which in (y, instead))
-    doubt = (_ranks(-own) + _ranks(other - own) + _ranks(-mine, -own)) / 3
+    doubt = _blend(own, other, mine)
     listed = np.flatnonzero((own < _IMPROBABLE) & (other > own) & (theirs > mine))
     order = listed[np.lexsort((own[listed], -doubt[listed]))]
     wrong = int((wrongness(outputs, y)[order] > 0.5).sum())
     return Suspects(order, doubt[order], instead[order], wrong), np.column_stack([own, other])[order]
+
+
+def ranking(outputs: np.ndarray, y: np.ndarray, near: Neighbours) -> np.ndarray:
+    """(n,) how doubtful each label is beside the others, 0 to 1. Arguments as in `suspicious_classes`."""
+    own, other, _ = _against(outputs, y)
+    return _blend(own, other, (y[near.rows] == y[:, None]).mean(axis=1))
+
+
+def _blend(own: np.ndarray, other: np.ndarray, votes: np.ndarray) -> np.ndarray:
+    return np.asarray((_ranks(-own) + _ranks(other - own) + _ranks(-votes, -own)) / 3)
 
 
 def wrongness(outputs: np.ndarray, y: np.ndarray) -> np.ndarray:
@@ -91,7 +102,7 @@ def suspicious_labels(outputs: np.ndarray, y: np.ndarray) -> Suspects:
     worst = agreed.argmin(axis=1)
     probability = 1 / (1 + np.exp(-agreed[np.arange(len(y)), worst]))
     listed = np.flatnonzero(probability < _LABEL_IMPROBABLE)
-    order = listed[np.argsort(probability[listed], kind="stable")]
+    order = listed[np.argsort(probability[listed], kind="stable")][: max(1, int(_MOST_OF_LABELS * len(y)))]
     return Suspects(order, 1 - probability[order], worst[order])
 
 

@@ -136,11 +136,21 @@ def module(told: dict[str, Any], weights: Path, *, proven: bool = False) -> nn.M
         shapes = {name: tuple(tensor.shape) for name, tensor in raw_tensors(weights).items()}
         _refuse_misfit(architecture, shapes, {k: tuple(v.shape) for k, v in model.state_dict().items()})
         _refuse_width(model, told["width"], told["preparation"]["size"], where)
+    built = untrained(told)
     with somebody_elses("timm", where=where, fix="fetch it again"):
-        built = timm.create_model(architecture, pretrained=False, **{**arguments, "num_classes": 0})
-        _apply(built, changes)
         wanted, state = built.state_dict(), load_file(weights)
         built.load_state_dict({name: state[name] for name in wanted})
+    return built
+
+
+def untrained(told: dict[str, Any]) -> nn.Module:
+    """The headless model of a description with the random weights that timm begins training with, in eval mode."""
+    architecture, asked = told["architecture"], told["config"]
+    with somebody_elses("timm", where=architecture, fix="fetch it again"):
+        built: nn.Module = timm.create_model(
+            architecture, pretrained=False, **{**(asked.get("model_args") or {}), "num_classes": 0}
+        )
+        _apply(built, asked.get("changes") or ())
     return built.eval()
 
 

@@ -139,17 +139,31 @@ def module(told: dict[str, Any], weights: Path) -> nn.Module:
     Raises:
         ModelError: the description cannot be followed, or the weights are not the model's.
     """
-    asked, where = told["config"], str(weights)
-    head = own_head(asked)
-    config = encoder_config(asked["transformers"], where)
+    where, head = str(weights), own_head(told["config"])
+    config = _config(told, head, where)
+    model = _loaded(_class_for(config, head, where), config, weights, head=head)
+    return _BUILT[head].module(model, config, told, where).eval()
+
+
+def untrained(told: dict[str, Any]) -> nn.Module:
+    """The model of a description with the random weights that transformers begins training with, in eval mode."""
+    where, head = told["name"], own_head(told["config"])
+    config = _config(told, head, where)
+    with somebody_elses("transformers", where=where), quiet():
+        model = _class_for(config, head, where)(config)
+    return _BUILT[head].module(model, config, told, where).eval()
+
+
+def _config(told: dict[str, Any], head: OwnHead, where: str) -> Any:
+    """What a model of transformers is built from."""
+    config = encoder_config(told["config"]["transformers"], where)
     if head.new:
         config.num_labels = 2  # first token, last token
     if head.finds_answers:
         for name in _ATTENTION_DROPOUT:  # with it, training holds all weights of attention: gigabytes for long windows
             if hasattr(config, name):
                 setattr(config, name, 0.0)
-    model = _loaded(_class_for(config, head, where), config, weights, head=head)
-    return _BUILT[head].module(model, config, told, where).eval()
+    return config
 
 
 def _pooled(model: nn.Module, config: Any, told: dict[str, Any], where: str) -> nn.Module:

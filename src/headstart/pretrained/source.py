@@ -34,6 +34,7 @@ class Source:
     hash: Callable[[Path, dict[str, Any]], str]  # (weights, configuration): sha256 of the weights without their head
     tokenizer: Callable[[Path, dict[str, Any]], str | None]  # (saved folder, configuration): what lies beside them
     module: Callable[[dict[str, Any], Path, bool], Any]  # (description, weights, whether the library itself said so)
+    untrained: Callable[[dict[str, Any]], Any]  # (description): the same with the library's own random weights
     groups: Callable[[nn.Module], list[list[str]]]  # names of its parameters, from the input up
     prepare: Callable[[nn.Module], None]  # for training
     trained: Callable[[Backbone, nn.Module, Path], tuple[nn.Module, Backbone]]  # what is kept of a trained module
@@ -72,6 +73,18 @@ def _timm(told: dict[str, Any], weights: Path, proven: bool) -> Any:
     return from_timm.module(told, weights, proven=proven)
 
 
+def _untrained_timm(told: dict[str, Any]) -> Any:
+    from headstart.pretrained import from_timm
+
+    return from_timm.untrained(told)
+
+
+def _untrained_transformers(told: dict[str, Any]) -> Any:
+    from headstart.pretrained import from_transformers
+
+    return from_transformers.untrained(told)
+
+
 def _transformers(told: dict[str, Any], weights: Path, proven: bool) -> Any:
     from headstart.pretrained import from_transformers
 
@@ -100,6 +113,7 @@ SOURCES = {
             hash=_hash_of_tensors,
             tokenizer=_no_tokenizer,
             module=_timm,
+            untrained=_untrained_timm,
             groups=stages,
             prepare=as_it_is,
             trained=trained_timm,
@@ -116,6 +130,7 @@ SOURCES = {
             hash=_hash_of_tensors,
             tokenizer=_tokenizer,
             module=_transformers,
+            untrained=_untrained_transformers,
             groups=layers,
             prepare=by_products,
             trained=trained_transformers,
@@ -132,6 +147,7 @@ SOURCES = {
             hash=_hash_of_file,
             tokenizer=_no_tokenizer,
             module=_onnx,
+            untrained=_never,
             groups=_never,
             prepare=_never,
             trained=_never,

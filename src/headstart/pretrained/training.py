@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from pathlib import Path
 
+import torch
 from torch import Tensor, nn
 
 from headstart.backbone import Backbone
@@ -22,7 +23,22 @@ def open_for_training(backbone: Backbone) -> Trainable:
     Args:
         backbone: not one that is `frozen_only`.
     """
-    module, source = backbone.module(), SOURCES[backbone.source]
+    return _opened(backbone, backbone.module())
+
+
+def open_untrained(backbone: Backbone, *, seed: int) -> Trainable:
+    """The same architecture with the random weights of this seed, by its library's own rules, opened in the same way.
+
+    Args:
+        backbone: not one that is `frozen_only`; its weights are not looked at.
+    """
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        return _opened(backbone, SOURCES[backbone.source].untrained(describe_saved(backbone)))
+
+
+def _opened(backbone: Backbone, module: nn.Module) -> Trainable:
+    source = SOURCES[backbone.source]
     source.prepare(module)
     heads = reader_head(module) if own_head(backbone.config).finds_answers else ()
     head = tuple(name for name, _ in module.named_parameters() if name.startswith(heads))

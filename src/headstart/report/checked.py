@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,8 @@ import numpy as np
 from headstart.doctor.examine import Examined
 from headstart.doctor.shortcuts import Shortcut
 from headstart.errors import short_name, worded
-from headstart.values import Caution, Dataset, Finding, Split
+from headstart.report.checked_folder import write_checked
+from headstart.values import Caution, Columns, Dataset, Finding, Split
 
 _SHOWN = 10  # classes and findings in the text; all of them are in the fields
 _OF_A_KIND = 3  # findings in the text
@@ -33,6 +35,8 @@ class Checked:
     dataset: Dataset  # the examples that can be used
     parts: Split  # rows of the training and the test part
     examine: Callable[[], Examined]
+    source: Any = None  # what was given to be read
+    columns: Columns | None = None  # that the user named
 
     @cached_property
     def examined(self) -> Examined:
@@ -70,6 +74,23 @@ class Checked:
     def __repr__(self) -> str:
         return summary(self.to_json())
 
+    def save(self, folder: str | Path, *, apply: str | Path | None = None) -> str:
+        """Write a page with the examples in question, and findings.csv to act on.
+
+        Args:
+            folder: not there yet.
+            apply: "drop": new data beside them, in `data.csv` or `data/`, without the examples whose label is doubtful;
+                "relabel": with another label where that is more probably wrong than right; or a findings.csv with
+                actions in it. Of data with a test part of its own, the first two leave that as it is.
+
+        Returns:
+            What was written, in a sentence.
+
+        Raises:
+            UserError: there is something at the folder, or what is to be applied cannot be.
+        """
+        return write_checked(self, Path(folder), apply=None if apply is None else str(apply))
+
     def to_json(self) -> dict[str, Any]:
         """What `check --json` prints; the keys are those of a fit where they mean the same."""
         return {
@@ -81,7 +102,9 @@ class Checked:
             "n_rejected": len(self.dataset.rejected),
             "split": "official" if self.parts.official else "out-of-fold" if self.parts.out_of_fold else "made",
             "counts": [{"name": name, "count": count} for name, count in self.counts.items()],
-            "classes": self._classes(),
+            "classes": [
+                {"name": name, "count": n, "example": self.placed(self.firsts[name])} for name, n in self.counts.items()
+            ],
             "named": self.dataset.task.words.named,
             "model": self.examined.model,
             "findings": [self._placed(finding.to_json()) for finding in self.findings],
@@ -91,15 +114,15 @@ class Checked:
             "warnings": [asdict(caution) for caution in self.cautions],
         }
 
-    def _classes(self) -> list[dict[str, Any]]:
-        """The most frequent first, each with where one of it is."""
+    @cached_property
+    def firsts(self) -> dict[str, str]:
+        """Where the first example of each class or label is, the most frequent class first."""
         y, names = self.dataset.y, self.dataset.classes
         if not names:
-            return []
+            return {}
         of = y.argmax(axis=0) if y.ndim == 2 else np.unique(y, return_index=True)[1]
-        examples = {name: self.dataset.where[row] for name, row in zip(names, of.tolist(), strict=True)}
-        told = ({"name": name, "count": n, "example": examples[name]} for name, n in self.counts.items())
-        return [self._placed(each) for each in told]
+        first = {name: self.dataset.where[row] for name, row in zip(names, of.tolist(), strict=True)}
+        return {name: first[name] for name in self.counts}
 
     @cached_property
     def _table(self) -> str | None:
@@ -107,11 +130,13 @@ class Checked:
         found = {found[1] if (found := _ROW.fullmatch(where)) else None for where in self.dataset.where}
         return found.pop() if len(found) == 1 else None
 
-    def _placed(self, told: dict[str, Any]) -> dict[str, Any]:
-        """With rows of the one table without its name."""
+    def placed(self, where: str) -> str:
+        """Where an example is: a row of the one table that there is without its name."""
         start = f"{self._table} row "
-        rows = {key: told[key][len(start) - 4 :] for key in ("where", "example") if told.get(key, "").startswith(start)}
-        return told | rows if self._table else told
+        return where[len(start) - 4 :] if self._table and where.startswith(start) else where
+
+    def _placed(self, told: dict[str, Any]) -> dict[str, Any]:
+        return told | {key: self.placed(told[key]) for key in ("where", "example") if key in told}
 
 
 def said_first(dataset: Dataset, parts: Split) -> Iterator[str]:

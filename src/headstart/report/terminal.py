@@ -82,7 +82,7 @@ def fit_answering(told: dict[str, Any], metrics: Sequence[Metric] = ()) -> str:
         f"{told['model']} ({told['how']}), {told['n_train']:,} questions about {told['documents_train']:,} documents "
         f"to learn from, {tested(told)}"
     )
-    lines = [_filled(made), *_why(told, 12)]
+    lines = [filled(made), *_why(told, 12)]
     if told["n_rejected"]:
         lines.append(f"{'left out':12} {told['n_rejected']:,} questions; see rejected.csv")
     return "\n".join(
@@ -151,7 +151,7 @@ def answers(told: dict[str, Any]) -> str:
         sentence, at = row["sentence"], row["offset"]
         stop = at + len(row["answer"])
         marked = f"{_line(sentence[:at])}{before}{_line(sentence[at:stop])}{after}{_line(sentence[stop:])}"
-        lines.append(_filled(f"  {marked}", 2))
+        lines.append(filled(f"  {marked}", 2))
     return "\n".join(lines)
 
 
@@ -331,10 +331,10 @@ def _verdict(told: dict[str, Any]) -> str:
 
 
 def _say(word: str, text: str, width: int = 10) -> str:
-    return _filled(f"{word:{width}} {text}", width + 1)
+    return filled(f"{word:{width}} {text}", width + 1)
 
 
-def _filled(line: str, indented: int = 0) -> str:
+def filled(line: str, indented: int = 0) -> str:
     """A line as a terminal shows it: several where it is long. A file, or a program that reads it, gets it whole."""
     if not sys.stdout.isatty():
         return line

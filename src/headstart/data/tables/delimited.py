@@ -49,10 +49,8 @@ def delimited_blocks(
     Raises:
         DataError: it is empty, or a quotation mark without its partner takes in lines behind it.
     """
+    lines, skip = _beginning(path, encoding)
     delimiter = asked.delimiter
-    lines = first_lines(path, encoding)
-    skip = next((n for n, line in enumerate(lines) if line.strip(" \0")), 0)  # blank lines before the header
-    lines = lines[skip : skip + _HEAD]
     if not any(line.strip().strip("\0") for line in lines):
         raise DataError("the file is empty", where=str(path), fix="a table has a header and one row an example")
     if delimiter is None and label_colon_text(lines):
@@ -61,6 +59,32 @@ def delimited_blocks(
     lined = line_form(lines, path) if delimiter is None else None
     if lined is not None:
         return line_blocks(path, encoding, lined, ragged, rows, unread), [f"{path.name}: {lined.said}"]
+    form, notes = _form(lines, skip, path, encoding, asked)
+    return _stream(path, form, ragged, rows, unread), notes
+
+
+def form_of(path: Path, encoding: str, asked: Columns) -> Form | None:
+    """How a file of rows with something between their cells is taken apart; None: its lines are of another form.
+
+    Raises:
+        DataError: as `delimited_blocks`.
+    """
+    lines, skip = _beginning(path, encoding)
+    if asked.delimiter is None and (label_colon_text(lines) or line_form(lines, path) is not None):
+        return None
+    return _form(lines, skip, path, encoding, asked)[0]
+
+
+def _beginning(path: Path, encoding: str) -> tuple[list[str], int]:
+    """The lines that a file is judged by, and how many blank ones come before them."""
+    lines = first_lines(path, encoding)
+    skip = next((n for n, line in enumerate(lines) if line.strip(" \0")), 0)  # blank lines before the header
+    return lines[skip : skip + _HEAD], skip
+
+
+def _form(lines: list[str], skip: int, path: Path, encoding: str, asked: Columns) -> tuple[Form, list[str]]:
+    """How the rows that begin with these lines are taken apart, with notes."""
+    delimiter = asked.delimiter
     said = _EXCEL.match(lines[0].strip(" "))
     lines = lines[1:] if said and len(lines) > 1 else lines
     between = typed(delimiter) if delimiter else typed(said[1]) if said else delimiter_of(lines, path, asked)
@@ -70,7 +94,7 @@ def delimited_blocks(
     notes = [*said_so, *notes]
     if between == "|" and delimiter is None and not said:
         notes = [*notes, f"{path.name}: cells between |; --delimiter takes another"]
-    return _stream(path, form._replace(header=header), ragged, rows, unread), notes
+    return form._replace(header=header), notes
 
 
 def delimiter_of(lines: list[str], path: Path, asked: Columns) -> str:

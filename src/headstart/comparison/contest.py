@@ -1,0 +1,90 @@
+"""What all models of a comparison have in common: the examples, the pre-trained model, the judge and the clock."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeVar
+
+import numpy as np
+
+from headstart.adapt.basis import fit_basis
+from headstart.adapt.cross_validation import fit_probe
+from headstart.adapt.family import Family
+from headstart.backbone import Backbone, Features, Head
+from headstart.clock import Budget
+from headstart.encode.encode import of_rows
+from headstart.task import Metric, Scores
+from headstart.values import Dataset
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Contest:
+    """The same examples, test part and judge for every way of learning."""
+
+    dataset: Dataset
+    train: np.ndarray  # (n,) rows, ascending
+    test: np.ndarray  # (m,) rows, ascending
+    backbone: Backbone
+    features: Features  # of both, by the frozen backbone
+    per_example: float  # seconds that encoding one takes here
+    budget: Budget  # of the whole
+    stopped: Callable[[], bool]  # whether the user wants no more
+    tell: Callable[[str], None]  # of what goes on
+    _made: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
+
+    @property
+    def family(self) -> Family:
+        """Of the task's linear heads."""
+        family: Family = self.dataset.task.learner.family
+        return family
+
+    @property
+    def metric(self) -> Metric:
+        """What is compared: the task's first."""
+        return self.dataset.task.scorer.metrics[0]
+
+    def once(self, name: str, make: Callable[[], T]) -> T:
+        """What is made for the first model that needs it, and kept for the next."""
+        if name not in self._made:
+            self._made[name] = make()
+        made: T = self._made[name]
+        return made
+
+    def forget(self, name: str) -> None:
+        """What was made under this name, and is large."""
+        self._made.pop(name, None)
+
+    def probe(self, rows: np.ndarray, seed: int) -> Head:
+        """The head on frozen features of these rows."""
+        train = of_rows(self.features, rows)
+        basis = fit_basis(train.matrix, self.dataset.weights_of(rows))
+        head = fit_probe(self.dataset, rows, train, basis=basis, seed=seed, within=self.budget).head
+        self._made[_named(rows, seed)] = replace(head, weight=head.weight[:, :0])
+        return head
+
+    def like(self, rows: np.ndarray, seed: int) -> Head:
+        """What the probe of these rows found besides its weights, which are left out: names, class weights, units."""
+        if _named(rows, seed) not in self._made:
+            self.probe(rows, seed)
+        like: Head = self._made[_named(rows, seed)]
+        return like
+
+    def judged(self, head: Head, outputs: np.ndarray) -> tuple[float, np.ndarray]:
+        """The metric on the test part, and (m,) the costs that it is the mean of.
+
+        Args:
+            outputs: (m, c) of the test part, by the head.
+        """
+        task, y = self.dataset.task, self.dataset.y[self.test]
+        reference = task.scorer.reference([self.dataset.targets[row] for row in self.train.tolist()])
+        scores: Scores = task.scorer.score(head, outputs, self.dataset, self.test, reference)
+        if self.metric.costs is None:
+            raise TypeError(f"{self.metric.key} is no mean of costs")
+        return scores.values[self.metric.key], np.asarray(self.metric.costs(outputs, y, None), dtype=np.float64)
+
+
+def _named(rows: np.ndarray, seed: int) -> str:
+    return f"probe {seed} {hash(rows.tobytes())}"

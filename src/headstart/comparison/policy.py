@@ -1,0 +1,65 @@
+"""The numbers that a comparison goes by, in one place, each with what it rests on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class ComparingPolicy:
+    """How much is compared, and how a model is trained from scratch; a test or a bench may put another in its place."""
+
+    shares: tuple[float, ...] = (0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0)  # of the training part's labels
+    fewest_without_classes: int = 10  # labels of a point, where there are no classes to be covered
+    most_tested: int = 2000  # examples that every model is asked about: its standard error is a point by then
+    # What takes as long as it is given: in this order for each seed, with such shares of what time is left. The model
+    # from scratch comes first, since nothing can be said without it; from most labels, where it is at its best.
+    planned: tuple[tuple[str, float, float], ...] = (
+        ("scratch", 1.0, 12.0),
+        ("scratch", 0.25, 4.0),
+        ("scratch", 0.5, 5.0),
+        ("scratch", 0.1, 2.0),
+        ("tuned", 1.0, 4.0),
+        ("tuned", 0.25, 2.0),
+        ("scratch", 0.05, 1.0),
+        ("tuned", 0.5, 3.0),
+        ("tuned", 0.1, 1.0),
+        ("scratch", 0.02, 1.0),
+        ("scratch", 0.01, 1.0),
+        ("tuned", 0.05, 1.0),
+        ("tuned", 0.02, 1.0),
+        ("tuned", 0.01, 1.0),
+    )
+    writing: float = 8.0  # seconds kept for what comes after the last model
+    shortest: float = 5.0  # seconds for training, with less of which it is not begun
+    enough: float = 0.8  # of the time that there is now: a run that had as much and was cut is not done again
+    timed: tuple[int, int] = (2, 3)  # steps that warm up, and steps that are timed
+
+    # Training from scratch. Rates are those that AdamW's users begin with: Touvron et al., DeiT, 2021 (images, per
+    # batch of 512, of which the square root is taken here); Devlin et al., BERT, 2019, and RoBERTa (texts).
+    batch: int = 32
+    image_rate: float = 1e-3
+    text_rate: float = 5e-4
+    held: int = 512 * 2**20  # bytes of decoded photos, at most, that are held in memory
+    views: int = 16  # of each photo, the plain one among them: crops in other light, mirrored where that keeps classes
+    warm_up: int = 50  # steps over which the rate rises
+    cool_down: float = 0.25  # of the steps before, over which it falls to nothing in the end
+    fewest_steps: int = 100  # before the loss may be called level
+    most_steps: int = 1_000_000
+    settled_on: int = 1024  # examples by which batch norms are measured at the end
+    calibrated_on: int = 2000  # examples of the training part by which thresholds and widths are found
+
+    # When a loss has levelled off.
+    round_steps: int = 16  # steps, at least, over which it is averaged
+    patience: int = 4  # rounds, at least, over which it must not have fallen
+    patience_share: float = 1 / 3  # of the rounds before them: the longer it trained, the longer it is watched
+    flat: float = 0.02  # share by which it may fall in that time
+    by_heart: float = 0.05  # of the loss of one answer to all, below which there is nothing left to be learned
+    learned: float = 0.9  # the same, above which it has not begun to learn
+
+    # How photos are seen, where the time is too short for all their detail.
+    foreseen_epochs: int = 60  # that levelling off takes, about
+    details: tuple[float, ...] = (1.0, 0.75, 0.5)  # of the pixels a side
+
+
+COMPARING = ComparingPolicy()

@@ -1,0 +1,237 @@
+"""A comparison from the examples on: what is solved first, then what has to be trained, as far as the budget goes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from headstart.adapt.checkpoint import key_of, open_checkpoint
+from headstart.backbone import Backbone
+from headstart.choose.choose import choose
+from headstart.clock import Budget
+from headstart.comparison.comparison import Comparison, Row
+from headstart.comparison.contest import Contest
+from headstart.comparison.equivalent import equivalent
+from headstart.comparison.journal import Journal
+from headstart.comparison.policy import COMPARING
+from headstart.comparison.scratch import detail_in_time
+from headstart.comparison.subsets import orders, points
+from headstart.comparison.ways import PROBE, SCRATCH, Way, ways_of
+from headstart.data.sampling import drawn
+from headstart.encode.encode import encode_rows
+from headstart.encode.engines import device
+from headstart.encode.machine import limit_torch
+from headstart.errors import DataError, UserError
+from headstart.session import Session
+from headstart.values import Dataset, Request, Split
+
+_FORM = 1  # of what is written down: raise it when a way of learning changes
+_LEAST = 1e-6  # seconds: less is none
+_TIMED = 32  # examples that encoding is timed on
+
+
+@dataclass(frozen=True)
+class _Cell:
+    """A model that is to be made."""
+
+    way: Way
+    labels: int
+    seed: int
+    share: float  # of the time that is left, of those of all cells that are trained; 0: it takes seconds
+
+    @property
+    def name(self) -> str:
+        return f"{self.way.key}-{self.labels}-{self.seed}"
+
+
+def compare(dataset: Dataset, parts: Split, request: Request, session: Session, *, seeds: int) -> Comparison:
+    """Learn checked examples in several ways from more and more labels.
+
+    Args:
+        seeds: how many orders of the labels, and starts of training, there are.
+
+    Raises:
+        UserError: the task cannot be compared, or the model cannot be used.
+        DataError: there are too few examples to compare anything on.
+    """
+    if dataset.task.learner.family is None:
+        what = f"{dataset.title} is not compared: a model from scratch would have to learn to read first"
+        raise UserError(what, where="--task", fix="compare takes classes, labels and numbers")
+    name = dataset.modality.default_model if request.model == "auto" else request.model
+    with session.step("choose", shown=False):
+        plan = choose(dataset, parts.train, replace(request, model=name, method="auto"), session)
+    test = np.sort(drawn(dataset, parts.test)[: COMPARING.most_tested])
+    rows = np.union1d(plan.train, test)
+    with session.step("encode", len(rows)) as advance:
+        features = encode_rows(dataset, rows, plan.backbone, advance=advance)
+    contest = Contest(
+        dataset,
+        plan.train,
+        test,
+        plan.backbone,
+        features,
+        _seconds_an_example(dataset, plan.train, plan.backbone, session),
+        session.budget,
+        lambda: session.progress.stopped,
+        session.progress.tell,
+    )
+    by_seed = orders(dataset, plan.train, range(seeds))
+    kept, left_out = points(dataset, by_seed)
+    if not kept:
+        fix = "label more examples; each class needs one in the training part"
+        raise DataError(f"{len(plan.train)} examples to learn from are too few to compare", where=dataset.name, fix=fix)
+    limit_torch()
+    asked = ["comparison", _FORM, plan.backbone.function, device(), contest.metric.key, rows.tobytes(), test.tobytes()]
+    checkpoint = open_checkpoint(key_of(dataset.checked_digests, dataset.y, asked))
+    try:
+        found = _compared(contest, Journal(checkpoint), by_seed, kept, session)
+    finally:
+        checkpoint.release()  # the rows stay: more time later adds to them
+    if plan.checkpoint is not None:
+        plan.checkpoint.remove()
+    said = (*_said(dataset, parts, contest, left_out), *plan.notes, *found.notes)
+    return replace(found, notes=said, cautions=(*dataset.cautions, *parts.cautions), seconds=session.took())
+
+
+def _compared(
+    contest: Contest, journal: Journal, by_seed: dict[int, np.ndarray], kept: Sequence[int], session: Session
+) -> Comparison:
+    dataset, clusters = contest.dataset, contest.dataset.clusters
+    available = session.budget.left - COMPARING.writing
+    share = COMPARING.planned[0][2] / sum(weight for *_, weight in COMPARING.planned)
+    detail = 1.0
+    if not contest.backbone.frozen_only and available > COMPARING.shortest:
+        detail = detail_in_time(contest, contest.train, share * available, journal)
+    ways = ways_of(contest, detail)
+    cells = list(_cells(ways, by_seed, kept, len(contest.train)))
+    rows: list[Row] = []
+    notes: list[str] = []
+    with session.step("compare", len(cells)) as advance:
+        for number, cell in enumerate(cells):
+            contest.tell(f"{cell.way.title}, {cell.labels:,} labels, seed {cell.seed}")
+            seconds = _seconds_for(cell, cells[number:], session.budget, of=len(cells))
+            name = f"{cell.name}-{round(100 * detail)}" if cell.way.key == SCRATCH else cell.name
+            row = journal.row(name, seconds)
+            if row is None:
+                row = _row(contest, cell, by_seed[cell.seed][: cell.labels], seconds, notes)
+                if row is not None and not contest.stopped():  # else it is of a run that was cut short by the user
+                    journal.write(name, row)
+            rows += [] if row is None else [row]
+            advance(1)
+    of = {key: [row for row in rows if row.way == key] for key in (PROBE, SCRATCH)}
+    groups = None if clusters is None else clusters[contest.test]
+    worth, why = equivalent(of[PROBE], of[SCRATCH], groups)
+    if worth is None:
+        notes.append(f"not said how many labels a model from scratch would need: {why}")
+    return Comparison(
+        data=dataset.name,
+        title=dataset.title,
+        model=contest.backbone.name,
+        metric=contest.metric,
+        n_classes=len(dataset.classes),
+        n_test=len(contest.test),
+        ways={way.key: way.title for way in ways},
+        rows=tuple(rows),
+        equivalent=worth,
+        budget=session.budget.seconds,
+        seconds={},
+        notes=(*_of_detail(contest, detail), *_of_time(cells, rows, session.budget), *notes),
+    )
+
+
+def _cells(ways: Sequence[Way], by_seed: dict[int, np.ndarray], kept: Sequence[int], n: int) -> Iterator[_Cell]:
+    """All models that there may be time for: those that are solved first, few labels first; then seed by seed as
+    planned. What is solved is the same for all seeds where it has all labels."""
+    for seed in by_seed:
+        for way in (way for way in ways if not way.trains):
+            yield from (_Cell(way, labels, seed, 0.0) for labels in kept if labels < n or seed == 0)
+    trained = {way.key: way for way in ways if way.trains}
+    for seed in by_seed:
+        done: set[tuple[str, int]] = set()
+        for key, part, share in COMPARING.planned:
+            labels = max(1, round(part * n))
+            if key in trained and labels in kept and (key, labels) not in done and labels >= trained[key].fewest:
+                done.add((key, labels))
+                yield _Cell(trained[key], labels, seed, share)
+
+
+def _seconds_for(cell: _Cell, rest: Sequence[_Cell], budget: Budget, *, of: int) -> float:
+    """Of what is left for this seed, as much as is planned; of what is solved, all."""
+    left = max(0.0, budget.left - COMPARING.writing)
+    if not cell.way.trains:
+        return max(left, _LEAST if len(rest) == of else 0.0)  # the first is made in any case
+    return left * cell.share / sum(other.share for other in rest if other.seed == cell.seed)
+
+
+def _row(contest: Contest, cell: _Cell, rows: np.ndarray, seconds: float, notes: list[str]) -> Row | None:
+    """None where there was no time for it, or the examples say that it cannot be."""
+    if seconds < (COMPARING.shortest if cell.way.trains else _LEAST):
+        return None
+    try:
+        outcome = cell.way.run(contest, np.sort(rows), cell.seed, Budget(seconds, contest.budget.now))
+    except DataError as error:
+        notes.append(f"{cell.way.title}, {cell.labels:,} labels: {error.what}")
+        return None
+    if outcome is None or not np.isfinite(outcome.outputs).all():
+        return None
+    figure, costs = contest.judged(outcome.head, outcome.outputs)
+    return Row(
+        way=cell.way.key,
+        labels=cell.labels,
+        seed=cell.seed,
+        figure=figure,
+        seconds=outcome.seconds,
+        costs=tuple(round(cost, 6) for cost in costs.tolist()),
+        epochs=outcome.epochs,
+        loss=outcome.loss,
+        levelled_off=outcome.levelled_off,
+        allowed=seconds if cell.way.trains else None,
+    )
+
+
+def _seconds_an_example(dataset: Dataset, rows: np.ndarray, backbone: Backbone, session: Session) -> float:
+    """That encoding takes here; by a few that are encoded again, since the store may know them all."""
+    some = rows[np.unique(np.linspace(0, len(rows) - 1, min(_TIMED, len(rows))).astype(np.int64))]
+    encode_rows(dataset, some[:1], backbone, keep=False)  # the engine is opened
+    begun = session.now()
+    encode_rows(dataset, some, backbone, keep=False)
+    return (session.now() - begun) / len(some)
+
+
+def _said(dataset: Dataset, parts: Split, contest: Contest, left_out: Sequence[int]) -> Iterator[str]:
+    """What was assumed of the examples."""
+    yield from (*dataset.notes, *parts.notes)
+    if len(contest.train) < len(parts.train):
+        what = f"all labels are {len(contest.train):,} of the {len(parts.train):,} there are"
+        yield f"{what}: encoding more would take too much of the budget; --budget gives it more"
+    if len(contest.test) < len(parts.test):
+        yield f"tested on {len(contest.test):,} of {len(parts.test):,} test examples, each class by its share"
+    if left_out:
+        numbers = ", ".join(f"{labels:,}" for labels in left_out)
+        named = dataset.task.words.named if dataset.classes else "examples"
+        yield f"left out, since not all {named} would have a label: {numbers} labels"
+    if contest.backbone.frozen_only:
+        yield "an ONNX model can neither be tuned nor trained from scratch: name the model that it was exported from"
+
+
+def _of_detail(contest: Contest, detail: float) -> Iterator[str]:
+    if detail < 1:
+        height = round(detail * contest.backbone.images.size[0] / 32) * 32
+        what = f"the model from scratch sees photos of {height} pixels a side, not {contest.backbone.images.size[0]}"
+        yield f"{what}: in this budget it could not level off otherwise; a longer --budget gives it all of them"
+
+
+def _of_time(cells: Sequence[_Cell], rows: Sequence[Row], budget: Budget) -> Iterator[str]:
+    """What there was no time for."""
+    falling = [row for row in rows if row.levelled_off is False]
+    if falling:
+        numbers = ", ".join(f"{labels:,}" for labels in sorted({row.labels for row in falling}))
+        yield f"cut short while its loss was still falling: the model from scratch, with {numbers} labels"
+    missing = len(cells) - len(rows)
+    if missing:
+        yield (
+            f"{missing} of {len(cells)} models were not made within {budget.seconds:.0f} s; the same command again "
+            "goes on with them, and --budget gives it more time"
+        )

@@ -1,0 +1,56 @@
+"""The ways of learning that are compared, a row each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+
+from headstart.clock import Budget
+from headstart.comparison.classical import CLASSICAL, classical
+from headstart.comparison.contest import Contest
+from headstart.comparison.outcome import Outcome
+from headstart.comparison.scratch import from_scratch
+from headstart.comparison.tuned import tuned
+from headstart.encode.encode import of_rows
+from headstart.evaluate.paired_test import FEWEST
+
+PROBE, TUNED, SCRATCH = "probe", "tuned", "scratch"
+
+
+@dataclass(frozen=True)
+class Way:
+    """A way of learning from labelled examples."""
+
+    key: str
+    title: str
+    run: Callable[[Contest, np.ndarray, int, Budget], Outcome | None]  # (contest, rows, seed, the time it has)
+    trains: bool = False  # whether it takes as long as it is given, and another seed makes another model of all labels
+    fewest: int = 1  # labels that it can begin with
+
+
+def ways_of(contest: Contest, detail: float) -> tuple[Way, ...]:
+    """The ways that there are for these examples and this model, the pre-trained ones first.
+
+    Args:
+        detail: share of the pixels a side that the model from scratch sees.
+    """
+    before = CLASSICAL[contest.backbone.kind]
+    solved = (Way(PROBE, "pre-trained, frozen", _probe), Way(before.key, before.title, classical))
+    if contest.backbone.frozen_only:
+        return solved
+    return (
+        solved[0],
+        Way(TUNED, "pre-trained, tuned", tuned, trains=True, fewest=FEWEST),
+        Way(SCRATCH, "same network from scratch", partial(from_scratch, detail=detail), trains=True),
+        solved[1],
+    )
+
+
+def _probe(contest: Contest, rows: np.ndarray, seed: int, within: Budget) -> Outcome:
+    """The linear head that `fit --how probe` makes."""
+    head = contest.probe(rows, seed)
+    seconds = within.now() - within.begun + contest.per_example * len(rows)
+    return Outcome(head, head.logits(of_rows(contest.features, contest.test).matrix), seconds)

@@ -1,0 +1,104 @@
+"""A comparison in words and lines, from its JSON: on the terminal, and at the top of the page."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from headstart.report.terminal import filled
+
+
+@dataclass(frozen=True)
+class Point:
+    """The models of a way from so many labels, taken together."""
+
+    labels: int
+    mean: float  # of the metric, over the seeds
+    low: float
+    high: float
+    seconds: float  # the mean
+    n: int  # models
+
+    @staticmethod
+    def of(rows: Sequence[Mapping[str, Any]], metric: str) -> Point:
+        """rows: as JSON has them, of one way and number of labels."""
+        values = [row[metric] for row in rows]
+        seconds = sum(row["seconds"] for row in rows) / len(rows)
+        return Point(rows[0]["labels"], sum(values) / len(values), min(values), max(values), seconds, len(rows))
+
+
+def points_of(told: Mapping[str, Any], way: str) -> list[Point]:
+    """The points of a way, few labels first."""
+    rows = [row for row in told["rows"] if row["way"] == way]
+    labels = sorted({row["labels"] for row in rows})
+    return [Point.of([row for row in rows if row["labels"] == n], told["metric"]) for n in labels]
+
+
+def sentence(told: Mapping[str, Any]) -> str:
+    """What the comparison says, in one sentence."""
+    found, name = told["equivalent_labels"], told["model"]
+    if found is None:
+        return _best(told)
+    n, classes = found["probe_labels"], told["n_classes"]
+    each = f"{n / classes:.3g} labels a class ({n:,} in all)" if classes else f"{n:,} labels"
+    high = "no end to be seen" if found["high"] is None else f"{found['high']:,}"
+    most = max(row["labels"] for row in told["rows"])
+    beyond = "; extrapolated, for nobody has trained with as many" if found["extrapolated"] else ""
+    beyond = beyond or ("; its end is extrapolated" if found["high"] is None or found["high"] > most else "")
+    return (
+        f"with {each} the pre-trained {name} is where training from scratch needs {found['scratch_labels']:,}: "
+        f"{times(found)} times the labels (95 % interval {found['low']:,} to {high}{beyond})"
+    )
+
+
+def times(found: Mapping[str, Any]) -> str:
+    """How many times as many labels that is: "2.4", "48"."""
+    value = found["times"]
+    return f"{value:.1f}" if value < 10 else f"{value:,.0f}"
+
+
+def _best(told: Mapping[str, Any]) -> str:
+    """The best point of each way, where nothing can be said of equivalent labels."""
+    metric = told["metric"].replace("_", " ")
+    last = {title: points[-1] for way, title in told["ways"].items() if (points := points_of(told, way))}
+    if not last:
+        return "there was no time for any model"
+    said = ", ".join(f"{title} {point.mean:.3f} with {point.labels:,} labels" for title, point in last.items())
+    return f"{metric}: {said}"
+
+
+def told(told: Mapping[str, Any]) -> str:
+    """What `compare` prints."""
+    return "\n".join(_lines(told))
+
+
+def _lines(told: Mapping[str, Any]) -> Iterator[str]:
+    classes = f", {told['n_classes']:,} classes" if told["n_classes"] else ""
+    yield f"{told['data']}: {told['task']}{classes}, {told['model']}, {told['n_test']:,} test examples"
+    yield from table(told)
+    yield filled(sentence(told))
+    yield from (filled(f"note: {note}", 6) for note in told["notes"])
+    yield from (filled(f"warning: {each['text']}", 9) for each in told["warnings"])
+    if told["out"]:
+        yield f"saved      {told['out']} (open report.html)"
+
+
+def table(told: Mapping[str, Any]) -> Iterator[str]:
+    """A row a number of labels, a column a way: the mean over the seeds, and how far they are apart."""
+    points = {way: {p.labels: p for p in points_of(told, way)} for way in told["ways"]}
+    ways = {way: title for way, title in told["ways"].items() if points[way]}
+    wide = {way: max(len(title), 13) for way, title in ways.items()}
+    yield f"{'labels':>8}  " + "  ".join(f"{title:>{wide[way]}}" for way, title in ways.items())
+    for labels in sorted({n for some in points.values() for n in some}):
+        cells = (f"{cell(points[way].get(labels)):>{wide[way]}}" for way in ways)
+        yield f"{labels:>8,}  " + "  ".join(cells)
+    yield f"{told['metric'].replace('_', ' ')}: the mean over seeds, and half of how far they are apart"
+
+
+def cell(point: Point | None) -> str:
+    """A point in a table; a dash where there is none."""
+    if point is None:
+        return "-"
+    apart = f" ±{(point.high - point.low) / 2:.3f}" if point.n > 1 else ""
+    return f"{point.mean:.3f}{apart}"

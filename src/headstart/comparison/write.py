@@ -1,0 +1,36 @@
+"""The folder of a comparison: what was found as JSON, its charts, and the page."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from headstart.comparison.comparison import Comparison
+from headstart.comparison.page import AGAINST, chart, page
+from headstart.report.charts import as_file
+from headstart.report.raster import as_png, style
+from headstart.storage.place import Place, write_text
+from headstart.storage.places import as_json
+
+
+def write(made: Comparison, place: Place | None) -> Comparison:
+    """Write what was found into its place, whole or not at all; None: nowhere.
+
+    Raises:
+        OutputError: no space, no permission, or by now there is something of that name.
+    """
+    if place is None:
+        return made
+    made = replace(made, folder=str(place.asked))
+    told = made.to_json()
+
+    def write_into(folder: Path) -> None:
+        write_text(folder / "comparison.json", as_json(told))
+        write_text(folder / "report.html", page(told))
+        for against in AGAINST:
+            drawn = chart(told, against)
+            write_text(folder / f"{against}.svg", as_file(drawn, style()))
+            (folder / f"{against}.png").write_bytes(as_png(drawn))
+
+    place.write_new(write_into)
+    return made

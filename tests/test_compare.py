@@ -1,0 +1,245 @@
+"""What a head start is worth: the same data learned in several ways, from more and more labels."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import replace
+from xml.etree import ElementTree
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+import headstart as hs
+from fits import finished, killed, started
+from headstart.comparison.comparison import Row
+from headstart.comparison.equivalent import equivalent, reached
+from headstart.comparison.levelling import Levelling
+from headstart.comparison.policy import COMPARING
+from headstart.comparison.subsets import orders, points
+from own_clock import by_looks
+from small_models import small_image_model
+
+N_TEST = 400
+SMALL = replace(
+    COMPARING, shares=(0.1, 0.5, 1.0), fewest_steps=20, warm_up=5, round_steps=4, writing=0.01, shortest=0.01
+)
+
+
+@pytest.fixture
+def smaller(monkeypatch):
+    """Fewer points, and training that ends sooner."""
+    for module in ("run", "scratch", "levelling", "subsets", "journal"):
+        monkeypatch.setattr(f"headstart.comparison.{module}.COMPARING", SMALL)
+
+
+@pytest.fixture
+def pieces(textile):
+    """So many pieces of textile photos a class, 48 pixels a side, with their classes."""
+
+    def of(n):
+        names = ("global", "nominal")
+        photos = [(photo, name) for name in names for photo in sorted((textile / name).glob("*.jpg"))[:n]]
+        cut = [np.asarray(Image.open(photo).convert("RGB").resize((96, 96)))[:48, :48] for photo, _ in photos]
+        return cut, [name for _, name in photos]
+
+    return of
+
+
+def model(way, n, error, *, seed=0, level=True):
+    """A row with this share of errors."""
+    rng = np.random.default_rng([n, len(way), seed])
+    costs = np.argsort(rng.permutation(N_TEST)) < round(error * N_TEST)
+    return Row(way, n, seed, 1 - error, 1.0, tuple(costs.astype(float).tolist()), 10.0, 0.1, level, None)
+
+
+def curve(way, errors, **more):
+    return [model(way, n, error, **more) for n, error in errors.items()]
+
+
+SCRATCH = {10: 0.8, 20: 0.7, 40: 0.6, 80: 0.5, 160: 0.4}
+
+
+def test_labels_are_worth_what_the_curve_says():
+    """The pre-trained model has 0.5 of errors with ten labels, and the other one with eighty."""
+    found, why = equivalent(curve("probe", {10: 0.5, 20: 0.3}), curve("scratch", SCRATCH))
+    assert why == ""
+    assert found.to_json() == {
+        "probe_labels": 10,
+        "scratch_labels": 80,
+        "low": found.to_json()["low"],
+        "high": found.to_json()["high"],
+        "extrapolated": False,
+        "times": 8.0,
+    }
+    assert 40 < found.low < 80 < found.high < 160
+
+
+def test_of_the_points_within_reach_the_last_is_taken():
+    found, _ = equivalent(curve("probe", {5: 0.65, 10: 0.55, 20: 0.45, 40: 0.2}), curve("scratch", SCRATCH))
+    assert found.probe_labels == 20
+    assert found.scratch_labels == pytest.approx(80 * 2**0.5)
+
+
+def test_beyond_what_was_measured_is_said_to_be():
+    falling = {n: n**-0.5 for n in (4, 16, 64)}
+    found, _ = equivalent(curve("probe", {4: 1 / 16}), curve("scratch", falling))
+    assert found.extrapolated
+    assert found.scratch_labels == pytest.approx(256, rel=0.1)
+    assert found.times == pytest.approx(64, rel=0.1)
+
+
+@pytest.mark.parametrize(
+    ("probe", "scratch", "why"),
+    [
+        ({10: 0.5}, [], "no run did"),
+        ({10: 0.5}, curve("scratch", SCRATCH, level=False), "none of 5 points did"),
+        ({10: 0.5}, curve("scratch", {80: 0.5}), "1 of 1 points did"),
+        ({10: 0.9, 160: 0.45}, curve("scratch", SCRATCH), "nowhere better"),
+        ({10: 0.0}, curve("scratch", SCRATCH), "no number of labels"),
+        ({10: 0.5}, curve("scratch", dict.fromkeys(SCRATCH, 0.8)), "no number of labels"),
+    ],
+)
+def test_nothing_is_said_where_nothing_is_known(probe, scratch, why):
+    found, said = equivalent(curve("probe", probe), scratch)
+    assert found is None
+    assert why in said
+
+
+def test_an_open_interval_has_no_end():
+    """With so few test examples a draw now and then has no error of the pre-trained model."""
+    few = [replace(row, costs=row.costs[:60]) for row in curve("scratch", SCRATCH)]
+    found, _ = equivalent([replace(model("probe", 10, 0.0), costs=(1.0,) + (0.0,) * 59)], few)
+    assert found is None or found.to_json()["high"] is None
+
+
+@given(st.lists(st.floats(0.01, 1.0), min_size=2, max_size=6), st.floats(0.001, 1.0), st.floats(0.001, 1.0))
+def test_a_lower_cost_needs_no_fewer_labels(costs, one, other):
+    costs = np.minimum.accumulate(costs).tolist()
+    sizes = [10 * 2**i for i in range(len(costs))]
+    low, high = sorted([one, other])
+    assert reached(sizes, costs, low) >= reached(sizes, costs, high) >= sizes[0]
+
+
+def followed(losses, *, n=320):
+    """The steps after which a loss of that shape is said to have levelled off; None: it is not."""
+    run = Levelling(n, 32, constant=1.0)
+    for done, loss in enumerate(losses, start=1):
+        run.add(loss)
+        if run.levelled:
+            return done
+    return None
+
+
+def test_a_loss_that_no_longer_falls_has_levelled_off():
+    steps = np.arange(4000)
+    assert followed(0.3 + 0.7 * np.exp(-steps / 100)) < 1500
+    assert followed(np.exp(-steps / 100)) < 500  # nothing is left to be learned
+    assert followed(1 - steps / 4200) is None  # it falls and falls
+    assert followed(np.full(4000, 1.0)) is None  # it has not begun to
+    assert followed(np.full(30, 0.01)) is None  # too early to say
+
+
+@given(n=st.integers(2, 500), steps=st.integers(1, 300))
+def test_the_rate_rises_stays_and_falls_to_nothing(n, steps):
+    run = Levelling(n, 32, constant=1.0)
+    before = [run.rate(done) for done in range(steps)]
+    end = run.fall(steps)
+    after = [run.rate(done) for done in range(steps, end)]
+    assert before == sorted(before)
+    assert after == sorted(after, reverse=True) or steps < COMPARING.warm_up
+    assert all(0 < rate <= 1 for rate in [*before, *after])
+    assert run.rate(end) == 0
+
+
+def test_points_are_nested_and_have_each_class(questions):
+    texts, labels = zip(*questions, strict=True)
+    checked = hs.check(list(texts), list(labels))
+    by_seed = orders(checked.dataset, checked.parts.train, range(3))
+    kept, left_out = points(checked.dataset, by_seed)
+    assert left_out == [1, 2]
+    assert kept[-1] == len(checked.parts.train)
+    for order in by_seed.values():
+        assert sorted(order) == checked.parts.train.tolist()
+        for n in kept:
+            counts = checked.dataset.counts(order[:n])
+            assert counts.min() > 0
+            assert counts.max() - counts.min() <= 2
+    assert not np.array_equal(by_seed[0], by_seed[1])
+
+
+def test_photos_are_compared(pieces, tmp_path, smaller):
+    """A pre-trained model of random weights: what is made, written and made once is looked at, not who wins."""
+    photos, labels = pieces(12)
+    small_image_model("test_efficientnet", tmp_path / "tiny")
+    options = {"model": tmp_path / "tiny", "budget": 20, "seeds": 1}
+    with by_looks():
+        found = hs.compare(photos, labels, out=tmp_path / "out", **options)
+    told = found.to_json()
+    assert json.loads((tmp_path / "out" / "comparison.json").read_text()) == told
+    made = {(row["way"], row["labels"]) for row in told["rows"]}
+    all_labels = {way: sorted(n for other, n in made if other == way) for way in told["ways"]}
+    assert all_labels["probe"] == all_labels["colour-histogram"] == all_labels["scratch"] == [2, 10, 20]
+    for row in told["rows"]:
+        assert 0 <= row["accuracy"] <= 1
+        assert row["seconds"] > 0
+        assert row["per_class"] == row["labels"] / 2
+        assert row.get("levelled_off", True) in (True, None)
+    assert {row["labels"] for row in told["rows"] if row["way"] == "scratch" and row["epochs"] > 5} == {2, 10, 20}
+    for name in ("labels", "seconds"):
+        assert ElementTree.parse(tmp_path / "out" / f"{name}.svg").getroot().tag.endswith("svg")
+        with Image.open(tmp_path / "out" / f"{name}.png") as picture:
+            assert picture.width == 800
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert page.count("<svg") == 2
+    assert "same network from scratch" in page
+    with pytest.raises(hs.UserError, match="already there"):
+        hs.compare(photos, labels, out=tmp_path / "out", **options)
+    with by_looks():
+        again = hs.compare(photos, labels, **options)
+    assert again.to_json()["rows"] == told["rows"]  # nothing is made twice
+    assert again.seconds["compare"] < found.seconds["compare"] / 10
+    assert again.folder is None
+    assert "same network from scratch" in repr(again)
+
+
+@pytest.mark.check
+def test_the_pre_trained_model_is_tuned_too(pieces, tmp_path, smaller):
+    photos, labels = pieces(20)
+    small_image_model("test_efficientnet", tmp_path / "tiny")
+    with by_looks():
+        found = hs.compare(photos, labels, model=tmp_path / "tiny", budget=20, seeds=1)
+    (row,) = found.of("tuned", 32)
+    assert row.epochs > 1
+    assert row.seconds > found.of("probe", 32)[0].seconds
+    assert [way.partition(",")[0] for way in found.ways.values()][:2] == ["pre-trained", "pre-trained"]
+
+
+@pytest.mark.check
+def test_a_killed_comparison_goes_on(few_texts, tmp_path, own_cache):
+    """Texts, from the command line: the second start makes only what the first had not made."""
+    table, bert = few_texts
+    asked = ["compare", table, "--model", bert, "--seeds", 1, "--budget", "10m", "--json"]
+    killed(started(*asked, "--out", tmp_path / "first", halts="wrote scratch-*", folder=tmp_path))
+    assert not (tmp_path / "first").exists()
+    written = sorted(path.name for path in own_cache.glob("runs/*/scratch-*.json"))
+    assert len(written) == 1
+    told = finished(started(*asked, "--out", tmp_path / "out", folder=tmp_path))
+    n = int(re.search(r"scratch-(\d+)-", written[0])[1])
+    kept = json.loads(next(own_cache.glob(f"runs/*/{written[0]}")).read_text())
+    (row,) = [row for row in told["rows"] if (row["way"], row["labels"]) == ("scratch", n)]
+    assert row["seconds"] == round(kept["seconds"], 3)
+    assert {row["way"] for row in told["rows"]} == {"probe", "tf-idf", "scratch"}
+    assert {row["labels"] for row in told["rows"]} == {4, 9, 18}
+    assert all(row["levelled_off"] for row in told["rows"] if row["way"] == "scratch")
+    assert (tmp_path / "out" / "report.html").exists()
+
+
+def test_questions_are_not_compared():
+    rows = {"question": ["Where?", "When?"], "context": ["In Rome.", "In May."], "answer": ["Rome", "May"]}
+    with pytest.raises(hs.UserError, match="is not compared"):
+        hs.compare(pd.DataFrame(rows), test=0.5)
