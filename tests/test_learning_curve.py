@@ -71,6 +71,12 @@ def test_the_last_step_says_whether_more_labels_would_help(n, half, whole, trend
     assert [point.labels for point in curve.points] == [40, 200, 400]
 
 
+def test_answers_that_are_all_alike_prove_little_where_there_are_few():
+    for n, trend in ((20, "unclear"), (1000, "level")):
+        curve = curve_of(ACCURACY, {200: [fared(n, 0)]}, whole=fared(n, 0), n=400)
+        assert (curve.gain, curve.trend) == (0, trend)
+
+
 def test_draws_are_told_apart_and_patients_count_once():
     some = {50: [fared(100, 20), fared(100, 30), fared(100, 25)]}
     alone = curve_of(ACCURACY, some, whole=fared(100, 10), n=400)
@@ -102,15 +108,13 @@ def test_heads_of_parts_are_those_that_learn_from_these_rows_alone(family, y):
         assert np.abs(outputs - alone).mean() < 0.1 * np.abs(alone).mean()
 
 
-def topics_fit(**asked):
-    texts = [f"note {i}: {some[i % 6]} and more" for i in range(40) for some in TOPICS.values()]
-    labels = [name for _ in range(40) for name in TOPICS]
-    return hs.fit(texts, labels, **MINI, **asked)
+NOTES = [f"note {i}: {some[i % 6]} and more" for i in range(40) for some in TOPICS.values()]
+LABELS = [name for _ in range(40) for name in TOPICS]
 
 
 def test_a_fit_has_the_curve_up_to_its_own_score(tmp_path):
     """The same each time, whatever the machine is at; saved, opened again, checked, and said on the terminal."""
-    model = topics_fit()
+    model = hs.fit(NOTES, LABELS, **MINI)
     curve = model.record.learning_curve
     assert (curve.metric, curve.points[-1].labels) == ("accuracy", model.record.n_train)
     assert curve.points[-1].value == model.scores.accuracy
@@ -118,7 +122,7 @@ def test_a_fit_has_the_curve_up_to_its_own_score(tmp_path):
     assert labels == sorted(labels)
     assert labels[0] >= 2 * 3
     assert curve.points[0].value < curve.points[-1].value
-    assert topics_fit().record.learning_curve == curve
+    assert hs.fit(NOTES, LABELS, **MINI).record.learning_curve == curve
     assert "learning curve" in model.record.seconds
 
     saved = model.save(tmp_path / "model")
@@ -159,6 +163,6 @@ def test_too_few_labels_have_none(photos, command):
 
 
 def test_parts_hold_two_labels_a_class_and_are_drawn_thrice():
-    dataset = topics_fit()._made_of.dataset
+    dataset = hs.check(NOTES, LABELS, model=None).dataset
     assert parts_of(dataset, 10) == []
     assert parts_of(dataset, 90) == [(size, draw) for size in (45, 22, 9) for draw in range(3)]

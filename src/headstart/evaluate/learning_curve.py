@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import hypot
 from typing import Any, Literal
 
 import numpy as np
@@ -84,6 +85,8 @@ def curve_of(
 
     What may be chance of the last step is 1.64 standard errors of the differences by test example, since both heads
     find the same ones hard; in the metric's unit by what the whole head lacks of the best there is, over its mean cost.
+    Where all are answered alike that is nothing, and on twenty examples it says little: so of a metric with costs, which
+    is made of right and wrong answers, what one of these can do counts as an error, too.
 
     Args:
         fared: by how many labels were learned from, one entry a draw; one number at least.
@@ -97,7 +100,9 @@ def curve_of(
     fell = np.mean([each.costs for each in before], axis=0) - whole.costs
     lacking, cost = metric.figure(whole.value), float(whole.costs.mean())
     unit = lacking / cost if cost else 1.0
-    noise = abs(NOISE * unit * error_of_mean(fell, groups))
+    units = len(fell) if groups is None else len(np.unique(groups))
+    one = 0.0 if metric.costs is None else 1 / units
+    noise = NOISE * hypot(unit * error_of_mean(fell, groups), one)
     return LearningCurve(
         metric.key, tuple(points), rounded(gain if metric.better == "higher" else -gain), rounded(noise)
     )

@@ -85,7 +85,7 @@ def rows(record: Record, beside: Sequence[str] = ()) -> list[str]:
     """Lines of a table in Markdown, one a metric."""
     scores = record.scores
     return [
-        f"| {m.title} | {figure(m, scores.values[m.key])} {_with_interval(scores, m, plain_text=True)} |"
+        f"| {m.title} | {' '.join([figure(m, scores.values[m.key]), *_interval(scores, m)])} |"
         for m in measured(record, beside)
     ]
 
@@ -110,9 +110,15 @@ def _share(value: float) -> float:
     return min(1.0, max(0.0, value)) if value == value else 0.0
 
 
-def _with_interval(scores: Scores, metric: Metric, *, plain_text: bool = False) -> str:
+def _with_interval(scores: Scores, metric: Metric) -> str:
     ends = scores.intervals.get(metric.key)
     if ends is None or not ends.known:
-        return "" if plain_text else metric.meaning
-    shown = f"{figure(metric, ends.low)} to {figure(metric, ends.high)}"
-    return f"({shown})" if plain_text else f"{metric.meaning}; interval {shown}"
+        return metric.meaning
+    return f"{metric.meaning}; interval {figure(metric, ends.low)} to {figure(metric, ends.high)}"
+
+
+def _interval(scores: Scores, metric: Metric) -> list[str]:
+    ends = scores.intervals.get(metric.key)
+    if ends is None or not ends.known:
+        return []
+    return [f"({figure(metric, ends.low)} to {figure(metric, ends.high)})"]
