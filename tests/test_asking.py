@@ -203,7 +203,7 @@ def test_answers_to_answers_have_columns_of_their_own(saved, command, tmp_path):
         code, _, err = command("predict", saved, f"{number}.csv", "--text", "text", "--out", f"{number + 1}.csv")
         assert code == 0, err
     header, row, _ = csv.reader(io.StringIO((tmp_path / "3.csv").read_text()))
-    assert len({*header}) == len(header) == len(row) == 10
+    assert len({*header}) == len(header) == len(row) == 16
     assert [name for name in header if "label" in name] == [
         "predicted_label",
         *(f"predicted_label.{n}" for n in (2, 3)),

@@ -28,6 +28,7 @@ RUN = (
     "pairs",
     "answering",
     "estimators",
+    "confidence",
 )  # tasks, estimators
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\((?!https?:|#)([^)#\s]+)[^)]*\)")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from headstart import pipeline
 from headstart.choose.choose import method_of
 from headstart.clock import Budget, seconds_of
+from headstart.confidence.confidence import share_of
 from headstart.doctor.examine import AUTO, examine
 from headstart.encode.machine import using
 from headstart.errors import UserError
@@ -19,7 +20,7 @@ from headstart.progress import Follower, Progress, Silent, as_progress
 from headstart.report.checked import Checked
 from headstart.session import Session, open_session
 from headstart.storage.files import resolved
-from headstart.values import Columns, Request
+from headstart.values import Columns, Decision, Request
 
 if TYPE_CHECKING:
     from headstart.choose.ranking import Ranking
@@ -36,6 +37,9 @@ def fit(  # noqa: PLR0913 - the one public door: every option of the command lin
     model: str | Path = "auto",
     how: str = "auto",
     metric: str = "auto",
+    threshold: float | str | None = None,
+    recall: float | str | None = None,
+    positive: str | None = None,
     budget: float | str | None = None,
     test: float | str | Path = 0.2,
     seed: int = 0,
@@ -69,6 +73,9 @@ def fit(  # noqa: PLR0913 - the one public door: every option of the command lin
             if it is better on held-out training examples, beyond noise.
         metric: what all that is chosen by, on training examples that were held out: "auto" is log loss, or squared
             error of numbers; else a metric of the task, "accuracy" or "macro_f1", say. A wrong one lists them.
+        threshold: of two classes: the probability from which on `positive` is answered, instead of the likelier class;
+            kept in the model. recall: so much of it is to be found: the threshold is chosen for that, on training
+            examples that were held out. positive: the class that both are of; None: the rarer one.
         budget: wall time from reading to saving, "90s", "2m", "1h" or seconds; None: two minutes. Ranking takes at most
             a quarter of it, or what the first model needs, and encoding a quarter, of texts a tenth, but for a probe:
             of more training examples a sample is encoded, at least 10,000. Tuning takes what is left, and learns from
@@ -103,6 +110,7 @@ def fit(  # noqa: PLR0913 - the one public door: every option of the command lin
         model=str(model),
         method=method_of(how),
         metric=metric,
+        decision=_decision(threshold, recall, positive),
         test=_share_or_path(test),
         seed=seed,
         out=_folder(data, out),
@@ -277,6 +285,18 @@ def compare(  # noqa: PLR0913 - as `fit`
     with using(device, threads), open_session(request, seconds=seconds, progress=shown) as session:
         dataset, parts = pipeline.prepare(request, session)
         return write(run(dataset, parts, request, session, seeds=seeds), session.place)
+
+
+def _decision(threshold: Any, recall: Any, positive: str | None) -> Decision | None:
+    """How two classes are to be told apart, where that was said; raises UserError where it was not said well."""
+    if threshold is not None and recall is not None:
+        raise UserError("the threshold is given, and to be chosen", where="--threshold", fix="leave one of them out")
+    if threshold is None and recall is None:
+        if positive is None:
+            return None
+        fix = "--recall 0.95 --positive CLASS, or --threshold 0.3 --positive CLASS"
+        raise UserError("it says which class a threshold is of, and none is asked for", where="--positive", fix=fix)
+    return Decision(share_of(threshold, "--threshold", "0.3"), share_of(recall, "--recall", "0.95"), positive)
 
 
 def _share_or_path(test: Any) -> float | str | Path:

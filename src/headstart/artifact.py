@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 
 from headstart.backbone import Backbone, Features
+from headstart.confidence import kept
+from headstart.confidence.confidence import Confidence
 from headstart.data.learned import BOTH, COLUMNS, written_columns
 from headstart.errors import ModelError, OutputError
 from headstart.inputs.modality import Modality
@@ -39,6 +41,7 @@ class Opened:
     record: Record | None = None  # how it was made; None: it is as it came, or was saved before there were records
     folder: Path | None = None
     about: Mapping[str, Any] = field(default_factory=dict)  # its summary, where there is no record
+    confidence: Confidence | None = None  # None: it is as it came, or was saved before any was kept
 
 
 def save(made: Opened, place: Place, *, dataset: Dataset, parts: Split, known: Features | None = None) -> None:
@@ -87,7 +90,9 @@ def open_model(model: str | Path, *, task: str | None = None) -> Opened:
         raise ModelError(what, where=str(folder / FILE), fix="save or copy it again")
     head = saved_as.keeper.opened(folder, saved, backbone, modality)
     record = _record(saved_as, saved, folder)
-    return Opened(saved_as, modality, backbone, head, record, folder, saved.get("summary", {}))
+    summary = saved.get("summary", {})
+    confidence = kept.opened(folder, told, saved_as.certainty, head, summary.get("confidence", {}))
+    return Opened(saved_as, modality, backbone, head, record, folder, summary, confidence)
 
 
 def _as_it_is(name: str, wanted: Task | None) -> Opened:
@@ -124,7 +129,8 @@ def _record(task: Task, saved: dict[str, Any], folder: Path) -> Record | None:
 
 def _prove(made: Opened, opened: Opened, dataset: Dataset, rows: np.ndarray, known: Features | None) -> None:
     keeper = made.task.keeper
-    if opened.backbone.weights_hash != made.backbone.weights_hash or not keeper.same(made.head, opened.head):
+    same = opened.backbone.weights_hash == made.backbone.weights_hash and opened.confidence == made.confidence
+    if not (same and keeper.same(made.head, opened.head)):
         raise OutputError("the saved model is not the one that was fitted", fix="please report this")
     outputs = [
         each.task.predictor(each.backbone, each.head).outputs(dataset, rows, known=known, advance=lambda _: None)
@@ -143,6 +149,7 @@ def _write(made: Opened, folder: Path, dataset: Dataset, parts: Split, *, name: 
         "headstart": record.versions["headstart"],
         "task": record.title,
         **keeper.write(made.backbone, made.head, folder),
+        **({} if made.confidence is None else kept.write(made.confidence, folder)),
         "backbone": describe_saved(made.backbone),
         "summary": summary,
         "record": record.beside(),

@@ -54,7 +54,8 @@ class StoppedError(UserError):
 
 # Options of commands that are arguments of functions too, with a value where one stands behind them.
 _OPTION = re.compile(
-    r"--(allow-rejected|budget|device|final|force|format|how|max-length|metric|model|models|out|seed|task|test|threads|track)\b"
+    r"--(abstain|allow-rejected|budget|coverage|device|final|force|format|how|max-length|metric|model|models|out|per-class"
+    r"|positive|recall|seed|task|test|threads|threshold|track)\b"
     r"(?: ([a-z0-9][\w-]*)\b(?![.]\w))?"
 )
 # Those that name columns are one argument together.
@@ -92,7 +93,7 @@ def _columns(options: re.Match[str]) -> str:
 
 def _argument(option: re.Match[str]) -> str:
     name, value = option[1].replace("-", "_"), option[2]
-    if name in ("allow_rejected", "final", "force"):
+    if name in ("allow_rejected", "final", "force", "per_class"):
         return f"{name}=True" + (f" {value}" if value else "")
     if value and (name == "task" or value in _VALUES):
         return f"{name}={value!r}"

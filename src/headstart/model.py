@@ -12,16 +12,19 @@ import numpy as np
 
 from headstart.artifact import Opened, open_model, save, settle
 from headstart.backbone import Backbone, Features
+from headstart.confidence.confidence import Confidence, rule_of, wanted_of, with_scope
 from headstart.data.arguments import inputs_of
 from headstart.data.check import check
-from headstart.data.learned import Learned, learned_from, learned_of
+from headstart.data.learned import learned_by
 from headstart.data.read import refuse_odd
+from headstart.encode.encode import encode_rows
 from headstart.errors import DataError, UserError
 from headstart.evaluation import Evaluation, evaluated
 from headstart.inputs.modality import Modality
 from headstart.pretrained.rebuild import from_where_kept, where_kept
 from headstart.progress import Advance, Follower, Progress, Silent, as_progress, note
 from headstart.record import Record
+from headstart.report.in_short import in_short
 from headstart.report.page import report
 from headstart.report.worth import too_high
 from headstart.storage.files import parse_json
@@ -32,10 +35,10 @@ from headstart.tasks.table import task_named
 from headstart.values import Columns, Dataset, Split
 
 if TYPE_CHECKING:
+    from headstart.explain.explanation import Explanation
     from headstart.export.exporter import Exported
 
 _COMPARED = 16  # test examples on which an export is compared
-_WIDE = 100  # characters of a line
 
 
 @dataclass(frozen=True)
@@ -57,6 +60,7 @@ class Model:
     head: Head
     record: Record | None = None  # how it was made; None: it is as it came
     folder: Path | None = None  # where it was saved
+    confidence: Confidence | None = None  # how sure it can say that it is; None: nobody fitted it, or that was before
     _about: Mapping[str, Any] = field(default_factory=dict)  # of a model as it came, for its summary
     _made_of: Fitted | None = field(default=None, compare=False)  # until it is saved
 
@@ -90,31 +94,28 @@ class Model:
         """Opened once, and kept."""
         return self.task.predictor(self.backbone, self.head)
 
+    @cached_property
+    def explainer(self) -> Any:
+        """What is asked why it answers as it does. Opened once, and kept. Raises UserError where Captum is missing."""
+        if self.modality.explainer is None:
+            raise UserError(f"{self.modality.noun}s are not explained", fix="model.predict(inputs)")
+        return self.modality.explainer(self.backbone)
+
     def with_record(self, record: Record) -> Model:
         """The same model, with how it was made."""
         return replace(self, record=record)
 
-    def fitted(self, record: Record, dataset: Dataset, parts: Split, known: Features | None) -> Model:
-        """The same model, with how it was made and of what."""
-        return replace(self, record=record, _made_of=Fitted(dataset, parts, known))
+    def fitted(
+        self, record: Record, dataset: Dataset, parts: Split, known: Features | None, confidence: Confidence
+    ) -> Model:
+        """The same model, with how it was made, of what, and how sure it is."""
+        return replace(self, record=record, confidence=confidence, _made_of=Fitted(dataset, parts, known))
 
     def __repr__(self) -> str:
         """What it is, and how good."""
-        named = f"{len(self.classes)} {self.task.words.named}"
-        names = f", {named}: {', '.join(self.classes)}" if self.classes else ""
-        what = f"{self.modality.name} {self.task.name}: {self.backbone.name}{names}"
-        return f"{what if len(what) <= _WIDE else what[: _WIDE - 3] + '...'}\n{self._how_good()}"
-
-    def _how_good(self) -> str:
-        if self.record is None:
-            return "as it came: nobody has adapted it"
-        scores = self.record.scores
-        key, value = next(iter(scores.values.items()))
-        ends = scores.intervals.get(key)
-        interval = f" ({ends.low:.3f} to {ends.high:.3f})" if ends and ends.known else ""
-        where = f"; saved in {self.folder}" if self.folder else "; not saved: model.save(folder)"
-        doubt = ", too high: see its warnings" if too_high([each.kind for each in self.record.cautions]) else ""
-        return f"{key.replace('_', ' ')} {value:.3f}{interval} on {scores.n:,} test examples{doubt}{where}"
+        kind = f"{self.modality.name} {self.task.name}: {self.backbone.name}"
+        doubted = self.record is not None and too_high([caution.kind for caution in self.record.cautions])
+        return in_short(kind, self.classes, self.task.words.named, self.scores, self.folder, too_high=doubted)
 
     def __getstate__(self) -> dict[str, Any]:
         """Pickles hold the head, and where the weights lie and their hash; not the weights."""
@@ -127,6 +128,7 @@ class Model:
             "record": None if record is None else parse_json(as_json([record.to_json(), record.beside()])),
             "folder": self.folder,
             "about": dict(self._about),
+            "confidence": self.confidence,
         }
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -135,9 +137,18 @@ class Model:
         record = None if state["record"] is None else Record.from_json(task, *state["record"])
         made = {"backbone": from_where_kept(state), "head": state["head"], "record": record, "_made_of": None}
         said = {"task": task, "modality": task.modalities[state["modality"]], "folder": state["folder"]}
-        self.__dict__.update(made | said | {"_about": state["about"]})
+        self.__dict__.update(made | said | {"_about": state["about"], "confidence": state.get("confidence")})
 
-    def predict(self, inputs: Any, *, top: int = 5, columns: Columns | None = None) -> list[Any]:
+    def predict(
+        self,
+        inputs: Any,
+        *,
+        top: int = 5,
+        columns: Columns | None = None,
+        abstain: float | str | None = None,
+        coverage: float | str | None = None,
+        per_class: bool = False,
+    ) -> list[Any]:
         """A prediction for each input, in the order given; one that cannot be used has an `error`.
 
         Args:
@@ -146,14 +157,28 @@ class Model:
                 DataFrame, an Arrow table, a `datasets.Dataset`, the `Path` of a file; its columns are those of the fit.
             top: how many classes each prediction lists.
             columns: of a table, and how it is written; those that are not named are the fit's.
+            abstain: an accuracy: where what is answered would not reach it, a prediction is `unsure`.
+            coverage: a share of the inputs: so many have their class in `set`; of numbers, within the interval.
+            per_class: whether sets reach it in every class by itself.
 
         Raises:
             DataError: the inputs are none, or in no order; a text that is the name of a file; or the table has no
                 column of them.
+            UserError: no shares; what the task has no meaning for; or nothing held out promises such an accuracy.
         """
+        certainty, words = self.task.certainty, self.task.words
+        wanted = wanted_of(abstain, coverage, per_class, certainty)
+        rule = rule_of(self.confidence, wanted, self.head, certainty, fitted=self.record is not None)
+        for said in rule.notes:
+            note(said)
         items, names = self._given(inputs, columns)
-        outputs, errors = self._outputs(items)
-        return self.task.words.predictions(self.head, outputs, names, errors, top)
+        usable, errors = self._usable(items)
+        features, outputs = self._outputs(usable)
+        probabilities = None if self.task.probabilities is None else self.task.probabilities(outputs)
+        found = rule.judge(outputs, usable.checked_digests)
+        sure = iter(with_scope(found, self.confidence, features, probabilities))
+        predictions = words.predictions(self.head, outputs, names, errors, top)
+        return [p if i in errors else words.assured(p, next(sure)) for i, p in enumerate(predictions)]
 
     def predict_proba(self, inputs: Any, *, columns: Columns | None = None) -> np.ndarray:
         """(n, n_classes) probabilities, columns in the order of `classes`, of inputs as `predict` takes them.
@@ -164,11 +189,11 @@ class Model:
         """
         if self.task.probabilities is None:
             raise UserError(f"{self.task.name} gives no probabilities of classes", fix="model.predict(inputs)")
-        outputs, errors = self._outputs(self._given(inputs, columns)[0])
+        usable, errors = self._usable(self._given(inputs, columns)[0])
         if errors:
             first = min(errors)
             raise DataError(errors[first], where=f"input {first + 1}")
-        return self.task.probabilities(outputs)
+        return self.task.probabilities(self._outputs(usable)[1])
 
     def answer(self, question: str, context: str | Sequence[str], *, top: int = 1) -> list[Any]:
         """The best answers to a question from a text of any length, or several; best first, no two overlap.
@@ -245,7 +270,7 @@ class Model:
         if made is None or record is None:
             raise ValueError("a model is saved with what it was made of")
         record = record if out is None else replace(record, out=out)
-        opened = Opened(self.task, self.modality, self.backbone, self.head, record)
+        opened = Opened(self.task, self.modality, self.backbone, self.head, record, confidence=self.confidence)
         save(opened, place, dataset=made.dataset, parts=made.parts, known=made.known)
         backbone = settle(self.backbone, place.folder) if record.method != "probe" else self.backbone
         return replace(self, backbone=backbone, record=record, folder=place.folder, _made_of=None)
@@ -271,13 +296,8 @@ class Model:
             DataError: the data cannot be read or are not what the model takes, or nothing in them is known to it.
         """
         progress = as_progress(progress) or Silent()
-        return evaluated(self, data, labels, groups, columns=columns, learned=self._learned(), progress=progress)
-
-    def _learned(self) -> Learned | None:
-        """What it learned from; None: that is not known."""
-        if (made := self._made_of) is not None:
-            return learned_of(made.dataset, made.parts.train)
-        return None if self.folder is None else learned_from(self.folder)
+        learned = learned_by(self._made_of, self.folder)
+        return evaluated(self, data, labels, groups, columns=columns, learned=learned, progress=progress)
 
     def export(self, folder: str | Path, *, format: str = "openvino", inputs: Any = None) -> Exported:
         """Write the model in a format that runs without headstart, once its outputs there were compared with these.
@@ -302,6 +322,28 @@ class Model:
             examples = self._checked(self._given(self.modality.made_up() if inputs is None else inputs)[0])
         return export(made, Path(folder), exporter_named(format), examples)
 
+    def explain(
+        self, input: Any, target: str | None = None, *, top: int = 5, columns: Columns | None = None
+    ) -> Explanation:
+        """Why it answers as it does: what in one input speaks for a class, and the training examples that are like it.
+
+        Args:
+            input, columns: as for `predict`. target: the class or label; None: the one that is given, of several the
+                first. top: how many classes the prediction lists, and how many training examples.
+
+        Raises:
+            DataError: it is none or several, or cannot be read.
+            UserError: there is no such class; or Captum is missing, which explains words.
+        """
+        from headstart.explain.explain import explained, refuse_several  # loads torch
+
+        items, names = self._given(input, columns)
+        usable, errors = self._usable(items)
+        refuse_several(names, errors)
+        features, outputs = self._outputs(usable)
+        (prediction,) = self.task.words.predictions(self.head, outputs, names, errors, top)
+        return explained(self, usable, features, outputs, prediction, target=target, made=self._made_of, top=top)
+
     def _given(self, inputs: Any, columns: Columns | None = None) -> tuple[Sequence[Any], list[str]]:
         """The inputs one by one, of a table its rows, and their names."""
         refuse_odd(columns)
@@ -317,13 +359,19 @@ class Model:
         everything = Dataset(self.task, self.modality, "inputs", items, [None] * n, [str(i) for i in range(n)])
         return check(everything, purpose="predict")
 
-    def _outputs(self, items: Sequence[Any]) -> tuple[Any, dict[int, str]]:
-        """What the model makes of the inputs that can be used, in their order, and the reason for each other one."""
+    def _usable(self, items: Sequence[Any]) -> tuple[Dataset, dict[int, str]]:
+        """The inputs that can be used, in their order, and the reason for each other one, by its place."""
         usable = self._checked(items)
-        errors = {int(f.where): f.reason for f in usable.findings if f.rejected}
-        self.modality.remarks(usable, np.arange(len(usable)), self.backbone).tell(note)
-        outputs = self.predictor.outputs(usable, np.arange(len(usable)), keep=False, advance=lambda _: None)
-        return outputs, errors
+        return usable, {int(f.where): f.reason for f in usable.findings if f.rejected}
+
+    def _outputs(self, usable: Dataset) -> tuple[Features | None, Any]:
+        """Features of the inputs, where the model has any of its backbone, and what it makes of them."""
+        rows = np.arange(len(usable))
+        self.modality.remarks(usable, rows, self.backbone).tell(note)
+        features = None
+        if self.task.learner.encodes and len(rows):
+            features = encode_rows(usable, rows, self.backbone, keep=False)
+        return features, self.predictor.outputs(usable, rows, known=features, keep=False, advance=lambda _: None)
 
 
 def load(model: str | Path, *, task: str | None = None) -> Model:
@@ -340,4 +388,5 @@ def load(model: str | Path, *, task: str | None = None) -> Model:
         ModelError: not there, changed since it was saved, for another task, or a pre-trained model without a head.
     """
     opened = open_model(model, task=task)
-    return Model(opened.task, opened.modality, opened.backbone, opened.head, opened.record, opened.folder, opened.about)
+    parts = (opened.task, opened.modality, opened.backbone, opened.head)
+    return Model(*parts, opened.record, opened.folder, opened.confidence, opened.about)

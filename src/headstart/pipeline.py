@@ -8,6 +8,7 @@ from headstart.adapt.adapt import adapt
 from headstart.adapt.again import learned_from_all
 from headstart.choose.choose import choose, rank_sample
 from headstart.choose.ranking import Ranking
+from headstart.confidence.measure import measure
 from headstart.data.alike.known import KnownImages
 from headstart.data.check import check
 from headstart.data.read import read
@@ -57,9 +58,10 @@ def fit(request: Request, session: Session) -> Model:
     if request.final:
         adapted = learned_from_all(dataset, parts, adapted)
         model = Model(dataset.task, dataset.modality, adapted.backbone, adapted.head)
-    record = Record.of(dataset, parts, plan, adapted, features, scores, session)
+    confidence = measure(dataset, adapted, session)
+    record = Record.of(dataset, parts, plan, adapted, features, scores, confidence, session)
     session.say(lines(adapted.notes, (*adapted.cautions, *dataset.task.scorer.cautions(scores))))
-    model = model.fitted(record, dataset, adapted.parts(parts), adapted.features)
+    model = model.fitted(record, dataset, adapted.parts(parts), adapted.features, confidence)
     if session.place is not None:
         with session.step("save"):
             model = model.saved(session.place)

@@ -15,6 +15,7 @@ from headstart.adapt.lesson import Adapted
 from headstart.adapt.plan import Plan
 from headstart.backbone import Features
 from headstart.choose.ranking import ranking_as_json
+from headstart.confidence.confidence import Confidence
 from headstart.evaluate.learning_curve import LearningCurve
 from headstart.pretrained.schema import (
     COUNT,
@@ -77,6 +78,16 @@ def _learning(value: Any, name: str) -> LearningCurve:
     return LearningCurve.from_json(told)
 
 
+_SCOPE = {
+    **dict.fromkeys(("threshold", "kept"), number()),
+    **dict.fromkeys(("reference", "of"), COUNT),
+    "method": NAME,
+    "near_auroc": maybe(number(0, 1)),
+}
+_CONFIDENCE = fields(
+    {"held_out": COUNT, "out_of_scope": maybe(fields(_SCOPE))},
+    {"answered": mapping(maybe(number(0, 1)), most=100), "set_size": number(low=0)},
+)
 _SUMMARY = fields(  # what tasks of all kinds say
     {
         **dict.fromkeys(("task", "model", "how", "why", "why_how", "split"), NAME),
@@ -91,6 +102,7 @@ _SUMMARY = fields(  # what tasks of all kinds say
     },
     {
         "ranking": maybe(entire(ranking_as_json)),
+        "confidence": _CONFIDENCE,
         "cached": figure,
         "metric": maybe(NAME),
         "final": flag,
@@ -140,6 +152,7 @@ class Record:
     from_files: bool = False  # whether each text that it learned from was a file of its own
     learning_curve: LearningCurve | None = None  # of the probe; None: there is none
     metric: str | None = None  # the key of what the user wanted it to be chosen by; None: the task's own loss
+    confidence: Mapping[str, Any] | None = None  # how sure it can say that it is; None: nobody measured that
 
     @property
     def chosen_by(self) -> Metric | None:
@@ -168,6 +181,7 @@ class Record:
         adapted: Adapted,
         features: Features,
         scores: Scores,
+        confidence: Confidence,
         session: Session,
     ) -> Record:
         """All that a fit knows before it is saved."""
@@ -201,6 +215,7 @@ class Record:
             final=adapted.final,
             learning_curve=adapted.learning_curve,
             metric=dataset.task.metric,
+            confidence=confidence.told,
         )
 
     def finished(self, session: Session, folder: Path | None) -> Record:
@@ -238,6 +253,7 @@ class Record:
             **({"final": True} if self.final else {}),
             **self.facts,
             "learning_curve": None if self.learning_curve is None else self.learning_curve.to_json(),
+            **({} if self.confidence is None else {"confidence": dict(self.confidence)}),
             "findings": [finding.to_json() for finding in self.findings],
             "notes": list(self.notes),
             "warnings": [asdict(caution) for caution in self.cautions],
@@ -292,6 +308,7 @@ class Record:
             columns=Columns(**told["columns"]) if "columns" in told else None,
             learning_curve=said.get("learning_curve"),
             metric=said.get("metric"),
+            confidence=said.get("confidence"),
         )
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from headstart.backbone import Backbone, Features
 from headstart.errors import UserError
-from headstart.values import Caution, Dataset, Doubts, Examples, Finding, Interval
+from headstart.values import Caution, Dataset, Decision, Doubts, Examples, Finding, Interval
 
 if TYPE_CHECKING:
     import numpy as np
@@ -136,6 +136,14 @@ def _plain(value: float) -> float | None:
     return value if value - value == 0 else None
 
 
+@dataclass(frozen=True, eq=False)
+class Direction:
+    """What of an answer is explained: a score that is linear in the features, so that its gradient is known."""
+
+    name: str | None  # the class or label; None: the number
+    weight: np.ndarray  # (width,) float32 of the features in the score
+
+
 class Predictor(Protocol):
     """A backbone with its head, ready to be asked."""
 
@@ -158,6 +166,48 @@ class Predictor(Protocol):
 
 
 @dataclass(frozen=True)
+class Wanted:
+    """How sure predictions have to be, as `predict` was asked."""
+
+    accuracy: float | None = None  # of what is answered: where it would not be reached, one is unsure
+    coverage: float | None = None  # of sets: the share of inputs whose truth is among what is said
+    per_class: bool = False  # whether sets reach it in every class by itself
+
+
+@dataclass(frozen=True)
+class Sureness:
+    """How sure one prediction is; None: that was not asked for, or is not known."""
+
+    unsure: bool | None = None
+    set: tuple[Any, ...] | None = None  # names of classes, the likeliest first; or the ends of an interval
+    coverage: float | None = None  # that was asked of it
+    out_of_scope: bool | None = None
+    scope_score: float | None = None  # the larger, the stranger
+
+
+@dataclass(frozen=True)
+class Rule:
+    """How outputs are judged, as `predict` was asked, and what its user should know before."""
+
+    judge: Callable[[Any, np.ndarray], list[Sureness]]  # (outputs, sha256 of each input, (n, 32) uint8)
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Certainty:
+    """How a task says how sure it is, from training examples that were held out."""
+
+    one_class: bool = False  # whether each example is of one class, so that classes can be left out on purpose
+    columns: Mapping[str, str] = field(default_factory=dict)  # what is kept of each example, by safetensors' types
+    # (head, outputs, y, digests, groups) of examples that were held out -> these columns
+    held: Callable[..., Mapping[str, np.ndarray]] | None = None
+    told: Callable[..., dict[str, Any]] = lambda head, held, outputs: {}  # what JSON says of them
+    rule: Callable[..., Rule] | None = None  # (head, held, wanted); raises UserError where that cannot be promised
+    # why it has no meaning here, and what to do instead, by option: "abstain", "coverage", "per-class"
+    without: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Learner:
     """How a task is learned."""
 
@@ -168,6 +218,8 @@ class Learner:
     judge_constant: Callable[[Dataset], Any] | None  # how one answer to all would do, in the same measure
     lesson: Callable[..., Any]  # a training part as it is learned, see `adapt.lesson`
     loss: tuple[str, ...] = ("log_loss",)  # what is chosen by unasked, as a metric; further ones come to the same
+    # (dataset, what was adapted): with the threshold that the user asked for; None: the task has no use for one
+    decided: Callable[[Dataset, Any], Any] | None = None
 
 
 def _all_known(dataset: Dataset, classes: Sequence[str]) -> tuple[np.ndarray, list[Finding]]:
@@ -204,6 +256,8 @@ class Words:
     predictions: Callable[..., list[Any]]  # (head, outputs, names, errors, top)
     row: Callable[[Any], dict[str, Any]]  # a prediction as JSON
     line: Callable[[dict[str, Any]], str]  # the same for people
+    # (a prediction, its Sureness) -> the prediction, which says how sure it is
+    assured: Callable[[Any, Sureness], Any] = lambda prediction, sureness: prediction
     facts: Callable[..., dict[str, Any]]  # (head, dataset, rows learned from): what JSON says of them
     facts_saved: Check  # what of a saved summary are these facts
     fitted: Callable[[dict[str, Any], Sequence[Metric]], str]  # what `fit` prints of its JSON
@@ -266,8 +320,13 @@ class Task:
     words: Words
     keeper: Keeper
     predictor: Callable[[Backbone, Head], Predictor]
+    # (head, outputs of one example, its prediction, the class that is asked for or None): what of it is explained, and
+    # raises UserError where there is no such class; None: the head is within the model, which is asked itself
+    direction: Callable[[Head, np.ndarray, Any, str | None], Direction] | None = None
     probabilities: Callable[[Any], np.ndarray] | None = None  # of outputs, (n, n_classes); None: there are no classes
+    certainty: Certainty = field(default_factory=Certainty)
     chosen_by: Metric | None = None  # what the user wants a fit to choose by; None: the learner's loss
+    decision: Decision | None = None  # which threshold the user wants; None: none
 
     def __repr__(self) -> str:
         """Its name, and what its fits choose by where that was asked for."""
@@ -298,3 +357,19 @@ class Task:
         what = f"nothing can be chosen by {name}" if name in metrics else f"unknown metric {name!r}"
         fix = f"of {self.name}, one of: {', '.join([*self.learner.loss, *names])}"
         raise UserError(what, where="--metric", fix=fix)
+
+    def deciding(self, decision: Decision | None) -> Task:
+        """The same task, whose fits answer one of two classes from a threshold on; None: as it is.
+
+        Raises:
+            UserError: a threshold means nothing here.
+        """
+        if decision is not None and self.learner.decided is None:
+            what = f"it tells two classes apart, and the task is {self.name}"
+            raise UserError(what, where=_asked(decision), fix="leave it out")
+        return replace(self, decision=decision)
+
+
+def _asked(decision: Decision) -> str:
+    """The option that was typed."""
+    return "--threshold" if decision.threshold is not None else "--recall"

@@ -56,6 +56,15 @@ class Caution:
 
 
 @dataclass(frozen=True)
+class Decision:
+    """From which probability on the class that is looked for is answered, of two: one of the first two is None."""
+
+    threshold: float | None = None
+    recall: float | None = None  # the threshold is chosen for so much of it, on training examples that were held out
+    positive: str | None = None  # the class that is looked for; None: the rarer one
+
+
+@dataclass(frozen=True)
 class Request:
     """What the user asked for, as typed: one field an option of `fit`, checked where it is used."""
 
@@ -68,6 +77,7 @@ class Request:
     model: str = "auto"
     method: str = "auto"
     metric: str = "auto"  # the key of what is chosen by
+    decision: Decision | None = None  # None: the likeliest class is answered
     test: float | str | Path = 0.2  # a share, or a path with the test examples
     seed: int = 0
     out: Path | None = None

@@ -20,13 +20,15 @@ def adapt(dataset: Dataset, parts: Split, plan: Plan, features: Features, sessio
     Raises:
         UserError: the data cannot be learned from with this model by this method.
     """
-    lesson = dataset.task.learner.lesson(dataset, parts, plan, features, session, seed=seed)
-    adapted = _learned(lesson, plan, session)
+    learner = dataset.task.learner
+    lesson = learner.lesson(dataset, parts, plan, features, session, seed=seed)
+    adapted = _adapted(lesson, plan, session)
+    adapted = adapted if learner.decided is None else learner.decided(dataset, adapted)
     with session.step("learning curve", shown=False):
-        return replace(adapted, learning_curve=lesson.learning_curve())
+        return replace(adapted, learning_curve=lesson.learning_curve(adapted.head))
 
 
-def _learned(lesson: Lesson, plan: Plan, session: Session) -> Adapted:
+def _adapted(lesson: Lesson, plan: Plan, session: Session) -> Adapted:
     why = lesson.declined()
     if why is not None:
         return lesson.without_training(why)

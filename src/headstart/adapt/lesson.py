@@ -106,6 +106,10 @@ class Lesson(Protocol):
         """Why the tuned model is not taken."""
         ...
 
-    def learning_curve(self) -> LearningCurve | None:
-        """How what needs no training does with fewer labels, once all is learned; None: there is no telling."""
+    def learning_curve(self, head: Any) -> LearningCurve | None:
+        """How what needs no training does with fewer labels, once all is learned; None: there is no telling.
+
+        Args:
+            head: that is taken, by whose threshold it answers.
+        """
         ...

@@ -129,7 +129,7 @@ class LinearLesson:
     def _compared(self, tuned: Tuned) -> Compared:
         return Compared(tuned.verdict, self.dataset.task, weighted=self.dataset.weights is not None)
 
-    def learning_curve(self) -> LearningCurve | None:
+    def learning_curve(self, head: Head) -> LearningCurve | None:
         """As `Lesson.learning_curve`. It is a small part of the work of the probe's search, whatever the machine."""
         budget, family, n = self.session.budget, self.dataset.task.learner.family, self.encoded
         searched = n * len(self.head.cross_validation) * (family.how_many_folds(n, len(self.head.classes)) - 1)
@@ -138,7 +138,8 @@ class LinearLesson:
         if self.out_of_fold or not len(self.test) or foreseen > budget.left / 2:
             return None
         exam = Exam(self.whole, self.test, self.known)
-        return learning_curve(self.dataset, self.features, basis=self.basis, head=self.head, exam=exam, within=budget)
+        probe = replace(self.head, more=head.more)
+        return learning_curve(self.dataset, self.features, basis=self.basis, head=probe, exam=exam, within=budget)
 
     def _adapted(
         self,

@@ -117,7 +117,7 @@ class AnsweringLesson:
         why = f"trained, {better}{self._said(tuned)}"
         return self._adapted(backbone, head, method, why, rows, findings, notes)
 
-    def learning_curve(self) -> None:
+    def learning_curve(self, head: Settings) -> None:
         """As `Lesson.learning_curve`: with fewer labels, it would have to be trained again."""
 
     def kept(self, tuned: object, note: str) -> str:

@@ -15,6 +15,10 @@ from headstart.storage import places
 from headstart.values import Columns
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
+Pair = Annotated[tuple[str, str] | None, typer.Option(metavar="A B", help="Two texts; or a question and a text.")]
+Way = Annotated[
+    str | None, typer.Option("--as", help="text: the words themselves; file: one text; lines: a text a line.")
+]
 Text = Annotated[list[str] | None, typer.Option(help="Column of texts; several are joined, in this order.")]
 Text2 = Annotated[str | None, typer.Option(help="Column of the second text of a pair.")]
 Image = Annotated[str | None, typer.Option(help="Column of image paths.")]
@@ -43,6 +47,20 @@ Threads = Annotated[int | None, typer.Option(min=1, help="Processor cores to use
 ChosenBy = Annotated[
     str, typer.Option("--metric", help="What is chosen by: auto (the loss), accuracy, macro_f1, mae, ...")
 ]
+Threshold = Annotated[
+    str | None, typer.Option(help="Of two classes: the probability from which on --positive is answered.")
+]
+Recall = Annotated[
+    str | None, typer.Option(help="Of two classes: how much of --positive is to be found; chooses the threshold.")
+]
+Positive = Annotated[str | None, typer.Option(help="Class of --threshold or --recall. Default: the rarer.")]
+Abstain = Annotated[
+    str | None, typer.Option(help="Accuracy of what is answered, 0.95 say: else it says that it is unsure.")
+]
+Coverage = Annotated[
+    str | None, typer.Option(help="Share of inputs whose class is in the set given, or number in its interval.")
+]
+PerClass = Annotated[bool, typer.Option("--per-class", help="--coverage is reached in each class.")]
 TASK = "auto, classification, multilabel, regression or answering."
 
 

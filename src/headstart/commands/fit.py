@@ -20,6 +20,9 @@ def fit(  # noqa: PLR0913 - one argument an option
     model: Annotated[str, typer.Option(help="auto, a catalog or hub name, or a folder.")] = "auto",
     how: Annotated[str, typer.Option(help="auto, probe, tune, lora or full.")] = "auto",
     metric: common.ChosenBy = "auto",
+    threshold: common.Threshold = None,
+    recall: common.Recall = None,
+    positive: common.Positive = None,
     budget: Annotated[str, typer.Option(help="Time from reading to saving, for example 90s, 2m, 1h.")] = "2m",
     test: Annotated[str, typer.Option(help="Share kept for the test, or a path with test examples.")] = "0.2",
     out: Annotated[Path | None, typer.Option(help="Folder to save to. Default: the data's name + .headstart.")] = None,
@@ -53,25 +56,11 @@ def fit(  # noqa: PLR0913 - one argument an option
         delimiter=delimiter, image_root=image_root, class_folders=class_folders, group=group,
     )  # fmt: skip
     fitted = run(
-        data,
-        task=task,
-        model=model,
-        how=how,
-        metric=metric,
-        budget=budget,
-        test=common.share_or_path(test),
-        seed=seed,
-        out=out,
-        force=force,
-        allow_rejected=allow_rejected,
-        final=final,
-        max_length=max_length,
-        columns=columns,
-        device=device,
-        threads=threads,
-        track=track,
+        data, task=task, model=model, how=how, metric=metric, threshold=threshold, recall=recall, positive=positive,
+        budget=budget, test=common.share_or_path(test), seed=seed, out=out, force=force, allow_rejected=allow_rejected,
+        final=final, max_length=max_length, columns=columns, device=device, threads=threads, track=track,
         progress=common.bars(),
-    )
+    )  # fmt: skip
     _tell(fitted, as_json)
 
 

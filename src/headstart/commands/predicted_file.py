@@ -48,7 +48,7 @@ def write(out: Path, names: list[str], given: Sequence[list[str]], predicted: Se
     from headstart.storage.places import as_utf8, cannot_write
 
     rows = [_flat(row) for row in predicted]
-    keys = [key for key in dict.fromkeys(key for row in rows for key in row) if key != "error"]
+    keys = [key for key in dict.fromkeys(key for row in rows for key in row if row[key] is not None) if key != "error"]
     header = unique([*names, *(f"predicted_{key}" for key in keys), "error"])
     text = io.StringIO()
     writer = csv.writer(text, delimiter=_DELIMITERS[out.suffix.lower()], lineterminator="\n")
@@ -66,15 +66,15 @@ def write(out: Path, names: list[str], given: Sequence[list[str]], predicted: Se
 
 
 def _flat(row: dict[str, Any]) -> dict[str, Any]:
-    """A prediction as cells: labels with | between them, an interval as its two ends."""
+    """A prediction as cells: labels with | between them, an interval as its two ends, which the set of a number is."""
     cells: dict[str, Any] = {}
     for key, value in row.items():
-        if key in _BESIDE:
+        if key in _BESIDE or (key == "set" and "interval" in row):
             continue
         if key == "interval":
             cells |= dict(zip(("low", "high"), value, strict=True))
         elif isinstance(value, list):
-            cells[key] = "|".join(str(each["label"]) for each in value)
+            cells[key] = "|".join(str(each["label"] if isinstance(each, dict) else each) for each in value)
         else:
             cells[key] = value
     return cells

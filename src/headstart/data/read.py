@@ -64,7 +64,12 @@ def read(request: Request, tasks: Sequence[Task]) -> Dataset:
     if request.task not in ("auto", task.name, task.titles.get(examples.kind)):
         what = f"these are {examples.kind}s, and the task is {request.task}"
         raise DataError(what, where="--task", fix=f"--task {task.name}, or name the columns")
-    return as_dataset(_with_separator(request.columns, examples, task), task.choosing_by(request.metric))
+    return as_dataset(_with_separator(request.columns, examples, task), _as_asked(task, request))
+
+
+def _as_asked(task: Task, request: Request) -> Task:
+    """With what the user wants its fits to choose by, and to decide by."""
+    return task.choosing_by(request.metric).deciding(request.decision)
 
 
 def _with_separator(columns: Columns | None, examples: Examples, task: Task) -> Examples:

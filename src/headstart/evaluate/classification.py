@@ -32,6 +32,7 @@ class Predicted:
     y: np.ndarray  # (n,) class indices
     names: tuple[str, ...]
     groups: np.ndarray | None = None  # (n,) whose each example is; None: each by itself
+    answered: np.ndarray | None = None  # (n,) indices of the classes that were answered; None: the likeliest
 
     @cached_property
     def probabilities(self) -> np.ndarray:
@@ -40,8 +41,8 @@ class Predicted:
 
     @cached_property
     def classes(self) -> np.ndarray:
-        """(n,) indices of the most probable classes."""
-        return np.asarray(self.probabilities.argmax(axis=1))
+        """(n,) indices of the classes that were answered."""
+        return np.asarray(self.probabilities.argmax(axis=1)) if self.answered is None else self.answered
 
 
 def _accuracy_interval(p: Predicted) -> Interval:
@@ -106,6 +107,7 @@ def evaluate(
     *,
     classes: Sequence[str],
     majority_class: str,
+    answered: np.ndarray | None = None,
     positive: str | None = None,
     where: Sequence[str] | None = None,
     groups: np.ndarray | None = None,
@@ -118,6 +120,7 @@ def evaluate(
         y: (n,) index of the true class of each row in `classes`.
         classes: names, in the order of the columns.
         majority_class: the most common class of the training part.
+        answered: (n,) index of the class that was answered to each row, where that is not the likeliest; None: it is.
         positive: of two classes, the one that precision and recall are told of by threshold; None: the rarer one.
         where: (n,) how to point the user at each example; None: "row 1", "row 2", ...
         groups: (n,) int, equal for examples that belong together, as the user says; None: each by itself.
@@ -132,7 +135,7 @@ def evaluate(
     _check(logits, y, names, where)
     if majority_class not in names:
         raise ValueError(f"majority class {majority_class!r} is not among the classes")
-    predicted = Predicted(logits, y, names, groups)
+    predicted = Predicted(logits, y, names, groups, answered)
     return Scores.measured(
         predicted,
         metrics,
@@ -156,7 +159,7 @@ def _confusion(y: np.ndarray, predicted: np.ndarray, n: int) -> dict[str, Any]:
 
 
 def _curves(p: Predicted, positive: str | None) -> dict[str, Any]:
-    confidence, right = p.probabilities.max(axis=1), p.classes == p.y
+    confidence, right = p.probabilities[np.arange(len(p.y)), p.classes], p.classes == p.y
     told: dict[str, Any] = {
         "reliability": curves.reliability(confidence, right),
         "risk_coverage": curves.risk_coverage(confidence, right),

@@ -8,6 +8,8 @@ the noise grows with the prediction, and there the logarithm of the target is th
 
 from __future__ import annotations
 
+from math import ceil
+
 import numpy as np
 
 LEVEL = 0.9
@@ -52,6 +54,12 @@ def half_width(errors: np.ndarray, *, level: float = LEVEL, weights: np.ndarray 
     inside = np.cumsum(np.ones(len(sizes)) if weights is None else weights[order])
     wanted = round((inside[-1] + 1) * level, 9)  # rounded: 0.9 * 70 is 63, not a little more
     return float(sizes[order[min(np.searchsorted(inside.round(9), wanted), len(sizes) - 1)]])
+
+
+def rank_of(n: int, level: float) -> int:
+    """Which of n held-out scores, in ascending order and from 1, a new one stays at or below with a probability of
+    `level`: the ceil((n + 1) * level)-th, or the last one, where there are too few (see `promised`)."""
+    return min(n, ceil(round((n + 1) * level, 9)))  # rounded: 0.9 * 70 is 63, not a little more
 
 
 def promised(n: int, *, level: float = LEVEL) -> float:

@@ -46,20 +46,28 @@ def share_interval(hits: np.ndarray, groups: np.ndarray | None = None) -> Interv
     estimated from survey data, Survey Methodology 24, 1998; here with Wilson's interval in place of the exact one.
     """
     n, successes = len(hits), int(np.sum(hits))
-    if groups is None or n == 0:
+    g = n if groups is None else len(np.unique(groups))
+    if groups is None or g == n:
         return wilson(successes, n)
+    z = NormalDist().inv_cdf(0.975)
+    return _of_share(successes / n, worth(hits, groups) * (z / t_quantile(0.975, max(1, g - 1))) ** 2, z)
+
+
+def worth(hits: np.ndarray, groups: np.ndarray) -> float:
+    """As how many examples by themselves those in groups count, at least 1: n by the design effect, as above.
+
+    Args:
+        hits: (n,) bool, n > 0. groups: (n,) int, equal numbers belong together.
+    """
+    n, successes = len(hits), int(np.sum(hits))
     sums, counts, _ = group_sums(np.asarray(hits, dtype=np.float64), groups)
     share, g = successes / n, len(counts)
-    if g == n:
-        return wilson(successes, n)
-    between = float(np.square(sums - share * counts).sum()) / n**2 * g / max(1, g - 1)
-    worth = n**2 / float(np.square(counts).sum()) if successes in (0, n) else float(n)
-    if g == 1:
-        worth = 1.0
-    elif between > 0:
-        worth = max(1.0, min(worth, share * (1 - share) / between))
-    z = NormalDist().inv_cdf(0.975)
-    return _of_share(share, worth * (z / t_quantile(0.975, max(1, g - 1))) ** 2, z)
+    if g in (1, n):
+        return float(g)
+    if successes in (0, n):
+        return n**2 / float(np.square(counts).sum())
+    between = float(np.square(sums - share * counts).sum()) / n**2 * g / (g - 1)
+    return max(1.0, min(float(n), share * (1 - share) / between)) if between > 0 else float(n)
 
 
 def mean_of_shares(hits: np.ndarray, of: np.ndarray, n_shares: int, groups: np.ndarray | None = None) -> Interval:

@@ -85,8 +85,8 @@ def curve_of(
 
     What may be chance of the last step is 1.64 standard errors of the differences by test example, since both heads
     find the same ones hard; in the metric's unit by what the whole head lacks of the best there is, over its mean cost.
-    Where all are answered alike that is nothing, and on twenty examples it says little: so of a metric with costs, which
-    is made of right and wrong answers, what one of these can do counts as an error, too.
+    Where all are answered alike that is nothing, and on twenty examples it says little: so of a metric with costs,
+    which is made of right and wrong answers, what one of these can do counts as an error, too.
 
     Args:
         fared: by how many labels were learned from, one entry a draw; one number at least.

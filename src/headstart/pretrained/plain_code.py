@@ -19,6 +19,14 @@ probabilities = np.exp(outputs - outputs.max())
 probabilities /= probabilities.sum()
 print(told["classes"][probabilities.argmax()], float(probabilities.max()))
 """
+DECIDED = """
+probabilities = np.exp(outputs - outputs.max())
+probabilities /= probabilities.sum()
+more = told["head"]["more"]
+positive = int(more["positive"])
+answer = positive if probabilities[positive] >= more["threshold"] else 1 - positive
+print(told["classes"][answer], float(probabilities[answer]))
+"""
 LABELS = """
 probabilities = 1 / (1 + np.exp(-outputs))
 for name, probability, threshold in zip(told["classes"], probabilities, told["head"]["thresholds"]):

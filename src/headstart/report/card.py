@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from headstart.backbone import Backbone
 from headstart.pretrained.source import SOURCES
-from headstart.report import general
+from headstart.report import general, sureness
 from headstart.report.front import front
 from headstart.report.html import percent
 from headstart.report.markdown import listed, plain, python, quoted
@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from headstart.record import Record
 
 _UNBALANCED = 3.0  # times as many training examples as of the rarest class
+_SURE = {  # by the words of `sureness.lines`
+    "answers": "Where it may say that it is unsure, it answers",
+    "strangers": "Inputs that are like nothing it learned from",
+}
 _LISTED = 100  # classes or labels
 _LEAST_SHOWN = 0.05  # seconds of a step
 
@@ -127,6 +131,8 @@ def _limits(record: Record) -> Iterator[str]:
     if doubtful:
         many = "1 training label looks" if doubtful == 1 else f"{doubtful:,} training labels look"
         yield f"{many} doubtful, and what is learned from wrong labels is wrong; `headstart check` lists them."
+    for word, said in sureness.lines({"confidence": record.confidence}):
+        yield f"{_SURE[word]} {plain(said)}."
     if record.learning_curve is not None:
         said = more_labels(record.learning_curve, record.task.scorer.metrics, record.n_test)
         yield f"Would more labels help? {said[0].upper()}{said[1:]}."

@@ -12,6 +12,7 @@ from typing import Any
 
 from headstart.choose.ranking import ordered_by
 from headstart.errors import plain, short_name, some_of
+from headstart.report import sureness
 from headstart.report.html import amount
 from headstart.report.worth import Line, beside, more, tested, unbalanced
 from headstart.task import Metric
@@ -55,7 +56,8 @@ def fitted_lines(told: dict[str, Any], figures: str, metrics: Sequence[Metric]) 
         lines.append(f"left out   {told['n_rejected']} examples; see rejected.csv")
     if told.get("class_weights"):
         lines.append("weights    rare classes count more (inverse square root of their share)")
-    return "\n".join([*lines, *_found(told, 10), figures, *_said(more(told, metrics), 10), *_ended(told, 10)])
+    sure = [_say(word, said) for word, said in sureness.lines(told)]
+    return "\n".join([*lines, *_found(told, 10), figures, *_said(more(told, metrics), 10), *sure, *_ended(told, 10)])
 
 
 def listed_figures(told: Mapping[str, Any], metrics: Sequence[Metric]) -> list[str]:
@@ -197,7 +199,8 @@ def predictions(told: dict[str, Any], line: Callable[[dict[str, Any]], str]) -> 
     lines, most = [], 60 if sys.stdout.isatty() else sys.maxsize
     for row in told["predictions"]:
         name = row["input"] if len(row["input"]) <= most else row["input"][: most - 3] + "..."
-        lines.append(f"{name or '(blank)'}: " + (f"error: {row['error']}" if "error" in row else line(row)))
+        said = f"error: {row['error']}" if "error" in row else sureness.assured(row, line(row))
+        lines.append(f"{name or '(blank)'}: {said}")
     return "\n".join(lines)
 
 
@@ -208,8 +211,10 @@ def predicted(told: dict[str, Any]) -> str:
 
 
 def class_line(row: dict[str, Any]) -> str:
-    """A prediction's most probable classes."""
-    return ", ".join(f"{short_name(c['label'])} {c['probability']:.2f}" for c in row["top"])
+    """The class that was answered, then other probable ones; the set, where one was asked for."""
+    others = [c for c in row["top"] if c["label"] != row["label"]]
+    listed = ", ".join(f"{short_name(c['label'])} {c['probability']:.2f}" for c in [row, *others][: len(row["top"])])
+    return f"{listed}; one of: {', '.join(map(short_name, row['set']))}" if row.get("set") else listed
 
 
 def answer_line(row: dict[str, Any]) -> str:

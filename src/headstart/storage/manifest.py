@@ -24,6 +24,7 @@ _WRITTEN = frozenset(
         "model.safetensors",
         "modules.json",
         "preprocessor_config.json",
+        "reference.safetensors",
         "rejected.csv",
         "report.html",
         "sentence_bert_config.json",

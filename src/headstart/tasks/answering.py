@@ -28,6 +28,7 @@ from headstart.report.answering import cautions_of, facts, sections
 from headstart.report.card_answering import answering_card
 from headstart.task import Form, Keeper, Learner, Scorer, Scores, Task, Words
 from headstart.tasks import curves
+from headstart.tasks.certainty import OF_ANSWERS
 from headstart.tasks.modalities import PASSAGE
 from headstart.values import Dataset, Examples, Finding, Passages
 
@@ -211,5 +212,6 @@ ANSWERING = Task(
         split_columns=_split_columns,
     ),
     predictor=Answerer,
+    certainty=OF_ANSWERS,
     probabilities=None,
 )

@@ -22,7 +22,9 @@ from headstart.report import terminal
 from headstart.report.card_classification import classification_card
 from headstart.report.classification import MATRIX_CLASSES, cautions_of, sections
 from headstart.task import Scorer, Scores, Space, Task, Words
-from headstart.tasks import curves, linear
+from headstart.tasks import curves, decision, linear
+from headstart.tasks.certainty import OF_CLASSES
+from headstart.tasks.directions import of_class
 from headstart.tasks.doubts import doubtful_classes
 from headstart.tasks.modalities import IMAGE, PAIR, TEXT
 from headstart.values import Dataset, Finding
@@ -68,7 +70,10 @@ def _details(value: Any, name: str) -> dict[str, Any]:
     return told
 
 
-_FACTS = record(linear.NAMED_FACTS, {"class_weights": maybe(mapping(number(), most=_MOST)), **linear.TRAIN_COUNTS})
+_FACTS = record(
+    linear.NAMED_FACTS,
+    {"class_weights": maybe(mapping(number(), most=_MOST)), "threshold": decision.FACT, **linear.TRAIN_COUNTS},
+)
 _MISTAKE = record({"where": NAME, "true": NAME, "predicted": NAME, "probability": number()})
 
 
@@ -81,6 +86,10 @@ class Prediction:
     input: str = ""
     top: tuple[tuple[str, float], ...] = ()
     error: str = ""  # why this input has no prediction; label is then ""
+    unsure: bool | None = None  # whether it should not be relied on; None: nobody asked (`abstain=`)
+    set: tuple[str, ...] | None = None  # classes, the likeliest first; None: nobody asked (`coverage=`)
+    out_of_scope: bool | None = None  # whether it is like nothing that was learned from; None: not known
+    scope_score: float | None = None  # how unlike; the larger, the stranger
 
 
 def _complaint(label: str | None) -> tuple[str, str] | None:
@@ -108,6 +117,7 @@ def _refuse(dataset: Dataset, seen: str) -> None:
             where=dataset.name,
             fix="add examples of another class (a folder or a label of its own)",
         )
+    decision.refuse(dataset)
 
 
 def _refuse_parts(dataset: Dataset, train: np.ndarray, test: np.ndarray) -> None:
@@ -152,7 +162,8 @@ def _score(
         y,
         classes=head.classes,
         majority_class=majority,
-        positive=told.get("positive", told.get("precision_recall", {}).get("positive")),
+        answered=None if "threshold" not in head.more else decision.answered(head, softmax(logits)),
+        positive=decision.positive(head) or told.get("positive", told.get("precision_recall", {}).get("positive")),
         where=[dataset.where[row] for row in rows.tolist()],
         groups=None if dataset.clusters is None else dataset.clusters[rows],
         metrics=dataset.task.scorer.metrics,
@@ -188,7 +199,8 @@ def _predictions(
     def one(name: str, probabilities: np.ndarray) -> Prediction:
         order = np.argsort(-probabilities, kind="stable")[: max(1, top)]
         best = tuple((head.classes[c], float(probabilities[c])) for c in order)
-        return Prediction(best[0][0], best[0][1], name, best)
+        given = int(decision.answered(head, probabilities[None])[0])
+        return Prediction(head.classes[given], float(probabilities[given]), name, best)
 
     def failed(name: str, why: str) -> Prediction:
         return Prediction("", 0.0, name, error=why)
@@ -200,7 +212,8 @@ def _row(p: Prediction) -> dict[str, Any]:
     if p.error:
         return {"input": p.input, "error": p.error}
     top = [{"label": name, "probability": round(value, 6)} for name, value in p.top]
-    return {"input": p.input, "label": p.label, "probability": round(p.probability, 6), "top": top}
+    told = {"input": p.input, "label": p.label, "probability": round(p.probability, 6), "top": top}
+    return told | linear.sureness_row(p)
 
 
 def _facts(head: Head, dataset: Dataset, rows: np.ndarray) -> dict[str, Any]:
@@ -210,6 +223,7 @@ def _facts(head: Head, dataset: Dataset, rows: np.ndarray) -> dict[str, Any]:
         "temperature": round(head.temperature, 6),
         "class_weights": head.class_weights,
         "train_counts": dict(zip(dataset.classes, dataset.counts(rows).tolist(), strict=True)),
+        **decision.fact(head),
         "cross_validation": list(head.cross_validation),
     }
 
@@ -228,7 +242,7 @@ CLASSIFICATION = Task(
     strata=lambda y: y,
     refuse_parts=_refuse_parts,
     unsplit=("no class has two distinct examples, so nothing can be tested", "add examples that differ"),
-    learner=linear.learner(SOFTMAX),
+    learner=linear.learner(SOFTMAX, decided=decision.with_threshold),
     scorer=Scorer(
         metrics=METRICS,
         details=_details,
@@ -242,6 +256,7 @@ CLASSIFICATION = Task(
     words=Words(
         predictions=_predictions,
         row=_row,
+        assured=linear.assured,
         line=terminal.class_line,
         facts=_facts,
         facts_saved=_FACTS,
@@ -252,7 +267,9 @@ CLASSIFICATION = Task(
         card=classification_card,
         right="Accuracy",
     ),
-    keeper=linear.keeper(unnamed=True),
+    keeper=linear.keeper(unnamed=True, refuse=decision.refuse_damaged),
+    certainty=OF_CLASSES,
     predictor=linear.LinearPredictor,
+    direction=of_class,
     probabilities=softmax,
 )

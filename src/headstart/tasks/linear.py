@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -23,7 +23,7 @@ from headstart.pretrained.load import load, load_classifier
 from headstart.pretrained.rebuild import head_hash, head_of
 from headstart.pretrained.schema import COUNT, NAME, figure, listing, mapping, number
 from headstart.pretrained.source import SOURCES
-from headstart.task import Advance, Keeper, Learner
+from headstart.task import Advance, Keeper, Learner, Sureness
 from headstart.values import Dataset, Examples
 
 FACTS = {  # of every linear head, as a saved folder says them
@@ -66,7 +66,7 @@ class LinearPredictor:
         """
         if not len(rows):
             return self.head.logits(np.empty((0, self.head.weight.shape[1]), np.float32))
-        if known is None or known.key != self.head.features_key:
+        if known is None or _function(known.key) != _function(self.head.features_key):
             known = encode_rows(dataset, rows, self.backbone, keep=keep, advance=advance)
         refuse_other(known.key or self.head.features_key, self.head)
         if known.matrix.shape[1] != self.head.weight.shape[1]:
@@ -81,8 +81,13 @@ def refuse_other(key: str, head: Head, where: Path | str = "") -> None:
 
     Precision may differ between machines (bf16 here, float32 there): close, by measurement, so not refused.
     """
-    if key.rsplit(" ", 1)[0] != head.features_key.rsplit(" ", 1)[0]:
+    if _function(key) != _function(head.features_key):
         raise ModelError("the head was fitted on features of another backbone", where=str(where))
+
+
+def _function(key: str) -> str:
+    """What a key says of features but for their precision."""
+    return key.rsplit(" ", 1)[0]
 
 
 def _refuse_other_inputs(width: int, backbone: Backbone, modality: Modality, folder: Path) -> None:
@@ -184,12 +189,18 @@ def _written(target: Any) -> str:
     return target if isinstance(target, str) else f"{target:.10g}"
 
 
-def keeper(*, unnamed: bool = False, needs: Sequence[str] = ()) -> Keeper:
+def keeper(
+    *,
+    unnamed: bool = False,
+    needs: Sequence[str] = (),
+    refuse: Callable[[Head, Path], None] = lambda head, folder: None,
+) -> Keeper:
     """How models with a linear head are kept.
 
     Args:
         unnamed: whether a folder that names no task is of this one.
         needs: what headstart.json has to say of a head of this task, beyond what it says of all.
+        refuse: (head, folder): raises ModelError where `Head.more` is not as this task keeps it.
     """
 
     def complete(folder: Path, saved: Mapping[str, Any], backbone: Backbone, modality: Modality) -> Head:
@@ -197,7 +208,9 @@ def keeper(*, unnamed: bool = False, needs: Sequence[str] = ()) -> Keeper:
         wrong += [f"{name} is of another task" for name in _OF_A_TASK if name in saved["head"] and name not in needs]
         if wrong:
             raise ModelError(f"damaged: head.{wrong[0]}", where=str(folder / FILE), fix="save or copy it again")
-        return opened(folder, saved, backbone, modality)
+        head = opened(folder, saved, backbone, modality)
+        refuse(head, folder)
+        return head
 
     def claims(told: Mapping[str, Any]) -> bool:
         return unnamed and ("head" in told or "classes" in told)
@@ -214,7 +227,9 @@ def keeper(*, unnamed: bool = False, needs: Sequence[str] = ()) -> Keeper:
     )
 
 
-def learner(family: Family, *, loss: tuple[str, ...] = ("log_loss",)) -> Learner:
+def learner(
+    family: Family, *, loss: tuple[str, ...] = ("log_loss",), decided: Callable[[Dataset, Any], Any] | None = None
+) -> Learner:
     """How a linear head of this family is learned: the probe on frozen features, then fine-tuning that starts there."""
     return Learner(
         load=load,
@@ -224,6 +239,7 @@ def learner(family: Family, *, loss: tuple[str, ...] = ("log_loss",)) -> Learner
         judge_constant=judge_constant,
         lesson=linear_lesson,
         loss=loss,
+        decided=decided,
     )
 
 
@@ -243,6 +259,24 @@ def predictions(
     """
     rows = iter(outputs)
     return [failed(name, errors[i]) if i in errors else one(name, next(rows)) for i, name in enumerate(names)]
+
+
+def assured(prediction: P, sureness: Sureness) -> P:
+    """A prediction with fields for how sure it is, with what is known of that."""
+    made: P = replace(  # type: ignore[type-var]
+        prediction,
+        unsure=sureness.unsure,
+        set=sureness.set,
+        out_of_scope=sureness.out_of_scope,
+        scope_score=sureness.scope_score,
+    )
+    return made
+
+
+def sureness_row(p: Any) -> dict[str, Any]:
+    """What JSON says of how sure such a prediction is."""
+    covered = {} if p.set is None else {"set": list(p.set)}
+    return {"unsure": p.unsure, **covered, "out_of_scope": p.out_of_scope, "scope_score": p.scope_score}
 
 
 def cells(read: Callable[..., T]) -> Callable[[Examples], tuple[list[T], tuple[str, ...]]]:

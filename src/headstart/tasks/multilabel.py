@@ -34,6 +34,8 @@ from headstart.report.markdown import plain
 from headstart.report.verdict import cautions
 from headstart.task import Scorer, Scores, Space, Task, Words
 from headstart.tasks import linear
+from headstart.tasks.certainty import OF_LABELS
+from headstart.tasks.directions import of_label
 from headstart.tasks.doubts import doubtful_labels
 from headstart.tasks.modalities import IMAGE, TEXT
 from headstart.values import Caution, Dataset, Examples, Finding
@@ -58,6 +60,10 @@ class Labels:
     input: str = ""
     top: tuple[tuple[str, float], ...] = ()
     error: str = ""  # why this input has no labels
+    unsure: bool | None = None  # whether it should not be relied on; None: nobody asked (`abstain=`)
+    set: tuple[str, ...] | None = None  # always None: sets are of examples of one class
+    out_of_scope: bool | None = None  # whether it is like nothing that was learned from; None: not known
+    scope_score: float | None = None  # how unlike; the larger, the stranger
 
 
 def _fits(examples: Examples) -> bool:
@@ -236,9 +242,14 @@ def _row(p: Labels) -> dict[str, Any]:
     if p.error:
         return {"input": p.input, "error": p.error}
     told = {"labels": p.labels, "top": p.top}
-    return {"input": p.input} | {
-        key: [{"label": name, "probability": round(value, 6)} for name, value in pairs] for key, pairs in told.items()
-    }
+    return (
+        {"input": p.input}
+        | {
+            key: [{"label": name, "probability": round(value, 6)} for name, value in pairs]
+            for key, pairs in told.items()
+        }
+        | linear.sureness_row(p)
+    )
 
 
 def _line(row: Mapping[str, Any]) -> str:
@@ -356,6 +367,7 @@ MULTILABEL = Task(
     words=Words(
         predictions=_predictions,
         row=_row,
+        assured=linear.assured,
         line=_line,
         facts=_facts,
         facts_saved=_FACTS,
@@ -368,6 +380,8 @@ MULTILABEL = Task(
         right="Labels right",
     ),
     keeper=linear.keeper(needs=("thresholds",)),
+    certainty=OF_LABELS,
     predictor=linear.LinearPredictor,
+    direction=of_label,
     probabilities=sigmoid,
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from headstart.data.labels.column_of_labels import almost_numbers, looks_like_nu
 from headstart.data.labels.targets import as_class, as_number
 from headstart.data.labels.written_numbers import numbers_as_classes, perhaps_thousands, signs_of_numbers
 from headstart.errors import DataError
+from headstart.evaluate.conformal import LEVEL
 from headstart.evaluate.regression import METRICS, evaluate
 from headstart.pretrained.plain_code import NUMBER
 from headstart.pretrained.schema import COUNT, NAME, listing, maybe, number, record
@@ -25,8 +26,10 @@ from headstart.report.document import Section
 from headstart.report.html import amount, table, text
 from headstart.report.markdown import plain
 from headstart.report.verdict import cautions
-from headstart.task import Scorer, Scores, Task, Words, rounded
+from headstart.task import Scorer, Scores, Sureness, Task, Words, rounded
 from headstart.tasks import linear
+from headstart.tasks.certainty import OF_NUMBERS
+from headstart.tasks.directions import of_number
 from headstart.tasks.doubts import doubtful_numbers
 from headstart.tasks.modalities import IMAGE, PAIR, TEXT
 from headstart.values import Caution, Dataset, Examples
@@ -48,12 +51,18 @@ _R2 = next(metric for metric in METRICS if metric.key == "r2")
 
 @dataclass(frozen=True)
 class Estimate:
-    """The number that a model gives to one input, with the interval that holds nine of ten."""
+    """The number that a model gives to one input, with the interval that holds nine of ten, or as many as were asked
+    for."""
 
     value: float
-    interval: tuple[float, float]  # 90 %
+    interval: tuple[float, float]
     input: str = ""
     error: str = ""  # why this input has no value
+    unsure: bool | None = None  # whether it should not be relied on; None: nobody asked (`abstain=`)
+    set: tuple[float, ...] | None = None  # the ends of the interval; None: nobody asked (`coverage=`)
+    out_of_scope: bool | None = None  # whether it is like nothing that was learned from; None: not known
+    scope_score: float | None = None  # how unlike; the larger, the stranger
+    coverage: float = LEVEL  # the share of the numbers that the interval is to hold
 
 
 def _fits(examples: Examples) -> bool:
@@ -191,13 +200,24 @@ def _predictions(
 def _row(p: Estimate) -> dict[str, Any]:
     if p.error:
         return {"input": p.input, "error": p.error}
-    return {"input": p.input, "value": rounded(p.value), "interval": [rounded(end) for end in p.interval]}
+    told = {"input": p.input, "value": rounded(p.value), "interval": [rounded(end) for end in p.interval]}
+    asked = {} if p.set is None else {"coverage": p.coverage}
+    return told | asked | linear.sureness_row(p)
+
+
+def _assured(p: Estimate, sureness: Sureness) -> Estimate:
+    """Where a coverage was asked for, the interval is of that."""
+    p = linear.assured(p, sureness)
+    if sureness.set is None or sureness.coverage is None:
+        return p
+    low, high = (rounded(end) for end in sureness.set)
+    return replace(p, interval=(low, high), set=(low, high), coverage=sureness.coverage)
 
 
 def _line(row: Mapping[str, Any]) -> str:
     low, high = row["interval"]
     value, low, high = (_shown(number, (high - low) / 2) for number in (row["value"], low, high))
-    return f"{value} (90 % interval {low} to {high})"
+    return f"{value} ({100 * row.get('coverage', LEVEL):.3g} % interval {low} to {high})"
 
 
 def _shown(value: float, spread: float) -> str:
@@ -308,6 +328,7 @@ REGRESSION = Task(
     words=Words(
         predictions=_predictions,
         row=_row,
+        assured=_assured,
         line=_line,
         facts=_facts,
         facts_saved=_FACTS,
@@ -320,6 +341,8 @@ REGRESSION = Task(
         loss="squared error (in deviations)",
     ),
     keeper=linear.keeper(needs=("width", "mean", "deviation")),
+    certainty=OF_NUMBERS,
     predictor=linear.LinearPredictor,
+    direction=of_number,
     probabilities=None,
 )

@@ -1,0 +1,116 @@
+"""Confidence in a saved folder: arrays in reference.safetensors, how strangers are told in headstart.json."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from headstart.confidence.confidence import Confidence, Reference
+from headstart.errors import ModelError
+from headstart.evaluate.out_of_scope import METHODS, Scope
+from headstart.pretrained.description import FILE
+from headstart.pretrained.schema import checked, listing, maybe, number, one_of, record, text
+from headstart.pretrained.weights import RawTensor, raw_tensors, tensors_hash, write_tensors
+from headstart.task import Certainty, Head
+
+NAME = "reference.safetensors"
+_DTYPES = {"U8": "|u1", "I32": "<i4", "I64": "<i8", "F16": "<f2", "F32": "<f4"}
+_REFERENCE = {"features": "F16", "rows": "I64", "classes": "I32"}
+_MOST = 2**24  # examples
+_SCOPE = record(
+    {
+        "method": one_of(*METHODS),
+        "threshold": number(),
+        "near_auroc": maybe(number(0, 1)),
+        "mean": listing(number(), least=2, most=2),
+        "deviation": listing(number(above=0), least=2, most=2),
+    }
+)
+_TOLD = record({"hash": text(most=64, pattern="[0-9a-f]{64}", said="a sha256"), "scope": maybe(_SCOPE)})
+
+
+def write(confidence: Confidence, folder: Path) -> dict[str, Any]:
+    """Write the arrays; gives what headstart.json says of them."""
+    tensors = {name: _raw(array) for name, array in sorted(confidence.arrays.items())}
+    write_tensors(folder / NAME, tensors)
+    scope = confidence.scope
+    told = {"hash": tensors_hash(tensors), "scope": None if scope is None else dict(vars(scope))}
+    return {"confidence": told}
+
+
+def _raw(array: np.ndarray) -> RawTensor:
+    dtype = next(name for name, dtype in _DTYPES.items() if array.dtype == dtype)
+    return RawTensor(dtype, list(array.shape), np.ascontiguousarray(array, dtype=_DTYPES[dtype]).tobytes())
+
+
+def opened(
+    folder: Path, told: Mapping[str, Any], certainty: Certainty, head: Head, summary: Mapping[str, Any]
+) -> Confidence | None:
+    """What was written into a folder; None of one that was saved before anything was.
+
+    Args:
+        told: what headstart.json says, unchecked. summary: what JSON says of it.
+
+    Raises:
+        ModelError: an array is missing, was changed, or is of another type, shape or range.
+    """
+    if "confidence" not in told:
+        return None
+    said = checked(told["confidence"], lambda value, _: _TOLD(value, "confidence"), str(folder / FILE), ours=True)
+    tensors, file = raw_tensors(folder / NAME), str(folder / NAME)
+    if tensors_hash(tensors) != said["hash"]:
+        raise ModelError("not what was saved", where=file, fix="save or copy it again")
+    columns = {name.removeprefix("held."): t for name, t in tensors.items() if name.startswith("held.")}
+    held, scope, reference = _arrays(columns, certainty.columns, file), None, None
+    classes = len(head.classes) if certainty.one_class else _MOST
+    _refuse_odd(held, classes, file)
+    if said["scope"] is not None:
+        kept = _arrays({name: t for name, t in tensors.items() if "." not in name}, _REFERENCE, file)
+        _refuse(not kept or kept["features"].shape[1:] != head.weight.shape[1:], "features of another width", file)
+        _refuse_odd({"class": kept["classes"], "rows": kept["rows"]}, classes, file)
+        scope = _scope(**said["scope"])
+        reference = Reference(**kept)
+    return Confidence(held, scope, reference, summary)
+
+
+def _scope(
+    method: str, threshold: float, near_auroc: float | None, mean: Sequence[float], deviation: Sequence[float]
+) -> Scope:
+    """As headstart.json has it."""
+    return Scope(method, threshold, near_auroc, (mean[0], mean[1]), (deviation[0], deviation[1]))
+
+
+def _arrays(tensors: Mapping[str, RawTensor], wanted: Mapping[str, str], file: str) -> dict[str, np.ndarray]:
+    """All of the arrays that are wanted, or none where there is none; finite, and of one length."""
+    if not tensors:
+        return {}
+    for name, dtype in wanted.items():
+        there = tensors.get(name)
+        _refuse(
+            there is None or there.dtype != dtype or len(there.shape) not in (1, 2), f"{name!r} is no {dtype}", file
+        )
+    arrays = {
+        name: np.frombuffer(tensors[name].data, _DTYPES[dtype]).reshape(tensors[name].shape)
+        for name, dtype in wanted.items()
+    }
+    _refuse(len({len(array) for array in arrays.values()}) != 1, "its arrays are of several lengths", file)
+    _refuse(not 0 < len(next(iter(arrays.values()))) <= _MOST, "its arrays are empty, or too long", file)
+    _refuse(any(a.ndim != 1 for name, a in arrays.items() if name != "features"), "an array of another shape", file)
+    _refuse(not all(np.isfinite(array).all() for array in arrays.values()), "a value that is no number", file)
+    return arrays
+
+
+def _refuse_odd(columns: Mapping[str, np.ndarray], n_classes: int, file: str) -> None:
+    """Raises ModelError where a number is out of its range."""
+    largest = {"class": n_classes - 1, "right": 1, "chance": 1, "confidence": 1}
+    for name, values in columns.items():
+        odd = values.min() < 0 or values.max() > largest.get(name, np.inf)
+        _refuse(bool(odd), f"{name!r} has a value out of its range", file)
+
+
+def _refuse(odd: bool, what: str, file: str) -> None:
+    if odd:
+        raise ModelError(f"damaged: {what}", where=file, fix="save or copy it again")

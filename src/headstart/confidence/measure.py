@@ -1,0 +1,212 @@
+"""Confidence as a fit measures it, on examples that the model had not learned from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from headstart.adapt import near_duplicates
+from headstart.adapt.basis import fit_basis
+from headstart.adapt.lesson import Adapted, HeldOutputs
+from headstart.backbone import Features
+from headstart.confidence.confidence import Confidence, Reference
+from headstart.encode.encode import encode_rows, of_rows
+from headstart.evaluate.conformal import rank_of
+from headstart.evaluate.out_of_scope import (
+    KEPT,
+    MAHALANOBIS,
+    NEAREST,
+    NEAREST_AND_UNSURE,
+    Scope,
+    Unsure,
+    chosen,
+    fit_gaussian,
+    nearest,
+    normalised,
+    standardised,
+)
+from headstart.session import Session
+from headstart.storage.matrix import take
+from headstart.values import Dataset
+
+MOST_HELD = 100_000  # held-out examples that are kept
+MOST_ROWS, MOST_BYTES = 4096, 16 * 2**20  # of the reference, in half precision
+_ASKED = 2048  # training examples that its threshold is taken from
+_FEWEST_TUNED = 256  # that are encoded with a tuned model, whatever the time
+_TIME = 0.5  # of what is left, to encode them in
+_TRIED, _TRIED_CLASSES = 1000, 64  # examples, and classes, that ways of telling strangers are compared on
+_MANY = 10  # classes from which how sure the answer is tells something of strangers
+_FOLDS = 10
+
+
+def measure(dataset: Dataset, adapted: Adapted, session: Session) -> Confidence:
+    """What the model will say of how sure it is, in a step of its own."""
+    with session.step("confidence", shown=False):
+        found = _of_held(dataset, adapted)
+        if not dataset.task.learner.encodes or not len(adapted.rows):
+            return found
+        some = _some(dataset, adapted, session)
+        scope = _scope(some, _unsure(some.rows, found, adapted), _head_of(some, adapted))
+        told = {
+            "method": scope.method,
+            "threshold": round(scope.threshold, 6),
+            "kept": KEPT,
+            "near_auroc": None if scope.near_auroc is None else round(scope.near_auroc, 6),
+            "reference": len(some.mine),
+            "of": len(adapted.rows),
+        }
+        reference = Reference(some.x[some.mine].astype(np.float16), some.rows[some.mine], some.y[some.mine])
+        return replace(found, told={**found.told, "out_of_scope": told}, scope=scope, reference=reference)
+
+
+def _of_held(dataset: Dataset, adapted: Adapted) -> Confidence:
+    """By the examples that were held out alone."""
+    certainty, held = dataset.task.certainty, adapted.calibration
+    if certainty.held is None or held is None or not len(held.rows):
+        return Confidence(told={"held_out": 0, "out_of_scope": None})
+    if len(held.rows) > MOST_HELD:
+        some = np.linspace(0, len(held.rows) - 1, MOST_HELD).astype(np.int64)
+        held = HeldOutputs(held.rows[some], held.outputs[some])
+    rows, groups = held.rows, None if dataset.clusters is None else dataset.clusters[held.rows]
+    kept = certainty.held(adapted.head, held.outputs, dataset.y[rows], dataset.checked_digests[rows], groups)
+    told = {"held_out": len(rows), **certainty.told(adapted.head, kept, held.outputs), "out_of_scope": None}
+    return Confidence(kept, told=told)
+
+
+@dataclass(frozen=True)
+class _Some:
+    """Training examples with their features, of which some are the reference."""
+
+    dataset: Dataset
+    rows: np.ndarray  # (n,) of the dataset, ascending
+    features: Features  # of these
+    x: np.ndarray  # (n, d) of length 1
+    y: np.ndarray  # (n,) int32 strata: classes, where there are any
+    groups: np.ndarray  # (n,) equal numbers are (nearly) the same, or belong together
+    mine: np.ndarray  # (m,) which of them are the reference
+
+
+def _some(dataset: Dataset, adapted: Adapted, session: Session) -> _Some:
+    """Some thousand of what was learned from: those of the reference, class by class, and others to hold beside it."""
+    known = adapted.features
+    if known is None:
+        raise TypeError("what is encoded has features")
+    tuned = adapted.method != "probe"  # then only the test part has features of it
+    rows = adapted.rows
+    if tuned:
+        rows = rows[spread(dataset.strata[rows], _in_time(known, session))]
+    elif known.rows is not None:
+        rows = np.intersect1d(rows, known.rows)
+    y = dataset.strata[rows].astype(np.int32)
+    mine = spread(y, min(MOST_ROWS, MOST_BYTES // (2 * known.matrix.shape[1])))
+    others = np.setdiff1d(np.arange(len(rows)), mine)
+    both = np.union1d(mine, np.random.default_rng(0).permutation(others)[:_ASKED])
+    rows, y = rows[both], y[both]
+    if tuned:
+        with session.step("encode tuned", len(rows)) as advance:
+            features = encode_rows(dataset, rows, adapted.backbone, advance=advance)
+    else:
+        features = of_rows(known, rows)
+    groups = _groups(dataset, rows, y, features)
+    return _Some(dataset, rows, features, normalised(features.matrix[:]), y, groups, np.searchsorted(both, mine))
+
+
+def _in_time(tested: Features, session: Session) -> int:
+    """How many examples may be encoded with a tuned model, by what the test part took."""
+    each = session.seconds.get("encode tuned", 0.0) / max(1, len(tested.matrix))
+    return min(MOST_ROWS, max(_FEWEST_TUNED, int(_TIME * max(0.0, session.budget.left) / max(each, 1e-6))))
+
+
+def spread(y: np.ndarray, most: int) -> np.ndarray:
+    """Places, ascending, of at most so many examples: all of the small classes, as many as there is room for of the
+    others."""
+    if len(y) <= most:
+        return np.arange(len(y))
+    drawn = np.random.default_rng(0).permutation(len(y))
+    _, of = np.unique(y[drawn], return_inverse=True)
+    order = np.argsort(of, kind="stable")
+    counts = np.bincount(of)
+    place = np.empty(len(y), dtype=np.int64)  # which of its class each one is
+    place[order] = np.arange(len(y)) - np.repeat(np.cumsum(counts) - counts, counts)
+    return np.sort(drawn[np.argsort(place, kind="stable")[:most]])
+
+
+def _groups(dataset: Dataset, rows: np.ndarray, y: np.ndarray, features: Features) -> np.ndarray:
+    """As when folds are made: what shows the same is no neighbour that says anything."""
+    groups = dataset.checked_groups[rows]
+    if not dataset.modality.look_alikes:
+        return groups
+    basis = fit_basis(take(features.matrix, spread(y, _TRIED)))
+    return near_duplicates.join(near_duplicates.directions(basis, features.matrix), y, groups, at_least=2)
+
+
+def _unsure(rows: np.ndarray, found: Confidence, adapted: Adapted) -> np.ndarray | None:
+    """(n,) 1 - the probability of the answer to each of these rows while it was held out; None: not known of all."""
+    held, confidence = adapted.calibration, found.held.get("confidence")
+    if held is None or confidence is None or len(held.rows) != len(confidence):
+        return None
+    order = np.argsort(held.rows)
+    at = np.minimum(np.searchsorted(held.rows, rows, sorter=order), len(order) - 1)
+    return 1 - confidence[order[at]] if np.array_equal(held.rows[order[at]], rows) else None
+
+
+def _head_of(some: _Some, adapted: Adapted) -> Unsure | None:
+    """How unsure a head is that learns some of `_tried` rows; None: with so few classes that tells nothing."""
+    task, tried = some.dataset.task, _tried(some.y)
+    of_probabilities, classes = task.probabilities, np.unique(some.y[tried])
+    if not task.certainty.one_class or of_probabilities is None or len(classes) < _MANY:
+        return None
+    names = [adapted.head.classes[c] for c in classes]
+    features = take(some.features.matrix, tried)
+    basis, like = fit_basis(features), replace(adapted.head, classes=tuple(names))
+    _, y = np.unique(some.y[tried], return_inverse=True)
+
+    def ask(learn: np.ndarray, asked: np.ndarray) -> np.ndarray:
+        part = Features(take(features, learn), "", 0)
+        head = task.learner.family.refit(part, y[learn], basis=basis, like=like)
+        return np.asarray(1 - of_probabilities(head.logits(take(features, asked))).max(axis=1))
+
+    return ask
+
+
+def _tried(y: np.ndarray) -> np.ndarray:
+    """Places of the examples that ways of telling strangers are compared on."""
+    classes = np.unique(y)
+    some = np.random.default_rng(0).permutation(classes)[:_TRIED_CLASSES]
+    there = np.flatnonzero(np.isin(y, some))
+    return there[spread(y[there], _TRIED)]
+
+
+def _scope(some: _Some, unsure: np.ndarray | None, ask: Unsure | None) -> Scope:
+    """How strangers are told, and from which score on: nineteen of twenty held-out training examples are below it."""
+    method, near = NEAREST, None
+    if some.dataset.task.certainty.one_class:
+        tried = _tried(some.y)
+        ask = None if unsure is None else ask
+        method, near = chosen(some.x[tried], some.y[tried], some.groups[tried], ask=ask)
+    x, y, groups, mine = some.x, some.y, some.groups, some.mine
+    if method == MAHALANOBIS:
+        x, y, groups = x[mine], y[mine], groups[mine]
+        return Scope(method, _bound(_held_out_distances(x, y, groups)), near)
+    distance = nearest(x, x[mine], (groups, groups[mine]))
+    if method == NEAREST_AND_UNSURE and unsure is not None:
+        scope = standardised(distance, unsure)
+        return replace(scope, threshold=_bound(scope.joined(distance, unsure)), near_auroc=near)
+    return Scope(NEAREST, _bound(distance), near)
+
+
+def _held_out_distances(x: np.ndarray, y: np.ndarray, groups: np.ndarray) -> np.ndarray:
+    """(n,) Mahalanobis' distance of each example to the nearest class, its own fold left out."""
+    _, group = np.unique(groups, return_inverse=True)
+    fold = np.random.default_rng(0).permutation(group.max() + 1)[group] % _FOLDS
+    out = np.empty(len(x), dtype=np.float32)
+    for number in np.unique(fold):
+        held = fold == number
+        out[held] = fit_gaussian(x[~held], y[~held]).distances(x[held]) if (~held).any() else 0.0
+    return out
+
+
+def _bound(scores: np.ndarray) -> float:
+    """The score that so many of new examples of the same kind are not above."""
+    return float(np.sort(scores)[rank_of(len(scores), KEPT) - 1])

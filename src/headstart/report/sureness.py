@@ -1,0 +1,50 @@
+"""How sure a model can say that it is, in lines: of a fit, and of one prediction."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from headstart.errors import short_name
+
+_WAYS = {  # of telling what is like nothing that was learned from
+    "nearest": "the nearest training example",
+    "mahalanobis": "the distance to the nearest class",
+    "nearest and probability": "the nearest training example and how sure the answer is",
+}
+
+
+def lines(told: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """A word and what it says, of a fit's JSON."""
+    sure = told.get("confidence") or {}
+    parts = [(asked, share) for asked, share in sure.get("answered", {}).items() if share is not None]
+    if told.get("threshold"):
+        yield "threshold", threshold(told["threshold"])
+    if parts:
+        said = ", ".join(f"{share:.0%} if {100 * float(asked):g} % are to be right" for asked, share in parts)
+        yield "answers", f"{said} (predict --abstain)"
+    scope = sure.get("out_of_scope")
+    if scope is not None:
+        near = scope["near_auroc"]
+        said = "" if near is None else f"; of classes left out on purpose, which are near, with an AUROC of {near:.2f}"
+        yield "strangers", f"are told by {_WAYS.get(scope['method'], scope['method'])}{said}"
+
+
+def threshold(fact: Mapping[str, Any]) -> str:
+    """The threshold of two classes, and what it came to on examples that were held out."""
+    said = f"{short_name(fact['class'])!r} from a probability of {fact['value']:.3f} on"
+    if fact.get("recall_held_out") is not None:
+        said += f": finds {100 * fact['recall_held_out']:.1f} % of them held out"
+    ends = fact.get("recall_interval") or [None]
+    if None not in ends:
+        said += f" (95 % interval {100 * ends[0]:.1f} to {100 * ends[1]:.1f} %)"
+    if fact.get("precision_held_out") is not None:
+        said += f"; {100 * fact['precision_held_out']:.1f} % of what is called so is so"
+    return said
+
+
+def assured(row: Mapping[str, Any], said: str) -> str:
+    """A prediction with how sure it is, where there is anything to say of that."""
+    if row.get("unsure"):
+        said = f"unsure ({said})"
+    return f"not like anything it learned from: {said}" if row.get("out_of_scope") else said
