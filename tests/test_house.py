@@ -22,7 +22,7 @@ LEVELS = (
     {"encode"},
     {"adapt"},
     {"choose", "answering", "confidence", "doctor"},
-    {"record", "report"},
+    {"record", "report", "explain"},
     {"tasks"},
     {"export", "comparison"},
     {"model", "artifact", "evaluation"},

@@ -15,7 +15,7 @@ from headstart.backbone import Backbone, Features
 from headstart.confidence.confidence import Confidence, rule_of, wanted_of, with_scope
 from headstart.data.arguments import inputs_of
 from headstart.data.check import check
-from headstart.data.learned import Learned, learned_from, learned_of
+from headstart.data.learned import learned_by
 from headstart.data.read import refuse_odd
 from headstart.encode.encode import encode_rows
 from headstart.errors import DataError, UserError
@@ -24,6 +24,7 @@ from headstart.inputs.modality import Modality
 from headstart.pretrained.rebuild import from_where_kept, where_kept
 from headstart.progress import Advance, Follower, Progress, Silent, as_progress, note
 from headstart.record import Record
+from headstart.report.in_short import in_short
 from headstart.report.page import report
 from headstart.storage.files import parse_json
 from headstart.storage.place import Place, reserve_place
@@ -33,10 +34,10 @@ from headstart.tasks.table import task_named
 from headstart.values import Columns, Dataset, Split
 
 if TYPE_CHECKING:
+    from headstart.explain.explanation import Explanation
     from headstart.export.exporter import Exported
 
 _COMPARED = 16  # test examples on which an export is compared
-_WIDE = 100  # characters of a line
 
 
 @dataclass(frozen=True)
@@ -92,6 +93,13 @@ class Model:
         """Opened once, and kept."""
         return self.task.predictor(self.backbone, self.head)
 
+    @cached_property
+    def explainer(self) -> Any:
+        """What is asked why it answers as it does. Opened once, and kept. Raises UserError where Captum is missing."""
+        if self.modality.explainer is None:
+            raise UserError(f"{self.modality.noun}s are not explained", fix="model.predict(inputs)")
+        return self.modality.explainer(self.backbone)
+
     def with_record(self, record: Record) -> Model:
         """The same model, with how it was made."""
         return replace(self, record=record)
@@ -104,20 +112,8 @@ class Model:
 
     def __repr__(self) -> str:
         """What it is, and how good."""
-        named = f"{len(self.classes)} {self.task.words.named}"
-        names = f", {named}: {', '.join(self.classes)}" if self.classes else ""
-        what = f"{self.modality.name} {self.task.name}: {self.backbone.name}{names}"
-        return f"{what if len(what) <= _WIDE else what[: _WIDE - 3] + '...'}\n{self._how_good()}"
-
-    def _how_good(self) -> str:
-        if self.record is None:
-            return "as it came: nobody has adapted it"
-        scores = self.record.scores
-        key, value = next(iter(scores.values.items()))
-        ends = scores.intervals.get(key)
-        interval = f" ({ends.low:.3f} to {ends.high:.3f})" if ends and ends.known else ""
-        where = f"; saved in {self.folder}" if self.folder else "; not saved: model.save(folder)"
-        return f"{key.replace('_', ' ')} {value:.3f}{interval} on {scores.n:,} test examples{where}"
+        kind = f"{self.modality.name} {self.task.name}: {self.backbone.name}"
+        return in_short(kind, self.classes, self.task.words.named, self.scores, self.folder)
 
     def __getstate__(self) -> dict[str, Any]:
         """Pickles hold the head, and where the weights lie and their hash; not the weights."""
@@ -298,13 +294,8 @@ class Model:
             DataError: the data cannot be read or are not what the model takes, or nothing in them is known to it.
         """
         progress = as_progress(progress) or Silent()
-        return evaluated(self, data, labels, groups, columns=columns, learned=self._learned(), progress=progress)
-
-    def _learned(self) -> Learned | None:
-        """What it learned from; None: that is not known."""
-        if (made := self._made_of) is not None:
-            return learned_of(made.dataset, made.parts.train)
-        return None if self.folder is None else learned_from(self.folder)
+        learned = learned_by(self._made_of, self.folder)
+        return evaluated(self, data, labels, groups, columns=columns, learned=learned, progress=progress)
 
     def export(self, folder: str | Path, *, format: str = "openvino", inputs: Any = None) -> Exported:
         """Write the model in a format that runs without headstart, once its outputs there were compared with these.
@@ -328,6 +319,28 @@ class Model:
         else:
             examples = self._checked(self._given(self.modality.made_up() if inputs is None else inputs)[0])
         return export(made, Path(folder), exporter_named(format), examples)
+
+    def explain(
+        self, input: Any, target: str | None = None, *, top: int = 5, columns: Columns | None = None
+    ) -> Explanation:
+        """Why it answers as it does: what in one input speaks for a class, and the training examples that are like it.
+
+        Args:
+            input, columns: as for `predict`. target: the class or label; None: the one that is given, of several the
+                first. top: how many classes the prediction lists, and how many training examples.
+
+        Raises:
+            DataError: it is none or several, or cannot be read.
+            UserError: there is no such class; or Captum is missing, which explains words.
+        """
+        from headstart.explain.explain import explained, refuse_several  # loads torch
+
+        items, names = self._given(input, columns)
+        usable, errors = self._usable(items)
+        refuse_several(names, errors)
+        features, outputs = self._outputs(usable)
+        (prediction,) = self.task.words.predictions(self.head, outputs, names, errors, top)
+        return explained(self, usable, features, outputs, prediction, target=target, made=self._made_of, top=top)
 
     def _given(self, inputs: Any, columns: Columns | None = None) -> tuple[Sequence[Any], list[str]]:
         """The inputs one by one, of a table its rows, and their names."""

@@ -136,6 +136,14 @@ def _plain(value: float) -> float | None:
     return value if value - value == 0 else None
 
 
+@dataclass(frozen=True, eq=False)
+class Direction:
+    """What of an answer is explained: a score that is linear in the features, so that its gradient is known."""
+
+    name: str | None  # the class or label; None: the number
+    weight: np.ndarray  # (width,) float32 of the features in the score
+
+
 class Predictor(Protocol):
     """A backbone with its head, ready to be asked."""
 
@@ -312,6 +320,9 @@ class Task:
     words: Words
     keeper: Keeper
     predictor: Callable[[Backbone, Head], Predictor]
+    # (head, outputs of one example, its prediction, the class that is asked for or None): what of it is explained, and
+    # raises UserError where there is no such class; None: the head is within the model, which is asked itself
+    direction: Callable[[Head, np.ndarray, Any, str | None], Direction] | None = None
     probabilities: Callable[[Any], np.ndarray] | None = None  # of outputs, (n, n_classes); None: there are no classes
     certainty: Certainty = field(default_factory=Certainty)
     chosen_by: Metric | None = None  # what the user wants a fit to choose by; None: the learner's loss

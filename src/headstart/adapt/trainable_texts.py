@@ -61,7 +61,7 @@ def open_texts(lesson: LinearLesson, backbone: Backbone, start: tuple[Basis, Pro
     if method == "lora":
         trainable, whole = adapted(trainable, seed=lesson.seed)
     else:
-        trainable, put_back = only_rows(trainable, word_embeddings(trainable), texts.vocabulary)
+        trainable, put_back = only_rows(trainable, word_embeddings(trainable.module), texts.vocabulary)
 
         def whole() -> Any:
             put_back()
@@ -89,7 +89,7 @@ def _depths(method: str, groups: int) -> tuple[int, ...]:
 
 def _uncertainty(lesson: LinearLesson, trainable: Trainable, texts: Texts, rows: np.ndarray) -> np.ndarray | None:
     """How hard any of the texts are, encoded or not, by their words alone."""
-    table, by_words = word_embeddings(trainable), lesson.dataset.task.learner.family.by_words
+    table, by_words = word_embeddings(trainable.module), lesson.dataset.task.learner.family.by_words
     if table is None or by_words is None:
         return None
     n_classes = len(lesson.head.classes)

@@ -8,19 +8,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+from headstart.inputs.text import glued
 from headstart.inputs.windows import Tokens, Window
 
 LONGEST = 15  # tokens of an answer
 MOST_SPANS = 20  # of a window, and of a question
-_NO_SPACES = (
-    (0x0E00, 0x0EFF),
-    (0x1000, 0x109F),
-    (0x1780, 0x17FF),
-    (0x3040, 0x30FF),
-    (0x3400, 0x9FFF),
-    (0xF900, 0xFAFF),
-    (0x20000, 0x3FFFF),
-)  # fmt: skip - Thai to Lao, Burmese, Khmer, kana, ideographs
 _JOINERS = "\u200d\ufe0e\ufe0f"  # inside an emoji of several characters
 
 
@@ -198,19 +190,10 @@ def place(tokens: Tokens, first: int, last: int, text: str) -> tuple[int, int]:
     while high + 1 < len(tokens) and tokens.words[high + 1] == tokens.words[last]:
         high += 1
     earliest, latest = int(tokens.starts[low]), int(tokens.stops[high])
-    while start > earliest and _glued(text[start - 1]) and _glued(text[start]):
+    while start > earliest and glued(text[start - 1]) and glued(text[start]):
         start -= 1
-    while stop < latest and _glued(text[stop - 1]) and _glued(text[stop]):
+    while stop < latest and glued(text[stop - 1]) and glued(text[stop]):
         stop += 1
     while stop < len(text) and (unicodedata.combining(text[stop]) or text[stop] in _JOINERS):
         stop += 1
     return start, stop
-
-
-def _glued(character: str) -> bool:
-    """Whether a character belongs to the word beside it."""
-    if character.isascii():
-        return character.isalnum()
-    if character.isspace() or unicodedata.category(character).startswith("P"):
-        return False
-    return not any(low <= ord(character) <= high for low, high in _NO_SPACES)

@@ -18,6 +18,7 @@ from headstart.commands.check import check
 from headstart.commands.compare import compare
 from headstart.commands.doctor import doctor
 from headstart.commands.evaluate import evaluate
+from headstart.commands.explain import explain
 from headstart.commands.export import export
 from headstart.commands.fit import fit
 from headstart.commands.models import models
@@ -31,7 +32,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-for command in (fit, check, compare, rank, predict, answer, evaluate, export, models, cache, doctor):
+for command in (fit, check, compare, rank, predict, answer, explain, evaluate, export, models, cache, doctor):
     app.command()(command)
 
 _INTERRUPTED = 130

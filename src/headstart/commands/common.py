@@ -15,6 +15,10 @@ from headstart.storage import places
 from headstart.values import Columns
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
+Pair = Annotated[tuple[str, str] | None, typer.Option(metavar="A B", help="Two texts; or a question and a text.")]
+Way = Annotated[
+    str | None, typer.Option("--as", help="text: the words themselves; file: one text; lines: a text a line.")
+]
 Text = Annotated[list[str] | None, typer.Option(help="Column of texts; several are joined, in this order.")]
 Text2 = Annotated[str | None, typer.Option(help="Column of the second text of a pair.")]
 Image = Annotated[str | None, typer.Option(help="Column of image paths.")]

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from headstart.commands import common, predicted_file
+from headstart.commands.asked import asked_by, refuse_ways
 from headstart.errors import UserError
 from headstart.report import terminal
 
 if TYPE_CHECKING:
-    from headstart.data.arguments import AskedInputs
     from headstart.model import Model
     from headstart.values import Columns
 
-_WAYS = ("text", "file", "lines")
 _SURE = ("unsure", "out_of_scope", "scope_score")  # of every prediction, in JSON
 
 
@@ -30,12 +28,8 @@ def predict(  # noqa: PLR0913 - one argument an option
             "a folder/ of text files."
         ),
     ] = None,
-    pair: Annotated[
-        tuple[str, str] | None, typer.Option(metavar="A B", help="Two texts; or a question and a text.")
-    ] = None,
-    way: Annotated[
-        str | None, typer.Option("--as", help="text: the words themselves; file: one text; lines: a text a line.")
-    ] = None,
+    pair: common.Pair = None,
+    way: common.Way = None,
     text: common.Text = None,
     text2: common.Text2 = None,
     image: common.Image = None,
@@ -69,7 +63,7 @@ def predict(  # noqa: PLR0913 - one argument an option
         columns = common.columns_of(
             text=text, text2=text2, image=image, encoding=encoding, delimiter=delimiter, image_root=image_root
         )
-        asked = _asked(loaded, inputs or [], pair, columns, way)
+        asked = asked_by(loaded, inputs or [], pair, columns, way)
         if out is not None and any(part.table for part in asked) and len(asked) > 1:
             raise UserError("a table beside other inputs", where="--out", fix="name one table alone, or no table")
         wanted = [each for part in asked for each in part.inputs]
@@ -98,10 +92,7 @@ def _threshold(loaded: Model) -> dict[str, float]:
 
 def _refuse_options(way: str | None, out: Path | None, inputs: list[str], *, force: bool) -> None:
     """Raises UserError where options contradict one another, or --out is no place to write to."""
-    if sum(word == "--pair" or word.startswith("--pair=") for word in sys.argv) > 1:  # typer would take the last alone
-        raise UserError("given twice", where="--pair", fix="one pair a command; or name a table that holds several")
-    if way not in (None, *_WAYS):
-        raise UserError(f"unknown: {way!r}", where="--as", fix=f"one of: {', '.join(_WAYS)}")
+    refuse_ways(way)
     if out is not None:
         predicted_file.refuse_place(out, inputs, force=force)
     elif force:
@@ -117,45 +108,3 @@ def _written(model: str, out: Path, table: Path | None, columns: Columns, rows: 
         names, given = as_written(table, columns)
     predicted_file.write(out, names, given, rows)
     return {"model": model, "out": str(out), "n": len(rows), "n_errors": sum("error" in row for row in rows)}
-
-
-def _asked(
-    loaded: Model, inputs: list[str], pair: tuple[str, str] | None, columns: Columns, way: str | None
-) -> list[AskedInputs]:
-    """What the model is asked, argument by argument: inputs, or pairs, which tables may hold."""
-    from dataclasses import replace
-
-    from headstart.data.arguments import AskedInputs, refuse_idle
-    from headstart.progress import note
-
-    if not inputs and not pair:
-        raise UserError("nothing to predict", where="INPUTS", fix="name files or texts; or --pair A B")
-    if pair and not loaded.modality.of_two:
-        fix = f"headstart predict MODEL {loaded.modality.noun.upper()}"
-        raise UserError(f"the model takes {loaded.modality.noun}s, one by one", where="--pair", fix=fix)
-    known = replace(columns, known=loaded.columns)
-    asked = [_argument(loaded, value, known, way) for value in inputs]
-    refuse_idle(columns, asked)
-    for said in (said for part in asked for said in part.notes):
-        note(said)
-    given = [each for part in asked for each in part.inputs]
-    if loaded.modality.of_two and len(inputs) == 2 and given == inputs:
-        asked = [AskedInputs([(inputs[0], inputs[1])])]
-    return [*([AskedInputs([pair])] if pair else ()), *asked]
-
-
-def _argument(loaded: Model, value: str, columns: Columns, way: Any) -> AskedInputs:
-    """What one argument stands for; of - the lines of standard input, or all of it as one text."""
-    from headstart.data.arguments import AskedInputs, has_labels, inputs_in, is_header
-    from headstart.data.files.text_file import lines_in
-
-    if value != "-" or way == "text":
-        return inputs_in(value, loaded.modality, columns, way=way, in_files=loaded.learned_from_files)
-    whole = common.standard_input(columns.encoding)
-    lines = lines_in(whole)
-    if not lines:
-        raise UserError("nothing to predict: it is empty", where="standard input", fix="one text a line")
-    if way is None and loaded.modality.in_tables and (is_header(lines, columns) or has_labels(lines)):
-        fix = "name its file; or --as lines takes each line as a text"
-        raise UserError("it begins like a table", where="standard input", fix=fix)
-    return AskedInputs([whole] if way == "file" else lines, decoded=True)

@@ -73,7 +73,7 @@ def _tokens(dataset: Dataset, rows: np.ndarray, backbone: Backbone) -> Texts:
 
 def _rows_of_words(trainable: Trainable, plain: Texts) -> Trainable:
     """A step updates the word embeddings that it may meet, not a table of all words."""
-    return only_rows(trainable, word_embeddings(trainable), plain.vocabulary)[0]
+    return only_rows(trainable, word_embeddings(trainable.module), plain.vocabulary)[0]
 
 
 FED: dict[Kind, Fed] = {

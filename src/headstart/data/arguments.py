@@ -44,7 +44,13 @@ class AskedInputs:
 
 
 def inputs_in(
-    argument: str | Path, modality: Modality, columns: Columns, *, way: As | None = None, in_files: bool = False
+    argument: str | Path,
+    modality: Modality,
+    columns: Columns,
+    *,
+    way: As | None = None,
+    in_files: bool = False,
+    command: str = "predict",
 ) -> AskedInputs:
     """The inputs that an argument stands for.
 
@@ -53,6 +59,7 @@ def inputs_in(
         columns: that the user names, and as `known` those of the table that the model was fitted on.
         way: how the user wants it taken; None: as it looks, and refused where it may be several things.
         in_files: whether the model learned from files of one text each.
+        command: that a message says is to be typed.
 
     Raises:
         DataError: a path where a text belongs, with nothing there or nothing that holds texts; what may be a text or
@@ -82,7 +89,7 @@ def inputs_in(
     folder = is_there(path) and is_folder(path) and (in_files or _is_path(str(argument)))
     if alone and (folder or (isinstance(argument, Path) and is_there(path))):
         return _files(path, columns.encoding)
-    _refuse_path(str(argument), path, modality)
+    _refuse_path(str(argument), path, modality, command)
     return AskedInputs([str(argument)])
 
 
@@ -173,9 +180,9 @@ def _refuse_name(text: str) -> None:
         raise DataError("the name of a file, or a text", where=repr(text), fix=fix)
 
 
-def _refuse_path(argument: str, path: Path, modality: Modality) -> None:
+def _refuse_path(argument: str, path: Path, modality: Modality, command: str) -> None:
     """Raises DataError where an argument is, or looks like, a path that holds none of the model's inputs."""
-    ways = {way: f"headstart predict MODEL {shlex.quote(argument)} --as {way}" for way in ("text", "file")}
+    ways = {way: f"headstart {command} MODEL {shlex.quote(argument)} --as {way}" for way in ("text", "file")}
     if is_there(path):
         what = "a folder" if is_folder(path) else "a file"
         if modality.of_two:

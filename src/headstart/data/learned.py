@@ -8,16 +8,18 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Protocol
 
 import numpy as np
 
 from headstart.data.alike.grouping import plain_name
 from headstart.storage.files import read_file
 from headstart.storage.manifest import was_changed
-from headstart.values import Dataset
+from headstart.values import Dataset, Split
 
 FILE = "split.csv"
 COLUMNS = "digest", "sketch", "whose"
@@ -58,6 +60,22 @@ def learned_of(dataset: Dataset, rows: np.ndarray) -> Learned:
     return Learned(dataset.checked_digests[rows, :_SHORT], sketches, groups)
 
 
+class MadeOf(Protocol):
+    """What a model was made of, while it is in memory."""
+
+    @property
+    def dataset(self) -> Dataset: ...
+    @property
+    def parts(self) -> Split: ...
+
+
+def learned_by(made: MadeOf | None, folder: Path | None) -> Learned | None:
+    """What a model learned from, which is in memory, or saved in a folder; None: that is not known."""
+    if made is not None:
+        return learned_of(made.dataset, made.parts.train)
+    return None if folder is None else learned_from(folder)
+
+
 def written_columns(dataset: Dataset) -> Iterator[list[str]]:
     """The columns of the table, of all rows of checked data."""
     yield [digest.tobytes().hex() for digest in dataset.checked_digests[:, :_SHORT]]
@@ -87,6 +105,29 @@ def learned_from(folder: Path) -> Learned | None:
         return Learned(digests, _as_rows([sketch for _, sketch, _ in of if sketch]), groups)
     except (OSError, csv.Error, ValueError):  # not there, or not as headstart writes it
         return None
+
+
+def examples_in(folder: Path, rows: np.ndarray, head: Any) -> tuple[list[str], list[Any]] | None:
+    """Where the examples in these rows of a saved model's table are, and their targets; None where it does not say.
+
+    Args:
+        head: the model's, which knows whether targets are several labels, or numbers.
+    """
+    try:
+        if was_changed(folder, FILE):
+            return None
+        written = read_file(folder / FILE, most=_MOST).decode("utf-8")
+        table = list(csv.DictReader(io.StringIO(written, newline="")))
+        some = [table[row] for row in rows.tolist()]
+        return [row["example"] for row in some], [_target(row["label"], head) for row in some]
+    except (OSError, csv.Error, KeyError, IndexError, ValueError):
+        return None
+
+
+def _target(cell: str, head: Any) -> Any:
+    if head.thresholds is not None:
+        return tuple(map(str, json.loads(cell)))
+    return cell if head.width is None else float(cell)
 
 
 def _as_rows(written: list[str]) -> np.ndarray:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,15 @@ _FILTERS = {
     "bicubic": Image.Resampling.BICUBIC,
     "lanczos": Image.Resampling.LANCZOS,
 }
+
+
+@dataclass(frozen=True)
+class Crop:
+    """Where the part of a photo that a model sees lies: on the photo, and on the model's own image."""
+
+    box: tuple[float, float, float, float]  # left, top, right, bottom in the photo's pixels; outside by rounding only
+    size: tuple[int, int]  # (width, height) that it is resized to
+    corner: tuple[int, int]  # left and top of that on the model's image, which may have a border around it
 
 
 def read_bytes(source: Any) -> bytes:
@@ -135,19 +145,26 @@ def prepare(image: Image.Image, preparation: ImagePreparation) -> np.ndarray:
     computes only those that are kept: the crop is handed to the resampler as a box in source coordinates.
     """
     height, width = preparation.size
-    resized_w, resized_h = _resized(image.size, preparation)
-    cut_w, cut_h = min(width, resized_w), min(height, resized_h)
-    left, top = round((resized_w - cut_w) / 2), round((resized_h - cut_h) / 2)
-    scale_x, scale_y = image.width / resized_w, image.height / resized_h
-    box = (left * scale_x, top * scale_y, (left + cut_w) * scale_x, (top + cut_h) * scale_y)
+    crop = crop_of(image.size, preparation)
     filter_ = _FILTERS.get(preparation.interpolation, Image.Resampling.BICUBIC)
-    cut = image.resize((cut_w, cut_h), filter_, box=box)
-    if (cut_w, cut_h) == (width, height):
+    cut = image.resize(crop.size, filter_, box=crop.box)
+    if crop.size == (width, height):
         return np.asarray(cut)
     red, green, blue = (round(255 * value) for value in preparation.mean)
     whole = Image.new("RGB", (width, height), (red, green, blue))
-    whole.paste(cut, ((width - cut_w) // 2, (height - cut_h) // 2))
+    whole.paste(cut, crop.corner)
     return np.asarray(whole)
+
+
+def crop_of(size: tuple[int, int], preparation: ImagePreparation) -> Crop:
+    """What `prepare` keeps of a photo of this (width, height)."""
+    height, width = preparation.size
+    resized_w, resized_h = _resized(size, preparation)
+    cut_w, cut_h = min(width, resized_w), min(height, resized_h)
+    left, top = round((resized_w - cut_w) / 2), round((resized_h - cut_h) / 2)
+    scale_x, scale_y = size[0] / resized_w, size[1] / resized_h
+    box = (left * scale_x, top * scale_y, (left + cut_w) * scale_x, (top + cut_h) * scale_y)
+    return Crop(box, (cut_w, cut_h), ((width - cut_w) // 2, (height - cut_h) // 2))
 
 
 def wanted_side(preparation: ImagePreparation) -> int:

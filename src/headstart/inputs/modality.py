@@ -102,5 +102,7 @@ class Modality:
     facts: Callable[[Dataset, Any], Facts] = lambda dataset, known: Facts()
     # (dataset, rows, backbone): what the model does not take of them
     remarks: Callable[[Dataset, np.ndarray, Backbone], Remarks] = _takes_all
+    # (backbone): what is asked why a model answers as it does, see `headstart.explain`; loads torch. None: nobody is
+    explainer: Callable[[Backbone], Any] | None = None
     # (checked dataset, rows): what a page shows of each, a text or a small WebP; "" is nothing
     shown: Callable[[Dataset, np.ndarray], list[str | bytes]] = _nothing_shown

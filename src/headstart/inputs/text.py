@@ -22,6 +22,15 @@ MOST_CONTEXT = 256 * 2**20  # bytes of a text that an answer is looked for in: t
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _NOT_WORDS = re.compile(r"[\W_]+")
+_NO_SPACES = (
+    (0x0E00, 0x0EFF),
+    (0x1000, 0x109F),
+    (0x1780, 0x17FF),
+    (0x3040, 0x30FF),
+    (0x3400, 0x9FFF),
+    (0xF900, 0xFAFF),
+    (0x20000, 0x3FFFF),
+)  # fmt: skip - Thai to Lao, Burmese, Khmer, kana, ideographs
 
 
 def read_text(path: Path, encoding: str | None = None, *, most: int = MOST_CONTEXT) -> str:
@@ -166,3 +175,12 @@ def length_buckets(
             stop = min(stop, int(np.searchsorted(falling, most_padding - longest, side="right")))
         yield order[start:stop]
         start = stop
+
+
+def glued(character: str) -> bool:
+    """Whether a character belongs to the word beside it."""
+    if character.isascii():
+        return character.isalnum()
+    if character.isspace() or unicodedata.category(character).startswith("P"):
+        return False
+    return not any(low <= ord(character) <= high for low, high in _NO_SPACES)

@@ -38,6 +38,7 @@ class Card:
     score_on: str
     score_source: str
     licence: str
+    layer: str  # images: the module whose output its heat maps are made of, "blocks.-1.norm1" in the last of the blocks
 
     @property
     def package(self) -> str:
@@ -95,6 +96,11 @@ def at_hand(kind: Kind) -> list[Card]:
 
 def find(name: str) -> Card | None:
     return next((card for card in cards() if card.name.lower() == name.lower()), None)
+
+
+def layer_of(architecture: str) -> str | None:
+    """The layer of the models of this architecture; None where there is none in the catalog."""
+    return next((card.layer for card in cards() if card.architecture == architecture and card.layer), None)
 
 
 def nearest(name: str) -> str | None:

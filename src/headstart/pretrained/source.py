@@ -41,6 +41,7 @@ class Source:
     write: Callable[[Backbone, Head, Path], dict[str, str]]  # a saved folder in the library's own form
     pipeline: Callable[[dict[str, Any]], str]  # (configuration): of transformers, that opens such a folder as it is
     snippet: Callable[..., str]  # (backbone, folder, ending, compare): Python that opens it without headstart
+    map_layer: Callable[[Backbone, nn.Module], Any]  # where a photo model still knows places; None: nowhere
 
 
 def _hash_of_tensors(weights: Path, config: dict[str, Any]) -> str:
@@ -97,6 +98,16 @@ def _onnx(told: dict[str, Any], weights: Path, proven: bool) -> Any:
     return from_onnx.module(weights, told["width"])
 
 
+def _timm_layer(backbone: Backbone, module: nn.Module) -> Any:
+    from headstart.pretrained.map_layer import timm_layer
+
+    return timm_layer(backbone, module)
+
+
+def _nowhere(backbone: Backbone, module: nn.Module) -> None:
+    return None
+
+
 def _never(*arguments: object) -> Any:
     raise TypeError("a graph's weights cannot be trained")
 
@@ -120,6 +131,7 @@ SOURCES = {
             write=write_timm,
             pipeline=lambda config: "" if config.get("changes") else "image-classification",
             snippet=image_code,
+            map_layer=_timm_layer,
         ),
         Source(
             name="transformers",
@@ -137,6 +149,7 @@ SOURCES = {
             write=write_transformers,
             pipeline=_none,
             snippet=text_code,
+            map_layer=_nowhere,
         ),
         Source(
             name="onnx",
@@ -154,6 +167,7 @@ SOURCES = {
             write=write_onnx,
             pipeline=_none,
             snippet=onnx_code,
+            map_layer=_nowhere,
         ),
     )
 }

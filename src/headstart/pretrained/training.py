@@ -46,10 +46,10 @@ def _opened(backbone: Backbone, module: nn.Module) -> Trainable:
     return Trainable(module, tuple(tuple(group) for group in groups if group), head)
 
 
-def word_embeddings(trainable: Trainable) -> nn.Module | None:
+def word_embeddings(module: nn.Module) -> nn.Module | None:
     """Where a text model looks its tokens up: `weight` is (vocabulary, d). None where it has no such table (CANINE)."""
     try:
-        table: nn.Module = inner_model(trainable.module).get_input_embeddings()
+        table: nn.Module = inner_model(module).get_input_embeddings()
     except NotImplementedError:
         return None
     return table if isinstance(getattr(table, "weight", None), Tensor) else None

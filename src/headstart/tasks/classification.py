@@ -24,6 +24,7 @@ from headstart.report.classification import MATRIX_CLASSES, cautions_of, section
 from headstart.task import Scorer, Scores, Space, Task, Words
 from headstart.tasks import curves, decision, linear
 from headstart.tasks.certainty import OF_CLASSES
+from headstart.tasks.directions import of_class
 from headstart.tasks.doubts import doubtful_classes
 from headstart.tasks.modalities import IMAGE, PAIR, TEXT
 from headstart.values import Dataset, Finding
@@ -265,5 +266,6 @@ CLASSIFICATION = Task(
     keeper=linear.keeper(unnamed=True, refuse=decision.refuse_damaged),
     certainty=OF_CLASSES,
     predictor=linear.LinearPredictor,
+    direction=of_class,
     probabilities=softmax,
 )

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from headstart.backbone import Backbone
 from headstart.data.alike.duplicates import equal_pairs, near_pairs
 from headstart.data.alike.grouping import as_they_are, by_document, by_shared_text, texts_of_pairs, with_excerpts
 from headstart.data.alike.sketches import equal_to_any, near_to_any, sketch_of_photos, sketch_of_texts
@@ -38,6 +39,24 @@ def _trainable_pairs(*arguments: Any) -> Any:
     from headstart.adapt.trainable_pairs import trainable_pairs  # loads torch
 
     return trainable_pairs(*arguments)
+
+
+def _photo_explainer(backbone: Backbone) -> Any:
+    from headstart.explain.photos import PhotoExplainer  # loads torch
+
+    return PhotoExplainer(backbone)
+
+
+def _text_explainer(backbone: Backbone) -> Any:
+    from headstart.explain.texts import TextExplainer  # loads torch
+
+    return TextExplainer(backbone)
+
+
+def _answer_explainer(backbone: Backbone) -> Any:
+    from headstart.explain.answers import AnswerExplainer  # loads torch
+
+    return AnswerExplainer(backbone)
 
 
 def _never(*arguments: Any) -> Any:
@@ -88,6 +107,7 @@ IMAGE = Modality(
     per_second=100.0,
     made_up=_pictures,
     trainable=_trainable_images,
+    explainer=_photo_explainer,
     shown=shown_photos,
 )
 TEXT = Modality(
@@ -113,6 +133,7 @@ TEXT = Modality(
     per_second=500.0,
     made_up=_texts,
     trainable=_trainable_texts,
+    explainer=_text_explainer,
     shown=shown_texts,
     windows=True,
     remarks=remarks,
@@ -142,6 +163,7 @@ PAIR = Modality(
     per_second=250.0,
     made_up=_pairs,
     trainable=_trainable_pairs,
+    explainer=_text_explainer,
     shown=shown_pairs,
     remarks=remarks,
 )
@@ -168,5 +190,6 @@ PASSAGE = Modality(
     per_second=500.0,
     made_up=_pairs,
     trainable=_never,
+    explainer=_answer_explainer,
     shown=shown_passages,
 )

@@ -33,6 +33,7 @@ from headstart.report.verdict import cautions
 from headstart.task import Scorer, Scores, Space, Task, Words
 from headstart.tasks import linear
 from headstart.tasks.certainty import OF_LABELS
+from headstart.tasks.directions import of_label
 from headstart.tasks.doubts import doubtful_labels
 from headstart.tasks.modalities import IMAGE, TEXT
 from headstart.values import Caution, Dataset, Examples, Finding
@@ -383,5 +384,6 @@ MULTILABEL = Task(
     keeper=linear.keeper(needs=("thresholds",)),
     certainty=OF_LABELS,
     predictor=linear.LinearPredictor,
+    direction=of_label,
     probabilities=sigmoid,
 )

@@ -27,6 +27,7 @@ from headstart.report.verdict import cautions
 from headstart.task import Scorer, Scores, Sureness, Task, Words, rounded
 from headstart.tasks import linear
 from headstart.tasks.certainty import OF_NUMBERS
+from headstart.tasks.directions import of_number
 from headstart.tasks.doubts import doubtful_numbers
 from headstart.tasks.modalities import IMAGE, PAIR, TEXT
 from headstart.values import Caution, Dataset, Examples
@@ -337,5 +338,6 @@ REGRESSION = Task(
     keeper=linear.keeper(needs=("width", "mean", "deviation")),
     certainty=OF_NUMBERS,
     predictor=linear.LinearPredictor,
+    direction=of_number,
     probabilities=None,
 )

@@ -1,0 +1,132 @@
+"""What each token adds to a score: integrated gradients over the word embeddings, by Captum."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from headstart.backbone import Backbone, TextPreparation
+from headstart.errors import ModelError, UserError
+from headstart.inputs.tokens import counting
+from headstart.pretrained.training import word_embeddings
+from headstart.storage.kept import room
+
+_STEPS = (16, 32, 64, 128, 256)
+_GAP = 0.05  # of what the tokens add up to, that may be missing of the difference that they explain
+_TOKENS = 4096  # in a batch
+_NOTHING = ("[MASK]", "<mask>")  # what a word is replaced by, as masked language models were trained to read
+
+Score = Callable[..., torch.Tensor]  # the (n, t) ids of each sequence -> (n,) scores
+
+
+@dataclass(frozen=True)
+class Attributions:
+    """What each token of each sequence adds to a score."""
+
+    weights: tuple[np.ndarray, ...]  # (t,) each; special tokens have none
+    gap: float  # share of the difference between input and baseline that is missing
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Where they do not add up."""
+        if self.gap <= _GAP:
+            return ()
+        return (f"the words' weights miss {self.gap:.0%} of the score, after {_STEPS[-1]} steps: take them as rough",)
+
+
+class Attributor:
+    """A text model whose scores are taken apart. It is opened once and kept."""
+
+    def __init__(self, backbone: Backbone) -> None:
+        """
+        Raises:
+            UserError: Captum is missing. ModelError: the model has no table of word embeddings.
+        """
+        captum = _captum()
+        self.module = backbone.module().requires_grad_(False)
+        table = word_embeddings(self.module)
+        if table is None:
+            raise ModelError("it reads letters, not words, so words have no weights", where=backbone.name)
+        self._table, self._captum, self._nothing = table, captum, _baseline(backbone.texts)
+
+    def attribute(self, score: Score, ids: Sequence[np.ndarray], special: Sequence[np.ndarray]) -> Attributions:
+        """How a score comes from tokens, in the place of which nothing could stand.
+
+        Steps on the way from nothing to the tokens are doubled until the weights add up.
+
+        Source: Sundararajan, Taly and Yan, Axiomatic Attribution for Deep Networks, ICML 2017.
+
+        Args:
+            score: of batches of each sequence, which it has to look up in the module's own table, in this order.
+            ids: (t,) int64 of each sequence. special: (t,) bool, which tokens are the tokenizer's own: they stay.
+        """
+        tokens = [torch.from_numpy(one)[None] for one in ids]
+        nothing = [
+            torch.where(torch.from_numpy(s)[None], t, self._nothing) for t, s in zip(tokens, special, strict=True)
+        ]
+        with torch.no_grad():
+            given, without = (tuple(self._table(one) for one in some) for some in (tokens, nothing))
+
+        def forward(*embedded: torch.Tensor) -> torch.Tensor:
+            with _read_as(self._table, embedded):
+                return score(*(one.expand(len(embedded[0]), -1) for one in tokens))
+
+        method = self._captum.IntegratedGradients(forward)
+        for steps in _STEPS:
+            found, missing = method.attribute(
+                given,
+                without,
+                n_steps=steps,
+                method="gausslegendre",
+                internal_batch_size=max(2, _TOKENS // sum(map(len, ids))),
+                return_convergence_delta=True,
+            )
+            sums = [np.asarray(one[0].sum(-1), dtype=np.float64) for one in found]
+            size = sum(float(np.abs(one).sum()) for one in sums)
+            gap = float(missing.abs().max()) / max(size, 1e-9)
+            if gap <= _GAP:
+                break
+        return Attributions(tuple(sums), gap)
+
+
+def _captum() -> Any:
+    """Captum. It imports matplotlib, which writes a list of the system's fonts: into our cache, not the user's home.
+
+    Raises:
+        UserError: it is missing.
+    """
+    kept = os.environ.get("MPLCONFIGDIR")
+    os.environ["MPLCONFIGDIR"] = kept or str(room("matplotlib"))
+    try:
+        import captum.attr
+    except ImportError:
+        raise UserError("words are explained with Captum", fix="pip install headstart[explain]") from None
+    finally:
+        if kept is None:
+            del os.environ["MPLCONFIGDIR"]
+    return captum.attr
+
+
+@contextmanager
+def _read_as(table: nn.Module, embedded: Sequence[torch.Tensor]) -> Iterator[None]:
+    """Within, the table gives these, one after the other, whatever it is asked."""
+    waiting = iter(embedded)
+    handle = table.register_forward_hook(lambda module, given, found: next(waiting))
+    try:
+        yield
+    finally:
+        handle.remove()
+
+
+def _baseline(preparation: TextPreparation) -> int:
+    """The token that says nothing: the mask, or padding where the tokenizer has none."""
+    tokenizer = counting(preparation)
+    known = (tokenizer.token_to_id(name) for name in _NOTHING)
+    return next((token for token in known if token is not None), preparation.pad_id)

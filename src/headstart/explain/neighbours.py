@@ -1,0 +1,58 @@
+"""The training examples that are most like an input: by the cosine of their features."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from headstart.backbone import Matrix
+from headstart.storage.matrix import blocks
+
+
+@dataclass(frozen=True)
+class Neighbour:
+    """A training example, and how much it is like the input."""
+
+    where: str  # file path, or "table.csv row 12"
+    label: Any  # as its task has targets
+    similarity: float  # cosine of the features, at most 1
+
+    @property
+    def named(self) -> str:
+        """The label in words."""
+        if isinstance(self.label, tuple):
+            return ", ".join(self.label) or "no label"
+        return f"{self.label:g}" if isinstance(self.label, float) else str(self.label)
+
+    def to_json(self) -> dict[str, Any]:
+        """Its fields."""
+        label = list(self.label) if isinstance(self.label, tuple) else self.label
+        return {"where": self.where, "label": label, "similarity": round(self.similarity, 6)}
+
+
+@dataclass(frozen=True, eq=False)
+class Reference:
+    """Training examples whose features are known."""
+
+    features: Matrix  # (m, width)
+    where: Sequence[str]  # of each
+    labels: Sequence[Any]
+
+
+def neighbours(features: np.ndarray, reference: Reference, k: int) -> tuple[Neighbour, ...]:
+    """The k training examples that are most like an input, the nearest first.
+
+    Args:
+        features: (width,) of the input.
+    """
+    nearest: list[tuple[float, int]] = []
+    for rows, block in blocks(reference.features):
+        some = np.asarray(block, dtype=np.float32)
+        cosines = some @ features / np.maximum(np.linalg.norm(some, axis=1) * np.linalg.norm(features), 1e-12)
+        best = np.argsort(-cosines, kind="stable")[:k]
+        nearest += zip((-cosines[best]).tolist(), (rows.start + best).tolist(), strict=True)
+        nearest = sorted(nearest)[:k]
+    return tuple(Neighbour(reference.where[row], reference.labels[row], min(1.0, -cosine)) for cosine, row in nearest)
