@@ -181,7 +181,7 @@ def test_a_folder_from_before_opens_and_says_that_a_new_fit_gives_it(saved, tmp_
     found = model.predict("a bowl of soup")[0]
     assert found.label == "food"
     assert found.out_of_scope is None
-    with pytest.raises(UserError, match="saved before headstart kept held-out examples"):
+    with pytest.raises(UserError, match="saved before headstart kept them"):
         model.predict("a bowl of soup", abstain=0.9)
 
 

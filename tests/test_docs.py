@@ -18,7 +18,18 @@ pytestmark = pytest.mark.check
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "bench" / "README.md", *(ROOT / "docs").rglob("*.md")]
-RUN = ("data", "check", "compare", "explain", "multilabel", "regression", "pairs", "answering", "estimators")  # tasks, estimators
+RUN = (
+    "data",
+    "check",
+    "compare",
+    "multilabel",
+    "regression",
+    "pairs",
+    "answering",
+    "estimators",
+    "confidence",
+    "explain",
+)  # tasks, estimators
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\((?!https?:|#)([^)#\s]+)[^)]*\)")
 FOLDERS = ("bench", "docs", "examples", "src", "tests", "torture")

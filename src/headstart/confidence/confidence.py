@@ -22,7 +22,7 @@ from headstart.evaluate.out_of_scope import (
     normalised,
 )
 from headstart.storage.matrix import blocks
-from headstart.task import Certainty, Sureness, Head, Rule, Wanted
+from headstart.task import Certainty, Head, Rule, Sureness, Wanted
 
 OPTIONS = ("abstain", "coverage", "per-class")
 
@@ -158,7 +158,7 @@ def rule_of(confidence: Confidence | None, wanted: Wanted, head: Head, certainty
     if confidence is None or not confidence.held or certainty.rule is None:
         what = "nobody has fitted this model, so no examples were held out to go by"
         if fitted:
-            what = "the model was saved before headstart kept held-out examples"
+            what = "the model has none of the held-out examples: it was saved before headstart kept them"
         where = "--abstain" if wanted.accuracy is not None else "--coverage"
         raise UserError(what, where=where, fix="fit it again: a new fit keeps what it takes")
     return certainty.rule(head, confidence.held, wanted)

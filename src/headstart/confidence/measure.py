@@ -18,8 +18,8 @@ from headstart.evaluate.out_of_scope import (
     MAHALANOBIS,
     NEAREST,
     NEAREST_AND_UNSURE,
-    Unsure,
     Scope,
+    Unsure,
     chosen,
     fit_gaussian,
     nearest,
@@ -37,7 +37,7 @@ _FEWEST_TUNED = 256  # that are encoded with a tuned model, whatever the time
 _TIME = 0.5  # of what is left, to encode them in
 _TRIED, _TRIED_CLASSES = 1000, 64  # examples, and classes, that ways of telling strangers are compared on
 _MANY = 10  # classes from which how sure the answer is tells something of strangers
-_FOLDS = 5
+_FOLDS = 10
 
 
 def measure(dataset: Dataset, adapted: Adapted, session: Session) -> Confidence:
@@ -89,33 +89,33 @@ class _Some:
 
 def _some(dataset: Dataset, adapted: Adapted, session: Session) -> _Some:
     """Some thousand of what was learned from: those of the reference, class by class, and others to hold beside it."""
-    rows, features = _encoded(dataset, adapted, session)
+    known = adapted.features
+    if known is None:
+        raise TypeError("what is encoded has features")
+    tuned = adapted.method != "probe"  # then only the test part has features of it
+    rows = adapted.rows
+    if tuned:
+        rows = rows[spread(dataset.strata[rows], _in_time(known, session))]
+    elif known.rows is not None:
+        rows = np.intersect1d(rows, known.rows)
     y = dataset.strata[rows].astype(np.int32)
-    most = min(MOST_ROWS, MOST_BYTES // (2 * features.matrix.shape[1]))
-    mine = spread(y, most)
+    mine = spread(y, min(MOST_ROWS, MOST_BYTES // (2 * known.matrix.shape[1])))
     others = np.setdiff1d(np.arange(len(rows)), mine)
-    others = np.sort(np.random.default_rng(0).permutation(others)[:_ASKED])
-    both = np.union1d(mine, others)
-    features = Features(take(features.matrix, both), features.key, 0)
+    both = np.union1d(mine, np.random.default_rng(0).permutation(others)[:_ASKED])
     rows, y = rows[both], y[both]
+    if tuned:
+        with session.step("encode tuned", len(rows)) as advance:
+            features = encode_rows(dataset, rows, adapted.backbone, advance=advance)
+    else:
+        features = of_rows(known, rows)
     groups = _groups(dataset, rows, y, features)
     return _Some(dataset, rows, features, normalised(features.matrix[:]), y, groups, np.searchsorted(both, mine))
 
 
-def _encoded(dataset: Dataset, adapted: Adapted, session: Session) -> tuple[np.ndarray, Features]:
-    """Training rows with features of the model's own backbone: of a tuned one there are none yet."""
-    known = adapted.features
-    if known is None:
-        raise TypeError("what is encoded has features")
-    if adapted.method == "probe":
-        rows = adapted.rows if known.rows is None else np.intersect1d(adapted.rows, known.rows)
-        return rows, of_rows(known, rows)
-    seconds = session.seconds.get("encode tuned", 0.0) / max(1, len(known.matrix))
-    in_time = int(max(0.0, session.budget.left) * _TIME / max(seconds, 1e-6))
-    some = spread(dataset.strata[adapted.rows], min(MOST_ROWS, max(_FEWEST_TUNED, in_time)))
-    rows = adapted.rows[some]
-    with session.step("encode tuned", len(rows)) as advance:
-        return rows, encode_rows(dataset, rows, adapted.backbone, advance=advance)
+def _in_time(tested: Features, session: Session) -> int:
+    """How many examples may be encoded with a tuned model, by what the test part took."""
+    each = session.seconds.get("encode tuned", 0.0) / max(1, len(tested.matrix))
+    return min(MOST_ROWS, max(_FEWEST_TUNED, int(_TIME * max(0.0, session.budget.left) / max(each, 1e-6))))
 
 
 def spread(y: np.ndarray, most: int) -> np.ndarray:

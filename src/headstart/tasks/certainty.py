@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
 from headstart.backbone import Head
+from headstart.confidence.confidence import OPTIONS
 from headstart.errors import UserError
 from headstart.evaluate.abstain import answered as answered_part
 from headstart.evaluate.abstain import most_accurate
 from headstart.evaluate.conformal import half_width, promised
 from headstart.evaluate.metrics import softmax
 from headstart.evaluate.prediction_sets import FEWEST, Bar, bar, bars, chances, scores, sets
-from headstart.task import Certainty, Sureness, Rule, Wanted
+from headstart.task import Certainty, Rule, Sureness, Wanted
 from headstart.tasks.decision import answered
 
 Held = Mapping[str, np.ndarray]
@@ -40,7 +41,7 @@ def _held_classes(
         score[rows], confidence[rows] = scores(p, chance[rows])[at, true], p[at, given]
         right[rows] = given == true
     named = size if groups is None else np.unique(groups, return_inverse=True)[1]
-    numbers = {"class": y.astype(np.int32), "group": named.astype(np.int32), "right": right}
+    numbers: dict[str, np.ndarray] = {"class": y.astype(np.int32), "group": named.astype(np.int32), "right": right}
     return {**numbers, "score": score, "chance": chance, "confidence": confidence}
 
 
@@ -64,7 +65,7 @@ def _rule_of_classes(head: Head, held: Held, wanted: Wanted) -> Rule:
         if part is None:
             raise UserError(
                 f"no part can be answered with an accuracy of {wanted.accuracy:g}: {_reach(held)}",
-                where=("--abstain"),
+                where="--abstain",
                 fix="ask for less, or fit with more examples",
             )
         least = part.threshold
@@ -118,7 +119,8 @@ def _limits(head: Head, held: Held, level: float, per_class: bool) -> tuple[list
 
 def _few(n: int, level: float, what: str) -> list[str]:
     can = promised(n, level=level)
-    return [f"{n:,} {what} can promise a coverage of {can:.3f}, and {level:g} was asked for"] if can < level else []
+    said = f"{n:,} {what} can promise a coverage of {int(1000 * can) / 1000:g}, and {level:g} was asked for"
+    return [said] if can < level else []
 
 
 def _held_numbers(
@@ -132,15 +134,11 @@ def _rule_of_numbers(head: Head, held: Held, wanted: Wanted) -> Rule:
     if level is None:
         return Rule(lambda outputs, digests: [Sureness()] * len(outputs))
     width = half_width(held["error"], level=level)
-    ends = lambda value: (float(value) - width, float(value) + width)  # noqa: E731
-    return Rule(
-        lambda outputs, digests: [Sureness(set=ends(value), coverage=level) for value in outputs[:, 0]],
-        tuple(_few(len(held["error"]), level, "held-out examples")),
-    )
 
+    def judge(outputs: np.ndarray, digests: np.ndarray) -> list[Sureness]:
+        return [Sureness(set=(value - width, value + width), coverage=level) for value in outputs[:, 0].tolist()]
 
-def _none_of(options: Sequence[str], why: str, fix: str) -> dict[str, tuple[str, str]]:
-    return dict.fromkeys(options, (why, fix))
+    return Rule(judge, tuple(_few(len(held["error"]), level, "held-out examples")))
 
 
 OF_CLASSES = Certainty(
@@ -154,15 +152,16 @@ OF_NUMBERS = Certainty(
     columns={"error": "F32"},
     held=_held_numbers,
     rule=_rule_of_numbers,
-    without=_none_of(["abstain"], "a number is not right or wrong", "--coverage 0.9 gives an interval that holds it")
-    | _none_of(["per-class"], "numbers are of no class", "leave it out"),
+    without={
+        "abstain": ("a number is not right or wrong", "--coverage 0.9 gives an interval that holds it"),
+        "per-class": ("numbers are of no class", "leave it out"),
+    },
 )
-_ALL = ("abstain", "coverage", "per-class")
 OF_LABELS = Certainty(
-    without=_none_of(
-        _ALL, "an example has any number of labels, of which some may be right", "read the probability of each label"
+    without=dict.fromkeys(
+        OPTIONS, ("an example has any number of labels, some of them right", "read the probability of each label")
     )
 )
 OF_ANSWERS = Certainty(
-    without=_none_of(_ALL, "an answer is a piece of a text, not one of some classes", "read its confidence")
+    without=dict.fromkeys(OPTIONS, ("an answer is a piece of a text, not one of some classes", "read its confidence"))
 )

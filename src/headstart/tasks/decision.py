@@ -54,7 +54,7 @@ def with_threshold(dataset: Dataset, adapted: Adapted) -> Adapted:
     name = decision.positive or positive_class(dataset.counts(adapted.rows), names)
     which, rows = names.index(name), held.rows
     p, there = softmax(held.outputs)[:, which], dataset.y[rows] == which
-    notes = () if decision.positive else (f"the threshold is of {name!r}, the rarer class; --positive names the other",)
+    notes = () if decision.positive else (f"the threshold is of class {name!r}; --positive names the other one",)
     threshold = decision.threshold
     if threshold is None:
         wanted = float(decision.recall or 0)

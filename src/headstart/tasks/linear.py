@@ -23,7 +23,7 @@ from headstart.pretrained.load import load, load_classifier
 from headstart.pretrained.rebuild import head_hash, head_of
 from headstart.pretrained.schema import COUNT, NAME, figure, listing, mapping, number
 from headstart.pretrained.source import SOURCES
-from headstart.task import Advance, Sureness, Keeper, Learner
+from headstart.task import Advance, Keeper, Learner, Sureness
 from headstart.values import Dataset, Examples
 
 FACTS = {  # of every linear head, as a saved folder says them

@@ -1,0 +1,161 @@
+"""Claims: sets hold the true class as often as asked; what is answered is as right as asked; strangers are told.
+
+    python bench/confidence.py DATA... [--size 40] [--resplits 100]
+    python bench/confidence.py --strangers FOLDER DATA [--size 10] [--draws 5]
+    python bench/confidence.py --left-out 20 DATA [--size 5] [--draws 5]
+
+DATA is a folder or a table, or TRAIN:TEST, whose parts are put together. In each resplit so many examples a class are
+learned from (without --size, all but a fifth of the data), and at most 3,000 others are asked about: how many have
+their class in the set at 90 %, how large sets are, and whether an accuracy that was asked for was reached. Strangers
+are photos of a folder, or the examples of classes that were left out. All heads are on frozen features, as of
+`fit --how probe`.
+"""
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from common import arguments, asked, drawn, encoded, in_parts, photos
+
+from headstart.adapt.basis import fit_basis
+from headstart.adapt.cross_validation import fit_probe
+from headstart.adapt.lesson import Adapted, HeldOutputs
+from headstart.backbone import Features
+from headstart.clock import UNLIMITED
+from headstart.confidence.confidence import Confidence
+from headstart.confidence.measure import measure
+from headstart.data.check import check
+from headstart.errors import UserError
+from headstart.evaluate.metrics import softmax
+from headstart.evaluate.out_of_scope import auroc
+from headstart.session import Session
+from headstart.task import Wanted
+from headstart.values import Dataset
+
+ACCURACIES = (0.9, 0.95, 0.98)
+COVERAGE, MOST = 0.9, 3000
+
+
+def fitted(dataset: Dataset, features: Features, rows: np.ndarray, seed: int) -> tuple[Adapted, Confidence]:
+    """The probe of these rows, and how sure it is."""
+    some = Features(features.matrix[:][rows], features.key, 0)
+    probed = fit_probe(dataset, rows, some, basis=fit_basis(some.matrix), seed=seed)
+    held = HeldOutputs(rows, probed.outputs)
+    adapted = Adapted(None, probed.head, "probe", "", replace(some, rows=rows), rows, calibration=held)
+    return adapted, measure(dataset, adapted, Session(UNLIMITED))
+
+
+def parts(dataset: Dataset, size: int | None, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Rows to learn from, so many a class, and others."""
+    everything, rng = np.arange(len(dataset)), np.random.default_rng(seed)
+    rows = (
+        drawn(dataset, everything, size, seed) if size else np.sort(rng.permutation(everything)[: -len(dataset) // 5])
+    )
+    return rows, rng.permutation(np.setdiff1d(everything, rows))[:MOST]
+
+
+def promises(data: str, size: int | None, resplits: int) -> None:
+    dataset = check(in_parts(data))
+    features, certainty = encoded(dataset), dataset.task.certainty
+    found: dict[str, list[float]] = {name: [] for name in ("coverage", "by class", "classes in a set")}
+    kept: dict[float, list[tuple[float, float] | None]] = {accuracy: [] for accuracy in ACCURACIES}
+    for seed in range(resplits):
+        rows, others = parts(dataset, size, seed)
+        adapted, confidence = fitted(dataset, features, rows, seed)
+        outputs = adapted.head.logits(features.matrix[:][others])
+        digests, true = dataset.checked_digests[others], [dataset.targets[row] for row in others.tolist()]
+        for name, per_class in (("coverage", False), ("by class", True)):
+            rule = certainty.rule(adapted.head, confidence.held, Wanted(None, COVERAGE, per_class))
+            sets = [sure.set for sure in rule.judge(outputs, digests)]
+            found[name].append(float(np.mean([label in each for label, each in zip(true, sets, strict=True)])))
+            if not per_class:
+                found["classes in a set"].append(float(np.mean([len(each) for each in sets])))
+        right = outputs.argmax(axis=1) == dataset.y[others]
+        for accuracy in ACCURACIES:
+            try:
+                rule = certainty.rule(adapted.head, confidence.held, Wanted(accuracy))
+            except UserError:
+                kept[accuracy].append(None)
+                continue
+            answered = np.array([not sure.unsure for sure in rule.judge(outputs, digests)])
+            kept[accuracy].append((float(right[answered].mean()) if answered.any() else 1.0, float(answered.mean())))
+    print(f"{dataset.name}, {len(rows):,} examples, {resplits} resplits")
+    for name, values in found.items():
+        print(f"  {name:18} {np.mean(values):.4f}  ({np.min(values):.3f} to {np.max(values):.3f})", flush=True)
+    for accuracy, each in kept.items():
+        there = [one for one in each if one is not None]
+        reached = np.mean([reached >= accuracy for reached, _ in there]) if there else np.nan
+        shares = np.mean([share for _, share in there]) if there else np.nan
+        said = f"  asked {accuracy:.2f}  promised in {len(there)} of {len(each)}, reached in {reached:.0%} of these, "
+        print(f"{said}answering {shares:.0%}", flush=True)
+
+
+def of_strangers(data: str, folder: str, size: int | None, draws: int) -> None:
+    """Photos of something else."""
+    dataset = check(in_parts(data))
+    features = encoded(dataset)
+    files = sorted(str(file) for file in Path(folder).iterdir() if file.suffix.lower() in (".jpg", ".jpeg", ".png"))
+    others = Dataset(dataset.task, dataset.modality, "strangers", files, [None] * len(files), files)
+    strange = encoded(check(others, purpose="predict")).matrix[:]
+    for seed in range(draws):
+        rows, alike = parts(dataset, size, seed)
+        told(dataset, features, rows, seed, features.matrix[:][alike], strange)
+
+
+def of_classes(data: str, n: int, size: int | None, draws: int) -> None:
+    """Classes that were left out."""
+    whole = check(in_parts(data))
+    known = encoded(whole)
+    for seed in range(draws):
+        unknown = np.random.default_rng(seed).permutation(len(whole.classes))[:n]
+        mine, strange = (np.flatnonzero(np.isin(whole.y, unknown) == where) for where in (False, True))
+        dataset = replace(whole.take(mine))  # which knows no other classes
+        features = Features(known.matrix[:][mine], known.key, 0)
+        rows, alike = parts(dataset, size, seed)
+        told(dataset, features, rows, seed, features.matrix[:][alike], known.matrix[:][strange])
+
+
+def told(
+    dataset: Dataset, features: Features, rows: np.ndarray, seed: int, alike: np.ndarray, strange: np.ndarray
+) -> None:
+    adapted, confidence = fitted(dataset, features, rows, seed)
+    scores = [confidence.strangeness(x, 1 - softmax(adapted.head.logits(x)).max(axis=1)) for x in (alike, strange)]
+    caught, false = (float((score > confidence.scope.threshold).mean()) for score in scores[::-1])
+    scope = confidence.told["out_of_scope"]
+    print(
+        f"{dataset.name}, {len(rows):,} examples, draw {seed}: AUROC {auroc(*scores):.4f} by {scope['method']}; ",
+        end="",
+    )
+    print(f"called strangers: {caught:.0%} of them, {false:.0%} of the others; near classes {scope['near_auroc']}")
+
+
+def options() -> argparse.ArgumentParser:
+    parser = arguments(__doc__)
+    parser.add_argument("data", nargs="+")
+    parser.add_argument("--size", type=int, help="examples a class")
+    parser.add_argument("--resplits", type=int, default=100)
+    parser.add_argument("--draws", type=int, default=5)
+    parser.add_argument("--strangers", help="folder of photos")
+    parser.add_argument("--left-out", type=int, help="classes")
+    return parser
+
+
+def small(work: Path) -> Sequence[object]:
+    return [photos(work / "photos", 24), "--resplits", 2, "--draws", 1, "--strangers", work / "photos" / "global"]
+
+
+def main() -> None:
+    with asked(options(), small) as given:
+        for data in given.data:
+            if given.strangers:
+                of_strangers(data, given.strangers, given.size, given.draws)
+            if given.left_out:
+                of_classes(data, given.left_out, given.size, given.draws)
+            if not (given.strangers or given.left_out) or given.small:
+                promises(data, given.size, given.resplits)
+
+
+if __name__ == "__main__":
+    main()
