@@ -1,4 +1,4 @@
-"""Write docs/explain.webp: the map of a photo that scikit-learn has (by danielbuechele, CC BY 2.0). Run by hand where maps change."""
+"""Write docs/explain.webp from a photo of scikit-learn's (danielbuechele, CC BY 2.0): by hand, where maps change."""
 
 from __future__ import annotations
 
