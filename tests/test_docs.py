@@ -29,6 +29,7 @@ RUN = (
     "answering",
     "estimators",
     "confidence",
+    "explain",
 )  # tasks, estimators
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\((?!https?:|#)([^)#\s]+)[^)]*\)")
