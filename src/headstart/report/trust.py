@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from headstart.report.charts import Axis, Line, Mark, line_chart, reliability_diagram
 from headstart.report.document import Section
-from headstart.report.html import amount, percent, text
+from headstart.report.html import percent, text
+from headstart.report.verdict import more_labels
 
 if TYPE_CHECKING:
     from headstart.record import Record
@@ -29,34 +30,21 @@ def trust(record: Record) -> Iterator[Section]:
 
 def learning(record: Record) -> Iterator[Section]:
     """What more labels would bring; nothing where nobody has looked."""
-    points: Sequence[Mapping[str, Any]] = getattr(record, "learning_curve", None) or ()
-    metric = next((m for m in record.task.scorer.metrics if points and m.key in points[0]), None)
-    if metric is None or len(points) < 2:
+    curve, metrics = record.learning_curve, record.task.scorer.metrics
+    metric = next((metric for metric in metrics if curve is not None and metric.key == curve.metric), None)
+    if curve is None or metric is None:
         return
+    points = curve.points
     line = Line(
         metric.title,
-        [(point["labels"], point[metric.key]) for point in points],
-        [(point["low"], point["high"]) for point in points],
+        [(point.labels, point.value) for point in points],
+        [(point.low, point.high) for point in points],
     )
     y = Axis(metric.title, share=metric.unit == "share")
     chart = line_chart([line], x=Axis("labels", log=True), y=y, title=f"{metric.title} against the number of labels")
-    first, last = points[0], points[-1]
-    figure = percent if y.share else amount
-    said = (
-        f"With {first['labels']:,} labels {figure(first[metric.key])}, with all {last['labels']:,} "
-        f"{figure(last[metric.key])}; the band is what smaller samples differ by."
-    )
-    body = f'<div class="charts"><div>{chart}</div></div>'
-    yield Section("Would more labels help?", body, f"{_rising(points, metric.key, figure)} {said}")
-
-
-def _rising(points: Sequence[Mapping[str, Any]], key: str, figure: Any) -> str:
-    """What the last step of the curve brought, in words."""
-    gain, more = points[-1][key] - points[-2][key], points[-1]["labels"] / max(1, points[-2]["labels"])
-    spread = (points[-2]["high"] - points[-2]["low"]) / 2
-    if gain > spread:
-        return f"It was still rising: the last {more:.2g} times as many labels brought {figure(gain)}."
-    return f"It has levelled off: the last {more:.2g} times as many labels brought no more than chance does."
+    said, whose = more_labels(curve, metrics, record.n_test), "" if record.method == "probe" else "Of the probe: "
+    note = f"{whose}{said[0].upper()}{said[1:]}. The band is what smaller samples differ by."
+    yield Section("Would more labels help?", f'<div class="charts"><div>{chart}</div></div>', note)
 
 
 def _reliability(bins: Sequence[Mapping[str, Any]]) -> Iterator[str]:
