@@ -22,6 +22,7 @@ RUN = (
     "data",
     "check",
     "compare",
+    "scores",
     "multilabel",
     "regression",
     "pairs",

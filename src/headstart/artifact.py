@@ -20,13 +20,17 @@ from headstart.pretrained.load import answers_questions, saved_in
 from headstart.pretrained.rebuild import describe_saved, reopen
 from headstart.pretrained.schema import checked
 from headstart.record import Record
+from headstart.report.document import MOST_BYTES
+from headstart.report.examples import gallery_of
 from headstart.report.page import report
+from headstart.storage.files import read_file
 from headstart.storage.place import Place, rejected_table, table, write_text
 from headstart.storage.places import as_json
 from headstart.task import Head, Task
 from headstart.tasks.table import task_named, task_saved_as
 from headstart.values import Dataset, Split
 
+PAGE = "report.html"
 _REPLAYED = 64  # test examples that the opened folder must answer in the same way
 
 
@@ -95,6 +99,14 @@ def open_model(model: str | Path, *, task: str | None = None) -> Opened:
     return Opened(saved_as, modality, backbone, head, record, folder, summary, confidence)
 
 
+def saved_page(folder: Path | None) -> bytes | None:
+    """The page that lies in a model's folder; None: there is none that can be read, of a size that pages have."""
+    try:
+        return None if folder is None else read_file(folder / PAGE, most=MOST_BYTES)
+    except OSError:
+        return None
+
+
 def _as_it_is(name: str, wanted: Task | None) -> Opened:
     """A pre-trained model that nobody has adapted."""
     task = wanted or task_named("answering" if answers_questions(name) else "classification")
@@ -158,7 +170,7 @@ def _write(made: Opened, folder: Path, dataset: Dataset, parts: Split, *, name: 
     write_text(folder / "metrics.json", as_json(summary))
     write_text(folder / "split.csv", _split_table(dataset, parts))
     write_text(folder / "rejected.csv", rejected_table(dataset.rejected))
-    write_text(folder / "report.html", report(record))
+    write_text(folder / PAGE, report(record, gallery_of(record, dataset, parts.test)))
     write_text(folder / "README.md", made.task.words.card(record, made.backbone, made.head, name))
 
 

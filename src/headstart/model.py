@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from headstart.artifact import Opened, open_model, save, settle
+from headstart.artifact import Opened, open_model, save, saved_page, settle
 from headstart.backbone import Backbone, Features
 from headstart.confidence.confidence import Confidence, rule_of, wanted_of, with_scope
 from headstart.data.arguments import inputs_of
@@ -24,8 +24,10 @@ from headstart.inputs.modality import Modality
 from headstart.pretrained.rebuild import from_where_kept, where_kept
 from headstart.progress import Advance, Follower, Progress, Silent, as_progress, note
 from headstart.record import Record
+from headstart.report.examples import gallery_of
 from headstart.report.in_short import in_short
 from headstart.report.page import report
+from headstart.report.worth import too_high
 from headstart.storage.files import parse_json
 from headstart.storage.place import Place, reserve_place
 from headstart.storage.places import as_json, as_utf8, cannot_write
@@ -113,7 +115,8 @@ class Model:
     def __repr__(self) -> str:
         """What it is, and how good."""
         kind = f"{self.modality.name} {self.task.name}: {self.backbone.name}"
-        return in_short(kind, self.classes, self.task.words.named, self.scores, self.folder)
+        doubted = self.record is not None and too_high([caution.kind for caution in self.record.cautions])
+        return in_short(kind, self.classes, self.task.words.named, self.scores, self.folder, too_high=doubted)
 
     def __getstate__(self) -> dict[str, Any]:
         """Pickles hold the head, and where the weights lie and their hash; not the weights."""
@@ -248,13 +251,18 @@ class Model:
     def report(self, path: str | Path) -> None:
         """Write the page about how it was made and how good it is, as in its folder.
 
+        A saved model's is copied from there, with its examples; where it lies there no more it is made without them.
+
         Raises:
             UserError: nobody has fitted it. OutputError: no space, no permission.
         """
         if self.record is None:
             raise UserError("there is no record of how it was made", fix="fit it, or open a folder that fit saved")
+        made = self._made_of
+        gallery = None if made is None else gallery_of(self.record, made.dataset, made.parts.test)
+        page = saved_page(self.folder) or as_utf8(report(self.record, gallery))
         try:
-            Path(path).write_bytes(as_utf8(report(self.record)))
+            Path(path).write_bytes(page)
         except OSError as error:
             raise cannot_write(Path(path), error) from error
 

@@ -5,7 +5,7 @@ Rooms are handed a task and ask it; none of them asks which one it is. The tasks
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
@@ -16,6 +16,7 @@ from headstart.values import Caution, Dataset, Decision, Doubts, Examples, Findi
 if TYPE_CHECKING:
     import numpy as np
 
+    from headstart.evaluate.exhibits import Exhibit
     from headstart.inputs.modality import Modality
     from headstart.report.document import Section
 
@@ -81,6 +82,8 @@ class Scores:
     intervals: Mapping[str, Interval]  # 95 %, of those that have one
     details: Mapping[str, Any] = field(default_factory=dict)  # the task's own tables, as JSON has them
     mistakes: tuple[Mapping[str, Any], ...] = ()  # the most confident ones, as JSON has them
+    # the most important first; for the page that is written with them, and not saved
+    exhibits: tuple[Exhibit, ...] = field(default=(), compare=False)
 
     @staticmethod
     def measured(
@@ -90,6 +93,7 @@ class Scores:
         n: int,
         details: Mapping[str, Any],
         mistakes: Sequence[Mapping[str, Any]] = (),
+        exhibits: Sequence[Exhibit] = (),
     ) -> Scores:
         """Each metric of what a scorer made of outputs and targets."""
         return Scores(
@@ -98,6 +102,7 @@ class Scores:
             intervals={metric.key: metric.interval(predicted) for metric in metrics if metric.interval},
             details=details,
             mistakes=tuple(mistakes),
+            exhibits=tuple(exhibits),
         )
 
     def __post_init__(self) -> None:
@@ -262,7 +267,11 @@ class Words:
     facts_saved: Check  # what of a saved summary are these facts
     fitted: Callable[[dict[str, Any], Sequence[Metric]], str]  # what `fit` prints of its JSON
     scored: Callable[[dict[str, Any], Sequence[Metric]], str]  # what `evaluate` prints of its
-    sections: Callable[..., Iterator[Section]]  # (record): of the page
+    sections: Callable[..., Iterator[Section]]  # (record, gallery of examples): of the page
+    # (record, gallery): what to do next, in HTML
+    advice: Callable[..., Iterable[str]] = lambda record, gallery: ()
+    target: Callable[[Any], str] = str  # one in words
+    asking: str = "predict {} ..."  # the command that asks the model, with its folder
     how_made: Callable[..., Sequence[tuple[str, str]]] = lambda record: ()  # more facts of the page
     card: Callable[..., str]  # (record, backbone, head, folder)
     named: str = "classes"  # what has the names that a target may have

@@ -7,7 +7,7 @@ list of models does not wait for it.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -31,6 +31,7 @@ class Finding:
     rejected: bool = False  # True: the example was left out and is listed in rejected.csv
     score: float | None = None  # how odd, from 0 to 1, of kinds that are ranked
     looks_like: str | None = None  # the class that a doubtful label should perhaps be
+    other: str | None = field(default=None, compare=False)  # where the example is that this one repeats; not in JSON
 
     def to_json(self) -> dict[str, Any]:
         """Its fields; those of ranked kinds where it is of one."""

@@ -17,6 +17,7 @@ import numpy as np
 
 from headstart.answering.sentences import sentence
 from headstart.evaluate.curves import risk_coverage
+from headstart.evaluate.exhibits import Exhibit, Judged
 from headstart.evaluate.intervals import by_group
 from headstart.task import Metric, Scores
 from headstart.values import Passages
@@ -119,6 +120,7 @@ def score(
         raise ValueError(f"{len(predicted)} predictions and {len(answers)} true answers")
     answered = _answered(predicted, answers)
     has = np.array([bool(some) for some in answers])
+    rows = np.flatnonzero(answered.exact == 0).tolist()
     wrong = [
         {
             "where": p.where,
@@ -128,10 +130,9 @@ def score(
             "true": some[0][0] if some else "",
             "confidence": round(p.confidence, 6),
         }
-        for p, some, right in zip(predicted, answers, answered.exact, strict=True)
-        if not right
+        for p, some in ((predicted[row], answers[row]) for row in rows)
     ]
-    mistakes = list(_most_confident(wrong))
+    mistakes = [wrong[place] for place in _most_confident(wrong)]
     beside = {} if baseline is None else {"baseline": _baseline(_answered(baseline, answers))}
     return Scores.measured(
         answered,
@@ -146,6 +147,7 @@ def score(
             "risk_coverage": risk_coverage(np.array([p.confidence for p in predicted]), answered.exact > 0),
             **beside,
         },
+        exhibits=tuple(_exhibits(wrong, rows)),
     )
 
 
@@ -216,13 +218,27 @@ def _kind(predicted: Predicted, answers: Answers) -> str:
     return "wrong sentence"
 
 
-def _most_confident(wrong: Sequence[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+def _most_confident(wrong: Sequence[dict[str, Any]]) -> Iterator[int]:
     """The first of each kind: where one kind is frequent and sure of itself, the others are still to be seen."""
     kept: Counter[str] = Counter()
-    for mistake in sorted(wrong, key=lambda w: (-w["confidence"], w["where"])):
-        kept[mistake["kind"]] += 1
-        if kept[mistake["kind"]] <= MOST_OF_A_KIND:
-            yield mistake
+    for place in sorted(range(len(wrong)), key=lambda i: (-wrong[i]["confidence"], wrong[i]["where"])):
+        kept[wrong[place]["kind"]] += 1
+        if kept[wrong[place]["kind"]] <= MOST_OF_A_KIND:
+            yield place
+
+
+def _exhibits(wrong: Sequence[dict[str, Any]], rows: Sequence[int]) -> Iterator[Exhibit]:
+    """The mistakes that are kept, by kind, the most frequent one first."""
+    places = list(_most_confident(wrong))
+    for kind, n in Counter(w["kind"] for w in wrong).most_common():
+        found = (
+            Judged(
+                rows[i], wrong[i]["true"] or "no answer", wrong[i]["answered"] or "no answer", wrong[i]["confidence"]
+            )
+            for i in places
+            if wrong[i]["kind"] == kind
+        )
+        yield Exhibit(f"kind-{kind}", kind.capitalize(), tuple(found), n)
 
 
 def _part(answered: Answered, which: np.ndarray) -> dict[str, Any] | None:

@@ -143,11 +143,13 @@ def _duplicates(dataset: Dataset, twins: np.ndarray, same: np.ndarray, kept: str
     found = []
     for row, (first, original) in enumerate(zip(twins.tolist(), copied.tolist(), strict=True)):
         if row != original:
-            found.append(Finding("duplicate", dataset.where[row], f"identical to {dataset.where[original]}{kept}"))
+            first, kind, how = original, "duplicate", "identical to"
         elif row != first:
-            found.append(
-                Finding("near-duplicate", dataset.where[row], f"nearly the same as {dataset.where[first]}{kept}")
-            )
+            kind, how = "near-duplicate", "nearly the same as"
+        else:
+            continue
+        other = dataset.where[first]
+        found.append(Finding(kind, dataset.where[row], f"{how} {other}{kept}", other=other))
     return found
 
 
@@ -158,7 +160,7 @@ def _conflicts(dataset: Dataset, twins: np.ndarray, conflict: Callable[[object, 
         mine, other = dataset.targets[row], dataset.targets[first]
         if row != first and conflict(mine, other):
             reason = f"labelled {mine!r}, but {dataset.where[first]} is (nearly) the same and labelled {other!r}"
-            found[row] = Finding("conflicting-labels", dataset.where[row], reason)
+            found[row] = Finding("conflicting-labels", dataset.where[row], reason, other=dataset.where[first])
     return found
 
 

@@ -137,7 +137,7 @@ def leaks(dataset: Dataset, test: np.ndarray) -> list[Finding]:
         twin = first_in_train.get(int(groups[row]))
         if twin is not None:
             reason = f"in the test part, and (nearly) the same as or of one text with {dataset.where[twin]} in training"
-            found.append(Finding("leak", dataset.where[row], reason))
+            found.append(Finding("leak", dataset.where[row], reason, other=dataset.where[twin]))
     return found
 
 

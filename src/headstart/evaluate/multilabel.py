@@ -11,6 +11,7 @@ import numpy as np
 
 from headstart.errors import ModelError
 from headstart.evaluate.bootstrap import TIMES, centred_interval, draws, numbered
+from headstart.evaluate.exhibits import of_labels
 from headstart.evaluate.intervals import share_interval
 from headstart.evaluate.pseudo_values import macro_f1_values, micro_f1_values, precision_values
 from headstart.evaluate.test_examples import MOST_MISTAKES, refuse_none
@@ -252,6 +253,7 @@ def evaluate(  # noqa: PLR0913 - keywords, most of which only tests and tasks se
     predicted = Predicted(probabilities, probabilities >= thresholds, true, groups, seed, times)
     always = np.broadcast_to(np.isin(np.array(names), list(commonest)), true.shape)
     places = [f"row {row + 1}" for row in range(len(y))] if where is None else where
+    furthest = _furthest(predicted)
     return Scores.measured(
         predicted,
         metrics,
@@ -260,7 +262,8 @@ def evaluate(  # noqa: PLR0913 - keywords, most of which only tests and tasks se
             "per_label": _per_label(predicted, names, thresholds),
             "baseline": {"labels": list(commonest), **_figures(true, always)},
         },
-        mistakes=_mistakes(predicted, names, places),
+        mistakes=_mistakes(predicted, names, places, furthest[:MOST_MISTAKES]),
+        exhibits=of_labels(probabilities, predicted.given, true, names, furthest),
     )
 
 
@@ -297,17 +300,22 @@ def _per_label(p: Predicted, names: Sequence[str], thresholds: np.ndarray) -> li
     return rows
 
 
-def _mistakes(p: Predicted, names: Sequence[str], where: Sequence[str]) -> tuple[Mapping[str, Any], ...]:
-    """Examples with wrong labels, those first whose true labels are least probable."""
+def _furthest(p: Predicted) -> np.ndarray:
+    """(m,) rows of examples with wrong labels, those first whose true labels are least probable."""
     clipped = np.clip(np.where(p.y, p.probabilities, 1 - p.probabilities), 1e-12, 1)
     loss = -np.log(clipped).sum(axis=1)
     wrong = np.flatnonzero((p.given != p.y).any(axis=1))
-    ordered = wrong[np.argsort(-loss[wrong], kind="stable")][:MOST_MISTAKES]
+    return np.asarray(wrong[np.argsort(-loss[wrong], kind="stable")])
+
+
+def _mistakes(
+    p: Predicted, names: Sequence[str], where: Sequence[str], furthest: np.ndarray
+) -> tuple[Mapping[str, Any], ...]:
     return tuple(
         {
             "where": where[row],
             "true": [names[c] for c in np.flatnonzero(p.y[row]).tolist()],
             "predicted": [names[c] for c in np.flatnonzero(p.given[row]).tolist()],
         }
-        for row in ordered.tolist()
+        for row in furthest.tolist()
     )

@@ -15,6 +15,7 @@ import numpy as np
 from headstart.errors import ModelError
 from headstart.evaluate.bootstrap import FEWEST, TIMES, draws, numbered, percentile_interval
 from headstart.evaluate.conformal import coverage
+from headstart.evaluate.exhibits import of_numbers
 from headstart.evaluate.intervals import share_interval
 from headstart.evaluate.test_examples import MOST_MISTAKES, refuse_none
 from headstart.task import Metric, Scores, rounded
@@ -190,7 +191,7 @@ def evaluate(
         raise ModelError("the model gave a value that is not a number", fix="fit again, or choose another --model")
     if not max(float(np.abs(numbers).max()) for numbers in (values, y, np.array([mean]))) <= _MOST:  # nor if nan
         raise ValueError(f"a number is not finite, or beyond {_MOST:g}")
-    predicted = Predicted(values, y, width, groups, times=times, clusters=clusters)
+    predicted, which = Predicted(values, y, width, groups, times=times, clusters=clusters), _sizes(y)
     always, spread = mean - y, float(np.square(y - y.mean()).sum())
     return Scores.measured(
         predicted,
@@ -203,20 +204,25 @@ def evaluate(
                 "rmse": rounded(np.sqrt((always**2).mean())),
                 "r2": rounded(1 - np.square(always).sum() / spread) if spread else 0.0,
             },
-            "bins": _bins(predicted),
+            "bins": _bins(predicted, which),
         },
         mistakes=_mistakes(predicted, where),
+        exhibits=of_numbers(values, y, which),
     )
 
 
-def _bins(p: Predicted) -> list[dict[str, Any]]:
-    """Errors by size of the target: at most ten bins of at least five examples, and equal targets are in one."""
-    ordered, n = np.sort(p.y), len(p.y)
+def _sizes(y: np.ndarray) -> np.ndarray:
+    """(n,) which bin of targets each is in: at most ten of at least five examples, and equal targets are in one."""
+    ordered, n = np.sort(y), len(y)
     bins = min(_MOST_BINS, max(1, n // _FEWEST_IN_A_BIN))
     firsts = np.unique(ordered[[n * b // bins for b in range(bins)]])  # the smallest target of each bin
-    which = np.searchsorted(firsts, p.y, side="right") - 1
+    return np.searchsorted(firsts, y, side="right") - 1
+
+
+def _bins(p: Predicted, which: np.ndarray) -> list[dict[str, Any]]:
+    """Errors by size of the target."""
     rows = []
-    for number in range(len(firsts)):
+    for number in range(int(which.max()) + 1):
         mine = which == number
         rows.append(
             {

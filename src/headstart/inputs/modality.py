@@ -104,5 +104,6 @@ class Modality:
     remarks: Callable[[Dataset, np.ndarray, Backbone], Remarks] = _takes_all
     # (backbone): what is asked why a model answers as it does, see `headstart.explain`; loads torch. None: nobody is
     explainer: Callable[[Backbone], Any] | None = None
-    # (checked dataset, rows): what a page shows of each, a text or a small WebP; "" is nothing
+    # (checked dataset, rows): what a page shows of each, a text or a small JPEG; "" is nothing
     shown: Callable[[Dataset, np.ndarray], list[str | bytes]] = _nothing_shown
+    most_shown: int = 2000  # examples on a page

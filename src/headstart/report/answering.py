@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from headstart.report.document import Section
+from headstart.report.gallery import NO_EXAMPLES, Gallery
 from headstart.report.general import others, unseen
 from headstart.report.html import bar, calm, percent, table, text
 from headstart.report.page import MISTAKES, folded, hero, no_mistakes, strip
@@ -70,15 +71,15 @@ def over(scores: Scores) -> str:
     return f"{scores.documents:,} documents" if scores.documents > 1 else "questions about one document"
 
 
-def sections(record: Record) -> Iterator[Section]:
-    """The scores first, then questions with and without an answer, kinds of mistakes, and the most confident ones."""
+def sections(record: Record, gallery: Gallery = NO_EXAMPLES) -> Iterator[Section]:
+    """The scores first, then the most confident mistakes by kind, and questions with and without an answer."""
     scores = record.scores
     yield _headline(record)
-    yield others(record, beside=("exact_match", "f1"), baseline=list(_tiles(scores)))
+    yield _errors(scores, gallery)
+    yield _mistakes(scores)
     if scores.answerable and scores.unanswerable:
         yield _with_and_without(scores.answerable, scores.unanswerable)
-    yield _errors(scores)
-    yield _mistakes(scores)
+    yield others(record, beside=("exact_match", "f1"), baseline=list(_tiles(scores)))
 
 
 def _headline(record: Record) -> Section:
@@ -134,12 +135,13 @@ def _with_and_without(answerable: Mapping[str, Any], unanswerable: Mapping[str, 
     )
 
 
-def _errors(scores: Scores) -> Section:
+def _errors(scores: Scores, gallery: Gallery) -> Section:
     if not scores.errors:
         return Section("Kinds of mistakes", calm("Every answer matches exactly."))
     rows = (
         f'<th scope="row" class="kind">{text(kind.capitalize())}<p class="small">{text(MEANING.get(kind, ""))}</p></th>'
-        f'<td class="n">{n:,}</td><td class="nowrap">{bar(n / scores.n)}</td>'
+        f'<td class="n">{gallery.opener(f"kind-{kind}", f"{n:,}", of=kind)}</td>'
+        f'<td class="nowrap">{bar(n / scores.n)}</td>'
         for kind, n in scores.errors.items()
     )
     return Section(

@@ -116,9 +116,13 @@ def reliability_diagram(bins: Sequence[Mapping[str, Any]], *, title: str) -> str
         f' r="{3 + 9 * math.sqrt(each["n"] / most):.1f}"><title>{text(_of_bin(each))}</title></circle>'
         for each in bins
     ]
-    points = " ".join(f"{across(each['confidence']):.1f},{up(each['accuracy']):.1f}" for each in bins)
+    gaps = [
+        f'<path class="line c0 supposed" d="M{across(each["confidence"]):.1f} {up(each["accuracy"]):.1f}'
+        f'V{up(each["confidence"]):.1f}"/>'
+        for each in bins
+    ]
     honest = f'<path class="ideal" d="M{across(0):.1f} {up(0):.1f}L{across(1):.1f} {up(1):.1f}"/>'
-    drawn = [_axes(x, across, y, up), honest, f'<polyline class="line c0" points="{points}"/>', *dots]
+    drawn = [_axes(x, across, y, up), honest, *gaps, *dots]
     said = "On the dashed line confidence is honest; below it the model is too sure. "
     return _svg(title, said + " ".join(_of_bin(each) for each in bins), drawn=drawn, height=_TOP + _PLOT + _BOTTOM)
 

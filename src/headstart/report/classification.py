@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from headstart.report.document import Section
+from headstart.report.gallery import NO_EXAMPLES, Gallery
 from headstart.report.general import others, unseen
-from headstart.report.html import bar, breakable, calm, percent, table, text
-from headstart.report.page import hero, mistakes, strip
+from headstart.report.html import bar, breakable, calm, percent, table
+from headstart.report.page import MISTAKES, hero, mistakes, strip
 from headstart.report.verdict import Verdict, cautions, judged
 from headstart.task import Scores
 from headstart.values import Caution
@@ -19,7 +20,10 @@ if TYPE_CHECKING:
     from headstart.record import Record
 
 MATRIX_CLASSES = 25  # above this a confusion matrix is too wide to read
-PAIRS = 25
+_MOST_PAIRS, _MOST_ROWS = 300, 1000  # of tables
+_ENOUGH, _WEAK = 5, 0.9  # test examples of a class that is called weak, and the recall below which it is
+_SHORT = 3  # letters of a name that stands upright over its column
+_OFTEN = 3  # times, from which on a confusion is worth a look
 
 
 def verdict(scores: Scores) -> Verdict:
@@ -33,15 +37,16 @@ def cautions_of(scores: Scores) -> list[Caution]:
     return cautions(verdict(scores), scores.per_class)
 
 
-def sections(record: Record) -> Iterator[Section]:
-    """The score first, then class by class, what is taken for what, and the most confident mistakes."""
+def sections(record: Record, gallery: Gallery = NO_EXAMPLES) -> Iterator[Section]:
+    """The score first, then the most confident mistakes, what is taken for what, and class by class."""
     scores = record.scores
     yield _headline(record)
     most = ("Always the most common class", percent(scores.majority_accuracy), f"answering “{scores.majority_class}”")
+    yield _mistakes(scores, gallery)
+    few = len(scores.confusion["classes"]) <= MATRIX_CLASSES
+    yield _matrix(scores, gallery) if few else _pairs(scores, gallery)
+    yield _classes(scores, gallery)
     yield others(record, beside=["accuracy"], baseline=[most])
-    yield _classes(scores)
-    yield _matrix(scores) if len(scores.confusion["classes"]) <= MATRIX_CLASSES else _pairs(scores)
-    yield _mistakes(scores)
 
 
 def _headline(record: Record) -> Section:
@@ -57,62 +62,97 @@ def _headline(record: Record) -> Section:
     return hero([("Accuracy", scores.accuracy, measured, against)], verdict(scores).text)
 
 
-def _classes(scores: Scores) -> Section:
-    rows = (_class_row(c) for c in sorted(scores.per_class, key=lambda c: (c["count"] == 0, c["f1"], c["name"])))
-    head = ("Class", "Test examples", "Precision", "Recall", "F1")
+def advice(record: Record, gallery: Gallery) -> Iterator[str]:
+    """The class that is found least often, and the two that are mixed up most."""
+    scores = record.scores
+    tested = [(c["recall"], number, c) for number, c in enumerate(scores.per_class) if c["count"] >= _ENOUGH]
+    if tested and (weakest := min(tested))[0] < min(_WEAK, scores.accuracy):
+        recall, number, c = weakest
+        found = f"{round(recall * c['count']):,} of {c['count']:,}"
+        words = f"Add examples of “{breakable(c['name'])}”, which is found least often: {found} times"
+        yield gallery.opener(f"missed-{number}", words)
+    confused = max(((n, i, j) for i, j, n in _cells(scores) if i != j), default=(0, 0, 0))
+    if confused[0] >= _OFTEN:
+        n, i, j = confused
+        one, other = (breakable(scores.confusion["classes"][k]) for k in (i, j))
+        words = f"Look whether labels agree: “{one}” is taken for “{other}” {n:,} times"
+        yield gallery.opener(f"cell-{i}-{j}", words)
+
+
+def _classes(scores: Scores, gallery: Gallery) -> Section:
+    numbered = enumerate(scores.per_class)
+    ordered = sorted(numbered, key=lambda item: (item[1]["count"] == 0, item[1]["f1"], item[1]["name"]))
+    rows = (_class_row(number, c, gallery) for number, c in ordered[:_MOST_ROWS])
+    head = ("Class", "Test examples", "Not found", "Precision", "Recall", "F1")
+    more = len(ordered) - _MOST_ROWS
+    left = f" The {more:,} best ones are in metrics.json." if more > 0 else ""
     return Section(
         "Class by class",
-        table(head, rows, label="Scores of each class", numbers=(1,)),
+        table(head, rows, label="Scores of each class", numbers=(1, 2), find="class"),
         "Weakest first. Precision: of the times this class was answered, how often it was right. "
-        "Recall: of the examples of this class, how many were found.",
+        f"Recall: of the examples of this class, how many were found.{left}",
+        folded=len(ordered) > MATRIX_CLASSES,
     )
 
 
-def _class_row(c: Mapping[str, Any]) -> str:
+def _class_row(number: int, c: Mapping[str, Any], gallery: Gallery) -> str:
     bars = [bar(c[key]) for key in ("precision", "recall", "f1")] if c["count"] else ("–", "–", "–")
     cells = "".join(f"<td>{b}</td>" for b in bars)
-    return f'<th scope="row">{breakable(c["name"])}</th><td class="n">{c["count"]:,}</td>{cells}'
+    missed = c["count"] - round(c["recall"] * c["count"])
+    shown = gallery.opener(f"missed-{number}", f"{missed:,}", of=f"{c['name']}, not found") if missed else "0"
+    return (
+        f'<th scope="row">{breakable(c["name"])}</th><td class="n">{c["count"]:,}</td><td class="n">{shown}</td>{cells}'
+    )
 
 
-def _matrix(scores: Scores) -> Section:
+def _matrix(scores: Scores, gallery: Gallery) -> Section:
     classes, confusion = scores.confusion["classes"], np.array(scores.confusion["rows"])
     head = "".join(f'<th scope="col"><span>{breakable(name)}</span></th>' for name in classes)
     totals = np.maximum(confusion.sum(axis=1), 1)
+    flat = " flat" if max(map(len, classes)) <= _SHORT else ""
     rows = []
     for i, name in enumerate(classes):
-        cells = "".join(_cell(int(n), int(n) / int(totals[i]), i == j) for j, n in enumerate(confusion[i]))
-        rows.append(f'<tr><th scope="row">{breakable(name)}</th>{cells}</tr>')
+        cells = []
+        for j, n in enumerate(confusion[i].tolist()):
+            of = f"{name}, found" if i == j else f"{name}, taken for {classes[j]}"
+            cells.append(_cell(gallery.opener(f"cell-{i}-{j}", f"{n:,}", of=of), n, n / int(totals[i]), i == j))
+        rows.append(f'<tr><th scope="row">{breakable(name)}</th>{"".join(cells)}</tr>')
     table = (
-        '<div class="scroll" role="region" tabindex="0" aria-label="Confusion matrix"><table class="matrix">'
+        f'<div class="scroll" role="region" tabindex="0" aria-label="Confusion matrix"><table class="matrix{flat}">'
         f'<thead><tr><td class="corner">true ↓ &nbsp; predicted →</td>{head}</tr></thead>'
         f"<tbody>{''.join(rows)}</tbody></table></div>"
     )
+    opens = " A click on a number shows the examples." if gallery.groups else ""
     return Section(
         "What is taken for what",
         table,
         "Each row is a true class, each column an answer. Blue cells are right, orange ones wrong; "
-        "the deeper, the larger the share of the row.",
+        f"the deeper, the larger the share of the row.{opens}",
     )
 
 
-def _cell(n: int, share: float, right: bool) -> str:
+def _cell(shown: str, n: int, share: float, right: bool) -> str:
     if n == 0:
         return '<td class="zero">·</td>'
     kind = "hit" if right else "miss"
-    return f'<td class="{kind}" style="--s:{0.1 + 0.45 * share:.2f}" title="{percent(share)} of the row">{n:,}</td>'
+    return f'<td class="{kind}" style="--s:{0.1 + 0.45 * share:.2f}" title="{percent(share)} of the row">{shown}</td>'
 
 
-def _pairs(scores: Scores) -> Section:
+def _pairs(scores: Scores, gallery: Gallery) -> Section:
     classes = scores.confusion["classes"]
     counts = [each["count"] for each in scores.per_class]
-    found = sorted((-n, classes[i], classes[j], counts[i]) for i, j, n in _cells(scores) if i != j)[:PAIRS]
+    everything = sorted((-n, i, j) for i, j, n in _cells(scores) if i != j)
+    found = [(-n, i, j) for n, i, j in everything[:_MOST_PAIRS]]
     rows = (
-        f"<td>{breakable(true)}</td><td>{breakable(other)}</td>"
-        f'<td class="n">{-n:,} of {total:,}</td><td>{bar(-n / max(1, total))}</td>'
-        for n, true, other, total in found
+        f"<td>{breakable(classes[i])}</td><td>{breakable(classes[j])}</td>"
+        f'<td class="n">{gallery.opener(f"cell-{i}-{j}", f"{n:,}", of=f"{classes[i]}, taken for {classes[j]}")}'
+        f" of {counts[i]:,}</td><td>{bar(n / max(1, counts[i]))}</td>"
+        for n, i, j in found
     )
     head = ("True class", "Taken for", "Examples", "Share of the true class")
-    body = table(head, rows, label="Most confused pairs", numbers=(2,)) if found else calm("No example was mistaken.")
+    body = calm("No example was mistaken.")
+    if found:
+        body = table(head, rows, label="Most confused pairs", numbers=(2,), find="pair")
     note = f"The {len(found)} most frequent confusions among {len(classes)} classes." if found else ""
     return Section("What is taken for what", body, note)
 
@@ -125,17 +165,17 @@ def _cells(scores: Scores) -> list[tuple[int, int, int]]:
     return [(i, j, int(rows[i, j])) for i, j in np.argwhere(rows > 0).tolist()]
 
 
-def _mistakes(scores: Scores) -> Section:
+def _mistakes(scores: Scores, gallery: Gallery) -> Section:
     total = scores.n - sum(n for i, j, n in _cells(scores) if i == j)
     wrong = "1 example was" if total == 1 else f"{total:,} examples were"
     note = f"{wrong} answered wrongly. The most confident ones are worth a look: some may carry a wrong label."
-    return mistakes(scores.mistakes, _mistake_table, note=note)
+    return mistakes(gallery, scores.mistakes, _mistake_table, title=MISTAKES, note=note)
 
 
 def _mistake_table(some: Sequence[Mapping[str, Any]]) -> str:
     rows = (
-        f'<td class="where">{text(m["where"])}</td><td>{breakable(m["true"])}</td><td>{breakable(m["predicted"])}</td>'
-        f"<td>{bar(m['probability'])}</td>"
+        f'<td class="where">{breakable(m["where"])}</td><td>{breakable(m["true"])}</td>'
+        f"<td>{breakable(m['predicted'])}</td><td>{bar(m['probability'])}</td>"
         for m in some
     )
     return table(("Example", "Label", "Model's answer", "Its probability"), rows, label="Mistakes")

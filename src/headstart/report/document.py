@@ -7,7 +7,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from headstart.report.gallery import Gallery
+from headstart.report.gallery import NO_EXAMPLES, Gallery
 from headstart.report.html import text
 from headstart.report.rendering import render, source
 
@@ -56,7 +56,7 @@ def document(
     policy = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     style = source("style.css")
     taken = sum(len(section.html.encode("utf-8", "replace")) for section in sections) + len(script) + len(style)
-    kept, dropped = (gallery or Gallery()).within(MOST_BYTES - taken - 20_000)
+    kept = (gallery or NO_EXAMPLES).within(MOST_BYTES - taken - 20_000)
     return render(
         "document.html",
         title=title,
@@ -68,5 +68,5 @@ def document(
         style=style,
         photos=kept.as_css(),
         gallery=kept.as_html() if kept.groups else "",
-        dropped=dropped,
+        dropped=kept.dropped,
     )

@@ -17,6 +17,7 @@ from headstart.report.rendering import render
 
 _MARKUP = 420  # bytes around the words of an example
 _RULE = 130  # bytes around a photo
+_PHOTOS_IN_A_ROW, _TEXTS_IN_A_ROW = 5, 3
 
 
 @dataclass(frozen=True)
@@ -24,9 +25,10 @@ class Example:
     """One example, and what is said of it."""
 
     where: str  # how the user finds it
-    shown: str | bytes = ""  # its text, or a small WebP
+    shown: str | bytes = ""  # its text, or a small picture: JPEG, WebP or PNG
     label: str = ""  # as it was labelled
     answer: str = ""  # what a model says
+    answer_is: str = "Answer"  # what that is called
     probability: float | None = None  # of that answer
     note: str = ""
 
@@ -47,6 +49,7 @@ class Gallery:
 
     examples: Sequence[Example] = ()
     groups: Sequence[Group] = ()  # the most important ones first
+    dropped: int = 0  # groups that there was no room for
 
     @cached_property
     def photos(self) -> dict[bytes, int]:
@@ -57,6 +60,11 @@ class Gallery:
                 found.setdefault(example.shown, len(found))
         return found
 
+    @property
+    def a_row(self) -> int:
+        """How many examples stand side by side on a wide page."""
+        return _PHOTOS_IN_A_ROW if self.photos else _TEXTS_IN_A_ROW
+
     def group(self, key: str) -> Group | None:
         """The group of this key, where there is one."""
         return next((group for group in self.groups if group.key == key), None)
@@ -65,19 +73,19 @@ class Gallery:
         """Some of the examples side by side, as HTML."""
         return render("figures.html", figures=[self._figure(each) for each in examples])
 
-    def opener(self, key: str, words: str, *, title: str = "") -> str:
+    def opener(self, key: str, words: str, *, of: str = "") -> str:
         """Words that open a group when they are clicked, as HTML; plain ones where there is no such group.
 
         Args:
-            words: HTML. title: what a pointer over it says.
+            words: HTML. of: what a mere number is the number of, for who does not see the table around it.
         """
         if key not in self._keys:
             return words
-        said = f' title="{text(title)}"' if title else ""
+        said = f' aria-label="{words}: {text(of)}"' if of else ""
         return f'<button type="button" class="opens" data-group="{text(key)}"{said}>{words}</button>'
 
-    def within(self, most: int) -> tuple[Gallery, int]:
-        """The groups that fit into so many bytes of a page, from the first on, and how many do not.
+    def within(self, most: int) -> Gallery:
+        """The groups that fit into so many bytes of a page, from the first on; how many do not is counted.
 
         Examples keep their places; photos of those in no group that is left are not on the page.
         """
@@ -94,7 +102,7 @@ class Gallery:
             return spent <= most
 
         kept = tuple(takewhile(fits, self.groups))
-        return replace(self, groups=kept), len(self.groups) - len(kept)
+        return replace(self, groups=kept, dropped=self.dropped + len(self.groups) - len(kept))
 
     def as_html(self) -> str:
         """All of it, in a template that nobody sees until a group of it is opened."""
@@ -139,11 +147,14 @@ class Gallery:
         return words + _RULE + 4 * len(example.shown) // 3
 
 
+NO_EXAMPLES = Gallery()
+
+
 def _rule(number: int, photo: bytes) -> str:
-    with Image.open(io.BytesIO(photo), formats=["WEBP"]) as opened:  # ours, and not decoded
-        width, height = opened.size
+    with Image.open(io.BytesIO(photo), formats=["JPEG", "WEBP", "PNG"]) as opened:  # ours, and not decoded
+        (width, height), kind = opened.size, opened.get_format_mimetype()
     scale = LONGEST_SIDE / max(width, height)
     sharp = ";image-rendering:pixelated" if scale > 2 else ""
     there = base64.b64encode(photo).decode()
     size = f"width:{max(1, round(width * scale))}px;height:{max(1, round(height * scale))}px"
-    return f".p{number}{{{size}{sharp};background-image:url(data:image/webp;base64,{there})}}\n"
+    return f".p{number}{{{size}{sharp};background-image:url(data:{kind};base64,{there})}}\n"

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from headstart.choose.ranking import ordered_by
+from headstart.report.charts import stacked_bar
 from headstart.report.document import Section
 from headstart.report.html import bar, decimals, table, text
 
@@ -26,8 +27,12 @@ def how_made(p: Record) -> Section:
         ("Left out", f"{p.n_rejected:,}"),
         *((text(name), text(value)) for name, value in p.task.words.how_made(p)),
     ]
-    facts += [(f"Seconds, {text(step)}", f"{seconds:,.2f}") for step, seconds in p.seconds.items()]
     body = '<dl class="facts">' + "".join(f"<div><dt>{a}</dt><dd>{b}</dd></div>" for a, b in facts) + "</dl>"
+    steps = [(step, seconds) for step, seconds in p.seconds.items() if step != "total" and seconds > 0]
+    if steps:
+        total = p.seconds.get("total", sum(seconds for _, seconds in steps))
+        drawn = stacked_bar(steps, title="Seconds by step", figure="{:,.2f} s".format)
+        body += f"<h3>{total:,.1f} seconds</h3>{drawn}"
     if p.notes:
         body += "<h3>Notes</h3><ul>" + "".join(f"<li>{text(note)}</li>" for note in p.notes) + "</ul>"
     if p.tuning:
@@ -49,7 +54,9 @@ def how_made(p: Record) -> Section:
     if weights:
         rows = (f'<td>{text(k)}</td><td class="n">{w:.3g}</td>' for k, w in weights.items())
         body += "<h3>Class weights</h3>" + table(("Class", "Weight"), rows, label="Class weights", numbers=(1,))
-    chosen = "The test part took no part in any choice below."
+    leaked = any(finding.kind == "leak" for finding in p.findings)
+    apart = ", but for what of it is in the training part, too" if leaked else ""
+    chosen = f"The test part took no part in any choice below{apart}."
     if p.out_of_fold:
         chosen = (
             "The settings below are of all examples; the score is of probes that were made without what they scored."

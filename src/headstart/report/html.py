@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from html import escape
 
 _LONG_WORD = 16  # characters
+_LONG_TABLE = 20  # rows, beyond which one looks for those that one wants
 _JOINT = re.compile(r"(?<=\w)([_/.-]|::)(?=\w)")  # in names: lost_or_stolen, birds/owl
 
 
@@ -53,11 +54,25 @@ def calm(words: str) -> str:
     return f'<p class="calm">{words}</p>'
 
 
-def table(head: Sequence[str], rows: Iterable[str], *, label: str, numbers: tuple[int, ...] = ()) -> str:
-    """A table in a box of its own that scrolls; `head` and each row are HTML already."""
+def table(
+    head: Sequence[str], rows: Iterable[str], *, label: str, numbers: tuple[int, ...] = (), find: str = ""
+) -> str:
+    """A table in a box of its own that scrolls; `head` and each row are HTML already.
+
+    Args:
+        numbers: columns of figures. find: what a row is, by which those of a long table are found.
+    """
     top = "".join(f'<th scope="col"{" class=n" if i in numbers else ""}>{name}</th>' for i, name in enumerate(head))
-    body = "".join(f"<tr>{row}</tr>" for row in rows)
+    each = [f"<tr>{row}</tr>" for row in rows]
+    body, field, more = "".join(each), "", ""
+    if find and len(each) > _LONG_TABLE:
+        field = (
+            f'<label class="find" hidden>Find a {find} <input type="search" data-finds="each-{find}"> '
+            '<span role="status"></span></label>'
+        )
+        more = f' id="each-{find}"'
+    look = "scroll tall" if more else "scroll"
     return (
-        f'<div class="scroll" role="region" tabindex="0" aria-label="{label}"><table>'
+        f'{field}<div class="{look}"{more} role="region" tabindex="0" aria-label="{label}"><table>'
         f"<thead><tr>{top}</tr></thead><tbody>{body}</tbody></table></div>"
     )

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import shlex
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from headstart.report.document import Section, document
-from headstart.report.gallery import Gallery
+from headstart.report.examples import APART, DOUBTFUL
+from headstart.report.gallery import NO_EXAMPLES, Gallery
 from headstart.report.how_made import how_made
 from headstart.report.html import breakable, calm, percent, table, text
+from headstart.report.trust import learning, trust
 from headstart.values import Interval
 
 if TYPE_CHECKING:
@@ -17,23 +21,34 @@ if TYPE_CHECKING:
 
 MISTAKES = "Most confident mistakes"
 FIRST_MISTAKES = 20
-FIRST_FINDINGS = 50
+SEEN_FINDINGS, FIRST_FINDINGS = 8, 50
 
 Wrong = TypeVar("Wrong")
 
 
 def report(record: Record, gallery: Gallery | None = None) -> str:
-    """The whole page as text, to be written as UTF-8: the task's sections, what was found, and how it all came about.
+    """The whole page as text, to be written as UTF-8: how good the model is, where it errs, and how it came about.
 
     Args:
         gallery: the examples that it shows; None: it shows none.
     """
-    words = record.task.words
-    sections = [*_cautions(record), *words.sections(record), _found(record), how_made(record)]
+    gallery = gallery or NO_EXAMPLES
+    result, *others = record.task.words.sections(record, gallery)
+    sections = [
+        *_cautions(record),
+        result,
+        _next_steps(record, gallery),
+        *_doubtful(record, gallery),
+        *others,
+        *trust(record),
+        *learning(record),
+        _found(record, gallery),
+        how_made(record),
+    ]
     return document(
-        title=record.data,
+        title=record.data or "headstart",
         eyebrow="headstart report",
-        subtitle=f"{record.model} · {record.method} · {record.date}",
+        subtitle=f"{record.title} · {record.model} · {record.method} · {record.date}",
         sections=sections,
         gallery=gallery,
     )
@@ -83,14 +98,27 @@ def tiles(figures: Iterable[tuple[str, str, str]]) -> Section:
     return Section("More figures", "".join(boxes), look="tiles")
 
 
-def mistakes(found: Sequence[Wrong], listed: Callable[[Sequence[Wrong]], str], *, note: str) -> Section:
-    """The section of mistakes, most confident first; those behind the first are folded away. listed: gives HTML."""
-    body = folded(found, listed, first=FIRST_MISTAKES)
-    return Section(MISTAKES, body, note) if found else no_mistakes()
+def mistakes(
+    gallery: Gallery, found: Sequence[Wrong], listed: Callable[[Sequence[Wrong]], str], *, title: str, note: str
+) -> Section:
+    """The section of mistakes, most confident first: pictures or texts of the first ones, then a list; those behind
+    the first are folded away.
+
+    Args:
+        found: all that are known. listed: makes HTML of some.
+    """
+    if not found:
+        return no_mistakes(title)
+    group = gallery.group("mistakes")
+    if group is None:
+        return Section(title, folded(found, listed, first=FIRST_MISTAKES), note)
+    places = group.examples
+    seen = folded(places, gallery.figures, first=2 * gallery.a_row)
+    return Section(title, f"{seen}<details><summary>As a list</summary>{listed(found)}</details>", note)
 
 
-def no_mistakes() -> Section:
-    return Section(MISTAKES, calm("There are none on this test part."))
+def no_mistakes(title: str = MISTAKES) -> Section:
+    return Section(title, calm("There are none on this test part."))
 
 
 def folded(found: Sequence[Wrong], listed: Callable[[Sequence[Wrong]], str], *, first: int) -> str:
@@ -107,24 +135,49 @@ def _cautions(record: Record) -> Iterator[Section]:
         yield Section("Read this first", f"<ul>{lines}</ul>", look="cautions")
 
 
-def _found(record: Record) -> Section:
+def _next_steps(record: Record, gallery: Gallery) -> Section:
+    """What somebody does now that the model is there."""
+    doubtful = Counter(finding.kind for finding in record.findings)[DOUBTFUL]
+    steps = list(record.task.words.advice(record, gallery))
+    if doubtful:
+        words = f"Look at {doubtful:,} label{'s' if doubtful > 1 else ''} that may be wrong"
+        steps.insert(0, gallery.opener(f"finding-{DOUBTFUL}", words))
+    name = Path(record.out).name if record.out else "MODEL"  # not where it lies: folders are passed on
+    command = f"headstart {record.task.words.asking.format(shlex.quote(name))}"
+    steps.append(f"Ask it: <code>{breakable(command)}</code>")
+    return Section("What to do next", f"<ul>{''.join(f'<li>{step}</li>' for step in steps)}</ul>", look="steps")
+
+
+def _doubtful(record: Record, gallery: Gallery) -> Iterator[Section]:
+    """Labels that may be wrong, each with its picture or text."""
+    group = gallery.group(f"finding-{DOUBTFUL}")
+    if group is not None:
+        note = "Most doubtful first. Where you agree, repair the label in your data, and fit again."
+        body = folded(group.examples, gallery.figures, first=gallery.a_row)
+        yield Section("Labels that look doubtful", body, note)
+
+
+def _found(record: Record, gallery: Gallery) -> Section:
     findings = record.findings
     if not findings:
         return Section("Found in the data", calm("Nothing to report."))
     counts = Counter(f.kind for f in findings)
     chips = "".join(
-        f"<li><strong>{n:,}</strong> {text(kind)}</li>"
+        f"<li>{gallery.opener(f'finding-{kind}', f'<strong>{n:,}</strong> {text(kind)}')}</li>"
         for kind, n in sorted(counts.items(), key=lambda c: (-c[1], c[0]))
     )
-    rows = (
-        f'<td class="nowrap">{text(f.kind)}</td><td class="where">{text(f.where)}</td>'
-        f'<td class="why">{text(f.reason)}</td>'
+    listed = [f for f in findings if f.kind not in APART]
+    rows = [
+        f'<td class="nowrap">{text(f.kind)}</td><td class="where">{breakable(f.where)}</td>'
+        f'<td class="why">{breakable(f.reason)}</td>'
         f"<td>{'left out' if f.rejected else 'kept'}</td>"
-        for f in findings[:FIRST_FINDINGS]
-    )
-    more = len(findings) - FIRST_FINDINGS
+        for f in listed[:FIRST_FINDINGS]
+    ]
+    more = len(listed) - FIRST_FINDINGS
     left_out = f"{record.n_rejected:,} left out and listed in rejected.csv." if record.n_rejected else ""
-    body = f'<ul class="chips">{chips}</ul>' + table(("Kind", "Where", "Why", "Example"), rows, label="Findings")
+    found = table(("Kind", "Where", "Why", "Example"), rows, label="Findings") if rows else ""
     if more > 0:
-        body += f'<p class="small">and {more:,} more</p>'
-    return Section("Found in the data", body, left_out)
+        found += f'<p class="small">and {more:,} more in metrics.json</p>'
+    if len(rows) > SEEN_FINDINGS:
+        found = f"<details><summary>One by one</summary>{found}</details>"
+    return Section("Found in the data", f'<ul class="chips">{chips}</ul>{found}', left_out)

@@ -109,6 +109,7 @@ IMAGE = Modality(
     trainable=_trainable_images,
     explainer=_photo_explainer,
     shown=shown_photos,
+    most_shown=240,  # each is decoded, in about 3 ms
 )
 TEXT = Modality(
     name="text",

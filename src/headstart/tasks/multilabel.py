@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -27,8 +27,9 @@ from headstart.inputs.text import whole_characters
 from headstart.pretrained.plain_code import LABELS
 from headstart.pretrained.schema import NAME, figure, listing, mapping, number, record
 from headstart.report import general
-from headstart.report.document import Section
-from headstart.report.html import bar, table, text
+from headstart.report.card import CardWords, card, loading, pipeline_of, table_of_metrics, table_of_names
+from headstart.report.markdown import plain
+from headstart.report.multilabel import MACRO, advice, baseline, of_all_labels, sections
 from headstart.report.verdict import cautions
 from headstart.task import Scorer, Scores, Space, Task, Words
 from headstart.tasks import linear
@@ -46,9 +47,7 @@ _NAMES = listing(NAME, most=1_000_000)
 _LABEL = record({**linear.FIGURES, "average_precision": figure, "threshold": number()})
 _BASELINE = record({"labels": _NAMES, "micro_f1": number(), "macro_f1": number()})
 _DETAILS = record({"per_label": listing(_LABEL, most=1_000_000), "baseline": _BASELINE})
-_FACTS = record({**linear.NAMED_FACTS, "thresholds": mapping(number(), most=1_000_000)})
-_MACRO = next(metric for metric in METRICS if metric.key == "macro_f1")
-_LISTED = 100  # labels in the model card
+_FACTS = record({**linear.NAMED_FACTS, "thresholds": mapping(number(), most=1_000_000)}, linear.TRAIN_COUNTS)
 
 
 @dataclass(frozen=True)
@@ -262,25 +261,15 @@ def _facts(head: Head, dataset: Dataset, rows: np.ndarray) -> dict[str, Any]:
         "temperature": round(head.temperature, 6),
         "thresholds": {c: round(t, 6) for c, t in zip(head.classes, head.thresholds or (), strict=False)},
         "cross_validation": list(head.cross_validation),
+        "train_counts": dict(zip(dataset.classes, dataset.counts(rows).tolist(), strict=True)),
     }
-
-
-def _baseline(scores: Scores) -> general.Baseline:
-    """Always giving all labels: nothing constant has a higher macro F1."""
-    return general.Baseline("always giving all labels", "all labels", _of_all_labels(scores.details, scores.n))
-
-
-def _of_all_labels(details: Mapping[str, Any], n: int) -> float:
-    """Macro F1 of giving every label to each of n examples: a label that c of them have has 2 c / (n + c)."""
-    counts = [each["count"] for each in details["per_label"]]
-    return sum(2 * count / max(1, n + count) for count in counts) / max(1, len(counts))
 
 
 def _beside(told: Mapping[str, Any]) -> list[str]:
     b = told["baseline"]
     reached = f"micro F1 {b['micro_f1']:.3f}, macro F1 {b['macro_f1']:.3f}"
     lines = [f"{'commonest labels':24} {reached}  ({some_of(b['labels'])})"]
-    lines.append(f"{'all labels':24} macro F1 {_of_all_labels(told, told['n_test']):.3f}")
+    lines.append(f"{'all labels':24} macro F1 {of_all_labels(told, told['n_test']):.3f}")
     if told.get("extra_classes"):
         lines.append(f"{'extra':24} labels that the model does not know: {some_of(told['extra_classes'])}")
     if told.get("missing_classes"):
@@ -289,52 +278,24 @@ def _beside(told: Mapping[str, Any]) -> list[str]:
 
 
 def _cautions(scores: Scores) -> list[Caution]:
-    verdict = general.verdict(scores, _MACRO, _baseline(scores))
+    verdict = general.verdict(scores, MACRO, baseline(scores))
     return cautions(verdict, scores.details["per_label"], named="labels")
 
 
-def _sections(record: Record) -> Iterator[Section]:
-    """The score first, then label by label, and the examples that are furthest off."""
-    scores = record.scores
-    yield general.headline(record, _MACRO, _baseline(scores))
-    yield general.others(record, beside=["macro_f1"])
-    ordered = sorted(scores.details["per_label"], key=lambda c: (c["count"] == 0, c["f1"], c["name"]))
-    rows = (
-        f'<th scope="row">{text(c["name"])}</th><td class="n">{c["count"]:,}</td>'
-        f'<td class="n">{c["threshold"]:.2f}</td>'
-        + "".join(f"<td>{bar(c[key]) if c['count'] else '–'}</td>" for key in ("precision", "recall", "f1"))
-        for c in ordered
-    )
-    head = ("Label", "Test examples", "Threshold", "Precision", "Recall", "F1")
-    note = "Weakest first. A label is given where its probability reaches its threshold, tuned on held-out folds."
-    yield Section("Label by label", table(head, rows, label="Scores of each label", numbers=(1, 2)), note)
-    wrong = (
-        f'<td class="where">{text(m["where"])}</td><td>{text(", ".join(m["true"]) or "none")}</td>'
-        f"<td>{text(', '.join(m['predicted']) or 'none')}</td>"
-        for m in scores.mistakes[:20]
-    )
-    body = table(("Example", "Labels", "Model's answer"), wrong, label="Mistakes")
-    yield Section("Furthest off", body, "Worth a look: some may carry wrong labels.")
-
-
 def _card(record: Record, backbone: Backbone, head: Head, folder: str) -> str:
-    kind = f"{general.modality(record).noun}s"
-    lines = ["", "| label | test examples | precision | recall | F1 |", "|---|---:|---:|---:|---:|"]
-    for c in record.scores.details["per_label"][:_LISTED]:
-        figures = [f"{100 * c[key]:.1f} %" for key in ("precision", "recall", "f1")] if c["count"] else ("–", "–", "–")
-        lines.append(f"| {general.plain(c['name'])} | {c['count']:,} | {' | '.join(figures)} |")
-    return general.card(
-        record,
-        backbone,
-        folder,
+    kind, scores = f"{general.modality(record).noun}s", record.scores
+    verdict = plain(general.verdict(scores, MACRO, baseline(scores)).text)
+    labels = table_of_names(record, scores.details["per_label"], "label")
+    words = CardWords(
         about=f"Gives any number of {len(head.classes)} labels to {kind}",
-        use=f"Labelling {kind} of the kind it was trained on. It may give none of the labels. The figures hold for "
-        "data like the test part; measure again on data of your own, and do not let it decide alone where a mistake "
-        "would harm someone.",
-        ending=LABELS,
+        use=f"Labelling {kind} of the kind it was trained on.",
+        limits=[f"It may give none of the labels, or several, also to {kind} of another kind."],
+        results=[verdict, "", *table_of_metrics(record), "", *labels],
         more=["a threshold a label, tuned on examples held out"],
-        results=lines,
+        pipeline=pipeline_of(backbone),
+        loading=loading(record, backbone, folder, LABELS),
     )
+    return card(record, backbone, folder, words)
 
 
 MULTILABEL = Task(
@@ -375,7 +336,9 @@ MULTILABEL = Task(
         facts_saved=_FACTS,
         fitted=general.terminal_fit(_beside),
         scored=general.terminal_scores(_beside),
-        sections=_sections,
+        sections=sections,
+        advice=advice,
+        target=lambda labels: ", ".join(labels) or "none",
         how_made=lambda record: [("Temperature", f"{record.facts['temperature']:.3f}")],
         card=_card,
         named="labels",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,8 +22,12 @@ from headstart.evaluate.regression import METRICS, evaluate
 from headstart.pretrained.plain_code import NUMBER
 from headstart.pretrained.schema import COUNT, NAME, listing, maybe, number, record
 from headstart.report import general
+from headstart.report.card import CardWords, card, loading, table_of_metrics
 from headstart.report.document import Section
-from headstart.report.html import amount, table, text
+from headstart.report.gallery import NO_EXAMPLES, Gallery
+from headstart.report.html import amount, breakable, table
+from headstart.report.markdown import plain
+from headstart.report.page import mistakes
 from headstart.report.verdict import cautions
 from headstart.task import Scorer, Scores, Sureness, Task, Words, rounded
 from headstart.tasks import linear
@@ -250,29 +255,34 @@ def _cautions(scores: Scores) -> list[Caution]:
     return cautions(general.verdict(scores, _R2, _baseline(scores)))
 
 
-def _sections(record: Record) -> Iterator[Section]:
-    """Errors against those of the mean, then by size of the target, and the largest ones."""
+def _sections(record: Record, gallery: Gallery = NO_EXAMPLES) -> Iterator[Section]:
+    """Errors against those of the mean, then the largest ones, and by size of the target."""
     scores = record.scores
     b, spread = scores.details["baseline"], record.facts["deviation"]
     yield general.headline(record, _R2, _baseline(scores))
-    mean = [("Always the mean", amount(b["mae"]), "mean absolute error of giving the training targets' mean")]
-    yield general.others(record, beside=["r2"], baseline=mean)
+    note = "Worth a look: some targets may be wrong."
+    listed = partial(_mistake_table, spread=spread)
+    yield mistakes(gallery, scores.mistakes, listed, title="Largest errors", note=note)
     rows = (
         f'<td class="nowrap">{_shown(part["low"], spread)} to {_shown(part["high"], spread)}</td>'
-        f'<td class="n">{part["count"]:,}</td>'
+        f'<td class="n">{gallery.opener(f"bin-{number}", format(part["count"], ","), of="targets of this size")}</td>'
         f'<td class="n">{amount(part["mae"])}</td><td class="n">{"+" * (part["bias"] > 0)}{amount(part["bias"])}</td>'
-        for part in scores.details["bins"]
+        for number, part in enumerate(scores.details["bins"])
     )
     head = ("Target", "Test examples", "Mean absolute error", "Mean of predicted - true")
     note = "Whether large and small targets are met alike."
     yield Section("By size of the target", table(head, rows, label="Errors by target", numbers=(1, 2, 3)), note)
-    wrong = (
-        f'<td class="where">{text(m["where"])}</td><td class="n">{_shown(m["true"], spread)}</td>'
+    mean = [("Always the mean", amount(b["mae"]), "mean absolute error of giving the training targets' mean")]
+    yield general.others(record, beside=["r2"], baseline=mean)
+
+
+def _mistake_table(some: Sequence[Mapping[str, Any]], *, spread: float) -> str:
+    rows = (
+        f'<td class="where">{breakable(m["where"])}</td><td class="n">{_shown(m["true"], spread)}</td>'
         f'<td class="n">{_shown(m["predicted"], spread)}</td>'
-        for m in scores.mistakes[:20]
+        for m in some
     )
-    body = table(("Example", "Target", "Model's answer"), wrong, label="Largest errors", numbers=(1, 2))
-    yield Section("Largest errors", body, "Worth a look: some targets may be wrong.")
+    return table(("Example", "Target", "Model's answer"), rows, label="Largest errors", numbers=(1, 2))
 
 
 def _how_made(record: Record) -> list[tuple[str, str]]:
@@ -284,19 +294,22 @@ def _how_made(record: Record) -> list[tuple[str, str]]:
 
 
 def _card(record: Record, backbone: Backbone, head: Head, folder: str) -> str:
-    kind = f"{general.modality(record).noun}s"
-    return general.card(
-        record,
-        backbone,
-        folder,
+    kind, deviation = f"{general.modality(record).noun}s", record.facts["deviation"]
+    mean = f"| always giving the mean | MAE {amount(record.scores.details['baseline']['mae'])} |"
+    verdict = general.verdict(record.scores, _R2, _baseline(record.scores)).text
+    words = CardWords(
         about=f"Gives a number to {kind}",
-        use=f"Estimating the number that it was trained on for {kind} of the same kind. It knows nothing of numbers "
-        "far outside those of the training part. The figures hold for data like the test part; measure again on data "
-        "of your own.",
-        ending=NUMBER,
-        tagged=False,
+        use=f"Estimating the number that it was trained on for {kind} of the same kind.",
+        limits=[
+            "It knows nothing of numbers far outside those of the training part, whose mean is "
+            f"{_shown(head.mean, deviation)} and whose standard deviation is {deviation:.4g}.",
+            "The interval is as wide for hard examples as for easy ones.",
+        ],
+        results=[plain(verdict), "", *table_of_metrics(record, [mean])],
         more=[f"the interval that is to hold nine of ten values is ± {head.width or 0.0:.4g}, from examples held out"],
+        loading=loading(record, backbone, folder, NUMBER),
     )
+    return card(record, backbone, folder, words)
 
 
 REGRESSION = Task(
@@ -330,6 +343,7 @@ REGRESSION = Task(
         fitted=general.terminal_fit(_beside),
         scored=general.terminal_scores(_beside),
         sections=_sections,
+        target="{:.4g}".format,
         how_made=_how_made,
         card=_card,
         right="Within a quarter of a deviation",

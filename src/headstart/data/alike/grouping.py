@@ -105,7 +105,8 @@ def with_excerpts(dataset: Dataset, twins: np.ndarray) -> tuple[np.ndarray, list
     for (row, source), alone in zip(cut.tolist(), apart.tolist(), strict=True):
         why = f"class {dataset.targets[row]!r} is of too few texts to keep both" if alone else "kept"
         more = "" if dataset.in_parts else f"; {why} on one side of the split"
-        found.append(Finding("excerpt", dataset.where[row], f"a piece of {dataset.where[source]}{more}"))
+        other = dataset.where[source]
+        found.append(Finding("excerpt", dataset.where[row], f"a piece of {other}{more}", other=other))
     return group(len(y), np.concatenate([same, cut[~apart]])), found
 
 
