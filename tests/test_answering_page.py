@@ -22,7 +22,7 @@ from headstart.pretrained.plain_code import plain_reader_code
 from headstart.record import Record
 from headstart.report import terminal
 from headstart.report.answering import verdict
-from headstart.report.card_answering import card
+from headstart.report.card_answering import answering_card
 from headstart.report.page import report
 from headstart.task import Scores
 from headstart.tasks.answering import ANSWERING
@@ -279,11 +279,12 @@ def backbone(years) -> Backbone:
 
 
 def test_the_card(mixed, backbone):
-    text = card(record(mixed), replace(backbone, licence="MIT"), Settings(1.2, 0.42, 15), 'my "x"')
+    made, licensed = record(mixed, model="org/minilm"), replace(backbone, licence="MIT")
+    text = answering_card(made, licensed, Settings(1.2, 0.42, 15), 'my "x"')
     _, front, body = text.split("---\n", 2)
     head = yaml.safe_load(front)
     assert head["pipeline_tag"] == "question-answering"
-    assert (head["license"], head["base_model"], head["library_name"]) == ("mit", "minilm", "headstart")
+    assert (head["license"], head["base_model"], head["library_name"]) == ("mit", "org/minilm", "headstart")
     assert head["metrics"] == ["exact_match", "f1"]
     for words in ("| model | 37.5\u00a0% (", "makes nothing up", "Where the text does not answer it says so", "0.42"):
         assert words in body
@@ -302,7 +303,7 @@ def test_the_card(mixed, backbone):
 def test_the_card_of_a_model_that_always_answers(answerable, backbone):
     facts = record(answerable).facts | {"threshold": None, "unanswerable_train": 0}
     made = record(answerable, model="./mine", data=f"a|b {EVIL}", facts=facts)
-    text = card(made, replace(backbone, licence="My own"), Settings(threshold=None), "x")
+    text = answering_card(made, replace(backbone, licence="My own"), Settings(threshold=None), "x")
     assert "never: every training question has an answer" in text
     assert "no answer" not in text.split("## Data")[0]
     assert "to others it may answer all the same" in text

@@ -34,6 +34,7 @@ HEADLINES = {  # what each prints in any form
     "few_epochs": r"straight +accuracy [01]\.\d+",
     "head": r"scikit-learn, tol 3e-06 +[\d.]+ s  gap .* ratio",
     "larger_batches": r"the mean of 2 runs' weights: accuracy [01]\.\d+",
+    "learning_curve": r"\| 24 \| [01]\.\d+ \|[\s\S]*second fit [\d.]+ s, its learning curve",
     "long_run": r"half a cosine +False -> True: accuracy [+-]",
     "memory": r" 16 photos +\d+ MB",
     "near_duplicates": r"\| JPEG 75 \| \d+ \| 100\.0% \| 0 \|[\s\S]*\| grains \| 20 \| 0 \|",

@@ -62,7 +62,13 @@ def test_a_test_part_that_leaked_is_told_everywhere(tmp_path, command):
         assert "15 of 30 test examples" in said
         assert "of which 15 are (nearly) the same as some that it learned from" in said
         assert "did not see" not in said
-    assert hs.load(out).record.cautions[0].kind == "leak"
+    model = hs.load(out)
+    assert model.record.cautions[0].kind == "leak"
+    said = model.task.words.fitted(told, model.task.scorer.metrics)  # on standard output
+    assert "30 to test on, 15 of them (nearly) learned from, too" in said
+    assert "\ntoo high   15 of 30 test examples" in said
+    assert "held out" not in said
+    assert "too high: see its warnings" in repr(model)
 
 
 def test_evaluating_on_what_it_learned_from_is_told(topics, tmp_path, command):
@@ -72,6 +78,10 @@ def test_evaluating_on_what_it_learned_from_is_told(topics, tmp_path, command):
     assert "trained-on" in kinds(json.loads(printed))
     learned = sum(row["part"] == "train" for row in csv.DictReader((model / "split.csv").open()))
     assert f"warning: the model learned from {learned} of these 90 examples" in err
+    task = hs.load(model).task
+    assert f"\ntoo high   the model learned from {learned} of these 90" in task.words.scored(
+        json.loads(printed), task.scorer.metrics
+    )
     others = topics_table(tmp_path / "others.csv", 30, first=1000)
     code, printed, err = command("evaluate", model, others, "--json")
     assert code == 0, err

@@ -22,12 +22,14 @@ RUN = (
     "data",
     "check",
     "compare",
+    "scores",
     "multilabel",
     "regression",
     "pairs",
     "answering",
     "estimators",
     "confidence",
+    "explain",
 )  # tasks, estimators
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\((?!https?:|#)([^)#\s]+)[^)]*\)")

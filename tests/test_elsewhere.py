@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 import runpy
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -129,3 +132,31 @@ def test_the_page_on_troubles_is_made_from_its_table_and_the_table_is_true():
     ours = [row["message"] for row in made["rows"]() if row["said_by"] == "headstart"]
     assert len(ours) > 8
     assert [message for message in ours if message not in source] == []
+
+
+def test_every_block_of_every_card_runs(made, photos, tmp_path):
+    """As it stands in the folder's README, beside the folder: the first where headstart is, the others where not."""
+    texts, model = [f"{word} {number}" for number in range(20) for word in ("card", "rate")], str(made.folder / "bert")
+    about = {"model": model, "how": "probe"}
+    hs.fit(texts, [[["one"], ["one", "two"], []][i % 3] for i in range(40)], out=tmp_path / "labels", **about)
+    hs.fit(texts, [i / 7 for i in range(40)], task="regression", out=tmp_path / "numbers", **about)
+    pairs = list(zip(texts, reversed(texts), strict=True))
+    hs.fit(pairs, ["yes", "no"] * 20, out=tmp_path / "pairs", **about)
+    for name in ("image", "text", "reader"):
+        shutil.copytree(made.folder / name, tmp_path / name)
+    shutil.copy(min(photos.glob("*/*.jpg")), tmp_path / "photo.jpg")
+    folders = [tmp_path / name for name in ("image", "text", "labels", "numbers", "pairs", "reader")]
+    between = "\nprint('next')\n"
+    ours = subprocess.run(
+        [sys.executable, "-c", between.join(code_of(folder)[0] for folder in folders)],
+        cwd=tmp_path, capture_output=True, text=True, check=True,
+    ).stdout.split("next\n")  # fmt: skip
+    code = between.join(code_of(folder)[-1] for folder in folders)
+    theirs = plain(code, tmp_path).split("next\n")
+    assert len(ours) == len(theirs) == len(folders)
+    for folder, mine, other in zip(folders, ours, theirs, strict=True):
+        if folder.name in ("image", "text", "pairs"):
+            assert f"label='{other.splitlines()[-1].rsplit(' ', 1)[0]}'" in mine
+        if folder.name == "numbers":
+            assert float(re.search(r"value=(\S+?),", mine)[1]) == pytest.approx(float(other.split()[0]), abs=0.05)
+    assert {len(code_of(folder)) for folder in folders} == {2, 3}

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import yaml
+from huggingface_hub import ModelCard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as sk
@@ -20,11 +21,11 @@ from headstart.evaluate.classification import evaluate
 from headstart.evaluate.intervals import wilson
 from headstart.pretrained.load import load
 from headstart.record import Record
-from headstart.report.card_classification import card
+from headstart.report.card_classification import classification_card
 from headstart.report.page import report
 from headstart.task import Scores
 from headstart.tasks.classification import CLASSIFICATION
-from headstart.values import Finding
+from headstart.values import Caution, Finding
 from pages import EVIL, Page
 
 
@@ -84,7 +85,7 @@ def carded(scores: Scores, *, licence: str, folder: str, **changes) -> str:
     names = tuple(scores.confusion["classes"])
     head = Head(names, np.zeros((len(names), 1)), np.zeros(len(names)), "", 0.1, 1.2, class_weights={"roses": 1.5})
     backbone = replace(load("efficientnet_lite0", kind="image"), licence=licence)
-    return card(recorded(scores, **changes), backbone, head, folder)
+    return classification_card(recorded(scores, **changes), backbone, head, folder)
 
 
 @given(problems())
@@ -285,13 +286,18 @@ def test_report_without_mistakes_or_findings():
     assert "Nothing to report" in text
 
 
-@pytest.mark.parametrize(("licence", "expected"), [("Apache-2.0", "apache-2.0"), ("My own: licence", "other")])
+LICENCES = [("Apache-2.0", "apache-2.0"), ("My own: licence", "other"), ("", "unknown")]
+
+
+@pytest.mark.parametrize(("licence", "expected"), LICENCES)
 def test_card(licence, expected):
-    text = carded(example(3, names=["a|b", EVIL, "back\\slash\nline"]), licence=licence, folder='my "x"')
+    text = carded(
+        example(3, names=["a|b", EVIL, "back\\slash\nline"]), licence=licence, folder='my "x"', model="org/base"
+    )
     _, front, body = text.split("---\n", 2)
     head = yaml.safe_load(front)
     assert head["license"] == expected
-    assert head["base_model"] == "efficientnet_lite0"
+    assert head["base_model"] == "org/base"
     assert head["library_name"] == "headstart"
     assert head["pipeline_tag"] == "image-classification"
     assert "headstart" in head["tags"]
@@ -305,6 +311,46 @@ def test_card(licence, expected):
     assert {row.count("|") for row in rows} == {3, 6}
 
 
-def test_card_of_a_local_model_names_no_base():
-    text = carded(example(2), licence="mit", folder="x", model="./my model")
-    assert "base_model" not in yaml.safe_load(text.split("---\n")[1])
+@pytest.mark.parametrize(("model", "base"), [("./my model", None), ("efficientnet_lite0", None), ("bert", None)])
+def test_card_of_a_model_that_is_not_on_the_hub_names_no_base(model, base):
+    """A packaged model's name is no repository; that of one the catalog knows is said in full."""
+    text = carded(example(2), licence="mit", folder="x", model=model)
+    assert yaml.safe_load(text.split("---\n")[1]).get("base_model") == base
+    known = carded(example(2), licence="mit", folder="x", model="bert-base-uncased")
+    assert "/" in yaml.safe_load(known.split("---\n")[1])["base_model"]
+
+
+def test_the_hubs_own_reader_finds_the_results_with_their_intervals():
+    """But none that is too high, which would stand beside honest ones."""
+    scores = example(3)
+    data = ModelCard(carded(scores, licence="mit", folder="flowers", model="org/base")).data
+    assert data.model_name == "flowers"
+    assert data.eval_results
+    found = {(each.task_type, each.metric_type): each for each in data.eval_results}
+    accuracy = found["image-classification", "accuracy"]
+    assert accuracy.metric_value == scores.accuracy
+    assert accuracy.metric_name.startswith("Accuracy, 95 % interval 0.")
+    assert (accuracy.dataset_name, accuracy.dataset_split) == ("flowers", "test")
+    assert {each.metric_type for each in data.eval_results} == set(data.metrics)
+    leaked = (Caution("leak", "15 of 30 test examples are in the training part, too"),)
+    assert "model-index" not in carded(scores, licence="mit", folder="x", cautions=leaked)
+
+
+def test_the_card_says_what_the_model_cannot_do():
+    """What it always answers, unbalanced classes, doubtful labels, and where the time went."""
+    doubtful = tuple(Finding("doubtful-label", f"{i}.jpg", "looks like b") for i in range(7))
+    facts = recorded(example(3)).facts | {"train_counts": {"class 00": 200, "class 01": 20, "class 02": 9}}
+    seconds = {"encode": 20, "total": 24}
+    text = carded(example(3), licence="Apache-2.0", folder="x", findings=doubtful, facts=facts, seconds=seconds)
+    for said in (
+        "It always answers with one of the 3 classes, also for images that belong to none.",
+        "The classes are unbalanced (from 9 to 200 training examples)",
+        "7 training labels look doubtful",
+        "3 classes, 9 to 200 training examples each",
+        "made in 24.0 seconds: encode 20.0",
+        "The pre-trained weights are under Apache-2.0.",
+        "| Balanced accuracy |",
+        "| class 01 | 20 |",
+    ):
+        assert said in text
+    assert "0.jpg" not in text

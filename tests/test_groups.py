@@ -119,7 +119,7 @@ def test_official_parts_that_share_a_group_are_told(tmp_path):
     found = hs.check(train, test=test, columns=BY_PATIENT)
     (shared,) = [c for c in found.cautions if c.kind == "shared-groups"]
     assert "15 of 50 test examples are of a group that is in the training part, too (3 groups: 'P35'" in shared.text
-    assert len([f for f in found.findings if f.kind == "leak"]) == 15  # the same rows, which is another thing
+    assert len([f for f in found.parts.findings if f.kind == "leak"]) == 15  # the same rows, which is another thing
 
 
 @pytest.mark.parametrize(

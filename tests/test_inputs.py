@@ -116,7 +116,7 @@ def test_estimators_leave_no_row_that_is_no_text(questions):
             with pytest.raises(hs.UserError):
                 estimator.fit(no_order, labels)
     found = hs.check(([np.nan, *texts[1:]], labels))
-    assert [(f.where, f.reason) for f in found.findings if f.rejected] == [("row 1", "no text")]
+    assert [(f.where, f.reason) for f in found.dataset.findings if f.rejected] == [("row 1", "no text")]
     features = hs.HeadstartEncoder().fit(texts)
     np.testing.assert_array_equal(features.transform(pd.DataFrame({"text": texts})), features.transform(iter(texts)))
 

@@ -58,7 +58,7 @@ def test_a_row_without_any_of_the_labels_values_is_unlabelled_and_listed(tmp_pat
     rows[5] = [empty] * 3
     checked = hs.check(table(tmp_path / "notes.csv", ("text", *NAMES), rows))
     assert checked.dataset.classes == tuple(sorted(NAMES))
-    assert [f.where for f in checked.findings if f.rejected] == ["notes.csv row 6"]
+    assert [f.where for f in checked.dataset.findings if f.rejected] == ["notes.csv row 6"]
     assert len(checked.dataset) == 29
 
 
@@ -301,7 +301,7 @@ def test_an_empty_list_among_classes_is_left_out_and_said(tmp_path):
     cells = ["food", "music", "[]"]
     checked = hs.check(table(tmp_path / "sets.csv", ("text", "label"), [[cells[n % 3]] for n in range(60)]))
     assert checked.dataset.classes == ("food", "music")
-    assert sum(f.rejected for f in checked.findings) == 20
+    assert sum(f.rejected for f in checked.dataset.findings) == 20
     assert said(checked.notes, "20 labels are an empty list", "--task multilabel")
 
 

@@ -72,7 +72,7 @@ def test_rows_of_any_types_are_no_failure(tool, data):
                 found = hs.check(path)
             except UserError:
                 continue
-            assert len(found.dataset) + len({f.where for f in found.findings if f.rejected}) == len(rows)
+            assert len(found.dataset) + len({f.where for f in found.dataset.findings if f.rejected}) == len(rows)
 
 
 @pytest.mark.parametrize("result", [["x"], 5, {"type": "choices"}, [None]])
@@ -82,7 +82,7 @@ def test_annotations_without_results_are_left_out(result, tmp_path):
     (tmp_path / "rows.json").write_text(json.dumps([*rows, odd]))
     found = hs.check(tmp_path / "rows.json")
     assert len(found.dataset) == 16
-    assert [(f.where, f.reason) for f in found.findings] == [
+    assert [(f.where, f.reason) for f in found.dataset.findings] == [
         ("rows.json row 17", "an annotation of it has no list of results, as Label Studio writes them")
     ]
     (tmp_path / "rows.json").write_text(json.dumps([odd] * 20))

@@ -238,7 +238,7 @@ def test_photos_that_are_not_there_name_the_path_that_was_tried(tmp_path):
     photos(tmp_path, "photos", n=8)
     rows = [f"{number}.png,{('cat', 'dog')[number % 2]}" for number in range(9)]
     table = written(tmp_path / "pets.csv", "file,label", *rows)
-    (missing,) = [finding for finding in hs.check(table).findings if finding.rejected]
+    (missing,) = [finding for finding in hs.check(table).dataset.findings if finding.rejected]
     assert missing.where == "pets.csv row 9"
 
 

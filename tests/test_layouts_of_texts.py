@@ -289,6 +289,6 @@ def test_in_folders_of_texts_what_is_no_text_by_its_ending_is_left_out_and_liste
     written(tmp_path / "about.txt", "where all of it is from")
     found = hs.check(tmp_path)
     assert found.counts == {"cat": 8, "dog": 8}
-    left_out = [finding.where for finding in found.findings if finding.rejected]
+    left_out = [finding.where for finding in found.dataset.findings if finding.rejected]
     assert left_out == ["cat/list.csv", "cat/meta.json", "dog/make.py"]
     assert "not read, since they are in no class folder: 1 texts: about.txt" in told(found)

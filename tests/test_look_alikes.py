@@ -31,19 +31,19 @@ def parts(folder: Path, *, good: int = 14, scratched: int = 14) -> Path:
 
 def test_look_alikes_of_two_classes_are_no_mistakes(tmp_path):
     checked = hs.check(photos := parts(tmp_path / "parts", good=40), test=0.3)
-    assert not [finding for finding in checked.findings if finding.kind == "conflicting-labels"]
+    assert not [finding for finding in checked.dataset.findings if finding.kind == "conflicting-labels"]
     assert any("'good' (40), 'scratch' (14) look nearly the same" in note for note in checked.notes)
     groups, classes = checked.dataset.checked_groups, np.array(checked.dataset.targets)
     assert all(len(set(classes[groups == number])) == 1 for number in set(groups.tolist()))
     assert len(set(groups.tolist())) == 2 + 6  # those of one class stay together
     shutil.copy(photos / "good" / "3.png", photos / "scratch" / "copy.png")
-    (conflict,) = [finding for finding in hs.check(photos).findings if finding.kind == "conflicting-labels"]
+    (conflict,) = [finding for finding in hs.check(photos).dataset.findings if finding.kind == "conflicting-labels"]
     assert conflict.where == "scratch/copy.png"
 
 
 def test_a_copy_under_another_class_is_a_mistake_still(tmp_path):
     photos = parts(tmp_path / "parts", scratched=2)
-    kinds = [finding.kind for finding in hs.check(photos).findings]
+    kinds = [finding.kind for finding in hs.check(photos).dataset.findings]
     assert kinds.count("conflicting-labels") == 2
 
 

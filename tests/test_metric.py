@@ -134,7 +134,7 @@ def test_what_nothing_can_be_chosen_by_is_refused(command, tmp_path, metric):
         code, out, err = command(name, tmp_path / "notes.csv", "--metric", metric, option, "there/is/none")
         assert (code, out) == (2, "")
         assert ("unknown metric 'f1'" if metric == "f1" else "nothing can be chosen by ece") in err
-        assert "of classification, one of: log_loss, accuracy, macro_f1" in err
+        assert "of classification, one of: log_loss, accuracy, balanced_accuracy, macro_f1" in err
 
 
 def test_answers_are_chosen_by_their_loss(tmp_path, years):

@@ -41,6 +41,6 @@ def test_as_groups_they_are_none(mark):
 def test_in_columns_of_0_and_1_they_say_nothing(mark):
     found = read(hot=["1", "0", mark] * 20, sour=["1", "1", mark] * 20, cold=["0", "1", mark] * 20)
     assert (found.dataset.task.name, len(found.dataset)) == ("multilabel", 40)
-    assert len([finding for finding in found.findings if finding.rejected]) == 20
+    assert len([finding for finding in found.dataset.findings if finding.rejected]) == 20
     marked = read(hot=["x", "", mark] * 20, sour=["", "x", "x"] * 20, columns=Columns(labels=["hot", "sour"]))
     assert f"an empty cell, {mark!r} taken as 0, since nothing else says no" in told(marked)

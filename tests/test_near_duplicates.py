@@ -161,7 +161,7 @@ def test_a_picture_of_one_pixel_is_said_and_small_ones_are_not(tmp_path):
 def test_a_copy_is_said_of_what_it_is_a_copy_of():
     texts = [*sentences("soup", 57), "Good day to you!", "good day to you", "good day to you"]
     found = hs.check(texts, labels=["good"] * 30 + ["bad"] * 30)
-    said = [(f.kind, f.where, f.reason.partition(";")[0]) for f in found.findings]
+    said = [(f.kind, f.where, f.reason.partition(";")[0]) for f in found.dataset.findings]
     assert said == [
         ("near-duplicate", "row 59", "nearly the same as row 58"),
         ("duplicate", "row 60", "identical to row 59"),

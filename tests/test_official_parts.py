@@ -105,7 +105,7 @@ def test_rows_of_tables_of_one_name_are_told_apart(tmp_path):
     one = table(tmp_path / "aa" / "d.csv", ("text", "label"), ragged)
     other = table(tmp_path / "bb" / "d.csv", ("text", "label"), [("and here", "rate", "x"), *labelled("test")])
     found = hs.check(one, test=other)
-    assert [f.where for f in found.findings if f.rejected] == ["aa/d.csv row 1", "bb/d.csv row 1"]
+    assert [f.where for f in found.dataset.findings if f.rejected] == ["aa/d.csv row 1", "bb/d.csv row 1"]
     assert found.dataset.where[0] == "aa/d.csv row 2"
     assert len({*found.dataset.where}) == 24
 

@@ -209,7 +209,7 @@ def test_what_is_no_pair_is_said_row_by_row_and_not_learned_from(bert, first):
     checked = hs.check(given, labels)
     assert checked.dataset.modality.name == "pair"
     start = 1 if first else len(pairs) - len(wrong) + 1
-    assert {f.where: f.reason for f in checked.findings if f.rejected} == {
+    assert {f.where: f.reason for f in checked.dataset.findings if f.rejected} == {
         f"row {start + i}": reason for i, reason in enumerate(NO_PAIRS.values())
     }
 

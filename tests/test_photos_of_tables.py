@@ -236,7 +236,7 @@ def test_names_with_their_folder_are_found_beside_those_of_the_first_rows(tmp_pa
     photos(tmp_path, "second/y")
     names = [*(f"x/{n}.png" for n in range(60)), *(f"y/{n}.png" for n in range(6))]
     found = hs.check(written(tmp_path / "labels.csv", *labels(*names)))
-    assert (len(found.dataset), found.findings) == (66, ())
+    assert (len(found.dataset), found.dataset.findings) == (66, ())
 
 
 def test_folders_that_are_too_many_to_be_looked_through_are_said(tmp_path):
@@ -277,7 +277,7 @@ def test_photos_in_a_folder_and_beside_it_are_found(tmp_path):
     for n in range(60, 66):
         photo(tmp_path / f"{n}.png")
     written(tmp_path / "labels.csv", *labels(*(f"{n}.png" for n in range(66))))
-    assert (len(hs.check(tmp_path).dataset), hs.check(tmp_path).findings) == (66, ())
+    assert (len(hs.check(tmp_path).dataset), hs.check(tmp_path).dataset.findings) == (66, ())
 
 
 @pytest.mark.parametrize("part", [".", "train"])

@@ -12,6 +12,8 @@ from headstart.errors import DataError
 from headstart.evaluate.metrics import softmax
 from headstart.pretrained.schema import record, some_object
 from headstart.report import general
+from headstart.report.card import CardWords, loading, table_of_metrics
+from headstart.report.card import card as made_card
 from headstart.task import Scorer, Space, Task, Words
 from headstart.tasks import linear
 from headstart.tasks.modalities import IMAGE, TEXT
@@ -88,7 +90,8 @@ def sections(record, gallery):
 
 def card(record, backbone, head, folder):
     about, use = f"Gives one of {len(head.classes)} steps", "Rating examples of the kind that it was trained on."
-    return general.card(record, backbone, folder, about=about, use=use)
+    results, code = table_of_metrics(record), loading(record, backbone, folder, None)
+    return made_card(record, backbone, folder, CardWords(about=about, use=use, results=results, loading=code))
 
 
 def beside(told):

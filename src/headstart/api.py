@@ -262,9 +262,6 @@ def compare(  # noqa: PLR0913 - as `fit`
     Raises:
         UserError: the data, the model or the folder cannot be used, or the task cannot be compared.
     """
-    from headstart.comparison.run import compare as run  # loads torch
-    from headstart.comparison.write import write
-
     if seeds < 1:
         raise UserError(f"{seeds} seeds compare nothing", where="--seeds", fix="1 or more; 3 say how far chance goes")
     request = Request(
@@ -284,6 +281,9 @@ def compare(  # noqa: PLR0913 - as `fit`
     seconds, shown = seconds_of(budget), as_progress(progress)
     with using(device, threads), open_session(request, seconds=seconds, progress=shown) as session:
         dataset, parts = pipeline.prepare(request, session)
+        from headstart.comparison.run import compare as run  # loads torch
+        from headstart.comparison.write import write
+
         return write(run(dataset, parts, request, session, seeds=seeds), session.place)
 
 

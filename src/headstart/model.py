@@ -27,6 +27,7 @@ from headstart.record import Record
 from headstart.report.examples import gallery_of
 from headstart.report.in_short import in_short
 from headstart.report.page import report
+from headstart.report.worth import too_high
 from headstart.storage.files import parse_json
 from headstart.storage.place import Place, reserve_place
 from headstart.storage.places import as_json, as_utf8, cannot_write
@@ -114,7 +115,8 @@ class Model:
     def __repr__(self) -> str:
         """What it is, and how good."""
         kind = f"{self.modality.name} {self.task.name}: {self.backbone.name}"
-        return in_short(kind, self.classes, self.task.words.named, self.scores, self.folder)
+        doubted = self.record is not None and too_high([caution.kind for caution in self.record.cautions])
+        return in_short(kind, self.classes, self.task.words.named, self.scores, self.folder, too_high=doubted)
 
     def __getstate__(self) -> dict[str, Any]:
         """Pickles hold the head, and where the weights lie and their hash; not the weights."""

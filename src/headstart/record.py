@@ -16,6 +16,7 @@ from headstart.adapt.plan import Plan
 from headstart.backbone import Features
 from headstart.choose.ranking import ranking_as_json
 from headstart.confidence.confidence import Confidence
+from headstart.evaluate.learning_curve import LearningCurve
 from headstart.pretrained.schema import (
     COUNT,
     NAME,
@@ -63,6 +64,20 @@ _TUNING = fields(
         "averaged_runs": COUNT,
     }
 )
+_CURVE = fields(
+    {"metric": NAME, "points": listing(mapping(number(), most=10), least=2, most=20)}
+    | {"gain": number(), "noise": number(low=0)}
+)
+
+
+def _learning(value: Any, name: str) -> LearningCurve:
+    """A learning curve, whose points have their values under the metric's key."""
+    told = _CURVE(value, name)
+    point = fields({**dict.fromkeys((told["metric"], "low", "high"), number()), "labels": COUNT, "draws": COUNT})
+    listing(point, most=20)(told["points"], f"{name}.points")
+    return LearningCurve.from_json(told)
+
+
 _SCOPE = {
     **dict.fromkeys(("threshold", "kept"), number()),
     **dict.fromkeys(("reference", "of"), COUNT),
@@ -91,6 +106,7 @@ _SUMMARY = fields(  # what tasks of all kinds say
         "cached": figure,
         "metric": maybe(NAME),
         "final": flag,
+        "learning_curve": maybe(_learning),
         "warnings": listing(fields({"kind": NAME, "text": NAME}), most=100_000),
     },
 )
@@ -134,6 +150,7 @@ class Record:
     out_of_fold: bool = False  # whether each example was tested by a head that learned without its fold
     final: bool = False  # whether it learned from the test part as well, after that was scored
     from_files: bool = False  # whether each text that it learned from was a file of its own
+    learning_curve: LearningCurve | None = None  # of the probe; None: there is none
     metric: str | None = None  # the key of what the user wanted it to be chosen by; None: the task's own loss
     confidence: Mapping[str, Any] | None = None  # how sure it can say that it is; None: nobody measured that
 
@@ -196,6 +213,7 @@ class Record:
             from_files=dataset.from_files,
             out_of_fold=parts.out_of_fold,
             final=adapted.final,
+            learning_curve=adapted.learning_curve,
             metric=dataset.task.metric,
             confidence=confidence.told,
         )
@@ -234,6 +252,7 @@ class Record:
             "split": "official" if self.official else "out-of-fold" if self.out_of_fold else "made",
             **({"final": True} if self.final else {}),
             **self.facts,
+            "learning_curve": None if self.learning_curve is None else self.learning_curve.to_json(),
             **({} if self.confidence is None else {"confidence": dict(self.confidence)}),
             "findings": [finding.to_json() for finding in self.findings],
             "notes": list(self.notes),
@@ -287,6 +306,7 @@ class Record:
             seconds=said["seconds"],
             out=said["out"],
             columns=Columns(**told["columns"]) if "columns" in told else None,
+            learning_curve=said.get("learning_curve"),
             metric=said.get("metric"),
             confidence=said.get("confidence"),
         )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from headstart.adapt.lesson import Adapted, Lesson
 from headstart.adapt.plan import Plan
 from headstart.backbone import Features
@@ -19,8 +21,11 @@ def adapt(dataset: Dataset, parts: Split, plan: Plan, features: Features, sessio
         UserError: the data cannot be learned from with this model by this method.
     """
     learner = dataset.task.learner
-    adapted = _adapted(learner.lesson(dataset, parts, plan, features, session, seed=seed), plan, session)
-    return adapted if learner.decided is None else learner.decided(dataset, adapted)
+    lesson = learner.lesson(dataset, parts, plan, features, session, seed=seed)
+    adapted = _adapted(lesson, plan, session)
+    adapted = adapted if learner.decided is None else learner.decided(dataset, adapted)
+    with session.step("learning curve", shown=False):
+        return replace(adapted, learning_curve=lesson.learning_curve(adapted.head))
 
 
 def _adapted(lesson: Lesson, plan: Plan, session: Session) -> Adapted:

@@ -5,7 +5,7 @@ The word is that of generalised linear models: softmax for classes, and others f
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -37,6 +37,9 @@ class Family:
     link: Literal["softmax", "logistic", "identity"]  # from a head's outputs to probabilities, or to numbers
     probe: Callable[..., Probed]  # (features, y, basis=, names=, fold=, by=, advance=): penalty by cross-validation
     refit: Callable[..., Head]  # (features, y, basis=, like=, weights=): by what another head was found to need
+    # (features, y, basis=, like=, counted=, asked=): the same for parts of the rows, of which (k, n) says how much each
+    # one counts; gives the (m, c) outputs of each part's head for `asked`, (m, d)
+    by_parts: Callable[..., Iterator[np.ndarray]]
     held_out: Callable[..., HeldOut]  # (features, y, basis=, n_outputs=, fold=, by=): of the best penalty
     how_many_folds: Callable[[int, int], int]  # examples and outputs -> folds
     loss: Callable[[np.ndarray, Head, str], Loss]  # (y of the rows learned from, the probe, device)

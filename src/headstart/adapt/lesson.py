@@ -10,6 +10,7 @@ import numpy as np
 
 from headstart.adapt.checkpoint import Checkpoint
 from headstart.backbone import Backbone, Features
+from headstart.evaluate.learning_curve import LearningCurve
 from headstart.values import Caution, Finding, Method, Split
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ class Adapted:
     held_out: np.ndarray | None = None  # outputs for each of `rows` while it was held out; None: others are the test
     calibration: HeldOutputs | None = None  # of training examples, as this model would say; None: nobody has asked
     probed: HeldOutputs | None = None  # of training examples, by probes on frozen features; None: there are none
+    learning_curve: LearningCurve | None = None  # of the probe; None: there is none, or there was no time
     final: bool = False  # whether it learned from the test part as well, after that was scored
 
     def parts(self, split: Split) -> Split:
@@ -102,4 +104,12 @@ class Lesson(Protocol):
 
     def kept(self, tuned: Tuned, note: str) -> str:
         """Why the tuned model is not taken."""
+        ...
+
+    def learning_curve(self, head: Any) -> LearningCurve | None:
+        """How what needs no training does with fewer labels, once all is learned; None: there is no telling.
+
+        Args:
+            head: that is taken, by whose threshold it answers.
+        """
         ...

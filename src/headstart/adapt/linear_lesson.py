@@ -13,11 +13,14 @@ from headstart.adapt.basis import Basis, fit_basis
 from headstart.adapt.checkpoint import Checkpoint, key_of
 from headstart.adapt.cross_validation import fit_probe
 from headstart.adapt.lesson import FORM, Adapted, HeldOutputs, Training
+from headstart.adapt.more_labels import Exam, learning_curve, parts_of
 from headstart.adapt.plan import Plan
 from headstart.adapt.policy import TUNING
+from headstart.adapt.why import Compared
 from headstart.backbone import Backbone, Features, Head
 from headstart.clock import Budget, as_budget
 from headstart.encode.encode import encode_rows, of_rows
+from headstart.evaluate.learning_curve import LearningCurve
 from headstart.evaluate.paired_test import FEWEST
 from headstart.session import Session
 from headstart.values import Caution, Dataset, Finding, Method, Split
@@ -28,6 +31,7 @@ if TYPE_CHECKING:
 _ENOUGH_TO_TIME = 100  # new rows
 _LEAST_FOR_PROBE = 60.0  # seconds, whatever the budget: a probe is made in any case
 _BATCH = 32  # examples of a step
+_SLOWER = 3  # times as long a label takes in a learning curve as in the search, where more of them share a pass
 
 
 @dataclass(frozen=True)
@@ -108,8 +112,7 @@ class LinearLesson:
 
     def with_training(self, backbone: Backbone, head: Head, tuned: Tuned, method: Method, note: str) -> Adapted:
         """The tuned model; it may have learned from rows that were not encoded."""
-        better = "better" if tuned.verdict.tuned_is_better else "asked for, though not better beyond noise"
-        why = f"tuned, {better}: {self._said(tuned, note)}"
+        why = _noted(self._compared(tuned).taken(), note)
         asked = self.test if len(self.test) else self.rows[:1]  # where nothing is tested, one says what they are called
         with self.session.step("encode tuned", len(asked)) as advance:
             features = encode_rows(self.whole, asked, backbone, advance=advance)
@@ -121,24 +124,22 @@ class LinearLesson:
 
     def kept(self, tuned: Tuned, note: str) -> str:
         """As `Lesson.kept`."""
-        few = tuned.verdict.n < FEWEST
-        not_proved = "too few were held out to prove more" if few else "tuning was not better beyond noise"
-        return f"the probe is kept: {not_proved} ({self._said(tuned, note)})"
+        return _noted(self._compared(tuned).kept(), note)
 
-    def _said(self, tuned: Tuned, note: str) -> str:
-        """What the paired test came to; note: how it was trained, where that is worth a word."""
-        v, task = tuned.verdict, self.dataset.task
-        what, figures = task.words.right.lower(), (v.tuned_accuracy, v.untuned_accuracy)
-        if task.chosen_by is not None and v.tuned_cost is not None and v.untuned_cost is not None:
-            what = task.chosen_by.in_words
-            figures = task.chosen_by.figure(v.tuned_cost), task.chosen_by.figure(v.untuned_cost)
-        worth = "" if self.dataset.weights is None else " (weighted: as many as they are worth)"
-        whose = "" if v.groups is None else f" of {v.groups} groups"
-        said = (
-            f"on {v.n} held-out training examples{whose}{worth} {what} {figures[0]:.3f} against {figures[1]:.3f} of "
-            f"the probe, {task.words.loss} {v.tuned_log_loss:.3f} against {v.untuned_log_loss:.3f}"
-        )
-        return f"{said}; {note}" if note else said
+    def _compared(self, tuned: Tuned) -> Compared:
+        return Compared(tuned.verdict, self.dataset.task, weighted=self.dataset.weights is not None)
+
+    def learning_curve(self, head: Head) -> LearningCurve | None:
+        """As `Lesson.learning_curve`. It is a small part of the work of the probe's search, whatever the machine."""
+        budget, family, n = self.session.budget, self.dataset.task.learner.family, self.encoded
+        searched = n * len(self.head.cross_validation) * (family.how_many_folds(n, len(self.head.classes)) - 1)
+        labels = sum(size for size, _ in parts_of(self.dataset, n))
+        foreseen = _SLOWER * self.session.seconds["adapt"] * labels / max(1, searched)
+        if self.out_of_fold or not len(self.test) or foreseen > budget.left / 2:
+            return None
+        exam = Exam(self.whole, self.test, self.known)
+        probe = replace(self.head, more=head.more)
+        return learning_curve(self.dataset, self.features, basis=self.basis, head=probe, exam=exam, within=budget)
 
     def _adapted(
         self,
@@ -187,6 +188,11 @@ class LinearLesson:
         how, then = ("encoded", "; tuning chose from all of them") if beyond else ("used", "")
         why = "each class by its share: encoding all would have taken too much of the budget"
         return (f"{self.encoded} of {len(self.rows)} training examples are {how}, {why}{then}",)
+
+
+def _noted(why: str, note: str) -> str:
+    """With how it was trained, where that is worth a word."""
+    return f"{why}; {note}" if note else why
 
 
 def linear_lesson(

@@ -135,6 +135,35 @@ def solved(
     return basis.fold_in(next(path).at[0])
 
 
+def of_parts(
+    x: Matrix, y: np.ndarray, *, basis: Basis, like: Head, counted: np.ndarray, asked: Matrix
+) -> Iterator[np.ndarray]:
+    """(m, c) float32 outputs of `asked`, of a head for each row of `counted`, at the settings of `like`; all heads are
+    solved at once, as closely as held-out ones.
+
+    Args:
+        x, y: as for `solve_path`. counted: (k, n) float32, how much each example counts in each part.
+        asked: (m, d) raw features.
+    """
+    solution = next(
+        solve_path(
+            x,
+            y,
+            example_weights=counted,
+            basis=basis,
+            n_classes=len(like.classes),
+            penalties=[like.penalty],
+            tolerance=_SEARCH_TOLERANCE,
+        )
+    )
+    others = basis.transform(asked)
+    for at in solution.at:
+        outputs = np.empty((len(others), len(at)), dtype=np.float32)
+        for rows, block in blocks(others):
+            outputs[rows] = block @ (at.T / np.float32(like.temperature))
+        yield outputs
+
+
 def relearned(like: Head, weight: np.ndarray, bias: np.ndarray, features_key: str) -> Head:
     """Another head's settings, its temperature among them, with weights and biases that were solved for these rows."""
     return replace(

@@ -10,7 +10,7 @@ import numpy as np
 
 from headstart.adapt.basis import Basis
 from headstart.adapt.family import Probed
-from headstart.adapt.penalty_path import alike, best_penalty, by_fold, held_out_path, relearned, solved
+from headstart.adapt.penalty_path import alike, best_penalty, by_fold, held_out_path, of_parts, relearned, solved
 from headstart.adapt.solver import Solution
 from headstart.backbone import Features, Head, Matrix
 from headstart.clock import UNLIMITED, Budget
@@ -193,6 +193,15 @@ def refit(features: Features, y: np.ndarray, *, basis: Basis, like: Head, weight
         penalty=like.penalty,
     )
     return relearned(like, weight, bias, features.key)
+
+
+def by_parts(
+    features: Features, y: np.ndarray, *, basis: Basis, like: Head, counted: np.ndarray, asked: Matrix
+) -> Iterator[np.ndarray]:
+    """As `Family.by_parts`: heads of parts of the rows, by the penalty, class weights and temperature of `like`."""
+    per_class = class_weights(like)
+    counted = counted if per_class is None else counted * per_class[y]
+    return of_parts(basis.transform(features.matrix), y, basis=basis, like=like, counted=counted, asked=asked)
 
 
 def class_weights(head: Head) -> np.ndarray | None:

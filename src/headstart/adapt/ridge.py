@@ -8,7 +8,7 @@ so that no example is predicted before the penalty is found.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from math import sqrt
 from typing import TYPE_CHECKING
@@ -22,7 +22,7 @@ from headstart.clock import UNLIMITED, Budget
 from headstart.evaluate.conformal import LEVEL, half_width, promised
 from headstart.evaluate.criterion import BY_LOSS, Criterion, mean_cost
 from headstart.evaluate.paired_test import HeldOut
-from headstart.storage.matrix import blocks
+from headstart.storage.matrix import blocks, take
 from headstart.task import rounded
 
 if TYPE_CHECKING:
@@ -88,6 +88,22 @@ def refit(features: Features, y: np.ndarray, *, basis: Basis, like: Head, weight
     (gram,) = _grams(basis.transform(features.matrix), (y - mean) / deviation, everything, weights)
     head = _head(gram, (mean, deviation), features.key, basis=basis, penalty=like.penalty)
     return replace(head, width=like.width)
+
+
+def by_parts(
+    features: Features, y: np.ndarray, *, basis: Basis, like: Head, counted: np.ndarray, asked: Matrix
+) -> Iterator[np.ndarray]:
+    """As `Family.by_parts`: one head after the other, each solved when it is asked for."""
+    x, others, y = basis.transform(features.matrix), basis.transform(asked), np.asarray(y, dtype=np.float64)
+    for weights in counted:
+        rows = np.flatnonzero(weights)
+        mean, deviation = _scale(y[rows], weights[rows])
+        scaled, place = (y[rows] - mean) / deviation, np.zeros(len(rows), dtype=np.int64)
+        (gram,) = _grams(take(x, rows), scaled, place, weights[rows])
+        at, outputs = _solve_one(gram, like.penalty), np.empty((len(others), 1), dtype=np.float32)
+        for some, block in blocks(others):
+            outputs[some, 0] = mean + deviation * (block @ at)
+        yield outputs
 
 
 def held_out(
@@ -207,6 +223,15 @@ def _solve(gram: np.ndarray, penalties: tuple[float, ...]) -> np.ndarray:
     return np.column_stack([weights, means[-1] - weights @ means[:-2]])
 
 
+def _solve_one(gram: np.ndarray, penalty: float) -> np.ndarray:
+    """(r + 1,) as a row of `_solve`, of one penalty, for which no eigenvectors are needed."""
+    mass, means = gram[-2, -2], gram[-2] / gram[-2, -2]
+    covariance = gram / mass - np.outer(means, means)
+    side = len(covariance) - 2
+    weights = np.linalg.solve(covariance[:side, :side] + penalty * np.eye(side), covariance[:side, -1])
+    return np.append(weights, means[-1] - weights @ means[:side])
+
+
 def _squared_errors(gram: np.ndarray, at: np.ndarray) -> np.ndarray:
     """(p,) sum over a fold of squared errors, from its Gram matrix: the target's row is the prediction's."""
     difference = np.column_stack([at, np.full(len(at), -1.0)])
@@ -286,6 +311,7 @@ GAUSSIAN = Family(
     link="identity",
     probe=probe,
     refit=refit,
+    by_parts=by_parts,
     held_out=held_out,
     how_many_folds=_how_many_folds,
     loss=_loss,

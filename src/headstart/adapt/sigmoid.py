@@ -11,7 +11,7 @@ import numpy as np
 
 from headstart.adapt.basis import Basis
 from headstart.adapt.family import Family, Probed
-from headstart.adapt.penalty_path import alike, best_penalty, by_fold, held_out_path, relearned, solved
+from headstart.adapt.penalty_path import alike, best_penalty, by_fold, held_out_path, of_parts, relearned, solved
 from headstart.adapt.solver import Solution
 from headstart.backbone import Features, Head, Matrix
 from headstart.clock import UNLIMITED, Budget
@@ -118,6 +118,13 @@ def refit(features: Features, y: np.ndarray, *, basis: Basis, like: Head, weight
         penalty=like.penalty,
     )
     return relearned(like, weight, bias, features.key)
+
+
+def by_parts(
+    features: Features, y: np.ndarray, *, basis: Basis, like: Head, counted: np.ndarray, asked: Matrix
+) -> Iterator[np.ndarray]:
+    """As `Family.by_parts`: heads of parts of the rows, by the penalty and temperature of `like`."""
+    return of_parts(basis.transform(features.matrix), y, basis=basis, like=like, counted=counted, asked=asked)
 
 
 def held_out(
@@ -249,6 +256,7 @@ SIGMOID = Family(
     link="logistic",
     probe=probe,
     refit=refit,
+    by_parts=by_parts,
     held_out=held_out,
     how_many_folds=_how_many_folds,
     loss=_loss,

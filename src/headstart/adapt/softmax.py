@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from headstart.adapt.family import Family
-from headstart.adapt.probe import class_weights, cross_validate, probe, refit
+from headstart.adapt.probe import by_parts, class_weights, cross_validate, probe, refit
 from headstart.backbone import Head
 from headstart.evaluate.metrics import softmax
 from headstart.evaluate.paired_test import judged
@@ -57,6 +57,7 @@ SOFTMAX = Family(
     link="softmax",
     probe=probe,
     refit=refit,
+    by_parts=by_parts,
     held_out=cross_validate,
     how_many_folds=_how_many_folds,
     loss=_loss,

@@ -106,7 +106,8 @@ class AnsweringLesson:
 
     def with_training(self, backbone: Backbone, head: Settings, tuned: object, method: Method, note: str) -> Adapted:
         """The trained model, without the questions that could not be learned from."""
-        better = "" if tuned.verdict.tuned_is_better else "though not better beyond noise: "  # type: ignore[attr-defined]
+        proved = tuned.verdict.tuned_is_better  # type: ignore[attr-defined]
+        better = "" if proved else "though it is not proved that it is better: "
         rows, notes = self.rows, self.notes
         if self.left_out:
             rows = np.delete(rows, list(self.left_out))
@@ -116,9 +117,15 @@ class AnsweringLesson:
         why = f"trained, {better}{self._said(tuned)}"
         return self._adapted(backbone, head, method, why, rows, findings, notes)
 
+    def learning_curve(self, head: Settings) -> None:
+        """As `Lesson.learning_curve`: with fewer labels, it would have to be trained again."""
+
     def kept(self, tuned: object, note: str) -> str:
         """As `Lesson.kept`."""
-        return f"training was not better beyond noise ({self._said(tuned)})"
+        v = tuned.verdict  # type: ignore[attr-defined]
+        if v.tuned_accuracy <= v.untuned_accuracy:
+            return f"training was no better: {self._said(tuned)}"
+        return f"kept as it came, for on so few that can be chance: {self._said(tuned)}; more questions would tell"
 
     def folds(self, k: int) -> np.ndarray:
         """(n,) fold of each question, 0 to k - 1, by document; by text, or by question, where there are too few."""

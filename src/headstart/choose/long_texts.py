@@ -59,7 +59,9 @@ def choose_reading(
     found = verdict(judge(some, plain), judge(some, whole))
     said = _said(dataset, found)
     if not found.tuned_is_better:
-        return Reading(backbone, (f"windows of long texts are not better than their beginning: {said}",), encoded)
+        clearly = "clearly " if found.tuned_accuracy > found.untuned_accuracy else ""
+        why = f"windows of long texts are not {clearly}better than their beginning: {said}"
+        return Reading(backbone, (why,), encoded)
     if seconds > session.budget.share(ALONE if method == "probe" else WINDOWS_SHARE).left:
         what = f"windows of long texts would be better ({said}), and are not used"
         return Reading(backbone, (_no_time(what, seconds, session),), encoded)

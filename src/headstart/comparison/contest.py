@@ -53,10 +53,6 @@ class Contest:
         made: T = self._made[name]
         return made
 
-    def forget(self, name: str) -> None:
-        """What was made under this name, and is large."""
-        self._made.pop(name, None)
-
     def probe(self, rows: np.ndarray, seed: int) -> Head:
         """The head on frozen features of these rows."""
         train = of_rows(self.features, rows)

@@ -14,6 +14,7 @@ from headstart.clock import Budget
 from headstart.comparison.comparison import Comparison, Row
 from headstart.comparison.contest import Contest
 from headstart.comparison.equivalent import equivalent
+from headstart.comparison.feeds import FED
 from headstart.comparison.journal import Journal
 from headstart.comparison.policy import COMPARING
 from headstart.comparison.scratch import detail_in_time
@@ -100,10 +101,12 @@ def _compared(
 ) -> Comparison:
     dataset, clusters = contest.dataset, contest.dataset.clusters
     available = session.budget.left - COMPARING.writing
-    share = COMPARING.planned[0][2] / sum(weight for *_, weight in COMPARING.planned)
+    planned = {(key, part): weight for key, part, weight in COMPARING.planned}
+    share = planned[SCRATCH, 1.0] / sum(planned.values())
     detail = 1.0
     if not contest.backbone.frozen_only and available > COMPARING.shortest:
-        detail = detail_in_time(contest, contest.train, share * available, journal)
+        with session.step("time"):
+            detail = detail_in_time(contest, contest.train, share * available, journal)
     ways = ways_of(contest, detail)
     cells = list(_cells(ways, by_seed, kept, len(contest.train)))
     rows: list[Row] = []
@@ -218,8 +221,8 @@ def _said(dataset: Dataset, parts: Split, contest: Contest, left_out: Sequence[i
 
 def _of_detail(contest: Contest, detail: float) -> Iterator[str]:
     if detail < 1:
-        height = round(detail * contest.backbone.images.size[0] / 32) * 32
-        what = f"the model from scratch sees photos of {height} pixels a side, not {contest.backbone.images.size[0]}"
+        seen = FED[contest.backbone.kind].smaller(contest.backbone, detail).images.size[0]
+        what = f"the model from scratch sees photos of {seen} pixels a side, not {contest.backbone.images.size[0]}"
         yield f"{what}: in this budget it could not level off otherwise; a longer --budget gives it all of them"
 
 

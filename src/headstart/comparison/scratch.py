@@ -73,24 +73,19 @@ def from_scratch(contest: Contest, rows: np.ndarray, seed: int, within: Budget, 
 
 def detail_in_time(contest: Contest, rows: np.ndarray, seconds: float, journal: Journal) -> float:
     """The share of the pixels a side that photos are seen with from scratch, so that a run on these rows has time to
-    level off: all of them, or as few as half. It is the same for every run, and decided once for so much time."""
-    fed = FED[contest.backbone.kind]
-    if len(fed.details) == 1:
-        return fed.details[0]
+    level off: all of them, or as few as there may be. It is the same for every run, and decided once for so much time.
+    """
+    fed, smallest = FED[contest.backbone.kind], FED[contest.backbone.kind].details[-1]
 
     def decide() -> float:
-        each = _seconds_a_step(contest, rows)
+        if not _takes(fed.smaller(contest.backbone, smallest)):
+            return 1.0
+        each = _seconds_a_step(contest, rows, smallest)
         steps = max(COMPARING.fewest_steps, COMPARING.foreseen_epochs * math.ceil(len(rows) / COMPARING.batch))
-        taken = fed.details[0]
-        for detail in fed.details[1:]:
-            in_time = (1 + COMPARING.cool_down) * steps * each * taken**2 <= seconds
-            if in_time or not _takes(fed.smaller(contest.backbone, detail)):
-                break
-            taken = detail
-            contest.forget(_feed(1.0))
-        return taken
+        whole = (1 + COMPARING.cool_down) * steps * each
+        return next((detail for detail in fed.details if whole * (detail / smallest) ** 2 <= seconds), smallest)
 
-    return float(journal.once(f"detail-{contest.budget.seconds:g}", decide))
+    return 1.0 if smallest == 1 else float(journal.once(f"detail-{contest.budget.seconds:g}", decide))
 
 
 @dataclass(frozen=True)
@@ -110,7 +105,7 @@ def _begun(contest: Contest, rows: np.ndarray, seed: int, detail: float) -> _Run
     dataset, fed = contest.dataset, FED[contest.backbone.kind]
     backbone = fed.smaller(cut_off(contest.backbone), detail)
     everything = np.union1d(contest.train, contest.test)
-    feed = contest.once(_feed(detail), lambda: fed.held(fed.plain(dataset, everything, backbone)))
+    feed = contest.once(f"feed {detail}", lambda: fed.held(fed.plain(dataset, everything, backbone)))
     trainable = fed.opened(open_untrained(backbone, seed=seed), feed)
     body = [trainable.module.get_parameter(name) for group in trainable.groups for name in group]
     head = _constant(contest, contest.like(rows, seed), rows, backbone.width)
@@ -130,10 +125,6 @@ def _begun(contest: Contest, rows: np.ndarray, seed: int, detail: float) -> _Run
     return _Run(
         network, tuning, Levelling(len(rows), batch, _loss_of(head, len(rows), loss)), head, feed, everything, learn
     )
-
-
-def _feed(detail: float) -> str:
-    return f"feed {detail}"
 
 
 def _asked(contest: Contest, run: _Run, *, seconds: float) -> Outcome:
@@ -212,10 +203,10 @@ def _mirrors_too(contest: Contest) -> bool:
     )
 
 
-def _seconds_a_step(contest: Contest, rows: np.ndarray) -> float:
-    """Of training from scratch with all detail, by a few steps that are thrown away."""
+def _seconds_a_step(contest: Contest, rows: np.ndarray, detail: float) -> float:
+    """Of training from scratch, by a few steps that are thrown away."""
     warm, timed = COMPARING.timed
-    run, now = _begun(contest, rows, 0, 1.0), contest.budget.now
+    run, now = _begun(contest, rows, 0, detail), contest.budget.now
     begun = now()
     for step in run.tuning.at_rates(run.loss.rate):
         if step.number == warm:

@@ -11,15 +11,17 @@ import numpy as np
 
 from headstart.errors import DataError, ModelError
 from headstart.evaluate import curves, metrics
+from headstart.evaluate.bootstrap import TIMES, centred_interval, draws, numbered
 from headstart.evaluate.exhibits import of_classes
-from headstart.evaluate.intervals import share_interval
+from headstart.evaluate.intervals import mean_of_shares, share_interval
 from headstart.evaluate.metrics import confused, confusion
-from headstart.evaluate.pseudo_values import class_f1_values
+from headstart.evaluate.pseudo_values import balanced_costs, class_f1_values
 from headstart.evaluate.test_examples import MOST_MISTAKES, refuse_none
 from headstart.evaluate.two_classes import positive_class
 from headstart.task import Metric, Scores
 from headstart.values import Interval
 
+_DRAWN = 20_000_000  # examples, in all draws of an interval together
 MOST_ROWS = 200  # classes, beyond which most of a confusion matrix is zeros, and only the others are written
 
 
@@ -53,6 +55,15 @@ def _accuracy_interval(p: Predicted) -> Interval:
     return share_interval(p.y == p.classes, p.groups)
 
 
+def _macro_f1_interval(p: Predicted) -> Interval:
+    """From draws of the examples, fewer of them where these are very many."""
+    of = numbered(p.groups, len(p.y))
+    times = int(np.clip(_DRAWN // len(of), 200, TIMES))
+    values = [metrics.macro_f1_of_draws(p.y, p.classes, drawn, len(p.names)) for drawn in draws(of, times=times)]
+    figure = metrics.macro_f1(p.y, p.classes, len(p.names))
+    return centred_interval(np.concatenate(values), figure, units=int(of.max()) + 1)
+
+
 METRICS = (
     Metric(
         "accuracy",
@@ -63,10 +74,19 @@ METRICS = (
         costs=lambda logits, y, weights: (logits.argmax(axis=1) != y).astype(np.float64),
     ),
     Metric(
+        "balanced_accuracy",
+        "Balanced accuracy",
+        "mean recall of the classes, each counting alike",
+        lambda p: metrics.balanced_accuracy(p.y, p.classes, len(p.names)),
+        lambda p: mean_of_shares(p.y == p.classes, p.y, len(p.names), p.groups),
+        costs=lambda logits, y, weights: balanced_costs(y, logits.argmax(axis=1), logits.shape[1], weights),
+    ),
+    Metric(
         "macro_f1",
         "Macro F1",
         "every class counts alike",
         lambda p: metrics.macro_f1(p.y, p.classes, len(p.names)),
+        _macro_f1_interval,
         costs=lambda logits, y, weights: 1 - class_f1_values(y, logits.argmax(axis=1), logits.shape[1], weights),
     ),
     Metric(

@@ -6,8 +6,6 @@ gets what the point says.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from headstart.evaluate.metrics import BINS, bin_of
@@ -32,17 +30,10 @@ def reliability(confidence: np.ndarray, right: np.ndarray, bins: int = BINS) -> 
     """
     which = bin_of(confidence, bins)
     counts = np.bincount(which, minlength=bins)
-    sure, hits = (np.bincount(which, weights=values, minlength=bins) for values in (confidence, right))
-    return [
-        {
-            "low": round(i / bins, _DIGITS),
-            "high": round((i + 1) / bins, _DIGITS),
-            "n": int(counts[i]),
-            "confidence": _rounded(sure[i] / counts[i]),
-            "accuracy": _rounded(hits[i] / counts[i]),
-        }
-        for i in np.flatnonzero(counts).tolist()
-    ]
+    some = np.flatnonzero(counts)
+    sure, hits = (np.bincount(which, weights=values)[some] for values in (confidence, right))
+    n = counts[some]
+    return _points(low=some / bins, high=(some + 1) / bins, n=n, confidence=sure / n, accuracy=hits / n)
 
 
 def risk_coverage(confidence: np.ndarray, right: np.ndarray) -> list[Point]:
@@ -60,10 +51,8 @@ def risk_coverage(confidence: np.ndarray, right: np.ndarray) -> list[Point]:
     sure, last, order = _from_the_highest(confidence)
     answered, hits = last + 1, np.cumsum(np.asarray(right)[order])[last]
     some = _evenly(answered, MOST_COVERAGES)
-    return [
-        {"coverage": _rounded(n / len(order)), "accuracy": _rounded(k / n), "confidence": _rounded(c)}
-        for n, k, c in zip(answered[some].tolist(), hits[some].tolist(), sure[some].tolist(), strict=True)
-    ]
+    n, k = answered[some], hits[some]
+    return _points(coverage=n / len(order), accuracy=k / n, confidence=sure[some])
 
 
 def precision_recall(probability: np.ndarray, positive: np.ndarray) -> list[Point]:
@@ -83,10 +72,8 @@ def precision_recall(probability: np.ndarray, positive: np.ndarray) -> list[Poin
     thresholds, last, order = _from_the_highest(probability)
     called, hits = last + 1, np.cumsum(np.asarray(positive)[order])[last]
     some = _evenly(hits / total + called / len(order), MOST_THRESHOLDS)  # a rare class is found early, the rest late
-    return [
-        {"threshold": _rounded(t), "precision": _rounded(k / n), "recall": _rounded(k / total)}
-        for t, n, k in zip(thresholds[some].tolist(), called[some].tolist(), hits[some].tolist(), strict=True)
-    ]
+    n, k = called[some], hits[some]
+    return _points(threshold=thresholds[some], precision=k / n, recall=k / total)
 
 
 def _from_the_highest(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -105,5 +92,7 @@ def _evenly(along: np.ndarray, most: int) -> np.ndarray:
     return np.unique(np.searchsorted(along, np.linspace(along[0], along[-1], most)))
 
 
-def _rounded(value: Any) -> float:
-    return round(float(value), _DIGITS)
+def _points(**columns: np.ndarray) -> list[Point]:
+    """A point a row, its values under the names of the columns."""
+    rows = zip(*(np.round(column, _DIGITS).tolist() for column in columns.values()), strict=True)
+    return [dict(zip(columns, row, strict=True)) for row in rows]

@@ -70,6 +70,36 @@ def worth(hits: np.ndarray, groups: np.ndarray) -> float:
     return max(1.0, min(float(n), share * (1 - share) / between)) if between > 0 else float(n)
 
 
+def mean_of_shares(hits: np.ndarray, of: np.ndarray, n_shares: int, groups: np.ndarray | None = None) -> Interval:
+    """95 % interval of the mean of several shares, each of examples of its own: the mean recall of classes, say.
+
+    How far each share's own interval reaches to one side adds up by squares; so it is as wide as it should be where all
+    examples of a rare class are right, of which draws would say nothing.
+
+    Args:
+        hits: (n,) bool. of: (n,) which share each example counts in, 0 to n_shares - 1; those without any are left out.
+        groups: (n,) as in `share_interval`; that one group may count in several shares is not reckoned with.
+
+    Raises:
+        ValueError: no example.
+
+    Source: Zou, Huang and Zhang, A note on confidence interval estimation for a linear function of binomial
+    proportions, Computational Statistics and Data Analysis 53, 2009; here of Wilson's intervals.
+    """
+    if len(hits) == 0:
+        raise ValueError("an interval needs at least one example")
+    parts = np.split(np.argsort(of, kind="stable"), np.cumsum(np.bincount(of, minlength=n_shares))[:-1])
+    some = [part for part in parts if len(part)]
+    shares = np.array([hits[part].mean() for part in some])
+    ends = [share_interval(hits[part], None if groups is None else groups[part]) for part in some]
+    low, high = (np.array([getattr(end, side) for end in ends]) for side in ("low", "high"))
+    middle, m = float(shares.mean()), len(some)
+    return Interval(
+        max(0.0, middle - float(np.sqrt(np.square(shares - low).sum())) / m),
+        min(1.0, middle + float(np.sqrt(np.square(high - shares).sum())) / m),
+    )
+
+
 def group_sums(values: np.ndarray, groups: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """(g,) the sum of each group's values, (g,) how many there are, and (n,) which group each example is of."""
     _, of = np.unique(groups, return_inverse=True)

@@ -69,12 +69,40 @@ def per_class(y: np.ndarray, predicted: np.ndarray, n_classes: int) -> tuple[Flo
     return _ratio(hits, called), _ratio(hits, count), _ratio(2 * hits, called + count), count
 
 
+def balanced_accuracy(y: np.ndarray, predicted: np.ndarray, n_classes: int) -> float:
+    """Mean recall of the classes that occur in `y`: accuracy, were all of them as frequent.
+
+    Source: Brodersen et al., The balanced accuracy and its posterior distribution, ICPR 2010.
+    """
+    _, recall, _, count = per_class(y, predicted, n_classes)
+    return float(recall[count > 0].mean())
+
+
 def macro_f1(y: np.ndarray, predicted: np.ndarray, n_classes: int) -> float:
     """Mean F1 over the classes that occur in `y` or in `predicted`, each counting alike."""
     f1 = per_class(y, predicted, n_classes)[2]
     occurs = np.zeros(n_classes, dtype=bool)
     occurs[np.asarray(y)] = occurs[np.asarray(predicted)] = True
     return float(f1[occurs].mean())
+
+
+def macro_f1_of_draws(y: np.ndarray, predicted: np.ndarray, drawn: np.ndarray, n_classes: int) -> Floats:
+    """(b,) macro F1 of each draw, in which each example counts as often as (b, n) says."""
+    hits, count, called = (
+        _sums_by(drawn, of, n_classes, some) for of, some in ((y, y == predicted), (y, None), (predicted, None))
+    )
+    both = called + count
+    return np.asarray(_ratio(2 * hits, both).sum(axis=1) / np.maximum((both > 0).sum(axis=1), 1))
+
+
+def _sums_by(drawn: np.ndarray, of: np.ndarray, n: int, some: np.ndarray | None) -> Floats:
+    """(b, n) sums of the columns of (b, m) that are of each class; some: (m,) bool, which columns count."""
+    rows = np.argsort(of, kind="stable") if some is None else np.flatnonzero(some)[np.argsort(of[some], kind="stable")]
+    sums = np.zeros((len(drawn), n))
+    if len(rows):
+        there, firsts = np.unique(of[rows], return_index=True)
+        sums[:, there] = np.add.reduceat(drawn[:, rows], firsts, axis=1, dtype=np.float64)
+    return sums
 
 
 def log_loss(y: np.ndarray, probabilities: np.ndarray) -> float:

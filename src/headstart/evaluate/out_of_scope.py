@@ -159,7 +159,7 @@ def chosen(
     best = 0
     for way in range(1, values.shape[1]):
         gain = values[:, way] - values[:, best]
-        if gain.mean() > max(_BEYOND, 2 * gain.std() / np.sqrt(len(gain))):
+        if len(gain) > 2 and gain.mean() > max(_BEYOND, 2 * gain.std() / np.sqrt(len(gain))):
             best = way
     return METHODS[best], float(values[:, best].mean())
 

@@ -36,6 +36,14 @@ def class_f1_values(y: np.ndarray, given: np.ndarray, n_classes: int, weights: W
     return np.asarray(f1[occurs].mean() + w.sum() / occurs.sum() * change)
 
 
+def balanced_costs(y: np.ndarray, given: np.ndarray, n_classes: int, weights: Weights = None) -> np.ndarray:
+    """(n,) costs whose mean is what balanced accuracy lacks of 1, of (n,) true and (n,) given classes: a wrong answer
+    costs as much more as its class is rarer."""
+    w = np.ones(len(y)) if weights is None else weights
+    count = np.bincount(y, w, n_classes)
+    return np.asarray((y != given) * w.sum() / ((count > 0).sum() * count[y]))
+
+
 def macro_f1_values(there: np.ndarray, given: np.ndarray, weights: Weights = None) -> np.ndarray:
     """(n,) pseudo-values of the mean F1 over the labels that occur, of (n, c) true and (n, c) given labels."""
     w = np.ones(len(there)) if weights is None else weights

@@ -21,7 +21,6 @@ class Telling:
     majority: float  # share of the commonest class
     interval: Interval  # 95 %, of the accuracy
     hits: np.ndarray  # (n,) bool: whose class the fact told
-    cell: int  # the value, or range, that tells most
     cells: np.ndarray  # (n,) int64: the value, or range, of each
 
     @property
@@ -59,7 +58,5 @@ def telling(cells: np.ndarray, y: np.ndarray, fold: np.ndarray, groups: np.ndarr
         best = {int(keys[k]) // c: int(keys[k]) % c for k in order.tolist() if counts[k]}
         pairs = zip(cells[held].tolist(), y[held].tolist(), strict=True)
         hits[held] = [best.get(cell, commonest) == mine for cell, mine in pairs]
-    usual = np.bincount(y, minlength=c)
-    gained = np.bincount(cells, weights=hits.astype(np.int64) - (y == usual.argmax()))
-    accuracy = float(hits.mean())
-    return Telling(accuracy, float(usual.max() / n), share_interval(hits, groups), hits, int(gained.argmax()), cells)
+    majority = float(np.bincount(y).max() / n)
+    return Telling(float(hits.mean()), majority, share_interval(hits, groups), hits, cells)

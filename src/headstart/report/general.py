@@ -7,11 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from headstart.backbone import Backbone
-from headstart.pretrained.source import SOURCES
 from headstart.report.document import Section
 from headstart.report.html import amount, percent
-from headstart.report.markdown import cautions, data, front, plain, quoted, whole
 from headstart.report.page import hero, strip, tiles
 from headstart.report.terminal import fitted_lines, listed_figures
 from headstart.report.verdict import Verdict, judged
@@ -88,104 +85,9 @@ def rows(record: Record, beside: Sequence[str] = ()) -> list[str]:
     """Lines of a table in Markdown, one a metric."""
     scores = record.scores
     return [
-        f"| {m.title} | {figure(m, scores.values[m.key])} {_with_interval(scores, m, plain_text=True)} |"
+        f"| {m.title} | {' '.join([figure(m, scores.values[m.key]), *_interval(scores, m)])} |"
         for m in measured(record, beside)
     ]
-
-
-def card(
-    record: Record,
-    backbone: Backbone,
-    folder: str,
-    *,
-    about: str,
-    use: str,
-    ending: str | None = None,
-    more: Sequence[str] = (),
-    results: Sequence[str] = (),
-    tagged: bool = True,
-) -> str:
-    """The model card as text, to be written as UTF-8. No example and no file name of the user's is in it, only counts.
-
-    Args:
-        folder: name of the saved folder, for the snippet.
-        about: what it does, in half a sentence. use: what it is for.
-        ending: what becomes of outputs, in Python (`pretrained.plain_code`); None: nothing is shown without headstart.
-        more: lines about the making. results: lines of Markdown behind the table of figures.
-        tagged: the Hub has a name for what it does, where a pipeline does it.
-    """
-    made = f"{about}: {plain(record.model)}, adapted by {plain(record.method)} with headstart on {plain(record.date)}."
-    table = "\n".join(
-        [
-            "## Results",
-            "",
-            *cautions(record),
-            f"Measured on {unseen(record)}.",
-            "",
-            "| measure | value (95 % interval) |",
-            "|---|---|",
-            *rows(record),
-            *results,
-        ]
-    )
-    keys = [m.key for m in measured(record)]
-    parts = [
-        front(
-            record,
-            task=record.title,
-            metrics=keys,
-            licence=backbone.licence,
-            base=record.model,
-            pipeline=pipeline(backbone) if tagged else "",
-        ),
-        f"# {plain(record.data)}",
-        made,
-        table,
-        f"## Intended use\n\n{use}",
-        data(record, things="examples", more=more),
-        how_to_load(record, folder),
-        elsewhere(backbone, folder),
-    ]
-    return whole(parts, None if ending is None else without_headstart(record, backbone, folder, ending))
-
-
-def without_headstart(record: Record, backbone: Backbone, folder: str, ending: str) -> str:
-    """Python that opens the folder without headstart."""
-    return SOURCES[backbone.source].snippet(backbone, folder, ending, modality(record).compare)
-
-
-def how_to_load(record: Record, folder: str) -> str:
-    """The model card's section with the snippet, for an input of the kind that the model takes."""
-    return f"""## How to load it
-
-```python
-import headstart as hs
-
-model = hs.load({quoted(folder)})
-print(model.predict({modality(record).sample}))
-```"""
-
-
-def pipeline(backbone: Backbone) -> str:
-    """The pipeline of transformers that opens a folder with this backbone and its head; empty: none does."""
-    return SOURCES[backbone.source].pipeline(backbone.config)
-
-
-def elsewhere(backbone: Backbone, folder: str) -> str:
-    """The model card's words on whether transformers opens the folder with its head."""
-    name = pipeline(backbone)
-    if not name:
-        return (
-            "`pipeline` of transformers does not open this folder with its head, and gives no answers: none of its "
-            "classes puts a linear head on what this one is put on. The code below does."
-        )
-    return f"""With timm installed, transformers' own pipeline opens it too:
-
-```python
-from transformers import pipeline
-
-print(pipeline({quoted(name)}, model={quoted(folder)})("photo.jpg"))
-```"""
 
 
 def modality(record: Record) -> Modality:
@@ -208,9 +110,15 @@ def _share(value: float) -> float:
     return min(1.0, max(0.0, value)) if value == value else 0.0
 
 
-def _with_interval(scores: Scores, metric: Metric, *, plain_text: bool = False) -> str:
+def _with_interval(scores: Scores, metric: Metric) -> str:
     ends = scores.intervals.get(metric.key)
     if ends is None or not ends.known:
-        return "" if plain_text else metric.meaning
-    shown = f"{figure(metric, ends.low)} to {figure(metric, ends.high)}"
-    return f"({shown})" if plain_text else f"{metric.meaning}; interval {shown}"
+        return metric.meaning
+    return f"{metric.meaning}; interval {figure(metric, ends.low)} to {figure(metric, ends.high)}"
+
+
+def _interval(scores: Scores, metric: Metric) -> list[str]:
+    ends = scores.intervals.get(metric.key)
+    if ends is None or not ends.known:
+        return []
+    return [f"({figure(metric, ends.low)} to {figure(metric, ends.high)})"]

@@ -54,7 +54,9 @@ def how_made(p: Record) -> Section:
     if weights:
         rows = (f'<td>{text(k)}</td><td class="n">{w:.3g}</td>' for k, w in weights.items())
         body += "<h3>Class weights</h3>" + table(("Class", "Weight"), rows, label="Class weights", numbers=(1,))
-    chosen = "The test part took no part in any choice below."
+    leaked = any(finding.kind == "leak" for finding in p.findings)
+    apart = ", but for what of it is in the training part, too" if leaked else ""
+    chosen = f"The test part took no part in any choice below{apart}."
     if p.out_of_fold:
         chosen = (
             "The settings below are of all examples; the score is of probes that were made without what they scored."

@@ -7,18 +7,20 @@ import re
 import sys
 import textwrap
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from headstart.choose.ranking import ordered_by
 from headstart.errors import plain, short_name, some_of
 from headstart.report import sureness
 from headstart.report.html import amount
+from headstart.report.worth import Line, beside, more, tested, unbalanced
 from headstart.task import Metric
 
 _WIDE = 80
 _NAME = 19
 _COUNTED = ("answer", "sentence")
+_LAID_OUT = ("accuracy", "balanced_accuracy", "macro_f1", "log_loss", "ece")  # what classifiers have lines for
 _MEASURED = {  # what the size of a model's input is in, and what its work is for
     "image": ("pixels a side", "an image"),
     "text": ("tokens at most", "for 128 tokens"),
@@ -45,9 +47,7 @@ def fit(told: dict[str, Any], metrics: Sequence[Metric]) -> str:
 def fitted_lines(told: dict[str, Any], figures: str, metrics: Sequence[Metric]) -> str:
     """What `fit` prints of a model with a linear head; figures: its scores, as lines."""
     chosen_from = [] if told.get("ranking") is None else [ranking(told["ranking"]), ""]
-    tested = "scored out-of-fold" if told["split"] == "out-of-fold" else f"{told['n_test']} held out"
-    tested += ", then learned from too" if told.get("final") else ""
-    made = f"{told['model']} ({told['how']}), {told['n_train']} examples to learn from, {tested}"
+    made = f"{told['model']} ({told['how']}), {told['n_train']:,} examples to learn from, {tested(told)}"
     lines = [*chosen_from, made, *_why(told, 10)]
     if "metric" in told:
         by = next((metric.in_words for metric in metrics if metric.key == told["metric"]), told["metric"])
@@ -57,12 +57,12 @@ def fitted_lines(told: dict[str, Any], figures: str, metrics: Sequence[Metric]) 
     if told.get("class_weights"):
         lines.append("weights    rare classes count more (inverse square root of their share)")
     sure = [_say(word, said) for word, said in sureness.lines(told)]
-    return "\n".join([*lines, *_found(told, 10), figures, *sure, *_ended(told, 10)])
+    return "\n".join([*lines, *_found(told, 10), figures, *_said(more(told, metrics), 10), *sure, *_ended(told, 10)])
 
 
 def listed_figures(told: Mapping[str, Any], metrics: Sequence[Metric]) -> list[str]:
     """A line a metric, and how many examples they are of."""
-    return [*_figures(told, metrics, 24), f"{'test examples':24} {told['n_test']:,}"]
+    return [*_figures(told, metrics, 24), f"{'test examples':24} {told['n_test']:,}", *_said(beside(told), 24)]
 
 
 def _figures(told: Mapping[str, Any], metrics: Sequence[Metric], width: int) -> list[str]:
@@ -82,12 +82,14 @@ def _figures(told: Mapping[str, Any], metrics: Sequence[Metric], width: int) -> 
 def fit_answering(told: dict[str, Any], metrics: Sequence[Metric] = ()) -> str:
     made = (
         f"{told['model']} ({told['how']}), {told['n_train']:,} questions about {told['documents_train']:,} documents "
-        f"to learn from, {told['n_test']:,} held out"
+        f"to learn from, {tested(told)}"
     )
     lines = [filled(made), *_why(told, 12)]
     if told["n_rejected"]:
         lines.append(f"{'left out':12} {told['n_rejected']:,} questions; see rejected.csv")
-    return "\n".join([*lines, *_found(told, 12), *_answer_figures(told, metrics), *_ended(told, 12)])
+    return "\n".join(
+        [*lines, *_found(told, 12), *_answer_figures(told, metrics), *_said(more(told, metrics), 12), *_ended(told, 12)]
+    )
 
 
 def _why(told: dict[str, Any], width: int) -> list[str]:
@@ -96,14 +98,19 @@ def _why(told: dict[str, Any], width: int) -> list[str]:
 
 def _found(told: dict[str, Any], width: int) -> list[str]:
     """What was found in the data that was not left out, by kind."""
+    known = {"doubtful-label"}  # has a line of its own
     kinds = Counter(finding["kind"] for finding in told["findings"] if not finding["rejected"])
-    return [f"{'found':{width}} {n:,} x {kind}" for kind, n in sorted(kinds.items())]
+    return [f"{'found':{width}} {n:,} x {kind}" for kind, n in sorted(kinds.items()) if kind not in known]
 
 
 def _ended(told: dict[str, Any], width: int) -> list[str]:
     known = f", {told['cached']:.0%} of the features known" if told.get("cached") else ""
     took = f"{'took':{width}} {told['seconds']['total']:.1f} s{known}"
     return [took, f"{'saved':{width}} {told['out']} (open report.html)"] if told["out"] else [took]
+
+
+def _said(lines: Iterable[Line], width: int) -> list[str]:
+    return [_say(word, text, width) for word, text in lines]
 
 
 def _beyond(metrics: Sequence[Metric], laid_out: Sequence[str]) -> list[Metric]:
@@ -117,8 +124,10 @@ def scores(told: dict[str, Any], metrics: Sequence[Metric]) -> str:
     lines = [
         f"accuracy   {told['accuracy']:.3f}  (95 % interval {low:.3f} to {high:.3f}, {told['n_test']} examples)",
         f"majority   {told['majority_accuracy']:.3f}  (always answering {short_name(told['majority_class'])!r})",
+        *_said(beside(told), 10),
+        *_figures(told, [m for m in metrics if m.key == "balanced_accuracy" and unbalanced(told)], 10),
         f"macro F1   {told['macro_f1']:.3f}   log loss {told['log_loss']:.3f}   calibration error {told['ece']:.3f}",
-        *_figures(told, _beyond(metrics, ("accuracy", "macro_f1", "log_loss", "ece")), 10),
+        *_figures(told, _beyond(metrics, _LAID_OUT), 10),
     ]
     if told.get("missing_classes"):
         lines.append(f"missing    classes without an example: {some_of(told['missing_classes'])}")
@@ -166,7 +175,7 @@ def _answer_figures(told: dict[str, Any], metrics: Sequence[Metric]) -> list[str
         return f"{name:12} {told[key]:.3f}  (95 % interval {low:.3f} to {high:.3f})"
 
     lines = [figure("exact match", "exact_match"), figure("F1", "f1")]
-    lines += _figures(told, _beyond(metrics, ("exact_match", "f1")), 12)
+    lines += [*_figures(told, _beyond(metrics, ("exact_match", "f1")), 12), *_said(beside(told), 12)]
     if "baseline" in told:
         lines.append(f"{'baseline F1':12} {told['baseline']['f1']:.3f}  (taking the sentence most like the question)")
         if told["unanswerable"] is not None:

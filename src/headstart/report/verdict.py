@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from headstart.errors import short_name
+from headstart.evaluate.learning_curve import LearningCurve
+from headstart.report.html import amount
+from headstart.task import Metric
 from headstart.values import Caution, Interval
 
 _LISTED = 5  # classes that are named
@@ -52,3 +55,25 @@ def cautions(verdict: Verdict, of_names: Iterable[Mapping[str, Any]] = (), named
         more = f" and {len(never) - _LISTED:,} more" if len(never) > _LISTED else ""
         found.append(Caution("never-found", f"{named} of which no test example was found: {some}{more}"))
     return found
+
+
+def more_labels(curve: LearningCurve, metrics: Iterable[Metric], n_test: int) -> str:
+    """Whether more labels would help, in one plain sentence (not escaped); metrics: of the task."""
+    before, last = curve.points[-2:]
+    metric = next((metric for metric in metrics if metric.key == curve.metric), None)
+    name = curve.metric if metric is None else metric.in_words
+    share = metric is None or metric.unit == "share"
+    times = round(last.labels / before.labels, 1)
+    many = "twice as many labels" if times == 2 else f"{times:g} times as many labels"
+    improved = f"improved {name} by {_step(curve.gain, share)}" if curve.gain > 0 else f"did not improve {name}"
+    values = [f"{point.value:.3f}" if share else amount(point.value) for point in (before, last)]
+    found = f"{many} {improved} ({values[0]} with {before.labels:,}, {values[1]} with {last.labels:,})"
+    if curve.trend == "rising":
+        return f"still rising: {found}, so more would help"
+    if curve.trend == "level":
+        return f"levelled off: {found}, so more of the same kind would change little"
+    return f"cannot be told yet: {found}, and on {n_test:,} test examples {_step(curve.noise, share)} may be chance"
+
+
+def _step(size: float, share: bool) -> str:
+    return f"{100 * size:.1f} points" if share else amount(size)

@@ -25,7 +25,7 @@ from headstart.pretrained.schema import COUNT, NAME, listing, mapping, maybe, nu
 from headstart.pretrained.write import write_encoder
 from headstart.report import terminal
 from headstart.report.answering import cautions_of, facts, sections
-from headstart.report.card_answering import card
+from headstart.report.card_answering import answering_card
 from headstart.task import Form, Keeper, Learner, Scorer, Scores, Task, Words
 from headstart.tasks import curves
 from headstart.tasks.certainty import OF_ANSWERS
@@ -199,7 +199,7 @@ ANSWERING = Task(
         asking='answer {} "..." --context ...',
         target=lambda answers: answers[0][0] if answers else "no answer",
         how_made=facts,
-        card=card,
+        card=answering_card,
         before="Before training",
         right="Exactly right",
     ),

@@ -19,7 +19,7 @@ from headstart.evaluate.two_classes import positive_class
 from headstart.inputs.text import whole_characters
 from headstart.pretrained.schema import COUNT, NAME, Wrong, listing, mapping, maybe, number, record
 from headstart.report import terminal
-from headstart.report.card_classification import card
+from headstart.report.card_classification import classification_card
 from headstart.report.classification import MATRIX_CLASSES, advice, cautions_of, sections
 from headstart.task import Scorer, Scores, Space, Task, Words
 from headstart.tasks import curves, decision, linear
@@ -70,7 +70,10 @@ def _details(value: Any, name: str) -> dict[str, Any]:
     return told
 
 
-_FACTS = record(linear.NAMED_FACTS, {"class_weights": maybe(mapping(number(), most=_MOST)), "threshold": decision.FACT})
+_FACTS = record(
+    linear.NAMED_FACTS,
+    {"class_weights": maybe(mapping(number(), most=_MOST)), "threshold": decision.FACT, **linear.TRAIN_COUNTS},
+)
 _MISTAKE = record({"where": NAME, "true": NAME, "predicted": NAME, "probability": number()})
 
 
@@ -219,6 +222,7 @@ def _facts(head: Head, dataset: Dataset, rows: np.ndarray) -> dict[str, Any]:
         "penalty": head.penalty,
         "temperature": round(head.temperature, 6),
         "class_weights": head.class_weights,
+        "train_counts": dict(zip(dataset.classes, dataset.counts(rows).tolist(), strict=True)),
         **decision.fact(head),
         "cross_validation": list(head.cross_validation),
     }
@@ -261,7 +265,7 @@ CLASSIFICATION = Task(
         sections=sections,
         advice=advice,
         how_made=lambda record: [("Temperature", f"{record.facts['temperature']:.3f}")],
-        card=card,
+        card=classification_card,
         right="Accuracy",
     ),
     keeper=linear.keeper(unnamed=True, refuse=decision.refuse_damaged),

@@ -31,6 +31,7 @@ FACTS = {  # of every linear head, as a saved folder says them
     "cross_validation": listing(mapping(figure, most=100), most=10_000),
 }
 NAMED_FACTS = {**FACTS, "classes": listing(NAME, least=1, most=1_000_000), "temperature": number(above=0)}
+TRAIN_COUNTS = {"train_counts": mapping(COUNT, most=1_000_000)}  # by class or label; folders from before have none
 FIGURES = {
     "name": NAME,
     **dict.fromkeys(("precision", "recall", "f1"), number()),

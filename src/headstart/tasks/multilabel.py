@@ -27,6 +27,8 @@ from headstart.inputs.text import whole_characters
 from headstart.pretrained.plain_code import LABELS
 from headstart.pretrained.schema import NAME, figure, listing, mapping, number, record
 from headstart.report import general
+from headstart.report.card import CardWords, card, loading, pipeline_of, table_of_metrics, table_of_names
+from headstart.report.markdown import plain
 from headstart.report.multilabel import MACRO, advice, baseline, of_all_labels, sections
 from headstart.report.verdict import cautions
 from headstart.task import Scorer, Scores, Space, Task, Words
@@ -45,8 +47,7 @@ _NAMES = listing(NAME, most=1_000_000)
 _LABEL = record({**linear.FIGURES, "average_precision": figure, "threshold": number()})
 _BASELINE = record({"labels": _NAMES, "micro_f1": number(), "macro_f1": number()})
 _DETAILS = record({"per_label": listing(_LABEL, most=1_000_000), "baseline": _BASELINE})
-_FACTS = record({**linear.NAMED_FACTS, "thresholds": mapping(number(), most=1_000_000)})
-_LISTED = 100  # labels in the model card
+_FACTS = record({**linear.NAMED_FACTS, "thresholds": mapping(number(), most=1_000_000)}, linear.TRAIN_COUNTS)
 
 
 @dataclass(frozen=True)
@@ -260,6 +261,7 @@ def _facts(head: Head, dataset: Dataset, rows: np.ndarray) -> dict[str, Any]:
         "temperature": round(head.temperature, 6),
         "thresholds": {c: round(t, 6) for c, t in zip(head.classes, head.thresholds or (), strict=False)},
         "cross_validation": list(head.cross_validation),
+        "train_counts": dict(zip(dataset.classes, dataset.counts(rows).tolist(), strict=True)),
     }
 
 
@@ -281,23 +283,19 @@ def _cautions(scores: Scores) -> list[Caution]:
 
 
 def _card(record: Record, backbone: Backbone, head: Head, folder: str) -> str:
-    kind = f"{general.modality(record).noun}s"
-    lines = ["", "| label | test examples | precision | recall | F1 |", "|---|---:|---:|---:|---:|"]
-    for c in record.scores.details["per_label"][:_LISTED]:
-        figures = [f"{100 * c[key]:.1f} %" for key in ("precision", "recall", "f1")] if c["count"] else ("–", "–", "–")
-        lines.append(f"| {general.plain(c['name'])} | {c['count']:,} | {' | '.join(figures)} |")
-    return general.card(
-        record,
-        backbone,
-        folder,
+    kind, scores = f"{general.modality(record).noun}s", record.scores
+    verdict = plain(general.verdict(scores, MACRO, baseline(scores)).text)
+    labels = table_of_names(record, scores.details["per_label"], "label")
+    words = CardWords(
         about=f"Gives any number of {len(head.classes)} labels to {kind}",
-        use=f"Labelling {kind} of the kind it was trained on. It may give none of the labels. The figures hold for "
-        "data like the test part; measure again on data of your own, and do not let it decide alone where a mistake "
-        "would harm someone.",
-        ending=LABELS,
+        use=f"Labelling {kind} of the kind it was trained on.",
+        limits=[f"It may give none of the labels, or several, also to {kind} of another kind."],
+        results=[verdict, "", *table_of_metrics(record), "", *labels],
         more=["a threshold a label, tuned on examples held out"],
-        results=lines,
+        pipeline=pipeline_of(backbone),
+        loading=loading(record, backbone, folder, LABELS),
     )
+    return card(record, backbone, folder, words)
 
 
 MULTILABEL = Task(

@@ -22,9 +22,11 @@ from headstart.evaluate.regression import METRICS, evaluate
 from headstart.pretrained.plain_code import NUMBER
 from headstart.pretrained.schema import COUNT, NAME, listing, maybe, number, record
 from headstart.report import general
+from headstart.report.card import CardWords, card, loading, table_of_metrics
 from headstart.report.document import Section
 from headstart.report.gallery import NO_EXAMPLES, Gallery
 from headstart.report.html import amount, breakable, table
+from headstart.report.markdown import plain
 from headstart.report.page import mistakes
 from headstart.report.verdict import cautions
 from headstart.task import Scorer, Scores, Sureness, Task, Words, rounded
@@ -292,19 +294,22 @@ def _how_made(record: Record) -> list[tuple[str, str]]:
 
 
 def _card(record: Record, backbone: Backbone, head: Head, folder: str) -> str:
-    kind = f"{general.modality(record).noun}s"
-    return general.card(
-        record,
-        backbone,
-        folder,
+    kind, deviation = f"{general.modality(record).noun}s", record.facts["deviation"]
+    mean = f"| always giving the mean | MAE {amount(record.scores.details['baseline']['mae'])} |"
+    verdict = general.verdict(record.scores, _R2, _baseline(record.scores)).text
+    words = CardWords(
         about=f"Gives a number to {kind}",
-        use=f"Estimating the number that it was trained on for {kind} of the same kind. It knows nothing of numbers "
-        "far outside those of the training part. The figures hold for data like the test part; measure again on data "
-        "of your own.",
-        ending=NUMBER,
-        tagged=False,
+        use=f"Estimating the number that it was trained on for {kind} of the same kind.",
+        limits=[
+            "It knows nothing of numbers far outside those of the training part, whose mean is "
+            f"{_shown(head.mean, deviation)} and whose standard deviation is {deviation:.4g}.",
+            "The interval is as wide for hard examples as for easy ones.",
+        ],
+        results=[plain(verdict), "", *table_of_metrics(record, [mean])],
         more=[f"the interval that is to hold nine of ten values is ± {head.width or 0.0:.4g}, from examples held out"],
+        loading=loading(record, backbone, folder, NUMBER),
     )
+    return card(record, backbone, folder, words)
 
 
 REGRESSION = Task(
