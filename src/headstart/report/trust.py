@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from headstart.report.charts import Axis, Line, Mark, line_chart, reliability_diagram
 from headstart.report.document import Section
-from headstart.report.html import percent, text
+from headstart.report.html import breakable, percent, text
+from headstart.report.sureness import lines
 from headstart.report.verdict import more_labels
 
 if TYPE_CHECKING:
@@ -18,32 +19,35 @@ _RIGHT = Axis("right", share=True)
 
 def trust(record: Record) -> Iterator[Section]:
     """How far answers can be relied on; nothing where a record was saved without the curves."""
-    details = record.scores.details
+    details, threshold = record.scores.details, record.facts.get("threshold")
+    chosen = threshold if isinstance(threshold, Mapping) else None  # of two classes; of answers it is another thing
     drawn = [
         *_reliability(details.get("reliability") or ()),
         *_risk_coverage(details.get("risk_coverage") or ()),
-        *_precision_recall(details.get("precision_recall") or {}, record.facts.get("threshold")),
+        *_precision_recall(details.get("precision_recall") or {}, chosen),
     ]
-    if drawn:
-        yield Section("How far to trust an answer", f'<div class="charts">{"".join(drawn)}</div>')
+    told = lines({"confidence": record.confidence, "threshold": chosen})
+    said = "".join(f"<li>{breakable(f'{word.capitalize()} {what}')}</li>" for word, what in told)
+    body = f"<ul>{said}</ul>" if said else ""
+    body += f'<div class="charts">{"".join(drawn)}</div>' if drawn else ""
+    if body:
+        yield Section("How far to trust an answer", body)
 
 
 def learning(record: Record) -> Iterator[Section]:
     """What more labels would bring; nothing where nobody has looked."""
-    curve, metrics = record.learning_curve, record.task.scorer.metrics
-    metric = next((metric for metric in metrics if curve is not None and metric.key == curve.metric), None)
-    if curve is None or metric is None:
+    curve = record.learning_curve
+    if curve is None:
         return
-    points = curve.points
-    line = Line(
-        metric.title,
-        [(point.labels, point.value) for point in points],
-        [(point.low, point.high) for point in points],
-    )
-    y = Axis(metric.title, share=metric.unit == "share")
-    chart = line_chart([line], x=Axis("labels", log=True), y=y, title=f"{metric.title} against the number of labels")
-    said, whose = more_labels(curve, metrics, record.n_test), "" if record.method == "probe" else "Of the probe: "
-    note = f"{whose}{said[0].upper()}{said[1:]}. The band is what smaller samples differ by."
+    metric = next((metric for metric in record.task.scorer.metrics if metric.key == curve.metric), None)
+    title, share = (curve.metric, False) if metric is None else (metric.title, metric.unit == "share")
+    points = [(point.labels, point.value) for point in curve.points]
+    line = Line(title, points, [(point.low, point.high) for point in curve.points])
+    x, y = Axis("labels", log=True), Axis(title, share=share)
+    chart = line_chart([line], x=x, y=y, title=f"{title} against the number of labels")
+    whose = "" if record.method == "probe" else "Of the frozen model. "
+    said = more_labels(curve, record.task.scorer.metrics, record.n_test)
+    note = f"{whose}{text(said[:1].upper() + said[1:])}. The band is what draws of so few labels differ by."
     yield Section("Would more labels help?", f'<div class="charts"><div>{chart}</div></div>', note)
 
 
@@ -64,11 +68,11 @@ def _risk_coverage(points: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     yield _chart("If it answers only where it is sure", note, chart)
 
 
-def _precision_recall(curve: Mapping[str, Any], chosen: Any) -> Iterator[str]:
+def _precision_recall(curve: Mapping[str, Any], chosen: Mapping[str, Any] | None) -> Iterator[str]:
     points = curve.get("points") or ()
     if len(points) < 2:
         return
-    value = chosen["value"] if isinstance(chosen, dict) and chosen.get("class") == curve["positive"] else 0.5
+    value = chosen["value"] if chosen and chosen["class"] == curve["positive"] else 0.5
     there = min(points, key=lambda point: abs(point["threshold"] - value))
     line = Line("precision", [(point["recall"], point["precision"]) for point in points])
     mark = Mark(there["recall"], there["precision"], f"threshold {value:.2f}")
