@@ -227,7 +227,8 @@ def test_examples_with_two_labels_are_said_first_counted_and_warned_of(tmp_path,
     said = "labelled 'travel', but twice.csv row 1 is (nearly) the same and labelled 'food'"
     lines = repr(checked).splitlines()
     assert any(said in line for line in lines[:8])  # not behind the duplicates
-    assert "110 more in the findings: 90 x duplicate, 20 x conflicting-labels" in lines
+    (more,) = (line for line in lines if "more in the findings" in line)
+    assert more == "110 more in the findings: 87 x duplicate, 23 x conflicting-labels"  # some of each kind are shown
     few = tmp_path / "few.csv"
     few.write_text("\n".join([header, *rows, *other[:2]]))
     assert "conflicting-labels" not in kinds(hs.check(few).to_json())
