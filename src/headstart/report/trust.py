@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from headstart.report.charts import Axis, Line, Mark, line_chart, reliability_diagram
 from headstart.report.document import Section
-from headstart.report.html import amount, percent, text
+from headstart.report.html import breakable, percent, text
+from headstart.report.sureness import lines
+from headstart.report.verdict import more_labels
 
 if TYPE_CHECKING:
     from headstart.record import Record
@@ -17,46 +19,36 @@ _RIGHT = Axis("right", share=True)
 
 def trust(record: Record) -> Iterator[Section]:
     """How far answers can be relied on; nothing where a record was saved without the curves."""
-    details = record.scores.details
+    details, threshold = record.scores.details, record.facts.get("threshold")
+    chosen = threshold if isinstance(threshold, Mapping) else None  # of two classes; of answers it is another thing
     drawn = [
         *_reliability(details.get("reliability") or ()),
         *_risk_coverage(details.get("risk_coverage") or ()),
-        *_precision_recall(details.get("precision_recall") or {}, record.facts.get("threshold")),
+        *_precision_recall(details.get("precision_recall") or {}, chosen),
     ]
-    if drawn:
-        yield Section("How far to trust an answer", f'<div class="charts">{"".join(drawn)}</div>')
+    told = lines({"confidence": record.confidence, "threshold": chosen})
+    said = "".join(f"<li>{breakable(f'{word.capitalize()} {what}')}</li>" for word, what in told)
+    body = f"<ul>{said}</ul>" if said else ""
+    body += f'<div class="charts">{"".join(drawn)}</div>' if drawn else ""
+    if body:
+        yield Section("How far to trust an answer", body)
 
 
 def learning(record: Record) -> Iterator[Section]:
     """What more labels would bring; nothing where nobody has looked."""
-    points: Sequence[Mapping[str, Any]] = getattr(record, "learning_curve", None) or ()
-    metric = next((m for m in record.task.scorer.metrics if points and m.key in points[0]), None)
-    if metric is None or len(points) < 2:
+    curve = record.learning_curve
+    if curve is None:
         return
-    line = Line(
-        metric.title,
-        [(point["labels"], point[metric.key]) for point in points],
-        [(point["low"], point["high"]) for point in points],
-    )
-    y = Axis(metric.title, share=metric.unit == "share")
-    chart = line_chart([line], x=Axis("labels", log=True), y=y, title=f"{metric.title} against the number of labels")
-    first, last = points[0], points[-1]
-    figure = percent if y.share else amount
-    said = (
-        f"With {first['labels']:,} labels {figure(first[metric.key])}, with all {last['labels']:,} "
-        f"{figure(last[metric.key])}; the band is what smaller samples differ by."
-    )
-    body = f'<div class="charts"><div>{chart}</div></div>'
-    yield Section("Would more labels help?", body, f"{_rising(points, metric.key, figure)} {said}")
-
-
-def _rising(points: Sequence[Mapping[str, Any]], key: str, figure: Any) -> str:
-    """What the last step of the curve brought, in words."""
-    gain, more = points[-1][key] - points[-2][key], points[-1]["labels"] / max(1, points[-2]["labels"])
-    spread = (points[-2]["high"] - points[-2]["low"]) / 2
-    if gain > spread:
-        return f"It was still rising: the last {more:.2g} times as many labels brought {figure(gain)}."
-    return f"It has levelled off: the last {more:.2g} times as many labels brought no more than chance does."
+    metric = next((metric for metric in record.task.scorer.metrics if metric.key == curve.metric), None)
+    title, share = (curve.metric, False) if metric is None else (metric.title, metric.unit == "share")
+    points = [(point.labels, point.value) for point in curve.points]
+    line = Line(title, points, [(point.low, point.high) for point in curve.points])
+    x, y = Axis("labels", log=True), Axis(title, share=share)
+    chart = line_chart([line], x=x, y=y, title=f"{title} against the number of labels")
+    whose = "" if record.method == "probe" else "Of the frozen model. "
+    said = more_labels(curve, record.task.scorer.metrics, record.n_test)
+    note = f"{whose}{text(said[:1].upper() + said[1:])}. The band is what draws of so few labels differ by."
+    yield Section("Would more labels help?", f'<div class="charts"><div>{chart}</div></div>', note)
 
 
 def _reliability(bins: Sequence[Mapping[str, Any]]) -> Iterator[str]:
@@ -76,11 +68,11 @@ def _risk_coverage(points: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     yield _chart("If it answers only where it is sure", note, chart)
 
 
-def _precision_recall(curve: Mapping[str, Any], chosen: Any) -> Iterator[str]:
+def _precision_recall(curve: Mapping[str, Any], chosen: Mapping[str, Any] | None) -> Iterator[str]:
     points = curve.get("points") or ()
     if len(points) < 2:
         return
-    value = chosen["value"] if isinstance(chosen, dict) and chosen.get("class") == curve["positive"] else 0.5
+    value = chosen["value"] if chosen and chosen["class"] == curve["positive"] else 0.5
     there = min(points, key=lambda point: abs(point["threshold"] - value))
     line = Line("precision", [(point["recall"], point["precision"]) for point in points])
     mark = Mark(there["recall"], there["precision"], f"threshold {value:.2f}")
