@@ -51,4 +51,7 @@ docs: .venv/.ready  ## write the pages that are made from the code
 	$(PY) docs/make_models.py
 	$(PY) docs/make_troubleshooting.py
 
-.PHONY: help docs demo test check test-lowest torture lint fix bench
+screenshots: .venv/.ready  ## the pictures of docs/report.md, in Chromium
+	$(PY) docs/make_screenshots.py
+
+.PHONY: help docs screenshots demo test check test-lowest torture lint fix bench

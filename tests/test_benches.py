@@ -40,6 +40,7 @@ HEADLINES = {  # what each prints in any form
     "memory": r" 16 photos +\d+ MB",
     "near_duplicates": r"\| JPEG 75 \| \d+ \| 100\.0% \| 0 \|[\s\S]*\| grains \| 20 \| 0 \|",
     "never_worse": r"behind the better one, single runs: \d",
+    "page": r"400 examples, 30 classes: 0\.\d+ MB, made in [\d.]+ s",
     "published": r"24 questions, 1 not answered, 0 rejected\nexact match 50\.000",
     "rank": r"by log loss [\s\S]*taken by auto +held-out accuracy [01]\.\d+",
     "second_fit": r"second +[\d.]+ s .* 100% of the features known",

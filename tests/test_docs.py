@@ -23,6 +23,7 @@ RUN = (
     "check",
     "compare",
     "scores",
+    "report",
     "multilabel",
     "regression",
     "pairs",

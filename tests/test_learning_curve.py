@@ -13,7 +13,7 @@ from headstart.adapt.sigmoid import SIGMOID
 from headstart.adapt.softmax import SOFTMAX
 from headstart.backbone import Features
 from headstart.evaluate.classification import METRICS
-from headstart.evaluate.learning_curve import Fared, curve_of
+from headstart.evaluate.growth import Fared, curve_of
 from headstart.report.verdict import more_labels
 from hostile import changed
 from topics import MINI, TOPICS, mixed, numbers

@@ -13,7 +13,8 @@ from headstart.backbone import Features, Head, Matrix
 from headstart.clock import Budget
 from headstart.data.sampling import drawn
 from headstart.encode.encode import of_rows
-from headstart.evaluate.learning_curve import Fared, LearningCurve, curve_of
+from headstart.evaluate.growth import Fared, curve_of
+from headstart.evaluate.learning_curve import LearningCurve
 from headstart.storage.matrix import take
 from headstart.task import Metric
 from headstart.values import Dataset

@@ -43,6 +43,11 @@ class Contest:
         return max(0.0, self.budget.left - max(least, share * self.budget.seconds))
 
     @property
+    def shortest(self) -> float:
+        """Seconds with less of which no training is begun; more on a machine that is slow, or busy."""
+        return COMPARING.shortest * max(1.0, self.per_example * self.dataset.modality.per_second)
+
+    @property
     def family(self) -> Family:
         """Of the task's linear heads."""
         family: Family = self.dataset.task.learner.family

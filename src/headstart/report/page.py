@@ -153,6 +153,8 @@ def _doubtful(record: Record, gallery: Gallery) -> Iterator[Section]:
     group = gallery.group(f"finding-{DOUBTFUL}")
     if group is not None:
         note = "Most doubtful first. Where you agree, repair the label in your data, and fit again."
+        if group.of > len(group.examples):
+            note += f" {len(group.examples):,} of {group.of:,} are shown; all are in metrics.json."
         body = folded(group.examples, gallery.figures, first=gallery.a_row)
         yield Section("Labels that look doubtful", body, note)
 
