@@ -18,7 +18,7 @@ class Fared:
     """How a head did on the test part."""
 
     value: float  # of the headline metric
-    costs: np.ndarray  # (n_test,) what each example lacked, in whatever unit; lower is better
+    costs: np.ndarray | None  # (n_test,) what each example lacked, in whatever unit; None: it is compared with none
 
 
 def curve_of(
@@ -43,9 +43,11 @@ def curve_of(
     """
     points = [_point(size, [each.value for each in some]) for size, some in sorted(fared.items())]
     points.append(_point(n, [whole.value]))
-    before = fared[points[-2].labels]
     gain = whole.value - points[-2].value
-    fell = np.mean([each.costs for each in before], axis=0) - whole.costs
+    before = [each.costs for each in fared[points[-2].labels] if each.costs is not None]
+    if whole.costs is None or not before:
+        raise ValueError("the last step of a learning curve is told example by example")
+    fell = np.mean(before, axis=0) - whole.costs
     lacking, cost = metric.figure(whole.value), float(whole.costs.mean())
     unit = lacking / cost if cost else 1.0
     units = len(fell) if groups is None else len(np.unique(groups))
