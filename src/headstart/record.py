@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import platform
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from importlib.metadata import version
@@ -78,6 +79,16 @@ def _learning(value: Any, name: str) -> LearningCurve:
     return LearningCurve.from_json(told)
 
 
+def _answered(value: Any, name: str) -> dict[str, Any]:
+    """Shares that are answered, by the accuracy that is asked for, of which JSON makes a text."""
+    told: dict[str, Any] = mapping(maybe(number(0, 1)), most=100)(value, name)
+    odd = next((asked for asked in told if not _ACCURACY.fullmatch(asked)), None)
+    if odd is not None:
+        raise Wrong(f"{name} has {odd!r}, which is no accuracy")
+    return told
+
+
+_ACCURACY = re.compile(r"0\.\d{1,9}", re.ASCII)
 _SCOPE = {
     **dict.fromkeys(("threshold", "kept"), number()),
     **dict.fromkeys(("reference", "of"), COUNT),
@@ -86,7 +97,7 @@ _SCOPE = {
 }
 _CONFIDENCE = fields(
     {"held_out": COUNT, "out_of_scope": maybe(fields(_SCOPE))},
-    {"answered": mapping(maybe(number(0, 1)), most=100), "set_size": number(low=0)},
+    {"answered": _answered, "set_size": number(low=0)},
 )
 _SUMMARY = fields(  # what tasks of all kinds say
     {
