@@ -32,9 +32,8 @@ def bench(data: str) -> None:
     head = fit_probe(train, rows, features, basis=basis).head
     exam, family = Exam(dataset, parts.test, known), dataset.task.learner.family
     orders = [drawn(train, rows, seed=2**65 + draw, first=1) for draw in range(3)]
-    print(
-        f"{dataset.name}: {exam.metric.in_words} {exam.fared(head, head.logits(exam.asked)).value:.4f} of {n:,} labels"
-    )
+    whole = exam.fared(head, head.logits(exam.asked), compared=False).value
+    print(f"{dataset.name}: {exam.metric.in_words} {whole:.4f} of {n:,} labels")
     print("| labels | its own | half way | as many times larger |\n|---|---|---|---|")
     for size in sorted({size for size, _ in parts_of(train, n)}):
         counted = np.zeros((len(orders), n), np.float32)
@@ -44,7 +43,7 @@ def bench(data: str) -> None:
         for power in GROWS:
             like = replace(head, penalty=head.penalty * (n / size) ** power)
             made = family.by_parts(features, train.y, basis=basis, like=like, counted=counted, asked=exam.asked)
-            figures.append(float(np.mean([exam.fared(head, outputs).value for outputs in made])))
+            figures.append(float(np.mean([exam.fared(head, outputs, compared=False).value for outputs in made])))
         print(f"| {size:,} | {' | '.join(f'{figure:.4f}' for figure in figures)} |", flush=True)
 
 

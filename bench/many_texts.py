@@ -97,7 +97,7 @@ def opened(options: argparse.Namespace) -> Texts:
     head = fit_probe(dataset, some, features, basis=basis).head
     trainable = open_for_training(backbone)
     trainable.module.to(device())
-    inputs, table = tokenised(dataset.inputs, backbone.texts), word_embeddings(trainable).weight
+    inputs, table = tokenised(dataset.inputs, backbone.texts), word_embeddings(trainable.module).weight
     bodies = TextParts(trainable, inputs)
 
     def doubt(rows: np.ndarray) -> np.ndarray:

@@ -63,7 +63,7 @@ class Bench:
         trainable.module.to(device())
         if by_rows:
             ids = tokenised(self.everything, self.backbone.texts).vocabulary  # as in a fit of the whole table
-            trainable, _ = only_rows(trainable, word_embeddings(trainable), ids)
+            trainable, _ = only_rows(trainable, word_embeddings(trainable.module), ids)
         body = TextParts(trainable, as_padded(fed) if padded else fed).at(len(trainable.groups) - frozen)
         network = Classifier(body.module, self.backbone.width)
         wanted = torch.from_numpy(self.labels)

@@ -219,14 +219,16 @@ def test_examples_with_two_labels_are_said_first_counted_and_warned_of(tmp_path,
     header, *rows = once.read_text().splitlines()
     other = [f"{row.rsplit(',', 1)[0]},travel" for row in rows[:30]]
     (tmp_path / "twice.csv").write_text("\n".join([header, *rows, *rows, *other]))
-    checked = hs.check(tmp_path / "twice.csv")
+    checked = hs.check(tmp_path / "twice.csv", model=None)
     assert "conflicting-labels" in kinds(checked.to_json())
     warned = next(caution.text for caution in checked.cautions if caution.kind == "conflicting-labels")
     assert warned.startswith("90 of 150 examples (60%)")
     assert "'food' and 'travel' (10)" in warned
+    said = "labelled 'travel', but twice.csv row 1 is (nearly) the same and labelled 'food'"
     lines = repr(checked).splitlines()
-    assert "labelled 'travel', but twice.csv row 1 is (nearly) the same and labelled 'food'" in lines[3]
-    assert lines[13] == "110 more in the findings: 90 x duplicate, 20 x conflicting-labels"
+    assert any(said in line for line in lines[:8])  # not behind the duplicates
+    (more,) = (line for line in lines if "more in the findings" in line)
+    assert more == "110 more in the findings: 87 x duplicate, 23 x conflicting-labels"  # some of each kind are shown
     few = tmp_path / "few.csv"
     few.write_text("\n".join([header, *rows, *other[:2]]))
     assert "conflicting-labels" not in kinds(hs.check(few).to_json())

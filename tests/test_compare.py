@@ -26,14 +26,21 @@ from small_models import small_image_model
 
 N_TEST = 400
 SMALL = replace(
-    COMPARING, shares=(0.1, 0.5, 1.0), fewest_steps=20, warm_up=5, round_steps=4, writing=0.01, shortest=0.01
+    COMPARING,
+    shares=(0.1, 0.5, 1.0),
+    fewest_steps=20,
+    warm_up=5,
+    round_steps=4,
+    by_heart=0.5,
+    writing=(0.01, 0.0),
+    shortest=0.01,
 )
 
 
 @pytest.fixture
 def smaller(monkeypatch):
     """Fewer points, and training that ends sooner."""
-    for module in ("run", "scratch", "levelling", "subsets", "journal"):
+    for module in ("run", "contest", "scratch", "levelling", "subsets", "journal"):
         monkeypatch.setattr(f"headstart.comparison.{module}.COMPARING", SMALL)
 
 

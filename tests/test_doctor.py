@@ -15,6 +15,7 @@ import pytest
 from PIL import Image
 
 import headstart as hs
+from browser import browser, page_of, refuse_bad_looks
 from headstart.errors import DataError, OutputError, UserError
 from headstart.evaluate.neighbours import nearest
 from headstart.evaluate.suspects import suspicious_classes, suspicious_labels, suspicious_numbers
@@ -225,6 +226,19 @@ def test_a_text_in_another_script_or_language_and_one_of_signs(tmp_path):
     )
     found = {finding.kind: finding.where for finding in checked.findings if finding.kind.startswith("odd-")}
     assert found == {"odd-language": "t.csv row 61", "odd-script": "t.csv row 62", "odd-length": "t.csv row 63"}
+
+
+@pytest.mark.check
+def test_the_page_can_be_read_by_everybody(examined, photos, tmp_path):
+    examined[0].save(tmp_path / "texts")
+    Image.new("RGB", (300, 300), (90, 120, 90)).save(photos / "nominal" / "flat.png")
+    hs.check(photos, model=None).save(tmp_path / "looks")
+    with browser() as opened:
+        for name in ("texts", "looks"):
+            refuse_bad_looks(opened, tmp_path / name / "report.html")
+        with page_of(opened, tmp_path / "looks" / "report.html") as page:
+            page.click("button.opens:has-text('nominal')")
+            assert page.locator("dialog figure").count() == 1
 
 
 # -- new data

@@ -187,6 +187,13 @@ def test_what_a_fitted_model_finds_alike_is_what_it_learned_from(photos, tmp_pat
     if best.where == paths[0]:  # it may be in the test part
         assert best.similarity == pytest.approx(1, abs=1e-3)
     assert best.label in model.classes
+    model.save(tmp_path / "saved")
+    opened = hs.load(tmp_path / "saved").explain(paths[0])
+    assert opened.neighbours == learned.neighbours
+    (tmp_path / "saved" / "split.csv").unlink()
+    gone = hs.load(tmp_path / "saved").explain(paths[0])
+    assert gone.neighbours == ()
+    assert "split.csv" in gone.notes[-1]
     assert learned.save(tmp_path / "why") == tmp_path / "why"
     assert {path.name for path in (tmp_path / "why").iterdir()} == {"map.png", "explanation.html", "explanation.json"}
     page = (tmp_path / "why" / "explanation.html").read_text()

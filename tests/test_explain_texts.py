@@ -6,6 +6,7 @@ import json
 import os
 import pty
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -127,6 +128,18 @@ def test_pairs_say_which_text_a_word_is_of(bert):
     assert {(word.text, word.start) for word in found.words if word.of == 2} >= {("the", 0), ("rate", 4)}
     assert len(found.neighbours) == 5
     assert "text 2" in found_page(found)
+
+
+def test_two_texts_that_are_read_as_one_sequence(bert):
+    """As a model that was tuned on pairs reads them."""
+    plain = load(str(bert), kind="text")
+    backbone = replace(plain, config={**plain.config, "pair": "joint"})
+    weight = np.random.default_rng(0).normal(size=backbone.width).astype(np.float32)
+    found = TextExplainer(backbone)._of_sequence(("my new card", "the rate"), torch.from_numpy(weight))
+    assert [(word.text, word.of, word.start) for word in found.words] == [
+        *(("my", 1, 0), ("new", 1, 3), ("card", 1, 7)),
+        *(("the", 2, 0), ("rate", 2, 4)),
+    ]
 
 
 def found_page(found) -> str:

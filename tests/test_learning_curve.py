@@ -13,7 +13,7 @@ from headstart.adapt.sigmoid import SIGMOID
 from headstart.adapt.softmax import SOFTMAX
 from headstart.backbone import Features
 from headstart.evaluate.classification import METRICS
-from headstart.evaluate.learning_curve import Fared, curve_of
+from headstart.evaluate.growth import Fared, curve_of
 from headstart.report.verdict import more_labels
 from hostile import changed
 from topics import MINI, TOPICS, mixed, numbers
@@ -127,6 +127,8 @@ def test_a_fit_has_the_curve_up_to_its_own_score(tmp_path):
 
     saved = model.save(tmp_path / "model")
     assert hs.load(saved.folder).record.learning_curve == curve
+    for file in ("report.html", "README.md"):
+        assert more_labels(curve, METRICS, model.scores.n)[1:] in (saved.folder / file).read_text()
     told = model.summary["learning_curve"]
     assert told["points"][0]["accuracy"] == curve.points[0].value
     printed = model.task.words.fitted(model.summary, METRICS)
@@ -162,7 +164,7 @@ def test_too_few_labels_have_none(photos, command):
     assert few.summary["learning_curve"] is None
 
 
-def test_parts_hold_two_labels_a_class_and_are_drawn_thrice():
+def test_parts_hold_two_labels_a_class_and_are_drawn_twice():
     dataset = hs.check(NOTES, LABELS, model=None).dataset
     assert parts_of(dataset, 10) == []
-    assert parts_of(dataset, 90) == [(size, draw) for size in (45, 22, 9) for draw in range(3)]
+    assert parts_of(dataset, 90) == [(size, draw) for size in (45, 22, 9) for draw in range(2)]

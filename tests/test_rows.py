@@ -38,7 +38,7 @@ def test_rows_are_trained_as_the_whole_table_is(family, questions, tmp_path):
     def trained(*, by_rows: bool) -> tuple[list[float], np.ndarray, torch.nn.Module]:
         trainable, put_back = open_for_training(backbone), lambda: None
         if by_rows:
-            trainable, put_back = only_rows(trainable, word_embeddings(trainable), used)
+            trainable, put_back = only_rows(trainable, word_embeddings(trainable.module), used)
             assert any(name.endswith("rows") for group in trainable.groups for name in group)
         bodies = TextParts(trainable, texts)
         body = bodies.at(bodies.depths)
@@ -52,11 +52,11 @@ def test_rows_are_trained_as_the_whole_table_is(family, questions, tmp_path):
         )
         losses = [step.loss for step in tuning]
         put_back()
-        return losses, word_embeddings(trainable).weight.detach().numpy(), trainable.module
+        return losses, word_embeddings(trainable.module).weight.detach().numpy(), trainable.module
 
     dense, table, module = trained(by_rows=False)
     losses, mine, my_module = trained(by_rows=True)
-    first = word_embeddings(open_for_training(backbone)).weight.detach().numpy()
+    first = word_embeddings(open_for_training(backbone).module).weight.detach().numpy()
     np.testing.assert_allclose(losses, dense, atol=1e-4)
     np.testing.assert_allclose(mine[used], table[used], atol=1e-4)
     assert np.abs(mine[used] - first[used]).max() > 1e-3

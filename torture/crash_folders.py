@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import Any
 
 VOLATILE = ("seconds", "cached", "date")  # keys of JSON: how long it took, how much an earlier run had done, the day
-# In pages: dates and durations.
-_TOLD = re.compile(rb"\d{4}-\d\d-\d\d|\d[\d,]*(\.\d+)? (s|seconds)\b|Seconds, [^<]*</dt><dd>[\d.,]+")
+# In pages: dates and durations, the bar of seconds by step and the model card's line of them.
+_BAR = rb'<svg class="chart stacked".*?</svg><ul class="legend">.*?</ul>'
+_LINE = rb"(?m:^- made in .*$)"
+_TOLD = re.compile(_BAR + rb"|" + _LINE + rb"|\d{4}-\d\d-\d\d|\d[\d,]*(\.\d+)? (s|seconds)\b")
 _LEFT = re.compile(r"^\.|\.(tmp|old|lock|part|bak)$")
 
 

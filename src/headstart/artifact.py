@@ -48,6 +48,15 @@ class Opened:
     confidence: Confidence | None = None  # None: it is as it came, or was saved before any was kept
 
 
+@dataclass(frozen=True)
+class Fitted:
+    """What a model was made of, for the folder that it may be saved to."""
+
+    dataset: Dataset
+    parts: Split
+    known: Features | None
+
+
 def save(made: Opened, place: Place, *, dataset: Dataset, parts: Split, known: Features | None = None) -> None:
     """Write, open again, compare, rename. The weights are still where they were, too.
 

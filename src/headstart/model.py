@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from headstart.artifact import Opened, open_model, save, saved_page, settle
+from headstart.artifact import Fitted, Opened, open_model, save, saved_page, settle
 from headstart.backbone import Backbone, Features
 from headstart.confidence.confidence import Confidence, rule_of, wanted_of, with_scope
 from headstart.data.arguments import inputs_of
@@ -40,15 +40,6 @@ if TYPE_CHECKING:
     from headstart.export.exporter import Exported
 
 _COMPARED = 16  # test examples on which an export is compared
-
-
-@dataclass(frozen=True)
-class Fitted:
-    """What a model was made of, for the folder that it may be saved to."""
-
-    dataset: Dataset
-    parts: Split
-    known: Features | None
 
 
 @dataclass(frozen=True, repr=False)

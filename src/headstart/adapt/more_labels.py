@@ -13,12 +13,14 @@ from headstart.backbone import Features, Head, Matrix
 from headstart.clock import Budget
 from headstart.data.sampling import drawn
 from headstart.encode.encode import of_rows
-from headstart.evaluate.learning_curve import Fared, LearningCurve, curve_of
+from headstart.evaluate.growth import Fared, curve_of
+from headstart.evaluate.learning_curve import LearningCurve
+from headstart.storage.matrix import take
 from headstart.task import Metric
 from headstart.values import Dataset
 
 SHARES = (0.01, 0.02, 0.05, 0.1, 0.25, 0.5)  # of the labels; the whole is the probe that there is
-DRAWS, ONCE_FROM = 3, 1000  # of each number of labels; of so many one is as good as another, and takes its time
+DRAWS, ONCE_FROM = 2, 1000  # of each number of labels; of so many one is as good as another, and takes its time
 _OF_A_CLASS = 2  # labels, on average, below which a head says nothing of how well it would learn
 _SEEDS = 2**65  # that no split and no sample has
 
@@ -47,11 +49,17 @@ class Exam:
         """(n_test, d)."""
         return of_rows(self.features, self.rows).matrix
 
-    def fared(self, head: Head, outputs: np.ndarray) -> Fared:
-        """What outputs come to by the task's own scorer; of its metrics only the headline is computed."""
+    def fared(self, head: Head, outputs: np.ndarray, *, compared: bool) -> Fared:
+        """What outputs come to by the task's own scorer; of its metrics only the headline is computed.
+
+        Args:
+            compared: whether it is told example by example, too.
+        """
         task, metric = self.dataset.task, self.metric
         lean = replace(task, scorer=replace(task.scorer, metrics=(replace(metric, interval=None),)))
         scores = task.scorer.score(head, outputs, replace(self.dataset, task=lean), self.rows, None)
+        if not compared:
+            return Fared(scores.values[metric.key], None)
         by = replace(criterion(self.dataset), weights=None, costs=metric.costs).of(self.rows)
         judged = task.learner.family.judged(outputs, self.dataset.y[self.rows], by)
         return Fared(scores.values[metric.key], judged.costs)
@@ -90,15 +98,25 @@ def learning_curve(
     for row, (size, draw) in enumerate(parts):
         some = orders[draw][:size]
         counted[row, some] = 1 if dataset.weights is None else dataset.weights[some]
+    rows = _needed(counted, in_memory=isinstance(features.matrix, np.ndarray))
+    features = replace(features, matrix=take(features.matrix, rows), rows=None)
     outputs = dataset.task.learner.family.by_parts(
-        features, dataset.y[:n], basis=basis, like=head, counted=counted, asked=exam.asked
+        features, dataset.y[rows], basis=basis, like=head, counted=counted[:, rows], asked=exam.asked
     )
     fared = defaultdict[int, list[Fared]](list)
     for (size, _), made in zip(parts, outputs, strict=True):
-        fared[size].append(exam.fared(head, made))
+        fared[size].append(exam.fared(head, made, compared=size == parts[0][0]))
         if within.left <= 0:
             break
-    whole = exam.fared(head, head.logits(exam.asked))
+    whole = exam.fared(head, head.logits(exam.asked), compared=True)
     if not np.isfinite(whole.value):  # R² of targets that are all the same is no number
         return None
     return curve_of(exam.metric, fared, whole=whole, n=n, groups=exam.groups)
+
+
+def _needed(counted: np.ndarray, *, in_memory: bool) -> np.ndarray:
+    """The rows that any part counts, as the solver goes through them in slices: where they are in memory those of the
+    small parts come first, so that it passes over what a part does not count; on disk they stay where they are."""
+    parts = (counted > 0).sum(axis=0)
+    rows = np.flatnonzero(parts)
+    return rows[np.argsort(-parts[rows], kind="stable")] if in_memory else rows

@@ -13,6 +13,7 @@ from headstart.adapt.cross_validation import fit_probe
 from headstart.adapt.family import Family
 from headstart.backbone import Backbone, Features, Head
 from headstart.clock import Budget
+from headstart.comparison.policy import COMPARING
 from headstart.encode.encode import of_rows
 from headstart.task import Metric, Scores
 from headstart.values import Dataset
@@ -34,6 +35,17 @@ class Contest:
     stopped: Callable[[], bool]  # whether the user wants no more
     tell: Callable[[str], None]  # of what goes on
     _made: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
+
+    @property
+    def left(self) -> float:
+        """Seconds, without those that are kept for what comes after the last model."""
+        least, share = COMPARING.writing
+        return max(0.0, self.budget.left - max(least, share * self.budget.seconds))
+
+    @property
+    def shortest(self) -> float:
+        """Seconds with less of which no training is begun; more on a machine that is slow, or busy."""
+        return COMPARING.shortest * max(1.0, self.per_example * self.dataset.modality.per_second)
 
     @property
     def family(self) -> Family:

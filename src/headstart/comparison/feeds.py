@@ -69,7 +69,8 @@ def _smaller(backbone: Backbone, share: float) -> Backbone:
 
 def _channels_last(trainable: Trainable, plain: Pixels) -> Trainable:
     """Convolutions of small photos are trained 1.5 times as fast so on a CPU."""
-    trainable.module.to(memory_format=torch.channels_last)
+    module: Any = trainable.module
+    module.to(memory_format=torch.channels_last)
     return trainable
 
 

@@ -30,8 +30,10 @@ class ComparingPolicy:
         ("tuned", 0.02, 1.0),
         ("tuned", 0.01, 1.0),
     )
-    writing: float = 12.0  # seconds kept for what comes after the last model
-    shortest: float = 5.0  # seconds for training, with less of which it is not begun
+    writing: tuple[float, float] = (6.0, 0.03)  # seconds, or share of the budget, kept for what comes after training
+    # Seconds for training, with less of which it is not begun, where the machine encodes as fast as it is supposed to:
+    # opening a model and running its frozen layers once takes half of them, and cannot be cut short.
+    shortest: float = 20.0
     enough: float = 0.8  # of the time that there is now: a run that had as much and was cut is not done again
     timed: tuple[int, int] = (2, 3)  # steps that warm up, and steps that are timed
 
@@ -45,6 +47,7 @@ class ComparingPolicy:
     warm_up: int = 50  # steps over which the rate rises
     cool_down: float = 0.25  # of the steps before, over which it falls to nothing in the end
     fewest_steps: int = 100  # before the loss may be called level
+    foreseen_steps: int = 5  # after which it is foreseen whether there is time for the fewest, and half as many again
     most_steps: int = 1_000_000
     settled_on: int = 1024  # examples by which batch norms are measured at the end
     calibrated_on: int = 2000  # examples of the training part by which thresholds and widths are found

@@ -100,13 +100,12 @@ def _compared(
     contest: Contest, journal: Journal, by_seed: dict[int, np.ndarray], kept: Sequence[int], session: Session
 ) -> Comparison:
     dataset, clusters = contest.dataset, contest.dataset.clusters
-    available = session.budget.left - COMPARING.writing
     planned = {(key, part): weight for key, part, weight in COMPARING.planned}
     share = planned[SCRATCH, 1.0] / sum(planned.values())
     detail = 1.0
-    if not contest.backbone.frozen_only and available > COMPARING.shortest:
+    if not contest.backbone.frozen_only and contest.left > contest.shortest:
         with session.step("time"):
-            detail = detail_in_time(contest, contest.train, share * available, journal)
+            detail = detail_in_time(contest, contest.train, share * contest.left, journal)
     ways = ways_of(contest, detail)
     cells = list(_cells(ways, by_seed, kept, len(contest.train)))
     rows: list[Row] = []
@@ -114,7 +113,7 @@ def _compared(
     with session.step("compare", len(cells)) as advance:
         for number, cell in enumerate(cells):
             contest.tell(f"{cell.way.title}, {cell.labels:,} labels, seed {cell.seed}")
-            seconds = _seconds_for(cell, cells[number:], session.budget, of=len(cells))
+            seconds = _seconds_for(cell, cells[number:], contest, of=len(cells))
             name = f"{cell.name}-{round(100 * detail)}" if cell.way.key == SCRATCH else cell.name
             row = journal.row(name, seconds)
             if row is None:
@@ -160,17 +159,20 @@ def _cells(ways: Sequence[Way], by_seed: dict[int, np.ndarray], kept: Sequence[i
                 yield _Cell(trained[key], labels, seed, share)
 
 
-def _seconds_for(cell: _Cell, rest: Sequence[_Cell], budget: Budget, *, of: int) -> float:
-    """Of what is left for this seed, as much as is planned; of what is solved, all."""
-    left = max(0.0, budget.left - COMPARING.writing)
+def _seconds_for(cell: _Cell, rest: Sequence[_Cell], contest: Contest, *, of: int) -> float:
+    """Of what is left for this seed, as much as is planned, but enough to train at all; 0 where there is less. What is
+    solved may have all."""
+    left = contest.left
     if not cell.way.trains:
         return max(left, _LEAST if len(rest) == of else 0.0)  # the first is made in any case
-    return left * cell.share / sum(other.share for other in rest if other.seed == cell.seed)
+    if left < contest.shortest:
+        return 0.0
+    return max(contest.shortest, left * cell.share / sum(other.share for other in rest if other.seed == cell.seed))
 
 
 def _row(contest: Contest, cell: _Cell, rows: np.ndarray, seconds: float, notes: list[str]) -> Row | None:
     """None where there was no time for it, or the examples say that it cannot be."""
-    if seconds < (COMPARING.shortest if cell.way.trains else _LEAST):
+    if seconds <= 0:
         return None
     try:
         outcome = cell.way.run(contest, np.sort(rows), cell.seed, Budget(seconds, contest.budget.now))

@@ -35,14 +35,13 @@ from headstart.encode.long_texts import cut_off
 from headstart.pretrained.training import open_untrained
 from headstart.values import Dataset
 
-_FORESEEN = 5  # steps after which it is foreseen whether there is time for the fewest
-
 
 def from_scratch(contest: Contest, rows: np.ndarray, seed: int, within: Budget, *, detail: float) -> Outcome | None:
     """Train the architecture on these rows until its loss has levelled off, or the time is over.
 
     Args:
-        within: the time for training and for asking about the test part.
+        within: the time for training and for asking about the test part; more of what is left is taken where it is too
+            short for the fewest steps.
         detail: share of the pixels a side that photos are seen with.
 
     Returns:
@@ -54,8 +53,14 @@ def from_scratch(contest: Contest, rows: np.ndarray, seed: int, within: Budget, 
     for step in run.tuning.at_rates(run.loss.rate):
         each = (within.now() - started) / step.number
         testing = each * TUNING.forward_share * asked / run.loss.batch
-        if not math.isfinite(step.loss) or (step.number == _FORESEEN and each * COMPARING.fewest_steps > within.left):
+        if not math.isfinite(step.loss):
             return None
+        if step.number == COMPARING.foreseen_steps:
+            least = 1.5 * COMPARING.fewest_steps * each + testing
+            if within.left < least <= contest.left:  # rather fewer models than ones that have learned nothing
+                within = Budget(least, within.now)
+            if within.left < COMPARING.fewest_steps * each + testing:
+                return None
         if contest.stopped() or within.left <= testing:
             break
         if run.loss.ends is not None:
@@ -66,8 +71,6 @@ def from_scratch(contest: Contest, rows: np.ndarray, seed: int, within: Budget, 
         short = within.left - testing < (1 + run.loss.falling(step.number)) * each
         if short or run.loss.levelled:
             run.tuning.recipe = replace(run.tuning.recipe, steps=run.loss.fall(step.number))
-    if run.tuning.done < COMPARING.fewest_steps and not run.loss.levelled:
-        return None
     return _asked(contest, run, seconds=within.now() - started)
 
 

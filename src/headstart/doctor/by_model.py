@@ -19,7 +19,7 @@ from headstart.evaluate.neighbours import Neighbours, nearest
 from headstart.task import rounded
 from headstart.values import Dataset, Doubts, Finding, Split
 
-_SECONDS = 4.0  # for the probe of very many classes: what it says then of labels is hardly worse
+_SECONDS = 2.0  # for the probe of very many classes: what it says then of labels is hardly worse
 _FAR, _NEAREST = 3.0, 5  # robust deviations from the mean cosine to so many neighbours
 _OF_MAD = 1.4826  # a normal distribution's deviation, in median absolute deviations
 _MOST_OUTLIERS = 0.02  # of the examples

@@ -1,27 +1,16 @@
-"""How a score grows with the number of labels that were learned from, and whether more of them would help."""
+"""How a score grew with the number of labels that were learned from, and whether more of them would help.
+
+Without numpy: `headstart --help` loads what tells of it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from math import hypot
 from typing import Any, Literal
-
-import numpy as np
-
-from headstart.evaluate.paired_test import NOISE, error_of_mean
-from headstart.task import Metric, rounded
 
 Trend = Literal["rising", "level", "unclear"]
 NOTICED = 0.01  # what less than this of a metric changes nobody notices: one point of a share
-
-
-@dataclass(frozen=True)
-class Fared:
-    """How a head did on the test part."""
-
-    value: float  # of the headline metric
-    costs: np.ndarray  # (n_test,) what each example lacked, in whatever unit; lower is better
 
 
 @dataclass(frozen=True)
@@ -71,43 +60,3 @@ class LearningCurve:
         metric = told["metric"]
         points = [LearningPoint(p["labels"], p[metric], p["low"], p["high"], p["draws"]) for p in told["points"]]
         return cls(metric, tuple(points), told["gain"], told["noise"])
-
-
-def curve_of(
-    metric: Metric,
-    fared: Mapping[int, Sequence[Fared]],
-    *,
-    whole: Fared,
-    n: int,
-    groups: np.ndarray | None = None,
-) -> LearningCurve:
-    """The curve of heads that learned from some of the labels, up to one that learned from all.
-
-    What may be chance of the last step is 1.64 standard errors of the differences by test example, since both heads
-    find the same ones hard; in the metric's unit by what the whole head lacks of the best there is, over its mean cost.
-    Where all are answered alike that is nothing, and on twenty examples it says little: so of a metric with costs,
-    which is made of right and wrong answers, what one of these can do counts as an error, too.
-
-    Args:
-        fared: by how many labels were learned from, one entry a draw; one number at least.
-        whole: of all n labels.
-        groups: (n_test,) int, equal for test examples that belong together; None: each by itself.
-    """
-    points = [_point(size, [each.value for each in some]) for size, some in sorted(fared.items())]
-    points.append(_point(n, [whole.value]))
-    before = fared[points[-2].labels]
-    gain = whole.value - points[-2].value
-    fell = np.mean([each.costs for each in before], axis=0) - whole.costs
-    lacking, cost = metric.figure(whole.value), float(whole.costs.mean())
-    unit = lacking / cost if cost else 1.0
-    units = len(fell) if groups is None else len(np.unique(groups))
-    one = 0.0 if metric.costs is None else 1 / units
-    noise = NOISE * hypot(unit * error_of_mean(fell, groups), one)
-    return LearningCurve(
-        metric.key, tuple(points), rounded(gain if metric.better == "higher" else -gain), rounded(noise)
-    )
-
-
-def _point(labels: int, values: Sequence[float]) -> LearningPoint:
-    mean = float(np.mean(values))
-    return LearningPoint(labels, rounded(mean), rounded(min(values)), rounded(max(values)), len(values))

@@ -35,7 +35,7 @@ def page(found: Explanation) -> str:
     sections = [Section(f"What speaks for {what}", _picture(found.evidence), note), _answer(found)]
     if found.words is not None:
         sections.append(Section("Word by word", _table(found.words), "Those that weigh most.", folded=True))
-    gallery = _gallery(found.neighbours)
+    gallery = _gallery(found.neighbours, photos=photo)
     if found.neighbours:
         note = "Of the examples that the model learned from, those that it finds most like this one."
         sections.append(Section("It looks like these", gallery.figures(range(len(gallery.examples))), note))
@@ -120,16 +120,16 @@ def _answer(found: Explanation) -> Section:
     return Section("The answer", table(("Class", "Probability"), rows, label="Probabilities"))
 
 
-def _gallery(neighbours: Sequence[Neighbour]) -> Gallery:
-    examples = [
-        Example(near.where, _shown(near.where), label=near.named, note=f"similarity {near.similarity:.2f}")
-        for near in neighbours
-    ]
+def _gallery(neighbours: Sequence[Neighbour], *, photos: bool) -> Gallery:
+    examples = []
+    for near in neighbours:
+        shown = _shown(near.where) if photos else ""
+        examples.append(Example(near.where, shown, label=near.named, note=f"similarity {near.similarity:.2f}"))
     return Gallery(examples, [Group(_KEY, "It looks like these", tuple(range(len(examples))))] if examples else [])
 
 
 def _shown(where: str) -> str | bytes:
-    """A small photo, where a photo lies; nothing where there is none any more, or it is of a table."""
+    """A small photo, where it still lies; else nothing."""
     try:
         photo = open_image(where, near=_THUMBNAIL)
     except (DataError, OSError, ValueError):

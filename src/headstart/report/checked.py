@@ -210,5 +210,6 @@ def _first_of_each_kind(findings: Sequence[Mapping[str, Any]]) -> list[Mapping[s
     for place, finding in enumerate(findings):
         times[finding["kind"]] += 1
         first += [place] if times[finding["kind"]] <= _OF_A_KIND else []
-    others = (place for place in range(len(findings)) if place not in set(first))
+    shown = set(first)
+    others = (place for place in range(len(findings)) if place not in shown)
     return [findings[place] for place in sorted([*first, *islice(others, max(0, _SHOWN - len(first)))][:_SHOWN])]

@@ -35,7 +35,7 @@ def page(checked: Checked) -> str:
     findings = checked.findings
     gallery = _gallery(checked, findings)
     sections = [*_cautions(checked), _counts(checked), *_shortcuts(checked), *_kinds(checked, findings, gallery)]
-    sections += [_classes(checked, gallery), _all(checked, findings), _notes(checked)]
+    sections += [_classes(checked, gallery), _all(checked, findings, gallery), _notes(checked)]
     return document(
         title=checked.dataset.name,
         eyebrow="headstart check",
@@ -135,11 +135,12 @@ def _classes(checked: Checked, gallery: Gallery) -> Section:
     return Section(named.capitalize(), body)
 
 
-def _all(checked: Checked, findings: Sequence[Finding]) -> Section:
+def _all(checked: Checked, findings: Sequence[Finding], gallery: Gallery) -> Section:
     if not findings:
         return Section("Findings", calm("Nothing to report."))
     chips = "".join(
-        f"<li><strong>{n:,}</strong> {text(kind)}</li>" for kind, n in Counter(f.kind for f in findings).most_common()
+        f"<li><strong>{n:,}</strong> {gallery.opener(kind, text(kind))}</li>"
+        for kind, n in Counter(f.kind for f in findings).most_common()
     )
     rows = (
         f'<td class="nowrap">{text(f.kind)}</td><td class="where">{text(checked.placed(f.where))}</td>'
