@@ -29,6 +29,7 @@ from headstart.report.gallery import Example, Gallery, Group
 from headstart.report.page import report
 from headstart.values import Finding
 from pages import EVIL, Page
+from test_evaluate import recorded
 
 
 def dataset_of(data, *more):
@@ -209,6 +210,10 @@ def test_of_very_many_answers_no_more_are_kept_than_somebody_looks_at():
     examples = sum(len(group.examples) for group in scores.exhibits)
     assert 1000 < examples <= 3000
     assert sum(group.of for group in scores.exhibits if group.key == "mistakes") == round(n * (1 - scores.accuracy))
+    groups = [Group(group.key, group.title, (0,), group.of) for group in scores.exhibits]
+    record = recorded(scores)
+    assert "not underlined" in report(record, Gallery((Example("row 1", "a text"),), groups))
+    assert "not underlined" not in report(record)
 
 
 # ---- other people's words

@@ -154,6 +154,7 @@ def _pairs(scores: Scores, gallery: Gallery) -> Section:
     if found:
         body = table(head, rows, label="Most confused pairs", numbers=(2,), find="pair")
     note = f"The {len(found)} most frequent confusions among {len(classes)} classes." if found else ""
+    note += gallery.lacking(f"cell-{i}-{j}" for _, i, j in found)
     return Section("What is taken for what", body, note)
 
 

@@ -84,6 +84,12 @@ class Gallery:
         said = f' aria-label="{words}: {text(of)}"' if of else ""
         return f'<button type="button" class="opens" data-group="{text(key)}"{said}>{words}</button>'
 
+    def lacking(self, keys: Iterable[str]) -> str:
+        """A sentence for where some of these groups are not there, though others are; else nothing."""
+        if not self.groups or self._keys.issuperset(keys):
+            return ""
+        return " Behind numbers that are not underlined are more examples than this page has room for."
+
     def within(self, most: int) -> Gallery:
         """The groups that fit into so many bytes of a page, from the first on; how many do not is counted.
 
