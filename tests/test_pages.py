@@ -210,7 +210,7 @@ def test_of_very_many_answers_no_more_are_kept_than_somebody_looks_at():
     examples = sum(len(group.examples) for group in scores.exhibits)
     assert 1000 < examples <= 3000
     assert sum(group.of for group in scores.exhibits if group.key == "mistakes") == round(n * (1 - scores.accuracy))
-    groups = [Group(group.key, group.title, (0,), group.of) for group in scores.exhibits]
+    groups = [Group(group.key, group.title, (0,), group.of) for group in scores.exhibits[:50]]  # fewer than numbers
     record = recorded(scores)
     assert "not underlined" in report(record, Gallery((Example("row 1", "a text"),), groups))
     assert "not underlined" not in report(record)
