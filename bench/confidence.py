@@ -1,14 +1,15 @@
 """Claims: sets hold the true class as often as asked; what is answered is as right as asked; strangers are told.
 
-    python bench/confidence.py DATA... [--size 40] [--resplits 100]
+    python bench/confidence.py DATA... [--size 25] [--resplits 100] [--refits 100]
     python bench/confidence.py --strangers FOLDER DATA [--size 10] [--draws 5]
     python bench/confidence.py --left-out 20 DATA [--size 5] [--draws 5]
 
-DATA is a folder or a table, or TRAIN:TEST, whose parts are put together. In each resplit so many examples a class are
-learned from (without --size, all but a fifth of the data), and at most 3,000 others are asked about: how many have
-their class in the set at 90 %, how large sets are, and whether an accuracy that was asked for was reached. Strangers
-are photos of a folder, or the examples of classes that were left out. All heads are on frozen features, as of
-`fit --how probe`.
+DATA is a folder or a table, or TRAIN:TEST, whose parts are put together. First, the guarantee by itself: what one probe
+says of each example while it is held out is parted in halves, again and again, one for the bar and one to ask about.
+Then as a user has it: in each refit so many examples a class are learned from (without --size, all but a fifth), and at
+most 3,000 others are asked about. How many have their class in the set at 90 %, as it is promised and as sets are given
+(no set is empty); how large sets are; whether an accuracy that was asked for was reached. Strangers are photos of a
+folder, or the examples of classes that were left out. All heads are on frozen features, as of `fit --how probe`.
 """
 
 import argparse
@@ -30,6 +31,7 @@ from headstart.data.check import check
 from headstart.errors import UserError
 from headstart.evaluate.metrics import softmax
 from headstart.evaluate.out_of_scope import auroc
+from headstart.evaluate.prediction_sets import bar, chances, scores, sets
 from headstart.session import Session
 from headstart.task import Wanted
 from headstart.values import Dataset
@@ -56,39 +58,62 @@ def parts(dataset: Dataset, size: int | None, seed: int) -> tuple[np.ndarray, np
     return rows, rng.permutation(np.setdiff1d(everything, rows))[:MOST]
 
 
-def promises(data: str, size: int | None, resplits: int) -> None:
-    dataset = check(in_parts(data))
-    features, certainty = encoded(dataset), dataset.task.certainty
-    found: dict[str, list[float]] = {name: [] for name in ("coverage", "by class", "classes in a set")}
-    kept: dict[float, list[tuple[float, float] | None]] = {accuracy: [] for accuracy in ACCURACIES}
+def halves(dataset: Dataset, features: Features, resplits: int) -> None:
+    """Calibrated on one half of held-out outputs, and asked about the other."""
+    everything, by_class = np.arange(len(dataset)), dataset.y
+    probed = fit_probe(dataset, everything, features, basis=fit_basis(features.matrix))
+    p, chance = softmax(probed.outputs), chances(dataset.checked_digests)
+    scored = scores(p, chance)[everything, by_class]
+    found = []
     for seed in range(resplits):
+        order = np.random.default_rng(seed).permutation(everything)
+        held, asked_of = order[::2], order[1::2]
+        limit = bar(scored[held], chance[held], COVERAGE)
+        below = scored[asked_of] < limit.score
+        ties = (scored[asked_of] == limit.score) & (chance[asked_of] <= limit.chance)
+        given = sets(p[asked_of], chance[asked_of], [limit])
+        true = given[np.arange(len(asked_of)), by_class[asked_of]]
+        found.append(((below | ties).mean(), true.mean(), given.sum(axis=1).mean()))
+    print(f"{dataset.name}, {len(dataset):,} examples held out, {resplits} resplits in halves")
+    listed(("coverage", "of sets as given", "classes in a set"), found)
+
+
+def listed(names: Sequence[str], found: Sequence[Sequence[float]]) -> None:
+    for name, values in zip(names, zip(*found, strict=True), strict=True):
+        print(f"  {name:18} {np.mean(values):.4f}  ({np.min(values):.3f} to {np.max(values):.3f})", flush=True)
+
+
+def promises(dataset: Dataset, features: Features, size: int | None, refits: int) -> None:
+    certainty, found = dataset.task.certainty, list[tuple[float, ...]]()
+    kept: dict[float, list[tuple[float, float] | None]] = {accuracy: [] for accuracy in ACCURACIES}
+    for seed in range(refits):
         rows, others = parts(dataset, size, seed)
         adapted, confidence = fitted(dataset, features, rows, seed)
         outputs = adapted.head.logits(features.matrix[:][others])
         digests, true = dataset.checked_digests[others], [dataset.targets[row] for row in others.tolist()]
-        for name, per_class in (("coverage", False), ("by class", True)):
+        both = []
+        for per_class in (False, True):
             rule = certainty.rule(adapted.head, confidence.held, Wanted(None, COVERAGE, per_class))
-            sets = [sure.set for sure in rule.judge(outputs, digests)]
-            found[name].append(float(np.mean([label in each for label, each in zip(true, sets, strict=True)])))
-            if not per_class:
-                found["classes in a set"].append(float(np.mean([len(each) for each in sets])))
+            given = [sure.set for sure in rule.judge(outputs, digests)]
+            hits = np.mean([label in each for label, each in zip(true, given, strict=True)])
+            both += [float(hits), float(np.mean([len(each) for each in given]))]
+        found.append(tuple(both))
         right = outputs.argmax(axis=1) == dataset.y[others]
-        for accuracy in ACCURACIES:
+        for accuracy, reached in kept.items():
             try:
                 rule = certainty.rule(adapted.head, confidence.held, Wanted(accuracy))
             except UserError:
-                kept[accuracy].append(None)
+                reached.append(None)
                 continue
             answered = np.array([not sure.unsure for sure in rule.judge(outputs, digests)])
-            kept[accuracy].append((float(right[answered].mean()) if answered.any() else 1.0, float(answered.mean())))
-    print(f"{dataset.name}, {len(rows):,} examples, {resplits} resplits")
-    for name, values in found.items():
-        print(f"  {name:18} {np.mean(values):.4f}  ({np.min(values):.3f} to {np.max(values):.3f})", flush=True)
+            reached.append((float(right[answered].mean()) if answered.any() else 1.0, float(answered.mean())))
+    print(f"{dataset.name}, {len(rows):,} examples learned from, {refits} refits")
+    listed(("of sets as given", "classes in a set", "by class", "classes in a set"), found)
     for accuracy, each in kept.items():
         there = [one for one in each if one is not None]
-        reached = np.mean([reached >= accuracy for reached, _ in there]) if there else np.nan
+        met = np.mean([reached >= accuracy for reached, _ in there]) if there else np.nan
         shares = np.mean([share for _, share in there]) if there else np.nan
-        said = f"  asked {accuracy:.2f}  promised in {len(there)} of {len(each)}, reached in {reached:.0%} of these, "
+        said = f"  asked {accuracy:.2f}  promised in {len(there)} of {len(each)}, reached in {met:.0%} of these, "
         print(f"{said}answering {shares:.0%}", flush=True)
 
 
@@ -121,12 +146,11 @@ def told(
     dataset: Dataset, features: Features, rows: np.ndarray, seed: int, alike: np.ndarray, strange: np.ndarray
 ) -> None:
     adapted, confidence = fitted(dataset, features, rows, seed)
-    scores = [confidence.strangeness(x, 1 - softmax(adapted.head.logits(x)).max(axis=1)) for x in (alike, strange)]
-    caught, false = (float((score > confidence.scope.threshold).mean()) for score in scores[::-1])
+    found = [confidence.strangeness(x, 1 - softmax(adapted.head.logits(x)).max(axis=1)) for x in (alike, strange)]
+    false, caught = (float((each > confidence.scope.threshold).mean()) for each in found)
     scope = confidence.told["out_of_scope"]
     print(
-        f"{dataset.name}, {len(rows):,} examples, draw {seed}: AUROC {auroc(*scores):.4f} by {scope['method']}; ",
-        end="",
+        f"{dataset.name}, {len(rows):,} examples, draw {seed}: AUROC {auroc(*found):.4f} by {scope['method']}; ", end=""
     )
     print(f"called strangers: {caught:.0%} of them, {false:.0%} of the others; near classes {scope['near_auroc']}")
 
@@ -136,6 +160,7 @@ def options() -> argparse.ArgumentParser:
     parser.add_argument("data", nargs="+")
     parser.add_argument("--size", type=int, help="examples a class")
     parser.add_argument("--resplits", type=int, default=100)
+    parser.add_argument("--refits", type=int, default=100)
     parser.add_argument("--draws", type=int, default=5)
     parser.add_argument("--strangers", help="folder of photos")
     parser.add_argument("--left-out", type=int, help="classes")
@@ -143,7 +168,17 @@ def options() -> argparse.ArgumentParser:
 
 
 def small(work: Path) -> Sequence[object]:
-    return [photos(work / "photos", 24), "--resplits", 2, "--draws", 1, "--strangers", work / "photos" / "global"]
+    return [
+        photos(work / "photos", 24),
+        "--resplits",
+        2,
+        "--refits",
+        2,
+        "--draws",
+        1,
+        "--strangers",
+        work / "photos" / "global",
+    ]
 
 
 def main() -> None:
@@ -154,7 +189,10 @@ def main() -> None:
             if given.left_out:
                 of_classes(data, given.left_out, given.size, given.draws)
             if not (given.strangers or given.left_out) or given.small:
-                promises(data, given.size, given.resplits)
+                dataset = check(in_parts(data))
+                features = encoded(dataset)
+                halves(dataset, features, given.resplits)
+                promises(dataset, features, given.size, given.refits)
 
 
 if __name__ == "__main__":
