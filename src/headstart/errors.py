@@ -55,7 +55,7 @@ class StoppedError(UserError):
 # Options of commands that are arguments of functions too, with a value where one stands behind them.
 _OPTION = re.compile(
     r"--(abstain|allow-rejected|budget|coverage|device|final|force|format|how|max-length|metric|model|models|out|per-class"
-    r"|positive|recall|seed|task|test|threads|threshold|track)\b"
+    r"|positive|recall|seeds?|task|test|threads|threshold|track)\b"
     r"(?: ([a-z0-9][\w-]*)\b(?![.]\w))?"
 )
 # Those that name columns are one argument together.
