@@ -10,7 +10,7 @@ import numpy as np
 
 MOST_IN_A_GROUP = 12
 MOST_AT_FIRST = 40  # in the first group, which everybody sees
-_MOST_RIGHT = 4  # of a class
+_MOST_RIGHT = 2  # of a class
 _MOST = 3000  # in all groups
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 DOUBTFUL = "doubtful-label"
 APART = frozenset({DOUBTFUL})  # kinds that come first, and have a section of their own
-OF_A_KIND = 12  # findings whose examples are shown
+OF_A_KIND = 10  # findings whose examples are shown
 _OF_EACH = (12, 8, 6, 4, 3, 2, 1)  # examples of a group: as many as leave room for all groups
 
 
