@@ -6,6 +6,7 @@ Answers are made up. The browser is Chromium, if there is one: from the moment t
 group of examples is open and drawn.
 """
 
+import os
 import random
 import shutil
 import tempfile
@@ -46,7 +47,9 @@ def opened(file: Path) -> None:
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu"])
+        environment = {**os.environ, "TMPDIR": "/tmp"}  # a long one leaves no room for the name of Chromium's socket
+        flags = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
+        browser = playwright.chromium.launch(executable_path=path, args=flags, env=environment)
         page = browser.new_page()
         start = time.perf_counter()
         page.goto(file.as_uri(), wait_until="commit")

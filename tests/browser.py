@@ -59,7 +59,9 @@ def browser() -> Iterator[Any]:
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=path, args=_ARGUMENTS)
+        # A socket's path has room for 107 bytes: a long TMPDIR, such as that of a test, leaves Chromium none.
+        environment = {**os.environ, "TMPDIR": "/tmp"}
+        opened = playwright.chromium.launch(executable_path=path, args=_ARGUMENTS, env=environment)
         try:
             yield opened
         finally:
