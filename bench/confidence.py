@@ -148,7 +148,7 @@ def told(
     adapted, confidence = fitted(dataset, features, rows, seed)
     found = [confidence.strangeness(x, 1 - softmax(adapted.head.logits(x)).max(axis=1)) for x in (alike, strange)]
     false, caught = (float((each > confidence.scope.threshold).mean()) for each in found)
-    scope = confidence.told["out_of_scope"]
+    scope = confidence.summary["out_of_scope"]
     print(
         f"{dataset.name}, {len(rows):,} examples, draw {seed}: AUROC {auroc(*found):.4f} by {scope['method']}; ", end=""
     )

@@ -61,8 +61,8 @@ def answer_box(model: hs.Model, texts: dict[str, str]) -> FastAPI:
                 body = "".join(map(shown, ask(question)))
             except hs.UserError as error:
                 body, status = f"<p>{escape(str(error))}</p>", 422
-        told = {"count": len(texts), "question": escape(question), "longest": LONGEST, "body": body}
-        return HTMLResponse(PAGE.format(**told), status, {"Content-Security-Policy": POLICY})
+        filled = {"count": len(texts), "question": escape(question), "longest": LONGEST, "body": body}
+        return HTMLResponse(PAGE.format(**filled), status, {"Content-Security-Policy": POLICY})
 
     return app
 
@@ -83,15 +83,15 @@ def main() -> None:
     parser.add_argument("model", help="a folder that headstart fit saved, or a hub name")
     parser.add_argument("texts", type=Path, help="a folder of .txt files")
     parser.add_argument("--port", type=int, default=8000)
-    told = parser.parse_args()
+    options = parser.parse_args()
     try:
-        texts = {str(file.relative_to(told.texts)): read_text(file) for file in sorted(told.texts.rglob("*.txt"))}
+        texts = {str(file.relative_to(options.texts)): read_text(file) for file in sorted(options.texts.rglob("*.txt"))}
         if not any(map(str.strip, texts.values())):
-            parser.error(f"no text in {told.texts}: it needs .txt files")
-        model = hs.load(told.model, task="answering")
+            parser.error(f"no text in {options.texts}: it needs .txt files")
+        model = hs.load(options.model, task="answering")
     except hs.UserError as error:
         parser.error(str(error))
-    uvicorn.run(answer_box(model, texts), host="127.0.0.1", port=told.port)
+    uvicorn.run(answer_box(model, texts), host="127.0.0.1", port=options.port)
 
 
 if __name__ == "__main__":

@@ -18,9 +18,9 @@ for number in range(120):
     labels.append(topics)
 
 model = hs.fit(texts, labels, how="probe")
-told = model.summary
-print(f"macro F1 {told['macro_f1']:.2f}, always giving the commonest labels {told['baseline']['macro_f1']:.2f}")
-print(f"all labels right in {told['exact_match']:.2f} of the notes held out")
+scores = model.summary
+print(f"macro F1 {scores['macro_f1']:.2f}, always giving the commonest labels {scores['baseline']['macro_f1']:.2f}")
+print(f"all labels right in {scores['exact_match']:.2f} of the notes held out")
 for prediction in model.predict(["tonight an opera, and then an apple pie", "nothing at all"]):
     given = [f"{name} ({probability:.2f})" for name, probability in prediction.labels]
     print(f"{prediction.input}: {', '.join(given) or 'no label'}")

@@ -12,9 +12,9 @@ texts = [f"The {draw.choice(DISHES)} at table {number} was {word}" for number, w
 ratings = [RATINGS[word] + draw.gauss(0, 0.2) for word in words]
 
 model = hs.fit(texts, ratings, how="probe")
-told = model.summary
-print(f"off by {told['mae']:.2f} on average; always giving the mean is off by {told['baseline']['mae']:.2f}")
-print(f"{told['coverage']:.2f} of the true values lie in the intervals, which are to hold 0.90")
+scores = model.summary
+print(f"off by {scores['mae']:.2f} on average; always giving the mean is off by {scores['baseline']['mae']:.2f}")
+print(f"{scores['coverage']:.2f} of the true values lie in the intervals, which are to hold 0.90")
 for prediction in model.predict(["The bread was awful", "The bread was wonderful"]):
     low, high = prediction.interval
     print(f"{prediction.input}: {prediction.value:.1f} ({low:.1f} to {high:.1f})")

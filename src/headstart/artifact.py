@@ -83,28 +83,28 @@ def settle(backbone: Backbone, folder: Path) -> Backbone:
 
 def open_model(model: str | Path, *, task: str | None = None) -> Opened:
     """Open a saved model, or a pre-trained one as it is. Arguments and errors as for `headstart.load`."""
-    told, folder = saved_in(model)
+    saved, folder = saved_in(model)
     wanted = None if task is None else task_named(task)
-    saved_as = None if told is None else task_saved_as(told, folder)
-    if told is None or saved_as is None:
+    saved_as = None if saved is None else task_saved_as(saved, folder)
+    if saved is None or saved_as is None:
         return _as_it_is(str(model), wanted)
     if wanted not in (None, saved_as):
         raise ModelError(f"a model for {saved_as.name}, not for {task}", where=str(folder), fix="leave the task out")
-    saved = saved_as.keeper.checked(told, folder)
+    saved = saved_as.keeper.checked(saved, folder)
     if "backbone" in saved:
         backbone = reopen(folder, saved["backbone"])
     else:  # settings that somebody wrote beside a model of the hub
         backbone, _ = saved_as.keeper.as_it_is(str(model))
     modality = _modality(saved_as, backbone)
-    if "task" in told:
-        modality = next(m for name, m in saved_as.modalities.items() if saved_as.titles[name] == told["task"])
+    if "task" in saved:
+        modality = next(m for name, m in saved_as.modalities.items() if saved_as.titles[name] == saved["task"])
     if modality.kind != backbone.kind:
-        what = f"damaged: task is {told['task']}, and its backbone takes {backbone.kind}s"
+        what = f"damaged: task is {saved['task']}, and its backbone takes {backbone.kind}s"
         raise ModelError(what, where=str(folder / FILE), fix="save or copy it again")
     head = saved_as.keeper.opened(folder, saved, backbone, modality)
     record = _record(saved_as, saved, folder)
     summary = saved.get("summary", {})
-    confidence = kept.opened(folder, told, saved_as.certainty, head, summary.get("confidence", {}))
+    confidence = kept.opened(folder, saved, saved_as.certainty, head, summary.get("confidence", {}))
     return Opened(saved_as, modality, backbone, head, record, folder, summary, confidence)
 
 
@@ -166,7 +166,7 @@ def _write(made: Opened, folder: Path, dataset: Dataset, parts: Split, *, name: 
     if record is None:
         raise ValueError("a model is saved with its record")
     summary = {**record.to_json(), "out": name}  # not where it lies on this machine: folders are passed on
-    told = {
+    saved = {
         "headstart": record.versions["headstart"],
         "task": record.title,
         **keeper.write(made.backbone, made.head, folder),
@@ -175,7 +175,7 @@ def _write(made: Opened, folder: Path, dataset: Dataset, parts: Split, *, name: 
         "summary": summary,
         "record": record.beside(),
     }
-    write_text(folder / FILE, as_json(told))
+    write_text(folder / FILE, as_json(saved))
     write_text(folder / "metrics.json", as_json(summary))
     write_text(folder / "split.csv", _split_table(dataset, parts))
     write_text(folder / "rejected.csv", rejected_table(dataset.rejected))

@@ -73,19 +73,19 @@ _CURVE = fields(
 
 def _learning(value: Any, name: str) -> LearningCurve:
     """A learning curve, whose points have their values under the metric's key."""
-    told = _CURVE(value, name)
-    point = fields({**dict.fromkeys((told["metric"], "low", "high"), number()), "labels": COUNT, "draws": COUNT})
-    listing(point, most=20)(told["points"], f"{name}.points")
-    return LearningCurve.from_json(told)
+    values = _CURVE(value, name)
+    point = fields({**dict.fromkeys((values["metric"], "low", "high"), number()), "labels": COUNT, "draws": COUNT})
+    listing(point, most=20)(values["points"], f"{name}.points")
+    return LearningCurve.from_json(values)
 
 
 def _answered(value: Any, name: str) -> dict[str, Any]:
     """Shares that are answered, by the accuracy that is asked for, of which JSON makes a text."""
-    told: dict[str, Any] = mapping(maybe(number(0, 1)), most=100)(value, name)
-    odd = next((asked for asked in told if not _ACCURACY.fullmatch(asked)), None)
+    values: dict[str, Any] = mapping(maybe(number(0, 1)), most=100)(value, name)
+    odd = next((asked for asked in values if not _ACCURACY.fullmatch(asked)), None)
     if odd is not None:
         raise Wrong(f"{name} has {odd!r}, which is no accuracy")
-    return told
+    return values
 
 
 _ACCURACY = re.compile(r"0\.\d{1,9}", re.ASCII)
@@ -226,25 +226,25 @@ class Record:
             final=adapted.final,
             learning_curve=adapted.learning_curve,
             metric=dataset.task.metric,
-            confidence=confidence.told,
+            confidence=confidence.summary,
         )
 
     def finished(self, session: Session, folder: Path | None) -> Record:
         """With the seconds of all steps; whoever tracks the fit is told how it ended."""
         tuning = self.tuning or {}
-        tracker, told = session.tracker, replace(self, seconds=session.took())
+        tracker, record = session.tracker, replace(self, seconds=session.took())
         chosen = {"how": self.method, "why": self.why, "why_how": self.why_method, "recipe": tuning.get("recipe", {})}
         with session.step("track", shown=False):
             tracker.parameters(chosen)
             counts = {"n_train": self.n_train, "n_test": self.n_test, "n_rejected": self.n_rejected}
             numbers = {name: value for name, value in self.facts.items() if isinstance(value, int | float)}
             verdict = {f"verdict.{name}": float(value) for name, value in tuning.get("verdict", {}).items()}
-            seconds = {f"seconds.{step}": value for step, value in told.seconds.items()}
+            seconds = {f"seconds.{step}": value for step, value in record.seconds.items()}
             shown = self.scores.to_json()
             values = {key: shown[key] for key in self.scores.values if shown[key] is not None}
             tracker.scalars({**values, **counts, **numbers, **verdict, **seconds})
             tracker.close("finished", folder)
-        return told
+        return record
 
     def to_json(self) -> dict[str, Any]:
         """What `fit --json` prints and metrics.json holds."""
@@ -289,12 +289,12 @@ class Record:
         """
         said = _SUMMARY(summary, "summary")
         known = {"data": NAME, "date": NAME, "mistakes": listing(task.scorer.mistake, most=1_000_000)}
-        told = fields(known, {"columns": _COLUMNS, "from_files": flag})(beside, "record")
+        values = fields(known, {"columns": _COLUMNS, "from_files": flag})(beside, "record")
         return cls(
             task=task,
             title=said["task"],
-            data=told["data"],
-            date=told["date"],
+            data=values["data"],
+            date=values["date"],
             model=said["model"],
             method=said["how"],
             why=said["why"],
@@ -304,7 +304,7 @@ class Record:
             official=said["split"] == "official",
             out_of_fold=said["split"] == "out-of-fold",
             final=said.get("final", False),
-            scores=_scores(task, summary, told["mistakes"]),
+            scores=_scores(task, summary, values["mistakes"]),
             facts=task.words.facts_saved(summary, "summary"),
             tuning=said["tuning"],
             ranking=said.get("ranking"),
@@ -313,10 +313,10 @@ class Record:
             cautions=tuple(Caution(**entry) for entry in said.get("warnings", ())),
             versions=said["versions"],
             cached=said.get("cached"),
-            from_files=told.get("from_files", False),
+            from_files=values.get("from_files", False),
             seconds=said["seconds"],
             out=said["out"],
-            columns=Columns(**told["columns"]) if "columns" in told else None,
+            columns=Columns(**values["columns"]) if "columns" in values else None,
             learning_curve=said.get("learning_curve"),
             metric=said.get("metric"),
             confidence=said.get("confidence"),

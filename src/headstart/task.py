@@ -206,7 +206,7 @@ class Certainty:
     columns: Mapping[str, str] = field(default_factory=dict)  # what is kept of each example, by safetensors' types
     # (head, outputs, y, digests, groups) of examples that were held out -> these columns
     held: Callable[..., Mapping[str, np.ndarray]] | None = None
-    told: Callable[..., dict[str, Any]] = lambda head, held, outputs: {}  # what JSON says of them
+    summary: Callable[..., dict[str, Any]] = lambda head, held, outputs: {}  # what JSON says of them
     rule: Callable[..., Rule] | None = None  # (head, held, wanted); raises UserError where that cannot be promised
     # why it has no meaning here, and what to do instead, by option: "abstain", "coverage", "per-class"
     without: Mapping[str, tuple[str, str]] = field(default_factory=dict)

@@ -27,7 +27,7 @@ def cache(
 
     gone = [] if prune is None else kept.prune(most_bytes=_bytes(prune))
     tables, left = list(store.tables()), list(kept.left())
-    told = {
+    result = {
         "folder": str(cache_folder()),
         "bytes": sum(t.bytes for t in tables) + sum(f.bytes for f in left),
         "tables": [asdict(t) for t in tables],
@@ -35,7 +35,7 @@ def cache(
         "removed": [asdict(t) for t in gone],
         "models_bytes": kept.models_bytes(),
     }
-    common.show(told, as_json, terminal.cache)
+    common.show(result, as_json, terminal.cache)
 
 
 def _bytes(size: str) -> int:

@@ -55,8 +55,8 @@ def check(  # noqa: PLR0913 - one argument an option
         columns=columns,
         progress=common.bars(),
     )
-    told = found.to_json()
+    result = found.to_json()
     if out is not None:
-        told |= {"out": str(out)}
+        result |= {"out": str(out)}
         common.bars().note(found.save(out, apply=apply))
-    common.show(told, as_json, summary)
+    common.show(result, as_json, summary)

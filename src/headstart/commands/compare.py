@@ -36,7 +36,7 @@ def compare(  # noqa: PLR0913 - one argument an option
 ) -> None:
     """Show what the head start is worth: pre-trained against training from scratch, with more and more labels."""
     from headstart.api import compare as run
-    from headstart.comparison.words import told
+    from headstart.comparison.words import as_text
 
     columns = common.columns_of(
         text=text, text2=text2, image=image, label=label, labels=labels, separator=separator, encoding=encoding,
@@ -56,4 +56,4 @@ def compare(  # noqa: PLR0913 - one argument an option
         threads=threads,
         progress=common.bars(),
     )
-    common.show(found.to_json(), as_json, told)
+    common.show(found.to_json(), as_json, as_text)

@@ -41,7 +41,7 @@ def evaluate(  # noqa: PLR0913 - one argument an option
         )  # fmt: skip
         found = loaded.evaluate(data, columns=columns, progress=common.bars())
     matched = {"missing_classes": list(found.missing), "extra_classes": list(found.extra)} if loaded.classes else {}
-    told = {
+    result = {
         "model": model,
         **found.scores.to_json(),
         **matched,
@@ -51,4 +51,4 @@ def evaluate(  # noqa: PLR0913 - one argument an option
         "warnings": [asdict(caution) for caution in found.cautions],
     }
     task = loaded.task
-    common.show(told, as_json, lambda summary: task.words.scored(summary, task.scorer.metrics))
+    common.show(result, as_json, lambda summary: task.words.scored(summary, task.scorer.metrics))

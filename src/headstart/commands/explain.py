@@ -48,5 +48,5 @@ def explain(  # noqa: PLR0913 - one argument an option
     if out is not None:
         found.save(out)
     map_at = None if out is None else str(out / MAP)
-    told = {"model": model, **found.to_json(map=map_at), "out": None if out is None else str(out)}
-    common.show(told, as_json, lambda _: terminal.explained(found, told["out"]))
+    result = {"model": model, **found.to_json(map=map_at), "out": None if out is None else str(out)}
+    common.show(result, as_json, lambda _: terminal.explained(found, result["out"]))

@@ -70,8 +70,8 @@ def predict(  # noqa: PLR0913 - one argument an option
         found = loaded.predict(wanted, top=top, abstain=abstain, coverage=coverage, per_class=per_class)
         rows = [_row(loaded.task.words.row(p)) for p in found]
     if out is None:
-        told, line = {"model": model, **_threshold(loaded), "predictions": rows}, loaded.task.words.line
-        common.show(told, as_json, lambda told: terminal.predictions(told, line))
+        result, line = {"model": model, **_threshold(loaded), "predictions": rows}, loaded.task.words.line
+        common.show(result, as_json, lambda result: terminal.predictions(result, line))
     else:
         known = replace(columns, known=loaded.columns)
         common.show(_written(model, out, asked[0].table, known, rows), as_json, terminal.predicted)
@@ -79,9 +79,9 @@ def predict(  # noqa: PLR0913 - one argument an option
         raise SystemExit(2)
 
 
-def _row(told: dict[str, Any]) -> dict[str, Any]:
+def _row(result: dict[str, Any]) -> dict[str, Any]:
     """A prediction, or an error; what is not known of how sure it is is null, whatever the task."""
-    return told if "error" in told else {**told, **{key: told.get(key) for key in _SURE}}
+    return result if "error" in result else {**result, **{key: result.get(key) for key in _SURE}}
 
 
 def _threshold(loaded: Model) -> dict[str, float]:

@@ -78,9 +78,9 @@ class Comparison:
     folder: str | None = None
 
     def __repr__(self) -> str:
-        from headstart.comparison.words import told
+        from headstart.comparison.words import as_text
 
-        return told(self.to_json())
+        return as_text(self.to_json())
 
     @property
     def labels(self) -> tuple[int, ...]:
@@ -113,7 +113,7 @@ class Comparison:
         }
 
     def _row(self, row: Row) -> dict[str, Any]:
-        told = {
+        result = {
             "labels": row.labels,
             "per_class": round(row.labels / self.n_classes, 2) if self.n_classes else None,
             "way": row.way,
@@ -122,6 +122,6 @@ class Comparison:
             "seconds": round(row.seconds, 3),
         }
         if row.epochs is None:
-            return told
+            return result
         loss = None if row.loss is None else rounded(row.loss)
-        return {**told, "epochs": round(row.epochs, 1), "loss": loss, "levelled_off": row.levelled_off}
+        return {**result, "epochs": round(row.epochs, 1), "loss": loss, "levelled_off": row.levelled_off}

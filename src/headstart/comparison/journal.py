@@ -38,8 +38,8 @@ class Journal:
         return self.checkpoint.decide_once(name, decide)
 
 
-def _row(told: Any) -> Row | None:
+def _row(row: Any) -> Row | None:
     try:
-        return Row(**{**told, "costs": tuple(map(float, told["costs"]))})
+        return Row(**{**row, "costs": tuple(map(float, row["costs"]))})
     except (TypeError, KeyError, ValueError):
         return None

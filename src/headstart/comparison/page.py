@@ -14,84 +14,84 @@ AGAINST = {"labels": "Against labels", "seconds": "Against time"}
 _AXIS = {"labels": "labels", "seconds": "seconds to learn"}
 
 
-def chart(told: Mapping[str, Any], against: str) -> str:
+def chart(result: Mapping[str, Any], against: str) -> str:
     """The metric against labels or seconds, a line a way, as SVG. Bands span the seeds.
 
     Args:
-        told: a comparison as JSON. against: "labels" or "seconds".
+        result: a comparison as JSON. against: "labels" or "seconds".
 
     Raises:
         ValueError: there is no model to show.
     """
-    named = told["metric"].replace("_", " ")
-    lines = [_line(told, way, title, against) for way, title in told["ways"].items() if points_of(told, way)]
-    found, marks = told["equivalent_labels"], []
+    named = result["metric"].replace("_", " ")
+    lines = [_line(result, way, title, against) for way, title in result["ways"].items() if points_of(result, way)]
+    found, marks = result["equivalent_labels"], []
     if found is not None and against == "labels":
-        goal = next(p.mean for p in points_of(told, "probe") if p.labels == found["probe_labels"])
+        goal = next(p.mean for p in points_of(result, "probe") if p.labels == found["probe_labels"])
         as_good = [(float(found["probe_labels"]), goal), (float(found["scratch_labels"]), goal)]
         lines.append(Line(f"the same {named}", as_good, supposed=True))
         marks = [Mark(*as_good[1], f"{times(found)} times")]
     return line_chart(
         lines,
         x=Axis(_AXIS[against], log=True),
-        y=Axis(named, share=told["unit"] == "share"),
+        y=Axis(named, share=result["unit"] == "share"),
         title=f"{named} against {_AXIS[against]}",
         marks=marks,
     )
 
 
-def _line(told: Mapping[str, Any], way: str, title: str, against: str) -> Line:
-    points = points_of(told, way)
+def _line(result: Mapping[str, Any], way: str, title: str, against: str) -> Line:
+    points = points_of(result, way)
     if against == "labels":
         return Line(title, [(p.labels, p.mean) for p in points], [(p.low, p.high) for p in points])
     points = sorted(points, key=lambda p: p.seconds)
     return Line(title, [(max(p.seconds, 1e-3), p.mean) for p in points])
 
 
-def page(told: Mapping[str, Any]) -> str:
+def page(result: Mapping[str, Any]) -> str:
     """The page as HTML.
 
     Args:
-        told: a comparison as JSON, with a model at least.
+        result: a comparison as JSON, with a model at least.
     """
-    said = sentence(told)
-    classes = f" · {told['n_classes']:,} classes" if told["n_classes"] else ""
+    said = sentence(result)
+    classes = f" · {result['n_classes']:,} classes" if result["n_classes"] else ""
     return document(
-        title=f"What the head start is worth: {told['data']}",
-        eyebrow=f"headstart compare · {told['task']}",
-        subtitle=f"{told['model']} · {told['n_test']:,} test examples{classes}",
-        sections=list(_sections(told, said[:1].upper() + said[1:])),
+        title=f"What the head start is worth: {result['data']}",
+        eyebrow=f"headstart compare · {result['task']}",
+        subtitle=f"{result['model']} · {result['n_test']:,} test examples{classes}",
+        sections=list(_sections(result, said[:1].upper() + said[1:])),
     )
 
 
-def _sections(told: Mapping[str, Any], said: str) -> Iterator[Section]:
-    warned = "".join(f"<li>{breakable(each['text'])}</li>" for each in told["warnings"])
+def _sections(result: Mapping[str, Any], said: str) -> Iterator[Section]:
+    warned = "".join(f"<li>{breakable(each['text'])}</li>" for each in result["warnings"])
     if warned:
         yield Section("What the figures are worth", f"<ul>{warned}</ul>", look="cautions")
     yield Section("The result", f'<p class="verdict">{breakable(said)}.</p>', look="hero")
-    charts = "".join(f"<div><h3>{title}</h3>{chart(told, against)}</div>" for against, title in AGAINST.items())
+    charts = "".join(f"<div><h3>{title}</h3>{chart(result, against)}</div>" for against, title in AGAINST.items())
     yield Section(
         "What is learned from how much",
         f'<div class="charts">{charts}</div>',
-        note=f"All models are asked about the same test examples; {told['better']} is better. Bands span the seeds. "
+        note=f"All models are asked about the same test examples; {result['better']} is better. Bands span the seeds. "
         "Seconds are those from labelled examples to the model on this machine, with decoding and encoding.",
     )
-    yield Section("In figures", _figures(told))
-    trained = [row for row in told["rows"] if "epochs" in row]
+    yield Section("In figures", _figures(result))
+    trained = [row for row in result["rows"] if "epochs" in row]
     if trained:
         note = (
             "Training from scratch goes on at its full rate until the loss of the training examples has levelled off."
         )
-        yield Section("What was trained", _trained(told, trained), note=note, folded=True)
-    notes = "".join(f"<li>{breakable(note)}</li>" for note in told["notes"])
+        yield Section("What was trained", _trained(result, trained), note=note, folded=True)
+    notes = "".join(f"<li>{breakable(note)}</li>" for note in result["notes"])
     if notes:
         yield Section("Notes", f"<ul>{notes}</ul>", folded=True)
 
 
-def _figures(told: Mapping[str, Any]) -> str:
+def _figures(result: Mapping[str, Any]) -> str:
     """A row a number of labels, a column a way."""
-    points = {way: {p.labels: p for p in points_of(told, way)} for way in told["ways"]}
-    ways = {way: title for way, title in told["ways"].items() if points[way]}
+    points = {way: {p.labels: p for p in points_of(result, way)} for way in result["ways"]}
+    ways = {way: title for way, title in result["ways"].items() if points[way]}
     rows = [
         f'<th scope="row" class="n">{labels:,}</th>'
         + "".join(f'<td class="n">{cell(points[way].get(labels))}</td>' for way in ways)
@@ -101,10 +101,10 @@ def _figures(told: Mapping[str, Any]) -> str:
     return table(head, rows, label="the metric by labels and way", numbers=tuple(range(len(head))))
 
 
-def _trained(told: Mapping[str, Any], trained: Sequence[Mapping[str, Any]]) -> str:
+def _trained(result: Mapping[str, Any], trained: Sequence[Mapping[str, Any]]) -> str:
     head = ("Way", "Labels", "Seed", "Epochs", "Loss", "Levelled off", "Seconds")
     rows = [
-        f'<th scope="row">{text(told["ways"][row["way"]])}</th><td class="n">{row["labels"]:,}</td>'
+        f'<th scope="row">{text(result["ways"][row["way"]])}</th><td class="n">{row["labels"]:,}</td>'
         f'<td class="n">{row["seed"]}</td><td class="n">{row["epochs"]:,.1f}</td>'
         f'<td class="n">{"–" if row["loss"] is None else format(row["loss"], ".3f")}</td>'
         f"<td>{ {True: 'yes', False: 'no', None: '–'}[row['levelled_off']] }</td>"

@@ -28,22 +28,22 @@ class Point:
         return Point(rows[0]["labels"], sum(values) / len(values), min(values), max(values), seconds, len(rows))
 
 
-def points_of(told: Mapping[str, Any], way: str) -> list[Point]:
+def points_of(result: Mapping[str, Any], way: str) -> list[Point]:
     """The points of a way, few labels first."""
-    rows = [row for row in told["rows"] if row["way"] == way]
+    rows = [row for row in result["rows"] if row["way"] == way]
     labels = sorted({row["labels"] for row in rows})
-    return [Point.of([row for row in rows if row["labels"] == n], told["metric"]) for n in labels]
+    return [Point.of([row for row in rows if row["labels"] == n], result["metric"]) for n in labels]
 
 
-def sentence(told: Mapping[str, Any]) -> str:
+def sentence(result: Mapping[str, Any]) -> str:
     """What the comparison says, in one sentence."""
-    found, name = told["equivalent_labels"], told["model"]
+    found, name = result["equivalent_labels"], result["model"]
     if found is None:
-        return _best(told)
-    n, classes = found["probe_labels"], told["n_classes"]
+        return _best(result)
+    n, classes = found["probe_labels"], result["n_classes"]
     each = f"{n / classes:.3g} labels a class ({n:,} in all)" if classes else f"{n:,} labels"
     high = "no end to be seen" if found["high"] is None else f"{found['high']:,}"
-    most = max(row["labels"] for row in told["rows"])
+    most = max(row["labels"] for row in result["rows"])
     beyond = "; extrapolated, for nobody has trained with as many" if found["extrapolated"] else ""
     beyond = beyond or ("; its end is extrapolated" if found["high"] is None or found["high"] > most else "")
     return (
@@ -58,42 +58,42 @@ def times(found: Mapping[str, Any]) -> str:
     return f"{value:.1f}" if value < 10 else f"{value:,.0f}"
 
 
-def _best(told: Mapping[str, Any]) -> str:
+def _best(result: Mapping[str, Any]) -> str:
     """The best point of each way, where nothing can be said of equivalent labels."""
-    metric = told["metric"].replace("_", " ")
-    last = {title: points[-1] for way, title in told["ways"].items() if (points := points_of(told, way))}
+    metric = result["metric"].replace("_", " ")
+    last = {title: points[-1] for way, title in result["ways"].items() if (points := points_of(result, way))}
     if not last:
         return "there was no time for any model"
     said = ", ".join(f"{title} {point.mean:.3f} with {point.labels:,} labels" for title, point in last.items())
     return f"{metric}: {said}"
 
 
-def told(told: Mapping[str, Any]) -> str:
+def as_text(result: Mapping[str, Any]) -> str:
     """What `compare` prints."""
-    return "\n".join(_lines(told))
+    return "\n".join(_lines(result))
 
 
-def _lines(told: Mapping[str, Any]) -> Iterator[str]:
-    classes = f", {told['n_classes']:,} classes" if told["n_classes"] else ""
-    yield f"{told['data']}: {told['task']}{classes}, {told['model']}, {told['n_test']:,} test examples"
-    yield from table(told)
-    yield filled(sentence(told))
-    yield from (filled(f"note: {note}", 6) for note in told["notes"])
-    yield from (filled(f"warning: {each['text']}", 9) for each in told["warnings"])
-    if told["out"]:
-        yield f"saved      {told['out']} (open report.html)"
+def _lines(result: Mapping[str, Any]) -> Iterator[str]:
+    classes = f", {result['n_classes']:,} classes" if result["n_classes"] else ""
+    yield f"{result['data']}: {result['task']}{classes}, {result['model']}, {result['n_test']:,} test examples"
+    yield from table(result)
+    yield filled(sentence(result))
+    yield from (filled(f"note: {note}", 6) for note in result["notes"])
+    yield from (filled(f"warning: {each['text']}", 9) for each in result["warnings"])
+    if result["out"]:
+        yield f"saved      {result['out']} (open report.html)"
 
 
-def table(told: Mapping[str, Any]) -> Iterator[str]:
+def table(result: Mapping[str, Any]) -> Iterator[str]:
     """A row a number of labels, a column a way: the mean over the seeds, and how far they are apart."""
-    points = {way: {p.labels: p for p in points_of(told, way)} for way in told["ways"]}
-    ways = {way: title for way, title in told["ways"].items() if points[way]}
+    points = {way: {p.labels: p for p in points_of(result, way)} for way in result["ways"]}
+    ways = {way: title for way, title in result["ways"].items() if points[way]}
     wide = {way: max(len(title), 13) for way, title in ways.items()}
     yield f"{'labels':>8}  " + "  ".join(f"{title:>{wide[way]}}" for way, title in ways.items())
     for labels in sorted({n for some in points.values() for n in some}):
         cells = (f"{cell(points[way].get(labels)):>{wide[way]}}" for way in ways)
         yield f"{labels:>8,}  " + "  ".join(cells)
-    yield f"{told['metric'].replace('_', ' ')}: the mean over seeds, and half of how far they are apart"
+    yield f"{result['metric'].replace('_', ' ')}: the mean over seeds, and half of how far they are apart"
 
 
 def cell(point: Point | None) -> str:

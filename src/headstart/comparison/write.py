@@ -22,13 +22,13 @@ def write(made: Comparison, place: Place | None) -> Comparison:
     if place is None:
         return made
     made = replace(made, folder=str(place.asked))
-    told = made.to_json()
+    result = made.to_json()
 
     def write_into(folder: Path) -> None:
-        write_text(folder / "comparison.json", as_json(told))
-        write_text(folder / "report.html", page(told))
+        write_text(folder / "comparison.json", as_json(result))
+        write_text(folder / "report.html", page(result))
         for against in AGAINST:
-            drawn = chart(told, against)
+            drawn = chart(result, against)
             write_text(folder / f"{against}.svg", as_file(drawn, style()))
             (folder / f"{against}.png").write_bytes(as_png(drawn))
 

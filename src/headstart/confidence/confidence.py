@@ -53,7 +53,7 @@ class Confidence:
     held: Mapping[str, np.ndarray] = field(default_factory=dict)  # columns as the task's Certainty has them
     scope: Scope | None = None  # None: strangers are not told
     reference: Reference | None = None  # where there is a scope
-    told: Mapping[str, Any] = field(default_factory=dict)  # what JSON says of it
+    summary: Mapping[str, Any] = field(default_factory=dict)  # what JSON says of it
 
     def __eq__(self, other: object) -> bool:
         """To the byte."""

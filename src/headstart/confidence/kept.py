@@ -37,8 +37,8 @@ def write(confidence: Confidence, folder: Path) -> dict[str, Any]:
     tensors = {name: _raw(array) for name, array in sorted(confidence.arrays.items())}
     write_tensors(folder / NAME, tensors)
     scope = confidence.scope
-    told = {"hash": tensors_hash(tensors), "scope": None if scope is None else dict(vars(scope))}
-    return {"confidence": told}
+    saved = {"hash": tensors_hash(tensors), "scope": None if scope is None else dict(vars(scope))}
+    return {"confidence": saved}
 
 
 def _raw(array: np.ndarray) -> RawTensor:
@@ -47,19 +47,19 @@ def _raw(array: np.ndarray) -> RawTensor:
 
 
 def opened(
-    folder: Path, told: Mapping[str, Any], certainty: Certainty, head: Head, summary: Mapping[str, Any]
+    folder: Path, saved: Mapping[str, Any], certainty: Certainty, head: Head, summary: Mapping[str, Any]
 ) -> Confidence | None:
     """What was written into a folder; None of one that was saved before anything was.
 
     Args:
-        told: what headstart.json says, unchecked. summary: what JSON says of it.
+        saved: what headstart.json says, unchecked. summary: what JSON says of it.
 
     Raises:
         ModelError: an array is missing, was changed, or is of another type, shape or range.
     """
-    if "confidence" not in told:
+    if "confidence" not in saved:
         return None
-    said = checked(told["confidence"], lambda value, _: _TOLD(value, "confidence"), str(folder / FILE), ours=True)
+    said = checked(saved["confidence"], lambda value, _: _TOLD(value, "confidence"), str(folder / FILE), ours=True)
     tensors, file = raw_tensors(folder / NAME), str(folder / NAME)
     if tensors_hash(tensors) != said["hash"]:
         raise ModelError("not what was saved", where=file, fix="save or copy it again")

@@ -48,7 +48,7 @@ def measure(dataset: Dataset, adapted: Adapted, session: Session) -> Confidence:
             return found
         some = _some(dataset, adapted, session)
         scope = _scope(some, _unsure(some.rows, found, adapted), _head_of(some, adapted))
-        told = {
+        result = {
             "method": scope.method,
             "threshold": round(scope.threshold, 6),
             "kept": KEPT,
@@ -57,21 +57,21 @@ def measure(dataset: Dataset, adapted: Adapted, session: Session) -> Confidence:
             "of": len(adapted.rows),
         }
         reference = Reference(some.x[some.mine].astype(np.float16), some.rows[some.mine], some.y[some.mine])
-        return replace(found, told={**found.told, "out_of_scope": told}, scope=scope, reference=reference)
+        return replace(found, summary={**found.summary, "out_of_scope": result}, scope=scope, reference=reference)
 
 
 def _of_held(dataset: Dataset, adapted: Adapted) -> Confidence:
     """By the examples that were held out alone."""
     certainty, held = dataset.task.certainty, adapted.calibration
     if certainty.held is None or held is None or not len(held.rows):
-        return Confidence(told={"held_out": 0, "out_of_scope": None})
+        return Confidence(summary={"held_out": 0, "out_of_scope": None})
     if len(held.rows) > MOST_HELD:
         some = np.linspace(0, len(held.rows) - 1, MOST_HELD).astype(np.int64)
         held = HeldOutputs(held.rows[some], held.outputs[some])
     rows, groups = held.rows, None if dataset.clusters is None else dataset.clusters[held.rows]
     kept = certainty.held(adapted.head, held.outputs, dataset.y[rows], dataset.checked_digests[rows], groups)
-    told = {"held_out": len(rows), **certainty.told(adapted.head, kept, held.outputs), "out_of_scope": None}
-    return Confidence(kept, told=told)
+    result = {"held_out": len(rows), **certainty.summary(adapted.head, kept, held.outputs), "out_of_scope": None}
+    return Confidence(kept, summary=result)
 
 
 @dataclass(frozen=True)

@@ -41,23 +41,24 @@ def shortcuts(dataset: Dataset, facts: Sequence[Fact]) -> list[Shortcut]:
     fold = folds(dataset.strata, groups, dataset.checked_digests, k=_FOLDS)
     found = []
     for fact in facts:
-        told = telling(cells_of(fact.values), dataset.y, fold, groups)
-        if told.clearly:
-            found.append(_shortcut(dataset, fact, told))
+        tells = telling(cells_of(fact.values), dataset.y, fold, groups)
+        if tells.clearly:
+            found.append(_shortcut(dataset, fact, tells))
     return sorted(found, key=lambda one: -one.accuracy)
 
 
-def _shortcut(dataset: Dataset, fact: Fact, told: Telling) -> Shortcut:
+def _shortcut(dataset: Dataset, fact: Fact, tells: Telling) -> Shortcut:
     known = fact.values != "" if fact.values.dtype == object else ~np.isnan(fact.values)
-    gained = np.bincount(told.cells, weights=known * (told.hits - told.majority))
-    here = np.flatnonzero(told.cells == gained.argmax())  # the value that tells most, where one is known
+    gained = np.bincount(tells.cells, weights=known * (tells.hits - tells.majority))
+    here = np.flatnonzero(tells.cells == gained.argmax())  # the value that tells most, where one is known
     label = int(np.bincount(dataset.y[here]).argmax())
     hits = here[dataset.y[here] == label]
     reason = (
-        f"{fact.name} alone tells {told.accuracy:.0%} of the classes of examples held out, always saying the commonest "
-        f"{told.majority:.0%}: of {len(here):,} with {_said(fact, here)}, {len(hits):,} are {dataset.classes[label]!r}"
+        f"{fact.name} alone tells {tells.accuracy:.0%} of the classes of examples held out, "
+        f"always saying the commonest {tells.majority:.0%}: "
+        f"of {len(here):,} with {_said(fact, here)}, {len(hits):,} are {dataset.classes[label]!r}"
     )
-    return Shortcut(fact.name, told.accuracy, told.majority, told.interval, reason, dataset.where[hits[0]])
+    return Shortcut(fact.name, tells.accuracy, tells.majority, tells.interval, reason, dataset.where[hits[0]])
 
 
 def _said(fact: Fact, rows: np.ndarray) -> str:

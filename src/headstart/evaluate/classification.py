@@ -167,7 +167,7 @@ def _confusion(y: np.ndarray, predicted: np.ndarray, n: int) -> dict[str, Any]:
 
 def _curves(p: Predicted, positive: str | None) -> dict[str, Any]:
     confidence, right = p.probabilities[np.arange(len(p.y)), p.classes], p.classes == p.y
-    told: dict[str, Any] = {
+    result: dict[str, Any] = {
         "reliability": curves.reliability(confidence, right),
         "risk_coverage": curves.risk_coverage(confidence, right),
     }
@@ -175,8 +175,8 @@ def _curves(p: Predicted, positive: str | None) -> dict[str, Any]:
         positive = positive_class(np.bincount(p.y, minlength=2), p.names) if positive not in p.names else positive
         which = p.names.index(positive)
         points = curves.precision_recall(p.probabilities[:, which], p.y == which)
-        told["precision_recall"] = {"positive": positive, "points": points}
-    return told
+        result["precision_recall"] = {"positive": positive, "points": points}
+    return result
 
 
 def _per_class(p: Predicted) -> list[dict[str, Any]]:

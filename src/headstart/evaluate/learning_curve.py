@@ -55,8 +55,8 @@ class LearningCurve:
         }
 
     @classmethod
-    def from_json(cls, told: Mapping[str, Any]) -> LearningCurve:
+    def from_json(cls, result: Mapping[str, Any]) -> LearningCurve:
         """What `to_json` made; its fields are checked already."""
-        metric = told["metric"]
-        points = [LearningPoint(p["labels"], p[metric], p["low"], p["high"], p["draws"]) for p in told["points"]]
-        return cls(metric, tuple(points), told["gain"], told["noise"])
+        metric = result["metric"]
+        points = [LearningPoint(p["labels"], p[metric], p["low"], p["high"], p["draws"]) for p in result["points"]]
+        return cls(metric, tuple(points), result["gain"], result["noise"])

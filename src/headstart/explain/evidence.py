@@ -23,8 +23,8 @@ class Word:
 
     def to_json(self) -> dict[str, Any]:
         """Its fields; `of` where there are two texts."""
-        told: dict[str, Any] = {"text": self.text, "start": self.start, "end": self.end}
-        return told | {"weight": round(self.weight, 6)} | ({} if self.of is None else {"of": self.of})
+        result: dict[str, Any] = {"text": self.text, "start": self.start, "end": self.end}
+        return result | {"weight": round(self.weight, 6)} | ({} if self.of is None else {"of": self.of})
 
 
 @dataclass(frozen=True, eq=False)

@@ -48,8 +48,8 @@ class Explanation:
         words = {} if self.words is None else {"words": [word.to_json() for word in self.words]}
         places = {} if self.evidence.heat is None else {"map": map}
         near = [neighbour.to_json() for neighbour in self.neighbours]
-        told = {"prediction": dict(self.row), "target": self.target, **places, **words}
-        return {**told, "neighbours": near, "notes": list(self.notes)}
+        result = {"prediction": dict(self.row), "target": self.target, **places, **words}
+        return {**result, "neighbours": near, "notes": list(self.notes)}
 
     def save(self, folder: str | Path) -> Path:
         """Write explanation.html, explanation.json and of a photo map.png into a folder that is not there yet.

@@ -201,13 +201,13 @@ def told_by(folder: Path) -> dict[str, Any] | None:
     return json_object(folder / FILE) if is_there(folder / FILE) else None
 
 
-def saved_classifier(told: dict[str, Any], folder: Path) -> dict[str, Any]:
+def saved_classifier(described: dict[str, Any], folder: Path) -> dict[str, Any]:
     """Of a folder that `fit` saved: classes, classes_hash, backbone, head, summary.
 
     Raises:
         ModelError: a field is missing, of another type or out of its range.
     """
-    found: dict[str, Any] = checked(told, _CLASSIFIER, str(folder / FILE), ours=True)
+    found: dict[str, Any] = checked(described, _CLASSIFIER, str(folder / FILE), ours=True)
     if own_head(found["backbone"]["config"]) is not NO_HEAD:
         raise ModelError("damaged: backbone.config has a head of its own", where=str(folder / FILE))
     if class_hash(found["classes"]) != found["classes_hash"]:
@@ -215,17 +215,17 @@ def saved_classifier(told: dict[str, Any], folder: Path) -> dict[str, Any]:
     return found
 
 
-def saved_reader(told: dict[str, Any], folder: Path) -> dict[str, Any]:
+def saved_reader(described: dict[str, Any], folder: Path) -> dict[str, Any]:
     """Of a saved folder whose model finds answers: reader, backbone and summary, those that are there.
 
     Raises:
         ModelError: as `saved_classifier`.
     """
-    found: dict[str, Any] = checked(told, _READER, str(folder / FILE), ours=True)
+    found: dict[str, Any] = checked(described, _READER, str(folder / FILE), ours=True)
     return found
 
 
-def description(told: Any, where: Path, *, ours: bool = True) -> dict[str, Any]:
+def description(described: Any, where: Path, *, ours: bool = True) -> dict[str, Any]:
     """Of a backbone: as `describe_saved` made it, or as it is kept in the cache.
 
     Args:
@@ -234,7 +234,7 @@ def description(told: Any, where: Path, *, ours: bool = True) -> dict[str, Any]:
     Raises:
         ModelError: as `saved_classifier`.
     """
-    found: dict[str, Any] = checked(told, _description, str(where), ours=ours)
+    found: dict[str, Any] = checked(described, _description, str(where), ours=ours)
     return found
 
 

@@ -66,15 +66,17 @@ def _packaged(card: catalog.Card) -> Found:
         raise ModelError(f"{card.name} is not on this machine; it comes with the package {package}", fix=card.install)
     in_a_folder = path.is_dir()
     verify(path / NAMES[0] if in_a_folder else path, card.sha256)
-    told = json_object(path / "config.json") if in_a_folder else {}
-    return Found(card.name, card.source, path, card.architecture, told, card.licence)  # form and source are one there
+    described = json_object(path / "config.json") if in_a_folder else {}
+    return Found(
+        card.name, card.source, path, card.architecture, described, card.licence
+    )  # form and source are one there
 
 
 def _in_folder(folder: Path, *, name: str = "", card: catalog.Card | None = None) -> Found:
     """One that `fit` saved, or hub-style: timm's (config.json with `architecture`), transformers' (`model_type`)."""
-    told = told_by(folder)
-    if told is not None:
-        return Found(folder.resolve().name, "headstart", folder, config=told)
+    described = told_by(folder)
+    if described is not None:
+        return Found(folder.resolve().name, "headstart", folder, config=described)
     config_file, weights = folder / "config.json", weights_in(folder) or index_in(folder)
     if weights is None or not is_there(config_file):
         missing = f"no {NAMES[0]}" if is_there(config_file) else "no config.json"

@@ -103,15 +103,15 @@ def _saved_reader(found: Found) -> bool:
 
 def _unsaved(found: Found) -> Found:
     """A reader that was saved here is a folder of transformers', with more beside it."""
-    told = _encoder(found)
-    return replace(found, form="transformers", config=told) if told else found
+    described = _encoder(found)
+    return replace(found, form="transformers", config=described) if described else found
 
 
 def _encoder(found: Found) -> dict[str, Any]:
     """What config.json says in a folder that headstart saved, where it is transformers'."""
     file = found.path / "config.json"
-    told = json_object(file) if is_there(file) else {}
-    return told if "model_type" in told else {}
+    described = json_object(file) if is_there(file) else {}
+    return described if "model_type" in described else {}
 
 
 FORMS = {

@@ -164,9 +164,9 @@ def _recognise(path: Path, layers: Layers) -> str:
         missing, unknown = sorted(wanted - layers.keys()), sorted(layers.keys() - wanted)
         if not missing and not unknown:
             return name
-        told = [f"{len(missing)} of {len(wanted)} layers are missing, first {missing[0]!r}"] if missing else []
-        told += [f"{len(unknown)} belong to another model, first {unknown[0]!r}"] if unknown else []
-        found = (len(missing) + len(unknown), name, "; ".join(told))
+        differences = [f"{len(missing)} of {len(wanted)} layers are missing, first {missing[0]!r}"] if missing else []
+        differences += [f"{len(unknown)} belong to another model, first {unknown[0]!r}"] if unknown else []
+        found = (len(missing) + len(unknown), name, "; ".join(differences))
         closest = min(closest, found) if closest else found
     raise ModelError(
         f"not the layers of a Keras application that is known here; closest is {closest[1]}: {closest[2]}"

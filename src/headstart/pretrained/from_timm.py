@@ -41,7 +41,7 @@ def read(path: Path, *, architecture: str = "", config: dict[str, Any] | None = 
         ModelError: damaged, not plain tensors, or no architecture that timm knows.
     """
     known = record({}, {"pretrained_cfg": maybe(PRETRAINED), "model_args": model_args})
-    told = checked(config or {}, known, str(path.with_name("config.json")))
+    described = checked(config or {}, known, str(path.with_name("config.json")))
     architecture = architecture or _named_in(path)
     refuse_unknown(architecture, str(path))
     if path.suffix == ".safetensors":
@@ -50,7 +50,9 @@ def read(path: Path, *, architecture: str = "", config: dict[str, Any] | None = 
             state = load_file(path)
     else:
         state = open_torch_file(path)
-    return Translated(architecture, state, told.get("pretrained_cfg") or {}, model_args=told.get("model_args") or {})
+    return Translated(
+        architecture, state, described.get("pretrained_cfg") or {}, model_args=described.get("model_args") or {}
+    )
 
 
 def describe(weights: Translated, *, target: Path) -> dict[str, Any]:
@@ -68,8 +70,8 @@ def describe(weights: Translated, *, target: Path) -> dict[str, Any]:
         **model.pretrained_cfg,
         **{k: v for k, v in weights.pretrained_cfg.items() if v is not None},
     }
-    told = checked(_plain(model.pretrained_cfg), PRETRAINED, architecture)
-    classifier = told.get("classifier")
+    described = checked(_plain(model.pretrained_cfg), PRETRAINED, architecture)
+    classifier = described.get("classifier")
     if classifier is None:
         raise ModelError("nothing says what its classifier is called", where=architecture)
     wanted = {k: tuple(v.shape) for k, v in model.state_dict().items()}
@@ -108,44 +110,44 @@ def describe(weights: Translated, *, target: Path) -> dict[str, Any]:
         "width": width,
         "preparation": asdict(preparation),
         "weights": "model.safetensors",
-        "classes": _keep_head(state, classifier, width, told, target / "head.safetensors"),
+        "classes": _keep_head(state, classifier, width, described, target / "head.safetensors"),
         "config": {
             "classifier": classifier,
-            "pretrained_cfg": told,
+            "pretrained_cfg": described,
             "model_args": weights.model_args,
             "changes": list(weights.changes),
         },
     }
 
 
-def module(told: dict[str, Any], weights: Path, *, proven: bool = False) -> nn.Module:
+def module(described: dict[str, Any], weights: Path, *, proven: bool = False) -> nn.Module:
     """The headless model, in eval mode: (n, 3, h, w) float32 -> (n, width). A head in the file is left out.
 
     Args:
-        told: the description. weights: a safetensors file.
+        described: the description. weights: a safetensors file.
         proven: the description came out of `describe`, and the weights with it.
 
     Raises:
         ModelError: timm does not know the architecture, or the weights are not the model's.
     """
-    architecture, asked, where = told["architecture"], told["config"], str(weights)
+    architecture, asked, where = described["architecture"], described["config"], str(weights)
     arguments, changes = asked.get("model_args") or {}, asked.get("changes") or ()
     if not proven:  # before anything is allocated
         refuse_unknown(architecture, where)
         model, _ = _plan(architecture, arguments, changes)
         shapes = {name: tuple(tensor.shape) for name, tensor in raw_tensors(weights).items()}
         _refuse_misfit(architecture, shapes, {k: tuple(v.shape) for k, v in model.state_dict().items()})
-        _refuse_width(model, told["width"], told["preparation"]["size"], where)
-    built = untrained(told)
+        _refuse_width(model, described["width"], described["preparation"]["size"], where)
+    built = untrained(described)
     with somebody_elses("timm", where=where, fix="fetch it again"):
         wanted, state = built.state_dict(), load_file(weights)
         built.load_state_dict({name: state[name] for name in wanted})
     return built
 
 
-def untrained(told: dict[str, Any]) -> nn.Module:
+def untrained(described: dict[str, Any]) -> nn.Module:
     """The headless model of a description with the random weights that timm begins training with, in eval mode."""
-    architecture, asked = told["architecture"], told["config"]
+    architecture, asked = described["architecture"], described["config"]
     with somebody_elses("timm", where=architecture, fix="fetch it again"):
         built: nn.Module = timm.create_model(
             architecture, pretrained=False, **{**(asked.get("model_args") or {}), "num_classes": 0}

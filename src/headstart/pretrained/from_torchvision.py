@@ -101,12 +101,14 @@ def _recognise(path: Path, state: dict[str, torch.Tensor], names: tuple[str, ...
         missing, unknown, other = _differences(seen, wanted)
         if not (missing or unknown or other):
             return name, wanted
-        told = [f"{len(missing)} of {len(wanted)} tensors are missing, first {missing[0]!r}"] if missing else []
-        told += [f"{len(unknown)} belong to another model, first {unknown[0]!r}"] if unknown else []
+        differences = [f"{len(missing)} of {len(wanted)} tensors are missing, first {missing[0]!r}"] if missing else []
+        differences += [f"{len(unknown)} belong to another model, first {unknown[0]!r}"] if unknown else []
         if other:
             first = other[0]
-            told += [f"{len(other)} have another shape, first {first!r}: {seen[first]} instead of {wanted[first]}"]
-        found = (len(missing) + len(unknown) + len(other), name, "; ".join(told))
+            differences += [
+                f"{len(other)} have another shape, first {first!r}: {seen[first]} instead of {wanted[first]}"
+            ]
+        found = (len(missing) + len(unknown) + len(other), name, "; ".join(differences))
         closest = min(closest, found) if closest else found
     if closest is None:
         raise ValueError("no model to compare with")
@@ -160,14 +162,14 @@ def _preparation(name: str, path: Path) -> dict[str, Any]:
     files = {weights.url.rsplit("/", 1)[1]: weights for weights in published}
     named = [w for file, w in files.items() if file == path.name or digest.startswith(file[-12:-4])]
     own = named[0] if named else None
-    told = (own or published["IMAGENET1K_V1"]).transforms()
-    (crop,), (resize,) = told.crop_size, told.resize_size
+    differences = (own or published["IMAGENET1K_V1"]).transforms()
+    (crop,), (resize,) = differences.crop_size, differences.resize_size
     inception = name == "inception_v3"
     return {
         "input_size": [3, crop, crop],
         "crop_pct": crop / resize,
         "crop_mode": "center",
-        "interpolation": told.interpolation.value,
-        "mean": [0.5] * 3 if inception else list(told.mean),
-        "std": [0.5] * 3 if inception else list(told.std),
+        "interpolation": differences.interpolation.value,
+        "mean": [0.5] * 3 if inception else list(differences.mean),
+        "std": [0.5] * 3 if inception else list(differences.std),
     }

@@ -56,12 +56,12 @@ class _Built:
     module: Callable[[Any, Any, dict[str, Any], str], nn.Module]  # (model, its configuration, description, where from)
 
 
-def describe(folder: Path, told: dict[str, Any], *, target: Path, head: str) -> dict[str, Any]:
+def describe(folder: Path, described: dict[str, Any], *, target: Path, head: str) -> dict[str, Any]:
     """How the model in a hub-style folder is built and fed.
 
     Args:
         folder: weights and tokenizer.
-        told: what config.json there says.
+        described: what config.json there says.
         target: where head.safetensors is written, if a head is wanted and there; and the model itself, where its
             weights are a torch file.
         head: one of `heads.HEADS`. "classes": keep the sequence classifier that the weights came with; features are
@@ -71,7 +71,7 @@ def describe(folder: Path, told: dict[str, Any], *, target: Path, head: str) -> 
     Raises:
         ModelError: no encoder of texts, no tokenizer.json, or a tokenizer with more words than the model has vectors.
     """
-    config = encoder_config(told, str(folder / "config.json"))
+    config = encoder_config(described, str(folder / "config.json"))
     preparation, settings = _preparation(folder, config)
     if not is_there(folder / "model.safetensors"):
         _convert(folder, target)
@@ -128,35 +128,35 @@ def _convert(folder: Path, target: Path) -> None:
     save_tensors({name: tensor.clone().contiguous() for name, tensor in state.items()}, target / "model.safetensors")
 
 
-def module(told: dict[str, Any], weights: Path) -> nn.Module:
+def module(described: dict[str, Any], weights: Path) -> nn.Module:
     """The encoder with its pooling, or the whole classifier or reader; in eval mode.
 
     It is built from its description alone: nothing that lies beside the weights is looked at.
 
     Args:
-        told: the description. weights: a safetensors file.
+        described: the description. weights: a safetensors file.
 
     Raises:
         ModelError: the description cannot be followed, or the weights are not the model's.
     """
-    where, head = str(weights), own_head(told["config"])
-    config = _config(told, head, where)
+    where, head = str(weights), own_head(described["config"])
+    config = _config(described, head, where)
     model = _loaded(_class_for(config, head, where), config, weights, head=head)
-    return _BUILT[head].module(model, config, told, where).eval()
+    return _BUILT[head].module(model, config, described, where).eval()
 
 
-def untrained(told: dict[str, Any]) -> nn.Module:
+def untrained(described: dict[str, Any]) -> nn.Module:
     """The model of a description with the random weights that transformers begins training with, in eval mode."""
-    where, head = told["name"], own_head(told["config"])
-    config = _config(told, head, where)
+    where, head = described["name"], own_head(described["config"])
+    config = _config(described, head, where)
     with somebody_elses("transformers", where=where), quiet():
         model = _class_for(config, head, where)(config)
-    return _BUILT[head].module(model, config, told, where).eval()
+    return _BUILT[head].module(model, config, described, where).eval()
 
 
-def _config(told: dict[str, Any], head: OwnHead, where: str) -> Any:
+def _config(described: dict[str, Any], head: OwnHead, where: str) -> Any:
     """What a model of transformers is built from."""
-    config = encoder_config(told["config"]["transformers"], where)
+    config = encoder_config(described["config"]["transformers"], where)
     if head.new:
         config.num_labels = 2  # first token, last token
     if head.finds_answers:
@@ -166,24 +166,24 @@ def _config(told: dict[str, Any], head: OwnHead, where: str) -> Any:
     return config
 
 
-def _pooled(model: nn.Module, config: Any, told: dict[str, Any], where: str) -> nn.Module:
-    asked = told["config"]
+def _pooled(model: nn.Module, config: Any, described: dict[str, Any], where: str) -> nn.Module:
+    asked = described["config"]
     layers = asked["layers"]
     if max(layers) > config.num_hidden_layers:
         raise ModelError(
             f"damaged: layer {max(layers)} is asked for, of a model with {config.num_hidden_layers}", where=where
         )
-    _refuse_width(told["width"], config.hidden_size * len(layers), where)
+    _refuse_width(described["width"], config.hidden_size * len(layers), where)
     return PooledEncoder(model, pooling=asked["pooling"], normalise=asked["normalise"], layers=layers)
 
 
-def _classifier(model: nn.Module, config: Any, told: dict[str, Any], where: str) -> nn.Module:
-    _refuse_width(told["width"], config.num_labels, where)
+def _classifier(model: nn.Module, config: Any, described: dict[str, Any], where: str) -> nn.Module:
+    _refuse_width(described["width"], config.num_labels, where)
     return Logits(model)
 
 
-def _reader(model: nn.Module, config: Any, told: dict[str, Any], where: str) -> nn.Module:
-    return Spans(model, inputs=told["config"]["inputs"])
+def _reader(model: nn.Module, config: Any, described: dict[str, Any], where: str) -> nn.Module:
+    return Spans(model, inputs=described["config"]["inputs"])
 
 
 _BUILT = {
@@ -194,9 +194,9 @@ _BUILT = {
 }
 
 
-def _refuse_width(told: int, made: int, where: str) -> None:
-    if told != made:
-        raise ModelError(f"damaged: width is {told}, and the model gives {made} numbers", where=where)
+def _refuse_width(described: int, made: int, where: str) -> None:
+    if described != made:
+        raise ModelError(f"damaged: width is {described}, and the model gives {made} numbers", where=where)
 
 
 def _class_for(config: Any, head: OwnHead, where: str) -> Any:
@@ -258,9 +258,9 @@ def _reading_inputs(config: Any, folder: Path, *, new: bool) -> tuple[str, ...]:
 
 def _preparation(folder: Path, config: Any) -> tuple[TextPreparation, dict[str, Any]]:
     """How texts become ids, and the tokenizer's settings."""
-    told, found = settings(folder), tokenizer(folder, config.model_type)
+    described, found = settings(folder), tokenizer(folder, config.model_type)
     refuse_strange_ids(found, config.vocab_size, folder / "tokenizer.json")
-    lengths = [told.get("model_max_length"), sentence_length(folder)]
+    lengths = [described.get("model_max_length"), sentence_length(folder)]
     longest = min([n for n in lengths if isinstance(n, int) and n > 0] + [positions(config.to_dict())])
     preparation = TextPreparation(
         tokenizer=found,
@@ -271,7 +271,7 @@ def _preparation(folder: Path, config: Any) -> tuple[TextPreparation, dict[str, 
         # NaN in OpenVINO.
         most_padding=getattr(config, "sliding_window", None),
     )
-    return preparation, told
+    return preparation, described
 
 
 def _classes(config: Any) -> list[str] | None:

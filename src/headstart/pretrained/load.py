@@ -137,23 +137,23 @@ def _open(found: Found, *, with_head: bool = False) -> tuple[Backbone, Classifie
     form = FORMS[found.form]
     if form.saved:
         return _saved(found)
-    backbone, told, home = _described(found, head=form.classifier if with_head else NO_HEAD.name)
-    if not with_head or told["classes"] is None:
+    backbone, described, home = _described(found, head=form.classifier if with_head else NO_HEAD.name)
+    if not with_head or described["classes"] is None:
         return backbone, None
-    return backbone, classifier_in(home / "head.safetensors", told["classes"], backbone.width)
+    return backbone, classifier_in(home / "head.safetensors", described["classes"], backbone.width)
 
 
 def _described(found: Found, *, head: str) -> tuple[Backbone, dict[str, Any], Path]:
     """The backbone, what was written down of it, and the folder where that is."""
     home = _home(found, head=head)
-    told = _kept(home, found)
-    if told is None:
+    described = _kept(home, found)
+    if described is None:
         write = partial(_keep, found=found, head=head)
         home = in_a_folder(home, write, what=f"the description of {found.name}", size=_bytes(found))
-        told = _kept(home, found)
-    if told is None:
+        described = _kept(home, found)
+    if described is None:
         raise ModelError("what is kept of it in the cache cannot be read", where=str(home), fix="headstart cache")
-    return rebuilt(told, _weights(found, home, told), proven=True), told, home
+    return rebuilt(described, _weights(found, home, described), proven=True), described, home
 
 
 def _kept(home: Path, found: Found) -> dict[str, Any] | None:
@@ -164,24 +164,24 @@ def _kept(home: Path, found: Found) -> dict[str, Any] | None:
         kept = read_json(home / "backbone.json")
         if any((home / name).stat().st_size != size for name, size in kept.get("bytes", {}).items()):
             return None  # a power loss
-        told = description({**kept, "name": found.name, "licence": found.licence}, home)
-        for file in (_weights(found, home, told), *([home / "head.safetensors"] if told["classes"] else ())):
+        described = description({**kept, "name": found.name, "licence": found.licence}, home)
+        for file in (_weights(found, home, described), *([home / "head.safetensors"] if described["classes"] else ())):
             refuse_unlike_its_name(file)
     except (OSError, ValueError, TypeError, KeyError, AttributeError, ModelError):
         return None
-    return told
+    return described
 
 
 def _saved(found: Found) -> tuple[Backbone, Classifier]:
     """The backbone of a folder that `fit` saved, just as it was used there, and its head."""
-    told = saved_classifier(found.config, found.path)
-    return replace(reopen(found.path, told["backbone"]), name=found.name), head_of(found.path, told)
+    described = saved_classifier(found.config, found.path)
+    return replace(reopen(found.path, described["backbone"]), name=found.name), head_of(found.path, described)
 
 
-def _weights(found: Found, home: Path, told: dict[str, Any]) -> Path:
+def _weights(found: Found, home: Path, described: dict[str, Any]) -> Path:
     """In the description's folder; an encoder that has a safetensors file of its own is left where it is."""
-    own = found.path / told["weights"]
-    return own if FORMS[found.form].stay and is_there(own) else home / str(told["weights"])
+    own = found.path / described["weights"]
+    return own if FORMS[found.form].stay and is_there(own) else home / str(described["weights"])
 
 
 def _home(found: Found, *, head: str) -> Path:
@@ -221,12 +221,14 @@ def _files(folder: Path) -> list[Path]:
 def _keep(home: Path, *, found: Found, head: str) -> None:
     """Describe into a folder of its own, then rename: two runs at once, or a kill, leave nothing half done."""
     with unfinished_folder(home) as folder:
-        told = FORMS[found.form].describe(found, folder, head)
-        told["weights_hash"] = backbone_hash(told["source"], _weights(found, folder, told), told["config"])
-        told |= {"name": found.name, "licence": found.licence}
-        description(parse_json(as_json(told)), found.path, ours=False)
-        told["bytes"] = {file.name: file.stat().st_size for file in folder.iterdir() if file.is_file()}
-        write_kept(folder / "backbone.json", as_json(told))
+        described = FORMS[found.form].describe(found, folder, head)
+        described["weights_hash"] = backbone_hash(
+            described["source"], _weights(found, folder, described), described["config"]
+        )
+        described |= {"name": found.name, "licence": found.licence}
+        description(parse_json(as_json(described)), found.path, ours=False)
+        described["bytes"] = {file.name: file.stat().st_size for file in folder.iterdir() if file.is_file()}
+        write_kept(folder / "backbone.json", as_json(described))
         if home.exists() and _kept(home, found) is None:  # damaged
             shutil.rmtree(home, ignore_errors=True)
         try:

@@ -17,24 +17,24 @@ Compare = Callable[[Any, Any], Any]
 CLASSES = """
 probabilities = np.exp(outputs - outputs.max())
 probabilities /= probabilities.sum()
-print(told["classes"][probabilities.argmax()], float(probabilities.max()))
+print(saved["classes"][probabilities.argmax()], float(probabilities.max()))
 """
 DECIDED = """
 probabilities = np.exp(outputs - outputs.max())
 probabilities /= probabilities.sum()
-more = told["head"]["more"]
+more = saved["head"]["more"]
 positive = int(more["positive"])
 answer = positive if probabilities[positive] >= more["threshold"] else 1 - positive
-print(told["classes"][answer], float(probabilities[answer]))
+print(saved["classes"][answer], float(probabilities[answer]))
 """
 LABELS = """
 probabilities = 1 / (1 + np.exp(-outputs))
-for name, probability, threshold in zip(told["classes"], probabilities, told["head"]["thresholds"]):
+for name, probability, threshold in zip(saved["classes"], probabilities, saved["head"]["thresholds"]):
     if probability >= threshold:
         print(name, float(probability))
 """
 NUMBER = """
-value, width = float(outputs[0]), told["head"]["width"]
+value, width = float(outputs[0]), saved["head"]["width"]
 print(value, "90 % interval", value - width, value + width)
 """
 
@@ -46,7 +46,7 @@ import timm
 import torch
 from PIL import Image
 
-told = json.load(open("{folder}/headstart.json", encoding="utf-8"))
+saved = json.load(open("{folder}/headstart.json", encoding="utf-8"))
 model = timm.create_model("local-dir:{folder}", pretrained=True).eval()
 transform = timm.data.create_transform(**timm.data.resolve_data_config({{}}, model=model))
 with torch.inference_mode():
@@ -63,7 +63,7 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file
 
-told = json.load(open("{folder}/headstart.json", encoding="utf-8"))
+saved = json.load(open("{folder}/headstart.json", encoding="utf-8"))
 config = json.load(open("{folder}/config.json", encoding="utf-8"))["changed"]
 model = timm.create_model(config["architecture"], num_classes=config["num_classes"])
 {changes}
@@ -91,7 +91,7 @@ import torch
 from safetensors.numpy import load_file
 from transformers import AutoModel, AutoTokenizer
 
-{compare}told = json.load(open("{folder}/headstart.json", encoding="utf-8"))
+{compare}saved = json.load(open("{folder}/headstart.json", encoding="utf-8"))
 tokenizer, encoder = AutoTokenizer.from_pretrained("{folder}"), AutoModel.from_pretrained("{folder}").eval()
 head = load_file("{folder}/head.safetensors")
 tokens = tokenizer({texts}, padding=True, truncation=True, max_length={max_length}, {windows}return_tensors="pt")
@@ -146,7 +146,7 @@ graph = ov.Core().read_model("{folder}/model.onnx")
 features = next(out for op in graph.get_ops() for out in op.outputs() if {features!r} in out.names)
 encoder = ov.Core().compile_model(ov.Model([features], graph.get_parameters()), "CPU")
 head = load_file("{folder}/head.safetensors")
-told = json.load(open("{folder}/headstart.json", encoding="utf-8"))
+saved = json.load(open("{folder}/headstart.json", encoding="utf-8"))
 photo = Image.open("photo.jpg").convert("RGB")
 {prepare}
 pixels = (np.asarray(photo, np.float32) / 255 - {mean}) / {std}

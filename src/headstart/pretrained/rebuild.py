@@ -29,21 +29,23 @@ _PREPARATIONS: dict[Kind, Callable[..., ImagePreparation | TextPreparation]] = {
 }
 
 
-def rebuilt(told: dict[str, Any], weights: Path, *, tokenizer: str | None = None, proven: bool = False) -> Backbone:
+def rebuilt(
+    described: dict[str, Any], weights: Path, *, tokenizer: str | None = None, proven: bool = False
+) -> Backbone:
     """From a description. Texts: the tokenizer is in it, or handed in.
 
     Args:
         proven: the library has said itself how the model is built.
     """
-    fields: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in told["preparation"].items()}
+    fields: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in described["preparation"].items()}
     if tokenizer is not None:
         fields["tokenizer"] = tokenizer
-    source = SOURCES[told["source"]]
+    source = SOURCES[described["source"]]
     return Backbone(
-        **{k: told[k] for k in _PLAIN},
-        preparation=_PREPARATIONS[told["kind"]](**fields),
+        **{k: described[k] for k in _PLAIN},
+        preparation=_PREPARATIONS[described["kind"]](**fields),
         weights=weights,
-        module=partial(source.module, told, weights, proven),  # called only where an engine is compiled
+        module=partial(source.module, described, weights, proven),  # called only where an engine is compiled
         frozen_only=not source.trainable,
     )
 
@@ -55,39 +57,39 @@ def backbone_hash(source: str, weights: Path, config: dict[str, Any]) -> str:
     return hashlib.sha256((hashed + (as_json(computed) if computed else "")).encode()).hexdigest()
 
 
-def reopen(folder: Path, told: dict[str, Any]) -> Backbone:
+def reopen(folder: Path, described: dict[str, Any]) -> Backbone:
     """The backbone inside a folder that headstart saved; the weights are hashed again, no other library is loaded.
 
     Args:
         folder: with model.safetensors (which may hold the head too) or model.onnx.
-        told: what `describe_saved` wrote.
+        described: what `describe_saved` wrote.
 
     Raises:
         ModelError: the weights are not those that were saved, or the tokenizer is not for them.
     """
-    source = SOURCES[told["source"]]
-    return verified(told, folder / source.weights, tokenizer=source.tokenizer(folder, told["config"]))
+    source = SOURCES[described["source"]]
+    return verified(described, folder / source.weights, tokenizer=source.tokenizer(folder, described["config"]))
 
 
-def verified(told: dict[str, Any], weights: Path, *, tokenizer: str | None) -> Backbone:
+def verified(described: dict[str, Any], weights: Path, *, tokenizer: str | None) -> Backbone:
     """The backbone that `describe_saved` described, its weights hashed again.
 
     Raises:
         ModelError: the weights are gone, or not those that were described.
     """
-    told = description(told, weights)  # for pickles, which come by no other door
+    described = description(described, weights)  # for pickles, which come by no other door
     if not is_there(weights):
         raise ModelError("the weights are gone", where=str(weights), fix="fit it again, or copy them there")
-    if backbone_hash(told["source"], weights, told["config"]) != told["weights_hash"]:
+    if backbone_hash(described["source"], weights, described["config"]) != described["weights_hash"]:
         raise ModelError("the weights are not those that were saved", where=str(weights), fix="save or copy it again")
-    return rebuilt(told, weights, tokenizer=tokenizer)
+    return rebuilt(described, weights, tokenizer=tokenizer)
 
 
 def describe_saved(backbone: Backbone) -> dict[str, Any]:
     """What `reopen` needs, as JSON has it; the tokenizer is in its own file."""
     preparation = {k: v for k, v in asdict(backbone.preparation).items() if k != "tokenizer"}
-    told = {**{k: getattr(backbone, k) for k in _PLAIN}, "preparation": preparation}
-    described: dict[str, Any] = parse_json(as_json(told))
+    values = {**{k: getattr(backbone, k) for k in _PLAIN}, "preparation": preparation}
+    described: dict[str, Any] = parse_json(as_json(values))
     return described
 
 
@@ -106,16 +108,16 @@ def from_where_kept(kept: Mapping[str, Any]) -> Backbone:
     return verified(kept["backbone"], Path(kept["weights"]), tokenizer=kept["tokenizer"])
 
 
-def head_of(folder: Path, told: dict[str, Any]) -> Classifier:
+def head_of(folder: Path, described: dict[str, Any]) -> Classifier:
     """The head that was saved in a folder, of which `saved_classifier` gave what is told.
 
     Raises:
         ModelError: its tensors are missing, do not fit the classes and the features, or were changed.
     """
-    head = told["head"]
+    head = described["head"]
     file = folder / head["file"]
-    width = head.get("times", 1) * told["backbone"]["width"]
-    found = classifier_in(file, told["classes"], width, prefix=head["prefix"])
+    width = head.get("times", 1) * described["backbone"]["width"]
+    found = classifier_in(file, described["classes"], width, prefix=head["prefix"])
     said = {name: value for name, value in head.items() if name != "hash"}
     forms: tuple[dict[str, Any], ...] = (said, {})  # the second: of folders from before
     if "hash" in head and all(head["hash"] != head_hash(found.weight, found.bias, form) for form in forms):

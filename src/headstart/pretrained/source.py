@@ -68,34 +68,34 @@ def _tokenizer(folder: Path, config: dict[str, Any]) -> str:
     return found
 
 
-def _timm(told: dict[str, Any], weights: Path, proven: bool) -> Any:
+def _timm(described: dict[str, Any], weights: Path, proven: bool) -> Any:
     from headstart.pretrained import from_timm
 
-    return from_timm.module(told, weights, proven=proven)
+    return from_timm.module(described, weights, proven=proven)
 
 
-def _untrained_timm(told: dict[str, Any]) -> Any:
+def _untrained_timm(described: dict[str, Any]) -> Any:
     from headstart.pretrained import from_timm
 
-    return from_timm.untrained(told)
+    return from_timm.untrained(described)
 
 
-def _untrained_transformers(told: dict[str, Any]) -> Any:
+def _untrained_transformers(described: dict[str, Any]) -> Any:
     from headstart.pretrained import from_transformers
 
-    return from_transformers.untrained(told)
+    return from_transformers.untrained(described)
 
 
-def _transformers(told: dict[str, Any], weights: Path, proven: bool) -> Any:
+def _transformers(described: dict[str, Any], weights: Path, proven: bool) -> Any:
     from headstart.pretrained import from_transformers
 
-    return from_transformers.module(told, weights)
+    return from_transformers.module(described, weights)
 
 
-def _onnx(told: dict[str, Any], weights: Path, proven: bool) -> Any:
+def _onnx(described: dict[str, Any], weights: Path, proven: bool) -> Any:
     from headstart.pretrained import from_onnx
 
-    return from_onnx.module(weights, told["width"])
+    return from_onnx.module(weights, described["width"])
 
 
 def _timm_layer(backbone: Backbone, module: nn.Module) -> Any:

@@ -83,15 +83,15 @@ _FIELDS: dict[str, Check] = {
 }
 
 
-def encoder_config(told: dict[str, Any], where: str) -> Any:
+def encoder_config(given: dict[str, Any], where: str) -> Any:
     """The config object of an encoder of texts.
 
     Raises:
         ModelError: of a kind that transformers does not have, or that is no encoder; a field with a value that cannot
             be; or one that asks for code, for another file or another model.
     """
-    _refuse_others_work(told, where)
-    kind = told.get("model_type")
+    _refuse_others_work(given, where)
+    kind = given.get("model_type")
     if not isinstance(kind, str) or kind not in CONFIG_MAPPING:
         raise ModelError(
             f"transformers knows no model_type {str(kind)[:60]!r}",
@@ -102,7 +102,7 @@ def encoder_config(told: dict[str, Any], where: str) -> Any:
         source = CONFIG_MAPPING[kind]
         usual = source()
         known = {*usual.to_dict(), *source.attribute_map, *inspect.signature(source).parameters, *_LEGACY} - _NOT_THEIRS
-        fields = checked({name: value for name, value in told.items() if name in known}, _fields, where)
+        fields = checked({name: value for name, value in given.items() if name in known}, _fields, where)
         config = source.from_dict(fields)
     _refuse_writers(config, usual, where)
     return config
@@ -111,14 +111,14 @@ def encoder_config(told: dict[str, Any], where: str) -> Any:
 _FIX = "fetch the model again, or take another: headstart models"
 
 
-def _refuse_others_work(told: dict[str, Any], where: str) -> None:
+def _refuse_others_work(given: dict[str, Any], where: str) -> None:
     for name, what in _OTHERS_WORK.items():
-        if told.get(name):
+        if given.get(name):
             raise ModelError(
                 f"{name} asks for {what}", where=where, fix="take a model that needs none: headstart models"
             )
     for name in _ATTENTION:
-        asked = told.get(name)
+        asked = given.get(name)
         for one in asked.values() if isinstance(asked, dict) else [asked]:
             if not any(one is value or one == value for value in (None, True, False, "eager", "sdpa")):
                 raise ModelError(

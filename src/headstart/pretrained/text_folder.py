@@ -36,10 +36,10 @@ def settings(folder: Path) -> dict[str, Any]:
         ModelError: it asks for code of its own, or is damaged.
     """
     file = folder / "tokenizer_config.json"
-    told = _object(file)
-    if told.get("auto_map"):
+    config = _object(file)
+    if config.get("auto_map"):
         raise own_code(file)
-    found: dict[str, Any] = checked(told, TOKENIZER, str(file))
+    found: dict[str, Any] = checked(config, TOKENIZER, str(file))
     return found
 
 
@@ -61,8 +61,8 @@ def pooling(folder: Path) -> tuple[str, bool]:
     modules = folder / "modules.json"
     steps = json_list(modules) if is_there(modules) else []
     kinds = [str(step.get("type", "")) for step in steps if isinstance(step, dict)]
-    told = _object(folder / "1_Pooling" / "config.json")
-    cls = told.get("pooling_mode_cls_token") is True or told.get("pooling_mode") == "cls"
+    config = _object(folder / "1_Pooling" / "config.json")
+    cls = config.get("pooling_mode_cls_token") is True or config.get("pooling_mode") == "cls"
     return ("cls" if cls else "mean"), any(kind.endswith("Normalize") for kind in kinds)
 
 
@@ -88,12 +88,12 @@ def refuse_strange_ids(tokenizer: str, vocabulary: Any, where: Path) -> None:
     if digest in _proven:
         return
     try:
-        told = parse_json(tokenizer)
-        words = told["model"]["vocab"]
+        config = parse_json(tokenizer)
+        words = config["model"]["vocab"]
         count = len(words)
-        ids = [count - 1, *(words.values() if isinstance(words, dict) else ()), *_numbers(told)]
-        highest, lowest, added = max(ids), min(ids), _added(told)
-        refuse_growth(told)
+        ids = [count - 1, *(words.values() if isinstance(words, dict) else ()), *_numbers(config)]
+        highest, lowest, added = max(ids), min(ids), _added(config)
+        refuse_growth(config)
         if not isinstance(vocabulary, int) or not all(type(number) is int for number in ids):
             raise TypeError("numbers of tokens that are none")
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
@@ -108,49 +108,49 @@ def refuse_strange_ids(tokenizer: str, vocabulary: Any, where: Path) -> None:
     _proven.add(digest)
 
 
-def refuse_growth(told: Any) -> None:
+def refuse_growth(config: Any) -> None:
     """Raises ValueError where a tokenizer may make very long texts of short ones: each `Replace` puts so many
     characters in the place of what may be one, and they come one after the other."""
     growth = 1
-    for replaced in _replacements([told.get(name) for name in ("normalizer", "pre_tokenizer")]):
+    for replaced in _replacements([config.get(name) for name in ("normalizer", "pre_tokenizer")]):
         growth *= max(1, len(replaced))
         if growth > _MOST_GROWTH:
             raise ValueError("its normaliser makes texts many times longer")
 
 
-def _replacements(told: Any) -> Iterator[str]:
+def _replacements(config: Any) -> Iterator[str]:
     """What takes the place of something, at whatever depth."""
-    if isinstance(told, list):
-        for entry in told:
+    if isinstance(config, list):
+        for entry in config:
             yield from _replacements(entry)
-    elif isinstance(told, dict):
-        if told.get("type") == "Replace":
-            yield str(told.get("content"))
-        for entry in told.values():
+    elif isinstance(config, dict):
+        if config.get("type") == "Replace":
+            yield str(config.get("content"))
+        for entry in config.values():
             yield from _replacements(entry)
 
 
-def _numbers(told: dict[str, Any]) -> Iterator[Any]:
+def _numbers(config: dict[str, Any]) -> Iterator[Any]:
     """The numbers of added tokens, and of those that are put around a text."""
-    for token in told.get("added_tokens") or ():
+    for token in config.get("added_tokens") or ():
         yield token["id"]
-    yield from _in_template(told.get("post_processor"))
+    yield from _in_template(config.get("post_processor"))
 
 
-def _added(told: dict[str, Any]) -> set[str]:
-    return {token["content"] for token in told.get("added_tokens") or ()}
+def _added(config: dict[str, Any]) -> set[str]:
+    return {token["content"] for token in config.get("added_tokens") or ()}
 
 
-def _in_template(told: Any) -> Iterator[Any]:
+def _in_template(config: Any) -> Iterator[Any]:
     """Of every form of post-processor: {"ids": [...]} of a template, ["[CLS]", 101] of BERT's and RoBERTa's."""
-    if isinstance(told, list) and len(told) == 2 and isinstance(told[0], str):
-        yield told[1]
-    elif isinstance(told, list):
-        for entry in told:
+    if isinstance(config, list) and len(config) == 2 and isinstance(config[0], str):
+        yield config[1]
+    elif isinstance(config, list):
+        for entry in config:
             yield from _in_template(entry)
-    elif isinstance(told, dict):
-        yield from told.get("ids") or ()
-        for key, entry in told.items():
+    elif isinstance(config, dict):
+        yield from config.get("ids") or ()
+        for key, entry in config.items():
             if key not in ("ids", "tokens"):
                 yield from _in_template(entry)
 
@@ -163,10 +163,10 @@ def _made(folder: Path, model_type: str) -> str:
             if is_there(folder / file):
                 copy_regular(folder / file, alone / file)
         (alone / "config.json").write_text(as_json({"model_type": model_type}), encoding="utf-8")
-        told = settings(folder)
-        if told.get("do_lower_case") is None and is_there(alone / _WORDS) and not _lower_case(alone, folder):
-            told["do_lower_case"] = False
-        (alone / "tokenizer_config.json").write_text(as_json(told), encoding="utf-8")
+        config = settings(folder)
+        if config.get("do_lower_case") is None and is_there(alone / _WORDS) and not _lower_case(alone, folder):
+            config["do_lower_case"] = False
+        (alone / "tokenizer_config.json").write_text(as_json(config), encoding="utf-8")
         try:
             with somebody_elses("transformers"):
                 return _by_transformers(alone)

@@ -278,8 +278,8 @@ def _said(line: Line, x: Axis, y: Axis) -> str:
     if not line.points:
         return f"{line.name}: nothing was measured."
     ends = [line.points[0], line.points[-1]] if len(line.points) > 1 else [line.points[0]]
-    told = (f"{_value(v, y)} at {x.title} {_value(u, x)}" for u, v in ends)
-    return f"{line.name}: {', then '.join(told)}."
+    result = (f"{_value(v, y)} at {x.title} {_value(u, x)}" for u, v in ends)
+    return f"{line.name}: {', then '.join(result)}."
 
 
 def _value(value: float, axis: Axis) -> str:

@@ -135,8 +135,8 @@ class Checked:
         start = f"{self._table} row "
         return where[len(start) - 4 :] if self._table and where.startswith(start) else where
 
-    def _placed(self, told: dict[str, Any]) -> dict[str, Any]:
-        return told | {key: self.placed(told[key]) for key in ("where", "example") if key in told}
+    def _placed(self, result: dict[str, Any]) -> dict[str, Any]:
+        return result | {key: self.placed(result[key]) for key in ("where", "example") if key in result}
 
 
 def said_first(dataset: Dataset, parts: Split) -> Iterator[str]:
@@ -169,34 +169,35 @@ def _listed(counts: Sequence[Mapping[str, Any]], named: str) -> str:
     return f"{len(counts):,} {named}: {shown}{more}"
 
 
-def summary(told: Mapping[str, Any]) -> str:
+def summary(result: Mapping[str, Any]) -> str:
     """What `to_json` says, in lines for people."""
-    return "\n".join(_lines(told))
+    return "\n".join(_lines(result))
 
 
-def _lines(told: Mapping[str, Any]) -> Iterator[str]:
-    counts, findings = told["counts"], told["findings"]
-    yield f"{told['data']}: {told['task']}, {told['n']:,} examples that can be used, {told['n_rejected']:,} left out"
-    whose = {"official": "the parts are yours", "out-of-fold": "fold by fold"}.get(told["split"], "held out here")
-    yield f"learned from {told['n_train']:,}, tested on {told['n_test']:,} ({whose})"
+def _lines(result: Mapping[str, Any]) -> Iterator[str]:
+    counts, findings = result["counts"], result["findings"]
+    used, rejected = result["n"], result["n_rejected"]
+    yield f"{result['data']}: {result['task']}, {used:,} examples that can be used, {rejected:,} left out"
+    whose = {"official": "the parts are yours", "out-of-fold": "fold by fold"}.get(result["split"], "held out here")
+    yield f"learned from {result['n_train']:,}, tested on {result['n_test']:,} ({whose})"
     if counts:
-        yield _listed(counts, told["named"])
-    yield from (f"shortcut: {each['reason']}" for each in told["shortcuts"])
-    if told["doubtful"]["listed"]:
-        yield _doubtful(told["doubtful"])
+        yield _listed(counts, result["named"])
+    yield from (f"shortcut: {each['reason']}" for each in result["shortcuts"])
+    if result["doubtful"]["listed"]:
+        yield _doubtful(result["doubtful"])
     shown = _first_of_each_kind(sorted(findings, key=lambda finding: finding["kind"] in _OFTEN))
     yield from (f"{finding['where']}: {finding['reason']}" for finding in shown)
     if len(findings) > len(shown):
         kinds = Counter(finding["kind"] for finding in findings) - Counter(finding["kind"] for finding in shown)
         more = ", ".join(f"{n:,} x {kind}" for kind, n in kinds.most_common())
         yield f"{len(findings) - len(shown):,} more in the findings: {more}"
-    yield from told["notes"]
-    yield from (f"warning: {each['text']}" for each in told["warnings"])
+    yield from result["notes"]
+    yield from (f"warning: {each['text']}" for each in result["warnings"])
 
 
-def _doubtful(told: Mapping[str, int]) -> str:
+def _doubtful(result: Mapping[str, int]) -> str:
     """How many labels are doubtful, and what that is worth."""
-    listed, wrong = told["listed"], told["wrong"]
+    listed, wrong = result["listed"], result["wrong"]
     said = f"{listed:,} labels look doubtful, most doubtful first"
     if wrong:
         return f"{said}: the first {wrong:,} are more probably wrong than right"

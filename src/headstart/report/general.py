@@ -97,13 +97,13 @@ def modality(record: Record) -> Modality:
 
 def terminal_scores(beside: Lines) -> Callable[[dict[str, Any], Sequence[Metric]], str]:
     """What `evaluate` prints: a line a metric, and those of the task."""
-    return lambda told, metrics: "\n".join([*listed_figures(told, metrics), *beside(told)])
+    return lambda result, metrics: "\n".join([*listed_figures(result, metrics), *beside(result)])
 
 
 def terminal_fit(beside: Lines) -> Callable[[dict[str, Any], Sequence[Metric]], str]:
     """What `fit` prints: how it was made, then what `evaluate` prints."""
     scores = terminal_scores(beside)
-    return lambda told, metrics: fitted_lines(told, scores(told, metrics), metrics)
+    return lambda result, metrics: fitted_lines(result, scores(result, metrics), metrics)
 
 
 def _share(value: float) -> float:

@@ -92,16 +92,16 @@ def _chosen_from(ranking: Mapping[str, Any]) -> str:
     return f'<h3>Chosen from</h3><p class="small">{note}</p>{body}' + (f"<ul>{said}</ul>" if said else "")
 
 
-def _tuning(p: Record, told: Mapping[str, Any]) -> Iterator[str]:
+def _tuning(p: Record, tuning: Mapping[str, Any]) -> Iterator[str]:
     """What was tried on a validation part of the training part, and the verdict."""
-    v, recipe = told["verdict"], told["recipe"]
+    v, recipe = tuning["verdict"], tuning["recipe"]
     yield "<h3>Fine-tuning</h3>"
-    if told["trials"]:
+    if tuning["trials"]:
         yield '<p class="small">Short runs, judged on training examples that they did not learn from.</p>'
-        yield _trials(told["trials"], p.task.words.right, p.chosen_by)
+        yield _trials(tuning["trials"], p.task.words.right, p.chosen_by)
     yield (
         f'<p class="small">Taken: {recipe["depth"]} groups of layers, learning rate {recipe["rate"]:.1e}, '
-        f"{recipe['steps']:,} steps of {recipe['batch']} examples{_kept(told)}.</p>"
+        f"{recipe['steps']:,} steps of {recipe['batch']} examples{_kept(tuning)}.</p>"
     )
     by, head = p.chosen_by if "cost_errors" in v else None, ["Way", text(p.task.words.right), "Log loss"]
     rows = [
@@ -137,10 +137,10 @@ def _figure(by: Metric, cost: float | None) -> float | None:
     return None if cost is None else by.figure(cost)
 
 
-def _kept(told: Mapping[str, Any]) -> str:
-    if told["averaged_runs"] > 1:
-        return f"; kept are the mean weights of {told['averaged_runs']} such runs"
-    return "" if told["share"] == 1 else f"; kept are the weights {told['share']:.0%} of the way there"
+def _kept(tuning: Mapping[str, Any]) -> str:
+    if tuning["averaged_runs"] > 1:
+        return f"; kept are the mean weights of {tuning['averaged_runs']} such runs"
+    return "" if tuning["share"] == 1 else f"; kept are the weights {tuning['share']:.0%} of the way there"
 
 
 def _trials(trials: Sequence[dict[str, Any]], right: str, by: Metric | None) -> str:

@@ -14,12 +14,12 @@ _WAYS = {  # of telling what is like nothing that was learned from
 }
 
 
-def lines(told: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def lines(result: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """A word and what it says, of a fit's JSON."""
-    sure = told.get("confidence") or {}
+    sure = result.get("confidence") or {}
     parts = [(asked, share) for asked, share in sure.get("answered", {}).items() if share is not None]
-    if told.get("threshold"):
-        yield "threshold", threshold(told["threshold"])
+    if result.get("threshold"):
+        yield "threshold", threshold(result["threshold"])
     if parts:
         said = ", ".join(f"{share:.0%} if {100 * float(asked):g} % are to be right" for asked, share in parts)
         yield "answers", f"{said} (predict --abstain)"

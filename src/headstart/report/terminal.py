@@ -27,51 +27,53 @@ _MEASURED = {  # what the size of a model's input is in, and what its work is fo
 }
 
 
-def plainly(told: Any) -> Any:
+def plainly(result: Any) -> Any:
     """The same, what a terminal would obey in its texts escaped. The sentences of answers are left: their characters
     are counted, and `answers` puts each on one line."""
-    if isinstance(told, str):
-        return plain(told)
-    if isinstance(told, list | tuple):
-        return [plainly(entry) for entry in told]
-    if isinstance(told, dict):
-        return {key: entry if key in _COUNTED else plainly(entry) for key, entry in told.items()}
-    return told
+    if isinstance(result, str):
+        return plain(result)
+    if isinstance(result, list | tuple):
+        return [plainly(entry) for entry in result]
+    if isinstance(result, dict):
+        return {key: entry if key in _COUNTED else plainly(entry) for key, entry in result.items()}
+    return result
 
 
-def fit(told: dict[str, Any], metrics: Sequence[Metric]) -> str:
+def fit(result: dict[str, Any], metrics: Sequence[Metric]) -> str:
     """What `fit` prints of a classifier."""
-    return fitted_lines(told, scores(told, metrics), metrics)
+    return fitted_lines(result, scores(result, metrics), metrics)
 
 
-def fitted_lines(told: dict[str, Any], figures: str, metrics: Sequence[Metric]) -> str:
+def fitted_lines(result: dict[str, Any], figures: str, metrics: Sequence[Metric]) -> str:
     """What `fit` prints of a model with a linear head; figures: its scores, as lines."""
-    chosen_from = [] if told.get("ranking") is None else [ranking(told["ranking"]), ""]
-    made = f"{told['model']} ({told['how']}), {told['n_train']:,} examples to learn from, {tested(told)}"
-    lines = [*chosen_from, made, *_why(told, 10)]
-    if "metric" in told:
-        by = next((metric.in_words for metric in metrics if metric.key == told["metric"]), told["metric"])
+    chosen_from = [] if result.get("ranking") is None else [ranking(result["ranking"]), ""]
+    made = f"{result['model']} ({result['how']}), {result['n_train']:,} examples to learn from, {tested(result)}"
+    lines = [*chosen_from, made, *_why(result, 10)]
+    if "metric" in result:
+        by = next((metric.in_words for metric in metrics if metric.key == result["metric"]), result["metric"])
         lines.append(f"{'chosen by':10} {by}")
-    if told["n_rejected"]:
-        lines.append(f"left out   {told['n_rejected']} examples; see rejected.csv")
-    if told.get("class_weights"):
+    if result["n_rejected"]:
+        lines.append(f"left out   {result['n_rejected']} examples; see rejected.csv")
+    if result.get("class_weights"):
         lines.append("weights    rare classes count more (inverse square root of their share)")
-    sure = [_say(word, said) for word, said in sureness.lines(told)]
-    return "\n".join([*lines, *_found(told, 10), figures, *_said(more(told, metrics), 10), *sure, *_ended(told, 10)])
+    sure = [_say(word, said) for word, said in sureness.lines(result)]
+    return "\n".join(
+        [*lines, *_found(result, 10), figures, *_said(more(result, metrics), 10), *sure, *_ended(result, 10)]
+    )
 
 
-def listed_figures(told: Mapping[str, Any], metrics: Sequence[Metric]) -> list[str]:
+def listed_figures(result: Mapping[str, Any], metrics: Sequence[Metric]) -> list[str]:
     """A line a metric, and how many examples they are of."""
-    return [*_figures(told, metrics, 24), f"{'test examples':24} {told['n_test']:,}", *_said(beside(told), 24)]
+    return [*_figures(result, metrics, 24), f"{'test examples':24} {result['n_test']:,}", *_said(beside(result), 24)]
 
 
-def _figures(told: Mapping[str, Any], metrics: Sequence[Metric], width: int) -> list[str]:
+def _figures(result: Mapping[str, Any], metrics: Sequence[Metric], width: int) -> list[str]:
     """A line a metric, with its interval; one that was saved earlier may lack some of today's."""
     lines = []
     for metric in metrics:
-        if metric.key not in told:
+        if metric.key not in result:
             continue
-        value, ends = told[metric.key], told.get(f"{metric.key}_interval")
+        value, ends = result[metric.key], result.get(f"{metric.key}_interval")
         written = amount if metric.unit == "target" else "{:.3f}".format
         shown = "-" if value is None else written(value)
         interval = f"  (95 % interval {written(ends[0])} to {written(ends[1])})" if ends and None not in ends else ""
@@ -79,34 +81,40 @@ def _figures(told: Mapping[str, Any], metrics: Sequence[Metric], width: int) -> 
     return lines
 
 
-def fit_answering(told: dict[str, Any], metrics: Sequence[Metric] = ()) -> str:
+def fit_answering(result: dict[str, Any], metrics: Sequence[Metric] = ()) -> str:
     made = (
-        f"{told['model']} ({told['how']}), {told['n_train']:,} questions about {told['documents_train']:,} documents "
-        f"to learn from, {tested(told)}"
+        f"{result['model']} ({result['how']}), {result['n_train']:,} questions about "
+        f"{result['documents_train']:,} documents to learn from, {tested(result)}"
     )
-    lines = [filled(made), *_why(told, 12)]
-    if told["n_rejected"]:
-        lines.append(f"{'left out':12} {told['n_rejected']:,} questions; see rejected.csv")
+    lines = [filled(made), *_why(result, 12)]
+    if result["n_rejected"]:
+        lines.append(f"{'left out':12} {result['n_rejected']:,} questions; see rejected.csv")
     return "\n".join(
-        [*lines, *_found(told, 12), *_answer_figures(told, metrics), *_said(more(told, metrics), 12), *_ended(told, 12)]
+        [
+            *lines,
+            *_found(result, 12),
+            *_answer_figures(result, metrics),
+            *_said(more(result, metrics), 12),
+            *_ended(result, 12),
+        ]
     )
 
 
-def _why(told: dict[str, Any], width: int) -> list[str]:
-    return [] if told["why_how"] == "asked for" else [_say("why", told["why_how"], width)]
+def _why(result: dict[str, Any], width: int) -> list[str]:
+    return [] if result["why_how"] == "asked for" else [_say("why", result["why_how"], width)]
 
 
-def _found(told: dict[str, Any], width: int) -> list[str]:
+def _found(result: dict[str, Any], width: int) -> list[str]:
     """What was found in the data that was not left out, by kind."""
     known = {"doubtful-label"}  # has a line of its own
-    kinds = Counter(finding["kind"] for finding in told["findings"] if not finding["rejected"])
+    kinds = Counter(finding["kind"] for finding in result["findings"] if not finding["rejected"])
     return [f"{'found':{width}} {n:,} x {kind}" for kind, n in sorted(kinds.items()) if kind not in known]
 
 
-def _ended(told: dict[str, Any], width: int) -> list[str]:
-    known = f", {told['cached']:.0%} of the features known" if told.get("cached") else ""
-    took = f"{'took':{width}} {told['seconds']['total']:.1f} s{known}"
-    return [took, f"{'saved':{width}} {told['out']} (open report.html)"] if told["out"] else [took]
+def _ended(result: dict[str, Any], width: int) -> list[str]:
+    known = f", {result['cached']:.0%} of the features known" if result.get("cached") else ""
+    took = f"{'took':{width}} {result['seconds']['total']:.1f} s{known}"
+    return [took, f"{'saved':{width}} {result['out']} (open report.html)"] if result["out"] else [took]
 
 
 def _said(lines: Iterable[Line], width: int) -> list[str]:
@@ -118,35 +126,36 @@ def _beyond(metrics: Sequence[Metric], laid_out: Sequence[str]) -> list[Metric]:
     return [metric for metric in metrics if metric.key not in laid_out]
 
 
-def scores(told: dict[str, Any], metrics: Sequence[Metric]) -> str:
+def scores(result: dict[str, Any], metrics: Sequence[Metric]) -> str:
     """What `evaluate` prints of a classifier."""
-    low, high = told["accuracy_interval"]
+    low, high = result["accuracy_interval"]
     lines = [
-        f"accuracy   {told['accuracy']:.3f}  (95 % interval {low:.3f} to {high:.3f}, {told['n_test']} examples)",
-        f"majority   {told['majority_accuracy']:.3f}  (always answering {short_name(told['majority_class'])!r})",
-        *_said(beside(told), 10),
-        *_figures(told, [m for m in metrics if m.key == "balanced_accuracy" and unbalanced(told)], 10),
-        f"macro F1   {told['macro_f1']:.3f}   log loss {told['log_loss']:.3f}   calibration error {told['ece']:.3f}",
-        *_figures(told, _beyond(metrics, _LAID_OUT), 10),
+        f"accuracy   {result['accuracy']:.3f}  (95 % interval {low:.3f} to {high:.3f}, {result['n_test']} examples)",
+        f"majority   {result['majority_accuracy']:.3f}  (always answering {short_name(result['majority_class'])!r})",
+        *_said(beside(result), 10),
+        *_figures(result, [m for m in metrics if m.key == "balanced_accuracy" and unbalanced(result)], 10),
+        f"macro F1   {result['macro_f1']:.3f}   log loss {result['log_loss']:.3f}   "
+        f"calibration error {result['ece']:.3f}",
+        *_figures(result, _beyond(metrics, _LAID_OUT), 10),
     ]
-    if told.get("missing_classes"):
-        lines.append(f"missing    classes without an example: {some_of(told['missing_classes'])}")
-    if told.get("extra_classes"):
-        lines.append(f"extra      classes that the model does not know, left out: {some_of(told['extra_classes'])}")
+    if result.get("missing_classes"):
+        lines.append(f"missing    classes without an example: {some_of(result['missing_classes'])}")
+    if result.get("extra_classes"):
+        lines.append(f"extra      classes that the model does not know, left out: {some_of(result['extra_classes'])}")
     return "\n".join(lines)
 
 
-def answers(told: dict[str, Any]) -> str:
+def answers(result: dict[str, Any]) -> str:
     """Each answer in its sentence: in bold on a terminal, in double brackets elsewhere."""
     bold = sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
     before, after = ("\x1b[1m", "\x1b[0m") if bold else ("[[", "]]")
-    several = len({row["context"] for row in told["answers"] if row["answer"]}) > 1
+    several = len({row["context"] for row in result["answers"] if row["answer"]}) > 1
     lines = []
-    for row in told["answers"]:
+    for row in result["answers"]:
         if not row["answer"]:
             lines.append(f"no answer  {row['confidence']:.2f}")
             continue
-        place = f"{row['context']}, " if several or told["answers"][0] is row else ""
+        place = f"{row['context']}, " if several or result["answers"][0] is row else ""
         lines.append(
             f"{_line(row['answer'])}  {row['confidence']:.2f}  ({place}characters {row['start']}-{row['end']})"
         )
@@ -162,52 +171,52 @@ def _line(text: str) -> str:
     return re.sub(" +", " ", "".join(c if c.isprintable() else " " for c in text))
 
 
-def answer_scores(told: dict[str, Any], metrics: Sequence[Metric] = ()) -> str:
-    lines = _answer_figures(told, metrics)
-    if told["n_rejected"]:
-        lines.append(f"{'left out':12} {told['n_rejected']:,} questions; --json lists them")
+def answer_scores(result: dict[str, Any], metrics: Sequence[Metric] = ()) -> str:
+    lines = _answer_figures(result, metrics)
+    if result["n_rejected"]:
+        lines.append(f"{'left out':12} {result['n_rejected']:,} questions; --json lists them")
     return "\n".join(lines)
 
 
-def _answer_figures(told: dict[str, Any], metrics: Sequence[Metric]) -> list[str]:
+def _answer_figures(result: dict[str, Any], metrics: Sequence[Metric]) -> list[str]:
     def figure(name: str, key: str) -> str:
-        low, high = told[f"{key}_interval"]
-        return f"{name:12} {told[key]:.3f}  (95 % interval {low:.3f} to {high:.3f})"
+        low, high = result[f"{key}_interval"]
+        return f"{name:12} {result[key]:.3f}  (95 % interval {low:.3f} to {high:.3f})"
 
     lines = [figure("exact match", "exact_match"), figure("F1", "f1")]
-    lines += [*_figures(told, _beyond(metrics, ("exact_match", "f1")), 12), *_said(beside(told), 12)]
-    if "baseline" in told:
-        lines.append(f"{'baseline F1':12} {told['baseline']['f1']:.3f}  (taking the sentence most like the question)")
-        if told["unanswerable"] is not None:
-            share = told["unanswerable"]["n"] / told["n_test"]
+    lines += [*_figures(result, _beyond(metrics, ("exact_match", "f1")), 12), *_said(beside(result), 12)]
+    if "baseline" in result:
+        lines.append(f"{'baseline F1':12} {result['baseline']['f1']:.3f}  (taking the sentence most like the question)")
+        if result["unanswerable"] is not None:
+            share = result["unanswerable"]["n"] / result["n_test"]
             lines.append(f"{'':12} {share:.3f}  (always saying that there is no answer)")
     lines.append(
-        f"{'questions':12} {told['n_test']:,} about {told['documents']:,} documents (the intervals are over these)"
+        f"{'questions':12} {result['n_test']:,} about {result['documents']:,} documents (the intervals are over these)"
     )
     for key, words in (("answerable", "with answer"), ("unanswerable", "without")):
-        part = told[key]
-        if part is not None and told["answerable"] is not None and told["unanswerable"] is not None:
+        part = result[key]
+        if part is not None and result["answerable"] is not None and result["unanswerable"] is not None:
             lines.append(f"{words:12} {part['n']:,}: exact match {part['exact_match']:.3f}, F1 {part['f1']:.3f}")
-    if told["errors"]:
-        kinds = ", ".join(f"{n:,} {kind}" for kind, n in told["errors"].items())
+    if result["errors"]:
+        kinds = ", ".join(f"{n:,} {kind}" for kind, n in result["errors"].items())
         lines.append(_say("not exact", kinds, 12))
     return lines
 
 
-def predictions(told: dict[str, Any], line: Callable[[dict[str, Any]], str]) -> str:
+def predictions(result: dict[str, Any], line: Callable[[dict[str, Any]], str]) -> str:
     """A line an input, whole where a program may read it; line: what the task says of one."""
     lines, most = [], 60 if sys.stdout.isatty() else sys.maxsize
-    for row in told["predictions"]:
+    for row in result["predictions"]:
         name = row["input"] if len(row["input"]) <= most else row["input"][: most - 3] + "..."
         said = f"error: {row['error']}" if "error" in row else sureness.assured(row, line(row))
         lines.append(f"{name or '(blank)'}: {said}")
     return "\n".join(lines)
 
 
-def predicted(told: dict[str, Any]) -> str:
+def predicted(result: dict[str, Any]) -> str:
     """What `predict --out` wrote."""
-    odd = f", {told['n_errors']:,} of them with an error" if told["n_errors"] else ""
-    return f"saved      {told['out']} ({told['n']:,} rows{odd})"
+    odd = f", {result['n_errors']:,} of them with an error" if result["n_errors"] else ""
+    return f"saved      {result['out']} ({result['n']:,} rows{odd})"
 
 
 def class_line(row: dict[str, Any]) -> str:
@@ -222,19 +231,19 @@ def answer_line(row: dict[str, Any]) -> str:
     return f"{_line(row['answer']) if row['answer'] else 'no answer'} {row['confidence']:.2f}"
 
 
-def exported(told: dict[str, Any]) -> str:
+def exported(result: dict[str, Any]) -> str:
     """What `export` wrote, and how it was proved."""
     return "\n".join(
         [
-            f"exported   {told['folder']} ({told['format']}: {', '.join(told['files'])})",
-            f"compared   on {told['compared']} inputs, outputs differ by {told['difference']:.1e} at most",
+            f"exported   {result['folder']} ({result['format']}: {', '.join(result['files'])})",
+            f"compared   on {result['compared']} inputs, outputs differ by {result['difference']:.1e} at most",
         ]
     )
 
 
-def models(told: dict[str, Any]) -> str:
+def models(result: dict[str, Any]) -> str:
     """A table by kind of data and by whether the weights are here; lines of at most 79 characters."""
-    rows = told["models"]
+    rows = result["models"]
     head = f"  {'':29} {'parameters':>10} {'GMACs':>6} {'input':>5} {'width':>5}  score"
     lines = []
     for kind in _MEASURED:
@@ -253,54 +262,54 @@ def _model_line(row: dict[str, Any]) -> str:
     return f"  {name:29} {work} {size}  {score}".rstrip()
 
 
-def model(told: dict[str, Any]) -> str:
+def model(result: dict[str, Any]) -> str:
     """One entry in full."""
-    sides, example = _MEASURED[told["kind"]]
-    score = f"{told['score']} % {told['score_on']} ({told['score_source']})" if told["score"] else "none known"
+    sides, example = _MEASURED[result["kind"]]
+    score = f"{result['score']} % {result['score_on']} ({result['score_source']})" if result["score"] else "none known"
     lines = {
-        "for": f"{told['kind']}s",
-        "built by": f"{told['source']}, architecture {told['architecture']}",
-        "parameters": f"{told['parameters']:,}",
-        "features": f"{told['width']:,}",
-        "input": f"{told['size']} {sides}",
-        "work": f"{told['gmacs']:g} billion multiply-adds {example}",
-        "trained on": told["trained_on"],
+        "for": f"{result['kind']}s",
+        "built by": f"{result['source']}, architecture {result['architecture']}",
+        "parameters": f"{result['parameters']:,}",
+        "features": f"{result['width']:,}",
+        "input": f"{result['size']} {sides}",
+        "work": f"{result['gmacs']:g} billion multiply-adds {example}",
+        "trained on": result["trained_on"],
         "score": score,
-        "licence": told["licence"],
-        "weights": told["weights"].replace(":", " ", 1),
-        "sha256": told["sha256"] or "not pinned here; the hub's own is checked",
-        "here": told["path"] or f"no: {told['install']}",
+        "licence": result["licence"],
+        "weights": result["weights"].replace(":", " ", 1),
+        "sha256": result["sha256"] or "not pinned here; the hub's own is checked",
+        "here": result["path"] or f"no: {result['install']}",
     }
-    return "\n".join([told["name"], *(f"  {name:12}{value}" for name, value in lines.items())])
+    return "\n".join([result["name"], *(f"  {name:12}{value}" for name, value in lines.items())])
 
 
-def cache(told: dict[str, Any]) -> str:
-    lines = [f"{told['folder']}: {told['bytes'] / 1e6:.1f} MB"]
-    for t in told["tables"]:
+def cache(result: dict[str, Any]) -> str:
+    lines = [f"{result['folder']}: {result['bytes'] / 1e6:.1f} MB"]
+    for t in result["tables"]:
         in_use = ", in use" if t["in_use"] else ""
         lines.append(f"  {t['about']:40} {t['rows']:8} rows {t['bytes'] / 1e6:9.1f} MB{in_use}")
-    for fit in told["fits"]:
+    for fit in result["fits"]:
         about = "a fit that goes on" if fit["in_use"] else fit["about"]
         lines.append(f"  {about:40} {'':13} {fit['bytes'] / 1e6:9.1f} MB")
-    lines.append(f"  {'models ready to run, not counted':40} {'':13} {told['models_bytes'] / 1e6:9.1f} MB")
-    lines += [f"  removed: {t['about']} ({t['bytes'] / 1e6:.1f} MB)" for t in told["removed"]]
+    lines.append(f"  {'models ready to run, not counted':40} {'':13} {result['models_bytes'] / 1e6:9.1f} MB")
+    lines += [f"  removed: {t['about']} ({t['bytes'] / 1e6:.1f} MB)" for t in result["removed"]]
     return "\n".join(lines)
 
 
-def pairs(told: dict[str, Any]) -> str:
-    return "\n".join(f"{key.replace('_', ' '):18} {value}" for key, value in told.items())
+def pairs(result: dict[str, Any]) -> str:
+    return "\n".join(f"{key.replace('_', ' '):18} {value}" for key, value in result.items())
 
 
-def ranking(told: dict[str, Any]) -> str:
+def ranking(result: dict[str, Any]) -> str:
     """The table of `headstart rank`, from what `as_json` makes."""
-    by = ordered_by(told)
+    by = ordered_by(result)
     shown = "log_loss" if by == "accuracy" else by  # beside the accuracy
     wide = max(8, len(shown))
-    of_classes = told["measure"] == "Accuracy"
-    right, loss = ("accuracy", "log loss") if of_classes else ("   right", told["loss"].partition(" (")[0])
+    of_classes = result["measure"] == "Accuracy"
+    right, loss = ("accuracy", "log loss") if of_classes else ("   right", result["loss"].partition(" (")[0])
     title = f"{loss if shown == 'log_loss' else shown.replace('_', ' '):>{wide}}"
     lines = [f"{'model':{_NAME}} {right}   95 % interval {title}  LogME  5-NN per s    size"]
-    for row in told["rows"]:
+    for row in result["rows"]:
         (low, high), name = row["accuracy_interval"], row["model"]
         if len(name) > _NAME:
             lines.append(name)
@@ -308,27 +317,27 @@ def ranking(told: dict[str, Any]) -> str:
         figures = f"{row['accuracy']:8.3f}  {low:5.3f} to {high:5.3f} {row[shown]:{wide}.3f} {row['logme']:6.3f}"
         machine = f"{_count(row['per_second']):>5} {_size(row['parameters']):>7}"
         lines.append(f"{name:{_NAME}} {figures} {row['neighbours']:5.3f} {machine}")
-    names = f", {told['classes']} {told['named']}" if told["classes"] else ""
+    names = f", {result['classes']} {result['named']}" if result["classes"] else ""
     if not of_classes:
-        lines.append(f"right: {told['measure'][0].lower()}{told['measure'][1:]}")
+        lines.append(f"right: {result['measure'][0].lower()}{result['measure'][1:]}")
     lines.append(
-        f"{told['n']:,} training examples{names}; always giving the same answer: {told['majority_accuracy']:.3f}"
+        f"{result['n']:,} training examples{names}; always giving the same answer: {result['majority_accuracy']:.3f}"
     )
-    lines.append(_say("take", _verdict(told)))
-    for why in dict.fromkeys(untried["why"] for untried in told["untried"]):
-        names = ", ".join(untried["model"] for untried in told["untried"] if untried["why"] == why)
+    lines.append(_say("take", _verdict(result)))
+    for why in dict.fromkeys(untried["why"] for untried in result["untried"]):
+        names = ", ".join(untried["model"] for untried in result["untried"] if untried["why"] == why)
         lines.append(_say("not tried", f"{names}: {why}"))
-    lines += [_say("warning", warning) for warning in told["warnings"]]
+    lines += [_say("warning", warning) for warning in result["warnings"]]
     return "\n".join(lines)
 
 
-def _verdict(told: dict[str, Any]) -> str:
-    first, choice, by = told["rows"][0], told["choice"], ordered_by(told).replace("_", " ")
-    if len(told["rows"]) == 1:
+def _verdict(result: dict[str, Any]) -> str:
+    first, choice, by = result["rows"][0], result["choice"], ordered_by(result).replace("_", " ")
+    if len(result["rows"]) == 1:
         return choice
     if choice == first["model"]:
         return f"{choice}, by {by} on examples held out"
-    row = next(row for row in told["rows"] if row["model"] == choice)
+    row = next(row for row in result["rows"] if row["model"] == choice)
     return (
         f"{choice}: as good as {first['model']} as far as this sample can tell ({by} {row['behind']:.3f} "
         f"{'higher' if by == 'log loss' else 'worse'}, give or take {row['behind_error']:.3f}), and cheaper"

@@ -26,8 +26,8 @@ def trust(record: Record) -> Iterator[Section]:
         *_risk_coverage(details.get("risk_coverage") or ()),
         *_precision_recall(details.get("precision_recall") or {}, chosen),
     ]
-    told = lines({"confidence": record.confidence, "threshold": chosen})
-    said = "".join(f"<li>{breakable(f'{word.capitalize()} {what}')}</li>" for word, what in told)
+    result = lines({"confidence": record.confidence, "threshold": chosen})
+    said = "".join(f"<li>{breakable(f'{word.capitalize()} {what}')}</li>" for word, what in result)
     body = f"<ul>{said}</ul>" if said else ""
     body += f'<div class="charts">{"".join(drawn)}</div>' if drawn else ""
     if body:

@@ -20,9 +20,9 @@ _WORDS = {  # by kind of warning; the others are of the data or the model, and s
 _UNBALANCED = 3.0  # times as many test examples as of the rarest class, from which accuracy hides rare ones
 
 
-def beside(told: Mapping[str, Any]) -> Iterator[Line]:
+def beside(result: Mapping[str, Any]) -> Iterator[Line]:
     """What the JSON of `fit` or `evaluate` warns of the score itself."""
-    for warning in told.get("warnings", ()):
+    for warning in result.get("warnings", ()):
         if warning["kind"] in _WORDS:
             yield _WORDS[warning["kind"]], warning["text"]
 
@@ -32,29 +32,29 @@ def too_high(kinds: Sequence[str]) -> bool:
     return any(kind in _TOO_HIGH for kind in kinds)
 
 
-def unbalanced(told: Mapping[str, Any]) -> bool:
+def unbalanced(result: Mapping[str, Any]) -> bool:
     """Whether some classes have so many more test examples than others that accuracy is about these alone."""
-    counts = [each["count"] for each in told["per_class"] if each["count"]]
+    counts = [each["count"] for each in result["per_class"] if each["count"]]
     return bool(counts) and max(counts) > _UNBALANCED * min(counts)
 
 
-def tested(told: Mapping[str, Any]) -> str:
+def tested(result: Mapping[str, Any]) -> str:
     """On how many examples a fit was tested; nothing is called held out that was learned from."""
-    if told["split"] == "out-of-fold":
+    if result["split"] == "out-of-fold":
         return "scored out-of-fold"
-    leaked = sum(finding["kind"] == "leak" for finding in told["findings"])
-    known = f"{told['n_test']:,} to test on, {leaked:,} of them (nearly) learned from, too"
-    then = ", then learned from too" if told.get("final") else ""
-    return (known if leaked else f"{told['n_test']:,} held out") + then
+    leaked = sum(finding["kind"] == "leak" for finding in result["findings"])
+    known = f"{result['n_test']:,} to test on, {leaked:,} of them (nearly) learned from, too"
+    then = ", then learned from too" if result.get("final") else ""
+    return (known if leaked else f"{result['n_test']:,} held out") + then
 
 
-def more(told: Mapping[str, Any], metrics: Sequence[Metric]) -> Iterator[Line]:
+def more(result: Mapping[str, Any], metrics: Sequence[Metric]) -> Iterator[Line]:
     """Whether more labels would help, where a fit has measured it; and how many labels look doubtful."""
-    if told.get("learning_curve"):
-        curve = LearningCurve.from_json(told["learning_curve"])
-        whose = "" if told["how"] == "probe" else "of the probe: "
-        yield "labels", f"{whose}{more_labels(curve, metrics, told['n_test'])}"
-    n = sum(finding["kind"] == "doubtful-label" for finding in told["findings"])
+    if result.get("learning_curve"):
+        curve = LearningCurve.from_json(result["learning_curve"])
+        whose = "" if result["how"] == "probe" else "of the probe: "
+        yield "labels", f"{whose}{more_labels(curve, metrics, result['n_test'])}"
+    n = sum(finding["kind"] == "doubtful-label" for finding in result["findings"])
     if n:
         look = "1 label looks" if n == 1 else f"{n:,} labels look"
-        yield "doubtful", f"{look} doubtful: see {'report.html' if told['out'] else 'the findings'}"
+        yield "doubtful", f"{look} doubtful: see {'report.html' if result['out'] else 'the findings'}"

@@ -102,12 +102,12 @@ def _predictions(
 
 def row(answer: Answer) -> dict[str, Any]:
     """An answer as JSON."""
-    told: dict[str, Any] = {"input": answer.input} if answer.input else {}
-    told |= {"answer": answer.text, "confidence": round(answer.confidence, 6)}
+    result: dict[str, Any] = {"input": answer.input} if answer.input else {}
+    result |= {"answer": answer.text, "confidence": round(answer.confidence, 6)}
     if answer.text:
-        told |= {"context": answer.context, "start": answer.start, "end": answer.end}
-        told |= {"sentence": answer.sentence, "offset": answer.offset}
-    return told
+        result |= {"context": answer.context, "start": answer.start, "end": answer.end}
+        result |= {"sentence": answer.sentence, "offset": answer.offset}
+    return result
 
 
 def _facts(head: Settings, dataset: Dataset, rows: np.ndarray) -> dict[str, Any]:
@@ -122,10 +122,10 @@ def _write(backbone: Backbone, head: Settings, folder: Path) -> dict[str, Any]:
     return {"reader": asdict(head)}
 
 
-def _checked(told: dict[str, Any], folder: Path) -> dict[str, Any]:
+def _checked(result: dict[str, Any], folder: Path) -> dict[str, Any]:
     """What headstart.json says; people write one by hand too, with nothing but settings, beside a model of the hub."""
-    saved = saved_reader(told, folder)
-    if "task" in told and "reader" not in saved:  # headstart wrote it
+    saved = saved_reader(result, folder)
+    if "task" in result and "reader" not in saved:  # headstart wrote it
         raise ModelError("damaged: reader is missing", where=str(folder / FILE), fix="save or copy it again")
     if "backbone" not in saved or "reader" not in saved:
         saved.pop("backbone", None)
@@ -204,7 +204,7 @@ ANSWERING = Task(
         right="Exactly right",
     ),
     keeper=Keeper(
-        claims=lambda told: "reader" in told,
+        claims=lambda result: "reader" in result,
         checked=_checked,
         as_it_is=lambda name: (load_reader(name), Settings()),
         write=_write,

@@ -45,7 +45,7 @@ def _held_classes(
     return {**numbers, "score": score, "chance": chance, "confidence": confidence}
 
 
-def _told_of_classes(head: Head, held: Held, outputs: np.ndarray) -> dict[str, Any]:
+def _summary_of_classes(head: Head, held: Held, outputs: np.ndarray) -> dict[str, Any]:
     parts = {f"{asked:g}": answered_part(*_judged(held), asked, groups=held["group"]) for asked in _ASKED}
     limit, n = [bar(held["score"], held["chance"], _COVERAGE)], len(outputs)
     size = sum(int(sets(softmax(outputs[rows]), held["chance"][rows], limit).sum()) for rows in _blocks(n)) / n
@@ -145,7 +145,7 @@ OF_CLASSES = Certainty(
     one_class=True,
     columns={"class": "I32", "group": "I32", "right": "U8", "score": "F32", "chance": "F32", "confidence": "F32"},
     held=_held_classes,
-    told=_told_of_classes,
+    summary=_summary_of_classes,
     rule=_rule_of_classes,
 )
 OF_NUMBERS = Certainty(

@@ -58,16 +58,16 @@ def _details(value: Any, name: str) -> dict[str, Any]:
     Raises:
         Wrong: a field is missing, of another type, or does not fit the others.
     """
-    told: dict[str, Any] = _TOLD(value, name)
-    confusion, n = told["confusion"], len(told["confusion"]["classes"])
-    if len(told["per_class"]) != n:
-        raise Wrong(f"{name}.per_class has {len(told['per_class']):,} entries, and there are {n:,} classes")
+    result: dict[str, Any] = _TOLD(value, name)
+    confusion, n = result["confusion"], len(result["confusion"]["classes"])
+    if len(result["per_class"]) != n:
+        raise Wrong(f"{name}.per_class has {len(result['per_class']):,} entries, and there are {n:,} classes")
     if "cells" not in confusion or n <= MATRIX_CLASSES:
         listing(listing(COUNT, least=n, most=n), least=n, most=n)(confusion.get("rows"), f"{name}.confusion.rows")
     for true, other, _ in confusion.get("cells", ()):
         if max(true, other) >= n:
             raise Wrong(f"{name}.confusion.cells names a class {max(true, other):,}, and there are {n:,}")
-    return told
+    return result
 
 
 _FACTS = record(
@@ -143,10 +143,10 @@ def _encode(labels: Sequence[str | None], space: Space) -> np.ndarray:
 def _reference(labels: Sequence[str]) -> dict[str, Any]:
     counts = Counter(labels)
     names = sorted(counts)
-    told = {"majority_class": str(min(names, key=lambda name: -counts[name]))}
+    result = {"majority_class": str(min(names, key=lambda name: -counts[name]))}
     if len(names) == 2:
-        told["positive"] = positive_class([counts[name] for name in names], names)
-    return told
+        result["positive"] = positive_class([counts[name] for name in names], names)
+    return result
 
 
 def _score(
@@ -154,16 +154,16 @@ def _score(
 ) -> Scores:
     y = _encode([dataset.targets[row] for row in rows.tolist()], Space(head.classes))
     majority = head.classes[int(np.bincount(np.maximum(y, 0)).argmax())] if len(y) else head.classes[0]
-    told = reference or {}  # of a training part, or the details of the score that a model was saved with
-    if told.get("majority_class") in head.classes:
-        majority = told["majority_class"]
+    result = reference or {}  # of a training part, or the details of the score that a model was saved with
+    if result.get("majority_class") in head.classes:
+        majority = result["majority_class"]
     return evaluate(
         logits,
         y,
         classes=head.classes,
         majority_class=majority,
         answered=None if "threshold" not in head.more else decision.answered(head, softmax(logits)),
-        positive=decision.positive(head) or told.get("positive", told.get("precision_recall", {}).get("positive")),
+        positive=decision.positive(head) or result.get("positive", result.get("precision_recall", {}).get("positive")),
         where=[dataset.where[row] for row in rows.tolist()],
         groups=None if dataset.clusters is None else dataset.clusters[rows],
         metrics=dataset.task.scorer.metrics,
@@ -212,8 +212,8 @@ def _row(p: Prediction) -> dict[str, Any]:
     if p.error:
         return {"input": p.input, "error": p.error}
     top = [{"label": name, "probability": round(value, 6)} for name, value in p.top]
-    told = {"input": p.input, "label": p.label, "probability": round(p.probability, 6), "top": top}
-    return told | linear.sureness_row(p)
+    result = {"input": p.input, "label": p.label, "probability": round(p.probability, 6), "top": top}
+    return result | linear.sureness_row(p)
 
 
 def _facts(head: Head, dataset: Dataset, rows: np.ndarray) -> dict[str, Any]:

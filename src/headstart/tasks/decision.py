@@ -72,9 +72,9 @@ def with_threshold(dataset: Dataset, adapted: Adapted) -> Adapted:
 
 def _numbers(found: Found, which: int, recall: float | None) -> dict[str, float]:
     """As a head keeps them."""
-    told = {"threshold": found.threshold, "positive": which, "recall": recall, "precision_held_out": found.precision}
+    summary = {"threshold": found.threshold, "positive": which, "recall": recall, "precision_held_out": found.precision}
     ends = {"recall_low": found.interval.low, "recall_high": found.interval.high, "recall_held_out": found.recall}
-    return {name: float(value) for name, value in (told | ends).items() if value is not None}
+    return {name: float(value) for name, value in (summary | ends).items() if value is not None}
 
 
 def answered(head: Head, probabilities: np.ndarray) -> np.ndarray:
@@ -96,8 +96,8 @@ def fact(head: Head) -> dict[str, Any]:
         return {}
     measured = {name: None if name not in more else round(more[name], 6) for name in _MEASURED}
     ends = [measured.pop("recall_low"), measured.pop("recall_high")]
-    told = {"class": head.classes[int(more["positive"])], "value": round(more["threshold"], 6)}
-    return {"threshold": {**told, "recall": more.get("recall"), **measured, "recall_interval": ends}}
+    summary = {"class": head.classes[int(more["positive"])], "value": round(more["threshold"], 6)}
+    return {"threshold": {**summary, "recall": more.get("recall"), **measured, "recall_interval": ends}}
 
 
 def refuse_damaged(head: Head, folder: Path) -> None:

@@ -136,9 +136,9 @@ def opened(folder: Path, saved: Mapping[str, Any], backbone: Backbone, modality:
     Raises:
         ModelError: it was changed, or is for another backbone or modality.
     """
-    own, told = head_of(folder, dict(saved)), saved["head"]
+    own, values = head_of(folder, dict(saved)), saved["head"]
     _refuse_other_inputs(own.weight.shape[1], backbone, modality, folder)
-    thresholds = told.get("thresholds")
+    thresholds = values.get("thresholds")
     if thresholds is not None and len(thresholds) != len(own.classes):
         what = f"damaged: {len(thresholds)} thresholds for {len(own.classes)} labels"
         raise ModelError(what, where=str(folder), fix="save or copy it again")
@@ -146,14 +146,14 @@ def opened(folder: Path, saved: Mapping[str, Any], backbone: Backbone, modality:
         classes=own.classes,
         weight=own.weight,
         bias=own.bias,
-        features_key=renewed_key(told["features_key"], backbone),
-        penalty=told["penalty"],
-        temperature=told["temperature"],
+        features_key=renewed_key(values["features_key"], backbone),
+        penalty=values["penalty"],
+        temperature=values["temperature"],
         thresholds=None if thresholds is None else tuple(thresholds),
-        width=told.get("width"),
-        mean=told.get("mean", 0.0),
-        deviation=told.get("deviation", 1.0),
-        more={name: tuple(v) if isinstance(v, list) else v for name, v in told.get("more", {}).items()},
+        width=values.get("width"),
+        mean=values.get("mean", 0.0),
+        deviation=values.get("deviation", 1.0),
+        more={name: tuple(v) if isinstance(v, list) else v for name, v in values.get("more", {}).items()},
     )
     refuse_other(features_key(backbone, "f32"), head, folder)
     return head
@@ -212,8 +212,8 @@ def keeper(
         refuse(head, folder)
         return head
 
-    def claims(told: Mapping[str, Any]) -> bool:
-        return unnamed and ("head" in told or "classes" in told)
+    def claims(saved: Mapping[str, Any]) -> bool:
+        return unnamed and ("head" in saved or "classes" in saved)
 
     return Keeper(
         claims=claims,

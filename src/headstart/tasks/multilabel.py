@@ -239,12 +239,12 @@ def _predictions(
 def _row(p: Labels) -> dict[str, Any]:
     if p.error:
         return {"input": p.input, "error": p.error}
-    told = {"labels": p.labels, "top": p.top}
+    result = {"labels": p.labels, "top": p.top}
     return (
         {"input": p.input}
         | {
             key: [{"label": name, "probability": round(value, 6)} for name, value in pairs]
-            for key, pairs in told.items()
+            for key, pairs in result.items()
         }
         | linear.sureness_row(p)
     )
@@ -265,15 +265,15 @@ def _facts(head: Head, dataset: Dataset, rows: np.ndarray) -> dict[str, Any]:
     }
 
 
-def _beside(told: Mapping[str, Any]) -> list[str]:
-    b = told["baseline"]
+def _beside(result: Mapping[str, Any]) -> list[str]:
+    b = result["baseline"]
     reached = f"micro F1 {b['micro_f1']:.3f}, macro F1 {b['macro_f1']:.3f}"
     lines = [f"{'commonest labels':24} {reached}  ({some_of(b['labels'])})"]
-    lines.append(f"{'all labels':24} macro F1 {of_all_labels(told, told['n_test']):.3f}")
-    if told.get("extra_classes"):
-        lines.append(f"{'extra':24} labels that the model does not know: {some_of(told['extra_classes'])}")
-    if told.get("missing_classes"):
-        lines.append(f"{'missing':24} labels without an example: {some_of(told['missing_classes'])}")
+    lines.append(f"{'all labels':24} macro F1 {of_all_labels(result, result['n_test']):.3f}")
+    if result.get("extra_classes"):
+        lines.append(f"{'extra':24} labels that the model does not know: {some_of(result['extra_classes'])}")
+    if result.get("missing_classes"):
+        lines.append(f"{'missing':24} labels without an example: {some_of(result['missing_classes'])}")
     return lines
 
 

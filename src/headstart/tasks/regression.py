@@ -203,9 +203,9 @@ def _predictions(
 def _row(p: Estimate) -> dict[str, Any]:
     if p.error:
         return {"input": p.input, "error": p.error}
-    told = {"input": p.input, "value": rounded(p.value), "interval": [rounded(end) for end in p.interval]}
+    result = {"input": p.input, "value": rounded(p.value), "interval": [rounded(end) for end in p.interval]}
     asked = {} if p.set is None else {"coverage": p.coverage}
-    return told | asked | linear.sureness_row(p)
+    return result | asked | linear.sureness_row(p)
 
 
 def _assured(p: Estimate, sureness: Sureness) -> Estimate:
@@ -245,8 +245,8 @@ def _baseline(scores: Scores) -> general.Baseline:
     return general.Baseline("always giving the mean of the training targets", "the mean", r2)
 
 
-def _beside(told: Mapping[str, Any]) -> list[str]:
-    b = told["baseline"]
+def _beside(result: Mapping[str, Any]) -> list[str]:
+    b = result["baseline"]
     mean = _shown(b["mean"], b["rmse"])
     return [f"{'the mean':24} MAE {amount(b['mae'])}, RMSE {amount(b['rmse'])}  (always giving {mean})"]
 

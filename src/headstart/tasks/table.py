@@ -30,7 +30,7 @@ def task_named(name: str) -> Task:
     return found
 
 
-def task_saved_as(told: Mapping[str, Any], folder: Path) -> Task | None:
+def task_saved_as(saved: Mapping[str, Any], folder: Path) -> Task | None:
     """The task that the model of a headstart.json is for; None: no task has saved it.
 
     Folders that were saved before tasks were written, or that somebody wrote, do not say it: their head does.
@@ -38,9 +38,9 @@ def task_saved_as(told: Mapping[str, Any], folder: Path) -> Task | None:
     Raises:
         ModelError: it says something else than a task that is known.
     """
-    if "task" not in told:
-        return next((task for task in TASKS if task.keeper.claims(told)), None)
-    title = checked(told["task"], lambda value, _: NAME(value, "task"), str(folder / FILE), ours=True)
+    if "task" not in saved:
+        return next((task for task in TASKS if task.keeper.claims(saved)), None)
+    title = checked(saved["task"], lambda value, _: NAME(value, "task"), str(folder / FILE), ours=True)
     found = next((task for task in TASKS if title in task.titles.values()), None)
     if found is None:
         fix = "a newer headstart may know it; if none wrote it, the file is damaged: save or copy it again"
