@@ -21,6 +21,7 @@ from headstart.comparison.equivalent import equivalent, reached
 from headstart.comparison.levelling import Levelling
 from headstart.comparison.policy import COMPARING
 from headstart.comparison.subsets import orders, points
+from headstart.comparison.words import sentence
 from own_clock import by_looks
 from small_models import small_image_model
 
@@ -107,14 +108,51 @@ def test_beyond_what_was_measured_is_said_to_be():
         ({10: 0.5}, curve("scratch", SCRATCH, level=False), "none of 5 points did"),
         ({10: 0.5}, curve("scratch", {80: 0.5}), "1 of 1 points did"),
         ({10: 0.9, 160: 0.45}, curve("scratch", SCRATCH), "nowhere better"),
-        ({10: 0.0}, curve("scratch", SCRATCH), "no number of labels"),
-        ({10: 0.5}, curve("scratch", dict.fromkeys(SCRATCH, 0.8)), "no number of labels"),
+        ({10: 0.0}, curve("scratch", SCRATCH), "levelled off with 10, 20, 40, 80, 160 labels"),
+        ({10: 0.5}, curve("scratch", dict.fromkeys(SCRATCH, 0.8)), "not even 100 times"),
     ],
 )
 def test_nothing_is_said_where_nothing_is_known(probe, scratch, why):
     found, said = equivalent(curve("probe", probe), scratch)
     assert found is None
     assert why in said
+
+
+def measured(way, labels, figure, **more):
+    return {"way": way, "labels": labels, "mae": figure, "accuracy": figure, "seconds": 1.0, **more}
+
+
+@pytest.mark.parametrize(
+    ("metric", "better", "rows", "said"),
+    [
+        (
+            "accuracy",
+            "higher",
+            [("probe", 5, 0.5), ("probe", 10, 0.7), ("tf-idf", 80, 0.6), ("scratch", 40, 0.9), ("scratch", 80, 0.65)],
+            "with 10 labels the pre-trained bert is as good (accuracy 0.700) as the best that was made without it, "
+            "from scratch with 80 labels (0.650, which the budget cut short while it was still learning)",
+        ),
+        (
+            "mae",
+            "lower",
+            [("probe", 5, 0.5), ("probe", 10, 0.3), ("tf-idf", 80, 0.4), ("scratch", 80, 0.6)],
+            "with 10 labels the pre-trained bert is as good (mae 0.300) as the best that was made without it, "
+            "words with 80 labels (0.400)",
+        ),
+        (
+            "accuracy",
+            "higher",
+            [("probe", 80, 0.7), ("tf-idf", 80, 0.6)],
+            "accuracy: frozen 0.700 with 80 labels, words",
+        ),
+        ("accuracy", "higher", [], "there was no time for any model"),
+    ],
+)
+def test_without_a_number_of_labels_the_sentence_says_how_far_a_few_go(metric, better, rows, said):
+    ways = {"probe": "frozen", "scratch": "from scratch", "tf-idf": "words"}
+    rows = [measured(*row, **({"levelled_off": False} if row[0] == "scratch" else {})) for row in rows]
+    result = {"equivalent_labels": None, "model": "bert", "n_classes": 2, "ways": ways, "rows": rows}
+    assert sentence(result | {"metric": metric, "better": better}).startswith(said)
 
 
 def test_an_open_interval_has_no_end():

@@ -47,7 +47,9 @@ def equivalent(
     if target is None:
         return None, "the pre-trained model is nowhere better than the one from scratch"
     if math.isinf(found):
-        return None, f"no number of labels up to {_FARTHEST:.0f} times those that there are seems to be enough"
+        fewer = ", ".join(f"{n:,}" for n in sizes)
+        most = f"not even {_FARTHEST:.0f} times the largest of these seems to be enough"
+        return None, f"its loss levelled off with {fewer} labels, and by the line through these {most}"
     drawn = _drawn(costs, of, sizes, target, groups)
     low, high = np.quantile(drawn, [0.025, 0.975], method="inverted_cdf").tolist()
     outside = not sizes[0] <= found <= sizes[-1]

@@ -59,13 +59,36 @@ def times(found: Mapping[str, Any]) -> str:
 
 
 def _best(result: Mapping[str, Any]) -> str:
-    """The best point of each way, where nothing can be said of equivalent labels."""
-    metric = result["metric"].replace("_", " ")
-    last = {title: points[-1] for way, title in result["ways"].items() if (points := points_of(result, way))}
-    if not last:
+    """How far the pre-trained model gets with few labels, where nothing can be said of equivalent ones."""
+    metric, ways = result["metric"].replace("_", " "), result["ways"]
+    points = {way: some for way in ways if (some := points_of(result, way))}
+    if not points:
         return "there was no time for any model"
-    said = ", ".join(f"{title} {point.mean:.3f} with {point.labels:,} labels" for title, point in last.items())
+    ahead = _ahead(result, points)
+    if ahead is not None:
+        return ahead
+    said = ", ".join(f"{ways[way]} {some[-1].mean:.3f} with {some[-1].labels:,} labels" for way, some in points.items())
     return f"{metric}: {said}"
+
+
+def _ahead(result: Mapping[str, Any], points: Mapping[str, Sequence[Point]]) -> str | None:
+    """With how few labels the pre-trained model is as good as what was made without one from its most labels; None
+    where it needs as many."""
+    sign = -1 if result["better"] == "lower" else 1
+    without = [(way, some[-1]) for way, some in points.items() if way not in ("probe", "tuned")]
+    way, other = max(without, key=lambda each: sign * each[1].mean, default=(None, None))
+    first = next((p for p in points.get("probe", ()) if other and sign * p.mean >= sign * other.mean), None)
+    if other is None or first is None or first.labels >= other.labels:
+        return None
+    cut = way == "scratch" and not all(
+        row["levelled_off"] for row in result["rows"] if (row["way"], row["labels"]) == (way, other.labels)
+    )
+    short = ", which the budget cut short while it was still learning" if cut else ""
+    metric = result["metric"].replace("_", " ")
+    return (
+        f"with {first.labels:,} labels the pre-trained {result['model']} is as good ({metric} {first.mean:.3f}) as the "
+        f"best that was made without it, {result['ways'][way]} with {other.labels:,} labels ({other.mean:.3f}{short})"
+    )
 
 
 def as_text(result: Mapping[str, Any]) -> str:
