@@ -83,28 +83,28 @@ def settle(backbone: Backbone, folder: Path) -> Backbone:
 
 def open_model(model: str | Path, *, task: str | None = None) -> Opened:
     """Open a saved model, or a pre-trained one as it is. Arguments and errors as for `headstart.load`."""
-    saved, folder = saved_in(model)
+    written, folder = saved_in(model)
     wanted = None if task is None else task_named(task)
-    saved_as = None if saved is None else task_saved_as(saved, folder)
-    if saved is None or saved_as is None:
+    saved_as = None if written is None else task_saved_as(written, folder)
+    if written is None or saved_as is None:
         return _as_it_is(str(model), wanted)
     if wanted not in (None, saved_as):
         raise ModelError(f"a model for {saved_as.name}, not for {task}", where=str(folder), fix="leave the task out")
-    saved = saved_as.keeper.checked(saved, folder)
+    saved = saved_as.keeper.checked(written, folder)
     if "backbone" in saved:
         backbone = reopen(folder, saved["backbone"])
     else:  # settings that somebody wrote beside a model of the hub
         backbone, _ = saved_as.keeper.as_it_is(str(model))
     modality = _modality(saved_as, backbone)
-    if "task" in saved:
-        modality = next(m for name, m in saved_as.modalities.items() if saved_as.titles[name] == saved["task"])
+    if "task" in written:
+        modality = next(m for name, m in saved_as.modalities.items() if saved_as.titles[name] == written["task"])
     if modality.kind != backbone.kind:
-        what = f"damaged: task is {saved['task']}, and its backbone takes {backbone.kind}s"
+        what = f"damaged: task is {written['task']}, and its backbone takes {backbone.kind}s"
         raise ModelError(what, where=str(folder / FILE), fix="save or copy it again")
     head = saved_as.keeper.opened(folder, saved, backbone, modality)
     record = _record(saved_as, saved, folder)
     summary = saved.get("summary", {})
-    confidence = kept.opened(folder, saved, saved_as.certainty, head, summary.get("confidence", {}))
+    confidence = kept.opened(folder, written, saved_as.certainty, head, summary.get("confidence", {}))
     return Opened(saved_as, modality, backbone, head, record, folder, summary, confidence)
 
 

@@ -122,10 +122,10 @@ def _write(backbone: Backbone, head: Settings, folder: Path) -> dict[str, Any]:
     return {"reader": asdict(head)}
 
 
-def _checked(result: dict[str, Any], folder: Path) -> dict[str, Any]:
+def _checked(written: dict[str, Any], folder: Path) -> dict[str, Any]:
     """What headstart.json says; people write one by hand too, with nothing but settings, beside a model of the hub."""
-    saved = saved_reader(result, folder)
-    if "task" in result and "reader" not in saved:  # headstart wrote it
+    saved = saved_reader(written, folder)
+    if "task" in written and "reader" not in saved:  # headstart wrote it
         raise ModelError("damaged: reader is missing", where=str(folder / FILE), fix="save or copy it again")
     if "backbone" not in saved or "reader" not in saved:
         saved.pop("backbone", None)
@@ -204,7 +204,7 @@ ANSWERING = Task(
         right="Exactly right",
     ),
     keeper=Keeper(
-        claims=lambda result: "reader" in result,
+        claims=lambda written: "reader" in written,
         checked=_checked,
         as_it_is=lambda name: (load_reader(name), Settings()),
         write=_write,
