@@ -68,21 +68,39 @@ WORDS = [
 ]
 
 
-def small_image_model(architecture: str, folder: Path) -> torch.nn.Module:
-    """Write a hub-style folder of timm's with a classifier of seven classes; gives the model itself."""
+def small_image_model(architecture: str, folder: Path, *, anywhere: bool = False) -> torch.nn.Module:
+    """Write a hub-style folder of timm's with a classifier of seven classes; gives the model itself.
+
+    Args:
+        anywhere: the same weights to the bit on every processor; torch's own differ in the last digits.
+    """
     arguments, size = next((a, s) for pattern, a, s in SMALL_IMAGES if re.match(pattern, architecture))
     torch.manual_seed(0)
     model = timm.create_model(architecture, pretrained=False, num_classes=7, **arguments).eval()
     for name, scale in model.named_parameters():  # layer scales start at 0.00001, where every picture looks the same
         if name.endswith("gamma"):
             torch.nn.init.constant_(scale, 0.5)
-    _settle(model, size)
+    if anywhere:
+        _draw(model)
+    else:
+        _settle(model, size)
     folder.mkdir()
     save_file({k: v.contiguous() for k, v in model.state_dict().items()}, folder / "model.safetensors")
     settings = {**model.pretrained_cfg, "input_size": [3, size, size], "label_names": [f"kind {i}" for i in range(7)]}
     config = {"architecture": architecture, "model_args": arguments, "pretrained_cfg": settings}
     (folder / "config.json").write_text(json.dumps(config, default=str))
     return model
+
+
+def _draw(model: torch.nn.Module) -> None:
+    """Weights of such a size that a signal neither dies out nor explodes, all by numpy and with nothing computed."""
+    rng = np.random.default_rng(0)
+    for name, value in sorted(model.state_dict().items()):
+        if value.is_floating_point() and value.dim() > 1:
+            widest = (3 / value[0].numel()) ** 0.5
+            value.copy_(torch.from_numpy(rng.uniform(-widest, widest, tuple(value.shape)).astype(np.float32)))
+        elif name.endswith("bias"):
+            value.zero_()
 
 
 def _settle(model: torch.nn.Module, size: int) -> None:

@@ -145,7 +145,7 @@ def test_texts_tuned(few_texts, own_cache, tmp_path, golden, how):
 
 
 def test_photos_tuned(photos, own_cache, tmp_path, golden):
-    small_image_model("vit_tiny_patch16_224", tmp_path / "vit")
+    small_image_model("vit_tiny_patch16_224", tmp_path / "vit", anywhere=True)
     killed(fitting(photos, tmp_path / "vit", tmp_path / "model", "--budget", "30m", halts="wrote scheme.json"))
     golden(kept(own_cache))
 
@@ -167,7 +167,7 @@ def test_questions_answered(years, command, own_cache, tmp_path, golden):
 def test_an_onnx_file_probed(photos, command, own_cache, tmp_path, golden):
     folder, out = tmp_path / "exported", tmp_path / "model"
     folder.mkdir()
-    export(small_image_model("resnet18", tmp_path / "timm"), folder / "model.onnx", old=True)
+    export(small_image_model("resnet18", tmp_path / "timm", anywhere=True), folder / "model.onnx", old=True)
     (folder / "preprocessor_config.json").write_text(json.dumps(SIDECAR))
     found = {"fit": ran(command, "fit", photos, "--model", folder / "model.onnx", "--how", "probe", "--out", out)}
     golden(found | {"saved": saved(out), "cache": kept(own_cache)})
