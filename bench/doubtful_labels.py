@@ -57,7 +57,7 @@ def _measure(dataset: Dataset, model: str | None, draws: int, *, peer: bool) -> 
 
     begun = time.perf_counter()
     found, _ = suspicious_classes(outputs(dataset.y), dataset.y, near())
-    clean, seconds = found.wrong, time.perf_counter() - begun
+    clean, seconds = int(found.wrong.sum()), time.perf_counter() - begun
     print(
         f"| {dataset.name}, {n:,} | - | - | - | {clean} of {len(found.rows)} listed | - | {seconds:.1f} |", flush=True
     )
@@ -85,14 +85,15 @@ def _figures(
     order = np.argsort(-ranking(outputs, labels, near()), kind="stable")
     took = time.perf_counter() - begun
     found, _ = suspicious_classes(outputs, labels, near())
-    right = float(np.isin(found.rows[: found.wrong], flipped).mean()) if found.wrong else 1.0
+    wrong = found.rows[found.wrong]
+    right = float(np.isin(wrong, flipped).mean()) if len(wrong) else 1.0
     theirs = 0.0
     if peer:
         from cleanlab.rank import get_label_quality_scores
 
         scores = get_label_quality_scores(labels, softmax(outputs), method="self_confidence")
         theirs = float(np.isin(np.argsort(scores, kind="stable")[:most], flipped).sum() / len(flipped))
-    return float(np.isin(order[:most], flipped).sum() / len(flipped)), theirs, found.wrong, right, took
+    return float(np.isin(order[:most], flipped).sum() / len(flipped)), theirs, len(wrong), right, took
 
 
 def _any(c: int) -> Callable[[np.ndarray, np.random.Generator], np.ndarray]:

@@ -59,7 +59,8 @@ def fared(n: int, wrong: int) -> Fared:
             "unclear",
             "twice as many labels did not improve accuracy (0.850 with 200, 0.800 with 400), and on 20",
         ),
-        (1000, 100, 150, "level", "levelled off: twice as many labels did not improve accuracy"),
+        (4000, 403, 404, "level", "levelled off: twice as many labels did not improve accuracy"),
+        (1000, 100, 150, "falling", "falling: twice as many labels made accuracy worse by 5.0 points (0.900 with 200"),
     ],
 )
 def test_the_last_step_says_whether_more_labels_would_help(n, half, whole, trend, said):

@@ -42,7 +42,8 @@ from headstart.values import Caution, Columns, Dataset, Finding, Interval, Reque
 _SEVERAL = listing(NAME, most=100_000)
 _ENDS = listing(figure, least=2, most=2)
 _FINDING = fields(
-    {"kind": NAME, "where": NAME, "reason": NAME, "rejected": flag}, {"score": number(), "looks_like": NAME}
+    {"kind": NAME, "where": NAME, "reason": NAME, "rejected": flag},
+    {"score": number(), "looks_like": NAME, "probably_wrong": flag},
 )
 _RUN = {**dict.fromkeys(("depth", "steps"), COUNT), "rate": number()}
 _TRIAL = fields(

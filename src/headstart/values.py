@@ -31,11 +31,13 @@ class Finding:
     rejected: bool = False  # True: the example was left out and is listed in rejected.csv
     score: float | None = None  # how odd, from 0 to 1, of kinds that are ranked
     looks_like: str | None = None  # the class that a doubtful label should perhaps be
+    probably_wrong: bool = False  # a doubtful label that is more probably wrong than right
     other: str | None = field(default=None, compare=False)  # where the example is that this one repeats; not in JSON
 
     def to_json(self) -> dict[str, Any]:
-        """Its fields; those of ranked kinds where it is of one."""
+        """As `findings` of any command; ranked kinds have a score, doubtful labels two fields more."""
         more = {"score": self.score, "looks_like": self.looks_like}
+        more |= {"probably_wrong": self.probably_wrong} if self.looks_like is not None else {}
         told = {"kind": self.kind, "where": self.where, "reason": self.reason, "rejected": self.rejected}
         return told | {key: value for key, value in more.items() if value is not None}
 
@@ -45,7 +47,11 @@ class Doubts:
     """Targets that look wrong, the most doubtful first, as findings of the kind "doubtful-label"."""
 
     findings: tuple[Finding, ...] = ()
-    wrong: int = 0  # how many of them, from the first on, are more probably wrong than right
+
+    @property
+    def wrong(self) -> int:
+        """How many of them are more probably wrong than right."""
+        return sum(finding.probably_wrong for finding in self.findings)
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from headstart.evaluate.neighbours import Neighbours, nearest
 from headstart.task import rounded
 from headstart.values import Dataset, Doubts, Finding, Split
 
-_SECONDS = 2.0  # for the probe of very many classes: what it says then of labels is hardly worse
+_SECONDS = 2.0  # for the probe of very many classes: what it says then of labels is hardly worse, and a note says so
 _FAR, _NEAREST = 3.0, 5  # robust deviations from the mean cosine to so many neighbours
 _OF_MAD = 1.4826  # a normal distribution's deviation, in median absolute deviations
 _MOST_OUTLIERS = 0.02  # of the examples
@@ -27,8 +27,10 @@ _FEWEST = 20  # examples, among which one can be odd
 _CONFUSED, _FEWEST_CONFUSED, _MOST_CONFUSED = 0.1, 5, 10  # of two classes; examples; pairs
 
 
-def by_model(dataset: Dataset, parts: Split, features: Features, *, seed: int) -> tuple[list[Finding], Doubts, str]:
-    """Findings on checked examples, the doubtful labels among them by themselves, and why these were not looked for.
+def by_model(
+    dataset: Dataset, parts: Split, features: Features, *, seed: int
+) -> tuple[list[Finding], Doubts, tuple[str, ...]]:
+    """Findings on checked examples, the doubtful labels among them by themselves, and what these are worth.
 
     Args:
         features: of all rows.
@@ -36,15 +38,16 @@ def by_model(dataset: Dataset, parts: Split, features: Features, *, seed: int) -
     basis = fit_basis(features.matrix, dataset.weights)
     near = cache(partial(nearest, features.matrix, NEIGHBOURS))
     found = [*_outliers(dataset, near()), *_look_alikes(dataset, parts, features, basis)]
-    suspects, rows = dataset.task.scorer.suspects, np.arange(len(dataset))
+    suspects, rows, budget = dataset.task.scorer.suspects, np.arange(len(dataset)), Budget(_SECONDS)
     try:
-        probed = fit_probe(dataset, rows, features, basis=basis, seed=seed, within=Budget(_SECONDS))
+        probed = fit_probe(dataset, rows, features, basis=basis, seed=seed, within=budget)
     except DataError as error:  # nothing can be held out
-        return found, Doubts(), error.what
+        return found, Doubts(), (f"doubtful labels are not looked for: {error.what}",)
     doubts = Doubts() if suspects is None else suspects(dataset, rows, probed.outputs, near)
     if len(dataset.classes) > 2 and dataset.y.ndim == 1:  # of two, that is the accuracy
         found += _confused(dataset, probed.outputs.argmax(axis=1))
-    return found, doubts, ""
+    short = f"labels are doubted by a model that learned for {_SECONDS:g} s: on another machine some rank otherwise"
+    return found, doubts, (short,) if budget.left < _SECONDS / 2 else ()  # half is for the search
 
 
 def _outliers(dataset: Dataset, near: Neighbours) -> Iterator[Finding]:

@@ -55,7 +55,7 @@ def changes(asked: str, dataset: Dataset, parts: Split, doubts: Doubts, shown: M
         return _of_file(Path(asked), dataset, places | {shown[where]: row for where, row in places.items()})
     _refuse_relabelling(asked, dataset)
     tested = set(parts.test.tolist()) if parts.official else set()
-    meant = doubts.findings if asked == DROP else doubts.findings[: doubts.wrong]
+    meant = [finding for finding in doubts.findings if asked == DROP or finding.probably_wrong]
     labels = {places[one.where]: str(one.looks_like) for one in meant if places[one.where] not in tested}
     if not labels:
         n, beside = len(doubts.findings), " and not of the test part" if tested else ""

@@ -12,7 +12,7 @@ from headstart.evaluate.neighbours import nearest
 from headstart.values import Dataset
 
 NEIGHBOURS = 10  # that vote on a label
-_MOST = 300  # findings of a fit: who has more begins at the top
+_MOST = 10_000  # findings of a fit, a few megabytes of JSON; a note says where there are more
 
 
 def doubted(dataset: Dataset, adapted: Adapted, features: Features) -> Adapted:
@@ -26,4 +26,7 @@ def doubted(dataset: Dataset, adapted: Adapted, features: Features) -> Adapted:
         return adapted
     near = partial(nearest, of_rows(features, probed.rows).matrix, NEIGHBOURS)
     doubts = suspects(dataset, probed.rows, probed.outputs, near)
-    return replace(adapted, findings=(*adapted.findings, *doubts.findings[:_MOST]))
+    listed, notes = doubts.findings[:_MOST], adapted.notes
+    if len(listed) < len(doubts.findings):
+        notes = (*notes, f"of {len(doubts.findings):,} labels that look doubtful the first {_MOST:,} are listed")
+    return replace(adapted, findings=(*adapted.findings, *listed), notes=notes)

@@ -55,10 +55,8 @@ def examine(dataset: Dataset, parts: Split, session: Session, *, model: str | No
     with session.step("encode", len(dataset)) as advance:
         features = encode_rows(dataset, np.arange(len(dataset)), backbone, advance=advance)
     with session.step("examine", shown=False):
-        more, doubts, why = by_model(dataset, parts, features, seed=seed)
-    if why:
-        notes.append(f"doubtful labels are not looked for: {why}")
-    return Examined((*found, *more), doubts, tuple(ways), tuple(notes), backbone.name)
+        more, doubts, worth = by_model(dataset, parts, features, seed=seed)
+    return Examined((*found, *more), doubts, tuple(ways), (*notes, *worth), backbone.name)
 
 
 def _small_classes(dataset: Dataset) -> Iterator[Finding]:

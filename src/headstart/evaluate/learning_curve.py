@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-Trend = Literal["rising", "level", "unclear"]
+Trend = Literal["rising", "level", "falling", "unclear"]
 NOTICED = 0.01  # what less than this of a metric changes nobody notices: one point of a share
 
 
@@ -36,9 +36,9 @@ class LearningCurve:
     @property
     def trend(self) -> Trend:
         """Whether it was still rising; "unclear" where the test part is too small to tell."""
-        if self.gain > self.noise:
-            return "rising"
-        return "level" if self.gain + self.noise < NOTICED else "unclear"
+        if abs(self.gain) > self.noise:
+            return "rising" if self.gain > 0 else "falling"
+        return "level" if abs(self.gain) + self.noise < NOTICED else "unclear"
 
     def to_json(self) -> dict[str, Any]:
         """The points' values stand under the metric's key."""

@@ -33,7 +33,7 @@ class Suspects:
     rows: np.ndarray  # (m,) places among those that were looked at
     scores: np.ndarray  # (m,) 0 to 1, descending: of classes, how many are less doubtful
     instead: np.ndarray  # (m,) what the model would give: a class, a label that is too much or missing, a number
-    wrong: int = 0  # how many of them, from the first on, are more probably wrong than right
+    wrong: np.ndarray  # (m,) bool, which are more probably wrong than right
 
 
 def suspicious_classes(outputs: np.ndarray, y: np.ndarray, near: Neighbours) -> tuple[Suspects, np.ndarray]:
@@ -53,7 +53,7 @@ def suspicious_classes(outputs: np.ndarray, y: np.ndarray, near: Neighbours) -> 
     doubt = _blend(own, other, mine)
     listed = np.flatnonzero((own < _IMPROBABLE) & (other > own) & (theirs > mine))
     order = listed[np.lexsort((own[listed], -doubt[listed]))]
-    wrong = int((wrongness(outputs, y)[order] > 0.5).sum())
+    wrong = wrongness(outputs, y)[order] > 0.5
     return Suspects(order, doubt[order], instead[order], wrong), np.column_stack([own, other])[order]
 
 
@@ -103,7 +103,7 @@ def suspicious_labels(outputs: np.ndarray, y: np.ndarray) -> Suspects:
     probability = 1 / (1 + np.exp(-agreed[np.arange(len(y)), worst]))
     listed = np.flatnonzero(probability < _LABEL_IMPROBABLE)
     order = listed[np.argsort(probability[listed], kind="stable")][: max(1, int(_MOST_OF_LABELS * len(y)))]
-    return Suspects(order, 1 - probability[order], worst[order])
+    return Suspects(order, 1 - probability[order], worst[order], np.zeros(len(order), dtype=bool))
 
 
 def suspicious_numbers(predicted: np.ndarray, y: np.ndarray) -> Suspects:
@@ -118,7 +118,7 @@ def suspicious_numbers(predicted: np.ndarray, y: np.ndarray) -> Suspects:
     far = off / typical if typical > 0 else np.zeros(len(off))
     listed = np.flatnonzero(far > _FAR)
     order = listed[np.argsort(-far[listed], kind="stable")]
-    return Suspects(order, 1 - 1 / far[order], predicted[order], len(order))
+    return Suspects(order, 1 - 1 / far[order], predicted[order], np.ones(len(order), dtype=bool))
 
 
 def _against(outputs: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -19,7 +19,7 @@ from headstart.pretrained.training import word_embeddings
 from headstart.storage.kept import room
 
 _STEPS = (16, 32, 64, 128, 256)
-_GAP = 0.05  # of what the tokens add up to, that may be missing of the difference that they explain
+_GAP = 0.05  # of all that the tokens add and take away, that may be missing of the difference that they explain
 _TOKENS = 4096  # in a batch
 _NOTHING = ("[MASK]", "<mask>")  # what a word is replaced by, as masked language models were trained to read
 
@@ -31,14 +31,15 @@ class Attributions:
     """What each token of each sequence adds to a score."""
 
     weights: tuple[np.ndarray, ...]  # (t,) each; special tokens have none
-    gap: float  # share of the difference between input and baseline that is missing
+    gap: float  # what is missing of the difference between input and baseline, as a share of the weights' sizes
 
     @property
     def notes(self) -> tuple[str, ...]:
         """Where they do not add up."""
         if self.gap <= _GAP:
             return ()
-        return (f"the words' weights miss {self.gap:.0%} of the score, after {_STEPS[-1]} steps: take them as rough",)
+        what = f"the words' weights miss {self.gap:.0%} of all that they add and take away"
+        return (f"{what}, after {_STEPS[-1]} steps: take them as rough",)
 
 
 class Attributor:

@@ -200,7 +200,7 @@ def _doubtful(result: Mapping[str, int]) -> str:
     listed, wrong = result["listed"], result["wrong"]
     said = f"{listed:,} labels look doubtful, most doubtful first"
     if wrong:
-        return f"{said}: the first {wrong:,} are more probably wrong than right"
+        return f"{said}: {wrong:,} of them {'are' if wrong > 1 else 'is'} more probably wrong than right"
     return f"{said}: as many as a model of this accuracy gets wrong by itself, so none of them has to be"
 
 

@@ -66,10 +66,14 @@ def more_labels(curve: LearningCurve, metrics: Iterable[Metric], n_test: int) ->
     times = round(last.labels / before.labels, 1)
     many = "twice as many labels" if times == 2 else f"{times:g} times as many labels"
     improved = f"improved {name} by {_step(curve.gain, share)}" if curve.gain > 0 else f"did not improve {name}"
+    if curve.trend == "falling":
+        improved = f"made {name} worse by {_step(-curve.gain, share)}"
     values = [f"{point.value:.3f}" if share else amount(point.value) for point in (before, last)]
     found = f"{many} {improved} ({values[0]} with {before.labels:,}, {values[1]} with {last.labels:,})"
     if curve.trend == "rising":
         return f"still rising: {found}, so more would help"
+    if curve.trend == "falling":
+        return f"falling: {found}, which is more than chance: look at the doubtful labels"
     if curve.trend == "level":
         return f"levelled off: {found}, so more of the same kind would change little"
     return f"cannot be told yet: {found}, and on {n_test:,} test examples {_step(curve.noise, share)} may be chance"

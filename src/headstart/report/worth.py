@@ -54,7 +54,9 @@ def more(result: Mapping[str, Any], metrics: Sequence[Metric]) -> Iterator[Line]
         curve = LearningCurve.from_json(result["learning_curve"])
         whose = "" if result["how"] == "probe" else "of the probe: "
         yield "labels", f"{whose}{more_labels(curve, metrics, result['n_test'])}"
-    n = sum(finding["kind"] == "doubtful-label" for finding in result["findings"])
-    if n:
+    doubtful = [finding for finding in result["findings"] if finding["kind"] == "doubtful-label"]
+    if doubtful:
+        n, wrong = len(doubtful), sum(finding.get("probably_wrong", False) for finding in doubtful)
         look = "1 label looks" if n == 1 else f"{n:,} labels look"
-        yield "doubtful", f"{look} doubtful: see {'report.html' if result['out'] else 'the findings'}"
+        most = f", {wrong:,} of them more probably wrong than right" if wrong else ""
+        yield "doubtful", f"{look} doubtful{most}: see {'report.html' if result['out'] else 'the findings'}"

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from headstart.evaluate.neighbours import Neighbours
-from headstart.evaluate.suspects import suspicious_classes, suspicious_labels, suspicious_numbers
+from headstart.evaluate.suspects import Suspects, suspicious_classes, suspicious_labels, suspicious_numbers
 from headstart.task import rounded
 from headstart.values import Dataset, Doubts, Finding
 
@@ -21,14 +21,14 @@ def doubtful_classes(dataset: Dataset, rows: np.ndarray, outputs: np.ndarray, ne
     like = near()
     found, both = suspicious_classes(outputs, y, like)
     findings = []
-    for row, score, other, (mine, theirs) in zip(found.rows, found.scores, found.instead, both, strict=True):
+    for i, (row, other, (mine, theirs)) in enumerate(zip(found.rows, found.instead, both, strict=True)):
         votes = int((y[like.rows[row]] == other).sum())
         reason = (
             f"labelled {names[y[row]]!r}; a model that had not seen it says {names[other]!r} ({theirs:.2f} against "
             f"{mine:.2f}), as do {votes} of the {like.k} examples most like it"
         )
-        findings.append(_finding(dataset, rows[row], reason, score, names[other]))
-    return Doubts(tuple(findings), found.wrong)
+        findings.append(_finding(dataset, rows[row], reason, found, i, names[other]))
+    return Doubts(tuple(findings))
 
 
 def doubtful_labels(dataset: Dataset, rows: np.ndarray, outputs: np.ndarray, near: Near) -> Doubts:
@@ -36,7 +36,7 @@ def doubtful_labels(dataset: Dataset, rows: np.ndarray, outputs: np.ndarray, nea
     y, names = dataset.y[rows], dataset.classes
     found = suspicious_labels(outputs, y)
     findings = []
-    for row, score, label in zip(found.rows, found.scores, found.instead, strict=True):
+    for i, (row, label) in enumerate(zip(found.rows, found.instead, strict=True)):
         there = y[row] > 0
         given = ", ".join(names[k] for k in np.flatnonzero(there)) or "none"
         sure = "has" if there[label] else "lacks"
@@ -44,8 +44,8 @@ def doubtful_labels(dataset: Dataset, rows: np.ndarray, outputs: np.ndarray, nea
         reason = f"{sure} the label {names[label]!r}, and a model that had not seen it is all but sure that it should "
         there[label] = ~there[label]
         instead = ", ".join(names[k] for k in np.flatnonzero(there)) or "none"
-        findings.append(_finding(dataset, rows[row], f"{reason}{says} (labels: {given})", score, instead))
-    return Doubts(tuple(findings), found.wrong)
+        findings.append(_finding(dataset, rows[row], f"{reason}{says} (labels: {given})", found, i, instead))
+    return Doubts(tuple(findings))
 
 
 def doubtful_numbers(dataset: Dataset, rows: np.ndarray, outputs: np.ndarray, near: Near) -> Doubts:
@@ -53,12 +53,14 @@ def doubtful_numbers(dataset: Dataset, rows: np.ndarray, outputs: np.ndarray, ne
     y = dataset.y[rows]
     found = suspicious_numbers(outputs[:, 0], y)
     findings = []
-    for row, score, predicted in zip(found.rows, found.scores, found.instead, strict=True):
+    for i, (row, predicted) in enumerate(zip(found.rows, found.instead, strict=True)):
         reason = f"its number is {y[row]:.6g}, and a model that had not seen it says {predicted:.4g}: far more off than"
         reason += " of the others"
-        findings.append(_finding(dataset, rows[row], reason, score, f"{predicted:.4g}"))
-    return Doubts(tuple(findings), found.wrong)
+        findings.append(_finding(dataset, rows[row], reason, found, i, f"{predicted:.4g}"))
+    return Doubts(tuple(findings))
 
 
-def _finding(dataset: Dataset, row: int, reason: str, score: float, instead: str) -> Finding:
-    return Finding(_KIND, dataset.where[row], reason, score=rounded(score), looks_like=instead)
+def _finding(dataset: Dataset, row: int, reason: str, found: Suspects, i: int, instead: str) -> Finding:
+    """Of the i-th suspect, which is in this row."""
+    score, wrong = rounded(found.scores[i]), bool(found.wrong[i])
+    return Finding(_KIND, dataset.where[row], reason, score=score, looks_like=instead, probably_wrong=wrong)
