@@ -370,6 +370,36 @@ def test_photos_of_a_table_come_along(tmp_path):
         assert not (out / "data" / "img" / "0.png").exists()
 
 
+def test_orders_are_of_the_data_that_they_were_written_for(tmp_path):
+    """Row 3 of another table, or of the table that was already changed, is another example."""
+    rows = [f"{text},{label}" for label in "ab" for text in sentences(label)]
+    path = written(tmp_path / "t.csv", "text,label", *rows)
+    found = hs.check(path, model=None)
+    content = [f"x{digest[:6].tobytes().hex()}" for digest in found.dataset.checked_digests]
+    orders = tmp_path / "orders.csv"
+    lines = [f"row {n},drop,,{content[n - 1]}\n" for n in (3, 8)]
+    orders.write_text("example,action,looks_like,content\n" + "".join(lines))
+    found.save(tmp_path / "out", apply=orders)
+    assert len(hs.check(tmp_path / "out" / "data.csv", model=None).dataset) == len(rows) - 2
+    with pytest.raises(DataError, match="row 3 is not the example that was found"):
+        hs.check(tmp_path / "out" / "data.csv", model=None).save(tmp_path / "again", apply=orders)
+    assert not (tmp_path / "again").exists()
+
+
+@pytest.mark.parametrize("one", ["keep", "relabel"])
+def test_one_example_has_one_action(one, tmp_path):
+    path = written(tmp_path / "t.csv", "text,label", *(f"{t},{label}" for label in "ab" for t in sentences(label)))
+    orders = written(tmp_path / "orders.csv", "example,action,looks_like", "row 1,drop,", f"row 1,{one},b")
+    with pytest.raises(DataError, match=f"row 1 has two actions: drop, and {one}"):
+        hs.check(path, model=None).save(tmp_path / "out", apply=orders)
+
+
+def test_what_was_not_looked_for_is_not_called_sound(tmp_path):
+    path = written(tmp_path / "t.csv", "text,label", *(f"{t},{label}" for label in "ab" for t in sentences(label)))
+    with pytest.raises(UserError, match="doubtful labels were not looked for"):
+        hs.check(path, model=None).save(tmp_path / "out", apply="drop")
+
+
 REFUSED = {
     "no action": ({"row 1": ("keep", "")}, "no row has an action"),
     "odd action": ({"row 1": ("delete", "")}, "'delete' is no action"),

@@ -203,3 +203,13 @@ def test_lists_of_names_are_labels_for_the_estimator_too():
     for wrong in ([None, *labels[1:]], [float("nan"), *labels[1:]]):
         with pytest.raises(UserError, match=r"y, row 1: no label"):
             hs.HeadstartClassifier().fit(texts, wrong)
+
+
+def test_few_rows_with_several_labels_are_split_where_somebody_says_so():
+    """One row in twenty has two: classes by themselves, several labels by the user's word."""
+    labels = [["joy", "anger", "fear"][n % 3] for n in range(60)]
+    labels[5], labels[25], labels[45] = "joy|anger", "fear|joy", "anger|fear"
+    texts = [f"{label} number {n}" for n, label in enumerate(labels)]
+    dataset = hs.check(texts, labels, task="multilabel", model=None).dataset
+    assert dataset.classes == ("anger", "fear", "joy")
+    assert any("'|'" in note for note in dataset.notes)

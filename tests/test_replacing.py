@@ -194,7 +194,7 @@ def test_of_two_fits_to_one_folder_one_is_refused(photos, tmp_path, command):
     for more in ((), ("--force",)):
         code, _, err = command("fit", photos, *STARTER, "--seed", "5", "--out", tmp_path / "model", *more)
         assert code == 2
-        assert "another fit" in err
+        assert "another command" in err
     _, err = ended(goes_on(first))
     assert first.returncode == 0, err
     assert json.loads((tmp_path / "model" / "headstart.json").read_text())["classes"] == ["global", "nominal"]

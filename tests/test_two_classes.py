@@ -73,6 +73,23 @@ def test_predictions_and_scores_go_by_it(saved):
     assert hs.load(saved.folder).summary["threshold"] == saved.summary["threshold"]
 
 
+def test_a_threshold_that_costs_accuracy_is_no_bad_model(tmp_path):
+    """What was asked for is not warned of; the answer's own probability is shown, be it small."""
+    model = hs.fit(*mail(), threshold=0.001, positive="food", **MINI)
+    scores = model.scores
+    assert scores.accuracy < scores.details["accuracy_of_the_likeliest"]
+    assert "worse-than-constant" not in [caution.kind for caution in model.record.cautions]
+    wrong = [m for m in scores.mistakes if m["predicted"] == "food"]
+    model.report(tmp_path / "page.html")
+    page = (tmp_path / "page.html").read_text()
+    assert f"{100 * wrong[0]['probability']:.1f}" in page[page.index("Most confident mistakes") :]
+    assert "The threshold decides as was asked" in page
+    assert "do not use this model" not in page
+    assert "found least often" not in page
+    assert all(m["probability"] < 0.5 for m in wrong)
+    assert model.record.learning_curve.points[-1].value == scores.details["accuracy_of_the_likeliest"]
+
+
 def test_the_card_says_that_it_has_to_be_applied(saved):
     card = (saved.folder / "README.md").read_text()
     assert 'more["threshold"]' in card

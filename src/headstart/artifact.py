@@ -24,6 +24,7 @@ from headstart.report.document import MOST_BYTES
 from headstart.report.examples import gallery_of
 from headstart.report.page import report
 from headstart.storage.files import read_file
+from headstart.storage.manifest import was_changed
 from headstart.storage.place import Place, rejected_table, table, write_text
 from headstart.storage.places import as_json
 from headstart.task import Head, Task
@@ -109,9 +110,9 @@ def open_model(model: str | Path, *, task: str | None = None) -> Opened:
 
 
 def saved_page(folder: Path | None) -> bytes | None:
-    """The page that lies in a model's folder; None: there is none that can be read, of a size that pages have."""
+    """The page that was saved in a model's folder; None: there is none, or somebody has changed it."""
     try:
-        return None if folder is None else read_file(folder / PAGE, most=MOST_BYTES)
+        return None if folder is None or was_changed(folder, PAGE) else read_file(folder / PAGE, most=MOST_BYTES)
     except OSError:
         return None
 

@@ -47,6 +47,7 @@ class Doubts:
     """Targets that look wrong, the most doubtful first, as findings of the kind "doubtful-label"."""
 
     findings: tuple[Finding, ...] = ()
+    looked: bool = True  # whether any were looked for
 
     @property
     def wrong(self) -> int:

@@ -138,8 +138,7 @@ class LinearLesson:
         if self.out_of_fold or not len(self.test) or foreseen > budget.left / 2:
             return None
         exam = Exam(self.whole, self.test, self.known)
-        probe = replace(self.head, more=head.more)
-        return learning_curve(self.dataset, self.features, basis=self.basis, head=probe, exam=exam, within=budget)
+        return learning_curve(self.dataset, self.features, basis=self.basis, head=self.head, exam=exam, within=budget)
 
     def _adapted(
         self,

@@ -38,7 +38,7 @@ def explain(  # noqa: PLR0913 - one argument an option
     from headstart.storage.place import reserve_place
 
     refuse_ways(way)
-    with reserve_place(out, force=False):  # a folder that is taken is refused before any work
+    with reserve_place(out, force=None):  # a folder that is taken is refused before any work
         pass
     with using(device, threads):
         loaded = load(model)

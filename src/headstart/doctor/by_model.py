@@ -42,8 +42,8 @@ def by_model(
     try:
         probed = fit_probe(dataset, rows, features, basis=basis, seed=seed, within=budget)
     except DataError as error:  # nothing can be held out
-        return found, Doubts(), (f"doubtful labels are not looked for: {error.what}",)
-    doubts = Doubts() if suspects is None else suspects(dataset, rows, probed.outputs, near)
+        return found, Doubts(looked=False), (f"doubtful labels are not looked for: {error.what}",)
+    doubts = Doubts(looked=False) if suspects is None else suspects(dataset, rows, probed.outputs, near)
     if len(dataset.classes) > 2 and dataset.y.ndim == 1:  # of two, that is the accuracy
         found += _confused(dataset, probed.outputs.argmax(axis=1))
     short = f"labels are doubted by a model that learned for {_SECONDS:g} s: on another machine some rank otherwise"

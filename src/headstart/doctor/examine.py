@@ -49,9 +49,9 @@ def examine(dataset: Dataset, parts: Split, session: Session, *, model: str | No
     if not in_classes:
         notes.append("shortcuts and confused classes are not looked for: examples do not have one class each")
     backbone, why = _opened(dataset, model, session)
-    doubts = Doubts()
     if backbone is None:
-        return Examined(tuple(found), doubts, tuple(ways), (*notes, f"{_BY_MODEL}: {why}"))
+        unknown = Doubts(looked=False)
+        return Examined(tuple(found), unknown, tuple(ways), (*notes, f"{_BY_MODEL}: {why}"))
     with session.step("encode", len(dataset)) as advance:
         features = encode_rows(dataset, np.arange(len(dataset)), backbone, advance=advance)
     with session.step("examine", shown=False):

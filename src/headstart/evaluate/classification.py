@@ -47,8 +47,8 @@ class Predicted:
 
     @cached_property
     def confidence(self) -> np.ndarray:
-        """(n,) probability of the most probable class."""
-        return np.asarray(self.probabilities.max(axis=1))
+        """(n,) probability of the class that was answered."""
+        return np.asarray(self.probabilities[np.arange(len(self.y)), self.classes])
 
 
 def _accuracy_interval(p: Predicted) -> Interval:
@@ -152,10 +152,16 @@ def evaluate(
             "per_class": _per_class(predicted),
             "confusion": {"classes": list(names), **_confusion(y, predicted.classes, len(names))},
             **_curves(predicted, positive),
+            **({} if answered is None else {"accuracy_of_the_likeliest": _of_the_likeliest(predicted)}),
         },
         mistakes=_mistakes(predicted, where),
         exhibits=of_classes(y, predicted.classes, predicted.confidence, names),
     )
+
+
+def _of_the_likeliest(p: Predicted) -> float:
+    """The accuracy, had no threshold decided."""
+    return round(float((p.probabilities.argmax(axis=1) == p.y).mean()), 6)
 
 
 def _confusion(y: np.ndarray, predicted: np.ndarray, n: int) -> dict[str, Any]:
@@ -166,10 +172,10 @@ def _confusion(y: np.ndarray, predicted: np.ndarray, n: int) -> dict[str, Any]:
 
 
 def _curves(p: Predicted, positive: str | None) -> dict[str, Any]:
-    confidence, right = p.probabilities[np.arange(len(p.y)), p.classes], p.classes == p.y
+    right = p.classes == p.y
     result: dict[str, Any] = {
-        "reliability": curves.reliability(confidence, right),
-        "risk_coverage": curves.risk_coverage(confidence, right),
+        "reliability": curves.reliability(p.confidence, right),
+        "risk_coverage": curves.risk_coverage(p.confidence, right),
     }
     if len(p.names) == 2:
         positive = positive_class(np.bincount(p.y, minlength=2), p.names) if positive not in p.names else positive
@@ -222,7 +228,7 @@ def _mistakes(p: Predicted, where: Sequence[str] | None) -> tuple[Mapping[str, A
             "where": _point(where, i),
             "true": p.names[p.y[i]],
             "predicted": p.names[p.classes[i]],
-            "probability": float(p.probabilities[i, p.classes[i]]),
+            "probability": float(p.confidence[i]),
         }
         for i in np.flatnonzero(p.classes != p.y).tolist()
     ]

@@ -57,7 +57,7 @@ class Explanation:
         Raises:
             OutputError: something is there, or nothing can be written there.
         """
-        with reserve_place(Path(folder), force=False) as place:
+        with reserve_place(Path(folder), force=None) as place:
             if place is None:
                 raise TypeError("an explanation has a folder")
             place.write_new(self._write)

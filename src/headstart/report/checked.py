@@ -198,10 +198,11 @@ def _lines(result: Mapping[str, Any]) -> Iterator[str]:
 def _doubtful(result: Mapping[str, int]) -> str:
     """How many labels are doubtful, and what that is worth."""
     listed, wrong = result["listed"], result["wrong"]
-    said = f"{listed:,} labels look doubtful, most doubtful first"
+    said = f"{listed:,} labels look doubtful, most doubtful first" if listed > 1 else "1 label looks doubtful"
     if wrong:
         return f"{said}: {wrong:,} of them {'are' if wrong > 1 else 'is'} more probably wrong than right"
-    return f"{said}: as many as a model of this accuracy gets wrong by itself, so none of them has to be"
+    alone = "none of them has" if listed > 1 else "it has not"
+    return f"{said}: no more than a model of this accuracy gets wrong by itself, so {alone} to be wrong"
 
 
 def _first_of_each_kind(findings: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:

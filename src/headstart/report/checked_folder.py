@@ -35,9 +35,9 @@ def write_checked(checked: Checked, folder: Path, *, apply: str | None) -> str:
         if todo is None:
             return f"written: {folder / PAGE}, {folder / FINDINGS}"
         made = write_changed(checked.dataset, checked.source, checked.columns or Columns(), todo, into)
-        return (
-            f"written: {folder / made.relative_to(into)} ({todo.said}; the old data are as they were), {folder / PAGE}"
-        )
+        new = f"{folder / made.relative_to(into)} ({todo.said}; the old data are as they were)"
+        careful = "; what a model gets wrong is gone, so a score on them is too good" if todo.flatters else ""
+        return f"written: {new}, {folder / PAGE}{careful}"
 
-    with reserve_place(folder, force=False) as place:
+    with reserve_place(folder, force=None) as place:
         return make(folder) if place is None else place.write_new(make)

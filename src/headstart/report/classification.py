@@ -27,9 +27,13 @@ _OFTEN = 3  # times, from which on a confusion is worth a look
 
 
 def verdict(scores: Scores) -> Verdict:
-    """Whether the model beats always giving the same answer."""
-    name = f"always answering “{scores.majority_class}”"
-    return judged(scores.accuracy_interval, scores.majority_accuracy, name)
+    """Whether the model beats always giving the same answer, unless a threshold was asked for that costs just that."""
+    name, likeliest = f"always answering “{scores.majority_class}”", scores.details.get("accuracy_of_the_likeliest")
+    judgement = judged(scores.accuracy_interval, scores.majority_accuracy, name)
+    if judgement.outcome == "better" or likeliest is None:
+        return judgement
+    what = f"The threshold decides as was asked, and is right no more often than {name}"
+    return Verdict("asked", f"{what}; answering the likelier class would be right in {percent(likeliest)}.")
 
 
 def cautions_of(scores: Scores) -> list[Caution]:
@@ -65,6 +69,8 @@ def _headline(record: Record) -> Section:
 def advice(record: Record, gallery: Gallery) -> Iterator[str]:
     """The class that is found least often, and the two that are mixed up most."""
     scores = record.scores
+    if "accuracy_of_the_likeliest" in scores.details:
+        return  # what is found and taken for another is as the threshold has it
     tested = [(c["recall"], number, c) for number, c in enumerate(scores.per_class) if c["count"] >= _ENOUGH]
     if tested and (weakest := min(tested))[0] < min(_WEAK, scores.accuracy):
         recall, number, c = weakest

@@ -19,7 +19,7 @@ _LISTED = 5  # classes that are named
 class Verdict:
     """How an interval lies to what has to be beaten, and the sentence that says it (not escaped)."""
 
-    outcome: Literal["better", "worse", "unclear"]
+    outcome: Literal["better", "worse", "unclear", "asked"]  # asked: so that other mistakes are avoided
     text: str
 
 
@@ -48,7 +48,7 @@ def cautions(verdict: Verdict, of_names: Iterable[Mapping[str, Any]] = (), named
         of_names: name, count of the test examples and recall, a class or label. named: what these are.
     """
     kind = "worse-than-constant" if verdict.outcome == "worse" else "not-better-than-constant"
-    found = [] if verdict.outcome == "better" else [Caution(kind, verdict.text)]
+    found = [] if verdict.outcome in ("better", "asked") else [Caution(kind, verdict.text)]
     never = [(each["name"], each["count"]) for each in of_names if each["count"] and not each["recall"]]
     if never:
         some = ", ".join(f"{short_name(name)} (0 of {count:,})" for name, count in never[:_LISTED])

@@ -58,5 +58,5 @@ def more(result: Mapping[str, Any], metrics: Sequence[Metric]) -> Iterator[Line]
     if doubtful:
         n, wrong = len(doubtful), sum(finding.get("probably_wrong", False) for finding in doubtful)
         look = "1 label looks" if n == 1 else f"{n:,} labels look"
-        most = f", {wrong:,} of them more probably wrong than right" if wrong else ""
+        most = f", {wrong:,} of them more probably wrong than right" if wrong else ", none of which has to be wrong"
         yield "doubtful", f"{look} doubtful{most}: see {'report.html' if result['out'] else 'the findings'}"

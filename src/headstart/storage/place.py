@@ -30,11 +30,11 @@ _NEW, _ASIDE = ".tmp", ".old"  # endings: of a folder that is being written, and
 
 @dataclass(frozen=True)
 class Place:
-    """A folder name that is kept for one fit: no other fit saves to it meanwhile."""
+    """A folder name that is kept for one command: no other saves to it meanwhile."""
 
     folder: Path  # absolute, without links
     asked: Path  # as the user wrote it
-    force: bool  # whether a folder that headstart saved there may be replaced
+    force: bool | None  # whether a folder that headstart saved there may be replaced; None: nobody can ask for it
 
     def write(self, *, write: Callable[[Path], None], prove: Callable[[Path], None]) -> None:
         """Write, prove, rename. A folder that is there already keeps its bytes until then.
@@ -89,7 +89,8 @@ class Place:
             return
         why = stranger_in(self.folder) if self.folder.is_dir() else "it is no folder"
         if not self.force:
-            fix = "choose another --out" if why else "choose another --out, or replace it with --force"
+            replaceable = not why and self.force is not None
+            fix = "choose another --out, or replace it with --force" if replaceable else "choose another --out"
             raise OutputError("already there", where=str(self.asked), fix=fix)
         if why:
             raise _not_replaced(self.asked, why)
@@ -149,14 +150,14 @@ class Place:
 
 
 @contextmanager
-def reserve_place(folder: Path | None, *, force: bool) -> Iterator[Place | None]:
+def reserve_place(folder: Path | None, *, force: bool | None) -> Iterator[Place | None]:
     """The place to save to, looked at before any work is done and kept until the end; None: nothing will be saved.
 
     What killed runs left beside it is swept, and what one had moved aside is there again.
 
     Raises:
-        OutputError: something is there already that may not be replaced, nothing can be written there, or another fit
-            is going to save there.
+        OutputError: something is there already that may not be replaced, nothing can be written there, or another
+            command is going to save there.
     """
     if folder is None:
         yield None
@@ -171,7 +172,7 @@ def reserve_place(folder: Path | None, *, force: bool) -> Iterator[Place | None]
     lock = take_lock(place.folder.with_name(f".{place.folder.name}"), without_locks=True)
     if lock is None:
         fix = "wait for it, or choose another --out"
-        raise OutputError("another fit is going to save there", where=str(folder), fix=fix)
+        raise OutputError("another command is going to save there", where=str(folder), fix=fix)
     try:
         try:
             _sweep(place.folder)

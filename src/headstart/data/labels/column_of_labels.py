@@ -42,10 +42,11 @@ def separator_of(cells: Sequence[Cell]) -> str | None:
 def separator_in_places(cells: Sequence[Cell]) -> str | None:
     """The same where each value may have its place: "card; urgent", "parcel; urgent" beside "card" and "parcel".
 
-    So it is where somebody says that there are several labels; else they may be classes of two words.
+    So it is where somebody says that there are several labels, in however few rows; else they may be classes of two
+    words.
     """
     texts = _texts(cells)
-    return next((separator for separator in SEPARATORS if _separates(separator, texts, in_places=True)), None)
+    return next((separator for separator in SEPARATORS if _separates(separator, texts, said=True)), None)
 
 
 def other_separator(cells: Sequence[Cell]) -> tuple[str, int] | None:
@@ -152,8 +153,8 @@ def _like_tags(texts: Counter[str]) -> bool:
     return len({frozenset(text.split()) for text in texts}) > len({word for text in texts for word in text.split()})
 
 
-def _separates(separator: str, texts: Counter[str], *, in_places: bool = False) -> bool:
-    """What `separator_of` says of one; `in_places`: each value may have its place."""
+def _separates(separator: str, texts: Counter[str], *, in_places: bool = False, said: bool = False) -> bool:
+    """What `separator_of` says of one; `in_places`: each value may have its place. said: that there are several."""
     having = [text for text in texts if separator in text]
     if not having or (separator == "," and all(map(like_number, having))):
         return False
@@ -161,11 +162,11 @@ def _separates(separator: str, texts: Counter[str], *, in_places: bool = False) 
     for text, times in texts.items():
         wholes[split_at(text, separator)] += times
     company = Counter(piece for pieces in wholes for piece in pieces)
-    if sum(times for pieces, times in wholes.items() if len(pieces) > 1) * 10 < wholes.total():
+    if not said and sum(times for pieces, times in wholes.items() if len(pieces) > 1) * 10 < wholes.total():
         return False
     recurring = sum(n for pieces, n in wholes.items() if pieces and all(company[piece] > 1 for piece in pieces))
     places = defaultdict(set)
     for pieces in wholes:
         for place, piece in enumerate(pieces):
             places[piece].add(place)
-    return recurring * 2 > wholes.total() and (in_places or any(len(found) > 1 for found in places.values()))
+    return recurring * 2 > wholes.total() and (in_places or said or any(len(found) > 1 for found in places.values()))
