@@ -197,7 +197,34 @@ def test_what_a_fitted_model_finds_alike_is_what_it_learned_from(photos, tmp_pat
     assert learned.save(tmp_path / "why") == tmp_path / "why"
     assert {path.name for path in (tmp_path / "why").iterdir()} == {"map.png", "explanation.html", "explanation.json"}
     page = (tmp_path / "why" / "explanation.html").read_text()
-    assert page.count("data:image/webp") >= 6  # the photo and five that are like it
+    assert page.count("data:image/jpeg") >= 5  # those that are like it
     assert "http" not in page.replace("http-equiv", "")
     with Image.open(tmp_path / "why" / "map.png") as picture, Image.open(paths[0]) as photo:
         assert picture.size == photo.size
+
+
+def test_photos_are_shown_where_they_still_lie_and_no_other_in_their_place(photos, tmp_path, monkeypatch):
+    """Found from where it was fitted, and from elsewhere beside the model; another photo of that name is not shown."""
+    hs.fit(photos, how="probe", out=photos.parent / "saved")
+    asked = next(photos.glob("*/*.jpg"))
+    monkeypatch.chdir(tmp_path)
+    near = hs.load(photos.parent / "saved").explain(asked).neighbours
+    assert all(isinstance(one.shown, bytes) for one in near)
+    mine, other = (
+        photos / near[-1].where,
+        next(path for path in photos.glob("*/*.jpg") if near[-1].where not in str(path)),
+    )
+    mine.write_bytes(other.read_bytes())
+    again = hs.load(photos.parent / "saved").explain(asked).neighbours
+    assert [one.shown != "" for one in again] == [True] * 4 + [False]
+    assert [one.where for one in again] == [one.where for one in near]
+
+
+def test_a_stranger_is_called_one_where_it_is_explained(photos, tmp_path):
+    model = hs.fit(photos, how="probe")
+    noise = np.random.default_rng(0).integers(0, 256, (80, 80, 3), dtype=np.uint8)
+    (said,) = model.predict([noise])
+    found = model.explain(noise)
+    assert said.scope_score is not None
+    assert (found.prediction.out_of_scope, found.prediction.scope_score) == (said.out_of_scope, said.scope_score)
+    assert found.to_json()["prediction"]["scope_score"] == said.scope_score

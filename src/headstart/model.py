@@ -31,7 +31,7 @@ from headstart.report.worth import too_high
 from headstart.storage.files import parse_json
 from headstart.storage.place import Place, reserve_place
 from headstart.storage.places import as_json, as_utf8, cannot_write
-from headstart.task import Head, Predictor, Scores, Task
+from headstart.task import Head, Predictor, Scores, Sureness, Task
 from headstart.tasks.table import task_named
 from headstart.values import Columns, Dataset, Split
 
@@ -166,9 +166,7 @@ class Model:
         items, names = self._given(inputs, columns)
         usable, errors = self._usable(items)
         features, outputs = self._outputs(usable)
-        probabilities = None if self.task.probabilities is None else self.task.probabilities(outputs)
-        found = rule.judge(outputs, usable.checked_digests)
-        sure = iter(with_scope(found, self.confidence, features, probabilities))
+        sure = iter(self._in_scope(rule.judge(outputs, usable.checked_digests), features, outputs))
         predictions = words.predictions(self.head, outputs, names, errors, top)
         return [p if i in errors else words.assured(p, next(sure)) for i, p in enumerate(predictions)]
 
@@ -339,7 +337,16 @@ class Model:
         refuse_several(names, errors)
         features, outputs = self._outputs(usable)
         (prediction,) = self.task.words.predictions(self.head, outputs, names, errors, top)
-        return explained(self, usable, features, outputs, prediction, target=target, made=self._made_of, top=top)
+        (sure,) = self._in_scope([Sureness()], features, outputs)
+        prediction, made = self.task.words.assured(prediction, sure), self._made_of
+        return explained(
+            self, usable, features, outputs, prediction, target=target, made=made, check=self._checked, top=top
+        )
+
+    def _in_scope(self, found: Sequence[Sureness], features: Features | None, outputs: Any) -> list[Sureness]:
+        """With whether each input is like what was learned from."""
+        probabilities = None if self.task.probabilities is None else self.task.probabilities(outputs)
+        return with_scope(found, self.confidence, features, probabilities)
 
     def _given(self, inputs: Any, columns: Columns | None = None) -> tuple[Sequence[Any], list[str]]:
         """The inputs one by one, of a table its rows, and their names."""

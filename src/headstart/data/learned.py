@@ -78,9 +78,14 @@ def learned_by(made: MadeOf | None, folder: Path | None) -> Learned | None:
 
 def written_columns(dataset: Dataset) -> Iterator[list[str]]:
     """The columns of the table, of all rows of checked data."""
-    yield [digest.tobytes().hex() for digest in dataset.checked_digests[:, :_SHORT]]
+    yield short_digests(dataset)
     yield [""] * len(dataset) if dataset.sketches is None else [sketch.tobytes().hex() for sketch in dataset.sketches]
     yield _whose(dataset)
+
+
+def short_digests(dataset: Dataset) -> list[str]:
+    """The beginning of the sha256 of each example, in hexadecimal."""
+    return [digest.tobytes().hex() for digest in dataset.checked_digests[:, :_SHORT]]
 
 
 def _whose(dataset: Dataset) -> list[str]:
@@ -107,8 +112,9 @@ def learned_from(folder: Path) -> Learned | None:
         return None
 
 
-def examples_in(folder: Path, rows: np.ndarray, head: Any) -> tuple[list[str], list[Any]] | None:
-    """Where the examples in these rows of a saved model's table are, and their targets; None where it does not say.
+def examples_in(folder: Path, rows: np.ndarray, head: Any) -> tuple[list[str], list[Any], list[str]] | None:
+    """Where the examples in these rows of a saved model's table are, their targets, and the beginnings of their sha256
+    in hexadecimal; None where it does not say.
 
     Args:
         head: the model's, which knows whether targets are several labels, or numbers.
@@ -119,7 +125,8 @@ def examples_in(folder: Path, rows: np.ndarray, head: Any) -> tuple[list[str], l
         written = read_file(folder / FILE, most=_MOST).decode("utf-8")
         table = list(csv.DictReader(io.StringIO(written, newline="")))
         some = [table[row] for row in rows.tolist()]
-        return [row["example"] for row in some], [_target(row["label"], head) for row in some]
+        targets = [_target(row["label"], head) for row in some]
+        return [row["example"] for row in some], targets, [row.get(COLUMNS[0]) or "" for row in some]
     except (OSError, csv.Error, KeyError, IndexError, ValueError):
         return None
 

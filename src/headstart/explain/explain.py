@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from headstart.backbone import Features
-from headstart.data.learned import MadeOf, examples_in
+from headstart.data.learned import MadeOf, examples_in, short_digests
 from headstart.errors import DataError, UserError
 from headstart.explain.explanation import Explanation
 from headstart.explain.neighbours import Neighbour, Reference, neighbours
@@ -34,17 +38,18 @@ def explained(
     *,
     target: str | None,
     made: MadeOf | None,
+    check: Callable[[Sequence[Any]], Dataset],
     top: int,
 ) -> Explanation:
     """As `Model.explain`.
 
     Args:
         dataset: the input, checked. features, outputs: what the model makes of it. prediction: what it says.
-        made: what the model was made of, while it is in memory.
+        made: what the model was made of, while it is in memory. check: those of some inputs that can be used.
     """
     direction = _direction(model, outputs, prediction, target)
     evidence = model.explainer.explain(dataset, outputs, direction)
-    near, notes = _neighbours(model, features, made, top)
+    near, notes = _neighbours(model, features, made, check, top)
     row = model.task.words.row(prediction)
     return Explanation(
         prediction=prediction,
@@ -68,7 +73,7 @@ def _direction(model: Model, outputs: Any, prediction: Any, target: str | None) 
 
 
 def _neighbours(
-    model: Model, features: Features | None, made: MadeOf | None, top: int
+    model: Model, features: Features | None, made: MadeOf | None, check: Callable[[Sequence[Any]], Dataset], top: int
 ) -> tuple[tuple[Neighbour, ...], tuple[str, ...]]:
     """The training examples that are most like the input, and why there are none."""
     if features is None or model.record is None:
@@ -77,11 +82,42 @@ def _neighbours(
     if kept is None:
         what = "the model keeps no training examples, so none that are like the input are shown"
         return (), (f"{what}; one that is fitted today has them",)
+    asked = features.matrix[0:1][0]
     if made is not None:
         some = made.dataset.take(kept.rows)
-        examples: tuple[Sequence[str], Sequence[Any]] | None = (some.where, some.targets)
-    else:
-        examples = None if model.folder is None else examples_in(model.folder, kept.rows, model.head)
+        near = neighbours(asked, Reference(kept.features, some.where, some.targets), top)
+        shown = model.modality.shown(some, np.array([one.place for one in near], dtype=np.int64))
+        return tuple(replace(one, shown=each) for one, each in zip(near, shown, strict=True)), ()
+    examples = None if model.folder is None else examples_in(model.folder, kept.rows, model.head)
     if examples is None:
         return (), ("split.csv of the model is gone or was changed, so no training examples are shown",)
-    return neighbours(features.matrix[0:1][0], Reference(kept.features, *examples), top), ()
+    where, targets, digests = examples
+    near = neighbours(asked, Reference(kept.features, where, targets), top)
+    found = _where_they_were(model, [(one.where, digests[one.place]) for one in near], check)
+    return tuple(replace(one, shown=found.get(one.where, "")) for one in near), ()
+
+
+def _where_they_were(
+    model: Model, examples: Sequence[tuple[str, str]], check: Callable[[Sequence[Any]], Dataset]
+) -> dict[str, str | bytes]:
+    """Small pictures of training photos that lie where they lay when the model was made: below the current folder, the
+    data's or the one beside the model. A file that is another one by now is not shown in their place.
+
+    Args:
+        examples: where each was, and its sha256's beginning.
+    """
+    if model.modality.in_tables or model.record is None or model.folder is None:
+        return {}
+    beside = (Path(), Path(model.record.data), model.folder.parent, model.folder.parent / model.record.data)
+    there = [(where, base / where) for where, _ in examples for base in beside if (base / where).is_file()]
+    if not there:
+        return {}
+    files, meant = check([path for _, path in there]), dict(examples)
+    known = {int(place): row for row, place in enumerate(files.where)}
+    hashes = short_digests(files)
+    rows = {
+        where: known[number]
+        for number, (where, _) in enumerate(there)
+        if number in known and hashes[known[number]] == meant[where]
+    }
+    return dict(zip(rows, model.modality.shown(files, np.array(list(rows.values()), dtype=np.int64)), strict=True))

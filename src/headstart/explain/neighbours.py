@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,8 @@ class Neighbour:
     where: str  # file path, or "table.csv row 12"
     label: Any  # as its task has targets
     similarity: float  # cosine of the features, at most 1
+    place: int = field(default=0, compare=False)  # among those that are known
+    shown: str | bytes = field(default="", compare=False)  # its text, or a small picture; empty: it is not at hand
 
     @property
     def named(self) -> str:
@@ -28,7 +30,7 @@ class Neighbour:
         return f"{self.label:g}" if isinstance(self.label, float) else str(self.label)
 
     def to_json(self) -> dict[str, Any]:
-        """Its fields."""
+        """As `neighbours` of `explain --json`."""
         label = list(self.label) if isinstance(self.label, tuple) else self.label
         return {"where": self.where, "label": label, "similarity": round(self.similarity, 6)}
 
@@ -55,4 +57,6 @@ def neighbours(features: np.ndarray, reference: Reference, k: int) -> tuple[Neig
         best = np.argsort(-cosines, kind="stable")[:k]
         nearest += zip((-cosines[best]).tolist(), (rows.start + best).tolist(), strict=True)
         nearest = sorted(nearest)[:k]
-    return tuple(Neighbour(reference.where[row], reference.labels[row], min(1.0, -cosine)) for cosine, row in nearest)
+    return tuple(
+        Neighbour(reference.where[row], reference.labels[row], min(1.0, -cosine), row) for cosine, row in nearest
+    )

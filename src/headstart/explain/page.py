@@ -7,11 +7,9 @@ import io
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from headstart.errors import DataError
 from headstart.explain.drawing import AGAINST, FOR, drawn
 from headstart.explain.evidence import Evidence, HeatMap, Word
 from headstart.explain.neighbours import Neighbour
-from headstart.inputs.image import open_image
 from headstart.report.document import Section, document
 from headstart.report.gallery import Example, Gallery, Group
 from headstart.report.html import bar, breakable, table, text
@@ -21,7 +19,6 @@ if TYPE_CHECKING:
 
 _QUALITY = 82  # of WebP
 _MOST_WORDS = 12  # in the table
-_THUMBNAIL = 128  # pixels
 _KEY = "neighbours"
 
 
@@ -35,7 +32,7 @@ def page(found: Explanation) -> str:
     sections = [Section(f"What speaks for {what}", _picture(found.evidence), note), _answer(found)]
     if found.words is not None:
         sections.append(Section("Word by word", _table(found.words), "Those that weigh most.", folded=True))
-    gallery = _gallery(found.neighbours, photos=photo)
+    gallery = _gallery(found.neighbours)
     if found.neighbours:
         note = "Of the examples that the model learned from, those that it finds most like this one."
         sections.append(Section("It looks like these", gallery.figures(range(len(gallery.examples))), note))
@@ -120,21 +117,8 @@ def _answer(found: Explanation) -> Section:
     return Section("The answer", table(("Class", "Probability"), rows, label="Probabilities"))
 
 
-def _gallery(neighbours: Sequence[Neighbour], *, photos: bool) -> Gallery:
+def _gallery(neighbours: Sequence[Neighbour]) -> Gallery:
     examples = []
     for near in neighbours:
-        shown = _shown(near.where) if photos else ""
-        examples.append(Example(near.where, shown, label=near.named, note=f"similarity {near.similarity:.2f}"))
+        examples.append(Example(near.where, near.shown, label=near.named, note=f"similarity {near.similarity:.2f}"))
     return Gallery(examples, [Group(_KEY, "It looks like these", tuple(range(len(examples))))] if examples else [])
-
-
-def _shown(where: str) -> str | bytes:
-    """A small photo, where it still lies; else nothing."""
-    try:
-        photo = open_image(where, near=_THUMBNAIL)
-    except (DataError, OSError, ValueError):
-        return ""
-    photo.thumbnail((_THUMBNAIL, _THUMBNAIL))
-    written = io.BytesIO()
-    photo.save(written, "WEBP", quality=_QUALITY)
-    return written.getvalue()
