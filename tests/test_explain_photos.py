@@ -221,7 +221,7 @@ def test_photos_are_shown_where_they_still_lie_and_no_other_in_their_place(photo
 
 
 def test_a_stranger_is_called_one_where_it_is_explained(photos, tmp_path):
-    model = hs.fit(photos, how="probe")
+    model = hs.fit(photos, how="probe", out=tmp_path / "saved")
     noise = np.random.default_rng(0).integers(0, 256, (80, 80, 3), dtype=np.uint8)
     (said,) = model.predict([noise])
     found = model.explain(noise)
