@@ -130,7 +130,7 @@ def _limits(record: Record) -> Iterator[str]:
     doubtful = Counter(finding.kind for finding in record.findings)["doubtful-label"]
     if doubtful:
         many = "1 training label looks" if doubtful == 1 else f"{doubtful:,} training labels look"
-        yield f"{many} doubtful, and what is learned from wrong labels is wrong; `headstart check` lists them."
+        yield f"{many} doubtful, and what is learned from wrong labels is wrong; `report.html` shows them."
     for word, said in sureness.lines({"confidence": record.confidence}):
         yield f"{_SURE[word]} {plain(said)}."
     if record.learning_curve is not None:
