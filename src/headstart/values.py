@@ -31,13 +31,14 @@ class Finding:
     rejected: bool = False  # True: the example was left out and is listed in rejected.csv
     score: float | None = None  # how odd, from 0 to 1, of kinds that are ranked
     looks_like: str | None = None  # the class that a doubtful label should perhaps be
-    probably_wrong: bool = False  # a doubtful label that is more probably wrong than right
+    probably_wrong: bool | None = (
+        None  # whether a doubtful label is more probably wrong than right, where that is known
+    )
     other: str | None = field(default=None, compare=False)  # where the example is that this one repeats; not in JSON
 
     def to_json(self) -> dict[str, Any]:
         """As `findings` of any command; ranked kinds have a score, doubtful labels two fields more."""
-        more = {"score": self.score, "looks_like": self.looks_like}
-        more |= {"probably_wrong": self.probably_wrong} if self.looks_like is not None else {}
+        more = {"score": self.score, "looks_like": self.looks_like, "probably_wrong": self.probably_wrong}
         told = {"kind": self.kind, "where": self.where, "reason": self.reason, "rejected": self.rejected}
         return told | {key: value for key, value in more.items() if value is not None}
 
@@ -50,9 +51,14 @@ class Doubts:
     looked: bool = True  # whether any were looked for
 
     @property
-    def wrong(self) -> int:
-        """How many of them are more probably wrong than right."""
-        return sum(finding.probably_wrong for finding in self.findings)
+    def wrong(self) -> int | None:
+        """How many of them are more probably wrong than right; None: nobody knows."""
+        return probably_wrong([finding.probably_wrong for finding in self.findings])
+
+
+def probably_wrong(known: Sequence[bool | None]) -> int | None:
+    """How many of some doubtful labels are more probably wrong than right; None: nobody knows."""
+    return None if None in known else sum(map(bool, known))
 
 
 @dataclass(frozen=True)

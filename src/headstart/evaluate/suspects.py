@@ -33,7 +33,7 @@ class Suspects:
     rows: np.ndarray  # (m,) places among those that were looked at
     scores: np.ndarray  # (m,) 0 to 1, descending: of classes, how many are less doubtful
     instead: np.ndarray  # (m,) what the model would give: a class, a label that is too much or missing, a number
-    wrong: np.ndarray  # (m,) bool, which are more probably wrong than right
+    wrong: np.ndarray | None = None  # (m,) bool, which are more probably wrong than right; None: nobody knows
 
 
 def suspicious_classes(outputs: np.ndarray, y: np.ndarray, near: Neighbours) -> tuple[Suspects, np.ndarray]:
@@ -103,7 +103,7 @@ def suspicious_labels(outputs: np.ndarray, y: np.ndarray) -> Suspects:
     probability = 1 / (1 + np.exp(-agreed[np.arange(len(y)), worst]))
     listed = np.flatnonzero(probability < _LABEL_IMPROBABLE)
     order = listed[np.argsort(probability[listed], kind="stable")][: max(1, int(_MOST_OF_LABELS * len(y)))]
-    return Suspects(order, 1 - probability[order], worst[order], np.zeros(len(order), dtype=bool))
+    return Suspects(order, 1 - probability[order], worst[order])
 
 
 def suspicious_numbers(predicted: np.ndarray, y: np.ndarray) -> Suspects:

@@ -45,7 +45,11 @@ def _texts(found: Explanation, what: str) -> list[str]:
             lines.append(_in_colour(text, [word for word in words if word.of in (None, number)], most))
     ranked = sorted(words, key=lambda word: -abs(word.weight))[:_WORDS]
     lines.append(f"what speaks most for {what}, or against it (-):")
-    return lines + [f"  {word.weight:+.2f}  {plain(word.text)}" for word in ranked]
+    return lines + [f"  {word.weight:+.2f}  {plain(word.text)}{_which(word)}" for word in ranked]
+
+
+def _which(word: Word) -> str:
+    return "" if word.of is None else f"  (text {word.of})"
 
 
 def _in_colour(text: str, words: list[Word], most: float) -> str:

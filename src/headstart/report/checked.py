@@ -195,10 +195,12 @@ def _lines(result: Mapping[str, Any]) -> Iterator[str]:
     yield from (f"warning: {each['text']}" for each in result["warnings"])
 
 
-def _doubtful(result: Mapping[str, int]) -> str:
+def _doubtful(result: Mapping[str, Any]) -> str:
     """How many labels are doubtful, and what that is worth."""
     listed, wrong = result["listed"], result["wrong"]
     said = f"{listed:,} labels look doubtful, most doubtful first" if listed > 1 else "1 label looks doubtful"
+    if wrong is None:
+        return said
     if wrong:
         return f"{said}: {wrong:,} of them {'are' if wrong > 1 else 'is'} more probably wrong than right"
     alone = "none of them has" if listed > 1 else "it has not"

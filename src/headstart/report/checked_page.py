@@ -93,6 +93,7 @@ def _cautions(checked: Checked) -> Iterator[Section]:
 def _counts(checked: Checked) -> Section:
     doubts, n = checked.examined.doubts, len(checked.dataset.rejected)
     wrong = f"{doubts.wrong:,} of them are more probably wrong than right" if doubts.wrong else "none has to be wrong"
+    wrong = "" if doubts.wrong is None else wrong
     looked = checked.examined.model is not None
     figures = [
         ("Examples", f"{len(checked.dataset):,}", f"{n:,} more cannot be used" if n else "all can be used"),

@@ -8,6 +8,7 @@ from typing import Any
 from headstart.evaluate.learning_curve import LearningCurve
 from headstart.report.verdict import more_labels
 from headstart.task import Metric
+from headstart.values import probably_wrong
 
 Line = tuple[str, str]  # a word in front, and what is said
 _TOO_HIGH = ("leak", "trained-on", "shared-groups", "shared-texts", "alike")
@@ -56,7 +57,8 @@ def more(result: Mapping[str, Any], metrics: Sequence[Metric]) -> Iterator[Line]
         yield "labels", f"{whose}{more_labels(curve, metrics, result['n_test'])}"
     doubtful = [finding for finding in result["findings"] if finding["kind"] == "doubtful-label"]
     if doubtful:
-        n, wrong = len(doubtful), sum(finding.get("probably_wrong", False) for finding in doubtful)
+        n, wrong = len(doubtful), probably_wrong([finding.get("probably_wrong") for finding in doubtful])
         look = "1 label looks" if n == 1 else f"{n:,} labels look"
         most = f", {wrong:,} of them more probably wrong than right" if wrong else ", none of which has to be wrong"
+        most = "" if wrong is None else most
         yield "doubtful", f"{look} doubtful{most}: see {'report.html' if result['out'] else 'the findings'}"

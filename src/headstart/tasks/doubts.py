@@ -62,6 +62,6 @@ def doubtful_numbers(dataset: Dataset, rows: np.ndarray, outputs: np.ndarray, ne
 
 def _finding(dataset: Dataset, row: int, reason: str, found: Suspects, i: int, instead: str) -> Finding:
     """Of the i-th suspect, which is in this row."""
-    score, wrong = rounded(found.scores[i]), bool(found.wrong[i])
+    score, wrong = rounded(found.scores[i]), None if found.wrong is None else bool(found.wrong[i])
     reason += ": more probably wrong than right" if wrong else ""
     return Finding(_KIND, dataset.where[row], reason, score=score, looks_like=instead, probably_wrong=wrong)
