@@ -46,6 +46,7 @@ def asked(many):
     return dataset, split(dataset), load(str(model), kind="text")
 
 
+@pytest.mark.check
 def amount(asked, *, budget=NO_TIME, how="tune"):
     dataset, parts, backbone = asked
     session = Session(Budget(budget, Looks()))
@@ -76,6 +77,7 @@ def test_with_time_enough_or_for_a_probe_it_is_all_of_them(asked, own_cache):
     assert len(amount(asked, how="probe").train) == ROWS
 
 
+@pytest.mark.check
 @by_looks(32 * TICK)
 def test_texts_that_were_not_encoded_are_learned_from_too(many, tmp_path, own_cache, monkeypatch):
     monkeypatch.setitem(vars(TEXT), "encoding_share", 0.0)

@@ -95,6 +95,7 @@ def client(tmp_path):
     return run
 
 
+@pytest.mark.check
 def blobs(tmp_path: Path) -> list[Path]:
     return list((tmp_path / "hf" / "hub").glob("models--*/blobs/*"))
 
@@ -285,6 +286,7 @@ def test_offline_is_enough_for_what_is_here(hub, client):
     assert hub.seen == []
 
 
+@pytest.mark.check
 def test_what_another_tool_fetched_in_part_is_completed(hub, client):
     part = "from huggingface_hub import hf_hub_download as get; [get('org/words', n) for n in sys.argv[1:]]"
     assert client(hub.url, "-c", f"import sys; {part}", "config.json", "model.safetensors")[0] == 0

@@ -117,6 +117,7 @@ def test_noise_and_shuffled_labels_are_said(textile):
         assert any("looks unrelated" in warning for warning in ranking.warnings)
 
 
+@pytest.mark.check
 def test_a_fit_reuses_the_sample_and_ranking_never_saw_the_test_part(photos, fit_json, own_cache):
     assert hs.rank(photos, models=[LITE0]).rows[0].cached == 0
     again = hs.rank(photos, models=[LITE0]).rows[0]

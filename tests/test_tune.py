@@ -273,6 +273,7 @@ LEARNED_BY_TUNING = ("tune", "tuned, better: on 240 held-out training examples")
 KEPT = ("probe", "the probe is kept: ")
 
 
+@pytest.mark.check
 @pytest.mark.parametrize(("shuffled", "expected"), [(False, LEARNED_BY_TUNING), (True, KEPT)])
 def test_auto_takes_the_tuned_model_where_it_is_better_and_says_so(tmp_path, shuffled, expected):
     data, model = word_order(tmp_path, shuffled=shuffled)
