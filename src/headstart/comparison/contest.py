@@ -15,7 +15,7 @@ from headstart.backbone import Backbone, Features, Head
 from headstart.clock import Budget
 from headstart.comparison.policy import COMPARING
 from headstart.encode.encode import of_rows
-from headstart.task import Metric, Scores
+from headstart.task import Metric
 from headstart.values import Dataset
 
 T = TypeVar("T")
@@ -30,6 +30,7 @@ class Contest:
     test: np.ndarray  # (m,) rows, ascending
     backbone: Backbone
     features: Features  # of both, by the frozen backbone
+    metric: Metric  # what is compared, see `Scorer.by_example`
     per_example: float  # seconds that encoding one takes here
     budget: Budget  # of the whole
     stopped: Callable[[], bool]  # whether the user wants no more
@@ -53,11 +54,6 @@ class Contest:
         family: Family = self.dataset.task.learner.family
         return family
 
-    @property
-    def metric(self) -> Metric:
-        """What is compared: the task's first."""
-        return self.dataset.task.scorer.metrics[0]
-
     def once(self, name: str, make: Callable[[], T]) -> T:
         """What is made for the first model that needs it, and kept for the next."""
         if name not in self._made:
@@ -80,18 +76,13 @@ class Contest:
         like: Head = self._made[_named(rows, seed)]
         return like
 
-    def judged(self, head: Head, outputs: np.ndarray) -> tuple[float, np.ndarray]:
-        """The metric on the test part, and (m,) the costs that it is the mean of.
+    def costs(self, head: Head, outputs: np.ndarray) -> np.ndarray:
+        """(m,) what each example of the test part costs, as this head decides.
 
         Args:
             outputs: (m, c) of the test part, by the head.
         """
-        task, y = self.dataset.task, self.dataset.y[self.test]
-        reference = task.scorer.reference([self.dataset.targets[row] for row in self.train.tolist()])
-        scores: Scores = task.scorer.score(head, outputs, self.dataset, self.test, reference)
-        if self.metric.costs is None:
-            raise TypeError(f"{self.metric.key} is no mean of costs")
-        return scores.values[self.metric.key], np.asarray(self.metric.costs(outputs, y, None), dtype=np.float64)
+        return np.asarray(self.metric.costs_of(head, outputs, self.dataset.y[self.test]), dtype=np.float64)
 
 
 def _named(rows: np.ndarray, seed: int) -> str:

@@ -27,8 +27,9 @@ from headstart.encode.machine import limit_torch
 from headstart.errors import DataError, UserError
 from headstart.session import Session
 from headstart.values import Dataset, Request, Split
+from headstart.task import Metric
 
-_FORM = 1  # of what is written down: raise it when a way of learning changes
+_FORM = 2  # of what is written down: raise it when a way of learning changes
 _LEAST = 1e-6  # seconds: less is none
 _TIMED = 32  # examples that encoding is timed on
 
@@ -57,9 +58,7 @@ def compare(dataset: Dataset, parts: Split, request: Request, session: Session, 
         UserError: the task cannot be compared, or the model cannot be used.
         DataError: there are too few examples to compare anything on.
     """
-    if dataset.task.learner.family is None:
-        what = f"{dataset.title} is not compared: a model from scratch would have to learn to read first"
-        raise UserError(what, where="--task", fix="compare takes classes, labels and numbers")
+    metric = _metric(dataset)
     name = dataset.modality.default_model if request.model == "auto" else request.model
     with session.step("choose", shown=False):
         plan = choose(dataset, parts.train, replace(request, model=name, method="auto"), session)
@@ -74,6 +73,7 @@ def compare(dataset: Dataset, parts: Split, request: Request, session: Session, 
         plan.backbone,
         features,
         _seconds_an_example(dataset, plan.train, plan.backbone, session),
+        metric,
         session.budget,
         lambda: session.progress.stopped,
         session.progress.tell,
@@ -84,7 +84,7 @@ def compare(dataset: Dataset, parts: Split, request: Request, session: Session, 
         fix = "label more examples; each class needs one in the training part"
         raise DataError(f"{len(plan.train)} examples to learn from are too few to compare", where=dataset.name, fix=fix)
     limit_torch()
-    asked = ["comparison", _FORM, plan.backbone.function, device(), contest.metric.key, rows.tobytes(), test.tobytes()]
+    asked = ["comparison", _FORM, plan.backbone.function, device(), metric.key, rows.tobytes(), test.tobytes()]
     checkpoint = open_checkpoint(key_of(dataset.checked_digests, dataset.y, asked))
     try:
         found = _compared(contest, Journal(checkpoint), by_seed, kept, session)
@@ -97,6 +97,17 @@ def compare(dataset: Dataset, parts: Split, request: Request, session: Session, 
 
 
 def _compared(
+def _metric(dataset: Dataset) -> Metric:
+    """What is compared; raises UserError where the task cannot be."""
+    why, metric = "a model from scratch would have to learn to read first", dataset.task.scorer.by_example
+    if dataset.task.learner.family is not None and metric is not None:
+        return metric
+    if dataset.task.learner.family is not None:
+        why = "none of its metrics says what one example adds to it"
+    what = f"{dataset.title} is not compared: {why}"
+    raise UserError(what, where="--task", fix="compare takes classes, labels and numbers")
+
+
     contest: Contest, journal: Journal, by_seed: dict[int, np.ndarray], kept: Sequence[int], session: Session
 ) -> Comparison:
     dataset, clusters = contest.dataset, contest.dataset.clusters
@@ -181,12 +192,12 @@ def _row(contest: Contest, cell: _Cell, rows: np.ndarray, seconds: float, notes:
         return None
     if outcome is None or not np.isfinite(outcome.outputs).all():
         return None
-    figure, costs = contest.judged(outcome.head, outcome.outputs)
+    costs = contest.costs(outcome.head, outcome.outputs)
     return Row(
         way=cell.way.key,
         labels=cell.labels,
         seed=cell.seed,
-        figure=figure,
+        figure=contest.metric.figure(float(costs.mean())),  # of the very costs that the interval is drawn from
         seconds=outcome.seconds,
         costs=tuple(round(cost, 6) for cost in costs.tolist()),
         epochs=outcome.epochs,
