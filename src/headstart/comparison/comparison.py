@@ -37,9 +37,9 @@ class Equivalent:
 
     probe_labels: int
     scratch_labels: float
-    low: float  # of the 95 % interval, by bootstrap
+    low: float | None  # of the 95 % interval, by bootstrap; None: fewer than any of them was trained with
     high: float | None  # None: no number of labels would do in one of forty draws
-    extrapolated: bool  # whether that is more, or fewer, than any of them was trained with
+    extrapolated: bool  # whether that is more than any of them was trained with
 
     @property
     def times(self) -> float:
@@ -51,7 +51,7 @@ class Equivalent:
         return {
             "probe_labels": self.probe_labels,
             "scratch_labels": round(self.scratch_labels),
-            "low": round(self.low),
+            "low": None if self.low is None else round(self.low),
             "high": None if self.high is None else round(self.high),
             "extrapolated": self.extrapolated,
             "times": rounded(self.times),

@@ -25,12 +25,12 @@ def chart(result: Mapping[str, Any], against: str) -> str:
     """
     named = result["metric"].replace("_", " ")
     lines = [_line(result, way, title, against) for way, title in result["ways"].items() if points_of(result, way)]
-    found, marks = result["equivalent_labels"], []
-    if found is not None and against == "labels":
-        goal = next(p.mean for p in points_of(result, "probe") if p.labels == found["probe_labels"])
-        as_good = [(float(found["probe_labels"]), goal), (float(found["scratch_labels"]), goal)]
+    worth, marks = result["equivalent_labels"], []
+    if worth is not None and against == "labels":
+        goal = next(p.mean for p in points_of(result, "probe") if p.labels == worth["probe_labels"])
+        as_good = [(float(worth["probe_labels"]), goal), (float(worth["scratch_labels"]), goal)]
         lines.append(Line(f"the same {named}", as_good, supposed=True))
-        marks = [Mark(*as_good[1], f"{times(found)} times")]
+        marks = [Mark(*as_good[1], f"{times(worth)} times")]
     return line_chart(
         lines,
         x=Axis(_AXIS[against], log=True),

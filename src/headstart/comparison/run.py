@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -13,21 +14,21 @@ from headstart.choose.choose import choose
 from headstart.clock import Budget
 from headstart.comparison.comparison import Comparison, Row
 from headstart.comparison.contest import Contest
-from headstart.comparison.equivalent import equivalent
+from headstart.comparison.equivalent import PROBE, SCRATCH, equivalent
 from headstart.comparison.feeds import FED
 from headstart.comparison.journal import Journal
 from headstart.comparison.policy import COMPARING
 from headstart.comparison.scratch import detail_in_time
 from headstart.comparison.subsets import orders, points
-from headstart.comparison.ways import PROBE, SCRATCH, Way, ways_of
+from headstart.comparison.ways import Way, ways_of
 from headstart.data.sampling import drawn
 from headstart.encode.encode import encode_rows
 from headstart.encode.engines import device
 from headstart.encode.machine import limit_torch
 from headstart.errors import DataError, UserError
 from headstart.session import Session
-from headstart.values import Dataset, Request, Split
 from headstart.task import Metric
+from headstart.values import Dataset, Request, Split
 
 _FORM = 2  # of what is written down: raise it when a way of learning changes
 _LEAST = 1e-6  # seconds: less is none
@@ -72,8 +73,8 @@ def compare(dataset: Dataset, parts: Split, request: Request, session: Session, 
         test,
         plan.backbone,
         features,
-        _seconds_an_example(dataset, plan.train, plan.backbone, session),
         metric,
+        _seconds_an_example(dataset, plan.train, plan.backbone, session),
         session.budget,
         lambda: session.progress.stopped,
         session.progress.tell,
@@ -96,7 +97,6 @@ def compare(dataset: Dataset, parts: Split, request: Request, session: Session, 
     return replace(found, notes=said, cautions=(*dataset.cautions, *parts.cautions), seconds=session.took())
 
 
-def _compared(
 def _metric(dataset: Dataset) -> Metric:
     """What is compared; raises UserError where the task cannot be."""
     why, metric = "a model from scratch would have to learn to read first", dataset.task.scorer.by_example
@@ -108,6 +108,7 @@ def _metric(dataset: Dataset) -> Metric:
     raise UserError(what, where="--task", fix="compare takes classes, labels and numbers")
 
 
+def _compared(
     contest: Contest, journal: Journal, by_seed: dict[int, np.ndarray], kept: Sequence[int], session: Session
 ) -> Comparison:
     dataset, clusters = contest.dataset, contest.dataset.clusters
@@ -138,6 +139,8 @@ def _metric(dataset: Dataset) -> Metric:
     worth, why = equivalent(of[PROBE], of[SCRATCH], groups)
     if worth is None:
         notes.append(f"not said how many labels a model from scratch would need: {why}")
+    else:
+        notes += _of_seeds(of[SCRATCH])
     return Comparison(
         data=dataset.name,
         title=dataset.title,
@@ -237,6 +240,15 @@ def _of_detail(contest: Contest, detail: float) -> Iterator[str]:
         seen = FED[contest.backbone.kind].smaller(contest.backbone, detail).images.size[0]
         what = f"the model from scratch sees photos of {seen} pixels a side, not {contest.backbone.images.size[0]}"
         yield f"{what}: in this budget it could not level off otherwise; a longer --budget gives it all of them"
+
+
+def _of_seeds(scratch: Sequence[Row]) -> Iterator[str]:
+    """What the interval of equivalent labels does not hold."""
+    counts = Counter(row.labels for row in scratch if row.levelled_off)
+    single = ", ".join(f"{labels:,}" for labels, n in sorted(counts.items()) if n == 1)
+    if single:
+        what = f"one seed: the model from scratch that levelled off was trained once with {single} labels"
+        yield f"{what}, so the interval holds nothing of the chance of training there; more --seeds and --budget add it"
 
 
 def _of_time(cells: Sequence[_Cell], rows: Sequence[Row], budget: Budget) -> Iterator[str]:

@@ -11,13 +11,14 @@ import numpy as np
 from headstart.clock import Budget
 from headstart.comparison.classical import CLASSICAL, classical
 from headstart.comparison.contest import Contest
+from headstart.comparison.equivalent import PROBE, SCRATCH
 from headstart.comparison.outcome import Outcome
 from headstart.comparison.scratch import from_scratch
 from headstart.comparison.tuned import tuned
 from headstart.encode.encode import of_rows
 from headstart.evaluate.paired_test import FEWEST
 
-PROBE, TUNED, SCRATCH = "probe", "tuned", "scratch"
+TUNED = "tuned"
 
 
 @dataclass(frozen=True)

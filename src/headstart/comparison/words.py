@@ -37,24 +37,25 @@ def points_of(result: Mapping[str, Any], way: str) -> list[Point]:
 
 def sentence(result: Mapping[str, Any]) -> str:
     """What the comparison says, in one sentence."""
-    found, name = result["equivalent_labels"], result["model"]
-    if found is None:
+    worth, name = result["equivalent_labels"], result["model"]
+    if worth is None:
         return _best(result)
-    n, classes = found["probe_labels"], result["n_classes"]
+    n, classes = worth["probe_labels"], result["n_classes"]
     each = f"{n / classes:.3g} labels a class ({n:,} in all)" if classes else f"{n:,} labels"
-    high = "no end to be seen" if found["high"] is None else f"{found['high']:,}"
-    most = max(row["labels"] for row in result["rows"])
-    beyond = "; extrapolated, for nobody has trained with as many" if found["extrapolated"] else ""
-    beyond = beyond or ("; its end is extrapolated" if found["high"] is None or found["high"] > most else "")
+    level = [row["labels"] for row in result["rows"] if row["way"] == "scratch" and row["levelled_off"]]
+    low = f"fewer than {min(level):,}" if worth["low"] is None else f"{worth['low']:,}"
+    high = "no end to be seen" if worth["high"] is None else f"{worth['high']:,}"
+    beyond = "; extrapolated, for nobody has trained with as many" if worth["extrapolated"] else ""
+    beyond = beyond or ("; its end is extrapolated" if worth["high"] is None or worth["high"] > max(level) else "")
     return (
-        f"with {each} the pre-trained {name} is where training from scratch needs {found['scratch_labels']:,}: "
-        f"{times(found)} times the labels (95 % interval {found['low']:,} to {high}{beyond})"
+        f"with {each} the pre-trained {name} is where training from scratch needs {worth['scratch_labels']:,}: "
+        f"{times(worth)} times the labels (95 % interval {low} to {high}{beyond})"
     )
 
 
-def times(found: Mapping[str, Any]) -> str:
+def times(worth: Mapping[str, Any]) -> str:
     """How many times as many labels that is: "2.4", "48"."""
-    value = found["times"]
+    value = worth["times"]
     return f"{value:.1f}" if value < 10 else f"{value:,.0f}"
 
 
