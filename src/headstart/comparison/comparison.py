@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from headstart.task import Metric, rounded
-from headstart.values import Caution
+from headstart.values import Caution, Finding
 
 
 @dataclass(frozen=True)
@@ -73,6 +73,7 @@ class Comparison:
     equivalent: Equivalent | None
     budget: float  # seconds
     seconds: Mapping[str, float]  # by step, and the total
+    findings: tuple[Finding, ...] = ()
     notes: tuple[str, ...] = ()
     cautions: tuple[Caution, ...] = ()
     folder: str | None = None
@@ -87,12 +88,17 @@ class Comparison:
         """How many labels models were made from, each number once."""
         return tuple(sorted({row.labels for row in self.rows}))
 
+    @property
+    def n_rejected(self) -> int:
+        """How many examples were left out; the findings say why."""
+        return sum(finding.rejected for finding in self.findings)
+
     def of(self, way: str, labels: int) -> tuple[Row, ...]:
         """The models of a way from so many labels, one a seed."""
         return tuple(row for row in self.rows if (row.way, row.labels) == (way, labels))
 
     def to_json(self) -> dict[str, Any]:
-        """What `compare --json` prints. The figure of a row is under the key of the task's first metric."""
+        """What `compare --json` prints. The figure of a row is under the key of the metric."""
         return {
             "data": self.data,
             "task": self.title,
@@ -102,11 +108,13 @@ class Comparison:
             "unit": self.metric.unit,
             "n_classes": self.n_classes,
             "n_test": self.n_test,
+            "n_rejected": self.n_rejected,
             "budget": self.budget,
             "ways": dict(self.ways),
             "rows": [self._row(row) for row in self.rows],
             "equivalent_labels": None if self.equivalent is None else self.equivalent.to_json(),
             "seconds": dict(self.seconds),
+            "findings": [finding.to_json() for finding in self.findings],
             "notes": list(self.notes),
             "warnings": [{"kind": caution.kind, "text": caution.text} for caution in self.cautions],
             "out": self.folder,

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from headstart.comparison.words import cell, points_of, sentence, times
+from headstart.comparison.words import cell, kinds, points_of, sentence, times
 from headstart.report.charts import Axis, Line, Mark, line_chart
 from headstart.report.document import Section, document
 from headstart.report.html import breakable, table, text
 
 AGAINST = {"labels": "Against labels", "seconds": "Against time"}
+_FINDINGS = 50  # in the table
 _AXIS = {"labels": "labels", "seconds": "seconds to learn"}
 
 
@@ -83,9 +84,26 @@ def _sections(result: Mapping[str, Any], said: str) -> Iterator[Section]:
             "Training from scratch goes on at its full rate until the loss of the training examples has levelled off."
         )
         yield Section("What was trained", _trained(result, trained), note=note, folded=True)
+    if result["findings"]:
+        yield _found_in_data(result)
     notes = "".join(f"<li>{breakable(note)}</li>" for note in result["notes"])
     if notes:
         yield Section("Notes", f"<ul>{notes}</ul>", folded=True)
+
+
+def _found_in_data(result: Mapping[str, Any]) -> Section:
+    """Those of examples that were left out come first."""
+    findings = sorted(result["findings"], key=lambda finding: not finding["rejected"])
+    rows = [
+        f'<td class="nowrap">{text(finding["kind"])}</td><td class="where">{breakable(finding["where"])}</td>'
+        f'<td class="why">{breakable(finding["reason"])}</td><td>{"left out" if finding["rejected"] else "kept"}</td>'
+        for finding in findings[:_FINDINGS]
+    ]
+    body = table(("Kind", "Where", "Why", "Example"), rows, label="Findings")
+    if len(findings) > _FINDINGS:
+        body += f'<p class="small">and {len(findings) - _FINDINGS:,} more in comparison.json</p>'
+    left_out = f"{result['n_rejected']:,} examples were left out: {kinds(result, rejected=True)}."
+    return Section("Found in the data", body, left_out if result["n_rejected"] else "", folded=True)
 
 
 def _figures(result: Mapping[str, Any]) -> str:

@@ -88,13 +88,19 @@ def compare(dataset: Dataset, parts: Split, request: Request, session: Session, 
     asked = ["comparison", _FORM, plan.backbone.function, device(), metric.key, rows.tobytes(), test.tobytes()]
     checkpoint = open_checkpoint(key_of(dataset.checked_digests, dataset.y, asked))
     try:
-        found = _compared(contest, Journal(checkpoint), by_seed, kept, session)
+        compared = _compared(contest, Journal(checkpoint), by_seed, kept, session)
     finally:
         checkpoint.release()  # the rows stay: more time later adds to them
     if plan.checkpoint is not None:
         plan.checkpoint.remove()
-    said = (*_said(dataset, parts, contest, left_out), *plan.notes, *found.notes)
-    return replace(found, notes=said, cautions=(*dataset.cautions, *parts.cautions), seconds=session.took())
+    said = (*_said(dataset, parts, contest, left_out), *plan.notes, *compared.notes)
+    return replace(
+        compared,
+        findings=(*dataset.findings, *parts.findings),
+        notes=said,
+        cautions=(*dataset.cautions, *parts.cautions),
+        seconds=session.took(),
+    )
 
 
 def _metric(dataset: Dataset) -> Metric:

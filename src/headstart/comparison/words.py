@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -100,12 +101,24 @@ def as_text(result: Mapping[str, Any]) -> str:
 def _lines(result: Mapping[str, Any]) -> Iterator[str]:
     classes = f", {result['n_classes']:,} classes" if result["n_classes"] else ""
     yield f"{result['data']}: {result['task']}{classes}, {result['model']}, {result['n_test']:,} test examples"
+    if result["n_rejected"]:
+        yield filled(
+            f"left out   {result['n_rejected']:,} examples: {kinds(result, rejected=True)}; --json lists them", 11
+        )
+    if kept := kinds(result, rejected=False):
+        yield filled(f"found      {kept}", 11)
     yield from table(result)
     yield filled(sentence(result))
     yield from (filled(f"note: {note}", 6) for note in result["notes"])
     yield from (filled(f"warning: {each['text']}", 9) for each in result["warnings"])
     if result["out"]:
         yield f"saved      {result['out']} (open report.html)"
+
+
+def kinds(result: Mapping[str, Any], *, rejected: bool) -> str:
+    """What was found of the examples that were left out, or of the others, by kind: "2 x blank-text, 1 x unreadable"."""
+    counts = Counter(finding["kind"] for finding in result["findings"] if finding["rejected"] is rejected)
+    return ", ".join(f"{n:,} x {kind}" for kind, n in sorted(counts.items()))
 
 
 def table(result: Mapping[str, Any]) -> Iterator[str]:
