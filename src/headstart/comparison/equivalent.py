@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
@@ -22,7 +23,7 @@ _LEAST_SLOPE = 0.01  # of that law: with less, more labels bring nothing
 def equivalent(
     probe: Sequence[Row], scratch: Sequence[Row], groups: np.ndarray | None = None
 ) -> tuple[Equivalent | None, str]:
-    """The number of labels with an interval, or None and why there is none.
+    """The number of labels with an interval, and what that does not hold ("" where it holds all); or None, and why.
 
     Between two points the cost falls in a straight line over the logarithm of the labels; beyond the last one it goes
     on by the power law of the last four (Hestness et al., Deep Learning Scaling is Predictable, Empirically, 2017). A
@@ -60,7 +61,17 @@ def equivalent(
     drawn = _drawn(costs, of, probed, sizes, target, groups)
     low, high = np.quantile(drawn, [0.025, 0.975], method="inverted_cdf").tolist()
     ends = None if low < sizes[0] else low, None if math.isinf(high) else high
-    return Equivalent(target, needed, *ends, extrapolated=needed > sizes[-1]), ""
+    return Equivalent(target, needed, *ends, extrapolated=needed > sizes[-1]), _one_seed(level)
+
+
+def _one_seed(level: Sequence[Row]) -> str:
+    """Which points were trained once: drawing their only seed again and again shows nothing of chance."""
+    counts = Counter(row.labels for row in level)
+    once = ", ".join(f"{labels:,}" for labels, n in sorted(counts.items()) if n == 1)
+    if not once:
+        return ""
+    what = f"one seed of the model from scratch levelled off with {once} labels"
+    return f"{what}: the interval holds nothing of the chance of training there; more --seeds and --budget add it"
 
 
 def _no_candidate(probed: Sequence[int], worth: Sequence[float], sizes: Sequence[int]) -> str:

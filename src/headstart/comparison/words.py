@@ -116,7 +116,7 @@ def _lines(result: Mapping[str, Any]) -> Iterator[str]:
 
 
 def kinds(result: Mapping[str, Any], *, rejected: bool) -> str:
-    """What was found of the examples that were left out, or of the others, by kind: "2 x blank-text, 1 x unreadable"."""
+    """What was found of examples that were left out, or of others, by kind: "2 x blank-text, 1 x unreadable"."""
     counts = Counter(finding["kind"] for finding in result["findings"] if finding["rejected"] is rejected)
     return ", ".join(f"{n:,} x {kind}" for kind, n in sorted(counts.items()))
 
