@@ -267,11 +267,6 @@ class Scorer:
     # the targets that look wrong; None: they are not looked for
     suspects: Callable[..., Doubts] | None = None
 
-    @property
-    def by_example(self) -> Metric | None:
-        """The first metric that says what each example adds to it, as two models are compared by; None: none does."""
-        return next((metric for metric in self.metrics if metric.costs is not None), None)
-
 
 @dataclass(frozen=True, kw_only=True)
 class Words:

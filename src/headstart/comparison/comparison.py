@@ -68,7 +68,7 @@ class Comparison:
     metric: Metric
     n_classes: int  # 0: the task has none
     n_test: int
-    ways: Mapping[str, str]  # key and title, in the order in which they are told
+    ways: Mapping[str, str]  # key and title, in the order in which they are shown
     rows: tuple[Row, ...]
     equivalent: Equivalent | None
     budget: float  # seconds

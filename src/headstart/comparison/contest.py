@@ -41,7 +41,7 @@ class Contest:
     test: np.ndarray  # (m,) rows, ascending
     backbone: Backbone
     features: Features  # of both, by the frozen backbone
-    metric: Metric  # what is compared, see `Scorer.by_example`
+    metric: Metric  # what is compared; it has costs
     per_example: float  # seconds that encoding one takes here
     budget: Budget  # of the whole
     stopped: Callable[[], bool]  # whether the user wants no more

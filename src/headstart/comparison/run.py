@@ -113,11 +113,16 @@ def compare(
 
 
 def _metric(dataset: Dataset) -> Metric:
-    """What is compared; raises UserError where the task cannot be."""
-    why, metric = "a model from scratch would have to learn to read first", dataset.task.scorer.by_example
-    if dataset.task.learner.family is not None and metric is not None:
-        return metric
-    if dataset.task.learner.family is not None:
+    """What is compared: the task's first metric that every example adds its part to.
+
+    Raises:
+        UserError: there is none, or no other way to learn the task.
+    """
+    task, why = dataset.task, "a model from scratch would have to learn to read first"
+    if task.learner.family is not None:
+        for metric in task.scorer.metrics:
+            if metric.costs is not None:
+                return metric
         why = "none of its metrics says what one example adds to it"
     what = f"{dataset.title} is not compared: {why}"
     raise UserError(what, where="--task", fix="compare takes classes, labels and numbers")
