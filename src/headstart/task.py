@@ -59,6 +59,8 @@ class Metric:
     # encodes them. The (weighted) mean is the metric, or what it lacks of 1 where higher is better. None: nothing is
     # chosen by it.
     costs: Costs | None = None
+    # The same as a head decides, where its outputs do not say it all: (head, outputs, y). None: they do.
+    decided_costs: Callable[[Head, Any, Any], Any] | None = None
 
     @property
     def in_words(self) -> str:
@@ -68,6 +70,18 @@ class Metric:
     def figure(self, cost: float) -> float:
         """The metric, from the mean of its costs."""
         return 1 - cost if self.better == "higher" else cost
+
+    def costs_of(self, head: Head, outputs: Any, y: Any) -> Any:
+        """(n,) costs of examples as this head decides about them: the metric is made of their mean.
+
+        Raises:
+            TypeError: the metric is no mean of costs.
+        """
+        if self.decided_costs is not None:
+            return self.decided_costs(head, outputs, y)
+        if self.costs is None:
+            raise TypeError(f"{self.key} is no mean of costs")
+        return self.costs(outputs, y, None)
 
 
 @dataclass(frozen=True, repr=False)

@@ -42,7 +42,7 @@ def compare(  # noqa: PLR0913 - one argument an option
         text=text, text2=text2, image=image, label=label, labels=labels, separator=separator, encoding=encoding,
         delimiter=delimiter, image_root=image_root, class_folders=class_folders, group=group,
     )  # fmt: skip
-    found = run(
+    comparison = run(
         data,
         task=task,
         model=model,
@@ -56,4 +56,4 @@ def compare(  # noqa: PLR0913 - one argument an option
         threads=threads,
         progress=common.bars(),
     )
-    common.show(found.to_json(), as_json, as_text)
+    common.show(comparison.to_json(), as_json, as_text)

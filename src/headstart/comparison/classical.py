@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import cached_property, partial
 from itertools import pairwise
 from typing import Any
 
@@ -17,11 +18,11 @@ from headstart.adapt.basis import fit_basis
 from headstart.adapt.cross_validation import fit_probe
 from headstart.backbone import Features, Kind, Matrix
 from headstart.clock import Budget
-from headstart.comparison.contest import Contest
-from headstart.comparison.outcome import Outcome
+from headstart.comparison.contest import Contest, Outcome
 from headstart.encode.machine import cores
 from headstart.inputs.image import open_known
 from headstart.storage.matrix import room_for
+from headstart.values import Dataset
 
 _BINS = (16, 4, 4)  # of hue, saturation and value
 _SEEN = 128  # pixels, about, of the shorter side that colours are counted on
@@ -34,45 +35,64 @@ _ALONE = "\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff"
 _WORD = re.compile(rf"[{_ALONE}]|[^\W{_ALONE}]+")
 
 
+# rows learned from -> features of these and of the test part, and seconds that the former took
+Represent = Callable[[np.ndarray], tuple[Matrix, Matrix, float]]
+
+
 @dataclass(frozen=True)
-class Classical:
+class Representation:
     """A representation of examples that no model was trained for."""
 
     key: str
     title: str
-    # (contest, rows learned from) -> features of these and of the test part, and seconds that the former took
-    features: Callable[[Contest, np.ndarray], tuple[Matrix, Matrix, float]]
+    features: Callable[[Contest], Represent]
 
 
-def classical(contest: Contest, rows: np.ndarray, seed: int, within: Budget) -> Outcome:
+@dataclass(frozen=True)
+class Classical:
     """The linear head of the task on such features; the penalty by cross-validation, as the probe's."""
-    train, test, seconds = CLASSICAL[contest.backbone.kind].features(contest, rows)
-    begun = within.now()
-    # near duplicates are told by what a pre-trained model sees
-    dataset = contest.once("classical", lambda: replace(contest.dataset, modality=_unseen(contest)))
-    basis = fit_basis(train, dataset.weights_of(rows))
-    head = fit_probe(dataset, rows, Features(train, "", 0, rows), basis=basis, seed=seed, within=within).head
-    return Outcome(head=head, outputs=head.logits(test), seconds=seconds + within.now() - begun)
+
+    contest: Contest
+    features: Represent
+
+    def __call__(self, rows: np.ndarray, seed: int, within: Budget) -> Outcome:
+        """Learn from these rows."""
+        train, test, seconds = self.features(rows)
+        begun, dataset = within.now(), self._dataset
+        basis = fit_basis(train, dataset.weights_of(rows))
+        head = fit_probe(dataset, rows, Features(train, "", 0, rows), basis=basis, seed=seed, within=within).head
+        return Outcome(head=head, outputs=head.logits(test), seconds=seconds + within.now() - begun)
+
+    @cached_property
+    def _dataset(self) -> Dataset:
+        """The examples, of which near duplicates are not sought in the features: a pre-trained model sees them."""
+        modality: Any = replace(self.contest.dataset.modality, look_alikes=False)
+        return replace(self.contest.dataset, modality=modality)
 
 
-def _unseen(contest: Contest) -> Any:
-    return replace(contest.dataset.modality, look_alikes=False)
+@dataclass(frozen=True)
+class Colours:
+    """Colour histograms of all photos, made once."""
 
+    contest: Contest
 
-def _colours(contest: Contest, rows: np.ndarray) -> tuple[Matrix, Matrix, float]:
-    """Histograms of all photos, made once."""
+    def __call__(self, rows: np.ndarray) -> tuple[Matrix, Matrix, float]:
+        """Of these rows and of the test part."""
+        everything, matrix, each = self._counted
+        test = np.searchsorted(everything, self.contest.test)
+        return matrix[np.searchsorted(everything, rows)], matrix[test], each * len(rows)
 
-    def count() -> tuple[np.ndarray, np.ndarray, float]:
-        begun, everything = contest.budget.now(), np.union1d(contest.train, contest.test)
+    @cached_property
+    def _counted(self) -> tuple[np.ndarray, np.ndarray, float]:
+        """Rows, their histograms, and seconds that one takes."""
+        now, everything = self.contest.budget.now, np.union1d(self.contest.train, self.contest.test)
+        begun = now()
         with ThreadPoolExecutor(cores()) as pool:
-            made = list(pool.map(lambda row: colour_histogram(contest.dataset, row), everything.tolist()))
-        return everything, np.stack(made), (contest.budget.now() - begun) / len(everything)
-
-    of, matrix, each = contest.once("colours", count)
-    return matrix[np.searchsorted(of, rows)], matrix[np.searchsorted(of, contest.test)], each * len(rows)
+            histograms = list(pool.map(lambda row: colour_histogram(self.contest.dataset, row), everything.tolist()))
+        return everything, np.stack(histograms), (now() - begun) / len(everything)
 
 
-def colour_histogram(dataset: Any, row: int) -> np.ndarray:
+def colour_histogram(dataset: Dataset, row: int) -> np.ndarray:
     """(256,) float32: the square roots of the shares of a photo's pixels with each hue, saturation and value.
 
     Source: Swain and Ballard, Color Indexing, IJCV 1991; square roots, so that differences are Hellinger's distances.
@@ -94,7 +114,7 @@ def _words(contest: Contest, rows: np.ndarray) -> tuple[Matrix, Matrix, float]:
     return train, weighed.matrix(_each(dataset, contest.test), compare), seconds
 
 
-def _each(dataset: Any, rows: np.ndarray) -> list[tuple[str, ...]]:
+def _each(dataset: Dataset, rows: np.ndarray) -> list[tuple[str, ...]]:
     """The texts of each input: one, or two."""
     inputs = (dataset.inputs[row] for row in rows.tolist())
     return [tuple(map(str, given)) if isinstance(given, tuple) else (str(given),) for given in inputs]
@@ -138,14 +158,14 @@ class Weighed:
         return columns[0] if compare is None else compare(*columns)
 
     def _vectors(self, texts: Iterable[str]) -> np.ndarray:
-        made = []
+        vectors = []
         for text in texts:
             row, counts = np.zeros(len(self.place), np.float32), Counter(words_of(text))
             known = {self.place[word]: 1 + math.log(count) for word, count in counts.items() if word in self.place}
             row[list(known)] = list(known.values())
             row *= self.weight
-            made.append(row / max(1e-12, float(np.linalg.norm(row))))
-        return np.stack(made).astype(np.float32)
+            vectors.append(row / max(1e-12, float(np.linalg.norm(row))))
+        return np.stack(vectors).astype(np.float32)
 
 
 def words_of(text: str) -> list[str]:
@@ -154,7 +174,7 @@ def words_of(text: str) -> list[str]:
     return [*words, *(f"{a} {b}" for a, b in pairwise(words))]
 
 
-CLASSICAL: dict[Kind, Classical] = {
-    "image": Classical("colour-histogram", "colour histogram", _colours),
-    "text": Classical("tf-idf", "TF-IDF", _words),
+CLASSICAL: dict[Kind, Representation] = {
+    "image": Representation("colour-histogram", "colour histogram", Colours),
+    "text": Representation("tf-idf", "TF-IDF", lambda contest: partial(_words, contest)),
 }

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from headstart.task import Metric, rounded
-from headstart.values import Caution
+from headstart.values import Caution, Finding
 
 
 @dataclass(frozen=True)
@@ -37,9 +37,9 @@ class Equivalent:
 
     probe_labels: int
     scratch_labels: float
-    low: float  # of the 95 % interval, by bootstrap
+    low: float | None  # of the 95 % interval, by bootstrap; None: fewer than any of them was trained with
     high: float | None  # None: no number of labels would do in one of forty draws
-    extrapolated: bool  # whether that is more, or fewer, than any of them was trained with
+    extrapolated: bool  # whether that is more than any of them was trained with
 
     @property
     def times(self) -> float:
@@ -51,7 +51,7 @@ class Equivalent:
         return {
             "probe_labels": self.probe_labels,
             "scratch_labels": round(self.scratch_labels),
-            "low": round(self.low),
+            "low": None if self.low is None else round(self.low),
             "high": None if self.high is None else round(self.high),
             "extrapolated": self.extrapolated,
             "times": rounded(self.times),
@@ -68,11 +68,12 @@ class Comparison:
     metric: Metric
     n_classes: int  # 0: the task has none
     n_test: int
-    ways: Mapping[str, str]  # key and title, in the order in which they are told
+    ways: Mapping[str, str]  # key and title, in the order in which they are shown
     rows: tuple[Row, ...]
     equivalent: Equivalent | None
     budget: float  # seconds
     seconds: Mapping[str, float]  # by step, and the total
+    findings: tuple[Finding, ...] = ()
     notes: tuple[str, ...] = ()
     cautions: tuple[Caution, ...] = ()
     folder: str | None = None
@@ -87,12 +88,17 @@ class Comparison:
         """How many labels models were made from, each number once."""
         return tuple(sorted({row.labels for row in self.rows}))
 
+    @property
+    def n_rejected(self) -> int:
+        """How many examples were left out; the findings say why."""
+        return sum(finding.rejected for finding in self.findings)
+
     def of(self, way: str, labels: int) -> tuple[Row, ...]:
         """The models of a way from so many labels, one a seed."""
         return tuple(row for row in self.rows if (row.way, row.labels) == (way, labels))
 
     def to_json(self) -> dict[str, Any]:
-        """What `compare --json` prints. The figure of a row is under the key of the task's first metric."""
+        """What `compare --json` prints. The figure of a row is under the key of the metric."""
         return {
             "data": self.data,
             "task": self.title,
@@ -102,11 +108,13 @@ class Comparison:
             "unit": self.metric.unit,
             "n_classes": self.n_classes,
             "n_test": self.n_test,
+            "n_rejected": self.n_rejected,
             "budget": self.budget,
             "ways": dict(self.ways),
             "rows": [self._row(row) for row in self.rows],
             "equivalent_labels": None if self.equivalent is None else self.equivalent.to_json(),
             "seconds": dict(self.seconds),
+            "findings": [finding.to_json() for finding in self.findings],
             "notes": list(self.notes),
             "warnings": [{"kind": caution.kind, "text": caution.text} for caution in self.cautions],
             "out": self.folder,

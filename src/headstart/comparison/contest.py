@@ -4,21 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Any, TypeVar
+from functools import cached_property
 
 import numpy as np
 
 from headstart.adapt.basis import fit_basis
-from headstart.adapt.cross_validation import fit_probe
+from headstart.adapt.cross_validation import fit_probe, grouped_folds
 from headstart.adapt.family import Family
+from headstart.adapt.flip_check import mirrors_keep_class
 from headstart.backbone import Backbone, Features, Head
 from headstart.clock import Budget
-from headstart.comparison.policy import COMPARING
+from headstart.comparison.policy import ComparingPolicy
 from headstart.encode.encode import of_rows
-from headstart.task import Metric, Scores
+from headstart.task import Metric
 from headstart.values import Dataset
 
-T = TypeVar("T")
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a way of learning comes to: a head, what it says of the test part, and what that took."""
+
+    head: Head
+    outputs: np.ndarray  # (m, c) of the test part
+    seconds: float  # from labelled examples to the model
+    epochs: float | None = None  # None: it is solved, not trained
+    loss: float | None = None  # of the training examples, as last followed
+    levelled_off: bool | None = None  # None: nobody followed it
 
 
 @dataclass(frozen=True)
@@ -30,22 +41,24 @@ class Contest:
     test: np.ndarray  # (m,) rows, ascending
     backbone: Backbone
     features: Features  # of both, by the frozen backbone
+    metric: Metric  # what is compared; it has costs
     per_example: float  # seconds that encoding one takes here
     budget: Budget  # of the whole
     stopped: Callable[[], bool]  # whether the user wants no more
     tell: Callable[[str], None]  # of what goes on
-    _made: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
+    policy: ComparingPolicy
+    _likes: dict[tuple[int, bytes], Head] = field(default_factory=dict, compare=False, repr=False)  # see `like`
 
     @property
     def left(self) -> float:
         """Seconds, without those that are kept for what comes after the last model."""
-        least, share = COMPARING.writing
+        least, share = self.policy.writing
         return max(0.0, self.budget.left - max(least, share * self.budget.seconds))
 
     @property
     def shortest(self) -> float:
         """Seconds with less of which no training is begun; more on a machine that is slow, or busy."""
-        return COMPARING.shortest * max(1.0, self.per_example * self.dataset.modality.per_second)
+        return self.policy.shortest * max(1.0, self.per_example * self.dataset.modality.per_second)
 
     @property
     def family(self) -> Family:
@@ -53,46 +66,52 @@ class Contest:
         family: Family = self.dataset.task.learner.family
         return family
 
-    @property
-    def metric(self) -> Metric:
-        """What is compared: the task's first."""
-        return self.dataset.task.scorer.metrics[0]
+    @cached_property
+    def rows(self) -> np.ndarray:
+        """All that is learned from or tested on, ascending."""
+        return np.union1d(self.train, self.test)
 
-    def once(self, name: str, make: Callable[[], T]) -> T:
-        """What is made for the first model that needs it, and kept for the next."""
-        if name not in self._made:
-            self._made[name] = make()
-        made: T = self._made[name]
-        return made
+    @cached_property
+    def mirrors_keep_class(self) -> bool:
+        """Whether the pre-trained model says that mirror images keep their class; asked on the half of the training
+        part that its probe has not learned from."""
+        dataset = self.dataset
+        if dataset.task.probabilities is None or dataset.y.ndim > 1 or not dataset.modality.look_alikes:
+            return False
+        learn, held = self.train[::2], self.train[1::2]
+        if not len(held):
+            return False
+        return mirrors_keep_class(
+            [dataset.inputs[row] for row in held.tolist()],
+            dataset.checked_digests[held],
+            dataset.y[held],
+            features=of_rows(self.features, held).matrix,
+            backbone=self.backbone,
+            head=self.probe(learn, 0),
+        )
+
+    def folds(self, rows: np.ndarray, k: int, seed: int) -> np.ndarray:
+        """(n,) fold of each row; what is nearly the same is in one."""
+        train = of_rows(self.features, rows)
+        basis = fit_basis(train.matrix, self.dataset.weights_of(rows))
+        return grouped_folds(self.dataset, rows, train, basis=basis, k=k, seed=seed)
 
     def probe(self, rows: np.ndarray, seed: int) -> Head:
         """The head on frozen features of these rows."""
         train = of_rows(self.features, rows)
         basis = fit_basis(train.matrix, self.dataset.weights_of(rows))
         head = fit_probe(self.dataset, rows, train, basis=basis, seed=seed, within=self.budget).head
-        self._made[_named(rows, seed)] = replace(head, weight=head.weight[:, :0])
+        self._likes[seed, rows.tobytes()] = replace(head, weight=head.weight[:, :0])
         return head
 
     def like(self, rows: np.ndarray, seed: int) -> Head:
         """What the probe of these rows found besides its weights, which are left out: names, class weights, units."""
-        if _named(rows, seed) not in self._made:
+        key = seed, rows.tobytes()
+        if key not in self._likes:
             self.probe(rows, seed)
-        like: Head = self._made[_named(rows, seed)]
-        return like
+        return self._likes[key]
 
-    def judged(self, head: Head, outputs: np.ndarray) -> tuple[float, np.ndarray]:
-        """The metric on the test part, and (m,) the costs that it is the mean of.
-
-        Args:
-            outputs: (m, c) of the test part, by the head.
-        """
-        task, y = self.dataset.task, self.dataset.y[self.test]
-        reference = task.scorer.reference([self.dataset.targets[row] for row in self.train.tolist()])
-        scores: Scores = task.scorer.score(head, outputs, self.dataset, self.test, reference)
-        if self.metric.costs is None:
-            raise TypeError(f"{self.metric.key} is no mean of costs")
-        return scores.values[self.metric.key], np.asarray(self.metric.costs(outputs, y, None), dtype=np.float64)
-
-
-def _named(rows: np.ndarray, seed: int) -> str:
-    return f"probe {seed} {hash(rows.tobytes())}"
+    def costs(self, outcome: Outcome) -> np.ndarray:
+        """(m,) what each example of the test part costs, as the head decides."""
+        y = self.dataset.y[self.test]
+        return np.asarray(self.metric.costs_of(outcome.head, outcome.outputs, y), dtype=np.float64)

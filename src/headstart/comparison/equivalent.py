@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
@@ -10,23 +11,28 @@ import numpy as np
 from headstart.comparison.comparison import Equivalent, Row
 from headstart.evaluate.bootstrap import draws, numbered
 
+BELOW = 0.0  # labels: fewer than training from scratch was seen with
+PROBE, SCRATCH = "probe", "scratch"  # the ways that are held against each other
 _TIMES = 1000  # draws
 _SLOPE_OF = 4  # points, the last ones, that a power law is fitted to
 _FARTHEST = 100.0  # times the labels that there were, beyond which nothing is said
+_EQUAL = 1e-6  # share by which two costs differ that are the same but for rounding
 _LEAST_SLOPE = 0.01  # of that law: with less, more labels bring nothing
 
 
 def equivalent(
     probe: Sequence[Row], scratch: Sequence[Row], groups: np.ndarray | None = None
 ) -> tuple[Equivalent | None, str]:
-    """The number of labels with an interval, or None and why there is none.
+    """The number of labels with an interval, and what that does not hold ("" where it holds all); or None, and why.
 
     Between two points the cost falls in a straight line over the logarithm of the labels; beyond the last one it goes
     on by the power law of the last four (Hestness et al., Deep Learning Scaling is Predictable, Empirically, 2017). A
-    point with more labels that came out worse is one with the point before (pool adjacent violators).
+    point with more labels that came out worse is one with the point before (pool adjacent violators). Estimate and
+    draws go through the same two curves.
 
     Of the points of the pre-trained model, the one with the most labels is taken that training from scratch has
-    reached; where it has reached none, the one with the fewest.
+    reached; where it has reached none, the one with the fewest. One that training from scratch has passed at its first
+    point is no candidate: with how few labels it got there is not known.
 
     Args:
         probe: rows of the pre-trained model. scratch: of the one from scratch; only where the loss levelled off do they
@@ -43,64 +49,69 @@ def equivalent(
     costs = np.array([row.costs for row in (*probe, *level)], dtype=np.float32)
     of = _rows_of(probe, level, probed, sizes)
     means = costs.mean(axis=1)
-    target, found = _taken(probed, sizes, _curve(means, [of["probe", n] for n in probed]), _scratch(means, of, sizes))
-    if target is None:
-        return None, "the pre-trained model is nowhere better than the one from scratch"
-    if math.isinf(found):
+    worth = [reached(sizes, _curve(means, of, SCRATCH, sizes), cost) for cost in _curve(means, of, PROBE, probed)]
+    pays = [(n, needed) for n, needed in zip(probed, worth, strict=True) if needed > n]
+    if not pays:
+        return None, _no_candidate(probed, worth, sizes)
+    target, needed = next((pair for pair in reversed(pays) if pair[1] <= sizes[-1]), pays[0])
+    if math.isinf(needed):
         fewer = ", ".join(f"{n:,}" for n in sizes)
         most = f"not even {_FARTHEST:.0f} times the largest of these seems to be enough"
         return None, f"its loss levelled off with {fewer} labels, and by the line through these {most}"
-    drawn = _drawn(costs, of, sizes, target, groups)
+    drawn = _drawn(costs, of, probed, sizes, target, groups)
     low, high = np.quantile(drawn, [0.025, 0.975], method="inverted_cdf").tolist()
-    outside = not sizes[0] <= found <= sizes[-1]
-    return Equivalent(target, found, min(low, found), None if math.isinf(high) else max(high, found), outside), ""
+    ends = None if low < sizes[0] else low, None if math.isinf(high) else high
+    return Equivalent(target, needed, *ends, extrapolated=needed > sizes[-1]), _one_seed(level)
+
+
+def _one_seed(level: Sequence[Row]) -> str:
+    """Which points were trained once: drawing their only seed again and again shows nothing of chance."""
+    counts = Counter(row.labels for row in level)
+    once = ", ".join(f"{labels:,}" for labels, n in sorted(counts.items()) if n == 1)
+    if not once:
+        return ""
+    what = f"one seed of the model from scratch levelled off with {once} labels"
+    return f"{what}: the interval holds nothing of the chance of training there; more --seeds and --budget add it"
+
+
+def _no_candidate(probed: Sequence[int], worth: Sequence[float], sizes: Sequence[int]) -> str:
+    """Why no point of the pre-trained model is worth more labels than it has."""
+    if any(needed == BELOW and n < sizes[0] for n, needed in zip(probed, worth, strict=True)):
+        fewest = f"the fewest from which its loss levelled off ({sizes[0]:,})"
+        return f"training from scratch is already better with {fewest}, so how few would do is not known"
+    return "the pre-trained model is nowhere better than the one from scratch"
 
 
 Places = dict[tuple[str, int], list[int]]  # which rows of the costs are of a way and a number of labels
 
 
 def _rows_of(probe: Sequence[Row], level: Sequence[Row], probed: Sequence[int], sizes: Sequence[int]) -> Places:
-    of: Places = {("probe", n): [i for i, row in enumerate(probe) if row.labels == n] for n in probed}
+    of: Places = {(PROBE, n): [i for i, row in enumerate(probe) if row.labels == n] for n in probed}
     first = len(probe)
-    return of | {("scratch", n): [first + i for i, row in enumerate(level) if row.labels == n] for n in sizes}
+    return of | {(SCRATCH, n): [first + i for i, row in enumerate(level) if row.labels == n] for n in sizes}
 
 
-def _curve(means: np.ndarray, of: Sequence[Sequence[int]]) -> list[float]:
-    """The mean cost at each point, which never rises."""
-    blocks = [[float(means[list(rows)].mean()), 1] for rows in of]
+def _curve(means: np.ndarray, of: Places, way: str, sizes: Sequence[int]) -> list[float]:
+    """The mean cost of a way at each point, which never rises."""
     merged: list[list[float]] = []
-    for block in blocks:
-        merged.append([*block])
+    for n in sizes:
+        merged.append([float(means[of[way, n]].mean()), 1])
         while len(merged) > 1 and merged[-1][0] > merged[-2][0]:
-            (a, n), (b, m) = merged[-2], merged[-1]
-            merged[-2:] = [[(a * n + b * m) / (n + m), n + m]]
+            (a, k), (b, m) = merged[-2], merged[-1]
+            merged[-2:] = [[(a * k + b * m) / (k + m), k + m]]
     return [value for value, count in merged for _ in range(int(count))]
 
 
-def _scratch(means: np.ndarray, of: Places, sizes: Sequence[int]) -> list[float]:
-    return _curve(means, [of["scratch", n] for n in sizes])
-
-
-def _taken(
-    probed: Sequence[int], sizes: Sequence[int], probe: Sequence[float], scratch: Sequence[float]
-) -> tuple[int | None, float]:
-    """The number of labels of the pre-trained model that is taken, and how many it is worth."""
-    worth = [reached(sizes, scratch, cost) for cost in probe]
-    pays = [(n, needed) for n, needed in zip(probed, worth, strict=True) if needed > n]
-    if not pays:
-        return None, math.inf
-    return next(((n, needed) for n, needed in reversed(pays) if needed <= sizes[-1]), pays[0])
-
-
 def reached(sizes: Sequence[int], costs: Sequence[float], target: float) -> float:
-    """With how many labels a cost is reached; infinite where it is with no number within reach.
+    """With how many labels a cost is reached; infinite where it is with no number within reach, and `BELOW` where the
+    first point is already better: it would have been with fewer, nobody knows how many.
 
     Args:
         sizes: ascending, and costs: at these, never rising; two at least.
     """
     at = next((i for i, cost in enumerate(costs) if cost <= target), None)
     if at == 0:
-        return float(sizes[0])
+        return float(sizes[0]) if math.isclose(costs[0], target, rel_tol=_EQUAL) else BELOW
     if at is not None:
         share = (costs[at - 1] - target) / (costs[at - 1] - costs[at])
         return float(sizes[at - 1] * (sizes[at] / sizes[at - 1]) ** share)
@@ -114,13 +125,20 @@ def reached(sizes: Sequence[int], costs: Sequence[float], target: float) -> floa
     return float(sizes[-1] * times) if times <= _FARTHEST else math.inf
 
 
-def _drawn(costs: np.ndarray, of: Places, sizes: Sequence[int], target: int, groups: np.ndarray | None) -> np.ndarray:
+def _drawn(
+    costs: np.ndarray,
+    of: Places,
+    probed: Sequence[int],
+    sizes: Sequence[int],
+    target: int,
+    groups: np.ndarray | None,
+) -> np.ndarray:
     """The number of labels in each draw of the test examples and, at each point, of its seeds."""
-    rng, found = np.random.default_rng(0), []
+    rng, needed = np.random.default_rng(0), []
     for counts in draws(numbered(groups, costs.shape[1]), times=_TIMES):
         every = counts @ costs.T / counts.sum(axis=1, keepdims=True)
         for means in every:
             some = {key: rng.choice(rows, len(rows)).tolist() for key, rows in of.items()}
-            cost = float(means[some["probe", target]].mean())
-            found.append(reached(sizes, _scratch(means, some, sizes), cost))
-    return np.array(found)
+            cost = _curve(means, some, PROBE, probed)[probed.index(target)]
+            needed.append(reached(sizes, _curve(means, some, SCRATCH, sizes), cost))
+    return np.array(needed)

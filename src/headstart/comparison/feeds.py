@@ -13,7 +13,6 @@ import torch
 from headstart.adapt.batches import Pixels, Texts, tokenised
 from headstart.adapt.sparse_embeddings import only_rows
 from headstart.backbone import Backbone, Kind
-from headstart.comparison.policy import COMPARING
 from headstart.encode.machine import cores
 from headstart.inputs.augment import DETAIL, Views
 from headstart.inputs.image import open_known, wanted_side
@@ -29,12 +28,10 @@ class Fed:
     """How examples of a kind are fed."""
 
     plain: Callable[[Dataset, np.ndarray, Backbone], Any]  # (dataset, rows, backbone) -> a Feed, as models are asked
-    held: Callable[[Any], Any]  # (plain) -> the same, with what is decoded in memory, where that has room
-    varied: Callable[[Any, bool], Any]  # (plain, whether mirror images keep their class) -> as they are trained on
+    held: Callable[[Any, int], Any]  # (plain, bytes) -> the same, with what is decoded in memory, where that has room
+    varied: Callable[[Any, Views], Any]  # (plain, views of each photo) -> as they are trained on
     opened: Callable[[Trainable, Any], Trainable]  # (a network, plain) -> what of it is trained on such examples
     smaller: Callable[[Backbone, float], Backbone]  # seeing this share of the pixels a side
-    details: tuple[float, ...]  # shares that may be tried, the largest first
-    rate: float  # highest, of training from scratch
 
 
 def _pixels(dataset: Dataset, rows: np.ndarray, backbone: Backbone) -> Pixels:
@@ -42,10 +39,10 @@ def _pixels(dataset: Dataset, rows: np.ndarray, backbone: Backbone) -> Pixels:
     return Pixels(inputs, dataset.checked_digests[rows], backbone.images, Views(1))
 
 
-def _held(plain: Pixels) -> Pixels:
+def _held(plain: Pixels, room: int) -> Pixels:
     """Photos are opened once, and not in each of many epochs, as long as they are few enough."""
     near = round(DETAIL * wanted_side(plain.preparation))
-    if len(plain) * 3 * near**2 * _OBLONG > COMPARING.held:
+    if len(plain) * 3 * near**2 * _OBLONG > room:
         return plain
 
     def opened(row: int) -> np.ndarray:
@@ -55,10 +52,6 @@ def _held(plain: Pixels) -> Pixels:
 
     with ThreadPoolExecutor(cores()) as pool:
         return replace(plain, inputs=list(pool.map(opened, range(len(plain)))))
-
-
-def _views(plain: Pixels, mirror: bool) -> Pixels:
-    return replace(plain, views=Views(COMPARING.views, mirror))
 
 
 def _smaller(backbone: Backbone, share: float) -> Backbone:
@@ -88,19 +81,15 @@ FED: dict[Kind, Fed] = {
     "image": Fed(
         plain=_pixels,
         held=_held,
-        varied=_views,
+        varied=lambda plain, views: replace(plain, views=views),
         opened=_channels_last,
         smaller=_smaller,
-        details=COMPARING.details,
-        rate=COMPARING.image_rate,
     ),
     "text": Fed(
         plain=_tokens,
-        held=lambda plain: plain,
-        varied=lambda plain, mirror: plain,
+        held=lambda plain, room: plain,
+        varied=lambda plain, views: plain,
         opened=_rows_of_words,
         smaller=lambda backbone, detail: backbone,
-        details=(1.0,),
-        rate=COMPARING.text_rate,
     ),
 }

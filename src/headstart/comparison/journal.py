@@ -8,7 +8,6 @@ from typing import Any
 
 from headstart.adapt.checkpoint import Checkpoint
 from headstart.comparison.comparison import Row
-from headstart.comparison.policy import COMPARING
 
 
 @dataclass(frozen=True)
@@ -16,6 +15,7 @@ class Journal:
     """Rows by name, in a folder of the cache. One of a run that was cut short is replaced where there is more time."""
 
     checkpoint: Checkpoint
+    enough: float  # see `ComparingPolicy.enough`
 
     def row(self, name: str, seconds: float) -> Row | None:
         """What is known under this name, if more than so many seconds would hardly change it.
@@ -24,7 +24,7 @@ class Journal:
         """
         rows = [row for row in map(_row, self.checkpoint.decided(f"{name}@*")) if row is not None]
         best = max(rows, key=lambda row: (row.whole, row.allowed or 0.0), default=None)
-        if best is None or best.whole or (best.allowed or 0.0) >= COMPARING.enough * seconds:
+        if best is None or best.whole or (best.allowed or 0.0) >= self.enough * seconds:
             return best
         return None
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 
-from headstart.comparison.policy import COMPARING
+from headstart.comparison.policy import COMPARING, ComparingPolicy
 
 
 @dataclass
@@ -22,6 +22,7 @@ class Levelling:
     n: int  # examples that are learned from
     batch: int
     constant: float  # the loss of the one answer to all that suits best
+    policy: ComparingPolicy = COMPARING
     rounds: list[float] = field(default_factory=list)  # mean losses, each of whole epochs
     ends: int | None = None  # the last step, once the rate falls; None: it does not yet
     _begun: int = 0  # steps that were done when it began to fall
@@ -34,7 +35,7 @@ class Levelling:
 
     def rate(self, done: int) -> float:
         """Share of the highest rate, when so many steps are done."""
-        share = min(1.0, (done + 1) / COMPARING.warm_up)
+        share = min(1.0, (done + 1) / self.policy.warm_up)
         if self.ends is None:
             return share
         return share * max(0.0, 1 - (done - self._begun) / max(1, self.ends - self._begun))
@@ -51,26 +52,25 @@ class Levelling:
         self._begun, self.ends = done, done + self.falling(done)
         return self.ends
 
-    @staticmethod
-    def falling(done: int) -> int:
+    def falling(self, done: int) -> int:
         """Steps over which the rate falls, when so many are done."""
-        return max(1, round(COMPARING.cool_down * done))
+        return max(1, round(self.policy.cool_down * done))
 
     @property
     def levelled(self) -> bool:
         """Whether the loss has ceased to fall: there is nothing left to learn, or it fell by next to nothing while the
         run became a third longer. One that never fell clearly below that of a constant answer has not begun to."""
-        if not self.rounds or len(self.rounds) * self._round < COMPARING.fewest_steps:
+        if not self.rounds or len(self.rounds) * self._round < self.policy.fewest_steps:
             return False
-        if self.rounds[-1] <= COMPARING.by_heart * self.constant:
+        if self.rounds[-1] <= self.policy.by_heart * self.constant:
             return True
-        last = max(COMPARING.patience, math.ceil(COMPARING.patience_share * len(self.rounds)))
+        last = max(self.policy.patience, math.ceil(self.policy.patience_share * len(self.rounds)))
         before, since = self.rounds[:-last], self.rounds[-last:]
-        if not before or min(before) > COMPARING.learned * self.constant:
+        if not before or min(before) > self.policy.learned * self.constant:
             return False
-        return min(since) > (1 - COMPARING.flat) * min(before)
+        return min(since) > (1 - self.policy.flat) * min(before)
 
     @property
     def _round(self) -> int:
         """Steps of one."""
-        return self.epoch * math.ceil(COMPARING.round_steps / self.epoch)
+        return self.epoch * math.ceil(self.policy.round_steps / self.epoch)

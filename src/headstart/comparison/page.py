@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from headstart.comparison.words import cell, points_of, sentence, times
+from headstart.comparison.words import cell, kinds, points_of, sentence, times
 from headstart.report.charts import Axis, Line, Mark, line_chart
 from headstart.report.document import Section, document
 from headstart.report.html import breakable, table, text
 
 AGAINST = {"labels": "Against labels", "seconds": "Against time"}
+_FINDINGS = 50  # in the table
 _AXIS = {"labels": "labels", "seconds": "seconds to learn"}
 
 
@@ -25,12 +26,12 @@ def chart(result: Mapping[str, Any], against: str) -> str:
     """
     named = result["metric"].replace("_", " ")
     lines = [_line(result, way, title, against) for way, title in result["ways"].items() if points_of(result, way)]
-    found, marks = result["equivalent_labels"], []
-    if found is not None and against == "labels":
-        goal = next(p.mean for p in points_of(result, "probe") if p.labels == found["probe_labels"])
-        as_good = [(float(found["probe_labels"]), goal), (float(found["scratch_labels"]), goal)]
+    worth, marks = result["equivalent_labels"], []
+    if worth is not None and against == "labels":
+        goal = next(p.mean for p in points_of(result, "probe") if p.labels == worth["probe_labels"])
+        as_good = [(float(worth["probe_labels"]), goal), (float(worth["scratch_labels"]), goal)]
         lines.append(Line(f"the same {named}", as_good, supposed=True))
-        marks = [Mark(*as_good[1], f"{times(found)} times")]
+        marks = [Mark(*as_good[1], f"{times(worth)} times")]
     return line_chart(
         lines,
         x=Axis(_AXIS[against], log=True),
@@ -83,9 +84,26 @@ def _sections(result: Mapping[str, Any], said: str) -> Iterator[Section]:
             "Training from scratch goes on at its full rate until the loss of the training examples has levelled off."
         )
         yield Section("What was trained", _trained(result, trained), note=note, folded=True)
+    if result["findings"]:
+        yield _found_in_data(result)
     notes = "".join(f"<li>{breakable(note)}</li>" for note in result["notes"])
     if notes:
         yield Section("Notes", f"<ul>{notes}</ul>", folded=True)
+
+
+def _found_in_data(result: Mapping[str, Any]) -> Section:
+    """Those of examples that were left out come first."""
+    findings = sorted(result["findings"], key=lambda finding: not finding["rejected"])
+    rows = [
+        f'<td class="nowrap">{text(finding["kind"])}</td><td class="where">{breakable(finding["where"])}</td>'
+        f'<td class="why">{breakable(finding["reason"])}</td><td>{"left out" if finding["rejected"] else "kept"}</td>'
+        for finding in findings[:_FINDINGS]
+    ]
+    body = table(("Kind", "Where", "Why", "Example"), rows, label="Findings")
+    if len(findings) > _FINDINGS:
+        body += f'<p class="small">and {len(findings) - _FINDINGS:,} more in comparison.json</p>'
+    left_out = f"{result['n_rejected']:,} examples were left out: {kinds(result, rejected=True)}."
+    return Section("Found in the data", body, left_out if result["n_rejected"] else "", folded=True)
 
 
 def _figures(result: Mapping[str, Any]) -> str:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from headstart.backbone import Kind
 
 
 @dataclass(frozen=True)
 class ComparingPolicy:
-    """How much is compared, and how a model is trained from scratch; a test or a bench may put another in its place."""
+    """How much is compared, and how a model is trained from scratch; whoever compares may hand in another."""
 
     shares: tuple[float, ...] = (0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0)  # of the training part's labels
     fewest_without_classes: int = 10  # labels of a point, where there are no classes to be covered
@@ -40,8 +43,7 @@ class ComparingPolicy:
     # Training from scratch. Rates are those that AdamW's users begin with: Touvron et al., DeiT, 2021 (images, per
     # batch of 512, of which the square root is taken here); Devlin et al., BERT, 2019, and RoBERTa (texts).
     batch: int = 32
-    image_rate: float = 1e-3
-    text_rate: float = 5e-4
+    rates: Mapping[Kind, float] = field(default_factory=lambda: {"image": 1e-3, "text": 5e-4})
     held: int = 512 * 2**20  # bytes of decoded photos, at most, that are held in memory
     views: int = 16  # of each photo, the plain one among them: crops in other light, mirrored where that keeps classes
     warm_up: int = 50  # steps over which the rate rises
@@ -50,7 +52,9 @@ class ComparingPolicy:
     foreseen_steps: int = 5  # after which it is foreseen whether there is time for the fewest, and half as many again
     most_steps: int = 1_000_000
     settled_on: int = 1024  # examples by which batch norms are measured at the end
-    calibrated_on: int = 2000  # examples of the training part by which thresholds and widths are found
+    # Where the metric goes by thresholds: examples that are held out to find them, a tenth of those that there are, or
+    # as many as this up to a quarter; where that is fewer than this, all are learned from, and a threshold is 0.5.
+    held_out: int = 20
 
     # When a loss has levelled off.
     round_steps: int = 16  # steps, at least, over which it is averaged
@@ -62,7 +66,9 @@ class ComparingPolicy:
 
     # How photos are seen, where the time is too short for all their detail.
     foreseen_epochs: int = 60  # that levelling off takes, about
-    details: tuple[float, ...] = (1.0, 0.75, 0.6, 0.45)  # of the pixels a side: 224, 160, 128, 96
+    details: Mapping[Kind, tuple[float, ...]] = field(  # of the pixels a side: 224, 160, 128, 96
+        default_factory=lambda: {"image": (1.0, 0.75, 0.6, 0.45), "text": (1.0,)}
+    )
 
 
 COMPARING = ComparingPolicy()

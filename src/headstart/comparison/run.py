@@ -13,22 +13,23 @@ from headstart.choose.choose import choose
 from headstart.clock import Budget
 from headstart.comparison.comparison import Comparison, Row
 from headstart.comparison.contest import Contest
-from headstart.comparison.equivalent import equivalent
+from headstart.comparison.equivalent import PROBE, SCRATCH, equivalent
 from headstart.comparison.feeds import FED
 from headstart.comparison.journal import Journal
-from headstart.comparison.policy import COMPARING
-from headstart.comparison.scratch import detail_in_time
+from headstart.comparison.policy import COMPARING, ComparingPolicy
+from headstart.comparison.scratch import FromScratch, in_time
 from headstart.comparison.subsets import orders, points
-from headstart.comparison.ways import PROBE, SCRATCH, Way, ways_of
+from headstart.comparison.ways import Way, ways_of
 from headstart.data.sampling import drawn
 from headstart.encode.encode import encode_rows
 from headstart.encode.engines import device
 from headstart.encode.machine import limit_torch
 from headstart.errors import DataError, UserError
 from headstart.session import Session
+from headstart.task import Metric
 from headstart.values import Dataset, Request, Split
 
-_FORM = 1  # of what is written down: raise it when a way of learning changes
+_FORM = 2  # of what is written down: raise it when a way of learning changes
 _LEAST = 1e-6  # seconds: less is none
 _TIMED = 32  # examples that encoding is timed on
 
@@ -47,23 +48,30 @@ class _Cell:
         return f"{self.way.key}-{self.labels}-{self.seed}"
 
 
-def compare(dataset: Dataset, parts: Split, request: Request, session: Session, *, seeds: int) -> Comparison:
+def compare(
+    dataset: Dataset,
+    parts: Split,
+    request: Request,
+    session: Session,
+    *,
+    seeds: int,
+    policy: ComparingPolicy = COMPARING,
+) -> Comparison:
     """Learn checked examples in several ways from more and more labels.
 
     Args:
         seeds: how many orders of the labels, and starts of training, there are.
+        policy: the numbers that it goes by.
 
     Raises:
         UserError: the task cannot be compared, or the model cannot be used.
         DataError: there are too few examples to compare anything on.
     """
-    if dataset.task.learner.family is None:
-        what = f"{dataset.title} is not compared: a model from scratch would have to learn to read first"
-        raise UserError(what, where="--task", fix="compare takes classes, labels and numbers")
+    metric = _metric(dataset)
     name = dataset.modality.default_model if request.model == "auto" else request.model
     with session.step("choose", shown=False):
         plan = choose(dataset, parts.train, replace(request, model=name, method="auto"), session)
-    test = np.sort(drawn(dataset, parts.test)[: COMPARING.most_tested])
+    test = np.sort(drawn(dataset, parts.test)[: policy.most_tested])
     rows = np.union1d(plan.train, test)
     with session.step("encode", len(rows)) as advance:
         features = encode_rows(dataset, rows, plan.backbone, advance=advance)
@@ -73,48 +81,72 @@ def compare(dataset: Dataset, parts: Split, request: Request, session: Session, 
         test,
         plan.backbone,
         features,
+        metric,
         _seconds_an_example(dataset, plan.train, plan.backbone, session),
         session.budget,
         lambda: session.progress.stopped,
         session.progress.tell,
+        policy,
     )
     by_seed = orders(dataset, plan.train, range(seeds))
-    kept, left_out = points(dataset, by_seed)
+    kept, left_out = points(dataset, by_seed, policy)
     if not kept:
         fix = "label more examples; each class needs one in the training part"
         raise DataError(f"{len(plan.train)} examples to learn from are too few to compare", where=dataset.name, fix=fix)
     limit_torch()
-    asked = ["comparison", _FORM, plan.backbone.function, device(), contest.metric.key, rows.tobytes(), test.tobytes()]
-    checkpoint = open_checkpoint(key_of(dataset.checked_digests, dataset.y, asked))
+    made_by = ["comparison", _FORM, repr(policy), plan.backbone.function, device(), metric.key]
+    checkpoint = open_checkpoint(key_of(dataset.checked_digests, dataset.y, [*made_by, rows.tobytes(), test.tobytes()]))
     try:
-        found = _compared(contest, Journal(checkpoint), by_seed, kept, session)
+        compared = _compared(contest, Journal(checkpoint, policy.enough), by_seed, kept, session)
     finally:
         checkpoint.release()  # the rows stay: more time later adds to them
     if plan.checkpoint is not None:
         plan.checkpoint.remove()
-    said = (*_said(dataset, parts, contest, left_out), *plan.notes, *found.notes)
-    return replace(found, notes=said, cautions=(*dataset.cautions, *parts.cautions), seconds=session.took())
+    said = (*_said(dataset, parts, contest, left_out), *plan.notes, *compared.notes)
+    return replace(
+        compared,
+        findings=(*dataset.findings, *parts.findings),
+        notes=said,
+        cautions=(*dataset.cautions, *parts.cautions),
+        seconds=session.took(),
+    )
+
+
+def _metric(dataset: Dataset) -> Metric:
+    """What is compared: the task's first metric that every example adds its part to.
+
+    Raises:
+        UserError: there is none, or no other way to learn the task.
+    """
+    task, why = dataset.task, "a model from scratch would have to learn to read first"
+    if task.learner.family is not None:
+        for metric in task.scorer.metrics:
+            if metric.costs is not None:
+                return metric
+        why = "none of its metrics says what one example adds to it"
+    what = f"{dataset.title} is not compared: {why}"
+    raise UserError(what, where="--task", fix="compare takes classes, labels and numbers")
 
 
 def _compared(
     contest: Contest, journal: Journal, by_seed: dict[int, np.ndarray], kept: Sequence[int], session: Session
 ) -> Comparison:
     dataset, clusters = contest.dataset, contest.dataset.clusters
-    planned = {(key, part): weight for key, part, weight in COMPARING.planned}
+    planned = {(key, part): weight for key, part, weight in contest.policy.planned}
     share = planned[SCRATCH, 1.0] / sum(planned.values())
-    detail = 1.0
+    scratch = FromScratch(contest)
     if not contest.backbone.frozen_only and contest.left > contest.shortest:
         with session.step("time"):
-            detail = detail_in_time(contest, contest.train, share * contest.left, journal)
-    ways = ways_of(contest, detail)
-    cells = list(_cells(ways, by_seed, kept, len(contest.train)))
+            scratch = in_time(contest, contest.train, share * contest.left, journal)
+    ways = ways_of(contest, scratch)
+    cells = list(_cells(ways, by_seed, kept, contest))
     rows: list[Row] = []
     notes: list[str] = []
     with session.step("compare", len(cells)) as advance:
         for number, cell in enumerate(cells):
             contest.tell(f"{cell.way.title}, {cell.labels:,} labels, seed {cell.seed}")
             seconds = _seconds_for(cell, cells[number:], contest, of=len(cells))
-            name = f"{cell.name}-{round(100 * detail)}" if cell.way.key == SCRATCH else cell.name
+            name = f"{cell.name}-{round(100 * scratch.detail)}" if cell.way.key == SCRATCH else cell.name
             row = journal.row(name, seconds)
             if row is None:
                 row = _row(contest, cell, by_seed[cell.seed][: cell.labels], seconds, notes)
@@ -124,9 +156,10 @@ def _compared(
             advance(1)
     of = {key: [row for row in rows if row.way == key] for key in (PROBE, SCRATCH)}
     groups = None if clusters is None else clusters[contest.test]
-    worth, why = equivalent(of[PROBE], of[SCRATCH], groups)
+    worth, note = equivalent(of[PROBE], of[SCRATCH], groups)
     if worth is None:
-        notes.append(f"not said how many labels a model from scratch would need: {why}")
+        note = f"not said how many labels a model from scratch would need: {note}"
+    notes += [note] if note else []
     return Comparison(
         data=dataset.name,
         title=dataset.title,
@@ -139,20 +172,23 @@ def _compared(
         equivalent=worth,
         budget=session.budget.seconds,
         seconds={},
-        notes=(*_of_detail(contest, detail), *_of_time(cells, rows, session.budget), *notes),
+        notes=(*_of_detail(contest, scratch.detail), *_of_time(cells, rows, session.budget), *notes),
     )
 
 
-def _cells(ways: Sequence[Way], by_seed: dict[int, np.ndarray], kept: Sequence[int], n: int) -> Iterator[_Cell]:
+def _cells(
+    ways: Sequence[Way], by_seed: dict[int, np.ndarray], kept: Sequence[int], contest: Contest
+) -> Iterator[_Cell]:
     """All models that there may be time for: those that are solved first, few labels first; then seed by seed as
     planned. What is solved is the same for all seeds where it has all labels."""
+    n = len(contest.train)
     for seed in by_seed:
         for way in (way for way in ways if not way.trains):
             yield from (_Cell(way, labels, seed, 0.0) for labels in kept if labels < n or seed == 0)
     trained = {way.key: way for way in ways if way.trains}
     for seed in by_seed:
         done: set[tuple[str, int]] = set()
-        for key, part, share in COMPARING.planned:
+        for key, part, share in contest.policy.planned:
             labels = max(1, round(part * n))
             if key in trained and labels in kept and (key, labels) not in done and labels >= trained[key].fewest:
                 done.add((key, labels))
@@ -175,18 +211,18 @@ def _row(contest: Contest, cell: _Cell, rows: np.ndarray, seconds: float, notes:
     if seconds <= 0:
         return None
     try:
-        outcome = cell.way.run(contest, np.sort(rows), cell.seed, Budget(seconds, contest.budget.now))
+        outcome = cell.way.run(np.sort(rows), cell.seed, Budget(seconds, contest.budget.now))
     except DataError as error:
         notes.append(f"{cell.way.title}, {cell.labels:,} labels: {error.what}")
         return None
     if outcome is None or not np.isfinite(outcome.outputs).all():
         return None
-    figure, costs = contest.judged(outcome.head, outcome.outputs)
+    costs = contest.costs(outcome)
     return Row(
         way=cell.way.key,
         labels=cell.labels,
         seed=cell.seed,
-        figure=figure,
+        figure=contest.metric.figure(float(costs.mean())),  # of the very costs that the interval is drawn from
         seconds=outcome.seconds,
         costs=tuple(round(cost, 6) for cost in costs.tolist()),
         epochs=outcome.epochs,

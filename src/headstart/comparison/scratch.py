@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -17,146 +18,177 @@ from torch import nn
 
 from headstart.adapt.basis import Basis
 from headstart.adapt.batches import Feed, in_order
-from headstart.adapt.flip_check import mirrors_keep_class
 from headstart.adapt.linear_network import Classified
 from headstart.adapt.loop import Loss, Recipe, Tuning, outputs_of
 from headstart.adapt.policy import TUNING
 from headstart.backbone import Backbone, Head
 from headstart.clock import Budget
-from headstart.comparison.contest import Contest
+from headstart.comparison.contest import Contest, Outcome
 from headstart.comparison.feeds import FED
 from headstart.comparison.journal import Journal
 from headstart.comparison.levelling import Levelling
-from headstart.comparison.outcome import Outcome
-from headstart.comparison.policy import COMPARING
-from headstart.encode.encode import of_rows
 from headstart.encode.engines import device
 from headstart.encode.long_texts import cut_off
+from headstart.inputs.augment import Views
 from headstart.pretrained.training import open_untrained
-from headstart.values import Dataset
 
-
-def from_scratch(contest: Contest, rows: np.ndarray, seed: int, within: Budget, *, detail: float) -> Outcome | None:
-    """Train the architecture on these rows until its loss has levelled off, or the time is over.
-
-    Args:
-        within: the time for training and for asking about the test part; more of what is left is taken where it is too
-            short for the fewest steps.
-        detail: share of the pixels a side that photos are seen with.
-
-    Returns:
-        None where there was no time for the fewest steps, or the weights went out of all bounds.
-    """
-    run = _begun(contest, rows, seed, detail)
-    started = within.now()
-    asked = len(contest.test) + sum(min(len(rows), n) for n in (COMPARING.calibrated_on, COMPARING.settled_on))
-    for step in run.tuning.at_rates(run.loss.rate):
-        each = (within.now() - started) / step.number
-        testing = each * TUNING.forward_share * asked / run.loss.batch
-        if not math.isfinite(step.loss):
-            return None
-        if step.number == COMPARING.foreseen_steps:
-            least = 1.5 * COMPARING.fewest_steps * each + testing
-            if within.left < least <= contest.left:  # rather fewer models than ones that have learned nothing
-                within = Budget(least, within.now)
-            if within.left < COMPARING.fewest_steps * each + testing:
-                return None
-        if contest.stopped() or within.left <= testing:
-            break
-        if run.loss.ends is not None:
-            continue
-        run.loss.add(step.loss)
-        if step.number % 10 == 0:
-            contest.tell(f"step {step.number} loss {step.loss:.3f}")
-        short = within.left - testing < (1 + run.loss.falling(step.number)) * each
-        if short or run.loss.levelled:
-            run.tuning.recipe = replace(run.tuning.recipe, steps=run.loss.fall(step.number))
-    return _asked(contest, run, seconds=within.now() - started)
-
-
-def detail_in_time(contest: Contest, rows: np.ndarray, seconds: float, journal: Journal) -> float:
-    """The share of the pixels a side that photos are seen with from scratch, so that a run on these rows has time to
-    level off: all of them, or as few as there may be. It is the same for every run, and decided once for so much time.
-    """
-    fed, smallest = FED[contest.backbone.kind], FED[contest.backbone.kind].details[-1]
-
-    def decide() -> float:
-        if not _takes(fed.smaller(contest.backbone, smallest)):
-            return 1.0
-        each = _seconds_a_step(contest, rows, smallest)
-        steps = max(COMPARING.fewest_steps, COMPARING.foreseen_epochs * math.ceil(len(rows) / COMPARING.batch))
-        whole = (1 + COMPARING.cool_down) * steps * each
-        return next((detail for detail in fed.details if whole * (detail / smallest) ** 2 <= seconds), smallest)
-
-    return 1.0 if smallest == 1 else float(journal.once(f"detail-{contest.budget.seconds:g}", decide))
+_FOLDS, _FEWEST_FOLDS = 10, 4  # of which one is held out for thresholds
 
 
 @dataclass(frozen=True)
-class _Run:
+class FromScratch:
+    """Training from scratch, for all models of a comparison."""
+
+    contest: Contest
+    detail: float = 1.0  # share of the pixels a side that photos are seen with
+
+    def __call__(self, rows: np.ndarray, seed: int, within: Budget) -> Outcome | None:
+        """Train the architecture on these rows until its loss has levelled off, or the time is over.
+
+        Args:
+            within: the time for training and for asking about the test part; more of what is left is taken where it is
+                too short for the fewest steps.
+
+        Returns:
+            None where there was no time for the fewest steps, or the weights went out of all bounds.
+        """
+        contest, policy = self.contest, self.contest.policy
+        learn, held = self._parted(rows, seed)
+        run = self.begun(learn, seed, like=contest.like(rows, seed))
+        started = within.now()
+        asked_about = len(contest.test) + len(held) + min(len(learn), policy.settled_on)
+        for step in run.tuning.at_rates(run.loss.rate):
+            each = (within.now() - started) / step.number
+            testing = each * TUNING.forward_share * asked_about / run.loss.batch
+            if not math.isfinite(step.loss):
+                return None
+            if step.number == policy.foreseen_steps:
+                least = 1.5 * policy.fewest_steps * each + testing
+                if within.left < least <= contest.left:  # rather fewer models than ones that have learned nothing
+                    within = Budget(least, within.now)
+                if within.left < policy.fewest_steps * each + testing:
+                    return None
+            if contest.stopped() or within.left <= testing:
+                break
+            if run.loss.ends is not None:
+                continue
+            run.loss.add(step.loss)
+            if step.number % 10 == 0:
+                contest.tell(f"step {step.number} loss {step.loss:.3f}")
+            short = within.left - testing < (1 + run.loss.falling(step.number)) * each
+            if short or run.loss.levelled:
+                run.tuning.recipe = replace(run.tuning.recipe, steps=run.loss.fall(step.number))
+        return self._outcome(run, held, seconds=within.now() - started)
+
+    def begun(self, learn: np.ndarray, seed: int, *, like: Head) -> Run:
+        """A network with random weights, about to be trained on these rows, with the names and units of `like`."""
+        contest, policy, backbone = self.contest, self.contest.policy, self._backbone
+        fed, places = FED[backbone.kind], self._places(learn)
+        trainable = fed.opened(open_untrained(backbone, seed=seed), self._feed)
+        body = [trainable.module.get_parameter(name) for group in trainable.groups for name in group]
+        head = _constant(contest, like, learn, backbone.width)
+        network = Classified(trainable.module, head, _as_they_are(backbone.width))
+        loss = contest.family.loss(contest.dataset.y[learn], head, device())
+        batch = _batch(len(learn), policy.batch)
+        tuning = Tuning(
+            network,
+            [body, [network.weight, network.bias]],  # at one rate: no layer knows anything yet
+            fed.varied(self._feed, Views(policy.views, contest.mirrors_keep_class)).take(places),
+            loss,
+            Recipe(depth=len(trainable.groups), rate=policy.rates[backbone.kind], steps=policy.most_steps, batch=batch),
+            seed=seed,
+            device=device(),
+            dropout=True,  # and batch norms learn
+        )
+        levelling = Levelling(len(learn), batch, _loss_of(head, len(learn), loss), policy)
+        return Run(network, tuning, levelling, head, places)
+
+    @cached_property
+    def _backbone(self) -> Backbone:
+        return FED[self.contest.backbone.kind].smaller(cut_off(self.contest.backbone), self.detail)
+
+    @cached_property
+    def _feed(self) -> Feed:
+        """All examples, as models are asked about them; in memory, where there is room."""
+        contest, fed = self.contest, FED[self.contest.backbone.kind]
+        feed: Feed = fed.held(fed.plain(contest.dataset, contest.rows, self._backbone), contest.policy.held)
+        return feed
+
+    def _places(self, rows: np.ndarray) -> np.ndarray:
+        """Where these rows of the dataset are in the feed."""
+        return np.searchsorted(self.contest.rows, rows)
+
+    def _parted(self, rows: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
+        """Rows to learn from, and others to find thresholds on where the metric goes by any: the network will know the
+        former by heart, and what it says of them suits no threshold."""
+        contest, folds = self.contest, min(_FOLDS, len(rows) // self.contest.policy.held_out)
+        if contest.metric.decided_costs is None or folds < _FEWEST_FOLDS:
+            return rows, rows[:0]
+        held = contest.folds(rows, folds, seed) == 0
+        return rows[~held], rows[held]
+
+    def _outcome(self, run: Run, held: np.ndarray, *, seconds: float) -> Outcome:
+        """What the trained network says of the test part."""
+        run.tuning.take_average()
+        contest = self.contest
+        _settle(run.network, self._feed.take(run.places[: contest.policy.settled_on]), contest.policy.batch)
+        head = run.network.head(run.head, features_key="", temperature=1.0)
+        if len(held):
+            y, weights = contest.dataset.y[held], contest.dataset.weights_of(held)
+            head = contest.family.calibrated(head, self._outputs(run, held), y, weights)
+        return Outcome(
+            head=head,
+            outputs=self._outputs(run, contest.test),
+            seconds=seconds,
+            epochs=run.tuning.done / run.loss.epoch,
+            loss=run.loss.rounds[-1] if run.loss.rounds else None,
+            levelled_off=run.loss.levelled,
+        )
+
+    def _outputs(self, run: Run, rows: np.ndarray) -> np.ndarray:
+        return outputs_of(run.network, self._feed.take(self._places(rows)), device=device())
+
+
+@dataclass(frozen=True)
+class Run:
     """A network with random weights, about to be trained."""
 
     network: Classified
     tuning: Tuning
     loss: Levelling
     head: Head  # as the network begins: one answer to all
-    everything: Feed  # all examples, as models are asked
-    rows: np.ndarray  # of the dataset, that `everything` is of
-    learn: np.ndarray  # of `everything`
+    places: np.ndarray  # of what it learns from, among all examples
 
 
-def _begun(contest: Contest, rows: np.ndarray, seed: int, detail: float) -> _Run:
-    dataset, fed = contest.dataset, FED[contest.backbone.kind]
-    backbone = fed.smaller(cut_off(contest.backbone), detail)
-    everything = np.union1d(contest.train, contest.test)
-    feed = contest.once(f"feed {detail}", lambda: fed.held(fed.plain(dataset, everything, backbone)))
-    trainable = fed.opened(open_untrained(backbone, seed=seed), feed)
-    body = [trainable.module.get_parameter(name) for group in trainable.groups for name in group]
-    head = _constant(contest, contest.like(rows, seed), rows, backbone.width)
-    network = Classified(trainable.module, head, _as_they_are(backbone.width))
-    learn, loss = np.searchsorted(everything, rows), contest.family.loss(dataset.y[rows], head, device())
-    batch = _batch(len(rows), COMPARING.batch)
-    tuning = Tuning(
-        network,
-        [body, [network.weight, network.bias]],  # at one rate: no layer knows anything yet
-        fed.varied(feed, contest.once("mirror", lambda: _mirrors_too(contest))).take(learn),
-        loss,
-        Recipe(depth=len(trainable.groups), rate=fed.rate, steps=COMPARING.most_steps, batch=batch),
-        seed=seed,
-        device=device(),
-        dropout=True,  # and batch norms learn
-    )
-    return _Run(
-        network, tuning, Levelling(len(rows), batch, _loss_of(head, len(rows), loss)), head, feed, everything, learn
-    )
+def in_time(contest: Contest, rows: np.ndarray, seconds: float, journal: Journal) -> FromScratch:
+    """Training from scratch on photos of such a size that a run on these rows has time to level off: on all of the
+    pixels, or as few as there may be. It is the same for every run, and decided once for so much time."""
+    policy, details = contest.policy, contest.policy.details[contest.backbone.kind]
+    smallest = FromScratch(contest, details[-1])
+    if smallest.detail == 1:
+        return smallest
+
+    def decide() -> float:
+        if not _takes(FED[contest.backbone.kind].smaller(contest.backbone, smallest.detail)):
+            return 1.0
+        each = _seconds_a_step(smallest, rows)
+        steps = max(policy.fewest_steps, policy.foreseen_epochs * math.ceil(len(rows) / policy.batch))
+        whole = (1 + policy.cool_down) * steps * each
+        fits = (detail for detail in details if whole * (detail / smallest.detail) ** 2 <= seconds)
+        return next(fits, smallest.detail)
+
+    detail = float(journal.once(f"detail-{contest.budget.seconds:g}", decide))
+    return smallest if detail == smallest.detail else FromScratch(contest, detail)  # the former has decoded its photos
 
 
-def _asked(contest: Contest, run: _Run, *, seconds: float) -> Outcome:
-    """What the trained network says of the test part. Thresholds and widths are those that suit the training part."""
-    run.tuning.take_average()
-    _settle(run.network, run.everything.take(run.learn[: COMPARING.settled_on]))
-    head = run.network.head(run.head, features_key="", temperature=1.0)
-    some = run.learn[:: math.ceil(len(run.learn) / COMPARING.calibrated_on)]
-    said = outputs_of(run.network, run.everything.take(some), device=device())
-    y, weights = contest.dataset.y[run.rows[some]], contest.dataset.weights_of(run.rows[some])
-    test = np.searchsorted(run.rows, contest.test)
-    return Outcome(
-        head=contest.family.calibrated(head, said, y, weights),
-        outputs=outputs_of(run.network, run.everything.take(test), device=device()),
-        seconds=seconds,
-        epochs=run.tuning.done / run.loss.epoch,
-        loss=run.loss.rounds[-1] if run.loss.rounds else None,
-        levelled_off=run.loss.levelled,
-    )
-
-
-def _settle(network: nn.Module, feed: Feed) -> None:
+def _settle(network: nn.Module, feed: Feed, batch: int) -> None:
     """Measure batch norms by the final weights: what they kept on the way is of weights that are gone.
 
     Source: Izmailov et al., Averaging Weights Leads to Wider Optima and Better Generalization, UAI 2018.
     """
 
     def inputs() -> Iterator[torch.Tensor]:
-        for parts in in_order(feed, _batch(len(feed), 2 * COMPARING.batch), device=device()):
+        for parts in in_order(feed, _batch(len(feed), 2 * batch), device=device()):
             for _, (first, *_) in parts:
                 yield first
 
@@ -165,9 +197,11 @@ def _settle(network: nn.Module, feed: Feed) -> None:
 
 
 def _constant(contest: Contest, like: Head, rows: np.ndarray, width: int) -> Head:
-    """A head that gives the answer to all that suits these rows best."""
+    """A head that gives the answer to all that suits these rows best, and as long as no thresholds are found a label
+    from even odds on."""
     always = contest.family.constant(contest.dataset.y[rows], len(like.bias)).astype(np.float32)
-    return replace(like, weight=np.zeros((len(always), width), np.float32), bias=always, temperature=1.0)
+    weight, even = np.zeros((len(always), width), np.float32), like.thresholds and (0.5,) * len(always)
+    return replace(like, weight=weight, bias=always, temperature=1.0, thresholds=even)
 
 
 def _loss_of(head: Head, n: int, loss: Loss) -> float:
@@ -187,29 +221,10 @@ def _batch(n: int, most: int) -> int:
     return next((size for size in range(min(most, n), 1, -1) if n % size != 1), n)
 
 
-def _mirrors_too(contest: Contest) -> bool:
-    """Whether the pre-trained model says that mirror images keep their class; asked on the half of the training part
-    that its probe has not learned from."""
-    dataset: Dataset = contest.dataset
-    if contest.dataset.task.probabilities is None or dataset.y.ndim > 1 or not dataset.modality.look_alikes:
-        return False
-    learn, held = contest.train[::2], contest.train[1::2]
-    if not len(held):
-        return False
-    return mirrors_keep_class(
-        [dataset.inputs[row] for row in held.tolist()],
-        dataset.checked_digests[held],
-        dataset.y[held],
-        features=of_rows(contest.features, held).matrix,
-        backbone=contest.backbone,
-        head=contest.probe(learn, 0),
-    )
-
-
-def _seconds_a_step(contest: Contest, rows: np.ndarray, detail: float) -> float:
+def _seconds_a_step(scratch: FromScratch, rows: np.ndarray) -> float:
     """Of training from scratch, by a few steps that are thrown away."""
-    warm, timed = COMPARING.timed
-    run, now = _begun(contest, rows, 0, detail), contest.budget.now
+    warm, timed = scratch.contest.policy.timed
+    run, now = scratch.begun(rows, 0, like=scratch.contest.like(rows, 0)), scratch.contest.budget.now
     begun = now()
     for step in run.tuning.at_rates(run.loss.rate):
         if step.number == warm:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from headstart.comparison.policy import COMPARING
+from headstart.comparison.policy import ComparingPolicy
 from headstart.data.sampling import drawn
 from headstart.values import Dataset
 
@@ -19,18 +19,18 @@ def orders(dataset: Dataset, train: np.ndarray, seeds: Sequence[int]) -> dict[in
     return {seed: drawn(dataset, train, seed=seed, first=1) for seed in seeds}
 
 
-def points(dataset: Dataset, by_seed: dict[int, np.ndarray]) -> tuple[list[int], list[int]]:
+def points(dataset: Dataset, by_seed: dict[int, np.ndarray], policy: ComparingPolicy) -> tuple[list[int], list[int]]:
     """How many labels are learned from, ascending; and the numbers that are left out.
 
     Those are left out with which a class has no label for some seed: its accuracy would be decided beforehand.
     """
     n = len(next(iter(by_seed.values())))
-    wanted = sorted({max(1, round(share * n)) for share in COMPARING.shares})
-    kept = [labels for labels in wanted if all(_covers(dataset, order[:labels]) for order in by_seed.values())]
+    wanted = sorted({max(1, round(share * n)) for share in policy.shares})
+    kept = [labels for labels in wanted if all(_covers(dataset, order[:labels], policy) for order in by_seed.values())]
     return kept, [labels for labels in wanted if labels not in kept]
 
 
-def _covers(dataset: Dataset, rows: np.ndarray) -> bool:
+def _covers(dataset: Dataset, rows: np.ndarray, policy: ComparingPolicy) -> bool:
     if not dataset.classes:
-        return len(rows) >= COMPARING.fewest_without_classes
+        return len(rows) >= policy.fewest_without_classes
     return len(rows) >= len(dataset.classes) and bool((dataset.counts(rows) > 0).all())

@@ -10,9 +10,8 @@ from headstart.adapt.plan import Plan
 from headstart.adapt.train import tuned_in_time
 from headstart.backbone import Features
 from headstart.clock import Budget
-from headstart.comparison.contest import Contest
+from headstart.comparison.contest import Contest, Outcome
 from headstart.comparison.feeds import FED
-from headstart.comparison.outcome import Outcome
 from headstart.encode.encode import of_rows
 from headstart.encode.engines import device
 from headstart.progress import Silent
@@ -20,8 +19,8 @@ from headstart.session import Session
 from headstart.values import Split
 
 
-class _Told(Silent):
-    """A fit within a comparison: its steps are no steps of that, and what it tells is."""
+class _Within(Silent):
+    """A fit within a comparison: its steps are no steps of that, and what it says is."""
 
     def __init__(self, contest: Contest) -> None:
         self._contest = contest
@@ -40,7 +39,7 @@ def tuned(contest: Contest, rows: np.ndarray, seed: int, within: Budget) -> Outc
     Returns:
         None where there was no time to train.
     """
-    dataset, session = contest.dataset, Session(within, _Told(contest))
+    dataset, session = contest.dataset, Session(within, _Within(contest))
     parts = Split(rows, contest.test, official=True)
     plan = Plan(contest.backbone, "tune", "compared", rows)
     known = of_rows(contest.features, np.union1d(rows, contest.test))
@@ -48,17 +47,17 @@ def tuned(contest: Contest, rows: np.ndarray, seed: int, within: Budget) -> Outc
     lesson = dataset.task.learner.lesson(dataset, parts, plan, known, session, seed=seed)
     checkpoint = open_checkpoint(lesson.key())
     training = lesson.training(checkpoint)
-    found, cut = tuned_in_time(training, checkpoint, session)
+    trained, cut = tuned_in_time(training, checkpoint, session)
     if cut and not contest.stopped():  # who stops training with Ctrl-C wants no more of all this
         checkpoint.release()
         raise KeyboardInterrupt
     checkpoint.remove()
-    if isinstance(found, str):
+    if isinstance(trained, str):
         return None
-    head, module = training.finish(found)
+    head, module = training.finish(trained)
     seconds = within.now() - within.begun + contest.per_example * len(rows)
     feed = FED[contest.backbone.kind].plain(dataset, contest.test, training.backbone)
-    recipe = found.recipe
+    recipe = trained.recipe
     return Outcome(
         head=head,
         outputs=head.logits(outputs_of(module, feed, device=device())),

@@ -9,15 +9,15 @@ from functools import partial
 import numpy as np
 
 from headstart.clock import Budget
-from headstart.comparison.classical import CLASSICAL, classical
-from headstart.comparison.contest import Contest
-from headstart.comparison.outcome import Outcome
-from headstart.comparison.scratch import from_scratch
+from headstart.comparison.classical import CLASSICAL, Classical
+from headstart.comparison.contest import Contest, Outcome
+from headstart.comparison.equivalent import PROBE, SCRATCH
+from headstart.comparison.scratch import FromScratch
 from headstart.comparison.tuned import tuned
 from headstart.encode.encode import of_rows
 from headstart.evaluate.paired_test import FEWEST
 
-PROBE, TUNED, SCRATCH = "probe", "tuned", "scratch"
+TUNED = "tuned"
 
 
 @dataclass(frozen=True)
@@ -26,25 +26,24 @@ class Way:
 
     key: str
     title: str
-    run: Callable[[Contest, np.ndarray, int, Budget], Outcome | None]  # (contest, rows, seed, the time it has)
+    run: Callable[[np.ndarray, int, Budget], Outcome | None]  # (rows, seed, the time it has)
     trains: bool = False  # whether it takes as long as it is given, and another seed makes another model of all labels
     fewest: int = 1  # labels that it can begin with
 
 
-def ways_of(contest: Contest, detail: float) -> tuple[Way, ...]:
-    """The ways that there are for these examples and this model, the pre-trained ones first.
-
-    Args:
-        detail: share of the pixels a side that the model from scratch sees.
-    """
+def ways_of(contest: Contest, scratch: FromScratch) -> tuple[Way, ...]:
+    """The ways that there are for these examples and this model, the pre-trained ones first."""
     before = CLASSICAL[contest.backbone.kind]
-    solved = (Way(PROBE, "pre-trained, frozen", _probe), Way(before.key, before.title, classical))
+    solved = (
+        Way(PROBE, "pre-trained, frozen", partial(_probe, contest)),
+        Way(before.key, before.title, Classical(contest, before.features(contest))),
+    )
     if contest.backbone.frozen_only:
         return solved
     return (
         solved[0],
-        Way(TUNED, "pre-trained, tuned", tuned, trains=True, fewest=FEWEST),
-        Way(SCRATCH, "same network from scratch", partial(from_scratch, detail=detail), trains=True),
+        Way(TUNED, "pre-trained, tuned", partial(tuned, contest), trains=True, fewest=FEWEST),
+        Way(SCRATCH, "same network from scratch", scratch, trains=True),
         solved[1],
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -37,24 +38,25 @@ def points_of(result: Mapping[str, Any], way: str) -> list[Point]:
 
 def sentence(result: Mapping[str, Any]) -> str:
     """What the comparison says, in one sentence."""
-    found, name = result["equivalent_labels"], result["model"]
-    if found is None:
+    worth, name = result["equivalent_labels"], result["model"]
+    if worth is None:
         return _best(result)
-    n, classes = found["probe_labels"], result["n_classes"]
+    n, classes = worth["probe_labels"], result["n_classes"]
     each = f"{n / classes:.3g} labels a class ({n:,} in all)" if classes else f"{n:,} labels"
-    high = "no end to be seen" if found["high"] is None else f"{found['high']:,}"
-    most = max(row["labels"] for row in result["rows"])
-    beyond = "; extrapolated, for nobody has trained with as many" if found["extrapolated"] else ""
-    beyond = beyond or ("; its end is extrapolated" if found["high"] is None or found["high"] > most else "")
+    level = [row["labels"] for row in result["rows"] if row["way"] == "scratch" and row["levelled_off"]]
+    low = f"fewer than {min(level):,}" if worth["low"] is None else f"{worth['low']:,}"
+    high = "no end to be seen" if worth["high"] is None else f"{worth['high']:,}"
+    beyond = "; extrapolated, for nobody has trained with as many" if worth["extrapolated"] else ""
+    beyond = beyond or ("; its end is extrapolated" if worth["high"] is None or worth["high"] > max(level) else "")
     return (
-        f"with {each} the pre-trained {name} is where training from scratch needs {found['scratch_labels']:,}: "
-        f"{times(found)} times the labels (95 % interval {found['low']:,} to {high}{beyond})"
+        f"with {each} the pre-trained {name} is where training from scratch needs {worth['scratch_labels']:,}: "
+        f"{times(worth)} times the labels (95 % interval {low} to {high}{beyond})"
     )
 
 
-def times(found: Mapping[str, Any]) -> str:
+def times(worth: Mapping[str, Any]) -> str:
     """How many times as many labels that is: "2.4", "48"."""
-    value = found["times"]
+    value = worth["times"]
     return f"{value:.1f}" if value < 10 else f"{value:,.0f}"
 
 
@@ -99,12 +101,24 @@ def as_text(result: Mapping[str, Any]) -> str:
 def _lines(result: Mapping[str, Any]) -> Iterator[str]:
     classes = f", {result['n_classes']:,} classes" if result["n_classes"] else ""
     yield f"{result['data']}: {result['task']}{classes}, {result['model']}, {result['n_test']:,} test examples"
+    if result["n_rejected"]:
+        yield filled(
+            f"left out   {result['n_rejected']:,} examples: {kinds(result, rejected=True)}; --json lists them", 11
+        )
+    if kept := kinds(result, rejected=False):
+        yield filled(f"found      {kept}", 11)
     yield from table(result)
     yield filled(sentence(result))
     yield from (filled(f"note: {note}", 6) for note in result["notes"])
     yield from (filled(f"warning: {each['text']}", 9) for each in result["warnings"])
     if result["out"]:
         yield f"saved      {result['out']} (open report.html)"
+
+
+def kinds(result: Mapping[str, Any], *, rejected: bool) -> str:
+    """What was found of examples that were left out, or of others, by kind: "2 x blank-text, 1 x unreadable"."""
+    counts = Counter(finding["kind"] for finding in result["findings"] if finding["rejected"] is rejected)
+    return ", ".join(f"{n:,} x {kind}" for kind, n in sorted(counts.items()))
 
 
 def table(result: Mapping[str, Any]) -> Iterator[str]:

@@ -13,16 +13,16 @@ from headstart.storage.place import Place, write_text
 from headstart.storage.places import as_json
 
 
-def write(made: Comparison, place: Place | None) -> Comparison:
-    """Write what was found into its place, whole or not at all; None: nowhere.
+def write(comparison: Comparison, place: Place | None) -> Comparison:
+    """Write a comparison into its place, whole or not at all; None: nowhere.
 
     Raises:
         OutputError: no space, no permission, or by now there is something of that name.
     """
     if place is None:
-        return made
-    made = replace(made, folder=str(place.asked))
-    result = made.to_json()
+        return comparison
+    comparison = replace(comparison, folder=str(place.asked))
+    result = comparison.to_json()
 
     def write_into(folder: Path) -> None:
         write_text(folder / "comparison.json", as_json(result))
@@ -33,4 +33,4 @@ def write(made: Comparison, place: Place | None) -> Comparison:
             (folder / f"{against}.png").write_bytes(as_png(drawn))
 
     place.write_new(write_into)
-    return made
+    return comparison

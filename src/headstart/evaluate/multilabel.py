@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from headstart.backbone import Head
 from headstart.errors import ModelError
 from headstart.evaluate.bootstrap import TIMES, centred_interval, draws, numbered
 from headstart.evaluate.exhibits import of_labels
@@ -179,6 +180,11 @@ def _given(logits: np.ndarray, y: np.ndarray, weights: np.ndarray | None) -> np.
     return np.asarray(probabilities >= best_thresholds(probabilities, y, weights))
 
 
+def _decided(head: Head, logits: np.ndarray) -> np.ndarray:
+    """(n, c) bool: labels at the head's own thresholds."""
+    return np.asarray(sigmoid(logits) >= np.array(head.thresholds))
+
+
 METRICS = (
     Metric(
         "macro_f1",
@@ -187,6 +193,7 @@ METRICS = (
         lambda p: macro_f1(p.y, p.given),
         lambda p: p.drawn["macro_f1"],
         costs=lambda logits, y, weights: 1 - macro_f1_values(y > 0, _given(logits, y, weights), weights),
+        decided_costs=lambda head, logits, y: 1 - macro_f1_values(y > 0, _decided(head, logits)),
     ),
     Metric(
         "micro_f1",
@@ -195,6 +202,7 @@ METRICS = (
         lambda p: micro_f1(p.y, p.given),
         lambda p: p.drawn["micro_f1"],
         costs=lambda logits, y, weights: 1 - micro_f1_values(y > 0, _given(logits, y, weights), weights),
+        decided_costs=lambda head, logits, y: 1 - micro_f1_values(y > 0, _decided(head, logits)),
     ),
     Metric(
         "map",
@@ -211,6 +219,7 @@ METRICS = (
         lambda p: float(p.exact.mean()),
         lambda p: share_interval(p.exact, p.groups),
         costs=lambda logits, y, weights: (_given(logits, y, weights) != (y > 0)).any(axis=1).astype(np.float64),
+        decided_costs=lambda head, logits, y: (_decided(head, logits) != (y > 0)).any(axis=1).astype(np.float64),
     ),
 )
 
