@@ -273,6 +273,6 @@ def _of_time(cells: Sequence[_Cell], rows: Sequence[Row], budget: Budget) -> Ite
     missing = len(cells) - len(rows)
     if missing:
         yield (
-            f"{missing} of {len(cells)} models had no room in a budget of {budget.seconds:.0f} s; the same command with "
-            "a longer --budget, and another --out, makes them and keeps the rest"
+            f"{missing} of {len(cells)} models had no room in a budget of {budget.seconds:.0f} s; the same command "
+            "with a longer --budget, and another --out, makes them and keeps the rest"
         )

@@ -130,7 +130,8 @@ def table(result: Mapping[str, Any]) -> Iterator[str]:
     for labels in sorted({n for some in points.values() for n in some}):
         cells = (f"{cell(points[way].get(labels)):>{wide[way]}}" for way in ways)
         yield f"{labels:>8,}  " + "  ".join(cells)
-    yield f"{result['metric'].replace('_', ' ')}: the mean over seeds, and half of how far they are apart"
+    if any(point.n > 1 for each in points.values() for point in each.values()):
+        yield f"{result['metric'].replace('_', ' ')}: the mean over seeds, and half of how far they are apart"
 
 
 def cell(point: Point | None) -> str:
