@@ -130,8 +130,9 @@ def table(result: Mapping[str, Any]) -> Iterator[str]:
     for labels in sorted({n for some in points.values() for n in some}):
         cells = (f"{cell(points[way].get(labels)):>{wide[way]}}" for way in ways)
         yield f"{labels:>8,}  " + "  ".join(cells)
-    if any(point.n > 1 for each in points.values() for point in each.values()):
-        yield f"{result['metric'].replace('_', ' ')}: the mean over seeds, and half of how far they are apart"
+    several = any(point.n > 1 for each in points.values() for point in each.values())
+    spread = ": the mean over seeds, and half of how far they are apart" if several else ""
+    yield f"in {result['metric'].replace('_', ' ')}{spread}"
 
 
 def cell(point: Point | None) -> str:
