@@ -31,7 +31,7 @@ from headstart.data.check import check
 from headstart.errors import UserError
 from headstart.evaluate.metrics import softmax
 from headstart.evaluate.out_of_scope import auroc
-from headstart.evaluate.prediction_sets import bar, chances, scores, sets
+from headstart.evaluate.prediction_sets import bar, chances, nonconformity, sets
 from headstart.session import Session
 from headstart.task import Wanted
 from headstart.values import Dataset
@@ -63,7 +63,7 @@ def halves(dataset: Dataset, features: Features, resplits: int) -> None:
     everything, by_class = np.arange(len(dataset)), dataset.y
     probed = fit_probe(dataset, everything, features, basis=fit_basis(features.matrix))
     p, chance = softmax(probed.outputs), chances(dataset.checked_digests)
-    scored = scores(p, chance)[everything, by_class]
+    scored = nonconformity(p, chance)[everything, by_class]
     found = []
     for seed in range(resplits):
         order = np.random.default_rng(seed).permutation(everything)

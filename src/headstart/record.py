@@ -18,6 +18,7 @@ from headstart.backbone import Features
 from headstart.choose.ranking import ranking_as_json
 from headstart.confidence.confidence import Confidence
 from headstart.evaluate.learning_curve import LearningCurve
+from headstart.evaluate.out_of_scope import WAYS
 from headstart.pretrained.schema import (
     COUNT,
     NAME,
@@ -31,6 +32,7 @@ from headstart.pretrained.schema import (
     mapping,
     maybe,
     number,
+    one_of,
     real,
     whole,
 )
@@ -92,7 +94,7 @@ _ACCURACY = re.compile(r"0\.\d{1,9}", re.ASCII)
 _SCOPE = {
     **dict.fromkeys(("threshold", "kept"), number()),
     **dict.fromkeys(("reference", "of"), COUNT),
-    "method": NAME,
+    "method": one_of(*WAYS),
     "near_auroc": maybe(number(0, 1)),
 }
 _CONFIDENCE = fields(

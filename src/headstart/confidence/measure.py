@@ -15,16 +15,14 @@ from headstart.encode.encode import encode_rows, of_rows
 from headstart.evaluate.conformal import rank_of
 from headstart.evaluate.out_of_scope import (
     KEPT,
-    MAHALANOBIS,
     NEAREST,
-    NEAREST_AND_UNSURE,
+    WAYS,
+    Known,
     Scope,
     Unsure,
     chosen,
-    fit_gaussian,
-    nearest,
     normalised,
-    standardised,
+    scaled,
 )
 from headstart.session import Session
 from headstart.storage.matrix import take
@@ -37,7 +35,6 @@ _FEWEST_TUNED = 256  # that are encoded with a tuned model, whatever the time
 _TIME = 0.5  # of what is left, to encode them in
 _TRIED, _TRIED_CLASSES = 1000, 64  # examples, and classes, that ways of telling strangers are compared on
 _MANY = 10  # classes from which how sure the answer is tells something of strangers
-_FOLDS = 10
 
 
 def measure(dataset: Dataset, adapted: Adapted, session: Session) -> Confidence:
@@ -69,7 +66,8 @@ def _of_held(dataset: Dataset, adapted: Adapted) -> Confidence:
         some = np.linspace(0, len(held.rows) - 1, MOST_HELD).astype(np.int64)
         held = HeldOutputs(held.rows[some], held.outputs[some])
     rows, groups = held.rows, None if dataset.clusters is None else dataset.clusters[held.rows]
-    kept = certainty.held(adapted.head, held.outputs, dataset.y[rows], dataset.checked_digests[rows], groups)
+    weights = dataset.weights_of(rows)
+    kept = certainty.held(adapted.head, held.outputs, dataset.y[rows], dataset.checked_digests[rows], groups, weights)
     result = {"held_out": len(rows), **certainty.summary(adapted.head, kept, held.outputs), "out_of_scope": None}
     return Confidence(kept, summary=result)
 
@@ -185,26 +183,11 @@ def _scope(some: _Some, unsure: np.ndarray | None, ask: Unsure | None) -> Scope:
         tried = _tried(some.y)
         ask = None if unsure is None else ask
         method, near = chosen(some.x[tried], some.y[tried], some.groups[tried], ask=ask)
-    x, y, groups, mine = some.x, some.y, some.groups, some.mine
-    if method == MAHALANOBIS:
-        x, y, groups = x[mine], y[mine], groups[mine]
-        return Scope(method, _bound(_held_out_distances(x, y, groups)), near)
-    distance = nearest(x, x[mine], (groups, groups[mine]))
-    if method == NEAREST_AND_UNSURE and unsure is not None:
-        scope = standardised(distance, unsure)
-        return replace(scope, threshold=_bound(scope.joined(distance, unsure)), near_auroc=near)
-    return Scope(NEAREST, _bound(distance), near)
-
-
-def _held_out_distances(x: np.ndarray, y: np.ndarray, groups: np.ndarray) -> np.ndarray:
-    """(n,) Mahalanobis' distance of each example to the nearest class, its own fold left out."""
-    _, group = np.unique(groups, return_inverse=True)
-    fold = np.random.default_rng(0).permutation(group.max() + 1)[group] % _FOLDS
-    out = np.empty(len(x), dtype=np.float32)
-    for number in np.unique(fold):
-        held = fold == number
-        out[held] = fit_gaussian(x[~held], y[~held]).distances(x[held]) if (~held).any() else 0.0
-    return out
+    x, mine = some.x, some.mine
+    known = Known(x[mine], some.y[mine], some.groups[mine])
+    distance = WAYS[method].held_out(known, x, some.groups)
+    scope = scaled(method, distance, unsure)
+    return replace(scope, threshold=_bound(scope.scores(distance, unsure)), near_auroc=near)
 
 
 def _bound(scores: np.ndarray) -> float:
