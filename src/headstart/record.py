@@ -98,7 +98,7 @@ _SCOPE = {
     "near_auroc": maybe(number(0, 1)),
 }
 _CONFIDENCE = fields(
-    {"held_out": COUNT, "out_of_scope": maybe(fields(_SCOPE))},
+    {"held_out": COUNT, "out_of_scope": maybe(fields(_SCOPE, {"unmeasured": NAME}))},
     {"answered": _answered, "set_size": number(low=0)},
 )
 _SUMMARY = fields(  # what tasks of all kinds say

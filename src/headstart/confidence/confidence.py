@@ -128,8 +128,13 @@ def share_of(value: Any, option: str, say: str) -> float | None:
     return share
 
 
-def rule_of(confidence: Confidence | None, wanted: Wanted, head: Head, certainty: Certainty, *, fitted: bool) -> Rule:
+def rule_of(
+    confidence: Confidence | None, wanted: Wanted, head: Head, certainty: Certainty, *, method: str | None
+) -> Rule:
     """How predictions are judged.
+
+    Args:
+        method: of the fit; None: nobody has fitted the model.
 
     Raises:
         UserError: what was asked for cannot be promised, or the model keeps no held-out examples.
@@ -139,8 +144,15 @@ def rule_of(confidence: Confidence | None, wanted: Wanted, head: Head, certainty
         return nothing
     if confidence is None or not confidence.held or certainty.rule is None:
         what = "nobody has fitted this model, so no examples were held out to go by"
-        if fitted:
+        if method is not None:
             what = "the model has none of the held-out examples: it was saved before headstart kept them"
         where = "--abstain" if wanted.accuracy is not None else "--coverage"
         raise UserError(what, where=where, fix="fit it again: a new fit keeps what it takes")
-    return certainty.rule(head, confidence.held, wanted)
+    rule = certainty.rule(head, confidence.held, wanted)
+    if method == "probe":
+        return rule
+    n = len(next(iter(confidence.held.values())))
+    what = (
+        f"the {n:,} held-out examples that this goes by also chose how it was tuned: new ones may reach a little less"
+    )
+    return replace(rule, notes=(*rule.notes, what))

@@ -22,6 +22,8 @@ def lines(result: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     if scope is not None:
         near = scope["near_auroc"]
         said = "" if near is None else f"; of classes left out on purpose, which are near, with an AUROC of {near:.2f}"
+        if scope.get("unmeasured"):
+            said = f"; of classes left out on purpose, which are near: not measured, {scope['unmeasured']}"
         yield "strangers", f"are told by {WAYS[scope['method']].words}{said}"
 
 
