@@ -10,8 +10,6 @@ import headstart as hs
 from own_clock import by_looks
 from small_models import small_text_model
 
-STRANGE = ["SELECT id FROM users WHERE id = 7;", "E = mc^2 + 3x - 12", "kernel panic: not syncing, tainted 5.10"]
-
 
 def mails(n: int, seed: int = 0) -> tuple[list[str], list[str]]:
     """Texts in words that the small model knows, two of them from those of their class."""
@@ -46,7 +44,7 @@ def test_a_tuned_model_calls_one_in_twenty_a_stranger_and_claims_nothing_of_near
         assert said in (tuned.folder / page).read_text()
     opened = hs.load(tuned.folder)
     assert opened.record.confidence["out_of_scope"] == scope
-    assert opened.predict(STRANGE) == tuned.predict(STRANGE)
+    assert opened.predict(mails(9, seed=8)[0]) == tuned.predict(mails(9, seed=8)[0])
 
 
 def test_what_a_tuned_model_promises_is_said_to_be_from_examples_that_chose_it(tuned, capsys):
@@ -64,5 +62,5 @@ def test_of_a_tuned_model_that_hardly_anything_tests_nobody_says_what_a_stranger
     assert model.summary["how"] == "tune"
     assert model.confidence == made.confidence
     assert model.summary["confidence"]["out_of_scope"] is None
-    assert {p.out_of_scope for p in model.predict(STRANGE)} == {None}
+    assert {p.out_of_scope for p in model.predict(["where is my card", "###"])} == {None}
     assert model.explain("a bowl of soup").neighbours  # what it learned from is there all the same
