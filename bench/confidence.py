@@ -1,6 +1,7 @@
 """Claims: sets hold the true class as often as asked; what is answered is as right as asked; strangers are told.
 
     python bench/confidence.py DATA... [--size 25] [--resplits 100] [--refits 100]
+    python bench/confidence.py --tuned DATA [--size 200] [--refits 3] [--budget 70s]
     python bench/confidence.py --strangers FOLDER DATA [--size 10] [--draws 5]
     python bench/confidence.py --left-out 20 DATA [--size 5] [--draws 5]
 
@@ -9,34 +10,38 @@ says of each example while it is held out is parted in halves, again and again, 
 Then as a user has it: in each refit so many examples a class are learned from (without --size, all but a fifth), and at
 most 3,000 others are asked about. How many have their class in the set at 90 %, as it is promised and as sets are given
 (no set is empty); how large sets are; whether an accuracy that was asked for was reached. Strangers are photos of a
-folder, or the examples of classes that were left out. All heads are on frozen features, as of `fit --how probe`.
+folder, or the examples of classes that were left out. Heads are on frozen features, as of `fit --how probe`; of
+`fit --how tune`, where that is asked for, the share of ordinary examples that are called strangers counts as much.
 """
 
 import argparse
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from common import arguments, asked, drawn, encoded, in_parts, photos
 
+import headstart
 from headstart.adapt.basis import fit_basis
 from headstart.adapt.cross_validation import fit_probe
 from headstart.adapt.lesson import Adapted, HeldOutputs
-from headstart.backbone import Features
+from headstart.backbone import Features, Head
 from headstart.clock import UNLIMITED
 from headstart.confidence.confidence import Confidence
 from headstart.confidence.measure import measure
 from headstart.data.check import check
+from headstart.encode.encode import encode_rows
 from headstart.errors import UserError
 from headstart.evaluate.metrics import softmax
 from headstart.evaluate.out_of_scope import auroc
-from headstart.evaluate.prediction_sets import bar, chances, scores, sets
+from headstart.evaluate.prediction_sets import bar, chances, nonconformity, sets
 from headstart.session import Session
 from headstart.task import Wanted
 from headstart.values import Dataset
 
-ACCURACIES = (0.9, 0.95, 0.98)
+ACCURACIES = (0.8, 0.9, 0.95, 0.98)
 COVERAGE, MOST = 0.9, 3000
 
 
@@ -63,7 +68,7 @@ def halves(dataset: Dataset, features: Features, resplits: int) -> None:
     everything, by_class = np.arange(len(dataset)), dataset.y
     probed = fit_probe(dataset, everything, features, basis=fit_basis(features.matrix))
     p, chance = softmax(probed.outputs), chances(dataset.checked_digests)
-    scored = scores(p, chance)[everything, by_class]
+    scored = nonconformity(p, chance)[everything, by_class]
     found = []
     for seed in range(resplits):
         order = np.random.default_rng(seed).permutation(everything)
@@ -83,32 +88,66 @@ def listed(names: Sequence[str], found: Sequence[Sequence[float]]) -> None:
         print(f"  {name:18} {np.mean(values):.4f}  ({np.min(values):.3f} to {np.max(values):.3f})", flush=True)
 
 
-def promises(dataset: Dataset, features: Features, size: int | None, refits: int) -> None:
-    certainty, found = dataset.task.certainty, list[tuple[float, ...]]()
+@dataclass(frozen=True)
+class Asked:
+    """A model, and examples that it has never seen."""
+
+    head: Head
+    confidence: Confidence
+    learned: int  # how many examples it was made from
+    rows: np.ndarray  # of the others
+    x: np.ndarray  # (n, d) what its backbone makes of them
+
+
+def frozen(dataset: Dataset, features: Features, size: int | None, seed: int) -> Asked:
+    rows, others = parts(dataset, size, seed)
+    adapted, confidence = fitted(dataset, features, rows, seed)
+    return Asked(adapted.head, confidence, len(rows), others, features.matrix[:][others])
+
+
+def tuned(dataset: Dataset, size: int | None, budget: str, seed: int) -> Asked:
+    """As a user makes one, its test part within these examples; others than that are asked about."""
+    rows, others = parts(dataset, size, seed)
+    inputs, targets = ([whole[row] for row in rows.tolist()] for whole in (dataset.inputs, dataset.targets))
+    model = headstart.fit(inputs, targets, how="tune", budget=budget, seed=seed)
+    if model.record.method == "probe":
+        print(f"draw {seed} is a probe: {model.record.why_method}", flush=True)
+    others = np.sort(others)
+    x = encode_rows(dataset, others, model.backbone).matrix[:]
+    return Asked(model.head, model.confidence, len(rows), others, x)
+
+
+def promises(dataset: Dataset, made: Callable[[int], Asked], refits: int) -> None:
+    certainty, found, strangers = dataset.task.certainty, list[tuple[float, ...]](), list[tuple[float]]()
     kept: dict[float, list[tuple[float, float] | None]] = {accuracy: [] for accuracy in ACCURACIES}
     for seed in range(refits):
-        rows, others = parts(dataset, size, seed)
-        adapted, confidence = fitted(dataset, features, rows, seed)
-        outputs = adapted.head.logits(features.matrix[:][others])
-        digests, true = dataset.checked_digests[others], [dataset.targets[row] for row in others.tolist()]
+        asked = made(seed)
+        outputs, held = asked.head.logits(asked.x), asked.confidence.held
+        digests, true = dataset.checked_digests[asked.rows], [dataset.targets[row] for row in asked.rows.tolist()]
         both = []
         for per_class in (False, True):
-            rule = certainty.rule(adapted.head, confidence.held, Wanted(None, COVERAGE, per_class))
+            rule = certainty.rule(asked.head, held, Wanted(None, COVERAGE, per_class))
             given = [sure.set for sure in rule.judge(outputs, digests)]
             hits = np.mean([label in each for label, each in zip(true, given, strict=True)])
             both += [float(hits), float(np.mean([len(each) for each in given]))]
-        found.append(tuple(both))
-        right = outputs.argmax(axis=1) == dataset.y[others]
+        right = outputs.argmax(axis=1) == dataset.y[asked.rows]
+        found.append((*both, float(right.mean()), len(held["right"])))
+        scope = asked.confidence.scope
+        if scope is not None:
+            scores = asked.confidence.strangeness(asked.x, 1 - softmax(outputs).max(axis=1))
+            strangers.append((float((scores > scope.threshold).mean()),))
         for accuracy, reached in kept.items():
             try:
-                rule = certainty.rule(adapted.head, confidence.held, Wanted(accuracy))
+                rule = certainty.rule(asked.head, held, Wanted(accuracy))
             except UserError:
                 reached.append(None)
                 continue
             answered = np.array([not sure.unsure for sure in rule.judge(outputs, digests)])
             reached.append((float(right[answered].mean()) if answered.any() else 1.0, float(answered.mean())))
-    print(f"{dataset.name}, {len(rows):,} examples learned from, {refits} refits")
-    listed(("of sets as given", "classes in a set", "by class", "classes in a set"), found)
+    print(f"{dataset.name}, {asked.learned:,} examples to learn from, {refits} refits")
+    names = ("of sets as given", "classes in a set", "by class", "classes in a set", "accuracy", "held out")
+    listed(names, found)
+    listed(("called strangers",), strangers)
     for accuracy, each in kept.items():
         there = [one for one in each if one is not None]
         met = np.mean([reached >= accuracy for reached, _ in there]) if there else np.nan
@@ -163,6 +202,8 @@ def options() -> argparse.ArgumentParser:
     parser.add_argument("--refits", type=int, default=100)
     parser.add_argument("--draws", type=int, default=5)
     parser.add_argument("--strangers", help="folder of photos")
+    parser.add_argument("--tuned", action="store_true", help="whole fits, tuned")
+    parser.add_argument("--budget", default="70s", help="of each of these")
     parser.add_argument("--left-out", type=int, help="classes")
     return parser
 
@@ -178,6 +219,9 @@ def small(work: Path) -> Sequence[object]:
         1,
         "--strangers",
         work / "photos" / "global",
+        "--tuned",
+        "--budget",
+        "10s",
     ]
 
 
@@ -188,11 +232,14 @@ def main() -> None:
                 of_strangers(data, given.strangers, given.size, given.draws)
             if given.left_out:
                 of_classes(data, given.left_out, given.size, given.draws)
-            if not (given.strangers or given.left_out) or given.small:
+            if given.tuned:
+                dataset = check(in_parts(data))
+                promises(dataset, partial(tuned, dataset, given.size, given.budget), given.refits)
+            if not (given.strangers or given.left_out or given.tuned) or given.small:
                 dataset = check(in_parts(data))
                 features = encoded(dataset)
                 halves(dataset, features, given.resplits)
-                promises(dataset, features, given.size, given.refits)
+                promises(dataset, partial(frozen, dataset, features, given.size), given.refits)
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ from headstart.adapt.cross_validation import fit_probe
 from headstart.data.check import check
 from headstart.doctor.doubtful import NEIGHBOURS
 from headstart.evaluate.metrics import softmax
-from headstart.evaluate.neighbours import nearest
+from headstart.evaluate.neighbours import nearest_others
 from headstart.evaluate.suspects import ranking, suspicious_classes
 from headstart.values import Dataset
 
@@ -49,7 +49,7 @@ def _small(work: Path) -> tuple[object, ...]:
 def _measure(dataset: Dataset, model: str | None, draws: int, *, peer: bool) -> None:
     features = encoded(dataset, model)
     rows, n, c = np.arange(len(dataset)), len(dataset), len(dataset.classes)
-    basis, near = fit_basis(features.matrix), partial(nearest, features.matrix, NEIGHBOURS)
+    basis, near = fit_basis(features.matrix), partial(nearest_others, features.matrix, NEIGHBOURS)
 
     def outputs(labels: np.ndarray) -> np.ndarray:
         with_labels = replace(dataset, targets=[dataset.classes[k] for k in labels])

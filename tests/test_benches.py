@@ -27,7 +27,7 @@ HEADLINES = {  # what each prints in any form
     "cliff": r"headstart, --how tune +[01]\.\d+",
     "doubtful_labels": r"texts, 60 \| any class \| [\d.]+% \| [\d.]+% \|",
     "compare": r"labels  pre-trained, frozen[\s\S]*ended after \d+ s of 20 s",
-    "confidence": r"AUROC [01]\.\d+ by nearest[\s\S]*coverage +[01]\.\d+",
+    "confidence": r"AUROC [01]\.\d+ by nearest[\s\S]*called strangers +[01]\.\d+[\s\S]*coverage +[01]\.\d+",
     "encode": r"ratio to the sum +[\d.]+",
     "few_examples": r"one of unknown class counted accuracy [01]\.\d+",
     "few_photos": r"photos alone +accuracy [01]\.\d+",

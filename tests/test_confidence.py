@@ -12,8 +12,14 @@ import numpy as np
 import pytest
 
 import headstart as hs
+from headstart.adapt.ridge import calibrated
+from headstart.backbone import Head
+from headstart.confidence import kept
+from headstart.confidence.confidence import Confidence
 from headstart.errors import ModelError, UserError
 from headstart.pretrained.weights import RawTensor, raw_tensors, tensors_hash, write_tensors
+from headstart.task import Wanted
+from headstart.tasks.regression import REGRESSION
 from topics import MINI, TOPICS, mixed, numbers
 
 STRANGE = ["SELECT id FROM users WHERE id = 7;", "E = mc^2 + 3x - 12", "kernel panic: not syncing, tainted 5.10"]
@@ -152,6 +158,24 @@ def test_numbers_have_intervals_as_wide_as_asked(capsys):
     assert model.predict(STRANGE[0])[0].out_of_scope
     with pytest.raises(UserError, match="a number is not right or wrong"):
         model.predict(asked[0], abstain=0.9)
+
+
+def test_weights_count_in_the_interval_of_any_coverage(tmp_path):
+    """So the interval of nine in ten is the one that is given unasked; a folder without weights opens, too."""
+    rng, digests = np.random.default_rng(0), np.zeros((200, 32), dtype=np.uint8)
+    weights = np.where(np.arange(200) % 4 == 0, 8.0, 0.25)
+    y = rng.normal(size=200)
+    outputs = (y + rng.normal(size=200) * np.where(weights > 1, 0.1, 3.0)).astype(np.float32)[:, None]
+    head = Head(("value",), np.ones((1, 4), np.float32), np.zeros(1, np.float32), "", penalty=1.0, temperature=1.0)
+    head = calibrated(head, outputs, y, weights)
+    for number, of in enumerate((weights, None)):
+        held = REGRESSION.certainty.held(head, outputs, y, digests, None, of)
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        opened = kept.opened(folder, kept.write(Confidence(held), folder), REGRESSION.certainty, head, {})
+        assert opened == Confidence(held)
+        low, high = REGRESSION.certainty.rule(head, opened.held, Wanted(coverage=0.9)).judge(outputs, digests)[0].set
+        assert (high - low == pytest.approx(2 * head.width, rel=1e-4)) == (of is not None)
 
 
 def test_labels_and_answers_have_no_sets_and_say_what_there_is(years):

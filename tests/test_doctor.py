@@ -17,7 +17,7 @@ from PIL import Image
 import headstart as hs
 from browser import browser, page_of, refuse_bad_looks
 from headstart.errors import DataError, OutputError, UserError
-from headstart.evaluate.neighbours import nearest
+from headstart.evaluate.neighbours import nearest_others
 from headstart.evaluate.suspects import suspicious_classes, suspicious_labels, suspicious_numbers
 from layouts import photo, sentences, written
 from topics import TOPICS
@@ -45,7 +45,7 @@ def test_flipped_labels_come_first_and_are_counted():
     flipped = np.random.default_rng(1).choice(len(y), 50, replace=False)
     labels = y.copy()
     labels[flipped] = (y[flipped] + 1 + np.arange(50) % 4) % 5
-    found, _ = suspicious_classes(outputs, labels, nearest(features, 10))
+    found, _ = suspicious_classes(outputs, labels, nearest_others(features, 10))
     assert np.isin(found.rows[:50], flipped).mean() > 0.9
     assert (found.instead[:40] == y[found.rows[:40]]).mean() > 0.9
     assert 35 <= found.wrong.sum() <= 60
@@ -55,7 +55,7 @@ def test_flipped_labels_come_first_and_are_counted():
 
 def test_of_clean_labels_none_has_to_be_wrong():
     outputs, y, features = clouds(1000, 5, apart=3)
-    found, _ = suspicious_classes(outputs, y, nearest(features, 10))
+    found, _ = suspicious_classes(outputs, y, nearest_others(features, 10))
     assert not found.wrong.any()
     assert len(found.rows) < 0.05 * len(y)
 
@@ -63,8 +63,8 @@ def test_of_clean_labels_none_has_to_be_wrong():
 def test_the_order_of_examples_does_not_matter():
     outputs, y, features = clouds(300, 3, apart=2)
     order = np.random.default_rng(0).permutation(len(y))
-    one, _ = suspicious_classes(outputs, y, nearest(features, 10))
-    other, _ = suspicious_classes(outputs[order], y[order], nearest(features[order], 10))
+    one, _ = suspicious_classes(outputs, y, nearest_others(features, 10))
+    other, _ = suspicious_classes(outputs[order], y[order], nearest_others(features[order], 10))
     assert order[other.rows].tolist() == one.rows.tolist()
 
 
@@ -87,9 +87,9 @@ def test_the_nearest_of_many_are_found_among_some_of_them(monkeypatch):
     z = features / np.linalg.norm(features, axis=1, keepdims=True)
     cosines = z @ z.T
     np.fill_diagonal(cosines, -2)
-    assert (nearest(features, 3).rows == np.argsort(-cosines, axis=1)[:, :3]).all()
+    assert (nearest_others(features, 3).rows == np.argsort(-cosines, axis=1)[:, :3]).all()
     monkeypatch.setattr("headstart.evaluate.neighbours._MOST_BYTES", 50 * 4 * 8)
-    few = nearest(features, 3)
+    few = nearest_others(features, 3)
     assert len(np.unique(few.rows)) <= 50
     assert (few.rows != np.arange(400)[:, None]).all()
 

@@ -12,10 +12,11 @@ from headstart.evaluate.out_of_scope import (
     MAHALANOBIS,
     NEAREST,
     NEAREST_AND_UNSURE,
+    Known,
     auroc,
     chosen,
     fit_gaussian,
-    nearest,
+    from_nearest,
     normalised,
 )
 
@@ -28,13 +29,14 @@ def blobs(rng: np.random.Generator, centres: np.ndarray, n: int, noise: float = 
 def test_the_nearest_example_is_found_and_never_one_of_the_same_group():
     rng = np.random.default_rng(0)
     x = normalised(rng.normal(size=(3000, 8)))
-    assert nearest(x[:5], x).max() < 1e-3
-    apart = nearest(x, x, (np.arange(3000), np.arange(3000)))
+    y = np.zeros(3000, dtype=np.int32)
+    assert from_nearest(Known(x, y), x[:5]).max() < 1e-3
+    apart = from_nearest(Known(x, y, np.arange(3000)), x, np.arange(3000))
     cosine = x @ x.T
     np.fill_diagonal(cosine, -1)
     assert apart == pytest.approx(1 - cosine.max(axis=1), abs=1e-5)
     twins = np.arange(3000) // 2  # the one before, or after, is the same photo
-    assert (nearest(x, x, (twins, twins)) >= apart - 1e-6).all()
+    assert (from_nearest(Known(x, y, twins), x, twins) >= apart - 1e-6).all()
 
 
 @pytest.mark.parametrize(("n", "d"), [(30, 200), (500, 20)], ids=["wide", "tall"])

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from headstart.evaluate.intervals import wilson
-from headstart.evaluate.prediction_sets import MANY, bar, bars, chances, scores, sets
+from headstart.evaluate.prediction_sets import MANY, bar, bars, chances, nonconformity, sets
 
 LEVEL = 0.9
 
@@ -26,7 +26,7 @@ def test_as_many_true_classes_as_asked_are_in_their_sets(n, n_classes):
     rng, hits, times = np.random.default_rng(n), 0, 1000
     for _ in range(times):
         p, y, chance = drawn(rng, n + 1, n_classes, digits=1)
-        scored = scores(p, chance)[np.arange(n + 1), y]
+        scored = nonconformity(p, chance)[np.arange(n + 1), y]
         limit = bar(scored[:n], chance[:n], LEVEL)
         hits += (scored[n], chance[n]) <= (limit.score, limit.chance)
     held = wilson(hits, times, level=0.999)
@@ -37,10 +37,10 @@ def test_as_many_true_classes_as_asked_are_in_their_sets(n, n_classes):
 def test_sets_are_what_the_bar_lets_in_and_never_empty():
     rng = np.random.default_rng(0)
     p, y, chance = drawn(rng, 2000, 10, digits=3)
-    limit = bar(scores(p, chance)[np.arange(2000), y], chance, 0.5)
+    limit = bar(nonconformity(p, chance)[np.arange(2000), y], chance, 0.5)
     inside = sets(p, chance, [limit])
     assert inside.any(axis=1).all()
-    empty = ~((scores(p, chance) <= limit.score).any(axis=1))
+    empty = ~((nonconformity(p, chance) <= limit.score).any(axis=1))
     assert empty.any()
     assert (inside[empty].sum(axis=1) == 1).all()
     assert inside[empty, p[empty].argmax(axis=1)].all()
@@ -53,7 +53,7 @@ def test_each_class_has_its_share_where_that_is_asked():
     p[:, 0] = 0.7 * p[:, 0]  # a class whose probabilities are too low: taken together, it would be the one left out
     p /= p.sum(axis=1, keepdims=True)
     half = slice(None, 3000)
-    scored = scores(p, chance)[np.arange(6000), y]
+    scored = nonconformity(p, chance)[np.arange(6000), y]
     together = sets(p[3000:], chance[3000:], [bar(scored[half], chance[half], LEVEL)])
     limits, own = bars(scored[half], chance[half], y[half], n_classes=4, level=LEVEL)
     apart = sets(p[3000:], chance[3000:], limits)
@@ -69,7 +69,7 @@ def test_each_class_has_its_share_where_that_is_asked():
 def test_classes_with_few_held_out_examples_have_one_bar_together():
     rng = np.random.default_rng(2)
     p, y, chance = drawn(rng, 300, 20, digits=3)
-    scored = scores(p, chance)[np.arange(300), y]
+    scored = nonconformity(p, chance)[np.arange(300), y]
     limits, own = bars(scored, chance, y, n_classes=20, level=LEVEL)
     few = np.flatnonzero(~own)
     assert len(few) > 0

@@ -160,7 +160,8 @@ class Model:
         """
         certainty, words = self.task.certainty, self.task.words
         wanted = wanted_of(abstain, coverage, per_class, certainty)
-        rule = rule_of(self.confidence, wanted, self.head, certainty, fitted=self.record is not None)
+        method = None if self.record is None else self.record.method
+        rule = rule_of(self.confidence, wanted, self.head, certainty, method=method)
         for said in rule.notes:
             note(said)
         items, names = self._given(inputs, columns)

@@ -18,6 +18,7 @@ from headstart.backbone import Features
 from headstart.choose.ranking import ranking_as_json
 from headstart.confidence.confidence import Confidence
 from headstart.evaluate.learning_curve import LearningCurve
+from headstart.evaluate.out_of_scope import WAYS
 from headstart.pretrained.schema import (
     COUNT,
     NAME,
@@ -31,6 +32,7 @@ from headstart.pretrained.schema import (
     mapping,
     maybe,
     number,
+    one_of,
     real,
     whole,
 )
@@ -93,11 +95,11 @@ _ACCURACY = re.compile(r"0\.\d{1,9}", re.ASCII)
 _SCOPE = {
     **dict.fromkeys(("threshold", "kept"), number()),
     **dict.fromkeys(("reference", "of"), COUNT),
-    "method": NAME,
+    "method": one_of(*WAYS),
     "near_auroc": maybe(number(0, 1)),
 }
 _CONFIDENCE = fields(
-    {"held_out": COUNT, "out_of_scope": maybe(fields(_SCOPE))},
+    {"held_out": COUNT, "out_of_scope": maybe(fields(_SCOPE, {"unmeasured": NAME}))},
     {"answered": _answered, "set_size": number(low=0)},
 )
 _SUMMARY = fields(  # what tasks of all kinds say

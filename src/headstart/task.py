@@ -5,6 +5,7 @@ Rooms are handed a task and ask it; none of them asks which one it is. The tasks
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, Protocol
@@ -212,13 +213,23 @@ class Rule:
     notes: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
+class Column:
+    """What is kept of each example: its type and range, which a folder from a stranger is checked by."""
+
+    dtype: str  # as safetensors names it
+    most: Callable[[Any], float] = lambda head: math.inf  # of a head
+    least: float = 0
+    always: bool = True  # False: there are fits without it
+
+
 @dataclass(frozen=True, kw_only=True)
 class Certainty:
     """How a task says how sure it is, from training examples that were held out."""
 
     one_class: bool = False  # whether each example is of one class, so that classes can be left out on purpose
-    columns: Mapping[str, str] = field(default_factory=dict)  # what is kept of each example, by safetensors' types
-    # (head, outputs, y, digests, groups) of examples that were held out -> these columns
+    columns: Mapping[str, Column] = field(default_factory=dict)  # what is kept of each example
+    # (head, outputs, y, digests, groups, weights) of examples that were held out -> these columns
     held: Callable[..., Mapping[str, np.ndarray]] | None = None
     summary: Callable[..., dict[str, Any]] = lambda head, held, outputs: {}  # what JSON says of them
     rule: Callable[..., Rule] | None = None  # (head, held, wanted); raises UserError where that cannot be promised

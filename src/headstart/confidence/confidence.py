@@ -12,15 +12,7 @@ import numpy as np
 
 from headstart.backbone import Features, Matrix
 from headstart.errors import UserError
-from headstart.evaluate.out_of_scope import (
-    MAHALANOBIS,
-    NEAREST_AND_UNSURE,
-    Gaussian,
-    Scope,
-    fit_gaussian,
-    nearest,
-    normalised,
-)
+from headstart.evaluate.out_of_scope import WAYS, Known, Scope, normalised
 from headstart.storage.matrix import blocks
 from headstart.task import Certainty, Head, Rule, Sureness, Wanted
 
@@ -36,14 +28,9 @@ class Reference:
     classes: np.ndarray  # (m,) int32; of targets without classes, the part of them that each is in
 
     @cached_property
-    def directions(self) -> np.ndarray:
-        """(m, d) float32, to compute with."""
-        return self.features.astype(np.float32)
-
-    @cached_property
-    def gaussian(self) -> Gaussian:
-        """Its classes as normal distributions."""
-        return fit_gaussian(self.directions, self.classes)
+    def known(self) -> Known:
+        """Them, to compute with."""
+        return Known(self.features.astype(np.float32), self.classes)
 
 
 @dataclass(frozen=True)
@@ -51,8 +38,8 @@ class Confidence:
     """How sure a model can say that it is: by held-out examples, and by what it learned from."""
 
     held: Mapping[str, np.ndarray] = field(default_factory=dict)  # columns as the task's Certainty has them
-    scope: Scope | None = None  # None: strangers are not told
-    reference: Reference | None = None  # where there is a scope
+    scope: Scope | None = None  # None: strangers are not told; else there is a reference
+    reference: Reference | None = None  # None: nothing was encoded
     summary: Mapping[str, Any] = field(default_factory=dict)  # what JSON says of it
 
     def __eq__(self, other: object) -> bool:
@@ -80,16 +67,11 @@ class Confidence:
         """
         if self.scope is None or self.reference is None:
             raise ValueError("nothing is known of what it learned from")
-        out = np.empty(len(features), dtype=np.float32)
+        out, way = np.empty(len(features), dtype=np.float32), WAYS[self.scope.method]
         for rows, block in blocks(features):
-            out[rows] = self._of_block(normalised(block), unsure[rows], self.scope, self.reference)
+            distance = way.distance(self.reference.known, normalised(block))
+            out[rows] = self.scope.scores(distance, unsure[rows])
         return out
-
-    def _of_block(self, x: np.ndarray, unsure: np.ndarray, scope: Scope, reference: Reference) -> np.ndarray:
-        if scope.method == MAHALANOBIS:
-            return reference.gaussian.distances(x)
-        distance = nearest(x, reference.directions)
-        return scope.joined(distance, unsure) if scope.method == NEAREST_AND_UNSURE else distance
 
 
 def with_scope(
@@ -146,8 +128,13 @@ def share_of(value: Any, option: str, say: str) -> float | None:
     return share
 
 
-def rule_of(confidence: Confidence | None, wanted: Wanted, head: Head, certainty: Certainty, *, fitted: bool) -> Rule:
+def rule_of(
+    confidence: Confidence | None, wanted: Wanted, head: Head, certainty: Certainty, *, method: str | None
+) -> Rule:
     """How predictions are judged.
+
+    Args:
+        method: of the fit; None: nobody has fitted the model.
 
     Raises:
         UserError: what was asked for cannot be promised, or the model keeps no held-out examples.
@@ -157,8 +144,15 @@ def rule_of(confidence: Confidence | None, wanted: Wanted, head: Head, certainty
         return nothing
     if confidence is None or not confidence.held or certainty.rule is None:
         what = "nobody has fitted this model, so no examples were held out to go by"
-        if fitted:
+        if method is not None:
             what = "the model has none of the held-out examples: it was saved before headstart kept them"
         where = "--abstain" if wanted.accuracy is not None else "--coverage"
         raise UserError(what, where=where, fix="fit it again: a new fit keeps what it takes")
-    return certainty.rule(head, confidence.held, wanted)
+    rule = certainty.rule(head, confidence.held, wanted)
+    if method == "probe":
+        return rule
+    n = len(next(iter(confidence.held.values())))
+    what = (
+        f"the {n:,} held-out examples that this goes by also chose how it was tuned: new ones may reach a little less"
+    )
+    return replace(rule, notes=(*rule.notes, what))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,19 +11,18 @@ import numpy as np
 
 from headstart.confidence.confidence import Confidence, Reference
 from headstart.errors import ModelError
-from headstart.evaluate.out_of_scope import METHODS, Scope
+from headstart.evaluate.out_of_scope import WAYS, Scope
 from headstart.pretrained.description import FILE
 from headstart.pretrained.schema import checked, listing, maybe, number, one_of, record, text
 from headstart.pretrained.weights import RawTensor, raw_tensors, tensors_hash, write_tensors
-from headstart.task import Certainty, Head
+from headstart.task import Certainty, Column, Head
 
 NAME = "reference.safetensors"
 _DTYPES = {"U8": "|u1", "I32": "<i4", "I64": "<i8", "F16": "<f2", "F32": "<f4"}
-_REFERENCE = {"features": "F16", "rows": "I64", "classes": "I32"}
 _MOST = 2**24  # examples
 _SCOPE = record(
     {
-        "method": one_of(*METHODS),
+        "method": one_of(*WAYS),
         "threshold": number(),
         "near_auroc": maybe(number(0, 1)),
         "mean": listing(number(), least=2, most=2),
@@ -64,16 +64,18 @@ def opened(
     if tensors_hash(tensors) != said["hash"]:
         raise ModelError("not what was saved", where=file, fix="save or copy it again")
     columns = {name.removeprefix("held."): t for name, t in tensors.items() if name.startswith("held.")}
-    held, scope, reference = _arrays(columns, certainty.columns, file), None, None
-    classes = len(head.classes) if certainty.one_class else _MOST
-    _refuse_odd(held, classes, file)
-    if said["scope"] is not None:
-        kept = _arrays({name: t for name, t in tensors.items() if "." not in name}, _REFERENCE, file)
-        _refuse(not kept or kept["features"].shape[1:] != head.weight.shape[1:], "features of another width", file)
-        _refuse_odd({"class": kept["classes"], "rows": kept["rows"]}, classes, file)
-        scope = _scope(**said["scope"])
-        reference = Reference(**kept)
-    return Confidence(held, scope, reference, summary)
+    arrays = {name: t for name, t in tensors.items() if "." not in name}
+    held, kept = _arrays(columns, certainty.columns, head, file), _arrays(arrays, _reference(certainty), head, file)
+    _refuse(not kept and said["scope"] is not None, "no examples to hold others beside", file)
+    _refuse(bool(kept) and kept["features"].shape[1:] != head.weight.shape[1:], "features of another width", file)
+    scope = None if said["scope"] is None else _scope(**said["scope"])
+    return Confidence(held, scope, Reference(**kept) if kept else None, summary)
+
+
+def _reference(certainty: Certainty) -> dict[str, Column]:
+    """The arrays of a reference."""
+    classes = (lambda head: len(head.classes) - 1) if certainty.one_class else (lambda head: _MOST - 1)
+    return {"features": Column("F16", least=-math.inf), "rows": Column("I64"), "classes": Column("I32", classes)}
 
 
 def _scope(
@@ -83,32 +85,28 @@ def _scope(
     return Scope(method, threshold, near_auroc, (mean[0], mean[1]), (deviation[0], deviation[1]))
 
 
-def _arrays(tensors: Mapping[str, RawTensor], wanted: Mapping[str, str], file: str) -> dict[str, np.ndarray]:
-    """All of the arrays that are wanted, or none where there is none; finite, and of one length."""
+def _arrays(
+    tensors: Mapping[str, RawTensor], wanted: Mapping[str, Column], head: Head, file: str
+) -> dict[str, np.ndarray]:
+    """All of the arrays that are wanted, or none where there is none; in their range, and of one length."""
     if not tensors:
         return {}
-    for name, dtype in wanted.items():
+    arrays = {}
+    for name, column in wanted.items():
         there = tensors.get(name)
-        _refuse(
-            there is None or there.dtype != dtype or len(there.shape) not in (1, 2), f"{name!r} is no {dtype}", file
-        )
-    arrays = {
-        name: np.frombuffer(tensors[name].data, _DTYPES[dtype]).reshape(tensors[name].shape)
-        for name, dtype in wanted.items()
-    }
+        if there is None and not column.always:
+            continue
+        odd = there is None or there.dtype != column.dtype or len(there.shape) not in (1, 2)
+        _refuse(odd, f"{name!r} is no {column.dtype}", file)
+        arrays[name] = np.frombuffer(tensors[name].data, _DTYPES[column.dtype]).reshape(tensors[name].shape)
     _refuse(len({len(array) for array in arrays.values()}) != 1, "its arrays are of several lengths", file)
     _refuse(not 0 < len(next(iter(arrays.values()))) <= _MOST, "its arrays are empty, or too long", file)
     _refuse(any(a.ndim != 1 for name, a in arrays.items() if name != "features"), "an array of another shape", file)
-    _refuse(not all(np.isfinite(array).all() for array in arrays.values()), "a value that is no number", file)
-    return arrays
-
-
-def _refuse_odd(columns: Mapping[str, np.ndarray], n_classes: int, file: str) -> None:
-    """Raises ModelError where a number is out of its range."""
-    largest = {"class": n_classes - 1, "right": 1, "chance": 1, "confidence": 1}
-    for name, values in columns.items():
-        odd = values.min() < 0 or values.max() > largest.get(name, np.inf)
+    for name, array in arrays.items():
+        _refuse(not np.isfinite(array).all(), "a value that is no number", file)
+        odd = array.size > 0 and (array.min() < wanted[name].least or array.max() > wanted[name].most(head))
         _refuse(bool(odd), f"{name!r} has a value out of its range", file)
+    return arrays
 
 
 def _refuse(odd: bool, what: str, file: str) -> None:

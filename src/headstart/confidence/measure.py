@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -12,19 +13,17 @@ from headstart.adapt.lesson import Adapted, HeldOutputs
 from headstart.backbone import Features
 from headstart.confidence.confidence import Confidence, Reference
 from headstart.encode.encode import encode_rows, of_rows
-from headstart.evaluate.conformal import rank_of
+from headstart.evaluate.conformal import promised, rank_of
 from headstart.evaluate.out_of_scope import (
     KEPT,
-    MAHALANOBIS,
     NEAREST,
-    NEAREST_AND_UNSURE,
+    WAYS,
+    Known,
     Scope,
     Unsure,
     chosen,
-    fit_gaussian,
-    nearest,
     normalised,
-    standardised,
+    scaled,
 )
 from headstart.session import Session
 from headstart.storage.matrix import take
@@ -32,12 +31,11 @@ from headstart.values import Dataset
 
 MOST_HELD = 100_000  # held-out examples that are kept
 MOST_ROWS, MOST_BYTES = 4096, 16 * 2**20  # of the reference, in half precision
-_ASKED = 2048  # training examples that its threshold is taken from
+_ASKED = 2048  # examples that its threshold is taken from, at most, besides those of a frozen reference itself
 _FEWEST_TUNED = 256  # that are encoded with a tuned model, whatever the time
 _TIME = 0.5  # of what is left, to encode them in
 _TRIED, _TRIED_CLASSES = 1000, 64  # examples, and classes, that ways of telling strangers are compared on
 _MANY = 10  # classes from which how sure the answer is tells something of strangers
-_FOLDS = 10
 
 
 def measure(dataset: Dataset, adapted: Adapted, session: Session) -> Confidence:
@@ -46,8 +44,13 @@ def measure(dataset: Dataset, adapted: Adapted, session: Session) -> Confidence:
         found = _of_held(dataset, adapted)
         if not dataset.task.learner.encodes or not len(adapted.rows):
             return found
-        some = _some(dataset, adapted, session)
-        scope = _scope(some, _unsure(some.rows, found, adapted), _head_of(some, adapted))
+        frozen = adapted.method == "probe"
+        some = _frozen(dataset, adapted) if frozen else _tuned(dataset, adapted, session)
+        scope = _scope(some, found, adapted)
+        reference = Reference(some.x[some.mine].astype(np.float16), some.rows[some.mine], some.y[some.mine])
+        found = replace(found, scope=scope, reference=reference)
+        if scope is None:
+            return found
         result = {
             "method": scope.method,
             "threshold": round(scope.threshold, 6),
@@ -56,8 +59,9 @@ def measure(dataset: Dataset, adapted: Adapted, session: Session) -> Confidence:
             "reference": len(some.mine),
             "of": len(adapted.rows),
         }
-        reference = Reference(some.x[some.mine].astype(np.float16), some.rows[some.mine], some.y[some.mine])
-        return replace(found, summary={**found.summary, "out_of_scope": result}, scope=scope, reference=reference)
+        if some.tuned and dataset.task.certainty.one_class:
+            result["unmeasured"] = "the model was tuned on all classes"
+        return replace(found, summary={**found.summary, "out_of_scope": result})
 
 
 def _of_held(dataset: Dataset, adapted: Adapted) -> Confidence:
@@ -69,47 +73,79 @@ def _of_held(dataset: Dataset, adapted: Adapted) -> Confidence:
         some = np.linspace(0, len(held.rows) - 1, MOST_HELD).astype(np.int64)
         held = HeldOutputs(held.rows[some], held.outputs[some])
     rows, groups = held.rows, None if dataset.clusters is None else dataset.clusters[held.rows]
-    kept = certainty.held(adapted.head, held.outputs, dataset.y[rows], dataset.checked_digests[rows], groups)
+    weights = dataset.weights_of(rows)
+    kept = certainty.held(adapted.head, held.outputs, dataset.y[rows], dataset.checked_digests[rows], groups, weights)
     result = {"held_out": len(rows), **certainty.summary(adapted.head, kept, held.outputs), "out_of_scope": None}
     return Confidence(kept, summary=result)
 
 
 @dataclass(frozen=True)
 class _Some:
-    """Training examples with their features, of which some are the reference."""
+    """Examples with their features: of some that were learned from, the reference; and others to hold beside it."""
 
     dataset: Dataset
     rows: np.ndarray  # (n,) of the dataset, ascending
     features: Features  # of these
-    x: np.ndarray  # (n, d) of length 1
     y: np.ndarray  # (n,) int32 strata: classes, where there are any
-    groups: np.ndarray  # (n,) equal numbers are (nearly) the same, or belong together
     mine: np.ndarray  # (m,) which of them are the reference
+    asked: np.ndarray  # (k,) which of them the threshold is taken from
+    tuned: bool  # whether the features were made by learning from the reference, and from all its classes
+
+    @cached_property
+    def x(self) -> np.ndarray:
+        """(n, d) of length 1."""
+        return normalised(self.features.matrix[:])
+
+    @cached_property
+    def groups(self) -> np.ndarray:
+        """(n,) as when folds are made: what shows the same is no neighbour that says anything."""
+        groups = self.dataset.checked_groups[self.rows]
+        if not self.dataset.modality.look_alikes:
+            return groups
+        basis = fit_basis(take(self.features.matrix, spread(self.y, _TRIED)))
+        return near_duplicates.join(near_duplicates.directions(basis, self.features.matrix), self.y, groups, at_least=2)
 
 
-def _some(dataset: Dataset, adapted: Adapted, session: Session) -> _Some:
-    """Some thousand of what was learned from: those of the reference, class by class, and others to hold beside it."""
-    known = adapted.features
-    if known is None:
-        raise TypeError("what is encoded has features")
-    tuned = adapted.method != "probe"  # then only the test part has features of it
-    rows = adapted.rows
-    if tuned:
-        rows = rows[spread(dataset.strata[rows], _in_time(known, session))]
-    elif known.rows is not None:
-        rows = np.intersect1d(rows, known.rows)
+def _frozen(dataset: Dataset, adapted: Adapted) -> _Some:
+    """Some thousand of what was learned from: those of the reference, class by class, and others. The features know
+    nothing of any, so all of them say what new ones will be like."""
+    known = _features(adapted)
+    rows = adapted.rows if known.rows is None else np.intersect1d(adapted.rows, known.rows)
+    mine = spread(dataset.strata[rows], _room(known))
+    both = np.union1d(mine, _drawn(np.setdiff1d(np.arange(len(rows)), mine)))
+    rows, everything = rows[both], np.arange(len(both))
     y = dataset.strata[rows].astype(np.int32)
-    mine = spread(y, min(MOST_ROWS, MOST_BYTES // (2 * known.matrix.shape[1])))
-    others = np.setdiff1d(np.arange(len(rows)), mine)
-    both = np.union1d(mine, np.random.default_rng(0).permutation(others)[:_ASKED])
-    rows, y = rows[both], y[both]
-    if tuned:
-        with session.step("encode tuned", len(rows)) as advance:
-            features = encode_rows(dataset, rows, adapted.backbone, advance=advance)
-    else:
-        features = of_rows(known, rows)
-    groups = _groups(dataset, rows, y, features)
-    return _Some(dataset, rows, features, normalised(features.matrix[:]), y, groups, np.searchsorted(both, mine))
+    return _Some(dataset, rows, of_rows(known, rows), y, np.searchsorted(both, mine), everything, tuned=False)
+
+
+def _tuned(dataset: Dataset, adapted: Adapted, session: Session) -> _Some:
+    """Of a tuned backbone, which has drawn what it was tuned on together and apart by class: that is the reference, and
+    new ones are like the test part, of which the inputs are looked at and no label. Of the training part no example may
+    be left that it was not tuned on: where examples are few, a last run learns from all of them."""
+    known = _features(adapted)
+    reference = adapted.rows[spread(dataset.strata[adapted.rows], min(_room(known), _in_time(known, session)))]
+    others = _drawn(np.setdiff1d(adapted.rows if known.rows is None else known.rows, adapted.rows))
+    rows = np.union1d(reference, others)
+    with session.step("encode tuned", len(rows)) as advance:
+        features = encode_rows(dataset, rows, adapted.backbone, advance=advance)
+    mine, asked = np.searchsorted(rows, reference), np.searchsorted(rows, others)
+    return _Some(dataset, rows, features, dataset.strata[rows].astype(np.int32), mine, asked, tuned=True)
+
+
+def _features(adapted: Adapted) -> Features:
+    if adapted.features is None:
+        raise TypeError("what is encoded has features")
+    return adapted.features
+
+
+def _room(known: Features) -> int:
+    """How many examples a reference has at most."""
+    return min(MOST_ROWS, MOST_BYTES // (2 * known.matrix.shape[1]))
+
+
+def _drawn(places: np.ndarray) -> np.ndarray:
+    """Some thousand of them, ascending."""
+    return np.sort(np.random.default_rng(0).permutation(places)[:_ASKED])
 
 
 def _in_time(tested: Features, session: Session) -> int:
@@ -130,15 +166,6 @@ def spread(y: np.ndarray, most: int) -> np.ndarray:
     place = np.empty(len(y), dtype=np.int64)  # which of its class each one is
     place[order] = np.arange(len(y)) - np.repeat(np.cumsum(counts) - counts, counts)
     return np.sort(drawn[np.argsort(place, kind="stable")[:most]])
-
-
-def _groups(dataset: Dataset, rows: np.ndarray, y: np.ndarray, features: Features) -> np.ndarray:
-    """As when folds are made: what shows the same is no neighbour that says anything."""
-    groups = dataset.checked_groups[rows]
-    if not dataset.modality.look_alikes:
-        return groups
-    basis = fit_basis(take(features.matrix, spread(y, _TRIED)))
-    return near_duplicates.join(near_duplicates.directions(basis, features.matrix), y, groups, at_least=2)
 
 
 def _unsure(rows: np.ndarray, found: Confidence, adapted: Adapted) -> np.ndarray | None:
@@ -178,33 +205,21 @@ def _tried(y: np.ndarray) -> np.ndarray:
     return there[spread(y[there], _TRIED)]
 
 
-def _scope(some: _Some, unsure: np.ndarray | None, ask: Unsure | None) -> Scope:
-    """How strangers are told, and from which score on: nineteen of twenty held-out training examples are below it."""
-    method, near = NEAREST, None
-    if some.dataset.task.certainty.one_class:
-        tried = _tried(some.y)
-        ask = None if unsure is None else ask
+def _scope(some: _Some, found: Confidence, adapted: Adapted) -> Scope | None:
+    """How strangers are told, and from which score on: nineteen of twenty examples of the kind that was learned from
+    are below it. None where so few of a tuned model's say no such thing."""
+    method, near, unsure, asked = NEAREST, None, None, some.asked
+    if some.tuned:
+        if promised(len(asked), level=KEPT) < KEPT:
+            return None
+    elif some.dataset.task.certainty.one_class:
+        unsure, tried = _unsure(some.rows, found, adapted), _tried(some.y)
+        ask = None if unsure is None else _head_of(some, adapted)
         method, near = chosen(some.x[tried], some.y[tried], some.groups[tried], ask=ask)
-    x, y, groups, mine = some.x, some.y, some.groups, some.mine
-    if method == MAHALANOBIS:
-        x, y, groups = x[mine], y[mine], groups[mine]
-        return Scope(method, _bound(_held_out_distances(x, y, groups)), near)
-    distance = nearest(x, x[mine], (groups, groups[mine]))
-    if method == NEAREST_AND_UNSURE and unsure is not None:
-        scope = standardised(distance, unsure)
-        return replace(scope, threshold=_bound(scope.joined(distance, unsure)), near_auroc=near)
-    return Scope(NEAREST, _bound(distance), near)
-
-
-def _held_out_distances(x: np.ndarray, y: np.ndarray, groups: np.ndarray) -> np.ndarray:
-    """(n,) Mahalanobis' distance of each example to the nearest class, its own fold left out."""
-    _, group = np.unique(groups, return_inverse=True)
-    fold = np.random.default_rng(0).permutation(group.max() + 1)[group] % _FOLDS
-    out = np.empty(len(x), dtype=np.float32)
-    for number in np.unique(fold):
-        held = fold == number
-        out[held] = fit_gaussian(x[~held], y[~held]).distances(x[held]) if (~held).any() else 0.0
-    return out
+    known = Known(some.x[some.mine], some.y[some.mine], some.groups[some.mine])
+    distance = WAYS[method].held_out(known, some.x[asked], some.groups[asked])
+    scope = scaled(method, distance, unsure)
+    return replace(scope, threshold=_bound(scope.scores(distance, unsure)), near_auroc=near)
 
 
 def _bound(scores: np.ndarray) -> float:

@@ -15,13 +15,13 @@ from headstart.backbone import Features
 from headstart.clock import Budget
 from headstart.doctor.doubtful import NEIGHBOURS
 from headstart.errors import DataError
-from headstart.evaluate.neighbours import Neighbours, nearest
+from headstart.evaluate.metrics import robust_deviation
+from headstart.evaluate.neighbours import Neighbours, nearest_others
 from headstart.task import rounded
 from headstart.values import Dataset, Doubts, Finding, Split
 
 _SECONDS = 2.0  # for the probe of very many classes: what it says then of labels is hardly worse, and a note says so
 _FAR, _NEAREST = 3.0, 5  # robust deviations from the mean cosine to so many neighbours
-_OF_MAD = 1.4826  # a normal distribution's deviation, in median absolute deviations
 _MOST_OUTLIERS = 0.02  # of the examples
 _FEWEST = 20  # examples, among which one can be odd
 _CONFUSED, _FEWEST_CONFUSED, _MOST_CONFUSED = 0.1, 5, 10  # of two classes; examples; pairs
@@ -36,7 +36,7 @@ def by_model(
         features: of all rows.
     """
     basis = fit_basis(features.matrix, dataset.weights)
-    near = cache(partial(nearest, features.matrix, NEIGHBOURS))
+    near = cache(partial(nearest_others, features.matrix, NEIGHBOURS))
     found = [*_outliers(dataset, near()), *_look_alikes(dataset, parts, features, basis)]
     suspects, rows, budget = dataset.task.scorer.suspects, np.arange(len(dataset)), Budget(_SECONDS)
     try:
@@ -53,8 +53,7 @@ def by_model(
 def _outliers(dataset: Dataset, near: Neighbours) -> Iterator[Finding]:
     """Examples that are like no other one, the oddest first."""
     likeness = near.cosines[:, :_NEAREST].mean(axis=1)
-    usual = float(np.median(likeness))
-    spread = _OF_MAD * float(np.median(np.abs(likeness - usual)))
+    usual, spread = float(np.median(likeness)), robust_deviation(likeness)
     if len(dataset) < _FEWEST or spread <= 0:
         return
     far = (usual - likeness) / spread

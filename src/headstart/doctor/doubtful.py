@@ -8,7 +8,7 @@ from functools import partial
 from headstart.adapt.lesson import Adapted
 from headstart.backbone import Features
 from headstart.encode.encode import of_rows
-from headstart.evaluate.neighbours import nearest
+from headstart.evaluate.neighbours import nearest_others
 from headstart.values import Dataset
 
 NEIGHBOURS = 10  # that vote on a label
@@ -24,7 +24,7 @@ def doubted(dataset: Dataset, adapted: Adapted, features: Features) -> Adapted:
     probed, suspects = adapted.probed, dataset.task.scorer.suspects
     if probed is None or suspects is None:
         return adapted
-    near = partial(nearest, of_rows(features, probed.rows).matrix, NEIGHBOURS)
+    near = partial(nearest_others, of_rows(features, probed.rows).matrix, NEIGHBOURS)
     doubts = suspects(dataset, probed.rows, probed.outputs, near)
     listed, notes = doubts.findings[:_MOST], adapted.notes
     if len(listed) < len(doubts.findings):

@@ -25,7 +25,7 @@ class Answered:
     accuracy: float  # of those that are answered
 
 
-def answered(
+def promised_part(
     confidence: np.ndarray, right: np.ndarray, accuracy: float, *, groups: np.ndarray | None = None, sure: float = SURE
 ) -> Answered | None:
     """The largest part that is answered with this accuracy, of new examples too; None where nothing promises it.
@@ -78,8 +78,8 @@ def answered(
 
 
 def most_accurate(confidence: np.ndarray, right: np.ndarray, *, groups: np.ndarray | None = None) -> float | None:
-    """The highest accuracy that `answered` can promise, to half a percent below 99 %; None where it is under a half."""
-    return next((a for a in _REACHABLE if answered(confidence, right, a, groups=groups) is not None), None)
+    """The highest accuracy that can be promised, to half a percent below 99 %; None where it is under a half."""
+    return next((a for a in _REACHABLE if promised_part(confidence, right, a, groups=groups) is not None), None)
 
 
 @dataclass(frozen=True)

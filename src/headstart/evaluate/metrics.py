@@ -6,6 +6,7 @@ import numpy as np
 
 Floats = np.ndarray[tuple[int, ...], np.dtype[np.float64]]
 BINS = 15  # of confidence
+_OF_MAD = 1.4826  # a normal distribution's deviation, in median absolute deviations
 _TINY = float(np.finfo(np.float64).eps)
 
 
@@ -128,6 +129,14 @@ def expected_calibration_error(y: np.ndarray, probabilities: np.ndarray, bins: i
 def bin_of(confidence: np.ndarray, bins: int = BINS) -> np.ndarray:
     """(n,) int64, which of the equal-width bins (low, high] each confidence lies in."""
     return np.clip(np.ceil(np.asarray(confidence) * bins).astype(np.int64) - 1, 0, bins - 1)
+
+
+def robust_deviation(values: np.ndarray) -> float:
+    """The standard deviation of numbers as their median absolute deviation has it, which a few odd ones do not move.
+
+    Source: Rousseeuw and Croux, Alternatives to the Median Absolute Deviation, JASA 88, 1993.
+    """
+    return _OF_MAD * float(np.median(np.abs(values - np.median(values))))
 
 
 def _ratio(part: np.ndarray, whole: np.ndarray) -> Floats:

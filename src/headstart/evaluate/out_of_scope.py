@@ -1,25 +1,26 @@
-"""Whether an example is like anything that was learned from, told by features of length 1.
+"""Whether an example is like anything that was learned from, by features of length 1.
 
 Three ways, of which leaving classes out says which is best: the cosine to the nearest training example; Mahalanobis'
-distance to the nearest class; and, of many classes, how near the nearest example is with how sure the answer is. That
-alone tells nobody apart who is far away: of 50 flowers known, 100 other photos came out with an AUROC of 0.66 by the
-probability and 0.99 by either of the first two (docs/confidence.md).
+distance to the nearest class; and, of many classes, how near the nearest example is with how sure the answer is, which
+alone says little of what is far away. What they came to is measured by bench/confidence.py (docs/confidence.md).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
-NEAREST, MAHALANOBIS, NEAREST_AND_UNSURE = METHODS = ("nearest", "mahalanobis", "nearest and probability")
+from headstart.evaluate.neighbours import nearest, of_length_one
+
 KEPT = 0.95  # of examples of the kind that was learned from, which are not called strangers
-_BLOCK = 1024  # queries at once
 _LEFT_OUT = 0.25  # of the classes, and of the examples of the others
 _UNSURE_COUNTS = 0.5  # as much as a deviation of the nearest example
 _BEYOND = 0.01  # of AUROC, by which another way than the first has to be better, and by twice its standard error
 _FEWEST = 3  # examples on either side
+_FOLDS = 10
 _LEAST = 1e-9  # variance of features of length 1
 
 Unsure = Callable[[np.ndarray, np.ndarray], np.ndarray]  # (rows to learn from, rows asked about) -> 1 - probability
@@ -27,29 +28,34 @@ Unsure = Callable[[np.ndarray, np.ndarray], np.ndarray]  # (rows to learn from, 
 
 def normalised(features: np.ndarray) -> np.ndarray:
     """(n, d) float32 of length 1, as half the precision keeps them."""
-    x = np.asarray(features, dtype=np.float32)
-    return (x / np.maximum(np.linalg.norm(x, axis=1, keepdims=True), 1e-12)).astype(np.float16).astype(np.float32)
+    return of_length_one(features).astype(np.float16).astype(np.float32)
 
 
-def nearest(
-    asked: np.ndarray, reference: np.ndarray, groups: tuple[np.ndarray, np.ndarray] | None = None
-) -> np.ndarray:
-    """(n,) 1 - the cosine to the nearest example of the reference, so 0 of one that is there.
+@dataclass(frozen=True)
+class Known:
+    """Examples that others are held beside."""
+
+    x: np.ndarray  # (m, d) float32 of length 1
+    y: np.ndarray  # (m,) int: classes
+    groups: np.ndarray | None = None  # (m,) int: equal numbers are (nearly) the same; None: each is by itself
+
+    @cached_property
+    def gaussian(self) -> Gaussian:
+        """Its classes as normal distributions."""
+        return fit_gaussian(self.x, self.y)
+
+
+def from_nearest(known: Known, asked: np.ndarray, groups: np.ndarray | None = None) -> np.ndarray:
+    """(n,) 1 - the cosine to the nearest known example, so 0 of one that is there.
 
     Args:
-        asked, reference: (n, d) and (m, d), of length 1.
-        groups: (n,) and (m,) int; what is of the same group is no neighbour: itself, and its near-duplicates.
+        asked: (n, d) of length 1. groups: (n,) int; what is of the same group is no neighbour: itself, and its
+            near-duplicates. None: everything is.
 
     Source: Sun, Ming, Zhu and Li, Out-of-Distribution Detection with Deep Nearest Neighbors, ICML 2022.
     """
-    found = np.empty(len(asked), dtype=np.float32)
-    for start in range(0, len(asked), _BLOCK):
-        rows = slice(start, start + _BLOCK)
-        cosine = asked[rows] @ reference.T
-        if groups is not None:
-            cosine[groups[0][rows, None] == groups[1]] = -1
-        found[rows] = 1 - cosine.max(axis=1)
-    return found
+    both = None if groups is None or known.groups is None else (groups, known.groups)
+    return np.asarray(1 - np.maximum(nearest(asked, known.x, 1, groups=both).cosines[:, 0], -1))
 
 
 @dataclass(frozen=True)
@@ -109,28 +115,70 @@ def auroc(inside: np.ndarray, outside: np.ndarray) -> float:
     return float((below + up_to).mean() / (2 * len(inside)))
 
 
+def _from_classes(known: Known, asked: np.ndarray) -> np.ndarray:
+    return known.gaussian.distances(asked)
+
+
+def _from_classes_held_out(known: Known, asked: np.ndarray, groups: np.ndarray) -> np.ndarray:
+    """Of the known examples, each by the classes without its own fold: others say nothing more."""
+    of = np.arange(len(known.x)) if known.groups is None else known.groups
+    _, group = np.unique(of, return_inverse=True)
+    fold = np.random.default_rng(0).permutation(group.max() + 1)[group] % _FOLDS
+    out = np.empty(len(known.x), dtype=np.float32)
+    for number in np.unique(fold):
+        held = fold == number
+        out[held] = fit_gaussian(known.x[~held], known.y[~held]).distances(known.x[held]) if (~held).any() else 0.0
+    return out
+
+
+@dataclass(frozen=True)
+class Way:
+    """A way of telling strangers: how far from what is known an example is, and what else counts."""
+
+    words: str  # what they are told by
+    distance: Callable[[Known, np.ndarray], np.ndarray]  # (known, (n, d) of length 1) -> (n,)
+    # (known, (n, d), (n,) their groups) -> distances of examples of the same kind, none beside itself
+    held_out: Callable[[Known, np.ndarray, np.ndarray], np.ndarray]
+    unsure: float = 0.0  # deviations of the distance that a deviation of 1 - probability counts for
+
+
+NEAREST, MAHALANOBIS, NEAREST_AND_UNSURE = "nearest", "mahalanobis", "nearest and probability"
+WAYS = {
+    NEAREST: Way("the nearest training example", from_nearest, from_nearest),
+    MAHALANOBIS: Way("the distance to the nearest class", _from_classes, _from_classes_held_out),
+    NEAREST_AND_UNSURE: Way(
+        "the nearest training example and how sure the answer is",
+        from_nearest,
+        from_nearest,
+        unsure=_UNSURE_COUNTS,
+    ),
+}
+
+
 @dataclass(frozen=True)
 class Scope:
     """How strangers are told."""
 
-    method: str  # one of METHODS
+    method: str  # one of WAYS
     threshold: float  # the score above which an example is called one
     near_auroc: float | None  # of telling classes that were left out on purpose; None: none could be
-    mean: tuple[float, float] = (0.0, 0.0)  # of the distance to the nearest example, and of 1 - probability
+    mean: tuple[float, float] = (0.0, 0.0)  # of the distance, and of 1 - probability
     deviation: tuple[float, float] = (1.0, 1.0)
 
-    def joined(self, distance: np.ndarray, unsure: np.ndarray) -> np.ndarray:
-        """How strange examples are by both."""
-        near, sure = ((v - m) / s for v, m, s in zip((distance, unsure), self.mean, self.deviation, strict=True))
-        return near + _UNSURE_COUNTS * sure
+    def scores(self, distance: np.ndarray, unsure: np.ndarray | None) -> np.ndarray:
+        """How strange examples are, by their distance and, where that counts, by 1 - the probability of the answer."""
+        near, counts = (distance - self.mean[0]) / self.deviation[0], WAYS[self.method].unsure
+        if not counts or unsure is None:
+            return np.asarray(near)
+        return np.asarray(near + counts * (unsure - self.mean[1]) / self.deviation[1])
 
 
-def standardised(distance: np.ndarray, unsure: np.ndarray) -> Scope:
-    """A scope of the third way, without its threshold, by held-out examples of the kind that was learned from."""
-    mean = float(distance.mean()), float(unsure.mean())
-    return Scope(
-        NEAREST_AND_UNSURE, 0.0, None, mean, (max(1e-9, float(distance.std())), max(1e-9, float(unsure.std())))
-    )
+def scaled(method: str, distance: np.ndarray, unsure: np.ndarray | None) -> Scope:
+    """A scope without its threshold, by held-out examples of the kind that was learned from."""
+    if not WAYS[method].unsure or unsure is None:
+        return Scope(method, 0.0, None)
+    deviation = max(_LEAST, float(distance.std())), max(_LEAST, float(unsure.std()))
+    return Scope(method, 0.0, None, (float(distance.mean()), float(unsure.mean())), deviation)
 
 
 def chosen(
@@ -152,7 +200,8 @@ def chosen(
     Han, Vedaldi and Zisserman, Open-Set Recognition: A Good Closed-Set Classifier is All You Need, ICLR 2022 (that the
     near ones are hard).
     """
-    found = [_told(x, y, draw, ask) for draw in _draws(y, groups, draws, seed)]
+    names = [name for name, way in WAYS.items() if ask is not None or not way.unsure]
+    found = [_aurocs(x, y, draw, names, ask) for draw in _draws(y, groups, draws, seed)]
     if not found:
         return NEAREST, None
     values = np.array(found)
@@ -161,7 +210,7 @@ def chosen(
         gain = values[:, way] - values[:, best]
         if len(gain) > 2 and gain.mean() > max(_BEYOND, 2 * gain.std() / np.sqrt(len(gain))):
             best = way
-    return METHODS[best], float(values[:, best].mean())
+    return names[best], float(values[:, best].mean())
 
 
 @dataclass(frozen=True)
@@ -189,14 +238,13 @@ def _draws(y: np.ndarray, groups: np.ndarray, draws: int, seed: int) -> Iterator
             yield made
 
 
-def _told(x: np.ndarray, y: np.ndarray, draw: _Draw, ask: Unsure | None) -> list[float]:
-    """The AUROC of each way."""
-    learn, asked = draw.learn, (draw.held, draw.unknown)
-    near, unknown = (nearest(x[rows], x[learn]) for rows in asked)
-    gaussian = fit_gaussian(x[learn], y[learn])
-    found = [auroc(near, unknown), auroc(*(gaussian.distances(x[rows]) for rows in asked))]
-    if ask is not None:
-        sure, unsure = (ask(learn, rows) for rows in asked)
-        joined = standardised(near, sure).joined
-        found.append(auroc(joined(near, sure), joined(unknown, unsure)))
+def _aurocs(x: np.ndarray, y: np.ndarray, draw: _Draw, names: Sequence[str], ask: Unsure | None) -> list[float]:
+    """Of each way."""
+    known, asked = Known(x[draw.learn], y[draw.learn]), (draw.held, draw.unknown)
+    unsure = [None if ask is None else ask(draw.learn, rows) for rows in asked]
+    found = []
+    for name in names:
+        apart = [WAYS[name].distance(known, x[rows]) for rows in asked]
+        scope = scaled(name, apart[0], unsure[0])
+        found.append(auroc(*map(scope.scores, apart, unsure)))
     return found

@@ -1,8 +1,9 @@
 """Prediction sets: the classes that an example may be of, so that a share of new ones that was asked for is among them.
 
-A score says how badly a class suits an example. What the true classes of held-out examples scored gives the bar that a
-class has to stay below (split conformal). Two things score: 1 - p, which makes the smallest sets (LAC); and, of many
-classes, the probability of all that are likelier, which makes them as large as the example is hard (RAPS).
+A nonconformity score says how badly a class suits an example. What the true classes of held-out examples scored gives
+the bar that a class has to stay below (split conformal). There are two such scores: 1 - p, which makes the smallest
+sets (LAC); and, of many classes, the probability of all that are likelier, which makes them as large as the example is
+hard (RAPS).
 
 Where scores are equal, a number drawn for each example decides: without it saturated probabilities would let in far
 more than was asked for. It is drawn from the example's own bytes, so one input has one set.
@@ -29,7 +30,7 @@ class Bar:
     chance: float
 
 
-def scores(probabilities: np.ndarray, chance: np.ndarray) -> np.ndarray:
+def nonconformity(probabilities: np.ndarray, chance: np.ndarray) -> np.ndarray:
     """(n, c) float32: how badly each class suits each example.
 
     Args:
@@ -91,7 +92,7 @@ def sets(probabilities: np.ndarray, chance: np.ndarray, limits: list[Bar]) -> np
     Args:
         limits: one of each class, or one of all.
     """
-    scored = scores(probabilities, chance)
+    scored = nonconformity(probabilities, chance)
     least, chosen = np.array([(one.score, one.chance) for one in limits], dtype=np.float32).T
     inside = (scored < least) | ((scored == least) & (chance[:, None] <= chosen))
     inside[np.arange(len(inside)), np.asarray(probabilities).argmax(axis=1)] |= ~inside.any(axis=1)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from headstart.evaluate.metrics import softmax
+from headstart.evaluate.metrics import robust_deviation, softmax
 from headstart.evaluate.neighbours import Neighbours
 
 _IMPROBABLE = 0.25  # of a class: above that, a label that the model does not give is no doubtful one
@@ -21,7 +21,6 @@ _TEMPERATURES = np.geomspace(0.35, 1.5, 16)
 _SHARES = np.array([0, 0.001, 0.002, 0.005, 0.01, 0.015, 0.02, 0.03, 0.045, 0.06, 0.08, 0.11, 0.15, 0.2, 0.3])
 _EVIDENCE = 3.0  # nats of likelihood, for wrong labels against none: by chance in one set of labels of a hundred
 _FAR = 5.0  # robust deviations from which an error of a number is odd: of a normal distribution one in two million
-_OF_MAD = 1.4826  # a normal distribution's deviation, in median absolute deviations
 _LABEL_IMPROBABLE = 0.01  # of a label that was given, or of its lack
 _MOST_OF_LABELS = 0.02  # of the examples: labels are left out more often than they are wrong
 
@@ -113,8 +112,7 @@ def suspicious_numbers(predicted: np.ndarray, y: np.ndarray) -> Suspects:
         predicted: (n,) numbers, out of fold. y: (n,) those that were given.
     """
     errors = y.astype(np.float64) - predicted
-    off = np.abs(errors - np.median(errors))
-    typical = _OF_MAD * float(np.median(off))
+    off, typical = np.abs(errors - np.median(errors)), robust_deviation(errors)
     far = off / typical if typical > 0 else np.zeros(len(off))
     listed = np.flatnonzero(far > _FAR)
     order = listed[np.argsort(-far[listed], kind="stable")]

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from headstart.backbone import Matrix
-from headstart.storage.matrix import blocks
+from headstart.evaluate.neighbours import nearest, of_length_one
 
 
 @dataclass(frozen=True)
@@ -50,13 +50,9 @@ def neighbours(features: np.ndarray, reference: Reference, k: int) -> tuple[Neig
     Args:
         features: (width,) of the input.
     """
-    nearest: list[tuple[float, int]] = []
-    for rows, block in blocks(reference.features):
-        some = np.asarray(block, dtype=np.float32)
-        cosines = some @ features / np.maximum(np.linalg.norm(some, axis=1) * np.linalg.norm(features), 1e-12)
-        best = np.argsort(-cosines, kind="stable")[:k]
-        nearest += zip((-cosines[best]).tolist(), (rows.start + best).tolist(), strict=True)
-        nearest = sorted(nearest)[:k]
+    asked, known = of_length_one(features[None]), of_length_one(reference.features[:])
+    near = nearest(asked, known, k)
+    places = zip(near.rows[0].tolist(), near.cosines[0].tolist(), strict=True)
     return tuple(
-        Neighbour(reference.where[row], reference.labels[row], min(1.0, -cosine), row) for cosine, row in nearest
+        Neighbour(reference.where[row], reference.labels[row], min(1.0, cosine), row) for row, cosine in places
     )

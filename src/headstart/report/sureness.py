@@ -6,12 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from headstart.errors import short_name
-
-_WAYS = {  # of telling what is like nothing that was learned from
-    "nearest": "the nearest training example",
-    "mahalanobis": "the distance to the nearest class",
-    "nearest and probability": "the nearest training example and how sure the answer is",
-}
+from headstart.evaluate.out_of_scope import WAYS
 
 
 def lines(result: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -27,7 +22,9 @@ def lines(result: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     if scope is not None:
         near = scope["near_auroc"]
         said = "" if near is None else f"; of classes left out on purpose, which are near, with an AUROC of {near:.2f}"
-        yield "strangers", f"are told by {_WAYS.get(scope['method'], scope['method'])}{said}"
+        if scope.get("unmeasured"):
+            said = f"; of classes left out on purpose, which are near: not measured, {scope['unmeasured']}"
+        yield "strangers", f"are told by {WAYS[scope['method']].words}{said}"
 
 
 def threshold(fact: Mapping[str, Any]) -> str:

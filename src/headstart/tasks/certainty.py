@@ -10,13 +10,12 @@ import numpy as np
 from headstart.backbone import Head
 from headstart.confidence.confidence import OPTIONS
 from headstart.errors import UserError
-from headstart.evaluate.abstain import answered as answered_part
-from headstart.evaluate.abstain import most_accurate
+from headstart.evaluate.abstain import most_accurate, promised_part
 from headstart.evaluate.conformal import half_width, promised
 from headstart.evaluate.metrics import softmax
-from headstart.evaluate.prediction_sets import FEWEST, Bar, bar, bars, chances, scores, sets
-from headstart.task import Certainty, Rule, Sureness, Wanted
-from headstart.tasks.decision import answered
+from headstart.evaluate.prediction_sets import FEWEST, Bar, bar, bars, chances, nonconformity, sets
+from headstart.task import Certainty, Column, Rule, Sureness, Wanted
+from headstart.tasks.decision import answered_classes
 
 Held = Mapping[str, np.ndarray]
 _ASKED = (0.9, 0.95, 0.99)  # accuracies of which a fit says what share is answered
@@ -29,7 +28,12 @@ def _blocks(n: int) -> Iterator[slice]:
 
 
 def _held_classes(
-    head: Head, outputs: np.ndarray, y: np.ndarray, digests: np.ndarray, groups: np.ndarray | None
+    head: Head,
+    outputs: np.ndarray,
+    y: np.ndarray,
+    digests: np.ndarray,
+    groups: np.ndarray | None,
+    weights: np.ndarray | None,
 ) -> dict[str, np.ndarray]:
     chance, score, confidence = (np.empty(len(y), dtype=np.float32) for _ in range(3))
     right, size = np.empty(len(y), dtype=np.uint8), np.arange(len(y))
@@ -37,8 +41,8 @@ def _held_classes(
     for rows in _blocks(len(y)):
         p, true = softmax(outputs[rows]), y[rows]
         at = np.arange(len(true))
-        given = answered(head, p)
-        score[rows], confidence[rows] = scores(p, chance[rows])[at, true], p[at, given]
+        given = answered_classes(head, p)
+        score[rows], confidence[rows] = nonconformity(p, chance[rows])[at, true], p[at, given]
         right[rows] = given == true
     named = size if groups is None else np.unique(groups, return_inverse=True)[1]
     numbers: dict[str, np.ndarray] = {"class": y.astype(np.int32), "group": named.astype(np.int32), "right": right}
@@ -46,7 +50,7 @@ def _held_classes(
 
 
 def _summary_of_classes(head: Head, held: Held, outputs: np.ndarray) -> dict[str, Any]:
-    parts = {f"{asked:g}": answered_part(*_judged(held), asked, groups=held["group"]) for asked in _ASKED}
+    parts = {f"{asked:g}": promised_part(*_judged(held), asked, groups=held["group"]) for asked in _ASKED}
     limit, n = [bar(held["score"], held["chance"], _COVERAGE)], len(outputs)
     size = sum(int(sets(softmax(outputs[rows]), held["chance"][rows], limit).sum()) for rows in _blocks(n)) / n
     shares = {asked: None if part is None else round(part.share, 6) for asked, part in parts.items()}
@@ -61,7 +65,7 @@ def _rule_of_classes(head: Head, held: Held, wanted: Wanted) -> Rule:
     """Raises UserError where no part of the held-out examples is answered so accurately."""
     least, notes = None, list[str]()
     if wanted.accuracy is not None:
-        part = answered_part(*_judged(held), wanted.accuracy, groups=held["group"])
+        part = promised_part(*_judged(held), wanted.accuracy, groups=held["group"])
         if part is None:
             raise UserError(
                 f"no part can be answered with an accuracy of {wanted.accuracy:g}: {_reach(held)}",
@@ -83,7 +87,7 @@ def _rule_of_classes(head: Head, held: Held, wanted: Wanted) -> Rule:
         found = list[Sureness]()
         for rows in _blocks(len(outputs)):
             p = softmax(outputs[rows])
-            sure = p[np.arange(len(p)), answered(head, p)].astype(np.float32)
+            sure = p[np.arange(len(p)), answered_classes(head, p)].astype(np.float32)
             inside = None if limits is None else sets(p, chances(digests[rows]), limits)
             for i, row in enumerate(p):
                 names = None
@@ -124,32 +128,51 @@ def _few(n: int, level: float, what: str) -> list[str]:
 
 
 def _held_numbers(
-    head: Head, outputs: np.ndarray, y: np.ndarray, digests: np.ndarray, groups: np.ndarray | None
+    head: Head,
+    outputs: np.ndarray,
+    y: np.ndarray,
+    digests: np.ndarray,
+    groups: np.ndarray | None,
+    weights: np.ndarray | None,
 ) -> dict[str, np.ndarray]:
-    return {"error": np.abs(outputs[:, 0] - y).astype(np.float32)}
+    errors = {"error": np.abs(outputs[:, 0].astype(np.float64) - y).astype(np.float32)}
+    return errors if weights is None else {**errors, "weight": weights.astype(np.float32)}
 
 
 def _rule_of_numbers(head: Head, held: Held, wanted: Wanted) -> Rule:
-    level = wanted.coverage
+    level, errors = wanted.coverage, held["error"]
     if level is None:
         return Rule(lambda outputs, digests: [Sureness()] * len(outputs))
-    width = half_width(held["error"], level=level)
+    weights = held["weight"].astype(np.float64) if "weight" in held else None
+    width = half_width(errors, level=level, weights=weights)
+    counted = len(errors) if weights is None else int(weights.sum())
 
     def judge(outputs: np.ndarray, digests: np.ndarray) -> list[Sureness]:
         return [Sureness(set=(value - width, value + width), coverage=level) for value in outputs[:, 0].tolist()]
 
-    return Rule(judge, tuple(_few(len(held["error"]), level, "held-out examples")))
+    return Rule(judge, tuple(_few(counted, level, "held-out examples")))
+
+
+def _one(head: Head) -> float:
+    return 1.0
 
 
 OF_CLASSES = Certainty(
     one_class=True,
-    columns={"class": "I32", "group": "I32", "right": "U8", "score": "F32", "chance": "F32", "confidence": "F32"},
+    columns={
+        "class": Column("I32", lambda head: len(head.classes) - 1),
+        "group": Column("I32"),
+        "right": Column("U8", _one),
+        "score": Column("F32"),
+        "chance": Column("F32", _one),
+        "confidence": Column("F32", _one),
+    },
     held=_held_classes,
     summary=_summary_of_classes,
     rule=_rule_of_classes,
 )
 OF_NUMBERS = Certainty(
-    columns={"error": "F32"},
+    columns={"error": Column("F32"), "weight": Column("F32", always=False)},  # none: all count alike
     held=_held_numbers,
     rule=_rule_of_numbers,
     without={

@@ -162,7 +162,7 @@ def _score(
         y,
         classes=head.classes,
         majority_class=majority,
-        answered=None if "threshold" not in head.more else decision.answered(head, softmax(logits)),
+        answered=None if "threshold" not in head.more else decision.answered_classes(head, softmax(logits)),
         positive=decision.positive(head) or result.get("positive", result.get("precision_recall", {}).get("positive")),
         where=[dataset.where[row] for row in rows.tolist()],
         groups=None if dataset.clusters is None else dataset.clusters[rows],
@@ -199,7 +199,7 @@ def _predictions(
     def one(name: str, probabilities: np.ndarray) -> Prediction:
         order = np.argsort(-probabilities, kind="stable")[: max(1, top)]
         best = tuple((head.classes[c], float(probabilities[c])) for c in order)
-        given = int(decision.answered(head, probabilities[None])[0])
+        given = int(decision.answered_classes(head, probabilities[None])[0])
         return Prediction(head.classes[given], float(probabilities[given]), name, best)
 
     def failed(name: str, why: str) -> Prediction:

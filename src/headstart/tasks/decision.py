@@ -77,7 +77,7 @@ def _numbers(found: Found, which: int, recall: float | None) -> dict[str, float]
     return {name: float(value) for name, value in (summary | ends).items() if value is not None}
 
 
-def answered(head: Head, probabilities: np.ndarray) -> np.ndarray:
+def answered_classes(head: Head, probabilities: np.ndarray) -> np.ndarray:
     """(n,) int64: the class that each row of (n, c) probabilities is answered with."""
     if "threshold" not in head.more:
         return np.asarray(probabilities.argmax(axis=1))
