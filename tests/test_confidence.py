@@ -18,8 +18,8 @@ from headstart.confidence import kept
 from headstart.confidence.confidence import Confidence
 from headstart.errors import ModelError, UserError
 from headstart.pretrained.weights import RawTensor, raw_tensors, tensors_hash, write_tensors
-from headstart.task import Wanted
 from headstart.tasks.regression import REGRESSION
+from headstart.values import Wanted
 from topics import MINI, TOPICS, mixed, numbers
 
 STRANGE = ["SELECT id FROM users WHERE id = 7;", "E = mc^2 + 3x - 12", "kernel panic: not syncing, tainted 5.10"]
@@ -112,9 +112,10 @@ def test_what_cannot_be_promised_is_refused_with_what_can(saved):
         saved.predict("a bowl of soup", per_class=True)
 
 
-def test_too_few_examples_for_a_coverage_are_said(saved, capsys):
-    assert saved.predict("a bowl of soup", coverage=0.999)[0].set
-    assert "can promise a coverage of 0.99" in capsys.readouterr().err
+@pytest.mark.parametrize("per_class", [False, True])
+def test_a_coverage_that_too_few_examples_promise_is_refused(saved, per_class):
+    with pytest.raises(UserError, match=r"held-out examples.* can promise 0\.9\d*, and 0\.999 was asked for"):
+        saved.predict("a bowl of soup", coverage=0.999, per_class=per_class)
 
 
 def test_the_command_says_it_in_lines_json_and_a_table(saved, command, tmp_path):

@@ -90,6 +90,11 @@ def test_a_threshold_that_costs_accuracy_is_no_bad_model(tmp_path):
     assert model.record.learning_curve.points[-1].value == scores.details["accuracy_of_the_likeliest"]
 
 
+def test_an_answer_is_in_its_set(saved):
+    found = saved.predict(mail(100, seed=5)[0], coverage=0.9)
+    assert all(p.label in p.set for p in found)
+
+
 def test_the_card_says_that_it_has_to_be_applied(saved):
     card = (saved.folder / "README.md").read_text()
     assert 'more["threshold"]' in card

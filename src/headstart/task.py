@@ -186,15 +186,6 @@ class Predictor(Protocol):
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """How sure predictions have to be, as `predict` was asked."""
-
-    accuracy: float | None = None  # of what is answered: where it would not be reached, one is unsure
-    coverage: float | None = None  # of sets: the share of inputs whose truth is among what is said
-    per_class: bool = False  # whether sets reach it in every class by itself
-
-
-@dataclass(frozen=True)
 class Sureness:
     """How sure one prediction is; None: that was not asked for, or is not known."""
 
@@ -400,10 +391,5 @@ class Task:
         """
         if decision is not None and self.learner.decided is None:
             what = f"it tells two classes apart, and the task is {self.name}"
-            raise UserError(what, where=_asked(decision), fix="leave it out")
+            raise UserError(what, where=decision.option, fix="leave it out")
         return replace(self, decision=decision)
-
-
-def _asked(decision: Decision) -> str:
-    """The option that was typed."""
-    return "--threshold" if decision.threshold is not None else "--recall"

@@ -77,6 +77,20 @@ class Decision:
     recall: float | None = None  # the threshold is chosen for so much of it, on training examples that were held out
     positive: str | None = None  # the class that is looked for; None: the rarer one
 
+    @property
+    def option(self) -> str:
+        """The option that was typed."""
+        return "--threshold" if self.threshold is not None else "--recall"
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """How sure predictions have to be, as `predict` was asked."""
+
+    accuracy: float | None = None  # of what is answered: where it would not be reached, one is unsure
+    coverage: float | None = None  # of sets: the share of inputs whose truth is among what is said
+    per_class: bool = False  # whether sets reach it in every class by itself
+
 
 @dataclass(frozen=True)
 class Request:

@@ -14,7 +14,8 @@ from headstart.backbone import Features, Matrix
 from headstart.errors import UserError
 from headstart.evaluate.out_of_scope import WAYS, Known, Scope, normalised
 from headstart.storage.matrix import blocks
-from headstart.task import Certainty, Head, Rule, Sureness, Wanted
+from headstart.task import Certainty, Head, Rule, Sureness
+from headstart.values import Wanted
 
 OPTIONS = ("abstain", "coverage", "per-class")
 

@@ -76,3 +76,8 @@ def promised(n: int, *, level: float = LEVEL) -> float:
 def coverage(errors: np.ndarray, width: float) -> float:
     """Share of values that lie within `width` of their prediction, ends included."""
     return float(np.mean(np.abs(errors) <= width))
+
+
+def at_most(share: float) -> str:
+    """A share that is promised, cut after three digits: what is written is never more than it is."""
+    return f"{int(1000 * share) / 1000:g}"

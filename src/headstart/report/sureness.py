@@ -15,16 +15,26 @@ def lines(result: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     parts = [(asked, share) for asked, share in sure.get("answered", {}).items() if share is not None]
     if result.get("threshold"):
         yield "threshold", threshold(result["threshold"])
+    if sure.get("answered") and not parts:
+        few = f"{sure['held_out']:,} held-out examples are too few, or too often wrong"
+        yield "answers", f"none is promised to be right: {few}"
     if parts:
         said = ", ".join(f"{share:.0%} if {100 * float(asked):g} % are to be right" for asked, share in parts)
         yield "answers", f"{said} (predict --abstain)"
     scope = sure.get("out_of_scope")
     if scope is not None:
-        near = scope["near_auroc"]
-        said = "" if near is None else f"; of classes left out on purpose, which are near, with an AUROC of {near:.2f}"
-        if scope.get("unmeasured"):
-            said = f"; of classes left out on purpose, which are near: not measured, {scope['unmeasured']}"
-        yield "strangers", f"are told by {WAYS[scope['method']].words}{said}"
+        yield "strangers", f"are told by {WAYS[scope['method']].words}{_near(scope)}"
+
+
+def _near(scope: Mapping[str, Any]) -> str:
+    """How well classes are told that it never saw, in words for an AUROC."""
+    if scope.get("unmeasured"):
+        return f"; how well a class that it never saw is, was not measured: {scope['unmeasured']}"
+    near = scope["near_auroc"]
+    if near is None:
+        return ""
+    beside = f"looks stranger than a known one {100 * near:.0f} times in 100 (chance: 50)"
+    return f"; an example of a class that it never saw {beside}"
 
 
 def threshold(fact: Mapping[str, Any]) -> str:

@@ -11,11 +11,12 @@ from headstart.backbone import Head
 from headstart.confidence.confidence import OPTIONS
 from headstart.errors import UserError
 from headstart.evaluate.abstain import most_accurate, promised_part
-from headstart.evaluate.conformal import half_width, promised
+from headstart.evaluate.conformal import at_most, half_width, promised
 from headstart.evaluate.metrics import softmax
 from headstart.evaluate.prediction_sets import FEWEST, Bar, bar, bars, chances, nonconformity, sets
-from headstart.task import Certainty, Column, Rule, Sureness, Wanted
+from headstart.task import Certainty, Column, Rule, Sureness
 from headstart.tasks.decision import answered_classes
+from headstart.values import Wanted
 
 Held = Mapping[str, np.ndarray]
 _ASKED = (0.9, 0.95, 0.99)  # accuracies of which a fit says what share is answered
@@ -62,7 +63,7 @@ def _judged(held: Held) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _rule_of_classes(head: Head, held: Held, wanted: Wanted) -> Rule:
-    """Raises UserError where no part of the held-out examples is answered so accurately."""
+    """Raises UserError where held-out examples promise no such accuracy, or coverage."""
     least, notes = None, list[str]()
     if wanted.accuracy is not None:
         part = promised_part(*_judged(held), wanted.accuracy, groups=held["group"])
@@ -87,8 +88,11 @@ def _rule_of_classes(head: Head, held: Held, wanted: Wanted) -> Rule:
         found = list[Sureness]()
         for rows in _blocks(len(outputs)):
             p = softmax(outputs[rows])
-            sure = p[np.arange(len(p)), answered_classes(head, p)].astype(np.float32)
+            at, given = np.arange(len(p)), answered_classes(head, p)
+            sure = p[at, given].astype(np.float32)
             inside = None if limits is None else sets(p, chances(digests[rows]), limits)
+            if inside is not None:
+                inside[at, given] = True  # by a threshold it may be the less likely one
             for i, row in enumerate(p):
                 names = None
                 if inside is not None:
@@ -108,23 +112,26 @@ def _reach(held: Held) -> str:
 
 
 def _limits(head: Head, held: Held, level: float, per_class: bool) -> tuple[list[Bar], list[str]]:
-    """The bars of sets, and what of it cannot be promised."""
+    """The bars of sets, and what holds of some classes only."""
     score, chance, y = held["score"], held["chance"], held["class"]
     if not per_class:
-        return [bar(score, chance, level)], _few(len(score), level, "held-out examples")
+        _refuse_few(len(score), level, "held-out examples")
+        return [bar(score, chance, level)], []
     limits, own = bars(score, chance, y, n_classes=len(head.classes), level=level)
     least = int(np.bincount(y, minlength=len(head.classes))[own].min(initial=len(y)))
-    notes = _few(least, level, "held-out examples of a class")
-    if not own.all():
-        what = f"{int((~own).sum()):,} of {len(own):,} classes have under {FEWEST} held-out examples"
-        notes.append(f"{what}: their sets reach {level:g} taken together, not each by itself")
-    return limits, notes
+    _refuse_few(least, level, "held-out examples of a class")
+    if own.all():
+        return limits, []
+    what = f"{int((~own).sum()):,} of {len(own):,} classes have under {FEWEST} held-out examples"
+    return limits, [f"{what}: their sets reach {level:g} taken together, not each by itself"]
 
 
-def _few(n: int, level: float, what: str) -> list[str]:
+def _refuse_few(n: int, level: float, what: str) -> None:
+    """Raises UserError where so many cannot promise a coverage: only a set of everything would."""
     can = promised(n, level=level)
-    said = f"{n:,} {what} can promise a coverage of {int(1000 * can) / 1000:g}, and {level:g} was asked for"
-    return [said] if can < level else []
+    if can < level:
+        said = f"{n:,} {what} can promise {at_most(can)}, and {level:g} was asked for"
+        raise UserError(said, where="--coverage", fix="ask for less, or fit with more examples")
 
 
 def _held_numbers(
@@ -147,10 +154,12 @@ def _rule_of_numbers(head: Head, held: Held, wanted: Wanted) -> Rule:
     width = half_width(errors, level=level, weights=weights)
     counted = len(errors) if weights is None else int(weights.sum())
 
+    _refuse_few(counted, level, "held-out examples")
+
     def judge(outputs: np.ndarray, digests: np.ndarray) -> list[Sureness]:
         return [Sureness(set=(value - width, value + width), coverage=level) for value in outputs[:, 0].tolist()]
 
-    return Rule(judge, tuple(_few(counted, level, "held-out examples")))
+    return Rule(judge)
 
 
 def _one(head: Head) -> float:

@@ -11,12 +11,12 @@ import numpy as np
 from headstart.adapt.lesson import Adapted
 from headstart.backbone import Head
 from headstart.errors import DataError, ModelError, UserError, some_of
-from headstart.evaluate.conformal import promised
+from headstart.evaluate.conformal import at_most, promised
 from headstart.evaluate.metrics import softmax
 from headstart.evaluate.two_classes import Found, decided, found_from, positive_class, threshold_of_recall
 from headstart.pretrained.description import FILE
 from headstart.pretrained.schema import NAME, listing, maybe, number, record
-from headstart.values import Dataset, Decision
+from headstart.values import Dataset
 
 _SHARE = number(0, 1)
 _MEASURED = ("recall_held_out", "recall_low", "recall_high", "precision_held_out")
@@ -33,13 +33,9 @@ def refuse(dataset: Dataset) -> None:
         return
     if len(names) != 2:
         fix = "leave it out: of several classes the likeliest is answered; predict --abstain says when it is unsure"
-        raise UserError(f"it tells two classes apart, and there are {len(names):,}", where=_option(decision), fix=fix)
+        raise UserError(f"it tells two classes apart, and there are {len(names):,}", where=decision.option, fix=fix)
     if decision.positive is not None and decision.positive not in names:
         raise DataError(f"no class {decision.positive!r}", where="--positive", fix=f"one of: {some_of(names)}")
-
-
-def _option(decision: Decision) -> str:
-    return "--threshold" if decision.threshold is not None else "--recall"
 
 
 def with_threshold(dataset: Dataset, adapted: Adapted) -> Adapted:
@@ -64,7 +60,7 @@ def with_threshold(dataset: Dataset, adapted: Adapted) -> Adapted:
         threshold, can = threshold_of_recall(p, there, wanted), promised(int(there.sum()), level=wanted)
         if can < wanted:
             few = f"{int(there.sum()):,} held-out examples of {name!r}"
-            notes = (*notes, f"{few} can promise a recall of {can:.2f} at most, and {wanted:g} was asked for")
+            notes = (*notes, f"{few} can promise a recall of {at_most(can)}, and {wanted:g} was asked for")
     found = found_from(p, there, threshold, None if dataset.clusters is None else dataset.clusters[rows])
     more = {**adapted.head.more, **_numbers(found, which, decision.recall)}
     return replace(adapted, head=replace(adapted.head, more=more), notes=(*adapted.notes, *notes))
