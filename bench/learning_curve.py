@@ -3,7 +3,7 @@
     python bench/learning_curve.py DATA...
 
 DATA is a folder or a table, or TRAIN:TEST. The score on the test part of heads that learned from so many labels, the
-mean of three draws, at the penalty of the probe of all of them; the same where the penalty grows with what is left out,
+mean of five draws, at the penalty of the probe of all of them; the same where the penalty grows with what is left out,
 as if each example counted alike; and half way. Then seconds of the step in a fit whose features are known.
 """
 
@@ -31,7 +31,7 @@ def bench(data: str) -> None:
     rows, n, basis = np.arange(len(train)), len(train), fit_basis(features.matrix)
     head = fit_probe(train, rows, features, basis=basis).head
     exam, family = Exam(dataset, parts.test, known), dataset.task.learner.family
-    orders = [drawn(train, rows, seed=2**65 + draw, first=1) for draw in range(3)]
+    orders = [drawn(train, rows, seed=2**65 + draw, first=1) for draw in range(5)]
     whole = exam.fared(head, head.logits(exam.asked), compared=False).value
     print(f"{dataset.name}: {exam.metric.in_words} {whole:.4f} of {n:,} labels")
     print("| labels | its own | half way | as many times larger |\n|---|---|---|---|")

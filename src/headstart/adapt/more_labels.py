@@ -79,7 +79,7 @@ def learning_curve(
 
     The parts of a draw are nested: what a small one holds, a larger one holds too, of each class by its share. The
     settings suit few labels, too: with the penalty of all labels, of ten times as many or of as many as there are, the
-    same parts of five kinds of flowers and of 77 intents came within 0.003 of each other (docs/log).
+    same parts of five kinds of flowers and of 77 intents came within 0.01 of each other (docs/log).
 
     Args:
         dataset: whose first n rows are learned from. features: (n, d), of these. basis: of them.

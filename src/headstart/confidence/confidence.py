@@ -44,7 +44,7 @@ class Confidence:
     summary: Mapping[str, Any] = field(default_factory=dict)  # what JSON says of it
 
     def __eq__(self, other: object) -> bool:
-        """To the byte."""
+        """Whether another one keeps the same arrays to the byte, and tells strangers alike."""
         if not isinstance(other, Confidence) or self.scope != other.scope or self.held.keys() != other.held.keys():
             return False
         mine, theirs = self.arrays, other.arrays

@@ -81,7 +81,7 @@ def _reference(certainty: Certainty) -> dict[str, Column]:
 def _scope(
     method: str, threshold: float, near_auroc: float | None, mean: Sequence[float], deviation: Sequence[float]
 ) -> Scope:
-    """As headstart.json has it."""
+    """A scope from the fields that headstart.json has of it."""
     return Scope(method, threshold, near_auroc, (mean[0], mean[1]), (deviation[0], deviation[1]))
 
 

@@ -65,7 +65,7 @@ def measure(dataset: Dataset, adapted: Adapted, session: Session) -> Confidence:
 
 
 def _of_held(dataset: Dataset, adapted: Adapted) -> Confidence:
-    """By the examples that were held out alone."""
+    """What held-out examples say of how sure answers are, without anything of strangers."""
     certainty, held = dataset.task.certainty, adapted.calibration
     if certainty.held is None or held is None or not len(held.rows):
         return Confidence(summary={"held_out": 0, "out_of_scope": None})

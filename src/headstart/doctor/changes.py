@@ -28,7 +28,7 @@ class Changes:
 
     @property
     def said(self) -> str:
-        """How many of each."""
+        """How many rows are dropped and how many relabelled, in words."""
         return f"{len(self.drop):,} dropped, {len(self.labels):,} relabelled"
 
 

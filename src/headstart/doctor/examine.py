@@ -22,7 +22,7 @@ _BY_MODEL = "doubtful labels, outliers and confused classes are not looked for"
 
 @dataclass(frozen=True)
 class Examined:
-    """What was found."""
+    """What the data doctor found in checked data, and what it did not look for."""
 
     findings: tuple[Finding, ...] = ()  # but the doubtful labels
     doubts: Doubts = field(default_factory=Doubts)

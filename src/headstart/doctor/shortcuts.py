@@ -29,7 +29,7 @@ class Shortcut:
     example: str  # where one of that value is
 
     def to_json(self) -> dict[str, Any]:
-        """Its fields."""
+        """As `shortcuts` of `check --json`."""
         figures = {"accuracy": rounded(self.accuracy), "majority": rounded(self.majority)}
         interval = [rounded(self.interval.low), rounded(self.interval.high)]
         return {"kind": self.kind, **figures, "interval": interval, "reason": self.reason, "example": self.example}

@@ -24,7 +24,7 @@ class Neighbours:
 
     @property
     def k(self) -> int:
-        """How many of each."""
+        """How many neighbours each example has."""
         return self.rows.shape[1]
 
 

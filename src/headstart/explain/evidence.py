@@ -22,7 +22,7 @@ class Word:
     of: int | None = None  # 1 or 2, which of two texts; None: there is one
 
     def to_json(self) -> dict[str, Any]:
-        """Its fields; `of` where there are two texts."""
+        """As `words` of `explain --json`; `of` says which of two texts it is in."""
         result: dict[str, Any] = {"text": self.text, "start": self.start, "end": self.end}
         return result | {"weight": round(self.weight, 6)} | ({} if self.of is None else {"of": self.of})
 
