@@ -46,13 +46,13 @@ def asked(many):
     return dataset, split(dataset), load(str(model), kind="text")
 
 
-@pytest.mark.check
 def amount(asked, *, budget=NO_TIME, how="tune"):
     dataset, parts, backbone = asked
     session = Session(Budget(budget, Looks()))
     return choose_subset(dataset, parts.train, backbone, method=how, seed=0, session=session)
 
 
+@pytest.mark.check
 def test_a_short_budget_takes_a_sample_and_says_so(many, tmp_path, own_cache, command):
     table, model = many
     code, out, err = command("fit", table, "--model", model, "--budget", f"{NO_TIME}s", "--out", "small", "--json")

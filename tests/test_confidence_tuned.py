@@ -38,7 +38,7 @@ def test_a_tuned_model_calls_one_in_twenty_a_stranger_and_claims_nothing_of_near
     assert scope["of"] == tuned.summary["n_train"]
     found = tuned.predict(mails(200, seed=9)[0])
     assert sum(p.out_of_scope for p in found) <= 30  # a threshold from forty is no surer: 10 are called so on average
-    said = "not measured, the model was tuned on all classes"
+    said = "was not measured: the model was tuned on all classes"
     assert said in tuned.task.words.fitted(tuned.summary, tuned.task.scorer.metrics)
     for page in ("report.html", "README.md"):
         assert said in (tuned.folder / page).read_text()

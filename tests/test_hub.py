@@ -95,11 +95,11 @@ def client(tmp_path):
     return run
 
 
-@pytest.mark.check
 def blobs(tmp_path: Path) -> list[Path]:
     return list((tmp_path / "hf" / "hub").glob("models--*/blobs/*"))
 
 
+@pytest.mark.check
 def test_fit_with_a_model_of_the_hub_then_without_a_network(hub, client, photos, tmp_path):
     command = ("-m", "headstart", "fit", photos, "--model", "org/tiny", *PROBE, "--json", "--force")
     code, out, err = client(hub.url, *command)
@@ -286,7 +286,6 @@ def test_offline_is_enough_for_what_is_here(hub, client):
     assert hub.seen == []
 
 
-@pytest.mark.check
 def test_what_another_tool_fetched_in_part_is_completed(hub, client):
     part = "from huggingface_hub import hf_hub_download as get; [get('org/words', n) for n in sys.argv[1:]]"
     assert client(hub.url, "-c", f"import sys; {part}", "config.json", "model.safetensors")[0] == 0
@@ -296,6 +295,7 @@ def test_what_another_tool_fetched_in_part_is_completed(hub, client):
     assert len(hub.sent) == 1  # the weights were here
 
 
+@pytest.mark.check
 def test_an_old_model_with_a_torch_file_and_a_vocabulary(hub, models, client, tmp_path):
     """As most encoders from before 2023 lie on the hub; the file is opened as plain tensors and kept as safetensors."""
     import torch

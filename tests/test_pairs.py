@@ -80,7 +80,6 @@ def test_a_title_and_a_body_are_one_text(tmp_path):
     assert any("'subject' and 'body' joined" in note for note in dataset.notes)
 
 
-@pytest.mark.check
 def test_a_model_that_compared_pairs_otherwise_is_refused(tmp_path):
     small_text_model("bert", tmp_path / "bert")
     rows = same_or_not(40)
@@ -96,6 +95,7 @@ def test_a_model_that_compared_pairs_otherwise_is_refused(tmp_path):
         hs.load(tmp_path / "out").predict([pairs[0]])
 
 
+@pytest.mark.check
 def test_the_card_of_a_tuned_model_reads_both_texts_as_one(tmp_path, monkeypatch, capsys):
     small_text_model("bert", tmp_path / "bert")
     rng = random.Random(0)

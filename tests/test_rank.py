@@ -117,7 +117,6 @@ def test_noise_and_shuffled_labels_are_said(textile):
         assert any("looks unrelated" in warning for warning in ranking.warnings)
 
 
-@pytest.mark.check
 def test_a_fit_reuses_the_sample_and_ranking_never_saw_the_test_part(photos, fit_json, own_cache):
     assert hs.rank(photos, models=[LITE0]).rows[0].cached == 0
     again = hs.rank(photos, models=[LITE0]).rows[0]
@@ -126,6 +125,7 @@ def test_a_fit_reuses_the_sample_and_ranking_never_saw_the_test_part(photos, fit
     assert fit_json(photos)["cached"] == 32 / 40  # what is new are the 8 test photos
 
 
+@pytest.mark.check
 def test_fit_ranks_what_is_at_hand(photos, tmp_path):
     told = finished(started("fit", photos, *PROBE, "--json", folder=tmp_path))
     ranking = told["ranking"]

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from headstart.errors import short_name
-from headstart.evaluate.out_of_scope import WAYS
 
 
 def lines(result: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -23,6 +22,8 @@ def lines(result: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield "answers", f"{said} (predict --abstain)"
     scope = sure.get("out_of_scope")
     if scope is not None:
+        from headstart.evaluate.out_of_scope import WAYS  # loads numpy, which `headstart --help` does without
+
         yield "strangers", f"are told by {WAYS[scope['method']].words}{_near(scope)}"
 
 
