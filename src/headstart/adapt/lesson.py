@@ -16,6 +16,7 @@ from headstart.values import Caution, Finding, Method, Split
 if TYPE_CHECKING:
     from torch import nn
 
+    from headstart.adapt.basis import Basis
     from headstart.adapt.fine_tune import Tuned
     from headstart.adapt.objective import Objective
     from headstart.adapt.search import Choices
@@ -50,6 +51,7 @@ class Adapted:
     held_out: np.ndarray | None = None  # outputs for each of `rows` while it was held out; None: others are the test
     calibration: HeldOutputs | None = None  # of training examples, as this model would say; None: nobody has asked
     probed: HeldOutputs | None = None  # of training examples, by probes on frozen features; None: there are none
+    basis: Basis | None = None  # of the frozen features, in which the probe was solved
     learning_curve: LearningCurve | None = None  # of the probe; None: there is none, or there was no time
     final: bool = False  # whether it learned from the test part as well, after that was scored
 

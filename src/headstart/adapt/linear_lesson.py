@@ -160,6 +160,7 @@ class LinearLesson:
             why=why,
             features=features,
             probed=HeldOutputs(self.rows[: self.encoded], self.outputs),
+            basis=self.basis,
             rows=np.sort(self.rows if beyond else self.rows[: self.encoded]),
             findings=(*self.look_alikes, *taken.findings),
             notes=(

@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 
 from headstart.adapt import near_duplicates
-from headstart.adapt.basis import fit_basis
+from headstart.adapt.basis import Basis, fit_basis
 from headstart.adapt.lesson import Adapted, HeldOutputs
 from headstart.backbone import Features
 from headstart.confidence.confidence import Confidence, Reference
@@ -90,6 +90,7 @@ class _Some:
     mine: np.ndarray  # (m,) which of them are the reference
     asked: np.ndarray  # (k,) which of them the threshold is taken from
     tuned: bool  # whether the features were made by learning from the reference, and from all its classes
+    basis: Basis | None = None  # of such features; None: it is not known yet
 
     @cached_property
     def x(self) -> np.ndarray:
@@ -102,7 +103,7 @@ class _Some:
         groups = self.dataset.checked_groups[self.rows]
         if not self.dataset.modality.look_alikes:
             return groups
-        basis = fit_basis(take(self.features.matrix, spread(self.y, _TRIED)))
+        basis = self.basis or fit_basis(take(self.features.matrix, spread(self.y, _TRIED)))
         return near_duplicates.join(near_duplicates.directions(basis, self.features.matrix), self.y, groups, at_least=2)
 
 
@@ -115,7 +116,8 @@ def _frozen(dataset: Dataset, adapted: Adapted) -> _Some:
     both = np.union1d(mine, _drawn(np.setdiff1d(np.arange(len(rows)), mine)))
     rows, everything = rows[both], np.arange(len(both))
     y = dataset.strata[rows].astype(np.int32)
-    return _Some(dataset, rows, of_rows(known, rows), y, np.searchsorted(both, mine), everything, tuned=False)
+    reference, basis = np.searchsorted(both, mine), adapted.basis
+    return _Some(dataset, rows, of_rows(known, rows), y, reference, everything, tuned=False, basis=basis)
 
 
 def _tuned(dataset: Dataset, adapted: Adapted, session: Session) -> _Some:
