@@ -34,12 +34,12 @@ from headstart.confidence.measure import measure
 from headstart.data.check import check
 from headstart.encode.encode import encode_rows
 from headstart.errors import UserError
+from headstart.evaluate.abstain import promised_part
 from headstart.evaluate.metrics import softmax
 from headstart.evaluate.out_of_scope import auroc
 from headstart.evaluate.prediction_sets import bar, chances, nonconformity, sets
 from headstart.session import Session
-from headstart.task import Wanted
-from headstart.values import Dataset
+from headstart.values import Dataset, Wanted
 
 ACCURACIES = (0.8, 0.9, 0.95, 0.98)
 COVERAGE, MOST = 0.9, 3000
@@ -69,7 +69,8 @@ def halves(dataset: Dataset, features: Features, resplits: int) -> None:
     probed = fit_probe(dataset, everything, features, basis=fit_basis(features.matrix))
     p, chance = softmax(probed.outputs), chances(dataset.checked_digests)
     scored = nonconformity(p, chance)[everything, by_class]
-    found = []
+    confidence, right = p.max(axis=1), p.argmax(axis=1) == by_class
+    found, reached = [], {accuracy: list[tuple[bool, float]]() for accuracy in ACCURACIES}
     for seed in range(resplits):
         order = np.random.default_rng(seed).permutation(everything)
         held, asked_of = order[::2], order[1::2]
@@ -79,8 +80,20 @@ def halves(dataset: Dataset, features: Features, resplits: int) -> None:
         given = sets(p[asked_of], chance[asked_of], [limit])
         true = given[np.arange(len(asked_of)), by_class[asked_of]]
         found.append(((below | ties).mean(), true.mean(), given.sum(axis=1).mean()))
+        for accuracy, kept in reached.items():
+            part = promised_part(confidence[held], right[held], accuracy)
+            if part is not None:
+                batch = asked_of[: len(held) // 4]
+                sure = batch[confidence[batch] >= part.threshold]
+                kept.append((right[sure].mean() >= accuracy if len(sure) else True, len(sure) / len(batch)))
     print(f"{dataset.name}, {len(dataset):,} examples held out, {resplits} resplits in halves")
     listed(("coverage", "of sets as given", "classes in a set"), found)
+    for accuracy, kept in reached.items():
+        if kept:
+            times, share = sum(one for one, _ in kept), np.mean([share for _, share in kept])
+            print(
+                f"  {accuracy:.0%} right: promised in {len(kept)}, kept in {times}, answering {share:.0%}", flush=True
+            )
 
 
 def listed(names: Sequence[str], found: Sequence[Sequence[float]]) -> None:
