@@ -370,6 +370,17 @@ def test_photos_of_a_table_come_along(tmp_path):
         assert not (out / "data" / "img" / "0.png").exists()
 
 
+def test_a_text_that_says_the_same_in_other_words_is_found_across_parts(tmp_path):
+    """No hash sees it: the same question in both parts, with another label."""
+    for part, other in (("train", "What is the occupation of Nicholas Cage?,people"),
+                        ("test", "What is Nicholas Cage's occupation?,places")):  # fmt: skip
+        rows = [f"{text} {part},{name}" for name, texts in QUESTIONS.items() for text in texts[part == "test" :: 2]]
+        written(tmp_path / "d" / f"{part}.csv", "text,label", *rows, other)
+    (found,) = [finding for finding in hs.check(tmp_path / "d").findings if finding.kind == "look-alike"]
+    assert {found.where, found.reason.split(",")[0]} == {"test.csv row 9", "says nearly the same as train.csv row 9"}
+    assert found.reason.endswith(", with another label, one in the training and one in the test part")
+
+
 def test_orders_are_of_the_data_that_they_were_written_for(tmp_path):
     """Row 3 of another table, or of the table that was already changed, is another example."""
     rows = [f"{text},{label}" for label in "ab" for text in sentences(label)]
@@ -398,6 +409,30 @@ def test_what_was_not_looked_for_is_not_called_sound(tmp_path):
     path = written(tmp_path / "t.csv", "text,label", *(f"{t},{label}" for label in "ab" for t in sentences(label)))
     with pytest.raises(UserError, match="doubtful labels were not looked for"):
         hs.check(path, model=None).save(tmp_path / "out", apply="drop")
+
+
+QUESTIONS = {
+    "people": [
+        "Who invented the steam engine",
+        "Which king built the tower of London",
+        "Who wrote the letters to a young poet",
+        "Name the first woman in space",
+        "Who painted the ceiling of the chapel",
+        "What was the maiden name of Marie Curie",
+        "Who plays the violin in that orchestra",
+        "Which footballer scored most goals in 1998",
+    ],
+    "places": [
+        "Where do penguins breed in winter",
+        "Which river runs through Baghdad",
+        "What is the highest volcano of Java",
+        "Where can one see the northern lights",
+        "Which harbour is the deepest of Europe",
+        "In what desert is the oldest observatory",
+        "Where was the treaty about the canal signed",
+        "Which island has more sheep than inhabitants",
+    ],
+}
 
 
 REFUSED = {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache, partial
 
 import numpy as np
@@ -22,6 +22,7 @@ from headstart.values import Dataset, Doubts, Finding, Split
 
 _SECONDS = 2.0  # for the probe of very many classes: what it says then of labels is hardly worse, and a note says so
 _FAR, _NEAREST = 3.0, 5  # robust deviations from the mean cosine to so many neighbours
+_APART, _BESIDE = 0.03, 0.25  # 1 - cosine of texts that say the same; and as a share of what most have
 _MOST_OUTLIERS = 0.02  # of the examples
 _FEWEST = 20  # examples, among which one can be odd
 _CONFUSED, _FEWEST_CONFUSED, _MOST_CONFUSED = 0.1, 5, 10  # of two classes; examples; pairs
@@ -37,7 +38,7 @@ def by_model(
     """
     basis = fit_basis(features.matrix, dataset.weights)
     near = cache(partial(nearest_others, features.matrix, NEIGHBOURS))
-    found = [*_outliers(dataset, near()), *_look_alikes(dataset, parts, features, basis)]
+    found = [*_outliers(dataset, near()), *_look_alikes(dataset, parts, features, basis, near)]
     suspects, rows, budget = dataset.task.scorer.suspects, np.arange(len(dataset)), Budget(_SECONDS)
     try:
         probed = fit_probe(dataset, rows, features, basis=basis, seed=seed, within=budget)
@@ -63,19 +64,33 @@ def _outliers(dataset: Dataset, near: Neighbours) -> Iterator[Finding]:
         yield Finding("outlier", dataset.where[row], reason, score=rounded(1 - 1 / far[row]))
 
 
-def _look_alikes(dataset: Dataset, parts: Split, features: Features, basis: Basis) -> Iterator[Finding]:
-    """Examples that may be crops, edits or neighbouring frames of an earlier one, where no hash has said so."""
-    if not dataset.modality.look_alikes:
-        return
+def _look_alikes(
+    dataset: Dataset, parts: Split, features: Features, basis: Basis, near: Callable[[], Neighbours]
+) -> Iterator[Finding]:
+    """Examples that are nearly an earlier one, where no hash has said so: crops, edits or neighbouring frames of
+    photos, and what is said in other words."""
     groups, test = dataset.checked_groups, np.zeros(len(dataset), dtype=bool)
     test[parts.test] = not parts.out_of_fold
-    for row, other in near_duplicates.within(
-        near_duplicates.directions(basis, features.matrix), dataset.strata
-    ).items():
+    if dataset.modality.look_alikes:
+        z = near_duplicates.directions(basis, features.matrix)
+        alike, said = list(near_duplicates.within(z, dataset.strata).items()), "looks like {}: is it of the same?"
+    else:
+        alike, said = _said_again(near()), "says nearly the same as {}"
+    for row, other in alike:
         if groups[row] != groups[other]:
             between = ", one in the training and one in the test part" if test[row] != test[other] else ""
-            reason = f"looks like {dataset.where[other]}: is it of the same?{between}"
+            differs = ", with another label" if dataset.strata[row] != dataset.strata[other] else ""
+            reason = f"{said.format(dataset.where[other])}{differs}{between}"
             yield Finding("look-alike", dataset.where[row], reason)
+
+
+def _said_again(near: Neighbours) -> list[tuple[int, int]]:
+    """Rows that are all but their nearest neighbour, each pair once, the nearest first. A distance means less to models
+    to which all texts are near, so it is held beside the others as well."""
+    apart = 1 - near.cosines[:, 0]
+    rows = np.flatnonzero(apart <= min(_APART, _BESIDE * float(np.median(apart))))
+    pairs = ((int(row), int(near.rows[row, 0])) for row in rows[np.argsort(apart[rows], kind="stable")])
+    return list(dict.fromkeys((max(pair), min(pair)) for pair in pairs))
 
 
 def _confused(dataset: Dataset, said: np.ndarray) -> Iterator[Finding]:

@@ -25,7 +25,7 @@ _TITLES = {
     "doubtful-label": "Doubtful labels",
     "conflicting-labels": "The same, with another label",
     "outlier": "Like no other example",
-    "look-alike": "Perhaps of the same thing",
+    "look-alike": "Perhaps the same",
     "leak": "In both parts",
 }  # of kinds that are shown first; the others go by their names
 
