@@ -232,8 +232,18 @@ HOSTILE = {
     "width": lambda t: t | {"features": RawTensor("F16", [len(t["features"].data) // 2, 1], t["features"].data)},
     "type": lambda t: t | {"rows": RawTensor("I32", [t["rows"].shape[0] * 2], t["rows"].data)},
     "negative": lambda t: t | {"rows": RawTensor("I64", t["rows"].shape, b"\xff" * len(t["rows"].data))},
+    "length": lambda t: (
+        t | {"features": RawTensor("F16", t["features"].shape, b"\0\x40" * (len(t["features"].data) // 2))}
+    ),
     "missing": lambda t: {name: tensor for name, tensor in t.items() if name != "held.chance"},
 }
+
+
+def test_a_folder_without_them_is_not_whole(saved, tmp_path):
+    other = shutil.copytree(saved.folder, tmp_path / "other")
+    (other / "reference.safetensors").unlink()
+    with pytest.raises(ModelError, match=r"reference\.safetensors: it is missing\nsave or copy the whole folder again"):
+        hs.load(other)
 
 
 @pytest.mark.parametrize("change", HOSTILE)

@@ -15,9 +15,11 @@ from headstart.evaluate.out_of_scope import WAYS, Scope
 from headstart.pretrained.description import FILE
 from headstart.pretrained.schema import checked, listing, maybe, number, one_of, record, text
 from headstart.pretrained.weights import RawTensor, raw_tensors, tensors_hash, write_tensors
+from headstart.storage.files import is_there
 from headstart.task import Certainty, Column, Head
 
 NAME = "reference.safetensors"
+_LONGEST = 1.01  # of features of length 1, in half precision
 _DTYPES = {"U8": "|u1", "I32": "<i4", "I64": "<i8", "F16": "<f2", "F32": "<f4"}
 _MOST = 2**24  # examples
 _SCOPE = record(
@@ -60,7 +62,10 @@ def opened(
     if "confidence" not in saved:
         return None
     said = checked(saved["confidence"], lambda value, _: _TOLD(value, "confidence"), str(folder / FILE), ours=True)
-    tensors, file = raw_tensors(folder / NAME), str(folder / NAME)
+    file = str(folder / NAME)
+    if not is_there(folder / NAME):
+        raise ModelError("it is missing", where=file, fix="save or copy the whole folder again")
+    tensors = raw_tensors(folder / NAME)
     if tensors_hash(tensors) != said["hash"]:
         raise ModelError("not what was saved", where=file, fix="save or copy it again")
     columns = {name.removeprefix("held."): t for name, t in tensors.items() if name.startswith("held.")}
@@ -68,6 +73,8 @@ def opened(
     held, kept = _arrays(columns, certainty.columns, head, file), _arrays(arrays, _reference(certainty), head, file)
     _refuse(not kept and said["scope"] is not None, "no examples to hold others beside", file)
     _refuse(bool(kept) and kept["features"].shape[1:] != head.weight.shape[1:], "features of another width", file)
+    lengths = np.linalg.norm(kept["features"].astype(np.float32), axis=1) if kept else np.zeros(0)
+    _refuse(bool((lengths > _LONGEST).any()), "features that are not of length 1", file)
     scope = None if said["scope"] is None else _scope(**said["scope"])
     return Confidence(held, scope, Reference(**kept) if kept else None, summary)
 
