@@ -1,7 +1,8 @@
 """Claim: of labels that were flipped, most are within the first 8 % of the ranking of doubtful ones.
 
-    python bench/doubtful_labels.py DATA... [--draws 20]
+    python bench/doubtful_labels.py DATA... [--draws 20] [--within SECONDS]
 
+--within 2: the probe of each draw has two seconds, as `headstart check` gives it; without, it is solved to the end.
 Five labels in a hundred are flipped: to any other class, or to the class whose mean is nearest. Each example's outputs
 are those of a probe that left it out. Beside it stand cleanlab's ranking by the same probabilities, how many labels are
 called wrong, how many of these were flipped, and the same count of the labels as they came; seconds of the ranking.
@@ -9,6 +10,7 @@ called wrong, how many of these were flipped, and the same count of the labels a
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -20,6 +22,7 @@ from common import arguments, asked, encoded, installed, read, small_text_model,
 
 from headstart.adapt.basis import fit_basis
 from headstart.adapt.cross_validation import fit_probe
+from headstart.clock import Budget
 from headstart.data.check import check
 from headstart.doctor.doubtful import NEIGHBOURS
 from headstart.evaluate.metrics import softmax
@@ -35,25 +38,26 @@ def main() -> None:
     parser.add_argument("data", nargs="+")
     parser.add_argument("--model", help="whose features are used; default: the starter")
     parser.add_argument("--draws", type=int, default=20)
+    parser.add_argument("--within", type=float, default=math.inf)
     with asked(parser, _small) as given:
         peer = installed("cleanlab", needed_for="cleanlab's ranking")
         print("| data | flipped to | found | by cleanlab | called wrong | of these flipped | seconds |")
         for path in given.data:
-            _measure(check(read(path)), given.model, given.draws, peer=peer)
+            _measure(check(read(path)), given.model, given.draws, within=given.within, peer=peer)
 
 
 def _small(work: Path) -> tuple[object, ...]:
     return texts(work / "texts.csv", 60), "--model", small_text_model(work / "model"), "--draws", 2
 
 
-def _measure(dataset: Dataset, model: str | None, draws: int, *, peer: bool) -> None:
+def _measure(dataset: Dataset, model: str | None, draws: int, *, within: float, peer: bool) -> None:
     features = encoded(dataset, model)
     rows, n, c = np.arange(len(dataset)), len(dataset), len(dataset.classes)
     basis, near = fit_basis(features.matrix), partial(nearest_others, features.matrix, NEIGHBOURS)
 
     def outputs(labels: np.ndarray) -> np.ndarray:
         with_labels = replace(dataset, targets=[dataset.classes[k] for k in labels])
-        return fit_probe(with_labels, rows, features, basis=basis).outputs
+        return fit_probe(with_labels, rows, features, basis=basis, within=Budget(within)).outputs
 
     begun = time.perf_counter()
     found, _ = suspicious_classes(outputs(dataset.y), dataset.y, near())
