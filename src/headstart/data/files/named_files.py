@@ -56,7 +56,8 @@ def read_named(
     there = [bool(name and name.strip()) and is_file(Path(path)) for name, path in zip(names, paths, strict=True)]
     if not any(there):
         fix = "--image-root FOLDER says where the files lie; --text COLUMN takes another column"
-        raise DataError(f"none of the files is there that it names: {paths[0]}", where=where, fix=fix)
+        first = next((path for path, name in zip(paths, names, strict=True) if name and name.strip()), paths[0])
+        raise DataError(f"none of the files is there that it names: {first}", where=where, fix=fix)
     full = ["" if not name or not name.strip() else path for name, path in zip(names, paths, strict=True)]
     return read_texts(full, shown=paths, encoding=encoding)
 
