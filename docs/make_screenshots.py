@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib.util
 import io
+import os
 import random
 import shutil
 import sys
@@ -70,7 +71,9 @@ def browser(path: str) -> Iterator[Any]:
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu"])
+        environment = {**os.environ, "TMPDIR": "/tmp"}  # a long one leaves no room for the name of Chromium's socket
+        flags = ["--no-sandbox", "--disable-gpu"]
+        opened = playwright.chromium.launch(executable_path=path, args=flags, env=environment)
         yield opened
         opened.close()
 

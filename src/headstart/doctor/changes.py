@@ -41,13 +41,13 @@ def rows_of(findings: Sequence[Finding], dataset: Dataset, shown: Mapping[str, s
     rows = {where: row for row, where in enumerate(dataset.where)}
     for one in findings:
         row = rows.get(one.where)
-        label, content = ("", "") if row is None else (_label(dataset, row), _content(dataset, row))
+        label, content = ("", "") if row is None else (label_of(dataset.targets[row]), _content(dataset, row))
         score = "" if one.score is None else f"{one.score:.6g}"
         yield shown.get(one.where, one.where), label, one.kind, score, one.looks_like or "", one.reason, "", content
 
 
-def _label(dataset: Dataset, row: int) -> str:
-    target = dataset.targets[row]
+def label_of(target: object) -> str:
+    """A target in one cell, or one line: several labels stand side by side."""
     return target if isinstance(target, str) else ", ".join(target) if isinstance(target, tuple) else f"{target}"
 
 

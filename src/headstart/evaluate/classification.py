@@ -161,7 +161,7 @@ def evaluate(
 
 def _of_the_likeliest(p: Predicted) -> float:
     """The accuracy, had no threshold decided."""
-    return round(float((p.probabilities.argmax(axis=1) == p.y).mean()), 6)
+    return round(metrics.accuracy(p.y, p.probabilities.argmax(axis=1)), 6)
 
 
 def _confusion(y: np.ndarray, predicted: np.ndarray, n: int) -> dict[str, Any]:

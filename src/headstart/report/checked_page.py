@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from headstart.doctor.changes import label_of
 from headstart.report.document import Section, document
 from headstart.report.gallery import Example, Gallery, Group
 from headstart.report.html import breakable, calm, percent, table, text
@@ -62,7 +63,7 @@ def _gallery(checked: Checked, findings: Sequence[Finding]) -> Gallery:
         Example(
             where=checked.placed(finding.where),
             shown=what,
-            label=_label(dataset.targets[row]),
+            label=label_of(dataset.targets[row]),
             answer=finding.looks_like or "",
             note=finding.reason,
         )
@@ -75,13 +76,9 @@ def _gallery(checked: Checked, findings: Sequence[Finding]) -> Gallery:
         start += n
     for number, (name, row) in enumerate(zip(checked.firsts, firsts, strict=False)):
         where = checked.placed(dataset.where[row])
-        examples.append(Example(where=where, shown=shown[start + number], label=_label(dataset.targets[row])))
+        examples.append(Example(where=where, shown=shown[start + number], label=label_of(dataset.targets[row])))
         groups.append(Group(f"class-{number}", name, (start + number,)))
     return Gallery(examples, groups)
-
-
-def _label(target: object) -> str:
-    return target if isinstance(target, str) else ", ".join(target) if isinstance(target, tuple) else f"{target}"
 
 
 def _cautions(checked: Checked) -> Iterator[Section]:
