@@ -48,6 +48,8 @@ def fit(  # noqa: PLR0913 - the one public door: every option of the command lin
     allow_rejected: bool = False,
     final: bool = False,
     max_length: int | None = None,
+    names: Any = None,
+    unlabelled: Any = None,
     columns: Columns | None = None,
     device: str | None = None,
     threads: int | None = None,
@@ -90,6 +92,11 @@ def fit(  # noqa: PLR0913 - the one public door: every option of the command lin
             model before. A trained model is not trained again: then it is said that it is not final.
         max_length: tokens of a text that the model reads, up to as many as it has positions for; kept in the saved
             model. None: as many as it was made for.
+        names: what the classes of texts are called: where labels are few, each name is learned from as an example of
+            its class. None: their own names, in words ("card_arrival" as "card arrival"); "none": nothing; a mapping of
+            classes to a text or several, or the path of such a JSON object or table (a class and a text a row).
+        unlabelled: examples without labels: a folder, a table, or inputs. The labels that the probe is surest of are
+            learned from; whatever is in the test part, or like it, is left out.
         columns: which columns of a table hold what.
         device: "cpu", "cuda" or "mps"; None: what HEADSTART_DEVICE says, else CUDA where there is a driver.
         threads: processor cores to use; None: all that the process may use.
@@ -118,6 +125,8 @@ def fit(  # noqa: PLR0913 - the one public door: every option of the command lin
         allow_rejected=allow_rejected,
         final=final,
         max_length=max_length,
+        names=names,
+        unlabelled=unlabelled,
     )
     seconds, shown = seconds_of(budget), as_progress(progress)
     with using(device, threads), open_session(request, seconds=seconds, track=track, progress=shown) as session:

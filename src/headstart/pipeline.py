@@ -10,6 +10,7 @@ from headstart.choose.choose import choose, rank_sample
 from headstart.choose.ranking import Ranking
 from headstart.confidence.measure import measure
 from headstart.data.alike.known import KnownImages
+from headstart.data.beside import with_beside
 from headstart.data.check import check
 from headstart.data.read import read
 from headstart.data.sampling import sample
@@ -39,6 +40,7 @@ def prepare(request: Request, session: Session) -> tuple[Dataset, Split]:
 def fit(request: Request, session: Session) -> Model:
     """Adapt a pre-trained model to the user's data and measure it on examples that took part in no choice."""
     dataset, parts = prepare(request, session)
+    dataset = with_beside(dataset, parts, request, session)
     session.say(said_first(dataset, parts))
     with session.step("choose", shown=False):  # sees the training part only
         plan = choose(dataset, parts.train, request, session)

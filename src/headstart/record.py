@@ -117,9 +117,10 @@ _SUMMARY = fields(  # what tasks of all kinds say
     {
         "ranking": maybe(entire(ranking_as_json)),
         "confidence": _CONFIDENCE,
+        "unlabelled": maybe(fields({**dict.fromkeys(("n", "used", "left_out"), COUNT), "helped": flag})),
         "cached": figure,
         "metric": maybe(NAME),
-        "final": flag,
+        **dict.fromkeys(("final", "names_used"), flag),
         "learning_curve": maybe(_learning),
         "warnings": listing(fields({"kind": NAME, "text": NAME}), most=100_000),
     },
@@ -167,6 +168,8 @@ class Record:
     learning_curve: LearningCurve | None = None  # of the probe; None: there is none
     metric: str | None = None  # the key of what the user wanted it to be chosen by; None: the task's own loss
     confidence: Mapping[str, Any] | None = None  # how sure it can say that it is; None: nobody measured that
+    names_used: bool = False  # whether names of classes were learned from as examples of theirs
+    unlabelled: Mapping[str, int | bool] | None = None  # how many examples without a label there were, and of what use
 
     @property
     def chosen_by(self) -> Metric | None:
@@ -216,7 +219,7 @@ class Record:
             facts=dataset.task.words.facts(adapted.head, dataset, adapted.rows),
             tuning=adapted.tuning,
             ranking=plan.ranking,
-            findings=(*dataset.findings, *parts.findings, *adapted.findings),
+            findings=(*dataset.findings, *_of_pool(dataset), *parts.findings, *adapted.findings),
             notes=(*dataset.notes, *parts.notes, *adapted.notes),
             cautions=(*dataset.cautions, *parts.cautions, *adapted.cautions, *dataset.task.scorer.cautions(scores)),
             versions=versions(),
@@ -230,6 +233,8 @@ class Record:
             learning_curve=adapted.learning_curve,
             metric=dataset.task.metric,
             confidence=confidence.summary,
+            names_used=len(adapted.beside.words) > 0,
+            unlabelled=adapted.unlabelled,
         )
 
     def finished(self, session: Session, folder: Path | None) -> Record:
@@ -265,6 +270,8 @@ class Record:
             **self.scores.to_json(),
             "split": "official" if self.official else "out-of-fold" if self.out_of_fold else "made",
             **({"final": True} if self.final else {}),
+            "names_used": self.names_used,
+            "unlabelled": None if self.unlabelled is None else dict(self.unlabelled),
             **self.facts,
             "learning_curve": None if self.learning_curve is None else self.learning_curve.to_json(),
             **({} if self.confidence is None else {"confidence": dict(self.confidence)}),
@@ -323,7 +330,13 @@ class Record:
             learning_curve=said.get("learning_curve"),
             metric=said.get("metric"),
             confidence=said.get("confidence"),
+            names_used=said.get("names_used", False),
+            unlabelled=said.get("unlabelled"),
         )
+
+
+def _of_pool(dataset: Dataset) -> tuple[Finding, ...]:
+    return () if dataset.pool is None else dataset.pool.findings
 
 
 def _scores(task: Task, summary: Mapping[str, Any], mistakes: Sequence[Any]) -> Scores:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     import numpy as np
 
+    from headstart.data.labels.class_names import ClassWords
     from headstart.inputs.modality import Modality
     from headstart.task import Space, Task
 
@@ -113,6 +114,8 @@ class Request:
     final: bool = False  # whether it learns from the test part too, once that was scored
     max_length: int | None = None  # tokens of a text that the model reads; None: as it came
     allow_rejected: bool = False  # whether more examples may be left out than are used
+    names: Any = None  # what classes are called: None: by their names; "none"; or a mapping, or a file, of other words
+    unlabelled: Any = None  # examples without labels: a folder, a table, inputs; None: there are none
 
     @property
     def share(self) -> float:
@@ -198,6 +201,8 @@ class Dataset:
     alike: np.ndarray | None = None  # (n,) int64; the same without the user's groups, where there are any
     digests: np.ndarray | None = None  # (n, 32) uint8; sha256 of the example's own bytes; set by check
     sketches: np.ndarray | None = None  # (n, k) uint8; what a saved model keeps of each; set by check
+    words: ClassWords | None = None  # what classes are called, where a fit learns from that; None: it does not
+    pool: Dataset | None = None  # examples without labels that it learns from as well
     findings: tuple[Finding, ...] = ()
     notes: tuple[str, ...] = ()
     cautions: tuple[Caution, ...] = ()

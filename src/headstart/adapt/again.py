@@ -6,8 +6,9 @@ from dataclasses import replace
 
 import numpy as np
 
+from headstart.adapt.auxiliary import Auxiliary, joined
 from headstart.adapt.basis import Basis, fit_basis
-from headstart.adapt.cross_validation import grouped_folds, probes
+from headstart.adapt.cross_validation import grouped_folds, probes, refit
 from headstart.adapt.lesson import Adapted
 from headstart.backbone import Features, Head
 from headstart.clock import UNLIMITED, Budget
@@ -17,7 +18,14 @@ from headstart.values import Caution, Dataset, Split
 
 
 def out_of_fold(
-    dataset: Dataset, features: Features, *, basis: Basis, head: Head, seed: int, within: Budget = UNLIMITED
+    dataset: Dataset,
+    features: Features,
+    *,
+    basis: Basis,
+    head: Head,
+    beside: Auxiliary,
+    seed: int,
+    within: Budget = UNLIMITED,
 ) -> np.ndarray:
     """(n, n_outputs) float32: outputs for each example, by a probe that was made without its fold.
 
@@ -25,13 +33,14 @@ def out_of_fold(
     at least are left to find them by; else they are those of the probe of all. So are thresholds and widths.
 
     Args:
-        dataset: of which the first n examples have features. basis: of these features. head: the probe of all of them.
+        dataset: of which the first n examples have features. basis: of these features. head: the probe of all of them,
+            and of what is `beside`.
         within: how long the search for settings may take, about.
     """
     family, rows = dataset.task.learner.family, np.arange(len(features.matrix))
     k = family.how_many_folds(len(rows), len(dataset.classes))
     fold = grouped_folds(dataset, rows, features, basis=basis, k=k, seed=seed)
-    probe = probes(dataset, features, basis=basis, rows=rows, head=head, seed=seed)
+    probe = probes(dataset, features, basis=basis, rows=rows, head=head, beside=beside, seed=seed)
     outputs = np.empty((len(rows), len(head.bias)), dtype=np.float32)
     for number in np.unique(fold):
         held, learn = np.flatnonzero(fold == number), np.flatnonzero(fold != number)
@@ -39,8 +48,7 @@ def out_of_fold(
             made = probe(learn)
         else:
             some = Features(take(features.matrix, learn), features.key, 0)
-            weights = dataset.weights_of(learn)
-            made = family.refit(some, dataset.y[learn], basis=basis, like=head, weights=weights)
+            made = refit(dataset, learn, some, basis=basis, like=head, beside=beside)
         outputs[held] = made.logits(take(features.matrix, held)) * (head.temperature / made.temperature)
     return outputs
 
@@ -59,8 +67,10 @@ def learned_from_all(dataset: Dataset, parts: Split, adapted: Adapted) -> Adapte
         return replace(adapted, cautions=(*adapted.cautions, Caution("not-final", text)))
     rows = np.union1d(adapted.rows, parts.test)
     if len(rows) > len(adapted.rows):
-        features, weights = of_rows(adapted.features, rows), dataset.weights_of(rows)
-        basis = fit_basis(features.matrix, weights)
-        head = family.refit(features, dataset.y[rows], basis=basis, like=adapted.head, weights=weights)
+        features, beside = of_rows(adapted.features, rows), adapted.beside
+        n_classes = len(dataset.classes)
+        both = joined(features, dataset.y[rows], dataset.weights_of(rows), beside, n_classes=n_classes)
+        basis = fit_basis(both.features.matrix, both.weights)
+        head = refit(dataset, rows, features, basis=basis, like=adapted.head, beside=beside)
         adapted = replace(adapted, head=replace(head, cross_validation=adapted.head.cross_validation), rows=rows)
     return replace(adapted, final=True)

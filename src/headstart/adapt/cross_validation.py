@@ -7,9 +7,11 @@ from collections.abc import Callable
 import numpy as np
 
 from headstart.adapt import near_duplicates
+from headstart.adapt.auxiliary import NOTHING, Auxiliary, joined
 from headstart.adapt.basis import Basis, fit_basis
 from headstart.adapt.family import Probed
 from headstart.adapt.policy import TUNING
+from headstart.adapt.self_training import taught
 from headstart.backbone import Features, Head
 from headstart.clock import UNLIMITED, Budget
 from headstart.data.split import folds
@@ -28,6 +30,7 @@ def fit_probe(
     features: Features,
     *,
     basis: Basis,
+    beside: Auxiliary = NOTHING,
     seed: int = 0,
     within: Budget = UNLIMITED,
     advance: Callable[[int], None] = lambda _: None,
@@ -38,19 +41,42 @@ def fit_probe(
 
     Args:
         features: (n_rows, d), of these rows. basis: of these features, or of more.
+        beside: whose names it learns from as well, and is never judged by; its pool comes after, see `taught`.
         within: how long it may take, about. advance: told 1 for each penalty tried.
     """
     family = dataset.task.learner.family
     k = family.how_many_folds(len(rows), len(dataset.classes))
     fold = grouped_folds(dataset, rows, features, basis=basis, k=k, seed=seed)
     y, names, by = dataset.y[rows], dataset.classes, criterion(dataset).of(rows)
+    if len(beside.words):
+        both = joined(features, y, by.weights, beside, n_classes=len(names))
+        features, y, fold, by = both.features, both.y, both.fold(fold), both.criterion(by)
     probed: Probed = family.probe(
         features, y, basis=basis, names=names, fold=fold, by=by, within=within, advance=advance
     )
     return probed
 
 
-def probes(dataset: Dataset, features: Features, *, basis: Basis, rows: np.ndarray, head: Head, seed: int = 0) -> Probe:
+def refit(
+    dataset: Dataset, rows: np.ndarray, features: Features, *, basis: Basis, like: Head, beside: Auxiliary = NOTHING
+) -> Head:
+    """The head for these rows and what is beside them, by what another one was found to need; else as `fit_probe`."""
+    both = joined(features, dataset.y[rows], dataset.weights_of(rows), beside, n_classes=len(dataset.classes))
+    family = dataset.task.learner.family
+    head: Head = family.refit(both.features, both.y, basis=basis, like=like, weights=both.weights)
+    return taught(dataset, rows, features, head=head, beside=beside)[0] if len(beside.pool) else head
+
+
+def probes(
+    dataset: Dataset,
+    features: Features,
+    *,
+    basis: Basis,
+    rows: np.ndarray,
+    head: Head,
+    beside: Auxiliary = NOTHING,
+    seed: int = 0,
+) -> Probe:
     """The probe of any of the examples that have features; each one is made once.
 
     Of many, the penalty is that of a probe that there is. A search takes long; and whatever else that probe has seen,
@@ -58,10 +84,10 @@ def probes(dataset: Dataset, features: Features, *, basis: Basis, rows: np.ndarr
 
     Args:
         features: (n, d), of the first rows of the dataset. basis: of these features.
-        rows: of which there is a probe, `head`.
+        rows: of which there is a probe, `head`, which learned from what is `beside` as well.
     """
     known: dict[bytes, Head] = {rows.tobytes(): head}
-    family, n = dataset.task.learner.family, len(features.matrix)
+    n = len(features.matrix)
 
     def fitted(rows: np.ndarray) -> Head:
         rows = rows[rows < n]
@@ -70,10 +96,11 @@ def probes(dataset: Dataset, features: Features, *, basis: Basis, rows: np.ndarr
             return known[key]
         some = Features(take(features.matrix, rows), features.key, 0)
         if len(rows) > TUNING.refit_from:
-            y, weights = dataset.y[rows], dataset.weights_of(rows)
-            known[key] = family.refit(some, y, basis=basis, like=head, weights=weights)
+            known[key] = refit(dataset, rows, some, basis=basis, like=head, beside=beside)
         else:
-            known[key] = fit_probe(dataset, rows, some, basis=basis, seed=seed).head
+            known[key] = fit_probe(dataset, rows, some, basis=basis, beside=beside, seed=seed).head
+            if len(beside.pool):
+                known[key], _ = taught(dataset, rows, some, head=known[key], beside=beside)
         return known[key]
 
     return fitted

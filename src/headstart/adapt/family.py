@@ -49,4 +49,7 @@ class Family:
     by_words: Callable[..., Any] | None  # the same from word embeddings alone; None: of no use
     smoothing: bool  # whether smoothed labels mean anything
     calibrated: Callable[[Head, np.ndarray, np.ndarray, Weights], Head]  # (head, outputs, y, weights of those held out)
+    # (n, c) outputs of examples without labels, and what share of them is wanted: those whose labels are surest, and
+    # these labels, as the task encodes them; None: nothing is learned from such examples
+    surest: Callable[[np.ndarray, float], tuple[np.ndarray, np.ndarray]] | None = None
     remarks: Callable[[int], tuple[str, ...]] = lambda n: ()  # what a calibration on so many cannot do, for notes

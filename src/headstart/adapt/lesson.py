@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from headstart.adapt.auxiliary import NOTHING, Auxiliary
 from headstart.adapt.checkpoint import Checkpoint
 from headstart.backbone import Backbone, Features
 from headstart.evaluate.learning_curve import LearningCurve
@@ -53,6 +54,8 @@ class Adapted:
     probed: HeldOutputs | None = None  # of training examples, by probes on frozen features; None: there are none
     basis: Basis | None = None  # of the frozen features, in which the probe was solved
     learning_curve: LearningCurve | None = None  # of the probe; None: there is none, or there was no time
+    beside: Auxiliary = NOTHING  # what the probe learned from beside labelled examples
+    unlabelled: dict[str, int | bool] | None = None  # what JSON says of examples without a label; None: there are none
     final: bool = False  # whether it learned from the test part as well, after that was scored
 
     def parts(self, split: Split) -> Split:

@@ -9,9 +9,9 @@ import numpy as np
 
 from headstart.adapt import near_duplicates
 from headstart.adapt.again import out_of_fold
-from headstart.adapt.basis import Basis, fit_basis
+from headstart.adapt.basis import Basis
+from headstart.adapt.beside import Begun, Pool, begin, counts, encoded_names, encoded_pool
 from headstart.adapt.checkpoint import Checkpoint, key_of
-from headstart.adapt.cross_validation import fit_probe
 from headstart.adapt.lesson import FORM, Adapted, HeldOutputs, Training
 from headstart.adapt.more_labels import Exam, learning_curve, parts_of
 from headstart.adapt.plan import Plan
@@ -53,6 +53,8 @@ class LinearLesson:
     test: np.ndarray  # rows of the whole
     known: Features  # of all rows that were encoded
     cut: tuple[Caution, ...]  # that the probe was cut short
+    begun: Begun  # with what the probe learned from as well
+    pool: Pool
     out_of_fold: bool  # whether the score is, which that of a trained model could only be by training for each fold
 
     @property
@@ -106,7 +108,13 @@ class LinearLesson:
             return adapted
         room = Budget(max(_LEAST_FOR_PROBE, self.session.budget.left), self.session.now)
         outputs = out_of_fold(
-            self.dataset, self.features, basis=self.basis, head=self.head, seed=self.seed, within=room
+            self.dataset,
+            self.features,
+            basis=self.basis,
+            head=self.head,
+            beside=self.begun.beside,
+            seed=self.seed,
+            within=room,
         )
         return replace(adapted, held_out=outputs)
 
@@ -137,8 +145,15 @@ class LinearLesson:
         foreseen = _SLOWER * self.session.seconds["adapt"] * labels / max(1, searched)
         if self.out_of_fold or not len(self.test) or foreseen > budget.left / 2:
             return None
-        exam = Exam(self.whole, self.test, self.known)
-        return learning_curve(self.dataset, self.features, basis=self.basis, head=self.head, exam=exam, within=budget)
+        return learning_curve(
+            self.dataset,
+            self.features,
+            basis=self.basis,
+            head=self.head,
+            beside=self.begun.beside,
+            exam=Exam(self.whole, self.test, self.known),
+            within=budget,
+        )
 
     def _adapted(
         self,
@@ -162,15 +177,19 @@ class LinearLesson:
             probed=HeldOutputs(self.rows[: self.encoded], self.outputs),
             basis=self.basis,
             rows=np.sort(self.rows if beyond else self.rows[: self.encoded]),
-            findings=(*self.look_alikes, *taken.findings),
+            findings=(*self.look_alikes, *self.pool.findings, *taken.findings),
+            unlabelled=counts(self.whole, self.begun, self.pool),
             notes=(
                 *self.plan.notes,
                 *self._alike(),
                 *self._sampled(beyond),
+                *self.pool.notes,
+                *self.begun.notes,
                 *taken.notes,
                 *self.dataset.task.learner.family.remarks(held_out),
             ),
             cautions=(*self.cut, *taken.cautions),
+            beside=self.begun.beside,
         )
 
     def _alike(self) -> tuple[str, ...]:
@@ -203,10 +222,11 @@ def linear_lesson(
     Args:
         features: of the rows in `plan.train`, and of the test part.
     """
+    with session.step("encode", shown=False):
+        beside = encoded_names(dataset, plan.backbone)
+    pool = encoded_pool(dataset, parts, plan.backbone, features, session)
     with session.step("adapt") as advance:
         train = of_rows(features, plan.train)
-        basis = fit_basis(train.matrix, dataset.weights_of(plan.train))
-        alike = _look_alikes(dataset, parts, plan.train, features, basis)
         room = Budget(max(_LEAST_FOR_PROBE, session.budget.left), session.now)
 
         def tried(count: int) -> None:
@@ -215,7 +235,9 @@ def linear_lesson(
             session.progress.tell(f"{len(done)} penalties tried")
 
         done: list[int] = []
-        probed = fit_probe(dataset, plan.train, train, basis=basis, seed=seed, within=room, advance=tried)
+        beside = replace(beside, pool=pool.features)
+        begun = begin(dataset, plan.train, train, beside=beside, seed=seed, within=room, advance=tried)
+        alike = _look_alikes(dataset, parts, plan.train, features, begun.basis)
     cut = (_cut(session.budget, len(done)),) if room.left <= 0 else ()
     rest = np.setdiff1d(parts.train, plan.train) if dataset.modality.trains_beyond else plan.train[:0]
     rows = np.concatenate([plan.train, rest])
@@ -223,9 +245,9 @@ def linear_lesson(
         dataset=dataset.take(rows),
         rows=np.concatenate([plan.train, np.setdiff1d(parts.train, plan.train)]),
         features=train,
-        basis=basis,
-        head=probed.head,
-        outputs=probed.outputs,
+        basis=begun.basis,
+        head=begun.probed.head,
+        outputs=begun.probed.outputs,
         plan=plan,
         seed=seed,
         session=session,
@@ -236,6 +258,8 @@ def linear_lesson(
         known=features,
         out_of_fold=parts.out_of_fold,
         cut=cut,
+        begun=begun,
+        pool=pool,
     )
 
 

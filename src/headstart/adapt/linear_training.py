@@ -47,7 +47,15 @@ def linear_training(lesson: LinearLesson, checkpoint: Checkpoint) -> Training:
     """Open the backbone and put the lesson's probe on it."""
     rows, basis = np.arange(lesson.encoded), lesson.basis
     # Of many, the penalty has seen the validation part, too: that favours what the tuned model is held against.
-    probe = probes(lesson.dataset, lesson.features, basis=basis, rows=rows, head=lesson.head, seed=lesson.seed)
+    probe = probes(
+        lesson.dataset,
+        lesson.features,
+        basis=basis,
+        rows=rows,
+        head=lesson.head,
+        beside=lesson.begun.beside,
+        seed=lesson.seed,
+    )
     lesson, folds = _apart(lesson, _folds(lesson))
     family, dataset = lesson.dataset.task.learner.family, lesson.dataset
     lesson.session.progress.tell("opening the model")

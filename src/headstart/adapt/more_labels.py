@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from headstart.adapt.auxiliary import Auxiliary
 from headstart.adapt.basis import Basis
 from headstart.adapt.cross_validation import criterion
 from headstart.backbone import Features, Head, Matrix
@@ -73,7 +74,14 @@ def parts_of(dataset: Dataset, n: int) -> list[tuple[int, int]]:
 
 
 def learning_curve(
-    dataset: Dataset, features: Features, *, basis: Basis, head: Head, exam: Exam, within: Budget
+    dataset: Dataset,
+    features: Features,
+    *,
+    basis: Basis,
+    head: Head,
+    beside: Auxiliary,
+    exam: Exam,
+    within: Budget,
 ) -> LearningCurve | None:
     """The score on the test part of heads that learned from a part of the labels only, at the probe's own settings.
 
@@ -83,15 +91,16 @@ def learning_curve(
 
     Args:
         dataset: whose first n rows are learned from. features: (n, d), of these. basis: of them.
-        head: the probe of all of them.
+        head: the probe of all of them, and of what is `beside`, which each part learns from as well.
         within: after which no further head is judged.
 
     Returns:
-        None where there are too few labels for a smaller part, or no time.
+        None where there are too few labels for a smaller part, or no time; or where there is a pool, which each part
+        would have to label anew.
     """
     n = len(features.matrix)
     parts = parts_of(dataset, n)
-    if not parts or within.left <= 0:
+    if not parts or len(beside.pool) or within.left <= 0:
         return None
     orders = [drawn(dataset, np.arange(n), seed=_SEEDS + draw, first=1) for draw in range(DRAWS)]
     counted = np.zeros((len(parts), n), dtype=np.float32)
@@ -99,9 +108,14 @@ def learning_curve(
         some = orders[draw][:size]
         counted[row, some] = 1 if dataset.weights is None else dataset.weights[some]
     rows = _needed(counted, in_memory=isinstance(features.matrix, np.ndarray))
-    features = replace(features, matrix=take(features.matrix, rows), rows=None)
+    y, counted, matrix = dataset.y[rows], counted[:, rows], take(features.matrix, rows)
+    if len(beside.words):
+        n_classes = len(dataset.classes)
+        each = np.stack([beside.weights(y[part > 0], n_classes) for part in counted]).astype(np.float32)
+        matrix = np.concatenate([matrix[: len(rows)], beside.placed(features.matrix)])
+        y, counted = np.concatenate([y, beside.y(y, n_classes)]), np.concatenate([counted, each], axis=1)
     outputs = dataset.task.learner.family.by_parts(
-        features, dataset.y[rows], basis=basis, like=head, counted=counted[:, rows], asked=exam.asked
+        replace(features, matrix=matrix, rows=None), y, basis=basis, like=head, counted=counted, asked=exam.asked
     )
     fared = defaultdict[int, list[Fared]](list)
     for (size, _), made in zip(parts, outputs, strict=True):

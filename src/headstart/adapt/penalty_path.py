@@ -18,6 +18,7 @@ _MANY = 2000  # examples from which the strongest penalties hardly ever win, and
 _CLEAR_RISE = 1.01  # held-out log loss over the best so far that ends the search at once
 _SEARCH_TOLERANCE = 1e-2  # enough to rank penalties: held-out log loss within 0.1 % of the optimum's
 _TOLERANCE = 2e-6  # of the head itself: probabilities within 0.001 of the optimum, whatever the processor
+IN_ALL = -1  # the fold of rows that every head learns from, and none is judged by: names of classes, guessed labels
 
 
 class Tried(Protocol):
@@ -86,13 +87,14 @@ def held_out_path(
     start: Solution | None,
     within: Budget = UNLIMITED,
 ) -> Iterator[tuple[Solution, np.ndarray]]:
-    """Penalty after penalty: the folds' solutions, and (n, c) logits of each example from the one that left it out.
+    """Penalty after penalty: the folds' solutions, and (m, c) logits of each example from the one that left it out.
 
     Args:
-        x, y: as for `solve_path`. fold: (n,). weights: (n,) how much each example counts.
+        x, y: as for `solve_path`. fold: (n,), of m examples from 0 up, of others `IN_ALL`.
+        weights: (n,) how much each example counts.
         within: after which no further penalty is tried.
     """
-    numbers = np.unique(fold)
+    numbers = np.unique(fold[fold != IN_ALL])
     for solution in solve_path(
         x,
         y,
@@ -104,7 +106,7 @@ def held_out_path(
         start=start,
         within=within,
     ):
-        yield solution, _held_out_logits(x, np.searchsorted(numbers, fold), solution)
+        yield solution, _held_out_logits(x, np.searchsorted(numbers, fold), solution)[fold != IN_ALL]
         if within.left <= 0:
             return
 

@@ -10,7 +10,16 @@ import numpy as np
 
 from headstart.adapt.basis import Basis
 from headstart.adapt.family import Probed
-from headstart.adapt.penalty_path import alike, best_penalty, by_fold, held_out_path, of_parts, relearned, solved
+from headstart.adapt.penalty_path import (
+    IN_ALL,
+    alike,
+    best_penalty,
+    by_fold,
+    held_out_path,
+    of_parts,
+    relearned,
+    solved,
+)
 from headstart.adapt.solver import Solution
 from headstart.backbone import Features, Head, Matrix
 from headstart.clock import UNLIMITED, Budget
@@ -40,7 +49,7 @@ class _Trial:
     """One penalty, measured on each example by the fold that did not see it."""
 
     solution: Solution
-    logits: np.ndarray  # (n, c) float32, at its best temperature, since that is what the user gets
+    logits: np.ndarray  # (m, c) float32, at its best temperature, since that is what the user gets
     fared: HeldOut  # at that
     macro_recall: float
 
@@ -68,7 +77,8 @@ class _Search:
     fold: np.ndarray
     basis: Basis
     n_classes: int
-    by: Criterion
+    by: Criterion  # of all rows
+    judged: np.ndarray  # (m,) rows that are held out in some fold
     advance: Callable[[int], None]
     within: Budget = UNLIMITED
 
@@ -79,6 +89,7 @@ class _Search:
 
     def path(self, weights: np.ndarray, penalties: Sequence[float], start: Solution | None) -> Iterator[_Trial]:
         """Try penalty after penalty with these example weights."""
+        y, by = self.y[self.judged], self.by.of(self.judged)
         for solution, logits in held_out_path(
             self.x,
             self.y,
@@ -91,11 +102,11 @@ class _Search:
             within=self.within,
         ):
             self.advance(1)
-            t = temperature(logits, self.y, self.by.weights)
+            t = temperature(logits, y, by.weights)
             logits /= np.float32(t)
-            losses, right = log_losses(logits, self.y), logits.argmax(axis=1) == self.y
-            fared = HeldOut(losses, right, t, self.by.weights, self.by.cost(logits, self.y), self.by.groups)
-            yield _Trial(solution, logits, fared, _macro_recall(self.y, right, self.by.weights))
+            losses, right = log_losses(logits, y), logits.argmax(axis=1) == y
+            fared = HeldOut(losses, right, t, by.weights, by.cost(logits, y), by.groups)
+            yield _Trial(solution, logits, fared, _macro_recall(y, right, by.weights))
 
     def best(self) -> tuple[_Trial, list[dict[str, float]]]:
         """The best penalty where classes count alike, and what was tried."""
@@ -103,7 +114,7 @@ class _Search:
             partial(self.path, self.weights),
             penalties=PENALTIES,
             strongest_for_many=_STRONGEST_FOR_MANY,
-            n=len(self.y),
+            n=len(self.judged),
             to_the_end=self.by.costs is not None,
         )
 
@@ -131,7 +142,7 @@ def probe(
         y: (n,) class indices.
         basis: of these features.
         names: of the classes, by index.
-        fold: (n,) which fold each row is held out in.
+        fold: (n,) which fold each row is held out in; `IN_ALL`: in none, and these rows come last.
         by: what is chosen by; its weights count in the fit, too.
         within: half of it for the search, after which no further penalty is tried; of what there is then, a head is
             made in any case.
@@ -169,7 +180,7 @@ def probe(
         cross_validation=tuple(rows),
         class_weights=named,
     )
-    return Probed(head, best.logits[np.argsort(order)])
+    return Probed(head, best.logits[np.argsort(order[search.judged])])
 
 
 def _weights_pay(equal: _Trial, weighted: _Trial) -> bool:
@@ -223,7 +234,7 @@ def cross_validate(
     """Only the search of `probe`, for its verdict on the features: no head is made. Arguments as there."""
     search, order = _search(basis.transform(features.matrix), y, fold, basis, n_outputs, by, lambda _: None)
     best, _ = search.best()
-    return best.fared.of(np.argsort(order))
+    return best.fared.of(np.argsort(order[search.judged]))
 
 
 def _search(
@@ -237,7 +248,8 @@ def _search(
 ) -> tuple[_Search, np.ndarray]:
     """The search, and the order in which it has the rows."""
     x, order = by_fold(x, fold)
-    return _Search(x, y[order], fold[order], basis, n_classes, by.of(order), advance), order
+    judged = np.flatnonzero(fold[order] != IN_ALL)
+    return _Search(x, y[order], fold[order], basis, n_classes, by.of(order), judged, advance), order
 
 
 def _macro_recall(y: np.ndarray, right: np.ndarray, weights: np.ndarray | None) -> float:

@@ -11,7 +11,16 @@ import numpy as np
 
 from headstart.adapt.basis import Basis
 from headstart.adapt.family import Family, Probed
-from headstart.adapt.penalty_path import alike, best_penalty, by_fold, held_out_path, of_parts, relearned, solved
+from headstart.adapt.penalty_path import (
+    IN_ALL,
+    alike,
+    best_penalty,
+    by_fold,
+    held_out_path,
+    of_parts,
+    relearned,
+    solved,
+)
 from headstart.adapt.solver import Solution
 from headstart.backbone import Features, Head, Matrix
 from headstart.clock import UNLIMITED, Budget
@@ -75,7 +84,7 @@ def probe(
 
     Args:
         features: (n, d). y: (n, c) of 0 and 1. basis: of these features. names: of the labels.
-        fold: (n,) which fold each row is held out in.
+        fold: (n,) which fold each row is held out in; `IN_ALL`: in none, and these rows come last.
         by: what the penalty is chosen by, of equal ones the strongest; its weights count in the fit, too.
         within: after which the head is as good as it is then.
         advance: told 1 for each penalty tried.
@@ -104,7 +113,8 @@ def probe(
         temperature=temperature,
         cross_validation=rows,
     )
-    return Probed(calibrated(head, best.logits, y, by.weights), best.logits)
+    judged = np.flatnonzero(fold != IN_ALL)
+    return Probed(calibrated(head, best.logits, y[judged], by.of(judged).weights), best.logits)
 
 
 def refit(features: Features, y: np.ndarray, *, basis: Basis, like: Head, weights: np.ndarray | None = None) -> Head:
@@ -169,7 +179,7 @@ def search(
     """The best penalty, and a row a penalty that was tried, as `penalty_path.best_penalty` has them.
 
     Args:
-        x: (n, r + 1), transformed. y: (n, c) of 0 and 1. fold: (n,). by: as in `probe`.
+        x: (n, r + 1), transformed. y: (n, c) of 0 and 1. fold, by: as in `probe`.
         advance: told 1 for each penalty tried.
 
     Raises:
@@ -177,17 +187,18 @@ def search(
     """
     if y.ndim != 2 or not len(y) == len(fold) == len(x):
         raise ValueError(f"features {x.shape}, y {y.shape} and fold {fold.shape} do not fit together")
-    if len(np.unique(fold)) < 2:
+    if len(np.unique(fold[fold != IN_ALL])) < 2:
         raise ValueError("cross-validation needs at least two folds")
     x, order = by_fold(x, fold)
+    judged = order[fold[order] != IN_ALL]
     best, rows = best_penalty(
         partial(_trials, x, y[order], fold[order], basis, by.of(order), advance),
         penalties=PENALTIES,
         strongest_for_many=_STRONGEST_FOR_MANY,
-        n=len(y),
+        n=len(judged),
         to_the_end=by.costs is not None,
     )
-    return replace(best, logits=best.logits[np.argsort(order)]), tuple(rows)
+    return replace(best, logits=best.logits[np.argsort(judged)]), tuple(rows)
 
 
 def _trials(
@@ -201,17 +212,20 @@ def _trials(
     start: Solution | None,
 ) -> Iterator[Trial]:
     """Penalty after penalty."""
-    weights = by.weights
-    for solution, logits in held_out_path(
+    path = held_out_path(
         x,
         y,
         fold,
         basis=basis,
         n_outputs=y.shape[1],
-        weights=alike(len(y)) if weights is None else weights,
+        weights=alike(len(y)) if by.weights is None else by.weights,
         penalties=penalties,
         start=start,
-    ):
+    )
+    judged = np.flatnonzero(fold != IN_ALL)
+    y, by = y[judged], by.of(judged)
+    weights = by.weights
+    for solution, logits in path:
         advance(1)
         t = sigmoid_temperature(logits, y, weights)
         logits /= np.float32(t)

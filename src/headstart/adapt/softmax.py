@@ -47,6 +47,18 @@ def _uncertainty(logits: np.ndarray) -> np.ndarray:
     return np.asarray(-softmax(logits).max(axis=1))
 
 
+def _surest(logits: np.ndarray, share: float) -> tuple[np.ndarray, np.ndarray]:
+    """As `Family.surest`: of each class by its estimated share, so that no class is lost to those that are easier."""
+    probabilities = softmax(logits)
+    labels, wanted = probabilities.argmax(axis=1), np.rint(share * probabilities.sum(axis=0)).astype(np.int64)
+    sure = []
+    for number, most in enumerate(wanted.tolist()):
+        mine = np.flatnonzero(labels == number)
+        sure.append(mine[np.argsort(-probabilities[mine, number], kind="stable")[:most]])
+    rows = np.concatenate(sure)
+    return rows, labels[rows]
+
+
 def _by_words(*arguments: Any, n_classes: int, seed: int) -> np.ndarray:
     from headstart.adapt.word_uncertainty import doubt_by_words  # loads torch
 
@@ -64,6 +76,7 @@ SOFTMAX = Family(
     judged=judged,
     constant=_constant,
     uncertainty=_uncertainty,
+    surest=_surest,
     by_words=_by_words,
     smoothing=True,
     calibrated=lambda head, logits, y, weights: head,  # the temperature is folded in already

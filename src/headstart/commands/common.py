@@ -41,6 +41,10 @@ Final = Annotated[
 MaxLength = Annotated[
     int | None, typer.Option(min=1, help="Tokens of a text that are read. Default: as the model was made for.")
 ]
+Names = Annotated[
+    str | None, typer.Option(metavar="FILE|none", help="Words for classes, CLASS,TEXT a row. Default: their names.")
+]
+Unlabelled = Annotated[str | None, typer.Option(help="Examples without labels, learned from too: a folder, a table.")]
 Track = Annotated[str | None, typer.Option(help="Log to mlflow, mlflow:URI, tensorboard or tensorboard:FOLDER.")]
 Device = Annotated[str | None, typer.Option(help="cpu, cuda or mps. Default: a GPU where there is one.")]
 Threads = Annotated[int | None, typer.Option(min=1, help="Processor cores to use. Default: all.")]

@@ -25,7 +25,7 @@ def check(
     dataset: Dataset,
     *,
     known: KnownImages | None = None,
-    purpose: Literal["fit", "evaluate", "predict"] = "fit",
+    purpose: Literal["fit", "evaluate", "predict", "pool"] = "fit",
     allow_rejected: bool = False,
     workers: int = 2,
     advance: Callable[[int], None] = lambda _: None,
@@ -35,8 +35,8 @@ def check(
     Args:
         dataset: as it was read.
         known: perceptual hashes of images seen before, by content; read and added to.
-        purpose: an example without a label is of no use to "fit" and "evaluate"; a class of one example or a single
-            class are of no use to "fit".
+        purpose: an example without a label is of no use to "fit" and "evaluate", and in a "pool" none has one; a class
+            of one example or a single class are of no use to "fit".
         allow_rejected: whether more may be left out than is used; of use to "fit" alone.
         workers: decoding threads.
         advance: told how many more examples have been looked at.
@@ -48,9 +48,9 @@ def check(
     Raises:
         DataError: nothing usable is left, or less than what is left out, or fewer than two classes.
     """
-    task, modality = dataset.task, dataset.modality
+    task, modality, labelled = dataset.task, dataset.modality, purpose in ("fit", "evaluate")
     rejected = list(dataset.findings)
-    keep = list(range(len(dataset))) if purpose == "predict" else _with_target(dataset, rejected)
+    keep = _with_target(dataset, rejected) if labelled else list(range(len(dataset)))
     known = KnownImages() if known is None else known
     seen = modality.inspect(dataset, keep, rejected, known=known, workers=workers, advance=advance)
     keep, digests, hashes = seen.rows, seen.digests, seen.hashes
@@ -65,13 +65,13 @@ def check(
         usable = replace(usable, cautions=(*usable.cautions, *_mostly_rejected(usable, rejected, allow_rejected)))
     same = equal_pairs(digests)
     twins = group(len(keep), np.concatenate([same, modality.near(hashes)]))
-    twins, looks = apart_by_class(usable, twins, same) if purpose != "predict" else (twins, [])
+    twins, looks = apart_by_class(usable, twins, same) if labelled else (twins, [])
     twins, alike_by_nature = apart_where_few(usable, twins, same) if purpose == "fit" else (twins, [])
     usable = replace(usable, notes=(*usable.notes, *looks), cautions=(*usable.cautions, *alike_by_nature))
     groups, pieces = modality.groups(usable, twins) if purpose == "fit" else (twins, [])
     groups, alike, notes = _together(usable, groups)
     notes += alike_names(usable.classes, usable.task.words.named)
-    conflicts = _conflicts(usable, twins, task.conflict) if purpose != "predict" else {}
+    conflicts = _conflicts(usable, twins, task.conflict) if labelled else {}
     cautions = (*usable.cautions, *_contradicting(usable, twins, same, list(conflicts)))
     duplicates = _duplicates(usable, twins, same, "" if purpose != "fit" or dataset.in_parts else _KEPT)
     found = (*rejected, *duplicates, *pieces, *conflicts.values())

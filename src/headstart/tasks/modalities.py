@@ -136,6 +136,7 @@ TEXT = Modality(
     trainable=_trainable_texts,
     explainer=_text_explainer,
     shown=shown_texts,
+    reads_names=True,
     windows=True,
     remarks=remarks,
 )

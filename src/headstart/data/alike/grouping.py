@@ -98,6 +98,7 @@ def with_excerpts(dataset: Dataset, twins: np.ndarray) -> tuple[np.ndarray, list
     """The groups with texts that are cut from others in them, but for those of a class that is of too few texts then
     (sentences of one document, say): both sides of a split have to be made of something."""
     y, cut = dataset.strata, excerpts([str(text) for text in dataset.inputs], twins)
+    y = y - y.min(initial=0)  # what has no target is -1, a class like any other here
     same = np.column_stack([np.arange(len(y)), twins])
     before, after = (_texts_of_each(y, groups) for groups in (twins, group(len(y), np.concatenate([same, cut]))))
     apart = (after < np.minimum(before, _TEXTS_OF_A_CLASS))[y[cut[:, 0]]]
