@@ -12,6 +12,7 @@ from headstart import pipeline
 from headstart.choose.choose import method_of
 from headstart.clock import Budget, seconds_of
 from headstart.confidence.confidence import share_of
+from headstart.data.from_names import names_of
 from headstart.doctor.examine import AUTO, examine
 from headstart.encode.machine import using
 from headstart.errors import UserError
@@ -50,6 +51,7 @@ def fit(  # noqa: PLR0913 - the one public door: every option of the command lin
     max_length: int | None = None,
     names: Any = None,
     unlabelled: Any = None,
+    classes: str | Sequence[str] | None = None,
     columns: Columns | None = None,
     device: str | None = None,
     threads: int | None = None,
@@ -97,6 +99,8 @@ def fit(  # noqa: PLR0913 - the one public door: every option of the command lin
             classes to a text or several, or the path of such a JSON object or table (a class and a text a row).
         unlabelled: examples without labels: a folder, a table, or inputs. The labels that the probe is surest of are
             learned from; whatever is in the test part, or like it, is left out.
+        classes: of texts of which none has a label: what they may be about, in words. Nothing is measured then, unless
+            `test` is the path of labelled examples.
         columns: which columns of a table hold what.
         device: "cpu", "cuda" or "mps"; None: what HEADSTART_DEVICE says, else CUDA where there is a driver.
         threads: processor cores to use; None: all that the process may use.
@@ -107,6 +111,7 @@ def fit(  # noqa: PLR0913 - the one public door: every option of the command lin
     Raises:
         UserError: the data, the model, the place to save or to track cannot be used.
     """
+    named = names_of(classes)
     request = Request(
         data=data,
         labels=labels,
@@ -118,7 +123,7 @@ def fit(  # noqa: PLR0913 - the one public door: every option of the command lin
         method=method_of(how),
         metric=metric,
         decision=_decision(threshold, recall, positive),
-        test=_share_or_path(test),
+        test=_share_or_path(test) if named is None or not isinstance(test, Real) else None,
         seed=seed,
         out=_folder(data, out),
         force=force,
@@ -127,6 +132,7 @@ def fit(  # noqa: PLR0913 - the one public door: every option of the command lin
         max_length=max_length,
         names=names,
         unlabelled=unlabelled,
+        classes=named,
     )
     seconds, shown = seconds_of(budget), as_progress(progress)
     with using(device, threads), open_session(request, seconds=seconds, track=track, progress=shown) as session:

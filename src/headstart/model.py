@@ -31,7 +31,7 @@ from headstart.report.worth import too_high
 from headstart.storage.files import parse_json
 from headstart.storage.place import Place, reserve_place
 from headstart.storage.places import as_json, as_utf8, cannot_write
-from headstart.task import Head, Predictor, Scores, Sureness, Task
+from headstart.task import NOT_MEASURED, Head, Predictor, Scores, Sureness, Task
 from headstart.tasks.table import task_named
 from headstart.values import Columns, Dataset, Split
 
@@ -216,6 +216,8 @@ class Model:
             reference: what the baseline has to know of the training targets; None: that is not known.
             known: features that may hold some of the rows already.
         """
+        if not len(rows):
+            return NOT_MEASURED
         outputs = self.predictor.outputs(dataset, rows, known=known, advance=advance)
         return self.task.scorer.score(self.head, outputs, dataset, rows, reference)
 

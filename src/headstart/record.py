@@ -34,11 +34,10 @@ from headstart.pretrained.schema import (
     number,
     one_of,
     real,
-    whole,
 )
 from headstart.pretrained.schema import record as fields
 from headstart.session import Session
-from headstart.task import Metric, Scores, Task
+from headstart.task import NOT_MEASURED, Metric, Scores, Task
 from headstart.values import Caution, Columns, Dataset, Finding, Interval, Request, Split
 
 _SEVERAL = listing(NAME, most=100_000)
@@ -106,7 +105,7 @@ _SUMMARY = fields(  # what tasks of all kinds say
     {
         **dict.fromkeys(("task", "model", "how", "why", "why_how", "split"), NAME),
         **dict.fromkeys(("n_train", "n_rejected"), COUNT),
-        "n_test": whole(1, 2**53),
+        "n_test": COUNT,
         "tuning": maybe(entire(_TUNING)),
         "findings": listing(_FINDING, most=100_000_000),
         "notes": _SEVERAL,
@@ -117,7 +116,7 @@ _SUMMARY = fields(  # what tasks of all kinds say
     {
         "ranking": maybe(entire(ranking_as_json)),
         "confidence": _CONFIDENCE,
-        "unlabelled": maybe(fields({**dict.fromkeys(("n", "used", "left_out"), COUNT), "helped": flag})),
+        "unlabelled": maybe(fields({**dict.fromkeys(("n", "used", "left_out"), COUNT), "helped": maybe(flag)})),
         "cached": figure,
         "metric": maybe(NAME),
         **dict.fromkeys(("final", "names_used"), flag),
@@ -169,7 +168,9 @@ class Record:
     metric: str | None = None  # the key of what the user wanted it to be chosen by; None: the task's own loss
     confidence: Mapping[str, Any] | None = None  # how sure it can say that it is; None: nobody measured that
     names_used: bool = False  # whether names of classes were learned from as examples of theirs
-    unlabelled: Mapping[str, int | bool] | None = None  # how many examples without a label there were, and of what use
+    unlabelled: Mapping[str, int | bool | None] | None = (
+        None  # how many examples without a label there were, and of what use
+    )
 
     @property
     def chosen_by(self) -> Metric | None:
@@ -268,7 +269,7 @@ class Record:
             "n_train": self.n_train,
             "n_rejected": self.n_rejected,
             **self.scores.to_json(),
-            "split": "official" if self.official else "out-of-fold" if self.out_of_fold else "made",
+            "split": "official" if self.official else "out-of-fold" if self.out_of_fold else self._made,
             **({"final": True} if self.final else {}),
             "names_used": self.names_used,
             "unlabelled": None if self.unlabelled is None else dict(self.unlabelled),
@@ -283,6 +284,10 @@ class Record:
             "seconds": dict(self.seconds),
             "out": self.out,
         }
+
+    @property
+    def _made(self) -> str:
+        return "made" if self.n_test else "none"
 
     def beside(self) -> dict[str, Any]:
         """What `from_json` needs besides the summary."""
@@ -342,6 +347,8 @@ def _of_pool(dataset: Dataset) -> tuple[Finding, ...]:
 def _scores(task: Task, summary: Mapping[str, Any], mistakes: Sequence[Any]) -> Scores:
     """The headlines have to be there, with their intervals; a metric that came later may not."""
     keys = [metric.key for metric in task.scorer.metrics]
+    if not summary["n_test"]:
+        return NOT_MEASURED
     first = keys[: task.scorer.headlines]
     values = fields(dict.fromkeys(first, figure), dict.fromkeys(keys[len(first) :], figure))(summary, "summary")
     for key in first:

@@ -145,6 +145,9 @@ class Scores:
         return {**{k: _plain(v) for k, v in self.values.items()}, **ends, "n_test": self.n, **self.details}
 
 
+NOT_MEASURED = Scores(n=0, values={}, intervals={}, details={})  # there was nothing to measure on
+
+
 def rounded(value: float) -> float:
     """To six digits after the point, or six that count where the unit is small."""
     value = float(value)
@@ -238,6 +241,7 @@ class Learner:
     judge: Callable[..., Any] | None  # ranks frozen features; None: models cannot be ranked without training
     judge_constant: Callable[[Dataset], Any] | None  # how one answer to all would do, in the same measure
     lesson: Callable[..., Any]  # a training part as it is learned, see `adapt.lesson`
+    from_names: Callable[..., Any] | None = None  # the lesson of classes without labels; None: there is none
     loss: tuple[str, ...] = ("log_loss",)  # what is chosen by unasked, as a metric; further ones come to the same
     # (dataset, what was adapted): with the threshold that the user asked for; None: the task has no use for one
     decided: Callable[[Dataset, Any], Any] | None = None

@@ -107,7 +107,7 @@ class Request:
     method: str = "auto"
     metric: str = "auto"  # the key of what is chosen by
     decision: Decision | None = None  # None: the likeliest class is answered
-    test: float | str | Path = 0.2  # a share, or a path with the test examples
+    test: float | str | Path | None = 0.2  # a share, or a path with the test examples; None: nothing is tested
     seed: int = 0
     out: Path | None = None
     force: bool = False
@@ -116,11 +116,17 @@ class Request:
     allow_rejected: bool = False  # whether more examples may be left out than are used
     names: Any = None  # what classes are called: None: by their names; "none"; or a mapping, or a file, of other words
     unlabelled: Any = None  # examples without labels: a folder, a table, inputs; None: there are none
+    classes: tuple[str, ...] | None = None  # of data that are all without labels; None: they have some
 
     @property
-    def share(self) -> float:
-        """The share of the data that is kept for the test, where they have no parts of their own."""
+    def share(self) -> float | None:
+        """The share of the data that is kept for the test, where they have no parts of their own; None: nothing is."""
         return 0.2 if isinstance(self.test, str | Path) else self.test
+
+    @property
+    def pool(self) -> Any:
+        """The examples without labels; None: there are none."""
+        return self.unlabelled if self.classes is None else self.data
 
 
 _OF_FILES = ("known", "encoding", "delimiter")  # fields that name no column: another file has others

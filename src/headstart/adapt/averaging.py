@@ -79,6 +79,14 @@ def last_run(
     return last if is_done and better else None
 
 
+def halfway(main: dict[str, np.ndarray], last: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The mean weights of the run that was judged and of the one that learned from all: two runs of one recipe.
+
+    Source: Wortsman et al., Model soups, ICML 2022; what it brings here is in docs/tuning.md.
+    """
+    return _with(last, main, 0.5)
+
+
 def _time_for_another(
     runs: Runs, name: str, recipe: Recipe, seconds: float, in_time: Callable[[int, float], int]
 ) -> bool:

@@ -142,10 +142,10 @@ def _figures(test: PairedTest) -> str:
     return f"on held-out examples {right}, log loss {test.untuned_log_loss:.3f} and {test.tuned_log_loss:.3f}"
 
 
-def counts(dataset: Dataset, begun: Begun, pool: Pool) -> dict[str, int | bool] | None:
+def counts(dataset: Dataset, pool: Pool, *, used: int, helped: bool | None) -> dict[str, int | bool | None] | None:
     """What JSON says of a pool; None: there is none."""
     if dataset.pool is None:
         return None
     before = len(dataset.pool.findings)  # that were left out when it was read
     left_out = before + len(pool.findings)
-    return {"n": before + len(dataset.pool), "used": begun.used, "helped": begun.helped, "left_out": left_out}
+    return {"n": before + len(dataset.pool), "used": used, "helped": helped, "left_out": left_out}

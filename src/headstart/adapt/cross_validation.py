@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
@@ -104,6 +105,31 @@ def probes(
         return known[key]
 
     return fitted
+
+
+def all_alike(
+    dataset: Dataset, features: Features, *, basis: Basis, probe: Probe, beside: Auxiliary = NOTHING
+) -> Probe:
+    """The same probes with classes that count alike, which training starts from.
+
+    It lowers the log loss, which the user is not asked about; a probe may give that up for rare classes. Weighted, a
+    tuned model of 28 emotions was right in 2 to 3 points fewer of 1,500 comments, and worse in log loss
+    (docs/tuning.md). Where the user chooses by a metric, classes weigh what the probe found they should.
+
+    Args:
+        features: (n, d), of the first rows of the dataset. probe, basis, beside: as for `probes`.
+    """
+    n = len(features.matrix)
+
+    def made(rows: np.ndarray) -> Head:
+        head = probe(rows)
+        if head.class_weights is None or dataset.task.metric is not None:
+            return head
+        rows = rows[rows < n]
+        some = Features(take(features.matrix, rows), features.key, 0)
+        return refit(dataset, rows, some, basis=basis, like=replace(head, class_weights=None), beside=beside)
+
+    return made
 
 
 def judge(dataset: Dataset, features: Features, *, seed: int = 0) -> HeldOut:

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from torch import nn
 
-from headstart.adapt.averaging import greedy_soup, last_run
+from headstart.adapt.averaging import greedy_soup, halfway, last_run
 from headstart.adapt.loop import Recipe
 from headstart.adapt.policy import TUNING
 from headstart.adapt.schedule import judging_seconds, learns_from_all, rate_for
@@ -105,7 +105,7 @@ def finetune(
     last = last_run(runs, recipe, folds, again, results["kept"]) if again and not (lost or runs.watch.over) else None
     seen = None if look is None else look(runs.network(recipe, start, results, share=share), recipe)
     if last is not None:
-        start, results = runs.task.start(np.arange(len(folds))), last
+        start, results = runs.task.start(np.arange(len(folds))), halfway(results, last)
     return replace(told, network=runs.network(recipe, start, results, share=share), seen=seen)
 
 

@@ -55,7 +55,9 @@ class Adapted:
     basis: Basis | None = None  # of the frozen features, in which the probe was solved
     learning_curve: LearningCurve | None = None  # of the probe; None: there is none, or there was no time
     beside: Auxiliary = NOTHING  # what the probe learned from beside labelled examples
-    unlabelled: dict[str, int | bool] | None = None  # what JSON says of examples without a label; None: there are none
+    unlabelled: dict[str, int | bool | None] | None = (
+        None  # what JSON says of examples without a label; None: there are none
+    )
     final: bool = False  # whether it learned from the test part as well, after that was scored
 
     def parts(self, split: Split) -> Split:

@@ -178,7 +178,7 @@ class LinearLesson:
             basis=self.basis,
             rows=np.sort(self.rows if beyond else self.rows[: self.encoded]),
             findings=(*self.look_alikes, *self.pool.findings, *taken.findings),
-            unlabelled=counts(self.whole, self.begun, self.pool),
+            unlabelled=counts(self.whole, self.pool, used=self.begun.used, helped=self.begun.helped),
             notes=(
                 *self.plan.notes,
                 *self._alike(),

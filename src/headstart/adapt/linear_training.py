@@ -11,7 +11,7 @@ from torch import nn
 
 from headstart.adapt.basis import Basis
 from headstart.adapt.checkpoint import Checkpoint
-from headstart.adapt.cross_validation import Probe, criterion, grouped_folds, probes
+from headstart.adapt.cross_validation import Probe, all_alike, criterion, grouped_folds, probes
 from headstart.adapt.fine_tune import Tuned
 from headstart.adapt.lesson import Training
 from headstart.adapt.linear_network import Classified
@@ -60,7 +60,9 @@ def linear_training(lesson: LinearLesson, checkpoint: Checkpoint) -> Training:
     family, dataset = lesson.dataset.task.learner.family, lesson.dataset
     lesson.session.progress.tell("opening the model")
     opened: Opened = dataset.modality.trainable(lesson, probe, folds, checkpoint)
-    basis, start = opened.start or (basis, probe)
+    alike = all_alike(dataset, lesson.features, basis=basis, probe=probe, beside=lesson.begun.beside)
+    basis, start = opened.start or (basis, alike)
+    like = lesson.head if dataset.task.metric else replace(lesson.head, class_weights=None)
     objective = LinearObjective(
         opened.parts,
         dataset.y,
@@ -68,7 +70,7 @@ def linear_training(lesson: LinearLesson, checkpoint: Checkpoint) -> Training:
         basis,
         start,
         lambda head, rows: head.logits(take(lesson.features.matrix, rows)),
-        lesson.head,
+        like,
         probe,
         opened.uncertainty if len(dataset) > lesson.encoded else None,
         criterion(dataset),
@@ -77,7 +79,7 @@ def linear_training(lesson: LinearLesson, checkpoint: Checkpoint) -> Training:
     def finish(tuned: Tuned) -> tuple[Head, nn.Module]:
         if not isinstance(tuned.network, Classified):
             raise TypeError("a network with a linear head on it")
-        head = tuned.network.head(lesson.head, features_key="", temperature=tuned.temperature)
+        head = tuned.network.head(like, features_key="", temperature=tuned.temperature)
         y, weights = dataset.y[tuned.rows], dataset.weights_of(tuned.rows)
         return family.calibrated(head, tuned.kept / tuned.temperature, y, weights), opened.whole()
 

@@ -9,7 +9,7 @@ import numpy as np
 from headstart.adapt.basis import Basis, fit_basis
 from headstart.adapt.batches import Texts, tokenised
 from headstart.adapt.checkpoint import Checkpoint
-from headstart.adapt.cross_validation import Probe, fit_probe, probes
+from headstart.adapt.cross_validation import Probe, all_alike, fit_probe, probes
 from headstart.adapt.linear_training import Opened
 from headstart.adapt.lora import adapted
 from headstart.adapt.search import label_smoothing
@@ -45,7 +45,8 @@ def probe_of(lesson: LinearLesson, backbone: Backbone, folds: np.ndarray) -> tup
     basis = fit_basis(features.matrix, dataset.weights_of(np.arange(n)))
     learn = np.flatnonzero(folds[:n] != 0)
     head = fit_probe(dataset, learn, of_rows(features, learn), basis=basis, seed=lesson.seed).head
-    return basis, probes(dataset, features, basis=basis, rows=learn, head=head, seed=lesson.seed)
+    probe = probes(dataset, features, basis=basis, rows=learn, head=head, seed=lesson.seed)
+    return basis, all_alike(dataset, features, basis=basis, probe=probe)
 
 
 def open_texts(lesson: LinearLesson, backbone: Backbone, start: tuple[Basis, Probe] | None) -> Opened:

@@ -45,6 +45,9 @@ Names = Annotated[
     str | None, typer.Option(metavar="FILE|none", help="Words for classes, CLASS,TEXT a row. Default: their names.")
 ]
 Unlabelled = Annotated[str | None, typer.Option(help="Examples without labels, learned from too: a folder, a table.")]
+Classes = Annotated[
+    str | None, typer.Option(help="Of texts without any label: what they may be about, with commas between.")
+]
 Track = Annotated[str | None, typer.Option(help="Log to mlflow, mlflow:URI, tensorboard or tensorboard:FOLDER.")]
 Device = Annotated[str | None, typer.Option(help="cpu, cuda or mps. Default: a GPU where there is one.")]
 Threads = Annotated[int | None, typer.Option(min=1, help="Processor cores to use. Default: all.")]

@@ -147,8 +147,10 @@ def rule_of(
         what = "nobody has fitted this model, so no examples were held out to go by"
         if method is not None:
             what = "the model has none of the held-out examples: it was saved before headstart kept them"
+        if confidence is not None and confidence.summary.get("held_out") == 0:
+            what = "no example was held out when it was fitted, so there is nothing to go by"
         where = "--abstain" if wanted.accuracy is not None else "--coverage"
-        raise UserError(what, where=where, fix="fit it again: a new fit keeps what it takes")
+        raise UserError(what, where=where, fix="fit it again with labelled examples: a new fit keeps what it takes")
     rule = certainty.rule(head, confidence.held, wanted)
     if method == "probe":
         return rule

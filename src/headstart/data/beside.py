@@ -11,7 +11,7 @@ from headstart.data.labels.class_names import GONE, NONE, ClassWords, words_of
 from headstart.data.unlabelled import with_pool
 from headstart.errors import UserError, short_name
 from headstart.session import Session
-from headstart.values import Dataset, Request, Split
+from headstart.values import Columns, Dataset, Request, Split
 
 _SHOWN = 3  # names in a note
 
@@ -25,11 +25,13 @@ def with_beside(dataset: Dataset, parts: Split, request: Request, session: Sessi
     Raises:
         UserError: what is of no use for the task. DataError: what cannot be read.
     """
-    dataset = with_words(dataset, parts.train, request.names)
-    if request.unlabelled is None:
+    if request.classes is None:  # else names are all that is learned from
+        dataset = with_words(dataset, parts.train, request.names)
+    if request.pool is None:
         return dataset
+    columns = Columns(known=dataset.columns) if request.classes is None else request.columns or Columns()
     with session.step("check unlabelled") as advance:
-        return with_pool(dataset, parts, request.unlabelled, advance)
+        return with_pool(dataset, parts, request.pool, columns, advance)
 
 
 def with_words(dataset: Dataset, train: np.ndarray, asked: Any) -> Dataset:

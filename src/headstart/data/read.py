@@ -20,6 +20,7 @@ from headstart.data.folders.folder_tables import read_tables
 from headstart.data.folders.layout import INNER, OUTER, unwrapped
 from headstart.data.folders.photo_tables import read_metadata
 from headstart.data.folders.text_files import read_siblings, read_text_files
+from headstart.data.from_names import named_dataset
 from headstart.data.labels.missing import without_missing_groups
 from headstart.data.questions.read import read_unanswered
 from headstart.data.tables.frame import read_frame, read_hub, read_pairs
@@ -45,6 +46,8 @@ def read(request: Request, tasks: Sequence[Task]) -> Dataset:
         UserError: a metric that the task cannot choose by, or columns that are none.
     """
     refuse_odd(request.columns)
+    if request.classes is not None:
+        return named_dataset(request, tasks, partial(_test_alone, request))
     asked = _asked_for(request.task, tasks)
     task = asked or next((task for task in tasks if _claims(task, request)), None)
     if task is not None and task.form is not None:
@@ -204,6 +207,13 @@ def _with_test(request: Request, read_one: Callable[..., Examples]) -> Examples:
         return (read_first if source is request.data else read_one)(source, columns=columns)
 
     return read_parts([("train", request.data), ("test", request.test)], request.columns, each, header=_header)
+
+
+def _test_alone(request: Request) -> Examples | None:
+    """The labelled examples at the path of the test; None: there are none."""
+    if not isinstance(request.test, str | Path):
+        return None
+    return _labelled(request.test, kind="text", columns=request.columns)
 
 
 def _header(source: Any, columns: Columns | None) -> list[str]:

@@ -30,8 +30,9 @@ from headstart.values import Caution, Dataset, Split
 _TRAIN_ALONE = ("there is a training part and no labelled test: the test is held out of it",)
 
 
-def split(dataset: Dataset, *, test: float = 0.2, seed: int = 0, folds_too: bool = False) -> Split:
-    """Honour the official parts where there are any, otherwise deal out `test` of each stratum (of each class, say).
+def split(dataset: Dataset, *, test: float | None = 0.2, seed: int = 0, folds_too: bool = False) -> Split:
+    """Honour the official parts where there are any, otherwise deal out `test` of each stratum (of each class, say);
+    None: all is learned from.
 
     Args:
         folds_too: whether the score may be out-of-fold, where groups that the user names leave too few to test on.
@@ -41,6 +42,9 @@ def split(dataset: Dataset, *, test: float = 0.2, seed: int = 0, folds_too: bool
     """
     if dataset.in_parts:
         return _official(dataset)
+    if test is None:
+        everything = np.arange(len(dataset))
+        return Split(everything, everything[:0], official=False)
     alone = dataset.parts is not None
     if test == 0:
         fix = "--final scores on examples held out, and then learns from all of them"

@@ -22,12 +22,14 @@ MOST = 5_000  # examples that are learned from: more of them say the same, and t
 _WHERE = "--unlabelled"
 
 
-def with_pool(dataset: Dataset, parts: Split, source: Any, advance: Callable[[int], None] = lambda _: None) -> Dataset:
+def with_pool(
+    dataset: Dataset, parts: Split, source: Any, columns: Columns, advance: Callable[[int], None] = lambda _: None
+) -> Dataset:
     """The dataset with its pool.
 
     Args:
         dataset: checked. parts: of it.
-        source: a folder, a table, a file of texts; or what stands in memory: inputs, or a table.
+        source: a folder, a table, a file of texts; or what stands in memory: inputs, or a table. columns: of a table.
         advance: told how many more examples were looked at.
 
     Raises:
@@ -38,7 +40,7 @@ def with_pool(dataset: Dataset, parts: Split, source: Any, advance: Callable[[in
     if family is None or family.surest is None:
         what = f"examples without labels are of no use for {dataset.task.name}"
         raise UserError(what, where=_WHERE, fix="leave it out")
-    pool = _read(dataset, source)
+    pool = _read(dataset, source, columns)
     known = KnownImages(dataset.modality.known())
     pool = _apart(check(pool, known=known, purpose="pool", advance=advance), dataset, parts)
     if not len(pool):
@@ -47,9 +49,9 @@ def with_pool(dataset: Dataset, parts: Split, source: Any, advance: Callable[[in
     return replace(dataset, pool=pool, notes=(*dataset.notes, *pool.notes, note))
 
 
-def _read(dataset: Dataset, source: Any) -> Dataset:
+def _read(dataset: Dataset, source: Any, columns: Columns) -> Dataset:
     """The pool as it was given; what cannot be used in it is in its findings."""
-    modality, columns = dataset.modality, Columns(known=dataset.columns)
+    modality = dataset.modality
     if isinstance(source, str | Path):
         path = existing(source)
         asked, name = inputs_in(path, modality, columns, in_files=dataset.from_files, command="fit"), path.name

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from headstart.backbone import Backbone
 from headstart.pretrained.source import SOURCES
 from headstart.report import general, sureness
+from headstart.report.beside import beside_labels
 from headstart.report.front import front
 from headstart.report.html import percent
 from headstart.report.markdown import listed, plain, python, quoted
@@ -144,11 +145,14 @@ def _limits(record: Record) -> Iterator[str]:
 def _data(record: Record, things: str) -> Iterator[str]:
     """What it was made from, in counts."""
     yield f"{record.n_train:,} training and {record.n_test:,} test {things}{_same(record)}"
+    yield from beside_labels(record)
     counts = list(record.facts.get("train_counts", {}).values())
     if counts:
         each = f"{min(counts):,}" if min(counts) == max(counts) else f"{min(counts):,} to {max(counts):,}"
         yield f"{len(counts):,} {record.task.words.named}, {each} training examples each"
-    if record.official:
+    if not record.n_test:
+        yield "nothing was measured"
+    elif record.official:
         yield "the training and the test part are as they were given"
     elif not record.out_of_fold:
         yield "the test part was drawn by headstart; what is (nearly) the same, or of one group, is on one side"

@@ -45,6 +45,8 @@ def classification_card(record: Record, backbone: Backbone, head: Head, folder: 
 
 def _results(record: Record) -> list[str]:
     scores = record.scores
+    if not record.n_test:
+        return ["No figure can be given: no example had a label. Measure it on labelled examples of your own."]
     majority = f"| always answering {plain(scores.majority_class)} | {percent(scores.majority_accuracy)} |"
     classes = table_of_names(record, scores.per_class, "class")
     return [plain(verdict(scores).text), "", *table_of_metrics(record, [majority]), "", *classes]

@@ -143,6 +143,10 @@ def said_first(dataset: Dataset, parts: Split) -> Iterator[str]:
     """Lines on what the data were taken for, before anything is learned from them."""
     counts = [{"name": name, "count": count} for name, count in _counts(dataset).items()]
     shown = f", {_listed(counts, dataset.task.words.named)}" if counts else ""
+    if not len(parts.test):
+        yield f"{dataset.title}: no example has a label; {len(dataset.classes)} classes by their names"
+        yield from lines((*dataset.notes, *parts.notes), (*dataset.cautions, *parts.cautions))
+        return
     tested = "and, fold by fold, to test on" if parts.out_of_fold else f"{len(parts.test):,} to test on"
     between = " " if parts.out_of_fold else ", "
     yield f"{dataset.title}: {len(parts.train):,} examples to learn from{between}{tested}{shown}"

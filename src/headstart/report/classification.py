@@ -38,6 +38,8 @@ def verdict(scores: Scores) -> Verdict:
 
 def cautions_of(scores: Scores) -> list[Caution]:
     """What a reader of the scores has to know."""
+    if not scores.n:
+        return []
     return cautions(verdict(scores), scores.per_class)
 
 

@@ -54,6 +54,8 @@ def _lines(record: Record, backbone: Backbone, folder: str, pipeline: str) -> It
     if base := _on_the_hub(record.model):
         yield f"base_model: {quoted(base)}"
     yield from ("tags:", "- headstart", f"- {record.title}", f"- {quoted(record.method)}")
+    if not record.n_test:
+        return
     names = dict.fromkeys(_METRICS.get(metric.key, metric.key) for metric in measured(record))
     yield from ("metrics:", *(f"- {name}" for name in names))
     if not too_high([caution.kind for caution in record.cautions]):  # no figure to be compared with those of others

@@ -46,6 +46,8 @@ def verdict(scores: Scores, metric: Metric, baseline: Baseline) -> Verdict:
 
 def unseen(record: Record, things: str = "examples") -> str:
     """On what a model was measured; what of that it has seen is said."""
+    if not record.n_test:
+        return "nothing"
     leaked = Counter(finding.kind for finding in record.findings)["leak"]
     seen = f", of which {leaked:,} are (nearly) the same as some that it learned from" if leaked else ""
     if record.out_of_fold:

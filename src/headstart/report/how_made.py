@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from headstart.choose.ranking import ordered_by
+from headstart.report.beside import beside_labels
 from headstart.report.charts import stacked_bar
 from headstart.report.document import Section
 from headstart.report.html import bar, decimals, table, text
@@ -25,6 +26,7 @@ def how_made(p: Record) -> Section:
         ("Training examples", f"{p.n_train:,}"),
         ("Test examples", f"{p.n_test:,}"),
         ("Left out", f"{p.n_rejected:,}"),
+        *([("Beside labels", text("; ".join(beside)))] if (beside := list(beside_labels(p))) else []),
         *((text(name), text(value)) for name, value in p.task.words.how_made(p)),
     ]
     body = '<dl class="facts">' + "".join(f"<div><dt>{a}</dt><dd>{b}</dd></div>" for a, b in facts) + "</dl>"

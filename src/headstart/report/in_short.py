@@ -34,6 +34,8 @@ def in_short(
 def _how_good(scores: Scores | None, folder: Path | None, too_high: bool) -> str:
     if scores is None:
         return "as it came: nobody has adapted it"
+    if not scores.n:
+        return f"nothing was measured; {'saved in ' + str(folder) if folder else 'not saved: model.save(folder)'}"
     key, value = next(iter(scores.values.items()))
     ends = scores.intervals.get(key)
     interval = f" ({ends.low:.3f} to {ends.high:.3f})" if ends and ends.known else ""

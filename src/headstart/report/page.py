@@ -23,6 +23,12 @@ MISTAKES = "Most confident mistakes"
 FIRST_MISTAKES = 20
 SEEN_FINDINGS, FIRST_FINDINGS = 8, 50
 
+_NOT_MEASURED = Section(
+    "Result",
+    "<p>Nothing was measured: no example has a label. <code>headstart evaluate MODEL FILE</code> measures it on "
+    "labelled examples, and a fit of these makes a better model.</p>",
+)
+
 Wrong = TypeVar("Wrong")
 
 
@@ -33,7 +39,7 @@ def report(record: Record, gallery: Gallery | None = None) -> str:
         gallery: the examples that it shows; None: it shows none.
     """
     gallery = gallery or NO_EXAMPLES
-    result, *others = record.task.words.sections(record, gallery)
+    result, *others = record.task.words.sections(record, gallery) if record.n_test else [_NOT_MEASURED]
     sections = [
         *_cautions(record),
         result,
@@ -138,7 +144,7 @@ def _cautions(record: Record) -> Iterator[Section]:
 def _next_steps(record: Record, gallery: Gallery) -> Section:
     """What somebody does now that the model is there."""
     doubtful = Counter(finding.kind for finding in record.findings)[DOUBTFUL]
-    steps = list(record.task.words.advice(record, gallery))
+    steps = list(record.task.words.advice(record, gallery)) if record.n_test else []
     if doubtful:
         words = f"Look at {doubtful:,} label{'s' if doubtful > 1 else ''} that may be wrong"
         steps.insert(0, gallery.opener(f"finding-{DOUBTFUL}", words))

@@ -25,6 +25,7 @@ _MEASURED = {  # what the size of a model's input is in, and what its work is fo
     "image": ("pixels a side", "an image"),
     "text": ("tokens at most", "for 128 tokens"),
 }
+_NOT_MEASURED = "measured   nothing: no example has a label; headstart evaluate MODEL FILE measures it"
 
 
 def plainly(result: Any) -> Any:
@@ -41,7 +42,7 @@ def plainly(result: Any) -> Any:
 
 def fit(result: dict[str, Any], metrics: Sequence[Metric]) -> str:
     """What `fit` prints of a classifier."""
-    return fitted_lines(result, scores(result, metrics), metrics)
+    return fitted_lines(result, scores(result, metrics) if result["n_test"] else _NOT_MEASURED, metrics)
 
 
 def fitted_lines(result: dict[str, Any], figures: str, metrics: Sequence[Metric]) -> str:

@@ -43,6 +43,8 @@ def tested(result: Mapping[str, Any]) -> str:
     """On how many examples a fit was tested; nothing is called held out that was learned from."""
     if result["split"] == "out-of-fold":
         return "scored out-of-fold"
+    if not result["n_test"]:
+        return "nothing to test on"
     leaked = sum(finding["kind"] == "leak" for finding in result["findings"])
     known = f"{result['n_test']:,} to test on, {leaked:,} of them (nearly) learned from, too"
     then = ", then learned from too" if result.get("final") else ""

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from headstart.adapt.from_names import names_lesson
 from headstart.adapt.softmax import SOFTMAX
 from headstart.backbone import Head
 from headstart.data.labels.targets import as_class
@@ -143,6 +144,8 @@ def _encode(labels: Sequence[str | None], space: Space) -> np.ndarray:
 def _reference(labels: Sequence[str]) -> dict[str, Any]:
     counts = Counter(labels)
     names = sorted(counts)
+    if not names:
+        return {}
     result = {"majority_class": str(min(names, key=lambda name: -counts[name]))}
     if len(names) == 2:
         result["positive"] = positive_class([counts[name] for name in names], names)
@@ -242,7 +245,7 @@ CLASSIFICATION = Task(
     strata=lambda y: y,
     refuse_parts=_refuse_parts,
     unsplit=("no class has two distinct examples, so nothing can be tested", "add examples that differ"),
-    learner=linear.learner(SOFTMAX, decided=decision.with_threshold),
+    learner=linear.learner(SOFTMAX, decided=decision.with_threshold, from_names=names_lesson),
     scorer=Scorer(
         metrics=METRICS,
         details=_details,

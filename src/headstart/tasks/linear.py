@@ -228,7 +228,11 @@ def keeper(
 
 
 def learner(
-    family: Family, *, loss: tuple[str, ...] = ("log_loss",), decided: Callable[[Dataset, Any], Any] | None = None
+    family: Family,
+    *,
+    loss: tuple[str, ...] = ("log_loss",),
+    decided: Callable[[Dataset, Any], Any] | None = None,
+    from_names: Callable[..., Any] | None = None,
 ) -> Learner:
     """How a linear head of this family is learned: the probe on frozen features, then fine-tuning that starts there."""
     return Learner(
@@ -240,6 +244,7 @@ def learner(
         lesson=linear_lesson,
         loss=loss,
         decided=decided,
+        from_names=from_names,
     )
 
 
