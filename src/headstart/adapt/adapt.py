@@ -32,6 +32,9 @@ def _adapted(lesson: Lesson, plan: Plan, session: Session) -> Adapted:
     why = lesson.declined()
     if why is not None:
         return lesson.without_training(why)
+    if lesson.few:
+        with session.step("tune"):
+            return lesson.from_few()
     with session.step("tune"):
         from headstart.adapt.train import train  # loads torch, which a probe on known features does without
 

@@ -51,6 +51,15 @@ class NamesLesson:
         """As `Lesson.declined`: always."""
         return _NO_LABELS
 
+    @property
+    def few(self) -> bool:
+        """As `Lesson.few`: there is none."""
+        return False
+
+    def from_few(self) -> Adapted:
+        """As `Lesson.from_few`; there is none."""
+        raise ValueError("there are no labels")
+
     def key(self) -> str:
         """As `Lesson.key`; no run is ever killed, for there is none."""
         raise ValueError("nothing is trained")

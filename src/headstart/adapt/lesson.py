@@ -89,6 +89,15 @@ class Lesson(Protocol):
         """Why nothing is trained, where that is known beforehand; None: it is tried."""
         ...
 
+    @property
+    def few(self) -> bool:
+        """Whether labels are so few that they are tuned on in a way of their own, in seconds."""
+        ...
+
+    def from_few(self) -> Adapted:
+        """What is made of few labels; loads torch."""
+        ...
+
     def key(self) -> str:
         """Names the run: the same command on the same data finds what it had done before it was killed."""
         ...

@@ -15,7 +15,7 @@ from headstart.adapt.checkpoint import Checkpoint, key_of
 from headstart.adapt.lesson import FORM, Adapted, HeldOutputs, Training
 from headstart.adapt.more_labels import Exam, learning_curve, parts_of
 from headstart.adapt.plan import Plan
-from headstart.adapt.policy import TUNING
+from headstart.adapt.policy import FEW, TUNING
 from headstart.adapt.why import Compared
 from headstart.backbone import Backbone, Features, Head
 from headstart.clock import Budget, as_budget
@@ -76,6 +76,21 @@ class LinearLesson:
         if n < FEWEST:
             return f"{n} training examples: too few to prove that tuning is better ({FEWEST})"
         return self._too_late() if self.session.budget.left <= 0 else None
+
+    @property
+    def few(self) -> bool:
+        """As `Lesson.few`: of texts of one class each that are read whole, without a pool, which would have to be
+        encoded anew in each run."""
+        backbone, modality = self.plan.backbone, self.dataset.modality
+        apart = modality.reads_names and self.dataset.task.certainty.one_class and not len(self.begun.beside.pool)
+        in_one = "windows" not in backbone.config
+        return self.plan.method == "auto" and apart and in_one and self.encoded < FEW.labels * len(self.dataset.classes)
+
+    def from_few(self) -> Adapted:
+        """As `Lesson.from_few`."""
+        from headstart.adapt.few_labels import few_labels  # loads torch
+
+        return few_labels(self)
 
     def _too_late(self) -> str:
         """That no time is left, and what would do, as far as encoding says: a step is worth three passes."""

@@ -78,3 +78,22 @@ class TuningPolicy:
 
 
 TUNING = TuningPolicy()
+
+
+@dataclass(frozen=True)
+class FewLabelsPolicy:
+    """How few labels of texts are tuned on (docs/tuning.md has what each number rests on)."""
+
+    labels: int = 16  # of a class, on average, below which they are few
+    classes: int = 8  # in a batch, at most
+    batch: int = 32  # texts of a step
+    rate: float = 5e-5
+    temperature: float = 0.1  # of the contrastive loss: Khosla et al. 2020
+    fewest_steps: int = 40
+    most_steps: int = 100
+    epochs: float = 2.5  # times a text is seen, in between
+    folds: int = 3  # by which it is judged; each is a run of its own
+    share: float = 0.5  # of the time that is left, above which it is not tried
+
+
+FEW = FewLabelsPolicy()

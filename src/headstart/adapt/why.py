@@ -28,6 +28,11 @@ class Compared:
             return f"tuned, better: {self._where} {self._figures} of the probe, {self._losses}"
         return f"tuned, better: {self._where} {self._losses} of the probe; {self._figures} can be chance"
 
+    def likely(self) -> str:
+        """Why a model is taken that is no worse, where examples are too few to prove more."""
+        chance = "" if self.test.tuned_is_better else "; the difference can be chance"
+        return f"tuned on pairs of texts: {self._where} {self._figures} of the probe, {self._losses}{chance}"
+
     def kept(self) -> str:
         """Why the probe is kept."""
         return f"the probe is kept: {self._not_proved()}"

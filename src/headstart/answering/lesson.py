@@ -71,6 +71,15 @@ class AnsweringLesson:
             return f"{n} training questions: too few to prove that training is better ({_FEWEST})"
         return None
 
+    @property
+    def few(self) -> bool:
+        """As `Lesson.few`: answers have no classes."""
+        return False
+
+    def from_few(self) -> Adapted:
+        """As `Lesson.from_few`; there is no such way."""
+        raise ValueError("answers have no classes")
+
     def key(self) -> str:
         """As `Lesson.key`."""
         passages, budget = self.passages, self.session.budget.seconds

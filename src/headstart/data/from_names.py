@@ -76,7 +76,7 @@ def _of_names(task: Task, words: ClassWords, classes: Sequence[str], name: str) 
 
 def _with_test(named: Dataset, test: Examples, classes: Sequence[str]) -> Dataset:
     """Names as the training part, and labelled examples as the test part; those of other classes are left out."""
-    if test.kind != named.modality.name:
+    if named.task.modalities.get(test.kind) is not named.modality:
         raise DataError(f"these are {test.kind}s, and names tell texts apart", where=test.name, fix="give texts")
     targets, notes = named.task.parse(test)
     known = np.array([target in classes or named.task.complaint(target) is not None for target in targets], bool)

@@ -1,0 +1,94 @@
+"""Few labels of texts: tuned on pairs in a few steps, judged fold by fold, taken where that is no worse."""
+
+from __future__ import annotations
+
+import csv
+
+import numpy as np
+import pytest
+import torch
+
+import headstart as hs
+from headstart.adapt.batches import Texts
+from headstart.adapt.contrastive import ByClass, contrastive_loss, steps_of
+from headstart.adapt.policy import FEW
+from topics import TOPICS
+
+
+def feed(counts: list[int]) -> ByClass:
+    y = np.repeat(np.arange(len(counts)), counts)
+    starts = np.arange(len(y) + 1, dtype=np.int64)
+    return ByClass(Texts(np.arange(len(y), dtype=np.int32), starts, 0), y)
+
+
+@pytest.mark.parametrize("counts", [[5, 5], [2] * 77, [1, 9, 30], [16] * 4])
+def test_a_batch_has_several_of_each_of_a_few_classes_and_comes_again_from_its_seed(counts):
+    texts = feed(counts)
+    batches = texts.batches(32, epoch=1, seed=0)
+    assert len(batches) == -(-len(texts) // 32)
+    for batch in batches:
+        assert 0 < len(batch) <= 32
+        assert len(set(batch.tolist())) == len(batch)
+        of_each = np.bincount(texts.y[batch])
+        several = of_each[(of_each > 0) & (np.array(counts)[: len(of_each)] > 1)]
+        assert (several > 1).all()
+    again = texts.batches(32, epoch=1, seed=0)
+    assert all(np.array_equal(one, other) for one, other in zip(batches, again, strict=True))
+    assert not all(
+        np.array_equal(one, other) for one, other in zip(batches, texts.batches(32, epoch=2, seed=0), strict=True)
+    )
+
+
+def test_the_loss_is_low_where_texts_of_a_class_are_together_and_a_lone_one_costs_nothing():
+    loss, rows = contrastive_loss(np.array([0, 0, 1, 1, 2])), torch.arange(5)
+    together = torch.tensor([[1.0, 0], [1, 0.1], [-1, 0], [-1, 0.1], [0, -1]], requires_grad=True)
+    across = torch.tensor([[1.0, 0], [-1, 0.1], [-1, 0], [1, 0.1], [0, -1]])
+    near, far = loss(together, rows, 0.0), loss(across, rows, 0.0)
+    assert (near[:4] < far[:4]).all()
+    assert near[4].item() == 0.0
+    near.sum().backward()
+    assert torch.isfinite(together.grad).all()
+
+
+def test_a_few_labels_are_seen_a_few_times():
+    assert steps_of(10) == FEW.fewest_steps
+    assert steps_of(800) == 63
+    assert steps_of(100_000) == FEW.most_steps
+
+
+@pytest.fixture
+def few(tmp_path):
+    """Eight texts of each topic, and others to test on."""
+    said = ("I like {}", "we talked about {}", "nothing but {}")
+    rows = [(one.format(text), topic) for one in said for topic, texts in TOPICS.items() for text in texts]
+    for name, some in (("few", rows[:24]), ("test", rows[24:])):
+        with open(tmp_path / f"{name}.csv", "w", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file)
+            writer.writerows([("text", "label"), *some])
+    return tmp_path / "few.csv", tmp_path / "test.csv"
+
+
+def test_few_labels_are_tuned_and_the_verdict_is_told(few, tmp_path, monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    data, test = few
+    model = hs.fit(data, test=test, model="all-MiniLM-L6-v2", budget="30m", out=tmp_path / "m")
+    tuning = model.summary["tuning"]
+    assert tuning["trials"] == []
+    assert tuning["recipe"]["steps"] == FEW.fewest_steps
+    assert tuning["verdict"]["n"] == 24
+    assert model.record.method in ("tune", "probe")
+    better = tuning["verdict"]["tuned_log_loss"] <= tuning["verdict"]["untuned_log_loss"]
+    assert (model.record.method == "tune") == better
+    if better:
+        assert "tuned on pairs of texts" in model.record.why_method
+    opened = hs.load(tmp_path / "m")
+    asked = ["a bowl of rice", "the marathon", "an opera"]
+    assert opened.predict(asked) == model.predict(asked)
+    assert [p.label for p in opened.predict(asked)] == ["food", "sport", "music"]
+
+
+def test_where_there_is_no_time_the_probe_is_kept_and_it_is_said(few, tmp_path):
+    data, test = few
+    model = hs.fit(data, test=test, model="all-MiniLM-L6-v2", budget="4s", out=tmp_path / "m")
+    assert model.record.method == "probe"
+    assert "would take" in model.record.why_method or "no time" in model.record.why_method
