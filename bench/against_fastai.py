@@ -22,13 +22,15 @@ from PIL import Image
 
 FASTAI = """
 import sys
+from pathlib import Path
 from headstart.pretrained import from_timm
 from fastai.vision.all import ImageDataLoaders, Resize, accuracy, set_seed, vision_learner
 from headstart.pretrained.catalog import find
 from headstart.pretrained.weights import open_torch_file
 timm = from_timm.timm
-set_seed(0)
-options = dict(train="train", valid="test", item_tfms=Resize(224), bs=32, num_workers=2)
+set_seed(int(sys.argv[3]))
+photos = sum(1 for photo in Path(sys.argv[1], "train").glob("*/*"))  # a batch that is not full is not learned from
+options = dict(train="train", valid="test", item_tfms=Resize(224), bs=min(32, photos), num_workers=2)
 loaders = ImageDataLoaders.from_folder(sys.argv[1], **options)
 create = timm.create_model
 full = create("tf_efficientnet_lite0")
@@ -40,7 +42,7 @@ def with_our_weights(*arguments, **options):
     return model
 timm.create_model = with_our_weights
 learner = vision_learner(loaders, "tf_efficientnet_lite0", metrics=accuracy, normalize=True)
-learner.fine_tune(1)
+learner.fine_tune(int(sys.argv[2]))
 print("ACCURACY", learner.recorder.values[-1][-1])
 """
 
@@ -62,10 +64,11 @@ def lay_out(source: Path, target: Path, crops: bool) -> None:
             image.crop((x, y, x + width, y + height)).save(folder / f"{photo.stem}_{number}.jpg", quality=92)
 
 
-def by_fastai(data: Path) -> tuple[float, float]:
+def by_fastai(data: Path, *, epochs: int = 1, seed: int = 0) -> tuple[float, float]:
     """Wall seconds and accuracy."""
+    command = [sys.executable, "-c", FASTAI, str(data), str(epochs), str(seed)]
     begun = time.perf_counter()
-    done = subprocess.run([sys.executable, "-c", FASTAI, str(data)], stdout=subprocess.PIPE, text=True, check=True)
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
     seconds = time.perf_counter() - begun
     found = re.search(r"ACCURACY ([0-9.]+)", done.stdout)
     return seconds, float(found.group(1)) if found else float("nan")

@@ -59,7 +59,8 @@ def installed(package: str, *, needed_for: str) -> bool:
     """Whether a peer is there; otherwise what is left out is told."""
     if importlib.util.find_spec(package) is not None:
         return True
-    print(f"left out: {needed_for} (pip install {package})", flush=True)
+    name = {"sklearn": "scikit-learn"}.get(package, package)
+    print(f"left out: {needed_for} (pip install {name})", flush=True)
     return False
 
 

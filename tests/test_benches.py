@@ -13,7 +13,7 @@ import pytest
 pytestmark = pytest.mark.check
 
 BENCH = Path(__file__).parents[1] / "bench"
-SHARED = {"common", "by_trainer", "many_texts"}  # what benches import
+SHARED = {"common", "by_trainer", "cuts", "many_texts"}  # what benches import
 BENCHES = sorted(path.stem for path in BENCH.glob("*.py") if path.stem not in SHARED)
 HEADLINES = {  # what each prints in any form
     "accuracy": r"as headstart does it +accuracy [01]\.\d+",
@@ -41,6 +41,8 @@ HEADLINES = {  # what each prints in any form
     "near_duplicates": r"\| JPEG 75 \| \d+ \| 100\.0% \| 0 \|[\s\S]*\| grains \| 20 \| 0 \|",
     "never_worse": r"behind the better one, single runs: \d",
     "page": r"400 examples, 30 classes: 0\.\d+ MB, made in [\d.]+ s",
+    "peers": r"\| headstart, default \| [01]\.\d+ \| ± [\d.]+ \| - \| [\d.]+ \|",
+    "plain": r"mean over all +plain loop +accuracy [01]\.\d+",
     "published": r"24 questions, 1 not answered, 0 rejected\nexact match 50\.000",
     "rank": r"by log loss [\s\S]*taken by auto +held-out accuracy [01]\.\d+",
     "second_fit": r"second +[\d.]+ s .* 100% of the features known",
