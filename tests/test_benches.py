@@ -30,6 +30,7 @@ HEADLINES = {  # what each prints in any form
     "confidence": r"AUROC [01]\.\d+ by nearest[\s\S]*called strangers +[01]\.\d+[\s\S]*coverage +[01]\.\d+",
     "encode": r"ratio to the sum +[\d.]+",
     "few_examples": r"one of unknown class counted accuracy [01]\.\d+",
+    "few_labels": r"\| names \+ pool \| [01]\.\d+ \|",
     "few_photos": r"photos alone +accuracy [01]\.\d+",
     "explain": r"without the marked tenth",
     "few_epochs": r"straight +accuracy [01]\.\d+",
