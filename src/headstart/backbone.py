@@ -51,6 +51,11 @@ class ImagePreparation:
     @property
     def facts(self) -> dict[str, Any]:
         """All of it, for keys."""
+        return self.told
+
+    @property
+    def told(self) -> dict[str, Any]:
+        """All of it."""
         return asdict(self)
 
 
@@ -63,11 +68,17 @@ class TextPreparation:
     pad_id: int
     inputs: tuple[str, ...]  # names of the forward's arguments, in order: input_ids, attention_mask, ...
     most_padding: int | None = None  # tokens of padding that a text may have behind it in a batch; None: any number
+    prefix: str = field(default="", repr=False)  # what stands before every text; repr is in keys
 
     @property
     def facts(self) -> dict[str, Any]:
         """All of it, for keys; the tokenizer by its sha256."""
-        return {**asdict(self), "tokenizer": _sha256(self.tokenizer)}
+        return {**self.told, "tokenizer": _sha256(self.tokenizer)}
+
+    @property
+    def told(self) -> dict[str, Any]:
+        """All of it but a prefix that says nothing, which folders and keys from before had no word for."""
+        return {name: value for name, value in asdict(self).items() if name != "prefix" or value}
 
 
 @dataclass(frozen=True)

@@ -48,6 +48,8 @@ from headstart.storage.files import MOST_JSON, is_there
 
 FILE = "headstart.json"
 MOST_LAYERS = 256
+POOLINGS = ("mean", "cls", "max")  # how the states of tokens become one vector
+MOST_PREFIX = 1000  # characters that stand before every text
 _MOST_WIDTH, _MOST_TOKENS, _MOST_IDS = 1_000_000, 1_000_000, 10_000_000
 _READS = ["input_ids", "attention_mask"]
 _READS_TYPES = [*_READS, "token_type_ids"]
@@ -68,7 +70,11 @@ _TEXTS = record(
         "pad_id": whole(0, _MOST_IDS),
         "inputs": one_of(_READS, _READS_TYPES),
     },
-    {"most_padding": maybe(whole(0, _MOST_TOKENS)), "tokenizer": text(most=MOST_JSON)},
+    {
+        "most_padding": maybe(whole(0, _MOST_TOKENS)),
+        "tokenizer": text(most=MOST_JSON),
+        "prefix": text(most=MOST_PREFIX),
+    },
 )
 
 TOKENIZER = record(  # what of tokenizer_config.json is kept: it has many readers, and some of it names code
@@ -106,7 +112,7 @@ _KEPT: dict[str, Check] = {"transformers": an_object, "tokenizer": TOKENIZER}
 _POOLED = record(
     {
         **_KEPT,
-        "pooling": one_of("mean", "cls"),
+        "pooling": one_of(*POOLINGS),
         "normalise": flag,
         "layers": listing(whole(0, MOST_LAYERS), least=1, most=8, distinct=True),
     },

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import json
 import math
 from collections.abc import Callable
 from typing import Any
@@ -183,20 +184,25 @@ def text_code(backbone: Backbone, folder: str, ending: str, compare: Compare | N
     """
     config = backbone.config
     last, *middle = config["layers"]
-    mean = f"(states[{last}] * mask).sum(1) / mask.sum(1)"
+    lasts = {
+        "mean": f"(states[{last}] * mask).sum(1) / mask.sum(1)",
+        "cls": f"states[{last}][:, 0]",
+        "max": f"states[{last}].masked_fill(mask == 0, -torch.inf).amax(1)",
+    }
+    one, other = (json.dumps(backbone.texts.prefix + text) for text in ("a text", "another text"))
     normalise = "\n    pooled = [torch.nn.functional.normalize(p, dim=-1) for p in pooled]"
     if compare is None:
-        texts, side_by_side = '["a text"]', ""
+        texts, side_by_side = f"[{one}]", ""
     elif config.get("pair"):  # read as one sequence
-        texts, side_by_side = '[("a text", "another text")]', ""
+        texts, side_by_side = f"[({one}, {other})]", ""
     else:
-        texts, side_by_side = '["a text", "another text"]', f"{compare.__name__}(features[:1], features[1:])"
+        texts, side_by_side = f"[{one}, {other}]", f"{compare.__name__}(features[:1], features[1:])"
     return _TEXT.format(
         folder=_quotable(folder),
         compare=f"\n{inspect.getsource(compare)}\n\n" if compare and side_by_side else "",
         texts=texts,
         max_length=backbone.texts.max_length,
-        last=f"states[{last}][:, 0]" if config["pooling"] == "cls" else mean,
+        last=lasts[config["pooling"]],
         middle=middle,
         normalise=normalise if config["normalise"] else "",
         windows="return_overflowing_tokens=True, " if config.get("windows") else "",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
 
 import torch
@@ -74,5 +73,5 @@ def keep_tuned(backbone: Backbone, module: nn.Module, folder: Path) -> Backbone:
 
 def with_weights(backbone: Backbone, weights: Path, weights_hash: str) -> Backbone:
     """The same architecture and preparation with the weights of another file, or of the same one elsewhere."""
-    told = {**describe_saved(backbone), "preparation": asdict(backbone.preparation)}  # with its tokenizer
+    told = {**describe_saved(backbone), "preparation": backbone.preparation.told}  # with its tokenizer
     return rebuilt({**told, "weights_hash": weights_hash}, weights)

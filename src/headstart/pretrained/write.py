@@ -79,7 +79,11 @@ def write_transformers(backbone: Backbone, head: Head, folder: Path) -> dict[str
         "word_embedding_dimension": backbone.width,
         "pooling_mode_cls_token": config["pooling"] == "cls",
         "pooling_mode_mean_tokens": config["pooling"] == "mean",
+        **({"pooling_mode_max_tokens": True} if config["pooling"] == "max" else {}),
     }
+    if backbone.texts.prefix:  # as sentence-transformers has what stands before every text
+        prompts = {"prompts": {"headstart": backbone.texts.prefix}, "default_prompt_name": "headstart"}
+        write_text(folder / "config_sentence_transformers.json", as_json(prompts))
     write_text(folder / "1_Pooling" / "config.json", as_json(pooling))
     return _write_head(head, folder)
 
