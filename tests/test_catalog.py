@@ -65,7 +65,7 @@ def test_image_rows_say_what_timm_says(card):
 def test_text_rows_name_what_transformers_has():
     from transformers.models.auto.configuration_auto import CONFIG_MAPPING_NAMES
 
-    texts = [card for card in catalog.cards() if card.kind == "text"]
+    texts = [card for card in catalog.cards() if card.source == "transformers"]
     assert {card.architecture for card in texts} <= set(CONFIG_MAPPING_NAMES)
 
 

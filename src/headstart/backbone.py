@@ -86,7 +86,7 @@ class Backbone:
     """A pre-trained model without its head: a pure function from a prepared example to `width` numbers."""
 
     name: str
-    source: str  # a row of `pretrained.source`: "timm", "transformers", "onnx"
+    source: str  # a row of `pretrained.source`: "timm", "transformers", "onnx", "static"
     architecture: str  # the source's own name of the architecture
     kind: Kind
     width: int
@@ -96,7 +96,7 @@ class Backbone:
     config: dict[str, Any]  # what the source needs to build the module again
     licence: str
     module: Callable[[], nn.Module] = field(repr=False, compare=False)  # builds it, in eval mode; loads torch
-    frozen_only: bool = False  # a graph, whose weights cannot be trained
+    frozen_only: bool = False  # a graph or a table, whose weights are not trained
 
     @cached_property
     def function(self) -> str:
@@ -127,7 +127,7 @@ class Backbone:
 # What a backbone's configuration holds that its features do not depend on, or only through the preparation, the hash of
 # the weights or the width, which are beside it: names, and what is written into a saved folder for other libraries.
 _ONLY_SAID = {
-    *("classifier", "pretrained_cfg", "tokenizer", "sidecar", "features"),
+    *("classifier", "norms", "pretrained_cfg", "tokenizer", "sidecar", "features"),
     *("_name_or_path", "transformers_version", "id2label", "label2id", "problem_type"),
 }
 

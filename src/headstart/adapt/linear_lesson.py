@@ -70,7 +70,8 @@ class LinearLesson:
         if self.out_of_fold:
             return "too few could be held out to test a tuned model on: --how tune makes one all the same"
         if self.plan.backbone.frozen_only:
-            return "an ONNX model can be used frozen only: the probe is kept"
+            what = "an ONNX model" if self.plan.backbone.kind == "image" else "a table of vectors"
+            return f"{what} can be used frozen only: the probe is kept"
         if n < FEWEST:
             return f"{n} training examples: too few to prove that tuning is better ({FEWEST})"
         return self._too_late() if self.session.budget.left <= 0 else None

@@ -157,12 +157,12 @@ def _reading(backbone: Backbone, tokens: int, *, windows: bool) -> Backbone:
 
 
 def _refuse_untrainable(backbone: Backbone, method: Method) -> None:
-    """So that nobody waits for features first: a graph's weights cannot be changed (ONNX)."""
+    """So that nobody waits for features first: weights of a graph (ONNX), or of a table, are not changed here."""
     if backbone.frozen_only and method not in ("auto", "probe"):
         raise ModelError(
-            "an ONNX model can be used frozen only",
+            f"{'an ONNX model' if backbone.kind == 'image' else 'a table of vectors'} can be used frozen only",
             where=backbone.name,
-            fix="--how probe, or name the model that it was exported from",
+            fix="--how probe, or name the model that it was made from",
         )
 
 

@@ -28,8 +28,8 @@ class Card:
 
     name: str
     kind: Kind
-    source: str  # the library that builds it: "timm" or "transformers"
-    architecture: str  # timm's name of it; transformers' model_type
+    source: str  # what builds it: "timm", "transformers", or "static" for a table of vectors
+    architecture: str  # timm's name of it; the model_type in its config.json
     weights: str  # where they live: "package:PACKAGE/PATH" or "hub:ORG/REPO"
     sha256: str  # of the weights file; empty: not known
     parameters: int  # images: of the published model; texts: of the encoder, its pooler included

@@ -103,7 +103,8 @@ def _in_folder(folder: Path, *, name: str = "", card: catalog.Card | None = None
     if "model_type" in config:
         for file in shards_of(weights) if weights.name in INDEXES else [weights]:
             refuse_unlike_its_name(file)
-        return Found(name, "transformers", folder, config=config, licence=licence, usual=usual)
+        form = "static" if config["model_type"] == "model2vec" else "transformers"
+        return Found(name, form, folder, config=config, licence=licence, usual=usual)
     raise ModelError("neither timm's nor transformers' config.json", where=str(config_file))
 
 

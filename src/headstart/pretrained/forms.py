@@ -90,6 +90,12 @@ def _transformers(found: Found, target: Path, head: str) -> dict[str, Any]:
     return from_transformers.describe(found.path, found.config, target=target, head=head, usual=found.usual)
 
 
+def _static(found: Found, target: Path, head: str) -> dict[str, Any]:
+    from headstart.pretrained import from_static
+
+    return from_static.describe(found.path, found.config, target=target)
+
+
 def _onnx_bert(found: Found, target: Path, head: str) -> dict[str, Any]:
     from headstart.pretrained import from_onnx_bert
 
@@ -151,6 +157,7 @@ FORMS = {
             classifier=CLASSES.name,
             finds_answers=lambda found: _is_reader(found.config),
         ),
+        Form(name="static", library="tokenizers", describe=_static, beside=("config.json", "tokenizer.json")),
         Form(name="onnx_bert", library="transformers", describe=_onnx_bert, texts=True),
         Form(
             name="headstart",

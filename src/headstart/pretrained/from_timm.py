@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, get_args
@@ -118,8 +118,16 @@ def describe(weights: Translated, *, target: Path) -> dict[str, Any]:
             "pretrained_cfg": described,
             "model_args": weights.model_args,
             "changes": list(weights.changes),
+            **_norms(full, wanted),
         },
     }
+
+
+def _norms(full: Sequence[str], wanted: Collection[str]) -> dict[str, list[str]]:
+    """Names of the norms that stand between the features and a classifier, RepViT's, where there are any."""
+    statistics = ".running_mean"
+    found = [name.removesuffix(statistics) for name in full if name.endswith(statistics) and name not in wanted]
+    return {"norms": found} if found else {}
 
 
 def _resized(state: dict[str, torch.Tensor], model: Any) -> dict[str, torch.Tensor]:

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 from headstart.backbone import Backbone, Head
 from headstart.pretrained.foreign_files import text_of
 from headstart.pretrained.modules import as_it_is, by_products, layers, stages, trained_timm, trained_transformers
-from headstart.pretrained.plain_code import image_code, onnx_code, text_code
+from headstart.pretrained.plain_code import image_code, onnx_code, static_code, text_code
 from headstart.pretrained.text_folder import refuse_strange_ids
 from headstart.pretrained.weights import file_sha256, raw_tensors, tensors_hash, without_head
-from headstart.pretrained.write import write_onnx, write_timm, write_transformers
+from headstart.pretrained.write import write_onnx, write_static, write_timm, write_transformers
 
 if TYPE_CHECKING:
     from torch import nn
@@ -64,7 +64,8 @@ def _tokenizer(folder: Path, config: dict[str, Any]) -> str:
     """Raises ModelError where it cannot be read, or has words that the model has no vectors for."""
     file = folder / "tokenizer.json"
     found = text_of(file)
-    refuse_strange_ids(found, config["transformers"].get("vocab_size"), file)
+    words = config["tokens"] if "tokens" in config else config["transformers"].get("vocab_size")
+    refuse_strange_ids(found, words, file)
     return found
 
 
@@ -92,6 +93,12 @@ def _transformers(described: dict[str, Any], weights: Path, proven: bool) -> Any
     return from_transformers.module(described, weights)
 
 
+def _static(described: dict[str, Any], weights: Path, proven: bool) -> Any:
+    from headstart.pretrained import from_static
+
+    return from_static.module(described, weights)
+
+
 def _onnx(described: dict[str, Any], weights: Path, proven: bool) -> Any:
     from headstart.pretrained import from_onnx
 
@@ -109,7 +116,7 @@ def _nowhere(backbone: Backbone, module: nn.Module) -> None:
 
 
 def _never(*arguments: object) -> Any:
-    raise TypeError("a graph's weights cannot be trained")
+    raise TypeError("its weights cannot be trained")
 
 
 SOURCES = {
@@ -149,6 +156,24 @@ SOURCES = {
             write=write_transformers,
             pipeline=_none,
             snippet=text_code,
+            map_layer=_nowhere,
+        ),
+        Source(
+            name="static",
+            library="tokenizers",
+            trainable=False,
+            gpu=True,
+            weights="model.safetensors",
+            hash=_hash_of_tensors,
+            tokenizer=_tokenizer,
+            module=_static,
+            untrained=_never,
+            groups=_never,
+            prepare=_never,
+            trained=_never,
+            write=write_static,
+            pipeline=_none,
+            snippet=static_code,
             map_layer=_nowhere,
         ),
         Source(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -48,7 +49,8 @@ def _opened(backbone: Backbone, module: nn.Module) -> Trainable:
 def word_embeddings(module: nn.Module) -> nn.Module | None:
     """Where a text model looks its tokens up: `weight` is (vocabulary, d). None where it has no such table (CANINE)."""
     try:
-        table: nn.Module = inner_model(module).get_input_embeddings()
+        own: Any = module if hasattr(module, "get_input_embeddings") else inner_model(module)
+        table: nn.Module = own.get_input_embeddings()
     except NotImplementedError:
         return None
     return table if isinstance(getattr(table, "weight", None), Tensor) else None
