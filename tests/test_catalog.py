@@ -12,9 +12,11 @@ from pathlib import Path
 import pytest
 import torch
 from packaging.version import Version
+from safetensors.torch import load_file
 
 from headstart.pretrained import catalog
 from headstart.pretrained.from_timm import timm
+from small_models import small_image_model
 
 ROOT = Path(__file__).parents[1]
 IMAGES = [card for card in catalog.cards() if card.kind == "image"]
@@ -156,6 +158,28 @@ def test_only_what_would_open_without_a_network_is_at_hand(files, at_hand, elsew
     card = catalog.find("bert-tiny")
     in_the_hub_cache(elsewhere / ".cache" / "huggingface" / "hub", card.repo, *files)
     assert (card.path is not None) == at_hand
+
+
+def test_a_transformer_sees_the_size_of_its_row(photos, command, tmp_path):
+    """Positions are made for it as timm makes them of others."""
+    card = catalog.find("dinov2_small_reg4_224")
+    snapshot = in_the_hub_cache(tmp_path / "hub", card.repo)
+    snapshot.parent.mkdir(parents=True)
+    published = small_image_model(card.architecture, snapshot)
+    code, _, err = command(
+        *("fit", photos, "--model", card.name, "--how", "probe", "--out", tmp_path / "out"),
+        HF_HUB_CACHE=str(tmp_path / "hub"),
+        HF_HUB_OFFLINE="1",
+    )
+    assert code == 0, err
+    told = json.loads((tmp_path / "out" / "headstart.json").read_text())["backbone"]
+    assert told["preparation"]["size"] == [224, 224]
+    theirs = timm.create_model(
+        card.architecture, pretrained=False, num_classes=0, depth=2, embed_dim=48, num_heads=3, img_size=224
+    )
+    filtered = timm.models.vision_transformer.checkpoint_filter_fn(published.state_dict(), theirs)
+    ours = load_file(tmp_path / "out" / "model.safetensors")["pos_embed"]
+    torch.testing.assert_close(ours, filtered["pos_embed"], atol=1e-5, rtol=1e-4)
 
 
 def test_what_pip_brings_is_not_pulled(command):

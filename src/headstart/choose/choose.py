@@ -22,6 +22,7 @@ from headstart.data.sampling import sample
 from headstart.errors import ModelError, UserError, some_of
 from headstart.inputs.modality import Modality
 from headstart.pretrained.licences import ALLOWED
+from headstart.pretrained.source import SOURCES
 from headstart.session import Session
 from headstart.values import Dataset, Method, Request
 
@@ -160,7 +161,7 @@ def _refuse_untrainable(backbone: Backbone, method: Method) -> None:
     """So that nobody waits for features first: weights of a graph (ONNX), or of a table, are not changed here."""
     if backbone.frozen_only and method not in ("auto", "probe"):
         raise ModelError(
-            f"{'an ONNX model' if backbone.kind == 'image' else 'a table of vectors'} can be used frozen only",
+            f"{SOURCES[backbone.source].called} can be used frozen only",
             where=backbone.name,
             fix="--how probe, or name the model that it was made from",
         )

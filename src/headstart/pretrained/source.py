@@ -28,6 +28,7 @@ class Source:
 
     name: str
     library: str  # whose version changes what is built
+    called: str  # what such a model is, for people
     trainable: bool
     gpu: bool  # its modules are torch's, which can run them there
     weights: str  # name of the weights file in a saved folder
@@ -125,6 +126,7 @@ SOURCES = {
         Source(
             name="timm",
             library="timm",
+            called="a model of timm",
             trainable=True,
             gpu=True,
             weights="model.safetensors",
@@ -143,6 +145,7 @@ SOURCES = {
         Source(
             name="transformers",
             library="transformers",
+            called="a model of transformers",
             trainable=True,
             gpu=True,
             weights="model.safetensors",
@@ -161,6 +164,7 @@ SOURCES = {
         Source(
             name="static",
             library="tokenizers",
+            called="a table of vectors",
             trainable=False,
             gpu=True,
             weights="model.safetensors",
@@ -179,6 +183,7 @@ SOURCES = {
         Source(
             name="onnx",
             library="openvino",
+            called="an ONNX model",
             trainable=False,
             gpu=False,
             weights="model.onnx",
