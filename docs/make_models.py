@@ -16,9 +16,9 @@ Made from `src/headstart/pretrained/catalog.csv` by `make docs`; adding a model 
   of multiply-adds of one image, or of a text of 128 tokens (counted by torch's own flop counter).
 - *score*: as published, in percent, with the source it was read in; empty where none was read.
 - *licence*: of the weights, and its class: *free*; *conditions* of its own, to be read first; *non-commercial*;
-  *gated*, to be agreed to first; *unknown*. None that is non-commercial or gated is chosen unasked, unless `--licence any` of
-  `fit` and `rank` (in Python `licence="any"`) says so; one that is named is taken, and its model card warns. Where the
-  licence was read: `headstart models NAME`.
+  *gated*, to be agreed to first; *unknown*. None that is non-commercial or gated is chosen unasked, unless
+  `--licence any` of `fit` and `rank` (in Python `licence="any"`) says so; one that is named is taken, and its model card warns.
+  Where the licence was read: `headstart models NAME`.
 - *before each text*: what the model was trained to see there; it is put there when texts are learned from and when they
   are predicted, and kept in the saved folder.
 - Packaged weights are tried on real photos and texts (`tests/test_packaged_weights.py`), all others with random weights
