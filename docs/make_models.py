@@ -17,7 +17,7 @@ Made from `src/headstart/pretrained/catalog.csv` by `make docs`; adding a model 
 - *score*: as published, in percent, with the source it was read in; empty where none was read.
 - *licence*: of the weights, and its class: *free*; *conditions* of its own, to be read first; *non-commercial*;
   *gated*, to be agreed to first; *unknown*. None that is non-commercial or gated is chosen unasked, unless
-  `--licence any` of `fit` and `rank` (in Python `licence="any"`) says so; one that is named is taken, and its card warns.
+  `--licence any` of `fit` and `rank` (in Python `licence="any"`) says so; what is named is taken, and its card warns.
   Where the licence was read: `headstart models NAME`.
 - *before each text*: what the model was trained to see there; it is put there when texts are learned from and when they
   are predicted, and kept in the saved folder.
