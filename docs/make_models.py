@@ -15,9 +15,28 @@ Made from `src/headstart/pretrained/catalog.csv` by `make docs`; adding a model 
 - *width*: features of an image; of one layer, for texts. *input*: pixels a side, or tokens at most. *GMACs*: billions
   of multiply-adds of one image, or of a text of 128 tokens (counted by torch's own flop counter).
 - *score*: as published, in percent, with the source it was read in; empty where none was read.
+- *licence*: of the weights, and its class: *free*; *conditions* of its own, to be read first; *non-commercial*;
+  *gated*, to be agreed to first; *unknown*. None that is non-commercial or gated is chosen unasked, unless
+  `--licence any` of `fit` and `rank` (in Python `licence="any"`) says so; what is named is taken, and its card warns.
+  Where the licence was read: `headstart models NAME`.
+- *before each text*: what the model was trained to see there; it is put there when texts are learned from and when they
+  are predicted, and kept in the saved folder.
+- Packaged weights are tried on real photos and texts (`tests/test_packaged_weights.py`), all others with random weights
+  (`tests/test_every_model.py`): that their numbers are what the hub announces is checked when they are fetched.
 - Weights are fetched by `headstart models NAME --pull`, or come with the package named.
 """
-COLUMNS = ("model", "parameters", "GMACs", "input", "width", "trained on", "score", "licence", "weights")
+COLUMNS = (
+    "model",
+    "parameters",
+    "GMACs",
+    "input",
+    "width",
+    "trained on",
+    "score",
+    "licence",
+    "before each text",
+    "weights",
+)
 
 
 def row(card: Card) -> str:
@@ -30,7 +49,8 @@ def row(card: Card) -> str:
         f"{card.width:,}",
         card.trained_on,
         score,
-        card.licence,
+        f"{card.licence} ({card.licence_class})",
+        f'"{card.prefix}"' if card.prefix else "",
         f"`{card.weights}`",
     )
     return "| " + " | ".join(cells) + " |"

@@ -27,6 +27,10 @@ SMALL_IMAGES: list[tuple[str, dict[str, Any], int]] = [  # architecture, timm's 
     (r"densenet", {"block_config": [3, 2, 2, 2]}, 64),
     (r"convnext", {"depths": [1, 1, 1, 1], "dims": [16, 32, 64, 128]}, 64),
     (r"swin", {"depths": [1, 1, 1, 1], "embed_dim": 12, "num_heads": [1, 2, 4, 8], "img_size": 64}, 64),
+    (r"beitv2", {**VIT, "img_size": 64}, 64),
+    (r"eva.*patch14", {**VIT, "img_size": 56}, 56),
+    (r"vit_pe", {**VIT, "img_size": 64}, 64),
+    (r"tiny_vit", {}, 64),
     (r"vit.*patch14", {**VIT, "img_size": 56}, 56),
     (r"vit.*patch32", {**VIT, "img_size": 96}, 96),
     (r"vit|deit", {**VIT, "img_size": 64}, 64),
@@ -83,7 +87,7 @@ def small_image_model(architecture: str, folder: Path, *, anywhere: bool = False
     if anywhere:
         _draw(model)
     else:
-        _settle(model, size)
+        _settle(model, size, 1 if "repvit" in architecture else 64)
     folder.mkdir()
     save_file({k: v.contiguous() for k, v in model.state_dict().items()}, folder / "model.safetensors")
     settings = {**model.pretrained_cfg, "input_size": [3, size, size], "label_names": [f"kind {i}" for i in range(7)]}
@@ -103,17 +107,18 @@ def _draw(model: torch.nn.Module) -> None:
             value.zero_()
 
 
-def _settle(model: torch.nn.Module, size: int) -> None:
+def _settle(model: torch.nn.Module, size: int, larger: float) -> None:
     """Statistics as after training, so that a test can see them move or missing: by the size of what comes in.
 
-    Otherwise a signal dies out in so many random blocks, or explodes, and all pictures look the same at the end. Taken
-    eight times too large, so that each block adds a little to what passes it by: random blocks amplify rounding.
+    Otherwise a signal dies out in so many random blocks, or explodes, and all pictures look the same at the end. Where
+    blocks add to what passes them by, a deviation is taken eight times too large, so that each adds a little: random
+    blocks amplify rounding.
     """
 
     def follow(module: Any, inputs: tuple[torch.Tensor, ...]) -> None:
         mean_square = inputs[0].square().mean()
         module.running_mean.uniform_(-0.1, 0.1).mul_(mean_square.sqrt())
-        module.running_var.uniform_(0.8, 1.25).mul_(64 * mean_square)
+        module.running_var.uniform_(0.8, 1.25).mul_(larger * mean_square)
 
     normalisers = [module for module in model.modules() if getattr(module, "running_mean", None) is not None]
     hooks = [module.register_forward_pre_hook(follow) for module in normalisers]

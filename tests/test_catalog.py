@@ -12,9 +12,11 @@ from pathlib import Path
 import pytest
 import torch
 from packaging.version import Version
+from safetensors.torch import load_file
 
 from headstart.pretrained import catalog
 from headstart.pretrained.from_timm import timm
+from small_models import small_image_model
 
 ROOT = Path(__file__).parents[1]
 IMAGES = [card for card in catalog.cards() if card.kind == "image"]
@@ -23,20 +25,24 @@ vgg16 vgg19 resnet18 resnet34 resnet50 resnet101 resnet152 resnext wide_resnet i
 mobilenetv1 mobilenetv2 mobilenetv3 densenet121 densenet169 densenet201 efficientnet_b0 efficientnet_b7 efficientnetv2
 efficientnet_lite0 efficientnet_lite2 mnasnet regnet convnext vit_ deit swin dinov2 clip siglip bert-base bert-large
 bert-tiny bert-mini bert-small distilbert roberta albert electra deberta-v3 minilm mpnet modernbert xlm-roberta
-multilingual
+multilingual mobilenetv4 tiny_vit hgnetv2 repvit eva02 pe_core siglip2 reg4_224 e5 multilingual-e5 bge gte granite leaf
+arctic modernbert-embed convnextv2 dinov3
 """.split()  # noqa: SIM905 - a list a word a line would be longer than the test
 
 
 def test_everybody_is_there_under_a_name_of_its_own():
     names = [card.name.lower() for card in catalog.cards()]
-    assert len(set(names)) == len(names) >= 60
+    assert len(set(names)) == len(names) >= 120
     assert [wanted for wanted in NAMED if not any(wanted in name for name in names)] == []
     for card in catalog.cards():
-        assert re.fullmatch(r"(package:\w+/\S+|hub:[\w.-]+/[\w.-]+)", card.weights)
+        assert re.fullmatch(r"(package:[\w-]+/\S+|hub:[\w.-]+/[\w.-]+)", card.weights)
         assert card.licence
         assert card.trained_on
         assert bool(card.score) == bool(card.score_on) == bool(card.score_source)
         assert card.repo or card.sha256  # what no hub vouches for is pinned
+        assert (card.pooling in ("mean", "cls")) == (card.kind == "text")
+        assert card.kind == "text" or not (card.prefix or card.tokenizer)
+        assert card.kind == "text" or card.layer  # that its heat maps are made of
 
 
 @pytest.mark.parametrize("card", IMAGES, ids=lambda card: card.name)
@@ -47,21 +53,21 @@ def test_image_rows_say_what_timm_says(card):
     if card.repo:
         assert config.hf_hub_id == card.repo
         assert config.license == card.licence.lower()
-    classes = {} if config.num_classes == 1000 else {"num_classes": config.num_classes}
     early = "regnet" in card.architecture and Version(timm.__version__) < Version("1.0.30")  # see from_timm.py
     with torch.device("cpu" if early else "meta"):
-        model = timm.create_model(card.architecture, pretrained=False, **classes).eval()
+        size = {"img_size": card.size} if card.resized else {}
+        model = timm.create_model(card.architecture, pretrained=False, num_classes=config.num_classes, **size).eval()
         parameters = sum(weight.numel() for weight in model.parameters())
         model.reset_classifier(0)
         features = model(torch.zeros(1, 3, card.size, card.size))
     assert (parameters, tuple(features.shape)) == (card.parameters, (1, card.width))
-    assert config.input_size[-1] == card.size
+    assert card.resized or config.input_size[-1] == card.size
 
 
 def test_text_rows_name_what_transformers_has():
     from transformers.models.auto.configuration_auto import CONFIG_MAPPING_NAMES
 
-    texts = [card for card in catalog.cards() if card.kind == "text"]
+    texts = [card for card in catalog.cards() if card.source == "transformers"]
     assert {card.architecture for card in texts} <= set(CONFIG_MAPPING_NAMES)
 
 
@@ -69,7 +75,7 @@ def test_packaged_weights_are_the_pinned_ones():
     from headstart.pretrained.weights import file_sha256
 
     packaged = [card for card in catalog.cards() if card.package]
-    assert len(packaged) == 4
+    assert len(packaged) == 6
     for card in packaged:
         assert card.path is not None
         assert file_sha256(card.path / "model.safetensors" if card.path.is_dir() else card.path) == card.sha256
@@ -152,6 +158,28 @@ def test_only_what_would_open_without_a_network_is_at_hand(files, at_hand, elsew
     card = catalog.find("bert-tiny")
     in_the_hub_cache(elsewhere / ".cache" / "huggingface" / "hub", card.repo, *files)
     assert (card.path is not None) == at_hand
+
+
+def test_a_transformer_sees_the_size_of_its_row(photos, command, tmp_path):
+    """Positions are made for it as timm makes them of others."""
+    card = catalog.find("dinov2_small_reg4_224")
+    snapshot = in_the_hub_cache(tmp_path / "hub", card.repo)
+    snapshot.parent.mkdir(parents=True)
+    published = small_image_model(card.architecture, snapshot)
+    code, _, err = command(
+        *("fit", photos, "--model", card.name, "--how", "probe", "--out", tmp_path / "out"),
+        HF_HUB_CACHE=str(tmp_path / "hub"),
+        HF_HUB_OFFLINE="1",
+    )
+    assert code == 0, err
+    told = json.loads((tmp_path / "out" / "headstart.json").read_text())["backbone"]
+    assert told["preparation"]["size"] == [224, 224]
+    theirs = timm.create_model(
+        card.architecture, pretrained=False, num_classes=0, depth=2, embed_dim=48, num_heads=3, img_size=224
+    )
+    filtered = timm.models.vision_transformer.checkpoint_filter_fn(published.state_dict(), theirs)
+    ours = load_file(tmp_path / "out" / "model.safetensors")["pos_embed"]
+    torch.testing.assert_close(ours, filtered["pos_embed"], atol=1e-5, rtol=1e-4)
 
 
 def test_what_pip_brings_is_not_pulled(command):

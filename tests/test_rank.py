@@ -33,7 +33,7 @@ from own_clock import Looks, by_looks
 from reading import read
 from test_catalog import in_the_hub_cache
 
-LITE0, LITE1 = "efficientnet_lite0", "efficientnet_lite1"
+LITE0, LITE1, V2 = "efficientnet_lite0", "efficientnet_lite1", "mobilenetv2_deep_sort"
 
 
 @pytest.fixture(autouse=True)
@@ -98,7 +98,7 @@ def test_cheap_is_what_computes_little(tmp_path, monkeypatch):
     for name in ("vit_tiny_patch16_224", "mobilenetv3_large_100"):
         in_the_hub_cache(tmp_path, catalog.find(name).repo, "config.json", "model.safetensors", "tokenizer.json")
     candidates = at_hand(IMAGE, lambda name: load(name, kind="image"))
-    cheap = ["mobilenetv3_large_100", LITE1, "efficientnet_lite2", "vit_tiny_patch16_224"]
+    cheap = ["mobilenetv3_large_100", V2, LITE1, "efficientnet_lite2", "vit_tiny_patch16_224"]
     assert [candidate.name for candidate in candidates] == [LITE0, *cheap]  # the starter first
     costs = [candidate.cost for candidate in candidates[1:]]
     assert costs == sorted(costs)
@@ -129,7 +129,7 @@ def test_a_fit_reuses_the_sample_and_ranking_never_saw_the_test_part(photos, fit
 def test_fit_ranks_what_is_at_hand(photos, tmp_path):
     told = finished(started("fit", photos, *PROBE, "--json", folder=tmp_path))
     ranking = told["ranking"]
-    assert {row["model"] for row in ranking["rows"]} == {LITE0, LITE1, "efficientnet_lite2"}
+    assert {row["model"] for row in ranking["rows"]} == {LITE0, V2, LITE1, "efficientnet_lite2"}
     assert told["model"] == ranking["choice"]
     assert told["model"] in [row["model"] for row in ranking["rows"] if row["tied"]]
     assert ranking["n"] == told["n_train"]
@@ -149,9 +149,9 @@ def test_fit_ranks_what_is_at_hand(photos, tmp_path):
 def test_nothing_is_ranked_where_there_is_no_choice(photos, questions, fit_json):
     assert fit_json(photos)["ranking"] is None
     texts, labels = [text for text, _ in questions], [label for _, label in questions]
-    assert hs.fit(texts, labels, test=0.3).summary["ranking"] is None
+    assert hs.fit(texts, labels, model="all-MiniLM-L6-v2", test=0.3).summary["ranking"] is None
     ranking = hs.rank(texts, labels)
-    assert [row.model for row in ranking.rows] == ["all-MiniLM-L6-v2"]
+    assert {row.model for row in ranking.rows} == {"all-MiniLM-L6-v2", "paraphrase-MiniLM-L3-v2"}
     assert ranking.rows[0].accuracy > ranking.majority_accuracy
 
 
@@ -191,7 +191,7 @@ def test_budgets_that_are_none(text, photos):
 def test_without_time_only_the_starter_is_tried(photos):
     ranking = hs.rank(photos, budget=1e-9)
     assert [row.model for row in ranking.rows] == [LITE0]
-    assert {skipped.model for skipped in ranking.untried} == {LITE1, "efficientnet_lite2"}
+    assert {skipped.model for skipped in ranking.untried} == {V2, LITE1, "efficientnet_lite2"}
     assert ranking.choice == LITE0
 
 

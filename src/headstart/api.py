@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from headstart import pipeline
-from headstart.choose.choose import method_of
+from headstart.choose.choose import licences_of, method_of
 from headstart.clock import Budget, seconds_of
 from headstart.confidence.confidence import share_of
 from headstart.data.from_names import names_of
@@ -36,6 +36,7 @@ def fit(  # noqa: PLR0913 - the one public door: every option of the command lin
     task: str = "auto",
     kind: str | None = None,
     model: str | Path = "auto",
+    licence: str = "free",
     how: str = "auto",
     metric: str = "auto",
     threshold: float | str | None = None,
@@ -71,6 +72,8 @@ def fit(  # noqa: PLR0913 - the one public door: every option of the command lin
         kind: "image", "text" or "pair", where it cannot be seen.
         model: a catalog name, a hub name or a folder; "auto" ranks the models at hand on a sample of the training part
             and takes the cheapest of those that are as good as the best.
+        licence: which of them may be taken unasked: "free": none whose licence is non-commercial or gated; "any". A
+            model that is named is taken whatever its licence says.
         how: "probe": a linear head on frozen features, in seconds; or a model that finds answers, left as it is.
             "tune": go on from there and train the upper layers too; "full": all layers; "lora": small adapters of
             frozen layers, for large models (needs peft). "auto": tune if there is time, and keep the tuned model only
@@ -120,6 +123,7 @@ def fit(  # noqa: PLR0913 - the one public door: every option of the command lin
         kind=kind,
         columns=columns,
         model=str(model),
+        licence=licences_of(licence),
         method=method_of(how),
         metric=metric,
         decision=_decision(threshold, recall, positive),
@@ -145,6 +149,7 @@ def rank(  # noqa: PLR0913 - as `fit`
     *,
     groups: Any = None,
     models: Sequence[str] | None = None,
+    licence: str = "free",
     task: str = "auto",
     kind: str | None = None,
     metric: str = "auto",
@@ -163,6 +168,7 @@ def rank(  # noqa: PLR0913 - as `fit`
     Args:
         data: as for `fit`, with `labels` and `groups` where they are inputs.
         models: catalog names, hub names or folders; None: those of the catalog that are at hand.
+        licence: of those at hand, as for `fit`.
         task, kind, metric: as for `fit`; the order is by the metric.
         budget: wall time for the models, "90s", "2m", "1h" or seconds; None: two minutes. The first is tried
             in any case.
@@ -182,6 +188,7 @@ def rank(  # noqa: PLR0913 - as `fit`
         task,
         kind,
         columns,
+        licence=licences_of(licence),
         metric=metric,
         test=_share_or_path(test),
         seed=seed,

@@ -51,6 +51,11 @@ class ImagePreparation:
     @property
     def facts(self) -> dict[str, Any]:
         """All of it, for keys."""
+        return self.told
+
+    @property
+    def told(self) -> dict[str, Any]:
+        """All of it."""
         return asdict(self)
 
 
@@ -63,11 +68,17 @@ class TextPreparation:
     pad_id: int
     inputs: tuple[str, ...]  # names of the forward's arguments, in order: input_ids, attention_mask, ...
     most_padding: int | None = None  # tokens of padding that a text may have behind it in a batch; None: any number
+    prefix: str = field(default="", repr=False)  # what stands before every text; repr is in keys
 
     @property
     def facts(self) -> dict[str, Any]:
         """All of it, for keys; the tokenizer by its sha256."""
-        return {**asdict(self), "tokenizer": _sha256(self.tokenizer)}
+        return {**self.told, "tokenizer": _sha256(self.tokenizer)}
+
+    @property
+    def told(self) -> dict[str, Any]:
+        """All of it but a prefix that says nothing, which folders and keys from before had no word for."""
+        return {name: value for name, value in asdict(self).items() if name != "prefix" or value}
 
 
 @dataclass(frozen=True)
@@ -75,7 +86,7 @@ class Backbone:
     """A pre-trained model without its head: a pure function from a prepared example to `width` numbers."""
 
     name: str
-    source: str  # a row of `pretrained.source`: "timm", "transformers", "onnx"
+    source: str  # a row of `pretrained.source`: "timm", "transformers", "onnx", "static"
     architecture: str  # the source's own name of the architecture
     kind: Kind
     width: int
@@ -85,7 +96,7 @@ class Backbone:
     config: dict[str, Any]  # what the source needs to build the module again
     licence: str
     module: Callable[[], nn.Module] = field(repr=False, compare=False)  # builds it, in eval mode; loads torch
-    frozen_only: bool = False  # a graph, whose weights cannot be trained
+    frozen_only: bool = False  # a graph or a table, whose weights are not trained
 
     @cached_property
     def function(self) -> str:
@@ -116,7 +127,7 @@ class Backbone:
 # What a backbone's configuration holds that its features do not depend on, or only through the preparation, the hash of
 # the weights or the width, which are beside it: names, and what is written into a saved folder for other libraries.
 _ONLY_SAID = {
-    *("classifier", "pretrained_cfg", "tokenizer", "sidecar", "features"),
+    *("classifier", "norms", "pretrained_cfg", "tokenizer", "sidecar", "features"),
     *("_name_or_path", "transformers_version", "id2label", "label2id", "problem_type"),
 }
 

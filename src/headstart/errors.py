@@ -54,8 +54,8 @@ class StoppedError(UserError):
 
 # Options of commands that are arguments of functions too, with a value where one stands behind them.
 _OPTION = re.compile(
-    r"--(abstain|allow-rejected|budget|coverage|device|final|force|format|how|max-length|metric|model|models|out|per-class"
-    r"|positive|recall|seeds?|task|test|threads|threshold|track)\b"
+    r"--(abstain|allow-rejected|budget|coverage|device|final|force|format|how|licence|max-length|metric|model|models|out"
+    r"|per-class|positive|recall|seeds?|task|test|threads|threshold|track)\b"
     r"(?: ([a-z0-9][\w-]*)\b(?![.]\w))?"
 )
 # Those that name columns are one argument together.
@@ -100,7 +100,7 @@ def _argument(option: re.Match[str]) -> str:
     return name + (f" {value}" if value else "")
 
 
-_VALUES = ("probe", "tune", "full", "lora", "auto")
+_VALUES = ("probe", "tune", "full", "lora", "auto", "any")
 
 
 def shortened(text: str, longest: int = _LONGEST) -> str:

@@ -77,4 +77,4 @@ def rank(request: Request, session: Session, *, models: Sequence[str] | None) ->
     """Which of several pre-trained models suits the data: the first steps of `fit`, then a verdict."""
     dataset, parts = prepare(request, session)
     session.say(said_first(dataset, parts))
-    return rank_sample(sample(dataset, parts.train), models, session)
+    return rank_sample(sample(dataset, parts.train), models, session, licence=request.licence)

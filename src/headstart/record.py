@@ -19,6 +19,8 @@ from headstart.choose.ranking import ranking_as_json
 from headstart.confidence.confidence import Confidence
 from headstart.evaluate.learning_curve import LearningCurve
 from headstart.evaluate.out_of_scope import WAYS
+from headstart.pretrained.catalog import licence_of
+from headstart.pretrained.licences import CLASSES
 from headstart.pretrained.schema import (
     COUNT,
     NAME,
@@ -122,6 +124,7 @@ _SUMMARY = fields(  # what tasks of all kinds say
         **dict.fromkeys(("final", "names_used"), flag),
         "learning_curve": maybe(_learning),
         "warnings": listing(fields({"kind": NAME, "text": NAME}), most=100_000),
+        "licence": fields({"class": one_of(*CLASSES), "text": NAME}),
     },
 )
 _COLUMNS = fields(
@@ -166,6 +169,7 @@ class Record:
     from_files: bool = False  # whether each text that it learned from was a file of its own
     learning_curve: LearningCurve | None = None  # of the probe; None: there is none
     metric: str | None = None  # the key of what the user wanted it to be chosen by; None: the task's own loss
+    licence: Mapping[str, str] | None = None  # of the pre-trained weights: class and text; None: of a fit from before
     confidence: Mapping[str, Any] | None = None  # how sure it can say that it is; None: nobody measured that
     names_used: bool = False  # whether names of classes were learned from as examples of theirs
     unlabelled: Mapping[str, int | bool | None] | None = (
@@ -210,6 +214,7 @@ class Record:
             data=dataset.name,
             date=datetime.datetime.now(datetime.UTC).date().isoformat(),
             model=plan.backbone.name,
+            licence=licence_of(plan.backbone.name, plan.backbone.licence),
             method=adapted.method,
             why=plan.why,
             why_method=adapted.why,
@@ -261,6 +266,7 @@ class Record:
         return {
             "task": self.title,
             "model": self.model,
+            **({} if self.licence is None else {"licence": dict(self.licence)}),
             "how": self.method,
             "why": self.why,
             "why_how": self.why_method,
@@ -334,6 +340,7 @@ class Record:
             columns=Columns(**values["columns"]) if "columns" in values else None,
             learning_curve=said.get("learning_curve"),
             metric=said.get("metric"),
+            licence=said.get("licence"),
             confidence=said.get("confidence"),
             names_used=said.get("names_used", False),
             unlabelled=said.get("unlabelled"),

@@ -104,6 +104,7 @@ class Request:
     kind: str | None = None  # the name of a modality: "image", "text" or "pair", where it cannot be seen
     columns: Columns | None = None
     model: str = "auto"
+    licence: str = "free"  # of models that may be chosen unasked: "free", or "any"
     method: str = "auto"
     metric: str = "auto"  # the key of what is chosen by
     decision: Decision | None = None  # None: the likeliest class is answered

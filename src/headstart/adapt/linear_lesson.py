@@ -22,6 +22,7 @@ from headstart.clock import Budget, as_budget
 from headstart.encode.encode import encode_rows, of_rows
 from headstart.evaluate.learning_curve import LearningCurve
 from headstart.evaluate.paired_test import FEWEST
+from headstart.pretrained.source import SOURCES
 from headstart.session import Session
 from headstart.values import Caution, Dataset, Finding, Method, Split
 
@@ -72,7 +73,7 @@ class LinearLesson:
         if self.out_of_fold:
             return "too few could be held out to test a tuned model on: --how tune makes one all the same"
         if self.plan.backbone.frozen_only:
-            return "an ONNX model can be used frozen only: the probe is kept"
+            return f"{SOURCES[self.plan.backbone.source].called} can be used frozen only: the probe is kept"
         if n < FEWEST:
             return f"{n} training examples: too few to prove that tuning is better ({FEWEST})"
         return self._too_late() if self.session.budget.left <= 0 else None

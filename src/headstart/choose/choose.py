@@ -12,14 +12,17 @@ import numpy as np
 from headstart.adapt.lora import require_peft
 from headstart.adapt.plan import Plan
 from headstart.backbone import Backbone
-from headstart.choose.candidates import at_hand, named
+from headstart.choose.candidates import Load, at_hand, named, refused
 from headstart.choose.long_texts import choose_reading
 from headstart.choose.policy import CHOOSING
-from headstart.choose.rank import rank_models
+from headstart.choose.rank import Candidate, rank_models
 from headstart.choose.ranking import Ranking, as_json
 from headstart.choose.subset import choose_subset
 from headstart.data.sampling import sample
-from headstart.errors import ModelError, UserError
+from headstart.errors import ModelError, UserError, some_of
+from headstart.inputs.modality import Modality
+from headstart.pretrained.licences import ALLOWED
+from headstart.pretrained.source import SOURCES
 from headstart.session import Session
 from headstart.values import Dataset, Method, Request
 
@@ -38,7 +41,7 @@ def choose(dataset: Dataset, train: np.ndarray, request: Request, session: Sessi
         ModelError: the model cannot be used, or none of those at hand; or it cannot be trained, and has to be.
     """
     method, learner = method_of(request.method), dataset.task.learner
-    name, why, ranking = _model(dataset, train, request.model, session)
+    name, why, ranking = _model(dataset, train, request, session)
     backbone = learner.load(name, kind=dataset.modality.kind, progress=session.download)
     if request.max_length is not None:
         backbone = _reading(backbone, request.max_length, windows=not learner.encodes)
@@ -63,34 +66,54 @@ def choose(dataset: Dataset, train: np.ndarray, request: Request, session: Sessi
     )
 
 
-def _model(dataset: Dataset, train: np.ndarray, asked: str, session: Session) -> tuple[str, str, Ranking | None]:
+def _model(dataset: Dataset, train: np.ndarray, request: Request, session: Session) -> tuple[str, str, Ranking | None]:
     """The model that was asked for; or, for "auto", the one of those at hand that suits a sample best. And why."""
-    modality, learner = dataset.modality, dataset.task.learner
-    if asked != "auto":
-        return asked, "asked for", None
+    modality, learner, licence = dataset.modality, dataset.task.learner, licences_of(request.licence)
+    if request.model != "auto":
+        return request.model, "asked for", None
     if learner.judge is None:
         return modality.default_model, f"the starter for {modality.kind}s", None
-    candidates = at_hand(modality, partial(learner.load, kind=modality.kind))
+    candidates = _candidates(modality, partial(learner.load, kind=modality.kind), licence)
     if len(candidates) < 2:
         name = candidates[0].name if candidates else modality.default_model  # loading it says what to install
-        return name, f"the only model for {modality.kind}s at hand", None
+        only = "the only free model" if refused(modality, licence) else "the only model"
+        return name, f"{only} for {modality.kind}s at hand", None
     some = sample(dataset, train)
     with session.progress.step("choose", len(candidates) * len(some)) as advance:
         ranking = rank_models(some, candidates, budget=session.budget.share(CHOOSING), advance=advance)
+    ranking = replace(ranking, untried=(*ranking.untried, *refused(modality, licence)))
     return ranking.choice, _why(ranking), ranking
 
 
-def rank_sample(some: Dataset, models: Sequence[str] | None, session: Session) -> Ranking:
+def _candidates(modality: Modality, load: Load, licence: str) -> list[Candidate]:
+    """Raises ModelError where all that is at hand is refused for its licence."""
+    found = at_hand(modality, load, licence)
+    if not found and (others := refused(modality, licence)):
+        names = some_of([one.model for one in others])
+        what = f"the models for {modality.kind}s at hand are not free to choose by their licences: {names}"
+        raise ModelError(what, where="--licence", fix="--licence any takes them, headstart models NAME says what holds")
+    return found
+
+
+def licences_of(name: str) -> str:
+    """Raises UserError for licences that there are not."""
+    if name not in ALLOWED:
+        raise UserError(f"unknown licences {name!r}", where="--licence", fix=f"one of: {', '.join(ALLOWED)}")
+    return name
+
+
+def rank_sample(some: Dataset, models: Sequence[str] | None, session: Session, *, licence: str = "free") -> Ranking:
     """Rank models on a sample of the training part.
 
     Args:
         models: catalog names, hub names or folders; None: those of the catalog that are at hand.
+        licence: of these, "free": none that is non-commercial or gated; "any".
 
     Raises:
         UserError: the task has no features that models could be ranked by.
         ModelError: a model cannot be used, or there is none.
     """
-    modality, learner = some.modality, some.task.learner
+    modality, learner, licence = some.modality, some.task.learner, licences_of(licence)
     if learner.judge is None:
         raise UserError(
             f"models are not ranked for {some.title}: they have to be trained to be judged",
@@ -98,13 +121,15 @@ def rank_sample(some: Dataset, models: Sequence[str] | None, session: Session) -
             fix="name one to fit: --model NAME",
         )
     if models is None:
-        candidates = at_hand(modality, partial(learner.load, kind=modality.kind))
+        candidates = _candidates(modality, partial(learner.load, kind=modality.kind), licence)
     else:
         candidates = named(models, partial(learner.load, kind=modality.kind, progress=session.download))
     if not candidates:
         raise ModelError(f"no model for {modality.kind}s to rank", where="--models", fix="headstart models lists them")
     with session.progress.step("rank", len(candidates) * len(some)) as advance:
-        return rank_models(some, candidates, budget=session.budget, advance=advance)
+        ranking = rank_models(some, candidates, budget=session.budget, advance=advance)
+    left = refused(modality, licence) if models is None else ()
+    return replace(ranking, untried=(*ranking.untried, *left))
 
 
 def method_of(name: str) -> Method:
@@ -133,12 +158,12 @@ def _reading(backbone: Backbone, tokens: int, *, windows: bool) -> Backbone:
 
 
 def _refuse_untrainable(backbone: Backbone, method: Method) -> None:
-    """So that nobody waits for features first: a graph's weights cannot be changed (ONNX)."""
+    """So that nobody waits for features first: weights of a graph (ONNX), or of a table, are not changed here."""
     if backbone.frozen_only and method not in ("auto", "probe"):
         raise ModelError(
-            "an ONNX model can be used frozen only",
+            f"{SOURCES[backbone.source].called} can be used frozen only",
             where=backbone.name,
-            fix="--how probe, or name the model that it was exported from",
+            fix="--how probe, or name the model that it was made from",
         )
 
 

@@ -54,6 +54,9 @@ Threads = Annotated[int | None, typer.Option(min=1, help="Processor cores to use
 ChosenBy = Annotated[
     str, typer.Option("--metric", help="What is chosen by: auto (the loss), accuracy, macro_f1, mae, ...")
 ]
+Licence = Annotated[
+    str, typer.Option(help="Models that auto may choose: free (none that is non-commercial or gated), or any.")
+]
 Threshold = Annotated[
     str | None, typer.Option(help="Of two classes: the probability from which on --positive is answered.")
 ]

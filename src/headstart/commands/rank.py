@@ -13,6 +13,7 @@ from headstart.report import terminal
 def rank(  # noqa: PLR0913 - one argument an option
     data: Annotated[str, typer.Argument(help="Folder of class folders, or a table (csv, tsv, jsonl, parquet).")],
     models: Annotated[str | None, typer.Option(help="Names or folders, with commas. Default: those at hand.")] = None,
+    licence: common.Licence = "free",
     budget: Annotated[str, typer.Option(help="Time for all models together, for example 90s, 2m, 1h.")] = "2m",
     task: Annotated[str, typer.Option(help=common.TASK)] = "auto",
     metric: common.ChosenBy = "auto",
@@ -44,6 +45,7 @@ def rank(  # noqa: PLR0913 - one argument an option
     found = run(
         data,
         models=common.names_in(models),
+        licence=licence,
         task=task,
         metric=metric,
         budget=budget,

@@ -75,7 +75,7 @@ def _opened(dataset: Dataset, model: str | None, session: Session) -> tuple[Back
         return None, f"there are no features of {modality.noun}s by themselves"
     if model == AUTO:
         there = sorted(
-            catalog.at_hand(modality.kind), key=lambda card: (card.name != modality.default_model, card.gmacs)
+            catalog.choosable(modality.kind), key=lambda card: (card.name != modality.default_model, card.gmacs)
         )
         if not there:
             return None, f"no model for {modality.kind}s is at hand; headstart models lists them"

@@ -97,7 +97,7 @@ def _measured(texts: Sequence[Any], preparation: TextPreparation) -> tuple[np.nd
     tokenizer, nobody = counting(preparation), _unknown_token(preparation.tokenizer)
     for some in _together(texts):
         with somebody_elses("tokenizers"):
-            made = tokenizer.encode_batch_fast([_bounded(texts[i]) for i in some])
+            made = tokenizer.encode_batch_fast([_bounded(texts[i], preparation.prefix) for i in some])
         for i, encoding in zip(some, made, strict=True):
             ids, special = np.array(encoding.ids), np.array(encoding.special_tokens_mask, dtype=bool)
             lengths[i] = len(ids)
@@ -106,10 +106,10 @@ def _measured(texts: Sequence[Any], preparation: TextPreparation) -> tuple[np.nd
     return lengths, unknown
 
 
-def _bounded(text: Any) -> Any:
+def _bounded(text: Any, prefix: str) -> Any:
     if isinstance(text, tuple | list):
-        return tuple(whole_characters(str(part)[:_MOST]) for part in text)
-    return whole_characters(str(text)[:_MOST])
+        return tuple(prefix + whole_characters(str(part)[:_MOST]) for part in text)
+    return prefix + whole_characters(str(text)[:_MOST])
 
 
 def _together(texts: Sequence[Any]) -> list[list[int]]:

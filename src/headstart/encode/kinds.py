@@ -144,7 +144,7 @@ def _texts(
         made = [inputs[row] if isinstance(inputs[row], np.ndarray) else next(encodings).ids for row in part]
         lengths = np.array([len(tokens) for tokens in made])
         for bucket in length_buckets(lengths, tokens=_TOKENS, most_padding=preparation.most_padding):
-            width = int(lengths[bucket].max())
+            width = max(1, int(lengths[bucket].max()))  # of a text without tokens, padding
             ids = np.full((len(bucket), width), preparation.pad_id, dtype=np.int64)
             mask = np.zeros((len(bucket), width), dtype=np.int64)
             for i, number in enumerate(bucket.tolist()):

@@ -87,7 +87,7 @@ def _windows(texts: Sequence[str], preparation: TextPreparation) -> Iterator[lis
     """Of each text the token ids of its windows, special ones included, as the tokenizer cuts them."""
     tokenizer, most = truncating(preparation), preparation.max_length * CHARACTERS * MOST_WINDOWS
     for start in range(0, len(texts), _TOGETHER):
-        some = [whole_characters(str(text)[:most]) for text in texts[start : start + _TOGETHER]]
+        some = [preparation.prefix + whole_characters(str(text)[:most]) for text in texts[start : start + _TOGETHER]]
         with somebody_elses("tokenizers"):
             made = tokenizer.encode_batch(some)
         for encoding in made:

@@ -39,6 +39,7 @@ class TextExplainer:
         self.backbone = backbone
         self._attributor = Attributor(backbone)
         self._tokenizer = truncating(backbone.texts)
+        self._prefix = backbone.texts.prefix
         self._most = backbone.texts.max_length * CHARACTERS  # that are read, if they are tokens
 
     def explain(self, dataset: Dataset, outputs: Any, direction: Direction) -> Evidence:
@@ -61,7 +62,7 @@ class TextExplainer:
         if not self.backbone.config.get("windows"):
             return self._of_sequence(text, weight)
         most = self._most * MOST_WINDOWS
-        windows, more = self._read(whole_characters(text[:most]), MOST_WINDOWS)
+        windows, more = self._read(self._prefix + whole_characters(text[:most]), MOST_WINDOWS)
         total = sum(len(window.ids) for window in windows)
         words: list[Word] = []
         gap = 0.0
@@ -114,13 +115,18 @@ class TextExplainer:
         with somebody_elses("tokenizers"):
             encoding = self._tokenizer.encode(*([given] if isinstance(given, str) else given))
             pieces = [encoding, *encoding.overflowing]
-            return [_sequence(piece) for piece in pieces[:most]], len(pieces) > most
+            return [_sequence(piece, len(self._prefix)) for piece in pieces[:most]], len(pieces) > most
 
 
-def _sequence(encoding: Any) -> _Sequence:
+def _sequence(encoding: Any, before: int) -> _Sequence:
+    """Tokens of a text, or of two. before: characters of the prefix, whose tokens are no words of the user's."""
     special = np.array(encoding.special_tokens_mask, dtype=bool)
     of = np.array([-1 if number is None else number for number in encoding.sequence_ids], dtype=np.int64)
-    spans = [(0, 0) if other else span for span, other in zip(encoding.offsets, special.tolist(), strict=True)]
+    if before:
+        special |= np.array([stop <= before for _, stop in encoding.offsets], dtype=bool)
+        of[special] = -1
+    shifted = [(max(0, start - before), stop - before) for start, stop in encoding.offsets]
+    spans = [(0, 0) if other else span for span, other in zip(shifted, special.tolist(), strict=True)]
     return _Sequence(np.array(encoding.ids, dtype=np.int64), special, of, spans)
 
 

@@ -132,7 +132,7 @@ def _compared(made: Deployable, found: np.ndarray, expected: np.ndarray, exporte
 
 def _write_facts(made: Deployable, folder: Path) -> None:
     """What outputs mean and how inputs are prepared; the tokenizer in the form of its own library."""
-    head, preparation = made.head, asdict(made.backbone.preparation)
+    head, preparation = made.head, made.backbone.preparation.told
     tokenizer = preparation.pop("tokenizer", None)
     if tokenizer is not None:
         write_text(folder / "tokenizer.json", tokenizer)

@@ -68,7 +68,7 @@ def run_texts(folder: str) -> Callable[[str], np.ndarray]:
     tokenizer.enable_truncation(told["max_length"])
 
     def predict(text: str) -> np.ndarray:
-        ids = np.array([tokenizer.encode(text).ids])
+        ids = np.array([tokenizer.encode(told.get("prefix", "") + text).ids])
         return np.asarray(graph([ids, np.ones_like(ids)])[0][0])
 
     return predict

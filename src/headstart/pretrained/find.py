@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 from headstart.errors import ModelError
 from headstart.pretrained import catalog, hub
@@ -12,6 +13,7 @@ from headstart.pretrained.foreign_files import json_object
 from headstart.pretrained.forms import ENDINGS, Found
 from headstart.pretrained.hub_errors import AbsentError
 from headstart.pretrained.schema import checked, record
+from headstart.pretrained.sentence_files import PLAIN, SentenceForm
 from headstart.pretrained.shards import index_in, shards_of
 from headstart.pretrained.timm_arguments import ARCHITECTURE
 from headstart.pretrained.weights import INDEXES, NAMES, file_sha256, refuse_unlike_its_name, verify, weights_in
@@ -67,9 +69,16 @@ def _packaged(card: catalog.Card) -> Found:
     in_a_folder = path.is_dir()
     verify(path / NAMES[0] if in_a_folder else path, card.sha256)
     described = json_object(path / "config.json") if in_a_folder else {}
-    return Found(
-        card.name, card.source, path, card.architecture, described, card.licence
-    )  # form and source are one there
+    form = "onnx_bert" if card.tokenizer else card.source  # form and source are one but there
+    if card.words is not None:
+        described = json_object(card.words / "config.json")
+    return Found(card.name, form, path, card.architecture, described, card.licence, _usual(card), card.words)
+
+
+def _usual(card: catalog.Card) -> SentenceForm:
+    """What the catalog says of a model; how long its texts may be, where no file of its own does."""
+    tokens = card.size if card.tokenizer else None
+    return SentenceForm(pooling=card.pooling or PLAIN.pooling, prefix=card.prefix, tokens=tokens)
 
 
 def _in_folder(folder: Path, *, name: str = "", card: catalog.Card | None = None) -> Found:
@@ -83,18 +92,34 @@ def _in_folder(folder: Path, *, name: str = "", card: catalog.Card | None = None
         raise ModelError(missing, where=str(folder), fix="a model folder has both")
     config = json_object(config_file)
     name, licence = (card.name, card.licence) if card else (name or folder.name, "")
+    usual = _usual(card) if card else PLAIN
     if "architecture" in config:
         if weights.name in INDEXES:
             fix = f"load them with timm and safetensors.torch.save_file them as one {NAMES[0]}"
             raise ModelError("an image model whose weights are in several files", where=str(weights), fix=fix)
         refuse_unlike_its_name(weights)
         architecture = checked(config, record({"architecture": ARCHITECTURE}), str(config_file))["architecture"]
-        return Found(name, "timm", weights, architecture, config, licence)
+        return Found(name, "timm", weights, architecture, _at_size(config, card), licence)
     if "model_type" in config:
         for file in shards_of(weights) if weights.name in INDEXES else [weights]:
             refuse_unlike_its_name(file)
-        return Found(name, "transformers", folder, config=config, licence=licence)
+        form = "static" if config["model_type"] == "model2vec" else "transformers"
+        return Found(name, form, folder, config=config, licence=licence, usual=usual)
     raise ModelError("neither timm's nor transformers' config.json", where=str(config_file))
+
+
+def _at_size(config: dict[str, Any], card: catalog.Card | None) -> dict[str, Any]:
+    """What config.json says, with the size that the catalog has a vision transformer see, where that is another."""
+    told = config.get("pretrained_cfg")
+    published = told.get("input_size") if isinstance(told, dict) else None
+    if card is None or not card.resized or published == [3, card.size, card.size]:
+        return config
+    sized = {**(told or {}), "input_size": [3, card.size, card.size]}
+    return {
+        **config,
+        "pretrained_cfg": sized,
+        "model_args": {**(config.get("model_args") or {}), "img_size": card.size},
+    }
 
 
 def _in_file(path: Path, architecture: str) -> Found:

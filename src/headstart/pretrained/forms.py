@@ -10,8 +10,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from headstart.errors import ModelError
 from headstart.pretrained.foreign_files import json_object
 from headstart.pretrained.heads import CLASSES, NO_HEAD
+from headstart.pretrained.sentence_files import PLAIN, SentenceForm
 from headstart.pretrained.text_folder import TEXT_FILES
 from headstart.storage.files import is_there
 
@@ -26,6 +28,8 @@ class Found:
     architecture: str = ""  # timm's name; empty: the file says, or its name does
     config: dict[str, Any] = field(default_factory=dict)  # what config.json (or headstart.json) beside the weights says
     licence: str = ""
+    usual: SentenceForm = PLAIN  # texts: how sentences are read by it, where its files do not say
+    words: Path | None = None  # texts: the folder with its tokenizer, where its own has none
 
 
 def _no_answers(found: Found) -> bool:
@@ -83,7 +87,23 @@ def _onnx(found: Found, target: Path, head: str) -> dict[str, Any]:
 def _transformers(found: Found, target: Path, head: str) -> dict[str, Any]:
     from headstart.pretrained import from_transformers
 
-    return from_transformers.describe(found.path, found.config, target=target, head=head)
+    return from_transformers.describe(found.path, found.config, target=target, head=head, usual=found.usual)
+
+
+def _static(found: Found, target: Path, head: str) -> dict[str, Any]:
+    from headstart.pretrained import from_static
+
+    return from_static.describe(found.path, found.config, target=target)
+
+
+def _onnx_bert(found: Found, target: Path, head: str) -> dict[str, Any]:
+    from headstart.pretrained import from_onnx_bert
+
+    if found.words is None:
+        raise ModelError("nothing says how its texts become tokens", where=str(found.path))
+    return from_onnx_bert.describe(
+        found.path, found.config, target=target, head=head, words=found.words, usual=found.usual
+    )
 
 
 def _described(found: Found, target: Path, head: str) -> dict[str, Any]:
@@ -137,6 +157,8 @@ FORMS = {
             classifier=CLASSES.name,
             finds_answers=lambda found: _is_reader(found.config),
         ),
+        Form(name="static", library="tokenizers", describe=_static, beside=("config.json", "tokenizer.json")),
+        Form(name="onnx_bert", library="transformers", describe=_onnx_bert, texts=True),
         Form(
             name="headstart",
             library="headstart",

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, get_args
@@ -76,8 +77,9 @@ def describe(weights: Translated, *, target: Path) -> dict[str, Any]:
         raise ModelError("nothing says what its classifier is called", where=architecture)
     wanted = {k: tuple(v.shape) for k, v in model.state_dict().items()}
     state = unwrapped(weights.state, lambda names: wanted.keys() <= set(names), architecture)
-    if not wanted.keys() <= state.keys() and len(state) == len(full):
-        state = named_by_order(state, full, architecture)
+    if not wanted.keys() <= state.keys() and len(state) in (len(full), len(wanted)):
+        state = named_by_order(state, full if len(state) == len(full) else list(wanted), architecture)
+    state = _resized(state, model)
     headless = _fitting(architecture, state, wanted)
     if isinstance(classifier, str):
         state = {**head_beside(weights.state, classifier), **state}
@@ -116,8 +118,30 @@ def describe(weights: Translated, *, target: Path) -> dict[str, Any]:
             "pretrained_cfg": described,
             "model_args": weights.model_args,
             "changes": list(weights.changes),
+            **_norms(full, wanted),
         },
     }
+
+
+def _norms(full: Sequence[str], wanted: Collection[str]) -> dict[str, list[str]]:
+    """Names of the norms that stand between the features and a classifier, RepViT's, where there are any."""
+    statistics = ".running_mean"
+    found = [name.removesuffix(statistics) for name in full if name.endswith(statistics) and name not in wanted]
+    return {"norms": found} if found else {}
+
+
+def _resized(state: dict[str, torch.Tensor], model: Any) -> dict[str, torch.Tensor]:
+    """A vision transformer's positions for the size that it is built for, as timm itself makes them of others."""
+    here, there = state.get("pos_embed"), getattr(model, "pos_embed", None)
+    grid = getattr(getattr(model, "patch_embed", None), "grid_size", None)
+    if here is None or there is None or grid is None or here.ndim != 3 or here.shape[1] == there.shape[1]:
+        return state
+    first = there.shape[1] - grid[0] * grid[1]  # positions of tokens that are no patches
+    side = math.isqrt(max(0, here.shape[1] - first))
+    if here.shape[::2] != there.shape[::2] or side * side != here.shape[1] - first:
+        return state  # and it is said that they do not fit
+    made = timm.layers.resample_abs_pos_embed(here, list(grid), (side, side), num_prefix_tokens=first)
+    return {**state, "pos_embed": made}
 
 
 def module(described: dict[str, Any], weights: Path, *, proven: bool = False) -> nn.Module:

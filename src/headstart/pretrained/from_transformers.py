@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Collection
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,9 +17,16 @@ from headstart.backbone import TextPreparation, positions
 from headstart.errors import ModelError, somebody_elses
 from headstart.pretrained.checkpoint import unwrapped
 from headstart.pretrained.heads import CLASSES, HEADS, NEW_SPANS, NO_HEAD, SPANS, OwnHead, own_head
+from headstart.pretrained.sentence_files import (
+    PLAIN,
+    SentenceForm,
+    refuse_long_prefix,
+    sentence_form,
+    sentence_length,
+)
 from headstart.pretrained.shards import index_in, join
 from headstart.pretrained.text_config import encoder_config, quiet, refuse_unlike
-from headstart.pretrained.text_folder import pooling, refuse_strange_ids, sentence_length, settings, tokenizer
+from headstart.pretrained.text_folder import refuse_strange_ids, settings, tokenizer
 from headstart.pretrained.text_modules import Logits, PooledEncoder, Spans
 from headstart.pretrained.torchvision_operators import declare_missing
 from headstart.pretrained.weights import open_torch_file, raw_tensors, save_tensors
@@ -45,6 +52,7 @@ class _Asked:
     preparation: TextPreparation
     folder: Path
     target: Path
+    usual: SentenceForm  # what holds of it where its files do not say
 
 
 @dataclass(frozen=True)
@@ -56,7 +64,9 @@ class _Built:
     module: Callable[[Any, Any, dict[str, Any], str], nn.Module]  # (model, its configuration, description, where from)
 
 
-def describe(folder: Path, described: dict[str, Any], *, target: Path, head: str) -> dict[str, Any]:
+def describe(
+    folder: Path, described: dict[str, Any], *, target: Path, head: str, usual: SentenceForm = PLAIN
+) -> dict[str, Any]:
     """How the model in a hub-style folder is built and fed.
 
     Args:
@@ -67,18 +77,19 @@ def describe(folder: Path, described: dict[str, Any], *, target: Path, head: str
         head: one of `heads.HEADS`. "classes": keep the sequence classifier that the weights came with; features are
             then its logits. "spans": keep its reader; features are then (n, t, 2) scores of first and last tokens.
             "new spans": the same with a head that has yet to be trained.
+        usual: how sentences are read by it, where its files do not say.
 
     Raises:
         ModelError: no encoder of texts, no tokenizer.json, or a tokenizer with more words than the model has vectors.
     """
     config = encoder_config(described, str(folder / "config.json"))
-    preparation, settings = _preparation(folder, config)
+    preparation, settings = _preparation(folder, config, usual)
     if not is_there(folder / "model.safetensors"):
         _convert(folder, target)
     with somebody_elses("transformers", where=str(folder / "config.json")):
         kept = {"transformers": config.to_dict(), "tokenizer": settings}
         width, depth = int(config.hidden_size), int(config.num_hidden_layers)
-    asked = _Asked(config, width, depth, preparation, folder, target)
+    asked = _Asked(config, width, depth, preparation, folder, target, usual)
     found = {"preparation": preparation, **_BUILT[HEADS[head]].describe(asked)}
     return {
         **found,
@@ -86,16 +97,18 @@ def describe(folder: Path, described: dict[str, Any], *, target: Path, head: str
         "architecture": (config.architectures or ["AutoModel"])[0],
         "kind": "text",
         "weights": "model.safetensors",
-        "preparation": asdict(found["preparation"]),
+        "preparation": found["preparation"].told,
         "config": {**kept, **found["config"]},
     }
 
 
 def _describe_pooled(asked: _Asked) -> dict[str, Any]:
-    how, normalise = pooling(asked.folder)
+    form = sentence_form(asked.folder, asked.usual)
     layers = _layers(asked.depth)
-    config = {"pooling": how, "normalise": normalise, "layers": layers}
-    return {"classes": None, "width": asked.width * len(layers), "config": config}
+    config = {"pooling": form.pooling, "normalise": form.normalise, "layers": layers}
+    preparation = replace(asked.preparation, prefix=form.prefix)
+    refuse_long_prefix(preparation, asked.folder)
+    return {"classes": None, "width": asked.width * len(layers), "config": config, "preparation": preparation}
 
 
 def _describe_classifier(asked: _Asked) -> dict[str, Any]:
@@ -256,11 +269,11 @@ def _reading_inputs(config: Any, folder: Path, *, new: bool) -> tuple[str, ...]:
     return ("input_ids", "attention_mask", *(("token_type_ids",) if types else ()))
 
 
-def _preparation(folder: Path, config: Any) -> tuple[TextPreparation, dict[str, Any]]:
+def _preparation(folder: Path, config: Any, usual: SentenceForm) -> tuple[TextPreparation, dict[str, Any]]:
     """How texts become ids, and the tokenizer's settings."""
     described, found = settings(folder), tokenizer(folder, config.model_type)
     refuse_strange_ids(found, config.vocab_size, folder / "tokenizer.json")
-    lengths = [described.get("model_max_length"), sentence_length(folder)]
+    lengths = [described.get("model_max_length"), sentence_length(folder, usual)]
     longest = min([n for n in lengths if isinstance(n, int) and n > 0] + [positions(config.to_dict())])
     preparation = TextPreparation(
         tokenizer=found,

@@ -34,6 +34,7 @@ _BESIDE = (  # by full name, so nothing else comes: no code, no other folder
     "special_tokens_map.json",
     "modules.json",
     "sentence_bert_config.json",
+    "config_sentence_transformers.json",
     "preprocessor_config.json",
     "1_Pooling/config.json",
 )

@@ -23,6 +23,7 @@ from headstart.pretrained.forms import FORMS, Found
 from headstart.pretrained.heads import NEW_SPANS, NO_HEAD, SPANS
 from headstart.pretrained.opened import Classifier
 from headstart.pretrained.rebuild import backbone_hash, classifier_in, head_of, rebuilt, reopen
+from headstart.pretrained.sentence_files import PLAIN
 from headstart.pretrained.shards import index_in, shards_of
 from headstart.pretrained.weights import NAMES, file_sha256, refuse_unlike_its_name
 from headstart.progress import Progress, Silent
@@ -195,7 +196,9 @@ def _home(found: Found, *, head: str) -> Path:
     hashes = [file_sha256(file) if is_there(file) else "" for file in weights]
     hashes += [file_sha256(file, most=MOST_JSON) if is_there(file) else "" for file in beside]
     by = f"{form.library} {version(form.library)}"
+    hashes += [] if found.words is None else [file_sha256(found.words / "tokenizer.json", most=MOST_JSON)]
     asked = f"{_DESCRIPTION} {form.name} {by} {found.architecture} {name} {head} {hashes}"
+    asked += "" if found.usual == PLAIN else f" {found.usual}"
     key = hashlib.sha256(f"{asked} {as_json(found.config)}".encode()).hexdigest()[:24]
     return room("backbones") / key
 

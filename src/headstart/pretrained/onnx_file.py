@@ -14,6 +14,7 @@ from headstart.errors import ModelError
 from headstart.pretrained.foreign_files import MOST_WEIGHTS, unreadable
 from headstart.storage.files import open_file
 
+Message = memoryview  # bytes of a protocol buffer
 _VARINT, _EIGHT_BYTES, _BYTES, _FOUR_BYTES = 0, 1, 2, 5
 _BELOW: dict[str, dict[int, str]] = {  # messages by field number, those that tensors may be in
     "model": {7: "graph", 8: "opset", 25: "function", 20: "training"},
@@ -73,7 +74,7 @@ def _look_through(content: memoryview) -> None:
         if depth > _MOST_NESTED or nodes > _MOST_NODES:
             raise ValueError("more steps than a model has")
         operator, inputs = b"", 0
-        for field, value in _fields(message):
+        for field, value in fields_of(message):
             left -= 1
             if left < 0:
                 raise ValueError("more in it than a model has")
@@ -108,7 +109,8 @@ def _refuse_operators(fewest: dict[bytes, int], newest: int) -> None:
             raise ValueError(f"too few inputs of a {operator.decode(errors='replace')}")
 
 
-def _fields(message: memoryview) -> Iterator[tuple[int, int | memoryview]]:
+def fields_of(message: Message) -> Iterator[tuple[int, int | memoryview]]:
+    """The fields of a message with their numbers: a whole number, or the bytes of what else there is."""
     at, end = 0, len(message)
     while at < end:
         key, at = _number(message, at)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import json
 import math
 from collections.abc import Callable
 from typing import Any
@@ -106,6 +107,27 @@ features = torch.cat(pooled, -1).numpy()
 {ending}
 """
 
+_STATIC = """
+import json
+
+import numpy as np
+from safetensors.numpy import load_file
+from tokenizers import Tokenizer
+
+{compare}saved = json.load(open("{folder}/headstart.json", encoding="utf-8"))
+tokenizer = Tokenizer.from_file("{folder}/tokenizer.json")
+tokenizer.no_padding()
+tokenizer.enable_truncation({max_length})
+table, head = load_file("{folder}/model.safetensors")["embeddings"], load_file("{folder}/head.safetensors")
+pieces = [[encoding, *encoding.overflowing{read}] for encoding in tokenizer.encode_batch({texts})]
+ids = [[np.array([i for i in piece.ids if i != {unknown}], dtype=int) for piece in some] for some in pieces]
+means = [np.stack([table[i].sum(0) / max(1, len(i)) for i in some]) for some in ids]{normalise}
+weights = [np.array([len(piece.ids) for piece in some], np.float32) for some in pieces]
+features = np.stack([(w[:, None] * m).sum(0) / max(1, w.sum()) for w, m in zip(weights, means)])
+outputs = ({features} @ head["weight"].T + head["bias"])[0]
+{ending}
+"""
+
 _AVERAGED = """weights = mask.sum(1).numpy()
 features = (features * weights).sum(0, keepdims=True) / weights.sum()
 """
@@ -183,26 +205,49 @@ def text_code(backbone: Backbone, folder: str, ending: str, compare: Compare | N
     """
     config = backbone.config
     last, *middle = config["layers"]
-    mean = f"(states[{last}] * mask).sum(1) / mask.sum(1)"
+    lasts = {
+        "mean": f"(states[{last}] * mask).sum(1) / mask.sum(1)",
+        "cls": f"states[{last}][:, 0]",
+        "max": f"states[{last}].masked_fill(mask == 0, -torch.inf).amax(1)",
+    }
+    one, other = (json.dumps(backbone.texts.prefix + text) for text in ("a text", "another text"))
     normalise = "\n    pooled = [torch.nn.functional.normalize(p, dim=-1) for p in pooled]"
     if compare is None:
-        texts, side_by_side = '["a text"]', ""
+        texts, side_by_side = f"[{one}]", ""
     elif config.get("pair"):  # read as one sequence
-        texts, side_by_side = '[("a text", "another text")]', ""
+        texts, side_by_side = f"[({one}, {other})]", ""
     else:
-        texts, side_by_side = '["a text", "another text"]', f"{compare.__name__}(features[:1], features[1:])"
+        texts, side_by_side = f"[{one}, {other}]", f"{compare.__name__}(features[:1], features[1:])"
     return _TEXT.format(
         folder=_quotable(folder),
         compare=f"\n{inspect.getsource(compare)}\n\n" if compare and side_by_side else "",
         texts=texts,
         max_length=backbone.texts.max_length,
-        last=f"states[{last}][:, 0]" if config["pooling"] == "cls" else mean,
+        last=lasts[config["pooling"]],
         middle=middle,
         normalise=normalise if config["normalise"] else "",
         windows="return_overflowing_tokens=True, " if config.get("windows") else "",
         read="[:16]" if config.get("windows") else "",
         averaged=_AVERAGED if config.get("windows") else "",
         features=side_by_side or "features",
+        ending=ending.strip(),
+    ).strip()
+
+
+def static_code(backbone: Backbone, folder: str, ending: str, compare: Compare | None = None) -> str:
+    """A script for numpy and tokenizers; arguments as of `text_code`."""
+    two = compare is not None
+    side_by_side = f"{compare.__name__}(features[:1], features[1:])" if compare else "features"
+    normalise = "\nmeans = [m / np.maximum(np.linalg.norm(m, axis=1, keepdims=True), 1e-12) for m in means]"
+    return _STATIC.format(
+        folder=_quotable(folder),
+        compare=f"\n{inspect.getsource(compare)}\n\n" if compare else "",
+        texts='["a text", "another text"]' if two else '["a text"]',
+        max_length=backbone.texts.max_length,
+        read="[:15]" if backbone.config.get("windows") else "[:0]",
+        unknown=backbone.config["unknown"],
+        normalise=normalise if backbone.config["normalise"] else "",
+        features=side_by_side,
         ending=ending.strip(),
     ).strip()
 

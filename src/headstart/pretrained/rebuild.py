@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -87,7 +86,7 @@ def verified(described: dict[str, Any], weights: Path, *, tokenizer: str | None)
 
 def describe_saved(backbone: Backbone) -> dict[str, Any]:
     """What `reopen` needs, as JSON has it; the tokenizer is in its own file."""
-    preparation = {k: v for k, v in asdict(backbone.preparation).items() if k != "tokenizer"}
+    preparation = {k: v for k, v in backbone.preparation.told.items() if k != "tokenizer"}
     values = {**{k: getattr(backbone, k) for k in _PLAIN}, "preparation": preparation}
     described: dict[str, Any] = parse_json(as_json(values))
     return described

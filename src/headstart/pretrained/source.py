@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 from headstart.backbone import Backbone, Head
 from headstart.pretrained.foreign_files import text_of
 from headstart.pretrained.modules import as_it_is, by_products, layers, stages, trained_timm, trained_transformers
-from headstart.pretrained.plain_code import image_code, onnx_code, text_code
+from headstart.pretrained.plain_code import image_code, onnx_code, static_code, text_code
 from headstart.pretrained.text_folder import refuse_strange_ids
 from headstart.pretrained.weights import file_sha256, raw_tensors, tensors_hash, without_head
-from headstart.pretrained.write import write_onnx, write_timm, write_transformers
+from headstart.pretrained.write import write_onnx, write_static, write_timm, write_transformers
 
 if TYPE_CHECKING:
     from torch import nn
@@ -28,6 +28,7 @@ class Source:
 
     name: str
     library: str  # whose version changes what is built
+    called: str  # what such a model is, for people
     trainable: bool
     gpu: bool  # its modules are torch's, which can run them there
     weights: str  # name of the weights file in a saved folder
@@ -64,7 +65,8 @@ def _tokenizer(folder: Path, config: dict[str, Any]) -> str:
     """Raises ModelError where it cannot be read, or has words that the model has no vectors for."""
     file = folder / "tokenizer.json"
     found = text_of(file)
-    refuse_strange_ids(found, config["transformers"].get("vocab_size"), file)
+    words = config["tokens"] if "tokens" in config else config["transformers"].get("vocab_size")
+    refuse_strange_ids(found, words, file)
     return found
 
 
@@ -92,6 +94,12 @@ def _transformers(described: dict[str, Any], weights: Path, proven: bool) -> Any
     return from_transformers.module(described, weights)
 
 
+def _static(described: dict[str, Any], weights: Path, proven: bool) -> Any:
+    from headstart.pretrained import from_static
+
+    return from_static.module(described, weights)
+
+
 def _onnx(described: dict[str, Any], weights: Path, proven: bool) -> Any:
     from headstart.pretrained import from_onnx
 
@@ -109,7 +117,7 @@ def _nowhere(backbone: Backbone, module: nn.Module) -> None:
 
 
 def _never(*arguments: object) -> Any:
-    raise TypeError("a graph's weights cannot be trained")
+    raise TypeError("its weights cannot be trained")
 
 
 SOURCES = {
@@ -118,6 +126,7 @@ SOURCES = {
         Source(
             name="timm",
             library="timm",
+            called="a model of timm",
             trainable=True,
             gpu=True,
             weights="model.safetensors",
@@ -136,6 +145,7 @@ SOURCES = {
         Source(
             name="transformers",
             library="transformers",
+            called="a model of transformers",
             trainable=True,
             gpu=True,
             weights="model.safetensors",
@@ -152,8 +162,28 @@ SOURCES = {
             map_layer=_nowhere,
         ),
         Source(
+            name="static",
+            library="tokenizers",
+            called="a table of vectors",
+            trainable=False,
+            gpu=True,
+            weights="model.safetensors",
+            hash=_hash_of_tensors,
+            tokenizer=_tokenizer,
+            module=_static,
+            untrained=_never,
+            groups=_never,
+            prepare=_never,
+            trained=_never,
+            write=write_static,
+            pipeline=_none,
+            snippet=static_code,
+            map_layer=_nowhere,
+        ),
+        Source(
             name="onnx",
             library="openvino",
+            called="an ONNX model",
             trainable=False,
             gpu=False,
             weights="model.onnx",

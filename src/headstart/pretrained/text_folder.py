@@ -11,17 +11,15 @@ from typing import Any
 
 from headstart.errors import ModelError, first_line, somebody_elses
 from headstart.pretrained.description import TOKENIZER
-from headstart.pretrained.foreign_files import copy_regular, json_list, json_object, text_of
+from headstart.pretrained.foreign_files import copy_regular, json_object, text_of
 from headstart.pretrained.schema import checked
+from headstart.pretrained.sentence_files import SENTENCE_FILES
 from headstart.pretrained.weights import TOKENIZERS
 from headstart.storage.files import is_there, parse_json
 from headstart.storage.places import as_json
 
 _SLOW = (*TOKENIZERS, "special_tokens_map.json", "added_tokens.json")  # what an older tokenizer is made of
-TEXT_FILES = (  # all that says how texts are fed
-    *("config.json", "tokenizer_config.json", "modules.json", "1_Pooling/config.json", "sentence_bert_config.json"),
-    *_SLOW,
-)
+TEXT_FILES = (*("config.json", "tokenizer_config.json"), *SENTENCE_FILES, *_SLOW)  # all that says how texts are fed
 _FIX = "save the tokenizer with the model; older SentencePiece files need: pip install sentencepiece protobuf"
 _WORDS = "vocab.txt"
 _CASED = 0.02  # of the words of a vocabulary: a third of BERT's cased one has capitals, and none of the uncased one
@@ -49,21 +47,6 @@ def own_code(file: Path) -> ModelError:
         where=str(file),
         fix="take a model of an architecture that transformers itself has: headstart models",
     )
-
-
-def sentence_length(folder: Path) -> Any:
-    """The tokens that sentence-transformers cuts a text to, where it says so."""
-    return _object(folder / "sentence_bert_config.json").get("max_seq_length")
-
-
-def pooling(folder: Path) -> tuple[str, bool]:
-    """As sentence-transformers wrote it down beside the weights; mean without length where nothing is written."""
-    modules = folder / "modules.json"
-    steps = json_list(modules) if is_there(modules) else []
-    kinds = [str(step.get("type", "")) for step in steps if isinstance(step, dict)]
-    config = _object(folder / "1_Pooling" / "config.json")
-    cls = config.get("pooling_mode_cls_token") is True or config.get("pooling_mode") == "cls"
-    return ("cls" if cls else "mean"), any(kind.endswith("Normalize") for kind in kinds)
 
 
 def tokenizer(folder: Path, model_type: str) -> str:

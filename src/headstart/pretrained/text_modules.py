@@ -28,8 +28,11 @@ class PooledEncoder(nn.Module):
         def mean(states: torch.Tensor) -> torch.Tensor:
             return (states * mask).sum(1) / mask.sum(1).clamp(min=1e-9)
 
-        last = out.last_hidden_state
-        pooled = [last[:, 0] if self.pooling == "cls" else mean(last)]
+        def largest(states: torch.Tensor) -> torch.Tensor:
+            return states.masked_fill(mask == 0, torch.finfo(states.dtype).min).amax(1)
+
+        pool = {"mean": mean, "cls": lambda states: states[:, 0], "max": largest}[self.pooling]
+        pooled = [pool(out.last_hidden_state)]
         pooled += [mean(out.hidden_states[layer]) for layer in self.layers[1:]]
         return torch.cat([nn.functional.normalize(p, dim=-1) if self.normalise else p for p in pooled], dim=-1)
 

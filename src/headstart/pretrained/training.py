@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -49,7 +49,8 @@ def _opened(backbone: Backbone, module: nn.Module) -> Trainable:
 def word_embeddings(module: nn.Module) -> nn.Module | None:
     """Where a text model looks its tokens up: `weight` is (vocabulary, d). None where it has no such table (CANINE)."""
     try:
-        table: nn.Module = inner_model(module).get_input_embeddings()
+        own: Any = module if hasattr(module, "get_input_embeddings") else inner_model(module)
+        table: nn.Module = own.get_input_embeddings()
     except NotImplementedError:
         return None
     return table if isinstance(getattr(table, "weight", None), Tensor) else None
@@ -74,5 +75,5 @@ def keep_tuned(backbone: Backbone, module: nn.Module, folder: Path) -> Backbone:
 
 def with_weights(backbone: Backbone, weights: Path, weights_hash: str) -> Backbone:
     """The same architecture and preparation with the weights of another file, or of the same one elsewhere."""
-    told = {**describe_saved(backbone), "preparation": asdict(backbone.preparation)}  # with its tokenizer
+    told = {**describe_saved(backbone), "preparation": backbone.preparation.told}  # with its tokenizer
     return rebuilt({**told, "weights_hash": weights_hash}, weights)

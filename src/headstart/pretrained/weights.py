@@ -168,9 +168,9 @@ def tensors_hash(tensors: dict[str, RawTensor]) -> str:
 
 
 def without_head(tensors: dict[str, RawTensor], config: dict[str, Any]) -> dict[str, RawTensor]:
-    """The tensors that are not of the classifier (or classifiers) that `config` names."""
+    """The tensors that are not of the classifier (or classifiers) that `config` names, or of a norm before one."""
     named = config.get("classifier") or ()
-    heads = tuple(f"{name}." for name in ([named] if isinstance(named, str) else named))
+    heads = tuple(f"{name}." for name in (*([named] if isinstance(named, str) else named), *config.get("norms", ())))
     return {k: t for k, t in tensors.items() if not heads or not k.startswith(heads)}
 
 

@@ -8,8 +8,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from headstart.backbone import Backbone, Head
-from headstart.pretrained.weights import raw, raw_tensors, without_head, write_tensors
+from headstart.pretrained.weights import RawTensor, raw, raw_tensors, without_head, write_tensors
 from headstart.storage.place import write_text
 from headstart.storage.places import as_json
 
@@ -33,6 +35,8 @@ def write_timm(backbone: Backbone, head: Head, folder: Path) -> dict[str, str]:
     tensors = without_head(raw_tensors(backbone.weights), backbone.config)
     for prefix in prefixes:
         tensors |= {f"{prefix}.weight": raw(head.weight), f"{prefix}.bias": raw(head.bias)}
+    for norm in backbone.config.get("norms", ()):
+        tensors |= _neutral(norm, backbone.width)
     write_tensors(folder / "model.safetensors", tensors)
     settings = {k: v for k, v in backbone.config["pretrained_cfg"].items() if k not in _DROPPED}
     settings |= {"num_classes": len(head.classes), "label_names": list(head.classes)}
@@ -47,6 +51,14 @@ def write_timm(backbone: Backbone, head: Head, folder: Path) -> dict[str, str]:
     }
     write_text(folder / "config.json", as_json({"changed": config} if backbone.config.get("changes") else config))
     return {"file": "model.safetensors", "prefix": f"{prefixes[0]}."}
+
+
+def _neutral(norm: str, width: int) -> dict[str, RawTensor]:
+    """A BatchNorm that changes nothing."""
+    ones, zeros = raw(np.ones(width, np.float32)), raw(np.zeros(width, np.float32))
+    told = {"weight": ones, "bias": zeros, "running_mean": zeros, "running_var": ones}
+    counted = RawTensor("I64", [], bytes(8))
+    return {f"{norm}.{part}": tensor for part, tensor in {**told, "num_batches_tracked": counted}.items()}
 
 
 def _problem(head: Head) -> str:
@@ -79,7 +91,11 @@ def write_transformers(backbone: Backbone, head: Head, folder: Path) -> dict[str
         "word_embedding_dimension": backbone.width,
         "pooling_mode_cls_token": config["pooling"] == "cls",
         "pooling_mode_mean_tokens": config["pooling"] == "mean",
+        **({"pooling_mode_max_tokens": True} if config["pooling"] == "max" else {}),
     }
+    if backbone.texts.prefix:  # as sentence-transformers has what stands before every text
+        prompts = {"prompts": {"headstart": backbone.texts.prefix}, "default_prompt_name": "headstart"}
+        write_text(folder / "config_sentence_transformers.json", as_json(prompts))
     write_text(folder / "1_Pooling" / "config.json", as_json(pooling))
     return _write_head(head, folder)
 
@@ -94,6 +110,15 @@ def write_encoder(backbone: Backbone, folder: Path, *, told: Mapping[str, Any] |
     write_text(folder / "config.json", as_json({**backbone.config["transformers"], **(told or {})}))
     write_text(folder / "tokenizer.json", backbone.texts.tokenizer)
     write_text(folder / "tokenizer_config.json", as_json(backbone.config["tokenizer"]))
+
+
+def write_static(backbone: Backbone, head: Head, folder: Path) -> dict[str, str]:
+    """The table as model2vec keeps it, and the head beside it: `StaticModel.from_pretrained(FOLDER)` opens it."""
+    shutil.copyfile(backbone.weights, folder / "model.safetensors")
+    config = {"model_type": "model2vec", "architectures": ["StaticModel"], "hidden_dim": backbone.width}
+    write_text(folder / "config.json", as_json({**config, "normalize": backbone.config["normalise"]}))
+    write_text(folder / "tokenizer.json", backbone.texts.tokenizer)
+    return _write_head(head, folder)
 
 
 def write_onnx(backbone: Backbone, head: Head, folder: Path) -> dict[str, str]:

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from headstart.backbone import Backbone
+from headstart.pretrained.catalog import licence_of
+from headstart.pretrained.licences import meaning
 from headstart.pretrained.source import SOURCES
 from headstart.report import general, sureness
 from headstart.report.beside import beside_labels
@@ -58,7 +60,7 @@ def card(record: Record, backbone: Backbone, folder: str, words: CardWords) -> s
         f"## Intended use\n\n{words.use}",
         listed("Limits", [*words.limits, *_limits(record)]),
         listed("Data", [*_data(record, words.things), *words.more, *_made(record)]),
-        _licence(backbone),
+        _licence(record, backbone),
         "\n\n".join(["## How to load it", *words.loading]),
     ]
     return "\n\n".join(parts) + "\n"
@@ -179,9 +181,14 @@ def _made(record: Record) -> Iterator[str]:
         yield f"made with {', '.join(f'{plain(name)} {plain(number)}' for name, number in record.versions.items())}"
 
 
-def _licence(backbone: Backbone) -> str:
+def _licence(record: Record, backbone: Backbone) -> str:
     named = plain(backbone.licence.strip())
+    found = (record.licence or licence_of(record.model, backbone.licence))["class"]
     whose = (
         f"The pre-trained weights are under {named}" if named else "The licence of the pre-trained weights is not known"
     )
-    return f"## Licence\n\n{whose}. What the data allow is for whoever shares the model to say."
+    said = [f"{whose}: {found}; {meaning(found)}."] if named else [f"{whose}."]
+    if found in ("non-commercial", "gated"):
+        asked = "the model was named" if record.why == "asked for" else "any licence was allowed"
+        said = [f"> **Warning:** {said[0]} headstart chooses no such model by itself: {asked}.", ""]
+    return "\n".join(["## Licence", "", *said, "What the data allow is for whoever shares the model to say."])

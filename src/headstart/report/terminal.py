@@ -12,6 +12,7 @@ from typing import Any
 
 from headstart.choose.ranking import ordered_by
 from headstart.errors import plain, short_name, some_of
+from headstart.pretrained.licences import meaning
 from headstart.report import sureness
 from headstart.report.html import amount
 from headstart.report.worth import Line, beside, more, tested, unbalanced
@@ -102,7 +103,17 @@ def fit_answering(result: dict[str, Any], metrics: Sequence[Metric] = ()) -> str
 
 
 def _why(result: dict[str, Any], width: int) -> list[str]:
-    return [] if result["why_how"] == "asked for" else [_say("why", result["why_how"], width)]
+    """Why it was made as it was, and what its weights allow where that is not all."""
+    why = [] if result["why_how"] == "asked for" else [_say("why", result["why_how"], width)]
+    return [*why, *_licence(result.get("licence"), width)]
+
+
+def _licence(licence: Mapping[str, str] | None, width: int) -> list[str]:
+    if licence is None or licence["class"] == "free":
+        return []
+    named = f"{licence['text']}, " if licence["text"] else ""
+    said = f"{named}{licence['class']}: {meaning(licence['class'])}"
+    return [_say("licence", said, width)]
 
 
 def _found(result: dict[str, Any], width: int) -> list[str]:
@@ -276,7 +287,7 @@ def model(result: dict[str, Any]) -> str:
         "work": f"{result['gmacs']:g} billion multiply-adds {example}",
         "trained on": result["trained_on"],
         "score": score,
-        "licence": result["licence"],
+        "licence": f"{result['licence']} ({result['licence_class']}; {result['licence_source']})",
         "weights": result["weights"].replace(":", " ", 1),
         "sha256": result["sha256"] or "not pinned here; the hub's own is checked",
         "here": result["path"] or f"no: {result['install']}",

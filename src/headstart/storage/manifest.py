@@ -17,6 +17,7 @@ _WRITTEN = frozenset(
         "1_Pooling/config.json",
         "README.md",
         "config.json",
+        "config_sentence_transformers.json",
         "head.safetensors",
         "headstart.json",
         "metrics.json",
