@@ -3,8 +3,8 @@
     python bench/few_labels.py DATA... [--labels 5] [--draws 50] [--unlabelled 1000] [--model NAME]
 
 DATA is a folder or a table, or TRAIN:TEST. So many labels of each class are drawn from the training part, again and
-again; the probe of these alone (as it was at a93ba84), with names, and with so many other examples of the training part
-whose labels are not looked at. Mean accuracy on the test part, the mean difference to the probe on the same draws with
+again; the probe of these alone (as it was at a93ba84), with names of classes or other crops of photos, and with so many
+other examples of the training part whose labels are not looked at. Mean accuracy on the test part, the mean difference to the probe on the same draws with
 its 95 % interval, and in how many draws what stands beside was used.
 """
 
@@ -14,7 +14,7 @@ import numpy as np
 from common import arguments, asked, drawn, encoded, in_parts, texts
 
 from headstart.adapt.auxiliary import NOTHING, Auxiliary
-from headstart.adapt.beside import begin, encoded_names
+from headstart.adapt.beside import begin, encoded_names, encoded_views
 from headstart.backbone import Backbone, Features
 from headstart.clock import UNLIMITED
 from headstart.data.beside import with_words
@@ -23,20 +23,21 @@ from headstart.data.split import split
 from headstart.pretrained.load import load
 from headstart.values import Dataset
 
-WAYS = ("probe", "names", "pool", "names + pool")
+WAYS = {"image": ("probe", "views", "pool", "views + pool"), "text": ("probe", "names", "pool", "names + pool")}
 
 
 def one(
-    dataset: Dataset, matrix: np.ndarray, rows: np.ndarray, pool: np.ndarray, test: np.ndarray, names: Auxiliary
+    dataset: Dataset, matrix: np.ndarray, rows: np.ndarray, pool: np.ndarray, test: np.ndarray, known: Auxiliary
 ) -> list[tuple[float, bool]]:
-    """Accuracy by each way, and whether all that stands beside was used."""
+    """Accuracy by each way, and whether all that stands beside was used; known: names, or views."""
     found, features = [], Features(matrix[rows], "", 0)
-    for way in WAYS:
-        beside = replace(names if "names" in way else NOTHING, pool=matrix[pool] if "pool" in way else NOTHING.pool)
+    for way in WAYS[dataset.modality.name]:
+        labelled = "names" in way or "views" in way
+        beside = replace(known if labelled else NOTHING, pool=matrix[pool] if "pool" in way else NOTHING.pool)
         made = begin(
             dataset, rows, features, beside=beside, seed=0, within=UNLIMITED, advance=lambda _: None
         )  # fmt: skip
-        used = len(made.beside.words) == len(beside.words) and len(made.beside.pool) == len(beside.pool)
+        used = made.beside.labelled == beside.labelled and len(made.beside.pool) == len(beside.pool)
         right = made.probed.head.logits(matrix[test]).argmax(axis=1) == dataset.y[test]
         found.append((float(right.mean()), used))
     return found
@@ -52,9 +53,10 @@ def bench(data: str, labels: int, draws: int, size: int, name: str | None) -> No
         rows = drawn(dataset, apart, labels, draw)
         rest = np.random.default_rng(draw).permutation(np.setdiff1d(apart, rows))[:size]
         named = with_words(dataset, rows, None)
-        results.append(one(named, matrix, rows, rest, parts.test, encoded_names(named, backbone)))
+        known = replace(encoded_names(named, backbone), views=encoded_views(dataset, rows, backbone).views)
+        results.append(one(named, matrix, rows, rest, parts.test, known))
     accuracy, used = (np.array([[each[i] for each in result] for result in results]) for i in (0, 1))
-    for way, mine, taken in zip(WAYS, accuracy.T, used.T, strict=True):
+    for way, mine, taken in zip(WAYS[dataset.modality.name], accuracy.T, used.T, strict=True):
         more = mine - accuracy[:, 0]
         error = 1.96 * more.std(ddof=1) / np.sqrt(draws) if draws > 1 else np.nan
         print(f"| {dataset.name} | {labels} | {way} | {mine.mean():.4f} | {more.mean():+.4f} ± {error:.4f} | "

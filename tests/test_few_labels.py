@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import csv
+import shutil
 
 import numpy as np
 import pytest
 import torch
 
 import headstart as hs
+from headstart.adapt.auxiliary import Auxiliary, joined
 from headstart.adapt.batches import Texts
+from headstart.adapt.beside import begin
 from headstart.adapt.contrastive import ByClass, contrastive_loss, steps_of
+from headstart.adapt.penalty_path import unjudged
 from headstart.adapt.policy import FEW
+from headstart.clock import UNLIMITED
+from test_names import points
 from topics import TOPICS
 
 
@@ -92,3 +98,36 @@ def test_where_there_is_no_time_the_probe_is_kept_and_it_is_said(few, tmp_path):
     model = hs.fit(data, test=test, model="all-MiniLM-L6-v2", budget="4s", out=tmp_path / "m")
     assert model.record.method == "probe"
     assert "would take" in model.record.why_method or "no time" in model.record.why_method
+
+
+def test_crops_of_few_photos_are_learned_from_with_their_photo(photos, tmp_path):
+    few = tmp_path / "few"
+    for name in ("global", "nominal"):
+        (few / name).mkdir(parents=True)
+        for photo in sorted((photos / name).iterdir())[:12]:
+            shutil.copy(photo, few / name)
+    model = hs.fit(few, model="efficientnet_lite0", out=tmp_path / "m")
+    assert any("other crops of each photo" in note for note in model.record.notes)
+    assert "too few to tell whether tuning is better" in model.record.why_method
+    more = hs.fit(photos, model="efficientnet_lite0", how="probe", out=tmp_path / "p")
+    assert not any("other crops" in note for note in more.record.notes)
+
+
+def test_a_view_is_held_out_with_its_example_and_judged_by_nobody():
+    rng, n = np.random.default_rng(0), 20
+    data, features = points(0, n // 2, wide=8)
+    views = {digest.tobytes(): rng.normal(size=(2, 8)).astype(np.float32) for digest in data.checked_digests}
+    both = joined(data, np.arange(n), features, Auxiliary(views=views))
+    fold = np.arange(n) % 4
+    everywhere = both.fold(fold)
+    assert both.features.matrix.shape == (3 * n, 8)
+    assert (everywhere[:n] == fold).all()
+    assert (everywhere[n:] < 0).all()
+    assert (np.maximum(everywhere, unjudged(everywhere))[n:] == fold[both.of]).all()
+    assert (both.y[n:] == both.y[both.of]).all()
+    spoiled = {key: 1e6 * value for key, value in views.items()}  # were one in another fold, its example would be lost
+    for some in (views, spoiled):
+        found = begin(
+            data, np.arange(n), features, beside=Auxiliary(views=some), seed=0, within=UNLIMITED, advance=lambda _: None
+        )
+        assert found.probed.outputs.shape == (n, 2)

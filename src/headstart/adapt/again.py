@@ -68,8 +68,7 @@ def learned_from_all(dataset: Dataset, parts: Split, adapted: Adapted) -> Adapte
     rows = np.union1d(adapted.rows, parts.test)
     if len(rows) > len(adapted.rows):
         features, beside = of_rows(adapted.features, rows), adapted.beside
-        n_classes = len(dataset.classes)
-        both = joined(features, dataset.y[rows], dataset.weights_of(rows), beside, n_classes=n_classes)
+        both = joined(dataset, rows, features, beside)
         basis = fit_basis(both.features.matrix, both.weights)
         head = refit(dataset, rows, features, basis=basis, like=adapted.head, beside=beside)
         adapted = replace(adapted, head=replace(head, cross_validation=adapted.head.cross_validation), rows=rows)

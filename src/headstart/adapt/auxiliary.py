@@ -1,4 +1,4 @@
-"""What a head learns from beside its labelled examples: what its classes are called, and examples without a label.
+"""What a head learns from beside its labelled examples: names of classes, other views, and examples without a label.
 
 A class's name is a text like any other, so its features say where about its examples are. Names stand elsewhere than
 examples do (they are short, and no sentences), so they are moved together: less their mean, plus that of the examples.
@@ -6,15 +6,17 @@ examples do (they are short, and no sentences), so they are moved together: less
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from headstart.adapt.penalty_path import IN_ALL
+from headstart.adapt.penalty_path import IN_ALL, unjudged
 from headstart.backbone import Features, Matrix
 from headstart.data.labels.class_names import ClassWords
 from headstart.evaluate.criterion import Criterion
 from headstart.storage.matrix import blocks
+from headstart.values import Dataset
 
 
 @dataclass(frozen=True)
@@ -24,6 +26,12 @@ class Auxiliary:
     words: ClassWords = field(default_factory=ClassWords)
     features: np.ndarray = field(default_factory=lambda: np.empty((0, 0), np.float32))  # (m, d) of the words
     pool: np.ndarray = field(default_factory=lambda: np.empty((0, 0), np.float32))  # (p, d) of examples without a label
+    views: Mapping[bytes, np.ndarray] = field(default_factory=dict)  # (v, d) of crops of an example, by its sha256
+
+    @property
+    def labelled(self) -> bool:
+        """Whether there is anything whose label is known: names, or views."""
+        return len(self.words) > 0 or len(self.views) > 0
 
     def placed(self, features: Matrix) -> np.ndarray:
         """(m, d) float32: the words' features, moved to where those of the examples are, (n, d)."""
@@ -49,35 +57,47 @@ class Joined:
     features: Features  # (n + m, d)
     y: np.ndarray
     weights: np.ndarray | None  # (n + m,); None: all alike
-    beside: int  # m
+    of: np.ndarray  # (m,) which example each of the others is a view of; -1: of none
 
     def fold(self, fold: np.ndarray) -> np.ndarray:
-        """(n + m,) from those of the examples, (n,): the others are in all."""
-        return np.concatenate([fold, np.full(self.beside, IN_ALL, fold.dtype)])
+        """(n + m,) from those of the examples, (n,): views go with theirs, and none of the others is judged."""
+        return np.concatenate([fold, np.where(self.of < 0, IN_ALL, unjudged(fold)[self.of])])
 
     def criterion(self, by: Criterion) -> Criterion:
         """What is chosen by on the examples, with the weights that all rows have in the fit."""
-        none = np.full(self.beside, -1)
-        return replace(
-            by, weights=self.weights, groups=None if by.groups is None else np.concatenate([by.groups, none])
-        )
+        groups = None if by.groups is None else np.concatenate([by.groups, np.full(len(self.of), -1)])
+        return replace(by, weights=self.weights, groups=groups)
 
 
-def joined(
-    features: Features, y: np.ndarray, weights: np.ndarray | None, auxiliary: Auxiliary, *, n_classes: int
-) -> Joined:
-    """Labelled examples with the names that still count beside so many of them.
+def joined(dataset: Dataset, rows: np.ndarray, features: Features, auxiliary: Auxiliary) -> Joined:
+    """Labelled examples with their views, and with the names that still count beside so many of them.
 
     Args:
-        features: (n, d). y: (n,) class indices, or (n, n_classes) of 0 and 1. weights: (n,), or None.
+        rows: (n,) of a checked dataset. features: (n, d), of these.
     """
-    if not len(auxiliary.words):
-        return Joined(features, y, weights, 0)
-    each, n = auxiliary.weights(y, n_classes), len(features.matrix)
-    there = np.flatnonzero(each > 0)
-    if not len(there):
-        return Joined(features, y, weights, 0)
-    matrix = np.concatenate([features.matrix[:n], auxiliary.placed(features.matrix)[there]])
-    labels = np.concatenate([y, auxiliary.y(y, n_classes)[there]])
-    counted = np.concatenate([np.ones(n) if weights is None else weights, each[there]])
-    return Joined(Features(matrix, features.key, 0), labels, counted, len(there))
+    y, weights, n_classes = dataset.y[rows], dataset.weights_of(rows), len(dataset.classes)
+    if not auxiliary.labelled:
+        return Joined(features, y, weights, np.empty(0, np.int64))
+    n, matrices, labels, counted = len(rows), [features.matrix[: len(rows)]], [y], []
+    counted.append(np.ones(n) if weights is None else weights)
+    of = [np.empty(0, np.int64)]
+    if len(auxiliary.words):
+        each = auxiliary.weights(y, n_classes)
+        there = np.flatnonzero(each > 0)
+        matrices.append(auxiliary.placed(features.matrix)[there])
+        labels.append(auxiliary.y(y, n_classes)[there])
+        counted.append(each[there])
+        of.append(np.full(len(there), -1))
+    keys = [digest.tobytes() for digest in dataset.checked_digests[rows]] if auxiliary.views else []
+    for place, key in enumerate(keys):
+        if key in auxiliary.views:
+            of.append(np.full(len(auxiliary.views[key]), place))
+            matrices.append(auxiliary.views[key])
+    seen = np.concatenate(of)
+    mine = seen[seen >= 0]
+    labels.append(y[mine])
+    counted.append(counted[0][mine])
+    made = Features(np.concatenate(matrices), features.key, 0)
+    if len(made.matrix) == n:
+        return Joined(features, y, weights, seen)
+    return Joined(made, np.concatenate(labels), np.concatenate(counted), seen)

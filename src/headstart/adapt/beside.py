@@ -13,6 +13,7 @@ from headstart.adapt.basis import Basis, fit_basis
 from headstart.adapt.cross_validation import fit_probe
 from headstart.adapt.family import Probed
 from headstart.adapt.harm import with_pool, without_names
+from headstart.adapt.policy import FEW
 from headstart.adapt.self_training import SURE, misled
 from headstart.backbone import Backbone, Features
 from headstart.clock import Budget
@@ -57,6 +58,16 @@ def encoded_names(dataset: Dataset, backbone: Backbone) -> Auxiliary:
     given = Dataset(dataset.task, dataset.modality, "names", inputs=words.texts, targets=nobody, where=words.texts)
     checked = check(given, purpose="predict")
     return Auxiliary(words, np.asarray(encode_rows(checked, np.arange(len(checked)), backbone).matrix[: len(checked)]))
+
+
+def encoded_views(dataset: Dataset, rows: np.ndarray, backbone: Backbone) -> Auxiliary:
+    """Crops of photos of which there are few, in other light; nothing of other inputs, or where there are more."""
+    views, few = dataset.modality.views, FEW.labels * len(dataset.classes)
+    if views is None or not dataset.task.certainty.one_class or len(rows) >= min(few, FEW.most_viewed):
+        return NOTHING
+    made = views(dataset, rows, backbone, FEW.views)
+    keys = [digest.tobytes() for digest in dataset.checked_digests[rows]]
+    return Auxiliary(views=dict(zip(keys, made, strict=True)))
 
 
 def encoded_pool(dataset: Dataset, parts: Split, backbone: Backbone, features: Features, session: Session) -> Pool:
@@ -109,19 +120,22 @@ def begin(
     names, notes = replace(beside, pool=NOTHING.pool), list[str]()
 
     def fitted() -> tuple[Basis, Probed]:
-        both = joined(features, dataset.y[rows], dataset.weights_of(rows), names, n_classes=len(dataset.classes))
+        both = joined(dataset, rows, features, names)
         basis = fit_basis(both.features.matrix, both.weights)
         return basis, fit_probe(
             dataset, rows, features, basis=basis, beside=names, seed=seed, within=within, advance=advance
         )
 
     basis, probed = fitted()
-    if len(names.words):
+    if names.labelled:
         test = without_names(dataset, rows, features, basis=basis, probed=probed, seed=seed)
         if test.tuned_is_better:
-            notes.append(f"the names of the classes are left out: {_figures(test)}")
+            what = "the names of the classes" if len(names.words) else "other views of the photos"
+            notes.append(f"{what} are left out: {_figures(test)}")
             names = NOTHING
             basis, probed = fitted()
+    if names.views:
+        notes.append(f"{FEW.views} other crops of each photo are learned from, as there are few")
     if not len(beside.pool):
         return Begun(probed, basis, names, tuple(notes))
     if misled(dataset, rows, probed):

@@ -132,7 +132,7 @@ class Contrast:
         """The probe on these features, at the penalty of the frozen one: features that were tuned on labels call all of
         these easy."""
         dataset, like = self.lesson.dataset, self.lesson.head
-        both = joined(features, dataset.y[rows], dataset.weights_of(rows), beside, n_classes=len(dataset.classes))
+        both = joined(dataset, rows, features, beside)
         basis = fit_basis(both.features.matrix, both.weights)
         return refit(dataset, rows, features, basis=basis, like=like, beside=beside)
 

@@ -49,8 +49,8 @@ def fit_probe(
     k = family.how_many_folds(len(rows), len(dataset.classes))
     fold = grouped_folds(dataset, rows, features, basis=basis, k=k, seed=seed)
     y, names, by = dataset.y[rows], dataset.classes, criterion(dataset).of(rows)
-    if len(beside.words):
-        both = joined(features, y, by.weights, beside, n_classes=len(names))
+    if beside.labelled:
+        both = joined(dataset, rows, features, beside)
         features, y, fold, by = both.features, both.y, both.fold(fold), both.criterion(by)
     probed: Probed = family.probe(
         features, y, basis=basis, names=names, fold=fold, by=by, within=within, advance=advance
@@ -62,7 +62,7 @@ def refit(
     dataset: Dataset, rows: np.ndarray, features: Features, *, basis: Basis, like: Head, beside: Auxiliary = NOTHING
 ) -> Head:
     """The head for these rows and what is beside them, by what another one was found to need; else as `fit_probe`."""
-    both = joined(features, dataset.y[rows], dataset.weights_of(rows), beside, n_classes=len(dataset.classes))
+    both = joined(dataset, rows, features, beside)
     family = dataset.task.learner.family
     head: Head = family.refit(both.features, both.y, basis=basis, like=like, weights=both.weights)
     return taught(dataset, rows, features, head=head, beside=beside)[0] if len(beside.pool) else head

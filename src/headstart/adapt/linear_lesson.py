@@ -10,7 +10,7 @@ import numpy as np
 from headstart.adapt import near_duplicates
 from headstart.adapt.again import out_of_fold
 from headstart.adapt.basis import Basis
-from headstart.adapt.beside import Begun, Pool, begin, counts, encoded_names, encoded_pool
+from headstart.adapt.beside import Begun, Pool, begin, counts, encoded_names, encoded_pool, encoded_views
 from headstart.adapt.checkpoint import Checkpoint, key_of
 from headstart.adapt.lesson import FORM, Adapted, HeldOutputs, Training
 from headstart.adapt.more_labels import Exam, learning_curve, parts_of
@@ -76,6 +76,8 @@ class LinearLesson:
             return f"{SOURCES[self.plan.backbone.source].called} can be used frozen only: the probe is kept"
         if n < FEWEST:
             return f"{n} training examples: too few to prove that tuning is better ({FEWEST})"
+        if n < min(FEW.told, FEW.labels * len(self.dataset.classes)) and not self.few:
+            return f"{n} training examples: too few to tell whether tuning is better; --how tune tunes all the same"
         return self._too_late() if self.session.budget.left <= 0 else None
 
     @property
@@ -240,6 +242,8 @@ def linear_lesson(
     """
     with session.step("encode", shown=False):
         beside = encoded_names(dataset, plan.backbone)
+        if not parts.out_of_fold:
+            beside = replace(beside, views=encoded_views(dataset, plan.train, plan.backbone).views)
     pool = encoded_pool(dataset, parts, plan.backbone, features, session)
     with session.step("adapt") as advance:
         train = of_rows(features, plan.train)

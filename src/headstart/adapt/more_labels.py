@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from headstart.adapt.auxiliary import Auxiliary
+from headstart.adapt.auxiliary import Auxiliary, Joined, joined
 from headstart.adapt.basis import Basis
 from headstart.adapt.cross_validation import criterion
 from headstart.backbone import Features, Head, Matrix
@@ -108,14 +108,14 @@ def learning_curve(
         some = orders[draw][:size]
         counted[row, some] = 1 if dataset.weights is None else dataset.weights[some]
     rows = _needed(counted, in_memory=isinstance(features.matrix, np.ndarray))
-    y, counted, matrix = dataset.y[rows], counted[:, rows], take(features.matrix, rows)
-    if len(beside.words):
-        n_classes = len(dataset.classes)
-        each = np.stack([beside.weights(y[part > 0], n_classes) for part in counted]).astype(np.float32)
-        matrix = np.concatenate([matrix[: len(rows)], beside.placed(features.matrix)])
-        y, counted = np.concatenate([y, beside.y(y, n_classes)]), np.concatenate([counted, each], axis=1)
+    both = joined(dataset, rows, replace(features, matrix=take(features.matrix, rows), rows=None), beside)
     outputs = dataset.task.learner.family.by_parts(
-        replace(features, matrix=matrix, rows=None), y, basis=basis, like=head, counted=counted, asked=exam.asked
+        both.features,
+        both.y,
+        basis=basis,
+        like=head,
+        counted=_with_beside(counted[:, rows], dataset.y[rows], both, beside, len(dataset.classes)),
+        asked=exam.asked,
     )
     fared = defaultdict[int, list[Fared]](list)
     for (size, _), made in zip(parts, outputs, strict=True):
@@ -126,6 +126,15 @@ def learning_curve(
     if not np.isfinite(whole.value):  # R² of targets that are all the same is no number
         return None
     return curve_of(exam.metric, fared, whole=whole, n=n, groups=exam.groups)
+
+
+def _with_beside(counted: np.ndarray, y: np.ndarray, both: Joined, beside: Auxiliary, n_classes: int) -> np.ndarray:
+    """(k, n + m) how much each row counts in each part: names by the labels that it has, views as their example."""
+    if not len(both.of):
+        return counted
+    named = np.flatnonzero(beside.weights(y, n_classes) > 0)
+    each = np.stack([beside.weights(y[part > 0], n_classes)[named] for part in counted]).astype(np.float32)
+    return np.concatenate([counted, each, counted[:, both.of[both.of >= 0]]], axis=1)
 
 
 def _needed(counted: np.ndarray, *, in_memory: bool) -> np.ndarray:

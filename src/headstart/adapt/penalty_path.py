@@ -21,6 +21,11 @@ _TOLERANCE = 2e-6  # of the head itself: probabilities within 0.001 of the optim
 IN_ALL = -1  # the fold of rows that every head learns from, and none is judged by: names of classes, guessed labels
 
 
+def unjudged(fold: np.ndarray) -> np.ndarray:
+    """The folds of rows that are left out with these, and judged by none: crops of an example. Its own inverse."""
+    return -fold - 2
+
+
 class Tried(Protocol):
     """One penalty, measured on each example by the fold that did not see it."""
 
@@ -90,15 +95,15 @@ def held_out_path(
     """Penalty after penalty: the folds' solutions, and (m, c) logits of each example from the one that left it out.
 
     Args:
-        x, y: as for `solve_path`. fold: (n,), of m examples from 0 up, of others `IN_ALL`.
+        x, y: as for `solve_path`. fold: (n,), of m examples from 0 up; of others `IN_ALL`, or `unjudged`.
         weights: (n,) how much each example counts.
         within: after which no further penalty is tried.
     """
-    numbers = np.unique(fold[fold != IN_ALL])
+    numbers, left_out = np.unique(fold[fold >= 0]), np.maximum(fold, unjudged(fold))
     for solution in solve_path(
         x,
         y,
-        example_weights=np.stack([fold != k for k in numbers]).astype(np.float32) * weights,
+        example_weights=np.stack([left_out != k for k in numbers]).astype(np.float32) * weights,
         basis=basis,
         n_classes=n_outputs,
         penalties=penalties,
@@ -106,7 +111,8 @@ def held_out_path(
         start=start,
         within=within,
     ):
-        yield solution, _held_out_logits(x, np.searchsorted(numbers, fold), solution)[fold != IN_ALL]
+        number = np.where(fold >= 0, np.searchsorted(numbers, fold), -1)
+        yield solution, _held_out_logits(x, number, solution)[fold >= 0]
         if within.left <= 0:
             return
 
@@ -184,7 +190,7 @@ def by_fold(x: Matrix, fold: np.ndarray) -> tuple[Matrix, np.ndarray]:
     """
     if not isinstance(x, np.ndarray):
         return x, np.arange(len(fold))
-    order = np.argsort(fold, kind="stable")
+    order = np.argsort(np.maximum(fold, unjudged(fold)), kind="stable")
     return x[order], order
 
 

@@ -11,7 +11,6 @@ import numpy as np
 from headstart.adapt.basis import Basis
 from headstart.adapt.family import Probed
 from headstart.adapt.penalty_path import (
-    IN_ALL,
     alike,
     best_penalty,
     by_fold,
@@ -142,7 +141,7 @@ def probe(
         y: (n,) class indices.
         basis: of these features.
         names: of the classes, by index.
-        fold: (n,) which fold each row is held out in; `IN_ALL`: in none, and these rows come last.
+        fold: (n,) which fold each row is held out in; below 0: it is not judged, and comes last.
         by: what is chosen by; its weights count in the fit, too.
         within: half of it for the search, after which no further penalty is tried; of what there is then, a head is
             made in any case.
@@ -248,7 +247,7 @@ def _search(
 ) -> tuple[_Search, np.ndarray]:
     """The search, and the order in which it has the rows."""
     x, order = by_fold(x, fold)
-    judged = np.flatnonzero(fold[order] != IN_ALL)
+    judged = np.flatnonzero(fold[order] >= 0)
     return _Search(x, y[order], fold[order], basis, n_classes, by.of(order), judged, advance), order
 
 

@@ -33,12 +33,12 @@ def taught(
         head: learned from these rows, and from the names beside them.
     """
     family = dataset.task.learner.family
-    both = joined(features, dataset.y[rows], dataset.weights_of(rows), beside, n_classes=len(dataset.classes))
+    both = joined(dataset, rows, features, beside)
     for _ in range(_ROUNDS):
         more = with_surest(both, dataset, head, beside.pool)
         basis = fit_basis(more.features.matrix, more.weights)
         head = family.refit(more.features, more.y, basis=basis, like=head, weights=more.weights)
-    return head, more.beside - both.beside
+    return head, len(more.of) - len(both.of)
 
 
 def with_surest(labelled: Joined, dataset: Dataset, head: Head, pool: np.ndarray) -> Joined:
@@ -47,7 +47,8 @@ def with_surest(labelled: Joined, dataset: Dataset, head: Head, pool: np.ndarray
     matrix = np.concatenate([labelled.features.matrix[:], pool[sure]])
     weights = None if labelled.weights is None else np.concatenate([labelled.weights, np.ones(len(sure))])
     features = Features(matrix, labelled.features.key, 0)
-    return Joined(features, np.concatenate([labelled.y, labels]), weights, labelled.beside + len(sure))
+    of = np.concatenate([labelled.of, np.full(len(sure), -1)])
+    return Joined(features, np.concatenate([labelled.y, labels]), weights, of)
 
 
 def misled(dataset: Dataset, rows: np.ndarray, probed: Probed) -> bool:

@@ -12,7 +12,6 @@ import numpy as np
 from headstart.adapt.basis import Basis
 from headstart.adapt.family import Family, Probed
 from headstart.adapt.penalty_path import (
-    IN_ALL,
     alike,
     best_penalty,
     by_fold,
@@ -84,7 +83,7 @@ def probe(
 
     Args:
         features: (n, d). y: (n, c) of 0 and 1. basis: of these features. names: of the labels.
-        fold: (n,) which fold each row is held out in; `IN_ALL`: in none, and these rows come last.
+        fold: (n,) which fold each row is held out in; below 0: it is not judged, and comes last.
         by: what the penalty is chosen by, of equal ones the strongest; its weights count in the fit, too.
         within: after which the head is as good as it is then.
         advance: told 1 for each penalty tried.
@@ -113,7 +112,7 @@ def probe(
         temperature=temperature,
         cross_validation=rows,
     )
-    judged = np.flatnonzero(fold != IN_ALL)
+    judged = np.flatnonzero(fold >= 0)
     return Probed(calibrated(head, best.logits, y[judged], by.of(judged).weights), best.logits)
 
 
@@ -187,10 +186,10 @@ def search(
     """
     if y.ndim != 2 or not len(y) == len(fold) == len(x):
         raise ValueError(f"features {x.shape}, y {y.shape} and fold {fold.shape} do not fit together")
-    if len(np.unique(fold[fold != IN_ALL])) < 2:
+    if len(np.unique(fold[fold >= 0])) < 2:
         raise ValueError("cross-validation needs at least two folds")
     x, order = by_fold(x, fold)
-    judged = order[fold[order] != IN_ALL]
+    judged = order[fold[order] >= 0]
     best, rows = best_penalty(
         partial(_trials, x, y[order], fold[order], basis, by.of(order), advance),
         penalties=PENALTIES,
@@ -222,7 +221,7 @@ def _trials(
         penalties=penalties,
         start=start,
     )
-    judged = np.flatnonzero(fold != IN_ALL)
+    judged = np.flatnonzero(fold >= 0)
     y, by = y[judged], by.of(judged)
     weights = by.weights
     for solution, logits in path:

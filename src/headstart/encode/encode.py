@@ -148,6 +148,15 @@ def encode_views(
     return Activations(store, store.find(everything).reshape(views.count, n).T)
 
 
+def other_views(dataset: Dataset, rows: np.ndarray, backbone: Backbone, count: int) -> np.ndarray:
+    """(n, count, width) float32 features of random crops of each of these photos, in other light, not mirrored."""
+    inputs, digests = [dataset.inputs[row] for row in rows.tolist()], dataset.checked_digests[rows]
+    made = encode_views(inputs, digests, backbone, views=Views(count + 1), half=False)
+    everything = np.arange(len(rows))
+    each = [made.rows(everything, np.full(len(rows), number)) for number in range(1, count + 1)]
+    return np.stack(each, axis=1).astype(np.float32)
+
+
 @dataclass(frozen=True)
 class Activations:
     """Rows of a table, on disk: a trunk's output for each view of each example."""

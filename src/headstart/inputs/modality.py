@@ -97,6 +97,8 @@ class Modality:
     compare: Callable[[np.ndarray, np.ndarray], np.ndarray] | None = None
     # (dataset) -> (n, 2) equal numbers are texts that inputs have in common; None: inputs are not of texts side by side
     texts: Callable[[Dataset], np.ndarray] | None = None
+    # (dataset, rows, backbone, how many): (n, v, d) features of other views of each; None: there are none
+    views: Callable[[Dataset, np.ndarray, Backbone, int], np.ndarray] | None = None
     reads_names: bool = False  # whether the name of a class is such an input, too, and says what its examples say
     windows: bool = False  # whether long inputs may be read in windows whose features are averaged
     # (dataset, what the store knows): of checked examples, without a model

@@ -16,6 +16,7 @@ from headstart.data.inspect_texts import inspect_pairs, inspect_passages, inspec
 from headstart.data.photo_facts import photo_facts
 from headstart.data.text_facts import pair_facts, text_facts
 from headstart.encode.coverage import remarks
+from headstart.encode.encode import other_views
 from headstart.encode.pairs import compare, encode_inputs, encode_pairs
 from headstart.encode.store import image_hashes
 from headstart.inputs.modality import Modality
@@ -107,6 +108,7 @@ IMAGE = Modality(
     per_second=100.0,
     made_up=_pictures,
     trainable=_trainable_images,
+    views=other_views,
     explainer=_photo_explainer,
     shown=shown_photos,
     most_shown=240,  # each is decoded, in about 3 ms
