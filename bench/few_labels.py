@@ -4,8 +4,8 @@
 
 DATA is a folder or a table, or TRAIN:TEST. So many labels of each class are drawn from the training part, again and
 again; the probe of these alone (as it was at a93ba84), with names of classes or other crops of photos, and with so many
-other examples of the training part whose labels are not looked at. Mean accuracy on the test part, the mean difference to the probe on the same draws with
-its 95 % interval, and in how many draws what stands beside was used.
+other examples of the training part whose labels are not looked at. Mean accuracy on the test part, the mean difference
+to the probe on the same draws with its 95 % interval, and in how many draws what stands beside was used.
 """
 
 from dataclasses import replace
