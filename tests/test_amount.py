@@ -93,6 +93,8 @@ def test_texts_that_were_not_encoded_are_learned_from_too(many, tmp_path, own_ca
 
 
 def test_duplicates_of_what_is_held_out_are_not_learned_from(asked):
+    from headstart.adapt.auxiliary import NOTHING
+    from headstart.adapt.beside import Begun, Pool
     from headstart.adapt.linear_lesson import LinearLesson
     from headstart.adapt.linear_training import _apart
 
@@ -105,6 +107,8 @@ def test_duplicates_of_what_is_held_out_are_not_learned_from(asked):
         *(grouped, rows, features, None, None, None, None, 0, None, 0.0, (), grouped, rows[:0], features),
         cut=(),
         out_of_fold=False,
+        begun=Begun(None, None, NOTHING),
+        pool=Pool(NOTHING.pool),
     )
     folds = np.arange(100) % 4
     known, all_folds = _apart(part, folds)

@@ -348,7 +348,7 @@ def test_the_card_says_what_the_model_cannot_do():
         "7 training labels look doubtful",
         "3 classes, 9 to 200 training examples each",
         "made in 24.0 seconds: encode 20.0",
-        "The pre-trained weights are under Apache-2.0.",
+        "The pre-trained weights are under Apache-2.0: free;",
         "| Balanced accuracy |",
         "| class 01 | 20 |",
     ):

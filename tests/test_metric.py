@@ -33,7 +33,7 @@ from test_tune import word_order
 from topics import TOPICS, mixed, numbers
 from toy_task import Clock, Toy
 
-MINI = {"model": "all-MiniLM-L6-v2", "how": "probe"}
+MINI = {"model": "all-MiniLM-L6-v2", "how": "probe", "names": "none"}  # labels alone
 
 
 def notes(seed: int, n: int = 120) -> tuple[list[str], list[str]]:

@@ -119,12 +119,12 @@ def test_pull_shows_the_same_bar_and_a_setting_hides_it(terminal, tmp_path):
 
 @pytest.mark.parametrize(("command", "step"), [("fit", "choose"), ("rank", "rank")])
 def test_choosing_says_how_far_it_is(command, step, terminal, photos):
-    """Of three models with 32 training photos each; two are left out, for lack of time, and count as done."""
+    """Of four models with 32 training photos each; three are left out, for lack of time, and count as done."""
     code, shown = terminal(command, photos, "--budget", "1e-9s")
     assert code == 0, shown
     bar = next(line for line in lines_at_the_end(shown) if line.startswith(f"✓ {step}"))
-    assert "96/96" in bar
-    counts = [int(n) for n in re.findall(r"(\d+)/96", shown)]
+    assert "128/128" in bar
+    counts = [int(n) for n in re.findall(r"(\d+)/128", shown)]
     assert counts == sorted(counts)
 
 
@@ -144,8 +144,8 @@ def test_ranking_tells_of_each_model_while_it_goes_on(photos, own_cache):
     """A bar may be too slow to be drawn between two of them."""
     told = Told()
     hs.rank(photos, budget="1e-9s", progress=told)
-    assert told.steps["rank"][-1] == 96
-    assert {32, 64} <= set(told.steps["rank"])
+    assert told.steps["rank"][-1] == 128
+    assert {32, 64, 96} <= set(told.steps["rank"])
 
 
 def test_each_step_has_a_line_of_its_own(terminal, photos, tmp_path):
