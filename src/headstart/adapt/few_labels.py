@@ -53,8 +53,8 @@ def _better(lesson: LinearLesson, contrast: Contrast) -> Adapted:
     module = contrast.tuned(rows)
     features, beside = contrast.features(module, rows)
     head = contrast.head(features, rows, beside)
-    scale = np.float32(head.temperature / tuned.temperature)
-    head = replace(head, weight=head.weight * scale, bias=head.bias * scale, temperature=tuned.temperature)
+    t = np.float32(tuned.temperature)  # over that of the probe, which is folded in
+    head = replace(head, weight=head.weight / t, bias=head.bias / t, temperature=head.temperature * tuned.temperature)
     checkpoint = open_checkpoint(f"{lesson.key()} few")
     backbone = keep(lesson.plan.backbone, contrast.whole(), checkpoint)
     adapted = lesson.with_training(backbone, head, made, "tune", "")
