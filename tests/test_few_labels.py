@@ -87,6 +87,7 @@ def test_few_labels_are_tuned_and_the_verdict_is_told(few, tmp_path, monkeypatch
     assert (model.record.method == "tune") == better
     if better:
         assert "tuned on pairs of texts" in model.record.why_method
+    assert model.scores.ece < 0.3  # its probabilities are those of what was held out, not of the probe's temperature
     opened = hs.load(tmp_path / "m")
     asked = ["a bowl of rice", "the marathon", "an opera"]
     assert opened.predict(asked) == model.predict(asked)
