@@ -9,12 +9,14 @@ from functools import cached_property
 import numpy as np
 
 from headstart.adapt.basis import fit_basis
-from headstart.adapt.cross_validation import fit_probe, grouped_folds
+from headstart.adapt.beside import begin, encoded_names, encoded_views
+from headstart.adapt.cross_validation import grouped_folds
 from headstart.adapt.family import Family
 from headstart.adapt.flip_check import mirrors_keep_class
 from headstart.backbone import Backbone, Features, Head
 from headstart.clock import Budget
 from headstart.comparison.policy import ComparingPolicy
+from headstart.data.beside import with_words
 from headstart.encode.encode import of_rows
 from headstart.task import Metric
 from headstart.values import Dataset
@@ -97,10 +99,12 @@ class Contest:
         return grouped_folds(self.dataset, rows, train, basis=basis, k=k, seed=seed)
 
     def probe(self, rows: np.ndarray, seed: int) -> Head:
-        """The head on frozen features of these rows."""
-        train = of_rows(self.features, rows)
-        basis = fit_basis(train.matrix, self.dataset.weights_of(rows))
-        head = fit_probe(self.dataset, rows, train, basis=basis, seed=seed, within=self.budget).head
+        """The head on frozen features of these rows, as a fit of so many labels makes it: with names, or crops."""
+        dataset, train = with_words(self.dataset, rows, None), of_rows(self.features, rows)
+        beside = encoded_names(dataset, self.backbone)
+        beside = replace(beside, views=encoded_views(dataset, rows, self.backbone).views)
+        made = begin(dataset, rows, train, beside=beside, seed=seed, within=self.budget, advance=lambda _: None)
+        head = made.probed.head
         self._likes[seed, rows.tobytes()] = replace(head, weight=head.weight[:, :0])
         return head
 
