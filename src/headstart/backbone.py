@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
@@ -174,6 +174,13 @@ class Head:
     mean: float = 0.0  # of the training targets, where they are numbers
     deviation: float = 1.0
     more: Mapping[str, Any] = field(default_factory=dict)  # numbers, or tuples of them, that only its task knows
+
+    def cooled(self, t: float) -> Head:
+        """The head whose outputs are divided by t, which is folded into its temperature."""
+        import numpy as np
+
+        by = np.float32(t)
+        return replace(self, weight=self.weight / by, bias=self.bias / by, temperature=self.temperature * t)
 
     def logits(self, features: Matrix) -> np.ndarray:
         """(n, width) -> (n, n_classes) float32."""

@@ -8,7 +8,7 @@ import numpy as np
 
 from headstart.adapt.auxiliary import Auxiliary, joined
 from headstart.adapt.basis import Basis, fit_basis
-from headstart.adapt.cross_validation import grouped_folds, probes, refit
+from headstart.adapt.cross_validation import probe_folds, probes, refit
 from headstart.adapt.lesson import Adapted
 from headstart.backbone import Features, Head
 from headstart.clock import UNLIMITED, Budget
@@ -37,9 +37,8 @@ def out_of_fold(
             and of what is `beside`.
         within: how long the search for settings may take, about.
     """
-    family, rows = dataset.task.learner.family, np.arange(len(features.matrix))
-    k = family.how_many_folds(len(rows), len(dataset.classes))
-    fold = grouped_folds(dataset, rows, features, basis=basis, k=k, seed=seed)
+    rows = np.arange(len(features.matrix))
+    fold = probe_folds(dataset, rows, features, basis=basis, seed=seed)
     probe = probes(dataset, features, basis=basis, rows=rows, head=head, beside=beside, seed=seed)
     outputs = np.empty((len(rows), len(head.bias)), dtype=np.float32)
     for number in np.unique(fold):

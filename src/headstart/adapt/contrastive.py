@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -24,11 +24,11 @@ from headstart.adapt.batches import Part, Texts, tokenised
 from headstart.adapt.cross_validation import grouped_folds, refit
 from headstart.adapt.loop import Loss, Recipe, Tuning, outputs_of
 from headstart.adapt.policy import FEW
-from headstart.adapt.sparse_embeddings import only_rows
 from headstart.adapt.trainable_parts import TextParts, TrainablePart
+from headstart.adapt.trainable_texts import with_rows
 from headstart.backbone import Features, Head
 from headstart.encode.engines import device, may_train_in_bf16
-from headstart.pretrained.training import open_for_training, word_embeddings
+from headstart.pretrained.training import open_for_training
 from headstart.storage.matrix import take
 
 if TYPE_CHECKING:
@@ -148,13 +148,8 @@ def opened(lesson: LinearLesson) -> Contrast:
     texts = tokenised([*lesson.dataset.inputs[:n], *words.texts], backbone.texts)
     trainable = open_for_training(backbone)
     trainable.module.to(device())
-    trainable, put_back = only_rows(trainable, word_embeddings(trainable.module), texts.vocabulary)
+    trainable, whole = with_rows(trainable, texts)
     parts = TextParts(trainable, texts)
-
-    def whole() -> Any:
-        put_back()
-        return trainable.module
-
     y = np.concatenate([lesson.dataset.y[:n], words.classes])
     return Contrast(lesson, lambda: parts.at(parts.depths), texts, y, whole, parts.depths, may_train_in_bf16())
 

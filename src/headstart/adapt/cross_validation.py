@@ -46,8 +46,7 @@ def fit_probe(
         within: how long it may take, about. advance: told 1 for each penalty tried.
     """
     family = dataset.task.learner.family
-    k = family.how_many_folds(len(rows), len(dataset.classes))
-    fold = grouped_folds(dataset, rows, features, basis=basis, k=k, seed=seed)
+    fold = probe_folds(dataset, rows, features, basis=basis, seed=seed)
     y, names, by = dataset.y[rows], dataset.classes, criterion(dataset).of(rows)
     if beside.labelled:
         both = joined(dataset, rows, features, beside)
@@ -140,8 +139,7 @@ def judge(dataset: Dataset, features: Features, *, seed: int = 0) -> HeldOut:
     """
     family, rows = dataset.task.learner.family, np.arange(len(dataset))
     basis = fit_basis(features.matrix, dataset.weights)
-    k = family.how_many_folds(len(rows), len(dataset.classes))
-    fold = grouped_folds(dataset, rows, features, basis=basis, k=k, seed=seed)
+    fold = probe_folds(dataset, rows, features, basis=basis, seed=seed)
     n_outputs, by = len(dataset.classes), criterion(dataset)
     return family.held_out(features, dataset.y, basis=basis, n_outputs=n_outputs, fold=fold, by=by)
 
@@ -158,6 +156,12 @@ def judge_constant(dataset: Dataset) -> HeldOut:
 def criterion(dataset: Dataset) -> Criterion:
     """What is chosen by on its examples."""
     return Criterion(dataset.weights, dataset.clusters, dataset.task.costs)
+
+
+def probe_folds(dataset: Dataset, rows: np.ndarray, features: Features, *, basis: Basis, seed: int) -> np.ndarray:
+    """(n_rows,) the folds that a probe of these rows is judged by. Arguments and errors as in `grouped_folds`."""
+    k = dataset.task.learner.family.how_many_folds(len(rows), len(dataset.classes))
+    return grouped_folds(dataset, rows, features, basis=basis, k=k, seed=seed)
 
 
 def grouped_folds(

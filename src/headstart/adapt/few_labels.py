@@ -52,9 +52,7 @@ def _better(lesson: LinearLesson, contrast: Contrast) -> Adapted:
         return replace(lesson.without_training(lesson.kept(made, "")), tuning=as_json(made))
     module = contrast.tuned(rows)
     features, beside = contrast.features(module, rows)
-    head = contrast.head(features, rows, beside)
-    t = np.float32(tuned.temperature)  # over that of the probe, which is folded in
-    head = replace(head, weight=head.weight / t, bias=head.bias / t, temperature=head.temperature * tuned.temperature)
+    head = contrast.head(features, rows, beside).cooled(tuned.temperature)
     checkpoint = open_checkpoint(f"{lesson.key()} few")
     backbone = keep(lesson.plan.backbone, contrast.whole(), checkpoint)
     adapted = lesson.with_training(backbone, head, made, "tune", "")

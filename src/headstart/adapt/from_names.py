@@ -116,6 +116,5 @@ def names_lesson(
         like = Head(classes, nothing, nothing[:, 0], features.key, penalty=_PENALTY, temperature=1.0)
         head = family.refit(placed, y, basis=basis, like=like)
         head, used = taught(dataset, plan.train, placed, head=head, beside=Auxiliary(pool=pool.features))
-    weight, bias = head.weight / np.float32(_TEMPERATURE), head.bias / np.float32(_TEMPERATURE)
-    head = replace(head, weight=weight, bias=bias, features_key=features.key, temperature=_TEMPERATURE)
+    head = replace(head.cooled(_TEMPERATURE), features_key=features.key)
     return NamesLesson(dataset, plan, features, head, used, pool, names, tested=len(parts.test) > 0)

@@ -12,7 +12,7 @@ import numpy as np
 
 from headstart.adapt.auxiliary import Auxiliary
 from headstart.adapt.basis import Basis
-from headstart.adapt.cross_validation import criterion, grouped_folds, refit
+from headstart.adapt.cross_validation import criterion, probe_folds, refit
 from headstart.adapt.family import Probed
 from headstart.adapt.self_training import taught
 from headstart.backbone import Features
@@ -31,7 +31,7 @@ def without_names(
         features: (n_rows, d), of these rows. basis: that the probe was solved in.
     """
     family, y, by = dataset.task.learner.family, dataset.y[rows], criterion(dataset).of(rows)
-    fold = _folds(dataset, rows, features, basis, seed)
+    fold = probe_folds(dataset, rows, features, basis=basis, seed=seed)
     numbers = np.unique(fold)
     counted = np.stack([fold != number for number in numbers]).astype(np.float32)
     counted *= 1 if by.weights is None else by.weights.astype(np.float32)
@@ -61,7 +61,8 @@ def with_pool(
         probed: without the pool. beside: with it.
     """
     family, y, by = dataset.task.learner.family, dataset.y[rows], criterion(dataset).of(rows)
-    fold, outputs = _folds(dataset, rows, features, basis, seed), np.empty_like(probed.outputs)
+    fold = probe_folds(dataset, rows, features, basis=basis, seed=seed)
+    outputs = np.empty_like(probed.outputs)
     for number in np.unique(fold):
         learn, held = np.flatnonzero(fold != number), np.flatnonzero(fold == number)
         some = Features(take(features.matrix, learn), features.key, 0)
@@ -69,13 +70,9 @@ def with_pool(
         outputs[held] = head.logits(take(features.matrix, held))
     head, used = taught(dataset, rows, features, head=probed.head, beside=beside)
     after = family.judged(outputs, y, by)
-    t = np.float32(after.temperature)
-    head = replace(head, weight=head.weight / t, bias=head.bias / t, temperature=head.temperature * after.temperature)
-    head = replace(head, cross_validation=probed.head.cross_validation)
-    return Probed(head, outputs / t), used, verdict(after, family.judged(probed.outputs, y, by))
-
-
-def _folds(dataset: Dataset, rows: np.ndarray, features: Features, basis: Basis, seed: int) -> np.ndarray:
-    """(n_rows,) the folds that the probe was judged by."""
-    k = dataset.task.learner.family.how_many_folds(len(rows), len(dataset.classes))
-    return grouped_folds(dataset, rows, features, basis=basis, k=k, seed=seed)
+    head = replace(head.cooled(after.temperature), cross_validation=probed.head.cross_validation)
+    return (
+        Probed(head, outputs / np.float32(after.temperature)),
+        used,
+        verdict(after, family.judged(probed.outputs, y, by)),
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -62,12 +63,7 @@ def open_texts(lesson: LinearLesson, backbone: Backbone, start: tuple[Basis, Pro
     if method == "lora":
         trainable, whole = adapted(trainable, seed=lesson.seed)
     else:
-        trainable, put_back = only_rows(trainable, word_embeddings(trainable.module), texts.vocabulary)
-
-        def whole() -> Any:
-            put_back()
-            return trainable.module
-
+        trainable, whole = with_rows(trainable, texts)
     parts = TextParts(trainable, texts)
     return Opened(
         parts,
@@ -79,6 +75,17 @@ def open_texts(lesson: LinearLesson, backbone: Backbone, start: tuple[Basis, Pro
         backbone,
         start,
     )
+
+
+def with_rows(trainable: Trainable, texts: Texts) -> tuple[Trainable, Callable[[], Any]]:
+    """The module with the word embeddings of these texts in place of all, and what gives it its own layers again."""
+    rows, put_back = only_rows(trainable, word_embeddings(trainable.module), texts.vocabulary)
+
+    def whole() -> Any:
+        put_back()
+        return rows.module
+
+    return rows, whole
 
 
 def _depths(method: str, groups: int) -> tuple[int, ...]:
