@@ -21,7 +21,8 @@ from common import arguments, asked, packaged, photos, read, small_photo_model
 from headstart.backbone import ImagePreparation
 from headstart.data.check import check
 from headstart.encode.encode import batching_of, encode
-from headstart.encode.engines import choose_precision, open_engine
+from headstart.encode.engines import open_engine
+from headstart.encode.precision import choose_precision
 from headstart.inputs.image import open_image, prepare, read_bytes, wanted_side
 from headstart.pretrained.load import load
 

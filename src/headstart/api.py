@@ -15,6 +15,7 @@ from headstart.confidence.confidence import share_of
 from headstart.data.from_names import names_of
 from headstart.doctor.examine import AUTO, examine
 from headstart.encode.machine import using
+from headstart.encode.precision import precision_named
 from headstart.errors import UserError
 from headstart.model import Model
 from headstart.progress import Follower, Progress, Silent, as_progress
@@ -37,6 +38,7 @@ def fit(  # noqa: PLR0913 - the one public door: every option of the command lin
     kind: str | None = None,
     model: str | Path = "auto",
     licence: str = "free",
+    precision: str = "auto",
     how: str = "auto",
     metric: str = "auto",
     threshold: float | str | None = None,
@@ -74,6 +76,8 @@ def fit(  # noqa: PLR0913 - the one public door: every option of the command lin
             and takes the cheapest of those that are as good as the best.
         licence: which of them may be taken unasked: "free": none whose licence is non-commercial or gated; "any". A
             model that is named is taken whatever its licence says.
+        precision: that features are made in, "float32" or "bfloat16" (where the processor has it); "auto": bfloat16
+            where this model's answers were measured to be as good in it, else float32. It is kept in the saved model.
         how: "probe": a linear head on frozen features, in seconds; or a model that finds answers, left as it is.
             "tune": go on from there and train the upper layers too; "full": all layers; "lora": small adapters of
             frozen layers, for large models (needs peft). "auto": tune if there is time, and keep the tuned model only
@@ -114,7 +118,6 @@ def fit(  # noqa: PLR0913 - the one public door: every option of the command lin
     Raises:
         UserError: the data, the model, the place to save or to track cannot be used.
     """
-    named = names_of(classes)
     request = Request(
         data=data,
         labels=labels,
@@ -124,10 +127,11 @@ def fit(  # noqa: PLR0913 - the one public door: every option of the command lin
         columns=columns,
         model=str(model),
         licence=licences_of(licence),
+        precision=precision_named(precision),
         method=method_of(how),
         metric=metric,
         decision=_decision(threshold, recall, positive),
-        test=_share_or_path(test) if named is None or not isinstance(test, Real) else None,
+        test=_share_or_path(test) if classes is None or not isinstance(test, Real) else None,
         seed=seed,
         out=_folder(data, out),
         force=force,
@@ -136,7 +140,7 @@ def fit(  # noqa: PLR0913 - the one public door: every option of the command lin
         max_length=max_length,
         names=names,
         unlabelled=unlabelled,
-        classes=named,
+        classes=names_of(classes),
     )
     seconds, shown = seconds_of(budget), as_progress(progress)
     with using(device, threads), open_session(request, seconds=seconds, track=track, progress=shown) as session:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 Kind = Literal["image", "text"]  # of a backbone
 CropMode = Literal["center", "squash", "border"]
+Precision = Literal["auto", "float32", "bfloat16"]  # that features are made in
 _ROWS = 4096  # of a matrix that are in memory at a time
 
 
@@ -97,6 +98,7 @@ class Backbone:
     licence: str
     module: Callable[[], nn.Module] = field(repr=False, compare=False)  # builds it, in eval mode; loads torch
     frozen_only: bool = False  # a graph or a table, whose weights are not trained
+    precision: Precision = "auto"  # as the user asked; "auto": the fastest whose answers are those of float32
 
     @cached_property
     def function(self) -> str:

@@ -17,6 +17,7 @@ from headstart.adapt.plan import Plan
 from headstart.backbone import Features
 from headstart.choose.ranking import ranking_as_json
 from headstart.confidence.confidence import Confidence
+from headstart.encode.precision import precision_of
 from headstart.evaluate.learning_curve import LearningCurve
 from headstart.evaluate.out_of_scope import WAYS
 from headstart.pretrained.catalog import licence_of
@@ -125,6 +126,7 @@ _SUMMARY = fields(  # what tasks of all kinds say
         "learning_curve": maybe(_learning),
         "warnings": listing(fields({"kind": NAME, "text": NAME}), most=100_000),
         "licence": fields({"class": one_of(*CLASSES), "text": NAME}),
+        "precision": one_of("float32", "bfloat16"),
     },
 )
 _COLUMNS = fields(
@@ -170,6 +172,7 @@ class Record:
     learning_curve: LearningCurve | None = None  # of the probe; None: there is none
     metric: str | None = None  # the key of what the user wanted it to be chosen by; None: the task's own loss
     licence: Mapping[str, str] | None = None  # of the pre-trained weights: class and text; None: of a fit from before
+    precision: str | None = None  # that its features are made in; None: it has none, or is from before
     confidence: Mapping[str, Any] | None = None  # how sure it can say that it is; None: nobody measured that
     names_used: bool = False  # whether names of classes were learned from as examples of theirs
     unlabelled: Mapping[str, int | bool | None] | None = (
@@ -238,6 +241,7 @@ class Record:
             final=adapted.final,
             learning_curve=adapted.learning_curve,
             metric=dataset.task.metric,
+            precision=None if adapted.features is None else precision_of(adapted.features.key),
             confidence=confidence.summary,
             names_used=len(adapted.beside.words) > 0,
             unlabelled=adapted.unlabelled,
@@ -267,6 +271,7 @@ class Record:
             "task": self.title,
             "model": self.model,
             **({} if self.licence is None else {"licence": dict(self.licence)}),
+            **({} if self.precision is None else {"precision": self.precision}),
             "how": self.method,
             "why": self.why,
             "why_how": self.why_method,
@@ -341,6 +346,7 @@ class Record:
             learning_curve=said.get("learning_curve"),
             metric=said.get("metric"),
             licence=said.get("licence"),
+            precision=said.get("precision"),
             confidence=said.get("confidence"),
             names_used=said.get("names_used", False),
             unlabelled=said.get("unlabelled"),

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     import numpy as np
 
+    from headstart.backbone import Precision
     from headstart.data.labels.class_names import ClassWords
     from headstart.inputs.modality import Modality
     from headstart.task import Space, Task
@@ -105,6 +106,7 @@ class Request:
     columns: Columns | None = None
     model: str = "auto"
     licence: str = "free"  # of models that may be chosen unasked: "free", or "any"
+    precision: Precision = "auto"  # that features are made in
     method: str = "auto"
     metric: str = "auto"  # the key of what is chosen by
     decision: Decision | None = None  # None: the likeliest class is answered

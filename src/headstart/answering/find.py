@@ -9,7 +9,8 @@ import numpy as np
 
 from headstart.answering.decode import LONGEST, Best, Span, window_spans
 from headstart.backbone import Backbone
-from headstart.encode.engines import Engine, choose_precision, known_precision
+from headstart.encode.engines import Engine
+from headstart.encode.precision import choose_precision, known_precision
 from headstart.errors import ModelError
 from headstart.inputs.windows import Batch, Slicer, Window, batches
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from headstart.adapt.lora import require_peft
 from headstart.adapt.plan import Plan
-from headstart.backbone import Backbone
+from headstart.backbone import Backbone, Precision
 from headstart.choose.candidates import Load, at_hand, named, refused
 from headstart.choose.long_texts import choose_reading
 from headstart.choose.policy import CHOOSING
@@ -19,6 +19,7 @@ from headstart.choose.rank import Candidate, rank_models
 from headstart.choose.ranking import Ranking, as_json
 from headstart.choose.subset import choose_subset
 from headstart.data.sampling import sample
+from headstart.encode.precision import in_precision
 from headstart.errors import ModelError, UserError, some_of
 from headstart.inputs.modality import Modality
 from headstart.pretrained.licences import ALLOWED
@@ -42,7 +43,7 @@ def choose(dataset: Dataset, train: np.ndarray, request: Request, session: Sessi
     """
     method, learner = method_of(request.method), dataset.task.learner
     name, why, ranking = _model(dataset, train, request, session)
-    backbone = learner.load(name, kind=dataset.modality.kind, progress=session.download)
+    backbone = _opening(dataset, request.precision, session)(name)
     if request.max_length is not None:
         backbone = _reading(backbone, request.max_length, windows=not learner.encodes)
     _refuse_untrainable(backbone, method)
@@ -73,7 +74,7 @@ def _model(dataset: Dataset, train: np.ndarray, request: Request, session: Sessi
         return request.model, "asked for", None
     if learner.judge is None:
         return modality.default_model, f"the starter for {modality.kind}s", None
-    candidates = _candidates(modality, partial(learner.load, kind=modality.kind), licence)
+    candidates = _candidates(modality, _opening(dataset, request.precision), licence)
     if len(candidates) < 2:
         name = candidates[0].name if candidates else modality.default_model  # loading it says what to install
         only = "the only free model" if refused(modality, licence) else "the only model"
@@ -83,6 +84,13 @@ def _model(dataset: Dataset, train: np.ndarray, request: Request, session: Sessi
         ranking = rank_models(some, candidates, budget=session.budget.share(CHOOSING), advance=advance)
     ranking = replace(ranking, untried=(*ranking.untried, *refused(modality, licence)))
     return ranking.choice, _why(ranking), ranking
+
+
+def _opening(dataset: Dataset, precision: Precision = "auto", session: Session | None = None) -> Load:
+    """Opens models for this task whose features are made in this precision; a session shows what is fetched."""
+    shown = None if session is None else session.download
+    load = partial(dataset.task.learner.load, kind=dataset.modality.kind, progress=shown)
+    return lambda name: in_precision(load(name), precision)
 
 
 def _candidates(modality: Modality, load: Load, licence: str) -> list[Candidate]:
@@ -121,9 +129,9 @@ def rank_sample(some: Dataset, models: Sequence[str] | None, session: Session, *
             fix="name one to fit: --model NAME",
         )
     if models is None:
-        candidates = _candidates(modality, partial(learner.load, kind=modality.kind), licence)
+        candidates = _candidates(modality, _opening(some), licence)
     else:
-        candidates = named(models, partial(learner.load, kind=modality.kind, progress=session.download))
+        candidates = named(models, _opening(some, session=session))
     if not candidates:
         raise ModelError(f"no model for {modality.kind}s to rank", where="--models", fix="headstart models lists them")
     with session.progress.step("rank", len(candidates) * len(some)) as advance:

@@ -54,6 +54,7 @@ def choose_subset(
         return count if count < NEARLY_ALL * len(order) else len(order)
 
     asked = ["amount", backbone.function, backbone.preparation, method, budget.seconds, seed]
+    asked += [] if backbone.precision == "auto" else [backbone.precision]
     checkpoint = open_checkpoint(key_of(dataset.checked_digests[train], dataset.y[train], asked))
     try:
         count = checkpoint.decide_once("examples", decide)

@@ -19,6 +19,7 @@ def fit(  # noqa: PLR0913 - one argument an option
     task: Annotated[str, typer.Option(help=common.TASK)] = "auto",
     model: Annotated[str, typer.Option(help="auto, a catalog or hub name, or a folder.")] = "auto",
     licence: common.Licence = "free",
+    precision: common.Precision = "auto",
     how: Annotated[str, typer.Option(help="auto, probe, tune, lora or full.")] = "auto",
     metric: common.ChosenBy = "auto",
     threshold: common.Threshold = None,
@@ -63,7 +64,8 @@ def fit(  # noqa: PLR0913 - one argument an option
         data, task=task, model=model, how=how, metric=metric, threshold=threshold, recall=recall, positive=positive,
         budget=budget, test=common.share_or_path(test), seed=seed, out=out, force=force, allow_rejected=allow_rejected,
         final=final, max_length=max_length, names=names, unlabelled=unlabelled, classes=classes, columns=columns,
-        device=device, threads=threads, track=track, licence=licence, progress=common.bars(),
+        device=device, threads=threads, track=track, licence=licence, precision=precision,
+        progress=common.bars(),
     )  # fmt: skip
     _tell(fitted, as_json)
 

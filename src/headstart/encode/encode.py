@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from headstart.backbone import Backbone, Features
-from headstart.encode.engines import choose_precision, images_a_batch, known_precision, open_engine, run_ready
+from headstart.encode.engines import images_a_batch, open_engine, run_ready
 from headstart.encode.kinds import KINDS, Batch, Batching, Prepared, images_by
+from headstart.encode.precision import choose_precision, known_precision
 from headstart.encode.store import Table, as_kept, table
 from headstart.errors import ModelError, OutputError
 from headstart.inputs.augment import Views, pixels_of

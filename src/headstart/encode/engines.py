@@ -13,13 +13,12 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from headstart.backbone import Backbone
-from headstart.encode.graph_file import graph_file, processor_file
+from headstart.encode.graph_file import processor_file
 from headstart.encode.kinds import BATCH, KINDS, Batch, Batches
 from headstart.encode.machine import cores, gpu
 from headstart.errors import OutputError, somebody_elses
@@ -28,13 +27,11 @@ from headstart.storage.files import read_json
 from headstart.storage.kept import say_not_kept, write_kept
 
 _GPU_BATCH = 128
-_CLOSE = 0.9995  # cosine to float32 that lower precision must keep on real examples, each of them
 
 Engine = Callable[[Batches], Iterator[tuple[np.ndarray, np.ndarray]]]  # which rows, and their features
 
 _MOST_READY = 2  # engines, each with the weights of its model
 
-_unwritten: dict[Path, str] = {}  # precisions that could not be
 _ready: dict[tuple[object, ...], Engine] = {}  # those that were asked last, the last one behind
 _one_at_a_time = threading.Lock()
 
@@ -58,64 +55,13 @@ def cpu_has_bf16() -> bool:
     return has
 
 
-def lowest_cosine(reference: list[np.ndarray], low: list[np.ndarray]) -> float:
-    """Between the features of each example, (n, width) a batch: the worst of them."""
-    a, b = np.concatenate(reference), np.concatenate(low)
-    norms = np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1)
-    return float(((a * b).sum(axis=1) / np.maximum(norms, 1e-12)).min())
-
-
-def choose_precision(
-    backbone: Backbone,
-    sample: list[tuple[np.ndarray, Batch]],
-    *,
-    alike: Callable[[list[np.ndarray], list[np.ndarray]], float] = lowest_cosine,
-    least: float = _CLOSE,
-) -> str:
-    """Take "bf16" where the processor has it and `sample` comes out as in float32, else "f32".
-
-    Decided once for each backbone on this machine and kept in the cache, since the store's keys contain it.
-
-    Args:
-        alike: what the engine made of each batch in float32 and in bfloat16 -> how alike they are.
-        least: of that, for "bf16".
-    """
-    known = known_precision(backbone)
-    if known is not None:
-        return known
-    reference, low = ([made for _, made in _openvino(backbone, p)(sample)] for p in ("f32", "bf16"))
-    agreement = alike(reference, low)
-    precision = "bf16" if agreement >= least else "f32"
-    note = _precision_file(backbone)
-    try:
-        write_kept(note, json.dumps({"precision": precision, "agreement": round(agreement, 6)}))
-    except OutputError as error:
-        say_not_kept("the model's graph", error.__cause__ or error, note.parent, 0)
-        _unwritten[note] = precision
-    return precision
-
-
-def known_precision(backbone: Backbone) -> str | None:
-    """What `choose_precision` decided here before; None before the first run."""
-    if _gpu_for(backbone) is not None or not cpu_has_bf16():
-        return "f32"
-    note = _precision_file(backbone)
-    if note in _unwritten:
-        return _unwritten[note]
-    try:
-        known = read_json(note)["precision"]
-    except (OSError, ValueError, KeyError, TypeError):  # not there, or not whole
-        return None
-    return known if known in ("f32", "bf16") else None
-
-
 def open_engine(backbone: Backbone, precision: str, *, at_once: int | None = None) -> Engine:
     """The fastest engine of this machine for the backbone. Batches come back in the order in which they went in.
 
     Args:
         at_once: batches that a CPU runs beside each other; None: one for each core.
     """
-    device = _gpu_for(backbone)
+    device = gpu_for(backbone)
     return _openvino(backbone, precision, at_once) if device is None else _torch(backbone, device)
 
 
@@ -123,7 +69,7 @@ def run_ready(
     backbone: Backbone, precision: str, batches: list[tuple[np.ndarray, Batch]]
 ) -> list[tuple[np.ndarray, np.ndarray]]:
     """What the engine makes of a few batches. It stays open for the next call: compiling takes longer than running."""
-    key = backbone.function, precision, _gpu_for(backbone), cores(), os.getpid()  # a fork has no threads of OpenVINO's
+    key = backbone.function, precision, gpu_for(backbone), cores(), os.getpid()  # a fork has no threads of OpenVINO's
     with _one_at_a_time:
         engine = _ready.pop(key, None) or open_engine(backbone, precision, at_once=1)
         made = list(engine(batches))  # what was under way in an engine is lost where this is cut short: it goes
@@ -144,10 +90,10 @@ def may_train_in_bf16() -> bool:
 
 
 def images_a_batch(backbone: Backbone) -> int:
-    return BATCH if _gpu_for(backbone) is None else _GPU_BATCH
+    return BATCH if gpu_for(backbone) is None else _GPU_BATCH
 
 
-def _gpu_for(backbone: Backbone) -> str | None:
+def gpu_for(backbone: Backbone) -> str | None:
     """What has no torch module is run by OpenVINO, also where there is a GPU."""
     return gpu() if SOURCES[backbone.source].gpu else None
 
@@ -199,7 +145,3 @@ def _torch(backbone: Backbone, device: str) -> Engine:
             yield which, features(batch)
 
     return run
-
-
-def _precision_file(backbone: Backbone) -> Path:
-    return graph_file(backbone).with_suffix(".precision.json")

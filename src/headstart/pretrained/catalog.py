@@ -46,6 +46,7 @@ class Card:
     licence_source: str  # where the licence was read
     pooling: str  # texts: how the states of tokens become one vector, where its own files do not say: "mean" or "cls"
     prefix: str  # texts: what it wants before every text
+    bfloat16: str  # images: how the hash of the weights begins that answer alike in it, by measurement; empty: unknown
     tokenizer: str  # texts: a package's folder with its tokenizer and configuration, where its own has none
 
     @property
@@ -133,6 +134,11 @@ def licence_of(name: str, licence: str) -> dict[str, str]:
 
 def find(name: str) -> Card | None:
     return next((card for card in cards() if card.name.lower() == name.lower()), None)
+
+
+def answers_alike_in_bf16(weights_hash: str) -> bool:
+    """Whether heads on these weights' features are right as often in bfloat16 as in float32 (bench/precision.py)."""
+    return any(card.bfloat16 and weights_hash.startswith(card.bfloat16) for card in cards())
 
 
 def layer_of(architecture: str) -> str | None:

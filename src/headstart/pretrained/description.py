@@ -159,7 +159,11 @@ def _description(value: Any, name: str) -> dict[str, Any]:
             "preparation": preparation,
             "config": config,
         },
-        {"weights": one_of("model.safetensors", "model.onnx"), "classes": maybe(LABELS)},
+        {
+            "precision": one_of("float32", "bfloat16"),  # as the user asked
+            "weights": one_of("model.safetensors", "model.onnx"),
+            "classes": maybe(LABELS),
+        },
     )(value, name)
     asked = found["config"]
     wanted = asked.get("inputs") or _READS

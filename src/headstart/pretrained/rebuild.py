@@ -46,6 +46,7 @@ def rebuilt(
         weights=weights,
         module=partial(source.module, described, weights, proven),  # called only where an engine is compiled
         frozen_only=not source.trainable,
+        precision=described.get("precision", "auto"),
     )
 
 
@@ -88,6 +89,7 @@ def describe_saved(backbone: Backbone) -> dict[str, Any]:
     """What `reopen` needs, as JSON has it; the tokenizer is in its own file."""
     preparation = {k: v for k, v in backbone.preparation.told.items() if k != "tokenizer"}
     values = {**{k: getattr(backbone, k) for k in _PLAIN}, "preparation": preparation}
+    values |= {} if backbone.precision == "auto" else {"precision": backbone.precision}
     described: dict[str, Any] = parse_json(as_json(values))
     return described
 

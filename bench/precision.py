@@ -1,0 +1,101 @@
+"""Claim: a backbone that the catalog says so of answers in bfloat16 as it does in float32.
+
+    python bench/precision.py DATA... [--models efficientnet_lite0 mobilenetv2_deep_sort] [--splits 10]
+
+Needs a processor with bfloat16. Everything is encoded in both; in each of some splits a probe is made on the features
+of either. Accuracy on the test part in the mean, by float32, by bfloat16, and crossed over: a head of the one on
+features of the other, which is what a model meets that moves to another machine. The difference is paired; its interval
+is twice the standard error of the data sets' means, or of the splits' where there is one set. Examples a second are
+those of the whole encode, decoding included, with nothing in the cache.
+
+A row of the catalog may say bfloat16 where the lower end lies above -0.005 and no data set loses 0.01.
+"""
+
+import os
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from common import arguments, asked, photos, probed, read, small_photo_model
+
+from headstart.backbone import Backbone, Features
+from headstart.data.check import check
+from headstart.data.split import split
+from headstart.encode.encode import encode
+from headstart.encode.precision import may_encode_in_bf16
+from headstart.pretrained.catalog import at_hand
+from headstart.pretrained.load import load
+from headstart.values import Dataset
+
+WAYS = ("float32", "bfloat16", "head of float32 on bfloat16", "head of bfloat16 on float32")
+
+
+def encoded(dataset: Dataset, backbone: Backbone) -> tuple[np.ndarray, float]:
+    """What it says of all examples, and how many of them a second; nothing was known before."""
+    with tempfile.TemporaryDirectory() as cache:
+        before, os.environ["HEADSTART_CACHE"] = os.environ.get("HEADSTART_CACHE"), cache
+        try:
+            encode(dataset.inputs[:1], dataset.checked_digests[:1], backbone)  # compiled, and the graph is kept
+            begun = time.perf_counter()
+            made = encode(dataset.inputs, dataset.checked_digests, backbone)
+            return np.array(made.matrix[:]), len(dataset) / (time.perf_counter() - begun)
+        finally:
+            if before is None:
+                del os.environ["HEADSTART_CACHE"]
+            else:
+                os.environ["HEADSTART_CACHE"] = before
+
+
+def accuracies(dataset: Dataset, exact: np.ndarray, low: np.ndarray, seed: int) -> list[float]:
+    """In the order of WAYS."""
+    parts, found = split(dataset, seed=seed), []
+    train, test = parts.train, parts.test
+    for learned, tested in ((exact, exact), (low, low), (exact, low), (low, exact)):
+        features = Features(learned[train], "", 0)
+        found.append(probed(dataset, features, train, tested[test], test, seed=seed).accuracy)
+    return found
+
+
+def bench(backbone: Backbone, datasets: Sequence[Dataset], splits: int) -> None:
+    each = []
+    for dataset in datasets:
+        exact, slow = encoded(dataset, replace(backbone, precision="float32"))
+        low, fast = encoded(dataset, replace(backbone, precision="bfloat16"))
+        found = np.array([accuracies(dataset, exact, low, seed) for seed in range(splits)])
+        each.append(found)
+        told = ", ".join(f"{way} {mean:.4f}" for way, mean in zip(WAYS, found.mean(axis=0), strict=True))
+        print(f"{backbone.name:24} {dataset.name:14} {told}; {slow:.0f} and {fast:.0f} a second", flush=True)
+    differences = np.concatenate([found[:, 1] - found[:, 0] for found in each])
+    by_set = np.array([(found[:, 1] - found[:, 0]).mean() for found in each])
+    spread = by_set.std(ddof=1) / len(by_set) ** 0.5 if len(by_set) > 1 else differences.std() / len(differences) ** 0.5
+    mean, low_end = by_set.mean(), by_set.mean() - 2 * spread
+    verdict = "alike" if low_end > -0.005 and by_set.min() > -0.01 else "not alike"
+    interval = f"({low_end:+.4f} to {mean + 2 * spread:+.4f})"
+    print(f"{backbone.name:24} bfloat16 less float32: {mean:+.4f} {interval}: {verdict}")
+    print(f"{backbone.name:24} hash of its weights: {backbone.weights_hash[:16]}", flush=True)
+
+
+def small(work: Path) -> list[object]:
+    model = small_photo_model(work / "model" / "model.onnx")
+    return [photos(work / "photos", 6), "--splits", 2, "--models", model]
+
+
+def main() -> None:
+    parser = arguments(__doc__)
+    parser.add_argument("data", nargs="+")
+    parser.add_argument("--models", nargs="*", default=[card.name for card in at_hand("image")])
+    parser.add_argument("--splits", type=int, default=10)
+    with asked(parser, small) as options:
+        datasets = [check(read(data)) for data in options.data]
+        for name in options.models:
+            backbone = load(name, kind=datasets[0].modality.kind)
+            if not may_encode_in_bf16(backbone):
+                print("this processor has no bfloat16: both are float32", flush=True)
+            bench(backbone, datasets, options.splits)
+
+
+if __name__ == "__main__":
+    main()
