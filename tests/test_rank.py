@@ -31,6 +31,7 @@ from headstart.pretrained.load import load
 from headstart.tasks.modalities import IMAGE
 from own_clock import Looks, by_looks
 from reading import read
+from small_models import small_text_model
 from test_catalog import in_the_hub_cache
 
 LITE0, LITE1, V2 = "efficientnet_lite0", "efficientnet_lite1", "mobilenetv2_deep_sort"
@@ -340,3 +341,52 @@ def test_ranking_of_numbers_is_held_against_always_giving_the_mean(command, tmp_
     assert "classes" not in out.split("warning")[0]
     assert "always giving the same answer" in out
     assert "hardly better than chance" in out
+
+
+@pytest.fixture
+def readers(tmp_path):
+    """A small text model, and the same one that takes every word for the same."""
+    import torch
+    from safetensors.torch import load_file, save_file
+
+    small_text_model("bert", tmp_path / "sees")
+    shutil.copytree(tmp_path / "sees", tmp_path / "blind")
+    weights = load_file(tmp_path / "blind" / "model.safetensors")
+    weights = {name: torch.zeros_like(w) if "word_embeddings" in name else w for name, w in weights.items()}
+    save_file(weights, tmp_path / "blind" / "model.safetensors", {"format": "pt"})
+    names = ("sees", "blind")
+    opened = {name: load(str(tmp_path / name), kind="text") for name in names}
+    return {name: Candidate(name, 1.0, None, lambda name=name: opened[name]) for name in names}
+
+
+def told_apart(n):
+    """Texts of two kinds, each of one word and others that are in both."""
+    rng = np.random.default_rng(0)
+    kinds = ["lost", "new"]
+    texts = [" ".join([kinds[i % 2], *rng.choice(["my", "the", "card", "rate"], 4), str(i)]) for i in range(n)]
+    return pieces(check(read((texts, [kinds[i % 2] for i in range(n)]))))
+
+
+def test_a_race_ends_for_a_model_that_is_clearly_behind(readers, own_cache):
+    some, blind = told_apart(420), readers["blind"].load()
+    ranking = rank_models(some, [readers["sees"], readers["blind"]], budget=Budget(60, Looks()), race=True)
+    assert ([row.model for row in ranking.rows], ranking.choice) == (["sees"], "sees")
+    (left,) = ranking.untried
+    assert left.model == "blind"
+    assert left.why.startswith("clearly behind on the first 150 examples: log loss 0.")
+    assert unknown(some.checked_digests, blind).sum() == len(some) - 150
+    assert len(rank_models(some, list(readers.values()), budget=Budget(60, Looks())).rows) == 2  # `rank` tells of all
+
+
+def test_who_runs_ahead_is_tried_on_all(readers, own_cache):
+    some, told = told_apart(420), []
+    candidates = [readers["blind"], readers["sees"]]
+    ranking = rank_models(some, candidates, budget=Budget(60, Looks()), race=True, advance=told.append)
+    assert ([row.model for row in ranking.rows], ranking.untried) == (["sees", "blind"], ())
+    assert sum(told) == 2 * len(some)
+
+
+def test_few_examples_are_no_race(readers, own_cache):
+    some = told_apart(200)
+    ranking = rank_models(some, [readers["sees"], readers["blind"]], budget=Budget(60, Looks()), race=True)
+    assert len(ranking.rows) == 2

@@ -81,7 +81,8 @@ def _model(dataset: Dataset, train: np.ndarray, request: Request, session: Sessi
         return name, f"{only} for {modality.kind}s at hand", None
     some = sample(dataset, train)
     with session.progress.step("choose", len(candidates) * len(some)) as advance:
-        ranking = rank_models(some, candidates, budget=session.budget.share(CHOOSING), advance=advance)
+        within = session.budget.share(CHOOSING)
+        ranking = rank_models(some, candidates, budget=within, race=True, advance=advance)
     ranking = replace(ranking, untried=(*ranking.untried, *refused(modality, licence)))
     return ranking.choice, _why(ranking), ranking
 

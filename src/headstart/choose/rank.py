@@ -18,10 +18,11 @@ import numpy as np
 
 from headstart.backbone import Backbone, Features
 from headstart.choose import transferability
+from headstart.choose.race import clearly_behind, part_of
 from headstart.choose.ranking import Ranked, Ranking, Untried
 from headstart.choose.rate import OutOfTimeError, Rate, Speed
 from headstart.clock import Budget
-from headstart.encode.encode import encode_rows, unknown
+from headstart.encode.encode import encode_rows, of_rows, unknown
 from headstart.errors import ModelError
 from headstart.evaluate.intervals import share_interval
 from headstart.evaluate.paired_test import NOISE, HeldOut, error_of_mean
@@ -43,6 +44,7 @@ class _Trial:
     candidate: Candidate
     told: Ranked
     held_out: HeldOut  # how it fared on each example
+    features: Features
     speed: Speed | None  # None: nothing was new
 
 
@@ -54,6 +56,7 @@ class _Share:
     tell: Callable[[int], None]
 
     def advance(self, count: int) -> None:
+        count = min(count, self.left)  # what was raced on is told of again with the rest
         self.left -= count
         self.tell(count)
 
@@ -67,6 +70,7 @@ def rank_models(
     candidates: Sequence[Candidate],
     *,
     budget: Budget,
+    race: bool = False,
     advance: Callable[[int], None] = lambda _: None,
 ) -> Ranking:
     """Try one candidate after the other while time lasts; the first is tried whatever it takes.
@@ -74,18 +78,18 @@ def rank_models(
     Args:
         sample: checked examples of the training part.
         candidates: in the order in which they are tried.
+        race: only the choice counts: what is clearly behind on a part of the sample is not tried on all of it.
         advance: told how many more examples a candidate has encoded; of one that is left out or stopped, all of them.
 
     Raises:
         ModelError: none of the candidates can be used.
     """
-    begun = budget.now()
+    begun, part = budget.now(), part_of(sample) if race else None
     trials: list[_Trial] = []
     untried: list[Untried] = []
     for candidate in candidates:
-        speeds = [trial.speed for trial in trials if trial.speed is not None]
         share = _Share(len(sample), advance)
-        found = _try(candidate, sample, budget, speeds, share.advance, first=not trials)
+        found = _try(candidate, sample, budget, trials, part, share.advance)
         share.finish()
         if isinstance(found, _Trial):
             trials.append(found)
@@ -119,11 +123,14 @@ def _try(
     candidate: Candidate,
     sample: Dataset,
     budget: Budget,
-    speeds: Sequence[Speed],
+    trials: Sequence[_Trial],
+    part: np.ndarray | None,
     advance: Callable[[int], None],
-    *,
-    first: bool,
 ) -> _Trial | Untried:
+    """Args:
+    trials: of other candidates, before. part: rows to race on; None: there is no race.
+    """
+    speeds, first = [trial.speed for trial in trials if trial.speed is not None], not trials
     if not first and budget.left <= 0:
         return Untried(candidate.name, f"no time left of {budget.seconds:.0f} s")
     try:
@@ -138,6 +145,13 @@ def _try(
         )
     rate = Rate(len(sample), None if first else budget, advance, budget.now)
     try:
+        if part is not None and not first:
+            best = min(trials, key=lambda trial: float(trial.held_out.costs.mean()))
+            raced = Rate(len(part), budget, advance, budget.now)
+            features = encode_rows(sample, part, backbone, advance=raced)
+            why = clearly_behind(sample.take(part), of_rows(best.features, part), features)
+            if why:
+                return Untried(candidate.name, why)
         features = encode_rows(sample, np.arange(len(sample)), backbone, advance=rate)
     except OutOfTimeError:
         why = f"stopped after {rate.done} of {len(sample)} examples, when its {budget.seconds:.0f} s were over"
@@ -176,7 +190,7 @@ def _judged(candidate: Candidate, sample: Dataset, features: Features, rate: Rat
         width=matrix.shape[1],
         figure=None if by is None else by.figure(held_out.cost),
     )
-    return _Trial(candidate, told, held_out, rate.speed(candidate.cost))
+    return _Trial(candidate, told, held_out, features, rate.speed(candidate.cost))
 
 
 def _ordered(trials: Sequence[_Trial]) -> tuple[tuple[Ranked, ...], str]:
