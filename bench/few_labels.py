@@ -14,7 +14,7 @@ import numpy as np
 from common import arguments, asked, drawn, encoded, in_parts, texts
 
 from headstart.adapt.auxiliary import NOTHING, Auxiliary
-from headstart.adapt.beside import begin, encoded_names, encoded_views
+from headstart.adapt.beside import begin, encoded_beside
 from headstart.backbone import Backbone, Features
 from headstart.clock import UNLIMITED
 from headstart.data.beside import with_words
@@ -53,7 +53,7 @@ def bench(data: str, labels: int, draws: int, size: int, name: str | None) -> No
         rows = drawn(dataset, apart, labels, draw)
         rest = np.random.default_rng(draw).permutation(np.setdiff1d(apart, rows))[:size]
         named = with_words(dataset, rows, None)
-        known = replace(encoded_names(named, backbone), views=encoded_views(dataset, rows, backbone).views)
+        known = encoded_beside(named, rows, backbone)
         results.append(one(named, matrix, rows, rest, parts.test, known))
     accuracy, used = (np.array([[each[i] for each in result] for result in results]) for i in (0, 1))
     for way, mine, taken in zip(WAYS[dataset.modality.name], accuracy.T, used.T, strict=True):

@@ -6,7 +6,7 @@ examples do (they are short, and no sentences), so they are moved together: less
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -75,29 +75,49 @@ def joined(dataset: Dataset, rows: np.ndarray, features: Features, auxiliary: Au
     Args:
         rows: (n,) of a checked dataset. features: (n, d), of these.
     """
-    y, weights, n_classes = dataset.y[rows], dataset.weights_of(rows), len(dataset.classes)
-    if not auxiliary.labelled:
-        return Joined(features, y, weights, np.empty(0, np.int64))
-    n, matrices, labels, counted = len(rows), [features.matrix[: len(rows)]], [y], []
-    counted.append(np.ones(n) if weights is None else weights)
-    of = [np.empty(0, np.int64)]
-    if len(auxiliary.words):
-        each = auxiliary.weights(y, n_classes)
-        there = np.flatnonzero(each > 0)
-        matrices.append(auxiliary.placed(features.matrix)[there])
-        labels.append(auxiliary.y(y, n_classes)[there])
-        counted.append(each[there])
-        of.append(np.full(len(there), -1))
+    y, weights = dataset.y[rows], dataset.weights_of(rows)
+    names = _names_behind(auxiliary, features.matrix, y, len(dataset.classes))
     keys = [digest.tobytes() for digest in dataset.checked_digests[rows]] if auxiliary.views else []
-    for place, key in enumerate(keys):
-        if key in auxiliary.views:
-            of.append(np.full(len(auxiliary.views[key]), place))
-            matrices.append(auxiliary.views[key])
-    seen = np.concatenate(of)
-    mine = seen[seen >= 0]
-    labels.append(y[mine])
-    counted.append(counted[0][mine])
-    made = Features(np.concatenate(matrices), features.key, 0)
-    if len(made.matrix) == n:
-        return Joined(features, y, weights, seen)
-    return Joined(made, np.concatenate(labels), np.concatenate(counted), seen)
+    views = _views_behind(auxiliary, keys, y, weights)
+    more = [behind for behind in (names, views) if behind is not None and len(behind.of)]
+    if not more:
+        return Joined(features, y, weights, np.empty(0, np.int64))
+    counted = np.ones(len(rows)) if weights is None else weights
+    return Joined(
+        replace(features, matrix=np.concatenate([features.matrix[: len(rows)], *(some.matrix for some in more)])),
+        np.concatenate([y, *(some.y for some in more)]),
+        np.concatenate([counted, *(some.weights for some in more)]),
+        np.concatenate([some.of for some in more]),
+    )
+
+
+@dataclass(frozen=True)
+class _Behind:
+    """Rows that stand behind labelled examples."""
+
+    matrix: np.ndarray  # (m, d)
+    y: np.ndarray
+    weights: np.ndarray  # (m,)
+    of: np.ndarray  # (m,) as in `Joined`
+
+
+def _names_behind(auxiliary: Auxiliary, matrix: Matrix, y: np.ndarray, n_classes: int) -> _Behind | None:
+    """The names that count beside so many labels of their class; None: there are no names."""
+    if not len(auxiliary.words):
+        return None
+    weights = auxiliary.weights(y, n_classes)
+    there = np.flatnonzero(weights > 0)
+    of_none = np.full(len(there), -1)
+    return _Behind(auxiliary.placed(matrix)[there], auxiliary.y(y, n_classes)[there], weights[there], of_none)
+
+
+def _views_behind(
+    auxiliary: Auxiliary, keys: Sequence[bytes], y: np.ndarray, weights: np.ndarray | None
+) -> _Behind | None:
+    """The views of the examples with these keys, each with the class and the weight of its example."""
+    places = [place for place, key in enumerate(keys) if key in auxiliary.views]
+    if not places:
+        return None
+    made = [auxiliary.views[keys[place]] for place in places]
+    of = np.repeat(places, [len(some) for some in made])
+    return _Behind(np.concatenate(made), y[of], np.ones(len(of)) if weights is None else weights[of], of)

@@ -49,6 +49,16 @@ class Pool:
     notes: tuple[str, ...] = ()
 
 
+def encoded_beside(dataset: Dataset, rows: np.ndarray, backbone: Backbone, *, views: bool = True) -> Auxiliary:
+    """What is learned from beside these rows whose label is known: names of classes; crops of few photos.
+
+    Args:
+        views: whether there may be crops.
+    """
+    names = encoded_names(dataset, backbone)
+    return replace(names, views=_encoded_views(dataset, rows, backbone)) if views else names
+
+
 def encoded_names(dataset: Dataset, backbone: Backbone) -> Auxiliary:
     """The names of a dataset's classes, as the backbone of its examples encodes them; nothing where it has none."""
     words = dataset.words
@@ -60,14 +70,14 @@ def encoded_names(dataset: Dataset, backbone: Backbone) -> Auxiliary:
     return Auxiliary(words, np.asarray(encode_rows(checked, np.arange(len(checked)), backbone).matrix[: len(checked)]))
 
 
-def encoded_views(dataset: Dataset, rows: np.ndarray, backbone: Backbone) -> Auxiliary:
+def _encoded_views(dataset: Dataset, rows: np.ndarray, backbone: Backbone) -> dict[bytes, np.ndarray]:
     """Crops of photos of which there are few, in other light; nothing of other inputs, or where there are more."""
     views, few = dataset.modality.views, FEW.labels * len(dataset.classes)
     if views is None or not dataset.task.certainty.one_class or len(rows) >= min(few, FEW.most_viewed):
-        return NOTHING
+        return {}
     made = views(dataset, rows, backbone, FEW.views)
     keys = [digest.tobytes() for digest in dataset.checked_digests[rows]]
-    return Auxiliary(views=dict(zip(keys, made, strict=True)))
+    return dict(zip(keys, made, strict=True))
 
 
 def encoded_pool(dataset: Dataset, parts: Split, backbone: Backbone, features: Features, session: Session) -> Pool:

@@ -10,7 +10,7 @@ import numpy as np
 from headstart.adapt import near_duplicates
 from headstart.adapt.again import out_of_fold
 from headstart.adapt.basis import Basis
-from headstart.adapt.beside import Begun, Pool, begin, counts, encoded_names, encoded_pool, encoded_views
+from headstart.adapt.beside import Begun, Pool, begin, counts, encoded_beside, encoded_pool
 from headstart.adapt.checkpoint import Checkpoint, key_of
 from headstart.adapt.lesson import FORM, Adapted, HeldOutputs, Training
 from headstart.adapt.more_labels import Exam, learning_curve, parts_of
@@ -241,9 +241,7 @@ def linear_lesson(
         features: of the rows in `plan.train`, and of the test part.
     """
     with session.step("encode", shown=False):
-        beside = encoded_names(dataset, plan.backbone)
-        if not parts.out_of_fold:
-            beside = replace(beside, views=encoded_views(dataset, plan.train, plan.backbone).views)
+        beside = encoded_beside(dataset, plan.train, plan.backbone, views=not parts.out_of_fold)
     pool = encoded_pool(dataset, parts, plan.backbone, features, session)
     with session.step("adapt") as advance:
         train = of_rows(features, plan.train)

@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 
 from headstart.adapt.basis import fit_basis
-from headstart.adapt.beside import begin, encoded_names, encoded_views
+from headstart.adapt.beside import begin, encoded_beside
 from headstart.adapt.cross_validation import grouped_folds
 from headstart.adapt.family import Family
 from headstart.adapt.flip_check import mirrors_keep_class
@@ -101,8 +101,7 @@ class Contest:
     def probe(self, rows: np.ndarray, seed: int) -> Head:
         """The head on frozen features of these rows, as a fit of so many labels makes it: with names, or crops."""
         dataset, train = with_words(self.dataset, rows, None), of_rows(self.features, rows)
-        beside = encoded_names(dataset, self.backbone)
-        beside = replace(beside, views=encoded_views(dataset, rows, self.backbone).views)
+        beside = encoded_beside(dataset, rows, self.backbone)
         made = begin(dataset, rows, train, beside=beside, seed=seed, within=self.budget, advance=lambda _: None)
         head = made.probed.head
         self._likes[seed, rows.tobytes()] = replace(head, weight=head.weight[:, :0])
