@@ -13,6 +13,7 @@ from headstart.encode.precision import known_precision, precision_of
 from headstart.errors import UserError
 from headstart.pretrained import catalog
 from headstart.pretrained.load import load
+from small_models import small_image_model
 
 NAMES = {"float32": "f32", "bfloat16": "bf16"}
 NEEDS_IT = pytest.mark.skipif(not engines.cpu_has_bf16(), reason="this processor has no bfloat16")
@@ -47,7 +48,7 @@ def test_features_are_made_in_what_was_asked_for_and_those_of_the_saved_model_to
 def test_another_precision_is_refused_before_any_work(photos, command, tmp_path):
     code, out, err = command("fit", photos, "--precision", "float16", "--out", tmp_path / "out")
     assert (code, out) == (2, "")
-    assert err == "error: --precision: unknown precision 'float16'\none of: auto, float32, bfloat16\n"
+    assert err == "error: --precision: unknown precision 'float16'\none of: auto, float32, bfloat16, int8\n"
     assert not (tmp_path / "out").exists()
 
 
@@ -84,3 +85,27 @@ def test_what_the_catalog_says_holds_for_these_weights_only(monkeypatch):
 def test_the_catalog_says_it_of_weights_that_are_known():
     for card in catalog.cards():
         assert card.bfloat16 == "" or (card.kind == "image" and len(card.bfloat16) == 16)
+
+
+@pytest.mark.usefixtures("own_cache", "on_a_cpu")
+def test_int8_is_calibrated_once_and_the_saved_model_needs_it_no_more(photos, compiled_in, tmp_path, capfd):
+    pytest.importorskip("nncf")
+    small_image_model("test_efficientnet", tmp_path / "small")
+    asked = {"how": "probe", "model": str(tmp_path / "small"), "precision": "int8"}
+    made = hs.fit(photos, out=tmp_path / "model", **asked)
+    assert made.summary["precision"] == "int8"
+    (int8,) = {name for name in compiled_in if name.startswith("i8-")}
+    again = hs.fit(photos, out=tmp_path / "again", **asked)
+    assert {name for name in compiled_in if name.startswith("i8-")} == {int8}
+    assert again.summary["cached"] == 1.0
+    assert capfd.readouterr().out == ""  # NNCF draws bars
+    compiled_in.clear()
+    answers = hs.load(tmp_path / "model").predict(sorted(photos.rglob("*.jpg"))[:2])
+    assert all(answer.label for answer in answers)
+    assert compiled_in <= {"f32", "bf16"}
+
+
+def test_int8_is_for_photos(few_texts):
+    pytest.importorskip("nncf")
+    with pytest.raises(UserError, match="int8 is for photos"):
+        hs.fit(few_texts[0], how="probe", precision="int8", out=None)

@@ -76,8 +76,9 @@ def fit(  # noqa: PLR0913 - the one public door: every option of the command lin
             and takes the cheapest of those that are as good as the best.
         licence: which of them may be taken unasked: "free": none whose licence is non-commercial or gated; "any". A
             model that is named is taken whatever its licence says.
-        precision: that features are made in, "float32" or "bfloat16" (where the processor has it); "auto": bfloat16
-            where this model's answers were measured to be as good in it, else float32. It is kept in the saved model.
+        precision: that features are made in: "float32"; "bfloat16", where the processor has it; "int8", of photos
+            (needs nncf); "auto": bfloat16 where this model's answers were measured to be as good in it, else float32.
+            The saved model keeps to it, but for int8.
         how: "probe": a linear head on frozen features, in seconds; or a model that finds answers, left as it is.
             "tune": go on from there and train the upper layers too; "full": all layers; "lora": small adapters of
             frozen layers, for large models (needs peft). "auto": tune if there is time, and keep the tuned model only

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 Kind = Literal["image", "text"]  # of a backbone
 CropMode = Literal["center", "squash", "border"]
-Precision = Literal["auto", "float32", "bfloat16"]  # that features are made in
+Precision = Literal["auto", "float32", "bfloat16", "int8"]  # that features are made in
 _ROWS = 4096  # of a matrix that are in memory at a time
 
 

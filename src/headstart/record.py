@@ -126,7 +126,7 @@ _SUMMARY = fields(  # what tasks of all kinds say
         "learning_curve": maybe(_learning),
         "warnings": listing(fields({"kind": NAME, "text": NAME}), most=100_000),
         "licence": fields({"class": one_of(*CLASSES), "text": NAME}),
-        "precision": one_of("float32", "bfloat16"),
+        "precision": one_of("float32", "bfloat16", "int8"),
     },
 )
 _COLUMNS = fields(

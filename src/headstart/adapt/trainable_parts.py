@@ -260,4 +260,5 @@ def _as_backbone(backbone: Backbone, trunk: nn.Module, width: int, *, lowest: st
         width=width,
         weights_hash=hashlib.sha256(name.encode()).hexdigest(),
         module=lambda: trunk,
+        precision="auto" if backbone.precision == "int8" else backbone.precision,
     )

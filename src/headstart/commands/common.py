@@ -58,7 +58,8 @@ Licence = Annotated[
     str, typer.Option(help="Models that auto may choose: free (none that is non-commercial or gated), or any.")
 ]
 Precision = Annotated[
-    str, typer.Option(help="Features in float32, bfloat16, or auto: the fastest that answers as float32 does.")
+    str,
+    typer.Option(help="Features in float32, bfloat16, int8; auto: the faster of the first two that answers alike."),
 ]
 Threshold = Annotated[
     str | None, typer.Option(help="Of two classes: the probability from which on --positive is answered.")

@@ -23,6 +23,7 @@ import openvino as ov  # isort: skip
 
 from headstart.backbone import Backbone
 from headstart.encode.graph_file import graph_file
+from headstart.encode.int8 import int8_file, is_int8
 from headstart.encode.kinds import BATCH, KINDS
 from headstart.errors import ModelError, OutputError, somebody_elses
 from headstart.storage.kept import free_bytes, say_not_kept, unfinished_folder
@@ -40,17 +41,20 @@ def compiled(backbone: Backbone, precision: str, cores: int, *, at_once: int | N
         at_once: batches that are run beside each other; None: one for each core. With 1 the cores share a batch, and
             that is of a single image where the graph can be changed to that.
     """
-    graph, core = graph_file(backbone), ov.Core()
-    settings = {"NUM_STREAMS": at_once or cores, "INFERENCE_NUM_THREADS": cores, "INFERENCE_PRECISION_HINT": precision}
+    core, low = ov.Core(), is_int8(precision)
+    graph, hint = int8_file(backbone, precision) if low else graph_file(backbone), "f32" if low else precision
+    settings = {"NUM_STREAMS": at_once or cores, "INFERENCE_NUM_THREADS": cores, "INFERENCE_PRECISION_HINT": hint}
     if graph not in _unkept and _is_whole(graph, graph.with_suffix(".bin")):
         try:
             return core.compile_model(_of_one(core.read_model(graph)) if at_once == 1 else graph, "CPU", settings)
         except RuntimeError:  # damaged: it is made anew; if that was not the reason, it is raised again below
             with suppress(OSError):
                 graph.unlink()
+    if low:
+        raise ModelError("its int8 graph is gone from the cache", where=backbone.name, fix="run it again")
     if graph not in _unkept:
         converted = _converted(backbone)
-        if _was_kept(converted, graph):
+        if was_kept(converted, graph):
             return _ready(core, graph, settings, backbone.name, of_one=at_once == 1)
         _unkept.clear()
         _unkept[graph] = converted
@@ -95,7 +99,7 @@ def _is_whole(graph: Path, weights: Path) -> bool:
     return told.rstrip().endswith(b"</net>") and size >= needed
 
 
-def _was_kept(converted: ov.Model, graph: Path) -> bool:
+def was_kept(converted: ov.Model, graph: Path) -> bool:
     """Write OpenVINO's graph into the cache, the weights before what names them; False where they have no room."""
     size = sum(node.get_byte_size() for node in converted.get_ordered_ops() if node.get_type_name() == "Constant")
     try:
