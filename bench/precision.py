@@ -15,7 +15,6 @@ import os
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +24,7 @@ from headstart.backbone import Backbone, Features, Precision
 from headstart.data.check import check
 from headstart.data.split import split
 from headstart.encode.encode import encode
-from headstart.encode.precision import may_encode_in_bf16
+from headstart.encode.precision import in_precision, may_encode_in_bf16
 from headstart.pretrained.catalog import at_hand
 from headstart.pretrained.load import load
 from headstart.values import Dataset
@@ -33,11 +32,12 @@ from headstart.values import Dataset
 WAYS = ("float32", "{}", "head of float32 on {}", "head of {} on float32")
 
 
-def encoded(dataset: Dataset, backbone: Backbone) -> tuple[np.ndarray, float]:
+def encoded(dataset: Dataset, backbone: Backbone, precision: Precision) -> tuple[np.ndarray, float]:
     """What it says of all examples, and how many of them a second; nothing was known before."""
     with tempfile.TemporaryDirectory() as cache:
         before, os.environ["HEADSTART_CACHE"] = os.environ.get("HEADSTART_CACHE"), cache
         try:
+            backbone = in_precision(backbone, precision, dataset)
             encode(dataset.inputs[:1], dataset.checked_digests[:1], backbone)  # compiled, and the graph is kept
             begun = time.perf_counter()
             made = encode(dataset.inputs, dataset.checked_digests, backbone)
@@ -62,8 +62,8 @@ def accuracies(dataset: Dataset, exact: np.ndarray, low: np.ndarray, seed: int) 
 def bench(backbone: Backbone, datasets: Sequence[Dataset], splits: int, lower: Precision) -> None:
     each = []
     for dataset in datasets:
-        exact, slow = encoded(dataset, replace(backbone, precision="float32"))
-        low, fast = encoded(dataset, replace(backbone, precision=lower))
+        exact, slow = encoded(dataset, backbone, "float32")
+        low, fast = encoded(dataset, backbone, lower)
         found = np.array([accuracies(dataset, exact, low, seed) for seed in range(splits)])
         each.append(found)
         told = ", ".join(f"{way.format(lower)} {mean:.4f}" for way, mean in zip(WAYS, found.mean(axis=0), strict=True))

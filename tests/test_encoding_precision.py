@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import headstart as hs
-from headstart.encode import engines, graphs, precision
+from headstart.encode import engines, graphs, int8, precision
 from headstart.encode.precision import known_precision, precision_of
 from headstart.errors import UserError
 from headstart.pretrained import catalog
@@ -88,15 +88,18 @@ def test_the_catalog_says_it_of_weights_that_are_known():
 
 
 @pytest.mark.usefixtures("own_cache", "on_a_cpu")
-def test_int8_is_calibrated_once_and_the_saved_model_needs_it_no_more(photos, compiled_in, tmp_path, capfd):
+def test_int8_is_calibrated_once_and_the_saved_model_needs_it_no_more(
+    photos, compiled_in, tmp_path, capfd, monkeypatch
+):
     pytest.importorskip("nncf")
     small_image_model("test_efficientnet", tmp_path / "small")
+    monkeypatch.setattr(int8, "EXAMPLES", 24)
     asked = {"how": "probe", "model": str(tmp_path / "small"), "precision": "int8"}
     made = hs.fit(photos, out=tmp_path / "model", **asked)
     assert made.summary["precision"] == "int8"
-    (int8,) = {name for name in compiled_in if name.startswith("i8-")}
+    assert len({name for name in compiled_in if name.startswith("i8-")}) == 1
     again = hs.fit(photos, out=tmp_path / "again", **asked)
-    assert {name for name in compiled_in if name.startswith("i8-")} == {int8}
+    assert len({name for name in compiled_in if name.startswith("i8-")}) == 1
     assert again.summary["cached"] == 1.0
     assert capfd.readouterr().out == ""  # NNCF draws bars
     compiled_in.clear()
@@ -105,7 +108,10 @@ def test_int8_is_calibrated_once_and_the_saved_model_needs_it_no_more(photos, co
     assert compiled_in <= {"f32", "bf16"}
 
 
-def test_int8_is_for_photos(few_texts):
+@pytest.mark.usefixtures("on_a_cpu")
+def test_int8_is_for_photos_and_for_enough_of_them(few_texts, photos):
     pytest.importorskip("nncf")
+    with pytest.raises(UserError, match="int8 is calibrated on 100 training photos, and there are 32"):
+        hs.fit(photos, how="probe", precision="int8", out=None)
     with pytest.raises(UserError, match="int8 is for photos"):
         hs.fit(few_texts[0], how="probe", precision="int8", out=None)

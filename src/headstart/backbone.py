@@ -98,7 +98,8 @@ class Backbone:
     licence: str
     module: Callable[[], nn.Module] = field(repr=False, compare=False)  # builds it, in eval mode; loads torch
     frozen_only: bool = False  # a graph or a table, whose weights are not trained
-    precision: Precision = "auto"  # as the user asked; "auto": the fastest whose answers are those of float32
+    # Of its features: "float32" or "bfloat16", as the user asked; a graph in int8, by its name in keys; or "auto".
+    precision: str = "auto"
 
     @cached_property
     def function(self) -> str:

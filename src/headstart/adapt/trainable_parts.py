@@ -20,6 +20,7 @@ from headstart.adapt.trunk import Cut, cut
 from headstart.backbone import Backbone
 from headstart.clock import Now
 from headstart.encode.encode import encode_views
+from headstart.encode.graph_file import is_int8
 from headstart.inputs.augment import Views
 from headstart.pretrained.opened import Trainable
 from headstart.storage.kept import cache_root, free_bytes
@@ -260,5 +261,5 @@ def _as_backbone(backbone: Backbone, trunk: nn.Module, width: int, *, lowest: st
         width=width,
         weights_hash=hashlib.sha256(name.encode()).hexdigest(),
         module=lambda: trunk,
-        precision="auto" if backbone.precision == "int8" else backbone.precision,
+        precision="auto" if is_int8(backbone.precision) else backbone.precision,
     )

@@ -11,7 +11,7 @@ import numpy as np
 from headstart.backbone import Backbone, Features
 from headstart.encode.engines import images_a_batch, open_engine, run_ready
 from headstart.encode.kinds import KINDS, Batch, Batching, Prepared, images_by
-from headstart.encode.precision import choose_precision, known_precision, sample_size
+from headstart.encode.precision import choose_precision, known_precision
 from headstart.encode.store import Table, as_kept, table
 from headstart.errors import ModelError, OutputError
 from headstart.inputs.augment import Views, pixels_of
@@ -20,6 +20,7 @@ from headstart.values import Dataset
 
 FEW = 64  # inputs that are encoded sooner than the store is looked through
 _FLUSH = 2048  # examples between two writes to the store: what a kill may cost
+_SAMPLE = 32  # examples that precision is measured on
 _FLUSH_BYTES = 256 * 2**20  # of float32 rows, at most, before they are written
 _TRIES = 2  # to have all rows in the store: another process may empty the cache
 
@@ -45,7 +46,7 @@ def encode(
         (n, width) float32 features. A second call with the same content computes nothing.
     """
     batching = batching_of(inputs, digests, backbone, workers=workers)
-    precision = known_precision(backbone) or choose_precision(backbone, _sample(len(inputs), batching, backbone))
+    precision = known_precision(backbone) or choose_precision(backbone, _sample(len(inputs), batching))
     everything = _Asked(digests, backbone, features_key(backbone, precision), precision, batching)
     store, cached = _known(everything, advance)
     try:
@@ -139,7 +140,7 @@ def encode_views(
     n = len(inputs)
     precision = precision or known_precision(trunk)
     if precision is None:
-        precision = choose_precision(trunk, _sample(n, batching_of(inputs, digests, trunk, workers=workers), trunk))
+        precision = choose_precision(trunk, _sample(n, batching_of(inputs, digests, trunk, workers=workers)))
     key = f"{features_key(trunk, precision)} views 2{'' if half else ' in float32'}"
     dtype = None if half else np.float32
     everything = views.digests(digests)
@@ -288,9 +289,9 @@ def _viewed(inputs: Sequence[Any], digests: np.ndarray, trunk: Backbone, views: 
     return pixels
 
 
-def _sample(n: int, batching: Batching, backbone: Backbone) -> list[tuple[np.ndarray, Batch]]:
+def _sample(n: int, batching: Batching) -> list[tuple[np.ndarray, Batch]]:
     """Batches of examples spread over the data, to measure precision on."""
-    return list(batching(np.unique(np.linspace(0, n - 1, min(sample_size(backbone), n)).astype(np.int64))))
+    return list(batching(np.unique(np.linspace(0, n - 1, min(_SAMPLE, n)).astype(np.int64))))
 
 
 def _first_of_each(digests: np.ndarray, rows: np.ndarray) -> np.ndarray:

@@ -15,6 +15,7 @@ from headstart.encode.kinds import BATCH
 from headstart.pretrained.source import SOURCES
 from headstart.storage.kept import room
 
+INT8 = "i8-"  # how the name of a calibrated graph begins, which is its precision in keys
 _LINES = 64  # of the first processor, at most
 _TOLD = ("model name", "flags", "features")  # lines that say what it can do
 
@@ -30,6 +31,15 @@ def graph_file(backbone: Backbone) -> Path:
         f"{backbone.source} {version(library)} torch {version('torch')} {BATCH}"
     )
     return room("engines") / f"{hashlib.sha256(made_of.encode()).hexdigest()[:24]}.xml"
+
+
+def is_int8(precision: str) -> bool:
+    return precision.startswith(INT8)
+
+
+def int8_file(backbone: Backbone, precision: str) -> Path:
+    """Where the graph of this precision, as keys have it, is kept."""
+    return graph_file(backbone).with_suffix(f".{precision}.xml")
 
 
 def processor_file() -> Path:

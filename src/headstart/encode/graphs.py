@@ -22,8 +22,7 @@ import headstart.no_telemetry  # noqa: F401 - before OpenVINO
 import openvino as ov  # isort: skip
 
 from headstart.backbone import Backbone
-from headstart.encode.graph_file import graph_file
-from headstart.encode.int8 import int8_file, is_int8
+from headstart.encode.graph_file import graph_file, int8_file, is_int8
 from headstart.encode.kinds import BATCH, KINDS
 from headstart.errors import ModelError, OutputError, somebody_elses
 from headstart.storage.kept import free_bytes, say_not_kept, unfinished_folder
@@ -44,7 +43,7 @@ def compiled(backbone: Backbone, precision: str, cores: int, *, at_once: int | N
     core, low = ov.Core(), is_int8(precision)
     graph, hint = int8_file(backbone, precision) if low else graph_file(backbone), "f32" if low else precision
     settings = {"NUM_STREAMS": at_once or cores, "INFERENCE_NUM_THREADS": cores, "INFERENCE_PRECISION_HINT": hint}
-    if graph not in _unkept and _is_whole(graph, graph.with_suffix(".bin")):
+    if graph not in _unkept and is_whole(graph):
         try:
             return core.compile_model(_of_one(core.read_model(graph)) if at_once == 1 else graph, "CPU", settings)
         except RuntimeError:  # damaged: it is made anew; if that was not the reason, it is raised again below
@@ -64,7 +63,7 @@ def compiled(backbone: Backbone, precision: str, cores: int, *, at_once: int | N
 def graph_of(backbone: Backbone) -> ov.Model:
     """The backbone's graph, to be changed: as it was kept, else converted."""
     graph = graph_file(backbone)
-    if _is_whole(graph, graph.with_suffix(".bin")):
+    if is_whole(graph):
         with suppress(RuntimeError):  # damaged
             return ov.Core().read_model(graph)
     return _converted(backbone)
@@ -89,10 +88,10 @@ def _of_one(graph: ov.Model) -> ov.Model:
     return graph
 
 
-def _is_whole(graph: Path, weights: Path) -> bool:
-    """Whether both files are there and not cut short, which OpenVINO notices of the first only, and not always."""
+def is_whole(graph: Path) -> bool:
+    """Whether it is there with its weights, not cut short: which OpenVINO notices of the first only, and not always."""
     try:
-        told, size = graph.read_bytes(), weights.stat().st_size
+        told, size = graph.read_bytes(), graph.with_suffix(".bin").stat().st_size
     except OSError:
         return False
     needed = max((int(offset) + int(count) for offset, count in _IN_BIN.findall(told)), default=0)
@@ -122,7 +121,7 @@ def _is_written(converted: ov.Model, folder: Path) -> bool:
         ov.save_model(converted, folder / _GRAPH, compress_to_fp16=False)
     except RuntimeError:
         return False
-    return _is_whole(folder / _GRAPH, folder / _WEIGHTS)
+    return is_whole(folder / _GRAPH)
 
 
 def _converted(backbone: Backbone) -> ov.Model:

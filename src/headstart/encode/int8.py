@@ -14,61 +14,53 @@ import hashlib
 import io
 import logging
 from collections.abc import Iterator
+from dataclasses import replace
 from importlib.util import find_spec
-from pathlib import Path
 
 import numpy as np
 
 from headstart.backbone import Backbone
-from headstart.encode.graph_file import graph_file
-from headstart.encode.kinds import KINDS, Batch
+from headstart.encode.graph_file import INT8, int8_file
+from headstart.encode.kinds import BATCH, KINDS
 from headstart.errors import OutputError, UserError, somebody_elses
-from headstart.storage.files import is_there
+from headstart.values import Dataset
 
 EXAMPLES = 100  # to calibrate on
-_PREFIX = "i8-"  # of the precision, in keys
+_WORKERS = 2  # decoding threads
 
 
 def refuse_int8(backbone: Backbone) -> None:
     """Raises UserError where a backbone cannot be calibrated."""
-    if backbone.kind != "image":
+    if not KINDS[backbone.kind].calibrated:
         raise UserError("int8 is for photos", where="--precision", fix="--precision auto")
     if find_spec("nncf") is None:
         raise UserError("int8 needs NNCF", where="--precision", fix="pip install 'headstart[int8]'")
 
 
-def is_int8(precision: str) -> bool:
-    return precision.startswith(_PREFIX)
+def calibrated(backbone: Backbone, examples: Dataset) -> Backbone:
+    """The backbone, whose features are made by its graph in int8, which is made and kept where it was not.
 
-
-def int8_file(backbone: Backbone, precision: str) -> Path:
-    """Where the graph of this precision, as keys have it, is kept."""
-    return graph_file(backbone).with_suffix(f".{precision}.xml")
-
-
-def known_int8(backbone: Backbone) -> str | None:
-    """The precision of the graph that was calibrated here last; None: none was."""
-    kept = sorted(graph_file(backbone).parent.glob(f"{graph_file(backbone).stem}.{_PREFIX}*.xml"))
-    whole = [file for file in kept if is_there(file.with_suffix(".bin"))]
-    return max(whole, key=lambda file: file.stat().st_mtime).suffixes[-2][1:] if whole else None
-
-
-def calibrate(backbone: Backbone, sample: list[tuple[np.ndarray, Batch]]) -> str:
-    """Make and keep the graph; its precision, as keys have it.
+    Args:
+        examples: checked photos like those that it will see; of them the first 100 are run.
 
     Raises:
-        OutputError: the cache has no room for it.
+        UserError: they are too few. OutputError: the cache has no room for the graph.
     """
+    if len(examples) < EXAMPLES:
+        what = f"int8 is calibrated on {EXAMPLES} training photos, and there are {len(examples)}"
+        raise UserError(what, where="--precision", fix="--precision auto")
     from headstart.encode import graphs  # OpenVINO, without its telemetry
 
     import nncf  # isort: skip
 
-    filled = KINDS[backbone.kind].filled
-    batches = [filled(batch)[0] for _, batch in sample]
-    seen = hashlib.sha256(nncf.__version__.encode())
-    for batch in batches:
-        seen.update(batch.tobytes())
-    precision = f"{_PREFIX}{seen.hexdigest()[:16]}"
+    digests = examples.checked_digests[:EXAMPLES]
+    seen = hashlib.sha256(f"{nncf.__version__} {digests.tobytes().hex()}".encode()).hexdigest()[:16]
+    found = replace(backbone, precision=f"{INT8}{seen}")
+    file = int8_file(backbone, found.precision)
+    if graphs.is_whole(file):
+        return found
+    batching = KINDS[backbone.kind].batching(examples.inputs, digests, backbone, BATCH, _WORKERS)
+    batches = [batch[0] for _, batch in batching(np.arange(EXAMPLES)) if len(batch[0]) == BATCH]
     with somebody_elses("NNCF", where=backbone.name), _quiet():
         made = nncf.quantize(
             graphs.graph_of(backbone),
@@ -76,9 +68,9 @@ def calibrate(backbone: Backbone, sample: list[tuple[np.ndarray, Batch]]) -> str
             preset=nncf.QuantizationPreset.MIXED,
             subset_size=len(batches),
         )
-    if not graphs.was_kept(made, int8_file(backbone, precision)):
-        raise OutputError("no room for the int8 graph", where=str(graph_file(backbone).parent), fix="--precision auto")
-    return precision
+    if not graphs.was_kept(made, file):
+        raise OutputError("no room for the int8 graph", where=str(file.parent), fix="--precision auto")
+    return found
 
 
 @contextlib.contextmanager

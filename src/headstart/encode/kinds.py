@@ -41,6 +41,7 @@ class InputKind:
     traced: Callable[[Backbone], tuple[Any, Any]]  # an example of a batch, and the shapes that the graph takes
     wrapped: Callable[[Backbone, Any], Any]  # the torch module, so that batches go in
     unsaid: Callable[[Backbone], str]  # what keys of the first form have beside the repr of the preparation
+    calibrated: bool = False  # whether its graphs can be made int8 by the examples that they see
 
 
 def images_by(prepared: Prepared, *, size: int, workers: int) -> Batching:
@@ -181,6 +182,7 @@ KINDS = {
         traced=_traced_images,
         wrapped=_from_bytes,
         unsaid=_crop_mode,
+        calibrated=True,
     ),
     "text": InputKind(
         batching=_text_batching,

@@ -17,16 +17,16 @@ import numpy as np
 
 from headstart.backbone import Backbone, Precision
 from headstart.encode.engines import cpu_has_bf16, gpu_for, open_engine
-from headstart.encode.graph_file import graph_file
-from headstart.encode.int8 import EXAMPLES, calibrate, is_int8, known_int8, refuse_int8
+from headstart.encode.graph_file import graph_file, is_int8
+from headstart.encode.int8 import calibrated, refuse_int8
 from headstart.encode.kinds import Batch
 from headstart.errors import OutputError, UserError
 from headstart.pretrained.catalog import answers_alike_in_bf16
 from headstart.storage.files import read_json
 from headstart.storage.kept import say_not_kept, write_kept
+from headstart.values import Dataset
 
 _CLOSE = 0.9995  # cosine to float32 that lower precision must keep on real examples, each of them
-_SAMPLE = 32  # examples that precision is measured on
 _IN_KEYS: dict[Precision, str] = {"float32": "f32", "bfloat16": "bf16"}  # of the store, and of saved heads
 _PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 
@@ -41,8 +41,12 @@ def precision_named(name: str) -> Precision:
     return precision
 
 
-def in_precision(backbone: Backbone, precision: Precision) -> Backbone:
-    """The backbone, its features made in this precision; raises UserError where that cannot be done here."""
+def in_precision(backbone: Backbone, precision: Precision, examples: Dataset) -> Backbone:
+    """The backbone, its features made in this precision; raises UserError where that cannot be done here.
+
+    Args:
+        examples: checked training ones, for int8 to be calibrated on.
+    """
     if precision == "bfloat16" and not may_encode_in_bf16(backbone):
         what = "a GPU makes features in float32" if gpu_for(backbone) else "this processor has no bfloat16"
         raise UserError(what, where="--precision", fix="--precision auto takes the fastest that it has")
@@ -50,6 +54,7 @@ def in_precision(backbone: Backbone, precision: Precision) -> Backbone:
         if gpu_for(backbone):
             raise UserError("a GPU makes features in float32", where="--precision", fix="--precision auto")
         refuse_int8(backbone)
+        return calibrated(backbone, examples)
     return replace(backbone, precision=precision)
 
 
@@ -64,11 +69,6 @@ def lowest_cosine(reference: list[np.ndarray], low: list[np.ndarray]) -> float:
     a, b = np.concatenate(reference), np.concatenate(low)
     norms = np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1)
     return float(((a * b).sum(axis=1) / np.maximum(norms, 1e-12)).min())
-
-
-def sample_size(backbone: Backbone) -> int:
-    """How many examples `choose_precision` wants, at most."""
-    return EXAMPLES if backbone.precision == "int8" else _SAMPLE
 
 
 def choose_precision(
@@ -89,8 +89,6 @@ def choose_precision(
     known = known_precision(backbone)
     if known is not None:
         return known
-    if backbone.precision == "int8":
-        return calibrate(backbone, sample)
     reference, low = ([made for _, made in open_engine(backbone, p)(sample)] for p in ("f32", "bf16"))
     agreement = alike(reference, low)
     precision = "bf16" if agreement >= least else "f32"
@@ -109,12 +107,13 @@ def known_precision(backbone: Backbone) -> str | None:
     A processor without bfloat16, or a GPU, makes features in float32 whatever was asked for: a model from another
     machine answers here too.
     """
-    if backbone.precision == "int8" and gpu_for(backbone) is None:
-        return known_int8(backbone)
+    if is_int8(backbone.precision):
+        return backbone.precision
     if not may_encode_in_bf16(backbone):
         return "f32"
-    if backbone.precision != "auto":
-        return _IN_KEYS[backbone.precision]
+    asked = next((key for name, key in _IN_KEYS.items() if name == backbone.precision), None)
+    if asked is not None:
+        return asked
     if answers_alike_in_bf16(backbone.weights_hash):
         return "bf16"
     note = _precision_file(backbone)

@@ -89,7 +89,7 @@ def describe_saved(backbone: Backbone) -> dict[str, Any]:
     """What `reopen` needs, as JSON has it; the tokenizer is in its own file."""
     preparation = {k: v for k, v in backbone.preparation.told.items() if k != "tokenizer"}
     values = {**{k: getattr(backbone, k) for k in _PLAIN}, "preparation": preparation}
-    asked = backbone.precision not in ("auto", "int8")  # a graph in int8 stays where it was calibrated
+    asked = backbone.precision in ("float32", "bfloat16")  # a graph in int8 stays where it was calibrated
     values |= {"precision": backbone.precision} if asked else {}
     described: dict[str, Any] = parse_json(as_json(values))
     return described
