@@ -5,9 +5,11 @@ from __future__ import annotations
 import csv
 import json
 
+import pandas
 import pytest
 
 import headstart as hs
+from headstart.data.from_names import names_of
 from headstart.errors import DataError, UserError
 from topics import TOPICS
 
@@ -74,7 +76,15 @@ def test_words_of_ones_own_and_texts_in_memory(pile):
 @pytest.mark.parametrize(
     ("options", "error", "said"),
     [
-        ({"classes": "food"}, UserError, "1 classes"),
+        ({"classes": "food"}, UserError, "only one class is named"),
+        ({"classes": "food,sport,food"}, UserError, "'food' is named twice"),
+        ({"classes": '"food,sport'}, UserError, "its quotes do not end"),
+        ({"classes": "sci_tech,SciTech"}, DataError, "are read as the same words, 'sci tech'"),
+        ({"classes": CLASSES, "names": "none"}, UserError, "names are all that there is"),
+        ({"classes": CLASSES, "metric": "accuracy"}, UserError, "no labels to choose by"),
+        ({"classes": CLASSES, "recall": 0.9}, UserError, "no labels to find it by"),
+        ({"classes": CLASSES, "test": 0.3}, UserError, "no labels to keep a share of"),
+        ({"classes": CLASSES, "final": True}, UserError, "no labels to learn from"),
         ({"classes": "food,A"}, DataError, "the name 'A' says nothing"),
         ({"classes": CLASSES, "how": "tune"}, UserError, "no labels to train on"),
         ({"classes": CLASSES, "unlabelled": ["a"]}, UserError, "--unlabelled beside --classes"),
@@ -87,6 +97,17 @@ def test_what_cannot_be_made_from_names_is_refused(pile, tmp_path, options, erro
         hs.fit(pile[0], model="all-MiniLM-L6-v2", out=tmp_path / "m", **options)
 
 
+@pytest.mark.parametrize("in_memory", [False, True])
+def test_labels_that_are_there_are_not_passed_over(pile, tmp_path, in_memory):
+    data = pandas.read_csv(pile[1]) if in_memory else pile[1]
+    with pytest.raises(DataError, match="there are some in column 'label'"):
+        hs.fit(data, classes=CLASSES, model="all-MiniLM-L6-v2", out=tmp_path / "m")
+
+
+def test_a_name_may_have_a_comma():
+    assert names_of('"lost, or stolen", fees') == ("lost, or stolen", "fees")
+
+
 def test_photos_have_no_names(photos, tmp_path):
-    with pytest.raises(DataError):
+    with pytest.raises(DataError, match="--classes takes texts"):
         hs.fit(photos, classes="global,nominal", model="all-MiniLM-L6-v2", out=tmp_path / "m")

@@ -38,6 +38,8 @@ def table(folder, rows, name="few.csv"):
     [
         ("card_arrival", "card arrival"),
         ("SciTech", "sci tech"),
+        ("e-mail", "e mail"),
+        ("u-turn", "u turn"),
         ("__label__pos", "positive"),
         ("B-PER", "person"),
         ("reverted_card_payment?", "reverted card payment"),
@@ -226,3 +228,30 @@ def test_held_out_examples_are_judged_as_many_as_there_are():
     data, features = points(2, 10)
     found = _begun(data, features, np.ones((2, 40)) * [[1], [-1]])
     assert found.probed.outputs.shape == (20, 2)
+
+
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        ("refnd,money back\ncard,a lost card\n", "'refnd' is no class"),
+        ("refund,money back\nrefund,Money back\ncard,money back\n", "stands for 'refund' too"),
+        ('[{"class": "refund"}]', "a JSON list"),
+        ("{}", "no words in it"),
+    ],
+)
+def test_words_that_would_be_passed_over_are_refused(tmp_path, written, said):
+    file = tmp_path / "words.csv"
+    file.write_text(written, encoding="utf-8")
+    with pytest.raises(DataError, match=said):
+        words_of(("refund", "card"), str(file))
+
+
+def test_words_for_one_class_among_others_that_say_nothing_are_refused():
+    with pytest.raises(DataError, match="words for one class only"):
+        words_of(("0", "1"), {"1": "a person"})
+
+
+def test_a_header_and_a_semicolon_within_a_text_are_read(tmp_path):
+    file = tmp_path / "words.csv"
+    file.write_text("class,text\nrefund,money back; please\ncard,a lost card\n", encoding="utf-8")
+    assert words_of(("refund", "card"), str(file)).texts == ("money back; please", "a lost card")

@@ -70,6 +70,13 @@ def test_a_pool_is_checked_kept_apart_from_the_test_and_learned_from(topics, com
     assert told["n_train"] == 9
     again, *_ = command("evaluate", tmp_path / "m", test, "--json")
     assert again == 0
+    labelled = table(tmp_path / "inbox.csv", written(1, 2))  # some of the pool, once somebody has labelled it
+    for model in (tmp_path / "m", "in memory"):
+        if model == "in memory":
+            found = hs.fit(few, test=test, unlabelled=pool, out=None, **MINI).evaluate(labelled).cautions
+        else:
+            found = hs.load(model).evaluate(labelled).cautions
+        assert any("the model learned from 18 of these 18 examples" in caution.text for caution in found)
     without = json.loads(command(*run, "--out", tmp_path / "w")[1])
     assert without["unlabelled"] is None
     assert told["log_loss"] != without["log_loss"]  # it would be, were the pool ignored
@@ -101,7 +108,7 @@ def test_a_test_photo_in_the_pool_is_never_learned_from(photos, tmp_path):
     for name in ("global", "nominal"):
         for photo in (photos / name).iterdir():
             shutil.copy(photo, pile / f"{name}-{photo.name}")
-    with pytest.raises(DataError, match="no example is left"):  # each is in the training or the test part
+    with pytest.raises(DataError, match="no photo is left"):  # each is in the training or the test part
         hs.fit(photos, unlabelled=pile, how="probe", model="efficientnet_lite0", out=tmp_path / "p")
 
 

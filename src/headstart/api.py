@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from headstart.choose.ranking import Ranking
     from headstart.comparison.comparison import Comparison
 
+_SHARE = 0.2  # of the examples, that is kept for the test
+
 
 def fit(  # noqa: PLR0913 - the one public door: every option of the command line is a keyword here
     data: Any,
@@ -45,7 +47,7 @@ def fit(  # noqa: PLR0913 - the one public door: every option of the command lin
     recall: float | str | None = None,
     positive: str | None = None,
     budget: float | str | None = None,
-    test: float | str | Path = 0.2,
+    test: float | str | Path = _SHARE,
     seed: int = 0,
     out: str | Path | None = None,
     force: bool = False,
@@ -132,7 +134,7 @@ def fit(  # noqa: PLR0913 - the one public door: every option of the command lin
         method=method_of(how),
         metric=metric,
         decision=_decision(threshold, recall, positive),
-        test=_share_or_path(test) if classes is None or not isinstance(test, Real) else None,
+        test=_share_or_path(test) if classes is None or not isinstance(test, Real) else _no_share(test),
         seed=seed,
         out=_folder(data, out),
         force=force,
@@ -324,6 +326,13 @@ def _decision(threshold: Any, recall: Any, positive: str | None) -> Decision | N
         fix = "--recall 0.95 --positive CLASS, or --threshold 0.3 --positive CLASS"
         raise UserError("it says which class a threshold is of, and none is asked for", where="--positive", fix=fix)
     return Decision(share_of(threshold, "--threshold", "0.3"), share_of(recall, "--recall", "0.95"), positive)
+
+
+def _no_share(test: Real) -> None:
+    """That there is no test part; raises UserError where the user asks for a share of data without labels."""
+    if float(test) != _SHARE:
+        fix = "--test PATH measures it on labelled examples"
+        raise UserError("there are no labels to keep a share of", where="--test", fix=fix)
 
 
 def _share_or_path(test: Any) -> float | str | Path:

@@ -101,7 +101,8 @@ class Model:
         self, record: Record, dataset: Dataset, parts: Split, known: Features | None, confidence: Confidence
     ) -> Model:
         """The same model, with how it was made, of what, and how sure it is."""
-        return replace(self, record=record, confidence=confidence, _made_of=Fitted(dataset, parts, known))
+        made_of = Fitted(dataset, parts, known, record.unlabelled)
+        return replace(self, record=record, confidence=confidence, _made_of=made_of)
 
     def __repr__(self) -> str:
         """What it is, and how good."""

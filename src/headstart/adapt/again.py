@@ -25,6 +25,7 @@ def out_of_fold(
     head: Head,
     beside: Auxiliary,
     seed: int,
+    cooling: float = 1.0,
     within: Budget = UNLIMITED,
 ) -> np.ndarray:
     """(n, n_outputs) float32: outputs for each example, by a probe that was made without its fold.
@@ -35,6 +36,7 @@ def out_of_fold(
     Args:
         dataset: of which the first n examples have features. basis: of these features. head: the probe of all of them,
             and of what is `beside`.
+        cooling: by what outputs are divided that are sure by what they learned from a pool.
         within: how long the search for settings may take, about.
     """
     rows = np.arange(len(features.matrix))
@@ -44,11 +46,11 @@ def out_of_fold(
     for number in np.unique(fold):
         held, learn = np.flatnonzero(fold == number), np.flatnonzero(fold != number)
         if within.left > 0 and len(np.unique(fold[learn])) > 1:
-            made = probe(learn)
+            made = probe(learn).cooled(cooling)
         else:
             some = Features(take(features.matrix, learn), features.key, 0)
             made = refit(dataset, learn, some, basis=basis, like=head, beside=beside)
-        outputs[held] = made.logits(take(features.matrix, held)) * (head.temperature / made.temperature)
+        outputs[held] = made.logits(take(features.matrix, held))
     return outputs
 
 

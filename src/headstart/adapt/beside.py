@@ -25,6 +25,7 @@ from headstart.session import Session
 from headstart.values import Dataset, Finding, Split
 
 _SHARE = 0.25  # of the time that is left, for encoding a pool
+_ENOUGH_TO_TIME = 100  # new rows
 _FEWEST = 100  # examples of a pool that are encoded in any case
 
 
@@ -38,6 +39,7 @@ class Begun:
     notes: tuple[str, ...] = ()
     used: int = 0  # examples of the pool
     helped: bool = False  # whether these made it better where examples were held out
+    cooling: float = 1.0  # by what its outputs were divided, since it was too sure of what it had learned from a pool
 
 
 @dataclass(frozen=True)
@@ -91,7 +93,8 @@ def encoded_pool(dataset: Dataset, parts: Split, backbone: Backbone, features: F
     pool, notes = dataset.pool, tuple[str, ...]()
     if pool is None:
         return Pool(NOTHING.pool)
-    most = min(MOST, max(_FEWEST, int(_SHARE * session.budget.left * dataset.modality.per_second)))
+    a_second = examples_a_second(dataset, features, session)
+    most = min(MOST, max(_FEWEST, int(_SHARE * session.budget.left * a_second)))
     if len(pool) > most:
         notes = (f"{most:,} of the {len(pool):,} {dataset.modality.noun}s without a label are used",)
         pool = pool.take(np.sort(in_order(pool.checked_digests)[:most]))
@@ -110,6 +113,16 @@ def encoded_pool(dataset: Dataset, parts: Split, backbone: Backbone, features: F
     if findings:
         notes = (*notes, f"{len(findings):,} more of them look like one in the test part, and are left out")
     return Pool(matrix[rows], findings, notes)
+
+
+def examples_a_second(dataset: Dataset, features: Features, session: Session) -> float:
+    """How fast this model encodes here, as far as this fit has seen; else as models do.
+
+    Args:
+        features: that the step "encode" of the session made.
+    """
+    new = len(features.matrix) - features.cached
+    return new / session.seconds["encode"] if new > _ENOUGH_TO_TIME else dataset.modality.per_second
 
 
 def begin(
@@ -153,11 +166,16 @@ def begin(
         return Begun(probed, basis, names, tuple(notes))
     both = replace(names, pool=beside.pool)
     pooled, used, test = with_pool(dataset, rows, features, basis=basis, probed=probed, beside=both, seed=seed)
+    if not used:
+        notes.append("what has no label is left out: there are too few to choose the surest from")
+        return Begun(probed, basis, names, tuple(notes))
     if test.tuned_is_better:
         notes.append(f"what has no label is left out: {_figures(test)}")
         return Begun(probed, basis, names, tuple(notes))
-    notes.append(f"what has no label is learned from: {_figures(test)}")
-    return Begun(pooled, basis, both, tuple(notes), used, helped=test.untuned_log_loss < test.tuned_log_loss)
+    unproved = "" if test.untuned_log_loss < test.tuned_log_loss else "; so few labels do not show that it does harm"
+    notes.append(f"what has no label is learned from: {_figures(test)}{unproved}")
+    helped, cooling = test.untuned_log_loss < test.tuned_log_loss, pooled.head.temperature / probed.head.temperature
+    return Begun(pooled, basis, both, tuple(notes), used, helped, cooling)
 
 
 def _figures(test: PairedTest) -> str:

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from headstart.adapt.linear_lesson import LinearLesson
 
 _TIMED = 4  # steps
+_TIMING = 0.1  # of the time that there is, for that
 
 
 @dataclass(frozen=True)
@@ -105,10 +106,19 @@ class Contrast:
             self.lesson.session.progress.tell(f"step {step.number} of {tuning.recipe.steps}")
         return module
 
-    def seconds_a_step(self) -> float:
-        """What a step takes here, from a few of them whose outcome is thrown away."""
+    def seconds_a_step(self, within: float) -> float:
+        """What a step takes here, from a few of them whose outcome is thrown away.
+
+        Args:
+            within: seconds, a tenth of which timing may take, but for the two steps that it needs.
+        """
         _, tuning = self._begun(np.arange(self.lesson.encoded))
-        ends = [self.lesson.session.now() for _, _ in zip(range(_TIMED + 1), tuning, strict=False)]
+        now, ends = self.lesson.session.now, list[float]()
+        begun = now()
+        for _ in tuning:
+            ends.append(now())
+            if len(ends) > _TIMED or (len(ends) > 1 and ends[-1] - begun > _TIMING * within):
+                break
         return (ends[-1] - ends[0]) / max(1, len(ends) - 1)
 
     def _begun(self, learn: np.ndarray) -> tuple[nn.Module, Tuning]:

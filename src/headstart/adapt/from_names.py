@@ -78,7 +78,9 @@ class NamesLesson:
 
     def without_training(self, why: str) -> Adapted:
         """The head that the names make."""
-        words = ClassWords(tuple(map(str, self.dataset.inputs)), self.dataset.y[self.plan.train])
+        words = ClassWords(
+            tuple(str(self.dataset.inputs[row]) for row in self.plan.train.tolist()), self.dataset.y[self.plan.train]
+        )
         return Adapted(
             backbone=self.plan.backbone,
             head=self.head,

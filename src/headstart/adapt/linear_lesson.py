@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,7 @@ import numpy as np
 from headstart.adapt import near_duplicates
 from headstart.adapt.again import out_of_fold
 from headstart.adapt.basis import Basis
-from headstart.adapt.beside import Begun, Pool, begin, counts, encoded_beside, encoded_pool
+from headstart.adapt.beside import Begun, Pool, begin, counts, encoded_beside, encoded_pool, examples_a_second
 from headstart.adapt.checkpoint import Checkpoint, key_of
 from headstart.adapt.lesson import FORM, Adapted, HeldOutputs, Training
 from headstart.adapt.more_labels import Exam, learning_curve, parts_of
@@ -29,7 +30,6 @@ from headstart.values import Caution, Dataset, Finding, Method, Split
 if TYPE_CHECKING:
     from headstart.adapt.fine_tune import Tuned
 
-_ENOUGH_TO_TIME = 100  # new rows
 _LEAST_FOR_PROBE = 60.0  # seconds, whatever the budget: a probe is made in any case
 _BATCH = 32  # examples of a step
 _SLOWER = 3  # times as long a label takes in a learning curve as in the search, where more of them share a pass
@@ -110,6 +110,9 @@ class LinearLesson:
         asked += [] if self.dataset.weights is None else [self.dataset.weights.tobytes()]
         groups = self.dataset.clusters
         asked += [] if groups is None else [groups.tobytes()]
+        beside = self.begun.beside  # which the head that training starts from has learned from too
+        asked += [beside.words.texts, beside.words.classes.tobytes()] if len(beside.words) else []
+        asked += [hashlib.sha256(beside.pool.tobytes()).hexdigest()] if len(beside.pool) else []
         return key_of(self.dataset.checked_digests, self.dataset.y, asked)
 
     def training(self, checkpoint: Checkpoint) -> Training:
@@ -132,6 +135,7 @@ class LinearLesson:
             head=self.head,
             beside=self.begun.beside,
             seed=self.seed,
+            cooling=self.begun.cooling,
             within=room,
         )
         return replace(adapted, held_out=outputs)
@@ -313,7 +317,4 @@ def _look_alikes(
 
 def _seconds_to_test(dataset: Dataset, parts: Split, features: Features, session: Session) -> float:
     """What encoding the test part with a tuned model will take, from what encoding took."""
-    new = len(features.matrix) - features.cached
-    measured = new > _ENOUGH_TO_TIME
-    a_second = new / session.seconds["encode"] if measured else dataset.modality.per_second
-    return len(parts.test) / a_second
+    return len(parts.test) / examples_a_second(dataset, features, session)

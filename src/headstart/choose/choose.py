@@ -18,7 +18,7 @@ from headstart.choose.policy import CHOOSING
 from headstart.choose.rank import Candidate, rank_models
 from headstart.choose.ranking import Ranking, as_json
 from headstart.choose.subset import choose_subset
-from headstart.data.sampling import sample
+from headstart.data.sampling import drawn, sample
 from headstart.encode.precision import in_precision
 from headstart.errors import ModelError, UserError, some_of
 from headstart.inputs.modality import Modality
@@ -43,7 +43,7 @@ def choose(dataset: Dataset, train: np.ndarray, request: Request, session: Sessi
     """
     method, learner = method_of(request.method), dataset.task.learner
     name, why, ranking = _model(dataset, train, request, session)
-    backbone = in_precision(_opening(dataset, session)(name), request.precision, sample(dataset, train))
+    backbone = in_precision(_opening(dataset, session)(name), request.precision, dataset.take(drawn(dataset, train)))
     if request.max_length is not None:
         backbone = _reading(backbone, request.max_length, windows=not learner.encodes)
     _refuse_untrainable(backbone, method)

@@ -143,20 +143,23 @@ def _try(
         return Untried(
             candidate.name, f"would take about {needed:.0f} s, {budget.left:.0f} of {budget.seconds:.0f} left"
         )
-    rate = Rate(len(sample), None if first else budget, advance, budget.now)
+    within, speed, raced = None if first else budget, None, 0  # examples that the race encoded
+    rate = Rate(len(sample) if part is None or first else len(part), within, advance, budget.now)
     try:
         if part is not None and not first:
             best = min(trials, key=lambda trial: float(trial.held_out.costs.mean()))
-            raced = Rate(len(part), budget, advance, budget.now)
-            features = encode_rows(sample, part, backbone, advance=raced)
+            features = encode_rows(sample, part, backbone, advance=rate)
             why = clearly_behind(sample.take(part), of_rows(best.features, part), features)
             if why:
                 return Untried(candidate.name, why)
+            raced, speed = len(part) - features.cached, rate.speed(candidate.cost)
+            rate = Rate(len(sample), within, advance, budget.now)
         features = encode_rows(sample, np.arange(len(sample)), backbone, advance=rate)
     except OutOfTimeError:
-        why = f"stopped after {rate.done} of {len(sample)} examples, when its {budget.seconds:.0f} s were over"
+        why = f"stopped after {rate.done} of {rate.total} examples, when its {budget.seconds:.0f} s were over"
         return Untried(candidate.name, why)
-    return _judged(candidate, sample, features, rate)
+    features = replace(features, cached=features.cached - raced)
+    return _judged(candidate, sample, features, rate.per_second(), speed or rate.speed(candidate.cost))
 
 
 def _needed(new: int, cost: float, speeds: Sequence[Speed]) -> float:
@@ -166,7 +169,9 @@ def _needed(new: int, cost: float, speeds: Sequence[Speed]) -> float:
     return speeds[-1].start_up + new * cost * max(speed.a_cost for speed in speeds)
 
 
-def _judged(candidate: Candidate, sample: Dataset, features: Features, rate: Rate) -> _Trial:
+def _judged(
+    candidate: Candidate, sample: Dataset, features: Features, per_second: float | None, speed: Speed | None
+) -> _Trial:
     matrix, y, groups = features.matrix[:], sample.strata, sample.checked_groups
     n_classes = max(len(sample.classes), int(y.max()) + 1)  # tenths of numbers, the rarest of several labels
     judge = sample.task.learner.judge
@@ -184,13 +189,13 @@ def _judged(candidate: Candidate, sample: Dataset, features: Features, rate: Rat
         logme=transferability.logme(matrix, y, n_classes=n_classes),
         neighbours=transferability.neighbours(matrix, y, groups, n_classes=n_classes),
         separation=transferability.separation(matrix, y, groups),
-        per_second=rate.per_second(),
+        per_second=per_second,
         cached=features.cached,
         parameters=candidate.parameters,
         width=matrix.shape[1],
         figure=None if by is None else by.figure(held_out.cost),
     )
-    return _Trial(candidate, told, held_out, features, rate.speed(candidate.cost))
+    return _Trial(candidate, told, held_out, features, speed)
 
 
 def _ordered(trials: Sequence[_Trial]) -> tuple[tuple[Ranked, ...], str]:

@@ -31,7 +31,8 @@ def with_beside(dataset: Dataset, parts: Split, request: Request, session: Sessi
         return dataset
     columns = Columns(known=dataset.columns) if request.classes is None else request.columns or Columns()
     with session.step("check unlabelled") as advance:
-        return with_pool(dataset, parts, request.pool, columns, advance)
+        option = "--unlabelled" if request.classes is None else "--classes"
+        return with_pool(dataset, parts, request.pool, columns, option=option, advance=advance)
 
 
 def with_words(dataset: Dataset, train: np.ndarray, asked: Any) -> Dataset:

@@ -9,7 +9,7 @@ import csv
 import hashlib
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -23,6 +23,7 @@ from headstart.values import Dataset, Split
 
 FILE = "split.csv"
 COLUMNS = "digest", "sketch", "whose"
+UNLABELLED = "unlabelled"  # the part of what was learned from with labels that a model gave
 BOTH = "both"  # the part of what was tested while it was held out, and learned from as well
 _MOST = 1 << 30  # bytes
 _SHORT = 8  # bytes of a sha256 that tell an example from millions of others
@@ -46,6 +47,12 @@ class Learned:
             nearly[others] = dataset.modality.near_to_any(dataset.sketches[rows[others]], self.sketches)
         return exactly, nearly
 
+    def and_also(self, other: Learned) -> Learned:
+        """Both together, of one modality."""
+        pairs = (self.digests, other.digests), (self.sketches, other.sketches)
+        digests, sketches = (np.concatenate(pair) if len(pair[0]) else pair[1] for pair in pairs)
+        return Learned(digests, sketches, self.whose | other.whose)
+
     def of_known_groups(self, dataset: Dataset, rows: np.ndarray) -> np.ndarray:
         """(n,) bool: which of these rows are of a group, as the user names it, that it learned from."""
         whose = _whose(dataset)
@@ -60,6 +67,11 @@ def learned_of(dataset: Dataset, rows: np.ndarray) -> Learned:
     return Learned(dataset.checked_digests[rows, :_SHORT], sketches, groups)
 
 
+def learned_pool(dataset: Dataset, unlabelled: Mapping[str, Any] | None) -> Dataset | None:
+    """The dataset's examples without labels, where some of them were learned from, as JSON says it."""
+    return dataset.pool if unlabelled is not None and unlabelled["used"] else None
+
+
 class MadeOf(Protocol):
     """What a model was made of, while it is in memory."""
 
@@ -67,12 +79,15 @@ class MadeOf(Protocol):
     def dataset(self) -> Dataset: ...
     @property
     def parts(self) -> Split: ...
+    @property
+    def unlabelled(self) -> Mapping[str, Any] | None: ...
 
 
 def learned_by(made: MadeOf | None, folder: Path | None) -> Learned | None:
     """What a model learned from, which is in memory, or saved in a folder; None: that is not known."""
     if made is not None:
-        return learned_of(made.dataset, made.parts.train)
+        learned, pool = learned_of(made.dataset, made.parts.train), learned_pool(made.dataset, made.unlabelled)
+        return learned if pool is None else learned.and_also(learned_of(pool, np.arange(len(pool))))
     return None if folder is None else learned_from(folder)
 
 
@@ -104,7 +119,7 @@ def learned_from(folder: Path) -> Learned | None:
         rows = csv.DictReader(io.StringIO(written, newline=""))
         if not {"part", COLUMNS[0]} <= set(rows.fieldnames or ()):
             return None
-        of = [[row.get(name) or "" for name in COLUMNS] for row in rows if row["part"] in ("train", BOTH)]
+        of = [[row.get(name) or "" for name in COLUMNS] for row in rows if row["part"] in ("train", BOTH, UNLABELLED)]
         digests = _as_rows([digest for digest, _, _ in of if digest])
         groups = frozenset(whose for _, _, whose in of if whose)
         return Learned(digests, _as_rows([sketch for _, sketch, _ in of if sketch]), groups)

@@ -11,6 +11,7 @@ from typing import Any
 
 from headstart.data.alike.grouping import spelled_once
 from headstart.data.columns.find import refuse_unused
+from headstart.data.columns.names import LABEL_WORDS, LABELS, words_of
 from headstart.data.files.accents import two_spellings
 from headstart.data.files.endings import READ_AS_TABLES
 from headstart.data.files.text_file import suffix_of
@@ -23,7 +24,7 @@ from headstart.data.folders.text_files import read_siblings, read_text_files
 from headstart.data.from_names import named_dataset
 from headstart.data.labels.missing import without_missing_groups
 from headstart.data.questions.read import read_unanswered
-from headstart.data.tables.frame import read_frame, read_hub, read_pairs
+from headstart.data.tables.frame import is_table, read_frame, read_hub, read_pairs
 from headstart.data.tables.in_order import refuse_misaligned
 from headstart.data.tables.parts import read_parts
 from headstart.data.tables.table import header, read_table, refuse_unknown, row_numbers
@@ -47,6 +48,7 @@ def read(request: Request, tasks: Sequence[Task]) -> Dataset:
     """
     refuse_odd(request.columns)
     if request.classes is not None:
+        _refuse_labels(request)
         return named_dataset(request, tasks, partial(_test_alone, request))
     asked = _asked_for(request.task, tasks)
     task = asked or next((task for task in tasks if _claims(task, request)), None)
@@ -68,6 +70,22 @@ def read(request: Request, tasks: Sequence[Task]) -> Dataset:
         what = f"these are {examples.kind}s, and the task is {request.task}"
         raise DataError(what, where="--task", fix=f"--task {task.name}, or name the columns")
     return as_dataset(_with_separator(request.columns, examples, task), _as_asked(task, request))
+
+
+def _refuse_labels(request: Request) -> None:
+    """Raises DataError where data that are to be learned from names have a column that is called like labels."""
+    if request.labels is not None or not (is_table(request.data) or isinstance(request.data, str | Path)):
+        return
+    try:
+        examples = _labelled(request.data, kind="text", columns=request.columns)
+    except DataError:  # no such column
+        return
+    column = None if examples.columns is None else examples.columns.label
+    called = column is not None and (words_of(column)[-1:] or [""])[0] in (*LABELS, *LABEL_WORDS)
+    if called and any(cell not in (None, "") for cell in examples.targets):
+        what = f"--classes is for data without labels, and there are some in column {column!r}"
+        fix = "leave out --classes to learn from them and from their names; --unlabelled takes examples without one"
+        raise DataError(what, where=examples.name, fix=fix)
 
 
 def _as_asked(task: Task, request: Request) -> Task:

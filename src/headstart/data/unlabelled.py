@@ -23,14 +23,20 @@ _WHERE = "--unlabelled"
 
 
 def with_pool(
-    dataset: Dataset, parts: Split, source: Any, columns: Columns, advance: Callable[[int], None] = lambda _: None
+    dataset: Dataset,
+    parts: Split,
+    source: Any,
+    columns: Columns,
+    *,
+    option: str = _WHERE,
+    advance: Callable[[int], None] = lambda _: None,
 ) -> Dataset:
     """The dataset with its pool.
 
     Args:
         dataset: checked. parts: of it.
         source: a folder, a table, a file of texts; or what stands in memory: inputs, or a table. columns: of a table.
-        advance: told how many more examples were looked at.
+        option: that the source was given with. advance: told how many more examples were looked at.
 
     Raises:
         UserError: the task has no use for examples without labels.
@@ -44,7 +50,9 @@ def with_pool(
     known = KnownImages(dataset.modality.known())
     pool = _apart(check(pool, known=known, purpose="pool", advance=advance), dataset, parts)
     if not len(pool):
-        raise DataError(f"no example is left: {_reasons(pool)}", where=pool.name, fix="leave out --unlabelled")
+        what = f"no {dataset.modality.noun} is left: {_reasons(pool)}" if pool.findings else "there is nothing in it"
+        fix = f"{option} takes {dataset.modality.noun}s; headstart check says what is wrong with them"
+        raise DataError(what, where=pool.name, fix=fix)
     note = _note(pool, dataset.modality.noun)
     return replace(dataset, pool=pool, notes=(*dataset.notes, *pool.notes, note))
 

@@ -41,7 +41,7 @@ def calibrated(backbone: Backbone, examples: Dataset) -> Backbone:
     """The backbone, whose features are made by its graph in int8, which is made and kept where it was not.
 
     Args:
-        examples: checked photos like those that it will see; of them the first 100 are run.
+        examples: checked photos like those that it will see, in any order but by class; the first 100 are run.
 
     Raises:
         UserError: they are too few. OutputError: the cache has no room for the graph.

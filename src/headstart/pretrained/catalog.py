@@ -161,7 +161,8 @@ def models(words: Sequence[str] = ()) -> list[Card]:
 
 
 def _searched(card: Card) -> str:
-    return f"{card.name} {card.kind}s {card.source} {card.architecture} {card.trained_on} {card.licence}".lower()
+    of_licence = f"{card.licence} {card.licence_class}"
+    return f"{card.name} {card.kind}s {card.source} {card.architecture} {card.trained_on} {of_licence}".lower()
 
 
 def _in_package(place: str) -> Path | None:

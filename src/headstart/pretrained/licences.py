@@ -16,12 +16,13 @@ _REFUSED = ("non-commercial", "gated")  # never chosen unasked
 
 _FREE = {
     *("apache-2.0", "mit", "isc", "unlicense", "cc0-1.0", "zlib", "bsl-1.0", "wtfpl", "0bsd", "cc-by-4.0", "afl-3.0"),
+    *("apache-license-2.0", "mit-license", "mit-0", "cc0", "cc-by-3.0", "cc-by-2.0", "bsd-license"),
     *("bsd", "bsd-2-clause", "bsd-3-clause", "bsd-3-clause-clear"),
 }
 _GATED = re.compile(r"dinov3|llama|gemma")  # to be agreed to before anything is served, on terms of their own
-_NON_COMMERCIAL = re.compile(r"(^|[^a-z])nc([^a-z]|$)|non-?commercial|research|amlr|noncommercial")
+_NON_COMMERCIAL = re.compile(r"(^|[^a-z])nc([^a-z]|$)|non-?commercial|no-commercial|research|evaluation|amlr")
 _CONDITIONS = re.compile(
-    r"^(a?gpl|lgpl|mpl|epl|eupl|osl|cc-by-sa|cc-by-nd|openrail|bigscience|creativeml|apple|cvnets|fastvit|mobileone|nvidia|other)"
+    r"^(a?gpl|lgpl|mpl|epl|eupl|osl|cc-by-sa|cc-by-nd|openrail|bigscience|creativeml|apple|cvnets|fastvit|mobileone|nvidia|proprietary|other)"
 )
 
 

@@ -16,7 +16,7 @@ def lines(result: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield "threshold", threshold(result["threshold"])
     if sure.get("answered") and not parts:
         few = f"{sure['held_out']:,} held-out examples are too few, or too often wrong"
-        yield "answers", f"none is promised to be right: {few}"
+        yield "answers", f"all, none of which is promised to be right: {few}"
     if parts:
         said = ", ".join(f"{share:.0%} if {100 * float(asked):g} % are to be right" for asked, share in parts)
         yield "answers", f"{said} (predict --abstain)"

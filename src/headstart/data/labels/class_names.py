@@ -13,12 +13,12 @@ from typing import Any
 import numpy as np
 
 from headstart.data.labels.words_file import read_words
-from headstart.errors import DataError, some_of
+from headstart.errors import DataError, short_name, some_of
 
 NONE = "none"  # what is typed for no names
 WHOLE, GONE = 25, 100  # labels of a class up to which its name counts as one more, and from which as none
 _MOST_WORDS, _MOST_CHARACTERS = 100, 1000  # of a class; of one of them
-_BEFORE = re.compile(r"^(__label__|label[-_:]|[BIOESU]-(?=[A-Z]))", re.IGNORECASE)  # fastText's, and tags of spans
+_BEFORE = re.compile(r"^((?i:__label__|label[-_:])|[BIOESU]-(?=[A-Z]))")  # fastText's, and tags of spans
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])|(?<=[^\W\d_])(?=\d)|(?<=\d)(?=[^\W\d_])")
 _APART = re.compile(r"[\W_]+")
 _SAY_NOTHING = frozenset(
@@ -73,7 +73,10 @@ def words_of(classes: Sequence[str], asked: Any = None) -> ClassWords:
     often = Counter(own.values())
     words = {name: given.get(name) or ([own[name]] if own[name] and often[own[name]] == 1 else []) for name in classes}
     if sum(map(bool, words.values())) < 2:  # one name says nothing of what is between the classes
-        return ClassWords()
+        if asked is None:
+            return ClassWords()
+        what = "there are words for one class only, which say nothing of what is between classes"
+        raise DataError(what, where="--names", fix="give words for another class too, or --names none")
     texts = [(text, number) for number, name in enumerate(classes) for text in words[name]]
     return ClassWords(tuple(text for text, _ in texts), np.array([number for _, number in texts], np.int64))
 
@@ -100,6 +103,8 @@ def _says_something(word: str) -> bool:
 def _given(asked: Any, classes: Sequence[str]) -> dict[str, list[str]]:
     """The user's words, by class."""
     where = "--names"
+    if isinstance(asked, str) and not asked.strip():
+        raise DataError("an empty name", where=where, fix="a file, or none")
     if isinstance(asked, str | Path):
         where, given = str(asked), read_words(Path(asked), set(classes))
     elif isinstance(asked, Mapping):
@@ -107,13 +112,20 @@ def _given(asked: Any, classes: Sequence[str]) -> dict[str, list[str]]:
     else:
         fix = "a mapping of classes to texts, a file, or 'none'"
         raise DataError(f"names is a {type(asked).__name__}", where="names", fix=fix)
+    if not given:
+        raise DataError("no words in it", where=where, fix="give words for two classes at least, or --names none")
     words: dict[str, list[str]] = {}
     for place, name, text in given:
         if name not in classes:
             raise DataError(f"{name!r} is no class", where=place, fix=f"the classes are {some_of(classes)}")
         if not isinstance(text, str) or not text.strip():
             raise DataError(f"no text for class {name!r}", where=place, fix="give words that say what it is")
-        words.setdefault(name, []).append(text.strip()[:_MOST_CHARACTERS])
+        text = text.strip()[:_MOST_CHARACTERS]
+        other = next((one for one, texts in words.items() if text in texts), None)
+        if other is not None:
+            whose = "twice" if other == name else f"for {other!r} too"
+            raise DataError(f"{short_name(text)!r} stands {whose}", where=place, fix="give each class words of its own")
+        words.setdefault(name, []).append(text)
         if len(words[name]) > _MOST_WORDS:
             raise DataError(f"over {_MOST_WORDS} texts for class {name!r}", where=where, fix="give the best of them")
     return words

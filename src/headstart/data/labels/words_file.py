@@ -13,6 +13,7 @@ from headstart.inputs.text import read_text
 from headstart.storage.files import parse_json
 
 _MOST = 1 << 24  # bytes
+_HEADERS = frozenset({"class", "classes", "label", "labels", "category", "intent", "topic", "target", "name"})
 _FIX = 'a row a text: CLASS,TEXT; or a JSON object: {"CLASS": ["TEXT", "TEXT"]}'
 Words = list[tuple[str, str, object]]  # where it stands, the class, and what it is called
 
@@ -27,6 +28,8 @@ def read_words(path: Path, classes: Collection[str]) -> Words:
         DataError: not there, not text, or neither of the two.
     """
     text = read_text(existing(path), most=_MOST)
+    if text.lstrip().startswith("["):
+        raise DataError("a JSON list, which does not say of which class a text is", where=str(path), fix=_FIX)
     return _of_json(text, path) if text.lstrip().startswith("{") else _of_table(text, path, classes)
 
 
@@ -40,16 +43,20 @@ def _of_json(text: str, path: Path) -> Words:
 
 
 def _of_table(text: str, path: Path, classes: Collection[str]) -> Words:
-    first = text.lstrip().partition("\n")[0]
-    between = next((mark for mark in "\t;" if mark in first), ",")
     try:
-        rows = [(number, row) for number, row in enumerate(csv.reader(io.StringIO(text), delimiter=between), 1) if row]
+        read = [_rows(text, mark) for mark in ",\t;"]
     except csv.Error as error:
         raise DataError(f"cannot be read as a table: {error}", where=str(path), fix=_FIX) from None
-    if rows and rows[0][1][0].strip() not in classes and any(row[0].strip() in classes for _, row in rows[1:]):
+    rows = next((rows for rows in read if all(len(row) == 2 for _, row in rows)), read[0])
+    if rows and rows[0][1][0].strip() not in classes and rows[0][1][0].strip().lower() in _HEADERS:
         rows = rows[1:]
     wide = next((number for number, row in rows if len(row) != 2), None)
     if wide is not None or not rows:
         what = "no rows" if wide is None else f"row {wide} has not two cells"
         raise DataError(what, where=str(path), fix=_FIX)
     return [(f"{path} row {number}", row[0].strip(), row[1]) for number, row in rows]
+
+
+def _rows(text: str, mark: str) -> list[tuple[int, list[str]]]:
+    """The rows that are not empty, with their numbers."""
+    return [(number, row) for number, row in enumerate(csv.reader(io.StringIO(text), delimiter=mark), 1) if row]
