@@ -12,11 +12,17 @@ import pandas as pd
 import pytest
 
 import headstart as hs
+from headstart.adapt.again import out_of_fold
+from headstart.adapt.auxiliary import NOTHING
+from headstart.adapt.basis import fit_basis
+from headstart.adapt.cross_validation import fit_probe, probe_folds
+from headstart.backbone import Features
 from headstart.data.split import folds
 from headstart.errors import DataError
 from headstart.evaluate.intervals import share_interval, t_quantile, wilson
 from headstart.evaluate.paired_test import HeldOut, verdict
 from headstart.values import Columns
+from test_names import points
 from topics import MINI, PROBE, TOPICS
 
 NAMES = list(TOPICS)
@@ -324,3 +330,17 @@ def test_other_columns_are_paired_by_position(labels):
 def test_a_part_of_a_frame_beside_labels_that_count_anew_is_paired_by_position():
     part = MIXED[:30]
     assert list(hs.check(part.text, part.label.reset_index(drop=True)).dataset.targets) == part.label.tolist()
+
+
+def test_out_of_fold_outputs_are_those_of_a_probe_without_the_fold():
+    """With the penalty and the temperature that it found: a score of others would not be one of such a model."""
+    data, features = points(0, 40, wide=8)
+    basis, rows = fit_basis(features.matrix), np.arange(len(data))
+    head = fit_probe(data, rows, features, basis=basis).head
+    found = out_of_fold(data, features, basis=basis, head=head, beside=NOTHING, seed=0)
+    fold = probe_folds(data, rows, features, basis=basis, seed=0)
+    for number in np.unique(fold):
+        learn, held = np.flatnonzero(fold != number), np.flatnonzero(fold == number)
+        some = Features(features.matrix[learn], "", 0)
+        alone = fit_probe(data, learn, some, basis=basis).head
+        np.testing.assert_allclose(found[held], alone.logits(features.matrix[held]), rtol=1e-4, atol=1e-4)
