@@ -34,7 +34,8 @@ def curve_of(
     What may be chance of the last step is 1.64 standard errors of the differences by test example, since both heads
     find the same ones hard; in the metric's unit by what the whole head lacks of the best there is, over its mean cost.
     Where all are answered alike that is nothing, and on twenty examples it says little: so of a metric with costs,
-    which is made of right and wrong answers, what one of these can do counts as an error, too.
+    which is made of right and wrong answers, what one of these can do counts as an error, too. And so does which labels
+    were drawn: by how much heads of the same number of labels differ, of about half as much variance with all of them.
 
     Args:
         fared: by how many labels were learned from, one entry a draw; one number at least.
@@ -52,10 +53,17 @@ def curve_of(
     unit = lacking / cost if cost else 1.0
     units = len(fell) if groups is None else len(np.unique(groups))
     one = 0.0 if metric.costs is None else 1 / units
-    noise = NOISE * hypot(unit * error_of_mean(fell, groups), one)
+    noise = NOISE * hypot(unit * error_of_mean(fell, groups), one, _of_drawing(fared[points[-2].labels]))
     return LearningCurve(
         metric.key, tuple(points), rounded(gain if metric.better == "higher" else -gain), rounded(noise)
     )
+
+
+def _of_drawing(some: Sequence[Fared]) -> float:
+    """The standard error that comes of which labels were drawn, of the last two points' difference; 0 of one draw."""
+    if len(some) < 2:
+        return 0.0
+    return float(np.std([each.value for each in some], ddof=1)) * (1 / len(some) + 1 / 2) ** 0.5
 
 
 def _point(labels: int, values: Sequence[float]) -> LearningPoint:
