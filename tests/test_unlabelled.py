@@ -73,7 +73,7 @@ def test_a_pool_is_checked_kept_apart_from_the_test_and_learned_from(topics, com
     labelled = table(tmp_path / "inbox.csv", written(1, 2))  # some of the pool, once somebody has labelled it
     for model in (tmp_path / "m", "in memory"):
         if model == "in memory":
-            found = hs.fit(few, test=test, unlabelled=pool, out=None, **MINI).evaluate(labelled).cautions
+            found = hs.fit(few, test=test, unlabelled=pool, out=tmp_path / "again", **MINI).evaluate(labelled).cautions
         else:
             found = hs.load(model).evaluate(labelled).cautions
         assert any("the model learned from 18 of these 18 examples" in caution.text for caution in found)
