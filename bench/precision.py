@@ -16,14 +16,17 @@ import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 from common import arguments, asked, photos, probed, read, small_photo_model
 
 from headstart.backbone import Backbone, Features, Precision
 from headstart.data.check import check
+from headstart.data.sampling import drawn
 from headstart.data.split import split
 from headstart.encode.encode import encode
+from headstart.encode.int8 import EXAMPLES, calibrated
 from headstart.encode.precision import in_precision, may_encode_in_bf16
 from headstart.pretrained.catalog import at_hand
 from headstart.pretrained.load import load
@@ -34,19 +37,14 @@ WAYS = ("float32", "{}", "head of float32 on {}", "head of {} on float32")
 
 def encoded(dataset: Dataset, backbone: Backbone, precision: Precision) -> tuple[np.ndarray, float]:
     """What it says of all examples, and how many of them a second; nothing was known before."""
-    with tempfile.TemporaryDirectory() as cache:
-        before, os.environ["HEADSTART_CACHE"] = os.environ.get("HEADSTART_CACHE"), cache
-        try:
-            backbone = in_precision(backbone, precision, dataset)
-            encode(dataset.inputs[:1], dataset.checked_digests[:1], backbone)  # compiled, and the graph is kept
-            begun = time.perf_counter()
-            made = encode(dataset.inputs, dataset.checked_digests, backbone)
-            return np.array(made.matrix[:]), len(dataset) / (time.perf_counter() - begun)
-        finally:
-            if before is None:
-                del os.environ["HEADSTART_CACHE"]
-            else:
-                os.environ["HEADSTART_CACHE"] = before
+    with tempfile.TemporaryDirectory() as cache, patch.dict(os.environ, HEADSTART_CACHE=cache):
+        backbone = in_precision(backbone, precision)
+        if precision == "int8":
+            backbone = calibrated(backbone, dataset.take(drawn(dataset, np.arange(len(dataset)))[:EXAMPLES]))
+        encode(dataset.inputs[:1], dataset.checked_digests[:1], backbone)  # compiled, and the graph is kept
+        begun = time.perf_counter()
+        made = encode(dataset.inputs, dataset.checked_digests, backbone)
+        return np.array(made.matrix[:]), len(dataset) / (time.perf_counter() - begun)
 
 
 def accuracies(dataset: Dataset, exact: np.ndarray, low: np.ndarray, seed: int) -> list[float]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import numpy as np
 from headstart.backbone import Backbone, Features
 from headstart.confidence import kept
 from headstart.confidence.confidence import Confidence
-from headstart.data.learned import BOTH, COLUMNS, UNLABELLED, learned_pool, written_columns
+from headstart.data.learned import BOTH, COLUMNS, UNLABELLED, written_columns
 from headstart.errors import ModelError, OutputError
 from headstart.inputs.modality import Modality
 from headstart.pretrained.description import FILE
@@ -56,7 +57,6 @@ class Fitted:
     dataset: Dataset
     parts: Split
     known: Features | None
-    unlabelled: Mapping[str, Any] | None = None  # what JSON says of examples without a label
 
 
 def save(made: Opened, place: Place, *, dataset: Dataset, parts: Split, known: Features | None = None) -> None:
@@ -179,21 +179,21 @@ def _write(made: Opened, folder: Path, dataset: Dataset, parts: Split, *, name: 
     }
     write_text(folder / FILE, as_json(saved))
     write_text(folder / "metrics.json", as_json(summary))
-    write_text(folder / "split.csv", _split_table(dataset, parts, learned_pool(dataset, record.unlabelled)))
+    write_text(folder / "split.csv", _split_table(dataset, parts))
     write_text(folder / "rejected.csv", rejected_table(dataset.rejected))
     write_text(folder / PAGE, report(record, gallery_of(record, dataset, parts.test)))
     write_text(folder / "README.md", made.task.words.card(record, made.backbone, made.head, name))
 
 
-def _split_table(dataset: Dataset, parts: Split, unlabelled: Dataset | None) -> str:
+def _split_table(dataset: Dataset, parts: Split) -> str:
     """The table of examples and their parts, those of a pool that was learned from among them."""
     part = np.full(len(dataset), "unused", dtype=object)
     part[parts.train], part[parts.test] = "train", "test"
     part[np.intersect1d(parts.train, parts.test)] = BOTH
     header, columns = dataset.task.keeper.split_columns(dataset, part)
-    rows = [*zip(*columns, *written_columns(dataset), strict=True)]
-    if unlabelled is not None:  # behind the others, whose places are known
-        of = {"example": unlabelled.where, "part": [UNLABELLED] * len(unlabelled)}
-        blank = [""] * len(unlabelled)
-        rows += zip(*(of.get(name, blank) for name in header), *written_columns(unlabelled), strict=True)
-    return table((*header, *COLUMNS), rows)
+    rows, pool = zip(*columns, *written_columns(dataset), strict=True), dataset.pool
+    if pool is None:
+        return table((*header, *COLUMNS), rows)
+    of, blank = {"example": pool.where, "part": [UNLABELLED] * len(pool)}, [""] * len(pool)
+    more = zip(*(of.get(name, blank) for name in header), *written_columns(pool), strict=True)
+    return table((*header, *COLUMNS), chain(rows, more))  # behind the others, whose places are known

@@ -15,7 +15,7 @@ from headstart.backbone import Backbone, Features
 from headstart.confidence.confidence import Confidence, rule_of, wanted_of, with_scope
 from headstart.data.arguments import inputs_of
 from headstart.data.check import check
-from headstart.data.learned import learned_by
+from headstart.data.learned import learned_by, without_unused
 from headstart.data.read import refuse_odd
 from headstart.encode.encode import encode_rows
 from headstart.errors import DataError, UserError
@@ -101,7 +101,7 @@ class Model:
         self, record: Record, dataset: Dataset, parts: Split, known: Features | None, confidence: Confidence
     ) -> Model:
         """The same model, with how it was made, of what, and how sure it is."""
-        made_of = Fitted(dataset, parts, known, record.unlabelled)
+        made_of = Fitted(without_unused(dataset, record.unlabelled), parts, known)
         return replace(self, record=record, confidence=confidence, _made_of=made_of)
 
     def __repr__(self) -> str:

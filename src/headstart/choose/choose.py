@@ -19,6 +19,7 @@ from headstart.choose.rank import Candidate, rank_models
 from headstart.choose.ranking import Ranking, as_json
 from headstart.choose.subset import choose_subset
 from headstart.data.sampling import drawn, sample
+from headstart.encode.int8 import EXAMPLES, calibrated
 from headstart.encode.precision import in_precision
 from headstart.errors import ModelError, UserError, some_of
 from headstart.inputs.modality import Modality
@@ -43,7 +44,9 @@ def choose(dataset: Dataset, train: np.ndarray, request: Request, session: Sessi
     """
     method, learner = method_of(request.method), dataset.task.learner
     name, why, ranking = _model(dataset, train, request, session)
-    backbone = in_precision(_opening(dataset, session)(name), request.precision, dataset.take(drawn(dataset, train)))
+    backbone = _opening(dataset, request.precision, session)(name)
+    if request.precision == "int8":
+        backbone = calibrated(backbone, dataset.take(drawn(dataset, train)[:EXAMPLES]))
     if request.max_length is not None:
         backbone = _reading(backbone, request.max_length, windows=not learner.encodes)
     _refuse_untrainable(backbone, method)
@@ -74,9 +77,7 @@ def _model(dataset: Dataset, train: np.ndarray, request: Request, session: Sessi
         return request.model, "asked for", None
     if learner.judge is None:
         return modality.default_model, f"the starter for {modality.kind}s", None
-    ranked_in: Precision = "auto" if request.precision == "int8" else request.precision
-    load = _opening(dataset)
-    candidates = _candidates(modality, lambda name: in_precision(load(name), ranked_in, dataset), licence)
+    candidates = _candidates(modality, _opening(dataset, request.precision), licence)
     if len(candidates) < 2:
         name = candidates[0].name if candidates else modality.default_model  # loading it says what to install
         only = "the only free model" if refused(modality, licence) else "the only model"
@@ -89,10 +90,11 @@ def _model(dataset: Dataset, train: np.ndarray, request: Request, session: Sessi
     return ranking.choice, _why(ranking), ranking
 
 
-def _opening(dataset: Dataset, session: Session | None = None) -> Load:
-    """Opens models for this task; a session shows what is fetched."""
+def _opening(dataset: Dataset, precision: Precision = "auto", session: Session | None = None) -> Load:
+    """Opens models for this task whose features are made in this precision; a session shows what is fetched."""
     shown = None if session is None else session.download
-    return partial(dataset.task.learner.load, kind=dataset.modality.kind, progress=shown)
+    load = partial(dataset.task.learner.load, kind=dataset.modality.kind, progress=shown)
+    return lambda name: in_precision(load(name), precision)
 
 
 def _candidates(modality: Modality, load: Load, licence: str) -> list[Candidate]:
@@ -133,7 +135,7 @@ def rank_sample(some: Dataset, models: Sequence[str] | None, session: Session, *
     if models is None:
         candidates = _candidates(modality, _opening(some), licence)
     else:
-        candidates = named(models, _opening(some, session))
+        candidates = named(models, _opening(some, session=session))
     if not candidates:
         raise ModelError(f"no model for {modality.kind}s to rank", where="--models", fix="headstart models lists them")
     with session.progress.step("rank", len(candidates) * len(some)) as advance:

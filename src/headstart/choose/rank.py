@@ -138,12 +138,13 @@ def _try(
     except ModelError as error:
         return Untried(candidate.name, error.what)
     digests = sample.checked_digests
-    needed = _needed(int(unknown(digests, backbone).sum()), candidate.cost, speeds)
+    new = int(unknown(digests, backbone).sum())
+    needed = _needed(new, candidate.cost, speeds)
     if not first and needed > budget.left:
         return Untried(
             candidate.name, f"would take about {needed:.0f} s, {budget.left:.0f} of {budget.seconds:.0f} left"
         )
-    within, speed, raced = None if first else budget, None, 0  # examples that the race encoded
+    within, speed = None if first else budget, None
     rate = Rate(len(sample) if part is None or first else len(part), within, advance, budget.now)
     try:
         if part is not None and not first:
@@ -152,13 +153,13 @@ def _try(
             why = clearly_behind(sample.take(part), of_rows(best.features, part), features)
             if why:
                 return Untried(candidate.name, why)
-            raced, speed = len(part) - features.cached, rate.speed(candidate.cost)
+            speed = rate.speed(candidate.cost)
             rate = Rate(len(sample), within, advance, budget.now)
         features = encode_rows(sample, np.arange(len(sample)), backbone, advance=rate)
     except OutOfTimeError:
         why = f"stopped after {rate.done} of {rate.total} examples, when its {budget.seconds:.0f} s were over"
         return Untried(candidate.name, why)
-    features = replace(features, cached=features.cached - raced)
+    features = replace(features, cached=len(sample) - new)  # what the race encoded was not known before
     return _judged(candidate, sample, features, rate.per_second(), speed or rate.speed(candidate.cost))
 
 

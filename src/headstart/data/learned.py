@@ -10,7 +10,7 @@ import hashlib
 import io
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -67,26 +67,24 @@ def learned_of(dataset: Dataset, rows: np.ndarray) -> Learned:
     return Learned(dataset.checked_digests[rows, :_SHORT], sketches, groups)
 
 
-def learned_pool(dataset: Dataset, unlabelled: Mapping[str, Any] | None) -> Dataset | None:
-    """The dataset's examples without labels, where some of them were learned from, as JSON says it."""
-    return dataset.pool if unlabelled is not None and unlabelled["used"] else None
+def without_unused(dataset: Dataset, unlabelled: Mapping[str, Any] | None) -> Dataset:
+    """The dataset, its examples without labels only where some were learned from, as JSON says it."""
+    return dataset if unlabelled is not None and unlabelled["used"] else replace(dataset, pool=None)
 
 
 class MadeOf(Protocol):
-    """What a model was made of, while it is in memory."""
+    """What a model was made of, while it is in memory; a pool is there only where it was learned from."""
 
     @property
     def dataset(self) -> Dataset: ...
     @property
     def parts(self) -> Split: ...
-    @property
-    def unlabelled(self) -> Mapping[str, Any] | None: ...
 
 
 def learned_by(made: MadeOf | None, folder: Path | None) -> Learned | None:
     """What a model learned from, which is in memory, or saved in a folder; None: that is not known."""
     if made is not None:
-        learned, pool = learned_of(made.dataset, made.parts.train), learned_pool(made.dataset, made.unlabelled)
+        learned, pool = learned_of(made.dataset, made.parts.train), made.dataset.pool
         return learned if pool is None else learned.and_also(learned_of(pool, np.arange(len(pool))))
     return None if folder is None else learned_from(folder)
 

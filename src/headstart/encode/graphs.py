@@ -137,7 +137,7 @@ def _traced(backbone: Backbone, module: Any) -> ov.Model:
     kind = KINDS[backbone.kind]
     model = kind.wrapped(backbone, module)
     example, shapes = kind.traced(backbone)
-    with torch.inference_mode(), _quiet():
+    with torch.inference_mode(), quiet():
         # Not frozen before: OpenVINO folds the same constants as well, and torch takes up to ten seconds for it.
         traced = torch.jit.trace(model, example, check_trace=False)
         return ov.convert_model(traced, example_input=example, input=shapes)
@@ -164,7 +164,7 @@ def _fed_bytes(backbone: Backbone, graph: ov.Model) -> ov.Model:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """While tracing, which warns of each Python value that becomes a constant (the parity tests judge that) and reads
     every property of the modules, deprecated ones too."""
     disabled = logging.root.manager.disable

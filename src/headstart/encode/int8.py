@@ -9,13 +9,11 @@ Source: post-training quantisation of NNCF, https://github.com/openvinotoolkit/n
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
-import io
-import logging
-from collections.abc import Iterator
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import replace
 from importlib.util import find_spec
+from io import StringIO
 
 import numpy as np
 
@@ -61,7 +59,8 @@ def calibrated(backbone: Backbone, examples: Dataset) -> Backbone:
         return found
     batching = KINDS[backbone.kind].batching(examples.inputs, digests, backbone, BATCH, _WORKERS)
     batches = [batch[0] for _, batch in batching(np.arange(EXAMPLES)) if len(batch[0]) == BATCH]
-    with somebody_elses("NNCF", where=backbone.name), _quiet():
+    bars = StringIO()  # that NNCF draws
+    with somebody_elses("NNCF", where=backbone.name), graphs.quiet(), redirect_stdout(bars), redirect_stderr(bars):
         made = nncf.quantize(
             graphs.graph_of(backbone),
             nncf.Dataset(batches),
@@ -71,15 +70,3 @@ def calibrated(backbone: Backbone, examples: Dataset) -> Backbone:
     if not graphs.was_kept(made, file):
         raise OutputError("no room for the int8 graph", where=str(file.parent), fix="--precision auto")
     return found
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """NNCF draws bars and logs what it does."""
-    disabled = logging.root.manager.disable
-    logging.disable(logging.WARNING)
-    try:
-        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
-            yield
-    finally:
-        logging.disable(disabled)

@@ -18,16 +18,15 @@ import numpy as np
 from headstart.backbone import Backbone, Precision
 from headstart.encode.engines import cpu_has_bf16, gpu_for, open_engine
 from headstart.encode.graph_file import graph_file, is_int8
-from headstart.encode.int8 import calibrated, refuse_int8
+from headstart.encode.int8 import refuse_int8
 from headstart.encode.kinds import Batch
 from headstart.errors import OutputError, UserError
 from headstart.pretrained.catalog import answers_alike_in_bf16
 from headstart.storage.files import read_json
 from headstart.storage.kept import say_not_kept, write_kept
-from headstart.values import Dataset
 
 _CLOSE = 0.9995  # cosine to float32 that lower precision must keep on real examples, each of them
-_IN_KEYS: dict[Precision, str] = {"float32": "f32", "bfloat16": "bf16"}  # of the store, and of saved heads
+_IN_KEYS = {"float32": "f32", "bfloat16": "bf16"}  # of the store, and of saved heads
 _PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 
 _unwritten: dict[Path, str] = {}  # precisions that could not be
@@ -41,11 +40,11 @@ def precision_named(name: str) -> Precision:
     return precision
 
 
-def in_precision(backbone: Backbone, precision: Precision, examples: Dataset) -> Backbone:
-    """The backbone, its features made in this precision; raises UserError where that cannot be done here.
+def in_precision(backbone: Backbone, precision: Precision) -> Backbone:
+    """The backbone, its features made in this precision; for int8, as it is until it is `calibrated`.
 
-    Args:
-        examples: checked training ones, for int8 to be calibrated on.
+    Raises:
+        UserError: that cannot be done here.
     """
     if precision == "bfloat16" and not may_encode_in_bf16(backbone):
         what = "a GPU makes features in float32" if gpu_for(backbone) else "this processor has no bfloat16"
@@ -54,11 +53,11 @@ def in_precision(backbone: Backbone, precision: Precision, examples: Dataset) ->
         if gpu_for(backbone):
             raise UserError("a GPU makes features in float32", where="--precision", fix="--precision auto")
         refuse_int8(backbone)
-        return calibrated(backbone, examples)
+        return backbone
     return replace(backbone, precision=precision)
 
 
-def precision_of(features_key: str) -> Precision | None:
+def precision_of(features_key: str) -> str | None:
     """The precision of features that a key names; None: the key names none."""
     precision = features_key.rsplit(" ", 1)[-1]
     return "int8" if is_int8(precision) else next((one for one, key in _IN_KEYS.items() if key == precision), None)
@@ -111,9 +110,8 @@ def known_precision(backbone: Backbone) -> str | None:
         return backbone.precision
     if not may_encode_in_bf16(backbone):
         return "f32"
-    asked = next((key for name, key in _IN_KEYS.items() if name == backbone.precision), None)
-    if asked is not None:
-        return asked
+    if backbone.precision in _IN_KEYS:
+        return _IN_KEYS[backbone.precision]
     if answers_alike_in_bf16(backbone.weights_hash):
         return "bf16"
     note = _precision_file(backbone)
