@@ -114,17 +114,17 @@ def _given(asked: Any, classes: Sequence[str]) -> dict[str, list[str]]:
         raise DataError(f"names is a {type(asked).__name__}", where="names", fix=fix)
     if not given:
         raise DataError("no words in it", where=where, fix="give words for two classes at least, or --names none")
-    words: dict[str, list[str]] = {}
+    words, whose = dict[str, list[str]](), dict[str, str]()  # of each class; the class of each text
     for place, name, text in given:
         if name not in classes:
             raise DataError(f"{name!r} is no class", where=place, fix=f"the classes are {some_of(classes)}")
         if not isinstance(text, str) or not text.strip():
             raise DataError(f"no text for class {name!r}", where=place, fix="give words that say what it is")
         text = text.strip()[:_MOST_CHARACTERS]
-        other = next((one for one, texts in words.items() if text in texts), None)
-        if other is not None:
-            whose = "twice" if other == name else f"for {other!r} too"
-            raise DataError(f"{short_name(text)!r} stands {whose}", where=place, fix="give each class words of its own")
+        if text in whose:
+            again = "twice" if whose[text] == name else f"for {whose[text]!r} too"
+            raise DataError(f"{short_name(text)!r} stands {again}", where=place, fix="give each class words of its own")
+        whose[text] = name
         words.setdefault(name, []).append(text)
         if len(words[name]) > _MOST_WORDS:
             raise DataError(f"over {_MOST_WORDS} texts for class {name!r}", where=where, fix="give the best of them")
