@@ -67,9 +67,7 @@ def _spared(words: Sequence[str], here: Path, env: Mapping[str, str]) -> tuple[s
             or f"{data.stem if os.path.isfile(data) else os.path.basename(os.path.realpath(data))}.headstart"
         )
         spared += _written(here / name)
-    if words[:1] == ["export"]:
-        spared += _written(here / words[2])
-    if words[:1] in (["predict"], ["explain"]) and "--out" in options:
+    if words[:1] in (["predict"], ["explain"], ["export"]) and "--out" in options:
         spared += _written(here / options["--out"])
     if "--track" in options:
         spared += [str(here / name) for name in (*_TRACKED, options["--track"].partition(":")[2]) if name]

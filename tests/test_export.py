@@ -1,36 +1,58 @@
-"""Exports: run without headstart, from their README, with its own outputs; or refused in words, without a trace."""
+"""Exports: predict.py prints what headstart predicts, where headstart is not; or nothing is written, and it is said."""
 
 from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 import headstart as hs
+from headstart.backbone import ImagePreparation
 from headstart.errors import OutputError, UserError
+from headstart.export.resize import Resize
+from headstart.inputs.image import crop_of, prepare
 from small_models import small_image_model
 from topics import mixed, numbers, same_or_not
 
 TEXTS = ["Where is my card?", "The exchange rate, please. " * 200, "Ünïcode 漢字 🙂"]
+RUNTIMES = {"openvino": {"openvino"}, "onnx": {"onnxruntime"}, "torch": {"torch"}}
+# What predict.py may not import: headstart, and the runtimes of other formats
+ALONE = """
+import runpy, sys
+for name in {hidden}:
+    sys.modules[name] = None
+sys.argv = ["predict.py", *{arguments!r}]
+runpy.run_path("predict.py", run_name="__main__")
+"""
 
 
-FIRST = "from __future__ import annotations\n"
-
-
-def run_readme(folder: Path, sample: str, given: object) -> np.ndarray:
-    """What the README's code prints of an input, in a process of its own in which headstart cannot be imported."""
-    code = (folder / "README.md").read_text().split("```python\n")[1].split("```")[0].replace(sample, repr(str(given)))
-    assert code.startswith(FIRST)
-    alone = code.replace(FIRST, FIRST + "import sys\nsys.modules['headstart'] = None\n")
-    done = subprocess.run([sys.executable, "-c", alone], cwd=folder, capture_output=True, text=True, check=False)
+def printed(folder: Path, *arguments: object) -> list[str]:
+    """What predict.py of a folder prints, in a process in which nothing but its own runtime can be imported."""
+    format = folder.name.partition(".")[0]
+    hidden = {"headstart", "openvino", "onnxruntime", "torch", "timm", "transformers"} - RUNTIMES.get(format, set())
+    hidden = hidden if format in RUNTIMES else {"headstart"}
+    code = ALONE.format(hidden=sorted(hidden), arguments=[str(argument) for argument in arguments])
+    done = subprocess.run([sys.executable, "-c", code], cwd=folder, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    return np.array(done.stdout.strip(" []\n").split(), dtype=np.float64)
+    return done.stdout.splitlines()
+
+
+def close(lines: list[str], expected: list[str]) -> None:
+    """The same words, and numbers but for how a processor with bfloat16 rounds."""
+    assert len(lines) == len(expected)
+    for one, other in zip(lines, expected, strict=True):
+        pairs = list(zip(one.replace(",", " ").split(), other.replace(",", " ").split(), strict=True))
+        for mine, its in pairs:
+            if mine != its:
+                assert float(mine) == pytest.approx(float(its), abs=0.02)
 
 
 @pytest.fixture(scope="module")
@@ -42,71 +64,210 @@ def intents():
     return hs.fit(texts, labels, model="all-MiniLM-L6-v2", how="probe")
 
 
-def test_texts_of_classes(intents, tmp_path):
-    exported = intents.export(tmp_path / "ir")
-    assert exported.files == ("README.md", "model.bin", "model.json", "model.xml", "tokenizer.json")
-    assert exported.compared == intents.scores.n
-    told = json.loads((tmp_path / "ir" / "model.json").read_text())
-    assert (told["task"], told["outputs"], told["classes"]) == (
-        "text-classification",
-        "probabilities",
-        list(intents.classes),
-    )
-    for text in TEXTS:
-        found = run_readme(tmp_path / "ir", '"a text"', text)
-        np.testing.assert_allclose(found, intents.predict_proba([text])[0], atol=2e-2)
-        assert found.argmax() == intents.predict_proba([text])[0].argmax()
+def lines_of(model, inputs) -> list[str]:
+    words = model.task.words
+    return [f"{p.input}: {words.line(words.row(p))}" for p in model.predict(inputs)]
 
 
-@pytest.mark.parametrize("architecture", ["resnet18", "vit_tiny_patch16_224"])
-def test_photos(photos, tmp_path, command, architecture):
-    small_image_model(architecture, tmp_path / "model")
-    hs.fit(photos, model=str(tmp_path / "model"), how="probe", out=tmp_path / "saved")
+@pytest.mark.parametrize("format", ["openvino", "onnx", "torch"])
+def test_texts_of_classes(intents, tmp_path, format):
+    exported = intents.export(tmp_path / format, format=format)
+    assert {"README.md", "model.json", "predict.py", "tokenizer.json"} < set(exported.files)
+    assert exported.proof.n >= intents.scores.n
+    assert exported.proof.same_top1 == exported.proof.n
+    assert exported.proof.largest_difference < 1e-4
+    about = json.loads((tmp_path / format / "model.json").read_text())
+    assert (about["task"], about["classes"]) == ("text-classification", list(intents.classes))
+    close(printed(tmp_path / format, *TEXTS), lines_of(intents, TEXTS))
+
+
+@pytest.fixture(scope="module")
+def small(textile, tmp_path_factory):
+    """Photos, and fits of small models with random weights, which depend on every pixel."""
+    folder = tmp_path_factory.mktemp("small")
+    photos = folder / "photos"
+    for name in ("global", "nominal"):
+        shutil.copytree(textile / name, photos / name, ignore=lambda _, names: sorted(names)[60:])
+    for architecture in ("resnet18", "vit_tiny_patch16_224"):
+        small_image_model(architecture, folder / architecture)
+        hs.fit(photos, model=str(folder / architecture), how="probe", out=folder / f"{architecture}.headstart")
+    return folder
+
+
+PHOTO_FORMATS = [
+    ("openvino", "resnet18"),
+    ("openvino", "vit_tiny_patch16_224"),
+    ("onnx", "resnet18"),
+    pytest.param("onnx", "vit_tiny_patch16_224", marks=pytest.mark.check),
+    ("torch", "resnet18"),
+    pytest.param("timm", "resnet18", marks=pytest.mark.check),
+    pytest.param("transformers", "resnet18", marks=pytest.mark.check),
+]
+
+
+@pytest.mark.parametrize(("format", "architecture"), PHOTO_FORMATS)
+def test_photos(small, tmp_path, command, format, architecture):
+    photos = small / "photos"
     large = Image.fromarray(np.random.default_rng(0).integers(0, 255, (40, 60, 3), dtype=np.uint8)).resize((2400, 1600))
     large.save(tmp_path / "large.jpg")
-    code, out, err = command(
-        "export", tmp_path / "saved", tmp_path / "ir", "--input", tmp_path / "large.jpg", "--input", photos, "--json"
+    saved, out = small / f"{architecture}.headstart", tmp_path / format
+    code, told, err = command(
+        "export",
+        saved,
+        "--format",
+        format,
+        "--out",
+        out,
+        "--input",
+        tmp_path / "large.jpg",
+        "--input",
+        photos,
+        "--json",
     )
     assert code == 0, err
-    told = json.loads(out)
-    assert (told["format"], told["compared"]) == ("openvino", 41)
-    model = hs.load(tmp_path / "saved")
-    for photo in (tmp_path / "large.jpg", next(photos.glob("*/*.jpg"))):
-        found = run_readme(tmp_path / "ir", '"photo.jpg"', photo)
-        np.testing.assert_allclose(found, model.predict_proba([photo])[0], atol=2e-2)
+    result = json.loads(told)
+    assert (result["format"], result["files"]) == (format, sorted(os.listdir(out)))
+    assert (result["proof"]["n"], result["proof"]["same_top1"]) == (130, 130)  # 121, and nine odd forms
+    assert result["proof"]["largest_difference"] <= 0.005
+    asked = [tmp_path / "large.jpg", next(photos.glob("*/*.jpg"))]
+    close(printed(out, *asked), lines_of(hs.load(saved), asked))
 
 
-def test_labels_and_numbers(tmp_path):
+def test_pixels_are_those_of_pillow():
+    """All filters, upright and lying, enlarged and reduced: but for a level where a sum lies between two."""
+    rng = np.random.default_rng(0)
+    sizes = [(7, 9), (37, 501), (1, 1), (300, 5), (240, 180), (500, 375), (213, 320), (1203, 1801), (1000, 300)]
+    for name, mode in (("bilinear", "center"), ("bicubic", "center"), ("lanczos", "center"), ("bicubic", "squash")):
+        preparation = ImagePreparation((224, 224), 0.875, name, (0.5,) * 3, (0.5,) * 3, mode)
+        resize = Resize(preparation).eval()
+        for size in sizes:
+            photo = rng.integers(0, 255, (*size, 3), dtype=np.uint8)
+            own = prepare(Image.fromarray(photo), preparation).astype(int)
+            made = resize(torch.from_numpy(photo)[None])[0].numpy().astype(int)
+            assert np.abs(made - own).max() <= 2
+            assert (made != own).mean() < 0.01
+
+
+def test_photos_are_resized_along_rows_first_whatever_pillow_does():
+    preparation = ImagePreparation((224, 224), 0.875, "bicubic", (0.5,) * 3, (0.5,) * 3)
+    for height in (100, 180, 224, 226, 240, 258, 300, 480, 700):
+        for width in (100, 200, 224, 230, 260, 300, 400):
+            photo = Image.fromarray(np.random.default_rng(height).integers(0, 255, (height, width, 3), dtype=np.uint8))
+            left, top, right, bottom = crop_of(photo.size, preparation).box
+            rows = photo.resize((224, height), Image.Resampling.BICUBIC, box=(left, 0, right, height))
+            both = rows.resize((224, 224), Image.Resampling.BICUBIC, box=(0, top, 224, bottom))
+            assert np.array_equal(np.asarray(both), prepare(photo, preparation))
+
+
+EVERY = ["openvino", *(pytest.param(name, marks=pytest.mark.check) for name in ("onnx", "torch", "transformers"))]
+
+
+@pytest.mark.parametrize("format", EVERY)
+def test_labels(tmp_path, format):
     texts, labels = zip(*mixed(60), strict=True)
     model = hs.fit(texts, labels, model="all-MiniLM-L6-v2", how="probe")
-    model.export(tmp_path / "labels")
-    told = json.loads((tmp_path / "labels" / "model.json").read_text())
-    assert told["thresholds"] == list(model.head.thresholds)
-    found = run_readme(tmp_path / "labels", '"a text"', texts[0])
-    np.testing.assert_allclose(found, model.predict_proba([texts[0]])[0], atol=2e-2)
+    model.export(tmp_path / format, format=format)
+    about = json.loads((tmp_path / format / "model.json").read_text())
+    assert about["thresholds"] == list(model.head.thresholds)
+    close(printed(tmp_path / format, *texts[:3]), lines_of(model, texts[:3]))
+
+
+@pytest.mark.parametrize("format", EVERY)
+def test_numbers(tmp_path, format):
     words, values = zip(*numbers(60), strict=True)
     model = hs.fit(words, values, model="all-MiniLM-L6-v2", how="probe", task="regression")
-    model.export(tmp_path / "numbers")
-    told = json.loads((tmp_path / "numbers" / "model.json").read_text())
-    assert told["outputs"] == "values"
-    assert told["interval"] == {"half_width": model.head.width, "holds": 0.9}
-    (found,) = run_readme(tmp_path / "numbers", '"a text"', words[0])
-    assert found == pytest.approx(model.predict(words[0])[0].value, abs=2e-2 * model.head.deviation)
+    model.export(tmp_path / format, format=format)
+    about = json.loads((tmp_path / format / "model.json").read_text())
+    assert about["interval"] == {"half_width": model.head.width, "holds": 0.9}
+    (line,), (own,) = printed(tmp_path / format, words[0]), lines_of(model, [words[0]])
+    found, value = (float(said.rsplit(": ", 1)[1].split()[0]) for said in (line, own))
+    assert found == pytest.approx(value, abs=2e-2 * model.head.deviation)
+
+
+@pytest.mark.parametrize("format", EVERY)
+def test_pairs(tmp_path, format):
+    pairs = same_or_not(60)
+    model = hs.fit([(a, b) for a, b, _ in pairs], [c for _, _, c in pairs], model="all-MiniLM-L6-v2", how="probe")
+    exported = model.export(tmp_path / format, format=format)
+    assert exported.proof.same_top1 == exported.proof.n
+    close(printed(tmp_path / format, *pairs[0][:2], *pairs[1][:2]), lines_of(model, [p[:2] for p in pairs[:2]]))
+
+
+def test_the_threshold_of_two_classes(tmp_path):
+    texts, labels = zip(*((text, str("food" in said)) for text, said in mixed(80)), strict=True)
+    model = hs.fit(texts, labels, model="all-MiniLM-L6-v2", how="probe", threshold=0.9, positive="True")
+    model.export(tmp_path / "openvino")
+    assert json.loads((tmp_path / "openvino" / "model.json").read_text())["decision"] == {"class": "True", "from": 0.9}
+    close(printed(tmp_path / "openvino", *texts[:8]), lines_of(model, texts[:8]))
+
+
+@pytest.mark.check
+def test_onnx_that_came_as_onnx(small, tmp_path):
+    photos, folder = small / "photos", tmp_path / "file"
+    module = small_image_model("resnet18", folder)
+    torch.onnx.export(
+        module, (torch.zeros(2, 3, 64, 64),), folder / "model.onnx", dynamic_shapes=({0: "n"},), external_data=False
+    )
+    os.remove(folder / "model.safetensors")
+    model = hs.fit(photos, model=str(folder / "model.onnx"), how="probe", out=tmp_path / "saved")
+    asked = [next(photos.glob("*/*.jpg"))]
+    for format in ("openvino", "onnx"):
+        model.export(tmp_path / format, format=format)
+        close(printed(tmp_path / format, *asked), lines_of(model, asked))
+    with pytest.raises(UserError, match=r"not exported to torch.export: its backbone is a graph of ONNX"):
+        model.export(tmp_path / "torch", format="torch")
+
+
+def test_metadata(small, tmp_path):
+    import onnx
+
+    model = hs.load(small / "resnet18.headstart")
+    model.export(tmp_path / "onnx", format="onnx")
+    graph = onnx.load(tmp_path / "onnx" / "model.onnx")
+    said = {entry.key: json.loads(entry.value) for entry in graph.metadata_props}
+    assert said == json.loads((tmp_path / "onnx" / "model.json").read_text())
+    assert (said["classes"], said["temperature"]) == (list(model.classes), model.head.temperature)
+    assert [port.name for port in (*graph.graph.input, *graph.graph.output)] == ["pixels", "probabilities"]
+
+
+def test_many_at_once(small, tmp_path):
+    """Photos of one size, and one of them by itself, have the same probabilities."""
+    import onnxruntime
+
+    hs.load(small / "resnet18.headstart").export(tmp_path / "onnx", format="onnx")
+    session = onnxruntime.InferenceSession(tmp_path / "onnx" / "model.onnx", providers=["CPUExecutionProvider"])
+    pixels = np.random.default_rng(0).integers(0, 255, (5, 90, 120, 3), dtype=np.uint8)
+    (together,) = session.run(None, {"pixels": pixels})
+    for row in (0, 4):
+        np.testing.assert_allclose(session.run(None, {"pixels": pixels[row : row + 1]})[0][0], together[row], atol=1e-5)
+
+
+@pytest.mark.parametrize("format", ["openvino", pytest.param("onnx", marks=pytest.mark.check)])
+def test_int8(small, tmp_path, command, format):
+    photos = small / "photos"
+    arguments = ["export", small / "resnet18.headstart", "--format", format, "--quantize", "int8", "--data", photos]
+    code, told, err = command(*arguments, "--most-lost", "1", "--out", tmp_path / format, "--json")
+    assert code == 0, err
+    result = json.loads(told)
+    assert 0 <= result["accuracy_after"] <= 1
+    assert {"accuracy_before", "metric", "n_held_out"} <= set(result)
+    printed(tmp_path / format, next(photos.glob("*/*.jpg")))
 
 
 def test_what_cannot_be_exported_is_said_and_leaves_nothing(intents, years, tmp_path):
-    pairs = same_or_not(60)
-    two = hs.fit([(a, b) for a, b, _ in pairs], [c for _, _, c in pairs], model="all-MiniLM-L6-v2", how="probe")
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "diary.txt").write_text("today")
-    for model, folder, format, error, said in (
-        (two, "new", "openvino", UserError, "two texts at once"),
-        (hs.load(years), "new", "openvino", UserError, "more than a backbone with a linear head"),
-        (intents, "new", "onyx", UserError, "unknown format 'onyx'.*one of: openvino"),
-        (intents, "mine", "openvino", OutputError, "already there"),
-    ):
+    asked: list[tuple] = [
+        (hs.load(years), "new", {}, UserError, "more than a backbone with a linear head"),
+        (intents, "new", {"format": "onyx"}, UserError, r"unknown format 'onyx'.*one of: openvino"),
+        (intents, "new", {"format": "timm"}, UserError, "its backbone is a model of transformers"),
+        (intents, "new", {"quantize": "int4"}, UserError, "nothing is made int4"),
+        (intents, "new", {"quantize": "int8", "format": "torch"}, UserError, "torch.export has no int8"),
+        (intents, "new", {"quantize": "int8", "most_lost": 5}, UserError, "5 is no share"),
+        (intents, "new", {"inputs": ["", " "]}, UserError, "no input"),
+        (intents, "mine", {}, OutputError, "already there"),
+    ]
+    for model, folder, options, error, said in asked:
         with pytest.raises(error, match=f"(?s){said}"):
-            model.export(tmp_path / folder, format=format)
-    with pytest.raises(UserError, match="no input"):
-        intents.export(tmp_path / "new", inputs=["", " "])
+            model.export(tmp_path / folder, **options)
     assert [(path.name, len(os.listdir(path))) for path in tmp_path.iterdir()] == [("mine", 1)]

@@ -20,7 +20,7 @@ from headstart.task import Metric
 from headstart.tasks import table
 from test_fit_questions import squad
 from topics import MINI, mixed, numbers
-from toy_exporter import TORCHSCRIPT
+from toy_format import TORCHSCRIPT
 from toy_ordinal import ORDINAL
 
 
@@ -66,7 +66,7 @@ def test_a_task_is_two_files_and_a_row(ordinal, tmp_path, monkeypatch):
     assert "Exact step" in printed
     assert "commonest step" in printed
     assert "| Mean distance |" in (tmp_path / "saved" / "README.md").read_text()
-    assert opened.export(tmp_path / "ir", inputs=texts[:4]).compared == 4  # in a format that knows nothing of it
+    assert opened.export(tmp_path / "ir", inputs=texts[:4]).proof.n == 4 + 7  # in a format that knows nothing of it
     assert hs.rank(texts, steps, task="ordinal", models=["all-MiniLM-L6-v2"]).rows[0].accuracy > 0.4
     monkeypatch.undo()
     assert "ordinal" not in {task.name for task in table.TASKS}
@@ -150,17 +150,17 @@ def test_a_metric_is_a_function_and_a_row(name, years, tmp_path, monkeypatch):
 
 def test_an_export_format_is_a_file_and_a_line(tmp_path, monkeypatch):
     model = hs.fit(*classed_texts(), **MINI)
-    lies = replace(
-        TORCHSCRIPT, name="lies", opened=lambda made, folder: lambda text: np.full(len(made.head.classes), 0.2)
-    )
-    monkeypatch.setattr(formats, "EXPORTERS", (*formats.EXPORTERS, TORCHSCRIPT, lies))
+    runtime = TORCHSCRIPT.runtime(None)
+    wrong = replace(runtime, code=runtime.code.replace("return model", "return 0.5 * model"))
+    lies = replace(TORCHSCRIPT, name="lies", runtime=lambda made: wrong)
+    monkeypatch.setattr(formats, "FORMATS", (*formats.FORMATS, TORCHSCRIPT, lies))
     exported = model.export(tmp_path / "script", format="torchscript")
-    assert exported.files == ("README.md", "model.json", "model.pt", "tokenizer.json")
-    assert "def run(folder)" in (tmp_path / "script" / "README.md").read_text()
-    with pytest.raises(OutputError, match="differ from headstart's by 0"):
+    assert exported.files == ("README.md", "model.json", "model.pt", "predict.py", "tokenizer.json")
+    assert "pip install numpy torch tokenizers" in (tmp_path / "script" / "README.md").read_text()
+    with pytest.raises(OutputError, match=r"on .* the export differs from headstart by 0\.\d+, and 0\.005 is allowed"):
         model.export(tmp_path / "lies", format="lies")
     assert os.listdir(tmp_path) == ["script"]
-    with pytest.raises(UserError, match="one of: openvino, torchscript, lies"):
+    with pytest.raises(UserError, match=r"one of: openvino, onnx, .*, torchscript, lies"):
         model.export(tmp_path / "new", format="onyx")
 
 

@@ -84,9 +84,14 @@ def test_the_card_of_a_model_that_reads_windows_says_the_same(at_the_end, capsys
         assert (label, round(float(probability), 2)) == (said.label, round(said.probability, 2))
 
 
-def test_what_reads_windows_is_not_exported(at_the_end, tmp_path):
-    with pytest.raises(UserError, match="windows"):
-        at_the_end[0].export(tmp_path / "exported")
+@pytest.mark.parametrize(
+    "format", ["openvino", *(pytest.param(name, marks=pytest.mark.check) for name in ("onnx", "torch", "transformers"))]
+)
+def test_what_reads_windows_is_exported_with_them(at_the_end, tmp_path, format):
+    model, rows = at_the_end
+    exported = model.export(tmp_path / "exported", format=format, inputs=[text for text, _ in rows[:12]])
+    assert json.loads((tmp_path / "exported" / "model.json").read_text())["texts"]["windows"] == 16
+    assert exported.proof.same_top1 == exported.proof.n
 
 
 def test_short_texts_have_the_features_that_they_always_had(at_the_end):

@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from headstart.data.check import check, refuse_empty
+from headstart.data.as_fitted import checked_as_fitted, read_as_fitted
 from headstart.data.learned import Learned
-from headstart.data.read import read, refuse_odd
 from headstart.progress import Progress
 from headstart.report.checked import lines
 from headstart.task import Scores
-from headstart.values import Caution, Columns, Dataset, Finding, Request
+from headstart.values import Caution, Columns, Dataset, Finding
 
 if TYPE_CHECKING:
     from headstart.model import Model
@@ -85,15 +84,19 @@ def _checked(
     Raises:
         DataError: they cannot be read or are not what the model takes, or none can be used.
     """
-    refuse_odd(columns)
-    columns = replace(columns or Columns(), known=model.columns)
-    request = Request(data, labels, groups, task=model.task.name, kind=model.modality.name, columns=columns)
-    with progress.step("read"):
-        dataset, notes = _test_part(read(request, [model.task]))
-    with progress.step("check", len(dataset)) as advance:
-        dataset = check(dataset, purpose="evaluate", advance=advance)
-    refuse_empty(dataset)
-    return dataset, notes
+    dataset, notes = _test_part(
+        read_as_fitted(
+            data,
+            labels,
+            groups,
+            task=model.task,
+            modality=model.modality,
+            columns=columns,
+            known=model.columns,
+            progress=progress,
+        )
+    )
+    return checked_as_fitted(dataset, progress=progress), notes
 
 
 def _seen(dataset: Dataset, rows: np.ndarray, learned: Learned) -> list[Caution]:

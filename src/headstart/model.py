@@ -37,9 +37,7 @@ from headstart.values import Columns, Dataset, Split
 
 if TYPE_CHECKING:
     from headstart.explain.explanation import Explanation
-    from headstart.export.exporter import Exported
-
-_COMPARED = 16  # test examples on which an export is compared
+    from headstart.export.export import Exported
 
 
 @dataclass(frozen=True, repr=False)
@@ -242,9 +240,7 @@ class Model:
             return self if place is None else self.saved(place, out=str(folder))
 
     def report(self, path: str | Path) -> None:
-        """Write the page about how it was made and how good it is, as in its folder.
-
-        A saved model's is copied from there, with its examples; where it lies there no more it is made without them.
+        """Write the page about how it was made and how good it is; without examples where its folder's is gone.
 
         Raises:
             UserError: nobody has fitted it. OutputError: no space, no permission.
@@ -298,28 +294,33 @@ class Model:
         learned = learned_by(self._made_of, self.folder)
         return evaluated(self, data, labels, groups, columns=columns, learned=learned, progress=progress)
 
-    def export(self, folder: str | Path, *, format: str = "openvino", inputs: Any = None) -> Exported:
+    def export(
+        self,
+        folder: str | Path,
+        *,
+        format: str = "openvino",
+        quantize: str | None = None,
+        data: Any = None,
+        columns: Columns | None = None,
+        inputs: Any = None,
+        most_lost: float = 0.005,
+    ) -> Exported:
         """Write the model in a format that runs without headstart, once its outputs there were compared with these.
 
         Args:
-            folder: not there yet. format: the name of one in `headstart.export.table`; a wrong one lists all.
-            inputs: to compare outputs on, as for `predict`; None: test examples of a model that was just fitted, else
-                a few made-up inputs.
+            folder: not there yet. format: of `headstart.export.table`. quantize: "int8", or None.
+            data, columns: as for `evaluate`, to calibrate, measure and compare on; None: what it was fitted on.
+            inputs: to compare on, as for `predict`. most_lost: of the first metric, that int8 may lose.
 
         Raises:
-            UserError: no such format, or the model cannot be exported to it.
-            DataError: none of the inputs can be used.
-            OutputError: something is at the folder, nothing can be written there, or the outputs differ.
+            UserError: it cannot be exported so. DataError: no input can be used. OutputError: the outputs differ.
         """
-        from headstart.export.exporter import Deployable, export
-        from headstart.export.table import exporter_named
+        from headstart.export.export import Wanted, export
+        from headstart.export.table import format_named
 
-        made, fitted = Deployable(self.task, self.modality, self.backbone, self.head), self._made_of
-        if inputs is None and fitted is not None:
-            examples = fitted.dataset.take(fitted.parts.test[:_COMPARED])
-        else:
-            examples = self._checked(self._given(self.modality.made_up() if inputs is None else inputs)[0])
-        return export(made, Path(folder), exporter_named(format), examples)
+        asked = Wanted(format_named(format), quantize, most_lost, data, columns)
+        given = None if inputs is None else self._checked(self._given(inputs)[0])
+        return export(self, Path(folder), asked, given=given, made_of=self._made_of)
 
     def explain(
         self, input: Any, target: str | None = None, *, top: int = 5, columns: Columns | None = None

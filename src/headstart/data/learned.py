@@ -9,7 +9,7 @@ import csv
 import hashlib
 import io
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -142,6 +142,29 @@ def examples_in(folder: Path, rows: np.ndarray, head: Any) -> tuple[list[str], l
         return [row["example"] for row in some], targets, [row.get(COLUMNS[0]) or "" for row in some]
     except (OSError, csv.Error, KeyError, IndexError, ValueError):
         return None
+
+
+def examples_of_part(folder: Path, part: str) -> list[str]:
+    """Where the examples of a part of a saved model's data were; none where its table does not say."""
+    try:
+        if was_changed(folder, FILE):
+            return []
+        written = read_file(folder / FILE, most=_MOST).decode("utf-8")
+        return [row["example"] for row in csv.DictReader(io.StringIO(written, newline="")) if row["part"] == part]
+    except (OSError, csv.Error, KeyError, ValueError):  # not there, or not as headstart writes it
+        return []
+
+
+def still_there(where: Iterable[str], data: str, folder: Path) -> list[tuple[str, Path]]:
+    """Those of a saved model's files that lie where they lay: below the current folder, the data's or the one beside
+    the model.
+
+    Args:
+        where: as split.csv has them. data: what was fitted on, as its record says. folder: of the model.
+    """
+    beside = (Path(), Path(data), folder.parent, folder.parent / data)
+    found = ((name, next((base / name for base in beside if (base / name).is_file()), None)) for name in where)
+    return [(name, path) for name, path in found if path is not None]
 
 
 def _target(cell: str, head: Any) -> Any:

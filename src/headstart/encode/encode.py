@@ -83,11 +83,17 @@ def encode_afresh(dataset: Dataset, backbone: Backbone) -> np.ndarray:
 
     Another implementation is compared with these.
     """
-    batching, n = batching_of(dataset.inputs, dataset.checked_digests, backbone), len(dataset)
-    features = np.empty((n, backbone.width), dtype=np.float32)
-    for which, computed in open_engine(backbone, "f32")(batching(np.arange(n))):
+    rows = np.arange(len(dataset))
+    return np.asarray(dataset.modality.encode(dataset, rows, backbone, by=_afresh).matrix[:])
+
+
+def _afresh(
+    inputs: Sequence[Any], digests: np.ndarray, backbone: Backbone, *, advance: Callable[[int], None]
+) -> Features:
+    features = np.empty((len(inputs), backbone.width), dtype=np.float32)
+    for which, computed in open_engine(backbone, "f32")(batching_of(inputs, digests, backbone)(np.arange(len(inputs)))):
         features[which] = computed.reshape(len(which), -1)
-    return features
+    return Features(features, features_key(backbone, "f32"), 0)
 
 
 def encode_rows(

@@ -10,10 +10,12 @@ Source: post-training quantisation of NNCF, https://github.com/openvinotoolkit/n
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import replace
 from importlib.util import find_spec
 from io import StringIO
+from typing import Any
 
 import numpy as np
 
@@ -23,6 +25,7 @@ from headstart.encode.kinds import BATCH, KINDS
 from headstart.errors import OutputError, UserError, somebody_elses
 from headstart.values import Dataset
 
+MISSING = "int8 needs NNCF"
 EXAMPLES = 100  # to calibrate on
 _WORKERS = 2  # decoding threads
 
@@ -32,7 +35,7 @@ def refuse_int8(backbone: Backbone) -> None:
     if not KINDS[backbone.kind].calibrated:
         raise UserError("int8 is for photos", where="--precision", fix="--precision auto")
     if find_spec("nncf") is None:
-        raise UserError("int8 needs NNCF", where="--precision", fix="pip install 'headstart[int8]'")
+        raise UserError(MISSING, where="--precision", fix="pip install 'headstart[int8]'")
 
 
 def calibrated(backbone: Backbone, examples: Dataset) -> Backbone:
@@ -59,14 +62,31 @@ def calibrated(backbone: Backbone, examples: Dataset) -> Backbone:
         return found
     batching = KINDS[backbone.kind].batching(examples.inputs, digests, backbone, BATCH, _WORKERS)
     batches = [batch[0] for _, batch in batching(np.arange(EXAMPLES)) if len(batch[0]) == BATCH]
-    bars = StringIO()  # that NNCF draws
-    with somebody_elses("NNCF", where=backbone.name), graphs.quiet(), redirect_stdout(bars), redirect_stderr(bars):
-        made = nncf.quantize(
-            graphs.graph_of(backbone),
-            nncf.Dataset(batches),
-            preset=nncf.QuantizationPreset.MIXED,
-            subset_size=len(batches),
-        )
+    made = quantised(graphs.graph_of(backbone), batches, name=backbone.name)
     if not graphs.was_kept(made, file):
         raise OutputError("no room for the int8 graph", where=str(file.parent), fix="--precision auto")
     return found
+
+
+def quantised(graph: Any, batches: Sequence[Any], *, name: str, transformer: bool = False) -> Any:
+    """A graph of OpenVINO or ONNX in int8, calibrated on what it is given in these batches.
+
+    Args:
+        name: of the backbone. transformer: whether it is one, whose attention is left as it is where int8 harms it.
+
+    Raises:
+        ModelError: NNCF cannot.
+    """
+    from headstart.encode import graphs  # OpenVINO, without its telemetry
+
+    import nncf  # isort: skip
+
+    bars = StringIO()  # that NNCF draws
+    with somebody_elses("NNCF", where=name), graphs.quiet(), redirect_stdout(bars), redirect_stderr(bars):
+        return nncf.quantize(
+            graph,
+            nncf.Dataset(batches),
+            preset=nncf.QuantizationPreset.MIXED,
+            subset_size=len(batches),
+            model_type=nncf.ModelType.TRANSFORMER if transformer else None,
+        )

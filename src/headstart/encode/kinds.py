@@ -40,6 +40,7 @@ class InputKind:
     filled: Callable[[Batch], Batch]  # up to the static shape of the graph
     traced: Callable[[Backbone], tuple[Any, Any]]  # an example of a batch, and the shapes that the graph takes
     wrapped: Callable[[Backbone, Any], Any]  # the torch module, so that batches go in
+    exported: tuple[str, ...]  # names of a batch's arrays, in graphs that run without headstart
     unsaid: Callable[[Backbone], str]  # what keys of the first form have beside the repr of the preparation
     calibrated: bool = False  # whether its graphs can be made int8 by the examples that they see
 
@@ -181,6 +182,7 @@ KINDS = {
         filled=_filled,
         traced=_traced_images,
         wrapped=_from_bytes,
+        exported=("pixels",),
         unsaid=_crop_mode,
         calibrated=True,
     ),
@@ -189,6 +191,7 @@ KINDS = {
         filled=_of_any_size,
         traced=_traced_texts,
         wrapped=_from_ids,
+        exported=("ids", "mask"),
         unsaid=lambda backbone: backbone.texts.tokenizer,
     ),
 }

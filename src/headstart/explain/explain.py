@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from headstart.backbone import Features
-from headstart.data.learned import MadeOf, examples_in, short_digests
+from headstart.data.learned import MadeOf, examples_in, short_digests, still_there
 from headstart.errors import DataError, UserError
 from headstart.explain.explanation import Explanation
 from headstart.explain.neighbours import Neighbour, Reference, neighbours
@@ -108,8 +107,7 @@ def _where_they_were(
     """
     if model.modality.in_tables or model.record is None or model.folder is None:
         return {}
-    beside = (Path(), Path(model.record.data), model.folder.parent, model.folder.parent / model.record.data)
-    there = [(where, base / where) for where, _ in examples for base in beside if (base / where).is_file()]
+    there = still_there((where for where, _ in examples), model.record.data, model.folder)
     if not there:
         return {}
     files, meant = check([path for _, path in there]), dict(examples)

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from headstart.errors import UserError
-from headstart.export.exporter import Exporter
+from headstart.export.format import Format
+from headstart.export.to_onnx import ONNX
 from headstart.export.to_openvino import OPENVINO
+from headstart.export.to_timm import TIMM
+from headstart.export.to_torch import TORCH
+from headstart.export.to_transformers import TRANSFORMERS
 
-EXPORTERS: tuple[Exporter, ...] = (OPENVINO,)
+FORMATS: tuple[Format, ...] = (OPENVINO, ONNX, TORCH, TRANSFORMERS, TIMM)
 
 
-def exporter_named(name: str) -> Exporter:
+def format_named(name: str) -> Format:
     """The format of this name; raises UserError where there is none."""
-    for exporter in EXPORTERS:
-        if exporter.name == name:
-            return exporter
-    names = ", ".join(exporter.name for exporter in EXPORTERS)
+    for each in FORMATS:
+        if each.name == name:
+            return each
+    names = ", ".join(each.name for each in FORMATS)
     raise UserError(f"unknown format {name!r}", where="--format", fix=f"one of: {names}")

@@ -92,6 +92,7 @@ class Modality:
     encoding_share: float
     per_second: float  # examples encoded, where nothing was measured
     made_up: Callable[[], Sequence[Any]]  # inputs that a model can be run on where there are none of the user's
+    odd: Callable[[Sequence[Any]], Sequence[Any]]  # some of them (at least one) in other forms that they come in
     trainable: Callable[..., Any]  # what fine-tuning is given of the inputs; loads torch
     # how the features of two texts are put side by side: (n, d) of the one and (n, d) of the other; None: one an input
     compare: Callable[[np.ndarray, np.ndarray], np.ndarray] | None = None

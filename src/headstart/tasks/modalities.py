@@ -20,6 +20,7 @@ from headstart.encode.encode import other_views
 from headstart.encode.pairs import compare, encode_inputs, encode_pairs
 from headstart.encode.store import image_hashes
 from headstart.inputs.modality import Modality
+from headstart.inputs.odd import odd_pairs, odd_photos, odd_texts
 from headstart.inputs.shown import shown_pairs, shown_passages, shown_photos, shown_texts
 from headstart.pretrained.catalog import DEFAULT
 
@@ -107,6 +108,7 @@ IMAGE = Modality(
     encoding_share=0.25,
     per_second=100.0,
     made_up=_pictures,
+    odd=odd_photos,
     trainable=_trainable_images,
     views=other_views,
     explainer=_photo_explainer,
@@ -135,6 +137,7 @@ TEXT = Modality(
     encoding_share=0.1,
     per_second=500.0,
     made_up=_texts,
+    odd=odd_texts,
     trainable=_trainable_texts,
     explainer=_text_explainer,
     shown=shown_texts,
@@ -166,6 +169,7 @@ PAIR = Modality(
     encoding_share=0.25,
     per_second=250.0,
     made_up=_pairs,
+    odd=odd_pairs,
     trainable=_trainable_pairs,
     explainer=_text_explainer,
     shown=shown_pairs,
@@ -193,6 +197,7 @@ PASSAGE = Modality(
     encoding_share=0.0,
     per_second=500.0,
     made_up=_pairs,
+    odd=odd_pairs,
     trainable=_never,
     explainer=_answer_explainer,
     shown=shown_passages,

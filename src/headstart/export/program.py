@@ -1,0 +1,75 @@
+"""predict.py of an exported folder: what `headstart predict` prints, by the runtime of the format, numpy and Pillow.
+
+It is made of what the format, the input and the answer need of it, so that it is no longer than it has to be.
+"""
+
+from __future__ import annotations
+
+import runpy
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from headstart.export.deployable import Deployable
+from headstart.export.format import Runtime
+
+NAME = "predict.py"
+_PHOTO = ("from PIL import Image, ImageOps",)
+_TEXT = ("from tokenizers import Tokenizer",)
+_TOKENIZER = """texts = about["texts"]
+tokenizer = Tokenizer.from_file(str(here / "tokenizer.json"))
+tokenizer.no_padding()
+tokenizer.enable_truncation(texts["max_length"])
+"""
+
+
+def program(made: Deployable, runtime: Runtime) -> str:
+    """The Python of predict.py, which defines `outputs(input)` and prints what they say."""
+    facts, photos = made.facts, made.takes_photos
+    imports = {"import numpy as np", *runtime.imports, *(_PHOTO if photos else _TEXT)}
+    return rendered(
+        "predict.py.jinja",
+        title=f"{made.name}: {made.title}",
+        usage=usage(made),
+        packages=", ".join(packages(made, runtime)),
+        imports=sorted(imports, key=lambda line: (line.startswith("from"), line)),
+        code=(runtime.code if photos else _TOKENIZER + runtime.code).strip(),
+        photos=photos,
+        read=(runtime.read or "").strip(),
+        pair=None if photos else facts["texts"]["pair"],
+        output=made.output,
+        noun=made.modality.noun,
+        values=made.task.probabilities is None,
+        exclusive=facts["exclusive"],
+        decided=facts["decision"] is not None,
+        labels=facts["thresholds"] is not None,
+    )
+
+
+def rendered(template: str, **values: Any) -> str:
+    """A file of the exported folder, of this template; nothing is escaped, as none is HTML."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    loader = PackageLoader("headstart.export")
+    environment = Environment(loader=loader, undefined=StrictUndefined, trim_blocks=True, keep_trailing_newline=True)
+    return environment.get_template(template).render(values)
+
+
+def usage(made: Deployable) -> str:
+    """What stands behind `python predict.py`."""
+    if made.takes_photos:
+        return "photo.jpg ..."
+    return '"a text" "another text"' if made.modality.of_two else '"a text" ...'
+
+
+def packages(made: Deployable, runtime: Runtime) -> list[str]:
+    """What predict.py needs to be installed."""
+    return ["numpy", *runtime.packages, "pillow" if made.takes_photos else "tokenizers"]
+
+
+def opened(folder: Path) -> Callable[[Any], np.ndarray]:
+    """`outputs` of a folder's predict.py, which opens the model by its own runtime as it does for its user."""
+    outputs: Callable[[Any], np.ndarray] = runpy.run_path(str(folder / NAME), run_name="predict")["outputs"]
+    return outputs
