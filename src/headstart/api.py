@@ -56,6 +56,7 @@ def fit(  # noqa: PLR0913 - the one public door: every option of the command lin
     max_length: int | None = None,
     names: Any = None,
     unlabelled: Any = None,
+    feedback: Any = None,
     classes: str | Sequence[str] | None = None,
     columns: Columns | None = None,
     device: str | None = None,
@@ -109,6 +110,8 @@ def fit(  # noqa: PLR0913 - the one public door: every option of the command lin
             classes to a text or several, or the path of such a JSON object or table (a class and a text a row).
         unlabelled: examples without labels: a folder, a table, or inputs. The labels that the probe is surest of are
             learned from; whatever is in the test part, or like it, is left out.
+        feedback: corrected examples, as `serve` collects them, or any data: learned from and never tested on; where one
+            of them is in the data with another label, it is right.
         classes: of texts of which none has a label: what they may be about, in words. Nothing is measured then, unless
             `test` is the path of labelled examples.
         columns: which columns of a table hold what.
@@ -122,29 +125,13 @@ def fit(  # noqa: PLR0913 - the one public door: every option of the command lin
         UserError: the data, the model, the place to save or to track cannot be used.
     """
     request = Request(
-        data=data,
-        labels=labels,
-        groups=groups,
-        task=task,
-        kind=kind,
-        columns=columns,
-        model=str(model),
-        licence=licences_of(licence),
-        precision=precision_named(precision),
-        method=method_of(how),
-        metric=metric,
+        data=data, labels=labels, groups=groups, task=task, kind=kind, columns=columns, model=str(model),
+        licence=licences_of(licence), precision=precision_named(precision), method=method_of(how), metric=metric,
         decision=_decision(threshold, recall, positive),
         test=_share_or_path(test) if classes is None or not isinstance(test, Real) else _no_share(test),
-        seed=seed,
-        out=_folder(data, out),
-        force=force,
-        allow_rejected=allow_rejected,
-        final=final,
-        max_length=max_length,
-        names=names,
-        unlabelled=unlabelled,
-        classes=names_of(classes),
-    )
+        seed=seed, out=_folder(data, out), force=force, allow_rejected=allow_rejected, final=final,
+        max_length=max_length, names=names, unlabelled=unlabelled, feedback=feedback, classes=names_of(classes),
+    )  # fmt: skip
     seconds, shown = seconds_of(budget), as_progress(progress)
     with using(device, threads), open_session(request, seconds=seconds, track=track, progress=shown) as session:
         return pipeline.fit(request, session)

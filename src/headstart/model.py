@@ -221,13 +221,10 @@ class Model:
         return self.task.scorer.score(self.head, outputs, dataset, rows, reference)
 
     def save(self, folder: str | Path, *, force: bool = False) -> Model:
-        """Save a model that was fitted in memory: what `fit(out=folder)` would have written.
+        """Save a model that was fitted in memory, as `fit(out=folder)` would have; gives the model with its folder.
 
         Args:
             force: replace a folder that headstart saved before.
-
-        Returns:
-            The model, with its folder.
 
         Raises:
             UserError: it was saved already, or nobody has fitted it.

@@ -33,7 +33,7 @@ def prepare(request: Request, session: Session) -> tuple[Dataset, Split]:
         known = KnownImages(dataset.modality.known())
         dataset = check(dataset, known=known, allow_rejected=request.allow_rejected, advance=advance)
     with session.step("split", shown=False):
-        folds_too = request.method in ("auto", "probe")  # of others, a score by folds would take as many trainings
+        folds_too = request.scored_by_folds
         return dataset, split(dataset, test=request.share, seed=request.seed, folds_too=folds_too)
 
 

@@ -119,12 +119,18 @@ class Request:
     allow_rejected: bool = False  # whether more examples may be left out than are used
     names: Any = None  # what classes are called: None: by their names; "none"; or a mapping, or a file, of other words
     unlabelled: Any = None  # examples without labels: a folder, a table, inputs; None: there are none
+    feedback: Any = None  # corrected examples, as data are; None: there are none
     classes: tuple[str, ...] | None = None  # of data that are all without labels; None: they have some
 
     @property
     def share(self) -> float | None:
         """The share of the data that is kept for the test, where they have no parts of their own; None: nothing is."""
         return 0.2 if isinstance(self.test, str | Path) else self.test
+
+    @property
+    def scored_by_folds(self) -> bool:
+        """Whether the score may be out-of-fold: else that would take as many trainings, or test feedback."""
+        return self.method in ("auto", "probe") and self.feedback is None
 
     @property
     def pool(self) -> Any:
@@ -178,6 +184,7 @@ class Examples:
     from_files: bool = False  # whether each text was a file of its own
     guessed: np.ndarray | None = None  # (n,) bool: the target was guessed while reading, so it is not learned from
     named_groups: Sequence[str | None] | None = None  # whose each example is, as the user says; None: nothing was said
+    corrected: np.ndarray | None = None  # (n,) bool: is feedback, so it is learned from; None: there is none
     findings: tuple[Finding, ...] = ()
     notes: tuple[str, ...] = ()  # what was assumed while reading: "no header: columns taken as label, text"
     cautions: tuple[Caution, ...] = ()
@@ -187,7 +194,7 @@ class Examples:
 
     def take(self, rows: np.ndarray) -> Examples:
         """The examples in these rows; findings, notes and cautions stay with the whole."""
-        return replace(self, **_taken(self, rows, ("inputs", "targets", "where", "parts", "guessed", "named_groups")))
+        return replace(self, **_taken(self, rows, _OF_ROWS))
 
 
 @dataclass(frozen=True)
@@ -205,6 +212,7 @@ class Dataset:
     from_files: bool = False  # whether each text was a file of its own
     guessed: np.ndarray | None = None  # (n,) bool; None: no target was guessed
     named_groups: Sequence[str | None] | None = None  # whose each example is, as the user says; None: nothing was said
+    corrected: np.ndarray | None = None  # (n,) bool: is feedback, so it is learned from; None: there is none
     weights: np.ndarray | None = None  # (n,) float64 above 0: how many examples each one counts for; None: one
     groups: np.ndarray | None = None  # (n,) int64; equal numbers: kept on one side of a split; set by check
     alike: np.ndarray | None = None  # (n,) int64; the same without the user's groups, where there are any
@@ -282,8 +290,7 @@ class Dataset:
 
     def take(self, rows: np.ndarray) -> Dataset:
         """The examples in these rows, measured in the space of the whole, with which findings and the like stay."""
-        columns = ("inputs", "targets", "where", "parts", "guessed", "named_groups", "weights", "groups", "alike")
-        part = replace(self, **_taken(self, rows, (*columns, "digests", "sketches")))
+        part = replace(self, **_taken(self, rows, (*_OF_ROWS, "weights", "groups", "alike", "digests", "sketches")))
         part.__dict__["space"] = self.space  # a part in which a class has no example
         return part
 
@@ -298,6 +305,9 @@ class Dataset:
     @property
     def rejected(self) -> tuple[Finding, ...]:
         return tuple(f for f in self.findings if f.rejected)
+
+
+_OF_ROWS = ("inputs", "targets", "where", "parts", "guessed", "named_groups", "corrected")
 
 
 def _taken(columns: Any, rows: np.ndarray, names: Sequence[str]) -> dict[str, Any]:

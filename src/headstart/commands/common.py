@@ -45,6 +45,9 @@ Names = Annotated[
     str | None, typer.Option(metavar="FILE|none", help="Words for classes, CLASS,TEXT a row. Default: their names.")
 ]
 Unlabelled = Annotated[str | None, typer.Option(help="Examples without labels, learned from too: a folder, a table.")]
+Feedback = Annotated[
+    str | None, typer.Option(help="Corrected examples, as serve --feedback stores them: learned from, not tested on.")
+]
 Classes = Annotated[
     str | None, typer.Option(help="Of texts without any label: what they may be about, with commas between.")
 ]

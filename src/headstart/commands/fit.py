@@ -35,6 +35,7 @@ def fit(  # noqa: PLR0913 - one argument an option
     max_length: common.MaxLength = None,
     names: common.Names = None,
     unlabelled: common.Unlabelled = None,
+    feedback: common.Feedback = None,
     classes: common.Classes = None,
     text: common.Text = None,
     text2: common.Text2 = None,
@@ -63,8 +64,8 @@ def fit(  # noqa: PLR0913 - one argument an option
     fitted = run(
         data, task=task, model=model, how=how, metric=metric, threshold=threshold, recall=recall, positive=positive,
         budget=budget, test=common.share_or_path(test), seed=seed, out=out, force=force, allow_rejected=allow_rejected,
-        final=final, max_length=max_length, names=names, unlabelled=unlabelled, classes=classes, columns=columns,
-        device=device, threads=threads, track=track, licence=licence, precision=precision,
+        final=final, max_length=max_length, names=names, unlabelled=unlabelled, feedback=feedback, classes=classes,
+        columns=columns, device=device, threads=threads, track=track, licence=licence, precision=precision,
         progress=common.bars(),
     )  # fmt: skip
     _tell(fitted, as_json)

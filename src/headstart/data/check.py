@@ -12,6 +12,7 @@ import numpy as np
 from headstart.data.alike.duplicates import equal_pairs, group
 from headstart.data.alike.known import KnownImages
 from headstart.data.alike.look_alikes import apart_by_class, apart_where_few
+from headstart.data.feedback import superseded
 from headstart.data.labels.alike_names import alike_names
 from headstart.errors import DataError, short_name
 from headstart.values import Caution, Dataset, Finding
@@ -54,6 +55,11 @@ def check(
     known = KnownImages() if known is None else known
     seen = modality.inspect(dataset, keep, rejected, known=known, workers=workers, advance=advance)
     keep, digests, hashes = seen.rows, seen.digests, seen.hashes
+    corrected = superseded(dataset, keep, digests)
+    if corrected:
+        rejected += corrected.values()
+        rows = [place for place in range(len(keep)) if place not in corrected]
+        keep, digests, hashes = [keep[place] for place in rows], digests[rows], hashes[rows]
     if purpose == "fit":
         keep, rows = _without_lone(dataset, keep, rejected)
         digests, hashes = digests[rows], hashes[rows]

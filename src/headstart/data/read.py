@@ -12,6 +12,7 @@ from typing import Any
 from headstart.data.alike.grouping import spelled_once
 from headstart.data.columns.find import refuse_unused
 from headstart.data.columns.names import LABEL_WORDS, LABELS, words_of
+from headstart.data.feedback import with_feedback
 from headstart.data.files.accents import two_spellings
 from headstart.data.files.endings import READ_AS_TABLES
 from headstart.data.files.text_file import suffix_of
@@ -59,6 +60,8 @@ def read(request: Request, tasks: Sequence[Task]) -> Dataset:
         examples = _with_test(request, task.form.read)
     else:
         examples = _with_test(request, partial(_labelled, kind=request.kind))
+    if request.feedback is not None:
+        examples = with_feedback(examples, _corrected(request, task, examples))
     if task is None:
         declined, task = _by_cells(examples, tasks)
         doubts = [doubt for other in declined for doubt in other.doubts(examples)]
@@ -70,6 +73,13 @@ def read(request: Request, tasks: Sequence[Task]) -> Dataset:
         what = f"these are {examples.kind}s, and the task is {request.task}"
         raise DataError(what, where="--task", fix=f"--task {task.name}, or name the columns")
     return as_dataset(_with_separator(request.columns, examples, task), _as_asked(task, request))
+
+
+def _corrected(request: Request, task: Task | None, examples: Examples) -> Examples:
+    """The feedback, read as the data were."""
+    if task is not None and task.form is not None:
+        return task.form.read(request.feedback, columns=None)
+    return _labelled(request.feedback, kind=request.kind, columns=Columns(known=examples.columns))
 
 
 def _refuse_labels(request: Request) -> None:
@@ -131,6 +141,7 @@ def as_dataset(examples: Examples, task: Task) -> Dataset:
         columns=examples.columns,
         from_files=examples.from_files,
         guessed=examples.guessed,
+        corrected=examples.corrected,
         named_groups=None if examples.named_groups is None else groups,
         findings=examples.findings,
         notes=(*examples.notes, *notes),

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 
@@ -53,7 +54,7 @@ def split(dataset: Dataset, *, test: float | None = 0.2, seed: int = 0, folds_to
         raise DataError(f"{test} is not a share between 0 and 1", where="--test", fix="0.2 keeps a fifth for the test")
     in_test = np.zeros(len(dataset), dtype=bool)
     dealt = groups_by_class(dataset.strata, dataset.checked_groups, dataset.checked_digests, seed)
-    for members in dealt.values():
+    for members in map(partial(_without_corrected, dataset), dealt.values()):
         total = sum(len(rows) for rows in members)
         wanted, taken = max(1, round(test * total)), 0
         for rows in members[:-1]:  # the last group stays in training, whatever happens
@@ -90,6 +91,12 @@ def split(dataset: Dataset, *, test: float | None = 0.2, seed: int = 0, folds_to
             *few_examples(dataset),
         ),
     )
+
+
+def _without_corrected(dataset: Dataset, members: list[list[int]]) -> list[list[int]]:
+    """The groups that may be tested on: those without feedback."""
+    corrected = dataset.corrected
+    return members if corrected is None else [rows for rows in members if not corrected[rows].any()]
 
 
 def folds(

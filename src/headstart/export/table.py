@@ -9,8 +9,9 @@ from headstart.export.to_openvino import OPENVINO
 from headstart.export.to_timm import TIMM
 from headstart.export.to_torch import TORCH
 from headstart.export.to_transformers import TRANSFORMERS
+from headstart.export.to_web import WEB
 
-FORMATS: tuple[Format, ...] = (OPENVINO, ONNX, TORCH, TRANSFORMERS, TIMM)
+FORMATS: tuple[Format, ...] = (OPENVINO, ONNX, WEB, TORCH, TRANSFORMERS, TIMM)
 
 
 def format_named(name: str) -> Format:

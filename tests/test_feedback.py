@@ -1,0 +1,66 @@
+"""Corrected examples: learned from, right where the data say otherwise, and never tested on."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import pytest
+
+import headstart as hs
+from headstart.errors import DataError
+from topics import MINI
+
+
+def classed_texts() -> tuple[list[str], list[str]]:
+    from conftest import QUESTIONS
+
+    pairs = [(s.strip(), c) for c, t in QUESTIONS.items() for s in t.replace("?", ".").split(".") if s.strip()]
+    texts, labels = zip(*pairs, strict=True)
+    return list(texts), list(labels)
+
+
+def test_photos(photos, tmp_path, command):
+    wrong = sorted((photos / "global").glob("*.jpg"))[:3]
+    for place in (tmp_path / "feedback" / "mine" / "nominal", tmp_path / "feedback" / "mine" / "global"):
+        place.mkdir(parents=True)
+    for photo in wrong:  # of the data, and another class is right
+        shutil.copy(photo, tmp_path / "feedback" / "mine" / "nominal")
+    shutil.copy(sorted((photos / "global").glob("*.jpg"))[5], tmp_path / "feedback" / "mine" / "global")
+    arguments = ["--model", "efficientnet_lite0", "--how", "probe", "--out", tmp_path / "saved", "--json"]
+    code, out, err = command("fit", photos, "--feedback", tmp_path / "feedback", *arguments)
+    assert code == 0, err
+    told = json.loads(out)
+    assert told["n_train"] + told["n_test"] == 40  # one is in the data as it is, and counts once
+    assert any("4 corrected examples are learned from, and not tested on" in note for note in told["notes"])
+    corrected = [finding for finding in told["findings"] if finding["kind"] == "corrected"]
+    assert len(corrected) == 4
+    assert "corrected from 'global' to 'nominal'" in corrected[0]["reason"]
+    rows = (tmp_path / "saved" / "split.csv").read_text().splitlines()
+    mine = [row.split(",") for row in rows if row.startswith("feedback ")]
+    assert sorted((row[1], row[2]) for row in mine) == [("global", "train"), *[("nominal", "train")] * 3]
+
+
+def test_texts_go_to_the_training_part(tmp_path):
+    texts, labels = classed_texts()
+    more = [(f"another one, number {number}, about it", labels[0]) for number in range(20)]
+    (tmp_path / "mine.jsonl").write_text("".join(json.dumps({"text": t, "label": c}) + "\n" for t, c in more))
+    plain = hs.fit(texts, labels, **MINI)
+    model = hs.fit(texts, labels, feedback=tmp_path / "mine.jsonl", **MINI)
+    assert model.scores.n == plain.scores.n  # the same test part
+    assert model.record.n_train == plain.record.n_train + 20
+
+
+def test_a_new_class(tmp_path):
+    texts, labels = classed_texts()
+    more = [(f"weather report {number}: rain and wind from the west", "weather") for number in range(12)]
+    (tmp_path / "mine.jsonl").write_text("".join(json.dumps({"text": t, "label": c}) + "\n" for t, c in more))
+    model = hs.fit(texts, labels, feedback=tmp_path, **MINI)
+    assert "weather" in model.classes
+    assert any(caution.kind == "untested" for caution in model.record.cautions)
+
+
+def test_feedback_of_another_kind_is_refused(photos):
+    texts, labels = classed_texts()
+    with pytest.raises(DataError, match="one part holds images, another texts"):
+        hs.fit(texts, labels, feedback=photos, **MINI)
