@@ -30,8 +30,7 @@ _GPU_BATCH = 128
 
 Engine = Callable[[Batches], Iterator[tuple[np.ndarray, np.ndarray]]]  # which rows, and their features
 
-_MOST_READY = 2  # engines, each with the weights of its model
-
+_most_ready = 2  # engines, each with the weights of its model
 _ready: dict[tuple[object, ...], Engine] = {}  # those that were asked last, the last one behind
 _one_at_a_time = threading.Lock()
 
@@ -74,9 +73,15 @@ def run_ready(
         engine = _ready.pop(key, None) or open_engine(backbone, precision, at_once=1)
         made = list(engine(batches))  # what was under way in an engine is lost where this is cut short: it goes
         _ready[key] = engine
-        while len(_ready) > _MOST_READY:
+        while len(_ready) > _most_ready:
             del _ready[next(iter(_ready))]
     return made
+
+
+def keep_ready(engines: int) -> None:
+    """Let so many engines stay open from now on: those of all models of a service."""
+    global _most_ready
+    _most_ready = max(_most_ready, engines)
 
 
 def device() -> str:
