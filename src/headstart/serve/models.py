@@ -102,14 +102,14 @@ class Shelf:
     def __init__(self, sources: Sequence[str]) -> None:
         """Raises UserError where two have one name, and ModelError where one cannot be opened."""
         named: dict[str, str] = {}
-        for source in sources:
-            name = name_of(source)
+        for model in sources:
+            name = name_of(model)
             if name in named:
-                what = f"two models are called {name}: {named[name]} and {source}"
+                what = f"two models are called {name}: {named[name]} and {model}"
                 raise UserError(what, where="MODEL", fix="rename a folder: its name is the model's in the API")
-            named[name] = source
+            named[name] = model
         keep_ready(len(named) + 1)  # one more while a changed one is made ready
-        self._served = {name: _opened(name, source) for name, source in named.items()}
+        self._served = {name: _opened(name, model) for name, model in named.items()}
         self._refused: dict[str, Identity | None] = {}  # by name: a changed folder that could not be used
 
     def __iter__(self) -> Iterator[Served]:

@@ -52,7 +52,7 @@ def _tag(value: Any) -> str | None:
     if isinstance(value, str):
         return "text"
     if not isinstance(value, dict):
-        return {Photo: "photo", Pair: "pair", Question: "question"}.get(type(value))
+        return None
     return next(
         (tag for key, tag in (("image", "photo"), ("text2", "pair"), ("question", "question")) if key in value), None
     )
@@ -124,7 +124,7 @@ class Given:
     names: list[str]
 
 
-B = TypeVar("B", bound=_Body)
+B = TypeVar("B", bound=BaseModel)
 
 
 def from_json(content: bytes, body: type[B]) -> B:

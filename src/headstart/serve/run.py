@@ -24,7 +24,7 @@ _BY_SIGNAL = 128  # more than the number of a signal is what a process ends with
 
 
 class Server(uvicorn.Server):
-    """Ends in two steps: at the first signal it takes nothing new, and ends once all is answered; at a second, at once."""
+    """Ends in two steps: a first signal lets it take nothing new and end once all is answered, a second one at once."""
 
     def __init__(self, config: uvicorn.Config, serving: Serving) -> None:
         super().__init__(config)
