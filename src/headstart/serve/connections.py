@@ -20,6 +20,7 @@ class Connection(HttpToolsProtocol):
     _late: asyncio.TimerHandle | None = None
     _header_bytes = 0
     _in_headers = True  # whether the headers of the next request are not all there
+    _requests = 0  # that were there in whole
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -33,8 +34,9 @@ class Connection(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
+        before = self._requests
         super().data_received(data)
-        if self.transport.is_closing() or not self._in_headers:
+        if self.transport.is_closing() or not self._in_headers or self._requests > before:
             return
         self._header_bytes += len(data)
         if self._header_bytes > self.limits.header_bytes:
@@ -49,7 +51,7 @@ class Connection(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         super().on_message_complete()
-        self._in_headers = True
+        self._in_headers, self._requests = True, self._requests + 1
 
     def _wait(self) -> None:
         if self._late is None:

@@ -30,6 +30,11 @@ class Server(uvicorn.Server):
         super().__init__(config)
         self._serving = serving
 
+    def run(self, sockets: list[socket.socket] | None = None) -> None:
+        """As uvicorn's, without notes on inputs, which nobody who asks would read."""
+        with without_notes():
+            super().run(sockets)
+
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """As `signal.signal` calls it."""
         if self._serving.draining:
@@ -117,8 +122,8 @@ def serve(settings: Settings, shelf: Shelf) -> None:
     where = address_of(opened, settings)
     for served in shelf:
         sys.stderr.write(f"serving {served.name} ({served.title}) at {where}\n")
-    with opened, without_notes():
-        server.run(sockets=[opened])
+    with opened:
+        server.run([opened])
 
 
 def _log_to_stderr() -> None:
