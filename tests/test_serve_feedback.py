@@ -33,7 +33,7 @@ def rows(path: Path) -> list[dict]:
 
 def counts(data: Path) -> dict[str, int]:
     """Examples of each class, as `fit` would read them."""
-    return {each["name"]: each["n"] for each in hs.check(str(data), model=None).to_json()["classes"]}
+    return {each["name"]: each["count"] for each in hs.check(str(data), model=None).to_json()["classes"]}
 
 
 def test_photos_lie_in_folders_of_classes_and_are_learned_from(server, tmp_path, photos_to_send):

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from headstart.errors import UserError
-from headstart.inputs.paths import existing
 from headstart.progress import note
 from headstart.storage.files import read_file
 
@@ -66,7 +65,7 @@ def token_in(file: Path) -> str:
     """
     where = f"--token-file {file}"
     try:
-        content = read_file(existing(file), most=_MOST_OF_A_TOKEN_FILE)
+        content = read_file(file, most=_MOST_OF_A_TOKEN_FILE)
     except OSError as error:
         raise UserError(error.strerror or str(error), where=where, fix=f"make one: {_MAKE_A_TOKEN}") from None
     token = content.decode("utf-8", "replace").strip().split("\n", 1)[0].strip()
