@@ -50,9 +50,9 @@ class Served:
         return bool(self.keys)
 
     def made_ready(self) -> Served:
-        """The same, with its engine open: it answered a made-up input, so that the first request waits for nothing."""
+        """The same, with its engine open: it answered made-up inputs, so that the first request waits for nothing."""
         words = self.model.task.words
-        rows = prediction_rows(words, self.model.predict([self.model.modality.made_up()[0]], top=1))
+        rows = prediction_rows(words, self.model.predict(self.model.modality.made_up(), top=1))
         return replace(self, keys=frozenset(rows[0]))
 
     def about(self, *, feedback: bool) -> dict[str, Any]:
