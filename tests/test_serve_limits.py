@@ -222,7 +222,7 @@ def test_who_goes_away_frees_the_place(to_serve):
         assert float(inputs.split()[0]) == 1  # nobody computed what nobody waits for
 
 
-def test_one_bad_request_spoils_no_other_of_its_batch(to_serve):
+def test_one_bad_request_spoils_no_other_of_its_batch(to_serve, caplog):
     """Where computing them together fails, each is tried alone."""
     halted = Halted()
 
@@ -231,7 +231,7 @@ def test_one_bad_request_spoils_no_other_of_its_batch(to_serve):
 
         def predictions(head, outputs, names, errors, top):
             if "poison" in names:
-                raise RuntimeError("a defect of ours")
+                raise RuntimeError(f"a defect of ours: {names}")
             return words.predictions(head, outputs, names, errors, top)
 
         task = replace(served.model.task, words=replace(words, predictions=predictions))
@@ -257,3 +257,9 @@ def test_one_bad_request_spoils_no_other_of_its_batch(to_serve):
             "first": 200, "card": 200, "poison": 500, "pin": 200,
         }  # fmt: skip
         assert answers["poison"].json == {"error": "the server failed at this request; its log says more"}
+        assert answers["poison"].headers["x-content-type-options"] == "nosniff"
+        assert 'route="/v1/predict",status="500"' in server.get("/metrics").body.decode()
+    failed = [record.getMessage() for record in caplog.records if "please report" in record.getMessage()]
+    assert len(failed) == 1
+    assert "RuntimeError at test_serve_limits.py" in failed[0]
+    assert "poison" not in caplog.text  # an exception may say what was sent

@@ -140,4 +140,6 @@ def test_the_log_tells_nothing_of_what_was_sent(guarded, caplog):
 def test_with_a_token_all_addresses_may_be_listened_at(to_serve):
     with running(to_serve["texts"], settings=Settings(host="0.0.0.0", token=TOKEN)) as server:
         assert server.get("/v1/models", Host="192.168.1.7:8000").status == 200
-        assert server.get("/v1/models", Host="evil.example").status == 403
+        assert server.get("/v1/models", Host="models.example", Origin="https://models.example").status == 200
+        assert server.get("/v1/models", Host="models.example", Origin="https://evil.example").status == 403
+        assert server.get("/v1/models", Host="models.example", Authorization="").status == 401

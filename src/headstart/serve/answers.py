@@ -25,7 +25,7 @@ from headstart.serve.metrics import Metrics
 from headstart.serve.models import Served
 from headstart.serve.requests import Given
 
-_TOGETHER = 16  # inputs of several requests in one forward pass; more of them would wait longer than they gain
+_TOGETHER = 8  # inputs of several requests in one call; with more of them, all would wait longer than they gain
 _AT_ONCE = 32  # inputs of one request in one call, so few that nothing is kept in the cache
 
 T = TypeVar("T")

@@ -1,4 +1,4 @@
-"""The server as an ASGI application: its routes, within the door and the log."""
+"""The server as an ASGI application: its routes; around them what answers for failures, the door, and the log."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from starlette.responses import Response
 from headstart import __version__
 from headstart.errors import OutputError, UserError
 from headstart.serve import inference_routes, routes
+from headstart.serve.failures import Failures
 from headstart.serve.files import DOCS, PAGE, file_answer, files_of
 from headstart.serve.log import Log
 from headstart.serve.models import Shelf
@@ -52,6 +53,7 @@ def create_app(settings: Settings, shelf: Shelf) -> FastAPI:
     public = {*_OPEN, *_add_files(app)}
     _add_errors(app)
     app.openapi = lambda: openapi_of(app)  # type: ignore[method-assign]
+    app.add_middleware(Failures)
     app.add_middleware(Door, settings=settings, public=public.__contains__)
     app.add_middleware(Log, metrics=serving.metrics)
     return app
@@ -75,7 +77,7 @@ def _add_files(app: FastAPI) -> set[str]:
 
 
 def _add_errors(app: FastAPI) -> None:
-    """Whatever goes wrong is JSON with one line in it, and never a traceback."""
+    """What is wrong with a request is JSON with one line in it."""
 
     async def refused(request: Request, error: Exception) -> Response:
         if isinstance(error, OutputError):  # the place that it would be written to, not what was sent
@@ -96,16 +98,10 @@ def _add_errors(app: FastAPI) -> None:
     async def gone(request: Request, error: Exception) -> Response:
         return Response(status_code=_GONE)  # nobody reads it
 
-    async def failed(request: Request, error: Exception) -> Response:
-        what = f"{type(error).__name__}: {' '.join(str(error).split())}"
-        _log.error("a request failed, please report this: %s", what[:500])
-        return json_answer({"error": "the server failed at this request; its log says more"}, 500)
-
     handlers: dict[type[Exception], Any] = {
         UserError: refused,
         HTTPException: by_protocol,
         ClientDisconnect: gone,
-        Exception: failed,
     }
     for kind, handler in handlers.items():
         app.add_exception_handler(kind, handler)

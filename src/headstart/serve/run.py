@@ -129,7 +129,7 @@ def serve(settings: Settings, shelf: Shelf) -> None:
 def _log_to_stderr() -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%Y-%m-%d %H:%M:%S"))
-    for name, level in (("headstart.serve", logging.INFO), ("uvicorn", logging.ERROR)):
+    for name, level in (("headstart.serve", logging.INFO), ("uvicorn", logging.CRITICAL)):
         logger = logging.getLogger(name)
         logger.handlers, logger.propagate = [handler], False
         logger.setLevel(level)

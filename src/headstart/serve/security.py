@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import hmac
-import ipaddress
-import socket
 from collections.abc import Callable
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -31,8 +29,6 @@ class Door:
     def __init__(self, app: ASGIApp, settings: Settings, public: Callable[[str], bool]) -> None:
         self._app, self._settings, self._public = app, settings, public
         self._names = {*LOOPBACK, settings.host.lower()}
-        if settings.everywhere:
-            self._names |= {socket.gethostname().lower(), socket.getfqdn().lower()}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -77,8 +73,8 @@ class Door:
             raise RefusedError(401, what, where="Authorization", fix=fix, headers={"WWW-Authenticate": "Bearer"})
 
     def _is_ours(self, host: str) -> bool:
-        name = _without_port(host)
-        return name in self._names or (self._settings.everywhere and _is_address(name))
+        """Whether it is a name of this server. Of one that listens everywhere nobody can say; it has a token."""
+        return self._settings.everywhere or _without_port(host) in self._names
 
 
 def _without_port(host: str) -> str:
@@ -86,11 +82,3 @@ def _without_port(host: str) -> str:
     if host.startswith("["):
         return host[1:].partition("]")[0].lower()
     return host.partition(":")[0].lower().rstrip(".")
-
-
-def _is_address(name: str) -> bool:
-    try:
-        ipaddress.ip_address(name)
-    except ValueError:
-        return False
-    return True
