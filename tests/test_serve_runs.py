@@ -164,6 +164,19 @@ def test_a_changed_folder_is_served_and_a_broken_one_is_not(to_serve, tmp_path, 
         logger.propagate = propagates
 
 
+@needs_signals
+def test_a_link_that_leads_to_another_folder_is_followed(to_serve, tmp_path):
+    link, other = tmp_path / "current.headstart", tmp_path / "v2"
+    shutil.copytree(to_serve["texts"], other)
+    link.symlink_to(to_serve["texts"])
+    with running(link) as server:
+        before = server.shelf.named("current")
+        link.unlink()
+        link.symlink_to(other)
+        server.wait_until(lambda: server.shelf.named("current") is not before)
+        assert server.shelf.named("current").model.folder.resolve() == other.resolve()
+
+
 def looked_again(server) -> bool:
     """Whether the server has looked at its folders since."""
     return server.shelf.changed() == []

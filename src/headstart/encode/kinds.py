@@ -6,8 +6,8 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import lru_cache, partial
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -16,10 +16,7 @@ from headstart.errors import somebody_elses
 from headstart.inputs.image import open_known, prepare, wanted_side
 from headstart.inputs.ready import ReadyPhoto
 from headstart.inputs.text import length_buckets
-from headstart.inputs.tokens import shortened, truncating
-
-if TYPE_CHECKING:
-    from tokenizers import Tokenizer
+from headstart.inputs.tokens import shared, shortened
 
 BATCH = 4  # images, a static shape of graphs; 2 to 8 are alike, 32 is slower by a fifth
 _TOKENS = 4096  # padded tokens in a text batch
@@ -149,7 +146,7 @@ def _texts(
     rows: np.ndarray, *, inputs: Sequence[Any], preparation: TextPreparation
 ) -> Iterator[tuple[np.ndarray, Batch]]:
     """Batches of similar length, each padded to its own longest text; what is an array, is tokens already."""
-    tokenizer = _tokenizer(preparation)
+    tokenizer = shared(preparation)
     for start in range(0, len(rows), _TEXTS):
         part = rows[start : start + _TEXTS]
         texts = [shortened(inputs[row], preparation) for row in part if not isinstance(inputs[row], np.ndarray)]
@@ -165,12 +162,6 @@ def _texts(
                 ids[i, : lengths[number]] = made[number]
                 mask[i, : lengths[number]] = 1
             yield part[bucket], (ids, mask)
-
-
-@lru_cache(maxsize=2)
-def _tokenizer(preparation: TextPreparation) -> Tokenizer:
-    """Opened once a process: that takes longer than a text. Nobody may change it."""
-    return truncating(preparation)
 
 
 def _of_any_size(batch: Batch) -> Batch:

@@ -18,7 +18,7 @@ from headstart.report.rows import prediction_rows
 from headstart.serve.refused import RefusedError
 
 _ENDING = ".headstart"
-_NAME_IN_PATHS = "/"
+_ENGINES = 2  # of a model: explanations run in float32, whatever it answers in
 _log = logging.getLogger("headstart.serve")
 
 Identity = tuple[int, ...]  # of a file: another one has another
@@ -57,14 +57,14 @@ class Served:
 
     def about(self, *, feedback: bool) -> dict[str, Any]:
         """What /v1/models says of it."""
-        model, record = self.model, self.model.record
+        model = self.model
         return {
             "name": self.name,
             "task": self.title,
             "modality": model.modality.name,
             "classes": list(model.classes),
             "backbone": model.backbone.name,
-            "licence": None if record is None or record.licence is None else record.licence["text"],
+            "licence": model.backbone.licence or None,
             "score": _headline(model),
             "can": {
                 "explain": model.modality.explainer is not None and _explains(model),
@@ -108,7 +108,7 @@ class Shelf:
                 what = f"two models are called {name}: {named[name]} and {model}"
                 raise UserError(what, where="MODEL", fix="rename a folder: its name is the model's in the API")
             named[name] = model
-        keep_ready(len(named) + 1)  # one more while a changed one is made ready
+        keep_ready(_ENGINES * (len(named) + 1))  # of one more while a changed folder is made ready
         self._served = {name: _opened(name, model) for name, model in named.items()}
         self._refused: dict[str, Identity | None] = {}  # by name: a changed folder that could not be used
 
@@ -135,7 +135,7 @@ class Shelf:
 
     def changed(self) -> list[Served]:
         """Those whose folder holds another model by now, but for what was tried already."""
-        there = [(served, identity_of(served.model.folder)) for served in self if served.identity is not None]
+        there = [(served, identity_of(served.source)) for served in self if served.identity is not None]
         return [
             served
             for served, now in there
@@ -145,7 +145,7 @@ class Shelf:
     def renew(self, served: Served) -> None:
         """Open the model that is in the folder now, beside the one that is served, and put it in its place when it is
         ready. One that cannot be used is left aside, which is said once."""
-        now = identity_of(served.model.folder)
+        now = identity_of(served.source)
         try:
             new = _opened(served.name, served.source)
             if new.title != served.title:
@@ -160,19 +160,20 @@ class Shelf:
 
 def name_of(source: str) -> str:
     """What a model is called in the API: its folder's name, or the last part of a catalog name."""
-    name = Path(os.path.abspath(source)).name if Path(source).exists() else source.rsplit(_NAME_IN_PATHS, 1)[-1]
+    name = Path(os.path.abspath(source)).name if Path(source).exists() else source.rsplit("/", 1)[-1]
     return name.removesuffix(_ENDING) or name
 
 
-def identity_of(folder: Path | None) -> Identity | None:
-    """Of the description in a folder; None: there is none, for example while the folder is replaced."""
+def identity_of(source: str) -> Identity | None:
+    """Of the description in a folder, which may be a link that leads elsewhere by now; None: there is none, for example
+    of a name of the catalog, or while the folder is replaced."""
     try:
-        status = None if folder is None else os.stat(folder / FILE)
-    except OSError:
+        status = os.stat(Path(source) / FILE)
+    except (OSError, ValueError):
         return None
-    return None if status is None else (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
 
 
 def _opened(name: str, source: str) -> Served:
-    before = identity_of(Path(source))  # of a folder that is replaced meanwhile, the older one: it is opened again
+    before = identity_of(source)  # of a folder that is replaced meanwhile, the older one: it is opened again
     return Served(name, load(source), source, before)
