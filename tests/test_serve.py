@@ -255,3 +255,22 @@ def test_a_thousand_questions_leave_no_file(to_serve):
     for number in range(1000):
         model.predict([f"my card {number}"])
     assert there() == before
+
+
+def test_questions_and_predictions_at_once(server):
+    """Of one model that answers questions, by whatever route."""
+    answer = {"question": "when was it built?", "context": CONTEXT, "model": "finds-years"}
+    predict = {"inputs": [{"question": "when was it built?", "context": CONTEXT}], "model": "finds-years"}
+    infer = {
+        "inputs": [{"name": "inputs", "datatype": "BYTES", "shape": [1, 2], "data": ["when was it built?", CONTEXT]}]
+    }
+
+    def ask(number: int) -> str:
+        if number % 3 == 0:
+            return server.post("/v1/answer", answer).json["answers"][0]["answer"]
+        if number % 3 == 1:
+            return server.post("/v1/predict", predict).json["predictions"][0]["answer"]
+        return server.post("/v2/models/finds-years/infer", infer).json["outputs"][0]["data"][0]
+
+    with ThreadPoolExecutor(12) as pool:
+        assert set(pool.map(ask, range(60))) == {"1931"}

@@ -223,3 +223,14 @@ def test_nothing_of_a_request_is_written(to_serve, tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
     assert [path for path in opened if path.startswith(str(tmp_path))] == []
     assert json.loads(answer.body)["predictions"][0]["input"] == "large.png"
+
+
+def test_where_the_extra_is_missing_it_is_said(command, to_serve, tmp_path):
+    hidden = tmp_path / "hidden" / "uvicorn"
+    hidden.mkdir(parents=True)
+    (hidden / "__init__.py").write_text("raise ModuleNotFoundError('none here', name='uvicorn')")
+    path = f"{hidden.parent}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"
+    code, _, err = command("serve", to_serve["texts"], PYTHONPATH=path)
+    assert code == 2
+    assert "uvicorn is missing" in err
+    assert "pip install 'headstart[serve]'" in err

@@ -53,8 +53,12 @@ class Answers:
 
     async def made_ready(self, served: Served) -> Served:
         """As `Served.made_ready`, in the turn of the thread that computes."""
-        ready: Served = (await self._fast.ask(served, _for_one(served.made_ready), [None]))[0]
+        ready: Served = (await self._lane(served).ask(served, _for_one(served.made_ready), [None]))[0]
         return ready
+
+    def _lane(self, served: Served) -> Lane:
+        """Whoever reads whole texts for an answer holds up no predictions, and has one thread for all that it does."""
+        return self._slow if served.answers else self._fast
 
     async def predict(
         self, request: Request, served: Served, given: Given, *, top: int, abstain: float | None, coverage: float | None
@@ -73,7 +77,8 @@ class Answers:
         ready = await self.aside(partial(_ready, served.model, given.values))
         usable = [each for each in ready if not isinstance(each, DataError)]
         compute = partial(_predicted, served.model, top, abstain, coverage)
-        made = iter(await self._fast.ask((served, top, abstain, coverage), compute, usable) if usable else [])
+        lane, key = self._lane(served), (served, top, abstain, coverage)
+        made = iter(await lane.ask(key, compute, usable) if usable else [])
         rows = [{"error": each.what} if isinstance(each, DataError) else next(made) for each in ready]
         return [{"input": name} | row | {"input": name} for name, row in zip(given.names, rows, strict=True)]
 

@@ -27,6 +27,7 @@ from headstart.serve.settings import Settings
 
 _OPEN = ("/healthz", "/readyz", "/openapi.json", "/v2/health/live", "/v2/health/ready")
 _NO_PAGE = "headstart serve: the API is described at /docs\n"
+_BY_PROTOCOL = {404: "there is nothing at this address", 405: "this address takes another method"}
 _GONE = 499  # what nginx writes down where the client went away
 _log = logging.getLogger("headstart.serve")
 
@@ -90,10 +91,8 @@ def _add_errors(app: FastAPI) -> None:
     async def by_protocol(request: Request, error: Exception) -> Response:
         if not isinstance(error, HTTPException):
             raise error
-        said = {404: "there is nothing at this address", 405: "this address takes another method"}
-        fix = "see /docs"
-        return refusal(RefusedError(error.status_code, said.get(error.status_code, str(error.detail)), fix=fix,
-                                    headers=dict(error.headers or {})))  # fmt: skip
+        what = _BY_PROTOCOL.get(error.status_code, str(error.detail))
+        return refusal(RefusedError(error.status_code, what, fix="see /docs", headers=dict(error.headers or {})))
 
     async def gone(request: Request, error: Exception) -> Response:
         return Response(status_code=_GONE)  # nobody reads it
