@@ -14,7 +14,7 @@ from headstart.encode.long_texts import MOST_WINDOWS
 from headstart.errors import somebody_elses
 from headstart.inputs.modality import Remarks
 from headstart.inputs.text import whole_characters
-from headstart.inputs.tokens import counting
+from headstart.inputs.tokens import OPEN, counting
 from headstart.storage.files import parse_json
 from headstart.values import Caution, Dataset, Finding
 
@@ -118,7 +118,7 @@ def _together(texts: Sequence[Any]) -> list[list[int]]:
     return [part.tolist() for part in np.split(np.arange(len(texts)), np.flatnonzero(np.diff(sizes // _TOGETHER)) + 1)]
 
 
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=OPEN)
 def _unknown_token(tokenizer: str) -> int:
     """The number of the token that stands for what a tokenizer does not know; -1: it knows every byte."""
     told = parse_json(tokenizer)["model"]

@@ -6,19 +6,17 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import lru_cache, partial
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import Any
 
 import numpy as np
 
-from headstart.backbone import Backbone, TextPreparation
+from headstart.backbone import Backbone, ImagePreparation, TextPreparation
 from headstart.errors import somebody_elses
 from headstart.inputs.image import open_known, prepare, wanted_side
+from headstart.inputs.ready import ReadyPhoto
 from headstart.inputs.text import length_buckets
-from headstart.inputs.tokens import shortened, truncating
-
-if TYPE_CHECKING:
-    from tokenizers import Tokenizer
+from headstart.inputs.tokens import shared, shortened
 
 BATCH = 4  # images, a static shape of graphs; 2 to 8 are alike, 32 is slower by a fifth
 _TOKENS = 4096  # padded tokens in a text batch
@@ -77,10 +75,22 @@ def _image_batching(
     preparation = backbone.images
     near = wanted_side(preparation)
 
+    if inputs and all(isinstance(each, ReadyPhoto) for each in inputs):
+        return partial(_ready, photos=inputs, preparation=preparation, size=size)
+
     def prepared(row: int) -> np.ndarray:
         return prepare(open_known(inputs[row], digests[row], near=near), preparation)
 
     return images_by(prepared, size=size, workers=workers)
+
+
+def _ready(
+    rows: np.ndarray, *, photos: Sequence[ReadyPhoto], preparation: ImagePreparation, size: int
+) -> Iterator[tuple[np.ndarray, Batch]]:
+    """Batches of photos that were decoded already."""
+    for start in range(0, len(rows), size):
+        which = rows[start : start + size]
+        yield which, (np.stack([photos[row].cut_by(preparation) for row in which.tolist()]),)
 
 
 def _filled(batch: Batch) -> Batch:
@@ -137,7 +147,7 @@ def _texts(
     rows: np.ndarray, *, inputs: Sequence[Any], preparation: TextPreparation
 ) -> Iterator[tuple[np.ndarray, Batch]]:
     """Batches of similar length, each padded to its own longest text; what is an array, is tokens already."""
-    tokenizer = _tokenizer(preparation)
+    tokenizer = shared(preparation)
     for start in range(0, len(rows), _TEXTS):
         part = rows[start : start + _TEXTS]
         texts = [shortened(inputs[row], preparation) for row in part if not isinstance(inputs[row], np.ndarray)]
@@ -153,12 +163,6 @@ def _texts(
                 ids[i, : lengths[number]] = made[number]
                 mask[i, : lengths[number]] = 1
             yield part[bucket], (ids, mask)
-
-
-@lru_cache(maxsize=2)
-def _tokenizer(preparation: TextPreparation) -> Tokenizer:
-    """Opened once a process: that takes longer than a text. Nobody may change it."""
-    return truncating(preparation)
 
 
 def _of_any_size(batch: Batch) -> Batch:

@@ -12,7 +12,7 @@ from headstart.backbone import Backbone, Features, TextPreparation
 from headstart.encode.encode import encode, features_key
 from headstart.errors import somebody_elses
 from headstart.inputs.text import whole_characters
-from headstart.inputs.tokens import CHARACTERS, truncating
+from headstart.inputs.tokens import CHARACTERS, shared
 from headstart.progress import told_of
 from headstart.storage.matrix import room_for
 from headstart.values import Dataset
@@ -85,7 +85,7 @@ def _of_texts(
 
 def _windows(texts: Sequence[str], preparation: TextPreparation) -> Iterator[list[np.ndarray]]:
     """Of each text the token ids of its windows, special ones included, as the tokenizer cuts them."""
-    tokenizer, most = truncating(preparation), preparation.max_length * CHARACTERS * MOST_WINDOWS
+    tokenizer, most = shared(preparation), preparation.max_length * CHARACTERS * MOST_WINDOWS
     for start in range(0, len(texts), _TOGETHER):
         some = [preparation.prefix + whole_characters(str(text)[:most]) for text in texts[start : start + _TOGETHER]]
         with somebody_elses("tokenizers"):

@@ -13,9 +13,10 @@ if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
 CHARACTERS = 16  # characters a token, at most looked at
+OPEN = 8  # tokenizers that are kept open: a service may have as many models
 
 
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=OPEN)
 def _opened(tokenizer: str) -> Tokenizer:
     from tokenizers import Tokenizer
 
@@ -40,6 +41,12 @@ def truncating(preparation: TextPreparation) -> Tokenizer:
         tokenizer.no_padding()
         tokenizer.enable_truncation(preparation.max_length)
     return tokenizer
+
+
+@lru_cache(maxsize=OPEN)
+def shared(preparation: TextPreparation) -> Tokenizer:
+    """As `truncating`, opened once a process: that takes longer than a text. Nobody may change it."""
+    return truncating(preparation)
 
 
 def shortened(text: str | tuple[str, str], preparation: TextPreparation) -> str | tuple[str, str]:

@@ -1,0 +1,279 @@
+"""Claim: `headstart serve` answers photos over HTTP nearly as fast as its engine can compute them.
+
+    python bench/over_http.py MODEL PHOTOS_FOLDER [--clients 32] [--photos 400]
+
+MODEL is a saved folder for photos. Measured on the same photos, all from bytes in memory, decoding included: one at a
+time by the bare engine, by `model.predict` and by one client of the server; then as many as go by the bare engine
+(threads decode ahead of it) and by so many clients at once; and the 99th percentile at half of that load. Beside it the
+same for a plain FastAPI handler with timm and torch, of the same architecture (random weights: they take as long).
+
+The clients share the cores with the server. What they use of them is measured and taken off the wall clock: "alone".
+"""
+
+import asyncio
+import os
+import random
+import re
+import resource
+import socket
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from common import arguments, asked, photos, small_photo_model
+
+import headstart as hs
+
+CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+BOUNDARY = b"boundary-of-the-bench"
+WARM = 24  # requests before anything is measured
+
+
+@dataclass(frozen=True)
+class Load:
+    """What came of some requests."""
+
+    seconds: list[float]  # of each
+    wall: float
+    cpu: float  # seconds of processors that the clients used
+
+    @property
+    def rate(self) -> float:
+        """A second."""
+        return len(self.seconds) / self.wall
+
+    @property
+    def alone(self) -> float:
+        """A second, without the share of the machine that the clients used."""
+        return len(self.seconds) / (self.wall - self.cpu / CORES)
+
+    def share(self, of: float) -> float:
+        """Milliseconds within which so many were answered."""
+        return 1000 * sorted(self.seconds)[min(len(self.seconds) - 1, int(of * len(self.seconds)))]
+
+
+def small(work: Path) -> list[object]:
+    network = small_photo_model(work / "small" / "model.onnx")
+    hs.fit(photos(work / "photos", 6), model=str(network), how="probe", out=work / "m.headstart")
+    return [work / "m.headstart", work / "photos", "--photos", 8, "--clients", 4]
+
+
+def timed(ask: Callable[[bytes], object], contents: Sequence[bytes]) -> list[float]:
+    """Seconds of each call, one after the other."""
+    for content in contents[:WARM]:
+        ask(content)
+    taken = []
+    for content in contents:
+        start = time.perf_counter()
+        ask(content)
+        taken.append(time.perf_counter() - start)
+    return taken
+
+
+def bare(model: hs.Model) -> tuple[Callable[[bytes], Any], Callable[[Any], Any]]:
+    """Decoding, and the forward pass of one photo, with nothing around them."""
+    import numpy as np
+
+    from headstart.encode.engines import run_ready
+    from headstart.encode.precision import choose_precision
+    from headstart.inputs.image import open_image, prepare, wanted_side
+
+    preparation = model.backbone.images
+
+    def decode(content: bytes) -> Any:
+        return prepare(open_image(content, near=wanted_side(preparation)), preparation)[None]
+
+    one = np.arange(1)
+    blank = np.zeros((1, *preparation.size, 3), np.uint8)
+    precision = choose_precision(model.backbone, [(one, (blank,))])
+    return decode, lambda pixels: run_ready(model.backbone, precision, [(one, (pixels,))])
+
+
+def bare_rate(decode: Callable[[bytes], Any], run: Callable[[Any], Any], contents: Sequence[bytes]) -> float:
+    """Photos a second: threads decode ahead of the engine."""
+    with ThreadPoolExecutor(CORES) as pool:
+        start = time.perf_counter()
+        for pixels in pool.map(decode, contents):
+            run(pixels)
+        return len(contents) / (time.perf_counter() - start)
+
+
+def requested(content: bytes) -> bytes:
+    """A request with a photo in a form."""
+    head = b'\r\nContent-Disposition: form-data; name="files"; filename="photo.jpg"\r\n\r\n'
+    body = b"--" + BOUNDARY + head + content + b"\r\n--" + BOUNDARY + b"--\r\n"
+    kind = b"Content-Type: multipart/form-data; boundary=" + BOUNDARY
+    length = f"Content-Length: {len(body)}".encode()
+    return b"POST /v1/predict HTTP/1.1\r\nHost: localhost\r\n" + kind + b"\r\n" + length + b"\r\n\r\n" + body
+
+
+async def one(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, request: bytes) -> None:
+    writer.write(request)
+    head = await reader.readuntil(b"\r\n\r\n")
+    body = await reader.readexactly(int(re.search(rb"(?i)content-length: (\d+)", head)[1]))
+    if not head.startswith(b"HTTP/1.1 200"):
+        raise SystemExit(f"not answered: {head[:40]!r} {body[:200]!r}")
+
+
+async def closed(port: int, requests: Sequence[bytes], clients: int) -> list[float]:
+    """Each client asks again as soon as it is answered."""
+    waiting, taken = iter(requests), []
+
+    async def client() -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        for request in waiting:
+            start = time.perf_counter()
+            await one(reader, writer, request)
+            taken.append(time.perf_counter() - start)
+        writer.close()
+
+    await asyncio.gather(*(client() for _ in range(clients)))
+    return taken
+
+
+async def opened(port: int, requests: Sequence[bytes], rate: float) -> list[float]:
+    """Requests come at random, so many a second on average, whether or not those before them are answered."""
+    rng, taken, idle = random.Random(0), [], []
+
+    async def ask(request: bytes, due: float) -> None:
+        stream = idle.pop() if idle else await asyncio.open_connection("127.0.0.1", port)
+        await one(*stream, request)
+        taken.append(time.perf_counter() - due)
+        idle.append(stream)
+
+    due, tasks = time.perf_counter(), []
+    for request in requests:
+        due += rng.expovariate(rate)
+        await asyncio.sleep(max(0.0, due - time.perf_counter()))
+        tasks.append(asyncio.create_task(ask(request, due)))
+    await asyncio.gather(*tasks)
+    for _, writer in idle:
+        writer.close()
+    return taken
+
+
+def load(asking: Any) -> Load:
+    def used() -> float:
+        usage = resource.getrusage(resource.RUSAGE_SELF)
+        return usage.ru_utime + usage.ru_stime
+
+    cpu, start = used(), time.perf_counter()
+    taken = asyncio.run(asking)
+    return Load(taken, time.perf_counter() - start, used() - cpu)
+
+
+@contextmanager
+def process(command: list[str], port: int) -> Iterator[int]:
+    """A server in a process of its own, once it answers."""
+    server = subprocess.Popen(command, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    try:
+        for _ in range(1200):
+            if server.poll() is not None:
+                raise SystemExit(f"it ended: {' '.join(command)}")
+            try:
+                with socket.create_connection(("127.0.0.1", port), timeout=5) as client:
+                    client.sendall(b"GET /readyz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+                    if client.recv(100).startswith(b"HTTP/1.1 200"):
+                        break
+            except OSError:
+                pass
+            time.sleep(0.1)
+        yield port
+    finally:
+        server.terminate()
+        server.wait(60)
+
+
+def free_port() -> int:
+    with socket.socket() as any_one:
+        any_one.bind(("127.0.0.1", 0))
+        return any_one.getsockname()[1]
+
+
+def measured(name: str, port: int, requests: list[bytes], clients: int) -> Load:
+    """One client, so many at once, and half of that load."""
+    load(closed(port, requests[:WARM], 2))
+    alone = load(closed(port, requests, 1))
+    full = load(closed(port, requests * 3, clients))
+    half = load(opened(port, requests * 2, full.rate / 2))
+    print(f"{name}: one client        {alone.share(0.5):7.1f} ms (p99 {alone.share(0.99):.1f})")
+    print(
+        f"{name}: {clients} clients {full.rate:12.1f} a second, alone {full.alone:.1f}  (p99 {full.share(0.99):.0f} ms)"
+    )
+    ratio = half.share(0.99) / alone.share(0.5)
+    print(
+        f"{name}: half of that      {half.share(0.5):7.1f} ms, p99 {half.share(0.99):.1f} ms: {ratio:.1f} x one client"
+    )
+    return full
+
+
+def plain() -> Any:
+    """What people write by hand: FastAPI, timm and torch."""
+    import io
+
+    import torch
+    from fastapi import FastAPI, UploadFile
+    from PIL import Image
+
+    from headstart.pretrained.from_timm import timm
+
+    app, model = FastAPI(), timm.create_model("efficientnet_lite0", pretrained=False, num_classes=5).eval()
+    prepare = timm.data.create_transform(**timm.data.resolve_model_data_config(model))
+
+    @app.get("/readyz")
+    def ready() -> dict[str, bool]:
+        return {"ready": True}
+
+    @app.post("/v1/predict")
+    def predict(files: UploadFile) -> dict[str, list[float]]:
+        with torch.inference_mode(), Image.open(io.BytesIO(files.file.read())) as photo:
+            probabilities = model(prepare(photo.convert("RGB"))[None]).softmax(1)[0]
+        return {"probabilities": [round(float(p), 6) for p in probabilities]}
+
+    return app
+
+
+def main() -> None:
+    parser = arguments(__doc__)
+    parser.add_argument("model")
+    parser.add_argument("photos", type=Path)
+    parser.add_argument("--clients", type=int, default=32)
+    parser.add_argument("--photos", type=int, default=400, dest="n")
+    with asked(parser, small) as options:
+        files = sorted(options.photos.rglob("*.jpg"))
+        random.Random(0).shuffle(files)
+        contents = [file.read_bytes() for file in files[: options.n]]
+        model = hs.load(options.model)
+        decode, run = bare(model)
+        once = timed(lambda content: run(decode(content)), contents)
+        predicted = timed(lambda content: model.predict([content]), contents)
+        ratio = statistics.median(predicted) / statistics.median(once)
+        rate = bare_rate(decode, run, contents)
+        print(f"{len(contents)} photos, {CORES} cores")
+        print(f"bare engine: one at a time {1000 * statistics.median(once):8.1f} ms")
+        print(f"model.predict: one at a time {1000 * statistics.median(predicted):6.1f} ms: {ratio:.2f} x the engine")
+        print(f"bare engine: as many as go {rate:7.1f} a second")
+        requests, port = [requested(content) for content in contents], free_port()
+        command = [sys.executable, "-m", "headstart", "serve", str(options.model), "--port", str(port)]
+        with process(command, port):
+            full = measured("headstart serve", port, requests, options.clients)
+        print(f"headstart serve: {full.alone / rate:.2f} of the bare engine")
+        port = free_port()
+        with process([sys.executable, __file__, "--plain", str(port)], port):
+            measured("plain FastAPI", port, requests, options.clients)
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["--plain"]:
+        import uvicorn
+
+        uvicorn.run(plain(), port=int(sys.argv[2]), log_level="error")
+    else:
+        main()
