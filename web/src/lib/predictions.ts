@@ -1,0 +1,88 @@
+/** What a model says of one input, as `headstart predict --json` and the server write it, and the words for it. */
+
+export interface Scored {
+  label: string;
+  probability: number;
+}
+
+export interface Answer {
+  answer: string;
+  confidence: number;
+  start?: number;
+  end?: number;
+  context?: number;
+  sentence?: string;
+  offset?: number;
+}
+
+export interface Row extends Partial<Answer> {
+  input?: string;
+  error?: string;
+  label?: string;
+  top?: Scored[];
+  labels?: Scored[];
+  value?: number;
+  interval?: [number, number];
+  coverage?: number;
+  set?: (string | number)[];
+  unsure?: boolean | null;
+  out_of_scope?: boolean | null;
+}
+
+export interface Bar extends Scored {
+  chosen: boolean;
+}
+
+export interface Said {
+  headline: string;
+  beside: string;
+  bars: Bar[];
+  cautions: string[];
+}
+
+const UNSURE = 'Not sure. This answer may well be wrong.';
+const STRANGER = 'Unlike anything it has learned from. The answer may mean nothing.';
+
+/** A prediction in words and bars; what there is to say follows from what the row has. */
+export function said(row: Row): Said {
+  const cautions = [row.out_of_scope ? STRANGER : '', row.unsure ? UNSURE : ''].filter((caution) => caution !== '');
+  return { ...answered(row), cautions };
+}
+
+function answered(row: Row): Omit<Said, 'cautions'> {
+  if (row.value !== undefined) {
+    return { headline: number(row.value), beside: row.interval ? between(row.interval, row.coverage ?? 0.9) : '', bars: [] };
+  }
+  if (row.labels !== undefined) {
+    const chosen = new Set(row.labels.map((each) => each.label));
+    const others = (row.top ?? []).filter((each) => !chosen.has(each.label));
+    const bars = [...row.labels.map((each) => bar(each, true)), ...others.map((each) => bar(each, false))];
+    return { headline: row.labels.map((each) => each.label).join(', ') || 'None of its labels', beside: '', bars };
+  }
+  if (row.answer !== undefined) {
+    return { headline: row.answer || 'No answer in this text', beside: percent(row.confidence ?? 0), bars: [] };
+  }
+  const bars = (row.top ?? []).map((each) => bar(each, each.label === row.label));
+  const also = (row.set?.length ?? 0) > 1 ? `or: ${row.set?.filter((name) => name !== row.label).join(', ')}` : '';
+  return { headline: row.label ?? '', beside: also, bars };
+}
+
+function bar(each: Scored, chosen: boolean): Bar {
+  return { ...each, chosen };
+}
+
+function between([low, high]: [number, number], holds: number): string {
+  return `between ${number(low)} and ${number(high)} in ${percent(holds)} of cases`;
+}
+
+/** A share as people read it; 0 % and 100 % are said of nothing that is merely close. */
+export function percent(share: number): string {
+  if (share > 0 && share < 0.005) return 'under 1 %';
+  if (share < 1 && share >= 0.995) return 'over 99 %';
+  return `${Math.round(100 * share)} %`;
+}
+
+/** A number with as many digits as a person wants to read. */
+export function number(value: number): string {
+  return new Intl.NumberFormat('en-GB', { maximumSignificantDigits: 4 }).format(value);
+}
