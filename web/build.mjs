@@ -1,6 +1,6 @@
 // Builds the pages and puts them where the package has them, or below --out FOLDER for a comparison.
 import { gzipSync } from 'fflate';
-import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'vite';
@@ -71,4 +71,4 @@ async function make(page, place) {
 }
 
 await make('page', join(out, 'serve', 'static'));
-if (existsSync(join(here, 'src', 'export', 'index.html'))) await make('export', join(out, 'export', 'web'));
+await make('export', join(out, 'export', 'web'));

@@ -1,6 +1,7 @@
 /** What the server takes and gives: the types of its API, and a function for each call that the page makes. */
 
 import { base64Of } from '../lib/files';
+import type { Input } from '../lib/inputs';
 import type { Neighbour } from '../lib/Neighbours.svelte';
 import type { Answer, Row } from '../lib/predictions';
 import type { Word } from '../lib/Words.svelte';
@@ -33,7 +34,6 @@ export interface Explanation {
   notes: string[];
 }
 
-export type Input = string | File | { text: string; text2: string } | { question: string; context: string };
 export type Label = string | string[] | number | { answer: string };
 
 export async function models(server: Server): Promise<Model[]> {

@@ -1,16 +1,13 @@
-/** The form of each kind of input: one row a kind. */
+/** The form of each kind of input that a prediction is made of: one row a kind. */
 
-import type { Component } from 'svelte';
-import type { Model } from './api';
-import Pairs from './Pairs.svelte';
-import Photos from './Photos.svelte';
-import Questions from './Questions.svelte';
-import type { Server } from './server.svelte';
-import Texts from './Texts.svelte';
+import type { Component, Snippet } from 'svelte';
+import type { Given } from '../lib/inputs';
+import PairForm from '../lib/PairForm.svelte';
+import PhotosForm from '../lib/PhotosForm.svelte';
+import TextsForm from '../lib/TextsForm.svelte';
 
-export const FORMS: Record<string, Component<{ server: Server; model: Model }>> = {
-  image: Photos,
-  text: Texts,
-  pair: Pairs,
-  passage: Questions,
+export const FORMS: Record<string, Component<{ onask: (given: Given[]) => void; children?: Snippet }>> = {
+  image: PhotosForm,
+  text: TextsForm,
+  pair: PairForm,
 };

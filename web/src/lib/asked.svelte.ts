@@ -1,13 +1,10 @@
 /** What was asked of a model, the newest first, and what has come of it. */
 
-import type { Row } from '../lib/predictions';
-import { predict, type Input, type Model } from './api';
-import type { Server } from './server.svelte';
-
-const AT_ONCE = 3; // the server collects what waits
+import type { Given, Input } from './inputs';
+import type { Row } from './predictions';
 
 export class Question {
-  row = $state<Row | null>(null);
+  row = $state.raw<Row | null>(null);
   problem = $state('');
   readonly picture: string; // the address of a photo's own bytes; empty: it is none
 
@@ -27,17 +24,18 @@ export class Asked {
   #running = 0;
   #count = 0;
 
+  /** answer: gives the prediction of one input; atOnce: how many may be under way. */
   constructor(
-    readonly server: Server,
-    readonly model: Model,
-    readonly careful: () => number | null,
+    readonly answer: (input: Input) => Promise<Row>,
+    readonly atOnce: number,
   ) {}
 
-  ask(inputs: { input: Input; title: string }[]): void {
+  ask(inputs: readonly Given[]): void {
     const added = inputs.map(({ input, title }) => new Question(++this.#count, input, title));
     this.questions = [...added, ...this.questions];
     this.#waiting.push(...added);
-    while (this.#running < Math.min(AT_ONCE, this.#waiting.length + this.#running) && this.#waiting.length) void this.#next();
+    this.message = '';
+    for (let free = this.atOnce - this.#running; free > 0 && this.#waiting.length; free--) void this.#work();
   }
 
   remove(question: Question): void {
@@ -50,16 +48,15 @@ export class Asked {
     this.questions.forEach((question) => this.remove(question));
   }
 
-  async #next(): Promise<void> {
+  async #work(): Promise<void> {
     this.#running++;
     for (let question = this.#waiting.shift(); question; question = this.#waiting.shift()) {
       try {
-        question.row = await predict(this.server, this.model.name, question.input, this.careful());
+        question.row = await this.answer(question.input);
       } catch (error) {
         question.problem = (error as Error).message;
       }
-      if (!this.#waiting.length) this.message = this.questions.length === 1 ? 'Answered' : 'All answered';
     }
-    this.#running--;
+    if (--this.#running === 0) this.message = 'All is answered.';
   }
 }
