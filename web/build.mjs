@@ -32,8 +32,9 @@ function licences(names) {
   const parts = names.map((name) => {
     const folder = join(modules, name);
     const { version, license } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
-    const file = readdirSync(folder).sort().find((each) => /^licen[cs]e/i.test(each));
-    const text = file ? readFileSync(join(folder, file), 'utf8').replaceAll('\r\n', '\n').trim() : `Licence: ${license}`;
+    const own = readdirSync(folder).sort().find((each) => /^licen[cs]e/i.test(each));
+    const file = own ? join(folder, own) : join(here, 'licences', `${name}.txt`); // npm's package came without it
+    const text = readFileSync(file, 'utf8').replaceAll('\r\n', '\n').trim();
     return `${name} ${version} (${license})\n\n${text}\n`;
   });
   return parts.join(`\n${'-'.repeat(80)}\n\n`);
@@ -50,6 +51,9 @@ async function make(page, place) {
       logLevel: 'warn',
       build: { outDir: fresh, emptyOutDir: true },
     });
+    // A page that is opened as a file may load its style, which "crossorigin" would keep from it.
+    const html = join(fresh, 'index.html');
+    writeFileSync(html, readFileSync(html, 'utf8').replaceAll(' crossorigin', ''));
     for (const [name, from] of Object.entries(COPIED[page])) {
       const text = readFileSync(from, 'utf8').replace(/\n?\/\/# sourceMappingURL=.*\s*$/, '\n');
       writeFileSync(join(fresh, name), text);

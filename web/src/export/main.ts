@@ -9,6 +9,7 @@ declare global {
     /** The model for programs: the outputs, in the order of the classes in model.json. */
     headstart: {
       model: Promise<Facts>;
+      predictPhoto: (file: Blob) => Promise<number[]>;
       predictPixels: (width: number, height: number, rgb: Uint8Array) => Promise<number[]>;
       predictText: (text: string, text2?: string) => Promise<number[]>;
     };
@@ -20,6 +21,7 @@ if (target) {
   const runner = new Runner();
   window.headstart = {
     model: runner.opened,
+    predictPhoto: (photo) => runner.ask({ photo }),
     predictPixels: (width, height, rgb) => runner.ask({ width, height, rgb }),
     predictText: (...texts) => runner.ask({ texts: texts.filter((text) => text !== undefined) }),
   };

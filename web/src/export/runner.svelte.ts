@@ -28,8 +28,9 @@ export class Runner {
   }
 
   /** The outputs for one input; waits until the model is loaded. */
-  ask(ask: Ask): Promise<number[]> {
-    if (this.failed) return Promise.reject(new Error(this.failed));
+  async ask(ask: Ask): Promise<number[]> {
+    await this.opened;
+    if (this.failed) throw new Error(this.failed);
     const id = ++this.#count;
     this.#send({ id, ask }, 'frame' in ask ? [ask.frame] : []);
     return new Promise((resolve, reject) => this.#waiting.set(id, { resolve, reject }));

@@ -1,12 +1,11 @@
 /** The model in this browser: ONNX Runtime on WebAssembly, one input at a time. */
 
-import type { Tokenizer } from '@huggingface/tokenizers';
 import type * as Runtime from 'onnxruntime-web';
 import type { Download } from './download';
 import type { Facts } from './facts';
 import { decoded, pixelsOf, type Pixels } from './images';
 import type { Ask } from './messages';
-import { idsOf, opened } from './texts';
+import { idsOf, opened, type Opened } from './texts';
 
 const MOST_THREADS = 4;
 const WARM_UP: Pixels = { width: 64, height: 64, rgb: new Uint8Array(3 * 64 * 64) };
@@ -17,7 +16,7 @@ export class Session {
   private constructor(
     private readonly ort: typeof Runtime,
     private readonly graph: Runtime.InferenceSession,
-    private readonly tokenizer: Tokenizer | null,
+    private readonly tokenizer: Opened | null,
     private readonly facts: Facts,
   ) {}
 

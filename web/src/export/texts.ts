@@ -7,19 +7,30 @@ export interface Tokens {
   prefix: string;
 }
 
+const HALF = /\p{Surrogate}/gu; // of a character: no tokenizer takes it
+const LOWERS = /"lowercase":\s*true|"type":\s*"Lowercase"/; // of a tokenizer.json: it makes all letters small
+
+export interface Opened {
+  tokenizer: Tokenizer;
+  lowers: boolean;
+}
+
 /** The tokenizer of tokenizer.json; its library is loaded here, since photos need none. */
-export async function opened(content: Uint8Array): Promise<Tokenizer> {
+export async function opened(content: Uint8Array): Promise<Opened> {
   const library = new URL('tokenizers.js', location.href).href;
   const { Tokenizer }: typeof import('@huggingface/tokenizers') = await import(/* @vite-ignore */ library);
-  return new Tokenizer(JSON.parse(new TextDecoder().decode(content)), {});
+  const json = new TextDecoder().decode(content);
+  return { tokenizer: new Tokenizer(JSON.parse(json), {}), lowers: LOWERS.test(json) };
 }
 
 /** The tokens of one text, special ones around them; what is too long loses its end, as in headstart. */
-export function idsOf(tokenizer: Tokenizer, text: string, { max_length: most, prefix }: Tokens): number[] {
-  if (!text.trim()) throw new Error('The text is empty.');
-  const whole = tokenizer.encode(prefix + text).ids;
+export function idsOf({ tokenizer, lowers }: Opened, given: string, { max_length: most, prefix }: Tokens): number[] {
+  if (!given.trim()) throw new Error('The text is empty.');
+  // JavaScript has another small sigma at the end of a word, where the tokenizers of Python have one for all places.
+  const text = prefix + (lowers ? given.replaceAll('Σ', 'σ') : given).replace(HALF, '\ufffd');
+  const whole = tokenizer.encode(text).ids;
   if (whole.length <= most) return whole;
-  const bare = tokenizer.encode(prefix + text, { add_special_tokens: false }).ids;
+  const bare = tokenizer.encode(text, { add_special_tokens: false }).ids;
   const special = whole.length - bare.length;
   const before = start(whole, bare, special);
   const kept = bare.slice(0, Math.max(0, most - special));

@@ -34,12 +34,13 @@ export interface Bar extends Scored {
 }
 
 export interface Said {
-  headline: string;
+  headline: string; // empty: the chosen bars say it
   beside: string;
   bars: Bar[];
   cautions: string[];
 }
 
+export const NO_ANSWER = 'No answer in this text';
 const UNSURE = 'Not sure. This answer may well be wrong.';
 const STRANGER = 'Unlike anything it has learned from. The answer may mean nothing.';
 
@@ -57,14 +58,14 @@ function answered(row: Row): Omit<Said, 'cautions'> {
     const chosen = new Set(row.labels.map((each) => each.label));
     const others = (row.top ?? []).filter((each) => !chosen.has(each.label));
     const bars = [...row.labels.map((each) => bar(each, true)), ...others.map((each) => bar(each, false))];
-    return { headline: row.labels.map((each) => each.label).join(', ') || 'None of its labels', beside: '', bars };
+    return { headline: row.labels.length ? '' : 'None of its labels', beside: '', bars };
   }
   if (row.answer !== undefined) {
-    return { headline: row.answer || 'No answer in this text', beside: percent(row.confidence ?? 0), bars: [] };
+    return { headline: row.answer || NO_ANSWER, beside: percent(row.confidence ?? 0), bars: [] };
   }
   const bars = (row.top ?? []).map((each) => bar(each, each.label === row.label));
   const also = (row.set?.length ?? 0) > 1 ? `or: ${row.set?.filter((name) => name !== row.label).join(', ')}` : '';
-  return { headline: row.label ?? '', beside: also, bars };
+  return { headline: '', beside: also, bars };
 }
 
 function bar(each: Scored, chosen: boolean): Bar {
