@@ -52,7 +52,7 @@ export function said(row: Row): Said {
 
 function answered(row: Row): Omit<Said, 'cautions'> {
   if (row.value !== undefined) {
-    return { headline: number(row.value), beside: row.interval ? between(row.interval, row.coverage ?? 0.9) : '', bars: [] };
+    return { ...valued(row.value, row.interval, row.coverage ?? 0.9), bars: [] };
   }
   if (row.labels !== undefined) {
     const chosen = new Set(row.labels.map((each) => each.label));
@@ -72,8 +72,13 @@ function bar(each: Scored, chosen: boolean): Bar {
   return { ...each, chosen };
 }
 
-function between([low, high]: [number, number], holds: number): string {
-  return `between ${number(low)} and ${number(high)} in ${percent(holds)} of cases`;
+function valued(value: number, interval: [number, number] | undefined, holds: number): Pick<Said, 'headline' | 'beside'> {
+  if (!interval) return { headline: number(value), beside: '' };
+  const [low, high] = interval;
+  // No digits that the width of the interval makes nonsense of.
+  const digits = Math.min(20, Math.max(0, 1 - Math.floor(Math.log10((high - low) / 2 || 1))));
+  const shown = (each: number) => each.toLocaleString('en-GB', { maximumFractionDigits: digits });
+  return { headline: shown(value), beside: `between ${shown(low)} and ${shown(high)} in ${percent(holds)} of cases` };
 }
 
 /** A share as people read it; 0 % and 100 % are said of nothing that is merely close. */
@@ -85,5 +90,10 @@ export function percent(share: number): string {
 
 /** A number with as many digits as a person wants to read. */
 export function number(value: number): string {
-  return new Intl.NumberFormat('en-GB', { maximumSignificantDigits: 4 }).format(value);
+  return value.toLocaleString('en-GB', { maximumSignificantDigits: 3 });
+}
+
+/** What something adds or takes away. */
+export function signed(weight: number): string {
+  return weight.toLocaleString('en-GB', { maximumFractionDigits: 2, signDisplay: 'exceptZero' }).replace('-', '−');
 }

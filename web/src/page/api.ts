@@ -20,7 +20,7 @@ export interface Model {
   modality: string;
   classes: string[];
   backbone: string;
-  licence: string;
+  licence: string | null;
   score: Score | null;
   can: { explain: boolean; answer: boolean; abstain: boolean; coverage: boolean; feedback: boolean };
 }
