@@ -1,4 +1,4 @@
-"""The page of a web export: a model runs in a real browser, asks nothing of a network, and says what onnxruntime says."""
+"""The page of a web export: a model runs in a real browser, asks nothing of a network, and says what Python says."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from browser import browser
 from PIL import Image
-from web_pages import hosted, refuse_bad_state, small_tokenizer, small_web_model, visited
 
 import headstart as hs
+from browser import browser
+from web_pages import hosted, refuse_bad_state, small_tokenizer, small_web_model, visited
 
 PAGES = Path(hs.__file__).parent / "export" / "web"
 NEAR = 1e-4
-TEXTS = {"max_length": 8, "prefix": "", "pad_id": 0, "pair": False}
+TEXTS = {"max_length": 8, "most_characters": 200, "windows": 1, "prefix": "", "pad_id": 0, "pair": None}
 OF_TEXTS = {"task": "text-classification", "name": "questions", "images": None, "texts": TEXTS}
 
 pytestmark = pytest.mark.check
@@ -58,18 +58,28 @@ def content_of(image: Image.Image, form: str, **how: object) -> bytes:
 def onnxruntime_says(folder: Path, **feeds: np.ndarray) -> np.ndarray:
     import onnxruntime
 
-    return onnxruntime.InferenceSession(str(folder / "model.onnx")).run(None, {k: v[None] for k, v in feeds.items()})[0][0]
+    return onnxruntime.InferenceSession(str(folder / "model.onnx")).run(None, feeds)[0][0]
 
 
 def pixels_say(folder: Path, image: Image.Image) -> np.ndarray:
-    return onnxruntime_says(folder, pixels=np.asarray(image.convert("RGB")))
+    return onnxruntime_says(folder, pixels=np.asarray(image.convert("RGB"))[None])
 
 
-def text_says(folder: Path, *given: str, most: int = 8) -> np.ndarray:
+def text_says(folder: Path, *given: str) -> np.ndarray:
+    """As predict.py of an exported folder reads texts."""
+    told = json.loads((folder / "model.json").read_text())["texts"]
     tokenizer = small_tokenizer()
-    tokenizer.enable_truncation(most)
-    ids = {f"ids{'' if i == 0 else i + 1}": np.array(tokenizer.encode(text).ids) for i, text in enumerate(given)}
-    return onnxruntime_says(folder, **ids, **{k.replace("ids", "mask"): np.ones_like(v) for k, v in ids.items()})
+    tokenizer.enable_truncation(told["max_length"])
+
+    def tokens(*texts: str) -> list[list[int]]:
+        made = tokenizer.encode(*(told["prefix"] + text[: told["most_characters"]] for text in texts))
+        return [window.ids for window in (made, *made.overflowing[: told["windows"] - 1])]
+
+    rows = [tokens(text)[0] for text in given] if told["pair"] == "apart" else tokens(*given)
+    longest = max(map(len, rows))
+    ids = np.array([row + [0] * (longest - len(row)) for row in rows])
+    mask = np.array([[1] * len(row) + [0] * (longest - len(row)) for row in rows])
+    return onnxruntime_says(folder, ids=ids, mask=mask)
 
 
 def photo_in_page(page, content: bytes) -> np.ndarray:
@@ -121,7 +131,9 @@ def test_pixels_give_what_onnxruntime_gives(chromium, photos):
         asked = [image.width, image.height, np.asarray(image).ravel().tolist()]
         found = page.evaluate("([w, h, rgb]) => window.headstart.predictPixels(w, h, new Uint8Array(rgb))", asked)
         assert np.abs(np.array(found) - pixels_say(folder, image)).max() < NEAR
-        why = page.evaluate("() => window.headstart.predictPixels(3, 3, new Uint8Array(4)).catch((error) => error.message)")
+        why = page.evaluate(
+            "() => window.headstart.predictPixels(3, 3, new Uint8Array(4)).catch((error) => error.message)"
+        )
         assert why == "4 numbers are no 3 x 3 pixels."
 
 
@@ -159,11 +171,17 @@ def test_a_large_photo_is_reduced_as_the_jpeg_decoder_does(chromium, photos):
         assert np.abs(photo_in_page(page, content) - pixels_say(folder, reduced)).max() < 2e-3
 
 
+def test_a_photo_of_more_than_eight_bits_is_refused_rather_than_guessed_at(chromium, photos):
+    _, url = photos
+    content = content_of(Image.fromarray(np.full((9, 9), 4000, np.uint16)), "PNG")
+    with visited(chromium, url) as page, pytest.raises(Exception, match="more than 8 bits of grey"):
+        photo_in_page(page, content)
+
+
 def test_a_file_that_is_no_photo_is_said_and_the_others_are_answered(chromium, photos, tmp_path):
     _, url = photos
     (tmp_path / "broken.jpg").write_bytes(b"\xff\xd8\xff no photo")
     picture().save(tmp_path / "a.png")
-    # Two warnings of Chromium's own: it has no preview of such a file.
     with visited(chromium, url) as page:
         page.get_by_label("Choose photos").set_input_files([tmp_path / "broken.jpg", tmp_path / "a.png"])
         page.locator(".prediction").wait_for()
@@ -176,18 +194,19 @@ def test_a_file_that_is_no_photo_is_said_and_the_others_are_answered(chromium, p
 def test_a_photo_is_dropped_or_pasted_anywhere(chromium, photos):
     _, url = photos
     given = base64.b64encode(content_of(picture(), "PNG")).decode()
-    give = """([content, name, kind, field]) => {
+    give = """([content, name, kind]) => {
       const bytes = Uint8Array.from(atob(content), (each) => each.charCodeAt(0));
       const files = new DataTransfer();
       files.items.add(new File([bytes], name, { type: "image/png" }));
-      const event = kind === "paste" ? new ClipboardEvent(kind, { clipboardData: files, bubbles: true, cancelable: true })
-        : new DragEvent(kind, { dataTransfer: files, bubbles: true, cancelable: true });
+      const how = { bubbles: true, cancelable: true };
+      const event = kind === "paste" ? new ClipboardEvent(kind, { clipboardData: files, ...how })
+        : new DragEvent(kind, { dataTransfer: files, ...how });
       document.querySelector("h1").dispatchEvent(event);
     }"""
     with visited(chromium, url) as page:
         page.get_by_text("drop them anywhere").wait_for()
-        page.evaluate(give, [given, "dropped.png", "drop", ""])
-        page.evaluate(give, [given, "pasted.png", "paste", ""])
+        page.evaluate(give, [given, "dropped.png", "drop"])
+        page.evaluate(give, [given, "pasted.png", "paste"])
         page.locator(".prediction").nth(1).wait_for()
         names = [each.get_attribute("aria-label") for each in page.locator("article").all()]
         assert names == ["pasted.png", "dropped.png"]
@@ -226,6 +245,46 @@ def test_texts_are_answered_as_onnxruntime_does(chromium, texts):
         refuse_bad_state(page)
 
 
+LONG = "where is my card the rate is lost the pin is new where is the card ? my pin my rate the new card is lost"
+
+
+@pytest.mark.parametrize("longest", [4, 7, 8, 30])
+def test_long_texts_and_pairs_lose_what_they_lose_in_python(chromium, tmp_path, longest):
+    cases = {
+        "windows": ({"windows": 3}, [(LONG,), (LONG[:70],), ("pin",)]),
+        "cut": ({"prefix": "new ", "most_characters": 20}, [(LONG,), ("😀 " * 9 + "pin card",)]),
+        "apart": ({"pair": "apart"}, [(LONG, "the pin"), ("pin", LONG)]),
+        "joined": (
+            {"pair": "joined"},
+            [(LONG, "the pin"), ("pin", LONG), (LONG, LONG), ("pin", "rate"), (LONG, LONG[:15])],
+        ),
+    }
+    for name, (facts, asked) in cases.items():
+        texts = {**TEXTS, "max_length": longest, **facts}
+        folder = small_web_model(tmp_path / name, PAGES, **{**OF_TEXTS, "texts": texts})
+        with hosted(folder) as url, visited(chromium, url) as page:
+            for given in asked:
+                found = page.evaluate("(given) => window.headstart.predictText(...given)", list(given))
+                assert np.abs(np.array(found) - text_says(folder, *given)).max() < NEAR, (name, given)
+            why = page.evaluate("() => window.headstart.predictText(' ', ' ').catch((error) => error.message)")
+            assert why in ("One of the texts is empty.", "This model takes one text at once.")
+
+
+def test_of_two_classes_one_is_answered_from_its_own_probability_on(chromium, tmp_path):
+    two = {**OF_TEXTS, "classes": ["no", "yes"]}
+    outputs = text_says(small_web_model(tmp_path / "m", PAGES, **two), "where is my card")
+    top = int(outputs.argmax())
+    decision = {"class": two["classes"][top], "from": float(outputs[top]) + 0.001}
+    with (
+        hosted(small_web_model(tmp_path / "n", PAGES, **two, decision=decision)) as url,
+        visited(chromium, url) as page,
+    ):
+        page.get_by_label("Text", exact=True).fill("where is my card")
+        page.get_by_role("button", name="Ask").click()
+        page.locator(".prediction").wait_for()
+        assert chosen(page).startswith(two["classes"][1 - top])
+
+
 def test_everything_is_done_by_keys(chromium, texts):
     _, url = texts
     with visited(chromium, url) as page:
@@ -260,7 +319,7 @@ def test_a_text_comes_from_a_file(chromium, texts, tmp_path):
 
 
 def test_pairs_numbers_and_several_labels(chromium, tmp_path):
-    pairs = {**OF_TEXTS, "texts": {**TEXTS, "pair": True}, "outputs": "values", "classes": []}
+    pairs = {**OF_TEXTS, "texts": {**TEXTS, "pair": "apart"}, "outputs": "values", "classes": []}
     number = small_web_model(tmp_path / "n", PAGES, **pairs, interval={"half_width": 0.5, "holds": 0.9})
     thresholds = [0.01, 0.999, 0.01, 0.999]
     labels = small_web_model(tmp_path / "l", PAGES, **OF_TEXTS, exclusive=False, thresholds=thresholds)

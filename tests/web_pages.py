@@ -12,10 +12,27 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
 from browser import WIDTHS, broken_words, scrolls_sideways, serious
 
 CLASSES = ["left", "right", "top", "bottom"]
-WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "where", "is", "my", "card", "the", "rate", "pin", "new", "lost", "?", "σασ"]
+WORDS = [
+    "[PAD]",
+    "[UNK]",
+    "[CLS]",
+    "[SEP]",
+    "where",
+    "is",
+    "my",
+    "card",
+    "the",
+    "rate",
+    "pin",
+    "new",
+    "lost",
+    "?",
+    "σασ",
+]
 
 
 class _Quiet(SimpleHTTPRequestHandler):
@@ -96,6 +113,7 @@ def small_web_model(folder: Path, pages: Path, **facts: Any) -> Path:
         "classes": CLASSES,
         "thresholds": None,
         "interval": None,
+        "decision": None,
         "images": {"draft": 64},
         "texts": None,
         "made_by": "headstart",
@@ -140,18 +158,27 @@ def _write_graph(file: Path, told: dict[str, Any]) -> None:
     else:
         width = 8
         constants |= {"embeddings": rng.normal(size=(len(WORDS), width)).astype(np.float32), "last": np.array([2])}
-        for which in ("", "2") if told["texts"]["pair"] else ("",):
-            inputs += [(f"{name}{which}", TensorProto.INT64, ["n", f"t{which}"]) for name in ("ids", "mask")]
+        constants["tokens"] = np.array([1])
+        inputs = [(name, TensorProto.INT64, ["r", "t"]) for name in ("ids", "mask")]
+        nodes = [
+            helper.make_node("Gather", ["embeddings", "ids"], ["words"]),
+            helper.make_node("Cast", ["mask"], ["there"], to=TensorProto.FLOAT),
+            helper.make_node("Unsqueeze", ["there", "last"], ["weights"]),
+            helper.make_node("Mul", ["words", "weights"], ["kept"]),
+            helper.make_node("ReduceSum", ["kept", "tokens"], ["sums"], keepdims=0),
+            helper.make_node("ReduceSum", ["there", "tokens"], ["counts"], keepdims=1),
+            helper.make_node("Div", ["sums", "counts"], ["means"]),
+        ]
+        if told["texts"]["pair"] == "apart":
+            constants |= {"pairs": np.array([-1, 2, width]), "signs": np.array([[[1.0], [-1.0]]], np.float32)}
             nodes += [
-                helper.make_node("Gather", ["embeddings", f"ids{which}"], [f"words{which}"]),
-                helper.make_node("Cast", [f"mask{which}"], [f"there{which}"], to=TensorProto.FLOAT),
-                helper.make_node("Unsqueeze", [f"there{which}", "last"], [f"weights{which}"]),
-                helper.make_node("Mul", [f"words{which}", f"weights{which}"], [f"kept{which}"]),
-                helper.make_node("ReduceMean", [f"kept{which}", "second"], [f"mean{which}"], keepdims=0),
+                helper.make_node("Reshape", ["means", "pairs"], ["both"]),
+                helper.make_node("Mul", ["both", "signs"], ["opposed"]),
+                helper.make_node("ReduceSum", ["opposed", "tokens"], ["features"], keepdims=0),
             ]
-        constants["second"] = np.array([1])
-        both = told["texts"]["pair"]
-        nodes.append(helper.make_node("Sub" if both else "Identity", ["mean", "mean2"][: 1 + both], ["features"]))
+        else:
+            constants["rows"] = np.array([0])
+            nodes.append(helper.make_node("ReduceMean", ["means", "rows"], ["features"], keepdims=1))
     n = len(told["classes"]) or 1
     constants["head"] = rng.normal(size=(width, n)).astype(np.float32)
     link = "Identity" if told["outputs"] == "values" else "Softmax" if told["exclusive"] else "Sigmoid"

@@ -9,8 +9,13 @@ export interface Pixels {
 const REDUCTIONS = [8, 4, 2]; // that a JPEG decoder knows
 const STRIP = 512; // rows that are looked at at once, a multiple of each of them
 
-/** A photo from its file; draft: pixels that its shorter side keeps at least. */
+/** A photo from its file; draft: pixels that the shorter side of a JPEG keeps at least. */
 export async function decoded(file: Blob, draft: number): Promise<Pixels> {
+  const head = new Uint8Array(await file.slice(0, 26).arrayBuffer());
+  const begins = (...bytes: number[]) => bytes.every((byte, index) => head[index] === byte);
+  if (begins(0x89, 0x50, 0x4e, 0x47) && head[24] === 16 && head[25] === 0) {
+    throw new Error('It has more than 8 bits of grey, which this page cannot read as headstart does. Save it with 8.');
+  }
   let bitmap: ImageBitmap;
   try {
     bitmap = await createImageBitmap(file, {
@@ -21,7 +26,7 @@ export async function decoded(file: Blob, draft: number): Promise<Pixels> {
   } catch {
     throw new Error('This browser cannot open it as a photo. Save it as JPEG or PNG.');
   }
-  return pixelsOf(bitmap, draft);
+  return pixelsOf(bitmap, begins(0xff, 0xd8, 0xff) ? draft : Infinity);
 }
 
 /** The pixels of a bitmap, which is closed. */

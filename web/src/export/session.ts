@@ -5,7 +5,7 @@ import type { Download } from './download';
 import type { Facts } from './facts';
 import { decoded, pixelsOf, type Pixels } from './images';
 import type { Ask } from './messages';
-import { idsOf, opened, type Opened } from './texts';
+import { opened, rowsOf, type Opened } from './texts';
 
 const MOST_THREADS = 4;
 const WARM_UP: Pixels = { width: 64, height: 64, rgb: new Uint8Array(3 * 64 * 64) };
@@ -32,7 +32,7 @@ export class Session {
     ort.env.wasm.wasmPaths = { mjs: file('onnxruntime-wasm.js') };
     ort.env.wasm.wasmBinary = wasm.buffer;
     ort.env.logLevel = 'error';
-    const graph = await ort.InferenceSession.create(model, { executionProviders: ['wasm'] });
+    const graph = await ort.InferenceSession.create(model, { executionProviders: ['wasm'], logSeverityLevel: 3 });
     return new Session(ort, graph, tokens && (await opened(tokens)), facts);
   }
 
@@ -63,14 +63,15 @@ export class Session {
     if (!tokenizer || !facts.texts) throw new Error('This model takes photos.');
     const wanted = facts.texts.pair ? 2 : 1;
     if (texts.length !== wanted) throw new Error(`This model takes ${wanted === 2 ? 'two texts' : 'one text'} at once.`);
-    const feeds: Feeds = {};
-    for (const [index, text] of texts.entries()) {
-      const ids = BigInt64Array.from(idsOf(tokenizer, text, facts.texts), BigInt);
-      const shape = [1, ids.length];
-      const which = index ? String(index + 1) : '';
-      feeds[`ids${which}`] = new this.ort.Tensor('int64', ids, shape);
-      feeds[`mask${which}`] = new this.ort.Tensor('int64', new BigInt64Array(ids.length).fill(1n), shape);
+    const rows = rowsOf(tokenizer, texts, facts.texts);
+    const longest = Math.max(1, ...rows.map((row) => row.length));
+    const ids = new BigInt64Array(rows.length * longest).fill(BigInt(facts.texts.pad_id));
+    const mask = new BigInt64Array(rows.length * longest);
+    for (const [index, row] of rows.entries()) {
+      ids.set(row.map(BigInt), index * longest);
+      mask.fill(1n, index * longest, index * longest + row.length);
     }
-    return feeds;
+    const shape = [rows.length, longest];
+    return { ids: new this.ort.Tensor('int64', ids, shape), mask: new this.ort.Tensor('int64', mask, shape) };
   }
 }
