@@ -162,3 +162,11 @@ def fit_json(command):
         return json.loads(out)
 
     return run
+
+
+@pytest.fixture(scope="session")
+def to_serve(tmp_path_factory, textile) -> dict[str, Path]:
+    """A saved model of each task, by name."""
+    from servers import make_models
+
+    return make_models(tmp_path_factory.mktemp("to_serve"), textile)

@@ -17,7 +17,7 @@ from headstart.data.arguments import inputs_of
 from headstart.data.check import check
 from headstart.data.learned import learned_by, without_unused
 from headstart.data.read import refuse_odd
-from headstart.encode.encode import encode_rows
+from headstart.encode.encode import FEW, encode_rows
 from headstart.errors import DataError, UserError
 from headstart.evaluation import Evaluation, evaluated
 from headstart.inputs.modality import Modality
@@ -337,7 +337,7 @@ class Model:
         from headstart.explain.explain import explained, refuse_several  # loads torch
 
         items, names = self._given(input, columns)
-        usable, errors = self._usable(items)
+        usable, errors = self._usable(items, ready=False)
         refuse_several(names, errors)
         features, outputs = self._outputs(usable)
         (prediction,) = self.task.words.predictions(self.head, outputs, names, errors, top)
@@ -367,9 +367,9 @@ class Model:
         everything = Dataset(self.task, self.modality, "inputs", items, [None] * n, [str(i) for i in range(n)])
         return check(everything, purpose="predict")
 
-    def _usable(self, items: Sequence[Any]) -> tuple[Dataset, dict[int, str]]:
-        """The inputs that can be used, in their order, and the reason for each other one, by its place."""
-        usable = self._checked(items)
+    def _usable(self, items: Sequence[Any], *, ready: bool = True) -> tuple[Dataset, dict[int, str]]:
+        """The inputs that can be used, few of them as the backbone takes them; and why each other one cannot."""
+        usable = self._checked(self.modality.ready(items, self.backbone) if ready and len(items) <= FEW else items)
         return usable, {int(f.where): f.reason for f in usable.findings if f.rejected}
 
     def _outputs(self, usable: Dataset) -> tuple[Features | None, Any]:

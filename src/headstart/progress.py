@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol
 
@@ -18,10 +19,25 @@ Unit = Literal["examples", "bytes"]
 Advance = Callable[[int], None]
 
 
+_notes: ContextVar[bool] = ContextVar("notes", default=True)  # whether they are said
+
+
 def note(text: str) -> None:
     """Say something on standard error that ends nothing, and is lost where nobody listens."""
+    if not _notes.get():
+        return
     with suppress(OSError, ValueError, AttributeError):
         sys.stderr.write(f"note: {plain(text)}\n")
+
+
+@contextmanager
+def without_notes() -> Iterator[None]:
+    """Within the block nothing is noted: whoever asks a service does not read its standard error."""
+    token = _notes.set(False)
+    try:
+        yield
+    finally:
+        _notes.reset(token)
 
 
 def told_of(whole: int, *, of: int, advance: Advance) -> Advance:

@@ -13,10 +13,7 @@ from headstart.errors import UserError
 from headstart.report import terminal
 
 if TYPE_CHECKING:
-    from headstart.model import Model
     from headstart.values import Columns
-
-_SURE = ("unsure", "out_of_scope", "scope_score")  # of every prediction, in JSON
 
 
 def predict(  # noqa: PLR0913 - one argument an option
@@ -56,6 +53,7 @@ def predict(  # noqa: PLR0913 - one argument an option
 
     from headstart.encode.machine import using
     from headstart.model import load
+    from headstart.report.rows import prediction_rows, threshold_row
 
     _refuse_options(way, out, inputs or [], force=force)
     with using(device, threads):
@@ -68,26 +66,15 @@ def predict(  # noqa: PLR0913 - one argument an option
             raise UserError("a table beside other inputs", where="--out", fix="name one table alone, or no table")
         wanted = [each for part in asked for each in part.inputs]
         found = loaded.predict(wanted, top=top, abstain=abstain, coverage=coverage, per_class=per_class)
-        rows = [_row(loaded.task.words.row(p)) for p in found]
+        rows = prediction_rows(loaded.task.words, found)
     if out is None:
-        result, line = {"model": model, **_threshold(loaded), "predictions": rows}, loaded.task.words.line
+        result, line = {"model": model, **threshold_row(loaded.confidence), "predictions": rows}, loaded.task.words.line
         common.show(result, as_json, lambda result: terminal.predictions(result, line))
     else:
         known = replace(columns, known=loaded.columns)
         common.show(_written(model, out, asked[0].table, known, rows), as_json, terminal.predicted)
     if any("error" in row for row in rows):
         raise SystemExit(2)
-
-
-def _row(result: dict[str, Any]) -> dict[str, Any]:
-    """A prediction, or an error; what is not known of how sure it is is null, whatever the task."""
-    return result if "error" in result else {**result, **{key: result.get(key) for key in _SURE}}
-
-
-def _threshold(loaded: Model) -> dict[str, float]:
-    """The score above which an input is out of scope, where that is known."""
-    scope = None if loaded.confidence is None else loaded.confidence.scope
-    return {} if scope is None else {"scope_threshold": round(scope.threshold, 6)}
 
 
 def _refuse_options(way: str | None, out: Path | None, inputs: list[str], *, force: bool) -> None:

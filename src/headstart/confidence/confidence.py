@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from headstart.backbone import Features, Matrix
+from headstart.encode.machine import algebra_of
 from headstart.errors import UserError
 from headstart.evaluate.out_of_scope import WAYS, Known, Scope, normalised
 from headstart.storage.matrix import blocks
@@ -90,9 +91,11 @@ def with_scope(
         return list(found)
     unsure = np.zeros(len(found)) if probabilities is None else 1 - probabilities.max(axis=1)
     limit = confidence.scope.threshold
+    with algebra_of(len(found)):
+        scores = confidence.strangeness(features.matrix, unsure)
     return [
         replace(sureness, out_of_scope=bool(score > limit), scope_score=round(float(score), 6))
-        for sureness, score in zip(found, confidence.strangeness(features.matrix, unsure), strict=True)
+        for sureness, score in zip(found, scores, strict=True)
     ]
 
 

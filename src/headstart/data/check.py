@@ -59,7 +59,9 @@ def check(
         digests, hashes = digests[rows], hashes[rows]
     usable = replace(dataset if len(keep) == len(dataset) else dataset.take(np.array(keep, np.int64)), digests=digests)
     usable = replace(usable, notes=(*dataset.notes, *seen.notes), cautions=dataset.cautions)
-    usable = replace(usable, sketches=None if purpose == "predict" else modality.sketch(hashes))
+    if purpose == "predict":  # what is asked about may well be alike
+        return replace(usable, findings=tuple(rejected))
+    usable = replace(usable, sketches=modality.sketch(hashes))
     if purpose == "fit":
         task.refuse(usable, refuse_empty(replace(usable, findings=tuple(rejected))))
         usable = replace(usable, cautions=(*usable.cautions, *_mostly_rejected(usable, rejected, allow_rejected)))

@@ -19,6 +19,7 @@ from headstart.data.alike.known import KnownImages
 from headstart.errors import DataError, shortened
 from headstart.inputs.image import read_bytes, thumbnail
 from headstart.inputs.modality import Inspected
+from headstart.inputs.ready import ReadyPhoto
 from headstart.values import Dataset, Finding
 
 _CHUNK = 256, 128 * 2**20  # images, and bytes of theirs, in memory at a time; as many again are read meanwhile
@@ -38,20 +39,16 @@ def inspect_images(
 ) -> Inspected:
     """Hash every file, decode those whose content is new from the same bytes; in chunks, so that memory stays bounded.
 
-    The next chunk is read while this one is decoded.
+    The next chunk is read while this one is decoded. What is ready for a model was decoded before.
     """
+    if any(isinstance(dataset.inputs[row], ReadyPhoto) for row in rows):
+        return _of_ready(dataset, rows, rejected)
 
     def attempt(work: Callable[..., Any], row: int, *read: Any) -> Any:
         try:
             return work(dataset.inputs[row], *read)
-        except DataError as error:
-            reason = error.what
-        except FileNotFoundError as error:
-            reason = _not_there(dataset.inputs[row], error)
-        except OSError as error:
-            reason = error.strerror or str(error)
-        except MemoryError:
-            reason = "not enough memory to read it"
+        except (DataError, OSError, MemoryError) as error:
+            reason = reason_of(dataset.inputs[row], error)
         return Finding("unreadable", dataset.where[row], reason, rejected=True)
 
     def name(part: list[int]) -> list[Any]:
@@ -88,6 +85,25 @@ def inspect_images(
         reason = f"{width} x {height} pixels, in which there is hardly a picture; it is used all the same"
         rejected.append(Finding("tiny", dataset.where[keep[place]], reason))
     return Inspected(keep, digests[: len(keep)], hashes[: len(keep)], guessed_ranges(hashes[: len(keep)]))
+
+
+def _of_ready(dataset: Dataset, rows: list[int], rejected: list[Finding]) -> Inspected:
+    """Of photos that are asked about: nobody wants to know which of these are alike."""
+    keep = [row for row in rows if not isinstance(dataset.inputs[row], DataError)]
+    for row in sorted(set(rows) - set(keep)):
+        rejected.append(Finding("unreadable", dataset.where[row], dataset.inputs[row].what, rejected=True))
+    digests = b"".join(dataset.inputs[row].digest for row in keep)
+    hashes = np.zeros((len(keep), FINGERPRINT), dtype=np.uint8)
+    return Inspected(keep, np.frombuffer(digests, np.uint8).reshape(-1, 32), hashes)
+
+
+def reason_of(source: Any, error: DataError | OSError | MemoryError) -> str:
+    """Why a photo cannot be read, in words."""
+    if isinstance(error, DataError):
+        return error.what
+    if isinstance(error, FileNotFoundError):
+        return _not_there(source, error)
+    return (error.strerror or str(error)) if isinstance(error, OSError) else "not enough memory to read it"
 
 
 def _not_there(path: Any, error: FileNotFoundError) -> str:

@@ -11,6 +11,7 @@ import numpy as np
 from headstart.backbone import Backbone, Features
 from headstart.encode.engines import images_a_batch, open_engine, run_ready
 from headstart.encode.kinds import KINDS, Batch, Batching, Prepared, images_by
+from headstart.encode.machine import FEW
 from headstart.encode.precision import choose_precision, known_precision
 from headstart.encode.store import Table, as_kept, table
 from headstart.errors import ModelError, OutputError
@@ -18,7 +19,6 @@ from headstart.inputs.augment import Views, pixels_of
 from headstart.storage.matrix import take
 from headstart.values import Dataset
 
-FEW = 64  # inputs that are encoded sooner than the store is looked through
 _FLUSH = 2048  # examples between two writes to the store: what a kill may cost
 _SAMPLE = 32  # examples that precision is measured on
 _FLUSH_BYTES = 256 * 2**20  # of float32 rows, at most, before they are written

@@ -30,10 +30,9 @@ _GPU_BATCH = 128
 
 Engine = Callable[[Batches], Iterator[tuple[np.ndarray, np.ndarray]]]  # which rows, and their features
 
-_MOST_READY = 2  # engines, each with the weights of its model
-
+_most_ready = 2  # engines, each with the weights of its model
 _ready: dict[tuple[object, ...], Engine] = {}  # those that were asked last, the last one behind
-_one_at_a_time = threading.Lock()
+_one_at_a_time, _one_opens = threading.Lock(), threading.Lock()
 
 
 @cache
@@ -70,13 +69,26 @@ def run_ready(
 ) -> list[tuple[np.ndarray, np.ndarray]]:
     """What the engine makes of a few batches. It stays open for the next call: compiling takes longer than running."""
     key = backbone.function, precision, gpu_for(backbone), cores(), os.getpid()  # a fork has no threads of OpenVINO's
-    with _one_at_a_time:
-        engine = _ready.pop(key, None) or open_engine(backbone, precision, at_once=1)
-        made = list(engine(batches))  # what was under way in an engine is lost where this is cut short: it goes
-        _ready[key] = engine
-        while len(_ready) > _MOST_READY:
-            del _ready[next(iter(_ready))]
-    return made
+    while True:
+        if key not in _ready:
+            with _one_opens:  # others run meanwhile
+                if key not in _ready:
+                    _ready[key] = open_engine(backbone, precision, at_once=1)
+        with _one_at_a_time:
+            engine = _ready.pop(key, None)
+            if engine is None:  # another thread's call was cut short just now
+                continue
+            made = list(engine(batches))  # what was under way in an engine is lost where this is cut short: it goes
+            _ready[key] = engine
+            while len(_ready) > _most_ready:
+                del _ready[next(iter(_ready))]
+            return made
+
+
+def keep_ready(engines: int) -> None:
+    """Let so many engines stay open from now on: those of all models of a service."""
+    global _most_ready
+    _most_ready = max(_most_ready, engines)
 
 
 def device() -> str:

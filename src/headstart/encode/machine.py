@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 from headstart.errors import ModelError, UserError
 
+FEW = 64  # inputs that are asked about at once, at most, so that each is waited for
 _DEVICES = ("cpu", "cuda", "mps")
 
 
@@ -113,3 +117,44 @@ def _limited(threads: int | None) -> Iterator[None]:
         torch = sys.modules.get("torch")
         if torch:
             torch.set_num_threads(before or cores())
+
+
+class _OneThread:
+    """Numpy's linear algebra on one thread while anybody is within; the setting is of the whole process."""
+
+    def __init__(self) -> None:
+        self._lock, self._within = threading.Lock(), 0
+        self._limit: Any = None
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if not self._within:
+                self._limit = _algebra().limit(limits=1, user_api="blas")
+            self._within += 1
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._within -= 1
+            if not self._within and self._limit is not None:
+                self._limit.restore_original_limits()
+
+
+_one_thread = _OneThread()
+
+
+@contextmanager
+def algebra_of(rows: int) -> Iterator[None]:
+    """Linear algebra of so many rows, within the block: of few on one thread. Others that it wakes spin for a while
+    when they are done, and the engine's next forward pass takes three times as long beside them."""
+    if rows > FEW:
+        yield
+        return
+    with _one_thread:
+        yield
+
+
+@cache
+def _algebra() -> Any:
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()

@@ -66,6 +66,10 @@ def _nothing_shown(dataset: Dataset, rows: np.ndarray) -> list[str | bytes]:
     return [""] * len(rows)
 
 
+def _as_they_are(inputs: Sequence[Any], backbone: Backbone) -> Sequence[Any]:
+    return inputs
+
+
 @dataclass(frozen=True)
 class Modality:
     """What an input is, and everything that follows from that."""
@@ -93,6 +97,8 @@ class Modality:
     per_second: float  # examples encoded, where nothing was measured
     made_up: Callable[[], Sequence[Any]]  # inputs that a model can be run on where there are none of the user's
     trainable: Callable[..., Any]  # what fine-tuning is given of the inputs; loads torch
+    # (a few inputs that are asked about, backbone): as the backbone takes them, so that none is decoded twice
+    ready: Callable[[Sequence[Any], Backbone], Sequence[Any]] = _as_they_are
     # how the features of two texts are put side by side: (n, d) of the one and (n, d) of the other; None: one an input
     compare: Callable[[np.ndarray, np.ndarray], np.ndarray] | None = None
     # (dataset) -> (n, 2) equal numbers are texts that inputs have in common; None: inputs are not of texts side by side

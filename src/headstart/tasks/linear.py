@@ -15,6 +15,7 @@ from headstart.adapt.family import Family
 from headstart.adapt.linear_lesson import linear_lesson
 from headstart.backbone import Backbone, Features, Head
 from headstart.encode.encode import encode_rows, features_key, of_rows, renewed_key
+from headstart.encode.machine import algebra_of
 from headstart.encode.pairs import PARTS
 from headstart.errors import DataError, ModelError
 from headstart.inputs.modality import Modality
@@ -73,7 +74,8 @@ class LinearPredictor:
             other = "texts" if dataset.modality.of_two else "pairs"
             what = f"these are {dataset.modality.noun}s, and the model was fitted on {other}"
             raise DataError(what, where=dataset.name, fix="give inputs as they were for the fit")
-        return self.head.logits(of_rows(known, rows).matrix)
+        with algebra_of(len(rows)):
+            return self.head.logits(of_rows(known, rows).matrix)
 
 
 def refuse_other(key: str, head: Head, where: Path | str = "") -> None:

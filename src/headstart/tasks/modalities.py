@@ -14,6 +14,7 @@ from headstart.data.given import given_images, given_pairs, given_passages, give
 from headstart.data.inspect_images import inspect_images
 from headstart.data.inspect_texts import inspect_pairs, inspect_passages, inspect_texts
 from headstart.data.photo_facts import photo_facts
+from headstart.data.ready_photos import ready_photos
 from headstart.data.text_facts import pair_facts, text_facts
 from headstart.encode.coverage import remarks
 from headstart.encode.encode import other_views
@@ -101,6 +102,7 @@ IMAGE = Modality(
     groups=as_they_are,
     known=image_hashes,
     given=given_images,
+    ready=ready_photos,
     encode=encode_inputs,
     look_alikes=True,
     trains_beyond=False,
