@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -371,3 +372,24 @@ def test_a_host_may_expand_what_is_compressed(chromium, tmp_path):
     with hosted(folder) as url, visited(chromium, url) as page:
         found = page.evaluate("() => window.headstart.predictPixels(1, 1, new Uint8Array(3))")
         assert sum(found) == pytest.approx(1)
+
+
+def test_where_the_host_allows_it_several_threads_give_the_same(chromium, photos):
+    folder, _ = photos
+    alone = {"Cross_Origin_Opener_Policy": "same-origin", "Cross_Origin_Embedder_Policy": "require-corp"}
+    image = picture()
+    with hosted(folder, **alone) as url, visited(chromium, url) as page:
+        assert page.evaluate("crossOriginIsolated")
+        asked = [image.width, image.height, np.asarray(image).ravel().tolist()]
+        found = page.evaluate("([w, h, rgb]) => window.headstart.predictPixels(w, h, new Uint8Array(rgb))", asked)
+        assert np.abs(np.array(found) - pixels_say(folder, image)).max() < NEAR
+        assert len(page.workers) > 1
+
+
+def test_a_strict_policy_of_the_host_is_enough(chromium, texts):
+    """The one that the page states itself, sent with every file: it holds within the worker, too."""
+    folder, _ = texts
+    policy = re.search(r'content="(default-src[^"]+)"', (folder / "index.html").read_text())
+    with hosted(folder, Content_Security_Policy=policy[1]) as url, visited(chromium, url) as page:
+        found = page.evaluate("() => window.headstart.predictText('where is my card')")
+        assert np.abs(np.array(found) - text_says(folder, "where is my card")).max() < NEAR

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -35,15 +35,30 @@ WORDS = [
 ]
 
 
-class _Quiet(SimpleHTTPRequestHandler):
+class _Host(SimpleHTTPRequestHandler):
+    def __init__(self, *arguments: Any, headers: Mapping[str, str], directory: str) -> None:
+        self._more = headers
+        super().__init__(*arguments, directory=directory)
+
+    def end_headers(self) -> None:
+        for name, value in self._more.items():
+            self.send_header(name, value)
+        super().end_headers()
+
     def log_message(self, *_: object) -> None:
         pass
 
 
 @contextmanager
-def hosted(folder: Path) -> Iterator[str]:
-    """The address of a folder on a host of static files, as `python -m http.server` serves it."""
-    with ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(_Quiet, directory=str(folder))) as server:
+def hosted(folder: Path, **headers: str) -> Iterator[str]:
+    """The address of a folder on a host of static files, as `python -m http.server` serves it.
+
+    Args:
+        headers: that it sends with each file; a _ stands for a hyphen.
+    """
+    more = {name.replace("_", "-"): value for name, value in headers.items()}
+    handler = functools.partial(_Host, headers=more, directory=str(folder))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         thread = threading.Thread(target=server.serve_forever, daemon=True)
         thread.start()
         try:

@@ -15,9 +15,10 @@ export class Download {
     const size = Number(response.headers.get('Content-Length')) || 0;
     const parts: Uint8Array<ArrayBuffer>[] = [];
     let loaded = 0;
-    for await (const part of response.body) {
-      parts.push(part);
-      loaded += part.length;
+    const reader = response.body.getReader();
+    for (let read = await reader.read(); !read.done; read = await reader.read()) {
+      parts.push(read.value);
+      loaded += read.value.length;
       this.#loaded.set(name, loaded);
       this.#total.set(name, Math.max(size, loaded)); // a host that compresses says the size of what it sends
       this.advance(sum(this.#loaded), sum(this.#total));

@@ -18,11 +18,8 @@ export async function decoded(file: Blob, draft: number): Promise<Pixels> {
   }
   let bitmap: ImageBitmap;
   try {
-    bitmap = await createImageBitmap(file, {
-      imageOrientation: 'from-image',
-      colorSpaceConversion: 'none',
-      premultiplyAlpha: 'default',
-    });
+    // Upright is what a browser gives where nothing is said of it; some refuse the word for it.
+    bitmap = await createImageBitmap(file, { colorSpaceConversion: 'none' });
   } catch {
     throw new Error('This browser cannot open it as a photo. Save it as JPEG or PNG.');
   }
