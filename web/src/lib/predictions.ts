@@ -77,7 +77,7 @@ function valued(value: number, interval: [number, number] | undefined, holds: nu
   const [low, high] = interval;
   // No digits that the width of the interval makes nonsense of.
   const digits = Math.min(20, Math.max(0, 1 - Math.floor(Math.log10((high - low) / 2 || 1))));
-  const shown = (each: number) => each.toLocaleString('en-GB', { maximumFractionDigits: digits });
+  const shown = (each: number) => each.toLocaleString('en-GB', { minimumFractionDigits: digits, maximumFractionDigits: digits });
   return { headline: shown(value), beside: `between ${shown(low)} and ${shown(high)} in ${percent(holds)} of cases` };
 }
 
