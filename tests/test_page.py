@@ -11,7 +11,7 @@ from PIL import Image
 
 from browser import browser
 from headstart.serve.settings import Limits, Settings
-from servers import running
+from servers import Halted, running
 from small_models import WORDS
 from web_pages import refuse_bad_state, visited
 
@@ -242,6 +242,9 @@ def test_an_answer_is_marked_where_it_stands_in_the_text(server, page, years, tm
       return range.toString();
     }"""
     assert page.locator("mark.shown").evaluate(before) == "😀 the old tower was built in "
+    page.get_by_role("button", name="Explain").click()
+    page.locator(".words").nth(1).wait_for()
+    assert page.locator(".words").all_inner_texts() == ["when was it built?", CONTEXT]
     refuse_bad_state(page)
     page.get_by_role("button", name="This is wrong").click()
     page.get_by_label("The right answer").fill("1907")
@@ -300,6 +303,20 @@ def test_errors_of_the_server_are_shown_as_they_are(chromium, to_serve, tmp_path
             == small.post("/v1/predict", {"inputs": [text], "model": "texts"}).json["error"]
         )
         refuse_bad_state(page)
+
+
+def test_where_the_server_has_too_much_to_do_the_page_waits_its_turn(chromium, to_serve):
+    halted = Halted()
+    with (
+        running(to_serve["texts"], settings=Settings(limits=Limits(queue=1)), served=halted) as found,
+        visited(chromium, f"http://127.0.0.1:{found.port}/", wrong=("503",)) as page,
+    ):
+        halted.halt()
+        page.get_by_label("Text", exact=True).fill("where is my card\nthe rate")
+        with page.expect_response(lambda response: response.status == 503):
+            page.get_by_role("button", name="Ask about 2 texts").click()
+        halted.goes_on.set()
+        page.locator(".prediction").nth(1).wait_for()
 
 
 def test_a_server_that_is_away_is_asked_again_until_it_is_there(chromium, to_serve):
