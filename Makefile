@@ -55,4 +55,7 @@ docs: .venv/.ready  ## write the pages that are made from the code
 screenshots: .venv/.ready  ## the pictures of docs/report.md, in Chromium
 	$(PY) docs/make_screenshots.py
 
-.PHONY: help docs screenshots demo test check test-lowest torture lint fix bench
+.PHONY: help web docs screenshots demo test check test-lowest torture lint fix bench
+
+web:             ## build the pages of web/ into the package (needs Node 20; users of the package need none)
+	cd web && npm ci --no-audit --no-fund && npm run check && npm run build

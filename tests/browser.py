@@ -53,15 +53,15 @@ def executable() -> str:
 
 
 @contextmanager
-def browser() -> Iterator[Any]:
-    """A browser of its own, as Playwright has it."""
+def browser(*arguments: str) -> Iterator[Any]:
+    """A browser of its own, as Playwright has it; with more arguments where a test needs them."""
     path = executable()
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
         # A socket's path has room for 107 bytes: a long TMPDIR, such as that of a test, leaves Chromium none.
         environment = {**os.environ, "TMPDIR": "/tmp"}
-        opened = playwright.chromium.launch(executable_path=path, args=_ARGUMENTS, env=environment)
+        opened = playwright.chromium.launch(executable_path=path, args=[*_ARGUMENTS, *arguments], env=environment)
         try:
             yield opened
         finally:

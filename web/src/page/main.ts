@@ -1,0 +1,9 @@
+import { mount } from 'svelte';
+import '../lib/style.css';
+import Page from './Page.svelte';
+
+const target = document.getElementById('app');
+if (target) {
+  target.replaceChildren();
+  mount(Page, { target });
+}
