@@ -6,6 +6,7 @@ It is made of what the format, the input and the answer need of it, so that it i
 from __future__ import annotations
 
 import runpy
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -27,25 +28,33 @@ tokenizer.enable_truncation(texts["max_length"])
 
 def program(made: Deployable, runtime: Runtime) -> str:
     """The Python of predict.py, which defines `outputs(input)` and prints what they say."""
-    facts, photos = made.facts, made.takes_photos
+    facts, photos, values = made.facts, made.takes_photos, made.task.probabilities is None
     imports = {"import numpy as np", *runtime.imports, *(_PHOTO if photos else _TEXT)}
+    standard = {"import json", "import sys", "from pathlib import Path", *(["import math"] if values else [])}
+    standard |= {line for line in imports if line.split()[1] in sys.stdlib_module_names}
     return rendered(
         "predict.py.jinja",
         title=f"{made.name}: {made.title}",
         usage=usage(made),
         packages=", ".join(packages(made, runtime)),
-        imports=sorted(imports, key=lambda line: (line.startswith("from"), line)),
+        standard=sorted(standard, key=_in_order),
+        imports=sorted(imports - standard, key=_in_order),
         code=(runtime.code if photos else _TOKENIZER + runtime.code).strip(),
         photos=photos,
         read=(runtime.read or "").strip(),
         pair=None if photos else facts["texts"]["pair"],
         output=made.output,
         noun=made.modality.noun,
-        values=made.task.probabilities is None,
+        values=values,
         exclusive=facts["exclusive"],
         decided=facts["decision"] is not None,
         labels=facts["thresholds"] is not None,
     )
+
+
+def _in_order(line: str) -> tuple[bool, str]:
+    """As imports are sorted: `import` before `from`."""
+    return line.startswith("from"), line
 
 
 def rendered(template: str, **values: Any) -> str:

@@ -17,7 +17,8 @@ _PAGE = Path(__file__).parent / "web"
 
 def _write(made: Deployable, folder: Path, quantise: Quantise) -> None:
     write(made, folder, quantise)
-    shutil.copytree(_PAGE, folder, dirs_exist_ok=True)
+    idle = shutil.ignore_patterns("tokenizers.js") if made.takes_photos else None
+    shutil.copytree(_PAGE, folder, ignore=idle, dirs_exist_ok=True)
 
 
 WEB = Format(name="web", title="a web page", runtime=ONNX.runtime, write=_write, needs=ONNX.needs, quantises=True)
