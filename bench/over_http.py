@@ -8,13 +8,13 @@ time by the bare engine, by `model.predict` and by one client of the server; the
 same for a plain FastAPI handler with timm and torch, of the same architecture (random weights: they take as long).
 
 The clients share the cores with the server. What they use of them is measured and taken off the wall clock: "alone".
+Seconds of processors say the same on a busy machine, where the wall clock says what others do.
 """
 
 import asyncio
 import os
 import random
 import re
-import resource
 import socket
 import statistics
 import subprocess
@@ -27,6 +27,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psutil
 from common import arguments, asked, photos, small_photo_model
 
 import headstart as hs
@@ -96,13 +97,19 @@ def bare(model: hs.Model) -> tuple[Callable[[bytes], Any], Callable[[Any], Any]]
     return decode, lambda pixels: run_ready(model.backbone, precision, [(one, (pixels,))])
 
 
-def bare_rate(decode: Callable[[bytes], Any], run: Callable[[Any], Any], contents: Sequence[bytes]) -> float:
-    """Photos a second: threads decode ahead of the engine."""
+def bare_rate(decode: Callable[[bytes], Any], run: Callable[[Any], Any], contents: Sequence[bytes]) -> Load:
+    """Threads decode ahead of the engine."""
     with ThreadPoolExecutor(CORES) as pool:
-        start = time.perf_counter()
+        cpu, start = used(), time.perf_counter()
         for pixels in pool.map(decode, contents):
             run(pixels)
-        return len(contents) / (time.perf_counter() - start)
+        return Load([0.0] * len(contents), time.perf_counter() - start, used() - cpu)
+
+
+def used(process: int | None = None) -> float:
+    """Seconds of processors that a process has used, this one or another."""
+    times = psutil.Process(process).cpu_times()
+    return times.user + times.system
 
 
 def requested(content: bytes) -> bytes:
@@ -144,7 +151,11 @@ async def opened(port: int, requests: Sequence[bytes], rate: float) -> list[floa
 
     async def ask(request: bytes, due: float) -> None:
         stream = idle.pop() if idle else await asyncio.open_connection("127.0.0.1", port)
-        await one(*stream, request)
+        try:
+            await one(*stream, request)
+        except (asyncio.IncompleteReadError, ConnectionError):  # the server had closed it, as it was idle
+            stream = await asyncio.open_connection("127.0.0.1", port)
+            await one(*stream, request)
         taken.append(time.perf_counter() - due)
         idle.append(stream)
 
@@ -160,10 +171,6 @@ async def opened(port: int, requests: Sequence[bytes], rate: float) -> list[floa
 
 
 def load(asking: Any) -> Load:
-    def used() -> float:
-        usage = resource.getrusage(resource.RUSAGE_SELF)
-        return usage.ru_utime + usage.ru_stime
-
     cpu, start = used(), time.perf_counter()
     taken = asyncio.run(asking)
     return Load(taken, time.perf_counter() - start, used() - cpu)
@@ -185,7 +192,7 @@ def process(command: list[str], port: int) -> Iterator[int]:
             except OSError:
                 pass
             time.sleep(0.1)
-        yield port
+        yield server.pid
     finally:
         server.terminate()
         server.wait(60)
@@ -197,11 +204,12 @@ def free_port() -> int:
         return any_one.getsockname()[1]
 
 
-def measured(name: str, port: int, requests: list[bytes], clients: int) -> Load:
-    """One client, so many at once, and half of that load."""
+def measured(name: str, port: int, pid: int, requests: list[bytes], clients: int) -> tuple[Load, float]:
+    """One client, so many at once, and half of that load. Gives what came of many, and the server's time a photo."""
     load(closed(port, requests[:WARM], 2))
-    alone = load(closed(port, requests, 1))
+    alone, before = load(closed(port, requests, 1)), used(pid)
     full = load(closed(port, requests * 3, clients))
+    cpu = (used(pid) - before) / len(full.seconds)
     half = load(opened(port, requests * 2, full.rate / 2))
     print(f"{name}: one client        {alone.share(0.5):7.1f} ms (p99 {alone.share(0.99):.1f})")
     print(
@@ -211,7 +219,8 @@ def measured(name: str, port: int, requests: list[bytes], clients: int) -> Load:
     print(
         f"{name}: half of that      {half.share(0.5):7.1f} ms, p99 {half.share(0.99):.1f} ms: {ratio:.1f} x one client"
     )
-    return full
+    print(f"{name}: processors        {1000 * cpu:7.1f} ms a photo")
+    return full, cpu
 
 
 def plain() -> Any:
@@ -259,15 +268,17 @@ def main() -> None:
         print(f"{len(contents)} photos, {CORES} cores")
         print(f"bare engine: one at a time {1000 * statistics.median(once):8.1f} ms")
         print(f"model.predict: one at a time {1000 * statistics.median(predicted):6.1f} ms: {ratio:.2f} x the engine")
-        print(f"bare engine: as many as go {rate:7.1f} a second")
+        print(f"bare engine: as many as go {rate.rate:7.1f} a second")
+        print(f"bare engine: processors        {1000 * rate.cpu / len(contents):7.1f} ms a photo")
         requests, port = [requested(content) for content in contents], free_port()
         command = [sys.executable, "-m", "headstart", "serve", str(options.model), "--port", str(port)]
-        with process(command, port):
-            full = measured("headstart serve", port, requests, options.clients)
-        print(f"headstart serve: {full.alone / rate:.2f} of the bare engine")
+        with process(command, port) as pid:
+            full, cpu = measured("headstart serve", port, pid, requests, options.clients)
+        by_cpu = rate.cpu / len(contents) / cpu
+        print(f"headstart serve: {full.alone / rate.rate:.2f} of the bare engine, by processors {by_cpu:.2f}")
         port = free_port()
-        with process([sys.executable, __file__, "--plain", str(port)], port):
-            measured("plain FastAPI", port, requests, options.clients)
+        with process([sys.executable, __file__, "--plain", str(port)], port) as pid:
+            measured("plain FastAPI", port, pid, requests, options.clients)
 
 
 if __name__ == "__main__":

@@ -42,7 +42,7 @@ HEADLINES = {  # what each prints in any form
     "memory": r" 16 photos +\d+ MB",
     "near_duplicates": r"\| JPEG 75 \| \d+ \| 100\.0% \| 0 \|[\s\S]*\| grains \| 20 \| 0 \|",
     "never_worse": r"behind the better one, single runs: \d",
-    "over_http": r"headstart serve: [\d.]+ of the bare engine[\s\S]*plain FastAPI: half of that",
+    "over_http": r"headstart serve: [\d.]+ of the bare engine, by processors [\d.]+[\s\S]*plain FastAPI: half of that",
     "page": r"400 examples, 30 classes: 0\.\d+ MB, made in [\d.]+ s",
     "peers": r"\| headstart, default \| [01]\.\d+ \| ± [\d.]+ \| - \| [\d.]+ \|",
     "plain": r"mean over all +plain loop +accuracy [01]\.\d+",

@@ -47,7 +47,7 @@ def test_photos_lie_in_folders_of_classes_and_are_learned_from(server, tmp_path,
     assert stored.read_bytes() == file.read_bytes()
     assert answer.json["replaced"] is False
     assert counts(home) == {"global": 6, "nominal": 6}
-    model = hs.fit(str(home), model="efficientnet_lite0", how="probe")
+    model = hs.fit(str(home), model="efficientnet_lite0", how="probe", out=tmp_path / "again.headstart")
     assert model.classes == ("global", "nominal")
 
 

@@ -87,7 +87,7 @@ class Answers:
     ) -> dict[str, Any]:
         """What `headstart answer --json` prints; which of the texts an answer is from is said by its number, from 0."""
         model = served.model
-        with self.places.taken(len(texts)):
+        with self.places.taken(1):
             compute = _for_one(partial(model.answer, question, texts, top=top))
             (found,) = await _unless_gone(request, self._slow.ask(object(), compute, [None]))
         answers = [model.task.words.row(each) for each in found]

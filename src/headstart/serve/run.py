@@ -70,6 +70,7 @@ def server_of(settings: Settings, shelf: Shelf) -> Server:
         log_config=None,
         access_log=False,
         server_header=False,
+        proxy_headers=False,
         timeout_keep_alive=_KEEP_ALIVE,
         backlog=_BACKLOG,
     )
