@@ -64,10 +64,16 @@ function averaged({ data, width, height }: ImageData, scale: number): Uint8Array
         }
       }
       const [n, at] = [(y1 - y0) * (x1 - x0), 3 * (row * columns + column)];
-      rgb[at] = Math.round(red / n);
-      rgb[at + 1] = Math.round(green / n);
-      rgb[at + 2] = Math.round(blue / n);
+      rgb[at] = toEven(red / n);
+      rgb[at + 1] = toEven(green / n);
+      rgb[at + 2] = toEven(blue / n);
     }
   }
   return rgb;
+}
+
+/** Halves go to the even number: upwards, they would make the whole photo lighter than a decoder does. */
+function toEven(value: number): number {
+  const whole = Math.floor(value);
+  return value - whole === 0.5 ? whole + (whole % 2) : Math.round(value);
 }
