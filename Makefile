@@ -36,6 +36,7 @@ lint: .venv/.ready  ## style and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/hadolint deploy/Dockerfile
 
 fix: .venv/.ready   ## repair style
 	$(BIN)/ruff check --fix .

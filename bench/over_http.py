@@ -5,7 +5,8 @@
 MODEL is a saved folder for photos. Measured on the same photos, all from bytes in memory, decoding included: one at a
 time by the bare engine, by `model.predict` and by one client of the server; then as many as go by the bare engine
 (threads decode ahead of it) and by so many clients at once; and the 99th percentile at half of that load. Beside it the
-same for a plain FastAPI handler with timm and torch, of the same architecture (random weights: they take as long).
+same for a plain FastAPI handler, and LitServe with four workers where it is installed, both with timm and torch, of the
+same architecture (random weights: they take as long).
 
 The clients share the cores with the server. What they use of them is measured and taken off the wall clock: "alone".
 Seconds of processors say the same on a busy machine, where the wall clock says what others do.
@@ -28,7 +29,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-from common import arguments, asked, photos, small_photo_model
+from common import arguments, asked, installed, photos, small_photo_model
 
 import headstart as hs
 
@@ -145,8 +146,12 @@ async def closed(port: int, requests: Sequence[bytes], clients: int) -> list[flo
     return taken
 
 
-async def opened(port: int, requests: Sequence[bytes], rate: float) -> list[float]:
-    """Requests come at random, so many a second on average, whether or not those before them are answered."""
+async def opened(port: int, requests: Sequence[bytes], rate: float, *, at_random: bool) -> list[float]:
+    """So many requests a second, one after the other or at random, whether or not those before are answered.
+
+    Where they come at random, even one queue that takes exactly so long for each has a 99th percentile of four times
+    that at half load (M/D/1).
+    """
     rng, taken, idle = random.Random(0), [], []
 
     async def ask(request: bytes, due: float) -> None:
@@ -161,7 +166,7 @@ async def opened(port: int, requests: Sequence[bytes], rate: float) -> list[floa
 
     due, tasks = time.perf_counter(), []
     for request in requests:
-        due += rng.expovariate(rate)
+        due += rng.expovariate(rate) if at_random else 1 / rate
         await asyncio.sleep(max(0.0, due - time.perf_counter()))
         tasks.append(asyncio.create_task(ask(request, due)))
     await asyncio.gather(*tasks)
@@ -210,31 +215,44 @@ def measured(name: str, port: int, pid: int, requests: list[bytes], clients: int
     alone, before = load(closed(port, requests, 1)), used(pid)
     full = load(closed(port, requests * 3, clients))
     cpu = (used(pid) - before) / len(full.seconds)
-    half = load(opened(port, requests * 2, full.rate / 2))
     print(f"{name}: one client        {alone.share(0.5):7.1f} ms (p99 {alone.share(0.99):.1f})")
     print(
         f"{name}: {clients} clients {full.rate:12.1f} a second, alone {full.alone:.1f}  (p99 {full.share(0.99):.0f} ms)"
     )
-    ratio = half.share(0.99) / alone.share(0.5)
-    print(
-        f"{name}: half of that      {half.share(0.5):7.1f} ms, p99 {half.share(0.99):.1f} ms: {ratio:.1f} x one client"
-    )
+    for how, at_random in (("evenly", False), ("at random", True)):
+        half = load(opened(port, requests * 2, full.rate / 2, at_random=at_random))
+        ratio = half.share(0.99) / alone.share(0.5)
+        said = f"{half.share(0.5):7.1f} ms, p99 {half.share(0.99):.1f} ms: {ratio:.1f} x one client"
+        print(f"{name}: half of that, {how:9} {said}")
     print(f"{name}: processors        {1000 * cpu:7.1f} ms a photo")
     return full, cpu
 
 
-def plain() -> Any:
-    """What people write by hand: FastAPI, timm and torch."""
+def by_timm() -> Callable[[bytes], dict[str, list[float]]]:
+    """A photo's bytes to probabilities, as people write it by hand."""
     import io
 
     import torch
-    from fastapi import FastAPI, UploadFile
     from PIL import Image
 
     from headstart.pretrained.from_timm import timm
 
-    app, model = FastAPI(), timm.create_model("efficientnet_lite0", pretrained=False, num_classes=5).eval()
+    model = timm.create_model("efficientnet_lite0", pretrained=False, num_classes=5).eval()
     prepare = timm.data.create_transform(**timm.data.resolve_model_data_config(model))
+
+    def answer(content: bytes) -> dict[str, list[float]]:
+        with torch.inference_mode(), Image.open(io.BytesIO(content)) as photo:
+            probabilities = model(prepare(photo.convert("RGB"))[None]).softmax(1)[0]
+        return {"probabilities": [round(float(p), 6) for p in probabilities]}
+
+    return answer
+
+
+def plain() -> Any:
+    """FastAPI with a handler."""
+    from fastapi import FastAPI, UploadFile
+
+    app, answer = FastAPI(), by_timm()
 
     @app.get("/readyz")
     def ready() -> dict[str, bool]:
@@ -242,9 +260,7 @@ def plain() -> Any:
 
     @app.post("/v1/predict")
     def predict(files: UploadFile) -> dict[str, list[float]]:
-        with torch.inference_mode(), Image.open(io.BytesIO(files.file.read())) as photo:
-            probabilities = model(prepare(photo.convert("RGB"))[None]).softmax(1)[0]
-        return {"probabilities": [round(float(p), 6) for p in probabilities]}
+        return answer(files.file.read())
 
     return app
 
@@ -279,6 +295,10 @@ def main() -> None:
         port = free_port()
         with process([sys.executable, __file__, "--plain", str(port)], port) as pid:
             measured("plain FastAPI", port, pid, requests, options.clients)
+        if installed("litserve", needed_for="LitServe"):
+            port = free_port()
+            with process([sys.executable, str(Path(__file__).with_name("by_litserve.py")), str(port)], port) as pid:
+                measured("LitServe", port, pid, requests, options.clients)
 
 
 if __name__ == "__main__":

@@ -29,7 +29,7 @@ _CLOSE = 0.9995  # cosine to float32 that lower precision must keep on real exam
 _IN_KEYS = {"float32": "f32", "bfloat16": "bf16"}  # of the store, and of saved heads
 _PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 
-_unwritten: dict[Path, str] = {}  # precisions that could not be
+_decided: dict[Path, str] = {}  # precisions that were read in this process, or could not be written
 
 
 def precision_named(name: str) -> Precision:
@@ -96,7 +96,7 @@ def choose_precision(
         write_kept(note, json.dumps({"precision": precision, "agreement": round(agreement, 6)}))
     except OutputError as error:
         say_not_kept("the model's graph", error.__cause__ or error, note.parent, 0)
-        _unwritten[note] = precision
+        _decided[note] = precision
     return precision
 
 
@@ -115,13 +115,15 @@ def known_precision(backbone: Backbone) -> str | None:
     if answers_alike_in_bf16(backbone.weights_hash):
         return "bf16"
     note = _precision_file(backbone)
-    if note in _unwritten:
-        return _unwritten[note]
+    if note in _decided:
+        return _decided[note]
     try:
         known = read_json(note)["precision"]
     except (OSError, ValueError, KeyError, TypeError):  # not there, or not whole
         return None
-    return known if known in ("f32", "bf16") else None
+    if known not in ("f32", "bf16"):
+        return None
+    return _decided.setdefault(note, known)  # a service asks for each input
 
 
 def may_encode_in_bf16(backbone: Backbone) -> bool:
