@@ -13,7 +13,7 @@ import pytest
 pytestmark = pytest.mark.check
 
 BENCH = Path(__file__).parents[1] / "bench"
-SHARED = {"common", "by_trainer", "cuts", "many_texts"}  # what benches import
+SHARED = {"common", "by_litserve", "by_trainer", "cuts", "many_texts"}  # what benches import
 BENCHES = sorted(path.stem for path in BENCH.glob("*.py") if path.stem not in SHARED)
 HEADLINES = {  # what each prints in any form
     "accuracy": r"as headstart does it +accuracy [01]\.\d+",
@@ -34,6 +34,7 @@ HEADLINES = {  # what each prints in any form
     "precision": r"bfloat16 less float32: [+-]\d\.\d+",
     "few_photos": r"photos alone +accuracy [01]\.\d+",
     "explain": r"without the marked tenth",
+    "exports": r"openvino: largest difference [\d.e-]+; 1 splits\n  accuracy [\s\S]*int8 [\d.]+ times float32",
     "few_epochs": r"straight +accuracy [01]\.\d+",
     "head": r"scikit-learn, tol 3e-06 +[\d.]+ s  gap .* ratio",
     "larger_batches": r"the mean of 2 runs' weights: accuracy [01]\.\d+",
