@@ -254,6 +254,15 @@ def test_int8(small, tmp_path, command, format):
     printed(tmp_path / format, next(photos.glob("*/*.jpg")))
 
 
+def test_a_name_is_no_code(intents, tmp_path):
+    folder = tmp_path / 'mine"""\nopen("ran", "w")\n"""'
+    intents.save(folder)
+    hs.load(folder).export(tmp_path / "openvino")
+    printed(tmp_path / "openvino", TEXTS[0])
+    assert not (tmp_path / "openvino" / "ran").exists()
+    assert not Path("ran").exists()
+
+
 def test_what_cannot_be_exported_is_said_and_leaves_nothing(intents, years, tmp_path):
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "diary.txt").write_text("today")

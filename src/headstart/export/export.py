@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from headstart.data.learned import MadeOf
-from headstart.errors import OutputError, UserError
+from headstart.errors import OutputError, UserError, plain
 from headstart.export import int8, program
 from headstart.export.deployable import LINKS, Deployable
 from headstart.export.format import Format, Quantise
@@ -93,7 +93,7 @@ def export(model: Model, folder: Path, asked: Wanted, *, given: Dataset | None, 
 
 
 def _name(model: Model) -> str:
-    return model.backbone.name if model.folder is None else model.folder.name.removesuffix(".headstart")
+    return plain(model.backbone.name if model.folder is None else model.folder.name.removesuffix(".headstart"))
 
 
 def _refuse(made: Deployable, wanted: Wanted) -> None:

@@ -34,7 +34,7 @@ def program(made: Deployable, runtime: Runtime) -> str:
     standard |= {line for line in imports if line.split()[1] in sys.stdlib_module_names}
     return rendered(
         "predict.py.jinja",
-        title=f"{made.name}: {made.title}",
+        title=made.title,  # and no name that somebody chose: this becomes code
         usage=usage(made),
         packages=", ".join(packages(made, runtime)),
         standard=sorted(standard, key=_in_order),
