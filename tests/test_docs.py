@@ -36,7 +36,10 @@ BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\((?!https?:|#)([^)#\s]+)[^)]*\)")
 FOLDERS = ("bench", "docs", "examples", "src", "tests", "torture")
 NAMED = re.compile(r"(?<![\w./<>*-])((?:[\w-]+/)*[\w-]+\.(?:py|md|c))\b")  # files of ours; data are the reader's
-ELSEWHERE = {"bench/NAME.py", "minilm/README.md"}  # whichever; of another repository
+ELSEWHERE = {  # whichever; of another repository; of an export
+    *("bench/NAME.py", "minilm/README.md"),
+    *("flowers-onnx/predict.py", "intents-openvino/predict.py"),
+}
 SCRIPT = """
 import shlex, sys
 from headstart.commands.app import app
