@@ -48,7 +48,7 @@ class Deployable:
     @property
     def takes_photos(self) -> bool:
         """Whether its input is pixels; else it is token ids."""
-        return len(self.inputs) == 1
+        return "pixels" in self.inputs
 
     @property
     def apart(self) -> bool:

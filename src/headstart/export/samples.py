@@ -55,10 +55,12 @@ def _plain(
     model: Model, given: Dataset | None, labelled: Labelled | None, made: MadeOf | None
 ) -> tuple[Sequence[Any], Sequence[str]]:
     """Inputs as their users have them, and their names."""
-    dataset = given
-    if dataset is None and labelled is not None:
+    if given is not None:
+        return given.inputs, [f"input {int(place) + 1}" for place in given.where]
+    dataset = None
+    if labelled is not None:
         dataset = labelled.held_out
-    if dataset is None and made is not None and len(made.parts.test):
+    elif made is not None and len(made.parts.test):
         dataset = made.dataset.take(made.parts.test)
     if dataset is not None:
         return dataset.inputs, dataset.where
