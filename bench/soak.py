@@ -6,7 +6,7 @@ Clients send photos (one or several) and texts at random to one server with both
 malformed, one comes slowly, and of one the client hangs up in the middle. Each answer is compared with what
 `model.predict` says of the same input in this process: the label, and the probability to 0.002 (batches round
 otherwise). Told are requests by kind and status, wrong answers, failures in the log, and the resident memory of the
-server after a tenth of the time and at the end.
+server after each tenth of the time: it grows until all that is kept of the models and the allocator is there.
 """
 
 import asyncio
@@ -119,14 +119,16 @@ async def client(port: int, both: list[Known], until: float, told: Told, rng: ra
                 what.check(rows, json.loads(body)["predictions"], told)
 
 
-async def soak(port: int, pid: int, both: list[Known], seconds: float, clients: int) -> tuple[Told, int, int]:
-    """What came of it, and the server's bytes after a tenth of the time and at the end."""
+async def soak(port: int, pid: int, both: list[Known], seconds: float, clients: int) -> tuple[Told, list[int]]:
+    """What came of it, and the server's megabytes after each tenth of the time."""
     told, until = Told(), time.monotonic() + seconds
     tasks = [asyncio.create_task(client(port, both, until, told, random.Random(n))) for n in range(clients)]
-    await asyncio.sleep(seconds / 10)
-    early = psutil.Process(pid).memory_info().rss
+    memory = []
+    for _ in range(10):
+        await asyncio.sleep(seconds / 10)
+        memory.append(psutil.Process(pid).memory_info().rss // 2**20)
     await asyncio.gather(*tasks)
-    return told, early, psutil.Process(pid).memory_info().rss
+    return told, memory
 
 
 async def ready(port: int) -> None:
@@ -158,7 +160,7 @@ def main() -> None:
         server = subprocess.Popen([*map(str, command), "--port", str(port)], stdout=log, stderr=log)
         try:
             asyncio.run(ready(port))
-            told, early, late = asyncio.run(soak(port, server.pid, both, 60 * options.minutes, options.clients))
+            told, memory = asyncio.run(soak(port, server.pid, both, 60 * options.minutes, options.clients))
         finally:
             server.terminate()
             code = server.wait(60)
@@ -166,7 +168,8 @@ def main() -> None:
         failed = len(re.findall(rb"please report|Traceback", log.read()))
         print(f"{sum(told.statuses.values())} requests: {dict(sorted(told.statuses.items()))}")
         print(f"wrong answers {len(told.wrong)} {told.wrong[:3]}; failures in the log {failed}; exit code {code}")
-        print(f"memory {early / 2**20:.0f} MB after a tenth, {late / 2**20:.0f} MB at the end: {late / early - 1:+.1%}")
+        half = memory[len(memory) // 2 - 1]
+        print(f"megabytes after each tenth: {memory}; {memory[-1] / half - 1:+.1%} in the second half")
 
 
 if __name__ == "__main__":

@@ -51,6 +51,7 @@ HEADLINES = {  # what each prints in any form
     "rank": r"by log loss [\s\S]*taken by auto +held-out accuracy [01]\.\d+",
     "second_fit": r"second +[\d.]+ s .* 100% of the features known",
     "serving": r"headstart, a text +first +[\d.]+ ms, then +[\d.]+ ms a call",
+    "soak": r"wrong answers 0 \[\]; failures in the log 0; exit code 0\nmegabytes after each tenth: \[",
     "tasks_against_trainer": r"headstart, seed 0 +accuracy [01]\.\d+.*\n(difference in accuracy [+-]|$)",
     "tune_images": r"plain loop [\d.]+ s an epoch, stored activations",
     "tune_readers": r"ours, 1 epochs: [\d.]+ questions/s\n +EM [01]\.\d+",
