@@ -105,10 +105,20 @@ def listening(settings: Settings) -> socket.socket:
 
 def address_of(opened: socket.socket, settings: Settings) -> str:
     """What a browser is told, with the token behind the # that no browser sends."""
-    host = socket.gethostname() if settings.everywhere else settings.host
+    host = _address_for_others() if settings.everywhere else settings.host
     shown = f"[{host}]" if ":" in host else host
     token = "" if settings.token is None else f"/#token={settings.token}"
     return f"http://{shown}:{opened.getsockname()[1]}{token}"
+
+
+def _address_for_others() -> str:
+    """The address by which a phone beside this machine reaches it, or the machine's name where it has none."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
+        try:
+            asking.connect(("192.0.2.1", 9))  # sends nothing: it only chooses the interface; an address of nobody's
+            return str(asking.getsockname()[0])
+        except OSError:
+            return socket.gethostname()
 
 
 def serve(settings: Settings, shelf: Shelf) -> None:
