@@ -25,6 +25,7 @@ from headstart.commands.models import models
 from headstart.commands.predict import predict
 from headstart.commands.rank import rank
 from headstart.commands.serve import serve
+from headstart.commands.studio import studio
 from headstart.errors import UserError, plain, shortened
 
 app = typer.Typer(
@@ -33,7 +34,22 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-for command in (fit, check, compare, rank, predict, answer, explain, evaluate, export, serve, models, cache, doctor):
+for command in (
+    fit,
+    check,
+    compare,
+    rank,
+    predict,
+    answer,
+    explain,
+    evaluate,
+    export,
+    serve,
+    studio,
+    models,
+    cache,
+    doctor,
+):
     app.command()(command)
 
 _INTERRUPTED = 130

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Set
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -51,13 +51,22 @@ def create_app(settings: Settings, shelf: Shelf) -> FastAPI:
     if serving.feedback is not None:
         app.include_router(routes.feedback_router)
     app.include_router(inference_routes.router)
-    public = {*_OPEN, *_add_files(app)}
-    _add_errors(app)
     app.openapi = lambda: openapi_of(app)  # type: ignore[method-assign]
-    app.add_middleware(Failures)
-    app.add_middleware(Door, settings=settings, public=public.__contains__)
-    app.add_middleware(Log, metrics=serving.metrics)
+    public = {*_OPEN, *_add_files(app)}
+    guard(app, serving, public)
     return app
+
+
+def guard(app: FastAPI, serving: Serving, public: Set[str]) -> None:
+    """Put around the routes what answers for failures, the door, and the log.
+
+    Args:
+        public: paths that anybody may get who reaches the server: they hold no secrets.
+    """
+    _add_errors(app)
+    app.add_middleware(Failures)
+    app.add_middleware(Door, settings=serving.settings, public=public.__contains__)
+    app.add_middleware(Log, metrics=serving.metrics)
 
 
 def _add_files(app: FastAPI) -> set[str]:

@@ -20,6 +20,7 @@ from headstart.inputs.image import open_image
 from headstart.model import Model
 from headstart.pretrained.description import FILE
 from headstart.serve.models import Served
+from headstart.serve.names import refuse_as_folder
 from headstart.serve.refused import RefusedError
 from headstart.serve.requests import AnswerLabel
 from headstart.serve.settings import Limits
@@ -38,8 +39,6 @@ _KINDS = (  # what a photo begins with, and its ending
     (b"II*\0", ".tif"),
     (b"MM\0*", ".tif"),
 )
-_NOT_IN_NAMES = frozenset('/\\:*?"<>|')
-_LONGEST_NAME = 200  # bytes of a folder's name
 _BUSY = {"Retry-After": "1"}
 
 
@@ -182,7 +181,7 @@ def _target(served: Served, value: Any, label: Any, *, new: bool) -> Any:
         fix = f"one of: {some_of(model.classes, most=20)}; or send new: true"
         raise RefusedError(422, f"the model does not know {short_name(unknown[0])!r}", where="label", fix=fix)
     if isinstance(target, str) and not model.modality.in_tables:
-        _refuse_as_folder(target)
+        refuse_as_folder(target, where="label")
     return list(target) if isinstance(target, tuple) else target
 
 
@@ -193,14 +192,6 @@ def _refuse_elsewhere(label: AnswerLabel, context: str) -> None:
     if label.answer not in context:
         fix = 'send it as it stands there; "" says that the text has no answer'
         raise RefusedError(422, "the answer is not in the text", where="label.answer", fix=fix)
-
-
-def _refuse_as_folder(name: str) -> None:
-    """Raises RefusedError where a class cannot be the name of a folder, which says it to `fit`."""
-    odd = not name.isprintable() or name != name.strip() or name.startswith(".") or name.endswith(".")
-    if odd or _NOT_IN_NAMES & {*name} or len(name.encode("utf-8", "replace")) > _LONGEST_NAME:
-        what = f"{short_name(name)!r} cannot be the name of a folder, and photos lie in folders of classes"
-        raise RefusedError(422, what, where="label", fix="choose another name for the class")
 
 
 def _ending(content: bytes) -> str:

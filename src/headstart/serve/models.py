@@ -142,6 +142,11 @@ class Shelf:
             if now not in (None, served.identity) and self._refused.get(served.name) != now
         ]
 
+    def look_after(self) -> None:
+        """Serve what is in changed folders."""
+        for served in self.changed():
+            self.renew(served)
+
     def renew(self, served: Served) -> None:
         """Open the model that is in the folder now, beside the one that is served, and put it in its place when it is
         ready. One that cannot be used is left aside, which is said once."""

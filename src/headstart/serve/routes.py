@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any, TypeVar
 
@@ -30,7 +31,7 @@ from headstart.serve.serving import Serving
 
 JSON, FORM = "application/json", "multipart/form-data"
 router, feedback_router = APIRouter(), APIRouter()
-B = TypeVar("B", PredictBody, ExplainBody, FeedbackBody)
+B = TypeVar("B", bound=PredictBody | ExplainBody | FeedbackBody)
 
 
 def serving_of(request: Request) -> Serving:
@@ -49,23 +50,30 @@ def kind_of(request: Request, *kinds: str) -> str:
     return kind
 
 
-def _asked(
-    serving: Serving, request: Request, content: bytes, body: type[B], *, several: bool
+def asked(
+    serving: Serving,
+    request: Request,
+    content: bytes,
+    body: type[B],
+    *,
+    several: bool,
+    name: Callable[[str | None], str | None] = lambda said: said,
 ) -> tuple[Served, Given, B]:
     """The model that is asked, the inputs as it takes them, and all that was said beside them.
 
     Args:
         several: whether the inputs are `inputs`, of which there may be several; else one `input`.
+        name: of the model, by what was said.
     """
-    limits, name = serving.settings.limits, "inputs" if several else "input"
+    limits, field = serving.settings.limits, "inputs" if several else "input"
     if kind_of(request, JSON, FORM) == JSON:
         said = from_json(content, body)
-        served, inputs = serving.named(said.model), getattr(said, name)
+        served, inputs = serving.named(name(said.model)), getattr(said, field)
         return served, given_json(inputs if several else [inputs], served.model.modality, limits), said
     most = min(limits.inputs, limits.queue) if several else 1
     form: Form = form_in(content, request.headers["content-type"], most_files=most)
-    said = from_form(form, body, **{name: ["a file"] if several else "a file"})
-    served = serving.named(said.model)
+    said = from_form(form, body, **{field: ["a file"] if several else "a file"})
+    served = serving.named(name(said.model))
     return served, given_files(form.files, served.model.modality, limits), said
 
 
@@ -88,7 +96,7 @@ async def predict(request: Request) -> Response:
     serving.refuse_while_draining()
     kind_of(request, JSON, FORM)
     async with serving.places.body(request) as content:
-        work = partial(_asked, serving, request, content, PredictBody, several=True)
+        work = partial(asked, serving, request, content, PredictBody, several=True)
         served, given, said = await serving.answers.aside(work)
         found = await serving.answers.predict(
             request, served, given, top=said.top, abstain=said.abstain, coverage=said.coverage
@@ -104,7 +112,7 @@ async def answer(request: Request) -> Response:
     kind_of(request, JSON)
     async with serving.places.body(request) as content:
         said = await serving.answers.aside(partial(from_json, content, AnswerBody))
-        served = serving.named(said.model)
+        served = await serving.answers.aside(partial(serving.named, said.model))
         texts = texts_to_search(said.context, serving.settings.limits)
         found = await serving.answers.answer(request, served, said.question, texts, top=said.top)
     return json_answer(found)
@@ -117,7 +125,7 @@ async def explain(request: Request) -> Response:
     serving.refuse_while_draining()
     kind_of(request, JSON, FORM)
     async with serving.places.body(request) as content:
-        work = partial(_asked, serving, request, content, ExplainBody, several=False)
+        work = partial(asked, serving, request, content, ExplainBody, several=False)
         served, given, said = await serving.answers.aside(work)
         found = await serving.answers.explain(request, served, given, target=said.target, top=said.top)
     return json_answer(found)
@@ -137,7 +145,7 @@ async def feedback(request: Request) -> Response:
     async with serving.places.body(request) as content:
 
         def work() -> dict[str, Any]:
-            served, given, said = _asked(serving, request, content, FeedbackBody, several=False)
+            served, given, said = asked(serving, request, content, FeedbackBody, several=False)
             (value,) = given.values
             if isinstance(value, Exception):
                 raise value

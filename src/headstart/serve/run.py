@@ -9,6 +9,7 @@ import sys
 from types import FrameType
 
 import uvicorn
+from fastapi import FastAPI
 
 from headstart.errors import UserError
 from headstart.progress import without_notes
@@ -59,7 +60,11 @@ def server_of(settings: Settings, shelf: Shelf) -> Server:
         UserError: anybody on the network could ask it; or the folder for feedback cannot be used.
     """
     settings.refuse_open_door()
-    app = create_app(settings, shelf)
+    return server_for(create_app(settings, shelf), settings)
+
+
+def server_for(app: FastAPI, settings: Settings) -> Server:
+    """A server of this application, whose `state.serving` says when it ends; it does not listen yet."""
     config = uvicorn.Config(
         app,
         host=settings.host,
@@ -129,7 +134,7 @@ def serve(settings: Settings, shelf: Shelf) -> None:
     """
     server = server_of(settings, shelf)
     opened = listening(settings)
-    _log_to_stderr()
+    log_to_stderr()
     where = address_of(opened, settings)
     for served in shelf:
         sys.stderr.write(f"serving {served.name} ({served.title}) at {where}\n")
@@ -137,7 +142,8 @@ def serve(settings: Settings, shelf: Shelf) -> None:
         server.run([opened])
 
 
-def _log_to_stderr() -> None:
+def log_to_stderr() -> None:
+    """What happens, a line each, for whoever runs the server."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%Y-%m-%d %H:%M:%S"))
     for name, level in (("headstart.serve", logging.INFO), ("uvicorn", logging.CRITICAL)):

@@ -5,11 +5,12 @@ from __future__ import annotations
 import hmac
 from collections.abc import Callable
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers, MutableHeaders, QueryParams
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from headstart.serve.refused import RefusedError, refusal
 from headstart.serve.settings import LOOPBACK, Settings
+from headstart.serve.tickets import is_good
 
 _HEADERS = {
     "Content-Security-Policy": "default-src 'self'; img-src 'self' data: blob:; object-src 'none'; base-uri 'none'; "
@@ -64,13 +65,19 @@ class Door:
         if origin is not None and origin.lower() not in (f"http://{host.lower()}", f"https://{host.lower()}"):
             what = "the request comes from a page of another site"
             raise RefusedError(403, what, where="Origin", fix="ask from a program, or from the page of this server")
-        if self._settings.token is None or (scope["method"] in ("GET", "HEAD") and self._public(scope["path"])):
+        if self._settings.token is None or (scope["method"] in ("GET", "HEAD") and self._is_open(scope)):
             return
         scheme, _, token = headers.get("authorization", "").partition(" ")
         right = hmac.compare_digest(token.strip().encode("utf-8", "replace"), self._settings.token.encode())
         if scheme.lower() != "bearer" or not right:
             what, fix = "the token is missing or wrong", "send the header Authorization: Bearer TOKEN"
             raise RefusedError(401, what, where="Authorization", fix=fix, headers={"WWW-Authenticate": "Bearer"})
+
+    def _is_open(self, scope: Scope) -> bool:
+        """Whether anybody may get what is there, or the address has a ticket to it."""
+        path, token = scope["path"], self._settings.token
+        ticket = QueryParams(scope["query_string"]).get("ticket")
+        return self._public(path) or (ticket is not None and token is not None and is_good(ticket, path, token))
 
     def _is_ours(self, host: str) -> bool:
         """Whether it is a name of this server. Of one that listens everywhere nobody can say; it has a token."""

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from headstart.serve.answers import Answers
 from headstart.serve.feedback import Feedback
 from headstart.serve.limits import Places
 from headstart.serve.metrics import Metrics
-from headstart.serve.models import Served, Shelf
+from headstart.serve.models import Served
 from headstart.serve.refused import RefusedError
 from headstart.serve.settings import Settings
 
@@ -20,12 +21,35 @@ _LOOKS_EVERY = 1.0  # seconds between two looks at the folders of the models
 _log = logging.getLogger("headstart.serve")
 
 
+class Models(Protocol):
+    """The models that a server asks."""
+
+    def __iter__(self) -> Iterator[Served]:
+        """Those that are open."""
+        ...
+
+    def named(self, name: str | None) -> Served:
+        """The model of a name, opened if need be; None: the first. Raises RefusedError where there is none."""
+        ...
+
+    def put(self, served: Served) -> None:
+        """Serve this one under its name from now on."""
+        ...
+
+    def look_after(self) -> None:
+        """What is to be done every now and then: open what has changed, or close what nobody asks."""
+        ...
+
+    @property
+    def ready(self) -> bool: ...
+
+
 @dataclass
 class Serving:
     """A server's parts, and the state that it is in."""
 
     settings: Settings
-    shelf: Shelf
+    shelf: Models
     places: Places
     metrics: Metrics
     feedback: Feedback | None
@@ -33,7 +57,7 @@ class Serving:
     _answers: Answers | None = field(default=None, repr=False)
 
     @classmethod
-    def of(cls, settings: Settings, shelf: Shelf) -> Serving:
+    def of(cls, settings: Settings, shelf: Models) -> Serving:
         """The parts of a server. Raises UserError where its folder for feedback cannot be used."""
         places = Places(settings.limits)
         names = [served.name for served in shelf]
@@ -62,7 +86,7 @@ class Serving:
     async def running(self) -> AsyncIterator[None]:
         """While the server runs: its threads, and what looks after the models."""
         self._answers = Answers(self.places, self.metrics)
-        tasks = [asyncio.create_task(work) for work in (self._make_ready(), self._renew())]
+        tasks = [asyncio.create_task(work) for work in (self._make_ready(), self._look_after())]
         try:
             yield
         finally:
@@ -80,13 +104,12 @@ class Serving:
             except Exception as error:  # of whatever kind: the others are served, and /readyz goes on to say no
                 _log.error("%s: cannot be made ready: %s", served.name, " ".join(str(error).split()))
 
-    async def _renew(self) -> None:
+    async def _look_after(self) -> None:
         while True:
             await asyncio.sleep(_LOOKS_EVERY)
-            for served in await asyncio.to_thread(self.shelf.changed):
-                await asyncio.to_thread(self.shelf.renew, served)
+            await asyncio.to_thread(self.shelf.look_after)
 
     def named(self, name: str | None) -> Served:
-        """As `Shelf.named`, while it takes requests."""
+        """As `Models.named`, while it takes requests; a model may have to be opened for it."""
         self.refuse_while_draining()
         return self.shelf.named(name)

@@ -40,6 +40,11 @@ class Walk:
         self.not_followed: dict[str, str] = {}  # links to folders -> why
         self.saved: list[str] = []  # folders that a model was saved to, which hold no examples
 
+    @staticmethod
+    def ignores(name: str) -> bool:
+        """Whether a file or folder of this name is left out: it is hidden, or a system's own."""
+        return name.startswith(".") or name.lower() in _IGNORED
+
     @property
     def top(self) -> str:
         """What `listing` and `files` take for the folder itself."""
@@ -64,7 +69,7 @@ class Walk:
                     what = f"more than {MOST_ENTRIES:,} files and folders"
                     raise DataError(what, where=self._top or ".", fix="name a smaller folder")
                 name = entry.name
-                if name.startswith(".") or name.lower() in _IGNORED:
+                if self.ignores(name):
                     continue
                 if entry.is_symlink():
                     kind = self._where_a_link_leads(entry, os.path.join(folder, name))

@@ -1,0 +1,46 @@
+"""Findings of the data doctor with the examples that they are about, as the page shows them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from headstart.studio.photos import id_in
+from headstart.studio.plain_words import plain_words
+from headstart.values import Finding
+
+if TYPE_CHECKING:
+    from headstart.report.checked import Checked
+
+
+def as_json(findings: Sequence[Finding], checked: Checked) -> list[dict[str, Any]]:
+    """Findings with the examples that they are about."""
+    import numpy as np
+
+    from headstart.doctor.changes import label_of
+
+    dataset = checked.dataset
+    rows = {where: row for row, where in enumerate(dataset.where)}
+
+    def example(where: str | None) -> dict[str, Any] | None:
+        if where is None:
+            return None
+        row, text = rows.get(where), None
+        if row is not None and dataset.modality.in_tables:
+            text = str(dataset.modality.shown(dataset, np.array([row]))[0])
+        label = None if row is None else label_of(dataset.targets[row])
+        return {"photo": id_in(where), "text": text, "label": label}
+
+    def one(finding: Finding) -> dict[str, Any]:
+        return {
+            "kind": finding.kind,
+            "where": checked.placed(finding.where),
+            "reason": plain_words(finding.reason),
+            "rejected": finding.rejected,
+            **(example(finding.where) or {}),
+            "suggestion": finding.looks_like,
+            "probably_wrong": finding.probably_wrong,
+            "other": example(finding.other),
+        }
+
+    return [one(finding) for finding in findings]
