@@ -14,7 +14,11 @@ import headstart as hs
 
 PACKAGE = Path(hs.__file__).parent
 WEB = PACKAGE.parents[1] / "web"
-PAGES = {"page": PACKAGE / "serve" / "static", "export": PACKAGE / "export" / "web"}
+PAGES = {
+    "page": PACKAGE / "serve" / "static",
+    "export": PACKAGE / "export" / "web",
+    "studio": PACKAGE / "studio" / "static",
+}
 OTHERS = {"onnxruntime.js", "onnxruntime-wasm.js", "onnxruntime.wasm.gz", "tokenizers.js", "LICENCES.txt"}
 MOST = 60 * 1024  # bytes, compressed, of what is ours
 

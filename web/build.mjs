@@ -14,6 +14,7 @@ const out = at < 0 ? join(here, '..', 'src', 'headstart') : process.argv[at + 1]
 const LICENSED = {
   page: ['svelte'],
   export: ['svelte', 'onnxruntime-web', '@huggingface/tokenizers'],
+  studio: ['svelte'],
 };
 
 /** What is copied as it is: the runtime and the tokenizers are loaded by the page when it needs them. */
@@ -25,6 +26,7 @@ const COPIED = {
     'onnxruntime-wasm.js': join(ort, 'ort-wasm-simd-threaded.mjs'),
     'tokenizers.js': join(modules, '@huggingface', 'tokenizers', 'dist', 'tokenizers.min.mjs'),
   },
+  studio: {},
 };
 
 /** The licences of what is in the files, one after another. */
@@ -76,3 +78,4 @@ async function make(page, place) {
 
 await make('page', join(out, 'serve', 'static'));
 await make('export', join(out, 'export', 'web'));
+await make('studio', join(out, 'studio', 'static'));

@@ -6,6 +6,16 @@ const TRIES = 5; // where it has too much to do
 
 type Reach = 'ok' | 'lost' | 'locked';
 
+/** What the server says where it refuses, in its own words. */
+export class Refusal extends Error {
+  constructor(
+    readonly status: number,
+    message: string,
+  ) {
+    super(message);
+  }
+}
+
 export class Server {
   reach = $state<Reach>('ok');
   wrongToken = $state(false);
@@ -13,14 +23,39 @@ export class Server {
   #unlocked: ((token: string) => void)[] = [];
   #back: Promise<void> | null = null;
 
-  get<T>(path: string): Promise<T> {
-    return this.#call(path, { method: 'GET' });
+  async get<T>(path: string, signal?: AbortSignal): Promise<T> {
+    return read<T>(await this.ask(path, { signal }));
   }
 
-  post<T>(path: string, body: FormData | object): Promise<T> {
-    if (body instanceof FormData) return this.#call(path, { method: 'POST', body });
+  /** The bytes of a file, which the browser may keep for as long as the server says. */
+  async blob(path: string, signal?: AbortSignal): Promise<Blob> {
+    const response = await this.ask(path, { signal, cache: 'default' });
+    return response.ok ? response.blob() : read(response);
+  }
+
+  /** What the server says of one thing until it has no more to say: the data of its events, from JSON. */
+  async *events<T>(path: string, signal: AbortSignal): AsyncGenerator<T> {
+    const response = await this.ask(path, { signal, headers: { Accept: 'text/event-stream' } });
+    if (!response.ok || !response.body) return read(response);
+    let rest = '';
+    for await (const text of response.body.pipeThrough(new TextDecoderStream())) {
+      const blocks = (rest + text).split(/\r?\n\r?\n/);
+      rest = blocks.pop() ?? '';
+      for (const block of blocks) {
+        const data = block.match(/^data: ?.*/gm)?.map((line) => line.replace(/^data: ?/, ''));
+        if (data) yield JSON.parse(data.join('\n'));
+      }
+    }
+  }
+
+  post<T>(path: string, body: FormData | object = {}): Promise<T> {
+    return this.send('POST', path, body);
+  }
+
+  async send<T>(method: string, path: string, body: FormData | object = {}): Promise<T> {
+    if (body instanceof FormData) return read<T>(await this.ask(path, { method, body }));
     const headers = { 'Content-Type': 'application/json' };
-    return this.#call(path, { method: 'POST', body: JSON.stringify(body), headers });
+    return read<T>(await this.ask(path, { method, body: JSON.stringify(body), headers }));
   }
 
   /** Goes on with what waits for a token. */
@@ -31,15 +66,17 @@ export class Server {
     this.#unlocked.splice(0).forEach((resume) => resume(this.#token));
   }
 
-  async #call<T>(path: string, init: RequestInit & { headers?: Record<string, string> }): Promise<T> {
+  /** The response, whatever it says, once there is one: it waits for the token, for a place, and for a lost server. */
+  async ask(path: string, init: RequestInit & { headers?: Record<string, string> } = {}): Promise<Response> {
     let [busy, broken] = [0, 0];
     for (;;) {
       const asked = this.#token;
       const headers = { ...init.headers, ...(asked ? { Authorization: `Bearer ${asked}` } : {}) };
       let response: Response;
       try {
-        response = await fetch(path, { ...init, headers, cache: 'no-store', credentials: 'omit' });
-      } catch {
+        response = await fetch(path, { cache: 'no-store', ...init, headers, credentials: 'omit' });
+      } catch (error) {
+        if (init.signal?.aborted) throw error;
         // A server that is there and breaks off twice does so because of what is sent to it.
         if (broken++ === 1) throw new Error('The connection broke off twice while this was sent. Is it too large?');
         await this.#answersAgain();
@@ -50,7 +87,7 @@ export class Server {
       } else if (response.status === 503 && busy++ < TRIES) {
         await seconds(Number(response.headers.get('Retry-After')) || 1);
       } else {
-        return read<T>(response);
+        return response;
       }
     }
   }
@@ -90,7 +127,8 @@ async function read<T>(response: Response): Promise<T> {
     throw new Error(`The server gave no answer that can be read (${response.status}).`);
   }
   if (response.ok || 'predictions' in body) return body as T;
-  throw new Error(typeof body['error'] === 'string' ? body['error'] : `The server refused it (${response.status}).`);
+  const words = typeof body['error'] === 'string' ? body['error'] : `The server refused it (${response.status}).`;
+  throw new Refusal(response.status, words);
 }
 
 /** The token behind the # of the address, which is taken out of there at once, or the one of this tab before. */

@@ -1,10 +1,10 @@
 /** What the server takes and gives: the types of its API, and a function for each call that the page makes. */
 
-import { base64Of } from '../lib/files';
-import type { Input } from '../lib/inputs';
-import type { Neighbour } from '../lib/Neighbours.svelte';
-import type { Answer, Row } from '../lib/predictions';
-import type { Word } from '../lib/Words.svelte';
+import { base64Of } from '../files';
+import type { Input } from '../inputs';
+import type { Neighbour } from '../Neighbours.svelte';
+import type { Answer, Row } from '../predictions';
+import type { Word } from '../Words.svelte';
 import type { Server } from './server.svelte';
 
 export interface Score {
@@ -58,16 +58,29 @@ export async function answer(server: Server, model: string, question: string, co
   return (await server.post<{ answers: Answer[] }>('v1/answer', { model, question, context })).answers;
 }
 
-/** Keeps what an input should have been. isNew: the label is none that the model knows. */
+/** Keeps what an input should have been, and says so. isNew: the label is none that the model knows. */
+export type Correct = (input: Input, label: Label, isNew: boolean) => Promise<string>;
+
+/** Keeps it at an address of the server. */
 export async function correct(
   server: Server,
-  model: string,
+  path: string,
   input: Input,
   label: Label,
   isNew: boolean,
+  fields: Record<string, string> = {},
 ): Promise<void> {
   const given = input instanceof File ? { image: await base64Of(input) } : input;
-  await server.post('v1/feedback', { model, input: given, label, ...(isNew ? { new: true } : {}) });
+  await server.post(path, { ...fields, input: given, label, ...(isNew ? { new: true } : {}) });
+}
+
+/** Keeps it as feedback; undefined: the server takes none for this model. */
+export function feedback(server: Server, model: Model): Correct | undefined {
+  if (!model.can.feedback) return undefined;
+  return async (input, label, isNew) => {
+    await correct(server, 'v1/feedback', input, label, isNew, { model: model.name });
+    return 'Thank you. The right answer is stored.';
+  };
 }
 
 function form(file: File, fields: Record<string, string | number>): FormData {
