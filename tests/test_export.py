@@ -24,9 +24,12 @@ from topics import mixed, numbers, same_or_not
 
 TEXTS = ["Where is my card?", "The exchange rate, please. " * 200, "Ünïcode 漢字 🙂"]
 RUNTIMES = {"openvino": {"openvino"}, "onnx": {"onnxruntime"}, "torch": {"torch"}}
+# Of a torchvision that was built for another torch, as in this environment
+REPAIRED = "from headstart.pretrained.torchvision_operators import declare_missing\ndeclare_missing()"
 # What predict.py may not import: headstart, and the runtimes of other formats
 ALONE = """
 import runpy, sys
+{before}
 for name in {hidden}:
     sys.modules[name] = None
 sys.argv = ["predict.py", *{arguments!r}]
@@ -38,8 +41,8 @@ def printed(folder: Path, *arguments: object) -> list[str]:
     """What predict.py of a folder prints, in a process in which nothing but its own runtime can be imported."""
     format = folder.name.partition(".")[0]
     hidden = {"headstart", "openvino", "onnxruntime", "torch", "timm", "transformers"} - RUNTIMES.get(format, set())
-    hidden = hidden if format in RUNTIMES else {"headstart"}
-    code = ALONE.format(hidden=sorted(hidden), arguments=[str(argument) for argument in arguments])
+    hidden, before = (hidden, "") if format in RUNTIMES else ({"headstart"}, REPAIRED)
+    code = ALONE.format(before=before, hidden=sorted(hidden), arguments=[str(argument) for argument in arguments])
     done = subprocess.run([sys.executable, "-c", code], cwd=folder, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout.splitlines()
@@ -252,6 +255,40 @@ def test_int8(small, tmp_path, command, format):
     assert 0 <= result["accuracy_after"] <= 1
     assert {"accuracy_before", "metric", "n_held_out"} <= set(result)
     printed(tmp_path / format, next(photos.glob("*/*.jpg")))
+
+
+def test_one_that_cannot_be_used_spoils_no_other(intents, small, tmp_path):
+    """predict.py says so in its place, as `headstart predict` does, and ends with 2."""
+    intents.export(tmp_path / "openvino")
+    hs.load(small / "resnet18.headstart").export(tmp_path / "photos")
+    (tmp_path / "no.jpg").write_bytes(b"no photo")
+    deep = Image.fromarray(np.full((40, 40), 40_000, np.uint16))
+    deep.save(tmp_path / "deep.png")
+    photo = str(next((small / "photos").glob("*/*.jpg")))
+    for folder, given, words in (
+        ("openvino", ["Where is my card?", " ", "half \udc80 a letter"], "no text"),
+        ("photos", [photo, str(tmp_path / "no.jpg"), str(tmp_path / "deep.png"), photo], "cannot identify"),
+    ):
+        done = subprocess.run(
+            [sys.executable, tmp_path / folder / "predict.py", *given], capture_output=True, check=False
+        )
+        lines = done.stdout.decode("utf-8", "surrogateescape").splitlines()
+        assert done.returncode == 2
+        assert len(lines) == len(given)
+        assert words in lines[1]
+        assert "error" not in lines[0] + lines[-1]
+
+
+def test_nothing_is_reported_to_anybody(intents, tmp_path):
+    """openvino and onnxruntime write a number for the machine into the home folder, and report their uses."""
+    for format in ("openvino", "onnx"):
+        intents.export(tmp_path / format, format=format)
+        home = tmp_path / f"home of {format}"
+        home.mkdir()
+        environment = {"HOME": str(home), "PATH": os.environ["PATH"]}
+        command = [sys.executable, tmp_path / format / "predict.py", TEXTS[0]]
+        subprocess.run(command, env=environment, capture_output=True, check=True)
+        assert list(home.iterdir()) == []
 
 
 def test_a_name_is_no_code(intents, tmp_path):

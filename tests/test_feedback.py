@@ -8,7 +8,7 @@ import shutil
 import pytest
 
 import headstart as hs
-from headstart.errors import DataError
+from headstart.errors import DataError, UserError
 from topics import MINI
 
 
@@ -32,10 +32,13 @@ def test_photos(photos, tmp_path, command):
     assert code == 0, err
     told = json.loads(out)
     assert told["n_train"] + told["n_test"] == 40  # one is in the data as it is, and counts once
-    assert any("4 corrected examples are learned from, and not tested on" in note for note in told["notes"])
+    assert any(
+        "4 corrected examples were read: they are learned from, and not tested on" in note for note in told["notes"]
+    )
     corrected = [finding for finding in told["findings"] if finding["kind"] == "corrected"]
     assert len(corrected) == 4
-    assert "corrected from 'global' to 'nominal'" in corrected[0]["reason"]
+    reasons = sorted(finding["reason"] for finding in corrected)
+    assert reasons == [*["corrected from 'global' to 'nominal'"] * 3, "is among the corrected examples"]
     rows = (tmp_path / "saved" / "split.csv").read_text().splitlines()
     mine = [row.split(",") for row in rows if row.startswith("feedback ")]
     assert sorted((row[1], row[2]) for row in mine) == [("global", "train"), *[("nominal", "train")] * 3]
@@ -64,3 +67,23 @@ def test_feedback_of_another_kind_is_refused(photos):
     texts, labels = classed_texts()
     with pytest.raises(DataError, match="one part holds images, another texts"):
         hs.fit(texts, labels, feedback=photos, **MINI)
+
+
+def test_the_feedback_of_several_models_is_refused(photos, tmp_path):
+    shutil.copytree(photos, tmp_path / "corrected" / "flowers")
+    shutil.copytree(photos, tmp_path / "corrected" / "cloth")
+    with pytest.raises(DataError, match=r"there is the feedback of several models: cloth, flowers\n.*corrected/cloth"):
+        hs.fit(photos, feedback=tmp_path / "corrected", model="efficientnet_lite0", how="probe", out=tmp_path / "saved")
+
+
+def test_labels_that_the_data_lack_are_said(tmp_path):
+    texts, labels = classed_texts()
+    (tmp_path / "mine.jsonl").write_text('{"text": "rain and wind from the west", "label": "weather"}\n' * 2)
+    model = hs.fit(texts, labels, feedback=tmp_path / "mine.jsonl", **MINI)
+    assert any("labels that only corrected examples have: 'weather'" in note for note in model.summary["notes"])
+
+
+def test_feedback_beside_texts_without_labels_is_refused(tmp_path):
+    texts, labels = classed_texts()
+    with pytest.raises(UserError, match="corrected examples have labels"):
+        hs.fit(texts, classes=["card", "pin"], feedback=(texts, labels), **MINI)

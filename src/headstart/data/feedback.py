@@ -7,10 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from headstart.data.tables.parts import join, placed
+from headstart.errors import DataError, some_of
 from headstart.values import Dataset, Examples, Finding
 
 
@@ -22,13 +25,32 @@ def with_feedback(examples: Examples, corrected: Examples) -> Examples:
     """
     corrected = placed(corrected, "feedback ")
     whole = join([("train", examples), ("train", corrected)])
-    said = f"{len(corrected):,} corrected examples are learned from, and not tested on"
+    said = [f"{len(corrected):,} corrected examples were read: they are learned from, and not tested on"]
+    new = {str(cell) for cell in corrected.targets if isinstance(cell, str)} - {str(cell) for cell in examples.targets}
+    if new and all(isinstance(cell, str) for cell in examples.targets):
+        said.append(f"labels that only corrected examples have: {some_of(sorted(map(repr, new)))}")
     return replace(
         whole,
         parts=None if examples.parts is None else [*examples.parts, *["train"] * len(corrected)],
         corrected=np.arange(len(whole)) >= len(examples),
-        notes=(*whole.notes, said),
+        notes=(*whole.notes, *said),
     )
+
+
+def refuse_several(feedback: Any) -> None:
+    """Raises DataError where a folder has the feedback of several models, whose names would be taken for classes."""
+    if not isinstance(feedback, str | Path) or not Path(feedback).is_dir():
+        return
+    inside = [path for path in Path(feedback).iterdir() if not path.name.startswith(".")]
+    models = sorted(path.name for path in inside if path.is_dir() and _only_folders(path))
+    if len(models) > 1:
+        what = f"there is the feedback of several models: {some_of(models)}"
+        raise DataError(what, where=f"--feedback {feedback}", fix=f"--feedback {Path(feedback) / models[0]}, say")
+
+
+def _only_folders(folder: Path) -> bool:
+    inside = [path for path in folder.iterdir() if not path.name.startswith(".")]
+    return bool(inside) and all(path.is_dir() for path in inside)
 
 
 def superseded(dataset: Dataset, rows: Sequence[int], digests: np.ndarray) -> dict[int, Finding]:
@@ -44,6 +66,7 @@ def superseded(dataset: Dataset, rows: Sequence[int], digests: np.ndarray) -> di
     for place, (digest, row) in enumerate(zip(digests, rows, strict=True)):
         right = by_digest.get(digest.tobytes())
         if right is not None and not dataset.corrected[row]:
-            reason = f"corrected from {dataset.targets[row]!r} to {dataset.targets[right]!r}"
+            mine, other = dataset.targets[row], dataset.targets[right]
+            reason = "is among the corrected examples" if mine == other else f"corrected from {mine!r} to {other!r}"
             found[place] = Finding("corrected", dataset.where[row], reason, rejected=True, other=dataset.where[right])
     return found

@@ -12,7 +12,7 @@ from typing import Any
 from headstart.data.alike.grouping import spelled_once
 from headstart.data.columns.find import refuse_unused
 from headstart.data.columns.names import LABEL_WORDS, LABELS, words_of
-from headstart.data.feedback import with_feedback
+from headstart.data.feedback import refuse_several, with_feedback
 from headstart.data.files.accents import two_spellings
 from headstart.data.files.endings import READ_AS_TABLES
 from headstart.data.files.text_file import suffix_of
@@ -49,6 +49,11 @@ def read(request: Request, tasks: Sequence[Task]) -> Dataset:
     """
     refuse_odd(request.columns)
     if request.classes is not None:
+        if request.feedback is not None:
+            what = "corrected examples have labels, and --classes is for texts of which none has one"
+            raise UserError(
+                what, where="--feedback", fix="fit the corrected examples, with --unlabelled for the others"
+            )
         _refuse_labels(request)
         return named_dataset(request, tasks, partial(_test_alone, request))
     asked = _asked_for(request.task, tasks)
@@ -77,6 +82,7 @@ def read(request: Request, tasks: Sequence[Task]) -> Dataset:
 
 def _corrected(request: Request, task: Task | None, examples: Examples) -> Examples:
     """The feedback, read as the data were."""
+    refuse_several(request.feedback)
     if task is not None and task.form is not None:
         return task.form.read(request.feedback, columns=None)
     return _labelled(request.feedback, kind=request.kind, columns=Columns(known=examples.columns))

@@ -14,7 +14,9 @@ from headstart.data.check import check
 from headstart.data.learned import MadeOf, examples_of_part, learned_by, still_there
 from headstart.errors import DataError, UserError
 from headstart.export.proof import as_files
-from headstart.progress import Silent
+from headstart.inputs.decoders import identified
+from headstart.inputs.image import read_bytes
+from headstart.progress import Silent, note
 from headstart.values import Columns, Dataset
 
 if TYPE_CHECKING:
@@ -42,13 +44,13 @@ def samples_of(model: Model, given: Dataset | None, labelled: Labelled | None, m
         DataError: none of the inputs that were named can be used.
     """
     inputs, where = _plain(model, given, labelled, made)
-    if not inputs:
-        raise DataError("no input to compare outputs on can be used", where="inputs", fix="give some that can be read")
-    some = spread(len(inputs), _PLAIN).tolist()
-    plain = as_files([inputs[row] for row in some])
+    some = spread(len(inputs), _PLAIN).tolist() if inputs else []
+    plain, names = _without_deep(model, as_files([inputs[row] for row in some]), [where[row] for row in some])
+    if not plain:
+        what = "no input to compare outputs on can be used"
+        raise DataError(what, where="inputs", fix="--input with some that can be read, photos of 8 bits a colour")
     odd = list(model.modality.odd(plain))
-    names = [*(where[row] for row in some), *(f"{where[some[0]]} in odd form {n + 1}" for n in range(len(odd)))]
-    return _checked(model, [*plain, *odd], names)
+    return _checked(model, [*plain, *odd], [*names, *(f"{names[0]} in odd form {n + 1}" for n in range(len(odd)))])
 
 
 def _plain(
@@ -56,6 +58,9 @@ def _plain(
 ) -> tuple[Sequence[Any], Sequence[str]]:
     """Inputs as their users have them, and their names."""
     if given is not None:
+        left_out = [finding for finding in given.findings if finding.rejected]
+        if left_out:
+            note(f"not compared on {len(left_out):,} inputs that cannot be read: {left_out[0].reason}")
         return given.inputs, [f"input {int(place) + 1}" for place in given.where]
     dataset = None
     if labelled is not None:
@@ -69,6 +74,16 @@ def _plain(
         return files, files
     made_up = model.modality.made_up()
     return made_up, [f"made-up input {number + 1}" for number in range(len(made_up))]
+
+
+def _without_deep(model: Model, inputs: Sequence[Any], where: Sequence[str]) -> tuple[list[Any], list[str]]:
+    """Without photos of more than 8 bits of a colour, which headstart alone reads: predict.py refuses them."""
+    kept = list(range(len(inputs)))
+    if not model.modality.in_tables:
+        kept = [row for row in kept if identified(read_bytes(inputs[row]), where=where[row]).mode[0] not in "IF"]
+        if len(kept) < len(inputs):
+            note(f"not compared on {len(inputs) - len(kept):,} photos of more than 8 bits: predict.py refuses them")
+    return [inputs[row] for row in kept], [where[row] for row in kept]
 
 
 def _test_photos(model: Model) -> list[str]:

@@ -27,13 +27,13 @@ class Tail(nn.Module):
         self.register_buffer("bias", torch.from_numpy(head.bias.astype("float32")))
         self.link, self.width, self.compare, self.average = link, width, compare, average
 
-    def forward(self, features: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    def forward(self, features: torch.Tensor, mask: torch.Tensor | None = None) -> torch.Tensor:
         """(r, width) features, and the (r, t) mask of their tokens -> (n, n_outputs) probabilities or numbers.
 
         The mask is looked at for averages alone.
         """
         features = features.reshape(-1, self.width)
-        if self.average:
+        if self.average and mask is not None:
             tokens = mask.sum(1, keepdim=True).to(features.dtype)
             features = (features * tokens).sum(0, keepdim=True) / tokens.sum()
         if self.compare:  # as `encode.pairs.compare`

@@ -58,7 +58,7 @@ def _around_file(made: Deployable) -> onnx.ModelProto:
     given, features = original.graph.input[0].name, made.backbone.config["features"]
     body = onnx.utils.Extractor(original).extract_model([given], [features])
     before = _exported(traced.scaled(made), (*made.inputs, "scaled"))
-    after = _exported(traced.tail(made), ("features", "mask", made.output))
+    after = _exported(traced.tail(made), ("features", made.output))
     return _joined(_joined(before, body), after)
 
 

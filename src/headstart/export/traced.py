@@ -50,8 +50,7 @@ def scaled(made: Deployable) -> ExportedProgram:
 
 def tail(made: Deployable) -> ExportedProgram:
     """From the features of photos to what is answered."""
-    example = torch.zeros(2, made.backbone.width), torch.ones((2, 8), dtype=torch.int64)
-    return traced(made.tail(), example, ({0: _N}, {0: _N}))
+    return traced(made.tail(), (torch.zeros(2, made.backbone.width),), ({0: _N},))
 
 
 def _photo() -> tuple[torch.Tensor]:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from headstart.data.files.part_names import parts_among
 from headstart.errors import DataError, UserError, short_name, some_of
 from headstart.inputs.image import open_image
 from headstart.model import Model
@@ -79,6 +80,8 @@ class Feedback:
             RefusedError: the label is none that the model could learn, there is no room, or another writes there now.
             DataError: the example cannot be used. OutputError: it cannot be written.
         """
+        if any(isinstance(text, str) and not text.strip() for text in ([value] if isinstance(value, str) else value)):
+            raise RefusedError(422, "no text", where="input", fix="send one that says something")
         target = _target(served, value, label, new=new)
         with self._lock, self._alone(served.name):
             try:
@@ -182,6 +185,9 @@ def _target(served: Served, value: Any, label: Any, *, new: bool) -> Any:
         raise RefusedError(422, f"the model does not know {short_name(unknown[0])!r}", where="label", fix=fix)
     if isinstance(target, str) and not model.modality.in_tables:
         refuse_as_folder(target, where="label")
+        if parts_among([target]):
+            what = f"folders called {target} are parts for `fit`, not classes"
+            raise RefusedError(422, what, where="label", fix="choose another name for the class")
     return list(target) if isinstance(target, tuple) else target
 
 
