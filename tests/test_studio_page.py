@@ -111,6 +111,11 @@ def step(page, name: str) -> None:
     page.get_by_role("region", name=name, exact=True).wait_for()
 
 
+def look_again(page) -> None:
+    """As somebody does who comes back to the window."""
+    page.evaluate("dispatchEvent(new Event('focus'))")
+
+
 def photos_in(column) -> int:
     return column.get_by_role("option").count()
 
@@ -152,6 +157,7 @@ def test_from_two_heaps_of_photos_to_a_web_page(chromium, studio, workspace, pag
         page.get_by_role("heading", name="Right on")
     ).wait_for()
     page.context.set_offline(True)
+    look_again(page)
     page.get_by_text("The studio does not answer.").wait_for()
     page.context.set_offline(False)
     page.get_by_text("The studio does not answer.").wait_for(state="detached")
@@ -342,7 +348,7 @@ def test_a_folder_of_folders_makes_classes_and_two_tabs_agree(chromium, studio, 
         column.get_by_role("button", name="Remove").click()
         column.get_by_role("button", name="Yes").click()
         column.wait_for(state="detached")
-    page.evaluate("dispatchEvent(new Event('focus'))")
+    look_again(page)
     page.get_by_role("region", name="Class global").wait_for(state="detached")
     assert [each.name for each in (workspace / "folders" / "data").iterdir()] == ["nominal"]
     page.go_back()

@@ -38,8 +38,9 @@ export class Server {
     const response = await this.ask(path, { signal, headers: { Accept: 'text/event-stream' } });
     if (!response.ok || !response.body) return read(response);
     let rest = '';
-    for await (const text of response.body.pipeThrough(new TextDecoderStream())) {
-      const blocks = (rest + text).split(/\r?\n\r?\n/);
+    const reader = response.body.pipeThrough(new TextDecoderStream()).getReader(); // not every browser iterates a stream
+    for (let part = await reader.read(); !part.done; part = await reader.read()) {
+      const blocks = (rest + part.value).split(/\r?\n\r?\n/);
       rest = blocks.pop() ?? '';
       for (const block of blocks) {
         const data = block.match(/^data: ?.*/gm)?.map((line) => line.replace(/^data: ?/, ''));
