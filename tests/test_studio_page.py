@@ -373,12 +373,16 @@ def test_the_camera_takes_photos_for_as_long_as_its_button_is_held(page):
 
 
 def test_the_token_can_be_typed(chromium, studio):
-    with visited(chromium, f"http://127.0.0.1:{studio.port}/#/camera/examples", wrong=("401",)) as page:
+    studio.post("/api/projects", {"name": "Typed", "kind": "photos"})
+    with visited(chromium, f"http://127.0.0.1:{studio.port}/#/typed/examples", wrong=("401", "404")) as page:
         field = page.get_by_label("Token of this server")
         field.wait_for()
         refuse_bad_state(page)
         field.fill(TOKEN)
         page.keyboard.press("Enter")
-        page.get_by_role("heading", level=1).wait_for()
+        page.get_by_role("heading", name="Typed", level=1).wait_for()
         assert field.count() == 0
-        assert page.url.endswith("#/camera/examples")
+        assert page.url.endswith("#/typed/examples")
+        page.goto(f"http://127.0.0.1:{studio.port}/#/gone/try")
+        page.get_by_role("heading", name="There is no such project").wait_for()
+        refuse_bad_state(page)
