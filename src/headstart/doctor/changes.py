@@ -47,8 +47,10 @@ def rows_of(findings: Sequence[Finding], dataset: Dataset, shown: Mapping[str, s
 
 
 def label_of(target: object) -> str:
-    """A target in one cell, or one line: several labels stand side by side."""
-    return target if isinstance(target, str) else ", ".join(target) if isinstance(target, tuple) else f"{target}"
+    """A target in one cell, or one line: several labels, or answers without their places, stand side by side."""
+    if not isinstance(target, tuple):
+        return target if isinstance(target, str) else f"{target}"
+    return ", ".join(each if isinstance(each, str) else f"{each[0]}" for each in target)
 
 
 def _content(dataset: Dataset, row: int) -> str:
