@@ -50,7 +50,7 @@ def label_of(target: object) -> str:
     """A target in one cell, or one line: several labels, or answers without their places, stand side by side."""
     if not isinstance(target, tuple):
         return target if isinstance(target, str) else f"{target}"
-    return ", ".join(each if isinstance(each, str) else f"{each[0]}" for each in target)
+    return ", ".join(dict.fromkeys(each if isinstance(each, str) else f"{each[0]}" for each in target))
 
 
 def _content(dataset: Dataset, row: int) -> str:
