@@ -657,6 +657,7 @@ def test_texts_like_lists_are_labels_or_a_data_error(text):
 
 
 NAMES = st.text(alphabet="abc [](){}'\"1,", min_size=1, max_size=6).map(str.strip).filter(as_class)
+NAMES = NAMES.filter(lambda name: name[0] not in "[({" or name[-1] not in "])}")  # that is a list, as it stands
 SETS = st.lists(NAMES, min_size=1, max_size=4, unique=True).map(tuple)
 
 

@@ -86,7 +86,7 @@ def test_code_without_headstart_and_exports_have_the_prompt(prompted, questions,
     np.testing.assert_allclose(outputs / outputs.sum(), ours, atol=0.01)
     told = fitted.export(tmp_path / "exported")  # it compares its own code with headstart
     assert told is not None
-    assert json.loads((tmp_path / "exported" / "model.json").read_text())["preparation"]["prefix"] == PROMPT
+    assert json.loads((tmp_path / "exported" / "model.json").read_text())["texts"]["prefix"] == PROMPT
 
 
 def test_no_word_of_an_explanation_is_the_prompts(prompted, questions, tmp_path, own_cache):
