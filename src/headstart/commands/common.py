@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from headstart.commands import streams
+from headstart.errors import UserError
 from headstart.progress import Progress
 from headstart.report import terminal
 from headstart.storage import places
@@ -45,6 +48,8 @@ Names = Annotated[
     str | None, typer.Option(metavar="FILE|none", help="Words for classes, CLASS,TEXT a row. Default: their names.")
 ]
 Unlabelled = Annotated[str | None, typer.Option(help="Examples without labels, learned from too: a folder, a table.")]
+Host = Annotated[str, typer.Option(help="Address to listen at; one that others reach takes --token-file.")]
+TokenFile = Annotated[Path | None, typer.Option(help="File whose first line is the token that clients have to send.")]
 Feedback = Annotated[
     str | None, typer.Option(help="Corrected examples, as serve --feedback stores them: learned from, not tested on.")
 ]
@@ -122,6 +127,17 @@ def share_or_path(value: str) -> float | str:
         return float(value)
     except ValueError:
         return value
+
+
+@contextmanager
+def extra(name: str) -> Iterator[None]:
+    """While that is imported which an extra of headstart's installs; raises UserError where it is missing."""
+    try:
+        yield
+    except ImportError as error:
+        if error.name is None or error.name.startswith("headstart"):
+            raise
+        raise UserError(f"{error.name} is missing", fix=f"pip install 'headstart[{name}]'") from None
 
 
 def bars() -> Progress:

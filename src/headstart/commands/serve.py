@@ -8,18 +8,13 @@ from typing import Annotated
 import typer
 
 from headstart.commands import common
-from headstart.errors import UserError
 
 
 def serve(
     models: Annotated[list[str], typer.Argument(metavar="MODEL...", help="Saved folders, or names of the catalog.")],
-    host: Annotated[str, typer.Option(help="Address to listen at; one that others reach takes --token-file.")] = (
-        "127.0.0.1"
-    ),
+    host: common.Host = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="0: any that is free.")] = 8000,
-    token_file: Annotated[
-        Path | None, typer.Option(help="File whose first line is the token that clients have to send.")
-    ] = None,
+    token_file: common.TokenFile = None,
     feedback: Annotated[
         Path | None, typer.Option(help="Folder for corrected examples, which `fit` learns from.")
     ] = None,
@@ -32,12 +27,8 @@ def serve(
 
     from headstart.encode.machine import using
 
-    try:
+    with common.extra("serve"):
         from headstart.serve.run import serve as run
-    except ImportError as error:
-        if error.name is None or error.name.startswith("headstart"):
-            raise
-        raise UserError(f"{error.name} is missing", fix="pip install 'headstart[serve]'") from None
     from headstart.serve.models import Shelf
     from headstart.serve.settings import Limits, Settings, token_in
 

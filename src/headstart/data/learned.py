@@ -111,10 +111,7 @@ def _whose(dataset: Dataset) -> list[str]:
 def learned_from(folder: Path) -> Learned | None:
     """Those of a saved model; None where the folder does not say, or not as it was saved."""
     try:
-        if was_changed(folder, FILE):
-            return None
-        written = read_file(folder / FILE, most=_MOST).decode("utf-8")
-        rows = csv.DictReader(io.StringIO(written, newline=""))
+        rows = _rows_in(folder)
         if not {"part", COLUMNS[0]} <= set(rows.fieldnames or ()):
             return None
         of = [[row.get(name) or "" for name in COLUMNS] for row in rows if row["part"] in ("train", BOTH, UNLABELLED)]
@@ -133,10 +130,7 @@ def examples_in(folder: Path, rows: np.ndarray, head: Any) -> tuple[list[str], l
         head: the model's, which knows whether targets are several labels, or numbers.
     """
     try:
-        if was_changed(folder, FILE):
-            return None
-        written = read_file(folder / FILE, most=_MOST).decode("utf-8")
-        table = list(csv.DictReader(io.StringIO(written, newline="")))
+        table = list(_rows_in(folder))
         some = [table[row] for row in rows.tolist()]
         targets = [_target(row["label"], head) for row in some]
         return [row["example"] for row in some], targets, [row.get(COLUMNS[0]) or "" for row in some]
@@ -147,12 +141,16 @@ def examples_in(folder: Path, rows: np.ndarray, head: Any) -> tuple[list[str], l
 def examples_of_part(folder: Path, part: str) -> list[str]:
     """Where the examples of a part of a saved model's data were; none where its table does not say."""
     try:
-        if was_changed(folder, FILE):
-            return []
-        written = read_file(folder / FILE, most=_MOST).decode("utf-8")
-        return [row["example"] for row in csv.DictReader(io.StringIO(written, newline="")) if row["part"] == part]
+        return [row["example"] for row in _rows_in(folder) if row["part"] == part]
     except (OSError, csv.Error, KeyError, ValueError):  # not there, or not as headstart writes it
         return []
+
+
+def _rows_in(folder: Path) -> csv.DictReader[str]:
+    """The rows of a saved model's table. Raises OSError where it cannot be read, ValueError where it was changed."""
+    if was_changed(folder, FILE):
+        raise ValueError(f"{FILE} was changed")
+    return csv.DictReader(io.StringIO(read_file(folder / FILE, most=_MOST).decode("utf-8"), newline=""))
 
 
 def still_there(where: Iterable[str], data: str, folder: Path) -> list[tuple[str, Path]]:

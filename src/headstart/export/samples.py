@@ -87,11 +87,12 @@ def _without_deep(model: Model, inputs: Sequence[Any], where: Sequence[str]) -> 
 
 
 def _test_photos(model: Model) -> list[str]:
-    """Test photos that lie where they lay when the model was made."""
+    """Test photos that lie where they lay when the model was made: no more of them than are compared."""
     if model.modality.in_tables or model.record is None or model.folder is None:
         return []
     there = still_there(examples_of_part(model.folder, "test"), model.record.data, model.folder)
-    return list(_checked(model, [str(path) for _, path in there], [where for where, _ in there]).inputs)
+    some = [there[row] for row in spread(len(there), _PLAIN).tolist()] if there else []
+    return list(_checked(model, [str(path) for _, path in some], [where for where, _ in some]).inputs)
 
 
 def _checked(model: Model, inputs: Sequence[Any], where: Sequence[str]) -> Dataset:

@@ -46,15 +46,11 @@ class Exports:
 
     def jobs(self) -> dict[int, Job]:
         """All of them, by their numbers."""
-        found = {number: self._jobs.of(folder) for number, folder in self.folders.folders().items()}
-        return {number: job for number, job in found.items() if job is not None}
+        return self.folders.jobs(self._jobs)
 
     def job(self, number: int) -> Job:
         """Raises RefusedError where there is none."""
-        job = self._jobs.of(self.folders[number])
-        if job is None:
-            raise RefusedError(404, f"there is no download {number}", fix="make it again")
-        return job
+        return self.folders.job(self._jobs, number, otherwise="make it again")
 
     def is_busy_with(self, run: int) -> bool:
         """Whether the model of a run is being packed, or waits for that."""

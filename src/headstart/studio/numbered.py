@@ -11,7 +11,7 @@ from typing import Any
 from headstart.serve.refused import RefusedError
 from headstart.storage.renames import rename_new
 from headstart.studio.facts import read_facts, write_facts
-from headstart.studio.jobs import Job, asked_for, job_in
+from headstart.studio.jobs import Job, Jobs, asked_for, job_in
 from headstart.studio.limits import refuse_full_disk
 from headstart.studio.workspace import Workspace
 
@@ -41,6 +41,18 @@ class Numbered:
         if folder is None:
             raise RefusedError(404, f"there is no {self._noun} {number}", fix="it may have been removed; go back")
         return folder
+
+    def jobs(self, jobs: Jobs) -> dict[int, Job]:
+        """The jobs in them as they are now, by their numbers."""
+        found = {number: jobs.of(folder) for number, folder in self.folders().items()}
+        return {number: job for number, job in found.items() if job is not None}
+
+    def job(self, jobs: Jobs, number: int, *, otherwise: str) -> Job:
+        """The job of a number. Raises RefusedError, with what to do otherwise, where there is none."""
+        job = jobs.of(self[number])
+        if job is None:
+            raise RefusedError(404, f"there is no {self._noun} {number}", fix=otherwise)
+        return job
 
     def last(self) -> Path | None:
         """The folder with the greatest number."""

@@ -54,15 +54,11 @@ class Runs:
 
     def jobs(self) -> dict[int, Job]:
         """All of them, by their numbers."""
-        found = {number: self._jobs.of(folder) for number, folder in self.folders.folders().items()}
-        return {number: job for number, job in found.items() if job is not None}
+        return self.folders.jobs(self._jobs)
 
     def job(self, number: int) -> Job:
         """Raises RefusedError where there is none."""
-        job = self._jobs.of(self.folders[number])
-        if job is None:
-            raise RefusedError(404, f"there is no training {number}", fix="it may have been removed; go back")
-        return job
+        return self.folders.job(self._jobs, number, otherwise="it may have been removed; go back")
 
     def last_done(self) -> int | None:
         """The number of the last one that gave a model."""
