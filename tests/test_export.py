@@ -91,7 +91,7 @@ def small(textile, tmp_path_factory):
     photos = folder / "photos"
     for name in ("global", "nominal"):
         shutil.copytree(textile / name, photos / name, ignore=lambda _, names: sorted(names)[60:])
-    for architecture in ("resnet18", "vit_tiny_patch16_224"):
+    for architecture in ("resnet18", "vit_tiny_patch16_224", "beitv2_base_patch16_224"):
         small_image_model(architecture, folder / architecture)
         hs.fit(photos, model=str(folder / architecture), how="probe", out=folder / f"{architecture}.headstart")
     return folder
@@ -102,6 +102,7 @@ PHOTO_FORMATS = [
     ("openvino", "vit_tiny_patch16_224"),
     ("onnx", "resnet18"),
     pytest.param("onnx", "vit_tiny_patch16_224", marks=pytest.mark.check),
+    pytest.param("onnx", "beitv2_base_patch16_224", marks=pytest.mark.check),  # its attention has a mask of positions
     ("torch", "resnet18"),
     pytest.param("timm", "resnet18", marks=pytest.mark.check),
     pytest.param("transformers", "resnet18", marks=pytest.mark.check),

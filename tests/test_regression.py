@@ -138,6 +138,15 @@ def test_numbers_of_any_size_are_learned_and_shown(change, shown, mean_error):
     assert re.fullmatch(rf"{shown} \(90 % interval {shown} to {shown}\)", line), line
 
 
+def test_a_number_that_would_decide_all_is_refused():
+    """A slip of the keyboard: beside 1e20 all others are one number, and no score says anything."""
+    texts, values = zip(*numbers(40), strict=True)
+    with pytest.raises(UserError, match=r"row 3: the target 1e\+20 is .* times as far from .*\ncorrect it"):
+        hs.check(list(texts), [*values[:2], 1e20, *values[3:]], task="regression")
+    grows = [10.0 ** (n / 5) for n in range(40)]  # eight powers of ten, which some things do have
+    assert len(hs.check(list(texts), grows, task="regression").dataset) == 40
+
+
 def test_numbers_closer_together_than_a_model_can_tell_are_refused():
     """Predictions are float32: of seconds since 1970 they would be multiples of 128."""
     texts, values = zip(*numbers(40), strict=True)

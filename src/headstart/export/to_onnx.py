@@ -65,11 +65,13 @@ def _around_file(made: Deployable) -> onnx.ModelProto:
 def _exported(program: ExportedProgram, names: tuple[str, ...]) -> onnx.ModelProto:
     """A program as ONNX; names: of its inputs, then of its output."""
     import torch
+    from torch.nn.attention import SDPBackend, sdpa_kernel
 
     *inputs, output = names
-    made = torch.onnx.export(
-        program, dynamo=True, opset_version=_OPSET, input_names=inputs, output_names=[output], verbose=False
-    )
+    with sdpa_kernel(SDPBackend.MATH):  # the processor's own kernel of attention orders memory as no graph can say
+        made = torch.onnx.export(
+            program, dynamo=True, opset_version=_OPSET, input_names=inputs, output_names=[output], verbose=False
+        )
     if made is None:
         raise TypeError("torch made no program of ONNX")
     return made.model_proto

@@ -44,6 +44,8 @@ _STRATA = 10  # tenths of the targets, which parts and folds have in equal share
 _OF_EACH = 10  # targets in such a part, at least
 _LARGEST = 1e30  # a head's numbers are float32, which ends at 3e38
 _STEPS = 20  # of float32, at the targets' size, within their deviation at least: predictions are multiples of one
+_FARTHEST = 1e9  # times as far from the median as most targets, at most: beside one such the others are all alike
+_MOST_OF_THEM = 0.9
 _TITLES = {"image": "image-regression", "text": "text-regression", "pair": "text-pair-regression"}
 _FACTS = record({**linear.FACTS, "width": maybe(number(low=0)), "mean": number(), "deviation": number(above=0)})
 _BIN = record({"low": number(), "high": number(), "count": COUNT, "mae": number(), "bias": number()})
@@ -158,6 +160,11 @@ def _refuse(dataset: Dataset, seen: str) -> None:
     if _STEPS * np.spacing(np.float32(np.abs(values).max())) > deviation:
         what = f"the targets differ by about {deviation:.4g} around {middle:.10g}: too little for a model in float32"
         raise DataError(what, where=dataset.name, fix=f"subtract {middle:.10g} from each, and learn what is left")
+    away = np.abs(values - middle)
+    far, usual = int(away.argmax()), float(np.quantile(away[away > 0], _MOST_OF_THEM))
+    if away[far] > _FARTHEST * usual:
+        what = f"the target {values[far]:g} is {away[far] / usual:.0e} times as far from {middle:.10g} as most are"
+        raise DataError(what, where=dataset.where[far], fix="correct it, or leave the row out: it would decide all")
 
 
 def _strata(y: np.ndarray) -> np.ndarray:
