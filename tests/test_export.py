@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,8 +17,10 @@ from PIL import Image
 
 import headstart as hs
 from headstart.backbone import ImagePreparation
-from headstart.errors import OutputError, UserError
+from headstart.errors import DataError, OutputError, UserError
+from headstart.export import table
 from headstart.export.resize import Resize
+from headstart.export.to_onnx import ONNX
 from headstart.inputs.image import crop_of, prepare
 from small_models import small_image_model
 from topics import mixed, numbers, same_or_not
@@ -253,9 +256,49 @@ def test_int8(small, tmp_path, command, format):
     code, told, err = command(*arguments, "--most-lost", "1", "--out", tmp_path / format, "--json")
     assert code == 0, err
     result = json.loads(told)
-    assert 0 <= result["accuracy_after"] <= 1
-    assert {"accuracy_before", "metric", "n_held_out"} <= set(result)
+    assert (result["metric"], result["proof"]["n"]) == (
+        "accuracy",
+        result["n_held_out"] + 9,
+    )  # each once, and odd forms
+    hs.load(small / "resnet18.headstart").export(tmp_path / "float32", format=format, inputs=photos)
+    weights = "model.bin" if format == "openvino" else "model.onnx"
+    assert (tmp_path / format / weights).stat().st_size < 0.5 * (tmp_path / "float32" / weights).stat().st_size
     printed(tmp_path / format, next(photos.glob("*/*.jpg")))
+
+
+def test_int8_of_photos_in_memory(small, tmp_path):
+    """It is measured on those that were held out, and refused where the model has learned from all of them."""
+    files = sorted((small / "photos").glob("*/*.jpg"))
+    photos = [
+        Image.open(file).convert("CMYK") if n % 2 else np.asarray(Image.open(file)) for n, file in enumerate(files)
+    ]
+    labels = [file.parent.name for file in files]
+    model = hs.fit(photos, labels, model=str(small / "resnet18"), how="probe")
+    exported = model.export(tmp_path / "openvino", quantize="int8", most_lost=1)
+    assert exported.cost.n == model.scores.n
+    assert exported.cost.before == model.scores.values["accuracy"]
+    final = hs.fit(photos, labels, model=str(small / "resnet18"), how="probe", final=True)
+    with pytest.raises(DataError, match="on examples that the model did not learn from, and there are 0"):
+        final.export(tmp_path / "final", quantize="int8", most_lost=1)
+
+
+def test_an_export_that_answers_otherwise_is_not_written(intents, tmp_path, monkeypatch):
+    """One whose head is another, and one that gives no numbers."""
+
+    def written_with(scale: float):
+        def write(made, folder, quantise):
+            ONNX.write(replace(made, head=replace(made.head, weight=made.head.weight * scale)), folder, quantise)
+
+        return replace(ONNX, write=write)
+
+    for scale, words in (
+        (0.5, r"the export differs from headstart by 0\.\d+, and 0\.005 is allowed"),
+        (np.nan, "no number"),
+    ):
+        monkeypatch.setattr(table, "FORMATS", (written_with(scale),))
+        with pytest.raises(OutputError, match=rf"{words}; nothing was written"):
+            intents.export(tmp_path / "wrong", format="onnx")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_one_that_cannot_be_used_spoils_no_other(intents, small, tmp_path):

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import asdict, dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from headstart.data.learned import MadeOf
-from headstart.errors import OutputError, UserError, plain
+from headstart.encode.int8 import MISSING
+from headstart.errors import UserError, plain
 from headstart.export import int8, program
 from headstart.export.deployable import LINKS, Deployable
 from headstart.export.format import Format, Quantise
-from headstart.export.proof import Proof, compared, expected, ran, refuse_apart
-from headstart.export.samples import Labelled, labelled_for, samples_of
+from headstart.export.proof import Proof, answered, compared, refuse_apart
+from headstart.export.samples import Labelled, given_data, given_inputs, labelled_for, samples_of
 from headstart.storage.place import reserve_place, write_text
 from headstart.storage.places import as_json
 from headstart.values import Columns, Dataset
@@ -37,11 +37,8 @@ class Exported:
 
     def to_json(self) -> dict[str, Any]:
         """What `export --json` prints."""
-        cost = self.cost
-        costs = {} if cost is None else {"accuracy_before": cost.before, "accuracy_after": cost.after}
-        measured = {} if cost is None else {"metric": cost.metric, "n_held_out": cost.n}
-        told = {"folder": str(self.folder), "format": self.format, "files": list(self.files)}
-        return {**told, "proof": asdict(self.proof), **costs, **measured}
+        result = {"folder": str(self.folder), "format": self.format, "files": list(self.files)}
+        return {**result, "proof": asdict(self.proof), **({} if self.cost is None else self.cost.to_json())}
 
 
 @dataclass(frozen=True)
@@ -55,41 +52,55 @@ class Wanted:
     columns: Columns | None = None  # of these
 
 
-def export(model: Model, folder: Path, asked: Wanted, *, given: Dataset | None, made_of: MadeOf | None) -> Exported:
+def export(model: Model, folder: Path, wanted: Wanted, *, given: Dataset | None, made_of: MadeOf | None) -> Exported:
     """As `Model.export`.
 
     Args:
-        given: checked inputs to compare outputs on; None: those that are at hand.
+        given: checked inputs to compare outputs on, beside those of `wanted.data`; None: those that are at hand.
         made_of: what the model was made of, while it is in memory.
     """
     made = Deployable(_name(model), model.task, model.modality, model.backbone, model.head)
-    _refuse(made, asked)
-    if os.path.lexists(folder):
-        raise OutputError("already there", where=str(folder), fix="choose another --out, or move it away")
-    labelled = None
-    if asked.data is not None or asked.quantize is not None:
-        labelled = labelled_for(model, asked.data, asked.columns, made_of)
-    samples = samples_of(model, given, labelled, made_of)
-
-    def make(new: Path) -> Exported:
-        _write(made, asked, labelled, new)
-        exported, own = ran(made, new, samples), expected(made, samples)
-        cost = None
-        if asked.quantize is None or labelled is None:
-            refuse_apart(made, exported, own, samples)
-        else:
-            reference = None if model.scores is None else model.scores.details
-            cost = int8.cost_of(made, new, labelled.held_out, reference)
-            int8.refuse_loss(made, cost, asked.most_lost)
-        proof = compared(made, exported, own)
-        write_text(new / "README.md", _readme(made, asked, proof, cost))
-        files = tuple(sorted(path.relative_to(new).as_posix() for path in new.rglob("*") if path.is_file()))
-        return Exported(folder, asked.format.name, files, proof, cost)
-
-    with reserve_place(folder, force=False) as place:
+    _refuse(made, wanted)
+    with reserve_place(folder, force=None) as place:
         if place is None:
             raise TypeError("an export has a folder")
+        labelled, named = _named(model, wanted, given, made_of)
+        samples = samples_of(model, named, made_of)
+
+        def make(new: Path) -> Exported:
+            _write(made, wanted, labelled, new)
+            answers = answered(made, new, samples)
+            cost = None
+            if labelled is None:
+                refuse_apart(made, answers, samples)
+            else:
+                reference = None if model.scores is None else model.scores.details
+                n = len(labelled.held_out)
+                cost = int8.cost_of(made, labelled.held_out, answers.first(n), reference)
+                int8.refuse_loss(made, cost, wanted.most_lost)
+            proof = compared(made, answers)
+            write_text(new / "README.md", _readme(made, wanted, proof, cost))
+            files = tuple(sorted(path.relative_to(new).as_posix() for path in new.rglob("*") if path.is_file()))
+            return Exported(folder, wanted.format.name, files, proof, cost)
+
         return place.write_new(make)
+
+
+def _named(
+    model: Model, wanted: Wanted, given: Dataset | None, made_of: MadeOf | None
+) -> tuple[Labelled | None, list[Dataset]]:
+    """What int8 is made with, where it is wanted; and what the user names to compare on, after what int8 is measured
+    on: each input is then run once."""
+    labelled, named = None, []
+    if wanted.quantize is not None:
+        labelled = labelled_for(model, wanted.data, wanted.columns, made_of)
+        int8.refuse_few(labelled)
+        named.append(labelled.held_out)
+    elif wanted.data is not None:
+        named.append(given_data(model, wanted.data, wanted.columns))
+    if given is not None:
+        named.append(given_inputs(given))
+    return labelled, named
 
 
 def _name(model: Model) -> str:
@@ -115,6 +126,8 @@ def _refuse(made: Deployable, wanted: Wanted) -> None:
         raise UserError(
             f"{wanted.most_lost:g} is no share", where="--most-lost", fix=f"{int8.MOST_LOST:g} is half a point"
         )
+    if wanted.quantize is not None and find_spec("nncf") is None:
+        raise UserError(MISSING, where="--quantize", fix="pip install 'headstart[export]'")
     lacking = [name for name in format.needs if find_spec(name) is None]
     if lacking:
         raise UserError(f"{format.title} needs {lacking[0]}", fix="pip install 'headstart[export]'")
@@ -123,7 +136,7 @@ def _refuse(made: Deployable, wanted: Wanted) -> None:
 def _write(made: Deployable, wanted: Wanted, labelled: Labelled | None, folder: Path) -> None:
     """The files of the format, what they mean, and predict.py; the tokenizer in the form of its own library."""
     quantise: Quantise = _as_it_is
-    if wanted.quantize is not None and labelled is not None:
+    if labelled is not None:
         quantise = int8.quantiser(made, labelled.learned)
     wanted.format.write(made, folder, quantise)
     write_text(folder / "model.json", as_json(made.facts))

@@ -7,25 +7,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from headstart.encode.int8 import MISSING, quantised
+from headstart.encode.int8 import quantised
 from headstart.encode.kinds import BATCH, KINDS
-from headstart.errors import DataError, OutputError, UserError
+from headstart.errors import DataError, OutputError
 from headstart.export.deployable import Deployable
 from headstart.export.format import Quantise
-from headstart.export.proof import expected, ran
-from headstart.export.samples import spread
+from headstart.export.proof import Answers
+from headstart.export.samples import Labelled, spread
 from headstart.task import Metric
 from headstart.values import Dataset
 
 MOST_LOST = 0.005  # of the metric, unless the user says otherwise
 _FEWEST = 20  # examples, of either part
-_CALIBRATED, _MEASURED = 300, 1000  # examples, at most
+_CALIBRATED = 300  # examples, at most
 _WORKERS = 2  # decoding threads
 _LEAST = 1e-7  # a probability of float32 that is not told from 0
 
@@ -39,18 +37,26 @@ class Cost:
     after: float  # of the export
     n: int  # examples
 
+    def to_json(self) -> dict[str, Any]:
+        """What `export --json` says of it beside the proof."""
+        values = {"accuracy_before": self.before, "accuracy_after": self.after}
+        return {**values, "metric": self.metric, "n_held_out": self.n}
+
+
+def refuse_few(labelled: Labelled) -> None:
+    """Raises DataError where there are too few examples to calibrate on, or to say what it costs."""
+    calibrating, measuring = "that the model learned from", "that the model did not learn from"
+    for n, done, which in (
+        (len(labelled.learned), "calibrated", calibrating),
+        (len(labelled.held_out), "measured", measuring),
+    ):
+        if n < _FEWEST:
+            what = f"int8 is {done} on examples {which}, and there are {n}"
+            raise DataError(what, where=labelled.learned.name, fix=f"--data with {_FEWEST} of them at least")
+
 
 def quantiser(made: Deployable, learned: Dataset) -> Quantise:
-    """What makes a format's graph int8, calibrated on examples that the model learned from.
-
-    Raises:
-        UserError: NNCF is not installed. DataError: they are too few.
-    """
-    if find_spec("nncf") is None:
-        raise UserError(MISSING, where="--quantize", fix="pip install 'headstart[export]'")
-    if len(learned) < _FEWEST:
-        what = f"int8 is calibrated on examples that the model learned from, and {len(learned)} of them are known"
-        raise DataError(what, where=learned.name, fix=f"--data with {_FEWEST} of them at least")
+    """What makes a format's graph int8, calibrated on examples that the model learned from."""
     batches = list(_batches(made, learned.take(spread(len(learned), _CALIBRATED))))
 
     def quantise(graph: Any) -> Any:
@@ -71,19 +77,10 @@ def _batches(made: Deployable, examples: Dataset) -> Iterator[dict[str, np.ndarr
             yield {name: part[:even] for name, part in zip(made.inputs, batch, strict=True)}
 
 
-def cost_of(made: Deployable, folder: Path, held_out: Dataset, reference: Any) -> Cost:
-    """The task's first metric on held-out examples, of the model itself and of the export in a folder.
-
-    Raises:
-        DataError: they are too few to say anything.
-    """
-    if len(held_out) < _FEWEST:
-        what = f"int8 is measured on examples that the model did not learn from, and there are {len(held_out)}"
-        raise DataError(what, where=held_out.name, fix=f"--data with {_FEWEST} of them at least")
-    some = held_out.take(spread(len(held_out), _MEASURED))
-    both = expected(made, some), ran(made, folder, some)
-    before, after = (_measured(made, some, answers, reference) for answers in both)
-    return Cost(_metric(made).key, before, after, len(some))
+def cost_of(made: Deployable, held_out: Dataset, answers: Answers, reference: Any) -> Cost:
+    """The task's first metric on held-out examples, of the model itself and of an export, by their answers."""
+    before, after = (_measured(made, held_out, some, reference) for some in (answers.own, answers.exported))
+    return Cost(_metric(made).key, before, after, len(held_out))
 
 
 def _measured(made: Deployable, examples: Dataset, answers: np.ndarray, reference: Any) -> float:
@@ -111,7 +108,7 @@ def refuse_loss(made: Deployable, cost: Cost, most: float) -> None:
     metric = _metric(made)
     unit = made.head.deviation if metric.unit == "target" else 1.0
     lost = (cost.before - cost.after) / unit * (1 if metric.better == "higher" else -1)
-    if lost > most:
+    if not lost <= most:  # nor where it is no number
         what = (
             f"int8 changes {metric.in_words} from {cost.before:.4g} to {cost.after:.4g} on {cost.n:,} held-out examples"
         )

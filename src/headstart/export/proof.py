@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from contextlib import redirect_stderr
 from dataclasses import dataclass
 from io import BytesIO, StringIO
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from PIL import Image
 
 from headstart.encode.encode import encode_afresh
 from headstart.encode.graphs import quiet
@@ -19,6 +16,7 @@ from headstart.export import program
 from headstart.export.deployable import Deployable
 from headstart.values import Dataset
 
+_REPORT = "please report this, with the name of the pre-trained model"
 MOST_APART = 0.005  # of two probabilities, or of two numbers in deviations of the training targets
 
 
@@ -31,54 +29,65 @@ class Proof:
     same_top1: int  # inputs of which the largest output is the same one
 
 
-def as_files(inputs: Sequence[Any]) -> list[Any]:
-    """Inputs in the form that both are given: paths, texts and files' bytes as they are, pictures as PNG."""
-    return [_png(one) if isinstance(one, Image.Image | np.ndarray) else one for one in inputs]
+@dataclass(frozen=True)
+class Answers:
+    """What an export and headstart itself, in float32, answer to the same inputs: (n, n_outputs) each, all finite."""
+
+    exported: np.ndarray
+    own: np.ndarray
+
+    def first(self, n: int) -> Answers:
+        """Those to the first n inputs."""
+        return Answers(self.exported[:n], self.own[:n])
 
 
-def _png(picture: Image.Image | np.ndarray) -> bytes:
-    file = BytesIO()
-    (Image.fromarray(picture) if isinstance(picture, np.ndarray) else picture).save(file, "PNG")
-    return file.getvalue()
-
-
-def ran(made: Deployable, folder: Path, samples: Dataset) -> np.ndarray:
-    """(n, n_outputs) of the export, an input at a time, from the bytes of its file on.
+def answered(made: Deployable, folder: Path, samples: Dataset) -> Answers:
+    """The answers to these inputs.
 
     Raises:
-        ModelError: its runtime cannot open or run it.
+        ModelError: the export's runtime cannot open or run it. OutputError: it gives something else than numbers.
     """
+    exported, own = _exported(made, folder, samples), _own(made, samples)
+    if exported.shape != own.shape:
+        raise OutputError(f"the export gives outputs of shape {exported.shape}", fix=_REPORT)
+    broken = np.flatnonzero(~np.isfinite(exported).all(1))
+    if len(broken):
+        what = f"on {samples.where[broken[0]]} the export gives what is no number; nothing was written"
+        raise OutputError(what, fix=_REPORT)
+    return Answers(exported, own)
+
+
+def _exported(made: Deployable, folder: Path, samples: Dataset) -> np.ndarray:
+    """(n, n_outputs) of the export, an input at a time, from the bytes of its file on."""
     with somebody_elses("the exported predict.py", where=made.backbone.name), quiet(), redirect_stderr(StringIO()):
         outputs = program.opened(folder)
         return np.stack([outputs(BytesIO(one) if isinstance(one, bytes) else one) for one in samples.inputs])
 
 
-def expected(made: Deployable, samples: Dataset) -> np.ndarray:
-    """(n, n_outputs) of headstart itself, in float32: probabilities, or numbers."""
+def _own(made: Deployable, samples: Dataset) -> np.ndarray:
+    """(n, n_outputs) of headstart itself: probabilities, or numbers."""
     outputs = made.head.logits(encode_afresh(samples, made.backbone))
     return np.asarray(outputs if made.task.probabilities is None else made.task.probabilities(outputs))
 
 
-def compared(made: Deployable, exported: np.ndarray, own: np.ndarray) -> Proof:
+def compared(made: Deployable, answers: Answers) -> Proof:
     """How far they are apart."""
-    same = int((exported.argmax(1) == own.argmax(1)).sum())
-    return Proof(len(own), round(float(_apart(made, exported, own).max()), 9), same)
+    same = int((answers.exported.argmax(1) == answers.own.argmax(1)).sum())
+    return Proof(len(answers.own), round(float(_apart(made, answers).max()), 9), same)
 
 
-def refuse_apart(made: Deployable, exported: np.ndarray, own: np.ndarray, samples: Dataset) -> None:
+def refuse_apart(made: Deployable, answers: Answers, samples: Dataset) -> None:
     """Raises OutputError where the export answers otherwise than headstart, with the input on which it does most."""
-    if exported.shape != own.shape:
-        raise OutputError(f"the export gives outputs of shape {exported.shape}", fix="please report this")
-    apart = _apart(made, exported, own)
-    worst = int(np.argmax(np.where(np.isfinite(apart), apart, np.inf)))
+    apart = _apart(made, answers)
+    worst = int(np.argmax(apart))
     if apart[worst] <= MOST_APART:  # so where the largest output is another one, the two are as good as equal
         return
     name = samples.where[worst]
     what = f"on {name} the export differs from headstart by {apart[worst]:.2g}, and {MOST_APART:g} is allowed"
-    raise OutputError(f"{what}; nothing was written", fix="please report this, with the name of the pre-trained model")
+    raise OutputError(f"{what}; nothing was written", fix=_REPORT)
 
 
-def _apart(made: Deployable, exported: np.ndarray, own: np.ndarray) -> np.ndarray:
+def _apart(made: Deployable, answers: Answers) -> np.ndarray:
     """(n,) the largest difference of each input."""
     unit = 1.0 if made.task.probabilities else made.head.deviation
-    return np.abs(exported.astype(np.float64) - own).max(1) / unit
+    return np.abs(answers.exported.astype(np.float64) - answers.own).max(1) / unit

@@ -3,87 +3,67 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from io import BytesIO
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from PIL import Image
 
 from headstart.data.as_fitted import checked_as_fitted, read_as_fitted
 from headstart.data.check import check
 from headstart.data.learned import MadeOf, examples_of_part, learned_by, still_there
 from headstart.errors import DataError, UserError
-from headstart.export.proof import as_files
 from headstart.inputs.decoders import identified
-from headstart.inputs.image import read_bytes
+from headstart.inputs.image import open_image, read_bytes
 from headstart.progress import Silent, note
 from headstart.values import Columns, Dataset
 
 if TYPE_CHECKING:
     from headstart.model import Model
 
-_PLAIN = 200  # inputs that are compared as they are, at most
+_COMPARED, _MEASURED = 200, 1000  # inputs that are compared as they are, examples that int8 is measured on; at most
 
 
 @dataclass(frozen=True)
 class Labelled:
-    """Checked examples with targets: those that the model learned from, and others."""
+    """Checked examples with targets: those that the model learned from, and others, as predict.py takes them."""
 
     learned: Dataset
     held_out: Dataset
 
 
-def samples_of(model: Model, given: Dataset | None, labelled: Labelled | None, made: MadeOf | None) -> Dataset:
-    """Checked inputs to compare outputs on: plain ones, and the odd forms that they come in.
+def samples_of(model: Model, named: Sequence[Dataset], made_of: MadeOf | None) -> Dataset:
+    """Checked inputs to compare outputs on: plain ones, as predict.py takes them, and then the odd forms that they
+    come in.
 
     Args:
-        given: what the user names; None: held-out examples of the data, or test examples of a model that is in memory
-            or whose photos lie where they lay; where there are none, made-up ones.
+        named: what the user names, or int8 is measured on; empty: test examples of a model that is in memory or whose
+            photos lie where they lay; where there are none, made-up ones.
 
     Raises:
-        DataError: none of the inputs that were named can be used.
+        DataError: none of the inputs can be used.
     """
-    inputs, where = _plain(model, given, labelled, made)
-    some = spread(len(inputs), _PLAIN).tolist() if inputs else []
-    plain, names = _without_deep(model, as_files([inputs[row] for row in some]), [where[row] for row in some])
-    if not plain:
+    plain = _joined(named) if named else as_files(_at_hand(model, made_of))
+    if not len(plain):
         what = "no input to compare outputs on can be used"
         raise DataError(what, where="inputs", fix="--input with some that can be read, photos of 8 bits a colour")
-    odd = list(model.modality.odd(plain))
-    return _checked(model, [*plain, *odd], [*names, *(f"{names[0]} in odd form {n + 1}" for n in range(len(odd)))])
+    odd = list(model.modality.odd(plain.inputs))
+    names = [f"{plain.where[0]} in odd form {number + 1}" for number in range(len(odd))]
+    return _joined([plain, _checked(model, odd, names)])
 
 
-def _plain(
-    model: Model, given: Dataset | None, labelled: Labelled | None, made: MadeOf | None
-) -> tuple[Sequence[Any], Sequence[str]]:
-    """Inputs as their users have them, and their names."""
-    if given is not None:
-        left_out = [finding for finding in given.findings if finding.rejected]
-        if left_out:
-            note(f"not compared on {len(left_out):,} inputs that cannot be read: {left_out[0].reason}")
-        return given.inputs, [f"input {int(place) + 1}" for place in given.where]
-    dataset = None
-    if labelled is not None:
-        dataset = labelled.held_out
-    elif made is not None and len(made.parts.test):
-        dataset = made.dataset.take(made.parts.test)
-    if dataset is not None:
-        return dataset.inputs, dataset.where
-    files = _test_photos(model)
-    if files:
-        return files, files
+def _at_hand(model: Model, made_of: MadeOf | None) -> Dataset:
+    """Test examples, or made-up inputs."""
+    if made_of is not None and len(made_of.parts.test):
+        return _some(made_of.dataset.take(made_of.parts.test), _COMPARED)
+    photos = _test_photos(model)
+    if photos and len(there := _checked(model, photos, photos)):
+        return there
     made_up = model.modality.made_up()
-    return made_up, [f"made-up input {number + 1}" for number in range(len(made_up))]
-
-
-def _without_deep(model: Model, inputs: Sequence[Any], where: Sequence[str]) -> tuple[list[Any], list[str]]:
-    """Without photos of more than 8 bits of a colour, which headstart alone reads: predict.py refuses them."""
-    kept = list(range(len(inputs)))
-    if not model.modality.in_tables:
-        kept = [row for row in kept if identified(read_bytes(inputs[row]), where=where[row]).mode[0] not in "IF"]
-        if len(kept) < len(inputs):
-            note(f"not compared on {len(inputs) - len(kept):,} photos of more than 8 bits: predict.py refuses them")
-    return [inputs[row] for row in kept], [where[row] for row in kept]
+    return _checked(model, made_up, [f"made-up input {number + 1}" for number in range(len(made_up))])
 
 
 def _test_photos(model: Model) -> list[str]:
@@ -91,39 +71,54 @@ def _test_photos(model: Model) -> list[str]:
     if model.modality.in_tables or model.record is None or model.folder is None:
         return []
     there = still_there(examples_of_part(model.folder, "test"), model.record.data, model.folder)
-    some = [there[row] for row in spread(len(there), _PLAIN).tolist()] if there else []
-    return list(_checked(model, [str(path) for _, path in some], [where for where, _ in some]).inputs)
+    return [str(there[row][1]) for row in spread(len(there), _COMPARED).tolist()]
 
 
-def _checked(model: Model, inputs: Sequence[Any], where: Sequence[str]) -> Dataset:
-    everything = Dataset(model.task, model.modality, "inputs", inputs, [None] * len(inputs), list(where))
-    return check(everything, purpose="predict")
+def given_inputs(given: Dataset) -> Dataset:
+    """Some of the checked inputs that the user gives, whose places are their numbers, with a note on those left out."""
+    left_out = [finding for finding in given.findings if finding.rejected]
+    if left_out:
+        note(f"not compared on {len(left_out):,} inputs that cannot be read: {left_out[0].reason}")
+    return as_files(_some(replace(given, where=[f"input {int(place) + 1}" for place in given.where]), _COMPARED))
 
 
-def labelled_for(model: Model, data: Any, columns: Columns | None, made: MadeOf | None) -> Labelled:
+def given_data(model: Model, data: Any, columns: Columns | None) -> Dataset:
+    """Some of the user's labelled data, to compare outputs on; raises DataError where they cannot be read."""
+    return as_files(_some(_read(model, data, columns), _COMPARED))
+
+
+def labelled_for(model: Model, data: Any, columns: Columns | None, made_of: MadeOf | None) -> Labelled:
     """The examples that int8 is calibrated and measured on.
 
     Args:
         data: as for `evaluate`; None: what the model was fitted on, where that is in memory or lies where it lay.
 
     Raises:
-        UserError: nobody says where they are. DataError: they cannot be read, or none was held out.
+        UserError: nobody says where they are. DataError: they cannot be read.
     """
-    if data is None and made is not None:
-        return Labelled(made.dataset.take(made.parts.train), made.dataset.take(made.parts.test))
-    data = _where_it_was(model) if data is None else data
-    dataset = checked_as_fitted(
-        read_as_fitted(
-            data, task=model.task, modality=model.modality, columns=columns, known=model.columns, progress=Silent()
-        ),
-        progress=Silent(),
-    )
+    if data is None and made_of is not None:
+        parts = made_of.parts
+        others = np.setdiff1d(parts.test, parts.train)  # a final fit learns from what it was tested on
+        return Labelled(made_of.dataset.take(parts.train), _measured(made_of.dataset.take(others)))
+    dataset = _read(model, _where_it_was(model) if data is None else data, columns)
     rows, _ = model.task.scorer.known(dataset, model.classes)
-    learned = learned_by(made, model.folder)
+    learned = learned_by(made_of, model.folder)
     if learned is None:
         raise UserError("it is not known what the model learned from", fix="fit it again")
     exactly, nearly = learned.has(dataset, rows)
-    return Labelled(dataset.take(rows[exactly]), dataset.take(rows[~exactly & ~nearly]))
+    return Labelled(dataset.take(rows[exactly]), _measured(dataset.take(rows[~exactly & ~nearly])))
+
+
+def _measured(held_out: Dataset) -> Dataset:
+    return as_files(_some(held_out, _MEASURED))
+
+
+def _read(model: Model, data: Any, columns: Columns | None) -> Dataset:
+    """Labelled data, checked; their columns are the fit's where the user names none."""
+    read = read_as_fitted(
+        data, task=model.task, modality=model.modality, columns=columns, known=model.columns, progress=Silent()
+    )
+    return checked_as_fitted(read, progress=Silent())
 
 
 def _where_it_was(model: Model) -> Path:
@@ -134,6 +129,54 @@ def _where_it_was(model: Model) -> Path:
             return place
     what = "int8 is calibrated on examples that the model learned from, and where they are is not known"
     raise UserError(what, fix="name them: --data DATA")
+
+
+def as_files(dataset: Dataset) -> Dataset:
+    """Checked examples as predict.py takes them: texts as they are, photos as files, those in memory as PNG.
+
+    Photos of more than 8 bits of a colour are left out, with a note: predict.py refuses what headstart alone reads.
+    """
+    if dataset.modality.in_tables:
+        return dataset
+    files = [_png(one) if isinstance(one, Image.Image | np.ndarray) else one for one in dataset.inputs]
+    deep = [
+        identified(read_bytes(file), where=where).mode[0] in "IF"
+        for file, where in zip(files, dataset.where, strict=True)
+    ]
+    if any(deep):
+        note(f"not compared on {sum(deep):,} photos of more than 8 bits: predict.py refuses them")
+    return replace(dataset, inputs=files).take(np.flatnonzero(~np.array(deep, dtype=bool)))
+
+
+def _png(picture: Image.Image | np.ndarray) -> bytes:
+    """A file of what headstart sees in a picture, whatever it is made of."""
+    file = BytesIO()
+    open_image(picture).save(file, "PNG")
+    return file.getvalue()
+
+
+def _checked(model: Model, inputs: Sequence[Any], where: Sequence[str]) -> Dataset:
+    everything = Dataset(model.task, model.modality, "inputs", inputs, [None] * len(inputs), list(where))
+    return check(everything, purpose="predict")
+
+
+def _joined(parts: Sequence[Dataset]) -> Dataset:
+    """Checked examples one after the other."""
+    if len(parts) == 1:
+        return parts[0]
+    return Dataset(
+        parts[0].task,
+        parts[0].modality,
+        "inputs",
+        inputs=[*chain.from_iterable(part.inputs for part in parts)],
+        targets=[*chain.from_iterable(part.targets for part in parts)],
+        where=[*chain.from_iterable(part.where for part in parts)],
+        digests=np.concatenate([part.checked_digests for part in parts]),
+    )
+
+
+def _some(dataset: Dataset, most: int) -> Dataset:
+    return dataset.take(spread(len(dataset), most))
 
 
 def spread(n: int, most: int) -> np.ndarray:
