@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import shutil
+import signal
+import struct
 import subprocess
 import sys
+import zlib
 from dataclasses import replace
 from pathlib import Path
 
@@ -282,6 +286,29 @@ def test_int8_of_photos_in_memory(small, tmp_path):
         final.export(tmp_path / "final", quantize="int8", most_lost=1)
 
 
+KILLED = """
+import os, signal, sys
+import headstart as hs
+from headstart.export import export
+export._readme = lambda *facts: [print(flush=True), sys.stdin.readline(), os.kill(os.getpid(), signal.SIGKILL)]
+hs.load(sys.argv[1]).export(sys.argv[2])
+"""
+
+
+def test_what_a_killed_export_left_goes_with_the_next_one(intents, tmp_path):
+    """Whatever that is to be called; one that is under way is left alone."""
+    intents.save(tmp_path / "saved")
+    command = [sys.executable, "-c", KILLED, tmp_path / "saved", tmp_path / "first"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        process.stdout.readline()  # all is written but the README
+        intents.export(tmp_path / "second")
+        assert len(list(tmp_path.glob(".first.*.new/predict.py"))) == 1
+        process.communicate("\n")
+    assert process.returncode == -signal.SIGKILL
+    intents.export(tmp_path / "third")
+    assert {path.name for path in tmp_path.iterdir()} == {"saved", "second", "third"}
+
+
 def test_an_export_that_answers_otherwise_is_not_written(intents, tmp_path, monkeypatch):
     """One whose head is another, and one that gives no numbers."""
 
@@ -308,19 +335,55 @@ def test_one_that_cannot_be_used_spoils_no_other(intents, small, tmp_path):
     (tmp_path / "no.jpg").write_bytes(b"no photo")
     deep = Image.fromarray(np.full((40, 40), 40_000, np.uint16))
     deep.save(tmp_path / "deep.png")
+    Image.new("RGB", (40, 40)).save(tmp_path / "program.eps")
+    (tmp_path / "bomb.png").write_bytes(larger_than_it_is(20_000))
     photo = str(next((small / "photos").glob("*/*.jpg")))
-    for folder, given, words in (
-        ("openvino", ["Where is my card?", " ", "half \udc80 a letter"], "no text"),
-        ("photos", [photo, str(tmp_path / "no.jpg"), str(tmp_path / "deep.png"), photo], "cannot identify"),
+    odd = [str(tmp_path / name) for name in ("no.jpg", "program.eps", "deep.png", "bomb.png")]
+    words = ["cannot identify", "cannot identify", "8 bits", "decompression bomb"]
+    for folder, given, said in (
+        ("openvino", ["Where is my card?", " ", "half \udc80 a letter"], ["no text"]),
+        ("photos", [photo, *odd, photo], words),
     ):
-        done = subprocess.run(
-            [sys.executable, tmp_path / folder / "predict.py", *given], capture_output=True, check=False
-        )
-        lines = done.stdout.decode("utf-8", "surrogateescape").splitlines()
-        assert done.returncode == 2
+        lines, code = said_by(tmp_path / folder, *given)
+        assert code == 2
         assert len(lines) == len(given)
-        assert words in lines[1]
+        for line, word in zip(lines[1:-1], said, strict=True):
+            assert "error: " in line
+            assert word in line
         assert "error" not in lines[0] + lines[-1]
+
+
+def said_by(folder: Path, *given: str) -> tuple[list[str], int]:
+    """What predict.py prints where standard output takes nothing but UTF-8, and how it ends."""
+    environment = os.environ | {"PYTHONIOENCODING": "utf-8:strict"}
+    command = [sys.executable, folder / "predict.py", *given]
+    done = subprocess.run(command, capture_output=True, check=False, env=environment)
+    return done.stdout.decode("utf-8", "surrogateescape").splitlines(), done.returncode
+
+
+def larger_than_it_is(side: int) -> bytes:
+    """A PNG that says it has so many pixels a side."""
+    file = io.BytesIO()
+    Image.new("RGB", (8, 8)).save(file, "PNG")
+    content = bytearray(file.getvalue())
+    content[16:24] = struct.pack(">II", side, side)
+    content[29:33] = struct.pack(">I", zlib.crc32(content[12:29]))
+    return bytes(content)
+
+
+def test_a_terminal_obeys_no_name(tmp_path):
+    """Of classes and inputs what a terminal would obey is printed as `headstart predict` prints it."""
+    from conftest import QUESTIONS
+
+    texts = [text for several in QUESTIONS.values() for text in several.split("?") if text.strip()]
+    labels = [("\x1b]0;mine\x07", "\x9b31m")[n % 2] for n in range(len(texts))]
+    hs.fit(texts, labels, model="all-MiniLM-L6-v2", how="probe").export(tmp_path / "openvino")
+    lines, code = said_by(tmp_path / "openvino", "a card\x1b[2J\nand a line")
+    assert (len(lines), code) == (1, 0)
+    assert r"a card\x1b[2J\nand a line: " in lines[0]
+    assert r"\x1b]0;mine\x07 0." in lines[0]
+    assert r"\x9b31m 0." in lines[0]
+    assert lines[0].isprintable()
 
 
 def test_nothing_is_reported_to_anybody(intents, tmp_path):

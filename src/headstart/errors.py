@@ -16,7 +16,7 @@ from itertools import chain, zip_longest
 _LONGEST = 500  # characters of one part of a message
 _LONGEST_NAME = 60  # of one name among others
 # What the name of a file, or a label, may hold: line ends, commands to a terminal, what turns the line around.
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 _HALF = re.compile(r"[\ud800-\udfff]")  # of a character: a byte of a name that is no UTF-8, or damage
 
 
@@ -121,7 +121,7 @@ def some_of(names: Sequence[str], most: int = 5) -> str:
 
 def plain(text: str) -> str:
     """The text on one line, what a terminal would obey in it escaped."""
-    return _CONTROL.sub(_escaped, text)
+    return CONTROL.sub(_escaped, text)
 
 
 def _escaped(character: re.Match[str]) -> str:

@@ -13,8 +13,10 @@ from typing import Any
 
 import numpy as np
 
+from headstart.errors import CONTROL
 from headstart.export.deployable import Deployable
 from headstart.export.format import Runtime
+from headstart.inputs.decoders import FORMATS
 
 NAME = "predict.py"
 _PHOTO = ("from PIL import Image, ImageOps",)
@@ -30,7 +32,13 @@ def program(made: Deployable, runtime: Runtime) -> str:
     """The Python of predict.py, which defines `outputs(input)` and prints what they say."""
     facts, photos, values = made.facts, made.takes_photos, made.task.probabilities is None
     imports = {"import numpy as np", *runtime.imports, *(_PHOTO if photos else _TEXT)}
-    standard = {"import json", "import sys", "from pathlib import Path", *(["import math"] if values else [])}
+    standard = {
+        "import json",
+        "import re",
+        "import sys",
+        "from pathlib import Path",
+        *(["import math"] if values else []),
+    }
     standard |= {line for line in imports if line.split()[1] in sys.stdlib_module_names}
     return rendered(
         "predict.py.jinja",
@@ -45,6 +53,8 @@ def program(made: Deployable, runtime: Runtime) -> str:
         pair=None if photos else facts["texts"]["pair"],
         output=made.output,
         noun=made.modality.noun,
+        formats=" ".join(FORMATS),
+        control=CONTROL.pattern,
         values=values,
         exclusive=facts["exclusive"],
         decided=facts["decision"] is not None,

@@ -16,7 +16,7 @@ from headstart.data.as_fitted import checked_as_fitted, read_as_fitted
 from headstart.data.check import check
 from headstart.data.learned import MadeOf, examples_of_part, learned_by, still_there
 from headstart.errors import DataError, UserError
-from headstart.inputs.decoders import identified
+from headstart.inputs.decoders import FORMATS, identified
 from headstart.inputs.image import open_image, read_bytes
 from headstart.progress import Silent, note
 from headstart.values import Columns, Dataset
@@ -134,18 +134,28 @@ def _where_it_was(model: Model) -> Path:
 def as_files(dataset: Dataset) -> Dataset:
     """Checked examples as predict.py takes them: texts as they are, photos as files, those in memory as PNG.
 
-    Photos of more than 8 bits of a colour are left out, with a note: predict.py refuses what headstart alone reads.
+    Photos that headstart alone reads are left out, with a note.
     """
     if dataset.modality.in_tables:
         return dataset
     files = [_png(one) if isinstance(one, Image.Image | np.ndarray) else one for one in dataset.inputs]
-    deep = [
-        identified(read_bytes(file), where=where).mode[0] in "IF"
-        for file, where in zip(files, dataset.where, strict=True)
-    ]
-    if any(deep):
-        note(f"not compared on {sum(deep):,} photos of more than 8 bits: predict.py refuses them")
-    return replace(dataset, inputs=files).take(np.flatnonzero(~np.array(deep, dtype=bool)))
+    taken = np.array(
+        [
+            _is_taken(identified(read_bytes(file), where=where))
+            for file, where in zip(files, dataset.where, strict=True)
+        ],
+        dtype=bool,
+    )
+    if not taken.all():
+        what = "of more than 8 bits of a colour, of several pictures, or HEIC"
+        note(f"not compared on {(~taken).sum():,} photos that predict.py refuses: {what}")
+    return replace(dataset, inputs=files).take(np.flatnonzero(taken))
+
+
+def _is_taken(image: Image.Image) -> bool:
+    """Whether predict.py opens such a photo, which headstart does."""
+    several = getattr(image, "n_frames", 1) > 1 and image.format != "MPO"
+    return image.format in FORMATS and image.mode[0] not in "IF" and not several
 
 
 def _png(picture: Image.Image | np.ndarray) -> bytes:

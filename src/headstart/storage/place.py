@@ -25,7 +25,9 @@ from headstart.storage.renames import exchange, rename_new
 from headstart.values import Finding
 
 T = TypeVar("T")
-_NEW, _ASIDE = ".tmp", ".old"  # endings: of a folder that is being written, and of one that another is to replace
+# Endings: of a saved folder that is being written, of one that another is to replace, and of a folder of any files.
+_NEW, _ASIDE, _ANY = ".tmp", ".old", ".new"
+_LEFT = re.compile(r"\.(?P<name>.+)\.\d+-[0-9a-f]{8}\.new", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,7 @@ class Place:
             OutputError: no space, no permission, no proof, or by now there is something of that name. Nothing is left
                 behind.
         """
-        temporary = _beside(self.folder, _NEW)
+        temporary = _beside(self.folder, _ANY)
         try:
             temporary.mkdir()
             try:
@@ -176,6 +178,7 @@ def reserve_place(folder: Path | None, *, force: bool | None) -> Iterator[Place 
     try:
         try:
             _sweep(place.folder)
+            _sweep_others(place.folder.parent)
             place.refuse()
             probe = _beside(place.folder, _NEW)
             probe.mkdir()
@@ -214,15 +217,30 @@ def to_disk(folder: Path) -> None:
 def _sweep(folder: Path) -> None:
     """Remove what killed runs left beside the folder, and put back what one had moved aside. No other run is at it: who
     sweeps has the lock."""
-    left = re.compile(rf"\.{re.escape(folder.name)}\.\d+-[0-9a-f]{{8}}\.(?:tmp|old)")
+    left = re.compile(rf"\.{re.escape(folder.name)}\.\d+-[0-9a-f]{{8}}\.(?:tmp|old|new)")
     for path in sorted(folder.parent.iterdir()):
         if not left.fullmatch(path.name) or path.is_symlink() or not path.is_dir():
             continue
-        if path.suffix == _ASIDE and not os.path.lexists(folder):
+        if path.suffix == _ANY:  # which may hold files of any name
+            shutil.rmtree(path, ignore_errors=True)
+        elif path.suffix == _ASIDE and not os.path.lexists(folder):
             rename_new(path, folder)
         elif path.suffix == _NEW or not stranger_in(path):
             with suppress(OSError):  # it stays, and does no harm
                 remove_written(path)
+
+
+def _sweep_others(parent: Path) -> None:
+    """Remove what killed exports and the like left of folders of other names: nobody need ask for these again."""
+    for path in sorted(parent.iterdir()):
+        found = _LEFT.fullmatch(path.name)
+        if found is None or path.is_symlink() or not path.is_dir():
+            continue
+        with suppress(OutputError):  # something of the user's has the lock's name: it stays, and does no harm
+            lock = take_lock(path.with_name(f".{found['name']}"))
+            if lock is not None:  # else it is being written
+                shutil.rmtree(path, ignore_errors=True)
+                lock.release()
 
 
 def write_text(path: Path, content: str) -> None:
