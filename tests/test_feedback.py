@@ -54,6 +54,19 @@ def test_texts_go_to_the_training_part(tmp_path):
     assert model.record.n_train == plain.record.n_train + 20
 
 
+def test_the_last_of_corrections_that_contradict_each_other_counts(tmp_path):
+    texts, labels = classed_texts()
+    one, other = sorted(set(labels))[:2]
+    said = [("is it mine or yours?", one), ("who knows?", one), ("is it mine or yours?", other), ("who knows?", one)]
+    (tmp_path / "mine.jsonl").write_text("".join(json.dumps({"text": t, "label": c}) + "\n" for t, c in said))
+    model = hs.fit(texts, labels, feedback=tmp_path / "mine.jsonl", **MINI)
+    (finding,) = [finding for finding in model.record.findings if finding.kind == "corrected"]
+    assert finding.where.startswith("feedback ")
+    assert finding.where.endswith(" 1")
+    assert finding.reason == f"corrected to {one!r} here and to {other!r} further on, which counts"
+    assert model.record.n_train == hs.fit(texts, labels, **MINI).record.n_train + 3  # what is said twice is a duplicate
+
+
 def test_a_new_class(tmp_path):
     texts, labels = classed_texts()
     more = [(f"weather report {number}: rain and wind from the west", "weather") for number in range(12)]
@@ -74,6 +87,15 @@ def test_the_feedback_of_several_models_is_refused(photos, tmp_path):
     shutil.copytree(photos, tmp_path / "corrected" / "cloth")
     with pytest.raises(DataError, match=r"there is the feedback of several models: cloth, flowers\n.*corrected/cloth"):
         hs.fit(photos, feedback=tmp_path / "corrected", model="efficientnet_lite0", how="probe", out=tmp_path / "saved")
+
+
+def test_tables_of_labels_of_several_models_are_refused(photos, tmp_path):
+    for name in ("flowers", "cloth"):
+        (tmp_path / name).mkdir()
+        shutil.copy(next((photos / "global").glob("*.jpg")), tmp_path / name / "a.jpg")
+        (tmp_path / name / "metadata.jsonl").write_text('{"file_name": "a.jpg", "label": ["global"]}\n')
+    with pytest.raises(DataError, match=r"there is the feedback of several models: cloth, flowers"):
+        hs.fit(photos, feedback=tmp_path, model="efficientnet_lite0", how="probe", out=tmp_path / "saved")
 
 
 def test_labels_that_the_data_lack_are_said(tmp_path):

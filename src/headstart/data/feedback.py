@@ -16,6 +16,8 @@ from headstart.data.tables.parts import join, placed
 from headstart.errors import DataError, some_of
 from headstart.values import Dataset, Examples, Finding
 
+METADATA = "metadata.jsonl"  # beside photos that are of no one class: a server writes their labels there
+
 
 def with_feedback(examples: Examples, corrected: Examples) -> Examples:
     """The examples, and behind them the corrected ones, in the training part where there are official parts.
@@ -42,31 +44,39 @@ def refuse_several(feedback: Any) -> None:
     if not isinstance(feedback, str | Path) or not Path(feedback).is_dir():
         return
     inside = [path for path in Path(feedback).iterdir() if not path.name.startswith(".")]
-    models = sorted(path.name for path in inside if path.is_dir() and _only_folders(path))
+    models = sorted(path.name for path in inside if path.is_dir() and _is_of_model(path))
     if len(models) > 1:
         what = f"there is the feedback of several models: {some_of(models)}"
         raise DataError(what, where=f"--feedback {feedback}", fix=f"--feedback {Path(feedback) / models[0]}, say")
 
 
-def _only_folders(folder: Path) -> bool:
+def _is_of_model(folder: Path) -> bool:
+    """Whether a folder holds folders of classes alone, or photos with the table of their labels, as a server stores
+    them."""
     inside = [path for path in folder.iterdir() if not path.name.startswith(".")]
-    return bool(inside) and all(path.is_dir() for path in inside)
+    return (folder / METADATA).is_file() or (bool(inside) and all(path.is_dir() for path in inside))
 
 
 def superseded(dataset: Dataset, rows: Sequence[int], digests: np.ndarray) -> dict[int, Finding]:
-    """Which of these rows of a dataset are, to the byte, examples that were corrected; by their place.
+    """Findings on those of these rows that are, to the byte, examples that were corrected, by their place in the rows;
+    of corrections that contradict each other the last one counts.
 
     Args:
         digests: (n, 32) uint8 of the rows.
     """
-    if dataset.corrected is None:
+    corrected, targets = dataset.corrected, dataset.targets
+    if corrected is None:
         return {}
-    by_digest = {d.tobytes(): row for d, row in zip(digests, rows, strict=True) if dataset.corrected[row]}
-    found = {}
+    last = {d.tobytes(): row for d, row in zip(digests, rows, strict=True) if corrected[row]}
+    findings = {}
     for place, (digest, row) in enumerate(zip(digests, rows, strict=True)):
-        right = by_digest.get(digest.tobytes())
-        if right is not None and not dataset.corrected[row]:
-            mine, other = dataset.targets[row], dataset.targets[right]
+        right = last.get(digest.tobytes(), row)
+        mine, other = targets[row], targets[right]
+        if right == row or (corrected[row] and mine == other):  # said twice, it is a duplicate
+            continue
+        if corrected[row]:
+            reason = f"corrected to {mine!r} here and to {other!r} further on, which counts"
+        else:
             reason = "is among the corrected examples" if mine == other else f"corrected from {mine!r} to {other!r}"
-            found[place] = Finding("corrected", dataset.where[row], reason, rejected=True, other=dataset.where[right])
-    return found
+        findings[place] = Finding("corrected", dataset.where[row], reason, rejected=True, other=dataset.where[right])
+    return findings
