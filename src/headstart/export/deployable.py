@@ -143,3 +143,9 @@ class Deployable:
             return (torch.zeros((2, *self.backbone.images.size, 3), dtype=torch.uint8),)
         shape = (4 if self.apart else 2, 8)
         return torch.full(shape, self.backbone.texts.pad_id), torch.ones(shape, dtype=torch.int64)
+
+    def photos_example(self) -> tuple[torch.Tensor]:
+        """What the resize takes, two photos of a size that no backbone has."""
+        import torch
+
+        return (torch.zeros((2, 30, 40, 3), dtype=torch.uint8),)

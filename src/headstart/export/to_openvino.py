@@ -35,7 +35,8 @@ def _write(made: Deployable, folder: Path, quantise: Quantise) -> None:
     with somebody_elses("OpenVINO", where=made.backbone.name):
         graph = quantise(_named(_core(made), made))
         if made.takes_photos:
-            graph = _named(_joined(_converted(made.resize(), *_photo()), graph), made)
+            resize = _converted(made.resize(), made.photos_example(), [[-1, -1, -1, 3]])
+            graph = _named(_joined(resize, graph), made)
         for name, value in made.facts.items():
             graph.set_rt_info(json.dumps(value, ensure_ascii=False), ["headstart", name])
     try:
@@ -84,13 +85,6 @@ def _named(graph: ov.Model, made: Deployable) -> ov.Model:
     for port, name in zip((*graph.inputs, *graph.outputs), (*made.inputs, made.output), strict=True):
         port.set_names({name})
     return graph
-
-
-def _photo() -> tuple[tuple[Any, ...], list[list[int]]]:
-    """An example of what the resize takes, and the shapes that it takes."""
-    import torch
-
-    return (torch.zeros((2, 30, 40, 3), dtype=torch.uint8),), [[-1, -1, -1, 3]]
 
 
 OPENVINO = Format(

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from headstart.export.deployable import Deployable
-from headstart.export.format import Format, Quantise, Runtime
+from headstart.export.format import Format, Runtime
+from headstart.export.library_folder import LINK_IN_TORCH, write
 from headstart.pretrained.source import SOURCES
 
 _CODE = """
@@ -20,18 +19,12 @@ def run(given):
 _READ = """def read(photo):
     return transform(opened(photo))[None]
 """
-AS_TORCH = {"softmax": ".softmax(1)", "logistic": ".sigmoid()", "identity": ""}  # of logits in torch
 
 
 def _runtime(made: Deployable) -> Runtime:
-    return Runtime(("import timm", "import torch"), _CODE.format(link=AS_TORCH[made.link]), ("timm", "torch"), _READ)
-
-
-def _write(made: Deployable, folder: Path, quantise: Quantise) -> None:
-    from headstart.pretrained.torchvision_operators import declare_missing  # loads torch
-
-    declare_missing()  # of this machine's torchvision, which predict.py imports
-    SOURCES[made.backbone.source].write(made.backbone, made.head, folder)
+    return Runtime(
+        ("import timm", "import torch"), _CODE.format(link=LINK_IN_TORCH[made.link]), ("timm", "torch"), _READ
+    )
 
 
 def _refuse(made: Deployable) -> str | None:
@@ -41,4 +34,4 @@ def _refuse(made: Deployable) -> str | None:
     return "timm has no word for how its backbone was changed" if made.backbone.config.get("changes") else None
 
 
-TIMM = Format(name="timm", title="a folder of timm", runtime=_runtime, write=_write, refuse=_refuse)
+TIMM = Format(name="timm", title="a folder of timm", runtime=_runtime, write=write, refuse=_refuse)

@@ -6,11 +6,9 @@ classes, so none of them can hold a head on a mean. predict.py has the few lines
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from headstart.export.deployable import Deployable
-from headstart.export.format import Format, Quantise, Runtime
-from headstart.export.to_timm import AS_TORCH
+from headstart.export.format import Format, Runtime
+from headstart.export.library_folder import LINK_IN_TORCH, write
 from headstart.pretrained.source import SOURCES
 
 _PHOTOS = """
@@ -54,7 +52,7 @@ _AVERAGED = """        lengths = mask.sum(1, keepdim=True)  # of the windows of 
 
 
 def _runtime(made: Deployable) -> Runtime:
-    link = AS_TORCH[made.link]
+    link = LINK_IN_TORCH[made.link]
     if made.takes_photos:
         names = "from transformers import AutoImageProcessor, AutoModelForImageClassification"
         packages = "torch", "torchvision", "timm", "transformers"
@@ -72,13 +70,6 @@ def _runtime(made: Deployable) -> Runtime:
     return Runtime(imports, code, ("torch", "transformers", "safetensors"))
 
 
-def _write(made: Deployable, folder: Path, quantise: Quantise) -> None:
-    from headstart.pretrained.torchvision_operators import declare_missing  # loads torch
-
-    declare_missing()  # of this machine's torchvision, which predict.py imports
-    SOURCES[made.backbone.source].write(made.backbone, made.head, folder)
-
-
 def _refuse(made: Deployable) -> str | None:
     source, config = SOURCES[made.backbone.source], made.backbone.config
     opens = bool(source.pipeline(config)) if made.takes_photos else "pooling" in config
@@ -86,5 +77,5 @@ def _refuse(made: Deployable) -> str | None:
 
 
 TRANSFORMERS = Format(
-    name="transformers", title="a folder of transformers", runtime=_runtime, write=_write, refuse=_refuse
+    name="transformers", title="a folder of transformers", runtime=_runtime, write=write, refuse=_refuse
 )

@@ -33,13 +33,13 @@ def core(made: Deployable) -> ExportedProgram:
 
 def resize(made: Deployable) -> ExportedProgram:
     """From a photo's pixels to those that the backbone sees."""
-    return traced(made.resize(), _photo(), (_of_photos(),))
+    return traced(made.resize(), made.photos_example(), (_of_photos(),))
 
 
 def whole(made: Deployable) -> ExportedProgram:
     """From a photo's pixels, or token ids, to what is answered."""
     if made.takes_photos:
-        return traced(nn.Sequential(made.resize(), made.core()), _photo(), (_of_photos(),))
+        return traced(nn.Sequential(made.resize(), made.core()), made.photos_example(), (_of_photos(),))
     return core(made)
 
 
@@ -51,10 +51,6 @@ def scaled(made: Deployable) -> ExportedProgram:
 def tail(made: Deployable) -> ExportedProgram:
     """From the features of photos to what is answered."""
     return traced(made.tail(), (torch.zeros(2, made.backbone.width),), ({0: _N},))
-
-
-def _photo() -> tuple[torch.Tensor]:
-    return (torch.zeros((2, 30, 40, 3), dtype=torch.uint8),)
 
 
 def _of_photos() -> dict[int, Any]:
