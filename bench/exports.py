@@ -65,9 +65,9 @@ def bench(data: Path, options: object, work: Path) -> None:
             model = hs.fit(data, model=options.model, how="probe", seed=seed, out=work / f"{format}-{seed}")
             plain, low = work / f"{format}-{seed}-f32", work / f"{format}-{seed}-i8"
             apart.append(exported(model, plain, format, 1.0, data=data)["proof"]["largest_difference"])
-            told = exported(model, low, format, options.most_lost, quantize="int8", data=data)
-            before.append(told["accuracy_before"])
-            after.append(told["accuracy_after"])
+            cost = exported(model, low, format, options.most_lost, quantize="int8", data=data)
+            before.append(cost["accuracy_before"])
+            after.append(cost["accuracy_after"])
         lost = np.array(before) - np.array(after)
         spread = 2 * lost.std(ddof=1) / np.sqrt(len(lost)) if len(lost) > 1 else float("nan")
         runners = {"float32": runner(plain, format, "f32"), "int8": runner(low, format, "f32")}

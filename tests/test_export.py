@@ -23,6 +23,8 @@ import headstart as hs
 from headstart.backbone import ImagePreparation
 from headstart.errors import DataError, OutputError, UserError
 from headstart.export import table
+from headstart.export.deployable import Deployable
+from headstart.export.proof import Answers, compared
 from headstart.export.resize import Resize
 from headstart.export.to_onnx import ONNX
 from headstart.inputs.image import crop_of, prepare
@@ -210,6 +212,16 @@ def test_the_threshold_of_two_classes(tmp_path):
     model.export(tmp_path / "openvino")
     assert json.loads((tmp_path / "openvino" / "model.json").read_text())["decision"] == {"class": "True", "from": 0.9}
     close(printed(tmp_path / "openvino", *texts[:8]), lines_of(model, texts[:8]))
+    made = Deployable("mine", model.task, model.modality, model.backbone, model.head)
+    own, other = np.array([[0.05, 0.95], [0.3, 0.7]]), np.array([[0.15, 0.85], [0.7, 0.3]])
+    assert compared(made, Answers(other, own)).same_top1 == 1  # of the first it says False, of the second too
+
+
+def test_a_model_in_the_working_folder_has_its_name(intents, tmp_path):
+    saved = tmp_path / "mine.headstart"
+    intents.save(saved)
+    subprocess.run([sys.executable, "-m", "headstart", "export", "."], cwd=saved, check=True, capture_output=True)
+    assert (saved / "mine-openvino" / "predict.py").exists()
 
 
 @pytest.mark.check

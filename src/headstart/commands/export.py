@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -37,7 +38,8 @@ def export(  # noqa: PLR0913 - one argument an option
     from headstart.encode.machine import using
     from headstart.model import load
 
-    folder = Path(f"{Path(model).name.removesuffix('.headstart')}-{format}") if out is None else out
+    name = os.path.basename(os.path.abspath(model))  # of "." too
+    folder = Path(f"{name.removesuffix('.headstart')}-{format}") if out is None else out
     with using(None, threads):
         columns = common.columns_of(
             text=text, text2=text2, image=image, label=label, encoding=encoding, delimiter=delimiter,

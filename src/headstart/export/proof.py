@@ -26,7 +26,7 @@ class Proof:
 
     n: int  # inputs
     largest_difference: float  # of probabilities, or in deviations of a number
-    same_top1: int  # inputs of which the largest output is the same one
+    same_top1: int  # inputs with the same answer: the likeliest class, or what thresholds make of the outputs
 
 
 @dataclass(frozen=True)
@@ -72,8 +72,18 @@ def _own(made: Deployable, samples: Dataset) -> np.ndarray:
 
 def compared(made: Deployable, answers: Answers) -> Proof:
     """How far they are apart."""
-    same = int((answers.exported.argmax(1) == answers.own.argmax(1)).sum())
-    return Proof(len(answers.own), round(float(_apart(made, answers).max()), 9), same)
+    same = (_decided(made, answers.exported) == _decided(made, answers.own)).all(1)
+    return Proof(len(answers.own), round(float(_apart(made, answers).max()), 9), int(same.sum()))
+
+
+def _decided(made: Deployable, outputs: np.ndarray) -> np.ndarray:
+    """(n, k) what is answered: whether each label or the one of two classes is, else the largest output's number."""
+    decision = made.facts["decision"]
+    if made.head.thresholds is not None:
+        return outputs >= np.array(made.head.thresholds)
+    if decision is not None:
+        return outputs[:, [made.head.classes.index(decision["class"])]] >= decision["from"]
+    return outputs.argmax(1)[:, None]
 
 
 def refuse_apart(made: Deployable, answers: Answers, samples: Dataset) -> None:

@@ -248,7 +248,7 @@ def exported(result: dict[str, Any]) -> str:
     proof, files = result["proof"], ", ".join(result["files"])
     lines = [f"exported   {result['folder']} ({result['format']}: {files})"]
     apart = f"outputs differ by {proof['largest_difference']:.1e} at most"
-    lines.append(f"compared   on {proof['n']} inputs, {proof['same_top1']} with the same answer; {apart}")
+    lines.append(f"compared   on {proof['n']:,} inputs, {proof['same_top1']:,} with the same answer; {apart}")
     if "metric" in result:
         before, after, n = result["accuracy_before"], result["accuracy_after"], f"{result['n_held_out']:,} examples"
         lines.append(f"int8       {result['metric']} {before:.4g} in float32, {after:.4g} in int8, on {n} held out")
