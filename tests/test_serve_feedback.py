@@ -63,7 +63,7 @@ def test_the_same_photo_again_has_its_class_replaced(server, tmp_path, photos_to
 
 
 @pytest.mark.parametrize(
-    "label", ["other", "../up", "a/b", "a\\b", "..", ".hidden", "a\nb", "c:", "x" * 300, " ", 3, ["a"]]
+    "label", ["other", "train", "../up", "a/b", "a\\b", "..", ".hidden", "a\nb", "c:", "x" * 300, " ", 3, ["a"]]
 )
 def test_classes_that_are_unknown_or_no_names_of_folders(server, tmp_path, photos_to_send, label):
     photo = {"image": base64.b64encode(photos_to_send["global"][0].read_bytes()).decode()}

@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from headstart.data.files.part_names import parts_among
 from headstart.errors import DataError, UserError, short_name, some_of
 from headstart.inputs.image import open_image
 from headstart.model import Model
@@ -185,9 +184,6 @@ def _target(served: Served, value: Any, label: Any, *, new: bool) -> Any:
         raise RefusedError(422, f"the model does not know {short_name(unknown[0])!r}", where="label", fix=fix)
     if isinstance(target, str) and not model.modality.in_tables:
         refuse_as_folder(target, where="label")
-        if parts_among([target]):
-            what = f"folders called {target} are parts for `fit`, not classes"
-            raise RefusedError(422, what, where="label", fix="choose another name for the class")
     return list(target) if isinstance(target, tuple) else target
 
 

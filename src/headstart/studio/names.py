@@ -8,7 +8,6 @@ import unicodedata
 from collections.abc import Collection
 
 from headstart.data.files.accents import composed
-from headstart.data.files.part_names import parts_among
 from headstart.data.files.walk import Walk
 from headstart.errors import short_name
 from headstart.serve.names import refuse_as_folder
@@ -45,13 +44,9 @@ def class_name(name: str, others: Collection[str]) -> str:
     for other in others:
         if composed(other).casefold() == plain.casefold():
             return other
-    refuse_as_folder(plain, where="name")
+    refuse_as_folder(plain, where="name", others=others)
     if _RESERVED.fullmatch(plain) or Walk.ignores(plain):
         raise RefusedError(422, f"{short_name(plain)!r} cannot be the name of a class", fix="choose another name")
-    named = parts_among([*others, plain])
-    if named:
-        what = f"{short_name(next(iter(named)))!r} is what folders of test or training photos are called, not a class"
-        raise RefusedError(422, what, where="name", fix="choose another name, for example the thing in the photos")
     return plain
 
 
