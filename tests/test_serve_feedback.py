@@ -153,7 +153,8 @@ def test_the_folder_is_bounded(to_serve, tmp_path):
     limits = replace(Limits(), feedback_bytes=100)
     with running(to_serve["texts"], settings=Settings(feedback=tmp_path / "f", limits=limits)) as server:
         asked = {"input": "where is my card", "label": "cards"}
-        assert server.post("/v1/feedback", asked).status == 200
+        for label in ("cards", "else", "cards"):  # in the place of the one before, which takes no more room
+            assert server.post("/v1/feedback", asked | {"label": label}).status == 200
         answer = server.post("/v1/feedback", {"input": "a text of 100 characters" * 4, "label": "cards"})
         assert answer.status == 507
     assert len(rows(tmp_path / "f" / "texts.jsonl")) == 1
@@ -164,3 +165,11 @@ def test_a_folder_that_is_the_models_own_is_refused(to_serve, tmp_path):
     (tmp_path / "texts" / "headstart.json").write_text("{}")
     with pytest.raises(UserError, match="lies there"), running(to_serve["texts"], settings=Settings(feedback=tmp_path)):
         pass
+
+
+def test_a_photo_that_is_there_takes_no_more_room(to_serve, tmp_path, photos_to_send):
+    content = photos_to_send["global"][0].read_bytes()
+    limits = replace(Limits(), feedback_bytes=len(content) + 100)
+    with running(to_serve["photos"], settings=Settings(feedback=tmp_path / "f", limits=limits)) as server:
+        for label in ("global", "global", "nominal", "nominal"):
+            assert server.send("/v1/feedback", [("a.jpg", content)], label=label).status == 200

@@ -108,7 +108,8 @@ class Feedback:
         home = self._folder / name
         if not isinstance(target, str):
             there = (home / file).exists()
-            self._write(home / file, content)
+            if not there:
+                self._write(home / file, content, more=len(content))
             self._in_table(f"{name}/{_METADATA}", {_FILE_NAME: file, "label": target}, {_FILE_NAME: file})
             return Stored(f"{name}/{file}", there)
         place = home / target / file
@@ -120,7 +121,8 @@ class Feedback:
                 path.unlink()
             return Stored(f"{name}/{target}/{file}", True)
         there = place.exists()
-        self._write(place, content)
+        if not there:
+            self._write(place, content, more=len(content))
         return Stored(f"{name}/{target}/{file}", there)
 
     def _in_table(self, name: str, row: Mapping[str, Any], inputs: Mapping[str, Any]) -> Stored:
@@ -132,14 +134,15 @@ class Feedback:
             before = b""
         lines = before.splitlines()
         kept = [line for line in lines if not _has(line, inputs)]
-        line = as_utf8(as_json(row, indent=None)).strip()
-        self._write(path, b"\n".join([*kept, line]) + b"\n", more=len(line))
+        content = b"\n".join([*kept, as_utf8(as_json(row, indent=None)).strip()]) + b"\n"
+        self._write(path, content, more=len(content) - len(before))
         return Stored(name, len(kept) < len(lines))
 
-    def _write(self, path: Path, content: bytes, *, more: int | None = None) -> None:
-        """A file that is whole or not there. more: bytes that it grows by; None: all of it is new."""
-        new, more = not path.exists(), len(content) if more is None else more
-        if self._files + new > self._limits.feedback_files or self._bytes + more > self._limits.feedback_bytes:
+    def _write(self, path: Path, content: bytes, *, more: int) -> None:
+        """A file that is whole or not there. more: bytes that the folder grows by."""
+        new, limits = not path.exists(), self._limits
+        too_many = new and self._files >= limits.feedback_files
+        if too_many or (more > 0 and self._bytes + more > limits.feedback_bytes):
             raise RefusedError(507, "the folder for feedback is full", fix="move examples away, or raise its limits")
         path.parent.mkdir(parents=True, exist_ok=True)
         unfinished = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
