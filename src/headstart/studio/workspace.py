@@ -8,7 +8,6 @@ import re
 import secrets
 import shutil
 import threading
-from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
@@ -82,15 +81,14 @@ class Workspace:
             self.folder = folder.resolve()
         except OSError as error:
             raise cannot_write(folder, error) from error
-        self._alone: defaultdict[str, threading.RLock] = defaultdict(threading.RLock)
+        self._alone: dict[str, threading.RLock] = {}
         lock = take_lock(self.folder / ".studio", without_locks=True)
         if lock is None:
             fix = "use the one that runs, end it, or name another folder"
             raise UserError("another headstart studio has this folder open", where=str(folder), fix=fix)
         self._lock = lock
-        shutil.rmtree(
-            self.folder / _INCOMING, ignore_errors=True
-        )  # halves of uploads, whose senders know of no success
+        # Halves of uploads, whose senders know of no success.
+        shutil.rmtree(self.folder / _INCOMING, ignore_errors=True)
 
     def close(self) -> None:
         """Let another server have it."""
@@ -142,6 +140,7 @@ class Workspace:
 
     def rename(self, id: str, name: str) -> Project:
         """The project with another name for people; its folder stays."""
+        self.project(id)
         with self.alone(id):
             return replace(self.project(id), name=project_name(name)).saved()
 
@@ -167,8 +166,8 @@ class Workspace:
 
     @contextmanager
     def alone(self, id: str) -> Iterator[None]:
-        """While no other request changes this project."""
-        with self._alone[id]:
+        """While no other request changes this project, which is there: its lock stays."""
+        with self._alone.setdefault(id, threading.RLock()):  # in one step, whatever other threads do
             yield
 
     @contextmanager
