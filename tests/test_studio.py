@@ -218,6 +218,22 @@ def test_uploads_are_bounded_and_leave_nothing_behind(home, photos):
         assert studio.get(f"/api/projects/{id}")["n_examples"] == 1
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="nowhere else can the limits of another process be set")
+def test_an_upload_may_have_more_files_than_a_process_may_have_open(home, photos):
+    import resource
+
+    studio = Command(home)
+    id = project(studio.client)
+    studio.client.post(f"/api/projects/{id}/classes", {"name": "one"})
+    few = len(os.listdir(f"/proc/{studio.process.pid}/fd")) + 50
+    resource.prlimit(studio.process.pid, resource.RLIMIT_NOFILE, (few, few))
+    files = [("a.jpg", some_photo(photos)), *((f"{number}.jpg", b"no photo") for number in range(100))]
+    answer = studio.client.send(f"/api/projects/{id}/photos?class=one", files)
+    assert answer.status == 200, answer.body
+    assert (len(answer.json["added"]), len(answer.json["refused"])) == (1, 100)
+    assert studio.end() == 0
+
+
 def test_an_upload_that_is_cut_off_keeps_nothing(studio, home, photos):
     id = project(studio)
     studio.post(f"/api/projects/{id}/classes", {"name": "one"})

@@ -83,15 +83,16 @@ class Uploads:
             raise RefusedError(503, "too many uploads at once", fix="try again in a moment", headers=_BUSY)
         self._under_way += 1
         try:
-            with self._workspace.room() as room, ExitStack() as open_files:
+            with self._workspace.room() as room, ExitStack() as open_file:
 
                 def opened(name: str) -> Upload:
+                    open_file.close()  # the one before: a process may have fewer open than a form has files
                     path = room / str(len(reader.files))
-                    return Upload(name, path, most_bytes, _file=open_files.enter_context(path.open("xb")))
+                    return Upload(name, path, most_bytes, _file=open_file.enter_context(path.open("xb")))
 
                 reader = FormReader(request.headers["content-type"], most_files=most_files, opened=opened)
                 await _read(request, reader, limits, room)
-                open_files.close()
+                open_file.close()
                 yield reader.files
         finally:
             self._under_way -= 1
