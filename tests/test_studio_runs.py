@@ -40,6 +40,15 @@ def project_of(studio: Client, photos: Path) -> str:
     return f"/api/projects/{id}"
 
 
+def asked_for(run: Path, data: str) -> None:
+    """A training that waits, as a studio before this one left it."""
+    run.mkdir(parents=True)
+    source = {"data": data, "task": "classification", "columns": {}, "feedback": None}
+    options = {"budget": "20s", "model": "efficientnet_lite0", "how": "probe", "source": source}
+    job = {"version": 1, "work": "fit", "options": options, "asked": "2026-01-01", "status": "queued", "attempts": 0}
+    (run / "job.json").write_text(json.dumps(job | {"started": None, "ended": None, "error": None}))
+
+
 def is_over(run: dict) -> bool:
     return run["status"] in ENDED
 
@@ -286,16 +295,35 @@ def test_a_training_of_a_strangers_leads_out_of_its_folder_nowhere(home, photos,
     (home.parent / "secret").symlink_to(photos)
     with running(home) as studio:
         project_of(studio, photos)
-    run = home / "textile" / "runs" / "1"
-    run.mkdir(parents=True)
-    source = {"data": data, "task": "classification", "columns": {}, "feedback": None}
-    options = {"budget": "20s", "model": "efficientnet_lite0", "how": "probe", "source": source}
-    job = {"version": 1, "work": "fit", "options": options, "asked": "2026-01-01", "status": "queued", "attempts": 0}
-    (run / "job.json").write_text(json.dumps(job | {"started": None, "ended": None, "error": None}))
+    asked_for(home / "textile" / "runs" / "1", data)
     with running(home) as studio:
         ended = studio.until("/api/projects/textile/runs/1", is_over)
         assert ended["status"] == "failed"
         assert "not in the project's folder" in ended["error"]
+
+
+def test_a_training_that_cannot_be_started_has_failed(home, photos):
+    with running(home) as studio:
+        project_of(studio, photos)
+    run = home / "textile" / "runs" / "1"
+    asked_for(run, "textile")
+    (run / "log.txt").mkdir()  # so that there is no place for what its process says
+    with running(home) as studio:
+        ended = studio.until("/api/projects/textile/runs/1", is_over)
+        assert ended["status"] == "failed"
+        assert ended["error"].startswith("It could not be started: ")
+    facts = json.loads((run / "job.json").read_text())
+    assert (facts["status"], facts["error"]) == ("failed", ended["error"])  # so no other studio goes on with it
+
+
+def test_a_job_file_that_somebody_damages_stops_no_other_job(home, photos):
+    with running(home) as studio:
+        project = project_of(studio, photos)
+        studio.post(f"{project}/runs", TUNE)
+        studio.until(f"{project}/runs/1", lambda run: run["status"] == "running")
+        (home / "textile" / "runs" / "1" / "job.json").write_text("{}")
+        studio.post(f"{project}/check", {})
+        assert studio.until(f"{project}/check", is_over)["status"] == "done"
 
 
 @pytest.mark.parametrize(

@@ -91,15 +91,11 @@ class Job:
 
     def read_on(self) -> bool:
         """Read what its process has written since; whether that is anything new."""
-        new, status = self.progress.read_on(), self.status
-        facts = read_facts(self.folder / FILE)
-        if facts is not None:
-            self._take(facts)
+        new, status, known = self.progress.read_on(), self.status, job_in(self.folder)
+        if known is not None:
+            self.status, self.attempts, self.error = known.status, known.attempts, known.error
+            self.started, self.ended = known.started, known.ended
         return new or self.status != status
-
-    def _take(self, facts: dict[str, Any]) -> None:
-        self.status, self.attempts = str(facts["status"]), int(facts["attempts"])
-        self.started, self.ended, self.error = facts["started"], facts["ended"], facts["error"]
 
 
 def job_in(folder: Path) -> Job | None:
@@ -108,13 +104,12 @@ def job_in(folder: Path) -> Job | None:
     if facts is None or facts.get("version") != 1 or folder.is_symlink():
         return None
     try:
-        job = Job(folder, str(facts["work"]), dict(facts["options"]), str(facts["asked"]))
-        job._take(facts)
-        if job.status not in (QUEUED, RUNNING, *ENDED):
-            return None
+        work, options, asked, status = (facts[name] for name in ("work", "options", "asked", "status"))
+        job = Job(folder, str(work), dict(options), str(asked), str(status), int(facts["attempts"]))
+        job.started, job.ended, job.error = facts["started"], facts["ended"], facts["error"]
     except (KeyError, TypeError, ValueError):
         return None
-    return job
+    return job if job.status in (QUEUED, RUNNING, *ENDED) else None
 
 
 def asked_for(folder: Path, work: str, options: dict[str, Any]) -> Job:
@@ -256,16 +251,16 @@ class Jobs:
             job.end(STOPPED)
             return
         command = [sys.executable, "-P", "-m", "headstart.studio.job", str(job.folder)]
+        job.attempts += 1
+        job.write()
         try:
-            job.attempts += 1
-            job.write()
             with (job.folder / LOG).open("ab") as log:
                 self._processes[job.folder] = subprocess.Popen(
                     command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, **_DETACHED
                 )
-        except (OSError, OutputError) as error:
+        except OSError as error:
             _log.error("%s: cannot be started: %s", job.folder, " ".join(str(error).split()))
-            job.status, job.error = FAILED, f"It could not be started: {first_line(error)}."
+            job.end(FAILED, f"It could not be started: {first_line(error)}.")
 
 
 _DETACHED: dict[str, Any] = (

@@ -123,7 +123,7 @@ def progress_of(job: Job) -> dict[str, Any]:
         "text": progress.text,
         "share": 1.0 if job.status == DONE else progress.share,
         "seconds_left": None if job.is_over else progress.seconds_left,
-        "steps": [{"name": name, "seconds": round(seconds, 1)} for name, seconds in progress.seconds.items()],
+        "steps": [{"name": name, "seconds": round(seconds, 1)} for name, seconds in list(progress.seconds.items())],
         "notes": list(progress.notes),
     }
 

@@ -109,9 +109,14 @@ class Progress:
     notes: list[str] = field(default_factory=list)
     _offset: int = 0
     _time: float | None = None  # of the last line of a step
+    _reading: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
 
     def read_on(self) -> bool:
-        """Read what is new; whether there was anything."""
+        """Read what is new; whether there was anything. Each line counts once, however many threads read."""
+        with self._reading:
+            return self._read_on()
+
+    def _read_on(self) -> bool:
         try:
             with open_file(self.folder / FILE, most=_MOST) as file:
                 file.seek(self._offset)
