@@ -23,7 +23,7 @@ from headstart.explain.texts import TextExplainer, _compared
 from headstart.explain.words import words_of
 from headstart.pretrained.load import load
 from headstart.task import Direction
-from small_models import small_text_model
+from small_models import small_reading_model, small_text_model
 
 TEXT = "Where is my new card? I lost my card."
 
@@ -117,6 +117,22 @@ def test_what_is_not_read_is_said(bert):
     whole = TextExplainer(backbone).explain(dataset, None, Direction("a class", weight))
     assert len(whole.words) == 100
     assert whole.notes == ()
+
+
+def test_the_work_on_a_long_text_is_bounded(tmp_path):
+    """A text of sixteen windows is read for less than sixteen times what one window is read for; all of it has weight."""
+    small_reading_model("bert", tmp_path / "bert")  # which reads 512 tokens at once: 510 words
+    backbone, read = in_windows(load(str(tmp_path / "bert"), kind="text")), []
+    explainer = TextExplainer(backbone)
+    explainer._attributor.module.register_forward_pre_hook(lambda _, given: read.append(given[0].numel()))
+    weight = np.random.default_rng(0).normal(size=backbone.width).astype(np.float32)
+    work = []
+    for windows in (1, 16):
+        read.clear()
+        found = explainer._of_text("card " * 510 * windows, torch.from_numpy(weight))
+        assert len(found.words) == 510 * windows
+        work.append(sum(read))
+    assert work[1] < 8 * work[0]
 
 
 def test_pairs_say_which_text_a_word_is_of(bert):

@@ -18,7 +18,9 @@ from headstart.inputs.tokens import counting
 from headstart.pretrained.training import word_embeddings
 from headstart.storage.kept import room
 
-_STEPS = (16, 32, 64, 128, 256)
+_STEPS = (4, 8, 16, 32, 64, 128, 256)
+_FIRST = 16  # steps, after which the weights of most texts add up
+_WORK = 2**14  # steps times tokens, at most: a text in sixteen windows would take minutes otherwise
 _GAP = 0.05  # of all that the tokens add and take away, that may be missing of the difference that they explain
 _TOKENS = 4096  # in a batch
 _NOTHING = ("[MASK]", "<mask>")  # what a word is replaced by, as masked language models were trained to read
@@ -32,6 +34,7 @@ class Attributions:
 
     weights: tuple[np.ndarray, ...]  # (t,) each; special tokens have none
     gap: float  # what is missing of the difference between input and baseline, as a share of the weights' sizes
+    steps: int  # on the way between them
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -39,7 +42,7 @@ class Attributions:
         if self.gap <= _GAP:
             return ()
         what = f"the words' weights miss {self.gap:.0%} of all that they add and take away"
-        return (f"{what}, after {_STEPS[-1]} steps: take them as rough",)
+        return (f"{what}, after {self.steps} steps: take them as rough",)
 
 
 class Attributor:
@@ -57,16 +60,19 @@ class Attributor:
             raise ModelError("it reads letters, not words, so words have no weights", where=backbone.name)
         self._table, self._captum, self._nothing = table, captum, _baseline(backbone.texts)
 
-    def attribute(self, score: Score, ids: Sequence[np.ndarray], special: Sequence[np.ndarray]) -> Attributions:
+    def attribute(
+        self, score: Score, ids: Sequence[np.ndarray], special: Sequence[np.ndarray], *, of: int | None = None
+    ) -> Attributions:
         """How a score comes from tokens, in the place of which nothing could stand.
 
-        Steps on the way from nothing to the tokens are doubled until the weights add up.
+        Steps on the way from nothing to the tokens are doubled until the weights add up, or it would be too much work.
 
         Source: Sundararajan, Taly and Yan, Axiomatic Attribution for Deep Networks, ICML 2017.
 
         Args:
             score: of batches of each sequence, which it has to look up in the module's own table, in this order.
             ids: (t,) int64 of each sequence. special: (t,) bool, which tokens are the tokenizer's own: they stay.
+            of: tokens of the whole text, of which these are a part; None: these are all.
         """
         tokens = [torch.from_numpy(one)[None] for one in ids]
         nothing = [
@@ -80,13 +86,14 @@ class Attributor:
                 return score(*(one.expand(len(embedded[0]), -1) for one in tokens))
 
         method = self._captum.IntegratedGradients(forward)
-        for steps in _STEPS:
+        n_tokens = sum(map(len, ids))
+        for steps in _steps_for(of or n_tokens):
             found, missing = method.attribute(
                 given,
                 without,
                 n_steps=steps,
                 method="gausslegendre",
-                internal_batch_size=max(2, _TOKENS // sum(map(len, ids))),
+                internal_batch_size=max(2, _TOKENS // n_tokens),
                 return_convergence_delta=True,
             )
             sums = [np.asarray(one[0].sum(-1), dtype=np.float64) for one in found]
@@ -94,7 +101,14 @@ class Attributor:
             gap = float(missing.abs().max()) / max(size, 1e-9)
             if gap <= _GAP:
                 break
-        return Attributions(tuple(sums), gap)
+        return Attributions(tuple(sums), gap, steps)
+
+
+def _steps_for(tokens: int) -> list[int]:
+    """How many steps are tried one after the other for a text of so many tokens: of a long one, as many as there may
+    be."""
+    bearable = [steps for steps in _STEPS if steps * tokens <= _WORK] or [_STEPS[0]]
+    return [steps for steps in bearable if steps >= _FIRST] or bearable[-1:]
 
 
 def _captum() -> Any:

@@ -65,12 +65,12 @@ class TextExplainer:
         windows, more = self._read(self._prefix + whole_characters(text[:most]), MOST_WINDOWS)
         total = sum(len(window.ids) for window in windows)
         words: list[Word] = []
-        gap = 0.0
+        roughest = Attributions((), 0.0, 0)
         for window in windows:
-            found = self._scored([window], partial(self._score, weight=len(window.ids) / total * weight))
+            found = self._scored([window], partial(self._score, weight=len(window.ids) / total * weight), of=total)
             words += words_of(text, window.spans, found.weights[0])
-            gap = max(gap, found.gap)
-        notes = (*Attributions((), gap).notes, *_unread(text, windows, more or len(text) > most))
+            roughest = max(roughest, found, key=lambda each: each.gap)
+        notes = (*roughest.notes, *_unread(text, windows, more or len(text) > most))
         return Evidence(words=tuple(words), texts=(text,), notes=notes)
 
     def _of_sequence(self, given: str | tuple[str, str], weight: torch.Tensor) -> Evidence:
@@ -99,8 +99,8 @@ class TextExplainer:
             notes += _unread(text, [read], more or len(text) > self._most)
         return Evidence(words=tuple(words), texts=(first, second), notes=tuple(notes))
 
-    def _scored(self, sequences: list[_Sequence], score: Any) -> Attributions:
-        return self._attributor.attribute(score, [s.ids for s in sequences], [s.special for s in sequences])
+    def _scored(self, sequences: list[_Sequence], score: Any, *, of: int | None = None) -> Attributions:
+        return self._attributor.attribute(score, [s.ids for s in sequences], [s.special for s in sequences], of=of)
 
     def _score(self, ids: torch.Tensor, *, weight: torch.Tensor) -> torch.Tensor:
         return self._features(ids) @ weight
