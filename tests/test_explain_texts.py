@@ -120,7 +120,7 @@ def test_what_is_not_read_is_said(bert):
 
 
 def test_the_work_on_a_long_text_is_bounded(tmp_path):
-    """A text of sixteen windows is read for less than sixteen times what one window is read for; all of it has weight."""
+    """All of a text in sixteen windows has weight, for much less than sixteen times the work on one window."""
     small_reading_model("bert", tmp_path / "bert")  # which reads 512 tokens at once: 510 words
     backbone, read = in_windows(load(str(tmp_path / "bert"), kind="text")), []
     explainer = TextExplainer(backbone)
