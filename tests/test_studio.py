@@ -18,6 +18,7 @@ from PIL import Image
 from headstart.errors import UserError
 from headstart.serve.settings import Settings
 from headstart.studio.limits import StudioLimits
+from headstart.studio.plain_words import plain_words
 from headstart.studio.workspace import Workspace
 from servers import BOUNDARY, form
 from studios import Client, Command, running
@@ -349,6 +350,19 @@ def checked_table(studio, questions) -> str:
     studio.post(f"/api/projects/{id}/check", {})
     studio.until(f"/api/projects/{id}/check", lambda found: found["status"] in ("done", "failed"))
     return id
+
+
+@pytest.mark.parametrize(
+    ("what", "fix", "words"),
+    [
+        ("no time within 30 s: --budget 85m would do", "", "no time within 30 s; a.csv"),
+        ("no column of labels", "--label NAME; or name it label", "no column of labels; a.csv; or name it label"),
+        ("--budget is too short", "", "--budget is too short; a.csv"),
+    ],
+)
+def test_what_is_wrong_is_said_to_people_who_type_no_commands(what, fix, words, monkeypatch):
+    monkeypatch.setattr(UserError, "for_python", False)  # as in the process of a job
+    assert plain_words(UserError(what, where="a.csv", fix=fix)) == words
 
 
 @pytest.mark.check

@@ -81,7 +81,7 @@ def _do(job: Job, work: Work) -> None:
     except StoppedError:
         job.end(STOPPED)
     except UserError as error:
-        job.end(FAILED, plain_words(error) or error.what)
+        job.end(FAILED, plain_words(error))
     except MemoryError:
         job.end(FAILED, _NO_MEMORY)
     except Exception:
