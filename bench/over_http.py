@@ -186,21 +186,28 @@ def process(command: list[str], port: int) -> Iterator[int]:
     """A server in a process of its own, once it answers."""
     server = subprocess.Popen(command, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
     try:
-        for _ in range(1200):
-            if server.poll() is not None:
-                raise SystemExit(f"it ended: {' '.join(command)}")
-            try:
-                with socket.create_connection(("127.0.0.1", port), timeout=5) as client:
-                    client.sendall(b"GET /readyz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
-                    if client.recv(100).startswith(b"HTTP/1.1 200"):
-                        break
-            except OSError:
-                pass
-            time.sleep(0.1)
+        wait_until_ready(server, port)
         yield server.pid
     finally:
         server.terminate()
         server.wait(60)
+
+
+def wait_until_ready(server: subprocess.Popen[bytes], port: int) -> None:
+    """Return once the server answers that it is ready. Raises SystemExit where it ends, or is not ready in minutes."""
+    said = " ".join(map(str, server.args))
+    for _ in range(1200):
+        if server.poll() is not None:
+            raise SystemExit(f"it ended: {said}")
+        try:
+            with socket.create_connection(("127.0.0.1", port), timeout=5) as client:
+                client.sendall(b"GET /readyz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+                if client.recv(100).startswith(b"HTTP/1.1 200"):
+                    return
+        except OSError:
+            pass  # it does not listen yet
+        time.sleep(0.1)
+    raise SystemExit(f"it does not get ready: {said}")
 
 
 def free_port() -> int:

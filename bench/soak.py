@@ -25,7 +25,7 @@ from typing import Any
 
 import psutil
 from common import arguments, asked, photos, small_photo_model
-from over_http import free_port
+from over_http import free_port, wait_until_ready
 
 import headstart as hs
 
@@ -131,19 +131,6 @@ async def soak(port: int, pid: int, both: list[Known], seconds: float, clients: 
     return told, memory
 
 
-async def ready(port: int) -> None:
-    for _ in range(600):
-        try:
-            reader, writer = await asyncio.open_connection("127.0.0.1", port)
-            writer.write(b"GET /readyz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
-            if (await reader.read()).startswith(b"HTTP/1.1 200"):
-                return
-        except OSError:
-            pass
-        await asyncio.sleep(0.2)
-    raise SystemExit("the server does not get ready")
-
-
 def main() -> None:
     parser = arguments(__doc__)
     for name in ("photo_model", "photos", "text_model", "texts"):
@@ -159,7 +146,7 @@ def main() -> None:
         command = [sys.executable, "-m", "headstart", "serve", options.photo_model, options.text_model]
         server = subprocess.Popen([*map(str, command), "--port", str(port)], stdout=log, stderr=log)
         try:
-            asyncio.run(ready(port))
+            wait_until_ready(server, port)
             told, memory = asyncio.run(soak(port, server.pid, both, 60 * options.minutes, options.clients))
         finally:
             server.terminate()
