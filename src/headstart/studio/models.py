@@ -51,10 +51,13 @@ class ProjectModels:
         if name is None:
             raise RefusedError(422, "no model is named", where="model", fix="name a project")
         key, folder = self._place(name)
+        return self._known(key) or self._opened(name, key, folder)
+
+    def _opened(self, name: str, key: str, folder: str) -> Served:
         with self._opening:  # one at a time: two would need the memory of both
-            found = self._known(key)
+            found = self._known(key)  # another request has opened it meanwhile
             if found is None:
-                found = Served(name, load(folder), str(folder), None)
+                found = Served(name, load(folder), folder, None)
                 _ = found.answers  # which opens what answers questions, here and not where others wait
                 with self._lock:
                     self._open[key] = _Open(found, self._now())
