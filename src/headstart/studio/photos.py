@@ -114,9 +114,10 @@ class Photos:
     def photo(self, id: str) -> Photo:
         """The photo of an id. Raises RefusedError where there is none."""
         for name in self.names():
-            for file in _files(self._top / name):
-                if _id_of(self._top / name / file) == id:
-                    return _photo(self._top / name / file, name)
+            folder = self._top / name
+            for file in _files(folder):
+                if id_in(file) in (id, None) and _id_of(folder / file) == id:  # the former costs little
+                    return _photo(folder / file, name)
         raise RefusedError(404, "there is no such photo", fix="it may have been removed; load the page again")
 
     def _folder(self, name: str) -> Path:
