@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from headstart.data.feedback import METADATA
 from headstart.errors import DataError, UserError, short_name, some_of
 from headstart.inputs.image import open_image
 from headstart.model import Model
@@ -29,7 +30,7 @@ from headstart.storage.locks import take_lock
 from headstart.storage.places import as_json, as_utf8, cannot_write
 from headstart.values import Examples
 
-_METADATA, _FILE_NAME = "metadata.jsonl", "file_name"  # the form of photos that are of no one class
+_FILE_NAME = "file_name"  # in METADATA, the form of photos that are of no one class
 _MOST_OF_A_TABLE = 256 * 2**20  # bytes
 _KINDS = (  # what a photo begins with, and its ending
     (b"\xff\xd8\xff", ".jpg"),
@@ -110,7 +111,7 @@ class Feedback:
             there = (home / file).exists()
             if not there:
                 self._write(home / file, content, more=len(content))
-            self._in_table(f"{name}/{_METADATA}", {_FILE_NAME: file, "label": target}, {_FILE_NAME: file})
+            self._in_table(f"{name}/{METADATA}", {_FILE_NAME: file, "label": target}, {_FILE_NAME: file})
             return Stored(f"{name}/{file}", there)
         place = home / target / file
         others = [path for path in home.glob(f"*/{file}") if path != place]
