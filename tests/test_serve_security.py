@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import logging
 import os
 import sys
@@ -11,7 +12,7 @@ import pytest
 from headstart.errors import UserError
 from headstart.serve.run import address_of, listening
 from headstart.serve.settings import Settings, token_in
-from servers import running
+from servers import WAITED, running
 
 TOKEN = "a-token-of-the-tests-0123456789"
 
@@ -33,7 +34,19 @@ def test_its_own_names_are_let_in(server, host):
     assert server.get("/v1/models", Host=host.format(port=server.port)).status == 200
 
 
-@pytest.mark.parametrize("host", ["evil.example", "evil.example:{port}", "127.0.0.1.evil.example", "10.0.0.1", "", "@"])
+@pytest.mark.parametrize(
+    "host",
+    [
+        "evil.example",
+        "evil.example:{port}",
+        "127.0.0.1.evil.example",
+        "10.0.0.1",
+        "",
+        "@",
+        "127.0.0.1:x@evil.example",
+        "127.0.0.1:",
+    ],
+)
 def test_another_host_is_refused(server, host):
     """A page may give its own name the address 127.0.0.1."""
     answer = server.get("/v1/models", Host=host.format(port=server.port))
@@ -49,6 +62,16 @@ def test_pages_of_other_sites_are_refused(server):
         assert answer.status == 403
         assert "access-control-allow-origin" not in answer.headers
     assert server.ask("OPTIONS", "/v1/predict", headers={"Origin": "http://evil.example"}).status == 403
+
+
+def test_a_request_has_one_origin(server):
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=WAITED)
+    connection.putrequest("GET", "/v1/models")
+    connection.putheader("Origin", f"http://127.0.0.1:{server.port}")
+    connection.putheader("Origin", "http://evil.example")
+    connection.endheaders()
+    assert connection.getresponse().status == 403
+    connection.close()
 
 
 def test_headers_for_browsers(server):

@@ -103,7 +103,7 @@ def test_photos_are_moved_removed_and_can_be_taken_back(studio, home, photos):
     before = sorted(path.read_bytes() for path in home.rglob("*.jpg"))
     moved = studio.json("PATCH", f"/api/projects/{id}/photos", {"ids": ids[:2], "class": "nominal"})
     assert moved.json == {"moved": 2}
-    assert studio.json("DELETE", f"/api/projects/{id}/photos", {"ids": ids}).json == {"removed": 3}
+    assert studio.json("DELETE", f"/api/projects/{id}/photos", {"ids": ids}).json["removed"] == 3
     counts = {each["name"]: each["n"] for each in studio.get(f"/api/projects/{id}")["classes"]}
     assert counts == {"global": 17, "nominal": 20}
     assert sorted(path.read_bytes() for path in home.rglob("*.jpg")) == before
@@ -270,8 +270,16 @@ def test_a_killed_studio_opens_again_with_all_that_it_said_it_had(home, photos):
     first = Command(home)
     id = project(first.client)
     first.client.photos(id, photos)
-    first.kill()
-    (home / ".incoming" / "half").mkdir(parents=True)
+    body = form([("a.jpg", some_photo(photos))], {})
+    head = (
+        f"POST /api/projects/{id}/photos?class=global HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: {len(body)}\r\n"
+        f"Content-Type: multipart/form-data; boundary={BOUNDARY}\r\n\r\n"
+    )
+    with socket.create_connection(("127.0.0.1", first.client.port)) as connection:
+        connection.sendall(head.encode() + body[: len(body) // 2])
+        first.client.until(f"/api/projects/{id}", lambda _: any((home / ".incoming").glob("*/*")), seconds=30)
+        first.kill()
+    assert list((home / ".incoming").iterdir())
     second = Command(home)
     assert second.client.get(f"/api/projects/{id}")["n_examples"] == 40
     assert not (home / ".incoming").exists()
@@ -355,7 +363,7 @@ def checked_table(studio, questions) -> str:
 @pytest.mark.parametrize(
     ("what", "fix", "words"),
     [
-        ("no time within 30 s: --budget 85m would do", "", "no time within 30 s; a.csv"),
+        ("no time within 30 s: --budget 85m would do", "", "no time within 30 s: 85 minutes would do; a.csv"),
         ("no column of labels", "--label NAME; or name it label", "no column of labels; a.csv; or name it label"),
         ("--budget is too short", "", "--budget is too short; a.csv"),
     ],

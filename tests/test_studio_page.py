@@ -165,8 +165,14 @@ def test_from_two_heaps_of_photos_to_a_web_page(chromium, studio, workspace, pag
     result = studio.get("/api/projects/cloth/runs/1")["result"]
     assert page.get_by_role("heading", name="Right on").inner_text() == said_of(result, "photos")
     assert page.get_by_text(f"Always guessing ‘{result['majority_class']}’ would be right on 50 of 100.").count() == 1
+    assert (
+        page.get_by_role("navigation")
+        .get_by_text(said_of(result, "photos").lower().removesuffix(" new photos"))
+        .count()
+    )
     refuse_bad_state(page)
     page.get_by_role("tab", name="Full report").click()
+    assert page.get_by_role("link", name="Try it").is_visible()
     page.frame_locator("iframe").get_by_role("heading", level=1).wait_for()
     page.keyboard.press("ArrowLeft")
     assert page.get_by_role("tab", name="In short").get_attribute("aria-selected") == "true"
@@ -192,10 +198,17 @@ def test_from_two_heaps_of_photos_to_a_web_page(chromium, studio, workspace, pag
     item.get_by_role("button", name="Make it").click()
     item.get_by_role("link", name="Download").wait_for(timeout=TRAINED)
     proof = studio.get("/api/projects/cloth/exports/1")["proof"]
-    assert item.get_by_text(f"the same answer as here on {proof['n']} photos").count() == (
+    assert item.get_by_text(f"the same answers as here for all of {proof['n']} photos").count() == (
         proof["same_top1"] == proof["n"]
     )
     refuse_bad_state(page)
+    with page.context.expect_page() as opened:
+        item.get_by_role("link", name="Look at it now").click()
+    made = opened.value
+    made.get_by_role("heading", name="Cloth", level=1).wait_for()
+    made.get_by_label("Choose photos").set_input_files(new)
+    made.locator(".prediction").wait_for(timeout=TRAINED)
+    made.close()
     with page.expect_download() as download:
         item.get_by_role("link", name="Download").click()
     download.value.save_as(tmp_path / "cloth.zip")
@@ -308,13 +321,60 @@ def test_photos_are_selected_moved_and_removed_by_keys_alone(chromium, workspace
     keys.press("Enter")
     right.get_by_role("option").nth(1).wait_for()
     assert (photos_in(left), photos_in(right)) == (3, 2)
-    page.get_by_role("status").get_by_text("2 photos moved to right.").wait_for(state="attached")
+    page.get_by_role("status").get_by_text("2 photos moved to right.").wait_for()
+    tab_to(page, "Undo")
+    keys.press("Enter")
+    page.get_by_text("It is as it was before.").wait_for()
+    left.get_by_role("option").nth(4).wait_for()
+    assert (photos_in(left), photos_in(right)) == (5, 0)
+    left.get_by_role("option").first.click()
+    left.get_by_role("option").nth(1).click()
+    keys.press("Delete")
+    page.get_by_role("status").get_by_text("2 photos removed.").wait_for()
+    left.get_by_role("option").nth(3).wait_for(state="detached")
+    page.get_by_role("button", name="Undo").click()
+    left.get_by_role("option").nth(4).wait_for()
     tab_to(page, "Name of the class right")
     keys.press("Control+A")
     keys.type("up")
     keys.press("Enter")
-    page.get_by_role("region", name="Class up").get_by_role("option").nth(1).wait_for()
+    page.get_by_role("region", name="Class up").wait_for()
     assert sorted(each.name for each in (workspace / "by-keys" / "data").iterdir()) == ["left", "up"]
+
+
+def test_what_of_a_folder_cannot_be_a_class_is_named_and_a_removed_class_comes_back(
+    chromium, studio, workspace, some, tmp_path
+):
+    heap = tmp_path / "heap"
+    for name in ("good", 'what? 5"', ".hid"):
+        (heap / name).mkdir(parents=True)
+        for photo in some("global", 2):
+            shutil.copy(photo, heap / name)
+    shutil.copy(*some("nominal", 1), heap / "loose.jpg")
+    with visited(chromium, address(studio), wrong=("422", *EXPECTED)) as page:  # which a browser says of each refusal
+        new_project(page, "Odd names")
+        page.get_by_label("Choose a folder").set_input_files(heap)
+        page.get_by_text("2 photos added.").wait_for()
+        page.get_by_text("Which, and why").click()
+        for words in (
+            "loose.jpg: it lies in no folder of its class",
+            'The folder what? 5" (2 photos):',
+            'leave out " and ?',
+        ):
+            page.get_by_role("listitem").get_by_text(words).wait_for()
+        assert [each.name for each in (workspace / "odd-names" / "data").iterdir()] == ["good"]
+        refuse_bad_state(page)
+        column = page.get_by_role("region", name="Class good")
+        column.get_by_role("button", name="Remove").click()
+        column.get_by_role("button", name="Yes").click()
+        page.get_by_text("The class good was removed, with 2 photos.").wait_for()
+        refuse_bad_state(page)
+        page.get_by_role("button", name="Undo").click()
+        column.get_by_role("option").nth(1).wait_for()
+        page.get_by_role("link", name="All projects").click()
+        page.get_by_role("button", name="New project").click()
+        page.get_by_label("Name", exact=True).fill("Odd names")
+        page.get_by_text("There is a project of this name already").wait_for()
 
 
 def tab_to(page, name: str, *, role: str = "") -> None:

@@ -81,7 +81,7 @@ def _look_alikes(
             between = ", one in the training and one in the test part" if test[row] != test[other] else ""
             differs = ", with another label" if dataset.strata[row] != dataset.strata[other] else ""
             reason = f"{said.format(dataset.where[other])}{differs}{between}"
-            yield Finding("look-alike", dataset.where[row], reason)
+            yield Finding("look-alike", dataset.where[row], reason, other=dataset.where[other])
 
 
 def _said_again(near: Neighbours) -> list[tuple[int, int]]:

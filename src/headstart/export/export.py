@@ -50,6 +50,7 @@ class Wanted:
     most_lost: float = int8.MOST_LOST  # that int8 may lose of the task's first metric
     data: Any = None  # labelled, to calibrate and compare on; None: what is at hand
     columns: Columns | None = None  # of these
+    name: str | None = None  # that its page has; None: the folder's
 
 
 def export(model: Model, folder: Path, wanted: Wanted, *, given: Dataset | None, made_of: MadeOf | None) -> Exported:
@@ -59,7 +60,7 @@ def export(model: Model, folder: Path, wanted: Wanted, *, given: Dataset | None,
         given: checked inputs to compare outputs on, beside those of `wanted.data`; None: those that are at hand.
         made_of: what the model was made of, while it is in memory.
     """
-    made = Deployable(_name(model), model.task, model.modality, model.backbone, model.head)
+    made = Deployable(plain(wanted.name or _name(model)), model.task, model.modality, model.backbone, model.head)
     _refuse(made, wanted)
     with reserve_place(folder, force=None) as place:
         if place is None:
@@ -104,7 +105,7 @@ def _named(
 
 
 def _name(model: Model) -> str:
-    return plain(model.backbone.name if model.folder is None else model.folder.name.removesuffix(".headstart"))
+    return model.backbone.name if model.folder is None else model.folder.name.removesuffix(".headstart")
 
 
 def _refuse(made: Deployable, wanted: Wanted) -> None:

@@ -12,13 +12,13 @@ from headstart.export.deployable import Deployable
 from headstart.export.format import Format, Quantise
 from headstart.export.to_onnx import ONNX, write
 
-_PAGE = Path(__file__).parent / "web"
+PAGE = Path(__file__).parent / "web"
 
 
 def _write(made: Deployable, folder: Path, quantise: Quantise) -> None:
     write(made, folder, quantise)
     idle = shutil.ignore_patterns("tokenizers.js") if made.takes_photos else None
-    shutil.copytree(_PAGE, folder, ignore=idle, dirs_exist_ok=True)
+    shutil.copytree(PAGE, folder, ignore=idle, dirs_exist_ok=True)
 
 
 WEB = Format(name="web", title="a web page", runtime=ONNX.runtime, write=_write, needs=ONNX.needs, quantises=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Set
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -53,19 +53,19 @@ def create_app(settings: Settings, shelf: Shelf) -> FastAPI:
     app.include_router(inference_routes.router)
     app.openapi = lambda: openapi_of(app)  # type: ignore[method-assign]
     public = {*_OPEN, *_add_files(app)}
-    guard(app, serving, public)
+    guard(app, serving, public.__contains__)
     return app
 
 
-def guard(app: FastAPI, serving: Serving, public: Set[str]) -> None:
+def guard(app: FastAPI, serving: Serving, public: Callable[[str], bool]) -> None:
     """Put around the routes what answers for failures, the door, and the log.
 
     Args:
-        public: paths that anybody may get who reaches the server: they hold no secrets.
+        public: whether a path is one that anybody may get who reaches the server.
     """
     _add_errors(app)
     app.add_middleware(Failures)
-    app.add_middleware(Door, settings=serving.settings, public=public.__contains__)
+    app.add_middleware(Door, settings=serving.settings, public=public)
     app.add_middleware(Log, metrics=serving.metrics)
 
 

@@ -41,7 +41,7 @@ def file_answer(files: Mapping[str, Path], request: Request) -> Response | None:
     file = files.get(request.url.path)
     if file is None:
         return None
-    content, kind = file.read_bytes(), _TYPES.get(Path(file.name.removesuffix(_PACKED)).suffix, "text/plain")
+    content, kind = file.read_bytes(), file_type(file.name.removesuffix(_PACKED))
     headers = {"Cache-Control": "no-cache"}
     if file.suffix == _PACKED:
         headers["Vary"] = "Accept-Encoding"
@@ -50,3 +50,8 @@ def file_answer(files: Mapping[str, Path], request: Request) -> Response | None:
         else:
             content = gzip.decompress(content)
     return Response(content, 200, headers, media_type=kind)
+
+
+def file_type(name: str) -> str:
+    """The media type of a file by its name."""
+    return _TYPES.get(Path(name).suffix, "text/plain")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+import re
 from collections.abc import Callable
 
 from starlette.datastructures import Headers, MutableHeaders, QueryParams
@@ -22,6 +23,7 @@ _HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
+_HOST = re.compile(r"(?:\[([0-9a-f:.]+)\]|([a-z0-9._-]+))(?::[0-9]{1,5})?")  # an address or a name, and a port
 
 
 class Door:
@@ -61,8 +63,9 @@ class Door:
         if len(headers.getlist("host")) != 1 or not self._is_ours(host):
             what = "the request is for another host than this server is"
             raise RefusedError(403, what, where="Host", fix="use the address that the server printed")
-        origin = headers.get("origin")
-        if origin is not None and origin.lower() not in (f"http://{host.lower()}", f"https://{host.lower()}"):
+        ours = (f"http://{host.lower()}", f"https://{host.lower()}")
+        origins = headers.getlist("origin")
+        if len(origins) > 1 or any(origin.lower() not in ours for origin in origins):
             what = "the request comes from a page of another site"
             raise RefusedError(403, what, where="Origin", fix="ask from a program, or from the page of this server")
         if self._settings.token is None or (scope["method"] in ("GET", "HEAD") and self._is_open(scope)):
@@ -81,11 +84,7 @@ class Door:
 
     def _is_ours(self, host: str) -> bool:
         """Whether it is a name of this server. Of one that listens everywhere nobody can say; it has a token."""
-        return self._settings.everywhere or _without_port(host) in self._names
-
-
-def _without_port(host: str) -> str:
-    """The name in a Host header: "[::1]:8000" is "::1"."""
-    if host.startswith("["):
-        return host[1:].partition("]")[0].lower()
-    return host.partition(":")[0].lower().rstrip(".")
+        named = _HOST.fullmatch(host.lower())
+        if named is None:
+            return False
+        return self._settings.everywhere or (named[1] or named[2].rstrip(".")) in self._names

@@ -69,13 +69,18 @@ def is_there(typed: str | Path) -> bool:
     return True
 
 
-def open_file(path: str | Path, *, most: int) -> BufferedReader:
+def open_file(path: str | Path, *, most: int, links: bool = True) -> BufferedReader:
     """Open a regular file of at most `most` bytes for reading; never waits for a writer.
+
+    Args:
+        links: whether the file itself may be a link to one elsewhere.
 
     Raises:
         OSError: not there, not to be read, no regular file, or too large.
     """
     place = user_path(path)
+    if not links and place.is_symlink():
+        raise OSError(errno.ELOOP, "a link, not a file", str(place))
     wait_for_nobody = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
     descriptor = os.open(place, os.O_RDONLY | wait_for_nobody)
     try:
@@ -91,13 +96,13 @@ def open_file(path: str | Path, *, most: int) -> BufferedReader:
         raise
 
 
-def read_file(path: str | Path, *, most: int) -> bytes:
+def read_file(path: str | Path, *, most: int, links: bool = True) -> bytes:
     """The content of a regular file, which may not grow by much meanwhile, nor above `most` bytes.
 
     Raises:
         OSError: as `open_file`.
     """
-    with open_file(path, most=most) as file:
+    with open_file(path, most=most, links=links) as file:
         size = os.fstat(file.fileno()).st_size
         content = file.read(size + 1) or b""  # not `most`: that much memory would be taken, whatever the file has
         allowed = min(most, size + _GROWTH)

@@ -41,6 +41,12 @@ class SomePhotos(Body):
     ids: Ids
 
 
+class Removed(Body):
+    """What was removed at once, as the answer to that called it."""
+
+    undo: Annotated[str, Field(max_length=64)]
+
+
 class ChosenColumns(Body):
     """Columns of a table; null is what is found by itself, and what is not there stays as it is."""
 
@@ -65,6 +71,7 @@ class Change(Body):
 class Changes(Body):
     changes: list[Change] = Field(min_length=1, max_length=10_000)
     table: Name | None = None
+    undo: bool = False  # rows of a table as they were, whatever the changes say
 
 
 class Advanced(Body):

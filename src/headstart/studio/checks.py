@@ -6,17 +6,16 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from headstart.serve.refused import RefusedError
-from headstart.storage.files import read_json
-from headstart.studio.checking import RESULT
+from headstart.studio.checking import RESULT, Result
 from headstart.studio.corrections import Corrections
 from headstart.studio.examples import Examples
-from headstart.studio.facts import read_facts
-from headstart.studio.jobs import DONE, Job, Jobs
+from headstart.studio.facts import DamagedError, known_facts, read_facts
+from headstart.studio.jobs import DONE, FAILED, Job, Jobs
 from headstart.studio.kinds import examples_of
 from headstart.studio.numbered import Numbered, number_of
 from headstart.studio.photos import Photos
 from headstart.studio.runs import Runs
-from headstart.studio.training import DOUBTS
+from headstart.studio.training import DOUBTS, Doubts
 from headstart.studio.workspace import Project, Workspace
 
 _DOUBTFUL = "doubtful-label"
@@ -39,12 +38,13 @@ class Checks:
         """Have the examples looked at; where nothing has changed since, the last look is it.
 
         Raises:
-            UserError: there are none.
+            UserError: there are none, or none that can be looked at.
         """
         source, fingerprint, last = self._examples.source(), self._examples.fingerprint(), self.last()
         if last is not None and not last.is_over:
             return last
-        if last is not None and last.status == DONE and last.options.get("fingerprint") == fingerprint:
+        is_known = last is not None and last.options.get("fingerprint") == fingerprint
+        if last is not None and is_known and self.state()["status"] == DONE:
             return last
         facts = source.as_facts(self._project.folder)
         options = {"source": facts, "table": self._project.table, "fingerprint": fingerprint}
@@ -63,14 +63,18 @@ class Checks:
         job = self.last()
         if job is None:
             return {"id": None, "status": "none", "share": 0.0, "seconds_left": None, "error": None, "result": None}
-        result = read_facts(job.folder / RESULT) if job.status == DONE else None
+        result, status, error = None, job.status, job.error
+        try:
+            result = read_facts(job.folder / RESULT, Result) if job.status == DONE else None
+        except DamagedError as damaged:
+            status, error = FAILED, f"{damaged.what}: check again."
         return {
             "id": number_of(job.folder),
-            "status": job.status,
+            "status": status,
             "share": 1.0 if job.status == DONE else job.progress.share,
             "seconds_left": None if job.is_over else job.progress.seconds_left,
-            "error": job.error,
-            "result": None if result is None else self._as_now(job, result),
+            "error": error,
+            "result": None if result is None else self._as_now(job, result.model_dump()),
         }
 
     def _as_now(self, job: Job, result: dict[str, Any]) -> dict[str, Any]:
@@ -88,20 +92,17 @@ class Checks:
         number = runs.last_done()
         if number is None or runs.job(number).asked < job.asked:
             return None
-        try:
-            doubts = read_json(runs.job(number).folder / DOUBTS)
-        except (OSError, ValueError):
+        doubts = known_facts(runs.job(number).folder / DOUBTS, Doubts)
+        if doubts is None or (self._project.table is not None and doubts.table != job.options.get("table")):
             return None
-        if self._project.table is not None and doubts.get("table") != job.options.get("table"):
-            return None
-        return list(doubts["findings"])
+        return [finding.model_dump() for finding in doubts.findings]
 
     def _still_open(self) -> Callable[[Mapping[str, Any]], bool]:
         """Tells whether a finding is about an example that is as it was."""
         if isinstance(self._examples, Photos):
-            there = {id: photo.class_name for id, photo in self._examples.everything().items()}
+            there = {photo.id: photo.class_name for photo in self._examples.everything()}
             return lambda one: (
-                one.get("photo") is None or (one["photo"] in there and one.get("label") in (None, there[one["photo"]]))
+                one["photo"] is None or (one["photo"] in there and one["label"] in (None, there[one["photo"]]))
             )
         done = Corrections(self._project, self._workspace).changed_rows()
         return lambda one: one["where"] not in done

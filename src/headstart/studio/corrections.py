@@ -12,7 +12,9 @@ import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import Field
 
 from headstart.data.as_written import as_written
 from headstart.data.tables.rewritten import rewritten
@@ -20,16 +22,27 @@ from headstart.errors import DataError
 from headstart.serve.refused import RefusedError
 from headstart.storage.places import as_utf8, cannot_write
 from headstart.storage.renames import rename_new
-from headstart.studio.facts import read_facts, write_facts
+from headstart.studio.examples import dataset_in
+from headstart.studio.facts import Facts, FileName, known_facts, write_facts
 from headstart.studio.kinds import table_of
-from headstart.studio.tables import Choice, about_table, dataset_in, free_file, identity_of
+from headstart.studio.names import free_file
+from headstart.studio.tables import Choice, about_table, identity_of, rows_of
 from headstart.studio.workspace import Project, Workspace
 from headstart.values import Columns
 
 _FILE = "corrections.json"
-_ROW = re.compile(r"(?:.* )?row (\d{1,9})", re.DOTALL)
+_ROW = re.compile(r"(?:.* )?row ([0-9]{1,9})", re.DOTALL)
 _LONGEST = 200  # characters of a label
 _MOST = 10_000  # changes of one request
+
+
+class _Kept(Facts):
+    """What `corrections.json` holds."""
+
+    base: FileName | None = None  # the table that was checked
+    made: FileName | None = None  # of it and the changes
+    identity: list[int] | None = None  # of what was made
+    rows: dict[Annotated[str, Field(pattern=r"^[0-9]{1,9}$")], str | None] = Field(default_factory=dict)  # new labels
 
 
 class Corrections:
@@ -37,7 +50,7 @@ class Corrections:
 
     def __init__(self, project: Project, workspace: Workspace) -> None:
         self._project, self._workspace = project, workspace
-        self._facts = read_facts(project.folder / _FILE) or {}
+        self._kept = known_facts(project.folder / _FILE, _Kept) or _Kept()
 
     def begin(self) -> None:
         """From now on, rows are those of the table as it is now."""
@@ -46,33 +59,37 @@ class Corrections:
 
     def changed_rows(self) -> set[str]:
         """Those that were changed since, as findings name them."""
-        return {f"row {number}" for number in self._rows()} if self._is_current() else set()
-
-    def _rows(self) -> dict[str, str | None]:
-        rows = self._facts.get("rows")
-        return dict(rows) if isinstance(rows, dict) else {}
+        return {f"row {number}" for number in self._kept.rows} if self._is_current() else set()
 
     def _is_current(self) -> bool:
         """Whether the project's table is the checked one, or that one with the changes that are known."""
-        made, table = self._facts.get("made"), self._project.table
+        base, made, table = self._kept.base, self._kept.made, self._project.table
+        if base is None or table is None or identity_of(self._project.data / base) is None:
+            return False
         if made is None:
-            return table is not None and self._facts.get("base") == table
-        return table == made and identity_of(self._project.data / made) == self._facts.get("identity")
+            return base == table
+        return table == made and identity_of(self._project.data / made) == self._kept.identity
 
-    def apply(self, changes: Sequence[Mapping[str, Any]], table: str) -> int:
+    def apply(self, changes: Sequence[Mapping[str, Any]], table: str, *, undo: bool = False) -> int:
         """Give rows other labels, or leave them out; gives how many.
 
         Args:
             changes: each with `where`, and `label` or `remove`. table: whose rows they are.
+            undo: have them as they were in the checked table instead.
 
         Raises:
             RefusedError: another table is learned from by now, or a change cannot be done.
         """
-        if not self._is_current() or table != self._facts.get("base"):
+        if not self._is_current() or table != self._kept.base:
             raise RefusedError(409, "the table is another one than was checked", fix="check it again")
         wanted = _wanted(changes)
         examples = table_of(self._project, self._workspace)
-        base, rows = self._project.data / str(self._facts["base"]), {**self._rows(), **wanted}
+        base, before = self._project.data / table, self._kept.rows
+        rows = {k: v for k, v in before.items() if k not in wanted} if undo else {**before, **wanted}
+        n = rows_of(base, examples.choice)
+        for number in wanted:
+            if not 1 <= int(number) <= n:
+                raise RefusedError(422, f"there is no row {number}", where=table, fix=f"it has {n:,} rows")
         made, written_anew = self._written(base, rows, examples.choice)
         choice = {k: v for k, v in (self._project.columns or {}).items() if k not in ("delimiter", "encoding")}
         columns = choice if written_anew else self._project.columns
@@ -84,7 +101,7 @@ class Corrections:
 
     def _written(self, base: Path, rows: Mapping[str, str | None], choice: Choice) -> tuple[Path, bool]:
         """A new table of the base, in the place of one that was made of it before; and whether in another format."""
-        dataset = dataset_in(base, choice)
+        dataset = dataset_in(base, choice.columns, choice.task)
         label = None if dataset.columns is None else dataset.columns.label
         labels = {int(number): value for number, value in rows.items() if value is not None}
         drop = {int(number) for number, value in rows.items() if value is None}
@@ -108,7 +125,7 @@ class Corrections:
 
     def _placed(self, new: Path) -> Path:
         """The new table where it stays: in the place of the one that was made of the same base before, if any."""
-        before = self._facts.get("made")
+        before = self._kept.made
         try:
             with new.open("rb") as file:
                 os.fsync(file.fileno())
@@ -131,11 +148,11 @@ def _wanted(changes: Sequence[Mapping[str, Any]]) -> dict[str, str | None]:
         if row is None:
             raise RefusedError(422, "it names no row", where=f"change {number}", fix='send {"where": "row 12", ...}')
         if change.get("remove"):
-            wanted[row[1]] = None
+            wanted[str(int(row[1]))] = None
             continue
         if not isinstance(label, str) or not label.strip() or len(label) > _LONGEST:
             raise RefusedError(422, "it has no label", where=f"change {number}", fix="send a label, or remove: true")
-        wanted[row[1]] = label.strip()
+        wanted[str(int(row[1]))] = label.strip()
     if not wanted:
         raise RefusedError(422, "there is nothing to change", where="changes", fix="send at least one")
     return wanted

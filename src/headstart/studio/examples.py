@@ -4,13 +4,47 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any, Protocol
 
-from headstart.errors import UserError, short_name
-from headstart.values import Columns
+from pydantic import Field
+
+from headstart.data.read import read
+from headstart.errors import DataError
+from headstart.studio.facts import Facts
+from headstart.studio.plain_folders import inside
+from headstart.tasks.table import TASKS
+from headstart.values import Columns, Dataset, Request
 
 CHOICES = ("text", "text2", "label", "labels", "delimiter", "encoding")  # what a user may say of a table's columns
+
+
+class ColumnFacts(Facts):
+    """What a user has said of a table's columns, as a project keeps it: what could lead elsewhere is not among it."""
+
+    text: str | list[str] | None = None
+    text2: str | None = None
+    label: str | None = None
+    labels: list[str] | None = None
+    delimiter: str | None = None
+    encoding: str | None = None
+    task: str | None = None
+
+
+class SourceFacts(Facts):
+    """What a job keeps of what it learns from or looks at."""
+
+    data: str
+    task: str
+    columns: ColumnFacts
+    feedback: str | None
+
+
+class ClassFacts(Facts):
+    """A class, as a file keeps it."""
+
+    name: str
+    n: int = Field(ge=0)
 
 
 @dataclass(frozen=True)
@@ -42,10 +76,13 @@ class Source:
 
     @classmethod
     def of_facts(cls, facts: Mapping[str, Any], top: Path) -> Source:
-        """What `as_facts` was made of. Raises UserError where it leads out of the folder."""
+        """What `as_facts` was made of. Raises UserError where it leads out of the folder, in whatever way."""
         feedback = None if facts["feedback"] is None else inside(top, facts["feedback"])
         columns = columns_of(facts["columns"]) if facts["columns"] else None
-        return cls(inside(top, facts["data"]), facts["task"], columns, feedback)
+        source = cls(inside(top, facts["data"]), facts["task"], columns, feedback)
+        if source.data.is_file():
+            dataset_in(source.data, source.columns or Columns(), source.task)
+        return source
 
 
 def columns_of(said: Mapping[str, Any]) -> Columns:
@@ -54,12 +91,17 @@ def columns_of(said: Mapping[str, Any]) -> Columns:
     return Columns(**kept)
 
 
-def inside(top: Path, name: str) -> Path:
-    """A path below a folder, of its name in a file that may be a stranger's. Raises UserError where it is not below."""
-    path = PurePosixPath(name)
-    if path.is_absolute() or ".." in path.parts or not (top / path).resolve().is_relative_to(top.resolve()):
-        raise UserError(f"{short_name(name)} is not in the project's folder", fix="make the project anew")
-    return top / path
+def dataset_in(path: Path, columns: Columns, task: str) -> Dataset:
+    """The examples of a table.
+
+    Raises:
+        UserError: it cannot be learned from, or its cells name photos, which could be anybody's.
+    """
+    dataset = read(Request(path, None, None, task, None, columns, allow_rejected=True), TASKS)
+    if not dataset.modality.in_tables:
+        what = f"the table names {dataset.modality.noun}s, and only texts are learned from here"
+        raise DataError(what, fix="make a project of photos, and drop them there")
+    return dataset
 
 
 class Examples(Protocol):
@@ -67,7 +109,9 @@ class Examples(Protocol):
 
     def classes(self) -> list[ClassCount]: ...
 
-    def count(self) -> int: ...
+    def count(self) -> int | None:
+        """How many there are; None: nobody has counted them yet."""
+        ...
 
     def why_not(self) -> str | None:
         """What is missing before a model can be trained, in words for people; None: nothing."""
@@ -86,7 +130,8 @@ class Examples(Protocol):
         ...
 
     def snapshot(self, folder: Path) -> Source:
-        """As they are now, in a folder that is not there yet; what is changed later does not change them there.
+        """As they are now, in a folder that is not there yet; what is added, moved and removed later changes nothing
+        there. Photos are the same files: who writes into one changes it in both.
 
         Raises:
             UserError: there are none, or they cannot be written.

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from headstart.errors import shortened, some_of
 from headstart.export.export import INT8
 from headstart.export.table import FORMATS
+from headstart.export.to_web import WEB
 from headstart.serve.refused import RefusedError
-from headstart.studio.exporting import AS_IT_IS, RESULT
-from headstart.studio.facts import read_facts
+from headstart.studio.exporting import AS_IT_IS, RESULT, Result
+from headstart.studio.facts import DamagedError, read_facts
 from headstart.studio.jobs import DONE, FAILED, STOPPED, Job, Jobs
 from headstart.studio.numbered import Numbered, number_of
+from headstart.studio.plain_folders import inside, is_file
 from headstart.studio.runs import Runs
 from headstart.studio.workspace import Project, Workspace
+
+PAGE_DATA = ("model.json", "model.onnx", "tokenizer.json")  # what is the model's own of a web page
 
 
 class Exports:
@@ -32,14 +37,14 @@ class Exports:
             RefusedError: there is no such model or format.
         """
         _refuse_odd(format, quantize)
-        model, trained = self._runs.model(run), self._runs.job(run)
-        wanted = {"run": run, "format": format, "quantize": quantize, "name": self._project.id}
+        self._runs.model(run)
+        named = {"name": self._project.id, "title": self._project.name}
+        wanted = {"run": run, "format": format, "quantize": quantize, **named}
         for job in self.jobs().values():
             same = all(job.options.get(key) == value for key, value in wanted.items())
-            if same and job.status not in (FAILED, STOPPED):
+            if same and self.state(job)["status"] not in (FAILED, STOPPED):
                 return job
-        source = trained.options["source"]
-        options = wanted | {"source": source, "model": model.relative_to(self._project.folder).as_posix()}
+        options = wanted | {"source": self._runs.job(run).options["source"]}
         return self._jobs.add(
             self.folders.make(self._workspace, "export", options, ending=f"-{format}", fill=lambda _: {})
         )
@@ -58,26 +63,39 @@ class Exports:
 
     def state(self, job: Job) -> dict[str, Any]:
         """How far one is, and what came of it."""
-        found = (read_facts(job.folder / RESULT) or {}) if job.status == DONE else {}
-        number = number_of(job.folder)
+        found, status, error, number = None, job.status, job.error, number_of(job.folder)
+        is_page = job.options.get("format") == WEB.name
+        try:
+            found = read_facts(job.folder / RESULT, Result) if job.status == DONE else None
+        except DamagedError as damaged:
+            status, error = FAILED, f"{damaged.what}: make it again."
         return {
             "id": number,
             **{key: job.options.get(key) for key in ("run", "format", "quantize")},
-            "status": job.status,
+            "status": status,
             "share": 1.0 if job.status == DONE else job.progress.share,
             "seconds_left": None,
-            "proof": found.get("proof"),
-            "error": job.error,
-            "size": found.get("size"),
-            "download": f"{self._project.address}/exports/{number}/download" if found else None,
+            "proof": None if found is None or found.proof is None else found.proof.model_dump(),
+            "error": error,
+            "size": None if found is None else found.size,
+            "download": None if found is None else f"{self._project.address}/exports/{number}/download",
+            "page": None if found is None or not is_page else f"look/{quote(self._project.id)}/{number}",
         }
+
+    def page_file(self, number: int, name: str) -> Path:
+        """What a web page has of the model, by the name of its file. Raises RefusedError where it is not there."""
+        job = self.job(number)
+        path = job.folder / f"{job.options.get('name')}-{WEB.name}" / name
+        if job.status != DONE or name not in PAGE_DATA or not is_file(inside(job.folder, f"{path.parent.name}/{name}")):
+            raise RefusedError(404, f"{shortened(name, 40)} of page {number} is not there", fix="make it again")
+        return path
 
     def file(self, number: int) -> Path:
         """The zip of one. Raises RefusedError where it is not there."""
         job = self.job(number)
-        found = read_facts(job.folder / RESULT) if job.status == DONE else None
-        path = None if found is None else job.folder / Path(str(found.get("zip"))).name
-        if path is None or path.is_symlink() or not path.is_file():
+        found = read_facts(job.folder / RESULT, Result) if job.status == DONE else None
+        path = None if found is None else job.folder / found.zip
+        if path is None or not is_file(path):
             raise RefusedError(404, f"download {number} is not there", fix="make it again")
         return path
 

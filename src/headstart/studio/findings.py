@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from headstart.studio.photos import id_in
+from headstart.studio.photo_files import photo_at
 from headstart.studio.plain_words import plain_words
 from headstart.values import Finding
 
@@ -13,8 +14,8 @@ if TYPE_CHECKING:
     from headstart.report.checked import Checked
 
 
-def as_json(findings: Sequence[Finding], checked: Checked) -> list[dict[str, Any]]:
-    """Findings with the examples that they are about."""
+def as_json(findings: Sequence[Finding], checked: Checked, data: Path) -> list[dict[str, Any]]:
+    """Findings with the examples that they are about. data: the table, or the folder of classes."""
     import numpy as np
 
     from headstart.doctor.changes import label_of
@@ -29,7 +30,8 @@ def as_json(findings: Sequence[Finding], checked: Checked) -> list[dict[str, Any
         if row is not None and dataset.modality.in_tables:
             text = str(dataset.modality.shown(dataset, np.array([row]))[0])
         label = None if row is None else label_of(dataset.targets[row])
-        return {"photo": id_in(where), "text": text, "label": label}
+        photo = photo_at(data, where)
+        return {"photo": None if photo is None else photo.id, "text": text, "label": label}
 
     def one(finding: Finding) -> dict[str, Any]:
         return {

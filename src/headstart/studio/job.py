@@ -60,10 +60,15 @@ def _taken(folder: Path) -> Lock | None:
 
 def _turn(job: Job) -> Lock | None:
     """The lock of the one job of its kind that works on this machine, once it is free; None: it is to stop."""
+    waits = False
     while not job.stop_asked:
         lock = take_lock(cache_folder() / "studio-turn", without_locks=True)
         if lock is not None:
             return lock
+        if not waits:
+            waits = True
+            with Trail(job.folder, {}).step("turn"):
+                pass  # its end is the beginning of another step
         time.sleep(_TURN_EVERY)
     return None
 
@@ -81,7 +86,7 @@ def _do(job: Job, work: Work) -> None:
     except StoppedError:
         job.end(STOPPED)
     except UserError as error:
-        job.end(FAILED, plain_words(error))
+        job.end(FAILED, plain_words(error, about=_data_of(job)))
     except MemoryError:
         job.end(FAILED, _NO_MEMORY)
     except Exception:
@@ -92,6 +97,12 @@ def _do(job: Job, work: Work) -> None:
     finally:
         over.set()
         watcher.join()
+
+
+def _data_of(job: Job) -> Path | None:
+    """The file or folder that a job is about, if any."""
+    source = job.options.get("source")
+    return job.folder / str(source.get("data")) if isinstance(source, dict) else None
 
 
 def _watch(job: Job, trail: Trail, over: threading.Event) -> None:

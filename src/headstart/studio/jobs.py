@@ -13,15 +13,19 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Iterable
+import traceback
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
+
+from pydantic import Field, ValidationError
 
 from headstart.errors import OutputError, first_line
 from headstart.storage.locks import take_lock
-from headstart.studio.facts import read_facts, write_facts
+from headstart.studio.facts import DamagedError, Facts, open_to_append, read_facts, write_facts
 from headstart.studio.trail import Progress
+from headstart.studio.work import WORKS
 from headstart.studio.workspace import now
 
 FILE, STOP, LOG, LOCK = "job.json", "stop", "log.txt", "job"
@@ -30,10 +34,25 @@ ENDED = (DONE, FAILED, STOPPED)
 ANOTHER_HAS_IT = 3  # what a process ends with where another one does the job
 _MOST_ATTEMPTS = 3
 _LOOKS_EVERY = 0.3  # seconds, while there is anything to look at
+_FIX = "remove it, and have it made again"  # what is damaged
 _DIED = (
     "It ended by itself several times, perhaps for lack of memory: try it with fewer examples, or on a larger computer."
 )
 _log = logging.getLogger("headstart.serve")
+
+
+class _JobFacts(Facts):
+    """What `job.json` holds."""
+
+    version: Literal[1]
+    work: str
+    options: dict[str, Any]  # as the work has them
+    asked: str
+    status: Literal["queued", "running", "done", "failed", "stopped"]
+    attempts: int = Field(ge=0, le=1000)
+    started: str | None
+    ended: str | None
+    error: str | None
 
 
 @dataclass
@@ -60,7 +79,7 @@ class Job:
 
     @property
     def stop_asked(self) -> bool:
-        return (self.folder / STOP).exists()
+        return os.path.lexists(self.folder / STOP)
 
     @property
     def facts(self) -> dict[str, Any]:
@@ -91,25 +110,39 @@ class Job:
 
     def read_on(self) -> bool:
         """Read what its process has written since; whether that is anything new."""
-        new, status, known = self.progress.read_on(), self.status, job_in(self.folder)
+        new, status, known = self.progress.read_on(), self.status, None
+        with contextlib.suppress(DamagedError):  # then it is what was last known
+            known = job_in(self.folder)
         if known is not None:
-            self.status, self.attempts, self.error = known.status, known.attempts, known.error
+            self.status, self.error = known.status, known.error
             self.started, self.ended = known.started, known.ended
         return new or self.status != status
 
 
 def job_in(folder: Path) -> Job | None:
-    """The job that a folder holds; None: none that this version knows."""
-    facts = read_facts(folder / FILE)
-    if facts is None or facts.get("version") != 1 or folder.is_symlink():
+    """The job that a folder holds; None: none. Raises DamagedError where a field is not as it should be."""
+    facts = read_facts(folder / FILE, _JobFacts)
+    if facts is None:
         return None
+    place = f"{folder.parent.parent.name}/{folder.parent.name}/{folder.name}"
+    if facts.work not in WORKS:
+        raise DamagedError(f"{FILE} is of a work that nobody knows", where=place, fix=_FIX)
     try:
-        work, options, asked, status = (facts[name] for name in ("work", "options", "asked", "status"))
-        job = Job(folder, str(work), dict(options), str(asked), str(status), int(facts["attempts"]))
-        job.started, job.ended, job.error = facts["started"], facts["ended"], facts["error"]
-    except (KeyError, TypeError, ValueError):
-        return None
-    return job if job.status in (QUEUED, RUNNING, *ENDED) else None
+        WORKS[facts.work].options.model_validate(facts.options)
+    except ValidationError as error:
+        names = sorted({".".join(map(str, each["loc"]))[:40] for each in error.errors(include_input=False)})
+        raise DamagedError(f"{FILE} is damaged: options.{names[0]}", where=place, fix=_FIX) from error
+    job = Job(folder, facts.work, facts.options, facts.asked, facts.status, facts.attempts)
+    job.started, job.ended, job.error = facts.started, facts.ended, facts.error
+    return job
+
+
+def shown_in(folder: Path) -> Job | None:
+    """As `job_in`, for people: one that is damaged has failed, and says why."""
+    try:
+        return job_in(folder)
+    except DamagedError as error:
+        return Job(folder, "", {}, "", FAILED, error=f"{error.what} in {error.where}: {_FIX}.")
 
 
 def asked_for(folder: Path, work: str, options: dict[str, Any]) -> Job:
@@ -142,25 +175,26 @@ class Jobs:
     def of(self, folder: Path) -> Job | None:
         """The job of a folder, as it is now; None: there is none."""
         with self._lock:
-            return self._open.get(folder) or job_in(folder)
+            return self._open.get(folder) or shown_in(folder)
 
     def within(self, folder: Path) -> list[Job]:
         """Those below a folder that are not over."""
         with self._lock:
             return [job for job in self._open.values() if job.folder.is_relative_to(folder)]
 
-    def place(self, job: Job) -> int:
-        """How many come before it: 0 where it runs, or is next."""
+    def before(self, job: Job) -> list[Job]:
+        """Those that come before it, in their order: none where it runs, or is next."""
         with self._lock:
             mine = [each for each in self._open.values() if each.work == job.work]
-            return sum(1 for each in mine if (each.asked, each.folder) < (job.asked, job.folder))
+        sooner = [each for each in mine if (each.asked, each.folder) < (job.asked, job.folder)]
+        return sorted(sooner, key=lambda each: (each.asked, each.folder))
 
     def stop(self, job: Job) -> None:
         """Have it end soon; one that waits is over at once. What it has reached is kept where that is of any use."""
         with self._lock:
             if job.is_over:
                 return
-            (job.folder / STOP).touch()
+            open_to_append(job.folder / STOP).close()
             if self._running.get(job.work) is not job:
                 job.end(STOPPED)
                 self._open.pop(job.folder, None)
@@ -172,11 +206,7 @@ class Jobs:
         self._loop = asyncio.get_running_loop()
         while True:
             self._wake.clear()
-            try:
-                new = await asyncio.to_thread(self._look)
-            except (OSError, OutputError) as error:  # a full disk, say; it is tried again
-                new = self._say_once(error)
-            if new:
+            if await asyncio.to_thread(self._look):
                 async with self._changed:
                     self._changed.notify_all()
             if not self._open and not self._processes:
@@ -185,11 +215,12 @@ class Jobs:
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._wake.wait(), _LOOKS_EVERY)
 
-    def _say_once(self, error: Exception) -> bool:
+    def _say_once(self, job: Job, error: Exception) -> bool:
         """Write an error to the log, if it is another one than before. Gives whether so."""
-        before, self._said = self._said, " ".join(str(error).split())
+        place = "" if isinstance(error, OSError | OutputError) else traceback.format_tb(error.__traceback__)[-1]
+        before, self._said = self._said, " ".join(f"{job.folder}: {error!r} {place}".split())
         if self._said != before:
-            _log.error("jobs cannot be looked after: %s", self._said)
+            _log.error("a job cannot be looked after: %s", self._said)
         return self._said != before
 
     async def until_changed(self, seconds: float) -> None:
@@ -203,20 +234,33 @@ class Jobs:
         with self._lock:
             new = False
             for work, job in list(self._running.items()):
-                new = self._look_at(job) or new
+                new = self._tried(self._look_at, job) or new
                 if job.is_over:
                     del self._running[work]
                     self._open.pop(job.folder, None)
             for job in sorted(self._open.values(), key=lambda job: (job.asked, job.folder)):
                 if job.work not in self._running:
                     self._running[job.work] = job
+                    self._tried(self._begin, job)
                     new = True
-                    if not job.is_alive():  # else it is one that a server before this one has started
-                        self._start(job)
             for folder in [folder for folder in self._processes if folder not in self._open]:
                 if self._processes[folder].poll() is not None:  # which takes leave of it
                     del self._processes[folder]
             return new
+
+    def _tried(self, look: Callable[[Job], bool], job: Job) -> bool:
+        """What a look at one job gives. Whatever goes wrong, a full disk say, is logged, and tried again: nobody else
+        watches, and the others have nothing to do with it."""
+        try:
+            return look(job)
+        except Exception as error:
+            return self._say_once(job, error)
+
+    def _begin(self, job: Job) -> bool:
+        """Start one whose turn it is, unless a server before this one has."""
+        if not job.is_alive():
+            self._start(job)
+        return True
 
     def _look_at(self, job: Job) -> bool:
         """Read what a job has written since; start it again where its process died. Gives whether anything is new."""
@@ -252,9 +296,13 @@ class Jobs:
             return
         command = [sys.executable, "-P", "-m", "headstart.studio.job", str(job.folder)]
         job.attempts += 1
-        job.write()
         try:
-            with (job.folder / LOG).open("ab") as log:
+            job.write()
+        except OutputError:  # it has not begun
+            job.attempts -= 1
+            raise
+        try:
+            with open_to_append(job.folder / LOG) as log:
                 self._processes[job.folder] = subprocess.Popen(
                     command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, **_DETACHED
                 )
@@ -271,8 +319,9 @@ _DETACHED: dict[str, Any] = (
 
 
 def unfinished(folders: Iterable[Path]) -> list[Job]:
-    """The jobs in these folders that are not over."""
-    found = [job for folder in folders if (job := job_in(folder)) is not None and not job.is_over]
+    """The jobs in these folders that are not over. That a computer was switched off is no failure of theirs."""
+    found = [job for folder in folders if (job := shown_in(folder)) is not None and not job.is_over]
     for job in found:
+        job.attempts = 0
         job.progress.read_on()
     return found

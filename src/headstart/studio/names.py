@@ -6,6 +6,7 @@ import os
 import re
 import unicodedata
 from collections.abc import Collection
+from pathlib import Path
 
 from headstart.data.files.accents import composed
 from headstart.data.files.walk import Walk
@@ -57,3 +58,14 @@ def file_stem(name: str) -> str:
     while len(plain.encode()) > 2 * _LONGEST_STEM:
         plain = plain[:-1]
     return "" if _RESERVED.fullmatch(plain) else plain
+
+
+def free_file(path: Path) -> Path:
+    """The path, or one beside it that nothing has yet: reviews.csv, reviews.2.csv."""
+    ending = ".gz" if path.suffix == ".gz" else ""
+    inner = path.with_suffix("") if ending else path
+    stem, number, free = re.sub(r"\.\d+$", "", inner.stem), 1, path
+    while os.path.lexists(free):
+        number += 1
+        free = path.with_name(f"{stem}.{number}{inner.suffix}{ending}")
+    return free

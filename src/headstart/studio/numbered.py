@@ -8,15 +8,24 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from pydantic import Field
+
 from headstart.serve.refused import RefusedError
 from headstart.storage.renames import rename_new
-from headstart.studio.facts import read_facts, write_facts
+from headstart.studio.facts import Facts, known_facts, write_facts
 from headstart.studio.jobs import Job, Jobs, asked_for, job_in
 from headstart.studio.limits import refuse_full_disk
 from headstart.studio.workspace import Workspace
 
 _NUMBERED = re.compile(r"(\d{1,9})(?:-[a-z0-9-]+)?")
 _LAST = ".last.json"
+_MOST = 10**9  # by the digits that a number may have
+
+
+class _Last(Facts):
+    """The greatest number that was given."""
+
+    last: int = Field(ge=0, lt=_MOST)
 
 
 class Numbered:
@@ -74,8 +83,10 @@ class Numbered:
         """
         refuse_full_disk(workspace.folder, workspace.limits)
         self.folder.mkdir(exist_ok=True)
-        known = read_facts(self.folder / _LAST) or {}
-        number = max([*self.folders(), int(known.get("last", 0))], default=0) + 1
+        known = known_facts(self.folder / _LAST, _Last)
+        number = max([*self.folders(), 0 if known is None else known.last]) + 1
+        if number >= _MOST:
+            raise RefusedError(507, f"no {self._noun} can have a greater number", fix="make the project anew")
         write_facts(self.folder / _LAST, {"last": number})
         place = self.folder / f"{number}{ending}"
         with workspace.room() as room:

@@ -15,6 +15,7 @@ from headstart.studio.kinds import examples_of, table_of
 from headstart.studio.numbered import number_of
 from headstart.studio.photos import Photos
 from headstart.studio.studio import aside, studio_of
+from headstart.studio.workspace import Project
 
 router = APIRouter(prefix="/api/projects/{id}")
 
@@ -25,48 +26,45 @@ async def put_table(request: Request, id: str) -> Response:
     await aside(lambda: table_of(studio.workspace.project(id), studio.workspace))  # before anything is sent
     async with studio.uploads.taken(request, most_files=1, most_bytes=studio.workspace.limits.table_bytes) as files:
 
-        def work() -> dict[str, Any] | None:
+        def work(project: Project) -> dict[str, Any] | None:
             if not files:
                 raise RefusedError(400, "there is no file in it", where="files", fix="send one")
-            with studio.changing(id) as project:
-                return table_of(project, studio.workspace).put(files[0]).table()
+            return table_of(project, studio.workspace).put(files[0]).table()
 
-        return json_answer(await aside(work))
+        return json_answer(await studio.changing(id, work))
 
 
 @router.get("/table")
 async def table(request: Request, id: str) -> Response:
     studio = studio_of(request)
 
-    def work() -> dict[str, Any]:
-        about = table_of(studio.workspace.project(id), studio.workspace).table()
+    def work(project: Project) -> dict[str, Any]:
+        about = table_of(project, studio.workspace).table()
         if about is None:
             raise RefusedError(404, "there is no table yet", fix="add one")
         return about
 
-    return json_answer(await aside(work))
+    return json_answer(await studio.changing(id, work))
 
 
 @router.patch("/table")
 async def choose(request: Request, id: str) -> Response:
     studio, said = studio_of(request), await body_of(request, ChosenColumns)
 
-    def work() -> dict[str, Any] | None:
-        with studio.changing(id) as project:
-            return table_of(project, studio.workspace).choose(said_in(said)).table()
+    def work(project: Project) -> dict[str, Any] | None:
+        return table_of(project, studio.workspace).choose(said_in(said)).table()
 
-    return json_answer(await aside(work))
+    return json_answer(await studio.changing(id, work))
 
 
 @router.post("/check")
 async def check(request: Request, id: str) -> Response:
     studio = studio_of(request)
 
-    def work() -> dict[str, Any]:
-        with studio.changing(id) as project:
-            return {"job": number_of(studio.checks(project).ask().folder)}
+    def work(project: Project) -> dict[str, Any]:
+        return {"job": number_of(studio.checks(project).ask().folder)}
 
-    return json_answer(await aside(work), 202)
+    return json_answer(await studio.changing(id, work), 202)
 
 
 @router.get("/check")
@@ -79,20 +77,24 @@ async def checked(request: Request, id: str) -> Response:
 async def mend(request: Request, id: str) -> Response:
     studio, said = studio_of(request), await body_of(request, Changes)
 
-    def work() -> dict[str, Any]:
-        with studio.changing(id) as project:
-            examples = examples_of(project, studio.workspace)
-            if isinstance(examples, Photos):
-                return {"changed": _mended(examples, said.changes)}
-            changes = [change.model_dump() for change in said.changes]
-            table = studio.checks(project).table() or ""
-            return {"changed": Corrections(project, studio.workspace).apply(changes, said.table or table)}
+    def work(project: Project) -> dict[str, Any]:
+        examples = examples_of(project, studio.workspace)
+        if isinstance(examples, Photos):
+            n, undo = _mended(examples, said.changes)
+            return {"changed": n, "undo": undo}
+        changes = [change.model_dump() for change in said.changes]
+        table = studio.checks(project).table() or ""
+        corrections = Corrections(project, studio.workspace)
+        return {"changed": corrections.apply(changes, said.table or table, undo=said.undo)}
 
-    return json_answer(await aside(work))
+    return json_answer(await studio.changing(id, work))
 
 
-def _mended(photos: Photos, changes: Sequence[Change]) -> int:
-    """Photos of another class, or removed; gives how many. Nothing is done where one of the changes cannot be."""
+def _mended(photos: Photos, changes: Sequence[Change]) -> tuple[int, str | None]:
+    """Photos of another class, or removed; gives how many, and what these are called among what was removed.
+
+    Nothing is done where one of the changes cannot be.
+    """
     there = photos.names()
     for number, change in enumerate(changes, start=1):
         if change.photo is None or not (change.remove or change.label in there):
@@ -103,4 +105,6 @@ def _mended(photos: Photos, changes: Sequence[Change]) -> int:
         if not change.remove and change.label is not None and change.photo is not None:
             by_label.setdefault(change.label, []).append(change.photo)
     gone = [change.photo for change in changes if change.remove and change.photo is not None]
-    return sum(photos.move(ids, label) for label, ids in by_label.items()) + photos.remove(gone)
+    moved = sum(photos.move(ids, label) for label, ids in by_label.items())
+    n, undo = photos.remove(gone)
+    return moved + n, undo

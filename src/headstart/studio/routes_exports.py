@@ -17,9 +17,8 @@ from headstart.studio.bodies import Correction, NewExport, body_of
 from headstart.studio.kinds import examples_of
 from headstart.studio.photos import Photos
 from headstart.studio.studio import Studio, aside, opened, studio_of
-from headstart.studio.tables import CORRECTED
 from headstart.studio.uploads import Upload
-from headstart.studio.workspace import Project
+from headstart.studio.workspace import CORRECTED, Project
 
 router = APIRouter(prefix="/api/projects/{id}")
 
@@ -29,12 +28,11 @@ async def ask(request: Request, id: str) -> Response:
     studio, said = studio_of(request), await body_of(request, NewExport)
     studio.serving.refuse_while_draining()
 
-    def work() -> dict[str, Any]:
-        with studio.changing(id) as project:
-            exports = studio.exports(project)
-            return opened(studio, exports.state(exports.ask(said.run, said.format, said.quantize)))
+    def work(project: Project) -> dict[str, Any]:
+        exports = studio.exports(project)
+        return opened(studio, exports.state(exports.ask(said.run, said.format, said.quantize)))
 
-    return json_answer(await aside(work), 202)
+    return json_answer(await studio.changing(id, work), 202)
 
 
 @router.get("/exports/{number}")
@@ -61,24 +59,22 @@ async def correct(request: Request, id: str) -> Response:
     studio = studio_of(request)
     kind_of(request, JSON, FORM)
     async with studio.serving.places.body(request) as content:
-
-        def work() -> dict[str, Any]:
-            with studio.changing(id) as project:
-                name = partial(_of_project, project)
-                served, given, said = asked(studio.serving, request, content, Correction, several=False, name=name)
-                (value,) = given.values
-                if isinstance(value, Exception):
-                    raise value
-                return _added(studio, project, served, value, given.names[0], said)
-
-        return json_answer(await studio.serving.answers.aside(work))
+        name = partial(_of_project, id)
+        read = partial(asked, studio.serving, request, content, Correction, several=False, name=name)
+        served, given, said = await studio.serving.answers.aside(read)
+        (value,) = given.values
+        if isinstance(value, Exception):
+            raise value
+        return json_answer(
+            await studio.changing(id, lambda project: _added(studio, project, served, value, given.names[0], said))
+        )
 
 
-def _of_project(project: Project, said: str | None) -> str:
+def _of_project(id: str, said: str | None) -> str:
     """The name of the model that an input was tried on. Raises RefusedError where it is of another project."""
-    if said is not None and said.partition(".")[0] != project.id:
+    if said is not None and said.partition(".")[0] != id:
         raise RefusedError(422, "the model is of another project", where="model", fix="leave it out")
-    return said or project.id
+    return said or id
 
 
 def _added(studio: Studio, project: Project, served: Served, value: Any, name: str, said: Correction) -> dict[str, Any]:

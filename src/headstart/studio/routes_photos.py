@@ -11,13 +11,15 @@ from starlette.responses import Response
 
 from headstart.errors import DataError
 from headstart.serve.refused import RefusedError, json_answer
-from headstart.studio.bodies import MovedPhotos, NewName, SomePhotos, body_of
+from headstart.studio.bodies import MovedPhotos, NewName, Removed, SomePhotos, body_of
 from headstart.studio.kinds import photos_of
-from headstart.studio.photos import SIDES, Photo, checked, picture
+from headstart.studio.photo_files import SIDES, Photo, checked, picture
+from headstart.studio.removed import take_back
 from headstart.studio.studio import Studio, aside, studio_of
+from headstart.studio.workspace import Project
 
 router = APIRouter(prefix="/api/projects/{id}")
-_FOR_EVER = "private, max-age=31536000, immutable"  # an id is of the content
+_FOR_EVER = "private, max-age=31536000, immutable"  # an id is of the content, among others
 _MOST = 1000  # photos of one answer
 ClassName = Annotated[str, Query(alias="class", max_length=1000)]
 
@@ -26,11 +28,10 @@ ClassName = Annotated[str, Query(alias="class", max_length=1000)]
 async def add_class(request: Request, id: str) -> Response:
     studio, said = studio_of(request), await body_of(request, NewName)
 
-    def work() -> dict[str, Any]:
-        with studio.changing(id) as project:
-            return {"name": photos_of(project, studio.workspace).add_class(said.name)}
+    def work(project: Project) -> dict[str, Any]:
+        return {"name": photos_of(project, studio.workspace).add_class(said.name)}
 
-    return json_answer(await aside(work), 201)
+    return json_answer(await studio.changing(id, work), 201)
 
 
 @router.patch("/classes/{name}")
@@ -38,24 +39,21 @@ async def rename_class(request: Request, id: str, name: str) -> Response:
     """`merged` says whether a class was called so already, so that the photos of both are together now."""
     studio, said = studio_of(request), await body_of(request, NewName)
 
-    def work() -> dict[str, Any]:
-        with studio.changing(id) as project:
-            named, merged = photos_of(project, studio.workspace).rename_class(name, said.name)
-            return {"name": named, "merged": merged}
+    def work(project: Project) -> dict[str, Any]:
+        named, merged = photos_of(project, studio.workspace).rename_class(name, said.name)
+        return {"name": named, "merged": merged}
 
-    return json_answer(await aside(work))
+    return json_answer(await studio.changing(id, work))
 
 
 @router.delete("/classes/{name}")
 async def remove_class(request: Request, id: str, name: str) -> Response:
     studio = studio_of(request)
 
-    def work() -> dict[str, Any]:
-        with studio.changing(id) as project:
-            photos_of(project, studio.workspace).remove_class(name)
-            return {"removed": name}
+    def work(project: Project) -> dict[str, Any]:
+        return {"removed": name, "undo": photos_of(project, studio.workspace).remove_class(name)}
 
-    return json_answer(await aside(work))
+    return json_answer(await studio.changing(id, work))
 
 
 @router.post("/photos")
@@ -67,11 +65,10 @@ async def add(request: Request, id: str, name: ClassName) -> Response:
     async with taking as files:
         looked_at = await asyncio.gather(*(studio.serving.answers.aside(partial(checked, file)) for file in files))
 
-        def work() -> dict[str, Any]:
-            with studio.changing(id) as project:
-                return photos_of(project, studio.workspace).add(looked_at, name)
+        def work(project: Project) -> dict[str, Any]:
+            return photos_of(project, studio.workspace).add(looked_at, name)
 
-        return json_answer(await aside(work))
+        return json_answer(await studio.changing(id, work))
 
 
 def _refuse_unknown(studio: Studio, id: str, name: str) -> None:
@@ -117,19 +114,29 @@ async def shown(request: Request, id: str, photo: str, side: Annotated[int, Quer
 async def move(request: Request, id: str) -> Response:
     studio, said = studio_of(request), await body_of(request, MovedPhotos)
 
-    def work() -> dict[str, Any]:
-        with studio.changing(id) as project:
-            return {"moved": photos_of(project, studio.workspace).move(said.ids, said.class_name)}
+    def work(project: Project) -> dict[str, Any]:
+        return {"moved": photos_of(project, studio.workspace).move(said.ids, said.class_name)}
 
-    return json_answer(await aside(work))
+    return json_answer(await studio.changing(id, work))
 
 
 @router.delete("/photos")
 async def remove(request: Request, id: str) -> Response:
     studio, said = studio_of(request), await body_of(request, SomePhotos)
 
-    def work() -> dict[str, Any]:
-        with studio.changing(id) as project:
-            return {"removed": photos_of(project, studio.workspace).remove(said.ids)}
+    def work(project: Project) -> dict[str, Any]:
+        n, undo = photos_of(project, studio.workspace).remove(said.ids)
+        return {"removed": n, "undo": undo}
 
-    return json_answer(await aside(work))
+    return json_answer(await studio.changing(id, work))
+
+
+@router.post("/photos/back")
+async def bring_back(request: Request, id: str) -> Response:
+    """What was removed at once is where it was: `undo` of the answer says what."""
+    studio, said = studio_of(request), await body_of(request, Removed)
+
+    def work(project: Project) -> dict[str, Any]:
+        return {"back": take_back(project, studio.workspace, said.undo)}
+
+    return json_answer(await studio.changing(id, work))

@@ -2,44 +2,65 @@
 
 from __future__ import annotations
 
+import logging
+from functools import partial
 from typing import Any
 
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
+from headstart.errors import UserError
 from headstart.serve.refused import RefusedError, json_answer
 from headstart.studio.bodies import NewName, NewProject, body_of
+from headstart.studio.jobs import STOPPED
 from headstart.studio.kinds import examples_of
 from headstart.studio.studio import Studio, aside, opened, studio_of
 from headstart.studio.workspace import Project
 
 router = APIRouter(prefix="/api/projects")
+_log = logging.getLogger("headstart.serve")
 
 
 def in_short(studio: Studio, project: Project) -> dict[str, Any]:
-    """How a project is listed."""
-    classes = examples_of(project, studio.workspace).classes()
-    runs = studio.runs(project)
-    last = next(reversed(runs.jobs().values()), None)
+    """How a project is listed: no table is read for that."""
+    examples, runs = examples_of(project, studio.workspace), studio.runs(project)
+    jobs = runs.jobs()
+    last, done = next(reversed(jobs.values()), None), runs.last_done()
+    if last is not None and last.status == STOPPED and done is not None:
+        last = jobs[done]  # of which there is a model, as before
     return {
         "id": project.id,
         "name": project.name,
         "kind": project.kind,
         "created": project.created,
-        "n_examples": examples_of(project, studio.workspace).count(),
-        "classes": [each.to_json() for each in classes],
+        "n_examples": examples.count(),
+        "classes": [each.to_json() for each in examples.classes()],
         "run": None if last is None else runs.in_short(last),
+        "damaged": None,
     }
+
+
+def listed_as(studio: Studio, id: str) -> dict[str, Any]:
+    """How a project is listed, also where it is damaged: then with why, and what to do."""
+    try:
+        return in_short(studio, studio.workspace.project(id))
+    except UserError as error:
+        why = "; ".join(part for part in (error.what, error.fix) if part)
+    except Exception:  # nobody foresaw it; the other projects have nothing to do with it
+        _log.exception("the project %s cannot be listed", ascii(id))
+        why = "something in its folder is not as it should be; the server's log says more"
+    empty: dict[str, Any] = {"created": "", "n_examples": 0, "classes": [], "run": None}
+    return {"id": id, "name": id, "kind": "", **empty, "damaged": why}
 
 
 def described(studio: Studio, project: Project) -> dict[str, Any]:
     """All that a project's page shows first."""
     examples = examples_of(project, studio.workspace)
     runs, exports = studio.runs(project), studio.exports(project)
-    why_not = examples.why_not()
+    table, why_not = examples.table(), examples.why_not()
     return {
         **in_short(studio, project),
-        "table": examples.table(),
+        "table": table,
         "runs": [opened(studio, runs.without_result(job)) for job in runs.jobs().values()],
         "exports": [opened(studio, exports.state(job)) for job in exports.jobs().values()],
         "changed": runs.changed(),
@@ -53,7 +74,8 @@ async def listed(request: Request) -> Response:
     studio = studio_of(request)
 
     def work() -> dict[str, Any]:
-        projects = [in_short(studio, project) for project in studio.projects()]
+        projects = [listed_as(studio, id) for id in studio.workspace.ids()]
+        projects.sort(key=lambda project: (project["created"], project["id"]), reverse=True)
         return {"projects": projects, "folder": str(studio.workspace.folder)}
 
     return json_answer(await aside(work))
@@ -62,19 +84,20 @@ async def listed(request: Request) -> Response:
 @router.post("")
 async def make(request: Request) -> Response:
     studio, said = studio_of(request), await body_of(request, NewProject)
-    return json_answer(await aside(lambda: described(studio, studio.workspace.create(said.name, said.kind))), 201)
+    work = partial(studio.workspace.create, said.name, said.kind)
+    return json_answer(described(studio, await studio.alone("", work)), 201)
 
 
 @router.get("/{id}")
 async def one(request: Request, id: str) -> Response:
     studio = studio_of(request)
-    return json_answer(await aside(lambda: described(studio, studio.workspace.project(id))))
+    return json_answer(await studio.changing(id, partial(described, studio)))
 
 
 @router.patch("/{id}")
 async def rename(request: Request, id: str) -> Response:
     studio, said = studio_of(request), await body_of(request, NewName)
-    return json_answer(await aside(lambda: described(studio, studio.workspace.rename(id, said.name))))
+    return json_answer(await studio.changing(id, lambda project: described(studio, project.renamed(said.name))))
 
 
 @router.delete("/{id}")
@@ -82,13 +105,13 @@ async def remove(request: Request, id: str) -> Response:
     studio = studio_of(request)
 
     def work() -> dict[str, Any]:
-        with studio.changing(id) as project:
-            if studio.jobs.within(project.folder):
-                raise RefusedError(409, f"something is under way in {project.name}", fix="stop it, or wait for it")
-            studio.workspace.remove(project.folder)
+        folder = studio.workspace.folder_of(id)  # damaged ones go, too
+        if studio.jobs.within(folder):
+            raise RefusedError(409, f"something is under way in {id}", fix="stop it, or wait for it")
+        studio.workspace.remove(folder)
         return {"removed": id}
 
-    return json_answer(await aside(work))
+    return json_answer(await studio.alone(id, work))
 
 
 @router.get("/{id}/model")

@@ -17,6 +17,7 @@ from headstart.studio.jobs import ENDED
 from headstart.studio.numbered import number_of
 from headstart.studio.runs import REPORT
 from headstart.studio.studio import Studio, aside, opened, studio_of
+from headstart.studio.workspace import Project
 
 router = APIRouter(prefix="/api/projects/{id}/runs")
 _RETRY = 2000  # milliseconds after which a browser connects again
@@ -35,13 +36,12 @@ async def ask(request: Request, id: str) -> Response:
     studio, said = studio_of(request), await body_of(request, NewRun)
     studio.serving.refuse_while_draining()
 
-    def work() -> dict[str, Any]:
-        with studio.changing(id) as project:
-            runs = studio.runs(project)
-            job = runs.ask(said.budget, model=said.advanced.model, how=said.advanced.how)
-            return opened(studio, runs.state(number_of(job.folder)))
+    def work(project: Project) -> dict[str, Any]:
+        runs = studio.runs(project)
+        job = runs.ask(said.budget, model=said.advanced.model, how=said.advanced.how)
+        return opened(studio, runs.state(number_of(job.folder)))
 
-    return json_answer(await aside(work), 202)
+    return json_answer(await studio.changing(id, work), 202)
 
 
 @router.get("/{number}")
@@ -88,28 +88,26 @@ async def _events(studio: Studio, id: str, number: int) -> AsyncIterator[bytes]:
 async def stop(request: Request, id: str, number: int) -> Response:
     studio = studio_of(request)
 
-    def work() -> dict[str, Any]:
-        with studio.changing(id) as project:
-            runs = studio.runs(project)
-            studio.jobs.stop(runs.job(number))
-            return opened(studio, runs.state(number))
+    def work(project: Project) -> dict[str, Any]:
+        runs = studio.runs(project)
+        studio.jobs.stop(runs.job(number))
+        return opened(studio, runs.state(number))
 
-    return json_answer(await aside(work))
+    return json_answer(await studio.changing(id, work))
 
 
 @router.delete("/{number}")
 async def remove(request: Request, id: str, number: int) -> Response:
     studio = studio_of(request)
 
-    def work() -> dict[str, Any]:
-        with studio.changing(id) as project:
-            job = studio.runs(project).job(number)
-            if not job.is_over or studio.exports(project).is_busy_with(number):
-                raise RefusedError(409, f"training {number} is under way, or a download of it", fix="stop it first")
-            studio.workspace.remove(job.folder)
-            return {"removed": number}
+    def work(project: Project) -> dict[str, Any]:
+        job = studio.runs(project).job(number)
+        if not job.is_over or studio.exports(project).is_busy_with(number):
+            raise RefusedError(409, f"training {number} is under way, or a download of it", fix="stop it first")
+        studio.workspace.remove(job.folder)
+        return {"removed": number}
 
-    return json_answer(await aside(work))
+    return json_answer(await studio.changing(id, work))
 
 
 @router.get("/{number}/report")

@@ -5,22 +5,33 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from headstart.clock import seconds_of
-from headstart.errors import UserError, shortened, some_of
-from headstart.pretrained import catalog
+from pydantic import ConfigDict, Field
+
 from headstart.serve.refused import RefusedError
-from headstart.storage.files import read_json
-from headstart.studio.facts import read_facts
+from headstart.studio.facts import DamagedError, Facts, read_facts
 from headstart.studio.jobs import DONE, Job, Jobs
 from headstart.studio.kinds import examples_of
 from headstart.studio.numbered import Numbered, number_of
-from headstart.studio.training import MODEL, RESULT
+from headstart.studio.plain_folders import inside, is_file
+from headstart.studio.plain_words import plain_words
+from headstart.studio.training import MODEL, RESULT, Result, refuse_odd
 from headstart.studio.workspace import Project, Workspace
 
 _METRICS, REPORT = "metrics.json", "report.html"  # of a saved folder
-_LONGEST = 12 * 3600  # seconds of a budget
-_WAYS = ("auto", "probe", "tune", "lora", "full")
 _MOST_FINDINGS = 100  # of a fit's summary; the check has all of them
+
+
+class _Warning(Facts):
+    kind: str
+    text: str
+
+
+class _Summary(Facts):
+    """What the page reads of a saved folder's figures; all of them are there."""
+
+    model_config = ConfigDict(extra="allow")
+    findings: list[dict[str, Any]] = Field(default_factory=list)
+    warnings: list[_Warning] = Field(default_factory=list)
 
 
 class Runs:
@@ -36,7 +47,7 @@ class Runs:
         Raises:
             RefusedError: one is being trained, something is missing, or there is no such time, model or way.
         """
-        _refuse_odd(budget, model, how)
+        refuse_odd(budget, model, how)
         if any(not job.is_over for job in self.jobs().values()):
             raise RefusedError(409, "a training of this project is under way", fix="wait for it, or stop it")
         examples = examples_of(self._project, self._workspace)
@@ -73,33 +84,48 @@ class Runs:
         return known is not None and known != examples_of(self._project, self._workspace).fingerprint()
 
     def model(self, number: int) -> Path:
-        """The saved folder of one. Raises RefusedError where it has none."""
+        """The saved folder of one. Raises RefusedError where it has none, or one that leads elsewhere."""
         job = self.job(number)
         if job.status != DONE:
             raise RefusedError(409, f"training {number} gave no model", fix="train again")
-        return job.folder / MODEL
+        return inside(job.folder, MODEL)
 
     def state(self, number: int) -> dict[str, Any]:
         """How far it is, and what came of it."""
         job = self.job(number)
-        result = _summary(job.folder / MODEL / _METRICS) if job.status == DONE else None
-        return {**self.without_result(job), "result": result}
+        said = self.without_result(job)
+        try:
+            summary = read_facts(self.model(number) / _METRICS, _Summary) if job.status == DONE else None
+        except DamagedError as error:
+            return {**said, "error": said["error"] or str(error), "result": None}
+        if summary is None:
+            return {**said, "result": None}
+        warnings = [{"kind": each.kind, "text": plain_words(each.text)} for each in summary.warnings]
+        mended = {"findings": summary.findings[:_MOST_FINDINGS], "warnings": warnings}
+        return {**said, "result": summary.model_dump() | mended}
 
     def without_result(self, job: Job) -> dict[str, Any]:
         """How far one is, and its score."""
-        there = job.status == DONE and (job.folder / MODEL / REPORT).is_file()
+        there = job.status == DONE and is_file(job.folder / MODEL / REPORT)
         address = f"{self._project.address}/runs/{number_of(job.folder)}/report"
+        before = [] if job.is_over else self._jobs.before(job)
         return {
             **self.in_short(job),
             **progress_of(job),
-            "waits_for": self._jobs.place(job) if not job.is_over else 0,
+            "waits_for": len(before),
+            "waits_behind": before[0].folder.relative_to(self._workspace.folder).parts[0] if before else None,
+            "stopping": not job.is_over and job.stop_asked,
             "files": {"report": address if there else None},
         }
 
     def in_short(self, job: Job) -> dict[str, Any]:
         """How one is listed."""
-        found = read_facts(job.folder / RESULT) if job.status == DONE else None
-        headline = None if found is None else found.get("headline")
+        headline, error = None, job.error
+        try:
+            found = read_facts(job.folder / RESULT, Result) if job.status == DONE else None
+            headline = None if found is None else found.headline
+        except DamagedError as damaged:
+            error = f"Its score is lost: {damaged.what}. Train again to have one."
         return {
             "id": number_of(job.folder),
             "status": job.status,
@@ -107,9 +133,9 @@ class Runs:
             "asked": job.asked,
             "started": job.started,
             "ended": job.ended,
-            "error": job.error,
-            "headline": headline,
-            "accuracy": headline["value"] if headline and headline["key"] == "accuracy" else None,
+            "error": error,
+            "headline": None if headline is None else headline.model_dump(),
+            "accuracy": headline.value if headline is not None and headline.key == "accuracy" else None,
         }
 
 
@@ -126,29 +152,3 @@ def progress_of(job: Job) -> dict[str, Any]:
         "steps": [{"name": name, "seconds": round(seconds, 1)} for name, seconds in list(progress.seconds.items())],
         "notes": list(progress.notes),
     }
-
-
-def _summary(file: Path) -> dict[str, Any] | None:
-    try:
-        summary = read_json(file)
-    except (OSError, ValueError):
-        return None
-    return summary | {"findings": summary.get("findings", [])[:_MOST_FINDINGS]}
-
-
-def _refuse_odd(budget: str, model: str, how: str) -> None:
-    """Raises RefusedError where a training cannot be asked for so. Only models of the catalog are taken by name: a path
-    would let whoever reaches the page open any folder of this computer."""
-    try:
-        seconds = seconds_of(budget)
-    except UserError as error:
-        raise RefusedError(422, error.what, where="budget", fix="for example 30s, 2m or 10m") from None
-    if seconds > _LONGEST:
-        raise RefusedError(422, f"{shortened(budget, 20)} is more than 12 hours", where="budget", fix="take less time")
-    if model != "auto" and catalog.find(model) is None:
-        names = some_of([card.name for card in catalog.cards()], most=20)
-        raise RefusedError(422, f"no model is called {shortened(model, 60)!r}", where="model", fix=f"one of: {names}")
-    if how not in _WAYS:
-        raise RefusedError(
-            422, f"no way is called {shortened(how, 20)!r}", where="how", fix=f"one of: {some_of(_WAYS)}"
-        )

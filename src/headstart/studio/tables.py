@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-import re
 import shutil
+import stat
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -12,30 +12,49 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from pydantic import Field
 
 from headstart.data.files.arrow import plain_values
 from headstart.data.files.endings import READ_AS_TABLES, ending_of
-from headstart.data.read import read
 from headstart.data.tables.table import open_blocks, table_errors
 from headstart.errors import DataError, UserError, shortened
 from headstart.inputs.shown import beginning
 from headstart.serve.refused import RefusedError
 from headstart.storage.places import cannot_write
 from headstart.storage.renames import rename_new
-from headstart.studio.examples import CHOICES, ClassCount, Source, columns_of
-from headstart.studio.facts import read_facts, write_facts
-from headstart.studio.names import file_stem
+from headstart.studio.examples import CHOICES, ClassCount, ClassFacts, Source, columns_of, dataset_in
+from headstart.studio.facts import Facts, known_facts, write_facts
+from headstart.studio.names import file_stem, free_file
 from headstart.studio.plain_words import plain_words
 from headstart.studio.uploads import Upload
-from headstart.studio.workspace import Project, Workspace
-from headstart.tasks.table import TASKS
-from headstart.values import Columns, Dataset, Request
+from headstart.studio.workspace import CORRECTED, Project, Workspace
+from headstart.values import Columns, Dataset, Passages
 
 _SHOWN_ROWS, _MOST_COLUMNS = 20, 200
 _FEWEST = 20  # rows, with which training begins to make sense
 _LONGEST = 1000  # characters of a column's name
+_WIDEST = 2000  # columns of a table
 _KEPT = "table.json"  # what was read of the table, so that it is read once
-CORRECTED = "corrected"  # the folder of single examples that were corrected while the model was tried
+
+
+class _About(Facts):
+    """What was read of a table."""
+
+    columns: list[str]
+    rows: list[list[str]]
+    n_rows: int = Field(ge=0)
+    n_used: int = Field(ge=0)
+    classes: list[ClassFacts]
+    guess: dict[str, Any] | None
+    error: str | None
+    chosen: dict[str, Any]
+
+
+class _Kept(Facts):
+    """What `table.json` holds: what was read, and of what."""
+
+    key: list[Any]
+    about: _About
 
 
 @dataclass(frozen=True)
@@ -69,11 +88,12 @@ class Table:
         return self._project.data / self._project.table
 
     def classes(self) -> list[ClassCount]:
-        about = self.table() or {}
-        return [ClassCount(each["name"], each["n"]) for each in about.get("classes", ())]
+        about = self._known()
+        return [] if about is None else [ClassCount(each.name, each.n) for each in about.classes]
 
-    def count(self) -> int:
-        return int((self.table() or {}).get("n_rows", 0))
+    def count(self) -> int | None:
+        about = self._known()
+        return about.n_rows if about is not None else 0 if self._project.table is None else None
 
     def why_not(self) -> str | None:
         about = self.table()
@@ -89,16 +109,19 @@ class Table:
         return None
 
     def fingerprint(self) -> str:
-        now = self.source()
-        files = [now.data, *([] if now.feedback is None else [now.feedback])]
-        return repr(
-            [*((file.name, identity_of(file)) for file in files), sorted((self._project.columns or {}).items())]
-        )
+        files = [(file.name, known) for file in (self.path, self._corrected) if (known := identity_of(file))]
+        return repr([*files, sorted((self._project.columns or {}).items())])
+
+    @property
+    def _corrected(self) -> Path:
+        return self._project.folder / CORRECTED / f"{CORRECTED}.jsonl"
 
     def source(self) -> Source:
-        corrected = self._project.folder / CORRECTED / f"{CORRECTED}.jsonl"
+        about = self.table()
+        if about is not None and about["error"] is not None:
+            raise RefusedError(422, about["error"], fix="add another table, or choose other columns")
         chosen = columns_of(self._project.columns or {}) if self._project.columns else None
-        return Source(self.path, self.choice.task, chosen, corrected if corrected.exists() else None)
+        return Source(self.path, self.choice.task, chosen, self._corrected if self._corrected.exists() else None)
 
     def snapshot(self, folder: Path) -> Source:
         now = self.source()
@@ -117,17 +140,26 @@ class Table:
         """The first rows, and what the columns are taken for; read once for as long as nothing changes."""
         if self._project.table is None:
             return None
-        identity = identity_of(self.path)
-        if identity is None:
-            return _unread(f"The file {self._project.table} is gone: add the table again.")
         chosen = self._project.columns or {}
-        key = [self._project.table, identity, chosen]
-        kept = read_facts(self._project.folder / _KEPT)
-        if kept is not None and kept.get("key") == key and isinstance(kept.get("about"), dict):
-            return dict(kept["about"])
+        if (known := self._known()) is not None:
+            return known.model_dump()
+        if identity_of(self.path) is None:
+            return _unread(f"The file {self._project.table} is gone: add the table again.") | {"chosen": chosen}
+        key = self._key()
         about = about_table(self.path, self.choice) | {"chosen": chosen}
         write_facts(self._project.folder / _KEPT, {"key": key, "about": about})
         return about
+
+    def _key(self) -> list[Any]:
+        """Another one where the table would have to be read again."""
+        return [self._project.table, identity_of(self.path), self._project.columns or {}]
+
+    def _known(self) -> _About | None:
+        """What was read of the table; None: it is not read yet, or there is none."""
+        if self._project.table is None or identity_of(self.path) is None:
+            return None
+        kept = known_facts(self._project.folder / _KEPT, _Kept)
+        return None if kept is None or kept.key != self._key() else kept.about
 
     def put(self, upload: Upload) -> Table:
         """Learn from a file that was sent, from now on; one that was there stays beside it.
@@ -168,12 +200,12 @@ class Table:
 
 
 def identity_of(path: Path) -> list[int] | None:
-    """Of a file: another one has another, and one that was changed, too. None: it is gone."""
+    """Of a file: another one has another, and one that was changed, too. None: it is gone, or a link."""
     try:
-        status = path.stat()
+        status = path.lstat()
     except OSError:
         return None
-    return [status.st_size, status.st_mtime_ns]
+    return [status.st_size, status.st_mtime_ns] if stat.S_ISREG(status.st_mode) else None
 
 
 def table_file(name: str) -> str:
@@ -187,26 +219,6 @@ def table_file(name: str) -> str:
     return f"{stem or 'table'}{ending}{packed}"
 
 
-def free_file(path: Path) -> Path:
-    """The path, or one beside it that nothing has yet: reviews.csv, reviews.2.csv."""
-    ending = ".gz" if path.suffix == ".gz" else ""
-    inner = path.with_suffix("") if ending else path
-    stem, number, free = re.sub(r"\.\d+$", "", inner.stem), 1, path
-    while os.path.lexists(free):
-        number += 1
-        free = path.with_name(f"{stem}.{number}{inner.suffix}{ending}")
-    return free
-
-
-def dataset_in(path: Path, choice: Choice) -> Dataset:
-    """The examples of a table. Raises UserError where it cannot be learned from."""
-    dataset = read(Request(path, None, None, choice.task, None, choice.columns, allow_rejected=True), TASKS)
-    if not dataset.modality.in_tables:
-        what = f"the table names {dataset.modality.noun}s, and only texts are learned from here"
-        raise DataError(what, fix="make a project of photos, and drop them there")
-    return dataset
-
-
 def about_table(path: Path, choice: Choice) -> dict[str, Any]:
     """The first rows of a table and its columns, and what they are taken for."""
     columns: list[str] = []
@@ -214,11 +226,17 @@ def about_table(path: Path, choice: Choice) -> dict[str, Any]:
     n = 0
     try:
         columns, rows, n = _first_rows(path, choice.columns)
-        dataset = dataset_in(path, choice)
+        if len(columns) > _WIDEST:
+            what = f"the table has {len(columns):,} columns, more than {_WIDEST:,}"
+            raise DataError(what, fix="leave out those that say nothing of the examples")
+        dataset = dataset_in(path, choice.columns, choice.task)
+        if isinstance(dataset.inputs, Passages):
+            columns, rows, n = _first_questions(dataset)
     except UserError as error:
-        return _unread(plain_words(error), columns, rows, n)
+        return _unread(plain_words(error, about=path), columns[:_MOST_COLUMNS], rows, n)
     used = dataset.columns or Columns()
-    counts = dataset.counts(np.arange(len(dataset))) if dataset.classes else ()
+    labelled = np.flatnonzero([target is not None for target in dataset.targets])
+    counts = dataset.counts(labelled) if dataset.classes else ()
     classes = [{"name": name, "n": int(count)} for name, count in zip(dataset.classes, counts, strict=True)]
     guess = {
         "task": dataset.task.name,
@@ -228,9 +246,10 @@ def about_table(path: Path, choice: Choice) -> dict[str, Any]:
         "image": None,
         "label": used.label,
         "labels": None if used.labels is None else list(used.labels),
-        "notes": [said for note in dataset.notes if (said := plain_words(note))],
+        "notes": [said for note in dataset.notes if (said := plain_words(note, about=path))],
     }
-    return _said(columns, rows, n or len(dataset), guess=guess, used=len(dataset), classes=classes)
+    shown = columns[:_MOST_COLUMNS]
+    return _said(shown, rows, n or len(dataset), guess=guess, used=len(labelled), classes=classes)
 
 
 def _first_rows(path: Path, asked: Columns) -> tuple[list[str], list[list[str]], int]:
@@ -240,13 +259,26 @@ def _first_rows(path: Path, asked: Columns) -> tuple[list[str], list[list[str]],
     n = 0
     with table_errors(path):
         for block in open_blocks(path, [], asked, absent="")[0]:
-            columns = columns or list(block)[:_MOST_COLUMNS]
+            columns = columns or list(block)
             more = len(next(iter(block.values()), ()))
             if few := _SHOWN_ROWS - len(rows):
-                cells = [[_cell(v) for v in islice(plain_values(block[name]), few)] for name in columns]
+                cells = [[_cell(v) for v in islice(plain_values(block[name]), few)] for name in columns[:_MOST_COLUMNS]]
                 rows += [list(row) for row in zip(*cells, strict=True)]
             n += more
     return columns, rows, n
+
+
+def rows_of(path: Path, choice: Choice) -> int:
+    """How many rows a table has. Raises UserError where it cannot be read."""
+    return _first_rows(path, choice.columns)[2]
+
+
+def _first_questions(dataset: Dataset) -> tuple[list[str], list[list[str]], int]:
+    """As `_first_rows`, of questions with their texts, which a file may have within one another."""
+    answers = [row[0][0] if row else "" for row in dataset.targets[:_SHOWN_ROWS]]
+    asked = zip(dataset.passages, answers, strict=False)
+    rows = [[_cell(question), _cell(answer), _cell(text)] for (question, text), answer in asked]
+    return ["question", "answer", "text"], rows, len(dataset)
 
 
 def _cell(value: Any) -> str:

@@ -14,18 +14,34 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pydantic import Field
+
 from headstart.clock import Now
 from headstart.progress import Followed, Update
-from headstart.storage.files import open_file, parse_json
+from headstart.storage.files import open_file
+from headstart.studio.facts import Facts, open_to_append
 from headstart.studio.plain_words import plain_words
 
 FILE = "progress.jsonl"
 _EVERY = 0.25  # seconds between two lines of one step
-_MOST = 2**30  # bytes of a trail
-_MOST_NOTES = 200
+_MOST = 2**26  # bytes of a trail
+_MOST_NOTES, _MOST_STEPS = 200, 100
+_LONGEST = 2000  # characters of a note
 _SURE = 0.05  # share from which on the time that is left is told
 
 Stages = Mapping[str, tuple[float, float]]  # by step, from where to where in the whole it goes
+
+
+class _Line(Facts):
+    """What a line holds: that a process has begun, a note, or how far it is in a step."""
+
+    time: float = Field(ge=0, le=1e11)
+    begun: bool = False
+    note: str | None = Field(None, max_length=_LONGEST)
+    step: str | None = Field(None, max_length=100)
+    share: float = Field(0.0, ge=0, le=1)
+    left: float | None = Field(None, ge=0, le=1e9)
+    text: str | None = Field(None, max_length=_LONGEST)
 
 
 class Trail(Followed):
@@ -53,7 +69,7 @@ class Trail(Followed):
     def note(self, text: str) -> None:
         said = plain_words(text.removeprefix("note: ").removeprefix("warning: "))
         if said:
-            self._line({"note": said})
+            self._line({"note": said[:_LONGEST]})
 
     def tick(self) -> None:
         """Say how far it is where the job says nothing for a while, in a step that takes what time there is."""
@@ -92,7 +108,7 @@ class Trail(Followed):
 
     def _line(self, facts: Mapping[str, Any]) -> None:
         line = json.dumps({"time": round(time.time(), 3), **facts})
-        with suppress(OSError), self._path.open("ab") as file:  # of a full disk says whoever needs it to save
+        with suppress(OSError), open_to_append(self._path) as file:  # of a full disk says whoever needs it to save
             file.write(f"\n{line}\n".encode())  # the first end is that of a line that a killed process began
 
 
@@ -118,7 +134,7 @@ class Progress:
 
     def _read_on(self) -> bool:
         try:
-            with open_file(self.folder / FILE, most=_MOST) as file:
+            with open_file(self.folder / FILE, most=_MOST, links=False) as file:
                 file.seek(self._offset)
                 content = file.read()
         except OSError:  # not begun
@@ -126,23 +142,20 @@ class Progress:
         whole = content[: content.rfind(b"\n") + 1]
         self._offset += len(whole)
         for line in whole.splitlines():
-            with suppress(ValueError, KeyError, TypeError):  # one that a killed process began
-                facts = parse_json(line)
-                if isinstance(facts, dict):
-                    self._take(facts)
+            with suppress(ValueError):  # one that a killed process began, or that is none
+                self._take(_Line.model_validate_json(line))
         return bool(whole)
 
-    def _take(self, facts: Mapping[str, Any]) -> None:
-        if "begun" in facts:
+    def _take(self, line: _Line) -> None:
+        if line.begun:
             self._time, self.seconds_left = None, None
-        elif "note" in facts:
-            if len(self.notes) < _MOST_NOTES and facts["note"] not in self.notes:
-                self.notes.append(str(facts["note"]))
-        elif "step" in facts:
-            now = float(facts["time"])
+        elif line.note is not None:
+            if len(self.notes) < _MOST_NOTES and line.note not in self.notes:
+                self.notes.append(line.note)
+        elif line.step in self.seconds or (line.step is not None and len(self.seconds) < _MOST_STEPS):
             if self.step is not None and self._time is not None:
-                self.seconds[self.step] += max(0.0, now - self._time)
-            self.step, self._time = str(facts["step"]), now
-            self.seconds.setdefault(self.step, 0.0)
-            self.text, self.seconds_left = str(facts["text"]), facts["left"]
-            self.share = max(self.share, float(facts["share"]))
+                self.seconds[self.step] += max(0.0, line.time - self._time)
+            self.step, self._time = line.step, line.time
+            self.seconds.setdefault(line.step, 0.0)
+            self.text, self.seconds_left = line.text or "", line.left
+            self.share = max(self.share, line.share)

@@ -7,9 +7,8 @@ import os
 import re
 import secrets
 import shutil
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -20,19 +19,42 @@ from headstart.serve.refused import RefusedError
 from headstart.storage.locks import take_lock
 from headstart.storage.places import cannot_write
 from headstart.storage.renames import rename_new
-from headstart.studio.facts import read_facts, write_facts
+from headstart.studio.examples import ColumnFacts
+from headstart.studio.facts import DamagedError, Facts, FileName, read_facts, write_facts
 from headstart.studio.limits import StudioLimits, refuse_full_disk
 from headstart.studio.names import project_name, slug
+from headstart.studio.plain_folders import A_FILE, FOLDER, is_file, refuse_other_kinds
 
-FACTS = "project.json"
+FACTS, CORRECTED = "project.json", "corrected"  # the latter: single examples that were corrected while it was tried
 _VERSION = 1
-_REMOVED, _INCOMING = ".removed", ".incoming"
+REMOVED, _INCOMING = ".removed", ".incoming"
+REMOVED_ID = re.compile(r"[\dT-]{19}-[0-9a-f]{6}")  # of what was removed at once
+_OURS = ".headstart-studio"  # in each folder for what is unfinished: what has it not is somebody else's, and stays
+_LAYOUT = {  # of a project's folder: what is there is of this kind
+    "data": FOLDER,
+    "runs": FOLDER,
+    "checks": FOLDER,
+    "exports": FOLDER,
+    CORRECTED: FOLDER,
+    f"{CORRECTED}/{CORRECTED}.jsonl": A_FILE,
+}
 _ID = re.compile(r"[\w][\w -]{0,100}")  # of a project: the name of its folder, which holds no dots
 
 
 def now() -> str:
     """This moment in UTC, as JSON has it."""
     return datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds")
+
+
+class _ProjectFacts(Facts):
+    """What `project.json` holds."""
+
+    version: int
+    name: str
+    kind: str
+    created: str
+    table: FileName | None = None
+    columns: ColumnFacts | None = None
 
 
 @dataclass(frozen=True)
@@ -62,6 +84,10 @@ class Project:
         """Its examples."""
         return self.folder / "data"
 
+    def renamed(self, name: str) -> Project:
+        """The same with another name for people; its folder stays. Raises RefusedError where it is none."""
+        return replace(self, name=project_name(name)).saved()
+
     def saved(self) -> Project:
         """The same, once its facts are on the disk."""
         facts = asdict(self)
@@ -71,7 +97,7 @@ class Project:
 
 
 class Workspace:
-    """A folder of projects. What changes a project does so within `alone`."""
+    """A folder of projects. Whoever changes one has it alone, see `Studio.changing`."""
 
     def __init__(self, folder: Path, limits: StudioLimits | None = None) -> None:
         """Raises UserError where it is no folder to write to, or another server has it."""
@@ -81,53 +107,66 @@ class Workspace:
             self.folder = folder.resolve()
         except OSError as error:
             raise cannot_write(folder, error) from error
-        self._alone: dict[str, threading.RLock] = {}
         lock = take_lock(self.folder / ".studio", without_locks=True)
         if lock is None:
             fix = "use the one that runs, end it, or name another folder"
             raise UserError("another headstart studio has this folder open", where=str(folder), fix=fix)
         self._lock = lock
-        # Halves of uploads, whose senders know of no success.
-        shutil.rmtree(self.folder / _INCOMING, ignore_errors=True)
+        self._clear_incoming()
 
     def close(self) -> None:
         """Let another server have it."""
         self._lock.release()
 
-    def __iter__(self) -> Iterator[Project]:
-        """All projects, the newest first."""
+    def _clear_incoming(self) -> None:
+        """Remove halves of uploads, whose senders know of no success."""
+        incoming = self.folder / _INCOMING
+        with suppress(OSError):  # there is none; or something else has that name, or is in it too
+            for room in incoming.iterdir():
+                if is_file(room / _OURS):
+                    shutil.rmtree(room, ignore_errors=True)
+            incoming.rmdir()
+
+    def ids(self) -> list[str]:
+        """Of all projects, damaged ones too."""
         with os.scandir(self.folder) as entries:
-            names = [entry.name for entry in entries if entry.is_dir(follow_symlinks=False)]
-        projects = [project for name in names if (project := self._opened(name)) is not None]
-        return iter(sorted(projects, key=lambda project: (project.created, project.id), reverse=True))
+            return sorted(entry.name for entry in entries if self._is_project(entry.name))
+
+    def _is_project(self, id: str) -> bool:
+        folder = self.folder / id
+        return bool(_ID.fullmatch(id)) and not folder.is_symlink() and os.path.lexists(folder / FACTS)
+
+    def folder_of(self, id: str) -> Path:
+        """The folder of a project, which may be damaged. Raises RefusedError where there is none."""
+        if not self._is_project(id):
+            raise RefusedError(404, f"there is no project {short_name(id)!r}", fix="it may have been removed; go back")
+        return self.folder / id
 
     def project(self, id: str) -> Project:
-        """The project of an id. Raises RefusedError where there is none."""
-        project = self._opened(id)
-        if project is None:
-            raise RefusedError(404, f"there is no project {short_name(id)!r}", fix="it may have been removed; go back")
-        return project
-
-    def _opened(self, id: str) -> Project | None:
-        folder = self.folder / id
-        if not _ID.fullmatch(id) or folder.is_symlink():
-            return None
-        facts = read_facts(folder / FACTS)
-        return None if facts is None else _project(folder, facts)
+        """The project of an id. Raises RefusedError where there is none, DamagedError where it is not as one is."""
+        folder = self.folder_of(id)
+        facts = read_facts(folder / FACTS, _ProjectFacts)
+        if facts is None:
+            raise DamagedError(f"{FACTS} is gone", where=id)
+        if facts.version != _VERSION:
+            raise DamagedError("it was made by another version of headstart", where=id, fix="use that one for it")
+        table = {} if facts.table is None else {f"data/{facts.table}": A_FILE}
+        refuse_other_kinds(folder, {**_LAYOUT, **table})
+        columns = None if facts.columns is None else facts.columns.model_dump(exclude_none=True)
+        return Project(folder, facts.name, facts.kind, facts.created, facts.table, columns)
 
     def create(self, name: str, kind: str) -> Project:
         """A new project without examples. Raises RefusedError where there are too many, or the disk is full."""
         name = project_name(name)
         refuse_full_disk(self.folder, self.limits)
-        with self.alone(""):
-            if sum(1 for _ in self) >= self.limits.projects:
-                raise RefusedError(507, "there are too many projects", fix="remove some")
-            folder = self._free(slug(name))
-            with self.room() as unfinished:
-                made = unfinished / "project"
-                (made / "data").mkdir(parents=True)
-                Project(made, name, kind, now()).saved()
-                rename_new(made, folder)
+        if len(self.ids()) >= self.limits.projects:
+            raise RefusedError(507, "there are too many projects", fix="remove some")
+        folder = self._free(slug(name))
+        with self.room() as unfinished:
+            made = unfinished / "project"
+            (made / "data").mkdir(parents=True)
+            Project(made, name, kind, now()).saved()
+            rename_new(made, folder)
         return self.project(folder.name)
 
     def _free(self, id: str) -> Path:
@@ -138,24 +177,19 @@ class Workspace:
             free = self.folder / f"{id}-{number}"
         return free
 
-    def rename(self, id: str, name: str) -> Project:
-        """The project with another name for people; its folder stays."""
-        self.project(id)
-        with self.alone(id):
-            return replace(self.project(id), name=project_name(name)).saved()
-
-    def remove(self, path: Path) -> None:
-        """Move something of the workspace to `.removed`, from where its owner can take it back.
+    def remove(self, path: Path) -> str:
+        """Move something of the workspace to `.removed`, from where its owner can take it back; gives what it is called
+        there.
 
         Raises:
             OutputError: it cannot be moved.
         """
-        self.remove_all([path])
+        return self.remove_all([path])
 
-    def remove_all(self, paths: list[Path]) -> None:
+    def remove_all(self, paths: list[Path]) -> str:
         """As `remove`, all of them into one folder, where they lie as they lay."""
         stamp = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H-%M-%S")
-        top = self.folder / _REMOVED / f"{stamp}-{secrets.token_hex(3)}"
+        top = self.folder / REMOVED / f"{stamp}-{secrets.token_hex(3)}"
         for path in paths:
             place = top / path.relative_to(self.folder)
             try:
@@ -163,12 +197,7 @@ class Workspace:
                 path.rename(place)
             except OSError as error:
                 raise cannot_write(place, error) from error
-
-    @contextmanager
-    def alone(self, id: str) -> Iterator[None]:
-        """While no other request changes this project, which is there: its lock stays."""
-        with self._alone.setdefault(id, threading.RLock()):  # in one step, whatever other threads do
-            yield
+        return top.name
 
     @contextmanager
     def room(self) -> Iterator[Path]:
@@ -176,19 +205,10 @@ class Workspace:
         folder = self.folder / _INCOMING / secrets.token_hex(8)
         try:
             folder.mkdir(parents=True)
+            (folder / _OURS).touch()
         except OSError as error:
             raise cannot_write(folder, error) from error
         try:
             yield folder
         finally:
             shutil.rmtree(folder, ignore_errors=True)
-
-
-def _project(folder: Path, facts: dict[str, Any]) -> Project | None:
-    """A project of its facts; None: they are not as a project of this version has them."""
-    name, kind, created, table, columns = (facts.get(key) for key in ("name", "kind", "created", "table", "columns"))
-    whole = all(isinstance(value, str) for value in (name, kind, created)) and facts.get("version") == _VERSION
-    inside = table is None or (isinstance(table, str) and table == Path(table).name and not table.startswith("."))
-    if not whole or not inside or not isinstance(columns, dict | None):
-        return None
-    return Project(folder, str(name), str(kind), str(created), table, columns)

@@ -14,9 +14,10 @@ export interface Summary {
   id: string;
   name: string;
   kind: Kind;
-  n_examples: number;
+  n_examples: number | null; // null: nobody has counted them yet
   classes: Class[];
   run: Run | null;
+  damaged: string | null; // why it cannot be opened, and what to do
 }
 
 export interface Details {
@@ -70,6 +71,8 @@ export type Status = 'queued' | 'running' | 'done' | 'failed' | 'stopped';
 export interface Headline {
   key: string;
   value: number;
+  n: number; // tested on
+  interval: [number, number] | null;
 }
 
 /** A training as it is listed. */
@@ -88,6 +91,8 @@ export interface RunState extends Run {
   seconds_left: number | null;
   steps: { name: string; seconds: number }[];
   waits_for: number; // trainings before it
+  waits_behind: string | null; // the project of the first of them
+  stopping: boolean;
   notes: string[];
   result: Result | null;
   files: { report: string | null }; // its address, for a frame
@@ -106,7 +111,8 @@ export interface Result {
   mae_interval?: [number, number];
   exact_match?: number;
   exact_match_interval?: [number, number];
-  baseline?: { mean?: number; mae?: number };
+  baseline?: { mean?: number; mae?: number; labels?: string[] };
+  per_label?: { name: string; precision: number; recall: number; count: number }[];
   confusion?: { classes: string[]; rows: number[][] };
   warnings: { kind: string; text: string }[];
   seconds: Record<string, number>;
@@ -138,6 +144,11 @@ export interface Check {
   } | null;
 }
 
+/** How what was removed is called, to bring it back. */
+export interface Removed {
+  undo?: string | null;
+}
+
 export type Change =
   | { where: string; label: string }
   | { photo: string; label: string }
@@ -154,6 +165,7 @@ export interface Export {
   error: string | null;
   size: number | null;
   download: string | null;
+  page?: string | null; // the address of a web page, to look at it
 }
 
 export const isOver = (status: string): boolean => status !== 'queued' && status !== 'running';
@@ -197,7 +209,7 @@ export class Api {
     return this.server.send('PATCH', at(project, 'classes', from), { name });
   }
 
-  removeClass(project: string, name: string): Promise<unknown> {
+  removeClass(project: string, name: string): Promise<Removed> {
     return this.server.send('DELETE', at(project, 'classes', name));
   }
 
@@ -220,8 +232,13 @@ export class Api {
     return this.server.send('PATCH', at(project, 'photos'), { ids, class: to });
   }
 
-  removePhotos(project: string, ids: readonly string[]): Promise<unknown> {
+  removePhotos(project: string, ids: readonly string[]): Promise<Removed> {
     return this.server.send('DELETE', at(project, 'photos'), { ids });
+  }
+
+  /** What was removed at once is where it was. */
+  bringBack(project: string, undo: string): Promise<unknown> {
+    return this.server.post(at(project, 'photos', 'back'), { undo });
   }
 
   addTable(project: string, file: File): Promise<Table> {
@@ -242,8 +259,9 @@ export class Api {
     return this.server.post(at(project, 'check'));
   }
 
-  change(project: string, changes: readonly Change[], table: string | null): Promise<{ changed: number }> {
-    return this.server.post(at(project, 'labels'), { changes, ...(table === null ? {} : { table }) });
+  /** undo: rows of a table as they were. */
+  change(project: string, changes: readonly Change[], table: string | null, undo = false): Promise<Removed> {
+    return this.server.post(at(project, 'labels'), { changes, undo, ...(table === null ? {} : { table }) });
   }
 
   train(project: string, budget: string): Promise<Run> {

@@ -20,8 +20,8 @@ const KINDS: Record<string, Words> = {
     removes: false,
   },
   'look-alike': {
-    title: 'Alike, in different classes',
-    words: 'These look very much like one of another class.',
+    title: 'Very much alike',
+    words: 'Perhaps two of one thing or moment. Then one of them is enough: with the other in the test, the score looks better than it is.',
     removes: false,
   },
   duplicate: {
@@ -98,7 +98,7 @@ export function reasonOf(finding: Finding): string {
   if (kind === 'doubtful-label' && label && suggestion) return `It is in ‘${label}’, and looks more like ‘${suggestion}’.`;
   if (other?.photo) return '';
   if (other?.text) return where;
-  return `${where}: ${reason}`;
+  return `${where.replace(/-[0-9a-f]{16}(?=\.\w+$)/, '')}: ${reason}`;
 }
 
 export const keyOf = (finding: Finding): string => `${finding.kind} ${finding.photo ?? finding.where}`;

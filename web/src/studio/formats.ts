@@ -14,9 +14,10 @@ export interface Form {
 export const FIRST: Form[] = [
   {
     format: 'web',
-    title: 'A web page that works without a server',
-    words: 'For anybody with a browser, on a phone too. What they try with it stays with them.',
-    open: 'Unpack it, and put the folder on any web host. To see it on this computer, open its index.html.',
+    title: 'A web page for anybody',
+    words:
+      'It runs in their browser, on a phone too, and what they try with it stays with them. It always answers: that something is unlike all it has learned from is said here only.',
+    open: 'Unpack it, and put the folder on any web host: a browser runs it from there, and not from a folder of this computer.',
   },
   {
     format: 'model',
@@ -67,8 +68,8 @@ export function proved({ proof }: Export, noun: string): string {
   if (!(n > 0)) return '';
   const what = many(n, noun, noun.replace(/^\w+/, '$&s'));
   return same >= n
-    ? `Compared before it was packed: it gave the same answer as here on ${what}.`
-    : `Compared before it was packed: on ${count(same)} of ${what} it gave the same answer as here; on the others two answers were as good as equal.`;
+    ? `Tried before it was packed: the same answers as here for all of ${what}.`
+    : `Tried before it was packed: the same answers as here for ${count(same)} of ${what}; for the others, two answers were as good as equal.`;
 }
 
 export function megabytes(bytes: number): string {

@@ -5,11 +5,18 @@ import { isOver, type Api, type Check, type Details, type Export, type RunState 
 import { follow, watch } from './follow';
 import { Uploads } from './uploads.svelte';
 
+export interface Notice {
+  words: string;
+  undo: (() => Promise<unknown>) | null;
+}
+
 export class Project {
   details = $state.raw<Details | null>(null);
   check = $state.raw<Check | null>(null);
   gone = $state(false);
   problem = $state('');
+  notice = $state.raw<Notice | null>(null); // what was done last
+  revision = $state(0); // rises when photos were moved: counts may be the same
   readonly uploads: Uploads;
   #followed = $state.raw<Record<number, RunState>>({}); // runs as they were last seen
   #exports = $state.raw<Record<number, Export>>({});
@@ -63,6 +70,29 @@ export class Project {
     await this.refresh();
     if (refusal) this.problem = refusal;
     return refusal === '';
+  }
+
+  /** Does something with examples, says so, and how it is taken back: by what came of it. */
+  async mend<T>(
+    work: () => Promise<T>,
+    words: string,
+    back: (done: T) => (() => Promise<unknown>) | null,
+  ): Promise<boolean> {
+    this.notice = null;
+    const done = await this.change(async () => {
+      const found = await work();
+      this.notice = { words, undo: back(found) };
+    });
+    this.revision++;
+    return done;
+  }
+
+  /** Takes back what was done last. */
+  async undo(): Promise<void> {
+    const undo = this.notice?.undo;
+    if (undo && (await this.change(undo))) this.notice = { words: 'It is as it was before.', undo: null };
+    this.revision++;
+    await this.lookAgain();
   }
 
   /** Has the examples looked at; where nothing has changed since the last look, the server knows. */

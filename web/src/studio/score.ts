@@ -18,6 +18,7 @@ export interface Confusion {
 
 const FEW = 100; // tested on fewer, it is said of how many
 const CONFUSED = 5;
+const SHARES: Record<string, string> = { accuracy: 'right on', exact_match: 'all right on' }; // scores that are such
 
 /** A share as so many of a hundred; 0 and 100 are said of nothing that is merely close. */
 export function hundredths(share: number): string {
@@ -26,8 +27,14 @@ export function hundredths(share: number): string {
   return String(Math.round(100 * share));
 }
 
+/** A share of what was tested: where that is few, of how many. */
+export function part(share: number, n: number): string {
+  return n < FEW ? `${Math.round(share * n)} of ${n}` : `${hundredths(share)} of 100`;
+}
+
 /** What it was tested on. */
 export function nouns(task: string): string {
+  if (task === 'question-answering') return 'questions';
   return task.startsWith('image-') ? 'photos' : task.startsWith('text-pair-') ? 'pairs of texts' : 'texts';
 }
 
@@ -37,7 +44,8 @@ export function scoreOf(result: Result): Score {
     return shared(result, 'Right on', result.accuracy, result.accuracy_interval, what, guessing(result));
   }
   if (result.exact_match !== undefined) {
-    return shared(result, 'All labels right on', result.exact_match, result.exact_match_interval, what, '');
+    const start = result.per_label ? 'All labels right on' : 'Exactly right on';
+    return shared(result, start, result.exact_match, result.exact_match_interval, what, finding(result));
   }
   if (result.mae !== undefined) {
     const [low, high] = result.mae_interval ?? [result.mae, result.mae];
@@ -59,10 +67,7 @@ function shared(
   what: string,
   baseline: string,
 ): Score {
-  const few = result.n_test < FEW;
-  const main = few
-    ? `${start} ${Math.round(share * result.n_test)} of ${result.n_test} new ${what}`
-    : `${start} ${hundredths(share)} of 100 new ${what}`;
+  const main = `${start} ${part(share, result.n_test)} new ${what}`;
   const between = interval && `${hundredths(interval[0])} and ${hundredths(interval[1])}`;
   const tested = `it was tested on ${count(result.n_test)} ${what} that it had not seen`;
   const range = between ? `Expect between ${between} of 100: ${tested}.` : `${tested[0]?.toUpperCase()}${tested.slice(1)}.`;
@@ -73,6 +78,43 @@ function guessing({ majority_class: name, majority_accuracy: share }: Result): s
   return name === undefined || share === undefined
     ? ''
     : `Always guessing ‘${name}’ would be right on ${hundredths(share)} of 100.`;
+}
+
+export interface Found {
+  name: string;
+  found: number;
+  of: number;
+  said: number; // how often it gives the label
+}
+
+/** How well each label is found, where there are several of an example; the most frequent first. */
+export function labelsFound({ per_label }: Result): Found[] {
+  const all = (per_label ?? []).map(({ name, precision, recall, count: of }) => {
+    const found = Math.round(recall * of);
+    return { name, found, of, said: precision > 0 ? Math.round(found / precision) : 0 };
+  });
+  return all.sort((a, b) => b.of - a.of);
+}
+
+function finding(result: Result): string {
+  const all = labelsFound(result);
+  const sum = (each: readonly Found[], what: 'found' | 'of') => each.reduce((total, one) => total + one[what], 0);
+  const always = result.baseline?.labels ?? [];
+  if (!all.length) return '';
+  const without = always.length
+    ? ` Always saying ${always.map((name) => `‘${name}’`).join(' and ')} would find ${sum(all.filter(({ name }) => always.includes(name)), 'of')}.`
+    : '';
+  return `It finds ${sum(all, 'found')} of the ${sum(all, 'of')} labels that there are.${without}`;
+}
+
+/** What a training says beside the one before it, whose test was on other examples; empty: there is nothing to say. */
+export function beside(now: Headline | null, before: Headline | null, what: string): string {
+  if (!now?.interval || !before?.interval || now.key !== before.key || !(now.key in SHARES)) return '';
+  const [[low, high], [lowBefore, highBefore]] = [now.interval, before.interval];
+  const was = `The training before was right on ${part(before.value, before.n)}.`;
+  if (low > highBefore) return `${was} This one is better.`;
+  if (high < lowBefore) return `${was} This one is worse.`;
+  return `${was} That is no real difference: each is tested on other ${what}, and a few more or less are chance.`;
 }
 
 /** The classes that are most taken for others. */
@@ -89,8 +131,10 @@ export function confusions({ confusion }: Result): Confusion[] {
 }
 
 /** A score in a few words, for a card or a step; of scores that take more than a few, that it is trained. */
-export function brief({ key, value }: Headline): string {
-  return key === 'accuracy' ? `right on ${hundredths(value)} of 100` : 'trained';
+export function brief({ key, value, n }: Headline): string {
+  if (key === 'mae') return `off by ${number(value)} on average`;
+  const start = SHARES[key];
+  return start === undefined ? 'trained' : `${start} ${part(value, n)}`;
 }
 
 /** How a run stands, in a few words; empty: there is nothing to say. */

@@ -101,15 +101,14 @@ def _above_numbers(cell: str, column: Sequence[str]) -> bool:
 
 def _above_classes(both: Sequence[tuple[str, Sequence[str]]]) -> bool:
     """Whether a cell is none of the classes below it, and looks like none; or another is short above texts."""
-    for cell, column in both:
-        if not _are_classes(column) or cell in column or _no_name(cell):
-            continue
-        classes = set(column)
+    unlike = [(cell, set(column)) for cell, column in both if _are_classes(column) and cell not in column]
+    unlike = [(cell, classes) for cell, classes in unlike if not _no_name(cell)]
+    for cell, classes in unlike:
         longer = len(cell.split()) > max(_WORDS - 1, *(len(value.split()) for value in classes))
         asks = cell.endswith("?") and not any(value.endswith("?") for value in classes)
-        if longer or asks or any(_above_texts(*one) for one in both):
+        if longer or asks:
             return True
-    return False
+    return bool(unlike) and any(_above_texts(*one) for one in both)
 
 
 def _above_texts(cell: str, column: Sequence[str]) -> bool:
