@@ -56,8 +56,8 @@ def test_of_a_photo_in_two_classes_the_one_that_was_seen_is_removed_and_moved(st
     put(photos, data / "zz", range(3))
     shown = ids(studio, path, "aa")
     assert not set(shown) & set(ids(studio, path, "zz"))
-    assert studio.json("DELETE", f"{path}/photos", {"ids": shown[:1]}).json == {"removed": 1}
-    assert studio.json("DELETE", f"{path}/photos", {"ids": shown[:1]}).json == {"removed": 0}  # clicked twice
+    assert studio.json("DELETE", f"{path}/photos", {"ids": shown[:1]}).json["removed"] == 1
+    assert studio.json("DELETE", f"{path}/photos", {"ids": shown[:1]}).json["removed"] == 0  # clicked twice
     assert in_classes(data) == ["aa/IMG_1.jpg", "aa/IMG_2.jpg", "zz/IMG_0.jpg", "zz/IMG_1.jpg", "zz/IMG_2.jpg"]
     assert studio.json("PATCH", f"{path}/photos", {"ids": shown[1:2], "class": "zz"}).json == {"moved": 1}
     assert in_classes(data) == ["aa/IMG_2.jpg", "zz/IMG_0.jpg", "zz/IMG_1.jpg", "zz/IMG_2.jpg"]
@@ -156,7 +156,7 @@ def test_a_table_of_very_many_columns_is_refused_and_holds_up_nobody(studio, pat
 
 def test_what_is_wrong_with_a_table_names_no_folder_of_this_computer(studio, home, table):
     about = studio.send(f"{table}/table", [("t.csv", b"")]).json
-    assert "t.csv" in about["error"]
+    assert "the file is empty" in about["error"]
     assert str(home) not in about["error"]
 
 
