@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import headstart as hs
-from headstart.data.alike.duplicates import equal_pairs, group
+from headstart.data.alike.equal import equal_pairs, group
 from headstart.data.alike.excerpts import excerpts
 from headstart.data.check import check
 from headstart.data.split import folds, split

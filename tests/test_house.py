@@ -30,7 +30,7 @@ LEVELS = (
     {"commands"},
 )
 # Rooms within `data`, from the ground up; above them are its own modules, by which other rooms come in.
-LEVELS_OF_DATA = ({"files", "alike"}, {"labels"}, {"columns"}, {"tables"}, {"folders", "questions"})
+LEVELS_OF_DATA = ({"files", "alike"}, {"labels"}, {"columns"}, {"tables"}, {"folders", "questions", "shards"})
 EVERYWHERE = {"__init__", "__main__"}
 MOST_LINES, MOST_OF_A_FUNCTION, MOST_OF_THE_MAIN_PAGE, MOST_IN_THE_ROOT = 400, 60, 80, 16
 # Questions of which kind, source, form or head something is, which belong into the tables of these.

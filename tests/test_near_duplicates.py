@@ -11,7 +11,8 @@ from PIL import Image, ImageDraw
 from sklearn.datasets import load_digits, load_sample_images
 
 import headstart as hs
-from headstart.data.alike.duplicates import FINGERPRINT, SIDE, fingerprint, group, near_pairs
+from headstart.data.alike.duplicates import FINGERPRINT, SIDE, fingerprint, near_pairs
+from headstart.data.alike.equal import group
 from layouts import sentences
 
 

@@ -13,10 +13,12 @@ from headstart.choose.choose import licences_of, method_of
 from headstart.clock import Budget, seconds_of
 from headstart.confidence.confidence import share_of
 from headstart.data.from_names import names_of
+from headstart.data.shards.sources import is_pattern, title
 from headstart.doctor.examine import AUTO, examine
 from headstart.encode.machine import using
 from headstart.encode.precision import precision_named
 from headstart.errors import UserError
+from headstart.inputs.paths import is_address
 from headstart.model import Model
 from headstart.progress import Follower, Progress, Silent, as_progress
 from headstart.report.checked import Checked
@@ -339,6 +341,8 @@ def _folder(data: Any, out: str | Path | None, *, ending: str = "headstart") -> 
     if out is not None:
         return Path(out)
     if isinstance(data, str | Path):
+        if is_pattern(data) or is_address(data):
+            return Path(f"{title(data)}.{ending}")
         path = resolved(data)
         return Path(f"{path.stem if path.is_file() else path.name}.{ending}")
     return None

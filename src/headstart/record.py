@@ -353,7 +353,7 @@ class Record:
         )
 
 
-def _of_pool(dataset: Dataset) -> tuple[Finding, ...]:
+def _of_pool(dataset: Dataset) -> Sequence[Finding]:
     return () if dataset.pool is None else dataset.pool.findings
 
 

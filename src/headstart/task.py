@@ -328,7 +328,7 @@ class Task:
     ]  # whether cells look like targets of this task; raises DataError where they may be of two
     # where they do not, and a later task takes them: what its user should know
     doubts: Callable[[Examples], tuple[str, ...]] = lambda examples: ()
-    parse: Callable[[Examples], tuple[list[Any], tuple[str, ...]]]  # cells to targets, and notes on what was assumed
+    parse: Callable[[Examples], tuple[Sequence[Any], tuple[str, ...]]]  # cells to targets, and notes on assumptions
     complaint: Callable[[Any], tuple[str, str] | None]  # why a target cannot be learned from: kind and reason
     # rows whose target is of no use beside the others
     lone: Callable[[Sequence[Any]], dict[int, tuple[str, str]]] = lambda targets: {}

@@ -220,7 +220,7 @@ class Dataset:
     sketches: np.ndarray | None = None  # (n, k) uint8; what a saved model keeps of each; set by check
     words: ClassWords | None = None  # what classes are called, where a fit learns from that; None: it does not
     pool: Dataset | None = None  # examples without labels that it learns from as well
-    findings: tuple[Finding, ...] = ()
+    findings: Sequence[Finding] = ()
     notes: tuple[str, ...] = ()
     cautions: tuple[Caution, ...] = ()
 
@@ -247,11 +247,11 @@ class Dataset:
         """Names of classes or labels, sorted; empty for tasks without."""
         return self.space.names
 
-    @property
+    @cached_property
     def in_parts(self) -> bool:
         """Whether the user says what is tested on; a training part alone says it not, without a "holdout" beside it."""
         others = self.parts is not None and set(self.parts) != {"train"}
-        return others or "unknown-part" in {finding.kind for finding in self.findings}
+        return others or "unknown-part" in (finding.kind for finding in self.findings)
 
     @property
     def title(self) -> str:
@@ -312,12 +312,11 @@ _OF_ROWS = ("inputs", "targets", "where", "parts", "guessed", "named_groups", "c
 
 def _taken(columns: Any, rows: np.ndarray, names: Sequence[str]) -> dict[str, Any]:
     """These rows of each column, for a copy without findings, notes and cautions."""
-    which = rows.tolist()
 
     def some(column: Any) -> Any:
         if column is None or hasattr(column, "dtype"):
             return column if column is None else column[rows]
-        return column.take(rows) if isinstance(column, Passages) else [column[row] for row in which]
+        return column.take(rows) if hasattr(column, "take") else [column[row] for row in rows.tolist()]
 
     return {name: some(getattr(columns, name)) for name in names} | {"findings": (), "notes": (), "cautions": ()}
 
@@ -375,7 +374,7 @@ class Split:
     test: np.ndarray  # (n_test,) int64, ascending
     official: bool  # True: the parts the user gave; False: made here
     out_of_fold: bool = False  # all rows are in both: each is tested by a head that learned without its fold
-    findings: tuple[Finding, ...] = ()  # leaks in a given split
+    findings: Sequence[Finding] = ()  # leaks in a given split
     notes: tuple[str, ...] = ()
     cautions: tuple[Caution, ...] = ()
 

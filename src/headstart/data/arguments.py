@@ -12,9 +12,11 @@ from typing import Any, Literal
 
 from headstart.data.files.endings import PHOTOS, READ_AS_TABLES, TABLES, TEXTS
 from headstart.data.files.named_files import text_files
+from headstart.data.files.remote import fetched
 from headstart.data.files.text_file import first_lines, read_lines, suffix_of
 from headstart.data.folders.folder import files_in
 from headstart.data.read import rows_in
+from headstart.data.shards.sources import shards_at
 from headstart.data.tables.delimited import delimiter_of, label_colon_text, typed
 from headstart.data.tables.frame import is_table, row_as_table
 from headstart.data.tables.line_forms import line_form
@@ -65,6 +67,8 @@ def inputs_in(
         DataError: a path where a text belongs, with nothing there or nothing that holds texts; what may be a text or
             a path; as `rows_in`.
     """
+    if way is None and (_may_be_shards(argument) or not modality.in_tables):
+        argument = fetched(argument)
     if not modality.in_tables:
         return _of_pictures(argument, modality, columns, way)
     alone = not modality.of_two
@@ -73,6 +77,8 @@ def inputs_in(
     if way is not None and not alone:
         fix = f"give {modality.noun}s with --pair A B, or in a table"
         raise DataError(f"{way!r} is not for {modality.noun}s", where="--as", fix=fix)
+    if way is None and _may_be_shards(argument) and shards_at(argument) is not None:
+        return _shards(argument, modality, columns)
     path = Path(argument)
     if way == "file":
         return _files(existing(path), columns.encoding)
@@ -125,10 +131,24 @@ def _in_memory(given: Any, modality: Modality, columns: Columns, *, in_files: bo
 def _of_pictures(argument: str | Path, modality: Modality, columns: Columns, way: As | None) -> AskedInputs:
     if way in ("text", "lines"):
         raise DataError(f"the model takes {modality.noun}s", where="--as", fix="name files, folders, or a table")
+    if way is None and shards_at(argument) is not None:
+        return _shards(argument, modality, columns)
     path = Path(argument)
     if way is None and is_file(path) and suffix_of(path) in READ_AS_TABLES:
         return _table(path, modality, columns)
     return AskedInputs([str(argument)])
+
+
+def _may_be_shards(argument: str | Path) -> bool:
+    """Whether an argument is a path or is called as shards are, where it may be a text as well."""
+    called = str(argument).lower().endswith((".tar", ".parquet"))
+    return isinstance(argument, Path) or _is_path(str(argument)) or called
+
+
+def _shards(argument: str | Path, modality: Modality, columns: Columns) -> AskedInputs:
+    """The samples of tars, or the rows of tables that are one: no file has all of them as a table."""
+    inputs, notes, _ = rows_in(argument, modality.name, columns)
+    return AskedInputs(inputs, notes, is_table=True, decoded=True)
 
 
 def _table(path: Path, modality: Modality, columns: Columns, *, labelled: bool = False) -> AskedInputs:

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Literal
+from typing import Any, Literal, cast
 
 import numpy as np
 
-from headstart.data.alike.duplicates import equal_pairs, group
+from headstart.data.alike.equal import equal_pairs, group
+from headstart.data.alike.found import Complaint, beside, left_out
 from headstart.data.alike.known import KnownImages
 from headstart.data.alike.look_alikes import apart_by_class, apart_where_few
 from headstart.data.feedback import superseded
 from headstart.data.labels.alike_names import alike_names
 from headstart.errors import DataError, short_name
+from headstart.storage.columns import Coded, Column, Joined, coded, in_blocks, mapped
+from headstart.storage.rows_of_bytes import take
 from headstart.values import Caution, Dataset, Finding
 
 _CONTRADICTING = 6  # examples that have another label elsewhere, at least, for a word about all of them
@@ -50,85 +53,90 @@ def check(
         DataError: nothing usable is left, or less than what is left out, or fewer than two classes.
     """
     task, modality, labelled = dataset.task, dataset.modality, purpose in ("fit", "evaluate")
-    rejected = list(dataset.findings)
-    keep = _with_target(dataset, rejected) if labelled else list(range(len(dataset)))
+    keep, complaints = _with_target(dataset) if labelled else (np.arange(len(dataset)), ())
     known = KnownImages() if known is None else known
-    seen = modality.inspect(dataset, keep, rejected, known=known, workers=workers, advance=advance)
+    seen = modality.inspect(dataset, keep, known=known, workers=workers, advance=advance)
     keep, digests, hashes = seen.rows, seen.digests, seen.hashes
+    rejected: list[Sequence[Finding]] = [dataset.findings, complaints, seen.findings]
     corrected = superseded(dataset, keep, digests)
     if corrected:
-        rejected += corrected.values()
-        rows = [place for place in range(len(keep)) if place not in corrected]
-        keep, digests, hashes = [keep[place] for place in rows], digests[rows], hashes[rows]
-    if purpose == "fit":
-        keep, rows = _without_lone(dataset, keep, rejected)
-        digests, hashes = digests[rows], hashes[rows]
-    usable = replace(dataset if len(keep) == len(dataset) else dataset.take(np.array(keep, np.int64)), digests=digests)
+        rejected.append(list(corrected.values()))
+        rows = np.delete(np.arange(len(keep)), list(corrected))
+        keep, digests, hashes = keep[rows], digests[rows], take(hashes, rows)
+    if purpose == "fit" and (lone := task.lone(_some(dataset.targets, keep))):
+        rejected.append(_lone(dataset, keep, lone))
+        rows = np.delete(np.arange(len(keep)), list(lone))
+        keep, digests, hashes = keep[rows], digests[rows], take(hashes, rows)
+    usable = replace(dataset if len(keep) == len(dataset) else dataset.take(keep), digests=digests)
     usable = replace(usable, notes=(*dataset.notes, *seen.notes), cautions=dataset.cautions)
     if purpose == "predict":  # what is asked about may well be alike
-        return replace(usable, findings=tuple(rejected))
+        return replace(usable, findings=Joined(rejected))
     usable = replace(usable, sketches=modality.sketch(hashes))
     if purpose == "fit":
-        task.refuse(usable, refuse_empty(replace(usable, findings=tuple(rejected))))
-        usable = replace(usable, cautions=(*usable.cautions, *_mostly_rejected(usable, rejected, allow_rejected)))
+        task.refuse(usable, refuse_empty(replace(usable, findings=Joined(rejected))))
+        more = _mostly_rejected(usable, Joined(rejected), allow_rejected)
+        usable = replace(usable, cautions=(*usable.cautions, *more))
     same = equal_pairs(digests)
     twins = group(len(keep), np.concatenate([same, modality.near(hashes)]))
+    del seen, hashes
     twins, looks = apart_by_class(usable, twins, same) if labelled else (twins, [])
     twins, alike_by_nature = apart_where_few(usable, twins, same) if purpose == "fit" else (twins, [])
     usable = replace(usable, notes=(*usable.notes, *looks), cautions=(*usable.cautions, *alike_by_nature))
-    groups, pieces = modality.groups(usable, twins) if purpose == "fit" else (twins, [])
+    groups, pieces = modality.groups(usable, twins) if purpose == "fit" else (twins, ())
     groups, alike, notes = _together(usable, groups)
     notes += alike_names(usable.classes, usable.task.words.named)
-    conflicts = _conflicts(usable, twins, task.conflict) if labelled else {}
-    cautions = (*usable.cautions, *_contradicting(usable, twins, same, list(conflicts)))
+    contradicted = _contradicted(usable, twins) if labelled else twins[:0]
+    cautions = (*usable.cautions, *_contradicting(usable, twins, same, contradicted))
     duplicates = _duplicates(usable, twins, same, "" if purpose != "fit" or dataset.in_parts else _KEPT)
-    found = (*rejected, *duplicates, *pieces, *conflicts.values())
+    found = Joined([*rejected, duplicates, pieces, _conflicts(usable, contradicted, twins[contradicted])])
     return replace(usable, groups=groups, alike=alike, findings=found, notes=(*usable.notes, *notes), cautions=cautions)
+
+
+def _some(column: Sequence[Any], rows: np.ndarray) -> Sequence[Any]:
+    """These rows of a column, itself where they are all."""
+    if len(rows) == len(column):
+        return column
+    return column.take(rows) if isinstance(column, Column) else [column[row] for row in in_blocks(rows)]
 
 
 def _together(dataset: Dataset, groups: np.ndarray) -> tuple[np.ndarray, np.ndarray | None, list[str]]:
     """Groups joined with those that the user names, what they were before, and notes."""
     if dataset.named_groups is None:
         return groups, None, []
-    first: dict[str, int] = {}
-    own = np.array([first.setdefault(name.strip(), row) if name and name.strip() else row
-                    for row, name in enumerate(dataset.named_groups)], dtype=np.int64)  # fmt: skip
-    rows = np.arange(len(own))
+    named, rows = coded(mapped(dataset.named_groups, lambda name: (name or "").strip())), np.arange(len(dataset))
+    own = named.first_rows[named.codes]
+    unnamed = named.codes == named.values.index("") if "" in named.values else np.zeros(len(own), dtype=bool)
+    own[unnamed] = rows[unnamed]
     joined = group(len(own), np.concatenate([np.column_stack([own, rows]), np.column_stack([groups, rows])]))
-    unnamed = len(own) - sum(bool(name and name.strip()) for name in dataset.named_groups)
-    notes = [f"{unnamed:,} examples name no group: each is one by itself"] if unnamed else []
+    left = int(unnamed.sum())
+    notes = [f"{left:,} examples name no group: each is one by itself"] if left else []
     return joined, groups, notes
 
 
-def _with_target(dataset: Dataset, rejected: list[Finding]) -> list[int]:
-    keep = []
-    for row, target in enumerate(dataset.targets):
-        complaint = dataset.task.complaint(target)
-        if complaint is None:
-            keep.append(row)
-        else:
-            rejected.append(Finding(complaint[0], dataset.where[row], complaint[1], rejected=True))
-    return keep
+def _with_target(dataset: Dataset) -> tuple[np.ndarray, Sequence[Finding]]:
+    """Rows whose target can be learned from, and findings on the others."""
+    said = coded(mapped(dataset.targets, dataset.task.complaint))
+    usable = said.codes == (said.values.index(None) if None in said.values else -1)
+    without = np.flatnonzero(~usable)
+    return np.flatnonzero(usable), left_out(dataset.where, without, cast(Coded[Complaint], said.take(without)))
 
 
-def _without_lone(dataset: Dataset, keep: list[int], rejected: list[Finding]) -> tuple[list[int], list[int]]:
-    """Without examples whose target is of no use beside the others; rows, and their places among those before."""
-    lone = dataset.task.lone([dataset.targets[row] for row in keep])
-    for position, (kind, reason) in lone.items():
-        rejected.append(Finding(kind, dataset.where[keep[position]], reason, rejected=True))
-    places = [position for position in range(len(keep)) if position not in lone]
-    return [keep[position] for position in places], places
+def _lone(dataset: Dataset, keep: np.ndarray, lone: dict[int, Complaint]) -> Sequence[Finding]:
+    """Findings on examples whose target is of no use beside the others, by their place among the rows."""
+    return left_out(dataset.where, keep[list(lone)], Coded.of(lone.values()))
 
 
-def _mostly_rejected(dataset: Dataset, findings: list[Finding], allowed: bool) -> list[Caution]:
+def _mostly_rejected(dataset: Dataset, findings: Sequence[Finding], allowed: bool) -> list[Caution]:
     """That more is left out than is used; raises DataError unless the user allows it."""
-    rejected = [finding for finding in findings if finding.rejected]
-    if len(rejected) <= len(dataset):
+    counts = Counter(finding.kind for finding in findings if finding.rejected) if len(findings) > len(dataset) else {}
+    n = sum(counts.values())
+    if n <= len(dataset):
         return []
-    kinds = ", ".join(f"{n:,} x {kind}" for kind, n in Counter(f.kind for f in rejected).most_common())
-    what = f"{len(rejected):,} of {len(rejected) + len(dataset):,} examples are left out ({kinds})"
+    kinds = ", ".join(f"{times:,} x {kind}" for kind, times in Counter(counts).most_common())
+    what = f"{n:,} of {n + len(dataset):,} examples are left out ({kinds})"
     if not allowed:
-        where = f"{rejected[0].where}: {rejected[0].reason}"
+        first = next(finding for finding in findings if finding.rejected)
+        where = f"{first.where}: {first.reason}"
         fix = f"{where}; repair them, or --allow-rejected learns from the other {len(dataset):,}"
         raise DataError(what, where=dataset.name, fix=fix)
     return [Caution("mostly-rejected", f"{what}: what is left may be of another kind than what the model will meet")]
@@ -146,33 +154,33 @@ def refuse_empty(dataset: Dataset) -> str:
     return seen
 
 
-def _duplicates(dataset: Dataset, twins: np.ndarray, same: np.ndarray, kept: str) -> list[Finding]:
-    copied = group(len(twins), same)
-    found = []
-    for row, (first, original) in enumerate(zip(twins.tolist(), copied.tolist(), strict=True)):
-        if row != original:
-            first, kind, how = original, "duplicate", "identical to"
-        elif row != first:
-            kind, how = "near-duplicate", "nearly the same as"
-        else:
-            continue
-        other = dataset.where[first]
-        found.append(Finding(kind, dataset.where[row], f"{how} {other}{kept}", other=other))
-    return found
+def _duplicates(dataset: Dataset, twins: np.ndarray, same: np.ndarray, kept: str) -> Sequence[Finding]:
+    copied, rows = group(len(twins), same), np.arange(len(twins))
+    again = np.flatnonzero((copied != rows) | (twins != rows))
+    exact = copied[again] != again
+    remarks = ("duplicate", "identical to ", kept), ("near-duplicate", "nearly the same as ", kept)
+    others = np.where(exact, copied[again], twins[again])
+    return beside(dataset.where, again, others, Coded(np.where(exact, 0, 1).astype(np.int32), remarks))
 
 
-def _conflicts(dataset: Dataset, twins: np.ndarray, conflict: Callable[[object, object], bool]) -> dict[int, Finding]:
-    """Findings on the rows that are labelled otherwise than the first of those that are (nearly) the same."""
-    found = {}
-    for row, first in enumerate(twins.tolist()):
-        mine, other = dataset.targets[row], dataset.targets[first]
-        if row != first and conflict(mine, other):
-            reason = f"labelled {mine!r}, but {dataset.where[first]} is (nearly) the same and labelled {other!r}"
-            found[row] = Finding("conflicting-labels", dataset.where[row], reason, other=dataset.where[first])
-    return found
+def _contradicted(dataset: Dataset, twins: np.ndarray) -> np.ndarray:
+    """(m,) rows that are labelled otherwise than the first of those that are (nearly) the same."""
+    targets, conflict = dataset.targets, dataset.task.conflict
+    again = np.flatnonzero(twins != np.arange(len(twins)))
+    pairs = zip(in_blocks(again), in_blocks(twins[again]), strict=True)
+    return again[np.fromiter((conflict(targets[row], targets[first]) for row, first in pairs), bool, len(again))]
 
 
-def _contradicting(dataset: Dataset, twins: np.ndarray, same: np.ndarray, rows: list[int]) -> list[Caution]:
+def _conflicts(dataset: Dataset, rows: np.ndarray, firsts: np.ndarray) -> Sequence[Finding]:
+    targets, pairs = dataset.targets, zip(in_blocks(rows), in_blocks(firsts), strict=True)
+    said = ((f"labelled {targets[row]!r}, but ", f"{targets[first]!r}") for row, first in pairs)
+    remarks = Coded.of(
+        ("conflicting-labels", mine, f" is (nearly) the same and labelled {other}") for mine, other in said
+    )
+    return beside(dataset.where, rows, firsts, remarks)
+
+
+def _contradicting(dataset: Dataset, twins: np.ndarray, same: np.ndarray, rows: np.ndarray) -> list[Caution]:
     """That many examples have several classes or labels, each in another place, and which these are most often.
 
     Numbers of what is nearly the same may well differ.
@@ -180,15 +188,19 @@ def _contradicting(dataset: Dataset, twins: np.ndarray, same: np.ndarray, rows: 
     Args:
         twins: (n,) groups of what is nearly the same. same: (m, 2) pairs of identical ones. rows: that have others.
     """
-    n = int(np.isin(twins, twins[np.array(rows, np.int64)]).sum())
+    n = int(np.isin(twins, twins[rows]).sum()) if len(rows) else 0
     share = n / max(1, len(dataset))
     if not dataset.classes or n < _CONTRADICTING or share < _SHARE_CONTRADICTING:
         return []
-    targets = [target if isinstance(target, str) else ", ".join(target) for target in dataset.targets]
-    pairs = Counter(tuple(sorted((targets[row], targets[int(twins[row])]))) for row in rows)
-    (mine, other), times = pairs.most_common(1)[0]
+
+    def named(row: int) -> str:
+        target = dataset.targets[row]
+        return target if isinstance(target, str) else ", ".join(target)
+
+    pairs = zip(in_blocks(rows), in_blocks(twins[rows]), strict=True)
+    (mine, other), times = Counter(tuple(sorted((named(row), named(of)))) for row, of in pairs).most_common(1)[0]
     what = f"{n:,} of {len(dataset):,} examples ({share:.0%}) are (nearly) the same as one with another label"
     most = f"most often {short_name(mine)!r} and {short_name(other)!r} ({times:,})"
-    by_look = dataset.modality.look_alikes and not set(same.ravel().tolist()).issuperset(rows)
+    by_look = dataset.modality.look_alikes and not np.isin(rows, same).all()
     then = "mistakes, or things that differ in little" if by_look else "no model gets both right"
     return [Caution("conflicting-labels", f"{what}, {most}: {then}; see the findings")]

@@ -5,7 +5,6 @@ They were chosen since a model was wrong about them, so a score on them would sa
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ import numpy as np
 
 from headstart.data.tables.parts import join, placed
 from headstart.errors import DataError, some_of
+from headstart.storage.columns import in_blocks
 from headstart.values import Dataset, Examples, Finding
 
 METADATA = "metadata.jsonl"  # beside photos that are of no one class: a server writes their labels there
@@ -57,7 +57,7 @@ def _is_of_model(folder: Path) -> bool:
     return (folder / METADATA).is_file() or (bool(inside) and all(path.is_dir() for path in inside))
 
 
-def superseded(dataset: Dataset, rows: Sequence[int], digests: np.ndarray) -> dict[int, Finding]:
+def superseded(dataset: Dataset, rows: np.ndarray, digests: np.ndarray) -> dict[int, Finding]:
     """Findings on those of these rows that are, to the byte, examples that were corrected, by their place in the rows;
     of corrections that contradict each other the last one counts.
 
@@ -67,9 +67,9 @@ def superseded(dataset: Dataset, rows: Sequence[int], digests: np.ndarray) -> di
     corrected, targets = dataset.corrected, dataset.targets
     if corrected is None:
         return {}
-    last = {d.tobytes(): row for d, row in zip(digests, rows, strict=True) if corrected[row]}
+    last = {d.tobytes(): row for d, row in zip(digests, in_blocks(rows), strict=True) if corrected[row]}
     findings = {}
-    for place, (digest, row) in enumerate(zip(digests, rows, strict=True)):
+    for place, (digest, row) in enumerate(zip(digests, in_blocks(rows), strict=True)):
         right = last.get(digest.tobytes(), row)
         mine, other = targets[row], targets[right]
         if right == row or (corrected[row] and mine == other):  # said twice, it is a duplicate

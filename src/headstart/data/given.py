@@ -14,6 +14,7 @@ from headstart.data.folders.folder import files_in
 from headstart.data.labels.values import shown
 from headstart.data.tables.in_order import in_order
 from headstart.errors import DataError
+from headstart.inputs.packed import PackedPhoto
 from headstart.inputs.paths import is_folder, local_path
 from headstart.progress import note
 from headstart.values import Passages
@@ -78,6 +79,8 @@ def _as_array(value: Any) -> Any:
 
 
 def _named(value: Any, number: int) -> str:
+    if isinstance(value, PackedPhoto):
+        return str(value)
     return value.where if isinstance(value, DataError) and value.where else f"input {number + 1}"
 
 

@@ -5,21 +5,24 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from headstart.data.alike.duplicates import FINGERPRINT, SIDE, fingerprint, guessed_ranges, tiny
 from headstart.data.alike.known import KnownImages
 from headstart.errors import DataError, shortened
-from headstart.inputs.image import read_bytes, thumbnail
+from headstart.inputs.image import is_a_file, read_bytes, thumbnail
 from headstart.inputs.modality import Inspected
+from headstart.inputs.packed import PackedPhoto
 from headstart.inputs.ready import ReadyPhoto
+from headstart.storage.columns import in_blocks
+from headstart.storage.rows_of_bytes import room_for, take
 from headstart.values import Dataset, Finding
 
 _CHUNK = 256, 128 * 2**20  # images, and bytes of theirs, in memory at a time; as many again are read meanwhile
@@ -30,8 +33,7 @@ _TASK = 256, 4 * 2**20  # that a thread reads at a time: handing over a small fi
 
 def inspect_images(
     dataset: Dataset,
-    rows: list[int],
-    rejected: list[Finding],
+    rows: np.ndarray,
     *,
     known: KnownImages,
     workers: int,
@@ -41,8 +43,8 @@ def inspect_images(
 
     The next chunk is read while this one is decoded. What is ready for a model was decoded before.
     """
-    if any(isinstance(dataset.inputs[row], ReadyPhoto) for row in rows):
-        return _of_ready(dataset, rows, rejected)
+    if any(isinstance(dataset.inputs[row], ReadyPhoto) for row in in_blocks(rows)):
+        return _of_ready(dataset, rows)
 
     def attempt(work: Callable[..., Any], row: int, *read: Any) -> Any:
         try:
@@ -54,47 +56,52 @@ def inspect_images(
     def name(part: list[int]) -> list[Any]:
         return [attempt(_named, row) for row in part]
 
-    sizes = {row: _size(dataset.inputs[row]) for row in rows}
-    look = partial(attempt, _fingerprint)
-    keep: list[int] = []
-    digests = np.empty((len(rows), 32), dtype=np.uint8)
-    hashes = np.empty((len(rows), FINGERPRINT), dtype=np.uint8)
-    chunks = _parts(rows, sizes, *_CHUNK)
+    def reading(chunk: _Chunk) -> Iterator[Any]:
+        return chain.from_iterable(pool.map(name, [part.rows for part in _chunks(chunk.rows, chunk.sizes, *_TASK)]))
+
+    look, done, found = partial(attempt, _fingerprint), 0, list[Finding]()
+    keep, digests = np.empty(len(rows), dtype=np.int64), np.empty((len(rows), 32), dtype=np.uint8)
+    hashes = room_for(len(rows), FINGERPRINT)
+    chunks = _chunks(in_blocks(rows), (_size(dataset.inputs[row]) for row in in_blocks(rows)), *_CHUNK)
     with ThreadPoolExecutor(workers) as pool:
-        ahead = pool.map(name, _parts(chunks[0], sizes, *_TASK)) if chunks else iter(())
-        for number, chunk in enumerate(chunks):
-            named = dict(zip(chunk, chain.from_iterable(ahead), strict=True))
+        chunk = next(chunks, None)
+        ahead = iter(()) if chunk is None else reading(chunk)
+        while chunk is not None:
+            named = dict(zip(chunk.rows, ahead, strict=True))
             read = {row: there for row, there in named.items() if not isinstance(there, Finding)}
-            found: dict[int, Any] = {**known.find({row: digest for row, (digest, _) in read.items()})}
-            new = [row for row in read if row not in found]
+            seen: dict[int, Any] = {**known.find({row: digest for row, (digest, _) in read.items()})}
+            new = [row for row in read if row not in seen]
             looked = pool.map(look, new, *zip(*(read[row] for row in new), strict=True)) if new else iter(())
-            if number + 1 < len(chunks):
-                ahead = pool.map(name, _parts(chunks[number + 1], sizes, *_TASK))
-            found |= dict(zip(new, looked, strict=True))
-            for row in chunk:
-                seen = found.get(row, named[row])
-                if isinstance(seen, Finding):
-                    rejected.append(seen)
-                    continue
-                digests[len(keep)], hashes[len(keep)] = np.frombuffer(read[row][0], np.uint8), seen
-                keep.append(row)
-            known.put({read[row][0]: found[row] for row in new if not isinstance(found[row], Finding)})
-            advance(len(chunk))
+            n, chunk = len(chunk.rows), next(chunks, None)
+            if chunk is not None:
+                ahead = reading(chunk)
+            seen |= dict(zip(new, looked, strict=True))
+            found += [what for row, there in named.items() if isinstance(what := seen.get(row, there), Finding)]
+            usable = [row for row in read if not isinstance(seen[row], Finding)]
+            here = slice(done, done := done + len(usable))
+            if usable:
+                keep[here], hashes[here] = usable, np.stack([seen[row] for row in usable])
+                digests[here] = np.frombuffer(b"".join(read[row][0] for row in usable), np.uint8).reshape(-1, 32)
+            known.put({read[row][0]: seen[row] for row in new if not isinstance(seen[row], Finding)})
+            advance(n)
     known.keep()
-    for place, (width, height) in tiny(hashes[: len(keep)]).items():
+    hashes = hashes if done == len(rows) else take(hashes, np.arange(done))
+    for place, (width, height) in tiny(hashes).items():
         reason = f"{width} x {height} pixels, in which there is hardly a picture; it is used all the same"
-        rejected.append(Finding("tiny", dataset.where[keep[place]], reason))
-    return Inspected(keep, digests[: len(keep)], hashes[: len(keep)], guessed_ranges(hashes[: len(keep)]))
+        found.append(Finding("tiny", dataset.where[int(keep[place])], reason))
+    return Inspected(keep[:done], digests[:done], hashes, found, guessed_ranges(hashes))
 
 
-def _of_ready(dataset: Dataset, rows: list[int], rejected: list[Finding]) -> Inspected:
+def _of_ready(dataset: Dataset, rows: np.ndarray) -> Inspected:
     """Of photos that are asked about: nobody wants to know which of these are alike."""
-    keep = [row for row in rows if not isinstance(dataset.inputs[row], DataError)]
-    for row in sorted(set(rows) - set(keep)):
-        rejected.append(Finding("unreadable", dataset.where[row], dataset.inputs[row].what, rejected=True))
-    digests = b"".join(dataset.inputs[row].digest for row in keep)
-    hashes = np.zeros((len(keep), FINGERPRINT), dtype=np.uint8)
-    return Inspected(keep, np.frombuffer(digests, np.uint8).reshape(-1, 32), hashes)
+    odd = np.array([isinstance(dataset.inputs[row], DataError) for row in in_blocks(rows)], dtype=bool)
+    found = [
+        Finding("unreadable", dataset.where[row], dataset.inputs[row].what, rejected=True)
+        for row in in_blocks(rows[odd])
+    ]
+    digests = b"".join(dataset.inputs[row].digest for row in in_blocks(rows[~odd]))
+    hashes = np.zeros((len(rows) - len(found), FINGERPRINT), dtype=np.uint8)
+    return Inspected(rows[~odd], np.frombuffer(digests, np.uint8).reshape(-1, 32), hashes, found)
 
 
 def reason_of(source: Any, error: DataError | OSError | MemoryError) -> str:
@@ -108,6 +115,8 @@ def reason_of(source: Any, error: DataError | OSError | MemoryError) -> str:
 
 def _not_there(path: Any, error: FileNotFoundError) -> str:
     """Why there is no photo at a path: what was tried, and what else is called so there."""
+    if isinstance(path, PackedPhoto):
+        return f"{error.strerror}: {shortened(path.file, _LONGEST)}"
     address = _ADDRESS.search(str(path))
     if address:
         return f"an address, from which nothing is fetched: {shortened(str(path)[address.end(1) :], _LONGEST)}"
@@ -125,22 +134,32 @@ def _called_alike(path: Any) -> str:
     return f", but {names[0]} is there" if names else ""
 
 
-def _parts(rows: list[int], sizes: dict[int, int], most: int, most_bytes: int) -> list[list[int]]:
+class _Chunk(NamedTuple):
+    """Some rows, and the bytes of each."""
+
+    rows: list[int]
+    sizes: list[int]
+
+
+def _chunks(rows: Iterable[int], sizes: Iterable[int], most: int, most_bytes: int) -> Iterator[_Chunk]:
     """The rows in their order, at most so many and so many bytes together; a larger one alone."""
-    parts: list[list[int]] = []
-    filled = 0
-    for row in rows:
-        if not parts or len(parts[-1]) == most or filled + sizes[row] > most_bytes:
-            parts.append([])
-            filled = 0
-        parts[-1].append(row)
-        filled += sizes[row]
-    return parts
+    chunk, filled = _Chunk([], []), 0
+    for row, size in zip(rows, sizes, strict=True):
+        if chunk.rows and (len(chunk.rows) == most or filled + size > most_bytes):
+            yield chunk
+            chunk, filled = _Chunk([], []), 0
+        chunk.rows.append(row)
+        chunk.sizes.append(size)
+        filled += size
+    if chunk.rows:
+        yield chunk
 
 
 def _size(source: Any) -> int:
     """Bytes of a file; 0 of what is in memory, and of what cannot be read, which is said when that is tried."""
     try:
+        if isinstance(source, PackedPhoto):
+            return source.size
         return os.stat(source).st_size if isinstance(source, str | Path) else 0
     except (OSError, ValueError):
         return 0
@@ -149,7 +168,7 @@ def _size(source: Any) -> int:
 def _named(source: Any) -> tuple[bytes, bytes | None]:
     """The sha256 of an image's bytes; and these, if it is a file, to be decoded without reading it again."""
     content = read_bytes(source)
-    return hashlib.sha256(content).digest(), content if isinstance(source, str | Path) else None
+    return hashlib.sha256(content).digest(), content if is_a_file(source) else None
 
 
 def _fingerprint(source: Any, _: bytes, content: bytes | None) -> np.ndarray:

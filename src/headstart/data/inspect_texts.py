@@ -3,27 +3,28 @@
 from __future__ import annotations
 
 import hashlib
+from array import array
 from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 import numpy as np
 
+from headstart.data.alike.found import Complaint, left_out
 from headstart.data.alike.known import KnownImages
 from headstart.data.labels.values import absent, shown
 from headstart.errors import DataError
 from headstart.inputs.modality import Inspected
 from headstart.inputs.text import normalised_hash
-from headstart.values import Dataset, Finding
+from headstart.storage.columns import Coded, in_blocks
+from headstart.values import Dataset
 
-Complaint = tuple[str, str]  # kind and reason of a finding
 _HASH = 16  # bytes of a text's hash
 
 
 def _inspected(
     dataset: Dataset,
-    rows: list[int],
-    rejected: list[Finding],
+    rows: np.ndarray,
     *,
     complaint: Callable[[Any], Complaint | None],
     content: Callable[[Any], str],
@@ -33,21 +34,25 @@ def _inspected(
     advance: Callable[[int], None],
 ) -> Inspected:
     """The rows that can be used, with the digest of each one's content and its hash; findings on the others."""
-    keep: list[int] = []
-    digests, hashes = bytearray(), bytearray()
-    for row in rows:
+    wrong, usable = dict[Complaint, int](), np.zeros(len(rows), dtype=bool)
+    whose, digests, hashes = array("i"), bytearray(), bytearray()
+    for place, row in enumerate(in_blocks(rows)):
         value = dataset.inputs[row]
-        wrong = complaint(value)
-        if wrong is not None:
-            rejected.append(Finding(wrong[0], dataset.where[row], wrong[1], rejected=True))
+        said = complaint(value)
+        if said is not None:
+            whose.append(wrong.setdefault(said, len(wrong)))
             continue
+        usable[place] = True
         digests += hashlib.sha256(content(value).encode("utf-8", "surrogatepass")).digest()
         hashes += hashed(value)
-        keep.append(row)
     advance(len(dataset))
-    as_rows = np.frombuffer(bytes(digests), np.uint8), np.frombuffer(bytes(hashes), np.uint8)
-    width = len(hashes) // max(1, len(keep)) or _HASH
-    return Inspected(keep, as_rows[0].reshape(-1, 32), as_rows[1].reshape(-1, width))
+    keep, width = rows[usable], len(hashes) // max(1, len(digests) // 32) or _HASH
+    return Inspected(
+        keep,
+        np.frombuffer(digests, np.uint8).reshape(-1, 32),
+        np.frombuffer(hashes, np.uint8).reshape(-1, width),
+        left_out(dataset.where, rows[~usable], Coded(np.frombuffer(whose, np.int32), tuple(wrong))),
+    )
 
 
 def _no_text(value: Any, *, blank: str = "no text") -> tuple[str, str] | None:

@@ -15,6 +15,7 @@ from headstart.data.columns.names import LABEL_WORDS, LABELS, words_of
 from headstart.data.feedback import refuse_several, with_feedback
 from headstart.data.files.accents import two_spellings
 from headstart.data.files.endings import READ_AS_TABLES
+from headstart.data.files.remote import fetched
 from headstart.data.files.text_file import suffix_of
 from headstart.data.files.walk import Walk
 from headstart.data.folders.folder import read_folder
@@ -25,6 +26,8 @@ from headstart.data.folders.text_files import read_siblings, read_text_files
 from headstart.data.from_names import named_dataset
 from headstart.data.labels.missing import without_missing_groups
 from headstart.data.questions.read import read_unanswered
+from headstart.data.shards.read import read_shards
+from headstart.data.shards.sources import shards_at
 from headstart.data.tables.frame import is_table, read_frame, read_hub, read_pairs
 from headstart.data.tables.in_order import refuse_misaligned
 from headstart.data.tables.parts import read_parts
@@ -48,6 +51,7 @@ def read(request: Request, tasks: Sequence[Task]) -> Dataset:
         UserError: a metric that the task cannot choose by, or columns that are none.
     """
     refuse_odd(request.columns)
+    request = replace(request, data=fetched(request.data), test=fetched(request.test))
     if request.classes is not None:
         if request.feedback is not None:
             what = "corrected examples have labels, and --classes is for texts of which none has one"
@@ -253,6 +257,8 @@ def _test_alone(request: Request) -> Examples | None:
 
 def _header(source: Any, columns: Columns | None) -> list[str]:
     """The names of a table's columns; of a folder, none."""
+    if shards_at(source) is not None:
+        return []
     path = existing(source)
     return header(path, columns) if not is_folder(path) and suffix_of(path) in READ_AS_TABLES | {""} else []
 
@@ -289,6 +295,9 @@ def _labelled(
 
 
 def _path(given: str | Path, columns: Columns | None) -> Examples:
+    shards = shards_at(given)
+    if shards is not None:
+        return read_shards(shards, columns)
     path = existing(given)
     if is_folder(path):
         return _folder(path, columns or Columns())
@@ -367,6 +376,8 @@ def _with_errors(examples: Examples) -> list[Any]:
 
 def _without_targets(table: Any, columns: Columns, kind: str) -> Examples:
     if isinstance(table, str | Path):
+        if (shards := shards_at(table)) is not None:
+            return read_shards(shards, columns, need_label=False, kind=kind)
         return read_table(existing(table), columns=columns, need_label=False, kind=kind)
     read_one = read_hub if hasattr(table, "column_names") and hasattr(table, "features") else read_frame
     return read_one(table, columns, need_label=False)

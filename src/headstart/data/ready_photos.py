@@ -6,13 +6,12 @@ import hashlib
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from headstart.backbone import Backbone
 from headstart.data.inspect_images import reason_of
 from headstart.errors import DataError
-from headstart.inputs.image import open_image, prepare, read_bytes, wanted_side
+from headstart.inputs.image import is_a_file, open_image, prepare, read_bytes, wanted_side
 from headstart.inputs.ready import ReadyPhoto
 
 _WORKERS = 2
@@ -32,7 +31,7 @@ def _ready(source: Any, backbone: Backbone) -> Any:
         return source
     try:
         content = read_bytes(source)
-        as_file = content if isinstance(source, str | Path | bytes | bytearray | memoryview) else None
+        as_file = content if is_a_file(source) or isinstance(source, bytes | bytearray | memoryview) else None
         image = open_image(source, content=as_file, near=wanted_side(backbone.images))
     except (DataError, OSError, MemoryError) as error:
         return DataError(reason_of(source, error))

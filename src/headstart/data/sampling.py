@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import chain
-
 import numpy as np
 
 from headstart.data.split import groups_by_class
@@ -26,10 +24,11 @@ def sample(dataset: Dataset, rows: np.ndarray, *, most: int = 600) -> Dataset:
     if len(rows) <= most:
         return dataset.take(rows)
     share, counts = most / len(rows), np.bincount(dataset.strata[rows])
-    taken: list[int] = []
-    for label, places in _places_by_class(dataset, rows).items():
-        taken += places[: max(_FEWEST_OF_A_CLASS, round(share * int(counts[label])))]
-    return dataset.take(rows[np.sort(taken)])
+    taken = [
+        places[: max(_FEWEST_OF_A_CLASS, round(share * int(counts[label])))]
+        for label, places in _places_by_class(dataset, rows).items()
+    ]
+    return dataset.take(rows[np.sort(np.concatenate(taken))])
 
 
 def drawn(dataset: Dataset, rows: np.ndarray, *, seed: int = _SAMPLING, first: int = _FEWEST_OF_A_CLASS) -> np.ndarray:
@@ -48,8 +47,8 @@ def drawn(dataset: Dataset, rows: np.ndarray, *, seed: int = _SAMPLING, first: i
     return rows[np.argsort(through, kind="stable")]
 
 
-def _places_by_class(dataset: Dataset, rows: np.ndarray, seed: int = _SAMPLING) -> dict[int, list[int]]:
+def _places_by_class(dataset: Dataset, rows: np.ndarray, seed: int = _SAMPLING) -> dict[int, np.ndarray]:
     """Where in `rows` the examples of each class are, in the order in which a sample takes them: group after group."""
     y, digests = dataset.strata[rows], dataset.checked_digests[rows]
     found = groups_by_class(y, dataset.checked_groups[rows], digests, seed)
-    return {label: list(chain.from_iterable(members)) for label, members in found.items()}
+    return {label: members.rows for label, members in found.items()}

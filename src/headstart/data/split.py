@@ -7,12 +7,11 @@ number generator or the file order. So renaming files, another operating system 
 from __future__ import annotations
 
 import hashlib
-from collections import Counter, defaultdict
-from collections.abc import Sequence
-from functools import partial
+from dataclasses import dataclass
 
 import numpy as np
 
+from headstart.data.alike.equal import in_order
 from headstart.data.test_part import (
     few_examples,
     leaked,
@@ -26,6 +25,7 @@ from headstart.data.test_part import (
     untested,
 )
 from headstart.errors import DataError
+from headstart.storage.columns import Joined, coded, in_blocks
 from headstart.values import Caution, Dataset, Split
 
 _TRAIN_ALONE = ("there is a training part and no labelled test: the test is held out of it",)
@@ -54,13 +54,8 @@ def split(dataset: Dataset, *, test: float | None = 0.2, seed: int = 0, folds_to
         raise DataError(f"{test} is not a share between 0 and 1", where="--test", fix="0.2 keeps a fifth for the test")
     in_test = np.zeros(len(dataset), dtype=bool)
     dealt = groups_by_class(dataset.strata, dataset.checked_groups, dataset.checked_digests, seed)
-    for members in map(partial(_without_corrected, dataset), dealt.values()):
-        total = sum(len(rows) for rows in members)
-        wanted, taken = max(1, round(test * total)), 0
-        for rows in members[:-1]:  # the last group stays in training, whatever happens
-            if taken < wanted and taken + len(rows) / 2 <= wanted:
-                in_test[rows] = True
-                taken += len(rows)
+    for groups in dealt.values():
+        in_test[_tested(groups if dataset.corrected is None else groups.without(dataset.corrected), test)] = True
     few = too_few(dataset, in_test)
     refuse_lone_groups(dataset)
     if few and folds_too:
@@ -93,10 +88,17 @@ def split(dataset: Dataset, *, test: float | None = 0.2, seed: int = 0, folds_to
     )
 
 
-def _without_corrected(dataset: Dataset, members: list[list[int]]) -> list[list[int]]:
-    """The groups that may be tested on: those without feedback."""
-    corrected = dataset.corrected
-    return members if corrected is None else [rows for rows in members if not corrected[rows].any()]
+def _tested(groups: Groups, test: float) -> np.ndarray:
+    """The rows of the first groups that together are about such a share."""
+    wanted, taken = max(1, round(test * len(groups.rows))), 0
+    chosen = np.zeros(len(groups.sizes), dtype=bool)
+    for number, size in enumerate(in_blocks(groups.sizes[:-1])):  # the last group stays in training, whatever happens
+        if taken >= wanted:
+            break
+        if taken + size / 2 <= wanted:
+            chosen[number] = True
+            taken += size
+    return groups.rows[np.repeat(chosen, groups.sizes)]
 
 
 def folds(
@@ -115,47 +117,108 @@ def folds(
         weights: (n,) above 0, how many examples each one counts for; None: one.
     """
     fold = np.zeros(len(y), dtype=np.int64)
-    sizes = np.zeros(k)
-
-    def size(rows: list[int]) -> float:
-        return len(rows) if weights is None else float(weights[rows].sum())
-
+    sizes = [0.0] * k
     for members in groups_by_class(y, groups, digests, seed).values():
-        here = np.zeros(k)
-        for rows in sorted(members, key=size, reverse=True):
-            target = int(np.lexsort((sizes, here))[0])  # fewest of this class, then fewest of all
-            fold[rows] = target
-            here[target] += size(rows)
-            sizes[target] += size(rows)
+        here, start = [0.0] * k, np.cumsum(members.sizes) - members.sizes
+        weight = (
+            members.sizes
+            if weights is None
+            else np.array(
+                [
+                    weights[members.rows[a : a + n]].sum()
+                    for a, n in zip(start.tolist(), members.sizes.tolist(), strict=True)
+                ]
+            )
+        )
+        target = np.empty(len(weight), dtype=np.int64)
+        for number in in_blocks(np.argsort(-weight, kind="stable")):
+            best = min(range(k), key=lambda one: (here[one], sizes[one]))
+            target[number] = best
+            here[best] += float(weight[number])
+            sizes[best] += float(weight[number])
+        fold[members.rows] = np.repeat(target, members.sizes)
     return fold
 
 
-def groups_by_class(y: np.ndarray, groups: np.ndarray, digests: np.ndarray, seed: int) -> dict[int, list[list[int]]]:
-    """Rows of each group, listed under the group's most common class, in the order of the seeded hash."""
-    members: dict[int, list[int]] = defaultdict(list)
-    for row, number in enumerate(groups.tolist()):
-        members[number].append(row)
+@dataclass(frozen=True, slots=True, eq=False)
+class Groups:
+    """Groups of rows, one after the other."""
+
+    rows: np.ndarray  # (n,) int64, group after group, ascending within each
+    sizes: np.ndarray  # (g,) int64 rows of each
+
+    def without(self, some: np.ndarray) -> Groups:
+        """The groups that have none of these rows. Args: some: (n,) bool, of all rows that there are."""
+        number = np.repeat(np.arange(len(self.sizes)), self.sizes)
+        kept = np.bincount(number, weights=some[self.rows], minlength=len(self.sizes)) == 0
+        return Groups(self.rows[kept[number]], self.sizes[kept])
+
+
+def groups_by_class(y: np.ndarray, groups: np.ndarray, digests: np.ndarray, seed: int) -> dict[int, Groups]:
+    """The groups of each class, listed under the most common class of its rows, in the order of the seeded hash."""
+    if not len(y):
+        return {}
+    order = np.argsort(groups, kind="stable")
+    start = np.flatnonzero(np.concatenate([[True], np.diff(groups[order]) != 0]))
+    by_first = np.argsort(order[start])  # groups of one name are in the order of their first rows
+    sizes = np.diff(np.append(start, len(order)))
+    names = _names(digests, order, start, sizes)[by_first]
     salt = seed.to_bytes(16, "little", signed=True)
-    by_class: dict[int, list[tuple[bytes, list[int]]]] = defaultdict(list)
-    for rows in members.values():
-        name = min(digests[row].tobytes() for row in rows)
-        votes = Counter(int(y[row]) for row in rows)
-        label = min(votes, key=lambda c: (-votes[c], c))
-        by_class[label].append((hashlib.sha256(salt + name).digest(), rows))
-    return {label: [rows for _, rows in sorted(found)] for label, found in sorted(by_class.items())}
+    for number, name in enumerate(names):
+        names[number] = np.frombuffer(hashlib.sha256(salt + name.tobytes()).digest(), np.uint8)
+    label = _commonest(y[order], sizes)[by_first]
+    start, sizes, dealt = start[by_first], sizes[by_first], in_order(names)[0]
+    del names, by_first
+    dealt = dealt[np.argsort(label[dealt], kind="stable")]
+    classes, first = np.unique(label[dealt], return_index=True)
+    found = {}
+    for number, mine in zip(classes.tolist(), np.split(dealt, first[1:]), strict=True):
+        ends = np.cumsum(sizes[mine])
+        within = np.arange(ends[-1]) - np.repeat(ends - sizes[mine], sizes[mine])
+        found[number] = Groups(order[np.repeat(start[mine], sizes[mine]) + within], sizes[mine])
+    return found
+
+
+def _names(digests: np.ndarray, order: np.ndarray, start: np.ndarray, sizes: np.ndarray) -> np.ndarray:
+    """(g, 32) uint8 the least digest of each group, by which it is known wherever its files lie."""
+    least = order[start]
+    several = np.flatnonzero(sizes > 1)
+    if len(several):
+        places = np.flatnonzero(np.repeat(sizes > 1, sizes))
+        rank = np.empty(len(places), dtype=np.int64)
+        by_bytes, _ = in_order(digests[order[places]])
+        rank[by_bytes] = np.arange(len(places))
+        ends = np.cumsum(sizes[several])
+        first = np.minimum.reduceat(rank, ends - sizes[several])
+        least[several] = order[places[by_bytes[first]]]
+    return digests[least]
+
+
+def _commonest(y: np.ndarray, sizes: np.ndarray) -> np.ndarray:
+    """(g,) the class that most rows of each group have, the first of several. Args: y: (n,) group after group."""
+    label = y[np.cumsum(sizes) - sizes]
+    several = np.flatnonzero(sizes > 1)
+    number = np.repeat(np.arange(len(several)), sizes[several])
+    lowest = y.min()
+    of = int(y.max() - lowest) + 1
+    votes, times = np.unique(number * of + (y[np.repeat(sizes > 1, sizes)] - lowest), return_counts=True)
+    order = np.lexsort((votes, -times, votes // of))
+    first = order[np.flatnonzero(np.diff(votes[order] // of, prepend=-1))]
+    label[several] = votes[first] % of + lowest
+    return label
 
 
 def _official(dataset: Dataset) -> Split:
-    parts: Sequence[str] = dataset.parts or ()
-    has_test, has_val = "test" in parts, "val" in parts
-    if "train" not in parts or not (has_test or has_val):
+    parts = coded(() if dataset.parts is None else dataset.parts)
+    names = set(parts.present)
+    has_test, has_val = "test" in names, "val" in names
+    if "train" not in names or not (has_test or has_val):
         raise DataError(
-            f"parts {sorted(set(parts))}, but a training part and a test (or val) part are needed",
+            f"parts {sorted(names)}, but a training part and a test (or val) part are needed",
             where=dataset.name,
             fix="name the folders, files or split column train and test",
         )
-    name = np.array(parts)
-    test = name == ("test" if has_test else "val")
+    test = parts.codes == parts.values.index("test" if has_test else "val")
     notes = []
     if has_test and has_val:
         notes.append("the val part is used for training (the penalty is chosen by cross-validation); test is the score")
@@ -167,7 +230,7 @@ def _official(dataset: Dataset) -> Split:
         np.flatnonzero(~test),
         np.flatnonzero(test),
         official=True,
-        findings=tuple(found),
+        findings=Joined([found]),
         notes=tuple(notes),
         cautions=(
             *leaked(dataset, found, test),

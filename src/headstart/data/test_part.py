@@ -6,7 +6,11 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from headstart.data.alike.equal import groups_of_each
+from headstart.data.alike.found import beside
+from headstart.data.alike.sketches import equal_to_any
 from headstart.errors import DataError, short_name, some_of
+from headstart.storage.columns import Coded, coded, mapped
 from headstart.values import Caution, Dataset, Finding
 
 _FEW = 10  # examples of a class, below which its score is hardly known
@@ -57,7 +61,7 @@ def of_one_group(dataset: Dataset) -> Iterator[Caution]:
 def _groups_of_each(dataset: Dataset) -> np.ndarray:
     """(n_strata,) int64: of how many groups the examples of each class are; without classes, those of all."""
     of = dataset.strata if dataset.classes else np.zeros(len(dataset), dtype=np.int64)
-    return np.bincount(np.unique(np.column_stack([of, dataset.checked_groups]), axis=0)[:, 0])
+    return groups_of_each(of, dataset.checked_groups)
 
 
 def few_examples(dataset: Dataset) -> Iterator[Caution]:
@@ -105,13 +109,14 @@ def _missed(dataset: Dataset, in_test: np.ndarray) -> list[tuple[int, int]]:
 
 def shared_groups(dataset: Dataset, test: np.ndarray) -> Iterator[Caution]:
     """That official parts share groups which the user names."""
-    named = [name.strip() if name else "" for name in dataset.named_groups or ()]
-    learned = {name for name, tested in zip(named, test.tolist(), strict=False) if name and not tested}
-    mine = [name for name, tested in zip(named, test.tolist(), strict=False) if tested]
-    rows = sum(name in learned for name in mine)
+    if dataset.named_groups is None:
+        return
+    named = coded(mapped(dataset.named_groups, lambda name: name.strip() if name else ""))
+    learned, asked = np.bincount(named.codes[~test], minlength=len(named.values)) > 0, named.codes[test]
+    rows, n = int((learned & np.array([bool(name) for name in named.values]))[asked].sum()), len(asked)
     if rows:
-        both = sorted(learned & set(mine))
-        what = f"{rows:,} of {len(mine):,} test examples are of a group that is in the training part, too"
+        both = sorted(named.values[k] for k in np.unique(asked).tolist() if learned[k] and named.values[k])
+        what = f"{rows:,} of {n:,} test examples are of a group that is in the training part, too"
         where = f"{len(both):,} {'group' if len(both) == 1 else 'groups'}: {some_of(list(map(repr, both)))}"
         yield Caution("shared-groups", f"{what} ({where}), so the score is too high for groups that are new")
 
@@ -129,26 +134,24 @@ def shared_texts(dataset: Dataset, test: np.ndarray) -> Iterator[Caution]:
         yield Caution("shared-texts", f"{what}, so the score is too high for texts that are new{fix}")
 
 
-def leaks(dataset: Dataset, test: np.ndarray) -> list[Finding]:
+def leaks(dataset: Dataset, test: np.ndarray) -> Sequence[Finding]:
+    """Findings on the test examples that are in one group with a training example, the first such beside them."""
     groups = dataset.checked_groups if dataset.alike is None else dataset.alike
-    first_in_train = {int(groups[row]): int(row) for row in np.flatnonzero(~test)[::-1]}
-    found = []
-    for row in np.flatnonzero(test).tolist():
-        twin = first_in_train.get(int(groups[row]))
-        if twin is not None:
-            reason = f"in the test part, and (nearly) the same as or of one text with {dataset.where[twin]} in training"
-            found.append(Finding("leak", dataset.where[row], reason, other=dataset.where[twin]))
-    return found
+    rows, learned = np.flatnonzero(test), np.flatnonzero(~test)
+    known, first = np.unique(groups[learned], return_index=True)
+    at = np.minimum(np.searchsorted(known, groups[rows]), max(0, len(known) - 1))
+    shared = known[at] == groups[rows] if len(known) else np.zeros(len(rows), dtype=bool)
+    remark = "leak", "in the test part, and (nearly) the same as or of one text with ", " in training"
+    codes = np.zeros(np.count_nonzero(shared), dtype=np.int32)
+    return beside(dataset.where, rows[shared], learned[first[at[shared]]], Coded(codes, (remark,)))
 
 
 def leaked(dataset: Dataset, leaks: Sequence[Finding], test: np.ndarray) -> Iterator[Caution]:
     """That a part of the test is no test. Raises DataError where all of it are exact copies of training examples."""
     if not leaks:
         return
-    digests = dataset.checked_digests
-    known = {digests[row].tobytes() for row in np.flatnonzero(~test)}
-    n_test = int(test.sum())
-    if all(digests[row].tobytes() in known for row in np.flatnonzero(test)):
+    digests, n_test = dataset.checked_digests, int(test.sum())
+    if len(leaks) == n_test and equal_to_any(digests[test], digests[~test]).all():
         what = f"all {n_test:,} examples of the test part are in the training part too, so they test nothing"
         raise DataError(what, where=dataset.name, fix="give others; or give one part only: a fifth is then held out")
     n = "all" if len(leaks) == n_test else f"{len(leaks):,} of"

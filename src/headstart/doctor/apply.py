@@ -12,6 +12,7 @@ from pathlib import Path, PurePath
 from typing import Any
 
 from headstart.data.files.accents import composed
+from headstart.data.shards.sources import shards_at
 from headstart.data.tables.rewritten import rewritten
 from headstart.doctor.changes import Changes
 from headstart.errors import DataError, UserError
@@ -37,6 +38,8 @@ def write_changed(dataset: Dataset, source: Any, asked: Columns, changes: Change
     """
     if not isinstance(source, str | Path):
         raise UserError(f"a {type(source).__name__} is not written anew", where="--apply", fix=_NO_SOURCE)
+    if shards_at(source) is not None:
+        raise UserError("shards are not written anew", where="--apply", fix="unpack them, or write the table anew")
     path = existing(source)
     rows = [_ROW.fullmatch(where) for where in dataset.where]
     if not any(rows):

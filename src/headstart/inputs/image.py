@@ -18,11 +18,11 @@ from PIL import Image, ImageFile, ImageOps
 from headstart.backbone import ImagePreparation
 from headstart.errors import DataError
 from headstart.inputs.decoders import EXTENT, LARGEST, bounded, decoded, image_errors
+from headstart.inputs.packed import MOST_BYTES, PackedPhoto
 from headstart.inputs.paths import as_named
 from headstart.storage.files import read_file
 
 GUESSED = "headstart: the top of the range of light"  # in `info`, of over 8 bits, where the file does not say it
-MOST_BYTES = 2**30  # of a file: 100 megapixels of four 16-bit channels have 800 MB as they are
 
 _LEAST_FOR_A_THUMBNAIL = 32  # pixels, twice as many of a JPEG: reduced further, a fine weave shows as another pattern
 
@@ -43,6 +43,11 @@ class Crop:
     corner: tuple[int, int]  # left and top of that on the model's image, which may have a border around it
 
 
+def is_a_file(source: Any) -> bool:
+    """Whether a photo is a file or lies within one, so that its bytes are decoded at the scale that is wanted."""
+    return isinstance(source, str | Path | PackedPhoto)
+
+
 def read_bytes(source: Any) -> bytes:
     """The example's own bytes: a file's content, or pixels with their shape. They name the example in the store.
 
@@ -51,6 +56,8 @@ def read_bytes(source: Any) -> bytes:
     """
     if isinstance(source, str | Path):
         return read_file(as_named(source), most=MOST_BYTES)
+    if isinstance(source, PackedPhoto):
+        return source.read()
     if isinstance(source, bytes | bytearray | memoryview):
         return bytes(source)
     if isinstance(source, DataError):  # why there is none
@@ -68,7 +75,8 @@ def open_image(source: Any, *, content: bytes | None = None, near: int | None = 
     """Decode, turn upright and convert to 8-bit RGB; transparent parts become white.
 
     Args:
-        source: a path, a file's bytes, a PIL image, or an (h, w), (h, w, 1), (h, w, 3) or (h, w, 4) uint8 array.
+        source: a path, a photo within a file, a file's bytes, a PIL image, or an uint8 array of (h, w), (h, w, 1),
+            (h, w, 3) or (h, w, 4).
         content: the file's bytes, where they were read already.
         near: shorter side in pixels that is wanted; a JPEG may be decoded at a reduced scale, never below twice that.
 
@@ -82,7 +90,7 @@ def open_image(source: Any, *, content: bytes | None = None, near: int | None = 
     if isinstance(source, np.ndarray):
         return _to_rgb(_from_array(source))
     content = read_bytes(source) if content is None else content
-    where = str(source) if isinstance(source, str | Path) else ""
+    where = str(source) if is_a_file(source) else ""
     with image_errors(where):
         return _to_rgb(decoded(content, where=where, near=near))
 
@@ -96,7 +104,7 @@ def thumbnail(source: Any, *, content: bytes | None = None, side: int) -> tuple[
 
     Args: as `open_image`. Raises: as `open_image`.
     """
-    if not isinstance(source, str | Path):
+    if not is_a_file(source):
         image = open_image(source)
         return _small(image, side), image.size
     content = read_bytes(source) if content is None else content
@@ -123,7 +131,7 @@ def open_known(source: Any, digest: np.ndarray | bytes, *, near: int | None = No
     Raises:
         DataError: as `open_image`; or the file has changed, or is gone.
     """
-    if not isinstance(source, str | Path):
+    if not is_a_file(source):
         return open_image(source, near=near)
     again = "run it again, when nothing writes there"
     try:

@@ -15,14 +15,17 @@ from headstart.values import Caution, Dataset, Finding
 if TYPE_CHECKING:
     import numpy as np
 
+    from headstart.storage.rows_of_bytes import RowsOfBytes
+
 
 @dataclass(frozen=True)
 class Inspected:
     """Examples that were looked at one by one."""
 
-    rows: list[int]  # those that can be read
+    rows: np.ndarray  # (n,) int64, ascending: those that can be read
     digests: np.ndarray  # (n, 32) uint8; sha256 of each one's own bytes
-    hashes: np.ndarray  # (n, k), equal or near for examples that are nearly the same
+    hashes: RowsOfBytes  # (n, k), equal or near for examples that are nearly the same
+    findings: Sequence[Finding] = ()  # the others, and what is odd about these
     notes: Sequence[str] = ()  # what was guessed of them
 
 
@@ -81,11 +84,11 @@ class Modality:
     default_model: str
     of_two: bool  # whether an input is two texts
     in_tables: bool  # whether tables hold the inputs themselves, not where they lie
-    inspect: Callable[..., Inspected]  # (dataset, rows, rejected, known, workers, advance)
-    near: Callable[[np.ndarray], np.ndarray]  # (n, k) hashes -> (m, 2) rows that are nearly the same
-    sketch: Callable[[np.ndarray], np.ndarray]  # (n, k) hashes -> (n, l) uint8; what a saved model keeps of them
+    inspect: Callable[..., Inspected]  # (dataset, rows, known, workers, advance)
+    near: Callable[[Any], np.ndarray]  # (n, k) hashes -> (m, 2) rows that are nearly the same
+    sketch: Callable[[Any], np.ndarray]  # (n, k) hashes -> (n, l) uint8; what a saved model keeps of them
     near_to_any: Callable[[np.ndarray, np.ndarray], np.ndarray]  # (n, l), (m, l) sketches -> (n,) bool
-    groups: Callable[[Dataset, np.ndarray], tuple[np.ndarray, list[Finding]]]  # with pieces of one text together
+    groups: Callable[[Dataset, np.ndarray], tuple[np.ndarray, Sequence[Finding]]]  # with pieces of one text together
     known: Callable[[], Any]  # what the store knows of inspected examples
     given: Callable[[Any], tuple[Sequence[Any], list[str]]]  # what `predict` is given -> inputs, and their names
     encode: Callable[..., Features]  # (dataset, rows, backbone, by=, advance=)

@@ -9,8 +9,14 @@ from pathlib import Path
 from headstart.errors import DataError
 from headstart.storage.files import user_path
 
-_ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".7z", ".rar")
+_ARCHIVES = (".zip", ".7z", ".rar")
+_COMPRESSED_TARS = (".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz", ".tar.zst")
 _URL = re.compile(r"^[a-z][a-z0-9+.-]*://", re.IGNORECASE)
+
+
+def is_address(given: object) -> bool:
+    """Whether it begins as an address does: s3://, https://."""
+    return _URL.match(str(given)) is not None
 
 
 def local_path(given: str | Path) -> Path:
@@ -19,8 +25,9 @@ def local_path(given: str | Path) -> Path:
     Raises:
         DataError: an address, or no path at all.
     """
-    if _URL.match(str(given)):
-        raise DataError("an address, and headstart reads files only", where=str(given), fix="download it first")
+    if is_address(given):
+        fix = "download it first; data to learn from, and files to predict from a command, may be at an address"
+        raise DataError("an address, and a file is wanted here", where=str(given), fix=fix)
     try:
         return user_path(given)
     except OSError as error:
@@ -41,6 +48,10 @@ def existing(given: str | Path) -> Path:
         raise DataError("no such file or folder", where=str(given), fix="check the path") from None
     except OSError as error:
         raise DataError(error.strerror or str(error), where=str(given), fix="check the path") from None
+    if path.name.lower().endswith(_COMPRESSED_TARS) and is_file(path):
+        what = "a compressed tar, in which nothing can be reached but through all that comes before it"
+        fix = "gunzip (bunzip2, unxz, unzstd) it: a .tar is read as it is; or unpack it, and name what was in it"
+        raise DataError(what, where=str(given), fix=fix)
     if path.name.lower().endswith(_ARCHIVES) and is_file(path):
         raise DataError("an archive", where=str(given), fix="unpack it, and name the folder or file that was in it")
     return path

@@ -28,7 +28,7 @@ class Rows:
     def __init__(self, n: int, d: int) -> None:
         self.shape = (n, d)
         size = 4 * n * d
-        self._folder = _with_room(size)
+        self._folder = with_room(size)
         try:
             self._file = tempfile.TemporaryFile(dir=self._folder, buffering=0)  # noqa: SIM115 - closed with the object
             self._file.truncate(size)
@@ -86,7 +86,7 @@ def take(matrix: Matrix, rows: np.ndarray) -> Matrix:
     return out
 
 
-def _with_room(size: int) -> Path:
+def with_room(size: int) -> Path:
     """Where a scratch file of so many bytes has room.
 
     Raises:

@@ -22,6 +22,7 @@ from headstart.pretrained.schema import COUNT, NAME, Wrong, listing, mapping, ma
 from headstart.report import terminal
 from headstart.report.card_classification import classification_card
 from headstart.report.classification import MATRIX_CLASSES, advice, cautions_of, sections
+from headstart.storage.columns import Coded, coded
 from headstart.task import Scorer, Scores, Space, Task, Words
 from headstart.tasks import curves, decision, linear
 from headstart.tasks.certainty import OF_CLASSES
@@ -103,11 +104,10 @@ def _complaint(label: str | None) -> tuple[str, str] | None:
 
 def _lone(labels: Sequence[str]) -> dict[int, tuple[str, str]]:
     """Classes with one example: it cannot be both learned from and tested on."""
-    count = Counter(labels)
+    known = coded(labels)
     return {
-        i: ("tiny-class", f"the only usable example of class {label!r}; a class needs at least two")
-        for i, label in enumerate(labels)
-        if count[label] < 2
+        row: ("tiny-class", f"the only usable example of class {labels[row]!r}; a class needs at least two")
+        for row in np.flatnonzero(known.counts[known.codes] < 2).tolist()
     }
 
 
@@ -122,9 +122,10 @@ def _refuse(dataset: Dataset, seen: str) -> None:
 
 
 def _refuse_parts(dataset: Dataset, train: np.ndarray, test: np.ndarray) -> None:
-    missing = sorted(set(dataset.classes) - {dataset.targets[row] for row in np.flatnonzero(train).tolist()})
+    learned, tested = dataset.counts(np.flatnonzero(train)), dataset.counts(np.flatnonzero(test))
+    missing = [name for name, n in zip(dataset.classes, learned.tolist(), strict=True) if not n]
     if missing:
-        asked = {dataset.targets[row] for row in np.flatnonzero(test).tolist()}
+        asked = {name for name, n in zip(dataset.classes, tested.tolist(), strict=True) if n}
         fix = "add it to train; or leave its cells empty, if it says that the label is not known"
         if asked <= set(missing):
             fix = "give a test with the classes of train; or train alone, if its labels are not known: some is held out"
@@ -132,13 +133,15 @@ def _refuse_parts(dataset: Dataset, train: np.ndarray, test: np.ndarray) -> None
 
 
 def _space(labels: Sequence[str | None]) -> Space:
-    return Space(tuple(sorted({label for label in labels if label is not None})))
+    there = labels.present if isinstance(labels, Coded) else set(labels)
+    return Space(tuple(sorted(label for label in there if label is not None)))
 
 
 def _encode(labels: Sequence[str | None], space: Space) -> np.ndarray:
     """(n,) int64 index of each label among the names; -1 where it is none of them."""
-    index = {name: i for i, name in enumerate(space.names)}
-    return np.array([index.get(label, -1) if label is not None else -1 for label in labels], dtype=np.int64)
+    index: dict[str | None, int] = {name: i for i, name in enumerate(space.names)}
+    known = coded(labels)
+    return np.array([index.get(label, -1) for label in known.values], dtype=np.int64)[known.codes]
 
 
 def _reference(labels: Sequence[str]) -> dict[str, Any]:

@@ -24,6 +24,7 @@ from headstart.pretrained.load import load, load_classifier
 from headstart.pretrained.rebuild import head_hash, head_of
 from headstart.pretrained.schema import COUNT, NAME, figure, listing, mapping, number
 from headstart.pretrained.source import SOURCES
+from headstart.storage.columns import Coded, in_blocks
 from headstart.task import Advance, Keeper, Learner, Sureness
 from headstart.values import Dataset, Examples
 
@@ -286,11 +287,15 @@ def sureness_row(p: Any) -> dict[str, Any]:
     return {"unsure": p.unsure, **covered, "out_of_scope": p.out_of_scope, "scope_score": p.scope_score}
 
 
-def cells(read: Callable[..., T]) -> Callable[[Examples], tuple[list[T], tuple[str, ...]]]:
+def cells(read: Callable[..., T]) -> Callable[[Examples], tuple[Sequence[T], tuple[str, ...]]]:
     """A task's `parse`, from what makes a target of one cell: read(cell, where=)."""
 
-    def parse(examples: Examples) -> tuple[list[T], tuple[str, ...]]:
-        places = zip(examples.targets, examples.where, strict=True)
-        return [read(cell, where=where) for cell, where in places], ()
+    def parse(examples: Examples) -> tuple[Sequence[T], tuple[str, ...]]:
+        cells, where = examples.targets, examples.where
+        if isinstance(cells, Coded):
+            first = np.sort(cells.first_rows)
+            places = (where[row] for row in in_blocks(first[first < len(cells)]))
+            return cells.map(lambda cell: read(cell, where=next(places))), ()
+        return [read(cell, where=place) for cell, place in zip(cells, where, strict=True)], ()
 
     return parse

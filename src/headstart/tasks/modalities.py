@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from headstart.backbone import Backbone
-from headstart.data.alike.duplicates import equal_pairs, near_pairs
+from headstart.data.alike.duplicates import near_pairs
+from headstart.data.alike.equal import equal_pairs
 from headstart.data.alike.grouping import as_they_are, by_document, by_shared_text, texts_of_pairs, with_excerpts
 from headstart.data.alike.sketches import equal_to_any, near_to_any, sketch_of_photos, sketch_of_texts
 from headstart.data.given import given_images, given_pairs, given_passages, given_texts

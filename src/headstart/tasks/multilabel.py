@@ -31,6 +31,7 @@ from headstart.report.card import CardWords, card, loading, pipeline_of, table_o
 from headstart.report.markdown import plain
 from headstart.report.multilabel import MACRO, advice, baseline, of_all_labels, sections
 from headstart.report.verdict import cautions
+from headstart.storage.columns import Coded
 from headstart.task import Scorer, Scores, Space, Task, Words
 from headstart.tasks import linear
 from headstart.tasks.certainty import OF_LABELS
@@ -148,17 +149,20 @@ def _complaint(labels: tuple[str, ...] | None) -> tuple[str, str] | None:
 def _refuse(dataset: Dataset, seen: str) -> None:
     if not dataset.classes:
         raise DataError(f"no example has a label.{seen}", where=dataset.name, fix="name the column: --label COLUMN")
-    if len(set(dataset.targets)) < 2:
+    if all(labels == dataset.targets[0] for labels in dataset.targets):
         what = f"every example has the same labels: {some_of(dataset.targets[0]) or 'none'}.{seen}"
         raise DataError(what, where=dataset.name, fix="add examples with others")
 
 
 def _space(targets: Sequence[tuple[str, ...] | None]) -> Space:
-    return Space(tuple(sorted({label for labels in targets for label in labels or ()})))
+    there = targets.present if isinstance(targets, Coded) else targets
+    return Space(tuple(sorted({label for labels in there for label in labels or ()})))
 
 
 def _encode(targets: Sequence[tuple[str, ...] | None], space: Space) -> np.ndarray:
     """(n, n_labels) float32 of 0 and 1."""
+    if isinstance(targets, Coded):
+        return _encode(targets.values, space)[targets.codes]
     index = {name: i for i, name in enumerate(space.names)}
     y = np.zeros((len(targets), len(space.names)), dtype=np.float32)
     for row, labels in enumerate(targets):

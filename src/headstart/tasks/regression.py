@@ -133,7 +133,7 @@ def _doubts(examples: Examples) -> tuple[str, ...]:
     return (f"{what}; --task regression predicts numbers{written}",)
 
 
-def _parse(examples: Examples) -> tuple[list[Any], tuple[str, ...]]:
+def _parse(examples: Examples) -> tuple[Sequence[Any], tuple[str, ...]]:
     values, _ = linear.cells(as_number)(examples)
     seen = looks_like_numbers(examples.targets)
     note = f"the label is taken as a number ({seen}); --task classification takes its values as classes"
@@ -152,7 +152,7 @@ def _complaint(value: float | None) -> tuple[str, str] | None:
 
 
 def _refuse(dataset: Dataset, seen: str) -> None:
-    if len(set(dataset.targets)) < 2:
+    if all(value == dataset.targets[0] for value in dataset.targets):
         what = f"every target is {dataset.targets[0]:g}: there is nothing to learn.{seen}"
         raise DataError(what, where=dataset.name, fix="choose another column: --label COLUMN")
     values = np.array(dataset.targets)
@@ -328,7 +328,7 @@ REGRESSION = Task(
     parse=_parse,
     complaint=_complaint,
     refuse=_refuse,
-    encode=lambda targets, space: np.array([np.nan if v is None else v for v in targets], dtype=np.float32),
+    encode=lambda targets, space: np.fromiter((np.nan if v is None else v for v in targets), np.float32, len(targets)),
     strata=_strata,
     learner=linear.learner(GAUSSIAN, loss=("rmse", "r2")),
     scorer=Scorer(

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 
 import numpy as np
 from PIL import Image
 
+from headstart.data.alike.equal import in_order
 from headstart.inputs.image import GUESSED
+from headstart.storage.columns import in_blocks
+from headstart.storage.rows_of_bytes import RowsOfBytes, room_for, take
 
 SIDE = 24  # pixels of the thumbnail that a fingerprint is made of
 _COLOUR_SIDE = 6  # of its colours, which every JPEG has at a lower resolution than its light
@@ -30,7 +34,11 @@ _FLAT = 2.0  # levels of deviation, below which there is nothing but noise to co
 _TABLES, _PROJECTIONS, _CELL = 8, 6, 0.7
 _NEAR_IN_PROJECTION = 2.0  # times the largest distance, seen in 48 projections: none of the farthest is farther
 _MOST_COMPARED = 16
+_STEP = 0.05  # of a projection, as a byte: it is off by half of that at most
+_MOST_APART = 2 * (1 - _CORRELATION) * _NEAR_IN_PROJECTION**2 * _TABLES * _PROJECTIONS  # squared
+_MOST_COARSE = (_MOST_APART**0.5 / _STEP + (_TABLES * _PROJECTIONS) ** 0.5) ** 2 + 1  # in steps, however they are off
 _BLOCK = 4096  # rows, or pairs, at a time
+_BITS = 31  # of a row's number
 _NONE = np.empty((0, 2), dtype=np.int64)
 
 
@@ -60,22 +68,28 @@ def fingerprint(thumbnail: Image.Image, size: tuple[int, int]) -> np.ndarray:
     return np.frombuffer(light + colours[1::3] + colours[2::3] + sides + bytes([read_by]), np.uint8)
 
 
-def tiny(prints: np.ndarray) -> dict[int, tuple[int, int]]:
+def tiny(prints: RowsOfBytes) -> dict[int, tuple[int, int]]:
     """Rows of photos that are hardly pictures, with width and height. Args: prints: (n, FINGERPRINT) uint8."""
-    sizes = prints[:, _WITH_COLOURS : _WITH_COLOURS + 2]
-    return {row: (int(sizes[row, 0]), int(sizes[row, 1])) for row in np.flatnonzero(sizes.min(axis=1) < _TINY).tolist()}
+    found: dict[int, tuple[int, int]] = {}
+    for rows in _blocks(len(prints)):
+        sizes = prints[rows][:, _WITH_COLOURS : _WITH_COLOURS + 2]
+        small = np.flatnonzero(sizes.min(axis=1) < _TINY)
+        found |= dict(zip(rows[small].tolist(), map(tuple, sizes[small].tolist()), strict=True))
+    return found
 
 
-def guessed_ranges(prints: np.ndarray) -> list[str]:
+def guessed_ranges(prints: RowsOfBytes) -> list[str]:
     """A note on photos of more than 8 bits that do not say their range. Args: prints: (n, FINGERPRINT) uint8."""
-    numbers = np.bincount(prints[:, -1], minlength=len(_RANGES) + 2).tolist()
+    numbers = np.zeros(len(_RANGES) + 2, dtype=np.int64)
+    for rows in _blocks(len(prints)):
+        numbers += np.bincount(prints[rows][:, -1], minlength=len(numbers))
     tops = [*(f"0 to {top:.0f}" for top in _RANGES), "least to most"]
-    said = ", ".join(f"{n:,} by {top}" for n, top in zip(numbers[1:], tops, strict=True) if n)
+    said = ", ".join(f"{n:,} by {top}" for n, top in zip(numbers[1:].tolist(), tops, strict=True) if n)
     what = f"photos of more than 8 bits that do not say their range were read by the first that holds each: {said}"
     return [f"{what}; save them as 8 bits by one scale to have it otherwise"] if said else []
 
 
-def near_pairs(prints: np.ndarray) -> np.ndarray:
+def near_pairs(prints: RowsOfBytes) -> np.ndarray:
     """Pairs of rows that are nearly the same, each with the middle one of its group: no chain joins two that are not.
 
     The row with most confirmed partners is the middle of a group, and they are in it; then the next one that is in none
@@ -89,15 +103,28 @@ def near_pairs(prints: np.ndarray) -> np.ndarray:
         (m, 2) int64; of rows with equal fingerprints each is paired with the first.
     """
     some = np.concatenate([rows[_light(prints[rows])[1] >= _FLAT] for rows in _blocks(len(prints))] or [_NONE[:, 0]])
-    distinct, first, of = np.unique(as_items(prints[some, :_WITH_COLOURS]), return_index=True, return_inverse=True)
+    order, new = in_order(take(prints, some), width=_WITH_COLOURS)
+    first = order[new]
+    copies = _with_another(some[first][np.cumsum(new) - 1], some[order])
     rows = some[first]  # in the order of their content
-    middle = np.arange(len(distinct))
-    while len(pairs := _confirmed(prints[rows[kept := np.unique(middle)]])):
-        step = np.arange(len(distinct))
+    del order, new, some, first
+    middle = np.arange(len(rows))
+    while len(pairs := _confirmed(take(prints, rows[kept := np.unique(middle)]))):
+        step = np.arange(len(rows))
         step[kept] = kept[_middles(len(kept), pairs)]
         middle = step[middle]
-    found = np.concatenate([np.column_stack([rows[of.ravel()], some]), np.column_stack([rows[middle], rows])])
-    return np.unique(np.sort(found[found[:, 0] != found[:, 1]], axis=1), axis=0)
+    return _unpacked(np.unique(np.concatenate([copies, _with_another(rows[middle], rows)])))
+
+
+def _with_another(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """(m,) int64: those of these pairs of rows that are two, the smaller one first, each pair as one number."""
+    two = a != b
+    return (np.minimum(a[two], b[two]) << _BITS) | np.maximum(a[two], b[two])
+
+
+def _unpacked(pairs: np.ndarray) -> np.ndarray:
+    """(m, 2) int64."""
+    return np.column_stack([pairs >> _BITS, pairs & ((1 << _BITS) - 1)])
 
 
 def _middles(n: int, pairs: np.ndarray) -> np.ndarray:
@@ -106,8 +133,8 @@ def _middles(n: int, pairs: np.ndarray) -> np.ndarray:
     both = both[np.argsort(both[:, 0], kind="stable")]
     partners = np.bincount(both[:, 0], minlength=n)
     start = np.concatenate([[0], np.cumsum(partners)])
-    middle = np.full(n, -1)
-    for row in np.lexsort((np.arange(n), -partners)).tolist():
+    middle = np.where(partners, -1, np.arange(n))
+    for row in in_blocks(np.lexsort((np.arange(n), -partners))[: np.count_nonzero(partners)]):
         if middle[row] < 0:
             near = both[start[row] : start[row + 1], 1]
             middle[near[middle[near] < 0]] = row
@@ -115,59 +142,92 @@ def _middles(n: int, pairs: np.ndarray) -> np.ndarray:
     return middle
 
 
-def _confirmed(prints: np.ndarray) -> np.ndarray:
+def _confirmed(prints: RowsOfBytes) -> np.ndarray:
     """(m, 2) pairs of rows whose pixels are nearly the same."""
     found = [_NONE]
     candidates = _candidates(prints)
     for block in _blocks(len(candidates)):
-        rows, of = np.unique(candidates[block], return_inverse=True)
+        pairs = _unpacked(candidates[block])
+        rows, of = np.unique(pairs, return_inverse=True)
         a, b = of.reshape(-1, 2).T
-        light, deviation = _light(prints[rows])
-        colours = prints[rows, _LIGHT:_WITH_COLOURS].astype(np.int16)
+        seen = prints[rows]
+        light, deviation = _light(seen)
+        colours = seen[:, _LIGHT:_WITH_COLOURS].astype(np.int16)
         near = np.einsum("ij,ij->i", light[a], light[b]) >= _CORRELATION
         near &= np.abs(np.log(deviation[a] / deviation[b])) <= np.log(_MOST_CONTRAST)
         near &= np.abs(colours[a] - colours[b]).max(axis=1) <= _MOST_OF_COLOUR
         near[near] = np.abs(light[a[near]] - light[b[near]]).max(axis=1) * SIDE <= _MOST_IN_A_CELL
-        found.append(candidates[block][near])
+        found.append(pairs[near])
     return np.concatenate(found)
 
 
-def _candidates(prints: np.ndarray) -> np.ndarray:
-    """(m, 2) pairs of rows that may be near: hashing that keeps neighbours together (Datar et al. 2004).
+def _candidates(prints: RowsOfBytes) -> np.ndarray:
+    """(m,) pairs of rows that may be near: hashing that keeps neighbours together (Datar et al. 2004).
 
     The light of each row, without its mean and of length 1, is projected on fixed directions. Flat areas say nothing
     there, and two rows are as near in a projection as they are in their light: there are no ties. In a cell of over 16
     rows each is compared with 16 next ones only: a folder of thousands of look-alikes does not cost the square.
+
+    Of many rows the projections are on disk, and one byte of each is in memory: what differs more than these can hide
+    is not near.
     """
-    n, width = len(prints), _TABLES * _PROJECTIONS
-    seen = projected(prints)
-    cells = np.floor(seen / _CELL).astype(np.int64) + 64  # a projection is at most SIDE
-    most = 2 * (1 - _CORRELATION) * _NEAR_IN_PROJECTION**2 * width
-    found = [_NONE]
+    n = len(prints)
+    exact, coarse = _projections(prints)
+    pairs = _NONE[:, 0]
     for table in range(_TABLES):
-        mine = slice(table * _PROJECTIONS, (table + 1) * _PROJECTIONS)
-        key = cells[:, mine] @ (128 ** np.arange(_PROJECTIONS))
-        order = np.lexsort((seen[:, mine.stop % width], key))
-        key = key[order]
+        order, key = _cells(exact, slice(table * _PROJECTIONS, (table + 1) * _PROJECTIONS))
+        found = [pairs]
         for step in range(1, min(_MOST_COMPARED, n - 1) + 1):
-            same = key[step:] == key[:-step]
-            if not same.any():
+            same = np.flatnonzero(key[step:] == key[:-step])
+            if not len(same):
                 break
-            a, b = order[:-step][same], order[step:][same]
-            near = ((seen[a] - seen[b]) ** 2).sum(axis=1) <= most
-            found.append(np.column_stack([a[near], b[near]]))
-    return np.unique(np.sort(np.concatenate(found), axis=1), axis=0)
+            for block in _blocks(len(same)):
+                a, b = order[same[block]], order[same[block] + step]
+                apart = (coarse[a].astype(np.int32) - coarse[b]) ** 2
+                maybe = apart.sum(axis=1) <= _MOST_COARSE
+                a, b = a[maybe], b[maybe]
+                apart_exactly = (_floats(exact, a) - _floats(exact, b)) ** 2
+                near = apart_exactly.sum(axis=1) <= _MOST_APART
+                found.append(_with_another(a[near], b[near]))
+        pairs = np.unique(np.concatenate(found))
+    return pairs
+
+
+def _projections(prints: RowsOfBytes) -> tuple[RowsOfBytes, np.ndarray]:
+    """(n, 4 x 48) uint8, the bytes of `projected`; and (n, 48) int8, these in steps, as far as they go."""
+    n, width = len(prints), _TABLES * _PROJECTIONS
+    exact, coarse = room_for(n, 4 * width), np.empty((n, width), dtype=np.int8)
+    for rows in _blocks(n):
+        seen, here = projected(prints[rows]), slice(rows[0], rows[-1] + 1)
+        exact[here] = seen.view(np.uint8)
+        coarse[here] = np.clip(np.rint(seen / _STEP), -127, 127)
+    return exact, coarse
+
+
+def _floats(exact: RowsOfBytes, rows: np.ndarray) -> np.ndarray:
+    return exact[rows].view(np.float32)
+
+
+def _cells(exact: RowsOfBytes, mine: slice) -> tuple[np.ndarray, np.ndarray]:
+    """(n,) rows in the order of the cell of a table that they are in, and in one more projection; and their cells."""
+    key, beside = np.empty(len(exact), dtype=np.int64), np.empty(len(exact), dtype=np.float32)
+    for rows in _blocks(len(exact)):
+        seen = _floats(exact, rows)
+        cells = np.floor(seen[:, mine] / _CELL).astype(np.int64) + 64  # a projection is at most SIDE
+        key[rows] = cells @ (128 ** np.arange(_PROJECTIONS))
+        beside[rows] = seen[:, mine.stop % seen.shape[1]]
+    order = np.lexsort((beside, key))
+    return order, key[order]
 
 
 def projected(prints: np.ndarray) -> np.ndarray:
     """(n, 48) float32: the light of each, without its mean and of length 1, in random directions; each is about 1."""
-    none = np.empty((0, _DIRECTIONS.shape[1]), dtype=np.float32)
-    return np.concatenate([none, *(_light(prints[rows])[0] @ _DIRECTIONS for rows in _blocks(len(prints)))])
+    return _light(prints)[0] @ _DIRECTIONS
 
 
 def contrast(prints: np.ndarray) -> np.ndarray:
     """(n,) the logarithm of the deviation of its light, above 0; 0 where it is flat."""
-    deviation = np.concatenate([_NONE[:, 0], *(_light(prints[rows])[1] for rows in _blocks(len(prints)))])
+    deviation = _light(prints)[1]
     return np.log(np.where(deviation < _FLAT, 1.0, deviation))
 
 
@@ -191,34 +251,5 @@ def _light(prints: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return light / np.maximum(length, 1e-6)[:, None], length / SIDE
 
 
-def _blocks(n: int) -> list[np.ndarray]:
-    return [np.arange(start, min(start + _BLOCK, n)) for start in range(0, n, _BLOCK)]
-
-
-def as_items(rows: np.ndarray) -> np.ndarray:
-    """(n, k) uint8 -> (n,) of one value a row, that are equal, and in order, by their bytes."""
-    return np.ascontiguousarray(rows).view(np.dtype((np.void, rows.shape[1]))).ravel()
-
-
-def equal_pairs(keys: np.ndarray) -> np.ndarray:
-    """Consecutive rows with equal keys, (m, 2) int64. Args: keys: (n, k) uint8."""
-    void = as_items(keys)
-    order = np.argsort(void, kind="stable")
-    same = void[order][1:] == void[order][:-1]
-    return np.column_stack([order[:-1][same], order[1:][same]]).astype(np.int64)
-
-
-def group(n: int, pairs: np.ndarray) -> np.ndarray:
-    """(n,) int64 group numbers: rows joined by a chain of pairs share the smallest row number of the chain."""
-    parent = list(range(n))
-
-    def root(row: int) -> int:
-        while parent[row] != row:
-            parent[row] = parent[parent[row]]
-            row = parent[row]
-        return row
-
-    for a, b in pairs.tolist():
-        first, second = sorted((root(a), root(b)))
-        parent[second] = first
-    return np.array([root(row) for row in range(n)], dtype=np.int64)
+def _blocks(n: int) -> Iterator[np.ndarray]:
+    return (np.arange(start, min(start + _BLOCK, n)) for start in range(0, n, _BLOCK))

@@ -6,6 +6,8 @@ from typing import Protocol
 
 import numpy as np
 
+_MOST_NEW = 16_384  # hashes that are held in memory
+
 
 class HashTable(Protocol):
     """What the store's table offers."""
@@ -35,7 +37,10 @@ class KnownImages:
         return found | dict(zip([rows[i] for i in known], self._stored.rows(handles[known]), strict=True))
 
     def put(self, values: dict[bytes, np.ndarray]) -> None:
+        """More of this run; of many, the table has the first ones from then on."""
         self._new |= values
+        if len(self._new) >= _MOST_NEW:
+            self.keep()
 
     def keep(self) -> None:
         """Write what is new to the table."""

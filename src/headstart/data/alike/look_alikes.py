@@ -6,8 +6,9 @@ from collections import defaultdict
 
 import numpy as np
 
-from headstart.data.alike.duplicates import group
+from headstart.data.alike.equal import group, groups_of_each
 from headstart.errors import short_name, some_of
+from headstart.storage.columns import in_blocks
 from headstart.values import Caution, Dataset
 
 _FEWEST, _MANY = 3, 10  # groups of a class, of which one is to be held out; and different photos, of which they are
@@ -25,16 +26,17 @@ def apart_by_class(dataset: Dataset, twins: np.ndarray, same: np.ndarray) -> tup
     """
     if not dataset.classes or not dataset.modality.look_alikes:
         return twins, []
-    first_copy = group(len(dataset), same).tolist()
-    several = (tuple, frozenset, set, list)
-    targets = [", ".join(sorted(one)) if isinstance(one, several) else str(one) for one in dataset.targets]
+    large = np.flatnonzero((np.bincount(twins, minlength=len(twins)) >= 2 * _SEVERAL)[twins])
+    first_copy, several = group(len(dataset), same), (tuple, frozenset, set, list)
     members: dict[int, dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
-    for row, of in enumerate(twins.tolist()):
-        members[of][targets[first_copy[row]]].append(row)
+    for row in in_blocks(large):
+        one = dataset.targets[int(first_copy[row])]
+        name = ", ".join(sorted(one)) if isinstance(one, several) else str(one)
+        members[int(twins[row])][name].append(row)
     apart = twins.copy()
     counts: dict[str, int] = defaultdict(int)
     for by_class in members.values():
-        different = sorted(len({first_copy[row] for row in rows}) for rows in by_class.values())
+        different = sorted(len(set(first_copy[rows].tolist())) for rows in by_class.values())
         if len(different) > 1 and different[-2] >= _SEVERAL:
             for name, rows in by_class.items():
                 apart[rows] = rows[0]
@@ -57,10 +59,8 @@ def apart_where_few(dataset: Dataset, twins: np.ndarray, same: np.ndarray) -> tu
         return twins, []
     copies, counts = group(len(dataset), same), np.zeros((2, len(dataset.classes) + 1), dtype=np.int64)
     for number, groups in enumerate((twins, copies)):
-        of_class, times = np.unique(
-            np.unique(np.column_stack([dataset.strata, groups]), axis=0)[:, 0], return_counts=True
-        )
-        counts[number, of_class] = times
+        of_each = groups_of_each(dataset.strata, groups)
+        counts[number, : len(of_each)] = of_each
     few = np.flatnonzero((counts[0] < _FEWEST) & (counts[1] >= _MANY))
     if not len(few):
         return twins, []

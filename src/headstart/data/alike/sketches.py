@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from headstart.data.alike.duplicates import as_items, contrast, mean_colours, projected
+from headstart.data.alike.duplicates import contrast, mean_colours, projected
+from headstart.data.alike.equal import as_items
+from headstart.storage.rows_of_bytes import RowsOfBytes
 
 _HASH = 16  # bytes of `inputs.text.normalised_hash`
 _SHORT = 8  # bytes of a hash of texts that tell it from millions of others
@@ -21,6 +23,7 @@ _DIRECTIONS = 48  # as many as `projected` gives
 _NEAR = 0.008
 _NEAR_CONTRAST = 0.4  # difference of logarithms: half as much again
 _NEAR_COLOUR = 6  # levels of 255
+_BLOCK = 4096  # photos at a time
 _AT_ONCE = 1 << 24  # distances in memory
 
 
@@ -35,15 +38,19 @@ def equal_to_any(mine: np.ndarray, learned: np.ndarray) -> np.ndarray:
     return np.isin(as_items(mine), as_items(learned))
 
 
-def sketch_of_photos(prints: np.ndarray) -> np.ndarray:
+def sketch_of_photos(prints: RowsOfBytes) -> np.ndarray:
     """(n, 51) uint8: projections of the light, its contrast, and the mean of the colours.
 
     Args:
         prints: (n, FINGERPRINT) uint8, from `duplicates.fingerprint`.
     """
-    seen = np.clip(np.rint(projected(prints) / _STEP), -127, 127).astype(np.int8).view(np.uint8)
-    strength = np.clip(np.rint(contrast(prints) / _CONTRAST_STEP), 0, 255).astype(np.uint8)
-    return np.column_stack([seen, strength, mean_colours(prints)])
+    out = np.empty((len(prints), _DIRECTIONS + 3), dtype=np.uint8)
+    for start in range(0, len(prints), _BLOCK):
+        some = prints[start : start + _BLOCK]
+        seen = np.clip(np.rint(projected(some) / _STEP), -127, 127).astype(np.int8).view(np.uint8)
+        strength = np.clip(np.rint(contrast(some) / _CONTRAST_STEP), 0, 255).astype(np.uint8)
+        out[start : start + _BLOCK] = np.column_stack([seen, strength, mean_colours(some)])
+    return out
 
 
 def near_to_any(mine: np.ndarray, learned: np.ndarray) -> np.ndarray:

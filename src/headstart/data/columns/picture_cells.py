@@ -11,6 +11,9 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from headstart.errors import DataError
+from headstart.inputs.packed import PackedPhoto
+
 _SAMPLE = 100  # values that tell
 
 
@@ -31,7 +34,10 @@ def picture(value: Any, base: Path | None) -> Any:
     """The picture in a cell, as headstart takes it: pixels, a file's bytes, or the path of one."""
     if isinstance(value, dict):
         content, path = value.get("bytes"), value.get("path")
-        return bytes(content) if content is not None else str(base / path) if base and path else path or ""
+        if content is not None:
+            bytes_like = isinstance(content, bytes | bytearray | memoryview)
+            return bytes(content) if bytes_like else DataError(f"a {type(content).__name__} where bytes belong")
+        return str(base / path) if base and path else path or ""
     return bytes(value) if isinstance(value, bytearray | memoryview) else "" if value is None else value
 
 
@@ -40,4 +46,4 @@ def _is_picture(value: Any) -> bool:
         return {"bytes", "path"} >= set(value) and bool(value)
     if isinstance(value, np.ndarray):
         return value.ndim in (2, 3)
-    return isinstance(value, InRow | Image.Image | bytes | bytearray | memoryview)
+    return isinstance(value, PackedPhoto | InRow | Image.Image | bytes | bytearray | memoryview)

@@ -14,7 +14,8 @@ PHOTOS = frozenset(
 TEXTS = frozenset((".txt", ".text", ".md"))
 JSON = (".jsonl", ".ndjson", ".json")
 WORKBOOKS = (".xlsx", ".xlsm", ".xls")  # of others nobody can tell how large they are before they are in memory
-TABLES = frozenset((".csv", ".tsv", ".parquet", *JSON, *WORKBOOKS))
+ARROW = (".arrow", ".feather")
+TABLES = frozenset((".csv", ".tsv", ".parquet", *ARROW, *JSON, *WORKBOOKS))
 MOSTLY_OTHER = (".json", *WORKBOOKS)  # in which people keep more than tables of examples
 READ_AS_TABLES = TABLES | {".txt", ".label", ".train", ".test"}  # the latter as lines, or as they look
 # What else is often named in tables. Endings that texts have, too (.com, .net), are none.

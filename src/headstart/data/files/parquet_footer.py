@@ -46,6 +46,8 @@ class Part:
     values: int  # more than rows, where a row has lists
     texts: bool
     start: int  # of its first page in the file
+    column: int = 0  # which of the leaves of the schema
+    size: int = 0  # bytes when unpacked, as the footer says, which binds nobody
 
 
 def parts(file: BinaryIO, rows: int) -> Iterator[Part]:
@@ -66,7 +68,7 @@ def parts(file: BinaryIO, rows: int) -> Iterator[Part]:
     if sum(_count(group, 3) for group in groups) != rows:
         raise ValueError("its groups of rows have not as many as the whole")
     for group in groups:
-        for column in _found(group, 1, list):
+        for number, column in enumerate(_found(group, 1, list)):
             about = _found(column, 3, dict)
             first, dictionary = _count(about, 9), about.get(11) or 0
             yield Part(
@@ -74,6 +76,8 @@ def parts(file: BinaryIO, rows: int) -> Iterator[Part]:
                 values=_count(about, 5),
                 texts=_count(about, 1) in _STRINGS,
                 start=dictionary if 0 < dictionary < first else first,
+                column=number,
+                size=max(0, about.get(6) or 0),
             )
 
 

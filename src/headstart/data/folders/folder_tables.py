@@ -23,7 +23,6 @@ from headstart.inputs.paths import is_file
 from headstart.values import Columns, Examples
 
 _CLASSES = "classes.txt"  # names of the numbers in the first column, a line each
-_SAVED_BY_DATASETS = {"state.json", "dataset_dict.json"}
 
 
 def read_tables(folder: Path, columns: Columns) -> tuple[Examples | None, tuple[str, ...]]:
@@ -37,9 +36,6 @@ def read_tables(folder: Path, columns: Columns) -> tuple[Examples | None, tuple[
             or the table say the classes.
     """
     folders, names = listing(walk := Walk(folder), walk.top)
-    if _SAVED_BY_DATASETS & {*names}:
-        code = f"hs.fit(datasets.load_from_disk({str(folder)!r}))"
-        raise DataError("a data set as save_to_disk of datasets wrote it", where=str(folder), fix=f"in Python: {code}")
     if folders:
         tables = [folder / name for name in names if is_table(name) and is_file(folder / name)]
         return beside_photos(folder, folders, tables, columns) if tables and not columns.class_folders else (None, ())

@@ -17,6 +17,7 @@ from headstart.data.files.arrow import MOST_ROWS, plain_values, too_many_rows
 from headstart.data.files.arrow_types import of_pyarrow
 from headstart.data.labels.values import ATOMS, Cell, absent, as_text, cell_of, mark, marks_of, plain, readable, shown
 from headstart.errors import DataError, short_name, some_of
+from headstart.storage.joined import mapped
 
 _LARGE = 2.0**62
 _WHOLE = re.compile(r"-?\d+\.0")
@@ -69,7 +70,7 @@ def label_cells(
         return _matrix(given, given.width, names, where, zeros)
 
 
-def whole_numbers(cells: list[Cell]) -> tuple[list[Cell], list[str]]:
+def whole_numbers(cells: Sequence[Cell]) -> tuple[Sequence[Cell], list[str]]:
     """Labels of a table, with a note: the text "1.0" is "1" where another is, or where all are whole numbers, as pandas
     writes those of a column in which one is missing."""
     texts = {cell for cell in cells if type(cell) is str}
@@ -81,7 +82,7 @@ def whole_numbers(cells: list[Cell]) -> tuple[list[Cell], list[str]]:
     if not all(text in pointed or _DIGITS.fullmatch(text.strip()) for text in texts if text.strip()):
         pointed = {text: name for text, name in pointed.items() if name in both}
     note = f"labels that are written with .0 and without are taken as one: {some_of([*map(repr, both)])}"
-    return [pointed.get(cell, cell) if type(cell) is str else cell for cell in cells], [note] if both else []
+    return mapped(cells, lambda cell: pointed.get(cell, cell) if type(cell) is str else cell), [note] if both else []
 
 
 def is_one_hot(cells: Sequence[Cell]) -> bool:

@@ -6,6 +6,8 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
+from headstart.storage.columns import mapped
+
 _MARKS = frozenset(("nan", "na", "n/a", "#n/a", "<na>", "null", "none", "?"))  # whatever their case
 _OFTEN = "which often says that a value is missing"
 
@@ -15,7 +17,7 @@ def says_missing(cell: Any) -> bool:
     return isinstance(cell, str) and cell.strip().lower() in _MARKS
 
 
-def without_missing(inputs: Sequence[Any], cells: list[Any], where: str) -> tuple[list[Any], list[str]]:
+def without_missing(inputs: Sequence[Any], cells: Sequence[Any], where: str) -> tuple[Sequence[Any], list[str]]:
     """The cells of targets, none where the input says that it is missing, too; with a note on those that are labels.
 
     One of them beside a real input may be a class that somebody called so, and is kept.
@@ -31,8 +33,8 @@ def without_missing(inputs: Sequence[Any], cells: list[Any], where: str) -> tupl
     return [None if number in gone else cell for number, cell in enumerate(cells)], notes
 
 
-def without_missing_groups(names: Sequence[str | None]) -> tuple[list[str | None], list[str]]:
+def without_missing_groups(names: Sequence[str | None]) -> tuple[Sequence[str | None], list[str]]:
     """Names of groups, none where one says that it is missing: such examples need not belong together; with a note."""
     marks = Counter(name.strip() for name in names if name is not None and says_missing(name))
     notes = [f"{n:,} examples are of group {mark!r}, {_OFTEN}: taken as none" for mark, n in marks.items()]
-    return [None if says_missing(name) else name for name in names] if marks else list(names), notes
+    return mapped(names, lambda name: None if says_missing(name) else name) if marks else names, notes

@@ -15,6 +15,7 @@ from headstart.data.columns.names import LABELS
 from headstart.data.columns.picture_cells import InRow
 from headstart.data.files.arrow import Block, arrow_blocks, unique
 from headstart.data.files.arrow_types import of_pyarrow
+from headstart.data.files.class_labels import called, without_indicators
 from headstart.data.files.endings import is_photo
 from headstart.data.files.part_names import part_named
 from headstart.data.labels.cells import label_cells, zeros_note
@@ -22,6 +23,7 @@ from headstart.data.labels.missing import without_missing
 from headstart.data.labels.values import Cell, absent, as_text
 from headstart.data.tables.in_order import in_order
 from headstart.data.tables.parts import placed, read_parts
+from headstart.data.tables.streamed import Streamed, class_names_of, is_streamed
 from headstart.data.tables.table import read_blocks, table_errors
 from headstart.errors import DataError
 from headstart.inputs.decoders import decoded, image_errors
@@ -35,7 +37,7 @@ _BLOCK = 10_000  # rows
 def is_table(data: Any) -> bool:
     """Whether it is a table in memory: a DataFrame, an Arrow table, a `datasets.Dataset`."""
     named = type(data).__name__, type(data).__module__.split(".")[0]
-    return named in (("DataFrame", "pandas"), ("Table", "pyarrow"), ("Dataset", "datasets"))
+    return is_streamed(data) or named in (("DataFrame", "pandas"), ("Table", "pyarrow"), ("Dataset", "datasets"))
 
 
 def row_as_table(data: Any, columns: Columns | None) -> Any:
@@ -80,8 +82,8 @@ def read_pairs(inputs: Any, labels: Any, kind: str | None, groups: Any = None) -
     of = None if groups is None else [as_text(value) for value in in_order(groups, where="groups")]
     if of is not None and len(of) != len(inputs):
         raise DataError(f"{len(inputs)} inputs and {len(of)} groups", where="groups", fix="one group an input")
-    cells, missing = without_missing(inputs, cells, "labels")
-    return Examples(known, "data", inputs, cells, where, named_groups=of, notes=(*zeros_note(zeros), *missing))
+    targets, missing = without_missing(inputs, cells, "labels")
+    return Examples(known, "data", inputs, targets, where, named_groups=of, notes=(*zeros_note(zeros), *missing))
 
 
 def read_hub(data: Any, columns: Columns | None, *, need_label: bool = True) -> Examples:
@@ -91,15 +93,21 @@ def read_hub(data: Any, columns: Columns | None, *, need_label: bool = True) -> 
         if not named:
             raise DataError(f"parts {sorted(data)}", where="data", fix="name them train and test")
         named.sort(key=lambda one: one[0] != "train")
-        others = [f"{name!r} ({len(part)} rows)" for name, part in data.items() if part_named(name) is None]
+        others = [f"{name!r}{_rows_in(part)}" for name, part in data.items() if part_named(name) is None]
         note = f"left out, since their names are not train, val or test: parts {', '.join(others)}"
 
         def read_one(name: str, asked: Columns | None) -> Examples:
             return placed(read_hub(data[name], asked), f"{name} ")
 
-        joined = read_parts(named, columns, read_one, header=lambda name, _: data[name].column_names)
+        joined = read_parts(named, columns, read_one, header=lambda name, _: _column_names(data[name]))
         return replace(joined, notes=(*joined.notes, note)) if others else joined
     refuse_unused(columns, "a table in memory", "delimiter", "class_folders")
+    if is_streamed(data):
+        streamed = Streamed(data, columns or Columns())
+        with table_errors("dataset"):
+            found = read_blocks(streamed.blocks(), columns or Columns(), name="dataset", where="dataset",
+                                need_label=need_label)  # fmt: skip
+        return replace(found, notes=(*found.notes, *streamed.notes()))
     with table_errors("dataset"):
         found = read_blocks(
             _hub_blocks(data, columns or Columns()),
@@ -114,16 +122,24 @@ def read_hub(data: Any, columns: Columns | None, *, need_label: bool = True) -> 
     return replace(found, inputs=_Column(data, found.columns.image, rows))
 
 
+def _rows_in(part: Any) -> str:
+    """How many rows a part has, in words behind its name; of one that is streamed, nobody knows."""
+    return "" if is_streamed(part) else f" ({len(part)} rows)"
+
+
+def _column_names(part: Any) -> list[str]:
+    """Of a part that is streamed, its first row's, where the library does not know them."""
+    return part.column_names or list(next(iter(part.take(1)), {}))
+
+
 def _hub_blocks(data: Any, asked: Columns) -> Iterator[Block]:
     """Blocks of rows with the names of classes where the table has their numbers; pictures are not opened yet.
 
     Of columns of two classes, several that are not called like the label stay 0 and 1: each is a label of its own.
     """
     pictures = [name for name in data.column_names if type(data.features[name]).__name__ == "Image"]
-    names = {name: found for name in data.column_names if (found := _class_names(data.features[name]))}
-    two = [n for n in names if len(names[n]) == 2 and n != asked.label and n.strip().lower() not in LABELS]
-    for name in (*(two if len(two) > 1 else ()), *(asked.labels or ())):
-        names.pop(name, None)
+    names = {name: found for name in data.column_names if (found := class_names_of(data.features[name]))}
+    names = without_indicators(names, asked.label, asked.labels or (), LABELS)
     others = data.remove_columns(pictures)
     if others.format["type"] != "custom":  # which makes something else of the rows: it is the user's
         others = others.with_format(None, columns=others.format["columns"])
@@ -132,23 +148,10 @@ def _hub_blocks(data: Any, asked: Columns) -> Iterator[Block]:
         there = dict(others[start : rows.stop])
         for name in names:
             if name in there:
-                there[name] = [_called(value, names[name]) for value in there[name]]
+                there[name] = [called(value, names[name]) for value in there[name]]
         opened_later = {name: [InRow(row) for row in rows] for name in pictures}
         order = [name for name in data.column_names if name in there or name in opened_later]
         yield {name: (opened_later | there)[name] for name in dict.fromkeys((*order, *there))}
-
-
-def _class_names(feature: Any) -> list[str] | None:
-    """What the numbers of a column stand for, one or a list in each row; None: they are no classes."""
-    each = feature[0] if isinstance(feature, list) else getattr(feature, "feature", feature)
-    return getattr(each, "names", None)
-
-
-def _called(value: Any, names: Sequence[str]) -> Any:
-    """The name of a class; of several, as a set: lists of one length may be a row of 0 and 1 for each label."""
-    if isinstance(value, list | tuple):
-        return dict.fromkeys(_called(each, names) for each in value).keys()  # a set that keeps its order
-    return (names[value] if 0 <= value < len(names) else None) if isinstance(value, int) else value
 
 
 def kind_of(inputs: Sequence[Any]) -> str:

@@ -12,6 +12,8 @@ import numpy as np
 
 from headstart.data.files.part_names import PART_NAMES, names_part, part_named
 from headstart.errors import DataError, some_of
+from headstart.storage.columns import Coded
+from headstart.storage.joined import joined, mapped, repeated
 from headstart.values import Columns, Examples, Finding, Passages
 
 
@@ -23,7 +25,7 @@ def in_parts(whole: Examples, named: Sequence[str | None]) -> Examples:
     Args:
         named: what the column holds, row by row; empty: there is none.
     """
-    parts = [part_named(name) if name else None for name in named]
+    parts: Any = mapped(named, lambda name: part_named(name) if name else None)
     given = [name for name in named if name]
     if not any(parts) or 2 * sum(map(names_part, given)) <= len(given):
         others = ", ".join(map(repr, sorted(set(given))[:3]))
@@ -39,7 +41,8 @@ def in_parts(whole: Examples, named: Sequence[str | None]) -> Examples:
         rows = np.array([row for row, part in enumerate(parts) if part is not None])
         findings = (*whole.findings, *unknown)
         whole = replace(whole.take(rows), findings=findings, notes=whole.notes, cautions=whole.cautions)
-    return replace(whole, parts=[part for part in parts if part is not None])
+        parts = parts.take(rows) if isinstance(parts, Coded) else [part for part in parts if part is not None]
+    return replace(whole, parts=parts)
 
 
 def read_parts(
@@ -114,7 +117,7 @@ def _told_apart(read: Sequence[tuple[str, Any, Examples]]) -> list[Examples]:
 def placed(examples: Examples, before: str) -> Examples:
     """Examples whose places say more: what comes before them."""
     findings = tuple(replace(finding, where=before + finding.where) for finding in examples.findings)
-    return replace(examples, where=[before + where for where in examples.where], findings=findings)
+    return replace(examples, where=mapped(examples.where, before.__add__), findings=findings)
 
 
 def join(named: Sequence[tuple[str, Examples]]) -> Examples:
@@ -136,20 +139,20 @@ def join(named: Sequence[tuple[str, Examples]]) -> Examples:
     inputs = [part.inputs for part in parts]
     passages = [column for column in inputs if isinstance(column, Passages)]
     grouped = any(part.named_groups is not None for part in parts)
-    groups = [part.named_groups or [None] * len(part) for part in parts]
+    groups: list[Sequence[str | None]] = [part.named_groups or [None] * len(part) for part in parts]
     guessed = [part.guessed for part in parts if part.guessed is not None]
     return Examples(
         kind=kinds.pop(),
         name=parts[0].name,
-        inputs=Passages.joined(passages) if passages else list(chain.from_iterable(inputs)),
-        targets=list(chain.from_iterable(part.targets for part in parts)),
-        where=list(chain.from_iterable(part.where for part in parts)),
-        parts=[name for name, part in named for _ in range(len(part))],
+        inputs=Passages.joined(passages) if passages else joined(inputs),
+        targets=joined([part.targets for part in parts]),
+        where=joined([part.where for part in parts]),
+        parts=repeated([(name, len(part)) for name, part in named]),
         separator=first.separator,
         columns=first.columns,
         from_files=first.from_files,
         guessed=np.concatenate(guessed) if guessed else None,
-        named_groups=list(chain.from_iterable(groups)) if grouped else None,
+        named_groups=joined(groups) if grouped else None,
         findings=tuple(chain.from_iterable(part.findings for part in parts)),
         notes=tuple(dict.fromkeys(chain.from_iterable(part.notes for part in parts))),
         cautions=tuple(dict.fromkeys(chain.from_iterable(part.cautions for part in parts))),

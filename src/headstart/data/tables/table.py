@@ -13,7 +13,10 @@ from itertools import chain, count, islice
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from headstart.data.columns.find import Found, find_columns, refuse_unused, with_known
+from headstart.data.columns.names import LABELS
 from headstart.data.columns.picture_cells import are_pictures, picture
 from headstart.data.columns.text import in_words, refuse_no_text
 from headstart.data.columns.twins import by_option, refuse_twins
@@ -22,11 +25,14 @@ from headstart.data.files.arrow import (
     MOST_ROWS,
     Block,
     Damaged,
+    class_names,
     parquet_blocks,
     plain_values,
     too_many_rows,
 )
-from headstart.data.files.endings import JSON, READ_AS_TABLES, WORKBOOKS
+from headstart.data.files.arrow_file import ArrowFile
+from headstart.data.files.class_labels import called, without_indicators
+from headstart.data.files.endings import ARROW, JSON, READ_AS_TABLES, WORKBOOKS
 from headstart.data.files.named_files import read_named
 from headstart.data.files.text_file import encoding_of, stem_of, suffix_of
 from headstart.data.labels.cells import label_cells, whole_numbers
@@ -39,9 +45,11 @@ from headstart.data.tables.parts import in_parts
 from headstart.data.tables.photos import Photos, photos_beside, with_photos
 from headstart.errors import DataError, first_line
 from headstart.inputs.paths import is_file
+from headstart.storage.columns import Lazy
+from headstart.storage.joined import FEW, Gathered
 from headstart.values import Columns, Examples, Finding
 
-_NO_TEXT = (".parquet", *WORKBOOKS)  # tables in no encoding of text
+_NO_TEXT = (".parquet", *ARROW, *WORKBOOKS)  # tables in no encoding of text
 _SAMPLE = 2000  # rows to find columns in
 _HEAD = 50  # rows; one of JSON may lack names that the next has
 _BLOCK = 10_000  # rows
@@ -64,8 +72,9 @@ def read_table(
     ragged: list[Finding] = []
     with table_errors(path):
         blocks, notes = open_blocks(path, ragged, asked, need_label=need_label)
-        return read_blocks(blocks, asked, name=stem_of(path), where=path.name, base=path.parent, need_label=need_label,
-                            notes=notes, findings=ragged, kind=kind)  # fmt: skip
+        found = read_blocks(blocks, asked, name=stem_of(path), where=path.name, base=path.parent,
+                            need_label=need_label, findings=ragged, kind=kind)  # fmt: skip
+    return replace(found, notes=(*notes, *found.notes))
 
 
 def open_blocks(
@@ -93,7 +102,10 @@ def open_blocks(
     if suffix == ".parquet":
         if path.suffix.lower() == ".gz":
             raise DataError("a .parquet in a .gz", where=str(path), fix=f"it is packed in itself: gunzip {path.name}")
-        return parquet_blocks(path, rows), []
+        return _with_class_names(parquet_blocks(path, rows), asked, lambda: class_names(path)), []
+    if suffix in ARROW:
+        file = ArrowFile(path)
+        return _with_class_names(file.blocks(rows), asked, file.class_names), []
     if suffix in WORKBOOKS:
         return workbook.workbook_blocks(path, rows, asked, need_label=need_label)
     found, notes = encoding_of(path, asked.encoding)
@@ -104,11 +116,23 @@ def open_blocks(
     return blocks, [*notes, *more]
 
 
+def _with_class_names(
+    blocks: Iterable[Block], asked: Columns, said: Callable[[], dict[str, list[str]]]
+) -> Iterator[Block]:
+    """Blocks with the names of classes, where the file has their numbers and says what these stand for."""
+    names: dict[str, list[str]] | None = None
+    for block in blocks:
+        if names is None:
+            names = without_indicators(said(), asked.label, asked.labels or (), LABELS)
+        plain = {name: plain_values(block[name]) for name in block if name in names}
+        yield {**block, **{name: [called(cell, names[name]) for cell in plain[name]] for name in plain}}
+
+
 def refuse_unknown(path: Path) -> None:
     """Raises DataError where a file's ending is none of a table."""
     if suffix_of(path) not in READ_AS_TABLES | {""}:
         what = f"not a kind of file that is known: {path.suffix!r}"
-        raise DataError(what, where=str(path), fix="csv, tsv, jsonl, json, parquet, xlsx; or a folder")
+        raise DataError(what, where=str(path), fix="csv, tsv, jsonl, json, parquet, arrow, xlsx, tar; or a folder")
 
 
 def header(path: Path, asked: Columns | None = None) -> list[str]:
@@ -145,35 +169,37 @@ def read_blocks(
     where: str,
     base: Path | None = None,
     need_label: bool = True,
-    notes: Iterable[str] = (),
     findings: list[Finding] | None = None,
     kind: str | None = None,
+    places: Callable[[int], Sequence[str]] | None = None,
 ) -> Examples:
-    """Blocks of rows as Examples; `base` is what relative image paths start from, `kind` as `read_table` has it."""
+    """Blocks of rows as Examples; `base` is what relative image paths start from, `kind` as `read_table` has it.
+
+    Args:
+        places: what to call each of so many rows, where that is not their numbers.
+    """
     found: Found | None = None
     photos: Photos | None = None
-    inputs: list[Any] = []
-    cells: list[Any] = []
-    named: list[str | None] = []
-    groups: list[str | None] = []
+    taken, marked, named, groups = Gathered(), Gathered(recur=True), Gathered(recur=True), Gathered(recur=True)
     together = 0
     for block in blocks:
         if found is None:
             found, photos = _columns(block, asked, base, where, need_label=need_label, kind=kind)
-        values = _values(block, found, base or Path(), partial(_row_name, where, findings or (), len(inputs)))
+        values = _values(block, found, base or Path(), partial(_row_name, where, findings or (), len(taken)))
         marks = _cells(block, found, len(values[0]), where)
         parts = _texts(block[found.part]) if found.part else []
         of = _texts(block[found.group]) if found.group else []
         for column in (*_counted(values, found), _written(marks, found), parts, of):
-            together += _characters(column, where, findings or [], len(inputs))
-        _refuse_more(len(inputs) + len(values[0]), together, where)
-        inputs += values[0] if found.holds == "pictures" else _INPUTS[found.kind](values, photos)
-        cells += marks
-        named += parts
-        groups += of
+            together += _characters(column, where, findings or [], len(taken))
+        _refuse_more(len(taken) + len(values[0]), together, where)
+        taken.add(values[0] if found.holds == "pictures" else _INPUTS[found.kind](values, photos))
+        marked.add(marks)
+        named.add(parts)
+        groups.add(of)
     if found is None:
         raise _no_rows(where, findings or ())
-    rows = list(islice(row_names(where, row_numbers(findings or ())), len(inputs)))
+    inputs, cells = taken.done(), marked.done()
+    rows = _places(where, row_numbers(findings or ()), len(inputs)) if places is None else places(len(inputs))
     separator = asked.separator or (asked.known.separator if asked.known else None)
     more = photos.said(inputs) if photos else []
     if found.holds == "files":
@@ -190,16 +216,30 @@ def read_blocks(
         separator=separator,
         columns=found.columns(separator),
         from_files=found.holds == "files",
-        named_groups=groups if found.group else None,
+        named_groups=groups.done() if found.group else None,
         findings=tuple(findings or ()),
-        notes=(*notes, *found.notes, *more, *told),
+        notes=(*found.notes, *more, *told),
     )
-    return in_parts(whole, named) if need_label else whole
+    return in_parts(whole, named.done()) if need_label else whole
+
+
+def _places(where: str, left_out: Collection[int], n: int) -> Sequence[str]:
+    """What to call each of n rows; of many, when that is asked for."""
+    if n <= FEW:
+        return list(islice(row_names(where, left_out), n))
+    numbers: range | np.ndarray = range(1, n + 1)
+    if left_out:
+        numbers = np.setdiff1d(np.arange(1, n + len(left_out) + 1), np.fromiter(left_out, dtype=np.int64))[:n]
+    return Lazy(partial(_row_named, where), numbers)
+
+
+def _row_named(where: str, number: int) -> str:
+    return f"{where} row {number}"
 
 
 def _targets(
-    cells: list[Any], inputs: list[Any], found: Found, rows: list[str], where: str
-) -> tuple[list[Any], list[str]]:
+    cells: Sequence[Any], inputs: Sequence[Any], found: Found, rows: Sequence[str], where: str
+) -> tuple[Sequence[Any], list[str]]:
     """The cells of the targets as they are to be understood, with notes."""
     if len(found.labels) > 1:
         cells, told = indicator_cells(cells, found.labels, rows)
@@ -244,17 +284,21 @@ def _columns(
     return found, photos_beside(sample[found.values[0]], base, asked.image_root, where)
 
 
-def _counted(values: list[list[Any]], found: Found) -> list[list[Any]]:
+def _counted(values: Sequence[Sequence[Any]], found: Found) -> Sequence[Sequence[Any]]:
     """The columns whose sizes tell how much is in memory."""
-    return [[value for value in values[0] if isinstance(value, bytes)]] if found.holds == "pictures" else values
+    if found.holds != "pictures":
+        return values
+    return [] if isinstance(values[0], Lazy) else [[value for value in values[0] if isinstance(value, bytes)]]
 
 
-def _values(block: Block, found: Found, base: Path, row_name: Callable[[int], str]) -> list[list[Any]]:
+def _values(block: Block, found: Found, base: Path, row_name: Callable[[int], str]) -> list[Any]:
     """The columns of the inputs: texts, names of photos or of texts, or the pictures that cells hold.
 
     Raises:
         DataError: a cell that is none of these.
     """
+    if found.holds == "pictures" and isinstance(block[found.values[0]], Lazy):  # photos that are opened later
+        return [block[found.values[0]]]
     columns = {name: plain_values(block[name]) for name in found.values}
     if found.holds == "pictures":
         return [[picture(value, base) for value in columns[found.values[0]]]]
@@ -308,7 +352,7 @@ def _texts(column: Any) -> list[str | None]:
     return [value if type(value) is str else in_words(value) for value in plain_values(column)]
 
 
-def _characters(values: list[str | None], where: str, findings: list[Finding], before: int) -> int:
+def _characters(values: Sequence[Any], where: str, findings: list[Finding], before: int) -> int:
     """How many these are together; `before` rows come before them."""
     together = sum(map(len, filter(None, values)))
     if together > MOST_CHARACTERS:
@@ -326,7 +370,7 @@ def row_names(where: str, left_out: Collection[int]) -> Iterator[str]:
     Args:
         left_out: numbers of such rows; it may grow while rows are named, as long as it is ahead of them.
     """
-    return (f"{where} row {number}" for number in count(1) if number not in left_out)
+    return (_row_named(where, number) for number in count(1) if number not in left_out)
 
 
 def row_numbers(findings: Iterable[Finding]) -> set[int]:

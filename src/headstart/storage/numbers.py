@@ -1,0 +1,73 @@
+"""Numbers that become more: in memory while they are few, then in a file that has no name."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from io import FileIO
+
+import numpy as np
+
+from headstart.storage.matrix import with_room
+from headstart.storage.places import cannot_write
+
+MOST_IN_MEMORY = 16 * 2**20  # bytes
+_AT_ONCE = 1 << 18  # numbers
+
+
+class Numbers:
+    """(n,) of one type. They are read a slice at a time, as `matrix.Rows` are."""
+
+    def __init__(self, dtype: type[np.generic]) -> None:
+        self._dtype, self._n = np.dtype(dtype), 0
+        self._held: list[np.ndarray] = []  # the last ones, or all of few
+        self._on_disk = 0
+        self._file: FileIO | None = None
+
+    def __len__(self) -> int:
+        return self._n
+
+    def add(self, numbers: np.ndarray) -> None:
+        """More of them, behind the others."""
+        self._held.append(np.asarray(numbers, dtype=self._dtype))
+        self._n += len(numbers)
+        if (self._n - self._on_disk) * self._dtype.itemsize > MOST_IN_MEMORY:
+            self._write()
+
+    def __getitem__(self, places: slice) -> np.ndarray:
+        start, stop, _ = places.indices(self._n)
+        if self._file is None:
+            if len(self._held) != 1:
+                self._held = [np.concatenate([np.empty(0, dtype=self._dtype), *self._held])]
+            return self._held[0][start:stop]
+        if self._on_disk < self._n:
+            self._write()
+        out = np.empty(max(0, stop - start), dtype=self._dtype)
+        view = out.view(np.uint8).data
+        self._file.seek(start * self._dtype.itemsize)
+        while view:
+            done = self._file.readinto(view)
+            if not done:
+                raise OSError(os.strerror(5), "a scratch file of the cache ended early")
+            view = view[done:]
+        return out
+
+    def blocks(self, *, beyond: int = 0) -> Iterator[tuple[int, np.ndarray]]:
+        """The numbers in their order, some at a time with where these begin, and so many of the next ones with them."""
+        for start in range(0, self._n, _AT_ONCE):
+            yield start, self[start : start + _AT_ONCE + beyond]
+
+    def _write(self) -> None:
+        folder = with_room((self._n - self._on_disk) * self._dtype.itemsize)
+        try:
+            if self._file is None:
+                self._file = tempfile.TemporaryFile(dir=folder, buffering=0)  # noqa: SIM115
+            self._file.seek(0, os.SEEK_END)
+            for numbers in self._held:
+                view = numbers.view(np.uint8).data
+                while view:
+                    view = view[self._file.write(view) :]
+        except OSError as error:
+            raise cannot_write(folder, error) from error
+        self._held, self._on_disk = [], self._n

@@ -1,0 +1,58 @@
+"""Pieces of bytes that were written to disk since they come only once, and are read back in any order."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import threading
+from pathlib import Path
+
+from headstart.storage.kept import cache_root, free_bytes, no_room
+from headstart.storage.places import cannot_write
+
+_LEFT_FREE = 2**30  # bytes of the disk that stay free
+_LOOKED_AT = 2**26  # bytes between two looks at how much is free
+
+
+class Spool:
+    """A file without a name in the cache's folder (or where temporary files lie), which ends with the process."""
+
+    def __init__(self) -> None:
+        folders = [cache_root(), Path(tempfile.gettempdir())]
+        self._folder = next((f for f in folders if f.is_dir() and free_bytes(f) > _LEFT_FREE), None) or folders[0]
+        try:
+            self._file = tempfile.TemporaryFile(dir=self._folder, buffering=0)  # noqa: SIM115 - closed with the object
+        except OSError as error:
+            raise cannot_write(self._folder, error) from error
+        self.size = 0
+        self._looked = -_LOOKED_AT
+        self._lock = threading.Lock()
+
+    def add(self, content: bytes) -> int:
+        """Write a piece behind the others; gives where it begins.
+
+        Raises:
+            OutputError: the disk has no more room for it.
+        """
+        if self.size - self._looked >= _LOOKED_AT:
+            if free_bytes(self._folder) < _LEFT_FREE + len(content):
+                raise no_room("what is read from the data", len(content) + _LEFT_FREE, self._folder)
+            self._looked = self.size
+        with self._lock:
+            try:
+                self._file.seek(self.size)
+                view = memoryview(content)
+                while view:
+                    view = view[self._file.write(view) or 0 :]
+            except OSError as error:
+                raise cannot_write(self._folder, error) from error
+            start, self.size = self.size, self.size + len(content)
+        return start
+
+    def read(self, start: int, size: int) -> bytes:
+        """A piece; any number of threads may ask, and processes that were forked."""
+        if hasattr(os, "pread"):
+            return os.pread(self._file.fileno(), size, start)
+        with self._lock:
+            self._file.seek(start)
+            return self._file.read(size) or b""
