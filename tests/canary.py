@@ -69,6 +69,8 @@ def _spared(words: Sequence[str], here: Path, env: Mapping[str, str]) -> tuple[s
         spared += _written(here / name)
     if words[:1] in (["predict"], ["explain"], ["export"]) and "--out" in options:
         spared += _written(here / options["--out"])
+    if "--store" in options:
+        spared.append(str((here / options["--store"]).resolve()))
     if "--track" in options:
         spared += [str(here / name) for name in (*_TRACKED, options["--track"].partition(":")[2]) if name]
     return tuple(spared)

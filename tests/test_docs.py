@@ -31,6 +31,7 @@ RUN = (
     "estimators",
     "confidence",
     "explain",
+    "features",
 )  # tasks, estimators
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\((?!https?:|#)([^)#\s]+)[^)]*\)")
@@ -124,3 +125,21 @@ def test_each_kind_of_warning_is_told():
     page = (ROOT / "docs" / "data.md").read_text().split("## Warnings")[1].split("\n## ")[0]
     rows = [line.split("|")[1] for line in page.splitlines() if line.startswith("| `")]
     assert set(re.findall(r"`([a-z-]+)`", "".join(rows))) == made
+
+
+def test_the_loop_over_shards_runs_as_it_stands(tmp_path, photos):
+    """Of the page about several machines: the shards at once, then the merge and the fit."""
+    loop = blocks(ROOT / "docs" / "scale.md", "bash")[-1]
+    (tmp_path / "headstart").write_text(f'#!/bin/sh\nexec "{sys.executable}" -m headstart "$@"\n')
+    (tmp_path / "headstart").chmod(0o755)
+    done = subprocess.run(
+        ["bash", "-ec", loop],
+        cwd=tmp_path,
+        env={**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"},
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "photos.headstart").is_dir()

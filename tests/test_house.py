@@ -26,7 +26,7 @@ LEVELS = (
     {"tasks"},
     {"export", "comparison"},
     {"model", "artifact", "evaluation"},
-    {"pipeline", "api", "estimators", "serve", "studio"},
+    {"pipeline", "api", "estimators", "serve", "studio", "cluster"},
     {"commands"},
 )
 # Rooms within `data`, from the ground up; above them are its own modules, by which other rooms come in.

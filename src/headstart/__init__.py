@@ -22,9 +22,12 @@ _HOME = {
     "UserError": "errors",
     "check": "api",
     "compare": "api",
+    "encode_shard": "cluster.encode",
     "fit": "api",
     "load": "model",
+    "merge_shards": "cluster.encode",
     "models": "pretrained.catalog",
+    "plan": "cluster.plan",
     "rank": "api",
 }
 __all__ = ["__version__", *_HOME]
@@ -35,6 +38,9 @@ if TYPE_CHECKING:
     from headstart.api import compare as compare
     from headstart.api import fit as fit
     from headstart.api import rank as rank
+    from headstart.cluster.encode import encode_shard as encode_shard
+    from headstart.cluster.encode import merge_shards as merge_shards
+    from headstart.cluster.plan import plan as plan
     from headstart.errors import UserError as UserError
     from headstart.estimators.answering import HeadstartQA as HeadstartQA
     from headstart.estimators.classifier import HeadstartClassifier as HeadstartClassifier

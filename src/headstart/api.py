@@ -17,6 +17,8 @@ from headstart.data.shards.sources import is_pattern, title
 from headstart.doctor.examine import AUTO, examine
 from headstart.encode.machine import using
 from headstart.encode.precision import precision_named
+from headstart.encode.store import features_in
+from headstart.encode.works import unfinished_notes
 from headstart.errors import UserError
 from headstart.inputs.paths import is_address
 from headstart.model import Model
@@ -64,6 +66,7 @@ def fit(  # noqa: PLR0913 - the one public door: every option of the command lin
     device: str | None = None,
     threads: int | None = None,
     track: str | None = None,
+    store: str | Path | None = None,
     progress: Progress | Follower | None = None,
 ) -> Model:
     """Adapt a pre-trained model to the user's examples, and say how good it is on examples held out.
@@ -120,6 +123,7 @@ def fit(  # noqa: PLR0913 - the one public door: every option of the command lin
         device: "cpu", "cuda" or "mps"; None: what HEADSTART_DEVICE says, else CUDA where there is a driver.
         threads: processor cores to use; None: all that the process may use.
         track: where the fit is written down too: "mlflow", "mlflow:URI", "tensorboard" or "tensorboard:FOLDER".
+        store: a folder of features in place of the cache, as `encode_shard` fills it; "auto" takes the model of that.
         progress: told what goes on: a function of an `Update` (step, share, seconds_left), which ends the fit by
             returning False; what was done is kept.
 
@@ -135,7 +139,9 @@ def fit(  # noqa: PLR0913 - the one public door: every option of the command lin
         max_length=max_length, names=names, unlabelled=unlabelled, feedback=feedback, classes=names_of(classes),
     )  # fmt: skip
     seconds, shown = seconds_of(budget), as_progress(progress)
-    with using(device, threads), open_session(request, seconds=seconds, track=track, progress=shown) as session:
+    opened = open_session(request, seconds=seconds, track=track, progress=shown)
+    with using(device, threads), features_in(None if store is None else resolved(store)), opened as session:
+        session.say(unfinished_notes())
         return pipeline.fit(request, session)
 
 

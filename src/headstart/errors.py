@@ -55,7 +55,7 @@ class StoppedError(UserError):
 # Options of commands that are arguments of functions too, with a value where one stands behind them.
 _OPTION = re.compile(
     r"--(abstain|allow-rejected|budget|coverage|device|feedback|final|force|format|how|licence|max-length|metric|model|models|out"
-    r"|per-class|positive|recall|seeds?|task|test|threads|threshold|track)\b"
+    r"|per-class|positive|recall|seeds?|shard|store|task|test|threads|threshold|track)\b"
     r"(?: ([a-z0-9][\w-]*)\b(?![.]\w))?"
 )
 # Those that name columns are one argument together.

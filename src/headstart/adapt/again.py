@@ -8,13 +8,15 @@ import numpy as np
 
 from headstart.adapt.auxiliary import Auxiliary, joined
 from headstart.adapt.basis import Basis, fit_basis
-from headstart.adapt.cross_validation import probe_folds, probes, refit
+from headstart.adapt.cross_validation import grouped_folds, probes, refit
 from headstart.adapt.lesson import Adapted
 from headstart.backbone import Features, Head
 from headstart.clock import UNLIMITED, Budget
 from headstart.encode.encode import of_rows
 from headstart.storage.matrix import take
 from headstart.values import Caution, Dataset, Split
+
+_FEWEST_FOLDS = 3  # by which every example is scored, also where the penalty is chosen on a part of them
 
 
 def out_of_fold(
@@ -40,7 +42,8 @@ def out_of_fold(
         within: how long the search for settings may take, about.
     """
     rows = np.arange(len(features.matrix))
-    fold = probe_folds(dataset, rows, features, basis=basis, seed=seed)
+    k = max(_FEWEST_FOLDS, dataset.task.learner.family.how_many_folds(len(rows), len(dataset.classes)))
+    fold = grouped_folds(dataset, rows, features, basis=basis, k=k, seed=seed)
     probe = probes(dataset, features, basis=basis, rows=rows, head=head, beside=beside, seed=seed)
     outputs = np.empty((len(rows), len(head.bias)), dtype=np.float32)
     for number in np.unique(fold):

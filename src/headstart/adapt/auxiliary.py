@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from headstart.adapt.penalty_path import IN_ALL, unjudged
+from headstart.adapt.policy import MANY
 from headstart.backbone import Features, Matrix
 from headstart.data.labels.class_names import ClassWords
 from headstart.evaluate.criterion import Criterion
@@ -76,6 +77,8 @@ def joined(dataset: Dataset, rows: np.ndarray, features: Features, auxiliary: Au
         rows: (n,) of a checked dataset. features: (n, d), of these.
     """
     y, weights = dataset.y[rows], dataset.weights_of(rows)
+    if len(rows) > MANY.rows:  # a handful of names or views more would say nothing beside them
+        return Joined(features, y, weights, np.empty(0, np.int64))
     names = _names_behind(auxiliary, features.matrix, y, len(dataset.classes))
     keys = [digest.tobytes() for digest in dataset.checked_digests[rows]] if auxiliary.views else []
     views = _views_behind(auxiliary, keys, y, weights)

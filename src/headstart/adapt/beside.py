@@ -13,7 +13,7 @@ from headstart.adapt.basis import Basis, fit_basis
 from headstart.adapt.cross_validation import fit_probe
 from headstart.adapt.family import Probed
 from headstart.adapt.harm import with_pool, without_names
-from headstart.adapt.policy import FEW
+from headstart.adapt.policy import FEW, MANY
 from headstart.adapt.self_training import SURE, misled
 from headstart.backbone import Backbone, Features
 from headstart.clock import Budget
@@ -140,7 +140,7 @@ def begin(
     Args:
         features: (n_rows, d), of these rows. within, advance: as for `fit_probe`.
     """
-    names, notes = replace(beside, pool=NOTHING.pool), list[str]()
+    names, notes = replace(beside, pool=NOTHING.pool) if len(rows) <= MANY.rows else NOTHING, list[str]()
 
     def fitted() -> tuple[Basis, Probed]:
         both = joined(dataset, rows, features, names)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -11,7 +12,8 @@ from headstart.adapt import near_duplicates
 from headstart.adapt.auxiliary import NOTHING, Auxiliary, joined
 from headstart.adapt.basis import Basis, fit_basis
 from headstart.adapt.family import Probed
-from headstart.adapt.policy import TUNING
+from headstart.adapt.penalty_path import IN_ALL, unjudged
+from headstart.adapt.policy import MANY, TUNING
 from headstart.adapt.self_training import taught
 from headstart.backbone import Features, Head
 from headstart.clock import UNLIMITED, Budget
@@ -21,6 +23,8 @@ from headstart.evaluate.criterion import Criterion
 from headstart.evaluate.paired_test import HeldOut
 from headstart.storage.matrix import take
 from headstart.values import Dataset
+
+_ODD = np.uint64(0x9E3779B97F4A7C15)  # spreads what a seed changes over all bits: Knuth's multiplicative hash
 
 Probe = Callable[[np.ndarray], Head]  # rows to learn from -> the head
 
@@ -159,8 +163,11 @@ def criterion(dataset: Dataset) -> Criterion:
 
 
 def probe_folds(dataset: Dataset, rows: np.ndarray, features: Features, *, basis: Basis, seed: int) -> np.ndarray:
-    """(n_rows,) the folds that a probe of these rows is judged by. Arguments and errors as in `grouped_folds`."""
+    """(n_rows,) the folds that a probe of these rows is judged by; where they are very many, the part that is fold 0,
+    others being in none. Arguments and errors as in `grouped_folds`."""
     k = dataset.task.learner.family.how_many_folds(len(rows), len(dataset.classes))
+    if k == 1:
+        return held_out_part(dataset, rows, features, basis=basis, seed=seed)
     return grouped_folds(dataset, rows, features, basis=basis, k=k, seed=seed)
 
 
@@ -184,3 +191,32 @@ def grouped_folds(
             what = f"the {len(rows):,} examples to learn from are (nearly) the same, or of one text"
         raise DataError(what, where=dataset.name, fix="give two examples at least that differ")
     return folds(strata, groups, dataset.checked_digests[rows], k=k, seed=seed, weights=dataset.weights_of(rows))
+
+
+def held_out_part(dataset: Dataset, rows: np.ndarray, features: Features, *, basis: Basis, seed: int) -> np.ndarray:
+    """(n_rows,) 0 for a part of very many rows that is held out, a share of each class; `IN_ALL` for the others, but
+    `unjudged(0)` for photos that look like one of the part, which are left out with it.
+
+    Which groups they are comes from the seed and their bytes alone, as in `folds`. Arguments as in `fit_probe`.
+    """
+    y, n = dataset.strata[rows], len(rows)
+    each = np.ascontiguousarray(dataset.checked_digests[rows][:, :8]).view("<u8")[:, 0]
+    salt = hashlib.sha256(seed.to_bytes(16, "little", signed=True)).digest()
+    each = (each ^ np.uint64(int.from_bytes(salt[:8], "little"))) * _ODD
+    order = np.lexsort((each, dataset.checked_groups[rows]))
+    groups, first = np.unique(dataset.checked_groups[rows][order], return_index=True)
+    number = np.searchsorted(groups, dataset.checked_groups[rows])
+    name, label = each[order[first]], y[order[first]]  # of each group, by the row whose hash comes first
+    by_class = np.lexsort((name, label))
+    counts = np.bincount(label)
+    rank = np.arange(len(groups)) - np.repeat(np.cumsum(counts) - counts, counts)
+    share = min(1 / MANY.held_out, MANY.most_judged / n)
+    held = np.zeros(len(groups), dtype=bool)
+    held[by_class] = rank < np.floor(share * np.repeat(counts, counts))
+    if not held.any():  # hardly anything is of the same class, or of another group
+        return grouped_folds(dataset, rows, features, basis=basis, k=MANY.held_out, seed=seed)
+    fold = np.where(held[number], 0, IN_ALL)
+    if dataset.modality.look_alikes:
+        z = near_duplicates.directions(basis, features.matrix)
+        fold[near_duplicates.like_any(z, y, fold == 0) & (fold != 0)] = unjudged(np.zeros(1, dtype=np.int64))[0]
+    return fold

@@ -26,7 +26,8 @@ class Probed:
     """A head that was fitted on examples, and what heads without them say of these."""
 
     head: Head
-    outputs: np.ndarray  # (n, c) float32: of each example by a head that left its fold out, at this head's temperature
+    outputs: np.ndarray  # (m, c) float32: of each example by a head that left its fold out, at this head's temperature
+    rows: np.ndarray  # (m,) ascending: which examples were left out; of very many not all are
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class Family:
     # one counts; gives the (m, c) outputs of each part's head for `asked`, (m, d)
     by_parts: Callable[..., Iterator[np.ndarray]]
     held_out: Callable[..., HeldOut]  # (features, y, basis=, n_outputs=, fold=, by=): of the best penalty
-    how_many_folds: Callable[[int, int], int]  # examples and outputs -> folds
+    how_many_folds: Callable[[int, int], int]  # examples and outputs -> folds; 1: one part is held out, others never
     loss: Callable[[np.ndarray, Head, str], Loss]  # (y of the rows learned from, the probe, device)
     judged: Callable[[np.ndarray, np.ndarray, Criterion], HeldOut]  # outputs and y of examples not learned from, by
     constant: Callable[[np.ndarray, int], np.ndarray]  # (y, c) -> (c,) the outputs that suit all of y best alike

@@ -32,11 +32,13 @@ def without_names(
     """
     family, y, by = dataset.task.learner.family, dataset.y[rows], criterion(dataset).of(rows)
     fold = probe_folds(dataset, rows, features, basis=basis, seed=seed)
-    numbers = np.unique(fold)
+    judged = fold >= 0  # all of them, but where examples are very many
+    numbers = np.unique(fold[judged])
     counted = np.stack([fold != number for number in numbers]).astype(np.float32)
     counted *= 1 if by.weights is None else by.weights.astype(np.float32)
-    made = family.by_parts(features, y, basis=basis, like=probed.head, counted=counted, asked=features.matrix)
-    outputs = np.empty_like(probed.outputs)
+    asked = take(features.matrix, np.flatnonzero(judged))
+    made = family.by_parts(features, y, basis=basis, like=probed.head, counted=counted, asked=asked)
+    outputs, y, by, fold = np.empty_like(probed.outputs), y[judged], by.of(judged), fold[judged]
     for number, those in zip(numbers, made, strict=True):
         outputs[fold == number] = those[fold == number]
     return verdict(family.judged(probed.outputs, y, by), family.judged(outputs, y, by))
@@ -62,17 +64,18 @@ def with_pool(
     """
     family, y, by = dataset.task.learner.family, dataset.y[rows], criterion(dataset).of(rows)
     fold = probe_folds(dataset, rows, features, basis=basis, seed=seed)
-    outputs = np.empty_like(probed.outputs)
-    for number in np.unique(fold):
+    place, judged = np.cumsum(fold >= 0) - 1, fold >= 0
+    outputs, y, by = np.empty_like(probed.outputs), y[judged], by.of(judged)
+    for number in np.unique(fold[judged]):
         learn, held = np.flatnonzero(fold != number), np.flatnonzero(fold == number)
         some = Features(take(features.matrix, learn), features.key, 0)
         head = refit(dataset, rows[learn], some, basis=basis, like=probed.head, beside=beside)
-        outputs[held] = head.logits(take(features.matrix, held))
+        outputs[place[held]] = head.logits(take(features.matrix, held))
     head, used = taught(dataset, rows, features, head=probed.head, beside=beside)
     after = family.judged(outputs, y, by)
     head = replace(head.cooled(after.temperature), cross_validation=probed.head.cross_validation)
     return (
-        Probed(head, outputs / np.float32(after.temperature)),
+        Probed(head, outputs / np.float32(after.temperature), probed.rows),
         used,
         verdict(after, family.judged(probed.outputs, y, by)),
     )

@@ -44,7 +44,8 @@ class LinearLesson:
     features: Features  # of the first of them
     basis: Basis
     head: Head  # the probe
-    outputs: np.ndarray  # (n, c) of the first of them, each by a probe that left its fold out
+    outputs: np.ndarray  # (m, c) of the first of them, each by a probe that left its fold out
+    judged: np.ndarray  # (m,) which of the first these are: of very many not all
     plan: Plan
     seed: int
     session: Session
@@ -162,7 +163,8 @@ class LinearLesson:
     def learning_curve(self, head: Head) -> LearningCurve | None:
         """As `Lesson.learning_curve`. It is a small part of the work of the probe's search, whatever the machine."""
         budget, family, n = self.session.budget, self.dataset.task.learner.family, self.encoded
-        searched = n * len(self.head.cross_validation) * (family.how_many_folds(n, len(self.head.classes)) - 1)
+        folds = max(1, family.how_many_folds(n, len(self.head.classes)) - 1)
+        searched = n * len(self.head.cross_validation) * folds
         labels = sum(size for size, _ in parts_of(self.dataset, n))
         foreseen = _SLOWER * self.session.seconds["adapt"] * labels / max(1, searched)
         if self.out_of_fold or not len(self.test) or foreseen > budget.left / 2:
@@ -196,7 +198,7 @@ class LinearLesson:
             method=method,
             why=why,
             features=features,
-            probed=HeldOutputs(self.rows[: self.encoded], self.outputs),
+            probed=HeldOutputs(self.rows[self.judged], self.outputs),
             basis=self.basis,
             rows=np.sort(self.rows if beyond else self.rows[: self.encoded]),
             findings=(*self.look_alikes, *self.pool.findings, *taken.findings),
@@ -270,6 +272,7 @@ def linear_lesson(
         basis=begun.basis,
         head=begun.probed.head,
         outputs=begun.probed.outputs,
+        judged=begun.probed.rows,
         plan=plan,
         seed=seed,
         session=session,

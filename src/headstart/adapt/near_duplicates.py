@@ -53,6 +53,17 @@ def join(z: np.ndarray, y: np.ndarray, groups: np.ndarray, *, at_least: int) -> 
     return label
 
 
+def like_any(z: np.ndarray, y: np.ndarray, chosen: np.ndarray) -> np.ndarray:
+    """(n,) bool: rows that look like one of the `chosen` ones, (n,) bool, of their class; these, too."""
+    alike = chosen.copy()
+    for c in np.unique(y[chosen]):
+        theirs, others = np.flatnonzero(chosen & (y == c)), np.flatnonzero(~chosen & (y == c))
+        for rows in _slices(len(others)):
+            for columns in _slices(len(theirs)):
+                alike[others[rows]] |= (z[others[rows]] @ z[theirs[columns]].T >= _ALIKE).any(axis=1)
+    return alike
+
+
 def same_as(z: np.ndarray, y: np.ndarray, others: np.ndarray, others_y: np.ndarray) -> dict[int, int]:
     """Rows of `z` that look the same as a row of `others` with the same class, each with the one that is nearest."""
     nearest = np.full(len(z), _SAME, dtype=np.float32)

@@ -8,15 +8,17 @@ from typing import Protocol, TypeVar
 
 import numpy as np
 
-from headstart.adapt.basis import Basis
+from headstart.adapt.basis import Basis, Unwritten
+from headstart.adapt.policy import MANY
 from headstart.adapt.solver import Solution, solve_path
 from headstart.backbone import Head, Matrix
 from headstart.clock import UNLIMITED, Budget
-from headstart.storage.matrix import blocks
+from headstart.storage.matrix import blocks, take
 
 _MANY = 2000  # examples from which the strongest penalties hardly ever win, and are tried only where it looks so
 _CLEAR_RISE = 1.01  # held-out log loss over the best so far that ends the search at once
 _SEARCH_TOLERANCE = 1e-2  # enough to rank penalties: held-out log loss within 0.1 % of the optimum's
+_SEARCH_TOLERANCE_OF_MANY = 1e-3  # of what is left to gain, not of the progress of five passes
 _TOLERANCE = 2e-6  # of the head itself: probabilities within 0.001 of the optimum, whatever the processor
 IN_ALL = -1  # the fold of rows that every head learns from, and none is judged by: names of classes, guessed labels
 
@@ -100,6 +102,8 @@ def held_out_path(
         within: after which no further penalty is tried.
     """
     numbers, left_out = np.unique(fold[fold >= 0]), np.maximum(fold, unjudged(fold))
+    judged = np.flatnonzero(fold >= 0)
+    asked, number = _rows_of(x, judged), np.searchsorted(numbers, fold[judged])
     for solution in solve_path(
         x,
         y,
@@ -107,12 +111,11 @@ def held_out_path(
         basis=basis,
         n_classes=n_outputs,
         penalties=penalties,
-        tolerance=_SEARCH_TOLERANCE,
+        tolerance=_SEARCH_TOLERANCE_OF_MANY if len(x) > MANY.rows else _SEARCH_TOLERANCE,
         start=start,
         within=within,
     ):
-        number = np.where(fold >= 0, np.searchsorted(numbers, fold), -1)
-        yield solution, _held_out_logits(x, number, solution)[fold >= 0]
+        yield solution, _held_out_logits(asked, number, solution)
         if within.left <= 0:
             return
 
@@ -200,7 +203,7 @@ def alike(n: int) -> np.ndarray:
 
 
 def _held_out_logits(x: Matrix, number: np.ndarray, solution: Solution) -> np.ndarray:
-    """(n, c): each example's logits from the problem that left it out."""
+    """(m, c): each example's logits from the problem that left it out."""
     k, c, _ = solution.at.shape
     logits = np.empty((len(number), c), dtype=np.float32)
     for rows, block in blocks(x):
@@ -208,3 +211,10 @@ def _held_out_logits(x: Matrix, number: np.ndarray, solution: Solution) -> np.nd
             mine = number[rows] == fold
             logits[rows][mine] = block[mine] @ solution.at[fold].T
     return logits
+
+
+def _rows_of(x: Matrix, rows: np.ndarray) -> Matrix:
+    """The given rows, ascending, of which there may be all."""
+    if len(rows) == len(x):
+        return x
+    return x.take(rows) if isinstance(x, Unwritten) else take(x, rows)

@@ -101,3 +101,18 @@ class FewLabelsPolicy:
 
 
 FEW = FewLabelsPolicy()
+
+
+@dataclass(frozen=True)
+class ManyPolicy:
+    """What is done otherwise where examples are very many (docs/log/2026-11-scale.md has what each number rests on)."""
+
+    rows: int = 100_000  # examples beyond which they are
+    held_out: int = 5  # one in so many is held out to choose the penalty by
+    most_judged: int = 50_000  # but never more than these: from there chance moves the log loss by less than a penalty
+    sampled: int = 65_536  # rows, at most, by which the solver learns how the loss bends
+    sampled_cells: int = 2**23  # and logits of them
+    most_sampled_outputs: int = 400  # classes beyond which so few rows say nothing of each
+
+
+MANY = ManyPolicy()

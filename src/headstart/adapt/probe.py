@@ -179,7 +179,8 @@ def probe(
         cross_validation=tuple(rows),
         class_weights=named,
     )
-    return Probed(head, best.logits[np.argsort(order[search.judged])])
+    judged = order[search.judged]
+    return Probed(head, best.logits[np.argsort(judged)], np.sort(judged))
 
 
 def _weights_pay(equal: _Trial, weighted: _Trial) -> bool:

@@ -77,7 +77,8 @@ def probe(
     found = search(basis.transform(features.matrix), y, fold=fold, by=by, advance=advance)
     head = _head(found.gram, _scale(y, by.weights), features.key, basis=basis, penalty=found.penalty)
     outputs = found.predicted[:, None]
-    return Probed(calibrated(replace(head, cross_validation=found.rows), outputs, y, by.weights), outputs)
+    head = calibrated(replace(head, cross_validation=found.rows), outputs, y, by.weights)
+    return Probed(head, outputs, np.arange(len(y)))
 
 
 def refit(features: Features, y: np.ndarray, *, basis: Basis, like: Head, weights: np.ndarray | None = None) -> Head:

@@ -20,6 +20,7 @@ from headstart.adapt.penalty_path import (
     relearned,
     solved,
 )
+from headstart.adapt.policy import MANY
 from headstart.adapt.solver import Solution
 from headstart.backbone import Features, Head, Matrix
 from headstart.clock import UNLIMITED, Budget
@@ -89,7 +90,7 @@ def probe(
         advance: told 1 for each penalty tried.
 
     Raises:
-        ValueError: fewer than two folds, or shapes that do not fit together.
+        ValueError: fewer than two folds, unless there are rows in none, or shapes that do not fit together.
 
     Source: Tsoumakas and Katakis, Multi-Label Classification: An Overview, IJDWM 3, 2007 (binary relevance); Platt,
     Probabilistic Outputs for Support Vector Machines, 1999, and Guo et al., On Calibration of Modern Neural Networks,
@@ -113,7 +114,7 @@ def probe(
         cross_validation=rows,
     )
     judged = np.flatnonzero(fold >= 0)
-    return Probed(calibrated(head, best.logits, y[judged], by.of(judged).weights), best.logits)
+    return Probed(calibrated(head, best.logits, y[judged], by.of(judged).weights), best.logits, judged)
 
 
 def refit(features: Features, y: np.ndarray, *, basis: Basis, like: Head, weights: np.ndarray | None = None) -> Head:
@@ -186,8 +187,8 @@ def search(
     """
     if y.ndim != 2 or not len(y) == len(fold) == len(x):
         raise ValueError(f"features {x.shape}, y {y.shape} and fold {fold.shape} do not fit together")
-    if len(np.unique(fold[fold >= 0])) < 2:
-        raise ValueError("cross-validation needs at least two folds")
+    if len(np.unique(fold[fold >= 0])) < (1 if (fold < 0).any() else 2):
+        raise ValueError("cross-validation needs at least two folds, or rows that are in none")
     x, order = by_fold(x, fold)
     judged = order[fold[order] >= 0]
     best, rows = best_penalty(
@@ -235,6 +236,8 @@ def _trials(
 
 
 def _how_many_folds(n: int, n_labels: int) -> int:
+    if n > MANY.rows:
+        return 1
     return 3 if n * n_labels > _MANY_CELLS else 5
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from headstart.adapt.family import Family
+from headstart.adapt.policy import MANY
 from headstart.adapt.probe import by_parts, class_weights, cross_validate, probe, refit
 from headstart.backbone import Head
 from headstart.evaluate.metrics import softmax
@@ -19,6 +20,8 @@ _MANY = 200_000  # examples x classes from which three folds are as good as five
 
 
 def _how_many_folds(n: int, n_classes: int) -> int:
+    if n > MANY.rows:
+        return 1
     return 3 if n * n_classes > _MANY else 5
 
 

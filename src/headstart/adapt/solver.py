@@ -6,11 +6,14 @@ Cross-validation fits the same features again and again, with other rows left ou
 problem: a fold is a row of example weights (0 for what is held out), the logits of all folds are one matrix product,
 and the held-out logits fall out of it. The features are gone through in slices, so they may lie on disk.
 
-The method is L-BFGS (Liu and Nocedal 1989). Its first approximation of the Hessian is one Kronecker product, the mean
-covariance of the class probabilities and that of the features (as K-FAC approximates a layer: Martens and Grosse 2015),
-which is cheap to invert in the eigenbasis of the two. Along the penalties, which differ by a constant factor, each
-problem starts where a straight line through its last two solutions points, and it keeps what L-BFGS learned about the
-Hessian: another penalty changes it by a known multiple of the identity.
+The method is L-BFGS (Liu and Nocedal 1989), whose first approximation of the Hessian is in `curvature.py`. Along the
+penalties, which differ by a constant factor, each problem starts where a straight line through its last two solutions
+points, and it keeps what L-BFGS learned about the Hessian: another penalty changes it by a known multiple of the
+identity.
+
+Of very many examples nothing is copied: slices of the raw features are read and centred by one thread while another
+computes, and the basis is multiplied into the weights instead. There one problem begins at a linear discriminant
+analysis, whose class means are the gradient of the first pass.
 
 The labels of one problem step together, although none depends on another: on 5,000 texts with 28 labels an L-BFGS for
 each label took more passes, since a step that one label has to shorten is a pass for all.
@@ -20,19 +23,24 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from math import prod
 
 import numpy as np
 
-from headstart.adapt.basis import Basis
+from headstart.adapt.basis import Basis, Unwritten
+from headstart.adapt.curvature import Classes, Curvature, Kronecker, Sample, SampledHessian
 from headstart.adapt.losses import Live, Loss, Sigmoid, Softmax
+from headstart.adapt.policy import MANY
 from headstart.backbone import Matrix
 from headstart.clock import UNLIMITED, Budget
+from headstart.evaluate.calibration import temperature
+from headstart.storage.matrix import ahead
 
 _MOST_PAIRS, _FEWEST_PAIRS = 12, 5
 _PAIR_CELLS = 2**26  # float32 in all pairs together: 256 MB
+_RUN = 64  # rows of a sample that lie together
 _LOGITS = 400_000  # computed at a time: they stay in the processor's cache
 _ARMIJO = 1e-4
 _LOOK_BACK = 5  # passes over which progress is judged; the gap to the optimum is about three times that progress
@@ -49,7 +57,7 @@ class Solution:
     penalty: float
     at: np.ndarray  # (k, c, r + 1) float32: weights on the transformed features, the bias last
     objective: np.ndarray  # (k,) mean weighted log loss (labels: their sum) + penalty / 2 * |weights|^2
-    passes: int  # times the features were gone through
+    passes: int  # times the features were gone through; a sample of them does not count
     pairs: Pairs
 
     def mean(self) -> Solution:
@@ -79,7 +87,8 @@ def solve_path(
         basis: that x was transformed into.
         n_classes: c, how many classes or labels.
         penalties: strong to weak, so that each solution is a good start for the next.
-        tolerance: stop when five passes lower every objective by less than this share of it.
+        tolerance: stop when five passes lower every objective by less than this share of it; or, where the curvature
+            is known to scale, when it is no further than this share above the optimum.
         within: after which each penalty gets a few passes more, and is as good as it is then.
         start: a solution of the same or similar problems.
 
@@ -89,21 +98,22 @@ def solve_path(
     problem = _Problem(x, y, example_weights, basis.variance, n_classes)
     last, before = start, None
     for penalty in penalties:
+        passes = problem.passes
         at = problem.start() if last is None else last.at
         if last is not None and before is not None:
             at = 2 * at - before.at
         pairs = [] if last is None else _for_other_penalty(last.pairs, penalty - last.penalty, problem.ridge)
         solution = _lbfgs(problem, at, pairs, penalty, tolerance, within)
         before = last if last is not start else None
-        last = solution
-        yield solution
+        last = replace(solution, passes=problem.passes - passes)
+        yield last
 
 
 class _Problem:
     """Objective and gradient of all problems in one pass over the features."""
 
     def __init__(self, x: Matrix, y: np.ndarray, weights: np.ndarray, variance: np.ndarray, n_classes: int) -> None:
-        self.x = x
+        self.x, self.y = x, y
         self.w = (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)  # (k, n), rows sum to 1
         self.loss: Loss = Softmax(y, self.w, n_classes) if y.ndim == 1 else Sigmoid(y, self.w)
         self.variance = np.append(variance, 1).astype(np.float32)  # of the column of ones: its mean square
@@ -111,6 +121,9 @@ class _Problem:
         self.shape = (len(weights), n_classes, x.shape[1])
         self.edges = self._edges(max(256, _LOGITS // (len(weights) * n_classes)))
         self.most_pairs = int(np.clip(_PAIR_CELLS // (2 * prod(self.shape)), _FEWEST_PAIRS, _MOST_PAIRS))
+        self.passes = 0
+        one = len(weights) == 1 and y.ndim == 1 and n_classes <= MANY.most_sampled_outputs
+        self.sampled = one and len(x) > MANY.rows
 
     def _edges(self, longest: int) -> list[int]:
         """Where slices begin and end: at most `longest` rows, and none across a fold's end where folds lie together."""
@@ -120,47 +133,79 @@ class _Problem:
         return [*(b for first, last in pairwise(fixed) for b in range(first, last, longest)), self.w.shape[1]]
 
     def start(self) -> np.ndarray:
-        """(k, c, r + 1): no weights, and the bias that is best without features."""
+        """(k, c, r + 1): no weights, and the bias that is best without features; of very many examples, a linear
+        discriminant analysis, whose class means the gradient there is made of."""
         at = np.zeros(self.shape, dtype=np.float32)
         at[:, :, -1] = self.loss.start()
+        if self.sampled:
+            _, gradient = self.value(at, 0)
+            share = np.bincount(self.y, weights=self.w[0], minlength=self.shape[1])
+            at[0] = Classes.of(share, -gradient[0, :, :-1], self.variance[:-1]).discriminant()
+            sample = self._sample(at)  # from weights that are too sure of themselves a step goes too far
+            at /= np.float32(temperature(sample.logits, sample.y, sample.weights * len(sample.y)))
         return at
 
     def value(self, at: np.ndarray, penalty: float) -> tuple[np.ndarray, np.ndarray]:
         """(k, c, r + 1) -> objective (k,) and gradient like `at`."""
-        gradient, loss = np.zeros_like(at), np.zeros(len(at))
+        self.passes += 1
+        seen = self._seen(at)
+        gradient, loss = np.zeros_like(seen), np.zeros(len(at))
         for x, rows, live in self._parts():
-            losses, residuals = self.loss.residuals(at[live], x, rows, live)
+            losses, residuals = self.loss.residuals(seen[live], x, rows, live)
             loss[live] += losses
-            gradient[live] += (residuals.reshape(-1, len(x)) @ x).reshape(len(residuals), *at.shape[1:])
+            gradient[live] += (residuals.reshape(-1, len(x)) @ x).reshape(len(residuals), *seen.shape[1:])
         ridge = penalty * self.ridge * at
-        return loss + 0.5 * _dot(ridge, at), gradient + ridge
+        return loss + 0.5 * _dot(ridge, at), self._back(gradient) + ridge
 
-    def curvature(self, at: np.ndarray, penalty: float) -> _Curvature:
-        """The Hessian at `at` as one Kronecker product: between outputs, and between features (diagonal here)."""
-        size, rotation = self.loss.curvature(at, self._parts())
+    def curvature(self, at: np.ndarray, penalty: float) -> Curvature:
+        """The Hessian at `at`, approximately."""
+        if self.sampled:
+            return SampledHessian(at[0], self._sample(at), penalty=penalty)
+        self.passes += 1
+        size, rotation = self.loss.curvature(self._seen(at), self._parts())
         diagonal = size[:, :, None] * self.variance + penalty * self.ridge
-        return _Curvature(rotation, np.maximum(diagonal, 1e-8))
+        return Kronecker(rotation, np.maximum(diagonal, 1e-8))
+
+    def _sample(self, at: np.ndarray) -> Sample:
+        """Rows of all parts of the data, for it may be in the order of the classes."""
+        seen, y = self._seen(at)[0], list[np.ndarray]()
+        logits, weights, sums = list[np.ndarray](), list[np.ndarray](), np.zeros_like(seen)
+        for x, rows in ahead((self._rows(rows), rows) for rows in self._sampled_slices()):
+            logits.append(x @ seen.T)
+            y.append(self.y[rows])
+            weights.append(self.w[0, rows])
+            each = (np.arange(self.shape[1])[:, None] == y[-1]) * weights[-1]
+            sums += each @ x
+        y_all, w = np.concatenate(y), np.concatenate(weights)
+        share = np.bincount(y_all, weights=w, minlength=self.shape[1]) / w.sum()
+        sums = self._back(sums)[:, :-1] / w.sum()
+        return Sample(np.concatenate(logits), y_all, w / w.sum(), Classes.of(share, sums, self.variance[:-1]))
+
+    def _sampled_slices(self) -> Iterator[slice]:
+        n = len(self.x)
+        runs = min(MANY.sampled, MANY.sampled_cells // self.shape[1], n) // _RUN
+        return (slice(start, start + _RUN) for start in np.linspace(0, n - _RUN, runs, dtype=np.int64).tolist())
 
     def _parts(self) -> Iterator[tuple[np.ndarray, slice, Live]]:
         """Slices of the features, which rows they are, and the problems that any of these rows counts in."""
-        for begin, end in pairwise(self.edges):
-            live = np.flatnonzero(self.w[:, begin:end].any(axis=1))
-            rows = slice(begin, end)
-            yield self.x[rows], rows, slice(None) if len(live) == len(self.w) else live
+        made = map(self._part, pairwise(self.edges))
+        return made if isinstance(self.x, np.ndarray) else ahead(made)
 
+    def _part(self, edges: tuple[int, int]) -> tuple[np.ndarray, slice, Live]:
+        rows = slice(*edges)
+        live = np.flatnonzero(self.w[:, rows].any(axis=1))
+        return self._rows(rows), rows, slice(None) if len(live) == len(self.w) else live
 
-@dataclass(frozen=True)
-class _Curvature:
-    """An approximate Hessian, in its eigenbasis."""
+    # Features that are not written down are seen raw and centred, by weights that the basis is multiplied into.
 
-    rotation: np.ndarray | None  # (k, c, c) between outputs; None: they do not depend on each other
-    diagonal: np.ndarray  # (k, c, r + 1) float32
+    def _rows(self, rows: slice) -> np.ndarray:
+        return self.x.centred(rows) if isinstance(self.x, Unwritten) else self.x[rows]
 
-    def solve(self, gradient: np.ndarray) -> np.ndarray:
-        """Its inverse times `gradient`, (k, c, r + 1)."""
-        if self.rotation is None:
-            return gradient / self.diagonal
-        return self.rotation @ ((self.rotation.transpose(0, 2, 1) @ gradient) / self.diagonal)
+    def _seen(self, at: np.ndarray) -> np.ndarray:
+        return at @ self.x.map.T if isinstance(self.x, Unwritten) else at
+
+    def _back(self, gradient: np.ndarray) -> np.ndarray:
+        return gradient @ self.x.map if isinstance(self.x, Unwritten) else gradient
 
 
 def _lbfgs(
@@ -171,13 +216,12 @@ def _lbfgs(
     curvature = problem.curvature(at, penalty)
     memory = deque(pairs, maxlen=problem.most_pairs)
     values = deque([value], maxlen=_LOOK_BACK + 1)
-    passes, length = 2, np.ones(len(at), dtype=np.float32)
+    begun, length = problem.passes - 2, np.ones(len(at), dtype=np.float32)
     direction = -_two_loops(gradient, memory, curvature)
-    active = np.ones(len(at), dtype=bool)
-    while active.any() and passes < (_MOST_PASSES if within.left > 0 else _FEWEST_PASSES):
+    active = _far(gradient, direction, value, tolerance) if curvature.to_scale else np.ones(len(at), dtype=bool)
+    while active.any() and problem.passes - begun < (_MOST_PASSES if within.left > 0 else _FEWEST_PASSES):
         trial = at + _wide(length * active) * direction
         new_value, new_gradient = problem.value(trial, penalty)
-        passes += 1
         accepted = new_value <= value + _ARMIJO * length * _dot(gradient, direction) + 1e-7 * np.abs(value)
         if not accepted[active].all() and length[active & ~accepted].min(initial=1) > 1e-4:
             length = np.where(accepted, length, 0.4 * length).astype(np.float32)
@@ -188,13 +232,20 @@ def _lbfgs(
         at, gradient = np.where(moved, trial, at), np.where(moved, new_gradient, gradient)
         value = np.where(active, new_value, value)
         values.append(value)
-        if len(values) > _LOOK_BACK:
-            active &= values[0] - value > tolerance * value
         direction, length = -_two_loops(gradient, memory, curvature), np.ones_like(length)
-    return Solution(penalty, at, value, passes, list(memory))
+        if curvature.to_scale:
+            active &= _far(gradient, direction, value, tolerance)
+        elif len(values) > _LOOK_BACK:
+            active &= values[0] - value > tolerance * value
+    return Solution(penalty, at, value, problem.passes, list(memory))
 
 
-def _two_loops(gradient: np.ndarray, pairs: deque[tuple[np.ndarray, np.ndarray]], curvature: _Curvature) -> np.ndarray:
+def _far(gradient: np.ndarray, direction: np.ndarray, value: np.ndarray, tolerance: float) -> np.ndarray:
+    """(k,) whether a Newton step, which `direction` nearly is, would gain more than this share of the objective."""
+    return np.asarray(-0.5 * _dot(gradient, direction) > tolerance * value)
+
+
+def _two_loops(gradient: np.ndarray, pairs: deque[tuple[np.ndarray, np.ndarray]], curvature: Curvature) -> np.ndarray:
     """The L-BFGS product of inverse Hessian and gradient, problem by problem (Nocedal and Wright, algorithm 7.4)."""
     q = gradient.copy()
     kept = []

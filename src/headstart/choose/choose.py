@@ -21,6 +21,8 @@ from headstart.choose.subset import choose_subset
 from headstart.data.sampling import drawn, sample
 from headstart.encode.int8 import EXAMPLES, calibrated
 from headstart.encode.precision import in_precision
+from headstart.encode.store import store_folder
+from headstart.encode.works import model_in
 from headstart.errors import ModelError, UserError, some_of
 from headstart.inputs.modality import Modality
 from headstart.pretrained.licences import ALLOWED
@@ -43,12 +45,10 @@ def choose(dataset: Dataset, train: np.ndarray, request: Request, session: Sessi
         ModelError: the model cannot be used, or none of those at hand; or it cannot be trained, and has to be.
     """
     method, learner = method_of(request.method), dataset.task.learner
-    name, why, ranking = _model(dataset, train, request, session)
-    backbone = _opening(dataset, request.precision, session)(name)
+    name, why, ranking = choose_model(dataset, train, request, session)
+    backbone = open_model(dataset, name, request, session)
     if request.precision == "int8":
         backbone = calibrated(backbone, dataset.take(drawn(dataset, train)[:EXAMPLES]))
-    if request.max_length is not None:
-        backbone = _reading(backbone, request.max_length, windows=not learner.encodes)
     _refuse_untrainable(backbone, method)
     reading = choose_reading(dataset, train, backbone, method=method, session=session)
     backbone = reading.backbone
@@ -70,19 +70,44 @@ def choose(dataset: Dataset, train: np.ndarray, request: Request, session: Sessi
     )
 
 
-def _model(dataset: Dataset, train: np.ndarray, request: Request, session: Session) -> tuple[str, str, Ranking | None]:
-    """The model that was asked for; or, for "auto", the one of those at hand that suits a sample best. And why."""
-    modality, learner, licence = dataset.modality, dataset.task.learner, licences_of(request.licence)
+def open_model(dataset: Dataset, name: str, request: Request, session: Session) -> Backbone:
+    """The model of this name as a fit takes it: its precision, and how much of a text it reads.
+
+    Raises:
+        ModelError: it cannot be used. UserError: not in this way.
+    """
+    backbone = _opening(dataset, request.precision, session)(name)
+    if request.max_length is None:
+        return backbone
+    return _reading(backbone, request.max_length, windows=not dataset.task.learner.encodes)
+
+
+def model_without_a_look(dataset: Dataset, request: Request) -> tuple[str, str] | None:
+    """The model that a fit takes, and why, where it need not look at examples for that; None: it ranks several."""
+    modality, licence = dataset.modality, licences_of(request.licence)
     if request.model != "auto":
-        return request.model, "asked for", None
-    if learner.judge is None:
-        return modality.default_model, f"the starter for {modality.kind}s", None
+        return request.model, "asked for"
+    if (known := model_in(store_folder(), dataset)) is not None:
+        return known, "its features are in the store"
+    if dataset.task.learner.judge is None:
+        return modality.default_model, f"the starter for {modality.kind}s"
     candidates = _candidates(modality, _opening(dataset, request.precision), licence)
-    if len(candidates) < 2:
-        name = candidates[0].name if candidates else modality.default_model  # loading it says what to install
-        only = "the only free model" if refused(modality, licence) else "the only model"
-        return name, f"{only} for {modality.kind}s at hand", None
-    some = sample(dataset, train)
+    if len(candidates) > 1:
+        return None
+    name = candidates[0].name if candidates else modality.default_model  # loading it says what to install
+    only = "the only free model" if refused(modality, licence) else "the only model"
+    return name, f"{only} for {modality.kind}s at hand"
+
+
+def choose_model(
+    dataset: Dataset, train: np.ndarray, request: Request, session: Session
+) -> tuple[str, str, Ranking | None]:
+    """The model that was asked for; or, for "auto", the one of those at hand that suits a sample best. And why."""
+    known = model_without_a_look(dataset, request)
+    if known is not None:
+        return *known, None
+    modality, licence = dataset.modality, licences_of(request.licence)
+    candidates, some = _candidates(modality, _opening(dataset, request.precision), licence), sample(dataset, train)
     with session.progress.step("choose", len(candidates) * len(some)) as advance:
         within = session.budget.share(CHOOSING)
         ranking = rank_models(some, candidates, budget=within, race=True, advance=advance)

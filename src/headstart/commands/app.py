@@ -17,11 +17,13 @@ from headstart.commands.cache import cache
 from headstart.commands.check import check
 from headstart.commands.compare import compare
 from headstart.commands.doctor import doctor
+from headstart.commands.encode import encode
 from headstart.commands.evaluate import evaluate
 from headstart.commands.explain import explain
 from headstart.commands.export import export
 from headstart.commands.fit import fit
 from headstart.commands.models import models
+from headstart.commands.plan import plan
 from headstart.commands.predict import predict
 from headstart.commands.rank import rank
 from headstart.commands.serve import serve
@@ -44,6 +46,8 @@ for command in (
     explain,
     evaluate,
     export,
+    plan,
+    encode,
     serve,
     studio,
     models,
@@ -53,7 +57,7 @@ for command in (
     app.command()(command)
 
 _INTERRUPTED = 130
-_GOES_ON = ("fit", "rank", "compare", "evaluate")  # which keep what they have encoded
+_GOES_ON = ("fit", "encode", "rank", "compare", "evaluate")  # which keep what they have encoded
 
 
 def _say_version(asked: bool) -> None:

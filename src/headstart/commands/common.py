@@ -57,6 +57,7 @@ Classes = Annotated[
     str | None, typer.Option(help="Of texts without any label: what they may be about, with commas between.")
 ]
 Track = Annotated[str | None, typer.Option(help="Log to mlflow, mlflow:URI, tensorboard or tensorboard:FOLDER.")]
+Store = Annotated[Path | None, typer.Option(help="Folder of features, as encode fills it, in place of the cache.")]
 Device = Annotated[str | None, typer.Option(help="cpu, cuda or mps. Default: a GPU where there is one.")]
 Threads = Annotated[int | None, typer.Option(min=1, help="Processor cores to use. Default: all.")]
 ChosenBy = Annotated[

@@ -51,6 +51,7 @@ def fit(  # noqa: PLR0913 - one argument an option
     device: common.Device = None,
     threads: common.Threads = None,
     track: common.Track = None,
+    store: common.Store = None,
     as_json: common.Json = False,
 ) -> None:
     """Adapt a pre-trained model to labelled data and save it with its score."""
@@ -66,7 +67,7 @@ def fit(  # noqa: PLR0913 - one argument an option
         budget=budget, test=common.share_or_path(test), seed=seed, out=out, force=force, allow_rejected=allow_rejected,
         final=final, max_length=max_length, names=names, unlabelled=unlabelled, feedback=feedback, classes=classes,
         columns=columns, device=device, threads=threads, track=track, licence=licence, precision=precision,
-        progress=common.bars(),
+        store=store, progress=common.bars(),
     )  # fmt: skip
     _tell(fitted, as_json)
 

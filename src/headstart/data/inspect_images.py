@@ -54,7 +54,8 @@ def inspect_images(
         return Finding("unreadable", dataset.where[row], reason, rejected=True)
 
     def name(part: list[int]) -> list[Any]:
-        return [attempt(_named, row) for row in part]
+        contents = zip(part, known.contents([dataset.inputs[row] for row in part]), strict=True)
+        return [attempt(_named, row) if content is None else (content, None) for row, content in contents]
 
     def reading(chunk: _Chunk) -> Iterator[Any]:
         return chain.from_iterable(pool.map(name, [part.rows for part in _chunks(chunk.rows, chunk.sizes, *_TASK)]))
@@ -82,6 +83,7 @@ def inspect_images(
             if usable:
                 keep[here], hashes[here] = usable, np.stack([seen[row] for row in usable])
                 digests[here] = np.frombuffer(b"".join(read[row][0] for row in usable), np.uint8).reshape(-1, 32)
+            known.read({dataset.inputs[row]: digest for row, (digest, content) in read.items() if content is not None})
             known.put({read[row][0]: seen[row] for row in new if not isinstance(seen[row], Finding)})
             advance(n)
     known.keep()

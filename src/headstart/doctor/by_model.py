@@ -17,6 +17,7 @@ from headstart.doctor.doubtful import NEIGHBOURS
 from headstart.errors import DataError
 from headstart.evaluate.metrics import robust_deviation
 from headstart.evaluate.neighbours import Neighbours, nearest_others
+from headstart.storage.matrix import take
 from headstart.task import rounded
 from headstart.values import Dataset, Doubts, Finding, Split
 
@@ -44,9 +45,13 @@ def by_model(
         probed = fit_probe(dataset, rows, features, basis=basis, seed=seed, within=budget)
     except DataError as error:  # nothing can be held out
         return found, Doubts(looked=False), (f"doubtful labels are not looked for: {error.what}",)
-    doubts = Doubts(looked=False) if suspects is None else suspects(dataset, rows, probed.outputs, near)
+    judged, among = dataset, near
+    if len(probed.rows) < len(dataset):  # very many: the others were learned from by every head
+        judged = dataset.take(probed.rows)
+        among = cache(partial(nearest_others, take(features.matrix, probed.rows), NEIGHBOURS))
+    doubts = Doubts(looked=False) if suspects is None else suspects(dataset, probed.rows, probed.outputs, among)
     if len(dataset.classes) > 2 and dataset.y.ndim == 1:  # of two, that is the accuracy
-        found += _confused(dataset, probed.outputs.argmax(axis=1))
+        found += _confused(judged, probed.outputs.argmax(axis=1))
     short = f"labels are doubted by a model that learned for {_SECONDS:g} s: on another machine some rank otherwise"
     return found, doubts, (short,) if budget.left < _SECONDS / 2 else ()  # half is for the search
 

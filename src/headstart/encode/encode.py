@@ -73,7 +73,7 @@ def encode_few(
     precision = known_precision(backbone) or choose_precision(backbone, batches)
     features = np.empty((len(inputs), backbone.width), dtype=np.float32)
     for which, computed in run_ready(backbone, precision, batches):
-        features[which] = _finite(computed, backbone).reshape(len(which), -1)
+        features[which] = finite(computed, backbone).reshape(len(which), -1)
     advance(len(inputs))
     return Features(as_kept(features), features_key(backbone, precision), 0)
 
@@ -197,17 +197,20 @@ def _known(asked: _Asked, advance: Callable[[int], None]) -> tuple[Table, int]:
     backbone, digests = asked.backbone, asked.digests
     about = f"{backbone.name}, {asked.precision}"
     store = table(asked.key, width=backbone.width, about=about, dtype=asked.dtype)
-    new = _first_of_each(digests, np.flatnonzero(store.find(digests) < 0))
+    new = first_of_each(digests, np.flatnonzero(store.find(digests) < 0))
     cached = len(digests) - len(new)
     advance(cached)
-    for _ in range(_TRIES):
+    for attempt in range(_TRIES):
         if not len(new):
+            if attempt:
+                store.gather_many()
             return store, cached
         _compute(asked, new, store, advance)
         advance = _nobody
         store.load()
-        new = _first_of_each(digests, np.flatnonzero(store.find(digests) < 0))
+        new = first_of_each(digests, np.flatnonzero(store.find(digests) < 0))
     if not len(new):
+        store.gather_many()
         return store, cached
     raise OutputError(
         "what was just written there is gone", where=str(store.folder), fix="do not empty the cache meanwhile"
@@ -225,7 +228,7 @@ def unknown(digests: np.ndarray, backbone: Backbone) -> np.ndarray:
         store = table(features_key(backbone, precision), width=backbone.width, about=f"{backbone.name}, {precision}")
         which = np.flatnonzero(store.find(digests) < 0)
     new = np.zeros(len(digests), dtype=bool)
-    new[_first_of_each(digests, which)] = True
+    new[first_of_each(digests, which)] = True
     return new
 
 
@@ -268,7 +271,7 @@ def _compute(asked: _Asked, rows: np.ndarray, store: Table, advance: Callable[[i
 
     try:
         for which, rows_made in engine(batches):
-            made.append(_finite(rows_made, asked.backbone).reshape(len(which), -1))
+            made.append(finite(rows_made, asked.backbone).reshape(len(which), -1))
             done.append(which)
             advance(len(which))
             if sum(map(len, done)) >= flush:
@@ -277,7 +280,8 @@ def _compute(asked: _Asked, rows: np.ndarray, store: Table, advance: Callable[[i
         write()
 
 
-def _finite(features: np.ndarray, backbone: Backbone) -> np.ndarray:
+def finite(features: np.ndarray, backbone: Backbone) -> np.ndarray:
+    """The features; raises ModelError where some are no numbers."""
     if not np.isfinite(features).all():
         fix = "its weights may be damaged: fetch or save them again"
         raise ModelError("it gives features that are not numbers", where=backbone.name, fix=fix)
@@ -300,7 +304,7 @@ def _sample(n: int, batching: Batching) -> list[tuple[np.ndarray, Batch]]:
     return list(batching(np.unique(np.linspace(0, n - 1, min(_SAMPLE, n)).astype(np.int64))))
 
 
-def _first_of_each(digests: np.ndarray, rows: np.ndarray) -> np.ndarray:
+def first_of_each(digests: np.ndarray, rows: np.ndarray) -> np.ndarray:
     """`rows` without those whose bytes an earlier one has."""
     if not len(rows):
         return rows

@@ -21,6 +21,7 @@ from headstart.inputs.tokens import shared, shortened
 BATCH = 4  # images, a static shape of graphs; 2 to 8 are alike, 32 is slower by a fifth
 _TOKENS = 4096  # padded tokens in a text batch
 _TEXTS = 16384  # that are tokenised before they are sorted by length
+_CHUNK = 512  # images: a whole number of batches, on a GPU too
 _AHEAD = 64  # images that are decoded ahead of the forward pass
 
 Batch = tuple[np.ndarray, ...]  # images: ((n, h, w, 3) uint8,); texts: what preparation.inputs names, (n, t) int64 each
@@ -40,6 +41,9 @@ class InputKind:
     wrapped: Callable[[Backbone, Any], Any]  # the torch module, so that batches go in
     exported: tuple[str, ...]  # names of a batch's arrays, in graphs that run without headstart
     unsaid: Callable[[Backbone], str]  # what keys of the first form have beside the repr of the preparation
+    # Examples whose batches do not depend on the others: that many, from the first on, give the same bytes whatever
+    # process computes them.
+    chunk: int
     calibrated: bool = False  # whether its graphs can be made int8 by the examples that they see
 
 
@@ -188,6 +192,7 @@ KINDS = {
         wrapped=_from_bytes,
         exported=("pixels",),
         unsaid=_crop_mode,
+        chunk=_CHUNK,
         calibrated=True,
     ),
     "text": InputKind(
@@ -197,5 +202,6 @@ KINDS = {
         wrapped=_from_ids,
         exported=("ids", "mask"),
         unsaid=lambda backbone: backbone.texts.tokenizer,
+        chunk=_TEXTS,
     ),
 }

@@ -20,10 +20,12 @@ from headstart.encode.engines import cpu_has_bf16, gpu_for, open_engine
 from headstart.encode.graph_file import graph_file, is_int8
 from headstart.encode.int8 import refuse_int8
 from headstart.encode.kinds import Batch
+from headstart.encode.store import store_folder
 from headstart.errors import OutputError, UserError
 from headstart.pretrained.catalog import answers_alike_in_bf16
 from headstart.storage.files import read_json
 from headstart.storage.kept import say_not_kept, write_kept
+from headstart.storage.shared import write_first
 
 _CLOSE = 0.9995  # cosine to float32 that lower precision must keep on real examples, each of them
 _IN_KEYS = {"float32": "f32", "bfloat16": "bf16"}  # of the store, and of saved heads
@@ -92,8 +94,12 @@ def choose_precision(
     agreement = alike(reference, low)
     precision = "bf16" if agreement >= least else "f32"
     note = _precision_file(backbone)
+    told = json.dumps({"precision": precision, "agreement": round(agreement, 6)})
     try:
-        write_kept(note, json.dumps({"precision": precision, "agreement": round(agreement, 6)}))
+        if store_folder() is None:
+            write_kept(note, told)
+        elif not write_first(note, told):
+            return known_precision(backbone) or precision
     except OutputError as error:
         say_not_kept("the model's graph", error.__cause__ or error, note.parent, 0)
         _decided[note] = precision
@@ -132,4 +138,8 @@ def may_encode_in_bf16(backbone: Backbone) -> bool:
 
 
 def _precision_file(backbone: Backbone) -> Path:
-    return graph_file(backbone).with_suffix(".precision.json")
+    """In a store that machines share, of all of them: else features would have other names on each."""
+    store = store_folder()
+    return (graph_file(backbone) if store is None else store / "precision" / graph_file(backbone).name).with_suffix(
+        ".precision.json"
+    )

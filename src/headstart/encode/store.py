@@ -1,37 +1,70 @@
 """Features on disk, by content: what was encoded once is never encoded again.
 
-A table is a folder named after a function (preprocessing, weights, precision); inside, each segment file holds rows
-that one run added: a header line, the sha256 of each example, the rows, and a sha256 over all of it. A segment is
-written under a temporary name and renamed, so a reader sees it whole or not at all: runs may share a table, and a
-kill loses at most the rows that were not yet flushed. A damaged segment is left out and its rows are encoded again.
-Rows that cannot be written are held in memory. A table that a process has open is marked, and not pruned.
+A table is a folder named after a function (preprocessing, weights, precision); in it are segments, the rows that one
+run added each, and shards that many segments were gathered into. All is written under a temporary name and renamed, so
+a reader sees it whole or not at all: runs may share a table, and a kill loses at most the rows that were not yet
+flushed. What is damaged is left out and its rows are encoded again. Rows that cannot be written are held in memory. A
+table of the cache that a process has open is marked, and not pruned.
 """
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
+import secrets
 import time
 import weakref
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from headstart.backbone import Matrix
 from headstart.data.alike.duplicates import FINGERPRINT
+from headstart.encode import generations, segments
+from headstart.encode.gather import gather
+from headstart.encode.known import Known
+from headstart.encode.row_files import HeldRows
 from headstart.errors import OutputError
-from headstart.storage import living
+from headstart.storage import living, shared
+from headstart.storage.chosen import Chosen
 from headstart.storage.files import read_json
 from headstart.storage.kept import cache_root, room, say_not_kept, write_kept
-from headstart.storage.matrix import room_for
+from headstart.storage.matrix import MOST_IN_MEMORY
 from headstart.storage.places import cache_folder, is_ours
 
 _GATHERED = 8192  # rows read at a time
 _HALF_MAX = 6.0e4  # float16 ends at 65,504; rows with larger values are kept in float32
+_MANY = 128  # small segments, at most, before they are gathered
+_SMALL = 16 * 2**20  # bytes of one
+
+FEATURES = "features"  # the room of tables in a store
+
+_folder: ContextVar[Path | None] = ContextVar("store", default=None)  # where tables lie; None: in the cache
+
+
+@contextmanager
+def features_in(folder: Path | None) -> Iterator[None]:
+    """Within the block, tables lie in this folder, which machines may share, and not in the cache; None: in the cache.
+
+    Nothing in there is locked, marked or pruned.
+    """
+    token = _folder.set(folder)
+    try:
+        yield
+    finally:
+        _folder.reset(token)
+
+
+def store_folder() -> Path | None:
+    """The folder that tables lie in; None: the cache."""
+    return _folder.get()
 
 
 @dataclass(frozen=True)
@@ -46,124 +79,148 @@ class TableInfo:
     in_use: bool  # by a process that is alive
 
 
-@dataclass(frozen=True)
-class _Segment:
-    """Rows that one run added: in a file, from an offset on; or in memory, because they could not be written."""
-
-    rows: Path | np.ndarray
-    offset: int
-    dtype: np.dtype
-
-    def read(self, width: int) -> np.ndarray:
-        if isinstance(self.rows, np.ndarray):
-            return self.rows
-        stored = np.memmap(self.rows, dtype=self.dtype, mode="r", offset=self.offset)
-        count = stored.size // width
-        return stored[: count * width].reshape(count, width)
-
-
 class Table:
     """Rows of one width under sha256 keys. Lookups know what was on disk when it was opened, or loaded again; `add`
     writes a segment."""
 
-    def __init__(self, folder: Path, width: int, *, dtype: type[np.generic] | None = None) -> None:
-        self.folder, self._width, self._dtype = folder, width, dtype
+    def __init__(
+        self, folder: Path, width: int, *, dtype: type[np.generic] | None = None, is_shared: bool = False
+    ) -> None:
+        self.folder, self._width, self._dtype, self._is_shared = folder, width, dtype, is_shared
         self._held: list[tuple[np.ndarray, np.ndarray]] = []  # (n, 32) keys and (n, width) rows
-        mark = living.mark(cache_root(), folder)
+        self._moved: Known | None = None  # where rows of handles are by now, once one of their files was gone
+        mark = None if is_shared else living.mark(cache_root(), folder)
         if mark is not None:
             weakref.finalize(self, mark.remove)
         self.load()
 
+    @property
+    def count(self) -> int:
+        """How many rows are known, those that were gathered and added again twice."""
+        return len(self._known)
+
     def find(self, digests: np.ndarray) -> np.ndarray:
-        """(n, 32) uint8 -> (n,) int64 handles for `rows`; -1 where the store has none."""
-        if not len(self._digests):
-            return np.full(len(digests), -1, dtype=np.int64)
-        have, want = _as_keys(self._digests), _as_keys(digests)
-        at = np.minimum(np.searchsorted(have, want), len(have) - 1)
-        return np.where(have[at] == want, at, -1).astype(np.int64)
+        """(n, 32) uint8 -> (n,) int64 handles for `rows`; -1 where the store has none that is whole."""
+        try:
+            return self._known.find(digests)
+        except OSError:  # gathered by somebody else
+            self.load()
+            return self._known.find(digests)
 
     def rows(self, handles: np.ndarray) -> np.ndarray:
-        """(n,) handles -> (n, width) array; read segment by segment, nothing else is kept in memory.
+        """(n,) handles -> (n, width) array; read file by file, nothing else is kept in memory.
 
         Raises:
-            OSError: somebody removed a segment.
+            OSError: somebody removed or damaged a file.
         """
         if len(handles) and handles.min() < 0:
             raise ValueError("the store has no row for a handle of -1")
-        out = np.empty((len(handles), self._width), dtype=self._dtype or np.float32)
-        home = self._home[handles]
-        for number in np.unique(home[:, 0]).tolist():
-            here = np.flatnonzero(home[:, 0] == number)
-            out[here] = self._segments[number].read(self._width)[home[here, 1]]
-        return out
+        dtype = np.dtype(self._dtype or np.float32)
+        try:
+            return self._known.rows(handles, dtype)
+        except OSError:  # gathered by somebody else: handles stay what they are, their rows have moved
+            keys = self._known.keys(handles)
+        if self._moved is not None:
+            with suppress(OSError):
+                return _by_keys(self._moved, keys, dtype)
+        self._moved = self._read()
+        return _by_keys(self._moved, keys, dtype)
 
     def matrix(self, handles: np.ndarray) -> Matrix:
-        """(n,) handles -> (n, width) float32, on disk where they are many."""
-        out = room_for(len(handles), self._width)
+        """(n,) handles -> (n, width) float32; where they are many, read from the store when they are asked for."""
+        if len(handles) and handles.min() < 0:
+            raise ValueError("the store has no row for a handle of -1")
+        if 4 * len(handles) * self._width > MOST_IN_MEMORY:
+            return Chosen(self.rows, handles, self._width)
+        out = np.empty((len(handles), self._width), dtype=np.float32)
         for start in range(0, len(handles), _GATHERED):
             out[start : start + _GATHERED] = self.rows(handles[start : start + _GATHERED])
         return out
 
     def add(self, digests: np.ndarray, rows: np.ndarray, *, of: int = 0) -> None:
-        """Write one segment: (n, 32) uint8 keys and (n, width) rows. Where that cannot be done they are held.
+        """Write a segment: (n, 32) uint8 keys and (n, width) rows; two where some rows need float32. Where that cannot
+        be done they are held.
 
         Args:
             of: rows that are to be added in all, for what the user is told then.
         """
-        if not len(rows):
-            return
-        dtype = np.dtype(self._dtype or _kept_type(rows))
-        keys, stored = np.ascontiguousarray(digests), np.ascontiguousarray(rows, dtype=dtype)
-        if not self._held:  # else the disk was full a moment ago
-            try:
-                self._write(keys, stored)
-                return
-            except OutputError as error:
-                size = max(of, len(rows)) * (32 + self._width * dtype.itemsize)
-                say_not_kept("features", error.__cause__ or error, self.folder.parent, size)
-        self._held.append((keys, stored))
+        for keys, stored in typed(digests, rows, self._dtype):
+            if not self._held:  # else the disk was full a moment ago
+                try:
+                    number = f"{time.time_ns():020d}-{os.getpid()}-{secrets.token_hex(4)}"
+                    self.write(f"{number}{segments.ENDING}", segments.segment(keys, stored))
+                    continue
+                except OutputError as error:
+                    size = max(of, len(rows)) * (32 + self._width * stored.itemsize)
+                    say_not_kept("features", error.__cause__ or error, self.folder.parent, size)
+            self._held.append((keys, stored))
 
-    def _write(self, digests: np.ndarray, rows: np.ndarray) -> None:
-        keys, data = digests.tobytes(), rows.tobytes()
-        check = hashlib.sha256(keys + data).hexdigest()
-        header = json.dumps({"rows": len(rows), "width": self._width, "dtype": rows.dtype.name, "sha256": check})
-        content = header.encode().ljust(255) + b"\n" + keys + data
-        write_kept(self.folder / f"{time.time_ns():020d}-{os.getpid()}.rows", content)
+    def write(self, name: str, content: bytes | str) -> None:
+        """Write a file of the table.
+
+        Raises:
+            OutputError: no space, no permission.
+        """
+        path = self.folder / name
+        write_kept(path, content, unfinished=self._temporary(path))
 
     def load(self) -> None:
         """What is known now: on disk, and what is held."""
-        self._segments: list[_Segment] = []
-        digests = [np.empty((0, 32), dtype=np.uint8)]
-        homes = [np.empty((0, 2), dtype=np.int64)]  # (segment, row) of each digest
-        for keys, segment in self._known():
-            homes.append(np.column_stack([np.full(len(keys), len(self._segments)), np.arange(len(keys))]))
-            digests.append(keys)
-            self._segments.append(segment)
-        self._digests, self._home = np.concatenate(digests), np.concatenate(homes)
-        if self._segments:
+        self._known, self._moved = self._read(), None
+        if len(self._known):
             with suppress(OSError):  # read only
                 os.utime(self.folder)
-            _, first = np.unique(_as_keys(self._digests), return_index=True)
-            self._digests, self._home = self._digests[first], self._home[first]
 
-    def _known(self) -> Iterator[tuple[np.ndarray, _Segment]]:
-        for path in sorted(self.folder.glob("*.rows")):
-            found = _open_segment(path, self._width)
-            if found is not None:
-                keys, offset, dtype = found
-                yield keys, _Segment(path, offset, dtype)
-        for keys, rows in self._held:
-            yield keys, _Segment(rows, 0, rows.dtype)
+    def gather(self) -> bool:
+        """Gather all segments into shards; whether there were any.
+
+        Raises:
+            OutputError: no space, no permission; the table is as it was.
+        """
+        done = gather(self.folder, self._width, self._temporary)
+        self.load()
+        return done
+
+    def gather_many(self) -> None:
+        """Gather segments where they are so many small ones that opening the table takes long."""
+        small = [path for path in self.folder.glob(f"*{segments.ENDING}") if path.stat().st_size < _SMALL]
+        if len(small) > _MANY:
+            with suppress(OutputError):  # the segments stay, and say the same
+                self.gather()
+
+    def _temporary(self, path: Path) -> Path:
+        return shared.temporary(path) if self._is_shared else living.temporary(cache_root(), path)
+
+    def _read(self) -> Known:
+        held = [(keys, HeldRows(rows)) for keys, rows in self._held]
+        try:
+            gathered = generations.last(self.folder, self._width)
+        except OSError:  # not to be read: its rows are not known
+            gathered = None
+        return Known.of(gathered, [*segments.segments(self.folder, self._width), *held], self._width)
+
+
+def _by_keys(known: Known, keys: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    handles = known.find(keys)
+    if (handles < 0).any():
+        raise OSError(errno.EIO, "a row of the store is gone, or damaged")
+    return known.rows(handles, dtype)
 
 
 def table(key: str, *, width: int, about: str, dtype: type[np.generic] | None = None) -> Table:
     """The table of the function that `key` names; made on first use. `about` is what a person reads of it."""
-    folder = room("features") / hashlib.sha256(key.encode()).hexdigest()[:24]
-    opened = Table(folder, width, dtype=dtype)
+    store = store_folder()
+    folder = (room("features") if store is None else store / FEATURES) / folder_of(key)
+    opened = Table(folder, width, dtype=dtype, is_shared=store is not None)
     if _about(folder) is None:
         with suppress(OutputError):  # nothing of it is kept then
-            write_kept(folder / "about.json", json.dumps({"about": about, "key": key, "width": width}))
+            opened.write("about.json", json.dumps({"about": about, "key": key, "width": width}))
     return opened
+
+
+def folder_of(key: str) -> str:
+    """The name of a table's folder."""
+    return hashlib.sha256(key.encode()).hexdigest()[:24]
 
 
 def image_hashes() -> Table:
@@ -177,61 +234,49 @@ def tables() -> Iterator[TableInfo]:
     found: list[TableInfo] = []
     for folder in (path for path in (cache / "features").glob("*") if is_ours(path)):
         with suppress(FileNotFoundError):  # somebody else prunes
-            files = [path for path in folder.glob("*") if path.is_file() and path.suffix != living.MARK]
+            files = [path for path in folder.rglob("*") if path.is_file() and path.suffix != living.MARK]
             if not files:
                 continue
             size, about = sum(path.stat().st_size for path in files), _about(folder)
-            rows = sum(_rows(path) for path in files if path.suffix == ".rows")
+            rows = sum(segments.count_of(path) for path in files if path.suffix == segments.ENDING)
+            rows += sum(map(generations.count_of, generations.generations(folder)[-1:]))
             used, in_use = folder.stat().st_mtime, living.is_marked(cache, folder)
             found.append(TableInfo(folder.name, about or "damaged", rows, size, used, in_use))
     yield from sorted(found, key=lambda info: info.last_used)
 
 
+def facts_of(folder: Path) -> dict[str, Any] | None:
+    """What a table is: about, key, width; None where that was not written, or not whole."""
+    try:
+        told = read_json(folder / "about.json")
+        return {"about": str(told["about"]), "key": str(told["key"]), "width": int(told["width"])}
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
 def _about(folder: Path) -> str | None:
     """What a person reads of a table; None where that was not written, or not whole."""
-    try:
-        return str(read_json(folder / "about.json")["about"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
+    facts = facts_of(folder)
+    return None if facts is None else str(facts["about"])
 
 
-def _rows(segment: Path) -> int:
-    try:
-        with segment.open("rb") as file:
-            return int(json.loads(file.read(256))["rows"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return 0
-
-
-def _open_segment(path: Path, width: int) -> tuple[np.ndarray, int, np.dtype] | None:
-    """(keys, offset of the rows, their type); None for a segment that is not whole."""
-    try:
-        with path.open("rb") as file:
-            header = json.loads(file.read(256))
-            keys = file.read(32 * header["rows"])
-            dtype = np.dtype(header["dtype"])
-            whole = 256 + len(keys) + header["rows"] * width * dtype.itemsize
-            if header["width"] != width or path.stat().st_size != whole:
-                return None
-            seen = hashlib.sha256(keys)
-            while block := file.read(1 << 20):
-                seen.update(block)
-            if seen.hexdigest() != header["sha256"]:
-                return None
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-    return np.frombuffer(keys, np.uint8).reshape(-1, 32), 256 + len(keys), dtype
+def typed(
+    digests: np.ndarray, rows: np.ndarray, dtype: type[np.generic] | None = None
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """(n, 32) keys and (n, width) rows in the type that they are kept in; the few that need float32 behind the others,
+    whatever they come with."""
+    if dtype is not None:
+        parts = [(np.arange(len(rows)), dtype)]
+    else:
+        fits = np.abs(rows).max(axis=1, initial=0) < _HALF_MAX
+        parts = [(np.flatnonzero(fits), np.float16), (np.flatnonzero(~fits), np.float32)]
+    for which, kept in parts:
+        if len(which):
+            yield np.ascontiguousarray(digests[which]), np.ascontiguousarray(rows[which], dtype=kept)
 
 
 def as_kept(rows: np.ndarray) -> np.ndarray:
     """(n, width) float32, rounded as the store would give them back."""
-    return rows.astype(_kept_type(rows)).astype(np.float32)
-
-
-def _kept_type(rows: np.ndarray) -> type[np.generic]:
-    return np.float16 if np.abs(rows).max() < _HALF_MAX else np.float32
-
-
-def _as_keys(digests: np.ndarray) -> np.ndarray:
-    """(n, 32) uint8 -> (n,) of 32 raw bytes each, which numpy sorts and compares as one value."""
-    return np.ascontiguousarray(digests).view(np.dtype((np.void, 32))).ravel()
+    fits = np.abs(rows).max(axis=1, keepdims=True, initial=0) < _HALF_MAX
+    with np.errstate(over="ignore"):
+        return np.where(fits, rows.astype(np.float16).astype(np.float32), rows)

@@ -60,14 +60,17 @@ def cache_root() -> Path:
         return Path(error.where)
 
 
-def write_kept(path: Path, content: bytes | str) -> None:
+def write_kept(path: Path, content: bytes | str, *, unfinished: Path | None = None) -> None:
     """Write a file of the cache that is either complete or not there, also when the process is killed.
+
+    Args:
+        unfinished: its name until it is complete; None: one by which the cache knows whose it is.
 
     Raises:
         OutputError: no space, no permission.
     """
     data = as_utf8(content) if isinstance(content, str) else content
-    unfinished = temporary(cache_root(), path)
+    unfinished = temporary(cache_root(), path) if unfinished is None else unfinished
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with unfinished.open("wb") as file:

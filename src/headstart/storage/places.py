@@ -15,6 +15,8 @@ from headstart.storage.files import user_path
 _BYTE = re.compile("[\udc80-\udcff]")  # what Python makes of a file name's byte that is no UTF-8
 _KEY = re.compile(r"[0-9a-f]{24}(-\d+)?")  # names of folders that are made in the cache
 _HELD = (".json", ".safetensors", ".rows", ".use", ".tmp")  # ends of names of files in the cache's folders
+_SHARDS = re.compile(r"shards-\d{6,}|\.shards-\d{6,}\..+\.tmp")  # names of folders in them, and ends of names therein
+_IN_SHARDS = (".npy", ".parquet", ".json", ".tmp")
 _HALF = re.compile("[\ud800-\udc7f\udd00-\udfff]")
 
 
@@ -55,9 +57,19 @@ def is_ours(folder: Path) -> bool:
         return False
     try:
         with os.scandir(folder) as entries:
-            return all(entry.name.endswith(_HELD) and entry.is_file(follow_symlinks=False) for entry in entries)
+            return all(map(_is_held, entries))
     except OSError:  # a file, or gone
         return False
+
+
+def _is_held(entry: os.DirEntry[str]) -> bool:
+    """Whether something in a folder of the cache may be headstart's."""
+    if entry.is_file(follow_symlinks=False):
+        return entry.name.endswith(_HELD)
+    if not entry.is_dir(follow_symlinks=False) or _SHARDS.fullmatch(entry.name) is None:
+        return False
+    with os.scandir(entry) as inner:
+        return all(one.name.endswith(_IN_SHARDS) and one.is_file(follow_symlinks=False) for one in inner)
 
 
 def cannot_write(path: Path, error: Exception) -> OutputError:

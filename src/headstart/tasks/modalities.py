@@ -19,8 +19,8 @@ from headstart.data.ready_photos import ready_photos
 from headstart.data.text_facts import pair_facts, text_facts
 from headstart.encode.coverage import remarks
 from headstart.encode.encode import other_views
+from headstart.encode.known_photos import known_photos
 from headstart.encode.pairs import compare, encode_inputs, encode_pairs
-from headstart.encode.store import image_hashes
 from headstart.inputs.modality import Modality
 from headstart.inputs.odd import odd_pairs, odd_photos, odd_texts
 from headstart.inputs.shown import shown_pairs, shown_passages, shown_photos, shown_texts
@@ -102,7 +102,7 @@ IMAGE = Modality(
     sketch=sketch_of_photos,
     near_to_any=near_to_any,
     groups=as_they_are,
-    known=image_hashes,
+    known=known_photos,
     given=given_images,
     ready=ready_photos,
     encode=encode_inputs,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Sequence
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -10,13 +11,19 @@ _MOST_NEW = 16_384  # hashes that are held in memory
 
 
 class HashTable(Protocol):
-    """What the store's table offers."""
+    """What the store offers."""
 
     def find(self, digests: np.ndarray) -> np.ndarray: ...
 
     def rows(self, handles: np.ndarray) -> np.ndarray: ...
 
     def add(self, digests: np.ndarray, rows: np.ndarray) -> None: ...
+
+    def contents(self, sources: Sequence[Any]) -> list[bytes | None]: ...
+
+    def read(self, contents: dict[Any, bytes]) -> None: ...
+
+    def keep(self) -> None: ...
 
 
 class KnownImages:
@@ -25,6 +32,15 @@ class KnownImages:
     def __init__(self, stored: HashTable | None = None) -> None:
         self._stored = stored
         self._new: dict[bytes, np.ndarray] = {}
+
+    def contents(self, sources: Sequence[Any]) -> list[bytes | None]:
+        """The sha256 of each source's bytes, where that is known without reading it."""
+        return [None] * len(sources) if self._stored is None else self._stored.contents(sources)
+
+    def read(self, contents: dict[Any, bytes]) -> None:
+        """That sources were read, and which sha256 their bytes have."""
+        if self._stored is not None:
+            self._stored.read(contents)
 
     def find(self, digests: dict[int, bytes]) -> dict[int, np.ndarray]:
         """Row -> hash for the rows whose content is known; the table is asked once for all of them."""
@@ -47,4 +63,6 @@ class KnownImages:
         if self._stored is not None and self._new:
             keys = np.frombuffer(b"".join(self._new), np.uint8).reshape(-1, 32)
             self._stored.add(keys, np.stack(list(self._new.values())))
+        if self._stored is not None:
+            self._stored.keep()
         self._new = {}

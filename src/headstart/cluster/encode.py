@@ -1,0 +1,208 @@
+"""Features of data computed by any number of processes, on any number of machines, that share nothing but a folder."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from headstart import pipeline
+from headstart.backbone import Backbone
+from headstart.choose.choose import choose_model, licences_of, model_without_a_look, open_model
+from headstart.clock import Budget, seconds_of
+from headstart.data.alike.known import KnownImages
+from headstart.data.read import read
+from headstart.encode.encode import encode_rows, features_key
+from headstart.encode.kinds import KINDS
+from headstart.encode.machine import using
+from headstart.encode.parts import PartWriter
+from headstart.encode.precision import known_precision, precision_named
+from headstart.encode.store import FEATURES, Table, facts_of, features_in
+from headstart.encode.works import Shard, Work, begin, is_merged, listing_of, say_merged, shard_named, unfinished, works
+from headstart.errors import OutputError, UserError
+from headstart.progress import Follower, Progress, Silent, as_progress
+from headstart.session import Session
+from headstart.storage.files import is_there, read_json, resolved
+from headstart.storage.shared import sweep, write_first
+from headstart.tasks import table
+from headstart.values import Columns, Dataset, Finding, Request
+
+_SAMPLE = 32  # examples that the precision is measured on
+_CHOICES = "choices"
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """What a process has done of a work."""
+
+    store: Path
+    model: str
+    precision: str
+    rows: int  # of the data
+    shard: Shard
+    chunks: int  # of the shard
+    computed: int  # of these, by this process
+    left_out: tuple[Finding, ...] = field(repr=False)  # that cannot be used
+
+    def to_json(self) -> dict[str, Any]:
+        told = {"store": str(self.store), "model": self.model, "precision": self.precision, "rows": self.rows}
+        shard = f"{self.shard.number}/{self.shard.of}"
+        return {
+            **told,
+            "shard": shard,
+            "chunks": self.chunks,
+            "computed": self.computed,
+            "left_out": len(self.left_out),
+        }
+
+
+def encode_shard(  # noqa: PLR0913 - as `fit`
+    data: str | Path,
+    *,
+    store: str | Path,
+    shard: str = "1/1",
+    task: str = "auto",
+    kind: str | None = None,
+    model: str | Path = "auto",
+    licence: str = "free",
+    precision: str = "auto",
+    test: float | str | Path = 0.2,
+    max_length: int | None = None,
+    columns: Columns | None = None,
+    device: str | None = None,
+    threads: int | None = None,
+    progress: Progress | Follower | None = None,
+) -> Encoded:
+    """Compute the features that a fit of these data needs, or a share of them, into a folder that machines may share.
+
+    It may be ended at any moment and called again, and several may run at once, also of one shard: nothing is locked,
+    all that is written is whole.
+
+    Args:
+        data: a folder or a table file that every process sees under this name.
+        store: the folder; `fit` takes it as `store`, too.
+        shard: "3/100": the third of a hundred shares.
+        task, kind, test, columns: as for `fit`.
+        model: a catalog name, a hub name or a folder; "auto": the one by which these data are encoded there already,
+            or that `fit` would choose, which takes a look at all of them where there are several.
+        licence, precision, max_length, device, threads: as for `fit`.
+        progress: told what goes on.
+
+    Raises:
+        UserError: the data, the model or the folder cannot be used.
+    """
+    if not isinstance(data, str | Path):
+        raise UserError("data in memory are no other process's", where="data", fix="name a folder or a file")
+    if precision == "int8":
+        fix = "leave it out: a fit calibrates int8 on its own training part"
+        raise UserError("int8 is of one fit", where="--precision", fix=fix)
+    mine, folder = shard_named(shard), resolved(store)
+    request = Request(
+        data=data, task=task, kind=kind, columns=columns, licence=licences_of(licence), test=test,
+        model=str(resolved(model)) if is_there(model) else str(model), precision=precision_named(precision),
+        max_length=max_length, allow_rejected=True,
+    )  # fmt: skip
+    shown = as_progress(progress)
+    session = Session(Budget(seconds_of(None)), shown or Silent(), download=shown)
+    with using(device, threads), features_in(folder):
+        with session.step("read"):
+            dataset = read(request, table.TASKS)
+        name, backbone = _model(dataset, folder, request, session)
+        return _encoded(dataset, name, backbone, folder, mine, session)
+
+
+def _encoded(dataset: Dataset, name: str, backbone: Backbone, store: Path, shard: Shard, session: Session) -> Encoded:
+    precision = _precision(dataset, backbone)
+    work = Work(
+        dataset.name, listing_of(dataset), dataset.modality.name, name, features_key(backbone, precision),
+        backbone.width, len(dataset), KINDS[backbone.kind].chunk,
+    )  # fmt: skip
+    mine, left_out, computed = shard.chunks(work.chunks), list[Finding](), 0
+    if not is_merged(store, work):
+        begin(store, work, shard)
+        writer = PartWriter(dataset, backbone, precision, work)
+        with session.step("encode", sum(len(work.of_chunk(chunk)) for chunk in mine)) as advance:
+            for chunk in mine:
+                if writer.has(chunk):
+                    advance(len(work.of_chunk(chunk)))
+                    continue
+                left_out += writer.write(chunk, advance)
+                computed += 1
+    return Encoded(store, name, precision, len(dataset), shard, len(mine), computed, tuple(left_out))
+
+
+def _model(dataset: Dataset, store: Path, request: Request, session: Session) -> tuple[str, Backbone]:
+    """The model, said before the work. What one process has chosen holds for all of them."""
+    if not dataset.task.learner.encodes:
+        raise UserError(f"nothing is encoded for {dataset.title}", where=dataset.name, fix="headstart fit learns it")
+    known, note = model_without_a_look(dataset, request), store / _CHOICES / f"{listing_of(dataset)[:16]}.json"
+    if known is None and not note.exists():
+        checked, parts = pipeline.prepare(request, session)
+        name, why, _ = choose_model(checked, parts.train, request, session)
+        write_first(note, json.dumps({"model": name, "why": why}) + "\n")
+    if known is None:
+        told = read_json(note)
+        known = told["model"], told["why"]
+    session.say([f"model: {known[0]}: {known[1]}"])
+    return known[0], open_model(dataset, known[0], request, session)
+
+
+def _precision(dataset: Dataset, backbone: Backbone) -> str:
+    """As it stands in the store, or is measured here and holds for all from now on."""
+    known = known_precision(backbone)
+    if known is not None:
+        return known
+    rows = np.unique(np.linspace(0, len(dataset) - 1, min(_SAMPLE, len(dataset))).astype(np.int64))
+    seen = dataset.modality.inspect(dataset, rows, known=KnownImages(), workers=2, advance=lambda _: None)
+    if not len(seen.rows):
+        raise UserError("none of a sample can be used", where=dataset.name, fix="headstart check says why")
+    some = replace(dataset.take(seen.rows), digests=seen.digests)
+    encode_rows(some, np.arange(len(some)), backbone, keep=False)
+    return known_precision(backbone) or "f32"
+
+
+@dataclass(frozen=True)
+class Merged:
+    """What a store holds once all was gathered."""
+
+    store: Path
+    tables: tuple[dict[str, Any], ...]  # about, rows, bytes of each
+
+    def to_json(self) -> dict[str, Any]:
+        return {"store": str(self.store), "tables": list(self.tables)}
+
+
+def merge_shards(store: str | Path) -> Merged:
+    """Gather what was computed into shards of plain numpy and a Parquet index; called again, it does nothing.
+
+    Raises:
+        UserError: it is no store, or shards are missing in it. OutputError: nothing can be written there.
+    """
+    folder = resolved(store)
+    rooms = [path for path in sorted((folder / FEATURES).glob("*")) if path.is_dir()]
+    if not rooms:
+        raise UserError("no store", where=str(store), fix="headstart encode DATA --store FOLDER makes one")
+    lacking = unfinished(folder, closely=True)
+    if lacking:
+        fix = "run these again, with the options that they had; a fit with --store computes what is missing"
+        raise UserError("; ".join(lacking), where=str(store), fix=fix)
+    with features_in(folder):
+        tables = tuple(_gathered(path) for path in rooms)
+    for work in works(folder):
+        if not is_merged(folder, work):
+            say_merged(folder, work)
+    return Merged(folder, tables)
+
+
+def _gathered(path: Path) -> dict[str, Any]:
+    facts = facts_of(path)
+    if facts is None:
+        raise OutputError("what the table is about is damaged", where=str(path), fix="run any of the shards again")
+    sweep(path)
+    Table(path, facts["width"], is_shared=True).gather()
+    size = sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
+    opened = Table(path, facts["width"], is_shared=True)
+    return {"about": facts["about"], "rows": opened.count, "bytes": size}

@@ -1,0 +1,211 @@
+"""Gathers a table's segments into shards with an index: nothing is lost and nothing is wrong, whenever it is killed.
+
+Nothing is locked. Shards and index are written into a folder that has no name yet, which gets its own by one rename;
+what it replaces is removed after that. Two that gather at once make one generation: the second rename fails, and who
+was second begins anew with what is left. A reader whose files are gone finds their rows in the next generation.
+
+Rows lie in the order of the data where parts were written of them (see `encode.parts`), whoever wrote these, and when;
+else in the order in which they came. So a pass over the data reads shards from one end to the other.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from headstart.encode import generations
+from headstart.encode.generations import Generation
+from headstart.encode.keys import first_of_each, order_of
+from headstart.encode.row_files import RowFile
+from headstart.encode.segments import segments
+from headstart.errors import OutputError
+from headstart.storage.place import to_disk
+from headstart.storage.places import cannot_write
+
+_TRIES = 5  # where others gather the same table at the same time
+_ROWS = 4096  # read together
+_READ = 64 * 2**20  # bytes, at most, read together
+
+
+@dataclass(frozen=True)
+class _Many:
+    """Rows of several files, in an order."""
+
+    keys: np.ndarray  # (n, 32) uint8
+    file: np.ndarray  # (n,) int32, of a sequence of them
+    row: np.ndarray  # (n,) int32
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+    def take(self, which: np.ndarray) -> _Many:
+        return _Many(self.keys[which], self.file[which], self.row[which])
+
+    def of(self, files: np.ndarray) -> _Many:
+        """Those that are of these files."""
+        return self.take(np.flatnonzero(np.isin(self.file, files)))
+
+
+def gather(folder: Path, width: int, temporary: Callable[[Path], Path]) -> bool:
+    """Gather all segments of a table that are whole now; whether there was anything to gather.
+
+    Args:
+        temporary: a name beside a path, for what is not finished.
+
+    Raises:
+        OutputError: no space, no permission; the table is as it was.
+    """
+    for _ in range(_TRIES):
+        try:
+            old, found = generations.last(folder, width), list(segments(folder, width))
+            files = [file for _, file in found]
+            fresh = _fresh(old, found)
+            if len(fresh) and not _written(folder, old, fresh, files, temporary):
+                continue
+            _remove(folder, old, files, temporary)
+            return bool(found)
+        except FileNotFoundError:  # another has just gathered them
+            continue
+        except OSError as error:
+            raise cannot_write(folder, error) from error
+    return False
+
+
+def _fresh(old: Generation | None, found: Sequence[tuple[np.ndarray, RowFile]]) -> _Many:
+    """What the last generation has not, or not whole, in the order in which it is to lie: the first of each key."""
+    sizes = [len(keys) for keys, _ in found]
+    many = _Many(
+        np.concatenate([np.empty((0, 32), np.uint8), *(keys for keys, _ in found)]),
+        np.repeat(np.arange(len(found), dtype=np.int32), sizes),
+        np.concatenate([np.empty(0, np.int32), *(np.arange(size, dtype=np.int32) for size in sizes)]),
+    )
+    first = np.sort(first_of_each(many.keys, order_of(many.keys)))
+    if old is not None:
+        at = old.keys.find(many.keys[first])
+        known = np.flatnonzero(at >= 0)
+        whole = np.zeros(len(first), dtype=bool)
+        whole[known] = _whole(old, at[known])
+        first = first[~whole]
+    return many.take(first)
+
+
+def _whole(old: Generation, at: np.ndarray) -> np.ndarray:
+    """(n,) places in an index -> (n,) bool: whether their rows are what was written."""
+    whole = np.empty(len(at), dtype=bool)
+    for number in np.unique(old.shard[at]).tolist():
+        here = np.flatnonzero(old.shard[at] == number)
+        whole[here] = old.shards[number].whole(old.row[at[here]])
+    return whole
+
+
+def _written(
+    folder: Path, old: Generation | None, fresh: _Many, files: list[RowFile], temporary: Callable[[Path], Path]
+) -> bool:
+    """Write the next generation; whether it got its name."""
+    number = max(map(generations.number_of, generations.generations(folder)), default=0) + 1
+    target = generations.named(folder, number)
+    unfinished = temporary(target)
+    unfinished.mkdir(parents=True)
+    try:
+        _write(unfinished, old, fresh, files)
+        to_disk(unfinished)
+        try:
+            unfinished.rename(target)  # fails where there is one: it is not empty
+        except OSError:
+            if target.exists():
+                return False
+            raise
+        return True
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
+
+
+def _write(folder: Path, old: Generation | None, fresh: _Many, files: list[RowFile]) -> None:
+    """Full shards as they are, and after them the rows of the others with the fresh ones, one type after the other."""
+    width = files[0].width
+    shards: list[RowFile] = []
+    stays = _Many(
+        *(np.empty((0, *shape), dtype) for shape, dtype in (((32,), np.uint8), ((), np.int32), ((), np.int32)))
+    )
+    if old is not None:
+        index = _Many(old.keys.keys(slice(None)), old.shard, old.row)
+        superseded = old.keys.find(fresh.keys)
+        stays = index.take(np.setdiff1d(np.arange(len(index)), superseded))
+        full = [number for number, shard in enumerate(old.shards) if _is_full(shard)]
+        others = stays.of(np.setdiff1d(np.arange(len(old.shards)), full))
+        others = others.take(np.flatnonzero(_whole(old, old.keys.find(others.keys))))
+        others = others.take(np.lexsort((others.row, others.file)))
+        stays = stays.of(np.array(full, dtype=np.int64))
+        renumbered = np.zeros(len(old.shards), dtype=np.int32)
+        renumbered[full] = np.arange(len(full))
+        stays = _Many(stays.keys, renumbered[stays.file], stays.row)
+        shards += [_linked(old.shards[number], generations.shard_path(folder, i)) for i, number in enumerate(full)]
+        moved = _Many(others.keys, others.file + np.int32(len(files)), others.row)
+        fresh, files = _joined([moved, fresh]), [*files, *old.shards]
+    placed = [stays]
+    for dtype in sorted({files[file].dtype.name for file in np.unique(fresh.file).tolist()}):
+        own = fresh.of(np.array([i for i, file in enumerate(files) if file.dtype.name == dtype]))
+        most = generations.shard_rows(width, np.dtype(dtype))
+        for start in range(0, len(own), most):
+            some = own.take(np.arange(start, min(start + most, len(own))))
+            shards.append(generations.write_shard(folder, len(shards), _rows(some, files, np.dtype(dtype), width)))
+            here = np.full(len(some), len(shards) - 1, dtype=np.int32)
+            placed.append(_Many(some.keys, here, np.arange(len(some), dtype=np.int32)))
+    everything = _joined(placed)
+    everything = everything.take(order_of(everything.keys))
+    generations.write_index(folder, everything.keys, everything.file, everything.row, shards, width)
+
+
+def _is_full(shard: RowFile) -> bool:
+    return shard.count == generations.shard_rows(shard.width, shard.dtype) and shard.path.exists()
+
+
+def _joined(parts: Sequence[_Many]) -> _Many:
+    columns = (np.concatenate([getattr(part, name) for part in parts]) for name in ("keys", "file", "row"))
+    return _Many(*columns)
+
+
+def _linked(shard: RowFile, path: Path) -> RowFile:
+    """A full shard in the next generation: the same file under another name, or a copy where there are no links."""
+    try:
+        path.hardlink_to(shard.path)
+    except FileNotFoundError:
+        raise
+    except OSError:
+        shutil.copyfile(shard.path, path)
+    return RowFile(path, shard.offset, shard.dtype, shard.width, shard.count, shard.sums)
+
+
+def _rows(some: _Many, files: Sequence[RowFile], dtype: np.dtype, width: int) -> np.ndarray:
+    """(n, width): these rows, read bit by bit."""
+    out = np.empty((len(some), width), dtype=dtype)
+    together = max(1, min(_ROWS, _READ // (width * dtype.itemsize)))
+    for start in range(0, len(some), together):
+        file, row = some.file[start : start + together], some.row[start : start + together]
+        for number in np.unique(file).tolist():
+            here = np.flatnonzero(file == number)
+            out[start + here] = files[number].read(row[here])
+    return out
+
+
+def _remove(folder: Path, old: Generation | None, files: Sequence[RowFile], temporary: Callable[[Path], Path]) -> None:
+    """Remove the segments whose rows the last generation has, and the generations before it that it replaced.
+
+    One that could not be opened stays: nobody knows what is in it.
+    """
+    for file in files:
+        with suppress(OSError):  # somebody else's, or removed by who gathered too: its rows are known all the same
+            file.path.unlink(missing_ok=True)
+    if old is None:
+        return
+    for path in generations.generations(folder)[:-1]:
+        if generations.number_of(path) <= old.number:
+            with suppress(OSError, OutputError):
+                aside = temporary(path)
+                path.rename(aside)  # so that nobody finds a half of it
+                shutil.rmtree(aside, ignore_errors=True)

@@ -1,0 +1,106 @@
+"""What a table knows at a moment: the rows of its last generation, and those that were added since."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from headstart.encode.generations import Generation
+from headstart.encode.keys import KEY, Sorted, first_of_each, order_of
+from headstart.encode.row_files import Rows
+
+
+@dataclass(frozen=True)
+class _Level:
+    """Keys that are looked up together, and where their rows are. It takes 40 bytes a row."""
+
+    keys: Sorted
+    file: np.ndarray  # (n,) int32, which of the files
+    row: np.ndarray  # (n,) int32
+    files: Sequence[Rows]
+
+    def whole(self, at: np.ndarray) -> np.ndarray:
+        whole = np.empty(len(at), dtype=bool)
+        for number, here in self._by_file(at):
+            whole[here] = self.files[number].whole(self.row[at[here]])
+        return whole
+
+    def read(self, at: np.ndarray, out: np.ndarray, places: np.ndarray) -> None:
+        for number, here in self._by_file(at):
+            out[places[here]] = self.files[number].read(self.row[at[here]])
+
+    def _by_file(self, at: np.ndarray) -> list[tuple[int, np.ndarray]]:
+        file = self.file[at]
+        return [(number, np.flatnonzero(file == number)) for number in np.unique(file).tolist()]
+
+
+@dataclass(frozen=True)
+class Known:
+    """Rows of a table by their keys. A handle is a place in its levels, one after the other."""
+
+    width: int
+    levels: tuple[_Level, ...]
+
+    @classmethod
+    def of(cls, gathered: Generation | None, added: Sequence[tuple[np.ndarray, Rows]], width: int) -> Known:
+        """What was gathered counts before what was added, and of that what comes first."""
+        levels = [] if gathered is None else [_Level(gathered.keys, gathered.shard, gathered.row, gathered.shards)]
+        if added:
+            levels.append(_added(added))
+        return cls(width, tuple(levels))
+
+    def __len__(self) -> int:
+        return sum(len(level.keys) for level in self.levels)
+
+    def find(self, digests: np.ndarray) -> np.ndarray:
+        """(n, 32) uint8 -> (n,) int64 handles; -1 where there is no row that is whole.
+
+        Raises:
+            OSError: a file is gone.
+        """
+        handles, before = np.full(len(digests), -1, dtype=np.int64), 0
+        for level in self.levels:
+            left = np.flatnonzero(handles < 0)
+            at = level.keys.find(digests[left])
+            there = np.flatnonzero(at >= 0)
+            there = there[level.whole(at[there])]
+            handles[left[there]] = before + at[there]
+            before += len(level.keys)
+        return handles
+
+    def rows(self, handles: np.ndarray, dtype: np.dtype) -> np.ndarray:
+        """(n,) handles -> (n, width).
+
+        Raises:
+            OSError: a file is gone, or damaged.
+        """
+        out = np.empty((len(handles), self.width), dtype=dtype)
+        for level, at, places in self._by_level(handles):
+            level.read(at, out, places)
+        return out
+
+    def keys(self, handles: np.ndarray) -> np.ndarray:
+        """(n,) handles -> (n, 32) uint8."""
+        out = np.empty((len(handles), KEY), dtype=np.uint8)
+        for level, at, places in self._by_level(handles):
+            out[places] = level.keys.keys(at)
+        return out
+
+    def _by_level(self, handles: np.ndarray) -> list[tuple[_Level, np.ndarray, np.ndarray]]:
+        found, before = [], 0
+        for level in self.levels:
+            places = np.flatnonzero((handles >= before) & (handles < before + len(level.keys)))
+            found.append((level, handles[places] - before, places))
+            before += len(level.keys)
+        return found
+
+
+def _added(added: Sequence[tuple[np.ndarray, Rows]]) -> _Level:
+    sizes = [len(keys) for keys, _ in added]
+    keys = np.concatenate([keys for keys, _ in added])
+    first = first_of_each(keys, order_of(keys))
+    file = np.repeat(np.arange(len(added), dtype=np.int32), sizes)[first]
+    row = np.concatenate([np.arange(size, dtype=np.int32) for size in sizes])[first]
+    return _Level(Sorted.of(keys[first]), file, row, [rows for _, rows in added])

@@ -1,0 +1,127 @@
+"""The features of a chunk of data, and what `check` wants to know of it, as parts of a store."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from headstart.backbone import Backbone, Features
+from headstart.data.alike.known import KnownImages
+from headstart.encode.encode import batching_of, features_key, finite, first_of_each
+from headstart.encode.engines import Engine, open_engine
+from headstart.encode.known_photos import ReadPhotos, photo_files, sum_of_file
+from headstart.encode.segments import open_segment, segment
+from headstart.encode.store import Table, as_kept, image_hashes, table
+from headstart.encode.works import Work, as_rows
+from headstart.values import Dataset, Finding
+
+_LOOKERS = 2  # threads that decode while photos are looked at
+
+
+@dataclass
+class PartWriter:
+    """Encodes chunks of data into the parts of a work, one after the other; the engine stays open."""
+
+    dataset: Dataset  # as it was read
+    backbone: Backbone
+    precision: str  # as keys have it
+    work: Work
+    _engines: dict[str, Engine] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        about = f"{self.backbone.name}, {self.precision}"
+        self._features = table(self.work.key, width=self.work.width, about=about)
+        self._photos = self.dataset.modality.known() is not None
+        self._looks = image_hashes() if self._photos else None
+        self._files = photo_files() if self._photos else None
+
+    def has(self, chunk: int) -> bool:
+        """Whether a chunk's part is there, and whole."""
+        return open_segment(self._features.folder / self.work.part(chunk), self.work.width) is not None
+
+    def write(self, chunk: int, advance: Callable[[int], None]) -> list[Finding]:
+        """Compute a chunk and write its parts; what cannot be read in it is left out, and told.
+
+        Raises:
+            OutputError: no space, no permission.
+        """
+        rows = self.work.of_chunk(chunk)
+        labelled = [row for row in rows if self.dataset.task.complaint(self.dataset.targets[row]) is None]
+        part, left_out = self._inspected(chunk, labelled)
+        made = Encoder(self.backbone, self.precision, self._engines)
+        advance(len(rows) - len(part))
+        if len(part):
+            part.modality.encode(part, np.arange(len(part)), self.backbone, by=made.by, advance=advance)
+        keys, values = made.all(self.work.width)
+        _write_part(self._features, self.work.part(chunk), keys, _smallest(as_kept(values)))
+        return left_out
+
+    def _inspected(self, chunk: int, rows: list[int]) -> tuple[Dataset, list[Finding]]:
+        """The examples of a chunk that can be used, with their digests; of photos, what `check` wants to know."""
+        before = [sum_of_file(self.dataset.inputs[row]) for row in rows] if self._photos else []
+        known = None if self._looks is None else ReadPhotos(self._looks, self._files)
+        seen = self.dataset.modality.inspect(
+            self.dataset, np.array(rows, np.int64), known=KnownImages(known), workers=_LOOKERS, advance=lambda _: None
+        )
+        if self._looks is not None and self._files is not None:
+            sums = dict(zip(rows, before, strict=True))
+            unchanged = [
+                (found, digest)
+                for row, digest in zip(seen.rows.tolist(), seen.digests, strict=True)
+                if (found := sums[row]) is not None and sum_of_file(self.dataset.inputs[row]) == found
+            ]
+            files = as_rows([found for found, _ in unchanged])
+            contents = np.stack([digest for _, digest in unchanged]) if unchanged else files
+            _write_part(self._files, self.work.part(chunk), files, contents)
+            _write_part(self._looks, self.work.part(chunk), seen.digests, seen.hashes[:])
+        part = self.dataset.take(seen.rows)
+        return replace(part, digests=seen.digests), [finding for finding in seen.findings if finding.rejected]
+
+
+def _smallest(rows: np.ndarray) -> np.ndarray:
+    """In half precision where all of them fit into it as they are."""
+    with np.errstate(over="ignore"):
+        half = rows.astype(np.float16)
+    return half if (half == rows).all() else rows
+
+
+def _write_part(into: Table, name: str, keys: np.ndarray, rows: np.ndarray) -> None:
+    into.write(name, segment(keys, np.ascontiguousarray(rows)))
+
+
+@dataclass
+class Encoder:
+    """Encodes all that a modality asks for, once or bit by bit, and holds what came of it; engines stay open."""
+
+    backbone: Backbone
+    precision: str
+    engines: dict[str, Engine] = field(default_factory=dict)
+    made: list[tuple[np.ndarray, np.ndarray]] = field(default_factory=list)
+
+    def by(
+        self, inputs: Sequence[Any], digests: np.ndarray, backbone: Backbone, *, advance: Callable[[int], None]
+    ) -> Features:
+        """As `encode`, of all of these inputs, whatever the store knows: batches must not depend on that."""
+        rows = first_of_each(digests, np.arange(len(inputs)))
+        engine = self.engines.get(backbone.function) or open_engine(backbone, self.precision)
+        self.engines[backbone.function] = engine
+        place, out = np.empty(len(inputs), dtype=np.int64), np.empty((len(rows), backbone.width), dtype=np.float32)
+        place[rows] = np.arange(len(rows))
+        advance(len(inputs) - len(rows))
+        for which, computed in engine(batching_of(inputs, digests, backbone)(rows)):
+            out[place[which]] = finite(computed, backbone).reshape(len(which), -1)
+            advance(len(which))
+        self.made.append((digests[rows], out))
+        first = {digests[row].tobytes(): i for i, row in enumerate(rows.tolist())}
+        every = np.array([first[digest.tobytes()] for digest in digests], dtype=np.int64)
+        return Features(as_kept(out[every]), features_key(backbone, self.precision), 0)
+
+    def all(self, width: int) -> tuple[np.ndarray, np.ndarray]:
+        """(n, 32) keys and (n, width) features, each once, in their order."""
+        keys = np.concatenate([np.empty((0, 32), np.uint8), *(keys for keys, _ in self.made)])
+        rows = np.concatenate([np.empty((0, width), np.float32), *(rows for _, rows in self.made)])
+        first = first_of_each(keys, np.arange(len(keys)))
+        return keys[first], rows[first]

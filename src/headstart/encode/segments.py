@@ -1,0 +1,76 @@
+"""Segments: the rows that one run added to a table, in a file that is whole or not there.
+
+A header line, the sha256 of each example, the rows, and in the header a sha256 over all of it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from headstart.encode.keys import KEY
+from headstart.encode.row_files import RowFile, identity
+
+ENDING = ".rows"
+PART = "part-"  # how segments begin that lie in the order of some data, see `encode.parts`
+_HEADER = 256  # bytes
+_READ = 1 << 20  # bytes at a time
+
+_whole: set[tuple[Path, int, int, int]] = set()  # files that this process has looked through
+
+
+def segment(keys: np.ndarray, rows: np.ndarray) -> bytes:
+    """(n, 32) uint8 keys and (n, width) rows as the content of a file."""
+    named, data = np.ascontiguousarray(keys).tobytes(), rows.tobytes()
+    check = hashlib.sha256(named + data).hexdigest()
+    header = json.dumps({"rows": len(rows), "width": rows.shape[1], "dtype": rows.dtype.name, "sha256": check})
+    return header.encode().ljust(_HEADER - 1) + b"\n" + named + data
+
+
+def segments(folder: Path, width: int) -> Iterator[tuple[np.ndarray, RowFile]]:
+    """The keys and the rows of each segment that is whole: in the order of their names, those of parts first."""
+    for path in sorted(folder.glob(f"*{ENDING}"), key=lambda path: (not is_part(path), path.name)):
+        opened = open_segment(path, width)
+        if opened is not None:
+            yield opened
+
+
+def is_part(path: Path) -> bool:
+    return path.name.startswith(PART)
+
+
+def count_of(path: Path) -> int:
+    """How many rows a segment says that it has."""
+    try:
+        with path.open("rb") as file:
+            return int(json.loads(file.read(_HEADER))["rows"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return 0
+
+
+def open_segment(path: Path, width: int) -> tuple[np.ndarray, RowFile] | None:
+    """(n, 32) keys, and the rows; None for a segment that is not whole."""
+    try:
+        known = identity(path)
+        with path.open("rb") as file:
+            header = json.loads(file.read(_HEADER))
+            count, dtype = int(header["rows"]), np.dtype(header["dtype"])
+            whole = _HEADER + count * (KEY + width * dtype.itemsize)
+            if header["width"] != width or path.stat().st_size != whole:
+                return None
+            keys = file.read(KEY * count)
+            if known is None or known not in _whole:
+                seen = hashlib.sha256(keys)
+                while block := file.read(_READ):
+                    seen.update(block)
+                if seen.hexdigest() != header["sha256"]:
+                    return None
+                if known is not None:
+                    _whole.add(known)
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return np.frombuffer(keys, np.uint8).reshape(-1, KEY), RowFile(path, _HEADER + len(keys), dtype, width, count)

@@ -1,0 +1,194 @@
+"""What processes that know nothing of each other compute together: the features of some data by one model.
+
+The data are cut into chunks, whose batches are the same wherever they are computed; a shard is a run of chunks. What
+was made of a chunk is a part: a segment of the store whose name says which chunk it is. So who runs a shard again goes
+on, two at once write the same file, and what is missing can be said. The folder `works` says what is computed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from headstart.encode.segments import ENDING, PART, open_segment
+from headstart.encode.store import FEATURES, folder_of, store_folder
+from headstart.errors import UserError, some_of
+from headstart.storage.files import read_json
+from headstart.storage.shared import write_first, write_shared
+from headstart.values import Dataset
+
+_WORKS = "works"
+_OF = re.compile(r"([0-9a-f]{16})\.of-(\d+)")
+_MOST_TOLD = 20  # shards by their numbers
+
+
+@dataclass(frozen=True)
+class Shard:
+    """One of so many, counted from 1."""
+
+    number: int = 1
+    of: int = 1
+
+    def chunks(self, count: int) -> range:
+        """Of so many chunks, those that are its own."""
+        return range(count * (self.number - 1) // self.of, count * self.number // self.of)
+
+
+@dataclass(frozen=True)
+class Work:
+    """Data and a model, as every process sees them."""
+
+    data: str  # as the user calls it
+    listing: str  # sha256 over what the examples are, or where
+    kind: str  # the name of their modality
+    model: str  # as `fit --model` takes it
+    key: str  # of its features
+    width: int
+    rows: int
+    chunk: int  # rows
+
+    @property
+    def name(self) -> str:
+        told = json.dumps([self.listing, self.kind, self.key, self.rows, self.chunk])
+        return hashlib.sha256(told.encode()).hexdigest()[:16]
+
+    @property
+    def chunks(self) -> int:
+        return -(-self.rows // self.chunk)
+
+    def of_chunk(self, number: int) -> range:
+        """The rows of a chunk."""
+        return range(number * self.chunk, min(self.rows, (number + 1) * self.chunk))
+
+    def part(self, number: int) -> str:
+        """The name of a chunk's part, in every table that something of it is written to."""
+        return f"{PART}{self.name}-{number:08d}{ENDING}"
+
+    def parts_in(self, store: Path) -> Path:
+        """Where the parts of its features lie."""
+        return store / FEATURES / folder_of(self.key)
+
+
+def shard_named(text: str) -> Shard:
+    """What --shard says: "3/100".
+
+    Raises:
+        UserError: it says no such thing.
+    """
+    found = re.fullmatch(r"\s*(\d+)\s*/\s*(\d+)\s*", text)
+    if found is None or not 1 <= int(found[1]) <= int(found[2]):
+        raise UserError(f"no shard: {text!r}", where="--shard", fix="--shard 1/100 is the first of a hundred")
+    return Shard(int(found[1]), int(found[2]))
+
+
+def listing_of(dataset: Dataset) -> str:
+    """The sha256 by which processes know that they read the same data: what its texts say, or where its photos lie."""
+    seen = hashlib.sha256()
+    for told in dataset.inputs if dataset.modality.in_tables else dataset.where:
+        seen.update(repr(told).encode("utf-8", "surrogatepass") + b"\0")
+    return seen.hexdigest()
+
+
+def begin(store: Path, work: Work, shard: Shard) -> None:
+    """Say in the store what is computed, and in how many shards.
+
+    Raises:
+        OutputError: nothing can be written there.
+    """
+    write_first(_note(store, work), json.dumps(asdict(work), indent=1) + "\n")
+    if not is_merged(store, work):
+        write_shared(_note(store, work).with_suffix(f".of-{shard.of}"), "")
+
+
+def works(store: Path) -> list[Work]:
+    """All that was begun in a store."""
+    found = []
+    for path in sorted((store / _WORKS).glob("*.json")):
+        try:
+            told = read_json(path)
+            told.pop("merged", None)
+            found.append(Work(**told))
+        except (OSError, ValueError, TypeError, AttributeError):  # somebody else's
+            continue
+    return found
+
+
+def is_merged(store: Path, work: Work) -> bool:
+    """Whether all of it was gathered into shards."""
+    try:
+        return read_json(_note(store, work)).get("merged") is True and work.parts_in(store).is_dir()
+    except (OSError, ValueError, AttributeError):
+        return False
+
+
+def say_merged(store: Path, work: Work) -> None:
+    """Write down that its parts are gathered."""
+    write_shared(_note(store, work), json.dumps({**asdict(work), "merged": True}, indent=1) + "\n")
+    for path in _note(store, work).parent.glob(f"{work.name}.of-*"):
+        path.unlink(missing_ok=True)
+
+
+def missing(store: Path, work: Work, *, closely: bool = False) -> list[int]:
+    """The chunks whose parts are not there; looked at closely, not whole."""
+    if is_merged(store, work):
+        return []
+    folder, found = work.parts_in(store), []
+    for number in range(work.chunks):
+        path = folder / work.part(number)
+        if open_segment(path, work.width) is None if closely else not path.exists():
+            found.append(number)
+    return found
+
+
+def unfinished(store: Path, *, closely: bool = False) -> list[str]:
+    """What is missing in a store, in words: "photos, efficientnet_lite0: shards 3, 7 of 100 are missing"."""
+    told = []
+    for work in works(store):
+        chunks = missing(store, work, closely=closely)
+        if chunks:
+            told.append(f"{work.data}, {work.model}: {_shards(chunks, work.chunks, _of(store, work))}")
+    return told
+
+
+def unfinished_notes() -> list[str]:
+    """What a fit says of the store that it is given."""
+    store = store_folder()
+    told = [] if store is None else unfinished(store)
+    return [f"{what}: their features are computed here" for what in told]
+
+
+def model_in(store: Path | None, dataset: Dataset) -> str | None:
+    """The model by which these data are encoded in a store; None: by none, or by several."""
+    kind = dataset.modality.name
+    models = {work.model for work in works(store) if (work.data, work.kind) == (dataset.name, kind)} if store else set()
+    return models.pop() if len(models) == 1 else None
+
+
+def _note(store: Path, work: Work) -> Path:
+    return store / _WORKS / f"{work.name}.json"
+
+
+def _of(store: Path, work: Work) -> int:
+    """In how many shards it is computed: as was said last."""
+    marks = [path for path in (store / _WORKS).glob(f"{work.name}.of-*") if _OF.fullmatch(path.name)]
+    last = max(marks, key=lambda path: (path.stat().st_mtime_ns, path.name), default=None)
+    return 1 if last is None else int(last.name.rpartition("-")[2])
+
+
+def _shards(chunks: Sequence[int], count: int, of: int) -> str:
+    lacking = set(chunks)
+    numbers = [i for i in range(1, of + 1) if lacking.intersection(Shard(i, of).chunks(count))]
+    if len(numbers) == 1:
+        return f"shard {numbers[0]} of {of} is missing"
+    return f"shards {some_of([str(number) for number in numbers], _MOST_TOLD)} of {of} are missing"
+
+
+def as_rows(digests: Sequence[bytes]) -> np.ndarray:
+    """(n, 32) uint8."""
+    return np.frombuffer(b"".join(digests), np.uint8).reshape(-1, 32)

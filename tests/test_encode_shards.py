@@ -1,0 +1,223 @@
+"""Features by any number of processes that share a folder: the bytes of one process, whatever is killed or twice."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import shutil
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import headstart as hs
+from headstart.encode.kinds import KINDS
+from small_models import small_image_model, small_text_model
+from test_store_shards import content, flip
+
+N = 22  # of different content
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory) -> tuple[Path, Path]:
+    """Two classes of tiny photos, two of them with the same bytes and one that is none; and a small model."""
+    home = tmp_path_factory.mktemp("pictures")
+    rng = np.random.default_rng(0)
+    for number in range(N):
+        folder = home / "photos" / ("dark" if number % 2 else "light")
+        folder.mkdir(parents=True, exist_ok=True)
+        level = 60 if number % 2 else 190
+        pixels = np.clip(rng.normal(level, 40, (40, 48, 3)), 0, 255).astype(np.uint8)
+        Image.fromarray(pixels).save(folder / f"{number:02d}.png")
+    light = home / "photos" / "light"
+    (light / "98.png").write_bytes((light / "02.png").read_bytes())
+    (light / "99.png").write_bytes(b"no photo")
+    small_image_model("vit_tiny_patch16_224", home / "model")
+    time.sleep(2.1)  # what was changed a moment ago is not known by its times
+    return home / "photos", home / "model"
+
+
+@pytest.fixture
+def small_chunks(monkeypatch):
+    for kind in KINDS:
+        monkeypatch.setitem(KINDS, kind, replace(KINDS[kind], chunk=4))
+
+
+def encoded(data: Path, model: Path, store: Path, shards: list[str]) -> dict[str, bytes]:
+    for shard in shards:
+        hs.encode_shard(data, store=store, shard=shard, model=model)
+    hs.merge_shards(store)
+    return content(store)
+
+
+def test_shards_in_any_order_are_one_process_byte_for_byte(pictures, tmp_path, small_chunks):
+    whole = encoded(*pictures, tmp_path / "whole", ["1/1"])
+    assert encoded(*pictures, tmp_path / "three", ["3/3", "1/3", "2/3", "1/3"]) == whole
+    assert encoded(*pictures, tmp_path / "many", [f"{i}/10" for i in range(10, 0, -1)]) == whole
+    assert not [name for name in whole if name.endswith((".rows", ".tmp")) or ".of-" in name]
+
+
+def test_shards_of_texts_too(tmp_path, small_chunks):
+    small_text_model("bert", tmp_path / "bert")
+    rng = random.Random(0)
+    rows = [" ".join(rng.choices(["where", "card", "pin", "rate", "lost"], k=rng.randint(1, 30))) for _ in range(30)]
+    table = tmp_path / "texts.csv"
+    table.write_text("text,label\n" + "".join(f"{text},{'ab'[i % 2]}\n" for i, text in enumerate(rows)))
+    whole = encoded(table, tmp_path / "bert", tmp_path / "whole", ["1/1"])
+    assert encoded(table, tmp_path / "bert", tmp_path / "shards", ["2/3", "3/3", "1/3"]) == whole
+    fitted = hs.fit(table, store=tmp_path / "shards", how="probe", out=tmp_path / "out")
+    assert (fitted.summary["cached"], Path(fitted.summary["model"]).name) == (1.0, "bert")
+
+
+def test_what_is_missing_is_said_and_not_gathered(pictures, tmp_path, small_chunks):
+    store, said = tmp_path / "store", []
+    hs.encode_shard(pictures[0], store=store, shard="2/5", model=pictures[1])
+    with pytest.raises(hs.UserError, match=r"shards 1, 3, 4, 5 of 5 are missing"):
+        hs.merge_shards(store)
+    for shard in ("1/5", "5/5", "4/5"):
+        hs.encode_shard(pictures[0], store=store, shard=shard, model=pictures[1])
+    with pytest.raises(hs.UserError, match=r"photos, .*model: shard 3 of 5 is missing"):
+        hs.merge_shards(store)
+    assert not list(store.rglob("shards-*"))
+    out = tmp_path / "out"
+    fitted = hs.fit(pictures[0], store=store, how="probe", out=out, progress=lambda update: said.append(update.text))
+    assert [text for text in said if "shard 3 of 5 is missing" in text]
+    assert 0.5 < fitted.summary["cached"] < 1.0
+    hs.encode_shard(pictures[0], store=store, shard="3/5", model=pictures[1])
+    tables = hs.merge_shards(store).tables
+    assert N in [table["rows"] for table in tables if table["about"].startswith(pictures[1].name)]
+
+
+def test_what_was_computed_is_not_computed_again(pictures, tmp_path, small_chunks):
+    """A part that a kill prevented, or that is damaged, is made again, and only that one; after a merge nothing is."""
+    data, model, store = *pictures, tmp_path / "store"
+    assert hs.encode_shard(data, store=store, shard="1/2", model=model).computed == 3
+    assert hs.encode_shard(data, store=store, model=model).computed == 3
+    folder = next(path.parent for path in store.rglob("about.json") if "model" in path.read_text())
+    parts = sorted(folder.glob("*.rows"))
+    before = content(folder)
+    parts[1].unlink()
+    flip(parts[4], -1)
+    assert hs.encode_shard(data, store=store, model=model).computed == 2
+    assert content(folder) == before
+    hs.merge_shards(store)
+    after = content(store)
+    assert hs.encode_shard(data, store=store, shard="7/9", model=model).computed == 0
+    hs.merge_shards(store)
+    assert content(store) == after
+
+
+SHARD = """
+import os, signal, sys
+from dataclasses import replace
+from pathlib import Path
+import headstart as hs
+from headstart.encode.kinds import KINDS
+
+KINDS["image"] = replace(KINDS["image"], chunk=4)
+left = int(sys.argv[4])
+
+def killed(event, arguments):
+    global left
+    if event == "os.rename" and str(arguments[1]).startswith(sys.argv[3]):
+        left -= 1
+        if left == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+sys.addaudithook(killed)
+hs.encode_shard(sys.argv[1], store=sys.argv[3], model=sys.argv[2])
+"""
+
+
+def test_processes_that_run_at_once_or_are_killed_end_in_the_same_bytes(pictures, tmp_path, small_chunks):
+    """Two of them compute all of it at the same time; two others are killed on the way."""
+    whole, store = encoded(*pictures, tmp_path / "whole", ["1/1"]), tmp_path / "store"
+    command = [sys.executable, "-c", SHARD, *map(str, pictures), str(store)]
+    runs = [subprocess.Popen([*command, kill], stderr=subprocess.PIPE) for kill in ("3", "8", "0", "0")]
+    said = [run.communicate()[1] for run in runs]
+    assert sorted(run.returncode for run in runs) == [-9, -9, 0, 0], said
+    hs.merge_shards(store)
+    left = {name: there for name, there in content(store).items() if not name.endswith(".tmp")}
+    assert left == whole
+
+
+READS = """
+import json, sys
+import headstart as hs
+
+opened, before = [], []
+
+def progress(update):
+    if update.step not in ("read", "check") and not before:
+        before.append(sorted({name[-6:] for name in opened}))
+
+sys.addaudithook(lambda event, a: opened.append(str(a[0])) if event == "open" and str(a[0]).endswith(".png") else None)
+fitted = hs.fit(sys.argv[1], store=sys.argv[2], how="probe", out=sys.argv[3], progress=progress)
+print(json.dumps({"opened": before[0], "cached": fitted.summary["cached"]}))
+"""
+
+
+def test_a_fit_from_a_store_computes_nothing_and_checks_only_photos_that_changed(pictures, tmp_path, small_chunks):
+    """The page opens those that it shows; before that the only one that is opened is no photo, and one that changed."""
+    data, model, store = tmp_path / "photos", pictures[1], tmp_path / "store"
+    shutil.copytree(pictures[0], data)
+    time.sleep(2.1)  # as above
+    encoded(data, model, store, ["1/2", "2/2"])
+
+    def fitted(out: str) -> dict:
+        command = [sys.executable, "-c", READS, data, store, tmp_path / out]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    assert fitted("one") == {"opened": ["99.png"], "cached": 1.0}
+    changed, other = data / "dark" / "01.png", data / "dark" / "03.png"
+    times, size = changed.stat(), changed.stat().st_size
+    with Image.open(other) as picture:
+        picture.crop((0, 0, 30, 30)).save(changed)
+    changed.write_bytes(changed.read_bytes().ljust(size, b"\0"))
+    assert changed.stat().st_size == size
+    os.utime(changed, ns=(times.st_atime_ns, times.st_mtime_ns))  # that it was changed the system alone knows
+    again = fitted("two")
+    assert again["opened"] == ["01.png", "99.png"]
+    assert again["cached"] < 1.0
+
+
+def test_what_cannot_be_encoded_is_said_in_a_line(pictures, tmp_path):
+    data, model = pictures
+    for wrong in ("0/3", "4/3", "half", "-1/3", "1/0"):
+        with pytest.raises(hs.UserError, match="no shard"):
+            hs.encode_shard(data, store=tmp_path / "store", shard=wrong, model=model)
+    with pytest.raises(hs.UserError, match="no store"):
+        hs.merge_shards(tmp_path / "nothing")
+    with pytest.raises(hs.UserError, match="data in memory"):
+        hs.encode_shard([1, 2], store=tmp_path / "store")
+    with pytest.raises(hs.UserError, match="int8 is of one fit"):
+        hs.encode_shard(data, store=tmp_path / "store", precision="int8", model=model)
+    assert not (tmp_path / "store").exists()
+
+
+def test_the_commands(pictures, tmp_path, command):
+    data, model = pictures
+    store = tmp_path / "store"
+    code, out, err = command("encode", data, "--shard", "1/1", "--store", store, "--model", model)
+    assert code == 0, err
+    assert f"model: {model}: asked for" in err
+    assert "1 chunks computed, 0 known, 1 examples cannot be used" in out
+    code, out, err = command("encode", "--merge", "--store", store, "--json")
+    assert code == 0, err
+    assert {table["about"].partition(",")[0]: table["rows"] for table in json.loads(out)["tables"]} == {
+        "contents of files": N + 1,
+        "fingerprints of images": N,
+        model.name: N,
+    }
+    code, out, err = command("fit", data, "--store", store, "--how", "probe", "--json", "--out", tmp_path / "saved")
+    assert code == 0, err
+    assert (json.loads(out)["cached"], json.loads(out)["model"]) == (1.0, model.name)
+    assert command("encode", "--store", store)[0] == command("encode", data, "--merge", "--store", store)[0] == 2

@@ -1,0 +1,69 @@
+"""The plan before the work: what is measured, what is projected from it, and data that are not read to their end."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+import headstart as hs
+from headstart.cluster import plan as planning
+
+
+def test_photos_are_planned(photos, tmp_path, command):
+    from small_models import small_image_model
+
+    small_image_model("vit_tiny_patch16_224", tmp_path / "model")
+    code, out, err = command("plan", photos, "--model", tmp_path / "model", "--json", "--machines", "1,2,400")
+    assert code == 0, err
+    told = json.loads(out)
+    assert (told["rows"], told["rows_counted"], told["sample"]) == (40, True, 40)
+    assert told["data_bytes"] == sum(path.stat().st_size for path in photos.rglob("*.jpg"))
+    assert told["memory"] < told["memory_all"]
+    one, two, many = told["machines"]
+    assert one["hours"] == pytest.approx(40 / told["check_per_second"] / 3600 + 40 / told["encode_per_second"] / 3600)
+    assert (one["if_twice"], one["if_half"]) == pytest.approx((2 * one["hours"], one["hours"] / 2))
+    assert two["hours"] == many["hours"] == one["hours"]  # 40 photos are one chunk
+    code, out, err = command("plan", photos, "--model", tmp_path / "model")
+    assert code == 0, err
+    assert "measured here on 40 examples" in out
+    assert "projected: hours" in out
+    assert "wrong by a factor of two" in out
+
+
+def test_a_large_file_is_not_read_to_its_end(few_texts, tmp_path, own_cache, monkeypatch):
+    """The number of its rows is projected: within a hundredth, where they are alike. Its end is no table at all."""
+    monkeypatch.setattr(planning, "_WHOLE", 10_000)
+    monkeypatch.setattr(planning, "_HEAD", 100_000)
+    table = tmp_path / "large.csv"
+    rows = [f"where is my card number {number:06d},{'ab'[number % 2]}\n" for number in range(20_000)]
+    table.write_bytes(("text,label\n" + "".join(rows)).encode() + b"\0" * 100)
+    made = hs.plan(table, model=str(few_texts[1]), machines=[1])
+    assert not made.rows_counted
+    assert made.rows == pytest.approx(20_000, rel=0.01)
+    assert made.data_bytes == table.stat().st_size
+
+
+def test_disk_is_what_a_store_takes(few_texts, tmp_path, own_cache):
+    """As it was projected, but for what each file begins with."""
+    table = tmp_path / "texts.csv"
+    table.write_text("text,label\n" + "".join(f"where is my card {i},{'ab'[i % 2]}\n" for i in range(3000)))
+    made = hs.plan(table, model=str(few_texts[1]))
+    hs.encode_shard(table, store=tmp_path / "store", model=str(few_texts[1]))
+    hs.merge_shards(tmp_path / "store")
+    taken = sum(path.stat().st_size for path in Path(tmp_path / "store").rglob("*") if path.is_file())
+    assert taken == pytest.approx(made.disk, rel=0.1)
+
+
+def test_what_cannot_be_planned_is_said(few_texts, tmp_path):
+    for machines in ([], [0]):
+        with pytest.raises(hs.UserError, match="no numbers of machines"):
+            hs.plan(few_texts[0], machines=machines)
+    with pytest.raises(hs.UserError, match="no such file"):
+        hs.plan(tmp_path / "nothing")
+
+
+def test_numbers_of_machines_are_numbers(few_texts, command):
+    code, _, err = command("plan", few_texts[0], "--machines", "a few")
+    assert (code, "no numbers: 'a few'" in err) == (2, True)
