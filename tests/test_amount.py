@@ -104,7 +104,7 @@ def test_duplicates_of_what_is_held_out_are_not_learned_from(asked):
     features, grouped = Features(np.zeros((100, 3)), "", 0), replace(dataset, groups=groups)
     rows = np.arange(len(dataset))
     part = LinearLesson(
-        *(grouped, rows, features, None, None, None, None, 0, None, 0.0, (), grouped, rows[:0], features),
+        *(grouped, rows, features, None, None, None, None, None, 0, None, 0.0, (), grouped, rows[:0], features),
         cut=(),
         out_of_fold=False,
         begun=Begun(None, None, NOTHING),

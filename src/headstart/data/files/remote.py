@@ -214,8 +214,10 @@ def _somebody_elses(address: str) -> Iterator[None]:
         yield
     except UserError:
         raise
-    except FileNotFoundError:
-        raise DataError("nothing is there", where=address, fix="check the address") from None
     except Exception as error:
+        # fsspec says of a server that cannot be reached that there is no such file, too
+        cause = error.__cause__ if isinstance(error.__cause__, OSError) else error
+        if isinstance(cause, FileNotFoundError):
+            raise DataError("nothing is there", where=address, fix="check the address") from None
         fix = "check the address, and the credentials that fsspec has for it"
-        raise DataError(f"cannot be fetched: {first_line(error)}", where=address, fix=fix) from None
+        raise DataError(f"cannot be fetched: {first_line(cause)}", where=address, fix=fix) from None
