@@ -7,6 +7,9 @@ every fifty rows two are copies of others, one of them with another label, one d
 punctuation alone, one is a piece of another, one is blank and one has no label; all of these have to be found, and no
 others. The same rows are then split once by the parts that they come in, where the copies are leaks.
 
+No photo is decoded either: fingerprints are made of their number, every tenth hardly differs from that of another photo
+and every tenth is the same. What is asked is which are nearly the same, and what a model keeps of them.
+
 Each size is a process of its own. Peak memory is what the kernel counts above what the process takes once it has
 checked a thousand rows. Ten million rows take about an hour on two slow cores.
 """
@@ -21,13 +24,18 @@ from collections import Counter
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from common import arguments, asked
 
+from headstart.data.alike.duplicates import FINGERPRINT, near_pairs
+from headstart.data.alike.equal import group
+from headstart.data.alike.sketches import near_to_any, sketch_of_photos
 from headstart.data.check import check
 from headstart.data.split import split
 from headstart.storage.columns import Coded, Lazy
+from headstart.storage.rows_of_bytes import RowsOfBytes, room_for
 from headstart.tasks.classification import CLASSIFICATION
 from headstart.tasks.modalities import TEXT
 from headstart.values import Dataset
@@ -36,6 +44,7 @@ _OF = 50  # rows, of which those with these numbers are not as the others are:
 _COPY, _NEAR, _CONFLICT, _PIECE, _BLANK, _UNLABELLED = 49, 48, 47, 46, 45, 44
 _SOURCES = {_COPY: 0, _NEAR: 1, _CONFLICT: 2, _PIECE: 3}  # and what they are made from, in another fifty
 _WORDS, _WORDS_OF_A_TEXT, _CLASSES = 200_003, 12, 10
+_BLOCK = 1000  # photos that are made at once
 _WARM = 1000  # rows that are checked before memory is measured
 
 
@@ -97,7 +106,34 @@ def in_parts(dataset: Dataset, rows: int) -> Dataset:
     return replace(dataset, parts=Coded((np.arange(rows) % 5 == 4).astype(np.int32), ("train", "test")))
 
 
-def measured(rows: int) -> dict[str, object]:
+def fingerprints(photos: int) -> RowsOfBytes:
+    """Of a block of photos by a generator of its own: noise, the last tenths changed by one level, or not at all."""
+    prints = room_for(photos, FINGERPRINT)
+    for start in range(0, photos, _BLOCK):
+        rng = np.random.default_rng(start)
+        some = rng.integers(30, 220, (min(_BLOCK, photos - start), FINGERPRINT))
+        tenth = len(some) // 10
+        some[tenth : 2 * tenth] = some[:tenth] + rng.integers(-1, 2, (tenth, FINGERPRINT))
+        some[2 * tenth : 3 * tenth] = some[:tenth]
+        prints[start : start + len(some)] = some.astype(np.uint8)
+    return prints
+
+
+def measured_photos(photos: int) -> dict[str, Any]:
+    near_pairs(fingerprints(_WARM))
+    base = memory("VmRSS")
+    prints = fingerprints(photos)
+    start = time.perf_counter()
+    sketches, groups = sketch_of_photos(prints), group(photos, near_pairs(prints))
+    took = time.perf_counter() - start
+    peak, sizes = memory("VmHWM") - base, np.unique(groups, return_counts=True)[1]
+    expected = sum(min(_BLOCK, photos - start) // 10 for start in range(0, photos, _BLOCK))
+    known = near_to_any(sketches[:100], sketches[:100]).mean()
+    found = {"of three": int((sizes == 3).sum()), "else": int((sizes == 2).sum() + (sizes > 3).sum())}
+    return {"seconds": took, "bytes": peak / photos, "found": found, "planted": expected, "known": known}
+
+
+def measured(rows: int) -> dict[str, Any]:
     """Seconds, bytes a row, and what was found."""
     split(check(made(_WARM)))
     base, start = memory("VmRSS"), time.perf_counter()
@@ -140,30 +176,43 @@ def planted(rows: int) -> dict[str, int]:
 def main() -> None:
     parser = arguments(__doc__)
     parser.add_argument("--rows", type=int, nargs="+", default=[10_000, 100_000, 1_000_000, 10_000_000])
-    parser.add_argument("--one", type=int, help="one size, in this process, as JSON")
-    with asked(parser, lambda work: ["--rows", 1000, 2000]) as options:
+    parser.add_argument("--photos", type=int, nargs="*", default=[10_000, 100_000, 1_000_000])
+    parser.add_argument("--one", nargs=2, help="texts or photos, and how many, in this process, as JSON")
+    with asked(parser, lambda work: ["--rows", 1000, 2000, "--photos", 2000]) as options:
         if options.one is not None:
-            print(json.dumps(measured(options.one)))
+            what, n = options.one
+            print(json.dumps((measured if what == "texts" else measured_photos)(int(n))))
             return
         for rows in options.rows:
-            command = [sys.executable, __file__, "--one", str(rows)]
-            done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
-            result = json.loads(done.stdout)
-            missed = {
-                k: (result["found"].get(k, 0), n) for k, n in planted(rows).items() if result["found"].get(k, 0) != n
-            }
-            other = set(result["found"]) - set(planted(rows))
+            result = alone("texts", rows)
+            found, expected = result["found"], planted(rows)
+            odd = {kind: (found.get(kind, 0), expected.get(kind, 0)) for kind in {*found, *expected}}
+            odd = {kind: pair for kind, pair in odd.items() if pair[0] != pair[1]}
             print(
-                f"{rows:10,} texts  {result['seconds']:8.1f} s  {rows / result['seconds']:9,.0f} a second  "
-                f"{result['bytes']:6.0f} bytes a row over the base, {result['with parts']:6.0f} with parts;  "
-                f"{result['learned']:,} to learn from, {result['tested']:,} to test on;  "
-                + (
-                    "all that was planted was found, and nothing else"
-                    if not missed and not other
-                    else f"found, planted: {missed} {other}"
-                ),
+                f"{rows:10,} texts   {pace(rows, result)}, {result['with parts']:,.0f} with parts; "
+                f"{result['learned']:,} to learn from, {result['tested']:,} to test on; found all that was planted and "
+                f"nothing else: {f'no, (found, planted) {odd}' if odd else 'yes'}",
                 flush=True,
             )
+        for photos in options.photos:
+            result = alone("photos", photos)
+            print(
+                f"{photos:10,} photos  {pace(photos, result)}; groups of three: {result['found']['of three']:,} of "
+                f"{result['planted']:,}, others: {result['found']['else']:,}",
+                flush=True,
+            )
+
+
+def alone(what: str, n: int) -> dict[str, Any]:
+    """What a process of its own measured."""
+    command = [sys.executable, __file__, "--one", what, str(n)]
+    result: dict[str, Any] = json.loads(subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout)
+    return result
+
+
+def pace(n: int, result: dict[str, Any]) -> str:
+    seconds = result["seconds"]
+    return f"{seconds:8.1f} s {n / seconds:9,.0f} a second {result['bytes']:8,.0f} bytes a row over the base"
 
 
 if __name__ == "__main__":

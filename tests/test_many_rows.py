@@ -17,13 +17,14 @@ from headstart.data.alike.equal import equal_pairs, group, groups_of_each, in_or
 from headstart.data.alike.sketches import sketch_of_photos
 from headstart.data.check import check
 from headstart.data.labels.targets import as_class
+from headstart.data.listed import listed
 from headstart.data.split import folds, groups_by_class, split
 from headstart.errors import DataError
 from headstart.storage.columns import Coded, Joined, Lazy, Strings
 from headstart.storage.numbers import MOST_IN_MEMORY, Numbers
 from headstart.storage.rows_of_bytes import Bytes, take
 from headstart.tasks.table import TASKS
-from headstart.values import Dataset, Examples
+from headstart.values import Dataset, Examples, Finding
 from reading import read
 
 PAIRS = st.lists(st.tuples(st.integers(0, 19), st.integers(0, 19)), max_size=30)
@@ -212,3 +213,17 @@ def test_joined_sequences_are_one():
     assert not Joined([])
     with pytest.raises(IndexError):
         joined[6]
+
+
+def test_a_record_lists_the_first_of_very_many_findings_and_says_where_all_are():
+    found = [Finding("duplicate", f"row {n}", "") for n in range(5)]
+    found += [Finding("blank-text", f"row {n}", "", rejected=True) for n in range(4)]
+    kept, notes = listed(found, most=3)
+    assert [finding.where for finding in kept] == ["row 0", "row 1", "row 2"] * 2
+    assert [note.split(";")[0] for note in notes] == [
+        "of 5 findings of the kind 'duplicate' the first 3 are listed",
+        "of 4 findings of the kind 'blank-text' the first 3 are listed",
+    ]
+    assert "headstart check" in notes[0]
+    assert "rejected.csv" in notes[1]
+    assert listed(found) == (tuple(found), ())

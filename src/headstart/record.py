@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from importlib.metadata import version
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from headstart.adapt.plan import Plan
 from headstart.backbone import Features
 from headstart.choose.ranking import ranking_as_json
 from headstart.confidence.confidence import Confidence
+from headstart.data.listed import listed
 from headstart.encode.precision import precision_of
 from headstart.evaluate.learning_curve import LearningCurve
 from headstart.evaluate.out_of_scope import WAYS
@@ -211,6 +213,7 @@ class Record:
     ) -> Record:
         """All that a fit knows before it is saved."""
         new = max(0, features.cached - plan.cached)
+        findings, more = listed(chain(dataset.findings, _of_pool(dataset), parts.findings, adapted.findings))
         return cls(
             task=dataset.task,
             title=dataset.title,
@@ -222,14 +225,14 @@ class Record:
             why=plan.why,
             why_method=adapted.why,
             n_train=len(adapted.rows),
-            n_rejected=len(dataset.rejected),
+            n_rejected=sum(finding.rejected for finding in dataset.findings),
             official=parts.official,
             scores=scores,
             facts=dataset.task.words.facts(adapted.head, dataset, adapted.rows),
             tuning=adapted.tuning,
             ranking=plan.ranking,
-            findings=(*dataset.findings, *_of_pool(dataset), *parts.findings, *adapted.findings),
-            notes=(*dataset.notes, *parts.notes, *adapted.notes),
+            findings=findings,
+            notes=(*dataset.notes, *parts.notes, *adapted.notes, *more),
             cautions=(*dataset.cautions, *parts.cautions, *adapted.cautions, *dataset.task.scorer.cautions(scores)),
             versions=versions(),
             cached=round(new / max(1, len(features.matrix)), 6) if plan.encodes else None,

@@ -77,8 +77,8 @@ def check(
         more = _mostly_rejected(usable, Joined(rejected), allow_rejected)
         usable = replace(usable, cautions=(*usable.cautions, *more))
     same = equal_pairs(digests)
-    twins = group(len(keep), np.concatenate([same, modality.near(hashes)]))
-    del seen, hashes
+    twins = group(len(usable), np.concatenate([same, modality.near(hashes)]))
+    del seen, hashes, keep
     twins, looks = apart_by_class(usable, twins, same) if labelled else (twins, [])
     twins, alike_by_nature = apart_where_few(usable, twins, same) if purpose == "fit" else (twins, [])
     usable = replace(usable, notes=(*usable.notes, *looks), cautions=(*usable.cautions, *alike_by_nature))

@@ -158,52 +158,62 @@ def groups_by_class(y: np.ndarray, groups: np.ndarray, digests: np.ndarray, seed
     """The groups of each class, listed under the most common class of its rows, in the order of the seeded hash."""
     if not len(y):
         return {}
-    order = np.argsort(groups, kind="stable")
-    start = np.flatnonzero(np.concatenate([[True], np.diff(groups[order]) != 0]))
-    by_first = np.argsort(order[start])  # groups of one name are in the order of their first rows
-    sizes = np.diff(np.append(start, len(order)))
-    names = _names(digests, order, start, sizes)[by_first]
-    salt = seed.to_bytes(16, "little", signed=True)
-    for number, name in enumerate(names):
-        names[number] = np.frombuffer(hashlib.sha256(salt + name.tobytes()).digest(), np.uint8)
-    label = _commonest(y[order], sizes)[by_first]
-    start, sizes, dealt = start[by_first], sizes[by_first], in_order(names)[0]
-    del names, by_first
+    order = np.argsort(groups, kind="stable").astype(np.int32)
+    start = np.flatnonzero(np.concatenate([[True], np.diff(groups[order]) != 0])).astype(np.int32)
+    sizes = np.diff(start, append=np.int32(len(order)))
+    by_first = np.argsort(order[start]).astype(np.int32)  # groups of one name are in the order of their first rows
+    least, label = _least(digests, order, start, sizes)[by_first], _commonest(y, order, start, sizes)[by_first]
+    start, sizes = start[by_first], sizes[by_first]
+    del by_first
+    dealt = in_order(_salted(digests, least, seed))[0].astype(np.int32)
+    del least
     dealt = dealt[np.argsort(label[dealt], kind="stable")]
     classes, first = np.unique(label[dealt], return_index=True)
     found = {}
     for number, mine in zip(classes.tolist(), np.split(dealt, first[1:]), strict=True):
         ends = np.cumsum(sizes[mine])
         within = np.arange(ends[-1]) - np.repeat(ends - sizes[mine], sizes[mine])
-        found[number] = Groups(order[np.repeat(start[mine], sizes[mine]) + within], sizes[mine])
+        found[number] = Groups(order[np.repeat(start[mine], sizes[mine]) + within].astype(np.int64), sizes[mine])
     return found
 
 
-def _names(digests: np.ndarray, order: np.ndarray, start: np.ndarray, sizes: np.ndarray) -> np.ndarray:
-    """(g, 32) uint8 the least digest of each group, by which it is known wherever its files lie."""
+def _salted(digests: np.ndarray, rows: np.ndarray, seed: int) -> np.ndarray:
+    """(g, 16) uint8, the beginning of a hash of the seed and each of these digests, in whose order groups are dealt."""
+    salt, salted = seed.to_bytes(16, "little", signed=True), np.empty((len(rows), 16), dtype=np.uint8)
+    for number, row in enumerate(in_blocks(rows)):
+        salted[number] = np.frombuffer(hashlib.sha256(salt + digests[row].tobytes()).digest()[:16], np.uint8)
+    return salted
+
+
+def _least(digests: np.ndarray, order: np.ndarray, start: np.ndarray, sizes: np.ndarray) -> np.ndarray:
+    """(g,) the row of each group's least digest, by which the group is known wherever its files lie.
+
+    Args:
+        order: (n,) rows, group after group. start, sizes: (g,) where in it each group is.
+    """
     least = order[start]
     several = np.flatnonzero(sizes > 1)
     if len(several):
-        places = np.flatnonzero(np.repeat(sizes > 1, sizes))
-        rank = np.empty(len(places), dtype=np.int64)
-        by_bytes, _ = in_order(digests[order[places]])
-        rank[by_bytes] = np.arange(len(places))
-        ends = np.cumsum(sizes[several])
-        first = np.minimum.reduceat(rank, ends - sizes[several])
-        least[several] = order[places[by_bytes[first]]]
-    return digests[least]
+        rows = order[np.repeat(sizes > 1, sizes)]
+        by_bytes, _ = in_order(digests[rows])
+        rank = np.empty(len(rows), dtype=np.int64)
+        rank[by_bytes] = np.arange(len(rows))
+        first = np.cumsum(sizes[several]) - sizes[several]
+        least[several] = rows[by_bytes[np.minimum.reduceat(rank, first)]]
+    return least
 
 
-def _commonest(y: np.ndarray, sizes: np.ndarray) -> np.ndarray:
-    """(g,) the class that most rows of each group have, the first of several. Args: y: (n,) group after group."""
-    label = y[np.cumsum(sizes) - sizes]
+def _commonest(y: np.ndarray, order: np.ndarray, start: np.ndarray, sizes: np.ndarray) -> np.ndarray:
+    """(g,) the class that most rows of each group have, the first of several. Arguments as for `_least`."""
+    label = y[order[start]].astype(np.int32)
     several = np.flatnonzero(sizes > 1)
     number = np.repeat(np.arange(len(several)), sizes[several])
     lowest = y.min()
     of = int(y.max() - lowest) + 1
-    votes, times = np.unique(number * of + (y[np.repeat(sizes > 1, sizes)] - lowest), return_counts=True)
-    order = np.lexsort((votes, -times, votes // of))
-    first = order[np.flatnonzero(np.diff(votes[order] // of, prepend=-1))]
+    mine = y[order[np.repeat(sizes > 1, sizes)]]
+    votes, times = np.unique(number * of + (mine - lowest), return_counts=True)
+    by = np.lexsort((votes, -times, votes // of))
+    first = by[np.flatnonzero(np.diff(votes[by] // of, prepend=-1))]
     label[several] = votes[first] % of + lowest
     return label
 

@@ -12,7 +12,7 @@ import numpy as np
 from headstart.storage.matrix import with_room
 from headstart.storage.places import cannot_write
 
-MOST_IN_MEMORY = 16 * 2**20  # bytes
+MOST_IN_MEMORY = 8 * 2**20  # bytes
 _AT_ONCE = 1 << 18  # numbers
 
 

@@ -25,16 +25,21 @@ def in_order(keys: RowsOfBytes, *, width: int | None = None) -> tuple[np.ndarray
         keys: (n, k) uint8. width: how many bytes of each count, from the first on; None: all.
     """
     n, width = len(keys), keys.shape[1] if width is None else width
-    order, new = np.arange(n), np.zeros(n, dtype=bool)
+    new = np.zeros(n, dtype=bool)
     new[:1] = True
-    for start in range(0, width, _WORD):
+    words = _words(keys, np.arange(n), 0, min(_WORD, width))
+    order = np.argsort(words, kind="stable")
+    words = words[order]
+    new[1:] |= words[1:] != words[:-1]
+    del words
+    for start in range(_WORD, width, _WORD):
         tied = ~new
         tied[:-1] |= ~new[1:]
         where = np.flatnonzero(tied)
         if not len(where):
             break
-        words, run = _words(keys, order[where], start, min(start + _WORD, width)), np.cumsum(new[where])
-        by = np.lexsort((words, run)) if run[-1] > 1 else np.argsort(words, kind="stable")
+        words = _words(keys, order[where], start, min(start + _WORD, width))
+        by = np.lexsort((words, np.cumsum(new[where])))
         order[where] = order[where][by]
         words = words[by]
         new[where[1:]] |= words[1:] != words[:-1]

@@ -148,7 +148,8 @@ def _occurrences(words: Numbers, keys: np.ndarray) -> tuple[np.ndarray, np.ndarr
     Returns:
         (p,) places; (m,) which of the places are of each key, from here; and (m,) how many.
     """
-    wanted, number = np.unique(keys, return_inverse=True)
+    wanted = np.unique(keys)
+    number = np.searchsorted(wanted, keys).astype(np.int32)
     sieve = np.zeros(1 << _SIEVE, dtype=bool)
     sieve[wanted >> np.uint64(64 - _SIEVE)] = True
     places, which = [np.empty(0, dtype=np.int64)], [np.empty(0, dtype=np.int32)]

@@ -30,7 +30,7 @@ _AT_ONCE = 1 << 24  # distances in memory
 def sketch_of_texts(hashes: np.ndarray) -> np.ndarray:
     """(n, 8) uint8, or (n, 16) of pairs, that are equal for equal hashes. Args: hashes: (n, 16), or (n, 32), uint8."""
     n, texts = len(hashes), hashes.shape[1] // _HASH
-    return hashes.reshape(n, texts, _HASH)[:, :, :_SHORT].reshape(n, texts * _SHORT)
+    return hashes.reshape(n, texts, _HASH)[:, :, :_SHORT].copy().reshape(n, texts * _SHORT)  # the hashes may go
 
 
 def equal_to_any(mine: np.ndarray, learned: np.ndarray) -> np.ndarray:
