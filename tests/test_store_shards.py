@@ -16,9 +16,11 @@ import pytest
 
 from headstart.encode import generations, segments
 from headstart.encode.encode import encode
+from headstart.encode.gather import gather
 from headstart.encode.keys import Sorted, first_of_each, order_of
 from headstart.encode.store import Table, as_kept, features_in, table, tables
 from headstart.pretrained.load import load
+from headstart.storage import shared
 from headstart.storage.chosen import Chosen
 
 WIDTH = 6
@@ -205,6 +207,28 @@ def test_processes_that_add_read_and_gather_at_once_lose_nothing(tmp_path):
     has(opened, range(350))
     has(opened, range(1000, 1200))
     assert [path.name[:7] for path in (tmp_path / "table").iterdir()] == ["shards-"]
+
+
+@pytest.mark.parametrize("times", [1, 2, 3])
+def test_who_is_overtaken_while_it_gathers_takes_nothing_from_the_others(times, tmp_path):
+    """Others add rows and gather as often before its generation has a name, whose number may be free again by then."""
+    folder, overtaken = tmp_path / "table", []
+    filled(folder, range(30), is_shared=True).gather()
+    filled(folder, range(30, 60), is_shared=True)
+
+    def temporary(path: Path) -> Path:
+        if not overtaken:
+            overtaken.append(path)
+            for number in range(times):
+                filled(folder, range(100 * number + 100, 100 * number + 120), is_shared=True).gather()
+        return shared.temporary(path)
+
+    gather(folder, WIDTH, temporary)
+    opened = Table(folder, WIDTH, is_shared=True)
+    has(opened, range(60))
+    for number in range(times):
+        has(opened, range(100 * number + 100, 100 * number + 120))
+    assert [path.name[:7] for path in folder.iterdir()] == ["shards-"]
 
 
 WRITES = ("os.mkdir", "os.rename", "os.link", "os.remove", "os.rmdir", "shutil.rmtree")

@@ -62,10 +62,13 @@ def gather(folder: Path, width: int, temporary: Callable[[Path], Path]) -> bool:
     """
     for _ in range(_TRIES):
         try:
+            # Before the last one is read: if another makes a generation meanwhile, it takes the number.
+            number = max(map(generations.number_of, generations.generations(folder)), default=0) + 1
             old, found = generations.last(folder, width), list(segments(folder, width))
             files = [file for _, file in found]
             fresh = _fresh(old, found)
-            if len(fresh) and not _written(folder, old, fresh, files, temporary):
+            target = generations.named(folder, number)
+            if len(fresh) and not _written(target, old, fresh, files, temporary):
                 continue
             _remove(folder, old, files, temporary)
             return bool(found)
@@ -104,11 +107,9 @@ def _whole(old: Generation, at: np.ndarray) -> np.ndarray:
 
 
 def _written(
-    folder: Path, old: Generation | None, fresh: _Many, files: list[RowFile], temporary: Callable[[Path], Path]
+    target: Path, old: Generation | None, fresh: _Many, files: list[RowFile], temporary: Callable[[Path], Path]
 ) -> bool:
-    """Write the next generation; whether it got its name."""
-    number = max(map(generations.number_of, generations.generations(folder)), default=0) + 1
-    target = generations.named(folder, number)
+    """Write the next generation; whether it is the last one, so that what it holds may be removed elsewhere."""
     unfinished = temporary(target)
     unfinished.mkdir(parents=True)
     try:
@@ -120,9 +121,13 @@ def _written(
             if target.exists():
                 return False
             raise
-        return True
+        to_disk(target)  # its name, before anything that it replaces is removed
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
+    if generations.generations(target.parent)[-1].name == target.name:
+        return True
+    _remove_whole(target, temporary)  # others were so quick that the number was taken, replaced and free again
+    return False
 
 
 def _write(folder: Path, old: Generation | None, fresh: _Many, files: list[RowFile]) -> None:
@@ -205,7 +210,12 @@ def _remove(folder: Path, old: Generation | None, files: Sequence[RowFile], temp
         return
     for path in generations.generations(folder)[:-1]:
         if generations.number_of(path) <= old.number:
-            with suppress(OSError, OutputError):
-                aside = temporary(path)
-                path.rename(aside)  # so that nobody finds a half of it
-                shutil.rmtree(aside, ignore_errors=True)
+            _remove_whole(path, temporary)
+
+
+def _remove_whole(generation: Path, temporary: Callable[[Path], Path]) -> None:
+    """Under another name, so that nobody finds a half of it. What stays does no harm: it is not the last."""
+    with suppress(OSError, OutputError):
+        aside = temporary(generation)
+        generation.rename(aside)
+        shutil.rmtree(aside, ignore_errors=True)
