@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from headstart import pipeline
 from headstart.choose.choose import licences_of, method_of
 from headstart.clock import Budget, seconds_of
+from headstart.cluster.on_ray import encoded_on
 from headstart.confidence.confidence import share_of
 from headstart.data.from_names import names_of
 from headstart.data.shards.sources import is_pattern, title
@@ -67,6 +68,7 @@ def fit(  # noqa: PLR0913 - the one public door: every option of the command lin
     threads: int | None = None,
     track: str | None = None,
     store: str | Path | None = None,
+    on: str | None = None,
     progress: Progress | Follower | None = None,
 ) -> Model:
     """Adapt a pre-trained model to the user's examples, and say how good it is on examples held out.
@@ -124,6 +126,8 @@ def fit(  # noqa: PLR0913 - the one public door: every option of the command lin
         threads: processor cores to use; None: all that the process may use.
         track: where the fit is written down too: "mlflow", "mlflow:URI", "tensorboard" or "tensorboard:FOLDER".
         store: a folder of features in place of the cache, as `encode_shard` fills it; "auto" takes the model of that.
+        on: "ray": features are made by the nodes of a Ray cluster, that of RAY_ADDRESS or else this machine, and they
+            are the same (needs ray). All else is done here.
         progress: told what goes on: a function of an `Update` (step, share, seconds_left), which ends the fit by
             returning False; what was done is kept.
 
@@ -140,7 +144,8 @@ def fit(  # noqa: PLR0913 - the one public door: every option of the command lin
     )  # fmt: skip
     seconds, shown = seconds_of(budget), as_progress(progress)
     opened = open_session(request, seconds=seconds, track=track, progress=shown)
-    with using(device, threads), features_in(None if store is None else resolved(store)), opened as session:
+    there, nodes = None if store is None else resolved(store), encoded_on(on, device=device, precision=precision)
+    with using(device, threads), features_in(there), nodes, opened as session:
         session.say(unfinished_notes())
         return pipeline.fit(request, session)
 

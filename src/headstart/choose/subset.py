@@ -12,6 +12,7 @@ from headstart.choose.policy import ALONE, FEWEST, FEWEST_OF_A_CLASS, NEARLY_ALL
 from headstart.choose.rate import Rate
 from headstart.clock import Budget
 from headstart.data.sampling import drawn
+from headstart.encode.elsewhere import machines
 from headstart.encode.encode import encode_rows, unknown
 from headstart.session import Session
 from headstart.values import Dataset, Method
@@ -77,5 +78,6 @@ def _room(
     with session.progress.step("time", len(timed)) as advance:
         rate = Rate(len(timed), None, advance, session.now)
         encode_rows(dataset, np.sort(timed), backbone, advance=rate)
-    room = TIMED + (rate.per_second() or 0.0) * encoding.left - unknown(digests[tested], backbone).sum()
+    here = rate.per_second() or 0.0
+    room = TIMED + machines() * here * encoding.left - unknown(digests[tested], backbone).sum()
     return int(np.searchsorted(new, room, side="right")), TIMED

@@ -52,6 +52,7 @@ def fit(  # noqa: PLR0913 - one argument an option
     threads: common.Threads = None,
     track: common.Track = None,
     store: common.Store = None,
+    on: Annotated[str | None, typer.Option(help="ray: features are made by a cluster (needs headstart[ray]).")] = None,
     as_json: common.Json = False,
 ) -> None:
     """Adapt a pre-trained model to labelled data and save it with its score."""
@@ -67,7 +68,7 @@ def fit(  # noqa: PLR0913 - one argument an option
         budget=budget, test=common.share_or_path(test), seed=seed, out=out, force=force, allow_rejected=allow_rejected,
         final=final, max_length=max_length, names=names, unlabelled=unlabelled, feedback=feedback, classes=classes,
         columns=columns, device=device, threads=threads, track=track, licence=licence, precision=precision,
-        store=store, progress=common.bars(),
+        store=store, on=on, progress=common.bars(),
     )  # fmt: skip
     _tell(fitted, as_json)
 

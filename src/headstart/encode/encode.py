@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from headstart.backbone import Backbone, Features
+from headstart.encode.elsewhere import encoded_elsewhere, runner
 from headstart.encode.engines import images_a_batch, open_engine, run_ready
 from headstart.encode.kinds import KINDS, Batch, Batching, Prepared, images_by
 from headstart.encode.machine import FEW
@@ -47,7 +48,7 @@ def encode(
     """
     batching = batching_of(inputs, digests, backbone, workers=workers)
     precision = known_precision(backbone) or choose_precision(backbone, _sample(len(inputs), batching))
-    everything = _Asked(digests, backbone, features_key(backbone, precision), precision, batching)
+    everything = _Asked(digests, backbone, features_key(backbone, precision), precision, batching, inputs=inputs)
     store, cached = _known(everything, advance)
     try:
         matrix = store.matrix(store.find(digests))
@@ -186,6 +187,7 @@ class _Asked:
     precision: str
     batching: Batching
     dtype: type[np.generic] | None = None
+    inputs: Sequence[Any] | None = None  # what other processes may be given; None: it is computed here
 
 
 def _known(asked: _Asked, advance: Callable[[int], None]) -> tuple[Table, int]:
@@ -257,8 +259,6 @@ def batching_of(inputs: Sequence[Any], digests: np.ndarray, backbone: Backbone, 
 
 
 def _compute(asked: _Asked, rows: np.ndarray, store: Table, advance: Callable[[int], None]) -> None:
-    batches = asked.batching(rows)
-    engine = open_engine(asked.backbone, asked.precision)
     flush = max(1, min(_FLUSH, _FLUSH_BYTES // (4 * asked.backbone.width)))
     done: list[np.ndarray] = []
     made: list[np.ndarray] = []
@@ -270,7 +270,7 @@ def _compute(asked: _Asked, rows: np.ndarray, store: Table, advance: Callable[[i
         made.clear()
 
     try:
-        for which, rows_made in engine(batches):
+        for which, rows_made in _made(asked, rows):
             made.append(finite(rows_made, asked.backbone).reshape(len(which), -1))
             done.append(which)
             advance(len(which))
@@ -278,6 +278,14 @@ def _compute(asked: _Asked, rows: np.ndarray, store: Table, advance: Callable[[i
                 write()
     finally:  # also on Ctrl-C: what was computed is kept
         write()
+
+
+def _made(asked: _Asked, rows: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Batch by batch: here; what is more than a chunk, by whoever else computes."""
+    others, size = runner(), KINDS[asked.backbone.kind].chunk
+    if others is None or asked.inputs is None or len(rows) <= size:
+        return open_engine(asked.backbone, asked.precision)(asked.batching(rows))
+    return encoded_elsewhere(asked.inputs, asked.digests, rows, asked.backbone, asked.precision, by=others, size=size)
 
 
 def finite(features: np.ndarray, backbone: Backbone) -> np.ndarray:

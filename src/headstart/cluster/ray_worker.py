@@ -1,0 +1,81 @@
+"""What runs on the nodes of a cluster: a worker with engines of its own, that encodes chunks. It needs no Ray here."""
+
+from __future__ import annotations
+
+import os
+import platform
+import socket
+from collections.abc import Mapping
+from contextlib import suppress
+from importlib import metadata
+from typing import Any
+
+import numpy as np
+
+from headstart import __version__
+from headstart.backbone import Backbone
+from headstart.encode.elsewhere import Chunk, Made
+from headstart.encode.encode import batching_of, finite
+from headstart.encode.engines import Engine, open_engine
+from headstart.encode.machine import using
+from headstart.encode.precision import may_encode_in_bf16
+from headstart.errors import UserError
+from headstart.pretrained.rebuild import from_where_kept
+
+SEEN = "data, models and HEADSTART_CACHE have to lie where every node sees them, under the same names"
+_LIBRARIES = ("openvino", "ray", "torch", "tokenizers", "pillow")  # by which features may differ
+
+
+def versions() -> dict[str, str]:
+    """Of all that features depend on, in this process."""
+    known = {"python": platform.python_version(), "headstart": __version__}
+    return known | {library: metadata.version(library) for library in _LIBRARIES}
+
+
+class Worker:
+    """Encodes chunks in a process of its own; its engines stay open.
+
+    Args:
+        environment: variables of the fit's process that headstart goes by. folder: where that runs.
+        device, threads: as for `using`.
+    """
+
+    def __init__(self, environment: Mapping[str, str], folder: str, device: str | None, threads: int) -> None:
+        os.environ.update(environment)
+        with suppress(OSError):  # where names of photos are relative, it is said of the first
+            os.chdir(folder)
+        self._device, self._threads = device, threads
+        self._backbones: dict[tuple[str, str], tuple[Backbone, Engine]] = {}
+
+    def about(self) -> tuple[str, dict[str, str]]:
+        """The node's name, and the versions there."""
+        return socket.gethostname(), versions()
+
+    def encode(
+        self, chunk: Chunk, kept: Mapping[str, Any], function: str, precision: str
+    ) -> Made | tuple[str, str, str]:
+        """Batch by batch which examples, and their features; or what cannot be used, where, and what to do.
+
+        Args:
+            kept: the backbone, as `where_kept` describes it. function: what its features have to be.
+        """
+        try:
+            with using(self._device, self._threads):
+                backbone, engine = self._open(kept, function, precision)
+                batches = batching_of(chunk.inputs, chunk.digests, backbone)(np.arange(len(chunk.inputs)))
+                return [(which, finite(made, backbone)) for which, made in engine(batches)]
+        except UserError as error:
+            return f"node {socket.gethostname()}: {error.what}", error.where, SEEN
+        except OSError as error:
+            return f"node {socket.gethostname()}: {error.strerror or error}", str(error.filename or ""), SEEN
+
+    def _open(self, kept: Mapping[str, Any], function: str, precision: str) -> tuple[Backbone, Engine]:
+        known = function, precision
+        if known not in self._backbones:
+            backbone = from_where_kept(kept)
+            if backbone.function != function:
+                raise UserError("another model lies there", where=str(kept["weights"]))
+            if precision == "bf16" and not may_encode_in_bf16(backbone):
+                raise UserError("no bfloat16, in which this model's features are made", where="--precision float32")
+            self._backbones[known] = backbone, open_engine(backbone, precision)
+        return self._backbones[known]
