@@ -62,9 +62,14 @@ class Nodes:
 @contextmanager
 def cluster(*cores: int) -> Iterator[Nodes]:
     """Nodes with so many cores each; within the block RAY_ADDRESS says where."""
-    key = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "0" * 64, "RAY_USAGE_STATS_ENABLED": "0"}
-    before = {name: os.environ.get(name) for name in (*key, "RAY_ADDRESS")}
-    os.environ.update(key)
+    around = {
+        "RAY_AUTH_MODE": "token",
+        "RAY_AUTH_TOKEN": "0" * 64,
+        "RAY_DEDUP_LOGS_SKIP_REGEX": ".",
+        "RAY_USAGE_STATS_ENABLED": "0",
+    }
+    before = {name: os.environ.get(name) for name in (*around, "RAY_ADDRESS")}
+    os.environ.update(around)
     nodes = Nodes(list(cores))
     os.environ["RAY_ADDRESS"] = nodes.address
     try:

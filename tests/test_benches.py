@@ -42,6 +42,7 @@ HEADLINES = {  # what each prints in any form
     "long_run": r"half a cosine +False -> True: accuracy [+-]",
     "memory": r" 16 photos +\d+ MB",
     "near_duplicates": r"\| JPEG 75 \| \d+ \| 100\.0% \| 0 \|[\s\S]*\| grains \| 20 \| 0 \|",
+    "on_ray": r"left out: all of it|ratio [\d.]+\n3 workers and 1 nodes killed in \d+ passes: 0 wrong bytes",
     "never_worse": r"behind the better one, single runs: \d",
     "over_http": r"headstart serve: [\d.]+ of the bare engine, by processors [\d.]+[\s\S]*plain FastAPI: half of that",
     "page": r"400 examples, 30 classes: 0\.\d+ MB, made in [\d.]+ s",

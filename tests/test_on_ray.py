@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
 import random
 import shutil
 import subprocess
@@ -21,7 +22,9 @@ from clusters import cluster, kill, processes
 from headstart.cluster.on_ray import encoded_on
 from headstart.encode.elsewhere import Chunk, runner
 from headstart.encode.kinds import KINDS
+from headstart.inputs.packed import PhotoInSpool
 from headstart.pretrained.load import load
+from headstart.storage.spool import Spool
 from small_models import small_image_model, small_text_model
 
 with_ray = [
@@ -85,6 +88,13 @@ def test_without_ray_it_is_said_how_to_install_it(pictures, monkeypatch):
     monkeypatch.setitem(sys.modules, "ray", None)  # as importing takes a package that is not there
     with pytest.raises(hs.UserError, match=r"Ray is not installed\npip install 'headstart\[ray\]'"):
         hs.fit(pictures[0], on="ray")
+
+
+def test_a_photo_that_came_once_is_given_to_others_as_its_bytes():
+    spool = Spool()
+    photo = PhotoInSpool("", 5, "row 7", spool.add(b"photo"), spool)
+    there = pickle.loads(pickle.dumps(photo))
+    assert (there.read(), str(there)) == (b"photo", "row 7")
 
 
 def test_on_one_machine_nothing_of_ray_is_imported(pictures, tmp_path):

@@ -27,6 +27,7 @@ PLACES = ("ray",)
 _WHERE = "--on ray"
 _STORE = 200 * 2**20  # bytes of shared memory of a cluster of our own
 _CORES = 8  # of an actor at most: two threads decode for its engine
+_EACH = 2  # chunks that an actor is given: the next is there when one is done
 _AHEAD = 4  # chunks for each actor between the first that is missing and the last that is given out
 _PATIENCE = 300.0  # seconds without any actor, before that is an error
 _LISTENS = 10.0  # seconds for a cluster to answer
@@ -191,7 +192,8 @@ class Actors:
                     num_cpus=min(threads, _cpus(node)), num_gpus=1 if gpus else 0, max_restarts=-1,
                     scheduling_strategy=on_node(node["NodeID"], soft=True),
                 ).remote(own, str(Path.cwd()), self._device, threads)  # fmt: skip
-                self._wait_for(actor)
+                for _ in range(_EACH):
+                    self._wait_for(actor)
                 self._count += 1
         if not self._starting:
             raise UserError("the cluster has no processor cores", where=_WHERE, fix="start nodes with --num-cpus")

@@ -59,6 +59,21 @@ class PhotoInSpool(PackedPhoto):
             raise OSError(errno.EIO, "what was written down of it is no longer there", self.name)
         return content
 
+    def __reduce__(self) -> tuple[type[PhotoInMemory], tuple[str, int, str, bytes]]:
+        """Another process has no such spool: it is given the bytes."""
+        return PhotoInMemory, (self.file, self.size, self.name, self.read())
+
+
+@dataclass(frozen=True, slots=True)
+class PhotoInMemory(PackedPhoto):
+    """A photo that came from another process."""
+
+    content: bytes
+
+    def read(self) -> bytes:
+        """The bytes of the photo's own file."""
+        return self.content
+
 
 def read_piece(file: str, offset: int, size: int, *, most: int) -> bytes:
     """So many bytes of a file from this one on.
