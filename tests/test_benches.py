@@ -23,6 +23,7 @@ HEADLINES = {  # what each prints in any form
     "answer": r"headstart +[\d.]+ s for 20 questions",
     "as_it_is": r"efficientnet_lite0: \d of 2 right",
     "attention": r"\| 16 \| bfloat16 \| [\d.]+ \| [\d.]+ \|",
+    "big_head": r"passes to gaps of 1e-02 \d[\s\S]*times its bound; peak \d+ MB[\s\S]*SAGA: .*gap",
     "chance": r"\| 30 \| 1 \| [01] \|",
     "cliff": r"headstart, --how tune +[01]\.\d+",
     "doubtful_labels": r"texts, 60 \| any class \| [\d.]+% \| [\d.]+% \|",

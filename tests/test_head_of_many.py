@@ -39,7 +39,7 @@ class Counted:
         return len(self.inside)
 
     def __getitem__(self, rows: slice) -> np.ndarray:
-        block = self.inside[rows].astype(np.float32)
+        block = widened(self.inside[rows])
         self.read.append(len(block))
         return block
 

@@ -9,7 +9,7 @@ taken from a sample of the rows, which is in c dimensions large enough. What is 
 has nothing to do with the probabilities, as far as classes differ by their means: there the Kronecker product holds,
 with the covariance within classes, which the moments know. The inverse is by conjugate gradients, without any data.
 On 25,000 x 160 examples of 16 classes that halves the passes to 1e-4 of the optimum, from 14 to 7; as many rows for a
-Hessian in all directions bring less, 9 (docs/log/2026-11-scale.md).
+Hessian in all directions bring less, 9 (docs/log/2026-11-head-of-many.md).
 """
 
 from __future__ import annotations

@@ -19,6 +19,8 @@ _MOST_ROTATED = 1000  # classes, beyond which the eigenvectors between them take
 _LEAST_SHARE = 1e-4  # of a class, in the bias that is started from
 _HIGHEST = 80.0  # logit on the wrong side: exp of it is still float32
 _TINY = 1e-30
+_MOST_SIGNS = 2**24  # of labels that are kept as float32: 64 MB; more are made anew in each pass
+_ROWS = 2**17  # gone through at a time before the first pass
 
 
 class Loss(Protocol):
@@ -105,13 +107,18 @@ class Sigmoid:
 
     def __init__(self, y: np.ndarray, weights: np.ndarray) -> None:
         """`y` (n, c) of 0 and 1; `weights` (k, n) float32, rows sum to 1."""
-        self.w, self.outputs = weights, y.shape[1]
-        self.sign = np.ascontiguousarray((1 - 2 * y.T).astype(np.float32))  # (c, n): -1 where the label is there
+        self.w, self.y, self.outputs = weights, y, y.shape[1]
+        self.sign = _signs(y) if y.size <= _MOST_SIGNS else None
         counted = weights > 0
-        there, n = counted @ (y > 0).astype(np.int64), counted.sum(axis=1, keepdims=True)
+        n, shape = counted.sum(axis=1, keepdims=True), (len(weights), y.shape[1])
+        there, share = np.zeros(shape, dtype=np.int64), np.zeros(shape, dtype=np.float32)
+        for start in range(0, len(y), _ROWS):
+            rows = slice(start, start + _ROWS)
+            there += counted[:, rows] @ (y[rows] > 0).astype(np.int64)
+            share += weights[:, rows] @ y[rows].astype(np.float32)
         self.varies = ((there > 0) & (there < n)).astype(np.float32)  # (k, c)
         least = 0.5 / (n + 1)  # half an example each way: Krichevsky and Trofimov, 1981
-        self.shares = np.clip(weights @ y.astype(np.float32), least, 1 - least).astype(np.float32)
+        self.shares = np.clip(share, least, 1 - least).astype(np.float32)
 
     def start(self) -> np.ndarray:
         """The log odds of the labels' shares."""
@@ -119,7 +126,8 @@ class Sigmoid:
 
     def residuals(self, at: np.ndarray, x: np.ndarray, rows: slice, live: Live) -> tuple[np.ndarray, np.ndarray]:
         """As in `Loss`: weight times (probability - truth)."""
-        sign, w, varies = self.sign[:, rows], self.w[live, None, rows], self.varies[live]
+        sign = _signs(self.y[rows]) if self.sign is None else self.sign[:, rows]
+        w, varies = self.w[live, None, rows], self.varies[live]
         z = logits(at, x)
         z *= sign  # now how far the label is on its wrong side
         e = np.exp(np.minimum(z, _HIGHEST, out=z), out=z)
@@ -136,6 +144,11 @@ class Sigmoid:
             e = np.exp(-np.abs(logits(at[live], x)))
             mean[live] += np.vecdot(e / np.square(1 + e), self.w[live, None, rows])
         return mean, None
+
+
+def _signs(y: np.ndarray) -> np.ndarray:
+    """(m, c) of 0 and 1 -> (c, m) float32, -1 where the label is there."""
+    return np.ascontiguousarray((1 - 2 * y.T).astype(np.float32))
 
 
 def logits(at: np.ndarray, x: np.ndarray) -> np.ndarray:

@@ -105,7 +105,7 @@ FEW = FewLabelsPolicy()
 
 @dataclass(frozen=True)
 class ManyPolicy:
-    """What is done otherwise where examples are very many (docs/log/2026-11-scale.md has what each number rests on)."""
+    """What is done otherwise where examples are very many (docs/log/2026-11-head-of-many.md has why)."""
 
     rows: int = 100_000  # examples beyond which they are
     held_out: int = 5  # one in so many is held out to choose the penalty by

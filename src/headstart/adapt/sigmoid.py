@@ -190,9 +190,10 @@ def search(
     if len(np.unique(fold[fold >= 0])) < (1 if (fold < 0).any() else 2):
         raise ValueError("cross-validation needs at least two folds, or rows that are in none")
     x, order = by_fold(x, fold)
+    y_ordered = y[order] if isinstance(x, np.ndarray) else y  # of very many a copy is dear
     judged = order[fold[order] >= 0]
     best, rows = best_penalty(
-        partial(_trials, x, y[order], fold[order], basis, by.of(order), advance),
+        partial(_trials, x, y_ordered, fold[order], basis, by.of(order), advance),
         penalties=PENALTIES,
         strongest_for_many=_STRONGEST_FOR_MANY,
         n=len(judged),

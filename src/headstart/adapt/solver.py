@@ -59,6 +59,7 @@ class Solution:
     objective: np.ndarray  # (k,) mean weighted log loss (labels: their sum) + penalty / 2 * |weights|^2
     passes: int  # times the features were gone through; a sample of them does not count
     pairs: Pairs
+    trail: tuple[np.ndarray, ...] = ()  # (k,) the objective that each pass found, also of steps that were too long
 
     def mean(self) -> Solution:
         """One problem in the middle of all: where to start when the folds become the whole."""
@@ -98,14 +99,14 @@ def solve_path(
     problem = _Problem(x, y, example_weights, basis.variance, n_classes)
     last, before = start, None
     for penalty in penalties:
-        passes = problem.passes
+        passes, problem.trail = problem.passes, []
         at = problem.start() if last is None else last.at
         if last is not None and before is not None:
             at = 2 * at - before.at
         pairs = [] if last is None else _for_other_penalty(last.pairs, penalty - last.penalty, problem.ridge)
         solution = _lbfgs(problem, at, pairs, penalty, tolerance, within)
         before = last if last is not start else None
-        last = replace(solution, passes=problem.passes - passes)
+        last = replace(solution, passes=problem.passes - passes, trail=tuple(problem.trail))
         yield last
 
 
@@ -121,7 +122,7 @@ class _Problem:
         self.shape = (len(weights), n_classes, x.shape[1])
         self.edges = self._edges(max(256, _LOGITS // (len(weights) * n_classes)))
         self.most_pairs = int(np.clip(_PAIR_CELLS // (2 * prod(self.shape)), _FEWEST_PAIRS, _MOST_PAIRS))
-        self.passes = 0
+        self.passes, self.trail = 0, list[np.ndarray]()
         one = len(weights) == 1 and y.ndim == 1 and n_classes <= MANY.most_sampled_outputs
         self.sampled = one and len(x) > MANY.rows
 
@@ -155,7 +156,8 @@ class _Problem:
             loss[live] += losses
             gradient[live] += (residuals.reshape(-1, len(x)) @ x).reshape(len(residuals), *seen.shape[1:])
         ridge = penalty * self.ridge * at
-        return loss + 0.5 * _dot(ridge, at), self._back(gradient) + ridge
+        self.trail.append(loss + 0.5 * _dot(ridge, at))
+        return self.trail[-1], self._back(gradient) + ridge
 
     def curvature(self, at: np.ndarray, penalty: float) -> Curvature:
         """The Hessian at `at`, approximately."""
@@ -235,7 +237,7 @@ def _lbfgs(
         direction, length = -_two_loops(gradient, memory, curvature), np.ones_like(length)
         if curvature.to_scale:
             active &= _far(gradient, direction, value, tolerance)
-        elif len(values) > _LOOK_BACK:
+        if len(values) > _LOOK_BACK:
             active &= values[0] - value > tolerance * value
     return Solution(penalty, at, value, problem.passes, list(memory))
 
