@@ -115,7 +115,7 @@ def test_photos_are_answered_explained_and_corrected(server, page, photos):
     heat = first.get_by_alt_text("Where in the photo")
     heat.wait_for()
     assert heat.evaluate("(image) => image.decode().then(() => image.naturalWidth)") == Image.open(photos[0]).width
-    assert first.get_by_text("similarity").count() == 5
+    assert first.get_by_text("% alike").count() == 5
     first.get_by_role("button", name="This is wrong").click()
     refuse_bad_state(page)
     first.get_by_label("nominal").check()
@@ -151,7 +151,7 @@ def test_texts_are_answered_by_the_line_and_their_words_marked(server, page):
     most = max(abs(word["weight"]) for word in words)
     strong = [word["text"] for word in words if 4 * abs(word["weight"]) >= most]
     assert card.locator(".words mark").all_inner_texts() == strong
-    assert card.get_by_text("similarity").count() == 5
+    assert card.get_by_text("% alike").count() == 5
     refuse_bad_state(page)
 
 
@@ -161,7 +161,7 @@ def test_what_the_model_is_not_sure_of_is_said(server, page):
     rows = server.post("/v1/predict", {"inputs": given, "model": "texts", "abstain": 0.9}).json["predictions"]
     row = next(row for row in rows if row["unsure"])
     choose_model(page, "texts")
-    page.get_by_label("Where it is not sure").select_option("It says so: 90 of 100 answers are right")
+    page.get_by_label("Where it is not sure").select_option("It says so, and of its other answers 90 of 100 are right")
     page.get_by_label("Text", exact=True).fill(row["input"])
     page.get_by_role("button", name="Ask", exact=True).click()
     page.get_by_text("Not sure. This answer may well be wrong.").wait_for()
