@@ -19,6 +19,7 @@ from headstart.storage import matrix
 from headstart.storage.matrix import blocks, room_for, take
 
 _KEPT = 0.99  # share of the variance in the directions that are kept; the rest costs time and brings nothing
+_ALIGNED = 16  # float32 numbers of a cache line: rows that begin within one are written in three times the time
 _LEAST_DEVIATION = 1e-6  # of the largest; columns below are constant
 
 
@@ -84,8 +85,10 @@ class Unwritten:
     def centred(self, rows: slice) -> np.ndarray:
         """(m, d + 1) float32: raw features less their mean, and a column of ones."""
         block = self.features[rows]
-        made = np.ones((len(block), block.shape[1] + 1), dtype=np.float32)
+        n, d = block.shape
+        made = np.empty((n, -(-(d + 1) // _ALIGNED) * _ALIGNED), dtype=np.float32)[:, : d + 1]
         np.subtract(block, self.basis.mean, out=made[:, :-1])
+        made[:, -1] = 1
         return made
 
     @cached_property

@@ -11,8 +11,8 @@ penalties, which differ by a constant factor, each problem starts where a straig
 points, and it keeps what L-BFGS learned about the Hessian: another penalty changes it by a known multiple of the
 identity.
 
-Of very many examples nothing is copied: slices of the raw features are read and centred by one thread while another
-computes, and the basis is multiplied into the weights instead. There one problem begins at a linear discriminant
+Of very many examples nothing is copied: slices of the raw features are read, centred and multiplied by a thread for
+each core, and the basis is multiplied into the weights instead. There one problem begins at a linear discriminant
 analysis, whose class means are the gradient of the first pass.
 
 The labels of one problem step together, although none depends on another: on 5,000 texts with 28 labels an L-BFGS for
@@ -22,19 +22,22 @@ each label took more passes, since a step that one label has to shorten is a pas
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import pairwise
 from math import prod
+from typing import TypeVar
 
 import numpy as np
 
 from headstart.adapt.basis import Basis, Unwritten
 from headstart.adapt.curvature import Classes, Curvature, Kronecker, Sample, SampledHessian
-from headstart.adapt.losses import Live, Loss, Sigmoid, Softmax
+from headstart.adapt.losses import Live, Loss, Sigmoid, Slice, Softmax
 from headstart.adapt.policy import MANY
 from headstart.backbone import Matrix
 from headstart.clock import UNLIMITED, Budget
+from headstart.encode.machine import side_by_side
 from headstart.evaluate.calibration import temperature
 from headstart.storage.matrix import ahead
 
@@ -42,11 +45,13 @@ _MOST_PAIRS, _FEWEST_PAIRS = 12, 5
 _PAIR_CELLS = 2**26  # float32 in all pairs together: 256 MB
 _RUN = 64  # rows of a sample that lie together
 _LOGITS = 400_000  # computed at a time: they stay in the processor's cache
+_CELLS = 2**22  # float32 of features that are read at a time: 16 MB
 _ARMIJO = 1e-4
 _LOOK_BACK = 5  # passes over which progress is judged; the gap to the optimum is about three times that progress
 _TINY = 1e-30
 _MOST_PASSES, _FEWEST_PASSES = 400, 6  # over x, for each penalty; and where there is no time
 
+T = TypeVar("T")
 Pairs = list[tuple[np.ndarray, np.ndarray]]  # (step, change of gradient), oldest first
 
 
@@ -120,7 +125,10 @@ class _Problem:
         self.variance = np.append(variance, 1).astype(np.float32)  # of the column of ones: its mean square
         self.ridge = np.append(np.ones_like(variance), 0).astype(np.float32)  # which columns are penalised
         self.shape = (len(weights), n_classes, x.shape[1])
-        self.edges = self._edges(max(256, _LOGITS // (len(weights) * n_classes)))
+        longest = _LOGITS // (len(weights) * n_classes)
+        if not isinstance(x, np.ndarray):  # each slice is a copy, several at a time
+            longest = min(longest, _CELLS // x.shape[1])
+        self.edges = self._edges(max(256, longest))
         self.most_pairs = int(np.clip(_PAIR_CELLS // (2 * prod(self.shape)), _FEWEST_PAIRS, _MOST_PAIRS))
         self.passes, self.trail = 0, list[np.ndarray]()
         one = len(weights) == 1 and y.ndim == 1 and n_classes <= MANY.most_sampled_outputs
@@ -151,13 +159,24 @@ class _Problem:
         self.passes += 1
         seen = self._seen(at)
         gradient, loss = np.zeros_like(seen), np.zeros(len(at))
-        for x, rows, live in self._parts():
-            losses, residuals = self.loss.residuals(seen[live], x, rows, live)
+        for live, losses, change in self._each(partial(self._share, seen)):
             loss[live] += losses
-            gradient[live] += (residuals.reshape(-1, len(x)) @ x).reshape(len(residuals), *seen.shape[1:])
+            gradient[live] += change
         ridge = penalty * self.ridge * at
         self.trail.append(loss + 0.5 * _dot(ridge, at))
         return self.trail[-1], self._back(gradient) + ridge
+
+    def _share(self, seen: np.ndarray, part: Slice) -> tuple[Live, np.ndarray, np.ndarray]:
+        """Problems, and what a slice of the features adds to their losses and gradients."""
+        x, rows, live = part
+        losses, residuals = self.loss.residuals(seen[live], x, rows, live)
+        return live, losses, (residuals.reshape(-1, len(x)) @ x).reshape(len(residuals), *seen.shape[1:])
+
+    def _each(self, work: Callable[[Slice], T]) -> Iterator[T]:
+        """What `work` makes of each slice of the features, in their order."""
+        if isinstance(self.x, Unwritten):
+            return side_by_side(lambda edges: work(self._part(edges)), pairwise(self.edges))
+        return map(work, self._parts())
 
     def curvature(self, at: np.ndarray, penalty: float) -> Curvature:
         """The Hessian at `at`, approximately."""
@@ -188,12 +207,12 @@ class _Problem:
         runs = min(MANY.sampled, MANY.sampled_cells // self.shape[1], n) // _RUN
         return (slice(start, start + _RUN) for start in np.linspace(0, n - _RUN, runs, dtype=np.int64).tolist())
 
-    def _parts(self) -> Iterator[tuple[np.ndarray, slice, Live]]:
+    def _parts(self) -> Iterator[Slice]:
         """Slices of the features, which rows they are, and the problems that any of these rows counts in."""
         made = map(self._part, pairwise(self.edges))
         return made if isinstance(self.x, np.ndarray) else ahead(made)
 
-    def _part(self, edges: tuple[int, int]) -> tuple[np.ndarray, slice, Live]:
+    def _part(self, edges: tuple[int, int]) -> Slice:
         rows = slice(*edges)
         live = np.flatnonzero(self.w[:, rows].any(axis=1))
         return self._rows(rows), rows, slice(None) if len(live) == len(self.w) else live

@@ -9,7 +9,8 @@ import numpy as np
 
 from headstart.encode.generations import Generation
 from headstart.encode.keys import KEY, Sorted, first_of_each, order_of
-from headstart.encode.row_files import Rows
+from headstart.encode.row_files import Rows, in_a_row
+from headstart.storage.matrix import widened
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,11 @@ class _Level:
 
     def read(self, at: np.ndarray, out: np.ndarray, places: np.ndarray) -> None:
         for number, here in self._by_file(at):
-            out[places[here]] = self.files[number].read(self.row[at[here]])
+            rows, these = self.files[number].read(self.row[at[here]]), in_a_row(places[here])
+            if rows.dtype == np.float16 and out.dtype == np.float32 and isinstance(these, slice):
+                widened(rows, out=out[these])
+            else:
+                out[these] = rows
 
     def _by_file(self, at: np.ndarray) -> list[tuple[int, np.ndarray]]:
         file = self.file[at]

@@ -5,18 +5,24 @@ from __future__ import annotations
 import os
 import sys
 import threading
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from headstart.errors import ModelError, UserError
 
 FEW = 64  # inputs that are asked about at once, at most, so that each is waited for
 _DEVICES = ("cpu", "cuda", "mps")
+_MOST_SIDE_BY_SIDE = 8  # threads: each holds what it works on in memory
+
+P = TypeVar("P")
+R = TypeVar("R")
 
 
 @dataclass(frozen=True)
@@ -151,6 +157,23 @@ def algebra_of(rows: int) -> Iterator[None]:
         return
     with _one_thread:
         yield
+
+
+def side_by_side(work: Callable[[P], R], parts: Iterable[P]) -> Iterator[R]:
+    """What `work` makes of each part, in their order: by a thread for each core, whose linear algebra is on that core.
+
+    Where reading and linear algebra alternate, this keeps all cores at work, and what comes out does not depend on
+    their number.
+    """
+    threads = min(cores(), _MOST_SIDE_BY_SIDE)
+    waiting: deque[Future[R]] = deque()
+    with _one_thread, ThreadPoolExecutor(threads, thread_name_prefix="side-by-side") as pool:
+        for part in parts:
+            waiting.append(pool.submit(work, part))
+            if len(waiting) > threads:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
 
 
 @cache

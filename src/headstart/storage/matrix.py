@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+import threading
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -33,6 +34,7 @@ class Rows:
 
     def __init__(self, n: int, d: int) -> None:
         self.shape = (n, d)
+        self._turn = threading.Lock()  # a file has one place where it is read
         size = 4 * n * d
         self._folder = with_room(size)
         try:
@@ -47,10 +49,11 @@ class Rows:
     def __getitem__(self, rows: slice) -> np.ndarray:
         start, stop, _ = rows.indices(len(self))
         out = np.empty((max(0, stop - start), self.shape[1]), dtype=np.float32)
-        self._file.seek(4 * start * self.shape[1])
         view = _bytes_of(out)
-        while view:
-            view = view[self._file.readinto(view) or _ended() :]
+        with self._turn:
+            self._file.seek(4 * start * self.shape[1])
+            while view:
+                view = view[self._file.readinto(view) or _ended() :]
         return out
 
     def __setitem__(self, rows: slice, values: np.ndarray) -> None:

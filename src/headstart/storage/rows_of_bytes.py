@@ -12,12 +12,13 @@ from headstart.storage.matrix import with_room
 from headstart.storage.places import cannot_write
 
 MOST_IN_MEMORY = 16 * 2**20  # bytes; above that, rows go to disk
+_NEAR = 8 * 2**10  # bytes between two rows that are wanted that are read along: another read takes longer
 
 
 class Bytes:
     """(n, k) uint8 in a file that has no name, as `matrix.Rows` are: written from the first row on, read in any order.
 
-    Mapped pages would count as the process's own memory, so rows are read; those that lie side by side at once.
+    Mapped pages would count as the process's own memory, so rows are read; those that lie near each other at once.
     """
 
     def __init__(self, n: int, width: int) -> None:
@@ -49,10 +50,17 @@ class Bytes:
         wanted = np.arange(*rows.indices(len(self))) if isinstance(rows, slice) else rows
         wanted = wanted if self._order is None else self._order[wanted]
         distinct, place = np.unique(wanted, return_inverse=True)
-        ends = [*(np.flatnonzero(np.diff(distinct) != 1) + 1).tolist(), len(distinct)] if len(distinct) else []
+        near = 1 + _NEAR // self.shape[1]
+        ends = [*(np.flatnonzero(np.diff(distinct) > near) + 1).tolist(), len(distinct)] if len(distinct) else []
         out, start = np.empty((len(distinct), self.shape[1]), dtype=np.uint8), 0
         for end in ends:
-            self._read(out[start:end], int(distinct[start]))
+            first, last = int(distinct[start]), int(distinct[end - 1])
+            if last - first == end - 1 - start:
+                self._read(out[start:end], first)
+            else:
+                between = np.empty((last + 1 - first, self.shape[1]), dtype=np.uint8)
+                self._read(between, first)
+                out[start:end] = between[distinct[start:end] - first]
             start = end
         return out if len(distinct) == len(wanted) and (wanted[1:] > wanted[:-1]).all() else out[place]
 

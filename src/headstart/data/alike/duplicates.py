@@ -34,6 +34,7 @@ _FLAT = 2.0  # levels of deviation, below which there is nothing but noise to co
 _TABLES, _PROJECTIONS, _CELL = 8, 6, 0.7
 _NEAR_IN_PROJECTION = 2.0  # times the largest distance, seen in 48 projections: none of the farthest is farther
 _MOST_COMPARED = 16
+_MOST_ALONG = 6 * (2 * (1 - _CORRELATION)) ** 0.5  # in any one projection: six deviations of the farthest pairs
 _STEP = 0.05  # of a projection, as a byte: it is off by half of that at most
 _MOST_APART = 2 * (1 - _CORRELATION) * _NEAR_IN_PROJECTION**2 * _TABLES * _PROJECTIONS  # squared
 _MOST_COARSE = (_MOST_APART**0.5 / _STEP + (_TABLES * _PROJECTIONS) ** 0.5) ** 2 + 1  # in steps, however they are off
@@ -165,8 +166,9 @@ def _candidates(prints: RowsOfBytes) -> np.ndarray:
     """(m,) pairs of rows that may be near: hashing that keeps neighbours together (Datar et al. 2004).
 
     The light of each row, without its mean and of length 1, is projected on fixed directions. Flat areas say nothing
-    there, and two rows are as near in a projection as they are in their light: there are no ties. In a cell of over 16
-    rows each is compared with 16 next ones only: a folder of thousands of look-alikes does not cost the square.
+    there, and two rows are as near in a projection as they are in their light: there are no ties. In a cell rows are in
+    the order of one more projection, and each is compared with those that are near in it, at most the 16 next ones: a
+    folder of thousands of look-alikes does not cost the square, and full cells of very many photos cost little.
 
     Of many rows the projections are on disk, and one byte of each is in memory: what differs more than these can hide
     is not near.
@@ -175,22 +177,28 @@ def _candidates(prints: RowsOfBytes) -> np.ndarray:
     exact, coarse = _projections(prints)
     pairs = _NONE[:, 0]
     for table in range(_TABLES):
-        order, key = _cells(exact, slice(table * _PROJECTIONS, (table + 1) * _PROJECTIONS))
+        order, key, beside = _cells(exact, slice(table * _PROJECTIONS, (table + 1) * _PROJECTIONS))
         found = [pairs]
         for step in range(1, min(_MOST_COMPARED, n - 1) + 1):
-            same = np.flatnonzero(key[step:] == key[:-step])
+            same = np.flatnonzero((key[step:] == key[:-step]) & (beside[step:] - beside[:-step] <= _MOST_ALONG))
             if not len(same):
                 break
             for block in _blocks(len(same)):
                 a, b = order[same[block]], order[same[block] + step]
                 apart = (coarse[a].astype(np.int32) - coarse[b]) ** 2
                 maybe = apart.sum(axis=1) <= _MOST_COARSE
-                a, b = a[maybe], b[maybe]
-                apart_exactly = (_floats(exact, a) - _floats(exact, b)) ** 2
-                near = apart_exactly.sum(axis=1) <= _MOST_APART
-                found.append(_with_another(a[near], b[near]))
+                found.append(_with_another(a[maybe], b[maybe]))
         pairs = np.unique(np.concatenate(found))
-    return pairs
+    return pairs[_near_enough(exact, pairs)]
+
+
+def _near_enough(exact: RowsOfBytes, pairs: np.ndarray) -> np.ndarray:
+    """(m,) bool: whether the projections of each pair are as near as those of near rows are."""
+    near = np.zeros(len(pairs), dtype=bool)
+    for block in _blocks(len(pairs)):
+        a, b = _unpacked(pairs[block]).T
+        near[block] = ((_floats(exact, a) - _floats(exact, b)) ** 2).sum(axis=1) <= _MOST_APART
+    return near
 
 
 def _projections(prints: RowsOfBytes) -> tuple[RowsOfBytes, np.ndarray]:
@@ -208,8 +216,9 @@ def _floats(exact: RowsOfBytes, rows: np.ndarray) -> np.ndarray:
     return exact[rows].view(np.float32)
 
 
-def _cells(exact: RowsOfBytes, mine: slice) -> tuple[np.ndarray, np.ndarray]:
-    """(n,) rows in the order of the cell of a table that they are in, and in one more projection; and their cells."""
+def _cells(exact: RowsOfBytes, mine: slice) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(n,) rows in the order of the cell of a table that they are in, and of one more projection; their cells, and that
+    projection."""
     key, beside = np.empty(len(exact), dtype=np.int64), np.empty(len(exact), dtype=np.float32)
     for rows in _blocks(len(exact)):
         seen = _floats(exact, rows)
@@ -217,7 +226,7 @@ def _cells(exact: RowsOfBytes, mine: slice) -> tuple[np.ndarray, np.ndarray]:
         key[rows] = cells @ (128 ** np.arange(_PROJECTIONS))
         beside[rows] = seen[:, mine.stop % seen.shape[1]]
     order = np.lexsort((beside, key))
-    return order, key[order]
+    return order, key[order], beside[order]
 
 
 def projected(prints: np.ndarray) -> np.ndarray:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
+
 import numpy as np
 
 from headstart.storage.rows_of_bytes import RowsOfBytes
 
 _AT_ONCE = 1 << 16  # rows whose bytes are in memory, of what is on disk
 _WORD = 8  # bytes that are compared at once
+_SUM = 16  # bytes of a row's hash
 
 
 def as_items(rows: np.ndarray) -> np.ndarray:
@@ -19,7 +22,8 @@ def in_order(keys: RowsOfBytes, *, width: int | None = None) -> tuple[np.ndarray
     """(n,) rows in the order of their bytes, equal ones in their own order; and (n,) bool: which differ from the one
     before them.
 
-    Eight bytes at a time, of the rows only that are equal so far: hashes are told apart by the first ones.
+    Eight bytes at a time, of the rows only that are equal so far and not altogether, which a hash of each says:
+    digests are told apart by the first eight, and copies need no look at the others.
 
     Args:
         keys: (n, k) uint8. width: how many bytes of each count, from the first on; None: all.
@@ -32,10 +36,10 @@ def in_order(keys: RowsOfBytes, *, width: int | None = None) -> tuple[np.ndarray
     words = words[order]
     new[1:] |= words[1:] != words[:-1]
     del words
+    where = _tied(new)
+    undecided = where[_differ(keys, order[where], new[where], width)] if len(where) and width > _WORD else where[:0]
     for start in range(_WORD, width, _WORD):
-        tied = ~new
-        tied[:-1] |= ~new[1:]
-        where = np.flatnonzero(tied)
+        where = np.intersect1d(undecided, _tied(new), assume_unique=True)
         if not len(where):
             break
         words = _words(keys, order[where], start, min(start + _WORD, width))
@@ -44,6 +48,25 @@ def in_order(keys: RowsOfBytes, *, width: int | None = None) -> tuple[np.ndarray
         words = words[by]
         new[where[1:]] |= words[1:] != words[:-1]
     return order, new
+
+
+def _tied(new: np.ndarray) -> np.ndarray:
+    """Places in an order whose row is not yet told from the one before or after it."""
+    tied = ~new
+    tied[:-1] |= ~new[1:]
+    return np.flatnonzero(tied)
+
+
+def _differ(keys: RowsOfBytes, rows: np.ndarray, new: np.ndarray, width: int) -> np.ndarray:
+    """(m,) bool: whether a row is in a run, begun where `new` is, whose rows are not all equal."""
+    sums = np.empty((len(rows), _SUM), dtype=np.uint8)
+    for at in range(0, len(rows), _AT_ONCE):
+        some = np.ascontiguousarray(keys[rows[at : at + _AT_ONCE]][:, :width])
+        made = b"".join(hashlib.blake2b(row, digest_size=_SUM).digest() for row in some)
+        sums[at : at + _AT_ONCE] = np.frombuffer(made, np.uint8).reshape(-1, _SUM)
+    run = np.cumsum(new) - 1
+    other = (sums != sums[np.flatnonzero(new)][run]).any(axis=1)
+    return np.bincount(run, weights=other)[run] > 0
 
 
 def _words(keys: RowsOfBytes, rows: np.ndarray, start: int, stop: int) -> np.ndarray:
