@@ -6,7 +6,7 @@ import numpy as np
 
 from headstart.storage.rows_of_bytes import RowsOfBytes
 
-_AT_ONCE = 1 << 16  # rows whose bytes are in memory, of what is on disk
+_AT_ONCE, _MOST = 1 << 16, 1 << 24  # rows, and bytes of theirs at most, that are in memory, of what is on disk
 _WORD = 8  # bytes that are compared at once
 
 
@@ -49,11 +49,12 @@ def in_order(keys: RowsOfBytes, *, width: int | None = None) -> tuple[np.ndarray
 def _words(keys: RowsOfBytes, rows: np.ndarray, start: int, stop: int) -> np.ndarray:
     """(m,) uint64 that are in the order of these bytes of each row."""
     words = np.empty(len(rows), dtype=np.uint64)
-    for at in range(0, len(rows), _AT_ONCE):
-        some = keys[rows[at : at + _AT_ONCE]][:, start:stop]
+    many = max(1, min(_AT_ONCE, _MOST // max(1, keys.shape[1])))
+    for at in range(0, len(rows), many):
+        some = keys[rows[at : at + many]][:, start:stop]
         whole = np.zeros((len(some), _WORD), dtype=np.uint8)
         whole[:, : some.shape[1]] = some
-        words[at : at + _AT_ONCE] = whole.view(">u8").ravel()
+        words[at : at + many] = whole.view(">u8").ravel()
     return words
 
 
