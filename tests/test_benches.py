@@ -13,7 +13,7 @@ import pytest
 pytestmark = pytest.mark.check
 
 BENCH = Path(__file__).parents[1] / "bench"
-SHARED = {"common", "by_litserve", "by_trainer", "cuts", "many_texts"}  # what benches import
+SHARED = {"common", "by_litserve", "by_trainer", "cuts", "made_photos", "many_texts"}  # what benches import
 BENCHES = sorted(path.stem for path in BENCH.glob("*.py") if path.stem not in SHARED)
 HEADLINES = {  # what each prints in any form
     "accuracy": r"as headstart does it +accuracy [01]\.\d+",
@@ -37,11 +37,13 @@ HEADLINES = {  # what each prints in any form
     "explain": r"without the marked tenth",
     "exports": r"openvino: largest difference [\d.e-]+; 1 splits\n  accuracy [\s\S]*int8 [\d.]+ times float32",
     "few_epochs": r"straight +accuracy [01]\.\d+",
+    "epoch_reads": r"in windows of groups: 2\d groups and 4\d\d MB[\s\S]*from all photos: \d[\d,]* groups",
     "head": r"scikit-learn, tol 3e-06 +[\d.]+ s  gap .* ratio",
     "larger_batches": r"the mean of 2 runs' weights: accuracy [01]\.\d+",
     "learning_curve": r"\| 24 \| [01]\.\d+ \|[\s\S]*second fit [\d.]+ s, its learning curve",
     "long_run": r"half a cosine +False -> True: accuracy [+-]",
     "memory": r" 16 photos +\d+ MB",
+    "million_photos": r"2,000 photos: .* nothing else: yes\n[\s\S]*\d runs and \d merges killed .*: 0 of \d+ files",
     "near_duplicates": r"\| JPEG 75 \| \d+ \| 100\.0% \| 0 \|[\s\S]*\| grains \| 20 \| 0 \|",
     "on_ray": r"left out: all of it|ratio [\d.]+\n3 workers and 1 nodes killed in \d+ passes: 0 wrong bytes",
     "never_worse": r"behind the better one, single runs: \d",

@@ -1,7 +1,7 @@
 """What training is fed with: batches of texts, of stored activations or of pixels, in an order that the seed says.
 
-An epoch's order is a function of the seed and the epoch's number, so a run that was killed goes on with the very batch
-that it would have had.
+An epoch's order is a function of the seed and the epoch's number (see `adapt.epoch_order`), so a run that was killed
+goes on with the very batch that it would have had.
 """
 
 from __future__ import annotations
@@ -11,17 +11,20 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, Protocol
 
 import numpy as np
 import torch
 
 from headstart.adapt.devices import ready
+from headstart.adapt.epoch_order import Blocks, blocks_of, epoch_order
 from headstart.backbone import ImagePreparation, TextPreparation
 from headstart.encode.encode import Activations
 from headstart.errors import somebody_elses
 from headstart.inputs.augment import Views, pixels_of
 from headstart.inputs.tokens import shortened, truncating
+from headstart.storage.columns import taken
 
 _POOL = 64  # batches that are sorted by length together
 # What goes through the model at once; a longer batch goes in parts. In texts x tokens x (tokens + 512), because memory
@@ -145,7 +148,7 @@ class Stored:
         return replace(self, rows=self.rows[rows])
 
     def batches(self, size: int, *, epoch: int, seed: int) -> list[np.ndarray]:
-        return _shuffled(len(self), size, epoch, seed)
+        return in_batches(epoch_order(len(self), None, seed=seed, epoch=epoch), size)
 
     def parts(self, batch: np.ndarray, *, epoch: int) -> Iterator[Part]:
         found = self.activations.rows(self.rows[batch], (self.rows[batch] + epoch) % self.views)
@@ -166,10 +169,14 @@ class Pixels:
         return len(self.inputs)
 
     def take(self, rows: np.ndarray) -> Pixels:
-        return Pixels([self.inputs[row] for row in rows.tolist()], self.digests[rows], self.preparation, self.views)
+        return Pixels(taken(self.inputs, rows), self.digests[rows], self.preparation, self.views)
+
+    @cached_property
+    def _blocks(self) -> Blocks | None:
+        return blocks_of(self.inputs)
 
     def batches(self, size: int, *, epoch: int, seed: int) -> list[np.ndarray]:
-        return _shuffled(len(self), size, epoch, seed)
+        return in_batches(epoch_order(len(self), self._blocks, seed=seed, epoch=epoch), size)
 
     def parts(self, batch: np.ndarray, *, epoch: int) -> Iterator[Part]:
         with ThreadPoolExecutor(_DECODERS) as pool:
@@ -230,9 +237,9 @@ def in_order(feed: Feed, size: int, *, device: str = "cpu") -> Iterator[list[Par
     """Every example once, for a model that is asked; texts by length."""
     lengths = getattr(feed, "lengths", None)
     order = np.arange(len(feed)) if lengths is None else np.argsort(-lengths, kind="stable")
-    return ahead(feed, [order[at : at + size] for at in range(0, len(order), size)], epoch=0, device=device)
+    return ahead(feed, in_batches(order, size), epoch=0, device=device)
 
 
-def _shuffled(n: int, size: int, epoch: int, seed: int) -> list[np.ndarray]:
-    order = np.random.default_rng([seed, epoch]).permutation(n)
-    return [order[at : at + size] for at in range(0, n, size)]
+def in_batches(order: np.ndarray, size: int) -> list[np.ndarray]:
+    """The examples of an order in batches, of which the last one may be smaller."""
+    return [order[at : at + size] for at in range(0, len(order), size)]

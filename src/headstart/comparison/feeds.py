@@ -18,6 +18,7 @@ from headstart.inputs.augment import DETAIL, Views
 from headstart.inputs.image import open_known, wanted_side
 from headstart.pretrained.opened import Trainable
 from headstart.pretrained.training import word_embeddings
+from headstart.storage.columns import taken
 from headstart.values import Dataset
 
 _OBLONG = 2  # longest side that a photo is held with, over what the shorter one needs
@@ -35,8 +36,7 @@ class Fed:
 
 
 def _pixels(dataset: Dataset, rows: np.ndarray, backbone: Backbone) -> Pixels:
-    inputs = [dataset.inputs[row] for row in rows.tolist()]
-    return Pixels(inputs, dataset.checked_digests[rows], backbone.images, Views(1))
+    return Pixels(taken(dataset.inputs, rows), dataset.checked_digests[rows], backbone.images, Views(1))
 
 
 def _held(plain: Pixels, room: int) -> Pixels:

@@ -16,7 +16,7 @@ from headstart.data.alike.look_alikes import apart_by_class, apart_where_few
 from headstart.data.feedback import superseded
 from headstart.data.labels.alike_names import alike_names
 from headstart.errors import DataError, short_name
-from headstart.storage.columns import Coded, Column, Joined, coded, in_blocks, mapped
+from headstart.storage.columns import Coded, Joined, coded, in_blocks, mapped, taken
 from headstart.storage.rows_of_bytes import take
 from headstart.values import Caution, Dataset, Finding
 
@@ -71,13 +71,13 @@ def check(
     usable = replace(usable, notes=(*dataset.notes, *seen.notes), cautions=dataset.cautions)
     if purpose == "predict":  # what is asked about may well be alike
         return replace(usable, findings=Joined(rejected))
-    usable = replace(usable, sketches=modality.sketch(hashes))
     if purpose == "fit":
         task.refuse(usable, refuse_empty(replace(usable, findings=Joined(rejected))))
         more = _mostly_rejected(usable, Joined(rejected), allow_rejected)
         usable = replace(usable, cautions=(*usable.cautions, *more))
     same = equal_pairs(digests)
     twins = group(len(usable), np.concatenate([same, modality.near(hashes)]))
+    usable = replace(usable, sketches=modality.sketch(hashes))  # not before: what is near takes most memory
     del seen, hashes, keep
     twins, looks = apart_by_class(usable, twins, same) if labelled else (twins, [])
     twins, alike_by_nature = apart_where_few(usable, twins, same) if purpose == "fit" else (twins, [])
@@ -94,9 +94,7 @@ def check(
 
 def _some(column: Sequence[Any], rows: np.ndarray) -> Sequence[Any]:
     """These rows of a column, itself where they are all."""
-    if len(rows) == len(column):
-        return column
-    return column.take(rows) if isinstance(column, Column) else [column[row] for row in in_blocks(rows)]
+    return column if len(rows) == len(column) else taken(column, rows)
 
 
 def _together(dataset: Dataset, groups: np.ndarray) -> tuple[np.ndarray, np.ndarray | None, list[str]]:

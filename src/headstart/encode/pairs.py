@@ -12,6 +12,7 @@ from headstart.backbone import Backbone, Features, Matrix
 from headstart.encode.encode import encode
 from headstart.encode.long_texts import encode_long
 from headstart.progress import told_of
+from headstart.storage.columns import taken
 from headstart.storage.matrix import room_for
 from headstart.values import Dataset
 
@@ -31,7 +32,7 @@ def encode_inputs(
     if backbone.config.get("windows"):
         return encode_long(dataset, rows, backbone, by=by, advance=advance)
     everything = len(rows) == len(dataset)
-    inputs = dataset.inputs if everything else [dataset.inputs[row] for row in rows.tolist()]
+    inputs = dataset.inputs if everything else taken(dataset.inputs, rows)
     return replace(by(inputs, dataset.checked_digests[rows], backbone, advance=advance), rows=rows)
 
 

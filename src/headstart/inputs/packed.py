@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from typing import Any
 
 from headstart.inputs.paths import as_named
 from headstart.storage.files import open_file
@@ -12,6 +13,15 @@ from headstart.storage.spool import Spool
 
 MOST_BYTES = 2**30  # of a photo: 100 megapixels of four 16-bit channels have 800 MB as they are
 MOST_OF_AN_ARCHIVE = 2**44  # bytes of a file that photos lie in
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Photos that are unpacked together, whichever of them is read, and kept unpacked for a while."""
+
+    file: str
+    number: int  # in the file
+    share: float  # of the room for blocks that are kept: once more is read than fits there, the first ones go
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +40,19 @@ class PackedPhoto(ABC):
             OSError: the larger file is not there, no regular file, or shorter than it was. DataError: it has no photo.
         """
 
+    @property
+    def block(self) -> Block | None:
+        """What is unpacked to read it; None: it is read by itself."""
+        return None
+
     def __str__(self) -> str:
         return self.name
+
+
+def block_of(source: Any) -> Block | None:
+    """What is unpacked to read an input, whatever it is; None: it is read by itself."""
+    block: Block | None = getattr(source, "block", None)
+    return block
 
 
 @dataclass(frozen=True, slots=True)

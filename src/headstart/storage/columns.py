@@ -67,7 +67,7 @@ class Strings(Column[str]):
         for string in strings:
             data += string.encode("utf-8", "surrogatepass")
             offsets.append(len(data))
-        return Strings(np.frombuffer(data, dtype=np.uint8), np.frombuffer(offsets, dtype=np.int64))
+        return Strings(np.frombuffer(data, dtype=np.uint8), smallest(np.frombuffer(offsets, dtype=np.int64)))
 
     def __len__(self) -> int:
         return len(self.offsets) - 1 if self.rows is None else len(self.rows)
@@ -180,7 +180,10 @@ class Lazy(Column[T_co]):
     def take(self, rows: np.ndarray) -> Lazy[T_co]:
         """The elements in these rows: only their numbers are taken."""
         mine = self.rows
-        return Lazy(self.make, mine.start + mine.step * rows if isinstance(mine, range) else mine[rows])
+        if isinstance(mine, range):  # mostly from 0 on, and then columns have one array of them together
+            plain = mine.start == 0 and mine.step == 1
+            return Lazy(self.make, rows if plain else mine.start + mine.step * rows)
+        return Lazy(self.make, mine[rows])
 
 
 class Joined(Sequence[T]):
@@ -213,6 +216,11 @@ class Joined(Sequence[T]):
     __hash__ = None  # type: ignore[assignment]
 
 
+def taken(column: Sequence[T], rows: np.ndarray) -> Sequence[T]:
+    """The elements in these rows: without making them, where the column knows how."""
+    return column.take(rows) if isinstance(column, Column) else [column[row] for row in in_blocks(rows)]
+
+
 def coded(column: Sequence[T]) -> Coded[T]:
     """The column as codes of its values."""
     return column if isinstance(column, Coded) else Coded.of(column)
@@ -221,6 +229,12 @@ def coded(column: Sequence[T]) -> Coded[T]:
 def mapped(column: Sequence[T], make: Callable[[T], U]) -> Sequence[U]:
     """What is made of each element; by one call a value, where the column has codes."""
     return column.map(make) if isinstance(column, Coded) else [make(element) for element in column]
+
+
+def smallest(numbers: np.ndarray) -> np.ndarray:
+    """(n,) int64, as int32 where that is enough."""
+    fits = not len(numbers) or (numbers.max() < 2**31 and numbers.min() >= -(2**31))
+    return numbers.astype(np.int32) if fits else numbers
 
 
 def in_blocks(numbers: np.ndarray) -> Iterator[int]:

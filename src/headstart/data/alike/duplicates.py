@@ -38,7 +38,11 @@ _MOST_ALONG = 6 * (2 * (1 - _CORRELATION)) ** 0.5  # in any one projection: six 
 _STEP = 0.05  # of a projection, as a byte: it is off by half of that at most
 _MOST_APART = 2 * (1 - _CORRELATION) * _NEAR_IN_PROJECTION**2 * _TABLES * _PROJECTIONS  # squared
 _MOST_COARSE = (_MOST_APART**0.5 / _STEP + (_TABLES * _PROJECTIONS) ** 0.5) ** 2 + 1  # in steps, however they are off
+# Every second three of the projections: enough to tell nearly all pairs that are not near. No pair that is differs more
+# in these than it may in all.
+_KEPT = np.arange(_TABLES * _PROJECTIONS).reshape(_TABLES, 2, _PROJECTIONS // 2)[:, 0].ravel()
 _BLOCK = 4096  # rows, or pairs, at a time
+_PIXELS = 1024  # pairs whose pixels are compared at a time
 _BITS = 31  # of a row's number
 _NONE = np.empty((0, 2), dtype=np.int64)
 
@@ -107,11 +111,11 @@ def near_pairs(prints: RowsOfBytes) -> np.ndarray:
     order, new = in_order(take(prints, some), width=_WITH_COLOURS)
     first = order[new]
     copies = _with_another(some[first][np.cumsum(new) - 1], some[order])
-    rows = some[first]  # in the order of their content
+    rows = some[first].astype(np.int32)  # in the order of their content
     del order, new, some, first
-    middle = np.arange(len(rows))
+    middle = np.arange(len(rows), dtype=np.int32)
     while len(pairs := _confirmed(take(prints, rows[kept := np.unique(middle)]))):
-        step = np.arange(len(rows))
+        step = np.arange(len(rows), dtype=np.int32)
         step[kept] = kept[_middles(len(kept), pairs)]
         middle = step[middle]
     return _unpacked(np.unique(np.concatenate([copies, _with_another(rows[middle], rows)])))
@@ -119,8 +123,9 @@ def near_pairs(prints: RowsOfBytes) -> np.ndarray:
 
 def _with_another(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """(m,) int64: those of these pairs of rows that are two, the smaller one first, each pair as one number."""
-    two = a != b
-    return (np.minimum(a[two], b[two]) << _BITS) | np.maximum(a[two], b[two])
+    two = np.flatnonzero(a != b)
+    a, b = a[two].astype(np.int64), b[two].astype(np.int64)
+    return (np.minimum(a, b) << _BITS) | np.maximum(a, b)
 
 
 def _unpacked(pairs: np.ndarray) -> np.ndarray:
@@ -147,7 +152,7 @@ def _confirmed(prints: RowsOfBytes) -> np.ndarray:
     """(m, 2) pairs of rows whose pixels are nearly the same."""
     found = [_NONE]
     candidates = _candidates(prints)
-    for block in _blocks(len(candidates)):
+    for block in _blocks(len(candidates), _PIXELS):
         pairs = _unpacked(candidates[block])
         rows, of = np.unique(pairs, return_inverse=True)
         a, b = of.reshape(-1, 2).T
@@ -170,8 +175,8 @@ def _candidates(prints: RowsOfBytes) -> np.ndarray:
     the order of one more projection, and each is compared with those that are near in it, at most the 16 next ones: a
     folder of thousands of look-alikes does not cost the square, and full cells of very many photos cost little.
 
-    Of many rows the projections are on disk, and one byte of each is in memory: what differs more than these can hide
-    is not near.
+    Of many rows the projections are on disk, and a byte of every second one is in memory: what differs more than these
+    can hide is not near.
     """
     n = len(prints)
     exact, coarse = _projections(prints)
@@ -202,13 +207,13 @@ def _near_enough(exact: RowsOfBytes, pairs: np.ndarray) -> np.ndarray:
 
 
 def _projections(prints: RowsOfBytes) -> tuple[RowsOfBytes, np.ndarray]:
-    """(n, 4 x 48) uint8, the bytes of `projected`; and (n, 48) int8, these in steps, as far as they go."""
+    """(n, 4 x 48) uint8, the bytes of `projected`; and (n, 24) int8, some of them in steps, as far as they go."""
     n, width = len(prints), _TABLES * _PROJECTIONS
-    exact, coarse = room_for(n, 4 * width), np.empty((n, width), dtype=np.int8)
+    exact, coarse = room_for(n, 4 * width), np.empty((n, len(_KEPT)), dtype=np.int8)
     for rows in _blocks(n):
         seen, here = projected(prints[rows]), slice(rows[0], rows[-1] + 1)
         exact[here] = seen.view(np.uint8)
-        coarse[here] = np.clip(np.rint(seen / _STEP), -127, 127)
+        coarse[here] = np.clip(np.rint(seen[:, _KEPT] / _STEP), -127, 127)
     return exact, coarse
 
 
@@ -225,7 +230,7 @@ def _cells(exact: RowsOfBytes, mine: slice) -> tuple[np.ndarray, np.ndarray, np.
         cells = np.floor(seen[:, mine] / _CELL).astype(np.int64) + 64  # a projection is at most SIDE
         key[rows] = cells @ (128 ** np.arange(_PROJECTIONS))
         beside[rows] = seen[:, mine.stop % seen.shape[1]]
-    order = np.lexsort((beside, key))
+    order = np.lexsort((beside, key)).astype(np.int32)
     return order, key[order], beside[order]
 
 
@@ -257,8 +262,9 @@ def _light(prints: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     light = prints[:, :_LIGHT].astype(np.float32)
     light -= light.mean(axis=1, keepdims=True)
     length = np.linalg.norm(light, axis=1)
-    return light / np.maximum(length, 1e-6)[:, None], length / SIDE
+    light /= np.maximum(length, 1e-6)[:, None]
+    return light, length / SIDE
 
 
-def _blocks(n: int) -> Iterator[np.ndarray]:
-    return (np.arange(start, min(start + _BLOCK, n)) for start in range(0, n, _BLOCK))
+def _blocks(n: int, each: int = _BLOCK) -> Iterator[np.ndarray]:
+    return (np.arange(start, min(start + each, n)) for start in range(0, n, each))

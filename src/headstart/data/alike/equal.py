@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 
 import numpy as np
 
 from headstart.storage.rows_of_bytes import RowsOfBytes
 
-_AT_ONCE = 1 << 16  # rows whose bytes are in memory, of what is on disk
+_AT_ONCE, _MOST = 1 << 16, 1 << 24  # rows, and bytes of theirs at most, that are in memory, of what is on disk
 _WORD = 8  # bytes that are compared at once
 _SUM = 16  # bytes of a row's hash
 
@@ -60,10 +61,10 @@ def _tied(new: np.ndarray) -> np.ndarray:
 def _differ(keys: RowsOfBytes, rows: np.ndarray, new: np.ndarray, width: int) -> np.ndarray:
     """(m,) bool: whether a row is in a run, begun where `new` is, whose rows are not all equal."""
     sums = np.empty((len(rows), _SUM), dtype=np.uint8)
-    for at in range(0, len(rows), _AT_ONCE):
-        some = np.ascontiguousarray(keys[rows[at : at + _AT_ONCE]][:, :width])
+    for part in _parts(len(rows), keys.shape[1]):
+        some = np.ascontiguousarray(keys[rows[part]][:, :width])
         made = b"".join(hashlib.blake2b(row, digest_size=_SUM).digest() for row in some)
-        sums[at : at + _AT_ONCE] = np.frombuffer(made, np.uint8).reshape(-1, _SUM)
+        sums[part] = np.frombuffer(made, np.uint8).reshape(-1, _SUM)
     run = np.cumsum(new) - 1
     other = (sums != sums[np.flatnonzero(new)][run]).any(axis=1)
     return np.bincount(run, weights=other)[run] > 0
@@ -72,12 +73,17 @@ def _differ(keys: RowsOfBytes, rows: np.ndarray, new: np.ndarray, width: int) ->
 def _words(keys: RowsOfBytes, rows: np.ndarray, start: int, stop: int) -> np.ndarray:
     """(m,) uint64 that are in the order of these bytes of each row."""
     words = np.empty(len(rows), dtype=np.uint64)
-    for at in range(0, len(rows), _AT_ONCE):
-        some = keys[rows[at : at + _AT_ONCE]][:, start:stop]
+    for part in _parts(len(rows), keys.shape[1]):
+        some = keys[rows[part]][:, start:stop]
         whole = np.zeros((len(some), _WORD), dtype=np.uint8)
         whole[:, : some.shape[1]] = some
-        words[at : at + _AT_ONCE] = whole.view(">u8").ravel()
+        words[part] = whole.view(">u8").ravel()
     return words
+
+
+def _parts(n: int, width: int) -> Iterator[slice]:
+    many = max(1, min(_AT_ONCE, _MOST // max(1, width)))
+    return (slice(at, at + many) for at in range(0, n, many))
 
 
 def equal_pairs(keys: RowsOfBytes) -> np.ndarray:

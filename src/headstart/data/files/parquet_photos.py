@@ -1,7 +1,8 @@
 """Photos whose bytes are the cells of a Parquet file, read when they are asked for: a group of rows at a time.
 
-Groups that are small are kept for a while, since the next photo is mostly of the same one; what does not fit there is
-written down once (`storage.spool`), so that no group is unpacked again for each of its photos.
+Groups are kept unpacked for a while, since the next photo is mostly of the same one: in memory, or written down
+(`storage.spool`) where memory has no room for a few of them with a thousand photos together. Who reads photos in an
+order of his own goes by their blocks.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import os
 import threading
 from array import array
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
@@ -21,16 +22,19 @@ import numpy as np
 
 from headstart.data.files.parquet_footer import Part, largest_value, parts
 from headstart.errors import DataError, UserError, first_line, shortened
-from headstart.inputs.packed import MOST_BYTES, MOST_OF_AN_ARCHIVE, PackedPhoto
+from headstart.inputs.packed import MOST_BYTES, MOST_OF_AN_ARCHIVE, Block, PackedPhoto
 from headstart.inputs.paths import is_address
 from headstart.storage.files import open_file, read_file
+from headstart.storage.kept import cache_root, free_bytes
 from headstart.storage.spool import Spool
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_KEPT = 2**28  # bytes of groups that are kept, of all files together
-_A_GROUP = 2**26  # bytes of one that is kept; a larger one is written down
+_KEPT = 2**28  # bytes of groups that are kept in memory, of all files together
+_A_GROUP = 2**26  # bytes of one that is kept there; a larger one is written down
+_MANY = 1400  # photos of a group's average size have to fit in there, or it is written down
+_WRITTEN = 2**33  # bytes of groups that are kept on disk, or half of what is free
 _BATCH = 2**26  # bytes that are unpacked at a time, unless one photo has more
 _LONGEST = 200  # characters of a path that is shown
 
@@ -41,14 +45,15 @@ class ParquetPhotos:
 
     path: Path
     column: str
-    sizes: tuple[int, ...]  # of photos on average, group by group
+    groups: tuple[tuple[int, Block], ...]  # bytes of a photo on average, and what is unpacked to read it
     starts: np.ndarray  # (groups + 1,) the first row of each group
 
     def photo(self, row: int) -> PhotoInParquet:
         """The photo in a row of the file."""
         group = int(np.searchsorted(self.starts, row, side="right")) - 1
         called = f"{self.path.name} row {row + 1}"
-        return PhotoInParquet(str(self.path), self.sizes[group], called, self.column, row)
+        size, block = self.groups[group]
+        return PhotoInParquet(str(self.path), size, called, self.column, row, block)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +62,12 @@ class PhotoInParquet(PackedPhoto):
 
     column: str
     row: int
+    group: Block
+
+    @property
+    def block(self) -> Block:
+        """The group of rows that it is in."""
+        return self.group
 
     def read(self) -> bytes:
         """The bytes of the photo's own file; raises OSError or DataError as `PackedPhoto.read`."""
@@ -98,7 +109,19 @@ def photos_of(path: Path, file: BinaryIO, parquet: Any, column: str) -> ParquetP
     """
     groups = _parts_of(file, parquet, column)
     rows = np.cumsum([0, *(group.rows for group in groups)])
-    return ParquetPhotos(path, column, tuple(group.size // max(1, group.rows) for group in groups), rows)
+    blocks = (Block(str(path), number, _share(group)) for number, group in enumerate(groups))
+    sizes = (group.size // max(1, group.rows) for group in groups)
+    return ParquetPhotos(path, column, tuple(zip(sizes, blocks, strict=True)), rows)
+
+
+def _share(group: Part) -> float:
+    """What a group takes of the room that it is kept in."""
+    return group.size / (_WRITTEN if _is_large(group) else _KEPT)
+
+
+def _is_large(group: Part) -> bool:
+    """Whether a group is written down from its first photo on, by what the footer says."""
+    return group.size > _A_GROUP or group.size * _MANY > _KEPT * group.rows
 
 
 def _parts_of(file: BinaryIO, parquet: Any, column: str) -> list[Part]:
@@ -129,7 +152,6 @@ class _Column:
             parquet = pyarrow.parquet.ParquetFile(file)
             self._groups = _parts_of(file, parquet, column)
         self._starts = np.cumsum([0, *(group.rows for group in self._groups)])
-        self._written: dict[int, _Written] = {}
 
     def cell(self, row: int) -> tuple[bytes | None, str | None]:
         """The bytes in a row, and the path; None where there is none."""
@@ -138,14 +160,11 @@ class _Column:
         group = int(np.searchsorted(self._starts, row, side="right")) - 1
         at = row - int(self._starts[group])
         with self._lock:  # whoever else wants a photo of this group waits for it
-            if group in self._written:
-                return self._written[group].cell(at)
             key = self, group
-            cells = _kept.get(key) or self._unpacked(group)
-            if isinstance(cells, _Written):
-                self._written[group] = cells
-            else:
-                _kept.put(key, cells)
+            cells = _kept.get(key) or _written.get(key)
+            if cells is None:
+                cells = self._unpacked(group)
+                (_written if isinstance(cells, _Written) else _kept).put(key, cells)
         return cells.cell(at)
 
     def _unpacked(self, group: int) -> _Kept | _Written:
@@ -153,7 +172,7 @@ class _Column:
         import pyarrow.parquet
 
         batches: list[Any] = []
-        size, written = 0, None
+        size, written = 0, _Written() if _is_large(self._groups[group]) else None
         with open_file(self._path, most=MOST_OF_AN_ARCHIVE) as file, _readable():
             largest = max(1.0, largest_value(file, self._groups[group]))
             parquet = pyarrow.parquet.ParquetFile(file, buffer_size=2**20)
@@ -190,6 +209,10 @@ class _Written:
         self._starts, self._sizes = array("q"), array("q")
         self._paths: dict[int, str | None] = {}
 
+    @property
+    def size(self) -> int:
+        return self._spool.size
+
     def add(self, cells: Any) -> None:
         for cell in cells:
             content, path = _cell(cell.as_py())
@@ -205,29 +228,31 @@ class _Written:
 
 
 class _Groups:
-    """The groups that were used last, as many as fit into `_KEPT` bytes."""
+    """The groups that were used last, as many as fit into so many bytes."""
 
-    def __init__(self) -> None:
-        self._lock, self._found, self._size = threading.Lock(), OrderedDict[Any, _Kept](), 0
+    def __init__(self, most: Callable[[], int]) -> None:
+        self._lock, self._found, self._size, self._most = threading.Lock(), OrderedDict[Any, _Cells](), 0, most
 
-    def get(self, key: Any) -> _Kept | None:
+    def get(self, key: Any) -> _Cells | None:
         with self._lock:
             found = self._found.get(key)
             if found is not None:
                 self._found.move_to_end(key)
             return found
 
-    def put(self, key: Any, cells: _Kept) -> None:
+    def put(self, key: Any, cells: _Cells) -> None:
         with self._lock:
             if key in self._found:
                 return
             self._found[key] = cells
             self._size += cells.size
-            while self._size > _KEPT and len(self._found) > 1:
+            while self._size > self._most() and len(self._found) > 1:
                 self._size -= self._found.popitem(last=False)[1].size
 
 
-_kept = _Groups()
+_Cells = _Kept | _Written
+_kept = _Groups(lambda: _KEPT)
+_written = _Groups(lambda: min(_WRITTEN, free_bytes(cache_root()) // 2))
 
 
 @lru_cache(maxsize=256)

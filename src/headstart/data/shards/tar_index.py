@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import chain
 from pathlib import Path
@@ -21,7 +21,7 @@ from headstart.data.files.walk import Walk
 from headstart.data.shards.tar_members import BadHeader, Member, Members
 from headstart.errors import DataError, some_of
 from headstart.inputs.packed import MOST_OF_AN_ARCHIVE, PhotoInFile
-from headstart.storage.columns import Lazy, Strings
+from headstart.storage.columns import Lazy, Strings, smallest
 from headstart.storage.files import open_file
 from headstart.values import Finding
 
@@ -46,8 +46,8 @@ class Shard:
 class Field:
     """The members of samples that end alike: where each lies, and which samples have one."""
 
-    offsets: np.ndarray  # (n,) int64; NOT_THERE: the sample has none
-    sizes: np.ndarray  # (n,) int64
+    offsets: np.ndarray  # (n,) int64, or int32 where that is enough; NOT_THERE: the sample has none
+    sizes: np.ndarray  # (n,) likewise
 
     @staticmethod
     def empty(n: int) -> Field:
@@ -79,6 +79,10 @@ class TarIndex:
     def said(self) -> tuple[str, ...]:
         """The fields that say something in words or numbers."""
         return tuple(name for name in self.fields if _last(name) in _SAID)
+
+    def only(self, fields: Sequence[str]) -> TarIndex:
+        """The same samples, with these of their fields."""
+        return replace(self, fields={name: self.fields[name] for name in fields})
 
     def shard_of(self, row: int) -> Shard:
         return self.shards[int(np.searchsorted(self.starts, row, side="right")) - 1]
@@ -162,13 +166,13 @@ def photos_in(index: TarIndex, asked: str | None, where: str) -> dict[str, Photo
         DataError: some samples have two photos, and the user does not say which.
     """
     if asked in index.photos:
-        return {asked: PhotosOfTars(index, (asked,))}
+        return {asked: PhotosOfTars(index.only((asked,)), (asked,))}
     if len(index.photos) > 1 and _several(index):
         one = " or ".join(f"--image {name}" for name in index.photos[:5])
         what = f"samples have several photos: {some_of(index.photos)}"
         raise DataError(what, where=where, fix=f"say which one is learned from: {one}")
     called = index.photos[0] if len(index.photos) == 1 and index.photos[0] else "image"
-    return {called: PhotosOfTars(index, index.photos)} if index.photos else {}
+    return {called: PhotosOfTars(index.only(index.photos), index.photos)} if index.photos else {}
 
 
 @dataclass(frozen=True)
@@ -303,7 +307,8 @@ class _Names:
 def _together(read: Sequence[_Samples], name: str) -> Field:
     """One field of all samples."""
     fields = [one.fields.get(name) or Field.empty(len(one.keys)) for one in read]
-    return Field(np.concatenate([f.offsets for f in fields]), np.concatenate([f.sizes for f in fields]))
+    offsets, sizes = (np.concatenate([getattr(field, name) for field in fields]) for name in ("offsets", "sizes"))
+    return Field(smallest(offsets), smallest(sizes))
 
 
 def _notes(read: Iterable[_Samples]) -> Iterator[str]:

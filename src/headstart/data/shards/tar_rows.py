@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Any
 
@@ -13,7 +13,7 @@ import numpy as np
 
 from headstart.data.files.arrow import Block
 from headstart.data.files.part_names import UNLABELLED, parts_among
-from headstart.data.shards.tar_index import NOT_THERE, TarIndex, photos_in
+from headstart.data.shards.tar_index import NOT_THERE, PhotosOfTars, TarIndex, photos_in
 from headstart.errors import DataError
 from headstart.inputs.packed import MOST_OF_AN_ARCHIVE
 from headstart.storage.columns import Coded, Lazy
@@ -63,16 +63,11 @@ class TarRows:
 
     def where(self) -> Lazy[str]:
         """What to call each sample: "train-003.tar 000123.jpg"."""
-        return Lazy(self._where, range(len(self._index)))
+        return Lazy(_Names(self._index.only(()), tuple(self._photos.values())).of, range(len(self._index)))
 
     def notes(self) -> list[str]:
         """What could not be read, once all rows were gone through."""
         return [f"{n:,} .{name} files of the tars cannot be read, and say nothing" for name, n in self._unread.items()]
-
-    def _where(self, row: int) -> str:
-        photos = (photos.photo(row) for photos in self._photos.values())
-        named = next((str(photo) for photo in photos if not isinstance(photo, DataError)), None)
-        return named or f"{self._index.shard_of(row).name} {self._index.keys[row]}"
 
     def _keys_of_json(self) -> list[str]:
         return [name for name in self._first or () if name not in (FOLDER, PART, *self._photos)]
@@ -146,6 +141,19 @@ class TarRows:
         except ValueError:
             self._unread[name] += 1
             return None
+
+
+@dataclass(frozen=True, eq=False)
+class _Names:
+    """What samples are called; what they say is held no longer for that."""
+
+    index: TarIndex
+    photos: tuple[PhotosOfTars, ...]
+
+    def of(self, row: int) -> str:
+        photos = (photos.photo(row) for photos in self.photos)
+        named = next((str(photo) for photo in photos if not isinstance(photo, DataError)), None)
+        return named or f"{self.index.shard_of(row).name} {self.index.keys[row]}"
 
 
 def _folders(index: TarIndex) -> dict[str, Sequence[str | None]]:
