@@ -43,7 +43,8 @@ def page() -> str:
     for name, said in found.items():
         usage = said.splitlines()[0].removeprefix("Usage: ")
         lines += [f"\n## {name}\n", "```text", usage, "```\n", "\n\n".join(about(said)), ""]
-        lines += ["| | |", "|---|---|", *(row(line) for _, part in PART.findall(said) for line in part.splitlines())]
+        lines += ["| | |", "|---|---|"]
+        lines += [row(line) for _, part in PART.findall(said) for line in part.splitlines() if "--help " not in line]
     return "\n".join(lines) + "\n"
 
 

@@ -35,7 +35,7 @@ class Shown:
 
 
 def outputs(page: str, folder: Path) -> list[Shown]:
-    """What the blocks of a page print, run one after the other in a folder.
+    """What the blocks of a page print, run one after the other in a folder, from an empty cache on.
 
     Raises:
         RuntimeError: a block ends with an error.
@@ -70,7 +70,7 @@ def ran(command: list[str], folder: Path) -> str:
     Raises:
         RuntimeError: it ends with an error.
     """
-    around = {**os.environ, "HF_HUB_OFFLINE": "1", "COLUMNS": "100"}
+    around = {**os.environ, "HF_HUB_OFFLINE": "1", "HEADSTART_CACHE": str(folder / "cache-of-this-page")}
     done = subprocess.run(command, cwd=folder, env=around, capture_output=True, text=True, timeout=LIMIT, check=False)
     if done.returncode:
         raise RuntimeError(f"{command[-1]}\n{done.stderr}")
