@@ -38,12 +38,12 @@ def help_of(name: str, command: Any) -> str:
 def page() -> str:
     """The page as text."""
     found = helps()
-    lines = [HEAD, "| command | |", "|---|---|"]
+    lines = [HEAD, "| command | what it does |", "|---|---|"]
     lines += [f"| [`{name}`](#{name}) | {about(said)[0]} |" for name, said in found.items()]
     for name, said in found.items():
         usage = said.splitlines()[0].removeprefix("Usage: ")
         lines += [f"\n## {name}\n", "```text", usage, "```\n", "\n\n".join(about(said)), ""]
-        lines += ["| | |", "|---|---|"]
+        lines += ["| argument, option | what it is |", "|---|---|"]
         lines += [row(line) for _, part in PART.findall(said) for line in part.splitlines() if "--help " not in line]
     return "\n".join(lines) + "\n"
 

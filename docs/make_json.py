@@ -42,7 +42,7 @@ def page() -> str:
         for name in names:
             schema = schemas[name]
             lines += [f"\n### {schema['title']}\n", f"Schema: [{name}.json](schemas/{name}.json)\n"]
-            lines += ["| field | type | |", "|---|---|---|"]
+            lines += ["| field | type | there |", "|---|---|---|"]
             lines += [f"| `{field}` | {kind} | {always} |" for field, kind, always in fields(schema)]
     return "\n".join(lines) + "\n"
 

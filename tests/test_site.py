@@ -18,6 +18,7 @@ import jsonschema
 import pytest
 
 import headstart as hs
+from browser import browser, page_of, refuse_bad_looks
 
 pytestmark = pytest.mark.check
 
@@ -134,6 +135,19 @@ def test_a_page_fetches_nothing_from_elsewhere(site, pages):
     assert re.findall(r"(?:@import|url\()\s*[\"']?(?:https?:)?//", styles) == []
 
 
+def test_pages_look_right_and_keep_nobody_out(site):
+    """By axe-core, wide and on a phone, light and dark; they ask nothing of a network."""
+    with browser() as opened:
+        for name in ("index", "first-ten-minutes", "api", "results", "coming-from/keras"):
+            refuse_bad_looks(opened, site / f"{name}.html")
+
+
+def test_the_search_needs_no_server(site):
+    with browser() as opened, page_of(opened, site / "search.html") as page:
+        page.goto((site / "search.html").as_uri() + "?q=abstain")
+        page.locator("#search-results li a", has_text="How sure a model is").wait_for()
+
+
 @pytest.mark.parametrize("name", GENERATED)
 def test_a_page_that_is_made_is_up_to_date(name):
     pinned = re.search(r"^typer==(.*)$", (ROOT / "constraints.txt").read_text(), re.MULTILINE)
@@ -190,7 +204,7 @@ def test_figures_of_the_first_page_are_results():
     for file in (ROOT / "bench" / "results").glob("*.csv"):
         with file.open(encoding="utf-8", newline="") as opened:
             for row in csv.DictReader(opened):
-                said = " ".join((row["figure"], row["against"], row["ratio"]))
+                said = " ".join(row[key] for key in ("claim", "figure", "against", "ratio"))
                 known[row["script"]] = f"{known.get(row['script'], '')} {said}"
     rows = re.findall(
         r"^\| .* \| (.*) \| `python bench/(\w+\.py).*` \|$", (DOCS / "index.md").read_text(), re.MULTILINE
