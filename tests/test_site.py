@@ -18,7 +18,7 @@ import jsonschema
 import pytest
 
 import headstart as hs
-from browser import browser, page_of, refuse_bad_looks
+from browser import browser, scrolls_sideways, serious
 
 pytestmark = pytest.mark.check
 
@@ -135,15 +135,23 @@ def test_a_page_fetches_nothing_from_elsewhere(site, pages):
     assert re.findall(r"(?:@import|url\()\s*[\"']?(?:https?:)?//", styles) == []
 
 
-def test_pages_look_right_and_keep_nobody_out(site):
-    """By axe-core, wide and on a phone, light and dark; they ask nothing of a network."""
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (1280, "dark"), (390, "light"), (390, "dark")])
+def test_pages_keep_nobody_out(site, width, scheme):
+    """By axe-core, on a large screen and on a phone; they ask for nothing, and are not wider than it."""
     with browser() as opened:
+        size = {"width": width, "height": 900}
+        page, asked = opened.new_context(viewport=size, color_scheme=scheme, offline=True).new_page(), []
+        page.on("request", lambda request: asked.append(request.url))
         for name in ("index", "first-ten-minutes", "api", "results", "coming-from/keras"):
-            refuse_bad_looks(opened, site / f"{name}.html")
+            page.goto((site / f"{name}.html").as_uri())
+            assert serious(page) == [], name
+            assert not scrolls_sideways(page), name
+        assert [url for url in asked if not url.startswith(("file:", "data:"))] == []
 
 
 def test_the_search_needs_no_server(site):
-    with browser() as opened, page_of(opened, site / "search.html") as page:
+    with browser() as opened:
+        page = opened.new_context(offline=True).new_page()
         page.goto((site / "search.html").as_uri() + "?q=abstain")
         page.locator("#search-results li a", has_text="How sure a model is").wait_for()
 
