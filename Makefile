@@ -49,14 +49,22 @@ torture: .venv/.ready  ## what is done to it so that nothing is lost and nothing
 	$(PY) torture/crash.py --most 600 --jobs 2
 	$(PY) torture/fuzz.py --jobs 2
 
-docs: .venv/.ready  ## write the pages that are made from the code
-	$(PY) docs/make_models.py
-	$(PY) docs/make_troubleshooting.py
+MADE := models troubleshooting commands api json results
+
+docs: .venv/.ready  ## write the pages that are made from the code, then the site: docs/_site/index.html
+	for page in $(MADE); do $(PY) docs/make_$$page.py || exit 1; done
+	$(PY) -m sphinx -q -W --keep-going -b html -d docs/_site/.doctrees docs docs/_site
+
+outputs: .venv/.ready  ## what pages show that their blocks print, made anew
+	$(PY) docs/make_outputs.py docs/first-ten-minutes.md docs/coming-from/*.md
+
+schemas: .venv/.ready  ## the JSON schemas of what commands print, made anew
+	$(PY) docs/make_schemas.py
 
 screenshots: .venv/.ready  ## the pictures of docs/report.md, in Chromium
 	$(PY) docs/make_screenshots.py
 
-.PHONY: help web docs screenshots demo test check test-lowest torture lint fix bench
+.PHONY: help web docs outputs schemas screenshots demo test check test-lowest torture lint fix bench
 
 web:             ## build the pages of web/ into the package (needs Node 20; users of the package need none)
 	cd web && npm ci --no-audit --no-fund && npm run check && npm run build

@@ -30,7 +30,8 @@ class HeadstartClassifier(ClassifierMixin, Estimator):  # type: ignore[misc]
 
     Attributes:
         classes_: (n_classes,) the labels, sorted.
-        how_: "probe", "tune", "full" or "lora". why_: a sentence.
+        how_: "probe", "tune", "full" or "lora".
+        why_: a sentence.
     """
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> HeadstartClassifier:
