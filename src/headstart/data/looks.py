@@ -59,8 +59,9 @@ class Looking(Generic[F]):
         with ThreadPoolExecutor(self.workers) as pool:
 
             def reading(chunk: _Chunk) -> Iterator[Any]:
+                room = _Room(max(CHUNK[1], sum(chunk.sizes)))
                 parts = [part.rows for part in _chunks(chunk.rows, chunk.sizes, *_TASK)]
-                return chain.from_iterable(pool.map(partial(self._named, _Room(CHUNK[1]).read), parts))
+                return chain.from_iterable(pool.map(partial(self._named, room.read), parts))
 
             chunk = next(chunks, None)
             ahead = iter(()) if chunk is None else reading(chunk)
@@ -77,6 +78,7 @@ class Looking(Generic[F]):
                 looks |= {row: there for row, there in named.items() if row not in read}
                 digests = {row: there.digest for row, there in read.items()}
                 files = [row for row, there in read.items() if there.from_file]
+                del named, read, looked  # and the bytes, before the next ones are waited for
                 yield Seen(rows_of_chunk, digests, looks, files, new)
 
     def elsewhere(self, rows: np.ndarray, lookers: Lookers) -> Iterator[Seen[F]]:
@@ -212,4 +214,9 @@ class _Room:
 
 
 def _fingerprint(source: Any, read: _Read) -> np.ndarray:
-    return fingerprint(*thumbnail(source, content=read.content, side=SIDE))
+    content = read.content
+    if content is None and read.from_file:  # there was no room for it
+        content = read_bytes(source)
+        if hashlib.sha256(content).digest() != read.digest:
+            raise DataError("changed while it was being read by this run")
+    return fingerprint(*thumbnail(source, content=content, side=SIDE))
