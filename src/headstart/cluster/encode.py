@@ -202,7 +202,7 @@ def merge_shards(store: str | Path) -> Merged:
         tables = {path.name: _gathered(path) for path in rooms}
     for work in works(folder):
         if not is_merged(folder, work):
-            say_merged(folder, work, tables[folder_of(work.key)].get("loss"))
+            say_merged(folder, work, tables.get(folder_of(work.key), {}).get("loss"))
     return Merged(folder, tuple(tables.values()))
 
 
