@@ -32,6 +32,7 @@ HEADLINES = {  # what each prints in any form
     "encode": r"ratio to the sum +[\d.]+",
     "few_examples": r"one of unknown class counted accuracy [01]\.\d+",
     "few_labels": r"\| names \+ pool \| [01]\.\d+ \|",
+    "kept_in_int8": r"int8: lost \d+\.\d+%, cosine [\s\S]*int8 less float16: accuracy [+-]\d\.\d+",
     "precision": r"bfloat16 less float32: [+-]\d\.\d+",
     "few_photos": r"photos alone +accuracy [01]\.\d+",
     "explain": r"without the marked tenth",

@@ -49,17 +49,19 @@ def small_chunks(monkeypatch):
         monkeypatch.setitem(KINDS, kind, replace(KINDS[kind], chunk=4))
 
 
-def encoded(data: Path, model: Path, store: Path, shards: list[str]) -> dict[str, bytes]:
-    for shard in shards:
-        hs.encode_shard(data, store=store, shard=shard, model=model)
+def encoded(data: Path, model: Path, store: Path, shards: list[str], keep: str | None = None) -> dict[str, bytes]:
+    for number, shard in enumerate(shards):
+        hs.encode_shard(data, store=store, shard=shard, model=model, keep=None if number else keep)
     hs.merge_shards(store)
     return content(store)
 
 
-def test_shards_in_any_order_are_one_process_byte_for_byte(pictures, tmp_path, small_chunks):
-    whole = encoded(*pictures, tmp_path / "whole", ["1/1"])
-    assert encoded(*pictures, tmp_path / "three", ["3/3", "1/3", "2/3", "1/3"]) == whole
-    assert encoded(*pictures, tmp_path / "many", [f"{i}/10" for i in range(10, 0, -1)]) == whole
+@pytest.mark.parametrize("keep", ["float16", "int8"])
+def test_shards_in_any_order_are_one_process_byte_for_byte(keep, pictures, tmp_path, small_chunks):
+    """What the first one keeps them in holds for the others, which do not say it."""
+    whole = encoded(*pictures, tmp_path / "whole", ["1/1"], keep)
+    assert encoded(*pictures, tmp_path / "three", ["3/3", "1/3", "2/3", "1/3"], keep) == whole
+    assert encoded(*pictures, tmp_path / "many", [f"{i}/10" for i in range(10, 0, -1)], keep) == whole
     assert not [name for name in whole if name.endswith((".rows", ".tmp")) or ".of-" in name]
 
 
@@ -111,6 +113,43 @@ def test_what_was_computed_is_not_computed_again(pictures, tmp_path, small_chunk
     assert hs.encode_shard(data, store=store, shard="7/9", model=model).computed == 0
     hs.merge_shards(store)
     assert content(store) == after
+
+
+def test_a_store_in_int8_takes_half_says_what_it_costs_and_is_fitted_from(pictures, tmp_path, small_chunks):
+    data, model = pictures
+    encoded(data, model, tmp_path / "half", ["1/1"])
+    store, told = tmp_path / "store", []
+    assert hs.encode_shard(data, store=store, shard="1/2", model=model, keep="int8").kept == "int8"
+    with pytest.raises(hs.UserError, match=r"kept in int8 there, not in float16\n.*another store"):
+        hs.encode_shard(data, store=store, shard="2/2", model=model, keep="float16")
+    with pytest.raises(hs.UserError, match=r"kept in float16 there, not in int8"):
+        hs.encode_shard(data, store=tmp_path / "half", model=model, keep="int8")
+    with pytest.raises(hs.UserError, match=r"not kept in 'int4'\none of: float16, int8"):
+        hs.encode_shard(data, store=tmp_path / "none", model=model, keep="int4")
+    options = {"store": store, "how": "probe", "model": model}
+    fitted = hs.fit(data, out=tmp_path / "some", progress=lambda update: told.append(update.text), **options)
+    assert any("in int8, whose cost headstart encode --merge measures" in text for text in told)
+    assert 0.2 < fitted.summary["cached"] < 1  # the other half is computed, and kept as the store has it
+    hs.encode_shard(data, store=store, shard="2/2", model=model)
+    (table,) = (one for one in hs.merge_shards(store).tables if "loss" in one)
+    assert (table["rows"], table["kept"]) == (N, "int8")
+    rows = {name: [np.load(path) for path in (tmp_path / name).rglob("0*.npy")] for name in ("half", "store")}
+    half, low = (
+        next(r for r in found if len(r) == N and r.dtype != np.uint8) for found in (rows["half"], rows["store"])
+    )
+    assert (half.dtype, low.dtype, low.shape[1]) == (np.float16, np.int8, half.shape[1] + 12)
+    exact = half.astype(np.float64)
+    step, middle, _ = np.ascontiguousarray(low[:, -12:]).view("<f4").astype(np.float64).T[:, :, None]
+    seen = low[:, :-12] * step + middle
+    assert table["loss"] == pytest.approx(np.sqrt(np.square(seen - exact).sum() / np.square(exact).sum()), rel=0.02)
+    fitted = hs.fit(data, out=tmp_path / "out", **options)
+    assert (fitted.summary["cached"], fitted.summary["kept"]) == (1.0, "int8")
+    assert any(f"in int8, which costs {table['loss']:.1%} of them" in note for note in fitted.summary["notes"])
+    opened = hs.load(tmp_path / "out")
+    assert opened.summary["kept"] == "int8"
+    assert "as kept in int8" in (tmp_path / "out" / "README.md").read_text()
+    answers = opened.predict([str(path) for path in sorted(data.rglob("0*.png"))])
+    assert len(answers) == 10
 
 
 SHARD = """

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from PIL import Image, PngImagePlugin, features
 
-from headstart.data import inspect_images as inspect
+from headstart.data import looks
 from headstart.data.check import check
 from headstart.encode.encode import encode, encode_views
 from headstart.errors import DataError
@@ -273,8 +273,8 @@ def test_a_photo_that_changes_after_the_check_is_never_kept(photos, own_cache):
 @pytest.mark.parametrize("most", [(3, 1 << 27), (256, 1 << 15), (256, 0)])
 def test_the_check_looks_at_the_bytes_that_it_hashes(photos, monkeypatch, most):
     """Each file is read once, however few of them may be in memory together."""
-    for name in ("_CHUNK", "_TASK"):
-        monkeypatch.setattr(inspect, name, most)
+    for name in ("CHUNK", "_TASK"):
+        monkeypatch.setattr(looks, name, most)
     read_bytes, seen = image.read_bytes, {}
 
     def reading(source):
@@ -283,7 +283,7 @@ def test_the_check_looks_at_the_bytes_that_it_hashes(photos, monkeypatch, most):
         return content if seen[source] == 1 else content + b" "
 
     monkeypatch.setattr(image, "read_bytes", reading)
-    monkeypatch.setattr(inspect, "read_bytes", reading)
+    monkeypatch.setattr(looks, "read_bytes", reading)
     found = check(read(photos))
     assert len(found) == len(seen) == 40
     assert set(seen.values()) == {1}

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import gzip
 import io
+import json
 import os
+import subprocess
+import sys
 import tarfile
 import tracemalloc
 from pathlib import Path
@@ -196,17 +199,56 @@ def test_cells_without_bytes_or_of_an_address_are_left_out_and_never_fetched(pho
         assert sum("no image in this row" in reason for reason in said) == 2
 
 
-def test_a_photo_that_is_repeated_without_cost_takes_no_memory(photos, tmp_path):
-    """A dictionary of one large cell, a thousand times: 8 GB, if all were unpacked at once."""
-    large = b"\xff" * (8 * 2**20)
-    schema = pa.schema([("image", pa.binary()), ("label", pa.string())])
-    with pq.ParquetWriter(tmp_path / "bomb.parquet", schema) as writer:
-        for _ in range(4):
-            rows = pa.table({"image": [large] * 5, "label": ["a", "b", "a", "b", "a"]}, schema=schema)
-            writer.write_table(rows)
-    assert (tmp_path / "bomb.parquet").stat().st_size < 20 * 2**20
-    with pytest.raises(DataError, match="no usable example"):
-        hs.check(tmp_path / "bomb.parquet")
+CHECKED = """
+import json, resource, sys
+import headstart as hs
+
+try:
+    said = hs.check(sys.argv[1], model=None).counts
+except hs.UserError as error:
+    said = str(error)
+print(json.dumps({"said": said, "peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024}))
+"""
+
+
+def bomb(path: Path, values: list[bytes], numbers: list[int | None], *, struct: bool) -> Path:
+    """A tiny file of photos that are few values of a dictionary, each of which many rows have."""
+    cells = pa.DictionaryArray.from_arrays(pa.array(numbers, pa.int32()), pa.array(values, pa.binary()))
+    if struct:
+        cells = pa.StructArray.from_arrays([cells, pa.nulls(len(cells), pa.string())], ["bytes", "path"])
+    table = pa.table({"image": cells, "label": ["ab"[(number or 0) % 2] for number in numbers]})
+    options = {"compression": "zstd", "dictionary_pagesize_limit": 2**30, "store_schema": False}
+    pq.write_table(table, path, row_group_size=len(cells), **options)
+    assert path.stat().st_size < sum(map(len, values)) / 10 + 10_000
+    return path
+
+
+def checked(path: Path, *, room: int) -> dict:
+    """What a process of its own says, which may write so many bytes; what it has to write goes with it."""
+    limit = f"import resource; resource.setrlimit(resource.RLIMIT_FSIZE, ({room}, {room}))\n"
+    done = subprocess.run([sys.executable, "-c", limit + CHECKED, path], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+@pytest.mark.parametrize("struct", [False, True])
+def test_a_photo_that_is_repeated_without_cost_takes_no_memory(struct, tmp_path):
+    """A dictionary of one large cell: 5 GB if all rows were unpacked, and 4 GB if those of a chunk were held."""
+    large = bomb(tmp_path / "bomb.parquet", [b"\xff" * (16 * 2**20)], [0] * 320, struct=struct)
+    found = checked(large, room=2**26)
+    assert "no usable example" in found["said"]
+    assert "not an image" in found["said"]
+    assert found["peak"] < 1100 * 2**20
+
+
+@pytest.mark.parametrize("struct", [False, True])
+def test_photos_that_many_rows_have_are_read_all_the_same(struct, photos, tmp_path):
+    """Six real ones that are padded, and a row without one; of a group that would unpack to 5 GB."""
+    values = [path.read_bytes().ljust(8 * 2**20, b"\0") for path in files_in(photos)[:6]]
+    numbers = [*[*range(6)] * 10, None, *[*reversed(range(6))] * 10]
+    found = checked(bomb(tmp_path / "photos.parquet", values, numbers, struct=struct), room=2**26)
+    assert found["said"] == {"a": 60, "b": 60}
+    assert found["peak"] < 1100 * 2**20
 
 
 def test_damaged_arrow_files_are_said(photos, tmp_path):

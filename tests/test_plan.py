@@ -45,15 +45,19 @@ def test_a_large_file_is_not_read_to_its_end(few_texts, tmp_path, own_cache, mon
     assert made.data_bytes == table.stat().st_size
 
 
-def test_disk_is_what_a_store_takes(few_texts, tmp_path, own_cache):
-    """As it was projected, but for what each file begins with."""
+@pytest.mark.parametrize("keep", ["float16", "int8"])
+def test_disk_is_what_a_store_takes(keep, few_texts, tmp_path, own_cache):
+    """As it was projected, but for what each file begins with; and int8 costs what it was measured to cost here."""
     table = tmp_path / "texts.csv"
     table.write_text("text,label\n" + "".join(f"where is my card {i},{'ab'[i % 2]}\n" for i in range(3000)))
-    made = hs.plan(table, model=str(few_texts[1]))
-    hs.encode_shard(table, store=tmp_path / "store", model=str(few_texts[1]))
-    hs.merge_shards(tmp_path / "store")
+    made = hs.plan(table, model=str(few_texts[1]), keep=keep)
+    hs.encode_shard(table, store=tmp_path / "store", model=str(few_texts[1]), keep=keep)
+    (merged,) = hs.merge_shards(tmp_path / "store").tables
     taken = sum(path.stat().st_size for path in Path(tmp_path / "store").rglob("*") if path.is_file())
     assert taken == pytest.approx(made.disk, rel=0.1)
+    assert (made.disk_in_int8 == made.disk) is (keep == "int8")
+    assert merged.get("loss", made.loss) == pytest.approx(made.loss, rel=0.05)
+    assert 0 < made.loss < 0.05
 
 
 def test_what_cannot_be_planned_is_said(few_texts, tmp_path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import http.server
+import json
 import sys
 import threading
 from pathlib import Path
@@ -141,3 +142,40 @@ def test_a_table_that_names_addresses_fetches_none(bucket, tmp_path, photos):
     (tmp_path / "t.csv").write_text("image,label\n" + "\n".join(rows) + "\n")
     with pytest.raises(DataError, match="an address, from which nothing is fetched"):
         hs.check(tmp_path / "t.csv")
+
+
+def test_the_cache_shows_what_was_fetched_and_prunes_it_where_nobody_reads_it(bucket, own_cache, command):
+    (own_cache / "remote" / ("0" * 24)).mkdir(parents=True)
+    (own_cache / "remote" / ("0" * 24) / "mine.txt").write_text("of another tool")
+    hs.check("memory://bucket/photos")
+    hs.check("memory://bucket/one.tar")
+    code, out, err = command("cache", "--json")
+    assert code == 0, err
+    found = json.loads(out)["fetched"]
+    assert [one["about"] for one in sorted(found, key=lambda one: one["about"])] == [
+        "fetched from memory://bucket/one.tar",
+        "fetched from memory://bucket/photos",
+    ]
+    assert sum(one["bytes"] for one in found) > 100_000
+    assert all(one["in_use"] for one in found)  # by this process, that has only just read them
+    code, out, err = command("cache", "--prune", "0", "--json")
+    assert code == 0, err
+    assert len(json.loads(out)["fetched"]) == 2
+    for mark in own_cache.glob("remote/*/*.use"):  # as at the end of this process
+        mark.unlink()
+    code, out, err = command("cache", "--prune", "0")
+    assert code == 0, err
+    assert "removed: fetched from memory://bucket/photos" in out
+    assert sorted(path.name for path in (own_cache / "remote").iterdir()) == ["0" * 24]
+    assert hs.check("memory://bucket/one.tar").counts == {"0": 20, "1": 20}  # fetched again
+
+
+@pytest.mark.parametrize(
+    ("address", "shown"),
+    [
+        ("https://me:secret@example.org/a.tar?key=secret#secret", "https://example.org/a.tar"),
+        ("s3://bucket/photos", "s3://bucket/photos"),
+    ],
+)
+def test_what_an_address_may_hold_of_secrets_is_not_kept(address, shown):
+    assert remote.without_secrets(address) == shown

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from headstart.encode import generations, segments
+from headstart.encode import forms, generations, segments
 from headstart.encode.encode import encode
 from headstart.encode.gather import gather
 from headstart.encode.keys import Sorted, first_of_each, order_of
@@ -47,10 +47,11 @@ def filled(folder: Path, names: range, *, a_segment: int = 10, **more: object) -
     return made
 
 
-def has(opened: Table, names: range) -> None:
+def has(opened: Table, names: range, *, in_int8: bool = False) -> None:
     handles = opened.find(digests(names))
     assert (handles >= 0).all()
-    np.testing.assert_array_equal(opened.rows(handles), rows_of(names))
+    expected = forms.opened(forms.to_int8(rows_of(names))) if in_int8 else rows_of(names)
+    np.testing.assert_array_equal(opened.rows(handles), expected)
 
 
 def content(folder: Path) -> dict[str, bytes]:
@@ -62,22 +63,30 @@ def small_shards(monkeypatch):
     monkeypatch.setattr(generations, "SHARD_ROWS", 16)
 
 
-@pytest.mark.parametrize("is_shared", [False, True])
-def test_segments_become_shards_and_say_the_same(is_shared, tmp_path, own_cache, small_shards):
-    folder = tmp_path / "table"
-    filled(folder, range(100), is_shared=is_shared).gather()
+@pytest.mark.parametrize(
+    ("is_shared", "in_int8", "types"),
+    [
+        (False, False, {"float16", "float32"}),
+        (True, False, {"float16", "float32"}),
+        (False, True, {"int8"}),
+        (True, True, {"int8"}),
+    ],
+)
+def test_segments_become_shards_and_say_the_same(is_shared, in_int8, types, tmp_path, own_cache, small_shards):
+    folder, form = tmp_path / "table", {"is_shared": is_shared, "in_int8": in_int8}
+    filled(folder, range(100), **form).gather()
     assert [path.name for path in folder.glob("*") if path.suffix != ".use"] == ["shards-000001"]
-    has(Table(folder, WIDTH, is_shared=is_shared), range(100))
+    has(Table(folder, WIDTH, is_shared=is_shared), range(100), in_int8=in_int8)
     assert Table(folder, WIDTH, is_shared=is_shared).find(digests([1000])).tolist() == [-1]
-    more = filled(folder, range(90, 150), is_shared=is_shared)
-    has(more, range(150))
+    more = filled(folder, range(90, 150), **form)
+    has(more, range(150), in_int8=in_int8)
     assert more.gather()
-    has(more, range(150))
+    has(more, range(150), in_int8=in_int8)
     assert not more.gather()
     assert [path.name for path in generations.generations(folder)] == ["shards-000002"]
     shards = [np.load(path, mmap_mode="r") for path in sorted((folder / "shards-000002").glob("0*.npy"))]
     assert sum(map(len, shards)) == 150
-    assert {shard.dtype.name for shard in shards} == {"float16", "float32"}
+    assert {shard.dtype.name for shard in shards} == types
     assert max(map(len, shards)) == 16
 
 
@@ -127,22 +136,24 @@ def replace(path: Path, old: str, new: str) -> None:
     path.write_text(text.replace(old, new))
 
 
+@pytest.mark.parametrize("in_int8", [False, True])
 @pytest.mark.parametrize("damage", DAMAGE)
-def test_no_answer_comes_from_a_damaged_file(damage, tmp_path, own_cache, small_shards):
+def test_no_answer_comes_from_a_damaged_file(damage, in_int8, tmp_path, own_cache, small_shards):
     """What is not whole is not known; added again it is, also once it is gathered again."""
     folder, names = tmp_path / "table", range(100)
-    filled(folder, names).gather()
+    filled(folder, names, in_int8=in_int8).gather()
+    expected = forms.opened(forms.to_int8(rows_of(names))) if in_int8 else rows_of(names)
     pattern, spoil = DAMAGE[damage]
     spoil(sorted((folder / "shards-000001").glob(pattern))[0])
-    opened = Table(folder, WIDTH)
+    opened = Table(folder, WIDTH, in_int8=in_int8)
     handles = opened.find(digests(names))
     known = handles >= 0
     assert not known.all()
-    np.testing.assert_array_equal(opened.rows(handles[known]), rows_of(names)[known])
+    np.testing.assert_array_equal(opened.rows(handles[known]), expected[known])
     lost = np.flatnonzero(~known)
     opened.add(digests(names)[lost], rows_of(names)[lost])
     for _ in range(2):
-        has(Table(folder, WIDTH), names)
+        has(Table(folder, WIDTH), names, in_int8=in_int8)
         opened.gather()
 
 
@@ -260,11 +271,12 @@ def gather_until(folder: Path, moment: int) -> bool:
     return ended == 0
 
 
-def test_a_merge_that_is_killed_at_any_write_loses_nothing_and_ends_in_the_same_bytes(tmp_path, small_shards):
+@pytest.mark.parametrize("in_int8", [False, True])
+def test_a_merge_that_is_killed_at_any_write_loses_nothing_and_ends_in_the_same_bytes(in_int8, tmp_path, small_shards):
     """At each file that it opens, links, renames or removes; afterwards all rows are there, and it can be run again."""
     start, whole = tmp_path / "start", tmp_path / "whole"
-    filled(start, range(40), is_shared=True).gather()
-    filled(start, range(30, 75), is_shared=True)
+    filled(start, range(40), is_shared=True, in_int8=in_int8).gather()
+    filled(start, range(30, 75), is_shared=True, in_int8=in_int8)
     shutil.copytree(start, whole)
     Table(whole, WIDTH, is_shared=True).gather()
     wanted, moments = content(whole), 0
@@ -272,9 +284,9 @@ def test_a_merge_that_is_killed_at_any_write_loses_nothing_and_ends_in_the_same_
         case = tmp_path / "case"
         shutil.copytree(start, case)
         ended = gather_until(case, moments)
-        has(Table(case, WIDTH, is_shared=True), range(75))
+        has(Table(case, WIDTH, is_shared=True), range(75), in_int8=in_int8)
         Table(case, WIDTH, is_shared=True).gather()
-        has(Table(case, WIDTH, is_shared=True), range(75))
+        has(Table(case, WIDTH, is_shared=True), range(75), in_int8=in_int8)
         left = {name: there for name, there in content(case).items() if ".tmp" not in name}
         assert left == wanted, moments
         shutil.rmtree(case)
@@ -296,6 +308,34 @@ def test_numpy_and_pyarrow_alone_read_it(tmp_path, small_shards):
         found = np.load(folder / f"{shard:06d}.npy", mmap_mode="r")[row]
         np.testing.assert_array_equal(found, rows_of([name])[0])
     assert json.loads((folder / "shards.json").read_text())["rows"] == 100
+
+
+def test_int8_is_read_by_numpy_and_pyarrow_alone_and_says_what_it_has_cost(tmp_path, small_shards):
+    import pyarrow.parquet as pq
+
+    rng, folder = np.random.default_rng(0), tmp_path / "table"
+    rows = rng.normal(size=(50, WIDTH)).astype(np.float32) * np.logspace(-30, 30, 50, dtype=np.float32)[:, None]
+    rows[7], rows[8], rows[9] = 0, 1e-44, 3e38
+    opened = Table(folder, WIDTH, is_shared=True, in_int8=True)
+    opened.add(digests(range(50)), rows)
+    opened.load()
+    opened.gather()
+    shards = sorted(folder.glob("shards-*"))[-1]
+    index = pq.read_table(shards / "index.parquet").to_pydict()
+    where = {key: (shard, row) for key, shard, row in zip(index["key"], index["shard"], index["row"], strict=True)}
+    total = there = 0.0
+    for name in range(50):
+        shard, row = where[hashlib.sha256(b"%d" % name).digest()]
+        kept = np.load(shards / f"{shard:06d}.npy", mmap_mode="r")[row]
+        step, middle, lost = kept[-12:].view("<f4")
+        found = kept[:-12] * step + middle
+        largest = np.abs(rows[name]).max().astype(np.float64)
+        assert np.abs(found.astype(np.float64) - rows[name]).max() <= largest / 127 / 2 * 1.001 + 1e-43
+        assert lost == pytest.approx(np.sqrt(np.mean((found.astype(np.float64) - rows[name]) ** 2)), rel=1e-3)
+        np.testing.assert_array_equal(opened.rows(opened.find(digests([name])))[0], found)
+        total, there = total + float(lost) ** 2, there + np.mean(np.square(found, dtype=np.float64))
+    assert opened.loss() == pytest.approx(np.sqrt(total / there))
+    assert filled(tmp_path / "half", range(50), is_shared=True).loss() is None
 
 
 def test_segments_of_today_are_read_on(tmp_path, own_cache):

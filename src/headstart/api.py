@@ -19,7 +19,7 @@ from headstart.doctor.examine import AUTO, examine
 from headstart.encode.machine import using
 from headstart.encode.precision import precision_named
 from headstart.encode.store import features_in
-from headstart.encode.works import unfinished_notes
+from headstart.encode.works import kept_notes, unfinished_notes
 from headstart.errors import UserError
 from headstart.inputs.paths import is_address
 from headstart.model import Model
@@ -146,7 +146,7 @@ def fit(  # noqa: PLR0913 - the one public door: every option of the command lin
     opened = open_session(request, seconds=seconds, track=track, progress=shown)
     there, nodes = None if store is None else resolved(store), encoded_on(on, device=device, precision=precision)
     with using(device, threads), features_in(there), nodes, opened as session:
-        session.say(unfinished_notes())
+        session.say([*unfinished_notes(), *kept_notes()])
         return pipeline.fit(request, session)
 
 

@@ -54,7 +54,7 @@ class StoppedError(UserError):
 
 # Options of commands that are arguments of functions too, with a value where one stands behind them.
 _OPTION = re.compile(
-    r"--(abstain|allow-rejected|budget|coverage|device|feedback|final|force|format|how|licence|max-length|metric|model|models|on|out"
+    r"--(abstain|allow-rejected|budget|coverage|device|feedback|final|force|format|how|keep|licence|max-length|metric|model|models|on|out"
     r"|per-class|positive|recall|seeds?|shard|store|task|test|threads|threshold|track)\b"
     r"(?: ([a-z0-9][\w-]*)\b(?![.]\w))?"
 )
@@ -100,7 +100,7 @@ def _argument(option: re.Match[str]) -> str:
     return name + (f" {value}" if value else "")
 
 
-_VALUES = ("probe", "tune", "full", "lora", "auto", "any", "ray")
+_VALUES = ("probe", "tune", "full", "lora", "auto", "any", "ray", "int8")
 
 
 def shortened(text: str, longest: int = _LONGEST) -> str:

@@ -20,6 +20,7 @@ from headstart.choose.ranking import ranking_as_json
 from headstart.confidence.confidence import Confidence
 from headstart.data.listed import listed
 from headstart.encode.precision import precision_of
+from headstart.encode.works import kept_notes
 from headstart.evaluate.learning_curve import LearningCurve
 from headstart.evaluate.out_of_scope import WAYS
 from headstart.pretrained.catalog import licence_of
@@ -129,6 +130,7 @@ _SUMMARY = fields(  # what tasks of all kinds say
         "warnings": listing(fields({"kind": NAME, "text": NAME}), most=100_000),
         "licence": fields({"class": one_of(*CLASSES), "text": NAME}),
         "precision": one_of("float32", "bfloat16", "int8"),
+        "kept": one_of("int8"),
     },
 )
 _COLUMNS = fields(
@@ -175,6 +177,7 @@ class Record:
     metric: str | None = None  # the key of what the user wanted it to be chosen by; None: the task's own loss
     licence: Mapping[str, str] | None = None  # of the pre-trained weights: class and text; None: of a fit from before
     precision: str | None = None  # that its features are made in; None: it has none, or is from before
+    kept: str | None = None  # in which form the store had them: "int8"; None: in half precision, or there are none
     confidence: Mapping[str, Any] | None = None  # how sure it can say that it is; None: nobody measured that
     names_used: bool = False  # whether names of classes were learned from as examples of theirs
     unlabelled: Mapping[str, int | bool | None] | None = (
@@ -213,6 +216,7 @@ class Record:
     ) -> Record:
         """All that a fit knows before it is saved."""
         new = max(0, features.cached - plan.cached)
+        kept = kept_notes(features.key) if plan.encodes else []
         findings, more = listed(chain(dataset.findings, _of_pool(dataset), parts.findings, adapted.findings))
         return cls(
             task=dataset.task,
@@ -232,7 +236,7 @@ class Record:
             tuning=adapted.tuning,
             ranking=plan.ranking,
             findings=findings,
-            notes=(*dataset.notes, *parts.notes, *adapted.notes, *more),
+            notes=(*dataset.notes, *parts.notes, *adapted.notes, *more, *kept),
             cautions=(*dataset.cautions, *parts.cautions, *adapted.cautions, *dataset.task.scorer.cautions(scores)),
             versions=versions(),
             cached=round(new / max(1, len(features.matrix)), 6) if plan.encodes else None,
@@ -245,6 +249,7 @@ class Record:
             learning_curve=adapted.learning_curve,
             metric=dataset.task.metric,
             precision=None if adapted.features is None else precision_of(adapted.features.key),
+            kept="int8" if kept else None,
             confidence=confidence.summary,
             names_used=len(adapted.beside.words) > 0,
             unlabelled=adapted.unlabelled,
@@ -275,6 +280,7 @@ class Record:
             "model": self.model,
             **({} if self.licence is None else {"licence": dict(self.licence)}),
             **({} if self.precision is None else {"precision": self.precision}),
+            **({} if self.kept is None else {"kept": self.kept}),
             "how": self.method,
             "why": self.why,
             "why_how": self.why_method,
@@ -350,6 +356,7 @@ class Record:
             metric=said.get("metric"),
             licence=said.get("licence"),
             precision=said.get("precision"),
+            kept=said.get("kept"),
             confidence=said.get("confidence"),
             names_used=said.get("names_used", False),
             unlabelled=said.get("unlabelled"),

@@ -16,11 +16,12 @@ from headstart.clock import Budget, seconds_of
 from headstart.data.alike.known import KnownImages
 from headstart.data.read import read
 from headstart.encode.encode import encode_rows, features_key
+from headstart.encode.forms import say_form
 from headstart.encode.kinds import KINDS
 from headstart.encode.machine import using
 from headstart.encode.parts import PartWriter
 from headstart.encode.precision import known_precision, precision_named
-from headstart.encode.store import FEATURES, Table, facts_of, features_in
+from headstart.encode.store import FEATURES, Table, facts_of, features_in, folder_of
 from headstart.encode.works import Shard, Work, begin, is_merged, listing_of, say_merged, shard_named, unfinished, works
 from headstart.errors import OutputError, UserError
 from headstart.progress import Follower, Progress, Silent, as_progress
@@ -41,6 +42,7 @@ class Encoded:
     store: Path
     model: str
     precision: str
+    kept: str  # the form that features have there: "float16" or "int8"
     rows: int  # of the data
     shard: Shard
     chunks: int  # of the shard
@@ -48,10 +50,11 @@ class Encoded:
     left_out: tuple[Finding, ...] = field(repr=False)  # that cannot be used
 
     def to_json(self) -> dict[str, Any]:
-        told = {"store": str(self.store), "model": self.model, "precision": self.precision, "rows": self.rows}
+        told = {"store": str(self.store), "model": self.model, "precision": self.precision, "kept": self.kept}
         shard = f"{self.shard.number}/{self.shard.of}"
         return {
             **told,
+            "rows": self.rows,
             "shard": shard,
             "chunks": self.chunks,
             "computed": self.computed,
@@ -69,6 +72,7 @@ def encode_shard(  # noqa: PLR0913 - as `fit`
     model: str | Path = "auto",
     licence: str = "free",
     precision: str = "auto",
+    keep: str | None = None,
     test: float | str | Path = 0.2,
     max_length: int | None = None,
     columns: Columns | None = None,
@@ -89,10 +93,12 @@ def encode_shard(  # noqa: PLR0913 - as `fit`
         model: a catalog name, a hub name or a folder; "auto": the one by which these data are encoded there already,
             or that `fit` would choose, which takes a look at all of them where there are several.
         licence, precision, max_length, device, threads: as for `fit`.
+        keep: "float16"; "int8", in half the bytes, whose cost the merge tells; None: as the store has it. It holds for
+            all of the store.
         progress: told what goes on.
 
     Raises:
-        UserError: the data, the model or the folder cannot be used.
+        UserError: the data, the model or the folder cannot be used, or it keeps features otherwise.
     """
     if not isinstance(data, str | Path):
         raise UserError("data in memory are no other process's", where="data", fix="name a folder or a file")
@@ -110,11 +116,14 @@ def encode_shard(  # noqa: PLR0913 - as `fit`
     with using(device, threads), features_in(folder):
         with session.step("read"):
             dataset = read(request, table.TASKS)
+        kept = say_form(folder, keep)
         name, backbone = _model(dataset, folder, request, session)
-        return _encoded(dataset, name, backbone, folder, mine, session)
+        return _encoded(dataset, name, backbone, folder, kept, mine, session)
 
 
-def _encoded(dataset: Dataset, name: str, backbone: Backbone, store: Path, shard: Shard, session: Session) -> Encoded:
+def _encoded(
+    dataset: Dataset, name: str, backbone: Backbone, store: Path, kept: str, shard: Shard, session: Session
+) -> Encoded:
     precision = _precision(dataset, backbone)
     work = Work(
         dataset.name, listing_of(dataset), dataset.modality.name, name, features_key(backbone, precision),
@@ -123,7 +132,7 @@ def _encoded(dataset: Dataset, name: str, backbone: Backbone, store: Path, shard
     mine, left_out, computed = shard.chunks(work.chunks), list[Finding](), 0
     if not is_merged(store, work):
         begin(store, work, shard)
-        writer = PartWriter(dataset, backbone, precision, work)
+        writer = PartWriter(dataset, backbone, precision, work, in_int8=kept == "int8")
         with session.step("encode", sum(len(work.of_chunk(chunk)) for chunk in mine)) as advance:
             for chunk in mine:
                 if writer.has(chunk):
@@ -131,7 +140,7 @@ def _encoded(dataset: Dataset, name: str, backbone: Backbone, store: Path, shard
                     continue
                 left_out += writer.write(chunk, advance)
                 computed += 1
-    return Encoded(store, name, precision, len(dataset), shard, len(mine), computed, tuple(left_out))
+    return Encoded(store, name, precision, kept, len(dataset), shard, len(mine), computed, tuple(left_out))
 
 
 def _model(dataset: Dataset, store: Path, request: Request, session: Session) -> tuple[str, Backbone]:
@@ -169,7 +178,7 @@ class Merged:
     """What a store holds once all was gathered."""
 
     store: Path
-    tables: tuple[dict[str, Any], ...]  # about, rows, bytes of each
+    tables: tuple[dict[str, Any], ...]  # about, rows, bytes of each; what int8 has cost, where it is in that
 
     def to_json(self) -> dict[str, Any]:
         return {"store": str(self.store), "tables": list(self.tables)}
@@ -190,11 +199,11 @@ def merge_shards(store: str | Path) -> Merged:
         fix = "run these again, with the options that they had; a fit with --store computes what is missing"
         raise UserError("; ".join(lacking), where=str(store), fix=fix)
     with features_in(folder):
-        tables = tuple(_gathered(path) for path in rooms)
+        tables = {path.name: _gathered(path) for path in rooms}
     for work in works(folder):
         if not is_merged(folder, work):
-            say_merged(folder, work)
-    return Merged(folder, tables)
+            say_merged(folder, work, tables.get(folder_of(work.key), {}).get("loss"))
+    return Merged(folder, tuple(tables.values()))
 
 
 def _gathered(path: Path) -> dict[str, Any]:
@@ -205,4 +214,6 @@ def _gathered(path: Path) -> dict[str, Any]:
     Table(path, facts["width"], is_shared=True).gather()
     size = sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
     opened = Table(path, facts["width"], is_shared=True)
-    return {"about": facts["about"], "rows": opened.count, "bytes": size}
+    loss = opened.loss()
+    more = {} if loss is None else {"kept": "int8", "loss": loss}
+    return {"about": facts["about"], "rows": opened.count, "bytes": size, **more}

@@ -1,4 +1,4 @@
-"""A fit whose features are made by Ray actors: one engine each, on every node of a cluster.
+"""A fit whose photos are looked at and whose features are made by Ray actors: one engine each, on every node.
 
 Chunks are given to whoever is free; what a killed actor or node had is given to another one, and Ray starts the actor
 again where there is room. Batches are those of one process (`encode.kinds`), so features are its bytes.
@@ -10,16 +10,18 @@ import heapq
 import os
 import secrets
 import socket
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
 import headstart.no_telemetry  # noqa: F401 - before Ray
 from headstart.backbone import Backbone
 from headstart.cluster.ray_worker import Worker, versions
+from headstart.data.elsewhere import Looks, looked_at_by
 from headstart.encode.elsewhere import Chunk, Made, encoded_by
 from headstart.encode.machine import cores
+from headstart.encode.store import store_folder
 from headstart.errors import UserError, first_line
 from headstart.pretrained.rebuild import where_kept
 
@@ -53,30 +55,63 @@ def encoded_on(place: str | None, *, device: str | None = None, precision: str =
         raise UserError(f"no such place: {place!r}", where="--on", fix=f"one of: {', '.join(PLACES)}")
     if precision == "int8":
         raise UserError("int8 is calibrated on one machine", where=_WHERE, fix="--precision auto")
-    with _connected() as ray, encoded_by(Actors(ray, device)):
-        yield
+    with _connected() as ray:
+        actors = Actors(ray, device)
+        with looked_at_by(actors), encoded_by(actors):
+            yield
 
 
 @contextmanager
 def _connected() -> Iterator[Any]:
-    os.environ.setdefault("RAY_DEDUP_LOGS_SKIP_REGEX", ".")  # it would print what its processes say, into results
-    if not os.environ.get("RAY_ADDRESS"):
-        # Ray would write a key for its own processes into the home folder.
-        os.environ.setdefault("RAY_AUTH_MODE", "token")
-        if os.environ["RAY_AUTH_MODE"] == "token":
-            os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
-    try:
-        import ray
-    except ImportError:
-        raise UserError("Ray is not installed", where=_WHERE, fix="pip install 'headstart[ray]'") from None
+    with _unless_set(RAY_DEDUP_LOGS_SKIP_REGEX="."):  # it would print what its processes say, into results
+        try:
+            import ray
+        except ImportError:
+            raise UserError("Ray is not installed", where=_WHERE, fix="pip install 'headstart[ray]'") from None
     if ray.is_initialized():
         yield ray
         return
+    with _key_of_our_own() if not os.environ.get("RAY_ADDRESS") else nullcontext():
+        try:
+            _connect(ray)
+            yield ray
+        finally:
+            ray.shutdown()
+
+
+@contextmanager
+def _key_of_our_own() -> Iterator[None]:
+    """Ray would write a key for its own processes into the home folder, unless one is in its environment."""
+    if os.environ.get("RAY_AUTH_MODE", "token") != "token":
+        yield
+        return
     try:
-        _connect(ray)
-        yield ray
+        with _unless_set(RAY_AUTH_MODE="token", RAY_AUTH_TOKEN=secrets.token_hex(32)):
+            _read_environment_again()
+            yield
     finally:
-        ray.shutdown()
+        _read_environment_again()
+
+
+def _read_environment_again() -> None:
+    """Ray reads what is about keys when it is imported, and remembers it."""
+    with suppress(ImportError, AttributeError):
+        from ray._raylet import AuthenticationTokenLoader, Config
+
+        Config.initialize("")
+        AuthenticationTokenLoader.instance().reset_cache()
+
+
+@contextmanager
+def _unless_set(**variables: str) -> Iterator[None]:
+    """Within the block, the environment has these variables, too."""
+    own = {name: value for name, value in variables.items() if name not in os.environ}
+    os.environ.update(own)
+    try:
+        yield
+    finally:
+        for name in own:
+            os.environ.pop(name, None)
 
 
 def _connect(ray: Any) -> None:
@@ -142,18 +177,33 @@ class Actors:
         Raises:
             UserError: a node cannot use what it is given, or there are no actors left.
         """
-        ray, function = self._ray, backbone.function
+        kept, function = self._ray.put(where_kept(backbone)), backbone.function
+        return self._shared_out(
+            count, lambda actor, number: actor.encode.remote(chunk(number), kept, function, precision)
+        )
+
+    def look(self, count: int, chunk: Callable[[int], Sequence[Any]]) -> Iterator[Looks]:
+        """As `Lookers.look`. Raises UserError where there are no actors left."""
+        store = store_folder()
+        return self._shared_out(count, lambda actor, number: actor.look.remote(chunk(number), store))
+
+    def _shared_out(self, count: int, given: Callable[[Any, int], Any]) -> Iterator[Any]:
+        """What actors make of so many chunks, in their order.
+
+        Args:
+            given: gives a chunk to an actor, and what it makes of it as Ray names it.
+        """
         if not self._starting and not self._idle:
             self._start()
-        kept, todo, tries = ray.put(where_kept(backbone)), list(range(count)), [0] * count
+        todo, tries = list(range(count)), [0] * count
         running: dict[Any, tuple[int, Any]] = {}
-        made: dict[int, Made] = {}
+        made: dict[int, Any] = {}
         first = 0
         try:
             while first < count:
                 while self._idle and todo and todo[0] < first + _AHEAD * self._count:
                     number, actor = heapq.heappop(todo), self._idle.pop()
-                    running[actor.encode.remote(chunk(number), kept, function, precision)] = number, actor
+                    running[given(actor, number)] = number, actor
                 for done in self._next(running):
                     number, actor = running.pop(done)
                     try:
@@ -234,8 +284,8 @@ class Actors:
             raise UserError(f"node {node} has {'; '.join(other)}", where=_WHERE, fix="install the same on every node")
         self._idle.append(actor)
 
-    def _result(self, done: Any) -> Made:
-        result: Made | tuple[str, str, str] = self._ray.get(done)
+    def _result(self, done: Any) -> Any:
+        result = self._ray.get(done)
         if isinstance(result, tuple):
             what, where, fix = result
             raise UserError(what, where=where, fix=fix)

@@ -18,6 +18,7 @@ from headstart.clock import Budget
 from headstart.data.alike.duplicates import FINGERPRINT
 from headstart.data.alike.known import KnownImages
 from headstart.data.read import read
+from headstart.encode import forms
 from headstart.encode.encode import encode_rows
 from headstart.encode.kinds import KINDS
 from headstart.encode.machine import FEW, using
@@ -60,6 +61,9 @@ class Plan:
     memory_all: int  # bytes; projected
     disk: int  # bytes of the store when it is merged; projected, exact where all rows differ
     disk_while: int  # while it is merged
+    kept: str  # the form that features are kept in, by which the disk is projected
+    disk_in_int8: int  # projected, were they kept in int8
+    loss: float  # measured: what int8 costs, as `forms.loss_of`
     machines: tuple[dict[str, float], ...]  # hours, projected: as measured, if it is twice as slow, if twice as fast
 
     def to_json(self) -> dict[str, Any]:
@@ -76,6 +80,7 @@ def plan(  # noqa: PLR0913 - as `fit`
     model: str | Path = "auto",
     licence: str = "free",
     precision: str = "auto",
+    keep: str | None = None,
     max_length: int | None = None,
     columns: Columns | None = None,
     device: str | None = None,
@@ -89,11 +94,13 @@ def plan(  # noqa: PLR0913 - as `fit`
         machines: how many, like this one, to project for.
         task, kind, model, licence, precision, max_length, columns, device, threads: as for `fit`. Where several models
             are at hand and none is named, the starter is measured: which one `fit` takes, it says after ranking them.
+        keep: the form that features are to be kept in, as for `encode_shard`.
         progress: told what goes on.
 
     Raises:
         UserError: the data or the model cannot be used.
     """
+    form = forms.named(keep)
     if not machines or min(machines) < 1:
         raise UserError(f"no numbers of machines: {list(machines)}", where="--machines", fix="1 or more, with commas")
     shown = as_progress(progress)
@@ -113,7 +120,7 @@ def plan(  # noqa: PLR0913 - as `fit`
         with session.step("measure", shown=False):
             measured = _measured(dataset, backbone, session.now)
     rows = round(len(dataset) / share)
-    return _projected(str(data), dataset, backbone, (name, why), measured, rows, share, machines)
+    return _projected(str(data), dataset, backbone, (name, why), measured, rows, share, form, machines)
 
 
 def _projected(
@@ -124,12 +131,13 @@ def _projected(
     measured: _Measured,
     rows: int,
     share: float,
+    form: str,
     machines: Sequence[int],
 ) -> Plan:
     photos = not dataset.modality.in_tables
-    features = 2 * backbone.width + _KEY_ROW
     beside = FINGERPRINT + _FILE_ROW + 2 * _KEY_ROW if photos else 0
-    disk = rows * (features + beside)
+    row = {one: _KEY_ROW + beside + forms.bytes_of(backbone.width, one) for one in forms.FORMS}
+    disk = rows * row[form]
     seconds = rows / measured.check + rows / measured.encode
     chunks = -(-rows // KINDS[backbone.kind].chunk)  # more machines than these have nothing to do
     shares = [(n, seconds / min(n, chunks) / 3600) for n in machines]
@@ -149,6 +157,9 @@ def _projected(
         memory_all=memory + rows * (_INDEX_ROW + _DATA_ROW),
         disk=disk,
         disk_while=2 * disk,
+        kept=form,
+        disk_in_int8=rows * row["int8"],
+        loss=measured.loss,
         machines=tuple(hours),
     )
 
@@ -160,6 +171,7 @@ class _Measured:
     count: int
     check: float
     encode: float
+    loss: float
 
 
 def _measured(dataset: Dataset, backbone: Backbone, now: Callable[[], float]) -> _Measured:
@@ -169,6 +181,7 @@ def _measured(dataset: Dataset, backbone: Backbone, now: Callable[[], float]) ->
     encode_rows(*_checked(dataset, rows[:FEW]), backbone, keep=False)  # also which precision is taken
     encoder = Encoder(backbone, known_precision(backbone) or "f32")
     check = encode = 0.0
+    losses: list[np.ndarray] = []
     done, start, size, begun, warm = 0, 0, _AT_ONCE, now(), len(rows) <= _AT_ONCE
     while start < len(rows) and now() - begun < _SECONDS:
         before = now()
@@ -178,13 +191,14 @@ def _measured(dataset: Dataset, backbone: Backbone, now: Callable[[], float]) ->
         if len(every):
             part.modality.encode(part, every, backbone, by=encoder.by, advance=lambda _: None)
         after = now()
+        losses += [forms.to_int8(made) for _, made in encoder.made] if warm else []
         encoder.made.clear()
         if warm:
             check, encode, done = check + checked - before, encode + after - checked, done + len(some)
             start += size
             size = min(2 * size, KINDS[backbone.kind].chunk) if after - before < 1 else size
         warm, begun = True, begun if warm else after
-    return _Measured(done, done / max(1e-9, check), done / max(1e-9, encode))
+    return _Measured(done, done / max(1e-9, check), done / max(1e-9, encode), forms.loss_of(losses) or 0.0)
 
 
 def _checked(dataset: Dataset, rows: np.ndarray) -> tuple[Dataset, np.ndarray]:

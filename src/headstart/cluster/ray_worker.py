@@ -1,28 +1,37 @@
-"""What runs on the nodes of a cluster: a worker with engines of its own, that encodes chunks. It needs no Ray here."""
+"""What runs on the nodes of a cluster: a worker that looks at photos, and encodes chunks by engines of its own.
+
+It needs no Ray here.
+"""
 
 from __future__ import annotations
 
 import os
 import platform
 import socket
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from importlib import metadata
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from headstart import __version__
 from headstart.backbone import Backbone
+from headstart.data.alike.known import KnownImages
+from headstart.data.elsewhere import SEEN, Looks
+from headstart.data.looks import look_for_others
 from headstart.encode.elsewhere import Chunk, Made
 from headstart.encode.encode import batching_of, finite
 from headstart.encode.engines import Engine, open_engine
+from headstart.encode.known_photos import KnownPhotos, ReadPhotos
 from headstart.encode.machine import using
 from headstart.encode.precision import may_encode_in_bf16
+from headstart.encode.store import features_in, image_hashes
 from headstart.errors import UserError
 from headstart.pretrained.rebuild import from_where_kept
 
-SEEN = "data, models and HEADSTART_CACHE have to lie where every node sees them, under the same names"
+_LOOKERS = 2  # threads that read and decode, at least
 _LIBRARIES = ("openvino", "ray", "torch", "tokenizers", "pillow")  # by which features may differ
 
 
@@ -33,7 +42,7 @@ def versions() -> dict[str, str]:
 
 
 class Worker:
-    """Encodes chunks in a process of its own; its engines stay open.
+    """Looks at photos and encodes chunks in a process of its own; its engines stay open.
 
     Args:
         environment: variables of the fit's process that headstart goes by. folder: where that runs.
@@ -46,6 +55,7 @@ class Worker:
             os.chdir(folder)
         self._device, self._threads = device, threads
         self._backbones: dict[tuple[str, str], tuple[Backbone, Engine]] = {}
+        self._known: dict[Path | None, KnownPhotos] = {}
 
     def about(self) -> tuple[str, dict[str, str]]:
         """The node's name, and the versions there."""
@@ -68,6 +78,21 @@ class Worker:
             return f"node {socket.gethostname()}: {error.what}", error.where, SEEN
         except OSError as error:
             return f"node {socket.gethostname()}: {error.strerror or error}", str(error.filename or ""), SEEN
+
+    def look(self, photos: Sequence[Any], store: Path | None) -> Looks:
+        """What is seen of photos; those whose content the store knows need no decoding.
+
+        Args:
+            store: the folder of the store; None: the cache.
+        """
+        who, workers = f"node {socket.gethostname()}", max(_LOOKERS, self._threads)
+        with features_in(store):
+            if store not in self._known:
+                self._known[store] = ReadPhotos(image_hashes(), None)
+            try:
+                return look_for_others(photos, KnownImages(self._known[store]), who=who, workers=workers)
+            except OSError:  # somebody emptied the cache just now
+                return look_for_others(photos, KnownImages(), who=who, workers=workers)
 
     def _open(self, kept: Mapping[str, Any], function: str, precision: str) -> tuple[Backbone, Engine]:
         known = function, precision

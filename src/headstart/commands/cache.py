@@ -26,14 +26,16 @@ def cache(
     from headstart.storage.places import cache_folder
 
     gone = [] if prune is None else kept.prune(most_bytes=_bytes(prune))
-    tables, left = list(store.tables()), list(kept.left())
+    tables, left, fetched = list(store.tables()), list(kept.left()), list(kept.fetched())
     result = {
         "folder": str(cache_folder()),
-        "bytes": sum(t.bytes for t in tables) + sum(f.bytes for f in left),
+        "bytes": sum(t.bytes for t in tables) + sum(f.bytes for f in (*left, *fetched)),
         "tables": [asdict(t) for t in tables],
         "fits": [asdict(f) for f in left],
+        "fetched": [asdict(f) for f in fetched],
         "removed": [asdict(t) for t in gone],
         "models_bytes": kept.models_bytes(),
+        "beside_bytes": kept.beside_bytes(),
     }
     common.show(result, as_json, terminal.cache)
 

@@ -58,6 +58,9 @@ Classes = Annotated[
 ]
 Track = Annotated[str | None, typer.Option(help="Log to mlflow, mlflow:URI, tensorboard or tensorboard:FOLDER.")]
 Store = Annotated[Path | None, typer.Option(help="Folder of features, as encode fills it, in place of the cache.")]
+Keep = Annotated[
+    str | None, typer.Option(help="Features in float16, or in int8: half the bytes. Default: as the store has them.")
+]
 Device = Annotated[str | None, typer.Option(help="cpu, cuda or mps. Default: a GPU where there is one.")]
 Threads = Annotated[int | None, typer.Option(min=1, help="Processor cores to use. Default: all.")]
 ChosenBy = Annotated[

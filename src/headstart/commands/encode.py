@@ -20,6 +20,7 @@ def encode(  # noqa: PLR0913 - one argument an option
     model: Annotated[str, typer.Option(help="auto, a catalog or hub name, or a folder.")] = "auto",
     licence: common.Licence = "free",
     precision: common.Precision = "auto",
+    keep: common.Keep = None,
     test: Annotated[str, typer.Option(help="As for the fit: a path with test examples.")] = "0.2",
     max_length: common.MaxLength = None,
     text: common.Text = None,
@@ -56,8 +57,8 @@ def encode(  # noqa: PLR0913 - one argument an option
     )  # fmt: skip
     done = encode_shard(
         data, store=store, shard=shard, task=task, model=model, licence=licence, precision=precision,
-        test=common.share_or_path(test), max_length=max_length, columns=columns, device=device, threads=threads,
-        progress=common.bars(),
+        keep=keep, test=common.share_or_path(test), max_length=max_length, columns=columns, device=device,
+        threads=threads, progress=common.bars(),
     )  # fmt: skip
     common.show(done.to_json(), as_json, _encoded)
 
@@ -66,10 +67,16 @@ def _encoded(result: dict[str, Any]) -> str:
     known = result["chunks"] - result["computed"]
     left = f", {result['left_out']:,} examples cannot be used" if result["left_out"] else ""
     done = f"{result['computed']:,} chunks computed, {known:,} known{left}"
-    where = f"{result['store']}: {result['model']}, {result['precision']}"
+    where = f"{result['store']}: {result['model']}, {result['precision']}, kept in {result['kept']}"
     return f"shard {result['shard']} of {result['rows']:,} examples: {done}\n{where}"
 
 
 def _merged(result: dict[str, Any]) -> str:
-    lines = [f"  {t['about']:40} {t['rows']:12,} rows {t['bytes'] / 1e6:12,.1f} MB" for t in result["tables"]]
+    lines = [f"  {t['about']:40} {t['rows']:12,} rows {t['bytes'] / 1e6:12,.1f} MB{_cost(t)}" for t in result["tables"]]
     return "\n".join([str(result["store"]), *lines])
+
+
+def _cost(table: dict[str, Any]) -> str:
+    from headstart.encode.works import share_lost
+
+    return f", in int8, which costs {share_lost(table['loss'])}" if "loss" in table else ""

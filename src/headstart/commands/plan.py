@@ -17,6 +17,7 @@ def plan(  # noqa: PLR0913 - one argument an option
     model: Annotated[str, typer.Option(help="auto, a catalog or hub name, or a folder.")] = "auto",
     licence: common.Licence = "free",
     precision: common.Precision = "auto",
+    keep: common.Keep = None,
     max_length: common.MaxLength = None,
     text: common.Text = None,
     text2: common.Text2 = None,
@@ -42,7 +43,7 @@ def plan(  # noqa: PLR0913 - one argument an option
     )  # fmt: skip
     made = run(
         data, machines=_numbers(machines), task=task, model=model, licence=licence, precision=precision,
-        max_length=max_length, columns=columns, device=device, threads=threads, progress=common.bars(),
+        keep=keep, max_length=max_length, columns=columns, device=device, threads=threads, progress=common.bars(),
     )  # fmt: skip
     common.show(made.to_json(), as_json, _told)
 
@@ -66,6 +67,7 @@ def _told(plan: dict[str, Any]) -> str:
             f"measured here on {plan['sample']:,} examples: {check:,.0f} a second are checked, {encode:,.0f} encoded",
             f"measured here: {_bytes(plan['memory'])} of memory at most",
             f"projected: {_bytes(plan['disk'])} on disk, twice that while shards are merged",
+            *_kept(plan),
             f"projected: about {_bytes(plan['memory_all'])} of memory for the process that fits, beside the texts",
             "projected: hours of reading, checking and encoding, without waiting for disks or networks that are shared",
             "  machines      as measured     if twice as slow     if twice as fast",
@@ -78,6 +80,14 @@ def _told(plan: dict[str, Any]) -> str:
             "the disk stays the same",
         ]
     )
+
+
+def _kept(plan: dict[str, Any]) -> list[str]:
+    from headstart.encode.works import share_lost
+
+    if plan["kept"] == "int8":
+        return [f"measured here: int8 costs {share_lost(plan['loss'])}"]
+    return [f"with --keep int8: {_bytes(plan['disk_in_int8'])}, which costs {share_lost(plan['loss'])}: measured here"]
 
 
 def _time(hours: float) -> str:

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from functools import partial
-from itertools import chain
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
-from headstart.data.alike.duplicates import FINGERPRINT, SIDE, fingerprint, guessed_ranges, tiny
+from headstart.data.alike.duplicates import FINGERPRINT, guessed_ranges, tiny
 from headstart.data.alike.known import KnownImages
+from headstart.data.elsewhere import lookers
+from headstart.data.looks import CHUNK, Failure, Looking, Seen
 from headstart.errors import DataError, shortened
-from headstart.inputs.image import is_a_file, read_bytes, thumbnail
+from headstart.inputs.image import is_a_file
 from headstart.inputs.modality import Inspected
 from headstart.inputs.packed import PackedPhoto
 from headstart.inputs.ready import ReadyPhoto
@@ -25,10 +23,8 @@ from headstart.storage.columns import in_blocks
 from headstart.storage.rows_of_bytes import room_for, take
 from headstart.values import Dataset, Finding
 
-_CHUNK = 256, 128 * 2**20  # images, and bytes of theirs, in memory at a time; as many again are read meanwhile
 _ADDRESS = re.compile(r"(^|/)[a-z][a-z0-9+.-]+:/+[^/]", re.IGNORECASE)  # also behind a folder, as one slash
 _LONGEST = 200  # characters of a path that is shown
-_TASK = 256, 4 * 2**20  # that a thread reads at a time: handing over a small file takes longer than reading it
 
 
 def inspect_images(
@@ -41,57 +37,41 @@ def inspect_images(
 ) -> Inspected:
     """Hash every file, decode those whose content is new from the same bytes; in chunks, so that memory stays bounded.
 
-    The next chunk is read while this one is decoded. What is ready for a model was decoded before.
+    What is ready for a model was decoded before.
     """
     if any(isinstance(dataset.inputs[row], ReadyPhoto) for row in in_blocks(rows)):
         return _of_ready(dataset, rows)
 
-    def attempt(work: Callable[..., Any], row: int, *read: Any) -> Any:
-        try:
-            return work(dataset.inputs[row], *read)
-        except (DataError, OSError, MemoryError) as error:
-            reason = reason_of(dataset.inputs[row], error)
-        return Finding("unreadable", dataset.where[row], reason, rejected=True)
+    def failed(row: int, error: Failure) -> Finding:
+        return Finding("unreadable", dataset.where[row], reason_of(dataset.inputs[row], error), rejected=True)
 
-    def name(part: list[int]) -> list[Any]:
-        contents = zip(part, known.contents([dataset.inputs[row] for row in part]), strict=True)
-        return [attempt(_named, row) if content is None else (content, None) for row, content in contents]
-
-    def reading(chunk: _Chunk) -> Iterator[Any]:
-        return chain.from_iterable(pool.map(name, [part.rows for part in _chunks(chunk.rows, chunk.sizes, *_TASK)]))
-
-    look, done, found = partial(attempt, _fingerprint), 0, list[Finding]()
+    done, found = 0, list[Finding]()
     keep, digests = np.empty(len(rows), dtype=np.int64), np.empty((len(rows), 32), dtype=np.uint8)
     hashes = room_for(len(rows), FINGERPRINT)
-    chunks = _chunks(in_blocks(rows), (_size(dataset.inputs[row]) for row in in_blocks(rows)), *_CHUNK)
-    with ThreadPoolExecutor(workers) as pool:
-        chunk = next(chunks, None)
-        ahead = iter(()) if chunk is None else reading(chunk)
-        while chunk is not None:
-            named = dict(zip(chunk.rows, ahead, strict=True))
-            read = {row: there for row, there in named.items() if not isinstance(there, Finding)}
-            seen: dict[int, Any] = {**known.find({row: digest for row, (digest, _) in read.items()})}
-            new = [row for row in read if row not in seen]
-            looked = pool.map(look, new, *zip(*(read[row] for row in new), strict=True)) if new else iter(())
-            n, chunk = len(chunk.rows), next(chunks, None)
-            if chunk is not None:
-                ahead = reading(chunk)
-            seen |= dict(zip(new, looked, strict=True))
-            found += [what for row, there in named.items() if isinstance(what := seen.get(row, there), Finding)]
-            usable = [row for row in read if not isinstance(seen[row], Finding)]
-            here = slice(done, done := done + len(usable))
-            if usable:
-                keep[here], hashes[here] = usable, np.stack([seen[row] for row in usable])
-                digests[here] = np.frombuffer(b"".join(read[row][0] for row in usable), np.uint8).reshape(-1, 32)
-            known.read({dataset.inputs[row]: digest for row, (digest, content) in read.items() if content is not None})
-            known.put({read[row][0]: seen[row] for row in new if not isinstance(seen[row], Finding)})
-            advance(n)
+    for seen in _looked_at(Looking(dataset.inputs, known, failed, workers), rows):
+        found += [look for row in seen.rows if isinstance(look := seen.looks[row], Finding)]
+        usable = {row: look for row in seen.rows if isinstance(look := seen.looks[row], np.ndarray)}
+        here = slice(done, done := done + len(usable))
+        if usable:
+            keep[here], hashes[here] = list(usable), np.stack(list(usable.values()))
+            digests[here] = np.frombuffer(b"".join(seen.digests[row] for row in usable), np.uint8).reshape(-1, 32)
+        known.read({dataset.inputs[row]: seen.digests[row] for row in seen.files})
+        known.put({seen.digests[row]: usable[row] for row in seen.new if row in usable})
+        advance(len(seen.rows))
     known.keep()
     hashes = hashes if done == len(rows) else take(hashes, np.arange(done))
     for place, (width, height) in tiny(hashes).items():
         reason = f"{width} x {height} pixels, in which there is hardly a picture; it is used all the same"
         found.append(Finding("tiny", dataset.where[int(keep[place])], reason))
     return Inspected(keep[:done], digests[:done], hashes, found, guessed_ranges(hashes))
+
+
+def _looked_at(looking: Looking[Finding], rows: np.ndarray) -> Iterator[Seen[Finding]]:
+    """Chunk by chunk: here; files of more than a chunk, by whoever else looks. What is in memory is here already."""
+    others = lookers()
+    if others is None or len(rows) <= CHUNK[0] or not all(is_a_file(looking.sources[row]) for row in in_blocks(rows)):
+        return looking.here(rows)
+    return looking.elsewhere(rows, others)
 
 
 def _of_ready(dataset: Dataset, rows: np.ndarray) -> Inspected:
@@ -134,44 +114,3 @@ def _called_alike(path: Any) -> str:
     except OSError:
         return ""
     return f", but {names[0]} is there" if names else ""
-
-
-class _Chunk(NamedTuple):
-    """Some rows, and the bytes of each."""
-
-    rows: list[int]
-    sizes: list[int]
-
-
-def _chunks(rows: Iterable[int], sizes: Iterable[int], most: int, most_bytes: int) -> Iterator[_Chunk]:
-    """The rows in their order, at most so many and so many bytes together; a larger one alone."""
-    chunk, filled = _Chunk([], []), 0
-    for row, size in zip(rows, sizes, strict=True):
-        if chunk.rows and (len(chunk.rows) == most or filled + size > most_bytes):
-            yield chunk
-            chunk, filled = _Chunk([], []), 0
-        chunk.rows.append(row)
-        chunk.sizes.append(size)
-        filled += size
-    if chunk.rows:
-        yield chunk
-
-
-def _size(source: Any) -> int:
-    """Bytes of a file; 0 of what is in memory, and of what cannot be read, which is said when that is tried."""
-    try:
-        if isinstance(source, PackedPhoto):
-            return source.size
-        return os.stat(source).st_size if isinstance(source, str | Path) else 0
-    except (OSError, ValueError):
-        return 0
-
-
-def _named(source: Any) -> tuple[bytes, bytes | None]:
-    """The sha256 of an image's bytes; and these, if it is a file, to be decoded without reading it again."""
-    content = read_bytes(source)
-    return hashlib.sha256(content).digest(), content if is_a_file(source) else None
-
-
-def _fingerprint(source: Any, _: bytes, content: bytes | None) -> np.ndarray:
-    return fingerprint(*thumbnail(source, content=content, side=SIDE))

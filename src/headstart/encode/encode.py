@@ -11,10 +11,11 @@ import numpy as np
 from headstart.backbone import Backbone, Features
 from headstart.encode.elsewhere import encoded_elsewhere, runner
 from headstart.encode.engines import images_a_batch, open_engine, run_ready
+from headstart.encode.forms import form_in
 from headstart.encode.kinds import KINDS, Batch, Batching, Prepared, images_by
 from headstart.encode.machine import FEW
 from headstart.encode.precision import choose_precision, known_precision
-from headstart.encode.store import Table, as_kept, table
+from headstart.encode.store import Table, as_kept, store_folder, table
 from headstart.errors import ModelError, OutputError
 from headstart.inputs.augment import Views, pixels_of
 from headstart.storage.matrix import take
@@ -48,7 +49,8 @@ def encode(
     """
     batching = batching_of(inputs, digests, backbone, workers=workers)
     precision = known_precision(backbone) or choose_precision(backbone, _sample(len(inputs), batching))
-    everything = _Asked(digests, backbone, features_key(backbone, precision), precision, batching, inputs=inputs)
+    key, in_int8 = features_key(backbone, precision), form_in(store_folder()) == "int8"
+    everything = _Asked(digests, backbone, key, precision, batching, inputs=inputs, in_int8=in_int8)
     store, cached = _known(everything, advance)
     try:
         matrix = store.matrix(store.find(digests))
@@ -188,6 +190,7 @@ class _Asked:
     batching: Batching
     dtype: type[np.generic] | None = None
     inputs: Sequence[Any] | None = None  # what other processes may be given; None: it is computed here
+    in_int8: bool = False  # whether it is kept in a byte a number
 
 
 def _known(asked: _Asked, advance: Callable[[int], None]) -> tuple[Table, int]:
@@ -198,7 +201,7 @@ def _known(asked: _Asked, advance: Callable[[int], None]) -> tuple[Table, int]:
     """
     backbone, digests = asked.backbone, asked.digests
     about = f"{backbone.name}, {asked.precision}"
-    store = table(asked.key, width=backbone.width, about=about, dtype=asked.dtype)
+    store = table(asked.key, width=backbone.width, about=about, dtype=asked.dtype, in_int8=asked.in_int8)
     new = first_of_each(digests, np.flatnonzero(store.find(digests) < 0))
     cached = len(digests) - len(new)
     advance(cached)

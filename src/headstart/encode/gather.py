@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-from headstart.encode import generations
+from headstart.encode import forms, generations
 from headstart.encode.generations import Generation
 from headstart.encode.keys import first_of_each, order_of
 from headstart.encode.row_files import RowFile
@@ -68,7 +68,7 @@ def gather(folder: Path, width: int, temporary: Callable[[Path], Path]) -> bool:
             files = [file for _, file in found]
             fresh = _fresh(old, found)
             target = generations.named(folder, number)
-            if len(fresh) and not _written(target, old, fresh, files, temporary):
+            if len(fresh) and not _written(target, old, fresh, files, width, temporary):
                 continue
             _remove(folder, old, files, temporary)
             return bool(found)
@@ -107,13 +107,18 @@ def _whole(old: Generation, at: np.ndarray) -> np.ndarray:
 
 
 def _written(
-    target: Path, old: Generation | None, fresh: _Many, files: list[RowFile], temporary: Callable[[Path], Path]
+    target: Path,
+    old: Generation | None,
+    fresh: _Many,
+    files: list[RowFile],
+    width: int,
+    temporary: Callable[[Path], Path],
 ) -> bool:
     """Write the next generation; whether it is the last one, so that what it holds may be removed elsewhere."""
     unfinished = temporary(target)
     unfinished.mkdir(parents=True)
     try:
-        _write(unfinished, old, fresh, files)
+        _write(unfinished, old, fresh, files, width)
         to_disk(unfinished)
         try:
             unfinished.rename(target)  # fails where there is one: it is not empty
@@ -130,9 +135,8 @@ def _written(
     return False
 
 
-def _write(folder: Path, old: Generation | None, fresh: _Many, files: list[RowFile]) -> None:
+def _write(folder: Path, old: Generation | None, fresh: _Many, files: list[RowFile], width: int) -> None:
     """Full shards as they are, and after them the rows of the others with the fresh ones, one type after the other."""
-    width = files[0].width
     shards: list[RowFile] = []
     stays = _Many(
         *(np.empty((0, *shape), dtype) for shape, dtype in (((32,), np.uint8), ((), np.int32), ((), np.int32)))
@@ -141,7 +145,7 @@ def _write(folder: Path, old: Generation | None, fresh: _Many, files: list[RowFi
         index = _Many(old.keys.keys(slice(None)), old.shard, old.row)
         superseded = old.keys.find(fresh.keys)
         stays = index.take(np.setdiff1d(np.arange(len(index)), superseded))
-        full = [number for number, shard in enumerate(old.shards) if _is_full(shard)]
+        full = [number for number, shard in enumerate(old.shards) if _is_full(shard, width)]
         others = stays.of(np.setdiff1d(np.arange(len(old.shards)), full))
         others = others.take(np.flatnonzero(_whole(old, old.keys.find(others.keys))))
         others = others.take(np.lexsort((others.row, others.file)))
@@ -166,8 +170,8 @@ def _write(folder: Path, old: Generation | None, fresh: _Many, files: list[RowFi
     generations.write_index(folder, everything.keys, everything.file, everything.row, shards, width)
 
 
-def _is_full(shard: RowFile) -> bool:
-    return shard.count == generations.shard_rows(shard.width, shard.dtype) and shard.path.exists()
+def _is_full(shard: RowFile, width: int) -> bool:
+    return shard.count == generations.shard_rows(width, shard.dtype) and shard.path.exists()
 
 
 def _joined(parts: Sequence[_Many]) -> _Many:
@@ -187,14 +191,15 @@ def _linked(shard: RowFile, path: Path) -> RowFile:
 
 
 def _rows(some: _Many, files: Sequence[RowFile], dtype: np.dtype, width: int) -> np.ndarray:
-    """(n, width): these rows, read bit by bit."""
-    out = np.empty((len(some), width), dtype=dtype)
-    together = max(1, min(_ROWS, _READ // (width * dtype.itemsize)))
+    """(n, k): these rows as they are kept, read bit by bit."""
+    stored = forms.columns(width, dtype)
+    out = np.empty((len(some), stored), dtype=dtype)
+    together = max(1, min(_ROWS, _READ // (stored * dtype.itemsize)))
     for start in range(0, len(some), together):
         file, row = some.file[start : start + together], some.row[start : start + together]
         for number in np.unique(file).tolist():
             here = np.flatnonzero(file == number)
-            out[start + here] = files[number].read(row[here])
+            out[start + here] = files[number].kept(row[here])
     return out
 
 

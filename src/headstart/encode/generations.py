@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from headstart.encode import forms
 from headstart.encode.keys import KEY, LEADING, Sorted
 from headstart.encode.row_files import SUM, RowFile, block_rows, sums_of
 from headstart.storage.files import read_file, read_json, sha256_of
@@ -32,7 +33,7 @@ _NAME = re.compile(r"shards-(\d{6,})")
 _INDEX, _SUMS, _FACTS = "index.parquet", "sums.npy", "shards.json"
 _MOST = 1 << 40  # bytes of an index
 _BATCH = 1 << 16  # rows of an index that are read at a time
-_FORMAT = 1
+_FORMAT, _WITH_INT8 = 1, 2  # versions before the second take no row for another
 _TRIES = 3  # to open the last generation, which another process may replace meanwhile
 
 
@@ -94,8 +95,8 @@ def count_of(generation: Path) -> int:
 
 
 def shard_rows(width: int, dtype: np.dtype) -> int:
-    """Rows of a full shard."""
-    return max(1, min(SHARD_ROWS, _SHARD_BYTES // (width * dtype.itemsize)))
+    """Rows of a full shard. Args: width: of features."""
+    return max(1, min(SHARD_ROWS, _SHARD_BYTES // (forms.columns(width, dtype) * dtype.itemsize)))
 
 
 def write_index(
@@ -126,7 +127,7 @@ def write_index(
     sums = [shard.sums for shard in shards if shard.sums is not None]
     np.save(folder / _SUMS, np.concatenate([np.empty((0, SUM), np.uint8), *sums]))
     facts: dict[str, Any] = {
-        "format": _FORMAT,
+        "format": _WITH_INT8 if any(shard.dtype == forms.INT8 for shard in shards) else _FORMAT,
         "width": width,
         "rows": len(keys),
         "shards": [{"rows": shard.count, "dtype": shard.dtype.name, "offset": shard.offset} for shard in shards],
@@ -142,7 +143,7 @@ def shard_path(folder: Path, number: int) -> Path:
 
 
 def write_shard(folder: Path, number: int, rows: np.ndarray) -> RowFile:
-    """Write (n, width) rows as a plain numpy file."""
+    """Write (n, k) rows, as they are kept, as a plain numpy file."""
     path = shard_path(folder, number)
     with path.open("wb") as file:
         np.save(file, rows)
@@ -161,7 +162,9 @@ def _opened(folder: Path, width: int) -> Generation | None:
         sums = dict(facts["sha256"])
         if sums.pop("shards.json") != _sum({**facts, "sha256": sums}) or facts["width"] != width:
             return None
-        if facts["format"] != _FORMAT or any(sums[name] != sha256_of(folder / name, most=_MOST) for name in sums):
+        if facts["format"] not in (_FORMAT, _WITH_INT8) or any(
+            sums[name] != sha256_of(folder / name, most=_MOST) for name in sums
+        ):
             return None
         keys, shard, row = _index(folder / _INDEX, facts["rows"])
         return Generation(folder, keys, shard, row, tuple(_shards(folder, facts, width)))
@@ -197,6 +200,7 @@ def _shards(folder: Path, facts: dict[str, Any], width: int) -> Iterator[RowFile
     sums, done = np.load(io.BytesIO(read_file(folder / _SUMS, most=_MOST)), allow_pickle=False), 0
     for number, told in enumerate(facts["shards"]):
         path, dtype, count = shard_path(folder, number), np.dtype(told["dtype"]), int(told["rows"])
-        own = sums[done : done + -(-count // block_rows(width, dtype))]
+        stored = forms.columns(width, dtype)
+        own = sums[done : done + -(-count // block_rows(stored, dtype))]
         done += len(own)
-        yield RowFile(path, int(told["offset"]), dtype, width, count, own)
+        yield RowFile(path, int(told["offset"]), dtype, stored, count, own)

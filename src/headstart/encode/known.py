@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -85,6 +85,17 @@ class Known:
         for level, at, places in self._by_level(handles):
             level.read(at, out, places)
         return out
+
+    def kept(self, most: int) -> Iterator[np.ndarray]:
+        """Some of the rows as they are kept, from all over the files; at most so many, but one of each file.
+
+        Raises:
+            OSError: a file is gone, or damaged.
+        """
+        files = [file for level in self.levels for file in level.files if len(file)]
+        for file in files:
+            some = min(len(file), max(1, most // len(files)))
+            yield file.kept(np.unique(np.linspace(0, len(file) - 1, some).astype(np.int64)))
 
     def keys(self, handles: np.ndarray) -> np.ndarray:
         """(n,) handles -> (n, 32) uint8."""

@@ -10,6 +10,7 @@ import numpy as np
 
 from headstart.backbone import Backbone, Features
 from headstart.data.alike.known import KnownImages
+from headstart.encode import forms
 from headstart.encode.encode import batching_of, features_key, finite, first_of_each
 from headstart.encode.engines import Engine, open_engine
 from headstart.encode.known_photos import ReadPhotos, photo_files, sum_of_file
@@ -29,6 +30,7 @@ class PartWriter:
     backbone: Backbone
     precision: str  # as keys have it
     work: Work
+    in_int8: bool = False  # whether features are kept in a byte a number
     _engines: dict[str, Engine] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -56,7 +58,8 @@ class PartWriter:
         if len(part):
             part.modality.encode(part, np.arange(len(part)), self.backbone, by=made.by, advance=advance)
         keys, values = made.all(self.work.width)
-        _write_part(self._features, self.work.part(chunk), keys, _smallest(as_kept(values)))
+        kept = forms.to_int8(values) if self.in_int8 else _smallest(as_kept(values))
+        self._features.write(self.work.part(chunk), segment(keys, kept, self.work.width))
         return left_out
 
     def _inspected(self, chunk: int, rows: list[int]) -> tuple[Dataset, list[Finding]]:
@@ -89,7 +92,7 @@ def _smallest(rows: np.ndarray) -> np.ndarray:
 
 
 def _write_part(into: Table, name: str, keys: np.ndarray, rows: np.ndarray) -> None:
-    into.write(name, segment(keys, np.ascontiguousarray(rows)))
+    into.write(name, segment(keys, np.ascontiguousarray(rows), rows.shape[1]))
 
 
 @dataclass

@@ -1,4 +1,4 @@
-"""What is kept between commands: features, what fits left that were killed, and models ready to run.
+"""What is kept between commands: features, what fits left that were killed, what was fetched, models ready to run.
 
 Nothing that a process which is alive has in use is removed. Models ready to run are only counted: they are few, and a
 running fit may need any of them.
@@ -16,23 +16,25 @@ from pathlib import Path
 from headstart.encode import store
 from headstart.encode.store import TableInfo
 from headstart.errors import OutputError
+from headstart.storage.fetched import ROOM, fetched_in, forget, is_fetched
 from headstart.storage.living import is_free, is_marked, remove_folder, sweep
 from headstart.storage.locks import take_lock
 from headstart.storage.places import cache_folder, is_ours
 
 _LEFT = {"runs": "a fit or comparison that can go on", "tuned": "tuned weights that were not saved"}
 _MODELS = "backbones", "engines"
+_BESIDE = "alive", "matplotlib"  # who is at work, and a list of fonts
 
 
 @dataclass(frozen=True)
 class LeftInfo:
-    """What a fit wrote to go on from, or its weights until they are saved."""
+    """What a fit wrote to go on from, or its weights until they are saved; or what was fetched from an address."""
 
     key: str
     about: str
     bytes: int
     last_used: float  # seconds since the epoch
-    in_use: bool  # by a fit that is alive
+    in_use: bool  # by a process that is alive
 
 
 def left() -> Iterator[LeftInfo]:
@@ -46,9 +48,26 @@ def left() -> Iterator[LeftInfo]:
                 yield LeftInfo(f"{room}/{folder.name}", about, size, last, _in_use(folder))
 
 
+def fetched() -> Iterator[LeftInfo]:
+    """What was fetched from addresses."""
+    cache = cache_folder()
+    for folder, address, last in fetched_in(cache):
+        size = sum(file.st_size for file in _files(folder))
+        yield LeftInfo(f"{ROOM}/{folder.name}", f"fetched from {address}", size, last, is_marked(cache, folder))
+
+
 def models_bytes() -> int:
     """What descriptions and graphs of models take."""
-    return sum(file.st_size for room in _MODELS for file in _files(cache_folder() / room))
+    return _bytes_in(_MODELS)
+
+
+def beside_bytes() -> int:
+    """What is there besides: who is at work, and a list of fonts."""
+    return _bytes_in(_BESIDE)
+
+
+def _bytes_in(rooms: tuple[str, ...]) -> int:
+    return sum(file.st_size for room in rooms for file in _files(cache_folder() / room))
 
 
 def prune(*, most_bytes: int) -> list[TableInfo | LeftInfo]:
@@ -59,7 +78,7 @@ def prune(*, most_bytes: int) -> list[TableInfo | LeftInfo]:
     """
     cache = cache_folder()
     sweep(cache)
-    found: list[TableInfo | LeftInfo] = [*store.tables(), *left()]
+    found: list[TableInfo | LeftInfo] = [*store.tables(), *left(), *fetched()]
     unused = [info for info in found if not info.in_use]
     gone: list[TableInfo | LeftInfo] = []
     failures: list[tuple[str, Path]] = []
@@ -67,10 +86,9 @@ def prune(*, most_bytes: int) -> list[TableInfo | LeftInfo]:
     for info in sorted(unused, key=lambda info: info.last_used):
         if total <= most_bytes > 0:
             break
-        is_table = isinstance(info, TableInfo)
-        folder = cache / ("features" if is_table else "") / info.key
+        folder = cache / ("features" if isinstance(info, TableInfo) else "") / info.key
         try:
-            if _removed(folder, table=is_table):
+            if _removed(folder):
                 total -= info.bytes
                 gone.append(info)
         except OutputError as error:
@@ -103,16 +121,19 @@ def _in_use(folder: Path) -> bool:
         return False
 
 
-def _removed(folder: Path, *, table: bool) -> bool:
-    """Remove it, unless somebody uses it; whether it was removed. A table has as many users as marks in it, and no new
-    one comes while its lock is taken. Raises OSError where it cannot be removed."""
+def _removed(folder: Path) -> bool:
+    """Remove it, unless somebody uses it; whether it was removed. A table, or what was fetched, has as many users as
+    marks in it, and no new one comes while its lock is taken. Raises OSError where it cannot be removed."""
     lock = take_lock(folder)
     if lock is None:
         return False
     try:
-        if not is_ours(folder) or (table and is_marked(cache_folder(), folder)):
+        here = is_fetched(folder)
+        if not (here or is_ours(folder)) or is_marked(cache_folder(), folder):
             return False
         remove_folder(cache_folder(), folder)
+        if here:
+            forget(folder)
         return True
     finally:
         lock.release()

@@ -17,6 +17,8 @@ from typing import Protocol
 
 import numpy as np
 
+from headstart.encode import forms
+
 SUM = 16  # bytes of a block's sum
 _BLOCK = 256 * 2**10  # bytes that are summed, and checked, together
 _NEAR = 32 * 2**10  # bytes between two rows that are wanted, at most, that are read along: another read takes longer
@@ -36,8 +38,14 @@ class Rows(Protocol):
     @property
     def dtype(self) -> np.dtype: ...
 
+    def __len__(self) -> int: ...
+
     def read(self, which: np.ndarray) -> np.ndarray:
         """(n,) numbers -> (n, width). Raises OSError where they cannot be read, or are not what was written."""
+        ...
+
+    def kept(self, which: np.ndarray) -> np.ndarray:
+        """(n,) numbers -> (n, k) as they are kept, see `encode.forms`. Raises OSError as `read`."""
         ...
 
     def whole(self, which: np.ndarray) -> np.ndarray:
@@ -55,7 +63,13 @@ class HeldRows:
     def dtype(self) -> np.dtype:
         return self.rows.dtype
 
+    def __len__(self) -> int:
+        return len(self.rows)
+
     def read(self, which: np.ndarray) -> np.ndarray:
+        return forms.opened(self.rows[which])
+
+    def kept(self, which: np.ndarray) -> np.ndarray:
         return self.rows[which]
 
     def whole(self, which: np.ndarray) -> np.ndarray:
@@ -69,11 +83,17 @@ class RowFile:
     path: Path
     offset: int
     dtype: np.dtype
-    width: int
+    width: int  # numbers of this type in a row
     count: int
     sums: np.ndarray | None = None  # (blocks, 16) uint8, each checked when it is first read; None: all of it was
 
+    def __len__(self) -> int:
+        return self.count
+
     def read(self, which: np.ndarray) -> np.ndarray:
+        return forms.opened(self.kept(which))
+
+    def kept(self, which: np.ndarray) -> np.ndarray:
         if not self.whole(which).all():
             raise OSError(errno.EIO, "damaged since it was written", str(self.path))
         together = in_a_row(which)

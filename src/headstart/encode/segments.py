@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from headstart.encode import forms
 from headstart.encode.keys import KEY
 from headstart.encode.row_files import RowFile, identity
 
@@ -23,11 +24,11 @@ _READ = 1 << 20  # bytes at a time
 _whole: set[tuple[Path, int, int, int]] = set()  # files that this process has looked through
 
 
-def segment(keys: np.ndarray, rows: np.ndarray) -> bytes:
-    """(n, 32) uint8 keys and (n, width) rows as the content of a file."""
+def segment(keys: np.ndarray, rows: np.ndarray, width: int) -> bytes:
+    """(n, 32) uint8 keys and (n, k) rows of so many numbers each, as they are kept, as the content of a file."""
     named, data = np.ascontiguousarray(keys).tobytes(), rows.tobytes()
     check = hashlib.sha256(named + data).hexdigest()
-    header = json.dumps({"rows": len(rows), "width": rows.shape[1], "dtype": rows.dtype.name, "sha256": check})
+    header = json.dumps({"rows": len(rows), "width": width, "dtype": rows.dtype.name, "sha256": check})
     return header.encode().ljust(_HEADER - 1) + b"\n" + named + data
 
 
@@ -59,7 +60,8 @@ def open_segment(path: Path, width: int) -> tuple[np.ndarray, RowFile] | None:
         with path.open("rb") as file:
             header = json.loads(file.read(_HEADER))
             count, dtype = int(header["rows"]), np.dtype(header["dtype"])
-            whole = _HEADER + count * (KEY + width * dtype.itemsize)
+            stored = forms.columns(width, dtype)
+            whole = _HEADER + count * (KEY + stored * dtype.itemsize)
             if header["width"] != width or path.stat().st_size != whole:
                 return None
             keys = file.read(KEY * count)
@@ -73,4 +75,4 @@ def open_segment(path: Path, width: int) -> tuple[np.ndarray, RowFile] | None:
                     _whole.add(known)
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    return np.frombuffer(keys, np.uint8).reshape(-1, KEY), RowFile(path, _HEADER + len(keys), dtype, width, count)
+    return np.frombuffer(keys, np.uint8).reshape(-1, KEY), RowFile(path, _HEADER + len(keys), dtype, stored, count)

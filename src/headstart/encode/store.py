@@ -27,7 +27,7 @@ import numpy as np
 
 from headstart.backbone import Matrix
 from headstart.data.alike.duplicates import FINGERPRINT
-from headstart.encode import generations, segments
+from headstart.encode import forms, generations, segments
 from headstart.encode.gather import gather
 from headstart.encode.known import Known
 from headstart.encode.row_files import HeldRows
@@ -40,6 +40,7 @@ from headstart.storage.matrix import MOST_IN_MEMORY
 from headstart.storage.places import cache_folder, is_ours
 
 _GATHERED = 8192  # rows read at a time
+_SAMPLE = 4096  # rows by which it is said what int8 has cost
 _HALF_MAX = 6.0e4  # float16 ends at 65,504; rows with larger values are kept in float32
 _MANY = 128  # small segments, at most, before they are gathered
 _SMALL = 16 * 2**20  # bytes of one
@@ -84,9 +85,16 @@ class Table:
     writes a segment."""
 
     def __init__(
-        self, folder: Path, width: int, *, dtype: type[np.generic] | None = None, is_shared: bool = False
+        self,
+        folder: Path,
+        width: int,
+        *,
+        dtype: type[np.generic] | None = None,
+        is_shared: bool = False,
+        in_int8: bool = False,
     ) -> None:
         self.folder, self._width, self._dtype, self._is_shared = folder, width, dtype, is_shared
+        self._in_int8 = in_int8  # what is added; whatever is there is read
         self._held: list[tuple[np.ndarray, np.ndarray]] = []  # (n, 32) keys and (n, width) rows
         self._moved: Known | None = None  # where rows of handles are by now, once one of their files was gone
         mark = None if is_shared else living.mark(cache_root(), folder)
@@ -138,22 +146,35 @@ class Table:
         return out
 
     def add(self, digests: np.ndarray, rows: np.ndarray, *, of: int = 0) -> None:
-        """Write a segment: (n, 32) uint8 keys and (n, width) rows; two where some rows need float32. Where that cannot
-        be done they are held.
+        """Write a segment: (n, 32) uint8 keys and (n, width) rows; two where some rows need float32, which none does
+        in int8. Where that cannot be done they are held.
 
         Args:
             of: rows that are to be added in all, for what the user is told then.
         """
-        for keys, stored in typed(digests, rows, self._dtype):
+        for keys, stored in self._as_added(digests, rows):
             if not self._held:  # else the disk was full a moment ago
                 try:
                     number = f"{time.time_ns():020d}-{os.getpid()}-{secrets.token_hex(4)}"
-                    self.write(f"{number}{segments.ENDING}", segments.segment(keys, stored))
+                    self.write(f"{number}{segments.ENDING}", segments.segment(keys, stored, self._width))
                     continue
                 except OutputError as error:
                     size = max(of, len(rows)) * (32 + self._width * stored.itemsize)
                     say_not_kept("features", error.__cause__ or error, self.folder.parent, size)
             self._held.append((keys, stored))
+
+    def loss(self) -> float | None:
+        """What int8 has cost, as `forms.loss_of`, of a sample; None: nothing is kept in it.
+
+        Raises:
+            OSError: a file is gone, or damaged.
+        """
+        return forms.loss_of(self._known.kept(_SAMPLE))
+
+    def _as_added(self, digests: np.ndarray, rows: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        if self._in_int8:
+            return iter([(np.ascontiguousarray(digests), forms.to_int8(rows))] if len(rows) else [])
+        return typed(digests, rows, self._dtype)
 
     def write(self, name: str, content: bytes | str) -> None:
         """Write a file of the table.
@@ -207,11 +228,11 @@ def _by_keys(known: Known, keys: np.ndarray, dtype: np.dtype) -> np.ndarray:
     return known.rows(handles, dtype)
 
 
-def table(key: str, *, width: int, about: str, dtype: type[np.generic] | None = None) -> Table:
+def table(key: str, *, width: int, about: str, dtype: type[np.generic] | None = None, in_int8: bool = False) -> Table:
     """The table of the function that `key` names; made on first use. `about` is what a person reads of it."""
     store = store_folder()
     folder = (room("features") if store is None else store / FEATURES) / folder_of(key)
-    opened = Table(folder, width, dtype=dtype, is_shared=store is not None)
+    opened = Table(folder, width, dtype=dtype, is_shared=store is not None, in_int8=in_int8)
     if _about(folder) is None:
         with suppress(OutputError):  # nothing of it is kept then
             opened.write("about.json", json.dumps({"about": about, "key": key, "width": width}))

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
+from headstart.encode.forms import form_in
 from headstart.encode.segments import ENDING, PART, open_segment
 from headstart.encode.store import FEATURES, folder_of, store_folder
 from headstart.errors import UserError, some_of
@@ -112,9 +113,8 @@ def works(store: Path) -> list[Work]:
     for path in sorted((store / _WORKS).glob("*.json")):
         try:
             told = read_json(path)
-            told.pop("merged", None)
-            found.append(Work(**told))
-        except (OSError, ValueError, TypeError, AttributeError):  # somebody else's
+            found.append(Work(**{name: told[name] for name in Work.__dataclass_fields__}))
+        except (OSError, ValueError, TypeError, KeyError):  # somebody else's
             continue
     return found
 
@@ -127,9 +127,10 @@ def is_merged(store: Path, work: Work) -> bool:
         return False
 
 
-def say_merged(store: Path, work: Work) -> None:
-    """Write down that its parts are gathered."""
-    write_shared(_note(store, work), json.dumps({**asdict(work), "merged": True}, indent=1) + "\n")
+def say_merged(store: Path, work: Work, loss: float | None) -> None:
+    """Write down that its parts are gathered, and what int8 has cost them."""
+    more = {} if loss is None else {"loss": loss}
+    write_shared(_note(store, work), json.dumps({**asdict(work), "merged": True, **more}, indent=1) + "\n")
     for path in _note(store, work).parent.glob(f"{work.name}.of-*"):
         path.unlink(missing_ok=True)
 
@@ -161,6 +162,30 @@ def unfinished_notes() -> list[str]:
     store = store_folder()
     told = [] if store is None else unfinished(store)
     return [f"{what}: their features are computed here" for what in told]
+
+
+def kept_notes(key: str | None = None) -> list[str]:
+    """What a fit says of features that are kept in int8. Args: key: of its features; None: nobody knows yet."""
+    store = store_folder()
+    if form_in(store) != "int8" or store is None:
+        return []
+    losses = [_loss(store, work) for work in works(store) if key in (None, work.key)]
+    known = [loss for loss in losses if loss is not None]
+    cost = f"which costs {share_lost(max(known))}" if known else "whose cost headstart encode --merge measures"
+    return [f"the store keeps features in int8, {cost}; a saved model answers from features as they are computed"]
+
+
+def share_lost(loss: float) -> str:
+    """What int8 has cost, in words."""
+    return f"{loss:.1%} of them (root mean square)"
+
+
+def _loss(store: Path, work: Work) -> float | None:
+    try:
+        loss = read_json(_note(store, work)).get("loss")
+    except (OSError, ValueError, AttributeError):
+        return None
+    return float(loss) if isinstance(loss, int | float) else None
 
 
 def model_in(store: Path | None, dataset: Dataset) -> str | None:

@@ -178,7 +178,8 @@ def _made(record: Record) -> Iterator[str]:
         total = record.seconds.get("total", sum(record.seconds.values()))
         yield f"made in {total:,.1f} seconds{': ' + ', '.join(steps) if steps else ''}"
     if record.precision is not None:
-        yield f"features are made in {plain(record.precision)} where it was made"
+        kept = "" if record.kept is None else f", and were learned from as kept in {plain(record.kept)}"
+        yield f"features are made in {plain(record.precision)} where it was made{kept}"
     if record.versions:
         yield f"made with {', '.join(f'{plain(name)} {plain(number)}' for name, number in record.versions.items())}"
 

@@ -305,7 +305,12 @@ def cache(result: dict[str, Any]) -> str:
     for fit in result["fits"]:
         about = "a fit that goes on" if fit["in_use"] else fit["about"]
         lines.append(f"  {about:40} {'':13} {fit['bytes'] / 1e6:9.1f} MB")
+    for data in result["fetched"]:
+        in_use = ", in use" if data["in_use"] else ""
+        lines.append(f"  {data['about']:40} {'':13} {data['bytes'] / 1e6:9.1f} MB{in_use}")
     lines.append(f"  {'models ready to run, not counted':40} {'':13} {result['models_bytes'] / 1e6:9.1f} MB")
+    if result["beside_bytes"]:
+        lines.append(f"  {'fonts, marks of processes, not counted':40} {'':13} {result['beside_bytes'] / 1e6:9.1f} MB")
     lines += [f"  removed: {t['about']} ({t['bytes'] / 1e6:.1f} MB)" for t in result["removed"]]
     return "\n".join(lines)
 

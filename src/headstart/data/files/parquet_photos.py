@@ -7,14 +7,16 @@ order of his own goes by their blocks.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import threading
 from array import array
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import repeat
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -36,6 +38,8 @@ _A_GROUP = 2**26  # bytes of one that is kept there; a larger one is written dow
 _MANY = 1400  # photos of a group's average size have to fit in there, or it is written down
 _WRITTEN = 2**33  # bytes of groups that are kept on disk, or half of what is free
 _BATCH = 2**26  # bytes that are unpacked at a time, unless one photo has more
+_REPEATED = 2**32  # bytes that a group might unpack to, from which on what it repeats is unpacked once
+_ROWS = 2**16  # of such a group that are read at a time
 _LONGEST = 200  # characters of a path that is shown
 
 
@@ -175,8 +179,14 @@ class _Column:
         size, written = 0, _Written() if _is_large(self._groups[group]) else None
         with open_file(self._path, most=MOST_OF_AN_ARCHIVE) as file, _readable():
             largest = max(1.0, largest_value(file, self._groups[group]))
-            parquet = pyarrow.parquet.ParquetFile(file, buffer_size=2**20)
-            rows = max(1, int(_BATCH / largest))
+            if largest > MOST_BYTES:
+                raise DataError(f"a page of {largest:,.0f} bytes, more than {MOST_BYTES:,}")
+            leaf = pyarrow.parquet.ParquetFile(file).schema.column(self._groups[group].column).path
+            # Of a column that is read as a dictionary, a photo that many rows have is unpacked once.
+            repeats = largest * self._groups[group].rows > _REPEATED
+            options = {"buffer_size": 2**20, "read_dictionary": [leaf] if repeats else None}
+            parquet = pyarrow.parquet.ParquetFile(file, **options)
+            rows = _ROWS if repeats else max(1, int(_BATCH / largest))
             for batch in parquet.iter_batches(batch_size=rows, row_groups=[group], columns=[self._column]):
                 size += batch.nbytes
                 batches.append(batch.column(0))
@@ -208,18 +218,33 @@ class _Written:
         self._spool = Spool()
         self._starts, self._sizes = array("q"), array("q")
         self._paths: dict[int, str | None] = {}
+        self._places: dict[bytes, tuple[int, int]] = {}  # of values of dictionaries, by their sha256
 
     @property
     def size(self) -> int:
         return self._spool.size
 
     def add(self, cells: Any) -> None:
-        for cell in cells:
-            content, path = _cell(cell.as_py())
-            if content is None:
-                self._paths[len(self._starts)] = path
-            self._starts.append(self._spool.add(content or b""))
-            self._sizes.append(len(content or b""))
+        """Photos behind the others; of a dictionary, each of its values once."""
+        known: dict[int | None, tuple[int, int]] = {}  # number in the dictionary -> where it begins, bytes
+        for at, number in enumerate(_in_dictionary(cells)):
+            if number is None or number not in known:
+                content, path = _cell(cells[at].as_py())
+                if content is None:
+                    self._paths[len(self._starts)] = path
+                known[number] = self._place(content or b"", shared=number is not None)
+            start, size = known[number]
+            self._starts.append(start)
+            self._sizes.append(size)
+
+    def _place(self, content: bytes, *, shared: bool) -> tuple[int, int]:
+        """Where a photo is written down: where an earlier part of the group has it, if it may have."""
+        if not shared:
+            return self._spool.add(content), len(content)
+        name = hashlib.sha256(content).digest()
+        if name not in self._places:
+            self._places[name] = self._spool.add(content), len(content)
+        return self._places[name]
 
     def cell(self, at: int) -> tuple[bytes | None, str | None]:
         if at in self._paths:
@@ -259,6 +284,17 @@ _written = _Groups(lambda: min(_WRITTEN, free_bytes(cache_root()) // 2))
 def _opened(path: str, column: str, size: int, changed: int) -> _Column:
     """A column of a file as it is now."""
     return _Column(path, column)
+
+
+def _in_dictionary(cells: Any) -> Iterable[int | None]:
+    """Which value of a dictionary each photo is; None: of none."""
+    from pyarrow import types
+
+    inner = cells.field("bytes") if types.is_struct(cells.type) else cells
+    if not types.is_dictionary(inner.type):
+        return repeat(None, len(cells))
+    numbers = zip(inner.indices.to_pylist(), cells, strict=True)
+    return [number if cell.is_valid else None for number, cell in numbers]
 
 
 def _cell(value: Any) -> tuple[bytes | None, str | None]:

@@ -16,14 +16,16 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from headstart.data.files.names import SPECIAL, expanded
 from headstart.data.files.walk import Walk
 from headstart.errors import DataError, UserError, first_line
 from headstart.inputs.paths import is_address
 from headstart.progress import note
+from headstart.storage import living
+from headstart.storage.fetched import ROOM, say_fetched
 from headstart.storage.kept import cache_root, free_bytes, megabytes, no_room
-from headstart.storage.living import temporary
 from headstart.storage.places import cannot_write
 
 _MOST_FILES = 1_000_000
@@ -145,18 +147,20 @@ def _remote(info: dict[str, Any], path: str, name: str) -> _Remote:
 def _all_of(system: Any, address: str, files: list[_Remote], folder: bool) -> Path:
     """The files in a folder of the cache that is theirs as long as they do not change."""
     told = json.dumps([address, sorted((f.name, f.size, f.version) for f in files)])
-    place = cache_root() / "remote" / hashlib.sha256(told.encode()).hexdigest()[:24]
+    place = cache_root() / ROOM / hashlib.sha256(told.encode()).hexdigest()[:24]
     title = next((part for part in reversed(address.split("/")) if re.fullmatch(r"[\w. -]*\w[\w. -]*", part)), "data")
     root = place / title if folder else place
     new = [file for file in files if not _is_here(root / file.name, file)]
     size = sum(file.size or 0 for file in new)
     if free_bytes(cache_root()) < size + _LEFT_FREE and new:
         raise no_room(f"what is at {address}", size + _LEFT_FREE, cache_root())
+    living.mark(cache_root(), place)  # until this process ends
+    say_fetched(place, without_secrets(address))  # before it is there: what a kill leaves of it can be removed
     if new:
         files_of = f"{len(new):,} files" if len(new) > 1 else "a file"
         note(f"fetching {files_of}, {megabytes(size)}, from {address} to {root}")
         with ThreadPoolExecutor(_AT_ONCE) as pool, _somebody_elses(address):
-            for _ in pool.map(partial(_fetch, system, root), new):
+            for _ in pool.map(partial(_fetch, system, place, root), new):
                 pass
     return root if folder else root / files[0].name
 
@@ -168,11 +172,17 @@ def _is_here(path: Path, file: _Remote) -> bool:
     return False
 
 
-def _fetch(system: Any, root: Path, file: _Remote) -> None:
+def without_secrets(address: str) -> str:
+    """An address without what may be a secret: whose name it is asked in, and what stands behind a question mark."""
+    parts = urlsplit(address)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+
+
+def _fetch(system: Any, place: Path, root: Path, file: _Remote) -> None:
     """Fetch one file, of which no more is taken than was said."""
     home = root / file.name
     allowed = _MOST_UNSAID if file.size is None else file.size
-    unfinished = temporary(cache_root(), home)
+    unfinished = living.temporary(cache_root(), place / home.name)  # where who sweeps looks
     try:
         with system.open(file.path, "rb") as source:
             _copied(source, unfinished, home, allowed, file)
