@@ -19,7 +19,7 @@ from PIL import Image
 
 import headstart as hs
 from clusters import cluster, kill, processes
-from headstart.cluster.on_ray import encoded_on
+from headstart.cluster.on_ray import computed_on
 from headstart.encode.elsewhere import Chunk, runner
 from headstart.encode.kinds import KINDS
 from headstart.inputs.packed import PhotoInSpool
@@ -165,7 +165,7 @@ class TestOnACluster:
         found = load(str(pictures[1]), kind="image")
         away = replace(found, weights=tmp_path / "elsewhere" / "model.safetensors")
         chunk = Chunk([np.zeros((40, 40, 3), np.uint8)], np.zeros((1, 32), np.uint8))
-        with encoded_on("ray"), pytest.raises(hs.UserError, match=r"model\.safetensors: node .* weights are gone"):
+        with computed_on("ray"), pytest.raises(hs.UserError, match=r"model\.safetensors: node .* weights are gone"):
             list(runner().encode(1, lambda number: chunk, away, "f32"))
 
     def test_versions_that_differ_are_refused(self, nodes, pictures, tmp_path, monkeypatch, small_chunks):
