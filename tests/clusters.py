@@ -64,7 +64,9 @@ class Nodes:
 @contextmanager
 def cluster(*cores: int) -> Iterator[Nodes]:
     """Nodes with so many cores each; within the block RAY_ADDRESS says where."""
+    here = os.pathsep.join([str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")])  # for what tests pickle
     around = {
+        "PYTHONPATH": here,
         "RAY_AUTH_MODE": "token",
         "RAY_AUTH_TOKEN": "0" * 64,
         "RAY_DEDUP_LOGS_SKIP_REGEX": ".",

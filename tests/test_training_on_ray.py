@@ -30,6 +30,7 @@ pytestmark = [
     pytest.mark.check,
     pytest.mark.skipif(find_spec("ray") is None, reason="Ray is not installed: pip install 'headstart[ray]'"),
 ]
+N = 1200  # examples of the toy task: too many for folds
 TEXTS = [f"where is my card {'lost' if i % 2 else 'new'} {i}" for i in range(40)]
 
 
@@ -89,22 +90,25 @@ def killing(nodes: Nodes, killed: list[int], called: str = "RayTrainWorker") -> 
 
 def test_a_fit_is_what_it_is_on_one_machine(nodes, tmp_path, anything_is_worth_it):
     """Trials are done side by side, the main run and the last one by both nodes."""
-    seen: dict[str, int] = {}
+    begun: list[str] = []
+    ranks: list[int] = []
+    alone = Seen(tmp_path / "alone", depths=(1, 2), n=N)
 
-    def look(called: str) -> Callable[[Seen], None]:
-        return lambda fit: seen.update({called: len(nodes.workers(called))})
+    def look(fit: Seen) -> None:
+        others = elsewhere.trainers()
+        begun.extend(name for name in alone.heard if others is not None and others.begun(name))
 
-    alone = Seen(tmp_path / "alone", depths=(1, 2))
-    first = min(alone.heard)
-    then = {(first, 1): look("train_alone"), ("main", 30): look("RayTrainWorker"), ("last", 30): look("RayTrainWorker")}
+    def count(fit: Seen) -> None:
+        ranks.append(len(nodes.workers("RayTrainWorker")))
+
+    then = {(next(iter(alone.heard)), 1): look, ("main", 30): count, ("last", 30): count}
     with computed_on("ray"):
-        found = Seen(tmp_path / "ray", depths=(1, 2), then=then)
+        found = Seen(tmp_path / "ray", depths=(1, 2), n=N, then=then)
     close(found, alone)
     in_order(found)
-    assert seen["RayTrainWorker"] == 2
-    assert seen["train_alone"] >= 1
-    assert {name: len(steps) for name, steps in found.heard.items()} == {
-        name: len(steps) for name, steps in alone.heard.items()
+    assert (len(begun), ranks) == (2, [2, 2])
+    assert {name: steps[-1] for name, steps in found.heard.items()} == {
+        name: steps[-1] for name, steps in alone.heard.items()
     }
 
 
@@ -113,8 +117,8 @@ def test_a_worker_is_killed(nodes, tmp_path, anything_is_worth_it, kept_each_ste
     killed: list[int] = []
     then = {("main", 25): killing(nodes, killed), ("last", 40): killing(nodes, killed)}
     with computed_on("ray"):
-        calm = Seen(tmp_path / "calm", depths=(1,))
-        found = Seen(tmp_path / "killed", depths=(1,), then=then)
+        calm = Seen(tmp_path / "calm", n=N)
+        found = Seen(tmp_path / "killed", n=N, then=then)
     assert len(killed) == 2
     in_order(found)
     assert np.array_equal(found.logits, calm.logits)
@@ -122,7 +126,7 @@ def test_a_worker_is_killed(nodes, tmp_path, anything_is_worth_it, kept_each_ste
 
 
 def test_a_trial_and_a_node_are_killed(nodes, tmp_path, anything_is_worth_it, kept_each_step):
-    alone = Seen(tmp_path / "alone")
+    alone = Seen(tmp_path / "alone", n=N)
     killed: list[int] = []
     first = next(iter(alone.heard))
     then = {
@@ -131,7 +135,7 @@ def test_a_trial_and_a_node_are_killed(nodes, tmp_path, anything_is_worth_it, ke
         ("main", 60): lambda fit: nodes.nodes.append(nodes.add()),
     }
     with computed_on("ray"):
-        found = Seen(tmp_path / "killed", then=then)
+        found = Seen(tmp_path / "killed", n=N, then=then)
     assert (len(killed), len(then)) == (1, 0)
     in_order(found)
     close(found, alone)
@@ -139,11 +143,11 @@ def test_a_trial_and_a_node_are_killed(nodes, tmp_path, anything_is_worth_it, ke
 
 def test_the_user_stops_it(nodes, tmp_path, anything_is_worth_it):
     """After the step in progress; the next start goes on from there, on whatever machine."""
-    alone = Fit(tmp_path / "alone")
+    alone = Fit(tmp_path / "alone", n=N)
     with computed_on("ray"):
-        stopped = Seen(tmp_path / "fit", stop=("main", 20))
+        stopped = Seen(tmp_path / "fit", n=N, stop=("main", 20))
     assert stopped.heard["main"][-1] == 20
-    close(Seen(tmp_path / "fit"), alone)
+    close(Seen(tmp_path / "fit", n=N), alone)
 
 
 def test_the_clock_ends_it(nodes, tmp_path, anything_is_worth_it):
@@ -153,7 +157,7 @@ def test_the_clock_ends_it(nodes, tmp_path, anything_is_worth_it):
         fit.toy.clock.now += 1e9
 
     with computed_on("ray"):
-        found = Seen(tmp_path / "fit", budget=1e8, then={("main", 20): late})
+        found = Seen(tmp_path / "fit", n=N, budget=1e8, then={("main", 20): late})
     assert found.heard["main"][-1] == 20
     assert found.tuned is not None
 

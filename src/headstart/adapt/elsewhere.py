@@ -7,7 +7,7 @@ cluster; `cluster.ray_training` is one that does.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import closing, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -38,7 +38,7 @@ class Trainers(Protocol):
         """Whether such a run was begun, and not given up."""
         ...
 
-    def steps(self, name: str, tuning: Tuning, checkpoint: Checkpoint, over: Callable[[], bool]) -> Iterator[Step]:
+    def steps(self, name: str, tuning: Tuning, checkpoint: Checkpoint, over: Callable[[], bool]) -> Generator[Step]:
         """As iterating over the run itself: of one that was begun the steps that are done by now, and then the others;
         else its steps by all of them together.
 
@@ -77,7 +77,7 @@ def steps_of(
     every: float,
     clock: Callable[[], float],
     over: Callable[[], bool] = lambda: False,
-) -> Iterator[Step]:
+) -> Generator[Step]:
     """As iterating over a run, whose state is kept on the way every so many seconds.
 
     Where there are others it is begun here, which says what a step takes, and goes on there if the rest takes long; if
@@ -112,7 +112,7 @@ def steps_of(
 
 def kept_on_the_way(
     name: str, tuning: Tuning, checkpoint: Checkpoint, *, every: float, clock: Callable[[], float]
-) -> Iterator[Step]:
+) -> Generator[Step]:
     """The steps of a run in this process."""
     kept = clock()
     for step in tuning:

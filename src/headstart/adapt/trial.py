@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -153,7 +153,7 @@ class Runs:
             runs = {name: partial(self._tuning, recipe, start, learn) for name, recipe in new.items()}
             others.side_by_side(runs, self.checkpoint)
 
-    def _steps(self, name: str, tuning: Tuning) -> Iterator[Step]:
+    def _steps(self, name: str, tuning: Tuning) -> Generator[Step]:
         """Of a run, here or elsewhere."""
         watch = self.watch
         return steps_of(name, tuning, self.checkpoint, every=SECONDS_LOST, clock=self.clock, over=lambda: watch.over)

@@ -12,7 +12,7 @@ import socket
 import sys
 import time
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
@@ -177,7 +177,7 @@ def _restored(tuning: Tuning, checkpoint: Checkpoint, name: str) -> None:
         tuning.restore(state)
 
 
-def _kept(job: Job, tuning: Tuning, checkpoint: Checkpoint) -> Iterator[Step]:
+def _kept(job: Job, tuning: Tuning, checkpoint: Checkpoint) -> Generator[Step]:
     return kept_on_the_way(job.name, tuning, checkpoint, every=job.every, clock=time.perf_counter)
 
 
@@ -193,8 +193,8 @@ def _told(job: Job) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        is_fault = isinstance(error, UserError) or (isinstance(error, OSError) and error.filename)
-        fault = not_usable(error) if is_fault else None
+        known = isinstance(error, UserError) or (isinstance(error, OSError) and error.filename is not None)
+        fault = not_usable(error) if known and isinstance(error, UserError | OSError) else None
         with suppress(Exception):  # the fit is gone
             ray.get(job.line.failed.remote(job.name, first_line(error), fault))
         raise

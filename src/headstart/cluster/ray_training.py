@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import os
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from threading import Thread
@@ -28,6 +28,7 @@ _WHERE = "--on ray"
 _LISTENS = 1.0  # seconds between two looks whether the time is over
 _PATIENCE = 300.0  # seconds without a step: nobody is left then, or there is no room
 _ENDS = 30.0  # seconds that a run has to keep its state once it is told to end
+_LEAVES = 10.0  # seconds for processes to go
 _FAILURES = 20  # of processes of one run; `Line` ends one that fails without a step between
 _FOR_EVER = 2**31  # steps
 _PASSED_ON = "HEADSTART_"  # how variables begin that processes are given
@@ -77,7 +78,7 @@ class Trainers:
             self._ray.get(self._line.open.remote(name, tuning.recipe.steps, tuning.recipe.steps))
             self._tasks[name] = task.remote(job, content)
 
-    def steps(self, name: str, tuning: Tuning, checkpoint: Checkpoint, over: Callable[[], bool]) -> Iterator[Step]:
+    def steps(self, name: str, tuning: Tuning, checkpoint: Checkpoint, over: Callable[[], bool]) -> Generator[Step]:
         """As `elsewhere.Trainers.steps`.
 
         Raises:
@@ -97,9 +98,9 @@ class Trainers:
             with suppress(Exception):  # it is gone
                 self._ray.kill(self._actor)
         for group in self._groups:
-            group.join(timeout=_LISTENS)
+            group.join(timeout=_LEAVES)
 
-    def _heard(self, name: str, tuning: Tuning, failed: Callable[[], str], over: Callable[[], bool]) -> Iterator[Step]:
+    def _heard(self, name: str, tuning: Tuning, failed: Callable[[], str], over: Callable[[], bool]) -> Generator[Step]:
         """The steps of a run on the nodes, as they are told of."""
         from headstart.adapt.loop import Step
 
@@ -166,7 +167,7 @@ class Trainers:
                     run = RunConfig(name=name, storage_path=folder, failure_config=failures, logging_config=logs)
                     TorchTrainer(train_together, train_loop_config=told, scaling_config=scaling, run_config=run).fit()
                 said.append("it came to no end")
-            except Exception as error:  # Ray Train raises many
+            except (Exception, SystemExit) as error:  # Ray Train raises many; where the cluster goes, Ray ends threads
                 said.append(first_line(error))
 
         group = Thread(target=fit, name=f"headstart-{name}", daemon=True)
