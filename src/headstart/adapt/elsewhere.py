@@ -11,6 +11,7 @@ from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import closing, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import pairwise
 from statistics import median
 from typing import TYPE_CHECKING, Protocol
@@ -83,31 +84,42 @@ def steps_of(
     Where there are others it is begun here, which says what a step takes, and goes on there if the rest takes long; if
     a step does not take less there, it comes back.
     """
-    others = trainers()
+    here, others = partial(kept_on_the_way, name, tuning, checkpoint, every=every, clock=clock), trainers()
     if others is None:
-        yield from kept_on_the_way(name, tuning, checkpoint, every=every, clock=clock)
+        yield from here()
         return
     if others.begun(name):
         yield from others.steps(name, tuning, checkpoint, over)
-        return
-    here = _Pace(clock)
-    with closing(kept_on_the_way(name, tuning, checkpoint, every=every, clock=clock)) as steps:
+    else:
+        yield from _where_faster(tuning, here, lambda: others.steps(name, tuning, checkpoint, over), others.room, clock)
+    if tuning.done < tuning.recipe.steps and not over():
+        yield from here()
+
+
+def _where_faster(
+    tuning: Tuning,
+    here: Callable[[], Generator[Step]],
+    there: Callable[[], Generator[Step]],
+    room: Callable[[], int],
+    clock: Callable[[], float],
+) -> Generator[Step]:
+    """Steps here, then there, as long as they take less than they did here."""
+    alone = _Pace(clock)
+    with closing(here()) as steps:
         for step in steps:
             yield step
-            here.stepped()
-            if here.says_enough and _rest(tuning, here) > ELSEWHERE.worth_from and others.room() > 1:
+            alone.stepped()
+            if alone.says_enough and _rest(tuning, alone) > ELSEWHERE.worth_from and room() > 1:
                 break
         else:
             return
-    there = _Pace(clock)
-    with closing(others.steps(name, tuning, checkpoint, over)) as steps:
+    together = _Pace(clock)
+    with closing(there()) as steps:
         for step in steps:
             yield step
-            there.stepped()
-            if there.says_enough and there.seconds > ELSEWHERE.slower * here.seconds:
-                break
-    if tuning.done < tuning.recipe.steps and not over():
-        yield from kept_on_the_way(name, tuning, checkpoint, every=every, clock=clock)
+            together.stepped()
+            if together.says_enough and together.seconds > ELSEWHERE.slower * alone.seconds:
+                return
 
 
 def kept_on_the_way(

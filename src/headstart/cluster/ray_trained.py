@@ -16,7 +16,6 @@ from collections.abc import Generator, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
-from importlib import import_module
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -78,7 +77,7 @@ def _by_value() -> Any:
 
     with warnings.catch_warnings(action="ignore"):  # of torch, that some of its names are old
         named = {
-            id(value): (module.__name__, name)
+            id(value): (module, name)
             for module in [*sys.modules.values()]
             for name, value in [*getattr(module, "__dict__", {}).items()]
             if any(isinstance(one, ContextVar) for one in (value, *getattr(value, "__dict__", {}).values()))
@@ -86,13 +85,9 @@ def _by_value() -> Any:
 
     class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
         def reducer_override(self, thing: Any) -> Any:
-            return (_global, named[id(thing)]) if id(thing) in named else super().reducer_override(thing)
+            return (getattr, named[id(thing)]) if id(thing) in named else super().reducer_override(thing)
 
     return SimpleNamespace(Pickler=Pickler, __name__=cloudpickle.__name__)
-
-
-def _global(module: str, name: str) -> Any:
-    return getattr(import_module(module), name)
 
 
 def unpacked(content: bytes, device: str) -> Tuning:

@@ -154,6 +154,7 @@ class Trainers:
         from headstart.cluster.ray_trained import packed, train_together
 
         logging.getLogger("ray.train").setLevel(logging.ERROR)
+        os.environ.setdefault("RAY_TRAIN_ENABLE_PREEMPTION_WATCHER", "0")  # a process more, for what is kept anyway
         slots, threads, gpus = self._slots()
         told = {"job": self._job(name, checkpoint, threads, gpus), "content": self._ray.put(packed(tuning))}
         self._ray.get(self._line.open.remote(name, tuning.recipe.steps, tuning.done))
