@@ -23,7 +23,7 @@ import numpy as np
 from common import HERE, arguments, asked, installed, packaged, photos, read, small_photo_model
 
 from headstart.backbone import Backbone
-from headstart.cluster.on_ray import encoded_on
+from headstart.cluster.on_ray import computed_on
 from headstart.cluster.ray_worker import Worker
 from headstart.data.check import check
 from headstart.encode.elsewhere import Chunk, runner
@@ -88,7 +88,7 @@ def bench(work: Work, passes: int, kills: int, folder: Path) -> None:
     with cluster(1, 1) as nodes:
         print(f"two nodes start in {time.perf_counter() - begun:.1f} s")
         begun = time.perf_counter()
-        with encoded_on("ray"):
+        with computed_on("ray"):
             wrong = differing(list(work.encoded()), expected)
             print(f"connecting, two actors with engines and the first pass take {time.perf_counter() - begun:.1f} s")
             ours = nodes.pids()

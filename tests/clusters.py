@@ -45,10 +45,12 @@ class Nodes:
         if node in self.nodes:
             self.nodes.remove(node)
 
-    def workers(self) -> list[int]:
-        """The processes of headstart's actors."""
+    def workers(self, called: str = "Worker") -> list[int]:
+        """The processes of headstart's actors that encode; or those that do something else, as Ray calls them."""
         raylets = {node.all_processes["raylet"][0].process.pid for node in self.nodes}
-        return [pid for pid, parent, command in processes() if parent in raylets and command.startswith("ray::Worker")]
+        return [
+            pid for pid, parent, command in processes() if parent in raylets and command.startswith(f"ray::{called}")
+        ]
 
     def pids(self) -> set[int]:
         """All of the cluster's own processes."""
@@ -62,7 +64,9 @@ class Nodes:
 @contextmanager
 def cluster(*cores: int) -> Iterator[Nodes]:
     """Nodes with so many cores each; within the block RAY_ADDRESS says where."""
+    here = os.pathsep.join([str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")])  # for what tests pickle
     around = {
+        "PYTHONPATH": here,
         "RAY_AUTH_MODE": "token",
         "RAY_AUTH_TOKEN": "0" * 64,
         "RAY_DEDUP_LOGS_SKIP_REGEX": ".",

@@ -59,6 +59,7 @@ HEADLINES = {  # what each prints in any form
     "soak": r"wrong answers 0 \[\]; failures in the log 0; exit code 0\nmegabytes after each tenth: \[",
     "tasks_against_trainer": r"headstart, seed 0 +accuracy [01]\.\d+.*\n(difference in accuracy [+-]|$)",
     "ten_million": r"2,000 texts .* nothing else: yes\n[\s\S]*2,000 photos .* three: 200 of 200, others: 0",
+    "training_on_ray": r"left out: all of it|two nodes together: [\d.]+ steps/s[\s\S]*side by side: [\d.]+ steps/s",
     "tune_images": r"plain loop [\d.]+ s an epoch, stored activations",
     "tune_readers": r"ours, 1 epochs: [\d.]+ questions/s\n +EM [01]\.\d+",
     "tune_texts": r"headstart, \w+, length buckets +[\d.]+ examples/s",

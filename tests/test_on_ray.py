@@ -24,7 +24,7 @@ from PIL import Image
 import headstart as hs
 from clusters import cluster, kill, processes
 from fits import HANGS, goes_on, halted
-from headstart.cluster.on_ray import encoded_on
+from headstart.cluster.on_ray import computed_on
 from headstart.data import inspect_images, looks
 from headstart.data.alike.known import KnownImages
 from headstart.data.check import check
@@ -243,7 +243,7 @@ class TestOnACluster:
         alone = checked("alone")
         assert {"duplicate", "near-duplicate", "unreadable", "tiny"} == {one.kind for one in alone.findings}
         opened, kept = [], (tmp_path / "alone").rglob("*.rows")
-        with encoded_on("ray"):
+        with computed_on("ray"):
             for again in range(2):  # the second time the store knows what they look like
                 with watching(opened):
                     found = checked("ray")
@@ -264,7 +264,7 @@ class TestOnACluster:
         own = Path(f"/proc/self/fd/{os.open(pictures[0] / 'dark' / '59.png', os.O_RDONLY)}")
         inputs = [own if Path(path).name == "59.png" else path for path in data.inputs]
         with (
-            encoded_on("ray"),
+            computed_on("ray"),
             pytest.raises(hs.UserError, match=r"/proc/self/fd/\d+: node \S+: .*\n.*where every node"),
         ):
             check(replace(data, inputs=inputs))
@@ -320,7 +320,7 @@ class TestOnACluster:
         found = load(str(pictures[1]), kind="image")
         away = replace(found, weights=tmp_path / "elsewhere" / "model.safetensors")
         chunk = Chunk([np.zeros((40, 40, 3), np.uint8)], np.zeros((1, 32), np.uint8))
-        with encoded_on("ray"), pytest.raises(hs.UserError, match=r"model\.safetensors: node .* weights are gone"):
+        with computed_on("ray"), pytest.raises(hs.UserError, match=r"model\.safetensors: node .* weights are gone"):
             list(runner().encode(1, lambda number: chunk, away, "f32"))
 
     def test_versions_that_differ_are_refused(self, nodes, pictures, tmp_path, monkeypatch, small_chunks):

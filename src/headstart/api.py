@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from headstart import pipeline
 from headstart.choose.choose import licences_of, method_of
 from headstart.clock import Budget, seconds_of
-from headstart.cluster.on_ray import encoded_on
+from headstart.cluster.on_ray import computed_on
 from headstart.confidence.confidence import share_of
 from headstart.data.from_names import names_of
 from headstart.data.shards.sources import is_pattern, title
@@ -127,7 +127,7 @@ def fit(  # noqa: PLR0913 - the one public door: every option of the command lin
         track: where the fit is written down too: "mlflow", "mlflow:URI", "tensorboard" or "tensorboard:FOLDER".
         store: a folder of features in place of the cache, as `encode_shard` fills it; "auto" takes the model of that.
         on: "ray": features are made by the nodes of a Ray cluster, that of RAY_ADDRESS or else this machine, and they
-            are the same (needs ray). All else is done here.
+            are the same (needs ray); what takes long of training is done there. All else is done here.
         progress: told what goes on: a function of an `Update` (step, share, seconds_left), which ends the fit by
             returning False; what was done is kept.
 
@@ -144,7 +144,7 @@ def fit(  # noqa: PLR0913 - the one public door: every option of the command lin
     )  # fmt: skip
     seconds, shown = seconds_of(budget), as_progress(progress)
     opened = open_session(request, seconds=seconds, track=track, progress=shown)
-    there, nodes = None if store is None else resolved(store), encoded_on(on, device=device, precision=precision)
+    there, nodes = None if store is None else resolved(store), computed_on(on, device=device, precision=precision)
     with using(device, threads), features_in(there), nodes, opened as session:
         session.say([*unfinished_notes(), *kept_notes()])
         return pipeline.fit(request, session)

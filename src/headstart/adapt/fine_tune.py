@@ -19,7 +19,7 @@ from torch import nn
 
 from headstart.adapt.averaging import greedy_soup, halfway, last_run
 from headstart.adapt.loop import Recipe
-from headstart.adapt.policy import TUNING
+from headstart.adapt.policy import ELSEWHERE, TUNING
 from headstart.adapt.schedule import judging_seconds, learns_from_all, rate_for
 from headstart.adapt.search import Choices, Trial, beaten, climb, rate_between, regularised
 from headstart.adapt.training_plan import (
@@ -85,9 +85,11 @@ def finetune(
     search = _Search(runs, start, learn, judge, (1 + again) * scheme.ahead)
     best = None
     if scheme.searched:
-        best = climb(scheme.searched, start=scheme.start, attempt=search.attempt)
+        ahead = partial(search.ahead, scheme.seconds)
+        best = climb(scheme.searched, start=scheme.start, attempt=search.attempt, ahead=ahead)
         if best is not None and not scheme.long:  # a long run learns nothing by heart
-            best = regularised(best, choices.regularisers, attempt=search.attempt)
+            best = regularised(best, choices.regularisers, attempt=search.attempt, ahead=ahead)
+        ahead([])
     taken = _best_run(runs, scheme, choices, search, best, again)
     if taken is None:
         return None
@@ -180,6 +182,12 @@ class _Search:
         for other in beaten(self.trials):
             self.runs.checkpoint.forget_weights(_name(other.recipe))
         return trial
+
+    def ahead(self, seconds: float, recipes: Sequence[Recipe]) -> None:
+        """Have others begin what may be tried next, where a trial takes long; seconds: a step."""
+        long = [recipe for recipe in recipes if recipe.steps * seconds > ELSEWHERE.trials_from]
+        ready = {_name(recipe): recipe for recipe in long if not recipe.varied}  # other views are not prepared yet
+        self.runs.side_by_side(ready, self.start, self.learn)
 
     def _in_time(self, recipe: Recipe) -> bool:
         watch = self.runs.watch

@@ -20,6 +20,7 @@ from headstart.adapt.batches import Feed, Part, ahead, in_order
 from headstart.adapt.devices import moved
 from headstart.adapt.dropout import dropping
 from headstart.adapt.policy import TUNING
+from headstart.adapt.ranks import ALONE, Ranks
 
 _ASKED = 64  # examples at once where nothing is trained
 
@@ -69,6 +70,7 @@ class Tuning:
     _average: list[torch.Tensor] = field(init=False)
     _optimizer: torch.optim.AdamW = field(init=False)
     _forward: Callable[..., torch.Tensor] = field(init=False)
+    _ranks: Ranks = field(init=False, default=ALONE)
 
     def __post_init__(self) -> None:
         self.network.to(self.device)
@@ -78,7 +80,15 @@ class Tuning:
             parameter.requires_grad_(id(parameter) not in frozen)
         self._average = [parameter.detach().clone() for parameter in self._parameters]
         self._optimizer = torch.optim.AdamW(rates(self.groups, self.recipe.rate), fused=True)
-        self._forward = torch.compile(self.network) if self.recipe.compiled else self.network
+        self._forward = self._compiled(self.network)
+
+    def share(self, ranks: Ranks) -> None:
+        """Do each step together with other processes, which have the same run in the same state."""
+        self._ranks = ranks
+        self._forward = self._compiled(ranks.network or self.network)
+
+    def _compiled(self, network: nn.Module) -> Callable[..., torch.Tensor]:
+        return torch.compile(network) if self.recipe.compiled else network
 
     def __iter__(self) -> Iterator[Step]:
         return self.at_rates(lambda done: schedule(done, self.recipe.steps))
@@ -98,8 +108,10 @@ class Tuning:
             epoch, first = self._place()
             batches = self.feed.batches(self.recipe.batch, epoch=epoch, seed=self.seed)[first:]
             these = batches[: self.recipe.steps - self.done]
-            for parts in ahead(self.feed, these, epoch=epoch, device=self.device):
-                yield self._step(parts, factor(self.done))
+            mine = [self._ranks.own(batch) for batch in these]
+            made = ahead(self.feed, mine, epoch=epoch, device=self.device)
+            for batch, parts in zip(these, made, strict=True):
+                yield self._step(parts, factor(self.done), len(batch))
                 if self.done >= self.recipe.steps:  # fewer than they were to be
                     return
 
@@ -108,16 +120,17 @@ class Tuning:
         each = math.ceil(len(self.feed) / self.recipe.batch)
         return divmod(self.done, each)
 
-    def _step(self, parts: list[Part], factor: float) -> Step:
+    def _step(self, parts: list[Part], factor: float, count: int) -> Step:
         for group in self._optimizer.param_groups:
             group["lr"] = group["highest"] * factor
         self._optimizer.zero_grad(set_to_none=True)
-        count, total = sum(len(rows) for rows, _ in parts), 0.0
-        for rows, inputs in parts:
-            with self._dropping(int(rows[0])):
-                loss = self._loss(rows, inputs) / count
+        weight, total = self._ranks.weight(count), 0.0
+        for number, (rows, inputs) in enumerate(parts, start=1):
+            with self._dropping(int(rows[0])), self._ranks.summing(last=number == len(parts)):
+                loss = self._loss(rows, inputs) * weight / count
                 loss.backward()
             total += float(loss.detach())
+        total = self._ranks.mean(total)
         nn.utils.clip_grad_norm_(self._parameters, TUNING.largest_gradient)
         self._optimizer.step()
         self.done += 1

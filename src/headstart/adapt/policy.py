@@ -116,3 +116,16 @@ class ManyPolicy:
 
 
 MANY = ManyPolicy()
+
+
+@dataclass(frozen=True)
+class ElsewherePolicy:
+    """When training goes to other machines."""
+
+    worth_from: float = 60.0  # seconds of training here; starting processes elsewhere takes half of that
+    trials_from: float = 10.0  # and of one trial, where several are begun at once: these processes stay for the next
+    timed: int = 8  # steps in a row that say what one takes
+    slower: float = 1.0  # times what a step takes here, above which a run comes back
+
+
+ELSEWHERE = ElsewherePolicy()

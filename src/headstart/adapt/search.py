@@ -13,6 +13,8 @@ from headstart.adapt.loop import Recipe, Tuning
 from headstart.adapt.policy import TUNING
 from headstart.task import rounded
 
+_FORESEEN = 2  # steps of a walk either way
+
 
 @dataclass(frozen=True)
 class Trial:
@@ -52,6 +54,7 @@ class Choices:
 
 
 Try = Callable[[Recipe], Trial | None]  # None: no time
+Ahead = Callable[[Sequence[Recipe]], None]  # told of what may be tried next, the likeliest first
 
 
 def beaten(trials: Sequence[Trial]) -> list[Trial]:
@@ -61,7 +64,7 @@ def beaten(trials: Sequence[Trial]) -> list[Trial]:
     return [trial for trial in trials if trial.clearly_less > best.cost]
 
 
-def climb(depths: Sequence[int], *, start: Recipe, attempt: Try) -> Trial | None:
+def climb(depths: Sequence[int], *, start: Recipe, attempt: Try, ahead: Ahead = lambda recipes: None) -> Trial | None:
     """Try the depths at one rate, then walk from rate to rate at the better depth while that helps.
 
     A walk finds the rate wherever it is: a small model may want a hundred times what a large one does, and no list of
@@ -70,15 +73,18 @@ def climb(depths: Sequence[int], *, start: Recipe, attempt: Try) -> Trial | None
     Args:
         depths: in the order in which they are tried.
         start: where the walk begins.
-        attempt: one short run.
+        attempt: one short run. ahead: for whoever begins some of them before they are wanted.
 
     Returns:
         The best trial; None where there was no time for one.
     """
-    trials = [attempt(replace(start, depth=depth)) for depth in depths]
+    first = [replace(start, depth=depth) for depth in depths]
+    ahead([*first, *(other for recipe in first for other in _around(recipe))])
+    trials = [attempt(recipe) for recipe in first]
     best = min((trial for trial in trials if trial is not None), key=_cost, default=None)
     if best is None:
         return None
+    ahead(_around(best.recipe))
     for factor in (TUNING.rate_factor, 1 / TUNING.rate_factor):
         further = _walk(best, factor, attempt)
         if further is not best:
@@ -86,11 +92,14 @@ def climb(depths: Sequence[int], *, start: Recipe, attempt: Try) -> Trial | None
     return best
 
 
-def regularised(best: Trial, regularisers: Sequence[Regulariser], *, attempt: Try) -> Trial:
+def regularised(
+    best: Trial, regularisers: Sequence[Regulariser], *, attempt: Try, ahead: Ahead = lambda recipes: None
+) -> Trial:
     """What may help against learning by heart, one after the other. Only what helps stays.
 
     A crop can lose the very defect that makes the class, so not even other views are taken for granted.
     """
+    ahead([change(best.recipe) for change in regularisers])
     for change in regularisers:
         trial = attempt(change(best.recipe))
         if trial is not None and trial.cost < best.clearly_less:
@@ -111,6 +120,16 @@ def mixup(recipe: Recipe) -> Recipe:
 
 def label_smoothing(recipe: Recipe) -> Recipe:
     return replace(recipe, smoothing=0.1)
+
+
+def _around(recipe: Recipe) -> list[Recipe]:
+    """Where a walk from there may go, the first steps of both ways first."""
+    found, up, down = list[Recipe](), recipe, recipe
+    for _ in range(_FORESEEN):
+        up = replace(up, rate=up.rate * TUNING.rate_factor)
+        down = replace(down, rate=down.rate * (1 / TUNING.rate_factor))
+        found += [further for further in (up, down) if TUNING.lowest_rate <= further.rate <= TUNING.highest_rate]
+    return found
 
 
 def _walk(best: Trial, factor: float, attempt: Try) -> Trial:

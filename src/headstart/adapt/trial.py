@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from torch import nn
 
 from headstart.adapt.batches import Twice
 from headstart.adapt.checkpoint import Checkpoint
+from headstart.adapt.elsewhere import steps_of, trainers
 from headstart.adapt.loop import Recipe, Step, Tuning, outputs_of
 from headstart.adapt.objective import Objective
 from headstart.adapt.schedule import Recount, full_run
@@ -112,10 +114,11 @@ class Runs:
         if known is not None:
             return known
         body, network, tuning = self._begin(recipe, start, learn)
-        state = self.checkpoint.last(name)
+        others, diverged, ends = trainers(), False, list[float]()
+        was_begun = others is not None and others.begun(name)  # its steps come from the first one on, many at once
+        state = None if was_begun else self.checkpoint.last(name)
         if state is not None:
             tuning.restore(state)
-        kept, diverged, ends = self.clock(), False, list[float]()
         recount = Recount(
             in_time, lambda part, decide: self.decide_once(f"{name}-{part}", decide), resumed=tuning.done > 0
         )
@@ -125,23 +128,38 @@ class Runs:
             tuning.recipe = replace(tuning.recipe, steps=steps)
 
         count_again()
-        for step in tuning:
-            ends.append(self.clock())
-            self.watch.listen(name, step, tuning.recipe)
-            diverged = not math.isfinite(step.loss)
-            if self.watch.over or diverged:
-                break
-            count_again()
-            if self.clock() - kept > SECONDS_LOST and step.number < tuning.recipe.steps:
-                self.checkpoint.keep(name, step.number, tuning.state())
-                kept = self.clock()
+        with closing(self._steps(name, tuning)) as steps:
+            for step in steps:
+                ends.append(self.clock())
+                self.watch.listen(name, step, tuning.recipe)
+                diverged = not math.isfinite(step.loss)
+                if self.watch.over or diverged:
+                    break
+                count_again()
         unfinished = self.watch.stopped and tuning.done < tuning.recipe.steps
         if unfinished:
             self.checkpoint.keep(name, tuning.done, tuning.state())
         tuning.take_average()
         outputs = self._asked(network, body, judge[:0] if diverged else judge, recipe)
-        told = {"steps": tuning.done, "seconds": _a_step(ends), "diverged": diverged}
+        told = {"steps": tuning.done, "seconds": math.inf if was_begun else _a_step(ends), "diverged": diverged}
         return self._left_behind(name, outputs, told, network, whole=not unfinished)
+
+    def side_by_side(self, recipes: Mapping[str, Recipe], start: Any, learn: np.ndarray) -> None:
+        """Have others begin these runs at once, the first ones first, before it is known which of them are wanted:
+        `run` takes up what they came to. What they had begun besides is given up."""
+        others = trainers()
+        if others is not None:
+            new = {name: recipe for name, recipe in recipes.items() if self.checkpoint.results(name) is None}
+            runs = {name: partial(self._tuning, recipe, start, learn) for name, recipe in new.items()}
+            others.side_by_side(runs, self.checkpoint)
+
+    def _steps(self, name: str, tuning: Tuning) -> Generator[Step]:
+        """Of a run, here or elsewhere."""
+        watch = self.watch
+        return steps_of(name, tuning, self.checkpoint, every=SECONDS_LOST, clock=self.clock, over=lambda: watch.over)
+
+    def _tuning(self, recipe: Recipe, start: Any, learn: np.ndarray) -> Tuning:
+        return self._begin(recipe, start, learn)[2]
 
     def _left_behind(
         self, name: str, outputs: np.ndarray, told: dict[str, Any], network: nn.Module, *, whole: bool

@@ -1,4 +1,5 @@
-"""A fit whose photos are looked at and whose features are made by Ray actors: one engine each, on every node.
+"""A fit on a cluster of Ray: photos are looked at and features are made by actors, one engine each, and what takes long
+is trained there.
 
 Chunks are given to whoever is free; what a killed actor or node had is given to another one, and Ray starts the actor
 again where there is room. Batches are those of one process (`encode.kinds`), so features are its bytes.
@@ -11,13 +12,14 @@ import os
 import secrets
 import socket
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import closing, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
 import headstart.no_telemetry  # noqa: F401 - before Ray
+from headstart.adapt.elsewhere import trained_by
 from headstart.backbone import Backbone
-from headstart.cluster.ray_worker import Worker, versions
+from headstart.cluster.ray_worker import Worker, refuse_other_versions, versions
 from headstart.data.elsewhere import Looks, looked_at_by
 from headstart.encode.elsewhere import Chunk, Made, encoded_by
 from headstart.encode.machine import cores
@@ -39,8 +41,8 @@ _PASSED_ON = "HEADSTART_"  # how variables begin that actors are given
 
 
 @contextmanager
-def encoded_on(place: str | None, *, device: str | None = None, precision: str = "auto") -> Iterator[None]:
-    """Within the block, features are made on a cluster; None: in this process, and nothing of Ray is imported.
+def computed_on(place: str | None, *, device: str | None = None, precision: str = "auto") -> Iterator[None]:
+    """Within the block, a cluster makes features and trains; None: this process, and nothing of Ray is imported.
 
     The cluster is the one that RAY_ADDRESS names; or a program that has connected to one already goes on with it; or it
     is this machine, and ends with the block.
@@ -55,9 +57,12 @@ def encoded_on(place: str | None, *, device: str | None = None, precision: str =
         raise UserError(f"no such place: {place!r}", where="--on", fix=f"one of: {', '.join(PLACES)}")
     if precision == "int8":
         raise UserError("int8 is calibrated on one machine", where=_WHERE, fix="--precision auto")
+    from headstart.cluster.ray_training import Trainers
+
     with _connected() as ray:
         actors = Actors(ray, device)
-        with looked_at_by(actors), encoded_by(actors):
+        trainers = Trainers(ray, device, actors.release)
+        with looked_at_by(actors), encoded_by(actors), trained_by(trainers), closing(trainers):
             yield
 
 
@@ -225,6 +230,12 @@ class Actors:
             for _, actor in running.values():
                 self._wait_for(actor)
 
+    def release(self) -> None:
+        """Let all actors go, and what they hold of the nodes; others are started when they are needed again."""
+        for actor in [*self._idle, *self._starting.values()]:
+            self._ray.kill(actor)
+        self._idle, self._starting, self._count = [], {}, 0
+
     def _start(self) -> None:
         """Ask for an actor for every eight cores, and one for each GPU, of every node; a node that has no room for it
         now gets its own later."""
@@ -279,9 +290,7 @@ class Actors:
                 fix = "install the same version on every node"
                 raise UserError("headstart is not installed on a node", where=_WHERE, fix=fix) from error
             return
-        other = [f"{name} {there[name]}, here {here}" for name, here in versions().items() if there[name] != here]
-        if other:
-            raise UserError(f"node {node} has {'; '.join(other)}", where=_WHERE, fix="install the same on every node")
+        refuse_other_versions(node, there, versions())
         self._idle.append(actor)
 
     def _result(self, done: Any) -> Any:

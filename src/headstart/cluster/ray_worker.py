@@ -41,6 +41,28 @@ def versions() -> dict[str, str]:
     return known | {library: metadata.version(library) for library in _LIBRARIES}
 
 
+def refuse_other_versions(node: str, there: Mapping[str, str], here: Mapping[str, str]) -> None:
+    """Raises UserError where a node has others than the fit."""
+    other = [f"{name} {there[name]}, here {version}" for name, version in here.items() if there[name] != version]
+    if other:
+        raise UserError(f"node {node} has {'; '.join(other)}", where="--on ray", fix="install the same on every node")
+
+
+def as_there(environment: Mapping[str, str], folder: str) -> None:
+    """Make this process one that sees what the fit's sees: its variables that headstart goes by, and its folder."""
+    os.environ.update(environment)
+    with suppress(OSError):  # where names of photos are relative, it is said of the first
+        os.chdir(folder)
+
+
+def not_usable(error: UserError | OSError) -> tuple[str, str, str]:
+    """What cannot be used on this node, where, and what to do."""
+    node = socket.gethostname()
+    if isinstance(error, UserError):
+        return f"node {node}: {error.what}", error.where, SEEN
+    return f"node {node}: {error.strerror or error}", str(error.filename or ""), SEEN
+
+
 class Worker:
     """Looks at photos and encodes chunks in a process of its own; its engines stay open.
 
@@ -50,9 +72,7 @@ class Worker:
     """
 
     def __init__(self, environment: Mapping[str, str], folder: str, device: str | None, threads: int) -> None:
-        os.environ.update(environment)
-        with suppress(OSError):  # where names of photos are relative, it is said of the first
-            os.chdir(folder)
+        as_there(environment, folder)
         self._device, self._threads = device, threads
         self._backbones: dict[tuple[str, str], tuple[Backbone, Engine]] = {}
         self._known: dict[Path | None, KnownPhotos] = {}
@@ -74,10 +94,8 @@ class Worker:
                 backbone, engine = self._open(kept, function, precision)
                 batches = batching_of(chunk.inputs, chunk.digests, backbone)(np.arange(len(chunk.inputs)))
                 return [(which, finite(made, backbone)) for which, made in engine(batches)]
-        except UserError as error:
-            return f"node {socket.gethostname()}: {error.what}", error.where, SEEN
-        except OSError as error:
-            return f"node {socket.gethostname()}: {error.strerror or error}", str(error.filename or ""), SEEN
+        except (UserError, OSError) as error:
+            return not_usable(error)
 
     def look(self, photos: Sequence[Any], store: Path | None) -> Looks:
         """What is seen of photos; those whose content the store knows need no decoding.

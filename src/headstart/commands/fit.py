@@ -52,7 +52,7 @@ def fit(  # noqa: PLR0913 - one argument an option
     threads: common.Threads = None,
     track: common.Track = None,
     store: common.Store = None,
-    on: Annotated[str | None, typer.Option(help="ray: features are made by a cluster (needs headstart[ray]).")] = None,
+    on: Annotated[str | None, typer.Option(help="ray: a cluster encodes and trains (needs headstart[ray]).")] = None,
     as_json: common.Json = False,
 ) -> None:
     """Adapt a pre-trained model to labelled data and save it with its score."""

@@ -178,6 +178,17 @@ class Activations:
         """(b,) example numbers and (b,) view numbers -> (b, width) as stored."""
         return self.store.rows(self.handles[rows, views])
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Handles are of one process: another one finds the rows by their keys."""
+        return _found_again, (self.store, self.store.keys(self.handles.ravel()), self.handles.shape)
+
+
+def _found_again(store: Table, keys: np.ndarray, shape: tuple[int, ...]) -> Activations:
+    handles = store.find(keys).reshape(shape)
+    if (handles < 0).any():
+        raise OutputError("rows of the store are missing", where=str(store.folder))
+    return Activations(store, handles)
+
 
 @dataclass(frozen=True)
 class _Asked:

@@ -115,6 +115,14 @@ class Table:
             self.load()
             return self._known.find(digests)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Another process opens it anew; what is held is not on disk, and stays here."""
+        return _opened_anew, (self.folder, self._width, self._dtype, self._is_shared)
+
+    def keys(self, handles: np.ndarray) -> np.ndarray:
+        """(n,) handles -> (n, 32) uint8, by which another process finds the same rows."""
+        return self._known.keys(handles)
+
     def rows(self, handles: np.ndarray) -> np.ndarray:
         """(n,) handles -> (n, width) array; read file by file, nothing else is kept in memory.
 
@@ -219,6 +227,10 @@ class Table:
         except OSError:  # not to be read: its rows are not known
             gathered = None
         return Known.of(gathered, [*segments.segments(self.folder, self._width), *held], self._width)
+
+
+def _opened_anew(folder: Path, width: int, dtype: type[np.generic] | None, is_shared: bool) -> Table:
+    return Table(folder, width, dtype=dtype, is_shared=is_shared)
 
 
 def _by_keys(known: Known, keys: np.ndarray, dtype: np.dtype) -> np.ndarray:
