@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -163,9 +163,15 @@ def by_command(pictures: tuple[Path, Path], out: Path, cache: Path, *, address: 
     )
 
 
-def rays(before: set[int]) -> list[str]:
-    """How the processes of Ray were called that were not there before."""
-    return [called for pid, _, called in processes() if pid not in before and ("/ray/" in called or "ray::" in called)]
+def rays(cache: Path) -> list[str]:
+    """How the processes of Ray are called that a command with this cache has started."""
+    found = []
+    for pid, _, called in processes():
+        with suppress(OSError):
+            around = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+            if ("/ray/" in called or "ray::" in called) and f"HEADSTART_CACHE={cache}".encode() in around:
+                found.append(called)
+    return found
 
 
 @contextmanager
@@ -361,19 +367,18 @@ class TestOnACluster:
 
     def test_ctrl_c_ends_it_and_its_cluster(self, pictures, tmp_path):
         """As a terminal sends it: to all processes of the group at once."""
-        before = {pid for pid, _, _ in processes()}
         fit = by_command(pictures, tmp_path / "out", tmp_path / "cache", address="")
         halted(fit)
-        assert rays(before)
+        assert rays(tmp_path / "cache")
         os.killpg(fit.pid, signal.SIGINT)
         out, err = goes_on(fit).communicate(timeout=HANGS)
         assert (fit.returncode, out) == (130, "")
         assert err.strip().endswith("interrupted; what was encoded is kept, the same command goes on from there"), err
         assert "Traceback" not in err
         until = time.monotonic() + HANGS
-        while rays(before) and time.monotonic() < until:  # they were told to end
+        while rays(tmp_path / "cache") and time.monotonic() < until:  # they were told to end
             time.sleep(0.1)
-        assert not rays(before)
+        assert not rays(tmp_path / "cache")
         assert not (tmp_path / "out").exists()
 
     @pytest.mark.parametrize("connected", [False, True])
@@ -394,11 +399,10 @@ class TestOnACluster:
     def test_a_cluster_of_this_machine_is_gone_afterwards(self, pictures, tmp_path, command, small_chunks):
         """The command leaves no process and nothing in the home, and says nothing of Ray's."""
         ours = {"RAY_ADDRESS": "", "HEADSTART_CACHE": str(tmp_path / "cache")}
-        before = {pid for pid, _, _ in processes()}
         code, out, err = command(
             "fit", pictures[0], "--model", pictures[1], "--how", "probe", "--on", "ray", "--json", **ours
         )
         assert code == 0, err
         assert json.loads(out)["n_test"] == 12
         assert "ray" not in err.lower(), err
-        assert not rays(before)
+        assert not rays(tmp_path / "cache")
