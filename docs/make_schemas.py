@@ -37,7 +37,10 @@ def outputs(folder: Path) -> dict[str, list[Any]]:
     photos = ("photos", "--model", "efficientnet_lite0")
     texts, model = ("texts.csv", "--model", "bert"), "bert"
     found: dict[str, list[Any]] = {
-        "fit-classes": [asked(folder, "fit", *photos, *PROBE), asked(folder, "fit", *texts, "--budget", "60s")],
+        "fit-classes": [
+            asked(folder, "fit", *photos, *PROBE),
+            asked(folder, "fit", *texts, "--how", "tune", "--budget", "5m"),
+        ],
         "fit-labels": [asked(folder, "fit", "labels.csv", "--model", model, *PROBE)],
         "fit-numbers": [asked(folder, "fit", "numbers.csv", "--model", model, *PROBE)],
         "fit-answers": [asked(folder, "fit", "answers.csv", "--model", "years", *PROBE)],
