@@ -30,6 +30,7 @@ from headstart.cluster.ray_worker import as_there, not_usable, refuse_other_vers
 from headstart.encode.machine import limit_torch, using
 from headstart.errors import UserError, first_line
 from headstart.pretrained.torchvision_operators import declare_missing
+from headstart.pretrained.unpickled import note
 
 
 @dataclass(frozen=True)
@@ -100,10 +101,7 @@ def unpacked(content: bytes, device: str) -> Tuning:
     declare_missing()
     made_with, state = torch.load(io.BytesIO(content), map_location="cpu", pickle_module=pickle, weights_only=False)
     network, groups, feed, loss, recipe, seed, dropout = made_with
-    if "transformers" in sys.modules:
-        from headstart.pretrained.attention import register
-
-        register()
+    note(network)
 
     def on_processor(outputs: torch.Tensor, rows: torch.Tensor, smoothing: float) -> torch.Tensor:
         return loss(outputs.cpu(), rows, smoothing)
