@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import math
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from importlib.util import find_spec
@@ -11,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 
 import headstart as hs
 from clusters import Nodes, cluster, kill
@@ -32,6 +36,16 @@ pytestmark = [
 ]
 N = 1200  # examples of the toy task: too many for folds
 TEXTS = [f"where is my card {'lost' if i % 2 else 'new'} {i}" for i in range(40)]
+
+
+THERE = """
+import json, pathlib, sys
+from safetensors.torch import save_file
+from headstart.cluster.ray_trained import unpacked
+run = unpacked(pathlib.Path(sys.argv[1]).read_bytes(), "cpu")
+print(json.dumps([step.loss for step in run]))
+save_file(run.state(), sys.argv[1])
+"""
 
 
 @pytest.fixture(scope="module")
@@ -193,7 +207,7 @@ PARTS: dict[str, Callable[[Path], TrainablePart]] = {
 @pytest.mark.parametrize("kind", PARTS)
 def test_a_run_that_is_sent_away_is_the_same(kind, tmp_path, own_cache):
     """Networks of every kind, also one that was cut, with what feeds them: to the bit, from the middle of a run."""
-    from headstart.cluster.ray_trained import packed, unpacked
+    from headstart.cluster.ray_trained import packed
 
     if kind == "lora":
         pytest.importorskip("peft")
@@ -210,13 +224,16 @@ def test_a_run_that_is_sent_away_is_the_same(kind, tmp_path, own_cache):
     steps = iter(here)
     for _ in range(3):
         next(steps)
-    there = unpacked(packed(here), "cpu")
-    assert [step.loss for step in there] == [step.loss for step in steps]
-    for name, tensor in there.state().items():
+    sent = tmp_path / "run"
+    sent.write_bytes(packed(here))
+    done = subprocess.run([sys.executable, "-c", THERE, sent], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == [step.loss for step in steps]
+    for name, tensor in load_file(sent).items():
         assert torch.equal(tensor, here.state()[name])
 
 
-@pytest.mark.parametrize(("kind", "how"), [("texts", "full"), ("texts", "lora"), ("photos", "auto")])
+@pytest.mark.parametrize(("kind", "how"), [("texts", "full"), ("texts", "lora"), ("photos", "tune")])
 def test_a_fit_of_real_data(kind, how, nodes, tmp_path, monkeypatch, anything_is_worth_it, photos):
     """As good as on one machine, and the budget is kept to."""
     if how == "lora":
@@ -241,6 +258,6 @@ def test_a_fit_of_real_data(kind, how, nodes, tmp_path, monkeypatch, anything_is
         out = tmp_path / f"out-{on}"
         found = hs.fit(data, model=str(tmp_path / "model"), how=how, on=on, budget="3m", out=out, progress=look)
         scores.append(found.summary["accuracy"])
-        assert sum(found.summary["seconds"].values()) < 200
+        assert max(found.summary["seconds"].values()) < 200
     assert scores[1] == pytest.approx(scores[0], abs=0.15)
-    assert max(ranks) == (0 if how == "auto" else 2)  # so few photos keep their probe
+    assert max(ranks) == 2

@@ -29,6 +29,8 @@ from headstart.adapt.ranks import PARALLEL, Ranks
 from headstart.cluster.ray_worker import as_there, not_usable, refuse_other_versions, versions
 from headstart.encode.machine import limit_torch, using
 from headstart.errors import UserError, first_line
+from headstart.pretrained.torchvision_operators import declare_missing
+from headstart.pretrained.unpickled import note
 
 
 @dataclass(frozen=True)
@@ -96,8 +98,10 @@ def unpacked(content: bytes, device: str) -> Tuning:
     Raises:
         UserError: something that it needs does not lie where this process looks for it.
     """
+    declare_missing()
     made_with, state = torch.load(io.BytesIO(content), map_location="cpu", pickle_module=pickle, weights_only=False)
     network, groups, feed, loss, recipe, seed, dropout = made_with
+    note(network)
 
     def on_processor(outputs: torch.Tensor, rows: torch.Tensor, smoothing: float) -> torch.Tensor:
         return loss(outputs.cpu(), rows, smoothing)
@@ -111,16 +115,17 @@ def train_alone(job: Job, content: bytes) -> None:
     """Do a run to its end, or until the fit ends it; a task of Ray."""
     import ray
 
-    with _told(job), job.place.entered():
-        tuning, checkpoint = unpacked(content, job.place.device), Checkpoint(Path(job.folder))
+    if not ray.get(job.line.start.remote(job.name)):
+        ray.get(job.line.end.remote(job.name, 0))
+        return
+    with suppress(Exception), _told(job, alone=True), job.place.entered():
+        tuning, checkpoint, before = unpacked(content, job.place.device), Checkpoint(Path(job.folder)), None
         _restored(tuning, checkpoint, job.name)
-        steps, before = ray.get(job.line.start.remote(job.name)), None
-        if steps:
-            with closing(_kept(job, tuning, checkpoint)) as done:
-                for step in done:
-                    if before is not None and not ray.get(before):  # one step late, so that it waits for nobody
-                        break
-                    before = job.line.step.remote(job.name, _report(step))
+        with closing(_kept(job, tuning, checkpoint)) as done:
+            for step in done:
+                if before is not None and not ray.get(before):  # one step late, so that it waits for nobody
+                    break
+                before = job.line.step.remote(job.name, _report(step))
         checkpoint.keep(job.name, tuning.done, tuning.state())
         ray.get(job.line.end.remote(job.name, tuning.done))
 
@@ -181,8 +186,9 @@ def _report(step: Step) -> tuple[int, float, float, int]:
 
 
 @contextmanager
-def _told(job: Job) -> Iterator[None]:
-    """The fit comes to know why a process cannot go on. What does not lie where it should, no other would find."""
+def _told(job: Job, *, alone: bool = False) -> Iterator[None]:
+    """The fit comes to know why a process cannot go on. What does not lie where it should, no other would find; and
+    one that is alone lost nobody."""
     import ray
 
     try:
@@ -190,6 +196,8 @@ def _told(job: Job) -> Iterator[None]:
     except Exception as error:
         known = isinstance(error, UserError) or (isinstance(error, OSError) and error.filename is not None)
         fault = not_usable(error) if known and isinstance(error, UserError | OSError) else None
+        if alone and fault is None:
+            fault = (f"training fails on a node: {first_line(error)}", "--on ray", "leave --on out")
         with suppress(Exception):  # the fit is gone
             ray.get(job.line.failed.remote(job.name, first_line(error), fault))
         raise

@@ -219,7 +219,7 @@ class Trainers:
             try:
                 self._ray.get(task)
             except Exception as error:  # whatever was raised there
-                return first_line(error)
+                return first_line(getattr(error, "cause", None) or error)
         return ""
 
     def _give_up(self, name: str) -> None:

@@ -27,9 +27,14 @@ _FURTHER = ("position_bias", "softcap", "s_aux")  # what some models add to atte
 def train_by_products(model: Any) -> None:
     """From now on, a model that uses torch's fused attention uses what is faster for each batch. Others stay."""
     if getattr(model.config, "_attn_implementation", None) == "sdpa":
-        AttentionInterface.register(NAME, attend)
-        AttentionMaskInterface.register(NAME, sdpa_mask)
+        register()
         model.set_attn_implementation(NAME)
+
+
+def register() -> None:
+    """Let models have it, also such as come from another process where they have it already."""
+    AttentionInterface.register(NAME, attend)
+    AttentionMaskInterface.register(NAME, sdpa_mask)
 
 
 def attend(
