@@ -17,6 +17,7 @@ import pytest
 from PIL import Image
 
 import headstart as hs
+from headstart.cluster import encode as cluster_encode
 from headstart.encode.kinds import KINDS
 from small_models import small_image_model, small_text_model
 from test_store_shards import content, flip
@@ -184,6 +185,34 @@ def test_processes_that_run_at_once_or_are_killed_end_in_the_same_bytes(pictures
     hs.merge_shards(store)
     left = {name: there for name, there in content(store).items() if not name.endswith(".tmp")}
     assert left == whole
+
+
+def test_a_merge_that_is_killed_between_two_tables_loses_no_part(pictures, tmp_path, small_chunks, monkeypatch):
+    """What was begun meanwhile by others keeps its parts, too."""
+    whole, store = encoded(*pictures, tmp_path / "whole", ["1/1"]), tmp_path / "store"
+    hs.encode_shard(pictures[0], store=store, model=pictures[1])
+    gather = cluster_encode.Table.gather
+
+    def killed(self, **options):
+        gather(self, **options)
+        raise KeyboardInterrupt
+
+    other = tmp_path / "other"
+    shutil.copytree(pictures[0] / "dark", other / "dark")
+    shutil.copytree(pictures[0] / "light", other / "light")
+    (other / "dark" / "01.png").unlink()
+    monkeypatch.setattr(cluster_encode.Table, "gather", killed)
+    with pytest.raises(KeyboardInterrupt):
+        hs.merge_shards(store)
+    monkeypatch.setattr(cluster_encode.Table, "gather", gather)
+    assert hs.encode_shard(pictures[0], store=store, model=pictures[1]).computed == 0
+    hs.merge_shards(store)
+    assert content(store) == whole
+    begun = hs.encode_shard(other, store=store, shard="1/2", model=pictures[1])
+    with pytest.raises(hs.UserError, match="shard 2 of 2 is missing"):
+        hs.merge_shards(store)
+    assert begun.computed > 0
+    assert hs.encode_shard(other, store=store, shard="1/2", model=pictures[1]).computed == 0
 
 
 READS = """

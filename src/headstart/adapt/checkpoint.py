@@ -119,8 +119,10 @@ class Checkpoint:
         for state in reversed(self._states(name)):
             try:
                 return dict(load_file(state))
-            except (SafetensorError, OSError):  # a disk's fault: writing is atomic
+            except SafetensorError:  # a disk's fault: writing is atomic
                 _remove(state)
+            except OSError:  # it may be there again: on a shared disk others read it, too
+                continue
         return None
 
     def remove(self) -> None:

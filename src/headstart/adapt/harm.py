@@ -14,6 +14,7 @@ from headstart.adapt.auxiliary import Auxiliary
 from headstart.adapt.basis import Basis
 from headstart.adapt.cross_validation import criterion, probe_folds, refit
 from headstart.adapt.family import Probed
+from headstart.adapt.penalty_path import unjudged
 from headstart.adapt.self_training import taught
 from headstart.backbone import Features
 from headstart.evaluate.paired_test import PairedTest, verdict
@@ -34,7 +35,8 @@ def without_names(
     fold = probe_folds(dataset, rows, features, basis=basis, seed=seed)
     judged = fold >= 0  # all of them, but where examples are very many
     numbers = np.unique(fold[judged])
-    counted = np.stack([fold != number for number in numbers]).astype(np.float32)
+    left_out = np.maximum(fold, unjudged(fold))
+    counted = np.stack([left_out != number for number in numbers]).astype(np.float32)
     counted *= 1 if by.weights is None else by.weights.astype(np.float32)
     asked = take(features.matrix, np.flatnonzero(judged))
     made = family.by_parts(features, y, basis=basis, like=probed.head, counted=counted, asked=asked)
@@ -64,10 +66,10 @@ def with_pool(
     """
     family, y, by = dataset.task.learner.family, dataset.y[rows], criterion(dataset).of(rows)
     fold = probe_folds(dataset, rows, features, basis=basis, seed=seed)
-    place, judged = np.cumsum(fold >= 0) - 1, fold >= 0
+    place, judged, left_out = np.cumsum(fold >= 0) - 1, fold >= 0, np.maximum(fold, unjudged(fold))
     outputs, y, by = np.empty_like(probed.outputs), y[judged], by.of(judged)
     for number in np.unique(fold[judged]):
-        learn, held = np.flatnonzero(fold != number), np.flatnonzero(fold == number)
+        learn, held = np.flatnonzero(left_out != number), np.flatnonzero(fold == number)
         some = Features(take(features.matrix, learn), features.key, 0)
         head = refit(dataset, rows[learn], some, basis=basis, like=probed.head, beside=beside)
         outputs[place[held]] = head.logits(take(features.matrix, held))

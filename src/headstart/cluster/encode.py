@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from headstart.encode.kinds import KINDS
 from headstart.encode.machine import using
 from headstart.encode.parts import PartWriter
 from headstart.encode.precision import known_precision, precision_named
+from headstart.encode.segments import is_part
 from headstart.encode.store import FEATURES, Table, facts_of, features_in, folder_of
 from headstart.encode.works import Shard, Work, begin, is_merged, listing_of, say_merged, shard_named, unfinished, works
 from headstart.errors import OutputError, UserError
@@ -198,20 +200,30 @@ def merge_shards(store: str | Path) -> Merged:
     if lacking:
         fix = "run these again, with the options that they had; a fit with --store computes what is missing"
         raise UserError("; ".join(lacking), where=str(store), fix=fix)
-    with features_in(folder):
-        tables = {path.name: _gathered(path) for path in rooms}
-    for work in works(folder):
+    whole = works(folder)
+    for work in whole:  # before its parts go, so that nobody who is killed between the two takes them for missing
         if not is_merged(folder, work):
-            say_merged(folder, work, tables.get(folder_of(work.key), {}).get("loss"))
+            say_merged(folder, work)
+    with features_in(folder):
+        tables = {path.name: _gathered(path, whole) for path in rooms}
+    for work in whole:
+        loss = tables.get(folder_of(work.key), {}).get("loss")
+        if loss is not None:
+            say_merged(folder, work, loss)
     return Merged(folder, tuple(tables.values()))
 
 
-def _gathered(path: Path) -> dict[str, Any]:
+def _gathered(path: Path, whole: Sequence[Work]) -> dict[str, Any]:
+    """Gather a table, but for parts of what another process has begun meanwhile; what it then is."""
+
+    def unfinished_part(segment: Path) -> bool:
+        return is_part(segment) and not any(work.has(segment) for work in whole)
+
     facts = facts_of(path)
     if facts is None:
         raise OutputError("what the table is about is damaged", where=str(path), fix="run any of the shards again")
     sweep(path)
-    Table(path, facts["width"], is_shared=True).gather()
+    Table(path, facts["width"], is_shared=True).gather(leave=unfinished_part)
     size = sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
     opened = Table(path, facts["width"], is_shared=True)
     loss = opened.loss()

@@ -51,11 +51,13 @@ class _Many:
         return self.take(np.flatnonzero(np.isin(self.file, files)))
 
 
-def gather(folder: Path, width: int, temporary: Callable[[Path], Path]) -> bool:
-    """Gather all segments of a table that are whole now; whether there was anything to gather.
+def gather(
+    folder: Path, width: int, temporary: Callable[[Path], Path], *, leave: Callable[[Path], bool] = lambda path: False
+) -> bool:
+    """Gather the segments of a table that are whole now; whether there was anything to gather.
 
     Args:
-        temporary: a name beside a path, for what is not finished.
+        temporary: a name beside a path, for what is not finished. leave: which segments stay as they are.
 
     Raises:
         OutputError: no space, no permission; the table is as it was.
@@ -64,7 +66,7 @@ def gather(folder: Path, width: int, temporary: Callable[[Path], Path]) -> bool:
         try:
             # Before the last one is read: if another makes a generation meanwhile, it takes the number.
             number = max(map(generations.number_of, generations.generations(folder)), default=0) + 1
-            old, found = generations.last(folder, width), list(segments(folder, width))
+            old, found = generations.last(folder, width), list(segments(folder, width, leave=leave))
             files = [file for _, file in found]
             fresh = _fresh(old, found)
             target = generations.named(folder, number)

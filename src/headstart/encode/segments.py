@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -32,10 +32,12 @@ def segment(keys: np.ndarray, rows: np.ndarray, width: int) -> bytes:
     return header.encode().ljust(_HEADER - 1) + b"\n" + named + data
 
 
-def segments(folder: Path, width: int) -> Iterator[tuple[np.ndarray, RowFile]]:
+def segments(
+    folder: Path, width: int, *, leave: Callable[[Path], bool] = lambda path: False
+) -> Iterator[tuple[np.ndarray, RowFile]]:
     """The keys and the rows of each segment that is whole: in the order of their names, those of parts first."""
     for path in sorted(folder.glob(f"*{ENDING}"), key=lambda path: (not is_part(path), path.name)):
-        opened = open_segment(path, width)
+        opened = None if leave(path) else open_segment(path, width)
         if opened is not None:
             yield opened
 

@@ -16,7 +16,7 @@ import os
 import secrets
 import time
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -200,22 +200,26 @@ class Table:
             with suppress(OSError):  # read only
                 os.utime(self.folder)
 
-    def gather(self) -> bool:
-        """Gather all segments into shards; whether there were any.
+    def gather(self, *, leave: Callable[[Path], bool] = lambda path: False) -> bool:
+        """Gather segments into shards, but for those that are to be left; whether there were any.
 
         Raises:
             OutputError: no space, no permission; the table is as it was.
         """
-        done = gather(self.folder, self._width, self._temporary)
+        done = gather(self.folder, self._width, self._temporary, leave=leave)
         self.load()
         return done
 
     def gather_many(self) -> None:
-        """Gather segments where they are so many small ones that opening the table takes long."""
-        small = [path for path in self.folder.glob(f"*{segments.ENDING}") if path.stat().st_size < _SMALL]
+        """Gather segments where they are so many small ones that opening the table takes long.
+
+        Parts stay: by them it is known which chunks of some data are done, until all are.
+        """
+        own = (path for path in self.folder.glob(f"*{segments.ENDING}") if not segments.is_part(path))
+        small = [path for path in own if path.stat().st_size < _SMALL]
         if len(small) > _MANY:
             with suppress(OutputError):  # the segments stay, and say the same
-                self.gather()
+                self.gather(leave=segments.is_part)
 
     def _temporary(self, path: Path) -> Path:
         return shared.temporary(path) if self._is_shared else living.temporary(cache_root(), path)

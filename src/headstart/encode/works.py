@@ -71,6 +71,10 @@ class Work:
         """The name of a chunk's part, in every table that something of it is written to."""
         return f"{PART}{self.name}-{number:08d}{ENDING}"
 
+    def has(self, path: Path) -> bool:
+        """Whether a segment is one of its parts."""
+        return path.name.startswith(f"{PART}{self.name}-")
+
     def parts_in(self, store: Path) -> Path:
         """Where the parts of its features lie."""
         return store / FEATURES / folder_of(self.key)
@@ -120,15 +124,15 @@ def works(store: Path) -> list[Work]:
 
 
 def is_merged(store: Path, work: Work) -> bool:
-    """Whether all of it was gathered into shards."""
+    """Whether all of it was computed; then its parts may be gone, for they are gathered into shards."""
     try:
         return read_json(_note(store, work)).get("merged") is True and work.parts_in(store).is_dir()
     except (OSError, ValueError, AttributeError):
         return False
 
 
-def say_merged(store: Path, work: Work, loss: float | None) -> None:
-    """Write down that its parts are gathered, and what int8 has cost them."""
+def say_merged(store: Path, work: Work, loss: float | None = None) -> None:
+    """Write down that all of its parts are there, before they are gathered; and once they are, what int8 has cost."""
     more = {} if loss is None else {"loss": loss}
     write_shared(_note(store, work), json.dumps({**asdict(work), "merged": True, **more}, indent=1) + "\n")
     for path in _note(store, work).parent.glob(f"{work.name}.of-*"):

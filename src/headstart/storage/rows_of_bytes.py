@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+import threading
 from typing import TypeAlias
 
 import numpy as np
@@ -24,6 +25,7 @@ class Bytes:
     def __init__(self, n: int, width: int) -> None:
         self.shape = (n, width)
         self._folder = with_room(n * width)
+        self._turn = threading.Lock()  # a file has one place where it is read
         self._order: np.ndarray | None = None  # which rows of the file these are; None: all
         try:
             self._file = tempfile.TemporaryFile(dir=self._folder, buffering=0)  # noqa: SIM115
@@ -67,18 +69,20 @@ class Bytes:
     def take(self, rows: np.ndarray) -> Bytes:
         """These rows, of the same file."""
         some: Bytes = object.__new__(Bytes)
-        some.shape, some._folder, some._file = (len(rows), self.shape[1]), self._folder, self._file
+        some.shape, some._folder = (len(rows), self.shape[1]), self._folder
+        some._file, some._turn = self._file, self._turn
         some._order = rows if self._order is None else self._order[rows]
         return some
 
     def _read(self, out: np.ndarray, first: int) -> None:
         view = out.reshape(-1).data
-        self._file.seek(first * self.shape[1])
-        while view:
-            done = self._file.readinto(view)
-            if not done:
-                raise OSError(os.strerror(5), "a scratch file of the cache ended early")
-            view = view[done:]
+        with self._turn:
+            self._file.seek(first * self.shape[1])
+            while view:
+                done = self._file.readinto(view)
+                if not done:
+                    raise OSError(os.strerror(5), "a scratch file of the cache ended early")
+                view = view[done:]
 
 
 RowsOfBytes: TypeAlias = np.ndarray | Bytes  # (n, k) uint8, of which some rows are read at a time

@@ -148,10 +148,11 @@ def leaves_of(parquet: Any, columns: list[str]) -> list[int]:
 class _Column:
     """A column of photos that is open."""
 
-    def __init__(self, path: str, column: str) -> None:
+    def __init__(self, path: str, column: str, *known: int) -> None:
         import pyarrow.parquet
 
         self._path, self._column, self._lock = path, column, threading.Lock()
+        self._known = path, column, *known  # its groups are kept by that: of many files not all stay open
         with open_file(path, most=MOST_OF_AN_ARCHIVE) as file, _readable():
             parquet = pyarrow.parquet.ParquetFile(file)
             self._groups = _parts_of(file, parquet, column)
@@ -164,7 +165,7 @@ class _Column:
         group = int(np.searchsorted(self._starts, row, side="right")) - 1
         at = row - int(self._starts[group])
         with self._lock:  # whoever else wants a photo of this group waits for it
-            key = self, group
+            key = *self._known, group
             cells = _kept.get(key) or _written.get(key)
             if cells is None:
                 cells = self._unpacked(group)
@@ -283,7 +284,7 @@ _written = _Groups(lambda: min(_WRITTEN, free_bytes(cache_root()) // 2))
 @lru_cache(maxsize=256)
 def _opened(path: str, column: str, size: int, changed: int) -> _Column:
     """A column of a file as it is now."""
-    return _Column(path, column)
+    return _Column(path, column, size, changed)
 
 
 def _in_dictionary(cells: Any) -> Iterable[int | None]:

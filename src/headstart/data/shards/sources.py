@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -41,8 +43,11 @@ class Shards:
 
     def name_of(self, file: Path) -> str:
         """What to call a file: its name, or that with its folder where several are called so."""
-        alike = sum(other.name == file.name for other in self.files) > 1
-        return os.path.relpath(file, self.root) if alike else file.name
+        return os.path.relpath(file, self.root) if self._names[file.name] > 1 else file.name
+
+    @cached_property
+    def _names(self) -> Counter[str]:
+        return Counter(file.name for file in self.files)
 
 
 def shards_at(given: str | Path) -> Shards | None:
