@@ -215,6 +215,49 @@ def test_a_merge_that_is_killed_between_two_tables_loses_no_part(pictures, tmp_p
     assert hs.encode_shard(other, store=store, shard="1/2", model=pictures[1]).computed == 0
 
 
+@pytest.mark.parametrize(
+    "change",
+    [{"rows": "x"}, {"rows": 10**12}, {"rows": -5}, {"chunk": 0}, {"chunk": -1}, {"key": None}, {"width": 0}],
+)
+def test_a_note_that_is_damaged_is_nobodys(change, pictures, tmp_path, small_chunks):
+    store = tmp_path / "store"
+    hs.encode_shard(pictures[0], store=store, model=pictures[1])
+    (note,) = (store / "works").glob("*.json")
+    note.write_text(json.dumps(json.loads(note.read_text()) | change))
+    assert hs.merge_shards(store).tables  # what no note asks for is left as it is
+    assert hs.encode_shard(pictures[0], store=store, model=pictures[1]).computed == 0
+
+
+@pytest.mark.parametrize("width", [1281, 0, -1, 10**14, 1e400])
+def test_a_table_of_another_width_is_said(width, pictures, tmp_path, small_chunks):
+    store = tmp_path / "store"
+    hs.encode_shard(pictures[0], store=store, model=pictures[1])
+    (about,) = [path for path in (store / "features").glob("*/about.json") if "model" in path.read_text()]
+    about.write_text(json.dumps(json.loads(about.read_text()) | {"width": width}))
+    with pytest.raises(hs.UserError, match="what the table is about is damaged"):
+        hs.merge_shards(store)
+
+
+def test_data_that_changed_between_shards_do_not_stand_in_the_way(pictures, tmp_path, small_chunks):
+    """What was begun of their earlier state can never be done."""
+    data, store = tmp_path / "photos", tmp_path / "store"
+    shutil.copytree(pictures[0], data)
+    hs.encode_shard(data, store=store, shard="1/2", model=pictures[1])
+    shutil.copy(data / "dark" / "01.png", data / "dark" / "97.png")
+    hs.encode_shard(data, store=store, shard="1/2", model=pictures[1])
+    with pytest.raises(hs.UserError, match="is missing"):
+        hs.merge_shards(store)
+    hs.encode_shard(data, store=store, shard="2/2", model=pictures[1])
+    hs.merge_shards(store)
+    assert hs.encode_shard(data, store=store, model=pictures[1]).computed == 0
+
+
+@pytest.mark.parametrize("shard", ["1/99999999999", "1/" + "9" * 5000])
+def test_more_shards_than_anybody_has_are_none(shard, pictures, tmp_path):
+    with pytest.raises(hs.UserError, match="no shard"):
+        hs.encode_shard(pictures[0], store=tmp_path / "store", shard=shard, model=pictures[1])
+
+
 READS = """
 import json, sys
 import headstart as hs

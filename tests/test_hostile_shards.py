@@ -60,6 +60,9 @@ def with_end(path: Path, end: bytes) -> Path:
         (header("a.jpg", 3)[:300], "cut off within a header"),
         (b"\xff" * 512, "no header where one should be"),
         (header("a.jpg", -1), "a member of -1 bytes"),
+        (b"", "the blocks that end a tar are missing"),
+        (bytes(40_960) + header("b.jpg", 3), "there is more behind the zeros that end a tar"),
+        (bytes(2**21), "nothing but zeros in the last 2,097,152 bytes"),
     ],
 )
 def test_what_comes_before_the_damage_is_used(end, said, good, tmp_path):

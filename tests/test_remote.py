@@ -70,7 +70,8 @@ def tarred(content: bytes) -> bytes:
     return content + bytes(512)
 
 
-def test_over_http(bucket, tmp_path):
+def test_over_http(bucket, tmp_path, own_cache, capfd):
+    """An address may have a name, a password and a token in it, which nobody is shown."""
     pytest.importorskip("aiohttp")
 
     class Quiet(http.server.SimpleHTTPRequestHandler):
@@ -87,6 +88,13 @@ def test_over_http(bucket, tmp_path):
         assert len(hs.check(f"{address}/wds/train-{{000..001}}.tar").dataset) == 40
         with pytest.raises(DataError, match="nothing is there"):
             hs.check(f"{address}/two.tar")
+        secret = f"http://alice:S3CRET@127.0.0.1:{served.server_port}"
+        assert hs.check(f"{secret}/one.tar?token=T0P").counts == {"0": 20, "1": 20}
+        with pytest.raises(DataError, match="nothing is there") as refused:
+            hs.check(f"{secret}/two.tar?token=T0P")
+        shown = f"{refused.value} {capfd.readouterr()} {[*map(str, own_cache.rglob('*'))]}"
+        assert "S3CRET" not in shown
+        assert "T0P" not in shown
     finally:
         served.shutdown()
         served.server_close()

@@ -182,6 +182,24 @@ def test_a_class_without_a_name_is_refused(photos, tmp_path):
         hs.check(folder)
 
 
+@pytest.mark.parametrize(
+    ("names", "label", "said"),
+    [
+        ("global\n\nnominal\n", "1", r"class 1, and line 2 of classes\.txt is empty"),
+        ("global\nnominal\n", "9" * 5000, r"class 9{20}, and classes\.txt has 2 names"),
+    ],
+)
+def test_a_number_without_a_name_says_where(names, label, said, photos, tmp_path):
+    folder = tmp_path / "wds"
+    folder.mkdir()
+    members = [(f"{n}.{end}", content) for n, photo in enumerate(files_in(photos)[:4])
+               for end, content in (("jpg", photo.read_bytes()), ("cls", (label if n else "0").encode()))]  # fmt: skip
+    tar(folder / "train.tar", members)
+    (folder / "classes.txt").write_text(names)
+    with pytest.raises(DataError, match=said):
+        hs.check(folder)
+
+
 def test_names_of_classes_in_the_tar(photos, tmp_path):
     members = [*samples(files_in(photos)), ("classnames.txt", b"global\nnominal\n")]
     assert hs.check(tar(tmp_path / "named.tar", members)).counts == TWENTY

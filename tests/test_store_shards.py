@@ -12,6 +12,8 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pyarrow
+import pyarrow.parquet as pq
 import pytest
 
 from headstart.encode import forms, generations, segments
@@ -155,6 +157,39 @@ def test_no_answer_comes_from_a_damaged_file(damage, in_int8, tmp_path, own_cach
     for _ in range(2):
         has(Table(folder, WIDTH), names, in_int8=in_int8)
         opened.gather()
+
+
+@pytest.mark.parametrize(
+    ("told", "rows"),
+    [
+        ({}, {"row": -(10**9)}),
+        ({}, {"row": 10**6}),
+        ({}, {"shard": 7}),
+        ({"dtype": "object"}, {}),
+        ({"rows": -1}, {}),
+        ({"offset": -1}, {}),
+        ({"count": 10**15}, {}),
+    ],
+)
+def test_an_index_of_rows_that_are_not_there_is_damaged_whatever_its_sums_say(told, rows, tmp_path, own_cache):
+    """Its sums are right: whoever wrote it could."""
+    opened = filled(tmp_path / "t", range(30))
+    opened.gather()
+    (folder,) = generations.generations(tmp_path / "t")
+    index = pq.read_table(folder / "index.parquet")
+    for name, value in rows.items():
+        column = pyarrow.array([value, *index[name].to_pylist()[1:]], "int32")
+        index = index.set_column(index.schema.get_field_index(name), name, column)
+    pq.write_table(index, folder / "index.parquet", use_dictionary=False, compression="NONE")
+    facts = json.loads((folder / "shards.json").read_text())
+    facts["rows"] = told.pop("count", facts["rows"])
+    facts["shards"][0] |= told
+    facts["sha256"] = {
+        name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in ("index.parquet", "sums.npy")
+    }
+    facts["sha256"]["shards.json"] = generations._sum(facts)
+    (folder / "shards.json").write_text(json.dumps(facts))
+    assert (Table(tmp_path / "t", WIDTH).find(digests(range(30))) == -1).all()
 
 
 def test_a_file_that_is_damaged_while_it_is_open_is_not_believed(tmp_path, own_cache):

@@ -24,11 +24,24 @@ from headstart.encode.parts import PartWriter
 from headstart.encode.precision import known_precision, precision_named
 from headstart.encode.segments import is_part
 from headstart.encode.store import FEATURES, Table, facts_of, features_in, folder_of
-from headstart.encode.works import Shard, Work, begin, is_merged, listing_of, say_merged, shard_named, unfinished, works
+from headstart.encode.works import (
+    Shard,
+    Work,
+    begin,
+    is_merged,
+    listing_of,
+    loss_of,
+    missing,
+    say_merged,
+    shard_named,
+    unfinished,
+    works,
+)
 from headstart.errors import OutputError, UserError
 from headstart.progress import Follower, Progress, Silent, as_progress
 from headstart.session import Session
 from headstart.storage.files import is_there, read_json, resolved
+from headstart.storage.places import is_key
 from headstart.storage.shared import sweep, write_first
 from headstart.tasks import table
 from headstart.values import Columns, Dataset, Finding, Request
@@ -155,8 +168,11 @@ def _model(dataset: Dataset, store: Path, request: Request, session: Session) ->
         name, why, _ = choose_model(checked, parts.train, request, session)
         write_first(note, json.dumps({"model": name, "why": why}) + "\n")
     if known is None:
-        told = read_json(note)
-        known = told["model"], told["why"]
+        try:
+            told = read_json(note)
+            known = str(told["model"]), str(told["why"])
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise UserError("the choice of the model is damaged", where=str(note), fix="remove that file") from error
     session.say([f"model: {known[0]}: {known[1]}"])
     return known[0], open_model(dataset, known[0], request, session)
 
@@ -193,31 +209,42 @@ def merge_shards(store: str | Path) -> Merged:
         UserError: it is no store, or shards are missing in it. OutputError: nothing can be written there.
     """
     folder = resolved(store)
-    rooms = [path for path in sorted((folder / FEATURES).glob("*")) if path.is_dir()]
+    rooms = [path for path in sorted((folder / FEATURES).glob("*")) if is_key(path.name) and path.is_dir()]
     if not rooms:
         raise UserError("no store", where=str(store), fix="headstart encode DATA --store FOLDER makes one")
     lacking = unfinished(folder, closely=True)
     if lacking:
         fix = "run these again, with the options that they had; a fit with --store computes what is missing"
         raise UserError("; ".join(lacking), where=str(store), fix=fix)
-    whole = works(folder)
-    for work in whole:  # before its parts go, so that nobody who is killed between the two takes them for missing
-        if not is_merged(folder, work):
+    _refuse_other_widths(folder)
+    begun = works(folder)
+    for work in begun:  # before its parts go, so that nobody who is killed between the two takes them for missing
+        if not is_merged(folder, work) and not missing(folder, work):
             say_merged(folder, work)
     with features_in(folder):
-        tables = {path.name: _gathered(path, whole) for path in rooms}
-    for work in whole:
+        tables = {path.name: _gathered(path, begun) for path in rooms}
+    for work in begun:
         loss = tables.get(folder_of(work.key), {}).get("loss")
-        if loss is not None:
+        if loss is not None and is_merged(folder, work) and loss_of(folder, work) is None:
             say_merged(folder, work, loss)
     return Merged(folder, tuple(tables.values()))
 
 
-def _gathered(path: Path, whole: Sequence[Work]) -> dict[str, Any]:
+def _refuse_other_widths(store: Path) -> None:
+    """Raises UserError where a table says another width than its features have: nothing of it would be gathered."""
+    for work in works(store):
+        about = work.parts_in(store) / "about.json"
+        facts = facts_of(about.parent)
+        if about.parent.is_dir() and (facts is None or facts["width"] != work.width):
+            fix = "remove that file, and run any of the shards again"
+            raise UserError("what the table is about is damaged", where=str(about), fix=fix)
+
+
+def _gathered(path: Path, begun: Sequence[Work]) -> dict[str, Any]:
     """Gather a table, but for parts of what another process has begun meanwhile; what it then is."""
 
     def unfinished_part(segment: Path) -> bool:
-        return is_part(segment) and not any(work.has(segment) for work in whole)
+        return is_part(segment) and not any(work.has(segment) for work in begun)
 
     facts = facts_of(path)
     if facts is None:

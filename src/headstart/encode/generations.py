@@ -34,6 +34,7 @@ _INDEX, _SUMS, _FACTS = "index.parquet", "sums.npy", "shards.json"
 _MOST = 1 << 40  # bytes of an index
 _BATCH = 1 << 16  # rows of an index that are read at a time
 _FORMAT, _WITH_INT8 = 1, 2  # versions before the second take no row for another
+_TYPES = ("float16", "float32", "int8", "uint8")
 _TRIES = 3  # to open the last generation, which another process may replace meanwhile
 
 
@@ -166,10 +167,20 @@ def _opened(folder: Path, width: int) -> Generation | None:
             sums[name] != sha256_of(folder / name, most=_MOST) for name in sums
         ):
             return None
+        shards = tuple(_shards(folder, facts, width))
         keys, shard, row = _index(folder / _INDEX, facts["rows"])
-        return Generation(folder, keys, shard, row, tuple(_shards(folder, facts, width)))
-    except (ValueError, KeyError, TypeError, AttributeError):
+        _refuse_strays(shard, row, np.array([one.count for one in shards], dtype=np.int64))
+        return Generation(folder, keys, shard, row, shards)
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError):
         return None
+
+
+def _refuse_strays(shard: np.ndarray, row: np.ndarray, counts: np.ndarray) -> None:
+    """Raises DamagedError where an index names rows that its shards have not."""
+    if not len(shard):
+        return
+    if shard.min() < 0 or shard.max() >= len(counts) or row.min() < 0 or (row >= counts[shard]).any():
+        raise DamagedError("an index of rows that are not there")
 
 
 def _sum(facts: dict[str, Any]) -> str:
@@ -180,9 +191,11 @@ def _index(path: Path, count: int) -> tuple[Sorted, np.ndarray, np.ndarray]:
     """Keys, (n,) shards counted from 0 and (n,) rows: read bit by bit, so that no more than that is in memory."""
     from pyarrow import parquet
 
-    keys = Sorted(np.empty(count, np.uint64), np.empty((count, KEY - LEADING), np.uint8))
-    shard, row, done = np.empty(count, np.int32), np.empty(count, np.int32), 0
     with parquet.ParquetFile(path, pre_buffer=False) as file:
+        if file.metadata.num_rows != count:
+            raise DamagedError("an index of another length")
+        keys = Sorted(np.empty(count, np.uint64), np.empty((count, KEY - LEADING), np.uint8))
+        shard, row, done = np.empty(count, np.int32), np.empty(count, np.int32), 0
         for batch in file.iter_batches(batch_size=_BATCH, use_threads=False):
             column, some = batch.column("key"), slice(done, done + len(batch))
             content = np.frombuffer(column.buffers()[1], np.uint8)[KEY * column.offset :][: KEY * len(batch)]
@@ -191,15 +204,21 @@ def _index(path: Path, count: int) -> tuple[Sorted, np.ndarray, np.ndarray]:
             np.subtract(batch.column("shard").to_numpy(), 1, out=shard[some])
             row[some] = batch.column("row").to_numpy()
             done += len(batch)
-    if done != count:
-        raise DamagedError("an index of another length")
     return keys, shard, row
+
+
+def _known_type(name: object) -> str:
+    if name not in _TYPES:
+        raise DamagedError("rows of another type than are written")
+    return str(name)
 
 
 def _shards(folder: Path, facts: dict[str, Any], width: int) -> Iterator[RowFile]:
     sums, done = np.load(io.BytesIO(read_file(folder / _SUMS, most=_MOST)), allow_pickle=False), 0
     for number, told in enumerate(facts["shards"]):
-        path, dtype, count = shard_path(folder, number), np.dtype(told["dtype"]), int(told["rows"])
+        path, dtype, count = shard_path(folder, number), np.dtype(_known_type(told["dtype"])), int(told["rows"])
+        if count < 0 or int(told["offset"]) < 0:
+            raise DamagedError("a shard of fewer rows than none")
         stored = forms.columns(width, dtype)
         own = sums[done : done + -(-count // block_rows(stored, dtype))]
         done += len(own)

@@ -39,6 +39,7 @@ from headstart.storage.kept import cache_root, room, say_not_kept, write_kept
 from headstart.storage.matrix import MOST_IN_MEMORY
 from headstart.storage.places import cache_folder, is_ours
 
+_WIDEST = 2**24  # numbers of a row
 _GATHERED = 8192  # rows read at a time
 _SAMPLE = 4096  # rows by which it is said what int8 has cost
 _HALF_MAX = 6.0e4  # float16 ends at 65,504; rows with larger values are kept in float32
@@ -286,9 +287,11 @@ def facts_of(folder: Path) -> dict[str, Any] | None:
     """What a table is: about, key, width; None where that was not written, or not whole."""
     try:
         told = read_json(folder / "about.json")
-        return {"about": str(told["about"]), "key": str(told["key"]), "width": int(told["width"])}
-    except (OSError, ValueError, KeyError, TypeError):
+        width = int(told["width"])
+        facts = {"about": str(told["about"]), "key": str(told["key"]), "width": width}
+    except (OSError, ValueError, KeyError, TypeError, OverflowError):
         return None
+    return facts if 0 < width <= _WIDEST else None
 
 
 def _about(folder: Path) -> str | None:

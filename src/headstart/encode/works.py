@@ -26,6 +26,7 @@ from headstart.values import Dataset
 
 _WORKS = "works"
 _OF = re.compile(r"([0-9a-f]{16})\.of-(\d+)")
+_WIDEST, _MOST_CHUNKS = 2**24, 10**7
 _MOST_TOLD = 20  # shards by their numbers
 
 
@@ -53,6 +54,19 @@ class Work:
     width: int
     rows: int
     chunk: int  # rows
+
+    @property
+    def is_possible(self) -> bool:
+        """Whether its numbers are some that a work may have, and its words are words: a note may be anybody's."""
+        words = (self.data, self.listing, self.kind, self.model, self.key)
+        numbers = (self.width, self.rows, self.chunk)
+        if not all(type(word) is str for word in words) or not all(type(number) is int for number in numbers):
+            return False
+        return 0 < self.width <= _WIDEST and self.rows >= 0 and self.chunk > 0 and self.chunks <= _MOST_CHUNKS
+
+    def is_of_the_same(self, other: Work) -> bool:
+        """Whether it is of what is called the same, by the same model, in whatever state."""
+        return (self.data, self.kind, self.key) == (other.data, other.kind, other.key)
 
     @property
     def name(self) -> str:
@@ -86,7 +100,7 @@ def shard_named(text: str) -> Shard:
     Raises:
         UserError: it says no such thing.
     """
-    found = re.fullmatch(r"\s*(\d+)\s*/\s*(\d+)\s*", text)
+    found = re.fullmatch(r"\s*(\d{1,9})\s*/\s*(\d{1,9})\s*", text)
     if found is None or not 1 <= int(found[1]) <= int(found[2]):
         raise UserError(f"no shard: {text!r}", where="--shard", fix="--shard 1/100 is the first of a hundred")
     return Shard(int(found[1]), int(found[2]))
@@ -112,15 +126,18 @@ def begin(store: Path, work: Work, shard: Shard) -> None:
 
 
 def works(store: Path) -> list[Work]:
-    """All that was begun in a store."""
+    """All that was begun in a store, what was begun first before the others."""
     found = []
-    for path in sorted((store / _WORKS).glob("*.json")):
+    for path in (store / _WORKS).glob("*.json"):
         try:
             told = read_json(path)
-            found.append(Work(**{name: told[name] for name in Work.__dataclass_fields__}))
+            work = Work(**{name: told[name] for name in Work.__dataclass_fields__})
+            begun = path.stat().st_mtime_ns
         except (OSError, ValueError, TypeError, KeyError):  # somebody else's
             continue
-    return found
+        if work.is_possible and path.stem == work.name:
+            found.append((begun, work.name, work))
+    return [work for *_, work in sorted(found, key=lambda one: one[:2])]
 
 
 def is_merged(store: Path, work: Work) -> bool:
@@ -153,10 +170,13 @@ def missing(store: Path, work: Work, *, closely: bool = False) -> list[int]:
 
 def unfinished(store: Path, *, closely: bool = False) -> list[str]:
     """What is missing in a store, in words: "photos, efficientnet_lite0: shards 3, 7 of 100 are missing"."""
-    told = []
-    for work in works(store):
+    told, begun = [], works(store)
+    for number, work in enumerate(begun):
         chunks = missing(store, work, closely=closely)
-        if chunks:
+        later = [other for other in begun[number + 1 :] if other.is_of_the_same(work)]
+        if chunks and all(
+            missing(store, other) for other in later
+        ):  # else the data have changed since, and all is there
             told.append(f"{work.data}, {work.model}: {_shards(chunks, work.chunks, _of(store, work))}")
     return told
 
@@ -173,7 +193,7 @@ def kept_notes(key: str | None = None) -> list[str]:
     store = store_folder()
     if form_in(store) != "int8" or store is None:
         return []
-    losses = [_loss(store, work) for work in works(store) if key in (None, work.key)]
+    losses = [loss_of(store, work) for work in works(store) if key in (None, work.key)]
     known = [loss for loss in losses if loss is not None]
     cost = f"which costs {share_lost(max(known))}" if known else "whose cost headstart encode --merge measures"
     return [f"the store keeps features in int8, {cost}; a saved model answers from features as they are computed"]
@@ -184,7 +204,8 @@ def share_lost(loss: float) -> str:
     return f"{loss:.1%} of them (root mean square)"
 
 
-def _loss(store: Path, work: Work) -> float | None:
+def loss_of(store: Path, work: Work) -> float | None:
+    """What int8 has cost it; None: not known."""
     try:
         loss = read_json(_note(store, work)).get("loss")
     except (OSError, ValueError, AttributeError):
@@ -211,8 +232,7 @@ def _of(store: Path, work: Work) -> int:
 
 
 def _shards(chunks: Sequence[int], count: int, of: int) -> str:
-    lacking = set(chunks)
-    numbers = [i for i in range(1, of + 1) if lacking.intersection(Shard(i, of).chunks(count))]
+    numbers = sorted({-(-of * (chunk + 1) // count) for chunk in chunks})  # the shard that ends behind it
     if len(numbers) == 1:
         return f"shard {numbers[0]} of {of} is missing"
     return f"shards {some_of([str(number) for number in numbers], _MOST_TOLD)} of {of} are missing"

@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from headstart.data.files.names import SPECIAL, expanded
 from headstart.data.files.walk import Walk
@@ -68,20 +67,26 @@ def fetched(given: Any) -> Any:
 def _file_system(address: str) -> Any:
     """The file system of fsspec that an address is for."""
     if "::" in address:
-        raise DataError("an address within an address", where=address, fix="name the inner one, unpacked")
+        raise DataError(
+            "an address within an address", where=without_secrets(address), fix="name the inner one, unpacked"
+        )
     try:
         import fsspec
     except ImportError:
-        raise DataError("an address, and fsspec is not installed", where=address, fix=_EXTRA) from None
+        raise DataError("an address, and fsspec is not installed", where=without_secrets(address), fix=_EXTRA) from None
     protocol = address.partition("://")[0].lower()
     try:
         return fsspec.core.url_to_fs(address)[0]
     except ImportError as error:
         fix = f"{_EXTRA} {_NEEDS.get(protocol, '')}".strip()
-        raise DataError(f"an address of {protocol}: {first_line(error)}", where=address, fix=fix) from None
+        raise DataError(
+            f"an address of {protocol}: {first_line(error)}", where=without_secrets(address), fix=fix
+        ) from None
     except ValueError:
         fix = "download it first, or name a path"
-        raise DataError(f"an address of {protocol!r}, which fsspec does not know", where=address, fix=fix) from None
+        raise DataError(
+            f"an address of {protocol!r}, which fsspec does not know", where=without_secrets(address), fix=fix
+        ) from None
 
 
 def _path(address: str) -> str:
@@ -97,7 +102,7 @@ def _there(system: Any, address: str) -> tuple[list[_Remote], bool]:
     Raises:
         DataError: nothing is there, or too much.
     """
-    if any(sign in address for sign in (*SPECIAL, "{")):
+    if any(sign in _named(address) for sign in (*SPECIAL, "{")):
         return _of_pattern(system, address), True
     path = _path(address)
     info = system.info(path)
@@ -110,9 +115,13 @@ def _there(system: Any, address: str) -> tuple[list[_Remote], bool]:
             continue
         found += [_remote(i, i["name"], f"{inside}/{n}".strip("/")) for n, i in files.items() if not Walk.ignores(n)]
         if len(found) > _MOST_FILES:
-            raise DataError(f"more than {_MOST_FILES:,} files", where=address, fix="name a smaller folder, or shards")
+            raise DataError(
+                f"more than {_MOST_FILES:,} files",
+                where=without_secrets(address),
+                fix="name a smaller folder, or shards",
+            )
     if not found:
-        raise DataError("no files", where=address, fix="check the address")
+        raise DataError("no files", where=without_secrets(address), fix="check the address")
     return found, True
 
 
@@ -120,18 +129,18 @@ def _of_pattern(system: Any, address: str) -> list[_Remote]:
     found: dict[str, Any] = {}
     for number, one in enumerate(expanded(address)):
         if number > _MOST_FILES:
-            raise DataError(f"more than {_MOST_FILES:,} files", where=address, fix="name fewer")
+            raise DataError(f"more than {_MOST_FILES:,} files", where=without_secrets(address), fix="name fewer")
         path = _path(one)
-        if any(sign in path for sign in SPECIAL):
+        if any(sign in _named(path) for sign in SPECIAL):
             found |= system.glob(path, detail=True)
         else:
             found[path] = system.info(path)
     files = {path: info for path, info in found.items() if info["type"] != "directory"}
     if not files:
-        raise DataError("no file is called so", where=address, fix="check the pattern")
-    folders = [path.split("/")[:-1] for path in files]
+        raise DataError("no file is called so", where=without_secrets(address), fix="check the pattern")
+    folders = [_named(path).split("/")[:-1] for path in files]
     deep = next((n for n, each in enumerate(zip(*folders, strict=False)) if len({*each}) > 1), min(map(len, folders)))
-    return [_remote(info, path, "/".join(path.split("/")[deep:])) for path, info in files.items()]
+    return [_remote(info, path, "/".join(_named(path).split("/")[deep:])) for path, info in files.items()]
 
 
 def _remote(info: dict[str, Any], path: str, name: str) -> _Remote:
@@ -153,12 +162,12 @@ def _all_of(system: Any, address: str, files: list[_Remote], folder: bool) -> Pa
     new = [file for file in files if not _is_here(root / file.name, file)]
     size = sum(file.size or 0 for file in new)
     if free_bytes(cache_root()) < size + _LEFT_FREE and new:
-        raise no_room(f"what is at {address}", size + _LEFT_FREE, cache_root())
+        raise no_room(f"what is at {without_secrets(address)}", size + _LEFT_FREE, cache_root())
     living.mark(cache_root(), place)  # until this process ends
     say_fetched(place, without_secrets(address))  # before it is there: what a kill leaves of it can be removed
     if new:
         files_of = f"{len(new):,} files" if len(new) > 1 else "a file"
-        note(f"fetching {files_of}, {megabytes(size)}, from {address} to {root}")
+        note(f"fetching {files_of}, {megabytes(size)}, from {without_secrets(address)} to {root}")
         with ThreadPoolExecutor(_AT_ONCE) as pool, _somebody_elses(address):
             for _ in pool.map(partial(_fetch, system, place, root), new):
                 pass
@@ -174,8 +183,25 @@ def _is_here(path: Path, file: _Remote) -> bool:
 
 def without_secrets(address: str) -> str:
     """An address without what may be a secret: whose name it is asked in, and what stands behind a question mark."""
-    parts = urlsplit(address)
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+    if "://" not in address:  # a path, as most file systems have it
+        return address
+    scheme, _, rest = address.partition("://")
+    host, slash, path = rest.partition("/")
+    return f"{scheme}://{host.rpartition('@')[2]}{slash}{_named(f'{scheme}://{path}').partition('://')[2]}"
+
+
+def _named(address: str) -> str:
+    """What names files in it: on the web a question mark begins what a server is told besides, elsewhere it stands for
+    any letter."""
+    return address.partition("?")[0] if address.lower().startswith(("http://", "https://")) else address
+
+
+def _unspoken(text: str, address: str) -> str:
+    """What somebody else says of an address, without what may be a secret in it."""
+    rest = address.partition("://")[2]
+    for secret in (rest.partition("/")[0].rpartition("@")[0], rest[len(_named(address)) - len(address) :]):
+        text = text.replace(secret, "...") if secret and secret != rest else text
+    return text
 
 
 def _fetch(system: Any, place: Path, root: Path, file: _Remote) -> None:
@@ -201,20 +227,24 @@ def _copied(source: Any, unfinished: Path, home: Path, allowed: int, file: _Remo
     with target:
         while block := source.read(_BLOCK):
             taken += len(block)
+            if file.size is None and free_bytes(cache_root()) < _LEFT_FREE:
+                raise no_room(f"what is at {without_secrets(file.path)}", taken + _LEFT_FREE, cache_root())
             if taken > allowed:
-                raise DataError(f"more than {allowed:,} bytes, as it was said to have", where=file.path)
+                raise DataError(
+                    f"more than {allowed:,} bytes, as it was said to have", where=without_secrets(file.path)
+                )
             try:
                 target.write(block)
             except OSError as error:
                 raise cannot_write(home, error) from error
     if file.size not in (None, taken):
         what = f"{taken:,} bytes came, of {file.size:,}"
-        raise DataError(what, where=file.path, fix="try it again, when nothing writes there")
+        raise DataError(what, where=without_secrets(file.path), fix="try it again, when nothing writes there")
     unfinished.replace(home)
 
 
 def _last(path: str) -> str:
-    return path.rstrip("/").rpartition("/")[2].partition("?")[0]
+    return _named(path).rstrip("/").rpartition("/")[2]
 
 
 @contextmanager
@@ -228,6 +258,8 @@ def _somebody_elses(address: str) -> Iterator[None]:
         # fsspec says of a server that cannot be reached that there is no such file, too
         cause = error.__cause__ if isinstance(error.__cause__, OSError) else error
         if isinstance(cause, FileNotFoundError):
-            raise DataError("nothing is there", where=address, fix="check the address") from None
+            raise DataError("nothing is there", where=without_secrets(address), fix="check the address") from None
         fix = "check the address, and the credentials that fsspec has for it"
-        raise DataError(f"cannot be fetched: {first_line(cause)}", where=address, fix=fix) from None
+        raise DataError(
+            f"cannot be fetched: {_unspoken(first_line(cause), address)}", where=without_secrets(address), fix=fix
+        ) from None

@@ -25,6 +25,7 @@ from headstart.storage.columns import Lazy
 from headstart.storage.joined import mapped
 from headstart.values import Columns, Examples
 
+_DIGITS, _SHOWN = 9, 20  # of the number of a class; characters of it that are shown
 _MOST_NAMES = 2**24  # bytes of a file of names
 
 
@@ -196,10 +197,18 @@ def _numbered(whole: Examples, said: _Names) -> Examples:
     numbers = {cell for cell in whole.targets if cell is not None}
     if not numbers or not all(isinstance(cell, str) and cell.isascii() and cell.isdigit() for cell in numbers):
         return whole
-    last = max(map(int, numbers))
-    if last >= len(said.names) or not all(said.names[int(cell)] for cell in numbers):
-        what = f"class {last}, and {said.where} has {len(said.names)} names, for 0 to {len(said.names) - 1}"
-        raise DataError(what, where=whole.name, fix=f"repair {said.where}, or move it away")
-    named: Callable[[Any], Any] = lambda cell: None if cell is None else said.names[int(cell)]  # noqa: E731
+    fix = f"repair {said.where}, or move it away"
+    for cell in sorted(numbers, key=lambda cell: (-len(cell), cell)):
+        if len(cell.lstrip("0")) > _DIGITS or int(cell[-_DIGITS:]) >= len(said.names):
+            what = (
+                f"class {cell[:_SHOWN]}, and {said.where} has {len(said.names)} names, for 0 to {len(said.names) - 1}"
+            )
+            raise DataError(what, where=whole.name, fix=fix)
+        if not said.names[int(cell[-_DIGITS:])]:
+            line = int(cell[-_DIGITS:]) + 1
+            raise DataError(
+                f"class {cell[:_SHOWN]}, and line {line} of {said.where} is empty", where=whole.name, fix=fix
+            )
+    named: Callable[[Any], Any] = lambda cell: None if cell is None else said.names[int(cell[-_DIGITS:])]  # noqa: E731
     notes = (*whole.notes, f"classes are called by the lines of {said.where}, the first of which is class 0")
     return replace(whole, targets=mapped(whole.targets, named), notes=notes)

@@ -16,6 +16,8 @@ from headstart.errors import DataError
 _BLOCK = tarfile.BLOCKSIZE
 _LONGEST_NAME = 2**16  # bytes
 _MOST_ATTRIBUTES = 2**20  # bytes before one member
+_READ = 2**20
+_MOST_FILLING = 2**20  # bytes of zeros behind the last member: tar fills up records, of 10 KB mostly
 _SPARSE = "GNU.sparse."  # how attributes begin of files with holes
 _COMPRESSED = {b"\x1f\x8b": "gunzip", b"BZh": "bunzip2", b"\xfd7zXZ": "unxz", b"(\xb5/\xfd": "unzstd"}
 
@@ -62,6 +64,7 @@ class Members:
         while at < self._size:
             header = self._header(at)
             if header is None:
+                self._refuse_more(at)
                 return
             at, start = at + _BLOCK, at
             if header.type in (tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK):
@@ -89,6 +92,20 @@ class Members:
             elif header.type not in (tarfile.DIRTYPE, tarfile.XGLTYPE):
                 self.others += 1
             at, name, attributes = behind, "", {}
+        raise BadHeader(at, "the blocks that end a tar are missing")
+
+    def _refuse_more(self, at: int) -> None:
+        """Raises BadHeader where there is more behind the end than what fills up a record."""
+        self._file.seek(at)
+        behind = at
+        while block := self._file.read(_READ):
+            if block.strip(b"\0"):
+                raise BadHeader(
+                    at, "there is more behind the zeros that end a tar (`cat` joins none: tar --concatenate)"
+                )
+            behind += len(block)
+        if behind - at > _MOST_FILLING:
+            raise BadHeader(at, f"nothing but zeros in the last {behind - at:,} bytes")
 
     def _header(self, at: int) -> _Header | None:
         """The header at this byte; None: the tar ends there."""
