@@ -32,7 +32,7 @@ NEW = [
 NEW += [DOCS / f"{name}.md" for name in ("tuning", "accuracy", "performance", "head", "lora", "budget", "gpu")]
 PEERS = sorted((DOCS / "coming-from").glob("*.md"))
 SHOWING = [DOCS / "first-ten-minutes.md", *PEERS]
-SHOWING += [DOCS / f"{name}.md" for name in ("budget", "gpu")]
+SHOWING += [DOCS / f"{name}.md" for name in ("accuracy", "performance", "head", "budget", "gpu")]
 LONGEST, MOST_WORDS, WIDEST, MOST_FIGURES = 200, 22, 100, 2  # lines; of a sentence; characters; of 100 words
 
 
