@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 _WHERE = "--on ray"
 _LISTENS = 1.0  # seconds between two looks whether the time is over
 _PATIENCE = 300.0  # seconds without a step: nobody is left then, or there is no room
-_ENDS = 30.0  # seconds that a run has to keep its state once it is told to end
+_ENDS = 15.0  # seconds that a run has to keep its state once it is told to end
 _LEAVES = 10.0  # seconds for processes to go
 _FAILURES = 20  # of processes of one run; `Line` ends one that fails without a step between
 _FOR_EVER = 2**31  # steps
