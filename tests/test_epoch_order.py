@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from headstart.adapt.batches import Pixels
 from headstart.adapt.epoch_order import Blocks, blocks_of, epoch_order
 from headstart.adapt.loop import Recipe, Tuning
+from headstart.adapt.ranks import Ranks
 from headstart.backbone import ImagePreparation
 from headstart.data.files import parquet_photos
 from headstart.inputs.augment import Views
@@ -81,6 +82,21 @@ def test_an_epoch_unpacks_each_group_about_once(large, unpacked):
         again = fed(read(large).inputs).batches(32, epoch=epoch, seed=3)  # as a process has it that goes on
         assert np.array_equal(np.concatenate(again), orders[-1])
     assert (orders[0] != orders[1]).mean() > 0.9
+
+
+def test_processes_that_share_an_epoch_out_unpack_few_groups_each():
+    """Of sixty groups, for each of which there is a twentieth of the room."""
+    of = np.repeat(np.arange(60), 60)
+    order = epoch_order(len(of), Blocks(of, np.full(60, 0.05)), seed=0, epoch=0)
+    batches = [order[at : at + 64] for at in range(0, len(order), 64)]
+    unpacked = 0
+    for rank in range(4):
+        kept: list[int] = []
+        for batch in batches:
+            for group in of[Ranks(rank, 4).own(batch, of)].tolist():
+                unpacked += group not in kept
+                kept = [*(other for other in kept if other != group), group][-20:]
+    assert unpacked < 2 * 60  # not four times, as where each has some of all
 
 
 def test_training_on_some_of_the_photos_is_as_local(large, unpacked):

@@ -25,6 +25,7 @@ import headstart as hs
 from clusters import cluster, kill, processes
 from fits import HANGS, goes_on, halted
 from headstart.cluster.on_ray import computed_on
+from headstart.cluster.ray_worker import refuse_other_versions
 from headstart.data import inspect_images, looks
 from headstart.data.alike.known import KnownImages
 from headstart.data.check import check
@@ -217,6 +218,14 @@ def test_a_photo_that_came_once_is_given_to_others_as_its_bytes():
     photo = PhotoInSpool("", 5, "row 7", spool.add(b"photo"), spool)
     there = pickle.loads(pickle.dumps(photo))
     assert (there.read(), str(there)) == (b"photo", "row 7")
+
+
+def test_a_node_with_other_versions_is_refused():
+    """Also one whose headstart knows nothing of a library."""
+    here = {"python": "3.13.1", "headstart": "0.2", "ray": "2.60"}
+    refuse_other_versions("a", here, here)
+    with pytest.raises(hs.UserError, match=r"node a has headstart 0\.1, here 0\.2; ray none, here 2\.60"):
+        refuse_other_versions("a", {"python": "3.13.1", "headstart": "0.1"}, here)
 
 
 def test_on_one_machine_nothing_of_ray_is_imported(pictures, tmp_path):

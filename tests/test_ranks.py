@@ -9,10 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from torch import nn
 
 from headstart.adapt.loop import Recipe, Tuning
-from headstart.adapt.ranks import PARALLEL, Ranks
+from headstart.adapt.ranks import PARALLEL, Ranks, most_ranks
 
 N, WIDE = 35, 12
 
@@ -92,3 +94,22 @@ def test_nobody_is_without_an_example() -> None:
     ranks = [Ranks(rank, 4) for rank in range(4)]
     assert [rank.own(batch).tolist() for rank in ranks] == [[0], [1], [2], [0]]
     assert [rank.weight(3) for rank in ranks] == [4, 4, 4, 0]
+
+
+@given(st.integers(1, 6), st.lists(st.integers(0, 5), min_size=1, max_size=60), st.booleans())
+def test_every_example_has_one_process_and_all_have_about_as_many(world: int, of: list[int], packed: bool) -> None:
+    batch = np.random.default_rng(len(of)).permutation(len(of))
+    blocks = np.array(of) if packed else None
+    ranks = [Ranks(rank, world) for rank in range(world)]
+    shares = [rank.own(batch, blocks) for rank in ranks if rank.weight(len(batch))]
+    assert sorted(np.concatenate(shares).tolist()) == list(range(len(of)))
+    assert max(map(len, shares)) - min(map(len, shares)) <= 1
+    if packed:  # a block is shared by neighbours, of which the one ends and the other begins with it
+        assert sum(len({of[row] for row in share}) for share in shares) <= len({*of}) + len(shares) - 1
+
+
+def test_where_examples_are_mixed_a_share_has_others_to_mix_with() -> None:
+    most = most_ranks(32, mixed=True)
+    assert [len(Ranks(rank, most).own(np.arange(32))) for rank in range(most)] == [4] * 8
+    assert most_ranks(32, mixed=False) == 32
+    assert most_ranks(3, mixed=True) == 1

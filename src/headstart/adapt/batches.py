@@ -172,11 +172,12 @@ class Pixels:
         return Pixels(taken(self.inputs, rows), self.digests[rows], self.preparation, self.views)
 
     @cached_property
-    def _blocks(self) -> Blocks | None:
+    def blocks(self) -> Blocks | None:
+        """What the photos lie in; None: they are as quickly read in any order."""
         return blocks_of(self.inputs)
 
     def batches(self, size: int, *, epoch: int, seed: int) -> list[np.ndarray]:
-        return in_batches(epoch_order(len(self), self._blocks, seed=seed, epoch=epoch), size)
+        return in_batches(epoch_order(len(self), self.blocks, seed=seed, epoch=epoch), size)
 
     def parts(self, batch: np.ndarray, *, epoch: int) -> Iterator[Part]:
         with ThreadPoolExecutor(_DECODERS) as pool:

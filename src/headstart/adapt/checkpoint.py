@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 _KEPT = 2  # states of a part
 _AT_ONCE = 8  # equal runs that can be taken up again
 _LOOKS, _LOOK = 5, 0.01  # how often a lock is asked for, and seconds between
+LATE = 10.0  # seconds after which a state of another machine is not waited for any more
+_ARRIVES = 0.1  # seconds between two looks whether another machine's state is there
 
 
 @dataclass(frozen=True)
@@ -107,7 +109,7 @@ class Checkpoint:
         """Write the state of a part after so many steps; the last two are kept."""
         from safetensors.torch import save
 
-        self._write(f"{name}@{number:08d}.safetensors", save(state), None)
+        self._write(self._state(name, number).name, save(state), None)
         for old in self._states(name)[:-_KEPT]:
             _remove(old)
 
@@ -124,6 +126,21 @@ class Checkpoint:
             except OSError:  # it may be there again: on a shared disk others read it, too
                 continue
         return None
+
+    def arrived(self, name: str, number: int, *, patience: float = LATE) -> dict[str, torch.Tensor] | None:
+        """The state of a part after so many steps, which another machine kept: folders that machines share show some of
+        them late (NFS). None: it does not come within so many seconds."""
+        from safetensors import SafetensorError
+        from safetensors.torch import load_file
+
+        file, waited = self._state(name, number), 0.0
+        while True:
+            with suppress(SafetensorError, OSError):  # not there yet, or not whole
+                return dict(load_file(file))
+            if waited >= patience:
+                return None
+            time.sleep(_ARRIVES)
+            waited += _ARRIVES
 
     def remove(self) -> None:
         """At success. A half of it would be a part's results without its weights, and the next start would take that
@@ -148,6 +165,9 @@ class Checkpoint:
             if held is not None:
                 self._held[file] = held
             return False
+
+    def _state(self, name: str, number: int) -> Path:
+        return self.folder / f"{name}@{number:08d}.safetensors"
 
     def _states(self, name: str) -> list[Path]:
         return sorted(self.folder.glob(f"{name}@*.safetensors"))

@@ -19,6 +19,7 @@ from torch import nn
 from headstart.adapt.batches import Feed, Part, ahead, in_order
 from headstart.adapt.devices import moved
 from headstart.adapt.dropout import dropping
+from headstart.adapt.epoch_order import Blocks
 from headstart.adapt.policy import TUNING
 from headstart.adapt.ranks import ALONE, Ranks
 
@@ -108,7 +109,8 @@ class Tuning:
             epoch, first = self._place()
             batches = self.feed.batches(self.recipe.batch, epoch=epoch, seed=self.seed)[first:]
             these = batches[: self.recipe.steps - self.done]
-            mine = [self._ranks.own(batch) for batch in these]
+            blocks: Blocks | None = getattr(self.feed, "blocks", None)
+            mine = [self._ranks.own(batch, None if blocks is None else blocks.of) for batch in these]
             made = ahead(self.feed, mine, epoch=epoch, device=self.device)
             for batch, parts in zip(these, made, strict=True):
                 yield self._step(parts, factor(self.done), len(batch))

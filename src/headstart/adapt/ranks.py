@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 # pooler, has no gradient on any of them.
 PARALLEL: dict[str, Any] = {"broadcast_buffers": False, "find_unused_parameters": True}
 
+_MIXED = 4  # examples of a share at least, where they are mixed: of two, every other permutation mixes none
+
 
 @dataclass(frozen=True)
 class Ranks:
@@ -29,10 +31,19 @@ class Ranks:
     device: str = "cpu"
     network: DistributedDataParallel | None = None  # what is trained, with gradients that are the mean over the ranks
 
-    def own(self, batch: np.ndarray) -> np.ndarray:
+    def own(self, batch: np.ndarray, blocks: np.ndarray | None = None) -> np.ndarray:
         """The share of this process in a batch; where there are fewer examples than processes, one that others have,
-        so that nobody is waited for in vain."""
-        mine = batch[self.rank :: self.world]
+        so that nobody is waited for in vain.
+
+        Args:
+            blocks: in which block each example of the feed lies (`epoch_order.Blocks`): shares are then of few blocks,
+                the same ones from batch to batch, so that few processes unpack each. None: all are read by themselves,
+                and of a batch that is sorted by length everybody has long and short ones.
+        """
+        if blocks is None:
+            mine = batch[self.rank :: self.world]
+        else:
+            mine = np.array_split(batch[np.argsort(blocks[batch], kind="stable")], self.world)[self.rank]
         return mine if len(mine) else batch[:1]
 
     def weight(self, count: int) -> float:
@@ -61,3 +72,12 @@ class Ranks:
 
 
 ALONE = Ranks()
+
+
+def most_ranks(batch: int, *, mixed: bool) -> int:
+    """How many processes a batch of so many examples can be shared out to.
+
+    Args:
+        mixed: whether examples are mixed with others of their share (mixup), so that it has to have some.
+    """
+    return max(1, batch // _MIXED) if mixed else batch

@@ -25,7 +25,8 @@ class News:
 class _Run:
     steps: int  # that there are to be; 0: it is to end
     allowed: int  # up to this one nobody waits
-    heard: list[Report] = field(default_factory=list)
+    heard: list[Report] = field(default_factory=list)  # that the fit may not have heard yet
+    last: int = 0  # the highest number of them all
     starts: int = 0
     why: str = ""
     ended: int | None = None
@@ -60,8 +61,9 @@ class Line:
         run = self._runs[name]
         async with run.changed:
             run.starts, run.ended = 0, None
-            if not run.heard or report[0] > run.heard[-1][0]:
+            if report[0] > run.last:  # else it was done before, by a process that was killed
                 run.heard.append(report)
+                run.last = report[0]
             run.changed.notify_all()
             await run.changed.wait_for(lambda: run.allowed >= report[0] or not run.steps)
             return run.steps
@@ -83,17 +85,17 @@ class Line:
         await self._say(name, allowed=number, steps=steps)
 
     async def news(self, name: str, after: int, patience: float) -> News:
-        """Steps after this one, once there are any, or so many seconds are over."""
+        """Steps after this one, once there are any, or so many seconds are over. Those up to it are forgotten."""
         run = self._runs[name]
 
         def is_new() -> bool:
-            return bool(run.heard and run.heard[-1][0] > after) or run.ended is not None or run.fault is not None
+            return run.last > after or run.ended is not None or run.fault is not None
 
         async with run.changed:
             with suppress(TimeoutError):
                 await asyncio.wait_for(run.changed.wait_for(is_new), patience)
-            steps = [report for report in run.heard if report[0] > after]
-            return News(steps, run.ended, run.fault, bool(run.starts or run.heard))
+            run.heard = [report for report in run.heard if report[0] > after]
+            return News([*run.heard], run.ended, run.fault, bool(run.starts or run.last))
 
     async def _say(self, name: str, *, ended: int | None = None, allowed: int | None = None, steps: int = 0) -> None:
         run = self._runs[name]

@@ -43,7 +43,8 @@ def versions() -> dict[str, str]:
 
 def refuse_other_versions(node: str, there: Mapping[str, str], here: Mapping[str, str]) -> None:
     """Raises UserError where a node has others than the fit."""
-    other = [f"{name} {there[name]}, here {version}" for name, version in here.items() if there[name] != version]
+    both = [(name, there.get(name, "none"), version) for name, version in here.items()]
+    other = [f"{name} {its}, here {version}" for name, its, version in both if its != version]
     if other:
         raise UserError(f"node {node} has {'; '.join(other)}", where="--on ray", fix="install the same on every node")
 
