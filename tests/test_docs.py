@@ -32,6 +32,12 @@ RUN = (
     "confidence",
     "explain",
     "features",
+    "choosing",
+    "few-labels",
+    "long-texts",
+    "metrics",
+    "weights",
+    "onnx",
 )  # tasks, estimators
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\((?!https?:|#)([^)#\s]+)[^)]*\)")
@@ -46,6 +52,10 @@ import shlex, sys
 from headstart.commands.app import app
 
 page, *commands = sys.argv[1:]
+if "import timm" in page:  # beside a torchvision that was compiled for another torch
+    from headstart.pretrained.torchvision_operators import declare_missing
+
+    declare_missing()
 exec(compile(page, "the page", "exec"), {"__name__": "__main__"})
 for command in commands:
     app(shlex.split(command)[1:], standalone_mode=False)

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from headstart.adapt.fine_tune import Tuned
 
 # What folds would find where there are labels. Of banking77, SST-2, TREC and 28 emotions any from 0.01 to 1 gave names
-# within 0.01 of one another's accuracy, and 1 lost 77 intents once a pool was beside them (docs/choosing.md).
+# within 0.01 of one another's accuracy, and 1 lost 77 intents once a pool was beside them
+# (docs/log/2026-11-few-labels.md).
 _PENALTY = 0.1
 # Nobody can say how sure to be. Of those four sets 0.75 to 5 suited best; what is less sure than it could be misleads
 # less than what is surer than it should be.

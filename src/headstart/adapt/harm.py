@@ -1,7 +1,7 @@
 """Whether what a probe learns from beside its labelled examples does harm: by folds, example by example.
 
 It is used unless it does: so few labels cannot show that it helps. Chosen by folds at five labels a class, names and a
-pool brought less on sixteen sets of data than taken unasked (0.724 and 0.731, docs/choosing.md).
+pool brought less on sixteen sets of data than taken unasked (0.724 and 0.731, docs/log/2026-11-few-labels.md).
 """
 
 from __future__ import annotations

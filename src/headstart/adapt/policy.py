@@ -95,7 +95,7 @@ class FewLabelsPolicy:
     folds: int = 3  # by which it is judged; each is a run of its own
     told: int = 100  # labels in all, below which nobody can tell whether usual tuning is better
     share: float = 0.5  # of the time that is left, above which it is not tried
-    # Of photos, other crops are learned from beside each, in the probe (docs/choosing.md).
+    # Of photos, other crops are learned from beside each, in the probe (docs/log/2026-11-few-labels.md).
     views: int = 3
     most_viewed: int = 300  # photos, which take as long to crop and encode as so many more
 

@@ -3,7 +3,8 @@
 Twice: the second time the labels are those of a head that has learned from the pool once.
 
 Source: Yarowsky, Unsupervised Word Sense Disambiguation Rivaling Supervised Methods, ACL 1995. That it is the
-surer half of a pool, by class in the estimated shares, was measured on sixteen sets of data (docs/choosing.md).
+surer half of a pool, by class in the estimated shares, was measured on sixteen sets of data
+(docs/log/2026-11-few-labels.md).
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 The order is by the log loss of a probe in cross-validation: what `fit` would do with the model, in small. Log loss says
 of every example how sure the model is, accuracy only on which side it fell; against full fits, log loss agrees best
-with what came out (docs/choosing.md, bench/rank.py). Who chooses by another metric has the order by that.
+with what came out (docs/log/2026-11-choosing.md, bench/rank.py). Who chooses by another metric has the order by that.
 
 How many models are tried depends on the time there is. The sample does not: whatever is tried is ranked alike on every
 machine.

@@ -46,7 +46,7 @@ class ClassWords:
         """(n,) how many examples each text counts for; those of a class share one.
 
         All of it up to 25 labels of the class, and less and less up to 100: measured on eleven sets of texts, a name
-        gives 2.3 points at 5 labels a class, and nothing from 25 on (docs/choosing.md).
+        gives 2.3 points at 5 labels a class, and nothing from 25 on (docs/log/2026-11-few-labels.md).
 
         Args:
             counts: (n_classes,) labels that there are of each class.
