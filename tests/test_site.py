@@ -29,9 +29,14 @@ GENERATED = {"commands": "command-line.md", "api": "api.md", "json": "json.md", 
 NEW = [
     DOCS / f"{name}.md" for name in ("index", "first-ten-minutes", "how-to", "why", "reference", "log", "coming-from")
 ]
+GUIDES = [
+    DOCS / f"{name}.md"
+    for name in ("report", "explain", "export", "serve", "studio", "phone", "tracking", "platforms")
+]
 PEERS = sorted((DOCS / "coming-from").glob("*.md"))
 SHOWING = [DOCS / "first-ten-minutes.md", *PEERS]
 LONGEST, MOST_WORDS, WIDEST, MOST_FIGURES = 200, 22, 100, 2  # lines; of a sentence; characters; of 100 words
+LONGEST_SENTENCE = 40  # words of any one
 
 
 TOOK = re.compile(r"\b\d[\d.,]* s\b")  # depends on the machine
@@ -258,16 +263,18 @@ def test_lines_of_others_are_python(page):
     compile(theirs[0], page.name, "exec")
 
 
-@pytest.mark.parametrize("page", [*NEW, *PEERS], ids=lambda path: path.stem)
+@pytest.mark.parametrize("page", [*NEW, *GUIDES, *PEERS], ids=lambda path: path.stem)
 def test_a_page_is_easy_to_read(page):
     text = page.read_text(encoding="utf-8")
     assert text.count("\n") <= LONGEST
     typed = re.sub(r"^```(?:console|text)\n.*?^```$", "", text, flags=re.MULTILINE | re.DOTALL)
     assert [line for line in typed.splitlines() if len(line) > WIDEST and not line.startswith("|")] == []
-    prose = re.sub(r"^```.*?^```$|^\|.*$|^#.*$", "", text, flags=re.MULTILINE | re.DOTALL)
+    prose = re.sub(r"^```.*?^```$|(?-s:^[|#].*$)", "", text, flags=re.MULTILINE | re.DOTALL)
     prose = re.sub(r"`[^`]*`", "code", re.sub(r"\]\([^)]*\)", "]", prose))
     words = re.findall(r"[\w'-]+", prose)
     sentences = [one for one in re.split(r"[.?!:]\s|\n\n", prose) if re.search(r"\w", one)]
     assert len(words) / max(1, len(sentences)) <= MOST_WORDS
+    if page in GUIDES:
+        assert [one for one in sentences if len(re.findall(r"[\w'-]+", one)) > LONGEST_SENTENCE] == []
     if page not in (DOCS / "index.md",):
         assert len(re.findall(r"(?<!\w)\d[\d.,]*", prose)) <= max(2, MOST_FIGURES * len(words) / 100)
