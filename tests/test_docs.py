@@ -31,6 +31,8 @@ RUN = (
     "estimators",
     "confidence",
     "explain",
+    "export",
+    "tracking",
     "features",
 )  # tasks, estimators
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)

@@ -31,7 +31,9 @@ NEW = [
 ]
 GUIDES = [
     DOCS / f"{name}.md"
-    for name in ("report", "explain", "export", "serve", "studio", "phone", "tracking", "platforms")
+    for name in (
+        *("report", "explain", "export", "serve", "http-api", "feedback", "studio", "phone", "tracking", "platforms"),
+    )
 ]
 PEERS = sorted((DOCS / "coming-from").glob("*.md"))
 SHOWING = [DOCS / "first-ten-minutes.md", *PEERS]
