@@ -31,6 +31,8 @@ RUN = (
     "estimators",
     "confidence",
     "explain",
+    "export",
+    "tracking",
     "features",
     "choosing",
     "few-labels",
@@ -45,7 +47,7 @@ FOLDERS = ("bench", "docs", "examples", "src", "tests", "torture")
 NAMED = re.compile(r"(?<![\w./<>*-])((?:[\w-]+/)*[\w-]+\.(?:py|md|c))\b")  # files of ours; data are the reader's
 ELSEWHERE = {  # whichever; of another repository; of an export
     *("bench/NAME.py", "minilm/README.md"),
-    *("flowers-onnx/predict.py", "intents-openvino/predict.py"),
+    *("flowers-onnx/predict.py", "intents-openvino/predict.py", "questions-openvino/predict.py"),
 }
 SCRIPT = """
 import shlex, sys
