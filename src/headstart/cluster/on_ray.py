@@ -62,7 +62,7 @@ def computed_on(place: str | None, *, device: str | None = None, precision: str 
     with _connected() as ray:
         actors = Actors(ray, device)
         trainers = Trainers(ray, device, actors.release)
-        with looked_at_by(actors), encoded_by(actors), trained_by(trainers), closing(trainers):
+        with looked_at_by(actors), encoded_by(actors), trained_by(trainers), closing(actors), closing(trainers):
             yield
 
 
@@ -165,12 +165,12 @@ class Actors:
         self._ray, self._device = ray, device
         self._starting: dict[Any, Any] = {}  # what an actor will say of itself once it is there -> the actor
         self._idle: list[Any] = []
+        self._all: list[Any] = []
         self._why = ""  # the last of them that was lost
         self._lost = (
             ray.exceptions.RayActorError, ray.exceptions.WorkerCrashedError, ray.exceptions.NodeDiedError,
             ray.exceptions.ObjectLostError, ray.exceptions.OutOfMemoryError,
         )  # fmt: skip
-        self._count = 0
 
     def worth(self) -> float:
         """How many machines like this one they are, by their processor cores."""
@@ -206,7 +206,7 @@ class Actors:
         first = 0
         try:
             while first < count:
-                while self._idle and todo and todo[0] < first + _AHEAD * self._count:
+                while self._idle and todo and todo[0] < first + _AHEAD * len(self._all):
                     number, actor = heapq.heappop(todo), self._idle.pop()
                     running[given(actor, number)] = number, actor
                 for done in self._next(running):
@@ -232,14 +232,19 @@ class Actors:
 
     def release(self) -> None:
         """Let all actors go, and what they hold of the nodes; others are started when they are needed again."""
-        for actor in [*self._idle, *self._starting.values()]:
+        for actor in self._all:
             self._ray.kill(actor)
-        self._idle, self._starting, self._count = [], {}, 0
+        self._idle, self._starting, self._all = [], {}, []
+
+    def close(self) -> None:
+        """As `release`, also where the cluster is gone."""
+        with suppress(Exception):
+            self.release()
 
     def _start(self) -> None:
         """Ask for an actor for every eight cores, and one for each GPU, of every node; a node that has no room for it
         now gets its own later."""
-        ray = self._ray
+        ray, self._all = self._ray, []  # of those there were, all are lost
         # What a restarted actor says is waited for, a chunk is not: it goes to another one.
         ray.method(max_task_retries=-1)(Worker.about)
         remote, own = ray.remote(Worker), {k: v for k, v in os.environ.items() if k.startswith(_PASSED_ON)}
@@ -255,7 +260,7 @@ class Actors:
                 ).remote(own, str(Path.cwd()), self._device, threads)  # fmt: skip
                 for _ in range(_EACH):
                     self._wait_for(actor)
-                self._count += 1
+                self._all.append(actor)
         if not self._starting:
             raise UserError("the cluster has no processor cores", where=_WHERE, fix="start nodes with --num-cpus")
 

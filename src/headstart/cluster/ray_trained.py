@@ -113,21 +113,21 @@ def unpacked(content: bytes, device: str) -> Tuning:
 
 def train_alone(job: Job, content: bytes) -> None:
     """Do a run to its end, or until the fit ends it; a task of Ray."""
-    import ray
-
-    if not ray.get(job.line.start.remote(job.name)):
-        ray.get(job.line.end.remote(job.name, 0))
+    if not _wanted(job.line.start.remote(job.name)):
+        _wanted(job.line.end.remote(job.name, 0))
         return
     with suppress(Exception), _told(job, alone=True), job.place.entered():
         tuning, checkpoint, before = unpacked(content, job.place.device), Checkpoint(Path(job.folder)), None
         _restored(tuning, checkpoint, job.name)
         with closing(_kept(job, tuning, checkpoint)) as done:
             for step in done:
-                if before is not None and not ray.get(before):  # one step late, so that it waits for nobody
+                if before is not None and not _wanted(before):  # one step late, so that it waits for nobody
                     break
                 before = job.line.step.remote(job.name, _report(step))
         checkpoint.keep(job.name, tuning.done, tuning.state())
-        ray.get(job.line.end.remote(job.name, tuning.done))
+        if before is not None:  # a step that is heard of behind the end would undo it
+            _wanted(before)
+        _wanted(job.line.end.remote(job.name, tuning.done))
 
 
 def train_together(told: Mapping[str, Any]) -> None:
@@ -139,27 +139,37 @@ def train_together(told: Mapping[str, Any]) -> None:
     context = train.get_context()
     ranks = Ranks(context.get_world_rank(), context.get_world_size(), job.place.device)
     leads = ranks.rank == 0
-    steps = ranks.told(ray.get(job.line.start.remote(job.name)) if leads else 0)
+    steps = ranks.told(_wanted(job.line.start.remote(job.name)) if leads else 0)
     if not steps:
         if leads:
-            ray.get(job.line.end.remote(job.name, 0))
+            _wanted(job.line.end.remote(job.name, 0))
         return
     with _told(job), job.place.entered():
         tuning, checkpoint = unpacked(ray.get(told["content"]), job.place.device), Checkpoint(Path(job.folder))
         _share(tuning, ranks)
-        _restored(tuning, checkpoint, job.name)
-        if ranks.told(tuning.done) != tuning.done:
-            raise RuntimeError("the nodes see different states of training")
+        if leads:
+            _restored(tuning, checkpoint, job.name)
+        _follow(tuning, checkpoint, job.name, ranks.told(tuning.done))
         tuning.recipe = replace(tuning.recipe, steps=steps)
         with closing(_kept(job, tuning, checkpoint) if leads else (step for step in tuning)) as done:
             for step in done:
-                steps = ranks.told(ray.get(job.line.step.remote(job.name, _report(step))) if leads else 0)
+                steps = ranks.told(_wanted(job.line.step.remote(job.name, _report(step))) if leads else 0)
                 if not steps:
                     break
                 tuning.recipe = replace(tuning.recipe, steps=steps)
         if leads:
             checkpoint.keep(job.name, tuning.done, tuning.state())
-            ray.get(job.line.end.remote(job.name, tuning.done))
+            _wanted(job.line.end.remote(job.name, tuning.done))
+
+
+def _wanted(answer: Any) -> int:
+    """How many steps there are to be, by what the fit answers; 0: it is to end, or the fit is gone."""
+    import ray
+
+    try:
+        return int(ray.get(answer) or 0)
+    except ray.exceptions.ActorDiedError:
+        return 0
 
 
 def _share(tuning: Tuning, ranks: Ranks) -> None:
@@ -175,6 +185,16 @@ def _restored(tuning: Tuning, checkpoint: Checkpoint, name: str) -> None:
     state = checkpoint.last(name)
     if state is not None and int(state["done"]) > tuning.done:
         tuning.restore(state)
+
+
+def _follow(tuning: Tuning, checkpoint: Checkpoint, name: str, number: int) -> None:
+    """Go on from the state that the first rank goes on from, which may come to this node later."""
+    if tuning.done == number:
+        return
+    state = checkpoint.arrived(name, number)
+    if state is None:
+        raise RuntimeError(f"the state after {number} steps is not where this node looks for it")
+    tuning.restore(state)
 
 
 def _kept(job: Job, tuning: Tuning, checkpoint: Checkpoint) -> Generator[Step]:

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import logging
 import os
+import pickle
 import tempfile
 from collections.abc import Callable, Generator, Mapping
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING, Any
@@ -18,6 +20,7 @@ from headstart.cluster.ray_line import Line, News
 from headstart.cluster.ray_worker import SEEN, versions
 from headstart.encode.machine import cores
 from headstart.errors import UserError, first_line
+from headstart.progress import note
 
 if TYPE_CHECKING:
     from headstart.adapt.checkpoint import Checkpoint
@@ -27,7 +30,12 @@ if TYPE_CHECKING:
 _WHERE = "--on ray"
 _LISTENS = 1.0  # seconds between two looks whether the time is over
 _PATIENCE = 300.0  # seconds without a step: nobody is left then, or there is no room
+<<<<<<< HEAD
 _ENDS = 15.0  # seconds that a run has to keep its state once it is told to end
+=======
+_HANGS = 180  # seconds that ranks wait for one of them; there is time left then for all to be started again
+_ENDS = 30.0  # seconds that a run has to keep its state once it is told to end
+>>>>>>> f1
 _LEAVES = 10.0  # seconds for processes to go
 _FAILURES = 20  # of processes of one run; `Line` ends one that fails without a step between
 _FOR_EVER = 2**31  # steps
@@ -46,6 +54,7 @@ class Trainers:
         self._tasks: dict[str, Any] = {}  # of runs that were begun beside each other
         self._groups: list[Thread] = []
         self._actor: Any = None
+        self._stays = False  # whether it was said that a run cannot be sent
 
     def room(self) -> int:
         """As `elsewhere.Trainers.room`."""
@@ -67,14 +76,17 @@ class Trainers:
         new = [name for name in runs if name not in self._tasks][: max(0, slots - at_work)]
         if slots < 2 or len(new) + at_work < 2:
             return
-        self._release()
-        from headstart.cluster.ray_trained import packed, train_alone
+        from headstart.cluster.ray_trained import train_alone
 
         resources = {"num_cpus": threads, "num_gpus": 1 if gpus else 0}
         task = self._ray.remote(train_alone).options(max_retries=-1, **resources)
         for name in new:
             tuning = runs[name]()
-            job, content = self._job(name, checkpoint, threads, gpus), self._ray.put(packed(tuning))
+            content = self._sent(tuning)
+            if content is None:
+                continue
+            self._release()
+            job = self._job(name, checkpoint, threads, gpus)
             self._ray.get(self._line.open.remote(name, tuning.recipe.steps, tuning.recipe.steps))
             self._tasks[name] = task.remote(job, content)
 
@@ -85,7 +97,13 @@ class Trainers:
             UserError: the nodes cannot do it.
         """
         task, first = self._tasks.get(name), tuning.done
-        failed = self._together(name, tuning, checkpoint) if task is None else lambda: self._error(task)
+        if task is None:
+            content = self._sent(tuning)
+            if content is None:
+                return
+            failed = self._together(name, tuning, checkpoint, content)
+        else:
+            failed = partial(self._error, task)
         with suppress(GeneratorExit):  # as at its end: the state has to come back
             yield from self._heard(name, tuning, failed, over)
         self._end(name, tuning, checkpoint, first)
@@ -134,39 +152,61 @@ class Trainers:
                 break
         if name in self._tasks:
             self._give_up(name)
-        state = checkpoint.last(name)
-        if ended is not None and (state is None or int(state["done"]) < ended):
+        state = checkpoint.arrived(name, ended) if ended else checkpoint.last(name)
+        if ended and state is None:
             raise UserError("states of training do not come back from the nodes", where="HEADSTART_CACHE", fix=SEEN)
         if state is not None and int(state["done"]) > first:
             tuning.restore(state)
         else:
             tuning.done = first
 
-    def _together(self, name: str, tuning: Tuning, checkpoint: Checkpoint) -> Callable[[], str]:
+    def _sent(self, tuning: Tuning) -> Any:
+        """A run as Ray names it; None: it has something that cannot leave this process, and is done here."""
+        from headstart.cluster.ray_trained import packed
+
+        try:
+            content = packed(tuning)
+        except (TypeError, pickle.PicklingError) as error:  # Python raises either
+            if not self._stays:
+                note(f"what cannot be sent to nodes is trained here: {error}")
+            self._stays = True
+            return None
+        return self._ray.put(content)
+
+    def _together(self, name: str, tuning: Tuning, checkpoint: Checkpoint, content: Any) -> Callable[[], str]:
         """Begin a run on all nodes; why it has ended before its end, if so."""
         self._release()
         try:
-            from ray.train.torch import TorchTrainer
+            from ray.train.torch import TorchConfig, TorchTrainer
         except ImportError as error:
             raise UserError(first_line(error), where=_WHERE, fix="pip install 'headstart[ray]'") from error
         from ray.train import FailureConfig, LoggingConfig, RunConfig, ScalingConfig
 
-        from headstart.cluster.ray_trained import packed, train_together
+        from headstart.adapt.ranks import most_ranks
+        from headstart.cluster.ray_trained import train_together
 
         logging.getLogger("ray.train").setLevel(logging.ERROR)
         os.environ.setdefault("RAY_TRAIN_ENABLE_PREEMPTION_WATCHER", "0")  # a process more, for what is kept anyway
         slots, threads, gpus = self._slots()
-        told = {"job": self._job(name, checkpoint, threads, gpus), "content": self._ray.put(packed(tuning))}
+        told = {"job": self._job(name, checkpoint, threads, gpus), "content": content}
         self._ray.get(self._line.open.remote(name, tuning.recipe.steps, tuning.done))
         each = {"CPU": threads, "GPU": 1} if gpus else {"CPU": threads}
-        scaling = ScalingConfig(num_workers=(1, max(1, slots)), use_gpu=bool(gpus), resources_per_worker=each)
+        ranks = min(max(1, slots), most_ranks(tuning.recipe.batch, mixed=tuning.recipe.mixup > 0))
+        scaling = ScalingConfig(num_workers=(1, ranks), use_gpu=bool(gpus), resources_per_worker=each)
         failures, logs, said = FailureConfig(max_failures=_FAILURES), LoggingConfig(log_level="ERROR"), list[str]()
+        patient = TorchConfig(timeout_s=_HANGS)
 
         def fit() -> None:
             try:
                 with tempfile.TemporaryDirectory(prefix="headstart-ray-") as folder:
                     run = RunConfig(name=name, storage_path=folder, failure_config=failures, logging_config=logs)
-                    TorchTrainer(train_together, train_loop_config=told, scaling_config=scaling, run_config=run).fit()
+                    TorchTrainer(
+                        train_together,
+                        train_loop_config=told,
+                        torch_config=patient,
+                        scaling_config=scaling,
+                        run_config=run,
+                    ).fit()
                 said.append("it came to no end")
             except (Exception, SystemExit) as error:  # Ray Train raises many; where the cluster goes, Ray ends threads
                 said.append(first_line(error))

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import pickle
 import tempfile
 import threading
 from pathlib import Path
+from typing import NoReturn
 
 from headstart.storage.kept import cache_root, free_bytes, no_room
 from headstart.storage.places import cannot_write
@@ -27,6 +29,9 @@ class Spool:
         self.size = 0
         self._looked = -_LOOKED_AT
         self._lock = threading.Lock()
+
+    def __reduce__(self) -> NoReturn:
+        raise pickle.PicklingError("what was read as it came lies in a file of this process")
 
     def add(self, content: bytes) -> int:
         """Write a piece behind the others; gives where it begins.
