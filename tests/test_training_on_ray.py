@@ -298,11 +298,7 @@ def test_nothing_is_left_in_a_program_that_stays_connected(nodes, photos, tmp_pa
 
 @pytest.mark.parametrize(("kind", "how"), [("texts", "full"), ("texts", "lora"), ("photos", "tune")])
 def test_a_fit_of_real_data(kind, how, nodes, tmp_path, monkeypatch, anything_is_worth_it, photos):
-<<<<<<< HEAD
-    """As good as on one machine; both nodes have trained."""
-=======
     """As good as on one machine."""
->>>>>>> f1
     if how == "lora":
         pytest.importorskip("peft")
     if kind == "texts":
@@ -318,10 +314,6 @@ def test_a_fit_of_real_data(kind, how, nodes, tmp_path, monkeypatch, anything_is
     for on in (None, "ray"):
         monkeypatch.setenv("HEADSTART_CACHE", str(tmp_path / f"cache-{on}"))
         out = tmp_path / f"out-{on}"
-<<<<<<< HEAD
-        found = hs.fit(data, model=str(tmp_path / "model"), how=how, on=on, budget="1h", out=out, progress=look)
-=======
         found = hs.fit(data, model=str(tmp_path / "model"), how=how, on=on, budget="3m", out=out)
->>>>>>> f1
         scores.append(found.summary["accuracy"])
     assert scores[1] == pytest.approx(scores[0], abs=0.15)

@@ -30,12 +30,8 @@ if TYPE_CHECKING:
 _WHERE = "--on ray"
 _LISTENS = 1.0  # seconds between two looks whether the time is over
 _PATIENCE = 300.0  # seconds without a step: nobody is left then, or there is no room
-<<<<<<< HEAD
-_ENDS = 15.0  # seconds that a run has to keep its state once it is told to end
-=======
 _HANGS = 180  # seconds that ranks wait for one of them; there is time left then for all to be started again
-_ENDS = 30.0  # seconds that a run has to keep its state once it is told to end
->>>>>>> f1
+_ENDS = 15.0  # seconds that a run has to keep its state once it is told to end
 _LEAVES = 10.0  # seconds for processes to go
 _FAILURES = 20  # of processes of one run; `Line` ends one that fails without a step between
 _FOR_EVER = 2**31  # steps
