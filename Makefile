@@ -22,6 +22,10 @@ test: .venv/.ready  ## the tests of the package
 check: .venv/.ready  ## the rest: benches in their small form, the code on the pages, examples, faults at every write
 	$(BIN)/pytest -n 2 --dist worksteal -m check
 
+test-ray: .venv/.ready  ## what needs a cluster of Ray, which CI leaves out: Ray is installed first
+	$(PY) -m pip install -q -c constraints.txt -e '.[ray]'
+	$(BIN)/pytest tests/test_on_ray.py tests/test_training_on_ray.py
+
 .venv-lowest/.ready: pyproject.toml constraints-lowest.txt
 	python3 -m venv .venv-lowest
 	.venv-lowest/bin/pip install -q -c constraints-lowest.txt torch==2.13.0
@@ -64,7 +68,7 @@ schemas: .venv/.ready  ## the JSON schemas of what commands print, made anew
 screenshots: .venv/.ready  ## the pictures of docs/report.md, in Chromium
 	$(PY) docs/make_screenshots.py
 
-.PHONY: help web docs outputs schemas screenshots demo test check test-lowest torture lint fix bench
+.PHONY: help web docs outputs schemas screenshots demo test check test-ray test-lowest torture lint fix bench
 
 web:             ## build the pages of web/ into the package (needs Node 20; users of the package need none)
 	cd web && npm ci --no-audit --no-fund && npm run check && npm run build
