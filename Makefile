@@ -65,8 +65,9 @@ outputs: .venv/.ready  ## what pages show that their blocks print, made anew
 schemas: .venv/.ready  ## the JSON schemas of what commands print, made anew
 	$(PY) docs/make_schemas.py
 
-screenshots: .venv/.ready  ## the pictures of docs/report.md, in Chromium
+screenshots: .venv/.ready  ## the pictures of docs/report.md, in Chromium, and of a terminal
 	$(PY) docs/make_screenshots.py
+	$(PY) docs/make_terminal.py
 
 .PHONY: help web docs outputs schemas screenshots demo test check test-ray test-lowest torture lint fix bench
 
