@@ -92,7 +92,7 @@ def test_what_a_page_begins_with_runs(name, tmp_path, years):
     shutil.copytree(years, tmp_path / "deepset" / "minilm-uncased-squad2")  # in the place of a model of the hub
     page = ROOT / "docs" / f"{name}.md"
     lines = "".join(blocks(page, "console")[:1]).splitlines()
-    typed = [line.removeprefix("$ ") for line in lines if line.startswith("$ ")]
+    typed = [line.removeprefix("$ ") for line in lines if line.startswith("$ headstart ")]
     run(blocks(page, "python")[0], typed, tmp_path)
 
 
