@@ -339,27 +339,27 @@ class TestOnACluster:
             list(runner().encode(1, lambda number: chunk, away, "f32"))
 
     def test_versions_that_differ_are_refused(self, nodes, pictures, tmp_path, monkeypatch, small_chunks):
-        told = tmp_path / "packages" / "tokenizers-0.0.1.dist-info" / "METADATA"
-        told.parent.mkdir(parents=True)
-        told.write_text("Metadata-Version: 2.1\nName: tokenizers\nVersion: 0.0.1\n")
-        path = os.pathsep.join([str(told.parents[1]), os.environ.get("PYTHONPATH", "")])
-        other = nodes.add(PYTHONPATH=path)
-        try:
-            with pytest.raises(hs.UserError, match=r"node .* has tokenizers 0\.0\.1, here "):
-                fitted(*pictures, tmp_path / "ray", monkeypatch, on="ray")
-        finally:
-            nodes.remove(other)
+        metadata = "Metadata-Version: 2.1\nName: tokenizers\nVersion: 0.0.1\n"
+        node = self.node_that_has(nodes, tmp_path / "packages", "tokenizers-0.0.1.dist-info/METADATA", metadata)
+        with node, pytest.raises(hs.UserError, match=r"node .* has tokenizers 0\.0\.1, here "):
+            fitted(*pictures, tmp_path / "ray", monkeypatch, on="ray")
 
     def test_a_node_without_headstart_is_told(self, nodes, pictures, tmp_path, monkeypatch, small_chunks):
         """A package of that name that cannot be imported stands for none."""
-        fake = tmp_path / "packages" / "headstart" / "__init__.py"
-        fake.parent.mkdir(parents=True)
-        fake.write_text("raise ModuleNotFoundError(\"No module named 'headstart'\", name='headstart')\n")
-        path = os.pathsep.join([str(fake.parents[1]), os.environ.get("PYTHONPATH", "")])
-        other = nodes.add(PYTHONPATH=path)
+        fake = "raise ModuleNotFoundError(\"No module named 'headstart'\", name='headstart')\n"
+        node = self.node_that_has(nodes, tmp_path / "packages", "headstart/__init__.py", fake)
+        with node, pytest.raises(hs.UserError, match=r"headstart is not installed on a node\ninstall the same version"):
+            fitted(*pictures, tmp_path / "ray", monkeypatch, on="ray")
+
+    @staticmethod
+    @contextmanager
+    def node_that_has(nodes, folder, name, content):
+        """Within the block there is a node that finds this file before the packages that are installed."""
+        (folder / name).parent.mkdir(parents=True)
+        (folder / name).write_text(content)
+        other = nodes.add(PYTHONPATH=os.pathsep.join([str(folder), os.environ.get("PYTHONPATH", "")]))
         try:
-            with pytest.raises(hs.UserError, match=r"headstart is not installed on a node\ninstall the same version"):
-                fitted(*pictures, tmp_path / "ray", monkeypatch, on="ray")
+            yield
         finally:
             nodes.remove(other)
 

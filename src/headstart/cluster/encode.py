@@ -216,8 +216,8 @@ def merge_shards(store: str | Path) -> Merged:
     if lacking:
         fix = "run these again, with the options that they had; a fit with --store computes what is missing"
         raise UserError("; ".join(lacking), where=str(store), fix=fix)
-    _refuse_other_widths(folder)
     begun = works(folder)
+    _refuse_other_widths(folder, begun)
     for work in begun:  # before its parts go, so that nobody who is killed between the two takes them for missing
         if not is_merged(folder, work) and not missing(folder, work):
             say_merged(folder, work)
@@ -230,9 +230,9 @@ def merge_shards(store: str | Path) -> Merged:
     return Merged(folder, tuple(tables.values()))
 
 
-def _refuse_other_widths(store: Path) -> None:
+def _refuse_other_widths(store: Path, begun: Sequence[Work]) -> None:
     """Raises UserError where a table says another width than its features have: nothing of it would be gathered."""
-    for work in works(store):
+    for work in begun:
         about = work.parts_in(store) / "about.json"
         facts = facts_of(about.parent)
         if about.parent.is_dir() and (facts is None or facts["width"] != work.width):

@@ -19,7 +19,7 @@ from typing import Any
 import headstart.no_telemetry  # noqa: F401 - before Ray
 from headstart.adapt.elsewhere import trained_by
 from headstart.backbone import Backbone
-from headstart.cluster.ray_worker import Worker, refuse_other_versions, versions
+from headstart.cluster.ray_worker import WHERE, Worker, passed_on, refuse_other_versions, versions
 from headstart.data.elsewhere import Looks, looked_at_by
 from headstart.encode.elsewhere import Chunk, Made, encoded_by
 from headstart.encode.machine import cores
@@ -28,7 +28,6 @@ from headstart.errors import UserError, first_line
 from headstart.pretrained.rebuild import where_kept
 
 PLACES = ("ray",)
-_WHERE = "--on ray"
 _STORE = 200 * 2**20  # bytes of shared memory of a cluster of our own
 _CORES = 8  # of an actor at most: two threads decode for its engine
 _EACH = 2  # chunks that an actor is given: the next is there when one is done
@@ -37,7 +36,6 @@ _PATIENCE = 300.0  # seconds without any actor, before that is an error
 _LISTENS = 10.0  # seconds for a cluster to answer
 _TRIES = 20  # of one chunk: actors that die of it would go on dying
 _STARTS = 3  # on a busy machine Ray gives up on its own processes after half a minute
-_PASSED_ON = "HEADSTART_"  # how variables begin that actors are given
 
 
 @contextmanager
@@ -56,7 +54,7 @@ def computed_on(place: str | None, *, device: str | None = None, precision: str 
     if place not in PLACES:
         raise UserError(f"no such place: {place!r}", where="--on", fix=f"one of: {', '.join(PLACES)}")
     if precision == "int8":
-        raise UserError("int8 is calibrated on one machine", where=_WHERE, fix="--precision auto")
+        raise UserError("int8 is calibrated on one machine", where=WHERE, fix="--precision auto")
     from headstart.cluster.ray_training import Trainers
 
     with _connected() as ray:
@@ -72,7 +70,7 @@ def _connected() -> Iterator[Any]:
         try:
             import ray
         except ImportError:
-            raise UserError("Ray is not installed", where=_WHERE, fix="pip install 'headstart[ray]'") from None
+            raise UserError("Ray is not installed", where=WHERE, fix="pip install 'headstart[ray]'") from None
     if ray.is_initialized():
         yield ray
         return
@@ -137,7 +135,7 @@ def _connect(ray: Any) -> None:
                 raise _unreachable(address, error) from error
             if attempt == _STARTS:
                 fix = "its logs are in /tmp/ray/session_latest/logs; or leave --on out"
-                raise UserError(f"Ray does not start: {first_line(error)}", where=_WHERE, fix=fix) from error
+                raise UserError(f"Ray does not start: {first_line(error)}", where=WHERE, fix=fix) from error
         else:
             return
 
@@ -221,7 +219,7 @@ class Actors:
                         if tries[number] == _TRIES:
                             fix = "a node may have too little memory for it: fewer or larger nodes"
                             raise UserError(
-                                f"{_TRIES} actors died: {first_line(error)}", where=_WHERE, fix=fix
+                                f"{_TRIES} actors died: {first_line(error)}", where=WHERE, fix=fix
                             ) from None
                 while first in made:
                     yield made.pop(first)
@@ -247,7 +245,7 @@ class Actors:
         ray, self._all = self._ray, []  # of those there were, all are lost
         # What a restarted actor says is waited for, a chunk is not: it goes to another one.
         ray.method(max_task_retries=-1)(Worker.about)
-        remote, own = ray.remote(Worker), {k: v for k, v in os.environ.items() if k.startswith(_PASSED_ON)}
+        remote, own = ray.remote(Worker), passed_on()
         on_node = ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy
         for node in self._nodes():
             gpus = 0 if self._device == "cpu" else int(node["Resources"].get("GPU", 0))
@@ -262,7 +260,7 @@ class Actors:
                     self._wait_for(actor)
                 self._all.append(actor)
         if not self._starting:
-            raise UserError("the cluster has no processor cores", where=_WHERE, fix="start nodes with --num-cpus")
+            raise UserError("the cluster has no processor cores", where=WHERE, fix="start nodes with --num-cpus")
 
     def _nodes(self) -> list[dict[str, Any]]:
         return [node for node in self._ray.nodes() if node["Alive"] and _cpus(node)]
@@ -275,7 +273,7 @@ class Actors:
         if not ready:
             fix = "ray status says which nodes there are; the same call goes on from what is kept"
             what = f"no actors are left: {self._why}" if self._why else "the cluster has no room for an actor"
-            raise UserError(what, where=_WHERE, fix=fix)
+            raise UserError(what, where=WHERE, fix=fix)
         for ref in ready:
             if ref in self._starting:
                 self._admit(self._starting.pop(ref), ref)
@@ -293,7 +291,7 @@ class Actors:
             self._why = first_line(error)
             if "ModuleNotFoundError" in str(error):
                 fix = "install the same version on every node"
-                raise UserError("headstart is not installed on a node", where=_WHERE, fix=fix) from error
+                raise UserError("headstart is not installed on a node", where=WHERE, fix=fix) from error
             return
         refuse_other_versions(node, there, versions())
         self._idle.append(actor)

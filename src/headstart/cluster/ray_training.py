@@ -17,7 +17,7 @@ from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 from headstart.cluster.ray_line import Line, News
-from headstart.cluster.ray_worker import SEEN, versions
+from headstart.cluster.ray_worker import SEEN, WHERE, passed_on, versions
 from headstart.encode.machine import cores
 from headstart.errors import UserError, first_line
 from headstart.progress import note
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from headstart.adapt.loop import Step, Tuning
     from headstart.cluster.ray_trained import Job
 
-_WHERE = "--on ray"
 _LISTENS = 1.0  # seconds between two looks whether the time is over
 _PATIENCE = 300.0  # seconds without a step: nobody is left then, or there is no room
 _HANGS = 180  # seconds that ranks wait for one of them; there is time left then for all to be started again
@@ -35,7 +34,6 @@ _ENDS = 15.0  # seconds that a run has to keep its state once it is told to end
 _LEAVES = 10.0  # seconds for processes to go
 _FAILURES = 20  # of processes of one run; `Line` ends one that fails without a step between
 _FOR_EVER = 2**31  # steps
-_PASSED_ON = "HEADSTART_"  # how variables begin that processes are given
 
 
 class Trainers:
@@ -135,7 +133,7 @@ class Trainers:
             if news.ended is not None or over():
                 return
             if why:
-                raise UserError(f"training ended on the nodes: {why}", where=_WHERE, fix="the same call goes on")
+                raise UserError(f"training ended on the nodes: {why}", where=WHERE, fix="the same call goes on")
 
     def _end(self, name: str, tuning: Tuning, checkpoint: Checkpoint, first: int) -> None:
         """Have a run end that came here after `first` steps, and take over the state that it came to."""
@@ -175,7 +173,7 @@ class Trainers:
         try:
             from ray.train.torch import TorchConfig, TorchTrainer
         except ImportError as error:
-            raise UserError(first_line(error), where=_WHERE, fix="pip install 'headstart[ray]'") from error
+            raise UserError(first_line(error), where=WHERE, fix="pip install 'headstart[ray]'") from error
         from ray.train import FailureConfig, LoggingConfig, RunConfig, ScalingConfig
 
         from headstart.adapt.ranks import most_ranks
@@ -238,8 +236,7 @@ class Trainers:
         from headstart.adapt import trial
         from headstart.cluster.ray_trained import Job, Place
 
-        own = {key: value for key, value in os.environ.items() if key.startswith(_PASSED_ON)}
-        place = Place(own, str(Path.cwd()), versions(), "cuda" if gpus else "cpu", threads)
+        place = Place(passed_on(), str(Path.cwd()), versions(), "cuda" if gpus else "cpu", threads)
         return Job(name, str(checkpoint.folder.absolute()), place, self._line, trial.SECONDS_LOST)
 
     def _unattended(self, name: str) -> int:

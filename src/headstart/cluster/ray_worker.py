@@ -32,6 +32,8 @@ from headstart.errors import UserError
 from headstart.pretrained.rebuild import from_where_kept
 
 _LOOKERS = 2  # threads that read and decode, at least
+WHERE = "--on ray"  # what messages name
+_PASSED_ON = "HEADSTART_"  # how variables begin that processes on nodes are given
 _LIBRARIES = ("openvino", "ray", "torch", "tokenizers", "pillow")  # by which features may differ
 
 
@@ -46,7 +48,12 @@ def refuse_other_versions(node: str, there: Mapping[str, str], here: Mapping[str
     both = [(name, there.get(name, "none"), version) for name, version in here.items()]
     other = [f"{name} {its}, here {version}" for name, its, version in both if its != version]
     if other:
-        raise UserError(f"node {node} has {'; '.join(other)}", where="--on ray", fix="install the same on every node")
+        raise UserError(f"node {node} has {'; '.join(other)}", where=WHERE, fix="install the same on every node")
+
+
+def passed_on() -> dict[str, str]:
+    """The variables of this process that headstart goes by."""
+    return {name: value for name, value in os.environ.items() if name.startswith(_PASSED_ON)}
 
 
 def as_there(environment: Mapping[str, str], folder: str) -> None:

@@ -18,6 +18,7 @@ from typing import Protocol
 import numpy as np
 
 from headstart.encode import forms
+from headstart.storage.rows_of_bytes import near_runs
 
 SUM = 16  # bytes of a block's sum
 _BLOCK = 256 * 2**10  # bytes that are summed, and checked, together
@@ -103,11 +104,10 @@ class RowFile:
         out = np.empty((len(which), self.width), dtype=self.dtype)
         order = np.argsort(which, kind="stable")
         wanted, near = which[order], 1 + _NEAR // (self.width * self.dtype.itemsize)
-        begins = np.flatnonzero(np.diff(wanted, prepend=-near - 1) > near).tolist()
         with self.path.open("rb", buffering=0) as file:
-            for begin, end in zip(begins, [*begins[1:], len(wanted)], strict=True):
-                first, last = int(wanted[begin]), int(wanted[end - 1])
-                out[order[begin:end]] = self._run(file, first, last + 1)[wanted[begin:end] - first]
+            for run in near_runs(wanted, near):
+                first, last = int(wanted[run.start]), int(wanted[run.stop - 1])
+                out[order[run]] = self._run(file, first, last + 1)[wanted[run] - first]
         return out
 
     def whole(self, which: np.ndarray) -> np.ndarray:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
-import threading
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -15,7 +13,7 @@ import numpy as np
 from headstart.backbone import Matrix
 from headstart.storage.chosen import Chosen
 from headstart.storage.kept import cache_root, free_bytes, no_room
-from headstart.storage.places import cannot_write
+from headstart.storage.scratch import ScratchFile
 
 MOST_IN_MEMORY = 64 * 2**20  # bytes; above that, rows go to disk
 _BLOCK = 4 * 2**20  # bytes of one block
@@ -27,21 +25,13 @@ T = TypeVar("T")
 class Rows:
     """(n, d) float32 on disk, read and written a slice at a time.
 
-    The file lies in the cache folder (a temporary folder may be memory, so it comes second) and has no name, so nothing
-    is left behind whatever ends the process. Slices are read, not mapped: mapped pages would count as the process's own
-    memory.
+    The file lies in the cache folder (a temporary folder may be memory, so it comes second), see `scratch`.
     """
 
     def __init__(self, n: int, d: int) -> None:
         self.shape = (n, d)
-        self._turn = threading.Lock()  # a file has one place where it is read
         size = 4 * n * d
-        self._folder = with_room(size)
-        try:
-            self._file = tempfile.TemporaryFile(dir=self._folder, buffering=0)  # noqa: SIM115 - closed with the object
-            self._file.truncate(size)
-        except OSError as error:
-            raise cannot_write(self._folder, error) from error
+        self._file = ScratchFile(with_room(size), size)
 
     def __len__(self) -> int:
         return self.shape[0]
@@ -49,11 +39,7 @@ class Rows:
     def __getitem__(self, rows: slice) -> np.ndarray:
         start, stop, _ = rows.indices(len(self))
         out = np.empty((max(0, stop - start), self.shape[1]), dtype=np.float32)
-        view = _bytes_of(out)
-        with self._turn:
-            self._file.seek(4 * start * self.shape[1])
-            while view:
-                view = view[self._file.readinto(view) or _ended() :]
+        self._file.read(_bytes_of(out), 4 * start * self.shape[1])
         return out
 
     def __setitem__(self, rows: slice, values: np.ndarray) -> None:
@@ -61,13 +47,7 @@ class Rows:
         block = np.ascontiguousarray(values, dtype=np.float32)
         if block.shape != (stop - start, self.shape[1]):
             raise ValueError(f"{block.shape} does not fit into rows {start} to {stop} of {self.shape}")
-        try:
-            self._file.seek(4 * start * self.shape[1])
-            view = _bytes_of(block)
-            while view:
-                view = view[self._file.write(view) or _ended() :]
-        except OSError as error:
-            raise cannot_write(self._folder, error) from error
+        self._file.write(_bytes_of(block), 4 * start * self.shape[1])
 
 
 def room_for(n: int, d: int) -> Matrix:
@@ -136,7 +116,3 @@ def with_room(size: int) -> Path:
 def _bytes_of(block: np.ndarray) -> memoryview:
     """Not by `memoryview.cast`, which refuses a block without rows."""
     return block.reshape(-1).view(np.uint8).data
-
-
-def _ended() -> int:
-    raise OSError(os.strerror(5), "a scratch file of the cache ended early")

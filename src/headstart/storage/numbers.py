@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Iterator
-from io import FileIO
 
 import numpy as np
 
 from headstart.storage.matrix import with_room
-from headstart.storage.places import cannot_write
+from headstart.storage.scratch import ScratchFile
 
 MOST_IN_MEMORY = 8 * 2**20  # bytes
 _AT_ONCE = 1 << 18  # numbers
@@ -23,7 +20,7 @@ class Numbers:
         self._dtype, self._n = np.dtype(dtype), 0
         self._held: list[np.ndarray] = []  # the last ones, or all of few
         self._on_disk = 0
-        self._file: FileIO | None = None
+        self._file: ScratchFile | None = None
 
     def __len__(self) -> int:
         return self._n
@@ -44,13 +41,7 @@ class Numbers:
         if self._on_disk < self._n:
             self._write()
         out = np.empty(max(0, stop - start), dtype=self._dtype)
-        view = out.view(np.uint8).data
-        self._file.seek(start * self._dtype.itemsize)
-        while view:
-            done = self._file.readinto(view)
-            if not done:
-                raise OSError(os.strerror(5), "a scratch file of the cache ended early")
-            view = view[done:]
+        self._file.read(out.view(np.uint8).data, start * self._dtype.itemsize)
         return out
 
     def blocks(self, *, beyond: int = 0) -> Iterator[tuple[int, np.ndarray]]:
@@ -60,14 +51,10 @@ class Numbers:
 
     def _write(self) -> None:
         folder = with_room((self._n - self._on_disk) * self._dtype.itemsize)
-        try:
-            if self._file is None:
-                self._file = tempfile.TemporaryFile(dir=folder, buffering=0)  # noqa: SIM115
-            self._file.seek(0, os.SEEK_END)
-            for numbers in self._held:
-                view = numbers.view(np.uint8).data
-                while view:
-                    view = view[self._file.write(view) :]
-        except OSError as error:
-            raise cannot_write(folder, error) from error
+        if self._file is None:
+            self._file = ScratchFile(folder)
+        at = self._on_disk * self._dtype.itemsize
+        for numbers in self._held:
+            self._file.write(numbers.view(np.uint8).data, at)
+            at += numbers.nbytes
         self._held, self._on_disk = [], self._n

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
-import threading
 from typing import TypeAlias
 
 import numpy as np
 
 from headstart.storage.matrix import with_room
-from headstart.storage.places import cannot_write
+from headstart.storage.scratch import ScratchFile
 
 MOST_IN_MEMORY = 16 * 2**20  # bytes; above that, rows go to disk
 _NEAR = 8 * 2**10  # bytes between two rows that are wanted that are read along: another read takes longer
@@ -19,18 +16,13 @@ _NEAR = 8 * 2**10  # bytes between two rows that are wanted that are read along:
 class Bytes:
     """(n, k) uint8 in a file that has no name, as `matrix.Rows` are: written from the first row on, read in any order.
 
-    Mapped pages would count as the process's own memory, so rows are read; those that lie near each other at once.
+    Rows that lie near each other are read at once.
     """
 
     def __init__(self, n: int, width: int) -> None:
         self.shape = (n, width)
-        self._folder = with_room(n * width)
-        self._turn = threading.Lock()  # a file has one place where it is read
         self._order: np.ndarray | None = None  # which rows of the file these are; None: all
-        try:
-            self._file = tempfile.TemporaryFile(dir=self._folder, buffering=0)  # noqa: SIM115
-        except OSError as error:
-            raise cannot_write(self._folder, error) from error
+        self._file = ScratchFile(with_room(n * width))
 
     def __len__(self) -> int:
         return self.shape[0]
@@ -40,49 +32,32 @@ class Bytes:
         block = np.ascontiguousarray(values, dtype=np.uint8)
         if self._order is not None or block.shape != (stop - start, self.shape[1]):
             raise ValueError(f"{block.shape} does not fit into rows {start} to {stop} of {self.shape}")
-        view = block.reshape(-1).data
-        try:
-            self._file.seek(start * self.shape[1])
-            while view:
-                view = view[self._file.write(view) :]
-        except OSError as error:
-            raise cannot_write(self._folder, error) from error
+        self._file.write(block.reshape(-1).data, start * self.shape[1])
 
     def __getitem__(self, rows: slice | np.ndarray) -> np.ndarray:
         wanted = np.arange(*rows.indices(len(self))) if isinstance(rows, slice) else rows
         wanted = wanted if self._order is None else self._order[wanted]
         distinct, place = np.unique(wanted, return_inverse=True)
-        near = 1 + _NEAR // self.shape[1]
-        ends = [*(np.flatnonzero(np.diff(distinct) > near) + 1).tolist(), len(distinct)] if len(distinct) else []
-        out, start = np.empty((len(distinct), self.shape[1]), dtype=np.uint8), 0
-        for end in ends:
-            first, last = int(distinct[start]), int(distinct[end - 1])
-            if last - first == end - 1 - start:
-                self._read(out[start:end], first)
+        out = np.empty((len(distinct), self.shape[1]), dtype=np.uint8)
+        for run in near_runs(distinct, 1 + _NEAR // self.shape[1]):
+            first, last = int(distinct[run.start]), int(distinct[run.stop - 1])
+            if last - first == run.stop - 1 - run.start:
+                self._read(out[run], first)
             else:
                 between = np.empty((last + 1 - first, self.shape[1]), dtype=np.uint8)
                 self._read(between, first)
-                out[start:end] = between[distinct[start:end] - first]
-            start = end
+                out[run] = between[distinct[run] - first]
         return out if len(distinct) == len(wanted) and (wanted[1:] > wanted[:-1]).all() else out[place]
 
     def take(self, rows: np.ndarray) -> Bytes:
         """These rows, of the same file."""
         some: Bytes = object.__new__(Bytes)
-        some.shape, some._folder = (len(rows), self.shape[1]), self._folder
-        some._file, some._turn = self._file, self._turn
+        some.shape, some._file = (len(rows), self.shape[1]), self._file
         some._order = rows if self._order is None else self._order[rows]
         return some
 
     def _read(self, out: np.ndarray, first: int) -> None:
-        view = out.reshape(-1).data
-        with self._turn:
-            self._file.seek(first * self.shape[1])
-            while view:
-                done = self._file.readinto(view)
-                if not done:
-                    raise OSError(os.strerror(5), "a scratch file of the cache ended early")
-                view = view[done:]
+        self._file.read(out.reshape(-1).data, first * self.shape[1])
 
 
 RowsOfBytes: TypeAlias = np.ndarray | Bytes  # (n, k) uint8, of which some rows are read at a time
@@ -92,6 +67,14 @@ def room_for(n: int, width: int) -> RowsOfBytes:
     """So many empty rows: an array while they are few."""
     few = n * width <= MOST_IN_MEMORY
     return np.empty((n, width), dtype=np.uint8) if few else Bytes(n, width)
+
+
+def near_runs(numbers: np.ndarray, most: int) -> list[slice]:
+    """Ascending numbers in runs, in which none is more than so much above the one before it: each is read at once."""
+    if not len(numbers):
+        return []
+    ends = [*(np.flatnonzero(np.diff(numbers) > most) + 1).tolist(), len(numbers)]
+    return list(map(slice, [0, *ends[:-1]], ends))
 
 
 def take(rows: RowsOfBytes, which: np.ndarray) -> RowsOfBytes:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import pickle
 import tempfile
 import threading
@@ -10,7 +9,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from headstart.storage.kept import cache_root, free_bytes, no_room
-from headstart.storage.places import cannot_write
+from headstart.storage.scratch import ScratchFile
 
 _LEFT_FREE = 2**30  # bytes of the disk that stay free
 _LOOKED_AT = 2**26  # bytes between two looks at how much is free
@@ -22,10 +21,7 @@ class Spool:
     def __init__(self) -> None:
         folders = [cache_root(), Path(tempfile.gettempdir())]
         self._folder = next((f for f in folders if f.is_dir() and free_bytes(f) > _LEFT_FREE), None) or folders[0]
-        try:
-            self._file = tempfile.TemporaryFile(dir=self._folder, buffering=0)  # noqa: SIM115 - closed with the object
-        except OSError as error:
-            raise cannot_write(self._folder, error) from error
+        self._file = ScratchFile(self._folder)
         self.size = 0
         self._looked = -_LOOKED_AT
         self._lock = threading.Lock()
@@ -44,20 +40,12 @@ class Spool:
                 raise no_room("what is read from the data", len(content) + _LEFT_FREE, self._folder)
             self._looked = self.size
         with self._lock:
-            try:
-                self._file.seek(self.size)
-                view = memoryview(content)
-                while view:
-                    view = view[self._file.write(view) or 0 :]
-            except OSError as error:
-                raise cannot_write(self._folder, error) from error
+            self._file.write(memoryview(content), self.size)
             start, self.size = self.size, self.size + len(content)
         return start
 
     def read(self, start: int, size: int) -> bytes:
         """A piece; any number of threads may ask, and processes that were forked."""
-        if hasattr(os, "pread"):
-            return os.pread(self._file.fileno(), size, start)
-        with self._lock:
-            self._file.seek(start)
-            return self._file.read(size) or b""
+        content = bytearray(size)
+        self._file.read(memoryview(content), start)
+        return bytes(content)

@@ -67,26 +67,20 @@ def fetched(given: Any) -> Any:
 def _file_system(address: str) -> Any:
     """The file system of fsspec that an address is for."""
     if "::" in address:
-        raise DataError(
-            "an address within an address", where=without_secrets(address), fix="name the inner one, unpacked"
-        )
+        raise _refusal("an address within an address", address, "name the inner one, unpacked")
     try:
         import fsspec
     except ImportError:
-        raise DataError("an address, and fsspec is not installed", where=without_secrets(address), fix=_EXTRA) from None
+        raise _refusal("an address, and fsspec is not installed", address, _EXTRA) from None
     protocol = address.partition("://")[0].lower()
     try:
         return fsspec.core.url_to_fs(address)[0]
     except ImportError as error:
         fix = f"{_EXTRA} {_NEEDS.get(protocol, '')}".strip()
-        raise DataError(
-            f"an address of {protocol}: {first_line(error)}", where=without_secrets(address), fix=fix
-        ) from None
+        raise _refusal(f"an address of {protocol}: {first_line(error)}", address, fix) from None
     except ValueError:
-        fix = "download it first, or name a path"
-        raise DataError(
-            f"an address of {protocol!r}, which fsspec does not know", where=without_secrets(address), fix=fix
-        ) from None
+        what = f"an address of {protocol!r}, which fsspec does not know"
+        raise _refusal(what, address, "download it first, or name a path") from None
 
 
 def _path(address: str) -> str:
@@ -115,13 +109,9 @@ def _there(system: Any, address: str) -> tuple[list[_Remote], bool]:
             continue
         found += [_remote(i, i["name"], f"{inside}/{n}".strip("/")) for n, i in files.items() if not Walk.ignores(n)]
         if len(found) > _MOST_FILES:
-            raise DataError(
-                f"more than {_MOST_FILES:,} files",
-                where=without_secrets(address),
-                fix="name a smaller folder, or shards",
-            )
+            raise _refusal(f"more than {_MOST_FILES:,} files", address, "name a smaller folder, or shards")
     if not found:
-        raise DataError("no files", where=without_secrets(address), fix="check the address")
+        raise _refusal("no files", address, "check the address")
     return found, True
 
 
@@ -129,7 +119,7 @@ def _of_pattern(system: Any, address: str) -> list[_Remote]:
     found: dict[str, Any] = {}
     for number, one in enumerate(expanded(address)):
         if number > _MOST_FILES:
-            raise DataError(f"more than {_MOST_FILES:,} files", where=without_secrets(address), fix="name fewer")
+            raise _refusal(f"more than {_MOST_FILES:,} files", address, "name fewer")
         path = _path(one)
         if any(sign in _named(path) for sign in SPECIAL):
             found |= system.glob(path, detail=True)
@@ -137,7 +127,7 @@ def _of_pattern(system: Any, address: str) -> list[_Remote]:
             found[path] = system.info(path)
     files = {path: info for path, info in found.items() if info["type"] != "directory"}
     if not files:
-        raise DataError("no file is called so", where=without_secrets(address), fix="check the pattern")
+        raise _refusal("no file is called so", address, "check the pattern")
     folders = [_named(path).split("/")[:-1] for path in files]
     deep = next((n for n, each in enumerate(zip(*folders, strict=False)) if len({*each}) > 1), min(map(len, folders)))
     return [_remote(info, path, "/".join(_named(path).split("/")[deep:])) for path, info in files.items()]
@@ -179,6 +169,11 @@ def _is_here(path: Path, file: _Remote) -> bool:
     with suppress(OSError):
         return file.version != "" and path.stat().st_size == file.size
     return False
+
+
+def _refusal(what: str, address: str, fix: str) -> DataError:
+    """The error of an address that cannot be read."""
+    return DataError(what, where=without_secrets(address), fix=fix)
 
 
 def without_secrets(address: str) -> str:
@@ -230,16 +225,15 @@ def _copied(source: Any, unfinished: Path, home: Path, allowed: int, file: _Remo
             if file.size is None and free_bytes(cache_root()) < _LEFT_FREE:
                 raise no_room(f"what is at {without_secrets(file.path)}", taken + _LEFT_FREE, cache_root())
             if taken > allowed:
-                raise DataError(
-                    f"more than {allowed:,} bytes, as it was said to have", where=without_secrets(file.path)
-                )
+                what = f"more than {allowed:,} bytes, as it was said to have"
+                raise _refusal(what, file.path, "try it again, when nothing writes there")
             try:
                 target.write(block)
             except OSError as error:
                 raise cannot_write(home, error) from error
     if file.size not in (None, taken):
         what = f"{taken:,} bytes came, of {file.size:,}"
-        raise DataError(what, where=without_secrets(file.path), fix="try it again, when nothing writes there")
+        raise _refusal(what, file.path, "try it again, when nothing writes there")
     unfinished.replace(home)
 
 
@@ -258,8 +252,6 @@ def _somebody_elses(address: str) -> Iterator[None]:
         # fsspec says of a server that cannot be reached that there is no such file, too
         cause = error.__cause__ if isinstance(error.__cause__, OSError) else error
         if isinstance(cause, FileNotFoundError):
-            raise DataError("nothing is there", where=without_secrets(address), fix="check the address") from None
+            raise _refusal("nothing is there", address, "check the address") from None
         fix = "check the address, and the credentials that fsspec has for it"
-        raise DataError(
-            f"cannot be fetched: {_unspoken(first_line(cause), address)}", where=without_secrets(address), fix=fix
-        ) from None
+        raise _refusal(f"cannot be fetched: {_unspoken(first_line(cause), address)}", address, fix) from None

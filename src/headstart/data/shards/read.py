@@ -199,16 +199,21 @@ def _numbered(whole: Examples, said: _Names) -> Examples:
         return whole
     fix = f"repair {said.where}, or move it away"
     for cell in sorted(numbers, key=lambda cell: (-len(cell), cell)):
-        if len(cell.lstrip("0")) > _DIGITS or int(cell[-_DIGITS:]) >= len(said.names):
+        if len(cell.lstrip("0")) > _DIGITS or _class_number(cell) >= len(said.names):
             what = (
                 f"class {cell[:_SHOWN]}, and {said.where} has {len(said.names)} names, for 0 to {len(said.names) - 1}"
             )
             raise DataError(what, where=whole.name, fix=fix)
-        if not said.names[int(cell[-_DIGITS:])]:
-            line = int(cell[-_DIGITS:]) + 1
+        if not said.names[_class_number(cell)]:
+            line = _class_number(cell) + 1
             raise DataError(
                 f"class {cell[:_SHOWN]}, and line {line} of {said.where} is empty", where=whole.name, fix=fix
             )
-    named: Callable[[Any], Any] = lambda cell: None if cell is None else said.names[int(cell[-_DIGITS:])]  # noqa: E731
+    named: Callable[[Any], Any] = lambda cell: None if cell is None else said.names[_class_number(cell)]  # noqa: E731
     notes = (*whole.notes, f"classes are called by the lines of {said.where}, the first of which is class 0")
     return replace(whole, targets=mapped(whole.targets, named), notes=notes)
+
+
+def _class_number(cell: str) -> int:
+    """The number in a cell, of which what is before its last digits is zeros."""
+    return int(cell[-_DIGITS:])
