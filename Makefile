@@ -57,7 +57,7 @@ MADE := models troubleshooting commands api json results
 
 docs: .venv/.ready  ## write the pages that are made from the code, then the site: docs/_site/index.html
 	for page in $(MADE); do $(PY) docs/make_$$page.py || exit 1; done
-	$(PY) -m sphinx -q -W --keep-going -b html -d docs/_site/.doctrees docs docs/_site
+	$(PY) -m sphinx -q -E -W --keep-going -b html -d docs/_site/.doctrees docs docs/_site
 
 outputs: .venv/.ready  ## what pages show that their blocks print, made anew
 	$(PY) docs/make_outputs.py docs/first-ten-minutes.md docs/coming-from/*.md

@@ -14,6 +14,7 @@ import torch
 from packaging.version import Version
 from safetensors.torch import load_file
 
+import headstart as hs
 from headstart.pretrained import catalog
 from headstart.pretrained.from_timm import timm
 from small_models import small_image_model
@@ -202,3 +203,11 @@ def test_the_list_loads_nothing_heavy():
 def test_the_page_is_made_from_the_table():
     made = runpy.run_path(str(ROOT / "docs" / "make_models.py"))["page"]()
     assert (ROOT / "docs" / "models.md").read_text(encoding="utf-8") == made
+
+
+def test_words_are_searched_for_as_they_are_given():
+    """A text is words, not letters."""
+    several = hs.models(["resnet50", "torchvision"])
+    assert [card.name for card in several] == ["resnet50_torchvision"]
+    assert hs.models("resnet50 torchvision") == several
+    assert hs.models("") == hs.models()

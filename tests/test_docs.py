@@ -139,9 +139,10 @@ def test_each_kind_of_warning_is_told():
     assert set(re.findall(r"`([a-z-]+)`", "".join(rows))) == made
 
 
-def test_the_loop_over_shards_runs_as_it_stands(tmp_path, photos):
-    """Of the page about several machines: the shards at once, then the merge and the fit."""
-    loop = blocks(ROOT / "docs" / "scale.md", "bash")[-1]
+@pytest.mark.parametrize("page", ["scale.md", "schedulers.md"])
+def test_shards_run_as_they_stand(page, tmp_path, photos):
+    """At once or one after the other, then the merge and the fit."""
+    loop = blocks(ROOT / "docs" / page, "bash")[0]
     (tmp_path / "headstart").write_text(f'#!/bin/sh\nexec "{sys.executable}" -m headstart "$@"\n')
     (tmp_path / "headstart").chmod(0o755)
     done = subprocess.run(

@@ -29,9 +29,13 @@ for number, cell in enumerate(cells):
             print(value._repr_html_() if hasattr(value, "_repr_html_") else repr(value))
 """  # as a notebook does: what the last line of a cell gives is shown
 SAID = {
+    "defects": "flawed   found",
+    "emotions": "-> joy, surprise",
     "flowers": "held-out photos (",
     "intents": "labels look doubtful",
     "manual": "The first model was built in [[1931]]",
+    "ratings": "off by 0.2",
+    "sentiment": "Slow, and an empty mess. -> bad",
 }
 
 

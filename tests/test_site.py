@@ -30,6 +30,7 @@ NEW = [
     DOCS / f"{name}.md" for name in ("index", "first-ten-minutes", "how-to", "why", "reference", "log", "coming-from")
 ]
 NEW += [DOCS / f"{name}.md" for name in ("tuning", "accuracy", "performance", "head", "lora", "budget", "gpu")]
+NEW += [DOCS / f"{name}.md" for name in ("features", "precision", "scale", "schedulers", "ray")]
 TASKS = [  # of a user: one question a page
     DOCS / f"{name}.md"
     for name in (
@@ -51,7 +52,7 @@ TRUST = [
 PEERS = sorted((DOCS / "coming-from").glob("*.md"))
 SHOWING = [
     DOCS / "first-ten-minutes.md",
-    *(DOCS / f"{name}.md" for name in ("accuracy", "performance", "head", "budget", "gpu")),
+    *(DOCS / f"{name}.md" for name in ("accuracy", "performance", "head", "budget", "gpu", "features", "precision")),
     *(page for page in (*DATA, *TRUST) if page.stem != "reliability"),  # whose lines take a kill
     *PEERS,
 ]
@@ -237,7 +238,8 @@ def test_results_name_scripts_that_are_there():
     assert results["readme"](readme) == readme, "make docs"
 
 
-def test_figures_of_the_first_page_are_results():
+@pytest.mark.parametrize("page", [DOCS / "index.md", ROOT / "README.md"], ids=lambda path: path.stem)
+def test_figures_of_the_first_page_are_results(page):
     """Each figure of its table is in the results of the script beside it."""
     known: dict[str, str] = {}
     for file in (ROOT / "bench" / "results").glob("*.csv"):
@@ -245,9 +247,8 @@ def test_figures_of_the_first_page_are_results():
             for row in csv.DictReader(opened):
                 said = " ".join(row[key] for key in ("claim", "figure", "against", "ratio"))
                 known[row["script"]] = f"{known.get(row['script'], '')} {said}"
-    rows = re.findall(
-        r"^\| .* \| (.*) \| `python bench/(\w+\.py).*` \|$", (DOCS / "index.md").read_text(), re.MULTILINE
-    )
+    table = page.read_text(encoding="utf-8")
+    rows = re.findall(r"^\| .* \| (.*) \| `(?:python )?bench/(\w+\.py).*` \|$", table, re.MULTILINE)
     assert len(rows) > 5
     for figures, script in rows:
         for figure in re.findall(r"\d+(?:\.\d+)?", figures):

@@ -133,6 +133,13 @@ def fit(  # noqa: PLR0913 - the one public door: every option of the command lin
 
     Raises:
         UserError: the data, the model, the place to save or to track cannot be used.
+
+    Example:
+        >>> model = hs.fit("questions.csv", model="all-MiniLM-L6-v2", how="probe", out="mine.headstart")
+        >>> model.predict("Where is my new card?")[0].label
+        'card arrival'
+        >>> model.scores.n, model.scores.accuracy > 0.8
+        (48, True)
     """
     request = Request(
         data=data, labels=labels, groups=groups, task=task, kind=kind, columns=columns, model=str(model),
@@ -186,6 +193,13 @@ def rank(  # noqa: PLR0913 - as `fit`
 
     Raises:
         UserError: the data or a model cannot be used, or the budget is not a time.
+
+    Example:
+        >>> ranking = hs.rank("questions.csv", models=["all-MiniLM-L6-v2", "paraphrase-MiniLM-L3-v2"])
+        >>> sorted(row.model for row in ranking.rows)
+        ['all-MiniLM-L6-v2', 'paraphrase-MiniLM-L3-v2']
+        >>> ranking.choice in [row.model for row in ranking.rows if row.tied]
+        True
     """
     shown = as_progress(progress)
     request = Request(
@@ -233,6 +247,14 @@ def check(  # noqa: PLR0913 - as `fit`
 
     Raises:
         UserError: the data cannot be used, or the model that was named cannot.
+
+    Example:
+        >>> found = hs.check("questions.csv", model="all-MiniLM-L6-v2")
+        >>> sorted({finding.kind for finding in found.findings})
+        ['doubtful-label', 'outlier']
+        >>> print(found)
+        questions: text-classification, 240 examples that can be used, 0 left out
+        ...
     """
     request = Request(
         data, labels, groups, task, kind, columns, test=_share_or_path(test), seed=seed, allow_rejected=True
@@ -290,6 +312,13 @@ def compare(  # noqa: PLR0913 - as `fit`
 
     Raises:
         UserError: the data, the model or the folder cannot be used, or the task cannot be compared.
+
+    Example:
+        >>> compared = hs.compare("questions.csv", model="all-MiniLM-L6-v2", budget="10s", seeds=1, out="few.compare")
+        >>> compared.labels[-1]  # all those of the training part
+        192
+        >>> compared.metric.key
+        'accuracy'
     """
     if seeds < 1:
         raise UserError(f"{seeds} seeds compare nothing", where="--seeds", fix="1 or more; 3 say how far chance goes")

@@ -24,6 +24,13 @@ class UserError(Exception):
     """What is wrong (with the value seen), where (file and row, or the argument as typed), what to do.
 
     Messages name options as the command line has them; where no command runs, they are told in Python's words.
+
+    Example:
+        >>> try:
+        ...     hs.fit("no such folder")
+        ... except hs.UserError as error:
+        ...     print(error.what)
+        no such file or folder
     """
 
     for_python = True  # a command says otherwise

@@ -42,7 +42,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, repr=False)
 class Model:
-    """A backbone with a head for the user's task."""
+    """A backbone with a head for the user's task.
+
+    Example:
+        >>> hs.load("questions.headstart")
+        text classification: all-MiniLM-L6-v2, 4 classes: card arrival, card lost, change pin, exchange rate
+        accuracy ... on 48 test examples; saved in questions.headstart
+    """
 
     task: Task
     modality: Modality  # what it takes
@@ -156,6 +162,12 @@ class Model:
             DataError: the inputs are none, or in no order; a text that is the name of a file; or the table has no
                 column of them.
             UserError: no shares; what the task has no meaning for; or nothing held out promises such an accuracy.
+
+        Example:
+            >>> model = hs.load("questions.headstart")
+            >>> first, second = model.predict(["Where is my new card?", "Tell me a joke."], abstain=0.8)
+            >>> first.label, first.unsure, second.out_of_scope
+            ('card arrival', False, True)
         """
         certainty, words = self.task.certainty, self.task.words
         wanted = wanted_of(abstain, coverage, per_class, certainty)
@@ -176,6 +188,10 @@ class Model:
         Raises:
             DataError: an input that cannot be read.
             UserError: a task without classes.
+
+        Example:
+            >>> hs.load("questions.headstart").predict_proba(["Where is my new card?"]).shape
+            (1, 4)
         """
         if self.task.probabilities is None:
             raise UserError(f"{self.task.name} gives no probabilities of classes", fix="model.predict(inputs)")
@@ -193,6 +209,11 @@ class Model:
         Raises:
             DataError: the question or every text is empty, or the question is too long.
             UserError: a model of another task.
+
+        Example:
+            >>> model = hs.load("deepset/minilm-uncased-squad2")
+            >>> model.answer("When was it built?", "The tower was built in 1931 by the king.")[0].text
+            '1931'
         """
         ask = getattr(self.predictor, "answer", None)
         if ask is None:
@@ -229,6 +250,12 @@ class Model:
         Raises:
             UserError: it was saved already, or nobody has fitted it.
             OutputError: something is there that may not be replaced, or nothing can be written there.
+
+        Example:
+            >>> texts = [f"Day {day} had much {word}" for day in range(10) for word in ("sun", "snow")]
+            >>> model = hs.fit(texts, ["warm", "cold"] * 10, model="all-MiniLM-L6-v2", how="probe")
+            >>> model.save("days.headstart").folder.name
+            'days.headstart'
         """
         if self._made_of is None or self.record is None:
             fix = f"copy {self.folder}" if self.folder else "fit it first"
@@ -241,6 +268,9 @@ class Model:
 
         Raises:
             UserError: nobody has fitted it. OutputError: no space, no permission.
+
+        Example:
+            >>> hs.load("questions.headstart").report("questions.html")
         """
         if self.record is None:
             raise UserError("there is no record of how it was made", fix="fit it, or open a folder that fit saved")
@@ -286,6 +316,13 @@ class Model:
 
         Raises:
             DataError: the data cannot be read or are not what the model takes, or nothing in them is known to it.
+
+        Example:
+            >>> found = hs.load("questions.headstart").evaluate("questions.csv")
+            >>> found.scores.n
+            240
+            >>> [caution.kind for caution in found.cautions]  # it was fitted on most of these
+            ['trained-on']
         """
         progress = as_progress(progress) or Silent()
         learned = learned_by(self._made_of, self.folder)
@@ -311,6 +348,11 @@ class Model:
 
         Raises:
             UserError: it cannot be exported so. DataError: no input can be used. OutputError: the outputs differ.
+
+        Example:
+            >>> made = hs.load("questions.headstart").export("questions-openvino")
+            >>> made.proof.same_top1 == made.proof.n, made.proof.largest_difference < 0.001
+            (True, True)
         """
         from headstart.export.export import Wanted, export
         from headstart.export.table import format_named
@@ -331,6 +373,11 @@ class Model:
         Raises:
             DataError: it is none or several, or cannot be read.
             UserError: there is no such class; or Captum is missing, which explains words.
+
+        Example:
+            >>> found = hs.load("questions.headstart").explain("What is the exchange rate?")
+            >>> max(found.words, key=lambda word: word.weight).text
+            'rate'
         """
         from headstart.explain.explain import explained, refuse_several  # loads torch
 
@@ -392,6 +439,11 @@ def load(model: str | Path, *, task: str | None = None) -> Model:
 
     Raises:
         ModelError: not there, changed since it was saved, for another task, or a pre-trained model without a head.
+
+    Example:
+        >>> model = hs.load("questions.headstart")
+        >>> model.classes
+        ('card arrival', 'card lost', 'change pin', 'exchange rate')
     """
     opened = open_model(model, task=task)
     parts = (opened.task, opened.modality, opened.backbone, opened.head)

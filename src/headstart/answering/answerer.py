@@ -26,7 +26,16 @@ _WORTH = 0.01  # confidence below which a second answer is not worth reading
 
 @dataclass(frozen=True)
 class Answer:
-    """A piece of a text that answers the question; or that there is none."""
+    """A piece of a text that answers the question; or that there is none.
+
+    Example:
+        >>> model = hs.load("deepset/minilm-uncased-squad2")
+        >>> found = model.answer("When was it built?", "The tower was built in 1931 by the king.")[0]
+        >>> found.text, found.start, found.end
+        ('1931', 23, 27)
+        >>> found.marked("<", ">")
+        'The tower was built in <1931> by the king.'
+    """
 
     text: str  # "": the texts do not answer it
     confidence: float

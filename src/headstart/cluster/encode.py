@@ -114,6 +114,11 @@ def encode_shard(  # noqa: PLR0913 - as `fit`
 
     Raises:
         UserError: the data, the model or the folder cannot be used, or it keeps features otherwise.
+
+    Example:
+        >>> half = hs.encode_shard("questions.csv", store="features", shard="1/2", model="all-MiniLM-L6-v2")
+        >>> half.rows, half.kept
+        (240, 'float16')
     """
     if not isinstance(data, str | Path):
         raise UserError("data in memory are no other process's", where="data", fix="name a folder or a file")
@@ -207,6 +212,11 @@ def merge_shards(store: str | Path) -> Merged:
 
     Raises:
         UserError: it is no store, or shards are missing in it. OutputError: nothing can be written there.
+
+    Example:
+        >>> encoded = hs.encode_shard("questions.csv", store="features", model="all-MiniLM-L6-v2")
+        >>> hs.merge_shards("features").tables[0]["rows"]
+        240
     """
     folder = resolved(store)
     rooms = [path for path in sorted((folder / FEATURES).glob("*")) if is_key(path.name) and path.is_dir()]

@@ -99,6 +99,10 @@ def plan(  # noqa: PLR0913 - as `fit`
 
     Raises:
         UserError: the data or the model cannot be used.
+
+    Example:
+        >>> hs.plan("questions.csv", model="all-MiniLM-L6-v2").rows
+        240
     """
     form = forms.named(keep)
     if not machines or min(machines) < 1:

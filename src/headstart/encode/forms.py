@@ -2,7 +2,8 @@
 
 A row in int8 is an array of bytes. Its numbers come first, as -127 to 127 between the least and the largest of the row;
 behind them are three float32, the lowest byte first: how much one is, what 0 is, and the root mean square of what was
-lost. (Most features are above zero. From 0 alone, as many bytes cost those of photos twice as much: docs/features.md.)
+lost. (Most features are above zero. From 0 alone, as many bytes cost those of photos twice as much, as the log of int8
+says.)
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 It pays where the processor has no bfloat16. Its features hold for the examples that it was calibrated on, so the graph
 is kept in the cache under their hash, and their keys name that. A saved model does not need it: heads of int8 features
-are as good on float32's (docs/features.md).
+are as good on float32's (docs/precision.md).
 
 Source: post-training quantisation of NNCF, https://github.com/openvinotoolkit/nncf.
 """

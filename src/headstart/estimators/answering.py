@@ -43,6 +43,12 @@ class HeadstartQA(Estimator):
         answerer_: to ask: `answerer_.answer(question, context)`.
         how_: "tune", "full", "lora", or "probe" where the model was left as it came.
         why_: a sentence.
+
+    Example:
+        >>> asked = [("When was it built?", f"Tower {n} was built in {1900 + n}.") for n in range(8)]
+        >>> reader = hs.HeadstartQA("deepset/minilm-uncased-squad2", how="probe")
+        >>> reader.fit(asked, [str(1900 + n) for n in range(8)]).predict(asked[:1])
+        array(['1900'], dtype=object)
     """
 
     def __init__(

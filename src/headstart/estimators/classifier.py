@@ -32,6 +32,12 @@ class HeadstartClassifier(ClassifierMixin, Estimator):  # type: ignore[misc]
         classes_: (n_classes,) the labels, sorted.
         how_: "probe", "tune", "full" or "lora".
         why_: a sentence.
+
+    Example:
+        >>> texts = ["a sunny day", "a day of snow", "a warm wind", "ice and cold"] * 5
+        >>> model = hs.HeadstartClassifier("all-MiniLM-L6-v2").fit(texts, ["warm", "cold"] * 10)
+        >>> model.predict(["much snow"])
+        array(['cold'], dtype='<U4')
     """
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> HeadstartClassifier:

@@ -19,6 +19,10 @@ class HeadstartEncoder(TransformerMixin, Estimator):  # type: ignore[misc]
     Args:
         model: catalog name, hub name or folder; "auto" takes the starter of the kind of data.
         kind: "image", "text" or "pair"; None: seen from X.
+
+    Example:
+        >>> hs.HeadstartEncoder("all-MiniLM-L6-v2").fit_transform(["a sunny day", "a day of snow"]).shape
+        (2, 768)
     """
 
     def __init__(self, model: str = "auto", *, kind: str | None = None) -> None:

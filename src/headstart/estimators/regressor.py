@@ -13,7 +13,15 @@ from headstart.tasks.regression import REGRESSION
 
 
 class HeadstartRegressor(RegressorMixin, Estimator):  # type: ignore[misc]
-    """A pre-trained model with a head that gives a number. Arguments as for `HeadstartClassifier`."""
+    """A pre-trained model with a head that gives a number. Arguments as for `HeadstartClassifier`.
+
+    Example:
+        >>> texts, degrees = ["a sunny day", "a day of snow", "a mild day"] * 10, [25.0, -3.0, 12.0] * 10
+        >>> model = hs.HeadstartRegressor("all-MiniLM-L6-v2").fit(texts, degrees)
+        >>> snow, sun = model.predict(["snow", "sunny"])
+        >>> bool(snow < sun)
+        True
+    """
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> HeadstartRegressor:
         """Learn from inputs and numbers.

@@ -152,11 +152,19 @@ def nearest(name: str) -> str | None:
     return next((card.name for card in cards() if close and card.name.lower() == close[0]), None)
 
 
-def models(words: Sequence[str] = ()) -> list[Card]:
-    """The models of the catalog that have every word in their name, kind, source, architecture or training data.
+def models(words: str | Sequence[str] = ()) -> list[Card]:
+    """The models of the catalog that have every word in their name, kind, source, architecture, data or licence.
+
+    Args:
+        words: one or several, as a list or with spaces between them; without any, all models.
 
     `card.path` is None where the weights are not on this machine.
+
+    Example:
+        >>> [card.name for card in hs.models("resnet50 torchvision")]
+        ['resnet50_torchvision']
     """
+    words = words.split() if isinstance(words, str) else words
     return [card for card in cards() if all(word.lower() in _searched(card) for word in words)]
 
 

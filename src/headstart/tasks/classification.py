@@ -81,7 +81,13 @@ _MISTAKE = record({"where": NAME, "true": NAME, "predicted": NAME, "probability"
 
 @dataclass(frozen=True)
 class Prediction:
-    """One input's most probable class, and the next ones."""
+    """One input's most probable class, and the next ones.
+
+    Example:
+        >>> found = hs.load("questions.headstart").predict("What is the exchange rate?", top=2)[0]
+        >>> found.label, found.probability > 0.5, len(found.top)
+        ('exchange rate', True, 2)
+    """
 
     label: str
     probability: float
