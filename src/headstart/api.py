@@ -134,6 +134,9 @@ def fit(  # noqa: PLR0913 - the one public door: every option of the command lin
     Raises:
         UserError: the data, the model, the place to save or to track cannot be used.
 
+    Sources: Kumar et al., Fine-Tuning can Distort Pretrained Features and Underperform Out-of-Distribution, ICLR 2022
+    (first the head, then the layers); Guo et al., On Calibration of Modern Neural Networks, ICML 2017 (temperature).
+
     Example:
         >>> model = hs.fit("questions.csv", model="all-MiniLM-L6-v2", how="probe", out="mine.headstart")
         >>> model.predict("Where is my new card?")[0].label
@@ -193,6 +196,8 @@ def rank(  # noqa: PLR0913 - as `fit`
 
     Raises:
         UserError: the data or a model cannot be used, or the budget is not a time.
+
+    Source: You et al., LogME: Practical Assessment of Pre-trained Models for Transfer Learning, ICML 2021 (`logme`).
 
     Example:
         >>> ranking = hs.rank("questions.csv", models=["all-MiniLM-L6-v2", "paraphrase-MiniLM-L3-v2"])

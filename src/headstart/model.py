@@ -163,6 +163,9 @@ class Model:
                 column of them.
             UserError: no shares; what the task has no meaning for; or nothing held out promises such an accuracy.
 
+        Sources: Sadinle et al., Least Ambiguous Set-Valued Classifiers with Bounded Error Levels, JASA 2019, and
+        Angelopoulos et al., Uncertainty Sets for Image Classifiers using Conformal Prediction, ICLR 2021 (sets).
+
         Example:
             >>> model = hs.load("questions.headstart")
             >>> first, second = model.predict(["Where is my new card?", "Tell me a joke."], abstain=0.8)
@@ -373,6 +376,9 @@ class Model:
         Raises:
             DataError: it is none or several, or cannot be read.
             UserError: there is no such class; or Captum is missing, which explains words.
+
+        Sources: Selvaraju et al., Grad-CAM, ICCV 2017 (photos); Sundararajan et al., Axiomatic Attribution for Deep
+        Networks, ICML 2017 (words: integrated gradients).
 
         Example:
             >>> found = hs.load("questions.headstart").explain("What is the exchange rate?")
