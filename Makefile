@@ -24,7 +24,7 @@ check: .venv/.ready  ## the rest: benches in their small form, the code on the p
 
 test-ray: .venv/.ready  ## what needs a cluster of Ray, which CI leaves out: Ray is installed first
 	$(PY) -m pip install -q -c constraints.txt -e '.[ray]'
-	$(BIN)/pytest tests/test_on_ray.py tests/test_training_on_ray.py
+	$(BIN)/pytest tests/test_on_ray.py tests/test_training_on_ray.py tests/test_benches.py -k ray
 
 .venv-lowest/.ready: pyproject.toml constraints-lowest.txt
 	python3 -m venv .venv-lowest
@@ -60,7 +60,7 @@ docs: .venv/.ready  ## write the pages that are made from the code, then the sit
 	$(PY) -m sphinx -q -E -W --keep-going -b html -d docs/_site/.doctrees docs docs/_site
 
 outputs: .venv/.ready  ## what pages show that their blocks print, made anew
-	$(PY) docs/make_outputs.py docs/first-ten-minutes.md docs/coming-from/*.md
+	$(PY) docs/make_outputs.py
 
 schemas: .venv/.ready  ## the JSON schemas of what commands print, made anew
 	$(PY) docs/make_schemas.py

@@ -14,7 +14,7 @@ extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 exclude_patterns = ["_site"]
 suppress_warnings: list[str] = []  # a warning ends the build
 
-myst_heading_anchors = 4  # links such as data.md#warnings, as GitHub has them
+myst_heading_anchors = 4  # links such as features.md#int8, as GitHub has them
 default_role = "code"  # `word` in a docstring
 napoleon_numpy_docstring = False
 autodoc_member_order = "bysource"
@@ -24,6 +24,8 @@ python_maximum_signature_line_length = 88
 
 html_theme = "furo"  # no font, script or style from elsewhere
 html_title = f"headstart {__version__}"
+html_static_path = ["static"]
+html_css_files = ["site.css"]
 html_copy_source = False
 html_show_sourcelink = False
 html_permalinks_icon = "#"
@@ -56,5 +58,12 @@ def mend(app: Any, failed: Exception | None) -> None:
         path.write_text(page, encoding="utf-8")
 
 
+def leave_the_log_out_of_the_search(app: Any, name: str, source: list[str]) -> None:
+    """Experiments have every word in them, so they would come first."""
+    if name.startswith("log/"):
+        source[0] = f"---\nnosearch: true\n---\n{source[0]}"
+
+
 def setup(app: Any) -> None:
+    app.connect("source-read", leave_the_log_out_of_the_search)
     app.connect("build-finished", mend)

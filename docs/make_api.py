@@ -18,9 +18,15 @@ import headstart as hs
 HEAD = """# Python
 
 Made from the docstrings: of `import headstart as hs` and all that it gives.
-`hs.UserError` is the mother of every error about what you gave; its text says what to do.
+`hs.UserError` is the base class of every error about what you gave; its text says what to do.
+Examples run in the folder of [first ten minutes](first-ten-minutes.md).
 """
 
+# Public between headstart's own rooms, and not for users.
+INTERNAL = {
+    *(f"Model.{name}" for name in ("with_record", "fitted", "saved", "predictor", "explainer", "score")),
+    *("Checked.firsts", "Checked.placed"),
+}
 METHODS = (property, cached_property, classmethod, staticmethod)
 
 
@@ -55,7 +61,8 @@ def members(value: type) -> list[str]:
     """The public methods and properties that headstart has written, of the class or of those that it is made of."""
     written = (name for one in value.__mro__ if one.__module__.startswith("headstart.") for name in vars(one))
     known = ((name, inspect.getattr_static(value, name)) for name in dict.fromkeys(written) if name[0] != "_")
-    return [name for name, member in known if inspect.isfunction(member) or isinstance(member, METHODS)]
+    public = [name for name, member in known if inspect.isfunction(member) or isinstance(member, METHODS)]
+    return [name for name in public if f"{value.__name__}.{name}" not in INTERNAL]
 
 
 def gives(value: Any) -> Iterator[type]:

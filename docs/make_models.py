@@ -8,32 +8,31 @@ from headstart.pretrained.catalog import Card, cards
 
 HEAD = """# Models
 
-Made from `src/headstart/pretrained/catalog.csv` by `make docs`; adding a model is one line there. Beside these,
-`--model` takes any timm or transformers name of the hub, a hub-style folder, and a file of weights
-([weights](weights.md)).
+Names that `--model` takes, each with its licence (license), size and source. Beside these it takes
+any timm or transformers name of the [hub](hub.md), a folder, and [a file of weights](weights.md).
+`headstart models NAME` says the same of one, `--pull` fetches it.
 
-- *width*: features of an image; of one layer, for texts. *input*: pixels a side, or tokens at most. *GMACs*: billions
-  of multiply-adds of one image, or of a text of 128 tokens (counted by torch's own flop counter).
+- *licence*: of the weights, and its class: *free*; *conditions* of its own, to be read first;
+  *non-commercial*; *gated*, to be agreed to first; *unknown*. None that is non-commercial or gated
+  is chosen by itself, unless `--licence any` says so. What is named is taken, and its card warns.
+- *input*: pixels a side, or tokens at most. *GMACs*: billions of multiply-adds of one image, or of
+  a text of 128 tokens. *width*: features of an image; of one layer, for texts.
 - *score*: as published, in percent, with the source it was read in; empty where none was read.
-- *licence*: of the weights, and its class: *free*; *conditions* of its own, to be read first; *non-commercial*;
-  *gated*, to be agreed to first; *unknown*. None that is non-commercial or gated is chosen unasked, unless
-  `--licence any` of `fit` and `rank` (in Python `licence="any"`) says so; what is named is taken, and its card warns.
-  Where the licence was read: `headstart models NAME`.
-- *before each text*: what the model was trained to see there; it is put there when texts are learned from and when they
-  are predicted, and kept in the saved folder.
-- Packaged weights are tried on real photos and texts (`tests/test_packaged_weights.py`), all others with random weights
-  (`tests/test_every_model.py`): that their numbers are what the hub announces is checked when they are fetched.
-- Weights are fetched by `headstart models NAME --pull`, or come with the package named.
+- *before each text*: what the model was trained to see there; it is put there by headstart.
+
+Packaged weights are tried on real photos and texts (`tests/test_packaged_weights.py`), all others
+with random weights (`tests/test_every_model.py`): that their numbers are what the hub announces is
+checked when they are fetched. The page is made from `src/headstart/pretrained/catalog.csv`.
 """
 COLUMNS = (
     "model",
+    "licence",
     "parameters",
     "GMACs",
     "input",
     "width",
     "trained on",
     "score",
-    "licence",
     "before each text",
     "weights",
 )
@@ -43,13 +42,13 @@ def row(card: Card) -> str:
     score = f"{card.score} {card.score_on} ({card.score_source})" if card.score else ""
     cells = (
         card.name,
+        f"{card.licence} ({card.licence_class})",
         f"{card.parameters / 1e6:.1f} M",
         f"{card.gmacs:g}",
         str(card.size),
         f"{card.width:,}",
         card.trained_on,
         score,
-        f"{card.licence} ({card.licence_class})",
         f'"{card.prefix}"' if card.prefix else "",
         f"`{card.weights}`",
     )

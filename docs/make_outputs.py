@@ -1,6 +1,6 @@
 """Run the blocks of a page in a folder of their own, and put what they print where the page shows it.
 
-    python docs/make_outputs.py docs/first-ten-minutes.md docs/coming-from/*.md    # `make outputs`
+    python docs/make_outputs.py [PAGE ...]    # `make outputs`; without pages, all that show what comes
 
 A block of ```python is run, and of ```console each line that begins with "$ ". What a page shows is the ```text block
 behind a ```python block, and the lines below a command. Blocks whose first line names something else
@@ -21,6 +21,10 @@ from pathlib import Path
 
 BLOCK = re.compile(r"^```(python|console|text)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 LIMIT = 600  # seconds that a block may take
+DOCS = Path(__file__).parent
+# Pages whose ```text blocks show something else than what a block before them prints, and pages that are made.
+ILLUSTRATED = {"answer-box", "choosing", "compare", "explain", "export", "http-api", "long-texts", "reliability"}
+MADE = {"api", "command-line", "json", "models", "results", "troubleshooting"}
 
 
 @dataclass(frozen=True)
@@ -32,6 +36,18 @@ class Shown:
     typed: str
     shown: str
     came: str
+
+
+def by_hand() -> list[Path]:
+    """The pages that people wrote, but for the log."""
+    pages = [*DOCS.glob("*.md"), *(DOCS / "coming-from").glob("*.md")]
+    return sorted(page for page in pages if page.stem not in MADE)
+
+
+def showing() -> list[Path]:
+    """Those of them that show what their blocks print."""
+    pages = (page for page in by_hand() if page.stem not in ILLUSTRATED)
+    return [page for page in pages if "\n```text\n" in page.read_text(encoding="utf-8")]
 
 
 def outputs(page: str, folder: Path) -> list[Shown]:
@@ -97,5 +113,5 @@ def with_a_reader(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    for name in sys.argv[1:]:
+    for name in sys.argv[1:] or showing():
         Path(name).write_text(rewritten(Path(name).read_text(encoding="utf-8"), with_a_reader), encoding="utf-8")

@@ -15,9 +15,11 @@ COLUMNS = (
 )
 HEAD = """# Results
 
-Made from `bench/results/*.csv` by `make docs`: to change a figure, run its command and change its row.
-`date` is the day on which a figure was written down. An empty cell was not noted, or does not apply.
-*limit* is what was promised before it was measured. What led to a decision is in the [log](log.md).
+What was measured, each with the command that measures it again. *date* is the day on which a figure
+was written down. *limit* is what was promised before it was measured. An empty cell was not noted,
+or does not apply. What led to a decision is in the [log](log.md).
+
+The page is made from `bench/results/*.csv`.
 
 ## A claim for each script
 
@@ -43,15 +45,17 @@ def page() -> str:
     """The results as a page."""
     lines = [HEAD, "| claim | last result | script | date |", "|---|---|---|---|"]
     for row in rows(CLAIMS):
-        result = row["figure"] or "not measured yet"
+        result = row["figure"] or "a tool: run it on your own change"
         more = f" ([{label(row['page'])}]({row['page']}))" if row["page"] else ""
         lines.append(f"| {row['claim']} | {result}{more} | `{row['script']}` | {row['date']} |")
     for name, title in PARTS.items():
         lines += [f"\n## {title}\n", f"From `bench/results/{name}.csv`.\n"]
-        lines += ["| what | headstart | against | ratio | limit | command | machine | date |", "|" + "---|" * 8]
+        machines = sorted({row["machine"] for row in rows(name) if row["machine"]})
+        lines += [f"Machines: {'; '.join(machines)}.\n"] if machines else []
+        lines += ["| what | headstart | against | ratio | limit | command | date |", "|" + "---|" * 7]
         for row in rows(name):
             command = f"`{row['command']}`" if row["command"] else ""
-            cells = (*(row[key] for key in COLUMNS[:5]), command, row["machine"], row["date"])
+            cells = (*(row[key] for key in COLUMNS[:5]), command, row["date"])
             lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 

@@ -20,6 +20,8 @@ DOCS = Path(__file__).parents[1] / "docs"
 FUNCTIONS_OF_A_MODEL = ("predict", "predict_proba", "answer", "evaluate", "explain", "export", "save", "report")
 PUBLIC = {name: getattr(hs, name) for name in hs.__all__ if name != "__version__"}
 DOCUMENTED = {**PUBLIC, **{f"Model.{name}": getattr(hs.Model, name) for name in FUNCTIONS_OF_A_MODEL}}
+CLASSES = {name: value for name, value in PUBLIC.items() if inspect.isclass(value)}
+members = runpy.run_path(str(DOCS / "make_api.py"))["members"]
 
 
 @pytest.fixture(scope="module")
@@ -33,6 +35,12 @@ def folder(tmp_path_factory) -> Path:
     out = home / "questions.headstart"
     hs.fit(home / "questions.csv", model="all-MiniLM-L6-v2", how="probe", out=out)
     return home
+
+
+def test_no_other_example_is_left_out():
+    methods = {f"{name}.{one}": getattr(value, one) for name, value in CLASSES.items() for one in members(value)}
+    shown = {name for name, method in methods.items() if ">>>" in (inspect.getdoc(method) or "")}
+    assert shown <= DOCUMENTED.keys()
 
 
 @pytest.mark.parametrize("name", DOCUMENTED)

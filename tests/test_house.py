@@ -114,9 +114,9 @@ def test_there_is_no_ring():
 def test_files_and_functions_fit(file):
     text, documented = file.read_text(), {}
     for node in ast.walk(ast.parse(text)):
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             documented[node] = node.body[0].end_lineno - node.body[0].lineno if ast.get_docstring(node) else 0
-            if isinstance(node, ast.FunctionDef):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                 assert node.end_lineno - node.lineno - documented[node] < MOST_OF_A_FUNCTION, node.name
     assert text.count("\n") - sum(documented.values()) <= MOST_LINES
 

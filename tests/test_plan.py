@@ -32,17 +32,32 @@ def test_photos_are_planned(photos, tmp_path, command):
     assert "wrong by a factor of two" in out
 
 
-def test_a_large_file_is_not_read_to_its_end(few_texts, tmp_path, own_cache, monkeypatch):
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "utf-16-be"])
+def test_a_large_file_is_not_read_to_its_end(encoding, few_texts, tmp_path, own_cache, monkeypatch):
     """The number of its rows is projected: within a hundredth, where they are alike. Its end is no table at all."""
     monkeypatch.setattr(planning, "_WHOLE", 10_000)
     monkeypatch.setattr(planning, "_HEAD", 100_000)
     table = tmp_path / "large.csv"
     rows = [f"where is my card number {number:06d},{'ab'[number % 2]}\n" for number in range(20_000)]
-    table.write_bytes(("text,label\n" + "".join(rows)).encode() + b"\0" * 100)
+    mark = "\ufeff" if encoding == "utf-16-be" else ""
+    table.write_bytes((f"{mark}text,label\n" + "".join(rows)).encode(encoding) + b"\0" * 100)
     made = hs.plan(table, model=str(few_texts[1]), machines=[1])
     assert not made.rows_counted
     assert made.rows == pytest.approx(20_000, rel=0.01)
     assert made.data_bytes == table.stat().st_size
+
+
+def test_a_first_line_may_be_long(few_texts, tmp_path, own_cache, monkeypatch):
+    """So much is read that there is a row; and what is said is said of the user's file."""
+    monkeypatch.setattr(planning, "_WHOLE", 10_000)
+    monkeypatch.setattr(planning, "_HEAD", 2_000)
+    table = tmp_path / "large.jsonl"
+    long = '{"text": "' + "where is my card " * 1_000 + '", "label": "a"}\n'
+    table.write_text(long + "".join(f'{{"text": "a card {i}", "label": "{"ab"[i % 2]}"}}\n' for i in range(200)))
+    assert hs.plan(table, model=str(few_texts[1]), machines=[1]).rows >= 1
+    table.write_text('{"text": "a card"\n' * 2_000)
+    with pytest.raises(hs.UserError, match=r"^large\.jsonl: no rows"):
+        hs.plan(table, model=str(few_texts[1]), machines=[1])
 
 
 @pytest.mark.parametrize("keep", ["float16", "int8"])

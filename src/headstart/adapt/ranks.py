@@ -62,8 +62,8 @@ class Ranks:
         torch.distributed.all_reduce(held)
         return float(held) / self.world
 
-    def told(self, number: int) -> int:
-        """What the first of them says, to all."""
+    def broadcast(self, number: int) -> int:
+        """The number that the first of them has, to all."""
         if self.world == 1:
             return number
         held = torch.tensor(number, device=self.device)

@@ -57,7 +57,7 @@ def computed_on(place: str | None, *, device: str | None = None, precision: str 
         raise UserError("int8 is calibrated on one machine", where=WHERE, fix="--precision auto")
     from headstart.cluster.ray_training import Trainers
 
-    with _connected() as ray:
+    with _unless_set(RAY_TRAIN_ENABLE_PREEMPTION_WATCHER="0"), _connected() as ray:  # it guards what is kept anyway
         actors = Actors(ray, device)
         trainers = Trainers(ray, device, actors.release)
         with looked_at_by(actors), encoded_by(actors), trained_by(trainers), closing(actors), closing(trainers):
@@ -250,10 +250,10 @@ class Actors:
         for node in self._nodes():
             gpus = 0 if self._device == "cpu" else int(node["Resources"].get("GPU", 0))
             actors = gpus or -(-_cpus(node) // _CORES)
-            threads = max(1, _cpus(node) // max(1, actors))
+            threads = max(1, _cpus(node) // actors)
             for _ in range(actors):
                 actor = remote.options(
-                    num_cpus=min(threads, _cpus(node)), num_gpus=1 if gpus else 0, max_restarts=-1,
+                    num_cpus=threads, num_gpus=1 if gpus else 0, max_restarts=-1,
                     scheduling_strategy=on_node(node["NodeID"], soft=True),
                 ).remote(own, str(Path.cwd()), self._device, threads)  # fmt: skip
                 for _ in range(_EACH):

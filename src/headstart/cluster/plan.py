@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
@@ -33,7 +34,11 @@ from headstart.values import Columns, Dataset, Request
 MACHINES = (1, 4, 16, 64)
 _LINES = (".csv", ".tsv", ".txt", ".jsonl", ".ndjson")  # endings of files whose beginning is a smaller one of its kind
 _WHOLE = 64 * 2**20  # bytes of a file of lines that is read to its end
-_HEAD = 8 * 2**20  # bytes of a larger one that are read
+_HEAD = 8 * 2**20  # bytes of a larger one that are read, or as many as its first line has
+_WIDE = {  # how a text begins whose characters have more bytes than one
+    codecs.BOM_UTF32_LE: "utf-32-le", codecs.BOM_UTF32_BE: "utf-32-be",
+    codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be",
+}  # fmt: skip
 _SECONDS = 6.0  # of measuring, about, once the model runs
 _AT_ONCE = 128  # examples between two looks at the clock, to begin with
 _MOST = 8192  # examples that are measured
@@ -222,11 +227,29 @@ def _beginning(data: str | Path) -> Iterator[tuple[str | Path, float]]:
         yield data, 1.0
         return
     with path.open("rb") as file, tempfile.TemporaryDirectory() as folder:
-        head = file.read(_HEAD)
-        head = head[: head.rfind(b"\n") + 1]
+        read = file.read(_HEAD)
+        end = _newline(read)
+        while not (size := _whole_lines(read, end)) and (more := file.read(_HEAD)):
+            read += more
         beginning = Path(folder) / path.name
-        beginning.write_bytes(head)
-        yield beginning, len(head) / path.stat().st_size
+        beginning.write_bytes(read[: size or len(read)])
+        try:
+            yield beginning, (size or len(read)) / path.stat().st_size
+        except UserError as error:  # the user knows the whole file alone
+            raise type(error)(error.what, where=error.where.replace(str(beginning), str(data)), fix=error.fix) from None
+
+
+def _newline(text: bytes) -> bytes:
+    """The end of a line as a text has it, by its first bytes."""
+    return "\n".encode(next((name for mark, name in _WIDE.items() if text.startswith(mark)), "utf-8"))
+
+
+def _whole_lines(text: bytes, end: bytes) -> int:
+    """How many bytes of it are lines with their end."""
+    at = text.rfind(end)
+    while at > 0 and at % len(end):  # half of a character and half of the next
+        at = text.rfind(end, 0, at + len(end) - 1)
+    return at + len(end) if at >= 0 else 0
 
 
 def _size(data: str, dataset: Dataset) -> int:

@@ -26,7 +26,7 @@ from headstart.adapt.checkpoint import Checkpoint
 from headstart.adapt.elsewhere import kept_on_the_way
 from headstart.adapt.loop import Step, Tuning
 from headstart.adapt.ranks import PARALLEL, Ranks
-from headstart.cluster.ray_worker import as_there, not_usable, refuse_other_versions, versions
+from headstart.cluster.ray_worker import WHERE, as_there, not_usable, refuse_other_versions, versions
 from headstart.encode.machine import limit_torch, using
 from headstart.errors import UserError, first_line
 from headstart.pretrained.torchvision_operators import declare_missing
@@ -116,7 +116,7 @@ def train_alone(job: Job, content: bytes) -> None:
     if not _wanted(job.line.start.remote(job.name)):
         _wanted(job.line.end.remote(job.name, 0))
         return
-    with suppress(Exception), _told(job, alone=True), job.place.entered():
+    with suppress(Exception), _failures_reported(job, alone=True), job.place.entered():
         tuning, checkpoint, before = unpacked(content, job.place.device), Checkpoint(Path(job.folder)), None
         _restored(tuning, checkpoint, job.name)
         with closing(_kept(job, tuning, checkpoint)) as done:
@@ -130,30 +130,30 @@ def train_alone(job: Job, content: bytes) -> None:
         _wanted(job.line.end.remote(job.name, tuning.done))
 
 
-def train_together(told: Mapping[str, Any]) -> None:
+def train_together(config: Mapping[str, Any]) -> None:
     """Do a run to its end as one of several ranks, or until the fit ends it; for Ray Train."""
     import ray
     from ray import train
 
-    job: Job = told["job"]
+    job: Job = config["job"]
     context = train.get_context()
     ranks = Ranks(context.get_world_rank(), context.get_world_size(), job.place.device)
     leads = ranks.rank == 0
-    steps = ranks.told(_wanted(job.line.start.remote(job.name)) if leads else 0)
+    steps = ranks.broadcast(_wanted(job.line.start.remote(job.name)) if leads else 0)
     if not steps:
         if leads:
             _wanted(job.line.end.remote(job.name, 0))
         return
-    with _told(job), job.place.entered():
-        tuning, checkpoint = unpacked(ray.get(told["content"]), job.place.device), Checkpoint(Path(job.folder))
+    with _failures_reported(job), job.place.entered():
+        tuning, checkpoint = unpacked(ray.get(config["content"]), job.place.device), Checkpoint(Path(job.folder))
         _share(tuning, ranks)
         if leads:
             _restored(tuning, checkpoint, job.name)
-        _follow(tuning, checkpoint, job.name, ranks.told(tuning.done))
+        _follow(tuning, checkpoint, job.name, ranks.broadcast(tuning.done))
         tuning.recipe = replace(tuning.recipe, steps=steps)
         with closing(_kept(job, tuning, checkpoint) if leads else (step for step in tuning)) as done:
             for step in done:
-                steps = ranks.told(_wanted(job.line.step.remote(job.name, _report(step))) if leads else 0)
+                steps = ranks.broadcast(_wanted(job.line.step.remote(job.name, _report(step))) if leads else 0)
                 if not steps:
                     break
                 tuning.recipe = replace(tuning.recipe, steps=steps)
@@ -206,7 +206,7 @@ def _report(step: Step) -> tuple[int, float, float, int]:
 
 
 @contextmanager
-def _told(job: Job, *, alone: bool = False) -> Iterator[None]:
+def _failures_reported(job: Job, *, alone: bool = False) -> Iterator[None]:
     """The fit comes to know why a process cannot go on. What does not lie where it should, no other would find; and
     one that is alone lost nobody."""
     import ray
@@ -217,7 +217,7 @@ def _told(job: Job, *, alone: bool = False) -> Iterator[None]:
         known = isinstance(error, UserError) or (isinstance(error, OSError) and error.filename is not None)
         fault = not_usable(error) if known and isinstance(error, UserError | OSError) else None
         if alone and fault is None:
-            fault = (f"training fails on a node: {first_line(error)}", "--on ray", "leave --on out")
+            fault = (f"training fails on a node: {first_line(error)}", WHERE, "leave --on out")
         with suppress(Exception):  # the fit is gone
             ray.get(job.line.failed.remote(job.name, first_line(error), fault))
         raise

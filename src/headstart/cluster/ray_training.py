@@ -6,7 +6,6 @@ Whoever is killed is started again by Ray, and goes on from the last state that 
 from __future__ import annotations
 
 import logging
-import os
 import pickle
 import tempfile
 from collections.abc import Callable, Generator, Mapping
@@ -17,7 +16,8 @@ from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 from headstart.cluster.ray_line import Line, News
-from headstart.cluster.ray_worker import SEEN, WHERE, passed_on, versions
+from headstart.cluster.ray_worker import WHERE, passed_on, versions
+from headstart.data.elsewhere import SEEN
 from headstart.encode.machine import cores
 from headstart.errors import UserError, first_line
 from headstart.progress import note
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from headstart.adapt.loop import Step, Tuning
     from headstart.cluster.ray_trained import Job
 
+_LOG = logging.getLogger("ray.train")
 _LISTENS = 1.0  # seconds between two looks whether the time is over
 _PATIENCE = 300.0  # seconds without a step: nobody is left then, or there is no room
 _HANGS = 180  # seconds that ranks wait for one of them; there is time left then for all to be started again
@@ -48,6 +49,7 @@ class Trainers:
         self._tasks: dict[str, Any] = {}  # of runs that were begun beside each other
         self._groups: list[Thread] = []
         self._actor: Any = None
+        self._log_level = _LOG.level  # the program's own
         self._stays = False  # whether it was said that a run cannot be sent
 
     def room(self) -> int:
@@ -111,6 +113,7 @@ class Trainers:
                 self._ray.kill(self._actor)
         for group in self._groups:
             group.join(timeout=_LEAVES)
+        _LOG.setLevel(self._log_level)
 
     def _heard(self, name: str, tuning: Tuning, failed: Callable[[], str], over: Callable[[], bool]) -> Generator[Step]:
         """The steps of a run on the nodes, as they are told of."""
@@ -179,10 +182,9 @@ class Trainers:
         from headstart.adapt.ranks import most_ranks
         from headstart.cluster.ray_trained import train_together
 
-        logging.getLogger("ray.train").setLevel(logging.ERROR)
-        os.environ.setdefault("RAY_TRAIN_ENABLE_PREEMPTION_WATCHER", "0")  # a process more, for what is kept anyway
+        _LOG.setLevel(logging.ERROR)
         slots, threads, gpus = self._slots()
-        told = {"job": self._job(name, checkpoint, threads, gpus), "content": content}
+        config = {"job": self._job(name, checkpoint, threads, gpus), "content": content}
         self._ray.get(self._line.open.remote(name, tuning.recipe.steps, tuning.done))
         each = {"CPU": threads, "GPU": 1} if gpus else {"CPU": threads}
         ranks = min(max(1, slots), most_ranks(tuning.recipe.batch, mixed=tuning.recipe.mixup > 0))
@@ -196,7 +198,7 @@ class Trainers:
                     run = RunConfig(name=name, storage_path=folder, failure_config=failures, logging_config=logs)
                     TorchTrainer(
                         train_together,
-                        train_loop_config=told,
+                        train_loop_config=config,
                         torch_config=patient,
                         scaling_config=scaling,
                         run_config=run,

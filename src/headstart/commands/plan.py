@@ -68,7 +68,7 @@ def _told(plan: dict[str, Any]) -> str:
             f"measured here: {_bytes(plan['memory'])} of memory at most",
             f"projected: {_bytes(plan['disk'])} on disk, twice that while shards are merged",
             *_kept(plan),
-            f"projected: about {_bytes(plan['memory_all'])} of memory for the process that fits, beside the texts",
+            f"projected: about {_bytes(plan['memory_all'])} of memory for the process that fits, beside the data",
             "projected: hours of reading, checking and encoding, without waiting for disks or networks that are shared",
             "  machines      as measured     if twice as slow     if twice as fast",
             *(

@@ -65,7 +65,7 @@ def _outliers(dataset: Dataset, near: Neighbours) -> Iterator[Finding]:
     far = (usual - likeness) / spread
     odd = np.argsort(-far, kind="stable")[: max(1, int(_MOST_OUTLIERS * len(far)))]
     for row in odd[far[odd] > _FAR].tolist():
-        reason = f"like no other example: cosine {likeness[row]:.2f} to the nearest ones, of most {usual:.2f}"
+        reason = f"like no other example: cosine {likeness[row]:.2f} to the nearest ones, of most others {usual:.2f}"
         yield Finding("outlier", dataset.where[row], reason, score=rounded(1 - 1 / far[row]))
 
 

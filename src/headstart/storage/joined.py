@@ -75,7 +75,7 @@ def repeated(named: Sequence[tuple[str, int]]) -> Sequence[str]:
     return Coded(codes, tuple(known))
 
 
-def mapped(column: Sequence[T], make: Callable[[T], U]) -> Sequence[U]:
+def mapped_lazily(column: Sequence[T], make: Callable[[T], U]) -> Sequence[U]:
     """What is made of each element: at once of a list, and of each value once; of others when it is asked for."""
     if isinstance(column, Coded):
         return column.map(make)

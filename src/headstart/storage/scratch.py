@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import tempfile
 import threading
 from pathlib import Path
 
 from headstart.storage.places import cannot_write
+
+_AT_ONCE = 2**30  # bytes: no system takes more than 2 GB in one call
 
 
 class ScratchFile:
@@ -35,7 +38,7 @@ class ScratchFile:
         """Write bytes from a place on. Raises OutputError where the disk has no room for them."""
         try:
             while content:
-                done = self._write(content, at)
+                done = self._write(content[:_AT_ONCE], at)
                 content, at = content[done:], at + done
         except OSError as error:
             raise cannot_write(self._folder, error) from error
@@ -43,9 +46,9 @@ class ScratchFile:
     def read(self, into: memoryview, at: int) -> None:
         """Fill bytes with those from a place on. Raises OSError where there are fewer."""
         while into:
-            done = self._read(into, at)
+            done = self._read(into[:_AT_ONCE], at)
             if not done:
-                raise OSError(os.strerror(5), "a scratch file of the cache ended early")
+                raise OSError(errno.EIO, "a scratch file of the cache ended early")
             into, at = into[done:], at + done
 
     def _write(self, content: memoryview, at: int) -> int:

@@ -17,7 +17,7 @@ from headstart.data.files.arrow import MOST_ROWS, plain_values, too_many_rows
 from headstart.data.files.arrow_types import of_pyarrow
 from headstart.data.labels.values import ATOMS, Cell, absent, as_text, cell_of, mark, marks_of, plain, readable, shown
 from headstart.errors import DataError, short_name, some_of
-from headstart.storage.joined import mapped
+from headstart.storage.joined import mapped_lazily
 
 _LARGE = 2.0**62
 _WHOLE = re.compile(r"-?\d+\.0")
@@ -82,7 +82,9 @@ def whole_numbers(cells: Sequence[Cell]) -> tuple[Sequence[Cell], list[str]]:
     if not all(text in pointed or _DIGITS.fullmatch(text.strip()) for text in texts if text.strip()):
         pointed = {text: name for text, name in pointed.items() if name in both}
     note = f"labels that are written with .0 and without are taken as one: {some_of([*map(repr, both)])}"
-    return mapped(cells, lambda cell: pointed.get(cell, cell) if type(cell) is str else cell), [note] if both else []
+    return mapped_lazily(cells, lambda cell: pointed.get(cell, cell) if type(cell) is str else cell), [
+        note
+    ] if both else []
 
 
 def is_one_hot(cells: Sequence[Cell]) -> bool:

@@ -22,7 +22,7 @@ from headstart.errors import DataError, some_of
 from headstart.inputs.paths import is_file
 from headstart.inputs.text import read_text
 from headstart.storage.columns import Lazy
-from headstart.storage.joined import mapped
+from headstart.storage.joined import mapped_lazily
 from headstart.values import Columns, Examples
 
 _DIGITS, _SHOWN = 9, 20  # of the number of a class; characters of it that are shown
@@ -211,7 +211,7 @@ def _numbered(whole: Examples, said: _Names) -> Examples:
             )
     named: Callable[[Any], Any] = lambda cell: None if cell is None else said.names[_class_number(cell)]  # noqa: E731
     notes = (*whole.notes, f"classes are called by the lines of {said.where}, the first of which is class 0")
-    return replace(whole, targets=mapped(whole.targets, named), notes=notes)
+    return replace(whole, targets=mapped_lazily(whole.targets, named), notes=notes)
 
 
 def _class_number(cell: str) -> int:

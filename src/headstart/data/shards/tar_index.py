@@ -21,7 +21,7 @@ from headstart.data.files.walk import Walk
 from headstart.data.shards.tar_members import BadHeader, Member, Members
 from headstart.errors import DataError, some_of
 from headstart.inputs.packed import MOST_OF_AN_ARCHIVE, PhotoInFile
-from headstart.storage.columns import Lazy, Strings, smallest
+from headstart.storage.columns import Strings, smallest
 from headstart.storage.files import open_file
 from headstart.values import Finding
 
@@ -86,13 +86,6 @@ class TarIndex:
 
     def shard_of(self, row: int) -> Shard:
         return self.shards[int(np.searchsorted(self.starts, row, side="right")) - 1]
-
-    def where(self) -> Lazy[str]:
-        """What to call each sample: "train-003.tar 000123"."""
-        return Lazy(self._where, range(len(self)))
-
-    def _where(self, row: int) -> str:
-        return f"{self.shard_of(row).name} {self.keys[row]}"
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ import numpy as np
 from headstart.data.files.part_names import PART_NAMES, names_part, part_named
 from headstart.errors import DataError, some_of
 from headstart.storage.columns import Coded
-from headstart.storage.joined import joined, mapped, repeated
+from headstart.storage.joined import joined, mapped_lazily, repeated
 from headstart.values import Columns, Examples, Finding, Passages
 
 
@@ -25,7 +25,7 @@ def in_parts(whole: Examples, named: Sequence[str | None]) -> Examples:
     Args:
         named: what the column holds, row by row; empty: there is none.
     """
-    parts: Any = mapped(named, lambda name: part_named(name) if name else None)
+    parts: Any = mapped_lazily(named, lambda name: part_named(name) if name else None)
     given = [name for name in named if name]
     if not any(parts) or 2 * sum(map(names_part, given)) <= len(given):
         others = ", ".join(map(repr, sorted(set(given))[:3]))
@@ -117,7 +117,7 @@ def _told_apart(read: Sequence[tuple[str, Any, Examples]]) -> list[Examples]:
 def placed(examples: Examples, before: str) -> Examples:
     """Examples whose places say more: what comes before them."""
     findings = tuple(replace(finding, where=before + finding.where) for finding in examples.findings)
-    return replace(examples, where=mapped(examples.where, before.__add__), findings=findings)
+    return replace(examples, where=mapped_lazily(examples.where, before.__add__), findings=findings)
 
 
 def join(named: Sequence[tuple[str, Examples]]) -> Examples:
