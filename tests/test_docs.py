@@ -20,7 +20,7 @@ pytestmark = pytest.mark.check
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "bench" / "README.md", *(ROOT / "docs").rglob("*.md")]
 made_outputs = runpy.run_path(str(ROOT / "docs" / "make_outputs.py"))
-NOT_ALONE = {"index", "ray", "serve"}  # of which another test runs the lines, or which need a cluster, or a server
+NOT_ALONE = {"answer-box", "index", "ray", "serve"}  # what they show is run elsewhere, or needs a cluster
 RUN = sorted(
     page.stem
     for page in made_outputs["by_hand"]()
