@@ -38,6 +38,7 @@ html_theme_options = {
 MENDED = (
     (r'<aside class="sidebar-drawer', '<aside aria-label="Pages" class="sidebar-drawer'),  # two landmarks of one kind
     (r'<aside class="toc-drawer', '<aside aria-label="On this page" class="toc-drawer'),
+    (r'<p class="caption" role="heading">', '<p class="caption" role="heading" aria-level="2">'),
     (r"<pre>", '<pre tabindex="0">'),  # what can be scrolled can be reached by keys
     (r'<div class="table-wrapper', '<div tabindex="0" class="table-wrapper'),
     (r'<th class="head"><p></p></th>', '<td class="head"></td>'),  # a header without a word
