@@ -228,7 +228,9 @@ def test_examples_with_two_labels_are_said_first_counted_and_warned_of(tmp_path,
     lines = repr(checked).splitlines()
     assert any(said in line for line in lines[:8])  # not behind the duplicates
     (more,) = (line for line in lines if "more in the findings" in line)
-    assert more == "110 more in the findings: 87 x duplicate, 23 x conflicting-labels"  # some of each kind are shown
+    assert (
+        more == "110 more in the findings: 87 x duplicate, 23 x conflicting-labels (--out FOLDER writes all)"
+    )  # some of each kind are shown
     few = tmp_path / "few.csv"
     few.write_text("\n".join([header, *rows, *other[:2]]))
     assert "conflicting-labels" not in kinds(hs.check(few).to_json())
@@ -245,7 +247,7 @@ def test_what_beats_nothing_and_what_is_never_found_are_told(tmp_path, command):
     assert code == 0, err
     told = json.loads(printed)
     assert set(kinds(told)) & {"not-better-than-constant", "worse-than-constant"}
-    assert "warning: classes of which no test example was found: rare (0 of" in err
+    assert "warning: classes of which no test example was recognised: rare (0 of" in err
     assert "Read this first" in (tmp_path / "out" / "report.html").read_text()
 
 

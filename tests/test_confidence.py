@@ -106,7 +106,7 @@ def test_no_shares_are_refused(saved, option, value):
 
 
 def test_what_cannot_be_promised_is_refused_with_what_can(saved):
-    with pytest.raises(UserError, match=r"with \d+ held-out examples 0\.\d+ can be reached"):
+    with pytest.raises(UserError, match=r"with \d+ held-out examples 0\.\d+ can be promised"):
         saved.predict("a bowl of soup", abstain=0.999)
     with pytest.raises(UserError, match="none is asked for"):
         saved.predict("a bowl of soup", per_class=True)

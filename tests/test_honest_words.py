@@ -33,7 +33,7 @@ def test_a_class_that_is_never_found_and_unbalanced_ones_are_on_the_screen():
     said = terminal.scores(
         told_of([0] * 40 + [1] * 4 + [2] * 3, [0] * 40 + [0] * 4 + [2] * 3, ("a", "b", "c")), METRICS
     )
-    assert "not found  classes of which no test example was found: b (0 of 4)" in said
+    assert "not found  classes of which no test example was recognised: b (0 of 4)" in said
     assert "Balanced accuracy 0.667  (95 % interval" in said
     assert "verdict    Not clearly better than always answering “a”: more examples would tell." in said
 

@@ -91,7 +91,11 @@ def open_model(model: str | Path, *, task: str | None = None) -> Opened:
     if written is None or saved_as is None:
         return _as_it_is(str(model), wanted)
     if wanted not in (None, saved_as):
-        raise ModelError(f"a model for {saved_as.name}, not for {task}", where=str(folder), fix="leave the task out")
+        raise ModelError(
+            f"a model for {saved_as.name}, not for {task}",
+            where=str(folder),
+            fix="headstart predict asks it; or name another folder",
+        )
     saved = saved_as.keeper.checked(written, folder)
     if "backbone" in saved:
         backbone = reopen(folder, saved["backbone"])

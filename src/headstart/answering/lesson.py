@@ -185,6 +185,11 @@ def answering_lesson(
 ) -> AnsweringLesson:
     """The training questions whose answers are where the data say; a guessed place teaches the wrong one."""
     rows, notes = _sure(dataset, plan.train)
+    if own_head(plan.backbone.config).new:
+        trained = "--model deepset/minilm-uncased-squad2, or a folder with such a model, begins with one that does"
+        session.progress.note(
+            f"{plan.backbone.name} has never answered questions, and learns it from nothing: {trained}"
+        )
     return AnsweringLesson(
         dataset=dataset.take(rows),
         rows=rows,

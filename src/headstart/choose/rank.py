@@ -155,12 +155,15 @@ def _try(
                 return Untried(candidate.name, why)
             speed = rate.speed(candidate.cost)
             rate = Rate(len(sample), within, advance, budget.now)
+        fresh = int(unknown(digests, backbone).sum())  # a race has encoded some
         features = encode_rows(sample, np.arange(len(sample)), backbone, advance=rate)
     except OutOfTimeError:
         why = f"stopped after {rate.done} of {rate.total} examples, when its {budget.seconds:.0f} s were over"
         return Untried(candidate.name, why)
     features = replace(features, cached=len(sample) - new)  # what the race encoded was not known before
-    return _judged(candidate, sample, features, rate.per_second(), speed or rate.speed(candidate.cost))
+    return _judged(
+        candidate, sample, features, rate.per_second() if fresh else None, speed or rate.speed(candidate.cost)
+    )
 
 
 def _needed(new: int, cost: float, speeds: Sequence[Speed]) -> float:

@@ -82,7 +82,7 @@ def _unreachable(repo: str, error: Exception) -> ModelError:
     return AbsentError(
         f"{repo} is not on this machine; it comes from the hub, and {constants.ENDPOINT} cannot be reached: {reason}",
         where="--model",
-        fix=instead(repo, "run it once with a network: the model is kept"),
+        fix=instead(repo, "run it once with a network: the model is kept; or name a folder that has it"),
     )
 
 

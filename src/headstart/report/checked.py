@@ -194,7 +194,7 @@ def _lines(result: Mapping[str, Any]) -> Iterator[str]:
     if len(findings) > len(shown):
         kinds = Counter(finding["kind"] for finding in findings) - Counter(finding["kind"] for finding in shown)
         more = ", ".join(f"{n:,} x {kind}" for kind, n in kinds.most_common())
-        yield f"{len(findings) - len(shown):,} more in the findings: {more}"
+        yield f"{len(findings) - len(shown):,} more in the findings: {more} (--out FOLDER writes all)"
     yield from result["notes"]
     yield from (f"warning: {each['text']}" for each in result["warnings"])
 
@@ -207,8 +207,8 @@ def _doubtful(result: Mapping[str, Any]) -> str:
         return said
     if wrong:
         return f"{said}: {wrong:,} of them {'are' if wrong > 1 else 'is'} more probably wrong than right"
-    alone = "none of them has" if listed > 1 else "it has not"
-    return f"{said}: no more than a model of this accuracy gets wrong by itself, so {alone} to be wrong"
+    alone = "none of them need" if listed > 1 else "it need not"
+    return f"{said}: no more than a model of this accuracy gets wrong by itself, so {alone} be wrong"
 
 
 def _first_of_each_kind(findings: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:

@@ -77,7 +77,8 @@ def advice(record: Record, gallery: Gallery) -> Iterator[str]:
     if tested and (weakest := min(tested))[0] < min(_WEAK, scores.accuracy):
         recall, number, c = weakest
         found = f"{round(recall * c['count']):,} of {c['count']:,}"
-        words = f"Add examples of “{breakable(c['name'])}”, which is found least often: {found} times"
+        among = f"of those with {_ENOUGH} test examples or more"
+        words = f"Add examples of “{breakable(c['name'])}”, found least often {among}: {found} times"
         yield gallery.opener(f"missed-{number}", words)
     confused = max(((n, i, j) for i, j, n in _cells(scores) if i != j), default=(0, 0, 0))
     if confused[0] >= _OFTEN:

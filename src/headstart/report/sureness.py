@@ -19,7 +19,7 @@ def lines(result: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield "answers", f"all, none of which is promised to be right: {few}"
     if parts:
         said = ", ".join(f"{share:.0%} if {100 * float(asked):g} % are to be right" for asked, share in parts)
-        yield "answers", f"{said} (predict --abstain)"
+        yield "answers", f"{said} (predict --abstain {parts[0][0]})"
     scope = sure.get("out_of_scope")
     if scope is not None:
         from headstart.evaluate.out_of_scope import WAYS  # loads numpy, which `headstart --help` does without

@@ -24,7 +24,7 @@ def trust(record: Record) -> Iterator[Section]:
     drawn = [
         *_reliability(details.get("reliability") or ()),
         *_risk_coverage(details.get("risk_coverage") or ()),
-        *_precision_recall(details.get("precision_recall") or {}, chosen),
+        *_precision_recall(details.get("precision_recall") or {}, details.get("per_class") or (), chosen),
     ]
     result = lines({"confidence": record.confidence, "threshold": chosen})
     said = "".join(f"<li>{breakable(f'{word.capitalize()} {what}')}</li>" for word, what in result)
@@ -68,12 +68,14 @@ def _risk_coverage(points: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     yield _chart("If it answers only where it is sure", note, chart)
 
 
-def _precision_recall(curve: Mapping[str, Any], chosen: Mapping[str, Any] | None) -> Iterator[str]:
+def _precision_recall(
+    curve: Mapping[str, Any], classes: Sequence[Mapping[str, Any]], chosen: Mapping[str, Any] | None
+) -> Iterator[str]:
     points = curve.get("points") or ()
-    if len(points) < 2:
+    there = next((each for each in classes if each["name"] == curve.get("positive")), None)
+    if len(points) < 2 or there is None:
         return
     value = chosen["value"] if chosen and chosen["class"] == curve["positive"] else 0.5
-    there = min(points, key=lambda point: abs(point["threshold"] - value))
     line = Line("precision", [(point["recall"], point["precision"]) for point in points])
     mark = Mark(there["recall"], there["precision"], f"threshold {value:.2f}")
     ends = (0.0, 1.0)

@@ -53,7 +53,7 @@ def cautions(verdict: Verdict, of_names: Iterable[Mapping[str, Any]] = (), named
     if never:
         some = ", ".join(f"{short_name(name)} (0 of {count:,})" for name, count in never[:_LISTED])
         more = f" and {len(never) - _LISTED:,} more" if len(never) > _LISTED else ""
-        found.append(Caution("never-found", f"{named} of which no test example was found: {some}{more}"))
+        found.append(Caution("never-found", f"{named} of which no test example was recognised: {some}{more}"))
     return found
 
 

@@ -108,7 +108,7 @@ def _reach(held: Held) -> str:
     most, n = most_accurate(*_judged(held), groups=held["group"]), len(held["right"])
     if most is None:
         return f"{n:,} held-out examples promise none at all"
-    return f"with {n:,} held-out examples {most:g} can be reached"
+    return f"with {n:,} held-out examples {most:g} can be promised"
 
 
 def _limits(head: Head, held: Held, level: float, per_class: bool) -> tuple[list[Bar], list[str]]:

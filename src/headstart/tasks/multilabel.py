@@ -14,6 +14,7 @@ from headstart.backbone import Backbone, Head
 from headstart.data.labels.cells import is_one_hot
 from headstart.data.labels.column_of_labels import (
     looks_like_label_sets,
+    made_of_others,
     of_one_label,
     other_separator,
     separator_in_places,
@@ -93,6 +94,11 @@ def _doubts(examples: Examples) -> tuple[str, ...]:
         separator, row = other
         split = f"--separator {_typed(separator)} takes it as several"
         notes.append(f"labels such as {cells[row]!r} are taken as one class each; {split}")
+    elif (made := made_of_others(cells)) is not None:
+        separator, row, times = made
+        rows = "1 label is put together from others" if times == 1 else f"{times:,} labels are put together from others"
+        split = f"--task multilabel --separator {_typed(separator)} takes them as several"
+        notes.append(f"{rows}, such as {cells[row]!r}, and taken as classes of their own; {split}")
     if _of_one(examples):
         lists = "each label is a list of one, taken as a class; --task multilabel takes them as lists"
         others = "each row has exactly one label, which is taken as its class"

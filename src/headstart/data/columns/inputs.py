@@ -94,6 +94,8 @@ def _texts(sample: Sample, taken: set[str | None], where: str) -> tuple[tuple[st
         one, two = (text, others[0]) if text in full else others[:2]
         a, b = shlex.quote(one), shlex.quote(two)
         fix = f"--text {a} takes it alone, --text {a} --text2 {b} as pairs, --text {a} --text {b} joined"
+        if any(map(_asks, (sample[one], sample[two]))):
+            fix += "; for questions that are answered from texts, call the columns context, question and answer"
         raise DataError(f"two columns of texts: {one!r} and {two!r}", where=where, fix=fix)
     if text is not None:
         return (text,), []
@@ -102,6 +104,12 @@ def _texts(sample: Sample, taken: set[str | None], where: str) -> tuple[tuple[st
         what = f"no column of texts or image paths among: {listed(sample)}"
         raise DataError(what, where=where, fix="name it with --text COLUMN or --image COLUMN")
     return (longest,), [f"{where}: column {longest!r} taken as the text"]
+
+
+def _asks(cells: Sequence[Any]) -> bool:
+    """Whether most of some texts end in a question mark."""
+    texts = [str(cell).strip() for cell in cells if cell is not None]
+    return 2 * sum(text.endswith("?") for text in texts) > len(texts)
 
 
 def left_out(sample: Sample, values: tuple[str, ...], taken: set[str | None], where: str) -> list[str]:

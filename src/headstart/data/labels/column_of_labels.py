@@ -68,6 +68,19 @@ def other_separator(cells: Sequence[Cell]) -> tuple[str, int] | None:
     return None
 
 
+def made_of_others(cells: Sequence[Cell]) -> tuple[str, int, int] | None:
+    """What stands between labels in texts all of whose parts are labels by themselves: it, the first such row, how many
+    rows; None: there is no such text."""
+    texts = _texts(cells)
+    for separator in SEPARATORS:
+        having = {text: split_at(text, separator) for text in texts if separator in text}
+        made = {text for text, parts in having.items() if len(parts) > 1 and all(part in texts for part in parts)}
+        if made:
+            first = next(row for row, cell in enumerate(cells) if text_of(cell) in made)
+            return separator, first, sum(texts[text] for text in made)
+    return None
+
+
 def separator_seen(cells: Sequence[Cell], separator: str) -> str:
     """What speaks for a separator, for a note. Of texts that write a list down, such as [], it says nothing."""
     split = [split_at(text, separator) for cell in cells if (text := text_of(cell)) and list_in(text) is None]
