@@ -14,6 +14,7 @@ from headstart.evaluate.classification import evaluate
 from headstart.evaluate.curves import precision_recall, reliability, risk_coverage
 from headstart.evaluate.metrics import expected_calibration_error
 from headstart.evaluate.two_classes import positive_class
+from headstart.report.html import percent
 from hostile import changed
 from small_models import small_image_model
 
@@ -147,5 +148,10 @@ def test_a_model_looks_for_the_class_that_was_rarer_where_it_learned(photos, tmp
     labels = ["rare"] * 12 + ["usual"] * 20
     model = hs.fit([*few[:12], *many], labels, model=str(tmp_path / "small"), how="probe")
     assert model.scores.precision_recall["positive"] == "rare"
+    (rare,) = (each for each in model.scores.per_class if each["name"] == "rare")
+    model.report(tmp_path / "page.html")
+    found, right = (percent(rare[key]) for key in ("recall", "precision"))
+    page = (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert f"At its threshold {found} of them are found, and {right} of what is called so is it." in page
     other = model.evaluate([*few, *many[:4]], ["rare"] * 20 + ["usual"] * 4)
     assert other.scores.precision_recall["positive"] == "rare"

@@ -18,7 +18,13 @@ import headstart as hs
 pytestmark = pytest.mark.check
 
 ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "bench" / "README.md", *(ROOT / "docs").rglob("*.md")]
+PAGES = [
+    ROOT / "README.md",
+    ROOT / "CONTRIBUTING.md",
+    ROOT / "bench" / "README.md",
+    ROOT / "examples" / "README.md",
+    *(ROOT / "docs").rglob("*.md"),
+]
 made_outputs = runpy.run_path(str(ROOT / "docs" / "make_outputs.py"))
 NOT_ALONE = {"answer-box", "index", "ray", "serve"}  # what they show is run elsewhere, or needs a cluster
 RUN = sorted(

@@ -260,6 +260,19 @@ def test_tags_with_spaces_between_are_noted_with_the_option_that_splits_them(tmp
     assert split.dataset.classes == ("card", "money", "urgent")
 
 
+def test_few_labels_put_together_from_others_are_noted(tmp_path):
+    """Too few to be taken as several unasked; and never learned as classes of their own in silence."""
+    cells = ["joy", "love", "anger"] * 30 + ["joy,love"] * 3
+    path = table(tmp_path / "felt.csv", ("text", "label"), [[cell] for cell in cells])
+    checked = hs.check(path)
+    assert checked.dataset.task.name == "classification"
+    assert said(checked.notes, "3 labels are put together from others, such as 'joy,love'", '--separator ","')
+    split = hs.check(path, task="multilabel", columns=Columns(separator=","))
+    assert split.dataset.classes == ("anger", "joy", "love")
+    places = table(tmp_path / "places.csv", ("text", "label"), [[("York, UK", "Ann Arbor")[n % 2]] for n in range(60)])
+    assert not hs.check(places).notes
+
+
 @pytest.mark.parametrize("between", [";", "|", ",", " ; "])
 def test_labels_that_have_their_places_are_split_where_several_are_asked_for_and_noted_elsewhere(tmp_path, between):
     cells = ["card", "parcel", f"card{between}urgent", "card", "parcel", f"parcel{between}urgent"]

@@ -52,6 +52,18 @@ def test_a_probe_knows_which_of_the_two_comes_first():
     assert (before.label, after.label) == ("food first", "sport first")
 
 
+def test_questions_beside_texts_are_told_how_they_are_learned(tmp_path, command):
+    """In columns that have other names than questions are known by."""
+    data = tmp_path / "fragen.csv"
+    rows = [(f"Der Turm steht seit {1900 + i} am Fluss.", f"Seit wann steht Turm {i}?", 1900 + i) for i in range(40)]
+    with data.open("w", newline="") as file:
+        csv.writer(file).writerows([("Textabschnitt", "Frage", "Antwort"), *rows])
+    code, _, err = command("fit", data, *PROBE)
+    assert (code, "call the columns context, question and answer" in err) == (2, True)
+    code, _, err = command("fit", data, *PROBE, "--task", "answering")
+    assert (code, "call them context, question and answer" in err) == (2, True)
+
+
 def test_two_columns_of_texts_are_refused_with_all_ways_out(tmp_path, command):
     data = tmp_path / "two.csv"
     rows = [(f"{a} and more of it", f"{b} for all of us", "xy"[i % 2]) for i, (a, b, _) in enumerate(same_or_not(40))]

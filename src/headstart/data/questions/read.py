@@ -206,9 +206,7 @@ def _refuse_without(needed: Iterable[str], names: list[str], where: str) -> None
         if what not in columns:
             near = difflib.get_close_matches(what, lower, n=1)
             hint = (
-                f"rename {near[0]!r}"
-                if near
-                else f"call them context, question and answer; columns: {listed(names)}"
+                f"rename {near[0]!r}" if near else f"call them context, question and answer; columns: {listed(names)}"
             )
             raise DataError(f"no column {_NAMES[what][0]!r}", where=where, fix=hint)
 
