@@ -181,7 +181,9 @@ def test_processes_that_run_at_once_or_are_killed_end_in_the_same_bytes(pictures
     command = [sys.executable, "-c", SHARD, *map(str, pictures), str(store)]
     runs = [subprocess.Popen([*command, kill], stderr=subprocess.PIPE) for kill in ("3", "8", "0", "0")]
     said = [run.communicate()[1] for run in runs]
-    assert sorted(run.returncode for run in runs) == [-9, -9, 0, 0], said
+    killed, ended = runs[:2], runs[2:]
+    assert [run.returncode for run in ended] == [0, 0], said
+    assert {run.returncode for run in killed} <= {-9, 0}, said  # 0: the others had done it all before
     hs.merge_shards(store)
     left = {name: there for name, there in content(store).items() if not name.endswith(".tmp")}
     assert left == whole

@@ -9,11 +9,10 @@ import pytest
 
 import headstart as hs
 from headstart.cluster import plan as planning
+from small_models import small_image_model
 
 
 def test_photos_are_planned(photos, tmp_path, command):
-    from small_models import small_image_model
-
     small_image_model("vit_tiny_patch16_224", tmp_path / "model")
     code, out, err = command("plan", photos, "--model", tmp_path / "model", "--json", "--machines", "1,2,400")
     assert code == 0, err
@@ -45,6 +44,23 @@ def test_a_large_file_is_not_read_to_its_end(encoding, few_texts, tmp_path, own_
     assert not made.rows_counted
     assert made.rows == pytest.approx(20_000, rel=0.01)
     assert made.data_bytes == table.stat().st_size
+
+
+def test_lines_may_end_in_carriage_returns(few_texts, tmp_path, own_cache, monkeypatch):
+    monkeypatch.setattr(planning, "_WHOLE", 10_000)
+    monkeypatch.setattr(planning, "_HEAD", 20_000)
+    table = tmp_path / "large.csv"
+    rows = [f"where is my card number {number:06d},{'ab'[number % 2]}\r" for number in range(4_000)]
+    table.write_bytes(("text,label\r" + "".join(rows)).encode())
+    assert hs.plan(table, model=str(few_texts[1]), machines=[1]).rows == pytest.approx(4_000, rel=0.01)
+
+
+def test_what_cannot_be_used_has_no_plan(photos, tmp_path, command):
+    small_image_model("resnet10t", tmp_path / "model")
+    for photo in photos.rglob("*.jpg"):
+        photo.write_bytes(b"no photo")
+    code, _, err = command("plan", photos, "--model", tmp_path / "model")
+    assert (code, "none of a sample can be used" in err) == (2, True)
 
 
 def test_a_first_line_may_be_long(few_texts, tmp_path, own_cache, monkeypatch):

@@ -207,7 +207,10 @@ def _measured(dataset: Dataset, backbone: Backbone, now: Callable[[], float]) ->
             start += size
             size = min(2 * size, KINDS[backbone.kind].chunk) if after - before < 1 else size
         warm, begun = True, begun if warm else after
-    return _Measured(done, done / max(1e-9, check), done / max(1e-9, encode), forms.loss_of(losses) or 0.0)
+    loss = forms.loss_of(losses)
+    if loss is None:
+        raise UserError("none of a sample can be used", where=dataset.name, fix="headstart check says why")
+    return _Measured(done, done / max(1e-9, check), done / max(1e-9, encode), loss)
 
 
 def _checked(dataset: Dataset, rows: np.ndarray) -> tuple[Dataset, np.ndarray]:
@@ -228,24 +231,23 @@ def _beginning(data: str | Path) -> Iterator[tuple[str | Path, float]]:
         return
     with path.open("rb") as file, tempfile.TemporaryDirectory() as folder:
         read = file.read(_HEAD)
-        end = _newline(read)
-        while not (size := _whole_lines(read, end)) and (more := file.read(_HEAD)):
+        while not (size := _whole_lines(read)) and len(read) < _WHOLE and (more := file.read(_HEAD)):
             read += more
+        if not size:  # one line, or none that ends as lines do
+            yield data, 1.0
+            return
         beginning = Path(folder) / path.name
-        beginning.write_bytes(read[: size or len(read)])
+        beginning.write_bytes(read[:size])
         try:
-            yield beginning, (size or len(read)) / path.stat().st_size
+            yield beginning, size / path.stat().st_size
         except UserError as error:  # the user knows the whole file alone
             raise type(error)(error.what, where=error.where.replace(str(beginning), str(data)), fix=error.fix) from None
 
 
-def _newline(text: bytes) -> bytes:
-    """The end of a line as a text has it, by its first bytes."""
-    return "\n".encode(next((name for mark, name in _WIDE.items() if text.startswith(mark)), "utf-8"))
-
-
-def _whole_lines(text: bytes, end: bytes) -> int:
-    """How many bytes of it are lines with their end."""
+def _whole_lines(text: bytes) -> int:
+    """How many bytes of the beginning of a text are lines with their end."""
+    encoding = next((name for mark, name in _WIDE.items() if text.startswith(mark)), "utf-8")
+    end = next((sign.encode(encoding) for sign in "\n\r" if sign.encode(encoding) in text), b"\n")
     at = text.rfind(end)
     while at > 0 and at % len(end):  # half of a character and half of the next
         at = text.rfind(end, 0, at + len(end) - 1)
