@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 
 import headstart as hs
 from headstart.cluster import encode as cluster_encode
@@ -334,3 +334,35 @@ def test_the_commands(pictures, tmp_path, command):
     assert code == 0, err
     assert (json.loads(out)["cached"], json.loads(out)["model"]) == (1.0, model.name)
     assert command("encode", "--store", store)[0] == command("encode", data, "--merge", "--store", store)[0] == 2
+
+
+def test_other_photos_of_the_same_names_are_encoded_too(pictures, tmp_path, small_chunks):
+    """What is known is known of these photos, whatever others are called."""
+    store, other = tmp_path / "store", tmp_path / "other"
+    for photo in set(pictures[0].rglob("*.png")) - set(pictures[0].rglob("99.png")):
+        (other / photo.parent.name).mkdir(parents=True, exist_ok=True)
+        with Image.open(photo) as opened:
+            ImageOps.mirror(opened).rotate(3).save(other / photo.parent.name / photo.name)
+    shutil.copy(pictures[0] / "light" / "99.png", other / "light")
+    first = hs.encode_shard(pictures[0], store=store, model=pictures[1])
+    assert hs.encode_shard(pictures[0], store=store, model=pictures[1]).computed == 0
+    assert hs.encode_shard(other, store=store, model=pictures[1]).computed == first.chunks
+
+
+def test_a_fit_says_what_its_store_lacked(pictures, tmp_path, small_chunks, command):
+    code, _, err = command("fit", pictures[0], "--store", tmp_path / "new", "--model", pictures[1], "--how", "probe")
+    assert (code, "% of the features were not in the store, and were computed here" in err) == (0, True)
+    again = ("--store", tmp_path / "new", "--model", pictures[1], "--how", "probe", "--out", tmp_path / "again")
+    code, _, err = command("fit", pictures[0], *again)
+    assert (code, "not in the store" in err) == (0, False)
+
+
+def test_other_labels_of_the_same_texts_are_encoded_too(few_texts, tmp_path):
+    """A row without a label is not encoded; it is for the column in which it has one."""
+    table = tmp_path / "texts.csv"
+    rows = [f"where is my card {i},{'ab'[i % 2] if i < 20 else ''},{'xy'[i % 2]}" for i in range(60)]
+    table.write_text("text,one,two\n" + "\n".join(rows) + "\n")
+    for label, count in (("one", 20), ("two", 60)):
+        named = hs.Columns(text="text", label=label)
+        hs.encode_shard(table, store=tmp_path / "store", model=str(few_texts[1]), columns=named)
+        assert hs.merge_shards(tmp_path / "store").tables[0]["rows"] == count

@@ -19,7 +19,7 @@ from headstart.doctor.examine import AUTO, examine
 from headstart.encode.machine import using
 from headstart.encode.precision import precision_named
 from headstart.encode.store import features_in
-from headstart.encode.works import kept_notes, unfinished_notes
+from headstart.encode.works import kept_notes, lacking_notes, unfinished_notes
 from headstart.errors import UserError
 from headstart.inputs.paths import is_address
 from headstart.model import Model
@@ -157,7 +157,9 @@ def fit(  # noqa: PLR0913 - the one public door: every option of the command lin
     there, nodes = None if store is None else resolved(store), computed_on(on, device=device, precision=precision)
     with using(device, threads), features_in(there), nodes, opened as session:
         session.say([*unfinished_notes(), *kept_notes()])
-        return pipeline.fit(request, session)
+        fitted = pipeline.fit(request, session)
+        session.say(lacking_notes(fitted.summary.get("cached")))
+        return fitted
 
 
 def rank(  # noqa: PLR0913 - as `fit`

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -20,13 +21,14 @@ from headstart.encode.forms import form_in
 from headstart.encode.segments import ENDING, PART, open_segment
 from headstart.encode.store import FEATURES, folder_of, store_folder
 from headstart.errors import UserError, some_of
-from headstart.storage.files import read_json
+from headstart.storage.files import open_file, read_json
 from headstart.storage.shared import write_first, write_shared
 from headstart.values import Dataset
 
 _WORKS = "works"
 _OF = re.compile(r"([0-9a-f]{16})\.of-(\d+)")
 _WIDEST, _MOST_CHUNKS = 2**24, 10**7
+_LOOKED_INTO, _READ, _MOST_FILE = 64, 2**16, 2**40  # photos, bytes of each, and how long it may be
 _MOST_TOLD = 20  # shards by their numbers
 
 
@@ -107,11 +109,29 @@ def shard_named(text: str) -> Shard:
 
 
 def listing_of(dataset: Dataset) -> str:
-    """The sha256 by which processes know that they read the same data: what its texts say, or where its photos lie."""
-    seen = hashlib.sha256()
-    for told in dataset.inputs if dataset.modality.in_tables else dataset.where:
+    """The sha256 by which processes know that they read the same data: what its texts say, or where its photos lie and
+    how some of them begin; and which examples have no label, for these are not encoded."""
+    seen, in_tables = hashlib.sha256(), dataset.modality.in_tables
+    for told in dataset.inputs if in_tables else dataset.where:
         seen.update(repr(told).encode("utf-8", "surrogatepass") + b"\0")
+    if not in_tables:
+        for row in np.unique(np.linspace(0, len(dataset) - 1, min(_LOOKED_INTO, len(dataset))).astype(np.int64)):
+            seen.update(_beginning(dataset.inputs[row]) + b"\0")
+    complaint = dataset.task.complaint
+    unlabelled = [row for row, target in enumerate(dataset.targets) if complaint(target) is not None]
+    seen.update(repr(unlabelled).encode())
     return seen.hexdigest()
+
+
+def _beginning(photo: object) -> bytes:
+    """How a file begins, and how long it is; nothing of photos that lie in another file, or that are not there."""
+    if not isinstance(photo, str | Path):
+        return b""
+    try:
+        with open_file(photo, most=_MOST_FILE) as file:
+            return file.read(_READ) + str(os.fstat(file.fileno()).st_size).encode()
+    except (OSError, UserError):
+        return b""
 
 
 def begin(store: Path, work: Work, shard: Shard) -> None:
@@ -186,6 +206,13 @@ def unfinished_notes() -> list[str]:
     store = store_folder()
     told = [] if store is None else unfinished(store)
     return [f"{what}: their features are computed here" for what in told]
+
+
+def lacking_notes(known: float | None) -> list[str]:
+    """What a fit says of features that its store lacked. Args: known: the share that it had; None: none are made."""
+    if store_folder() is None or known is None or known == 1:
+        return []
+    return [f"{1 - known:.1%} of the features were not in the store, and were computed here"]
 
 
 def kept_notes(key: str | None = None) -> list[str]:
