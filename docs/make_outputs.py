@@ -23,7 +23,7 @@ BLOCK = re.compile(r"^```(python|console|text)\n(.*?)^```$", re.MULTILINE | re.D
 LIMIT = 600  # seconds that a block may take
 DOCS = Path(__file__).parent
 # Pages whose ```text blocks show something else than what a block before them prints, and pages that are made.
-ILLUSTRATED = {"answer-box", "choosing", "compare", "explain", "export", "http-api", "long-texts", "reliability"}
+ILLUSTRATED = {"answer-box", "choosing", "compare", "explain", "export", "http-api", "long-texts"}
 MADE = {"api", "command-line", "json", "models", "results", "troubleshooting"}
 
 

@@ -32,7 +32,7 @@ LEVELS = (
 # Rooms within `data`, from the ground up; above them are its own modules, by which other rooms come in.
 LEVELS_OF_DATA = ({"files", "alike"}, {"labels"}, {"columns"}, {"tables"}, {"folders", "questions", "shards"})
 EVERYWHERE = {"__init__", "__main__"}
-MOST_LINES, MOST_OF_A_FUNCTION, MOST_OF_THE_MAIN_PAGE, MOST_IN_THE_ROOT = 400, 60, 80, 16
+MOST_LINES, MOST_OF_A_FUNCTION, MOST_OF_THE_MAIN_PAGE, MOST_IN_THE_ROOT = 395, 60, 80, 16
 # Questions of which kind, source, form or head something is, which belong into the tables of these.
 WHICH_KIND = re.compile(
     r"isinstance\([^)]*Preparation\)|\bsource (==|!=|in)|\.kind (==|!=) |\.form (==|!=) |\bform (==|!=) "

@@ -158,7 +158,7 @@ def fit(  # noqa: PLR0913 - the one public door: every option of the command lin
     with using(device, threads), features_in(there), nodes, opened as session:
         session.say([*unfinished_notes(), *kept_notes()])
         fitted = pipeline.fit(request, session)
-        session.say(lacking_notes(fitted.summary.get("cached")))
+        session.say(lacking_notes(None if fitted.record is None else fitted.record.cached))
         return fitted
 
 

@@ -137,16 +137,24 @@ def encode_shard(  # noqa: PLR0913 - as `fit`
         with session.step("read"):
             dataset = read(request, table.TASKS)
         kept = say_form(folder, keep)
-        name, backbone = _model(dataset, folder, request, session)
-        return _encoded(dataset, name, backbone, folder, kept, mine, session)
+        listing = listing_of(dataset)
+        name, backbone = _model(dataset, listing, folder, request, session)
+        return _encoded(dataset, listing, name, backbone, folder, kept, mine, session)
 
 
 def _encoded(
-    dataset: Dataset, name: str, backbone: Backbone, store: Path, kept: str, shard: Shard, session: Session
+    dataset: Dataset,
+    listing: str,
+    name: str,
+    backbone: Backbone,
+    store: Path,
+    kept: str,
+    shard: Shard,
+    session: Session,
 ) -> Encoded:
     precision = _precision(dataset, backbone)
     work = Work(
-        dataset.name, listing_of(dataset), dataset.modality.name, name, features_key(backbone, precision),
+        dataset.name, listing, dataset.modality.name, name, features_key(backbone, precision),
         backbone.width, len(dataset), KINDS[backbone.kind].chunk,
     )  # fmt: skip
     mine, left_out, computed = shard.chunks(work.chunks), list[Finding](), 0
@@ -163,11 +171,11 @@ def _encoded(
     return Encoded(store, name, precision, kept, len(dataset), shard, len(mine), computed, tuple(left_out))
 
 
-def _model(dataset: Dataset, store: Path, request: Request, session: Session) -> tuple[str, Backbone]:
+def _model(dataset: Dataset, listing: str, store: Path, request: Request, session: Session) -> tuple[str, Backbone]:
     """The model, said before the work. What one process has chosen holds for all of them."""
     if not dataset.task.learner.encodes:
         raise UserError(f"nothing is encoded for {dataset.title}", where=dataset.name, fix="headstart fit learns it")
-    known, note = model_without_a_look(dataset, request), store / _CHOICES / f"{listing_of(dataset)[:16]}.json"
+    known, note = model_without_a_look(dataset, request), store / _CHOICES / f"{listing[:16]}.json"
     if known is None and not note.exists():
         checked, parts = pipeline.prepare(request, session)
         name, why, _ = choose_model(checked, parts.train, request, session)

@@ -130,7 +130,7 @@ def _beginning(photo: object) -> bytes:
     try:
         with open_file(photo, most=_MOST_FILE) as file:
             return file.read(_READ) + str(os.fstat(file.fileno()).st_size).encode()
-    except (OSError, UserError):
+    except OSError:
         return b""
 
 

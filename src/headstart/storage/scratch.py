@@ -39,6 +39,8 @@ class ScratchFile:
         try:
             while content:
                 done = self._write(content[:_AT_ONCE], at)
+                if not done:
+                    raise OSError(errno.EIO, "nothing more can be written")
                 content, at = content[done:], at + done
         except OSError as error:
             raise cannot_write(self._folder, error) from error
