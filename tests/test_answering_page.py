@@ -365,7 +365,7 @@ def test_what_the_command_line_says_of_a_fit(mixed):
     text = terminal.fit_answering(told(mixed))
     lines = text.splitlines()
     assert lines[1].count("on held-out questions") == 6  # whole, where no terminal is
-    assert lines[0] == "minilm (tune), 8,000 questions about 36 documents to learn from, 8 held out"
+    assert lines[0] == "minilm (tune), 8,000 questions about 36 documents to learn from, 8 to test on"
     for words in (
         "why          tuned, better: on held-out",
         "left out     2 questions; see rejected.csv",

@@ -40,7 +40,7 @@ def unbalanced(result: Mapping[str, Any]) -> bool:
 
 
 def tested(result: Mapping[str, Any]) -> str:
-    """On how many examples a fit was tested; nothing is called held out that was learned from."""
+    """On how many examples a fit was tested; it says which of these were learned from, too."""
     if result["split"] == "out-of-fold":
         return "scored out-of-fold"
     if not result["n_test"]:
@@ -48,7 +48,7 @@ def tested(result: Mapping[str, Any]) -> str:
     leaked = sum(finding["kind"] == "leak" for finding in result["findings"])
     known = f"{result['n_test']:,} to test on, {leaked:,} of them (nearly) learned from, too"
     then = ", then learned from too" if result.get("final") else ""
-    return (known if leaked else f"{result['n_test']:,} held out") + then
+    return (known if leaked else f"{result['n_test']:,} to test on") + then
 
 
 def more(result: Mapping[str, Any], metrics: Sequence[Metric]) -> Iterator[Line]:
