@@ -17,7 +17,8 @@ model = hs.fit(photos, model="efficientnet_lite0", how="probe", out=out, progres
 
 low, high = model.summary["accuracy_interval"]
 print(
-    f"\n{model.summary['n_train']} photos to learn from, {model.summary['n_test']} to test on: {', '.join(model.classes)}"
+    f"\n{model.summary['n_train']} photos to learn from, {model.summary['n_test']} to test on:",
+    ", ".join(model.classes),
 )
 print(f"accuracy {model.summary['accuracy']:.3f} (95 % interval {low:.3f} to {high:.3f}), ", end="")
 print(f"always answering {model.summary['majority_class']!r}: {model.summary['majority_accuracy']:.3f}")

@@ -368,3 +368,156 @@ def test_other_labels_of_the_same_texts_are_encoded_too(few_texts, tmp_path):
         named = hs.Columns(text="text", label=label)
         hs.encode_shard(table, store=tmp_path / "store", model=str(few_texts[1]), columns=named)
         assert hs.merge_shards(tmp_path / "store").tables[0]["rows"] == count
+
+
+def folder_of_features(store: Path) -> Path:
+    (about,) = [path for path in (store / "features").glob("*/about.json") if "model" in path.read_text()]
+    return about.parent
+
+
+def replaced(path: Path, content: bytes) -> None:
+    path.unlink()  # another file: what this process knows of the old one is none of it
+    path.write_bytes(content)
+
+
+def flipped(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2 if path.suffix != ".npy" else -1] ^= 1
+    replaced(path, bytes(content))
+
+
+DAMAGES = {
+    "a bit of the features": lambda folder: flipped(folder / "shards-000001" / "000001.npy"),
+    "a shard that is cut": lambda folder: replaced(folder / "shards-000001" / "000001.npy", b"\x93NUMPY"),
+    "no shard": lambda folder: (folder / "shards-000001" / "000001.npy").unlink(),
+    "a pipe as a shard": lambda folder: piped(folder / "shards-000001" / "000001.npy"),
+    "a bit of the index": lambda folder: flipped(folder / "shards-000001" / "index.parquet"),
+    "no index": lambda folder: (folder / "shards-000001" / "index.parquet").unlink(),
+    "a bit of the sums": lambda folder: flipped(folder / "shards-000001" / "sums.npy"),
+    "no sums": lambda folder: (folder / "shards-000001" / "sums.npy").unlink(),
+    "a bit of the facts": lambda folder: flipped(folder / "shards-000001" / "shards.json"),
+    "no facts": lambda folder: (folder / "shards-000001" / "shards.json").unlink(),
+    "no generation": lambda folder: shutil.rmtree(folder / "shards-000001"),
+}
+
+
+def piped(path: Path) -> None:
+    path.unlink()
+    os.mkfifo(path)
+
+
+@pytest.mark.parametrize("keep", ["float16", "int8"])
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_merged_store_that_is_damaged_is_said_and_mended_by_its_shards(
+    damage, keep, pictures, tmp_path, small_chunks
+):
+    """In `features.md`: whatever is missing or wrong, the merge ends with an error; shards and a merge mend it."""
+    store = tmp_path / "store"
+    whole = encoded(*pictures, store, ["1/1"], keep)
+    folder = folder_of_features(store)
+    features = [np.load(folder / "shards-000001" / "000001.npy")]
+    DAMAGES[damage](folder)
+    with pytest.raises(hs.UserError, match=r"damaged|is missing"):
+        hs.merge_shards(store)
+    shards = [hs.encode_shard(pictures[0], store=store, shard=shard, model=pictures[1]) for shard in ("2/2", "1/2")]
+    assert sum(shard.computed for shard in shards) > 0
+    assert {table["rows"] for table in hs.merge_shards(store).tables} == {N, N + 1}
+    assert hs.encode_shard(pictures[0], store=store, model=pictures[1]).computed == 0
+    last = sorted(path for path in folder.glob("shards-*") if (path / "shards.json").exists())[-1]
+    found = np.concatenate([np.load(path) for path in sorted(last.glob("0*.npy")) if path.is_file()])
+    assert found.shape == features[0].shape
+    assert {row.tobytes() for row in found} == {row.tobytes() for row in features[0]}
+    assert whole.keys()
+
+
+def test_an_empty_folder_of_a_later_generation_hides_nothing(pictures, tmp_path, small_chunks):
+    store = tmp_path / "store"
+    encoded(*pictures, store, ["1/1"])
+    (folder_of_features(store) / "shards-000002").mkdir()
+    assert [table["rows"] for table in hs.merge_shards(store).tables] == [N + 1, N, N]
+    assert hs.encode_shard(pictures[0], store=store, model=pictures[1]).computed == 0
+
+
+def test_what_is_known_of_photos_is_mended_too(pictures, tmp_path, small_chunks):
+    store = tmp_path / "store"
+    encoded(*pictures, store, ["1/1"])
+    (about,) = [path for path in (store / "features").glob("*/about.json") if "fingerprints" in path.read_text()]
+    flipped(about.parent / "shards-000001" / "000001.npy")
+    with pytest.raises(hs.UserError, match="damaged: fingerprints of images"):
+        hs.merge_shards(store)
+    hs.encode_shard(pictures[0], store=store, model=pictures[1])
+    assert {table["rows"] for table in hs.merge_shards(store).tables} == {N, N + 1}
+
+
+def test_features_that_are_known_are_not_computed_again_for_data_that_have_changed(
+    pictures, tmp_path, small_chunks, monkeypatch
+):
+    """One photo more moves all that come after it into other chunks."""
+    from headstart.encode import parts
+
+    computed = []
+    real = parts.Encoder._computed
+
+    def counted(self, inputs, digests, rows, *more):
+        computed.append(len(rows))
+        return real(self, inputs, digests, rows, *more)
+
+    monkeypatch.setattr(parts.Encoder, "_computed", counted)
+    data, store = tmp_path / "photos", tmp_path / "store"
+    shutil.copytree(pictures[0], data)
+    encoded(data, pictures[1], store, ["1/1"])
+    assert sum(computed) >= N
+    computed.clear()
+    (data / "dark" / "01.png").rename(data / "light" / "00a.png")
+    encoded(data, pictures[1], store, ["1/2", "2/2"])
+    assert computed == []
+    with Image.open(data / "light" / "00.png") as opened:
+        ImageOps.mirror(opened).save(data / "dark" / "00.png")
+    encoded(data, pictures[1], store, ["1/1"])
+    assert sum(computed) == 4  # the chunk that has it
+
+
+@pytest.mark.parametrize("listed", ["folder", "table"])
+def test_photos_that_go_while_a_shard_runs_end_it(listed, pictures, tmp_path, small_chunks, monkeypatch):
+    """As where a mount drops: what it could not read counts as done for nobody, and a run again goes on."""
+    from headstart.encode import parts
+
+    data, store = tmp_path / "photos", tmp_path / "store"
+    shutil.copytree(pictures[0], data)
+    source = data
+    if listed == "table":
+        rows = [f"photos/{path.relative_to(data)},{path.parent.name}" for path in sorted(data.rglob("*.png"))]
+        source = tmp_path / "photos.csv"
+        source.write_text("\n".join(["photo,label", *rows, "photos/dark/never.png,dark"]) + "\n")
+    real, chunks = parts.PartWriter._inspected, []
+
+    def dropping(self, chunk, rows):
+        chunks.append(chunk)
+        if len(chunks) == 3:
+            begin = self._watch.begin
+            self._watch.begin = lambda rows: (begin(rows), data.rename(tmp_path / "away"))[0]
+        return real(self, chunk, rows)
+
+    monkeypatch.setattr(parts.PartWriter, "_inspected", dropping)
+    with pytest.raises(hs.UserError, match="gone while it was encoded: No such file") as raised:
+        hs.encode_shard(source, store=store, model=pictures[1])
+    assert "run this shard again" in str(raised.value)
+    if listed == "table":  # now none is there from the beginning on
+        with pytest.raises(hs.UserError, match=r"none of .* photos is there|gone while"):
+            hs.encode_shard(source, store=store, model=pictures[1])
+    (tmp_path / "away").rename(data)
+    monkeypatch.setattr(parts.PartWriter, "_inspected", real)
+    hs.encode_shard(source, store=store, model=pictures[1])
+    assert {table["rows"] for table in hs.merge_shards(store).tables} - {0} == {
+        N
+    }  # files of a moment ago are not known
+
+
+def test_a_store_whose_name_is_no_utf8_is_merged_and_a_note_of_zeros_is_written_again(pictures, tmp_path, small_chunks):
+    store = Path(os.fsdecode(os.fsencode(tmp_path) + b"/store-\xff"))
+    hs.encode_shard(pictures[0], store=store, model=pictures[1])
+    (note,) = (store / "works").glob("*.json")
+    note.write_bytes(bytes(note.stat().st_size))
+    assert hs.encode_shard(pictures[0], store=store, model=pictures[1]).computed == 0
+    assert {table["rows"] for table in hs.merge_shards(store).tables} == {N, N + 1}
+    assert not list(store.rglob("*.rows"))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -28,11 +29,14 @@ from headstart.encode.works import (
     Shard,
     Work,
     begin,
+    gathered_in,
+    is_begun,
     is_merged,
     listing_of,
-    loss_of,
     missing,
+    say_damaged,
     say_merged,
+    say_wanted,
     shard_named,
     unfinished,
     works,
@@ -158,16 +162,21 @@ def _encoded(
         backbone.width, len(dataset), KINDS[backbone.kind].chunk,
     )  # fmt: skip
     mine, left_out, computed = shard.chunks(work.chunks), list[Finding](), 0
+    writer = PartWriter(dataset, backbone, precision, work, in_int8=kept == "int8")
     if not is_merged(store, work):
-        begin(store, work, shard)
-        writer = PartWriter(dataset, backbone, precision, work, in_int8=kept == "int8")
+        wanted = [chunk for chunk in mine if not writer.has(chunk)]
+        for chunk in wanted[:1]:  # before anybody is told that these data are wanted
+            writer.look(chunk)
+        if wanted or not is_begun(store, work):  # else nothing is written, for perhaps nothing can be
+            begin(store, work, shard)
         with session.step("encode", sum(len(work.of_chunk(chunk)) for chunk in mine)) as advance:
-            for chunk in mine:
-                if writer.has(chunk):
-                    advance(len(work.of_chunk(chunk)))
-                    continue
+            advance(
+                sum(len(work.of_chunk(chunk)) for chunk in mine) - sum(len(work.of_chunk(chunk)) for chunk in wanted)
+            )
+            for chunk in wanted:
                 left_out += writer.write(chunk, advance)
                 computed += 1
+    say_wanted(store, work)
     return Encoded(store, name, precision, kept, len(dataset), shard, len(mine), computed, tuple(left_out))
 
 
@@ -236,16 +245,38 @@ def merge_shards(store: str | Path) -> Merged:
         raise UserError("; ".join(lacking), where=str(store), fix=fix)
     begun = works(folder)
     _refuse_other_widths(folder, begun)
-    for work in begun:  # before its parts go, so that nobody who is killed between the two takes them for missing
-        if not is_merged(folder, work) and not missing(folder, work):
-            say_merged(folder, work)
+    done = [work for work in begun if not missing(folder, work)]
+    for work in done:  # before its parts go, so that nobody who is killed between the two takes them for missing
+        if not is_merged(folder, work):
+            say_merged(folder, work, generation=gathered_in(folder, work))
     with features_in(folder):
         tables = {path.name: _gathered(path, begun) for path in rooms}
-    for work in begun:
-        loss = tables.get(folder_of(work.key), {}).get("loss")
-        if loss is not None and is_merged(folder, work) and loss_of(folder, work) is None:
-            say_merged(folder, work, loss)
-    return Merged(folder, tuple(tables.values()))
+    _refuse_damaged(folder, done, tables)
+    for work in done:
+        loss = tables[folder_of(work.key)].told.get("loss")
+        say_merged(folder, work, generation=gathered_in(folder, work), loss=loss)
+    return Merged(folder, tuple(table.told for table in tables.values()))
+
+
+@dataclass(frozen=True)
+class _Gathered:
+    """A table, once it was gathered."""
+
+    told: dict[str, Any]  # as `Merged.tables`
+    damaged: int  # rows
+
+
+def _refuse_damaged(store: Path, done: Sequence[Work], tables: Mapping[str, _Gathered]) -> None:
+    """Raises UserError where not all of what was gathered is what was written; its shards look at it again then."""
+    damaged = {name: table for name, table in tables.items() if table.damaged}
+    names = {folder_of(work.key) for work in done}
+    for work in done:
+        if folder_of(work.key) in damaged or not damaged.keys() <= names:  # what is known of photos is of all works
+            say_damaged(store, work)
+    for each in damaged.values():
+        what = f"{each.damaged:,} of {each.told['rows']:,} rows are damaged: {each.told['about']}"
+        fix = "run all shards again, with the options that they had, and merge: what is whole is not computed again"
+        raise UserError(what, where=str(store), fix=fix)
 
 
 def _refuse_other_widths(store: Path, begun: Sequence[Work]) -> None:
@@ -258,7 +289,7 @@ def _refuse_other_widths(store: Path, begun: Sequence[Work]) -> None:
             raise UserError("what the table is about is damaged", where=str(about), fix=fix)
 
 
-def _gathered(path: Path, begun: Sequence[Work]) -> dict[str, Any]:
+def _gathered(path: Path, begun: Sequence[Work]) -> _Gathered:
     """Gather a table, but for parts of what another process has begun meanwhile; what it then is."""
 
     def unfinished_part(segment: Path) -> bool:
@@ -269,8 +300,21 @@ def _gathered(path: Path, begun: Sequence[Work]) -> dict[str, Any]:
         raise OutputError("what the table is about is damaged", where=str(path), fix="run any of the shards again")
     sweep(path)
     Table(path, facts["width"], is_shared=True).gather(leave=unfinished_part)
-    size = sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
     opened = Table(path, facts["width"], is_shared=True)
-    loss = opened.loss()
-    more = {} if loss is None else {"kept": "int8", "loss": loss}
-    return {"about": facts["about"], "rows": opened.count, "bytes": size, **more}
+    told = {"about": facts["about"], "rows": opened.count, "bytes": _bytes_in(path)}
+    try:
+        damaged = opened.damaged()
+        loss = None if damaged else opened.loss()
+    except OSError as error:
+        fix = "run this as who may read there; where others merge, too, again"
+        where = str(error.filename or path)
+        raise OutputError(f"cannot be read: {error.strerror or error}", where=where, fix=fix) from error
+    return _Gathered(told if loss is None else told | {"kept": "int8", "loss": loss}, damaged)
+
+
+def _bytes_in(folder: Path) -> int:
+    size = 0
+    for path in folder.rglob("*"):
+        with suppress(FileNotFoundError):  # gathered by somebody else
+            size += path.stat().st_size if path.is_file() else 0
+    return size

@@ -188,7 +188,7 @@ def _measured(dataset: Dataset, backbone: Backbone, now: Callable[[], float]) ->
     model is opened, do not count."""
     rows = np.random.default_rng(0).permutation(len(dataset))[:_MOST]
     encode_rows(*_checked(dataset, rows[:FEW]), backbone, keep=False)  # also which precision is taken
-    encoder = Encoder(backbone, known_precision(backbone) or "f32")
+    encoder = Encoder(backbone, known_precision(backbone) or "f32", in_int8=True)
     check = encode = 0.0
     losses: list[np.ndarray] = []
     done, start, size, begun, warm = 0, 0, _AT_ONCE, now(), len(rows) <= _AT_ONCE
@@ -200,7 +200,7 @@ def _measured(dataset: Dataset, backbone: Backbone, now: Callable[[], float]) ->
         if len(every):
             part.modality.encode(part, every, backbone, by=encoder.by, advance=lambda _: None)
         after = now()
-        losses += [forms.to_int8(made) for _, made in encoder.made] if warm else []
+        losses += [made for _, made in encoder.made] if warm else []
         encoder.made.clear()
         if warm:
             check, encode, done = check + checked - before, encode + after - checked, done + len(some)

@@ -20,8 +20,10 @@ from headstart.storage.shared import write_first
 
 FORMS = ("float16", "int8")
 INT8 = np.dtype(np.int8)
+_TYPES = {np.dtype(name).name: np.dtype(name) for name in (np.float16, np.float32, np.int8, np.uint8)}
 _BEHIND = np.dtype([("step", "<f4"), ("middle", "<f4"), ("lost", "<f4")])
 _TOP = 127
+_HALF_EXPONENT = np.uint16(0x7C00)  # all of whose bits say that it is no finite number
 _SAID = "kept.json"
 
 
@@ -34,6 +36,26 @@ def named(keep: str | None) -> str:
     if keep not in (None, *FORMS):
         raise UserError(f"features are not kept in {keep!r}", where="--keep", fix=f"one of: {', '.join(FORMS)}")
     return keep or FORMS[0]
+
+
+def type_of(name: object) -> np.dtype:
+    """The type of rows that a file says it has.
+
+    Raises:
+        ValueError: none that rows are written in.
+    """
+    if not isinstance(name, str) or name not in _TYPES:
+        raise ValueError("rows of another type than are written")
+    return _TYPES[name]
+
+
+def are_finite(kept: np.ndarray) -> bool:
+    """Whether rows as they are kept have numbers only, of which any may be learned from."""
+    if kept.dtype == np.float16:
+        return not (kept.view(np.uint16) & _HALF_EXPONENT == _HALF_EXPONENT).any()  # in half the time of np.isfinite
+    if kept.dtype == INT8:
+        return all(np.isfinite(_behind(kept)[name]).all() for name in _BEHIND.names or ())
+    return bool(np.isfinite(kept).all())
 
 
 def bytes_of(width: int, form: str) -> int:

@@ -10,6 +10,7 @@ else in the order in which they came. So a pass over the data reads shards from 
 
 from __future__ import annotations
 
+import errno
 import shutil
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -25,7 +26,6 @@ from headstart.encode.row_files import RowFile
 from headstart.encode.segments import segments
 from headstart.errors import OutputError
 from headstart.storage.place import to_disk
-from headstart.storage.places import cannot_write
 
 _TRIES = 5  # where others gather the same table at the same time
 _ROWS = 4096  # read together
@@ -60,7 +60,7 @@ def gather(
         temporary: a name beside a path, for what is not finished. leave: which segments stay as they are.
 
     Raises:
-        OutputError: no space, no permission; the table is as it was.
+        OutputError: no space, no permission, or others gather it at the same time; the table is as it was.
     """
     for _ in range(_TRIES):
         try:
@@ -72,13 +72,26 @@ def gather(
             target = generations.named(folder, number)
             if len(fresh) and not _written(target, old, fresh, files, width, temporary):
                 continue
-            _remove(folder, old, files, temporary)
+            _remove(folder, old, files, temporary, replaced=len(fresh) > 0)
             return bool(found)
         except FileNotFoundError:  # another has just gathered them
             continue
         except OSError as error:
-            raise cannot_write(folder, error) from error
-    return False
+            raise _not_gathered(folder, error) from error
+    what = "others gather the same features, and were quicker each time"
+    raise OutputError(what, where=str(folder), fix="wait for them, and run this again")
+
+
+def _not_gathered(folder: Path, error: OSError) -> OutputError:
+    """What a person reads of an error of the system, of what is read or of what is written."""
+    where = str(error.filename or folder)
+    if error.errno == errno.EIO:
+        fix = "remove that file, and run the shards again: what is whole is not computed again"
+    elif error.errno == errno.ENOSPC:
+        fix = "free some space: that of the features again"
+    else:
+        fix = "run this as who may read and write there"
+    return OutputError(f"cannot be gathered: {error.strerror or error}", where=where, fix=fix)
 
 
 def _fresh(old: Generation | None, found: Sequence[tuple[np.ndarray, RowFile]]) -> _Many:
@@ -205,8 +218,18 @@ def _rows(some: _Many, files: Sequence[RowFile], dtype: np.dtype, width: int) ->
     return out
 
 
-def _remove(folder: Path, old: Generation | None, files: Sequence[RowFile], temporary: Callable[[Path], Path]) -> None:
-    """Remove the segments whose rows the last generation has, and the generations before it that it replaced.
+def _remove(
+    folder: Path,
+    old: Generation | None,
+    files: Sequence[RowFile],
+    temporary: Callable[[Path], Path],
+    *,
+    replaced: bool,
+) -> None:
+    """Remove the segments whose rows the last generation has, and the generations before it.
+
+    Args:
+        old: the last one that was whole before. replaced: whether another one was written behind it.
 
     One that could not be opened stays: nobody knows what is in it.
     """
@@ -215,8 +238,8 @@ def _remove(folder: Path, old: Generation | None, files: Sequence[RowFile], temp
             file.path.unlink(missing_ok=True)
     if old is None:
         return
-    for path in generations.generations(folder)[:-1]:
-        if generations.number_of(path) <= old.number:
+    for path in generations.generations(folder):
+        if generations.number_of(path) < old.number + replaced:
             _remove_whole(path, temporary)
 
 

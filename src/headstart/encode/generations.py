@@ -11,30 +11,35 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import os
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
 import numpy as np
 
 from headstart.encode import forms
 from headstart.encode.keys import KEY, LEADING, Sorted
 from headstart.encode.row_files import SUM, RowFile, block_rows, sums_of
-from headstart.storage.files import read_file, read_json, sha256_of
+from headstart.storage.files import open_file, read_file, read_json, sha256_of
 
 if TYPE_CHECKING:
     import pyarrow
+
+T = TypeVar("T")
 
 SHARD_ROWS = 65_536  # at most
 _SHARD_BYTES = 256 * 2**20  # at most, as far as a row fits: that much is in memory while one is written
 _NAME = re.compile(r"shards-(\d{6,})")
 _INDEX, _SUMS, _FACTS = "index.parquet", "sums.npy", "shards.json"
 _MOST = 1 << 40  # bytes of an index
+_MOST_FACTS = 1 << 24  # bytes: of a hundred thousand shards
+_MOST_OFFSET = 1 << 16  # bytes before the rows of a shard
 _BATCH = 1 << 16  # rows of an index that are read at a time
 _FORMAT, _WITH_INT8 = 1, 2  # versions before the second take no row for another
-_TYPES = ("float16", "float32", "int8", "uint8")
 _TRIES = 3  # to open the last generation, which another process may replace meanwhile
 
 
@@ -78,9 +83,30 @@ def last(folder: Path, width: int) -> Generation | None:
     Raises:
         OSError: there is one, and it cannot be read.
     """
+    return _last(folder, lambda path: _opened(path, width))
+
+
+def last_number(folder: Path, width: int) -> int:
+    """The number of the generation that `last` opens, whose shards are all there; 0: there is none.
+
+    Its index is summed, not opened. What its rows are is seen when they are read.
+
+    Raises:
+        OSError: as `last`.
+    """
+
+    def complete(path: Path) -> Path | None:
+        checked = _checked(path, width)
+        return path if checked is not None and all(shard.is_complete for shard in checked[1]) else None
+
+    found = _last(folder, complete)
+    return 0 if found is None else number_of(found)
+
+
+def _last(folder: Path, opened: Callable[[Path], T | None]) -> T | None:
     for again in reversed(range(_TRIES)):
         try:
-            return next(filter(None, (_opened(path, width) for path in reversed(generations(folder)))), None)
+            return next(filter(None, map(opened, reversed(generations(folder)))), None)
         except FileNotFoundError:  # replaced by the next one at this moment
             if not again:
                 raise
@@ -91,7 +117,7 @@ def count_of(generation: Path) -> int:
     """How many rows a generation says that it has."""
     try:
         return int(read_json(generation / _FACTS)["rows"])
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, OverflowError):
         return 0
 
 
@@ -120,13 +146,14 @@ def write_index(
             columns = [named, pyarrow.array(shard[some] + 1, "int32"), pyarrow.array(row[some], "int32")]
             yield pyarrow.RecordBatch.from_arrays(columns, names=["key", "shard", "row"])
 
-    schema = pyarrow.schema([("key", pyarrow.binary(KEY)), ("shard", pyarrow.int32()), ("row", pyarrow.int32())])
     options: dict[str, Any] = {"use_dictionary": False, "write_statistics": ["shard", "row"], "compression": "NONE"}
-    with parquet.ParquetWriter(folder / _INDEX, schema, **options) as writer:
+    # Files, not their names: Arrow takes none that is no UTF-8.
+    with (folder / _INDEX).open("wb") as file, parquet.ParquetWriter(file, _schema(), **options) as writer:
         for batch in batches():
             writer.write_batch(batch)
     sums = [shard.sums for shard in shards if shard.sums is not None]
-    np.save(folder / _SUMS, np.concatenate([np.empty((0, SUM), np.uint8), *sums]))
+    with (folder / _SUMS).open("wb") as file:
+        _save(file, np.concatenate([np.empty((0, SUM), np.uint8), *sums]))
     facts: dict[str, Any] = {
         "format": _WITH_INT8 if any(shard.dtype == forms.INT8 for shard in shards) else _FORMAT,
         "width": width,
@@ -147,9 +174,16 @@ def write_shard(folder: Path, number: int, rows: np.ndarray) -> RowFile:
     """Write (n, k) rows, as they are kept, as a plain numpy file."""
     path = shard_path(folder, number)
     with path.open("wb") as file:
-        np.save(file, rows)
-        offset = file.tell() - rows.nbytes
+        offset = _save(file, rows)
     return RowFile(path, offset, rows.dtype, rows.shape[1], len(rows), sums_of(rows))
+
+
+def _save(file: BinaryIO, array: np.ndarray) -> int:
+    """Write an array as numpy does; where its numbers begin. numpy itself does not say why a disk took nothing more."""
+    np.lib.format.write_array_header_1_0(file, np.lib.format.header_data_from_array_1_0(array))
+    offset = file.tell()
+    file.write(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
+    return offset
 
 
 def _opened(folder: Path, width: int) -> Generation | None:
@@ -158,21 +192,53 @@ def _opened(folder: Path, width: int) -> Generation | None:
     Raises:
         OSError: it cannot be read.
     """
+    checked = _checked(folder, width)
+    if checked is None:
+        return None
+    rows, shards = checked
     try:
-        facts = read_json(folder / _FACTS)
-        sums = dict(facts["sha256"])
-        if sums.pop("shards.json") != _sum({**facts, "sha256": sums}) or facts["width"] != width:
-            return None
-        if facts["format"] not in (_FORMAT, _WITH_INT8) or any(
-            sums[name] != sha256_of(folder / name, most=_MOST) for name in sums
-        ):
-            return None
-        shards = tuple(_shards(folder, facts, width))
-        keys, shard, row = _index(folder / _INDEX, facts["rows"])
+        keys, shard, row = _index(folder / _INDEX, rows)
         _refuse_strays(shard, row, np.array([one.count for one in shards], dtype=np.int64))
         return Generation(folder, keys, shard, row, shards)
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, NotImplementedError):
+        return None
+
+
+def _checked(folder: Path, width: int) -> tuple[int, tuple[RowFile, ...]] | None:
+    """How many rows a generation has, and its shards, where facts and sums are what was written; else None.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    try:
+        facts = read_json(folder / _FACTS, most=_MOST_FACTS)
+        sums, rows = dict(facts["sha256"]), _count(facts["rows"], most=2**40)
+        whole = sums.pop(_FACTS) == _sum({**facts, "sha256": sums}) and sums.keys() == {_INDEX, _SUMS}
+        if not whole or facts["width"] != width or facts["format"] not in (_FORMAT, _WITH_INT8):
+            return None
+        if any(sums[name] != sha256_of(folder / name, most=_MOST) for name in sums):
+            return None
+        return rows, tuple(_shards(folder, facts, width))
+    except FileNotFoundError:
+        if folder.is_dir():  # else it was replaced
+            return None
+        raise
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError):
         return None
+
+
+def _count(told: object, *, most: int) -> int:
+    """A number that a file tells. Raises DamagedError where it is none, or more than there can be."""
+    if type(told) is not int or not 0 <= told <= most:
+        raise DamagedError("a number that nothing has")
+    return told
+
+
+@cache
+def _schema() -> pyarrow.Schema:
+    import pyarrow
+
+    return pyarrow.schema([("key", pyarrow.binary(KEY)), ("shard", pyarrow.int32()), ("row", pyarrow.int32())])
 
 
 def _refuse_strays(shard: np.ndarray, row: np.ndarray, counts: np.ndarray) -> None:
@@ -191,13 +257,17 @@ def _index(path: Path, count: int) -> tuple[Sorted, np.ndarray, np.ndarray]:
     """Keys, (n,) shards counted from 0 and (n,) rows: read bit by bit, so that no more than that is in memory."""
     from pyarrow import parquet
 
-    with parquet.ParquetFile(path, pre_buffer=False) as file:
-        if file.metadata.num_rows != count:
+    with open_file(path, most=_MOST) as opened, parquet.ParquetFile(opened, pre_buffer=False) as file:
+        if file.metadata.num_rows != count or count * KEY > os.fstat(opened.fileno()).st_size:
             raise DamagedError("an index of another length")
+        if not file.schema_arrow.equals(_schema()):
+            raise DamagedError("an index of other columns")
         keys = Sorted(np.empty(count, np.uint64), np.empty((count, KEY - LEADING), np.uint8))
         shard, row, done = np.empty(count, np.int32), np.empty(count, np.int32), 0
         for batch in file.iter_batches(batch_size=_BATCH, use_threads=False):
             column, some = batch.column("key"), slice(done, done + len(batch))
+            if any(one.null_count for one in batch.columns):
+                raise DamagedError("an index without some keys")
             content = np.frombuffer(column.buffers()[1], np.uint8)[KEY * column.offset :][: KEY * len(batch)]
             part = Sorted.of(content.reshape(-1, KEY))
             keys.leading[some], keys.rest[some] = part.leading, part.rest
@@ -207,19 +277,25 @@ def _index(path: Path, count: int) -> tuple[Sorted, np.ndarray, np.ndarray]:
     return keys, shard, row
 
 
-def _known_type(name: object) -> str:
-    if name not in _TYPES:
-        raise DamagedError("rows of another type than are written")
-    return str(name)
-
-
 def _shards(folder: Path, facts: dict[str, Any], width: int) -> Iterator[RowFile]:
-    sums, done = np.load(io.BytesIO(read_file(folder / _SUMS, most=_MOST)), allow_pickle=False), 0
+    """Its shards, each with the sums of its blocks."""
+    shards = []
     for number, told in enumerate(facts["shards"]):
-        path, dtype, count = shard_path(folder, number), np.dtype(_known_type(told["dtype"])), int(told["rows"])
-        if count < 0 or int(told["offset"]) < 0:
-            raise DamagedError("a shard of fewer rows than none")
-        stored = forms.columns(width, dtype)
-        own = sums[done : done + -(-count // block_rows(stored, dtype))]
-        done += len(own)
-        yield RowFile(path, int(told["offset"]), dtype, stored, count, own)
+        dtype, count = forms.type_of(told["dtype"]), _count(told["rows"], most=SHARD_ROWS)
+        offset, stored = _count(told["offset"], most=_MOST_OFFSET), forms.columns(width, dtype)
+        blocks = -(-count // block_rows(stored, dtype))
+        shards.append((RowFile(shard_path(folder, number), offset, dtype, stored, count), blocks))
+    sums, done = _sums(folder / _SUMS, sum(blocks for _, blocks in shards)), 0
+    for shard, blocks in shards:
+        yield replace(shard, sums=sums[done : done + blocks])
+        done += blocks
+
+
+def _sums(path: Path, blocks: int) -> np.ndarray:
+    """(blocks, 16) uint8. Raises DamagedError where it has others, or more, whatever its header says."""
+    content = io.BytesIO(read_file(path, most=blocks * SUM + _MOST_OFFSET))
+    np.lib.format.read_magic(content)
+    shape, _, dtype = np.lib.format.read_array_header_1_0(content)
+    if shape != (blocks, SUM) or dtype != np.uint8:
+        raise DamagedError("sums of other blocks")
+    return np.frombuffer(content.read(), np.uint8).reshape(blocks, SUM)

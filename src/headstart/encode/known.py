@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from headstart.encode import forms
 from headstart.encode.generations import Generation
 from headstart.encode.keys import KEY, Sorted, first_of_each, order_of
 from headstart.encode.row_files import Rows, in_a_row
@@ -36,6 +37,11 @@ class _Level:
             else:
                 out[these] = rows
 
+    def read_kept(self, at: np.ndarray, out: np.ndarray, places: np.ndarray) -> None:
+        for number, here in self._by_file(at):
+            kept = self.files[number].kept(self.row[at[here]])
+            out[places[here]] = kept if kept.dtype == forms.INT8 else forms.to_int8(kept.astype(np.float32))
+
     def _by_file(self, at: np.ndarray) -> list[tuple[int, np.ndarray]]:
         file = self.file[at]
         return [(number, np.flatnonzero(file == number)) for number in np.unique(file).tolist()]
@@ -47,6 +53,7 @@ class Known:
 
     width: int
     levels: tuple[_Level, ...]
+    gathered: int = 0  # of its levels, which are its first ones
 
     @classmethod
     def of(cls, gathered: Generation | None, added: Sequence[tuple[np.ndarray, Rows]], width: int) -> Known:
@@ -54,10 +61,19 @@ class Known:
         levels = [] if gathered is None else [_Level(gathered.keys, gathered.shard, gathered.row, gathered.shards)]
         if added:
             levels.append(_added(added))
-        return cls(width, tuple(levels))
+        return cls(width, tuple(levels), 0 if gathered is None else 1)
 
     def __len__(self) -> int:
         return sum(len(level.keys) for level in self.levels)
+
+    @property
+    def of_gathered(self) -> Known:
+        """What of it was gathered; its handles hold for the whole, too."""
+        return replace(self, levels=self.levels[: self.gathered])
+
+    def damaged(self) -> int:
+        """How many rows are not what was written; all of them are read for that. Raises OSError as `find`."""
+        return sum(int((~level.whole(np.arange(len(level.keys)))).sum()) for level in self.levels)
 
     def find(self, digests: np.ndarray) -> np.ndarray:
         """(n, 32) uint8 -> (n,) int64 handles; -1 where there is no row that is whole.
@@ -86,7 +102,14 @@ class Known:
             level.read(at, out, places)
         return out
 
-    def kept(self, most: int) -> Iterator[np.ndarray]:
+    def as_kept(self, handles: np.ndarray) -> np.ndarray:
+        """(n,) handles -> (n, k) rows in int8: as they are kept, where they are kept so. Raises OSError as `rows`."""
+        out = np.empty((len(handles), forms.columns(self.width, forms.INT8)), dtype=forms.INT8)
+        for level, at, places in self._by_level(handles):
+            level.read_kept(at, out, places)
+        return out
+
+    def sample(self, most: int) -> Iterator[np.ndarray]:
         """Some of the rows as they are kept, from all over the files; at most so many, but one of each file.
 
         Raises:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import stat
 import time
 from dataclasses import dataclass
 from io import FileIO
@@ -18,9 +19,11 @@ from typing import Protocol
 import numpy as np
 
 from headstart.encode import forms
+from headstart.storage.files import open_unbuffered
 from headstart.storage.rows_of_bytes import near_runs
 
 SUM = 16  # bytes of a block's sum
+MOST_BYTES = 2**40  # of a file
 _BLOCK = 256 * 2**10  # bytes that are summed, and checked, together
 _NEAR = 32 * 2**10  # bytes between two rows that are wanted, at most, that are read along: another read takes longer
 _MOMENT = 2.0  # seconds: file systems tell times that are up to so coarse
@@ -99,12 +102,12 @@ class RowFile:
             raise OSError(errno.EIO, "damaged since it was written", str(self.path))
         together = in_a_row(which)
         if isinstance(together, slice):
-            with self.path.open("rb", buffering=0) as file:
+            with open_unbuffered(self.path, most=MOST_BYTES) as file:
                 return self._run(file, together.start, together.stop)
         out = np.empty((len(which), self.width), dtype=self.dtype)
         order = np.argsort(which, kind="stable")
         wanted, near = which[order], 1 + _NEAR // (self.width * self.dtype.itemsize)
-        with self.path.open("rb", buffering=0) as file:
+        with open_unbuffered(self.path, most=MOST_BYTES) as file:
             for run in near_runs(wanted, near):
                 first, last = int(wanted[run.start]), int(wanted[run.stop - 1])
                 out[order[run]] = self._run(file, first, last + 1)[wanted[run] - first]
@@ -114,28 +117,42 @@ class RowFile:
         if self.sums is None:
             return np.ones(len(which), dtype=bool)
         fresh = np.zeros(len(self.sums), dtype=np.int8)
+        none = np.zeros(len(which), dtype=bool)
         try:
             known = identity(self.path)
         except FileNotFoundError:
             if self.path.parent.is_dir():  # else all of these rows are elsewhere by now
-                return np.zeros(len(which), dtype=bool)
+                return none
             raise
+        if not self.path.is_file():  # somebody's pipe or folder
+            return none
         states = fresh if known is None else _states.setdefault(known, fresh)
         size = block_rows(self.width, self.dtype)
         blocks = which // size
         unknown = np.unique(blocks[states[blocks] == _UNKNOWN]).tolist()
         if unknown:
-            with self.path.open("rb", buffering=0) as file:
+            with open_unbuffered(self.path, most=MOST_BYTES) as file:
                 for block in unknown:
                     states[block] = self._checked(file, block, size)
         return states[blocks] == _WHOLE
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the file has as many bytes as it had, whatever they are."""
+        try:
+            status = self.path.stat()
+        except OSError:
+            return False
+        size = self.offset + self.count * self.width * self.dtype.itemsize
+        return stat.S_ISREG(status.st_mode) and status.st_size == size
 
     def _checked(self, file: FileIO, block: int, size: int) -> int:
         try:
             rows = self._run(file, block * size, min(self.count, (block + 1) * size))
         except _Ended:
             return _DAMAGED
-        return _WHOLE if self.sums is not None and np.array_equal(sum_of(rows), self.sums[block]) else _DAMAGED
+        same = self.sums is not None and np.array_equal(sum_of(rows), self.sums[block])
+        return _WHOLE if same and forms.are_finite(rows) else _DAMAGED
 
     def _run(self, file: FileIO, begin: int, end: int) -> np.ndarray:
         rows = np.empty((end - begin, self.width), dtype=self.dtype)

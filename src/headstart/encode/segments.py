@@ -7,14 +7,17 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
 from headstart.encode import forms
 from headstart.encode.keys import KEY
-from headstart.encode.row_files import RowFile, identity
+from headstart.encode.row_files import MOST_BYTES, RowFile, identity
+from headstart.storage.files import open_file
 
 ENDING = ".rows"
 PART = "part-"  # how segments begin that lie in the order of some data, see `encode.parts`
@@ -49,32 +52,39 @@ def is_part(path: Path) -> bool:
 def count_of(path: Path) -> int:
     """How many rows a segment says that it has."""
     try:
-        with path.open("rb") as file:
+        with open_file(path, most=MOST_BYTES) as file:
             return int(json.loads(file.read(_HEADER))["rows"])
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, OverflowError):
         return 0
 
 
 def open_segment(path: Path, width: int) -> tuple[np.ndarray, RowFile] | None:
-    """(n, 32) keys, and the rows; None for a segment that is not whole."""
+    """(n, 32) keys, and the rows; None for a segment that is not whole, or has other numbers than features are."""
     try:
         known = identity(path)
-        with path.open("rb") as file:
+        with open_file(path, most=MOST_BYTES) as file:
             header = json.loads(file.read(_HEADER))
-            count, dtype = int(header["rows"]), np.dtype(header["dtype"])
+            count, dtype = int(header["rows"]), forms.type_of(header["dtype"])
             stored = forms.columns(width, dtype)
             whole = _HEADER + count * (KEY + stored * dtype.itemsize)
-            if header["width"] != width or path.stat().st_size != whole:
+            if header["width"] != width or count < 0 or os.fstat(file.fileno()).st_size != whole:
                 return None
             keys = file.read(KEY * count)
             if known is None or known not in _whole:
-                seen = hashlib.sha256(keys)
-                while block := file.read(_READ):
-                    seen.update(block)
-                if seen.hexdigest() != header["sha256"]:
+                if not _is_whole(file, keys, header["sha256"], stored, dtype):
                     return None
                 if known is not None:
                     _whole.add(known)
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, OverflowError):
         return None
     return np.frombuffer(keys, np.uint8).reshape(-1, KEY), RowFile(path, _HEADER + len(keys), dtype, stored, count)
+
+
+def _is_whole(file: BinaryIO, keys: bytes, check: str, stored: int, dtype: np.dtype) -> bool:
+    """Whether what comes in the file is what was written behind these keys. Args: stored: numbers in a row."""
+    seen, size = hashlib.sha256(keys), stored * dtype.itemsize
+    while block := file.read(size * max(1, _READ // size)):
+        seen.update(block)
+        if not forms.are_finite(np.frombuffer(block, dtype).reshape(-1, stored)):
+            return False
+    return seen.hexdigest() == check

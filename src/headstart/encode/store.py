@@ -169,7 +169,8 @@ class Table:
                     continue
                 except OutputError as error:
                     size = max(of, len(rows)) * (32 + self._width * stored.itemsize)
-                    say_not_kept("features", error.__cause__ or error, self.folder.parent, size)
+                    elsewhere = "choose another --store" if self._is_shared else None
+                    say_not_kept("features", error.__cause__ or error, self.folder.parent, size, fix=elsewhere)
             self._held.append((keys, stored))
 
     def loss(self) -> float | None:
@@ -178,7 +179,22 @@ class Table:
         Raises:
             OSError: a file is gone, or damaged.
         """
-        return forms.loss_of(self._known.kept(_SAMPLE))
+        return forms.loss_of((self._known.of_gathered if self._known.gathered else self._known).sample(_SAMPLE))
+
+    def damaged(self) -> int:
+        """How many rows are not what was written; all are read. Raises OSError: a file cannot be read."""
+        return self._known.damaged()
+
+    def gathered(self, digests: np.ndarray) -> np.ndarray | None:
+        """(n, 32) uint8 -> (n, k) rows as this table keeps them; None where not all of them were gathered, or are not
+        whole."""
+        try:
+            handles = self._known.of_gathered.find(digests)
+            if (handles < 0).any():
+                return None
+            return self._known.as_kept(handles) if self._in_int8 else self._known.rows(handles, np.dtype(np.float32))
+        except OSError:  # gathered by somebody else at this moment
+            return None
 
     def _as_added(self, digests: np.ndarray, rows: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         if self._in_int8:
@@ -217,8 +233,11 @@ class Table:
         Parts stay: by them it is known which chunks of some data are done, until all are.
         """
         own = (path for path in self.folder.glob(f"*{segments.ENDING}") if not segments.is_part(path))
-        small = [path for path in own if path.stat().st_size < _SMALL]
-        if len(small) > _MANY:
+        small = 0
+        for path in own:
+            with suppress(FileNotFoundError):  # gathered by somebody else
+                small += path.stat().st_size < _SMALL
+        if small > _MANY:
             with suppress(OutputError):  # the segments stay, and say the same
                 self.gather(leave=segments.is_part)
 

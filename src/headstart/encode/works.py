@@ -9,14 +9,19 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from headstart.encode import generations
 from headstart.encode.forms import form_in
 from headstart.encode.segments import ENDING, PART, open_segment
 from headstart.encode.store import FEATURES, folder_of, store_folder
@@ -26,10 +31,11 @@ from headstart.storage.shared import write_first, write_shared
 from headstart.values import Dataset
 
 _WORKS = "works"
-_OF = re.compile(r"([0-9a-f]{16})\.of-(\d+)")
-_WIDEST, _MOST_CHUNKS = 2**24, 10**7
+_OF = re.compile(r"([0-9a-f]{16})\.of-([1-9]\d{0,8})")
+_WIDEST, _MOST_CHUNKS = 2**24, 10**6
 _LOOKED_INTO, _READ, _MOST_FILE = 64, 2**16, 2**40  # photos, bytes of each, and how long it may be
 _MOST_TOLD = 20  # shards by their numbers
+_MOST_NOTE = 2**20  # bytes
 
 
 @dataclass(frozen=True)
@@ -70,7 +76,7 @@ class Work:
         """Whether it is of what is called the same, by the same model, in whatever state."""
         return (self.data, self.kind, self.key) == (other.data, other.kind, other.key)
 
-    @property
+    @cached_property
     def name(self) -> str:
         told = json.dumps([self.listing, self.kind, self.key, self.rows, self.chunk])
         return hashlib.sha256(told.encode()).hexdigest()[:16]
@@ -140,52 +146,118 @@ def begin(store: Path, work: Work, shard: Shard) -> None:
     Raises:
         OutputError: nothing can be written there.
     """
-    write_first(_note(store, work), json.dumps(asdict(work), indent=1) + "\n")
+    if write_first(_note(store, work), _noted(work)) is False and _read(_note(store, work)) != work:
+        write_shared(_note(store, work), _noted(work))  # what stood there was damaged
     if not is_merged(store, work):
         write_shared(_note(store, work).with_suffix(f".of-{shard.of}"), "")
 
 
 def works(store: Path) -> list[Work]:
-    """All that was begun in a store, what was begun first before the others."""
+    """All that was begun in a store, what was asked for last behind the others."""
     found = []
     for path in (store / _WORKS).glob("*.json"):
-        try:
-            told = read_json(path)
-            work = Work(**{name: told[name] for name in Work.__dataclass_fields__})
-            begun = path.stat().st_mtime_ns
-        except (OSError, ValueError, TypeError, KeyError):  # somebody else's
-            continue
-        if work.is_possible and path.stem == work.name:
-            found.append((begun, work.name, work))
+        work = _read(path)
+        with suppress(OSError):
+            if work is not None:  # else somebody else's
+                found.append((path.stat().st_mtime_ns, work.name, work))
     return [work for *_, work in sorted(found, key=lambda one: one[:2])]
 
 
-def is_merged(store: Path, work: Work) -> bool:
-    """Whether all of it was computed; then its parts may be gone, for they are gathered into shards."""
+def _read(note: Path) -> Work | None:
+    """The work that a note is of; None: it is damaged, or no note."""
+    told = _told(note)
     try:
-        return read_json(_note(store, work)).get("merged") is True and work.parts_in(store).is_dir()
-    except (OSError, ValueError, AttributeError):
+        work = Work(**{name: told[name] for name in Work.__dataclass_fields__})
+    except (TypeError, KeyError):
+        return None
+    return work if work.is_possible and note.stem == work.name else None
+
+
+def _told(note: Path) -> dict[str, Any]:
+    try:
+        told = read_json(note, most=_MOST_NOTE)
+    except (OSError, ValueError):
+        return {}
+    return told if isinstance(told, dict) else {}
+
+
+def _noted(work: Work, **more: object) -> str:
+    return json.dumps({**asdict(work), **more}, indent=1) + "\n"
+
+
+def is_begun(store: Path, work: Work) -> bool:
+    """Whether the store says that it is computed."""
+    return _read(_note(store, work)) == work
+
+
+def say_wanted(store: Path, work: Work) -> None:
+    """Of works of data that have changed the one that was asked for last counts; where that cannot be written, as
+    before."""
+    with suppress(OSError):
+        os.utime(_note(store, work))
+
+
+def is_merged(store: Path, work: Work) -> bool:
+    """Whether all of it was computed and is there, gathered into shards: its parts may be gone then.
+
+    Raises:
+        UserError: the shards cannot be read.
+    """
+    told = _told(_note(store, work))
+    generation = told.get("generation", 1)  # of before: nobody knows
+    if told.get("merged") is not True or type(generation) is not int:
         return False
+    return gathered_in(store, work) >= generation
 
 
-def say_merged(store: Path, work: Work, loss: float | None = None) -> None:
-    """Write down that all of its parts are there, before they are gathered; and once they are, what int8 has cost."""
+def gathered_in(store: Path, work: Work) -> int:
+    """The number of the generation in which its features lie; 0: there is none that is whole.
+
+    Raises:
+        UserError: it cannot be read.
+    """
+    try:
+        return generations.last_number(work.parts_in(store), work.width)
+    except FileNotFoundError:
+        return 0
+    except OSError as error:
+        fix = "run this as who may read there, or choose another --store"
+        where = str(error.filename or work.parts_in(store))
+        raise UserError(f"cannot be read: {error.strerror or error}", where=where, fix=fix) from error
+
+
+def say_merged(store: Path, work: Work, *, generation: int, loss: float | None = None) -> None:
+    """Write down that all of its parts are there, before they are gathered; and once they are, what int8 has cost.
+
+    Args:
+        generation: in which they lie; before they are gathered, the last one by then.
+    """
     more = {} if loss is None else {"loss": loss}
-    write_shared(_note(store, work), json.dumps({**asdict(work), "merged": True, **more}, indent=1) + "\n")
+    told = _noted(work, merged=True, generation=generation, **more)
+    if json.loads(told) != _told(_note(store, work)):
+        write_shared(_note(store, work), told)
     for path in _note(store, work).parent.glob(f"{work.name}.of-*"):
         path.unlink(missing_ok=True)
+
+
+def say_damaged(store: Path, work: Work) -> None:
+    """Write down that not all of it is there any more, so that its shards look at it again."""
+    write_shared(_note(store, work), _noted(work))
 
 
 def missing(store: Path, work: Work, *, closely: bool = False) -> list[int]:
     """The chunks whose parts are not there; looked at closely, not whole."""
     if is_merged(store, work):
         return []
-    folder, found = work.parts_in(store), []
+    folder, there = work.parts_in(store), set[str]()
+    with suppress(FileNotFoundError):
+        there = set(os.listdir(folder))
+    found = []
     for number in range(work.chunks):
-        path = folder / work.part(number)
-        if open_segment(path, work.width) is None if closely else not path.exists():
+        part = work.part(number)
+        if part not in there or (closely and open_segment(folder / part, work.width) is None):
             found.append(number)
-    return found
+    return [] if found and is_merged(store, work) else found  # by somebody else, meanwhile
 
 
 def unfinished(store: Path, *, closely: bool = False) -> list[str]:
@@ -233,11 +305,8 @@ def share_lost(loss: float) -> str:
 
 def loss_of(store: Path, work: Work) -> float | None:
     """What int8 has cost it; None: not known."""
-    try:
-        loss = read_json(_note(store, work)).get("loss")
-    except (OSError, ValueError, AttributeError):
-        return None
-    return float(loss) if isinstance(loss, int | float) else None
+    loss = _told(_note(store, work)).get("loss")
+    return loss if isinstance(loss, float) and math.isfinite(loss) and loss >= 0 else None
 
 
 def model_in(store: Path | None, dataset: Dataset) -> str | None:
@@ -253,9 +322,12 @@ def _note(store: Path, work: Work) -> Path:
 
 def _of(store: Path, work: Work) -> int:
     """In how many shards it is computed: as was said last."""
-    marks = [path for path in (store / _WORKS).glob(f"{work.name}.of-*") if _OF.fullmatch(path.name)]
-    last = max(marks, key=lambda path: (path.stat().st_mtime_ns, path.name), default=None)
-    return 1 if last is None else int(last.name.rpartition("-")[2])
+    marks = []
+    for path in (store / _WORKS).glob(f"{work.name}.of-*"):
+        with suppress(FileNotFoundError):  # merged at this moment
+            if _OF.fullmatch(path.name):
+                marks.append((path.stat().st_mtime_ns, path.name))
+    return int(max(marks)[1].rpartition("-")[2]) if marks else 1
 
 
 def _shards(chunks: Sequence[int], count: int, of: int) -> str:

@@ -13,7 +13,7 @@ import json
 import os
 import stat
 from collections.abc import Iterator
-from io import BufferedReader
+from io import BufferedReader, FileIO
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +78,11 @@ def open_file(path: str | Path, *, most: int, links: bool = True) -> BufferedRea
     Raises:
         OSError: not there, not to be read, no regular file, or too large.
     """
+    return BufferedReader(open_unbuffered(path, most=most, links=links))
+
+
+def open_unbuffered(path: str | Path, *, most: int, links: bool = True) -> FileIO:
+    """As `open_file`, for who reads much at a time: nothing is read ahead. Raises OSError as that."""
     place = user_path(path)
     if not links and place.is_symlink():
         raise OSError(errno.ELOOP, "a link, not a file", str(place))
@@ -90,7 +95,7 @@ def open_file(path: str | Path, *, most: int, links: bool = True) -> BufferedRea
             raise OSError(errno.EINVAL, f"{kind}, not a file", str(place))
         if status.st_size > most:
             raise OSError(errno.EFBIG, f"{status.st_size:,} bytes, more than {most:,}", str(place))
-        return os.fdopen(descriptor, "rb")
+        return FileIO(descriptor, "rb")
     except BaseException:
         os.close(descriptor)
         raise

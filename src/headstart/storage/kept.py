@@ -166,8 +166,12 @@ def scratch(size: int, *, what: str, instead_of: Path) -> Path:
     return folder
 
 
-def say_not_kept(what: str, error: BaseException, where: Path, size: int) -> None:
-    """One line on standard error, once a process: the run goes on, but the next one will have to do it again."""
+def say_not_kept(what: str, error: BaseException, where: Path, size: int, *, fix: str | None = None) -> None:
+    """One line on standard error, once a process: the run goes on, but the next one will have to do it again.
+
+    Args:
+        size: bytes that are needed, about. fix: what to do; None: to move the cache.
+    """
     if getattr(error, "errno", None) == errno.EROFS:
         what = _EVERYTHING
     if {what, _EVERYTHING} & _said:
@@ -176,7 +180,7 @@ def say_not_kept(what: str, error: BaseException, where: Path, size: int) -> Non
     full = getattr(error, "errno", None) in _FULL
     needed = f" ({megabytes(size)} needed, {megabytes(free_bytes(where))} free)" if full and size else ""
     reason = getattr(error, "strerror", None) or error
-    note(f"{what} will not be kept: {where}: {reason}{needed}; {_ELSEWHERE}")
+    note(f"{what} will not be kept: {where}: {reason}{needed}; {fix or _ELSEWHERE}")
 
 
 def free_bytes(folder: Path) -> int:

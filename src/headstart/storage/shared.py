@@ -40,6 +40,8 @@ def write_first(path: Path, content: bytes | str) -> bool:
     Raises:
         OutputError: no space, no permission.
     """
+    if os.path.lexists(path):  # also where nothing can be written
+        return False
     mine = temporary(path)
     write_kept(mine, content, unfinished=temporary(mine))
     try:
