@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import random
@@ -521,3 +522,78 @@ def test_a_store_whose_name_is_no_utf8_is_merged_and_a_note_of_zeros_is_written_
     assert hs.encode_shard(pictures[0], store=store, model=pictures[1]).computed == 0
     assert {table["rows"] for table in hs.merge_shards(store).tables} == {N, N + 1}
     assert not list(store.rglob("*.rows"))
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        lambda data: hs.merge_shards(1),
+        lambda data: hs.merge_shards(None),
+        lambda data: hs.merge_shards("a\0b"),
+        lambda data: hs.encode_shard(data, store=3),
+        lambda data: hs.encode_shard(data, store="s", shard=3),
+        lambda data: hs.encode_shard(data, store="s", threads=10**20),
+        lambda data: hs.encode_shard(data, store=data / "store"),
+        lambda data: hs.encode_shard(data, store=data),
+        lambda data: hs.fit(data, store=data / "light" / "store"),
+        lambda data: hs.fit(data, store=7),
+        lambda data: hs.plan(data, machines=4),
+        lambda data: hs.plan(data, machines="1,4"),
+        lambda data: hs.plan(data, machines=[None]),
+        lambda data: hs.plan(data, machines=[float("nan")]),
+        lambda data: hs.plan(data, machines=[1.5]),
+        lambda data: hs.plan(data, machines=[True]),
+        lambda data: hs.plan(data, machines=[10**30]),
+        lambda data: hs.models(1),
+        lambda data: hs.models([None]),
+    ],
+)
+def test_arguments_of_other_types_are_said(wrong, pictures, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(hs.UserError) as raised:
+        wrong(pictures[0])
+    assert len(str(raised.value).splitlines()) <= 2
+    assert not list(tmp_path.iterdir())
+
+
+CRAFTED = {
+    "another type": {"dtype": "float64"},
+    "no type": {"dtype": "object"},
+    "complex": {"dtype": "complex64"},
+    "no numbers": {"value": float("nan")},
+    "endless rows": {"rows": float("inf")},
+    "fewer rows than none": {"rows": -1},
+}
+
+
+@pytest.mark.parametrize("crafted", CRAFTED)
+def test_segments_that_nobody_wrote_do_no_harm(crafted, pictures, tmp_path, small_chunks):
+    """What stands in the sums of such a file is right; the features that are there stay as they are."""
+    store = tmp_path / "store"
+    whole = encoded(*pictures, store, ["1/1"])
+    folder, told = folder_of_features(store), CRAFTED[crafted]
+    width = json.loads((folder / "about.json").read_text())["width"]
+    rows = np.full((3, width), told.get("value", 1.0), dtype=np.dtype(told.get("dtype", "float16")).newbyteorder("="))
+    keys = bytes(range(96))
+    body = keys + (rows.tobytes() if rows.dtype != object else bytes(24 * width))
+    header = {"rows": 3, "width": width, "dtype": rows.dtype.name, "sha256": hashlib.sha256(body).hexdigest()}
+    header |= {key: value for key, value in told.items() if key == "rows"}
+    (folder / "999.rows").write_bytes(json.dumps(header).encode().ljust(255) + b"\n" + body)
+    os.mkfifo(folder / "pipe.rows")
+    assert [table["rows"] for table in hs.merge_shards(store).tables] == [N + 1, N, N]
+    (folder / "999.rows").unlink()
+    (folder / "pipe.rows").unlink()
+    assert content(store) == whole
+
+
+def test_notes_of_strange_numbers_are_nobodys_and_take_no_time(pictures, tmp_path, small_chunks):
+    store = tmp_path / "store"
+    encoded(*pictures, store, ["1/1"], "int8")
+    (note,) = (store / "works").glob("*.json")
+    told = json.loads(note.read_text())
+    for loss in ("NaN", "Infinity", "1" + "0" * 4000, '"much"'):
+        note.write_text(json.dumps(told).replace(f'"loss": {told["loss"]}', f'"loss": {loss}'))
+        assert hs.fit(pictures[0], store=store, model=pictures[1], how="probe", out=tmp_path / "fit", force=True)
+    note.write_text(json.dumps(told | {"rows": 10**9, "chunk": 1}))
+    (store / "works" / f"{note.stem}.of-0").touch()
+    assert hs.merge_shards(store).tables

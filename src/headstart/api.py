@@ -18,7 +18,7 @@ from headstart.data.shards.sources import is_pattern, title
 from headstart.doctor.examine import AUTO, examine
 from headstart.encode.machine import using
 from headstart.encode.precision import precision_named
-from headstart.encode.store import features_in
+from headstart.encode.store import features_in, store_at
 from headstart.encode.works import kept_notes, lacking_notes, unfinished_notes
 from headstart.errors import UserError
 from headstart.inputs.paths import is_address
@@ -154,7 +154,7 @@ def fit(  # noqa: PLR0913 - the one public door: every option of the command lin
     )  # fmt: skip
     seconds, shown = seconds_of(budget), as_progress(progress)
     opened = open_session(request, seconds=seconds, track=track, progress=shown)
-    there, nodes = None if store is None else resolved(store), computed_on(on, device=device, precision=precision)
+    there, nodes = None if store is None else store_at(store, data), computed_on(on, device=device, precision=precision)
     with using(device, threads), features_in(there), nodes, opened as session:
         session.say([*unfinished_notes(), *kept_notes()])
         fitted = pipeline.fit(request, session)

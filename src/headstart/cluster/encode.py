@@ -24,7 +24,7 @@ from headstart.encode.machine import using
 from headstart.encode.parts import PartWriter
 from headstart.encode.precision import known_precision, precision_named
 from headstart.encode.segments import is_part
-from headstart.encode.store import FEATURES, Table, facts_of, features_in, folder_of
+from headstart.encode.store import FEATURES, Table, facts_of, features_in, folder_of, store_at
 from headstart.encode.works import (
     Shard,
     Work,
@@ -129,7 +129,7 @@ def encode_shard(  # noqa: PLR0913 - as `fit`
     if precision == "int8":
         fix = "leave it out: a fit calibrates int8 on its own training part"
         raise UserError("int8 is of one fit", where="--precision", fix=fix)
-    mine, folder = shard_named(shard), resolved(store)
+    mine, folder = shard_named(shard), store_at(store, data)
     request = Request(
         data=data, task=task, kind=kind, columns=columns, licence=licences_of(licence), test=test,
         model=str(resolved(model)) if is_there(model) else str(model), precision=precision_named(precision),
@@ -235,7 +235,7 @@ def merge_shards(store: str | Path) -> Merged:
         >>> hs.merge_shards("features").tables[0]["rows"]
         240
     """
-    folder = resolved(store)
+    folder = store_at(store)
     rooms = [path for path in sorted((folder / FEATURES).glob("*")) if is_key(path.name) and path.is_dir()]
     if not rooms:
         raise UserError("no store", where=str(store), fix="headstart encode DATA --store FOLDER makes one")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 import os
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
@@ -25,7 +24,8 @@ from headstart.encode.kinds import KINDS
 from headstart.encode.machine import FEW, using
 from headstart.encode.parts import Encoder
 from headstart.encode.precision import known_precision, precision_named
-from headstart.errors import UserError
+from headstart.errors import UserError, shortened
+from headstart.inputs.encodings import wide_by_mark
 from headstart.progress import Follower, Progress, Silent, as_progress
 from headstart.session import Session
 from headstart.tasks import table
@@ -35,10 +35,7 @@ MACHINES = (1, 4, 16, 64)
 _LINES = (".csv", ".tsv", ".txt", ".jsonl", ".ndjson")  # endings of files whose beginning is a smaller one of its kind
 _WHOLE = 64 * 2**20  # bytes of a file of lines that is read to its end
 _HEAD = 8 * 2**20  # bytes of a larger one that are read, or as many as its first line has
-_WIDE = {  # how a text begins whose characters have more bytes than one
-    codecs.BOM_UTF32_LE: "utf-32-le", codecs.BOM_UTF32_BE: "utf-32-be",
-    codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be",
-}  # fmt: skip
+_MOST_MACHINES = 10**6
 _SECONDS = 6.0  # of measuring, about, once the model runs
 _AT_ONCE = 128  # examples between two looks at the clock, to begin with
 _MOST = 8192  # examples that are measured
@@ -110,8 +107,7 @@ def plan(  # noqa: PLR0913 - as `fit`
         240
     """
     form = forms.named(keep)
-    if not machines or min(machines) < 1:
-        raise UserError(f"no numbers of machines: {list(machines)}", where="--machines", fix="1 or more, with commas")
+    machines = _numbers(machines)
     shown = as_progress(progress)
     session = Session(Budget(_SECONDS), shown or Silent(), download=shown)
     with using(device, threads), session.step("read"), _beginning(data) as (source, share):
@@ -222,6 +218,15 @@ def _checked(dataset: Dataset, rows: np.ndarray) -> tuple[Dataset, np.ndarray]:
     return part, np.arange(len(part))
 
 
+def _numbers(machines: Any) -> Sequence[int]:
+    """Raises UserError where these are no numbers of machines."""
+    of_some = isinstance(machines, Sequence) and len(machines) > 0
+    if not of_some or not all(type(number) is int and 1 <= number <= _MOST_MACHINES for number in machines):
+        fix = f"1 to {_MOST_MACHINES:,}, with commas"
+        raise UserError(f"no numbers of machines: {shortened(repr(machines))}", where="--machines", fix=fix)
+    return list(machines)
+
+
 @contextmanager
 def _beginning(data: str | Path) -> Iterator[tuple[str | Path, float]]:
     """The data, and which share of them that is: all, or the first lines of a large file of lines."""
@@ -246,7 +251,7 @@ def _beginning(data: str | Path) -> Iterator[tuple[str | Path, float]]:
 
 def _whole_lines(text: bytes) -> int:
     """How many bytes of the beginning of a text are lines with their end."""
-    encoding = next((name for mark, name in _WIDE.items() if text.startswith(mark)), "utf-8")
+    encoding = wide_by_mark(text) or "utf-8"
     end = next((sign.encode(encoding) for sign in "\n\r" if sign.encode(encoding) in text), b"\n")
     at = text.rfind(end)
     while at > 0 and at % len(end):  # half of a character and half of the next

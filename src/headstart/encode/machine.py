@@ -15,7 +15,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
-from headstart.errors import ModelError, UserError
+from headstart.errors import ModelError, UserError, shortened
 
 FEW = 64  # inputs that are asked about at once, at most, so that each is waited for
 _DEVICES = ("cpu", "cuda", "mps")
@@ -33,6 +33,7 @@ class Machine:
     threads: int | None = None
 
 
+_MOST_THREADS = 4096
 _AS_IT_COMES = Machine()
 _asked: ContextVar[Machine] = ContextVar("machine", default=_AS_IT_COMES)
 
@@ -51,8 +52,9 @@ def using(device: str | None, threads: int | None) -> Iterator[None]:
     """
     if device is not None and device not in _DEVICES:
         raise UserError(f"no such device: {device!r}", where="--device", fix=f"choose from {', '.join(_DEVICES)}")
-    if threads is not None and threads < 1:
-        raise UserError(f"{threads} threads cannot compute anything", where="--threads", fix="1 or more")
+    if threads is not None and not (type(threads) is int and 1 <= threads <= _MOST_THREADS):
+        fix = f"1 or more, up to {_MOST_THREADS:,}"
+        raise UserError(f"{shortened(str(threads))} threads cannot compute anything", where="--threads", fix=fix)
     token = _asked.set(Machine(device, threads))
     try:
         gpu()  # a device that is not there is known before any work is done

@@ -31,10 +31,10 @@ from headstart.encode import forms, generations, segments
 from headstart.encode.gather import gather
 from headstart.encode.known import Known
 from headstart.encode.row_files import HeldRows
-from headstart.errors import OutputError
+from headstart.errors import OutputError, UserError, shortened
 from headstart.storage import living, shared
 from headstart.storage.chosen import Chosen
-from headstart.storage.files import read_json
+from headstart.storage.files import is_there, read_json, resolved
 from headstart.storage.kept import cache_root, room, say_not_kept, write_kept
 from headstart.storage.matrix import MOST_IN_MEMORY
 from headstart.storage.places import cache_folder, is_ours
@@ -62,6 +62,28 @@ def features_in(folder: Path | None) -> Iterator[None]:
         yield
     finally:
         _folder.reset(token)
+
+
+def store_at(named: object, data: object = None) -> Path:
+    """The folder that a user names for features, without links; whether or not it is there.
+
+    Args:
+        data: that are read for them, and may not hold it.
+
+    Raises:
+        UserError: it is no path, or lies in the data.
+    """
+    if not isinstance(named, str | Path):
+        raise UserError(f"no folder: {shortened(repr(named))}", where="--store", fix="name a folder")
+    try:
+        folder = resolved(named)
+        read = resolved(data) if isinstance(data, str | Path) and is_there(data) else None
+    except OSError as error:
+        raise UserError(error.strerror or str(error), where=shortened(str(named)), fix="name a folder") from None
+    if read is not None and read.is_dir() and read in (folder, *folder.parents):
+        fix = "choose a --store outside of the data"
+        raise UserError("it lies in the data, whose files it would count as", where=str(named), fix=fix)
+    return folder
 
 
 def store_folder() -> Path | None:

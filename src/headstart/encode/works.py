@@ -108,7 +108,7 @@ def shard_named(text: str) -> Shard:
     Raises:
         UserError: it says no such thing.
     """
-    found = re.fullmatch(r"\s*(\d{1,9})\s*/\s*(\d{1,9})\s*", text)
+    found = re.fullmatch(r"\s*(\d{1,9})\s*/\s*(\d{1,9})\s*", text) if isinstance(text, str) else None
     if found is None or not 1 <= int(found[1]) <= int(found[2]):
         raise UserError(f"no shard: {text!r}", where="--shard", fix="--shard 1/100 is the first of a hundred")
     return Shard(int(found[1]), int(found[2]))

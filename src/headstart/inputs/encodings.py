@@ -36,10 +36,10 @@ _KANA = 0.15  # share of a Japanese text's letters, at least
 _USED = 0.85  # share of a Chinese text's characters, at least
 _EAST = ("CJK", "HIRAGANA", "KATAKANA", "HANGUL")
 _MARKS = (
-    (codecs.BOM_UTF32_LE, "utf-32"),  # begins like UTF-16's
-    (codecs.BOM_UTF32_BE, "utf-32"),
-    (codecs.BOM_UTF16_LE, "utf-16"),
-    (codecs.BOM_UTF16_BE, "utf-16"),
+    (codecs.BOM_UTF32_LE, "utf-32-le"),  # begins like UTF-16's
+    (codecs.BOM_UTF32_BE, "utf-32-be"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
 _WORD = re.compile(r"[^\W\d_]+")
 _SYMBOL_WITHIN = re.compile(
@@ -65,11 +65,16 @@ _INVERTED = 0.1  # share of Latin words, at most, with a capital like Ž behind 
 _WITHIN = 0.02  # share of words, at most, that may look as none do
 
 
+def wide_by_mark(head: bytes) -> str | None:
+    """UTF-16 or UTF-32, with the order of its bytes, as a byte order mark says; None: there is none of these."""
+    return next((name for mark, name in _MARKS if head.startswith(mark)), None)
+
+
 def wide_encoding(head: bytes) -> str | None:
     """UTF-16 or UTF-32, with a byte order mark or by where the NULs stand; None: neither. `head` begins the file."""
-    for mark, name in _MARKS:
-        if head.startswith(mark):
-            return name
+    marked = wide_by_mark(head)
+    if marked is not None:
+        return marked.rpartition("-")[0]  # which reads over the mark
     even, odd = head[0:4096:2].count(0), head[1:4096:2].count(0)
     if even + odd < max(4, _NULS * len(head[:4096])) or min(even, odd) > _WITHIN * (even + odd):
         return None

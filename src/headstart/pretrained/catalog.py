@@ -6,13 +6,14 @@ import csv
 import difflib
 import importlib.util
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from functools import cache
 from importlib import resources
 from pathlib import Path
 
 from headstart.backbone import Kind
+from headstart.errors import UserError
 from headstart.pretrained.licences import LicenceClass, licence_class, may_be_chosen
 from headstart.pretrained.weights import is_whole
 
@@ -160,12 +161,21 @@ def models(words: str | Sequence[str] = ()) -> list[Card]:
 
     `card.path` is None where the weights are not on this machine.
 
+    Raises:
+        UserError: these are no words.
+
     Example:
         >>> [card.name for card in hs.models("resnet50 torchvision")]
         ['resnet50_torchvision']
     """
+    if not isinstance(words, str) and not all(isinstance(word, str) for word in _listed(words)):
+        raise UserError("words to look for are text", where="words", fix='such as "resnet50 torchvision"')
     words = words.split() if isinstance(words, str) else words
     return [card for card in cards() if all(word.lower() in _searched(card) for word in words)]
+
+
+def _listed(words: object) -> list[object]:
+    return list(words) if isinstance(words, Iterable) else [words]
 
 
 def _searched(card: Card) -> str:

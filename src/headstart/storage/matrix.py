@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
 
 from headstart.backbone import Matrix
 from headstart.storage.chosen import Chosen
-from headstart.storage.kept import cache_root, free_bytes, no_room
-from headstart.storage.scratch import ScratchFile
+from headstart.storage.scratch import ScratchFile, run_of, with_room
 
 MOST_IN_MEMORY = 64 * 2**20  # bytes; above that, rows go to disk
 _BLOCK = 4 * 2**20  # bytes of one block
@@ -37,13 +34,13 @@ class Rows:
         return self.shape[0]
 
     def __getitem__(self, rows: slice) -> np.ndarray:
-        start, stop, _ = rows.indices(len(self))
+        start, stop = run_of(rows, len(self))
         out = np.empty((max(0, stop - start), self.shape[1]), dtype=np.float32)
         self._file.read(_bytes_of(out), 4 * start * self.shape[1])
         return out
 
     def __setitem__(self, rows: slice, values: np.ndarray) -> None:
-        start, stop, _ = rows.indices(len(self))
+        start, stop = run_of(rows, len(self))
         block = np.ascontiguousarray(values, dtype=np.float32)
         if block.shape != (stop - start, self.shape[1]):
             raise ValueError(f"{block.shape} does not fit into rows {start} to {stop} of {self.shape}")
@@ -98,19 +95,6 @@ def take(matrix: Matrix, rows: np.ndarray) -> Matrix:
         out[done : done + len(mine)] = block[mine - here.start]
         done += len(mine)
     return out
-
-
-def with_room(size: int) -> Path:
-    """Where a scratch file of so many bytes has room.
-
-    Raises:
-        OutputError: nowhere.
-    """
-    folders = [cache_root(), Path(tempfile.gettempdir())]
-    found = next((folder for folder in folders if free_bytes(folder) >= size and folder.is_dir()), None)
-    if found is None:
-        raise no_room("a scratch file", size, folders[0])
-    return found
 
 
 def _bytes_of(block: np.ndarray) -> memoryview:

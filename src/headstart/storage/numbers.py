@@ -6,8 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from headstart.storage.matrix import with_room
-from headstart.storage.scratch import ScratchFile
+from headstart.storage.scratch import ScratchFile, run_of, with_room
 
 MOST_IN_MEMORY = 8 * 2**20  # bytes
 _AT_ONCE = 1 << 18  # numbers
@@ -33,7 +32,7 @@ class Numbers:
             self._write()
 
     def __getitem__(self, places: slice) -> np.ndarray:
-        start, stop, _ = places.indices(self._n)
+        start, stop = run_of(places, self._n)
         if self._file is None:
             if len(self._held) != 1:
                 self._held = [np.concatenate([np.empty(0, dtype=self._dtype), *self._held])]

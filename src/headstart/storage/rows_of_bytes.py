@@ -6,8 +6,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from headstart.storage.matrix import with_room
-from headstart.storage.scratch import ScratchFile
+from headstart.storage.scratch import ScratchFile, run_of, with_room
 
 MOST_IN_MEMORY = 16 * 2**20  # bytes; above that, rows go to disk
 _NEAR = 8 * 2**10  # bytes between two rows that are wanted that are read along: another read takes longer
@@ -28,7 +27,7 @@ class Bytes:
         return self.shape[0]
 
     def __setitem__(self, rows: slice, values: np.ndarray) -> None:
-        start, stop, _ = rows.indices(len(self))
+        start, stop = run_of(rows, len(self))
         block = np.ascontiguousarray(values, dtype=np.uint8)
         if self._order is not None or block.shape != (stop - start, self.shape[1]):
             raise ValueError(f"{block.shape} does not fit into rows {start} to {stop} of {self.shape}")
@@ -39,7 +38,7 @@ class Bytes:
         wanted = wanted if self._order is None else self._order[wanted]
         distinct, place = np.unique(wanted, return_inverse=True)
         out = np.empty((len(distinct), self.shape[1]), dtype=np.uint8)
-        for run in near_runs(distinct, 1 + _NEAR // self.shape[1]):
+        for run in near_runs(distinct, 1 + _NEAR // max(1, self.shape[1])):
             first, last = int(distinct[run.start]), int(distinct[run.stop - 1])
             if last - first == run.stop - 1 - run.start:
                 self._read(out[run], first)

@@ -8,9 +8,34 @@ import tempfile
 import threading
 from pathlib import Path
 
+from headstart.storage.kept import cache_root, free_bytes, no_room
 from headstart.storage.places import cannot_write
 
 _AT_ONCE = 2**30  # bytes: no system takes more than 2 GB in one call
+
+
+def with_room(size: int, *, what: str = "a scratch file", left_free: int = 0) -> Path:
+    """Where a scratch file of so many bytes has room: in the cache, or where temporary files lie, which may be memory.
+
+    Args:
+        what: it is, for the user. left_free: bytes of the disk that are to stay free.
+
+    Raises:
+        OutputError: nowhere.
+    """
+    folders = [cache_root(), Path(tempfile.gettempdir())]
+    found = next((folder for folder in folders if free_bytes(folder) >= size + left_free and folder.is_dir()), None)
+    if found is None:
+        raise no_room(what, size + left_free, folders[0])
+    return found
+
+
+def run_of(places: slice, n: int) -> tuple[int, int]:
+    """Where a slice of n places begins and ends. Raises IndexError where it leaves some out: a file is read in runs."""
+    start, stop, step = places.indices(n)
+    if step != 1:
+        raise IndexError(f"every {step}th place of what is read in runs")
+    return start, max(start, stop)
 
 
 class ScratchFile:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import pickle
-import tempfile
 import threading
-from pathlib import Path
 from typing import NoReturn
 
-from headstart.storage.kept import cache_root, free_bytes, no_room
-from headstart.storage.scratch import ScratchFile
+from headstart.storage.kept import free_bytes, no_room
+from headstart.storage.scratch import ScratchFile, with_room
 
+_WHAT = "what is read from the data"
 _LEFT_FREE = 2**30  # bytes of the disk that stay free
 _LOOKED_AT = 2**26  # bytes between two looks at how much is free
 
@@ -19,8 +18,7 @@ class Spool:
     """A file without a name in the cache's folder (or where temporary files lie), which ends with the process."""
 
     def __init__(self) -> None:
-        folders = [cache_root(), Path(tempfile.gettempdir())]
-        self._folder = next((f for f in folders if f.is_dir() and free_bytes(f) > _LEFT_FREE), None) or folders[0]
+        self._folder = with_room(0, what=_WHAT, left_free=_LEFT_FREE)
         self._file = ScratchFile(self._folder)
         self.size = 0
         self._looked = -_LOOKED_AT
@@ -37,7 +35,7 @@ class Spool:
         """
         if self.size - self._looked >= _LOOKED_AT:
             if free_bytes(self._folder) < _LEFT_FREE + len(content):
-                raise no_room("what is read from the data", len(content) + _LEFT_FREE, self._folder)
+                raise no_room(_WHAT, len(content) + _LEFT_FREE, self._folder)
             self._looked = self.size
         with self._lock:
             self._file.write(memoryview(content), self.size)
