@@ -25,19 +25,16 @@ from headstart.encode.parts import PartWriter
 from headstart.encode.precision import known_precision, precision_named
 from headstart.encode.segments import is_part
 from headstart.encode.store import FEATURES, Table, facts_of, features_in, folder_of, store_at
+from headstart.encode.work import Shard, Work, listing_of, shard_named
 from headstart.encode.works import (
-    Shard,
-    Work,
     begin,
     gathered_in,
     is_begun,
     is_merged,
-    listing_of,
     missing,
     say_damaged,
     say_merged,
     say_wanted,
-    shard_named,
     unfinished,
     works,
 )

@@ -46,7 +46,7 @@ class KnownPhotos:
         sums = {} if self._files is None else {i: found for i, one in enumerate(sources) if (found := sum_of_file(one))}
         if self._files is None or not sums:
             return known
-        handles, places = self._files.find(_as_rows(list(sums.values()))), list(sums)
+        handles, places = self._files.find(as_rows(list(sums.values()))), list(sums)
         for place, handle in zip(places, handles.tolist(), strict=True):
             if handle < 0:
                 self._asked[str(sources[place])] = sums[place]
@@ -67,7 +67,7 @@ class KnownPhotos:
     def keep(self) -> None:
         """Write what is new of files."""
         if self._files is not None and self._new:
-            self._files.add(_as_rows(list(self._new)), _as_rows(list(self._new.values())))
+            self._files.add(as_rows(list(self._new)), as_rows(list(self._new.values())))
         self._new = {}
 
 
@@ -106,5 +106,6 @@ def photo_files() -> Table:
     return table("contents of files 1", width=32, about="contents of files", dtype=np.uint8)
 
 
-def _as_rows(sums: Sequence[bytes]) -> np.ndarray:
+def as_rows(sums: Sequence[bytes]) -> np.ndarray:
+    """sha256 sums -> (n, 32) uint8."""
     return np.frombuffer(b"".join(sums), np.uint8).reshape(-1, 32)

@@ -14,10 +14,10 @@ from headstart.encode import forms
 from headstart.encode.encode import batching_of, features_key, finite, first_of_each
 from headstart.encode.engines import Engine, open_engine
 from headstart.encode.gone import Watch
-from headstart.encode.known_photos import ReadPhotos, photo_files, sum_of_file
+from headstart.encode.known_photos import ReadPhotos, as_rows, photo_files, sum_of_file
 from headstart.encode.segments import open_segment, segment
 from headstart.encode.store import Table, as_kept, image_hashes, table
-from headstart.encode.works import Work, as_rows
+from headstart.encode.work import Work
 from headstart.values import Dataset, Finding
 
 _LOOKERS = 2  # threads that decode while photos are looked at

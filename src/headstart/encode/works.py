@@ -1,143 +1,35 @@
-"""What processes that know nothing of each other compute together: the features of some data by one model.
+"""What a store says of the works that processes compute into it: which were begun, what of them is missing.
 
-The data are cut into chunks, whose batches are the same wherever they are computed; a shard is a run of chunks. What
-was made of a chunk is a part: a segment of the store whose name says which chunk it is. So who runs a shard again goes
-on, two at once write the same file, and what is missing can be said. The folder `works` says what is computed.
+So who runs a shard again goes on, two at once write the same file, and what is missing can be said. Each work has a
+note in the folder `works`.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 import os
 import re
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass
-from functools import cached_property
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from headstart.encode import generations
 from headstart.encode.forms import form_in
-from headstart.encode.segments import ENDING, PART, open_segment
-from headstart.encode.store import FEATURES, folder_of, store_folder
+from headstart.encode.segments import open_segment
+from headstart.encode.store import store_folder
+from headstart.encode.work import Shard, Work
 from headstart.errors import UserError, some_of
-from headstart.storage.files import open_file, read_json
+from headstart.storage.files import read_json
 from headstart.storage.shared import write_first, write_shared
 from headstart.values import Dataset
 
 _WORKS = "works"
 _OF = re.compile(r"([0-9a-f]{16})\.of-([1-9]\d{0,8})")
-_WIDEST, _MOST_CHUNKS = 2**24, 10**6
-_LOOKED_INTO, _READ, _MOST_FILE = 64, 2**16, 2**40  # photos, bytes of each, and how long it may be
 _MOST_TOLD = 20  # shards by their numbers
 _MOST_NOTE = 2**20  # bytes
-
-
-@dataclass(frozen=True)
-class Shard:
-    """One of so many, counted from 1."""
-
-    number: int = 1
-    of: int = 1
-
-    def chunks(self, count: int) -> range:
-        """Of so many chunks, those that are its own."""
-        return range(count * (self.number - 1) // self.of, count * self.number // self.of)
-
-
-@dataclass(frozen=True)
-class Work:
-    """Data and a model, as every process sees them."""
-
-    data: str  # as the user calls it
-    listing: str  # sha256 over what the examples are, or where
-    kind: str  # the name of their modality
-    model: str  # as `fit --model` takes it
-    key: str  # of its features
-    width: int
-    rows: int
-    chunk: int  # rows
-
-    @property
-    def is_possible(self) -> bool:
-        """Whether its numbers are some that a work may have, and its words are words: a note may be anybody's."""
-        words = (self.data, self.listing, self.kind, self.model, self.key)
-        numbers = (self.width, self.rows, self.chunk)
-        if not all(type(word) is str for word in words) or not all(type(number) is int for number in numbers):
-            return False
-        return 0 < self.width <= _WIDEST and self.rows >= 0 and self.chunk > 0 and self.chunks <= _MOST_CHUNKS
-
-    def is_of_the_same(self, other: Work) -> bool:
-        """Whether it is of what is called the same, by the same model, in whatever state."""
-        return (self.data, self.kind, self.key) == (other.data, other.kind, other.key)
-
-    @cached_property
-    def name(self) -> str:
-        told = json.dumps([self.listing, self.kind, self.key, self.rows, self.chunk])
-        return hashlib.sha256(told.encode()).hexdigest()[:16]
-
-    @property
-    def chunks(self) -> int:
-        return -(-self.rows // self.chunk)
-
-    def of_chunk(self, number: int) -> range:
-        """The rows of a chunk."""
-        return range(number * self.chunk, min(self.rows, (number + 1) * self.chunk))
-
-    def part(self, number: int) -> str:
-        """The name of a chunk's part, in every table that something of it is written to."""
-        return f"{PART}{self.name}-{number:08d}{ENDING}"
-
-    def has(self, path: Path) -> bool:
-        """Whether a segment is one of its parts."""
-        return path.name.startswith(f"{PART}{self.name}-")
-
-    def parts_in(self, store: Path) -> Path:
-        """Where the parts of its features lie."""
-        return store / FEATURES / folder_of(self.key)
-
-
-def shard_named(text: str) -> Shard:
-    """What --shard says: "3/100".
-
-    Raises:
-        UserError: it says no such thing.
-    """
-    found = re.fullmatch(r"\s*(\d{1,9})\s*/\s*(\d{1,9})\s*", text) if isinstance(text, str) else None
-    if found is None or not 1 <= int(found[1]) <= int(found[2]):
-        raise UserError(f"no shard: {text!r}", where="--shard", fix="--shard 1/100 is the first of a hundred")
-    return Shard(int(found[1]), int(found[2]))
-
-
-def listing_of(dataset: Dataset) -> str:
-    """The sha256 by which processes know that they read the same data: what its texts say, or where its photos lie and
-    how some of them begin; and which examples have no label, for these are not encoded."""
-    seen, in_tables = hashlib.sha256(), dataset.modality.in_tables
-    for told in dataset.inputs if in_tables else dataset.where:
-        seen.update(repr(told).encode("utf-8", "surrogatepass") + b"\0")
-    if not in_tables:
-        for row in np.unique(np.linspace(0, len(dataset) - 1, min(_LOOKED_INTO, len(dataset))).astype(np.int64)):
-            seen.update(_beginning(dataset.inputs[row]) + b"\0")
-    complaint = dataset.task.complaint
-    unlabelled = [row for row, target in enumerate(dataset.targets) if complaint(target) is not None]
-    seen.update(repr(unlabelled).encode())
-    return seen.hexdigest()
-
-
-def _beginning(photo: object) -> bytes:
-    """How a file begins, and how long it is; nothing of photos that lie in another file, or that are not there."""
-    if not isinstance(photo, str | Path):
-        return b""
-    try:
-        with open_file(photo, most=_MOST_FILE) as file:
-            return file.read(_READ) + str(os.fstat(file.fileno()).st_size).encode()
-    except OSError:
-        return b""
 
 
 def begin(store: Path, work: Work, shard: Shard) -> None:
@@ -335,8 +227,3 @@ def _shards(chunks: Sequence[int], count: int, of: int) -> str:
     if len(numbers) == 1:
         return f"shard {numbers[0]} of {of} is missing"
     return f"shards {some_of([str(number) for number in numbers], _MOST_TOLD)} of {of} are missing"
-
-
-def as_rows(digests: Sequence[bytes]) -> np.ndarray:
-    """(n, 32) uint8."""
-    return np.frombuffer(b"".join(digests), np.uint8).reshape(-1, 32)
