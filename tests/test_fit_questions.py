@@ -226,7 +226,7 @@ def test_a_table_with_test_questions_of_its_own(encoder, tmp_path):
     )
     told = learned.summary
     assert (told["n_train"], told["n_test"], told["split"]) == (59, 12, "official")
-    assert any("1 training questions are not learned from" in note for note in told["notes"])
+    assert any("1 training question is not learned from" in note for note in told["notes"])
     assert told["threshold"] is None
     assert {f["kind"] for f in told["findings"]} == {"unsure-offset"}
 

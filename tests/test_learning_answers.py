@@ -246,7 +246,7 @@ def test_how_long_answers_are_is_learned_and_too_long_ones_are_left_out(encoder,
     (finding,) = [finding for finding in told["findings"] if finding["kind"] == "long-answer"]
     assert finding["where"].endswith("row 18")
     assert "its answer has 36 tokens" in finding["reason"]
-    assert any("1 training questions are not learned from: no window" in note for note in told["notes"])
+    assert any("1 training question is not learned from: no window" in note for note in told["notes"])
     assert hs.load(tmp_path / "out").head.longest == 20
     card = (tmp_path / "out" / "README.md").read_text()
     assert "max_answer_len=20" in card

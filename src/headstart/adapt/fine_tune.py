@@ -78,7 +78,7 @@ def finetune(
     scheme = lay_out(runs, start, learn, len(judge), choices, again, first)
     if scheme is None:
         return None
-    runs.watch.planned(as_sentence(scheme, again))
+    runs.watch.planned(as_sentence(scheme, again, runs.watch.left()))
     if insist:
         runs.watch.foreseen(whole_seconds(scheme, len(learn), again))
     learn = worth_most(runs.task, start, learn, scheme.main * scheme.batch, seed=runs.seed)

@@ -14,6 +14,8 @@ from headstart.adapt.schedule import full_run, judging_seconds, main_steps, pace
 from headstart.adapt.search import Choices
 from headstart.adapt.trial import Runs
 
+_OTHERWISE = 1.5  # times as long, from which the longest is said, too
+
 
 @dataclass(frozen=True)
 class TrainingPlan:
@@ -25,6 +27,7 @@ class TrainingPlan:
     batch: int  # examples of each of them
     seconds: float  # a step of a trial
     ahead: float  # seconds of the main run
+    slowest: float = 0.0  # seconds a step at the slowest of the depths that are tried
 
     @property
     def long(self) -> bool:
@@ -67,17 +70,20 @@ def lay_out(
                 last = _for_few_epochs(last, depth if choices.many is None else choices.many)
             last = _foreseen(last, runs, begin, learn, judged, choices, left - TUNING.trials * found.trial * seconds)
             if found.trial:
-                others = [d for d in choices.depths if d != depth and quick(d, recipe, found.trial, left)]
-                return asdict(replace(last, searched=(depth, *others)))
+                steps = {d: quick(d, recipe, found.trial, left) for d in choices.depths if d != depth}
+                others = {d: seconds for d, seconds in steps.items() if seconds is not None}
+                slowest = max([last.seconds, *others.values()])
+                return asdict(replace(last, searched=(depth, *others), slowest=slowest))
             if found.main >= min(TUNING.unsearched, len(learn) / first.batch / 2):  # with less, train less of the model
                 break
         return None if last is None else asdict(last)
 
-    def quick(depth: int, recipe: Recipe, trial: int, left: float) -> bool:
+    def quick(depth: int, recipe: Recipe, trial: int, left: float) -> float | None:
+        """Seconds a step at another depth; None: there is no time to try it."""
         if not runs.prepared(depth, within=TUNING.other_depth_share * left):
-            return False
+            return None
         seconds = runs.seconds_a_step(replace(recipe, depth=depth), begin, learn)
-        return trial * seconds <= TUNING.other_depth_share * left
+        return seconds if trial * seconds <= TUNING.other_depth_share * left else None
 
     told = runs.decide_once("scheme", decide)
     if told is None:
@@ -92,15 +98,18 @@ def _least(runs: Runs, seconds: float, n: int, judged: int, again: float, batch:
     return shortest_seconds(n, batch=batch, seconds_a_step=each, again=again, judging=judging)
 
 
-def as_sentence(scheme: TrainingPlan, again: float) -> str:
-    """What will be done, and how long it should take."""
+def as_sentence(scheme: TrainingPlan, again: float, left: float) -> str:
+    """What will be done, and how long it should take. Args: left: seconds, above which nothing goes."""
     trials = TUNING.trials if scheme.searched else 0
     seconds = trials * scheme.start.steps * scheme.seconds + (1 + again) * scheme.ahead
+    slower = max(1.0, scheme.slowest / max(scheme.seconds, 1e-9)) if trials else 1.0  # where another depth is better
+    most = min(slower * seconds, left)
+    about = f"{seconds:.0f} to {most:.0f} s" if most > _OTHERWISE * seconds else f"{seconds:.0f} s"
     search = (
         f"a search by about {trials} trials of {scheme.start.steps} steps, then " if trials else "no time to search, "
     )
     steps = f"{scheme.main} steps of {scheme.batch}{' and once more on all examples' if again else ''}"
-    return f"{search}{steps}: about {seconds:.0f} s"
+    return f"{search}{steps}: about {about}"
 
 
 def whole_seconds(scheme: TrainingPlan, n: int, again: float) -> float:

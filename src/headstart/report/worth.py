@@ -61,6 +61,10 @@ def more(result: Mapping[str, Any], metrics: Sequence[Metric]) -> Iterator[Line]
     if doubtful:
         n, wrong = len(doubtful), probably_wrong([finding.get("probably_wrong") for finding in doubtful])
         look = "1 label looks" if n == 1 else f"{n:,} labels look"
-        most = f", {wrong:,} of them more probably wrong than right" if wrong else ", none of which has to be wrong"
+        most = (
+            f", {wrong:,} of them more probably wrong than right"
+            if wrong
+            else f", {'which need not' if n == 1 else 'none of which has to'} be wrong"
+        )
         most = "" if wrong is None else most
         yield "doubtful", f"{look} doubtful{most}: see {'report.html' if result['out'] else 'the findings'}"

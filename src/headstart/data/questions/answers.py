@@ -190,7 +190,10 @@ def _placed(row: QuestionRow, context: str, findings: list[Finding]) -> tuple[tu
             reason = f"the answer {_short(text)} is not at character {start} but at {first}, and taken from there"
             findings.append(Finding("moved-offset", row.where, reason))
         elif times > 1:
-            reason = f"the answer {_short(text)} is in the context {times} times; the first is taken"
+            reason = (
+                f"the answer {_short(text)} is in the context {times} times: the first counts in the score, none is"
+            )
+            reason += " learned from; a column answer_start says which is meant"
             findings.append(Finding("unsure-offset", row.where, reason))
             unsure = True
         placed.append((text, first))
