@@ -65,6 +65,35 @@ def leave_the_log_out_of_the_search(app: Any, name: str, source: list[str]) -> N
         source[0] = f"---\nnosearch: true\n---\n{source[0]}"
 
 
+# Words that people look for, of pages that call it otherwise.
+ALSO_CALLED = {
+    "check": "mislabeled mislabelled noisy labels label errors clean",
+    "confidence": "uncertainty reject option threshold conformal",
+    "feedback": "retrain continue training active learning",
+    "few-labels": "how many photos how many examples few-shot",
+    "first-ten-minutes": "install installation setup quickstart tutorial",
+    "metrics": "custom metric own metric",
+    "phone": "android ios mobile app",
+    "photos": "augmentation images pictures formats",
+    "regression": "decimal comma continuous value",
+    "reliability": "resume crash interrupted continue restart checkpoint",
+    "scale": "cluster distributed multi-node",
+    "scores": "trust score overfitting leakage",
+    "tuning": "finetune finetuning fine-tune unfreeze overfitting",
+    "your-data": "privacy upload delete telemetry",
+}
+
+
+def add_what_it_is_called_elsewhere(app: Any, document: Any) -> None:
+    """The search counts these words as the page's own."""
+    from docutils import nodes
+
+    words = ALSO_CALLED.get(app.env.docname)
+    if words is not None:
+        document.insert(0, nodes.meta(name="keywords", content=", ".join(words.split())))
+
+
 def setup(app: Any) -> None:
     app.connect("source-read", leave_the_log_out_of_the_search)
+    app.connect("doctree-read", add_what_it_is_called_elsewhere)
     app.connect("build-finished", mend)

@@ -12,6 +12,10 @@ Names that `--model` takes, each with its licence (license), size and source. Be
 any timm or transformers name of the [hub](hub.md), a folder, and [a file of weights](weights.md).
 `headstart models NAME` says the same of one, `--pull` fetches it.
 
+What the columns say stands [below the tables](#columns).
+"""
+FOOT = """## Columns
+
 - *licence*: of the weights, and its class: *free*; *conditions* of its own, to be read first;
   *non-commercial*; *gated*, to be agreed to first; *unknown*. None that is non-commercial or gated
   is chosen by itself, unless `--licence any` says so. What is named is taken, and its card warns.
@@ -63,7 +67,7 @@ def page() -> str:
         parts.append("| " + " | ".join(COLUMNS) + " |")
         parts.append("|" + "---|" * len(COLUMNS))
         parts += [row(card) for card in some]
-    return "\n".join(parts) + "\n"
+    return "\n".join([*parts, "", FOOT.rstrip()]) + "\n"
 
 
 if __name__ == "__main__":
