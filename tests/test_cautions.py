@@ -248,7 +248,9 @@ def test_what_beats_nothing_and_what_is_never_found_are_told(tmp_path, command):
     told = json.loads(printed)
     assert set(kinds(told)) & {"not-better-than-constant", "worse-than-constant"}
     assert "warning: classes of which no test example was recognised: rare (0 of" in err
-    assert "Read this first" in (tmp_path / "out" / "report.html").read_text()
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert "Read this first" in page
+    assert ("Do not use it as it is" in page) == ("worse-than-constant" in kinds(told))
 
 
 def test_classes_are_said_with_their_counts_before_anything_is_learned(tmp_path, command):

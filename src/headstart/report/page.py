@@ -14,6 +14,7 @@ from headstart.report.gallery import NO_EXAMPLES, Gallery
 from headstart.report.how_made import how_made
 from headstart.report.html import breakable, calm, percent, table, text
 from headstart.report.trust import learning, trust
+from headstart.report.verdict import WORSE
 from headstart.values import Interval
 
 if TYPE_CHECKING:
@@ -150,7 +151,11 @@ def _next_steps(record: Record, gallery: Gallery) -> Section:
         steps.insert(0, gallery.opener(f"finding-{DOUBTFUL}", words))
     name = Path(record.out).name if record.out else "MODEL"  # not where it lies: folders are passed on
     command = f"headstart {record.task.words.asking.format(shlex.quote(name))}"
-    steps.append(f"Ask it: <code>{breakable(command)}</code>")
+    ask = "Ask it"
+    if WORSE in {caution.kind for caution in record.cautions}:
+        steps.insert(0, "Do not use it as it is: begin with another model, or give more examples")
+        ask = "See where it fails"
+    steps.append(f"{ask}: <code>{breakable(command)}</code>")
     return Section("What to do next", f"<ul>{''.join(f'<li>{step}</li>' for step in steps)}</ul>", look="steps")
 
 

@@ -12,6 +12,7 @@ from headstart.report.html import amount
 from headstart.task import Metric
 from headstart.values import Caution, Interval
 
+WORSE = "worse-than-constant"  # the kind of a caution
 _LISTED = 5  # classes that are named
 
 
@@ -47,7 +48,7 @@ def cautions(verdict: Verdict, of_names: Iterable[Mapping[str, Any]] = (), named
     Args:
         of_names: name, count of the test examples and recall, a class or label. named: what these are.
     """
-    kind = "worse-than-constant" if verdict.outcome == "worse" else "not-better-than-constant"
+    kind = WORSE if verdict.outcome == "worse" else "not-better-than-constant"
     found = [] if verdict.outcome in ("better", "asked") else [Caution(kind, verdict.text)]
     never = [(each["name"], each["count"]) for each in of_names if each["count"] and not each["recall"]]
     if never:
