@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -9,8 +10,9 @@ import random
 import shutil
 import subprocess
 import sys
+import tarfile
 import time
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +22,7 @@ from PIL import Image, ImageOps
 import headstart as hs
 from headstart.cluster import encode as cluster_encode
 from headstart.encode.kinds import KINDS
+from headstart.encode.work import Work
 from small_models import small_image_model, small_text_model
 from test_store_shards import content, flip
 
@@ -160,6 +163,7 @@ from dataclasses import replace
 from pathlib import Path
 import headstart as hs
 from headstart.encode.kinds import KINDS
+from headstart.encode.work import Work
 
 KINDS["image"] = replace(KINDS["image"], chunk=4)
 left = int(sys.argv[4])
@@ -229,8 +233,10 @@ def test_a_note_that_is_damaged_is_nobodys(change, pictures, tmp_path, small_chu
     hs.encode_shard(pictures[0], store=store, model=pictures[1])
     (note,) = (store / "works").glob("*.json")
     note.write_text(json.dumps(json.loads(note.read_text()) | change))
-    assert hs.merge_shards(store).tables  # what no note asks for is left as it is
+    with pytest.raises(hs.UserError, match="of which no note says to what they belong"):
+        hs.merge_shards(store)
     assert hs.encode_shard(pictures[0], store=store, model=pictures[1]).computed == 0
+    assert [table["rows"] for table in hs.merge_shards(store).tables] == [N + 1, N, N]
 
 
 @pytest.mark.parametrize("width", [1281, 0, -1, 10**14, 1e400])
@@ -439,15 +445,162 @@ def test_an_empty_folder_of_a_later_generation_hides_nothing(pictures, tmp_path,
     assert hs.encode_shard(pictures[0], store=store, model=pictures[1]).computed == 0
 
 
-def test_what_is_known_of_photos_is_mended_too(pictures, tmp_path, small_chunks):
+@pytest.mark.parametrize("table", ["fingerprints", "contents"])
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_what_is_known_of_photos_is_mended_too(damage, table, pictures, tmp_path, small_chunks):
     store = tmp_path / "store"
     encoded(*pictures, store, ["1/1"])
-    (about,) = [path for path in (store / "features").glob("*/about.json") if "fingerprints" in path.read_text()]
-    flipped(about.parent / "shards-000001" / "000001.npy")
-    with pytest.raises(hs.UserError, match="damaged: fingerprints of images"):
+    (about,) = [path for path in (store / "features").glob("*/about.json") if table in path.read_text()]
+    DAMAGES[damage](about.parent)
+    with pytest.raises(hs.UserError, match=r"damaged|is missing"):
         hs.merge_shards(store)
     hs.encode_shard(pictures[0], store=store, model=pictures[1])
-    assert {table["rows"] for table in hs.merge_shards(store).tables} == {N, N + 1}
+    assert [table["rows"] for table in hs.merge_shards(store).tables] == [N + 1, N, N]
+
+
+def others_of(photos: Path, to: Path, seed: int = 1) -> Path:
+    """Other photos of the same names."""
+    for number, photo in enumerate(sorted(photos.rglob("*.png"))):
+        (to / photo.parent.name).mkdir(parents=True, exist_ok=True)
+        noise = np.random.default_rng(100 * seed + number).integers(0, 255, (40, 48, 3), dtype=np.uint8)
+        Image.fromarray(noise).save(to / photo.parent.name / photo.name)
+    return to
+
+
+def test_features_that_are_damaged_do_not_go_when_those_of_other_data_come(pictures, tmp_path, small_chunks):
+    store, others = tmp_path / "store", others_of(pictures[0], tmp_path / "others")
+    encoded(*pictures, store, ["1/1"])
+    flipped(folder_of_features(store) / "shards-000001" / "000001.npy")
+    hs.encode_shard(others, store=store, model=pictures[1])
+    for _ in range(2):
+        with pytest.raises(hs.UserError, match=r"damaged|is missing"):
+            hs.merge_shards(store)
+    hs.encode_shard(pictures[0], store=store, model=pictures[1])
+    assert max(table["rows"] for table in hs.merge_shards(store).tables) >= 2 * N
+    assert hs.encode_shard(pictures[0], store=store, model=pictures[1]).computed == 0
+
+
+def test_a_merge_that_ends_before_it_gathers_leaves_nothing_for_done(pictures, tmp_path, small_chunks, monkeypatch):
+    store = tmp_path / "store"
+    hs.encode_shard(pictures[0], store=store, model=pictures[1])
+    with monkeypatch.context() as patched:
+        patched.setattr(cluster_encode, "_gathered", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            hs.merge_shards(store)
+    sorted(folder_of_features(store).glob("part-*"))[2].unlink()
+    with pytest.raises(hs.UserError, match="is missing"):
+        hs.merge_shards(store)
+    assert hs.encode_shard(pictures[0], store=store, model=pictures[1]).computed == 1
+    assert [table["rows"] for table in hs.merge_shards(store).tables] == [N + 1, N, N]
+
+
+def tarred(photos: Path, to: Path) -> Path:
+    to.parent.mkdir()
+    with tarfile.open(to, "w") as archive:
+        for photo in sorted(photos.rglob("*.png")):
+            archive.add(photo, f"{photo.parent.name}/{photo.name}")
+    return to
+
+
+def test_data_of_one_name_in_two_places_are_two(pictures, tmp_path, small_chunks):
+    """What is computed of one is not computed of the other, and what is missing of one is said."""
+    store = tmp_path / "store"
+    one = tarred(pictures[0], tmp_path / "x" / "train.tar")
+    other = tarred(others_of(pictures[0], tmp_path / "others"), tmp_path / "y" / "train.tar")
+    whole = hs.encode_shard(one, store=store, model=pictures[1])
+    half = hs.encode_shard(other, store=store, model=pictures[1], shard="1/2")
+    assert (whole.computed, half.computed) == (whole.chunks, half.chunks)
+    with pytest.raises(hs.UserError, match="shard 2 of 2 is missing"):
+        hs.merge_shards(store)
+
+
+@pytest.mark.parametrize("spoil", [Path.unlink, lambda path: path.write_text("{")])
+def test_the_form_of_a_store_is_known_by_what_is_in_it(spoil, pictures, tmp_path, small_chunks):
+    store = tmp_path / "store"
+    encoded(*pictures, store, ["1/1"], "int8")
+    spoil(store / "kept.json")
+    others = others_of(pictures[0], tmp_path / "others")
+    assert hs.encode_shard(others, store=store, model=pictures[1]).kept == "int8"
+    with pytest.raises(hs.UserError, match="features are kept in int8 there"):
+        hs.encode_shard(others, store=store, model=pictures[1], keep="float16")
+
+
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EMFILE, errno.ENOMEM, errno.EUCLEAN])
+@pytest.mark.parametrize("for_a_moment", [False, True])
+def test_photos_that_cannot_be_read_all_of_a_sudden_end_a_shard(
+    number, for_a_moment, pictures, tmp_path, small_chunks, monkeypatch
+):
+    from headstart.encode import parts
+    from headstart.storage import files
+
+    store, opening, looking = tmp_path / "store", os.open, parts.PartWriter._looked_at
+    looks: list[bool] = []
+    refused = {"now": False}
+
+    def opened(path, *more, **options):
+        if refused["now"] and str(path).startswith(str(pictures[0])) and str(path).endswith("png"):
+            raise OSError(number, os.strerror(number), str(path))
+        return opening(path, *more, **options)
+
+    def looked_at(self, rows, known):
+        looks.append(True)
+        refused["now"] = len(looks) == 4 or (len(looks) > 4 and not for_a_moment)
+        seen = looking(self, rows, known)
+        refused["now"] = refused["now"] and not for_a_moment
+        return seen
+
+    monkeypatch.setattr(files.os, "open", opened)
+    monkeypatch.setattr(parts.PartWriter, "_looked_at", looked_at)
+    with pytest.raises(hs.UserError, match=r"gone while it was encoded|a moment ago"):
+        hs.encode_shard(pictures[0], store=store, model=pictures[1])
+    monkeypatch.setattr(files.os, "open", opening)
+    hs.encode_shard(pictures[0], store=store, model=pictures[1])
+    assert [table["rows"] for table in hs.merge_shards(store).tables] == [N + 1, N, N]
+
+
+STRANGE = {
+    "a file in place of a generation": lambda folder: (folder / "shards-999999").write_text("mine"),
+    "a name of many digits": lambda folder: (folder / f"shards-{'9' * 200}").mkdir(),
+    "a dead link": lambda folder: (folder / "shards-000007").symlink_to(folder / "nowhere"),
+    "a pipe as an index": lambda folder: generation_with(folder, "index.parquet"),
+    "a pipe as facts": lambda folder: generation_with(folder, "shards.json"),
+}
+
+
+def generation_with(folder: Path, pipe: str) -> None:
+    shutil.copytree(folder / "shards-000001", folder / "shards-000005")
+    piped(folder / "shards-000005" / pipe)
+
+
+@pytest.mark.parametrize("strange", STRANGE)
+def test_what_is_no_generation_stands_in_no_ones_way(strange, pictures, tmp_path, small_chunks):
+    store = tmp_path / "store"
+    encoded(*pictures, store, ["1/1"])
+    STRANGE[strange](folder_of_features(store))
+    assert [table["rows"] for table in hs.merge_shards(store).tables] == [N + 1, N, N]
+    hs.encode_shard(others_of(pictures[0], tmp_path / "others"), store=store, model=pictures[1])
+    assert max(table["rows"] for table in hs.merge_shards(store).tables) >= 2 * N
+
+
+def test_a_file_of_somebody_else_in_a_generation_stays(pictures, tmp_path, small_chunks):
+    store = tmp_path / "store"
+    encoded(*pictures, store, ["1/1"])
+    mine = folder_of_features(store) / "shards-000001" / "thesis.txt"
+    mine.write_text("mine")
+    hs.encode_shard(others_of(pictures[0], tmp_path / "others"), store=store, model=pictures[1])
+    hs.merge_shards(store)
+    assert mine.read_text() == "mine"
+
+
+@pytest.mark.parametrize("key", ["\ud800", "of no table"])
+def test_a_note_of_a_table_that_is_not_there_stands_in_no_ones_way(key, pictures, tmp_path, small_chunks):
+    store = tmp_path / "store"
+    encoded(*pictures, store, ["1/1"])
+    (note,) = (store / "works").glob("*.json")
+    stray = replace(Work(**{name: json.loads(note.read_text())[name] for name in Work.__dataclass_fields__}), key=key)
+    stray = replace(stray, rows=0)
+    (store / "works" / f"{stray.name}.json").write_text(json.dumps(asdict(stray)))
+    assert [table["rows"] for table in hs.merge_shards(store).tables] == [N + 1, N, N]
 
 
 def test_features_that_are_known_are_not_computed_again_for_data_that_have_changed(

@@ -175,5 +175,5 @@ def test_what_a_fit_prints_of_questions_is_whole_where_it_is_no_terminal(folders
     model = hs.load(folders["reader"])
     summary = {**model.summary, "why_how": "trained, " + "and so on, " * 20}
     made, why, *_ = model.task.words.fitted(summary, ()).splitlines()
-    assert made.endswith("held out")
+    assert made.endswith("to test on")
     assert why.rstrip().endswith("and so on,")

@@ -165,6 +165,8 @@ def test_no_answer_comes_from_a_damaged_file(damage, in_int8, tmp_path, own_cach
         ({}, {"row": -(10**9)}),
         ({}, {"row": 10**6}),
         ({}, {"shard": 7}),
+        ({}, {"row": 1}),  # another key's
+        ({}, {"key": b"\xff" * 32}),  # before all others
         ({"dtype": "object"}, {}),
         ({"rows": -1}, {}),
         ({"offset": -1}, {}),
@@ -178,7 +180,7 @@ def test_an_index_of_rows_that_are_not_there_is_damaged_whatever_its_sums_say(to
     (folder,) = generations.generations(tmp_path / "t")
     index = pq.read_table(folder / "index.parquet")
     for name, value in rows.items():
-        column = pyarrow.array([value, *index[name].to_pylist()[1:]], "int32")
+        column = pyarrow.array([value, *index[name].to_pylist()[1:]], index.schema.field(name).type)
         index = index.set_column(index.schema.get_field_index(name), name, column)
     pq.write_table(index, folder / "index.parquet", use_dictionary=False, compression="NONE")
     facts = json.loads((folder / "shards.json").read_text())

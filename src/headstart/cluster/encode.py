@@ -24,15 +24,17 @@ from headstart.encode.machine import using
 from headstart.encode.parts import PartWriter
 from headstart.encode.precision import known_precision, precision_named
 from headstart.encode.segments import is_part
-from headstart.encode.store import FEATURES, Table, facts_of, features_in, folder_of, store_at
+from headstart.encode.store import Table, facts_of, features_in, folder_of, form_of, store_at
 from headstart.encode.work import Shard, Work, listing_of, shard_named
 from headstart.encode.works import (
     begin,
-    gathered_in,
     is_begun,
     is_merged,
     missing,
+    orphans_in,
+    rooms_in,
     say_damaged,
+    say_gathering,
     say_merged,
     say_wanted,
     unfinished,
@@ -42,13 +44,13 @@ from headstart.errors import OutputError, UserError
 from headstart.progress import Follower, Progress, Silent, as_progress
 from headstart.session import Session
 from headstart.storage.files import is_there, read_json, resolved
-from headstart.storage.places import is_key
 from headstart.storage.shared import sweep, write_first
 from headstart.tasks import table
 from headstart.values import Columns, Dataset, Finding, Request
 
 _SAMPLE = 32  # examples that the precision is measured on
 _CHOICES = "choices"
+_TRIES = 5  # to read what another merge replaces
 
 
 @dataclass(frozen=True)
@@ -137,44 +139,35 @@ def encode_shard(  # noqa: PLR0913 - as `fit`
     with using(device, threads), features_in(folder):
         with session.step("read"):
             dataset = read(request, table.TASKS)
-        kept = say_form(folder, keep)
+        kept = say_form(folder, keep, form_of)
         listing = listing_of(dataset)
         name, backbone = _model(dataset, listing, folder, request, session)
-        return _encoded(dataset, listing, name, backbone, folder, kept, mine, session)
+        precision = _precision(dataset, backbone)
+        work = Work(
+            dataset.name, listing, dataset.modality.name, name, features_key(backbone, precision), backbone.width,
+            len(dataset), KINDS[backbone.kind].chunk, place=str(resolved(data)) if is_there(data) else str(data),
+        )  # fmt: skip
+        writer = PartWriter(dataset, backbone, precision, work, in_int8=kept == "int8")
+        return _encoded(writer, folder, kept, mine, session)
 
 
-def _encoded(
-    dataset: Dataset,
-    listing: str,
-    name: str,
-    backbone: Backbone,
-    store: Path,
-    kept: str,
-    shard: Shard,
-    session: Session,
-) -> Encoded:
-    precision = _precision(dataset, backbone)
-    work = Work(
-        dataset.name, listing, dataset.modality.name, name, features_key(backbone, precision),
-        backbone.width, len(dataset), KINDS[backbone.kind].chunk,
-    )  # fmt: skip
+def _encoded(writer: PartWriter, store: Path, kept: str, shard: Shard, session: Session) -> Encoded:
+    work = writer.work
     mine, left_out, computed = shard.chunks(work.chunks), list[Finding](), 0
-    writer = PartWriter(dataset, backbone, precision, work, in_int8=kept == "int8")
     if not is_merged(store, work):
         wanted = [chunk for chunk in mine if not writer.has(chunk)]
         for chunk in wanted[:1]:  # before anybody is told that these data are wanted
             writer.look(chunk)
         if wanted or not is_begun(store, work):  # else nothing is written, for perhaps nothing can be
             begin(store, work, shard)
-        with session.step("encode", sum(len(work.of_chunk(chunk)) for chunk in mine)) as advance:
-            advance(
-                sum(len(work.of_chunk(chunk)) for chunk in mine) - sum(len(work.of_chunk(chunk)) for chunk in wanted)
-            )
+        rows = {chunk: len(work.of_chunk(chunk)) for chunk in mine}
+        with session.step("encode", sum(rows.values())) as advance:
+            advance(sum(rows.values()) - sum(rows[chunk] for chunk in wanted))
             for chunk in wanted:
                 left_out += writer.write(chunk, advance)
                 computed += 1
     say_wanted(store, work)
-    return Encoded(store, name, precision, kept, len(dataset), shard, len(mine), computed, tuple(left_out))
+    return Encoded(store, work.model, writer.precision, kept, work.rows, shard, len(mine), computed, tuple(left_out))
 
 
 def _model(dataset: Dataset, listing: str, store: Path, request: Request, session: Session) -> tuple[str, Backbone]:
@@ -233,26 +226,46 @@ def merge_shards(store: str | Path) -> Merged:
         240
     """
     folder = store_at(store)
-    rooms = [path for path in sorted((folder / FEATURES).glob("*")) if is_key(path.name) and path.is_dir()]
+    try:
+        return _merged(folder)
+    except OSError as error:
+        fix = "run this as who may read and write there"
+        where = str(error.filename or store)
+        raise OutputError(f"cannot be read or written: {error.strerror or error}", where=where, fix=fix) from error
+
+
+def _merged(store: Path) -> Merged:
+    begun = works(store)  # what others begin from now on is theirs
+    rooms = rooms_in(store)
     if not rooms:
         raise UserError("no store", where=str(store), fix="headstart encode DATA --store FOLDER makes one")
-    lacking = unfinished(folder, closely=True)
+    _refuse_other_widths(store, begun)
+    _refuse_missing(store, begun)
+    names = {path.name for path in rooms}
+    done = [work for work in begun if folder_of(work.key) in names and not missing(store, work)]
+    with features_in(store):
+        _refuse_damaged(store, done, {path.name: _looked_through(path, sampled=False) for path in rooms})
+        for work in done:
+            if not is_merged(store, work):
+                say_gathering(store, work)
+        tables = {path.name: _gathered(path, begun) for path in rooms}
+    _refuse_damaged(store, done, tables)
+    of_photos = names - {folder_of(work.key) for work in begun}
+    for work in done:
+        say_merged(store, work, of_photos, loss=tables[folder_of(work.key)].told.get("loss"))
+    return Merged(store, tuple(table.told for table in tables.values()))
+
+
+def _refuse_missing(store: Path, begun: Sequence[Work]) -> None:
+    """Raises UserError where shards are missing, or a note that says to what parts belong."""
+    lacking = unfinished(store, begun, closely=True)
     if lacking:
         fix = "run these again, with the options that they had; a fit with --store computes what is missing"
         raise UserError("; ".join(lacking), where=str(store), fix=fix)
-    begun = works(folder)
-    _refuse_other_widths(folder, begun)
-    done = [work for work in begun if not missing(folder, work)]
-    for work in done:  # before its parts go, so that nobody who is killed between the two takes them for missing
-        if not is_merged(folder, work):
-            say_merged(folder, work, generation=gathered_in(folder, work))
-    with features_in(folder):
-        tables = {path.name: _gathered(path, begun) for path in rooms}
-    _refuse_damaged(folder, done, tables)
-    for work in done:
-        loss = tables[folder_of(work.key)].told.get("loss")
-        say_merged(folder, work, generation=gathered_in(folder, work), loss=loss)
-    return Merged(folder, tuple(table.told for table in tables.values()))
+    orphans = orphans_in(store, begun)
+    if orphans and orphans_in(store, works(store)):  # else they were begun a moment ago
+        what = f"{len(orphans):,} parts of which no note says to what they belong"
+        raise UserError(what, where=str(orphans[0]), fix="run any of their shards again, or remove them")
 
 
 @dataclass(frozen=True)
@@ -297,16 +310,31 @@ def _gathered(path: Path, begun: Sequence[Work]) -> _Gathered:
         raise OutputError("what the table is about is damaged", where=str(path), fix="run any of the shards again")
     sweep(path)
     Table(path, facts["width"], is_shared=True).gather(leave=unfinished_part)
-    opened = Table(path, facts["width"], is_shared=True)
-    told = {"about": facts["about"], "rows": opened.count, "bytes": _bytes_in(path)}
-    try:
-        damaged = opened.damaged()
-        loss = None if damaged else opened.loss()
-    except OSError as error:
-        fix = "run this as who may read there; where others merge, too, again"
-        where = str(error.filename or path)
-        raise OutputError(f"cannot be read: {error.strerror or error}", where=where, fix=fix) from error
-    return _Gathered(told if loss is None else told | {"kept": "int8", "loss": loss}, damaged)
+    return _looked_through(path)
+
+
+def _looked_through(path: Path, *, sampled: bool = True) -> _Gathered:
+    """All rows of a table are read, for nobody else does so before somebody counts on them.
+
+    Args:
+        sampled: whether it is measured what int8 has cost.
+    """
+    facts, left = facts_of(path), _TRIES
+    if facts is None:
+        raise OutputError("what the table is about is damaged", where=str(path), fix="run any of the shards again")
+    while True:
+        opened, left = Table(path, facts["width"], is_shared=True), left - 1
+        told = {"about": facts["about"], "rows": opened.count, "bytes": _bytes_in(path)}
+        try:
+            damaged = opened.damaged()
+            loss = opened.loss() if sampled and not damaged else None
+            return _Gathered(told if loss is None else told | {"kept": "int8", "loss": loss}, damaged)
+        except OSError as error:
+            if left and isinstance(error, FileNotFoundError):  # another merge has replaced it
+                continue
+            fix = "run this as who may read there; where others merge, too, again"
+            where = str(error.filename or path)
+            raise OutputError(f"cannot be read: {error.strerror or error}", where=where, fix=fix) from error
 
 
 def _bytes_in(folder: Path) -> int:

@@ -9,14 +9,14 @@ says.)
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import numpy as np
 
 from headstart.errors import UserError
 from headstart.storage.files import read_json
-from headstart.storage.shared import write_first
+from headstart.storage.shared import write_first, write_shared
 
 FORMS = ("float16", "int8")
 INT8 = np.dtype(np.int8)
@@ -107,27 +107,33 @@ def loss_of(kept: Iterable[np.ndarray]) -> float | None:
 
 def form_in(store: Path | None) -> str:
     """The form in which a store keeps features; the cache has but one."""
+    return FORMS[0] if store is None else _said_in(store) or FORMS[0]
+
+
+def _said_in(store: Path) -> str | None:
     try:
-        said = None if store is None else read_json(store / _SAID)["features"]
+        said = read_json(store / _SAID)["features"]
     except (OSError, ValueError, KeyError, TypeError):  # of before, or nobody's
-        said = None
-    return said if said in FORMS else FORMS[0]
+        return None
+    return str(said) if said in FORMS else None
 
 
-def say_form(store: Path, asked: str | None) -> str:
+def say_form(store: Path, asked: str | None, found: Callable[[Path], str | None]) -> str:
     """Write down in which form a store keeps features, unless it stands there; of several that ask at once, the first
     one says it for all.
 
     Args:
         asked: for; None: what stands there, or half precision.
+        found: the form of what lies in a store already, where nothing can be read of it.
 
     Raises:
         UserError: there is no such form, or another stands there. OutputError: nothing can be written there.
     """
     wanted = named(asked)
-    begun = (store / "features").is_dir() and not (store / _SAID).exists()  # by a version that had one form
-    if not begun:
-        write_first(store / _SAID, json.dumps({"features": wanted}) + "\n")
+    if _said_in(store) is None:
+        told = json.dumps({"features": found(store) or wanted}) + "\n"
+        if not write_first(store / _SAID, told) and _said_in(store) is None:
+            write_shared(store / _SAID, told)
     there = form_in(store)
     if asked is not None and wanted != there:
         fix = "leave it out, or choose another --store"

@@ -52,12 +52,18 @@ class _Many:
 
 
 def gather(
-    folder: Path, width: int, temporary: Callable[[Path], Path], *, leave: Callable[[Path], bool] = lambda path: False
+    folder: Path,
+    width: int,
+    temporary: Callable[[Path], Path],
+    *,
+    leave: Callable[[Path], bool] = lambda path: False,
+    drop_damaged: bool = True,
 ) -> bool:
     """Gather the segments of a table that are whole now; whether there was anything to gather.
 
     Args:
         temporary: a name beside a path, for what is not finished. leave: which segments stay as they are.
+        drop_damaged: whether rows that are damaged, and in no segment, are left out; else nothing is gathered then.
 
     Raises:
         OutputError: no space, no permission, or others gather it at the same time; the table is as it was.
@@ -70,6 +76,8 @@ def gather(
             files = [file for _, file in found]
             fresh = _fresh(old, found)
             target = generations.named(folder, number)
+            if len(fresh) and not drop_damaged:
+                _refuse_damaged(folder, old, fresh)
             if len(fresh) and not _written(target, old, fresh, files, width, temporary):
                 continue
             _remove(folder, old, files, temporary, replaced=len(fresh) > 0)
@@ -82,12 +90,23 @@ def gather(
     raise OutputError(what, where=str(folder), fix="wait for them, and run this again")
 
 
+def _refuse_damaged(folder: Path, old: Generation | None, fresh: _Many) -> None:
+    """Raises OutputError where the last generation has damaged rows of which no segment has others."""
+    if old is None:
+        return
+    lost = np.flatnonzero(~_whole(old, np.arange(len(old.keys))))
+    lost = np.setdiff1d(lost, old.keys.find(fresh.keys))
+    if len(lost):
+        fix = "headstart encode --merge says what to do"
+        raise OutputError(f"{len(lost):,} rows are damaged", where=str(folder), fix=fix)
+
+
 def _not_gathered(folder: Path, error: OSError) -> OutputError:
     """What a person reads of an error of the system, of what is read or of what is written."""
     where = str(error.filename or folder)
     if error.errno == errno.EIO:
         fix = "remove that file, and run the shards again: what is whole is not computed again"
-    elif error.errno == errno.ENOSPC:
+    elif error.errno in (errno.ENOSPC, errno.EFBIG):
         fix = "free some space: that of the features again"
     else:
         fix = "run this as who may read and write there"
@@ -244,8 +263,11 @@ def _remove(
 
 
 def _remove_whole(generation: Path, temporary: Callable[[Path], Path]) -> None:
-    """Under another name, so that nobody finds a half of it. What stays does no harm: it is not the last."""
+    """Under another name, so that nobody finds a half of it. What stays does no harm: it is not the last; so does one
+    in which somebody else has put something."""
     with suppress(OSError, OutputError):
+        if generation.is_symlink() or not generations.is_ours(generation):
+            return
         aside = temporary(generation)
         generation.rename(aside)
         shutil.rmtree(aside, ignore_errors=True)

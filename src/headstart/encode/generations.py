@@ -8,6 +8,7 @@ holds whatever the earlier ones held.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import io
 import json
@@ -33,11 +34,14 @@ T = TypeVar("T")
 
 SHARD_ROWS = 65_536  # at most
 _SHARD_BYTES = 256 * 2**20  # at most, as far as a row fits: that much is in memory while one is written
-_NAME = re.compile(r"shards-(\d{6,})")
+_NAME = re.compile(r"shards-(\d{6,9})")
+_FILE = re.compile(r"\d{6,}\.npy|index\.parquet|sums\.npy|shards\.json")
+_IS_NONE = {errno.EINVAL, errno.EISDIR, errno.ENOTDIR, errno.ELOOP, errno.EFBIG}  # what is no file, or another's
 _INDEX, _SUMS, _FACTS = "index.parquet", "sums.npy", "shards.json"
 _MOST = 1 << 40  # bytes of an index
 _MOST_FACTS = 1 << 24  # bytes: of a hundred thousand shards
 _MOST_OFFSET = 1 << 16  # bytes before the rows of a shard
+_INDEXED, _MOST_BESIDE = 64, 1 << 26  # bytes of an index, at most, for each row and besides
 _BATCH = 1 << 16  # rows of an index that are read at a time
 _FORMAT, _WITH_INT8 = 1, 2  # versions before the second take no row for another
 _TRIES = 3  # to open the last generation, which another process may replace meanwhile
@@ -89,15 +93,15 @@ def last(folder: Path, width: int) -> Generation | None:
 def last_number(folder: Path, width: int) -> int:
     """The number of the generation that `last` opens, whose shards are all there; 0: there is none.
 
-    Its index is summed, not opened. What its rows are is seen when they are read.
+    What its rows are is seen when they are read.
 
     Raises:
         OSError: as `last`.
     """
 
     def complete(path: Path) -> Path | None:
-        checked = _checked(path, width)
-        return path if checked is not None and all(shard.is_complete for shard in checked[1]) else None
+        opened = _opened(path, width)
+        return path if opened is not None and all(shard.is_complete for shard in opened.shards) else None
 
     found = _last(folder, complete)
     return 0 if found is None else number_of(found)
@@ -111,6 +115,12 @@ def _last(folder: Path, opened: Callable[[Path], T | None]) -> T | None:
             if not again:
                 raise
     return None
+
+
+def is_ours(generation: Path) -> bool:
+    """Whether nothing is in its folder but what belongs there. Raises OSError where nobody can tell."""
+    with os.scandir(generation) as entries:
+        return all(_FILE.fullmatch(one.name) and not one.is_dir() for one in entries)
 
 
 def count_of(generation: Path) -> int:
@@ -199,6 +209,7 @@ def _opened(folder: Path, width: int) -> Generation | None:
     try:
         keys, shard, row = _index(folder / _INDEX, rows)
         _refuse_strays(shard, row, np.array([one.count for one in shards], dtype=np.int64))
+        _refuse_disorder(keys)
         return Generation(folder, keys, shard, row, shards)
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError, NotImplementedError):
         return None
@@ -216,13 +227,14 @@ def _checked(folder: Path, width: int) -> tuple[int, tuple[RowFile, ...]] | None
         whole = sums.pop(_FACTS) == _sum({**facts, "sha256": sums}) and sums.keys() == {_INDEX, _SUMS}
         if not whole or facts["width"] != width or facts["format"] not in (_FORMAT, _WITH_INT8):
             return None
-        if any(sums[name] != sha256_of(folder / name, most=_MOST) for name in sums):
+        most = _INDEXED * rows + _MOST_BESIDE
+        if any(sums[name] != sha256_of(folder / name, most=most) for name in sums):
             return None
         return rows, tuple(_shards(folder, facts, width))
-    except FileNotFoundError:
-        if folder.is_dir():  # else it was replaced
+    except OSError as error:
+        if error.errno in _IS_NONE or (isinstance(error, FileNotFoundError) and os.path.lexists(folder)):
             return None
-        raise
+        raise  # it was replaced, or may not be read
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError):
         return None
 
@@ -247,6 +259,18 @@ def _refuse_strays(shard: np.ndarray, row: np.ndarray, counts: np.ndarray) -> No
         return
     if shard.min() < 0 or shard.max() >= len(counts) or row.min() < 0 or (row >= counts[shard]).any():
         raise DamagedError("an index of rows that are not there")
+    used = np.zeros(int(counts.sum()), dtype=bool)
+    used[(np.cumsum(counts) - counts)[shard] + row] = True
+    if used.sum() != len(row):
+        raise DamagedError("an index by which several keys have one row")
+
+
+def _refuse_disorder(keys: Sorted) -> None:
+    """Raises DamagedError where keys are not in their order, or one is there twice: not all would be found."""
+    before, after = keys.leading[:-1], keys.leading[1:]
+    tied = np.flatnonzero(before == after)
+    if (before > after).any() or any(keys.rest[i].tobytes() >= keys.rest[i + 1].tobytes() for i in tied.tolist()):
+        raise DamagedError("an index that is not in order")
 
 
 def _sum(facts: dict[str, Any]) -> str:

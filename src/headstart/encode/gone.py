@@ -23,6 +23,7 @@ _OF_DISKS = {
     if hasattr(errno, name)
 }
 _MANY = 4  # photos of which none is there: nobody has written down so many wrong names in a row
+_SAMPLED = 64  # photos of all the data, that are looked for where a few are not there
 _MOST = 2**40  # bytes of a file
 _FIX = "see that the data are there, and run this shard again"
 
@@ -43,25 +44,44 @@ class Watch:
             DataError: a file that they lie in is gone, or another by now; or none of them is there.
         """
         self._same_files(rows)
-        there = {row for row in rows if _is_there(self._dataset.inputs[row])}
-        if not there and len(rows) >= min(_MANY, len(self._dataset)) > 0:
-            what = f"none of {len(rows):,} photos is there"
+        self._there = {row for row in rows if self._is_there(row)}
+        if rows and not self._there and (len(rows) >= _MANY or not any(map(self._is_there, self._sample()))):
+            what = f"none of {len(rows):,} photos is there, or may be read"
             raise DataError(what, where=str(self._dataset.inputs[rows[0]]), fix=_FIX)
-        self._there = set(rows) if self._listed else there
 
-    def end(self, rows: Sequence[int], usable: set[int]) -> None:
+    def end(self, rows: Sequence[int], lost: Sequence[int], after_all: Sequence[int]) -> None:
         """Look after these rows were read.
 
+        Args:
+            lost: those that could not be used. after_all: those of them that could when they were read once more.
+
         Raises:
-            DataError: some of those that could not be used are gone.
+            DataError: some of those that could not be used are gone, or were for a moment.
         """
         self._same_files(rows)
-        lost = [(row, error) for row in rows if row not in usable and (error := _error(self._dataset.inputs[row]))]
-        for row, error in lost:
+        if after_all:
+            where = str(self._dataset.inputs[after_all[0]])
+            raise DataError("could not be read a moment ago, and now it can", where=where, fix=_FIX)
+        for row in lost:
             source = self._dataset.inputs[row]
-            went = isinstance(error, FileNotFoundError | NotADirectoryError) and row in self._there
-            if error.errno in _OF_DISKS or (went and (len(lost) > 1 or not os.path.islink(as_named(source)))):
+            error = _error(source)
+            if error is None:  # it is no photo
+                continue
+            listed = self._listed and not os.path.lexists(as_named(source))  # by a folder, a moment ago
+            if error.errno in _OF_DISKS or row in self._there or listed:
                 raise DataError(f"gone while it was encoded: {error.strerror}", where=str(source), fix=_FIX)
+
+    def _is_there(self, row: int) -> bool:
+        """Whether a file may be read; what is no file of its own is there."""
+        source = self._dataset.inputs[row]
+        try:
+            return not isinstance(source, str | Path) or os.access(as_named(source), os.R_OK)
+        except ValueError:
+            return False
+
+    def _sample(self) -> list[int]:
+        n = len(self._dataset)
+        return sorted({number * n // _SAMPLED for number in range(_SAMPLED)} if n else ())
 
     def _same_files(self, rows: Sequence[int]) -> None:
         inputs = (self._dataset.inputs[row] for row in rows)
@@ -73,15 +93,6 @@ class Watch:
             now = status.st_ino, status.st_size, status.st_mtime_ns
             if self._files.setdefault(file, now) != now:
                 raise DataError("it was changed while it was encoded", where=file, fix=_FIX)
-
-
-def _is_there(source: Any) -> bool:
-    if not isinstance(source, str | Path):
-        return True
-    try:
-        return os.path.exists(as_named(source))
-    except ValueError:
-        return False
 
 
 def _error(source: Any) -> OSError | None:

@@ -72,8 +72,16 @@ class Known:
         return replace(self, levels=self.levels[: self.gathered])
 
     def damaged(self) -> int:
-        """How many rows are not what was written; all of them are read for that. Raises OSError as `find`."""
-        return sum(int((~level.whole(np.arange(len(level.keys)))).sum()) for level in self.levels)
+        """How many rows are not what was written, and were not added again since; all are read for that.
+
+        Raises:
+            OSError: a file is gone.
+        """
+        lost = 0
+        for level in self.levels:
+            spoiled = np.flatnonzero(~level.whole(np.arange(len(level.keys))))
+            lost += int((self.find(level.keys.keys(spoiled)) < 0).sum())
+        return lost
 
     def find(self, digests: np.ndarray) -> np.ndarray:
         """(n, 32) uint8 -> (n,) int64 handles; -1 where there is no row that is whole.

@@ -18,6 +18,8 @@ from headstart.encode.known_photos import ReadPhotos, as_rows, photo_files, sum_
 from headstart.encode.segments import open_segment, segment
 from headstart.encode.store import Table, as_kept, image_hashes, table
 from headstart.encode.work import Work
+from headstart.encode.works import parts_in
+from headstart.inputs.modality import Inspected
 from headstart.values import Dataset, Finding
 
 _LOOKERS = 2  # threads that decode while photos are looked at
@@ -41,10 +43,12 @@ class PartWriter:
         self._looks = image_hashes() if self._photos else None
         self._files = photo_files() if self._photos else None
         self._watch = Watch(self.dataset) if self._photos else None
+        beside = [one for one in (self._looks, self._files) if one is not None and parts_in(one.folder, self.work)]
+        self._in_parts = [self._features, *beside]
 
     def has(self, chunk: int) -> bool:
-        """Whether a chunk's part is there, and whole."""
-        return open_segment(self._features.folder / self.work.part(chunk), self.work.width) is not None
+        """Whether a chunk's parts are there, and whole; those that a merge has gathered need not be."""
+        return all(open_segment(one.folder / self.work.part(chunk), one.width) is not None for one in self._in_parts)
 
     def look(self, chunk: int) -> None:
         """Raises DataError where none of the data of a chunk is there."""
@@ -82,11 +86,10 @@ class PartWriter:
             self._watch.begin(rows)
         before = [sum_of_file(self.dataset.inputs[row]) for row in rows] if self._photos else []
         known = None if self._looks is None else ReadPhotos(self._looks, self._files)
-        seen = self.dataset.modality.inspect(
-            self.dataset, np.array(rows, np.int64), known=KnownImages(known), workers=_LOOKERS, advance=lambda _: None
-        )
+        seen = self._looked_at(rows, known)
         if self._watch is not None:
-            self._watch.end(rows, set(seen.rows.tolist()))
+            lost = sorted(set(rows) - set(seen.rows.tolist()))
+            self._watch.end(rows, lost, self._looked_at(lost, known).rows.tolist() if lost else [])
         if self._looks is not None and self._files is not None:
             sums = dict(zip(rows, before, strict=True))
             unchanged = [
@@ -100,6 +103,11 @@ class PartWriter:
             _write_part(self._looks, self.work.part(chunk), seen.digests, seen.hashes[:])
         part = self.dataset.take(seen.rows)
         return replace(part, digests=seen.digests), [finding for finding in seen.findings if finding.rejected]
+
+    def _looked_at(self, rows: list[int], known: ReadPhotos | None) -> Inspected:
+        return self.dataset.modality.inspect(
+            self.dataset, np.array(rows, np.int64), known=KnownImages(known), workers=_LOOKERS, advance=lambda _: None
+        )
 
 
 def _smallest(rows: np.ndarray) -> np.ndarray:

@@ -119,13 +119,14 @@ class RowFile:
         fresh = np.zeros(len(self.sums), dtype=np.int8)
         none = np.zeros(len(which), dtype=bool)
         try:
-            known = identity(self.path)
+            status = os.stat(self.path)
         except FileNotFoundError:
             if self.path.parent.is_dir():  # else all of these rows are elsewhere by now
                 return none
             raise
-        if not self.path.is_file():  # somebody's pipe or folder
+        if not stat.S_ISREG(status.st_mode):  # somebody's pipe or folder
             return none
+        known = identity(self.path, status)
         states = fresh if known is None else _states.setdefault(known, fresh)
         size = block_rows(self.width, self.dtype)
         blocks = which // size
@@ -189,15 +190,11 @@ def sums_of(rows: np.ndarray) -> np.ndarray:
     return np.stack([sum_of(rows[start : start + size]) for start in range(0, len(rows), size)])
 
 
-def identity(path: Path) -> tuple[Path, int, int, int] | None:
+def identity(path: Path, status: os.stat_result) -> tuple[Path, int, int, int] | None:
     """What a file is known by: who has looked through it need not do so again, unless one of these has changed.
 
     None of a file that was changed a moment ago: another change might not show in its time.
-
-    Raises:
-        OSError: it is gone.
     """
-    status = os.stat(path)
     if time.time() - status.st_mtime < _MOMENT:
         return None
     return path, status.st_ino, status.st_size, status.st_mtime_ns

@@ -61,7 +61,7 @@ def count_of(path: Path) -> int:
 def open_segment(path: Path, width: int) -> tuple[np.ndarray, RowFile] | None:
     """(n, 32) keys, and the rows; None for a segment that is not whole, or has other numbers than features are."""
     try:
-        known = identity(path)
+        known = identity(path, os.stat(path))
         with open_file(path, most=MOST_BYTES) as file:
             header = json.loads(file.read(_HEADER))
             count, dtype = int(header["rows"]), forms.type_of(header["dtype"])

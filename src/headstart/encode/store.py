@@ -116,7 +116,7 @@ class Table:
         is_shared: bool = False,
         in_int8: bool = False,
     ) -> None:
-        self.folder, self._width, self._dtype, self._is_shared = folder, width, dtype, is_shared
+        self.folder, self.width, self._dtype, self._is_shared = folder, width, dtype, is_shared
         self._in_int8 = in_int8  # what is added; whatever is there is read
         self._held: list[tuple[np.ndarray, np.ndarray]] = []  # (n, 32) keys and (n, width) rows
         self._moved: Known | None = None  # where rows of handles are by now, once one of their files was gone
@@ -140,7 +140,7 @@ class Table:
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Another process opens it anew; what is held is not on disk, and stays here."""
-        return _opened_anew, (self.folder, self._width, self._dtype, self._is_shared)
+        return _opened_anew, (self.folder, self.width, self._dtype, self._is_shared)
 
     def keys(self, handles: np.ndarray) -> np.ndarray:
         """(n,) handles -> (n, 32) uint8, by which another process finds the same rows."""
@@ -169,9 +169,9 @@ class Table:
         """(n,) handles -> (n, width) float32; where they are many, read from the store when they are asked for."""
         if len(handles) and handles.min() < 0:
             raise ValueError("the store has no row for a handle of -1")
-        if 4 * len(handles) * self._width > MOST_IN_MEMORY:
-            return Chosen(self.rows, handles, self._width)
-        out = np.empty((len(handles), self._width), dtype=np.float32)
+        if 4 * len(handles) * self.width > MOST_IN_MEMORY:
+            return Chosen(self.rows, handles, self.width)
+        out = np.empty((len(handles), self.width), dtype=np.float32)
         for start in range(0, len(handles), _GATHERED):
             out[start : start + _GATHERED] = self.rows(handles[start : start + _GATHERED])
         return out
@@ -187,10 +187,10 @@ class Table:
             if not self._held:  # else the disk was full a moment ago
                 try:
                     number = f"{time.time_ns():020d}-{os.getpid()}-{secrets.token_hex(4)}"
-                    self.write(f"{number}{segments.ENDING}", segments.segment(keys, stored, self._width))
+                    self.write(f"{number}{segments.ENDING}", segments.segment(keys, stored, self.width))
                     continue
                 except OutputError as error:
-                    size = max(of, len(rows)) * (32 + self._width * stored.itemsize)
+                    size = max(of, len(rows)) * (32 + self.width * stored.itemsize)
                     elsewhere = "choose another --store" if self._is_shared else None
                     say_not_kept("features", error.__cause__ or error, self.folder.parent, size, fix=elsewhere)
             self._held.append((keys, stored))
@@ -204,7 +204,7 @@ class Table:
         return forms.loss_of((self._known.of_gathered if self._known.gathered else self._known).sample(_SAMPLE))
 
     def damaged(self) -> int:
-        """How many rows are not what was written; all are read. Raises OSError: a file cannot be read."""
+        """As `Known.damaged`. Raises OSError: a file cannot be read."""
         return self._known.damaged()
 
     def gathered(self, digests: np.ndarray) -> np.ndarray | None:
@@ -245,7 +245,7 @@ class Table:
         Raises:
             OutputError: no space, no permission; the table is as it was.
         """
-        done = gather(self.folder, self._width, self._temporary, leave=leave)
+        done = gather(self.folder, self.width, self._temporary, leave=leave, drop_damaged=not self._is_shared)
         self.load()
         return done
 
@@ -269,10 +269,10 @@ class Table:
     def _read(self) -> Known:
         held = [(keys, HeldRows(rows)) for keys, rows in self._held]
         try:
-            gathered = generations.last(self.folder, self._width)
+            gathered = generations.last(self.folder, self.width)
         except OSError:  # not to be read: its rows are not known
             gathered = None
-        return Known.of(gathered, [*segments.segments(self.folder, self._width), *held], self._width)
+        return Known.of(gathered, [*segments.segments(self.folder, self.width), *held], self.width)
 
 
 def _opened_anew(folder: Path, width: int, dtype: type[np.generic] | None, is_shared: bool) -> Table:
@@ -299,7 +299,7 @@ def table(key: str, *, width: int, about: str, dtype: type[np.generic] | None = 
 
 def folder_of(key: str) -> str:
     """The name of a table's folder."""
-    return hashlib.sha256(key.encode()).hexdigest()[:24]
+    return hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()[:24]
 
 
 def image_hashes() -> Table:
@@ -328,11 +328,27 @@ def facts_of(folder: Path) -> dict[str, Any] | None:
     """What a table is: about, key, width; None where that was not written, or not whole."""
     try:
         told = read_json(folder / "about.json")
-        width = int(told["width"])
+        width = told["width"]
         facts = {"about": str(told["about"]), "key": str(told["key"]), "width": width}
     except (OSError, ValueError, KeyError, TypeError, OverflowError):
         return None
-    return facts if 0 < width <= _WIDEST else None
+    return facts if type(width) is int and 0 < width <= _WIDEST else None
+
+
+def form_of(store: Path) -> str | None:
+    """In which form a store keeps features, by what lies in it; None: nothing does."""
+    found = None
+    for folder in (store / FEATURES).glob("*"):
+        facts = facts_of(folder)
+        if facts is None:
+            continue
+        files = [rows for _, rows in segments.segments(folder, facts["width"])]
+        with suppress(OSError):
+            last = generations.last(folder, facts["width"])
+            files += [] if last is None else last.shards
+        types = {rows.dtype.name for rows in files} - {"uint8"}  # which photos' looks are in
+        found = forms.INT8.name if forms.INT8.name in types else found or ("float16" if types else None)
+    return found
 
 
 def _about(folder: Path) -> str | None:

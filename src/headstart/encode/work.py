@@ -18,7 +18,8 @@ import numpy as np
 
 from headstart.encode.segments import ENDING, PART
 from headstart.encode.store import FEATURES, folder_of
-from headstart.errors import UserError
+from headstart.errors import DataError, UserError
+from headstart.inputs.packed import PackedPhoto
 from headstart.storage.files import open_file
 from headstart.values import Dataset
 
@@ -50,11 +51,12 @@ class Work:
     width: int
     rows: int
     chunk: int  # rows
+    place: str = ""  # where the data lie, as processes see it; empty: in notes of before
 
     @property
     def is_possible(self) -> bool:
         """Whether its numbers are some that a work may have, and its words are words: a note may be anybody's."""
-        words = (self.data, self.listing, self.kind, self.model, self.key)
+        words = (self.data, self.listing, self.kind, self.model, self.key, self.place)
         numbers = (self.width, self.rows, self.chunk)
         if not all(type(word) is str for word in words) or not all(type(number) is int for number in numbers):
             return False
@@ -62,7 +64,8 @@ class Work:
 
     def is_of_the_same(self, other: Work) -> bool:
         """Whether it is of what is called the same, by the same model, in whatever state."""
-        return (self.data, self.kind, self.key) == (other.data, other.kind, other.key)
+        own, others = (self.data, self.kind, self.key, self.place), (other.data, other.kind, other.key, other.place)
+        return own == others
 
     @cached_property
     def name(self) -> str:
@@ -118,7 +121,13 @@ def listing_of(dataset: Dataset) -> str:
 
 
 def _beginning(photo: object) -> bytes:
-    """How a file begins, and how long it is; nothing of photos that lie in another file, or that are not there."""
+    """How a file begins, and how long it is; nothing of photos that are not there."""
+    if isinstance(photo, PackedPhoto):
+        try:
+            content = photo.read()
+        except (OSError, DataError):
+            return b""
+        return content[:_READ] + str(len(content)).encode()
     if not isinstance(photo, str | Path):
         return b""
     try:

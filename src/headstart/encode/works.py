@@ -10,19 +10,20 @@ import json
 import math
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 from headstart.encode import generations
 from headstart.encode.forms import form_in
-from headstart.encode.segments import open_segment
-from headstart.encode.store import store_folder
+from headstart.encode.segments import PART, is_part, open_segment
+from headstart.encode.store import FEATURES, facts_of, folder_of, store_folder
 from headstart.encode.work import Shard, Work
 from headstart.errors import UserError, some_of
 from headstart.storage.files import read_json
+from headstart.storage.places import is_key
 from headstart.storage.shared import write_first, write_shared
 from headstart.values import Dataset
 
@@ -59,7 +60,7 @@ def _read(note: Path) -> Work | None:
     """The work that a note is of; None: it is damaged, or no note."""
     told = _told(note)
     try:
-        work = Work(**{name: told[name] for name in Work.__dataclass_fields__})
+        work = Work(**{name: told[name] for name in Work.__dataclass_fields__ if name in told})
     except (TypeError, KeyError):
         return None
     return work if work.is_possible and note.stem == work.name else None
@@ -95,41 +96,61 @@ def is_merged(store: Path, work: Work) -> bool:
     Raises:
         UserError: the shards cannot be read.
     """
-    told = _told(_note(store, work))
-    generation = told.get("generation", 1)  # of before: nobody knows
-    if told.get("merged") is not True or type(generation) is not int:
-        return False
-    return gathered_in(store, work) >= generation
+    told, own = _told(_note(store, work)), folder_of(work.key)
+    if told.get("merged") is True:
+        known = told.get("generations", {own: 1})  # of before: nobody knows more
+        if not _are_numbers(known) or (known.get(own, 0) < 1 and told.get("empty") is not True):
+            return False
+        return all(gathered_in(store, room) >= number for room, number in known.items())
+    before = told.get("gathering")  # by a merge that was killed, perhaps
+    return _are_numbers(before) and own in before and gathered_in(store, own) > before[own]
 
 
-def gathered_in(store: Path, work: Work) -> int:
-    """The number of the generation in which its features lie; 0: there is none that is whole.
+def _are_numbers(told: Any) -> TypeGuard[dict[str, int]]:
+    """Whether these are rooms of a store, with the number of a generation each."""
+    return isinstance(told, dict) and all(is_key(room) and type(number) is int for room, number in told.items())
+
+
+def gathered_in(store: Path, room: str) -> int:
+    """The number of the generation that a table has, by the name of its folder; 0: there is none that is whole.
 
     Raises:
         UserError: it cannot be read.
     """
+    folder = store / FEATURES / room
+    facts = facts_of(folder)
     try:
-        return generations.last_number(work.parts_in(store), work.width)
+        return 0 if facts is None else generations.last_number(folder, facts["width"])
     except FileNotFoundError:
         return 0
     except OSError as error:
         fix = "run this as who may read there, or choose another --store"
-        where = str(error.filename or work.parts_in(store))
+        where = str(error.filename or folder)
         raise UserError(f"cannot be read: {error.strerror or error}", where=where, fix=fix) from error
 
 
-def say_merged(store: Path, work: Work, *, generation: int, loss: float | None = None) -> None:
-    """Write down that all of its parts are there, before they are gathered; and once they are, what int8 has cost.
+def say_gathering(store: Path, work: Work) -> None:
+    """Write down that all of its parts are there, before they are gathered and go: a merge may be killed between."""
+    own = folder_of(work.key)
+    write_shared(_note(store, work), _noted(work, gathering={own: gathered_in(store, own)}))
+
+
+def say_merged(store: Path, work: Work, rooms: Iterable[str], *, loss: float | None = None) -> None:
+    """Write down that all of it is gathered.
 
     Args:
-        generation: in which they lie; before they are gathered, the last one by then.
+        rooms: names of the tables that have something of it. loss: what int8 has cost; None: it is not kept in that.
     """
-    more = {} if loss is None else {"loss": loss}
-    told = _noted(work, merged=True, generation=generation, **more)
+    numbers = {room: gathered_in(store, room) for room in sorted({*rooms, folder_of(work.key)})}
+    more: dict[str, object] = {} if loss is None else {"loss": loss}
+    if not numbers[folder_of(work.key)]:
+        more["empty"] = True  # none of its examples could be used
+    told = _noted(work, merged=True, generations=numbers, **more)
     if json.loads(told) != _told(_note(store, work)):
         write_shared(_note(store, work), told)
     for path in _note(store, work).parent.glob(f"{work.name}.of-*"):
-        path.unlink(missing_ok=True)
+        with suppress(OSError):
+            path.unlink(missing_ok=True)
 
 
 def say_damaged(store: Path, work: Work) -> None:
@@ -141,34 +162,61 @@ def missing(store: Path, work: Work, *, closely: bool = False) -> list[int]:
     """The chunks whose parts are not there; looked at closely, not whole."""
     if is_merged(store, work):
         return []
-    folder, there = work.parts_in(store), set[str]()
-    with suppress(FileNotFoundError):
-        there = set(os.listdir(folder))
-    found = []
-    for number in range(work.chunks):
-        part = work.part(number)
-        if part not in there or (closely and open_segment(folder / part, work.width) is None):
-            found.append(number)
-    return [] if found and is_merged(store, work) else found  # by somebody else, meanwhile
+    found: set[int] = set()
+    for room in rooms_in(store):
+        there, facts, own = parts_in(room, work), facts_of(room), room.name == folder_of(work.key)
+        if not there and not own:
+            continue  # of photos it is known what they look like, too; of texts it is not
+        width = work.width if own or facts is None else facts["width"]
+        for number in range(work.chunks):
+            part = work.part(number)
+            if part not in there or (closely and open_segment(room / part, width) is None):
+                found.add(number)
+    if not work.parts_in(store).is_dir():
+        found.update(range(work.chunks))
+    return [] if found and is_merged(store, work) else sorted(found)  # by somebody else, meanwhile
 
 
-def unfinished(store: Path, *, closely: bool = False) -> list[str]:
-    """What is missing in a store, in words: "photos, efficientnet_lite0: shards 3, 7 of 100 are missing"."""
-    told, begun = [], works(store)
+def rooms_in(store: Path) -> list[Path]:
+    """The folders of a store's tables."""
+    try:
+        found = [Path(one.path) for one in os.scandir(store / FEATURES) if is_key(one.name) and one.is_dir()]
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    return sorted(found)
+
+
+def parts_in(room: Path, work: Work) -> set[str]:
+    """The names of the parts of a work that lie in a table's folder."""
+    try:
+        return {one.name for one in os.scandir(room) if work.has(Path(one.name))}
+    except FileNotFoundError:
+        return set()
+
+
+def unfinished(store: Path, begun: Sequence[Work], *, closely: bool = False) -> list[str]:
+    """What is missing of some works, in words: "photos, efficientnet_lite0: shards 3, 7 of 100 are missing"."""
+    lacking = {work.name: missing(store, work, closely=closely) for work in begun}
+    done = [(number, work) for number, work in enumerate(begun) if not lacking[work.name]]
+    told = []
     for number, work in enumerate(begun):
-        chunks = missing(store, work, closely=closely)
-        later = [other for other in begun[number + 1 :] if other.is_of_the_same(work)]
-        if chunks and all(
-            missing(store, other) for other in later
-        ):  # else the data have changed since, and all is there
-            told.append(f"{work.data}, {work.model}: {_shards(chunks, work.chunks, _of(store, work))}")
+        changed = any(later > number and other.is_of_the_same(work) for later, other in done)
+        if lacking[work.name] and not changed:  # else the data have changed since, and all is there
+            told.append(f"{work.data}, {work.model}: {_shards(lacking[work.name], work.chunks, _of(store, work))}")
     return told
+
+
+def orphans_in(store: Path, begun: Sequence[Work]) -> list[Path]:
+    """Parts of works that no note tells of."""
+    names = {work.name for work in begun}
+    parts = [Path(one.path) for room in rooms_in(store) for one in os.scandir(room) if is_part(Path(one.name))]
+    return [path for path in parts if path.name.removeprefix(PART).partition("-")[0] not in names]
 
 
 def unfinished_notes() -> list[str]:
     """What a fit says of the store that it is given."""
     store = store_folder()
-    told = [] if store is None else unfinished(store)
+    told = [] if store is None else unfinished(store, works(store))
     return [f"{what}: their features are computed here" for what in told]
 
 
