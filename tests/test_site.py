@@ -29,7 +29,7 @@ DOCS = ROOT / "docs"
 GENERATED = {"commands": "command-line.md", "api": "api.md", "json": "json.md", "results": "results.md"}
 made_outputs = runpy.run_path(str(DOCS / "make_outputs.py"))
 BY_HAND, SHOWING = made_outputs["by_hand"](), made_outputs["showing"]()
-TASKS = set(re.findall(r"\((\w[\w-]*\.md)\)", (DOCS / "how-to.md").read_text(encoding="utf-8")))  # pages, not sections of others
+TASKS = set(re.findall(r"\((\w[\w-]*\.md)\)", (DOCS / "how-to.md").read_text(encoding="utf-8")))  # not sections
 PEERS = sorted((DOCS / "coming-from").glob("*.md"))
 LONGEST, MOST_WORDS, WIDEST, MOST_FIGURES = 200, 22, 100, 2  # lines; of a sentence; characters; of 100 words
 LONGEST_TASK, LONGEST_SENTENCE = 120, 40
