@@ -480,11 +480,26 @@ def test_features_that_are_damaged_do_not_go_when_those_of_other_data_come(pictu
     assert hs.encode_shard(pictures[0], store=store, model=pictures[1]).computed == 0
 
 
+def test_damage_of_data_that_are_gone_does_not_stand_in_the_way(pictures, tmp_path, small_chunks):
+    data, store = tmp_path / "photos", tmp_path / "store"
+    shutil.copytree(pictures[0], data)
+    encoded(data, pictures[1], store, ["1/1"])
+    (data / "light" / "00.png").unlink()
+    encoded(data, pictures[1], store, ["1/1"])
+    (shard,) = folder_of_features(store).glob("shards-*/000001.npy")
+    flipped(shard)
+    with pytest.raises(hs.UserError, match="rows are damaged"):
+        hs.merge_shards(store)
+    hs.encode_shard(data, store=store, model=pictures[1])
+    assert N - 1 in [table["rows"] for table in hs.merge_shards(store).tables]
+    assert hs.encode_shard(data, store=store, model=pictures[1]).computed == 0
+
+
 def test_a_merge_that_ends_before_it_gathers_leaves_nothing_for_done(pictures, tmp_path, small_chunks, monkeypatch):
     store = tmp_path / "store"
     hs.encode_shard(pictures[0], store=store, model=pictures[1])
     with monkeypatch.context() as patched:
-        patched.setattr(cluster_encode, "_gathered", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        patched.setattr(cluster_encode, "_gathered", lambda *_, **__: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
             hs.merge_shards(store)
     sorted(folder_of_features(store).glob("part-*"))[2].unlink()

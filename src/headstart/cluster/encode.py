@@ -41,7 +41,7 @@ from headstart.encode.works import (
     works,
 )
 from headstart.errors import OutputError, UserError
-from headstart.progress import Follower, Progress, Silent, as_progress
+from headstart.progress import Follower, Progress, Silent, as_progress, note
 from headstart.session import Session
 from headstart.storage.files import is_there, read_json, resolved
 from headstart.storage.shared import sweep, write_first
@@ -244,11 +244,12 @@ def _merged(store: Path) -> Merged:
     names = {path.name for path in rooms}
     done = [work for work in begun if folder_of(work.key) in names and not missing(store, work)]
     with features_in(store):
-        _refuse_damaged(store, done, {path.name: _looked_through(path, sampled=False) for path in rooms})
+        before = {path.name: _looked_through(path, sampled=False) for path in rooms}
+        _refuse_damaged(store, [work for work in done if is_merged(store, work)], before)
         for work in done:
             if not is_merged(store, work):
                 say_gathering(store, work)
-        tables = {path.name: _gathered(path, begun) for path in rooms}
+        tables = {path.name: _gathered(path, begun, damaged=before[path.name].damaged) for path in rooms}
     _refuse_damaged(store, done, tables)
     of_photos = names - {folder_of(work.key) for work in begun}
     for work in done:
@@ -280,10 +281,11 @@ def _refuse_damaged(store: Path, done: Sequence[Work], tables: Mapping[str, _Gat
     """Raises UserError where not all of what was gathered is what was written; its shards look at it again then."""
     damaged = {name: table for name, table in tables.items() if table.damaged}
     names = {folder_of(work.key) for work in done}
-    for work in done:
-        if folder_of(work.key) in damaged or not damaged.keys() <= names:  # what is known of photos is of all works
-            say_damaged(store, work)
-    for each in damaged.values():
+    of_photos = not damaged.keys() <= names  # of which what they look like is known: that is of all works
+    affected = [work for work in done if folder_of(work.key) in damaged or of_photos]
+    for work in affected:
+        say_damaged(store, work)
+    for each in damaged.values() if affected else ():
         what = f"{each.damaged:,} of {each.told['rows']:,} rows are damaged: {each.told['about']}"
         fix = "run all shards again, with the options that they had, and merge: what is whole is not computed again"
         raise UserError(what, where=str(store), fix=fix)
@@ -299,8 +301,12 @@ def _refuse_other_widths(store: Path, begun: Sequence[Work]) -> None:
             raise UserError("what the table is about is damaged", where=str(about), fix=fix)
 
 
-def _gathered(path: Path, begun: Sequence[Work]) -> _Gathered:
-    """Gather a table, but for parts of what another process has begun meanwhile; what it then is."""
+def _gathered(path: Path, begun: Sequence[Work], *, damaged: int) -> _Gathered:
+    """Gather a table, but for parts of what another process has begun meanwhile; what it then is.
+
+    Args:
+        damaged: rows that are so, and of no work that is done: data of before, which nobody can compute again.
+    """
 
     def unfinished_part(segment: Path) -> bool:
         return is_part(segment) and not any(work.has(segment) for work in begun)
@@ -309,7 +315,9 @@ def _gathered(path: Path, begun: Sequence[Work]) -> _Gathered:
     if facts is None:
         raise OutputError("what the table is about is damaged", where=str(path), fix="run any of the shards again")
     sweep(path)
-    Table(path, facts["width"], is_shared=True).gather(leave=unfinished_part)
+    if damaged:
+        note(f"{damaged:,} rows were damaged, and are of no data that the store has now; they go: {facts['about']}")
+    Table(path, facts["width"], is_shared=True).gather(leave=unfinished_part, drop_damaged=damaged > 0)
     return _looked_through(path)
 
 

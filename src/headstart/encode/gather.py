@@ -58,11 +58,13 @@ def gather(
     *,
     leave: Callable[[Path], bool] = lambda path: False,
     drop_damaged: bool = True,
+    closely: bool = False,
 ) -> bool:
     """Gather the segments of a table that are whole now; whether there was anything to gather.
 
     Args:
         temporary: a name beside a path, for what is not finished. leave: which segments stay as they are.
+        closely: whether damage is looked for where nothing is added, too.
         drop_damaged: whether rows that are damaged, and in no segment, are left out; else nothing is gathered then.
 
     Raises:
@@ -78,9 +80,10 @@ def gather(
             target = generations.named(folder, number)
             if len(fresh) and not drop_damaged:
                 _refuse_damaged(folder, old, fresh)
-            if len(fresh) and not _written(target, old, fresh, files, width, temporary):
+            spoiled = closely and old is not None and not _whole(old, np.arange(len(old.keys))).all()
+            if (len(fresh) or spoiled) and not _written(target, old, fresh, files, width, temporary, closely=closely):
                 continue
-            _remove(folder, old, files, temporary, replaced=len(fresh) > 0)
+            _remove(folder, old, files, temporary, replaced=len(fresh) > 0 or spoiled)
             return bool(found)
         except FileNotFoundError:  # another has just gathered them
             continue
@@ -147,12 +150,14 @@ def _written(
     files: list[RowFile],
     width: int,
     temporary: Callable[[Path], Path],
+    *,
+    closely: bool,
 ) -> bool:
     """Write the next generation; whether it is the last one, so that what it holds may be removed elsewhere."""
     unfinished = temporary(target)
     unfinished.mkdir(parents=True)
     try:
-        _write(unfinished, old, fresh, files, width)
+        _write(unfinished, old, fresh, files, width, closely=closely)
         to_disk(unfinished)
         try:
             unfinished.rename(target)  # fails where there is one: it is not empty
@@ -169,7 +174,9 @@ def _written(
     return False
 
 
-def _write(folder: Path, old: Generation | None, fresh: _Many, files: list[RowFile], width: int) -> None:
+def _write(
+    folder: Path, old: Generation | None, fresh: _Many, files: list[RowFile], width: int, *, closely: bool
+) -> None:
     """Full shards as they are, and after them the rows of the others with the fresh ones, one type after the other."""
     shards: list[RowFile] = []
     stays = _Many(
@@ -179,7 +186,7 @@ def _write(folder: Path, old: Generation | None, fresh: _Many, files: list[RowFi
         index = _Many(old.keys.keys(slice(None)), old.shard, old.row)
         superseded = old.keys.find(fresh.keys)
         stays = index.take(np.setdiff1d(np.arange(len(index)), superseded))
-        full = [number for number, shard in enumerate(old.shards) if _is_full(shard, width)]
+        full = [number for number, shard in enumerate(old.shards) if _is_full(shard, width, closely=closely)]
         others = stays.of(np.setdiff1d(np.arange(len(old.shards)), full))
         others = others.take(np.flatnonzero(_whole(old, old.keys.find(others.keys))))
         others = others.take(np.lexsort((others.row, others.file)))
@@ -204,8 +211,9 @@ def _write(folder: Path, old: Generation | None, fresh: _Many, files: list[RowFi
     generations.write_index(folder, everything.keys, everything.file, everything.row, shards, width)
 
 
-def _is_full(shard: RowFile, width: int) -> bool:
-    return shard.count == generations.shard_rows(width, shard.dtype) and shard.path.exists()
+def _is_full(shard: RowFile, width: int, *, closely: bool) -> bool:
+    full = shard.count == generations.shard_rows(width, shard.dtype) and shard.path.exists()
+    return full and (not closely or bool(shard.whole(np.arange(shard.count)).all()))
 
 
 def _joined(parts: Sequence[_Many]) -> _Many:

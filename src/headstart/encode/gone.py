@@ -22,6 +22,7 @@ _OF_DISKS = {
     for name in ("EIO", "ESTALE", "ENOTCONN", "ENODEV", "ENXIO", "ETIMEDOUT", "EHOSTDOWN", "EHOSTUNREACH", "EREMOTEIO")
     if hasattr(errno, name)
 }
+_OF_NO_FILE = {errno.EINVAL, errno.EISDIR, errno.EFBIG}  # a pipe, a folder
 _MANY = 4  # photos of which none is there: nobody has written down so many wrong names in a row
 _SAMPLED = 64  # photos of all the data, that are looked for where a few are not there
 _MOST = 2**40  # bytes of a file
@@ -65,7 +66,7 @@ class Watch:
         for row in lost:
             source = self._dataset.inputs[row]
             error = _error(source)
-            if error is None:  # it is no photo
+            if error is None or error.errno in _OF_NO_FILE:  # it is no photo
                 continue
             listed = self._listed and not os.path.lexists(as_named(source))  # by a folder, a moment ago
             if error.errno in _OF_DISKS or row in self._there or listed:

@@ -18,7 +18,7 @@ from headstart.encode.known_photos import ReadPhotos, as_rows, photo_files, sum_
 from headstart.encode.segments import open_segment, segment
 from headstart.encode.store import Table, as_kept, image_hashes, table
 from headstart.encode.work import Work
-from headstart.encode.works import parts_in
+from headstart.encode.works import waiting_rooms
 from headstart.inputs.modality import Inspected
 from headstart.values import Dataset, Finding
 
@@ -43,11 +43,14 @@ class PartWriter:
         self._looks = image_hashes() if self._photos else None
         self._files = photo_files() if self._photos else None
         self._watch = Watch(self.dataset) if self._photos else None
-        beside = [one for one in (self._looks, self._files) if one is not None and parts_in(one.folder, self.work)]
-        self._in_parts = [self._features, *beside]
+        waiting = {room.name for room in waiting_rooms(self._features.folder.parent.parent, self.work)}
+        tables = [one for one in (self._features, self._looks, self._files) if one is not None]
+        self._in_parts = [one for one in tables if one.folder.name in waiting]
 
     def has(self, chunk: int) -> bool:
         """Whether a chunk's parts are there, and whole; those that a merge has gathered need not be."""
+        if not self._features.folder.is_dir():  # it could not be made
+            return False
         return all(open_segment(one.folder / self.work.part(chunk), one.width) is not None for one in self._in_parts)
 
     def look(self, chunk: int) -> None:

@@ -239,13 +239,17 @@ class Table:
             with suppress(OSError):  # read only
                 os.utime(self.folder)
 
-    def gather(self, *, leave: Callable[[Path], bool] = lambda path: False) -> bool:
+    def gather(self, *, leave: Callable[[Path], bool] = lambda path: False, drop_damaged: bool = False) -> bool:
         """Gather segments into shards, but for those that are to be left; whether there were any.
+
+        Args:
+            drop_damaged: whether rows go that are damaged, and that nobody has added again; those of the cache do.
 
         Raises:
             OutputError: no space, no permission; the table is as it was.
         """
-        done = gather(self.folder, self.width, self._temporary, leave=leave, drop_damaged=not self._is_shared)
+        drops = drop_damaged or not self._is_shared
+        done = gather(self.folder, self.width, self._temporary, leave=leave, drop_damaged=drops, closely=drop_damaged)
         self.load()
         return done
 

@@ -64,8 +64,8 @@ class Work:
 
     def is_of_the_same(self, other: Work) -> bool:
         """Whether it is of what is called the same, by the same model, in whatever state."""
-        own, others = (self.data, self.kind, self.key, self.place), (other.data, other.kind, other.key, other.place)
-        return own == others
+        in_one_place = self.place == other.place or not (self.place and other.place)
+        return in_one_place and (self.data, self.kind, self.key) == (other.data, other.kind, other.key)
 
     @cached_property
     def name(self) -> str:

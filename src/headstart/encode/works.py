@@ -102,8 +102,7 @@ def is_merged(store: Path, work: Work) -> bool:
         if not _are_numbers(known) or (known.get(own, 0) < 1 and told.get("empty") is not True):
             return False
         return all(gathered_in(store, room) >= number for room, number in known.items())
-    before = told.get("gathering")  # by a merge that was killed, perhaps
-    return _are_numbers(before) and own in before and gathered_in(store, own) > before[own]
+    return False
 
 
 def _are_numbers(told: Any) -> TypeGuard[dict[str, int]]:
@@ -131,8 +130,19 @@ def gathered_in(store: Path, room: str) -> int:
 
 def say_gathering(store: Path, work: Work) -> None:
     """Write down that all of its parts are there, before they are gathered and go: a merge may be killed between."""
-    own = folder_of(work.key)
-    write_shared(_note(store, work), _noted(work, gathering={own: gathered_in(store, own)}))
+    waiting = {room.name: gathered_in(store, room.name) for room in waiting_rooms(store, work)}
+    write_shared(_note(store, work), _noted(work, gathering=waiting))
+
+
+def waiting_rooms(store: Path, work: Work) -> list[Path]:
+    """The folders of tables in which its parts have to be: those that none has gathered yet, killed or not.
+
+    Of photos it is known what they look like, too, which lies in tables of its own; of texts it is not.
+    """
+    before, own = _told(_note(store, work)).get("gathering"), folder_of(work.key)
+    known = before if _are_numbers(before) else {}
+    rooms = [room for room in rooms_in(store) if room.name == own or room.name in known or parts_in(room, work)]
+    return [room for room in rooms if room.name not in known or gathered_in(store, room.name) <= known[room.name]]
 
 
 def say_merged(store: Path, work: Work, rooms: Iterable[str], *, loss: float | None = None) -> None:
@@ -163,10 +173,8 @@ def missing(store: Path, work: Work, *, closely: bool = False) -> list[int]:
     if is_merged(store, work):
         return []
     found: set[int] = set()
-    for room in rooms_in(store):
+    for room in waiting_rooms(store, work):
         there, facts, own = parts_in(room, work), facts_of(room), room.name == folder_of(work.key)
-        if not there and not own:
-            continue  # of photos it is known what they look like, too; of texts it is not
         width = work.width if own or facts is None else facts["width"]
         for number in range(work.chunks):
             part = work.part(number)
@@ -190,7 +198,7 @@ def parts_in(room: Path, work: Work) -> set[str]:
     """The names of the parts of a work that lie in a table's folder."""
     try:
         return {one.name for one in os.scandir(room) if work.has(Path(one.name))}
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError, PermissionError):  # which is said where it is read
         return set()
 
 
