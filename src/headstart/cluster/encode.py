@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -34,7 +34,6 @@ from headstart.encode.works import (
     orphans_in,
     rooms_in,
     say_damaged,
-    say_gathering,
     say_merged,
     say_wanted,
     unfinished,
@@ -246,14 +245,14 @@ def _merged(store: Path) -> Merged:
     with features_in(store):
         before = {path.name: _looked_through(path, sampled=False) for path in rooms}
         _refuse_damaged(store, [work for work in done if is_merged(store, work)], before)
-        for work in done:
-            if not is_merged(store, work):
-                say_gathering(store, work)
         tables = {path.name: _gathered(path, begun, damaged=before[path.name].damaged) for path in rooms}
     _refuse_damaged(store, done, tables)
     of_photos = names - {folder_of(work.key) for work in begun}
-    for work in done:
+    for work in done:  # before its parts go, so that nobody who is killed between the two takes them for missing
         say_merged(store, work, of_photos, loss=tables[folder_of(work.key)].told.get("loss"))
+    with features_in(store):
+        for path in rooms:
+            _without_parts(path, begun, tables[path.name])
     return Merged(store, tuple(table.told for table in tables.values()))
 
 
@@ -308,17 +307,28 @@ def _gathered(path: Path, begun: Sequence[Work], *, damaged: int) -> _Gathered:
         damaged: rows that are so, and of no work that is done: data of before, which nobody can compute again.
     """
 
-    def unfinished_part(segment: Path) -> bool:
-        return is_part(segment) and not any(work.has(segment) for work in begun)
-
     facts = facts_of(path)
     if facts is None:
         raise OutputError("what the table is about is damaged", where=str(path), fix="run any of the shards again")
     sweep(path)
     if damaged:
         note(f"{damaged:,} rows were damaged, and are of no data that the store has now; they go: {facts['about']}")
-    Table(path, facts["width"], is_shared=True).gather(leave=unfinished_part, drop_damaged=damaged > 0)
+    opened = Table(path, facts["width"], is_shared=True)
+    opened.gather(leave=_of_others(begun), drop_damaged=damaged > 0, remove=False)
     return _looked_through(path)
+
+
+def _without_parts(path: Path, begun: Sequence[Work], table: _Gathered) -> None:
+    """Remove what a table's shards have, and tell what it takes then."""
+    facts = facts_of(path)
+    if facts is not None:
+        Table(path, facts["width"], is_shared=True).gather(leave=_of_others(begun))
+        table.told["rows"], table.told["bytes"] = Table(path, facts["width"], is_shared=True).count, _bytes_in(path)
+
+
+def _of_others(begun: Sequence[Work]) -> Callable[[Path], bool]:
+    """Whether a segment is a part of what another process has begun meanwhile."""
+    return lambda segment: is_part(segment) and not any(work.has(segment) for work in begun)
 
 
 def _looked_through(path: Path, *, sampled: bool = True) -> _Gathered:

@@ -59,11 +59,13 @@ def gather(
     leave: Callable[[Path], bool] = lambda path: False,
     drop_damaged: bool = True,
     closely: bool = False,
+    remove: bool = True,
 ) -> bool:
     """Gather the segments of a table that are whole now; whether there was anything to gather.
 
     Args:
         temporary: a name beside a path, for what is not finished. leave: which segments stay as they are.
+        remove: whether what was gathered goes from where it was; else a second call removes it.
         closely: whether damage is looked for where nothing is added, too.
         drop_damaged: whether rows that are damaged, and in no segment, are left out; else nothing is gathered then.
 
@@ -83,7 +85,8 @@ def gather(
             spoiled = closely and old is not None and not _whole(old, np.arange(len(old.keys))).all()
             if (len(fresh) or spoiled) and not _written(target, old, fresh, files, width, temporary, closely=closely):
                 continue
-            _remove(folder, old, files, temporary, replaced=len(fresh) > 0 or spoiled)
+            if remove:
+                _remove(folder, old, files, temporary, replaced=len(fresh) > 0 or spoiled)
             return bool(found)
         except FileNotFoundError:  # another has just gathered them
             continue

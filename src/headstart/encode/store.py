@@ -239,17 +239,27 @@ class Table:
             with suppress(OSError):  # read only
                 os.utime(self.folder)
 
-    def gather(self, *, leave: Callable[[Path], bool] = lambda path: False, drop_damaged: bool = False) -> bool:
+    def gather(
+        self,
+        *,
+        leave: Callable[[Path], bool] = lambda path: False,
+        drop_damaged: bool = False,
+        remove: bool = True,
+    ) -> bool:
         """Gather segments into shards, but for those that are to be left; whether there were any.
 
         Args:
+            remove: whether segments go then; else a second call removes them.
             drop_damaged: whether rows go that are damaged, and that nobody has added again; those of the cache do.
 
         Raises:
             OutputError: no space, no permission; the table is as it was.
         """
         drops = drop_damaged or not self._is_shared
-        done = gather(self.folder, self.width, self._temporary, leave=leave, drop_damaged=drops, closely=drop_damaged)
+        done = gather(
+            self.folder, self.width, self._temporary,
+            leave=leave, drop_damaged=drops, closely=drop_damaged, remove=remove,
+        )  # fmt: skip
         self.load()
         return done
 

@@ -128,21 +128,12 @@ def gathered_in(store: Path, room: str) -> int:
         raise UserError(f"cannot be read: {error.strerror or error}", where=where, fix=fix) from error
 
 
-def say_gathering(store: Path, work: Work) -> None:
-    """Write down that all of its parts are there, before they are gathered and go: a merge may be killed between."""
-    waiting = {room.name: gathered_in(store, room.name) for room in waiting_rooms(store, work)}
-    write_shared(_note(store, work), _noted(work, gathering=waiting))
-
-
 def waiting_rooms(store: Path, work: Work) -> list[Path]:
-    """The folders of tables in which its parts have to be: those that none has gathered yet, killed or not.
+    """The folders of tables in which its parts have to be, until they are gathered.
 
     Of photos it is known what they look like, too, which lies in tables of its own; of texts it is not.
     """
-    before, own = _told(_note(store, work)).get("gathering"), folder_of(work.key)
-    known = before if _are_numbers(before) else {}
-    rooms = [room for room in rooms_in(store) if room.name == own or room.name in known or parts_in(room, work)]
-    return [room for room in rooms if room.name not in known or gathered_in(store, room.name) <= known[room.name]]
+    return [room for room in rooms_in(store) if room.name == folder_of(work.key) or parts_in(room, work)]
 
 
 def say_merged(store: Path, work: Work, rooms: Iterable[str], *, loss: float | None = None) -> None:
