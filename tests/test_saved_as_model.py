@@ -43,7 +43,8 @@ def test_texts(questions, tmp_path):
     np.testing.assert_array_equal(again.predict_proba(texts), model.predict_proba(texts))
 
 
-def test_what_cannot_be_used_says_why(photos, questions, tmp_path, own_cache):
+def test_what_cannot_be_used_says_why(photos, questions, tmp_path, own_cache, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # where it would save: another test may be about to, too
     small_image_model("resnet18", tmp_path / "model")
     hs.fit(photos, model=str(tmp_path / "model"), out=tmp_path / "saved", how="probe")
     texts, labels = [text for text, _ in questions], [label for _, label in questions]
