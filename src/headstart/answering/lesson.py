@@ -121,7 +121,7 @@ class AnsweringLesson:
         if self.left_out:
             rows = np.delete(rows, list(self.left_out))
             n = len(self.left_out)
-            notes = (*notes, f"{not_learned(n)}: no window of the model holds the answer")
+            notes = (*notes, f"{_not_learned(n)}: no window of the model holds the answer")
         findings = (*self.findings, *self.left_out.values())
         why = f"trained, {better}{self._said(tuned)}"
         return self._adapted(backbone, head, method, why, rows, findings, notes)
@@ -213,9 +213,9 @@ def _sure(dataset: Dataset, train: np.ndarray) -> tuple[np.ndarray, tuple[str, .
         )
     left = len(train) - len(sure)
     where = "the answer is in the text more than once (a column answer_start says which is meant)"
-    return sure, (f"{not_learned(left)}: {where}",)
+    return sure, (f"{_not_learned(left)}: {where}",)
 
 
-def not_learned(n: int) -> str:
+def _not_learned(n: int) -> str:
     """How many training questions are left out of what is learned from, in words."""
     return f"{n:,} training question{' is' if n == 1 else 's are'} not learned from"

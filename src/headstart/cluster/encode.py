@@ -239,9 +239,10 @@ def _merged(store: Path) -> Merged:
     if not rooms:
         raise UserError("no store", where=str(store), fix="headstart encode DATA --store FOLDER makes one")
     _refuse_other_widths(store, begun)
-    _refuse_missing(store, begun)
+    lacking = {work.name: missing(store, work, closely=True) for work in begun}
+    _refuse_missing(store, begun, lacking)
     names = {path.name for path in rooms}
-    done = [work for work in begun if folder_of(work.key) in names and not missing(store, work)]
+    done = [work for work in begun if folder_of(work.key) in names and not lacking[work.name]]
     with features_in(store):
         before = {path.name: _looked_through(path, sampled=False) for path in rooms}
         _refuse_damaged(store, [work for work in done if is_merged(store, work)], before)
@@ -256,12 +257,12 @@ def _merged(store: Path) -> Merged:
     return Merged(store, tuple(table.told for table in tables.values()))
 
 
-def _refuse_missing(store: Path, begun: Sequence[Work]) -> None:
+def _refuse_missing(store: Path, begun: Sequence[Work], lacking: Mapping[str, Sequence[int]]) -> None:
     """Raises UserError where shards are missing, or a note that says to what parts belong."""
-    lacking = unfinished(store, begun, closely=True)
-    if lacking:
+    told = unfinished(store, begun, lacking)
+    if told:
         fix = "run these again, with the options that they had; a fit with --store computes what is missing"
-        raise UserError("; ".join(lacking), where=str(store), fix=fix)
+        raise UserError("; ".join(told), where=str(store), fix=fix)
     orphans = orphans_in(store, begun)
     if orphans and orphans_in(store, works(store)):  # else they were begun a moment ago
         what = f"{len(orphans):,} parts of which no note says to what they belong"

@@ -10,7 +10,7 @@ import json
 import math
 import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
@@ -39,7 +39,7 @@ def begin(store: Path, work: Work, shard: Shard) -> None:
     Raises:
         OutputError: nothing can be written there.
     """
-    if write_first(_note(store, work), _noted(work)) is False and _read(_note(store, work)) != work:
+    if not write_first(_note(store, work), _noted(work)) and _read(_note(store, work)) != work:
         write_shared(_note(store, work), _noted(work))  # what stood there was damaged
     if not is_merged(store, work):
         write_shared(_note(store, work).with_suffix(f".of-{shard.of}"), "")
@@ -128,12 +128,13 @@ def gathered_in(store: Path, room: str) -> int:
         raise UserError(f"cannot be read: {error.strerror or error}", where=where, fix=fix) from error
 
 
-def waiting_rooms(store: Path, work: Work) -> list[Path]:
-    """The folders of tables in which its parts have to be, until they are gathered.
+def waiting_rooms(store: Path, work: Work) -> dict[Path, set[str]]:
+    """The folders of tables in which its parts have to be, until they are gathered, and the parts that are there.
 
     Of photos it is known what they look like, too, which lies in tables of its own; of texts it is not.
     """
-    return [room for room in rooms_in(store) if room.name == folder_of(work.key) or parts_in(room, work)]
+    found = {room: _part_names(room, work) for room in rooms_in(store)}
+    return {room: parts for room, parts in found.items() if room.name == folder_of(work.key) or parts}
 
 
 def say_merged(store: Path, work: Work, rooms: Iterable[str], *, loss: float | None = None) -> None:
@@ -164,8 +165,8 @@ def missing(store: Path, work: Work, *, closely: bool = False) -> list[int]:
     if is_merged(store, work):
         return []
     found: set[int] = set()
-    for room in waiting_rooms(store, work):
-        there, facts, own = parts_in(room, work), facts_of(room), room.name == folder_of(work.key)
+    for room, there in waiting_rooms(store, work).items():
+        facts, own = facts_of(room), room.name == folder_of(work.key)
         width = work.width if own or facts is None else facts["width"]
         for number in range(work.chunks):
             part = work.part(number)
@@ -185,7 +186,7 @@ def rooms_in(store: Path) -> list[Path]:
     return sorted(found)
 
 
-def parts_in(room: Path, work: Work) -> set[str]:
+def _part_names(room: Path, work: Work) -> set[str]:
     """The names of the parts of a work that lie in a table's folder."""
     try:
         return {one.name for one in os.scandir(room) if work.has(Path(one.name))}
@@ -193,9 +194,12 @@ def parts_in(room: Path, work: Work) -> set[str]:
         return set()
 
 
-def unfinished(store: Path, begun: Sequence[Work], *, closely: bool = False) -> list[str]:
-    """What is missing of some works, in words: "photos, efficientnet_lite0: shards 3, 7 of 100 are missing"."""
-    lacking = {work.name: missing(store, work, closely=closely) for work in begun}
+def unfinished(store: Path, begun: Sequence[Work], lacking: Mapping[str, Sequence[int]]) -> list[str]:
+    """What is missing of some works, in words: "photos, efficientnet_lite0: shards 3, 7 of 100 are missing".
+
+    Args:
+        lacking: the chunks that are missing of each, by its name.
+    """
     done = [(number, work) for number, work in enumerate(begun) if not lacking[work.name]]
     told = []
     for number, work in enumerate(begun):
@@ -215,7 +219,10 @@ def orphans_in(store: Path, begun: Sequence[Work]) -> list[Path]:
 def unfinished_notes() -> list[str]:
     """What a fit says of the store that it is given."""
     store = store_folder()
-    told = [] if store is None else unfinished(store, works(store))
+    if store is None:
+        return []
+    begun = works(store)
+    told = unfinished(store, begun, {work.name: missing(store, work) for work in begun})
     return [f"{what}: their features are computed here" for what in told]
 
 
